@@ -1,0 +1,57 @@
+# make labs   install into .venv and execute all labs         make labs PRESET=smoke   the same code in seconds
+# make test   lint, unit tests, labs, nbval                   make lab                 open JupyterLab
+# make format tidy the code                                   make clean               remove .venv and caches
+PYTHON ?= python3
+PRESET ?=
+BIN := .venv/bin
+PORT ?= 8888
+
+.PHONY: labs test lint unit notebooks lab format lock clean
+
+labs: .venv/ready
+	$(BIN)/python -m srlab labs $(if $(PRESET),--preset $(PRESET))
+
+test: .venv/ready
+	@$(MAKE) --no-print-directory part NAME=lint
+	@$(MAKE) --no-print-directory part NAME=unit
+	@$(MAKE) --no-print-directory part NAME=notebooks
+
+part:
+	@start=$$(date +%s); $(MAKE) --no-print-directory $(NAME) && echo "== $(NAME) took $$(( $$(date +%s) - start )) s"
+
+lint: .venv/ready
+	$(BIN)/python -m ruff check .
+	$(BIN)/python -m ruff format --check .
+
+unit: .venv/ready
+	$(BIN)/python -m pytest tests/unit
+
+notebooks: .venv/ready
+	$(BIN)/python -m pytest tests/notebooks
+
+lab: .venv/ready
+	$(BIN)/python -m jupyterlab --port $(PORT) $(if $(filter 0,$(shell id -u)),--allow-root) --notebook-dir notebooks
+
+format: .venv/ready
+	$(BIN)/python -m ruff check --fix .
+	$(BIN)/python -m ruff format .
+
+# The environment is made anew only when the dependencies change, so everything above works offline afterwards.
+.venv/ready: pyproject.toml requirements.lock
+	@if command -v uv >/dev/null 2>&1; then \
+		uv venv --quiet --allow-existing --python "$(PYTHON)" .venv && \
+		uv pip install --python $(BIN)/python -c requirements.lock -e ".[labs,test]"; \
+	else \
+		"$(PYTHON)" -m venv .venv && \
+		$(BIN)/python -m pip install --disable-pip-version-check -q -c requirements.lock -e ".[labs,test]"; \
+	fi
+	@touch $@
+
+# Needs uv and the network: choose the newest versions that fit, for all platforms and Python versions at once.
+lock:
+	uv pip compile --universal --python-version 3.11 --upgrade --all-extras --no-header --no-annotate \
+		--no-emit-index-url pyproject.toml -o requirements.lock
+
+clean:
+	rm -rf .venv .pytest_cache .ruff_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

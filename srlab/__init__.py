@@ -1,0 +1,62 @@
+"""srlab: the thin helper package of the super-resolution course.
+
+Importing it costs almost nothing: a name is looked up in its module when it is first used (PEP 562).
+"""
+
+from importlib import import_module
+from typing import Any
+
+__version__ = "0.1.0"
+
+# public name -> module that defines it
+_NAMES = {
+    "Degradation": "degradation",
+    "downsample": "resampling",
+    "resize": "resampling",
+    "upsample": "resampling",
+    "ImageSet": "datasets",
+    "PatchSampler": "patches",
+    "SRResNet": "models",
+    "MSRResNet": "models",
+    "parameter_count": "models",
+    "Trainer": "training",
+    "TrainingStopped": "interrupts",
+    "Milestones": "schedules",
+    "OneCycle": "schedules",
+    "Run": "runs",
+    "load_generator": "runs",
+    "Protocol": "metrics",
+    "psnr": "metrics",
+    "ssim": "metrics",
+    "score": "evaluation",
+    "upscale": "evaluation",
+    "luma": "images",
+    "mod_crop": "images",
+    "quantize": "images",
+    "read_image": "images",
+    "write_image": "images",
+    "SrlabError": "errors",
+    "TODO": "exercises",
+    "check": "exercises",
+    "setup": "lab",
+    "show": "lab",
+    "headline": "lab",
+}
+_MODULES = (
+    *("checkpoints", "datasets", "degradation", "devices", "errors", "evaluation", "exercises", "images"),
+    *("interrupts", "lab", "metrics", "models", "patches", "plots", "resampling", "runs", "schedules", "training"),
+)
+
+__all__ = sorted([*_NAMES, *_MODULES])
+
+
+def __getattr__(name: str) -> Any:
+    if name in _MODULES:
+        return import_module(f"srlab.{name}")
+    if name in _NAMES:
+        return getattr(import_module(f"srlab.{_NAMES[name]}"), name)
+    raise AttributeError(f"module 'srlab' has no attribute '{name}'")
+
+
+def __dir__() -> list[str]:
+    return __all__

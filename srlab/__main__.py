@@ -1,0 +1,33 @@
+"""Command line: ``srlab labs``."""
+
+import argparse
+import sys
+from collections.abc import Sequence
+
+from srlab.errors import SrlabError
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run a command; returns the exit code. Errors that the user can put right are one line on stderr."""
+    parser = argparse.ArgumentParser(prog="srlab", description="Tools of the super-resolution course.")
+    commands = parser.add_subparsers(required=True, metavar="command")
+    labs = commands.add_parser("labs", help="execute the labs headless and print a table of results")
+    labs.add_argument("labs", nargs="*", metavar="LAB", help="names or beginnings of names, such as 01; default: all")
+    labs.add_argument("--preset", help="parameter files from notebooks/presets/PRESET/, such as smoke or paper")
+    labs.set_defaults(command=_labs)
+    options = parser.parse_args(arguments)
+    try:
+        return options.command(options)
+    except SrlabError as error:
+        print(f"srlab: {error}", file=sys.stderr)
+        return 2
+
+
+def _labs(options: argparse.Namespace) -> int:
+    from srlab.papermill import run_labs
+
+    return 1 if run_labs(options.preset, options.labs) else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

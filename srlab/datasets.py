@@ -1,0 +1,200 @@
+"""Where images come from: embedded photos, folders, benchmark sets."""
+
+import hashlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from importlib.util import find_spec
+from pathlib import Path
+
+import torch
+
+from srlab.errors import SrlabError
+from srlab.images import EXTENSIONS, read_image, to_float, to_uint8
+
+# Photos that come inside packages the course needs anyway: name -> (package, file in the package).
+PHOTOS = {
+    "camera": ("skimage", "data/camera.png"),
+    "coffee": ("skimage", "data/coffee.png"),
+    "grace_hopper": ("matplotlib", "mpl-data/sample_data/grace_hopper.jpg"),
+    "grass": ("skimage", "data/grass.png"),
+    "gravel": ("skimage", "data/gravel.png"),
+    "hubble": ("skimage", "data/hubble_deep_field.jpg"),
+    "ihc": ("skimage", "data/ihc.png"),
+    "motorcycle_left": ("skimage", "data/motorcycle_left.png"),
+    "motorcycle_right": ("skimage", "data/motorcycle_right.png"),
+    "page": ("skimage", "data/page.png"),
+    "retina": ("skimage", "data/retina.jpg"),
+    "rocket": ("skimage", "data/rocket.jpg"),
+    "astronaut": ("skimage", "data/astronaut.png"),
+    "chelsea": ("skimage", "data/chelsea.png"),
+    "text": ("skimage", "data/text.png"),
+    "brick": ("skimage", "data/brick.png"),
+}
+VALIDATION_PHOTOS = ("astronaut", "chelsea", "text", "brick")
+
+
+@dataclass
+class ImageSet:
+    """Decoded images with names, in memory as 8-bit levels.
+
+    Attributes
+    ----------
+    name
+        Of the set, for tables and manifests.
+    names
+        Of the images.
+    hr
+        One ``(3, H, W)`` uint8 tensor per image.
+    lr
+        Low-resolution versions that came with the set, or None: then they are made from `hr`.
+    grey
+        Names of the images whose file is grey; the paper protocol scores their grey values.
+
+    Examples
+    --------
+    >>> photos = datasets.photos("validation")
+    >>> photos["astronaut"].shape
+    torch.Size([1, 3, 512, 512])
+    """
+
+    name: str
+    names: list[str]
+    hr: list[torch.Tensor]
+    lr: list[torch.Tensor] | None = None
+    grey: frozenset[str] = frozenset()
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+    def __iter__(self) -> Iterator[tuple[str, torch.Tensor]]:
+        return ((name, self[name]) for name in self.names)
+
+    def __getitem__(self, name: str) -> torch.Tensor:
+        """The HR image of that name as a batch of one: ``(1, 3, H, W)``, float32 in [0, 1]."""
+        return to_float(self.hr[self._index(name)])[None]
+
+    def lr_of(self, name: str) -> torch.Tensor | None:
+        """The LR image that came with the set as ``(1, 3, h, w)``, float32 in [0, 1], or None."""
+        return None if self.lr is None else to_float(self.lr[self._index(name)])[None]
+
+    def subset(self, *names: str) -> "ImageSet":
+        """The images of these names, as a set."""
+        indices = [self._index(name) for name in names]
+        lr = None if self.lr is None else [self.lr[i] for i in indices]
+        return ImageSet(self.name, list(names), [self.hr[i] for i in indices], lr, self.grey & set(names))
+
+    def fingerprint(self) -> str:
+        """A short hash of all names and pixels: two runs with the same one saw the same images."""
+        digest = hashlib.sha256()
+        for name, image in zip(self.names, self.hr, strict=True):
+            digest.update(f"{name}{tuple(image.shape)}".encode())
+            digest.update(image.numpy().tobytes())
+        return digest.hexdigest()[:16]
+
+    def _index(self, name: str) -> int:
+        if name not in self.names:
+            raise SrlabError(f"There is no image '{name}' in {self.name}; it has {', '.join(self.names)}.")
+        return self.names.index(name)
+
+
+def photos(split: str = "all") -> ImageSet:
+    """The photos that come inside scikit-image and matplotlib, so that the labs need no download.
+
+    Parameters
+    ----------
+    split
+        ``"train"`` (12 photos), ``"validation"`` (astronaut, chelsea, text, brick: never trained on), or
+        ``"all"``.
+
+    Returns
+    -------
+    ImageSet
+        Licences: the README files beside the images in the two packages (public domain and CC0 for most).
+    """
+    chosen = {
+        "all": list(PHOTOS),
+        "train": [name for name in PHOTOS if name not in VALIDATION_PHOTOS],
+        "validation": list(VALIDATION_PHOTOS),
+    }
+    if split not in chosen:
+        raise SrlabError(f"Unknown split '{split}' of the embedded photos; choose one of {', '.join(chosen)}.")
+    return _read_set(f"photos/{split}", {name: _photo_path(name) for name in chosen[split]})
+
+
+def _photo_path(name: str) -> Path:
+    package, file = PHOTOS[name]
+    return Path(find_spec(package).origin).parent / file  # the package itself need not be imported
+
+
+def folder(path: str | Path) -> ImageSet:
+    """All images directly in a folder, sorted by name.
+
+    Raises
+    ------
+    SrlabError
+        No such folder, no image in it, two images that differ in their extension only, or a damaged image.
+    """
+    path = Path(path)
+    return _read_set(path.name, _image_files(path))
+
+
+def benchmark(path: str | Path, scale: int = 4) -> ImageSet:
+    """A benchmark set such as Set5: a folder with ``HR/`` and, if there, ``LRx4/`` with files of the same names.
+
+    Without the LR folder the LR images are made from HR where they are needed.
+
+    Parameters
+    ----------
+    path
+        The folder of the set.
+    scale
+        Which ``LRx<scale>`` folder to take.
+
+    Raises
+    ------
+    SrlabError
+        There is no HR folder, or an HR image has no LR image, or its size does not fit.
+    """
+    path = Path(path)
+    images = _read_set(path.name, _image_files(path / "HR"))
+    if not (path / f"LRx{scale}").is_dir():
+        return images
+    files = _image_files(path / f"LRx{scale}")
+    missing = [name for name in images.names if name not in files]
+    if missing:
+        raise SrlabError(
+            f"{path / f'LRx{scale}'} has no LR image for {', '.join(missing)}; add them or remove the folder."
+        )
+    images.lr = _read_set(path.name, {name: files[name] for name in images.names}).hr
+    for name, hr, lr in zip(images.names, images.hr, images.lr, strict=True):
+        if [side // scale for side in hr.shape[1:]] != list(lr.shape[1:]):
+            raise SrlabError(
+                f"LR image '{name}' in {path} is {lr.shape[2]}x{lr.shape[1]}, which is not 1/{scale} of its HR image."
+            )
+    return images
+
+
+def _image_files(path: Path) -> dict[str, Path]:
+    if not path.is_dir():
+        raise SrlabError(f"There is no folder {path}; check the path.")
+    files = sorted(file for file in path.iterdir() if file.suffix.lower() in EXTENSIONS and file.is_file())
+    if not files:
+        raise SrlabError(f"There are no images in {path}; it needs files that end in {', '.join(EXTENSIONS)}.")
+    by_name = {file.stem: file for file in files}
+    if len(by_name) < len(files):
+        twice = sorted({file.stem for file in files if by_name[file.stem] != file})
+        raise SrlabError(
+            f"{path} has several images named {', '.join(twice)}; names must differ without the extension."
+        )
+    return by_name
+
+
+def _read_set(name: str, files: dict[str, Path]) -> ImageSet:
+    images, grey = [], set()
+    for image_name, file in files.items():
+        image = to_uint8(read_image(file, keep_grey=True))
+        if len(image) == 1:
+            grey.add(image_name)
+            image = image.repeat(3, 1, 1)
+        images.append(image)
+    return ImageSet(name, list(files), images, grey=frozenset(grey))

@@ -1,0 +1,213 @@
+"""From HR to LR: blur, noise, JPEG, and pipelines of them around a downsampler.
+
+Every function takes a batch ``(N, 3, H, W)`` of float images in [0, 1], runs on the device of its input, and
+draws its random numbers from a `torch.Generator` that the caller owns. Nothing here knows about files.
+"""
+
+import math
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+
+from srlab.errors import SrlabError
+from srlab.images import quantize, to_float, to_uint8
+from srlab.resampling import (  # noqa
+    DOWNSAMPLERS,
+    KERNELS,
+    box,
+    cubic,
+    downsample,
+    lanczos,
+    resize,
+    resize_matrix,
+    triangle,
+    upsample,
+)
+
+# --- Blur, noise, JPEG --------------------------------------------------------------------------------------
+
+
+def gaussian_kernel(sigma_x: torch.Tensor, sigma_y: torch.Tensor, angle: torch.Tensor, size: int) -> torch.Tensor:
+    """Normalised Gaussian blur kernels, one per image.
+
+    Parameters
+    ----------
+    sigma_x, sigma_y
+        ``(N,)``, standard deviations in pixels along the two axes of the ellipse.
+    angle
+        ``(N,)``, rotation of the ellipse in radians.
+    size
+        Odd side of the kernel in pixels.
+
+    Returns
+    -------
+    torch.Tensor
+        ``(N, size, size)``, each summing to 1.
+    """
+    axis = torch.arange(size, dtype=torch.float32, device=sigma_x.device) - size // 2
+    y, x = torch.meshgrid(axis, axis, indexing="ij")
+    cos, sin = angle.cos()[:, None, None], angle.sin()[:, None, None]
+    along, across = cos * x + sin * y, -sin * x + cos * y
+    exponent = (along / sigma_x[:, None, None]) ** 2 + (across / sigma_y[:, None, None]) ** 2
+    kernel = torch.exp(-exponent / 2)
+    return kernel / kernel.sum(dim=(1, 2), keepdim=True)
+
+
+def blur(
+    image: torch.Tensor,
+    sigma: float | torch.Tensor,
+    sigma_y: float | torch.Tensor | None = None,
+    angle: float | torch.Tensor = 0.0,
+) -> torch.Tensor:
+    """Gaussian blur, isotropic or (with `sigma_y` and `angle`) anisotropic, each image with its own strength.
+
+    Parameters
+    ----------
+    image
+        ``(N, C, H, W)``.
+    sigma, sigma_y, angle
+        Pixels, pixels (default: `sigma`), radians; numbers or ``(N,)`` tensors. A sigma of 0 leaves the image
+        as it is.
+
+    Returns
+    -------
+    torch.Tensor
+        Same shape; borders mirrored.
+    """
+    count, channels, height, width = image.shape
+    sigma = _per_image(sigma, image).clamp(min=1e-3)
+    sigma_y = sigma if sigma_y is None else _per_image(sigma_y, image).clamp(min=1e-3)
+    size = 2 * math.ceil(3 * float(torch.maximum(sigma, sigma_y).max())) + 1
+    kernel = gaussian_kernel(sigma, sigma_y, _per_image(angle, image), size).to(image.dtype)
+    rows, columns = (_mirror(length, size // 2).to(image.device) for length in (height, width))
+    padded = image[:, :, rows][:, :, :, columns].reshape(1, count * channels, height + size - 1, width + size - 1)
+    with torch.autocast(image.device.type, enabled=False):
+        blurred = F.conv2d(padded, kernel.repeat_interleave(channels, 0)[:, None], groups=count * channels)
+    return blurred.view(count, channels, height, width)
+
+
+def _per_image(value: float | torch.Tensor, image: torch.Tensor) -> torch.Tensor:
+    return torch.as_tensor(value, dtype=torch.float32, device=image.device).expand(len(image))
+
+
+def _mirror(size: int, border: int) -> torch.Tensor:
+    indices = torch.arange(-border, size + border) % (2 * size)
+    return torch.where(indices < size, indices, 2 * size - 1 - indices)
+
+
+def gaussian_noise(image: torch.Tensor, sigma: float | torch.Tensor, generator: torch.Generator) -> torch.Tensor:
+    """Add white Gaussian noise of standard deviation `sigma` (in [0, 1] units; a number or one per image)."""
+    noise = torch.randn(image.shape, generator=generator, device=generator.device).to(image)
+    return image + noise * _per_image(sigma, image).view(-1, 1, 1, 1)
+
+
+def poisson_noise(image: torch.Tensor, photons: float | torch.Tensor, generator: torch.Generator) -> torch.Tensor:
+    """Shot noise: a white pixel counts `photons` on average, so its noise is ``1 / sqrt(photons)``."""
+    photons = _per_image(photons, image).view(-1, 1, 1, 1).to(generator.device)
+    counts = torch.poisson(image.clamp(0, 1).to(generator.device) * photons, generator=generator)
+    return (counts / photons).to(image)
+
+
+def jpeg(image: torch.Tensor, quality: int | torch.Tensor) -> torch.Tensor:
+    """Compress and decompress each image as JPEG (libjpeg, 4:2:0 chroma) at a quality of 1 to 100.
+
+    The result is on 8-bit levels, and no gradient flows through.
+    """
+    from torchvision.io import ImageReadMode, decode_jpeg, encode_jpeg  # 1 s to import, so only when needed
+
+    qualities = torch.as_tensor(quality).expand(len(image)).tolist()
+    if not all(1 <= q <= 100 for q in qualities):
+        raise SrlabError(f"JPEG quality must be from 1 to 100, but is {quality}.")
+    files = [encode_jpeg(x, int(q)) for x, q in zip(to_uint8(image.detach()).cpu(), qualities, strict=True)]
+    decoded = torch.stack([decode_jpeg(file, mode=ImageReadMode.RGB) for file in files])
+    return to_float(decoded).to(image)
+
+
+# --- Pipelines ----------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Degradation:
+    """HR to LR as a pipeline: blur -> downsample -> noise -> JPEG, each stage optional.
+
+    A strength is a number, or a pair ``(low, high)`` from which each image draws its own. The default is the
+    degradation of the papers: bicubic alone. Blind face SR uses all four stages.
+
+    Attributes
+    ----------
+    method
+        Downsampler, a name in `DOWNSAMPLERS`.
+    blur
+        Sigma of the Gaussian blur in HR pixels; 0 for none.
+    anisotropic
+        Draw the second sigma and the angle of the blur as well.
+    noise
+        Sigma of the Gaussian noise on LR, in [0, 1] units; 0 for none.
+    photons
+        Photon count of a white LR pixel for Poisson noise; 0 for none.
+    jpeg
+        JPEG quality of LR, 1 to 100; 0 for none.
+
+    Examples
+    --------
+    >>> blind = Degradation(blur=(0.2, 3), noise=(0, 0.05), jpeg=(60, 95))
+    >>> lr = blind(hr, scale=4, generator=torch.Generator().manual_seed(0))
+    """
+
+    method: str = "bicubic"
+    blur: float | tuple[float, float] = 0.0
+    anisotropic: bool = False
+    noise: float | tuple[float, float] = 0.0
+    photons: float | tuple[float, float] = 0.0
+    jpeg: float | tuple[float, float] = 0.0
+
+    def __post_init__(self) -> None:
+        if self.method not in DOWNSAMPLERS:
+            raise SrlabError(f"Unknown downsampler '{self.method}'; choose one of {', '.join(DOWNSAMPLERS)}.")
+        for name in ("blur", "noise", "photons", "jpeg"):
+            if isinstance(getattr(self, name), list):  # a pair, as YAML and JSON know it
+                object.__setattr__(self, name, tuple(getattr(self, name)))
+            low, high = _range(getattr(self, name))
+            if not 0 <= low <= high:
+                raise SrlabError(
+                    f"Degradation strength {name}={getattr(self, name)} must be 0 or more, low before high."
+                )
+        low, high = _range(self.jpeg)
+        if high and not 1 <= low <= high <= 100:
+            raise SrlabError(f"Degradation strength jpeg={self.jpeg} must lie in 1 to 100, or be 0 for none.")
+
+    def __call__(self, hr: torch.Tensor, scale: int, generator: torch.Generator | None = None) -> torch.Tensor:
+        """Degrade ``(N, 3, H, W)`` in [0, 1] to ``(N, 3, H / scale, W / scale)`` in [0, 1], on 8-bit levels."""
+        random = bool(_range(self.noise)[1] or _range(self.photons)[1] or self._draws())
+        if random and generator is None:
+            raise SrlabError("This degradation is random; give it a torch.Generator so that it can be repeated.")
+        image = hr
+        if _range(self.blur)[1]:
+            sigma = _draw(self.blur, hr, generator)
+            sigma_y = _draw(self.blur, hr, generator) if self.anisotropic else None
+            angle = _draw((0.0, math.pi), hr, generator) if self.anisotropic else 0.0
+            image = blur(image, sigma, sigma_y, angle)
+        lr = downsample(image, scale, self.method)
+        if _range(self.photons)[1]:
+            lr = poisson_noise(lr, _draw(self.photons, hr, generator), generator)
+        if _range(self.noise)[1]:
+            lr = gaussian_noise(lr, _draw(self.noise, hr, generator), generator)
+        if _range(self.jpeg)[1]:
+            lr = jpeg(lr, _draw(self.jpeg, hr, generator).round())
+        return quantize(lr)
+
+    def _draws(self) -> bool:
+        ranges = [_range(strength) for strength in (self.blur, self.jpeg)]
+        return bool(self.anisotropic and ranges[0][1]) or any(low != high for low, high in ranges)
+
+
+def _range(strength: float | tuple[float, float]) -> tuple[float, float]:
+    return strength if isinstance(strength, tuple) else (strength, strength)
+
+
+def _draw(strength: float | tuple[float, float], like: torch.Tensor, generator: torch.Generator | None) -> torch.Tensor:
+    low, high = _range(strength)
+    if low == high:
+        return torch.full((len(like),), float(low))
+    return low + (high - low) * torch.rand(len(like), generator=generator, device=generator.device)

@@ -1,0 +1,58 @@
+"""Which hardware a run uses: device, precision, peak memory."""
+
+import sys
+
+import torch
+
+from srlab.errors import SrlabError
+
+
+def pick_device(device: str = "auto") -> torch.device:
+    """Turn ``"auto"`` into the GPU where there is one, else the CPU; other names are taken as they are.
+
+    Raises
+    ------
+    SrlabError
+        The device is unknown, or a GPU is asked for and there is none.
+    """
+    if device == "auto":
+        device = "cuda" if torch.cuda.is_available() else "cpu"
+    if device not in ("cpu", "cuda"):
+        raise SrlabError(f"Unknown device '{device}'; choose auto, cpu or cuda.")
+    if device == "cuda" and not torch.cuda.is_available():
+        raise SrlabError("There is no usable GPU on this machine; set device to auto or cpu.")
+    return torch.device(device)
+
+
+def pick_precision(precision: str, device: torch.device) -> str:
+    """Turn ``"auto"`` into ``"bf16"`` where the hardware computes in it, else ``"no"`` (float32).
+
+    Emulated bfloat16 would be slower than float32, so a CPU must have the instructions (AVX512-BF16 or AMX).
+
+    Raises
+    ------
+    SrlabError
+        The precision is unknown.
+    """
+    if precision not in ("auto", "no", "bf16", "fp16"):
+        raise SrlabError(f"Unknown precision '{precision}'; choose auto, no, bf16 or fp16.")
+    if precision != "auto":
+        return precision
+    if device.type == "cuda":
+        return "bf16" if torch.cuda.is_bf16_supported(including_emulation=False) else "fp16"
+    capabilities = torch.cpu.get_capabilities()
+    return "bf16" if capabilities.get("avx512_bf16") or capabilities.get("amx_bf16") else "no"
+
+
+def peak_memory_mib() -> float:
+    """Largest memory this process has held so far, in MiB: on the GPU where one was used, else in RAM."""
+    if torch.cuda.is_available() and torch.cuda.max_memory_allocated():
+        return round(torch.cuda.max_memory_allocated() / 2**20, 1)
+    if sys.platform == "win32":
+        import psutil
+
+        return round(psutil.Process().memory_info().peak_wset / 2**20, 1)
+    import resource
+
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return round(peak / (2**20 if sys.platform == "darwin" else 2**10), 1)

@@ -1,0 +1,149 @@
+"""Executes the labs headless with papermill, and says in a table how it went."""
+
+import time
+from pathlib import Path
+from typing import Any
+
+from srlab.errors import SrlabError
+from srlab.lab import HEADLINE
+from srlab.runs import home
+
+
+def find_notebooks() -> Path:
+    """Folder ``notebooks/`` of the course that the working directory lies in.
+
+    Raises
+    ------
+    SrlabError
+        The working directory is outside of the course.
+    """
+    for folder in (Path.cwd(), *Path.cwd().parents):
+        if (folder / "notebooks" / "presets").is_dir():
+            return folder / "notebooks"
+    raise SrlabError("There is no notebooks/ folder here; go to the folder of the course first.")
+
+
+def read_preset(notebooks: Path, preset: str | None, lab: str) -> dict[str, Any]:
+    """Parameters of a lab in a preset, such as ``smoke`` or ``paper``; none for a preset of None.
+
+    Raises
+    ------
+    SrlabError
+        There is no such preset.
+    """
+    if preset is None:
+        return {}
+    import yaml
+
+    folder = notebooks / "presets" / preset
+    if not folder.is_dir():
+        known = sorted(path.name for path in (notebooks / "presets").iterdir() if path.is_dir())
+        raise SrlabError(f"There is no preset '{preset}'; choose one of {', '.join(known)}.")
+    file = folder / f"{lab}.yaml"
+    return (yaml.safe_load(file.read_text(encoding="utf-8")) or {}) if file.is_file() else {}
+
+
+def run_labs(preset: str | None = None, labs: list[str] | None = None) -> int:
+    """Execute labs in order into ``runs/notebooks/`` and print a table.
+
+    Parameters
+    ----------
+    preset
+        Folder of parameter files under ``notebooks/presets/``; None takes the defaults of the labs.
+    labs
+        Names of labs, or unique beginnings of them; all of them where None.
+
+    Returns
+    -------
+    int
+        How many labs failed; the others were executed all the same.
+    """
+    notebooks = find_notebooks()
+    known = sorted(path.stem for path in notebooks.glob("[0-9]*.ipynb"))
+    chosen = known if not labs else [_match(lab, known) for lab in labs]
+    parameters = {lab: read_preset(notebooks, preset, lab) for lab in chosen}
+    folder = home() / "notebooks" / (preset or "")
+    folder.mkdir(parents=True, exist_ok=True)
+    rows, failures = [], {}
+    for lab in chosen:
+        print(f"running {lab} ...", flush=True)
+        output, started = folder / f"{lab}.ipynb", time.perf_counter()
+        try:
+            figures = execute(notebooks / f"{lab}.ipynb", output, parameters[lab])
+            result = f"{figures['label']}: {figures['value']:.2f} {figures['unit']}".strip()
+            memory = f"{figures['peak_memory_mib'] / 1024:.1f} GiB"
+        except SrlabError as error:
+            failures[lab], result, memory = error, "FAILED, see below", "-"
+        rows.append((lab, f"{time.perf_counter() - started:.0f} s", memory, result, _relative(output)))
+    _print_table(("lab", "time", "peak memory", "main figure", "executed notebook"), rows)
+    for lab, error in failures.items():
+        print(f"\n{lab} failed: {error}")
+    return len(failures)
+
+
+def execute(notebook: Path, output: Path, parameters: dict[str, Any]) -> dict[str, Any]:
+    """Run one notebook with papermill.
+
+    Parameters
+    ----------
+    notebook, output
+        Where it is and where its executed copy goes (also when it fails).
+    parameters
+        Injected after the cell tagged ``parameters``.
+
+    Returns
+    -------
+    dict
+        What the lab's last `srlab.headline` left: ``label``, ``value``, ``unit``, ``peak_memory_mib``.
+
+    Raises
+    ------
+    SrlabError
+        A cell failed; the message is the cell's error.
+    """
+    import papermill
+    from nbclient.exceptions import DeadKernelError
+
+    try:
+        done = papermill.execute_notebook(
+            str(notebook), str(output), parameters=parameters, kernel_name="python3", progress_bar=False
+        )
+    except papermill.PapermillExecutionError as error:
+        raise SrlabError(f"{error.ename}: {error.evalue} (cell {error.exec_count} of {_relative(output)})") from error
+    except DeadKernelError as error:
+        raise SrlabError(
+            f"The kernel died while running {notebook.name}; out of memory is the usual reason."
+        ) from error
+    return read_headline(done)
+
+
+def read_headline(notebook: Any) -> dict[str, Any]:
+    """Return the last headline in the outputs of an executed notebook.
+
+    Raises
+    ------
+    SrlabError
+        There is none.
+    """
+    outputs = [output for cell in notebook.cells for output in cell.get("outputs", [])]
+    found = [output.data[HEADLINE] for output in outputs if HEADLINE in output.get("data", {})]
+    if not found:
+        raise SrlabError("The lab ran through but left no headline; call srlab.headline in it.")
+    return found[-1]
+
+
+def _match(lab: str, known: list[str]) -> str:
+    fitting = [name for name in known if name.startswith(lab.removesuffix(".ipynb"))]
+    if len(fitting) != 1:
+        raise SrlabError(f"There is no single lab '{lab}'; choose from {', '.join(known)}.")
+    return fitting[0]
+
+
+def _relative(path: Path) -> str:
+    return str(path.relative_to(Path.cwd())) if path.is_relative_to(Path.cwd()) else str(path)
+
+
+def _print_table(head: tuple[str, ...], rows: list[tuple[str, ...]]) -> None:
+    widths = [max(len(cell) for cell in column) for column in zip(head, *rows, strict=True)]
+    for row in (head, tuple("-" * width for width in widths), *rows):
+        print("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())

@@ -1,0 +1,173 @@
+"""Training batches, cut out of images and degraded on the device."""
+
+import math
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+
+from srlab.datasets import ImageSet
+from srlab.degradation import Degradation
+from srlab.errors import SrlabError
+from srlab.images import quantize, to_float
+
+
+class PatchSampler:
+    """An endless stream of ``(lr, hr)`` training batches, cut and degraded on the device.
+
+    All images lie in one flat uint8 buffer. A batch is a single gather from it: position, flips and transpose
+    of a patch are index arithmetic, and no file is decoded, no worker started and no batch copied from the
+    host during training.
+
+    Each image is equally likely, whatever its size. All draws come from one CPU generator, so a seed gives the
+    same patches on every device, and `state_dict` is all that a resumed run needs. With several processes each
+    draws for the whole batch and keeps its share: the batches do not depend on how many GPUs share them.
+
+    Parameters
+    ----------
+    images
+        Where patches are cut from.
+    scale
+        HR pixels per LR pixel along an axis.
+    patch
+        Side of the HR patch; a multiple of `scale`.
+    batch
+        Patches per step, over all processes together.
+    degradation
+        How LR is made from HR.
+    augment
+        Flip and transpose at random: each of the eight orientations is equally likely.
+    rotate
+        Also rotate by up to so many degrees (the SRGAN content-loss study uses 10). A larger window is cut
+        before and so no black corners appear.
+    seed
+        Of all draws.
+    device
+        Where batches are made.
+    rank, world
+        Which process this is and how many there are.
+
+    Raises
+    ------
+    SrlabError
+        An image is smaller than the patch, or a number makes no sense.
+    """
+
+    def __init__(
+        self,
+        images: ImageSet,
+        scale: int = 4,
+        patch: int = 96,
+        batch: int = 16,
+        degradation: Degradation | None = None,
+        augment: bool = True,
+        rotate: float = 0.0,
+        seed: int = 0,
+        device: str | torch.device = "cpu",
+        rank: int = 0,
+        world: int = 1,
+    ) -> None:
+        if scale < 1 or patch < scale or patch % scale:
+            raise SrlabError(f"The patch of {patch} pixels must be a positive multiple of the scale {scale}.")
+        if batch < 1 or batch % world:
+            raise SrlabError(f"The batch of {batch} must be positive and divide among {world} process(es).")
+        if not 0 <= rotate <= 45:
+            raise SrlabError(f"rotate={rotate} must be from 0 to 45 degrees.")
+        angle = math.radians(rotate)
+        # The window holds the rotated patch, and keeps its parity so that both have the same centre.
+        self.window = patch + 2 * math.ceil(patch * (math.cos(angle) + math.sin(angle) - 1) / 2)
+        for name, image in zip(images.names, images.hr, strict=True):
+            if min(image.shape[1:]) < self.window:
+                size = f"{image.shape[2]}x{image.shape[1]}"
+                raise SrlabError(
+                    f"Image '{name}' of {images.name} is {size} pixels, smaller than the patch of {self.window}; "
+                    "choose a smaller patch or leave the image out."
+                )
+        self.images, self.scale, self.patch, self.batch = images, scale, patch, batch
+        self.degradation = degradation or Degradation()
+        self.augment, self.rotate, self.angle, self.seed = augment, rotate, angle, seed
+        self.device, self.rank, self.world = torch.device(device), rank, world
+        self.generator = torch.Generator().manual_seed(seed)
+        self._noise = torch.Generator(self.device)
+        self._pixels = torch.cat([image.flatten(1) for image in images.hr], dim=1)
+        if _fits(self._pixels, self.device):
+            self._pixels = self._pixels.to(self.device)
+        sizes = torch.tensor([image.shape[1:] for image in images.hr])
+        self._heights, self._widths = sizes.unbind(1)
+        areas = sizes.prod(1)
+        self._starts = areas.cumsum(0) - areas
+
+    def __iter__(self) -> "PatchSampler":
+        return self
+
+    def __next__(self) -> tuple[torch.Tensor, torch.Tensor]:
+        """Draw the next batch.
+
+        Returns
+        -------
+        lr : torch.Tensor
+            ``(batch, 3, patch / scale, patch / scale)``, float32 in [0, 1], on 8-bit levels.
+        hr : torch.Tensor
+            ``(batch, 3, patch, patch)``, likewise.
+        """
+        share = slice(self.rank, None, self.world)
+        indices = self._draw_windows()[share].to(self._pixels.device, non_blocking=True)
+        degrees = (2 * torch.rand(self.batch, generator=self.generator) - 1)[share] * self.angle
+        # Degradations draw for this process alone, so they have a generator of their own, seeded anew each step.
+        seed = int(torch.randint(2**62, (), generator=self.generator)) + self.rank
+        hr = to_float(self._pixels[:, indices].to(self.device)).transpose(0, 1).contiguous()
+        if self.angle:
+            hr = quantize(self._rotate(hr, degrees))
+        return self.degradation(hr, self.scale, self._noise.manual_seed(seed)), hr
+
+    def _draw_windows(self) -> torch.Tensor:
+        """``(batch, window, window)`` indices into the flat buffer."""
+
+        def below(limit: torch.Tensor) -> torch.Tensor:
+            return (torch.rand(self.batch, generator=self.generator, dtype=torch.float64) * limit).long()
+
+        image = below(torch.full((self.batch,), len(self.images)))
+        top = below(self._heights[image] - self.window + 1)
+        left = below(self._widths[image] - self.window + 1)
+        flip_rows, flip_columns, transpose = torch.rand(3, self.batch, 1, generator=self.generator) < 0.5
+        steps = torch.arange(self.window)
+        rows = columns = steps.expand(self.batch, -1)
+        if self.augment:
+            rows = torch.where(flip_rows, self.window - 1 - steps, steps)
+            columns = torch.where(flip_columns, self.window - 1 - steps, steps)
+        width = self._widths[image][:, None, None]
+        indices = (rows + top[:, None])[:, :, None] * width + (columns + left[:, None])[:, None, :]
+        if self.augment:
+            indices = torch.where(transpose[:, None], indices.transpose(1, 2), indices)
+        return indices + self._starts[image][:, None, None]
+
+    def _rotate(self, windows: torch.Tensor, angles: torch.Tensor) -> torch.Tensor:
+        """Rotate each window about its centre by its angle in radians and keep the patch in the middle."""
+        cos, sin = angles.cos(), angles.sin()
+        zero = torch.zeros_like(cos)
+        theta = torch.stack([torch.stack([cos, -sin, zero], 1), torch.stack([sin, cos, zero], 1)], 1)
+        share = self.patch / self.window  # grid_sample calls the borders of the window -1 and 1
+        grid = F.affine_grid(theta * share, (len(angles), 3, self.patch, self.patch), align_corners=False)
+        return F.grid_sample(windows, grid.to(windows), mode="bilinear", padding_mode="border", align_corners=False)
+
+    def describe(self) -> dict[str, Any]:
+        """All that decides the batches, in words and numbers, for a run's manifest."""
+        names = ("scale", "patch", "batch", "augment", "rotate", "seed")
+        images = f"{self.images.name} ({len(self.images)} images, {self.images.fingerprint()})"
+        return {name: getattr(self, name) for name in names} | {"images": images, "degradation": str(self.degradation)}
+
+    def state_dict(self) -> dict[str, torch.Tensor]:
+        """All that decides the coming batches."""
+        return {"generator": self.generator.get_state()}
+
+    def load_state_dict(self, state: dict[str, torch.Tensor]) -> None:
+        """Go on where `state_dict` was taken."""
+        self.generator.set_state(state["generator"])
+
+
+def _fits(pixels: torch.Tensor, device: torch.device) -> bool:
+    """Whether a buffer may live on the device: at most half of what is free there."""
+    if device.type != "cuda":
+        return True
+    free, _ = torch.cuda.mem_get_info(device)
+    return pixels.numel() < free / 2

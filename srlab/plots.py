@@ -1,0 +1,252 @@
+"""Figures of the labs: the same look, the same colour for the same method, and a caption that is also alt text."""
+
+import io
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import matplotlib.pyplot as plt
+import torch
+from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle
+
+from srlab.errors import SrlabError
+from srlab.evaluation import upscale
+
+if TYPE_CHECKING:
+    from srlab.training import Trainer
+
+# One colour per method in all labs, told apart by colour-blind readers too (Okabe and Ito 2008).
+COLORS = {
+    "HR": "#000000",
+    "nearest": "#999999",
+    "bilinear": "#E69F00",
+    "bicubic": "#56B4E9",
+    "lanczos": "#CC79A7",
+    "SRResNet": "#0072B2",
+    "content loss": "#F0E442",
+    "SRGAN": "#D55E00",
+    "ESRGAN": "#009E73",
+}
+Box = tuple[int, int, int, int]  # top, left, height, width in pixels of the image
+
+
+def show(figure: Figure, caption: str) -> None:
+    """Display a figure with its caption below, and as its alternative text.
+
+    Parameters
+    ----------
+    figure
+        Is closed afterwards, so that Jupyter does not show it twice.
+    caption
+        One or two sentences: what is to be seen.
+    """
+    from IPython.display import Image, Markdown, display
+
+    display(Image(data=_png(figure), alt=caption), Markdown(f"*{caption}*"))
+
+
+def _png(figure: Figure) -> bytes:
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="png", dpi=100, bbox_inches="tight")
+    plt.close(figure)
+    return buffer.getvalue()
+
+
+def to_numpy(image: torch.Tensor) -> Any:
+    """``(3, H, W)`` or ``(1, 3, H, W)`` in [0, 1] as ``(H, W, 3)`` for matplotlib; one channel as ``(H, W)``."""
+    image = image[0] if image.ndim == 4 else image
+    image = image.detach().float().clamp(0, 1).cpu()
+    return image[0].numpy() if len(image) == 1 else image.permute(1, 2, 0).numpy()
+
+
+def cut(image: torch.Tensor, box: Box, full_height: int | None = None) -> torch.Tensor:
+    """Cut a box out of an image; the box is given in pixels of an image of `full_height` (so LR fits as well)."""
+    factor = 1 if full_height is None else image.shape[-2] / full_height
+    top, left, height, width = (round(side * factor) for side in box)
+    return image[..., top : top + height, left : left + width]
+
+
+def images(
+    pictures: Mapping[str, torch.Tensor],
+    caption: str,
+    box: Box | None = None,
+    notes: Mapping[str, str] | None = None,
+    columns: int = 4,
+    width: float = 12.0,
+) -> None:
+    """Show labelled pictures side by side, every pixel as a square.
+
+    Parameters
+    ----------
+    pictures
+        Label -> image ``(3, H, W)`` or ``(1, 3, H, W)`` in [0, 1], or ``(1, H, W)`` for grey.
+    caption
+        See `show`.
+    box
+        Show this part only: (top, left, height, width) in pixels of the largest picture.
+    notes
+        Label -> a second line of the label, such as a score.
+    columns
+        Pictures per row.
+    width
+        Of the figure in inches.
+    """
+    if not pictures:
+        raise SrlabError("There are no pictures to show.")
+    largest = max(picture.shape[-2] for picture in pictures.values())
+    parts = {label: p if box is None else cut(p, box, largest) for label, p in pictures.items()}
+    columns = min(columns, len(parts))
+    rows = -(-len(parts) // columns)
+    ratio = max(part.shape[-2] / part.shape[-1] for part in parts.values())
+    figure, axes = plt.subplots(rows, columns, figsize=(width, rows * (width / columns * ratio + 0.45)), squeeze=False)
+    for axis in axes.flat:
+        axis.axis("off")
+    for axis, (label, part) in zip(axes.flat, parts.items(), strict=False):
+        axis.imshow(to_numpy(part), cmap="gray", vmin=0, vmax=1, interpolation="nearest")
+        axis.set_title(label if notes is None or label not in notes else f"{label}\n{notes[label]}", fontsize=11)
+    figure.tight_layout(pad=0.4)
+    show(figure, caption)
+
+
+def where(image: torch.Tensor, box: Box, caption: str) -> None:
+    """Show a whole image with a box drawn on it: where the crops of the next figures come from."""
+    figure, axis = plt.subplots(figsize=(5, 5 * image.shape[-2] / image.shape[-1]))
+    axis.imshow(to_numpy(image))
+    top, left, height, width = box
+    axis.add_patch(Rectangle((left, top), width, height, fill=False, edgecolor="#D55E00", linewidth=2.5))
+    axis.axis("off")
+    show(figure, caption)
+
+
+def maps(fields: Mapping[str, torch.Tensor], caption: str, unit: str, limit: float | None = None) -> None:
+    """Show labelled fields ``(H, W)`` such as residuals or gradients, all on one colour scale with a bar.
+
+    A field with negative values is drawn on a scale that is symmetric around 0.
+    """
+    limit = limit or max(float(field.abs().max()) for field in fields.values())
+    signed = any(float(field.min()) < 0 for field in fields.values())
+    ratio = max(field.shape[-2] / field.shape[-1] for field in fields.values())
+    side = 12 / len(fields)
+    figure, axes = plt.subplots(1, len(fields), figsize=(12.6, side * ratio + 0.4), squeeze=False, layout="constrained")
+    for axis, (label, field) in zip(axes.flat, fields.items(), strict=True):
+        low, palette = (-limit, "RdBu_r") if signed else (0, "magma")
+        drawn = axis.imshow(field.cpu().numpy(), cmap=palette, vmin=low, vmax=limit, interpolation="nearest")
+        axis.set_title(label, fontsize=11)
+        axis.axis("off")
+    figure.colorbar(drawn, ax=axes, shrink=0.8, label=unit)
+    show(figure, caption)
+
+
+def lines(
+    series: Mapping[str, tuple[Sequence[float], Sequence[float]]],
+    caption: str,
+    x: str,
+    y: str,
+    title: str,
+    log_y: bool = False,
+) -> None:
+    """Draw labelled curves: label -> (x values, y values). A label that is a method has the method's colour."""
+    figure, axis = plt.subplots(figsize=(8, 4.2))
+    for label, (horizontal, vertical) in series.items():
+        axis.plot(horizontal, vertical, label=label, color=COLORS.get(label), linewidth=2)
+    axis.set(xlabel=x, ylabel=y, title=title, yscale="log" if log_y else "linear")
+    axis.grid(alpha=0.3)
+    if len(series) > 1:
+        axis.legend()
+    show(figure, caption)
+
+
+def bars(values: Mapping[str, float], caption: str, x: str, title: str) -> None:
+    """Draw one horizontal bar per label with its number at the end."""
+    figure, axis = plt.subplots(figsize=(8, 0.6 + 0.42 * len(values)))
+    drawn = axis.barh(list(values), list(values.values()), color=[COLORS.get(name, "#777777") for name in values])
+    axis.bar_label(drawn, fmt="%.2f", padding=4)
+    axis.invert_yaxis()
+    axis.margins(x=0.12)
+    axis.set(xlabel=x, title=title)
+    axis.spines[["top", "right"]].set_visible(False)
+    show(figure, caption)
+
+
+class Monitor:
+    """Draws a run while it trains: the validation curve, and the same crop as it gets better.
+
+    Give it to `Trainer.fit` as `monitor`. Each validation redraws one figure in place, and the crop is kept in
+    the run's ``samples/``.
+
+    Parameters
+    ----------
+    lr, hr
+        One image, ``(1, 3, h, w)`` and ``(1, 3, H, W)``; only the box of it is upscaled.
+    box
+        (top, left, height, width) in HR pixels, multiples of the scale.
+    baseline
+        Label -> validation PSNR of a method to beat, drawn as a line.
+    """
+
+    def __init__(self, lr: torch.Tensor, hr: torch.Tensor, box: Box, baseline: Mapping[str, float]) -> None:
+        self.lr, self.hr = cut(lr, box, hr.shape[-2]), cut(hr, box)
+        self.baseline = baseline
+        self._handle: Any = None
+
+    def __call__(self, trainer: "Trainer") -> None:
+        """Redraw after a validation."""
+        from IPython.display import Image, display
+
+        from srlab.images import write_image
+
+        sr = upscale(trainer.ema, self.lr)
+        write_image(sr, trainer.run.path / "samples" / f"step-{trainer.step:07d}.png")
+        picture = Image(data=_png(self._draw(trainer, sr)), alt="Validation curve, and the current SR crop beside HR.")
+        if self._handle is None:
+            self._handle = display(picture, display_id=True)
+        else:
+            self._handle.update(picture)
+
+    def _draw(self, trainer: "Trainer", sr: torch.Tensor) -> Figure:
+        figure, (curve, left, right) = plt.subplots(1, 3, figsize=(12, 3.6), width_ratios=(1.5, 1, 1))
+        points = [(row["step"], row["val_psnr"]) for row in trainer.history if "val_psnr" in row]
+        curve.plot(*zip(*points, strict=True), marker="o", color=COLORS["SRResNet"], label="network")
+        for label, value in self.baseline.items():
+            curve.axhline(value, linestyle="--", color=COLORS.get(label, "#777777"), label=label)
+        curve.set(xlabel="training step", ylabel="PSNR in dB (Y)", title="mean over the unseen photos")
+        curve.grid(alpha=0.3)
+        curve.legend(loc="lower right")
+        for axis, label, image in ((left, f"SR at step {trainer.step}", sr), (right, "HR", self.hr)):
+            axis.imshow(to_numpy(image), interpolation="nearest")
+            axis.set_title(label)
+            axis.axis("off")
+        figure.tight_layout()
+        return figure
+
+
+def spectrum(image: torch.Tensor) -> torch.Tensor:
+    """Log magnitude of the 2-D Fourier transform of the luma, zero frequency in the middle.
+
+    Parameters
+    ----------
+    image
+        ``(1, 3, H, W)`` or ``(3, H, W)`` in [0, 1].
+
+    Returns
+    -------
+    torch.Tensor
+        ``(H, W)``, ``log10(1 + |F|)``, with a Hann window against the cross that the borders would draw.
+    """
+    from srlab.images import luma
+
+    y = luma(image).reshape(image.shape[-2:])
+    window = torch.hann_window(y.shape[0])[:, None] * torch.hann_window(y.shape[1])
+    return (1 + torch.fft.fftshift(torch.fft.fft2((y - y.mean()) * window)).abs()).log10()
+
+
+def radial_mean(field: torch.Tensor, bins: int = 64) -> tuple[list[float], list[float]]:
+    """Mean of a centred field over rings: frequency in cycles per pixel (0 to 0.5) and value per ring."""
+    height, width = field.shape
+    y = (torch.arange(height) - height // 2) / height
+    x = (torch.arange(width) - width // 2) / width
+    ring = ((y[:, None] ** 2 + x**2).sqrt() / 0.5 * bins).long().clamp(max=bins)
+    total = torch.zeros(bins + 1, dtype=torch.float64).index_add_(0, ring.flatten(), field.double().flatten())
+    count = torch.zeros(bins + 1, dtype=torch.float64).index_add_(0, ring.flatten(), torch.ones(field.numel()).double())
+    frequency = (torch.arange(bins) + 0.5) / bins * 0.5
+    return frequency.tolist(), (total / count.clamp(min=1))[:bins].tolist()

@@ -1,0 +1,320 @@
+"""The run folder: what a training run leaves behind, written so that a crash at any moment loses nothing.
+
+``runs/<lab>/<name>/`` holds ``run.json`` (what was run, on what, with which result), ``metrics.jsonl``,
+``generator.safetensors`` (EMA weights; the architecture is in the metadata), ``generator-best-<score>.safetensors``,
+``state/`` (the last two full states, for resuming), ``samples/`` and TensorBoard events.
+"""
+
+import json
+import os
+import platform
+import subprocess
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from filelock import FileLock, Timeout
+
+import srlab
+from srlab.errors import SrlabError
+
+if TYPE_CHECKING:
+    import torch
+
+FORMAT = 1  # of the run folder; a folder of another format is not touched
+NETWORKS = ("SRResNet", "MSRResNet")  # classes of srlab.models that a weights file may name
+PACKAGES = ("torch", "accelerate", "numpy", "scikit-image", "matplotlib")
+
+
+def home() -> Path:
+    """Folder of all runs: ``$SRLAB_HOME``, or ``runs/`` of the course the working directory lies in."""
+    if "SRLAB_HOME" in os.environ:
+        return Path(os.environ["SRLAB_HOME"]).expanduser().absolute()
+    here = Path.cwd()
+    roots = [folder for folder in (here, *here.parents) if (folder / "notebooks" / "presets").is_dir()]
+    return (roots[0] if roots else here) / "runs"
+
+
+def write_atomic(path: Path, content: bytes) -> None:
+    """Write a file that appears under its name only when it is complete and on the disk.
+
+    Raises
+    ------
+    SrlabError
+        No space or no permission; a file of that name from before is left as it was.
+    """
+    part = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with part.open("wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        part.replace(path)
+    except OSError as error:
+        part.unlink(missing_ok=True)
+        raise SrlabError(
+            f"Could not write {path} ({error.strerror or error}); free some space or choose another folder with "
+            "SRLAB_HOME. What was saved before is intact."
+        ) from error
+
+
+class Run:
+    """One run folder.
+
+    Parameters
+    ----------
+    lab
+        Name of the lab, for example ``"01_srresnet"``.
+    name
+        Name of the run: letters, digits, ``. _ -``.
+    """
+
+    def __init__(self, lab: str, name: str) -> None:
+        for part in (lab, name):
+            if not part or part.startswith(".") or not all(c.isalnum() or c in "._-" for c in part):
+                raise SrlabError(
+                    f"'{part}' is no good name for a run; use letters, digits, dots, dashes and underscores."
+                )
+        self.lab, self.name = lab, name
+        self.path = home() / lab / name
+
+    # --- manifest ---
+
+    def manifest(self) -> dict[str, Any] | None:
+        """Content of ``run.json``, or None for a run that has not begun.
+
+        Raises
+        ------
+        SrlabError
+            The file is damaged, or belongs to another lab or another version of the run folder.
+        """
+        file = self.path / "run.json"
+        if not file.exists():
+            return None
+        remedy = "move the folder away or choose another run name"
+        try:
+            manifest = json.loads(file.read_text(encoding="utf-8"))
+            found = manifest.get("format"), manifest.get("lab")
+        except (ValueError, AttributeError, OSError) as error:
+            raise SrlabError(f"{file} cannot be read as a run's manifest ({error}); {remedy}.") from error
+        if found[0] != FORMAT:
+            raise SrlabError(f"{self.path} was made by another version of srlab (format {found[0]}); {remedy}.")
+        if found[1] != self.lab:
+            raise SrlabError(f"{self.path} belongs to the lab {found[1]}, not to {self.lab}; {remedy}.")
+        return manifest
+
+    def begin(self, parameters: dict[str, Any], facts: dict[str, Any]) -> dict[str, Any]:
+        """Start or continue: write the manifest, or check that the one there is of the same run.
+
+        Parameters
+        ----------
+        parameters
+            All that decides the result; a run goes on only with the same ones.
+        facts
+            What is worth knowing besides (device, precision, number of parameters).
+
+        Returns
+        -------
+        dict
+            The manifest.
+
+        Raises
+        ------
+        SrlabError
+            The run was made with other parameters, or the folder holds something else.
+        """
+        parameters = json.loads(json.dumps(parameters))  # as they will be read back: tuples become lists
+        manifest = self.manifest()
+        if manifest is None:
+            if self.path.is_dir() and any(self.path.glob("*.safetensors")):
+                raise SrlabError(
+                    f"{self.path} has weights but no run.json; move the folder away or choose another run name."
+                )
+            manifest = {"format": FORMAT, "lab": self.lab, "name": self.name, "parameters": parameters, "step": 0}
+            manifest |= {"started": time.strftime("%Y-%m-%dT%H:%M:%S%z"), "wall_time_s": 0.0}
+        old = manifest["parameters"]
+        changed = [key for key in old | parameters if old.get(key) != parameters.get(key)]
+        if changed:
+            was = ", ".join(f"{key}={old.get(key)!r} (now {parameters.get(key)!r})" for key in changed)
+            raise SrlabError(
+                f"The run '{self.name}' of {self.lab} was made with {was}; give this one another name with the "
+                f"parameter run, or delete {self.path} to start it anew."
+            )
+        return self.update(manifest | facts | environment(), state="running")
+
+    def update(self, manifest: dict[str, Any] | None = None, **fields: Any) -> dict[str, Any]:
+        """Change fields of the manifest and write it."""
+        manifest = (manifest or self.manifest() or {}) | fields
+        write_atomic(self.path / "run.json", json.dumps(manifest, indent=1).encode())
+        return manifest
+
+    @contextmanager
+    def lock(self) -> Iterator[None]:
+        """Hold the run for this process; the system lets go of it when the process dies, however it dies."""
+        try:
+            self.path.mkdir(parents=True, exist_ok=True)
+            lock = FileLock(self.path / ".lock", timeout=0)
+            lock.acquire()
+        except Timeout as error:
+            raise SrlabError(
+                f"The run {self.path} is in use by another process; wait for it, or choose another run name."
+            ) from error
+        except OSError as error:
+            raise SrlabError(
+                f"Cannot write into {self.path} ({error.strerror}); set SRLAB_HOME to a folder you own."
+            ) from error
+        try:
+            yield
+        finally:
+            lock.release()
+
+    # --- metrics ---
+
+    def log(self, step: int, **values: float) -> None:
+        """Append one line to ``metrics.jsonl``."""
+        line = json.dumps({"step": step} | values) + "\n"
+        try:
+            with (self.path / "metrics.jsonl").open("a", encoding="utf-8") as file:
+                file.write(line)
+        except OSError as error:
+            raise SrlabError(
+                f"Could not write {self.path / 'metrics.jsonl'} ({error.strerror}); free some space."
+            ) from error
+
+    def metrics(self) -> list[dict[str, float]]:
+        """All logged lines in order; a last line that a crash cut short is left out."""
+        file = self.path / "metrics.jsonl"
+        if not file.exists():
+            return []
+        lines = file.read_text(encoding="utf-8").split("\n")
+        return [json.loads(line) for line in lines[:-1]]
+
+    def forget_after(self, step: int) -> None:
+        """Drop logged lines later than a step: a resumed run makes them again."""
+        kept = [json.dumps(row) + "\n" for row in self.metrics() if row["step"] <= step]
+        write_atomic(self.path / "metrics.jsonl", "".join(kept).encode())
+
+    # --- state ---
+
+    def save_state(self, step: int, tensors: dict[str, "torch.Tensor"]) -> None:
+        """Write all that resuming needs as one file, and keep the one before it as a spare."""
+        write_safetensors(self._state_file(step), tensors, {"step": step})
+        for old in self.state_steps()[:-2]:
+            self._state_file(old).unlink()
+
+    def load_state(self) -> dict[str, "torch.Tensor"] | None:
+        """Read the newest whole state, with its step as the entry ``"step"``; None where there is none yet.
+
+        Raises
+        ------
+        SrlabError
+            There are states, but none can be read.
+        """
+        steps = self.state_steps()
+        for step in reversed(steps):
+            try:
+                return read_safetensors(self._state_file(step))[0] | {"step": step}
+            except SrlabError as error:
+                print(f"{error} Falling back to the state before it.")
+        if steps:
+            raise SrlabError(
+                f"No state in {self.path / 'state'} can be read; delete {self.path} to start the run anew."
+            )
+        return None
+
+    def state_steps(self) -> list[int]:
+        """Steps of which the full state is kept, in order."""
+        return sorted(int(file.stem) for file in (self.path / "state").glob("[0-9]*.safetensors"))
+
+    def _state_file(self, step: int) -> Path:
+        return self.path / "state" / f"{step:09d}.safetensors"
+
+    # --- weights ---
+
+    def save_generator(self, generator: "torch.nn.Module", step: int, file: str = "generator.safetensors") -> None:
+        """Write the generator's weights with its architecture, so that a later lab can load it by the run's name."""
+        notes = {"network": type(generator).__name__, "config": generator.config, "step": step, "lab": self.lab}
+        write_safetensors(self.path / file, generator.state_dict(), notes)
+
+
+def environment() -> dict[str, Any]:
+    """Versions, platform and git revision: what a manifest says of the place where a run was made."""
+    here = Path(__file__).parent
+    git = ["git", "-C", str(here), "describe", "--always", "--dirty", "--exclude=*"]
+    try:
+        revision = subprocess.run(git, capture_output=True, text=True, timeout=10, check=True).stdout.strip()
+    except (OSError, subprocess.SubprocessError):
+        revision = None  # installed from a wheel, or no git on this machine
+    versions = {"srlab": srlab.__version__, "python": platform.python_version()} | {
+        name: version(name) for name in PACKAGES
+    }
+    return {"versions": versions, "platform": platform.platform(), "git": revision}
+
+
+def write_safetensors(path: Path, tensors: dict[str, "torch.Tensor"], notes: dict[str, Any]) -> None:
+    """Write tensors and JSON-able notes as one safetensors file, atomically; equal content gives equal bytes."""
+    from safetensors.torch import save
+
+    # All notes under one key: the order of several keys in the file's header would be random.
+    metadata = {"srlab": json.dumps(notes, sort_keys=True)}
+    write_atomic(path, save({k: v.detach().cpu().contiguous() for k, v in tensors.items()}, metadata))
+
+
+def read_safetensors(path: Path) -> tuple[dict[str, "torch.Tensor"], dict[str, Any]]:
+    """Read what `write_safetensors` wrote.
+
+    Raises
+    ------
+    SrlabError
+        The file is missing, cut short, or of another program.
+    """
+    from safetensors import SafetensorError, safe_open
+
+    if not path.is_file():
+        raise SrlabError(f"There is no weights file {path}; run the lab that makes it first.")
+    try:
+        with safe_open(path, framework="pt") as file:
+            notes = json.loads((file.metadata() or {})["srlab"])
+            return {key: file.get_tensor(key) for key in file.keys()}, notes  # noqa: SIM118 - it is no dict
+    except KeyError as error:
+        raise SrlabError(f"{path} was not written by srlab; give a weights file of a run.") from error
+    except (SafetensorError, OSError, ValueError) as error:
+        raise SrlabError(f"{path} is damaged or cut short ({error}).") from error
+
+
+def load_generator(lab: str, name: str = "default", best: str = "") -> "torch.nn.Module":
+    """Load the generator of a run: the network is built from the metadata of its weights file.
+
+    Parameters
+    ----------
+    lab, name
+        Of the run, for example ``"01_srresnet"``, ``"default"``.
+    best
+        ``"psnr"`` or another validation score: the weights that had the best one, instead of the last ones.
+
+    Returns
+    -------
+    torch.nn.Module
+        In eval mode, on the CPU.
+
+    Raises
+    ------
+    SrlabError
+        No such run, or its weights file is damaged or names an unknown network.
+    """
+    from srlab import models
+
+    path = Run(lab, name).path / (f"generator-best-{best}.safetensors" if best else "generator.safetensors")
+    weights, notes = read_safetensors(path)
+    if notes.get("network") not in NETWORKS:
+        raise SrlabError(f"{path} holds a network '{notes.get('network')}'; srlab knows {', '.join(NETWORKS)}.")
+    generator = getattr(models, notes["network"])(**notes["config"])
+    try:
+        generator.load_state_dict(weights)
+    except RuntimeError as error:
+        raise SrlabError(f"The weights in {path} do not fit {notes['network']} {notes['config']}.") from error
+    return generator.eval()

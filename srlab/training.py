@@ -1,0 +1,314 @@
+"""`Trainer`: the loop around the reader's own `step`. It never sees a loss function or a network's insides."""
+
+import contextlib
+import copy
+import time
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import torch
+from accelerate import Accelerator
+from accelerate.state import AcceleratorState
+from torch import nn
+from tqdm.auto import tqdm
+
+from srlab import checkpoints
+from srlab.devices import peak_memory_mib, pick_device, pick_precision
+from srlab.errors import SrlabError
+from srlab.interrupts import Interrupts
+from srlab.patches import PatchSampler
+from srlab.runs import Run
+from srlab.schedules import Schedule, constant
+
+if TYPE_CHECKING:
+    from torch.utils.tensorboard import SummaryWriter
+
+Losses = dict[str, torch.Tensor]
+LOG_EVERY = 10  # steps between two readings of the losses; a reading waits for the device
+
+
+class Trainer:
+    """Trains whatever the reader's `step` updates.
+
+    It gives a device, mixed precision and many processes (Hugging Face accelerate), a moving average of the
+    generator, a learning-rate schedule, validation, a progress bar, TensorBoard events, a guard against NaN,
+    and runs that can be stopped at any moment and go on bit for bit.
+
+    Parameters
+    ----------
+    lab, run
+        Where the run is kept: ``runs/<lab>/<run>/``.
+    device, precision
+        See `srlab.devices.pick_device` and `srlab.devices.pick_precision`.
+    ema
+        Decay of the moving average of the generator's weights; 0 keeps the weights themselves. It is warmed up
+        as ``min(ema, (1 + step) / (10 + step))``, so that a short run is not held at its random start.
+    seed
+        Of PyTorch's global random numbers when the run begins.
+    recipe
+        What else decides the result and cannot be seen from the objects, such as the name of the loss. A run
+        is resumed only with the same recipe.
+
+    Examples
+    --------
+    >>> trainer = Trainer("01_srresnet", "default")
+    >>> generator, optimizer = trainer.prepare(generator=generator, optimizer=optimizer)
+    >>> def step(lr, hr):
+    ...     loss = F.mse_loss(generator(lr), hr)
+    ...     optimizer.zero_grad()
+    ...     trainer.backward(loss)
+    ...     optimizer.step()
+    ...     return {"loss": loss}
+    >>> averaged = trainer.fit(step, sampler, iters=600)
+    """
+
+    def __init__(
+        self,
+        lab: str,
+        run: str,
+        device: str = "auto",
+        precision: str = "auto",
+        ema: float = 0.999,
+        seed: int = 0,
+        recipe: dict[str, Any] | None = None,
+    ) -> None:
+        self.run = Run(lab, run)
+        self.device = pick_device(device)
+        self.precision = pick_precision(precision, self.device)
+        if AcceleratorState._shared_state and AcceleratorState().mixed_precision != self.precision:
+            # accelerate keeps one state a process and refuses another precision; a notebook may compare two.
+            AcceleratorState._reset_state()
+        self.accelerator = Accelerator(mixed_precision=self.precision, cpu=self.device.type == "cpu")
+        self.device = self.accelerator.device
+        self.ema_decay, self.seed, self.recipe = ema, seed, dict(recipe or {})
+        self.modules: dict[str, nn.Module] = {}
+        self.optimizers: dict[str, torch.optim.Optimizer] = {}
+        self.step = 0
+        self.history: list[dict[str, float]] = []
+
+    def prepare(self, **objects: nn.Module | torch.optim.Optimizer) -> Any:
+        """Move networks and optimisers to the device and wrap them for precision and many processes.
+
+        Parameters
+        ----------
+        **objects
+            Networks and optimisers by name; the network to validate and keep is called ``generator``.
+
+        Returns
+        -------
+        tuple
+            The objects to use in `step`, in the same order.
+        """
+        for name, thing in objects.items():
+            if isinstance(thing, nn.Module):
+                self.modules[name] = thing.to(self.device, memory_format=torch.channels_last)
+            elif isinstance(thing, torch.optim.Optimizer):
+                self.optimizers[name] = thing
+            else:
+                raise SrlabError(f"prepare takes networks and optimisers, but {name} is a {type(thing).__name__}.")
+        if "generator" not in self.modules:
+            raise SrlabError("One of the networks must be passed as generator=..., the one to validate and keep.")
+        # Copied before it is wrapped: accelerate binds the wrapped forward to the network it wraps.
+        self.ema = copy.deepcopy(self.modules["generator"]).eval().requires_grad_(False)
+        return self.accelerator.prepare(*objects.values())
+
+    def backward(self, loss: torch.Tensor) -> None:
+        """``loss.backward()``, scaled where the precision asks for it."""
+        self.accelerator.backward(loss)
+
+    def fit(
+        self,
+        step: Callable[[torch.Tensor, torch.Tensor], Losses],
+        sampler: PatchSampler,
+        iters: int,
+        schedule: Schedule = constant,
+        validate: Callable[[nn.Module], dict[str, float]] | None = None,
+        validate_every: int = 1000,
+        monitor: Callable[["Trainer"], None] | None = None,
+        best: tuple[str, ...] = ("psnr",),
+    ) -> nn.Module:
+        """Train to a total of `iters` steps, going on where an earlier call or a crash left the run.
+
+        Parameters
+        ----------
+        step
+            ``step(lr, hr)`` updates the networks once and returns its losses by name.
+        sampler
+            Gives the batches.
+        iters
+            Total number of steps of the run, those of earlier calls included.
+        schedule
+            Factor on every optimiser's learning rate as a function of the step.
+        validate
+            ``validate(generator)`` scores the averaged generator, for example ``{"psnr": 28.1}``.
+        validate_every
+            Steps between validations, each of which also saves the state. Two early ones come at a quarter
+            and at half of it.
+        monitor
+            Called with the trainer after each validation, to draw.
+        best
+            Names among `validate`'s scores; the weights with the highest are kept as
+            ``generator-best-<name>.safetensors``.
+
+        Returns
+        -------
+        torch.nn.Module
+            The averaged generator, in eval mode and float32.
+
+        Raises
+        ------
+        SrlabError
+            `iters` is below 1, the run belongs to other settings or is in use, a loss is NaN or infinite, or
+            the disk is full. The last good state stays.
+        TrainingStopped
+            Interrupted; the state was saved.
+        """
+        if int(iters) != iters or iters < 1:
+            raise SrlabError(f"iters is the total number of training steps and must be at least 1, but is {iters}.")
+        if validate_every < 1:
+            raise SrlabError(f"validate_every must be at least 1 step, but is {validate_every}.")
+        main = self.accelerator.is_main_process
+        with self.run.lock() if main else contextlib.nullcontext():
+            schedule = self._begin(sampler, schedule, iters)
+            if self.step >= iters:
+                print(f"The run '{self.run.name}' has already done {self.step} of {iters} steps; nothing to train.")
+                return self.ema
+            early = {max(1, validate_every // 4), max(1, validate_every // 2)}
+            bar = tqdm(total=iters, initial=self.step, desc=self.run.name, mininterval=1, disable=not main)
+            with Interrupts() as interrupts, self._open_events() as self._events, bar:
+                if self.step == 0:
+                    self._validate(validate, monitor, best)
+                while self.step < iters:
+                    losses = self._advance(step, sampler, schedule)
+                    due = self.step in early or self.step % validate_every == 0 or self.step == iters
+                    if due or interrupts.caught or self.step % LOG_EVERY == 0:
+                        self._log(losses, bar)
+                    if due:
+                        self._validate(validate, monitor, best)
+                    if due or interrupts.caught:
+                        state = "finished" if self.step == iters else "stopped" if interrupts.caught else "running"
+                        self._save(sampler, state)
+                    if interrupts.caught:
+                        interrupts.leave(
+                            f"Stopped at step {self.step} of {iters}; everything is saved in {self.run.path}. "
+                            "Run the same cell or command again to go on."
+                        )
+        return self.ema
+
+    def _advance(self, step: Callable[..., Losses], sampler: PatchSampler, schedule: Schedule) -> Losses:
+        for optimizer in self.optimizers.values():
+            for group in optimizer.param_groups:
+                group["lr"] = group["initial_lr"] * schedule(self.step)
+        lr, hr = (batch.contiguous(memory_format=torch.channels_last) for batch in next(sampler))
+        losses = {name: value.detach() for name, value in step(lr, hr).items()}
+        self.step += 1
+        # Which step was the first to go wrong is noted on the device, without waiting for it.
+        healthy = torch.stack([value.isfinite() for value in losses.values()]).all()
+        self._first_bad = torch.where(healthy | (self._first_bad > 0), self._first_bad, self.step)
+        decay = min(self.ema_decay, (1 + self.step) / (10 + self.step))
+        generator = self.modules["generator"]
+        with torch.no_grad():
+            torch._foreach_lerp_(list(self.ema.parameters()), list(generator.parameters()), 1 - decay)
+            for averaged, current in zip(self.ema.buffers(), generator.buffers(), strict=True):
+                averaged.copy_(current)
+        return losses
+
+    def _log(self, losses: Losses, bar: tqdm) -> None:
+        first_bad = int(self._first_bad)
+        if first_bad:
+            self._stop_for_nan(f"a loss became NaN or infinite at step {first_bad}")
+        row = {name: float(value) for name, value in losses.items()}
+        bar.update(self.step - bar.n)
+        bar.set_postfix({name: f"{value:.4f}" for name, value in row.items()}, refresh=False)
+        self._write(row | {"rate": next(iter(self.optimizers.values())).param_groups[0]["lr"]})
+
+    def _write(self, row: dict[str, float]) -> None:
+        self.history.append({"step": self.step} | row)
+        if self._events is not None:
+            self.run.log(self.step, **row)
+            for name, value in row.items():
+                self._events.add_scalar(name, value, self.step)
+
+    def _validate(self, validate: Callable | None, monitor: Callable | None, best: tuple[str, ...]) -> None:
+        if validate is not None:
+            scores = {f"val_{name}": float(value) for name, value in validate(self.ema).items()}
+            for name in best:
+                record = max((row[f"val_{name}"] for row in self.history if f"val_{name}" in row), default=-torch.inf)
+                if scores.get(f"val_{name}", -torch.inf) > record and self.accelerator.is_main_process:
+                    self.run.save_generator(self.ema, self.step, f"generator-best-{name}.safetensors")
+            self._write(scores)
+        if monitor is not None and self.accelerator.is_main_process:
+            monitor(self)
+
+    def _save(self, sampler: PatchSampler, state: str) -> None:
+        tensors = checkpoints.pack(self._stateful(sampler), self.optimizers, self.device)
+        if not checkpoints.all_finite(tensors):
+            self._stop_for_nan(f"a weight became NaN or infinite by step {self.step}")
+        if not self.accelerator.is_main_process:
+            return
+        self.run.save_state(self.step, tensors)
+        self.run.save_generator(self.ema, self.step)
+        metrics = {name: value for row in self.history for name, value in row.items() if name != "step"}
+        seconds = round(self._seconds_before + time.perf_counter() - self._started, 1)
+        self.run.update(
+            state=state, step=self.step, metrics=metrics, wall_time_s=seconds, peak_memory_mib=peak_memory_mib()
+        )
+
+    def _stop_for_nan(self, what: str) -> None:
+        saved = self.run.state_steps()
+        kept = f"the state of step {saved[-1]} is kept in {self.run.path}" if saved else "no state had been saved yet"
+        if self.accelerator.is_main_process:
+            self.run.update(state="failed")
+        raise SrlabError(
+            f"Training stopped: {what}; {kept}. Lower the learning rate or set precision to 'no', and give the run "
+            "another name."
+        )
+
+    def _begin(self, sampler: PatchSampler, schedule: Schedule, iters: int) -> Schedule:
+        total = (self.run.manifest() or {}).get("schedule_total", iters)
+        if hasattr(schedule, "laid_out_for"):
+            schedule = schedule.laid_out_for(total)
+            if total != iters:
+                print(
+                    f"The learning-rate schedule of this run was laid out for {total} steps and stays so; "
+                    "after its end the rate keeps its last value."
+                )
+        for optimizer in self.optimizers.values():
+            for group in optimizer.param_groups:
+                group.setdefault("initial_lr", group["lr"])
+        manifest = {"wall_time_s": 0.0}
+        if self.accelerator.is_main_process:
+            facts = {"device": str(self.device), "precision": self.precision, "iters": iters, "schedule_total": total}
+            manifest = self.run.begin(self._full_recipe(sampler, schedule), facts)
+        self.accelerator.wait_for_everyone()
+        self._started, self._seconds_before = time.perf_counter(), manifest["wall_time_s"]
+        self._first_bad = torch.zeros((), dtype=torch.long, device=self.device)
+        torch.manual_seed(self.seed)
+        if (tensors := self.run.load_state()) is not None:
+            self.step = int(tensors.pop("step"))
+            checkpoints.unpack(tensors, self._stateful(sampler), self.optimizers, self.device)
+            print(f"Going on with the run '{self.run.name}' from step {self.step}.")
+        if self.accelerator.is_main_process:
+            self.run.forget_after(self.step)
+        self.history = self.run.metrics()
+        return schedule
+
+    def _full_recipe(self, sampler: PatchSampler, schedule: Schedule) -> dict[str, Any]:
+        """All that decides the result, for the manifest."""
+        recipe = self.recipe | {"seed": self.seed, "ema": self.ema_decay, "sampler": sampler.describe()}
+        for name, module in self.modules.items():
+            recipe[name] = {"network": type(module).__name__} | module.config
+        for name, optimizer in self.optimizers.items():
+            settings = {key: value for key, value in optimizer.param_groups[0].items() if key not in ("params", "lr")}
+            recipe[name] = {"optimizer": type(optimizer).__name__} | settings
+        return recipe | {"schedule": getattr(schedule, "__name__", repr(schedule))}
+
+    def _stateful(self, sampler: PatchSampler) -> dict[str, Any]:
+        return self.modules | {"ema": self.ema, "sampler": sampler}
+
+    def _open_events(self) -> contextlib.AbstractContextManager["SummaryWriter | None"]:
+        if not self.accelerator.is_main_process:
+            return contextlib.nullcontext()
+        from torch.utils.tensorboard import SummaryWriter  # slow to import
+
+        return SummaryWriter(str(self.run.path / "tensorboard"), purge_step=self.step)
