@@ -4,11 +4,14 @@ Every function takes a batch ``(N, 3, H, W)`` of float images in [0, 1], runs on
 draws its random numbers from a `torch.Generator` that the caller owns. Nothing here knows about files.
 """
 
+import io
 import math
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 import torch.nn.functional as F
+from PIL import Image
 
 from srlab.errors import SrlabError
 from srlab.images import quantize, to_float, to_uint8
@@ -114,14 +117,16 @@ def jpeg(image: torch.Tensor, quality: int | torch.Tensor) -> torch.Tensor:
 
     The result is on 8-bit levels, and no gradient flows through.
     """
-    from torchvision.io import ImageReadMode, decode_jpeg, encode_jpeg  # 1 s to import, so only when needed
-
     qualities = torch.as_tensor(quality).expand(len(image)).tolist()
     if not all(1 <= q <= 100 for q in qualities):
         raise SrlabError(f"JPEG quality must be from 1 to 100, but is {quality}.")
-    files = [encode_jpeg(x, int(q)) for x, q in zip(to_uint8(image.detach()).cpu(), qualities, strict=True)]
-    decoded = torch.stack([decode_jpeg(file, mode=ImageReadMode.RGB) for file in files])
-    return to_float(decoded).to(image)
+    pixels = to_uint8(image.detach()).permute(0, 2, 3, 1).cpu().numpy()
+    decoded = []
+    for picture, q in zip(pixels, qualities, strict=True):
+        file = io.BytesIO()
+        Image.fromarray(picture).save(file, "JPEG", quality=int(q), subsampling="4:2:0")
+        decoded.append(torch.from_numpy(np.array(Image.open(file))))
+    return to_float(torch.stack(decoded).permute(0, 3, 1, 2)).to(image)
 
 
 # --- Pipelines ----------------------------------------------------------------------------------------------

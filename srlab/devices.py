@@ -7,14 +7,16 @@ import torch
 from srlab.errors import SrlabError
 
 
-def pick_device(device: str = "auto") -> torch.device:
-    """Turn ``"auto"`` into the GPU where there is one, else the CPU; other names are taken as they are.
+def pick_device(device: str | torch.device = "auto") -> torch.device:
+    """Turn ``"auto"`` into the GPU where there is one, else the CPU; a device is taken as it is.
 
     Raises
     ------
     SrlabError
         The device is unknown, or a GPU is asked for and there is none.
     """
+    if isinstance(device, torch.device):
+        return device
     if device == "auto":
         device = "cuda" if torch.cuda.is_available() else "cpu"
     if device not in ("cpu", "cuda"):

@@ -5,6 +5,7 @@ import difflib
 import inspect
 import os
 import platform
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -129,14 +130,18 @@ def _short(path: Path) -> str:
 
 
 def show(*objects: Any) -> None:
-    """Show the source of functions or classes of srlab in the notebook, with the place where it stands."""
-    from IPython.display import Code, Markdown, display
+    """Show the source of functions or classes of srlab in the notebook, with the place where it stands.
+
+    Of each docstring only the description is shown; the lists of parameters stay in the file.
+    """
+    from IPython.display import Markdown, display
 
     for thing in objects:
         lines, first = inspect.getsourcelines(thing)
         file = Path(inspect.getsourcefile(thing))
-        display(Markdown(f"`{thing.__name__}`, from `{file.parent.name}/{file.name}`, line {first}:"))
-        display(Code("".join(lines), language="python"))
+        source = re.sub(r'\n+ *(Parameters|Returns|Attributes)\n *---[\s\S]*?"""', '\n    """', "".join(lines))
+        place = f"`{thing.__name__}`, from `{file.parent.name}/{file.name}`, line {first}:"
+        display(Markdown(f"{place}\n\n```python\n{source}```"))
 
 
 def headline(label: str, value: float, unit: str = "") -> None:

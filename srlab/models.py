@@ -129,3 +129,26 @@ class MSRResNet(nn.Module):
 def parameter_count(model: nn.Module) -> int:
     """Number of trainable and frozen parameters; buffers such as BN statistics do not count."""
     return sum(parameter.numel() for parameter in model.parameters())
+
+
+# What the parameter `size` of the labs stands for. A laptop trains the small one in a minute or two.
+SIZES = {
+    "tiny": {"blocks": 1, "features": 16},
+    "laptop": {"blocks": 4, "features": 32},
+    "paper": {"blocks": 16, "features": 64},
+}
+
+
+def pick_size(size: str, device: str | torch.device) -> dict[str, int]:
+    """Turn a size into blocks and features; ``"auto"`` is ``"laptop"`` on a CPU and ``"paper"`` on a GPU.
+
+    Raises
+    ------
+    SrlabError
+        The size is unknown.
+    """
+    if size == "auto":
+        size = "laptop" if torch.device(device).type == "cpu" else "paper"
+    if size not in SIZES:
+        raise SrlabError(f"Unknown size '{size}'; choose auto, {', '.join(SIZES)}.")
+    return SIZES[size]

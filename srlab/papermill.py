@@ -106,14 +106,17 @@ def execute(notebook: Path, output: Path, parameters: dict[str, Any]) -> dict[st
 
     try:
         done = papermill.execute_notebook(
-            str(notebook), str(output), parameters=parameters, kernel_name="python3", progress_bar=False
+            str(notebook),
+            str(output),
+            parameters=parameters,
+            kernel_name="python3",
+            progress_bar=False,
+            extra_arguments=["--log-level=ERROR"],  # a kernel warns of unencrypted traffic, which stays on this machine
         )
     except papermill.PapermillExecutionError as error:
         raise SrlabError(f"{error.ename}: {error.evalue} (cell {error.exec_count} of {_relative(output)})") from error
     except DeadKernelError as error:
-        raise SrlabError(
-            f"The kernel died while running {notebook.name}; out of memory is the usual reason."
-        ) from error
+        raise SrlabError(f"The kernel died while running {notebook.name}; the usual reason is memory.") from error
     return read_headline(done)
 
 

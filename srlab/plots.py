@@ -70,6 +70,7 @@ def images(
     pictures: Mapping[str, torch.Tensor],
     caption: str,
     box: Box | None = None,
+    box_height: int | None = None,
     notes: Mapping[str, str] | None = None,
     columns: int = 4,
     width: float = 12.0,
@@ -83,7 +84,9 @@ def images(
     caption
         See `show`.
     box
-        Show this part only: (top, left, height, width) in pixels of the largest picture.
+        Show this part only: (top, left, height, width) in pixels.
+    box_height
+        Height of the image that the box is measured on (default: the tallest picture), so that LR fits as well.
     notes
         Label -> a second line of the label, such as a score.
     columns
@@ -93,8 +96,8 @@ def images(
     """
     if not pictures:
         raise SrlabError("There are no pictures to show.")
-    largest = max(picture.shape[-2] for picture in pictures.values())
-    parts = {label: p if box is None else cut(p, box, largest) for label, p in pictures.items()}
+    box_height = box_height or max(picture.shape[-2] for picture in pictures.values())
+    parts = {label: p if box is None else cut(p, box, box_height) for label, p in pictures.items()}
     columns = min(columns, len(parts))
     rows = -(-len(parts) // columns)
     ratio = max(part.shape[-2] / part.shape[-1] for part in parts.values())

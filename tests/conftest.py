@@ -1,0 +1,27 @@
+"""What several test files share: the benchmark folder and one embedded photo."""
+
+import os
+from pathlib import Path
+
+import pytest
+import torch
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+@pytest.fixture(scope="session")
+def benchmark_dir() -> Path:
+    """The folder with Set5/HR and Set14/HR, which cannot be part of the repository (see its licences)."""
+    folder = Path(os.environ.get("SRLAB_TEST_DATA") or ROOT.parent / "shared" / "data")
+    missing = [name for name in ("Set5/HR", "Set14/HR") if not (folder / name).is_dir()]
+    if missing:
+        pytest.skip(f"needs {' and '.join(missing)} in {folder}; set SRLAB_TEST_DATA to a folder that has them")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def astronaut() -> torch.Tensor:
+    """The photo of scikit-image as a batch (1, 3, 512, 512); never changed in place."""
+    from skimage import data
+
+    return torch.from_numpy(data.astronaut()).permute(2, 0, 1)[None].float() / 255

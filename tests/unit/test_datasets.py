@@ -1,0 +1,186 @@
+"""srlab.datasets: the embedded photos, folders and benchmark sets, and one clear sentence for each thing amiss."""
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from srlab import datasets
+from srlab.errors import SrlabError
+
+
+@pytest.fixture(autouse=True)
+def _home(tmp_path, monkeypatch):
+    monkeypatch.setenv("SRLAB_HOME", str(tmp_path / "runs"))
+
+
+@pytest.fixture(scope="module")
+def photos():
+    return datasets.photos()
+
+
+def save(path, height=8, width=12, grey=False, seed=0):
+    shape = (height, width) if grey else (height, width, 3)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.fromarray(np.random.default_rng(seed).integers(0, 256, shape, dtype=np.uint8)).save(path)
+
+
+# --- Embedded photos -----------------------------------------------------------------------------------------
+
+
+def test_sixteen_photos_come_without_a_download(photos):
+    assert len(photos) == len(set(photos.names)) == 16
+    assert all(image.dtype == torch.uint8 and image.shape[0] == 3 for image in photos.hr)
+
+
+def test_training_and_validation_photos_are_disjoint_and_together_all(photos):
+    train, validation = datasets.photos("train").names, datasets.photos("validation").names
+    assert validation == ["astronaut", "chelsea", "text", "brick"]
+    assert not set(train) & set(validation)
+    assert sorted(train + validation) == sorted(photos.names)
+
+
+def test_no_two_photos_are_the_same(photos):
+    assert len({photos.subset(name).hr[0].numpy().tobytes() for name in photos.names}) == 16
+
+
+def test_the_astronaut_is_the_photo_of_scikit_image(photos, astronaut):
+    assert torch.equal(photos["astronaut"], astronaut)
+
+
+def test_grey_photos_are_noted_and_have_three_equal_channels(photos):
+    assert {"brick", "text", "camera"} <= photos.grey
+    assert not {"astronaut", "chelsea", "coffee"} & photos.grey
+    assert all(torch.equal(photos[name][:, 0], photos[name][:, 2]) for name in photos.grey)
+
+
+def test_an_unknown_split_is_refused_with_the_known_ones():
+    with pytest.raises(SrlabError, match=r"'test'.*all, train, validation"):
+        datasets.photos("test")
+
+
+# --- ImageSet ------------------------------------------------------------------------------------------------
+
+
+def small_set():
+    images = [torch.full((3, 4, 5), 10, dtype=torch.uint8), torch.full((3, 6, 3), 20, dtype=torch.uint8)]
+    return datasets.ImageSet("two", ["a", "b"], images, grey=frozenset({"b"}))
+
+
+def test_an_image_is_a_float_batch_of_one():
+    assert torch.equal(small_set()["b"], torch.full((1, 3, 6, 3), 20 / 255))
+    assert [name for name, image in small_set() if image.shape[0] == 1] == ["a", "b"]
+
+
+def test_an_unknown_name_is_refused_with_the_set_and_the_known_names():
+    for ask in (small_set().__getitem__, small_set().subset):
+        with pytest.raises(SrlabError, match=r"'c' in two.*a, b"):
+            ask("c")
+
+
+def test_a_subset_keeps_order_lr_and_grey():
+    images = small_set()
+    images.lr = [image[:, :1, :1] for image in images.hr]
+    part = images.subset("b", "a")
+    assert part.names == ["b", "a"]
+    assert part.grey == {"b"}
+    assert torch.equal(part.lr_of("b"), images.lr_of("b"))
+    assert images.subset("a").grey == frozenset()
+
+
+def test_the_fingerprint_changes_with_a_pixel_a_name_and_a_shape_only():
+    reference = small_set().fingerprint()
+    assert small_set().fingerprint() == reference
+    pixel, name, shape = small_set(), small_set(), small_set()
+    pixel.hr[1][2, 5, 2] += 1
+    name.names[0] = "z"
+    shape.hr[0] = shape.hr[0].reshape(3, 5, 4)
+    assert len({reference, pixel.fingerprint(), name.fingerprint(), shape.fingerprint()}) == 4
+
+
+# --- Folders -------------------------------------------------------------------------------------------------
+
+
+def test_a_folder_gives_its_images_by_name_and_leaves_other_files(tmp_path):
+    save(tmp_path / "set" / "b.png", seed=1)
+    save(tmp_path / "set" / "a.JPG", seed=2)
+    (tmp_path / "set" / "notes.txt").write_text("no image")
+    (tmp_path / "set" / "sub.png").mkdir()
+    images = datasets.folder(tmp_path / "set")
+    assert (images.name, images.names) == ("set", ["a", "b"])
+    assert images.hr[1].shape == (3, 8, 12)
+
+
+def test_grey_files_of_a_folder_are_noted(tmp_path):
+    save(tmp_path / "a.png", grey=True)
+    save(tmp_path / "b.png")
+    images = datasets.folder(tmp_path)
+    assert images.grey == {"a"}
+    assert images["a"].shape == (1, 3, 8, 12)
+
+
+def test_a_missing_folder_is_named(tmp_path):
+    with pytest.raises(SrlabError, match="no folder .*nowhere"):
+        datasets.folder(tmp_path / "nowhere")
+
+
+def test_an_empty_folder_is_named_with_the_endings_it_needs(tmp_path):
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(SrlabError, match=r"no images in .*empty.*\.png"):
+        datasets.folder(tmp_path / "empty")
+
+
+def test_a_damaged_file_is_named(tmp_path):
+    save(tmp_path / "good.png")
+    whole = (tmp_path / "good.png").read_bytes()
+    (tmp_path / "torn.png").write_bytes(whole[: len(whole) // 2])
+    with pytest.raises(SrlabError, match=r"torn\.png"):
+        datasets.folder(tmp_path)
+
+
+def test_two_images_that_differ_in_their_ending_only_are_refused(tmp_path):
+    for name in ("cat.png", "cat.jpg", "dog.png"):
+        save(tmp_path / name)
+    with pytest.raises(SrlabError, match="several images named cat;"):
+        datasets.folder(tmp_path)
+
+
+# --- Benchmark sets ------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def benchmark(tmp_path):
+    for number, name in enumerate(("baby", "bird")):
+        save(tmp_path / "Set" / "HR" / f"{name}.png", 17, 22, seed=number)
+        save(tmp_path / "Set" / "LRx4" / f"{name}.png", 4, 5, seed=10 + number)
+    return tmp_path / "Set"
+
+
+def test_a_benchmark_pairs_hr_and_lr_by_name(benchmark):
+    images = datasets.benchmark(benchmark)
+    assert images.name == "Set"
+    assert images.lr_of("bird").shape == (1, 3, 4, 5)
+    assert torch.equal(images.lr_of("bird"), datasets.folder(benchmark / "LRx4")["bird"])
+
+
+def test_a_benchmark_without_an_lr_folder_has_no_lr(benchmark):
+    assert datasets.benchmark(benchmark, scale=2).lr is None
+    assert datasets.benchmark(benchmark, scale=2).lr_of("baby") is None
+
+
+def test_a_missing_lr_image_is_named(benchmark):
+    (benchmark / "LRx4" / "bird.png").unlink()
+    with pytest.raises(SrlabError, match="LRx4 has no LR image for bird;"):
+        datasets.benchmark(benchmark)
+
+
+@pytest.mark.parametrize("size", [(4, 6), (5, 5), (17, 22)])
+def test_an_lr_image_of_the_wrong_size_is_named(benchmark, size):
+    save(benchmark / "LRx4" / "bird.png", *size)
+    with pytest.raises(SrlabError, match=f"'bird'.*{size[1]}x{size[0]}.*1/4"):
+        datasets.benchmark(benchmark)
+
+
+def test_a_benchmark_without_an_hr_folder_is_refused(benchmark):
+    with pytest.raises(SrlabError, match="no folder .*HR"):
+        datasets.benchmark(benchmark / "LRx4")

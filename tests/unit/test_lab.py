@@ -1,0 +1,184 @@
+"""srlab.lab: a slip in a parameter is caught, and a lab's main figure can be read back."""
+
+import nbformat
+import pytest
+from IPython.core.interactiveshell import InteractiveShell
+from IPython.utils.capture import capture_output
+from traitlets.config import Config
+
+import srlab
+from srlab.errors import SrlabError
+from srlab.lab import check_parameters
+from srlab.models import ResidualBlock
+from srlab.papermill import read_headline
+
+DECLARED = {"iters": 600, "rate": 2e-4, "device": "auto", "augment": True, "run": "default"}
+CELL = "# Parameters of this lab\n" + "\n".join(f"{name} = {value!r}  # a comment" for name, value in DECLARED.items())
+
+
+@pytest.fixture(autouse=True)
+def _home(tmp_path, monkeypatch):
+    monkeypatch.setenv("SRLAB_HOME", str(tmp_path / "runs"))
+
+
+# --- check_parameters ----------------------------------------------------------------------------------------
+
+
+def check(given=(), **values):
+    check_parameters(DECLARED, DECLARED | values, list(given))
+
+
+def test_the_defaults_and_values_of_their_type_are_accepted():
+    check()
+    check(["iters", "rate"], iters=1, rate=1e-3, device="cpu", augment=False)
+
+
+def test_an_unknown_name_is_refused_with_the_nearest_and_the_list():
+    with pytest.raises(SrlabError, match=r"'iter' \(did you mean iters\?\).*iters, rate, device, augment, run\."):
+        check(["rate", "iter"])
+
+
+def test_a_name_like_no_other_is_refused_without_a_guess():
+    with pytest.raises(SrlabError, match=r"'xyzzy'\. This lab knows: iters"):
+        check(["xyzzy"])
+
+
+def test_an_int_will_do_for_a_float():
+    check(rate=1)
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "kind"),
+    [
+        ("iters", "600", "int"),
+        ("iters", 600.0, "int"),
+        ("iters", True, "int"),
+        ("iters", None, "int"),
+        ("rate", "2e-4", "number"),  # what YAML 1.1 makes of 2e-4
+        ("rate", True, "number"),
+        ("device", 0, "str"),
+        ("augment", 1, "bool"),
+        ("augment", "yes", "bool"),
+        ("run", ["default"], "str"),
+    ],
+)
+def test_a_value_of_another_type_is_refused_with_its_default(name, value, kind):
+    with pytest.raises(SrlabError) as caught:
+        check(**{name: value})
+    assert f"{name}={value!r} must be of type {kind}, like its default {DECLARED[name]!r}" in str(caught.value)
+
+
+@pytest.mark.parametrize("iters", [0, -1])
+def test_iters_below_1_is_refused(iters):
+    with pytest.raises(SrlabError, match=f"iters={iters} must be at least 1"):
+        check(iters=iters)
+
+
+def test_a_lab_without_iters_is_fine():
+    check_parameters({"scale": 4}, {"scale": 2}, ["scale"])
+
+
+# --- In a notebook -------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def cells(tmp_path, monkeypatch):
+    """Runs cells as a notebook does, and gives what each one showed and raised."""
+    monkeypatch.setenv("IPYTHONDIR", str(tmp_path / "ipython"))
+    InteractiveShell.clear_instance()
+    shell = InteractiveShell.instance(config=Config({"HistoryManager": {"enabled": False}}))
+
+    def run(*sources):
+        for source in sources:
+            with capture_output() as shown:
+                result = shell.run_cell(source, store_history=True)
+        return result, shown
+
+    yield run
+    InteractiveShell.clear_instance()
+
+
+SETUP = "import srlab; lab = srlab.setup('01_srresnet')"
+
+
+def test_setup_prints_where_it_runs_and_returns_the_parameters(cells):
+    result, shown = cells(CELL, "device = 'cpu'; iters = 7", SETUP, "lab")
+    lab = result.result
+    assert lab.name == "01_srresnet"
+    assert lab.parameters == DECLARED | {"device": "cpu", "iters": 7}
+    assert (lab.device.type, lab.precision) == ("cpu", srlab.devices.pick_precision("auto", lab.device))
+    _, shown = cells(SETUP)
+    assert f"srlab {srlab.__version__}, torch " in shown.stdout
+    assert "device:  cpu" in shown.stdout
+    assert "runs in: " in shown.stdout
+    assert len(shown.stdout.splitlines()) == 4
+
+
+def test_setup_takes_the_cell_that_papermill_injects(cells):
+    result, _ = cells(CELL, '# Parameters\niters = 3\ndevice = "cpu"\n', SETUP, "lab.parameters")
+    assert result.result == DECLARED | {"iters": 3, "device": "cpu"}
+
+
+@pytest.mark.parametrize(
+    ("injected", "words"),
+    [
+        ("iter = 3", r"'iter' \(did you mean iters\?\)"),
+        ("iters = 2.5", "iters=2.5 must be of type int"),
+        ("iters = 0", "iters=0 must be at least 1"),
+        ("device = 'tpu'", "Unknown device 'tpu'"),
+    ],
+)
+def test_setup_refuses_a_slip_in_the_cell_that_papermill_injects(cells, injected, words):
+    result, shown = cells(CELL, f"# Parameters\n{injected}\n", SETUP)
+    with pytest.raises(SrlabError, match=words):
+        raise result.error_in_exec
+    assert "Traceback" not in shown.stdout + shown.stderr  # one sentence, without the frames inside srlab
+    assert "SrlabError: " in shown.stdout
+
+
+def test_setup_outside_of_a_notebook_has_no_parameters():
+    InteractiveShell.clear_instance()
+    assert srlab.setup("01_srresnet").parameters == {}
+
+
+def test_show_prints_the_source_and_where_it_stands(cells):
+    _, shown = cells("import srlab", "srlab.show(srlab.models.ResidualBlock, srlab.psnr)")
+    text = "\n".join(str(output.data.get("text/markdown", output.data["text/plain"])) for output in shown.outputs)
+    text += "\n".join(output.data.get("text/latex", "") + output.data.get("text/html", "") for output in shown.outputs)
+    assert len(shown.outputs) == 4
+    assert "`ResidualBlock`, from `srlab/models.py`, line " in text
+    assert "`psnr`, from `srlab/metrics.py`, line " in text
+    assert "BatchNorm2d" in text
+    line = int(text.split("`srlab/models.py`, line ")[1].split(":")[0])
+    with open(srlab.models.__file__, encoding="utf-8") as file:
+        assert file.read().splitlines()[line - 1].startswith(f"class {ResidualBlock.__name__}")
+
+
+# --- Headline ------------------------------------------------------------------------------------------------
+
+
+def notebook(*output_lists):
+    cells = [nbformat.v4.new_code_cell("x", outputs=outputs) for outputs in output_lists]
+    return nbformat.v4.new_notebook(cells=cells)
+
+
+def test_a_headline_is_read_back_from_the_executed_notebook(cells):
+    _, shown = cells("import srlab", "srlab.headline('PSNR over bicubic', 1.23456, 'dB')")
+    outputs = [nbformat.v4.new_output("display_data", output.data) for output in shown.outputs]
+    figures = read_headline(notebook([], outputs))
+    assert figures["label"] == "PSNR over bicubic"
+    assert figures["value"] == 1.23456
+    assert figures["unit"] == "dB"
+    assert figures["peak_memory_mib"] > 0
+    assert outputs[0].data["text/plain"] == "PSNR over bicubic: 1.23 dB"
+
+
+def test_the_last_of_several_headlines_counts(cells):
+    _, shown = cells("import srlab", "srlab.headline('first', 1.0); srlab.headline('last', 2.0)")
+    outputs = [nbformat.v4.new_output("display_data", output.data) for output in shown.outputs]
+    assert read_headline(notebook(outputs, []))["label"] == "last"
+
+
+def test_a_notebook_without_a_headline_is_told_so():
+    with pytest.raises(SrlabError, match="left no headline"):
+        read_headline(notebook([nbformat.v4.new_output("stream", text="PSNR: 3 dB")]))

@@ -1,0 +1,221 @@
+"""srlab.metrics against hand-computed values and scikit-image."""
+
+import math
+
+import numpy as np
+import pytest
+import torch
+from skimage.metrics import structural_similarity
+
+from srlab.degradation import downsample, upsample
+from srlab.errors import SrlabError
+from srlab.images import full_range, luma, quantize
+from srlab.metrics import PAPER, Protocol, psnr, ssim
+
+RGB = Protocol("rgb", crop=0, quantize=False)
+GREY = Protocol("y", crop=0, quantize=False)
+
+
+def noise_image(*shape: int, seed: int = 0) -> torch.Tensor:
+    return torch.rand(shape, generator=torch.Generator().manual_seed(seed))
+
+
+@pytest.fixture(scope="module")
+def hr(astronaut) -> torch.Tensor:
+    """Two parts of a photo as a batch (2, 3, 96, 120)."""
+    return torch.cat([astronaut[..., 40:136, 160:280], astronaut[..., 300:396, 200:320]])
+
+
+@pytest.fixture(scope="module")
+def sr(hr) -> torch.Tensor:
+    return upsample(downsample(hr, 4), 4)
+
+
+# --- PSNR ----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("levels", [1, 3, 20])
+def test_psnr_of_a_constant_error_is_20_log_of_its_inverse(levels):
+    hr = torch.full((1, 3, 16, 16), 100 / 255)
+    wanted = 20 * math.log10(255 / levels)
+    assert psnr(hr + levels / 255, hr, RGB).item() == pytest.approx(wanted, abs=1e-4)
+    assert psnr((hr + levels / 255)[:, :1], hr[:, :1]).item() == pytest.approx(wanted, abs=1e-4)
+    # A grey step of one level is 219/255 of a level on the luma plane.
+    assert psnr(hr + levels / 255, hr).item() == pytest.approx(wanted + 20 * math.log10(255 / 219), abs=1e-4)
+
+
+def test_psnr_on_y_weighs_a_channel_by_its_luma_weight():
+    hr = torch.full((1, 3, 16, 16), 0.25)
+    sr = hr.clone()
+    sr[:, 1] += 0.5
+    assert psnr(sr, hr, GREY).item() == pytest.approx(-20 * math.log10(0.5 * 128.553 / 255), abs=1e-4)
+    assert psnr(sr, hr, RGB).item() == pytest.approx(-10 * math.log10(0.5**2 / 3), abs=1e-4)
+
+
+def test_psnr_of_one_wrong_pixel():
+    hr = torch.zeros(1, 1, 10, 20)
+    sr = hr.clone()
+    sr[..., 5, 5] = 0.5
+    assert psnr(sr, hr, GREY).item() == pytest.approx(-10 * math.log10(0.25 / 200), abs=1e-5)
+
+
+def test_psnr_is_computed_per_image_and_not_pooled(sr, hr):
+    scores = psnr(sr, hr)
+    assert scores.shape == (2,)
+    assert scores.dtype == torch.float64
+    assert scores.tolist() == [psnr(sr[i], hr[i]).item() for i in range(2)]
+    pooled = psnr(torch.cat([*sr], dim=1), torch.cat([*hr], dim=1), Protocol(crop=0)).item()
+    assert pooled < psnr(sr, hr, Protocol(crop=0)).mean().item() - 0.1
+
+
+def test_psnr_of_equal_images_is_infinite_per_image(sr, hr):
+    scores = psnr(torch.cat([hr[:1], sr[1:]]), hr)
+    assert scores[0].item() == math.inf
+    assert scores[1].isfinite()
+
+
+def test_psnr_is_symmetric_and_falls_with_noise(hr):
+    noise = noise_image(*hr.shape) - 0.5
+    scores = [psnr((hr + s * noise).clamp(0, 1), hr).mean().item() for s in (0.02, 0.05, 0.2)]
+    assert scores == sorted(scores, reverse=True)
+    assert torch.equal(psnr(hr, noise + 0.5), psnr(noise + 0.5, hr))
+
+
+# --- SSIM ----------------------------------------------------------------------------------------------------
+
+
+def skimage_ssim(sr: torch.Tensor, hr: torch.Tensor) -> float:
+    """Wang's SSIM of single planes in float64, averaged where the 11x11 window lies inside the image."""
+    options = {"data_range": 1, "gaussian_weights": True, "sigma": 1.5, "use_sample_covariance": False, "full": True}
+    scores = []
+    for x, y in zip(sr.double().numpy(), hr.double().numpy(), strict=True):
+        scores.append(structural_similarity(x, y, **options)[1][5:-5, 5:-5].mean())
+    return float(np.mean(scores))
+
+
+@pytest.mark.parametrize("protocol", [PAPER, Protocol("rgb", 4), Protocol("y", 0, False), GREY], ids=str)
+def test_ssim_equals_scikit_image_on_the_valid_window(sr, hr, protocol):
+    scores = ssim(sr, hr, protocol)
+    assert scores.shape == (2,)
+    assert scores.dtype == torch.float64
+    for i in range(2):
+        expected = skimage_ssim(protocol(sr[i : i + 1])[0], protocol(hr[i : i + 1])[0])
+        assert scores[i].item() == pytest.approx(expected, abs=1e-5)
+
+
+def test_ssim_of_noise_equals_scikit_image_to_the_sixth_decimal():
+    sr, hr = noise_image(1, 1, 40, 50), noise_image(1, 1, 40, 50, seed=1)
+    assert ssim(sr, hr, GREY).item() == pytest.approx(skimage_ssim(sr[0], hr[0]), abs=1e-6)
+
+
+def test_ssim_of_a_flat_shift_has_the_value_of_its_formula():
+    hr = torch.full((1, 1, 16, 16), 0.5, dtype=torch.float64)
+    c1 = 0.01**2
+    expected = (2 * 0.5 * 0.7 + c1) / (0.5**2 + 0.7**2 + c1)
+    assert ssim(hr + 0.2, hr, GREY).item() == pytest.approx(expected, abs=1e-5)  # the window is float32
+
+
+def test_ssim_of_equal_images_is_1_and_of_others_below(sr, hr):
+    assert ssim(hr, hr).tolist() == pytest.approx([1, 1], abs=1e-12)
+    assert (ssim(sr, hr) < 0.99).all()
+
+
+def test_ssim_may_be_negative_for_an_inverted_image():
+    hr = noise_image(1, 1, 32, 32)
+    assert ssim(1 - hr, hr, GREY).item() < -0.5
+
+
+@pytest.mark.parametrize(("size", "crop", "fits"), [((11, 20), 0, True), ((10, 20), 0, False), ((18, 30), 4, False)])
+def test_ssim_needs_one_whole_window_after_the_crop(size, crop, fits):
+    image = noise_image(1, 3, *size)
+    if fits:
+        assert ssim(image, image, Protocol(crop=crop)).item() == pytest.approx(1)
+    else:
+        with pytest.raises(SrlabError, match="at least 11x11 pixels"):
+            ssim(image, image, Protocol(crop=crop))
+
+
+# --- The protocol --------------------------------------------------------------------------------------------
+
+
+def test_paper_protocol_is_y_crop_4_and_rounded():
+    assert Protocol("y", 4, True) == PAPER
+
+
+def test_protocol_rounds_then_takes_the_luma_then_crops(hr):
+    image = hr + 0.4 / 255
+    assert torch.equal(PAPER(image), luma(quantize(image))[..., 4:-4, 4:-4])
+    assert torch.equal(Protocol("rgb", 2, False)(image), image[..., 2:-2, 2:-2])
+    assert torch.equal(Protocol("rgb", 0, True)(image), quantize(image))
+
+
+def test_crop_removes_what_happens_at_the_border(hr):
+    sr = hr.clone()
+    sr[..., :4, :] = sr[..., -4:, :] = sr[..., :4] = sr[..., -4:] = 0
+    assert psnr(sr, hr).tolist() == [math.inf, math.inf]
+    assert psnr(sr, hr, Protocol(crop=3)).isfinite().all()
+
+
+def test_rounding_forgives_what_a_saved_file_would_not_show(hr):
+    sr = hr + 0.3 / 255
+    assert psnr(sr, hr).tolist() == [math.inf, math.inf]
+    assert psnr(sr, hr, Protocol(quantize=False)).isfinite().all()
+
+
+def test_a_grey_image_is_scored_on_its_grey_values_and_not_on_their_luma(sr, hr):
+    grey_sr, grey_hr = (quantize(full_range(luma(x)).clamp(0, 1)) for x in (sr, hr))
+    assert torch.equal(PAPER(grey_hr), grey_hr[..., 4:-4, 4:-4])
+    gain = psnr(grey_sr.expand(-1, 3, -1, -1), grey_hr.expand(-1, 3, -1, -1)) - psnr(grey_sr, grey_hr)
+    assert gain.tolist() == pytest.approx(2 * [20 * math.log10(255 / 219)], abs=1e-4)
+    assert torch.equal(psnr(grey_sr, grey_hr), psnr(grey_sr, grey_hr, Protocol("rgb", 4)))
+
+
+@pytest.mark.parametrize("metric", [psnr, ssim])
+def test_an_image_without_a_batch_axis_is_scored_as_a_batch_of_one(metric, sr, hr):
+    assert torch.equal(metric(sr[0], hr[0]), metric(sr[:1], hr[:1]))
+    assert torch.equal(metric(sr[0, :1], hr[0, :1]), metric(sr[:1, :1], hr[:1, :1]))
+
+
+@pytest.mark.parametrize("metric", [psnr, ssim])
+def test_scores_carry_no_gradient_and_leave_the_images_alone(metric, sr, hr):
+    before = sr.clone()
+    assert not metric(sr.clone().requires_grad_(), hr).requires_grad
+    assert torch.equal(sr, before)
+
+
+@pytest.mark.parametrize("metric", [psnr, ssim])
+@pytest.mark.parametrize("value", [math.nan, math.inf])
+@pytest.mark.parametrize("where", ["sr", "hr"])
+def test_nan_and_infinity_are_refused(metric, value, where, sr, hr):
+    pair = {"sr": sr.clone(), "hr": hr.clone()}
+    pair[where][1, 0, 50, 50] = value
+    with pytest.raises(SrlabError, match="NaN or infinity"):
+        metric(**pair)
+
+
+@pytest.mark.parametrize("metric", [psnr, ssim])
+def test_different_shapes_are_refused_with_both_shapes(metric):
+    with pytest.raises(SrlabError, match=r"\(1, 3, 20, 20\) but HR \(1, 3, 20, 24\)"):
+        metric(torch.rand(1, 3, 20, 20), torch.rand(1, 3, 20, 24))
+    with pytest.raises(SrlabError, match="must be the same"):  # never broadcast grey over colour
+        metric(torch.rand(1, 1, 20, 20), torch.rand(1, 3, 20, 20))
+
+
+@pytest.mark.parametrize("metric", [psnr, ssim])
+@pytest.mark.parametrize("shape", [(20, 20), (1, 4, 20, 20), (20, 20, 3), (1, 1, 3, 20, 20)])
+def test_what_is_neither_rgb_nor_grey_is_refused(metric, shape):
+    with pytest.raises(SrlabError, match="RGB or grey"):
+        metric(torch.rand(shape), torch.rand(shape))
+
+
+@pytest.mark.parametrize("metric", [psnr, ssim])
+@pytest.mark.parametrize("size", [(8, 30), (30, 8), (3, 3)])
+def test_a_crop_that_leaves_nothing_is_refused(metric, size):
+    with pytest.raises(SrlabError, match="nothing left after a crop of 4"):
+        metric(torch.rand(1, 3, *size), torch.rand(1, 3, *size))
+
+
+@pytest.mark.parametrize("options", [{"color": "Y"}, {"color": "lab"}, {"crop": -1}])
+def test_an_unknown_colour_or_a_negative_crop_is_refused(options):
+    with pytest.raises(SrlabError, match="color 'y' or 'rgb' and a crop of 0 or more"):
+        Protocol(**options)

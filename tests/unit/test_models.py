@@ -1,0 +1,129 @@
+"""srlab.models: the published architectures, layer by layer."""
+
+import pytest
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+from srlab.errors import SrlabError
+from srlab.models import MSRResNet, ResidualBlock, SRResNet, parameter_count
+
+
+@pytest.fixture(autouse=True)
+def _home(tmp_path, monkeypatch):
+    monkeypatch.setenv("SRLAB_HOME", str(tmp_path / "runs"))
+    torch.manual_seed(0)
+
+
+def test_the_parameter_counts_are_the_published_ones():
+    assert parameter_count(SRResNet()) == 1_549_462
+    assert parameter_count(MSRResNet()) == 1_517_571
+
+
+def test_frozen_parameters_count_and_buffers_do_not():
+    network = SRResNet(1, 4)
+    count = parameter_count(network)
+    assert parameter_count(network.requires_grad_(False)) == count
+    assert count == sum(p.numel() for p in network.state_dict().values()) - sum(b.numel() for b in network.buffers())
+
+
+def layers(network):
+    """Layers as the papers write them: k3n64 is a 3x3 convolution to 64 channels."""
+    words = []
+    for module in network.modules():
+        if isinstance(module, nn.Conv2d):
+            assert module.stride == (1, 1)
+            assert module.padding == (module.kernel_size[0] // 2,) * 2
+            assert module.bias is not None
+            words.append(f"k{module.kernel_size[0]}n{module.out_channels}")
+        elif not list(module.children()):
+            words.append(type(module).__name__)
+    return words
+
+
+def test_srresnet_has_the_layers_of_the_paper():
+    block = ["k3n64", "BatchNorm2d", "PReLU", "k3n64", "BatchNorm2d"]
+    up = ["k3n256", "PixelShuffle", "PReLU"]
+    assert layers(SRResNet()) == [*["k9n64", "PReLU"], *16 * block, *["k3n64", "BatchNorm2d"], *2 * up, "k9n3"]
+
+
+def test_msrresnet_has_the_layers_of_basicsr_and_no_batch_norm():
+    up, tail = ["k3n256", "PixelShuffle", "LeakyReLU"], ["k3n64", "LeakyReLU", "k3n3"]
+    assert layers(MSRResNet()) == ["k3n64", *16 * ["k3n64", "k3n64"], *2 * up, *tail]
+
+
+def test_srresnet_adds_the_global_skip_around_the_blocks_and_the_fusing_convolution():
+    network = SRResNet(2, 4).eval()
+    nn.init.zeros_(network.fuse[0].weight)
+    nn.init.zeros_(network.fuse[0].bias)
+    lr = torch.rand(1, 3, 5, 6)
+    assert torch.allclose(network(lr), network.tail(network.upsample(network.head(lr))))
+
+
+def test_a_residual_block_is_a_skip_and_each_convolution_has_a_batch_norm_of_its_own():
+    block = ResidualBlock(4)
+    norms = [module for module in block.modules() if isinstance(module, nn.BatchNorm2d)]
+    assert len({id(norm) for norm in norms}) == len({norm.weight.data_ptr() for norm in norms}) == 2
+    nn.init.zeros_(norms[1].weight)
+    x = torch.rand(2, 4, 5, 5)
+    assert torch.equal(block(x), x)
+
+
+@pytest.mark.parametrize("network", [SRResNet, MSRResNet])
+@pytest.mark.parametrize("scale", [2, 3, 4, 8])
+@pytest.mark.parametrize("size", [(7, 5), (1, 1), (8, 3)])
+def test_the_output_is_scale_times_as_large(network, scale, size):
+    with torch.no_grad():
+        sr = network(1, 4, scale).eval()(torch.rand(2, 3, *size))
+    assert sr.shape == (2, 3, size[0] * scale, size[1] * scale)
+
+
+@pytest.mark.parametrize("network", [SRResNet, MSRResNet])
+def test_a_network_can_be_made_again_from_its_config(network):
+    one = network(2, 6, 3)
+    again = network(**one.config)
+    again.load_state_dict(one.state_dict())
+    lr = torch.rand(1, 3, 4, 4)
+    assert torch.equal(one.eval()(lr), again.eval()(lr))
+
+
+@pytest.mark.parametrize("network", [SRResNet, MSRResNet])
+def test_scales_and_sizes_without_a_network_are_refused(network):
+    with pytest.raises(SrlabError, match=r"scale 5; choose one of 2, 3, 4, 8"):
+        network(1, 4, scale=5)
+    for blocks, features in ((0, 64), (16, 0), (-1, 64)):
+        with pytest.raises(SrlabError, match=f"at least one.*{blocks} and {features}"):
+            network(blocks, features)
+
+
+def receptive_radius(network, size=101):
+    """LR pixels from the centre on which the 4x4 SR pixels of the centre depend, by the support of the gradient."""
+    network = network.double().eval()
+    for parameter in network.parameters():
+        parameter.data = parameter.data.abs() + 1e-3  # all positive: nothing can cancel out
+    lr = torch.rand(1, 3, size, 1, dtype=torch.float64, requires_grad=True)  # one column wide: a radius is a radius
+    middle = size // 2
+    network(lr)[:, :, 4 * middle : 4 * middle + 4].sum().backward()
+    touched = lr.grad.abs().sum((0, 1, 3)).nonzero().flatten()
+    assert middle - touched.min() == touched.max() - middle
+    assert touched.min() > 0  # else the image was too small to tell
+    return int(touched.max() - middle)
+
+
+def test_the_receptive_radius_of_srresnet_is_40():
+    assert receptive_radius(SRResNet(16, 2)) == 40
+    assert receptive_radius(SRResNet(4, 2)) == 16  # two convolutions less per block
+
+
+def test_msrresnet_begins_close_to_the_bilinear_picture():
+    lr = torch.rand(1, 3, 12, 12)
+    with torch.no_grad():
+        sr, bilinear = MSRResNet()(lr), F.interpolate(lr, scale_factor=4, mode="bilinear", align_corners=False)
+    assert (sr - bilinear).abs().max() < 1e-3
+    assert not torch.equal(sr, bilinear)
+
+
+def test_every_parameter_of_both_networks_gets_a_gradient():
+    for network in (SRResNet(2, 4), MSRResNet(2, 4)):
+        network(torch.rand(2, 3, 6, 6)).square().mean().backward()
+        assert all(p.grad is not None and p.grad.abs().sum() > 0 for p in network.parameters())
