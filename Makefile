@@ -6,7 +6,7 @@ PRESET ?=
 BIN := .venv/bin
 PORT ?= 8888
 
-.PHONY: labs test lint unit notebooks lab format lock clean
+.PHONY: labs test part lint unit notebooks lab refresh format lock clean
 
 labs: .venv/ready
 	$(BIN)/python -m srlab labs $(if $(PRESET),--preset $(PRESET))
@@ -31,6 +31,10 @@ notebooks: .venv/ready
 
 lab: .venv/ready
 	$(BIN)/python -m jupyterlab --port $(PORT) $(if $(filter 0,$(shell id -u)),--allow-root) --notebook-dir notebooks
+
+# After editing a lab: drop its outputs, and make those anew that the tests compare.
+refresh: .venv/ready
+	$(BIN)/python tests/notebooks/refresh.py
 
 format: .venv/ready
 	$(BIN)/python -m ruff check --fix .

@@ -31,11 +31,12 @@ def upscale(upscaler: Upscaler, lr: torch.Tensor) -> torch.Tensor:
     """
     if not isinstance(upscaler, nn.Module):
         return upscaler(lr).clamp(0, 1)
-    training, device = upscaler.training, next(upscaler.parameters()).device
-    with torch.inference_mode():
-        sr = upscaler.eval()(lr.to(device)).clamp(0, 1).to(lr)
-    upscaler.train(training)
-    return sr
+    training, device = upscaler.training, next(upscaler.parameters(), lr).device
+    try:
+        with torch.inference_mode():
+            return upscaler.eval()(lr.to(device)).clamp(0, 1).to(lr)
+    finally:
+        upscaler.train(training)
 
 
 def score(

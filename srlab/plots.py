@@ -121,7 +121,9 @@ def where(image: torch.Tensor, box: Box, caption: str) -> None:
     show(figure, caption)
 
 
-def maps(fields: Mapping[str, torch.Tensor], caption: str, unit: str, limit: float | None = None) -> None:
+def maps(
+    fields: Mapping[str, torch.Tensor], caption: str, unit: str, limit: float | None = None, width: float = 12.6
+) -> None:
     """Show labelled fields ``(H, W)`` such as residuals or gradients, all on one colour scale with a bar.
 
     A field with negative values is drawn on a scale that is symmetric around 0.
@@ -129,8 +131,10 @@ def maps(fields: Mapping[str, torch.Tensor], caption: str, unit: str, limit: flo
     limit = limit or max(float(field.abs().max()) for field in fields.values())
     signed = any(float(field.min()) < 0 for field in fields.values())
     ratio = max(field.shape[-2] / field.shape[-1] for field in fields.values())
-    side = 12 / len(fields)
-    figure, axes = plt.subplots(1, len(fields), figsize=(12.6, side * ratio + 0.4), squeeze=False, layout="constrained")
+    side = 0.95 * width / len(fields)
+    figure, axes = plt.subplots(
+        1, len(fields), figsize=(width, side * ratio + 0.4), squeeze=False, layout="constrained"
+    )
     for axis, (label, field) in zip(axes.flat, fields.items(), strict=True):
         low, palette = (-limit, "RdBu_r") if signed else (0, "magma")
         drawn = axis.imshow(field.cpu().numpy(), cmap=palette, vmin=low, vmax=limit, interpolation="nearest")

@@ -11,7 +11,7 @@ import platform
 import subprocess
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -31,7 +31,7 @@ PACKAGES = ("torch", "accelerate", "numpy", "scikit-image", "matplotlib")
 
 def home() -> Path:
     """Folder of all runs: ``$SRLAB_HOME``, or ``runs/`` of the course the working directory lies in."""
-    if "SRLAB_HOME" in os.environ:
+    if os.environ.get("SRLAB_HOME"):
         return Path(os.environ["SRLAB_HOME"]).expanduser().absolute()
     here = Path.cwd()
     roots = [folder for folder in (here, *here.parents) if (folder / "notebooks" / "presets").is_dir()]
@@ -55,7 +55,8 @@ def write_atomic(path: Path, content: bytes) -> None:
             os.fsync(file.fileno())
         part.replace(path)
     except OSError as error:
-        part.unlink(missing_ok=True)
+        with suppress(OSError):  # there may be no part, or its folder may be none
+            part.unlink()
         raise SrlabError(
             f"Could not write {path} ({error.strerror or error}); free some space or choose another folder with "
             "SRLAB_HOME. What was saved before is intact."
@@ -130,7 +131,7 @@ class Run:
         parameters = json.loads(json.dumps(parameters))  # as they will be read back: tuples become lists
         manifest = self.manifest()
         if manifest is None:
-            if self.path.is_dir() and any(self.path.glob("*.safetensors")):
+            if self.path.is_dir() and any(self.path.rglob("*.safetensors")):
                 raise SrlabError(
                     f"{self.path} has weights but no run.json; move the folder away or choose another run name."
                 )
@@ -168,6 +169,8 @@ class Run:
                 f"Cannot write into {self.path} ({error.strerror}); set SRLAB_HOME to a folder you own."
             ) from error
         try:
+            for part in self.path.rglob(".*.part"):  # of a process that was killed while writing
+                part.unlink(missing_ok=True)
             yield
         finally:
             lock.release()
@@ -312,9 +315,9 @@ def load_generator(lab: str, name: str = "default", best: str = "") -> "torch.nn
     weights, notes = read_safetensors(path)
     if notes.get("network") not in NETWORKS:
         raise SrlabError(f"{path} holds a network '{notes.get('network')}'; srlab knows {', '.join(NETWORKS)}.")
-    generator = getattr(models, notes["network"])(**notes["config"])
     try:
+        generator = getattr(models, notes["network"])(**notes["config"])
         generator.load_state_dict(weights)
-    except RuntimeError as error:
+    except (RuntimeError, TypeError) as error:
         raise SrlabError(f"The weights in {path} do not fit {notes['network']} {notes['config']}.") from error
     return generator.eval()

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from accelerate import Accelerator
 from accelerate.state import AcceleratorState
+from accelerate.utils import extract_model_from_parallel
 from torch import nn
 from tqdm.auto import tqdm
 
@@ -99,6 +100,7 @@ class Trainer:
         tuple
             The objects to use in `step`, in the same order.
         """
+        objects = {name: _bare(thing) for name, thing in objects.items()}
         for name, thing in objects.items():
             if isinstance(thing, nn.Module):
                 self.modules[name] = thing.to(self.device, memory_format=torch.channels_last)
@@ -172,6 +174,7 @@ class Trainer:
             schedule = self._begin(sampler, schedule, iters)
             if self.step >= iters:
                 print(f"The run '{self.run.name}' has already done {self.step} of {iters} steps; nothing to train.")
+                self._save(sampler, "finished")  # a crash may have come between the last state and the rest
                 return self.ema
             early = {max(1, validate_every // 4), max(1, validate_every // 2)}
             bar = tqdm(total=iters, initial=self.step, desc=self.run.name, mininterval=1, disable=not main)
@@ -231,6 +234,7 @@ class Trainer:
 
     def _validate(self, validate: Callable | None, monitor: Callable | None, best: tuple[str, ...]) -> None:
         if validate is not None:
+            self._require_finite(self.ema.state_dict())  # here, or the score would be what fails
             scores = {f"val_{name}": float(value) for name, value in validate(self.ema).items()}
             for name in best:
                 record = max((row[f"val_{name}"] for row in self.history if f"val_{name}" in row), default=-torch.inf)
@@ -242,8 +246,7 @@ class Trainer:
 
     def _save(self, sampler: PatchSampler, state: str) -> None:
         tensors = checkpoints.pack(self._stateful(sampler), self.optimizers, self.device)
-        if not checkpoints.all_finite(tensors):
-            self._stop_for_nan(f"a weight became NaN or infinite by step {self.step}")
+        self._require_finite(tensors)
         if not self.accelerator.is_main_process:
             return
         self.run.save_state(self.step, tensors)
@@ -254,9 +257,12 @@ class Trainer:
             state=state, step=self.step, metrics=metrics, wall_time_s=seconds, peak_memory_mib=peak_memory_mib()
         )
 
+    def _require_finite(self, tensors: checkpoints.Tensors) -> None:
+        if not checkpoints.all_finite(tensors):
+            self._stop_for_nan(f"a weight became NaN or infinite by step {self.step}")
+
     def _stop_for_nan(self, what: str) -> None:
-        saved = self.run.state_steps()
-        kept = f"the state of step {saved[-1]} is kept in {self.run.path}" if saved else "no state had been saved yet"
+        kept = f"the state of step {self.run.state_steps()[-1]} is kept in {self.run.path}"
         if self.accelerator.is_main_process:
             self.run.update(state="failed")
         raise SrlabError(
@@ -287,9 +293,18 @@ class Trainer:
         if (tensors := self.run.load_state()) is not None:
             self.step = int(tensors.pop("step"))
             checkpoints.unpack(tensors, self._stateful(sampler), self.optimizers, self.device)
-            print(f"Going on with the run '{self.run.name}' from step {self.step}.")
+            if self.step:
+                print(f"Going on with the run '{self.run.name}' from step {self.step}.")
+        elif self.step:
+            raise SrlabError(
+                f"The states of the run '{self.run.name}' are gone, but its networks are trained already; run the "
+                "cells that make the networks, the sampler and the trainer again."
+            )
+        elif self.accelerator.is_main_process:
+            # Should a step raise, a second try in the same kernel begins where this one does.
+            self.run.save_state(0, checkpoints.pack(self._stateful(sampler), self.optimizers, self.device))
         if self.accelerator.is_main_process:
-            self.run.forget_after(self.step)
+            self.run.forget_after(self.step or -1)  # the scores of step 0 are made again too
         self.history = self.run.metrics()
         return schedule
 
@@ -312,3 +327,11 @@ class Trainer:
         from torch.utils.tensorboard import SummaryWriter  # slow to import
 
         return SummaryWriter(str(self.run.path / "tensorboard"), purge_step=self.step)
+
+
+def _bare(thing: Any) -> Any:
+    """Take off what an earlier `prepare` put around a network or optimiser: a reader may run its cell again."""
+    if isinstance(thing, nn.Module):
+        thing = extract_model_from_parallel(thing, keep_fp32_wrapper=False)
+        thing.__dict__.pop("_is_accelerate_prepared", None)
+    return getattr(thing, "optimizer", thing) if isinstance(thing, torch.optim.Optimizer) else thing

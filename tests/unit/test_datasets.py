@@ -120,7 +120,7 @@ def test_grey_files_of_a_folder_are_noted(tmp_path):
 
 
 def test_a_missing_folder_is_named(tmp_path):
-    with pytest.raises(SrlabError, match="no folder .*nowhere"):
+    with pytest.raises(SrlabError, match=r"no folder .*nowhere"):
         datasets.folder(tmp_path / "nowhere")
 
 
@@ -182,5 +182,5 @@ def test_an_lr_image_of_the_wrong_size_is_named(benchmark, size):
 
 
 def test_a_benchmark_without_an_hr_folder_is_refused(benchmark):
-    with pytest.raises(SrlabError, match="no folder .*HR"):
+    with pytest.raises(SrlabError, match=r"no folder .*HR"):
         datasets.benchmark(benchmark / "LRx4")

@@ -127,9 +127,9 @@ def test_a_module_without_parameters_is_an_upscaler_too(images):
 
 def test_values_in_the_table_are_plain_numbers(images):
     table = score(MSRResNet(1, 4), images)
-    assert table.dtypes["psnr"] == table.dtypes["ssim"] == float
+    assert all(type(value) is float for value in table["psnr"].tolist() + table["ssim"].tolist())
 
 
 def test_an_upscaler_of_the_wrong_scale_is_told_the_shapes(images):
-    with pytest.raises(SrlabError, match="SR has shape .* but HR"):
+    with pytest.raises(SrlabError, match=r"SR has shape .* but HR"):
         score(lambda lr: upsample(lr, 2), images)

@@ -1,5 +1,10 @@
 """srlab.lab: a slip in a parameter is caught, and a lab's main figure can be read back."""
 
+import ast
+import inspect
+import re
+from pathlib import Path
+
 import nbformat
 import pytest
 from IPython.core.interactiveshell import InteractiveShell
@@ -143,15 +148,20 @@ def test_setup_outside_of_a_notebook_has_no_parameters():
 
 def test_show_prints_the_source_and_where_it_stands(cells):
     _, shown = cells("import srlab", "srlab.show(srlab.models.ResidualBlock, srlab.psnr)")
-    text = "\n".join(str(output.data.get("text/markdown", output.data["text/plain"])) for output in shown.outputs)
-    text += "\n".join(output.data.get("text/latex", "") + output.data.get("text/html", "") for output in shown.outputs)
-    assert len(shown.outputs) == 4
-    assert "`ResidualBlock`, from `srlab/models.py`, line " in text
-    assert "`psnr`, from `srlab/metrics.py`, line " in text
-    assert "BatchNorm2d" in text
-    line = int(text.split("`srlab/models.py`, line ")[1].split(":")[0])
-    with open(srlab.models.__file__, encoding="utf-8") as file:
-        assert file.read().splitlines()[line - 1].startswith(f"class {ResidualBlock.__name__}")
+    for output, thing in zip(shown.outputs, (ResidualBlock, srlab.psnr), strict=True):
+        text = output.data["text/markdown"]
+        place, line = re.match(rf"`{thing.__name__}`, from `(.+)`, line (\d+):", text).groups()
+        file = Path(inspect.getsourcefile(thing))
+        assert place == f"srlab/{file.name}"
+        assert re.match(
+            rf"(class|def) {thing.__name__}\b", file.read_text(encoding="utf-8").splitlines()[int(line) - 1]
+        )
+        code = re.search(r"```python\n(.*)```", text, re.DOTALL)[1]
+        shown_tree, tree = ast.parse(code), ast.parse(inspect.getsource(thing))
+        for node in [*ast.walk(shown_tree), *ast.walk(tree)]:  # the same code, whatever becomes of the docstrings
+            if isinstance(node, ast.FunctionDef | ast.ClassDef) and ast.get_docstring(node):
+                del node.body[0]
+        assert ast.dump(shown_tree) == ast.dump(tree)
 
 
 # --- Headline ------------------------------------------------------------------------------------------------

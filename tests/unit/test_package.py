@@ -24,7 +24,6 @@ def test_importing_it_loads_nothing_heavy(module):
     loaded = {name.partition(".")[0] for name in done.stdout.split()}
     assert "srlab" in loaded
     assert not loaded & set(HEAVY)
-    assert len(done.stdout.split()) < 60
 
 
 @pytest.mark.parametrize("name", srlab.__all__)

@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+from importlib.metadata import version
 from pathlib import Path
 
 import pytest
@@ -35,6 +36,10 @@ def start_python(script, *arguments):
     """A process of its own that can import srlab and sees the SRLAB_HOME of the test."""
     command = [sys.executable, "-c", script, *map(str, arguments)]
     return subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+
+
+def listing(folder):
+    return sorted(path.name for path in folder.iterdir())
 
 
 def cut(path):
@@ -81,7 +86,7 @@ def test_a_name_that_would_leave_the_folder_of_runs_is_refused(name):
 # --- Atomic writing ------------------------------------------------------------------------------------------
 
 
-def full_disk(*args):
+def full_disk(*args, **settings):
     raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
 
@@ -94,7 +99,7 @@ def test_a_full_disk_leaves_the_old_file_no_part_and_a_sentence_with_the_name(tm
         with pytest.raises(SrlabError, match=f"Could not write {file} .No space left on device.*intact"):
             write_atomic(file, b"new and longer")
     assert file.read_bytes() == b"old"
-    assert os.listdir(tmp_path) == ["file"]
+    assert listing(tmp_path) == ["file"]
     write_atomic(file, b"new and longer")
     assert file.read_bytes() == b"new and longer"
 
@@ -131,7 +136,7 @@ def test_a_real_limit_on_file_sizes_leaves_the_state_of_before(run):
     said, _ = start_python(script).communicate(timeout=60)
     assert str(run.path / "state" / "000000002.safetensors") in said
     assert "File too large" in said
-    assert os.listdir(run.path / "state") == ["000000001.safetensors"]
+    assert listing(run.path / "state") == ["000000001.safetensors"]
     assert torch.equal(run.load_state()["x"], torch.ones(9))
 
 
@@ -148,7 +153,7 @@ def test_the_manifest_says_what_was_run_where_and_when(run):
     assert manifest["parameters"] == {"loss": "L1", "betas": [0.9, 0.99]}
     assert (manifest["lab"], manifest["name"], manifest["state"]) == ("01_srresnet", "default", "running")
     assert manifest["device"] == "cpu"
-    assert manifest["versions"]["torch"] == torch.__version__
+    assert manifest["versions"]["torch"] == version("torch")
     assert {"started", "platform", "git", "format"} <= set(manifest)
 
 
@@ -200,7 +205,7 @@ def test_a_damaged_or_foreign_manifest_is_named_with_a_remedy_and_left_alone(run
 )
 def test_weights_without_a_manifest_are_refused_and_left_alone(run, file):
     write_safetensors(run.path / file, {"x": torch.ones(2)}, {})
-    with pytest.raises(SrlabError, match="has weights but no run.json"):
+    with pytest.raises(SrlabError, match=r"has weights but no run\.json"):
         run.begin({}, {})
     assert (run.path / file).exists()
     assert not (run.path / "run.json").exists()
@@ -256,13 +261,13 @@ def test_parts_that_a_killed_process_left_are_removed_by_the_next_that_holds_the
 )
 def test_a_folder_without_permission_gives_a_sentence(home, run):
     home.mkdir(mode=0o500)
-    with pytest.raises(SrlabError, match="Cannot write into .*SRLAB_HOME"):
+    with pytest.raises(SrlabError, match=r"Cannot write into .*SRLAB_HOME"):
         run.lock().__enter__()
 
 
 def test_a_home_that_is_a_file_gives_a_sentence(home, run):
     home.write_text("in the way")
-    with pytest.raises(SrlabError, match="Cannot write into .*SRLAB_HOME"):
+    with pytest.raises(SrlabError, match=r"Cannot write into .*SRLAB_HOME"):
         run.lock().__enter__()
 
 
@@ -321,7 +326,7 @@ def saved(run):
 
 def test_only_the_last_two_states_are_kept(saved):
     assert saved.state_steps() == [15, 20]
-    assert sorted(os.listdir(saved.path / "state")) == ["000000015.safetensors", "000000020.safetensors"]
+    assert listing(saved.path / "state") == ["000000015.safetensors", "000000020.safetensors"]
 
 
 def test_the_newest_state_comes_back_with_its_step(saved, capsys):
@@ -345,7 +350,7 @@ def test_a_damaged_newest_state_falls_back_to_the_one_before_and_says_so(saved, 
 def test_two_damaged_states_are_an_error_that_says_what_to_do(saved):
     for step in (15, 20):
         cut(saved.path / "state" / f"{step:09d}.safetensors")
-    with pytest.raises(SrlabError, match="No state in .* can be read; delete .* to start the run anew"):
+    with pytest.raises(SrlabError, match=r"No state in .* can be read; delete .* to start the run anew"):
         saved.load_state()
 
 
@@ -407,7 +412,7 @@ def test_a_network_that_srlab_does_not_know_is_refused(run, network):
 def test_weights_that_do_not_fit_their_architecture_are_refused(run, config):
     notes = {"network": "MSRResNet", "config": config}
     write_safetensors(run.path / "generator.safetensors", MSRResNet(1, 4).state_dict(), notes)
-    with pytest.raises(SrlabError, match="The weights in .* do not fit MSRResNet"):
+    with pytest.raises(SrlabError, match=r"The weights in .* do not fit MSRResNet"):
         load_generator("01_srresnet")
 
 

@@ -1,5 +1,7 @@
 """srlab.schedules: the factor on the learning rate at each absolute step."""
 
+from itertools import pairwise
+
 import pytest
 
 from srlab.errors import SrlabError
@@ -32,8 +34,8 @@ def test_one_cycle_rises_to_1_falls_to_its_last_factor_and_stays_there(schedule)
     assert factors[top] == pytest.approx(1)
     assert top == schedule.warmup * schedule.total
     assert 0 < factors[0] < 0.5
-    assert all(a < b for a, b in zip(factors[:top], factors[1 : top + 1], strict=True))
-    assert all(a > b for a, b in zip(factors[top:-1], factors[top + 1 :], strict=True))
+    assert all(a < b for a, b in pairwise(factors[: top + 1]))
+    assert all(a > b for a, b in pairwise(factors[top:]))
     assert factors[-1] == pytest.approx(schedule.last)
     assert schedule(schedule.total * 10) == pytest.approx(schedule.last)
 

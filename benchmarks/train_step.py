@@ -1,0 +1,136 @@
+"""A training step of SRResNet the usual way and srlab's way, in one run.
+
+Usual: float32, contiguous memory, a DataLoader with two workers that decode PNG files, crop, and shrink with
+Pillow. srlab: `Trainer` and `PatchSampler` as the labs use them (bfloat16 where the hardware has it,
+channels_last, images decoded once, LR made on the device). Same network, same photos, same batch.
+
+    python benchmarks/train_step.py            # prints a table and the ratio, with its spread over repeats
+"""
+
+import argparse
+import itertools
+import os
+import statistics
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from PIL import Image
+from torch.utils.data import DataLoader, Dataset
+
+import srlab
+
+
+class FileDataset(Dataset):
+    """HR files, opened and decoded for every patch."""
+
+    def __init__(self, folder: Path, patch: int, scale: int, length: int) -> None:
+        self.files = sorted(folder.glob("*.png"))
+        self.patch, self.scale, self.length = patch, scale, length
+
+    def __len__(self) -> int:
+        return self.length
+
+    def __getitem__(self, index: int) -> tuple[torch.Tensor, torch.Tensor]:
+        image = Image.open(self.files[index % len(self.files)]).convert("RGB")
+        left = int(torch.randint(image.width - self.patch + 1, ()))
+        top = int(torch.randint(image.height - self.patch + 1, ()))
+        hr = image.crop((left, top, left + self.patch, top + self.patch))
+        if torch.rand(()) < 0.5:
+            hr = hr.transpose(Image.Transpose.FLIP_LEFT_RIGHT)
+        lr = hr.resize((self.patch // self.scale, self.patch // self.scale), Image.Resampling.BICUBIC)
+        return tuple(torch.from_numpy(np.array(x)).permute(2, 0, 1).float() / 255 for x in (lr, hr))
+
+
+def usual_steps(photos: srlab.ImageSet, folder: Path, batch: int, patch: int, chunk: int) -> Iterator[float]:
+    """Train the usual way, and yield the seconds that each step took; `chunk` steps at a time."""
+    for name, hr in photos:
+        srlab.write_image(hr, folder / f"{name}.png")
+    torch.manual_seed(0)
+    generator = srlab.SRResNet()
+    optimizer = torch.optim.Adam(generator.parameters(), lr=1e-4)
+    loader = DataLoader(FileDataset(folder, patch, 4, batch * 10**6), batch, shuffle=False, num_workers=2)
+    batches = iter(loader)
+    for count in itertools.count():
+        if count % chunk == 0:
+            for _ in range(loader.num_workers * loader.prefetch_factor):
+                next(batches)  # made while the other way ran, and so for free
+        started = time.perf_counter()
+        lr, hr = next(batches)
+        loss = F.mse_loss(generator(lr), hr)
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        seconds = time.perf_counter() - started
+        if count % chunk == chunk - 1:
+            time.sleep(2)  # let the workers fill their queue now, and not while the other way is timed
+        yield seconds
+
+
+def srlab_steps(photos: srlab.ImageSet, batch: int, patch: int, chunk: int) -> Iterator[float]:
+    """Train with srlab, and yield the seconds from each step to the next; `chunk` steps a call of `fit`."""
+    torch.manual_seed(0)
+    generator = srlab.SRResNet()
+    optimizer = torch.optim.Adam(generator.parameters(), lr=1e-4)
+    trainer = srlab.Trainer("benchmark", "train_step", device="cpu")
+    generator, optimizer = trainer.prepare(generator=generator, optimizer=optimizer)
+    sampler = srlab.PatchSampler(photos, 4, patch, batch)
+    times: list[float] = []
+
+    def step(lr: torch.Tensor, hr: torch.Tensor) -> dict[str, torch.Tensor]:
+        times.append(time.perf_counter())
+        loss = F.mse_loss(generator(lr), hr)
+        optimizer.zero_grad()
+        trainer.backward(loss)
+        optimizer.step()
+        return {"loss": loss}
+
+    for total in itertools.count(chunk + 1, chunk + 1):
+        times.clear()
+        trainer.fit(step, sampler, total, validate_every=10**9)
+        yield from (after - before for before, after in itertools.pairwise(times))
+
+
+def main() -> None:
+    """Alternate between both, and print medians, the ratio of each repeat, and what the sampler takes."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--batch", type=int, default=16)
+    parser.add_argument("--patch", type=int, default=96)
+    parser.add_argument("--repeats", type=int, default=5)
+    parser.add_argument("--steps", type=int, default=4, help="steps of each kind in a repeat")
+    options = parser.parse_args()
+    photos = srlab.datasets.photos("train")
+    with tempfile.TemporaryDirectory() as folder:
+        os.environ["SRLAB_HOME"] = folder
+        usual = usual_steps(photos, Path(folder) / "photos", options.batch, options.patch, options.steps)
+        ours = srlab_steps(photos, options.batch, options.patch, options.steps)
+        pairs = []
+        for repeat in range(options.repeats + 1):
+            seconds = [statistics.median(itertools.islice(steps, options.steps)) for steps in (usual, ours)]
+            if repeat:  # the first warms up
+                pairs.append(seconds)
+        usual.close()
+    sampler = srlab.PatchSampler(photos, 4, options.patch, options.batch)
+    next(sampler)
+    started = time.perf_counter()
+    for _ in range(20):
+        next(sampler)
+    sampling = (time.perf_counter() - started) / 20
+    ratios = [a / b for a, b in pairs]
+    way = [statistics.median(column) for column in zip(*pairs, strict=True)]
+    precision = srlab.devices.pick_precision("auto", torch.device("cpu"))
+    print(
+        f"SRResNet 16x64, batch {options.batch} of {options.patch} px, {torch.get_num_threads()} threads, {precision}"
+    )
+    print(f"usual way    {way[0]:.3f} s a step, {options.batch / way[0]:.1f} patches a second")
+    print(f"srlab        {way[1]:.3f} s a step, {options.batch / way[1]:.1f} patches a second")
+    print(f"ratio        {statistics.median(ratios):.2f} (from {min(ratios):.2f} to {max(ratios):.2f})")
+    print(f"sampler      {1000 * sampling:.1f} ms, {100 * sampling / way[1]:.1f} % of a step")
+
+
+if __name__ == "__main__":
+    main()

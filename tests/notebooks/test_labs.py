@@ -1,0 +1,85 @@
+"""The labs run: chained and alone, from the root and from notebooks/, and refuse what they cannot do."""
+
+import re
+import shutil
+import subprocess
+
+import nbformat
+import pytest
+
+from srlab.papermill import read_headline, read_preset
+
+from .conftest import LABS, ROOT
+
+SMOKE = ROOT / "notebooks" / "presets" / "smoke"
+
+
+def test_nbval_over_the_prepared_labs_in_order(call, tmp_path):
+    """Papermill writes the parameters in, nbval runs the copies as one chain and compares the kept outputs."""
+    for lab in LABS:
+        prepared = call(
+            *("python", "-m", "papermill", "--prepare-only", "-f", SMOKE / f"{lab.stem}.yaml", lab, tmp_path / lab.name)
+        )
+        assert prepared.returncode == 0, prepared.stdout
+    options = ("--nbval-lax", "--nbval-current-env", "--nbval-cell-timeout=120", "-p", "no:cacheprovider")
+    result = call("python", "-m", "pytest", "-q", *options, *[tmp_path / lab.name for lab in LABS], cwd=tmp_path)
+    assert result.returncode == 0, result.stdout
+    compared = [
+        cell for lab in LABS for cell in nbformat.read(lab, 4).cells if "nbval-check-output" in str(cell.metadata)
+    ]
+    assert len(compared) >= 2 * len(LABS)
+
+
+@pytest.mark.parametrize("lab", LABS, ids=lambda lab: lab.stem)
+def test_lab_alone_from_the_folder_of_the_notebooks(call, tmp_path, lab):
+    result = call(
+        *("python", "-m", "papermill", "-f", f"presets/smoke/{lab.name.replace('.ipynb', '.yaml')}"),
+        *(lab.name, tmp_path / "out.ipynb"),
+        cwd=ROOT / "notebooks",
+    )
+    assert result.returncode == 0, result.stdout
+    executed = nbformat.read(tmp_path / "out.ipynb", 4)
+    assert read_headline(executed)["peak_memory_mib"] < 4 * 1024
+    assert not (ROOT / "notebooks" / "runs").exists(), "a lab writes only into the folder of the runs"
+
+
+def test_make_labs_works_from_a_path_with_spaces(call, tmp_path):
+    """The README's first command, chained from the root; the environment is borrowed from this checkout."""
+    course = tmp_path / "my own course"
+    tracked = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True)
+    if tracked.returncode or not (ROOT / ".venv").exists():
+        pytest.skip("needs a git checkout with the .venv that make has made")
+    for name in tracked.stdout.split("\n"):
+        if (ROOT / name).is_file():
+            (course / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(ROOT / name, course / name)
+    (course / ".venv").symlink_to(ROOT / ".venv")
+    result = call("make", "-o", ".venv/ready", "labs", "PRESET=smoke", cwd=course, SRLAB_HOME=str(course / "runs"))
+    assert result.returncode == 0, result.stdout
+    head, rule, *rows = [line for line in result.stdout.splitlines() if "  " in line]
+    assert head.split("  ")[0] == "lab"
+    assert set(rule) == {"-", " "}
+    assert [row.split()[0] for row in rows] == [lab.stem for lab in LABS]
+    for row in rows:
+        assert re.search(r"\d+ s +\d\.\d GiB +.*: -?\d+\.\d\d dB +runs/notebooks/smoke/\d\d_\w+\.ipynb", row), row
+    assert (course / "runs" / "01_srresnet" / "smoke" / "generator.safetensors").is_file()
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "words"),
+    [
+        ("itres", 5, ["Unknown parameter 'itres'", "did you mean iters?", "learning_rate", "precision"]),
+        ("iters", 0, ["iters=0", "at least 1"]),
+    ],
+)
+def test_papermill_with_a_wrong_parameter_fails_with_one_sentence(call, tmp_path, name, value, words):
+    lab = ROOT / "notebooks" / "01_srresnet.ipynb"
+    result = call("python", "-m", "papermill", "-p", name, value, lab, tmp_path / "out.ipynb")
+    assert result.returncode != 0
+    for word in words:
+        assert word in result.stdout
+
+
+def test_presets_are_read_for_each_lab():
+    assert read_preset(ROOT / "notebooks", "smoke", "01_srresnet")["run"] == "smoke"
+    assert read_preset(ROOT / "notebooks", None, "01_srresnet") == {}

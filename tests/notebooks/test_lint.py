@@ -1,0 +1,156 @@
+"""The notebook contract, as far as a program can hold it."""
+
+import ast
+import json
+import re
+from pathlib import Path
+
+import nbformat
+import pytest
+
+from srlab.lab import DECLARED
+
+ROOT = Path(__file__).parents[2]
+LABS = sorted((ROOT / "notebooks").glob("[0-9]*.ipynb"))
+KEPT = {"nbval-check-output", "keep_output"}
+
+
+@pytest.fixture(params=LABS, ids=[lab.stem for lab in LABS])
+def lab(request):
+    return request.param
+
+
+@pytest.fixture
+def cells(lab):
+    return nbformat.read(lab, 4).cells
+
+
+def tags(cell):
+    return set(cell.metadata.get("tags", []))
+
+
+def code(cells):
+    return [cell for cell in cells if cell.cell_type == "code"]
+
+
+def prose(cells):
+    return [cell for cell in cells if cell.cell_type == "markdown"]
+
+
+def test_labs_are_numbered_in_order_without_gaps():
+    assert [lab.stem[:2] for lab in LABS] == [f"{i:02d}" for i in range(len(LABS))]
+
+
+def test_file_is_valid_with_fixed_ids_and_a_plain_kernel(lab):
+    raw = json.loads(lab.read_text(encoding="utf-8"))
+    notebook = nbformat.read(lab, 4)
+    nbformat.validate(notebook)
+    assert raw["metadata"]["kernelspec"]["name"] == "python3"
+    assert "widgets" not in raw["metadata"]
+    ids = [cell["id"] for cell in raw["cells"]]
+    assert len(set(ids)) == len(ids)
+
+
+def test_length(cells):
+    assert 40 <= len(cells) <= 70
+    longest = max(code(cells), key=lambda cell: cell.source.count("\n"))
+    assert longest.source.count("\n") < 30, f"too long: {longest.source[:80]}"
+
+
+def test_starts_with_title_then_parameters_then_setup(lab, cells):
+    assert cells[0].source.startswith(f"# {lab.stem[:2]} ")
+    for promise in ("you will be able to", "**Time:**", "**Memory:**"):
+        assert promise in cells[0].source
+    first, second = code(cells)[:2]
+    assert tags(first) == {"parameters"}
+    assert f'srlab.setup("{lab.stem}")' in second.source
+    assert [cell for cell in cells if "parameters" in tags(cell)] == [first]
+
+
+def test_parameters_are_commented_literals(cells):
+    lines = code(cells)[0].source.splitlines()
+    assert lines[0].startswith(DECLARED)
+    for line in lines[1:]:
+        (statement,) = ast.parse(line).body
+        assert isinstance(statement, ast.Assign), line
+        ast.literal_eval(statement.value)
+    undocumented = [line for line in lines[1:] if "#" not in line and not line.startswith("min_gain_")]
+    assert not undocumented
+
+
+def test_every_parameter_is_used(cells):
+    names = [line.split(" = ")[0] for line in code(cells)[0].source.splitlines()[1:]]
+    rest = "\n".join(cell.source for cell in code(cells)[1:])
+    by_setup = {"device", "precision"}  # which `setup` reads
+    assert [name for name in names if not re.search(rf"\b{name}\b", rest) and name not in by_setup] == []
+
+
+@pytest.mark.parametrize("preset", ["smoke", "paper"])
+def test_presets_give_known_parameters(lab, cells, preset):
+    import yaml
+
+    names = {line.split(" = ")[0] for line in code(cells)[0].source.splitlines()[1:]}
+    given = yaml.safe_load((ROOT / "notebooks" / "presets" / preset / f"{lab.stem}.yaml").read_text()) or {}
+    assert set(given) <= names
+
+
+def test_outputs_only_where_they_are_compared(cells):
+    for cell in code(cells):
+        kept = tags(cell) & KEPT
+        assert kept in (set(), KEPT), f"both tags or none: {cell.source[:60]}"
+        if kept:
+            assert cell.outputs, f"run `make refresh`: {cell.source[:60]}"
+            assert cell.execution_count
+            assert all(output.output_type == "stream" and output.name == "stdout" for output in cell.outputs)
+        else:
+            assert not cell.outputs, f"run `make refresh`: {cell.source[:60]}"
+            assert cell.execution_count is None
+
+
+def test_at_least_two_outputs_are_compared(cells):
+    assert sum(tags(cell) >= KEPT for cell in cells) >= 2
+
+
+def test_at_least_four_exercises_each_with_stub_and_check(cells):
+    checks = [cell for cell in code(cells) if "srlab.check(" in cell.source]
+    assert len(checks) >= 4
+    for cell in checks:
+        stub = cells[cells.index(cell) - 1]
+        name = re.fullmatch(r'(\w+) = srlab\.check\("\w+\.(\w+)", (\w+)\)', cell.source.strip())
+        assert name, cell.source
+        assert len(set(name.groups())) == 1
+        assert "return srlab.TODO" in stub.source
+        assert tags(cell) == tags(stub) == {"exercise"}
+
+
+def test_every_assert_says_what_is_wrong(cells):
+    for cell in code(cells):
+        for node in ast.walk(ast.parse(cell.source)):
+            assert not isinstance(node, ast.Assert) or node.msg is not None, cell.source
+
+
+def test_lab_asserts_its_claims_and_ends_with_a_headline(cells):
+    assert sum(cell.source.count("assert ") for cell in code(cells)) >= 5
+    assert "srlab.headline(" in code(cells)[-1].source
+    assert "## What you have seen" in cells[-1].source
+    assert "## Read on" in cells[-1].source
+
+
+def test_prose_has_no_measured_numbers(cells):
+    measured = re.compile(r"\d+(\.\d+)?\s*(dB|ms|seconds|GiB)\b|\b0\.\d{3,}")
+    for cell in prose(cells)[1:]:  # the first cell may say how long the lab takes
+        for sentence in re.split(r"(?<=[.:?])\s", cell.source):
+            assert not measured.search(sentence) or "published" in sentence, sentence
+
+
+def test_prose_is_calm(cells):
+    for cell in prose(cells):
+        text = re.sub(r"\$[^$]*\$|`[^`]*`|!\[|\\!", "", cell.source)
+        assert "!" not in text, cell.source
+
+
+def test_figures_have_captions_by_construction(cells):
+    """All pictures go through srlab.plots, whose functions demand a caption that is also the alt text."""
+    source = "\n".join(cell.source for cell in code(cells))
+    assert "plt.show" not in source
+    assert len(re.findall(r"plots\.(show|images|where|maps|lines|bars|Monitor)\(", source)) >= 5
