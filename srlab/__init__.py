@@ -43,7 +43,7 @@ _NAMES = {
     "headline": "lab",
 }
 _MODULES = (
-    *("checkpoints", "datasets", "degradation", "devices", "errors", "evaluation", "exercises", "images"),
+    *("checkpoints", "datasets", "degradation", "devices", "errors", "evaluation", "exercises", "files", "images"),
     *("interrupts", "lab", "metrics", "models", "patches", "plots", "resampling", "runs", "schedules", "training"),
 )
 

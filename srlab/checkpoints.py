@@ -1,6 +1,6 @@
 """Everything a resumed run needs, as flat named tensors, so that it fits a safetensors file."""
 
-from typing import Protocol
+from typing import Any, Protocol
 
 import torch
 from torch import nn
@@ -13,6 +13,22 @@ class Stateful(Protocol):
 
     def state_dict(self) -> Tensors: ...  # noqa: D102
     def load_state_dict(self, state: Tensors) -> None: ...  # noqa: D102
+
+
+class Numbers:
+    """A state dict of plain numbers, such as that of a gradient scaler, as one of tensors."""
+
+    def __init__(self, thing: Any) -> None:
+        self.thing = thing
+
+    def state_dict(self) -> Tensors:
+        """Numbers as tensors without loss of digits."""
+        numbers = self.thing.state_dict().items()
+        return {key: torch.tensor(x, dtype=torch.float64 if isinstance(x, float) else None) for key, x in numbers}
+
+    def load_state_dict(self, state: Tensors) -> None:
+        """Put the numbers back."""
+        self.thing.load_state_dict({key: value.item() for key, value in state.items()})
 
 
 def pack(

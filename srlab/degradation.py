@@ -15,18 +15,7 @@ from PIL import Image
 
 from srlab.errors import SrlabError
 from srlab.images import quantize, to_float, to_uint8
-from srlab.resampling import (  # noqa
-    DOWNSAMPLERS,
-    KERNELS,
-    box,
-    cubic,
-    downsample,
-    lanczos,
-    resize,
-    resize_matrix,
-    triangle,
-    upsample,
-)
+from srlab.resampling import DOWNSAMPLERS, downsample
 
 # --- Blur, noise, JPEG --------------------------------------------------------------------------------------
 

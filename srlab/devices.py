@@ -34,10 +34,12 @@ def pick_precision(precision: str, device: torch.device) -> str:
     Raises
     ------
     SrlabError
-        The precision is unknown.
+        The precision is unknown, or fp16 is asked for on a CPU.
     """
     if precision not in ("auto", "no", "bf16", "fp16"):
         raise SrlabError(f"Unknown precision '{precision}'; choose auto, no, bf16 or fp16.")
+    if precision == "fp16" and device.type == "cpu":
+        raise SrlabError("fp16 needs a GPU: without a gradient scaler small gradients vanish; choose bf16 or no.")
     if precision != "auto":
         return precision
     if device.type == "cuda":

@@ -30,10 +30,11 @@ def upscale(upscaler: Upscaler, lr: torch.Tensor) -> torch.Tensor:
         ``(N, 3, H, W)``, clamped to [0, 1], on the device of `lr`. A network is left in the mode it was in.
     """
     if not isinstance(upscaler, nn.Module):
-        return upscaler(lr).clamp(0, 1)
+        with torch.no_grad():
+            return upscaler(lr).clamp(0, 1)
     training, device = upscaler.training, next(upscaler.parameters(), lr).device
     try:
-        with torch.inference_mode():
+        with torch.no_grad():
             return upscaler.eval()(lr.to(device)).clamp(0, 1).to(lr)
     finally:
         upscaler.train(training)

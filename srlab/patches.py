@@ -21,7 +21,8 @@ class PatchSampler:
 
     Each image is equally likely, whatever its size. All draws come from one CPU generator, so a seed gives the
     same patches on every device, and `state_dict` is all that a resumed run needs. With several processes each
-    draws for the whole batch and keeps its share: the batches do not depend on how many GPUs share them.
+    draws for the whole batch and keeps its share, so the patches do not depend on how many GPUs share them (the
+    noise of a random degradation is drawn by each process for itself).
 
     Parameters
     ----------

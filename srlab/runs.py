@@ -11,7 +11,7 @@ import platform
 import subprocess
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 from filelock import FileLock, Timeout
 
 import srlab
+from srlab import files
 from srlab.errors import SrlabError
 
 if TYPE_CHECKING:
@@ -36,31 +37,6 @@ def home() -> Path:
     here = Path.cwd()
     roots = [folder for folder in (here, *here.parents) if (folder / "notebooks" / "presets").is_dir()]
     return (roots[0] if roots else here) / "runs"
-
-
-def write_atomic(path: Path, content: bytes) -> None:
-    """Write a file that appears under its name only when it is complete and on the disk.
-
-    Raises
-    ------
-    SrlabError
-        No space or no permission; a file of that name from before is left as it was.
-    """
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with part.open("wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        part.replace(path)
-    except OSError as error:
-        with suppress(OSError):  # there may be no part, or its folder may be none
-            part.unlink()
-        raise SrlabError(
-            f"Could not write {path} ({error.strerror or error}); free some space or choose another folder with "
-            "SRLAB_HOME. What was saved before is intact."
-        ) from error
 
 
 class Run:
@@ -138,6 +114,10 @@ class Run:
             manifest = {"format": FORMAT, "lab": self.lab, "name": self.name, "parameters": parameters, "step": 0}
             manifest |= {"started": time.strftime("%Y-%m-%dT%H:%M:%S%z"), "wall_time_s": 0.0}
         old = manifest["parameters"]
+        if old != parameters and not self.trained_steps():  # nothing to lose yet, so settings may still change
+            for step in self.state_steps():
+                self._state_file(step).unlink()
+            old = manifest["parameters"] = parameters
         changed = [key for key in old | parameters if old.get(key) != parameters.get(key)]
         if changed:
             was = ", ".join(f"{key}={old.get(key)!r} (now {parameters.get(key)!r})" for key in changed)
@@ -150,7 +130,7 @@ class Run:
     def update(self, manifest: dict[str, Any] | None = None, **fields: Any) -> dict[str, Any]:
         """Change fields of the manifest and write it."""
         manifest = (manifest or self.manifest() or {}) | fields
-        write_atomic(self.path / "run.json", json.dumps(manifest, indent=1).encode())
+        files.write_atomic(self.path / "run.json", json.dumps(manifest, indent=1).encode())
         return manifest
 
     @contextmanager
@@ -194,18 +174,23 @@ class Run:
         if not file.exists():
             return []
         lines = file.read_text(encoding="utf-8").split("\n")
-        return [json.loads(line) for line in lines[:-1]]
+        try:
+            return [json.loads(line) for line in lines[:-1]]
+        except ValueError as error:
+            raise SrlabError(
+                f"{file} is damaged ({error}); repair or delete that file, and the run goes on."
+            ) from error
 
     def forget_after(self, step: int) -> None:
         """Drop logged lines later than a step: a resumed run makes them again."""
         kept = [json.dumps(row) + "\n" for row in self.metrics() if row["step"] <= step]
-        write_atomic(self.path / "metrics.jsonl", "".join(kept).encode())
+        files.write_atomic(self.path / "metrics.jsonl", "".join(kept).encode())
 
     # --- state ---
 
     def save_state(self, step: int, tensors: dict[str, "torch.Tensor"]) -> None:
         """Write all that resuming needs as one file, and keep the one before it as a spare."""
-        write_safetensors(self._state_file(step), tensors, {"step": step})
+        files.write_safetensors(self._state_file(step), tensors, {"step": step})
         for old in self.state_steps()[:-2]:
             self._state_file(old).unlink()
 
@@ -220,7 +205,7 @@ class Run:
         steps = self.state_steps()
         for step in reversed(steps):
             try:
-                return read_safetensors(self._state_file(step))[0] | {"step": step}
+                return files.read_safetensors(self._state_file(step))[0] | {"step": step}
             except SrlabError as error:
                 print(f"{error} Falling back to the state before it.")
         if steps:
@@ -233,6 +218,10 @@ class Run:
         """Steps of which the full state is kept, in order."""
         return sorted(int(file.stem) for file in (self.path / "state").glob("[0-9]*.safetensors"))
 
+    def trained_steps(self) -> int:
+        """Step of the newest saved state: what a crash could not take away."""
+        return max(self.state_steps(), default=0)
+
     def _state_file(self, step: int) -> Path:
         return self.path / "state" / f"{step:09d}.safetensors"
 
@@ -240,8 +229,9 @@ class Run:
 
     def save_generator(self, generator: "torch.nn.Module", step: int, file: str = "generator.safetensors") -> None:
         """Write the generator's weights with its architecture, so that a later lab can load it by the run's name."""
-        notes = {"network": type(generator).__name__, "config": generator.config, "step": step, "lab": self.lab}
-        write_safetensors(self.path / file, generator.state_dict(), notes)
+        config = getattr(generator, "config", {})
+        notes = {"network": type(generator).__name__, "config": config, "step": step, "lab": self.lab}
+        files.write_safetensors(self.path / file, generator.state_dict(), notes)
 
 
 def environment() -> dict[str, Any]:
@@ -256,37 +246,6 @@ def environment() -> dict[str, Any]:
         name: version(name) for name in PACKAGES
     }
     return {"versions": versions, "platform": platform.platform(), "git": revision}
-
-
-def write_safetensors(path: Path, tensors: dict[str, "torch.Tensor"], notes: dict[str, Any]) -> None:
-    """Write tensors and JSON-able notes as one safetensors file, atomically; equal content gives equal bytes."""
-    from safetensors.torch import save
-
-    # All notes under one key: the order of several keys in the file's header would be random.
-    metadata = {"srlab": json.dumps(notes, sort_keys=True)}
-    write_atomic(path, save({k: v.detach().cpu().contiguous() for k, v in tensors.items()}, metadata))
-
-
-def read_safetensors(path: Path) -> tuple[dict[str, "torch.Tensor"], dict[str, Any]]:
-    """Read what `write_safetensors` wrote.
-
-    Raises
-    ------
-    SrlabError
-        The file is missing, cut short, or of another program.
-    """
-    from safetensors import SafetensorError, safe_open
-
-    if not path.is_file():
-        raise SrlabError(f"There is no weights file {path}; run the lab that makes it first.")
-    try:
-        with safe_open(path, framework="pt") as file:
-            notes = json.loads((file.metadata() or {})["srlab"])
-            return {key: file.get_tensor(key) for key in file.keys()}, notes  # noqa: SIM118 - it is no dict
-    except KeyError as error:
-        raise SrlabError(f"{path} was not written by srlab; give a weights file of a run.") from error
-    except (SafetensorError, OSError, ValueError) as error:
-        raise SrlabError(f"{path} is damaged or cut short ({error}).") from error
 
 
 def load_generator(lab: str, name: str = "default", best: str = "") -> "torch.nn.Module":
@@ -312,7 +271,7 @@ def load_generator(lab: str, name: str = "default", best: str = "") -> "torch.nn
     from srlab import models
 
     path = Run(lab, name).path / (f"generator-best-{best}.safetensors" if best else "generator.safetensors")
-    weights, notes = read_safetensors(path)
+    weights, notes = files.read_safetensors(path)
     if notes.get("network") not in NETWORKS:
         raise SrlabError(f"{path} holds a network '{notes.get('network')}'; srlab knows {', '.join(NETWORKS)}.")
     try:

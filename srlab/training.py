@@ -102,6 +102,8 @@ class Trainer:
         """
         objects = {name: _bare(thing) for name, thing in objects.items()}
         for name, thing in objects.items():
+            if name in ("ema", "sampler", "scaler", "rng"):
+                raise SrlabError(f"The trainer itself uses the name {name}; choose another one in prepare.")
             if isinstance(thing, nn.Module):
                 self.modules[name] = thing.to(self.device, memory_format=torch.channels_last)
             elif isinstance(thing, torch.optim.Optimizer):
@@ -203,7 +205,10 @@ class Trainer:
             for group in optimizer.param_groups:
                 group["lr"] = group["initial_lr"] * schedule(self.step)
         lr, hr = (batch.contiguous(memory_format=torch.channels_last) for batch in next(sampler))
-        losses = {name: value.detach() for name, value in step(lr, hr).items()}
+        losses = step(lr, hr)
+        if not isinstance(losses, dict) or not losses:
+            raise SrlabError('The function step must return its losses by name, such as {"loss": loss}.')
+        losses = {name: torch.as_tensor(value, device=self.device).detach() for name, value in losses.items()}
         self.step += 1
         # Which step was the first to go wrong is noted on the device, without waiting for it.
         healthy = torch.stack([value.isfinite() for value in losses.values()]).all()
@@ -271,7 +276,10 @@ class Trainer:
         )
 
     def _begin(self, sampler: PatchSampler, schedule: Schedule, iters: int) -> Schedule:
-        total = (self.run.manifest() or {}).get("schedule_total", iters)
+        earlier = self.run.manifest() if self.run.trained_steps() else None
+        total = (earlier or {}).get("schedule_total", iters)
+        if earlier and earlier["precision"] != self.precision:
+            print(f"This run was trained in {earlier['precision']} so far and goes on in {self.precision}.")
         if hasattr(schedule, "laid_out_for"):
             schedule = schedule.laid_out_for(total)
             if total != iters:
@@ -312,14 +320,15 @@ class Trainer:
         """All that decides the result, for the manifest."""
         recipe = self.recipe | {"seed": self.seed, "ema": self.ema_decay, "sampler": sampler.describe()}
         for name, module in self.modules.items():
-            recipe[name] = {"network": type(module).__name__} | module.config
+            recipe[name] = {"network": type(module).__name__} | getattr(module, "config", {})
         for name, optimizer in self.optimizers.items():
             settings = {key: value for key, value in optimizer.param_groups[0].items() if key not in ("params", "lr")}
             recipe[name] = {"optimizer": type(optimizer).__name__} | settings
         return recipe | {"schedule": getattr(schedule, "__name__", repr(schedule))}
 
     def _stateful(self, sampler: PatchSampler) -> dict[str, Any]:
-        return self.modules | {"ema": self.ema, "sampler": sampler}
+        scaler = {"scaler": checkpoints.Numbers(self.accelerator.scaler)} if self.accelerator.scaler else {}
+        return self.modules | {"ema": self.ema, "sampler": sampler} | scaler
 
     def _open_events(self) -> contextlib.AbstractContextManager["SummaryWriter | None"]:
         if not self.accelerator.is_main_process:

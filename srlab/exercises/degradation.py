@@ -3,7 +3,7 @@
 import torch
 import torch.nn.functional as F
 
-from srlab import degradation
+from srlab import resampling
 from srlab.exercises import Answer, Exercise, Wrong, _scores, compare, near, sample, tensor
 
 # --- The cubic kernel ---------------------------------------------------------------------------------------
@@ -31,7 +31,7 @@ def _cubic_support(answer: Answer) -> None:
 
 def _cubic_values(answer: Answer) -> None:
     x = torch.tensor([0.25, 0.5, 0.75, 1.25, 1.5, 1.75])
-    wanted, inner, outer = degradation.cubic(x), degradation.cubic(x[:3]), degradation.cubic(x[3:])
+    wanted, inner, outer = resampling.cubic(x), resampling.cubic(x[:3]), resampling.cubic(x[3:])
     near_x, far_x = x[:3], x[3:]
     swapped = torch.cat([-0.5 * near_x**3 + 2.5 * near_x**2 - 4 * near_x + 2, 1.5 * far_x**3 - 2.5 * far_x**2 + 1])
     sharp = (
@@ -39,9 +39,9 @@ def _cubic_values(answer: Answer) -> None:
         "plain torch take -3/4, Keys and MATLAB do not."
     )
     mistakes = [
-        (sharp, degradation.cubic(x, a=-0.75)),
-        (sharp, degradation.cubic(x, a=-1.0)),
-        ("Between 1 and 2 the kernel should be negative. Look at the sign of a.", degradation.cubic(x, a=0.5)),
+        (sharp, resampling.cubic(x, a=-0.75)),
+        (sharp, resampling.cubic(x, a=-1.0)),
+        ("Between 1 and 2 the kernel should be negative. Look at the sign of a.", resampling.cubic(x, a=0.5)),
         ("The two branches have changed places: which polynomial belongs to |x| below 1?", swapped),
         ("Between 1 and 2 nothing is left, but the kernel is 4 samples wide.", torch.cat([inner, 0 * outer])),
     ]
@@ -53,7 +53,7 @@ def _cubic_values(answer: Answer) -> None:
 
 def shrink(signal: torch.Tensor, factor: int) -> torch.Tensor:
     """Shrink the last axis by averaging each run of `factor` samples: ``(..., W)`` to ``(..., W / factor)``."""
-    matrix = degradation.resize_matrix(signal.shape[-1], 1 / factor, "box")
+    matrix = resampling.resize_matrix(signal.shape[-1], 1 / factor, "box")
     return signal @ matrix.to(signal).T
 
 
@@ -93,12 +93,12 @@ def _shrink_values(answer: Answer) -> None:
 
 
 def _area(image: torch.Tensor, scale: int) -> torch.Tensor:
-    return degradation.resize(image, 1 / scale, "box")
+    return resampling.resize(image, 1 / scale, "box")
 
 
 def _seen(image: torch.Tensor, scale: int) -> torch.Tensor:
     """What is left of an image after the area downsampler, at its old size."""
-    return degradation.resize(_area(image, scale), scale, "box")
+    return resampling.resize(_area(image, scale), scale, "box")
 
 
 def twin(hr: torch.Tensor, texture: torch.Tensor, scale: int) -> torch.Tensor:
@@ -141,7 +141,7 @@ def _twin_lr(answer: Answer) -> None:
     if near(_area(result, 4), _area(hr, 4), 1e-5):
         return
     smooth = F.interpolate(_area(texture, 4), scale_factor=4, mode="bilinear", align_corners=False)
-    cubic = degradation.resize(_area(texture, 4), 4)
+    cubic = resampling.resize(_area(texture, 4), 4)
     blocks = (
         "The LR images are close but not equal. Each LR pixel is the mean of one 4x4 block; what upscaling keeps that "
         "mean the same in all 16 pixels?"
@@ -178,7 +178,7 @@ def _twin_texture(answer: Answer) -> None:
 
 EXERCISES = _scores.EXERCISES | {
     "degradation.cubic": Exercise(
-        degradation.cubic,
+        resampling.cubic,
         (
             ("symmetric, and 1 in the middle", _cubic_symmetry),
             ("0 from |x| = 2 outwards", _cubic_support),

@@ -9,22 +9,11 @@ import torch.nn.functional as F
 from PIL import Image
 from scipy import ndimage
 
-from srlab.degradation import (
-    DOWNSAMPLERS,
-    KERNELS,
-    Degradation,
-    blur,
-    downsample,
-    gaussian_noise,
-    jpeg,
-    poisson_noise,
-    resize,
-    resize_matrix,
-    upsample,
-)
+from srlab.degradation import Degradation, blur, gaussian_noise, jpeg, poisson_noise
 from srlab.errors import SrlabError
 from srlab.images import to_uint8
 from srlab.metrics import psnr
+from srlab.resampling import DOWNSAMPLERS, KERNELS, downsample, resize, resize_matrix, upsample
 
 DEVICES = [
     "cpu",

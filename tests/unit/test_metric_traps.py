@@ -17,9 +17,9 @@ from PIL import Image
 from pytorch_msssim import ssim as windowed_ssim
 from skimage.metrics import structural_similarity
 
-from srlab.degradation import downsample, resize, upsample
 from srlab.images import full_range, luma, mod_crop, quantize, read_image, to_uint8
 from srlab.metrics import PAPER, Protocol, psnr, ssim
+from srlab.resampling import downsample, resize, upsample
 
 SETS = ["Set5", "Set14", "astronaut"]
 

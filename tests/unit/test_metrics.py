@@ -7,10 +7,10 @@ import pytest
 import torch
 from skimage.metrics import structural_similarity
 
-from srlab.degradation import downsample, upsample
 from srlab.errors import SrlabError
 from srlab.images import full_range, luma, quantize
 from srlab.metrics import PAPER, Protocol, psnr, ssim
+from srlab.resampling import downsample, upsample
 
 RGB = Protocol("rgb", crop=0, quantize=False)
 GREY = Protocol("y", crop=0, quantize=False)

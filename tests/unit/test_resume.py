@@ -13,7 +13,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from srlab import runs
+from srlab import files
 from srlab.datasets import ImageSet
 from srlab.degradation import Degradation
 from srlab.models import MSRResNet, SRResNet
@@ -78,7 +78,7 @@ class Crash(BaseException):
 def crashing_at(number, when):
     """`write_atomic` that dies before or after its write of that number, or leaves a half-written part."""
     calls = iter(range(1, 10**6))
-    write = runs.write_atomic
+    write = files.write_atomic
 
     def wrapped(path, content):
         crash = next(calls) == number
@@ -102,7 +102,7 @@ def test_a_crash_at_any_single_write_changes_nothing_in_the_end(monkeypatch, whe
         number += 1
         name = f"crash{number}"
         with monkeypatch.context() as broken:
-            broken.setattr(runs, "write_atomic", crashing_at(number, when))
+            broken.setattr(files, "write_atomic", crashing_at(number, when))
             try:
                 train(name, 5, 2)
                 crashed = False

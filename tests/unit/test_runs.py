@@ -15,8 +15,9 @@ from safetensors.torch import save_file
 
 from srlab import runs
 from srlab.errors import SrlabError
+from srlab.files import read_safetensors, write_atomic, write_safetensors
 from srlab.models import MSRResNet, SRResNet
-from srlab.runs import Run, load_generator, read_safetensors, write_atomic, write_safetensors
+from srlab.runs import Run, load_generator
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -167,6 +168,7 @@ def test_a_run_goes_on_with_the_same_parameters_and_keeps_what_it_knew(run):
 
 def test_other_parameters_are_refused_and_what_differs_is_named(run):
     run.begin({"loss": "L1", "seed": 0, "old": 1}, {})
+    run.save_state(5, {"x": torch.ones(1)})
     before = (run.path / "run.json").read_bytes()
     with pytest.raises(SrlabError) as caught:
         run.begin({"loss": "MSE", "seed": 0, "new": 2}, {})
@@ -175,6 +177,20 @@ def test_other_parameters_are_refused_and_what_differs_is_named(run):
     assert "new=None (now 2)" in str(caught.value)
     assert "seed" not in str(caught.value)
     assert (run.path / "run.json").read_bytes() == before
+
+
+def test_settings_may_change_while_nothing_is_trained(run):
+    run.begin({"loss": "L1"}, {})
+    run.save_state(0, {"x": torch.ones(1)})
+    assert run.begin({"loss": "MSE"}, {})["parameters"] == {"loss": "MSE"}
+    assert run.load_state() is None
+
+
+def test_a_damaged_line_in_the_log_is_named(run):
+    run.begin({}, {})
+    (run.path / "metrics.jsonl").write_text('{"step": 1}\nnonsense\n{"step": 2}\n')
+    with pytest.raises(SrlabError, match=r"metrics.jsonl is damaged"):
+        run.metrics()
 
 
 @pytest.mark.parametrize(

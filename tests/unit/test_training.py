@@ -15,8 +15,10 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
+from srlab import checkpoints
 from srlab.datasets import ImageSet
 from srlab.degradation import Degradation
+from srlab.devices import pick_precision
 from srlab.errors import SrlabError
 from srlab.evaluation import score
 from srlab.images import to_uint8
@@ -175,8 +177,8 @@ def test_a_network_that_is_no_generator_and_an_object_that_is_neither_are_refuse
     trainer = Trainer(LAB, "default", device="cpu", precision="no")
     with pytest.raises(SrlabError, match="must be passed as generator="):
         trainer.prepare(discriminator=nn.Linear(2, 2))
-    with pytest.raises(SrlabError, match="sampler is a PatchSampler"):
-        trainer.prepare(generator=MSRResNet(1, 4), sampler=PatchSampler(blobs(), patch=16, batch=2))
+    with pytest.raises(SrlabError, match="patches is a PatchSampler"):
+        trainer.prepare(generator=MSRResNet(1, 4), patches=PatchSampler(blobs(), patch=16, batch=2))
 
 
 # --- Schedules -----------------------------------------------------------------------------------------------
@@ -730,3 +732,37 @@ def test_a_network_trained_in_bf16_can_go_on_to_a_run_in_float32():
 def test_an_unknown_precision_is_refused():
     with pytest.raises(SrlabError, match="Unknown precision 'half'"):
         Trainer(LAB, "default", device="cpu", precision="half")
+
+
+def test_gradient_scaler_state_comes_back_without_loss():
+    scaler = torch.amp.GradScaler("cpu", init_scale=2.0**11)
+    optimizer = torch.optim.SGD([torch.nn.Parameter(torch.ones(1))], lr=0.1)
+    scaler.scale(optimizer.param_groups[0]["params"][0].sum()).backward()
+    scaler.step(optimizer)
+    scaler.update(1234.5678)
+    other = torch.amp.GradScaler("cpu")
+    checkpoints.Numbers(other).load_state_dict(checkpoints.Numbers(scaler).state_dict())
+    assert other.state_dict() == scaler.state_dict()
+
+
+def test_fp16_on_a_cpu_is_refused():
+    with pytest.raises(SrlabError, match="fp16 needs a GPU"):
+        pick_precision("fp16", torch.device("cpu"))
+
+
+@pytest.mark.parametrize("result", [None, {}, 0.5])
+def test_a_step_without_named_losses_gets_one_sentence(result):
+    session = Session()
+    with pytest.raises(SrlabError, match="must return its losses by name"):
+        session.trainer.fit(lambda lr, hr: result, session.sampler, 2)
+
+
+def test_losses_may_be_plain_numbers():
+    session = Session()
+    session.trainer.fit(lambda lr, hr: {"loss": 0.5}, session.sampler, 2)
+    assert session.trainer.history[-1]["loss"] == 0.5
+
+
+def test_the_trainers_own_names_cannot_be_taken():
+    with pytest.raises(SrlabError, match="uses the name ema"):
+        Session().trainer.prepare(generator=nn.Conv2d(3, 3, 1), ema=nn.Conv2d(3, 3, 1))

@@ -1,0 +1,79 @@
+"""Files that are either whole or not there: atomic writes, and tensors with notes as safetensors."""
+
+import json
+import os
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from srlab.errors import SrlabError
+
+if TYPE_CHECKING:
+    import torch
+
+
+def write_atomic(path: Path, content: bytes) -> None:
+    """Write a file that appears under its name only when it is complete and on the disk.
+
+    Raises
+    ------
+    SrlabError
+        No space or no permission; a file of that name from before is left as it was.
+    """
+    part = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with part.open("wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        part.replace(path)
+        _sync_folder(path.parent)
+    except OSError as error:
+        with suppress(OSError):  # there may be no part, or its folder may be none
+            part.unlink()
+        raise SrlabError(
+            f"Could not write {path} ({error.strerror or error}); free some space or choose another folder with "
+            "SRLAB_HOME. What was saved before is intact."
+        ) from error
+
+
+def _sync_folder(folder: Path) -> None:
+    """Put a rename on the disk as well, so that it outlives a power cut; not every system can."""
+    with suppress(OSError):
+        handle = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)
+
+
+def write_safetensors(path: Path, tensors: dict[str, "torch.Tensor"], notes: dict[str, Any]) -> None:
+    """Write tensors and JSON-able notes as one safetensors file, atomically; equal content gives equal bytes."""
+    from safetensors.torch import save
+
+    # All notes under one key: the order of several keys in the file's header would be random.
+    metadata = {"srlab": json.dumps(notes, sort_keys=True)}
+    write_atomic(path, save({k: v.detach().cpu().contiguous() for k, v in tensors.items()}, metadata))
+
+
+def read_safetensors(path: Path) -> tuple[dict[str, "torch.Tensor"], dict[str, Any]]:
+    """Read what `write_safetensors` wrote.
+
+    Raises
+    ------
+    SrlabError
+        The file is missing, cut short, or of another program.
+    """
+    from safetensors import SafetensorError, safe_open
+
+    if not path.is_file():
+        raise SrlabError(f"There is no weights file {path}; run the lab that makes it first.")
+    try:
+        with safe_open(path, framework="pt") as file:
+            notes = json.loads((file.metadata() or {})["srlab"])
+            return {key: file.get_tensor(key) for key in file.keys()}, notes  # noqa: SIM118 - it is no dict
+    except KeyError as error:
+        raise SrlabError(f"{path} was not written by srlab; give a weights file of a run.") from error
+    except (SafetensorError, OSError, ValueError) as error:
+        raise SrlabError(f"{path} is damaged or cut short ({error}).") from error
