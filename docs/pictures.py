@@ -9,11 +9,9 @@ from srlab.runs import home
 
 # file -> (lab, how the picture's caption begins)
 PICTURES = {
-    "zone_plate.png": ("00_degradation", "Only the proper bicubic"),
     "twins.png": ("00_degradation", "Two different photos"),
     "training.png": ("01_srresnet", "Validation curve"),
     "astronaut.png": ("01_srresnet", "astronaut: low resolution"),
-    "text.png": ("01_srresnet", "text: low resolution"),
 }
 
 

@@ -301,7 +301,7 @@ class Trainer:
         if (tensors := self.run.load_state()) is not None:
             self.step = int(tensors.pop("step"))
             checkpoints.unpack(tensors, self._stateful(sampler), self.optimizers, self.device)
-            if self.step:
+            if 0 < self.step < iters:
                 print(f"Going on with the run '{self.run.name}' from step {self.step}.")
         elif self.step:
             raise SrlabError(

@@ -6,7 +6,7 @@ import torch.nn.functional as F
 from torch import nn
 
 from srlab.errors import SrlabError
-from srlab.models import MSRResNet, ResidualBlock, SRResNet, parameter_count
+from srlab.models import MSRResNet, ResidualBlock, ShuffledConv2d, SRResNet, parameter_count
 
 
 @pytest.fixture(autouse=True)
@@ -41,10 +41,48 @@ def layers(network):
     return words
 
 
+class PlainSRResNet(SRResNet):
+    """As the paper draws it: the last pixel shuffle before the last activation and convolution."""
+
+    def __init__(self, blocks=16, features=64, scale=4):
+        super().__init__(blocks, features, scale)
+        factor = self.tail.factor
+        self.upsample.insert(-1, nn.PixelShuffle(factor))
+        self.tail = nn.Conv2d(features, 3, 9, padding=4)
+
+
 def test_srresnet_has_the_layers_of_the_paper():
     block = ["k3n64", "BatchNorm2d", "PReLU", "k3n64", "BatchNorm2d"]
     up = ["k3n256", "PixelShuffle", "PReLU"]
-    assert layers(SRResNet()) == [*["k9n64", "PReLU"], *16 * block, *["k3n64", "BatchNorm2d"], *2 * up, "k9n3"]
+    assert layers(PlainSRResNet()) == [*["k9n64", "PReLU"], *16 * block, *["k3n64", "BatchNorm2d"], *2 * up, "k9n3"]
+    up = ["k3n256", "PixelShuffle", "PReLU", "k3n256", "PReLU"]
+    assert layers(SRResNet()) == [*["k9n64", "PReLU"], *16 * block, *["k3n64", "BatchNorm2d"], *up, "k9n3"]
+
+
+@pytest.mark.parametrize("scale", [2, 3, 4, 8])
+def test_srresnet_computes_what_the_paper_draws_with_the_same_weights(scale):
+    ours, plain = SRResNet(2, 6, scale).double().eval(), PlainSRResNet(2, 6, scale).double().eval()
+    plain.load_state_dict(renamed(ours, plain))
+    lr = torch.rand(2, 3, 7, 5, dtype=torch.float64)
+    assert torch.allclose(ours(lr), plain(lr), atol=1e-12)
+
+
+def renamed(ours, plain):
+    """State of `ours` under the names of `plain`: only the position of the last PReLU in its list differs."""
+    return dict(zip(plain.state_dict(), ours.state_dict().values(), strict=True))
+
+
+@pytest.mark.parametrize("factor", [2, 3])
+@pytest.mark.parametrize("kernel", [1, 3, 5, 9])
+def test_shuffled_conv_equals_pixel_shuffle_then_conv_with_its_gradients(factor, kernel):
+    conv = ShuffledConv2d(4, 3, kernel, factor).double()
+    x = torch.randn(2, 4 * factor**2, 5, 6, dtype=torch.float64, requires_grad=True)
+    plain = F.conv2d(F.pixel_shuffle(x, factor), conv.weight, conv.bias, padding=kernel // 2)
+    assert torch.allclose(conv(x), plain, atol=1e-12)
+    weights = torch.randn_like(plain)
+    wanted = torch.autograd.grad((plain * weights).sum(), [x, conv.weight, conv.bias])
+    found = torch.autograd.grad((conv(x) * weights).sum(), [x, conv.weight, conv.bias])
+    assert all(torch.allclose(a, b, atol=1e-10) for a, b in zip(found, wanted, strict=True))
 
 
 def test_msrresnet_has_the_layers_of_basicsr_and_no_batch_norm():
