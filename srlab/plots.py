@@ -1,7 +1,7 @@
 """Figures of the labs: the same look, the same colour for the same method, and a caption that is also alt text."""
 
 import io
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import matplotlib.pyplot as plt
@@ -23,6 +23,7 @@ COLORS = {
     "bicubic": "#56B4E9",
     "lanczos": "#CC79A7",
     "SRResNet": "#0072B2",
+    "MSRResNet": "#0072B2",
     "content loss": "#F0E442",
     "SRGAN": "#D55E00",
     "ESRGAN": "#009E73",
@@ -75,7 +76,7 @@ def images(
     columns: int = 4,
     width: float = 12.0,
 ) -> None:
-    """Show labelled pictures side by side, every pixel as a square.
+    """Show labelled pictures side by side; where there is room, every pixel as a square.
 
     Parameters
     ----------
@@ -94,6 +95,18 @@ def images(
     width
         Of the figure in inches.
     """
+    show(draw_images(pictures, box, box_height, notes, columns, width), caption)
+
+
+def draw_images(
+    pictures: Mapping[str, torch.Tensor],
+    box: Box | None = None,
+    box_height: int | None = None,
+    notes: Mapping[str, str] | None = None,
+    columns: int = 4,
+    width: float = 12.0,
+) -> Figure:
+    """Draw what `images` shows."""
     if not pictures:
         raise SrlabError("There are no pictures to show.")
     box_height = box_height or max(picture.shape[-2] for picture in pictures.values())
@@ -105,10 +118,44 @@ def images(
     for axis in axes.flat:
         axis.axis("off")
     for axis, (label, part) in zip(axes.flat, parts.items(), strict=False):
-        axis.imshow(to_numpy(part), cmap="gray", vmin=0, vmax=1, interpolation="nearest")
+        # Pixels are to be seen as squares; but a picture drawn smaller than it is must not alias in turn.
+        sampling = "nearest" if part.shape[-1] <= 50 * width / columns else "antialiased"
+        axis.imshow(to_numpy(part), cmap="gray", vmin=0, vmax=1, interpolation=sampling)
         axis.set_title(label if notes is None or label not in notes else f"{label}\n{notes[label]}", fontsize=11)
     figure.tight_layout(pad=0.4)
-    show(figure, caption)
+    return figure
+
+
+def sliders(draw: Callable[..., Figure], caption: str, **ranges: tuple[float, float, float]) -> None:
+    """Show a figure with a slider for each argument of the function that draws it.
+
+    Without a running kernel, in an exported page, the figure for the first values is left.
+
+    Parameters
+    ----------
+    draw
+        Called with the sliders' values by name.
+    caption
+        See `show`.
+    **ranges
+        Name -> (lowest, highest, step); the slider starts at the lowest. Whole numbers give whole numbers.
+    """
+    import ipywidgets
+    from IPython.display import Image, Markdown, display
+
+    def picture(*_: Any) -> Image:
+        return Image(data=_png(draw(**{name: slider.value for name, slider in controls.items()})), alt=caption)
+
+    controls = {}
+    for name, (low, high, step) in ranges.items():
+        kind = ipywidgets.IntSlider if isinstance(step, int) else ipywidgets.FloatSlider
+        controls[name] = kind(low, min=low, max=high, step=step, description=name, continuous_update=False)
+    # Not ipywidgets.interact: its output widget now and then makes a headless run wait for ever (nbclient 312).
+    display(ipywidgets.VBox(list(controls.values())))
+    handle = display(picture(), display_id=True)
+    display(Markdown(f"*{caption}*"))
+    for slider in controls.values():
+        slider.observe(lambda _: handle.update(picture()), "value")
 
 
 def where(image: torch.Tensor, box: Box, caption: str) -> None:
@@ -228,7 +275,7 @@ class Monitor:
 
 
 def spectrum(image: torch.Tensor) -> torch.Tensor:
-    """Log magnitude of the 2-D Fourier transform of the luma, zero frequency in the middle.
+    """Magnitude of the 2-D Fourier transform of the luma, zero frequency in the middle.
 
     Parameters
     ----------
@@ -238,13 +285,13 @@ def spectrum(image: torch.Tensor) -> torch.Tensor:
     Returns
     -------
     torch.Tensor
-        ``(H, W)``, ``log10(1 + |F|)``, with a Hann window against the cross that the borders would draw.
+        ``(H, W)``, with a Hann window against the cross that the borders would draw.
     """
     from srlab.images import luma
 
     y = luma(image).reshape(image.shape[-2:])
     window = torch.hann_window(y.shape[0])[:, None] * torch.hann_window(y.shape[1])
-    return (1 + torch.fft.fftshift(torch.fft.fft2((y - y.mean()) * window)).abs()).log10()
+    return torch.fft.fftshift(torch.fft.fft2((y - y.mean()) * window)).abs()
 
 
 def radial_mean(field: torch.Tensor, bins: int = 64) -> tuple[list[float], list[float]]:

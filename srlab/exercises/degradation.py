@@ -120,7 +120,7 @@ def twin(hr: torch.Tensor, texture: torch.Tensor, scale: int) -> torch.Tensor:
 
 
 def _canvas() -> tuple[torch.Tensor, torch.Tensor]:
-    return sample(1, 3, 16, 24, low=0.3, high=0.7), sample(1, 3, 16, 24, low=-0.1, high=0.2, seed=1)
+    return sample(1, 3, 16, 24, low=0.02, high=0.98), sample(1, 3, 16, 24, low=-0.1, high=0.2, seed=1)
 
 
 def _twin_differs(answer: Answer) -> None:
@@ -140,6 +140,11 @@ def _twin_lr(answer: Answer) -> None:
     result = tensor(answer(hr.clone(), texture.clone(), 4), (1, 3, 16, 24))
     if near(_area(result, 4), _area(hr, 4), 1e-5):
         return
+    wanted = twin(hr, texture, 4)
+    if near(result, wanted, 1 / 255):
+        raise Wrong(
+            "Off by less than one of 255 levels: something on the way rounds to 8 bits, as srlab.downsample does."
+        )
     smooth = F.interpolate(_area(texture, 4), scale_factor=4, mode="bilinear", align_corners=False)
     cubic = resampling.resize(_area(texture, 4), 4)
     blocks = (
@@ -150,7 +155,16 @@ def _twin_lr(answer: Answer) -> None:
         "The two LR images agree in their mean brightness but not pixel by pixel. One number for the whole texture "
         "is too little; what does each single LR pixel see of it?"
     )
+    pair = (
+        "Enlarging with bicubic and shrinking again does not give back what was there, so A U = 1 does not hold for "
+        "it. Which pair does the text name?"
+    )
     mistakes = [
+        (
+            "The result is cut off at 0 and 1, which changes the means of some blocks. Leave it as it is.",
+            wanted.clamp(0, 1),
+        ),
+        (pair, hr + texture - resampling.resize(resampling.resize(texture, 0.25), 4)),
         (
             "The texture shows in LR. Find the part of it that survives the downsampler, and leave that out.",
             hr + texture,
@@ -165,7 +179,7 @@ def _twin_lr(answer: Answer) -> None:
             hr + texture - _seen(hr, 4),
         ),
     ]
-    compare(result, twin(hr, texture, 4), mistakes, "The LR image of the twin is not the LR image of HR.")
+    compare(result, wanted, mistakes, "The LR image of the twin is not the LR image of HR.")
 
 
 def _twin_texture(answer: Answer) -> None:

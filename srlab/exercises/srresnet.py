@@ -217,6 +217,7 @@ def _radius_offset(answer: Answer) -> None:
         "The layers after a pixel shuffle run on smaller pixels. How many LR pixels are 4 pixels of an image "
         "four times as large?"
     )
+    finest = "The tail runs on the HR image, whose pixels are four times as fine as LR pixels, not twice."
     missing = (
         "One LR pixel is missing. Either the radius was rounded down (half a pixel still needs a whole one), or one "
         "3x3 convolution after the blocks or the tail was left out."
@@ -226,9 +227,10 @@ def _radius_offset(answer: Answer) -> None:
         *((coarse, v) for v in (9.5, 10, 10.5, 11)),
         ("Half an LR pixel is left over. A tile is cut at whole pixels, so which way should it be rounded?", 7.5),
         (missing, 7),
+        *((finest, v) for v in (8.5, 9)),
         ("Nothing after the first pixel shuffle is counted. It looks less far there, but it does look.", 6),
     ]
-    otherwise = "The head, the layers after the blocks and the tail together look another number of LR pixels far."
+    otherwise = "Without the blocks, the layers before and after them see another number of LR pixels."
     compare(rest, 8.0, [(hint, float(v)) for hint, v in mistakes], otherwise, reveal=False)
 
 

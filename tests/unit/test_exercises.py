@@ -11,6 +11,7 @@ import torch.nn.functional as F
 from srlab import models
 from srlab.errors import SrlabError
 from srlab.exercises import TODO, check, find, names
+from srlab.resampling import resize
 
 NAMES = names()
 
@@ -229,6 +230,9 @@ WRONG = [
     ("degradation.twin", "mean brightness", lambda hr, texture, scale: hr + texture - texture.mean()),
     ("degradation.twin", "4x4 block", lambda hr, texture, scale: residual(hr, texture)),
     ("degradation.twin", "should stay", lambda hr, texture, scale: hr + texture - nearest(area(hr))),
+    ("degradation.twin", "cut off at 0 and 1", lambda hr, t, s: (hr + t - nearest(area(t, s), s)).clamp(0, 1)),
+    ("degradation.twin", "rounds to 8 bits", lambda hr, t, s: hr + t - nearest((area(t, s) * 255).round() / 255, s)),
+    ("degradation.twin", "does not hold", lambda hr, t, s: hr + t - resize(resize(t, 1 / s), s)),
     ("degradation.twin", "in place", twin_in_place),
     ("degradation.twin", "fine part", lambda hr, t, s: hr + (t - nearest(area(t, s), s)) / 2),
     ("degradation.twin", "should be `scale`", lambda hr, t, s: hr + t - nearest(area(t))),
@@ -283,6 +287,7 @@ WRONG = [
     ("srresnet.receptive_radius", "smaller pixels", lambda blocks: 2 * blocks + 11),
     ("srresnet.receptive_radius", "Half an LR pixel", lambda blocks: 2 * blocks + 7.5),
     ("srresnet.receptive_radius", "rounded down", lambda blocks: 2 * blocks + 7),
+    ("srresnet.receptive_radius", "four times as fine", lambda blocks: 2 * blocks + 9),
     ("srresnet.receptive_radius", "first pixel shuffle", lambda blocks: 2 * blocks + 6),
     ("srresnet.receptive_radius", "width", lambda blocks: 2 * (2 * blocks + 8) + 1),
     ("srresnet.receptive_radius", "no difference", lambda blocks: 40),
