@@ -1,6 +1,7 @@
 """Command line: ``srlab labs``."""
 
 import argparse
+import signal
 import sys
 from collections.abc import Sequence
 
@@ -16,8 +17,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     labs.add_argument("--preset", help="parameter files from notebooks/presets/PRESET/, such as smoke or paper")
     labs.set_defaults(command=_labs)
     options = parser.parse_args(arguments)
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # ends like Ctrl-C: the labs get the time to save
     try:
         return options.command(options)
+    except KeyboardInterrupt:
+        print("\nsrlab: stopped; what was trained is saved, and the same command goes on from there.", file=sys.stderr)
+        return 130
     except SrlabError as error:
         print(f"srlab: {error}", file=sys.stderr)
         return 2

@@ -175,9 +175,12 @@ def benchmark(path: str | Path, scale: int = 4) -> ImageSet:
 
 
 def _image_files(path: Path) -> dict[str, Path]:
-    if not path.is_dir():
-        raise SrlabError(f"There is no folder {path}; check the path.")
-    files = sorted(file for file in path.iterdir() if file.suffix.lower() in EXTENSIONS and file.is_file())
+    try:
+        if not path.is_dir():
+            raise SrlabError(f"There is no folder {path}; check the path.")
+        files = sorted(file for file in path.iterdir() if file.suffix.lower() in EXTENSIONS and file.is_file())
+    except PermissionError as error:
+        raise SrlabError(f"The folder {path} may not be read by you; change its permissions.") from error
     if not files:
         raise SrlabError(f"There are no images in {path}; it needs files that end in {', '.join(EXTENSIONS)}.")
     by_name = {file.stem: file for file in files}

@@ -29,9 +29,11 @@ def write_atomic(path: Path, content: bytes) -> None:
             os.fsync(file.fileno())
         part.replace(path)
         _sync_folder(path.parent)
-    except OSError as error:
+    except BaseException as error:
         with suppress(OSError):  # there may be no part, or its folder may be none
             part.unlink()
+        if not isinstance(error, OSError):  # such as Ctrl-C
+            raise
         raise SrlabError(
             f"Could not write {path} ({error.strerror or error}); free some space or choose another folder with "
             "SRLAB_HOME. What was saved before is intact."

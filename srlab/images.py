@@ -4,7 +4,7 @@ Everything in srlab is RGB, float32, in [0, 1], with shape ``(3, H, W)`` for an 
 for a batch. Files on disk hold 8 bits a channel.
 """
 
-import contextlib
+import io
 import os
 from pathlib import Path
 
@@ -13,6 +13,7 @@ import torch
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 from srlab.errors import SrlabError
+from srlab.files import write_atomic
 
 EXTENSIONS = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp")
 
@@ -45,12 +46,14 @@ def read_image(path: str | os.PathLike, keep_grey: bool = False) -> torch.Tensor
         The file is missing, is no image, or is damaged.
     """
     path = Path(path)
-    if not path.is_file():
-        raise SrlabError(f"There is no image file at {path}; check the path.")
     try:
+        if not path.is_file():
+            raise SrlabError(f"There is no image file at {path}; check the path.")
         with Image.open(path) as image:
             image.load()
             pixels = _decode(ImageOps.exif_transpose(image))
+    except PermissionError as error:
+        raise SrlabError(f"{path} may not be read by you; change its permissions.") from error
     except UnidentifiedImageError as error:
         raise SrlabError(f"{path} is not an image that can be read; give a PNG, JPEG, TIFF or WebP file.") from error
     except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
@@ -106,16 +109,12 @@ def write_image(image: torch.Tensor, path: str | os.PathLike) -> Path:
     if path.suffix.lower() not in EXTENSIONS:
         raise SrlabError(f"Cannot tell the image format from the name {path.name}; end it in {', '.join(EXTENSIONS)}.")
     pixels = to_uint8(image).permute(1, 2, 0).cpu().numpy()
-    part = path.with_name(f".{path.stem}.{os.getpid()}.part{path.suffix}")
+    file = io.BytesIO()
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        Image.fromarray(pixels).save(part)
-        part.replace(path)
+        Image.fromarray(pixels).save(file, Image.registered_extensions()[path.suffix.lower()])
     except OSError as error:
         raise SrlabError(f"Could not write the image {path}: {error.strerror or error}.") from error
-    finally:
-        with contextlib.suppress(OSError):  # the folder may not exist, and then there is no part to remove
-            part.unlink()
+    write_atomic(path, file.getvalue())
     return path
 
 
@@ -186,6 +185,8 @@ def mod_crop(image: torch.Tensor, scale: int) -> torch.Tensor:
         The image is smaller than `scale`.
     """
     height, width = image.shape[-2:]
+    if scale < 1 or int(scale) != scale:
+        raise SrlabError(f"The scale must be a whole number of at least 1, but is {scale}.")
     if min(height, width) < scale:
         raise SrlabError(f"An image of {width}x{height} pixels is too small for scale {scale}; use a larger one.")
     return image[..., : height - height % scale, : width - width % scale]

@@ -3,6 +3,7 @@
 import ast
 import difflib
 import inspect
+import math
 import os
 import platform
 import re
@@ -62,9 +63,9 @@ def setup(name: str) -> Lab:
     shell = _shell()
     cells = [] if shell is None else [str(cell) for cell in shell.user_ns.get("In", [])]
     declared = _assigned(next((c for c in reversed(cells) if c.startswith(DECLARED)), ""))
-    injected = _assigned(next((c for c in reversed(cells) if c.startswith(INJECTED)), ""))
+    injected = _targets(next((c for c in reversed(cells) if c.startswith(INJECTED)), ""))
     values = {key: default if shell is None else shell.user_ns[key] for key, default in declared.items()}
-    check_parameters(declared, values, list(injected))
+    check_parameters(declared, values, injected)
     device = srlab.devices.pick_device(values.get("device", "auto"))
     precision = srlab.devices.pick_precision(values.get("precision", "auto"), device)
     print(describe(device, precision))
@@ -98,7 +99,17 @@ def check_parameters(declared: dict[str, Any], values: dict[str, Any], given: li
         kind = (int, float) if isinstance(default, float) else type(default)
         if not isinstance(value, kind) or (isinstance(value, bool) and not isinstance(default, bool)):
             kind = "number" if isinstance(default, float) else type(default).__name__
-            raise SrlabError(f"The parameter {name}={value!r} must be of type {kind}, like its default {default!r}.")
+            hint = " Papermill takes text that looks like a number with -r instead of -p." if kind == "str" else ""
+            raise SrlabError(
+                f"The parameter {name}={value!r} must be of type {kind}, like its default {default!r}.{hint}"
+            )
+    for name, value in values.items():
+        if isinstance(value, float) and not math.isfinite(value):
+            raise SrlabError(f"The parameter {name}={value} must be a finite number.")
+        if name == "learning_rate" and value < 0:
+            raise SrlabError(f"The parameter learning_rate={value} must be 0 or more.")
+        if name in ("batch", "patch", "scale", "validate_every", "ablation_iters") and value < 1:
+            raise SrlabError(f"The parameter {name}={value} must be at least 1.")
     if values.get("iters", 1) < 1:
         raise SrlabError(f"iters={values['iters']} must be at least 1: it is the total number of training steps.")
 
@@ -107,6 +118,11 @@ def _assigned(source: str) -> dict[str, Any]:
     """Names and literal values that a cell assigns."""
     assignments = [node for node in ast.parse(source).body if isinstance(node, ast.Assign)]
     return {node.targets[0].id: ast.literal_eval(node.value) for node in assignments}
+
+
+def _targets(source: str) -> list[str]:
+    """Names that a cell assigns; papermill writes NaN and infinity as calls, which are no literals."""
+    return [node.targets[0].id for node in ast.parse(source).body if isinstance(node, ast.Assign)]
 
 
 def describe(device: Any, precision: str) -> str:

@@ -64,6 +64,8 @@ def _prepared(sr: torch.Tensor, hr: torch.Tensor, protocol: Protocol) -> tuple[t
         raise SrlabError(f"Scoring needs RGB or grey images (N, C, H, W), but got a tensor of shape {tuple(sr.shape)}.")
     if not (sr.isfinite().all() and hr.isfinite().all()):
         raise SrlabError("An image contains NaN or infinity, so it cannot be scored.")
+    if max(sr.max(), hr.max()) > 2:
+        raise SrlabError("Images are scored in [0, 1], but one has values above 2; divide 8-bit levels by 255.")
     return protocol(sr.detach()), protocol(hr.detach())
 
 

@@ -63,7 +63,12 @@ def run_labs(preset: str | None = None, labs: list[str] | None = None) -> int:
     chosen = known if not labs else [_match(lab, known) for lab in labs]
     parameters = {lab: read_preset(notebooks, preset, lab) for lab in chosen}
     folder = home() / "notebooks" / (preset or "")
-    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise SrlabError(
+            f"Cannot write into {folder} ({error.strerror}); set SRLAB_HOME to a folder you own."
+        ) from error
     rows, failures = [], {}
     for lab in chosen:
         print(f"running {lab} ...", flush=True)

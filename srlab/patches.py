@@ -62,9 +62,9 @@ class PatchSampler:
         batch: int = 16,
         degradation: Degradation | None = None,
         augment: bool = True,
-        rotate: float = 0.0,
         seed: int = 0,
         device: str | torch.device = "cpu",
+        rotate: float = 0.0,
         rank: int = 0,
         world: int = 1,
     ) -> None:
@@ -72,6 +72,8 @@ class PatchSampler:
             raise SrlabError(f"The patch of {patch} pixels must be a positive multiple of the scale {scale}.")
         if batch < 1 or batch % world:
             raise SrlabError(f"The batch of {batch} must be positive and divide among {world} process(es).")
+        if not len(images):
+            raise SrlabError(f"The set {images.name} has no images to cut patches from.")
         if not 0 <= rotate <= 45:
             raise SrlabError(f"rotate={rotate} must be from 0 to 45 degrees.")
         angle = math.radians(rotate)

@@ -76,6 +76,8 @@ class Run:
         try:
             manifest = json.loads(file.read_text(encoding="utf-8"))
             found = manifest.get("format"), manifest.get("lab")
+            if found == (FORMAT, self.lab) and not {"parameters", "step", "wall_time_s"} <= set(manifest):
+                raise ValueError("entries are missing")
         except (ValueError, AttributeError, OSError) as error:
             raise SrlabError(f"{file} cannot be read as a run's manifest ({error}); {remedy}.") from error
         if found[0] != FORMAT:
@@ -84,7 +86,7 @@ class Run:
             raise SrlabError(f"{self.path} belongs to the lab {found[1]}, not to {self.lab}; {remedy}.")
         return manifest
 
-    def begin(self, parameters: dict[str, Any], facts: dict[str, Any]) -> dict[str, Any]:
+    def begin(self, parameters: dict[str, Any], facts: dict[str, Any] | None) -> dict[str, Any]:
         """Start or continue: write the manifest, or check that the one there is of the same run.
 
         Parameters
@@ -92,7 +94,7 @@ class Run:
         parameters
             All that decides the result; a run goes on only with the same ones.
         facts
-            What is worth knowing besides (device, precision, number of parameters).
+            What is worth knowing besides (device, precision); None only checks and writes nothing.
 
         Returns
         -------
@@ -125,6 +127,8 @@ class Run:
                 f"The run '{self.name}' of {self.lab} was made with {was}; give this one another name with the "
                 f"parameter run, or delete {self.path} to start it anew."
             )
+        if facts is None:
+            return manifest
         return self.update(manifest | facts | environment(), state="running")
 
     def update(self, manifest: dict[str, Any] | None = None, **fields: Any) -> dict[str, Any]:
@@ -149,8 +153,10 @@ class Run:
                 f"Cannot write into {self.path} ({error.strerror}); set SRLAB_HOME to a folder you own."
             ) from error
         try:
-            for part in self.path.rglob(".*.part"):  # of a process that was killed while writing
-                part.unlink(missing_ok=True)
+            self.manifest()  # refuses a folder that is not of this run, before anything in it is touched
+            for part in [*self.path.glob(".*.*.part"), *self.path.glob("*/.*.*.part")]:
+                if part.suffixes[-2:-1] and part.suffixes[-2][1:].isdigit():  # of a process killed while writing
+                    part.unlink(missing_ok=True)
             yield
         finally:
             lock.release()
@@ -216,7 +222,8 @@ class Run:
 
     def state_steps(self) -> list[int]:
         """Steps of which the full state is kept, in order."""
-        return sorted(int(file.stem) for file in (self.path / "state").glob("[0-9]*.safetensors"))
+        names = [file.stem for file in (self.path / "state").glob("*.safetensors")]
+        return sorted(int(name) for name in names if name.isdigit())
 
     def trained_steps(self) -> int:
         """Step of the newest saved state: what a crash could not take away."""

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 Losses = dict[str, torch.Tensor]
 LOG_EVERY = 10  # steps between two readings of the losses; a reading waits for the device
+SAVE_EVERY_S = 300  # seconds after which the state is saved even between validations
 
 
 class Trainer:
@@ -76,9 +77,13 @@ class Trainer:
         self.run = Run(lab, run)
         self.device = pick_device(device)
         self.precision = pick_precision(precision, self.device)
-        if AcceleratorState._shared_state and AcceleratorState().mixed_precision != self.precision:
-            # accelerate keeps one state a process and refuses another precision; a notebook may compare two.
-            AcceleratorState._reset_state()
+        if AcceleratorState._shared_state:
+            # accelerate keeps one state a process and refuses another one; a notebook may compare two.
+            state = AcceleratorState()
+            if state.device.type != self.device.type:
+                AcceleratorState._reset_state(reset_partial_state=True)
+            elif state.mixed_precision != self.precision:
+                AcceleratorState._reset_state()
         self.accelerator = Accelerator(mixed_precision=self.precision, cpu=self.device.type == "cpu")
         self.device = self.accelerator.device
         self.ema_decay, self.seed, self.recipe = ema, seed, dict(recipe or {})
@@ -167,7 +172,9 @@ class Trainer:
         TrainingStopped
             Interrupted; the state was saved.
         """
-        if int(iters) != iters or iters < 1:
+        if "generator" not in self.modules or not self.optimizers:
+            raise SrlabError("Call prepare(generator=..., optimizer=...) before fit.")
+        if not isinstance(iters, (int, float)) or iters != iters // 1 or not 1 <= iters < float("inf"):
             raise SrlabError(f"iters is the total number of training steps and must be at least 1, but is {iters}.")
         if validate_every < 1:
             raise SrlabError(f"validate_every must be at least 1 step, but is {validate_every}.")
@@ -176,21 +183,28 @@ class Trainer:
             schedule = self._begin(sampler, schedule, iters)
             if self.step >= iters:
                 print(f"The run '{self.run.name}' has already done {self.step} of {iters} steps; nothing to train.")
-                self._save(sampler, "finished")  # a crash may have come between the last state and the rest
+                manifest = self.run.manifest()
+                if main and (manifest["state"], manifest["step"]) != ("finished", self.step):
+                    self._save(sampler, "finished")  # a crash came between the last state and the rest
+                if monitor is not None and main:
+                    monitor(self)
                 return self.ema
             early = {max(1, validate_every // 4), max(1, validate_every // 2)}
+            saved_at = time.monotonic()
             bar = tqdm(total=iters, initial=self.step, desc=self.run.name, mininterval=1, disable=not main)
             with Interrupts() as interrupts, self._open_events() as self._events, bar:
                 if self.step == 0:
                     self._validate(validate, monitor, best)
                 while self.step < iters:
                     losses = self._advance(step, sampler, schedule)
+                    late = self.step % LOG_EVERY == 0 and time.monotonic() - saved_at > SAVE_EVERY_S
                     due = self.step in early or self.step % validate_every == 0 or self.step == iters
                     if due or interrupts.caught or self.step % LOG_EVERY == 0:
                         self._log(losses, bar)
                     if due:
                         self._validate(validate, monitor, best)
-                    if due or interrupts.caught:
+                    if due or late or interrupts.caught:
+                        saved_at = time.monotonic()
                         state = "finished" if self.step == iters else "stopped" if interrupts.caught else "running"
                         self._save(sampler, state)
                     if interrupts.caught:
@@ -217,8 +231,8 @@ class Trainer:
         generator = self.modules["generator"]
         with torch.no_grad():
             torch._foreach_lerp_(list(self.ema.parameters()), list(generator.parameters()), 1 - decay)
-            for averaged, current in zip(self.ema.buffers(), generator.buffers(), strict=True):
-                averaged.copy_(current)
+            if buffers := list(self.ema.buffers()):
+                torch._foreach_copy_(buffers, list(generator.buffers()))
         return losses
 
     def _log(self, losses: Losses, bar: tqdm) -> None:
@@ -278,11 +292,11 @@ class Trainer:
     def _begin(self, sampler: PatchSampler, schedule: Schedule, iters: int) -> Schedule:
         earlier = self.run.manifest() if self.run.trained_steps() else None
         total = (earlier or {}).get("schedule_total", iters)
-        if earlier and earlier["precision"] != self.precision:
+        if earlier and earlier["precision"] != self.precision and self.run.trained_steps() < iters:
             print(f"This run was trained in {earlier['precision']} so far and goes on in {self.precision}.")
         if hasattr(schedule, "laid_out_for"):
             schedule = schedule.laid_out_for(total)
-            if total != iters:
+            if total != iters and self.run.trained_steps() < iters:
                 print(
                     f"The learning-rate schedule of this run was laid out for {total} steps and stays so; "
                     "after its end the rate keeps its last value."
@@ -293,7 +307,8 @@ class Trainer:
         manifest = {"wall_time_s": 0.0}
         if self.accelerator.is_main_process:
             facts = {"device": str(self.device), "precision": self.precision, "iters": iters, "schedule_total": total}
-            manifest = self.run.begin(self._full_recipe(sampler, schedule), facts)
+            done = self.run.trained_steps() >= iters  # then the manifest stays as it is
+            manifest = self.run.begin(self._full_recipe(sampler, schedule), None if done else facts)
         self.accelerator.wait_for_everyone()
         self._started, self._seconds_before = time.perf_counter(), manifest["wall_time_s"]
         self._first_bad = torch.zeros((), dtype=torch.long, device=self.device)

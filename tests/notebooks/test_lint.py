@@ -154,3 +154,23 @@ def test_figures_have_captions_by_construction(cells):
     source = "\n".join(cell.source for cell in code(cells))
     assert "plt.show" not in source
     assert len(re.findall(r"plots\.(show|images|where|maps|lines|bars|Monitor)\(", source)) >= 5
+
+
+def test_every_value_that_a_cell_wants_to_show_is_shown(cells):
+    """Jupyter shows a bare expression at the end of a cell only."""
+    for cell in code(cells):
+        for node in ast.parse(cell.source).body[:-1]:
+            assert not isinstance(node, ast.Expr) or isinstance(node.value, ast.Call | ast.Constant), cell.source
+
+
+def test_no_output_widget(cells):
+    """ipywidgets' output widget now and then makes a headless run wait for ever (nbclient 312)."""
+    for cell in code(cells):
+        assert not re.search(r"\binteract(ive)?\(|\bOutput\(", cell.source), cell.source
+
+
+def test_no_paragraph_ends_in_a_colon_before_more_prose(cells):
+    for cell in prose(cells):
+        for paragraph in cell.source.split("\n\n")[:-1]:
+            following = cell.source.split(paragraph, 1)[1].lstrip()
+            assert not paragraph.endswith(":") or following[0] in "$-*`", paragraph[-80:]

@@ -241,14 +241,13 @@ def test_a_full_disk_keeps_the_old_file_and_leaves_no_part(tmp_path, monkeypatch
     if existing:
         write_image(old, path)
 
-    def save(image, file, *args, **kwargs):
-        with open(file, "wb") as part:  # noqa: PTH123
-            part.write(b"half a file")
+    def full(handle):
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
-    monkeypatch.setattr(Image.Image, "save", save)
+    monkeypatch.setattr(os, "fsync", full)
     with pytest.raises(SrlabError, match="No space left") as caught:
         write_image(torch.ones(3, 4, 4), path)
+    monkeypatch.undo()
     assert str(path) in str(caught.value)
     assert [p.name for p in tmp_path.iterdir()] == (["a.png"] if existing else [])
     if existing:
@@ -256,11 +255,10 @@ def test_a_full_disk_keeps_the_old_file_and_leaves_no_part(tmp_path, monkeypatch
 
 
 def test_an_interrupt_while_writing_leaves_no_part(tmp_path, monkeypatch):
-    def save(image, file, *args, **kwargs):
-        file.write_bytes(b"half a file")
+    def interrupted(handle):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(Image.Image, "save", save)
+    monkeypatch.setattr(os, "fsync", interrupted)
     with pytest.raises(KeyboardInterrupt):
         write_image(torch.ones(3, 4, 4), tmp_path / "a.png")
     assert list(tmp_path.iterdir()) == []

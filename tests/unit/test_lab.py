@@ -192,3 +192,14 @@ def test_the_last_of_several_headlines_counts(cells):
 def test_a_notebook_without_a_headline_is_told_so():
     with pytest.raises(SrlabError, match="left no headline"):
         read_headline(notebook([nbformat.v4.new_output("stream", text="PSNR: 3 dB")]))
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), -1.0])
+def test_a_learning_rate_that_cannot_be_is_refused(value):
+    with pytest.raises(SrlabError, match="learning_rate"):
+        check_parameters({"learning_rate": 0.1}, {"learning_rate": value}, [])
+
+
+def test_counts_must_be_positive():
+    with pytest.raises(SrlabError, match="batch=0 must be at least 1"):
+        check_parameters({"batch": 8}, {"batch": 0}, [])

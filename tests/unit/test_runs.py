@@ -459,3 +459,31 @@ def test_tensors_of_every_kind_come_back_exactly(tmp_path):
     for key, value in tensors.items():
         assert back[key].dtype == value.dtype
         assert torch.equal(back[key].nan_to_num(7), value.nan_to_num(7))
+
+
+def test_a_foreign_folder_is_refused_before_anything_in_it_is_touched(run):
+    run.path.mkdir(parents=True)
+    (run.path / "run.json").write_text('{"format": 99}')
+    mine = [run.path / ".mydownload.part", run.path / ".rsync.99.part"]
+    for file in mine:
+        file.write_text("precious")
+    with pytest.raises(SrlabError, match="another version"), run.lock():
+        pass
+    assert all(file.read_text() == "precious" for file in mine)
+
+
+def test_only_parts_of_killed_writers_are_swept(run):
+    run.begin({}, {})
+    left, kept = run.path / ".run.json.12345.part", run.path / ".mydownload.part"
+    for file in (left, kept):
+        file.write_text("x")
+    with run.lock():
+        assert not left.exists()
+        assert kept.exists()
+
+
+def test_checking_alone_leaves_the_manifest_as_it_is(run):
+    run.begin({"loss": "L1"}, {"precision": "no"})
+    before = (run.path / "run.json").read_bytes()
+    assert run.begin({"loss": "L1"}, None)["precision"] == "no"
+    assert (run.path / "run.json").read_bytes() == before

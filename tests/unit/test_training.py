@@ -15,7 +15,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from srlab import checkpoints
+from srlab import checkpoints, training
 from srlab.datasets import ImageSet
 from srlab.degradation import Degradation
 from srlab.devices import pick_precision
@@ -766,3 +766,39 @@ def test_losses_may_be_plain_numbers():
 def test_the_trainers_own_names_cannot_be_taken():
     with pytest.raises(SrlabError, match="uses the name ema"):
         Session().trainer.prepare(generator=nn.Conv2d(3, 3, 1), ema=nn.Conv2d(3, 3, 1))
+
+
+def test_opening_a_finished_run_changes_nothing_on_disk_and_still_draws():
+    Session().fit(6)
+    run = Run(LAB, "default")
+    before = {path: path.read_bytes() for path in run.path.rglob("*") if path.is_file()}
+    drawn = []
+    again = Session()
+    again.trainer.fit(lambda lr, hr: pytest.fail("trained"), again.sampler, 3, monitor=drawn.append)
+    assert drawn == [again.trainer]
+    assert {path: path.read_bytes() for path in run.path.rglob("*") if path.is_file()} == before
+
+
+def test_the_state_is_saved_from_time_to_time_between_validations(monkeypatch):
+    monkeypatch.setattr(training, "SAVE_EVERY_S", -1)
+    session = Session()
+    seen = []
+
+    def step(lr, hr):
+        seen.append(session.trainer.run.trained_steps())
+        return {"loss": torch.zeros(())}
+
+    session.trainer.fit(step, session.sampler, 25, validate_every=10**6)
+    assert set(seen) == {0, LOG_EVERY, 2 * LOG_EVERY}
+
+
+def test_fit_before_prepare_gets_one_sentence():
+    with pytest.raises(SrlabError, match="Call prepare"):
+        Trainer(LAB, "default", device="cpu").fit(lambda lr, hr: {}, None, 3)
+
+
+@pytest.mark.parametrize("iters", [float("nan"), float("inf"), None, "5"])
+def test_iters_that_are_no_number_get_one_sentence(iters):
+    session = Session()
+    with pytest.raises(SrlabError, match="must be at least 1"):
+        session.trainer.fit(lambda lr, hr: {}, session.sampler, iters)

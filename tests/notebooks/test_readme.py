@@ -1,0 +1,54 @@
+"""The commands of the README: each names what exists, and nothing else stands in its blocks."""
+
+import itertools
+import re
+import shlex
+from pathlib import Path
+
+import nbformat
+import pytest
+
+ROOT = Path(__file__).parents[2]
+BLOCKS = re.findall(r"```\n(.*?)```", (ROOT / "README.md").read_text(encoding="utf-8"), re.DOTALL)
+COMMANDS = [line for block in BLOCKS for line in block.splitlines() if re.match(r"(make|papermill|python) ", line)]
+
+
+def test_the_two_commands_come_first():
+    assert COMMANDS[:2] == ["make labs", "make test"]
+
+
+@pytest.mark.parametrize("command", [c for c in COMMANDS if c.startswith("make ")])
+def test_make_targets_exist(command):
+    assert re.search(rf"^{command.split()[1]}:", (ROOT / "Makefile").read_text(), re.MULTILINE)
+
+
+@pytest.mark.parametrize("command", [c for c in COMMANDS if c.startswith("python ")])
+def test_scripts_exist_and_know_their_options(command):
+    script, *options = shlex.split(command)[1:]
+    text = (ROOT / script).read_text(encoding="utf-8")
+    assert all(f'"{option}"' in text for option in options if option.startswith("--"))
+
+
+@pytest.mark.parametrize("command", [c for c in COMMANDS if c.startswith("papermill ")])
+def test_papermill_gets_notebooks_presets_and_parameters_that_exist(command):
+    words = shlex.split(command)
+    notebook = nbformat.read(ROOT / words[1], 4)
+    parameters = next(cell.source for cell in notebook.cells if "parameters" in str(cell.metadata))
+    for flag, value in itertools.pairwise(words):
+        if flag == "-p":
+            assert re.search(rf"^{value} = ", parameters, re.MULTILINE), value
+        if flag == "-f":
+            assert (ROOT / value).is_file()
+
+
+def test_every_lab_stands_in_the_table():
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    for lab in sorted((ROOT / "notebooks").glob("[0-9]*.ipynb")):
+        assert f"notebooks/{lab.name}" in text
+        title = nbformat.read(lab, 4).cells[0].source.splitlines()[0].removeprefix("# ")
+        assert f"[{title}]" in text
+
+
+def test_ci_runs_what_the_readme_says():
+    commands = [line for line in (ROOT / ".ci" / "run").read_text().splitlines() if line.startswith("make ")]
+    assert commands == ["make test", "make labs"]
