@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -38,6 +39,13 @@ def write_atomic(path: Path, content: bytes) -> None:
             f"Could not write {path} ({error.strerror or error}); free some space or choose another folder with "
             "SRLAB_HOME. What was saved before is intact."
         ) from error
+
+
+def sweep_parts(folder: Path) -> None:
+    """Remove what `write_atomic` left in a folder or one below when its process was killed; nothing else."""
+    for part in [*folder.glob(".*.part"), *folder.glob("*/.*.part")]:
+        if re.fullmatch(r"\..+\.\d+\.part", part.name):
+            part.unlink(missing_ok=True)
 
 
 def _sync_folder(folder: Path) -> None:

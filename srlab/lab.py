@@ -62,10 +62,9 @@ def setup(name: str) -> Lab:
     """
     shell = _shell()
     cells = [] if shell is None else [str(cell) for cell in shell.user_ns.get("In", [])]
-    declared = _assigned(next((c for c in reversed(cells) if c.startswith(DECLARED)), ""))
-    injected = _targets(next((c for c in reversed(cells) if c.startswith(INJECTED)), ""))
+    declared = {name: ast.literal_eval(value) for name, value in _assignments(cells, DECLARED).items()}
     values = {key: default if shell is None else shell.user_ns[key] for key, default in declared.items()}
-    check_parameters(declared, values, injected)
+    check_parameters(declared, values, list(_assignments(cells, INJECTED)))
     device = srlab.devices.pick_device(values.get("device", "auto"))
     precision = srlab.devices.pick_precision(values.get("precision", "auto"), device)
     print(describe(device, precision))
@@ -114,15 +113,10 @@ def check_parameters(declared: dict[str, Any], values: dict[str, Any], given: li
         raise SrlabError(f"iters={values['iters']} must be at least 1: it is the total number of training steps.")
 
 
-def _assigned(source: str) -> dict[str, Any]:
-    """Names and literal values that a cell assigns."""
-    assignments = [node for node in ast.parse(source).body if isinstance(node, ast.Assign)]
-    return {node.targets[0].id: ast.literal_eval(node.value) for node in assignments}
-
-
-def _targets(source: str) -> list[str]:
-    """Names that a cell assigns; papermill writes NaN and infinity as calls, which are no literals."""
-    return [node.targets[0].id for node in ast.parse(source).body if isinstance(node, ast.Assign)]
+def _assignments(cells: list[str], beginning: str) -> dict[str, ast.expr]:
+    """Names and values that the last cell with this beginning assigns; papermill writes NaN as a call."""
+    source = next((cell for cell in reversed(cells) if cell.startswith(beginning)), "")
+    return {node.targets[0].id: node.value for node in ast.parse(source).body if isinstance(node, ast.Assign)}
 
 
 def describe(device: Any, precision: str) -> str:

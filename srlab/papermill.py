@@ -6,7 +6,7 @@ from typing import Any
 
 from srlab.errors import SrlabError
 from srlab.lab import HEADLINE
-from srlab.runs import home
+from srlab.runs import course, home
 
 
 def find_notebooks() -> Path:
@@ -17,10 +17,9 @@ def find_notebooks() -> Path:
     SrlabError
         The working directory is outside of the course.
     """
-    for folder in (Path.cwd(), *Path.cwd().parents):
-        if (folder / "notebooks" / "presets").is_dir():
-            return folder / "notebooks"
-    raise SrlabError("There is no notebooks/ folder here; go to the folder of the course first.")
+    if (folder := course()) is None:
+        raise SrlabError("There is no notebooks/ folder here; go to the folder of the course first.")
+    return folder / "notebooks"
 
 
 def read_preset(notebooks: Path, preset: str | None, lab: str) -> dict[str, Any]:

@@ -34,9 +34,13 @@ def home() -> Path:
     """Folder of all runs: ``$SRLAB_HOME``, or ``runs/`` of the course the working directory lies in."""
     if os.environ.get("SRLAB_HOME"):
         return Path(os.environ["SRLAB_HOME"]).expanduser().absolute()
+    return (course() or Path.cwd()) / "runs"
+
+
+def course() -> Path | None:
+    """Folder of the course that the working directory lies in, or None outside of one."""
     here = Path.cwd()
-    roots = [folder for folder in (here, *here.parents) if (folder / "notebooks" / "presets").is_dir()]
-    return (roots[0] if roots else here) / "runs"
+    return next((folder for folder in (here, *here.parents) if (folder / "notebooks" / "presets").is_dir()), None)
 
 
 class Run:
@@ -154,9 +158,7 @@ class Run:
             ) from error
         try:
             self.manifest()  # refuses a folder that is not of this run, before anything in it is touched
-            for part in [*self.path.glob(".*.*.part"), *self.path.glob("*/.*.*.part")]:
-                if part.suffixes[-2:-1] and part.suffixes[-2][1:].isdigit():  # of a process killed while writing
-                    part.unlink(missing_ok=True)
+            files.sweep_parts(self.path)
             yield
         finally:
             lock.release()

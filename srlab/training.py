@@ -290,13 +290,15 @@ class Trainer:
         )
 
     def _begin(self, sampler: PatchSampler, schedule: Schedule, iters: int) -> Schedule:
-        earlier = self.run.manifest() if self.run.trained_steps() else None
+        trained = self.run.trained_steps()
+        earlier = self.run.manifest() if trained else None
         total = (earlier or {}).get("schedule_total", iters)
-        if earlier and earlier["precision"] != self.precision and self.run.trained_steps() < iters:
+        done = trained >= iters  # then the manifest stays as it is, and there is nothing to announce
+        if earlier and earlier["precision"] != self.precision and not done:
             print(f"This run was trained in {earlier['precision']} so far and goes on in {self.precision}.")
         if hasattr(schedule, "laid_out_for"):
             schedule = schedule.laid_out_for(total)
-            if total != iters and self.run.trained_steps() < iters:
+            if total != iters and not done:
                 print(
                     f"The learning-rate schedule of this run was laid out for {total} steps and stays so; "
                     "after its end the rate keeps its last value."
@@ -307,7 +309,6 @@ class Trainer:
         manifest = {"wall_time_s": 0.0}
         if self.accelerator.is_main_process:
             facts = {"device": str(self.device), "precision": self.precision, "iters": iters, "schedule_total": total}
-            done = self.run.trained_steps() >= iters  # then the manifest stays as it is
             manifest = self.run.begin(self._full_recipe(sampler, schedule), None if done else facts)
         self.accelerator.wait_for_everyone()
         self._started, self._seconds_before = time.perf_counter(), manifest["wall_time_s"]

@@ -11,12 +11,6 @@ from srlab.__main__ import main
 ROOT = Path(__file__).resolve().parents[2]
 
 
-@pytest.fixture(autouse=True)
-def home(tmp_path, monkeypatch):
-    monkeypatch.setenv("SRLAB_HOME", str(tmp_path / "runs"))
-    return tmp_path / "runs"
-
-
 @pytest.fixture
 def course(tmp_path, monkeypatch):
     """A course with two labs and two presets; the working directory is in it."""

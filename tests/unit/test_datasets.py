@@ -9,11 +9,6 @@ from srlab import datasets
 from srlab.errors import SrlabError
 
 
-@pytest.fixture(autouse=True)
-def _home(tmp_path, monkeypatch):
-    monkeypatch.setenv("SRLAB_HOME", str(tmp_path / "runs"))
-
-
 @pytest.fixture(scope="module")
 def photos():
     return datasets.photos()

@@ -25,11 +25,6 @@ SYSTEMS = {
 }
 
 
-@pytest.fixture(autouse=True)
-def _home(tmp_path, monkeypatch):
-    monkeypatch.setenv("SRLAB_HOME", str(tmp_path / "runs"))
-
-
 def pins_for(name, python, system):
     """Versions that the lock gives a package on a Python and a system."""
     environment = default_environment() | SYSTEMS[system]

@@ -16,11 +16,6 @@ from srlab.models import MSRResNet, SRResNet
 from srlab.resampling import downsample, upsample
 
 
-@pytest.fixture(autouse=True)
-def _home(tmp_path, monkeypatch):
-    monkeypatch.setenv("SRLAB_HOME", str(tmp_path / "runs"))
-
-
 def enlarge(lr):
     return upsample(lr, 4)
 

@@ -21,11 +21,6 @@ DECLARED = {"iters": 600, "rate": 2e-4, "device": "auto", "augment": True, "run"
 CELL = "# Parameters of this lab\n" + "\n".join(f"{name} = {value!r}  # a comment" for name, value in DECLARED.items())
 
 
-@pytest.fixture(autouse=True)
-def _home(tmp_path, monkeypatch):
-    monkeypatch.setenv("SRLAB_HOME", str(tmp_path / "runs"))
-
-
 # --- check_parameters ----------------------------------------------------------------------------------------
 
 

@@ -10,8 +10,7 @@ from srlab.models import MSRResNet, ResidualBlock, ShuffledConv2d, SRResNet, par
 
 
 @pytest.fixture(autouse=True)
-def _home(tmp_path, monkeypatch):
-    monkeypatch.setenv("SRLAB_HOME", str(tmp_path / "runs"))
+def _seed():
     torch.manual_seed(0)
 
 

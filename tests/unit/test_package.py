@@ -12,11 +12,6 @@ ROOT = Path(__file__).resolve().parents[2]
 HEAVY = ("torch", "torchvision", "numpy", "pandas", "matplotlib", "skimage", "scipy", "accelerate", "PIL", "IPython")
 
 
-@pytest.fixture(autouse=True)
-def _home(tmp_path, monkeypatch):
-    monkeypatch.setenv("SRLAB_HOME", str(tmp_path / "runs"))
-
-
 @pytest.mark.parametrize("module", ["srlab", "srlab.__main__"])
 def test_importing_it_loads_nothing_heavy(module):
     script = f"import sys; before = set(sys.modules); import {module}; print(*set(sys.modules) - before)"

@@ -12,11 +12,6 @@ from srlab.patches import PatchSampler
 from srlab.resampling import downsample
 
 
-@pytest.fixture(autouse=True)
-def _home(tmp_path, monkeypatch):
-    monkeypatch.setenv("SRLAB_HOME", str(tmp_path / "runs"))
-
-
 def image_set(*images):
     return ImageSet("tiny", [f"image{i}" for i in range(len(images))], list(images))
 

@@ -22,12 +22,6 @@ from srlab.runs import Run, load_generator
 ROOT = Path(__file__).resolve().parents[2]
 
 
-@pytest.fixture(autouse=True)
-def home(tmp_path, monkeypatch):
-    monkeypatch.setenv("SRLAB_HOME", str(tmp_path / "runs"))
-    return tmp_path / "runs"
-
-
 @pytest.fixture
 def run():
     return Run("01_srresnet", "default")

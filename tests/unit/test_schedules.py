@@ -8,11 +8,6 @@ from srlab.errors import SrlabError
 from srlab.schedules import Milestones, OneCycle, constant
 
 
-@pytest.fixture(autouse=True)
-def _home(tmp_path, monkeypatch):
-    monkeypatch.setenv("SRLAB_HOME", str(tmp_path / "runs"))
-
-
 def test_a_constant_schedule_leaves_the_rate_alone():
     assert {constant(step) for step in (0, 1, 10**6)} == {1.0}
 

@@ -34,12 +34,6 @@ ROOT = Path(__file__).resolve().parents[2]
 LAB = "01_srresnet"
 
 
-@pytest.fixture(autouse=True)
-def home(tmp_path, monkeypatch):
-    monkeypatch.setenv("SRLAB_HOME", str(tmp_path / "runs"))
-    return tmp_path / "runs"
-
-
 @pytest.fixture(autouse=True, scope="module")
 def _one_thread():
     """Several threads only wait for each other with networks as small as these."""
