@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
 from srlab.errors import SrlabError
-from srlab.evaluation import upscale
+from srlab.inference import upscale
 
 if TYPE_CHECKING:
     from srlab.training import Trainer

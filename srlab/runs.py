@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     import torch
 
 FORMAT = 1  # of the run folder; a folder of another format is not touched
-NETWORKS = ("SRResNet", "MSRResNet")  # classes of srlab.models that a weights file may name
+NETWORKS = ("SRResNet", "MSRResNet", "RRDBNet")  # classes of srlab.models that a weights file may name
 PACKAGES = ("torch", "accelerate", "numpy", "scikit-image", "matplotlib")
 
 

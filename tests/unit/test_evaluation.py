@@ -9,8 +9,9 @@ from torch import nn
 from srlab.datasets import ImageSet
 from srlab.degradation import Degradation
 from srlab.errors import SrlabError
-from srlab.evaluation import score, upscale
+from srlab.evaluation import score
 from srlab.images import mod_crop, quantize, to_uint8
+from srlab.inference import upscale
 from srlab.metrics import Protocol, psnr, ssim
 from srlab.models import MSRResNet, SRResNet
 from srlab.resampling import downsample, upsample

@@ -6,7 +6,16 @@ import torch.nn.functional as F
 from torch import nn
 
 from srlab.errors import SrlabError
-from srlab.models import MSRResNet, ResidualBlock, ShuffledConv2d, SRResNet, parameter_count
+from srlab.models import (
+    MSRResNet,
+    ResidualBlock,
+    RRDBNet,
+    ShuffledConv2d,
+    SRResNet,
+    VGGDiscriminator,
+    interpolate,
+    parameter_count,
+)
 
 
 @pytest.fixture(autouse=True)
@@ -17,6 +26,8 @@ def _seed():
 def test_the_parameter_counts_are_the_published_ones():
     assert parameter_count(SRResNet()) == 1_549_462
     assert parameter_count(MSRResNet()) == 1_517_571
+    assert parameter_count(RRDBNet()) == 16_697_987
+    assert parameter_count(VGGDiscriminator()) == 14_499_401
 
 
 def test_frozen_parameters_count_and_buffers_do_not():
@@ -164,3 +175,75 @@ def test_every_parameter_of_both_networks_gets_a_gradient():
     for network in (SRResNet(2, 4), MSRResNet(2, 4)):
         network(torch.rand(2, 3, 6, 6)).square().mean().backward()
         assert all(p.grad is not None and p.grad.abs().sum() > 0 for p in network.parameters())
+
+
+def reach(network):
+    """The receptive radius as gradients show it: from the SR pixels of the LR pixel in the middle."""
+    for module in network.double().eval().modules():
+        if isinstance(module, nn.Conv2d):
+            nn.init.kaiming_normal_(module.weight)
+    middle = network.radius + 4
+    lr = torch.rand(1, 3, 2 * middle + 1, 2 * middle + 1, dtype=torch.float64, requires_grad=True)
+    scale = network.config["scale"]
+    block = network(lr)[..., middle * scale : (middle + 1) * scale, middle * scale : (middle + 1) * scale]
+    influences = [torch.autograd.grad(pixel, lr, retain_graph=True)[0] for pixel in block[0, 0, :, 0]]
+    rows = sum(influence.abs() for influence in influences).amax(dim=(0, 1, 3)).nonzero().flatten()
+    return max(middle - int(rows.min()), int(rows.max()) - middle)
+
+
+@pytest.mark.parametrize("kind", [SRResNet, MSRResNet, RRDBNet])
+@pytest.mark.parametrize(("blocks", "scale"), [(1, 2), (2, 4), (1, 8)])
+def test_the_radius_is_what_gradients_reach(kind, blocks, scale):
+    network = kind(blocks=blocks, features=4, scale=scale)
+    assert reach(network) == network.radius
+
+
+def test_the_published_networks_reach_as_far_as_published():
+    assert (SRResNet().radius, MSRResNet().radius, RRDBNet().radius) == (40, 35, 349)
+
+
+def test_rrdbnet_has_the_layer_names_of_the_published_weights():
+    names = set(RRDBNet(blocks=2).state_dict())
+    assert {
+        "conv_first.weight",
+        "body.1.rdb3.conv5.bias",
+        "conv_body.weight",
+        "conv_up2.bias",
+        "conv_last.bias",
+    } <= names
+    assert RRDBNet(blocks=1).state_dict()["body.0.rdb1.conv5.weight"].shape == (64, 192, 3, 3)
+
+
+@pytest.mark.parametrize("scale", [1, 3, 6])
+def test_rrdbnet_refuses_scales_that_are_no_steps_of_two(scale):
+    with pytest.raises(SrlabError, match=f"scale.* {scale}"):
+        RRDBNet(1, 4, 4, scale)
+
+
+def test_the_discriminator_halves_five_times_and_takes_its_own_size_only():
+    judge = VGGDiscriminator(4, 64)
+    assert judge(torch.rand(2, 3, 64, 64)).shape == (2, 1)
+    strides = [m.stride[0] for m in judge.modules() if isinstance(m, nn.Conv2d)]
+    assert strides == [1, 2] + [1, 2] * 4
+    with pytest.raises(SrlabError, match="judges 64x64"):
+        judge(torch.rand(2, 3, 96, 96))
+    with pytest.raises(SrlabError, match="multiple of 32"):
+        VGGDiscriminator(4, 100)
+
+
+def test_interpolation_goes_from_one_network_to_the_other():
+    first, second = SRResNet(1, 4), SRResNet(1, 4)
+    second.blocks[0].body[1].running_mean += 1
+    lr = torch.rand(1, 3, 8, 8)
+    ends = [network.eval()(lr) for network in (first, second)]
+    for alpha, expected in zip((0.0, 1.0), ends, strict=True):
+        assert torch.allclose(interpolate(first, second, alpha)(lr), expected, atol=1e-6)
+    middle = interpolate(first, second, 0.25)
+    assert torch.allclose(middle.tail.weight, 0.75 * first.tail.weight + 0.25 * second.tail.weight)
+    assert middle.blocks[0].body[1].running_mean.allclose(torch.full((4,), 0.25))
+    assert torch.equal(first(lr), ends[0])
+
+
+def test_networks_of_other_sizes_do_not_mix():
+    with pytest.raises(SrlabError, match="same architecture"):
+        interpolate(MSRResNet(1, 4), MSRResNet(2, 4), 0.5)

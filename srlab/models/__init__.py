@@ -1,0 +1,92 @@
+"""The networks, as plain modules.
+
+Each generator knows its receptive radius: how many LR pixels to each side of an SR pixel can change it.
+"""
+
+import copy
+
+import torch
+from torch import nn
+
+from srlab.errors import SrlabError
+from srlab.models.discriminators import VGGDiscriminator
+from srlab.models.layers import ShuffledConv2d
+from srlab.models.rrdbnet import RRDB, ResidualDenseBlock, RRDBNet
+from srlab.models.srresnet import MSRResNet, ResidualBlock, ResidualBlockNoBN, SRResNet
+
+__all__ = [
+    "RRDB",
+    "SIZES",
+    "MSRResNet",
+    "RRDBNet",
+    "ResidualBlock",
+    "ResidualBlockNoBN",
+    "ResidualDenseBlock",
+    "SRResNet",
+    "ShuffledConv2d",
+    "VGGDiscriminator",
+    "interpolate",
+    "parameter_count",
+    "pick_size",
+]
+
+
+def parameter_count(model: nn.Module) -> int:
+    """Number of trainable and frozen parameters; buffers such as BN statistics do not count."""
+    return sum(parameter.numel() for parameter in model.parameters())
+
+
+def interpolate(first: nn.Module, second: nn.Module, alpha: float) -> nn.Module:
+    """Mix the weights of two networks: ``(1 - alpha) * first + alpha * second`` (Wang et al. 2018, equation 11).
+
+    It works where the second was fine-tuned from the first, as a GAN is from its PSNR stage; two networks trained
+    apart have nothing in common that could be averaged.
+
+    Parameters
+    ----------
+    first, second
+        Of the same architecture.
+    alpha
+        0 for the first network, 1 for the second.
+
+    Returns
+    -------
+    torch.nn.Module
+        A new network in eval mode; the two are left as they are.
+
+    Raises
+    ------
+    SrlabError
+        The architectures differ.
+    """
+    weights, others = first.state_dict(), second.state_dict()
+    if {key: w.shape for key, w in weights.items()} != {key: w.shape for key, w in others.items()}:
+        raise SrlabError("Only two networks of the same architecture can be mixed; these have other layers or sizes.")
+    mixed = copy.deepcopy(first).eval()
+    mixed.load_state_dict(
+        {k: torch.lerp(w, others[k].to(w), alpha) if w.is_floating_point() else w for k, w in weights.items()}
+    )
+    return mixed
+
+
+# What the parameter `size` of the labs stands for. A laptop trains the small one in a minute or two.
+SIZES = {
+    "tiny": {"blocks": 1, "features": 16},
+    "laptop": {"blocks": 4, "features": 32},
+    "paper": {"blocks": 16, "features": 64},
+}
+
+
+def pick_size(size: str, device: str | torch.device) -> dict[str, int]:
+    """Turn a size into blocks and features; ``"auto"`` is ``"laptop"`` on a CPU and ``"paper"`` on a GPU.
+
+    Raises
+    ------
+    SrlabError
+        The size is unknown.
+    """
+    if size == "auto":
+        size = "laptop" if torch.device(device).type == "cpu" else "paper"
+    if size not in SIZES:
+        raise SrlabError(f"Unknown size '{size}'; choose auto, {', '.join(SIZES)}.")
+    return SIZES[size]

@@ -1,0 +1,79 @@
+"""What several generators are built from."""
+
+import torch
+import torch.nn as nn
+import torch.nn.functional as F
+
+from srlab.errors import SrlabError
+
+
+def factors(scale: int) -> list[int]:
+    """Split a scale into the steps of successive pixel shuffles: 4 -> [2, 2]."""
+    steps = {2: [2], 3: [3], 4: [2, 2], 8: [2, 2, 2]}
+    if scale not in steps:
+        raise SrlabError(f"There is no network for scale {scale}; choose one of {', '.join(map(str, steps))}.")
+    return steps[scale]
+
+
+def check_size(blocks: int, features: int) -> None:
+    """Refuse a network without blocks or features."""
+    if blocks < 1 or features < 1:
+        raise SrlabError(f"A network needs at least one block and one feature, but got {blocks} and {features}.")
+
+
+def start_small(network: nn.Module) -> None:
+    """Initialise all convolutions as He et al. (2015), times 0.1: residual branches start as small corrections."""
+    for module in network.modules():
+        if isinstance(module, nn.Conv2d):
+            nn.init.kaiming_normal_(module.weight)
+            module.weight.data *= 0.1
+            nn.init.zeros_(module.bias)
+
+
+def radius_of_upsampling(scale: int) -> float:
+    """LR pixels that a 3x3 convolution before each pixel shuffle reaches: each works on a finer grid."""
+    reach, grid = 0.0, 1
+    for factor in factors(scale):
+        reach, grid = reach + 1 / grid, grid * factor
+    return reach
+
+
+class ShuffledConv2d(nn.Conv2d):
+    """Pixel shuffle followed by a convolution, ``conv(pixel_shuffle(x, factor))``, computed in the other order.
+
+    A convolution of the large image with few output channels uses the hardware badly: SRResNet's last one
+    makes 3 channels with a 9x9 kernel at full size. Each of the ``factor**2`` pixels of a block can instead be
+    an output channel of its own on the small grid, with a kernel that is smaller there, and the shuffle comes
+    last. Weights, bias and result are those of the plain order.
+
+    Parameters
+    ----------
+    in_channels
+        Channels after the pixel shuffle; the input has ``in_channels * factor**2``.
+    out_channels, kernel_size
+        Of the convolution at full size; the kernel side is odd.
+    factor
+        Of the pixel shuffle.
+    """
+
+    def __init__(self, in_channels: int, out_channels: int, kernel_size: int, factor: int) -> None:
+        super().__init__(in_channels, out_channels, kernel_size, padding=kernel_size // 2)
+        self.factor = factor
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """Map ``(N, in_channels * factor**2, h, w)`` to ``(N, out_channels, h * factor, w * factor)``."""
+        factor, kernel, border = self.factor, self.kernel_size[0], self.padding[0]
+        small_border = -(-border // factor)
+        small_kernel = 2 * small_border + 1
+        weights = []
+        for row in range(factor):
+            for column in range(factor):
+                # Move the kernel to this pixel of the block, then sort its taps by LR pixel and place within.
+                top, left = row + factor * small_border - border, column + factor * small_border - border
+                bottom, right = (small_kernel * factor - kernel - side for side in (top, left))
+                moved = F.pad(self.weight, (left, right, top, bottom))
+                taps = moved.unflatten(3, (small_kernel, factor)).unflatten(2, (small_kernel, factor))
+                weights.append(taps.permute(0, 1, 3, 5, 2, 4).flatten(1, 3))  # (out, in * factor**2, k, k)
+        weight = torch.stack(weights, dim=1).flatten(0, 1)
+        bias = self.bias.repeat_interleave(factor**2)
+        return F.pixel_shuffle(F.conv2d(x, weight, bias, padding=small_border), factor)
