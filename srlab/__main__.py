@@ -1,27 +1,31 @@
-"""Command line: ``srlab labs``."""
+"""Command line: ``srlab labs``, ``srlab evaluate``, ``srlab upscale``."""
 
 import argparse
 import signal
 import sys
 from collections.abc import Sequence
 
+from srlab import evaluate_command, upscale_command
 from srlab.errors import SrlabError
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command; returns the exit code. Errors that the user can put right are one line on stderr."""
     parser = argparse.ArgumentParser(prog="srlab", description="Tools of the super-resolution course.")
+    parser.set_defaults(when_stopped="files that were finished are whole, and no others are left.")
     commands = parser.add_subparsers(required=True, metavar="command")
     labs = commands.add_parser("labs", help="execute the labs headless and print a table of results")
     labs.add_argument("labs", nargs="*", metavar="LAB", help="names or beginnings of names, such as 01; default: all")
     labs.add_argument("--preset", help="parameter files from notebooks/presets/PRESET/, such as smoke or paper")
-    labs.set_defaults(command=_labs)
+    labs.set_defaults(command=_labs, when_stopped="what was trained is saved, and the same command goes on from there.")
+    evaluate_command.add_parser(commands)
+    upscale_command.add_parser(commands)
     options = parser.parse_args(arguments)
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # ends like Ctrl-C: the labs get the time to save
     try:
         return options.command(options)
     except KeyboardInterrupt:
-        print("\nsrlab: stopped; what was trained is saved, and the same command goes on from there.", file=sys.stderr)
+        print(f"\nsrlab: stopped; {options.when_stopped}", file=sys.stderr)
         return 130
     except SrlabError as error:
         print(f"srlab: {error}", file=sys.stderr)

@@ -135,7 +135,7 @@ def folder(path: str | Path) -> ImageSet:
         No such folder, no image in it, two images that differ in their extension only, or a damaged image.
     """
     path = Path(path)
-    return _read_set(path.name, _image_files(path))
+    return _read_set(path.name, image_files(path))
 
 
 def benchmark(path: str | Path, scale: int = 4) -> ImageSet:
@@ -156,10 +156,10 @@ def benchmark(path: str | Path, scale: int = 4) -> ImageSet:
         There is no HR folder, or an HR image has no LR image, or its size does not fit.
     """
     path = Path(path)
-    images = _read_set(path.name, _image_files(path / "HR"))
+    images = _read_set(path.name, image_files(path / "HR"))
     if not (path / f"LRx{scale}").is_dir():
         return images
-    files = _image_files(path / f"LRx{scale}")
+    files = image_files(path / f"LRx{scale}")
     missing = [name for name in images.names if name not in files]
     if missing:
         raise SrlabError(
@@ -174,7 +174,14 @@ def benchmark(path: str | Path, scale: int = 4) -> ImageSet:
     return images
 
 
-def _image_files(path: Path) -> dict[str, Path]:
+def image_files(path: Path) -> dict[str, Path]:
+    """Name without extension -> file, for the images directly in a folder, sorted by name.
+
+    Raises
+    ------
+    SrlabError
+        No such folder, no image in it, or two images that differ in their extension only.
+    """
     try:
         if not path.is_dir():
             raise SrlabError(f"There is no folder {path}; check the path.")

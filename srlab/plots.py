@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import matplotlib.pyplot as plt
 import torch
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
@@ -43,10 +44,11 @@ def show(figure: Figure, caption: str) -> None:
     """
     from IPython.display import Image, Markdown, display
 
-    display(Image(data=_png(figure), alt=caption), Markdown(f"*{caption}*"))
+    display(Image(data=to_png(figure), alt=caption), Markdown(f"*{caption}*"))
 
 
-def _png(figure: Figure) -> bytes:
+def to_png(figure: Figure) -> bytes:
+    """Render a figure and close it."""
     buffer = io.BytesIO()
     figure.savefig(buffer, format="png", dpi=100, bbox_inches="tight")
     plt.close(figure)
@@ -118,12 +120,23 @@ def draw_images(
     for axis in axes.flat:
         axis.axis("off")
     for axis, (label, part) in zip(axes.flat, parts.items(), strict=False):
-        # Pixels are to be seen as squares; but a picture drawn smaller than it is must not alias in turn.
-        sampling = "nearest" if part.shape[-1] <= 50 * width / columns else "antialiased"
-        axis.imshow(to_numpy(part), cmap="gray", vmin=0, vmax=1, interpolation=sampling)
+        draw_picture(axis, part, width / columns)
         axis.set_title(label if notes is None or label not in notes else f"{label}\n{notes[label]}", fontsize=11)
     figure.tight_layout(pad=0.4)
     return figure
+
+
+def draw_picture(axis: Axes, picture: torch.Tensor, width: float) -> None:
+    """Draw an image ``(3, H, W)`` in [0, 1], some `width` inches wide, onto axes."""
+    # Pixels are to be seen as squares; but a picture drawn smaller than it is must not alias in turn.
+    sampling = "nearest" if picture.shape[-1] <= 50 * width else "antialiased"
+    axis.imshow(to_numpy(picture), cmap="gray", vmin=0, vmax=1, interpolation=sampling)
+
+
+def draw_box(axis: Axes, box: Box, color: str) -> None:
+    """Draw the outline of a box onto the axes of an image."""
+    top, left, height, width = box
+    axis.add_patch(Rectangle((left - 0.5, top - 0.5), width, height, fill=False, edgecolor=color, linewidth=2.5))
 
 
 def sliders(draw: Callable[..., Figure], caption: str, **ranges: tuple[float, float, float]) -> None:
@@ -144,7 +157,7 @@ def sliders(draw: Callable[..., Figure], caption: str, **ranges: tuple[float, fl
     from IPython.display import Image, Markdown, display
 
     def picture(*_: Any) -> Image:
-        return Image(data=_png(draw(**{name: slider.value for name, slider in controls.items()})), alt=caption)
+        return Image(data=to_png(draw(**{name: slider.value for name, slider in controls.items()})), alt=caption)
 
     controls = {}
     for name, (low, high, step) in ranges.items():
@@ -162,8 +175,7 @@ def where(image: torch.Tensor, box: Box, caption: str) -> None:
     """Show a whole image with a box drawn on it: where the crops of the next figures come from."""
     figure, axis = plt.subplots(figsize=(5, 5 * image.shape[-2] / image.shape[-1]))
     axis.imshow(to_numpy(image))
-    top, left, height, width = box
-    axis.add_patch(Rectangle((left, top), width, height, fill=False, edgecolor="#D55E00", linewidth=2.5))
+    draw_box(axis, box, "#D55E00")
     axis.axis("off")
     show(figure, caption)
 
@@ -251,7 +263,9 @@ class Monitor:
 
         sr = upscale(trainer.ema, self.lr)
         write_image(sr, trainer.run.path / "samples" / f"step-{trainer.step:07d}.png")
-        picture = Image(data=_png(self._draw(trainer, sr)), alt="Validation curve, and the current SR crop beside HR.")
+        picture = Image(
+            data=to_png(self._draw(trainer, sr)), alt="Validation curve, and the current SR crop beside HR."
+        )
         if self._handle is None:
             self._handle = display(picture, display_id=True)
         else:

@@ -277,15 +277,46 @@ def load_generator(lab: str, name: str = "default", best: str = "") -> "torch.nn
     SrlabError
         No such run, or its weights file is damaged or names an unknown network.
     """
+    return read_generator(Run(lab, name).path / _generator_file(best))
+
+
+def _generator_file(best: str) -> str:
+    return f"generator-best-{best}.safetensors" if best else "generator.safetensors"
+
+
+def read_generator(path: Path, best: str = "") -> "torch.nn.Module":
+    """Build a network from the metadata of a weights file, and load its weights.
+
+    Parameters
+    ----------
+    path
+        A run folder, or a ``.safetensors`` file of one. Nothing else is opened: unpickling a ``.pth`` can run any
+        code.
+    best
+        Of a run folder: the weights with the best score of this name, instead of the last ones.
+
+    Returns
+    -------
+    torch.nn.Module
+        In eval mode, on the CPU.
+
+    Raises
+    ------
+    SrlabError
+        The file is missing, damaged, of another kind, or names an unknown network.
+    """
     from srlab import models
 
-    path = Run(lab, name).path / (f"generator-best-{best}.safetensors" if best else "generator.safetensors")
+    if path.is_dir():
+        path = path / _generator_file(best)
+    elif path.suffix != ".safetensors":
+        raise SrlabError(f"{path} is neither a run folder nor a .safetensors file of one; no other weights are read.")
     weights, notes = files.read_safetensors(path)
     if notes.get("network") not in NETWORKS:
         raise SrlabError(f"{path} holds a network '{notes.get('network')}'; srlab knows {', '.join(NETWORKS)}.")
     try:
         generator = getattr(models, notes["network"])(**notes["config"])
         generator.load_state_dict(weights)
-    except (RuntimeError, TypeError) as error:
-        raise SrlabError(f"The weights in {path} do not fit {notes['network']} {notes['config']}.") from error
+    except (KeyError, RuntimeError, TypeError) as error:
+        raise SrlabError(f"The weights in {path} do not fit {notes['network']} {notes.get('config')}.") from error
     return generator.eval()

@@ -25,7 +25,7 @@ class ResidualDenseBlock(nn.Module):
         """Map ``(N, features, h, w)`` to the same shape."""
         seen = x
         for conv in (self.conv1, self.conv2, self.conv3, self.conv4):
-            seen = torch.cat((seen, F.leaky_relu(conv(seen), 0.2)), dim=1)
+            seen = torch.cat((seen, F.leaky_relu(conv(seen), 0.2, inplace=True)), dim=1)
         return x + 0.2 * self.conv5(seen)
 
 
@@ -76,9 +76,11 @@ class RRDBNet(nn.Module):
         shallow = self.conv_first(lr)  # (N, 64, h, w)
         features = shallow + self.conv_body(self.body(shallow))  # (N, 64, h, w)
         for step in range(len(factors(self.config["scale"]))):
-            larger = F.interpolate(features, scale_factor=2, mode="nearest")  # (N, 64, 2h, 2w), then 4h, 4w
-            features = F.leaky_relu(self.get_submodule(f"conv_up{step + 1}")(larger), 0.2)
-        return self.conv_last(F.leaky_relu(self.conv_hr(features), 0.2))  # (N, 3, 4h, 4w)
+            conv = self.get_submodule(f"conv_up{step + 1}")
+            features = conv(F.interpolate(features, scale_factor=2, mode="nearest"))  # (N, 64, 2h, 2w), then 4h, 4w
+            features = F.leaky_relu(features, 0.2, inplace=True)
+        features = self.conv_hr(features)
+        return self.conv_last(F.leaky_relu(features, 0.2, inplace=True))  # (N, 3, 4h, 4w)
 
     @property
     def radius(self) -> int:

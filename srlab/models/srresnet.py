@@ -81,7 +81,7 @@ class ResidualBlockNoBN(nn.Module):
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """Map ``(N, features, h, w)`` to the same shape."""
-        return x + self.conv2(F.relu(self.conv1(x)))
+        return x + self.conv2(F.relu(self.conv1(x), inplace=True))
 
 
 class MSRResNet(nn.Module):
@@ -108,9 +108,11 @@ class MSRResNet(nn.Module):
         for factor in factors(scale):
             self.upsample.append(nn.Conv2d(features, features * factor**2, 3, padding=1))
             self.upsample.append(nn.PixelShuffle(factor))
-            self.upsample.append(nn.LeakyReLU(0.1))
+            self.upsample.append(nn.LeakyReLU(0.1, inplace=True))
         self.tail = nn.Sequential(
-            nn.Conv2d(features, features, 3, padding=1), nn.LeakyReLU(0.1), nn.Conv2d(features, 3, 3, padding=1)
+            nn.Conv2d(features, features, 3, padding=1),
+            nn.LeakyReLU(0.1, inplace=True),
+            nn.Conv2d(features, 3, 3, padding=1),
         )
         start_small(self)
 

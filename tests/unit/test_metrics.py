@@ -9,8 +9,8 @@ from skimage.metrics import structural_similarity
 
 from srlab.errors import SrlabError
 from srlab.images import full_range, luma, quantize
-from srlab.metrics import PAPER, Protocol, psnr, ssim
-from srlab.resampling import downsample, upsample
+from srlab.metrics import FACE, PAPER, PROTOCOLS, STUDY, Protocol, ms_ssim, psnr, ssim
+from srlab.resampling import DOWNSAMPLERS, downsample, upsample
 
 RGB = Protocol("rgb", crop=0, quantize=False)
 GREY = Protocol("y", crop=0, quantize=False)
@@ -135,11 +135,82 @@ def test_ssim_needs_one_whole_window_after_the_crop(size, crop, fits):
             ssim(image, image, Protocol(crop=crop))
 
 
+# --- MS-SSIM -------------------------------------------------------------------------------------------------
+
+
+def test_ms_ssim_of_a_flat_shift_is_the_luminance_term_of_the_coarsest_scale():
+    hr = torch.full((1, 1, 176, 192), 0.5)  # sides that halve without a rest
+    luminance = (2 * 0.5 * 0.7 + 0.01**2) / (0.5**2 + 0.7**2 + 0.01**2)
+    assert ms_ssim(hr + 0.2, hr, GREY).item() == pytest.approx(luminance**0.1333, abs=1e-5)  # Wang 2003: its weight
+
+
+def scale_by_scale(sr: np.ndarray, hr: np.ndarray) -> float:
+    """MS-SSIM from its definition with scikit-image's filter: contrast of each scale, luminance of the last."""
+    from skimage.filters import gaussian
+
+    def blur(x):
+        return gaussian(x, sigma=1.5, truncate=5 / 1.5)[5:-5, 5:-5]
+
+    result = 1.0
+    for scale, weight in enumerate((0.0448, 0.2856, 0.3001, 0.2363, 0.1333)):
+        x, y = blur(sr), blur(hr)
+        covariance, spread = blur(sr * hr) - x * y, blur(sr * sr) - x * x + blur(hr * hr) - y * y
+        field = (2 * covariance + 0.03**2) / (spread + 0.03**2)
+        if scale == 4:
+            field = field * (2 * x * y + 0.01**2) / (x * x + y * y + 0.01**2)
+        result *= field.mean() ** weight
+        even = [side - side % 2 for side in sr.shape]
+        sr, hr = (z[: even[0], : even[1]].reshape(even[0] // 2, 2, -1, 2).mean(axis=(1, 3)) for z in (sr, hr))
+    return float(result)
+
+
+def test_ms_ssim_equals_its_definition_scale_by_scale(astronaut):
+    hr = astronaut[..., :256, 64:384]  # sides that halve without a rest
+    sr = upsample(downsample(hr, 4), 4)
+    planes = [luma(quantize(x))[0, 0].double().numpy() for x in (sr, hr)]
+    assert ms_ssim(sr, hr, Protocol(crop=0)).item() == pytest.approx(scale_by_scale(*planes), abs=1e-6)
+
+
+def test_ms_ssim_is_per_image_in_float64_and_far_above_ssim(astronaut):
+    hr = torch.cat([astronaut[..., :176, :200], astronaut[..., 200:376, 200:400]])
+    sr = upsample(downsample(hr, 4), 4)
+    scores = ms_ssim(sr, hr, FACE)
+    assert (scores.shape, scores.dtype) == ((2,), torch.float64)
+    assert scores.tolist() == pytest.approx([ms_ssim(sr[i], hr[i], FACE).item() for i in range(2)], abs=1e-12)
+    assert (scores > ssim(sr, hr, FACE) + 0.08).all()
+    assert ms_ssim(hr, hr).tolist() == pytest.approx([1, 1], abs=1e-9)
+
+
+@pytest.mark.parametrize(
+    ("size", "crop", "fits"), [((161, 200), 0, True), ((160, 200), 0, False), ((168, 168), 4, False)]
+)
+def test_ms_ssim_needs_161_pixels_after_the_crop(size, crop, fits):
+    image = noise_image(1, 3, *size)
+    if fits:
+        assert ms_ssim(image, image, Protocol(crop=crop)).item() == pytest.approx(1)
+    else:
+        with pytest.raises(SrlabError, match=r"at least 161 pixels a side.*use ssim"):
+            ms_ssim(image, image, Protocol(crop=crop))
+
+
 # --- The protocol --------------------------------------------------------------------------------------------
 
 
 def test_paper_protocol_is_y_crop_4_and_rounded():
     assert Protocol("y", 4, True) == PAPER
+
+
+def test_the_protocols_by_name():
+    assert PROTOCOLS == {"paper": PAPER, "face": FACE, "study": STUDY}
+    assert Protocol("rgb", 0, True) == FACE
+    assert Protocol("rgb", 0, False) == STUDY
+    assert {protocol.resampler for protocol in PROTOCOLS.values()} == {"bicubic"}
+
+
+def test_a_protocol_names_a_known_resampler():
+    assert all(Protocol(resampler=name).resampler == name for name in DOWNSAMPLERS)
+    with pytest.raises(SrlabError, match="Unknown resampler 'cubic'; choose one of bicubic, bilinear"):
+        Protocol(resampler="cubic")
 
 
 def test_protocol_rounds_then_takes_the_luma_then_crops(hr):
@@ -206,6 +277,19 @@ def test_different_shapes_are_refused_with_both_shapes(metric):
 def test_what_is_neither_rgb_nor_grey_is_refused(metric, shape):
     with pytest.raises(SrlabError, match="RGB or grey"):
         metric(torch.rand(shape), torch.rand(shape))
+
+
+@pytest.mark.parametrize("metric", [psnr, ssim, ms_ssim])
+def test_a_tensor_without_pixels_or_images_is_refused(metric):
+    for shape in ((0, 3, 200, 200), (1, 3, 0, 200)):
+        with pytest.raises(SrlabError, match="no pixels to score"):
+            metric(torch.rand(shape), torch.rand(shape))
+
+
+@pytest.mark.parametrize("metric", [psnr, ssim])
+def test_images_in_8_bit_levels_are_told_to_be_divided(metric):
+    with pytest.raises(SrlabError, match="divide 8-bit levels by 255"):
+        metric(torch.full((1, 3, 20, 20), 200.0), torch.rand(1, 3, 20, 20))
 
 
 @pytest.mark.parametrize("metric", [psnr, ssim])

@@ -9,7 +9,10 @@ import pytest
 import srlab
 
 ROOT = Path(__file__).resolve().parents[2]
-HEAVY = ("torch", "torchvision", "numpy", "pandas", "matplotlib", "skimage", "scipy", "accelerate", "PIL", "IPython")
+HEAVY = (
+    *("torch", "torchvision", "torchmetrics", "numpy", "pandas", "matplotlib", "skimage", "scipy", "accelerate", "PIL"),
+    *("pyvips", "IPython", "ipywidgets", "anywidget"),
+)
 
 
 @pytest.mark.parametrize("module", ["srlab", "srlab.__main__"])

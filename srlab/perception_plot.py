@@ -1,0 +1,106 @@
+"""The perception-distortion plot: no method is best at both."""
+
+import math
+from typing import TYPE_CHECKING
+
+from srlab.errors import SrlabError
+from srlab.plots import COLORS, show
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.figure import Figure
+
+# Metric -> label of its axis; all of them are better when lower.
+AXES = {
+    "lpips": "LPIPS (lower is better)",
+    "energy_error": "error of the local energy map (lower is better)",
+}
+
+
+def perception_distortion(table: "pd.DataFrame", metric: str | None = None, caption: str | None = None) -> None:
+    """Show mean PSNR against a perception metric, one point per method, one panel per image set.
+
+    Blau and Michaeli (2018) prove that beyond some quality the two can only be traded against each other: the lower
+    right corner stays empty.
+
+    Parameters
+    ----------
+    table
+        From `srlab.evaluate`, with ``psnr`` and the metric among its columns.
+    metric
+        ``"lpips"`` or ``"energy_error"``; default: LPIPS where the table has it.
+    caption
+        See `srlab.plots.show`; default: one that names the methods and their numbers.
+
+    Raises
+    ------
+    SrlabError
+        A column is missing, or no method has finite values.
+    """
+    metric = _metric(table, metric)
+    points = _points(table, metric)
+    show(draw_perception_distortion(table, metric), caption or _caption(points, metric))
+
+
+def draw_perception_distortion(table: "pd.DataFrame", metric: str | None = None) -> "Figure":
+    """Draw what `perception_distortion` shows."""
+    import matplotlib.pyplot as plt
+
+    metric = _metric(table, metric)
+    points = _points(table, metric)
+    figure, axes = plt.subplots(1, len(points), figsize=(6.4 * len(points), 4.6), squeeze=False, layout="constrained")
+    for axis, (images, methods) in zip(axes.flat, points.items(), strict=True):
+        for method, (x, y) in methods.items():
+            axis.scatter(
+                x, y, s=70, color=COLORS.get(method.partition(" (")[0], "#777777"), edgecolor="black", zorder=2
+            )
+            right = _room_on_the_right(methods, method)
+            place = {"xytext": (9 if right else -9, 0), "ha": "left" if right else "right", "va": "center"}
+            axis.annotate(method, (x, y), textcoords="offset points", **place)
+        axis.set(xlabel="PSNR in dB (higher is better)", ylabel=AXES[metric], title=f"mean over {images}")
+        axis.margins(0.25, 0.15)
+        axis.grid(alpha=0.3)
+    return figure
+
+
+def _room_on_the_right(methods: dict[str, tuple[float, float]], method: str) -> bool:
+    """A name stands on the side that its nearest neighbour leaves free."""
+    spans = [max(axis) - min(axis) or 1.0 for axis in zip(*methods.values(), strict=True)]
+    x, y = methods[method]
+    others = [place for name, place in methods.items() if name != method]
+    nearest = min(others, key=lambda p: math.hypot((p[0] - x) / spans[0], (p[1] - y) / spans[1]), default=(x, y))
+    return nearest[0] <= x
+
+
+def _metric(table: "pd.DataFrame", metric: str | None) -> str:
+    found = [name for name in AXES if name in table]
+    if metric is None and found:
+        metric = found[0]
+    if metric not in found or "psnr" not in table:
+        raise SrlabError(
+            f"The plot needs the columns psnr and {metric or ' or '.join(AXES)}, but the table has "
+            f"{', '.join(table.columns)}; name them in metrics of srlab.evaluate."
+        )
+    return metric
+
+
+def _points(table: "pd.DataFrame", metric: str) -> dict[str, dict[str, tuple[float, float]]]:
+    """Set -> method -> (PSNR, metric), without what is infinite or NaN (HR against itself)."""
+    from srlab.evaluation import summarize
+
+    points: dict[str, dict[str, tuple[float, float]]] = {}
+    for row in summarize(table).to_dict("records"):
+        if math.isfinite(row["psnr"]) and math.isfinite(row[metric]):
+            points.setdefault(row["set"], {})[row["method"]] = (row["psnr"], row[metric])
+    if not points:
+        raise SrlabError(f"No method has a finite mean of psnr and {metric}, so there is no point to draw.")
+    return points
+
+
+def _caption(points: dict[str, dict[str, tuple[float, float]]], metric: str) -> str:
+    parts = []
+    for images, methods in points.items():
+        values = "; ".join(f"{method} {x:.2f} dB, {y:.3f}" for method, (x, y) in methods.items())
+        parts.append(f"{images}: {values}")
+    limit = " The map sees where structure is and not how it looks, so stair steps score well." * (metric != "lpips")
+    return f"PSNR against {AXES[metric]}, one point per method. {'. '.join(parts)}.{limit}"
