@@ -1,12 +1,12 @@
 # make labs   install into .venv and execute all labs         make labs PRESET=smoke   the same code in seconds
-# make test   lint, unit tests, labs, nbval                   make lab                 open JupyterLab
+# make test   lint, unit tests, labs, browser            make lab                 open JupyterLab
 # make format tidy the code                                   make clean               remove .venv and caches
 PYTHON ?= python3
 PRESET ?=
 BIN := .venv/bin
 PORT ?= 8888
 
-.PHONY: labs test part lint unit notebooks lab refresh format lock clean
+.PHONY: labs test part lint unit notebooks browser lab refresh format lock clean
 
 labs: .venv/ready
 	$(BIN)/python -m srlab labs $(if $(PRESET),--preset $(PRESET))
@@ -15,6 +15,7 @@ test: .venv/ready
 	@$(MAKE) --no-print-directory part NAME=lint
 	@$(MAKE) --no-print-directory part NAME=unit
 	@$(MAKE) --no-print-directory part NAME=notebooks
+	@$(MAKE) --no-print-directory part NAME=browser
 
 part:
 	@start=$$(date +%s); $(MAKE) --no-print-directory $(NAME) && echo "== $(NAME) took $$(( $$(date +%s) - start )) s"
@@ -28,6 +29,9 @@ unit: .venv/ready
 
 notebooks: .venv/ready
 	$(BIN)/python -m pytest tests/notebooks
+
+browser: .venv/ready
+	$(BIN)/python -m pytest tests/browser
 
 lab: .venv/ready
 	$(BIN)/python -m jupyterlab --port $(PORT) $(if $(filter 0,$(shell id -u)),--allow-root) --notebook-dir notebooks

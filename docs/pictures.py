@@ -1,35 +1,73 @@
-"""Copy the README's pictures out of the executed labs in ``runs/notebooks/``: run ``make labs`` first."""
+"""Copy the README's pictures out of the executed labs in ``runs/notebooks/``: run ``make labs`` first.
+
+The pictures of sliders are taken in Chromium.
+"""
 
 import base64
+import shutil
+import tempfile
 from pathlib import Path
 
 import nbformat
+from playwright.sync_api import sync_playwright
 
 from srlab.runs import home
 
+FOLDER = Path(__file__).parent / "images"
 # file -> (lab, how the picture's caption begins)
 PICTURES = {
     "twins.png": ("00_degradation", "Two different photos"),
     "training.png": ("01_srresnet", "Validation curve"),
     "astronaut.png": ("01_srresnet", "astronaut: low resolution"),
+    "worst.png": ("05_evaluation", "The eight worst blocks"),
 }
+SLIDER = ("05_evaluation", "The astronaut: LR, each competitor")
+
+
+def outputs(lab: str) -> list[nbformat.NotebookNode]:
+    """Return all outputs with data of an executed lab."""
+    cells = nbformat.read(home() / "notebooks" / f"{lab}.ipynb", 4).cells
+    return [output for cell in cells for output in cell.get("outputs", []) if "data" in output]
 
 
 def find_picture(lab: str, caption: str) -> bytes:
     """Return the PNG with that caption, the last one where a figure was redrawn."""
-    cells = nbformat.read(home() / "notebooks" / f"{lab}.ipynb", 4).cells
-    outputs = [output for cell in cells for output in cell.get("outputs", []) if "data" in output]
     found = [
         output.data["image/png"]
-        for output in outputs
+        for output in outputs(lab)
         if "image/png" in output.data and output.metadata["image/png"]["alt"].startswith(caption)
     ]
     return base64.b64decode(found[-1])
 
 
+def take_slider(lab: str, caption: str, target: Path) -> None:
+    """Take a picture of the slider with that caption, LR on the left, zoomed in on the face."""
+    html = next(
+        output.data["text/html"]
+        for output in outputs(lab)
+        if "srlab-compare" in output.data.get("text/html", "") and caption in output.data["text/html"]
+    )
+    with tempfile.TemporaryDirectory() as folder, sync_playwright() as playwright:
+        page_file = Path(folder) / "slider.html"
+        page_file.write_text(f'<meta charset="utf-8">{html}', encoding="utf-8")
+        browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=["--no-sandbox"])
+        page = browser.new_page(viewport={"width": 700, "height": 760})
+        page.goto(page_file.as_uri())
+        slider = page.get_by_role("slider")
+        slider.focus()
+        box = slider.bounding_box()
+        page.mouse.move(box["x"] + 0.45 * box["width"], box["y"] + 0.25 * box["height"])
+        for _ in range(4):
+            page.mouse.wheel(0, -120)
+        page.wait_for_timeout(500)
+        page.locator(".srlab-compare").screenshot(path=target)
+        browser.close()
+
+
 if __name__ == "__main__":
-    folder = Path(__file__).parent / "images"
-    folder.mkdir(exist_ok=True)
+    FOLDER.mkdir(exist_ok=True)
     for name, (lab, caption) in PICTURES.items():
-        (folder / name).write_bytes(find_picture(lab, caption))
-        print(f"docs/images/{name}: {(folder / name).stat().st_size // 1024} KiB")
+        (FOLDER / name).write_bytes(find_picture(lab, caption))
+    take_slider(*SLIDER, FOLDER / "slider.png")
+    for file in sorted(FOLDER.iterdir()):
+        print(f"docs/images/{file.name}: {file.stat().st_size // 1024} KiB")

@@ -149,9 +149,18 @@ def show(*objects: Any) -> None:
     for thing in objects:
         lines, first = inspect.getsourcelines(thing)
         file = Path(inspect.getsourcefile(thing))
-        source = re.sub(r'\n+ *(Parameters|Returns|Attributes)\n *---[\s\S]*?"""', '\n    """', "".join(lines))
-        place = f"`{thing.__name__}`, from `{file.parent.name}/{file.name}`, line {first}:"
+        package = Path(srlab.__file__).parent
+        place = file.relative_to(package.parent).as_posix() if file.is_relative_to(package) else file.name
+        source = re.sub(r'\n+( *)(Parameters|Returns|Raises|Attributes)\n *---[\s\S]*?"""', _close, "".join(lines))
+        place = f"`{thing.__name__}`, from `{place}`, line {first}:"
         display(Markdown(f"{place}\n\n```python\n{source}```"))
+
+
+def _close(lists: re.Match) -> str:
+    """End a docstring before its lists of parameters: on the same line if it is only one."""
+    before = lists.string[: lists.start()]
+    one_line = "\n" not in before[before.rindex('"""') :]
+    return '"""' if one_line else f'\n{lists[1]}"""'
 
 
 def headline(label: str, value: float, unit: str = "") -> None:

@@ -8,9 +8,13 @@ from pathlib import Path
 import nbformat
 import pytest
 
+from srlab.__main__ import main
+
 ROOT = Path(__file__).parents[2]
 BLOCKS = re.findall(r"```\n(.*?)```", (ROOT / "README.md").read_text(encoding="utf-8"), re.DOTALL)
-COMMANDS = [line for block in BLOCKS for line in block.splitlines() if re.match(r"(make|papermill|python) ", line)]
+COMMANDS = [
+    line for block in BLOCKS for line in block.splitlines() if re.match(r"(make|papermill|python|srlab) ", line)
+]
 
 
 def test_the_two_commands_come_first():
@@ -39,6 +43,15 @@ def test_papermill_gets_notebooks_presets_and_parameters_that_exist(command):
             assert re.search(rf"^{value} = ", parameters, re.MULTILINE), value
         if flag == "-f":
             assert (ROOT / value).is_file()
+
+
+@pytest.mark.parametrize("command", [c for c in COMMANDS if c.startswith("srlab ")])
+def test_subcommands_know_their_options(command, capsys):
+    _, name, *words = shlex.split(command)
+    with pytest.raises(SystemExit, match="0"):
+        main([name, "--help"])
+    known = re.findall(r"--\w+", capsys.readouterr().out)
+    assert {word for word in words if word.startswith("--")} <= set(known)
 
 
 def test_every_lab_stands_in_the_table():

@@ -394,8 +394,9 @@ def test_a_stub_is_still_to_do(name, capsys, monkeypatch):
 
 
 def test_every_exercise_has_wrong_answers_enough():
-    assert all(sum(name == wrong for wrong, _, _ in WRONG) >= 3 for name in NAMES)
-    assert {name for name, _ in RIGHT} == set(NAMES)
+    names = {name for name in NAMES if not name.startswith("evaluation.")}  # which have a file of tests of their own
+    assert all(sum(name == wrong for wrong, _, _ in WRONG) >= 3 for name in names)
+    assert {name for name, _ in RIGHT} == names
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -147,7 +147,7 @@ def test_show_prints_the_source_and_where_it_stands(cells):
         text = output.data["text/markdown"]
         place, line = re.match(rf"`{thing.__name__}`, from `(.+)`, line (\d+):", text).groups()
         file = Path(inspect.getsourcefile(thing))
-        assert place == f"srlab/{file.name}"
+        assert place == file.relative_to(Path(srlab.__file__).parents[1]).as_posix()
         assert re.match(
             rf"(class|def) {thing.__name__}\b", file.read_text(encoding="utf-8").splitlines()[int(line) - 1]
         )

@@ -1,0 +1,129 @@
+"""The sliders inside JupyterLab: run, used with the keyboard, re-opened without trust, and driven by a kernel."""
+
+import nbformat
+import numpy as np
+
+import srlab
+from srlab.comparison.pictures import magnify
+
+from .conftest import FACTOR, SIZE, WAIT, pictures, run_all, screen, settle, shows
+
+A, B, C = pictures().values()
+MIDDLE = SIZE * FACTOR / 2
+
+MAKE = """
+import torch
+import srlab
+
+random = torch.Generator().manual_seed(0)
+images = {name: torch.randint(0, 256, (3, 64, 64), generator=random, dtype=torch.uint8) for name in "ABC"}
+srlab.compare(images, left="A", right="B", scores=None)
+"""
+
+LIVE = """
+import torch
+import srlab
+
+class Flat(torch.nn.Module):
+    '''Gives a picture of one grey level.'''
+
+    def __init__(self, level):
+        super().__init__()
+        self.level = torch.nn.Parameter(torch.tensor(level))
+
+    def forward(self, lr):
+        return self.level.expand(len(lr), 3, 4 * lr.shape[-2], 4 * lr.shape[-1])
+
+random = torch.Generator().manual_seed(0)
+photo = torch.randint(0, 256, (1, 3, 96, 96), generator=random, dtype=torch.uint8) / 255
+live = srlab.compare_live({"photo": photo}, {"half": Flat(0.5)}, mix=(Flat(0.0), Flat(1.0)), crop=64)
+live
+"""
+
+CELLS = """() => window.jupyterapp.shell.currentWidget.content.widgets.map(
+    (cell) => [cell.model.type, cell.model.sharedModel.getSource()])"""
+
+
+def test_in_jupyterlab_mouse_and_keys_work_and_the_notebook_does_not_take_the_keys(open_notebook):
+    new = nbformat.v4
+    page = open_notebook("run", [new.new_code_cell(MAKE), new.new_markdown_cell("after")])
+    run_all(page)
+    stage = page.locator(".srlab-stage")
+    stage.wait_for(timeout=WAIT)
+    assert shows(screen(page, stage), A, B, 0.5)
+    box = stage.bounding_box()
+    page.mouse.move(box["x"] + MIDDLE, box["y"] + 100)
+    page.mouse.down()
+    page.mouse.move(box["x"] + MIDDLE + 128, box["y"] + 100, steps=5)
+    page.mouse.up()
+    assert shows(screen(page, stage), A, B, 0.75)
+    before = page.evaluate(CELLS)
+    assert [kind for kind, _ in before] == ["code", "markdown"]
+    # In command mode these would add, cut and delete cells and turn them into headings.
+    for key in ("3", "Shift+ArrowLeft", "a", "b", "x", "d", "d", "m", "1", "3", "ArrowLeft", "ArrowRight"):
+        page.keyboard.press(key)
+    assert shows(screen(page, stage), A, C, 0.65)
+    assert page.evaluate(CELLS) == before
+    page.mouse.wheel(0, -100)
+    settle(page)
+    assert page.get_by_role("button", name="Reset the view (0)").inner_text() == "12×"
+    _assert_dark_theme_fits(page)
+
+
+def _assert_dark_theme_fits(page):
+    page.evaluate("() => window.jupyterapp.commands.execute('apputils:change-theme', {theme: 'JupyterLab Dark'})")
+    page.wait_for_selector('body[data-jp-theme-light="false"]', state="attached", timeout=WAIT)
+    color = "getComputedStyle(document.querySelector('.srlab-left b')).color"
+    page.wait_for_function(f"() => {color}.match(/[0-9.]+/g).slice(0, 3).every((level) => level > 150)", timeout=WAIT)
+    page.evaluate("() => window.jupyterapp.commands.execute('apputils:change-theme', {theme: 'JupyterLab Light'})")
+    page.wait_for_selector('body[data-jp-theme-light="true"]', state="attached", timeout=WAIT)
+
+
+def test_an_untrusted_notebook_shows_the_divider_without_scripts(open_notebook):
+    # Of full size, because the sanitizer takes `image-rendering` away and magnified pixels would be smooth.
+    large = {label: magnify(label, picture, (512, 512)) for label, picture in pictures().items()}
+    comparison = srlab.compare(large, left="A", right="B", scores=None)
+    data = {"text/html": comparison.html, "text/plain": repr(comparison)}
+    output = nbformat.v4.new_output("execute_result", data, execution_count=1)
+    page = open_notebook("untrusted", [nbformat.v4.new_code_cell("images", outputs=[output], execution_count=1)])
+    still = page.locator(".srlab-still")
+    still.wait_for(timeout=WAIT)
+    assert page.locator(".srlab-stage").count() == 0, "it was sanitised"
+    pair = still.locator("> div").nth(1)
+    assert shows(screen(page, pair), A, B, 0.5)
+    box = pair.bounding_box()
+    page.mouse.move(box["x"] + MIDDLE - 5, box["y"] + 505)
+    page.mouse.down()
+    page.mouse.move(box["x"] + MIDDLE + 123, box["y"] + 505, steps=5)
+    page.mouse.up()
+    assert shows(screen(page, pair), A, B, 0.75)
+    assert still.get_by_alt_text("C").is_visible()
+
+
+def test_the_live_slider_shows_what_the_kernel_computes_for_each_value(open_notebook):
+    page = open_notebook("live", [nbformat.v4.new_code_cell(LIVE)])
+    run_all(page)
+    stage = page.locator(".srlab-stage")
+    stage.wait_for(timeout=WAIT)
+    readout = page.locator(".widget-slider .widget-readout").first
+    for value, grey in (("0.00", 0), ("0.50", 128), ("1.00", 255)):
+        readout.fill(value)
+        readout.press("Enter")
+        _wait_for_grey(page, stage, grey)
+    page.locator(".widget-dropdown select").first.select_option("half")
+    _wait_for_grey(page, stage, 128)
+    assert page.locator(".srlab-right b").inner_text() == "half"
+    stage.focus()
+    page.keyboard.press("4")
+    page.keyboard.press("Home")
+    seen = screen(page, stage)
+    assert len(np.unique(seen[:200, 10:].reshape(-1, 3), axis=0)) > 100, "HR is noise, not grey"
+
+
+def _wait_for_grey(page, stage, level):
+    for _ in range(40):
+        seen = screen(page, stage)
+        if (seen[:200, 262:] == level).all():
+            return
+        page.wait_for_timeout(100)
+    raise AssertionError(f"the right picture never became grey {level}, but has {np.unique(seen[:200, 262:])}")
