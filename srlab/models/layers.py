@@ -38,6 +38,20 @@ def radius_of_upsampling(scale: int) -> float:
     return reach
 
 
+class PReLU(nn.PReLU):
+    """PReLU with one slope for all channels, which writes over its input where no gradient is needed.
+
+    Before the last convolution of SRResNet the features are as large as they get; a second copy of them would
+    double the memory that upscaling takes.
+    """
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """Map any shape to the same shape."""
+        if torch.is_grad_enabled() or x.is_cuda:  # on a GPU, reading the slope would wait for all work before it
+            return super().forward(x)
+        return F.leaky_relu_(x, self.weight.item())
+
+
 class ShuffledConv2d(nn.Conv2d):
     """Pixel shuffle followed by a convolution, ``conv(pixel_shuffle(x, factor))``, computed in the other order.
 

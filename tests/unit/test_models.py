@@ -244,6 +244,21 @@ def test_interpolation_goes_from_one_network_to_the_other():
     assert torch.equal(first(lr), ends[0])
 
 
+def test_srresnet_gives_the_same_with_and_without_gradients_and_spares_the_copy_without():
+    network = SRResNet(2, 8).eval()
+    for module in network.modules():
+        if isinstance(module, nn.PReLU):
+            module.weight.data.uniform_(-0.5, 0.5)
+    lr = torch.rand(1, 3, 12, 12)
+    kept = lr.clone()
+    with torch.no_grad():
+        fast = network(lr)
+        features = network.upsample[0](torch.rand(1, 8, 6, 6))
+        assert network.upsample[2](features).data_ptr() == features.data_ptr()
+    assert torch.equal(lr, kept)
+    assert torch.allclose(fast, network(lr), atol=1e-6)
+
+
 def test_networks_of_other_sizes_do_not_mix():
     with pytest.raises(SrlabError, match="same architecture"):
         interpolate(MSRResNet(1, 4), MSRResNet(2, 4), 0.5)
