@@ -38,7 +38,11 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
     parser.add_argument(
         "--weights", default="auto", help="AlexNet for lpips: auto (no download), imagenet, or a path (default: auto)"
     )
-    parser.add_argument("--json", action="store_true", help="print JSON on stdout, all else on stderr")
+    parser.add_argument(
+        "--json",
+        action="store_true",
+        help='print JSON on stdout, all else on stderr; infinity is the text "inf" there, and NaN null',
+    )
     parser.add_argument("--csv", metavar="FILE", help="write the table as well (.csv or .json)")
     parser.add_argument("--force", action="store_true", help="replace the file of --csv")
     parser.set_defaults(command=run)
@@ -61,7 +65,10 @@ def run(options: argparse.Namespace) -> int:
     if options.csv:
         save_table(table, options.csv, options.force)
     if options.json:
-        report = {"protocol": {"name": options.protocol} | asdict(PROTOCOLS[options.protocol]), "scale": options.scale}
+        given = {name: getattr(options, name) for name in ("sr", "run", "method", "hr", "lr")}
+        report = {"scored": {name: value for name, value in given.items() if value is not None}}
+        report |= {"protocol": {"name": options.protocol} | asdict(PROTOCOLS[options.protocol])}
+        report |= {"scale": options.scale}
         report |= {"images": records(table), "mean": records(means)[0], "notes": notes}
         print(json.dumps(report, indent=1, allow_nan=False))
     else:
@@ -95,7 +102,7 @@ def _upscaler(options: argparse.Namespace) -> "Upscaler":
     network = runs.read_generator(Path(options.run)).to(pick_device(options.device))
     scale = getattr(network, "config", {}).get("scale", options.scale)
     if scale != options.scale:
-        raise SrlabError(f"{options.run} enlarges x{scale}, but --scale is {options.scale}.")
+        raise SrlabError(f"{options.run} enlarges x{scale}, but --scale is {options.scale}; give --scale {scale}.")
     return network
 
 
@@ -115,4 +122,4 @@ def _text(table: "pd.DataFrame", means: "pd.DataFrame", protocol: str) -> str:
         for row in rows
     ]
     lines.insert(-1, "-" * len(lines[0]))
-    return "\n".join([*lines, f"{len(table)} images, protocol {protocol}; PSNR in dB"])
+    return "\n".join([*lines, f"{len(table)} image{'' if len(table) == 1 else 's'}, protocol {protocol}; PSNR in dB"])

@@ -22,7 +22,8 @@ if TYPE_CHECKING:
 
 METRICS = ("psnr", "ssim", "ms_ssim", "gradient_ratio", "energy_error", "colour_shift", "saturation_ratio", "lpips")
 # Metrics with a smallest image, in pixels a side after the crop: a smaller one has NaN in its row.
-_SIDES = {"ms_ssim": fidelity.MS_SSIM_SIDE, "energy_error": perception.BLOCK, "lpips": perception.LPIPS_SIDE}
+_SIDES = {"ssim": 11, "ms_ssim": fidelity.MS_SSIM_SIDE, "gradient_ratio": 2, "energy_error": perception.BLOCK}
+_SIDES |= {"lpips": perception.LPIPS_SIDE}
 # Lab -> the method it teaches, as srlab.plots.COLORS spells it.
 METHODS = {"01_srresnet": "SRResNet", "02_content_loss": "content loss", "03_srgan": "SRGAN", "04_esrgan": "ESRGAN"}
 Measure = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]  # (sr, hr) -> (N,)
@@ -63,12 +64,12 @@ def score(
     -------
     pandas.DataFrame
         One row per image: ``image``, then the metrics (``psnr`` in dB). NaN stands where an image is too small for
-        MS-SSIM, LPIPS or the energy map, and for the saturation of a grey image.
+        the window of a metric (11 pixels for SSIM, 161 for MS-SSIM), and for the saturation of a grey image.
 
     Raises
     ------
     SrlabError
-        Unknown metric, or an image cannot be scored; the message names it.
+        Unknown metric, or an image cannot be scored (the crop leaves nothing of it, say); the message names it.
     """
     return _score(upscaler, images, scale, degradation, protocol, seed, measures(metrics, protocol, weights))
 
@@ -142,7 +143,12 @@ def measure(
     Returns
     -------
     dict
-        Metric -> number.
+        Metric -> number; NaN where the image is too small for the window of the metric.
+
+    Raises
+    ------
+    SrlabError
+        The crop leaves nothing, or as for the metrics.
     """
     values = {}
     for name, function in chosen.items():
@@ -151,8 +157,8 @@ def measure(
             crop = protocol.crop
             if grey and protocol.color == "y":
                 pair = tuple(full_range(luma(image)) for image in pair)  # one channel: scored on its grey values
-        too_small = name in _SIDES and min(hr.shape[-2:]) - 2 * crop < _SIDES[name]
-        values[name] = math.nan if too_small else float(function(*pair))
+        left = min(hr.shape[-2:]) - 2 * crop  # where nothing is left, the metric says so
+        values[name] = math.nan if 0 < left < _SIDES.get(name, 0) else float(function(*pair))
     return values
 
 

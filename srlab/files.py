@@ -1,5 +1,6 @@
 """Files that are either whole or not there: atomic writes, and tensors with notes as safetensors."""
 
+import hashlib
 import json
 import os
 import re
@@ -13,8 +14,21 @@ if TYPE_CHECKING:
     import torch
 
 
-def write_atomic(path: Path, content: bytes) -> None:
+ADVICE = "free some space or choose another folder"
+HASH = "sha256"  # its name among the notes of a safetensors file
+
+
+def write_atomic(path: Path, content: bytes, advice: str = ADVICE) -> None:
     """Write a file that appears under its name only when it is complete and on the disk.
+
+    Parameters
+    ----------
+    path
+        Where to write; missing folders are made.
+    content
+        Of the whole file.
+    advice
+        What to do when it cannot be written, for the message.
 
     Raises
     ------
@@ -36,8 +50,7 @@ def write_atomic(path: Path, content: bytes) -> None:
         if not isinstance(error, OSError):  # such as Ctrl-C
             raise
         raise SrlabError(
-            f"Could not write {path} ({error.strerror or error}); free some space or choose another folder with "
-            "SRLAB_HOME. What was saved before is intact."
+            f"Could not write {path} ({error.strerror or error}); {advice}. What was saved before is intact."
         ) from error
 
 
@@ -58,13 +71,30 @@ def _sync_folder(folder: Path) -> None:
             os.close(handle)
 
 
-def write_safetensors(path: Path, tensors: dict[str, "torch.Tensor"], notes: dict[str, Any]) -> None:
-    """Write tensors and JSON-able notes as one safetensors file, atomically; equal content gives equal bytes."""
+def write_safetensors(
+    path: Path, tensors: dict[str, "torch.Tensor"], notes: dict[str, Any], advice: str = ADVICE
+) -> None:
+    """Write tensors and JSON-able notes as one safetensors file, atomically; equal content gives equal bytes.
+
+    The file also holds a hash of all this, because the format has none of its own: see `read_safetensors`.
+    """
     from safetensors.torch import save
 
     # All notes under one key: the order of several keys in the file's header would be random.
-    metadata = {"srlab": json.dumps(notes, sort_keys=True)}
-    write_atomic(path, save({k: v.detach().cpu().contiguous() for k, v in tensors.items()}, metadata))
+    tensors = {key: value.detach().cpu().contiguous() for key, value in tensors.items()}
+    metadata = {"srlab": json.dumps(notes | {HASH: _digest(tensors, notes)}, sort_keys=True)}
+    write_atomic(path, save(tensors, metadata), advice)
+
+
+def _digest(tensors: dict[str, "torch.Tensor"], notes: dict[str, Any]) -> str:
+    """SHA-256 of the notes and of each tensor's name, kind, shape and bytes."""
+    import torch
+
+    digest = hashlib.sha256(json.dumps(notes, sort_keys=True).encode())
+    for name in sorted(tensors):
+        digest.update(json.dumps([name, str(tensors[name].dtype), list(tensors[name].shape)]).encode())
+        digest.update(tensors[name].reshape(-1).view(torch.uint8).numpy())  # as bytes: NumPy lacks some dtypes
+    return digest.hexdigest()
 
 
 def read_safetensors(path: Path) -> tuple[dict[str, "torch.Tensor"], dict[str, Any]]:
@@ -73,7 +103,8 @@ def read_safetensors(path: Path) -> tuple[dict[str, "torch.Tensor"], dict[str, A
     Raises
     ------
     SrlabError
-        The file is missing, cut short, or of another program.
+        The file is missing, cut short, of another program, or not what was written (files from before there was a
+        hash are taken as they are).
     """
     from safetensors import SafetensorError, safe_open
 
@@ -82,8 +113,14 @@ def read_safetensors(path: Path) -> tuple[dict[str, "torch.Tensor"], dict[str, A
     try:
         with safe_open(path, framework="pt") as file:
             notes = json.loads((file.metadata() or {})["srlab"])
-            return {key: file.get_tensor(key) for key in file.keys()}, notes  # noqa: SIM118 - it is no dict
+            tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118 - it is no dict
     except KeyError as error:
         raise SrlabError(f"{path} was not written by srlab; give a weights file of a run.") from error
     except (SafetensorError, OSError, ValueError) as error:
         raise SrlabError(f"{path} is damaged or cut short ({error}).") from error
+    if HASH in notes and notes.pop(HASH) != _digest(tensors, notes):
+        raise SrlabError(
+            f"{path} is damaged: its numbers are not those that were written; put a copy from before in its place, or "
+            "run the lab again under another run name."
+        )
+    return tensors, notes

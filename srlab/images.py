@@ -6,6 +6,8 @@ for a batch. Files on disk hold 8 bits a channel.
 
 import io
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -25,8 +27,8 @@ LUMA_OFFSET = 16 / 255
 def read_image(path: str | os.PathLike, keep_grey: bool = False) -> torch.Tensor:
     """Read an image file as an RGB tensor.
 
-    Grey, palette, CMYK and 16-bit files become RGB, an alpha channel is laid over white, and the EXIF
-    orientation is applied, so that the tensor shows what an image viewer shows.
+    Grey, palette, CMYK (through its colour profile) and 16-bit files become RGB, an alpha channel is laid over white,
+    and the EXIF orientation is applied, so that the tensor shows what an image viewer shows.
 
     Parameters
     ----------
@@ -43,15 +45,14 @@ def read_image(path: str | os.PathLike, keep_grey: bool = False) -> torch.Tensor
     Raises
     ------
     SrlabError
-        The file is missing, is no image, or is damaged.
+        The file is missing, is no image, is damaged, or has pixels that are no numbers.
     """
     path = Path(path)
     try:
         if not path.is_file():
             raise SrlabError(f"There is no image file at {path}; check the path.")
-        with Image.open(path) as image:
-            image.load()
-            pixels = _decode(ImageOps.exif_transpose(image))
+        with open_upright(path) as image:
+            pixels = _decode(path, image)
     except PermissionError as error:
         raise SrlabError(f"{path} may not be read by you; change its permissions.") from error
     except UnidentifiedImageError as error:
@@ -63,10 +64,22 @@ def read_image(path: str | os.PathLike, keep_grey: bool = False) -> torch.Tensor
     return torch.from_numpy(pixels).permute(2, 0, 1).contiguous()
 
 
-def _decode(image: Image.Image) -> np.ndarray:
+@contextmanager
+def open_upright(path: Path) -> Iterator[Image.Image]:
+    """Open and decode an image file with Pillow, and turn it as its EXIF orientation says."""
+    # Given a path instead of a file, Pillow 13.0 maps a plain TIFF into memory, and scrambles it if it is turned.
+    with path.open("rb") as file, Image.open(file) as image:
+        image.load()
+        yield ImageOps.exif_transpose(image)
+
+
+def _decode(path: Path, image: Image.Image) -> np.ndarray:
     """Float32 pixels ``(H, W, 1 or 3)`` in [0, 1]."""
     if image.mode == "F":  # a float TIFF, already in [0, 1]
-        return np.asarray(image, dtype=np.float32)[..., None].clip(0, 1)
+        pixels = np.asarray(image, dtype=np.float32)[..., None]
+        if not np.isfinite(pixels).all():  # rounding would turn them into levels that look as good as any
+            raise SrlabError(f"{path} has pixels that are no numbers (NaN or infinite); check how the file was made.")
+        return pixels.clip(0, 1)
     if image.mode.startswith("I"):  # 16 bits a pixel, which Pillow's own conversion would clip, not scale
         levels = np.asarray(image, dtype=np.float32)[..., None]
         return levels.clip(0, 65535) / 65535
@@ -76,7 +89,28 @@ def _decode(image: Image.Image) -> np.ndarray:
         image = Image.alpha_composite(Image.new("RGBA", rgba.size, "white"), rgba).convert("RGB")
     if grey:
         return np.asarray(image.convert("L"), dtype=np.float32)[..., None] / 255
+    image = cmyk_to_rgb(path, image) if image.mode == "CMYK" else image
     return np.asarray(image.convert("RGB"), dtype=np.float32) / 255
+
+
+def cmyk_to_rgb(path: Path, image: Image.Image) -> Image.Image:
+    """Turn CMYK pixels into sRGB: through the colour profile of its file, or by Pillow's formula without one.
+
+    Raises
+    ------
+    SrlabError
+        The profile is damaged or not one for CMYK.
+    """
+    from PIL import ImageCms
+
+    profile = image.info.get("icc_profile")
+    if not profile:
+        return image.convert("RGB")
+    try:
+        inks = ImageCms.ImageCmsProfile(io.BytesIO(profile))
+        return ImageCms.profileToProfile(image, inks, ImageCms.createProfile("sRGB"), outputMode="RGB")
+    except (ImageCms.PyCMSError, OSError) as error:
+        raise SrlabError(f"The colour profile in {path} does not fit its CMYK pixels; save it as RGB first.") from error
 
 
 def write_image(image: torch.Tensor, path: str | os.PathLike) -> Path:

@@ -101,8 +101,10 @@ def upscale_strips(
         out of range, or even small tiles do not fit into the memory.
     """
     source = as_source(lr)
-    if (tile is not None and tile < 1) or (overlap is not None and overlap < 0):
-        raise SrlabError(f"A tile has at least 1 pixel and an overlap at least 0, but got {tile} and {overlap}.")
+    if tile is not None and tile < 1:
+        raise SrlabError(f"A tile must have at least 1 pixel, but tile is {tile}.")
+    if overlap is not None and overlap < 0:
+        raise SrlabError(f"The overlap of tiles must be at least 0, but is {overlap}.")
     tiling, top = plan_tiles(upscaler, lr, tile, overlap), 0
     with tqdm(total=_count(source, tiling, 0), disable=not progress, unit="tile") as bar:
         while top < source.height:
@@ -189,9 +191,11 @@ def scale_of(upscaler: Upscaler, scale: int | None = None) -> int:
     """
     config = getattr(upscaler, "config", None)
     known = config.get("scale") if isinstance(config, dict) else None
-    if known is None or (scale is not None and scale != known):
+    if known is None:
         pixels = torch.full((1, 3, 16, 16), 0.5)
-        known = _factor(pixels, apply(upscaler, pixels), scale)
+        known = _factor(pixels, apply(upscaler, pixels), None)
+    if scale not in (None, known):
+        raise SrlabError(f"A scale of {scale} is asked for, but the upscaler enlarges x{known}; give {known}, or none.")
     return known
 
 

@@ -34,11 +34,14 @@ class Trial:
         Letter -> method that made the picture; only for those who do not vote.
     pictures
         Letter -> picture, ``(3, H, W)`` or ``(1, 3, H, W)`` in [0, 1].
+    seed
+        Of the random order; the letters of later rounds of a ballot derive from it too.
     """
 
     image: str
     methods: dict[str, str]
     pictures: dict[str, torch.Tensor]
+    seed: int = 0
 
 
 def blind_trials(pictures: Mapping[str, Mapping[str, torch.Tensor]], count: int, seed: int = 0) -> list[Trial]:
@@ -75,9 +78,22 @@ def blind_trials(pictures: Mapping[str, Mapping[str, torch.Tensor]], count: int,
     trials = []
     while len(trials) < count:
         for image in _shuffled(list(pictures), random):
-            letters = dict(zip(string.ascii_uppercase, _shuffled(list(pictures[image]), random), strict=False))
-            trials.append(Trial(image, letters, {key: pictures[image][method] for key, method in letters.items()}))
+            trials.append(_trial(image, pictures[image], seed, random))
     return trials[:count]
+
+
+def _trial(image: str, pictures: Mapping[str, torch.Tensor], seed: int, random: torch.Generator) -> Trial:
+    letters = dict(zip(string.ascii_uppercase, _shuffled(list(pictures), random), strict=False))
+    return Trial(image, letters, {letter: pictures[method] for letter, method in letters.items()}, seed)
+
+
+def _round(trials: list[Trial], number: int) -> list[Trial]:
+    """The trials as round `number` shows them; round 1 is the trials as they came."""
+    if number == 1 or not trials:
+        return trials
+    random = torch.Generator().manual_seed(trials[0].seed + number - 1)
+    by_method = [{method: trial.pictures[letter] for letter, method in trial.methods.items()} for trial in trials]
+    return [_trial(t.image, pictures, t.seed, random) for t, pictures in zip(trials, by_method, strict=True)]
 
 
 def _shuffled(names: list[str], random: torch.Generator) -> list[str]:
@@ -126,10 +142,11 @@ def mean_opinion_scores(votes: Votes) -> pd.DataFrame:
 
 
 class Ballot:
-    """A blind ranking in the notebook: click the pictures from best to worst, and the next trial comes.
+    """A blind ranking in the notebook: click the pictures from best to worst and confirm, and the next trial comes.
 
-    After each trial the votes are saved, and a ballot over the same trials and file goes on where the last one ended.
-    The methods are named when all trials are done. Code can vote as well, with `click`.
+    Each confirmed ranking is saved, and a ballot over the same trials and file goes on where the last one ended. The
+    methods are named when all trials are done. Then another round can follow: the same trials under other letters.
+    Code can vote as well, with `click` and `confirm`.
 
     Parameters
     ----------
@@ -140,8 +157,10 @@ class Ballot:
 
     Attributes
     ----------
-    votes
-        One ranking per finished trial, methods from best to worst; for `mean_opinion_scores`.
+    rounds
+        For each round one ranking per finished trial, methods from best to worst.
+    shown
+        The trials of this round, with the letters that they have in it.
 
     Raises
     ------
@@ -152,60 +171,108 @@ class Ballot:
     def __init__(self, trials: Sequence[Trial], path: str | Path) -> None:
         self.trials = list(trials)
         self.path = Path(path)
-        self.votes = self._load()
+        self.rounds = self._load() or [[]]
+        self.shown = _round(self.trials, len(self.rounds))
         self._clicked: list[str] = []
         self._view: BallotView | None = None
 
     @property
+    def votes(self) -> list[list[str]]:
+        """The rankings of all rounds, the oldest first; for `mean_opinion_scores`."""
+        return [ranking for rankings in self.rounds for ranking in rankings]
+
+    @property
     def done(self) -> bool:
-        """Whether all trials have been voted on."""
-        return len(self.votes) == len(self.trials)
+        """Whether all trials of this round have been voted on."""
+        return len(self.rounds[-1]) == len(self.trials)
 
     @property
     def trial(self) -> Trial | None:
-        """The trial that is shown; None when all are done."""
-        return None if self.done else self.trials[len(self.votes)]
+        """The trial that is shown; None when all of this round are done."""
+        return None if self.done else self.shown[len(self.rounds[-1])]
 
     @property
     def ranking(self) -> tuple[str, ...]:
-        """Letters that were clicked in this trial so far, the best first."""
+        """Letters that are ranked in this trial so far, the best first."""
         return tuple(self._clicked)
 
+    @property
+    def complete(self) -> bool:
+        """Whether all pictures of the trial that is shown are ranked, so that `confirm` can save it."""
+        return self.trial is not None and len(self._clicked) == len(self.trial.methods)
+
     def click(self, letter: str) -> None:
-        """Rank a picture next; the last one of a trial saves the ranking and brings the next trial.
+        """Rank a picture next; the only one that is left then takes the last rank by itself.
+
+        A click on a ranked picture takes its rank and all after it back. A click on the last of all changes nothing:
+        it can only be last.
 
         Raises
         ------
         SrlabError
-            All trials are done, there is no such letter, it was clicked before, or the file cannot be written or was
-            changed by another ballot. The click then does not count, and the file is left as it is.
+            All trials are done, or there is no such letter.
         """
-        if self.trial is None:
-            raise SrlabError("All trials of this ballot are done; make a new one with another seed and path.")
-        if letter not in self.trial.methods or letter in self._clicked:
-            left = [key for key in self.trial.methods if key not in self._clicked]
-            raise SrlabError(f"There is no picture {letter} to rank in this trial; {', '.join(left)} can be clicked.")
-        clicked = [*self._clicked, letter]
-        if len(clicked) == len(self.trial.methods):
-            votes = [*self.votes, [self.trial.methods[key] for key in clicked]]
-            self._save(votes)
-            self.votes, clicked = votes, []
-        self._clicked = clicked
+        letters = list(self._open_trial().methods)
+        if letter not in letters:
+            raise SrlabError(f"There is no picture {letter} in this trial; {', '.join(letters)} can be clicked.")
+        if letter not in self._clicked:
+            left = [key for key in letters if key not in (*self._clicked, letter)]
+            self._clicked = [*self._clicked, letter, *(left if len(left) == 1 else [])]
+        elif self._clicked.index(letter) < len(letters) - 1:
+            self._clicked = self._clicked[: self._clicked.index(letter)]
+        self._refresh()
+
+    def confirm(self) -> None:
+        """Save the ranking of this trial and bring the next one.
+
+        Raises
+        ------
+        SrlabError
+            All trials are done, a picture has no rank yet, or the file cannot be written or was changed by another
+            ballot. The ranking then stays as it is, and so does the file.
+        """
+        trial = self._open_trial()
+        if not self.complete:
+            left = [key for key in trial.methods if key not in self._clicked]
+            raise SrlabError(f"Rank all pictures before you confirm; {', '.join(left)} can still be clicked.")
+        *earlier, current = self.rounds
+        rounds = [*earlier, [*current, [trial.methods[key] for key in self._clicked]]]
+        self._save(rounds)
+        self.rounds, self._clicked = rounds, []
         self._refresh()
 
     def again(self) -> None:
-        """Forget the clicks of the trial that is shown."""
+        """Take all ranks of the trial that is shown back."""
         self._clicked = []
         self._refresh()
 
+    def another_round(self) -> None:
+        """Begin the same trials anew under other letters; the votes so far are kept and count.
+
+        Raises
+        ------
+        SrlabError
+            This round is not done.
+        """
+        if not self.done or not self.trials:
+            raise SrlabError(f"Another round can begin when all {len(self.trials)} trials of this one are done.")
+        self.rounds = [*self.rounds, []]
+        self.shown = _round(self.trials, len(self.rounds))
+        self._refresh()
+
     @property
-    def widget(self) -> "ipywidgets.Widget":
-        """The ballot as an ipywidget, made when first asked for."""
+    def widget(self) -> "ipywidgets.DOMWidget":
+        """The ballot as a widget, made when first asked for."""
         if self._view is None:
             from srlab.ballot_view import BallotView
 
             self._view = BallotView(self)
-        return self._view.box
+        return self._view.widget
+
+    def _open_trial(self) -> Trial:
+        if self.trial is None:
+            raise SrlabError("All trials of this ballot are done; begin another round with another_round().")
+        return self.trial
 
     def _refresh(self) -> None:
         if self._view is not None:
@@ -216,14 +283,19 @@ class Ballot:
 
         display(self.widget)
 
-    def _save(self, votes: list[list[str]]) -> None:
-        if self._load() != self.votes:  # such as the same ballot in another tab
+    def _save(self, rounds: list[list[list[str]]]) -> None:
+        if self._load() != [rankings for rankings in self.rounds if rankings]:  # the same ballot in another tab
             raise SrlabError(f"The votes in {self.path} were changed meanwhile; make the ballot again to go on.")
-        rows = [{"image": t.image, "ranking": vote} for t, vote in zip(self.trials, votes, strict=False)]
+        rows = [
+            {"round": number, "image": trial.image, "ranking": ranking}
+            for number, rankings in enumerate(rounds, 1)
+            for trial, ranking in zip(self.trials, rankings, strict=False)
+        ]
         content = json.dumps({"format": FORMAT, "votes": rows}, indent=1, ensure_ascii=False)
         write_atomic(self.path, content.encode())
 
-    def _load(self) -> list[list[str]]:
+    def _load(self) -> list[list[list[str]]]:
+        """The rankings in the file by round, none of them empty."""
         advice = "; move the file away to begin anew, or give another path."
         try:
             content = json.loads(self.path.read_bytes())
@@ -235,23 +307,32 @@ class Ballot:
             raise SrlabError(f"The votes in {self.path} are damaged ({error}){advice}") from error
         if not _is_votes(content):
             raise SrlabError(f"{self.path} is damaged or holds no votes of srlab{advice}")
-        rows = content["votes"]
-        if len(rows) > len(self.trials):
-            raise SrlabError(f"{self.path} has {len(rows)} votes, but there are {len(self.trials)} trials{advice}")
-        for number, (row, trial) in enumerate(zip(rows, self.trials, strict=False), 1):
+        rounds: list[list[list[str]]] = []
+        for count, row in enumerate(content["votes"], 1):
+            if row.get("round", 1) > len(rounds):
+                rounds.append([])
+            place = len(rounds[-1])
+            if place == len(self.trials):
+                raise SrlabError(f"{self.path} has more votes in round {len(rounds)} than the {place} trials{advice}")
+            trial = self.trials[place]
             if row["image"] != trial.image or sorted(row["ranking"]) != sorted(trial.methods.values()):
-                raise SrlabError(f"Vote {number} in {self.path} is about another trial than the one here{advice}")
-        return [row["ranking"] for row in rows]
+                raise SrlabError(f"Vote {count} in {self.path} is about another trial than the one here{advice}")
+            rounds[-1].append(row["ranking"])
+        return rounds
 
 
 def _is_votes(content: Any) -> bool:
-    """Whether this is what `Ballot` writes."""
+    """Whether this is what `Ballot` writes; its first version had no rounds, which is one."""
     if not isinstance(content, dict) or content.get("format") != FORMAT or not isinstance(content.get("votes"), list):
         return False
-    return all(
-        isinstance(row, dict)
-        and isinstance(row.get("image"), str)
-        and isinstance(row.get("ranking"), list)
-        and all(isinstance(method, str) for method in row["ranking"])
-        for row in content["votes"]
-    )
+    last = 0
+    for row in content["votes"]:
+        if not isinstance(row, dict) or not isinstance(row.get("image"), str):
+            return False
+        ranking, number = row.get("ranking"), row.get("round", 1)
+        if not isinstance(ranking, list) or not all(isinstance(method, str) for method in ranking):
+            return False
+        if type(number) is not int or number not in (max(last, 1), last + 1):
+            return False
+        last = number
+    return True

@@ -11,9 +11,11 @@ from srlab.errors import SrlabError
 
 Upscaler = Callable[[torch.Tensor], torch.Tensor]
 
-HALF_LEVEL = 0.5 / 255
-CANDIDATES = (4, 6, 8, 12, 16, 24, 32, 48, 64, 96, 128, 192, 256)
-NEAR, BREADTH = 8, 24  # LR pixels of a probe: beyond the cut, where the error is looked for, and along the cut
+# Of what the probes find. Seams elsewhere are larger, in trained networks mostly up to twice as large, and half a level
+# cannot change a rounded level by more than one.
+QUARTER_LEVEL = 0.25 / 255
+CANDIDATES = (4, 6, 8, 10, 12, 16, 20, 24, 32, 48, 64, 96, 128, 192, 256)
+CORE, CORES, BREADTH = 8, 3, 24  # a probe: so many small tiles side by side, this wide and this long, in LR pixels
 BLOCK = 16  # LR pixels a side, of the squares among which the places of the probes are chosen
 
 
@@ -67,19 +69,21 @@ def apply(upscaler: Upscaler, lr: torch.Tensor) -> torch.Tensor:
     with evaluating(upscaler):
         if isinstance(upscaler, nn.Module):
             lr = lr.to(device_of(upscaler, lr.device))
-            if lr.device.type == "cpu":  # oneDNN then copies no activations into a layout of its own
-                lr = lr.contiguous(memory_format=torch.channels_last)
+            if lr.device.type == "cpu":
+                # oneDNN then copies no activations into a layout of its own. A clone, because one image of a batch can
+                # pass for channels_last with strides that the convolutions do not take for it.
+                lr = lr.clone(memory_format=torch.channels_last)
         return upscaler(lr)
 
 
 def overlap_errors(upscaler: Upscaler, lr: torch.Tensor | Source, overlaps: Iterable[int]) -> dict[int, float]:
     """Measure how wrong the pixels beside a cut are, by the number of LR pixels kept beyond them.
 
-    A straight cut is made `overlap` LR pixels away from some pixels, and these are compared with what they are
-    when the cut is farther off: twice the largest overlap away, or the network's receptive radius if that is
-    less. All other borders stay where they are, so nothing but the cut differs. This is done at a few places,
-    the most detailed ones and the brightest (a network pads with zeros, and white differs most from that),
-    for cuts on all four sides.
+    A few small tiles side by side are upscaled with so much overlap, and compared with a window around them in
+    which they lie whole. Across the tiles the window reaches twice the largest overlap farther, or the network's
+    receptive radius if that is less; along them both end at the same borders, so nothing but the cuts differs. This
+    is done in both directions at a few places: the most detailed ones, those of the strongest contrast, and the
+    brightest (a network pads with zeros, and white differs most from that).
 
     Parameters
     ----------
@@ -99,15 +103,15 @@ def overlap_errors(upscaler: Upscaler, lr: torch.Tensor | Source, overlaps: Iter
     source, overlaps = as_source(lr), sorted(set(overlaps))
     if not overlaps or overlaps[0] < 0:
         raise SrlabError(f"Overlaps are numbers of LR pixels of at least 0, but got {overlaps}.")
-    return dict(_errors(upscaler, source, _places(source), overlaps))
+    probe = _probe(upscaler, source, _places(source), overlaps[-1])
+    return {k: error for k in overlaps if (error := probe(k)) is not None}
 
 
 def measure_overlap(upscaler: Upscaler, lr: torch.Tensor | Source) -> int:
-    """Find the smallest overlap of which the error that `overlap_errors` measures is below half an 8-bit level.
+    """Find the smallest overlap with which seams are off by less than half an 8-bit level, as far as probes can tell.
 
-    What this promises: at the probed places of this image, a cut on any side moves no value by half a level.
-    It is a measurement and no proof: other places may be worse, and where two cuts meet in a corner their errors
-    add. Half a level leaves them a factor of two until an 8-bit value can differ by more than one level. For a
+    It is the smallest of which the error that `overlap_errors` finds is below a quarter of a level. That is a
+    measurement at a few places and no proof: seams elsewhere are larger, mostly by less than a factor of two. For a
     promise that needs no measurement give the receptive radius as overlap: then only float rounding is left.
 
     Parameters
@@ -135,9 +139,12 @@ def measure_overlap(upscaler: Upscaler, lr: torch.Tensor | Source) -> int:
     stages = ((0, 256),) if radius is None else ((0, 16), (16, 64), (64, 256))
     for stage in stages:
         tried = [k for k in candidates if stage[0] < k <= stage[1]]
-        for farthest, error in _errors(upscaler, source, places, tried):
-            if error < HALF_LEVEL:
-                return farthest
+        probe = _probe(upscaler, source, places, tried[-1]) if tried else None
+        for k in tried:
+            if (found := probe(k)) is not None:
+                farthest, error = k, found
+                if error < QUARTER_LEVEL:
+                    return k
     if radius is not None:
         return int(radius)
     if farthest < CANDIDATES[-1]:  # the image is too small for a cut farther off, and not too large to be seen whole
@@ -148,71 +155,68 @@ def measure_overlap(upscaler: Upscaler, lr: torch.Tensor | Source) -> int:
     )
 
 
-def _errors(
-    upscaler: Upscaler, source: Source, places: list[tuple[int, int]], overlaps: list[int]
-) -> Iterator[tuple[int, float]]:
-    """Overlap and error, in order; the reference is computed once for all of them."""
-    if not overlaps:
-        return
-    far = min(2 * overlaps[-1], getattr(upscaler, "radius", None) or 2 * overlaps[-1])
-    far = max(far, overlaps[-1], 1)
-    probes = []
+def _probe(
+    upscaler: Upscaler, source: Source, places: list[tuple[int, int]], largest: int
+) -> Callable[[int], float | None]:
+    """Prepare a function from an overlap to its largest error, None where the image is too small to tell."""
+    far = max(min(2 * largest, getattr(upscaler, "radius", None) or 2 * largest), largest, 1)
+    references = []
     for axis in (-1, -2):
-        size = source.width if axis == -1 else source.height
-        context = min(far, size - NEAR)
-        if context > 0:
-            windows = _windows(source, places, axis, context)
-            probes.append((axis, context, windows, apply(upscaler, torch.cat(windows))))
-    for overlap in overlaps:
-        worst = -1.0
-        for axis, context, windows, reference in probes:
-            if overlap >= context and context < far:
+        margin = min(far, (_side(source, axis) - CORE) // 2)
+        if margin > 0:
+            windows = torch.cat(_windows(source, places, axis, margin))
+            references.append((axis, margin, windows, apply(upscaler, windows)))
+
+    def error(overlap: int) -> float | None:
+        worst = None
+        for axis, margin, windows, truth in references:
+            if overlap > margin or (overlap == margin < far):
                 continue
-            scale = reference.shape[axis] // windows[0].shape[axis]
-            length = min(overlap, context) + NEAR
-            # The first half of the windows is cut at its beginning, the other half at its end.
-            half = len(windows) // 2
-            cut = [window.narrow(axis, context + NEAR - length, length) for window in windows[:half]]
-            cut += [window.narrow(axis, 0, length) for window in windows[half:]]
-            part, near = apply(upscaler, torch.cat(cut)), NEAR * scale
-            starts = part[:half].narrow(axis, part.shape[axis] - near, near)
-            ends = part[half:].narrow(axis, 0, near)
-            truth_starts = reference[:half].narrow(axis, reference.shape[axis] - near, near)
-            truth_ends = reference[half:].narrow(axis, 0, near)
-            error = torch.maximum((starts - truth_starts).abs().amax(), (ends - truth_ends).abs().amax())
-            worst = max(worst, float(error.nan_to_num(torch.inf)))
-        if worst >= 0:
-            yield overlap, worst
+            scale = truth.shape[axis] // windows.shape[axis]
+            cores = (windows.shape[axis] - 2 * margin) // CORE
+            starts = [margin + CORE * i for i in range(cores)]
+            tiles = torch.cat([windows.narrow(axis, start - overlap, CORE + 2 * overlap) for start in starts])
+            sr = apply(upscaler, tiles).narrow(axis, overlap * scale, CORE * scale)
+            wanted = torch.cat([truth.narrow(axis, start * scale, CORE * scale) for start in starts])
+            found = float((sr - wanted).abs().amax().nan_to_num(torch.inf))
+            worst = found if worst is None else max(worst, found)
+        return worst
+
+    return error
 
 
-def _windows(source: Source, places: list[tuple[int, int]], axis: int, context: int) -> list[torch.Tensor]:
-    """Pieces around places for cuts across an axis, first those with the context before the place, then after."""
+def _side(source: Source, axis: int) -> int:
+    return source.width if axis == -1 else source.height
+
+
+def _windows(source: Source, places: list[tuple[int, int]], axis: int, margin: int) -> list[torch.Tensor]:
+    """Pieces around places: a few tiles side by side along an axis, and a margin before and after them."""
     size = [min(BREADTH, source.height), min(BREADTH, source.width)]
-    size[axis] = context + NEAR
+    cores = min(CORES, (_side(source, axis) - 2 * margin) // CORE)
+    size[axis] = 2 * margin + CORE * cores
     windows = []
-    for before in (True, False):
-        for row, column in places:
-            corner = [row - size[0] // 2, column - size[1] // 2]
-            corner[axis] = (row, column)[axis] - (context if before else 0)
-            top = min(max(corner[0], 0), source.height - size[0])
-            left = min(max(corner[1], 0), source.width - size[1])
-            windows.append(source.read(top, left, *size)[:1])
+    for row, column in places:
+        top = min(max(row - size[0] // 2, 0), source.height - size[0])
+        left = min(max(column - size[1] // 2, 0), source.width - size[1])
+        windows.append(source.read(top, left, *size)[:1])
     return windows
 
 
 def _places(source: Source) -> list[tuple[int, int]]:
-    """Row and column of a few places, the most detailed ones and the brightest in turn, more in a larger image."""
+    """Row and column of a few places: detailed, of strong contrast, bright; more of them in a larger image."""
     rows = max(1, min(2**21 // source.width, source.height) // BLOCK) * BLOCK
-    detail, light = [], []
+    detail, contrast, light = [], [], []
     for top in range(0, source.height, rows):
         strip = source.read(top, 0, min(rows, source.height - top), source.width)[:1].mean(dim=1)
         edges = torch.zeros_like(strip)
         edges[:, 1:] += strip.diff(dim=1).abs()
         edges[:, :, 1:] += strip.diff(dim=2).abs()
-        for found, values in ((detail, edges), (light, strip)):
-            found.append(nn.functional.avg_pool2d(values, BLOCK, ceil_mode=True).cpu())
-    maps = [torch.cat(parts, dim=1)[0] for parts in (detail, light)]
-    count = min(max(source.height * source.width // 250_000, 1), 3)
+        steps = nn.functional.max_pool2d(strip, 5, 1, 2) + nn.functional.max_pool2d(-strip, 5, 1, 2)
+        detail.append(nn.functional.avg_pool2d(edges, BLOCK, ceil_mode=True).cpu())
+        contrast.append(nn.functional.max_pool2d(steps, BLOCK, ceil_mode=True).cpu())
+        light.append(nn.functional.avg_pool2d(strip, BLOCK, ceil_mode=True).cpu())
+    maps = [torch.cat(parts, dim=1)[0] for parts in (detail, contrast, light)]
+    count = min(max(source.height * source.width // 500_000, 1), 3)
     places = []
     for values in maps:
         values = values.clone()

@@ -13,12 +13,17 @@ from srlab.evaluation import measure, measures
 from srlab.images import mod_crop, read_image
 from srlab.metrics import PAPER, Protocol
 
+# What says of an HR file that it is one, at the end of its name: img_001_SRF_4_HR, baby_GT, babyHR.
+_MARK = re.compile(r"(?:[_-](?:HR|GT|hr|gt)|(?<=[a-z0-9])HR)$")
+
 
 def pair_names(found: Sequence[str], wanted: Sequence[str]) -> tuple[dict[str, str], list[str]]:
     """Pair names (without extension) of files with those of the HR images they belong to.
 
     The same name comes first. Else it is the longest HR name that the other begins with, when what follows is no
     letter or digit, or is ``x`` and a digit: ``baby_x4_SRGAN`` and ``babyx4`` belong to ``baby``, ``baby2`` does not.
+    Where all HR names end in the same mark (``_HR``, ``-HR``, ``HR``, ``_GT``), they are also tried without it:
+    ``baby_SRGAN`` belongs to ``baby_HR``, unless ``baby_HR_SRGAN`` is there.
 
     Parameters
     ----------
@@ -33,27 +38,41 @@ def pair_names(found: Sequence[str], wanted: Sequence[str]) -> tuple[dict[str, s
         HR name -> its file, in the order of `wanted`; and a line for each name that stays alone, which says why.
     """
     claims: dict[str, list[str]] = {}
+    loose: dict[str, list[str]] = {}  # claims by a name without its mark
+    starts = _without_mark(wanted)
     alone = []
     for name in found:
-        owners = [hr for hr in wanted if name == hr or _continues(name, hr)]
-        if owners:
-            claims.setdefault(max(owners, key=len), []).append(name)
+        owners = [hr for hr in wanted if _continues(name, hr)]
+        lesser = [] if owners else [hr for hr in wanted if hr in starts and _continues(name, starts[hr])]
+        if owners or lesser:
+            (claims if owners else loose).setdefault(max(owners or lesser, key=len), []).append(name)
         else:
             alone.append(f"{name} (no HR image has the beginning of its name)")
     pairs = {}
     for hr in wanted:
-        names = claims.get(hr, [])
-        if hr in names or len(names) == 1:
-            pairs[hr] = hr if hr in names else names[0]
-            alone += [f"{name} ({hr} has {hr} already)" for name in names if name != pairs[hr]]
+        names, others = claims.get(hr, []), loose.get(hr, [])
+        if not names:
+            names, others = others, []
+        best = next((name for name in (hr, starts.get(hr)) if name in names), names[0] if len(names) == 1 else None)
+        if best is not None:
+            pairs[hr] = best
+            alone += [f"{name} ({hr} has {best} already)" for name in [*names, *others] if name != best]
         elif names:
-            alone.append(f"{', '.join(names)} (more than one for {hr})")
+            alone.append(f"{', '.join([*names, *others])} (more than one for {hr})")
         else:
             alone.append(f"{hr} (an HR image without a partner)")
     return pairs, alone
 
 
+def _without_mark(names: Sequence[str]) -> dict[str, str]:
+    """Name -> the name without its mark; nothing unless all names have the same one, and a name besides."""
+    marks = {found[0] if (found := _MARK.search(name)) else "" for name in names}
+    mark = marks.pop() if len(marks) == 1 else ""
+    return {name: name.removesuffix(mark) for name in names} if mark and mark not in names else {}
+
+
 def _continues(name: str, start: str) -> bool:
+    """Whether a name is the other one, or that one with something behind it that is not part of a word."""
     rest = name[len(start) :]
     return name.startswith(start) and (not rest[:1].isalnum() or re.match(r"x\d", rest) is not None)
 

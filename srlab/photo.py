@@ -1,6 +1,8 @@
 """Upscaling image files: any size, with their alpha, colour profile, EXIF and bit depth, through libvips."""
 
+import math
 import os
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,7 +15,18 @@ from srlab.errors import SrlabError
 from srlab.images import EXTENSIONS, full_range, luma, to_uint8
 from srlab.inference import upscale, upscale_strips
 from srlab.overlap import Source, Upscaler
-from srlab.photo_files import ALIASES, HOLDS_16_BITS, HOLDS_ALPHA, SAVERS, encode, open_image, parts_of, read_piece
+from srlab.photo_files import (
+    ALIASES,
+    HOLDS_16_BITS,
+    HOLDS_ALPHA,
+    LARGEST_SIDE,
+    SAVERS,
+    encode,
+    has_exif,
+    open_image,
+    parts_of,
+    read_piece,
+)
 from srlab.resampling import upsample
 
 MARGIN = 4  # LR rows around a strip that bicubic enlargement looks at, and two to spare
@@ -43,7 +56,8 @@ def upscale_file(
 
     Grey stays grey, 16 bits a channel stay 16 bits, palettes become RGB and CMYK becomes sRGB. The alpha channel is
     enlarged by bicubic interpolation. The pixels are turned upright first, so the EXIF orientation becomes "as it is";
-    the other EXIF entries and the colour profile are kept (libvips reads and writes no EXIF in TIFF files). Of an
+    the other EXIF entries and the colour profile are kept, but for EXIF in TIFF files, which libvips neither reads nor
+    writes (a line on stderr says so when a TIFF is written and there was some). Of an
     animation or a file of many pages the first image is taken.
 
     Memory is bounded by a tile and a row of tiles. The SR pixels wait in a temporary file beside the target, and the
@@ -92,6 +106,12 @@ def upscale_file(
         raise SrlabError(
             f"{source} has 16 bits a channel, which {target.name} cannot hold; write a PNG or TIFF instead."
         )
+    largest = LARGEST_SIDE.get(suffix, math.inf)
+    if max(image.width, image.height) * scale > largest:
+        raise SrlabError(
+            f"{source} becomes {image.width * scale}x{image.height * scale} pixels, but {target.name} can hold at most "
+            f"{largest} a side; end its name in .png or .tif."
+        )
     with parts_of(target) as (pixels, encoded):
         with pixels.open("wb") as file:
             for strip in _strips(source, image, upscaler, scale, tile, overlap, progress):
@@ -101,6 +121,8 @@ def upscale_file(
             os.fsync(file.fileno())
         _refuse_existing(target, force)
         encoded.replace(target)
+    if suffix == ".tif" and has_exif(image):
+        print(f"The EXIF entries of {source} are not kept in TIFF; write a PNG if you need them.", file=sys.stderr)
     return target
 
 
@@ -133,8 +155,8 @@ def upscale_folder(
     Raises
     ------
     SrlabError
-        Nothing was begun: the folder has no images, two of them would be written to the same file, or both folders
-        are the same.
+        Nothing was begun: the folder has no images, two of them would be written to the same file, both folders
+        are the same, or the target is a file.
     """
     source, target = Path(source), Path(target)
     files = sorted(path for path in source.iterdir() if path.is_file() and not path.name.startswith("."))
@@ -142,6 +164,8 @@ def upscale_folder(
     images = [path for path in files if path.suffix.lower() in known]
     if not images:
         raise SrlabError(f"There are no images in {source}; their names end in {', '.join(known)}.")
+    if target.exists() and not target.is_dir():
+        raise SrlabError(f"{target} is a file, but the results of a folder go into a folder; give the name of one.")
     if target.exists() and target.samefile(source):
         raise SrlabError(f"The results cannot go into the folder of their sources, {source}; choose another one.")
     stems: dict[str, Path] = {}

@@ -13,6 +13,7 @@ import torch
 from PIL import Image, UnidentifiedImageError
 
 from srlab.errors import SrlabError
+from srlab.images import cmyk_to_rgb, open_upright
 
 # How a format is written: libvips' saver with its options, and what the format can hold.
 SAVERS = {
@@ -22,8 +23,12 @@ SAVERS = {
     ".webp": ("webpsave", {"lossless": True}),
 }
 ALIASES = {".tiff": ".tif", ".jpeg": ".jpg"}
+LARGEST_SIDE = {".jpg": 65500, ".webp": 16383}  # pixels
 HOLDS_ALPHA, HOLDS_16_BITS = (".png", ".tif", ".webp"), (".png", ".tif")
 PLAIN = ("b-w", "grey16", "srgb", "rgb", "rgb16", "multiband")  # pixels that are RGB or grey as they stand
+# EXIF entries that every file has, or gets from libvips: they say nothing that the pixels do not.
+PLAIN_EXIF = ("Orientation", "XResolution", "YResolution", "ResolutionUnit", "ExifVersion", "FlashpixVersion")
+PLAIN_EXIF += ("ColorSpace", "ComponentsConfiguration", "YCbCrPositioning", "PixelXDimension", "PixelYDimension")
 METADATA = ("icc-profile-data", "exif-data", "xmp-data", "iptc-data")
 
 
@@ -45,20 +50,39 @@ def open_image(path: Path) -> pyvips.Image:
         if not os.access(path, os.R_OK):
             raise SrlabError(f"{path} may not be read by you; change its permissions.") from error
         raise SrlabError(f"{path} is not an image that can be read; give a PNG, JPEG, TIFF or WebP file.") from error
-    except (OSError, SyntaxError, ValueError) as error:
+    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
         raise _damaged(path, error) from error
     try:
-        if image.interpretation == "cmyk" and image.get_typeof("icc-profile-data"):
-            image = image.icc_transform("srgb", embedded=True)
+        if image.interpretation == "cmyk":
+            image = _from_cmyk(path, image)
         elif image.interpretation not in PLAIN:
             image = image.colourspace("srgb")
     except pyvips.Error as error:
         raise _damaged(path, error) from error
     if image.format not in ("uchar", "ushort") or image.bands > 4:
-        raise SrlabError(
-            f"{path} has {image.bands} channels of the type {image.format}; save it as grey or RGB with 8 or 16 bits."
-        )
+        channels = "1 channel" if image.bands == 1 else f"{image.bands} channels"
+        raise SrlabError(f"{path} has {channels} of the type {image.format}; save it as grey or RGB with 8 or 16 bits.")
     return image.copy(interpretation=_interpretation(image))  # a file may say less than its channels do
+
+
+def _from_cmyk(path: Path, image: pyvips.Image) -> pyvips.Image:
+    """The pixels that `srlab.images.read_image` gives, with the metadata that is still true of them."""
+    try:
+        with open_upright(path) as inks:
+            rgb = pyvips.Image.new_from_array(np.asarray(cmyk_to_rgb(path, inks)))
+    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
+        raise _damaged(path, error) from error
+    rgb = rgb.copy(xres=image.xres, yres=image.yres)
+    for name in image.get_fields():
+        if name.startswith(("exif-", "xmp-", "iptc-")):  # without the profile, which was one of inks
+            rgb.set_type(image.get_typeof(name), name, image.get(name))
+    return rgb
+
+
+def has_exif(image: pyvips.Image) -> bool:
+    """Whether there are EXIF entries that a reader would miss: the camera, the time, the author."""
+    entries = (name.rpartition("-")[2] for name in image.get_fields() if name.startswith("exif-ifd"))
+    return any(entry not in PLAIN_EXIF for entry in entries)
 
 
 def _interpretation(image: pyvips.Image) -> str:

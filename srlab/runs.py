@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 FORMAT = 1  # of the run folder; a folder of another format is not touched
 NETWORKS = ("SRResNet", "MSRResNet", "RRDBNet")  # classes of srlab.models that a weights file may name
+ADVICE = f"{files.ADVICE} with SRLAB_HOME"  # where a file of a run cannot be written
 PACKAGES = ("torch", "accelerate", "numpy", "scikit-image", "matplotlib")
 
 
@@ -138,7 +139,7 @@ class Run:
     def update(self, manifest: dict[str, Any] | None = None, **fields: Any) -> dict[str, Any]:
         """Change fields of the manifest and write it."""
         manifest = (manifest or self.manifest() or {}) | fields
-        files.write_atomic(self.path / "run.json", json.dumps(manifest, indent=1).encode())
+        files.write_atomic(self.path / "run.json", json.dumps(manifest, indent=1).encode(), ADVICE)
         return manifest
 
     @contextmanager
@@ -192,13 +193,13 @@ class Run:
     def forget_after(self, step: int) -> None:
         """Drop logged lines later than a step: a resumed run makes them again."""
         kept = [json.dumps(row) + "\n" for row in self.metrics() if row["step"] <= step]
-        files.write_atomic(self.path / "metrics.jsonl", "".join(kept).encode())
+        files.write_atomic(self.path / "metrics.jsonl", "".join(kept).encode(), ADVICE)
 
     # --- state ---
 
     def save_state(self, step: int, tensors: dict[str, "torch.Tensor"]) -> None:
         """Write all that resuming needs as one file, and keep the one before it as a spare."""
-        files.write_safetensors(self._state_file(step), tensors, {"step": step})
+        files.write_safetensors(self._state_file(step), tensors, {"step": step}, ADVICE)
         for old in self.state_steps()[:-2]:
             self._state_file(old).unlink()
 
@@ -240,7 +241,7 @@ class Run:
         """Write the generator's weights with its architecture, so that a later lab can load it by the run's name."""
         config = getattr(generator, "config", {})
         notes = {"network": type(generator).__name__, "config": config, "step": step, "lab": self.lab}
-        files.write_safetensors(self.path / file, generator.state_dict(), notes)
+        files.write_safetensors(self.path / file, generator.state_dict(), notes, ADVICE)
 
 
 def environment() -> dict[str, Any]:
@@ -277,7 +278,8 @@ def load_generator(lab: str, name: str = "default", best: str = "") -> "torch.nn
     SrlabError
         No such run, or its weights file is damaged or names an unknown network.
     """
-    return read_generator(Run(lab, name).path / _generator_file(best))
+    path = Run(lab, name).path
+    return read_generator(path if best and path.is_dir() else path / _generator_file(best), best)
 
 
 def _generator_file(best: str) -> str:
@@ -308,7 +310,11 @@ def read_generator(path: Path, best: str = "") -> "torch.nn.Module":
     from srlab import models
 
     if path.is_dir():
-        path = path / _generator_file(best)
+        folder, path = path, path / _generator_file(best)
+        if best and not path.is_file():
+            scores = sorted(file.stem.removeprefix("generator-best-") for file in folder.glob(_generator_file("*")))
+            found = f"those it has: {', '.join(scores)}" if scores else "the last ones, as it has no best ones"
+            raise SrlabError(f"The run {folder} has no weights with the best {best}; take {found}.")
     elif path.suffix != ".safetensors":
         raise SrlabError(f"{path} is neither a run folder nor a .safetensors file of one; no other weights are read.")
     weights, notes = files.read_safetensors(path)

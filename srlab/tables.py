@@ -47,7 +47,7 @@ def check_path(path: str | Path, force: bool = False) -> Path:
     if path.suffix.lower() not in (".csv", ".json"):
         raise SrlabError(f"Cannot tell the format of {path.name}; end it in .csv or .json.")
     if path.exists() and not force:
-        raise SrlabError(f"{path} exists already; choose another name, or replace it with force.")
+        raise SrlabError(f"{path} exists already; choose another name, or add --force (force=True) to replace it.")
     return path
 
 

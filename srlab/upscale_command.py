@@ -32,6 +32,10 @@ def run(options: argparse.Namespace) -> int:
     """Upscale, and say what was written; returns the exit code."""
     from srlab.photo import upscale_file, upscale_folder
 
+    for name, least in (("tile", 1), ("overlap", 0)):
+        value = getattr(options, name)
+        if value is not None and value < least:
+            raise SrlabError(f"--{name} must be at least {least}, but is {value}.")
     source, target = Path(options.source), Path(options.target)
     if not source.exists():
         raise SrlabError(f"There is no file or folder {source}; check the path.")
@@ -66,4 +70,7 @@ def _upscaler(options: argparse.Namespace) -> "tuple[Upscaler, int]":
             raise SrlabError(f"The scale must be a whole number of at least 1, but is {scale}.")
         return lambda lr: upsample(lr, scale, options.method), scale
     network = runs.read_generator(Path(options.run), options.best).to(pick_device(options.device))
-    return network, scale_of(network, options.scale)
+    scale = scale_of(network)
+    if options.scale not in (None, scale):
+        raise SrlabError(f"{options.run} enlarges x{scale}, but --scale is {options.scale}; leave --scale out.")
+    return network, scale

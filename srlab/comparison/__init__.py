@@ -6,20 +6,19 @@ a page without scripts show; the script in ``slider.js`` turns it into the real 
 
 import base64
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from numbers import Real
 from pathlib import Path
 
 import torch
 
 from srlab.comparison.markup import page, slider_html
-from srlab.comparison.pictures import checked, encode, magnify, score_texts, size_note
+from srlab.comparison.pictures import checked, encode, full_size, magnify, output_path, score_texts, size_note
 from srlab.errors import SrlabError
 from srlab.files import write_atomic
 from srlab.metrics import PAPER, Protocol
-
-SLIM = 2**20  # bytes that a comparison should stay below, since a notebook is saved with it
 
 
 @dataclass(frozen=True)
@@ -35,7 +34,7 @@ class Comparison:
     size
         (height, width) in pixels.
     html
-        The slider as self-contained HTML; each picture is in it once, without loss.
+        The slider as self-contained HTML; each picture is in it once, with every one of its 8-bit levels.
     """
 
     labels: tuple[str, ...]
@@ -56,7 +55,7 @@ class Comparison:
         Parameters
         ----------
         path
-            Ends in ``.html``; missing folders are made.
+            Ends in ``.html`` or ``.htm``; missing folders are made.
         overwrite
             Replace a file of that name.
 
@@ -68,11 +67,9 @@ class Comparison:
         Raises
         ------
         SrlabError
-            The file is there already, or cannot be written.
+            Another ending, the file is there already, or it cannot be written.
         """
-        path = Path(path)
-        if path.exists() and not overwrite:
-            raise SrlabError(f"{path} is there already; give another name, or overwrite=True.")
+        path = output_path(path, (".html", ".htm"), overwrite)
         write_atomic(path, page(" / ".join(self.labels), self.html).encode())
         return path
 
@@ -81,7 +78,7 @@ def compare(
     images: Mapping[str, torch.Tensor],
     left: str | None = None,
     right: str | None = None,
-    scores: str | Mapping[str, str] | None = "psnr",
+    scores: str | Sequence[str] | Mapping[str, str | float] | None = "psnr",
     reference: str = "HR",
     caption: str = "",
     width: int | None = None,
@@ -95,11 +92,14 @@ def compare(
     images
         Label -> ``(3, H, W)``, ``(1, 3, H, W)`` or ``(1, H, W)``; float in [0, 1] or uint8. A smaller picture such
         as LR is shown magnified, every pixel as a square; its size must be the largest one over a whole number.
+        What an SR has outside of [0, 1] is cut off, as in a saved file.
     left, right
         Labels shown first (default: the last but one, and the last).
     scores
-        ``"psnr"`` shows the PSNR of each picture of full size against the reference, if that is among them;
-        a mapping gives texts of your own by label; None shows nothing.
+        ``"psnr"``, ``"lpips"`` or several of them, ``("psnr", "lpips")``: shown for each picture of full size against
+        the reference, if that is among them and large enough to be scored. LPIPS is left out, with a printed word,
+        where its weights are missing (`srlab.perception.load_lpips`). A mapping gives texts or numbers of your own by
+        label; None shows nothing.
     reference
         Label of the picture that is scored against.
     caption
@@ -119,31 +119,31 @@ def compare(
     Raises
     ------
     SrlabError
-        Fewer than two pictures, unknown labels, sizes that do not fit, NaN, or too many megabytes.
+        Fewer than two pictures, unknown labels or scores, sizes that do not fit, no tensor, NaN, values above 2 as in
+        8-bit levels that are float, a width below 1, or too many megabytes.
     """
+    if width is not None and not (isinstance(width, Real) and 1 <= width < float("inf")):
+        raise SrlabError(f"The width of a comparison is at least 1 CSS pixel, but {width!r} was given.")
     pictures = checked(images)
     labels = list(pictures)
     sides = [labels[-2] if left is None else left, labels[-1] if right is None else right]
     for name in [*sides, *(scores if isinstance(scores, Mapping) else ())]:
         if name not in pictures:
             raise SrlabError(f"There is no picture '{name}' to compare; choose among {', '.join(labels)}.")
-    size = max((picture.shape[-2:] for picture in pictures.values()), key=lambda shape: shape[0] * shape[1])
+    size = full_size(pictures)
     whole = {label: magnify(label, picture, size) for label, picture in pictures.items()}
-    given = scores if isinstance(scores, Mapping) else score_texts(pictures, scores, reference, protocol)
+    given = score_texts(pictures, scores, reference, protocol)
     notes = [given.get(label, size_note(pictures[label], size)) for label in labels]
-
-    def build(effort: int) -> str:
-        with ThreadPoolExecutor() as pool:
-            encoded = pool.map(lambda picture: encode(picture, effort), whole.values())
-        sources = [f"data:image/webp;base64,{base64.b64encode(content).decode()}" for content in encoded]
-        return slider_html(labels, notes, sources, [labels.index(side) for side in sides], size, caption, width)
-
-    html = build(effort=4)
-    if SLIM < len(html) < 1.05 * SLIM:
-        html = build(effort=6)  # takes seconds and saves some 4 %: worth it where that makes it fit
+    with ThreadPoolExecutor() as pool:
+        # A higher effort takes more than ten times as long, and most photos gain nothing from it.
+        encoded = list(pool.map(lambda picture: encode(picture, effort=4), whole.values()))
+    sources = [f"data:image/webp;base64,{base64.b64encode(content).decode()}" for content in encoded]
+    places = [labels.index(side) for side in sides]
+    css_width = None if width is None else round(width)
+    html = slider_html(labels, notes, sources, places, size, caption, css_width)
     if len(html) > limit_mb * 2**20:
         raise SrlabError(
             f"This comparison would put {len(html) / 2**20:.1f} MB into the notebook, above its limit of "
             f"{limit_mb:g} MB; crop the images to the part that matters, or raise limit_mb."
         )
-    return Comparison(tuple(labels), tuple(notes), (size[0], size[1]), html)
+    return Comparison(tuple(labels), tuple(notes), size, html)

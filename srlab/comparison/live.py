@@ -112,7 +112,7 @@ def compare_live(
 ) -> "ipywidgets.VBox":
     """Compare LR, bicubic, SR and HR of a crop while controls change what is computed.
 
-    It needs a running kernel: in an exported page or on GitHub it is blank, so put a `compare` or a
+    It needs a running kernel: an exported page or GitHub says only that, so put a `compare` or a
     `contact_sheet` of the same pictures beside it.
 
     Parameters
@@ -198,17 +198,28 @@ def _build(scene: LiveScene, place: tuple[int, int] | None, strength: Strength) 
         content = traitlets.Dict().tag(sync=True)
         shown = traitlets.Int().tag(sync=True)
 
+    class LiveComparison(ipywidgets.VBox):
+        def __repr__(self) -> str:  # what is saved beside the widget, and all that a page without it can show
+            return "Live comparison: needs a running kernel."
+
+    def most(image: str) -> list[int]:
+        # The crop moves by whole LR pixels, so that bicubic LR stays the same picture, moved.
+        return [value // scene.scale * scene.scale for value in scene.room(image)]
+
     label, low, high, step = strength
-    first = next(iter(scene.images))
-    rows, columns = scene.room(first)
-    # The crop moves by whole LR pixels, so that bicubic LR stays the same picture, moved.
+    rows, columns = most(next(iter(scene.images)))
     top, left = (value // scene.scale * scene.scale for value in place or (rows // 2, columns // 2))
+    # As wide as the description needs beside a slider of some length.
+    looks = {"style": {"description_width": "initial"}, "layout": {"width": "auto", "min_width": "340px"}}
     # Slow outputs do not queue: the front end sends one change at a time and drops all but the latest in between.
     image = ipywidgets.Dropdown(options=list(scene.images), description="image")
     model = ipywidgets.Dropdown(options=list(scene.models), description="model")
-    value = ipywidgets.FloatSlider(low, min=low, max=high, step=step, description=label)
-    down = ipywidgets.IntSlider(min(top, rows), min=0, max=rows, step=scene.scale, description="from top")
-    across = ipywidgets.IntSlider(min(left, columns), min=0, max=columns, step=scene.scale, description="from left")
+    value = ipywidgets.FloatSlider(low, min=low, max=high, step=step, description=label, **looks)
+    down = ipywidgets.IntSlider(min(top, rows), min=0, max=rows, step=scene.scale, description="from top", **looks)
+    across = ipywidgets.IntSlider(
+        min(left, columns), min=0, max=columns, step=scene.scale, description="from left", **looks
+    )
+    wanted = {down: top, across: left}  # where the reader wants the crop, also while an image has no such place
 
     def compute() -> dict[str, Any]:
         return scene.frames(image.value, model.value, (down.value, across.value), value.value)
@@ -218,16 +229,30 @@ def _build(scene: LiveScene, place: tuple[int, int] | None, strength: Strength) 
     def refresh(_: Any = None) -> None:
         slider.content = compute()
 
+    def moved(change: Any) -> None:
+        wanted[change["owner"]] = change["new"]
+        refresh()
+
     def other_image(_: Any) -> None:
-        down.max, across.max = scene.room(image.value)
+        for control, limit in zip((down, across), most(image.value), strict=True):
+            control.unobserve(moved, "value")
+            # One after the other: with both in one message the page would send its old value back.
+            control.max = limit
+            control.value = min(wanted[control], limit)
+            control.observe(moved, "value")
         refresh()
 
     image.observe(other_image, "value")
-    for control in (model, value, down, across):
+    for control in (model, value):
         control.observe(refresh, "value")
+    for control in wanted:
+        control.observe(moved, "value")
     driven = [value] if scene.mix or scene.degradation else []
     choices = [box for box, names in ((image, scene.images), (model, scene.models)) if len(names) > 1]
-    box = ipywidgets.VBox([ipywidgets.HBox([*choices, *driven]), ipywidgets.HBox([down, across]), slider])
+    wrapped = {"flex_flow": "row wrap"}
+    box = LiveComparison(
+        [ipywidgets.HBox([*choices, *driven], layout=wrapped), ipywidgets.HBox([down, across], layout=wrapped), slider]
+    )
     box.scene = scene
     return box
 

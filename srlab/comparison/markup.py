@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import re
 from html import escape
 from importlib.resources import files
 
@@ -15,12 +16,23 @@ def shown_width(width: int) -> int:
 
 def script() -> str:
     """The script that both kinds of slider share."""
-    return files("srlab.comparison").joinpath("slider.js").read_text(encoding="utf-8")
+    return _slim(files("srlab.comparison").joinpath("slider.js").read_text(encoding="utf-8"))
 
 
 def style() -> str:
     """The style sheet that both kinds of slider share."""
-    return files("srlab.comparison").joinpath("slider.css").read_text(encoding="utf-8")
+    return _slim(files("srlab.comparison").joinpath("slider.css").read_text(encoding="utf-8"))
+
+
+def _slim(text: str) -> str:
+    """Leave out comments that have lines of their own, and indentation: every comparison carries the rest.
+
+    A comment behind code stays, and so does every line break, so that no statement changes its meaning. The one thing
+    that this could harm, text in backticks over several lines, is in neither file.
+    """
+    text = re.sub(r"^[ \t]*/\*(?:(?!\*/).)*\*/[ \t]*\n", "", text, flags=re.MULTILINE | re.DOTALL)
+    text = re.sub(r"^[ \t]*//.*\n", "", text, flags=re.MULTILINE)
+    return re.sub(r"^[ \t]+|^\n", "", text, flags=re.MULTILINE)
 
 
 def slider_html(

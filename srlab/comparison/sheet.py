@@ -2,15 +2,17 @@
 
 import os
 from collections.abc import Mapping
-from pathlib import Path
+from numbers import Integral, Real
 
 import matplotlib.pyplot as plt
 import torch
 from matplotlib.figure import Figure
 
 from srlab import plots
+from srlab.comparison.pictures import check_picture, full_size, magnify, output_path
 from srlab.errors import SrlabError
 from srlab.files import write_atomic
+from srlab.images import to_float
 
 # One colour per box, in turn (Okabe and Ito 2008).
 COLORS = ("#D55E00", "#0072B2", "#009E73", "#CC79A7", "#E69F00")
@@ -23,32 +25,40 @@ def contact_sheet(
     notes: Mapping[str, str] | None = None,
     path: str | os.PathLike | None = None,
     width: float = 12.0,
+    overwrite: bool = False,
 ) -> None:
     """Show crops as a table, one row per box and one column per image, beside the whole image with its boxes.
 
     Parameters
     ----------
     images
-        Label -> ``(3, H, W)`` or ``(1, 3, H, W)`` in [0, 1], all of the same scene; LR may be smaller.
+        Label -> ``(3, H, W)``, ``(1, 3, H, W)`` or ``(1, H, W)``, float in [0, 1] or uint8, all of the same scene.
+        A smaller one such as LR is magnified, every pixel as a square; its size must be the largest one over a whole
+        number.
     caption
         One or two sentences; also the alternative text.
     boxes
-        Name -> (top, left, height, width) in pixels of the largest image (default: the whole images in one row).
+        Name -> (top, left, height, width) in whole pixels of the largest image (default: the whole images in one row).
+        Every column shows exactly that part, also where it cuts through pixels of LR.
     notes
         Label -> a second line of the column's title, such as a score.
     path
-        Write it to this PNG file as well.
+        Write it to this file as well, which ends in ``.png``.
     width
         Of the figure in inches.
+    overwrite
+        Replace a file of that name.
 
     Raises
     ------
     SrlabError
-        No images, a box outside the image, or the file cannot be written.
+        No images, images that `compare` would refuse, sizes that do not fit, a box outside the image or smaller than
+        one pixel, another ending, or the file is there already or cannot be written.
     """
+    file = None if path is None else output_path(path, (".png",), overwrite)
     figure = draw_contact_sheet(images, boxes, notes, width)
-    if path is not None:
-        write_atomic(Path(path), plots.to_png(figure))
+    if file is not None:
+        write_atomic(file, plots.to_png(figure))
     plots.show(figure, caption)
 
 
@@ -59,16 +69,21 @@ def draw_contact_sheet(
     width: float = 12.0,
 ) -> Figure:
     """Draw what `contact_sheet` shows."""
-    if not boxes:
-        return plots.draw_images(images, notes=notes, columns=len(images), width=width)
     if not images:
         raise SrlabError("There are no pictures to show.")
-    whole = max(reversed(list(images.values())), key=lambda image: image.shape[-2])
-    rows, columns = whole.shape[-2:]
-    for name, (top, left, height, wide) in boxes.items():
-        if min(top, left) < 0 or min(height, wide) < 1 or top + height > rows or left + wide > columns:
-            box = (top, left, height, wide)
-            raise SrlabError(f"The box '{name}' {box} is not inside the image of {columns}x{rows} pixels.")
+    if not (isinstance(width, Real) and 0 < width < float("inf")):
+        raise SrlabError(f"The width of a contact sheet is a number of inches above 0, but {width!r} was given.")
+    for label in notes or ():
+        if label not in images:
+            raise SrlabError(f"There is no picture '{label}' for a note; choose among {', '.join(images)}.")
+    pictures = {label: to_float(check_picture(label, image)) for label, image in images.items()}
+    rows, columns = full_size(pictures)
+    whole = [picture for picture in pictures.values() if picture.shape[-2:] == (rows, columns)][-1]  # HR is the last
+    pictures = {label: magnify(label, picture, (rows, columns)) for label, picture in pictures.items()}
+    if not boxes:
+        return plots.draw_images(pictures, notes=notes, columns=len(pictures), width=width)
+    for name, box in boxes.items():
+        _check_box(name, box, rows, columns)
     cell = width / (len(images) + 1)
     ratio = max(box[2] / box[3] for box in boxes.values())
     size = (width, len(boxes) * (cell * ratio + 0.1) + 0.5)
@@ -84,9 +99,19 @@ def draw_contact_sheet(
         axes[number, 1].text(
             -0.03, 0.5, name, rotation=90, ha="right", va="center", transform=axes[number, 1].transAxes
         )
-        for axis, (label, image) in zip(axes[number, 1:], images.items(), strict=True):
-            plots.draw_picture(axis, plots.cut(image, box, rows), cell)
-            plots.draw_box(axis, (0, 0, *plots.cut(image, box, rows).shape[-2:]), color)
+        for axis, (label, image) in zip(axes[number, 1:], pictures.items(), strict=True):
+            plots.draw_picture(axis, plots.cut(image, box), cell)
+            plots.draw_box(axis, (0, 0, *box[2:]), color)
             if number == 0:
                 axis.set_title(label if not notes or label not in notes else f"{label}\n{notes[label]}", fontsize=11)
     return figure
+
+
+def _check_box(name: str, box: plots.Box, rows: int, columns: int) -> None:
+    if len(box) != 4 or not all(isinstance(side, Integral) for side in box):
+        raise SrlabError(f"The box '{name}' is (top, left, height, width) in whole pixels, but {box} was given.")
+    top, left, height, width = box
+    if min(height, width) < 1:
+        raise SrlabError(f"The box '{name}' {box} must be at least 1 pixel high and wide.")
+    if min(top, left) < 0 or top + height > rows or left + width > columns:
+        raise SrlabError(f"The box '{name}' {box} is not inside the image of {columns}x{rows} pixels.")

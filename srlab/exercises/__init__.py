@@ -75,7 +75,7 @@ def check(name: str, answer: Answer, hints: int = 1) -> Answer:
     answer
         The student's function or class itself, not what it returns.
     hints
-        How many hints to show when the answer is not right.
+        How many hints to show when the answer is not right; the last one is said to be the last.
 
     Returns
     -------
@@ -106,7 +106,11 @@ def check(name: str, answer: Answer, hints: int = 1) -> Answer:
             _say("to do", "This one is still to do. Here is something to start from.")
         for hint in said[:hints]:
             _say("hint", hint)
-        more = f" For another hint, add hints={hints + 1} to this call." if hints < len(said) else ""
+        more = (
+            f" For another hint, add hints={hints + 1} to this call."
+            if hints < len(said)
+            else " That was the last hint."
+        )
         print(f"The lab goes on with the reference answer; change yours and run this cell again.{more}")
         return exercise.reference
     _say("right", "The lab goes on with your answer.")

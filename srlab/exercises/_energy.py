@@ -3,8 +3,9 @@
 import torch
 import torch.nn.functional as F
 
-from srlab.exercises import Answer, Exercise, compare, sample, tensor
-from srlab.images import luma
+from srlab.exercises import Answer, Exercise, Wrong, filled, near, sample, tensor
+from srlab.exercises._places import compare
+from srlab.images import luma, quantize
 
 Pair = tuple[torch.Tensor, torch.Tensor]
 
@@ -12,19 +13,20 @@ Pair = tuple[torch.Tensor, torch.Tensor]
 def energy_error(sr: torch.Tensor, hr: torch.Tensor) -> torch.Tensor:
     """How far SR has another amount of fine detail than HR, place by place.
 
-    The fine detail is the luma minus its 5x5 mean, ``F.avg_pool2d(y, 5, 1, 2, count_include_pad=False)``. Its energy
+    The high-pass is the luma minus its 5x5 mean, ``F.avg_pool2d(y, 5, 1, 2, count_include_pad=False)``. Its energy map
     is the root mean square in each 16x16 block, from the top left, whole blocks only. The error is the mean absolute
-    difference between the energies of SR and HR, divided by the mean energy of HR.
+    difference between the maps of SR and HR, divided by the mean of HR's. `srlab.perception.energy_error` rounds to 8
+    bits first, and is the same otherwise.
 
     Parameters
     ----------
     sr, hr
-        ``(1, 3, H, W)`` in [0, 1]; at least 16x16 pixels.
+        ``(N, 3, H, W)`` in [0, 1]; at least 16x16 pixels.
 
     Returns
     -------
     torch.Tensor
-        ``()``; 0 for the same energy everywhere, 1 for a picture without any detail.
+        ``(N,)``; 0 for the same energy everywhere, 1 for a picture without any detail.
     """
 
     def energy(image: torch.Tensor) -> torch.Tensor:
@@ -32,8 +34,9 @@ def energy_error(sr: torch.Tensor, hr: torch.Tensor) -> torch.Tensor:
         detail = y - F.avg_pool2d(y, 5, 1, 2, count_include_pad=False)
         return F.avg_pool2d(detail.square(), 16).sqrt()
 
+    picture = (1, 2, 3)
     wanted = energy(hr)
-    return (energy(sr) - wanted).abs().mean() / wanted.mean()
+    return (energy(sr) - wanted).abs().mean(picture) / wanted.mean(picture)
 
 
 def _detail(image: torch.Tensor, size: int = 5, pad: str = "") -> torch.Tensor:
@@ -51,6 +54,18 @@ def _map(detail: torch.Tensor, block: int = 16, stride: int | None = None, ceil:
 
 def _relative(a: torch.Tensor, b: torch.Tensor) -> torch.Tensor:
     return (a - b).abs().mean() / b.mean()
+
+
+_NO_LUMA = "This is measured on all three channels. Where does luma come in?"
+
+
+def _channels(image: torch.Tensor) -> torch.Tensor:
+    return image - F.avg_pool2d(image, 5, 1, 2, count_include_pad=False)
+
+
+def _by_channel(sr: torch.Tensor, hr: torch.Tensor) -> torch.Tensor:
+    a, b = _map(_channels(sr)), _map(_channels(hr))
+    return (a - b).abs().mean((2, 3)) / b.mean((2, 3))
 
 
 def _mistakes(sr: torch.Tensor, hr: torch.Tensor) -> list[tuple[str, torch.Tensor]]:
@@ -74,9 +89,34 @@ def _mistakes(sr: torch.Tensor, hr: torch.Tensor) -> list[tuple[str, torch.Tenso
         "The values differ at the border of the image only. What does your 5x5 mean take for the pixels beyond it? The "
         "text leaves them out of the mean."
     )
+    root = (
+        "The difference is taken before the root. Finish the map of each image first, root and all; then compare them."
+    )
+    early = (
+        "SR and HR are subtracted before the energy of each is known, so texture that is right but lies one pixel "
+        "aside counts as wrong. Make the map of each image first; then compare two maps."
+    )
+    averaged = "In each block the mean is taken before the square, and a mean of ups and downs is next to nothing."
+    p, q = (F.avg_pool2d(z, 16).abs() for z in (x, y))
+    deviation = (
+        "A block's own mean is taken away in it, so these are standard deviations. The 5x5 mean is gone already."
+    )
+    squares = (a.square() - b.square()).abs()
+    powers = "The differences were squared. Here their absolute values are averaged."
+    related = "That is a correlation. It falls for true texture that lies a pixel aside as it does for noise."
     correlation = (x * y).mean() / (x.square().mean() * y.square().mean()).sqrt()
     return [
         (squared, _relative(a.square(), b.square())),
+        (root, squares.sqrt().mean() / b.mean()),
+        (root, squares.mean().sqrt() / b.mean()),
+        (root, _relative(a.square(), b.square()).sqrt()),
+        (root, squares.mean() / b.mean()),
+        (early, _map(x - y).mean() / b.mean()),
+        (early, _map(luma(sr) - luma(hr)).mean() / b.mean()),
+        (early, _map(_channels((luma(sr) - luma(hr)).abs())).mean() / b.mean()),
+        (averaged, _relative(p, q)),
+        (deviation, _relative((a.square() - p.square()).sqrt(), (b.square() - q.square()).sqrt())),
+        (averaged, _relative(p.square(), q.square())),
         (pixels, _relative(x.abs(), y.abs())),
         (pixels, (x - y).abs().mean() / y.abs().mean()),
         (pixels, (x - y).square().mean().sqrt() / y.square().mean().sqrt()),
@@ -99,11 +139,8 @@ def _mistakes(sr: torch.Tensor, hr: torch.Tensor) -> list[tuple[str, torch.Tenso
             "Each block was divided by its own energy, so flat blocks, where there is next to nothing, count most.",
             ((a - b).abs() / b).mean(),
         ),
-        ("The differences were squared. Here their absolute values are averaged.", (a - b).square().mean() / b.mean()),
-        (
-            "The differences were squared. Here their absolute values are averaged.",
-            (a - b).square().mean().sqrt() / b.mean(),
-        ),
+        (powers, (a - b).square().mean() / b.mean()),
+        (powers, (a - b).square().mean().sqrt() / b.mean()),
         *(
             (border, _relative(_map(_detail(sr, pad=p)), _map(_detail(hr, pad=p))))
             for p in ("constant", "reflect", "replicate", "valid")
@@ -115,7 +152,13 @@ def _mistakes(sr: torch.Tensor, hr: torch.Tensor) -> list[tuple[str, torch.Tenso
             )
             for size in (3, 7, 9)
         ),
-        *(("The blocks should have 16x16 pixels.", _relative(_map(x, size), _map(y, size))) for size in (8, 32)),
+        *(
+            (
+                f"The blocks have {size}x{size} pixels, but should have 16x16.",
+                _relative(_map(x, size), _map(y, size)),
+            )
+            for size in (4, 5, 8, 32)
+        ),
         (
             "The blocks overlap. Each pixel belongs to one block; what is the stride?",
             _relative(_map(x, 16, 1), _map(y, 16, 1)),
@@ -124,22 +167,19 @@ def _mistakes(sr: torch.Tensor, hr: torch.Tensor) -> list[tuple[str, torch.Tenso
             "Blocks that are cut off at the border count as well. Leave them out.",
             _relative(_map(x, ceil=True), _map(y, ceil=True)),
         ),
-        ("This is measured on all three channels. Where does luma come in?", _on_channels(sr, hr)),
-        ("That is a correlation. It falls for true texture that lies a pixel aside as it does for noise.", correlation),
+        (_NO_LUMA, _relative(*(_map(_channels(image)) for image in (sr, hr)))),
+        (_NO_LUMA, _by_channel(sr, hr).mean()),
         (
-            "That is a correlation. It falls for true texture that lies a pixel aside as it does for noise.",
-            1 - correlation,
+            "The mean of R, G and B is no luma: the eye sees green as much brighter than blue.",
+            _relative(*(_map(_channels(image.mean(1, keepdim=True))) for image in (sr, hr))),
         ),
+        (related, correlation),
+        (related, 1 - correlation),
         (
             "Nothing was taken away from the luma, so its brightness counts as energy.",
             _relative(_map(luma(sr)), _map(luma(hr))),
         ),
     ]
-
-
-def _on_channels(sr: torch.Tensor, hr: torch.Tensor) -> torch.Tensor:
-    details = (image - F.avg_pool2d(image, 5, 1, 2, count_include_pad=False) for image in (sr, hr))
-    return _relative(*(_map(detail) for detail in details))
 
 
 def _picture(height: int, width: int) -> torch.Tensor:
@@ -154,22 +194,56 @@ def _misplaced(height: int, width: int) -> Pair:
     """SR with the detail of HR at the left faded, and other detail at the right."""
     hr = _picture(height, width)
     faded = torch.linspace(0.3, 1.0, width)
-    return 0.5 + faded * (hr - 0.5) + 0.1 * (1 - faded.flip(0)) * sample(1, 3, height, width, low=-1, seed=1), hr
+    sr = 0.5 + faded * (hr - 0.5) + 0.1 * (1 - faded.flip(0)) * sample(1, 3, height, width, low=-1, seed=1)
+    # On levels, so that an answer that rounds, as srlab.perception.energy_error does, is right too.
+    return quantize(sr), quantize(hr)
 
 
 def _step(height: int, width: int, otherwise: str) -> Answer:
     def step(answer: Answer) -> None:
         sr, hr = _misplaced(height, width)
-        result = tensor(answer(sr.clone(), hr.clone()), (), "One picture has one error: is a mean missing?")
-        compare(result, energy_error(sr, hr), _mistakes(sr, hr), otherwise, tolerance=5e-5)
+        result = filled(answer(sr.clone(), hr.clone()))
+        if isinstance(result, torch.Tensor) and result.numel() == 3 and near(result.flatten(), _by_channel(sr, hr)[0]):
+            raise Wrong(_NO_LUMA)
+        result = tensor(result, (), "One picture has one error: is a mean missing?")
+        compare(result, energy_error(sr, hr)[0], _mistakes(sr, hr), otherwise, tolerance=2e-5)
 
     return step
 
 
+def _batch(answer: Answer) -> None:
+    sr, hr = _misplaced(48, 64)
+    share = torch.tensor([1.0, 0.5, 0.2]).view(3, 1, 1, 1)  # of the mistakes; and the three HR differ in strength
+    sr, hr = hr + share * (sr - hr), hr.repeat(3, 1, 1, 1)
+    sr, hr = (quantize(0.5 + torch.tensor([1.0, 0.7, 1.3]).view(3, 1, 1, 1) * (image - 0.5)) for image in (sr, hr))
+    wanted = energy_error(sr, hr)
+    result = filled(answer(sr.clone(), hr.clone()))
+    if isinstance(result, float) or (isinstance(result, torch.Tensor) and result.ndim == 0):
+        if near(result, wanted[0]):
+            raise Wrong("For a batch of three pictures one number came, that of the first. What became of the others?")
+        raise Wrong(
+            "For a batch of three pictures one number came: they were averaged. Keep them apart; over which of the "
+            "dimensions of a map, (N, 1, rows, columns), should your means run?"
+        )
+    dimensions = "A batch of N pictures has N errors; look at the dimensions that your means run over."
+    result = tensor(result, (3,), dimensions)
+    gaps, energies = (torch.stack(pair) for pair in zip(*(_parts(*p) for p in zip(sr, hr, strict=True)), strict=True))
+    pooled = "All errors of a batch are divided by the mean of all HR maps together. Each HR has a mean of its own."
+    both = "The mean of the differences was taken over all pictures of a batch. Each picture has a mean of its own."
+    mistakes = [(pooled, gaps / energies.mean()), (both, gaps.mean() / energies)]
+    compare(result, wanted, mistakes, "In a batch of three pictures:", tolerance=2e-5)
+
+
+def _parts(sr: torch.Tensor, hr: torch.Tensor) -> Pair:
+    """What is divided, and by what, for one picture ``(3, H, W)``."""
+    a, b = _map(_detail(sr[None])), _map(_detail(hr[None]))
+    return (a - b).abs().mean(), b.mean()
+
+
 def _ends(answer: Answer) -> None:
-    hr = _picture(48, 64)
+    hr = quantize(_picture(48, 64))
     compare(tensor(answer(hr.clone(), hr.clone()), ()), 0.0, otherwise="HR against itself:")
-    flat = torch.full_like(hr, 0.5)
+    flat = quantize(torch.full_like(hr, 0.5))
     signed = "A picture without detail has a negative error. Too little and too much are both wrong."
     compare(tensor(answer(flat, hr.clone()), ()), 1.0, [(signed, -1.0)], "A flat grey picture against HR:", 1e-3)
 
@@ -180,6 +254,7 @@ EXERCISES = {
         (
             ("detail that is missing here and too much there", _step(48, 64, "In a picture of 48x64 pixels:")),
             ("a picture that is no whole number of blocks", _step(40, 56, "In a picture of 40x56 pixels:")),
+            ("one error for each picture of a batch", _batch),
             ("0 for HR itself, 1 for a flat picture", _ends),
         ),
         "medium",

@@ -95,8 +95,8 @@ def _psnr_crop(answer: Answer) -> None:
     sr, hr = _pair()
     result = tensor(answer(sr.clone(), hr.clone(), 4), (3,))
     uncropped = (
-        "With crop=4 the value is the same as with crop=0, so the border still counts, where upscaling is at its "
-        "worst. What is `crop` used for in your code?"
+        "With crop=4 the value is the same as with crop=0, so the border still counts. What is `crop` used for in your "
+        "code?"
     )
     partly = "Some of the border still counts. An image has four sides, and `crop` pixels go from each of them."
     corner, rows = (..., slice(4, None), slice(4, None)), (..., slice(4, -4), slice(None))

@@ -1,11 +1,13 @@
 """The exercise of lab 05 about upscaling in tiles."""
 
+import re
 from collections.abc import Callable
 
 import torch
 import torch.nn.functional as F
 
-from srlab.exercises import Answer, Exercise, Wrong, compare, filled, near, sample, tensor
+from srlab.exercises import Answer, Exercise, Wrong, filled, near, sample, tensor
+from srlab.exercises._places import compare
 
 Upscaler = Callable[[torch.Tensor], torch.Tensor]
 
@@ -62,8 +64,23 @@ def _repeat(lr: torch.Tensor, scale: int) -> torch.Tensor:
     return lr.repeat_interleave(scale, -2).repeat_interleave(scale, -1)
 
 
+_NEGATIVE = (
+    "A slice that starts at a negative number counts from the end of the image. What is `top - overlap` for a tile at "
+    "the border?"
+)
+_SIZES = re.compile(r"\((\d+)\) must match the (?:existing )?size (?:of tensor b )?\((\d+)\)")  # the place, the piece
+
+
 def _tiled(
-    answer: Answer, upscaler: Upscaler, lr: torch.Tensor, scale: int, tile: int, overlap: int, mismatch: str, shape: str
+    answer: Answer,
+    upscaler: Upscaler,
+    lr: torch.Tensor,
+    scale: int,
+    tile: int,
+    overlap: int,
+    mismatch: str,
+    shape: str,
+    short: str = "",
 ) -> tuple[torch.Tensor, list[tuple[int, int]]]:
     """The answer's SR image, and height and width of every piece that the upscaler was given.
 
@@ -73,11 +90,17 @@ def _tiled(
         The hint when torch complains about sizes.
     shape
         The hint when the result has another shape.
+    short
+        The hint in place of both when what was to be put into the result, or the result, is too small.
     """
     pieces = []
 
     def watched(piece: torch.Tensor) -> torch.Tensor:
-        pieces.append(tuple(piece.shape[-2:]))
+        height, width = piece.shape[-2:]
+        if 0 in (height, width):
+            hint = _NEGATIVE if overlap else "Where do your slices begin and end?"
+            raise Wrong(f"The upscaler was given an empty piece of {height}x{width} pixels. {hint}")
+        pieces.append((height, width))
         return upscaler(piece)
 
     given = lr.clone()
@@ -86,8 +109,12 @@ def _tiled(
     except RuntimeError as error:
         if "size" not in str(error) and "shape" not in str(error):
             raise
-        raise Wrong(f"{mismatch} (torch says: {str(error).strip().splitlines()[0]})") from error
-    result = tensor(result, (1, 3, lr.shape[-2] * scale, lr.shape[-1] * scale), shape)
+        sizes = _SIZES.search(str(error))
+        hint = short if short and sizes and int(sizes[1]) > int(sizes[2]) else mismatch
+        raise Wrong(f"{hint} (torch says: {str(error).strip().splitlines()[0]})") from error
+    wanted = (1, 3, lr.shape[-2] * scale, lr.shape[-1] * scale)
+    small = isinstance(result, torch.Tensor) and result.numel() < wanted[1] * wanted[2] * wanted[3]
+    result = tensor(result, wanted, short if short and small else shape)
     if not torch.equal(given, lr):
         raise Wrong("The LR image that came in was changed in place. Write into a new tensor.")
     return result, pieces
@@ -144,12 +171,17 @@ def _tiles_rest(answer: Answer) -> None:
 def _tiles_core(answer: Answer) -> None:
     lr, wanted = _map(16, 20), _repeat(_map(16, 20), 2)
     kept = "With overlap=2 a piece comes back with its context around it. Only the tile itself belongs into the result."
+    short = (
+        "What is cut out of the piece that came back is smaller than the tile that it is for. With overlap=2 a piece "
+        "has context on fewer sides at the border of the image, and a cut that is the same everywhere takes a part of "
+        "the tile."
+    )
     border = (
         "At the top and at the left of the image there is no context, so the tile begins at once; "
         "elsewhere it begins after the context. Your code cuts both alike."
     )
     unscaled = "The context is 2 LR pixels wide. How many pixels is that in what the upscaler gives back?"
-    result, pieces = _tiled(answer, lambda piece: _repeat(piece, 2), lr, 2, 8, 2, kept, kept)
+    result, pieces = _tiled(answer, lambda piece: _repeat(piece, 2), lr, 2, 8, 2, kept, kept, short)
     if max(max(piece) for piece in pieces) > 12:
         height, width = max(pieces)
         raise Wrong(f"The upscaler was given {height}x{width} pixels: a tile of 8 with 2 on each side has at most 12.")

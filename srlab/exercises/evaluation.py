@@ -1,11 +1,12 @@
-"""Exercises of lab 05: PSNR as papers report it; and those of `_tiles`, `_energy` and `_opinions`."""
+"""Exercises of lab 05: PSNR as papers report it; and those of `_tiles`, `_energy`, `_mixing` and `_opinions`."""
 
 import math
 from collections.abc import Callable, Sequence
 
 import torch
 
-from srlab.exercises import Answer, Exercise, Wrong, _energy, _opinions, _scores, _tiles, compare, sample, tensor
+from srlab.exercises import Answer, Exercise, Wrong, _energy, _mixing, _opinions, _scores, _tiles, near, sample, tensor
+from srlab.exercises._places import compare
 from srlab.images import luma, quantize
 
 Pair = tuple[torch.Tensor, torch.Tensor]
@@ -58,6 +59,7 @@ def _paper_mistakes(sr: torch.Tensor, hr: torch.Tensor) -> list[tuple[str, torch
         "The images were not rounded to 8-bit levels, so this is the PSNR of a picture that no file could hold. Which "
         "helper of srlab rounds?"
     )
+    both = "Either may lie between the 8-bit levels of a file when it comes in, so both are rounded."
     cut_off = "The levels were cut off, not rounded: a conversion to integers drops what is behind the point."
     after = (
         "The luma is rounded here. It is RGB that is saved in a file; the luma is computed from it and stays as it is."
@@ -75,15 +77,22 @@ def _paper_mistakes(sr: torch.Tensor, hr: torch.Tensor) -> list[tuple[str, torch
             "The mean of R, G and B is no luma: the eye sees green as much brighter than blue.",
             on([image.mean(1, keepdim=True) for image in levels]),
         ),
-        ("The border counts, where upscaling is at its worst. How many pixels do papers leave out for x4?", on(y, 0)),
+        (
+            "The border counts too. What is there depends on how an upscaler goes on beyond the image, so papers cut "
+            "it off. How many pixels do papers leave out for x4?",
+            on(y, 0),
+        ),
         (four, on([plane[..., 4:, 4:] for plane in y], 0)),
         (four, on([plane[..., :-4, :-4] for plane in y], 0)),
         (four, on([plane[..., 4:-4, :] for plane in y], 0)),
         (four, on([plane[..., :, 4:-4] for plane in y], 0)),
-        ("2 pixels are cropped on each side. For x4 it is as many as the scale.", on(y, 2)),
-        ("8 pixels are cropped on each side. For x4 it is as many as the scale.", on(y, 8)),
+        *(
+            (f"{crop} pixels are cropped on each side. For x4 it is as many as the scale.", on(y, crop))
+            for crop in (2, 3, 5, 6, 8)
+        ),
         (unrounded, on(twice(luma))),
-        (unrounded, on((luma(sr), y[1]))),
+        (f"Only HR was rounded. {both}", on((luma(sr), y[1]))),
+        (f"Only SR was rounded. {both}", on((y[0], luma(hr)))),
         (cut_off, on(twice(lambda image: luma((image * 255).floor() / 255)))),
         (after, on([quantize(plane) for plane in y])),
         (after, on(twice(lambda image: quantize(luma(image))))),
@@ -91,10 +100,7 @@ def _paper_mistakes(sr: torch.Tensor, hr: torch.Tensor) -> list[tuple[str, torch
         (peak, wanted + 20 * levels[1].max().log10()),
         (peak, wanted + 20 * y[1][core].max().log10()),
         (peak, wanted + 20 * y[1].max().log10()),
-        (
-            "Something small is added to the MSE. With 1e-8 there, no image gets past 80 dB.",
-            -10 * (error.square().mean() + 1e-8).log10(),
-        ),
+        *_small(error.square().mean()),
         ("A decibel counts powers of ten. Which logarithm does your code take?", math.log(10) * wanted),
         ("A factor of 20 belongs to a root, 10 to what is squared. Which one goes into your logarithm?", 2 * wanted),
         ("A factor of 20 belongs to a root, 10 to what is squared. Which one goes into your logarithm?", wanted / 2),
@@ -119,12 +125,31 @@ def _paper_mistakes(sr: torch.Tensor, hr: torch.Tensor) -> list[tuple[str, torch
     ]
 
 
+def _small(mse: torch.Tensor) -> list[tuple[str, torch.Tensor]]:
+    """What comes out when the MSE is kept away from 0 by a small constant, in one of the ways that people write."""
+    found = []
+    for power in range(3, 13):
+        small = 10.0**-power
+        hint = (
+            f"Something small is added to the error, or holds it above a floor. With 1e-{power} on the MSE no image "
+            f"gets past {10 * power} dB. What is lost if it goes?"
+        )
+        ways = (mse + small, mse.clamp(min=small), (mse.sqrt() + small).square())
+        found += [(hint, -10 * way.log10()) for way in ways if not near(way / mse, 1.0, 1e-3)]
+    return found
+
+
 def _paper(pair: Callable[[], Pair], otherwise: str) -> Answer:
     def step(answer: Answer) -> None:
         (sr, hr), (given_sr, given_hr) = pair(), pair()
         result = tensor(answer(given_sr, given_hr), (), "One image has one value.")
         if not (torch.equal(sr, given_sr) and torch.equal(hr, given_hr)):
             raise Wrong("An image that came in was changed in place. The lab goes on using it.")
+        if result.isnan():
+            raise Wrong(
+                "The value is NaN, as the mean over no pixels is. Images are (1, 3, H, W): which two of these four "
+                "axes does your slice from 4 to -4 cut?"
+            )
         compare(result, paper_psnr(sr, hr), _paper_mistakes(sr, hr), otherwise, tolerance=1e-3)
 
     return step
@@ -146,8 +171,8 @@ def _bad_border() -> Pair:
 
 
 def _between_levels() -> Pair:
-    """SR a little more than half a level from HR in places, which is itself on levels, as a file is."""
-    hr = quantize(sample(1, 3, 32, 40, low=0.2, high=0.8))
+    """SR about half a level from HR, and neither on levels: to round only one of them shows."""
+    hr = sample(1, 3, 32, 40, low=0.2, high=0.8)
     return hr + 1.2 / 255 * sample(1, 3, 32, 40, low=-1, seed=1), hr
 
 
@@ -177,5 +202,6 @@ EXERCISES = {
     ),
     **_tiles.EXERCISES,
     **_energy.EXERCISES,
+    **_mixing.EXERCISES,
     **_opinions.EXERCISES,
 }

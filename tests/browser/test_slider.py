@@ -244,6 +244,7 @@ def test_a_notebook_exported_by_nbconvert_keeps_the_slider(open_page, tmp_path):
     output = nbformat.v4.new_output("display_data", {"text/html": html, "text/plain": "Comparison"})
     cell = nbformat.v4.new_code_cell("srlab.compare(images)", outputs=[output], execution_count=1)
     exported, _ = HTMLExporter().from_notebook_node(nbformat.v4.new_notebook(cells=[cell]))
+    assert exported.count("data:image/webp") == 3, "each picture once"
     (tmp_path / "lab.html").write_text(exported, encoding="utf-8")
     page = open_page((tmp_path / "lab.html").as_uri())
     stage = page.locator(".srlab-stage")

@@ -92,6 +92,25 @@ def test_json_holds_the_protocol_the_rows_and_the_means_and_nothing_else_is_on_s
     assert found["mean"]["psnr"] == pytest.approx(score(enlarge, folder("hr"))["psnr"].mean())
 
 
+def test_json_says_what_was_scored(capsys):
+    run = Run("01_srresnet", "default")
+    run.save_generator(MSRResNet(1, 4), step=1)
+    assert report(capsys, "--hr", "hr", "--sr", "sr")["scored"] == {"sr": "sr", "hr": "hr"}
+    assert report(capsys, "--hr", "hr", "--run", str(run.path))["scored"] == {"run": str(run.path), "hr": "hr"}
+    found = report(capsys, "--hr", "hr", "--lr", "lr", "--method", "lanczos")
+    assert found["scored"] == {"method": "lanczos", "hr": "hr", "lr": "lr"}
+
+
+def test_one_image_is_one_image_and_one_that_is_too_small_for_ssim_has_a_dash(capsys, folders):
+    write_image(picture(0, 16, 16), folders / "hr" / "tiny.png")
+    write_image(picture(1, 16, 16), folders / "sr" / "tiny.png")
+    lines = ran(capsys, "--hr", "hr", "--sr", "sr")[0].splitlines()
+    assert lines[3].split()[::2] == ["tiny", "-"]
+    (folders / "one").mkdir()
+    (folders / "hr" / "baby.png").rename(folders / "one" / "baby.png")
+    assert ran(capsys, "--hr", "one", "--sr", "sr")[0].splitlines()[-1] == "1 image, protocol paper; PSNR in dB"
+
+
 def test_that_lpips_is_left_out_is_said_on_stderr(capsys):
     out, err = ran(capsys, "--hr", "hr", "--sr", "sr", "--json", "--metrics", "psnr", "lpips")
     assert "LPIPS is left out" in err
@@ -107,7 +126,7 @@ def test_an_interpolation_is_scored_on_lr_made_from_hr(capsys, method):
 
 def test_given_lr_files_are_used(capsys):
     made = report(capsys, "--hr", "hr", "--method", "bicubic")
-    assert report(capsys, "--hr", "hr", "--lr", "lr", "--method", "bicubic") == made
+    assert report(capsys, "--hr", "hr", "--lr", "lr", "--method", "bicubic")["images"] == made["images"]
     write_image(torch.zeros(3, 13, 15), "lr/birdx4.png")
     given = report(capsys, "--hr", "hr", "--lr", "lr", "--method", "bicubic")
     assert given["images"][0] == made["images"][0]
@@ -135,6 +154,7 @@ def test_the_help_names_the_protocols(capsys):
         main(["evaluate", "--help"])
     said = capsys.readouterr().out
     assert all(name in said for name in PROTOCOLS)
+    assert 'infinity is the text "inf" there, and NaN null' in " ".join(said.split())
 
 
 def test_a_perfect_sr_prints_inf_and_gives_json_that_every_parser_reads(capsys):
@@ -171,7 +191,8 @@ def test_the_table_is_written_as_csv_and_not_over_a_file_unless_forced(capsys, f
     table = pd.read_csv(folders / "out" / "table.csv")
     assert list(table.columns) == ["image", "file", "psnr", "ssim"]
     assert table["psnr"].tolist() == score(enlarge, folder("hr"))["psnr"].tolist()
-    assert "out/table.csv exists already" in refused(capsys, "--hr", "hr", "--sr", "sr", "--csv", "out/table.csv")
+    said = refused(capsys, "--hr", "hr", "--sr", "sr", "--csv", "out/table.csv")
+    assert "out/table.csv exists already; choose another name, or add --force" in said
     ran(capsys, "--hr", "hr", "--method", "nearest", "--csv", "out/table.csv", "--force")
     assert list(pd.read_csv(folders / "out" / "table.csv").columns) == ["image", "psnr", "ssim"]
 
@@ -179,6 +200,13 @@ def test_the_table_is_written_as_csv_and_not_over_a_file_unless_forced(capsys, f
 def test_a_table_of_an_unknown_format_is_refused_before_the_work(capsys, monkeypatch):
     monkeypatch.setattr(evaluate_command, "_table", lambda _: pytest.fail("it went to work"))
     assert "end it in .csv or .json" in refused(capsys, "--hr", "hr", "--sr", "sr", "--csv", "table.xlsx")
+
+
+def test_a_table_that_cannot_be_written_gets_advice_that_fits_it(capsys, folders):
+    (folders / "file").touch()
+    said = refused(capsys, "--hr", "hr", "--sr", "sr", "--csv", "file/table.csv")
+    assert "Could not write file/table.csv" in said
+    assert "choose another folder." in said
 
 
 # --- Slips ---------------------------------------------------------------------------------------------------

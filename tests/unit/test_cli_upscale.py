@@ -91,10 +91,19 @@ def test_slips_are_one_line(run_folder, source, tmp_path, capsys):
     target.write_bytes(b"mine")
     assert "exists already" in refused(capsys, source, target, "--method", "bicubic")
     target.unlink()
-    assert "scale of 4 is asked for" in refused(capsys, source, target, "--run", run_folder, "--scale", 4)
+    said = refused(capsys, source, target, "--run", run_folder, "--scale", 4)
+    assert f"{run_folder} enlarges x2, but --scale is 4" in said
+    said = refused(capsys, source, target, "--run", run_folder, "--best", "lpips")
+    assert "no weights with the best lpips; take those it has: psnr" in said
+    (tmp_path / "file.png").write_bytes(b"mine")
+    said = refused(capsys, tmp_path, tmp_path / "file.png", "--method", "bicubic", "--force")
+    assert "file.png is a file" in said
     assert "at least 1, but is 0" in refused(capsys, source, target, "--method", "bicubic", "--scale", 0)
     assert "--best goes with --run" in refused(capsys, source, target, "--method", "bicubic", "--best", "psnr")
-    assert "at least 1 pixel" in refused(capsys, source, target, "--method", "bicubic", "--tile", 0)
+    said = refused(capsys, source, target, "--method", "bicubic", "--tile", 0)
+    assert said == "srlab: --tile must be at least 1, but is 0.\n"
+    said = refused(capsys, source, target, "--method", "bicubic", "--overlap", -1)
+    assert said == "srlab: --overlap must be at least 0, but is -1.\n"
     assert "Unknown device 'tpu'" in refused(capsys, source, target, "--run", run_folder, "--device", "tpu")
     assert not target.exists()
 

@@ -12,8 +12,10 @@ from PIL import Image
 from torch import nn
 
 import srlab
-from srlab import plots
+from srlab import perception, plots
+from srlab.comparison import markup
 from srlab.comparison.live import LiveScene
+from srlab.comparison.pictures import encode
 from srlab.comparison.sheet import draw_contact_sheet
 from srlab.images import to_uint8
 
@@ -30,7 +32,7 @@ def decoded(comparison):
     return {alt: np.asarray(Image.open(io.BytesIO(base64.b64decode(data)))) for alt, data in found}
 
 
-def test_each_picture_is_in_the_html_once_and_without_loss():
+def test_each_picture_is_in_the_html_and_the_page_once_and_without_loss(tmp_path):
     images = {"LR": noise(8, 12), "SR": noise(seed=1)[None], "HR": to_uint8(noise(seed=2))}
     comparison = srlab.compare(images, scores=None)
     assert len(SOURCE.findall(comparison.html)) == comparison.html.count("base64,") == 3
@@ -40,6 +42,20 @@ def test_each_picture_is_in_the_html_once_and_without_loss():
     small = to_uint8(noise(8, 12)).permute(1, 2, 0).numpy()
     assert np.array_equal(pictures["LR"], small.repeat(4, 0).repeat(4, 1)), "LR is magnified by repeating pixels"
     assert comparison.notes == ("12×8 pixels, ×4", "", "")
+    page = comparison.save(tmp_path / "page.html").read_text(encoding="utf-8")
+    assert page.count("base64,") == 3
+
+
+@pytest.mark.parametrize("effort", [0, 4])
+def test_a_photo_loses_no_level_at_any_effort(astronaut, effort):
+    crop = astronaut[0, :, 64:128, 160:240]
+    shown = np.asarray(Image.open(io.BytesIO(encode(crop, effort))))
+    assert np.array_equal(shown, to_uint8(crop).permute(1, 2, 0).numpy())
+
+
+def test_values_a_little_outside_of_0_and_1_are_cut_off():
+    images = {"SR": noise() * 1.4 - 0.2, "HR": noise()}
+    assert np.array_equal(decoded(srlab.compare(images))["SR"], to_uint8(images["SR"]).permute(1, 2, 0).numpy())
 
 
 def test_nothing_in_it_comes_from_outside_and_equal_content_gives_equal_html():
@@ -66,6 +82,58 @@ def test_texts_of_ones_own_replace_the_scores_and_grey_beside_rgb_is_fine():
     assert "dB" in srlab.compare(images).notes[0]
 
 
+def test_numbers_of_ones_own_become_texts():
+    images = {name: noise(seed=seed) for seed, name in enumerate("abcd")}
+    scores = {"a": 24.12345, "b": torch.tensor([0.21349]), "c": 3, "d": np.float32(0.5)}
+    assert srlab.compare(images, scores=scores).notes == ("24.12", "0.2135", "3", "0.5")
+
+
+class Apart(nn.Module):
+    """In place of LPIPS: the mean difference of two pictures that come in [0, 1]."""
+
+    def __init__(self):
+        super().__init__()
+        self.weight = nn.Parameter(torch.ones(1))
+
+    def forward(self, sr, hr, normalize):
+        assert normalize
+        return (sr - hr).abs().mean(dim=(1, 2, 3), keepdim=True)
+
+
+@pytest.mark.parametrize(
+    ("scores", "note"),
+    [
+        ("lpips", "LPIPS 0.200"),
+        (("psnr", "lpips"), "PSNR, LPIPS 0.200"),
+        (["lpips", "psnr"], "LPIPS 0.200, PSNR"),
+        (("psnr",), "PSNR"),
+        (None, ""),
+        ((), ""),
+    ],
+)
+def test_scores_are_those_that_were_asked_for(scores, note, monkeypatch):
+    monkeypatch.setattr(perception, "load_lpips", lambda weights: {"auto": Apart()}[weights])
+    hr = torch.full((3, 64, 64), 51 / 255)
+    images = {"LR": hr[:, ::4, ::4], "SR": hr + 51 / 255, "HR": hr}
+    note = note.replace("PSNR", f"{float(srlab.psnr(images['SR'], hr)):.2f} dB")
+    assert srlab.compare(images, scores=scores).notes == ("16×16 pixels, ×4", note, "")
+
+
+def test_without_its_weights_lpips_is_left_out(monkeypatch):
+    monkeypatch.setattr(perception, "load_lpips", lambda weights: None)  # which says so
+    images = {"SR": noise(64, 64), "HR": noise(64, 64)}
+    assert srlab.compare(images, scores=("psnr", "lpips")).notes == ("identical", "")
+    assert srlab.compare(images, scores="lpips").notes == ("", "")
+
+
+@pytest.mark.parametrize("side", [1, 8, 30])
+def test_pictures_too_small_to_score_are_shown_without_a_note(side, monkeypatch):
+    monkeypatch.setattr(perception, "load_lpips", lambda weights: Apart())
+    images = {"SR": noise(side, side), "HR": noise(side, side)}
+    assert srlab.compare(images, scores="lpips").notes == ("", "")
+    assert srlab.compare(images).notes == ("identical" if side > 8 else "", "")
+
+
 @pytest.mark.parametrize(
     ("images", "options", "says"),
     [
@@ -80,6 +148,20 @@ def test_texts_of_ones_own_replace_the_scores_and_grey_beside_rgb_is_fine():
         ({"SR": noise(), "HR": noise()}, {"scores": "ssim"}, "Unknown scores 'ssim'"),
         ({1: noise(), "HR": noise()}, {}, "1 is no text"),
         ({"SR": noise(), "HR": noise()}, {"limit_mb": 0.01}, r"above its limit of 0.01 MB; crop"),
+        (
+            {"SR": noise() * 255, "HR": noise()},
+            {"scores": None},
+            r"'SR' has values up to 25\d.*divide .* by 255",
+        ),
+        ({"SR": noise().numpy(), "HR": noise()}, {}, "'SR' is a numpy.ndarray; a picture is a torch tensor"),
+        ({"SR": noise(), "HR": None}, {}, "'HR' is None; a picture is a torch tensor"),
+        ([noise(), noise()], {}, "with their labels, .* not as a builtins.list"),
+        ({"SR": noise(), "HR": noise()}, {"scores": ("psnr", "ssim")}, "Unknown scores 'ssim'"),
+        ({"SR": noise(), "HR": noise()}, {"scores": 5}, "Unknown scores '5'"),
+        ({"SR": noise(), "HR": noise()}, {"scores": {"SR": None}}, "The score of 'SR' is None"),
+        ({"SR": noise(), "HR": noise()}, {"width": 0}, "at least 1 CSS pixel, but 0 was given"),
+        ({"SR": noise(), "HR": noise()}, {"width": -300}, "at least 1 CSS pixel, but -300"),
+        ({"SR": noise(), "HR": noise()}, {"width": "100%"}, "at least 1 CSS pixel, but '100%'"),
     ],
 )
 def test_what_cannot_be_compared_is_named(images, options, says):
@@ -106,11 +188,38 @@ def test_it_shows_itself_and_saves_a_whole_page_that_is_not_overwritten_by_accid
     with pytest.raises(srlab.SrlabError, match=r"page\.html is there already"):
         comparison.save(path)
     comparison.save(path, overwrite=True)
+    assert comparison.save(tmp_path / "old.HTM").is_file()
+
+
+@pytest.mark.parametrize("name", ["c.pdf", "c", "c.html.gz"])
+def test_a_page_is_saved_under_no_ending_but_html(name, tmp_path):
+    with pytest.raises(srlab.SrlabError, match=rf"{name} does not end in \.html or \.htm"):
+        srlab.compare({"SR": noise(), "HR": noise()}).save(tmp_path / name)
+    assert not list(tmp_path.iterdir())
+
+
+def test_script_and_style_come_without_indentation_and_whole_lines_of_comment():
+    for text in (markup.script(), markup.style()):
+        assert not re.search(r"^(\s|//|/\*)", text, flags=re.MULTILINE)
+        assert all(line.count("`") % 2 == 0 for line in text.splitlines()), "text over several lines would change"
+    assert "mountSlider" in markup.script()
+    assert "// the script ran twice" in markup.script(), "a comment behind code stays with its line"
 
 
 def test_a_photo_as_lr_bicubic_and_hr_stays_below_a_megabyte(astronaut):
     lr = srlab.Degradation()(astronaut, 4)
     comparison = srlab.compare({"LR": lr, "bicubic": srlab.upsample(lr, 4), "HR": astronaut})
+    assert len(comparison.html) < 1_000_000
+
+
+def test_three_full_photos_of_another_kind_stay_below_a_megabyte_too():
+    from skimage import data
+
+    hr = torch.from_numpy(data.immunohistochemistry()).permute(2, 0, 1)[None].float() / 255
+    bicubic = srlab.upsample(srlab.Degradation()(hr, 4), 4).clamp(0, 1)
+    blurred = nn.functional.avg_pool2d(bicubic, 5, stride=1, padding=2, count_include_pad=False)
+    sharpened = (bicubic + 0.5 * (bicubic - blurred)).clamp(0, 1)
+    comparison = srlab.compare({"bicubic": bicubic, "sharpened": sharpened, "HR": hr}, scores=None)
     assert len(comparison.html) < 1_000_000
 
 
@@ -202,14 +311,68 @@ def test_the_contact_sheet_has_a_row_per_box_and_a_column_per_image():
     assert np.allclose(filled[-1].images[0].get_array(), plots.to_numpy(noise(64, 64))), "the whole, behind its boxes"
     assert len(filled[-1].patches) == 2
     assert [axis.get_title() for axis in filled if axis.get_title()] == ["LR", "HR\nthe truth"]
-    assert np.allclose(filled[0].images[0].get_array(), plots.to_numpy(noise(16, 16)[:, 2:6, 4:8]))
+    squares = plots.to_numpy(noise(16, 16)[:, 2:6, 4:8]).repeat(4, 0).repeat(4, 1)
+    assert np.allclose(filled[0].images[0].get_array(), squares)
     plt.close(figure)
 
 
-def test_the_contact_sheet_is_shown_with_its_caption_and_written(tmp_path, capsys):
+@pytest.mark.parametrize("box", [(5, 18, 13, 10), (9, 9, 1, 2), (63, 63, 1, 1)])
+def test_a_box_off_the_grid_of_lr_or_within_one_of_its_pixels_shows_the_same_part_in_lr(box):
+    images = {"LR": noise(16, 16), "HR": noise(64, 64)}
+    figure = draw_contact_sheet(images, {"eye": box})
+    lr, hr = (np.asarray(axis.images[0].get_array()) for axis in figure.axes[1:] if axis.images and axis.get_title())
+    plt.close(figure)
+    top, left, height, width = box
+    rows, columns = slice(top, top + height), slice(left, left + width)
+    assert np.allclose(lr, plots.to_numpy(images["LR"]).repeat(4, 0).repeat(4, 1)[rows, columns])
+    assert np.allclose(hr, plots.to_numpy(images["HR"])[rows, columns])
+
+
+def test_the_contact_sheet_takes_8_bit_and_a_single_picture():
+    for boxes in (None, {"all": (0, 0, 32, 48)}):
+        figure = draw_contact_sheet({"HR": to_uint8(noise())}, boxes)
+        drawn = next(axis for axis in figure.axes if axis.images).images[0].get_array()
+        plt.close(figure)
+        assert np.allclose(drawn, to_uint8(noise()).permute(1, 2, 0) / 255)
+
+
+def test_the_contact_sheet_is_shown_with_its_caption_and_written(tmp_path):
     path = tmp_path / "sheet.png"
     srlab.contact_sheet({"SR": noise(), "HR": noise()}, "Two pictures.", path=path)
     assert Image.open(path).format == "PNG"
     assert not plt.get_fignums()
-    with pytest.raises(srlab.SrlabError, match=r"'eye' \(30, 0, 16, 16\) is not inside the image of 48x32"):
-        srlab.contact_sheet({"SR": noise(), "HR": noise()}, "Outside.", {"eye": (30, 0, 16, 16)})
+
+
+def test_a_file_is_not_replaced_by_a_contact_sheet_unless_asked(tmp_path):
+    images, path = {"SR": noise(), "HR": noise()}, tmp_path / "sheet.png"
+    path.write_bytes(b"mine")
+    with pytest.raises(srlab.SrlabError, match=r"sheet\.png is there already"):
+        srlab.contact_sheet(images, "Two pictures.", path=path)
+    assert path.read_bytes() == b"mine"
+    srlab.contact_sheet(images, "Two pictures.", path=path, overwrite=True)
+    assert Image.open(path).format == "PNG"
+    with pytest.raises(srlab.SrlabError, match=r"sheet\.jpg does not end in \.png"):
+        srlab.contact_sheet(images, "Two pictures.", path=tmp_path / "sheet.jpg")
+    assert list(tmp_path.iterdir()) == [path]
+
+
+@pytest.mark.parametrize(
+    ("images", "options", "says"),
+    [
+        ({}, {}, "no pictures to show"),
+        ({"SR": noise() * torch.nan, "HR": noise()}, {}, "'SR' contains NaN"),
+        ({"SR": noise() * 255, "HR": noise()}, {}, "'SR' has values up to"),
+        ({"SR": noise(30, 48), "HR": noise()}, {}, "'SR' has 48x30 pixels and the largest picture 48x32"),
+        ({"SR": noise()}, {"boxes": {"eye": (30, 0, 16, 16)}}, r"'eye' \(30, 0, 16, 16\) is not inside .* of 48x32"),
+        ({"SR": noise()}, {"boxes": {"eye": (-1, 0, 16, 16)}}, r"'eye' \(-1, 0, 16, 16\) is not inside"),
+        ({"SR": noise()}, {"boxes": {"eye": (0, 0, 0, 16)}}, "'eye' .* must be at least 1 pixel high and wide"),
+        ({"SR": noise()}, {"boxes": {"eye": (0, 0, 16)}}, "'eye' is .top, left, height, width. in whole pixels"),
+        ({"SR": noise()}, {"boxes": {"eye": (0, 0.5, 16, 16)}}, "in whole pixels, but"),
+        ({"SR": noise()}, {"notes": {"sr": "25 dB"}}, "no picture 'sr' for a note; choose among SR"),
+        ({"SR": noise()}, {"width": 0}, "inches above 0, but 0"),
+    ],
+)
+def test_what_no_contact_sheet_can_show_is_named(images, options, says):
+    with pytest.raises(srlab.SrlabError, match=says):
+        draw_contact_sheet(images, **options)
+    assert not plt.get_fignums()

@@ -9,8 +9,9 @@ import torch.nn as nn
 import torch.nn.functional as F
 
 import srlab
+from srlab import perception
 from srlab.errors import SrlabError
-from srlab.exercises import TODO, check, find, names
+from srlab.exercises import TODO, _energy, check, evaluation, find, names
 from srlab.images import luma, quantize
 
 NAMES = [name for name in names() if name.startswith("evaluation.")]
@@ -60,6 +61,14 @@ def psnr_of_channels(sr, hr):
     return (-10 * error.square().mean((2, 3)).log10()).mean()
 
 
+def psnr_rounding_one(of_sr, of_hr):
+    return lambda sr, hr: decibels((luma(of_sr(sr)) - luma(of_hr(hr)))[CORE])
+
+
+def added(small):
+    return paper(finish=lambda e: -10 * (e.square().mean() + small).log10())
+
+
 def psnr_in_place(sr, hr):
     for image in (sr, hr):
         image.mul_(255).round_().div_(255)
@@ -96,6 +105,25 @@ def tiled(window=None, cut=None, place=None, step=None, canvas=None):
         return sr
 
     return upscale_tiled
+
+
+def negative_start(top, left, bottom, right, overlap, h, w):
+    return top - overlap, left - overlap, min(bottom + overlap, h), min(right + overlap, w)
+
+
+def cut_alike(upscaler, lr, scale, tile, overlap, join=False):
+    """Context is cut off on all sides, also where there is none, so that tiles at the border come out too short."""
+    h, w = lr.shape[-2:]
+    sr, c = torch.zeros(1, 3, h * scale, w * scale), overlap * scale
+    cores = {}
+    for top, left, bottom, right in tiles(h, w, tile):
+        piece = upscaler(lr[..., max(top - overlap, 0) : bottom + overlap, max(left - overlap, 0) : right + overlap])
+        core = piece[..., c : piece.shape[-2] - c, c : piece.shape[-1] - c]
+        if join:
+            cores.setdefault(top, []).append(core)
+        else:
+            sr[..., top * scale : bottom * scale, left * scale : right * scale] = core
+    return torch.cat([torch.cat(row, -1) for row in cores.values()], -2) if join else sr
 
 
 def context_kept(upscaler, lr, scale, tile, overlap):
@@ -284,16 +312,36 @@ def same(x):
     return x
 
 
-def energy_from_blocks(sr, hr):
-    """Written out, without a pooling layer for the blocks."""
+def each(a, b):
+    return (a - b).abs().mean((1, 2, 3)) / b.mean((1, 2, 3))
+
+
+def energy_from_blocks(sr, hr, count=None):
+    """Written out, without a pooling layer for the blocks; a plain number for one picture."""
 
     def blocks(image):
-        x = detail(image)[0, 0]
+        x = detail(image[None])[0, 0]
         rows, columns = x.shape[0] // 16, x.shape[1] // 16
         parts = [x[16 * i : 16 * i + 16, 16 * j : 16 * j + 16] for i in range(rows) for j in range(columns)]
         return torch.stack([part.square().mean().sqrt() for part in parts])
 
-    return float(relative(blocks(sr), blocks(hr)))
+    errors = [relative(blocks(x), blocks(y)) for x, y in zip(sr[:count], hr[:count], strict=True)]
+    return torch.stack(errors) if len(errors) > 1 else float(errors[0])
+
+
+def energy_before_high_pass(sr, hr):
+    difference = luma(sr) - luma(hr)
+    high = difference - F.avg_pool2d(difference, 5, 1, 2, count_include_pad=False)
+    return rms(high).mean((1, 2, 3)) / rms(detail(hr)).mean((1, 2, 3))
+
+
+def energy_by_channel(sr, hr):
+    a, b = (rms(detail(image, plane=same)) for image in (sr, hr))
+    return (a - b).abs().mean((2, 3)) / b.mean((2, 3))
+
+
+def before_root(a, b):
+    return (a.square() - b.square()).abs().sqrt().mean((1, 2, 3)) / b.mean((1, 2, 3))
 
 
 def correlation(x, y):
@@ -338,6 +386,25 @@ def mix_floats_only(a, b, alpha):
     return {key: straight(a[key], b[key], alpha) for key in a if a[key].is_floating_point()}
 
 
+def mix_named_weight(a, b, alpha):
+    return {key: straight(a[key], b[key], alpha) if "weight" in key else a[key] for key in a}
+
+
+def mix_by_place(a, b, alpha):
+    return {
+        key: straight(x, y, alpha) if x.is_floating_point() else x
+        for (key, x), y in zip(a.items(), b.values(), strict=True)
+    }
+
+
+def mix_with_integers_of_b(a, b, alpha):
+    return {key: straight(a[key], b[key], alpha) if a[key].is_floating_point() else b[key] for key in a}
+
+
+def mix_rounding_integers(a, b, alpha):
+    return {key: straight(a[key], b[key], alpha).to(a[key].dtype) for key in a}
+
+
 def mix_images(a, b, alpha):
     return lambda lr: (1 - alpha) * a(lr) + alpha * b(lr)
 
@@ -380,6 +447,21 @@ WRONG = [
     (PSNR, "1.32 dB too low", paper(plane=full_range)),
     (PSNR, "is no luma", paper(plane=lambda rgb: rgb.mean(1, keepdim=True))),
     (PSNR, "How many pixels do papers leave out", paper(crop=...)),
+    (PSNR, "3 pixels are cropped", paper(crop=(..., slice(3, -3), slice(3, -3)))),
+    (PSNR, "The value is NaN", paper(crop=(slice(4, -4), slice(4, -4)))),
+    (PSNR, "The value is NaN", paper(crop=(slice(None), slice(4, -4), slice(4, -4)))),
+    (PSNR, "The value is NaN", paper(crop=(0, slice(4, -4), slice(4, -4)))),
+    (PSNR, "Only SR was rounded", psnr_rounding_one(quantize, same)),
+    (PSNR, "Only HR was rounded", psnr_rounding_one(same, quantize)),
+    (PSNR, "1e-4 on the MSE no image gets past 40 dB", added(1e-4)),
+    (PSNR, "1e-6 on the MSE no image gets past 60 dB", added(1e-6)),
+    (PSNR, "1e-8 on the MSE no image gets past 80 dB", added(1e-8)),
+    (PSNR, "1e-10 on the MSE no image gets past 100 dB", added(1e-10)),
+    (
+        PSNR,
+        "1e-8 on the MSE no image gets past 80 dB",
+        paper(finish=lambda e: -10 * e.square().mean().clamp(min=1e-8).log10()),
+    ),
     (PSNR, "four sides", paper(crop=(..., slice(4, None), slice(4, None)))),
     (PSNR, "four sides", paper(crop=(..., slice(None, -4), slice(None, -4)))),
     (PSNR, "four sides", paper(crop=(..., slice(4, -4), slice(None)))),
@@ -393,7 +475,6 @@ WRONG = [
     (PSNR, "luma is rounded here", paper(plane=lambda rgb: quantize(luma(rgb)))),
     (PSNR, "not the largest that this HR has", psnr_with_peak_of_hr),
     (PSNR, "not the largest that this HR has", psnr_with_peak_of_luma),
-    (PSNR, "past 80 dB", paper(finish=lambda e: -10 * (e.square().mean() + 1e-8).log10())),
     (PSNR, "past 80 dB", paper(finish=lambda e: -20 * (e.square().mean() + 1e-8).sqrt().log10())),
     (PSNR, "Which logarithm", paper(finish=lambda e: -10 * e.square().mean().log())),
     (PSNR, "20 belongs to a root", paper(finish=lambda e: -20 * e.square().mean().log10())),
@@ -409,6 +490,10 @@ WRONG = [
     (PSNR, "in place", psnr_in_place),
     (PSNR, "Your code stopped with AttributeError", lambda sr, hr: srlab.psnrr(sr, hr)),
     (TILED, "seams: each tile was upscaled without", tiled(window=no_context)),
+    (TILED, "counts from the end", tiled(window=negative_start)),
+    (TILED, "Where do your slices begin and end", tiled(window=lambda t, x, b, r, overlap, h, w: (t, x, -overlap, r))),
+    (TILED, "is smaller than the tile", cut_alike),
+    (TILED, "is smaller than the tile", partial(cut_alike, join=True)),
     (TILED, "Only the tile itself", context_kept),
     (TILED, "Only the tile itself", context_kept_and_cut_off),
     (TILED, "cuts both alike", tiled(cut=lambda top, left, overlap, scale: (overlap * scale, overlap * scale))),
@@ -455,7 +540,20 @@ WRONG = [
     (ENERGY, "leaves them out of the mean", energy(of=partial(detail, pad="valid"))),
     (ENERGY, "over 5x5 pixels", energy(of=partial(detail, size=3))),
     (ENERGY, "over 5x5 pixels", energy(of=partial(detail, size=7))),
-    (ENERGY, "have 16x16 pixels", energy(maps=lambda x: F.avg_pool2d(x.square(), 8).sqrt())),
+    (ENERGY, "have 8x8 pixels", energy(maps=lambda x: F.avg_pool2d(x.square(), 8).sqrt())),
+    (ENERGY, "have 8x8 pixels", energy(maps=lambda x: F.avg_pool2d(x.square(), 8).sqrt(), error=each)),
+    (ENERGY, "difference is taken before the root", energy(error=before_root)),
+    (ENERGY, "before the energy of each is known", energy_before_high_pass),
+    (ENERGY, "the mean is taken before the square", energy(maps=lambda x: F.avg_pool2d(x, 16).square().sqrt())),
+    (ENERGY, "standard deviations", energy(maps=lambda x: (rms(x) ** 2 - F.avg_pool2d(x, 16) ** 2).sqrt())),
+    (ENERGY, "they were averaged", energy()),
+    (ENERGY, "that of the first", partial(energy_from_blocks, count=1)),
+    (ENERGY, "look at the dimensions", energy(error=lambda a, b: each(a, b)[:, None])),
+    (ENERGY, "mean of all HR maps together", energy(error=lambda a, b: (a - b).abs().mean((1, 2, 3)) / b.mean())),
+    (ENERGY, "over all pictures of a batch", energy(error=lambda a, b: (a - b).abs().mean() / b.mean((1, 2, 3)))),
+    (ENERGY, "Where does luma come in", energy_by_channel),
+    (ENERGY, "Where does luma come in", energy(of=partial(detail, plane=same), error=each)),
+    (ENERGY, "is no luma", energy(of=partial(detail, plane=lambda rgb: rgb.mean(1, keepdim=True)))),
     (ENERGY, "blocks overlap", energy(maps=partial(rms, stride=1))),
     (ENERGY, "cut off at the border", energy(maps=partial(rms, ceil_mode=True))),
     (ENERGY, "Where does luma come in", energy(of=partial(detail, plane=same))),
@@ -473,12 +571,25 @@ WRONG = [
     (MIX, "does not mix with a fraction", mix(torch.lerp, cast=False)),
     (MIX, "norm.num_batches_tracked is missing", mix_floats_only),
     (MIX, "conv.bias is missing", mix_weights_only),
+    (MIX, "conv.bias is still that of `a`", mix_named_weight),
+    (MIX, "conv.bias was mixed with an entry of another name", mix_by_place),
+    (MIX, "is that of `b`", mix_with_integers_of_b),
+    (MIX, "came out as 150", mix_rounding_integers),
+    (
+        MIX,
+        "The first entry that differs is conv.weight. The first difference is at [0, 0]",
+        mix(lambda a, b, w: a + 9 + w),
+    ),
     (MIX, "not the images", mix_images),
     (MIX, "not the images", lambda a, b, alpha: straight(*(w["conv.weight"] for w in (a, b)), alpha)),
     (MIX, "is a list", lambda a, b, alpha: [straight(a[key], b[key], alpha) for key in a]),
     (OPINION, "changed places", opinions_reversed),
     (OPINION, "changed places", opinions(lambda place, count, methods: place + 1)),
-    (OPINION, "places run from 0 to 4", opinions(lambda place, count, methods: count - 1 - place)),
+    (OPINION, "run from 4 down to 0", opinions(lambda place, count, methods: count - 1 - place)),
+    (OPINION, "run from 4 down to 0", opinions(lambda place, count, methods: 5 - (place + 1))),
+    (OPINION, "counted from 1 is not a score", opinions(lambda place, count, methods: place + 1)),
+    (OPINION, "the last has more than 1", opinions(lambda place, count, methods: 5 - 4 * place / count)),
+    (OPINION, "Not even the first has 5", opinions(lambda place, count, methods: 5 - 4 * (place + 1) / count)),
     (OPINION, "counted from 0", opinions(lambda place, count, methods: place)),
     (OPINION, "A ranking of 3 methods also", opinions(lambda place, count, methods: 5 - place)),
     (OPINION, "A ranking of 3 methods also", opinions(lambda place, count, methods: count - place)),
@@ -516,6 +627,66 @@ def test_a_wrong_answer_is_recognised(name, phrase, answer, capsys):
     assert "!" not in text
 
 
+def off_by_a_little_in_one_pixel(upscaler, lr, scale, tile, overlap):
+    sr = tiled()(upscaler, lr, scale, tile, overlap)
+    sr[0, 1, 3, 5] += 0.0002
+    return sr
+
+
+def test_the_first_place_that_differs_is_shown_with_both_values(capsys):
+    check(TILED, off_by_a_little_in_one_pixel)
+    assert "The first difference is at [0, 1, 3, 5]: expected 6, but your answer gives 6.0002." in said(capsys)
+
+
+def test_the_first_score_that_differs_is_shown_with_its_name(capsys):
+    check(OPINION, opinions(lambda place, count, methods: 5 - place - (place == 2)))
+    assert "The first difference is at SRGAN: expected 3, but your answer gives 2." in said(capsys)
+
+
+def test_numbers_that_differ_late_are_shown_with_as_many_digits_as_it_takes(capsys):
+    check(PSNR, paper(finish=lambda e: decibels(e) + 0.002))
+    expected, given = said(capsys).split("Expected ")[1].split(" The lab")[0].split(", but your answer gives ")
+    assert float(given.rstrip(".")) > float(expected)
+
+
+def test_a_nan_is_shown_where_it_is(capsys):
+    def with_nan(upscaler, lr, scale, tile, overlap):
+        sr = tiled()(upscaler, lr, scale, tile, overlap)
+        sr[0, 2, 1, 0] = math.nan
+        return sr
+
+    check(TILED, with_nan)
+    assert "at [0, 2, 1, 0]: expected 3, but your answer gives nan" in said(capsys)
+
+
+def test_no_hint_says_that_the_border_is_worst():
+    """In the table of the lab PSNR is higher without the border cut."""
+    sr, hr = evaluation._bad_border()
+    hints = [hint for hint, _ in evaluation._paper_mistakes(sr, hr)]
+    assert any("border counts" in hint for hint in hints)
+    assert not any("worst" in hint for hint in hints)
+
+
+@pytest.mark.parametrize("size", [(48, 64), (40, 56)])
+def test_no_two_mistakes_of_the_energy_have_the_same_value(size):
+    sr, hr = _energy._misplaced(*size)
+    values = [(hint, float(value)) for hint, value in _energy._mistakes(sr, hr)]
+    values.insert(0, ("right", float(_energy.energy_error(sr, hr))))
+    for i, (hint, value) in enumerate(values):
+        same_value = [other for other, v in values[:i] if other != hint and abs(v - value) < 4e-5]
+        whole = "cut off" in hint and size == (48, 64)  # where no block is cut off this is no mistake
+        assert same_value == (["right"] if whole else []), hint
+
+
+def test_the_last_hint_is_said_to_be_the_last(capsys):
+    count = 1 + len(find(OPINION).hints)
+    for hints in range(1, count + 2):
+        check(OPINION, opinions_reversed, hints=hints)
+        text = said(capsys)
+        assert ("That was the last hint." in text) is (hints >= count)
+        assert (f"add hints={hints + 1}" in text) is (hints < count)
+
+
 # --- Right answers, written differently from the reference ----------------------------------------------------
 
 
@@ -533,11 +704,12 @@ RIGHT = [
     (TILED, tiled(canvas=torch.empty)),
     (TILED, moved_inwards),
     (TILED, tiled(step=explaining)),
-    (ENERGY, energy()),
+    (ENERGY, energy(error=each)),
+    (ENERGY, perception.energy_error),
     (ENERGY, energy_from_blocks),
     (MIX, mix(straight)),
     (MIX, mix(torch.lerp)),
-    (MIX, lambda a, b, alpha: {k: straight(a[k], b[k], alpha).to(a[k].dtype) for k in a}),
+    (MIX, lambda a, b, alpha: {k: straight(a[k], b[k], alpha) if b[k].is_floating_point() else a[k] for k in b}),
     (OPINION, opinions(right_score)),
     (OPINION, opinions(lambda place, count, methods: 1 + 4 * (count - 1 - place) / (count - 1))),
 ]
@@ -606,6 +778,14 @@ def test_tiles_of_a_real_network_have_no_seams(tile, overlap):
     with torch.no_grad():
         tiled_sr = find(TILED).reference(network, lr, 4, tile, overlap)
         assert torch.allclose(tiled_sr, network(lr), atol=1e-12)
+
+
+def test_the_energy_error_is_that_of_the_package_but_for_its_rounding(astronaut):
+    levels = quantize(srlab.resize(srlab.downsample(astronaut, 4), 4).clamp(0, 1))
+    sr, hr = torch.cat([levels, astronaut]), torch.cat([astronaut, levels])
+    reference = find(ENERGY).reference(sr, hr)
+    assert reference.shape == (2,)
+    assert reference.tolist() == pytest.approx(perception.energy_error(sr, hr).tolist(), abs=1e-5)
 
 
 def test_the_energy_error_is_near_that_of_the_package_and_noise_does_not_fool_it(astronaut):

@@ -6,7 +6,7 @@ import os
 import numpy as np
 import pytest
 import torch
-from PIL import Image
+from PIL import Image, ImageCms
 
 from srlab.errors import SrlabError
 from srlab.images import full_range, luma, mod_crop, quantize, read_image, to_float, to_uint8, write_image
@@ -132,6 +132,19 @@ def test_exif_orientation_of_a_jpeg_is_applied(tmp_path, orientation, turns):
     assert np.abs(image - expected).max() <= 2
 
 
+@pytest.mark.parametrize("mode", ["L", "RGB", "CMYK", "F", "I;16"])
+@pytest.mark.parametrize("compression", [None, "tiff_lzw"])
+@pytest.mark.parametrize("orientation", [3, 6, 8])
+def test_exif_orientation_of_a_tiff_of_any_kind_is_applied(tmp_path, mode, compression, orientation):
+    image = Image.fromarray(np.random.default_rng(0).integers(0, 256, (5, 9, 3), dtype=np.uint8))
+    image = image.convert(mode) if mode != "I;16" else image.convert("I").convert(mode)
+    image.save(tmp_path / "plain.tif")
+    image.save(tmp_path / "turned.tif", compression=compression, tiffinfo={0x0112: orientation})
+    turns = {3: 2, 6: 3, 8: 1}[orientation]
+    expected = np.rot90(levels(read_image(tmp_path / "plain.tif")), turns)
+    assert np.array_equal(levels(read_image(tmp_path / "turned.tif")), expected)
+
+
 # --- Files that cannot be read -------------------------------------------------------------------------------
 
 
@@ -142,6 +155,20 @@ def refuse(path, match: str) -> None:
     assert str(path) in message  # it names the file
     assert "\n" not in message  # in one sentence
     assert message.endswith(".")
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+def test_a_float_tiff_with_values_that_are_no_numbers_is_refused(tmp_path, value):
+    pixels = np.full((4, 5), 0.5, np.float32)
+    pixels[2, 3] = value
+    Image.fromarray(pixels).save(tmp_path / "f.tif")
+    refuse(tmp_path / "f.tif", "no numbers")
+
+
+@pytest.mark.parametrize("profile", [b"damaged", ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()])
+def test_a_cmyk_file_with_a_profile_that_is_none_for_cmyk_is_refused(tmp_path, profile):
+    Image.new("CMYK", (4, 4)).save(tmp_path / "c.tif", icc_profile=profile)
+    refuse(tmp_path / "c.tif", "colour profile.*save it as RGB first")
 
 
 def test_missing_file_is_named(tmp_path):

@@ -139,7 +139,7 @@ def test_a_cut_on_each_of_the_four_sides_is_seen(photo):
         errors = overlap_errors(look, photo, [8, 12])
         assert errors[8] > 0.1, shift
         assert errors[12] == 0
-        assert measure_overlap(look, photo) == 12
+        assert measure_overlap(look, photo) == 10
 
 
 def test_the_overlap_is_measured_where_the_image_has_its_detail():
@@ -161,14 +161,28 @@ def test_measuring_costs_a_few_thousand_pixels():
             return upsample(lr, 2)
 
     measure_overlap(Count(), torch.rand(1, 3, 300, 300, generator=torch.Generator().manual_seed(0)))
-    assert sum(seen) < 12_000
+    assert sum(seen) < 20_000
 
 
 def test_an_upscaler_that_sees_the_whole_image_is_refused():
     torch.manual_seed(0)
-    lr = torch.rand(1, 3, 600, 40) * torch.linspace(0, 1, 600)[:, None]
+    lr = torch.rand(1, 3, 600, 40) * torch.linspace(0, 1, 600)[:, None].square()
     with pytest.raises(SrlabError, match=r"seams of .* levels even with 256 LR pixels .*looks at the whole image"):
         measure_overlap(lambda x: upsample(x, 2) / x.mean((1, 2, 3), keepdim=True), lr)
+
+
+def test_a_network_gets_strides_that_are_channels_last_beyond_doubt():
+    strides = []
+
+    class Look(nn.Conv2d):
+        def forward(self, lr):
+            strides.append(lr.stride())
+            return super().forward(lr)
+
+    cut_out = torch.rand(1, 30, 40, 3)[:, :20, :10].permute(0, 3, 1, 2)
+    odd = cut_out.as_strided(cut_out.shape, (3, *cut_out.stride()[1:]))  # as one image of a batch may have them
+    apply(Look(3, 3, 1), odd)
+    assert strides == [(3 * 20 * 10, 1, 3 * 10, 3)]
 
 
 def test_negative_overlaps_are_refused(photo):
@@ -179,9 +193,9 @@ def test_negative_overlaps_are_refused(photo):
 # --- memory ---
 
 
-@pytest.mark.parametrize(("network", "low", "high"), [(SRResNet(), 8000, 10000), (RRDBNet(2), 8000, 10000)])
+@pytest.mark.parametrize(("network", "low", "high"), [(SRResNet(), 4500, 6500), (RRDBNet(2), 8000, 10000)])
 def test_the_memory_a_network_takes_is_counted(network, low, high, photo):
-    # By hand, for SRResNet: 256 channels at twice the size before and after the PReLU are 2 x 256 x 4 x 4 bytes.
+    # By hand, for SRResNet: 256 channels at twice the size are 256 x 4 x 4 bytes, and 64 of them came before.
     # For RRDBNet: 64 channels at four times the size before and after a convolution are 2 x 64 x 16 x 4 bytes.
     working, result = bytes_per_pixel(network, photo)
     assert low < working < high
@@ -302,16 +316,23 @@ def test_a_network_that_gives_nan_is_told_so(photo, network):
         upscale(network, photo)
 
 
-@pytest.mark.parametrize(("tile", "overlap"), [(0, 4), (-1, 4), (16, -1)])
-def test_a_tile_or_an_overlap_out_of_range_is_refused(tile, overlap, photo, network):
-    with pytest.raises(SrlabError, match="at least 1 pixel and an overlap at least 0"):
+@pytest.mark.parametrize(
+    ("tile", "overlap", "said"),
+    [
+        (0, None, "at least 1 pixel, but tile is 0"),
+        (-1, 4, "at least 1 pixel, but tile is -1"),
+        (16, -1, "at least 0, but is -1"),
+    ],
+)
+def test_a_tile_or_an_overlap_out_of_range_is_refused(tile, overlap, said, photo, network):
+    with pytest.raises(SrlabError, match=said):
         upscale(network, photo, tile=tile, overlap=overlap)
 
 
 def test_the_scale_is_that_of_the_network_or_found_by_trying(photo):
     assert scale_of(SRResNet(1, 4, scale=3)) == 3
     assert scale_of(lambda x: upsample(x, 2)) == 2
-    with pytest.raises(SrlabError, match="scale of 4 is asked for, but 16x16 pixels became 48x48"):
+    with pytest.raises(SrlabError, match="scale of 4 is asked for, but the upscaler enlarges x3; give 3"):
         scale_of(SRResNet(1, 4, scale=3), 4)
     with pytest.raises(SrlabError, match="scale of 4 is asked for"):
         upscale(lambda x: upsample(x, 2), photo, scale=4)

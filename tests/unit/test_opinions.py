@@ -4,7 +4,6 @@ import base64
 import io
 import json
 import math
-import re
 
 import ipywidgets
 import pytest
@@ -34,6 +33,7 @@ def vote(ballot, best_to_worst):
     letters = {method: letter for letter, method in ballot.trial.methods.items()}
     for method in best_to_worst:
         ballot.click(letters[method])
+    ballot.confirm()
 
 
 # --- Blind trials ---------------------------------------------------------------------------------------------
@@ -141,18 +141,47 @@ def test_clicks_become_rankings_by_method(pictures, path):
         ballot.click("A")
 
 
-@pytest.mark.parametrize("letter", ["A", "Z", "a", "HR"])
+@pytest.mark.parametrize("letter", ["Z", "a", "HR", ""])
 def test_a_letter_that_cannot_be_clicked_is_refused_and_does_not_count(pictures, path, letter):
     ballot = Ballot(blind_trials(pictures, 2), path)
     ballot.click("A")
-    with pytest.raises(SrlabError, match="B, C can be clicked"):
+    with pytest.raises(SrlabError, match="A, B, C can be clicked"):
         ballot.click(letter)
     assert ballot.ranking == ("A",)
 
 
-def test_a_trial_can_be_ranked_again_until_its_last_click(pictures, path):
+def test_the_last_picture_ranks_itself_and_only_a_confirmed_ranking_is_saved(pictures, path):
+    ballot = Ballot(blind_trials(pictures, 2), path)
+    ballot.click("B")
+    with pytest.raises(SrlabError, match="A, C can still be clicked"):
+        ballot.confirm()
+    ballot.click("C")
+    assert ballot.ranking == ("B", "C", "A")
+    assert ballot.complete
+    assert not path.exists()
+    ballot.click("A")  # as who goes on clicking
+    assert ballot.ranking == ("B", "C", "A")
+    first = ballot.trial
+    ballot.confirm()
+    assert ballot.votes == [[first.methods[letter] for letter in "BCA"]]
+    assert ballot.ranking == ()
+    assert path.exists()
+
+
+def test_a_second_click_takes_a_rank_and_those_after_it_back(path):
+    ballot = Ballot(blind_trials({"cat": {name: torch.zeros(3, 4, 4) for name in "vwxyz"}}, 1), path)
+    for letter in "DBAE":
+        ballot.click(letter)
+    assert ballot.ranking == ("D", "B", "A", "E", "C")
+    ballot.click("B")
+    assert ballot.ranking == ("D",)
+    assert not ballot.complete
+
+
+def test_a_trial_can_be_ranked_again_until_it_is_confirmed(pictures, path):
     ballot = Ballot(blind_trials(pictures, 2), path)
     ballot.click("A")
+    ballot.click("B")
     ballot.again()
     assert ballot.ranking == ()
     vote(ballot, ["bicubic", "HR", "ESRGAN"])
@@ -164,7 +193,8 @@ def test_a_ballot_goes_on_where_it_was_left(pictures, path):
     first = Ballot(blind_trials(pictures, 3), path)
     vote(first, ["HR", "ESRGAN", "bicubic"])
     vote(first, ["HR", "bicubic", "ESRGAN"])
-    first.click("A")  # not finished, so not saved
+    first.click("A")
+    first.click("B")  # not confirmed, so not saved
     second = Ballot(blind_trials(pictures, 3), path)
     assert second.votes == first.votes
     assert second.trial.methods == first.trials[2].methods
@@ -177,7 +207,9 @@ def test_a_ballot_goes_on_where_it_was_left(pictures, path):
 
 
 def test_nothing_is_written_before_the_first_vote(pictures, path):
-    Ballot(blind_trials(pictures, 3), path).click("A")
+    ballot = Ballot(blind_trials(pictures, 3), path)
+    ballot.click("A")
+    ballot.click("B")
     assert not path.parent.exists()
 
 
@@ -202,6 +234,8 @@ DAMAGED = [
     json.dumps(GOOD | {"votes": [["HR", "ESRGAN"]]}),
     json.dumps(GOOD | {"votes": [{"image": "cat"}]}),
     json.dumps(GOOD | {"votes": [{"image": "cat", "ranking": [1, 2, 3]}]}),
+    *(json.dumps(GOOD | {"votes": [GOOD["votes"][0] | {"round": number}]}) for number in (0, 2, "1", None, True)),
+    json.dumps(GOOD | {"votes": [GOOD["votes"][0] | {"round": number} for number in (1, 2, 1)]}),
     b"\xff\xfe\x00".decode("latin-1"),
 ]
 
@@ -230,7 +264,7 @@ def test_votes_about_other_trials_are_refused(pictures, path):
     for others in (renamed, other_images):
         with pytest.raises(SrlabError, match=r"Vote 1 in .*votes\.json is about another trial"):
             Ballot(blind_trials(others, 2), path)
-    with pytest.raises(SrlabError, match="has 2 votes, but there are 1 trials"):
+    with pytest.raises(SrlabError, match="more votes in round 1 than the 1 trials"):
         Ballot(blind_trials(pictures, 1), path)
     assert path.read_bytes() == before
 
@@ -244,7 +278,7 @@ def test_a_second_ballot_on_the_same_file_does_not_overwrite_the_first(pictures,
     assert second.votes == []
 
 
-def test_a_click_that_cannot_be_saved_can_be_repeated(pictures, path, monkeypatch):
+def test_a_ranking_that_cannot_be_saved_can_be_confirmed_again(pictures, path, monkeypatch):
     def full(*_):
         raise SrlabError("Could not write: no space")
 
@@ -254,114 +288,176 @@ def test_a_click_that_cannot_be_saved_can_be_repeated(pictures, path, monkeypatc
     with monkeypatch.context() as patch:
         patch.setattr("srlab.opinions.write_atomic", full)
         with pytest.raises(SrlabError, match="no space"):
-            ballot.click("B")
-    assert (ballot.ranking, ballot.votes) == (("C", "A"), [])
-    ballot.click("B")
+            ballot.confirm()
+    assert (ballot.ranking, ballot.votes) == (("C", "A", "B"), [])
+    ballot.confirm()
     assert len(ballot.votes) == 1
+
+
+# --- Another round --------------------------------------------------------------------------------------------
+
+
+def orders(trials):
+    return [(trial.image, *trial.methods.values()) for trial in trials]
+
+
+def test_another_round_shows_the_same_trials_under_other_letters_and_all_votes_count(pictures, path):
+    trials = blind_trials(pictures, 6, seed=5)
+    ballot = Ballot(trials, path)
+    with pytest.raises(SrlabError, match="when all 6 trials of this one are done"):
+        ballot.another_round()
+    for _ in trials:
+        vote(ballot, METHODS)
+    ballot.another_round()
+    assert not ballot.done
+    assert [trial.image for trial in ballot.shown] == [trial.image for trial in trials]
+    assert orders(ballot.shown) != orders(trials)
+    for trial in ballot.shown:
+        assert all(trial.pictures[key] is pictures[trial.image][method] for key, method in trial.methods.items())
+    vote(ballot, METHODS[::-1])
+    assert ballot.votes == [list(METHODS)] * 6 + [list(METHODS[::-1])]
+    assert [row["round"] for row in json.loads(path.read_text(encoding="utf-8"))["votes"]] == [1] * 6 + [2]
+
+
+def test_the_letters_of_a_round_come_from_the_seed_and_the_round(pictures, tmp_path):
+    def letters(seed):
+        ballot = Ballot(blind_trials(pictures, 6, seed), tmp_path / f"{seed}.json")
+        found = []
+        for _ in range(3):
+            found.append(orders(ballot.shown))
+            while not ballot.done:
+                vote(ballot, METHODS)
+            ballot.another_round()
+        return found
+
+    first = letters(1)
+    (tmp_path / "1.json").unlink()
+    assert letters(1) == first
+    assert len({tuple(order) for order in first + letters(2)}) == 6
+
+
+def test_a_ballot_goes_on_in_its_last_round(pictures, path):
+    def reopened(count=3):
+        return Ballot(blind_trials(pictures, count), path)
+
+    ballot = reopened()
+    for _ in range(3):
+        vote(ballot, METHODS)
+    ballot.another_round()
+    vote(ballot, METHODS)
+    again = reopened()
+    assert again.rounds == ballot.rounds
+    assert again.trial.methods == ballot.trial.methods
+    vote(again, METHODS)
+    vote(again, METHODS)
+    assert reopened().done
+    assert orders(reopened().shown) == orders(again.shown)
+    assert not reopened(5).done
+    assert len(reopened(5).votes) == 6
+
+
+def test_votes_from_before_there_were_rounds_are_those_of_the_first(pictures, path):
+    trials = blind_trials(pictures, 2)
+    path.parent.mkdir()
+    rows = [{"image": trial.image, "ranking": list(METHODS)} for trial in trials]
+    path.write_text(json.dumps({"format": "srlab votes 1", "votes": rows[:1]}), encoding="utf-8")
+    ballot = Ballot(trials, path)
+    assert ballot.rounds == [[list(METHODS)]]
+    vote(ballot, METHODS)
+    assert Ballot(trials, path).done
 
 
 # --- The ballot on the screen ---------------------------------------------------------------------------------
 
 
-def parts(ballot):
-    """What is on the screen: the heading, letter -> button, letter -> the picture's HTML, the button "again"."""
-    heading, row, again = ballot.widget.children
-    buttons = {column.children[1].description[0]: column.children[1] for column in row.children}
-    return (
-        heading,
-        buttons,
-        {k: column.children[0].value for k, column in zip(buttons, row.children, strict=True)},
-        again,
-    )
+def press(ballot, *actions):
+    """Send what the page sends: letters, "confirm", "again" or "round"."""
+    for action in actions:
+        what = {"do": "rank", "letter": action} if len(action) == 1 else {"do": action}
+        ballot.widget._handle_custom_msg(what | {"screen": ballot.widget.state["screen"]}, [])
 
 
-def decoded(markup):
-    data = re.search(r'src="data:image/png;base64,([^"]+)"', markup)[1]
-    pixels = torch.frombuffer(bytearray(Image.open(io.BytesIO(base64.b64decode(data))).tobytes()), dtype=torch.uint8)
+def decoded(source):
+    data = base64.b64decode(source.removeprefix("data:image/webp;base64,"))
+    pixels = torch.frombuffer(bytearray(Image.open(io.BytesIO(data)).tobytes()), dtype=torch.uint8)
     return pixels.view(8, 10, 3).permute(2, 0, 1).float() / 255
 
 
-def test_the_screen_shows_each_picture_under_its_letter(pictures, path):
+def test_the_screen_shows_each_picture_under_its_letter_magnified(pictures, path):
     ballot = Ballot(blind_trials(pictures, 2), path)
-    heading, buttons, markup, _ = parts(ballot)
-    assert "Trial 1 of 2" in heading.value
-    assert list(buttons) == ["A", "B", "C"]
-    for letter, picture in ballot.trial.pictures.items():
-        assert f'alt="picture {letter}"' in markup[letter]
-        assert (decoded(markup[letter]) - picture).abs().max() <= 0.51 / 255
+    assert ballot.widget.state["title"] == "Trial 1 of 2"
+    (group,) = ballot.widget.cards
+    assert [card["letter"] for card in group["cards"]] == ["A", "B", "C"]
+    for card in group["cards"]:
+        assert (decoded(card["source"]) - ballot.trial.pictures[card["letter"]]).abs().max() <= 0.51 / 255
+        assert (card["width"], card["height"]) == (30, 24)
 
 
-def test_no_name_is_shown_before_the_end(pictures, path):
+def test_pictures_of_the_lab_are_shown_twice_as_large_so_that_three_fit_in_a_row(path):
+    crops = {"cat": {name: torch.zeros(1, 3, 96, 144) for name in ("a", "b")}}
+    (group,) = Ballot(blind_trials(crops, 1), path).widget.cards
+    assert [(card["width"], card["height"]) for card in group["cards"]] == [(288, 192)] * 2
+
+
+def test_no_name_is_shown_before_the_end_and_all_are_then_in_the_order_of_the_ranking(pictures, path):
     ballot = Ballot(blind_trials(pictures, 2), path)
 
     def shown():
-        heading, buttons, markup, _ = parts(ballot)
-        texts = [heading.value, *(b.description + (b.tooltip or "") for b in buttons.values())]
-        return " ".join(texts + [re.sub(r"base64,[^\"]+", "", m) for m in markup.values()])
+        cards = [{**card, "source": ""} for group in ballot.widget.cards for card in group["cards"]]
+        return str([cards, [group["title"] for group in ballot.widget.cards], ballot.widget.state])
 
     for _ in range(2):
-        for letter in "BCA":
+        for action in ("B", "C", "confirm"):
             assert not any(name in shown() for name in (*METHODS, *pictures))
-            ballot.click(letter)
-    assert all(method in shown() for method in METHODS)
-    for trial in ballot.trials:
-        assert ", ".join(f"{letter} = {method}" for letter, method in trial.methods.items()) in shown()
+            press(ballot, action)
+    state = ballot.widget.state
+    assert (state["title"], state["done"]) == ("Done: run the next cells for the scores.", True)
+    for trial, group in zip(ballot.trials, ballot.widget.cards, strict=True):
+        assert trial.image in group["title"]
+        assert [(card["letter"], card["name"]) for card in group["cards"]] == [(k, trial.methods[k]) for k in "BCA"]
+        for card in group["cards"]:
+            assert (decoded(card["source"]) - trial.pictures[card["letter"]]).abs().max() <= 0.51 / 255
 
 
-def test_the_buttons_vote_and_show_the_rank(pictures, path):
-    ballot = Ballot(blind_trials(pictures, 2), path)
-    _, buttons, _, again = parts(ballot)
-    assert again.disabled
-    buttons["B"].click()
-    assert buttons["B"].disabled
-    assert buttons["B"].description == "B: 1"
-    again.click()
-    assert (buttons["B"].disabled, buttons["B"].description) == (False, "B")
-    for letter in "CAB":
-        buttons[letter].click()
+def test_the_page_ranks_takes_back_confirms_and_begins_another_round(pictures, path):
+    ballot = Ballot(blind_trials(pictures, 1), path)
+    press(ballot, "B")
+    assert (ballot.widget.state["ranking"], ballot.widget.state["complete"]) == (["B"], False)
+    press(ballot, "again", "C", "A")
+    assert (ballot.widget.state["ranking"], ballot.widget.state["complete"]) == (["C", "A", "B"], True)
+    press(ballot, "confirm")
     assert ballot.votes == [[ballot.trials[0].methods[letter] for letter in "CAB"]]
-    heading, fresh, _, _ = parts(ballot)
-    assert "Trial 2 of 2" in heading.value
-    assert not any(button.disabled for button in fresh.values())
-    assert all(fresh[letter] is not buttons[letter] for letter in "ABC")
+    press(ballot, "round")
+    assert ballot.widget.state["title"] == "Round 2, trial 1 of 1"
+    assert ballot.widget.state["done"] is False
 
 
-def test_a_double_click_counts_once(pictures, path):
+def test_a_click_on_pictures_that_are_gone_does_not_count_and_is_answered(pictures, path):
     ballot = Ballot(blind_trials(pictures, 2), path)
-    heading, buttons, _, _ = parts(ballot)
-    buttons["A"].click()
-    buttons["A"].click()
-    assert ballot.ranking == ("A",)
-    assert "not saved" not in heading.value
+    old = {"do": "rank", "letter": "A", "screen": ballot.widget.state["screen"]}
+    press(ballot, "A", "B", "confirm")
+    before = ballot.widget.state
+    ballot.widget._handle_custom_msg(old, [])
+    assert ballot.ranking == ()
+    assert ballot.widget.state["handled"] > before["handled"]
 
 
-def test_a_button_that_fails_says_so_on_the_screen(pictures, path):
+def test_what_cannot_be_saved_is_said_on_the_screen_and_stays_ranked(pictures, path):
     first, second = (Ballot(blind_trials(pictures, 3), path) for _ in range(2))
-    vote(first, ["HR", "ESRGAN", "bicubic"])
-    heading, buttons, _, _ = parts(second)
-    for letter in "ABC":
-        buttons[letter].click()
-    assert "This click was not saved" in heading.value
-    assert "changed meanwhile" in heading.value
+    vote(first, METHODS)
+    press(second, "A", "B", "confirm")
+    assert "changed meanwhile" in second.widget.state["problem"]
+    assert second.widget.state["ranking"] == ["A", "B", "C"]
+    press(second, "again")
+    assert second.widget.state["problem"] == ""
 
 
-def test_names_are_shown_as_text_and_not_as_markup(path):
-    pictures = {"<i>": {"<b>x</b>": torch.zeros(3, 4, 4), "y&z": torch.ones(1, 3, 4, 4)}}
+def test_a_finished_ballot_opens_with_the_names_and_can_go_on(pictures, path):
+    vote(Ballot(blind_trials(pictures, 1), path), METHODS)
     ballot = Ballot(blind_trials(pictures, 1), path)
-    vote(ballot, ["<b>x</b>", "y&z"])
-    heading = ballot.widget.children[0].value
-    assert "&lt;b&gt;x&lt;/b&gt;" in heading
-    assert "<b>x" not in heading
-    assert "y&amp;z" in heading
-
-
-def test_a_finished_ballot_opens_with_the_names(pictures, path):
-    ballot = Ballot(blind_trials(pictures, 1), path)
-    vote(ballot, METHODS)
-    heading, buttons, _, again = parts(Ballot(blind_trials(pictures, 1), path))
-    assert "Done" in heading.value
-    assert not buttons
-    assert again.layout.display == "none"
+    assert [card["name"] for card in ballot.widget.cards[0]["cards"]] == list(METHODS)
+    press(ballot, "round", "A", "B", "confirm")
+    assert len(ballot.votes) == 2
 
 
 def test_pictures_of_past_trials_do_not_stay_behind(pictures, path):
@@ -369,12 +465,15 @@ def test_pictures_of_past_trials_do_not_stay_behind(pictures, path):
     _ = ballot.widget
 
     def images():
-        states = ipywidgets.Widget.get_manager_state()["state"].values()
-        return sum("data:image" in str(state["state"].get("value")) for state in states)
+        return str(ipywidgets.Widget.get_manager_state()["state"]).count("data:image")
 
     before = images()
     for _ in range(5):
         vote(ballot, METHODS)
     assert images() == before
-    vote(ballot, METHODS)
-    assert images() == before - 3
+
+
+def test_the_saved_notebook_says_what_the_widget_was(pictures, path):
+    data, _ = Ballot(blind_trials(pictures, 1), path).widget._repr_mimebundle_()
+    assert data["text/plain"] == "Blind ranking: needs a running kernel."
+    assert "application/vnd.jupyter.widget-view+json" in data

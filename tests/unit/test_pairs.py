@@ -85,6 +85,51 @@ def test_two_for_one_hr_are_ambiguous_and_none_is_taken():
     assert alone == ["baby_SRGAN, baby_ESRGAN (more than one for baby)"]
 
 
+@pytest.mark.parametrize("mark", ["_HR", "-HR", "HR", "_GT", "_gt"])
+@pytest.mark.parametrize("end", ["", "_SRGAN", "x4", "_LR"])
+def test_hr_names_that_all_end_in_the_same_mark_pair_without_it(mark, end):
+    wanted = [f"img_00{i}_SRF_4{mark}" for i in (1, 2)]
+    found = [f"img_00{i}_SRF_4{end}" for i in (1, 2)]
+    assert pair_names(found, wanted) == (dict(zip(wanted, found, strict=True)), [])
+
+
+@pytest.mark.parametrize(
+    ("name", "wanted"),
+    [
+        ("baby_SRGAN", ["baby_HR", "bird"]),  # not all have the mark
+        ("baby_SRGAN", ["baby_HR", "bird_GT"]),  # nor the same one
+        ("baby2_SRGAN", ["baby_HR", "bird_HR"]),
+        ("babyface", ["babyHR"]),
+        ("C_x4", ["CHR"]),  # a word in capitals
+        ("_x4", ["_HR"]),
+        ("img_10_x4", ["img_1_HR"]),
+    ],
+)
+def test_a_mark_makes_no_false_pairs(name, wanted):
+    pairs, alone = pair_names([name], wanted)
+    assert pairs == {}
+    assert [line.split(" (")[0] for line in alone] == [name, *wanted]
+
+
+def test_a_name_with_the_mark_comes_before_one_without_it():
+    pairs, alone = pair_names(["baby_SRGAN", "baby_HR_SRGAN", "bird_SRGAN"], ["baby_HR", "bird_HR"])
+    assert pairs == {"baby_HR": "baby_HR_SRGAN", "bird_HR": "bird_SRGAN"}
+    assert alone == ["baby_SRGAN (baby_HR has baby_HR_SRGAN already)"]
+
+
+def test_two_without_the_mark_are_ambiguous_unless_one_is_the_name_itself():
+    assert pair_names(["a_x", "a_y"], ["a_HR"]) == ({}, ["a_x, a_y (more than one for a_HR)"])
+    assert pair_names(["a", "a_y"], ["a_HR"]) == ({"a_HR": "a"}, ["a_y (a_HR has a already)"])
+
+
+def test_without_marks_too_the_longest_beginning_wins():
+    wanted = ["img_1_HR", "img_1_2_HR"]
+    assert pair_names(["img_1_2_x4", "img_1_x4"], wanted) == (
+        {"img_1_HR": "img_1_x4", "img_1_2_HR": "img_1_2_x4"},
+        [],
+    )
+
+
 # --- Scores --------------------------------------------------------------------------------------------------
 
 
@@ -199,10 +244,11 @@ def test_a_file_that_is_no_image_or_is_cut_short_is_named(hr_dir, sr_dir):
 def test_an_image_that_the_crop_eats_up_is_named(tmp_path, height, width):
     for name in ("hr", "sr"):
         write_image(picture(height, width), tmp_path / name / "tiny.png")
-    with pytest.raises(
-        SrlabError, match=rf"tiny\.png: An image of {width}x{height} pixels has nothing left after a crop of 4"
-    ):
-        score_folders(tmp_path / "sr", tmp_path / "hr")
+    for metrics in (["psnr"], ["ssim"], ["ms_ssim"]):
+        with pytest.raises(
+            SrlabError, match=rf"tiny\.png: An image of {width}x{height} pixels has nothing left after a crop of 4"
+        ):
+            score_folders(tmp_path / "sr", tmp_path / "hr", metrics=metrics)
 
 
 def test_one_pixel_can_be_scored_where_nothing_is_cropped(tmp_path):
@@ -214,8 +260,8 @@ def test_one_pixel_can_be_scored_where_nothing_is_cropped(tmp_path):
     assert table["psnr"][0] == 0
     assert math.isnan(table["ms_ssim"][0])
     assert math.isnan(table["energy_error"][0])
-    with pytest.raises(SrlabError, match=r"tiny\.png: SSIM needs at least 11x11"):
-        score_folders(tmp_path / "sr", tmp_path / "hr", protocol=FACE)
+    table, _ = score_folders(tmp_path / "sr", tmp_path / "hr", protocol=FACE, metrics=["ssim", "gradient_ratio"])
+    assert table[["ssim", "gradient_ratio"]].isna().all(axis=None)
 
 
 def test_a_float_tiff_with_nan_is_refused_by_name(tmp_path):
@@ -224,8 +270,11 @@ def test_a_float_tiff_with_nan_is_refused_by_name(tmp_path):
         pixels = np.full((20, 20), 0.5, dtype=np.float32)
         pixels[3, 3] = np.nan if name == "sr" else 0
         Image.fromarray(pixels).save(tmp_path / name / "a.tif")
-    with pytest.raises(SrlabError, match=r"a\.tif.*NaN"):
-        score_folders(tmp_path / "sr", tmp_path / "hr", protocol=Protocol("y", 0, False))
+    for protocol in (Protocol("y", 0, False), Protocol("y", 0, True)):
+        with pytest.raises(SrlabError, match=r"sr.a\.tif.*NaN"):
+            score_folders(tmp_path / "sr", tmp_path / "hr", protocol=protocol)
+    with pytest.raises(SrlabError, match=r"sr.a\.tif.*NaN"):
+        folder(tmp_path / "sr")
 
 
 # --- LR and HR -----------------------------------------------------------------------------------------------

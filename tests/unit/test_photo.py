@@ -132,6 +132,28 @@ def test_cmyk_becomes_srgb(tmp_path):
     assert red > 200 > 90 > max(green, blue)
 
 
+@pytest.mark.parametrize("suffix", [".jpg", ".tif"])
+@pytest.mark.parametrize("with_profile", [False, True])
+def test_cmyk_pixels_are_those_that_the_rest_of_srlab_reads(suffix, with_profile, tmp_path):
+    """Evaluating a CMYK file and upscaling it start from the same pixels."""
+    inks = np.random.default_rng(0).integers(0, 256, (9, 14, 4), dtype=np.uint8)
+    exif = Image.Exif()
+    exif[0x010F], exif[0x0112] = "A maker", 6
+    source = tmp_path / f"lr{suffix}"
+    profile = {"icc_profile": pyvips.Operation.call("profile_load", "cmyk")} if with_profile else {}
+    Image.fromarray(inks, "CMYK").save(source, exif=exif, **profile)
+    target = run(source, tmp_path / "sr.png")
+    lr = to_uint8(read_image(source)).permute(1, 2, 0).numpy()
+    assert lr.shape == (14, 9, 3)
+    assert np.array_equal(pixels(target), enlarged(lr))
+    with Image.open(target) as sr:
+        assert "icc_profile" not in sr.info  # the profile of the inks says nothing of RGB
+        assert suffix == ".tif" or sr.getexif()[0x010F] == "A maker"
+    if with_profile:
+        naive = np.asarray(Image.fromarray(inks, "CMYK").convert("RGB").transpose(Image.Transpose.ROTATE_270))
+        assert np.abs(lr.astype(int) - naive).mean() > 5
+
+
 @pytest.mark.parametrize("orientation", range(1, 9))
 def test_a_viewer_shows_the_same_orientation(orientation, rgb, save, tmp_path):
     exif = Image.Exif()
@@ -153,6 +175,21 @@ def test_exif_and_the_colour_profile_are_kept(suffix, rgb, save, tmp_path):
         assert (kept[0x010F], kept[0x8298], kept.get(0x0112, 1)) == ("A maker", "A person", 1)
         assert sr.info["icc_profile"] == profile
         assert sr.size == (42, 68)
+
+
+def test_that_a_tiff_loses_the_exif_is_said_where_there_is_some(rgb, save, tmp_path, capsys):
+    plain, told = Image.Exif(), Image.Exif()
+    plain[0x0112] = told[0x0112] = 6
+    told[0x8298] = "A person"
+    for suffix in (".jpg", ".png", ".webp"):
+        for exif, lines in ((None, 0), (plain, 0), (told, 1)):
+            source = save(f"lr{suffix}", rgb, **({} if exif is None else {"exif": exif}))
+            run(source, tmp_path / "sr.tif", force=True)
+            said = capsys.readouterr()
+            assert (said.out, said.err.count("\n")) == ("", lines)
+            assert lines == 0 or said.err.startswith(f"The EXIF entries of {source} are not kept in TIFF")
+    run(source, tmp_path / "sr.png")
+    assert capsys.readouterr().err == ""
 
 
 def test_a_tiff_keeps_the_colour_profile(rgb, save, tmp_path):
@@ -218,6 +255,17 @@ def test_a_format_that_cannot_hold_the_image_is_refused_before_the_work(rgb, sav
         run(clear, tmp_path / "folder.png", None, force=True)
 
 
+@pytest.mark.parametrize(("name", "side"), [("sr.jpg", 65500), ("sr.jpeg", 65500), ("sr.webp", 16383)])
+def test_a_side_beyond_what_the_format_holds_is_refused_before_the_work(name, side, save, tmp_path):
+    for turned in (False, True):
+        levels = np.zeros((1, side // 2 + 1), np.uint8)
+        source = save("lr.png", levels.T if turned else levels)
+        with pytest.raises(SrlabError, match=rf"{name} can hold at most {side} a side; end its name in \.png or \.tif"):
+            run(source, tmp_path / name, None)
+    source = save("lr.png", np.zeros((1, side // 2), np.uint8))
+    assert pixels(run(source, tmp_path / name)).shape[1] == side // 2 * 2
+
+
 # --- broken sources ---
 
 
@@ -241,9 +289,17 @@ def test_a_file_that_is_no_image_is_one_sentence(content, tmp_path):
     nothing_else_in(tmp_path, "lr.png")
 
 
+@pytest.mark.parametrize("name", ["lr.bmp", "lr.jpg"])
+def test_a_file_that_pillow_finds_too_large_is_one_sentence(name, tmp_path, monkeypatch):
+    Image.new("RGB" if name == "lr.bmp" else "CMYK", (40, 30)).save(tmp_path / name)
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 100)
+    with pytest.raises(SrlabError, match=rf"{name} is damaged or cut short \(.*exceeds limit"):
+        run(tmp_path / name, tmp_path / "sr.png")
+
+
 def test_a_float_image_is_refused(tmp_path):
     Image.fromarray(np.zeros((4, 4), np.float32)).save(tmp_path / "lr.tif")
-    with pytest.raises(SrlabError, match="1 channels of the type float; save it as grey or RGB"):
+    with pytest.raises(SrlabError, match="has 1 channel of the type float; save it as grey or RGB"):
         run(tmp_path / "lr.tif", tmp_path / "sr.png")
 
 
@@ -347,6 +403,9 @@ def test_a_folder_without_images_or_the_same_folder_is_refused(rgb, save, tmp_pa
     with pytest.raises(SrlabError, match="There are no images in"):
         upscale_folder(tmp_path, tmp_path / "out", None, 2)
     save("a.jpg", rgb)
+    (tmp_path / "in_the_way.png").write_bytes(b"mine")
+    with pytest.raises(SrlabError, match=r"in_the_way\.png is a file, but the results of a folder go into a folder"):
+        upscale_folder(tmp_path, tmp_path / "in_the_way.png", None, 2, force=True)
     with pytest.raises(SrlabError, match="cannot go into the folder of their sources"):
         upscale_folder(tmp_path, Path(f"{tmp_path}/."), None, 2, force=True)
 

@@ -80,13 +80,13 @@ def crashing_at(number, when):
     calls = iter(range(1, 10**6))
     write = files.write_atomic
 
-    def wrapped(path, content):
+    def wrapped(path, content, advice):
         crash = next(calls) == number
         if crash and when == "amid":
             path.parent.mkdir(parents=True, exist_ok=True)
             path.with_name(f".{path.name}.99999.part").write_bytes(content[: len(content) // 2])
         if not (crash and when in ("before", "amid")):
-            write(path, content)
+            write(path, content, advice)
         if crash:
             raise Crash
 

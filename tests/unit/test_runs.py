@@ -99,6 +99,21 @@ def test_a_full_disk_leaves_the_old_file_no_part_and_a_sentence_with_the_name(tm
     assert file.read_bytes() == b"new and longer"
 
 
+def test_only_the_message_of_a_run_speaks_of_srlab_home(tmp_path, run, monkeypatch):
+    monkeypatch.setattr("os.fsync", full_disk)
+    with pytest.raises(SrlabError, match=r"; free some space or choose another folder\. ") as caught:
+        write_atomic(tmp_path / "table.csv", b"1,2")
+    assert "SRLAB_HOME" not in str(caught.value)
+    for write in (
+        lambda: run.update(step=1),
+        lambda: run.save_state(1, {"x": torch.ones(2)}),
+        lambda: run.save_generator(MSRResNet(1, 4), 1),
+        lambda: run.forget_after(1),
+    ):
+        with pytest.raises(SrlabError, match="choose another folder with SRLAB_HOME"):
+            write()
+
+
 def test_content_is_on_the_disk_before_it_gets_its_name(tmp_path, monkeypatch):
     calls = []
     fsync, replace = os.fsync, Path.replace
@@ -386,7 +401,7 @@ def test_the_best_weights_are_another_file(run):
     run.save_generator(one, 7)
     run.save_generator(other, 5, "generator-best-psnr.safetensors")
     assert torch.equal(load_generator("01_srresnet", best="psnr").head.weight, other.head.weight)
-    with pytest.raises(SrlabError, match=r"no weights file .*generator-best-ssim\.safetensors"):
+    with pytest.raises(SrlabError, match=r"no weights with the best ssim; take those it has: psnr"):
         load_generator("01_srresnet", best="ssim")
 
 
@@ -409,6 +424,59 @@ def test_damaged_weights_are_named(run, damage):
     damage(run.path / "generator.safetensors")
     with pytest.raises(SrlabError, match=r"generator\.safetensors is damaged or cut short"):
         load_generator("01_srresnet")
+
+
+@pytest.mark.parametrize("position", [0.3, 0.6, 0.9, 1])
+def test_weights_of_which_one_bit_has_changed_are_refused(run, position):
+    run.save_generator(MSRResNet(1, 4), 7)
+    file = run.path / "generator.safetensors"
+    content = bytearray(file.read_bytes())
+    begin = 8 + int.from_bytes(content[:8], "little")  # of the numbers, behind the header
+    content[begin + int((len(content) - 1 - begin) * position)] ^= 1
+    file.write_bytes(content)
+    with pytest.raises(SrlabError, match=r"generator\.safetensors is damaged: .*run the lab again") as caught:
+        load_generator("01_srresnet")
+    assert "\n" not in str(caught.value)
+
+
+def test_a_state_of_which_one_bit_has_changed_gives_way_to_the_one_before_it(run, capsys):
+    for step in (1, 2):
+        run.save_state(step, {"x": torch.full((9,), float(step))})
+    file = run.path / "state" / "000000002.safetensors"
+    content = bytearray(file.read_bytes())
+    content[-1] ^= 1
+    file.write_bytes(content)
+    assert run.load_state()["x"].tolist() == [1.0] * 9
+    assert "is damaged: its numbers are not those that were written" in capsys.readouterr().out
+
+
+def test_the_name_of_a_tensor_and_the_notes_are_part_of_what_is_checked(tmp_path):
+    write_safetensors(tmp_path / "a", {"first": torch.ones(2)}, {"scale": 4})
+    whole = (tmp_path / "a").read_bytes()
+    for old, new in ((b'"first"', b'"fIrst"'), (b'\\"scale\\": 4', b'\\"scale\\": 2')):
+        assert whole.count(old) == 1
+        (tmp_path / "a").write_bytes(whole.replace(old, new))
+        with pytest.raises(SrlabError, match="is damaged"):
+            read_safetensors(tmp_path / "a")
+
+
+def test_weights_from_before_there_was_a_hash_are_read(run):
+    network = MSRResNet(1, 4)
+    notes = {"network": "MSRResNet", "config": network.config, "step": 7, "lab": run.lab}
+    run.path.mkdir(parents=True)
+    save_file(network.state_dict(), run.path / "generator.safetensors", {"srlab": json.dumps(notes)})
+    loaded = load_generator("01_srresnet").state_dict()
+    assert all(torch.equal(loaded[key], value) for key, value in network.state_dict().items())
+
+
+def test_best_weights_that_are_not_there_are_answered_with_those_that_are(run):
+    run.save_generator(MSRResNet(1, 4), 7)
+    with pytest.raises(SrlabError, match="no weights with the best lpips; take the last ones, as it has no best ones"):
+        load_generator("01_srresnet", best="lpips")
+    for score in ("ssim", "psnr"):
+        run.save_generator(MSRResNet(1, 4), 7, f"generator-best-{score}.safetensors")
+    with pytest.raises(SrlabError, match=r"default has no weights with the best lpips; take those it has: psnr, ssim"):
+        load_generator("01_srresnet", best="lpips")
 
 
 @pytest.mark.parametrize("network", ["Unheard", "nn", "parameter_count", None])
