@@ -19,6 +19,7 @@ _NAMES = {
     "SRResNet": "models",
     "MSRResNet": "models",
     "RRDBNet": "models",
+    "SRGANDiscriminator": "models",
     "VGGDiscriminator": "models",
     "interpolate": "models",
     "parameter_count": "models",

@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 from srlab.errors import SrlabError
-from srlab.models.discriminators import VGGDiscriminator
+from srlab.models.discriminators import SRGANDiscriminator, VGGDiscriminator
 from srlab.models.layers import ShuffledConv2d
 from srlab.models.rrdbnet import RRDB, ResidualDenseBlock, RRDBNet
 from srlab.models.srresnet import MSRResNet, ResidualBlock, ResidualBlockNoBN, SRResNet
@@ -22,6 +22,7 @@ __all__ = [
     "ResidualBlock",
     "ResidualBlockNoBN",
     "ResidualDenseBlock",
+    "SRGANDiscriminator",
     "SRResNet",
     "ShuffledConv2d",
     "VGGDiscriminator",

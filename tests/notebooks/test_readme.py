@@ -13,7 +13,10 @@ from srlab.__main__ import main
 ROOT = Path(__file__).parents[2]
 BLOCKS = re.findall(r"```\n(.*?)```", (ROOT / "README.md").read_text(encoding="utf-8"), re.DOTALL)
 COMMANDS = [
-    line for block in BLOCKS for line in block.splitlines() if re.match(r"(make|papermill|python|srlab) ", line)
+    line
+    for block in BLOCKS
+    for line in block.splitlines()
+    if re.match(r"(make|papermill|python|srlab (upscale|evaluate)) ", line)
 ]
 
 
@@ -65,3 +68,9 @@ def test_every_lab_stands_in_the_table():
 def test_ci_runs_what_the_readme_says():
     commands = [line for line in (ROOT / ".ci" / "run").read_text().splitlines() if line.startswith("make ")]
     assert commands == ["make test", "make labs"]
+
+
+def test_every_picture_is_there():
+    pictures = re.findall(r"!\[.+\]\((.+?)\)", (ROOT / "README.md").read_text(encoding="utf-8"))
+    assert len(pictures) >= 4
+    assert [picture for picture in pictures if not (ROOT / picture).is_file()] == []

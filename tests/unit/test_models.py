@@ -11,6 +11,7 @@ from srlab.models import (
     ResidualBlock,
     RRDBNet,
     ShuffledConv2d,
+    SRGANDiscriminator,
     SRResNet,
     VGGDiscriminator,
     interpolate,
@@ -28,6 +29,7 @@ def test_the_parameter_counts_are_the_published_ones():
     assert parameter_count(MSRResNet()) == 1_517_571
     assert parameter_count(RRDBNet()) == 16_697_987
     assert parameter_count(VGGDiscriminator()) == 14_499_401
+    assert parameter_count(SRGANDiscriminator()) == 23_565_505
 
 
 def test_frozen_parameters_count_and_buffers_do_not():
@@ -220,13 +222,22 @@ def test_rrdbnet_refuses_scales_that_are_no_steps_of_two(scale):
         RRDBNet(1, 4, 4, scale)
 
 
-def test_the_discriminator_halves_five_times_and_takes_its_own_size_only():
+def test_discriminators_halve_as_published_and_take_their_own_size_only():
     judge = VGGDiscriminator(4, 64)
     assert judge(torch.rand(2, 3, 64, 64)).shape == (2, 1)
     strides = [m.stride[0] for m in judge.modules() if isinstance(m, nn.Conv2d)]
     assert strides == [1, 2] + [1, 2] * 4
     with pytest.raises(SrlabError, match="judges 64x64"):
         judge(torch.rand(2, 3, 96, 96))
+    judge = SRGANDiscriminator(4, 48)
+    assert judge(torch.rand(2, 3, 48, 48)).shape == (2, 1)
+    convolutions = [m for m in judge.modules() if isinstance(m, nn.Conv2d)]
+    assert [(m.out_channels, m.stride[0]) for m in convolutions] == [(c, s) for c in (4, 8, 16, 32) for s in (1, 2)]
+    with pytest.raises(SrlabError, match="judges 48x48"):
+        judge(torch.rand(2, 3, 96, 96))
+    with pytest.raises(SrlabError, match="multiple of 16"):
+        SRGANDiscriminator(4, 100)
+    judge = VGGDiscriminator(4, 64)
     with pytest.raises(SrlabError, match="multiple of 32"):
         VGGDiscriminator(4, 100)
 
