@@ -25,7 +25,7 @@ METRICS = ("psnr", "ssim", "ms_ssim", "gradient_ratio", "energy_error", "colour_
 _SIDES = {"ssim": 11, "ms_ssim": fidelity.MS_SSIM_SIDE, "gradient_ratio": 2, "energy_error": perception.BLOCK}
 _SIDES |= {"lpips": perception.LPIPS_SIDE}
 # Lab -> the method it teaches, as srlab.plots.COLORS spells it.
-METHODS = {"01_srresnet": "SRResNet", "02_content_loss": "content loss", "03_srgan": "SRGAN", "04_esrgan": "ESRGAN"}
+METHODS = {"02_content_loss": "content loss", "03_srgan": "SRGAN", "04_esrgan": "ESRGAN"}
 Measure = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]  # (sr, hr) -> (N,)
 
 
@@ -242,7 +242,8 @@ def load_upscalers(names: str | Sequence[str] = "all") -> dict[str, Upscaler]:
     -------
     dict
         Label -> network in eval mode on the CPU, sorted by lab and run. The run "default" of a lab has the name of
-        the method ("SRGAN"), others have their own behind it ("SRGAN (long)").
+        the method ("SRGAN"; of lab 01 that of its network, "MSRResNet"), others have their own behind it
+        ("SRGAN (long)").
 
     Raises
     ------
@@ -252,7 +253,8 @@ def load_upscalers(names: str | Sequence[str] = "all") -> dict[str, Upscaler]:
     if names != "all":
         asked = [names] if isinstance(names, str) else names
         pairs = [name.partition("/")[::2] for name in asked]
-        return {_label(lab, name): runs.load_generator(lab, name or "default") for lab, name in pairs}
+        networks = [(lab, name or "default", runs.load_generator(lab, name or "default")) for lab, name in pairs]
+        return {_label(lab, name, network): network for lab, name, network in networks}
     found = {}
     for file in sorted(runs.home().glob("*/*/generator.safetensors")):
         lab, name = file.parts[-3:-1]
@@ -260,7 +262,8 @@ def load_upscalers(names: str | Sequence[str] = "all") -> dict[str, Upscaler]:
             continue
         try:
             if (runs.Run(lab, name).manifest() or {}).get("state") == "finished":
-                found[_label(lab, name)] = runs.load_generator(lab, name)
+                network = runs.load_generator(lab, name)
+                found[_label(lab, name, network)] = network
         except SrlabError as error:
             print(f"The run {lab}/{name} is left out: {error}")
     if not found:
@@ -268,6 +271,6 @@ def load_upscalers(names: str | Sequence[str] = "all") -> dict[str, Upscaler]:
     return found
 
 
-def _label(lab: str, name: str) -> str:
-    method = METHODS.get(lab, lab)
-    return method if name in ("", "default") else f"{method} ({name})"
+def _label(lab: str, name: str, network: "nn.Module") -> str:
+    method = type(network).__name__ if lab == "01_srresnet" else METHODS.get(lab, lab)  # that lab has two networks
+    return method if name == "default" else f"{method} ({name})"

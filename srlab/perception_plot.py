@@ -54,22 +54,11 @@ def draw_perception_distortion(table: "pd.DataFrame", metric: str | None = None)
             axis.scatter(
                 x, y, s=70, color=COLORS.get(method.partition(" (")[0], "#777777"), edgecolor="black", zorder=2
             )
-            right = _room_on_the_right(methods, method)
-            place = {"xytext": (9 if right else -9, 0), "ha": "left" if right else "right", "va": "center"}
-            axis.annotate(method, (x, y), textcoords="offset points", **place)
+            axis.annotate(method, (x, y), textcoords="offset points", xytext=(0, 9), ha="center")
         axis.set(xlabel="PSNR in dB (higher is better)", ylabel=AXES[metric], title=f"mean over {images}")
         axis.margins(0.25, 0.15)
         axis.grid(alpha=0.3)
     return figure
-
-
-def _room_on_the_right(methods: dict[str, tuple[float, float]], method: str) -> bool:
-    """A name stands on the side that its nearest neighbour leaves free."""
-    spans = [max(axis) - min(axis) or 1.0 for axis in zip(*methods.values(), strict=True)]
-    x, y = methods[method]
-    others = [place for name, place in methods.items() if name != method]
-    nearest = min(others, key=lambda p: math.hypot((p[0] - x) / spans[0], (p[1] - y) / spans[1]), default=(x, y))
-    return nearest[0] <= x
 
 
 def _metric(table: "pd.DataFrame", metric: str | None) -> str:

@@ -337,7 +337,7 @@ def test_all_finished_runs_are_loaded_by_the_name_of_their_method(home, capsys):
     (home / "notebooks").mkdir()
     (home / "04_esrgan" / "begun").mkdir(parents=True)
     upscalers = load_upscalers()
-    assert list(upscalers) == ["SRResNet", "SRResNet (long)", "SRGAN", "my_lab (x)"]
+    assert list(upscalers) == ["MSRResNet", "MSRResNet (long)", "SRGAN", "my_lab (x)"]
     assert all(isinstance(network, MSRResNet) and not network.training for network in upscalers.values())
     assert capsys.readouterr().out == ""
 
@@ -362,8 +362,8 @@ def test_no_runs_is_said_and_no_error(capsys, home):
 def test_runs_of_a_list_must_all_be_there():
     make_run("01_srresnet", "default", state="running")
     make_run("03_srgan", "long")
-    assert list(load_upscalers(["03_srgan/long", "01_srresnet"])) == ["SRGAN (long)", "SRResNet"]
-    assert list(load_upscalers("01_srresnet/default")) == ["SRResNet"]
+    assert list(load_upscalers(["03_srgan/long", "01_srresnet"])) == ["SRGAN (long)", "MSRResNet"]
+    assert list(load_upscalers("01_srresnet/default")) == ["MSRResNet"]
     with pytest.raises(SrlabError, match="no weights file"):
         load_upscalers(["01_srresnet/default", "01_srresnet/other"])
 
