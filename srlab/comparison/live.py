@@ -25,6 +25,9 @@ Strength = tuple[str, float, float, float]  # label, lowest, highest, step
 MIX = "mix"  # the name of the interpolated network among the models
 
 
+SMALLEST_CROP = 16  # HR pixels a side: PSNR is measured after a crop of 4 on each side
+
+
 @dataclass
 class LiveScene:
     """What `compare_live` shows, without the widgets: HR crop -> LR -> SR for the current choices.
@@ -179,9 +182,15 @@ def _check(
         raise SrlabError("One slider cannot drive both mix and degradation; show two of them.")
     if degradation and strength is None:
         raise SrlabError("Say the range of the degradation, such as strength=('blur', 0, 3, 0.1).")
-    if crop < scale or crop % scale:
-        raise SrlabError(f"The crop must be a multiple of the scale {scale}, but is {crop}.")
+    if strength is not None and not (len(strength) == 4 and strength[1] < strength[2] and strength[3] > 0):
+        raise SrlabError(f"strength is (label, lowest, highest, step), lowest before highest, but is {strength}.")
+    if crop < SMALLEST_CROP or crop % scale:
+        raise SrlabError(
+            f"The crop must be a multiple of the scale {scale} and at least {SMALLEST_CROP}, but is {crop}."
+        )
     for name, image in images.items():
+        if tuple(image.shape[:-2]) not in ((3,), (1, 3)):
+            raise SrlabError(f"'{name}' must be one RGB image (3, H, W), but has the shape {tuple(image.shape)}.")
         if min(image.shape[-2:]) < crop:
             height, width = image.shape[-2:]
             raise SrlabError(f"'{name}' has {width}x{height} pixels, fewer than the crop of {crop}; crop less.")

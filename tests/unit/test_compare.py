@@ -293,7 +293,7 @@ def test_the_live_widget_follows_its_controls():
         ({"models": {"HR": Level(0.0)}}, "cannot be called 'HR'"),
         ({"models": {"SR": Level(0.0)}, "degradation": lambda s: srlab.Degradation(blur=s)}, "Say the range"),
         ({"mix": (Level(0.0), Level(1.0)), "degradation": lambda s: srlab.Degradation(blur=s)}, "One slider"),
-        ({"models": {"SR": Level(0.0)}, "crop": 66}, "multiple of the scale 4, but is 66"),
+        ({"models": {"SR": Level(0.0)}, "crop": 66}, "multiple of the scale 4 and at least 16, but is 66"),
         ({"models": {"SR": Level(0.0)}, "crop": 128}, "'photo' has 96x96 pixels"),
         ({"models": {"SR": lambda lr: lr}, "crop": 64}, "must upscale by 4"),
     ],
@@ -301,6 +301,21 @@ def test_the_live_widget_follows_its_controls():
 def test_what_cannot_be_shown_live_is_named(options, says):
     with pytest.raises(srlab.SrlabError, match=says):
         srlab.compare_live({"photo": noise(96, 96)}, **options)
+
+
+@pytest.mark.parametrize(
+    ("strength", "crop", "channels", "says"),
+    [
+        (("a", 1, 0, 0.1), 64, 3, "lowest before highest"),
+        (("a", 0, 1), 64, 3, "label, lowest, highest, step"),
+        (None, 8, 3, "at least 16"),
+        (None, 64, 1, r"one RGB image \(3, H, W\)"),
+    ],
+)
+def test_a_range_a_crop_or_an_image_that_cannot_be_is_one_sentence(strength, crop, channels, says):
+    models = {"bicubic x4": lambda lr: srlab.upsample(lr, 4)}
+    with pytest.raises(srlab.SrlabError, match=says):
+        srlab.compare_live({"photo": noise(96, 96)[:channels]}, models, strength=strength, crop=crop)
 
 
 def test_the_contact_sheet_has_a_row_per_box_and_a_column_per_image():
