@@ -57,7 +57,7 @@ def take_slider(lab: str, caption: str, target: Path) -> None:
         slider.focus()
         box = slider.bounding_box()
         page.mouse.move(box["x"] + 0.45 * box["width"], box["y"] + 0.25 * box["height"])
-        for _ in range(4):
+        for _ in range(2):
             page.mouse.wheel(0, -120)
         page.wait_for_timeout(500)
         page.locator(".srlab-compare").screenshot(path=target)
