@@ -12,7 +12,7 @@ import os
 import pkgutil
 import textwrap
 import traceback
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -237,8 +237,9 @@ def compare(
     otherwise: str = "",
     tolerance: float = 1e-4,
     reveal: bool = True,
+    keys: Sequence[str] = (),
 ) -> None:
-    """Accept the wanted value, recognise known wrong ones by theirs, and show the values for any other.
+    """Accept the wanted value, recognise known wrong ones by theirs, and show the first difference for any other.
 
     Parameters
     ----------
@@ -252,14 +253,37 @@ def compare(
         Largest absolute difference that counts as equal.
     reveal
         Show the wanted value as well; not where it is itself what is asked for.
+    keys
+        Names of the values, for a result ``(K,)`` that was made of a dict.
     """
     if near(result, wanted, tolerance):
         return
     for hint, value in mistakes:
         if near(result, value, tolerance):
             raise Wrong(hint)
-    expected = f"Expected {_show(wanted)}, but your" if reveal else "Your"
-    raise Wrong(f"{otherwise} {expected} answer gives {_show(result)}.".strip())
+    said = difference(result, wanted, tolerance, keys) if reveal else f"Your answer gives {_show(result)}."
+    raise Wrong(f"{otherwise} {said}".strip())
+
+
+def difference(result: Any, wanted: Any, tolerance: float = 1e-4, keys: Sequence[str] = ()) -> str:
+    """One sentence on the first place where two tensors or numbers of one shape differ; `compare` has the rest."""
+    import torch
+
+    result, wanted = (torch.as_tensor(x).detach().double() for x in (result, wanted))
+    # Not "differs by more", which NaN never does.
+    place = (~((result - wanted).abs() <= tolerance)).nonzero()[0].tolist()
+    pair = wanted[tuple(place)].item(), result[tuple(place)].item()
+    expected, given = _unlike(*pair)
+    if not place:
+        return f"Expected {expected}, but your answer gives {given}."
+    where = keys[place[0]] if keys else str(place)
+    return f"The first difference is at {where}: expected {expected}, but your answer gives {given}."
+
+
+def _unlike(a: float, b: float) -> tuple[str, str]:
+    """Both numbers with four digits, or as many more as it takes to tell them apart."""
+    texts = ((f"{a:.{digits}g}", f"{b:.{digits}g}") for digits in range(4, 18))
+    return next((pair for pair in texts if pair[0] != pair[1]), (str(a), str(b)))
 
 
 def _show(value: Any) -> str:

@@ -3,8 +3,7 @@
 import torch
 import torch.nn.functional as F
 
-from srlab.exercises import Answer, Exercise, Wrong, filled, near, sample, tensor
-from srlab.exercises._places import compare
+from srlab.exercises import Answer, Exercise, Wrong, compare, filled, near, sample, tensor
 from srlab.images import luma, quantize
 
 Pair = tuple[torch.Tensor, torch.Tensor]

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable
 
 import torch
 
-from srlab.exercises import Answer, Exercise, Wrong, _places, filled, near, tensor
+from srlab.exercises import Answer, Exercise, Wrong, difference, filled, near, tensor
 
 Weights = dict[str, torch.Tensor]
 Rule = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
@@ -113,7 +113,7 @@ def _compare(
                     f"Only some entries are mixed: {first} is still that of `{name}`. Every floating tensor is to be "
                     "mixed, whatever its name."
                 )
-    place = _places.difference(result[first], mix(a[first], b[first]))
+    place = difference(result[first], mix(a[first], b[first]))
     raise Wrong(f"{otherwise} The first entry that differs is {first}. {place}")
 
 

@@ -5,8 +5,7 @@ from typing import Any
 
 import torch
 
-from srlab.exercises import Answer, Exercise, Wrong, filled, tensor
-from srlab.exercises._places import compare
+from srlab.exercises import Answer, Exercise, Wrong, compare, filled, tensor
 
 Votes = Sequence[Sequence[str]]
 

@@ -5,8 +5,20 @@ from collections.abc import Callable, Sequence
 
 import torch
 
-from srlab.exercises import Answer, Exercise, Wrong, _energy, _mixing, _opinions, _scores, _tiles, near, sample, tensor
-from srlab.exercises._places import compare
+from srlab.exercises import (
+    Answer,
+    Exercise,
+    Wrong,
+    _energy,
+    _mixing,
+    _opinions,
+    _scores,
+    _tiles,
+    compare,
+    near,
+    sample,
+    tensor,
+)
 from srlab.images import luma, quantize
 
 Pair = tuple[torch.Tensor, torch.Tensor]
