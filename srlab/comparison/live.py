@@ -23,8 +23,6 @@ if TYPE_CHECKING:
 
 Strength = tuple[str, float, float, float]  # label, lowest, highest, step
 MIX = "mix"  # the name of the interpolated network among the models
-
-
 SMALLEST_CROP = 16  # HR pixels a side: PSNR is measured after a crop of 4 on each side
 
 

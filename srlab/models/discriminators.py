@@ -20,10 +20,7 @@ class VGGDiscriminator(nn.Module):
 
     def __init__(self, features: int = 64, size: int = 128) -> None:
         super().__init__()
-        if features < 1 or size < 32 or size % 32:
-            raise SrlabError(
-                f"A discriminator needs features >= 1 and a size that is a multiple of 32, not {features} and {size}."
-            )
+        _check_shape(features, size, multiple=32)
         self.config = {"features": features, "size": size}
         widths = [features * factor for factor in (1, 2, 4, 8, 8)]
         layers: list[nn.Module] = [nn.Conv2d(3, features, 3, padding=1), nn.LeakyReLU(0.2, inplace=True)]
@@ -55,10 +52,7 @@ class SRGANDiscriminator(nn.Module):
 
     def __init__(self, features: int = 64, size: int = 96) -> None:
         super().__init__()
-        if features < 1 or size < 16 or size % 16:
-            raise SrlabError(
-                f"A discriminator needs features >= 1 and a size that is a multiple of 16, not {features} and {size}."
-            )
+        _check_shape(features, size, multiple=16)
         self.config = {"features": features, "size": size}
         layers: list[nn.Module] = [nn.Conv2d(3, features, 3, padding=1), nn.LeakyReLU(0.2, inplace=True)]
         inputs = features
@@ -76,6 +70,14 @@ class SRGANDiscriminator(nn.Module):
         _check_side(image, self.config["size"])
         features = self.convolutions(image)  # (N, 512, size / 16, size / 16)
         return self.logit(F.leaky_relu(self.hidden(features.flatten(1)), 0.2))
+
+
+def _check_shape(features: int, size: int, multiple: int) -> None:
+    if features < 1 or size < multiple or size % multiple:
+        raise SrlabError(
+            f"A discriminator needs features >= 1 and a size that is a multiple of {multiple}, "
+            f"not {features} and {size}."
+        )
 
 
 def _check_side(image: torch.Tensor, size: int) -> None:
