@@ -12,6 +12,7 @@ from urllib.error import URLError
 
 import torch
 
+from srlab import files
 from srlab.errors import SrlabError
 
 
@@ -106,8 +107,17 @@ def remedy(name: str) -> str:
     return f"""python -c "import srlab; srlab.backbones.find_weights('{name}', 'imagenet')\""""
 
 
-def load_weights(path: Path) -> dict[str, torch.Tensor]:
+def load_weights(path: Path, network: str = "") -> dict[str, torch.Tensor]:
     """Read a state dict from a ``.pth`` or ``.safetensors`` file; nothing in it is ever executed.
+
+    A file that `srlab.features.export` wrote is held to the hash in its notes.
+
+    Parameters
+    ----------
+    path
+        Of the file.
+    network
+        Whose weights they must be, where the file says whose they are; anybody's if empty.
 
     Returns
     -------
@@ -117,14 +127,22 @@ def load_weights(path: Path) -> dict[str, torch.Tensor]:
     Raises
     ------
     SrlabError
-        The file is damaged, or holds something other than named tensors.
+        The file is damaged, of another network, or holds something other than named tensors.
     """
-    from safetensors import SafetensorError
+    from safetensors import SafetensorError, safe_open
     from safetensors.torch import load_file
 
     try:
         if path.suffix == ".safetensors":
-            return load_file(path)
+            with safe_open(path, framework="pt") as file:
+                has_notes = "srlab" in (file.metadata() or {})
+            if not has_notes:
+                return load_file(path)
+            weights, notes = files.read_safetensors(path)
+            if network and notes.get("network") != network:
+                said = notes.get("network", "a run")
+                raise SrlabError(f"{path} has weights of {said}, not of {network}; give the file of that network.")
+            return weights
         weights = torch.load(path, map_location="cpu", weights_only=True)
     except UnpicklingError as error:
         raise SrlabError(

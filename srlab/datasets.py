@@ -83,6 +83,27 @@ class ImageSet:
         lr = None if self.lr is None else [self.lr[i] for i in indices]
         return ImageSet(self.name, list(names), [self.hr[i] for i in indices], lr, self.grey & set(names))
 
+    def center_crop(self, side: int) -> "ImageSet":
+        """The middle of each image, at most `side` pixels a side; LR is then made from it.
+
+        Parameters
+        ----------
+        side
+            In HR pixels; 256 in the SRGAN content-loss study. An image with shorter sides keeps them.
+
+        Raises
+        ------
+        SrlabError
+            The side is below 1.
+        """
+        if side < 1:
+            raise SrlabError(f"A centre crop must be at least 1 pixel a side, but is {side}.")
+        parts = []
+        for image in self.hr:
+            top, left = (max(0, (length - side) // 2) for length in image.shape[1:])
+            parts.append(image[:, top : top + side, left : left + side])
+        return ImageSet(f"{self.name} centre {side}", list(self.names), parts, grey=self.grey)
+
     def fingerprint(self) -> str:
         """A short hash of all names and pixels: two runs with the same one saw the same images."""
         digest = hashlib.sha256()
@@ -141,6 +162,8 @@ def folder(path: str | Path) -> ImageSet:
 def benchmark(path: str | Path, scale: int = 4) -> ImageSet:
     """A benchmark set such as Set5: a folder with ``HR/`` and, if there, ``LRx4/`` with files of the same names.
 
+    The folders may also be called ``GTmod12/`` and ``LRbicx4/``, as in the archives of BasicSR.
+
     Without the LR folder the LR images are made from HR where they are needed.
 
     Parameters
@@ -156,15 +179,17 @@ def benchmark(path: str | Path, scale: int = 4) -> ImageSet:
         There is no HR folder, or an HR image has no LR image, or its size does not fit.
     """
     path = Path(path)
-    images = _read_set(path.name, image_files(path / "HR"))
-    if not (path / f"LRx{scale}").is_dir():
+    hr_folder, lr_folder = (
+        next((path / name for name in names if (path / name).is_dir()), path / names[0])
+        for names in (("HR", "GTmod12"), (f"LRx{scale}", f"LRbicx{scale}"))
+    )
+    images = _read_set(path.name, image_files(hr_folder))
+    if not lr_folder.is_dir():
         return images
-    files = image_files(path / f"LRx{scale}")
+    files = image_files(lr_folder)
     missing = [name for name in images.names if name not in files]
     if missing:
-        raise SrlabError(
-            f"{path / f'LRx{scale}'} has no LR image for {', '.join(missing)}; add them or remove the folder."
-        )
+        raise SrlabError(f"{lr_folder} has no LR image for {', '.join(missing)}; add them or remove the folder.")
     images.lr = _read_set(path.name, {name: files[name] for name in images.names}).hr
     for name, hr, lr in zip(images.names, images.hr, images.lr, strict=True):
         if [side // scale for side in hr.shape[1:]] != list(lr.shape[1:]):

@@ -20,10 +20,11 @@ from srlab.metrics import PAPER, Protocol
 if TYPE_CHECKING:
     from torch import nn
 
-METRICS = ("psnr", "ssim", "ms_ssim", "gradient_ratio", "energy_error", "colour_shift", "saturation_ratio", "lpips")
+METRICS = ("psnr", "ssim", "ms_ssim", "gradient_ratio", "energy_error", "colour_shift", "saturation_ratio")
+METRICS += ("checkerboard", "lpips")
 # Metrics with a smallest image, in pixels a side after the crop: a smaller one has NaN in its row.
 _SIDES = {"ssim": 11, "ms_ssim": fidelity.MS_SSIM_SIDE, "gradient_ratio": 2, "energy_error": perception.BLOCK}
-_SIDES |= {"lpips": perception.LPIPS_SIDE}
+_SIDES |= {"checkerboard": 4 * perception.CELLS, "lpips": perception.LPIPS_SIDE}
 # Lab -> the method it teaches, as srlab.plots.COLORS spells it.
 METHODS = {"02_content_loss": "content loss", "03_srgan": "SRGAN", "04_esrgan": "ESRGAN"}
 Measure = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]  # (sr, hr) -> (N,)
@@ -121,6 +122,8 @@ def _measure(name: str, protocol: Protocol, network: "nn.Module | None") -> Meas
         return lambda sr, hr: getattr(fidelity, name)(sr, hr, protocol)
     if name == "lpips":
         return lambda sr, hr: perception.lpips(sr, hr, network)
+    if name == "checkerboard":  # it needs no HR
+        return lambda sr, hr: perception.checkerboard(sr)
     return getattr(perception, name)
 
 

@@ -37,10 +37,13 @@ class PatchSampler:
     degradation
         How LR is made from HR.
     augment
-        Flip and transpose at random: each of the eight orientations is equally likely.
+        ``"all"``: flip and transpose at random, so that each of the eight orientations is equally likely.
+        ``"flip"``: left to right only, as in the SRGAN content-loss study. ``"none"``.
     rotate
-        Also rotate by up to so many degrees (the SRGAN content-loss study uses 10). A larger window is cut
-        before and so no black corners appear.
+        Also rotate by up to so many degrees (that study: 10). A larger window is cut before and so no black corners
+        appear.
+    black_corners
+        Cut first, rotate without blending and leave the corners black, as that study's code does.
     seed
         Of all draws.
     device
@@ -61,10 +64,11 @@ class PatchSampler:
         patch: int = 96,
         batch: int = 16,
         degradation: Degradation | None = None,
-        augment: bool = True,
+        augment: str = "all",
         seed: int = 0,
         device: str | torch.device = "cpu",
         rotate: float = 0.0,
+        black_corners: bool = False,
         rank: int = 0,
         world: int = 1,
     ) -> None:
@@ -76,9 +80,12 @@ class PatchSampler:
             raise SrlabError(f"The set {images.name} has no images to cut patches from.")
         if not 0 <= rotate <= 45:
             raise SrlabError(f"rotate={rotate} must be from 0 to 45 degrees.")
+        if augment not in ("all", "flip", "none"):
+            raise SrlabError(f"Unknown augment '{augment}'; choose all, flip or none.")
         angle = math.radians(rotate)
         # The window holds the rotated patch, and keeps its parity so that both have the same centre.
-        self.window = patch + 2 * math.ceil(patch * (math.cos(angle) + math.sin(angle) - 1) / 2)
+        margin = 0 if black_corners else math.ceil(patch * (math.cos(angle) + math.sin(angle) - 1) / 2)
+        self.window = patch + 2 * margin
         for name, image in zip(images.names, images.hr, strict=True):
             if min(image.shape[1:]) < self.window:
                 size = f"{image.shape[2]}x{image.shape[1]}"
@@ -89,6 +96,7 @@ class PatchSampler:
         self.images, self.scale, self.patch, self.batch = images, scale, patch, batch
         self.degradation = degradation or Degradation()
         self.augment, self.rotate, self.angle, self.seed = augment, rotate, angle, seed
+        self.black_corners = black_corners
         self.device, self.rank, self.world = torch.device(device), rank, world
         self.generator = torch.Generator().manual_seed(seed)
         self._noise = torch.Generator(self.device)
@@ -135,12 +143,13 @@ class PatchSampler:
         flip_rows, flip_columns, transpose = torch.rand(3, self.batch, 1, generator=self.generator) < 0.5
         steps = torch.arange(self.window)
         rows = columns = steps.expand(self.batch, -1)
-        if self.augment:
+        if self.augment == "all":
             rows = torch.where(flip_rows, self.window - 1 - steps, steps)
+        if self.augment != "none":
             columns = torch.where(flip_columns, self.window - 1 - steps, steps)
         width = self._widths[image][:, None, None]
         indices = (rows + top[:, None])[:, :, None] * width + (columns + left[:, None])[:, None, :]
-        if self.augment:
+        if self.augment == "all":
             indices = torch.where(transpose[:, None], indices.transpose(1, 2), indices)
         return indices + self._starts[image][:, None, None]
 
@@ -151,11 +160,12 @@ class PatchSampler:
         theta = torch.stack([torch.stack([cos, -sin, zero], 1), torch.stack([sin, cos, zero], 1)], 1)
         share = self.patch / self.window  # grid_sample calls the borders of the window -1 and 1
         grid = F.affine_grid(theta * share, (len(angles), 3, self.patch, self.patch), align_corners=False)
-        return F.grid_sample(windows, grid.to(windows), mode="bilinear", padding_mode="border", align_corners=False)
+        mode, padding = ("nearest", "zeros") if self.black_corners else ("bilinear", "border")
+        return F.grid_sample(windows, grid.to(windows), mode=mode, padding_mode=padding, align_corners=False)
 
     def describe(self) -> dict[str, Any]:
         """All that decides the batches, in words and numbers, for a run's manifest."""
-        names = ("scale", "patch", "batch", "augment", "rotate", "seed")
+        names = ("scale", "patch", "batch", "augment", "rotate", "black_corners", "seed")
         images = f"{self.images.name} ({len(self.images)} images, {self.images.fingerprint()})"
         return {name: getattr(self, name) for name in names} | {"images": images, "degradation": str(self.degradation)}
 

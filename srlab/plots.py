@@ -25,6 +25,8 @@ COLORS = {
     "lanczos": "#CC79A7",
     "SRResNet": "#0072B2",
     "MSRResNet": "#0072B2",
+    "MSE": "#0072B2",
+    "hybrid": "#A6761D",
     "content loss": "#F0E442",
     "SRGAN": "#D55E00",
     "ESRGAN": "#009E73",
@@ -250,6 +252,8 @@ class Monitor:
         Label -> validation PSNR of a method to beat, drawn as a line.
     """
 
+    ALT = "Validation curve, and the current SR crop beside HR."
+
     def __init__(self, lr: torch.Tensor, hr: torch.Tensor, box: Box, baseline: Mapping[str, float]) -> None:
         self.lr, self.hr = cut(lr, box, hr.shape[-2]), cut(hr, box)
         self.baseline = baseline
@@ -263,9 +267,7 @@ class Monitor:
 
         sr = upscale(trainer.ema, self.lr)
         write_image(sr, trainer.run.path / "samples" / f"step-{trainer.step:07d}.png")
-        picture = Image(
-            data=to_png(self._draw(trainer, sr)), alt="Validation curve, and the current SR crop beside HR."
-        )
+        picture = Image(data=to_png(self._draw(trainer, sr)), alt=self.ALT)
         if self._handle is None:
             self._handle = display(picture, display_id=True)
         else:
@@ -273,6 +275,15 @@ class Monitor:
 
     def _draw(self, trainer: "Trainer", sr: torch.Tensor) -> Figure:
         figure, (curve, left, right) = plt.subplots(1, 3, figsize=(12, 3.6), width_ratios=(1.5, 1, 1))
+        self._draw_curve(curve, trainer)
+        for axis, label, image in ((left, f"SR at step {trainer.step}", sr), (right, "HR", self.hr)):
+            axis.imshow(to_numpy(image), interpolation="nearest")
+            axis.set_title(label)
+            axis.axis("off")
+        figure.tight_layout()
+        return figure
+
+    def _draw_curve(self, curve: Axes, trainer: "Trainer") -> None:
         points = [(row["step"], row["val_psnr"]) for row in trainer.history if "val_psnr" in row]
         curve.plot(*zip(*points, strict=True), marker="o", color=COLORS["SRResNet"], label="network")
         for label, value in self.baseline.items():
@@ -280,12 +291,6 @@ class Monitor:
         curve.set(xlabel="training step", ylabel="PSNR in dB (Y)", title="mean over the unseen photos")
         curve.grid(alpha=0.3)
         curve.legend(loc="lower right")
-        for axis, label, image in ((left, f"SR at step {trainer.step}", sr), (right, "HR", self.hr)):
-            axis.imshow(to_numpy(image), interpolation="nearest")
-            axis.set_title(label)
-            axis.axis("off")
-        figure.tight_layout()
-        return figure
 
 
 def spectrum(image: torch.Tensor) -> torch.Tensor:

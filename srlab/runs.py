@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     import torch
 
 FORMAT = 1  # of the run folder; a folder of another format is not touched
-NETWORKS = ("SRResNet", "MSRResNet", "RRDBNet")  # classes of srlab.models that a weights file may name
+NETWORKS = ("SRResNet", "MSRResNet", "RRDBNet", "CodedSRResNet")  # classes of srlab.models that a weights file may name
 ADVICE = f"{files.ADVICE} with SRLAB_HOME"  # where a file of a run cannot be written
 PACKAGES = ("torch", "accelerate", "numpy", "scikit-image", "matplotlib")
 

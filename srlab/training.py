@@ -88,6 +88,7 @@ class Trainer:
         self.device = self.accelerator.device
         self.ema_decay, self.seed, self.recipe = ema, seed, dict(recipe or {})
         self.modules: dict[str, nn.Module] = {}
+        self.frozen: dict[str, nn.Module] = {}
         self.optimizers: dict[str, torch.optim.Optimizer] = {}
         self.step = 0
         self.history: list[dict[str, float]] = []
@@ -98,7 +99,8 @@ class Trainer:
         Parameters
         ----------
         **objects
-            Networks and optimisers by name; the network to validate and keep is called ``generator``.
+            Networks and optimisers by name; the network to validate and keep is called ``generator``. One without
+            a parameter that learns, such as a feature extractor, gets device and precision, but is not saved.
 
         Returns
         -------
@@ -110,7 +112,9 @@ class Trainer:
             if name in ("ema", "sampler", "scaler", "rng"):
                 raise SrlabError(f"The trainer itself uses the name {name}; choose another one in prepare.")
             if isinstance(thing, nn.Module):
-                self.modules[name] = thing.to(self.device, memory_format=torch.channels_last)
+                thing.to(self.device, memory_format=torch.channels_last)
+                learns = any(parameter.requires_grad for parameter in thing.parameters())
+                (self.modules if learns else self.frozen)[name] = thing
             elif isinstance(thing, torch.optim.Optimizer):
                 self.optimizers[name] = thing
             else:
@@ -119,7 +123,17 @@ class Trainer:
             raise SrlabError("One of the networks must be passed as generator=..., the one to validate and keep.")
         # Copied before it is wrapped: accelerate binds the wrapped forward to the network it wraps.
         self.ema = copy.deepcopy(self.modules["generator"]).eval().requires_grad_(False)
-        return self.accelerator.prepare(*objects.values())
+        # A frozen network has nothing to exchange with the other processes, and accelerate refuses to try.
+        frozen = {
+            name: self.accelerator.prepare_model(thing, evaluation_mode=True)
+            for name, thing in objects.items()
+            if name in self.frozen
+        }
+        learning = {name: thing for name, thing in objects.items() if name not in frozen}
+        prepared = self.accelerator.prepare(*learning.values())
+        prepared = dict(zip(learning, prepared if len(learning) > 1 else [prepared], strict=True)) | frozen
+        found = tuple(prepared[name] for name in objects)
+        return found if len(found) > 1 else found[0]
 
     def backward(self, loss: torch.Tensor) -> None:
         """``loss.backward()``, scaled where the precision asks for it."""
@@ -335,7 +349,7 @@ class Trainer:
     def _full_recipe(self, sampler: PatchSampler, schedule: Schedule) -> dict[str, Any]:
         """All that decides the result, for the manifest."""
         recipe = self.recipe | {"seed": self.seed, "ema": self.ema_decay, "sampler": sampler.describe()}
-        for name, module in self.modules.items():
+        for name, module in (self.modules | self.frozen).items():
             recipe[name] = {"network": type(module).__name__} | getattr(module, "config", {})
         for name, optimizer in self.optimizers.items():
             settings = {key: value for key, value in optimizer.param_groups[0].items() if key not in ("params", "lr")}

@@ -9,7 +9,8 @@ import torch
 from torch import nn
 
 from srlab.errors import SrlabError
-from srlab.models.discriminators import SRGANDiscriminator, VGGDiscriminator
+from srlab.models.as_coded import CodedDiscriminator, CodedSRResNet
+from srlab.models.discriminators import PatchDiscriminator, SRGANDiscriminator, VGGDiscriminator, frozen
 from srlab.models.layers import ShuffledConv2d
 from srlab.models.rrdbnet import RRDB, ResidualDenseBlock, RRDBNet
 from srlab.models.srresnet import MSRResNet, ResidualBlock, ResidualBlockNoBN, SRResNet
@@ -17,7 +18,10 @@ from srlab.models.srresnet import MSRResNet, ResidualBlock, ResidualBlockNoBN, S
 __all__ = [
     "RRDB",
     "SIZES",
+    "CodedDiscriminator",
+    "CodedSRResNet",
     "MSRResNet",
+    "PatchDiscriminator",
     "RRDBNet",
     "ResidualBlock",
     "ResidualBlockNoBN",
@@ -26,6 +30,7 @@ __all__ = [
     "SRResNet",
     "ShuffledConv2d",
     "VGGDiscriminator",
+    "frozen",
     "interpolate",
     "parameter_count",
     "pick_size",

@@ -1,8 +1,15 @@
-"""The discriminators, as plain modules: they answer with a logit, so the sigmoid belongs to the loss."""
+"""The discriminators, as plain modules: they answer with logits, so the sigmoid belongs to the loss.
+
+All take instance noise: with it real and fake overlap, so that D cannot become sure at once (Sønderby et al. 2017).
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import torch
 import torch.nn as nn
 import torch.nn.functional as F
+from torch.nn.utils.parametrizations import spectral_norm
 
 from srlab.errors import SrlabError
 
@@ -32,10 +39,10 @@ class VGGDiscriminator(nn.Module):
         self.hidden = nn.Linear(widths[-1] * (size // 32) ** 2, 100)
         self.logit = nn.Linear(100, 1)
 
-    def forward(self, image: torch.Tensor) -> torch.Tensor:
-        """Judge ``(N, 3, size, size)``: a logit ``(N, 1)`` each, high for what looks like a photo."""
+    def forward(self, image: torch.Tensor, noise: float = 0.0) -> torch.Tensor:
+        """Judge ``(N, 3, size, size)`` in [0, 1], with noise of so many units on it: a logit ``(N, 1)`` each."""
         _check_side(image, self.config["size"])
-        features = self.convolutions(image)  # (N, 512, size / 32, size / 32)
+        features = self.convolutions(checked(image, noise))  # (N, 512, size / 32, size / 32)
         return self.logit(F.leaky_relu(self.hidden(features.flatten(1)), 0.2))
 
 
@@ -65,11 +72,90 @@ class SRGANDiscriminator(nn.Module):
         self.hidden = nn.Linear(inputs * (size // 16) ** 2, 1024)
         self.logit = nn.Linear(1024, 1)
 
-    def forward(self, image: torch.Tensor) -> torch.Tensor:
-        """Judge ``(N, 3, size, size)``: a logit ``(N, 1)`` each, high for what looks like a photo."""
+    def forward(self, image: torch.Tensor, noise: float = 0.0) -> torch.Tensor:
+        """Judge ``(N, 3, size, size)`` in [0, 1], with noise of so many units on it: a logit ``(N, 1)`` each."""
         _check_side(image, self.config["size"])
-        features = self.convolutions(image)  # (N, 512, size / 16, size / 16)
+        features = self.convolutions(checked(image, noise))  # (N, 512, size / 16, size / 16)
         return self.logit(F.leaky_relu(self.hidden(features.flatten(1)), 0.2))
+
+
+class PatchDiscriminator(nn.Module):
+    """A light discriminator with spectral norm (Miyato et al. 2018): a logit for each neighbourhood, not one for all.
+
+    Many judgements an image are many lessons for G, so it learns on a laptop (Isola et al. 2017, section 3.2.2, call it
+    PatchGAN). Spectral norm holds each layer's largest gain at 1, which keeps D from becoming sure too soon, and it
+    needs no batch norm. Beside the image it gets the image's fine part, amplified: a D that has only seconds to learn
+    would spend most of them on finding out where to look. 203,873 parameters with the defaults.
+
+    Parameters
+    ----------
+    features
+        Channels of the first convolution; they double with each of the two halvings.
+    """
+
+    SIDE = 16  # smallest image it judges, in pixels
+
+    def __init__(self, features: int = 32) -> None:
+        super().__init__()
+        _check_shape(features, size=1, multiple=1)
+        self.config = {"features": features}
+        wide, wider = 2 * features, 4 * features
+        self.convolutions = nn.Sequential(
+            *(spectral_norm(nn.Conv2d(6, features, 3, padding=1)), nn.LeakyReLU(0.2, inplace=True)),
+            *(spectral_norm(nn.Conv2d(features, wide, 4, 2, padding=1)), nn.LeakyReLU(0.2, inplace=True)),
+            *(spectral_norm(nn.Conv2d(wide, wide, 3, padding=1)), nn.LeakyReLU(0.2, inplace=True)),
+            *(spectral_norm(nn.Conv2d(wide, wider, 4, 2, padding=1)), nn.LeakyReLU(0.2, inplace=True)),
+        )
+        self.logit = spectral_norm(nn.Conv2d(wider, 1, 3, padding=1))
+
+    def forward(self, image: torch.Tensor, noise: float = 0.0) -> torch.Tensor:
+        """Judge ``(N, 3, H, W)`` in [0, 1], with noise of so many units on it: logits ``(N, 1, H / 4, W / 4)``."""
+        if min(image.shape[-2:]) < self.SIDE:
+            raise SrlabError(
+                f"This discriminator judges images of {self.SIDE} pixels or more, not {tuple(image.shape)}."
+            )
+        image = checked(image, noise)
+        fine = image - F.avg_pool2d(image, 5, stride=1, padding=2, count_include_pad=False)
+        # Centred and scaled, so that both parts are about as large as the weights of a fresh layer expect.
+        return self.logit(self.convolutions(torch.cat([4 * image - 2, 16 * fine], dim=1)))
+
+
+@contextmanager
+def frozen(network: nn.Module) -> Iterator[nn.Module]:
+    """Let gradients pass through a network without leaving any in it: for D, while G learns from it.
+
+    ``detach`` would cut the way to G; this only spares the work on D's own parameters.
+    """
+    learning = [parameter for parameter in network.parameters() if parameter.requires_grad]
+    for parameter in learning:
+        parameter.requires_grad_(False)
+    try:
+        yield network
+    finally:
+        for parameter in learning:
+            parameter.requires_grad_(True)
+
+
+def checked(image: torch.Tensor, noise: float) -> torch.Tensor:
+    """What D sees: the image with instance noise, if its range is right; looked at where that costs no waiting.
+
+    Raises
+    ------
+    SrlabError
+        Negative noise, or an image that is not in [0, 1].
+    """
+    if not noise >= 0:
+        raise SrlabError(f"The noise on D's images must be 0 or more, but is {noise}.")
+    if image.device.type == "cpu" and image.numel():
+        # SR may go far beyond [0, 1] at some pixels, and an untrained SRResNet goes a little beyond at many; another
+        # range does both. NaN is left to the training's guard.
+        low, high = (float(value) for value in image.detach().aminmax())
+        if (low < -0.75 or high > 1.75) and ((image < -0.1) | (image > 1.1)).float().mean() > 0.2:
+            raise SrlabError(
+                f"A discriminator judges images in [0, 1], but these reach from {low:.2f} to {high:.2f}; "
+                "divide 8-bit levels by 255, and map [-1, 1] to [0, 1]."
+            )
+    return image + noise * torch.randn_like(image) if noise else image
 
 
 def _check_shape(features: int, size: int, multiple: int) -> None:

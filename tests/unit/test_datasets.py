@@ -93,6 +93,16 @@ def test_the_fingerprint_changes_with_a_pixel_a_name_and_a_shape_only():
     assert len({reference, pixel.fingerprint(), name.fingerprint(), shape.fingerprint()}) == 4
 
 
+def test_a_centre_crop_takes_the_middle_and_keeps_what_is_smaller():
+    image = torch.arange(3 * 7 * 10, dtype=torch.uint8).view(3, 7, 10)
+    images = datasets.ImageSet("set", ["a"], [image], [image[:, :1, :2]], frozenset({"a"})).center_crop(4)
+    assert torch.equal(images.hr[0], image[:, 1:5, 3:7])
+    assert (images.name, images.names, images.lr, images.grey) == ("set centre 4", ["a"], None, {"a"})
+    assert datasets.ImageSet("set", ["a"], [image]).center_crop(8).hr[0].shape == (3, 7, 8)
+    with pytest.raises(SrlabError, match="at least 1 pixel"):
+        images.center_crop(0)
+
+
 # --- Folders -------------------------------------------------------------------------------------------------
 
 
@@ -156,6 +166,18 @@ def test_a_benchmark_pairs_hr_and_lr_by_name(benchmark):
     assert images.name == "Set"
     assert images.lr_of("bird").shape == (1, 3, 4, 5)
     assert torch.equal(images.lr_of("bird"), datasets.folder(benchmark / "LRx4")["bird"])
+
+
+def test_the_folder_names_of_basicsr_are_known_too(benchmark):
+    wanted = datasets.benchmark(benchmark)
+    (benchmark / "HR").rename(benchmark / "GTmod12")
+    (benchmark / "LRx4").rename(benchmark / "LRbicx4")
+    found = datasets.benchmark(benchmark)
+    assert found.names == wanted.names
+    assert torch.equal(found.lr_of("bird"), wanted.lr_of("bird"))
+    (benchmark / "LRbicx4" / "bird.png").unlink()
+    with pytest.raises(SrlabError, match="LRbicx4 has no LR image for bird;"):
+        datasets.benchmark(benchmark)
 
 
 def test_a_benchmark_without_an_lr_folder_has_no_lr(benchmark):

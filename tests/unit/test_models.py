@@ -7,6 +7,8 @@ from torch import nn
 
 from srlab.errors import SrlabError
 from srlab.models import (
+    CodedDiscriminator,
+    CodedSRResNet,
     MSRResNet,
     ResidualBlock,
     RRDBNet,
@@ -273,3 +275,38 @@ def test_srresnet_gives_the_same_with_and_without_gradients_and_spares_the_copy_
 def test_networks_of_other_sizes_do_not_mix():
     with pytest.raises(SrlabError, match="same architecture"):
         interpolate(MSRResNet(1, 4), MSRResNet(2, 4), 0.5)
+
+
+# --- The content-loss study's networks, as its code built them -----------------------------------------------
+
+
+def test_the_coded_generator_has_one_batch_norm_a_block_and_no_biases():
+    network = CodedSRResNet()
+    norms = [module for module in network.modules() if isinstance(module, nn.BatchNorm2d)]
+    assert len(norms) == 16 + 1
+    assert not any(conv.bias is not None for conv in network.modules() if isinstance(conv, nn.Conv2d))
+    # SRResNet's count without the biases of its convolutions and without the second batch norm of each block
+    biases = 64 + 32 * 64 + 64 + 2 * 256 + 3
+    assert parameter_count(network) == 1_549_462 - biases - 16 * 128
+    assert network.radius == SRResNet().radius == 40
+
+
+def test_the_coded_block_in_use_is_not_the_block_that_was_trained():
+    network = CodedSRResNet(1, 8).blocks[0]
+    x = 3 * torch.randn(8, 8, 16, 16)
+    for _ in range(100):
+        trained = network.train()(x)
+    assert (network.eval()(x) - trained).norm() > 0.3 * (trained - x).norm()
+
+
+def test_the_coded_generator_upscales_and_keeps_its_config():
+    network = CodedSRResNet(2, 8, scale=3)
+    assert network(torch.rand(1, 3, 5, 6)).shape == (1, 3, 15, 18)
+    assert CodedSRResNet(**network.config).state_dict().keys() == network.state_dict().keys()
+
+
+def test_the_coded_discriminator_lacks_the_256_channel_stride():
+    convs = [module for module in CodedDiscriminator().modules() if isinstance(module, nn.Conv2d)]
+    words = [f"{conv.out_channels}s{conv.stride[0]}" for conv in convs]
+    assert words == ["64s1", "64s2", "128s1", "128s2", "256s1", "512s1", "512s2"]
+    assert CodedDiscriminator()(torch.rand(2, 3, 32, 40)).shape == (2, 1)

@@ -129,11 +129,21 @@ def test_patches_are_sub_windows_in_all_eight_orientations_equally_often():
 
 
 def test_without_augment_patches_are_plain_crops():
-    found = found_places(PatchSampler(image_set(numbered(6, 7)), 2, 4, 500, augment=False), places(numbered(6, 7), 4))
+    found = found_places(PatchSampler(image_set(numbered(6, 7)), 2, 4, 500, augment="none"), places(numbered(6, 7), 4))
     assert {place[2] for place in found} == {"0 degrees"}
 
 
-@pytest.mark.parametrize("augment", [True, False])
+def test_flip_mirrors_left_to_right_only():
+    found = found_places(PatchSampler(image_set(numbered(6, 7)), 2, 4, 500, augment="flip"), places(numbered(6, 7), 4))
+    mirrored = torch.arange(4.0).view(1, 2, 2).flip(2)
+    names = {
+        name for name, view in orientations(torch.arange(4.0).view(1, 2, 2)).items() if torch.equal(view, mirrored)
+    }
+    assert {place[2] for place in found} == {"0 degrees"} | names
+    assert len(names) == 1
+
+
+@pytest.mark.parametrize("augment", ["all", "flip", "none"])
 def test_every_position_occurs_corners_included(augment):
     sampler = PatchSampler(image_set(numbered(6, 7)), 2, 4, 1000, augment=augment)
     found = {place[:2] for place in found_places(sampler, places(numbered(6, 7), 4))}
@@ -141,7 +151,7 @@ def test_every_position_occurs_corners_included(augment):
 
 
 def test_an_image_of_just_the_patch_size_is_taken_whole():
-    found = found_places(PatchSampler(image_set(numbered(4, 4)), 2, 4, 20, augment=False), places(numbered(4, 4), 4))
+    found = found_places(PatchSampler(image_set(numbered(4, 4)), 2, 4, 20, augment="none"), places(numbered(4, 4), 4))
     assert {place[:2] for place in found} == {(0, 0)}
 
 
@@ -163,12 +173,22 @@ def test_a_rotated_white_image_has_no_black_corners():
     assert hr.min() == lr.min() == 1
 
 
+def test_black_corners_are_those_of_the_study():
+    white = torch.full((3, 24, 24), 255, dtype=torch.uint8)  # no larger than the patch: it is cut before it is turned
+    _, hr = next(PatchSampler(image_set(white), 4, 24, 50, rotate=10, black_corners=True))
+    assert set(hr.unique().tolist()) == {0, 1}
+    assert 0 < (hr == 0).float().mean() < 0.1
+    assert hr[..., 8:16, 8:16].min() == 1
+    corners = hr[:, 0, [0, 0, -1, -1], [0, -1, 0, -1]]
+    assert (corners == 0).any(dim=1).float().mean() > 0.8
+
+
 @pytest.mark.parametrize("patch", [16, 24])
 def test_a_ramp_is_turned_about_the_centre_by_at_most_the_angle(patch):
     size, slope = 80, 3
     ramp = (torch.arange(size) * slope).to(torch.uint8)
     image = torch.stack([ramp.expand(size, size), ramp.expand(size, size).T, torch.zeros(size, size).byte()])
-    sampler = PatchSampler(image_set(image), 4, patch, 300, augment=False, rotate=10, seed=1)
+    sampler = PatchSampler(image_set(image), 4, patch, 300, augment="none", rotate=10, seed=1)
     hr = next(sampler)[1].double() * 255
 
     # A plane fitted to each channel: value = mean + down * y + right * x, with x and y from the centre.
@@ -216,6 +236,8 @@ def test_an_image_smaller_than_the_patch_is_named_with_its_size():
         ({"batch": 3, "world": 2}, "batch of 3.*2 process"),
         ({"rotate": -1}, "rotate=-1"),
         ({"rotate": 90}, "rotate=90"),
+        ({"augment": "rotate"}, "augment 'rotate'; choose all, flip or none"),
+        ({"augment": True}, "augment 'True'; choose all, flip or none"),
     ],
 )
 def test_settings_that_make_no_sense_are_refused(settings, words):
@@ -253,7 +275,15 @@ def test_the_noise_differs_between_processes_and_between_steps():
 def test_everything_that_decides_the_batches_is_described():
     reference = PatchSampler(random_set(), 4, 16, 2)
     assert reference.describe() == PatchSampler(random_set(), 4, 16, 2).describe()
-    changes = ({"scale": 2}, {"patch": 12}, {"batch": 4}, {"augment": False}, {"rotate": 1.0}, {"seed": 1})
+    changes = (
+        {"scale": 2},
+        {"patch": 12},
+        {"batch": 4},
+        {"augment": "none"},
+        {"black_corners": True},
+        {"rotate": 1.0},
+        {"seed": 1},
+    )
     changes += ({"degradation": Degradation(noise=0.1)}, {"images": random_set((30, 25))})
     for change in changes:
         settings = {"images": random_set(), "scale": 4, "patch": 16, "batch": 2} | change

@@ -13,7 +13,15 @@ from srlab import backbones
 from srlab.datasets import folder
 from srlab.errors import SrlabError
 from srlab.images import mod_crop, quantize
-from srlab.perception import colour_shift, energy_error, gradient_ratio, load_lpips, lpips, saturation_ratio
+from srlab.perception import (
+    checkerboard,
+    colour_shift,
+    energy_error,
+    gradient_ratio,
+    load_lpips,
+    lpips,
+    saturation_ratio,
+)
 from srlab.resampling import downsample, upsample
 
 MEASURES = [gradient_ratio, energy_error, colour_shift, saturation_ratio]
@@ -160,6 +168,108 @@ def test_grey_images_have_no_tint_and_no_saturation_to_compare_with(hr, channels
     grey = hr[:, :1].expand(-1, channels, -1, -1)
     assert colour_shift(grey, 1 - grey).tolist() == [0, 0]
     assert saturation_ratio(grey, grey).isnan().all()
+
+
+# --- Checkerboard --------------------------------------------------------------------------------------------
+
+
+def board(image: torch.Tensor, strength: float, cell: torch.Tensor | None = None) -> torch.Tensor:
+    """Add a pattern that is the same in each cell (default: a checkerboard of single pixels), in 8-bit levels rms."""
+    height, width = image.shape[-2:]
+    cell = torch.tensor([[1.0, -1.0], [-1.0, 1.0]]) if cell is None else cell
+    rows, columns = -(-height // cell.shape[0]), -(-width // cell.shape[1])
+    return image + strength / 255 * cell.repeat(rows, columns)[:height, :width]
+
+
+def cell_of(side: int) -> torch.Tensor:
+    """Any pattern of that period with mean 0 and rms 1."""
+    cell = torch.randn(side, side, generator=torch.Generator().manual_seed(1))
+    cell -= cell.mean()
+    return cell / cell.square().mean().sqrt()
+
+
+@pytest.mark.parametrize("strength", [1, 2, 10])
+def test_a_pattern_of_the_grid_on_grey_is_read_in_levels(strength):
+    grey = torch.full((1, 3, 128, 160), 0.5)
+    for cell in (None, cell_of(4)):
+        rounded = quantize(board(grey, strength, cell))  # to whole levels, which changes its strength a little
+        assert checkerboard(rounded).item() == pytest.approx(255 * rounded.std().item(), rel=0.01)
+    assert checkerboard(board(grey[:, :1], strength)).item() == pytest.approx(strength, abs=0.15)
+    assert checkerboard(grey).item() == 0
+
+
+@pytest.fixture(scope="module")
+def photos(astronaut) -> dict[str, torch.Tensor]:
+    from skimage import data
+
+    chelsea = torch.from_numpy(data.chelsea()).permute(2, 0, 1)[None].float() / 255
+    return {"astronaut": astronaut, "chelsea": mod_crop(chelsea, 4)}
+
+
+@pytest.mark.parametrize("name", ["astronaut", "chelsea"])
+def test_photos_their_smooth_enlargements_and_noise_have_none_and_two_levels_are_seen(photos, name):
+    hr = photos[name]
+    small = downsample(hr, 4)
+    for image in (hr, upsample(small, 4), upsample(small, 4, "bilinear")):
+        assert checkerboard(image).item() < 0.3
+        assert checkerboard(noisy(image, 0.03)).item() < 0.6
+        for cell in (None, cell_of(4)):
+            assert checkerboard(board(image, 2, cell)).item() == pytest.approx(2, abs=0.35)
+    assert checkerboard(upsample(small, 4, "nearest")).item() > 1.5  # stair steps
+
+
+def test_white_noise_is_no_pattern_however_strong():
+    for sigma in (2, 8, 25):
+        noise = 0.5 + sigma / 255 * torch.randn(8, 3, 128, 128, generator=torch.Generator().manual_seed(0))
+        assert checkerboard(noise).square().mean().sqrt().item() < 0.06 * sigma
+
+
+def test_a_pattern_that_changes_its_sign_over_the_picture_counts_in_full(photos):
+    half = photos["chelsea"].shape[-1] // 2
+    cell = cell_of(4)
+    image = torch.cat(
+        [board(photos["chelsea"][..., :half], 2, cell), board(photos["chelsea"][..., half:], -2, cell)], 3
+    )
+    assert checkerboard(image).item() == pytest.approx(2, abs=0.35)
+
+
+@pytest.mark.parametrize("period", [3, 5, 6])
+def test_a_pattern_of_another_period_is_none_of_the_grid(period):
+    grey = torch.full((1, 3, 160, 160), 0.5)
+    pattern = cell_of(period) if period != 6 else cell_of(3).repeat_interleave(2, 0).repeat_interleave(2, 1)
+    assert checkerboard(board(grey, 4, pattern)).item() < 0.3
+
+
+@pytest.mark.parametrize("scale", [2, 3, 8])
+def test_the_grid_has_the_period_of_the_scale(scale):
+    grey = torch.full((1, 3, 128, 128), 0.5)
+    rounded = quantize(board(grey, 3, cell_of(scale)))
+    assert checkerboard(rounded, scale).item() == pytest.approx(255 * rounded.std().item(), rel=0.01)
+
+
+def test_a_network_with_an_unlearned_transposed_convolution_shows_its_board(photos):
+    torch.manual_seed(0)
+    kernel = 1 / 16 + 0.004 * torch.randn(1, 1, 6, 6)  # overlaps unevenly: the artefact of Odena et al.
+    small = downsample(photos["astronaut"], 4).transpose(0, 1)
+    enlarged = torch.nn.functional.conv_transpose2d(small, kernel * 16 / 2.25, stride=4, padding=1).transpose(0, 1)
+    assert checkerboard(enlarged.clamp(0, 1)).item() > 5
+
+
+def test_checkerboard_is_per_image_in_float64_without_gradient_and_rounded(hr):
+    scores = checkerboard(board(hr, 3).requires_grad_())
+    assert (scores.shape, scores.dtype, scores.requires_grad) == ((2,), torch.float64, False)
+    assert scores.tolist() == pytest.approx([checkerboard(board(hr, 3)[i]).item() for i in range(2)], abs=1e-9)
+    assert torch.equal(scores, checkerboard(quantize(board(hr, 3))))
+
+
+def test_checkerboard_refuses_what_it_cannot_see():
+    assert checkerboard(torch.rand(1, 3, 32, 40)).shape == (1,)
+    with pytest.raises(SrlabError, match="40x31 pixels is too small for the checkerboard, which needs 32"):
+        checkerboard(torch.rand(1, 3, 31, 40))
+    with pytest.raises(SrlabError, match="scale of at least 2, but it is 1"):
+        checkerboard(torch.rand(1, 3, 64, 64), scale=1)
+    with pytest.raises(SrlabError, match="NaN or infinity"):
+        checkerboard(torch.full((1, 3, 64, 64), math.nan))
 
 
 # --- All -----------------------------------------------------------------------------------------------------

@@ -1,0 +1,93 @@
+"""Watches a GAN while it trains: what D says, how large the gradients are, and the picture."""
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+import matplotlib.pyplot as plt
+import torch
+
+from srlab.plots import COLORS, Monitor, to_numpy
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+    from srlab.training import Trainer
+
+# Where the mean judgement of a D stays that has something to teach: it can tell, but is not sure.
+HEALTHY = {"D(HR)": (0.5, 0.95), "D(SR)": (0.05, 0.5)}
+History = Sequence[Mapping[str, float]]
+
+
+class GanMonitor(Monitor):
+    """Draws a GAN's run while it trains, as `srlab.plots.Monitor` does for a generator alone.
+
+    The `step` of the training must give ``d_real`` and ``d_fake`` (mean of sigmoid(D) over HR and SR patches),
+    ``d_loss`` and ``g_loss``, and ``d_norm`` and ``g_norm`` (norms of the gradients).
+    """
+
+    ALT = "Judgements of D, losses, gradient norms, validation PSNR, and the current SR crop beside HR."
+
+    def _draw(self, trainer: "Trainer", sr: torch.Tensor) -> "Figure":
+        figure, axes = plt.subplots(2, 3, figsize=(13, 7.2), width_ratios=(1.25, 1.25, 1))
+        draw_judgements(axes[0, 0], trainer.history)
+        draw_logged(axes[0, 1], trainer.history, {"d_loss": "loss of D", "g_loss": "loss of G"}, "losses")
+        names = {"d_norm": "gradient of D", "g_norm": "gradient of G"}
+        draw_logged(axes[1, 0], trainer.history, names, "norms of the gradients")
+        self._draw_curve(axes[1, 1], trainer)
+        for axis, label, image in ((axes[0, 2], f"SR at step {trainer.step}", sr), (axes[1, 2], "HR", self.hr)):
+            axis.imshow(to_numpy(image), interpolation="nearest")
+            axis.set_title(label)
+            axis.axis("off")
+        figure.tight_layout()
+        return figure
+
+
+def draw_judgements(axis: "Axes", history: History) -> None:
+    """Draw what D says of HR and SR over the steps, with the bands in which it has something to teach."""
+    for key, label, color in (("d_real", "D(HR)", COLORS["HR"]), ("d_fake", "D(SR)", COLORS["SRGAN"])):
+        axis.axhspan(*HEALTHY[label], color=color, alpha=0.08)
+        _draw_series(axis, history, key, label, color)
+    axis.set(xlabel="training step", ylabel="mean of sigmoid(D)", title="what D says; shaded: healthy", ylim=(0, 1))
+    axis.legend(loc="center right")
+
+
+def draw_logged(axis: "Axes", history: History, names: Mapping[str, str], title: str) -> None:
+    """Draw logged numbers of D and G over the steps, on a logarithmic scale where none is negative."""
+    for (key, label), color in zip(names.items(), (COLORS["HR"], COLORS["SRGAN"]), strict=True):
+        _draw_series(axis, history, key, label, color)
+    positive = all(row[key] > 0 for row in history for key in names if key in row)
+    axis.set(xlabel="training step", title=title, yscale="log" if positive else "linear")
+    axis.grid(alpha=0.3)
+    axis.legend()
+
+
+def _draw_series(axis: "Axes", history: History, key: str, label: str, color: str) -> None:
+    points = [(row["step"], row[key]) for row in history if key in row]
+    axis.plot([step for step, _ in points], [value for _, value in points], label=label, color=color, linewidth=2)
+
+
+def verdict(history: History, share: float = 0.25) -> str:
+    """Say in one word whether D and G keep each other learning: "healthy", "D wins", "D sees nothing" or "no D".
+
+    Parameters
+    ----------
+    history
+        Rows of a run's log.
+    share
+        Of the run, at its end, that is looked at.
+
+    Returns
+    -------
+    str
+        "D wins" where D is sure of HR and of SR, so that little is left to learn from it; "D sees nothing" where it
+        does not rank HR higher; "no D" where nothing was logged.
+    """
+    rows = [row for row in history if "d_real" in row]
+    if not rows:
+        return "no D"
+    late = rows[-max(1, round(len(rows) * share)) :]
+    real, fake = (sum(row[key] for row in late) / len(late) for key in ("d_real", "d_fake"))
+    if real > HEALTHY["D(HR)"][1] and fake < HEALTHY["D(SR)"][0]:
+        return "D wins"
+    return "healthy" if real > fake else "D sees nothing"

@@ -1,0 +1,275 @@
+"""Losses as pure functions: content, hybrids, total variation, and the adversarial pairs over logits.
+
+The adversarial losses take what a discriminator says before any sigmoid. In the equations below C(x) is that logit,
+D(x) = sigmoid(C(x)), x is an HR image and y = G(lr) an SR image.
+"""
+
+import math
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+import torch
+import torch.nn.functional as F
+
+from srlab.errors import SrlabError
+
+if TYPE_CHECKING:
+    from srlab.features import Features
+
+Labels = float | torch.Tensor
+KINDS = ("vanilla", "minimax", "least squares", "hinge", "relativistic", "relativistic average")
+
+
+def content_loss(
+    features: "Features",
+    sr: torch.Tensor,
+    hr: torch.Tensor,
+    criterion: Callable[[torch.Tensor, torch.Tensor], torch.Tensor] = F.mse_loss,
+    relative: bool = False,
+) -> torch.Tensor:
+    """Distance between the feature maps of SR and HR (Ledig et al. 2017, equation 5), summed over the layers.
+
+    HR is looked at without a graph, because nothing before it learns.
+
+    Parameters
+    ----------
+    features
+        Gives the maps and the weight of each layer.
+    sr, hr
+        ``(N, 3, H, W)`` in [0, 1].
+    criterion
+        ``F.mse_loss`` as in SRGAN, or ``F.l1_loss`` as in ESRGAN.
+    relative
+        Divide each layer's distance by that of HR's maps from zero. Then 1 means "nothing of HR's features is
+        there", whatever the network, the layer and its weights, and losses over different ones can be compared.
+
+    Returns
+    -------
+    torch.Tensor
+        ``()``; squared or absolute units of the maps, no unit if relative.
+    """
+    with torch.no_grad():
+        wanted = features(hr)
+    found = features(sr)
+    total = sr.new_zeros(())
+    for layer, weight in features.layer_weights.items():
+        distance = criterion(found[layer], wanted[layer])
+        if relative:
+            distance = distance / criterion(wanted[layer], torch.zeros_like(wanted[layer])).clamp(min=1e-12)
+        total = total + weight * distance
+    return total
+
+
+def hybrid(*parts: tuple[float, torch.Tensor]) -> torch.Tensor:
+    """Weighted sum of losses, such as ``hybrid((0.7, pixel), (0.3, content))`` of the SRGAN content-loss study.
+
+    Parameters
+    ----------
+    *parts
+        Pairs of a weight and a loss ``()``.
+
+    Returns
+    -------
+    torch.Tensor
+        ``()``.
+
+    Raises
+    ------
+    SrlabError
+        A weight is negative, infinite or NaN, or all are 0: then nothing would be learned, or the opposite.
+    """
+    weights = [weight for weight, _ in parts]
+    if not all(math.isfinite(weight) and weight >= 0 for weight in weights) or not sum(weights):
+        raise SrlabError(
+            f"The weights of a hybrid loss must be 0 or more and not all 0, but are {', '.join(map(str, weights))}."
+        )
+    # A part with weight 0 is left out, so that its NaN or infinity cannot come in as 0 * inf.
+    return torch.stack([weight * loss for weight, loss in parts if weight]).sum()
+
+
+def total_variation(image: torch.Tensor) -> torch.Tensor:
+    """Mean absolute step to the right plus mean absolute step down (Rudin et al. 1992, the anisotropic form).
+
+    Parameters
+    ----------
+    image
+        ``(N, C, H, W)``, at least 2 pixels a side.
+
+    Returns
+    -------
+    torch.Tensor
+        ``()``, in units of the image; 0 for flat images.
+
+    Raises
+    ------
+    SrlabError
+        The image has less than 2 pixels along a side.
+    """
+    if min(image.shape[-2:]) < 2:
+        raise SrlabError(f"Total variation needs at least 2 pixels a side, but got a tensor {tuple(image.shape)}.")
+    right, down = image[..., :, 1:] - image[..., :, :-1], image[..., 1:, :] - image[..., :-1, :]
+    return right.abs().mean() + down.abs().mean()
+
+
+def discriminator_loss(
+    real: torch.Tensor, fake: torch.Tensor, kind: str = "vanilla", labels: tuple[Labels, Labels] = (1.0, 0.0)
+) -> torch.Tensor:
+    """Compute what D minimises.
+
+    ============================ ====================================================== ===========================
+    kind                         loss of D                                              source
+    ============================ ====================================================== ===========================
+    vanilla, minimax             ``-log D(x) - log(1 - D(y))``                          Goodfellow 2014, equation 1
+    least squares                ``(C(x) - 1)^2 / 2 + C(y)^2 / 2``                      Mao 2017, equation 9
+    hinge                        ``max(0, 1 - C(x)) + max(0, 1 + C(y))``                Lim and Ye 2017
+    relativistic                 ``-log sigmoid(C(x) - C(y))``                          Jolicoeur-Martineau 2019
+    relativistic average         ``-log sigmoid(C(x) - mean C(y))``                     Wang 2018 (ESRGAN),
+                                 ``- log(1 - sigmoid(C(y) - mean C(x)))``               equation 1
+    ============================ ====================================================== ===========================
+
+    Parameters
+    ----------
+    real, fake
+        Logits of HR and SR, of any shape; the same shape for the relativistic kind. Detach SR before D sees it, or
+        G pays for the gradient in vain.
+    kind
+        One of `KINDS`.
+    labels
+        Targets for real and fake, from `noisy_labels`, say. ``(0.9, 0)`` is one-sided smoothing (Salimans 2016). The
+        relativistic kind judges pairs and takes the first alone: "HR is the more real one".
+
+    Returns
+    -------
+    torch.Tensor
+        ``()``, mean over all logits.
+
+    Raises
+    ------
+    SrlabError
+        Unknown kind, shapes that cannot be compared, a label outside of [0, 1], labels for the hinge loss (which has
+        none).
+    """
+    _check(kind, real, fake, labels)
+    yes, no = labels
+    match kind:
+        case "vanilla" | "minimax":
+            return _cross_entropy(real, yes) + _cross_entropy(fake, no)
+        case "least squares":
+            return ((real - yes).square().mean() + (fake - no).square().mean()) / 2
+        case "hinge":
+            return F.relu(1 - real).mean() + F.relu(1 + fake).mean()
+        case "relativistic":
+            return _cross_entropy(real - fake, yes)
+        case _:
+            return _cross_entropy(real - fake.mean(), yes) + _cross_entropy(fake - real.mean(), no)
+
+
+def generator_loss(fake: torch.Tensor, real: torch.Tensor | None = None, kind: str = "vanilla") -> torch.Tensor:
+    """Compute what G minimises.
+
+    ============================ ====================================================== ===========================
+    kind                         loss of G                                              source
+    ============================ ====================================================== ===========================
+    vanilla                      ``-log D(y)``, non-saturating                          Ledig 2017, equation 6
+    minimax                      ``log(1 - D(y))``, fades where D is sure               Goodfellow 2014, equation 1
+    least squares                ``(C(y) - 1)^2 / 2``                                   Mao 2017, equation 9
+    hinge                        ``-C(y)``                                              Lim and Ye 2017
+    relativistic                 ``-log sigmoid(C(y) - C(x))``                          Jolicoeur-Martineau 2019
+    relativistic average         ``-log(1 - sigmoid(C(x) - mean C(y)))``                Wang 2018 (ESRGAN),
+                                 ``- log sigmoid(C(y) - mean C(x))``                    equation 2
+    ============================ ====================================================== ===========================
+
+    Parameters
+    ----------
+    fake
+        Logits of SR, with the graph to G, from D as it is now.
+    real
+        Logits of HR, which only the relativistic kinds need. G does not change them, so no graph is needed.
+    kind
+        One of `KINDS`.
+
+    Returns
+    -------
+    torch.Tensor
+        ``()``, mean over all logits. Negative for minimax, any sign for hinge.
+
+    Raises
+    ------
+    SrlabError
+        Unknown kind, or logits of HR that are missing or of another shape.
+    """
+    _check(kind, real, fake)
+    match kind:
+        case "vanilla":
+            return _cross_entropy(fake, 1.0)
+        case "minimax":
+            return -F.softplus(fake).mean()
+        case "least squares":
+            return (fake - 1).square().mean() / 2
+        case "hinge":
+            return -fake.mean()
+        case "relativistic":
+            return _cross_entropy(fake - real, 1.0)
+        case _:
+            return _cross_entropy(real - fake.mean(), 0.0) + _cross_entropy(fake - real.mean(), 1.0)
+
+
+def noisy_labels(
+    logits: torch.Tensor, real: float = 1.0, flip: float = 0.0, generator: torch.Generator | None = None
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Targets for D that keep it from being too sure: one-sided smoothing, and some labels the wrong way round.
+
+    Parameters
+    ----------
+    logits
+        Of real or fake; the targets get their shape, device and kind of number.
+    real
+        Target of a real image; 0.9 is usual. That of a fake stays 0, or D would praise what is bad already
+        (Salimans et al. 2016, section 3.4).
+    flip
+        Chance that a label is swapped with its opposite.
+    generator
+        Of the draws, on the device of the logits.
+
+    Returns
+    -------
+    tuple of torch.Tensor
+        Targets of real and of fake.
+
+    Raises
+    ------
+    SrlabError
+        A number outside of [0, 1].
+    """
+    if not (0 <= real <= 1 and 0 <= flip <= 1):
+        raise SrlabError(f"A label and a chance must be within 0 and 1, but are {real} and {flip}.")
+    swapped = torch.rand(2, *logits.shape, generator=generator, device=logits.device) < flip
+    yes, no = torch.full_like(logits, real), torch.zeros_like(logits)
+    return torch.where(swapped[0], no, yes), torch.where(swapped[1], yes, no)
+
+
+def _cross_entropy(logits: torch.Tensor, label: Labels) -> torch.Tensor:
+    label = torch.as_tensor(label, dtype=logits.dtype, device=logits.device)
+    return F.binary_cross_entropy_with_logits(logits, label.expand_as(logits))
+
+
+def _check(
+    kind: str, real: torch.Tensor | None, fake: torch.Tensor, labels: tuple[Labels, Labels] | None = None
+) -> None:
+    if kind not in KINDS:
+        raise SrlabError(f"There is no adversarial loss '{kind}'; choose from {', '.join(KINDS)}.")
+    if kind.startswith("relativistic"):
+        if real is None:
+            raise SrlabError(f"The {kind} loss compares SR with HR: give the logits of HR as well.")
+        if kind == "relativistic" and real.shape != fake.shape:  # the average asks for means only
+            shapes = f"{tuple(real.shape)} and {tuple(fake.shape)}"
+            raise SrlabError(f"The {kind} loss compares logits one by one, but their shapes are {shapes}.")
+    numbers = [label for label in labels or () if not isinstance(label, torch.Tensor)]  # tensors: see noisy_labels
+    if not all(0 <= label <= 1 for label in numbers):
+        raise SrlabError(f"Labels must be within 0 and 1, but are {', '.join(map(str, numbers))}.")
+    if labels is not None and kind == "hinge" and not all(_plain(*pair) for pair in zip(labels, (1, 0), strict=True)):
+        raise SrlabError("The hinge loss has no labels, so they cannot be smoothed or flipped; choose another loss.")
+
+
+def _plain(label: Labels, usual: float) -> bool:
+    return bool((torch.as_tensor(label) == usual).all())

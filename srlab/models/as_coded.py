@@ -1,0 +1,89 @@
+"""The networks of the SRGAN content-loss study (Kim 2021) as its code built them, bugs included, to repeat its results.
+
+Its text describes SRGAN's own networks: `srlab.models.SRResNet` and `srlab.models.SRGANDiscriminator`.
+"""
+
+import torch
+import torch.nn as nn
+
+from srlab.models.discriminators import checked
+from srlab.models.layers import check_size, factors
+from srlab.models.srresnet import SRResNet
+
+
+class CodedResidualBlock(nn.Module):
+    """conv, BN, PReLU, conv, BN, add, with one batch norm for both places; no biases.
+
+    In training each place is normalised by its own batch, but the running statistics mix both, so that the block
+    in use is another function than the one that was trained (lab 01 measures it).
+    """
+
+    def __init__(self, features: int) -> None:
+        super().__init__()
+        self.conv1 = nn.Conv2d(features, features, 3, padding=1, bias=False)
+        self.conv2 = nn.Conv2d(features, features, 3, padding=1, bias=False)
+        self.bn = nn.BatchNorm2d(features)
+        self.act = nn.PReLU()
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """Map ``(N, features, h, w)`` to the same shape."""
+        return x + self.bn(self.conv2(self.act(self.bn(self.conv1(x)))))
+
+
+class CodedSRResNet(nn.Module):
+    """SRResNet without biases and with `CodedResidualBlock`.
+
+    Parameters
+    ----------
+    blocks, features
+        Residual blocks and channels.
+    scale
+        2, 3, 4 or 8.
+    """
+
+    def __init__(self, blocks: int = 16, features: int = 64, scale: int = 4) -> None:
+        super().__init__()
+        check_size(blocks, features)
+        self.config = {"blocks": blocks, "features": features, "scale": scale}
+        self.head = nn.Sequential(nn.Conv2d(3, features, 9, padding=4, bias=False), nn.PReLU())
+        self.blocks = nn.Sequential(*[CodedResidualBlock(features) for _ in range(blocks)])
+        self.fuse = nn.Sequential(nn.Conv2d(features, features, 3, padding=1, bias=False), nn.BatchNorm2d(features))
+        self.upsample = nn.Sequential()
+        for factor in factors(scale):
+            self.upsample.append(nn.Conv2d(features, features * factor**2, 3, padding=1, bias=False))
+            self.upsample.append(nn.PixelShuffle(factor))
+            self.upsample.append(nn.PReLU())
+        self.tail = nn.Conv2d(features, 3, 9, padding=4, bias=False)
+
+    def forward(self, lr: torch.Tensor) -> torch.Tensor:
+        """Upscale ``(N, 3, h, w)`` in [0, 1] to ``(N, 3, h * scale, w * scale)``, not clamped."""
+        shallow = self.head(lr)
+        return self.tail(self.upsample(shallow + self.fuse(self.blocks(shallow))))
+
+    # The same kernels in the same places: it sees as far as the network of the paper.
+    radius = SRResNet.radius
+
+
+class CodedDiscriminator(nn.Module):
+    """The study's D: without the 256-channel convolution of stride 2.
+
+    Its head cannot run as printed: a Linear without input width, then an average pool of a matrix. So the average
+    comes first here. What D is like has no influence on G in the study's code anyway, because no gradient of D
+    reaches G there.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.config = {}
+        layers: list[nn.Module] = [nn.Conv2d(3, 64, 3, padding=1, bias=False), nn.LeakyReLU(0.2)]
+        for inputs, outputs, stride in (
+            *((64, 64, 2), (64, 128, 1), (128, 128, 2)),
+            *((128, 256, 1), (256, 512, 1), (512, 512, 2)),
+        ):
+            layers += [nn.Conv2d(inputs, outputs, 3, stride, 1), nn.BatchNorm2d(outputs), nn.LeakyReLU(0.2)]
+        self.convolutions = nn.Sequential(*layers)
+        self.head = nn.Sequential(nn.Linear(512, 1024), nn.LeakyReLU(0.2), nn.Linear(1024, 1))
+
+    def forward(self, image: torch.Tensor, noise: float = 0.0) -> torch.Tensor:
+        """Judge ``(N, 3, H, W)`` in [0, 1], with noise of so many units on it: a logit ``(N, 1)`` each."""
+        return self.head(self.convolutions(checked(image, noise)).mean(dim=(2, 3)))
