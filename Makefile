@@ -1,15 +1,22 @@
 # make labs   install into .venv and execute all labs         make labs PRESET=smoke   the same code in seconds
 # make test   lint, unit tests, labs, browser            make lab                 open JupyterLab
-# make format tidy the code                                   make clean               remove .venv and caches
+# make study  the content-loss study (PRESET=smoke|laptop|paper)   make format            tidy the code
+# make clean  remove .venv and caches
 PYTHON ?= python3
 PRESET ?=
 BIN := .venv/bin
 PORT ?= 8888
 
-.PHONY: labs test part lint unit notebooks browser lab refresh format lock clean
+ARGS ?=
+
+.PHONY: labs study test part lint unit notebooks browser lab refresh format lock clean
 
 labs: .venv/ready
 	$(BIN)/python -m srlab labs $(if $(PRESET),--preset $(PRESET))
+
+# An hour on two cores; ARGS="--backbone FILE --benchmarks Set5,Set14" and more, see studies/content_loss/README.md.
+study: .venv/ready
+	$(BIN)/python studies/content_loss/run.py $(or $(PRESET),laptop) $(ARGS)
 
 test: .venv/ready
 	@$(MAKE) --no-print-directory part NAME=lint
@@ -48,10 +55,10 @@ format: .venv/ready
 .venv/ready: pyproject.toml requirements.lock
 	@if command -v uv >/dev/null 2>&1; then \
 		uv venv --quiet --allow-existing --python "$(PYTHON)" .venv && \
-		uv pip install --python $(BIN)/python -c requirements.lock -e ".[labs,test]"; \
+		uv pip install --python $(BIN)/python -c requirements.lock -e ".[labs,test,study]"; \
 	else \
 		"$(PYTHON)" -m venv .venv && \
-		$(BIN)/python -m pip install --disable-pip-version-check -q -c requirements.lock -e ".[labs,test]"; \
+		$(BIN)/python -m pip install --disable-pip-version-check -q -c requirements.lock -e ".[labs,test,study]"; \
 	fi
 	@touch $@
 

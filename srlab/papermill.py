@@ -85,7 +85,7 @@ def run_labs(preset: str | None = None, labs: list[str] | None = None) -> int:
     return len(failures)
 
 
-def execute(notebook: Path, output: Path, parameters: dict[str, Any]) -> dict[str, Any]:
+def execute(notebook: Path, output: Path, parameters: dict[str, Any], without: str | None = None) -> dict[str, Any]:
     """Run one notebook with papermill.
 
     Parameters
@@ -94,6 +94,8 @@ def execute(notebook: Path, output: Path, parameters: dict[str, Any]) -> dict[st
         Where it is and where its executed copy goes (also when it fails).
     parameters
         Injected after the cell tagged ``parameters``.
+    without
+        Leave the cells with this tag out, in the copy as well: a study runs labs without those tagged ``explore``.
 
     Returns
     -------
@@ -108,6 +110,9 @@ def execute(notebook: Path, output: Path, parameters: dict[str, Any]) -> dict[st
     import papermill
     from nbclient.exceptions import DeadKernelError
 
+    if without is not None:
+        _copy_without(notebook, output, without)
+        notebook = output
     try:
         done = papermill.execute_notebook(
             str(notebook),
@@ -137,6 +142,15 @@ def read_headline(notebook: Any) -> dict[str, Any]:
     if not found:
         raise SrlabError("The lab ran through but left no headline; call srlab.headline in it.")
     return found[-1]
+
+
+def _copy_without(notebook: Path, copy: Path, tag: str) -> None:
+    """Write a copy of a notebook in which the cells with a tag are missing."""
+    import nbformat
+
+    content = nbformat.read(notebook, as_version=4)
+    content.cells = [cell for cell in content.cells if tag not in cell.metadata.get("tags", [])]
+    nbformat.write(content, copy)
 
 
 def _match(lab: str, known: list[str]) -> str:

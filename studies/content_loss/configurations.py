@@ -1,0 +1,226 @@
+"""Every row of the content-loss study: which lab it is a run of, and with which parameters.
+
+The study trained SRResNet for 250 epochs of DIV2K, and SRGAN for 100 and for 200, each with nine losses of the
+generator. It exists here in two variants: `described`, as its text has it, and `coded`, as its code did it.
+"""
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from srlab.errors import SrlabError
+
+HERE = Path(__file__).parent
+# Column of the study's tables -> layers for srlab.Features, as described and as coded. The code counted from the end
+# of VGG's convolutions and counted ResNet's stages instead of its blocks; and it skipped the first of these stages.
+CONTENT = {
+    "VGG19_5_4": {"described": "vgg19 relu5_4", "coded": "vgg19_bn conv4_4"},
+    "Res18_4": {"described": "resnet18 block4", "coded": "resnet18 -stage1 block8"},
+    "Res34_3": {"described": "resnet34 block3", "coded": "resnet34 -stage1 block16"},
+    "Res34_5": {"described": "resnet34 block5", "coded": "resnet34 -stage1 block16"},
+}
+LOSSES = ("MSE", *CONTENT, *(f"hybrid {name}" for name in CONTENT))
+# Layers that the small weights file of the course has; loss -> layers, normalised input, random weights.
+SHALLOW = {
+    f"{layer.upper().replace(' RELU', '_')}{note}": (layer, note != " raw", note == " random")
+    for layer in ("vgg19 relu2_2", "vgg19 relu3_4")
+    for note in ("", " raw", " random")
+}
+EPOCHS = {"SRResNet": (250,), "SRGAN": (100, 200)}
+PIXEL_SHARE = {"SRResNet": 0.7, "SRGAN": 0.6}  # of a hybrid
+LABS = {"SRResNet": "02_content_loss", "SRGAN": "03_srgan"}
+# What the study says of all its runs. It does not state the batch: 16 is that of the SRGAN paper.
+COMMON = {
+    "scale": 4,
+    "batch": 16,
+    "patch": 128,
+    "learning_rate": 1e-4,
+    "schedule": "constant",
+    "content": "mse",
+    "relative": False,
+    "rotate": 10.0,
+    "augment": "flip",
+    "check_from": 10**9,  # steps from which a lab holds its run to bounds, which are not those of a study
+}
+ADVERSARIAL = {"pixel": "mse", "gan": "vanilla", "adversarial_weight": 1e-3, "discriminator_rate": 1e-4}
+ADVERSARIAL |= {"beta1": 0.9, "ema": 0.999}
+VARIANTS = {
+    "described": {"network": "SRResNet", "normalize": True, "black_corners": False}
+    | {"discriminator": "srgan", "stale_logits": False},
+    "coded": {"network": "CodedSRResNet", "normalize": False, "black_corners": True}
+    | {"discriminator": "coded", "stale_logits": True},
+}
+SRGAN_ONLY = {*ADVERSARIAL, "discriminator", "stale_logits"}  # lab 02 does not know these
+PRESET_KEYS = {"iters", "seeds", "more_seeds", "more_rows", "blocks", "deeper", "extra_seeds", "rows", "backbone"}
+PRESET_KEYS |= {"parameters", "described", "coded", "SRResNet", "SRGAN", "scored", "benchmarks"}
+PRESET_KEYS |= {"threads", "gpu", "needs"}
+
+
+@dataclass(frozen=True)
+class Row:
+    """One line of a table: a network trained with one loss, for one length, from one seed.
+
+    Attributes
+    ----------
+    variant
+        ``"described"``, ``"coded"``, ``"deeper"`` (the study's outlook of more blocks) or ``"shallow"`` (the extra
+        comparison over layers of the small weights file).
+    method
+        ``"SRResNet"`` or ``"SRGAN"``.
+    loss
+        A name in `LOSSES` or `SHALLOW`.
+    epochs
+        Of the study; a preset says how many steps stand for them.
+    seed
+        Of all random numbers.
+    """
+
+    variant: str
+    method: str
+    loss: str
+    epochs: int
+    seed: int = 0
+
+    @property
+    def name(self) -> str:
+        """Of the row, for files."""
+        return f"{self.variant}-{self.method.lower()}-{self.epochs}-{self._end}"
+
+    @property
+    def run(self) -> str:
+        """Name of the run; the long SRGAN is the short one continued, so both have the same."""
+        return f"{self.variant}-{self._end}"
+
+    @property
+    def _end(self) -> str:
+        return f"{re.sub(r'[^a-z0-9_]+', '-', self.loss.lower())}-seed{self.seed}"
+
+    @property
+    def lab(self) -> str:
+        """Name of the lab that trains it."""
+        return LABS[self.method]
+
+    @property
+    def layers(self) -> str:
+        """What the loss looks through, for `srlab.Features`; empty for MSE alone."""
+        if self.loss in SHALLOW:
+            return SHALLOW[self.loss][0]
+        kind = "coded" if self.variant == "coded" else "described"
+        return "" if self.loss == "MSE" else CONTENT[self.loss.removeprefix("hybrid ")][kind]
+
+    @property
+    def before(self) -> "Row | None":
+        """The row that must be trained first: the start of a short SRGAN, or the short one of a long one."""
+        if self.method == "SRResNet":
+            return None
+        if self.epochs > EPOCHS["SRGAN"][0]:
+            return Row(self.variant, self.method, self.loss, EPOCHS["SRGAN"][0], self.seed)
+        return Row(self.variant, "SRResNet", "MSE", EPOCHS["SRResNet"][0], self.seed)
+
+
+def read_preset(name: str, **given: Any) -> dict[str, Any]:
+    """Read ``<name>.yaml`` of this folder.
+
+    Parameters
+    ----------
+    name
+        ``"smoke"``, ``"laptop"``, ``"paper"``, or another file put beside them.
+    **given
+        What the command line sets instead: ``backbone``, ``benchmarks`` or a parameter of the labs such as
+        ``images``. None leaves the preset's.
+
+    Raises
+    ------
+    SrlabError
+        No such preset, an entry that means nothing, or one that the preset needs and nobody gave.
+    """
+    file = HERE / f"{name}.yaml"
+    if not file.is_file():
+        known = ", ".join(sorted(path.stem for path in HERE.glob("*.yaml")))
+        raise SrlabError(f"There is no preset '{name}' of the study; choose one of {known}.")
+    preset = yaml.safe_load(file.read_text(encoding="utf-8"))
+    if unknown := sorted(set(preset) - PRESET_KEYS):
+        raise SrlabError(f"{file.name} has {', '.join(unknown)}, which means nothing; it knows {sorted(PRESET_KEYS)}.")
+    parameters = dict(preset["parameters"])
+    for key, value in given.items():
+        if value is not None:
+            (preset if key in PRESET_KEYS else parameters)[key] = value
+    for key in preset.get("needs", []):
+        if not parameters.get(key):
+            raise SrlabError(f"The preset '{name}' needs --{key}, such as --{key} path/to/DIV2K_train_HR.")
+    return preset | {"parameters": parameters}
+
+
+def rows(preset: dict[str, Any], shallow: bool = False) -> list[Row]:
+    """All rows of a preset, those to be trained first in front.
+
+    Parameters
+    ----------
+    preset
+        From `read_preset`.
+    shallow
+        Whether weights for the extra comparison are there.
+
+    Raises
+    ------
+    SrlabError
+        The preset names a row that there is not.
+    """
+    first = preset["seeds"][0]
+    base = [
+        Row(variant, method, loss, epochs, seed)
+        for seed in preset["seeds"]
+        for variant in VARIANTS
+        for method in EPOCHS
+        for epochs in EPOCHS[method]
+        for loss in LOSSES
+    ]
+    if preset.get("deeper"):
+        base.append(Row("deeper", "SRResNet", "MSE", 250, first))
+        base.append(Row("deeper", "SRGAN", "VGG19_5_4", 100, first))
+    named = [row for row in base if row.seed == first and _label(row) in preset.get("more_rows", [])]
+    base += [Row(r.variant, r.method, r.loss, r.epochs, seed) for r in named for seed in preset.get("more_seeds", [])]
+    known = {_label(row) for row in base}
+    if unknown := [label for key in ("rows", "more_rows") for label in preset.get(key, []) if label not in known]:
+        raise SrlabError(f"The preset names '{unknown[0]}', which is no row; one is '{_label(base[0])}'.")
+    if "rows" in preset:
+        base = [row for row in base if _label(row) in preset["rows"]]
+    if shallow:
+        base += [Row("shallow", "SRResNet", loss, 250, s) for loss in SHALLOW for s in preset.get("extra_seeds", [])]
+    return base
+
+
+def _label(row: Row) -> str:
+    return f"{row.variant} {row.method} {row.epochs} {row.loss}"
+
+
+def parameters(row: Row, preset: dict[str, Any], backbone: str) -> dict[str, Any]:
+    """What papermill gives to the lab for a row.
+
+    Parameters
+    ----------
+    row, preset
+        From `rows` and `read_preset`; what a preset says goes before what the study says.
+    backbone
+        The weights of the row's features, see `srlab.Features`; not heeded where the row is about random ones.
+    """
+    kind = "coded" if row.variant == "coded" else "described"
+    found = COMMON | ADVERSARIAL | VARIANTS[kind] | preset["parameters"]
+    found |= preset.get(kind, {}) | preset.get(row.method, {})
+    if row.method == "SRResNet":
+        found = {name: value for name, value in found.items() if name not in SRGAN_ONLY}
+    else:
+        found["start"] = f"{LABS['SRResNet']}/{Row(row.variant, 'SRResNet', 'MSE', 250, row.seed).run}"
+    # MSE alone has content weight 0; the layer named then is a cheap one that nothing looks through.
+    found |= {"features": row.layers or "vgg19 relu1_1", "backbone": backbone if row.layers else "random"}
+    if row.loss in SHALLOW:
+        found["normalize"] = SHALLOW[row.loss][1]
+        found["backbone"] = "random" if SHALLOW[row.loss][2] else backbone
+    pixel = 1.0 if row.loss == "MSE" else PIXEL_SHARE[row.method] if row.loss.startswith("hybrid") else 0.0
+    found |= {"pixel_weight": pixel, "content_weight": round(1 - pixel, 2)}
+    if row.variant == "deeper":
+        found["blocks"] = preset["deeper"]
+    return found | {"run": row.run, "seed": row.seed, "iters": preset["iters"][row.epochs]}

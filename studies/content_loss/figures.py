@@ -1,0 +1,73 @@
+"""The pictures of the report: one crop for all losses, and colour per loss with intervals."""
+
+from pathlib import Path
+
+import matplotlib.pyplot as plt
+import pandas as pd
+
+import srlab
+from srlab import plots
+
+from .configurations import LOSSES, VARIANTS
+from .score import BOX, PICTURE
+from .tables import METHODS, interval, select
+
+
+def crops(means: pd.DataFrame, scores: Path, folder: Path) -> list[tuple[Path, str]]:
+    """Draw the same crop for all losses, one figure per variant and method; returns files and captions."""
+    hr = plots.cut(srlab.datasets.photos("validation")[PICTURE], BOX)
+    found = []
+    for variant, (method, epochs) in ((v, m) for v in VARIANTS for m in METHODS):
+        pictures = {"HR": hr, "bicubic": srlab.read_image(scores / "bicubic.png")}
+        for loss in LOSSES:
+            rows = select(means, variant=variant, method=method, epochs=epochs, loss=loss)
+            if not rows.empty:
+                pictures[_label(rows)] = srlab.read_image(scores / f"{rows['row'].iloc[0]}.png")
+        if len(pictures) > 2:
+            file = folder / f"{variant}-{method.lower()}-{epochs}.png"
+            file.write_bytes(plots.to_png(plots.draw_images(pictures)))
+            found.append((file, f"{method} after {epochs} epochs of the study, as {variant}: one crop for all losses."))
+    return found
+
+
+def other_crops(means: pd.DataFrame, scores: Path, folder: Path, variant: str) -> list[tuple[Path, str]]:
+    """The same for the rows of a variant outside of the study's tables."""
+    pictures = {"HR": plots.cut(srlab.datasets.photos("validation")[PICTURE], BOX)}
+    for row, rows in means[means["variant"] == variant].groupby("row", sort=False):
+        if rows["seed"].iloc[0] == means["seed"].min():
+            pictures[_label(rows)] = srlab.read_image(scores / f"{row}.png")
+    file = folder / f"{variant}.png"
+    file.write_bytes(plots.to_png(plots.draw_images(pictures)))
+    return [(file, f"The rows of the section '{variant}': one crop for all.")]
+
+
+def colours(means: pd.DataFrame, folder: Path) -> list[tuple[Path, str]]:
+    """Colour shift and saturation per loss, a bar for each variant of SRResNet, with 95 % intervals over seeds."""
+    rows = select(means, method="SRResNet")
+    rows = rows[rows["variant"].isin(VARIANTS)]
+    losses = {loss: rows[rows["loss"] == loss] for loss in LOSSES if (rows["loss"] == loss).any()}
+    figure, axes = plt.subplots(1, 2, figsize=(12, 1.2 + 0.45 * len(losses)), sharey=True)
+    panels = {"colour_shift": "colour shift in 8-bit levels", "saturation_ratio": "saturation relative to HR"}
+    for axis, (metric, label) in zip(axes, panels.items(), strict=True):
+        for place, (variant, colour) in enumerate(zip(VARIANTS, ("#0072B2", "#E69F00"), strict=True)):
+            found = [select(one, variant=variant)[metric].dropna().tolist() for one in losses.values()]
+            lines = [line for line, values in enumerate(found) if values]
+            middles = [sum(found[line]) / len(found[line]) for line in lines]
+            spreads = [interval(found[line]) for line in lines]  # NaN for a single seed: no whisker
+            heights = [line + 0.4 * place for line in lines]
+            axis.barh(heights, middles, 0.38, xerr=spreads, color=colour, label=variant, capsize=3)
+        axis.set(xlabel=label, yticks=[y + 0.2 for y in range(len(losses))], yticklabels=map(_label, losses.values()))
+        axis.spines[["top", "right"]].set_visible(False)
+    axes[1].axvline(1, color="#000000", linewidth=1, linestyle="--")
+    axes[0].invert_yaxis()
+    axes[0].legend()
+    note = " All features were random." if not means["real"].eq(True).any() else " See the tables for the features."
+    figure.suptitle("What each loss does to the colours, SRResNet")
+    figure.tight_layout()
+    file = folder / "colours.png"
+    file.write_bytes(plots.to_png(figure))
+    return [(file, f"Colour shift and saturation per loss; whiskers are 95 % intervals over seeds.{note}")]
+
+
+def _label(rows: pd.DataFrame) -> str:
+    return rows["loss"].iloc[0] + (" (random)" if rows["real"].eq(False).any() else "")

@@ -1,0 +1,40 @@
+"""What the study published: mean PSNR in dB and "SSIM" (probably MS-SSIM) on RGB; and what bicubic has there."""
+
+from .configurations import LOSSES
+
+_COLUMNS = ("MSE", "VGG19_5_4", "Res18_4", "Res34_3", "Res34_5", "hybrid VGG19_5_4", "hybrid Res34_3")
+_TABLES = {
+    ("SRResNet", 250, "Set5"): "23.13/.9348 14.68/.8186 16.79/.8017 14.90/.8287 14.58/.8184 23.42/.9379 23.34/.9413",
+    ("SRResNet", 250, "Set14"): "21.73/.9090 14.00/.8064 16.29/.7812 14.67/.8104 14.37/.7989 22.16/.9112 21.99/.9164",
+    ("SRGAN", 200, "Set5"): "24.17/.9470 20.12/.8926 20.21/.8917 18.88/.8754 18.75/.8706",
+    ("SRGAN", 200, "Set14"): "22.50/.9203 19.40/.8783 19.29/.8462 18.03/.8465 18.02/.8449",
+    ("SRGAN", 100, "Set5"): "23.07/.9364 20.96/.9073 20.44/.8717 19.62/.8891 19.24/.8769 23.48/.9426 23.29/.9375",
+    ("SRGAN", 100, "Set14"): "21.73/.9106 20.33/.8920 19.59/.8485 18.88/.8561 18.42/.8494 22.21/.9197 21.96/.9120",
+}
+# (method, epochs, set, loss) -> (PSNR, "SSIM"); what is not there was not reported.
+PUBLISHED = {
+    (*key, loss): tuple(float(number) for number in cell.split("/"))
+    for key, cells in _TABLES.items()
+    for loss, cell in zip(_COLUMNS, cells.split(), strict=False)
+}
+# Of bicubic interpolation on RGB without crop, measured with this package: PSNR, SSIM, MS-SSIM.
+BICUBIC = {"Set5": (26.70, 0.774, 0.955), "Set14": (24.26, 0.665, 0.924)}
+
+
+def cell(method: str, epochs: int, name: str, loss: str) -> str:
+    """Published PSNR and "SSIM" for a table, or a dash."""
+    found = PUBLISHED.get((method, epochs, name, loss))
+    return f"{found[0]:.2f} / {found[1]:.4f}" if found else "-"
+
+
+def gap_to_bicubic(name: str) -> str:
+    """How many of the study's networks reach bicubic's PSNR on a set, in a sentence."""
+    found = {key: value for key, value in PUBLISHED.items() if key[2] == name and key[3] in LOSSES}
+    best = max(psnr for psnr, _ in found.values())
+    above = sum(psnr >= BICUBIC[name][0] for psnr, _ in found.values())
+    reach = "none reaches it" if not above else f"{above} reach it"
+    return (
+        f"On {name}, bicubic has {BICUBIC[name][0]:.2f} dB; of the {len(found)} networks published, {reach} (the best "
+        f'has {best:.2f} dB), and yet {sum(s > BICUBIC[name][1] for _, s in found.values())} have an "SSIM" above '
+        f"bicubic's SSIM of {BICUBIC[name][1]:.3f}. Its MS-SSIM is {BICUBIC[name][2]:.3f}."
+    )

@@ -1,0 +1,201 @@
+"""Writes the report of the study from the tables that ``score.py`` left.
+
+The Snakefile calls it: ``python -m studies.content_loss.report SCORES RESULTS.md ABOUT`` (JSON: preset, what was given
+on the command line, and the steps that stand for the study's epochs). Figures go into ``figures/`` beside the report.
+"""
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+import matplotlib as mpl
+import pandas as pd
+
+from srlab import runs
+from srlab.errors import SrlabError
+from srlab.files import write_atomic
+
+from . import figures, published, tables
+from .claims import claims, shallow
+
+SHOWN = ("gradient_ratio", "energy_error", "colour_shift", "saturation_ratio", "psnr_rgb", "ms_ssim_rgb")
+
+
+def main(scores: str, output: str, about: str) -> None:
+    """Write the report and its figures."""
+    mpl.use("Agg")
+    means, target = tables.read_scores(Path(scores)), Path(output)
+    folder = target.parent / "figures"
+    folder.mkdir(parents=True, exist_ok=True)
+    write_atomic(target, report(means, Path(scores), folder, json.loads(about)).encode())
+    print(f"The report: {target}")
+
+
+def report(means: pd.DataFrame, scores: Path, folder: Path, about: dict[str, Any]) -> str:
+    """The whole text.
+
+    Parameters
+    ----------
+    means
+        From `tables.read_scores`.
+    scores, folder
+        Where the crops of the rows are, and where figures go.
+    about
+        ``preset``, ``given`` and ``iters``.
+    """
+    sets = list(dict.fromkeys(means["set"]))
+    main_set = next((name for name in published.BICUBIC if name in sets), sets[0])
+    here = means[means["set"] == main_set]
+    parts = [opening(means, about), "## The study's tables and ours", reading(), variants(means, main_set)]
+    for method, epochs in tables.METHODS:
+        if tables.select(means, method=method, epochs=epochs).empty:
+            continue
+        parts.append(f"### {method}, {epochs} epochs ({about['iters'][str(epochs)]} steps here)")
+        parts += [tables.beside_published(means, method, epochs, name) for name in sets]
+    parts += ["## What PSNR does not see", f"On {main_set}; HR has gradient ratio 1, energy error 0."]
+    for metric in ("gradient_ratio", "energy_error", "psnr_y", "ssim_y", "checkerboard"):
+        if metric in means:
+            parts += [f"### {tables.TITLES[metric]}", tables.over_losses(means, metric, main_set)]
+    parts += ["## Colours", colour_note(here)]
+    for metric in ("colour_shift", "saturation_ratio"):
+        parts += [f"### {tables.TITLES[metric]}", tables.over_losses(means, metric, main_set)]
+    parts += pictures(figures.colours(here, folder), folder)
+    parts += ["## Pictures", *pictures(figures.crops(here, scores, folder), folder)]
+    parts += ["## The study's claims", f"Each sentence is computed from the rows above, on {main_set}."]
+    for claim, sentences in claims(means, main_set):
+        parts += [f"**{claim}**", "\n".join(f"- {sentence}" for sentence in sentences)]
+    parts += [*shallow_section(means, main_set, scores, folder), *deeper_section(means, main_set, scores, folder)]
+    parts += ["## Which weights", "The study kept three generators of each run.", tables.kept_weights(means, main_set)]
+    parts += ["## What it cost", tables.costs(means)]
+    return "\n\n".join(parts) + "\n"
+
+
+def opening(means: pd.DataFrame, about: dict[str, Any]) -> str:
+    """Title, command, versions, and what the features were."""
+    given = "".join(f" --{key} {_names(value)}" for key, value in about["given"].items())
+    made = runs.environment()
+    rows = means[means["row"] != "bicubic"].drop_duplicates("row")
+    random, real = rows[rows["real"].eq(False)], rows[rows["real"].eq(True)]
+    text = [
+        "# The SRGAN content-loss study, run again",
+        "The SRGAN content-loss study (Kim 2021) trained SRResNet and SRGAN with MSE, with features of VGG19, ResNet18 "
+        "or ResNet34, and with hybrids. Here each row exists as its text describes it and as its code did it.",
+        f"Made by `python studies/content_loss/run.py {about['preset']}{given}` with srlab "
+        f"{made['versions']['srlab']}, torch {made['versions']['torch']}, git {made['git'] or 'unknown'}; "
+        f"{len(rows)} rows.",
+        f"**Features: {len(real)} rows looked through trained networks, {len(random)} through random ones, "
+        f"{len(rows) - len(real) - len(random)} through none.** Every table says which.",
+    ]
+    if len(random):
+        text.append(
+            "Random features have the shape of a network and nothing it has learned, so nothing below about one "
+            "feature network against another rests on them."
+        )
+    if about["preset"] != "paper":
+        text.append(
+            f"This is the preset '{about['preset']}': the networks ({', '.join(sorted(set(rows['network'])))}) and the "
+            "number of steps are far below the study's, so its numbers and ours cannot be equal; what can be "
+            "compared is one loss with another."
+        )
+    return "\n\n".join(text)
+
+
+def _names(value: str | list[str]) -> str:
+    """Paths without the folders of the machine that made the report."""
+    return ",".join(Path(part).name for part in ([value] if isinstance(value, str) else value))
+
+
+def variants(means: pd.DataFrame, name: str) -> str:
+    """What differs between the variants, and the check that two coded rows are one configuration."""
+    text = (
+        "As described: SRResNet and the discriminator of SRGAN, normalised input of the features, the layers named, "
+        "patches rotated without black corners, and G learns from D. As coded: one batch norm shared by both "
+        "convolutions of a block, a discriminator without one layer, the input of the features not normalised, VGG19 "
+        "with batch norm cut at conv4_4, ResNets without their first stage and with all blocks after it, black "
+        "corners, and the answer of D taken before its update and detached, so that no gradient of D reaches G."
+    )
+    pairs = []
+    for method, epochs in tables.METHODS:
+        found = tables.select(means, variant="coded", method=method, epochs=epochs, set=name)
+        pairs += [
+            abs(a - b)
+            for a, b in zip(
+                *(found[found["loss"] == loss]["psnr_rgb"] for loss in ("Res34_3", "Res34_5")), strict=False
+            )
+        ]
+    if pairs:
+        text += (
+            f" As coded, Res34_3 and Res34_5 are the same network; in {len(pairs)} pairs of runs, their PSNR differs "
+            f"by at most {max(pairs):.3f} dB."
+        )
+    return text
+
+
+def reading() -> str:
+    """How to read the published numbers."""
+    return (
+        "Published numbers are on RGB without a crop. "
+        + " ".join(published.gap_to_bicubic(name) for name in published.BICUBIC)
+        + ' So the study\'s networks lose to bicubic in PSNR, and its "SSIM" is probably MS-SSIM: compare it with '
+        "our third number. The study does not say whether its numbers are of the last or of the best weights; ours "
+        "are of the last. Where there are several seeds, ± is half of the 95 % interval of the mean (Student's t) and "
+        "n the number of seeds; without it there was one."
+    )
+
+
+def colour_note(here: pd.DataFrame) -> str:
+    """What the two measures mean."""
+    grey = here["saturation_ratio"].isna().all()
+    return (
+        "Colour shift is the distance of the mean chroma from HR's in 8-bit levels (a tint over the whole picture); "
+        "saturation is the mean distance of the pixels from grey relative to HR's (below 1 the colours are paler). "
+        + ("All images are grey, so there is no saturation." if grey else "Grey photos count in the first one only.")
+    )
+
+
+def shallow_section(means: pd.DataFrame, name: str, scores: Path, folder: Path) -> list[str]:
+    """The comparison over VGG layers of the small weights file, or how to get it."""
+    title = "## Pixels, early VGG layers, and random features of the same shape"
+    if means[means["variant"] == "shallow"].empty:
+        return [
+            title,
+            "Not run: it needs trained weights of VGG19 up to its third stage and a preset with extra_seeds. Give a "
+            "file with `--backbone PATH`.",
+        ]
+    here = means[means["set"] == name]
+    losses = here[here["variant"] == "shallow"]["loss"].unique()
+    lines = {("described", "SRResNet", 250, "MSE"): "pixels (MSE)"}
+    lines |= {("shallow", "SRResNet", 250, loss): loss for loss in losses}
+    text = "Content loss alone, the same start, seeds and steps. `raw`: the input is not normalised as in training."
+    sentences = "\n".join(f"- {sentence}" for sentence in shallow(means, name))
+    drawn = pictures(figures.other_crops(here, scores, folder, "shallow"), folder)
+    return [title, text, tables.listed(here, SHOWN, lines), sentences, *drawn]
+
+
+def deeper_section(means: pd.DataFrame, name: str, scores: Path, folder: Path) -> list[str]:
+    """The study's outlook: more residual blocks."""
+    here = means[means["set"] == name]
+    if here[here["variant"] == "deeper"].empty:
+        return []
+    pairs = {("SRResNet", 250, "MSE"), ("SRGAN", 100, "VGG19_5_4")}
+    lines = {
+        (v, *pair): f"{v}, {pair[0]} {pair[2]}" for pair in sorted(pairs, reverse=True) for v in ("described", "deeper")
+    }
+    return [
+        "## Outlook: more residual blocks",
+        tables.listed(here, SHOWN, lines),
+        *pictures(figures.other_crops(here, scores, folder, "deeper"), folder),
+    ]
+
+
+def pictures(drawn: list[tuple[Path, str]], folder: Path) -> list[str]:
+    """Markdown of figures with their captions."""
+    return [f"![{caption}]({folder.name}/{file.name})\n\n*{caption}*" for file, caption in drawn]
+
+
+if __name__ == "__main__":
+    try:
+        main(*sys.argv[1:])
+    except SrlabError as error:
+        sys.exit(f"Error: {error}")

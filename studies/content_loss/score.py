@@ -1,0 +1,108 @@
+"""Scores one row: its generators (last, best PSNR, best SSIM) on the unseen photos and on benchmark sets.
+
+The Snakefile calls it: ``python -m studies.content_loss.score ROW OUTPUT`` with the row as JSON; ``{}`` is bicubic.
+It writes a table with one line per image and weights, and beside it one crop of the SR photo.
+"""
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+import srlab
+from srlab import datasets, evaluation, files, runs
+from srlab.errors import SrlabError
+from srlab.metrics import PAPER, STUDY
+
+PICTURE, BOX = "astronaut", (48, 168, 96, 144)  # top, left, height, width of the crop shown for every loss
+EXTRA = ("gradient_ratio", "energy_error", "colour_shift", "saturation_ratio", "checkerboard")
+FILES = {"last": "", "best PSNR": "psnr", "best SSIM": "ssim"}
+
+
+def main(row: str, output: str) -> None:
+    """Write ``output`` (CSV) and the crop as a PNG of the same name."""
+    facts = json.loads(row)
+    table, network = score_run(facts) if facts.get("run") else score_bicubic(facts)
+    sr = srlab.upscale(network, srlab.downsample(datasets.photos("validation")[PICTURE], 4))
+    srlab.write_image(srlab.plots.cut(sr, BOX), Path(output).with_suffix(".png"))
+    srlab.save_table(table, output, force=True)
+
+
+def score_run(facts: dict[str, Any]) -> tuple[pd.DataFrame, Any]:
+    """Scores of the run's generators with the facts of the row in front, and the last generator.
+
+    Raises
+    ------
+    SrlabError
+        The run has not the steps that the row asks for, or does not say what its features were.
+    """
+    run = runs.Run(facts["lab"], facts["run"])
+    manifest = run.manifest() or {"step": 0}
+    if manifest["step"] != facts["iters"]:
+        raise SrlabError(
+            f"{run.path} is at step {manifest['step']}, but the row {facts['row']} is about step {facts['iters']}; "
+            "delete the folder and train the row again."
+        )
+    label, real = backbone_of(manifest, facts["layers"])
+    last = runs.read_generator(run.path)
+    tables: dict[str, pd.DataFrame] = {}
+    for weights, best in FILES.items():
+        file = run.path / (f"generator-best-{best}.safetensors" if best else "generator.safetensors")
+        step = files.read_safetensors(file)[1]["step"]
+        same = next((table for table in tables.values() if table["step"].iloc[0] == step), None)  # often it is the last
+        if same is None:
+            table = score(runs.read_generator(file) if best else last, facts, full=not best)
+            table.insert(0, "step", step)
+        tables[weights] = (table if same is None else same).assign(weights=weights)
+    known = {name: facts[name] for name in ("row", "lab", "run", "variant", "method", "loss", "epochs", "seed")}
+    known |= {"backbone": label, "real": real, "iters": facts["iters"], "wall_time_s": manifest["wall_time_s"]}
+    known |= {"network": manifest["parameters"].get("generator", {}).get("network", "")}
+    found = pd.concat(tables.values(), ignore_index=True)
+    return pd.concat([pd.DataFrame([known] * len(found)), found], axis=1), last
+
+
+def score_bicubic(facts: dict[str, Any]) -> tuple[pd.DataFrame, Any]:
+    """The same for bicubic interpolation, the line that each network should beat."""
+
+    def bicubic(lr: Any) -> Any:
+        return srlab.upsample(lr, 4)
+
+    table = score(bicubic, facts, full=True)
+    table.insert(0, "row", "bicubic")
+    table.insert(1, "weights", "last")
+    return table, bicubic
+
+
+def score(network: Any, facts: dict[str, Any], full: bool) -> pd.DataFrame:
+    """One line per image: under the study's protocol, and if `full` under that of the papers and by perception."""
+    sets = [datasets.photos("validation").subset(*facts["scored"].split())]
+    sets += [datasets.benchmark(folder) for folder in facts["benchmarks"]]
+    fidelity = ("psnr", "ssim", "ms_ssim")
+    chosen = (*fidelity, *(name for name in EXTRA if full and name in evaluation.METRICS))
+    table = srlab.evaluate({"": network}, sets, protocol=STUDY, metrics=chosen).drop(columns="method")
+    table = table.rename(columns={name: f"{name}_rgb" for name in fidelity})
+    if full:
+        paper = srlab.evaluate({"": network}, sets, protocol=PAPER, metrics=("psnr", "ssim"))
+        table[["psnr_y", "ssim_y"]] = paper[["psnr", "ssim"]]
+    return table
+
+
+def backbone_of(manifest: dict[str, Any], layers: str) -> tuple[str, bool | None]:
+    """How a table names the features of a run, and whether they were trained; nothing for a row without features."""
+    if not layers:
+        return "no features", None
+    made = manifest["parameters"].get("features", {})
+    if made.get("layers") != layers or "weights" not in made:
+        raise SrlabError(f"The run {manifest.get('name')} does not say that its features were {layers}.")
+    real = not made["weights"].startswith("random")
+    note = made["weights"] if real else "random"
+    return f"{layers} ({note}{'' if made.get('normalize', True) else ', not normalised'})", real
+
+
+if __name__ == "__main__":
+    try:
+        main(*sys.argv[1:])
+    except SrlabError as error:
+        sys.exit(f"Error: {error}")
