@@ -19,6 +19,7 @@ PICTURES = {
     "twins.png": ("00_degradation", "Two different photos"),
     "training.png": ("01_srresnet", "Validation curve"),
     "astronaut.png": ("01_srresnet", "astronaut: low resolution"),
+    "equally_wrong.png": ("02_content_loss", "The photo, and five pictures"),
     "worst.png": ("05_evaluation", "The worst blocks"),
 }
 SLIDER = ("05_evaluation", "The astronaut: LR, each competitor")
