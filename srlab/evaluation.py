@@ -276,4 +276,6 @@ def load_upscalers(names: str | Sequence[str] = "all") -> dict[str, Upscaler]:
 
 def _label(lab: str, name: str, network: "nn.Module") -> str:
     method = type(network).__name__ if lab == "01_srresnet" else METHODS.get(lab, lab)  # that lab has two networks
+    if lab == "02_content_loss" and name.endswith("-hybrid"):  # its side run with a share of pixel error
+        method, name = "hybrid", name.removesuffix("-hybrid")
     return method if name == "default" else f"{method} ({name})"

@@ -342,6 +342,13 @@ def test_all_finished_runs_are_loaded_by_the_name_of_their_method(home, capsys):
     assert capsys.readouterr().out == ""
 
 
+def test_the_side_run_of_lab_02_is_called_a_hybrid():
+    for name in ("default", "default-hybrid", "long-hybrid", "default-ablation-mse"):
+        make_run("02_content_loss", name)
+    make_run("03_srgan", "my-hybrid")
+    assert set(load_upscalers()) == {"content loss", "hybrid", "hybrid (long)", "SRGAN (my-hybrid)"}
+
+
 def test_a_broken_run_is_named_and_the_others_are_loaded(capsys):
     make_run("03_srgan", "default")
     weights = make_run("01_srresnet", "default").path / "generator.safetensors"
