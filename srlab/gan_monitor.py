@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import matplotlib.pyplot as plt
 import torch
 
-from srlab.plots import COLORS, Monitor, to_numpy
+from srlab.plots import COLORS, Monitor
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -35,10 +35,7 @@ class GanMonitor(Monitor):
         names = {"d_norm": "gradient of D", "g_norm": "gradient of G"}
         draw_logged(axes[1, 0], trainer.history, names, "norms of the gradients")
         self._draw_curve(axes[1, 1], trainer)
-        for axis, label, image in ((axes[0, 2], f"SR at step {trainer.step}", sr), (axes[1, 2], "HR", self.hr)):
-            axis.imshow(to_numpy(image), interpolation="nearest")
-            axis.set_title(label)
-            axis.axis("off")
+        self._draw_crops(axes[0, 2], axes[1, 2], trainer, sr)
         figure.tight_layout()
         return figure
 

@@ -276,12 +276,15 @@ class Monitor:
     def _draw(self, trainer: "Trainer", sr: torch.Tensor) -> Figure:
         figure, (curve, left, right) = plt.subplots(1, 3, figsize=(12, 3.6), width_ratios=(1.5, 1, 1))
         self._draw_curve(curve, trainer)
+        self._draw_crops(left, right, trainer, sr)
+        figure.tight_layout()
+        return figure
+
+    def _draw_crops(self, left: Axes, right: Axes, trainer: "Trainer", sr: torch.Tensor) -> None:
         for axis, label, image in ((left, f"SR at step {trainer.step}", sr), (right, "HR", self.hr)):
             axis.imshow(to_numpy(image), interpolation="nearest")
             axis.set_title(label)
             axis.axis("off")
-        figure.tight_layout()
-        return figure
 
     def _draw_curve(self, curve: Axes, trainer: "Trainer") -> None:
         points = [(row["step"], row["val_psnr"]) for row in trainer.history if "val_psnr" in row]
