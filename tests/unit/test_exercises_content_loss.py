@@ -12,14 +12,12 @@ from srlab import features
 from srlab.errors import SrlabError
 from srlab.exercises import check, find, names
 
+from .answers import assert_recognised, assert_taken
+
 NAMES = [name for name in names() if name.startswith("content_loss.")]
 CUT, FREEZE, NORMAL, LOSS, BLOCKS = (
     f"content_loss.{name}" for name in ("vgg_cut", "freeze", "normalize", "content_loss", "resnet_blocks")
 )
-
-
-def said(capsys):
-    return " ".join(capsys.readouterr().out.split())
 
 
 # --- Where VGG is cut -----------------------------------------------------------------------------------------
@@ -419,16 +417,12 @@ RIGHT = [
 
 @pytest.mark.parametrize(("name", "phrase", "answer"), WRONG, ids=[f"{name}-{phrase}" for name, phrase, _ in WRONG])
 def test_a_wrong_answer_is_recognised(name, phrase, answer, capsys):
-    exercise = find(name)
-    assert check(name, answer) is exercise.reference
-    assert phrase in (text := said(capsys))
-    assert "goes on with the reference" in text
-    assert "!" not in text
+    assert_recognised(name, phrase, answer, capsys)
 
 
 @pytest.mark.parametrize(("name", "answer"), RIGHT)
 def test_another_right_answer_is_taken(name, answer, capsys):
-    assert check(name, answer) is answer, said(capsys)
+    assert_taken(name, answer, capsys)
 
 
 def test_every_exercise_has_wrong_and_right_answers_enough():

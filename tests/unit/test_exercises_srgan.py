@@ -10,14 +10,12 @@ import torch.nn.functional as F
 from srlab.errors import SrlabError
 from srlab.exercises import TODO, _adversarial, _gan_scene, check, find, names, srgan
 
+from .answers import assert_recognised, assert_taken, said
+
 NAMES = [name for name in names() if name.startswith("srgan.")]
 D_LOSS, G_LOSS, STEP, SMOOTH, RANK = (
     f"srgan.{name}" for name in ("discriminator_loss", "generator_loss", "train_step", "smooth_labels", "ranked_share")
 )
-
-
-def said(capsys):
-    return " ".join(capsys.readouterr().out.split())
 
 
 # --- The two losses -------------------------------------------------------------------------------------------
@@ -542,16 +540,12 @@ RIGHT = [
 
 @pytest.mark.parametrize(("name", "phrase", "answer"), WRONG, ids=[f"{name}-{phrase}" for name, phrase, _ in WRONG])
 def test_a_wrong_answer_is_recognised(name, phrase, answer, capsys):
-    exercise = find(name)
-    assert check(name, answer) is exercise.reference
-    assert phrase in (text := said(capsys))
-    assert "goes on with the reference" in text
-    assert "!" not in text
+    assert_recognised(name, phrase, answer, capsys)
 
 
 @pytest.mark.parametrize(("name", "answer"), RIGHT)
 def test_another_right_answer_is_taken(name, answer, capsys):
-    assert check(name, answer) is answer, said(capsys)
+    assert_taken(name, answer, capsys)
 
 
 def test_a_half_written_step_is_still_to_do(capsys, monkeypatch):
