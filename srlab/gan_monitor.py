@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from srlab.training import Trainer
 
 # Where the mean judgement of a D stays that has something to teach: it can tell, but is not sure.
-HEALTHY = {"D(HR)": (0.5, 0.95), "D(SR)": (0.05, 0.5)}
+HEALTHY = {"D(HR)": (0.5, 0.9), "D(SR)": (0.1, 0.5)}
 History = Sequence[Mapping[str, float]]
 
 
@@ -77,14 +77,16 @@ def verdict(history: History, share: float = 0.25) -> str:
     Returns
     -------
     str
-        "D wins" where D is sure of HR and of SR, so that little is left to learn from it; "D sees nothing" where it
-        does not rank HR higher; "no D" where nothing was logged.
+        "D wins" where D's mean judgements of HR and SR are further apart than the outer edges of the healthy bands,
+        so that little is left to learn from it; "D sees nothing" where it does not rank HR higher; "no D" where
+        nothing was logged.
     """
     rows = [row for row in history if "d_real" in row]
     if not rows:
         return "no D"
     late = rows[-max(1, round(len(rows) * share)) :]
     real, fake = (sum(row[key] for row in late) / len(late) for key in ("d_real", "d_fake"))
-    if real > HEALTHY["D(HR)"][1] and fake < HEALTHY["D(SR)"][0]:
+    # Their distance, not each alone: in a small batch one flat patch, which nobody can tell, moves either of them.
+    if real - fake > HEALTHY["D(HR)"][1] - HEALTHY["D(SR)"][0]:
         return "D wins"
     return "healthy" if real > fake else "D sees nothing"

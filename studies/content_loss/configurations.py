@@ -46,7 +46,7 @@ COMMON = {
     "check_from": 10**9,  # steps from which a lab holds its run to bounds, which are not those of a study
 }
 ADVERSARIAL = {"pixel": "mse", "gan": "vanilla", "adversarial_weight": 1e-3, "discriminator_rate": 1e-4}
-ADVERSARIAL |= {"beta1": 0.9, "ema": 0.999}
+ADVERSARIAL |= {"beta1": 0.9, "ema": 0.999, "shift": 1}
 VARIANTS = {
     "described": {"network": "SRResNet", "normalize": True, "black_corners": False}
     | {"discriminator": "srgan", "stale_logits": False},

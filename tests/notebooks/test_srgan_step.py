@@ -24,20 +24,21 @@ class Trainer:
 class Scene:
     """The functions of the lab's cells with tiny networks, and a record of what they ran."""
 
-    def __init__(self, stale_logits=False, **changes):
+    def __init__(self, stale_logits=False, shift=1, **changes):
         torch.manual_seed(0)
         self.generator = models.MSRResNet(1, 4)
         self.judge = models.PatchDiscriminator(4)
         self.eyes = srlab.Features("vgg19 relu1_1", "random")
         scope = {"torch": torch, "F": F, "srlab": srlab, "losses": losses, "eyes": self.eyes, "gan": "vanilla"}
         scope |= {"CRITERIA": {"l1": F.l1_loss, "mse": F.mse_loss}, "pixel": "l1", "content": "l1", "relative": True}
-        scope["stale_logits"] = stale_logits
+        scope |= {"stale_logits": stale_logits, "shift": shift}
         for cell in nbformat.read(ROOT / "notebooks" / "03_srgan.ipynb", 4).cells:
             if cell.cell_type == "code" and ("def make_step" in cell.source or "def update_disc" in cell.source):
                 exec(cell.source, scope)
-        self.runs, self.with_graph, self.of_d = 0, [], []
+        self.runs, self.with_graph, self.seen, self.of_d = 0, [], [], []
         self.generator.register_forward_hook(lambda *_: setattr(self, "runs", self.runs + 1))
         self.eyes.register_forward_hook(lambda *_: self.with_graph.append(torch.is_grad_enabled()))
+        self.eyes.register_forward_pre_hook(lambda _, images: self.seen.append(tuple(images[0].shape[-2:])))
         self.g_optimizer = torch.optim.SGD(self.generator.parameters(), 0.1)
         self.d_optimizer = torch.optim.SGD(self.judge.parameters(), 0.1)
         self.d_optimizer.register_step_post_hook(lambda *_: self.of_d.append(self.gradients(self.judge)))
@@ -56,6 +57,15 @@ def test_the_generator_runs_once_and_hr_is_seen_without_a_graph():
     scene.step(scene.lr, scene.hr)
     assert scene.runs == 1
     assert sorted(scene.with_graph) == [False, True]
+
+
+def test_the_eyes_look_at_both_pictures_from_one_place_that_moves():
+    scene = Scene(shift=4)
+    for _ in range(12):
+        scene.step(scene.lr, scene.hr)
+    assert scene.seen[::2] == scene.seen[1::2]
+    assert len(set(scene.seen)) > 4
+    assert {side for shape in scene.seen for side in shape} == {29, 30, 31, 32}
 
 
 def test_the_generators_half_leaves_no_gradient_in_d():

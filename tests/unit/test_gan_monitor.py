@@ -22,6 +22,8 @@ def log(*pairs):
         (log(*[(0.7, 0.4)] * 6, (0.99, 0.01), (0.99, 0.02)), "D wins"),
         (log(*[(0.99, 0.01)] * 6, (0.7, 0.3), (0.6, 0.3)), "healthy"),  # it came back
         (log((0.99, 0.3)), "healthy"),  # sure of HR alone
+        (log((0.98, 0.12)), "D wins"),
+        (log((0.88, 0.12)), "healthy"),
         (log((0.5, 0.5)), "D sees nothing"),
         (log((0.4, 0.6)), "D sees nothing"),
         ([{"step": 0, "val_psnr": 28.0}], "no D"),
