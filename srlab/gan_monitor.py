@@ -45,8 +45,8 @@ def draw_judgements(axis: "Axes", history: History) -> None:
     for key, label, color in (("d_real", "D(HR)", COLORS["HR"]), ("d_fake", "D(SR)", COLORS["SRGAN"])):
         axis.axhspan(*HEALTHY[label], color=color, alpha=0.08)
         _draw_series(axis, history, key, label, color)
-    axis.set(xlabel="training step", ylabel="mean of sigmoid(D)", title="what D says; shaded: healthy", ylim=(0, 1))
-    axis.legend(loc="center right")
+    axis.set(xlabel="training step", ylabel="mean of sigmoid(D)", title="what D says; shaded: healthy", ylim=(0, 1.15))
+    axis.legend(loc="upper right", ncols=2, frameon=False)
 
 
 def draw_logged(axis: "Axes", history: History, names: Mapping[str, str], title: str) -> None:
