@@ -6,6 +6,8 @@ PYTHON ?= python3
 PRESET ?=
 BIN := .venv/bin
 PORT ?= 8888
+# A worker on each core, and one thread for each: much of what tests and labs do is not torch's work.
+PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n logical --maxprocesses 4 --dist worksteal
 
 ARGS ?=
 
@@ -32,10 +34,10 @@ lint: .venv/ready
 	$(BIN)/python -m ruff format --check .
 
 unit: .venv/ready
-	$(BIN)/python -m pytest tests/unit
+	$(PYTEST) tests/unit
 
 notebooks: .venv/ready
-	$(BIN)/python -m pytest tests/notebooks
+	$(PYTEST) tests/notebooks
 
 browser: .venv/ready
 	$(BIN)/python -m pytest tests/browser

@@ -151,6 +151,8 @@ def load_weights(path: Path, network: str = "") -> dict[str, torch.Tensor]:
     except (SafetensorError, OSError, EOFError, RuntimeError, ValueError, KeyError) as error:
         reason = str(error).partition("\n")[0] or type(error).__name__
         raise SrlabError(f"The weights file {path} is damaged or cut short ({reason}); replace it.") from error
+    if isinstance(weights, dict):  # BasicSR wraps its weights, the averaged ones beside the last ones
+        weights = weights.get("params_ema", weights.get("params", weights))
     if not isinstance(weights, dict) or not all(isinstance(value, torch.Tensor) for value in weights.values()):
         raise SrlabError(f"{path} holds no state dict (names and tensors); give one as torchvision's.")
     return weights

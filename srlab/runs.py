@@ -292,8 +292,8 @@ def read_generator(path: Path, best: str = "") -> "torch.nn.Module":
     Parameters
     ----------
     path
-        A run folder, or a ``.safetensors`` file of one. Nothing else is opened: unpickling a ``.pth`` can run any
-        code.
+        A run folder, a ``.safetensors`` file of one, or published weights of RRDBNet, see
+        `srlab.models.published`. A ``.pth`` is read for its tensors alone; nothing in it is executed.
     best
         Of a run folder: the weights with the best score of this name, instead of the last ones.
 
@@ -308,6 +308,7 @@ def read_generator(path: Path, best: str = "") -> "torch.nn.Module":
         The file is missing, damaged, of another kind, or names an unknown network.
     """
     from srlab import models
+    from srlab.models import published
 
     if path.is_dir():
         folder, path = path, path / _generator_file(best)
@@ -315,8 +316,10 @@ def read_generator(path: Path, best: str = "") -> "torch.nn.Module":
             scores = sorted(file.stem.removeprefix("generator-best-") for file in folder.glob(_generator_file("*")))
             found = f"those it has: {', '.join(scores)}" if scores else "the last ones, as it has no best ones"
             raise SrlabError(f"The run {folder} has no weights with the best {best}; take {found}.")
+    elif path.suffix in (".pth", ".pt"):
+        return published.read_rrdbnet(path)
     elif path.suffix != ".safetensors":
-        raise SrlabError(f"{path} is neither a run folder nor a .safetensors file of one; no other weights are read.")
+        raise SrlabError(f"{path} is neither a run folder nor a weights file (.safetensors or .pth).")
     weights, notes = files.read_safetensors(path)
     if notes.get("network") not in NETWORKS:
         raise SrlabError(f"{path} holds a network '{notes.get('network')}'; srlab knows {', '.join(NETWORKS)}.")

@@ -17,7 +17,7 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
     parser.add_argument("source", metavar="IN", help="an image file, or a folder of images")
     parser.add_argument("target", metavar="OUT", help="the file to write (.png .tif .jpg .webp), or a folder for PNGs")
     how = parser.add_mutually_exclusive_group(required=True)
-    how.add_argument("--run", metavar="PATH", help="a run folder or a weights file (.safetensors)")
+    how.add_argument("--run", metavar="PATH", help="a run folder or a weights file (.safetensors; .pth of RRDBNet)")
     how.add_argument("--method", choices=["nearest", "bilinear", "bicubic", "lanczos"], help="an interpolation")
     parser.add_argument("--best", default="", metavar="SCORE", help="weights of the run with the best score, as psnr")
     parser.add_argument("--scale", type=int, help="times larger (default: what the network does; 4 with --method)")

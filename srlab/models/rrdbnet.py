@@ -5,42 +5,49 @@ import math
 import torch
 import torch.nn as nn
 import torch.nn.functional as F
+from torch.utils.checkpoint import checkpoint
 
 from srlab.errors import SrlabError
 from srlab.models.layers import check_size, factors, start_small
 
 
 class ResidualDenseBlock(nn.Module):
-    """Five convolutions, each of which sees the outputs of all before it (Wang et al. 2018, figure 4)."""
+    """Five convolutions, each of which sees the outputs of all before it (Wang et al. 2018, figure 4).
 
-    def __init__(self, features: int, growth: int) -> None:
+    The last one, the local feature fusion, has a 3x3 kernel in ESRGAN and a 1x1 kernel in the paper that dense blocks
+    for this task come from (Zhang et al. 2018). Its output is scaled by `beta` before the skip.
+    """
+
+    def __init__(self, features: int, growth: int, fusion: int = 3, beta: float = 0.2) -> None:
         super().__init__()
+        self.beta = beta
         self.conv1 = nn.Conv2d(features, growth, 3, padding=1)
         self.conv2 = nn.Conv2d(features + growth, growth, 3, padding=1)
         self.conv3 = nn.Conv2d(features + 2 * growth, growth, 3, padding=1)
         self.conv4 = nn.Conv2d(features + 3 * growth, growth, 3, padding=1)
-        self.conv5 = nn.Conv2d(features + 4 * growth, features, 3, padding=1)
+        self.conv5 = nn.Conv2d(features + 4 * growth, features, fusion, padding=fusion // 2)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """Map ``(N, features, h, w)`` to the same shape."""
         seen = x
         for conv in (self.conv1, self.conv2, self.conv3, self.conv4):
             seen = torch.cat((seen, F.leaky_relu(conv(seen), 0.2, inplace=True)), dim=1)
-        return x + 0.2 * self.conv5(seen)
+        return x + self.beta * self.conv5(seen)
 
 
 class RRDB(nn.Module):
-    """Residual in residual: three dense blocks and a skip around them, both scaled by 0.2."""
+    """Residual in residual: three dense blocks and a skip around them, both scaled by `beta`."""
 
-    def __init__(self, features: int, growth: int) -> None:
+    def __init__(self, features: int, growth: int, fusion: int = 3, beta: float = 0.2) -> None:
         super().__init__()
-        self.rdb1 = ResidualDenseBlock(features, growth)
-        self.rdb2 = ResidualDenseBlock(features, growth)
-        self.rdb3 = ResidualDenseBlock(features, growth)
+        self.beta = beta
+        self.rdb1 = ResidualDenseBlock(features, growth, fusion, beta)
+        self.rdb2 = ResidualDenseBlock(features, growth, fusion, beta)
+        self.rdb3 = ResidualDenseBlock(features, growth, fusion, beta)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """Map ``(N, features, h, w)`` to the same shape."""
-        return x + 0.2 * self.rdb3(self.rdb2(self.rdb1(x)))
+        return x + self.beta * self.rdb3(self.rdb2(self.rdb1(x)))
 
 
 class RRDBNet(nn.Module):
@@ -54,16 +61,46 @@ class RRDBNet(nn.Module):
         RRDBs, channels, and channels that each convolution of a dense block adds.
     scale
         2, 4 or 8: the image grows by nearest neighbour in steps of 2.
+    fusion
+        Kernel of the last convolution of a dense block: 3, or 1. ESRDGAN has 12 blocks of 128 features, with 18,522,499
+        or 9,085,315 parameters.
+    beta
+        Factor on every residual; 0.2 in the paper.
+
+    Attributes
+    ----------
+    checkpointing : bool
+        Keep only what goes into each RRDB for the backward pass and compute the rest again: less memory in training for
+        more time. Off at first; it is no part of the architecture, so it is not stored with the weights.
+
+    Raises
+    ------
+    SrlabError
+        A size below 1, another scale or kernel, or a `beta` that is not above 0 and at most 1.
     """
 
-    def __init__(self, blocks: int = 23, features: int = 64, growth: int = 32, scale: int = 4) -> None:
+    def __init__(
+        self,
+        blocks: int = 23,
+        features: int = 64,
+        growth: int = 32,
+        scale: int = 4,
+        fusion: int = 3,
+        beta: float = 0.2,
+    ) -> None:
         super().__init__()
         check_size(blocks, min(features, growth))
         if set(factors(scale)) != {2}:
             raise SrlabError(f"RRDBNet grows in steps of 2, so its scale is 2, 4 or 8, but is {scale}.")
+        if fusion not in (1, 3):
+            raise SrlabError(f"The fusion at the end of a dense block has kernel 1 or 3, not {fusion}.")
+        if not 0 < beta <= 1:
+            raise SrlabError(f"Residuals are scaled by a beta above 0 and at most 1, not by {beta}.")
         self.config = {"blocks": blocks, "features": features, "growth": growth, "scale": scale}
+        self.config |= {"fusion": fusion, "beta": beta}
+        self.checkpointing = False
         self.conv_first = nn.Conv2d(3, features, 3, padding=1)
-        self.body = nn.Sequential(*[RRDB(features, growth) for _ in range(blocks)])
+        self.body = nn.Sequential(*[RRDB(features, growth, fusion, beta) for _ in range(blocks)])
         self.conv_body = nn.Conv2d(features, features, 3, padding=1)
         for step in range(len(factors(scale))):
             self.add_module(f"conv_up{step + 1}", nn.Conv2d(features, features, 3, padding=1))
@@ -74,7 +111,11 @@ class RRDBNet(nn.Module):
     def forward(self, lr: torch.Tensor) -> torch.Tensor:
         """Upscale ``(N, 3, h, w)`` in [0, 1] to ``(N, 3, h * scale, w * scale)``, not clamped."""
         shallow = self.conv_first(lr)  # (N, 64, h, w)
-        features = shallow + self.conv_body(self.body(shallow))  # (N, 64, h, w)
+        features = shallow
+        for block in self.body:
+            again = self.checkpointing and torch.is_grad_enabled()
+            features = checkpoint(block, features, use_reentrant=False) if again else block(features)
+        features = shallow + self.conv_body(features)  # (N, 64, h, w)
         for step in range(len(factors(self.config["scale"]))):
             conv = self.get_submodule(f"conv_up{step + 1}")
             features = conv(F.interpolate(features, scale_factor=2, mode="nearest"))  # (N, 64, 2h, 2w), then 4h, 4w
@@ -88,4 +129,5 @@ class RRDBNet(nn.Module):
         blocks, scale = self.config["blocks"], self.config["scale"]
         # An SR pixel sees a neighbour on the LR grid through nearest neighbour already when one finer pixel away.
         grids = [2 ** (step + 1) for step in range(len(factors(scale)))]
-        return math.ceil(1 + 15 * blocks + 1 + sum(1 / grid for grid in grids) + 2 / scale)
+        per_block = 3 * (4 + self.config["fusion"] // 2)
+        return math.ceil(1 + per_block * blocks + 1 + sum(1 / grid for grid in grids) + 2 / scale)

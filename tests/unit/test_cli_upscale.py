@@ -117,7 +117,7 @@ def test_weights_that_are_not_those_of_a_run_are_one_line_each(run_folder, sourc
             return (open, (str(tmp_path / "ran"), "w"))
 
     torch.save(Trap(), tmp_path / "weights.pth")
-    assert "neither a run folder nor a .safetensors file" in said_of(tmp_path / "weights.pth")
+    assert "damaged or holds more than tensors, so it is not loaded" in said_of(tmp_path / "weights.pth")
     assert not (tmp_path / "ran").exists()
     assert "no weights file" in said_of(tmp_path)
     assert "neither a run folder" in said_of(tmp_path / "none")

@@ -7,6 +7,7 @@ from torch import nn
 
 from srlab.errors import SrlabError
 from srlab.models import (
+    RRDB,
     CodedDiscriminator,
     CodedSRResNet,
     MSRResNet,
@@ -30,6 +31,8 @@ def test_the_parameter_counts_are_the_published_ones():
     assert parameter_count(SRResNet()) == 1_549_462
     assert parameter_count(MSRResNet()) == 1_517_571
     assert parameter_count(RRDBNet()) == 16_697_987
+    assert parameter_count(RRDBNet(12, 128, fusion=1)) == 9_085_315
+    assert parameter_count(RRDBNet(12, 128, fusion=3)) == 18_522_499
     assert parameter_count(VGGDiscriminator()) == 14_499_401
     assert parameter_count(SRGANDiscriminator()) == 23_565_505
 
@@ -222,6 +225,46 @@ def test_rrdbnet_has_the_layer_names_of_the_published_weights():
 def test_rrdbnet_refuses_scales_that_are_no_steps_of_two(scale):
     with pytest.raises(SrlabError, match=f"scale.* {scale}"):
         RRDBNet(1, 4, 4, scale)
+
+
+def test_rrdbnet_with_a_narrow_fusion_reaches_less_far():
+    network = RRDBNet(blocks=1, features=4, growth=4, fusion=1)
+    assert reach(network) == network.radius < RRDBNet(blocks=1, features=4, growth=4).radius
+
+
+@pytest.mark.parametrize("beta", [0.2, 0.5])
+def test_both_residuals_of_an_rrdb_are_scaled_by_beta(beta):
+    block, x = RRDB(4, 2, beta=beta), torch.rand(1, 4, 8, 8)
+    seen = x
+    for dense in (block.rdb1, block.rdb2, block.rdb3):
+        plain = torch.cat([torch.zeros_like(seen), dense(seen) - seen], 1)
+        joined = seen
+        for conv in (dense.conv1, dense.conv2, dense.conv3, dense.conv4):
+            joined = torch.cat((joined, F.leaky_relu(conv(joined), 0.2)), 1)
+        assert torch.allclose(plain[:, 4:], beta * dense.conv5(joined), atol=1e-6)
+        seen = dense(seen)
+    assert torch.allclose(block(x), x + beta * seen)
+
+
+@pytest.mark.parametrize(("change", "words"), [({"fusion": 5}, "kernel 1 or 3, not 5"), ({"beta": 0.0}, "not by 0.0")])
+def test_rrdbnet_refuses_what_is_no_fusion_and_no_scaling(change, words):
+    with pytest.raises(SrlabError, match=words):
+        RRDBNet(1, 4, 4, **change)
+
+
+def test_checkpointing_gives_the_same_picture_and_gradients_and_keeps_less():
+    network, lr = RRDBNet(blocks=4, features=8, growth=4), torch.rand(2, 3, 16, 16)
+    found = {}
+    for again in (False, True):
+        network.zero_grad()
+        network.checkpointing, kept = again, []
+        with torch.autograd.graph.saved_tensors_hooks(lambda t, kept=kept: kept.append(t.nbytes) or t, lambda t: t):
+            sr = network(lr)
+        sr.square().mean().backward()
+        found[again] = sr.detach(), [p.grad.clone() for p in network.parameters()], sum(kept)
+    assert torch.equal(found[True][0], found[False][0])
+    assert all(torch.allclose(a, b, atol=1e-7) for a, b in zip(found[True][1], found[False][1], strict=True))
+    assert found[True][2] < found[False][2] / 2
 
 
 def test_discriminators_halve_as_published_and_take_their_own_size_only():
