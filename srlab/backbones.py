@@ -5,6 +5,8 @@ refused. What no weights mean (random features, or no LPIPS) is for the caller t
 """
 
 import hashlib
+import re
+import zipfile
 from http.client import HTTPException
 from pathlib import Path
 from pickle import UnpicklingError
@@ -68,6 +70,8 @@ def find_weights(name: str, weights: str | Path = "auto") -> Path | None:
         path = Path(weights).expanduser()
         if not path.is_file():
             raise SrlabError(f"There is no weights file {path}; give 'auto', 'imagenet' or the path of a file.")
+        if found := re.search(r"-([0-9a-f]{8})\.pth$", path.name):  # torchvision's names end in the file's hash
+            _verify(path, found[1])
         return path
     path = cached(name)
     if path.is_file():
@@ -143,12 +147,16 @@ def load_weights(path: Path, network: str = "") -> dict[str, torch.Tensor]:
                 said = notes.get("network", "a run")
                 raise SrlabError(f"{path} has weights of {said}, not of {network}; give the file of that network.")
             return weights
+        if zipfile.is_zipfile(path):  # as torch.save writes them; torch itself does not look at the checksums
+            with zipfile.ZipFile(path) as archive:
+                if (member := archive.testzip()) is not None:
+                    raise ValueError(f"{member} is not what was written")
         weights = torch.load(path, map_location="cpu", weights_only=True)
     except UnpicklingError as error:
         raise SrlabError(
             f"{path} is damaged or holds more than tensors, so it is not loaded; give a state dict as torchvision's."
         ) from error
-    except (SafetensorError, OSError, EOFError, RuntimeError, ValueError, KeyError) as error:
+    except (SafetensorError, zipfile.BadZipFile, OSError, EOFError, RuntimeError, ValueError, KeyError) as error:
         reason = str(error).partition("\n")[0] or type(error).__name__
         raise SrlabError(f"The weights file {path} is damaged or cut short ({reason}); replace it.") from error
     if isinstance(weights, dict):  # BasicSR wraps its weights, the averaged ones beside the last ones

@@ -265,6 +265,8 @@ def parse(layers: str) -> tuple[str, dict[str, float], set[str]]:
                 raise SrlabError(f"'{word}' in '{layers}' is no stage of {network} that could be left out.")
             continue
         name, _, weight = word.partition("*")
+        if name in asked:
+            raise SrlabError(f"'{layers}' names {name} twice; give it one weight.")
         if name not in names:
             raise SrlabError(f"{network} has no layer '{name}'; its layers are {', '.join(names)}.")
         try:

@@ -139,6 +139,17 @@ class Trainer:
         """``loss.backward()``, scaled where the precision asks for it."""
         self.accelerator.backward(loss)
 
+    def gradient_norm(self, network: nn.Module) -> torch.Tensor:
+        """Norm of a network's gradients after `backward`, free of the scale of float16: ``()``.
+
+        It is 0 in a step whose gradients overflow, which the scaler of float16 will leave out: that is no failure.
+        """
+        norm = torch.nn.utils.get_total_norm([p.grad for p in network.parameters() if p.grad is not None])
+        if self.accelerator.scaler is None:
+            return norm
+        norm = norm / self.accelerator.scaler.get_scale()
+        return torch.where(norm.isfinite(), norm, 0.0)
+
     def fit(
         self,
         step: Callable[[torch.Tensor, torch.Tensor], Losses],

@@ -106,7 +106,7 @@ def _freeze_flow(answer: Answer) -> None:
 # --- What the network expects as its input ----------------------------------------------------------------------
 
 
-def normalize(image: torch.Tensor) -> torch.Tensor:
+def to_imagenet(image: torch.Tensor) -> torch.Tensor:
     """Bring an image to the mean and the standard deviation that ImageNet's networks were trained on.
 
     Parameters
@@ -185,7 +185,7 @@ def _normal(*shape: int) -> Answer:
         result = tensor(answer(given), shape, "The shape stays.")
         if not torch.equal(given, x):
             raise Wrong("The image was changed in place, and the pixel loss would then be about other numbers.")
-        compare(result, normalize(x), _normal_mistakes(x), "Other numbers come out.")
+        compare(result, to_imagenet(x), _normal_mistakes(x), "Other numbers come out.")
 
     return step
 
@@ -199,7 +199,7 @@ def _normal_gradient(answer: Answer) -> None:
             "a no_grad, a detach or a new tensor made from the values?"
         )
     (gradient,) = torch.autograd.grad(result.sum(), x)
-    wanted = normalize(torch.ones_like(x)) - normalize(torch.zeros_like(x))
+    wanted = to_imagenet(torch.ones_like(x)) - to_imagenet(torch.zeros_like(x))
     compare(gradient, wanted, otherwise="The gradient is not that of a division by the standard deviation.")
 
 
@@ -219,8 +219,8 @@ EXERCISES = {
             "depend on?",
         ),
     ),
-    "content_loss.normalize": Exercise(
-        normalize,
+    "content_loss.to_imagenet": Exercise(
+        to_imagenet,
         (
             ("a small square image", _normal(3, 3, 3, 3)),
             ("any size", _normal(1, 3, 4, 6)),

@@ -60,6 +60,10 @@ def _content_mistakes(sr: torch.Tensor, hr: torch.Tensor) -> Iterable[tuple[str,
     yield sums, difference.square().sum() / len(sr)
     yield sums, difference.square().sum((1, 2, 3)).mean()
     yield (
+        "The sum over the whole batch was divided by the size of one picture's maps. Take the mean over the pictures too.",
+        mse * len(sr),
+    )
+    yield (
         "The squares were added up over the maps and averaged over the pixels. Here the mean is taken over both.",
         difference.square().sum(1).mean(),
     )
@@ -132,7 +136,7 @@ EXERCISES = {
         (
             ("the mean squared distance of the maps", _content_value),
             ("a gradient for SR", _content_gradient),
-            ("and no graph for HR", _content_hr),
+            ("and none for HR", _content_hr),
         ),
         "medium",
         (

@@ -10,7 +10,7 @@ from srlab import losses, models
 
 from .conftest import ROOT
 
-RECIPE = {"pixel": 0.5, "content": 0.5, "adversarial": 0.1, "noise": 0.0, "real": 1.0, "flip": 0.0}
+RECIPE = {"pixel": 0.5, "content": 0.5, "adversarial": 0.1, "noise": 0.0, "real": 1.0, "flip": 0.0, "gan": "vanilla"}
 RECIPE |= {"d_steps": 1, "g_every": 1}
 
 
@@ -19,6 +19,9 @@ class Trainer:
 
     def backward(self, loss):
         loss.backward()
+
+    def gradient_norm(self, network):
+        return torch.nn.utils.get_total_norm([p.grad for p in network.parameters() if p.grad is not None])
 
 
 class Scene:
@@ -29,7 +32,7 @@ class Scene:
         self.generator = models.MSRResNet(1, 4)
         self.judge = models.PatchDiscriminator(4)
         self.eyes = srlab.Features("vgg19 relu1_1", "random")
-        scope = {"torch": torch, "F": F, "srlab": srlab, "losses": losses, "eyes": self.eyes, "gan": "vanilla"}
+        scope = {"torch": torch, "F": F, "srlab": srlab, "losses": losses, "eyes": self.eyes}
         scope |= {"CRITERIA": {"l1": F.l1_loss, "mse": F.mse_loss}, "pixel": "l1", "content": "l1", "relative": True}
         scope |= {"stale_logits": stale_logits, "shift": shift}
         for cell in nbformat.read(ROOT / "notebooks" / "03_srgan.ipynb", 4).cells:

@@ -260,3 +260,21 @@ def test_weights_of_another_network_are_refused_and_the_network_is_left_as_it_wa
     with pytest.raises(SrlabError, match=rf"a\.pth.*{said}"):
         backbones.fill(network, weights, {"weight": "0.weight", "bias": "0.bias"}, tmp_path / "a.pth")
     assert torch.equal(network.weight, before)
+
+
+def test_a_flipped_byte_in_a_pth_file_is_seen(tmp_path):
+    whole = saved({"0.weight": torch.linspace(0, 1, 5000)})
+    place = whole.index(torch.linspace(0, 1, 5000).numpy().tobytes()) + 7003
+    (tmp_path / "flipped.pth").write_bytes(whole[:place] + bytes([whole[place] ^ 1]) + whole[place + 1 :])
+    with pytest.raises(SrlabError, match=r"flipped.pth is damaged or cut short .*is not what was written"):
+        backbones.load_weights(tmp_path / "flipped.pth")
+
+
+def test_a_path_whose_name_ends_in_a_hash_is_held_to_it(tmp_path):
+    digits = hashlib.sha256(CONTENT).hexdigest()[:8]
+    right, wrong = tmp_path / f"vgg19-{digits}.pth", tmp_path / "vgg19-0123abcd.pth"
+    for file in (right, wrong):
+        file.write_bytes(CONTENT)
+    assert backbones.find_weights("vgg19", right) == right
+    with pytest.raises(SrlabError, match="is not the file its name says"):
+        backbones.find_weights("vgg19", wrong)

@@ -16,7 +16,7 @@ from .answers import assert_recognised, assert_taken
 
 NAMES = [name for name in names() if name.startswith("content_loss.")]
 CUT, FREEZE, NORMAL, LOSS, BLOCKS = (
-    f"content_loss.{name}" for name in ("vgg_cut", "freeze", "normalize", "content_loss", "resnet_blocks")
+    f"content_loss.{name}" for name in ("vgg_cut", "freeze", "to_imagenet", "content_loss", "resnet_blocks")
 )
 
 
@@ -345,6 +345,7 @@ WRONG = [
     (NORMAL, "against the columns", lambda x: (x - MEAN.flatten()) / STD.flatten()),
     (NORMAL, "against the rows", lambda x: (x - MEAN[..., 0]) / STD[..., 0]),
     (NORMAL, "against the images of a batch", lambda x: (x - MEAN[:, None]) / STD[:, None]),
+    (LOSS, "by the size of one picture's maps", lambda e, sr, hr: F.mse_loss(e(sr), e(hr).detach()) * len(sr)),
     (NORMAL, "changed in place", normalize_in_place),
     (NORMAL, "changed in place", Normalize(features.MEAN, features.STD, inplace=True)),
     (NORMAL, "Levels of 0 to 255", lambda x: (x * 255 - MEAN) / STD),

@@ -400,6 +400,7 @@ def test_a_generator_of_a_run_is_no_backbone(tmp_path):
 @pytest.mark.parametrize(
     ("layers", "said"),
     [
+        ("vgg19 relu1_1 conv2_1 relu1_1*0.5", r"names relu1_1 twice; give it one weight\."),
         ("vgg19 conv5_5", r"vgg19 has no layer 'conv5_5'; its layers are conv1_1, relu1_1, .*, relu5_4, pool5\."),
         (
             "resnet34 relu5_4",

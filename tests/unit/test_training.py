@@ -805,3 +805,22 @@ def test_iters_that_are_no_number_get_one_sentence(iters):
     session = Session()
     with pytest.raises(SrlabError, match="must be at least 1"):
         session.trainer.fit(lambda lr, hr: {}, session.sampler, iters)
+
+
+class Scaled:
+    """Stands for the scaler of float16."""
+
+    def get_scale(self):
+        return 1024.0
+
+
+@pytest.mark.parametrize(("factor", "norm"), [(1.0, 5.0), (1024.0, 5.0), (math.inf, 0.0)])
+def test_the_norm_of_the_gradients_is_free_of_the_scale_of_float16(monkeypatch, factor, norm):
+    session = Session()
+    for parameter in session.network.parameters():
+        parameter.grad = torch.zeros_like(parameter)
+    gradient = next(session.network.parameters()).grad
+    gradient[0, 0, 0, :2] = torch.tensor([3.0, 4.0]) * factor
+    if factor != 1:
+        monkeypatch.setattr(session.trainer.accelerator, "scaler", Scaled())
+    assert session.trainer.gradient_norm(session.network).item() == pytest.approx(norm)
