@@ -29,7 +29,8 @@ def content_loss(
 ) -> torch.Tensor:
     """Distance between the feature maps of SR and HR (Ledig et al. 2017, equation 5), summed over the layers.
 
-    The criterion takes the mean over the channels too, which the paper sums over. HR is looked at without a graph, because nothing before it learns.
+    The criterion takes the mean over the channels too, which the paper sums over. HR is looked at without a graph,
+    because nothing before it learns.
 
     Parameters
     ----------

@@ -60,7 +60,7 @@ def _content_mistakes(sr: torch.Tensor, hr: torch.Tensor) -> Iterable[tuple[str,
     yield sums, difference.square().sum() / len(sr)
     yield sums, difference.square().sum((1, 2, 3)).mean()
     yield (
-        "The sum over the whole batch was divided by the size of one picture's maps. Take the mean over the pictures too.",
+        "The sum over the whole batch was divided by the size of one picture's maps. Average over the pictures too.",
         mse * len(sr),
     )
     yield (
