@@ -1,4 +1,4 @@
-"""A training step of SRResNet the usual way and srlab's way, in one run.
+"""A training step of SRResNet or RRDBNet the usual way and srlab's way, in one run.
 
 Usual: float32, contiguous memory, the network layer by layer as the paper draws it, and a DataLoader with two
 workers that decode PNG files, crop, and shrink with Pillow. srlab: `Trainer` and `PatchSampler` as the labs use
@@ -6,6 +6,7 @@ them (bfloat16 where the hardware has it, channels_last, fused Adam, images deco
 the last pixel shuffle after the last convolution). Same network, same parameters, same photos, same batch.
 
     python benchmarks/train_step.py            # prints a table and the ratio, with its spread over repeats
+    python benchmarks/train_step.py --network rrdbnet --batch 4 --steps 1 --repeats 3
 """
 
 import argparse
@@ -35,6 +36,10 @@ class PlainSRResNet(srlab.SRResNet):
         self.tail = torch.nn.Conv2d(64, 3, 9, padding=4)
 
 
+# The network as it is usually written, and srlab's; RRDBNet has no pixel shuffle, so there they are the same.
+NETWORKS = {"srresnet": (PlainSRResNet, srlab.SRResNet), "rrdbnet": (srlab.RRDBNet, srlab.RRDBNet)}
+
+
 class FileDataset(Dataset):
     """HR files, opened and decoded for every patch."""
 
@@ -56,12 +61,12 @@ class FileDataset(Dataset):
         return tuple(torch.from_numpy(np.array(x)).permute(2, 0, 1).float() / 255 for x in (lr, hr))
 
 
-def usual_steps(photos: srlab.ImageSet, folder: Path, batch: int, patch: int, chunk: int) -> Iterator[float]:
+def usual_steps(
+    generator: torch.nn.Module, photos: srlab.ImageSet, folder: Path, batch: int, patch: int, chunk: int
+) -> Iterator[float]:
     """Train the usual way, and yield the seconds that each step took; `chunk` steps at a time."""
     for name, hr in photos:
         srlab.write_image(hr, folder / f"{name}.png")
-    torch.manual_seed(0)
-    generator = PlainSRResNet()
     optimizer = torch.optim.Adam(generator.parameters(), lr=1e-4)
     loader = DataLoader(FileDataset(folder, patch, 4, batch * 10**6), batch, shuffle=False, num_workers=2)
     batches = iter(loader)
@@ -81,10 +86,10 @@ def usual_steps(photos: srlab.ImageSet, folder: Path, batch: int, patch: int, ch
         yield seconds
 
 
-def srlab_steps(photos: srlab.ImageSet, batch: int, patch: int, chunk: int) -> Iterator[float]:
+def srlab_steps(
+    generator: torch.nn.Module, photos: srlab.ImageSet, batch: int, patch: int, chunk: int
+) -> Iterator[float]:
     """Train with srlab, and yield the seconds from each step to the next; `chunk` steps a call of `fit`."""
-    torch.manual_seed(0)
-    generator = srlab.SRResNet()
     optimizer = torch.optim.Adam(generator.parameters(), lr=1e-4, fused=True)
     trainer = srlab.Trainer("benchmark", "train_step", device="cpu")
     generator, optimizer = trainer.prepare(generator=generator, optimizer=optimizer)
@@ -108,6 +113,7 @@ def srlab_steps(photos: srlab.ImageSet, batch: int, patch: int, chunk: int) -> I
 def main() -> None:
     """Alternate between both, and print medians, the ratio of each repeat, and what the sampler takes."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--network", choices=NETWORKS, default="srresnet")
     parser.add_argument("--batch", type=int, default=16)
     parser.add_argument("--patch", type=int, default=96)
     parser.add_argument("--repeats", type=int, default=5)
@@ -116,8 +122,10 @@ def main() -> None:
     photos = srlab.datasets.photos("train")
     with tempfile.TemporaryDirectory() as folder:
         os.environ["SRLAB_HOME"] = folder
-        usual = usual_steps(photos, Path(folder) / "photos", options.batch, options.patch, options.steps)
-        ours = srlab_steps(photos, options.batch, options.patch, options.steps)
+        torch.manual_seed(0)
+        plain, own = (build() for build in NETWORKS[options.network])
+        usual = usual_steps(plain, photos, Path(folder) / "photos", options.batch, options.patch, options.steps)
+        ours = srlab_steps(own, photos, options.batch, options.patch, options.steps)
         pairs = []
         for repeat in range(options.repeats + 1):
             seconds = [statistics.median(itertools.islice(steps, options.steps)) for steps in (usual, ours)]
@@ -133,9 +141,8 @@ def main() -> None:
     ratios = [a / b for a, b in pairs]
     way = [statistics.median(column) for column in zip(*pairs, strict=True)]
     precision = srlab.devices.pick_precision("auto", torch.device("cpu"))
-    print(
-        f"SRResNet 16x64, batch {options.batch} of {options.patch} px, {torch.get_num_threads()} threads, {precision}"
-    )
+    threads, size = torch.get_num_threads(), f"{srlab.parameter_count(own):,} parameters"
+    print(f"{options.network}, {size}, batch {options.batch} of {options.patch} px, {threads} threads, {precision}")
     print(f"usual way    {way[0]:.3f} s a step, {options.batch / way[0]:.1f} patches a second")
     print(f"srlab        {way[1]:.3f} s a step, {options.batch / way[1]:.1f} patches a second")
     print(f"ratio        {statistics.median(ratios):.2f} (from {min(ratios):.2f} to {max(ratios):.2f})")

@@ -118,13 +118,14 @@ def draw_images(
     columns = min(columns, len(parts))
     rows = -(-len(parts) // columns)
     ratio = max(part.shape[-2] / part.shape[-1] for part in parts.values())
-    figure, axes = plt.subplots(rows, columns, figsize=(width, rows * (width / columns * ratio + 0.45)), squeeze=False)
+    height = rows * (width / columns * ratio + (0.65 if notes else 0.45))  # a note is a second line of the title
+    figure, axes = plt.subplots(rows, columns, figsize=(width, height), squeeze=False, layout="constrained")
+    figure.get_layout_engine().set(w_pad=0.05, h_pad=0.05, wspace=0, hspace=0)
     for axis in axes.flat:
         axis.axis("off")
     for axis, (label, part) in zip(axes.flat, parts.items(), strict=False):
         draw_picture(axis, part, width / columns)
         axis.set_title(label if notes is None or label not in notes else f"{label}\n{notes[label]}", fontsize=11)
-    figure.tight_layout(pad=0.4)
     return figure
 
 
