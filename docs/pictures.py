@@ -20,6 +20,7 @@ PICTURES = {
     "training.png": ("01_srresnet", "Validation curve"),
     "astronaut.png": ("01_srresnet", "astronaut: low resolution"),
     "equally_wrong.png": ("02_content_loss", "The photo, and five pictures"),
+    "sharper.png": ("03_srgan", "Noise has the right strength"),
     "worst.png": ("05_evaluation", "The worst blocks"),
 }
 SLIDER = ("05_evaluation", "The astronaut: LR, each competitor")

@@ -19,6 +19,20 @@ from srlab.files import write_atomic
 from . import figures, published, tables
 from .claims import claims, shallow
 
+# Of each variant: what it is, its networks (a preset may take others), and what else makes it.
+HOW = {"described": "as its text describes them", "coded": "as its code did them"}
+NETWORKS = {
+    "described": {"network": "SRResNet", "discriminator": "SRGANDiscriminator"},
+    "coded": {"network": "CodedSRResNet", "discriminator": "CodedDiscriminator"},
+}
+DIFFERENCES = {
+    "described": "normalised input of the features, the layers named, patches rotated without black corners, and G "
+    "learns from D.",
+    "coded": "one batch norm shared by both convolutions of a block, a discriminator without one layer, the input of "
+    "the features not normalised, VGG19 with batch norm cut at conv4_4, ResNets without their first stage and with all "
+    "blocks after it, black corners, and the answer of D taken before its update and detached, so that no gradient of "
+    "D reaches G.",
+}
 SHOWN = ("gradient_ratio", "energy_error", "colour_shift", "saturation_ratio", "psnr_rgb", "ms_ssim_rgb")
 
 
@@ -80,7 +94,7 @@ def opening(means: pd.DataFrame, about: dict[str, Any]) -> str:
     text = [
         "# The SRGAN content-loss study, run again",
         "The SRGAN content-loss study (Kim 2021) trained SRResNet and SRGAN with MSE, with features of VGG19, ResNet18 "
-        "or ResNet34, and with hybrids. Here each row exists as its text describes it and as its code did it.",
+        f"or ResNet34, and with hybrids. {_existing(rows)}",
         f"Made by `python studies/content_loss/run.py {about['preset']}{given}` with srlab "
         f"{made['versions']['srlab']}, torch {made['versions']['torch']}, git {made['git'] or 'unknown'}; "
         f"{len(rows)} rows.",
@@ -101,19 +115,27 @@ def opening(means: pd.DataFrame, about: dict[str, Any]) -> str:
     return "\n\n".join(text)
 
 
+def _existing(rows: pd.DataFrame) -> str:
+    """In which variants the rows are there; a preset may leave some out."""
+    found = [rows[rows["variant"] == variant] for variant in HOW]
+    described, coded = (set(zip(one["method"], one["epochs"], one["loss"], strict=True)) for one in found)
+    if described and described == coded:
+        return "Here each row exists as its text describes it and as its code did it."
+    counted = (f"{len(one)} rows {how}" for one, how in zip(found, HOW.values(), strict=True))
+    return f"Here are {' and '.join(counted)}."
+
+
 def _names(value: str | list[str]) -> str:
     """Paths without the folders of the machine that made the report."""
     return ",".join(Path(part).name for part in ([value] if isinstance(value, str) else value))
 
 
 def variants(means: pd.DataFrame, name: str) -> str:
-    """What differs between the variants, and the check that two coded rows are one configuration."""
-    text = (
-        "As described: SRResNet and the discriminator of SRGAN, normalised input of the features, the layers named, "
-        "patches rotated without black corners, and G learns from D. As coded: one batch norm shared by both "
-        "convolutions of a block, a discriminator without one layer, the input of the features not normalised, VGG19 "
-        "with batch norm cut at conv4_4, ResNets without their first stage and with all blocks after it, black "
-        "corners, and the answer of D taken before its update and detached, so that no gradient of D reaches G."
+    """What makes the variants that are there, and the check that two coded rows are one configuration."""
+    text = " ".join(
+        f"As {variant}{networks_of(means, variant)}: {DIFFERENCES[variant]}"
+        for variant in HOW
+        if (means["variant"] == variant).any()
     )
     pairs = []
     for method, epochs in tables.METHODS:
@@ -132,15 +154,29 @@ def variants(means: pd.DataFrame, name: str) -> str:
     return text
 
 
+def networks_of(means: pd.DataFrame, variant: str) -> str:
+    """Which networks the rows of a variant have, and where a preset took others, instead of which."""
+    rows = means[means["variant"] == variant]
+    used = {}  # name of the network meant -> those that the rows have
+    for column, name in NETWORKS[variant].items():
+        if found := sorted(rows[column].dropna().unique()):  # none: no SRGAN, or a table from before the column
+            used[name] = " or ".join(found)
+    others = {name: found for name, found in used.items() if found != name}
+    if others:
+        return f" (here with {' and '.join(others.values())} instead of {' and '.join(others)})"
+    return f", with {' and '.join(used)}" if used else ""
+
+
 def reading() -> str:
-    """How to read the published numbers."""
+    """How to read the published numbers, and ours beside them."""
     return (
         "Published numbers are on RGB without a crop. "
         + " ".join(published.gap_to_bicubic(name) for name in published.BICUBIC)
         + ' So the study\'s networks lose to bicubic in PSNR, and its "SSIM" is probably MS-SSIM: compare it with '
         "our third number. The study does not say whether its numbers are of the last or of the best weights; ours "
-        "are of the last. Where there are several seeds, ± is half of the 95 % interval of the mean (Student's t) and "
-        "n the number of seeds; without it there was one."
+        "are of the last. One deviation of ours: the weights scored are averages over the training steps (EMA), which "
+        "the study did not have. Where there are several seeds, ± is half of the 95 % interval of the mean (Student's "
+        "t) and n the number of seeds; without it there was one."
     )
 
 

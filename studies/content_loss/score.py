@@ -1,7 +1,8 @@
 """Scores one row: its generators (last, best PSNR, best SSIM) on the unseen photos and on benchmark sets.
 
-The Snakefile calls it: ``python -m studies.content_loss.score ROW OUTPUT`` with the row as JSON; ``{}`` is bicubic.
-It writes a table with one line per image and weights, and beside it one crop of the SR photo.
+The Snakefile calls it: ``python -m studies.content_loss.score ROW OUTPUT`` with the row as JSON; one without a run is
+bicubic. It writes a table with one line per image and weights, and beside it one crop of the SR photo. The generators
+are those that ``train.py`` copied into ``notebooks/<row>/``, because the run itself may have gone on since.
 """
 
 import json
@@ -24,32 +25,42 @@ FILES = {"last": "", "best PSNR": "psnr", "best SSIM": "ssim"}
 def main(row: str, output: str) -> None:
     """Write ``output`` (CSV) and the crop as a PNG of the same name."""
     facts = json.loads(row)
-    table, network = score_run(facts) if facts.get("run") else score_bicubic(facts)
+    folder = Path(output).parents[1] / "notebooks"
+    table, network = score_run(facts, folder / facts["row"]) if facts.get("run") else score_bicubic(facts)
     sr = srlab.upscale(network, srlab.downsample(datasets.photos("validation")[PICTURE], 4))
     srlab.write_image(srlab.plots.cut(sr, BOX), Path(output).with_suffix(".png"))
     srlab.save_table(table, output, force=True)
 
 
-def score_run(facts: dict[str, Any]) -> tuple[pd.DataFrame, Any]:
-    """Scores of the run's generators with the facts of the row in front, and the last generator.
+def score_run(facts: dict[str, Any], folder: Path) -> tuple[pd.DataFrame, Any]:
+    """Scores of the row's generators with the facts of the row in front, and the last generator.
+
+    Parameters
+    ----------
+    facts
+        The row.
+    folder
+        The copies of it that ``train.py`` made.
 
     Raises
     ------
     SrlabError
-        The run has not the steps that the row asks for, or does not say what its features were.
+        There are no copies, they are not of the steps that the row asks for, or do not say what its features were.
     """
-    run = runs.Run(facts["lab"], facts["run"])
-    manifest = run.manifest() or {"step": 0}
+    file = folder / "run.json"
+    if not file.is_file():
+        raise SrlabError(f"There is no {file}; delete {folder}.ipynb and run the study again, which makes it.")
+    manifest = json.loads(file.read_text(encoding="utf-8"))
     if manifest["step"] != facts["iters"]:
         raise SrlabError(
-            f"{run.path} is at step {manifest['step']}, but the row {facts['row']} is about step {facts['iters']}; "
-            "delete the folder and train the row again."
+            f"{folder} was copied at step {manifest['step']}, but the row is about step {facts['iters']}; "
+            f"delete {folder}.ipynb and run the study again."
         )
     label, real = backbone_of(manifest, facts["layers"])
-    last = runs.read_generator(run.path)
+    last = runs.read_generator(folder)
     tables: dict[str, pd.DataFrame] = {}
     for weights, best in FILES.items():
-        file = run.path / (f"generator-best-{best}.safetensors" if best else "generator.safetensors")
+        file = folder / (f"generator-best-{best}.safetensors" if best else "generator.safetensors")
         step = files.read_safetensors(file)[1]["step"]
         same = next((table for table in tables.values() if table["step"].iloc[0] == step), None)  # often it is the last
         if same is None:
@@ -58,7 +69,8 @@ def score_run(facts: dict[str, Any]) -> tuple[pd.DataFrame, Any]:
         tables[weights] = (table if same is None else same).assign(weights=weights)
     known = {name: facts[name] for name in ("row", "lab", "run", "variant", "method", "loss", "epochs", "seed")}
     known |= {"backbone": label, "real": real, "iters": facts["iters"], "wall_time_s": manifest["wall_time_s"]}
-    known |= {"network": manifest["parameters"].get("generator", {}).get("network", "")}
+    networks = {"network": "generator", "discriminator": "discriminator"}
+    known |= {name: manifest["parameters"].get(key, {}).get("network", "") for name, key in networks.items()}
     found = pd.concat(tables.values(), ignore_index=True)
     return pd.concat([pd.DataFrame([known] * len(found)), found], axis=1), last
 

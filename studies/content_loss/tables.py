@@ -28,8 +28,8 @@ def read_scores(folder: Path) -> pd.DataFrame:
     """All tables of ``score.py`` in a folder as one, averaged over the images of each set (NaN does not count)."""
     whole = pd.concat([pd.read_csv(file) for file in sorted(folder.glob("*.csv"))], ignore_index=True)
     keys = ["row", "lab", "run", "variant", "method", "loss", "epochs", "seed", "backbone", "real", "network"]
-    keys += ["iters", "wall_time_s", "weights", "step", "set"]
-    for key in set(keys) - set(whole):  # a folder with bicubic alone
+    keys += ["discriminator", "iters", "wall_time_s", "weights", "step", "set"]
+    for key in set(keys) - set(whole):  # a folder with bicubic alone, or from before there was the column
         whole[key] = None
     means = whole.drop(columns="image").groupby(keys, sort=False, dropna=False, as_index=False).mean()
     order = [*VARIANTS, "deeper", "shallow", *EPOCHS, *LOSSES, *SHALLOW]

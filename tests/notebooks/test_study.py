@@ -22,6 +22,8 @@ def test_smoke_study_ends_in_a_report_and_a_second_call_does_nothing(call, tmp_p
     text = report.read_text()
     rows = [line for line in text.splitlines() if re.match(r"\| described-\S+-seed0 \| 0[23]_", line)]
     assert len(rows) == 3
+    copies = [path.parent.name for path in folder.glob("notebooks/*/run.json")]
+    assert sorted(copies) == sorted(row.split()[1] for row in rows)
     assert sum("vgg19 relu5_4 (random)" in row for row in rows) == 2
     assert sum("no features" in row for row in rows) == 1
     assert "2 through random ones, 1 through none" in text

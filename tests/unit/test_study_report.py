@@ -11,7 +11,7 @@ import pytest
 import srlab
 from studies.content_loss import published, tables
 from studies.content_loss.claims import claims
-from studies.content_loss.report import main
+from studies.content_loss.report import main, opening, reading, variants
 from studies.content_loss.score import backbone_of
 
 SET = "photos/validation"
@@ -25,6 +25,7 @@ def line(
     row = f"{variant}-{method}-{epochs}-{loss}-seed{seed}"
     known = dict(zip(IDENTITY, [row, variant, method, loss, epochs, seed, backbone, real], strict=True))
     known |= {"lab": "02", "run": "r", "network": "MSRResNet", "iters": 20, "wall_time_s": 7.0}
+    known |= {"discriminator": "PatchDiscriminator" if method == "SRGAN" else ""}
     known |= {"weights": "last", "step": 20, "set": SET, "image": "astronaut"}
     known |= {"psnr_rgb": 25.0, "ssim_rgb": 0.8, "ms_ssim_rgb": 0.95, "psnr_y": 26.0, "ssim_y": 0.82}
     known |= {"gradient_ratio": 0.6, "energy_error": 0.5, "colour_shift": 1.0, "saturation_ratio": 0.9}
@@ -167,6 +168,58 @@ def test_the_whole_report_is_written_with_its_figures_and_without_paths(write, t
     assert "0 rows looked through trained networks" in text
     assert "probably MS-SSIM" in text
     assert "nan" not in text.lower()
+
+
+SRGAN = {"method": "SRGAN", "epochs": 100}
+
+
+@pytest.mark.parametrize(
+    ("networks", "words"),
+    [
+        (
+            ("MSRResNet", "PatchDiscriminator"),
+            "As described (here with MSRResNet and PatchDiscriminator instead of SRResNet and SRGANDiscriminator): nor",
+        ),
+        (("SRResNet", "PatchDiscriminator"), "As described (here with PatchDiscriminator instead of SRGANDiscriminat"),
+        (("SRResNet", "SRGANDiscriminator"), "As described, with SRResNet and SRGANDiscriminator: normalised input"),
+    ],
+)
+def test_the_variants_name_the_networks_that_were_used(write, networks, words):
+    network, discriminator = networks
+    lines = [line("MSE", network=network), line("MSE", **SRGAN, network=network, discriminator=discriminator)]
+    text = variants(tables.read_scores(write(*lines)), SET)
+    assert text.startswith(words)
+    assert "As coded" not in text, "no such row"
+
+
+def test_both_variants_are_explained_where_both_are_there(write):
+    made = {"variant": "coded", "network": "CodedSRResNet"}
+    lines = [line("MSE"), line("MSE", **made), line("MSE", **made, **SRGAN, discriminator="CodedDiscriminator")]
+    text = variants(tables.read_scores(write(*lines)), SET)
+    assert text.startswith("As described (here with MSRResNet instead of SRResNet): normalised input")
+    assert "As coded, with CodedSRResNet and CodedDiscriminator: one batch norm" in text
+
+
+def test_tables_from_before_the_discriminator_had_a_column_can_be_read(write):
+    lines = [line("MSE"), line("MSE", **SRGAN)]
+    for one in lines:
+        del one["discriminator"]
+    text = variants(tables.read_scores(write(*lines)), SET)
+    assert text.startswith("As described (here with MSRResNet instead of SRResNet): ")
+
+
+def test_the_opening_promises_both_variants_only_where_both_are_there(write):
+    about = {"preset": "laptop", "given": {}}
+    found = [line("MSE"), line("Res34_3")]
+    text = opening(tables.read_scores(write(*found)), about)
+    assert "Here are 2 rows as its text describes them and 0 rows as its code did them." in text
+    coded = [line(loss, variant="coded", network="CodedSRResNet") for loss in ("MSE", "Res34_3")]
+    text = opening(tables.read_scores(write(*coded)), about)  # beside those from before
+    assert "Here each row exists as its text describes it and as its code did it." in text
+
+
+def test_the_average_of_the_weights_is_said_to_be_a_deviation():
+    assert "the weights scored are averages over the training steps (EMA), which the study did not have" in reading()
 
 
 def test_the_study_is_shown_to_lose_to_bicubic():
