@@ -44,6 +44,23 @@ def test_lab_alone_from_the_folder_of_the_notebooks(call, tmp_path, lab):
     assert not (ROOT / "notebooks" / "runs").exists(), "a lab writes only into the folder of the runs"
 
 
+# What the labs themselves suggest to try.
+@pytest.mark.parametrize(
+    ("lab", "changes"),
+    [
+        ("02_content_loss", {"normalize": False, "pixel_weight": 10}),
+        ("03_srgan", {"discriminator": "srgan", "gan": "hinge"}),
+        ("03_srgan", {"adversarial_weight": 0}),
+    ],
+    ids=["02 plain input and pixels", "03 other game", "03 without D"],
+)
+def test_a_lab_runs_through_with_what_it_suggests(call, tmp_path, lab, changes):
+    given = [word for name, value in changes.items() for word in ("-p", name, value)]
+    notebook, preset = ROOT / "notebooks" / f"{lab}.ipynb", SMOKE / f"{lab}.yaml"
+    result = call("python", "-m", "papermill", "-f", preset, *given, notebook, tmp_path / "out.ipynb")
+    assert result.returncode == 0, result.stdout
+
+
 def test_make_labs_works_from_a_path_with_spaces(call, tmp_path):
     """The README's first command, chained from the root; the environment is borrowed from this checkout."""
     course = tmp_path / "my own course"
