@@ -34,7 +34,8 @@ def read_rrdbnet(path: Path) -> RRDBNet:
         The file is damaged, or its weights are not those of an RRDBNet from RGB to RGB.
     """
     weights = backbones.load_weights(path)
-    names = {_our_name(theirs, weights): theirs for theirs in weights}
+    old = _old_layers(weights)
+    names = {_our_name(theirs, old): theirs for theirs in weights}
     shapes = {ours: tuple(weights[theirs].shape) for ours, theirs in names.items()}
     blocks = {int(found[1]) for name in names if (found := re.match(r"body\.(\d+)\.rdb", name))}
     steps = [name for name in names if re.fullmatch(r"conv_up\d\.weight", name)]
@@ -59,8 +60,8 @@ def read_rrdbnet(path: Path) -> RRDBNet:
     return network.eval()
 
 
-def _our_name(theirs: str, weights: dict[str, torch.Tensor]) -> str:
-    """Name of a tensor in our RRDBNet; a name in no known naming stays as it is."""
+def _our_name(theirs: str, old: dict[int, str]) -> str:
+    """Name of a tensor in our RRDBNet, given the older release's layers; a name in no known naming stays as it is."""
     if found := re.fullmatch(r"RRDB_trunk\.(\d+)\.RDB(\d)\.(conv\d)\.(\w+)", theirs):
         return "body.{}.rdb{}.{}.{}".format(*found.groups())
     if found := re.fullmatch(r"model\.1\.sub\.(\d+)\.RDB(\d)\.(conv\d)\.0\.(\w+)", theirs):
@@ -68,7 +69,7 @@ def _our_name(theirs: str, weights: dict[str, torch.Tensor]) -> str:
     if found := re.fullmatch(r"model\.1\.sub\.\d+\.(\w+)", theirs):
         return f"conv_body.{found[1]}"
     if found := re.fullmatch(r"model\.(\d+)\.(\w+)", theirs):
-        return f"{_old_layers(weights)[int(found[1])]}.{found[2]}"
+        return f"{old[int(found[1])]}.{found[2]}"
     layer, _, kind = theirs.rpartition(".")
     return f"{RELEASED.get(layer, layer)}.{kind}"
 
