@@ -2,14 +2,15 @@
 
 import hashlib
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.util import find_spec
 from pathlib import Path
 
 import torch
 
+from srlab.degradation import Degradation
 from srlab.errors import SrlabError
-from srlab.images import EXTENSIONS, read_image, to_float, to_uint8
+from srlab.images import EXTENSIONS, mod_crop, read_image, to_float, to_uint8
 
 # Photos that come inside packages the course needs anyway: name -> (package, file in the package).
 PHOTOS = {
@@ -31,6 +32,7 @@ PHOTOS = {
     "brick": ("skimage", "data/brick.png"),
 }
 VALIDATION_PHOTOS = ("astronaut", "chelsea", "text", "brick")
+HR_FOLDERS = ("HR", "GTmod12")  # of a benchmark set; the second as in the archives of BasicSR
 
 
 @dataclass
@@ -103,6 +105,42 @@ class ImageSet:
             top, left = (max(0, (length - side) // 2) for length in image.shape[1:])
             parts.append(image[:, top : top + side, left : left + side])
         return ImageSet(f"{self.name} centre {side}", list(self.names), parts, grey=self.grey)
+
+    def with_lr(self, degradation: Degradation, scale: int, seed: int = 0) -> "ImageSet":
+        """The same set with LR images that are made once, so that a random degradation gives fixed pairs.
+
+        They are those that `srlab.score` makes by itself with the same degradation and seed.
+
+        Parameters
+        ----------
+        degradation
+            How LR is made from HR. Each image gets its own draw, in the order of the set.
+        scale
+            HR pixels per LR pixel; HR is cropped to a multiple of it first, at the bottom and on the right.
+        seed
+            Of the draws.
+
+        Returns
+        -------
+        ImageSet
+            With the same HR images as this one; a set that has LR images already is returned as it is.
+
+        Raises
+        ------
+        SrlabError
+            An image is smaller than one LR pixel; the message names it.
+        """
+        if self.lr is not None:
+            return self
+        random = torch.Generator().manual_seed(seed)
+        lr = []
+        for name, image in self:
+            try:
+                made = degradation(mod_crop(image, scale), scale, random)
+            except SrlabError as error:
+                raise SrlabError(f"Image '{name}' of {self.name}: {error}") from error
+            lr.append(to_uint8(made)[0])
+        return replace(self, lr=lr)
 
     def fingerprint(self) -> str:
         """A short hash of all names and pixels: two runs with the same one saw the same images."""
@@ -181,7 +219,7 @@ def benchmark(path: str | Path, scale: int = 4) -> ImageSet:
     path = Path(path)
     hr_folder, lr_folder = (
         next((path / name for name in names if (path / name).is_dir()), path / names[0])
-        for names in (("HR", "GTmod12"), (f"LRx{scale}", f"LRbicx{scale}"))
+        for names in (HR_FOLDERS, (f"LRx{scale}", f"LRbicx{scale}"))
     )
     images = _read_set(path.name, image_files(hr_folder))
     if not lr_folder.is_dir():
@@ -197,6 +235,26 @@ def benchmark(path: str | Path, scale: int = 4) -> ImageSet:
                 f"LR image '{name}' in {path} is {lr.shape[2]}x{lr.shape[1]}, which is not 1/{scale} of its HR image."
             )
     return images
+
+
+def image_set(path: str | Path, scale: int = 4) -> ImageSet:
+    """A benchmark set where the folder has ``HR/`` (or ``GTmod12/``) inside, else the images directly in the folder.
+
+    Parameters
+    ----------
+    path
+        The folder.
+    scale
+        Of the LR images that a benchmark set may bring, see `benchmark`.
+
+    Raises
+    ------
+    SrlabError
+        As for `benchmark` or `folder`.
+    """
+    path = Path(path)
+    paired = any((path / name).is_dir() for name in HR_FOLDERS)
+    return benchmark(path, scale) if paired else folder(path)
 
 
 def image_files(path: Path) -> dict[str, Path]:

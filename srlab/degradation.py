@@ -7,6 +7,7 @@ draws its random numbers from a `torch.Generator` that the caller owns. Nothing 
 import io
 import math
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -160,13 +161,12 @@ class Degradation:
         if self.method not in DOWNSAMPLERS:
             raise SrlabError(f"Unknown downsampler '{self.method}'; choose one of {', '.join(DOWNSAMPLERS)}.")
         for name in ("blur", "noise", "photons", "jpeg"):
-            if isinstance(getattr(self, name), list):  # a pair, as YAML and JSON know it
-                object.__setattr__(self, name, tuple(getattr(self, name)))
-            low, high = _range(getattr(self, name))
+            given = getattr(self, name)
+            low, high = _pair(name, given)
+            # One number where both are the same, so that equal degradations have equal descriptions.
+            object.__setattr__(self, name, low if low == high else (low, high))
             if not 0 <= low <= high:
-                raise SrlabError(
-                    f"Degradation strength {name}={getattr(self, name)} must be 0 or more, low before high."
-                )
+                raise SrlabError(f"Degradation strength {name}={given} must be 0 or more, low before high.")
         low, high = _range(self.jpeg)
         if high and not 1 <= low <= high <= 100:
             raise SrlabError(f"Degradation strength jpeg={self.jpeg} must lie in 1 to 100, or be 0 for none.")
@@ -194,6 +194,14 @@ class Degradation:
     def _draws(self) -> bool:
         ranges = [_range(strength) for strength in (self.blur, self.jpeg)]
         return bool(self.anisotropic and ranges[0][1]) or any(low != high for low, high in ranges)
+
+
+def _pair(name: str, strength: Any) -> tuple[float, float]:
+    """Both ends of a strength, which YAML and JSON know as a list."""
+    pair = strength if isinstance(strength, list | tuple) else (strength, strength)
+    if len(pair) != 2 or not all(isinstance(end, int | float) and math.isfinite(end) for end in pair):
+        raise SrlabError(f"Degradation strength {name}={strength} must be a number or a pair [lowest, highest].")
+    return float(pair[0]), float(pair[1])
 
 
 def _range(strength: float | tuple[float, float]) -> tuple[float, float]:

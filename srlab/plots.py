@@ -25,6 +25,7 @@ COLORS = {
     "lanczos": "#CC79A7",
     "SRResNet": "#0072B2",
     "MSRResNet": "#0072B2",
+    "RRDBNet": "#0072B2",
     "MSE": "#0072B2",
     "hybrid": "#A6761D",
     "content loss": "#F0E442",
@@ -69,6 +70,16 @@ def cut(image: torch.Tensor, box: Box, full_height: int | None = None) -> torch.
     factor = 1 if full_height is None else image.shape[-2] / full_height
     top, left, height, width = (round(side * factor) for side in box)
     return image[..., top : top + height, left : left + width]
+
+
+def middle(image: torch.Tensor, scale: int, sides: tuple[int, int] = (96, 144)) -> Box:
+    """Find the box in the middle of an image ``(..., H, W)``, on the LR grid, at most `sides` (height, width) large."""
+    found = []
+    for side, length in zip(sides, image.shape[-2:], strict=True):
+        side = min(side, length) // scale * scale
+        found.append(((length - side) // 2 // scale * scale, side))
+    (top, height), (left, width) = found
+    return top, left, height, width
 
 
 def images(

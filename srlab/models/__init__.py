@@ -17,6 +17,7 @@ from srlab.models.srresnet import MSRResNet, ResidualBlock, ResidualBlockNoBN, S
 
 __all__ = [
     "RRDB",
+    "RRDB_SIZES",
     "SIZES",
     "CodedDiscriminator",
     "CodedSRResNet",
@@ -30,6 +31,7 @@ __all__ = [
     "SRResNet",
     "ShuffledConv2d",
     "VGGDiscriminator",
+    "check_limit",
     "frozen",
     "interpolate",
     "parameter_count",
@@ -40,6 +42,31 @@ __all__ = [
 def parameter_count(model: nn.Module) -> int:
     """Number of trainable and frozen parameters; buffers such as BN statistics do not count."""
     return sum(parameter.numel() for parameter in model.parameters())
+
+
+def check_limit(model: nn.Module, limit: int) -> None:
+    """Refuse a network with more parameters than the rules of a challenge allow.
+
+    Parameters
+    ----------
+    model
+        The network.
+    limit
+        Most parameters it may have; 0 for no limit.
+
+    Raises
+    ------
+    SrlabError
+        There are more, or the limit is below 0.
+    """
+    count = parameter_count(model)
+    if limit < 0:
+        raise SrlabError(f"parameter_limit={limit} must be 0, for no limit, or a number of parameters.")
+    if limit and count > limit:
+        raise SrlabError(
+            f"{type(model).__name__} has {count:,} parameters, more than the limit of {limit:,}; "
+            "take fewer blocks or features, or set parameter_limit to 0."
+        )
 
 
 def interpolate(first: nn.Module, second: nn.Module, alpha: float) -> nn.Module:
@@ -81,18 +108,39 @@ SIZES = {
     "laptop": {"blocks": 4, "features": 32},
     "paper": {"blocks": 16, "features": 64},
 }
+# The same for RRDBNet, whose blocks are much heavier. The small ones add to an enlargement, or minutes were too short.
+RRDB_SIZES = {
+    "tiny": {"blocks": 1, "features": 16, "growth": 8, "enlarge": True},
+    "laptop": {"blocks": 2, "features": 32, "growth": 16, "enlarge": True},
+    "paper": {"blocks": 23, "features": 64, "growth": 32},
+}
 
 
-def pick_size(size: str, device: str | torch.device) -> dict[str, int]:
+def pick_size(size: str, device: str | torch.device, network: str = "MSRResNet") -> dict[str, int | bool]:
     """Turn a size into blocks and features; ``"auto"`` is ``"laptop"`` on a CPU and ``"paper"`` on a GPU.
+
+    Parameters
+    ----------
+    size
+        A name in `SIZES`, or ``"auto"``.
+    device
+        Where the network will be trained.
+    network
+        Name of its class; ``"RRDBNet"`` has sizes of its own, with the growth of its dense blocks.
+
+    Returns
+    -------
+    dict
+        Arguments for the network; a copy, which may be changed.
 
     Raises
     ------
     SrlabError
         The size is unknown.
     """
+    sizes = RRDB_SIZES if network == "RRDBNet" else SIZES
     if size == "auto":
         size = "laptop" if torch.device(device).type == "cpu" else "paper"
-    if size not in SIZES:
-        raise SrlabError(f"Unknown size '{size}'; choose auto, {', '.join(SIZES)}.")
-    return SIZES[size]
+    if size not in sizes:
+        raise SrlabError(f"Unknown size '{size}'; choose auto, {', '.join(sizes)}.")
+    return dict(sizes[size])

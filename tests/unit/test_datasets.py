@@ -6,7 +6,11 @@ import torch
 from PIL import Image
 
 from srlab import datasets
+from srlab.degradation import Degradation
 from srlab.errors import SrlabError
+from srlab.evaluation import score
+from srlab.images import mod_crop, quantize
+from srlab.resampling import downsample, upsample
 
 
 @pytest.fixture(scope="module")
@@ -101,6 +105,66 @@ def test_a_centre_crop_takes_the_middle_and_keeps_what_is_smaller():
     assert datasets.ImageSet("set", ["a"], [image]).center_crop(8).hr[0].shape == (3, 7, 8)
     with pytest.raises(SrlabError, match="at least 1 pixel"):
         images.center_crop(0)
+
+
+# --- LR images made once -------------------------------------------------------------------------------------
+
+BLIND = Degradation(blur=(0.2, 3.0), noise=(0.01, 0.08), jpeg=(30, 95))
+
+
+def textured_set(count=3, height=33, width=42):
+    random = torch.Generator().manual_seed(0)
+    images = [torch.randint(256, (3, height, width), generator=random, dtype=torch.uint8) for _ in range(count)]
+    return datasets.ImageSet("noise", [f"image {i}" for i in range(count)], images, grey=frozenset({"image 1"}))
+
+
+def test_lr_made_once_is_the_degraded_multiple_of_the_scale_on_8_bit_levels():
+    images = textured_set().with_lr(Degradation(), 4)
+    assert all(lr.dtype == torch.uint8 and lr.shape == (3, 8, 10) for lr in images.lr)
+    expected = quantize(downsample(mod_crop(textured_set()["image 2"], 4), 4))
+    assert torch.equal(images.lr_of("image 2"), expected)
+
+
+def test_a_random_degradation_gives_pairs_that_follow_from_the_seed():
+    one, again, other = (textured_set().with_lr(BLIND, 4, seed=seed).lr for seed in (1, 1, 2))
+    assert all(torch.equal(a, b) for a, b in zip(one, again, strict=True))
+    assert not any(torch.equal(a, b) for a, b in zip(one, other, strict=True))
+
+
+def test_each_image_gets_a_draw_of_its_own():
+    images = textured_set(2)
+    images.hr[1] = images.hr[0]
+    first, second = images.with_lr(BLIND, 4).lr
+    assert not torch.equal(first, second)
+
+
+def test_scores_on_pairs_made_once_are_those_of_degrading_on_the_fly_with_the_seed():
+    images = textured_set()
+    made = score(lambda lr: upsample(lr, 4), images.with_lr(BLIND, 4, seed=3))
+    assert made.equals(score(lambda lr: upsample(lr, 4), images, degradation=BLIND, seed=3))
+    assert not made.equals(score(lambda lr: upsample(lr, 4), images, degradation=BLIND, seed=4))
+
+
+def test_lr_made_once_leaves_the_rest_of_the_set_and_the_set_it_was_made_from():
+    images = textured_set()
+    made = images.with_lr(BLIND, 4)
+    assert images.lr is None
+    assert (made.name, made.names, made.grey) == (images.name, images.names, images.grey)
+    assert made.fingerprint() == images.fingerprint()
+    part = made.subset("image 2", "image 0")
+    assert torch.equal(part.lr_of("image 2"), made.lr_of("image 2"))
+    assert made.center_crop(16).lr is None
+
+
+def test_lr_that_came_with_the_set_is_kept():
+    images = textured_set().with_lr(Degradation(), 4)
+    assert images.with_lr(BLIND, 4) is images
+
+
+def test_an_image_too_small_for_its_lr_is_named():
+    images = textured_set(1, height=3)
+    with pytest.raises(SrlabError, match=r"'image 0' of noise: .*42x3.*scale 4"):
+        images.with_lr(Degradation(), 4)
 
 
 # --- Folders -------------------------------------------------------------------------------------------------
@@ -201,3 +265,26 @@ def test_an_lr_image_of_the_wrong_size_is_named(benchmark, size):
 def test_a_benchmark_without_an_hr_folder_is_refused(benchmark):
     with pytest.raises(SrlabError, match=r"no folder .*HR"):
         datasets.benchmark(benchmark / "LRx4")
+
+
+# --- A folder of either kind ---------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", ["HR", "GTmod12"])
+def test_a_folder_with_hr_inside_is_read_as_a_benchmark(benchmark, name):
+    if name != "HR":
+        (benchmark / "HR").rename(benchmark / name)
+    images = datasets.image_set(str(benchmark))
+    assert images.names == ["baby", "bird"]
+    assert torch.equal(images.lr_of("bird"), datasets.folder(benchmark / "LRx4")["bird"])
+    assert datasets.image_set(benchmark, scale=2).lr is None
+
+
+def test_a_plain_folder_is_read_as_such(benchmark):
+    images = datasets.image_set(benchmark / "HR")
+    assert (images.name, images.names, images.lr) == ("HR", ["baby", "bird"], None)
+
+
+def test_a_missing_folder_of_either_kind_is_named(tmp_path):
+    with pytest.raises(SrlabError, match=r"no folder .*nowhere"):
+        datasets.image_set(tmp_path / "nowhere")

@@ -503,5 +503,15 @@ def test_bad_strengths_are_refused_when_the_pipeline_is_made(name, strength):
         Degradation(**{name: strength})
 
 
+@pytest.mark.parametrize("strength", [[1.0], (1, 2, 3), ["a", "b"], "strong", (0.2, math.inf)])
+def test_what_is_no_number_and_no_pair_is_refused(strength):
+    with pytest.raises(SrlabError, match="must be a number or a pair"):
+        Degradation(blur=strength)
+
+
+def test_a_pair_of_equal_ends_is_one_number_and_needs_no_random_numbers():
+    assert str(Degradation(blur=[1, 1], jpeg=[0, 0])) == str(Degradation(blur=1.0))
+
+
 def test_a_pair_may_come_as_a_list_as_from_yaml():
     assert Degradation(blur=[0.2, 3], jpeg=[60, 95]) == Degradation(blur=(0.2, 3), jpeg=(60, 95))

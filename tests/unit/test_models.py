@@ -8,6 +8,8 @@ from torch import nn
 from srlab.errors import SrlabError
 from srlab.models import (
     RRDB,
+    RRDB_SIZES,
+    SIZES,
     CodedDiscriminator,
     CodedSRResNet,
     MSRResNet,
@@ -17,8 +19,10 @@ from srlab.models import (
     SRGANDiscriminator,
     SRResNet,
     VGGDiscriminator,
+    check_limit,
     interpolate,
     parameter_count,
+    pick_size,
 )
 
 
@@ -42,6 +46,44 @@ def test_frozen_parameters_count_and_buffers_do_not():
     count = parameter_count(network)
     assert parameter_count(network.requires_grad_(False)) == count
     assert count == sum(p.numel() for p in network.state_dict().values()) - sum(b.numel() for b in network.buffers())
+
+
+def test_a_limit_is_the_most_parameters_allowed():
+    network = MSRResNet(1, 4)
+    count = parameter_count(network)
+    for limit in (0, count, count + 1):
+        check_limit(network, limit)
+    with pytest.raises(SrlabError, match=f"MSRResNet has {count:,} .*limit of {count - 1:,}; .*parameter_limit to 0"):
+        check_limit(network, count - 1)
+    with pytest.raises(SrlabError, match="parameter_limit=-1 must be 0"):
+        check_limit(network, -1)
+
+
+@pytest.mark.parametrize(("kind", "sizes"), [(SRResNet, SIZES), (MSRResNet, SIZES), (RRDBNet, RRDB_SIZES)])
+def test_each_network_has_the_three_sizes_and_the_largest_is_the_published_one(kind, sizes):
+    assert list(sizes) == ["tiny", "laptop", "paper"]
+    counts = [parameter_count(kind(**pick_size(size, "cpu", kind.__name__))) for size in sizes]
+    assert counts == sorted(counts)
+    assert counts[-1] == parameter_count(kind())
+
+
+def test_the_size_is_picked_by_the_device_where_it_is_left_open():
+    assert pick_size("auto", "cpu") == SIZES["laptop"]
+    assert pick_size("auto", torch.device("cuda")) == SIZES["paper"]
+    assert pick_size("auto", "cpu", "RRDBNet") == RRDB_SIZES["laptop"]
+    assert pick_size("auto", "cuda", "RRDBNet") == RRDB_SIZES["paper"]
+
+
+def test_a_picked_size_may_be_changed_without_changing_the_table():
+    for network in ("MSRResNet", "RRDBNet"):
+        pick_size("tiny", "cpu", network)["blocks"] = 9
+        assert pick_size("tiny", "cpu", network)["blocks"] == 1
+
+
+@pytest.mark.parametrize("network", ["MSRResNet", "RRDBNet"])
+def test_an_unknown_size_is_refused_with_the_known_ones(network):
+    with pytest.raises(SrlabError, match=r"size 'huge'; choose auto, tiny, laptop, paper\."):
+        pick_size("huge", "cpu", network)
 
 
 def layers(network):
@@ -225,6 +267,16 @@ def test_rrdbnet_has_the_layer_names_of_the_published_weights():
 def test_rrdbnet_refuses_scales_that_are_no_steps_of_two(scale):
     with pytest.raises(SrlabError, match=f"scale.* {scale}"):
         RRDBNet(1, 4, 4, scale)
+
+
+def test_rrdbnet_can_add_to_an_enlargement():
+    torch.manual_seed(0)
+    plain = RRDBNet(1, 4, 4)
+    torch.manual_seed(0)
+    added = RRDBNet(1, 4, 4, enlarge=True)
+    lr = torch.rand(1, 3, 8, 8)
+    bilinear = F.interpolate(lr, scale_factor=4, mode="bilinear")
+    assert torch.equal(added(lr), plain(lr) + bilinear)
 
 
 def test_rrdbnet_with_a_narrow_fusion_reaches_less_far():
