@@ -21,6 +21,8 @@ PICTURES = {
     "astronaut.png": ("01_srresnet", "astronaut: low resolution"),
     "equally_wrong.png": ("02_content_loss", "The photo, and five pictures"),
     "sharper.png": ("03_srgan", "Noise has the right strength"),
+    "knob.png": ("04_esrgan", "Two networks, and one"),
+    "trade.png": ("04_esrgan", "From the PSNR network"),
     "worst.png": ("05_evaluation", "The worst blocks"),
 }
 SLIDER = ("05_evaluation", "The astronaut: LR, each competitor")

@@ -278,4 +278,6 @@ def _label(lab: str, name: str, network: "nn.Module") -> str:
     method = type(network).__name__ if lab == "01_srresnet" else METHODS.get(lab, lab)  # that lab has two networks
     if lab == "02_content_loss" and name.endswith("-hybrid"):  # its side run with a share of pixel error
         method, name = "hybrid", name.removesuffix("-hybrid")
+    if lab == "04_esrgan" and name.endswith("-psnr"):  # the stage before its GAN
+        method, name = "RRDB", name.removesuffix("-psnr")
     return method if name == "default" else f"{method} ({name})"

@@ -64,6 +64,32 @@ def _draw_series(axis: "Axes", history: History, key: str, label: str, color: st
     axis.plot([step for step, _ in points], [value for _, value in points], label=label, color=color, linewidth=2)
 
 
+def ranked_share(
+    discriminator: torch.nn.Module, generator: torch.nn.Module, pairs: Sequence[tuple[torch.Tensor, torch.Tensor]]
+) -> float:
+    """Share of all pairs of an HR and an SR patch in which D ranks HR higher; equal logits count half.
+
+    Parameters
+    ----------
+    discriminator, generator
+        Are moved to the device of the patches and left in eval mode.
+    pairs
+        Batches ``(lr, hr)``. Where D gives several logits a patch, their mean counts.
+
+    Returns
+    -------
+    float
+        0.5 means that D cannot tell, 1 that it always can.
+    """
+    device = pairs[0][0].device
+    judge, net = discriminator.to(device).eval(), generator.to(device).eval()
+    with torch.no_grad():
+        real = torch.cat([judge(hr).flatten(1).mean(1) for _, hr in pairs])
+        fake = torch.cat([judge(net(lr).clamp(0, 1)).flatten(1).mean(1) for lr, _ in pairs])
+    difference = real[:, None] - fake
+    return ((difference > 0).float() + (difference == 0).float() / 2).mean().item()
+
+
 def verdict(history: History, share: float = 0.25) -> str:
     """Say in one word whether D and G keep each other learning: "healthy", "D wins", "D sees nothing" or "no D".
 

@@ -31,12 +31,15 @@ class Lab:
         Name and value of every parameter.
     device, precision
         To train with, already chosen.
+    changed
+        Names of the parameters that are not at their default.
     """
 
     name: str
     parameters: dict[str, Any]
     device: "srlab.devices.torch.device"
     precision: str
+    changed: frozenset[str] = frozenset()
 
 
 def setup(name: str) -> Lab:
@@ -68,7 +71,8 @@ def setup(name: str) -> Lab:
     device = srlab.devices.pick_device(values.get("device", "auto"))
     precision = srlab.devices.pick_precision(values.get("precision", "auto"), device)
     print(describe(device, precision))
-    return Lab(name, values, device, precision)
+    changed = frozenset(key for key, value in values.items() if value != declared[key])
+    return Lab(name, values, device, precision, changed)
 
 
 def check_parameters(declared: dict[str, Any], values: dict[str, Any], given: list[str]) -> None:

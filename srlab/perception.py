@@ -180,6 +180,32 @@ def checkerboard(sr: torch.Tensor, scale: int = 4) -> torch.Tensor:
     return power.clamp(min=0).sqrt()
 
 
+def with_noise(sr: torch.Tensor, hr: torch.Tensor, ratio: float, seed: int = 0) -> torch.Tensor:
+    """Lift an image to a gradient ratio by white noise alone: the opponent of any network that claims texture.
+
+    Parameters
+    ----------
+    sr, hr
+        ``(N, C, H, W)``, float in [0, 1].
+    ratio
+        `gradient_ratio` to reach; one that SR has already leaves it as it is.
+    seed
+        Of the noise.
+
+    Returns
+    -------
+    torch.Tensor
+        SR plus noise of the strength found (at most 0.2), in [0, 1].
+    """
+    pattern = torch.randn(sr.shape, generator=torch.Generator().manual_seed(seed)).to(sr)
+    low, high = 0.0, 0.2
+    for _ in range(16):
+        middle = (low + high) / 2
+        found = gradient_ratio((sr + middle * pattern).clamp(0, 1), hr).mean().item()
+        low, high = (middle, high) if found < ratio else (low, middle)
+    return (sr + low * pattern).clamp(0, 1)
+
+
 def load_lpips(weights: str | Path = "auto") -> nn.Module | None:
     """Load the network of LPIPS (Zhang 2018): AlexNet trained on ImageNet, and linear heads trained on human votes.
 

@@ -30,6 +30,7 @@ COLORS = {
     "hybrid": "#A6761D",
     "content loss": "#F0E442",
     "SRGAN": "#D55E00",
+    "RRDB": "#7FCDBB",
     "ESRGAN": "#009E73",
 }
 Box = tuple[int, int, int, int]  # top, left, height, width in pixels of the image

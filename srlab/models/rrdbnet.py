@@ -67,8 +67,8 @@ class RRDBNet(nn.Module):
     beta
         Factor on every residual; 0.2 in the paper.
     enlarge
-        Add the output to a bilinear enlargement of LR, as MSRResNet does. The paper does not; a training of minutes gets
-        far with it, because it need not learn first what the picture is.
+        Add the output to a bilinear enlargement of LR, as MSRResNet does. The paper does not; a training of minutes
+        gets far with it, because it need not learn first what the picture is.
 
     Attributes
     ----------

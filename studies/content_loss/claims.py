@@ -5,9 +5,10 @@ import math
 import pandas as pd
 
 from srlab import backbones
+from studies.tables import interval, number
 
 from .configurations import CONTENT, EPOCHS, VARIANTS
-from .tables import METHODS, interval, number, select
+from .tables import METHODS, select
 
 Sentences = list[str]
 

@@ -9,9 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from srlab.errors import SrlabError
+from studies import presets
 
 HERE = Path(__file__).parent
 # Column of the study's tables -> layers for srlab.Features, as described and as coded. The code counted from the end
@@ -122,36 +121,8 @@ class Row:
 
 
 def read_preset(name: str, **given: Any) -> dict[str, Any]:
-    """Read ``<name>.yaml`` of this folder.
-
-    Parameters
-    ----------
-    name
-        ``"smoke"``, ``"laptop"``, ``"paper"``, or another file put beside them.
-    **given
-        What the command line sets instead: ``backbone``, ``benchmarks`` or a parameter of the labs such as
-        ``images``. None leaves the preset's.
-
-    Raises
-    ------
-    SrlabError
-        No such preset, an entry that means nothing, or one that the preset needs and nobody gave.
-    """
-    file = HERE / f"{name}.yaml"
-    if not file.is_file():
-        known = ", ".join(sorted(path.stem for path in HERE.glob("*.yaml")))
-        raise SrlabError(f"There is no preset '{name}' of the study; choose one of {known}.")
-    preset = yaml.safe_load(file.read_text(encoding="utf-8"))
-    if unknown := sorted(set(preset) - PRESET_KEYS):
-        raise SrlabError(f"{file.name} has {', '.join(unknown)}, which means nothing; it knows {sorted(PRESET_KEYS)}.")
-    parameters = dict(preset["parameters"])
-    for key, value in given.items():
-        if value is not None:
-            (preset if key in PRESET_KEYS else parameters)[key] = value
-    for key in preset.get("needs", []):
-        if not parameters.get(key):
-            raise SrlabError(f"The preset '{name}' needs --{key}, such as --{key} path/to/DIV2K_train_HR.")
-    return preset | {"parameters": parameters}
+    """Read ``<name>.yaml`` of this folder, see `studies.presets.read_preset`."""
+    return presets.read_preset(HERE, PRESET_KEYS, name, **given)
 
 
 def rows(preset: dict[str, Any], shallow: bool = False) -> list[Row]:

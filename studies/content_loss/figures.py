@@ -7,10 +7,11 @@ import pandas as pd
 
 import srlab
 from srlab import plots
+from studies.tables import interval
 
 from .configurations import LOSSES, VARIANTS
 from .score import BOX, PICTURE
-from .tables import METHODS, interval, select
+from .tables import METHODS, select
 
 
 def crops(means: pd.DataFrame, scores: Path, folder: Path) -> list[tuple[Path, str]]:

@@ -15,6 +15,7 @@ import pandas as pd
 from srlab import runs
 from srlab.errors import SrlabError
 from srlab.files import write_atomic
+from studies.tables import command, pictures
 
 from . import figures, published, tables
 from .claims import claims, shallow
@@ -87,7 +88,7 @@ def report(means: pd.DataFrame, scores: Path, folder: Path, about: dict[str, Any
 
 def opening(means: pd.DataFrame, about: dict[str, Any]) -> str:
     """Title, command, versions, and what the features were."""
-    given = "".join(f" --{key} {_names(value)}" for key, value in about["given"].items())
+    typed = command("studies/content_loss/run.py", about["preset"], about["given"])
     made = runs.environment()
     rows = means[means["row"] != "bicubic"].drop_duplicates("row")
     random, real = rows[rows["real"].eq(False)], rows[rows["real"].eq(True)]
@@ -95,7 +96,7 @@ def opening(means: pd.DataFrame, about: dict[str, Any]) -> str:
         "# The SRGAN content-loss study, run again",
         "The SRGAN content-loss study (Kim 2021) trained SRResNet and SRGAN with MSE, with features of VGG19, ResNet18 "
         f"or ResNet34, and with hybrids. {_existing(rows)}",
-        f"Made by `python studies/content_loss/run.py {about['preset']}{given}` with srlab "
+        f"Made by `{typed}` with srlab "
         f"{made['versions']['srlab']}, torch {made['versions']['torch']}, git {made['git'] or 'unknown'}; "
         f"{len(rows)} rows.",
         f"**Features: {len(real)} rows looked through trained networks, {len(random)} through random ones, "
@@ -123,11 +124,6 @@ def _existing(rows: pd.DataFrame) -> str:
         return "Here each row exists as its text describes it and as its code did it."
     counted = (f"{len(one)} rows {how}" for one, how in zip(found, HOW.values(), strict=True))
     return f"Here are {' and '.join(counted)}."
-
-
-def _names(value: str | list[str]) -> str:
-    """Paths without the folders of the machine that made the report."""
-    return ",".join(Path(part).name for part in ([value] if isinstance(value, str) else value))
 
 
 def variants(means: pd.DataFrame, name: str) -> str:
@@ -223,11 +219,6 @@ def deeper_section(means: pd.DataFrame, name: str, scores: Path, folder: Path) -
         tables.listed(here, SHOWN, lines),
         *pictures(figures.other_crops(here, scores, folder, "deeper"), folder),
     ]
-
-
-def pictures(drawn: list[tuple[Path, str]], folder: Path) -> list[str]:
-    """Markdown of figures with their captions."""
-    return [f"![{caption}]({folder.name}/{file.name})\n\n*{caption}*" for file, caption in drawn]
 
 
 if __name__ == "__main__":

@@ -1,63 +1,15 @@
-"""Runs the study: ``python studies/content_loss/run.py laptop``. What it does not know, it hands to Snakemake.
+"""Runs the content-loss study: ``python studies/content_loss/run.py laptop``, short for ``studies/run.py``."""
 
-It only spares typing: the Snakefile beside it can be called directly as well, see README.md.
-"""
-
-import argparse
-import os
-import subprocess
 import sys
-from importlib.util import find_spec
 from pathlib import Path
 
-from filelock import FileLock, Timeout
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
-ROOT = Path(__file__).resolve().parents[2]
-sys.path.insert(0, str(ROOT))
-
-from srlab.errors import SrlabError  # noqa: E402
-from srlab.runs import home  # noqa: E402
-
-
-def main(arguments: list[str]) -> int:
-    """Check what is asked for, then run Snakemake; returns its exit code."""
-    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0], allow_abbrev=False)
-    parser.add_argument("preset", nargs="?", default="laptop", help="smoke, laptop or paper (default: laptop)")
-    parser.add_argument("--backbone", help="auto, random, imagenet, or a weights file, which serves the rows it can")
-    parser.add_argument("--images", help="folder of photos to train on")
-    parser.add_argument("--validation", help="folder of photos to validate on")
-    parser.add_argument("--benchmarks", help="folders of sets to score on, with commas: path/Set5,path/Set14")
-    parser.add_argument("--notebooks", help=argparse.SUPPRESS)
-    options, more = parser.parse_known_args(arguments)
-    if find_spec("snakemake") is None or find_spec("yaml") is None or find_spec("papermill") is None:
-        raise SrlabError('The study needs Snakemake and the labs; install them with: pip install -e ".[labs,study]"')
-    from studies.content_loss.configurations import read_preset
-
-    given = {key: value for key, value in vars(options).items() if key not in ("preset", "notebooks") and value}
-    for key in ("backbone", "images", "validation"):
-        if given.get(key) and (key != "backbone" or given[key] not in ("auto", "random", "imagenet")):
-            given[key] = str(Path(given[key]).absolute())
-    if options.benchmarks:
-        given["benchmarks"] = ",".join(str(Path(folder).absolute()) for folder in options.benchmarks.split(","))
-    read_preset(options.preset, **given)  # refuses a slip before Snakemake does, and in one sentence
-    folder = home() / "studies" / "content_loss" / options.preset
-    folder.mkdir(parents=True, exist_ok=True)
-    settings = {"preset": options.preset, "out": folder} | given
-    if options.notebooks:
-        settings["notebooks"] = options.notebooks
-    command = [sys.executable, "-m", "snakemake", "-s", str(ROOT / "studies" / "content_loss" / "Snakefile")]
-    # Snakemake's own lock outlives a killed process and would ask for --unlock; the one here does not.
-    command += ["--directory", str(folder), "--rerun-incomplete", "--keep-going", "--nolock"]
-    command += ["--cores", str(os.cpu_count())] if not {"--cores", "-c", "--jobs", "-j"} & set(more) else []
-    try:
-        with FileLock(folder / ".lock", timeout=0):
-            return subprocess.run([*command, *more, "--config", *(f"{k}={v}" for k, v in settings.items())]).returncode
-    except Timeout as error:
-        raise SrlabError(f"The study in {folder} is running already; wait for it to end.") from error
-
+from srlab.errors import SrlabError
+from studies.run import main
 
 if __name__ == "__main__":
     try:
-        sys.exit(main(sys.argv[1:]))
+        sys.exit(main(["content_loss", *sys.argv[1:]]))
     except SrlabError as error:
         sys.exit(f"Error: {error}")

@@ -16,6 +16,7 @@ import srlab
 from srlab import datasets, evaluation, files, runs
 from srlab.errors import SrlabError
 from srlab.metrics import PAPER, STUDY
+from studies.copies import backbone_of, read_manifest
 
 PICTURE, BOX = "astronaut", (48, 168, 96, 144)  # top, left, height, width of the crop shown for every loss
 EXTRA = ("gradient_ratio", "energy_error", "colour_shift", "saturation_ratio", "checkerboard")
@@ -47,15 +48,7 @@ def score_run(facts: dict[str, Any], folder: Path) -> tuple[pd.DataFrame, Any]:
     SrlabError
         There are no copies, they are not of the steps that the row asks for, or do not say what its features were.
     """
-    file = folder / "run.json"
-    if not file.is_file():
-        raise SrlabError(f"There is no {file}; delete {folder}.ipynb and run the study again, which makes it.")
-    manifest = json.loads(file.read_text(encoding="utf-8"))
-    if manifest["step"] != facts["iters"]:
-        raise SrlabError(
-            f"{folder} was copied at step {manifest['step']}, but the row is about step {facts['iters']}; "
-            f"delete {folder}.ipynb and run the study again."
-        )
+    manifest = read_manifest(folder, facts["iters"])
     label, real = backbone_of(manifest, facts["layers"])
     last = runs.read_generator(folder)
     tables: dict[str, pd.DataFrame] = {}
@@ -99,18 +92,6 @@ def score(network: Any, facts: dict[str, Any], full: bool) -> pd.DataFrame:
         paper = srlab.evaluate({"": network}, sets, protocol=PAPER, metrics=("psnr", "ssim"))
         table[["psnr_y", "ssim_y"]] = paper[["psnr", "ssim"]]
     return table
-
-
-def backbone_of(manifest: dict[str, Any], layers: str) -> tuple[str, bool | None]:
-    """How a table names the features of a run, and whether they were trained; nothing for a row without features."""
-    if not layers:
-        return "no features", None
-    made = manifest["parameters"].get("features", {})
-    if made.get("layers") != layers or "weights" not in made:
-        raise SrlabError(f"The run {manifest.get('name')} does not say that its features were {layers}.")
-    real = not made["weights"].startswith("random")
-    note = made["weights"] if real else "random"
-    return f"{layers} ({note}{'' if made.get('normalize', True) else ', not normalised'})", real
 
 
 if __name__ == "__main__":

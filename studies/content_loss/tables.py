@@ -1,10 +1,11 @@
 """Scores of all rows as means, intervals and Markdown tables."""
 
-import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import pandas as pd
+
+from studies.tables import digits, markdown, number
 
 from . import published
 from .configurations import EPOCHS, LOSSES, SHALLOW, VARIANTS
@@ -21,7 +22,6 @@ TITLES = {
     "ms_ssim_rgb": "MS-SSIM on RGB",
 }
 METHODS = [(method, epochs) for method, lengths in EPOCHS.items() for epochs in lengths]
-DIGITS = {"psnr_rgb": 2, "psnr_y": 2, "colour_shift": 2}  # of other measures, four for SSIM and three else
 
 
 def read_scores(folder: Path) -> pd.DataFrame:
@@ -45,34 +45,6 @@ def select(means: pd.DataFrame, **wanted: object) -> pd.DataFrame:
     for column, value in wanted.items():
         means = means[means[column] == value]
     return means.sort_values("seed")
-
-
-def interval(values: Sequence[float]) -> float:
-    """Half of the 95 % interval of the mean (Student's t over the seeds); NaN for less than two values."""
-    if len(values) < 2:
-        return math.nan
-    from scipy.stats import t
-
-    return float(t.ppf(0.975, len(values) - 1) * pd.Series(values).std() / math.sqrt(len(values)))
-
-
-def number(values: Iterable[float], digits: int = 3) -> str:
-    """The mean of one number per seed as a table shows it: ``1.20 ± 0.10 (n=3)``, ``1.20``, or a dash."""
-    values = [value for value in values if not pd.isna(value)]
-    if not values:
-        return "-"
-    mean = f"{sum(values) / len(values):.{digits}f}"
-    return mean if len(values) == 1 else f"{mean} ± {interval(values):.{digits}f} (n={len(values)})"
-
-
-def digits(metric: str) -> int:
-    """Decimals of a measure."""
-    return DIGITS.get(metric, 4 if "ssim" in metric else 3)
-
-
-def markdown(head: Sequence[str], lines: Iterable[Sequence[str]]) -> str:
-    """A Markdown table."""
-    return "\n".join("| " + " | ".join(line) + " |" for line in [head, ["---"] * len(head), *lines])
 
 
 def features(found: pd.DataFrame) -> str:

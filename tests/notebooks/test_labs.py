@@ -1,5 +1,6 @@
 """The labs run: chained and alone, from the root and from notebooks/, and refuse what they cannot do."""
 
+import json
 import re
 import shutil
 import subprocess
@@ -59,6 +60,22 @@ def test_a_lab_runs_through_with_what_it_suggests(call, tmp_path, lab, changes):
     notebook, preset = ROOT / "notebooks" / f"{lab}.ipynb", SMOKE / f"{lab}.yaml"
     result = call("python", "-m", "papermill", "-f", preset, *given, notebook, tmp_path / "out.ipynb")
     assert result.returncode == 0, result.stdout
+
+
+@pytest.mark.parametrize("preset", ["esrdgan", "blind"])
+def test_lab_04_runs_through_with_the_recipes_of_others_in_small(call, tmp_path, preset):
+    """The recipe's losses, networks and LR images, at the size of smoke; both begin with a fresh generator."""
+    presets = [word for name in (preset, "smoke") for word in ("-f", SMOKE.parent / name / "04_esrgan.yaml")]
+    given = ("-p", "backbone", "random", "-p", "pretrain_iters", 0, "-p", "run", preset)
+    notebook = ROOT / "notebooks" / "04_esrgan.ipynb"
+    result = call("python", "-m", "papermill", *presets, *given, notebook, tmp_path / "out.ipynb")
+    assert result.returncode == 0, result.stdout
+    recipe = json.loads((tmp_path / "runs" / "04_esrgan" / preset / "run.json").read_text())["parameters"]
+    assert recipe["discriminator"]["network"] == "VGGDiscriminator"
+    assert recipe["gan"] == {"esrdgan": "relativistic", "blind": "vanilla"}[preset]
+    made = {"esrdgan": "method='bicubic-aliased'", "blind": "blur=(0.2, 3.0)"}[preset]
+    assert made in recipe["sampler"]["degradation"]
+    assert recipe["features"]["layers"] == "vgg19 conv5_4"
 
 
 def test_make_labs_works_from_a_path_with_spaces(call, tmp_path):

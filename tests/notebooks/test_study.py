@@ -1,5 +1,6 @@
-"""The content-loss study runs at its smallest size, says what it may, and does nothing twice."""
+"""The studies run at their smallest size, say what they may, and do nothing twice."""
 
+import json
 import os
 import re
 from importlib.util import find_spec
@@ -32,6 +33,34 @@ def test_smoke_study_ends_in_a_report_and_a_second_call_does_nothing(call, tmp_p
         assert not re.search(r"VGG.*(Res18|Res34|ResNet\d)|(Res18|Res34|ResNet\d).*VGG", sentence), sentence
         assert "holds" not in sentence
     assert [picture for picture in re.findall(r"\]\((.+?\.png)\)", text) if not (folder / picture).is_file()] == []
+    before = report.stat().st_mtime_ns
+    second = call(*command)
+    assert second.returncode == 0, second.stdout[-4000:]
+    assert "Nothing to be done" in second.stdout
+    assert report.stat().st_mtime_ns == before
+
+
+@pytest.mark.skipif(find_spec("snakemake") is None, reason="needs Snakemake, in the extra `study`")
+@pytest.mark.skipif(not (ROOT / "notebooks" / "04_esrgan.ipynb").is_file(), reason="needs lab 04")
+def test_smoke_study_of_tricks_shares_the_psnr_stage_and_claims_nothing(call, tmp_path):
+    command = ("python", "studies/run.py", "esrdgan_tricks", "smoke", "--cores", str(min(2, os.cpu_count())))
+    first = call(*command)
+    assert first.returncode == 0, first.stdout[-4000:]
+    folder = tmp_path / "runs" / "studies" / "esrdgan_tricks" / "smoke"
+    report = folder / "RESULTS.md"
+    text = report.read_text()
+    assert "0 rows looked through trained networks, 3 through random ones" in text
+    assert len(re.findall(r"^\| (instance noise|nearest LR) \| .*\(random\) \|$", text, re.MULTILINE)) >= 6
+    assert "There is one seed, so nothing can be claimed." in text
+    assert not re.search(r"\*\*[+-]\d|In line with ESRDGAN", text)
+    assert "### nearest LR: on nearest LR" in text
+    assert [picture for picture in re.findall(r"\]\((.+?\.png)\)", text) if not (folder / picture).is_file()] == []
+    stages = {path.parent.name: json.loads(path.read_text()) for path in folder.glob("04_esrgan/*-psnr/run.json")}
+    assert {name: stage.get("copied_from") for name, stage in stages.items()} == {
+        "base-seed0-psnr": None,
+        "instance-noise-seed0-psnr": "base-seed0-psnr",
+        "nearest-lr-seed0-psnr": None,
+    }
     before = report.stat().st_mtime_ns
     second = call(*command)
     assert second.returncode == 0, second.stdout[-4000:]

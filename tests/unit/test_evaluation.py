@@ -349,6 +349,12 @@ def test_the_side_run_of_lab_02_is_called_a_hybrid():
     assert set(load_upscalers()) == {"content loss", "hybrid", "hybrid (long)", "SRGAN (my-hybrid)"}
 
 
+def test_the_first_stage_of_lab_04_is_called_rrdb():
+    for name in ("default", "default-psnr", "paper-psnr", "default-ablation-without-d"):
+        make_run("04_esrgan", name)
+    assert set(load_upscalers()) == {"ESRGAN", "RRDB", "RRDB (paper)"}
+
+
 def test_a_broken_run_is_named_and_the_others_are_loaded(capsys):
     make_run("03_srgan", "default")
     weights = make_run("01_srresnet", "default").path / "generator.safetensors"

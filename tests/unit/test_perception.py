@@ -6,6 +6,7 @@ import math
 
 import pytest
 import torch
+import torch.nn.functional as F
 from torchmetrics.functional.image.lpips import _LPIPS
 from torchvision.models import AlexNet_Weights, alexnet
 
@@ -21,6 +22,7 @@ from srlab.perception import (
     load_lpips,
     lpips,
     saturation_ratio,
+    with_noise,
 )
 from srlab.resampling import downsample, upsample
 
@@ -448,3 +450,18 @@ def test_a_file_of_another_network_or_no_file_is_refused_and_there_is_no_falling
 
 def test_the_hash_of_alexnet_is_in_its_name():
     assert AlexNet_Weights.IMAGENET1K_V1.url.endswith("-7be5be79.pth")
+
+
+def test_noise_lifts_a_picture_to_the_gradient_that_was_asked_for():
+    hr = torch.rand(1, 3, 48, 48, generator=torch.Generator().manual_seed(0))
+    sr = F.avg_pool2d(hr, 5, 1, 2, count_include_pad=False)
+    lifted = with_noise(sr, hr, 0.6)
+    assert gradient_ratio(sr, hr).item() < 0.3
+    assert gradient_ratio(lifted, hr).item() == pytest.approx(0.6, abs=0.02)
+    assert torch.equal(lifted, with_noise(sr, hr, 0.6))
+    assert not torch.equal(lifted, with_noise(sr, hr, 0.6, seed=1))
+
+
+def test_a_picture_that_is_sharp_enough_gets_no_noise():
+    hr = torch.rand(1, 3, 48, 48, generator=torch.Generator().manual_seed(0))
+    assert torch.allclose(with_noise(hr, hr, 0.5), hr, atol=1e-4)

@@ -9,7 +9,7 @@ import pytest
 
 import srlab
 from srlab.errors import SrlabError
-from studies.content_loss import run
+from studies import run
 from studies.content_loss.configurations import CONTENT, LOSSES, SHALLOW, VARIANTS, Row, parameters, read_preset, rows
 from studies.content_loss.published import PUBLISHED
 from studies.content_loss.weights import backbones_of, shallow_is_real
@@ -182,7 +182,7 @@ def test_a_preset_that_names_no_row_is_refused():
 def test_without_snakemake_one_sentence_says_what_to_install(monkeypatch):
     monkeypatch.setattr(run, "find_spec", lambda name: None if name == "snakemake" else object())
     with pytest.raises(SrlabError, match=r"install them with: pip install -e \"\.\[labs,study\]\""):
-        run.main(["smoke"])
+        run.main(["content_loss", "smoke"])
 
 
 def test_a_weights_file_serves_the_rows_whose_layers_it_has(tmp_path):

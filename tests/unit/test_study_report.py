@@ -12,7 +12,8 @@ import srlab
 from studies.content_loss import published, tables
 from studies.content_loss.claims import claims
 from studies.content_loss.report import main, opening, reading, variants
-from studies.content_loss.score import backbone_of
+from studies.copies import backbone_of
+from studies.tables import interval, number
 
 SET = "photos/validation"
 IDENTITY = ["row", "variant", "method", "loss", "epochs", "seed", "backbone", "real"]
@@ -82,7 +83,7 @@ def test_mean_is_over_images_and_then_over_seeds_with_the_interval_by_hand(write
     found = cells(tables.over_losses(means, "colour_shift", SET), "MSE")
     # mean of 1.5, 2, 4.5 is 2.6667; s = 1.6073; t(0.975, 2) = 4.3027; 4.3027 * 1.6073 / sqrt(3) = 3.9927
     assert found[1] == "2.67 ± 3.99 (n=3)"
-    assert tables.interval([1.5, 2.0, 4.5]) == pytest.approx(3.9927, abs=1e-3)
+    assert interval([1.5, 2.0, 4.5]) == pytest.approx(3.9927, abs=1e-3)
 
 
 def test_nan_and_missing_rows_are_a_dash(write):
@@ -90,8 +91,8 @@ def test_nan_and_missing_rows_are_a_dash(write):
     text = tables.over_losses(means, "saturation_ratio", SET)
     assert cells(text, "MSE")[1:3] == ["-", "-"]
     assert cells(text, "Res18_4")[1:3] == ["-", "0.900"]
-    assert tables.number([]) == "-"
-    assert math.isnan(tables.interval([1.0]))
+    assert number([]) == "-"
+    assert math.isnan(interval([1.0]))
 
 
 def test_an_image_without_a_score_does_not_count(write):
@@ -237,4 +238,4 @@ def test_a_run_says_itself_what_its_features_were():
 
 
 def test_interval_is_zero_for_equal_values():
-    assert np.isclose(tables.interval([2.0, 2.0, 2.0]), 0)
+    assert np.isclose(interval([2.0, 2.0, 2.0]), 0)

@@ -8,7 +8,8 @@ import pytest
 import srlab
 from srlab.errors import SrlabError
 from srlab.runs import Run
-from studies.content_loss import score, train
+from studies import train
+from studies.content_loss import score
 
 LAB, RUN = "03_srgan", "described-mse-seed0"
 SHORT, LONG = "described-srgan-100-mse-seed0", "described-srgan-200-mse-seed0"

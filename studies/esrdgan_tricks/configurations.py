@@ -1,0 +1,201 @@
+"""Every row of the study: a trick of ESRDGAN, what it changes in lab 04, and what ESRDGAN found."""
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from srlab.errors import SrlabError
+from studies import presets
+
+HERE = Path(__file__).parent
+LAB = "04_esrgan"
+PRESET_KEYS = {"seeds", "rows", "tricks", "parameters", "scored", "main", "benchmarks", "threads", "gpu", "needs"}
+# Lab 04 holds a run to bounds where its parameters are those that they were found for; a study goes without.
+COMMON = {"min_progress": -100.0}
+FROM_LAB = ("iters", "pretrain_iters", "features")
+# What acts on the second stage of lab 04 alone: rows that differ only here have the same PSNR stage.
+GAN_STAGE = {"iters", "features", "backbone", "relative", "shift", "pixel", "pixel_weight", "content_weight"}
+GAN_STAGE |= {"adversarial_weight", "gan", "discriminator", "d_features", "learning_rate", "discriminator_rate"}
+GAN_STAGE |= {"betas", "ema", "milestones", "label_real", "label_flip", "noise", "noise_until", "g_every"}
+
+
+class Of:
+    """Steps as shares of those of the recipe: a number, or where there are several, text as ``milestones`` has it."""
+
+    def __init__(self, *shares: float) -> None:
+        self.shares = shares
+
+    def value(self, recipe: dict[str, Any]) -> int | str:
+        """The steps, each at least 1."""
+        found = [max(1, round(share * recipe["iters"])) for share in self.shares]
+        return found[0] if len(found) == 1 else " ".join(map(str, found))
+
+
+class Also:
+    """A layer before those that the content loss of the recipe looks at."""
+
+    def __init__(self, layer: str) -> None:
+        self.layer = layer
+
+    def value(self, recipe: dict[str, Any]) -> str:
+        """The layers, as ``features`` has them."""
+        network, *layers = recipe["features"].split()
+        return " ".join([network, self.layer, *layers])
+
+
+@dataclass(frozen=True)
+class Trick:
+    """Something switched on over the recipe of the preset.
+
+    Attributes
+    ----------
+    changes
+        Parameters of lab 04.
+    verdict
+        ``"helped"`` or ``"did not help"`` where ESRDGAN's list says so, or what else ESRDGAN has to do with it.
+    caution
+        What else has changed with it, for the report.
+    """
+
+    changes: dict[str, Any]
+    verdict: str = "not in its list"
+    caution: str = ""
+
+
+HELPED, DID_NOT = "helped", "did not help"
+HALF = "The average adds up two halves and this loss has one, so D pulls about half as hard at the same weight."
+SUM = "The content loss is a sum over layers, so with two it weighs about twice as much."
+TRICKS = {
+    "base": Trick({}),
+    "instance noise": Trick({"noise": 1.0, "noise_until": Of(0.6)}, HELPED),
+    "smooth labels": Trick({"label_real": 0.9}, HELPED),
+    "G every 2nd step": Trick({"g_every": 2}, HELPED, "G has half as many updates."),
+    "relativistic": Trick({"gan": "relativistic"}, HELPED, HALF),
+    "more features in G": Trick({"width": 48, "growth": 24}, HELPED),
+    "more features in D": Trick({"d_features": 48}, HELPED),
+    "longer": Trick({"iters": Of(3)}, HELPED),
+    "flipped labels": Trick({"label_flip": 0.1}, DID_NOT),
+    "LR noise": Trick({"lr_noise": [0.01, 0.01]}, DID_NOT),
+    "nearest LR": Trick({"downsampler": "nearest"}, DID_NOT),
+    "low features": Trick({"features": Also("conv1_2")}, DID_NOT, SUM),
+    "aliased cubic LR": Trick({"downsampler": "bicubic-aliased"}, "its own LR"),
+    "no PSNR stage": Trick({"pretrain_iters": 0}, "its own way, and its first weakness, it says"),
+    "halved rates": Trick({"milestones": Of(0.1, 0.2, 0.3, 0.4)}, "its own schedule"),
+    "vanilla": Trick({"gan": "vanilla"}, caution=HALF),
+    "no D": Trick({"adversarial_weight": 0.0}),
+}
+TOGETHER = "all that helped"  # but not for longer, so that its difference is not one of length
+
+
+@dataclass(frozen=True)
+class Row:
+    """One training run: a trick and a seed.
+
+    Attributes
+    ----------
+    trick
+        A name in `TRICKS`, or `TOGETHER`.
+    seed
+        Of all random numbers.
+    """
+
+    trick: str
+    seed: int
+
+    @property
+    def name(self) -> str:
+        """Of the row, its files and its run."""
+        return f"{re.sub(r'[^a-z0-9]+', '-', self.trick.lower())}-seed{self.seed}"
+
+
+def read_preset(name: str, **given: Any) -> dict[str, Any]:
+    """Read ``<name>.yaml`` of this folder, see `studies.presets.read_preset`.
+
+    What rows depend on and the preset leaves out (`FROM_LAB`) is that of lab 04.
+
+    Raises
+    ------
+    SrlabError
+        As there, or the preset gives other changes to a trick that there is not.
+    """
+    preset = presets.read_preset(HERE, PRESET_KEYS, name, **given)
+    lab = presets.defaults_of(HERE.parents[1] / "notebooks" / f"{LAB}.ipynb")
+    preset["parameters"] = {key: lab[key] for key in FROM_LAB} | preset["parameters"]
+    if unknown := [trick for trick in preset.get("tricks", {}) if trick not in TRICKS]:
+        raise SrlabError(f"The preset '{name}' changes '{unknown[0]}', which is no trick; choose from {_names()}.")
+    return preset
+
+
+def rows(preset: dict[str, Any]) -> list[Row]:
+    """All rows of a preset, the base of each seed in front.
+
+    Raises
+    ------
+    SrlabError
+        The preset names a row that there is not, or leaves out the base, which all others are compared with.
+    """
+    wanted = preset.get("rows", [*TRICKS, TOGETHER])
+    if unknown := [trick for trick in wanted if trick not in (*TRICKS, TOGETHER)]:
+        raise SrlabError(f"The preset names '{unknown[0]}', which is no row; choose from {_names()}.")
+    if "base" not in wanted:
+        raise SrlabError("The preset leaves out the row 'base', which all others are compared with.")
+    return [Row(trick, seed) for trick in (*TRICKS, TOGETHER) if trick in wanted for seed in preset["seeds"]]
+
+
+def _names() -> str:
+    return ", ".join((*TRICKS, TOGETHER))
+
+
+def trick_of(name: str) -> Trick:
+    """What there is to know of a row's trick, or of those that helped together."""
+    if name != TOGETHER:
+        return TRICKS[name]
+    return Trick({}, HELPED, "Six changes at once, at the length of the base.")
+
+
+def changes(name: str, preset: dict[str, Any]) -> dict[str, Any]:
+    """Parameters of lab 04 in which a row differs from the base; a preset may have other values for them."""
+    if name == TOGETHER:
+        parts = [trick for trick, known in TRICKS.items() if known.verdict == HELPED and trick != "longer"]
+        return {key: value for trick in parts for key, value in changes(trick, preset).items()}
+    found = TRICKS[name].changes | preset.get("tricks", {}).get(name, {})
+    recipe = preset["parameters"]
+    return {key: value.value(recipe) if isinstance(value, Of | Also) else value for key, value in found.items()}
+
+
+def parameters(row: Row, preset: dict[str, Any]) -> dict[str, Any]:
+    """What papermill gives to lab 04 for a row."""
+    return COMMON | preset["parameters"] | changes(row.trick, preset) | {"run": row.name, "seed": row.seed}
+
+
+def leader(row: Row, preset: dict[str, Any]) -> Row | None:
+    """The row whose PSNR stage is this one's as well; None for a row that trains its own, or has none."""
+    if parameters(row, preset)["pretrain_iters"] == 0:
+        return None
+    first = next(other for other in rows(preset) if other.seed == row.seed and _begins_like(other, row, preset))
+    return None if first == row else first
+
+
+def _begins_like(one: Row, other: Row, preset: dict[str, Any]) -> bool:
+    first, second = (
+        {key: value for key, value in changes(row.trick, preset).items() if key not in GAN_STAGE}
+        for row in (one, other)
+    )
+    return first == second
+
+
+def degradation(found: dict[str, Any]) -> dict[str, Any]:
+    """How the LR images of a row's training are made, for `srlab.Degradation`; empty for bicubic alone."""
+    names = {"method": "downsampler", "blur": "blur", "noise": "lr_noise", "jpeg": "jpeg"}
+    made = {key: found[name] for key, name in names.items() if name in found}
+    return {key: value for key, value in made.items() if value not in ("bicubic", [0.0, 0.0], [0, 0])}
+
+
+def degradations(preset: dict[str, Any]) -> list[dict[str, Any]]:
+    """All ways in which LR is made in a preset, bicubic alone first: the base is scored on each of them."""
+    found = [{}]
+    for row in rows(preset):
+        made = degradation(parameters(row, preset))
+        found += [made] if made not in found else []
+    return found

@@ -1,0 +1,78 @@
+"""The pictures of the report: a dot for every paired difference, and one crop for all rows."""
+
+from pathlib import Path
+
+import matplotlib.pyplot as plt
+import pandas as pd
+
+import srlab
+from srlab import datasets, plots
+
+from .differences import BASE, BEYOND, finding, other_lr, paired, tricks
+from .score import BOX, METRICS, PICTURE, PLAIN, crop_file
+from .words import NAMES
+
+COLOURS = {True: "#009E73", False: "#D55E00", None: "#0072B2"}
+
+
+def dots(scores: pd.DataFrame, group: pd.DataFrame, title: str, folder: Path) -> list[tuple[Path, str]]:
+    """Draw the difference of each row from the base, a dot per seed; colour only where something may be claimed."""
+    names = tricks(scores)
+    figure, axes = plt.subplots(2, 3, figsize=(13, 2.2 + 0.5 * len(names)), sharey=True, layout="constrained")
+    for axis, metric in zip(axes.flat, METRICS, strict=True):
+        for place, name in enumerate(names):
+            values, found = paired(group, name, metric), finding(group, name, metric)
+            colour = COLOURS[found.good] if found.kind == BEYOND else "#999999"
+            axis.plot(values, [place] * len(values), "o", color=colour, markersize=5, alpha=0.8)
+            axis.plot(found.mean, place, "|", color=colour, markersize=14, markeredgewidth=2)
+        axis.axvline(0, color="black", linewidth=1)
+        sizes = sorted(abs(value) for name in names for value in paired(group, name, metric) if value)
+        if sizes and sizes[-1] > 10 * sizes[len(sizes) // 2]:  # a few rows far away would flatten the others
+            axis.set_xscale("symlog", linthresh=2 * sizes[len(sizes) // 2])
+        axis.set(title=NAMES[metric], yticks=range(len(names)), yticklabels=names)
+        axis.grid(alpha=0.3)
+    axes[0, 0].invert_yaxis()
+    figure.suptitle(f"Differences from the base of the same seed, {title}")
+    file = folder / "differences.png"
+    file.write_bytes(plots.to_png(figure))
+    caption = (
+        "Each dot is a seed, each bar the mean. Grey: no claim. Beyond the spread over seeds: green is better, orange "
+        "is worse, blue is a gradient ratio that is neither nearer to HR nor further from it in all seeds. Where a few "
+        "rows are far away, the axis is logarithmic outside of its middle."
+    )
+    return [(file, caption)]
+
+
+def crops(scores: pd.DataFrame, folder_of_scores: Path, folder: Path) -> list[tuple[Path, str]]:
+    """Draw the same crop for all rows of the first seed, on LR made by bicubic."""
+    pictures = {"HR": _hr(), "bicubic": _crop(folder_of_scores, "bicubic", PLAIN)}
+    for name in ("PSNR stage", BASE, *tricks(scores)):
+        rows = scores[scores["trick"] == name].sort_values("seed")
+        if not rows.empty:
+            pictures[name] = _crop(folder_of_scores, rows["row"].iloc[0], PLAIN)
+    file = folder / "crops.png"
+    file.write_bytes(plots.to_png(plots.draw_images(pictures)))
+    return [(file, "One crop for all rows, first seed, LR made by bicubic. Features: see the tables.")]
+
+
+def other_crops(scores: pd.DataFrame, folder_of_scores: Path, folder: Path) -> list[tuple[Path, str]]:
+    """Draw, for each kind of LR that a row was trained on, bicubic, the base and that row on it."""
+    pictures = {}
+    for name in tricks(scores):
+        if kind := other_lr(scores, name):
+            for one in ("bicubic", BASE, name):
+                row = scores[scores["trick"] == one].sort_values("seed")["row"].iloc[0]
+                pictures[f"{one} ({kind} LR)"] = _crop(folder_of_scores, row, kind)
+    if not pictures:
+        return []
+    file = folder / "other-lr.png"
+    file.write_bytes(plots.to_png(plots.draw_images(pictures, columns=3)))
+    return [(file, "LR made as in the training of the row: bicubic, the base, which never saw such LR, and the row.")]
+
+
+def _hr() -> plots.torch.Tensor:
+    return plots.cut(datasets.photos("validation")[PICTURE], BOX)
+
+
+def _crop(folder: Path, row: str, kind: str) -> plots.torch.Tensor:
+    return srlab.read_image(crop_file(folder / f"{row}.csv", kind))
