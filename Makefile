@@ -1,9 +1,10 @@
 # make labs   install into .venv and execute all labs         make labs PRESET=smoke   the same code in seconds
 # make test   lint, unit tests, labs, browser            make lab                 open JupyterLab
-# make study  the content-loss study (PRESET=smoke|laptop|paper)   make format            tidy the code
+# make study  the content-loss study (PRESET=smoke|laptop|paper); STUDY=esrdgan_tricks   make format   tidy the code
 # make clean  remove .venv and caches
 PYTHON ?= python3
 PRESET ?=
+STUDY ?= content_loss
 BIN := .venv/bin
 PORT ?= 8888
 # A worker on each core, and one thread for each: much of what tests and labs do is not torch's work.
@@ -18,7 +19,7 @@ labs: .venv/ready
 
 # An hour on two cores; ARGS="--backbone FILE --benchmarks Set5,Set14" and more, see studies/content_loss/README.md.
 study: .venv/ready
-	$(BIN)/python studies/content_loss/run.py $(or $(PRESET),laptop) $(ARGS)
+	$(BIN)/python studies/run.py $(STUDY) $(or $(PRESET),laptop) $(ARGS)
 
 test: .venv/ready
 	@$(MAKE) --no-print-directory part NAME=lint

@@ -11,7 +11,7 @@ Rule = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
 
 
 def interpolate(a: Weights, b: Weights, alpha: float) -> Weights:
-    """Mix the weights of two networks, ``(1 - alpha) * a + alpha * b`` (ESRGAN paper, equation 11).
+    """Mix the weights of two networks, ``(1 - alpha) * a + alpha * b`` (ESRGAN paper, section 3.4).
 
     Parameters
     ----------

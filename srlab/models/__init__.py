@@ -70,7 +70,7 @@ def check_limit(model: nn.Module, limit: int) -> None:
 
 
 def interpolate(first: nn.Module, second: nn.Module, alpha: float) -> nn.Module:
-    """Mix the weights of two networks: ``(1 - alpha) * first + alpha * second`` (Wang et al. 2018, equation 11).
+    """Mix the weights of two networks: ``(1 - alpha) * first + alpha * second`` (Wang et al. 2018, section 3.4).
 
     It works where the second was fine-tuned from the first, as a GAN is from its PSNR stage; two networks trained
     apart have nothing in common that could be averaged.
