@@ -41,6 +41,10 @@ class Lab:
     precision: str
     changed: frozenset[str] = frozenset()
 
+    def only_changed(self, *names: str) -> bool:
+        """Whether all other parameters are at their defaults; not where the cell with the defaults was not seen."""
+        return bool(self.parameters) and self.changed <= set(names)
+
 
 def setup(name: str) -> Lab:
     """Check a lab's parameters, and print on what it runs.

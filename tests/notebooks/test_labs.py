@@ -66,7 +66,8 @@ def test_a_lab_runs_through_with_what_it_suggests(call, tmp_path, lab, changes):
 def test_lab_04_runs_through_with_the_recipes_of_others_in_small(call, tmp_path, preset):
     """The recipe's losses, networks and LR images, at the size of smoke; both begin with a fresh generator."""
     presets = [word for name in (preset, "smoke") for word in ("-f", SMOKE.parent / name / "04_esrgan.yaml")]
-    given = ("-p", "backbone", "random", "-p", "pretrain_iters", 0, "-p", "run", preset)
+    small = {"backbone": "random", "pretrain_iters": 0, "run": preset, "blocks": 1, "width": 16, "d_features": 16}
+    given = [word for name, value in small.items() for word in ("-p", name, value)]
     notebook = ROOT / "notebooks" / "04_esrgan.ipynb"
     result = call("python", "-m", "papermill", *presets, *given, notebook, tmp_path / "out.ipynb")
     assert result.returncode == 0, result.stdout

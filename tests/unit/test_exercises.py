@@ -361,7 +361,7 @@ def test_the_reference_is_right(name, capsys, monkeypatch):
 
 def stubs(name):
     class Stub(nn.Module):
-        def __init__(self, features):
+        def __init__(self, *sizes):
             super().__init__()
 
         def forward(self, x):

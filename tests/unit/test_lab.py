@@ -107,7 +107,9 @@ def test_setup_prints_where_it_runs_and_returns_the_parameters(cells):
     assert lab.name == "01_srresnet"
     assert lab.parameters == DECLARED | {"device": "cpu", "iters": 7}
     assert lab.changed == {key for key, value in lab.parameters.items() if value != DECLARED[key]}
-    assert "iters" in lab.changed
+    assert lab.only_changed("iters", "device", "seed")
+    assert not lab.only_changed("seed")
+    assert not srlab.lab.Lab("01_srresnet", {}, lab.device, "no").only_changed("seed"), "nothing is known of it"
     assert (lab.device.type, lab.precision) == ("cpu", srlab.devices.pick_precision("auto", lab.device))
     _, shown = cells(SETUP)
     assert f"srlab {srlab.__version__}, torch " in shown.stdout
