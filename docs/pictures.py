@@ -45,7 +45,7 @@ def find_picture(lab: str, caption: str) -> bytes:
 
 
 def take_slider(lab: str, caption: str, target: Path) -> None:
-    """Take a picture of the slider with that caption, LR on the left, zoomed in on the face."""
+    """Take a picture of the slider with that caption, the network of lab 01 on the left, zoomed in on the face."""
     html = next(
         output.data["text/html"]
         for output in outputs(lab)
@@ -57,6 +57,7 @@ def take_slider(lab: str, caption: str, target: Path) -> None:
         browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=["--no-sandbox"])
         page = browser.new_page(viewport={"width": 700, "height": 760})
         page.goto(page_file.as_uri())
+        page.get_by_role("button", name="MSRResNet").first.click()  # on the left, the network of lab 01
         slider = page.get_by_role("slider")
         slider.focus()
         box = slider.bounding_box()
