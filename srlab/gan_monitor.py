@@ -64,6 +64,31 @@ def _draw_series(axis: "Axes", history: History, key: str, label: str, color: st
     axis.plot([step for step, _ in points], [value for _, value in points], label=label, color=color, linewidth=2)
 
 
+def patch_logits(
+    discriminator: torch.nn.Module, generator: torch.nn.Module, pairs: Sequence[tuple[torch.Tensor, torch.Tensor]]
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Ask D about the HR and the SR patches of some batches.
+
+    Parameters
+    ----------
+    discriminator, generator
+        Are moved to the device of the patches and left in eval mode.
+    pairs
+        Batches ``(lr, hr)``.
+
+    Returns
+    -------
+    tuple of torch.Tensor
+        Logits of HR and of SR, ``(patches,)`` each. Where D gives several logits a patch, this is their mean.
+    """
+    device = pairs[0][0].device
+    judge, net = discriminator.to(device).eval(), generator.to(device).eval()
+    with torch.no_grad():
+        real = torch.cat([judge(hr).flatten(1).mean(1) for _, hr in pairs])
+        fake = torch.cat([judge(net(lr).clamp(0, 1)).flatten(1).mean(1) for lr, _ in pairs])
+    return real, fake
+
+
 def ranked_share(
     discriminator: torch.nn.Module, generator: torch.nn.Module, pairs: Sequence[tuple[torch.Tensor, torch.Tensor]]
 ) -> float:
@@ -71,21 +96,15 @@ def ranked_share(
 
     Parameters
     ----------
-    discriminator, generator
-        Are moved to the device of the patches and left in eval mode.
-    pairs
-        Batches ``(lr, hr)``. Where D gives several logits a patch, their mean counts.
+    discriminator, generator, pairs
+        As for `patch_logits`.
 
     Returns
     -------
     float
         0.5 means that D cannot tell, 1 that it always can.
     """
-    device = pairs[0][0].device
-    judge, net = discriminator.to(device).eval(), generator.to(device).eval()
-    with torch.no_grad():
-        real = torch.cat([judge(hr).flatten(1).mean(1) for _, hr in pairs])
-        fake = torch.cat([judge(net(lr).clamp(0, 1)).flatten(1).mean(1) for lr, _ in pairs])
+    real, fake = patch_logits(discriminator, generator, pairs)
     difference = real[:, None] - fake
     return ((difference > 0).float() + (difference == 0).float() / 2).mean().item()
 

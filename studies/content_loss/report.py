@@ -9,12 +9,11 @@ import sys
 from pathlib import Path
 from typing import Any
 
-import matplotlib as mpl
 import pandas as pd
 
 from srlab import runs
 from srlab.errors import SrlabError
-from srlab.files import write_atomic
+from studies import reports
 from studies.tables import command, pictures
 
 from . import figures, published, tables
@@ -39,12 +38,8 @@ SHOWN = ("gradient_ratio", "energy_error", "colour_shift", "saturation_ratio", "
 
 def main(scores: str, output: str, about: str) -> None:
     """Write the report and its figures."""
-    mpl.use("Agg")
-    means, target = tables.read_scores(Path(scores)), Path(output)
-    folder = target.parent / "figures"
-    folder.mkdir(parents=True, exist_ok=True)
-    write_atomic(target, report(means, Path(scores), folder, json.loads(about)).encode())
-    print(f"The report: {target}")
+    means = tables.read_scores(Path(scores))
+    reports.write(Path(output), lambda folder: report(means, Path(scores), folder, json.loads(about)))
 
 
 def report(means: pd.DataFrame, scores: Path, folder: Path, about: dict[str, Any]) -> str:

@@ -9,12 +9,11 @@ import sys
 from pathlib import Path
 from typing import Any
 
-import matplotlib as mpl
 import pandas as pd
 
 from srlab import runs
 from srlab.errors import SrlabError
-from srlab.files import write_atomic
+from studies import reports
 from studies.tables import command, digits, interval, markdown, number, pictures
 
 from . import figures
@@ -28,13 +27,8 @@ HEAD = [*(NAMES[metric] for metric in METRICS), "features"]
 
 def main(scores: str, output: str, about: str) -> None:
     """Write the report and its figures."""
-    mpl.use("Agg")
-    target = Path(output)
-    folder = target.parent / "figures"
-    folder.mkdir(parents=True, exist_ok=True)
-    text = report(read_scores(Path(scores)), Path(scores), folder, json.loads(about))
-    write_atomic(target, text.encode())
-    print(f"The report: {target}")
+    found = read_scores(Path(scores))
+    reports.write(Path(output), lambda folder: report(found, Path(scores), folder, json.loads(about)))
 
 
 def report(scores: pd.DataFrame, folder_of_scores: Path, folder: Path, about: dict[str, Any]) -> str:

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
+import torch
 
 import srlab
 from srlab import datasets, runs
@@ -80,7 +81,7 @@ def score(network: Any, facts: dict[str, Any], settings: dict[str, Any]) -> pd.D
 
 def degraded(hr: Any, settings: dict[str, Any]) -> Any:
     """The LR image of a photo."""
-    random = srlab.plots.torch.Generator().manual_seed(0)
+    random = torch.Generator().manual_seed(0)
     return srlab.Degradation(**settings)(srlab.mod_crop(hr, 4), 4, random)
 
 

@@ -7,10 +7,9 @@ import torch
 import torch.nn as nn
 import torch.nn.functional as F
 
-from srlab.errors import SrlabError
 from srlab.exercises import TODO, _adversarial, _gan_scene, check, find, names, srgan
 
-from .answers import assert_recognised, assert_taken, said
+from .answers import apart, assert_recognised, assert_still_to_do, assert_taken, said
 
 NAMES = [name for name in names() if name.startswith("srgan.")]
 D_LOSS, G_LOSS, STEP, SMOOTH, RANK = (
@@ -549,15 +548,7 @@ def test_another_right_answer_is_taken(name, answer, capsys):
 
 
 def test_a_half_written_step_is_still_to_do(capsys, monkeypatch):
-    exercise = find(STEP)
-    assert check(STEP, step_half_written) is exercise.reference
-    text = said(capsys)
-    assert "still to do" in text
-    assert exercise.hints[0] in text
-    assert exercise.hints[1] not in text
-    monkeypatch.setenv("SRLAB_STRICT", "1")
-    with pytest.raises(SrlabError, match="still to do"):
-        check(STEP, step_half_written)
+    assert_still_to_do(STEP, step_half_written, capsys, monkeypatch)
 
 
 def test_every_exercise_has_wrong_and_right_answers_enough():
@@ -578,17 +569,6 @@ def test_an_error_that_has_nothing_to_do_with_graphs_is_shown_as_it_is(capsys):
 
 
 # --- No hint can be taken for another -----------------------------------------------------------------------------
-
-
-def apart(found, right):
-    """Hints with the value of another hint, or with the right one."""
-    values = [(hint, float(torch.as_tensor(value).detach())) for hint, value in [("right", right), *found]]
-    return [
-        (hint, other)
-        for i, (hint, value) in enumerate(values)
-        for other, before in values[:i]
-        if hint != other and abs(value - before) < 2e-4
-    ]
 
 
 def test_no_two_mistakes_of_a_loss_have_the_same_value():
