@@ -10,7 +10,7 @@ import torch.nn.functional as F
 from srlab import models
 from srlab.exercises import TODO, _adversarial, _relativistic, check, esrgan, find, names
 
-from .answers import apart, assert_still_to_do, said
+from .answers import apart, assert_recognised, assert_still_to_do, assert_taken, said
 
 NAMES = [name for name in names() if name.startswith("esrgan.")]
 BLOCK, PAIRS, RAGAN, MAP, STEP = (
@@ -364,6 +364,203 @@ def step_clipped(discriminator, sr, hr):
     for weight in discriminator.parameters():
         weight.data.clamp_(-0.01, 0.01)
     return step()(discriminator, sr, hr)
+
+
+# --- Wrong and right answers ----------------------------------------------------------------------------------
+
+WRONG = [
+    (
+        BLOCK,
+        "The factor 0.2 is there, but not where it belongs: what is it",
+        dense(last=lambda x, third: 0.2 * (x + third)),
+    ),
+    (
+        BLOCK,
+        "The factor 0.2 is there, but not where it belongs: what is it",
+        dense(last=lambda x, third: 0.2 * x + third),
+    ),
+    (BLOCK, "The correction is added as it is. Many of these blocks follow", dense(last=lambda x, third: x + third)),
+    (BLOCK, "x is not added at the end. The block computes a correction to", dense(last=lambda x, third: 0.2 * third)),
+    (BLOCK, "x is not added at the end. The block computes a correction to", dense(last=lambda x, third: third)),
+    (
+        BLOCK,
+        "An activation stands after the last convolution. A correction",
+        dense(last=lambda x, third: x + 0.2 * leaky(third)),
+    ),
+    (BLOCK, "The correction is scaled by another factor than 0.2.", dense(last=lambda x, third: x + 0.1 * third)),
+    (BLOCK, "The activation after convolution 1 is a ReLU: what is", dense(act=F.relu)),
+    (BLOCK, "The activation after convolution 1 has another slope below", dense(act=lambda x: F.leaky_relu(x, 0.01))),
+    (BLOCK, "Nothing bends the signal after convolution 1. What comes", dense(act=lambda x: x)),
+    (BLOCK, "There is a normalisation in the block. ESRGAN took batch norm", dense(extra=nn.BatchNorm2d)),
+    (BLOCK, "Each convolution sees what the one before it gave, and no", dense(sizes=chain, see2=newest, see3=newest)),
+    (BLOCK, "Convolution 2 gets a sum. Once added, the maps cannot be told", dense(sizes=flat, see2=total, see3=total)),
+    (BLOCK, "The convolutions should be 3x3, all three of them.", dense(size=1, padding=0)),
+    (BLOCK, "Each convolution takes a rim off the feature maps. What keeps", dense(padding=0)),
+    (BLOCK, "The same convolution runs twice, and shares its weights. Give", DenseShared),
+    (BLOCK, "The block has 4 convolutions, but only three of them are used.", DenseUnused),
+    (BLOCK, "Something learns besides the convolutions. The slope and the", DensePRelu),
+    (BLOCK, "The block changes its input in place, and whoever uses that", DenseInPlace),
+    (BLOCK, "The values are right, but some of the weights get no", DenseCutOff),
+    (BLOCK, "The first convolution should see x as it is.", DenseEarly),
+    (BLOCK, "All that goes into convolution 2 is bent once more, x too.", DenseBentTwice),
+    (
+        PAIRS,
+        "D's loss is twice what it should be. Two halves were added:",
+        pair(lambda x, y: d_pair(x, y) + bce(y - x, 0.0), lambda x, y: 2 * g_pair(x, y)),
+    ),
+    (PAIRS, "G's loss is D's with a minus. Where D is sure that HR is the", pair(g=lambda x, y: -d_pair(x, y))),
+    (PAIRS, "D's loss is G's here: D would learn to take SR for the more", pair(g_pair, d_pair)),
+    (PAIRS, "Where D gives HR the logit -200 and SR 0, for D the loss is", pair(log_of_sigmoid)),
+    (PAIRS, "A sigmoid comes before a loss that has one inside already", pair(lambda x, y: bce(sigmoid(x - y), 1.0))),
+    (PAIRS, "Each logit is compared with a mean here, as in the average", pair(d_average, g_average)),
+    (PAIRS, "That is the usual loss of D, as in SRGAN, with each image on", pair(d_usual)),
+    (PAIRS, "That is the usual loss of G, as in SRGAN, with each image on", pair(g=lambda x, y: bce(y, 1.0))),
+    (PAIRS, "The terms of the logits were added up. With more patches the", pair(lambda x, y: F.softplus(y - x).sum())),
+    (
+        PAIRS,
+        "Only the means of HR and SR are compared. Here each HR logit",
+        pair(lambda x, y: F.softplus(y.mean() - x.mean())),
+    ),
+    (
+        PAIRS,
+        "The sigmoids are subtracted. It is the logits that are",
+        pair(lambda x, y: bce(sigmoid(x) - sigmoid(y), 1.0)),
+    ),
+    (
+        PAIRS,
+        "No logarithm is taken: these are probabilities, and they are",
+        pair(lambda x, y: (1 - sigmoid(x - y)).mean()),
+    ),
+    (
+        PAIRS,
+        "The logarithm of the mean is not the mean of the logarithms.",
+        pair(lambda x, y: -sigmoid(x - y).mean().log()),
+    ),
+    (PAIRS, "D's loss is half of what it should be. With pairs there is", pair(lambda x, y: d_pair(x, y) / 2)),
+    (PAIRS, "The sign is turned round: this loss of D grows the better D", pair(lambda x, y: -d_pair(x, y))),
+    (PAIRS, "That is the difference itself, without a sigmoid and a", pair(lambda x, y: (y - x).mean())),
+    (PAIRS, "The value is right, but it is cut off from its logits, as by", pair(g=lambda x, y: g_pair(x, y).detach())),
+    (PAIRS, "The logits were changed in place, and the other loss still", pair_in_place),
+    (PAIRS, "The result should be two losses, d_loss and g_loss.", d_pair),
+    (RAGAN, "Only SR is judged here. Where is the half about HR? Much", lambda x, y: bce(y - x.mean(), 1.0)),
+    (RAGAN, "Only HR is judged here. Where is the half about SR?", lambda x, y: bce(x - y.mean(), 0.0)),
+    (RAGAN, "That is D's loss: G would learn to be found out. What does G", d_average),
+    (RAGAN, "It is half of what it should be: a mean of both halves. Some", lambda x, y: g_average(x, y) / 2),
+    (RAGAN, "One HR is compared with one SR here. In the average kind it", g_pair),
+    (RAGAN, "One HR is compared with one SR here. In the average kind it", lambda x, y: 2 * g_pair(x, y)),
+    (
+        RAGAN,
+        "Each kind is compared with its own mean, which says nothing",
+        lambda x, y: bce(x - x.mean(), 0.0) + bce(y - y.mean(), 1.0),
+    ),
+    (RAGAN, "G learns from the half about SR alone. HR does not change,", ragan_means_cut),
+    (RAGAN, "The value is right, but no gradient reaches the logits of SR,", lambda x, y: g_average(x, y.detach())),
+    (RAGAN, "That is the usual loss of G, as in SRGAN, with each image on", lambda x, y: bce(y, 1.0)),
+    (RAGAN, "G's loss is D's with a minus, which is flat where G has most", lambda x, y: -d_average(x, y)),
+    (
+        RAGAN,
+        "A sigmoid comes before a loss that has one inside already",
+        lambda x, y: bce(sigmoid(x - y.mean()), 0.0) + bce(sigmoid(y - x.mean()), 1.0),
+    ),
+    (
+        RAGAN,
+        "Where D gives HR the logit 200 and SR 0, with both halves,",
+        lambda x, y: -(1 - sigmoid(x - y.mean())).log().mean() - sigmoid(y - x.mean()).log().mean(),
+    ),
+    (RAGAN, "The mean is that over all logits of the other kind, in the", ragan_dims((0,))),
+    (MAP, "All that is negative has become 0: that is behind the", lambda layers, image: layers(image)),
+    (MAP, "That is the map of the first convolution. Which one is asked", lambda layers, image: layers[:1](image)),
+    (MAP, "That is what the last convolution gets. What does it make of", lambda layers, image: layers[:-2](image)),
+    (MAP, "The map was right at first, but a layer behind it wrote over", map_stored()),
+    (MAP, "The map was right at first, but a layer behind it wrote over", map_hooked(False)),
+    (MAP, "A hook is still in the network, and runs each time that", map_hooked(True, removed=False)),
+    (MAP, "Layers were taken out of the network that came in, or put", map_popping),
+    (MAP, "A setting of the layers was changed, such as `inplace`. They", map_switching),
+    (MAP, "Some layers are in another mode (train or eval) than before.", map_in_eval),
+    (MAP, "The parameters take gradients now, or none any more. Whoever", map_thawed),
+    (MAP, "Of a network with fewer layers this is another map: the", map_fixed),
+    (MAP, "No graph leads from the map back to the image, so G would", map_no_grad),
+    (
+        MAP,
+        "No graph leads from the map back to the image, so G would",
+        lambda layers, image: layers[:-1](image.detach()),
+    ),
+    (STEP, "The gradient of d_loss runs on through the SR picture into G:", step(for_d=lambda sr: sr)),
+    (STEP, "No graph leads from g_loss to sr, so G would learn nothing:", step(for_g=torch.Tensor.detach)),
+    (STEP, "d_loss has no graph to D, as under no_grad, or after detach", step_without_graphs),
+    (
+        STEP,
+        "d_loss has no graph to D, as under no_grad, or after detach",
+        step(d_answer=lambda real, fake: (real.detach(), fake.detach())),
+    ),
+    (
+        STEP,
+        "Only what D says about HR reaches D's weights. Its answer",
+        step(d_answer=lambda real, fake: (real, fake.detach())),
+    ),
+    (
+        STEP,
+        "Only what D says about SR reaches D's weights. Its answer",
+        step(d_answer=lambda real, fake: (real.detach(), fake)),
+    ),
+    (
+        STEP,
+        "Only SR is judged here. Where is the half about HR? Much",
+        step(g_loss_of=lambda x, y: bce(y - x.mean(), 1.0)),
+    ),
+    (STEP, "Only HR is judged here. Where is the half about SR?", step(d_loss_of=lambda x, y: bce(x - y.mean(), 1.0))),
+    (STEP, "G learns from the half about SR alone. HR does not change,", step(g_loss_of=ragan_means_cut)),
+    (STEP, "The two losses come back in the wrong order: d_loss is the", step(turned=True)),
+    (STEP, "The gradient of d_loss runs on through the SR picture into G:", step_shared),
+    (STEP, "No graph leads from g_loss to sr, so G would learn nothing:", step_shared_detached),
+    (STEP, "HR and SR have changed places: each network would learn what", step_swapped),
+    (STEP, "Something went backward already. The two losses are asked", step_backward),
+    (
+        STEP,
+        "D's parameters were frozen and not set free again: D would",
+        lambda *arguments: step_frozen(*arguments, free=False),
+    ),
+    (STEP, "D is in eval mode now, and nobody asked for that.", step_in_eval),
+    (STEP, "The images that came in were changed in place.", step_clamped),
+    (STEP, "D's weights were changed. No optimizer takes part in this", step_clipped),
+]
+
+RIGHT = [
+    (BLOCK, dense()),
+    (BLOCK, DenseInLoops),
+    (BLOCK, DenseZeros),
+    (PAIRS, pair()),
+    (PAIRS, lambda x, y: (F.softplus(y - x).mean(), F.softplus(x - y).mean())),
+    (PAIRS, lambda x, y: [-F.logsigmoid(x - y).mean(), -F.logsigmoid(y - x).mean()]),
+    (RAGAN, g_average),
+    (RAGAN, ragan_loops),
+    (RAGAN, lambda x, y: g_average(x.detach(), y)),
+    (MAP, lambda layers, image: layers[:-1](image)),
+    (MAP, map_stored(copied=True)),
+    (MAP, map_hooked(True)),
+    (MAP, map_backwards),
+    (STEP, step()),
+    (STEP, step(real_for_g=lambda real: real)),
+    (STEP, step_three_runs),
+    (STEP, step_in_one_batch),
+    (STEP, step_frozen),
+]
+
+
+@pytest.mark.parametrize(("name", "phrase", "answer"), WRONG, ids=[f"{name}-{phrase}" for name, phrase, _ in WRONG])
+def test_a_wrong_answer_is_recognised(name, phrase, answer, capsys):
+    assert_recognised(name, phrase, answer, capsys)
+
+
+@pytest.mark.parametrize(("name", "answer"), RIGHT)
+def test_another_right_answer_is_taken(name, answer, capsys):
+    assert_taken(name, answer, capsys)
+
+
+def test_every_exercise_has_wrong_and_right_answers_enough():
+    assert set(NAMES) == {BLOCK, PAIRS, RAGAN, MAP, STEP}
+    assert all(sum(name == wrong for wrong, _, _ in WRONG) >= 10 for name in NAMES)
+    assert all(sum(name == right for right, _ in RIGHT) >= 3 for name in NAMES)
 
 
 # --- Stubs and odd answers --------------------------------------------------------------------------------------
