@@ -1,6 +1,6 @@
 """Where images come from: embedded photos, folders, benchmark sets."""
 
-import hashlib
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from importlib.util import find_spec
@@ -8,9 +8,10 @@ from pathlib import Path
 
 import torch
 
+from srlab.cache import cached, fingerprint
 from srlab.degradation import Degradation
 from srlab.errors import SrlabError
-from srlab.images import EXTENSIONS, mod_crop, read_image, to_float, to_uint8
+from srlab.images import EXTENSIONS, mod_crop, read_levels, to_float, to_uint8
 
 # Photos that come inside packages the course needs anyway: name -> (package, file in the package).
 PHOTOS = {
@@ -32,6 +33,7 @@ PHOTOS = {
     "brick": ("skimage", "data/brick.png"),
 }
 VALIDATION_PHOTOS = ("astronaut", "chelsea", "text", "brick")
+CACHE_FROM = 100  # photos in a folder, from which on they are decoded once and then mapped
 HR_FOLDERS = ("HR", "GTmod12")  # of a benchmark set; the second as in the archives of BasicSR
 
 
@@ -51,6 +53,11 @@ class ImageSet:
         Low-resolution versions that came with the set, or None: then they are made from `hr`.
     grey
         Names of the images whose file is grey; the paper protocol scores their grey values.
+    pixels
+        Of a set in the cache: ``(all pixels, 3)``, uint8, mapped from the disk; the images of `hr` lie in it one after
+        the other. None for a set in memory.
+    digest
+        The fingerprint, where it is known already.
 
     Examples
     --------
@@ -64,20 +71,22 @@ class ImageSet:
     hr: list[torch.Tensor]
     lr: list[torch.Tensor] | None = None
     grey: frozenset[str] = frozenset()
+    pixels: torch.Tensor | None = None
+    digest: str = ""
 
     def __len__(self) -> int:
         return len(self.names)
 
     def __iter__(self) -> Iterator[tuple[str, torch.Tensor]]:
-        return ((name, self[name]) for name in self.names)
+        return ((name, to_float(hr)[None].contiguous()) for name, hr in zip(self.names, self.hr, strict=True))
 
     def __getitem__(self, name: str) -> torch.Tensor:
         """The HR image of that name as a batch of one: ``(1, 3, H, W)``, float32 in [0, 1]."""
-        return to_float(self.hr[self._index(name)])[None]
+        return to_float(self.hr[self._index(name)])[None].contiguous()
 
     def lr_of(self, name: str) -> torch.Tensor | None:
         """The LR image that came with the set as ``(1, 3, h, w)``, float32 in [0, 1], or None."""
-        return None if self.lr is None else to_float(self.lr[self._index(name)])[None]
+        return None if self.lr is None else to_float(self.lr[self._index(name)])[None].contiguous()
 
     def subset(self, *names: str) -> "ImageSet":
         """The images of these names, as a set."""
@@ -134,9 +143,9 @@ class ImageSet:
             return self
         random = torch.Generator().manual_seed(seed)
         lr = []
-        for name, image in self:
+        for name, image in zip(self.names, self.hr, strict=True):
             try:
-                made = degradation(mod_crop(image, scale), scale, random)
+                made = degradation(mod_crop(to_float(image)[None], scale).contiguous(), scale, random)
             except SrlabError as error:
                 raise SrlabError(f"Image '{name}' of {self.name}: {error}") from error
             lr.append(to_uint8(made)[0])
@@ -144,11 +153,7 @@ class ImageSet:
 
     def fingerprint(self) -> str:
         """A short hash of all names and pixels: two runs with the same one saw the same images."""
-        digest = hashlib.sha256()
-        for name, image in zip(self.names, self.hr, strict=True):
-            digest.update(f"{name}{tuple(image.shape)}".encode())
-            digest.update(image.numpy().tobytes())
-        return digest.hexdigest()[:16]
+        return self.digest or fingerprint(zip(self.names, self.hr, strict=True))
 
     def _index(self, name: str) -> int:
         if name not in self.names:
@@ -186,7 +191,9 @@ def _photo_path(name: str) -> Path:
 
 
 def folder(path: str | Path) -> ImageSet:
-    """All images directly in a folder, sorted by name.
+    """All images directly in a folder (or in the folders in it, if it has none itself), sorted by name.
+
+    From 100 photos on they are decoded once, see `srlab.cache`, and read from there when a patch needs them.
 
     Raises
     ------
@@ -194,7 +201,7 @@ def folder(path: str | Path) -> ImageSet:
         No such folder, no image in it, two images that differ in their extension only, or a damaged image.
     """
     path = Path(path)
-    return _read_set(path.name, image_files(path))
+    return _read_folder(path.name, path, image_files(path))
 
 
 def benchmark(path: str | Path, scale: int = 4) -> ImageSet:
@@ -221,14 +228,14 @@ def benchmark(path: str | Path, scale: int = 4) -> ImageSet:
         next((path / name for name in names if (path / name).is_dir()), path / names[0])
         for names in (HR_FOLDERS, (f"LRx{scale}", f"LRbicx{scale}"))
     )
-    images = _read_set(path.name, image_files(hr_folder))
+    images = _read_folder(path.name, hr_folder, image_files(hr_folder))
     if not lr_folder.is_dir():
         return images
     files = image_files(lr_folder)
     missing = [name for name in images.names if name not in files]
     if missing:
         raise SrlabError(f"{lr_folder} has no LR image for {', '.join(missing)}; add them or remove the folder.")
-    images.lr = _read_set(path.name, {name: files[name] for name in images.names}).hr
+    images.lr = _read_folder(path.name, lr_folder, {name: files[name] for name in images.names}).hr
     for name, hr, lr in zip(images.names, images.hr, images.lr, strict=True):
         if [side // scale for side in hr.shape[1:]] != list(lr.shape[1:]):
             raise SrlabError(
@@ -260,34 +267,54 @@ def image_set(path: str | Path, scale: int = 4) -> ImageSet:
 def image_files(path: Path) -> dict[str, Path]:
     """Name without extension -> file, for the images directly in a folder, sorted by name.
 
+    A folder that has only folders of images in it, as the 70 of FFHQ, gives the images of all these, named
+    ``<folder>-<image>``.
+
     Raises
     ------
     SrlabError
-        No such folder, no image in it, or two images that differ in their extension only.
+        No such folder, no image in it, or two images that would have the same name.
     """
     try:
         if not path.is_dir():
             raise SrlabError(f"There is no folder {path}; check the path.")
-        files = sorted(file for file in path.iterdir() if file.suffix.lower() in EXTENSIONS and file.is_file())
+        by_name = {file: file.stem for file in _images_in(path)}
+        below = [] if by_name else sorted(folder for folder in path.iterdir() if folder.is_dir())
+        if any(folder.name in HR_FOLDERS for folder in below):
+            raise SrlabError(f"{path} is a set with HR images in a folder of their own; give {path / 'HR'}.")
+        by_name |= {file: f"{folder.name}-{file.stem}" for folder in below for file in _images_in(folder)}
     except PermissionError as error:
         raise SrlabError(f"The folder {path} may not be read by you; change its permissions.") from error
-    if not files:
+    if not by_name:
         raise SrlabError(f"There are no images in {path}; it needs files that end in {', '.join(EXTENSIONS)}.")
-    by_name = {file.stem: file for file in files}
-    if len(by_name) < len(files):
-        twice = sorted({file.stem for file in files if by_name[file.stem] != file})
+    counts = Counter(by_name.values())
+    if twice := sorted(name for name in counts if counts[name] > 1):
         raise SrlabError(
             f"{path} has several images named {', '.join(twice)}; names must differ without the extension."
         )
-    return by_name
+    return {name: file for file, name in by_name.items()}
+
+
+def _images_in(folder: Path) -> list[Path]:
+    return sorted(file for file in folder.iterdir() if file.suffix.lower() in EXTENSIONS and file.is_file())
+
+
+def _read_folder(name: str, path: Path, files: dict[str, Path]) -> ImageSet:
+    """The images of a folder: in memory if they are few, mapped from the cache if they are many."""
+    if len(files) < CACHE_FROM:
+        return _read_set(name, files)
+    decoded = cached(path, files)
+    areas = [height * width for height, width in decoded.sizes]
+    parts = zip(decoded.pixels.split(areas), decoded.sizes, strict=True)
+    hr = [part.view(*size, 3).permute(2, 0, 1) for part, size in parts]
+    return ImageSet(name, list(files), hr, grey=decoded.grey, pixels=decoded.pixels, digest=decoded.fingerprint)
 
 
 def _read_set(name: str, files: dict[str, Path]) -> ImageSet:
     images, grey = [], set()
     for image_name, file in files.items():
-        image = to_uint8(read_image(file, keep_grey=True))
+        image = read_levels(file, keep_grey=True)
         if len(image) == 1:
             grey.add(image_name)
-            image = image.repeat(3, 1, 1)
-        images.append(image)
+        images.append(image.expand(3, -1, -1).contiguous())
     return ImageSet(name, list(files), images, grey=frozenset(grey))

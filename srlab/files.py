@@ -4,9 +4,10 @@ import hashlib
 import json
 import os
 import re
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 from srlab.errors import SrlabError
 
@@ -35,11 +36,29 @@ def write_atomic(path: Path, content: bytes, advice: str = ADVICE) -> None:
     SrlabError
         No space or no permission; a file of that name from before is left as it was.
     """
+    with open_atomic(path, advice) as file:
+        file.write(content)
+
+
+@contextmanager
+def open_atomic(path: Path, advice: str = ADVICE) -> Iterator[BinaryIO]:
+    """Open a file for writing that appears under its name only when it is complete and on the disk.
+
+    Parameters
+    ----------
+    path, advice
+        As for `write_atomic`.
+
+    Raises
+    ------
+    SrlabError
+        As for `write_atomic`. Whatever is raised while the file is open leaves no file behind either.
+    """
     part = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with part.open("wb") as file:
-            file.write(content)
+            yield file
             file.flush()
             os.fsync(file.fileno())
         part.replace(path)

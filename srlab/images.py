@@ -47,7 +47,32 @@ def read_image(path: str | os.PathLike, keep_grey: bool = False) -> torch.Tensor
     SrlabError
         The file is missing, is no image, is damaged, or has pixels that are no numbers.
     """
-    path = Path(path)
+    return to_float(_read(Path(path), keep_grey))
+
+
+def read_levels(path: str | os.PathLike, keep_grey: bool = False) -> torch.Tensor:
+    """Read an image file as 8-bit levels: ``to_uint8(read_image(path))`` without the way over floats.
+
+    Parameters
+    ----------
+    path, keep_grey
+        As for `read_image`.
+
+    Returns
+    -------
+    torch.Tensor
+        ``(3, H, W)``, or ``(1, H, W)`` for a grey file that is kept so; uint8.
+
+    Raises
+    ------
+    SrlabError
+        As for `read_image`.
+    """
+    return to_uint8(_read(Path(path), keep_grey))
+
+
+def _read(path: Path, keep_grey: bool) -> torch.Tensor:
+    """The pixels as the file has them: uint8 levels where it has 8 bits a channel, else float32 in [0, 1]."""
     try:
         if not path.is_file():
             raise SrlabError(f"There is no image file at {path}; check the path.")
@@ -74,7 +99,7 @@ def open_upright(path: Path) -> Iterator[Image.Image]:
 
 
 def _decode(path: Path, image: Image.Image) -> np.ndarray:
-    """Float32 pixels ``(H, W, 1 or 3)`` in [0, 1]."""
+    """Pixels ``(H, W, 1 or 3)``: uint8, or float32 in [0, 1] where the file has more than 8 bits a channel."""
     if image.mode == "F":  # a float TIFF, already in [0, 1]
         pixels = np.asarray(image, dtype=np.float32)[..., None]
         if not np.isfinite(pixels).all():  # rounding would turn them into levels that look as good as any
@@ -88,9 +113,9 @@ def _decode(path: Path, image: Image.Image) -> np.ndarray:
         rgba = image.convert("RGBA")
         image = Image.alpha_composite(Image.new("RGBA", rgba.size, "white"), rgba).convert("RGB")
     if grey:
-        return np.asarray(image.convert("L"), dtype=np.float32)[..., None] / 255
+        return np.array(image.convert("L"))[..., None]
     image = cmyk_to_rgb(path, image) if image.mode == "CMYK" else image
-    return np.asarray(image.convert("RGB"), dtype=np.float32) / 255
+    return np.array(image.convert("RGB"))  # a copy, because what Pillow lends may not be written to
 
 
 def cmyk_to_rgb(path: Path, image: Image.Image) -> Image.Image:

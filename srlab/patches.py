@@ -15,9 +15,9 @@ from srlab.images import quantize, to_float
 class PatchSampler:
     """An endless stream of ``(lr, hr)`` training batches, cut and degraded on the device.
 
-    All images lie in one flat uint8 buffer. A batch is a single gather from it: position, flips and transpose
-    of a patch are index arithmetic, and no file is decoded, no worker started and no batch copied from the
-    host during training.
+    All images lie in one flat uint8 buffer: in memory, on the GPU where it fits, or mapped from the disk for a set in
+    the cache. A batch is a single gather from it: position, flips and transpose of a patch are index arithmetic,
+    and no file is decoded and no worker started during training.
 
     Each image is equally likely, whatever its size. All draws come from one CPU generator, so a seed gives the
     same patches on every device, and `state_dict` is all that a resumed run needs. With several processes each
@@ -100,7 +100,10 @@ class PatchSampler:
         self.device, self.rank, self.world = torch.device(device), rank, world
         self.generator = torch.Generator().manual_seed(seed)
         self._noise = torch.Generator(self.device)
-        self._pixels = torch.cat([image.flatten(1) for image in images.hr], dim=1)
+        # One row of RGB per pixel. Those of a cached set stay on the disk until a patch needs them.
+        self._pixels = images.pixels
+        if self._pixels is None:
+            self._pixels = torch.cat([image.permute(1, 2, 0).reshape(-1, 3) for image in images.hr])
         if _fits(self._pixels, self.device):
             self._pixels = self._pixels.to(self.device)
         sizes = torch.tensor([image.shape[1:] for image in images.hr])
@@ -126,7 +129,8 @@ class PatchSampler:
         degrees = (2 * torch.rand(self.batch, generator=self.generator) - 1)[share] * self.angle
         # Degradations draw for this process alone, so they have a generator of their own, seeded anew each step.
         seed = int(torch.randint(2**62, (), generator=self.generator)) + self.rank
-        hr = to_float(self._pixels[:, indices].to(self.device)).transpose(0, 1).contiguous()
+        patches = self._pixels.index_select(0, indices.flatten()).view(*indices.shape, 3).to(self.device)
+        hr = to_float(patches).permute(0, 3, 1, 2).contiguous()
         if self.angle:
             hr = quantize(self._rotate(hr, degrees))
         return self.degradation(hr, self.scale, self._noise.manual_seed(seed)), hr

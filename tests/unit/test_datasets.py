@@ -214,6 +214,30 @@ def test_two_images_that_differ_in_their_ending_only_are_refused(tmp_path):
         datasets.folder(tmp_path)
 
 
+def test_a_folder_of_folders_gives_the_images_of_all(tmp_path):
+    for number, name in enumerate(("00000/face.png", "00000/other.png", "01000/face.png", "notes/readme.txt/x.png")):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        save(tmp_path / name, seed=number)
+    images = datasets.folder(tmp_path)
+    assert images.names == ["00000-face", "00000-other", "01000-face"]
+    assert torch.equal(images["01000-face"], datasets.folder(tmp_path / "01000")["face"])
+
+
+def test_images_beside_folders_are_the_set(tmp_path):
+    for name in ("one.png", "below/two.png"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        save(tmp_path / name)
+    assert datasets.folder(tmp_path).names == ["one"]
+
+
+def test_hr_and_lr_are_never_mixed_into_one_set(tmp_path):
+    for name in ("HR/one.png", "LRx4/one.png"):
+        (tmp_path / name).parent.mkdir()
+        save(tmp_path / name)
+    with pytest.raises(SrlabError, match=r"give .*HR\."):
+        datasets.folder(tmp_path)
+
+
 # --- Benchmark sets ------------------------------------------------------------------------------------------
 
 
