@@ -1,9 +1,9 @@
 """How long a training takes to start from the cache, and whether that grows with the number of photos.
 
-``python benchmarks/cache.py --photos path/to/BSDS400`` takes the photos of a folder, and then folders of 1,000, 10,000 and
-70,000 small faces' worth of noise (the number of FFHQ), which it makes and deletes. A start is: the index, a sampler, its
-description for the manifest with the fingerprint of all pixels, and the first batch. Peak memory while decoding is that of
-a process of its own.
+``python benchmarks/cache.py --photos path/to/BSDS400`` takes the photos of a folder, and then folders of 1,000, 10,000
+and 70,000 small images of noise (FFHQ has 70,000 faces), which it makes and deletes. A start is: the index, a sampler,
+its description for the manifest with the fingerprint of all pixels, and the first batch. Peak memory while decoding is
+that of a process of its own.
 """
 
 import argparse
@@ -55,10 +55,8 @@ def measure(folder: Path, patch: int, repeats: int) -> None:
     decoding = time.perf_counter() - begun
     seconds = sorted(start(folder, patch)[0] for _ in range(repeats))
     size = sum(file.stat().st_size for file in (Path(os.environ["SRLAB_HOME"]) / "cache").glob(f"{folder.name}-*.rgb"))
-    print(
-        f"{folder.name:12s} {len(datasets.folder(folder)):6d} photos  {size / 2**20:6.0f} MiB  decoded in {decoding:6.1f} s, "
-        f"peak {peak:5.0f} MiB  start {seconds[len(seconds) // 2]:.3f} s (from {seconds[0]:.3f} to {seconds[-1]:.3f})"
-    )
+    print(f"{folder.name:12s} {size / 2**20:6.0f} MiB  decoded in {decoding:6.1f} s, peak {peak:5.0f} MiB", end="  ")
+    print(f"start {seconds[len(seconds) // 2]:.3f} s (from {seconds[0]:.3f} to {seconds[-1]:.3f})")
 
 
 def main() -> None:

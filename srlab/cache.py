@@ -175,8 +175,8 @@ def _build(index: Path, folder: Path, photos: dict[str, Path]) -> None:
     needed, free = _decoded_bytes(photos), shutil.disk_usage(index.parent).free
     if needed > free:
         raise SrlabError(
-            f"The decoded photos of {folder} take {needed / 1e9:.1f} GB in {index.parent}, where {free / 1e9:.1f} GB are "
-            "free; free some space, or set SRLAB_HOME to a folder on a larger disk."
+            f"The decoded photos of {folder} take {needed / 1e9:.1f} GB, but {index.parent} has only "
+            f"{free / 1e9:.1f} GB left; free some space, or set SRLAB_HOME to a folder on a larger disk."
         )
     print(f"Decoding {len(photos)} photos of {folder} once, into {index.parent} ({needed / 1e9:.2f} GB).")
     sources: list[Source] = []

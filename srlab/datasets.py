@@ -1,5 +1,6 @@
 """Where images come from: embedded photos, folders, benchmark sets."""
 
+import os
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -296,7 +297,10 @@ def image_files(path: Path) -> dict[str, Path]:
 
 
 def _images_in(folder: Path) -> list[Path]:
-    return sorted(file for file in folder.iterdir() if file.suffix.lower() in EXTENSIONS and file.is_file())
+    # Without the hidden ones, such as macOS leaves. Path.iterdir would take seconds for the 70,000 faces of FFHQ.
+    with os.scandir(folder) as entries:
+        names = [e.name for e in entries if e.name.lower().endswith(EXTENSIONS) and e.name[0] != "." and e.is_file()]
+    return [folder / name for name in sorted(names)]
 
 
 def _read_folder(name: str, path: Path, files: dict[str, Path]) -> ImageSet:

@@ -1,4 +1,4 @@
-"""srlab.cache: photos are decoded once, what comes from the cache is what the files hold, and no old pixels are served."""
+"""srlab.cache: photos are decoded once, and what comes from the cache is what the files hold now."""
 
 import json
 import os
@@ -60,7 +60,8 @@ def test_a_set_from_the_cache_is_the_set_from_memory(folder, monkeypatch):
     assert mapped.grey == {"grey"}
     assert all(torch.equal(one, other) for one, other in zip(mapped.hr, memory.hr, strict=True))
     assert mapped.fingerprint() == memory.fingerprint()
-    assert mapped["3"].is_contiguous() and torch.equal(mapped["3"], memory["3"])
+    assert mapped["3"].is_contiguous()
+    assert torch.equal(mapped["3"], memory["3"])
 
 
 @pytest.mark.parametrize("augment", ["all", "flip", "none"])
