@@ -1,6 +1,7 @@
 # make labs   install into .venv and execute all labs         make labs PRESET=smoke   the same code in seconds
 # make test   lint, unit tests, labs, browser            make lab                 open JupyterLab
 # make study  the content-loss study (PRESET=smoke|laptop|paper); STUDY=esrdgan_tricks   make format   tidy the code
+# make faults the fault tests with hundreds of kills, into tests/faults/RESULTS.md     make audit   known holes in dependencies
 # make clean  remove .venv and caches
 PYTHON ?= python3
 PRESET ?=
@@ -12,7 +13,7 @@ PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n logical --maxprocesses 4 
 
 ARGS ?=
 
-.PHONY: labs study test part lint unit notebooks browser lab refresh format lock clean
+.PHONY: labs study test part lint unit faults notebooks browser lab refresh format lock audit clean
 
 labs: .venv/ready
 	$(BIN)/python -m srlab labs $(if $(PRESET),--preset $(PRESET))
@@ -35,7 +36,11 @@ lint: .venv/ready
 	$(BIN)/python -m ruff format --check .
 
 unit: .venv/ready
-	$(PYTEST) tests/unit
+	$(PYTEST) tests/unit tests/faults
+
+# Alone on the machine, some ten minutes on two cores.
+faults: .venv/ready
+	SRLAB_KILLS=$(or $(KILLS),150) SRLAB_FAULT_TABLE=tests/faults/RESULTS.md $(PYTEST) tests/faults
 
 notebooks: .venv/ready
 	$(PYTEST) tests/notebooks
@@ -69,6 +74,11 @@ format: .venv/ready
 lock:
 	uv pip compile --universal --python-version 3.11 --upgrade --all-extras --no-header --no-annotate \
 		--no-emit-index-url pyproject.toml -o requirements.lock
+
+# Looks up every package of the lock file among known vulnerabilities; needs the network, and makes its own environment.
+audit: .venv/ready
+	"$(PYTHON)" -m venv .venv/audit && .venv/audit/bin/python -m pip install -q pip-audit
+	.venv/audit/bin/pip-audit --strict --no-deps --disable-pip -r requirements.lock
 
 clean:
 	rm -rf .venv .pytest_cache .ruff_cache

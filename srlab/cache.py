@@ -9,21 +9,18 @@ They can be deleted at any time; the next use makes them anew.
 
 import hashlib
 import json
-import shutil
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
 from dataclasses import astuple, dataclass
 from pathlib import Path
 from typing import BinaryIO
 
 import torch
-from filelock import FileLock, Timeout
 from PIL import Image, UnidentifiedImageError
 from tqdm.auto import tqdm
 
-from srlab import files
+from srlab import disk, files
 from srlab.errors import SrlabError
-from srlab.images import read_levels
+from srlab.images import FORMATS, read_levels
 from srlab.parallel import in_order
 from srlab.runs import home
 
@@ -110,7 +107,7 @@ def cached(folder: Path, photos: dict[str, Path]) -> Cached:
     index = home() / "cache" / f"{key}.json"
     if (found := _open(index, photos)) is not None:
         return found
-    with _lock(index, folder):
+    with disk.one_writer(index):
         found = _open(index, photos)  # another process may have made it while this one waited
         if found is None:
             _build(index, folder, photos)
@@ -148,37 +145,12 @@ def _state(name: str, file: Path) -> tuple[str, str, int, int]:
     return name, file.name, status.st_size, status.st_mtime_ns
 
 
-@contextmanager
-def _lock(index: Path, folder: Path) -> Iterator[None]:
-    """Only one process decodes a folder; the others wait for it."""
-    try:
-        index.parent.mkdir(parents=True, exist_ok=True)
-        lock = FileLock(index.with_suffix(".lock"))
-        try:
-            lock.acquire(timeout=0)
-        except Timeout:
-            print(f"Another process decodes the photos of {folder}; waiting for it.")
-            lock.acquire()
-    except OSError as error:
-        raise SrlabError(
-            f"Cannot write into {index.parent} ({error.strerror}); set SRLAB_HOME to a folder you own."
-        ) from error
-    try:
-        yield
-    finally:
-        lock.release()
-
-
 def _build(index: Path, folder: Path, photos: dict[str, Path]) -> None:
     """Decode all photos into a new file of pixels, and let the index name it; the lock is held."""
     files.sweep_parts(index.parent)
-    needed, free = _decoded_bytes(photos), shutil.disk_usage(index.parent).free
-    if needed > free:
-        raise SrlabError(
-            f"The decoded photos of {folder} take {needed / 1e9:.1f} GB, but {index.parent} has only "
-            f"{free / 1e9:.1f} GB left; free some space, or set SRLAB_HOME to a folder on a larger disk."
-        )
-    print(f"Decoding {len(photos)} photos of {folder} once, into {index.parent} ({needed / 1e9:.2f} GB).")
+    needed = _decoded_bytes(photos)
+    disk.need_room(index.parent, needed, f"The cache of the photos of {folder}")
+    print(f"Decoding {len(photos)} photos of {folder} once, into {index.parent} ({disk.amount(needed)}).")
     sources: list[Source] = []
     unnamed = index.with_suffix(".rgb")
     with files.open_atomic(unnamed) as file:
@@ -214,7 +186,7 @@ def _decoded_bytes(photos: dict[str, Path]) -> int:
     total = 0
     for file in photos.values():
         try:
-            with Image.open(file) as image:  # the header alone
+            with Image.open(file, formats=FORMATS) as image:  # the header alone
                 total += 3 * image.width * image.height
         except (OSError, SyntaxError, ValueError, Image.DecompressionBombError, UnidentifiedImageError):
             continue  # decoding it will say what is wrong with it

@@ -10,8 +10,11 @@ from pathlib import Path
 import torch
 
 from srlab.cache import cached, fingerprint
+from srlab.catalog import is_named
 from srlab.degradation import Degradation
 from srlab.errors import SrlabError
+from srlab.fetching import fetch
+from srlab.files import check_name
 from srlab.images import EXTENSIONS, mod_crop, read_levels, to_float, to_uint8
 
 # Photos that come inside packages the course needs anyway: name -> (package, file in the package).
@@ -251,15 +254,18 @@ def image_set(path: str | Path, scale: int = 4) -> ImageSet:
     Parameters
     ----------
     path
-        The folder.
+        The folder; or the name of a data set in `srlab.catalog`, such as ``"div2k"``, ``"div2k-valid"`` or ``"set5"``,
+        which is downloaded if it is not there yet.
     scale
         Of the LR images that a benchmark set may bring, see `benchmark`.
 
     Raises
     ------
     SrlabError
-        As for `benchmark` or `folder`.
+        As for `benchmark` or `folder`, and for `srlab.fetching.fetch`.
     """
+    if is_named(path) and not Path(path).exists():
+        path = fetch(str(path))
     path = Path(path)
     paired = any((path / name).is_dir() for name in HR_FOLDERS)
     return benchmark(path, scale) if paired else folder(path)
@@ -288,6 +294,8 @@ def image_files(path: Path) -> dict[str, Path]:
         raise SrlabError(f"The folder {path} may not be read by you; change its permissions.") from error
     if not by_name:
         raise SrlabError(f"There are no images in {path}; it needs files that end in {', '.join(EXTENSIONS)}.")
+    for name in by_name.values():
+        check_name(path, name)
     counts = Counter(by_name.values())
     if twice := sorted(name for name in counts if counts[name] > 1):
         raise SrlabError(

@@ -1,6 +1,8 @@
-"""Which hardware a run uses: device, precision, peak memory."""
+"""Which hardware a run uses: device, precision, memory, and what to say when it does not suffice."""
 
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import torch
 
@@ -60,3 +62,37 @@ def peak_memory_mib() -> float:
 
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return round(peak / (2**20 if sys.platform == "darwin" else 2**10), 1)
+
+
+def out_of_memory(error: BaseException) -> bool:
+    """Tell a lack of memory from all other errors."""
+    text = str(error).lower()
+    return isinstance(error, (torch.OutOfMemoryError, MemoryError)) or (
+        isinstance(error, RuntimeError)
+        and any(words in text for words in ("can't allocate memory", "not enough memory"))
+    )
+
+
+@contextmanager
+def explaining_lack_of_memory(what: str, advice: str) -> Iterator[None]:
+    """Say in one sentence that the memory is too small, and what to do.
+
+    Parameters
+    ----------
+    what
+        The memory is too small for.
+    advice
+        What to do.
+
+    Raises
+    ------
+    SrlabError
+        Instead of the several errors that tell of a lack of memory.
+    """
+    try:
+        yield
+    except (RuntimeError, MemoryError) as error:
+        if not out_of_memory(error):
+            raise
+        reason = str(error).partition("\n")[0] or type(error).__name__
+        raise SrlabError(f"The memory is too small for {what} ({reason}); {advice}.") from error

@@ -4,6 +4,7 @@ import hashlib
 import json
 import os
 import re
+import unicodedata
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -55,22 +56,56 @@ def open_atomic(path: Path, advice: str = ADVICE) -> Iterator[BinaryIO]:
         As for `write_atomic`. Whatever is raised while the file is open leaves no file behind either.
     """
     part = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with part.open("wb") as file:
-            yield file
-            file.flush()
-            os.fsync(file.fileno())
-        part.replace(path)
-        _sync_folder(path.parent)
-    except BaseException as error:
-        with suppress(OSError):  # there may be no part, or its folder may be none
-            part.unlink()
-        if not isinstance(error, OSError):  # such as Ctrl-C
+    with writing(path, advice):
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            part.unlink(missing_ok=True)  # of a dead process of our number, or a link that somebody put there
+            with part.open("xb") as file:  # never through a link
+                yield file
+                file.flush()
+                os.fsync(file.fileno())
+            part.replace(path)
+            sync_folder(path.parent)
+        except BaseException:  # also Ctrl-C
+            with suppress(OSError):  # there may be no part, or its folder may be none
+                part.unlink()
             raise
+
+
+@contextmanager
+def writing(path: Path, advice: str = ADVICE) -> Iterator[None]:
+    """Say in one sentence that a file or folder could not be written, and what to do.
+
+    Parameters
+    ----------
+    path
+        What is written in the block.
+    advice
+        What to do when it cannot be.
+
+    Raises
+    ------
+    SrlabError
+        Instead of an OSError.
+    """
+    try:
+        yield
+    except OSError as error:
         raise SrlabError(
             f"Could not write {path} ({error.strerror or error}); {advice}. What was saved before is intact."
         ) from error
+
+
+def check_name(folder: Path, name: str) -> None:
+    """Refuse a file in a folder whose name would break a line or a terminal, or is no text (bytes of another encoding).
+
+    Raises
+    ------
+    SrlabError
+        The name has control characters or bytes that are no text.
+    """
+    if any(unicodedata.category(sign) in ("Cc", "Cs") for sign in name):
+        raise SrlabError(f"{folder} has a file named {name!a}, which is no line of text; rename it.")
 
 
 def sweep_parts(folder: Path) -> None:
@@ -80,7 +115,7 @@ def sweep_parts(folder: Path) -> None:
             part.unlink(missing_ok=True)
 
 
-def _sync_folder(folder: Path) -> None:
+def sync_folder(folder: Path) -> None:
     """Put a rename on the disk as well, so that it outlives a power cut; not every system can."""
     with suppress(OSError):
         handle = os.open(folder, os.O_RDONLY)

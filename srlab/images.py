@@ -18,6 +18,7 @@ from srlab.errors import SrlabError
 from srlab.files import write_atomic
 
 EXTENSIONS = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp")
+FORMATS = ("PNG", "JPEG", "BMP", "TIFF", "WEBP")  # all that is decoded: for an EPS file Pillow would run Ghostscript
 
 # ITU-R BT.601, the "studio range" luma of MATLAB's rgb2ycbcr, in units of [0, 1]: black is 16/255, white 235/255.
 LUMA_WEIGHTS = (65.481 / 255, 128.553 / 255, 24.966 / 255)
@@ -33,7 +34,7 @@ def read_image(path: str | os.PathLike, keep_grey: bool = False) -> torch.Tensor
     Parameters
     ----------
     path
-        Any format that Pillow opens.
+        A PNG, JPEG, BMP, TIFF or WebP file, whatever its name says.
     keep_grey
         Leave a grey file at its single channel.
 
@@ -84,6 +85,8 @@ def _read(path: Path, keep_grey: bool) -> torch.Tensor:
         raise SrlabError(f"{path} is not an image that can be read; give a PNG, JPEG, TIFF or WebP file.") from error
     except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
         raise SrlabError(f"The image {path} is damaged or cut short ({error}); replace the file.") from error
+    except MemoryError as error:
+        raise SrlabError(f"The image {path} is too large for the memory here; scale it down or cut it.") from error
     if pixels.shape[2] == 1 and not keep_grey:
         pixels = pixels.repeat(3, axis=2)
     return torch.from_numpy(pixels).permute(2, 0, 1).contiguous()
@@ -93,7 +96,7 @@ def _read(path: Path, keep_grey: bool) -> torch.Tensor:
 def open_upright(path: Path) -> Iterator[Image.Image]:
     """Open and decode an image file with Pillow, and turn it as its EXIF orientation says."""
     # Given a path instead of a file, Pillow 13.0 maps a plain TIFF into memory, and scrambles it if it is turned.
-    with path.open("rb") as file, Image.open(file) as image:
+    with path.open("rb") as file, Image.open(file, formats=FORMATS) as image:
         image.load()
         yield ImageOps.exif_transpose(image)
 

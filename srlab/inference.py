@@ -8,6 +8,7 @@ from dataclasses import replace
 import torch
 from tqdm.auto import tqdm
 
+from srlab.devices import out_of_memory
 from srlab.errors import SrlabError
 from srlab.overlap import Source, Upscaler, apply, as_source, measure_overlap
 from srlab.tiles import SMALLEST_TILE, Tiling, give_back_memory, plan_tiles
@@ -197,15 +198,6 @@ def scale_of(upscaler: Upscaler, scale: int | None = None) -> int:
     if scale not in (None, known):
         raise SrlabError(f"A scale of {scale} is asked for, but the upscaler enlarges x{known}; give {known}, or none.")
     return known
-
-
-def out_of_memory(error: BaseException) -> bool:
-    """Tell a lack of memory from all other errors."""
-    text = str(error).lower()
-    return isinstance(error, (torch.OutOfMemoryError, MemoryError)) or (
-        isinstance(error, RuntimeError)
-        and any(words in text for words in ("can't allocate memory", "not enough memory"))
-    )
 
 
 def _halved(upscaler: Upscaler, source: Source, tiling: Tiling, overlap: int | None, failure: str | None) -> Tiling:

@@ -1,6 +1,7 @@
 """Executes the labs headless with papermill, and says in a table how it went."""
 
 import time
+from keyword import iskeyword
 from pathlib import Path
 from typing import Any
 
@@ -34,11 +35,10 @@ def read_preset(notebooks: Path, preset: str | None, lab: str) -> dict[str, Any]
         return {}
     import yaml
 
-    folder = notebooks / "presets" / preset
-    if not folder.is_dir():
-        known = sorted(path.name for path in (notebooks / "presets").iterdir() if path.is_dir())
+    known = sorted(path.name for path in (notebooks / "presets").iterdir() if path.is_dir())
+    if preset not in known:
         raise SrlabError(f"There is no preset '{preset}'; choose one of {', '.join(known)}.")
-    file = folder / f"{lab}.yaml"
+    file = notebooks / "presets" / preset / f"{lab}.yaml"
     return (yaml.safe_load(file.read_text(encoding="utf-8")) or {}) if file.is_file() else {}
 
 
@@ -110,6 +110,9 @@ def execute(notebook: Path, output: Path, parameters: dict[str, Any], without: s
     import papermill
     from nbclient.exceptions import DeadKernelError
 
+    for name in parameters:  # papermill writes it into a cell as it stands; values it quotes
+        if not str(name).isidentifier() or iskeyword(str(name)):
+            raise SrlabError(f"{name!r} cannot be the name of a parameter; use letters, digits and underscores.")
     if without is not None:
         _copy_without(notebook, output, without)
         notebook = output

@@ -4,10 +4,12 @@ import math
 from typing import TYPE_CHECKING
 
 from srlab.errors import SrlabError
+from srlab.literal import in_figure
 from srlab.plots import COLORS, show
 
 if TYPE_CHECKING:
     import pandas as pd
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 # Metric -> label of its axis; all of them are better when lower.
@@ -15,6 +17,16 @@ AXES = {
     "lpips": "LPIPS (lower is better)",
     "energy_error": "error of the local energy map (lower is better)",
 }
+# Where a name may stand: right and up from its point, in points of print, and which end of it is there.
+PLACES = (
+    (0, 14, "center"),
+    (0, -14, "center"),
+    (11, 0, "left"),
+    (-11, 0, "right"),
+    (9, 14, "left"),
+    (-9, -14, "right"),
+)
+PLACES += ((9, -14, "left"), (-9, 14, "right"), (0, 28, "center"), (0, -28, "center"))
 
 
 def perception_distortion(table: "pd.DataFrame", metric: str | None = None, caption: str | None = None) -> None:
@@ -54,11 +66,31 @@ def draw_perception_distortion(table: "pd.DataFrame", metric: str | None = None)
             axis.scatter(
                 x, y, s=70, color=COLORS.get(method.partition(" (")[0], "#777777"), edgecolor="black", zorder=2
             )
-            axis.annotate(method, (x, y), textcoords="offset points", xytext=(0, 9), ha="center")
-        axis.set(xlabel="PSNR in dB (higher is better)", ylabel=AXES[metric], title=f"mean over {images}")
+        axis.set(xlabel="PSNR in dB (higher is better)", ylabel=AXES[metric], title=in_figure(f"mean over {images}"))
         axis.margins(0.25, 0.15)
         axis.grid(alpha=0.3)
+    figure.draw_without_rendering()  # where the points are on the paper is known only now
+    for axis, methods in zip(axes.flat, points.values(), strict=True):
+        _name(axis, methods)
     return figure
+
+
+def _name(axis: "Axes", methods: dict[str, tuple[float, float]]) -> None:
+    """Write the name of each method where it covers no point and no other name: above its point if that is free."""
+    from matplotlib.transforms import Bbox
+
+    dots = axis.transData.transform(list(methods.values()))
+    taken = [Bbox.from_extents(x - 8, y - 8, x + 8, y + 8) for x, y in dots]
+    for method, point in methods.items():
+        for *shift, side in PLACES:
+            text = axis.annotate(
+                in_figure(method), point, textcoords="offset points", xytext=shift, ha=side, va="center"
+            )
+            box = text.get_window_extent()
+            if not any(box.overlaps(other) for other in taken) or (*shift, side) == PLACES[-1]:
+                break
+            text.remove()
+        taken.append(box)
 
 
 def _metric(table: "pd.DataFrame", metric: str | None) -> str:

@@ -12,6 +12,7 @@ import pyvips
 import torch
 
 from srlab.errors import SrlabError
+from srlab.files import check_name
 from srlab.images import EXTENSIONS, full_range, luma, to_uint8
 from srlab.inference import upscale, upscale_strips
 from srlab.overlap import Source, Upscaler
@@ -168,6 +169,8 @@ def upscale_folder(
         raise SrlabError(f"{target} is a file, but the results of a folder go into a folder; give the name of one.")
     if target.exists() and target.samefile(source):
         raise SrlabError(f"The results cannot go into the folder of their sources, {source}; choose another one.")
+    for path in files:
+        check_name(source, path.name)
     stems: dict[str, Path] = {}
     for path in images:
         if path.stem in stems:

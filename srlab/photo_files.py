@@ -12,8 +12,9 @@ import pyvips
 import torch
 from PIL import Image, UnidentifiedImageError
 
+from srlab.devices import explaining_lack_of_memory
 from srlab.errors import SrlabError
-from srlab.images import cmyk_to_rgb, open_upright
+from srlab.images import FORMATS, cmyk_to_rgb, open_upright
 
 # How a format is written: libvips' saver with its options, and what the format can hold.
 SAVERS = {
@@ -29,6 +30,10 @@ PLAIN = ("b-w", "grey16", "srgb", "rgb", "rgb16", "multiband")  # pixels that ar
 # EXIF entries that every file has, or gets from libvips: they say nothing that the pixels do not.
 PLAIN_EXIF = ("Orientation", "XResolution", "YResolution", "ResolutionUnit", "ExifVersion", "FlashpixVersion")
 PLAIN_EXIF += ("ColorSpace", "ComponentsConfiguration", "YCbCrPositioning", "PixelXDimension", "PixelYDimension")
+# What a file holds decides how it is read, not its name: only these, and raw pixels of our own, are read at all.
+pyvips.operation_block_set("VipsForeignLoad", True)
+for _kind in ("Png", "Jpeg", "Tiff", "Webp", "Nsgif", "Heif", "Raw"):
+    pyvips.operation_block_set(f"VipsForeignLoad{_kind}", False)
 METADATA = ("icc-profile-data", "exif-data", "xmp-data", "iptc-data")
 
 
@@ -38,7 +43,7 @@ def open_image(path: Path) -> pyvips.Image:
         raise SrlabError(f"There is no image file at {path}; check the path.")
     try:
         if path.suffix.lower() == ".bmp":  # not among the formats of libvips
-            with Image.open(path) as bitmap:
+            with Image.open(path, formats=FORMATS) as bitmap:
                 grey = bitmap.mode in ("1", "L")
                 image = pyvips.Image.new_from_array(np.asarray(bitmap.convert("L" if grey else "RGB")))
         else:
@@ -120,11 +125,15 @@ def parts_of(target: Path) -> Iterator[tuple[Path, Path]]:
             left = re.fullmatch(rf"\.{re.escape(target.name)}\.(pixels|encoded)\.(\d+)\.part", old.name)
             if left and not psutil.pid_exists(int(left[2])):
                 old.unlink(missing_ok=True)
-        yield parts[0], parts[1]
+        for part in parts:  # of a dead process of our number, or a link that somebody put there
+            part.unlink(missing_ok=True)
+        with explaining_lack_of_memory(str(target), "close other programs, or give smaller tiles"):
+            yield parts[0], parts[1]
     except (OSError, pyvips.Error) as error:
         reason = getattr(error, "strerror", None) or " ".join(str(error).split())
         raise SrlabError(f"Could not write {target} ({reason}); free some space or choose another folder.") from error
     finally:
+        pyvips.cache_set_max(0)  # libvips remembers what it read, and a file that is open takes room without a name
         for part in parts:
             with suppress(OSError):  # there may be no part, or its folder may be none
                 part.unlink()

@@ -12,6 +12,7 @@ from matplotlib.patches import Rectangle
 
 from srlab.errors import SrlabError
 from srlab.inference import upscale
+from srlab.literal import in_figure, in_markdown
 
 if TYPE_CHECKING:
     from srlab.training import Trainer
@@ -48,7 +49,7 @@ def show(figure: Figure, caption: str) -> None:
     """
     from IPython.display import Image, Markdown, display
 
-    display(Image(data=to_png(figure), alt=caption), Markdown(f"*{caption}*"))
+    display(Image(data=to_png(figure), alt=caption), Markdown(f"*{in_markdown(caption)}*"))
 
 
 def to_png(figure: Figure) -> bytes:
@@ -137,7 +138,8 @@ def draw_images(
         axis.axis("off")
     for axis, (label, part) in zip(axes.flat, parts.items(), strict=False):
         draw_picture(axis, part, width / columns)
-        axis.set_title(label if notes is None or label not in notes else f"{label}\n{notes[label]}", fontsize=11)
+        title = label if notes is None or label not in notes else f"{label}\n{notes[label]}"
+        axis.set_title(in_figure(title), fontsize=11)
     return figure
 
 
@@ -181,7 +183,7 @@ def sliders(draw: Callable[..., Figure], caption: str, **ranges: tuple[float, fl
     # Not ipywidgets.interact: its output widget now and then makes a headless run wait for ever (nbclient 312).
     display(ipywidgets.VBox(list(controls.values())))
     handle = display(picture(), display_id=True)
-    display(Markdown(f"*{caption}*"))
+    display(Markdown(f"*{in_markdown(caption)}*"))
     for slider in controls.values():
         slider.observe(lambda _: handle.update(picture()), "value")
 
@@ -212,7 +214,7 @@ def maps(
     for axis, (label, field) in zip(axes.flat, fields.items(), strict=True):
         low, palette = (-limit, "RdBu_r") if signed else (0, "magma")
         drawn = axis.imshow(field.cpu().numpy(), cmap=palette, vmin=low, vmax=limit, interpolation="nearest")
-        axis.set_title(label, fontsize=11)
+        axis.set_title(in_figure(label), fontsize=11)
         axis.axis("off")
     figure.colorbar(drawn, ax=axes, shrink=0.8, label=unit)
     show(figure, caption)
@@ -229,8 +231,8 @@ def lines(
     """Draw labelled curves: label -> (x values, y values). A label that is a method has the method's colour."""
     figure, axis = plt.subplots(figsize=(8, 4.2))
     for label, (horizontal, vertical) in series.items():
-        axis.plot(horizontal, vertical, label=label, color=COLORS.get(label), linewidth=2)
-    axis.set(xlabel=x, ylabel=y, title=title, yscale="log" if log_y else "linear")
+        axis.plot(horizontal, vertical, label=in_figure(label), color=COLORS.get(label), linewidth=2)
+    axis.set(xlabel=x, ylabel=y, title=in_figure(title), yscale="log" if log_y else "linear")
     axis.grid(alpha=0.3)
     if len(series) > 1:
         axis.legend()
@@ -240,11 +242,15 @@ def lines(
 def bars(values: Mapping[str, float], caption: str, x: str, title: str) -> None:
     """Draw one horizontal bar per label with its number at the end."""
     figure, axis = plt.subplots(figsize=(8, 0.6 + 0.42 * len(values)))
-    drawn = axis.barh(list(values), list(values.values()), color=[COLORS.get(name, "#777777") for name in values])
+    drawn = axis.barh(
+        [in_figure(name) for name in values],
+        list(values.values()),
+        color=[COLORS.get(name, "#777777") for name in values],
+    )
     axis.bar_label(drawn, fmt="%.2f", padding=4)
     axis.invert_yaxis()
     axis.margins(x=0.12)
-    axis.set(xlabel=x, title=title)
+    axis.set(xlabel=x, title=in_figure(title))
     axis.spines[["top", "right"]].set_visible(False)
     show(figure, caption)
 

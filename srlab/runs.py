@@ -169,22 +169,20 @@ class Run:
     def log(self, step: int, **values: float) -> None:
         """Append one line to ``metrics.jsonl``."""
         line = json.dumps({"step": step} | values) + "\n"
-        try:
-            with (self.path / "metrics.jsonl").open("a", encoding="utf-8") as file:
-                file.write(line)
-        except OSError as error:
-            raise SrlabError(
-                f"Could not write {self.path / 'metrics.jsonl'} ({error.strerror}); free some space."
-            ) from error
+        file = self.path / "metrics.jsonl"
+        with files.writing(file, ADVICE), file.open("a", encoding="utf-8") as log:
+            log.write(line)
 
     def metrics(self) -> list[dict[str, float]]:
         """All logged lines in order; a last line that a crash cut short is left out."""
         file = self.path / "metrics.jsonl"
         if not file.exists():
             return []
-        lines = file.read_text(encoding="utf-8").split("\n")
         try:
-            return [json.loads(line) for line in lines[:-1]]
+            rows = [json.loads(line) for line in file.read_text(encoding="utf-8").split("\n")[:-1]]
+            if not all(isinstance(row, dict) and "step" in row for row in rows):
+                raise ValueError("a line has no step")
+            return rows
         except ValueError as error:
             raise SrlabError(
                 f"{file} is damaged ({error}); repair or delete that file, and the run goes on."
@@ -211,10 +209,15 @@ class Run:
         SrlabError
             There are states, but none can be read.
         """
+        from srlab.checkpoints import all_finite  # imports torch, which is slow
+
         steps = self.state_steps()
         for step in reversed(steps):
             try:
-                return files.read_safetensors(self._state_file(step))[0] | {"step": step}
+                tensors = files.read_safetensors(self._state_file(step))[0]
+                if not all_finite(tensors):
+                    raise SrlabError(f"{self._state_file(step)} has values that are no numbers (NaN or infinite).")
+                return tensors | {"step": step}
             except SrlabError as error:
                 print(f"{error} Falling back to the state before it.")
         if steps:
@@ -308,6 +311,7 @@ def read_generator(path: Path, best: str = "") -> "torch.nn.Module":
         The file is missing, damaged, of another kind, or names an unknown network.
     """
     from srlab import models
+    from srlab.checkpoints import all_finite
     from srlab.models import published
 
     if path.is_dir():
@@ -324,8 +328,27 @@ def read_generator(path: Path, best: str = "") -> "torch.nn.Module":
     if notes.get("network") not in NETWORKS:
         raise SrlabError(f"{path} holds a network '{notes.get('network')}'; srlab knows {', '.join(NETWORKS)}.")
     try:
-        generator = getattr(models, notes["network"])(**notes["config"])
+        generator = _build(getattr(models, notes["network"]), notes["config"], weights)
         generator.load_state_dict(weights)
-    except (KeyError, RuntimeError, TypeError) as error:
+    except (KeyError, RuntimeError, TypeError, ValueError) as error:
         raise SrlabError(f"The weights in {path} do not fit {notes['network']} {notes.get('config')}.") from error
+    if not all_finite(weights):
+        raise SrlabError(
+            f"{path} has values that are no numbers (NaN or infinite); take weights from before, such as the best ones "
+            "of the run."
+        )
     return generator.eval()
+
+
+def _build(
+    network: "type[torch.nn.Module]", config: dict[str, Any], weights: "dict[str, torch.Tensor]"
+) -> "torch.nn.Module":
+    """A network of the size of its weights; notes that ask for another size must cost neither memory nor time."""
+    import torch
+
+    if isinstance(config, dict) and config.get("blocks", 0) <= len(weights):  # each block has weights of its own
+        with torch.device("meta"):  # shapes alone
+            shapes = {key: value.shape for key, value in network(**config).state_dict().items()}
+        if shapes == {key: value.shape for key, value in weights.items()}:
+            return network(**config)
+    raise ValueError("the weights have other shapes than the network")

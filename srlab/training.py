@@ -3,7 +3,7 @@
 import contextlib
 import copy
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -14,11 +14,12 @@ from torch import nn
 from tqdm.auto import tqdm
 
 from srlab import checkpoints
-from srlab.devices import peak_memory_mib, pick_device, pick_precision
+from srlab.devices import explaining_lack_of_memory, peak_memory_mib, pick_device, pick_precision
 from srlab.errors import SrlabError
+from srlab.files import writing
 from srlab.interrupts import Interrupts
 from srlab.patches import PatchSampler
-from srlab.runs import Run
+from srlab.runs import ADVICE, Run
 from srlab.schedules import Schedule, constant
 
 if TYPE_CHECKING:
@@ -204,7 +205,12 @@ class Trainer:
         if validate_every < 1:
             raise SrlabError(f"validate_every must be at least 1 step, but is {validate_every}.")
         main = self.accelerator.is_main_process
-        with self.run.lock() if main else contextlib.nullcontext():
+        crowd = f"batches of {sampler.batch} patches of {sampler.patch} pixels"
+        advice = (
+            "close other programs and run the same again to go on, or lower batch or patch under another run name. "
+            f"What was saved before is intact in {self.run.path}"
+        )
+        with self.run.lock() if main else contextlib.nullcontext(), explaining_lack_of_memory(crowd, advice):
             schedule = self._begin(sampler, schedule, iters)
             if self.step >= iters:
                 print(f"The run '{self.run.name}' has already done {self.step} of {iters} steps; nothing to train.")
@@ -273,8 +279,9 @@ class Trainer:
         self.history.append({"step": self.step} | row)
         if self._events is not None:
             self.run.log(self.step, **row)
-            for name, value in row.items():
-                self._events.add_scalar(name, value, self.step)
+            with writing(self.run.path / "tensorboard", ADVICE):
+                for name, value in row.items():
+                    self._events.add_scalar(name, value, self.step)
 
     def _validate(self, validate: Callable | None, monitor: Callable | None, best: tuple[str, ...]) -> None:
         if validate is not None:
@@ -355,6 +362,15 @@ class Trainer:
         if self.accelerator.is_main_process:
             self.run.forget_after(self.step or -1)  # the scores of step 0 are made again too
         self.history = self.run.metrics()
+        if (
+            self.accelerator.is_main_process
+            and self.step
+            and max((row["step"] for row in self.history), default=0) < self.step
+        ):
+            print(
+                f"{self.run.path / 'metrics.jsonl'} lacks what was logged up to step {self.step}; the log goes on from "
+                "here, and the best weights are chosen anew."
+            )
         return schedule
 
     def _full_recipe(self, sampler: PatchSampler, schedule: Schedule) -> dict[str, Any]:
@@ -371,12 +387,21 @@ class Trainer:
         scaler = {"scaler": checkpoints.Numbers(self.accelerator.scaler)} if self.accelerator.scaler else {}
         return self.modules | {"ema": self.ema, "sampler": sampler} | scaler
 
-    def _open_events(self) -> contextlib.AbstractContextManager["SummaryWriter | None"]:
+    @contextlib.contextmanager
+    def _open_events(self) -> Iterator["SummaryWriter | None"]:
         if not self.accelerator.is_main_process:
-            return contextlib.nullcontext()
+            yield None
+            return
         from torch.utils.tensorboard import SummaryWriter  # slow to import
 
-        return SummaryWriter(str(self.run.path / "tensorboard"), purge_step=self.step)
+        folder = self.run.path / "tensorboard"
+        with writing(folder, ADVICE):
+            events = SummaryWriter(str(folder), purge_step=self.step)
+        try:
+            yield events
+        finally:
+            with writing(folder, ADVICE):
+                events.close()
 
 
 def _bare(thing: Any) -> Any:

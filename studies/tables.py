@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pandas as pd
 
+from srlab.literal import in_markdown
+
 DIGITS = {"psnr_rgb": 2, "psnr_y": 2, "psnr": 2, "colour_shift": 2}  # of other measures, four for SSIM and three else
 
 
@@ -34,12 +36,13 @@ def digits(metric: str) -> int:
 
 def markdown(head: Sequence[str], lines: Iterable[Sequence[str]]) -> str:
     """A Markdown table."""
-    return "\n".join("| " + " | ".join(line) + " |" for line in [head, ["---"] * len(head), *lines])
+    return "\n".join("| " + " | ".join(map(in_markdown, line)) + " |" for line in [head, ["---"] * len(head), *lines])
 
 
 def pictures(drawn: Iterable[tuple[Path, str]], folder: Path) -> list[str]:
     """Markdown of figures with their captions."""
-    return [f"![{caption}]({folder.name}/{file.name})\n\n*{caption}*" for file, caption in drawn]
+    captions = ((file, in_markdown(caption)) for file, caption in drawn)
+    return [f"![{caption}]({folder.name}/{file.name})\n\n*{caption}*" for file, caption in captions]
 
 
 def command(study: str, preset: str, given: dict[str, str | list[str]]) -> str:

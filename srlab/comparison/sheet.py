@@ -13,6 +13,7 @@ from srlab.comparison.pictures import check_picture, full_size, magnify, output_
 from srlab.errors import SrlabError
 from srlab.files import write_atomic
 from srlab.images import to_float
+from srlab.literal import in_figure
 
 # One colour per box, in turn (Okabe and Ito 2008).
 COLORS = ("#D55E00", "#0072B2", "#009E73", "#CC79A7", "#E69F00")
@@ -97,13 +98,14 @@ def draw_contact_sheet(
         color = COLORS[number % len(COLORS)]
         plots.draw_box(overview, box, color)
         axes[number, 1].text(
-            -0.03, 0.5, name, rotation=90, ha="right", va="center", transform=axes[number, 1].transAxes
+            -0.03, 0.5, in_figure(name), rotation=90, ha="right", va="center", transform=axes[number, 1].transAxes
         )
         for axis, (label, image) in zip(axes[number, 1:], pictures.items(), strict=True):
             plots.draw_picture(axis, plots.cut(image, box), cell)
             plots.draw_box(axis, (0, 0, *box[2:]), color)
             if number == 0:
-                axis.set_title(label if not notes or label not in notes else f"{label}\n{notes[label]}", fontsize=11)
+                title = label if not notes or label not in notes else f"{label}\n{notes[label]}"
+                axis.set_title(in_figure(title), fontsize=11)
     return figure
 
 

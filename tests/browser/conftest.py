@@ -2,6 +2,7 @@
 
 import io
 import os
+import secrets
 import shutil
 import socket
 import subprocess
@@ -123,22 +124,27 @@ def lab(tmp_path_factory):
         port = free.getsockname()[1]
     command = [
         *(sys.executable, "-m", "jupyterlab", "--no-browser", "--allow-root", "--expose-app-in-browser"),
-        *("--IdentityProvider.token=", "--ServerApp.disable_check_xsrf=True", "--ServerApp.ip=127.0.0.1"),
-        *(f"--ServerApp.port={port}", "--ServerApp.port_retries=0", f"--ServerApp.root_dir={folder}"),
+        *(
+            "--ServerApp.ip=127.0.0.1",
+            f"--ServerApp.port={port}",
+            "--ServerApp.port_retries=0",
+            f"--ServerApp.root_dir={folder}",
+        ),
     ]
     kinds = ("JUPYTER_CONFIG_DIR", "JUPYTER_DATA_DIR", "JUPYTER_RUNTIME_DIR", "IPYTHONDIR")
     kinds += ("JUPYTERLAB_SETTINGS_DIR", "JUPYTERLAB_WORKSPACES_DIR")
     environment = os.environ | {name: str(own / name) for name in kinds} | {"OMP_NUM_THREADS": "1"}
+    environment["JUPYTER_TOKEN"] = token = secrets.token_hex()
     with (own / "log").open("w") as log:
         server = subprocess.Popen(command, env=environment, stdout=log, stderr=log)
     try:
         address = f"http://127.0.0.1:{port}"
         deadline = time.monotonic() + 60
-        while not _answers(f"{address}/api/status"):
+        while not _answers(f"{address}/api/status?token={token}"):
             assert server.poll() is None, (own / "log").read_text()
             assert time.monotonic() < deadline, (own / "log").read_text()
             time.sleep(0.2)
-        yield folder, address
+        yield folder, address, token
     finally:
         server.terminate()
         try:
@@ -159,14 +165,16 @@ def open_notebook(lab, open_page):
     """Put a notebook into JupyterLab and open it."""
     import nbformat
 
-    folder, address = lab
+    folder, address, token = lab
 
     def visit(name, cells):
         notebook = nbformat.v4.new_notebook(
             cells=cells, metadata={"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}
         )
         nbformat.write(notebook, folder / f"{name}.ipynb")
-        page = open_page(f"{address}/doc/tree/{name}.ipynb?reset", viewport={"width": 1100, "height": 1200})
+        page = open_page(
+            f"{address}/doc/tree/{name}.ipynb?reset&token={token}", viewport={"width": 1100, "height": 1200}
+        )
         page.wait_for_function("() => window.jupyterapp && window.jupyterapp.restored.then(() => true)", timeout=WAIT)
         page.wait_for_selector(".jp-Notebook .jp-Cell")
         return page

@@ -189,7 +189,7 @@ def test_a_damaged_photo_is_named_and_nothing_half_made_stays(folder, home, monk
 
 def test_no_room_is_said_before_anything_is_decoded(folder, monkeypatch, decoded):
     monkeypatch.setattr("shutil.disk_usage", lambda path: SimpleNamespace(free=1000))
-    with pytest.raises(SrlabError, match=r"set SRLAB_HOME to a folder on a larger disk"):
+    with pytest.raises(SrlabError, match=r"The cache of the photos of .* needs .* too little free"):
         from_cache(folder, monkeypatch)
     assert not decoded
 

@@ -408,6 +408,16 @@ def test_the_plot_has_one_labelled_point_per_method_in_its_colour(table):
     assert "Set5" in axis.get_title()
 
 
+def test_no_name_in_the_plot_covers_another_one():
+    crowd = {"content loss": (28.85, 0.48), "hybrid": (28.95, 0.47), "RRDB": (28.9, 0.475), "ESRGAN": (28.88, 0.471)}
+    crowd |= {"bicubic": (28.2, 0.68), "SRGAN": (28.7, 0.32)}
+    rows = [("Set5", "a", method, *point) for method, point in crowd.items()]
+    (axis,) = draw_perception_distortion(pd.DataFrame(rows, columns=["set", "image", "method", "psnr", "lpips"])).axes
+    boxes = [text.get_window_extent() for text in axis.texts]
+    assert len(boxes) == len(crowd)
+    assert not [(a, b) for number, a in enumerate(boxes) for b in boxes[:number] if a.overlaps(b)]
+
+
 def test_the_plot_takes_the_energy_error_where_there_is_no_lpips_and_calls_it_so(table):
     (axis,) = draw_perception_distortion(table.rename(columns={"lpips": "energy_error"})).axes
     assert "energy map" in axis.get_ylabel()

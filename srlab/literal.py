@@ -1,0 +1,17 @@
+"""Text as it is, where some of its signs would mean more: in Markdown and in figures."""
+
+import re
+
+
+def in_markdown(text: str) -> str:
+    """Keep names from becoming elements, links, formulas or cells; emphasis, code and ``<br>`` stay, on one line."""
+    parts = re.split(r"((?<!`)`[^`]+`(?!`))", " ".join(text.split()))  # every second one is code
+    for place, part in enumerate(parts):
+        signs = r"<(?!br>)|[&\[$|]"
+        parts[place] = part.replace("|", r"\|") if place % 2 else re.sub(signs, lambda sign: f"&#{ord(sign[0])};", part)
+    return "".join(parts)
+
+
+def in_figure(text: str) -> str:
+    """Keep matplotlib from setting a formula between two dollar signs of a name."""
+    return text.replace("$", r"\$")

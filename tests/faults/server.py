@@ -1,0 +1,227 @@
+"""A web server on the loopback address that fails in all the ways of the world, one request at a time."""
+
+import gzip
+import hashlib
+import re
+import threading
+import time
+from collections import defaultdict
+from contextlib import contextmanager, suppress
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+
+class Site:
+    """What is served, how each next request for it fails, and what was asked.
+
+    `files` holds the content by name. `faults` holds, by name, an iterable of faults: each request takes the next one,
+    and when there is none left, the file is served as it should be.
+    """
+
+    def __init__(self, base):
+        self.base = base
+        self.files = {}
+        self.faults = {}
+        self.asked = []  # (name, Range header or None)
+        self.served = defaultdict(int)  # bytes of bodies by name
+        self.over = threading.Event()
+
+    def put(self, name, content, *faults):
+        """Serve a file, the first requests with these faults; returns its address."""
+        self.files[name] = content
+        self.faults[name] = iter(faults)
+        return f"{self.base}/{name}"
+
+    def heal(self):
+        self.faults.clear()
+        self.asked.clear()
+        self.served.clear()
+
+
+@contextmanager
+def serving():
+    """A site that lives as long as the block."""
+
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def do_GET(self):
+            name = self.path.rpartition("/")[2]
+            site.asked.append((name, self.headers["Range"]))
+            self.close_connection = True
+            self.name = name
+            with suppress(BrokenPipeError, ConnectionResetError):  # the client has gone: killed, or had enough
+                next(site.faults.get(name, iter(())), well)(self, site)
+
+        def head(self, status, **headers):
+            self.send_response(status)
+            for key, value in ({"Connection": "close"} | headers).items():
+                self.send_header(key.replace("_", "-"), value)
+            self.end_headers()
+
+        def body(self, content):
+            site.served[self.name] += len(content)
+            self.wfile.write(content)
+            self.wfile.flush()
+
+        def log_message(self, *_):
+            pass
+
+    class Server(ThreadingHTTPServer):
+        daemon_threads = True
+        block_on_close = False
+
+    server = Server(("127.0.0.1", 0), Handler)
+    site = Site(f"http://127.0.0.1:{server.server_port}")
+    thread = threading.Thread(target=server.serve_forever, args=[0.01])
+    thread.start()
+    try:
+        yield site
+    finally:
+        site.over.set()
+        server.shutdown()
+        thread.join()
+        server.server_close()
+
+
+def tag(content):
+    return f'"{hashlib.sha256(content).hexdigest()[:12]}"'
+
+
+def well(handler, site, write=None, ranges=True, tags=True, **headers):
+    """The file, or the rest of it that was asked for."""
+    content = site.files.get(handler.name)
+    if content is None:
+        return status(404)(handler, site)
+    size = len(content)
+    headers = ({"ETag": tag(content)} if tags else {}) | headers
+    span = re.fullmatch(r"bytes=(\d+)-", handler.headers["Range"] or "")
+    if not span or not ranges:
+        handler.head(200, **({"Content_Length": size} | headers))
+    elif int(span[1]) >= size:
+        return handler.head(416, Content_Range=f"bytes */{size}", Content_Length=0)
+    else:
+        content = content[int(span[1]) :]
+        span = f"bytes {size - len(content)}-{size - 1}/{size}"
+        handler.head(206, **({"Content_Length": len(content), "Content_Range": span} | headers))
+    return (write or type(handler).body)(handler, content)
+
+
+def drops(at, **how):
+    """Breaks off after so many bytes of the body."""
+    return lambda handler, site: well(handler, site, lambda it, content: it.body(content[:at]), **how)
+
+
+def trickles(block, pause_s, **how):
+    """Sends so many bytes at a time, with pauses."""
+
+    def write(handler, content):
+        for start in range(0, len(content), block):
+            handler.body(content[start : start + block])
+            time.sleep(pause_s)
+
+    return lambda handler, site: well(handler, site, write, **how)
+
+
+def ignores_ranges(handler, site):
+    well(handler, site, ranges=False)
+
+
+def without_tags(handler, site):
+    well(handler, site, tags=False)
+
+
+def wrong_length(length):
+    """Says another length than the file has."""
+    return lambda handler, site: well(handler, site, Content_Length=length)
+
+
+def wrong_content(handler, site):
+    """As many bytes, but others."""
+    body = bytes(255 - byte for byte in site.files[handler.name])
+    handler.head(200, Content_Length=len(body))
+    handler.body(body)
+
+
+def page(kind):
+    """A web page, with the file's own status and the given Content-Type."""
+
+    def answer(handler, site):
+        body = b"\n<!DOCTYPE html><html><title>Please log in</title></html>" + b" " * 2000
+        handler.head(200, Content_Length=len(body), Content_Type=kind)
+        handler.body(body)
+
+    return answer
+
+
+def empty(handler, site):
+    handler.head(200, Content_Length=0)
+
+
+def redirects(to):
+    return lambda handler, site: handler.head(302, Location=to, Content_Length=0)
+
+
+def status(number, **headers):
+    return lambda handler, site: handler.head(number, **({"Content_Length": 0} | headers))
+
+
+def chunked(at=None):
+    """No Content-Length; broken off without the last chunk if `at` is given."""
+
+    def answer(handler, site):
+        handler.head(200, Transfer_Encoding="chunked", ETag=tag(site.files[handler.name]))
+        content = site.files[handler.name][:at]
+        for start in range(0, len(content), 5000):
+            block = content[start : start + 5000]
+            site.served[handler.name] += len(block)
+            handler.wfile.write(b"%x\r\n%b\r\n" % (len(block), block))
+        if at is None:
+            handler.wfile.write(b"0\r\n\r\n")
+
+    return answer
+
+
+def unsized(handler, site):
+    """Neither a length nor chunks: the end of the connection is the end of the file."""
+    handler.head(200)
+    handler.body(site.files[handler.name])
+
+
+def endless(handler, site):
+    """No length, and far more bytes than the file has."""
+    handler.head(200)
+    for _ in range(200):
+        handler.body(bytes(1_000_000))
+
+
+def compressed(handler, site):
+    body = gzip.compress(site.files[handler.name])
+    handler.head(200, Content_Length=len(body), Content_Encoding="gzip")
+    handler.body(body)
+
+
+def misplaced(handler, site):
+    """Answers a Range with another range than asked."""
+    content = site.files[handler.name]
+    span = f"bytes 0-{len(content) - 1}/{len(content)}"
+    handler.head(206, Content_Length=len(content), Content_Range=span, ETag=tag(content))
+    handler.body(content)
+
+
+def silent(handler, site):
+    """Takes the request, and says nothing."""
+    site.over.wait(20)
+
+
+def hangs_up(handler, site):
+    """Closes the connection instead of an answer."""
+
+
+def babbles(handler, site):
+    """Speaks no HTTP, and tries to colour the terminal of whoever shows it."""
+    handler.wfile.write(b"\x1b[31mHTTP/9 hello\r\n\r\n")
+
+
+def shouts(handler, site):
+    """A refusal in words of its own, with an escape code."""
+    handler.wfile.write(b"HTTP/1.1 403 \x1b[31mgo away\r\nContent-Length: 0\r\n\r\n")
