@@ -30,6 +30,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except SrlabError as error:
         print(f"srlab: {error}", file=sys.stderr)
         return 2
+    except OSError as error:  # such as a path that is longer than the system takes
+        print(f"srlab: {error.filename or 'a file'}: {error.strerror or error}; check the path.", file=sys.stderr)
+        return 2
 
 
 def _labs(options: argparse.Namespace) -> int:

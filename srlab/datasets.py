@@ -292,6 +292,8 @@ def image_files(path: Path) -> dict[str, Path]:
         by_name |= {file: f"{folder.name}-{file.stem}" for folder in below for file in _images_in(folder)}
     except PermissionError as error:
         raise SrlabError(f"The folder {path} may not be read by you; change its permissions.") from error
+    except OSError as error:
+        raise SrlabError(f"The folder {path} cannot be read ({error.strerror}); check the path.") from error
     if not by_name:
         raise SrlabError(f"There are no images in {path}; it needs files that end in {', '.join(EXTENSIONS)}.")
     for name in by_name.values():
@@ -307,8 +309,13 @@ def image_files(path: Path) -> dict[str, Path]:
 def _images_in(folder: Path) -> list[Path]:
     # Without the hidden ones, such as macOS leaves. Path.iterdir would take seconds for the 70,000 faces of FFHQ.
     with os.scandir(folder) as entries:
-        names = [e.name for e in entries if e.name.lower().endswith(EXTENSIONS) and e.name[0] != "." and e.is_file()]
+        names = [e.name for e in entries if e.name.lower().endswith(EXTENSIONS) and e.name[0] != "." and _is_file(e)]
     return [folder / name for name in sorted(names)]
+
+
+def _is_file(entry: os.DirEntry) -> bool:
+    # A link is looked at by pathlib, for which one that leads nowhere or to itself is no file, and no error.
+    return entry.is_file(follow_symlinks=False) or Path(entry).is_file()
 
 
 def _read_folder(name: str, path: Path, files: dict[str, Path]) -> ImageSet:

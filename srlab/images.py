@@ -109,8 +109,12 @@ def _decode(path: Path, image: Image.Image) -> np.ndarray:
             raise SrlabError(f"{path} has pixels that are no numbers (NaN or infinite); check how the file was made.")
         return pixels.clip(0, 1)
     if image.mode.startswith("I"):  # 16 bits a pixel, which Pillow's own conversion would clip, not scale
-        levels = np.asarray(image, dtype=np.float32)[..., None]
-        return levels.clip(0, 65535) / 65535
+        levels = np.asarray(image)[..., None]
+        if levels.min() < 0 or levels.max() > 65535:
+            raise SrlabError(f"{path} has more than 16 bits a pixel; save it with 8 or 16.")
+        return levels.astype(np.float32) / 65535
+    if image.mode == "P" and not image.getpalette():
+        raise SrlabError(f"The image {path} is damaged (it has no palette for its colours); replace the file.")
     grey = image.mode in ("1", "L", "LA", "La")
     if image.has_transparency_data:
         rgba = image.convert("RGBA")

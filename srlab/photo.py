@@ -94,6 +94,9 @@ def upscale_file(
         upscaler fails as in `srlab.inference.upscale_strips`.
     """
     source, target = Path(source), Path(target)
+    for path in (source, target):
+        if os.fsencode(path).decode(errors="replace") != str(path):
+            raise SrlabError(f"{str(path)!a} is no UTF-8, which libvips needs of a name; rename it.")
     suffix = ALIASES.get(target.suffix.lower(), target.suffix.lower())
     if suffix not in SAVERS:
         raise SrlabError(f"Cannot write {target.name}: end its name in {', '.join([*SAVERS, *ALIASES])}.")

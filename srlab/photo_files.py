@@ -34,6 +34,8 @@ PLAIN_EXIF += ("ColorSpace", "ComponentsConfiguration", "YCbCrPositioning", "Pix
 pyvips.operation_block_set("VipsForeignLoad", True)
 for _kind in ("Png", "Jpeg", "Tiff", "Webp", "Nsgif", "Heif", "Raw"):
     pyvips.operation_block_set(f"VipsForeignLoad{_kind}", False)
+# More pixels than the first in a file with fewer bytes than the second asks for are a trap.
+LARGEST_BOMB, PIXELS_PER_BYTE = 2 * Image.MAX_IMAGE_PIXELS, 2000
 METADATA = ("icc-profile-data", "exif-data", "xmp-data", "iptc-data")
 
 
@@ -42,7 +44,7 @@ def open_image(path: Path) -> pyvips.Image:
     if not path.is_file():
         raise SrlabError(f"There is no image file at {path}; check the path.")
     try:
-        if path.suffix.lower() == ".bmp":  # not among the formats of libvips
+        if _is_bitmap(path):  # not among the formats of libvips
             with Image.open(path, formats=FORMATS) as bitmap:
                 grey = bitmap.mode in ("1", "L")
                 image = pyvips.Image.new_from_array(np.asarray(bitmap.convert("L" if grey else "RGB")))
@@ -57,10 +59,15 @@ def open_image(path: Path) -> pyvips.Image:
         raise SrlabError(f"{path} is not an image that can be read; give a PNG, JPEG, TIFF or WebP file.") from error
     except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
         raise _damaged(path, error) from error
+    if image.width * image.height > max(LARGEST_BOMB, PIXELS_PER_BYTE * path.stat().st_size):
+        raise SrlabError(
+            f"{path} says that it has {image.width}x{image.height} pixels, far more than fit into a file of its size; "
+            "replace the file."
+        )
     try:
-        if image.interpretation == "cmyk":
+        if image.interpretation == "cmyk" or _holds_luma(path):
             image = _from_cmyk(path, image)
-        elif image.interpretation not in PLAIN:
+        elif image.interpretation not in PLAIN and image.format != "float":  # those are refused below
             image = image.colourspace("srgb")
     except pyvips.Error as error:
         raise _damaged(path, error) from error
@@ -70,11 +77,25 @@ def open_image(path: Path) -> pyvips.Image:
     return image.copy(interpretation=_interpretation(image))  # a file may say less than its channels do
 
 
+def _is_bitmap(path: Path) -> bool:
+    with path.open("rb") as file:
+        return file.read(2) == b"BM"
+
+
+def _holds_luma(path: Path) -> bool:
+    """Whether it is a TIFF of YCbCr, which libvips 8.18 takes for RGB unless it is compressed as JPEG."""
+    with suppress(UnidentifiedImageError, Image.DecompressionBombError), Image.open(path, formats=("TIFF",)) as header:
+        return header.mode == "YCbCr"
+    return False
+
+
 def _from_cmyk(path: Path, image: pyvips.Image) -> pyvips.Image:
     """The pixels that `srlab.images.read_image` gives, with the metadata that is still true of them."""
     try:
         with open_upright(path) as inks:
-            rgb = pyvips.Image.new_from_array(np.asarray(cmyk_to_rgb(path, inks)))
+            rgb = pyvips.Image.new_from_array(
+                np.asarray(cmyk_to_rgb(path, inks) if inks.mode == "CMYK" else inks.convert("RGB"))
+            )
     except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
         raise _damaged(path, error) from error
     rgb = rgb.copy(xres=image.xres, yres=image.yres)

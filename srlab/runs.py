@@ -160,6 +160,7 @@ class Run:
         try:
             self.manifest()  # refuses a folder that is not of this run, before anything in it is touched
             files.sweep_parts(self.path)
+            self._keep_two_states()  # a kill may have come between a new state and the end of the oldest one
             yield
         finally:
             lock.release()
@@ -198,6 +199,9 @@ class Run:
     def save_state(self, step: int, tensors: dict[str, "torch.Tensor"]) -> None:
         """Write all that resuming needs as one file, and keep the one before it as a spare."""
         files.write_safetensors(self._state_file(step), tensors, {"step": step}, ADVICE)
+        self._keep_two_states()
+
+    def _keep_two_states(self) -> None:
         for old in self.state_steps()[:-2]:
             self._state_file(old).unlink()
 

@@ -70,7 +70,7 @@ class Comparison:
             Another ending, the file is there already, or it cannot be written.
         """
         path = output_path(path, (".html", ".htm"), overwrite)
-        write_atomic(path, page(" / ".join(self.labels), self.html).encode())
+        write_atomic(path, page(" / ".join(self.labels), self.html).encode(errors="replace"))
         return path
 
 

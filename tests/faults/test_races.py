@@ -9,12 +9,12 @@ from srlab.errors import SrlabError
 from srlab.photo import upscale_file
 from srlab.resampling import upsample
 
-from .fault import fault
+from .fault import KILLS, fault
 from .kills import Life, context
 from .little_run import little_run, what_is_left
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="the processes are forked, which Windows cannot")
-TIMES = 10
+TIMES = max(2, KILLS // 3)
 SETTINGS = {"tile": 8, "overlap": 4, "progress": False}
 PATIENCE = 20  # seconds that a process waits for the other one, if there is a bug
 

@@ -1,0 +1,281 @@
+"""Odd image files, through every door
+
+A door is a way into srlab: the data sets, `srlab upscale` with a file and with a folder, `srlab evaluate` with the file
+on either side, and the slider. Each must read the picture that is in the file, and all the same one, or refuse it.
+"""
+
+import json
+import os
+import signal
+import warnings
+from html.parser import HTMLParser
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from srlab.__main__ import main
+from srlab.comparison import compare
+from srlab.datasets import folder
+from srlab.errors import SrlabError
+from srlab.images import EXTENSIONS, read_image, read_levels, write_image
+from srlab.models import SRResNet
+from srlab.runs import Run
+
+from .fault import fault
+from .zoo import Entry, encoded, noise, zoo
+
+ZOO = zoo()
+READ = "the picture that a viewer shows"
+REFUSED = "one sentence that names the file, and nothing is written"
+
+
+def cases(door, entries=ZOO, reads=lambda entry: entry.size is not None):
+    """A row of the table for each kind and what must come of it."""
+    return [
+        pytest.param(
+            entry,
+            marks=fault(f"{entry.kind}: {door}", READ if reads(entry) else REFUSED),
+            id=entry.label or entry.name.replace(" ", "-"),
+        )
+        for entry in entries
+    ]
+
+
+@pytest.fixture(autouse=True)
+def alarm():
+    """A reader that waits for a pipe to speak waits forever."""
+
+    def ring(*_):
+        pytest.fail("it hangs")
+
+    before = signal.signal(signal.SIGALRM, ring)
+    signal.alarm(20)
+    yield
+    signal.alarm(0)
+    signal.signal(signal.SIGALRM, before)
+
+
+@pytest.fixture(autouse=True)
+def few_warnings():
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        yield
+    assert len(caught) <= 8, "a storm of warnings"
+
+
+@pytest.fixture
+def file(tmp_path, entry):
+    path = tmp_path / "zoo" / entry.name
+    path.parent.mkdir()
+    entry.write(path)
+    return path
+
+
+@pytest.fixture(scope="module")
+def run_folder(tmp_path_factory):
+    torch.manual_seed(0)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("SRLAB_HOME", str(tmp_path_factory.mktemp("zoo")))
+        run = Run("01_srresnet", "default")
+        run.save_generator(SRResNet(1, 4, scale=2).eval(), 1)
+        return run.path
+
+
+def picture(levels: torch.Tensor) -> np.ndarray:
+    return levels.expand(3, -1, -1).permute(1, 2, 0).numpy().astype(int)
+
+
+def close(levels: np.ndarray, entry: Entry) -> bool:
+    return levels.shape[:2] == entry.size and np.abs(levels - entry.truth).max() <= entry.tolerance
+
+
+def is_one_sentence_about(said: str, file: Path) -> bool:
+    """Whether it names the file; the folder will do where the file is none, hidden, or has no name to be printed."""
+    named = file.name if file.is_file() and file.name.isprintable() and file.name[0] != "." else file.parent.name
+    return named in said and said.rstrip().endswith(".") and said.strip().count("\n") == 0
+
+
+def words(stderr: str) -> str:
+    """What a command said besides its bar of tiles, and besides that one of a pair is grey."""
+    beside = ("tile/s]", "/tile]", "tile]", "and its HR is not: ")
+    lines = [line for line in stderr.splitlines() if line and not any(word in line for word in beside)]
+    return "\n".join(lines)
+
+
+def files_below(path: Path) -> list[Path]:
+    return [found for found in path.rglob("*") if found.is_file()] if path.exists() else []
+
+
+@pytest.mark.parametrize("entry", cases("a data set"))
+def test_a_data_set_has_its_picture(entry, file):
+    if entry.size is None:
+        for read in (read_image, read_levels):
+            with pytest.raises(SrlabError) as refusal:
+                read(file)
+            assert file.name in str(refusal.value)
+    else:
+        image = read_image(file)
+        assert image.dtype == torch.float32
+        assert image.min() >= 0
+        assert image.max() <= 1
+        assert close(picture(read_levels(file)), entry)
+    if entry.size is None or entry.in_folder:
+        with pytest.raises(SrlabError) as refusal:
+            folder(file.parent)
+        assert is_one_sentence_about(str(refusal.value), file)
+    else:
+        assert torch.equal(folder(file.parent).hr[0], read_levels(file).expand(3, -1, -1))
+
+
+@pytest.mark.parametrize("entry", cases("srlab upscale", reads=lambda entry: entry.size and entry.enlarged))
+def test_upscale_takes_the_same_picture_as_a_data_set(entry, file, tmp_path, capsys):
+    odd = entry.name if file.suffix.lower() == ".png" else "sr.png"
+    target = tmp_path / "out" / odd
+    code = main(["upscale", str(file), str(target), "--method", "nearest", "--scale", "1"])
+    said = capsys.readouterr()
+    if entry.size is None or not entry.enlarged:
+        assert code == 2
+        assert is_one_sentence_about(words(said.err), file)
+        assert words(said.err).startswith("srlab: ")
+        assert said.out == ""
+        assert not files_below(target.parent)
+        return
+    assert (code, words(said.err)) == (0, "")
+    assert files_below(target.parent) == [target]
+    if entry.tolerance:
+        assert close(picture(read_levels(target)), entry)
+    else:
+        assert torch.equal(read_levels(target), read_levels(file))
+
+
+@pytest.mark.parametrize(
+    "entry",
+    cases("srlab upscale of a folder", reads=lambda entry: entry.size and entry.enlarged and not entry.in_folder),
+)
+def test_upscale_of_a_folder_goes_on_after_it(entry, file, run_folder, tmp_path, capsys):
+    write_image(torch.rand(3, 4, 5), file.parent / "zzz-other.png")
+    out = tmp_path / "out"
+    code = main(["upscale", str(file.parent), str(out), "--run", str(run_folder)])
+    said = words(capsys.readouterr().err)
+    others = [out / "zzz-other.png"]
+    if entry.in_folder == "refused":
+        assert code == 2
+        assert is_one_sentence_about(said, file)
+        assert not files_below(out)
+    elif entry.size is None or entry.in_folder or not entry.enlarged:
+        failed = file.is_file() and not entry.in_folder
+        assert code == (1 if failed else 0)
+        assert said.count("\n") == (1 if failed else 0)
+        assert (file.name in said) == failed
+        assert files_below(out) == others
+    else:
+        assert (code, said) == (0, "2 written, 0 skipped, 0 failed.")
+        target = out / f"{file.stem}.png"
+        assert sorted(files_below(out)) == sorted([target, *others])
+        assert read_levels(target).shape[1:] == (2 * entry.size[0], 2 * entry.size[1])
+
+
+@pytest.mark.parametrize("side", ["sr", "hr"])
+@pytest.mark.parametrize("entry", cases("srlab evaluate", reads=lambda entry: entry.size and not entry.in_folder))
+def test_evaluate_scores_the_same_picture_as_a_data_set(entry, side, file, tmp_path, capsys):
+    partner = tmp_path / "partner" / ("any.png" if entry.in_folder else f"{file.stem}.png")
+    write_image(torch.from_numpy(noise()).permute(2, 0, 1) if entry.size is None else read_image(file), partner)
+    other = "hr" if side == "sr" else "sr"
+    folders = [f"--{side}", str(file.parent), f"--{other}", str(partner.parent)]
+    code = main(["evaluate", *folders, "--protocol", "face", *(["--json"] if side == "hr" else [])])
+    said = capsys.readouterr()
+    if entry.size is None or entry.in_folder:
+        assert (code, said.out) == (2, "")
+        assert is_one_sentence_about(words(said.err), file)
+        assert words(said.err).startswith("srlab: ")
+        return
+    assert (code, words(said.err)) == (0, "")
+    if side == "hr":
+        assert [row["psnr"] for row in json.loads(said.out)["images"]] == ["inf"]
+    else:
+        assert said.out.splitlines()[-2].split()[1] == "inf"
+
+
+class Tags(HTMLParser):
+    """The tags of a page with the names of their attributes, and all its text outside of scripts and styles."""
+
+    def __init__(self, page: str) -> None:
+        super().__init__()
+        self.tags, self.alternatives = [], []
+        self.feed(page)
+        self.close()
+
+    def handle_starttag(self, tag, attributes):
+        self.tags.append((tag, [name for name, _ in attributes]))
+        self.alternatives += [value for name, value in attributes if name == "alt"]
+
+
+@pytest.mark.parametrize("entry", cases("its name and picture in a slider", [e for e in ZOO if e.size]))
+def test_the_slider_shows_it_under_its_name_and_no_name_is_markup(entry, file, tmp_path):
+    image = read_image(file)
+    pages = [compare({label: image, "HR": image}).save(tmp_path / f"{len(label)}.html") for label in ("SR", file.name)]
+    plain, named = (page.read_text(encoding="utf-8") for page in pages)
+    assert Tags(named).tags == Tags(plain).tags
+    assert set(Tags(named).alternatives) == {file.name.encode(errors="replace").decode(), "HR"}
+    assert named.count("<!--") == named.lower().count("<script>") - 1 == 0
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
+@fault("a file that may not be read: a data set and srlab upscale", REFUSED)
+def test_a_file_without_permission_is_refused(tmp_path, capsys):
+    path = tmp_path / "secret.png"
+    path.write_bytes(encoded(noise(), "PNG"))
+    path.chmod(0)
+    with pytest.raises(SrlabError, match=r"secret\.png may not be read by you"):
+        read_image(path)
+    assert main(["upscale", str(path), str(tmp_path / "sr.png"), "--method", "bicubic"]) == 2
+    assert "secret.png may not be read by you" in capsys.readouterr().err
+
+
+@fault("a GIF, and a GIF that is called PNG", "read by srlab upscale, which takes its first image, and by nothing else")
+def test_a_gif_is_for_upscaling_only(tmp_path, capsys):
+    black, white = (Image.new("L", (5, 4), level) for level in (0, 255))
+    for name in ("a.gif", "b.png"):
+        black.save(tmp_path / name, "GIF", save_all=True, append_images=[white])
+        with pytest.raises(SrlabError, match=f"{name} is not an image that can be read"):
+            read_image(tmp_path / name)
+        target = tmp_path / "out" / f"{name}.png"
+        assert main(["upscale", str(tmp_path / name), str(target), "--method", "nearest", "--scale", "1"]) == 0
+        assert read_levels(target).unique().tolist() == [0]
+
+
+@fault("a name longer than a file system takes: srlab upscale, srlab evaluate, a data set", "one sentence")
+def test_a_name_that_no_file_can_have(tmp_path, capsys):
+    path = tmp_path / f"{'n' * 300}.png"
+    commands = [
+        ["upscale", str(path), str(tmp_path / "sr.png"), "--method", "bicubic"],
+        ["evaluate", "--hr", str(path), "--method", "bicubic"],
+    ]
+    for command in commands:
+        assert main(command) == 2
+        assert capsys.readouterr().err.count("\n") == 1
+    with pytest.raises(SrlabError):
+        read_image(path)
+    with pytest.raises(SrlabError):
+        folder(path)
+
+
+@fault("a name as long as a file system takes: srlab upscale", "written, or one sentence")
+def test_the_longest_name_that_a_file_can_have(tmp_path, capsys):
+    path = tmp_path / f"{'n' * 251}.png"
+    path.write_bytes(encoded(noise(), "PNG"))
+    assert main(["upscale", str(path), str(tmp_path / "sr.png"), "--method", "bicubic"]) == 0
+    code = main(["upscale", str(path), str(tmp_path / "out" / path.name), "--method", "bicubic"])
+    assert code == (0 if files_below(tmp_path / "out") else 2)
+
+
+@fault("the zoo as a whole", "every ending and every way to end is in it")
+def test_the_zoo_is_whole():
+    names = [entry.name for entry in ZOO]
+    assert len(ZOO) >= 80
+    assert len(set(names)) == len(names)
+    assert {Path(name).suffix.lower() for name in names} == set(EXTENSIONS) - {".jpeg", ".tiff"}
+    assert sum(entry.size is None for entry in ZOO) > 40
