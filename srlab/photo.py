@@ -124,6 +124,7 @@ def upscale_file(
         with encoded.open("rb+") as file:
             os.fsync(file.fileno())
         _refuse_existing(target, force)
+        pixels.unlink()  # before the result has its name: after a kill in between, nobody would look for it again
         encoded.replace(target)
     if suffix == ".tif" and has_exif(image):
         print(f"The EXIF entries of {source} are not kept in TIFF; write a PNG if you need them.", file=sys.stderr)

@@ -1,8 +1,9 @@
-"""What several test files share: the benchmark folder and one embedded photo."""
+"""What several test files share: the benchmark folder, one embedded photo, and labs cut short."""
 
 import os
 from pathlib import Path
 
+import nbformat
 import pytest
 import torch
 
@@ -25,3 +26,16 @@ def astronaut() -> torch.Tensor:
     from skimage import data
 
     return torch.from_numpy(data.astronaut()).permute(2, 0, 1)[None].float() / 255
+
+
+@pytest.fixture
+def without_exploring(tmp_path):
+    """Copy a lab without the cells that only explore: the training, and what comes before and after it."""
+
+    def copy(lab):
+        notebook = nbformat.read(ROOT / "notebooks" / f"{lab}.ipynb", 4)
+        notebook.cells = [cell for cell in notebook.cells if "explore" not in cell.metadata.get("tags", [])]
+        nbformat.write(notebook, tmp_path / f"{lab}.ipynb")
+        return tmp_path / f"{lab}.ipynb"
+
+    return copy

@@ -46,11 +46,8 @@ def reason(report):
 def table(rows):
     """One section a file of tests, one row a fault; a row holds only if every test of it did."""
     text = ["# What was done to srlab, and how it ended", ""]
-    text += [
-        "Written by `make faults`: every row is a test of `tests/faults/`. `make test` runs the same tests, with",
-        "",
-    ]
-    text[-1:] = ["fewer repetitions where something is killed at random moments."]
+    text += ["Written by `make faults`: every row is one or more tests of `tests/faults/`. `make test` runs the same,"]
+    text += ["with fewer repetitions where something is killed at random moments."]
     held = sum(said == "yes" for section in rows.values() for tests in section.values() for _, said in tests)
     times = sum(times for section in rows.values() for tests in section.values() for times, _ in tests)
     text += ["", f"{sum(map(len, rows.values()))} cases, {times} times tried, {held} tests held."]

@@ -82,7 +82,8 @@ def require_what_was_acknowledged(said):
         elif what == "run.json":
             assert run.manifest()["step"] >= int(step)
         else:
-            assert read_safetensors(run.path / what)[1]["step"] >= int(step)
+            # The best weights may be of a step that no state has yet: from the state before, it is done again.
+            assert read_safetensors(run.path / what)[1]["step"] >= min(int(step), run.trained_steps())
 
 
 @pytest.mark.parametrize(

@@ -260,6 +260,32 @@ def test_the_four_benchmark_sets_come_with_one_download(tiny, home, main, capsys
     assert "papermill" not in out
 
 
+def test_a_lab_gets_a_set_by_its_name_and_asks_for_it_once(tiny, home):
+    assert datasets.image_set("div2k").names == ["0001", "0002"]
+    assert [name for name, _ in tiny.asked] == [
+        *("DIV2K_train_HR.zip", "DIV2K_valid_HR.zip", "DIV2K_valid_LR_bicubic_X4.zip")
+    ]
+    tiny.heal()
+    for name, lr in (("div2k", None), ("DIV2K-valid", (1, 3, 4, 4))):
+        images = datasets.image_set(name)
+        found = images.lr_of(images.names[0])
+        assert (None if found is None else tuple(found.shape)) == lr
+    assert tiny.asked == []
+
+
+def test_for_validation_alone_the_photos_to_train_on_are_not_downloaded(tiny, home):
+    assert datasets.image_set("div2k-valid").names == ["0801"]
+    assert [name for name, _ in tiny.asked] == ["DIV2K_valid_HR.zip", "DIV2K_valid_LR_bicubic_X4.zip"]
+
+
+def test_a_folder_that_has_the_name_of_a_set_is_that_folder(tiny, home, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "set5").mkdir()
+    (tmp_path / "set5" / "own.png").write_bytes(png(8, 0))
+    assert datasets.image_set("set5").names == ["own"]
+    assert tiny.asked == []
+
+
 def test_lr_images_to_train_on_come_only_on_request(tiny, home, main):
     main(["div2k"])
     tiny.heal()

@@ -286,7 +286,9 @@ def rendered(text):
 
 
 @names
-def test_a_caption_is_text(name, shown):
+def test_a_caption_is_text(name, shown, monkeypatch):
+    # Drawing is slow, and tested above.
+    monkeypatch.setattr(plots, "to_png", lambda figure: b"\x89PNG\r\n\x1a\n" + bytes(24))
     plots.show(plots.draw_images({"HR": noise()}), f"Seen: {name}.")
     srlab.perception_distortion(scored(name.replace("$", "")))
     captions = [thing.data for thing in shown if hasattr(thing, "_repr_markdown_")]

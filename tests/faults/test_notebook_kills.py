@@ -1,4 +1,4 @@
-"""A long run of lab 04 under papermill is stopped in every way, and goes on each time with the same command."""
+"""A notebook under papermill is stopped."""
 
 import os
 import signal
@@ -12,26 +12,20 @@ import pytest
 
 import srlab
 
-from .conftest import ROOT
+from ..conftest import ROOT
+from .fault import KILLS, fault
 
 ITERS, EVERY = 60, 6
-WAYS = ("kill -9 of the kernel", "kill -9 of papermill", "Ctrl-C", "SIGTERM")
+WAYS = ("kill -9 of the kernel", "SIGTERM")
+if KILLS > 100:  # `make faults`; each way takes half a minute
+    WAYS += ("kill -9 of papermill", "Ctrl-C")
 
 
 @pytest.fixture
-def lab(tmp_path):
-    """Lab 04 without what only explores: the training, and what comes before and after it."""
-    notebook = nbformat.read(ROOT / "notebooks" / "04_esrgan.ipynb", 4)
-    notebook.cells = [cell for cell in notebook.cells if "explore" not in cell.metadata.get("tags", [])]
-    nbformat.write(notebook, tmp_path / "04_esrgan.ipynb")
-    return tmp_path / "04_esrgan.ipynb"
-
-
-@pytest.fixture
-def start(lab, tmp_path, monkeypatch):
+def start(without_exploring, tmp_path, monkeypatch):
     """Start papermill in a process group of its own, as a terminal does."""
     monkeypatch.setenv("SRLAB_HOME", str(tmp_path / "runs"))
-    started = []
+    started, lab = [], without_exploring("04_esrgan")
 
     def run(iters=ITERS):
         preset = ROOT / "notebooks" / "presets" / "smoke" / "04_esrgan.yaml"
@@ -89,7 +83,12 @@ def stop(process, kernel, way):
     assert not kernel.is_running(), "the kernel of a run that was stopped must not live on"
 
 
-def test_a_run_goes_on_after_every_kind_of_stop(start, tmp_path):
+@fault(
+    "papermill or its kernel is killed or stopped (kill -9, SIGTERM, Ctrl-C), one way after the other",
+    "no kernel lives on; what had come is in the notebook; the same command goes on; each step is logged once",
+)
+def test_a_run_goes_on_after_every_kind_of_stop(start, tmp_path, record_property):
+    record_property("times", len(WAYS))
     run = srlab.Run("04_esrgan", "long")
     before = 0
     for way in WAYS:
