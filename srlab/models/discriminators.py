@@ -153,8 +153,8 @@ def checked(image: torch.Tensor, noise: float) -> torch.Tensor:
         if (low < -0.75 or high > 1.75) and ((image < -0.1) | (image > 1.1)).float().mean() > 0.2:
             raise SrlabError(
                 f"A discriminator judges images in [0, 1], but these reach from {low:.2f} to {high:.2f}; "
-                "divide 8-bit levels by 255, and map [-1, 1] to [0, 1]. If they were right before, the training has run "
-                "away: lower the learning rates."
+                "divide 8-bit levels by 255, and map [-1, 1] to [0, 1]. If they were right before, the training has "
+                "run away: lower the learning rates."
             )
     return image + noise * torch.randn_like(image) if noise else image
 
