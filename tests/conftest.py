@@ -1,6 +1,7 @@
 """What several test files share: the benchmark folder, one embedded photo, and labs cut short."""
 
 import os
+import signal
 from pathlib import Path
 
 import nbformat
@@ -8,6 +9,9 @@ import pytest
 import torch
 
 ROOT = Path(__file__).resolve().parents[1]
+
+# A shell that starts the tests in the background lets all of them ignore Ctrl-C, which some are about.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")
