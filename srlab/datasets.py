@@ -13,7 +13,6 @@ from srlab.cache import cached, fingerprint
 from srlab.catalog import is_named
 from srlab.degradation import Degradation
 from srlab.errors import SrlabError
-from srlab.fetching import fetch
 from srlab.files import check_name
 from srlab.images import EXTENSIONS, mod_crop, read_levels, to_float, to_uint8
 
@@ -265,6 +264,8 @@ def image_set(path: str | Path, scale: int = 4) -> ImageSet:
         As for `benchmark` or `folder`, and for `srlab.fetching.fetch`.
     """
     if is_named(path) and not Path(path).exists():
+        from srlab.fetching import fetch  # brings requests, which no lab needs that downloads nothing
+
         path = fetch(str(path))
     path = Path(path)
     paired = any((path / name).is_dir() for name in HR_FOLDERS)

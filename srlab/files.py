@@ -42,13 +42,16 @@ def write_atomic(path: Path, content: bytes, advice: str = ADVICE) -> None:
 
 
 @contextmanager
-def open_atomic(path: Path, advice: str = ADVICE) -> Iterator[BinaryIO]:
+def open_atomic(path: Path, advice: str = ADVICE, sync: bool = True) -> Iterator[BinaryIO]:
     """Open a file for writing that appears under its name only when it is complete and on the disk.
 
     Parameters
     ----------
     path, advice
         As for `write_atomic`.
+    sync
+        Wait for the disk. Without it a power cut, but no kill, may leave a file short: for many small files that can be
+        made again.
 
     Raises
     ------
@@ -62,10 +65,12 @@ def open_atomic(path: Path, advice: str = ADVICE) -> Iterator[BinaryIO]:
             part.unlink(missing_ok=True)  # of a dead process of our number, or a link that somebody put there
             with part.open("xb") as file:  # never through a link
                 yield file
-                file.flush()
-                os.fsync(file.fileno())
+                if sync:
+                    file.flush()
+                    os.fsync(file.fileno())
             part.replace(path)
-            sync_folder(path.parent)
+            if sync:
+                sync_folder(path.parent)
         except BaseException:  # also Ctrl-C
             with suppress(OSError):  # there may be no part, or its folder may be none
                 part.unlink()

@@ -6,10 +6,8 @@ that do not fit each other.
 """
 
 import io
-import os
 import threading
 from concurrent.futures import CancelledError
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,6 +16,7 @@ import torch
 from PIL import Image
 
 from srlab.errors import SrlabError
+from srlab.files import open_atomic
 from srlab.images import FORMATS, luma, mod_crop, read_levels, to_float, to_uint8
 from srlab.photo_sources import Photo
 from srlab.resampling import downsample
@@ -161,16 +160,6 @@ def _write(path: Path, image: torch.Tensor) -> int:
     pixels = image.permute(1, 2, 0).contiguous().numpy()
     encoded = io.BytesIO()
     Image.fromarray(pixels[..., 0] if pixels.shape[2] == 1 else pixels).save(encoded, "PNG", compress_level=COMPRESSION)
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with part.open("wb") as file:
-            file.write(encoded.getbuffer())
-        part.replace(path)
-    except OSError as error:
-        with suppress(OSError):  # there may be no part, or its folder may be none
-            part.unlink()
-        raise SrlabError(
-            f"Could not write {path} ({error.strerror or error}); free some space, and run it again to go on from here."
-        ) from error
+    with open_atomic(path, "free some space, and run it again to go on from here", sync=False) as file:
+        file.write(encoded.getbuffer())
     return encoded.getbuffer().nbytes

@@ -17,6 +17,7 @@ import torch
 from tqdm.auto import tqdm
 
 from srlab.errors import SrlabError
+from srlab.parallel import cores
 from srlab.photo_crops import Recipe, Row, foresee, make
 from srlab.photo_sources import Photo, photo_files, photos_of
 from srlab.prepared import SPLITS, Prepared
@@ -126,7 +127,7 @@ def prepare(
     """
     source, output = Path(source).resolve(), Path(output).resolve()
     recipe = Recipe(size, step, scale, validation, min_contrast)
-    workers = (os.cpu_count() or 1) if workers is None else workers
+    workers = cores() if workers is None else workers
     if workers < 1:
         raise SrlabError(f"There must be at least 1 worker, but workers is {workers}.")
     if output.exists() and not output.is_dir():

@@ -111,7 +111,7 @@ def test_disk_full(source, output, undisturbed, monkeypatch, writes):
     real = Path.open
 
     def open_until_full(path, mode="r", *arguments, **options):
-        if "w" in mode:
+        if set("wx") & set(mode):
             left[0] -= 1
             if left[0] < 0:
                 real(path, mode).close()  # the file is there, but empty
