@@ -250,7 +250,12 @@ class Trainer:
             for group in optimizer.param_groups:
                 group["lr"] = group["initial_lr"] * schedule(self.step)
         lr, hr = (batch.contiguous(memory_format=torch.channels_last) for batch in next(sampler))
-        losses = step(lr, hr)
+        try:
+            losses = step(lr, hr)
+        except SrlabError:
+            if self.step:  # what went well before has run away; D says so of SR far outside of the range of images
+                self._mark_failed()
+            raise
         if not isinstance(losses, dict) or not losses:
             raise SrlabError('The function step must return its losses by name, such as {"loss": loss}.')
         losses = {name: torch.as_tensor(value, device=self.device).detach() for name, value in losses.items()}
@@ -314,12 +319,15 @@ class Trainer:
 
     def _stop_for_nan(self, what: str) -> None:
         kept = f"the state of step {self.run.state_steps()[-1]} is kept in {self.run.path}"
-        if self.accelerator.is_main_process:
-            self.run.update(state="failed")
+        self._mark_failed()
         raise SrlabError(
             f"Training stopped: {what}; {kept}. Lower the learning rate or set precision to 'no', and give the run "
             "another name."
         )
+
+    def _mark_failed(self) -> None:
+        if self.accelerator.is_main_process:
+            self.run.update(state="failed")
 
     def _begin(self, sampler: PatchSampler, schedule: Schedule, iters: int) -> Schedule:
         trained = self.run.trained_steps()

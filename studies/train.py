@@ -20,12 +20,17 @@ def main(notebook: str, output: str, parameters: str) -> None:
     """Run the lab, and leave the executed notebook as `output` (or as ``failed-...`` beside it) and the copies."""
     done, given = Path(output), json.loads(parameters)
     done.parent.mkdir(parents=True, exist_ok=True)
-    part = done.with_name(f"failed-{done.name}")
+    part = failed(done)
     if not Path(notebook).is_file():
         raise SrlabError(f"There is no lab {notebook}; the study trains by running the labs of the course.")
     execute(Path(notebook), part, given, without="explore")
     keep(Run(Path(notebook).stem, given["run"]), given["iters"], done.with_suffix(""))
     part.replace(done)
+
+
+def failed(output: Path) -> Path:
+    """Name of an executed notebook that has not got through."""
+    return output.with_name(f"failed-{output.name}")
 
 
 if __name__ == "__main__":

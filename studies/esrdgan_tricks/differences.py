@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from srlab.errors import SrlabError
 from studies.tables import interval
 
 from .score import METRICS, PLAIN
@@ -18,8 +19,28 @@ BEYOND, LEANS, CHANGES_SIGN, EQUAL, ONE_SEED = "beyond", "leans", "changes sign"
 
 
 def read_scores(folder: Path) -> pd.DataFrame:
-    """All tables of ``score.py`` in a folder as one: a line per row, kind of LR and image."""
-    return pd.concat([pd.read_csv(file) for file in sorted(folder.glob("*.csv"))], ignore_index=True)
+    """All tables of ``score.py`` in a folder as one: a line per row, kind of LR and image.
+
+    Raises
+    ------
+    SrlabError
+        There are no scores of the base, which all others are compared with.
+    """
+    tables = [table for table in _tables(folder) if "lost" not in table]
+    if not tables or not any(table["trick"].eq(BASE).any() for table in tables):
+        raise SrlabError(f"No row of the base has scores in {folder}, so there is nothing to compare with.")
+    return pd.concat(tables, ignore_index=True)
+
+
+def read_lost(folder: Path) -> pd.DataFrame:
+    """The rows that ran away: a line for each with ``row``, ``trick``, ``seed`` and ``lost``, which says why."""
+    tables = [table for table in _tables(folder) if "lost" in table]
+    empty = pd.DataFrame(columns=["row", "trick", "seed", "lost"])
+    return pd.concat(tables, ignore_index=True) if tables else empty
+
+
+def _tables(folder: Path) -> list[pd.DataFrame]:
+    return [pd.read_csv(file) for file in sorted(folder.glob("*.csv"))]
 
 
 def groups(scores: pd.DataFrame, main: Sequence[str]) -> dict[str, pd.DataFrame]:

@@ -52,7 +52,7 @@ def crops(scores: pd.DataFrame, folder_of_scores: Path, folder: Path) -> list[tu
             pictures[name] = _crop(folder_of_scores, rows["row"].iloc[0], PLAIN)
     file = folder / "crops.png"
     file.write_bytes(plots.to_png(plots.draw_images(pictures)))
-    return [(file, "One crop for all rows, first seed, LR made by bicubic. Features: see the tables.")]
+    return [(file, "One crop for all rows, each of its first seed, LR made by bicubic. Features: see the tables.")]
 
 
 def other_crops(scores: pd.DataFrame, folder_of_scores: Path, folder: Path) -> list[tuple[Path, str]]:

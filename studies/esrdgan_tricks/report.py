@@ -18,7 +18,7 @@ from studies.tables import command, digits, interval, markdown, number, pictures
 
 from . import figures
 from .configurations import changes, trick_of
-from .differences import BASE, Finding, by_seed, groups, other_lr, paired, read_scores, tricks
+from .differences import BASE, Finding, by_seed, groups, other_lr, paired, read_lost, read_scores, tricks
 from .score import METRICS, PLAIN
 from .words import NAMES, cell, chance, features_of, findings, own_stage, sentences
 
@@ -27,17 +27,19 @@ HEAD = [*(NAMES[metric] for metric in METRICS), "features"]
 
 def main(scores: str, output: str, about: str) -> None:
     """Write the report and its figures."""
-    found = read_scores(Path(scores))
-    reports.write(Path(output), lambda folder: report(found, Path(scores), folder, json.loads(about)))
+    found, lost = read_scores(Path(scores)), read_lost(Path(scores))
+    reports.write(Path(output), lambda folder: report(found, lost, Path(scores), folder, json.loads(about)))
 
 
-def report(scores: pd.DataFrame, folder_of_scores: Path, folder: Path, about: dict[str, Any]) -> str:
+def report(
+    scores: pd.DataFrame, lost: pd.DataFrame, folder_of_scores: Path, folder: Path, about: dict[str, Any]
+) -> str:
     """The whole text.
 
     Parameters
     ----------
-    scores
-        From `differences.read_scores`.
+    scores, lost
+        From `differences.read_scores` and `differences.read_lost`.
     folder_of_scores, folder
         Where the crops of the rows are, and where figures go.
     about
@@ -46,7 +48,7 @@ def report(scores: pd.DataFrame, folder_of_scores: Path, folder: Path, about: di
     preset = about["settings"]
     found = groups(scores, preset["main"].split())
     title, group = next(iter(found.items()))
-    parts = [opening(scores, about), "## How to read it", reading(preset)]
+    parts = [opening(scores, about), *ran_away(lost), "## How to read it", reading(preset)]
     parts += [
         "## What ESRDGAN found, and what we see",
         f"On {title}, LR made by bicubic.",
@@ -93,6 +95,19 @@ def opening(scores: pd.DataFrame, about: dict[str, Any]) -> str:
             "is found here is found for this size."
         )
     return "\n\n".join(text)
+
+
+def ran_away(lost: pd.DataFrame) -> list[str]:
+    """The rows without scores, and why."""
+    if lost.empty:
+        return []
+    lines = lost.sort_values(["trick", "seed"])[["trick", "seed", "lost"]].astype(str).to_numpy().tolist()
+    return [
+        "## Rows that ran away",
+        "The training of these rows broke down, so they have no scores, and what is said of a row below comes from its "
+        "other seeds. That it can happen is a result as well.",
+        markdown(["row", "seed", "what stopped it"], lines),
+    ]
 
 
 def reading(preset: dict[str, Any]) -> str:

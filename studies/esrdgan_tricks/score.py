@@ -3,7 +3,8 @@
 The Snakefile calls it: ``python -m studies.esrdgan_tricks.score ROW OUTPUT`` with the row as JSON. ``kind`` says what
 is scored: ``"row"``, ``"stage"`` (the PSNR stage of a base) or ``"bicubic"``. It writes a table with one line per image
 and kind of LR, and beside it a crop of the SR photo for each kind of LR. The generator is the last one, averaged over
-steps, that ``studies.train`` copied into ``notebooks/<row>/``.
+steps, that ``studies.train`` copied into ``notebooks/<row>/``. A row that ran away gets a
+table of one line, which says so.
 """
 
 import json
@@ -19,6 +20,8 @@ from srlab import datasets, runs
 from srlab.errors import SrlabError
 from studies.copies import backbone_of, read_manifest
 
+from .train import LOST
+
 PICTURE, BOX = "astronaut", (48, 168, 96, 144)  # top, left, height, width of the crop shown for every row
 METRICS = ("psnr", "ssim", "gradient_ratio", "energy_error", "colour_shift", "checkerboard")
 PLAIN = "bicubic"  # kind of LR that everybody is scored on
@@ -27,7 +30,13 @@ PLAIN = "bicubic"  # kind of LR that everybody is scored on
 def main(row: str, output: str) -> None:
     """Write ``output`` (CSV) and the crops as PNGs named after it and the kind of LR."""
     facts = json.loads(row)
-    network, known = load(facts, Path(output).parents[1] / "notebooks" / facts["row"])
+    copies = Path(output).parents[1] / "notebooks" / facts["row"]
+    known = {name: facts[name] for name in ("row", "trick", "seed")}
+    if (note := copies / LOST).is_file():
+        table = pd.DataFrame([known | {"lost": note.read_text(encoding="utf-8")}])
+        srlab.save_table(table, output, force=True)
+        return
+    network, more = load(facts, copies)
     tables = []
     for settings in facts["degradations"]:
         kind = label(settings)
@@ -37,8 +46,7 @@ def main(row: str, output: str) -> None:
         lr = degraded(datasets.photos("validation")[PICTURE], settings)
         srlab.write_image(srlab.plots.cut(srlab.upscale(network, lr), BOX), crop_file(Path(output), kind))
     found = pd.concat(tables, ignore_index=True)
-    known = pd.DataFrame([{"row": facts["row"], "trick": facts["trick"], "seed": facts["seed"]} | known] * len(found))
-    srlab.save_table(pd.concat([known, found], axis=1), output, force=True)
+    srlab.save_table(pd.concat([pd.DataFrame([known | more] * len(found)), found], axis=1), output, force=True)
 
 
 def load(facts: dict[str, Any], folder: Path) -> tuple[Any, dict[str, Any]]:

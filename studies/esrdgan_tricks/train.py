@@ -3,6 +3,9 @@
 The Snakefile calls it: ``python -m studies.esrdgan_tricks.train NOTEBOOK OUTPUT PARAMETERS LEADER``, with the name of
 the other run, or nothing. Lab 04 then finds the first stage done. It checks that the stage was made with the parameters
 of this row, down to the patches and the seed, and refuses one that was not.
+
+A trick may make the second stage run away. That is an answer too, so such a row ends as lost, with a note that says
+why, and the report goes on without it.
 """
 
 import json
@@ -14,13 +17,24 @@ from srlab.files import write_atomic
 from srlab.runs import Run
 from studies import train
 
+LOST = "lost.txt"  # among the copies of a row: why there are none
+
 
 def main(notebook: str, output: str, parameters: str, leader: str = "") -> None:
     """Copy the PSNR stage of the leader, if there is one, and run the lab."""
+    run = Run(Path(notebook).stem, json.loads(parameters)["run"])
+    note = Path(output).with_suffix("") / LOST
+    note.unlink(missing_ok=True)
     if leader:
-        lab, name = Path(notebook).stem, json.loads(parameters)["run"]
-        share(Run(lab, f"{leader}-psnr"), Run(lab, f"{name}-psnr"))
-    train.main(notebook, output, parameters)
+        share(Run(run.lab, f"{leader}-psnr"), Run(run.lab, f"{run.name}-psnr"))
+    try:
+        train.main(notebook, output, parameters)
+    except SrlabError as error:
+        if (run.manifest() or {}).get("state") != "failed":  # a fault of another kind than training itself
+            raise
+        write_atomic(note, str(error).encode())
+        train.failed(Path(output)).replace(output)
+        print(f"This row ran away and has no scores: {error}")
 
 
 def share(source: Run, target: Run) -> None:

@@ -10,7 +10,8 @@ import srlab
 from srlab.errors import SrlabError
 from srlab.runs import Run
 from studies import presets
-from studies.esrdgan_tricks import train
+from studies import train as trainer
+from studies.esrdgan_tricks import score, train
 from studies.esrdgan_tricks.configurations import (
     DID_NOT,
     GAN_STAGE,
@@ -29,6 +30,7 @@ from studies.esrdgan_tricks.configurations import (
     read_preset,
     rows,
 )
+from studies.esrdgan_tricks.differences import read_lost, read_scores
 
 NOTEBOOK = HERE.parents[1] / "notebooks" / f"{LAB}.ipynb"
 PRESETS = {"smoke": {}, "laptop": {}, "paper": {"images": "DIV2K"}}
@@ -246,3 +248,54 @@ def test_a_stage_that_is_not_finished_is_not_shared(stage):
     with pytest.raises(SrlabError, match="is no finished run; delete the notebook of its row"):
         train.share(source, target)
     assert target.manifest() is None
+
+
+# --- A row that runs away ------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def training(tmp_path, monkeypatch):
+    """Train a row whose lab ends with a fault, after the trainer has left `state` in the manifest of its run."""
+
+    def training(state, error="SrlabError: the weights are gone"):
+        def execute(notebook, output, given, without):
+            run = Run(notebook.stem, given["run"])
+            run.update(run.begin({"seed": 0}, None), state=state, step=given["iters"])
+            run.save_generator(srlab.models.MSRResNet(blocks=1, features=8), given["iters"])
+            output.write_text("cells so far")
+            if error:
+                raise SrlabError(error)
+
+        monkeypatch.setattr(trainer, "execute", execute)
+        train.main(str(tmp_path / f"{LAB}.ipynb"), str(output), json.dumps({"run": "base-seed0", "iters": 10}))
+
+    monkeypatch.setenv("SRLAB_HOME", str(tmp_path))
+    (tmp_path / f"{LAB}.ipynb").write_text("{}")
+    output = tmp_path / "notebooks" / "base-seed0.ipynb"
+    training.output, training.note = output, output.with_suffix("") / train.LOST
+    return training
+
+
+def test_a_row_that_ran_away_ends_as_lost_and_says_why(training, tmp_path):
+    training("failed")
+    assert training.output.read_text() == "cells so far"
+    assert training.note.read_text() == "SrlabError: the weights are gone"
+    facts = {"row": "base-seed0", "trick": "base", "seed": 0}
+    score.main(json.dumps(facts), str(tmp_path / "scores" / "base-seed0.csv"))
+    lost = read_lost(tmp_path / "scores")
+    assert lost.to_dict("records") == [facts | {"lost": "SrlabError: the weights are gone"}]
+    with pytest.raises(SrlabError, match="No row of the base has scores"):
+        read_scores(tmp_path / "scores")
+
+
+def test_a_fault_outside_of_training_stops_the_row(training):
+    with pytest.raises(SrlabError, match="the weights are gone"):
+        training("finished")
+    assert not training.output.exists()
+    assert not training.note.exists()
+
+
+def test_a_row_that_gets_through_the_second_time_is_no_longer_lost(training):
+    training("failed")
+    training("finished", error=None)
+    assert not training.note.exists()

@@ -172,9 +172,11 @@ def test_kinds_of_lr_have_names(settings, name):
 def write(tmp_path):
     """Write tables and crops as ``score.py`` does, then the report; returns its text."""
 
-    def write(lines, preset="laptop"):
+    def write(lines, preset="laptop", lost=()):
         folder = tmp_path / "scores"
         folder.mkdir()
+        for one in lost:
+            pd.DataFrame([one]).to_csv(folder / f"{one['row']}.csv", index=False)
         scores = pd.DataFrame(lines)
         for row, found in scores.groupby("row", sort=False):
             file = folder / f"{row}.csv"
@@ -234,3 +236,16 @@ def test_with_one_seed_nothing_is_claimed(write):
     assert "There is one seed, so nothing can be claimed." in text
     assert not re.search(r"\*\*[+-]\d", text)
     assert "In line with ESRDGAN" not in text
+
+
+def test_rows_that_ran_away_are_named_and_the_report_goes_on_without_them(write):
+    gone = {"row": "vanilla-seed1", "trick": "vanilla", "seed": 1, "lost": "SrlabError: reach from -125 to 555"}
+    text = write([*whole(), *(line("vanilla", seed, psnr=28.5) for seed in (0, 2))], lost=[gone])
+    assert "## Rows that ran away" in text
+    assert "| vanilla | 1 | SrlabError: reach from -125 to 555 |" in text
+    assert "(n=2)" in next(one for one in text.splitlines() if one.startswith("| vanilla | 28.50"))
+    assert "n=3" in next(one for one in text.splitlines() if one.startswith("| instance noise | 28.11"))
+
+
+def test_a_report_without_losses_does_not_speak_of_them(write):
+    assert "ran away" not in write(whole())

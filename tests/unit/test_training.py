@@ -424,6 +424,20 @@ def test_a_nan_weight_behind_a_finite_loss_is_caught_before_anything_is_scored_o
     assert weights(load_generator(LAB)).isfinite().all()
 
 
+@pytest.mark.parametrize(("at", "state"), [(0, "running"), (9, "failed")])
+def test_a_step_that_refuses_its_images_after_others_went_well_is_a_run_that_failed(at, state):
+    session = Session()
+
+    def step(lr, hr):
+        if session.trainer.step == at:
+            raise SrlabError("A discriminator judges images in [0, 1].")
+        return session.step(lr, hr)
+
+    with pytest.raises(SrlabError, match="judges images"):
+        session.trainer.fit(step, session.sampler, 40)
+    assert session.trainer.run.manifest()["state"] == state
+
+
 # --- Stopping ------------------------------------------------------------------------------------------------
 
 SCRIPT = f"""if True:
