@@ -1,5 +1,6 @@
 """Which hardware a run uses: device, precision, memory, and what to say when it does not suffice."""
 
+import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,6 +12,8 @@ from srlab.errors import SrlabError
 
 def pick_device(device: str | torch.device = "auto") -> torch.device:
     """Turn ``"auto"`` into the GPU where there is one, else the CPU; a device is taken as it is.
+
+    Under ``torchrun`` each process has a GPU of its own, numbered by ``LOCAL_RANK``.
 
     Raises
     ------
@@ -25,6 +28,8 @@ def pick_device(device: str | torch.device = "auto") -> torch.device:
         raise SrlabError(f"Unknown device '{device}'; choose auto, cpu or cuda.")
     if device == "cuda" and not torch.cuda.is_available():
         raise SrlabError("There is no usable GPU on this machine; set device to auto or cpu.")
+    if device == "cuda" and "LOCAL_RANK" in os.environ:
+        return torch.device("cuda", int(os.environ["LOCAL_RANK"]))
     return torch.device(device)
 
 

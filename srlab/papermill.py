@@ -1,6 +1,14 @@
-"""Executes the labs headless with papermill, and says in a table how it went."""
+"""Executes the labs headless with papermill, and says in a table how it went.
 
+``torchrun --nproc-per-node N -m srlab.papermill LAB OUT -p ...`` takes what ``papermill`` takes, and trains on N
+devices: each process executes the notebook, and that of the first is kept.
+"""
+
+import os
+import sys
+import tempfile
 import time
+from collections.abc import Sequence
 from keyword import iskeyword
 from pathlib import Path
 from typing import Any
@@ -171,3 +179,24 @@ def _print_table(head: tuple[str, ...], rows: list[tuple[str, ...]]) -> None:
     widths = [max(len(cell) for cell in column) for column in zip(head, *rows, strict=True)]
     for row in (head, tuple("-" * width for width in widths), *rows):
         print("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
+
+
+def main(arguments: Sequence[str]) -> None:
+    """Do as ``papermill`` does with the same arguments; under torchrun, leave the notebook of the first process alone.
+
+    Parameters
+    ----------
+    arguments
+        Those of ``papermill``: the notebook, its executed copy, and options.
+    """
+    from papermill.cli import papermill as command
+
+    context = command.make_context("srlab.papermill", list(arguments))
+    with context, tempfile.TemporaryDirectory() as folder:
+        if rank := int(os.environ.get("RANK", 0)):
+            context.params |= {"output_path": str(Path(folder) / f"{rank}.ipynb"), "progress_bar": False}
+        command.invoke(context)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

@@ -20,8 +20,8 @@ class PatchSampler:
     and no file is decoded and no worker started during training.
 
     Each image is equally likely, whatever its size. All draws come from one CPU generator, so a seed gives the
-    same patches on every device, and `state_dict` is all that a resumed run needs. With several processes each
-    draws for the whole batch and keeps its share, so the patches do not depend on how many GPUs share them (the
+    same patches on every device, and `state_dict` is all that a resumed run needs. With several processes (`share`)
+    each draws for the whole batch and keeps its share, so the patches do not depend on how many GPUs share them (the
     noise of a random degradation is drawn by each process for itself).
 
     Parameters
@@ -48,8 +48,6 @@ class PatchSampler:
         Of all draws.
     device
         Where batches are made.
-    rank, world
-        Which process this is and how many there are.
 
     Raises
     ------
@@ -69,13 +67,11 @@ class PatchSampler:
         device: str | torch.device = "cpu",
         rotate: float = 0.0,
         black_corners: bool = False,
-        rank: int = 0,
-        world: int = 1,
     ) -> None:
         if scale < 1 or patch < scale or patch % scale:
             raise SrlabError(f"The patch of {patch} pixels must be a positive multiple of the scale {scale}.")
-        if batch < 1 or batch % world:
-            raise SrlabError(f"The batch of {batch} must be positive and divide among {world} process(es).")
+        if batch < 1:
+            raise SrlabError(f"The batch must be at least 1, but is {batch}.")
         if not len(images):
             raise SrlabError(f"The set {images.name} has no images to cut patches from.")
         if not 0 <= rotate <= 45:
@@ -97,7 +93,7 @@ class PatchSampler:
         self.degradation = degradation or Degradation()
         self.augment, self.rotate, self.angle, self.seed = augment, rotate, angle, seed
         self.black_corners = black_corners
-        self.device, self.rank, self.world = torch.device(device), rank, world
+        self.device, self.rank, self.world = torch.device(device), 0, 1
         self.generator = torch.Generator().manual_seed(seed)
         self._noise = torch.Generator(self.device)
         # One row of RGB per pixel. Those of a cached set stay on the disk until a patch needs them.
@@ -110,6 +106,23 @@ class PatchSampler:
         self._heights, self._widths = sizes.unbind(1)
         areas = sizes.prod(1)
         self._starts = areas.cumsum(0) - areas
+
+    def share(self, rank: int, world: int) -> None:
+        """Make from now on what belongs to one of several processes: every `world`-th patch, from `rank` on.
+
+        Parameters
+        ----------
+        rank, world
+            Which process this is, from 0 on, and how many there are.
+
+        Raises
+        ------
+        SrlabError
+            The batch does not divide among them.
+        """
+        if self.batch % world:
+            raise SrlabError(f"A batch of {self.batch} does not divide among {world} processes; choose a multiple.")
+        self.rank, self.world = rank, world
 
     def __iter__(self) -> "PatchSampler":
         return self

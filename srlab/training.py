@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from accelerate import Accelerator
 from accelerate.state import AcceleratorState
-from accelerate.utils import extract_model_from_parallel
+from accelerate.utils import DistributedDataParallelKwargs, extract_model_from_parallel
 from torch import nn
 from tqdm.auto import tqdm
 
@@ -36,6 +36,11 @@ class Trainer:
     It gives a device, mixed precision and many processes (Hugging Face accelerate), a moving average of the
     generator, a learning-rate schedule, validation, a progress bar, TensorBoard events, a guard against NaN,
     and runs that can be stopped at any moment and go on bit for bit.
+
+    Under ``torchrun`` each process trains on its share of every batch, and PyTorch averages the gradients, so a loss
+    that is a mean over patches is that of one process with the whole batch. What looks at several patches at once sees
+    those of one process: batch norm, and the average of a relativistic average loss. Random numbers that a step draws
+    are the same in all processes. The first process alone writes, and losses are logged as means over all.
 
     Parameters
     ----------
@@ -85,7 +90,11 @@ class Trainer:
                 AcceleratorState._reset_state(reset_partial_state=True)
             elif state.mixed_precision != self.precision:
                 AcceleratorState._reset_state()
-        self.accelerator = Accelerator(mixed_precision=self.precision, cpu=self.device.type == "cpu")
+        # Running means of batch norm act on no gradient; sharing them would change D between its two looks at a batch.
+        handlers = [DistributedDataParallelKwargs(broadcast_buffers=False)]
+        self.accelerator = Accelerator(
+            mixed_precision=self.precision, cpu=self.device.type == "cpu", kwargs_handlers=handlers
+        )
         self.device = self.accelerator.device
         self.ema_decay, self.seed, self.recipe = ema, seed, dict(recipe or {})
         self.modules: dict[str, nn.Module] = {}
@@ -211,12 +220,14 @@ class Trainer:
             f"What was saved before is intact in {self.run.path}"
         )
         with self.run.lock() if main else contextlib.nullcontext(), explaining_lack_of_memory(crowd, advice):
+            sampler.share(self.accelerator.process_index, self.accelerator.num_processes)
             schedule = self._begin(sampler, schedule, iters)
             if self.step >= iters:
                 print(f"The run '{self.run.name}' has already done {self.step} of {iters} steps; nothing to train.")
                 manifest = self.run.manifest()
                 if main and (manifest["state"], manifest["step"]) != ("finished", self.step):
                     self._save(sampler, "finished")  # a crash came between the last state and the rest
+                self.accelerator.wait_for_everyone()
                 if monitor is not None and main:
                     monitor(self)
                 return self.ema
@@ -230,20 +241,35 @@ class Trainer:
                     losses = self._advance(step, sampler, schedule)
                     late = self.step % LOG_EVERY == 0 and time.monotonic() - saved_at > SAVE_EVERY_S
                     due = self.step in early or self.step % validate_every == 0 or self.step == iters
-                    if due or interrupts.caught or self.step % LOG_EVERY == 0:
+                    stopping = self._stopping(interrupts)
+                    if due or stopping or self.step % LOG_EVERY == 0:
                         self._log(losses, bar)
                     if due:
                         self._validate(validate, monitor, best)
-                    if due or late or interrupts.caught:
+                    if due or late or stopping:
                         saved_at = time.monotonic()
-                        state = "finished" if self.step == iters else "stopped" if interrupts.caught else "running"
+                        state = "finished" if self.step == iters else "stopped" if stopping else "running"
                         self._save(sampler, state)
-                    if interrupts.caught:
+                    if stopping:
                         interrupts.leave(
                             f"Stopped at step {self.step} of {iters}; everything is saved in {self.run.path}. "
                             "Run the same cell or command again to go on."
                         )
+            self.accelerator.wait_for_everyone()  # what the first process saves is there for all
         return self.ema
+
+    def _stopping(self, interrupts: Interrupts) -> bool:
+        """Whether to stop after this step. Several processes agree on it, and not at each step: it takes a wait."""
+        if self.accelerator.num_processes > 1:
+            if self.step % LOG_EVERY:
+                return False
+            signals = self._everywhere(torch.tensor(interrupts.caught or 0, device=self.device))
+            interrupts.caught = int(signals.max()) or None
+        return bool(interrupts.caught)
+
+    def _everywhere(self, values: torch.Tensor) -> torch.Tensor:
+        """What each process has, stacked: ``(processes, ...)``."""
+        return self.accelerator.gather(values[None]) if self.accelerator.num_processes > 1 else values[None]
 
     def _advance(self, step: Callable[..., Losses], sampler: PatchSampler, schedule: Schedule) -> Losses:
         for optimizer in self.optimizers.values():
@@ -272,10 +298,11 @@ class Trainer:
         return losses
 
     def _log(self, losses: Losses, bar: tqdm) -> None:
-        first_bad = int(self._first_bad)
+        first_bad = int(self._everywhere(self._first_bad).max())
         if first_bad:
             self._stop_for_nan(f"a loss became NaN or infinite at step {first_bad}")
-        row = {name: float(value) for name, value in losses.items()}
+        values = self._everywhere(torch.stack([value.float() for value in losses.values()])).mean(0)
+        row = dict(zip(losses, values.tolist(), strict=True))
         bar.update(self.step - bar.n)
         bar.set_postfix({name: f"{value:.4f}" for name, value in row.items()}, refresh=False)
         self._write(row | {"rate": next(iter(self.optimizers.values())).param_groups[0]["lr"]})
@@ -336,6 +363,12 @@ class Trainer:
         done = trained >= iters  # then the manifest stays as it is, and there is nothing to announce
         if earlier and earlier["precision"] != self.precision and not done:
             print(f"This run was trained in {earlier['precision']} so far and goes on in {self.precision}.")
+        processes = self.accelerator.num_processes
+        if earlier and (before := earlier.get("processes", 1)) != processes and not done:
+            print(
+                f"This run was trained by {before} process(es) so far and goes on with {processes}. The patches of a "
+                "batch stay the same; batch norm, a relativistic average and a random degradation see other shares."
+            )
         if hasattr(schedule, "laid_out_for"):
             schedule = schedule.laid_out_for(total)
             if total != iters and not done:
@@ -348,13 +381,16 @@ class Trainer:
                 group.setdefault("initial_lr", group["lr"])
         manifest = {"wall_time_s": 0.0}
         if self.accelerator.is_main_process:
-            facts = {"device": str(self.device), "precision": self.precision, "iters": iters, "schedule_total": total}
+            facts = {"device": str(self.device), "precision": self.precision, "processes": processes}
+            facts |= {"iters": iters, "schedule_total": total}
             manifest = self.run.begin(self._full_recipe(sampler, schedule), None if done else facts)
         self.accelerator.wait_for_everyone()
         self._started, self._seconds_before = time.perf_counter(), manifest["wall_time_s"]
         self._first_bad = torch.zeros((), dtype=torch.long, device=self.device)
         torch.manual_seed(self.seed)
-        if (tensors := self.run.load_state()) is not None:
+        tensors = self.run.load_state()
+        self.accelerator.wait_for_everyone()  # all have read before the first process writes
+        if tensors is not None:
             self.step = int(tensors.pop("step"))
             checkpoints.unpack(tensors, self._stateful(sampler), self.optimizers, self.device)
             if 0 < self.step < iters:

@@ -16,7 +16,7 @@ COMMANDS = [
     line
     for block in BLOCKS
     for line in block.splitlines()
-    if re.match(r"(make|papermill|python|srlab (upscale|evaluate)) ", line)
+    if re.match(r"(make|papermill|python|torchrun|sbatch|srlab (upscale|evaluate)) ", line)
 ]
 
 
@@ -36,10 +36,10 @@ def test_scripts_exist_and_know_their_options(command):
     assert all(f'"{option}"' in text for option in options if option.startswith("--"))
 
 
-@pytest.mark.parametrize("command", [c for c in COMMANDS if c.startswith("papermill ")])
+@pytest.mark.parametrize("command", [c for c in COMMANDS if "notebooks/0" in c])
 def test_papermill_gets_notebooks_presets_and_parameters_that_exist(command):
     words = shlex.split(command)
-    notebook = nbformat.read(ROOT / words[1], 4)
+    notebook = nbformat.read(ROOT / next(word for word in words if word.endswith(".ipynb")), 4)
     parameters = next(cell.source for cell in notebook.cells if "parameters" in str(cell.metadata))
     for flag, value in itertools.pairwise(words):
         if flag == "-p":
@@ -55,6 +55,13 @@ def test_subcommands_know_their_options(command, capsys):
         main([name, "--help"])
     known = re.findall(r"--\w+", capsys.readouterr().out)
     assert {word for word in words if word.startswith("--")} <= set(known)
+
+
+@pytest.mark.parametrize("command", [c for c in COMMANDS if c.startswith("sbatch ")])
+def test_batch_files_exist_and_start_what_torchrun_starts(command):
+    script = next(word for word in shlex.split(command) if word.endswith(".sh"))
+    assert "torchrun" in (text := (ROOT / script).read_text(encoding="utf-8"))
+    assert '-m srlab.papermill "$@"' in text
 
 
 def test_every_lab_stands_in_the_table():

@@ -231,9 +231,8 @@ def test_an_image_smaller_than_the_patch_is_named_with_its_size():
         ({"patch": 18}, "patch of 18.*multiple of the scale 4"),
         ({"patch": 0}, "patch of 0"),
         ({"scale": 0}, "scale 0"),
-        ({"batch": 0}, "batch of 0"),
-        ({"batch": -2}, "batch of -2"),
-        ({"batch": 3, "world": 2}, "batch of 3.*2 process"),
+        ({"batch": 0}, "at least 1, but is 0"),
+        ({"batch": -2}, "at least 1, but is -2"),
         ({"rotate": -1}, "rotate=-1"),
         ({"rotate": 90}, "rotate=90"),
         ({"augment": "rotate"}, "augment 'rotate'; choose all, flip or none"),
@@ -248,11 +247,24 @@ def test_settings_that_make_no_sense_are_refused(settings, words):
 # --- Several processes ---------------------------------------------------------------------------------------
 
 
+def shares_of(world, *arguments, **options):
+    """A sampler for each of several processes."""
+    samplers = [PatchSampler(*arguments, **options) for _ in range(world)]
+    for rank, sampler in enumerate(samplers):
+        sampler.share(rank, world)
+    return samplers
+
+
+def test_a_batch_that_does_not_divide_is_refused():
+    with pytest.raises(SrlabError, match="A batch of 3 does not divide among 2 processes"):
+        PatchSampler(random_set(), 4, 16, 3).share(0, 2)
+
+
 @pytest.mark.parametrize("rotate", [0, 10])
 def test_two_processes_share_the_batch_of_one_in_turn(rotate):
     settings = {"scale": 4, "patch": 16, "batch": 6, "rotate": rotate}
     whole = PatchSampler(random_set((40, 40)), **settings)
-    shares = [PatchSampler(random_set((40, 40)), **settings, rank=rank, world=2) for rank in range(2)]
+    shares = shares_of(2, random_set((40, 40)), **settings)
     for _ in range(3):
         lr, hr = next(whole)
         for rank, share in enumerate(shares):
@@ -264,7 +276,7 @@ def test_two_processes_share_the_batch_of_one_in_turn(rotate):
 def test_the_noise_differs_between_processes_and_between_steps():
     flat = image_set(torch.full((3, 20, 20), 128, dtype=torch.uint8))
     noisy = Degradation(noise=0.1)
-    ranks = [PatchSampler(flat, 4, 16, 2, noisy, rank=rank, world=2) for rank in range(2)]
+    ranks = shares_of(2, flat, 4, 16, 2, noisy)
     lrs = [next(sampler)[0] for _ in range(2) for sampler in ranks]
     assert not any(torch.equal(a, b) for i, a in enumerate(lrs) for b in lrs[:i])
 

@@ -244,7 +244,9 @@ def test_a_saved_sampler_goes_on_with_the_same_stream(sizes, seed, before, rotat
 def test_the_shares_of_all_processes_are_the_whole_batch(sizes, seed, world, each, rotate):
     options = {"scale": 2, "patch": 4, "batch": world * each, "seed": seed, "rotate": rotate}
     whole = PatchSampler(labelled(sizes), **options)
-    shares = [PatchSampler(labelled(sizes), **options, rank=rank, world=world) for rank in range(world)]
+    shares = [PatchSampler(labelled(sizes), **options) for _ in range(world)]
+    for rank, sampler in enumerate(shares):
+        sampler.share(rank, world)
     for _ in range(2):
         batches = [next(share) for share in shares]
         for part, truth in zip(zip(*batches, strict=True), next(whole), strict=True):
