@@ -3,7 +3,10 @@
 import math
 import os
 import sys
-from collections.abc import Iterator
+from collections import deque
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -16,6 +19,7 @@ from srlab.files import check_name
 from srlab.images import EXTENSIONS, full_range, luma, to_uint8
 from srlab.inference import upscale, upscale_strips
 from srlab.overlap import Source, Upscaler
+from srlab.parallel import cores
 from srlab.photo_files import (
     ALIASES,
     HOLDS_16_BITS,
@@ -93,7 +97,20 @@ def upscale_file(
         The source cannot be read, the target exists, cannot be written or cannot hold such an image, or the
         upscaler fails as in `srlab.inference.upscale_strips`.
     """
-    source, target = Path(source), Path(target)
+    return _compute(Path(source), Path(target), upscaler, scale, force, tile, overlap, progress)()
+
+
+def _compute(
+    source: Path,
+    target: Path,
+    upscaler: Upscaler,
+    scale: int,
+    force: bool,
+    tile: int | None,
+    overlap: int | None,
+    progress: bool,
+) -> Callable[[], Path]:
+    """Make the SR pixels, in a temporary file. What is returned writes the target; it must be called, on any thread."""
     for path in (source, target):
         if os.fsencode(path).decode(errors="replace") != str(path):
             raise SrlabError(f"{str(path)!a} is no UTF-8, which libvips needs of a name; rename it.")
@@ -116,19 +133,26 @@ def upscale_file(
             f"{source} becomes {image.width * scale}x{image.height * scale} pixels, but {target.name} can hold at most "
             f"{largest} a side; end its name in .png or .tif."
         )
-    with parts_of(target) as (pixels, encoded):
+    with ExitStack() as stack:
+        pixels, encoded = stack.enter_context(parts_of(target))
         with pixels.open("wb") as file:
             for strip in _strips(source, image, upscaler, scale, tile, overlap, progress):
                 file.write(strip)
-        encode(pixels, encoded, image, scale, suffix)
-        with encoded.open("rb+") as file:
-            os.fsync(file.fileno())
-        _refuse_existing(target, force)
-        pixels.unlink()  # before the result has its name: after a kill in between, nobody would look for it again
-        encoded.replace(target)
-    if suffix == ".tif" and has_exif(image):
-        print(f"The EXIF entries of {source} are not kept in TIFF; write a PNG if you need them.", file=sys.stderr)
-    return target
+        parts = stack.pop_all()
+
+    def write() -> Path:
+        with parts:
+            encode(pixels, encoded, image, scale, suffix)
+            with encoded.open("rb+") as file:
+                os.fsync(file.fileno())
+            _refuse_existing(target, force)
+            pixels.unlink()  # before the result has its name: after a kill in between, nobody would look for it again
+            encoded.replace(target)
+        if suffix == ".tif" and has_exif(image):
+            print(f"The EXIF entries of {source} are not kept in TIFF; write a PNG if you need them.", file=sys.stderr)
+        return target
+
+    return write
 
 
 def upscale_folder(
@@ -143,6 +167,9 @@ def upscale_folder(
     progress: bool = True,
 ) -> Summary:
     """Upscale every image of a folder (not of those below it) into ``<name>.png`` in another one.
+
+    While the network works on an image, those before it are compressed and written, on as many threads as there are
+    cores.
 
     Parameters
     ----------
@@ -184,12 +211,28 @@ def upscale_folder(
         stems[path.stem] = path
     summary = Summary()
     summary.skipped = [(path, "its name is not that of an image") for path in files if path not in images]
-    for path in images:
+    waiting: deque[tuple[Path, Future]] = deque()
+
+    def settle(path: Path, result: Callable[[], Path]) -> None:
         try:
-            options = {"force": force, "tile": tile, "overlap": overlap, "progress": progress}
-            summary.written.append(upscale_file(path, target / f"{path.stem}.png", upscaler, scale, **options))
+            summary.written.append(result())
         except SrlabError as error:
             summary.failed.append((path, str(error)))
+
+    with ThreadPoolExecutor(cores()) as pool:  # a stop waits for those that are being written
+        for path in images:
+            try:
+                write = _compute(path, target / f"{path.stem}.png", upscaler, scale, force, tile, overlap, progress)
+            except SrlabError as error:
+                summary.failed.append((path, str(error)))
+                continue
+            waiting.append((path, pool.submit(write)))
+            if len(waiting) > cores():  # so that only a few files of raw pixels lie on the disk
+                path, future = waiting.popleft()
+                settle(path, future.result)
+        for path, future in waiting:
+            settle(path, future.result)
+    summary.failed.sort()
     return summary
 
 

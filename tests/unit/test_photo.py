@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import numpy as np
@@ -420,3 +421,42 @@ def test_a_result_that_exists_fails_and_the_others_are_written(rgb, save, tmp_pa
     assert [path.name for path in summary.written] == ["b.png"]
     assert "exists already" in summary.failed[0][1]
     assert (out / "a.png").read_bytes() == b"mine"
+
+
+def test_the_next_image_is_computed_while_one_is_written(rgb, save, tmp_path, monkeypatch):
+    for name in "abc":
+        save(f"{name}.png", rgb)
+    computed, encode, waited = threading.Event(), photo.encode, []
+
+    def encode_late(pixels, *rest):
+        waited.append(computed.wait(20))  # nothing but the next image's computation ends this
+        encode(pixels, *rest)
+
+    def upscaler(lr):
+        if list((tmp_path / "out").glob(".b.png.pixels.*")):
+            computed.set()
+        return double(lr)
+
+    monkeypatch.setattr(photo, "encode", encode_late)
+    summary = upscale_folder(tmp_path, tmp_path / "out", upscaler, 2, tile=1000, overlap=0, progress=False)
+    assert [path.name for path in summary.written] == ["a.png", "b.png", "c.png"]
+    assert waited == [True] * 3
+    nothing_else_in(tmp_path / "out", "a.png", "b.png", "c.png")
+
+
+def test_a_failure_while_writing_stops_no_other_image(rgb, save, tmp_path, monkeypatch):
+    for name in "abc":
+        save(f"{name}.png", rgb)
+    encode = photo.encode
+
+    def encode_some(pixels, *rest):
+        if ".b.png." in pixels.name:
+            raise OSError(28, "No space left on device")
+        encode(pixels, *rest)
+
+    monkeypatch.setattr(photo, "encode", encode_some)
+    summary = upscale_folder(tmp_path, tmp_path / "out", double, 2, progress=False)
+    assert [path.name for path in summary.written] == ["a.png", "c.png"]
+    assert [path.name for path, _ in summary.failed] == ["b.png"]
+    assert "No space left on device" in summary.failed[0][1]
+    nothing_else_in(tmp_path / "out", "a.png", "c.png")
