@@ -69,6 +69,7 @@ _MODULES = (
     "catalog",
     "checkpoints",
     "comparison",
+    "compiling",
     "datasets",
     "degradation",
     "devices",

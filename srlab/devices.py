@@ -55,6 +55,17 @@ def pick_precision(precision: str, device: torch.device) -> str:
     return "bf16" if capabilities.get("avx512_bf16") or capabilities.get("amx_bf16") else "no"
 
 
+@contextmanager
+def fastest_convolutions() -> Iterator[None]:
+    """Let a GPU try its algorithms for each new shape once and keep the fastest; batches of training have one shape."""
+    before = torch.backends.cudnn.benchmark
+    torch.backends.cudnn.benchmark = True
+    try:
+        yield
+    finally:
+        torch.backends.cudnn.benchmark = before
+
+
 def peak_memory_mib() -> float:
     """Largest memory this process has held so far, in MiB: on the GPU where one was used, else in RAM."""
     if torch.cuda.is_available() and torch.cuda.max_memory_allocated():

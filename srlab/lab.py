@@ -41,6 +41,11 @@ class Lab:
     precision: str
     changed: frozenset[str] = frozenset()
 
+    @property
+    def hardware(self) -> dict[str, Any]:
+        """What `srlab.Trainer` is told of the machine: device, precision, and how networks are compiled."""
+        return {"device": self.device, "precision": self.precision, "compiled": self.parameters.get("compiled", "")}
+
     def only_changed(self, *names: str) -> bool:
         """Whether all other parameters are at their defaults; not where the cell with the defaults was not seen."""
         return bool(self.parameters) and self.changed <= set(names)

@@ -14,7 +14,8 @@ from torch import nn
 from tqdm.auto import tqdm
 
 from srlab import checkpoints
-from srlab.devices import explaining_lack_of_memory, peak_memory_mib, pick_device, pick_precision
+from srlab.compiling import compile_networks
+from srlab.devices import explaining_lack_of_memory, fastest_convolutions, peak_memory_mib, pick_device, pick_precision
 from srlab.errors import SrlabError
 from srlab.files import writing
 from srlab.interrupts import Interrupts
@@ -56,6 +57,9 @@ class Trainer:
     recipe
         What else decides the result and cannot be seen from the objects, such as the name of the loss. A run
         is resumed only with the same recipe.
+    compiled
+        ``""``, or a mode of `srlab.compiling.compile_networks` for all networks. Where it cannot be had, a line says
+        why and the run goes on without. Sums may then be rounded in another order.
 
     Examples
     --------
@@ -79,6 +83,7 @@ class Trainer:
         ema: float = 0.999,
         seed: int = 0,
         recipe: dict[str, Any] | None = None,
+        compiled: str = "",
     ) -> None:
         self.run = Run(lab, run)
         self.device = pick_device(device)
@@ -96,7 +101,7 @@ class Trainer:
             mixed_precision=self.precision, cpu=self.device.type == "cpu", kwargs_handlers=handlers
         )
         self.device = self.accelerator.device
-        self.ema_decay, self.seed, self.recipe = ema, seed, dict(recipe or {})
+        self.ema_decay, self.seed, self.recipe, self.compiled = ema, seed, dict(recipe or {}), compiled
         self.modules: dict[str, nn.Module] = {}
         self.frozen: dict[str, nn.Module] = {}
         self.optimizers: dict[str, torch.optim.Optimizer] = {}
@@ -142,6 +147,11 @@ class Trainer:
         learning = {name: thing for name, thing in objects.items() if name not in frozen}
         prepared = self.accelerator.prepare(*learning.values())
         prepared = dict(zip(learning, prepared if len(learning) > 1 else [prepared], strict=True)) | frozen
+        if self.compiled:
+            networks = (*self.modules.values(), *self.frozen.values())
+            if reason := compile_networks(networks, self.compiled, self.device):
+                print(f"torch.compile does not work here ({reason}); going on without it.")
+                self.compiled = ""
         found = tuple(prepared[name] for name in objects)
         return found if len(found) > 1 else found[0]
 
@@ -219,7 +229,8 @@ class Trainer:
             "close other programs and run the same again to go on, or lower batch or patch under another run name. "
             f"What was saved before is intact in {self.run.path}"
         )
-        with self.run.lock() if main else contextlib.nullcontext(), explaining_lack_of_memory(crowd, advice):
+        lock = self.run.lock() if main else contextlib.nullcontext()
+        with lock, fastest_convolutions(), explaining_lack_of_memory(crowd, advice):
             sampler.share(self.accelerator.process_index, self.accelerator.num_processes)
             schedule = self._begin(sampler, schedule, iters)
             if self.step >= iters:
@@ -276,6 +287,8 @@ class Trainer:
             for group in optimizer.param_groups:
                 group["lr"] = group["initial_lr"] * schedule(self.step)
         lr, hr = (batch.contiguous(memory_format=torch.channels_last) for batch in next(sampler))
+        if self.compiled:
+            torch.compiler.cudagraph_mark_step_begin()  # what CUDA graphs made in the last step is no longer needed
         try:
             losses = step(lr, hr)
         except SrlabError:
@@ -382,6 +395,7 @@ class Trainer:
         manifest = {"wall_time_s": 0.0}
         if self.accelerator.is_main_process:
             facts = {"device": str(self.device), "precision": self.precision, "processes": processes}
+            facts["compiled"] = self.compiled
             facts |= {"iters": iters, "schedule_total": total}
             manifest = self.run.begin(self._full_recipe(sampler, schedule), None if done else facts)
         self.accelerator.wait_for_everyone()
@@ -452,5 +466,6 @@ def _bare(thing: Any) -> Any:
     """Take off what an earlier `prepare` put around a network or optimiser: a reader may run its cell again."""
     if isinstance(thing, nn.Module):
         thing = extract_model_from_parallel(thing, keep_fp32_wrapper=False)
+        thing._compiled_call_impl = None  # where Module.compile keeps its work
         thing.__dict__.pop("_is_accelerate_prepared", None)
     return getattr(thing, "optimizer", thing) if isinstance(thing, torch.optim.Optimizer) else thing

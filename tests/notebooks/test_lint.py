@@ -84,7 +84,7 @@ def test_parameters_are_commented_literals(cells):
 def test_every_parameter_is_used(cells):
     names = [line.split(" = ")[0] for line in code(cells)[0].source.splitlines()[1:]]
     rest = "\n".join(cell.source for cell in code(cells)[1:])
-    by_setup = {"device", "precision"}  # which `setup` reads
+    by_setup = {"device", "precision", "compiled"}  # which `setup` reads
     assert [name for name in names if not re.search(rf"\b{name}\b", rest) and name not in by_setup] == []
 
 

@@ -111,6 +111,9 @@ def test_setup_prints_where_it_runs_and_returns_the_parameters(cells):
     assert not lab.only_changed("seed")
     assert not srlab.lab.Lab("01_srresnet", {}, lab.device, "no").only_changed("seed"), "nothing is known of it"
     assert (lab.device.type, lab.precision) == ("cpu", srlab.devices.pick_precision("auto", lab.device))
+    assert lab.hardware == {"device": lab.device, "precision": lab.precision, "compiled": ""}
+    other, _ = cells(CELL + "\ncompiled = 'default'  # a comment", SETUP, "lab")
+    assert other.result.hardware["compiled"] == "default"
     _, shown = cells(SETUP)
     assert f"srlab {srlab.__version__}, torch " in shown.stdout
     assert "device:  cpu" in shown.stdout

@@ -16,6 +16,7 @@ import torch.nn.functional as F
 from torch import nn
 
 from srlab import checkpoints, training
+from srlab.compiling import compile_networks
 from srlab.datasets import ImageSet
 from srlab.degradation import Degradation
 from srlab.devices import pick_precision
@@ -744,6 +745,45 @@ def test_a_network_trained_in_bf16_can_go_on_to_a_run_in_float32():
     session.prepare()
     session.fit(2)
     assert seen == [torch.float32] * 2
+
+
+@pytest.mark.skipif(shutil.which("g++") is None, reason="torch.compile needs a C++ compiler on a CPU")
+def test_a_compiled_network_gives_what_it_gave():
+    torch.manual_seed(0)
+    network, image = nn.Conv2d(3, 4, 1), torch.rand(1, 3, 4, 4)
+    before = network(image)
+    assert compile_networks([network], "default", torch.device("cpu")) == ""
+    assert torch.allclose(network(image), before, atol=1e-6)
+    assert list(network.state_dict()) == ["weight", "bias"]
+
+
+def test_a_run_compiles_all_its_networks_in_the_way_asked_for_and_not_the_average(monkeypatch):
+    modes = []
+    monkeypatch.setattr(torch, "compile", lambda function, mode: modes.append(mode) or function)
+    session = Session(compiled="max-autotune")
+    session.fit(2)
+    assert modes == ["max-autotune"] * 2, "a first try, and the one network"
+    assert session.network._compiled_call_impl is not None
+    assert session.trainer.ema._compiled_call_impl is None
+    assert session.trainer.run.manifest()["compiled"] == "max-autotune"
+    Session("plain").trainer.prepare(generator=session.network, optimizer=session.raw_optimizer)
+    assert session.network._compiled_call_impl is None, "another trainer, which does not ask for it"
+
+
+def test_where_nothing_can_be_compiled_the_run_goes_on_and_says_why(monkeypatch, capsys):
+    def without_compiler(function, mode):
+        raise RuntimeError("Failed to find C++ compiler. Please specify\nmore of it")
+
+    monkeypatch.setattr(torch, "compile", without_compiler)
+    session = Session(compiled="default")
+    session.fit(2)
+    assert "does not work here (Failed to find C++ compiler. Please specify); going on" in capsys.readouterr().out
+    assert (session.trainer.step, session.trainer.run.manifest()["compiled"]) == (2, "")
+
+
+def test_an_unknown_way_of_compiling_is_refused():
+    with pytest.raises(SrlabError, match="Unknown mode 'fast' of compiling; choose one of default, reduce-overhead"):
+        Session(compiled="fast")
 
 
 def test_an_unknown_precision_is_refused():
