@@ -17,7 +17,7 @@ from .fault import KILLS, fault
 
 ITERS, EVERY = 60, 6
 WAYS = ("kill -9 of the kernel", "SIGTERM")
-if KILLS > 100:  # `make faults`; each way takes half a minute
+if KILLS > 100:  # `make faults`; each way takes half a minute, and so does the call with fewer steps
     WAYS += ("kill -9 of papermill", "Ctrl-C")
 
 
@@ -115,6 +115,8 @@ def test_a_run_goes_on_after_every_kind_of_stop(start, tmp_path, record_property
     assert steps[-1] == ITERS
     assert list((run.path / "tensorboard").iterdir())
 
+    if KILLS <= 100:
+        return
     weights = (run.path / "generator.safetensors").read_bytes()
     process, log = start(iters=ITERS - 20)
     assert process.wait(120) == 0, log.seek(0) or log.read()

@@ -1,0 +1,197 @@
+"""The site of the course, built from tiny labs: it needs no network, and what a lab shows works in it."""
+
+import base64
+import importlib.util
+import io
+import os
+from html.parser import HTMLParser
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+import nbformat
+import pytest
+from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
+from PIL import Image
+
+import srlab
+
+from .conftest import FACTOR, SIZE, WAIT, pictures, screen, shows
+
+for package in ("myst_nb", "sphinx_book_theme", "sphinx_copybutton", "sphinx-mathjax-offline"):
+    pytest.importorskip(package, reason=f"needs {package}, which `make book` installs with the extra `book`")
+
+ROOT = Path(__file__).parents[2]
+LABS = sorted((ROOT / "notebooks").glob("[0-9]*.ipynb"))
+TEXT = """# The first lab
+
+A word to look for is quincunx. And an equation, $a_0$ in a line and
+
+$$\\mathrm{lr} = \\frac{\\mathrm{hr}}{4} + n .$$
+
+## A section
+"""
+A, B, C = pictures().values()
+
+
+@pytest.fixture(scope="session")
+def book():
+    spec = importlib.util.spec_from_file_location("build_book", ROOT / "book" / "build.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def first_lab():
+    png = io.BytesIO()
+    Image.new("RGB", (900, 60), (200, 100, 50)).save(png, "png")
+    slider = srlab.compare(pictures(), left="A", right="B", scores=None)
+    widget = {"application/vnd.jupyter.widget-view+json": {"model_id": "x", "version_major": 2, "version_minor": 0}}
+    outputs = [
+        new_output("display_data", widget | {"text/plain": "run:   0%|          | 0/60 [00:00<?, ?it/s]"}),
+        new_output("display_data", widget | {"text/plain": "VBox(children=(IntSlider(value=1),))"}),
+        new_output("display_data", widget | {"text/plain": "Live comparison: needs a running kernel."}),
+        new_output(
+            "display_data",
+            {"image/png": base64.b64encode(png.getvalue()).decode(), "text/plain": "Image"},
+            metadata={"image/png": {"alt": "A figure."}},
+        ),
+        new_output("display_data", {"text/html": slider.html, "text/plain": repr(slider)}),
+        new_output("display_data", {"text/plain": "gain: 1.00 dB", srlab.lab.HEADLINE: {"label": "gain"}}),
+    ]
+    code = new_code_cell(f"srlab.compare(images)  # {'long ' * 40}", outputs=outputs, execution_count=1)
+    return new_notebook(cells=[new_markdown_cell(TEXT), code])
+
+
+@pytest.fixture(scope="session")
+def site(book, tmp_path_factory):
+    executed, target = tmp_path_factory.mktemp("executed"), tmp_path_factory.mktemp("book")
+    for lab in LABS:
+        notebook = first_lab() if lab == LABS[0] else new_notebook(cells=[new_markdown_cell(f"# {lab.stem}")])
+        nbformat.write(notebook, executed / lab.name)
+    assert book.build(executed, target) == 0, "Sphinx has warned, see above"
+    return target / "html"
+
+
+@pytest.fixture
+def open_lab(site, open_page):
+    def visit(**options):
+        page = open_page((site / "notebooks" / f"{LABS[0].stem}.html").as_uri(), **options)
+        page.locator(".srlab-stage").wait_for()
+        return page
+
+    return visit
+
+
+class Addresses(HTMLParser):
+    """Collects what a page names (links, scripts, styles, pictures) and the anchors that it has."""
+
+    def __init__(self, page):
+        super().__init__()
+        self.named, self.anchors = [], set()
+        self.feed(page.read_text(encoding="utf-8"))
+
+    def handle_starttag(self, tag, attributes):
+        for name, value in attributes:
+            if name in ("src", "href", "action", "srcset"):
+                self.named.append(value)
+            if name == "id":
+                self.anchors.add(value)
+
+
+def test_no_address_leaves_the_folder_and_every_one_is_there(site):
+    pages = {page: Addresses(page) for page in site.rglob("*.html")}
+    assert len(pages) >= len(LABS) + 2
+    wrong = []
+    for page, addresses in pages.items():
+        for address in addresses.named:
+            parts = urlsplit(address)
+            if parts.scheme == "data":
+                continue
+            target = (page.parent / unquote(parts.path)).resolve() if parts.path else page
+            inside = not (parts.scheme or parts.netloc) and target.is_relative_to(site) and target.is_file()
+            anchor = unquote(parts.fragment)
+            if not inside or (anchor and target in pages and anchor not in pages[target].anchors):
+                wrong.append((page.name, address))
+    assert wrong == []
+
+
+def test_the_index_leads_to_every_lab(site):
+    named = Addresses(site / "index.html").named
+    for lab in LABS:
+        assert named.count(f"notebooks/{lab.stem}.html") >= 2, "in the sidebar and in the table"
+
+
+def test_equations_are_set_without_a_network(open_lab):
+    page = open_lab()
+    page.locator("mjx-container mjx-mfrac").wait_for(timeout=WAIT)
+    assert page.locator("mjx-container").count() == 2
+    assert page.evaluate("document.fonts.ready.then((fonts) => [...fonts].some((f) => f.status === 'loaded'))")
+    assert page.locator("mjx-merror").count() == 0
+    assert page.outside == []
+
+
+def test_keys_and_mouse_move_the_slider(open_lab):
+    page = open_lab(viewport={"width": 1280, "height": 900})
+    stage = page.locator(".srlab-stage")
+    stage.scroll_into_view_if_needed()
+    stage.focus()
+    for key in ("3", "Home", "Shift+ArrowRight"):
+        page.keyboard.press(key)
+    assert shows(screen(page, stage), A, C, 0.1)
+    box = stage.bounding_box()
+    page.mouse.click(box["x"] + SIZE * FACTOR * 0.75, box["y"] + 40)
+    assert shows(screen(page, stage), A, C, 0.75)
+    assert page.outside == []
+
+
+def test_a_finger_moves_the_slider_on_a_phone_and_the_page_is_no_wider(open_lab):
+    page = open_lab(has_touch=True, is_mobile=True, viewport={"width": 390, "height": 844}, color_scheme="dark")
+    assert page.evaluate("document.documentElement.scrollWidth") == 390
+    stage = page.locator(".srlab-stage")
+    stage.scroll_into_view_if_needed()
+    box = stage.bounding_box()
+    page.touchscreen.tap(box["x"] + box["width"] / 4, box["y"] + box["height"] / 2)
+    page.wait_for_function("document.querySelector('.srlab-stage').ariaValueNow === '25'", timeout=WAIT)
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_figures_have_their_text_and_their_colours(open_lab, scheme):
+    page = open_lab(color_scheme=scheme)
+    figure = page.get_by_alt_text("A figure.")
+    assert page.evaluate("document.documentElement.dataset.theme") == scheme
+    assert figure.evaluate("(image) => getComputedStyle(image).filter") == "none"
+    assert figure.evaluate("(image) => image.naturalWidth") == 900
+    ground = page.locator(".srlab-compare").evaluate("(slider) => getComputedStyle(slider.parentElement).background")
+    assert "rgba(0, 0, 0, 0)" in ground, "the slider has no ground of its own"
+
+
+def test_no_progress_bar_is_left_and_controls_say_what_they_need(open_lab):
+    said = open_lab().locator("div.cell_output").inner_text()
+    assert "0/60" not in said
+    assert "VBox" not in said
+    assert said.count("needs a running kernel.") == 2
+    assert "gain: 1.00 dB" in said
+
+
+def test_the_search_finds_a_word(open_page, site):
+    page = open_page(f"{(site / 'search.html').as_uri()}?q=quincunx")
+    result = page.locator("#search-results li a").first
+    result.wait_for(timeout=WAIT)
+    assert "The first lab" in result.inner_text()
+    assert page.outside == []
+
+
+def test_a_lab_is_run_again_when_its_copy_is_missing_older_broken_or_cut_off(book, tmp_path):
+    lab, copy = tmp_path / "lab.ipynb", tmp_path / "copy.ipynb"
+    lab.touch()
+    assert book.stale(lab, copy)
+    for run, wanted in (
+        ({"exception": None, "end_time": "2026-01-01T00:00:00"}, False),
+        ({"exception": True, "end_time": "2026-01-01T00:00:00"}, True),
+        ({"exception": None, "end_time": None}, True),
+    ):
+        nbformat.write(new_notebook(metadata={"papermill": run}), copy)
+        assert book.stale(lab, copy) == wanted
+    nbformat.write(new_notebook(metadata={"papermill": {"end_time": "2026-01-01T00:00:00"}}), copy)
+    os.utime(copy, (0, 0))
+    assert book.stale(lab, copy)
