@@ -1,11 +1,11 @@
-"""Command line: ``srlab labs``, ``srlab evaluate``, ``srlab upscale``."""
+"""Command line: ``srlab labs``, ``srlab evaluate``, ``srlab upscale``, ``srlab doctor``."""
 
 import argparse
 import signal
 import sys
 from collections.abc import Sequence
 
-from srlab import evaluate_command, upscale_command
+from srlab import doctor_command, evaluate_command, upscale_command
 from srlab.errors import SrlabError
 
 
@@ -20,6 +20,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     labs.set_defaults(command=_labs, when_stopped="what was trained is saved, and the same command goes on from there.")
     evaluate_command.add_parser(commands)
     upscale_command.add_parser(commands)
+    doctor_command.add_parser(commands)
     options = parser.parse_args(arguments)
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # ends like Ctrl-C: the labs get the time to save
     try:

@@ -16,7 +16,7 @@ COMMANDS = [
     line
     for block in BLOCKS
     for line in block.splitlines()
-    if re.match(r"(make|papermill|python|torchrun|sbatch|srlab (upscale|evaluate)) ", line)
+    if re.match(r"(make|papermill|python|torchrun|sbatch|srlab (upscale|evaluate|doctor)) ", line)
 ]
 
 

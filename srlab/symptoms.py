@@ -1,0 +1,161 @@
+"""Rules that know a failure of training by one number in the log, with its cause and what to try."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from statistics import fmean
+
+ENOUGH = 5  # logged rows; fewer say nothing
+History = Sequence[Mapping[str, float]]
+
+
+@dataclass(frozen=True)
+class Finding:
+    """Something that looks wrong.
+
+    Attributes
+    ----------
+    name
+        Of the failure, such as ``"D wins"``.
+    evidence
+        The number it is seen in.
+    cause, advice
+        Why it happens and what to try, a line each.
+    """
+
+    name: str
+    evidence: str
+    cause: str
+    advice: str
+
+
+def check(history: History) -> list[Finding]:
+    """Hold logged rows against the rules that need no band.
+
+    Parameters
+    ----------
+    history
+        Rows with ``step`` and what the trainer logs: ``loss``, or ``g_loss``, ``d_loss``, ``d_real``, ``d_fake``,
+        ``g_norm`` and ``d_norm``; and ``val_psnr`` in decibels.
+    """
+    return [found for rule in RULES if (found := rule(history))]
+
+
+def series(history: History, key: str) -> list[float]:
+    """The values of a logged number, in the order of the steps."""
+    return [row[key] for row in history if key in row]
+
+
+def _late(values: Sequence[float], share: float = 0.25) -> list[float]:
+    """The last part of a curve."""
+    return list(values[-max(1, round(share * len(values))) :])
+
+
+def broke_down(history: History) -> Finding:
+    """What is to be said of a run that the trainer has stopped."""
+    step = max((row["step"] for row in history), default=0)
+    return Finding(
+        "training broke down",
+        f"it stopped by itself after step {step:g}",
+        "A loss or a weight became NaN or infinite, or SR left the range of images: the steps were too large, or the "
+        "precision too small.",
+        "lower the learning rates, or set precision to 'no', under another run name.",
+    )
+
+
+def _d_wins(history: History) -> Finding | None:
+    real, fake = (_late(series(history, key)) for key in ("d_real", "d_fake"))
+    if len(series(history, "d_real")) < ENOUGH or fmean(real) < 0.97 or fmean(fake) > 0.03:
+        return None
+    return Finding(
+        "D wins",
+        f"at the end D(HR) is {fmean(real):.2f} and D(SR) {fmean(fake):.2f}",
+        "D is sure of every patch, so what it still tells G is little, or noise.",
+        "a lower rate for D, instance noise, smooth labels, or a smaller D.",
+    )
+
+
+def _d_starves(history: History) -> Finding | None:
+    real, fake = (_late(series(history, key), 0.5) for key in ("d_real", "d_fake"))
+    if len(series(history, "d_real")) < 2 * ENOUGH or abs(fmean(real) - fmean(fake)) > 0.02:
+        return None
+    return Finding(
+        "D starves",
+        f"in the second half D(HR) - D(SR) is {fmean(real) - fmean(fake):+.3f}",
+        "D cannot tell HR from SR, so G hears nothing from it.",
+        "a higher rate for D, less noise on what it sees, more updates of D; and see whether its optimiser steps.",
+    )
+
+
+def _d_upside_down(history: History) -> Finding | None:
+    real, fake = (_late(series(history, key)) for key in ("d_real", "d_fake"))
+    if len(series(history, "d_real")) < ENOUGH or fmean(real) - fmean(fake) > -0.1:
+        return None
+    return Finding(
+        "D is upside down",
+        f"at the end D(HR) is {fmean(real):.2f} and D(SR) {fmean(fake):.2f}",
+        "D takes SR for the photo: labels or signs are exchanged in one of the losses.",
+        "look at which of HR and SR has the label 1 in the loss of D, and that G asks for the label of HR.",
+    )
+
+
+def _g_hears_nothing(history: History) -> Finding | None:
+    norms = series(history, "g_norm")
+    if len(norms) < ENOUGH or max(_late(norms)) > 1e-7:
+        return None
+    return Finding(
+        "no gradient reaches G",
+        f"its norm is {max(_late(norms)):.1g} at the end",
+        "A detach on G's way cuts the loss off from G, or a loss that fades where D is sure has faded.",
+        "look for detach and no_grad in G's half of the step, and take the loss of G that does not saturate.",
+    )
+
+
+def _learns_nothing(history: History) -> Finding | None:
+    losses = series(history, "loss")
+    if len(losses) < 4 * ENOUGH or fmean(_late(losses)) < 0.97 * fmean(losses[: max(1, len(losses) // 10)]):
+        return None
+    first = fmean(losses[: max(1, len(losses) // 10)])
+    return Finding(
+        "the loss does not fall",
+        f"{first:.4g} at the beginning, {fmean(_late(losses)):.4g} at the end",
+        "The steps are far too small or too large, or LR and HR do not belong together.",
+        "show a batch of LR and HR side by side; then another learning rate, tenfold up or down.",
+    )
+
+
+def _overfits(history: History) -> Finding | None:
+    scores, losses = series(history, "val_psnr"), series(history, "loss") or series(history, "g_loss")
+    if len(scores) < 4 or len(losses) < 2 * ENOUGH or series(history, "d_loss"):
+        return None  # a GAN pays PSNR for sharpness, which is not this
+    lost = max(scores) - scores[-1]
+    if lost < 0.3 or fmean(_late(losses)) >= fmean(losses[len(losses) // 2 : -len(_late(losses)) or None]):
+        return None
+    return Finding(
+        "it overfits",
+        f"validation has lost {lost:.2f} dB since its best, and the training loss still falls",
+        "The network learns the training photos by heart, which are too few for its size.",
+        "more photos, a smaller network, or stop earlier: the best weights are kept.",
+    )
+
+
+def _runs_away(history: History) -> Finding | None:
+    scores = series(history, "val_psnr")
+    if len(scores) < 2 or max(scores) - scores[-1] < 3:
+        return None
+    return Finding(
+        "the picture runs away",
+        f"validation PSNR has fallen from {max(scores):.2f} to {scores[-1]:.2f} dB",
+        "An update was too large, or the adversarial loss outweighs what holds the picture.",
+        "lower the learning rates, or give D a smaller weight.",
+    )
+
+
+RULES: tuple[Callable[[History], Finding | None], ...] = (
+    _d_wins,
+    _d_starves,
+    _d_upside_down,
+    _g_hears_nothing,
+    _learns_nothing,
+    _overfits,
+    _runs_away,
+)
