@@ -7,6 +7,7 @@ import matplotlib.pyplot as plt
 import torch
 
 from srlab.plots import COLORS, Monitor
+from srlab.symptoms import HEALTHY, History, verdict
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -14,9 +15,7 @@ if TYPE_CHECKING:
 
     from srlab.training import Trainer
 
-# Where the mean judgement of a D stays that has something to teach: it can tell, but is not sure.
-HEALTHY = {"D(HR)": (0.5, 0.9), "D(SR)": (0.1, 0.5)}
-History = Sequence[Mapping[str, float]]
+__all__ = ["GanMonitor", "draw_judgements", "draw_logged", "patch_logits", "ranked_share", "verdict"]
 
 
 class GanMonitor(Monitor):
@@ -107,31 +106,3 @@ def ranked_share(
     real, fake = patch_logits(discriminator, generator, pairs)
     difference = real[:, None] - fake
     return ((difference > 0).float() + (difference == 0).float() / 2).mean().item()
-
-
-def verdict(history: History, share: float = 0.25) -> str:
-    """Say in one word whether D and G keep each other learning: "healthy", "D wins", "D sees nothing" or "no D".
-
-    Parameters
-    ----------
-    history
-        Rows of a run's log.
-    share
-        Of the run, at its end, that is looked at.
-
-    Returns
-    -------
-    str
-        "D wins" where D's mean judgements of HR and SR are further apart than the outer edges of the healthy bands,
-        so that little is left to learn from it; "D sees nothing" where it does not rank HR higher; "no D" where
-        nothing was logged.
-    """
-    rows = [row for row in history if "d_real" in row]
-    if not rows:
-        return "no D"
-    late = rows[-max(1, round(len(rows) * share)) :]
-    real, fake = (sum(row[key] for row in late) / len(late) for key in ("d_real", "d_fake"))
-    # Their distance, not each alone: in a small batch one flat patch, which nobody can tell, moves either of them.
-    if real - fake > HEALTHY["D(HR)"][1] - HEALTHY["D(SR)"][0]:
-        return "D wins"
-    return "healthy" if real > fake else "D sees nothing"

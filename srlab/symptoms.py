@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from statistics import fmean
 
 ENOUGH = 5  # logged rows; fewer say nothing
+# Where the mean judgement of a D stays that has something to teach: it can tell, but is not sure.
+HEALTHY = {"D(HR)": (0.5, 0.9), "D(SR)": (0.1, 0.5)}
 History = Sequence[Mapping[str, float]]
 
 
@@ -45,6 +47,38 @@ def series(history: History, key: str) -> list[float]:
     return [row[key] for row in history if key in row]
 
 
+def verdict(history: History, share: float = 0.25) -> str:
+    """Say in one word whether D and G keep each other learning: "healthy", "D wins", "D sees nothing" or "no D".
+
+    Parameters
+    ----------
+    history
+        Rows of a run's log.
+    share
+        Of the run, at its end, that is looked at.
+
+    Returns
+    -------
+    str
+        "D wins" where D's mean judgements of HR and SR are further apart than the outer edges of the healthy bands,
+        so that little is left to learn from it; "D sees nothing" where it does not rank HR higher; "no D" where
+        nothing was logged.
+    """
+    if not series(history, "d_real"):
+        return "no D"
+    real, fake = judgements(history, share)
+    # Their distance, not each alone: in a small batch one flat patch, which nobody can tell, moves either of them.
+    if real - fake > HEALTHY["D(HR)"][1] - HEALTHY["D(SR)"][0]:
+        return "D wins"
+    return "healthy" if real > fake else "D sees nothing"
+
+
+def judgements(history: History, share: float) -> tuple[float, float]:
+    """Mean of what D said of HR and of SR in the last share of a run in which it said something."""
+    real, fake = (fmean(_late(series(history, key), share)) for key in ("d_real", "d_fake"))
+    return real, fake
+
+
 def _late(values: Sequence[float], share: float = 0.25) -> list[float]:
     """The last part of a curve."""
     return list(values[-max(1, round(share * len(values))) :])
@@ -63,36 +97,40 @@ def broke_down(history: History) -> Finding:
 
 
 def _d_wins(history: History) -> Finding | None:
-    real, fake = (_late(series(history, key)) for key in ("d_real", "d_fake"))
-    if len(series(history, "d_real")) < ENOUGH or fmean(real) < 0.97 or fmean(fake) > 0.03:
+    if len(series(history, "d_real")) < ENOUGH or verdict(history) != "D wins":
         return None
+    real, fake = judgements(history, 0.25)
     return Finding(
         "D wins",
-        f"at the end D(HR) is {fmean(real):.2f} and D(SR) {fmean(fake):.2f}",
+        f"at the end D(HR) is {real:.2f} and D(SR) {fake:.2f}",
         "D is sure of every patch, so what it still tells G is little, or noise.",
         "a lower rate for D, instance noise, smooth labels, or a smaller D.",
     )
 
 
 def _d_starves(history: History) -> Finding | None:
-    real, fake = (_late(series(history, key), 0.5) for key in ("d_real", "d_fake"))
-    if len(series(history, "d_real")) < 2 * ENOUGH or abs(fmean(real) - fmean(fake)) > 0.02:
+    if len(series(history, "d_real")) < 2 * ENOUGH:
+        return None
+    real, fake = judgements(history, 0.5)
+    if abs(real - fake) > 0.02:
         return None
     return Finding(
         "D starves",
-        f"in the second half D(HR) - D(SR) is {fmean(real) - fmean(fake):+.3f}",
+        f"in the second half D(HR) - D(SR) is {real - fake:+.3f}",
         "D cannot tell HR from SR, so G hears nothing from it.",
         "a higher rate for D, less noise on what it sees, more updates of D; and see whether its optimiser steps.",
     )
 
 
 def _d_upside_down(history: History) -> Finding | None:
-    real, fake = (_late(series(history, key)) for key in ("d_real", "d_fake"))
-    if len(series(history, "d_real")) < ENOUGH or fmean(real) - fmean(fake) > -0.1:
+    if len(series(history, "d_real")) < ENOUGH:
+        return None
+    real, fake = judgements(history, 0.25)
+    if real - fake > -0.1:
         return None
     return Finding(
         "D is upside down",
-        f"at the end D(HR) is {fmean(real):.2f} and D(SR) {fmean(fake):.2f}",
+        f"at the end D(HR) is {real:.2f} and D(SR) {fake:.2f}",
         "D takes SR for the photo: labels or signs are exchanged in one of the losses.",
         "look at which of HR and SR has the label 1 in the loss of D, and that G asks for the label of HR.",
     )
