@@ -21,8 +21,8 @@ __all__ = ["GanMonitor", "draw_judgements", "draw_logged", "patch_logits", "rank
 class GanMonitor(Monitor):
     """Draws a GAN's run while it trains, as `srlab.plots.Monitor` does for a generator alone.
 
-    The `step` of the training must give ``d_real`` and ``d_fake`` (mean of sigmoid(D) over HR and SR patches),
-    ``d_loss`` and ``g_loss``, and ``d_norm`` and ``g_norm`` (norms of the gradients).
+    The `step` of the training must give ``d_real`` and ``d_fake`` (what D says of HR and SR: means over the
+    patches, 0 to 1), ``d_loss`` and ``g_loss``, and ``d_norm`` and ``g_norm`` (norms of the gradients).
     """
 
     ALT = "Judgements of D, losses, gradient norms, validation PSNR, and the current SR crop beside HR."
@@ -44,7 +44,7 @@ def draw_judgements(axis: "Axes", history: History) -> None:
     for key, label, color in (("d_real", "D(HR)", COLORS["HR"]), ("d_fake", "D(SR)", COLORS["SRGAN"])):
         axis.axhspan(*HEALTHY[label], color=color, alpha=0.08)
         _draw_series(axis, history, key, label, color)
-    axis.set(xlabel="training step", ylabel="mean of sigmoid(D)", title="what D says; shaded: healthy", ylim=(0, 1.15))
+    axis.set(xlabel="training step", ylabel="D(HR), D(SR)", title="what D says; shaded: healthy", ylim=(0, 1.15))
     axis.legend(loc="upper right", ncols=2, frameon=False)
 
 

@@ -1,0 +1,235 @@
+"""The training steps of the course, plain, by BasicSR and by srlab, in turns within one run.
+
+Same architectures, photos, batch and losses. The ratios say how much faster srlab is; what else the machine does slows
+all ways alike. A second table says what part of a step the data take, and what `Trainer` costs over a loop written by
+hand with the same levers. README.md beside this file says how to install BasicSR; without it its column is left out.
+
+    python benchmarks/peers.py
+    python benchmarks/peers.py --task rrdbnet --batch 4 --patch 96 --repeats 5 --steps 2
+"""
+
+import itertools
+import logging
+import os
+import statistics
+import sys
+import tempfile
+from collections.abc import Callable
+from importlib.util import find_spec
+from pathlib import Path
+from types import ModuleType, SimpleNamespace
+
+import torch
+from steps import LABS, PLAIN, RATE, SCALE, TASKS, Task, layer_by_layer, resized
+from ways import (
+    DECAY,
+    WORKERS,
+    alternate,
+    batches_of,
+    by_hand,
+    conditions,
+    labs_levers,
+    markdown,
+    now,
+    parser_for,
+    ratios,
+    spread,
+    timed,
+    timed_fit,
+    write_photos,
+)
+
+import srlab
+from srlab import models
+
+MILLION = 10**6  # steps; no schedule changes anything before
+
+
+def import_basicsr() -> str:
+    """Import BasicSR; returns why that cannot be done, or "".
+
+    It asks for a module that torchvision has renamed, and for VGG19's ImageNet weights; it gets random ones.
+    """
+    if find_spec("basicsr") is None:
+        return "BasicSR is not installed, so its column is left out; benchmarks/README.md says how to get it."
+    from torchvision.models import vgg19
+    from torchvision.transforms.functional import rgb_to_grayscale
+
+    renamed = ModuleType("torchvision.transforms.functional_tensor")
+    renamed.rgb_to_grayscale = rgb_to_grayscale
+    sys.modules.setdefault(renamed.__name__, renamed)
+    try:
+        from basicsr.archs import vgg_arch
+        from basicsr.utils.registry import ARCH_REGISTRY
+    except ImportError as error:
+        return f"BasicSR cannot be imported ({error}), so its column is left out."
+    vgg_arch.vgg = SimpleNamespace(vgg19=lambda pretrained: vgg19(weights=None))
+    for build in (PlainSRResNet, PlainSRGANDiscriminator, PlainVGGDiscriminator):
+        if build.__name__ not in ARCH_REGISTRY:
+            ARCH_REGISTRY.register(build)
+    logging.getLogger("basicsr").setLevel(logging.WARNING)
+    return ""
+
+
+def PlainSRResNet(**shape: int) -> models.SRResNet:
+    """SRResNet for BasicSR, which finds it by this name; its own one has no batch norm."""
+    return layer_by_layer(models.SRResNet(**shape))
+
+
+def PlainSRGANDiscriminator(**shape: int) -> models.SRGANDiscriminator:
+    """The discriminator of SRGAN for BasicSR, which has none."""
+    return models.SRGANDiscriminator(**shape)
+
+
+def PlainVGGDiscriminator(**shape: int) -> models.VGGDiscriminator:
+    """The discriminator of ESRGAN for BasicSR, whose own one takes 128 and 256 px only."""
+    return models.VGGDiscriminator(**shape)
+
+
+def basicsr_networks(task: Task) -> tuple[dict[str, object], dict[str, object], list[str]]:
+    """Options of G and D for BasicSR, and notes about what is not its own or not the same."""
+    shape, notes = task.shape, []
+    if task.network == "SRResNet":
+        generator = {"type": "PlainSRResNet", **shape, "scale": SCALE}
+        notes.append("BasicSR's SRResNet has no batch norm, so it trains the course's, layer by layer")
+    else:
+        generator = {"type": task.network, "num_in_ch": 3, "num_out_ch": 3}
+        generator |= {"num_feat": shape["features"], "num_block": shape["blocks"]}
+        generator |= {"num_grow_ch": shape["growth"], "scale": SCALE} if "growth" in shape else {"upscale": SCALE}
+    if task.judge == "VGGDiscriminator" and task.patch in (128, 256):
+        judge = {"type": "VGGStyleDiscriminator", "num_in_ch": 3, "num_feat": task.judge_features}
+        judge["input_size"] = task.patch
+    else:
+        judge = {"type": f"Plain{task.judge}", "features": task.judge_features, "size": task.patch}
+        if task.judge:
+            notes.append(f"BasicSR has no discriminator for this task at {task.patch} px, so it trains the course's")
+    return generator, judge, notes
+
+
+def basicsr_options(task: Task, folder: Path, device: torch.device) -> tuple[dict[str, object], list[str]]:
+    """The dictionary that BasicSR reads from a YAML file, and notes about what is not the same."""
+    generator, judge, notes = basicsr_networks(task)
+    adam = {"type": "Adam", "lr": RATE, "weight_decay": 0, "betas": [0.9, 0.999]}
+    train = {"ema_decay": DECAY, "optim_g": dict(adam), "optim_d": dict(adam)}
+    train["scheduler"] = {"type": "MultiStepLR", "milestones": [MILLION], "gamma": 0.5}
+    pixel, content, adversarial = task.weights
+    if pixel:
+        kind = {"mse": "MSELoss", "l1": "L1Loss"}[task.criterion]
+        train["pixel_opt"] = {"type": kind, "loss_weight": pixel, "reduction": "mean"}
+    if task.layers:
+        layer = task.layers.split()[1]
+        train["perceptual_opt"] = {"type": "PerceptualLoss", "layer_weights": {layer: 1.0}, "vgg_type": "vgg19"}
+        train["perceptual_opt"] |= {"perceptual_weight": content, "criterion": "l1"}
+        train["gan_opt"] = {"type": "GANLoss", "gan_type": "vanilla", "loss_weight": adversarial}
+        if task.criterion == "mse":
+            notes.append("BasicSR compares features by L1 where the task has the squared error, which costs the same")
+    kind = "SRModel" if not task.layers else "ESRGANModel" if "relativistic" in task.gan else "SRGANModel"
+    data = {"name": "photos", "type": "PairedImageDataset", "phase": "train", "scale": SCALE, "gt_size": task.patch}
+    data |= {"dataroot_gt": str(folder / "HR"), "dataroot_lq": str(folder / "LR"), "io_backend": {"type": "disk"}}
+    data |= {"use_hflip": True, "use_rot": True, "num_worker_per_gpu": WORKERS, "batch_size_per_gpu": task.batch}
+    data["pin_memory"] = device.type == "cuda"
+    options = {"model_type": kind, "num_gpu": int(device.type == "cuda"), "dist": False, "is_train": True}
+    options |= {"rank": 0, "path": {}, "network_g": generator, "network_d": judge, "train": train, "data": data}
+    return options, notes
+
+
+def basicsr_loop(options: dict[str, object]) -> Callable[[], None]:
+    """BasicSR's loop of ``train.py``, as a function that does one step with the next batch."""
+    from basicsr.data import build_dataloader, build_dataset
+    from basicsr.data.data_sampler import EnlargedSampler
+    from basicsr.data.prefetch_dataloader import CPUPrefetcher, CUDAPrefetcher
+    from basicsr.models import build_model
+
+    torch.manual_seed(0)
+    model, data, gpus = build_model(options), options["data"], options["num_gpu"]
+    dataset = build_dataset(data)
+    sampler = EnlargedSampler(dataset, 1, 0, ratio=MILLION // len(dataset))
+    loader = build_dataloader(dataset, data, gpus, sampler=sampler, seed=0)
+    prefetcher = CUDAPrefetcher(loader, options) if gpus else CPUPrefetcher(loader)
+    steps = itertools.count(1)
+
+    def train() -> None:
+        torch.backends.cudnn.benchmark = True  # train.py switches it on; here for this way alone
+        step = next(steps)
+        batch = prefetcher.next()
+        model.update_learning_rate(step)
+        model.feed_data(batch)
+        model.optimize_parameters(step)
+        torch.backends.cudnn.benchmark = False
+
+    return train
+
+
+def write_lr(folder: Path) -> None:
+    """Write what BasicSR wants beside the photos of `write_photos`: their LR images in ``folder/LR``."""
+    photos = srlab.datasets.photos("train").with_lr(srlab.Degradation(), SCALE)
+    for name in photos.names:
+        srlab.write_image(photos.lr_of(name), folder / "LR" / f"{name}.png")
+
+
+def sampling_share(task: Task, device: torch.device, step: float, count: int = 20) -> str:
+    """Milliseconds that `PatchSampler` takes for a batch, and the share of a step of so many seconds that this is."""
+    sampler = batches_of(task, LABS, None, device)
+    next(sampler)
+    begun = now(device)
+    for _ in range(count):
+        next(sampler)
+    seconds = (now(device) - begun) / count
+    return f"{1000 * seconds:.1f} ms, {100 * seconds / step:.1f} %"
+
+
+def compare(
+    task: Task, folder: Path, device: torch.device, repeats: int, steps: int, peer: bool
+) -> tuple[dict[str, str], list[str]]:
+    """Time a task in all ways; returns cells of the table, and notes about what is not the same."""
+    ways, notes = {"plain": by_hand(task, PLAIN, folder / "HR", device, steps)}, []
+    if peer:
+        options, notes = basicsr_options(task, folder, device)
+        ways["BasicSR"] = timed(basicsr_loop(options), steps, device, files=True)
+    ways["srlab"] = timed_fit(task, steps, device, f"peers-{task.network}-{task.judge}")
+    seconds = alternate(ways, repeats)
+    cells = {f"{way}, s": spread(times, 3) for way, times in seconds.items()}
+    for way in list(ways)[:-1]:
+        cells[f"{way} / srlab"] = spread(ratios(seconds[way], seconds["srlab"]))
+    return cells | {"sampler of srlab": sampling_share(task, device, statistics.median(seconds["srlab"]))}, notes
+
+
+def overhead(task: Task, folder: Path, device: torch.device, repeats: int, steps: int) -> dict[str, str]:
+    """Time `Trainer.fit` against a loop by hand with the same levers; returns cells of the table."""
+    ways = {"Trainer": timed_fit(task, steps, device, f"overhead-{task.network}")}
+    ways["by hand"] = by_hand(task, labs_levers(device), folder / "HR", device, steps)
+    seconds = alternate(ways, repeats)
+    cells = {f"{way}, s": spread(times, 4) for way, times in seconds.items()}
+    return cells | {"Trainer / by hand": spread(ratios(seconds["Trainer"], seconds["by hand"]), 3)}
+
+
+def main() -> None:
+    """Print both tables and the notes."""
+    parser = parser_for(__doc__.partition("\n")[0], repeats=5, steps=4)
+    parser.add_argument("--task", nargs="+", choices=TASKS, default=list(TASKS))
+    options = parser.parse_args()
+    device = srlab.devices.pick_device(options.device)
+    size = options.batch, options.patch, options.blocks, options.features
+    tasks = {name: resized(TASKS[name], *size) for name in options.task}
+    problem = import_basicsr()
+    notes, rows, overheads = [problem] if problem else [], [], []
+    with tempfile.TemporaryDirectory() as scratch:
+        os.environ["SRLAB_HOME"] = scratch
+        folder = write_photos(Path(scratch) / "photos").parent
+        if not problem:
+            write_lr(folder)
+        for name, task in tasks.items():
+            step = {"step": f"{name}, {task.batch} of {task.patch} px"}
+            cells, more = compare(task, folder, device, options.repeats, options.steps, peer=not problem)
+            rows.append(step | cells)
+            notes += [f"{name}: {note}." for note in more]
+            if not task.layers:
+                overheads.append(step | overhead(task, folder, device, options.repeats, options.steps))
+    print(f"{conditions(device)}; median (smallest to largest) of {options.repeats} turns, {options.steps} steps each")
+    print(f"\n{markdown(rows)}\n", *notes, sep="\n")
+    if overheads:
+        print(f"\n{markdown(overheads)}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,250 @@
+"""The training steps of the course, the way tutorials write them and the way the labs do: what the benchmarks share.
+
+*Plain*: float32, contiguous memory, the last pixel shuffle before the last convolution as the SRGAN paper draws it,
+Adam with its defaults, and a DataLoader with two workers that decode PNG files, crop, flip and shrink with Pillow. In
+the GAN steps G runs once and D sees its detached output; the features of HR are computed with a graph and detached
+afterwards; neither VGG19 nor, in G's half, D is frozen. That is what the widely copied tutorials do (PyTorch-GAN, and
+sgrvinod's on super-resolution); others waste more, and run G again, or less, and freeze VGG19. *srlab*: `Trainer` and
+`PatchSampler`, fused Adam and `frozen`, as in labs 01, 03 and 04. Both compute the same; the order, D before G, is
+that of the labs. All features are random ones, because their values cost nothing.
+
+No script of its own: ways.py has the loops around these steps, and peers.py, levers.py, profile_step.py and scaling.py
+measure them.
+"""
+
+import copy
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass, replace
+
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+import srlab
+from srlab import losses, models
+
+Step = Callable[[torch.Tensor, torch.Tensor], dict[str, torch.Tensor]]
+Modules = dict[str, nn.Module]
+Optimizers = dict[str, torch.optim.Optimizer]
+
+SCALE = 4
+RATE = 2e-4  # of Adam, for all networks
+CRITERIA = {"mse": F.mse_loss, "l1": F.l1_loss}
+
+
+@dataclass(frozen=True)
+class Task:
+    """What a step trains: networks, losses and the shape of a batch.
+
+    Attributes
+    ----------
+    network, shape
+        Class of the generator in `srlab.models`, and its arguments.
+    batch, patch
+        Patches a step, and their side in HR pixels.
+    criterion
+        ``"mse"`` or ``"l1"``, for pixels and for features.
+    layers
+        What a content loss looks at, as for `srlab.Features`; with it comes a discriminator. "" for pixels alone.
+    judge, judge_features
+        Class of the discriminator, and the channels of its first convolution.
+    gan
+        The adversarial loss, one of `srlab.losses.KINDS`.
+    weights
+        Of the losses on pixels, on features and of the adversarial one.
+    """
+
+    network: str
+    shape: dict[str, int | bool]
+    batch: int
+    patch: int
+    criterion: str
+    layers: str = ""
+    judge: str = ""
+    judge_features: int = 64
+    gan: str = "vanilla"
+    weights: tuple[float, float, float] = (1.0, 0.0, 0.0)
+
+
+PAPER, RRDB = models.pick_size("paper", "cpu"), models.pick_size("paper", "cpu", "RRDBNet")
+SRRESNET = Task("SRResNet", PAPER, batch=16, patch=96, criterion="mse")
+RRDBNET = Task("RRDBNet", RRDB, batch=4, patch=96, criterion="l1")
+SRGAN = replace(SRRESNET, layers="vgg19 relu5_4", judge="SRGANDiscriminator", weights=(0.0, 0.00615, 1e-3))
+RELATIVE = replace(RRDBNET, patch=128, gan="relativistic average")
+ESRGAN = replace(RELATIVE, layers="vgg19 conv5_4", judge="VGGDiscriminator", weights=(0.01, 1.0, 5e-3))
+TASKS = {
+    "srresnet": SRRESNET,
+    "srgan": SRGAN,
+    "rrdbnet": RRDBNET,
+    "esrgan": ESRGAN,
+    "laptop": Task("MSRResNet", models.pick_size("laptop", "cpu"), 8, 96, "mse"),  # what lab 01 trains on a CPU
+}
+
+
+@dataclass(frozen=True)
+class Levers:
+    """What makes a step faster or smaller without changing what it computes; all off is the plain step.
+
+    Attributes
+    ----------
+    channels_last, bf16, fused
+        Memory format, autocast to bfloat16, Adam in one kernel.
+    ema
+        Moving average of the generator: ``"foreach"``, ``"loop"`` over its weights, or "" for none.
+    sampled
+        Batches of `srlab.PatchSampler`, made on the device, instead of files.
+    shuffle_last
+        The last pixel shuffle of SRResNet after its last convolution.
+    frozen_features, frozen_discriminator
+        No gradient for the weights of VGG19, and of D in G's half, and no graph for HR.
+    compiled, graph
+        The generator by `torch.compile`; the whole step replayed as a CUDA graph.
+    parts
+        Parts of a batch whose gradients are added up, for pixel losses.
+    checkpointing
+        Of RRDBNet's activations.
+    """
+
+    channels_last: bool = False
+    bf16: bool = False
+    fused: bool = False
+    ema: str = ""
+    sampled: bool = False
+    shuffle_last: bool = False
+    frozen_features: bool = False
+    frozen_discriminator: bool = False
+    compiled: bool = False
+    graph: bool = False
+    parts: int = 1
+    checkpointing: bool = False
+
+
+PLAIN = Levers()
+LABS = Levers(
+    channels_last=True,
+    bf16=True,
+    fused=True,
+    ema="foreach",
+    sampled=True,
+    shuffle_last=True,
+    frozen_features=True,
+    frozen_discriminator=True,
+)
+
+
+def resized(task: Task, batch: int = 0, patch: int = 0, blocks: int = 0, features: int = 0) -> Task:
+    """Another size of a task; 0 keeps what it has. `features` are the channels of G, and the first ones of D."""
+    shape = task.shape | {name: n for name, n in (("blocks", blocks), ("features", features)) if n}
+    width = features or task.judge_features
+    return replace(task, batch=batch or task.batch, patch=patch or task.patch, shape=shape, judge_features=width)
+
+
+def build(task: Task, seed: int = 0) -> Modules:
+    """The networks of a task by the names of `srlab.Trainer.prepare`, with the same weights for the same seed."""
+    torch.manual_seed(seed)
+    networks = {"generator": getattr(models, task.network)(**task.shape, scale=SCALE)}
+    if task.layers:
+        networks["discriminator"] = getattr(models, task.judge)(task.judge_features, task.patch)
+        networks["features"] = srlab.Features(task.layers, "random")
+    return networks
+
+
+class ShuffleFirst(nn.Conv2d):
+    """Pixel shuffle and then a convolution of the large image, in the order in which the paper draws them."""
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """Map ``(N, C * 4, h, w)`` to ``(N, out, 2h, 2w)``."""
+        return super().forward(F.pixel_shuffle(x, 2))
+
+
+def layer_by_layer(network: models.SRResNet) -> models.SRResNet:
+    """The same SRResNet, layer by layer as the paper draws it; the weights keep names and values."""
+    plain, own = copy.deepcopy(network), network.tail
+    plain.tail = ShuffleFirst(own.in_channels, own.out_channels, own.kernel_size, padding=own.padding)
+    plain.tail.load_state_dict(own.state_dict())
+    return plain
+
+
+def optimizers_of(networks: Modules, **options: bool) -> Optimizers:
+    """Adam for G, and for D where there is one."""
+    learning = {name: networks[name] for name in ("generator", "discriminator") if name in networks}
+    return {
+        f"{name[0]}_optimizer": torch.optim.Adam(net.parameters(), RATE, **options) for name, net in learning.items()
+    }
+
+
+def make_step(
+    task: Task,
+    networks: Modules,
+    optimizers: Optimizers,
+    levers: Levers,
+    backward: Callable[[torch.Tensor], None] = torch.Tensor.backward,
+    norm: Callable[[nn.Module], torch.Tensor] | None = None,
+    mark: Callable[[str], AbstractContextManager] = nullcontext,
+) -> Step:
+    """A training step, ``step(lr, hr)``, that returns its losses: of lab 01, or with a discriminator of labs 03 and 04.
+
+    Parameters
+    ----------
+    task, networks, optimizers, levers
+        What to train, and how.
+    backward
+        ``Trainer.backward``, or that of a tensor.
+    norm
+        ``Trainer.gradient_norm``, which labs 03 and 04 log.
+    mark
+        Context manager around the parts of a step, for a profile.
+    """
+    generator, discriminator, features = (networks.get(n) for n in ("generator", "discriminator", "features"))
+    criterion, relative = CRITERIA[task.criterion], "relativistic" in task.gan
+
+    def pixel_step(lr: torch.Tensor, hr: torch.Tensor) -> dict[str, torch.Tensor]:
+        optimizers["g_optimizer"].zero_grad()
+        total = torch.zeros((), device=lr.device)
+        for lr_part, hr_part in zip(lr.chunk(levers.parts), hr.chunk(levers.parts), strict=True):
+            with mark("G, forward"):
+                sr = generator(lr_part)
+            loss = criterion(sr, hr_part) / levers.parts
+            with mark("backward"):
+                backward(loss)
+            total += loss.detach()
+        with mark("optimisers"):
+            optimizers["g_optimizer"].step()
+        return {"loss": total}
+
+    def update(network: nn.Module, optimizer: torch.optim.Optimizer, loss: torch.Tensor, whose: str) -> dict:
+        optimizer.zero_grad()
+        with mark(f"backward of {whose}'s half"):
+            backward(loss)
+        log = {f"{whose.lower()}_norm": norm(network)} if norm else {}
+        with mark("optimisers"):
+            optimizer.step()
+        return log
+
+    def distance_of_features(sr: torch.Tensor, hr: torch.Tensor) -> torch.Tensor:
+        if levers.frozen_features:
+            return losses.content_loss(features, sr, hr, criterion)
+        found, wanted = features(sr), features(hr)
+        return sum(criterion(found[layer], wanted[layer].detach()) for layer in found)
+
+    def adversarial_step(lr: torch.Tensor, hr: torch.Tensor) -> dict[str, torch.Tensor]:
+        with mark("G, forward"):
+            sr = generator(lr)
+        with mark("D, forward"):
+            real, fake = discriminator(hr), discriminator(sr.detach())
+        d_loss = losses.discriminator_loss(real, fake, task.gan)
+        log = {"d_loss": d_loss} | update(discriminator, optimizers["d_optimizer"], d_loss, "D")
+        with mark("features, forward"):
+            distance = distance_of_features(sr, hr)
+        spare = levers.frozen_discriminator
+        with mark("D, forward"), srlab.frozen(discriminator) if spare else nullcontext():
+            fake, real = discriminator(sr), None
+            if relative:
+                with torch.no_grad() if spare else nullcontext():
+                    real = discriminator(hr).detach()
+        parts = criterion(sr, hr), distance, losses.generator_loss(fake, real, task.gan)
+        loss = losses.hybrid(*zip(task.weights, parts, strict=True))
+        return {"loss": loss} | log | update(generator, optimizers["g_optimizer"], loss, "G")
+
+    return adversarial_step if task.layers else pixel_step

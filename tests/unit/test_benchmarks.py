@@ -1,0 +1,182 @@
+"""The benchmarks: both ways of a step compute the same, and what the tables are made of is right."""
+
+import importlib
+import itertools
+import json
+import sys
+from dataclasses import replace
+
+import pytest
+import torch
+
+import srlab
+from tests.conftest import ROOT
+
+sys.path.insert(0, str(ROOT / "benchmarks"))  # scripts, and no package
+steps, ways, peers, levers, profile_step, scaling = (
+    importlib.import_module(name) for name in ("steps", "ways", "peers", "levers", "profile_step", "scaling")
+)
+CPU = torch.device("cpu")
+FLOAT32 = replace(steps.LABS, bf16=False)
+
+
+def tiny(name, patch=32):
+    task = steps.resized(steps.TASKS[name], batch=2, patch=patch, blocks=1, features=4)
+    return replace(task, layers="vgg19 relu2_1" if task.layers else "")
+
+
+def batch_of(task):
+    return next(ways.batches_of(task, steps.LABS, None, CPU))
+
+
+@pytest.fixture(scope="module")
+def photos(tmp_path_factory):
+    """A folder with one small photo as a file."""
+    folder = tmp_path_factory.mktemp("photos")
+    srlab.write_image(torch.rand(1, 3, 48, 56, generator=torch.Generator().manual_seed(0)), folder / "noise.png")
+    return folder
+
+
+@pytest.mark.parametrize("name", steps.TASKS)
+def test_both_ways_compute_the_same(name):
+    task = tiny(name)
+    batch = batch_of(task)
+    plain, networks = ways.hand_written(task, steps.PLAIN, itertools.repeat(batch), CPU)
+    trainer, step = ways.trainer_step(task, CPU, name, "no")
+    for (key, start), (other, same) in zip(
+        networks["generator"].state_dict().items(), steps.build(task)["generator"].state_dict().items(), strict=True
+    ):
+        assert key == other, "the plain network keeps the names"
+        assert torch.equal(start, same), f"{key} starts from another value"
+    for turn in range(2):
+        theirs, ours = plain(), step(*batch)
+        for loss, value in theirs.items():
+            # The first update of Adam keeps the sign of a gradient alone, so rounding grows.
+            tolerance = 1e-4 if turn == 0 else 0.1
+            assert ours[loss].item() == pytest.approx(value.item(), rel=tolerance), f"{loss} of step {turn}"
+    assert trainer.precision == "no"
+
+
+@pytest.mark.parametrize("name", ["srgan", "esrgan", "rrdbnet"])
+def test_a_lever_leaves_the_first_loss_alone(name):
+    task = tiny(name)
+    batch = batch_of(task)
+    expected = None
+    for lever, pulled in levers.ALONE.items():
+        if levers.reason_against(pulled, task, CPU) or pulled.compiled or pulled.bf16:
+            continue
+        train, _ = ways.hand_written(task, pulled, itertools.repeat(batch), CPU)
+        loss = train()["loss"].item()
+        expected = expected or loss
+        assert loss == pytest.approx(expected, rel=1e-4), lever
+
+
+def test_layer_by_layer_is_the_same_network():
+    network = steps.build(tiny("srresnet"))["generator"].eval()
+    lr = torch.rand(1, 3, 9, 7)
+    torch.testing.assert_close(steps.layer_by_layer(network)(lr), network(lr), atol=1e-5, rtol=1e-4)
+
+
+def test_loops_are_timed_in_turns(photos):
+    task = tiny("laptop")
+    plain, _ = ways.hand_written(task, steps.PLAIN, ways.batches_of(task, steps.PLAIN, photos, CPU, workers=0), CPU)
+    both = {
+        "plain": ways.timed(plain, 2, CPU, files=True, rest=0),
+        "srlab": ways.timed_fit(task, 2, CPU, "timed", "no"),
+    }
+    seconds = ways.alternate(both, repeats=2)
+    assert {name: len(values) for name, values in seconds.items()} == {"plain": 2, "srlab": 2}
+    assert all(value > 0 for values in seconds.values() for value in values)
+
+
+def test_turns_go_there_and_back():
+    asked = []
+
+    def way(name):
+        for turn in itertools.count():
+            asked.append(name)
+            yield turn
+
+    seconds = ways.alternate({"a": way("a"), "b": way("b")}, repeats=2)
+    assert asked == ["b", "a", "a", "b", "b", "a"]
+    assert seconds == {"a": [1, 2], "b": [1, 2]}, "the first turn warms up"
+
+
+def test_files_are_seeded(photos):
+    task = tiny("laptop")
+    torch.manual_seed(0)  # without workers the draws are those of this process
+    lr, hr = next(ways.batches_of(task, steps.PLAIN, photos, CPU, workers=0))
+    assert (lr.shape, hr.shape) == ((2, 3, 8, 8), (2, 3, 32, 32))
+    torch.manual_seed(0)
+    assert torch.equal(hr, next(ways.batches_of(task, steps.PLAIN, photos, CPU, workers=0))[1])
+
+
+def test_exponents():
+    sizes = [16, 32, 48, 96]
+    assert scaling.exponent(sizes, [3e-3 * size**2 for size in sizes]) == pytest.approx(2)
+    assert scaling.exponent(sizes, [0.5] * 4) == pytest.approx(0)
+    with pytest.raises(ValueError, match="two different sizes"):
+        scaling.exponent([16, 16], [1.0, 2.0])
+    cells = scaling.row("side of a patch", sizes, lambda size: size**2 / 1000)
+    assert cells["exponent"] == "2.00"
+    assert cells["ms"].startswith("256.0, 1024.0")
+
+
+def test_many_photos_take_no_files():
+    assert scaling.sampling_seconds(1000, tiny("laptop"), 1, CPU) > 0
+
+
+def test_budget_is_steps_times_seconds(monkeypatch):
+    monkeypatch.setattr(scaling, "timed_fit", lambda *arguments: itertools.repeat(8.64))
+    rows = scaling.budget(["srresnet", "esrgan"], CPU, repeats=1, steps=1, devices=10)
+    assert [row["days on 10"] for row in rows] == ["10.0", "4.0"], "a million and 400,000 steps"
+    assert [row["batch"] for row in rows] == ["16 of 96 px", "16 of 128 px"]
+
+
+def test_tables():
+    assert ways.spread([3.0, 1.0, 2.0]) == "2.00 (1.00 to 3.00)"
+    assert ways.ratios([4.0, 6.0], [2.0, 2.0]) == [2.0, 3.0]
+    lines = ways.markdown([{"way": "plain", "s": "1"}, {"way": "srlab", "s": "0.5"}]).splitlines()
+    assert lines == ["| way   | s   |", "| ----- | --- |", "| plain | 1   |", "| srlab | 0.5 |"]
+
+
+def test_parts_of_a_step_add_up():
+    found = profile_step.profiled("laptop", "srlab", 2, CPU, (2, 32, 1, 4))
+    *parts, (name, whole) = profile_step.by_part(found, 2)
+    assert name == profile_step.WHOLE
+    assert {"data", "G, forward", "backward", "optimisers", "EMA", "rest"} == {part for part, _ in parts}
+    assert sum(seconds for _, seconds in parts) == pytest.approx(whole)
+    assert len(profile_step.by_operator(found, 2, CPU, count=3)) == 3
+
+
+def test_levers_that_do_not_apply_say_why():
+    assert "GPU" in levers.reason_against(steps.Levers(graph=True), tiny("srresnet"), CPU)
+    assert "pixels" in levers.reason_against(steps.Levers(frozen_features=True), tiny("srresnet"), CPU)
+    assert "RRDBNet" in levers.reason_against(steps.Levers(checkpointing=True), tiny("srresnet"), CPU)
+    assert not levers.reason_against(steps.LABS, tiny("srgan"), torch.device("cuda")) or not torch.cuda.is_available()
+    assert levers.ladder(CPU)[levers.TOGETHER] == ways.labs_levers(CPU)
+
+
+def test_memory_and_psnr_of_a_lever(photos, capsys):
+    found = levers.train_alone(tiny("laptop"), FLOAT32, photos, CPU, 2)
+    assert found["mib"] >= 0
+    assert 10 < found["psnr"] < 40, "two steps leave the bilinear enlargement nearly alone"
+    levers.child(tiny("laptop", patch=4096), FLOAT32, photos, CPU, 1)
+    assert "smaller than the patch" in json.loads(capsys.readouterr().out)["problem"]
+
+
+def test_figure(tmp_path):
+    levers.draw(tmp_path / "levers.png", {"plain": [1.0], "fused": [1.1, 1.3, 1.2]}, {"plain": 10, "fused": 9}, "tiny")
+    assert srlab.read_image(tmp_path / "levers.png").shape[0] == 3
+
+
+def test_options_for_basicsr(tmp_path, monkeypatch):
+    own, notes = peers.basicsr_options(steps.TASKS["esrgan"], tmp_path, CPU)
+    assert own["model_type"] == "ESRGANModel"
+    assert own["network_d"]["type"] == "VGGStyleDiscriminator"
+    assert notes == []
+    other, notes = peers.basicsr_options(replace(steps.TASKS["esrgan"], patch=96), tmp_path, CPU)
+    assert other["network_d"]["type"] == "PlainVGGDiscriminator"
+    assert "96 px" in notes[0]
+    monkeypatch.setattr(peers, "find_spec", lambda name: None)
+    assert "left out" in peers.import_basicsr()
