@@ -2,6 +2,7 @@
 # make test   lint, unit tests, labs, browser            make lab                 open JupyterLab
 # make study  the content-loss study (PRESET=smoke|laptop|paper); STUDY=esrdgan_tricks   make format   tidy the code
 # make faults the fault tests with hundreds of kills, into tests/faults/RESULTS.md     make audit   known holes in dependencies
+# make book   the labs as a site for a browser, without a network: build/book/html/index.html
 # make clean  remove .venv and caches
 PYTHON ?= python3
 PRESET ?=
@@ -13,7 +14,7 @@ PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n logical --maxprocesses 4 
 
 ARGS ?=
 
-.PHONY: labs study test part lint unit faults notebooks browser lab refresh format lock audit clean
+.PHONY: labs study book test part lint unit faults notebooks browser lab refresh format lock audit clean
 
 labs: .venv/ready
 	$(BIN)/python -m srlab labs $(if $(PRESET),--preset $(PRESET))
@@ -21,6 +22,10 @@ labs: .venv/ready
 # An hour on two cores; ARGS="--backbone FILE --benchmarks Set5,Set14" and more, see studies/content_loss/README.md.
 study: .venv/ready
 	$(BIN)/python studies/run.py $(STUDY) $(or $(PRESET),laptop) $(ARGS)
+
+# Labs that were not executed yet, or changed since, are run first.
+book: .venv/book
+	$(BIN)/python book/build.py
 
 test: .venv/ready
 	@$(MAKE) --no-print-directory part NAME=lint
@@ -45,7 +50,7 @@ faults: .venv/ready
 notebooks: .venv/ready
 	$(PYTEST) tests/notebooks
 
-browser: .venv/ready
+browser: .venv/book
 	$(BIN)/python -m pytest tests/browser
 
 lab: .venv/ready
@@ -67,6 +72,15 @@ format: .venv/ready
 	else \
 		"$(PYTHON)" -m venv .venv && \
 		$(BIN)/python -m pip install --disable-pip-version-check -q -c requirements.lock -e ".[labs,test,study]"; \
+	fi
+	@touch $@
+
+# What only `make book` and its tests need.
+.venv/book: .venv/ready
+	@if command -v uv >/dev/null 2>&1; then \
+		uv pip install --python $(BIN)/python -c requirements.lock -e ".[book]"; \
+	else \
+		$(BIN)/python -m pip install --disable-pip-version-check -q -c requirements.lock -e ".[book]"; \
 	fi
 	@touch $@
 

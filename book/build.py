@@ -1,0 +1,97 @@
+"""The course as a site that needs no network: ``make book``, or ``python book/build.py``.
+
+The pages are the executed copies that ``make labs`` leaves. A lab without one, or changed since, is run first.
+"""
+
+import os
+import re
+import shutil
+import sys
+from pathlib import Path
+
+import nbformat
+from sphinx.cmd.build import main as sphinx
+
+from srlab.errors import SrlabError
+from srlab.lab import HEADLINE
+from srlab.papermill import run_labs
+from srlab.runs import home
+
+BOOK = Path(__file__).resolve().parent
+ROOT = BOOK.parent
+WIDGET = "application/vnd.jupyter.widget-view+json"
+KERNEL = "needs a running kernel."  # how the widgets of srlab speak where there is none
+
+
+def main() -> int:
+    """Run the labs that need it and build the site; returns the exit code."""
+    os.chdir(ROOT)
+    executed = home() / "notebooks"
+    old = [lab.stem for lab in sorted(Path("notebooks").glob("[0-9]*.ipynb")) if stale(lab, executed / lab.name)]
+    try:
+        if old and run_labs(labs=old):
+            return 1
+    except SrlabError as error:
+        print(f"srlab: {error}", file=sys.stderr)
+        return 2
+    if code := build(executed, ROOT / "build" / "book"):
+        return code
+    print("open build/book/html/index.html; the folder html can be copied anywhere")
+    return 0
+
+
+def stale(lab: Path, copy: Path) -> bool:
+    """Whether an executed copy is missing, older than its lab, or from a run that did not come to its end."""
+    if not copy.is_file() or copy.stat().st_mtime < lab.stat().st_mtime:
+        return True
+    run = nbformat.read(copy, 4).metadata.get("papermill", {})
+    return bool(run.get("exception")) or not run.get("end_time")
+
+
+def build(executed: Path, target: Path) -> int:
+    """Build the site from executed labs.
+
+    Parameters
+    ----------
+    executed
+        Folder of the notebooks.
+    target
+        Folder that is replaced; the site is ``html/`` in it.
+
+    Returns
+    -------
+    int
+        The exit code of Sphinx, which is not 0 after a mere warning either.
+    """
+    shutil.rmtree(target, ignore_errors=True)
+    source = target / "source"
+    (source / "notebooks").mkdir(parents=True)
+    shutil.copy(BOOK / "index.md", source)
+    shutil.copy(ROOT / "README.md", source)  # for its table of the labs
+    for copy in sorted(executed.glob("[0-9]*.ipynb")):
+        nbformat.write(tidy(nbformat.read(copy, 4)), source / "notebooks" / copy.name)
+    options = ["-q", "-W", "--keep-going", "-c", str(BOOK), "-d", str(target / "doctrees")]
+    return sphinx([*options, str(source), str(target / "html")])
+
+
+def tidy(notebook: nbformat.NotebookNode) -> nbformat.NotebookNode:
+    """Take out what shows only beside a kernel: progress bars, and widgets with their saved state."""
+    notebook.metadata.pop("widgets", None)
+    for cell in notebook.cells:
+        if cell.cell_type == "code":
+            cell.outputs = [output for output in cell.outputs if not _is_progress(output)]
+            for data in (output.data for output in cell.outputs if "data" in output):
+                data.pop(HEADLINE, None)  # the same is there as text
+                if data.pop(WIDGET, None) and KERNEL not in data["text/plain"]:
+                    data["text/plain"] = f"Controls: {KERNEL}"
+    return notebook
+
+
+def _is_progress(output: nbformat.NotebookNode) -> bool:
+    """Whether this is a bar of tqdm, as a widget or as text."""
+    text = output.get("text") or output.get("data", {}).get("text/plain", "")
+    return re.search(r"\d%\|.*\| *\d+/\d+ \[", text) is not None
+
+
+if __name__ == "__main__":
+    sys.exit(main())
