@@ -18,11 +18,10 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-import numpy as np
 import torch
 import torch.nn.functional as F
-from PIL import Image
-from torch.utils.data import DataLoader, Dataset
+from torch.utils.data import DataLoader
+from ways import FileDataset
 
 import srlab
 
@@ -40,27 +39,6 @@ class PlainSRResNet(srlab.SRResNet):
 NETWORKS = {"srresnet": (PlainSRResNet, srlab.SRResNet), "rrdbnet": (srlab.RRDBNet, srlab.RRDBNet)}
 
 
-class FileDataset(Dataset):
-    """HR files, opened and decoded for every patch."""
-
-    def __init__(self, folder: Path, patch: int, scale: int, length: int) -> None:
-        self.files = sorted(folder.glob("*.png"))
-        self.patch, self.scale, self.length = patch, scale, length
-
-    def __len__(self) -> int:
-        return self.length
-
-    def __getitem__(self, index: int) -> tuple[torch.Tensor, torch.Tensor]:
-        image = Image.open(self.files[index % len(self.files)]).convert("RGB")
-        left = int(torch.randint(image.width - self.patch + 1, ()))
-        top = int(torch.randint(image.height - self.patch + 1, ()))
-        hr = image.crop((left, top, left + self.patch, top + self.patch))
-        if torch.rand(()) < 0.5:
-            hr = hr.transpose(Image.Transpose.FLIP_LEFT_RIGHT)
-        lr = hr.resize((self.patch // self.scale, self.patch // self.scale), Image.Resampling.BICUBIC)
-        return tuple(torch.from_numpy(np.array(x)).permute(2, 0, 1).float() / 255 for x in (lr, hr))
-
-
 def usual_steps(
     generator: torch.nn.Module, photos: srlab.ImageSet, folder: Path, batch: int, patch: int, chunk: int
 ) -> Iterator[float]:
@@ -68,7 +46,7 @@ def usual_steps(
     for name, hr in photos:
         srlab.write_image(hr, folder / f"{name}.png")
     optimizer = torch.optim.Adam(generator.parameters(), lr=1e-4)
-    loader = DataLoader(FileDataset(folder, patch, 4, batch * 10**6), batch, shuffle=False, num_workers=2)
+    loader = DataLoader(FileDataset(folder, patch), batch, shuffle=False, num_workers=2)
     batches = iter(loader)
     for count in itertools.count():
         if count % chunk == 0:

@@ -29,16 +29,20 @@ class Diagnosis:
     findings: list[Finding] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
 
+    @property
+    def verdict(self) -> str:
+        """Whether there are findings, in words."""
+        return "something looks wrong" if self.findings else "nothing looks wrong"
+
     def __str__(self) -> str:
-        head = f"{self.run}: {'nothing looks wrong' if not self.findings else 'something looks wrong'}"
+        head = f"{self.run}: {self.verdict}"
         lines = [f"- {one.name}: {one.evidence}.\n  Why: {one.cause}\n  Try: {one.advice}" for one in self.findings]
         return "\n".join([head, *lines, *(f"({note})" for note in self.notes)])
 
     def _repr_markdown_(self) -> str:
-        verdict = "nothing looks wrong" if not self.findings else "something looks wrong"
-        lines = [f"**{in_markdown(self.run)}: {verdict}.**"]
-        lines += [f"- **{one.name}**: {one.evidence}. *Why:* {one.cause} *Try:* {one.advice}" for one in self.findings]
-        return "\n\n".join([lines[0], "\n".join(lines[1:]), " ".join(map(in_markdown, self.notes))])
+        head = f"**{in_markdown(self.run)}: {self.verdict}.**"
+        lines = [f"- **{one.name}**: {one.evidence}. *Why:* {one.cause} *Try:* {one.advice}" for one in self.findings]
+        return "\n\n".join([head, "\n".join(lines), " ".join(map(in_markdown, self.notes))])
 
 
 def diagnose(run: Run | str | os.PathLike) -> Diagnosis:

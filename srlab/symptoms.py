@@ -138,11 +138,11 @@ def _d_upside_down(history: History) -> Finding | None:
 
 def _g_hears_nothing(history: History) -> Finding | None:
     norms = series(history, "g_norm")
-    if len(norms) < ENOUGH or max(_late(norms)) > 1e-7:
+    if len(norms) < ENOUGH or (largest := max(_late(norms))) > 1e-7:
         return None
     return Finding(
         "no gradient reaches G",
-        f"its norm is {max(_late(norms)):.1g} at the end",
+        f"its norm is {largest:.1g} at the end",
         "A detach on G's way cuts the loss off from G, or a loss that fades where D is sure has faded.",
         "look for detach and no_grad in G's half of the step, and take the loss of G that does not saturate.",
     )
@@ -150,12 +150,14 @@ def _g_hears_nothing(history: History) -> Finding | None:
 
 def _learns_nothing(history: History) -> Finding | None:
     losses = series(history, "loss")
-    if len(losses) < 4 * ENOUGH or fmean(_late(losses)) < 0.97 * fmean(losses[: max(1, len(losses) // 10)]):
+    if len(losses) < 4 * ENOUGH:
         return None
-    first = fmean(losses[: max(1, len(losses) // 10)])
+    first, last = fmean(losses[: len(losses) // 10]), fmean(_late(losses))
+    if last < 0.97 * first:
+        return None
     return Finding(
         "the loss does not fall",
-        f"{first:.4g} at the beginning, {fmean(_late(losses)):.4g} at the end",
+        f"{first:.4g} at the beginning, {last:.4g} at the end",
         "The steps are far too small or too large, or LR and HR do not belong together.",
         "show a batch of LR and HR side by side; then another learning rate, tenfold up or down.",
     )

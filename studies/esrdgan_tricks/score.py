@@ -3,8 +3,8 @@
 The Snakefile calls it: ``python -m studies.esrdgan_tricks.score ROW OUTPUT`` with the row as JSON. ``kind`` says what
 is scored: ``"row"``, ``"stage"`` (the PSNR stage of a base) or ``"bicubic"``. It writes a table with one line per image
 and kind of LR, and beside it a crop of the SR photo for each kind of LR. The generator is the last one, averaged over
-steps, that ``studies.train`` copied into ``notebooks/<row>/``. A row that ran away gets a
-table of one line, which says so.
+steps, that ``studies.train`` copied into ``notebooks/<row>/``. A row that ran away gets a table of one
+line, which says so.
 """
 
 import json
