@@ -256,7 +256,7 @@ def conditions(device: torch.device) -> str:
 
 
 def parser_for(description: str, repeats: int, steps: int) -> argparse.ArgumentParser:
-    """The options that the scripts have in common; without `repeats` there is no option for them."""
+    """The options that the scripts have in common; without `repeats` or `steps` there is no option for them."""
     parser = argparse.ArgumentParser(description=description)
     parser.add_argument("--batch", type=int, default=0, help="patches a step; 0 takes that of the task")
     parser.add_argument("--patch", type=int, default=0, help="side of a patch in HR pixels, likewise")
@@ -264,6 +264,7 @@ def parser_for(description: str, repeats: int, steps: int) -> argparse.ArgumentP
     parser.add_argument("--features", type=int, default=0, help="channels of the networks, likewise")
     if repeats:
         parser.add_argument("--repeats", type=int, default=repeats)
-    parser.add_argument("--steps", type=int, default=steps, help="steps that are timed together")
+    if steps:
+        parser.add_argument("--steps", type=int, default=steps, help="steps that are timed together")
     parser.add_argument("--device", default="auto", choices=("auto", "cpu", "cuda"))
     return parser

@@ -4,8 +4,10 @@ import importlib
 import itertools
 import json
 import sys
+import time
 from dataclasses import replace
 
+import nbformat
 import pytest
 import torch
 
@@ -13,8 +15,9 @@ import srlab
 from tests.conftest import ROOT
 
 sys.path.insert(0, str(ROOT / "benchmarks"))  # scripts, and no package
-steps, ways, peers, levers, profile_step, scaling = (
-    importlib.import_module(name) for name in ("steps", "ways", "peers", "levers", "profile_step", "scaling")
+steps, ways, peers, levers, profile_step, scaling, startup, roofline = (
+    importlib.import_module(name)
+    for name in ("steps", "ways", "peers", "levers", "profile_step", "scaling", "startup", "roofline")
 )
 CPU = torch.device("cpu")
 FLOAT32 = replace(steps.LABS, bf16=False)
@@ -180,3 +183,44 @@ def test_options_for_basicsr(tmp_path, monkeypatch):
     assert "96 px" in notes[0]
     monkeypatch.setattr(peers, "find_spec", lambda name: None)
     assert "left out" in peers.import_basicsr()
+
+
+def executed(folder, seconds):
+    """A notebook in which papermill has written down how long each cell took."""
+    cells = [
+        nbformat.v4.new_code_cell(f"# Cell {i}\n", metadata={"papermill": {"duration": duration}})
+        for i, duration in enumerate(seconds)
+    ]
+    nbformat.write(nbformat.v4.new_notebook(cells=cells), folder / "00_lab.ipynb")
+    return folder / "00_lab.ipynb"
+
+
+def test_the_slowest_cells_of_a_lab_are_named(tmp_path):
+    row = startup.slowest_cells(executed(tmp_path, [1.0, 6.0, None, 3.0]), 2)
+    assert row["s"] == "10"
+    assert row["slowest 2 cells"] == "90%"
+    assert row["they begin with"] == "`Cell 1` 6 s; `Cell 3` 3 s"
+
+
+def test_a_lab_that_was_not_executed_has_no_slowest_cells(tmp_path):
+    with pytest.raises(srlab.SrlabError, match="execute it first"):
+        startup.slowest_cells(executed(tmp_path, [None, None]), 2)
+
+
+def test_a_program_takes_time():
+    assert 0 < startup.timed_program("pass") < 60
+
+
+def test_operations_are_counted_forward_and_backward():
+    layer = torch.nn.Conv2d(2, 3, 3, padding=1)
+    image = torch.rand(1, 2, 5, 7, requires_grad=True)
+    forward = 2 * 3 * 2 * 9 * 5 * 7  # a multiplication and an addition per output, input channel and tap
+    assert roofline.flops_of(lambda: layer(image)) == forward
+    assert roofline.flops_of(lambda: layer(image).sum().backward()) == 3 * forward, "gradients of input and weights"
+
+
+def test_rows_of_the_roofline():
+    row = roofline.row("half of it", 10**9, 2e9, lambda: time.sleep(0.01), 1, CPU)
+    assert float(row["of the roof"]) == pytest.approx(0.5 / float(row["seconds"]), rel=0.1)
+    assert row["HR megapixels a second"] == "-"
+    assert float(roofline.step_row("laptop", tiny("laptop"), 1, CPU)["of the roof"]) > 0
