@@ -2,6 +2,7 @@
 # make test   lint, unit tests, labs, browser            make lab                 open JupyterLab
 # make study  the content-loss study (PRESET=smoke|laptop|paper); STUDY=esrdgan_tricks   make format   tidy the code
 # make faults the fault tests with hundreds of kills, into tests/faults/RESULTS.md     make audit   known holes in dependencies
+# make mutations  plant known bugs one by one and see that a test fails, into tests/mutations/RESULTS.md
 # make book   the labs as a site for a browser, without a network: build/book/html/index.html
 # make clean  remove .venv and caches
 PYTHON ?= python3
@@ -14,7 +15,7 @@ PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n logical --maxprocesses 4 
 
 ARGS ?=
 
-.PHONY: labs study book test part lint unit faults notebooks browser lab refresh format lock audit clean
+.PHONY: labs study book test part lint unit faults mutations notebooks browser lab refresh format lock audit clean
 
 labs: .venv/ready
 	$(BIN)/python -m srlab labs $(if $(PRESET),--preset $(PRESET))
@@ -41,11 +42,14 @@ lint: .venv/ready
 	$(BIN)/python -m ruff format --check .
 
 unit: .venv/ready
-	$(PYTEST) tests/unit tests/faults
+	$(PYTEST) tests/unit tests/faults tests/mutations
 
 # Alone on the machine, some ten minutes on two cores.
 faults: .venv/ready
 	SRLAB_KILLS=$(or $(KILLS),150) SRLAB_FAULT_TABLE=tests/faults/RESULTS.md $(PYTEST) tests/faults
+
+mutations: .venv/ready
+	OMP_NUM_THREADS=1 $(BIN)/python -m tests.mutations.plant --table tests/mutations/RESULTS.md
 
 notebooks: .venv/ready
 	$(PYTEST) tests/notebooks

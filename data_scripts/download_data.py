@@ -1,4 +1,4 @@
-"""Download data sets of the papers: DIV2K, Flickr2K, Set5, Set14, BSD100, Urban100.
+"""Download data sets of the papers; --list prints which there are.
 
 ``python data_scripts/download_data.py div2k set5``; what breaks off goes on where it stopped with the same command.
 """

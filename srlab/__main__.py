@@ -1,11 +1,12 @@
-"""Command line: ``srlab labs``, ``srlab evaluate``, ``srlab upscale``, ``srlab doctor``."""
+"""Command line: ``srlab labs``, ``evaluate``, ``upscale``, ``doctor``, ``progress``, ``solutions``."""
 
 import argparse
+import os
 import signal
 import sys
 from collections.abc import Sequence
 
-from srlab import doctor_command, evaluate_command, upscale_command
+from srlab import doctor_command, evaluate_command, progress_command, solutions_command, upscale_command
 from srlab.errors import SrlabError
 
 
@@ -21,6 +22,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     evaluate_command.add_parser(commands)
     upscale_command.add_parser(commands)
     doctor_command.add_parser(commands)
+    progress_command.add_parser(commands)
+    solutions_command.add_parser(commands)
     options = parser.parse_args(arguments)
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # ends like Ctrl-C: the labs get the time to save
     try:
@@ -31,6 +34,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except SrlabError as error:
         print(f"srlab: {error}", file=sys.stderr)
         return 2
+    except BrokenPipeError:  # whoever reads has enough, as in `srlab progress | head`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # what Python would still print at its end
+        return 1
     except OSError as error:  # such as a path that is longer than the system takes
         print(f"srlab: {error.filename or 'a file'}: {error.strerror or error}; check the path.", file=sys.stderr)
         return 2

@@ -19,6 +19,7 @@ from tqdm.auto import tqdm
 
 from srlab import disk
 from srlab.errors import SrlabError
+from srlab.files import publish
 
 BLOCK = 1 << 20
 # What zipfile and tarfile raise on a damaged file, with the libraries below them.
@@ -92,7 +93,7 @@ def extract(
             bar = tqdm(sorted(targets.items()), desc=f"unpacking {archive.name}", unit="file", disable=not progress)
             for target, member in bar:
                 _write(archive, member, staging / target)
-            disk.publish(staging, folder)
+            publish(staging, folder)
         except OSError as error:
             reason = f"Could not unpack {archive} to {folder} ({error.strerror or error}); {disk.ADVICE}."
             raise SrlabError(reason) from error

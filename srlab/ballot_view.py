@@ -7,6 +7,7 @@ import anywidget
 import torch
 import traitlets
 
+from srlab.comparison.markup import element_script
 from srlab.comparison.pictures import encode
 from srlab.errors import SrlabError
 
@@ -106,13 +107,6 @@ def _card(letter: str, picture: torch.Tensor, name: str = "") -> dict[str, Any]:
 
 _RENDER = """
 function render({ model, el }) {
-  const make = (tag, name, parent, attributes = {}) => {
-    const node = document.createElement(tag);
-    node.className = name;
-    for (const [key, value] of Object.entries(attributes)) node.setAttribute(key, value);
-    parent.append(node);
-    return node;
-  };
   const root = make("div", "srlab-ballot", el, { role: "group", "aria-label": "Blind ranking" });
   const status = make("div", "", root, { role: "status" });
   const title = make("b", "srlab-ballot-title", status), hint = make("span", "", status);
@@ -250,7 +244,7 @@ button.srlab-ballot-card:hover { border-color: var(--srlab-accent); }
 class BallotWidget(anywidget.AnyWidget):
     """The page's half of a `BallotView`."""
 
-    _esm = _RENDER
+    _esm = element_script() + _RENDER
     _css = _STYLE
     cards = traitlets.List().tag(sync=True)  # changes with the trial; the pictures are in it
     state = traitlets.Dict().tag(sync=True)  # changes with each click

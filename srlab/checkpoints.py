@@ -65,7 +65,17 @@ def unpack(
     optimizers: dict[str, torch.optim.Optimizer],
     device: torch.device,
 ) -> None:
-    """Put back what `pack` collected; learning rates and other settings stay those of the given optimisers."""
+    """Put back what `pack` collected; learning rates and other settings stay those of the given optimisers.
+
+    Parameters
+    ----------
+    tensors
+        From `pack`, as they were read.
+    stateful, optimizers
+        Of the same names, to be filled.
+    device
+        Whose random numbers go on as well.
+    """
 
     def under(name: str) -> Tensors:
         prefix = f"{name}/"

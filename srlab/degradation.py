@@ -90,13 +90,33 @@ def _mirror(size: int, border: int) -> torch.Tensor:
 
 
 def gaussian_noise(image: torch.Tensor, sigma: float | torch.Tensor, generator: torch.Generator) -> torch.Tensor:
-    """Add white Gaussian noise of standard deviation `sigma` (in [0, 1] units; a number or one per image)."""
+    """Add white Gaussian noise of standard deviation `sigma` (in [0, 1] units; a number or one per image).
+
+    Parameters
+    ----------
+    image
+        ``(N, C, H, W)``, float in [0, 1]; the result is not clamped to that.
+    sigma
+        In the same units: 0.1 is a tenth of the way from black to white.
+    generator
+        Of the draws.
+    """
     noise = torch.randn(image.shape, generator=generator, device=generator.device).to(image)
     return image + noise * _per_image(sigma, image).view(-1, 1, 1, 1)
 
 
 def poisson_noise(image: torch.Tensor, photons: float | torch.Tensor, generator: torch.Generator) -> torch.Tensor:
-    """Shot noise: a white pixel counts `photons` on average, so its noise is ``1 / sqrt(photons)``."""
+    """Shot noise: a white pixel counts `photons` on average, so its noise is ``1 / sqrt(photons)``.
+
+    Parameters
+    ----------
+    image
+        ``(N, C, H, W)``, float in [0, 1].
+    photons
+        A number or one per image.
+    generator
+        Of the draws.
+    """
     photons = _per_image(photons, image).view(-1, 1, 1, 1).to(generator.device)
     counts = torch.poisson(image.clamp(0, 1).to(generator.device) * photons, generator=generator)
     return (counts / photons).to(image)
@@ -106,6 +126,11 @@ def jpeg(image: torch.Tensor, quality: int | torch.Tensor) -> torch.Tensor:
     """Compress and decompress each image as JPEG (libjpeg, 4:2:0 chroma) at a quality of 1 to 100.
 
     The result is on 8-bit levels, and no gradient flows through.
+
+    Raises
+    ------
+    SrlabError
+        A quality outside of 1 to 100.
     """
     qualities = torch.as_tensor(quality).expand(len(image)).tolist()
     if not all(1 <= q <= 100 for q in qualities):

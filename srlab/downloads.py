@@ -17,6 +17,7 @@ from tqdm.auto import tqdm
 from srlab import disk
 from srlab.disk import amount
 from srlab.errors import SrlabError
+from srlab.files import publish
 from srlab.mirror import HEADERS, PATIENCE, Answer, MirrorError, PassingError, Patience, Version, ask, shown
 
 PROGRESS = 1 << 20  # bytes that an attempt must bring to count as one that got on
@@ -133,7 +134,7 @@ class _Part:
         self._note.unlink(missing_ok=True)
 
     def publish(self, target: Path) -> None:
-        disk.publish(self.file, target)
+        publish(self.file, target)
         self._note.unlink(missing_ok=True)
 
 

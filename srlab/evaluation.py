@@ -101,6 +101,11 @@ def _score(
 def measures(metrics: Sequence[str], protocol: Protocol, weights: str | Path = "auto") -> dict[str, Measure]:
     """Name -> function of (SR, HR) for the metrics asked for; LPIPS only where its weights are.
 
+    Parameters
+    ----------
+    metrics, protocol, weights
+        As for `score`.
+
     Raises
     ------
     SrlabError

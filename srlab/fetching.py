@@ -79,6 +79,13 @@ def fetch(
 def missing_parts(name: str, with_lr: bool, home: Path) -> list[Part]:
     """What is to be unpacked: the parts of a set that are not there, and what else their archives hold.
 
+    Parameters
+    ----------
+    name, with_lr
+        As for `fetch`.
+    home
+        Folder of all data sets.
+
     Raises
     ------
     SrlabError
@@ -94,7 +101,15 @@ def missing_parts(name: str, with_lr: bool, home: Path) -> list[Part]:
 
 
 def describe(name: str, keep_archives: bool, with_lr: bool, home: Path) -> list[str]:
-    """What `fetch` would do, in lines: archives with their sizes, folders, and the room it takes."""
+    """What `fetch` would do, in lines: archives with their sizes, folders, and the room it takes.
+
+    Parameters
+    ----------
+    name, keep_archives, with_lr
+        As for `fetch`.
+    home
+        Folder of all data sets.
+    """
     parts = missing_parts(name, with_lr, home)
     lines = [f"{catalog.data_set(name).title}: {catalog.folder_of(name, home)}"]
     for file in _files(parts):

@@ -65,16 +65,23 @@ def open_atomic(path: Path, advice: str = ADVICE, sync: bool = True) -> Iterator
             part.unlink(missing_ok=True)  # of a dead process of our number, or a link that somebody put there
             with part.open("xb") as file:  # never through a link
                 yield file
-                if sync:
-                    file.flush()
-                    os.fsync(file.fileno())
-            part.replace(path)
             if sync:
-                sync_folder(path.parent)
+                publish(part, path)
+            else:
+                part.replace(path)
         except BaseException:  # also Ctrl-C
             with suppress(OSError):  # there may be no part, or its folder may be none
                 part.unlink()
             raise
+
+
+def publish(part: Path, path: Path) -> None:
+    """Give a finished file or folder its name, in a way that outlives a power cut."""
+    if part.is_file():
+        with part.open("rb+") as file:
+            os.fsync(file.fileno())
+    part.replace(path)
+    sync_folder(path.parent)
 
 
 @contextmanager
@@ -136,6 +143,20 @@ def write_safetensors(
     """Write tensors and JSON-able notes as one safetensors file, atomically; equal content gives equal bytes.
 
     The file also holds a hash of all this, because the format has none of its own: see `read_safetensors`.
+
+    Parameters
+    ----------
+    path, advice
+        As for `write_atomic`.
+    tensors
+        By name, on any device.
+    notes
+        What JSON can hold.
+
+    Raises
+    ------
+    SrlabError
+        As for `write_atomic`.
     """
     from safetensors.torch import save
 

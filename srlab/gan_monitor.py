@@ -49,7 +49,19 @@ def draw_judgements(axis: "Axes", history: History) -> None:
 
 
 def draw_logged(axis: "Axes", history: History, names: Mapping[str, str], title: str) -> None:
-    """Draw logged numbers of D and G over the steps, on a logarithmic scale where none is negative."""
+    """Draw logged numbers of D and G over the steps, on a logarithmic scale where none is negative.
+
+    Parameters
+    ----------
+    axis
+        To draw on.
+    history
+        Lines of the log.
+    names
+        Key in the log -> label, for D and then for G.
+    title
+        Of the axes.
+    """
     for (key, label), color in zip(names.items(), (COLORS["HR"], COLORS["SRGAN"]), strict=True):
         _draw_series(axis, history, key, label, color)
     positive = all(row[key] > 0 for row in history for key in names if key in row)

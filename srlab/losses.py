@@ -1,4 +1,4 @@
-"""Losses as pure functions: content, hybrids, total variation, and the adversarial pairs over logits.
+"""Losses as pure functions: content, hybrids, and the adversarial pairs over logits.
 
 The adversarial losses take what a discriminator says before any sigmoid. In the equations below C(x) is that logit,
 D(x) = sigmoid(C(x)), x is an HR image and y = G(lr) an SR image.
@@ -86,30 +86,6 @@ def hybrid(*parts: tuple[float, torch.Tensor]) -> torch.Tensor:
         )
     # A part with weight 0 is left out, so that its NaN or infinity cannot come in as 0 * inf.
     return torch.stack([weight * loss for weight, loss in parts if weight]).sum()
-
-
-def total_variation(image: torch.Tensor) -> torch.Tensor:
-    """Mean absolute step to the right plus mean absolute step down (Rudin et al. 1992, the anisotropic form).
-
-    Parameters
-    ----------
-    image
-        ``(N, C, H, W)``, at least 2 pixels a side.
-
-    Returns
-    -------
-    torch.Tensor
-        ``()``, in units of the image; 0 for flat images.
-
-    Raises
-    ------
-    SrlabError
-        The image has less than 2 pixels along a side.
-    """
-    if min(image.shape[-2:]) < 2:
-        raise SrlabError(f"Total variation needs at least 2 pixels a side, but got a tensor {tuple(image.shape)}.")
-    right, down = image[..., :, 1:] - image[..., :, :-1], image[..., 1:, :] - image[..., :-1, :]
-    return right.abs().mean() + down.abs().mean()
 
 
 def discriminator_loss(

@@ -34,6 +34,13 @@ def find_notebooks() -> Path:
 def read_preset(notebooks: Path, preset: str | None, lab: str) -> dict[str, Any]:
     """Parameters of a lab in a preset, such as ``smoke`` or ``paper``; none for a preset of None.
 
+    Parameters
+    ----------
+    notebooks
+        Folder of the labs, with ``presets/`` in it.
+    preset, lab
+        Their names; a preset may leave a lab at its defaults.
+
     Raises
     ------
     SrlabError
@@ -67,7 +74,7 @@ def run_labs(preset: str | None = None, labs: list[str] | None = None) -> int:
     """
     notebooks = find_notebooks()
     known = sorted(path.stem for path in notebooks.glob("[0-9]*.ipynb"))
-    chosen = known if not labs else [_match(lab, known) for lab in labs]
+    chosen = known if not labs else [match_lab(lab, known) for lab in labs]
     parameters = {lab: read_preset(notebooks, preset, lab) for lab in chosen}
     folder = home() / "notebooks" / (preset or "")
     try:
@@ -86,8 +93,8 @@ def run_labs(preset: str | None = None, labs: list[str] | None = None) -> int:
             memory = f"{figures['peak_memory_mib'] / 1024:.1f} GiB"
         except SrlabError as error:
             failures[lab], result, memory = error, "FAILED, see below", "-"
-        rows.append((lab, f"{time.perf_counter() - started:.0f} s", memory, result, _relative(output)))
-    _print_table(("lab", "time", "peak memory", "main figure", "executed notebook"), rows)
+        rows.append((lab, f"{time.perf_counter() - started:.0f} s", memory, result, relative(output)))
+    print_table(("lab", "time", "peak memory", "main figure", "executed notebook"), rows)
     for lab, error in failures.items():
         print(f"\n{lab} failed: {error}")
     return len(failures)
@@ -134,7 +141,7 @@ def execute(notebook: Path, output: Path, parameters: dict[str, Any], without: s
             extra_arguments=["--log-level=ERROR"],  # a kernel warns of unencrypted traffic, which stays on this machine
         )
     except papermill.PapermillExecutionError as error:
-        raise SrlabError(f"{error.ename}: {error.evalue} (cell {error.exec_count} of {_relative(output)})") from error
+        raise SrlabError(f"{error.ename}: {error.evalue} (cell {error.exec_count} of {relative(output)})") from error
     except DeadKernelError as error:
         raise SrlabError(f"The kernel died while running {notebook.name}; the usual reason is memory.") from error
     return read_headline(done)
@@ -164,18 +171,27 @@ def _copy_without(notebook: Path, copy: Path, tag: str) -> None:
     nbformat.write(content, copy)
 
 
-def _match(lab: str, known: list[str]) -> str:
+def match_lab(lab: str, known: list[str]) -> str:
+    """Find the lab that a name or its beginning means.
+
+    Raises
+    ------
+    SrlabError
+        There is none, or more than one.
+    """
     fitting = [name for name in known if name.startswith(lab.removesuffix(".ipynb"))]
     if len(fitting) != 1:
         raise SrlabError(f"There is no single lab '{lab}'; choose from {', '.join(known)}.")
     return fitting[0]
 
 
-def _relative(path: Path) -> str:
+def relative(path: Path) -> str:
+    """Return a path as it is seen from the working directory, where it lies in there."""
     return str(path.relative_to(Path.cwd())) if path.is_relative_to(Path.cwd()) else str(path)
 
 
-def _print_table(head: tuple[str, ...], rows: list[tuple[str, ...]]) -> None:
+def print_table(head: tuple[str, ...], rows: list[tuple[str, ...]]) -> None:
+    """Print rows below their head, in columns."""
     widths = [max(len(cell) for cell in column) for column in zip(head, *rows, strict=True)]
     for row in (head, tuple("-" * width for width in widths), *rows):
         print("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())

@@ -50,7 +50,15 @@ class Recipe:
             raise SrlabError(f"The least contrast must be at least 0, but is {self.min_contrast}.")
 
     def boxes(self, split: str, height: int, width: int) -> list[tuple[str, int, int, int, int]]:
-        """What is cut out of a photo: end of the name, top, left, height, width; none if the photo is too small."""
+        """What is cut out of a photo: end of the name, top, left, height, width; none if the photo is too small.
+
+        Parameters
+        ----------
+        split
+            ``"train"`` for crops, ``"validation"`` for the whole photo.
+        height, width
+            Of the photo in pixels.
+        """
         if min(height, width) < self.size:
             return []
         height, width = height - height % self.scale, width - width % self.scale
@@ -67,7 +75,13 @@ class Recipe:
 
 
 def positions(length: int, size: int, step: int) -> list[int]:
-    """Where crops begin along an axis: a step apart, and the last one flush with the border."""
+    """Where crops begin along an axis: a step apart, and the last one flush with the border.
+
+    Parameters
+    ----------
+    length, size, step
+        Of the photo, of a crop, and from one crop to the next, in pixels along the axis.
+    """
     return [*range(0, length - size, step), length - size]
 
 

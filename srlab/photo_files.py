@@ -123,7 +123,22 @@ def _damaged(path: Path, error: Exception) -> SrlabError:
 
 
 def read_piece(path: Path, image: pyvips.Image, top: int, left: int, height: int, width: int) -> torch.Tensor:
-    """A piece ``(1, channels, height, width)`` in [0, 1]."""
+    """A piece ``(1, channels, height, width)`` in [0, 1].
+
+    Parameters
+    ----------
+    path
+        Of the file, for the message.
+    image
+        From `open_image`.
+    top, left, height, width
+        Of the piece in pixels.
+
+    Raises
+    ------
+    SrlabError
+        The file is damaged there.
+    """
     try:
         levels = image.crop(left, top, width, height).numpy().reshape(height, width, image.bands)
     except pyvips.Error as error:
@@ -161,7 +176,19 @@ def parts_of(target: Path) -> Iterator[tuple[Path, Path]]:
 
 
 def encode(pixels: Path, encoded: Path, image: pyvips.Image, scale: int, suffix: str) -> None:
-    """Turn raw pixels into an image file with the metadata of the source, row by row."""
+    """Turn raw pixels into an image file with the metadata of the source, row by row.
+
+    Parameters
+    ----------
+    pixels, encoded
+        Files from `parts_of`; the second is written.
+    image
+        The source.
+    scale
+        SR pixels per pixel of the source.
+    suffix
+        One of `SAVERS`.
+    """
     raw = pyvips.Image.rawload(
         str(pixels),
         image.width * scale,

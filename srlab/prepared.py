@@ -14,8 +14,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from filelock import FileLock, Timeout
-
+from srlab.disk import lock
 from srlab.errors import SrlabError
 from srlab.files import sweep_parts
 
@@ -54,27 +53,16 @@ class Prepared:
 
     @contextmanager
     def lock(self) -> Iterator[None]:
-        """Hold the folder for this process; the system lets go of it when the process dies, however it dies.
+        """Hold the folder for this process.
 
         Raises
         ------
         SrlabError
             Another process holds it, or the folder cannot be written.
         """
-        try:
-            self.path.mkdir(parents=True, exist_ok=True)
-            lock = FileLock(self.path / ".prepared.lock", timeout=0)
-            lock.acquire()
-        except Timeout as error:
-            raise SrlabError(f"{self.path} is being filled by another process; wait for it to end.") from error
-        except OSError as error:
-            raise SrlabError(
-                f"Cannot write into {self.path} ({error.strerror}); choose an output folder that you may write."
-            ) from error
-        try:
+        busy = f"{self.path} is being filled by another process; wait for it to end."
+        with lock(self.path / ".prepared.lock", "choose an output folder that you may write", busy):
             yield
-        finally:
-            lock.release()
 
     def read(self) -> None:
         """Read the manifest, and list the files that are there.
@@ -141,14 +129,30 @@ class Prepared:
         return {photo: row["name"] for photo, row in self.done.items()} | self.begun
 
     def is_whole(self, photo: str, size: int, mtime_ns: int) -> bool:
-        """Whether a photo was finished, has not changed since, and all its files are there with their sizes."""
+        """Whether a photo was finished, has not changed since, and all its files are there with their sizes.
+
+        Parameters
+        ----------
+        photo
+            Its path in the source.
+        size, mtime_ns
+            Of its file now: bytes, and nanoseconds.
+        """
         row = self.done.get(photo)
         if row is None or photo in self.begun or (row["size"], row["mtime_ns"]) != (size, mtime_ns):
             return False
         return all(self._sizes.get(file) == length for file, length in row["files"].items())
 
     def strangers(self, photo: str, split: str, name: str) -> list[str]:
-        """Files that have the names of a photo's crops and are not ours."""
+        """Files that have the names of a photo's crops and are not ours.
+
+        Parameters
+        ----------
+        photo
+            Its path in the source.
+        split, name
+            Which side it is on, and how the names of its crops begin.
+        """
         if photo in self.begun:
             return []
         listed = self.done[photo]["files"] if photo in self.done else {}

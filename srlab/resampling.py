@@ -31,10 +31,10 @@ def cubic(x: torch.Tensor, a: float = -0.5) -> torch.Tensor:
     return torch.where(x <= 1, near, torch.where(x < 2, far, torch.zeros_like(x)))
 
 
-def lanczos(x: torch.Tensor, lobes: int = 3) -> torch.Tensor:
+def lanczos(x: torch.Tensor) -> torch.Tensor:
     """Sinc kernel windowed by a wider sinc (Lanczos, three lobes)."""
-    window = torch.sinc(x) * torch.sinc(x / lobes)
-    return torch.where(x.abs() < lobes, window, torch.zeros_like(x))
+    window = torch.sinc(x) * torch.sinc(x / 3)
+    return torch.where(x.abs() < 3, window, torch.zeros_like(x))
 
 
 # name -> (kernel, its width in samples)

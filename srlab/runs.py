@@ -16,17 +16,14 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from filelock import FileLock, Timeout
-
 import srlab
-from srlab import files
+from srlab import disk, files
 from srlab.errors import SrlabError
 
 if TYPE_CHECKING:
     import torch
 
 FORMAT = 1  # of the run folder; a folder of another format is not touched
-NETWORKS = ("SRResNet", "MSRResNet", "RRDBNet", "CodedSRResNet")  # classes of srlab.models that a weights file may name
 ADVICE = f"{files.ADVICE} with SRLAB_HOME"  # where a file of a run cannot be written
 PACKAGES = ("torch", "accelerate", "numpy", "scikit-image", "matplotlib")
 
@@ -144,26 +141,19 @@ class Run:
 
     @contextmanager
     def lock(self) -> Iterator[None]:
-        """Hold the run for this process; the system lets go of it when the process dies, however it dies."""
-        try:
-            self.path.mkdir(parents=True, exist_ok=True)
-            lock = FileLock(self.path / ".lock", timeout=0)
-            lock.acquire()
-        except Timeout as error:
-            raise SrlabError(
-                f"The run {self.path} is in use by another process; wait for it, or choose another run name."
-            ) from error
-        except OSError as error:
-            raise SrlabError(
-                f"Cannot write into {self.path} ({error.strerror}); set SRLAB_HOME to a folder you own."
-            ) from error
-        try:
+        """Hold the run for this process.
+
+        Raises
+        ------
+        SrlabError
+            Another process holds it, its folder cannot be written, or it is of another lab or version.
+        """
+        busy = f"The run {self.path} is in use by another process; wait for it, or choose another run name."
+        with disk.lock(self.path / ".lock", "set SRLAB_HOME to a folder you own", busy):
             self.manifest()  # refuses a folder that is not of this run, before anything in it is touched
             files.sweep_parts(self.path)
             self._keep_two_states()  # a kill may have come between a new state and the end of the oldest one
             yield
-        finally:
-            lock.release()
 
     # --- metrics ---
 
@@ -245,7 +235,17 @@ class Run:
     # --- weights ---
 
     def save_generator(self, generator: "torch.nn.Module", step: int, file: str = "generator.safetensors") -> None:
-        """Write the generator's weights with its architecture, so that a later lab can load it by the run's name."""
+        """Write the generator's weights with its architecture, so that a later lab can load it by the run's name.
+
+        Parameters
+        ----------
+        generator
+            A network of `srlab.models.GENERATORS`.
+        step
+            At which it has these weights.
+        file
+            Name in the run's folder.
+        """
         config = getattr(generator, "config", {})
         notes = {"network": type(generator).__name__, "config": config, "step": step, "lab": self.lab}
         files.write_safetensors(self.path / file, generator.state_dict(), notes, ADVICE)
@@ -329,8 +329,9 @@ def read_generator(path: Path, best: str = "") -> "torch.nn.Module":
     elif path.suffix != ".safetensors":
         raise SrlabError(f"{path} is neither a run folder nor a weights file (.safetensors or .pth).")
     weights, notes = files.read_safetensors(path)
-    if notes.get("network") not in NETWORKS:
-        raise SrlabError(f"{path} holds a network '{notes.get('network')}'; srlab knows {', '.join(NETWORKS)}.")
+    if notes.get("network") not in models.GENERATORS:
+        known = ", ".join(models.GENERATORS)
+        raise SrlabError(f"{path} holds a network '{notes.get('network')}'; srlab knows {known}.")
     try:
         generator = _build(getattr(models, notes["network"]), notes["config"], weights)
         generator.load_state_dict(weights)

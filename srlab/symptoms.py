@@ -109,7 +109,7 @@ def _d_wins(history: History) -> Finding | None:
 
 
 def _d_starves(history: History) -> Finding | None:
-    if len(series(history, "d_real")) < 2 * ENOUGH:
+    if len(series(history, "d_real")) < ENOUGH:
         return None
     real, fake = judgements(history, 0.5)
     if abs(real - fake) > 0.02:
@@ -148,6 +148,19 @@ def _g_hears_nothing(history: History) -> Finding | None:
     )
 
 
+def _overflows(history: History) -> Finding | None:
+    norms = series(history, "g_norm")[ENOUGH:]  # the scaler of float16 begins too high, and finds its scale
+    lost = norms.count(0)  # what the trainer logs of such a step
+    if len(norms) < ENOUGH or lost < 0.1 * len(norms) or max(_late(norms)) <= 1e-7:
+        return None
+    return Finding(
+        "NaN in half precision",
+        f"in {lost} of {len(norms)} logged steps the gradient of G was NaN or infinite",
+        "Above 65,504 a number of float16 is infinite, and the difference of two such is NaN; the step is left out.",
+        "precision bf16 or 'no', or smaller weights of the losses, under another run name.",
+    )
+
+
 def _learns_nothing(history: History) -> Finding | None:
     losses = series(history, "loss")
     if len(losses) < 4 * ENOUGH:
@@ -164,15 +177,19 @@ def _learns_nothing(history: History) -> Finding | None:
 
 
 def _overfits(history: History) -> Finding | None:
-    scores, losses = series(history, "val_psnr"), series(history, "loss") or series(history, "g_loss")
+    scores, name = series(history, "val_psnr"), "loss" if series(history, "loss") else "g_loss"
+    losses = series(history, name)
     if len(scores) < 4 or len(losses) < 2 * ENOUGH or series(history, "d_loss"):
         return None  # a GAN pays PSNR for sharpness, which is not this
     lost = max(scores) - scores[-1]
-    if lost < 0.3 or fmean(_late(losses)) >= fmean(losses[len(losses) // 2 : -len(_late(losses)) or None]):
+    best = max((row for row in history if "val_psnr" in row), key=lambda row: row["val_psnr"])["step"]
+    # Held against the loss at the best score: what is known by heart has a loss that is low already, and stays so.
+    then = series([row for row in history if row["step"] <= best], name)[-ENOUGH:] or losses[:ENOUGH]
+    if lost < 0.3 or fmean(_late(losses)) >= fmean(then):
         return None
     return Finding(
         "it overfits",
-        f"validation has lost {lost:.2f} dB since its best, and the training loss still falls",
+        f"validation has lost {lost:.2f} dB since step {best:g}, while the training loss has fallen",
         "The network learns the training photos by heart, which are too few for its size.",
         "more photos, a smaller network, or stop earlier: the best weights are kept.",
     )
@@ -195,6 +212,7 @@ RULES: tuple[Callable[[History], Finding | None], ...] = (
     _d_starves,
     _d_upside_down,
     _g_hears_nothing,
+    _overflows,
     _learns_nothing,
     _overfits,
     _runs_away,

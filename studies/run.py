@@ -11,11 +11,10 @@ from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
 
-from filelock import FileLock, Timeout
-
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
+from srlab.disk import lock  # noqa: E402
 from srlab.errors import SrlabError  # noqa: E402
 from srlab.runs import home  # noqa: E402
 
@@ -45,7 +44,6 @@ def main(arguments: list[str]) -> int:
         given["benchmarks"] = ",".join(str(Path(folder).absolute()) for folder in options.benchmarks.split(","))
     read_preset(options.preset, **given)  # refuses a slip before Snakemake does, and in one sentence
     folder = home() / "studies" / options.study / options.preset
-    folder.mkdir(parents=True, exist_ok=True)
     settings = {"preset": options.preset, "out": folder} | given
     if options.notebooks:
         settings["notebooks"] = options.notebooks
@@ -53,11 +51,9 @@ def main(arguments: list[str]) -> int:
     # Snakemake's own lock outlives a killed process and would ask for --unlock; the one here does not.
     command += ["--directory", str(folder), "--rerun-incomplete", "--keep-going", "--nolock"]
     command += ["--cores", str(os.cpu_count())] if not {"--cores", "-c", "--jobs", "-j"} & set(more) else []
-    try:
-        with FileLock(folder / ".lock", timeout=0):
-            return subprocess.run([*command, *more, "--config", *(f"{k}={v}" for k, v in settings.items())]).returncode
-    except Timeout as error:
-        raise SrlabError(f"The study in {folder} is running already; wait for it to end.") from error
+    busy = f"The study in {folder} is running already; wait for it to end."
+    with lock(folder / ".lock", "set SRLAB_HOME to a folder you own", busy):
+        return subprocess.run([*command, *more, "--config", *(f"{k}={v}" for k, v in settings.items())]).returncode
 
 
 if __name__ == "__main__":

@@ -65,7 +65,27 @@ class LiveScene:
         return height - self.crop, width - self.crop
 
     def update(self, image: str, model: str, place: tuple[int, int], strength: float = 0.0) -> dict[str, torch.Tensor]:
-        """Compute the pictures: LR magnified, bicubic, the model, HR; each ``(3, crop, crop)`` in [0, 1]."""
+        """Compute the pictures: LR magnified, bicubic, the model, HR; each ``(3, crop, crop)`` in [0, 1].
+
+        Parameters
+        ----------
+        image, model
+            Their names.
+        place
+            (top, left) of the crop in HR pixels; moved into the image where it lies outside.
+        strength
+            Of the degradation, or of the second network in the mix.
+
+        Returns
+        -------
+        dict
+            Label -> picture.
+
+        Raises
+        ------
+        SrlabError
+            The model does not upscale by the scale.
+        """
         top, left = (min(max(value, 0), most) for value, most in zip(place, self.room(image), strict=True))
         hr = self.images[image].reshape(1, -1, *self.images[image].shape[-2:])
         hr = hr[..., top : top + self.crop, left : left + self.crop]
@@ -81,7 +101,13 @@ class LiveScene:
         return {label: magnify(label, picture[0], hr.shape[-2:]) for label, picture in pictures.items()}
 
     def frames(self, image: str, model: str, place: tuple[int, int], strength: float = 0.0) -> dict[str, Any]:
-        """The pictures of `update` as the widget takes them: labels, notes, size and encoded bytes."""
+        """The pictures of `update` as the widget takes them: labels, notes, size and encoded bytes.
+
+        Parameters
+        ----------
+        image, model, place, strength
+            As for `update`.
+        """
         start = time.perf_counter()
         pictures = self.update(image, model, place, strength)
         hr = pictures["HR"]

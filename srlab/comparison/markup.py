@@ -14,22 +14,28 @@ def shown_width(width: int) -> int:
     return width * max(1, ROOMY // width)
 
 
+def element_script() -> str:
+    """The function of a page that makes an element."""
+    return _slim("element.js")
+
+
 def script() -> str:
     """The script that both kinds of slider share."""
-    return _slim(files("srlab.comparison").joinpath("slider.js").read_text(encoding="utf-8"))
+    return element_script() + _slim("slider.js")
 
 
 def style() -> str:
     """The style sheet that both kinds of slider share."""
-    return _slim(files("srlab.comparison").joinpath("slider.css").read_text(encoding="utf-8"))
+    return _slim("slider.css")
 
 
-def _slim(text: str) -> str:
-    """Leave out comments that have lines of their own, and indentation: every comparison carries the rest.
+def _slim(name: str) -> str:
+    """Read a file without comments that have lines of their own, and indentation: every comparison carries the rest.
 
     A comment behind code stays, and so does every line break, so that no statement changes its meaning. The one thing
-    that this could harm, text in backticks over several lines, is in neither file.
+    that this could harm, text in backticks over several lines, is in none of the files.
     """
+    text = files("srlab.comparison").joinpath(name).read_text(encoding="utf-8")
     text = re.sub(r"^[ \t]*/\*(?:(?!\*/).)*\*/[ \t]*\n", "", text, flags=re.MULTILINE | re.DOTALL)
     text = re.sub(r"^[ \t]*//.*\n", "", text, flags=re.MULTILINE)
     return re.sub(r"^[ \t]+|^\n", "", text, flags=re.MULTILINE)
@@ -44,7 +50,21 @@ def slider_html(
     caption: str,
     width: int | None,
 ) -> str:
-    """The slider as one piece of HTML: the divider without scripts, its style, and the script that replaces it."""
+    """The slider as one piece of HTML: the divider without scripts, its style, and the script that replaces it.
+
+    Parameters
+    ----------
+    labels, notes, sources
+        Of each picture: its name, a score or nothing, and the address of its data.
+    sides
+        Which two are shown first, left and right of the divider.
+    size
+        (height, width) of a picture in pixels.
+    caption
+        Below the slider, and what a screen reader says of it.
+    width
+        In CSS pixels; None takes `shown_width`.
+    """
     css_width = width or shown_width(size[1])
     settings = {"labels": labels, "notes": notes, "left": sides[0], "right": sides[1], "caption": caption}
     settings |= {"height": size[0], "width": size[1], "shown": css_width}

@@ -64,7 +64,22 @@ def full_size(pictures: Mapping[str, torch.Tensor]) -> tuple[int, int]:
 
 
 def output_path(path: str | os.PathLike, endings: tuple[str, ...], overwrite: bool) -> Path:
-    """The path to write to; refuses another ending than these, and a file that is there unless told to replace it."""
+    """The path to write to; refuses another ending than these, and a file that is there unless told to replace it.
+
+    Parameters
+    ----------
+    path
+        As the reader gave it.
+    endings
+        Those that fit what will be in the file.
+    overwrite
+        A file that is there may be replaced.
+
+    Raises
+    ------
+    SrlabError
+        Another ending, or a file that is there.
+    """
     path = Path(path)
     if path.suffix.lower() not in endings:
         raise SrlabError(f"{path} does not end in {' or '.join(endings)}, and that is what would be in it; rename it.")
@@ -74,7 +89,22 @@ def output_path(path: str | os.PathLike, endings: tuple[str, ...], overwrite: bo
 
 
 def magnify(label: str, picture: torch.Tensor, size: tuple[int, int]) -> torch.Tensor:
-    """Repeat the pixels of ``(C, h, w)`` so that it has `size`, which must be a whole multiple."""
+    """Repeat the pixels of ``(C, h, w)`` so that it has `size`, which must be a whole multiple.
+
+    Parameters
+    ----------
+    label
+        Its name, for the message.
+    picture
+        ``(C, h, w)``.
+    size
+        (height, width) in pixels.
+
+    Raises
+    ------
+    SrlabError
+        The size is no whole multiple.
+    """
     (height, width), (rows, columns) = picture.shape[-2:], size
     factor = rows // height
     if (height * factor, width * factor) != (rows, columns):
@@ -104,7 +134,24 @@ def score_texts(
     reference: str,
     protocol: Protocol,
 ) -> dict[str, str]:
-    """The text beside each label: scores of the pictures of the reference's size, or what the reader gave."""
+    """The text beside each label: scores of the pictures of the reference's size, or what the reader gave.
+
+    Parameters
+    ----------
+    pictures
+        Label -> ``(C, H, W)``.
+    scores
+        Names in `KNOWN_SCORES`, or label -> text or number, or None.
+    reference
+        Label of the picture that the others are scored against.
+    protocol
+        Of PSNR.
+
+    Raises
+    ------
+    SrlabError
+        An unknown score, or one that is neither text nor number.
+    """
     if isinstance(scores, Mapping):
         return {label: _own_text(label, value) for label, value in scores.items()}
     names = (scores,) if isinstance(scores, str) else scores or ()

@@ -69,7 +69,18 @@ def draw_contact_sheet(
     notes: Mapping[str, str] | None = None,
     width: float = 12.0,
 ) -> Figure:
-    """Draw what `contact_sheet` shows."""
+    """Draw what `contact_sheet` shows.
+
+    Parameters
+    ----------
+    images, boxes, notes, width
+        As for `contact_sheet`.
+
+    Raises
+    ------
+    SrlabError
+        No pictures, a note or a box that fits none, or a width that is none.
+    """
     if not images:
         raise SrlabError("There are no pictures to show.")
     if not (isinstance(width, Real) and 0 < width < float("inf")):

@@ -10,13 +10,6 @@ function mountSlider(root, options) {
   if (root.srlabSlider) return root.srlabSlider; // the script ran twice
   root.querySelectorAll(":scope > .srlab-ui").forEach((old) => old.remove()); // a page saved from a browser
 
-  const make = (tag, name, parent, attributes = {}) => {
-    const node = document.createElement(tag);
-    node.className = name;
-    for (const [key, value] of Object.entries(attributes)) node.setAttribute(key, value);
-    parent.append(node);
-    return node;
-  };
   const clamp = (value, low, high) => Math.min(Math.max(value, low), high);
 
   const ui = make("div", "srlab-ui", root);

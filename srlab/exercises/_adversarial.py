@@ -1,9 +1,11 @@
-"""The exercises of lab 03 about the two losses of a GAN, on logits; their known mistakes are also those of a step."""
+"""The exercises of lab 03 about the two losses of a GAN, on logits; their known mistakes are also those of a step.
+
+The checks of a loss on logits stand here for lab 04 as well.
+"""
 
 import torch
 import torch.nn.functional as F
 
-from srlab import losses
 from srlab.exercises import Answer, Exercise, Wrong, compare, near, sample, tensor
 
 Mistakes = list[tuple[str, torch.Tensor]]
@@ -15,14 +17,49 @@ SECOND_SIGMOID = (
 SUM = "The terms of the logits were added up. With more patches the same images would weigh more: take the mean."
 
 
-def _cross(logits: torch.Tensor, label: float) -> torch.Tensor:
+def discriminator_loss(real: torch.Tensor, fake: torch.Tensor) -> torch.Tensor:
+    """Loss of D in a GAN (Goodfellow et al. 2014, equation 1), from logits.
+
+    Parameters
+    ----------
+    real, fake
+        Logits of HR and SR, of any shape.
+
+    Returns
+    -------
+    torch.Tensor
+        ``()``; -log D(x) - log(1 - D(y)), each averaged.
+    """
+    on_hr = F.binary_cross_entropy_with_logits(real, torch.ones_like(real))
+    on_sr = F.binary_cross_entropy_with_logits(fake, torch.zeros_like(fake))
+    return on_hr + on_sr
+
+
+def generator_loss(fake: torch.Tensor) -> torch.Tensor:
+    """Adversarial loss of G in SRGAN (Ledig et al. 2017, equation 6), from logits.
+
+    Parameters
+    ----------
+    fake
+        Logits of SR, of any shape.
+
+    Returns
+    -------
+    torch.Tensor
+        ``()``; -log D(y), averaged.
+    """
+    return F.binary_cross_entropy_with_logits(fake, torch.ones_like(fake))
+
+
+def cross_entropy(logits: torch.Tensor, label: float) -> torch.Tensor:
+    """Mean cross entropy of logits with one label for all of them, ``()``."""
     return F.binary_cross_entropy_with_logits(logits, torch.full_like(logits, label))
 
 
 def d_mistakes(real: torch.Tensor, fake: torch.Tensor) -> Mistakes:
     """Hints and the losses of D that they belong to."""
-    yes, no = _cross(real, 1), _cross(fake, 0)
-    wrong_yes, wrong_no = _cross(real, 0), _cross(fake, 1)
+    yes, no = cross_entropy(real, 1), cross_entropy(fake, 0)
+    wrong_yes, wrong_no = cross_entropy(real, 0), cross_entropy(fake, 1)
     d_real, d_fake = real.sigmoid(), fake.sigmoid()
     swapped = "HR and SR have changed places: this D would learn to call SR real. Which of the two has the target 1?"
     half_missing = "Only {} is judged. A D that always gives the same answer would be perfect at that."
@@ -33,8 +70,8 @@ def d_mistakes(real: torch.Tensor, fake: torch.Tensor) -> Mistakes:
     return [
         (swapped, wrong_yes + wrong_no),
         (swapped, (wrong_yes + wrong_no) / 2),
-        (SECOND_SIGMOID, _cross(d_real, 1) + _cross(d_fake, 0)),
-        (SECOND_SIGMOID, (_cross(d_real, 1) + _cross(d_fake, 0)) / 2),
+        (SECOND_SIGMOID, cross_entropy(d_real, 1) + cross_entropy(d_fake, 0)),
+        (SECOND_SIGMOID, (cross_entropy(d_real, 1) + cross_entropy(d_fake, 0)) / 2),
         (half_missing.format("HR"), yes),
         (half_missing.format("SR"), no),
         (half, (yes + no) / 2),
@@ -55,10 +92,10 @@ def d_mistakes(real: torch.Tensor, fake: torch.Tensor) -> Mistakes:
         (other.format("least squares"), (d_real - 1).square().mean() + d_fake.square().mean()),
         (other.format("hinge"), F.relu(1 - real).mean() + F.relu(1 + fake).mean()),
         (other.format("Wasserstein"), fake.mean() - real.mean()),
-        (other.format("relativistic"), _cross(real - fake, 1)),
+        (other.format("relativistic"), cross_entropy(real - fake, 1)),
         (
             other.format("relativistic average"),
-            _cross(real - fake.mean(), 1) + _cross(fake - real.mean(), 0),
+            cross_entropy(real - fake.mean(), 1) + cross_entropy(fake - real.mean(), 0),
         ),
     ]
 
@@ -66,7 +103,7 @@ def d_mistakes(real: torch.Tensor, fake: torch.Tensor) -> Mistakes:
 def g_mistakes(fake: torch.Tensor) -> Mistakes:
     """Hints and the losses of G that they belong to."""
     d = fake.sigmoid()
-    right = _cross(fake, 1)
+    right = cross_entropy(fake, 1)
     minimax = (
         "That is log(1 - D(y)), what the first GAN paper starts from. Where D is sure, as it often is at the "
         "beginning, it is flat, and G learns next to nothing. What does SRGAN minimise instead?"
@@ -75,13 +112,13 @@ def g_mistakes(fake: torch.Tensor) -> Mistakes:
         (minimax, -F.softplus(fake).mean()),
         (
             "The target is 0, as for D: G would learn to be found out. What does G want D to say about its pictures?",
-            _cross(fake, 0),
+            cross_entropy(fake, 0),
         ),
         (
             "The sign is turned round: log D(y) is largest, at 0, where D is taken in, and an optimizer goes down.",
             -right,
         ),
-        (SECOND_SIGMOID, _cross(d, 1)),
+        (SECOND_SIGMOID, cross_entropy(d, 1)),
         ("That is minus the mean logit, without sigmoid and logarithm. It never stops pushing.", -fake.mean()),
         ("No logarithm is taken. 1 - D(y) is flat where D is sure.", (1 - d).mean()),
         ("No logarithm is taken. -D(y) is flat where D is sure.", -d.mean()),
@@ -96,8 +133,8 @@ def g_mistakes(fake: torch.Tensor) -> Mistakes:
     ]
 
 
-def _call(answer: Answer, *logits: torch.Tensor) -> torch.Tensor:
-    """The answer's loss; logits that are taken for probabilities are recognised."""
+def call_loss(answer: Answer, *logits: torch.Tensor) -> torch.Tensor:
+    """The answer's loss of these logits, ``()``, detached; raises `Wrong` where it takes them for probabilities."""
     raw = "What comes in are logits, any number from minus to plus infinity, and not probabilities. What is missing?"
     try:
         result = tensor(answer(*logits), (), "Take the mean over all logits: a patch discriminator gives many.")
@@ -110,22 +147,23 @@ def _call(answer: Answer, *logits: torch.Tensor) -> torch.Tensor:
     return result
 
 
-def _logits() -> tuple[torch.Tensor, torch.Tensor]:
+def sample_logits() -> tuple[torch.Tensor, torch.Tensor]:
+    """Logits of HR and of SR as a patch discriminator gives them, ``(2, 1, 3, 4)`` each, the same in every run."""
     return sample(2, 1, 3, 4, low=-1.5, high=2.5, seed=1), sample(2, 1, 3, 4, low=-2, high=1.5, seed=2)
 
 
 def _d_value(answer: Answer) -> None:
-    real, fake = _logits()
-    compare(_call(answer, real, fake), losses.discriminator_loss(real, fake), d_mistakes(real, fake), "D's loss:")
+    real, fake = sample_logits()
+    compare(call_loss(answer, real, fake), discriminator_loss(real, fake), d_mistakes(real, fake), "D's loss:")
 
 
 def _g_value(answer: Answer) -> None:
-    fake = _logits()[1]
-    compare(_call(answer, fake), losses.generator_loss(fake), g_mistakes(fake), "G's loss:")
+    fake = sample_logits()[1]
+    compare(call_loss(answer, fake), generator_loss(fake), g_mistakes(fake), "G's loss:")
 
 
-def _sure(result: torch.Tensor, wanted: float, what: str) -> None:
-    """Hold a loss of one confident logit against what it should be."""
+def check_sure(result: torch.Tensor, wanted: float, what: str) -> None:
+    """Hold the loss ``()`` of one confident logit against what it should be; `what` begins the hint, if it is not."""
     if near(result, wanted, 1e-2):
         return
     value = result.item()
@@ -144,18 +182,30 @@ def _sure(result: torch.Tensor, wanted: float, what: str) -> None:
 
 def _d_sure(answer: Answer) -> None:
     calm, hot = torch.tensor([[0.0]]), torch.tensor([[200.0]])
-    zero = float(_cross(calm, 1))
-    _sure(_call(answer, calm, hot), 200 + zero, "Where D gives an SR image the logit 200,")
-    _sure(_call(answer, -hot, calm), 200 + zero, "Where D gives an HR image the logit -200,")
+    zero = float(cross_entropy(calm, 1))
+    check_sure(call_loss(answer, calm, hot), 200 + zero, "Where D gives an SR image the logit 200,")
+    check_sure(call_loss(answer, -hot, calm), 200 + zero, "Where D gives an HR image the logit -200,")
 
 
 def _g_sure(answer: Answer) -> None:
-    _sure(_call(answer, torch.tensor([[-200.0]])), 200.0, "Where D gives an SR image the logit -200,")
+    check_sure(call_loss(answer, torch.tensor([[-200.0]])), 200.0, "Where D gives an SR image the logit -200,")
 
 
-def _gradients(reference: Answer, names: tuple[str, ...], whose: str) -> Answer:
+def gradient_step(reference: Answer, names: tuple[str, ...], whose: str) -> Answer:
+    """A step of a check: the gradients of an answer's loss at its logits are those of the reference.
+
+    Parameters
+    ----------
+    reference
+        Logits -> loss.
+    names
+        Of the pictures whose logits it takes: ``("HR", "SR")`` or ``("SR",)``.
+    whose
+        Loss it is, ``"D"`` or ``"G"``.
+    """
+
     def step(answer: Answer) -> None:
-        logits = [logit.requires_grad_() for logit in _logits()[-len(names) :]]
+        logits = [logit.requires_grad_() for logit in sample_logits()[-len(names) :]]
         result = answer(*logits)
         if not isinstance(result, torch.Tensor) or not result.requires_grad:
             raise Wrong(
@@ -174,11 +224,11 @@ def _gradients(reference: Answer, names: tuple[str, ...], whose: str) -> Answer:
 
 EXERCISES = {
     "srgan.discriminator_loss": Exercise(
-        losses.discriminator_loss,
+        discriminator_loss,
         (
             ("-log D(x) - log(1 - D(y)), each with a mean", _d_value),
             ("a D that is very sure, and wrong", _d_sure),
-            ("a gradient for both", _gradients(losses.discriminator_loss, ("HR", "SR"), "D")),
+            ("a gradient for both", gradient_step(discriminator_loss, ("HR", "SR"), "D")),
         ),
         "easy",
         (
@@ -188,11 +238,11 @@ EXERCISES = {
         ),
     ),
     "srgan.generator_loss": Exercise(
-        losses.generator_loss,
+        generator_loss,
         (
             ("-log D(y), with a mean", _g_value),
             ("a D that is very sure", _g_sure),
-            ("a gradient for G", _gradients(losses.generator_loss, ("SR",), "G")),
+            ("a gradient for G", gradient_step(generator_loss, ("SR",), "G")),
         ),
         "easy",
         (

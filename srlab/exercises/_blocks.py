@@ -23,7 +23,7 @@ def resnet_blocks(stages: Sequence[Sequence[nn.Module]], count: int) -> list[nn.
     list of torch.nn.Module
         The first `count` of them.
     """
-    return _flat(stages)[:count]
+    return list(chain.from_iterable(stages))[:count]
 
 
 def _flat(stages: Sequence[Sequence[nn.Module]]) -> list[nn.Module]:

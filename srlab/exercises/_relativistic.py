@@ -7,8 +7,17 @@ import torch
 import torch.nn.functional as F
 
 from srlab import losses
-from srlab.exercises import Answer, Exercise, Wrong, _adversarial, compare, filled
-from srlab.exercises._adversarial import SECOND_SIGMOID, SUM, Mistakes, _call, _cross, _logits, _sure
+from srlab.exercises import Answer, Exercise, Wrong, compare, filled
+from srlab.exercises._adversarial import (
+    SECOND_SIGMOID,
+    SUM,
+    Mistakes,
+    call_loss,
+    check_sure,
+    cross_entropy,
+    gradient_step,
+    sample_logits,
+)
 
 Pair = tuple[torch.Tensor, torch.Tensor]
 
@@ -44,8 +53,7 @@ def relativistic_losses(real: torch.Tensor, fake: torch.Tensor) -> Pair:
     tuple of torch.Tensor
         Loss of D and loss of G, both ``()``.
     """
-    kind = "relativistic"
-    return losses.discriminator_loss(real, fake, kind), losses.generator_loss(fake, real, kind)
+    return -F.logsigmoid(real - fake).mean(), -F.logsigmoid(fake - real).mean()
 
 
 def pair_mistakes(real: torch.Tensor, fake: torch.Tensor, whose: str) -> Mistakes:
@@ -87,9 +95,9 @@ def pair_mistakes(real: torch.Tensor, fake: torch.Tensor, whose: str) -> Mistake
             "is taken of what comes out.",
             F.softplus(low.mean() - high.mean()),
         ),
-        (SECOND_SIGMOID, _cross(difference.sigmoid(), 1)),
-        (SECOND_SIGMOID, _cross(difference.sigmoid(), 1) + _cross((-difference).sigmoid(), 0)),
-        (_EARLY_SIGMOID, _cross(high.sigmoid() - low.sigmoid(), 1)),
+        (SECOND_SIGMOID, cross_entropy(difference.sigmoid(), 1)),
+        (SECOND_SIGMOID, cross_entropy(difference.sigmoid(), 1) + cross_entropy((-difference).sigmoid(), 0)),
+        (_EARLY_SIGMOID, cross_entropy(high.sigmoid() - low.sigmoid(), 1)),
         (SUM, right * real.numel()),
         (SUM, right * real.numel() / len(real)),
         (_NO_LOG, (1 - difference.sigmoid()).mean()),
@@ -122,22 +130,22 @@ def _unchanged(call: Callable[..., Any]) -> Answer:
 
 
 def _pair_value(answer: Answer) -> None:
-    real, fake = _logits()
+    real, fake = sample_logits()
     for which, whose in enumerate("DG"):
-        result = _call(_of(_unchanged(answer), which), real, fake)
+        result = call_loss(_of(_unchanged(answer), which), real, fake)
         compare(result, relativistic_losses(real, fake)[which], pair_mistakes(real, fake, whose), f"{whose}'s loss:")
 
 
 def _pair_sure(answer: Answer) -> None:
     calm, hot = torch.tensor([[0.0]]), torch.tensor([[200.0]])
-    _sure(_call(_of(answer, 0), -hot, calm), 200.0, "Where D gives HR the logit -200 and SR 0, for D")
-    _sure(_call(_of(answer, 1), hot, calm), 200.0, "Where D gives HR the logit 200 and SR 0, for G")
+    check_sure(call_loss(_of(answer, 0), -hot, calm), 200.0, "Where D gives HR the logit -200 and SR 0, for D")
+    check_sure(call_loss(_of(answer, 1), hot, calm), 200.0, "Where D gives HR the logit 200 and SR 0, for G")
 
 
 def _pair_gradient(answer: Answer) -> None:
-    _adversarial._gradients(_of(relativistic_losses, 0), ("HR", "SR"), "D")(_of(answer, 0))
-    real = _logits()[0]  # without a graph, as nothing of G is behind it
-    wanted = _adversarial._gradients(lambda fake: _of(relativistic_losses, 1)(real, fake), ("SR",), "G")
+    gradient_step(_of(relativistic_losses, 0), ("HR", "SR"), "D")(_of(answer, 0))
+    real = sample_logits()[0]  # without a graph, as nothing of G is behind it
+    wanted = gradient_step(lambda fake: _of(relativistic_losses, 1)(real, fake), ("SR",), "G")
     wanted(lambda fake: _of(answer, 1)(real, fake))
 
 
@@ -157,7 +165,9 @@ def ragan_generator_loss(real: torch.Tensor, fake: torch.Tensor) -> torch.Tensor
     torch.Tensor
         ``()``; -log(1 - sigmoid(C(x) - mean C(y))) - log sigmoid(C(y) - mean C(x)), each averaged.
     """
-    return losses.generator_loss(fake, real, "relativistic average")
+    hr_less = -F.logsigmoid(fake.mean() - real).mean()  # 1 - sigmoid(a) is sigmoid(-a)
+    sr_more = -F.logsigmoid(fake - real.mean()).mean()
+    return hr_less + sr_more
 
 
 def average_mistakes(real: torch.Tensor, fake: torch.Tensor, whose: str) -> Mistakes:
@@ -214,11 +224,12 @@ def average_mistakes(real: torch.Tensor, fake: torch.Tensor, whose: str) -> Mist
         ),
         (_VANILLA.format(whose), usual),
         (_VANILLA.format(whose), usual / 2),
-        (SECOND_SIGMOID, _cross(own.sigmoid(), 1) + _cross(others.sigmoid(), 0)),
-        (SECOND_SIGMOID, (_cross(own.sigmoid(), 1) + _cross(others.sigmoid(), 0)) / 2),
+        (SECOND_SIGMOID, cross_entropy(own.sigmoid(), 1) + cross_entropy(others.sigmoid(), 0)),
+        (SECOND_SIGMOID, (cross_entropy(own.sigmoid(), 1) + cross_entropy(others.sigmoid(), 0)) / 2),
         (
             _EARLY_SIGMOID,
-            _cross(high.sigmoid() - low.sigmoid().mean(), 1) + _cross(low.sigmoid() - high.sigmoid().mean(), 0),
+            cross_entropy(high.sigmoid() - low.sigmoid().mean(), 1)
+            + cross_entropy(low.sigmoid() - high.sigmoid().mean(), 0),
         ),
         (SUM, up * high.numel() + down * low.numel()),
         (SUM, up * high.numel() / len(high) + down * low.numel() / len(low)),
@@ -241,29 +252,31 @@ def average_cuts(real: torch.Tensor, fake: torch.Tensor) -> Mistakes:
         (
             "G learns from the half about SR alone. HR does not change, but it is compared with the mean of SR's "
             "logits: does a gradient flow through that mean?",
-            _cross(fake - real.mean(), 1),
+            cross_entropy(fake - real.mean(), 1),
         ),
         (
             "G learns only through the mean of SR's logits. In the half about SR, are its logits cut off?",
-            _cross(real - fake.mean(), 0),
+            cross_entropy(real - fake.mean(), 0),
         ),
     ]
 
 
 def _average_value(answer: Answer) -> None:
-    real, fake = _logits()
-    result = _call(_unchanged(answer), real, fake)
+    real, fake = sample_logits()
+    result = call_loss(_unchanged(answer), real, fake)
     compare(result, ragan_generator_loss(real, fake), average_mistakes(real, fake, "G"), "G's loss:")
 
 
 def _average_sure(answer: Answer) -> None:
     calm, hot = torch.tensor([[0.0]]), torch.tensor([[200.0]])
-    _sure(_call(answer, hot, calm), 400.0, "Where D gives HR the logit 200 and SR 0, with both halves,")
+    check_sure(call_loss(answer, hot, calm), 400.0, "Where D gives HR the logit 200 and SR 0, with both halves,")
 
 
 def _average_gradient(answer: Answer) -> None:
     for graph in (False, True):
-        real, fake = (logits.requires_grad_(needed) for logits, needed in zip(_logits(), (graph, True), strict=True))
+        real, fake = (
+            logits.requires_grad_(needed) for logits, needed in zip(sample_logits(), (graph, True), strict=True)
+        )
         result = answer(real, fake)
         gradient = None
         if isinstance(result, torch.Tensor) and result.requires_grad:

@@ -1,4 +1,4 @@
-"""Exercises of lab 02: the loss on features; and those of `_extractor`, `_cut` and `_blocks`."""
+"""Exercises of lab 02: the loss on features; and those of `_extractor`, `_cut`, `_blocks` and `_balance`."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -7,7 +7,7 @@ import torch
 import torch.nn as nn
 import torch.nn.functional as F
 
-from srlab.exercises import Answer, Exercise, Wrong, _blocks, _cut, _extractor, compare, sample, tensor
+from srlab.exercises import Answer, Exercise, Wrong, _balance, _blocks, _cut, _extractor, compare, sample, tensor
 
 # --- The loss on features ---------------------------------------------------------------------------------------
 
@@ -147,4 +147,5 @@ EXERCISES = {
     ),
     **_cut.EXERCISES,
     **_blocks.EXERCISES,
+    **_balance.EXERCISES,
 }

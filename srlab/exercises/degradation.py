@@ -1,10 +1,21 @@
-"""Exercises of lab 00: the cubic kernel, area averages, two HR images with one LR image; and those of `_scores`."""
+"""Exercises of lab 00: the cubic kernel, area averages, two HR images with one LR image; and those of its parts."""
 
 import torch
 import torch.nn.functional as F
 
 from srlab import resampling
-from srlab.exercises import Answer, Exercise, Wrong, _scores, compare, near, sample, tensor
+from srlab.exercises import (
+    Answer,
+    Exercise,
+    Wrong,
+    _back_projection,
+    _scores,
+    _written_out,
+    compare,
+    near,
+    sample,
+    tensor,
+)
 
 # --- The cubic kernel ---------------------------------------------------------------------------------------
 
@@ -53,8 +64,7 @@ def _cubic_values(answer: Answer) -> None:
 
 def shrink(signal: torch.Tensor, factor: int) -> torch.Tensor:
     """Shrink the last axis by averaging each run of `factor` samples: ``(..., W)`` to ``(..., W / factor)``."""
-    matrix = resampling.resize_matrix(signal.shape[-1], 1 / factor, "box")
-    return signal @ matrix.to(signal).T
+    return signal.unflatten(-1, (-1, factor)).mean(-1)
 
 
 def _shrink_shape(answer: Answer) -> None:
@@ -116,7 +126,8 @@ def twin(hr: torch.Tensor, texture: torch.Tensor, scale: int) -> torch.Tensor:
     torch.Tensor
         ``(N, C, H, W)``, with the same LR image as `hr` up to rounding.
     """
-    return hr + texture - _seen(texture, scale)
+    seen = F.interpolate(F.avg_pool2d(texture, scale), scale_factor=scale, mode="nearest")
+    return hr + texture - seen
 
 
 def _canvas() -> tuple[torch.Tensor, torch.Tensor]:
@@ -190,9 +201,11 @@ def _twin_texture(answer: Answer) -> None:
     compare(result, twin(hr, texture, 2), [(fixed, twin(hr, texture, 4))], otherwise)
 
 
-EXERCISES = _scores.EXERCISES | {
+EXERCISES = {
+    **_scores.EXERCISES,
+    **_back_projection.EXERCISES,
     "degradation.cubic": Exercise(
-        resampling.cubic,
+        _written_out.cubic,
         (
             ("symmetric, and 1 in the middle", _cubic_symmetry),
             ("0 from |x| = 2 outwards", _cubic_support),

@@ -1,4 +1,4 @@
-"""Exercises of lab 04: the losses of a step; and those of `_dense`, `_relativistic` and `_before_activation`."""
+"""Exercises of lab 04: the losses of a step; and those of its other parts."""
 
 from typing import Any
 
@@ -13,11 +13,13 @@ from srlab.exercises import (
     _before_activation,
     _dense,
     _relativistic,
+    _tint,
     compare,
     near,
     sample,
     tensor,
 )
+from srlab.exercises._adversarial import cross_entropy
 from srlab.exercises._gan_scene import ATTACHED
 from srlab.exercises._relativistic import Pair, average_cuts, average_mistakes, two_losses
 from srlab.models.discriminators import frozen
@@ -124,7 +126,7 @@ def _step_d(answer: Answer) -> None:
         (cut.format("SR", "HR"), losses.discriminator_loss(real.detach(), fake, "relativistic average")),
         (
             "The means are cut off from their graph. D also learns through what it compares with.",
-            _relativistic._cross(real - fake.mean().detach(), 1) + _relativistic._cross(fake - real.mean().detach(), 0),
+            cross_entropy(real - fake.mean().detach(), 1) + cross_entropy(fake - real.mean().detach(), 0),
         ),
     ]
     right = step.at(losses.discriminator_loss(real, fake, "relativistic average"), *step.weights)
@@ -151,6 +153,7 @@ EXERCISES = {
     **_dense.EXERCISES,
     **_before_activation.EXERCISES,
     **_relativistic.EXERCISES,
+    **_tint.EXERCISES,
     "esrgan.adversarial_step": Exercise(
         adversarial_step,
         (

@@ -1,4 +1,4 @@
-"""Exercises of lab 05: PSNR as papers report it; and those of `_tiles`, `_energy`, `_mixing` and `_opinions`."""
+"""Exercises of lab 05: PSNR as papers report it; and those of the parts named at the end."""
 
 import math
 from collections.abc import Callable, Sequence
@@ -10,6 +10,7 @@ from srlab.exercises import (
     Exercise,
     Wrong,
     _energy,
+    _gain,
     _mixing,
     _opinions,
     _scores,
@@ -214,6 +215,7 @@ EXERCISES = {
     ),
     **_tiles.EXERCISES,
     **_energy.EXERCISES,
+    **_gain.EXERCISES,
     **_mixing.EXERCISES,
     **_opinions.EXERCISES,
 }

@@ -1,10 +1,22 @@
-"""Exercises of lab 03: smoothed labels and D's ranking of patches; and those of `_adversarial` and `_gan_step`."""
+"""Exercises of lab 03: smoothed labels and D's ranking of patches; and those of its other parts."""
 
 from typing import Any
 
 import torch
 
-from srlab.exercises import Answer, Exercise, Wrong, _adversarial, _gan_step, compare, filled, near, sample, tensor
+from srlab.exercises import (
+    Answer,
+    Exercise,
+    Wrong,
+    _adversarial,
+    _gan_step,
+    _subpixel,
+    compare,
+    filled,
+    near,
+    sample,
+    tensor,
+)
 
 Pair = tuple[torch.Tensor, torch.Tensor]
 
@@ -114,10 +126,7 @@ def ranked_share(real: torch.Tensor, fake: torch.Tensor) -> torch.Tensor:
     torch.Tensor
         ``()``, 0 to 1.
     """
-    return _share(real[:, None] - fake)
-
-
-def _share(difference: torch.Tensor) -> torch.Tensor:
+    difference = real[:, None] - fake  # (M, N): each against each
     return ((difference > 0).double() + (difference == 0).double() / 2).mean()
 
 
@@ -125,7 +134,7 @@ def _rank_mistakes(real: torch.Tensor, fake: torch.Tensor) -> list[tuple[str, to
     real, fake = real.double(), fake.double()
     count = min(len(real), len(fake))
     difference, same = real[:, None] - fake, real[:count] - fake[:count]
-    right = ranked_share(real, fake)
+    right, by_index = ranked_share(real, fake), ranked_share(same, torch.zeros(1))
     yes, no = (real > 0).double(), (fake < 0).double()
     index = (
         "Only patches with the same index are compared. HR and SR have no order, so each HR patch meets each SR patch."
@@ -139,8 +148,8 @@ def _rank_mistakes(real: torch.Tensor, fake: torch.Tensor) -> list[tuple[str, to
     return [
         (index, (same > 0).double().mean()),
         (index, (same >= 0).double().mean()),
-        (index, _share(same)),
-        (index, _share(same) * count / len(real)),
+        (index, by_index),
+        (index, by_index * count / len(real)),
         (ties.format("1", "0"), (difference >= 0).double().mean()),
         (ties.format("0", "1"), (difference > 0).double().mean()),
         (ties.format("left out", "0"), (difference > 0).sum() / (difference != 0).sum()),
@@ -214,6 +223,7 @@ def _ranked_high(answer: Answer) -> None:
 EXERCISES = {
     **_adversarial.EXERCISES,
     **_gan_step.EXERCISES,
+    **_subpixel.EXERCISES,
     "srgan.smooth_labels": Exercise(
         smooth_labels,
         (

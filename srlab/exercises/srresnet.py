@@ -7,8 +7,7 @@ import torch
 import torch.nn as nn
 import torch.nn.functional as F
 
-from srlab import models
-from srlab.exercises import Answer, Exercise, Wrong, _records, compare, filled, near, sample, tensor
+from srlab.exercises import Answer, Exercise, Wrong, _records, _written_out, compare, filled, near, sample, tensor
 
 # --- The residual block -------------------------------------------------------------------------------------
 
@@ -236,7 +235,7 @@ def _radius_offset(answer: Answer) -> None:
 
 EXERCISES = {
     "srresnet.ResidualBlock": Exercise(
-        models.ResidualBlock,
+        _written_out.ResidualBlock,
         (
             ("the shape stays", _block_shape),
             ("the input is added at the end, untouched", _block_skip),
@@ -250,7 +249,7 @@ EXERCISES = {
         ),
     ),
     "srresnet.pixel_shuffle": Exercise(
-        F.pixel_shuffle,
+        _written_out.pixel_shuffle,
         (("scale 2", _shuffle(2)), ("scale 3", _shuffle(3))),
         "hard",
         (

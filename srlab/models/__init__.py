@@ -16,6 +16,7 @@ from srlab.models.rrdbnet import RRDB, ResidualDenseBlock, RRDBNet
 from srlab.models.srresnet import MSRResNet, ResidualBlock, ResidualBlockNoBN, SRResNet
 
 __all__ = [
+    "GENERATORS",
     "RRDB",
     "RRDB_SIZES",
     "SIZES",
@@ -37,6 +38,9 @@ __all__ = [
     "parameter_count",
     "pick_size",
 ]
+
+# The networks that a lab may take by name, and that the weights file of a run may name.
+GENERATORS = ("SRResNet", "MSRResNet", "RRDBNet", "CodedSRResNet")
 
 
 def parameter_count(model: nn.Module) -> int:
@@ -126,7 +130,7 @@ def pick_size(size: str, device: str | torch.device, network: str = "MSRResNet")
     device
         Where the network will be trained.
     network
-        Name of its class; ``"RRDBNet"`` has sizes of its own, with the growth of its dense blocks.
+        A name in `GENERATORS`; ``"RRDBNet"`` has sizes of its own, with the growth of its dense blocks.
 
     Returns
     -------
@@ -136,8 +140,10 @@ def pick_size(size: str, device: str | torch.device, network: str = "MSRResNet")
     Raises
     ------
     SrlabError
-        The size is unknown.
+        The size or the network is unknown.
     """
+    if network not in GENERATORS:
+        raise SrlabError(f"Unknown network '{network}'; choose one of {', '.join(GENERATORS)}.")
     sizes = RRDB_SIZES if network == "RRDBNet" else SIZES
     if size == "auto":
         size = "laptop" if torch.device(device).type == "cpu" else "paper"

@@ -16,6 +16,13 @@ class ResidualDenseBlock(nn.Module):
 
     The last one, the local feature fusion, has a 3x3 kernel in ESRGAN and a 1x1 kernel in the paper that dense blocks
     for this task come from (Zhang et al. 2018). Its output is scaled by `beta` before the skip.
+
+    Parameters
+    ----------
+    features, growth
+        Channels, and channels that each convolution adds.
+    fusion, beta
+        Kernel of the last convolution, and the factor on its output.
     """
 
     def __init__(self, features: int, growth: int, fusion: int = 3, beta: float = 0.2) -> None:
@@ -36,7 +43,13 @@ class ResidualDenseBlock(nn.Module):
 
 
 class RRDB(nn.Module):
-    """Residual in residual: three dense blocks and a skip around them, both scaled by `beta`."""
+    """Residual in residual: three dense blocks and a skip around them, both scaled by `beta`.
+
+    Parameters
+    ----------
+    features, growth, fusion, beta
+        As for `ResidualDenseBlock`.
+    """
 
     def __init__(self, features: int, growth: int, fusion: int = 3, beta: float = 0.2) -> None:
         super().__init__()

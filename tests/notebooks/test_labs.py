@@ -7,7 +7,9 @@ import subprocess
 
 import nbformat
 import pytest
+import torch
 
+import srlab
 from srlab.papermill import read_headline, read_preset
 
 from .conftest import LABS, ROOT
@@ -124,3 +126,20 @@ def test_papermill_with_a_wrong_parameter_fails_with_one_sentence(call, tmp_path
 def test_presets_are_read_for_each_lab():
     assert read_preset(ROOT / "notebooks", "smoke", "01_srresnet")["run"] == "smoke"
     assert read_preset(ROOT / "notebooks", None, "01_srresnet") == {}
+
+
+def test_the_paper_presets_look_through_the_layers_of_the_papers():
+    """SRGAN after the activation (Ledig 2017: VGG22 and VGG54), ESRGAN before it (Wang 2018, section 3.3)."""
+    wanted = {"02_content_loss": "relu2_2", "03_srgan": "relu5_4", "04_esrgan": "conv5_4"}
+    found = {lab: read_preset(ROOT / "notebooks", "paper", lab)["features"] for lab in wanted}
+    assert found == {lab: f"vgg19 {layer}" for lab, layer in wanted.items()}
+
+
+def test_the_switches_of_lab_05_begin_with_the_psnr_of_the_package():
+    """Its cell has a PSNR in two steps, an error and its decibels, so that each can be got wrong on purpose."""
+    (cell,) = [c.source for c in nbformat.read(LABS[5], 4).cells if "def squared_error" in c.source]
+    scope = {"srlab": srlab}
+    exec(cell, scope)
+    sr, hr = torch.rand(2, 1, 3, 24, 32, generator=torch.Generator().manual_seed(0))
+    found = scope["decibels"](scope["squared_error"](sr, hr))
+    assert found == pytest.approx(srlab.psnr(sr, hr).item(), abs=1e-4)

@@ -14,6 +14,10 @@ ROOT = Path(__file__).parents[2]
 LABS = sorted((ROOT / "notebooks").glob("[0-9]*.ipynb"))
 COURSE = ["00_degradation", "01_srresnet", "02_content_loss", "03_srgan", "04_esrgan", "05_evaluation"]
 KEPT = {"nbval-check-output", "keep_output"}
+# What puts a figure under a cell, each with its caption as alt text; and what has a divider or a knob to drag.
+FIGURES = {f"plots.{name}" for name in ("show", "images", "where", "maps", "lines", "bars", "Monitor")}
+FIGURES |= {"srlab.contact_sheet", "srlab.perception_distortion"}
+SLIDERS = {"srlab.compare", "srlab.compare_live", "plots.sliders"}
 
 
 @pytest.fixture(params=LABS, ids=[lab.stem for lab in LABS])
@@ -36,6 +40,11 @@ def code(cells):
 
 def prose(cells):
     return [cell for cell in cells if cell.cell_type == "markdown"]
+
+
+def calls(cell):
+    """Names of what a cell calls, such as ``plots.show``, also within the functions that it defines."""
+    return {ast.unparse(node.func) for node in ast.walk(ast.parse(cell.source)) if isinstance(node, ast.Call)}
 
 
 def test_labs_are_those_of_the_course_in_its_order():
@@ -117,9 +126,9 @@ def test_at_least_two_outputs_are_compared(cells):
     assert sum(tags(cell) >= KEPT for cell in cells) >= 2
 
 
-def test_at_least_four_exercises_each_with_stub_and_check(cells):
+def test_at_least_six_exercises_each_with_stub_and_check(cells):
     checks = [cell for cell in code(cells) if "srlab.check(" in cell.source]
-    assert len(checks) >= 4
+    assert len(checks) >= 6
     for cell in checks:
         stub = cells[cells.index(cell) - 1]
         name = re.fullmatch(r'(\w+) = srlab\.check\("\w+\.(\w+)", (\w+)\)', cell.source.strip())
@@ -156,10 +165,33 @@ def test_prose_is_calm(cells):
 
 
 def test_figures_have_captions_by_construction(cells):
-    """All pictures go through srlab.plots, whose functions demand a caption that is also the alt text."""
-    source = "\n".join(cell.source for cell in code(cells))
-    assert "plt.show" not in source
-    assert len(re.findall(r"plots\.(show|images|where|maps|lines|bars|Monitor)\(", source)) >= 5
+    """All pictures go through srlab, whose functions demand a caption that is also the alt text."""
+    assert not [cell.source for cell in code(cells) if "plt.show" in calls(cell)]
+
+
+def test_at_least_five_figures_and_a_slider(cells):
+    assert sum(bool(calls(cell) & FIGURES) for cell in code(cells)) >= 5
+    assert any(calls(cell) & SLIDERS for cell in code(cells))
+
+
+def test_pictures_in_the_prose_have_a_text_for_those_who_do_not_see_them(cells):
+    for cell in prose(cells):
+        assert not re.search(r"!\[\s*\]|<img(?![^>]*\balt=[\"'][^\"'])", cell.source), cell.source
+
+
+def test_answers_are_folded_in_one_way(cells):
+    """The question stands above the cell, the answer below it and closed; Markdown needs the empty lines."""
+    for cell in prose(cells):
+        folds = re.findall(r"^<details><summary>Answer</summary>\n\n.+?\n\n</details>$", cell.source, re.M | re.S)
+        assert len(folds) == len(re.findall(r"</?(?:details|summary)\b", cell.source)) / 4, cell.source
+
+
+def test_a_project_with_a_rubric(cells):
+    """Under a heading of its own, beside the exercises that check themselves."""
+    sections = re.split(r"^## ", "\n\n".join(cell.source for cell in prose(cells)), flags=re.M)
+    (project,) = [section for section in sections if re.search(r"\bproject\b", section.splitlines()[0], re.I)]
+    assert "rubric" in project
+    assert "points" in project
 
 
 def test_every_value_that_a_cell_wants_to_show_is_shown(cells):

@@ -16,7 +16,9 @@ COMMANDS = [
     line
     for block in BLOCKS
     for line in block.splitlines()
-    if re.match(r"(make|papermill|python|torchrun|sbatch|srlab (upscale|evaluate|doctor)) ", line)
+    if re.match(
+        r"(make|papermill|python|torchrun|sbatch|srlab (upscale|evaluate|doctor|progress|solutions))( |$)", line
+    )
 ]
 
 

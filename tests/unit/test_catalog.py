@@ -150,6 +150,12 @@ def test_the_table_is_sane(name):
     assert len({part.folder for part in data_set.parts}) == len(data_set.parts)
 
 
+def test_the_readme_names_every_set():
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    names = re.search(r"The names are (.*?)\.", text)[1]
+    assert re.findall(r"`(.+?)`", names) == [*catalog.SETS, "all"]
+
+
 MEMBERS = [
     ("DIV2K_train_HR/0001.png", "DIV2K/train/HR", "0001.png"),
     ("DIV2K_valid_HR/0801.png", "DIV2K/valid/HR", "0801.png"),

@@ -43,7 +43,12 @@ HEALTHY = {
     "a GAN": gan(),
     "a GAN that loses PSNR for sharpness": [*gan(), {"step": 0, "val_psnr": 28.0}, {"step": 300, "val_psnr": 27.3}],
     "no D": [{"step": row["step"], "g_loss": row["g_loss"], "g_norm": row["g_norm"]} for row in gan()],
+    "half precision that finds its scale": gan(g_norm=lambda t: 0.0 if t < 0.1 or 0.6 < t < 0.65 else 0.1),
+    "a short GAN": gan(7, d_real=0.6, d_fake=0.45),
     "pixels": pixels(FALLING, [24.0, 26.0, 27.0, 27.5, 27.6]),
+    "loss and validation that get worse together": pixels(
+        [*FALLING[:20], *FALLING[19:5:-1]], [24.0, 25.0, 27.6, 27.3, 27.0]
+    ),
     "a best a little before the end": pixels(FALLING, [24.0, 26.0, 27.6, 27.5, 27.5]),
     "the first steps": gan(3, d_real=0.99, d_fake=0.01),
     "nothing": [],
@@ -53,6 +58,7 @@ FAILURES = {
     "D starves": gan(d_real=0.5, d_fake=0.5),
     "D is upside down": gan(d_real=0.2, d_fake=0.8),
     "no gradient reaches G": gan(g_norm=0.0),
+    "NaN in half precision": gan(g_norm=lambda t: 0.0 if round(29 * t) % 4 == 1 else 0.1),
     "the loss does not fall": pixels([0.1 + 0.001 * (i % 3) for i in range(60)]),
     "it overfits": pixels(FALLING, [24.0, 27.6, 27.4, 27.2, 27.0]),
     "the picture runs away": [*gan(), {"step": 0, "val_psnr": 28.0}, {"step": 300, "val_psnr": 21.0}],
@@ -62,6 +68,19 @@ FAILURES = {
 @pytest.mark.parametrize("history", HEALTHY.values(), ids=HEALTHY)
 def test_a_healthy_run_is_left_in_peace(history):
     assert check(history) == []
+
+
+def test_a_short_run_is_long_enough_to_see_d_win_or_starve():
+    assert [found.name for found in check(gan(6, d_real=0.99, d_fake=0.01))] == ["D wins"]
+    assert [found.name for found in check(gan(6, d_real=0.5, d_fake=0.49))] == ["D starves"]
+    assert check(gan(4, d_real=0.5, d_fake=0.5)) == []
+
+
+def test_photos_that_are_known_by_heart_already_overfit_as_well():
+    flat = [0.006 if i < 10 else 0.0009 + 0.0002 * (i % 3) for i in range(24)]  # the loss has nothing left to lose
+    (found,) = check(pixels(flat, [25.5, 26.6, 25.9, 25.4, 25.2]))
+    assert found.name == "it overfits"
+    assert found.evidence == "validation has lost 1.40 dB since step 60, while the training loss has fallen"
 
 
 @pytest.mark.parametrize(("name", "history"), FAILURES.items(), ids=FAILURES)

@@ -180,6 +180,20 @@ def residual(hr, texture):
     return hr + texture - F.interpolate(area(texture), scale_factor=4, mode="bilinear", align_corners=False)
 
 
+def projected(combine):
+    """A step of back-projection that puts SR, LR, and SR made small together in some way."""
+    return lambda sr, lr, down, up: combine(sr, lr, down(sr), up)
+
+
+def projected_in_place(sr, lr, down, up):
+    sr += up(lr - down(sr))
+    return sr
+
+
+def projected_by_own_bicubic(sr, lr, down, up):
+    return sr + resize(lr - resize(sr, lr.shape[-1] / sr.shape[-1]), sr.shape[-1] / lr.shape[-1])
+
+
 W = (65.481 / 255, 128.553 / 255, 24.966 / 255)
 WRONG = [
     ("degradation.psnr", "a sum does", lambda sr, hr, crop: -10 * (sr - hr).square().sum((1, 2, 3)).log10()),
@@ -234,6 +248,20 @@ WRONG = [
     ("degradation.twin", "in place", twin_in_place),
     ("degradation.twin", "fine part", lambda hr, t, s: hr + (t - nearest(area(t, s), s)) / 2),
     ("degradation.twin", "should be `scale`", lambda hr, t, s: hr + t - nearest(area(t))),
+    ("degradation.back_project", "SR as it came in", lambda sr, lr, down, up: sr),
+    ("degradation.back_project", "correction alone", projected(lambda sr, lr, seen, up: up(lr - seen))),
+    ("degradation.back_project", "LR enlarged", projected(lambda sr, lr, seen, up: sr + (up(lr) - sr))),
+    ("degradation.back_project", "sign is turned round", projected(lambda sr, lr, seen, up: sr + up(seen - lr))),
+    ("degradation.back_project", "All of LR was added", projected(lambda sr, lr, seen, up: sr + up(lr))),
+    (
+        "degradation.back_project",
+        "cut off at 0 and 1",
+        projected(lambda sr, lr, seen, up: (sr + up(lr - seen)).clamp(0, 1)),
+    ),
+    ("degradation.back_project", "kernel of your own", lambda sr, lr, down, up: sr + nearest(lr - area(sr))),
+    ("degradation.back_project", "use `down` and `up`", projected_by_own_bicubic),
+    ("degradation.back_project", "RuntimeError", projected(lambda sr, lr, seen, up: sr + lr - seen)),
+    ("degradation.back_project", "in place", projected_in_place),
     ("srresnet.ResidualBlock", "One batch norm serves both", block(right_block, bn=1)),
     ("srresnet.ResidualBlock", "nothing is left of the input", block(branch)),
     ("srresnet.ResidualBlock", "after the addition", block(lambda m, x: m.act(right_block(m, x)))),
@@ -330,6 +358,7 @@ RIGHT = [
     ("degradation.cubic", keys(torch.abs, up_to_two)),
     ("degradation.shrink", lambda s, f: s.unflatten(-1, (-1, f)).mean(-1)),
     ("degradation.twin", lambda hr, texture, scale: hr + texture - nearest(area(texture, scale), scale)),
+    ("degradation.back_project", projected(lambda sr, lr, seen, up: up(lr) + sr - up(seen))),
     ("srresnet.ResidualBlock", block(right_block)),
     ("srresnet.ResidualBlock", block(right_block, bias=False)),
     ("srresnet.ResidualBlock", block(functional_prelu, act=nn.Identity)),

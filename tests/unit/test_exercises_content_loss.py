@@ -15,8 +15,8 @@ from srlab.exercises import check, find, names
 from .answers import assert_recognised, assert_taken
 
 NAMES = [name for name in names() if name.startswith("content_loss.")]
-CUT, FREEZE, NORMAL, LOSS, BLOCKS = (
-    f"content_loss.{name}" for name in ("vgg_cut", "freeze", "to_imagenet", "content_loss", "resnet_blocks")
+CUT, FREEZE, NORMAL, LOSS, BLOCKS, BALANCE = (
+    f"content_loss.{name}" for name in ("vgg_cut", "freeze", "to_imagenet", "content_loss", "resnet_blocks", "balance")
 )
 
 
@@ -299,6 +299,44 @@ def blocks_in_loops(stages, count):
     return blocks
 
 
+# --- Weights of a hybrid ----------------------------------------------------------------------------------------
+
+
+def weighed(weigh, size=torch.norm):
+    """A weight made of the sizes of both gradients and the share."""
+
+    def balance(pixel, content, sr, share):
+        a, b = (size(torch.autograd.grad(loss, sr, retain_graph=True)[0]) for loss in (pixel, content))
+        return weigh(a, b, share)
+
+    return balance
+
+
+def odds(a, b, share):
+    return share / (1 - share) * a / b
+
+
+def balance_backward(pixel, content, sr, share):
+    pixel.backward(retain_graph=True)
+    a = sr.grad.norm()
+    content.backward(retain_graph=True)
+    return share / (1 - share) * a / sr.grad.norm()
+
+
+def balance_without_graph(pixel, content, sr, share):
+    a, b = (torch.autograd.grad(loss, sr)[0].norm() for loss in (pixel, content))
+    return odds(a, b, share)
+
+
+def balance_cleaning_up(pixel, content, sr, share):
+    norms = []
+    for loss in (pixel, content):
+        loss.backward(retain_graph=True)
+        norms.append(sr.grad.square().sum().sqrt())
+        sr.grad = None
+    return odds(*norms, share).item()
+
+
 WRONG = [
     (CUT, "counted from the end", cut_from_the_end),
     (CUT, "counted from the end", lambda *a: cut_from_the_end(*a, more=0)),
@@ -394,6 +432,22 @@ WRONG = [
     (BLOCKS, "changed in place", blocks_popped),
     (BLOCKS, "With count=16 the result has 13 blocks.", lambda stages, count: flat(stages[:3])[:count]),
     (BLOCKS, "should be block 2 of stage 2, but there is block 1 of stage 3", blocks_of_resnet34),
+    (BALANCE, "ratio of the losses themselves", lambda pixel, content, sr, share: odds(pixel, content, share)),
+    (BALANCE, "ratio of the losses, upside down", lambda pixel, content, sr, share: odds(content, pixel, share)),
+    (BALANCE, "harder a loss pulls by itself", weighed(lambda a, b, share: odds(b, a, share))),
+    (BALANCE, "no weight yet", weighed(lambda a, b, share: a / (a + b))),
+    (BALANCE, "another size than their norm", weighed(odds, lambda g: g.abs().sum())),
+    (BALANCE, "another size than their norm", weighed(odds, lambda g: g.abs().max())),
+    (BALANCE, "another size than their norm", weighed(odds, lambda g: g.square().sum())),
+    (BALANCE, "signs cancel", weighed(odds, torch.mean)),
+    (BALANCE, "Nothing was weighed", weighed(lambda a, b, share: share / (1 - share))),
+    (BALANCE, "The share itself", lambda pixel, content, sr, share: share),
+    (BALANCE, "Where does `share` come in", weighed(lambda a, b, share: a / b)),
+    (BALANCE, "as a factor", weighed(lambda a, b, share: 2 * share * a / b)),
+    (BALANCE, "have changed places", weighed(lambda a, b, share: (1 - share) / share * a / b)),
+    (BALANCE, "Two values came back", weighed(lambda a, b, share: (1.0, odds(a, b, share)))),
+    (BALANCE, "SR has a gradient now", balance_backward),
+    (BALANCE, "the graph is gone", balance_without_graph),
 ]
 
 
@@ -410,6 +464,8 @@ RIGHT = [
     (LOSS, lambda extract, sr, hr: (extract(hr.detach()) - extract(sr)).pow(2).mean()),
     (LOSS, loss_in_one_batch),
     (LOSS, loss(mean_square)),
+    (BALANCE, weighed(odds)),
+    (BALANCE, balance_cleaning_up),
     (BLOCKS, blocks_in_loops),
     (BLOCKS, lambda stages, count: list(itertools.islice(itertools.chain(*stages), count))),
     (BLOCKS, lambda stages, count: nn.Sequential(*flat(stages))[:count]),
@@ -427,7 +483,7 @@ def test_another_right_answer_is_taken(name, answer, capsys):
 
 
 def test_every_exercise_has_wrong_and_right_answers_enough():
-    assert len(NAMES) == 5
+    assert len(NAMES) == 6
     assert all(sum(name == wrong for wrong, _, _ in WRONG) >= 5 for name in NAMES)
     assert all(sum(name == right for right, _ in RIGHT) >= 2 for name in NAMES)
 

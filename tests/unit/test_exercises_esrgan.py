@@ -7,13 +7,15 @@ import torch
 import torch.nn as nn
 import torch.nn.functional as F
 
-from srlab import models
+from srlab import losses, models, perception
 from srlab.exercises import TODO, _adversarial, _relativistic, check, esrgan, find, names
+from srlab.images import mod_crop
+from srlab.resampling import downsample
 
 from .answers import apart, assert_recognised, assert_still_to_do, assert_taken, said
 
 NAMES = [name for name in names() if name.startswith("esrgan.")]
-BLOCK, PAIRS, RAGAN, MAP, STEP = (
+BLOCK, PAIRS, RAGAN, MAP, STEP, TINT = (
     f"esrgan.{name}"
     for name in (
         "DenseBlock",
@@ -21,6 +23,7 @@ BLOCK, PAIRS, RAGAN, MAP, STEP = (
         "ragan_generator_loss",
         "before_activation",
         "adversarial_step",
+        "remove_tint",
     )
 )
 
@@ -368,6 +371,36 @@ def step_clipped(discriminator, sr, hr):
 
 # --- Wrong and right answers ----------------------------------------------------------------------------------
 
+# --- A tint -----------------------------------------------------------------------------------------------------
+
+
+def mean(image, *dims):
+    return image.mean(dims or (2, 3), keepdim=True)
+
+
+def tint(dims=(2, 3)):
+    """Takes the mean over these axes."""
+    return lambda sr, lr: sr - mean(sr, *dims) + mean(lr, *dims)
+
+
+def tint_in_place(sr, lr):
+    sr += mean(lr) - mean(sr)
+    return sr
+
+
+def tint_loops(sr, lr):
+    result = torch.empty_like(sr)
+    for image in range(len(sr)):
+        for channel in range(3):
+            result[image, channel] = sr[image, channel] - sr[image, channel].mean() + lr[image, channel].mean()
+    return result
+
+
+def tint_in_blocks(sr, lr):
+    """Moves the colour of each LR pixel, and the texture with it."""
+    return sr + F.interpolate(lr - F.adaptive_avg_pool2d(sr, lr.shape[-2:]), size=sr.shape[-2:])
+
+
 WRONG = [
     (
         BLOCK,
@@ -523,6 +556,25 @@ WRONG = [
     (STEP, "D is in eval mode now, and nobody asked for that.", step_in_eval),
     (STEP, "The images that came in were changed in place.", step_clamped),
     (STEP, "D's weights were changed. No optimizer takes part in this", step_clipped),
+    (TINT, "SR comes back as it was", lambda sr, lr: sr),
+    (TINT, "The tint was doubled and not taken away", lambda sr, lr: sr + mean(sr) - mean(lr)),
+    (TINT, "SR has lost its own mean", lambda sr, lr: sr - mean(sr)),
+    (TINT, "LR's mean is added, but SR still has its own", lambda sr, lr: sr + mean(lr)),
+    (TINT, "over the batch as well", tint((0, 2, 3))),
+    (TINT, "over the three channels as well", tint((1, 2, 3))),
+    (TINT, "One number is added to all", lambda sr, lr: sr - sr.mean() + lr.mean()),
+    (TINT, "The channels are scaled", lambda sr, lr: sr * mean(lr) / mean(sr)),
+    (
+        TINT,
+        "The deviation was matched too",
+        lambda sr, lr: (sr - mean(sr)) / sr.std((2, 3), keepdim=True) * lr.std((2, 3), keepdim=True) + mean(lr),
+    ),
+    (TINT, "The result was clamped", lambda sr, lr: tint()(sr, lr).clamp(0, 1)),
+    (TINT, "The shapes do not fit", lambda sr, lr: sr + lr - mean(sr)),
+    (TINT, "The shapes do not fit", lambda sr, lr: sr - sr.mean((2, 3)) + lr.mean((2, 3))),
+    (TINT, "changed in place", tint_in_place),
+    (TINT, "With two images of 8 x 10 pixels", tint_in_blocks),
+    (TINT, "SR keeps its shape", lambda sr, lr: lr),
 ]
 
 RIGHT = [
@@ -544,6 +596,9 @@ RIGHT = [
     (STEP, step_three_runs),
     (STEP, step_in_one_batch),
     (STEP, step_frozen),
+    (TINT, tint()),
+    (TINT, tint_loops),
+    (TINT, lambda sr, lr: sr - (F.adaptive_avg_pool2d(sr, 1) - F.adaptive_avg_pool2d(lr, 1))),
 ]
 
 
@@ -558,7 +613,7 @@ def test_another_right_answer_is_taken(name, answer, capsys):
 
 
 def test_every_exercise_has_wrong_and_right_answers_enough():
-    assert set(NAMES) == {BLOCK, PAIRS, RAGAN, MAP, STEP}
+    assert set(NAMES) == {BLOCK, PAIRS, RAGAN, MAP, STEP, TINT}
     assert all(sum(name == wrong for wrong, _, _ in WRONG) >= 10 for name in NAMES)
     assert all(sum(name == right for right, _ in RIGHT) >= 3 for name in NAMES)
 
@@ -614,7 +669,7 @@ def test_odd_answers_get_a_calm_hint(name, result, capsys):
 
 
 @pytest.mark.parametrize(
-    "logits", [_adversarial._logits, lambda: (esrgan._Step().real, esrgan._Step().fake)], ids=["logits", "step"]
+    "logits", [_adversarial.sample_logits, lambda: (esrgan._Step().real, esrgan._Step().fake)], ids=["logits", "step"]
 )
 def test_no_two_mistakes_of_a_loss_have_the_same_value(logits):
     real, fake = logits()
@@ -624,7 +679,7 @@ def test_no_two_mistakes_of_a_loss_have_the_same_value(logits):
 
 
 def test_the_two_halves_of_a_pair_are_one_and_the_same():
-    real, fake = _adversarial._logits()
+    real, fake = _adversarial.sample_logits()
     assert torch.allclose(bce(real - fake, 1.0), bce(fake - real, 0.0))
     d_loss, g_loss = find(PAIRS).reference(real, fake)
     assert torch.allclose(d_loss, d_pair(real, fake))
@@ -632,6 +687,23 @@ def test_the_two_halves_of_a_pair_are_one_and_the_same():
 
 
 # --- The references against the package -------------------------------------------------------------------------
+
+
+def test_the_relative_losses_are_those_of_the_package():
+    real, fake = _adversarial.sample_logits()
+    d_loss, g_loss = find(PAIRS).reference(real, fake)
+    assert torch.allclose(d_loss, losses.discriminator_loss(real, fake, "relativistic"))
+    assert torch.allclose(g_loss, losses.generator_loss(fake, real, "relativistic"))
+    average = losses.generator_loss(fake, real, "relativistic average")
+    assert torch.allclose(find(RAGAN).reference(real, fake), average)
+
+
+def test_making_a_photo_smaller_keeps_the_mean_colour_that_takes_a_tint_away(astronaut):
+    hr = mod_crop(astronaut, 4)
+    tinted = hr + torch.tensor([0.04, -0.03, 0.02])[None, :, None, None]
+    cured = find(TINT).reference(tinted, downsample(hr, 4))
+    assert perception.colour_shift(tinted, hr).item() > 4
+    assert perception.colour_shift(cured, hr).item() < 0.3
 
 
 def test_the_block_is_the_idea_of_the_package_s():

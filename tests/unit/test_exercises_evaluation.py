@@ -1,6 +1,7 @@
 """The exercises of lab 05: each takes its reference, waits for an untouched stub, and knows what people write."""
 
 import math
+import statistics
 from functools import partial
 
 import pytest
@@ -10,10 +11,10 @@ import torch.nn.functional as F
 
 import srlab
 from srlab import perception
-from srlab.exercises import _energy, check, evaluation, find, names
+from srlab.exercises import _energy, _gain, check, evaluation, find, names
 from srlab.images import luma, quantize
 
-from .answers import assert_recognised, assert_taken, said
+from .answers import apart, assert_recognised, assert_taken, said
 
 NAMES = [name for name in names() if name.startswith("evaluation.")]
 
@@ -436,8 +437,43 @@ def opinions_first_only(votes, methods):
     return {method: right_score(i, len(votes[0]), 0) for i, method in enumerate(votes[0])}
 
 
+# --- Gain over the same photos ----------------------------------------------------------------------------------
+
+
+def sem(x):
+    return x.std() / len(x) ** 0.5
+
+
+def gained(mean=torch.mean, error=sem, pair=lambda ours, theirs: ours - theirs):
+    """Of the gains photo by photo."""
+
+    def paired_gain(ours, theirs):
+        gains = pair(ours, theirs)
+        return mean(gains), error(gains)
+
+    return paired_gain
+
+
+def gained_apart(error):
+    """The error of a difference that takes no notice of the pairs."""
+    return lambda ours, theirs: ((ours - theirs).mean(), error(ours, theirs))
+
+
+def gained_in_place(ours, theirs):
+    ours -= theirs
+    return ours.mean(), sem(ours)
+
+
+def gained_with_six(ours, theirs):
+    return (ours - theirs).mean(), (ours - theirs).std() / 6**0.5
+
+
+def gained_with_a_floor(ours, theirs):
+    return (ours - theirs).mean(), sem(ours - theirs).clamp(min=0.01)
+
+
 PSNR, TILED, ENERGY = "evaluation.paper_psnr", "evaluation.upscale_tiled", "evaluation.energy_error"
-MIX, OPINION = "evaluation.interpolate", "evaluation.opinion_scores"
+MIX, OPINION, GAIN = "evaluation.interpolate", "evaluation.opinion_scores", "evaluation.paired_gain"
 WRONG = [
     (PSNR, "All three channels", paper(plane=same)),
     (PSNR, "All three channels", psnr_of_channels),
@@ -612,6 +648,34 @@ WRONG = [
     (OPINION, "Only one of the rankings", opinions_first_only),
     (OPINION, "is a list", lambda votes, methods: [5.0 - i for i in range(len(methods))]),
     (OPINION, "has no score", lambda votes, methods: {votes[0][0]: 5.0}),
+    (GAIN, "sign is turned round", gained(pair=lambda ours, theirs: theirs - ours)),
+    (GAIN, "What does a mean do", gained(mean=torch.sum)),
+    (GAIN, "Keep the sign", gained(pair=lambda ours, theirs: (ours - theirs).abs())),
+    (GAIN, "That is the median", gained(mean=torch.median)),
+    (GAIN, "That is a ratio", gained(pair=lambda ours, theirs: ours / theirs)),
+    (GAIN, "That is a ratio", lambda ours, theirs: (ours.mean() / theirs.mean(), sem(ours - theirs))),
+    (GAIN, "gain is over something", lambda ours, theirs: (ours.mean(), sem(ours))),
+    (GAIN, "photos of its own", gained_apart(lambda ours, theirs: (sem(ours) ** 2 + sem(theirs) ** 2).sqrt())),
+    (GAIN, "photos of its own", gained_apart(lambda ours, theirs: sem(ours) + sem(theirs))),
+    (GAIN, "photos of its own", gained_apart(lambda ours, theirs: sem(ours))),
+    (GAIN, "do not subtract", gained_apart(lambda ours, theirs: sem(ours) - sem(theirs))),
+    (GAIN, "pairs are torn apart", gained(pair=lambda ours, theirs: ours.sort().values - theirs.sort().values)),
+    (GAIN, "by which factor of N", gained(error=torch.std)),
+    (GAIN, "divide by N - 1", gained(error=lambda x: x.std(correction=0) / len(x) ** 0.5)),
+    (GAIN, "Two corrections", gained(error=lambda x: x.std() / (len(x) - 1) ** 0.5)),
+    (GAIN, "with the root of N", gained(error=lambda x: x.std() / len(x))),
+    (GAIN, "That is a variance", gained(error=lambda x: x.var() / len(x))),
+    (GAIN, "sign of the gains was dropped", gained(error=lambda x: sem(x.abs()))),
+    (GAIN, "half width", gained(error=lambda x: 1.96 * sem(x))),
+    (GAIN, "two standard errors", gained(error=lambda x: 2 * sem(x))),
+    (GAIN, "have changed places", lambda ours, theirs: (sem(ours - theirs), (ours - theirs).mean())),
+    (GAIN, "changed in place", gained_in_place),
+    (GAIN, "gain of every photo came back", lambda ours, theirs: ours - theirs),
+    (GAIN, "One number came back", lambda ours, theirs: (ours - theirs).mean()),
+    (GAIN, "Return two numbers", lambda ours, theirs: {"gain": 0.6, "error": 0.3, "photos": 6}),
+    (GAIN, "one number for all photos", gained(error=lambda x: x - x.mean())),
+    (GAIN, "With three photos instead of six", gained_with_six),
+    (GAIN, "With the same gain on every photo", gained_with_a_floor),
 ]
 
 
@@ -671,6 +735,11 @@ def test_no_two_mistakes_of_the_energy_have_the_same_value(size):
         assert same_value == (["right"] if whole else []), hint
 
 
+def test_no_two_mistakes_of_the_standard_error_have_the_same_value():
+    ours, theirs = _gain._scores()
+    assert apart(_gain._error_mistakes(ours, theirs), _gain.paired_gain(ours, theirs)[1]) == []
+
+
 def test_the_last_hint_is_said_to_be_the_last(capsys):
     count = 1 + len(find(OPINION).hints)
     for hints in range(1, count + 2):
@@ -705,6 +774,10 @@ RIGHT = [
     (MIX, lambda a, b, alpha: {k: straight(a[k], b[k], alpha) if b[k].is_floating_point() else a[k] for k in b}),
     (OPINION, opinions(right_score)),
     (OPINION, opinions(lambda place, count, methods: 1 + 4 * (count - 1 - place) / (count - 1))),
+    (GAIN, gained()),
+    (GAIN, lambda ours, theirs: [ours.mean() - theirs.mean(), (ours - theirs).var().div(len(ours)).sqrt()]),
+    (GAIN, lambda ours, theirs: torch.stack(gained()(ours, theirs))),
+    (GAIN, gained(error=lambda x: statistics.stdev(x.tolist()) / math.sqrt(len(x)))),
 ]
 
 
@@ -714,7 +787,7 @@ def test_another_right_answer_is_taken(name, answer, capsys):
 
 
 def test_every_exercise_has_wrong_and_right_answers_enough():
-    assert len(NAMES) == 5
+    assert len(NAMES) == 6
     assert all(sum(name == wrong for wrong, _, _ in WRONG) >= 3 for name in NAMES)
     assert {name for name, _ in RIGHT} == {name for name, _, _ in WRONG} == set(NAMES)
 
@@ -753,6 +826,14 @@ def test_the_energy_error_is_near_that_of_the_package_and_noise_does_not_fool_it
     reference = find(ENERGY).reference
     assert 0.3 < float(reference(soft, astronaut)) < 0.7
     assert 0.8 < float(reference(noisy, astronaut)) / float(reference(soft, astronaut)) < 1
+
+
+def test_the_gain_is_more_certain_than_two_means_of_the_same_photos():
+    ours, theirs = _gain._scores()
+    gain, error = find(GAIN).reference(ours, theirs)
+    assert float(gain) == pytest.approx(statistics.mean((ours - theirs).tolist()))
+    assert float(error) == pytest.approx(statistics.stdev((ours - theirs).tolist()) / 6**0.5)
+    assert error < 0.2 * sem(ours)
 
 
 def test_mixed_weights_fit_into_the_network():

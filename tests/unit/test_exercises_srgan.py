@@ -7,13 +7,15 @@ import torch
 import torch.nn as nn
 import torch.nn.functional as F
 
+from srlab import losses
 from srlab.exercises import TODO, _adversarial, _gan_scene, check, find, names, srgan
 
 from .answers import apart, assert_recognised, assert_still_to_do, assert_taken, said
 
 NAMES = [name for name in names() if name.startswith("srgan.")]
-D_LOSS, G_LOSS, STEP, SMOOTH, RANK = (
-    f"srgan.{name}" for name in ("discriminator_loss", "generator_loss", "train_step", "smooth_labels", "ranked_share")
+D_LOSS, G_LOSS, STEP, SMOOTH, RANK, ICNR = (
+    f"srgan.{name}"
+    for name in ("discriminator_loss", "generator_loss", "train_step", "smooth_labels", "ranked_share", "icnr")
 )
 
 
@@ -394,6 +396,43 @@ def rank_percent(real, fake):
     return 100 * rank_loops(real, fake)
 
 
+# --- A start without a checkerboard -------------------------------------------------------------------------------
+
+
+def icnr_tiled(weight, factor):
+    """The order that much published code has."""
+    places = factor**2
+    return weight[: len(weight) // places].repeat(places, 1, 1, 1)
+
+
+def icnr_runs(weight, factor):
+    return weight[::factor].repeat_interleave(factor, dim=0)
+
+
+def icnr_turned(weight, factor):
+    """The number of features and that of places have changed places."""
+    features = len(weight) // factor**2
+    return weight[::features].repeat_interleave(features, dim=0)
+
+
+def icnr_means(weight, factor):
+    places = factor**2
+    return weight.unflatten(0, (-1, places)).mean(1).repeat_interleave(places, dim=0)
+
+
+def icnr_in_place(weight, factor):
+    for row in range(len(weight)):
+        weight[row] = weight[row - row % factor**2]
+    return weight
+
+
+def icnr_loops(weight, factor):
+    result = torch.empty_like(weight)
+    for row in range(len(weight)):
+        result[row] = weight[row // factor**2]  # the first kernels, and not the first of each group
+    return result
+
+
 WRONG = [
     (D_LOSS, "have changed places", lambda real, fake: d_bce(fake, real)),
     (D_LOSS, "one inside already", lambda real, fake: d_bce(sigmoid(real), sigmoid(fake))),
@@ -511,6 +550,19 @@ WRONG = [
     (RANK, "sigmoids of 30 and 50", lambda real, fake: share(sigmoid(real)[:, None] - sigmoid(fake))),
     (RANK, "each pair is a draw. Expected 0.5, but your answer gives 0", rank_scaled),
     (RANK, "One number for all", pairs(lambda d: (d > 0).float().mean(1))),
+    (ICNR, "your copies lie apart", icnr_tiled),
+    (ICNR, "your copies lie apart", lambda weight, factor: weight[:: factor**2].repeat(factor**2, 1, 1, 1)),
+    (ICNR, "copies come in runs of 2", icnr_runs),
+    (ICNR, "copies come in runs of 3", icnr_turned),
+    (ICNR, "still come from different kernels", lambda weight, factor: weight),
+    (ICNR, "still come from different kernels", lambda weight, factor: weight.flip(0)),
+    (ICNR, "All is zero", lambda weight, factor: torch.zeros_like(weight)),
+    (ICNR, "All features have the same kernel", lambda weight, factor: weight[:1].expand_as(weight)),
+    (ICNR, "a mean of several", icnr_means),
+    (ICNR, "not kernels that came in", lambda weight, factor: icnr_loops(weight, factor) / factor**2),
+    (ICNR, "changed in place", icnr_in_place),
+    (ICNR, "as many kernels as before", lambda weight, factor: weight[:: factor**2]),
+    (ICNR, "torch.float64", lambda weight, factor: icnr_loops(weight, factor).double()),
 ]
 
 RIGHT = [
@@ -534,6 +586,9 @@ RIGHT = [
     (RANK, rank_by_sorting),
     (RANK, pairs(share)),
     (RANK, pairs(lambda d: (d.sign().mean() + 1) / 2)),
+    (ICNR, icnr_loops),
+    (ICNR, lambda weight, factor: icnr_in_place(weight.clone(), factor)),
+    (ICNR, lambda weight, factor: nn.Parameter(weight[factor**2 - 1 :: factor**2].repeat_interleave(factor**2, 0))),
 ]
 
 
@@ -552,7 +607,7 @@ def test_a_half_written_step_is_still_to_do(capsys, monkeypatch):
 
 
 def test_every_exercise_has_wrong_and_right_answers_enough():
-    assert len(NAMES) == 5
+    assert set(NAMES) == {D_LOSS, G_LOSS, STEP, SMOOTH, RANK, ICNR}
     assert all(sum(name == wrong for wrong, _, _ in WRONG) >= 5 for name in NAMES)
     assert all(sum(name == right for right, _ in RIGHT) >= 2 for name in NAMES)
 
@@ -572,7 +627,7 @@ def test_an_error_that_has_nothing_to_do_with_graphs_is_shown_as_it_is(capsys):
 
 
 def test_no_two_mistakes_of_a_loss_have_the_same_value():
-    real, fake = _adversarial._logits()
+    real, fake = _adversarial.sample_logits()
     assert not apart(_adversarial.d_mistakes(real, fake), d_bce(real, fake))
     assert not apart(_adversarial.g_mistakes(fake), g_bce(fake))
 
@@ -590,6 +645,21 @@ def test_no_two_mistakes_of_the_ranked_share_have_the_same_value():
 
 
 # --- The references -----------------------------------------------------------------------------------------------
+
+
+def test_the_losses_are_those_of_the_package():
+    real, fake = _adversarial.sample_logits()
+    assert torch.allclose(find(D_LOSS).reference(real, fake), losses.discriminator_loss(real, fake))
+    assert torch.allclose(find(G_LOSS).reference(fake), losses.generator_loss(fake))
+
+
+@pytest.mark.parametrize("factor", [2, 3, 4])
+def test_after_icnr_the_shuffle_is_an_enlargement_by_nearest_neighbour(factor):
+    weight = torch.randn(5 * factor**2, 3, 3, 3, generator=torch.Generator().manual_seed(0))
+    image = torch.rand(1, 3, 6, 7, generator=torch.Generator().manual_seed(1))
+    shuffled = F.pixel_shuffle(F.conv2d(image, find(ICNR).reference(weight, factor)), factor)
+    kept = F.interpolate(F.conv2d(image, weight[:: factor**2]), scale_factor=factor, mode="nearest")
+    assert torch.allclose(shuffled, kept, atol=1e-6)
 
 
 def test_the_reference_step_leaves_d_free_and_without_a_gradient_of_g():

@@ -14,7 +14,6 @@ from srlab.losses import (
     generator_loss,
     hybrid,
     noisy_labels,
-    total_variation,
 )
 
 REAL = [[1.5], [-0.25], [0.5]]
@@ -311,7 +310,7 @@ def test_the_relative_loss_is_one_where_nothing_of_hr_is_there_and_finite_withou
     assert content_loss(Extractor(), hr, hr, relative=True).item() == 0
 
 
-# --- Hybrids and total variation -----------------------------------------------------------------------------
+# --- Hybrids -------------------------------------------------------------------------------------------------
 
 
 def test_a_hybrid_is_the_weighted_sum_with_its_gradient():
@@ -334,20 +333,3 @@ def test_a_part_with_weight_0_is_left_out_whatever_it_is(bad):
 def test_weights_of_a_hybrid_that_make_no_sense_are_refused(weights):
     with pytest.raises(SrlabError, match="weights of a hybrid loss must be 0 or more and not all 0"):
         hybrid(*((weight, torch.tensor(1.0)) for weight in weights))
-
-
-def test_total_variation_by_hand():
-    image = torch.tensor([[[[0.0, 1.0, 0.5], [0.25, 0.25, 0.25]]]])
-    right, down = (1 + 0.5 + 0 + 0) / 4, (0.25 + 0.75 + 0.25) / 3
-    assert total_variation(image).item() == pytest.approx(right + down)
-    assert total_variation(image.repeat(2, 3, 1, 1)).item() == pytest.approx(right + down)
-    assert total_variation(torch.full((1, 3, 4, 5), 0.3)).item() == 0
-    ramp = torch.arange(5.0).expand(1, 1, 4, 5) / 10
-    assert total_variation(ramp).item() == pytest.approx(0.1)
-    assert total_variation(ramp.mT).item() == pytest.approx(0.1)
-
-
-@pytest.mark.parametrize("shape", [(1, 3, 1, 5), (1, 3, 5, 1)])
-def test_total_variation_needs_two_pixels_a_side(shape):
-    with pytest.raises(SrlabError, match="at least 2 pixels a side"):
-        total_variation(torch.rand(shape))

@@ -405,3 +405,11 @@ def test_the_coded_discriminator_lacks_the_256_channel_stride():
     words = [f"{conv.out_channels}s{conv.stride[0]}" for conv in convs]
     assert words == ["64s1", "64s2", "128s1", "128s2", "256s1", "512s1", "512s2"]
     assert CodedDiscriminator()(torch.rand(2, 3, 32, 40)).shape == (2, 1)
+
+
+def test_the_coded_discriminator_averages_over_the_places_before_its_linear_layers():
+    judge, seen = CodedDiscriminator().eval(), []
+    judge.head[0].register_forward_pre_hook(lambda _, given: seen.append(given[0]))
+    image = torch.rand(2, 3, 32, 40)
+    judge(image)
+    torch.testing.assert_close(seen, [judge.convolutions(image).mean(dim=(2, 3))])
