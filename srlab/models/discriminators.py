@@ -122,18 +122,25 @@ class PatchDiscriminator(nn.Module):
 
 @contextmanager
 def frozen(network: nn.Module) -> Iterator[nn.Module]:
-    """Let gradients pass through a network without leaving any in it: for D, while G learns from it.
+    """Let gradients pass through a network and leave no trace in it: for D, while G learns from it.
 
-    ``detach`` would cut the way to G; this only spares the work on D's own parameters.
+    ``detach`` would cut the way to G; this spares the work on D's own parameters, and keeps what it sees here out of
+    the running statistics of its batch norm, which count each picture once, in D's own half.
     """
     learning = [parameter for parameter in network.parameters() if parameter.requires_grad]
+    norms = [module for module in network.modules() if isinstance(module, (nn.BatchNorm2d, nn.SyncBatchNorm))]
+    counting = [norm for norm in norms if norm.track_running_stats]
     for parameter in learning:
         parameter.requires_grad_(False)
+    for norm in counting:
+        norm.track_running_stats = False
     try:
         yield network
     finally:
         for parameter in learning:
             parameter.requires_grad_(True)
+        for norm in counting:
+            norm.track_running_stats = True
 
 
 def checked(image: torch.Tensor, noise: float) -> torch.Tensor:

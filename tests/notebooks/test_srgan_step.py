@@ -1,4 +1,4 @@
-"""The training step as it stands in lab 03: what it runs, and where gradients go."""
+"""The training step as it stands in labs 03 and 04: what it runs, and where gradients go."""
 
 import nbformat
 import pytest
@@ -104,11 +104,74 @@ def test_the_bug_of_the_study_gives_the_generator_nothing_from_d():
 def test_how_often_d_and_g_are_updated_is_a_parameter(changes, updates):
     scene = Scene(**changes)
     before = [p.clone() for p in scene.generator.parameters()]
-    Trainer.step = 1
-    try:
-        scene.step(scene.lr, scene.hr)
-    finally:
-        Trainer.step = 0
+    log = scene.step(scene.lr, scene.hr)
     assert len(scene.of_d) == updates
     moved = any(not torch.equal(a, b) for a, b in zip(before, scene.generator.parameters(), strict=True))
-    assert moved == ("g_every" not in changes)
+    assert moved == ("g_loss" in log) == ("g_norm" in log) == bool(scene.seen) == ("g_every" not in changes)
+
+
+@pytest.mark.parametrize(("step", "changes"), [(9, {}), (0, {"adversarial": 0.0})])
+def test_g_every_second_step_moves_in_the_tenth_which_is_logged_and_always_without_d(step, changes, monkeypatch):
+    monkeypatch.setattr(Trainer, "step", step)
+    scene = Scene(g_every=2, **changes)
+    assert {"g_loss", "g_norm"} <= scene.step(scene.lr, scene.hr).keys()
+
+
+class AverageScene(Scene):
+    """The same networks, and the step of lab 04: relativistic average, so D judges HR in the generator's half too."""
+
+    def __init__(self, **changes):
+        super().__init__()
+        scope = {"torch": torch, "F": F, "srlab": srlab, "losses": losses, "models": models}
+        scope |= {"CRITERIA": {"mse": F.mse_loss}, "protocol": srlab.Protocol()}
+        for cell in nbformat.read(ROOT / "notebooks" / "04_esrgan.ipynb", 4).cells:
+            wanted = ("def update_disc", "def generator_objective", "def make_step")
+            if "parameters" in cell.metadata.get("tags", []) or any(word in cell.source for word in wanted):
+                exec(cell.source, scope)
+        recipe = scope["RECIPE"] | {"pixel": 0.5, "content": 0.5, "adversarial": 0.1} | changes
+        assert recipe["gan"] == "relativistic average"
+        networks, optimizers = (self.generator, self.judge), (self.g_optimizer, self.d_optimizer)
+        self.step = scope["make_step"](Trainer(), *networks, *optimizers, self.eyes, recipe, 10)
+
+
+def test_lab_04_runs_the_generator_once_and_sees_hr_without_a_graph():
+    scene = AverageScene()
+    scene.step(scene.lr, scene.hr)
+    assert scene.runs == 1
+    assert sorted(scene.with_graph) == [False, True]
+
+
+def test_lab_04_leaves_nothing_of_the_generators_half_in_d():
+    scene = AverageScene()
+    scene.step(scene.lr, scene.hr)
+    assert all(map(torch.equal, scene.of_d[0], scene.gradients(scene.judge)))
+    assert all(parameter.requires_grad for parameter in scene.judge.parameters())
+
+
+def test_lab_04_lets_the_generator_learn_from_d_as_it_is_after_its_update():
+    learned = {}
+    for rate in (0.1, 0.0):  # with 0 D stays as it was
+        scene, without = AverageScene(), AverageScene(adversarial=0.0)
+        scene.d_optimizer.param_groups[0]["lr"] = rate
+        for each in (scene, without):
+            each.step(each.lr, each.hr)
+        pairs = zip(scene.gradients(scene.generator), without.gradients(without.generator), strict=True)
+        learned[rate] = torch.cat([(ours - plain).flatten() for ours, plain in pairs])
+    assert learned[0.1].norm() > 0, "nothing of what D says reaches the generator"
+    assert not torch.equal(learned[0.1], learned[0.0])
+
+
+@pytest.mark.parametrize("made", [Scene, AverageScene])
+def test_the_running_statistics_of_the_generator_move_once_a_step(made):
+    scene, norm = made(), torch.nn.BatchNorm2d(4)
+    scene.generator.head = torch.nn.Sequential(scene.generator.head, norm)
+    scene.step(scene.lr, scene.hr)
+    assert int(norm.num_batches_tracked) == 1
+
+
+@pytest.mark.parametrize("made", [Scene, AverageScene])
+def test_the_running_statistics_of_d_move_in_its_own_half_alone(made):
+    scene, norm = made(), torch.nn.BatchNorm2d(4)
+    scene.judge.convolutions.insert(1, norm)
+    scene.step(scene.lr, scene.hr)
+    assert int(norm.num_batches_tracked) == 2  # HR and SR

@@ -1,0 +1,43 @@
+"""The list of bugs fits the code as it is today; whether each is caught is seen by `make mutations`."""
+
+import ast
+import json
+import re
+
+import pytest
+
+from .bug import Known
+from .bugs import BUGS
+from .plant import ROOT, planted
+
+IDS = [f"{bug.name.name}-{bug.place}" for bug in BUGS]
+CHECKS = sorted({check for bug in BUGS for check in (bug.check, bug.exercise) if check})
+
+
+def test_every_known_bug_is_planted_somewhere_and_none_twice():
+    assert {bug.name for bug in BUGS} == set(Known)
+    assert len(set(IDS)) == len(BUGS)
+
+
+@pytest.mark.parametrize("bug", BUGS, ids=IDS)
+def test_a_bug_has_its_place_and_changes_what_is_there(bug):
+    text = planted(ROOT, bug)  # which refuses a text that is not there exactly once
+    assert bug.new != bug.old
+    if bug.file.endswith(".py"):
+        ast.parse(text)
+    elif bug.file.endswith(".ipynb"):
+        (source,) = [s for cell in json.loads(text)["cells"] if bug.new in (s := "".join(cell["source"]))]
+        ast.parse(source)
+
+
+@pytest.mark.parametrize("check", CHECKS)
+def test_a_check_exists(check):
+    if check.startswith("lab "):
+        assert (ROOT / "notebooks" / f"{check.removeprefix('lab ')}.ipynb").is_file()
+        return
+    file, function, parameters = re.fullmatch(r"([\w/.]+)::(\w+)(?:\[(.+)\])?", check).groups()
+    text = (ROOT / file).read_text()
+    assert f"\ndef {function}(" in text
+    if function == "test_a_wrong_answer_is_recognised":  # of the exercise, and of a phrase of its hint
+        phrase = parameters.split("-", 1)[1]
+        assert phrase in text or phrase.rstrip("0123456789") in text
