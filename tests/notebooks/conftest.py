@@ -1,11 +1,15 @@
 """Helpers for running labs."""
 
+import json
 import os
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+
+from srlab.progress_command import read_notebook
+from srlab.solutions_command import fill_in
 
 ROOT = Path(__file__).parents[2]
 LABS = sorted((ROOT / "notebooks").glob("[0-9]*.ipynb"))
@@ -23,3 +27,17 @@ def call(tmp_path):
         )
 
     return run
+
+
+@pytest.fixture
+def solved(tmp_path):
+    """Write a copy of a lab in which each exercise has the answer of `srlab solutions`; returns its path."""
+
+    def write(lab, copy=None):
+        notebook = read_notebook(lab)
+        assert fill_in(notebook) >= 6
+        copy = copy or tmp_path / f"solved_{lab.name}"
+        copy.write_text(json.dumps(notebook), encoding="utf-8")
+        return copy
+
+    return write

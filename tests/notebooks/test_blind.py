@@ -133,7 +133,7 @@ def test_each_stage_is_taken_from_its_parameter():
         ({"downsampler": "cubic"}, "downsampler 'cubic'; choose one of bicubic"),
         ({"crop": -1}, "crop of 0 or more.*crop=-1"),
         ({"color": "hsv"}, "color 'y' or 'rgb'.*hsv"),
-        ({"network": "RRDB"}, "MSRResNet, SRResNet or RRDBNet"),
+        ({"network": "RRDB"}, "Unknown network 'RRDB'; choose one of SRResNet, MSRResNet, RRDBNet"),
         ({"blocks": -2}, "at least one.*-2"),
         ({"validation": "no/such/folder"}, "no folder no/such/folder"),
     ],
