@@ -61,7 +61,7 @@ def take_slider(lab: str, caption: str, target: Path) -> None:
         slider = page.get_by_role("slider")
         slider.focus()
         box = slider.bounding_box()
-        page.mouse.move(box["x"] + 0.45 * box["width"], box["y"] + 0.25 * box["height"])
+        page.mouse.move(box["x"] + 0.4 * box["width"], box["y"] + 0.04 * box["height"])  # what stays where it is
         for _ in range(2):
             page.mouse.wheel(0, -120)
         page.wait_for_timeout(500)
