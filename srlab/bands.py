@@ -87,7 +87,7 @@ def beside(history: History, manifest: Mapping[str, Any], band: Mapping[str, Any
         What was compared, and if nothing was, why.
     """
     if band is None:
-        return [], "There is no band of healthy runs of this lab, so only the rules were asked."
+        return [], "srlab brings no healthy runs of this lab to compare with, so only its rules were asked."
     if changed := _changed(band["recipe"], _recipe(manifest)):
         return [], (
             f"The band of healthy runs is of another recipe ({', '.join(changed[:3])}), so only the rules were asked."

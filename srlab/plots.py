@@ -313,7 +313,7 @@ class Monitor:
             curve.axhline(value, linestyle="--", color=COLORS.get(label, "#777777"), label=label)
         curve.set(xlabel="training step", ylabel="PSNR in dB (Y)", title="mean over the unseen photos")
         curve.grid(alpha=0.3)
-        curve.legend(loc="lower right")
+        curve.legend(loc="best")
 
 
 def spectrum(image: torch.Tensor) -> torch.Tensor:

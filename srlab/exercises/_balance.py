@@ -80,7 +80,13 @@ def _balance_equal(answer: Answer) -> None:
         ("Nothing was weighed: 1 leaves the two as they come.", 1.0),
         ("The share itself came back. What do the two gradients make of it?", 0.5),
     ]
-    compare(_asked(answer, 0.5), right, mistakes, "At a share of one half, both should pull alike.", reveal=False)
+    compare(
+        _asked(answer, 0.5),
+        right,
+        mistakes,
+        "At a share of one half, both should pull alike. Is your share one of the sum, or of the pull of the pixels?",
+        reveal=False,
+    )
 
 
 def _balance_share(answer: Answer) -> None:

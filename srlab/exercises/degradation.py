@@ -237,7 +237,7 @@ EXERCISES = {
             ("exactly the same LR image", _twin_lr),
             ("all of the texture's fine part", _twin_texture),
         ),
-        "hard",
+        "medium",
         (
             "Some patterns average to zero inside every block of pixels that becomes one LR pixel.",
             "Shrink the texture and enlarge the result again: that is what LR sees of it. What is left when you take "

@@ -88,7 +88,7 @@ class MSRResNet(nn.Module):
     """SRResNet as modified by BasicSR: no batch norm, and the network adds detail to a bilinear enlargement.
 
     The small initial weights (x0.1) make the first output nearly the bilinear picture, so training starts from
-    a sensible image instead of noise. 1,517,571 parameters with the defaults.
+    a sensible image instead of a nearly black one. 1,517,571 parameters with the defaults.
 
     Parameters
     ----------

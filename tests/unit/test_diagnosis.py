@@ -121,7 +121,7 @@ def write_band(tmp_path, runs):
 def test_without_a_band_the_rules_are_asked_and_that_is_said(make):
     found = srlab.diagnose(make("default"))
     assert found.findings == []
-    assert found.notes == ["There is no band of healthy runs of this lab, so only the rules were asked."]
+    assert found.notes == ["srlab brings no healthy runs of this lab to compare with, so only its rules were asked."]
     assert str(found).startswith("03_srgan/default: nothing looks wrong\n")
 
 
@@ -195,4 +195,4 @@ def test_a_run_that_is_not_there_is_one_sentence(make, capsys):
 def test_in_a_notebook_it_is_shown_as_markdown(make):
     text = srlab.diagnose(make("ill", gan(g_norm=0.0)))._repr_markdown_()
     assert text.startswith("**03_srgan/ill: something looks wrong.**\n\n- **no gradient reaches G**: its norm is 0")
-    assert text.endswith("so only the rules were asked.")
+    assert text.endswith("so only its rules were asked.")
