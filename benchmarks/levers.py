@@ -165,6 +165,7 @@ def main() -> None:
         for name, levers in left.items():
             ways = {"plain": plain, name: by_hand(task, levers, folder, device, options.steps)}
             faster[name] = [1.0] if levers == PLAIN else ratios(*alternate(ways, options.repeats).values())
+            print(name, spread(faster[name]), file=sys.stderr, flush=True)  # it takes long; what is there is not lost
     rows = [
         {
             "lever": name,

@@ -20,7 +20,7 @@ from pathlib import Path
 from types import ModuleType, SimpleNamespace
 
 import torch
-from steps import LABS, PLAIN, RATE, SCALE, TASKS, Task, layer_by_layer, resized
+from steps import LABS, PLAIN, SCALE, TASKS, TINY_RATE, Task, layer_by_layer, resized
 from ways import (
     DECAY,
     WORKERS,
@@ -109,8 +109,7 @@ def basicsr_networks(task: Task) -> tuple[dict[str, object], dict[str, object], 
 def basicsr_options(task: Task, folder: Path, device: torch.device) -> tuple[dict[str, object], list[str]]:
     """The dictionary that BasicSR reads from a YAML file, and notes about what is not the same."""
     generator, judge, notes = basicsr_networks(task)
-    # Random features compared by L1 pull G out of the range that a D takes; the time of a step does not know the rate.
-    rate = RATE * 1e-3 if task.layers else RATE
+    rate = TINY_RATE if task.layers else task.rate  # its content loss is L1
     adam = {"type": "Adam", "lr": rate, "weight_decay": 0, "betas": [0.9, 0.999]}
     train = {"ema_decay": DECAY, "optim_g": dict(adam), "optim_d": dict(adam)}
     train["scheduler"] = {"type": "MultiStepLR", "milestones": [MILLION], "gamma": 0.5}

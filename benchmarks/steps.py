@@ -29,7 +29,8 @@ Modules = dict[str, nn.Module]
 Optimizers = dict[str, torch.optim.Optimizer]
 
 SCALE = 4
-RATE = 2e-4  # of Adam, for all networks
+RATE = 2e-4  # of Adam, where a task has no other
+TINY_RATE = 2e-7  # random features compared by L1 soon pull G out of the range that D takes; the time is the same
 CRITERIA = {"mse": F.mse_loss, "l1": F.l1_loss}
 
 
@@ -53,6 +54,8 @@ class Task:
         The adversarial loss, one of `srlab.losses.KINDS`.
     weights
         Of the losses on pixels, on features and of the adversarial one.
+    rate
+        Of Adam, for all networks.
     """
 
     network: str
@@ -65,6 +68,7 @@ class Task:
     judge_features: int = 64
     gan: str = "vanilla"
     weights: tuple[float, float, float] = (1.0, 0.0, 0.0)
+    rate: float = RATE
 
 
 PAPER, RRDB = models.pick_size("paper", "cpu"), models.pick_size("paper", "cpu", "RRDBNet")
@@ -72,7 +76,7 @@ SRRESNET = Task("SRResNet", PAPER, batch=16, patch=96, criterion="mse")
 RRDBNET = Task("RRDBNet", RRDB, batch=4, patch=96, criterion="l1")
 SRGAN = replace(SRRESNET, layers="vgg19 relu5_4", judge="SRGANDiscriminator", weights=(0.0, 0.00615, 1e-3))
 RELATIVE = replace(RRDBNET, patch=128, gan="relativistic average")
-ESRGAN = replace(RELATIVE, layers="vgg19 conv5_4", judge="VGGDiscriminator", weights=(0.01, 1.0, 5e-3))
+ESRGAN = replace(RELATIVE, layers="vgg19 conv5_4", judge="VGGDiscriminator", weights=(0.01, 1.0, 5e-3), rate=TINY_RATE)
 TASKS = {
     "srresnet": SRRESNET,
     "srgan": SRGAN,
@@ -166,11 +170,11 @@ def layer_by_layer(network: models.SRResNet) -> models.SRResNet:
     return plain
 
 
-def optimizers_of(networks: Modules, **options: bool) -> Optimizers:
+def optimizers_of(networks: Modules, rate: float, **options: bool) -> Optimizers:
     """Adam for G, and for D where there is one."""
     learning = {name: networks[name] for name in ("generator", "discriminator") if name in networks}
     return {
-        f"{name[0]}_optimizer": torch.optim.Adam(net.parameters(), RATE, **options) for name, net in learning.items()
+        f"{name[0]}_optimizer": torch.optim.Adam(net.parameters(), rate, **options) for name, net in learning.items()
     }
 
 

@@ -136,7 +136,7 @@ def hand_written(
     if levers.compiled:
         generator.compile()
     options = {"fused": True} if levers.fused else {}
-    optimizers = optimizers_of(networks, **options | ({"capturable": True} if levers.graph else {}))
+    optimizers = optimizers_of(networks, task.rate, **options | ({"capturable": True} if levers.graph else {}))
     step = make_step(task, networks, optimizers, levers, mark=mark)
     if levers.graph:
         step = replayed(step, *(x.to(device, memory_format=layout) for x in next(batches)))
@@ -167,7 +167,7 @@ def labs_levers(device: torch.device) -> Levers:
 def trainer_step(task: Task, device: torch.device, run: str, precision: str = "auto") -> tuple[srlab.Trainer, Step]:
     """A `Trainer` and the step of the labs for its `fit`."""
     networks = build(task)
-    objects = networks | optimizers_of(networks, fused=True)
+    objects = networks | optimizers_of(networks, task.rate, fused=True)
     trainer = srlab.Trainer("benchmark", run, device=device.type, precision=precision)
     prepared = dict(zip(objects, trainer.prepare(**objects), strict=True))
     norm = trainer.gradient_norm if task.layers else None
