@@ -151,6 +151,9 @@ def build(task: Task, seed: int = 0) -> Modules:
     if task.layers:
         networks["discriminator"] = getattr(models, task.judge)(task.judge_features, task.patch)
         networks["features"] = srlab.Features(task.layers, "random")
+        with torch.no_grad():  # a fresh RRDBNet answers beyond the range that D takes
+            for last in list(networks["generator"].parameters())[-2:]:
+                last.mul_(0.1)
     return networks
 
 
