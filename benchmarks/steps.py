@@ -30,7 +30,7 @@ Optimizers = dict[str, torch.optim.Optimizer]
 
 SCALE = 4
 RATE = 2e-4  # of Adam, where a task has no other
-TINY_RATE = 2e-7  # random features compared by L1 soon pull G out of the range that D takes; the time is the same
+TINY_RATE = 2e-7  # with random features a GAN soon leaves the range that D takes; the time of a step is the same
 CRITERIA = {"mse": F.mse_loss, "l1": F.l1_loss}
 
 
@@ -74,7 +74,9 @@ class Task:
 PAPER, RRDB = models.pick_size("paper", "cpu"), models.pick_size("paper", "cpu", "RRDBNet")
 SRRESNET = Task("SRResNet", PAPER, batch=16, patch=96, criterion="mse")
 RRDBNET = Task("RRDBNet", RRDB, batch=4, patch=96, criterion="l1")
-SRGAN = replace(SRRESNET, layers="vgg19 relu5_4", judge="SRGANDiscriminator", weights=(0.0, 0.00615, 1e-3))
+SRGAN = replace(
+    SRRESNET, layers="vgg19 relu5_4", judge="SRGANDiscriminator", weights=(0.0, 0.00615, 1e-3), rate=TINY_RATE
+)
 RELATIVE = replace(RRDBNET, patch=128, gan="relativistic average")
 ESRGAN = replace(RELATIVE, layers="vgg19 conv5_4", judge="VGGDiscriminator", weights=(0.01, 1.0, 5e-3), rate=TINY_RATE)
 TASKS = {
@@ -151,9 +153,9 @@ def build(task: Task, seed: int = 0) -> Modules:
     if task.layers:
         networks["discriminator"] = getattr(models, task.judge)(task.judge_features, task.patch)
         networks["features"] = srlab.Features(task.layers, "random")
-        with torch.no_grad():  # a fresh RRDBNet answers beyond the range that D takes
+        if task.network == "RRDBNet":  # which answers beyond the range that D takes as long as it is fresh
             for last in list(networks["generator"].parameters())[-2:]:
-                last.mul_(0.1)
+                last.data.mul_(0.1)
     return networks
 
 
