@@ -9,7 +9,6 @@ Each row varies one size and leaves the others as they are; the exponent is the 
 """
 
 import os
-import statistics
 import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -17,7 +16,7 @@ from pathlib import Path
 import numpy as np
 import torch
 from steps import LABS, SCALE, TASKS, Task, build, resized
-from ways import batches_of, conditions, hand_written, labs_levers, markdown, parser_for, timed, timed_fit
+from ways import batches_of, conditions, hand_written, labs_levers, markdown, parser_for, timed, timed_fit, typical
 
 import srlab
 
@@ -49,7 +48,7 @@ def step_seconds(task: Task, steps: int, repeats: int, device: torch.device) -> 
     """Median of the seconds a step with the levers of the labs takes, after a warm-up."""
     train, _ = hand_written(task, labs_levers(device), batches_of(task, LABS, None, device), device)
     times = timed(train, steps, device, files=False)
-    return statistics.median([next(times) for _ in range(repeats)])
+    return typical(times, repeats)
 
 
 def sampling_seconds(photos: int, task: Task, repeats: int, device: torch.device) -> float:
@@ -65,7 +64,7 @@ def sampling_seconds(photos: int, task: Task, repeats: int, device: torch.device
     images = srlab.ImageSet("black", names, hr, pixels=pixels)
     sampler = srlab.PatchSampler(images, SCALE, task.patch, task.batch, device=device)
     times = timed(lambda: next(sampler), 3, device, files=False)
-    return statistics.median([next(times) for _ in range(repeats)])
+    return typical(times, repeats)
 
 
 def inference_seconds(side: int, task: Task, repeats: int, device: torch.device) -> float:
@@ -73,7 +72,7 @@ def inference_seconds(side: int, task: Task, repeats: int, device: torch.device)
     generator = build(task)["generator"].to(device, memory_format=torch.channels_last).eval()
     lr = torch.rand(1, 3, side, side, device=device)
     times = timed(lambda: srlab.upscale(generator, lr, SCALE, tile=side), 1, device, files=False)
-    return statistics.median([next(times) for _ in range(repeats)])
+    return typical(times, repeats)
 
 
 def row(what: str, sizes: Sequence[int], measure: Callable[[int], float]) -> dict[str, str]:
@@ -133,7 +132,7 @@ def budget(
         preset = yaml.safe_load((PRESETS / f"{lab}.yaml").read_text())
         task = resized(TASKS[name], preset["batch"], preset["patch"], *size)
         times = timed_fit(task, steps, device, f"budget-{name}")
-        seconds = statistics.median([next(times) for _ in range(repeats)])
+        seconds = typical(times, repeats)
         rows.append(
             {
                 "stage": name,

@@ -228,6 +228,11 @@ def alternate(ways: dict[str, Iterator[float]], repeats: int) -> dict[str, list[
     return seconds
 
 
+def typical(times: Iterator[float], repeats: int) -> float:
+    """Median of the next so many times."""
+    return statistics.median(itertools.islice(times, repeats))
+
+
 def spread(values: Sequence[float], digits: int = 2) -> str:
     """Median, and in brackets smallest and largest."""
     low, middle, high = (f"{value:.{digits}f}" for value in (min(values), statistics.median(values), max(values)))

@@ -1,8 +1,10 @@
-"""What several test files share: the benchmark folder, one embedded photo, and labs cut short."""
+"""What several test files share: the benchmark folder, one embedded photo, scripts as modules, and labs cut short."""
 
+import importlib.util
 import os
 import signal
 from pathlib import Path
+from types import ModuleType
 
 import nbformat
 import pytest
@@ -12,6 +14,14 @@ ROOT = Path(__file__).resolve().parents[1]
 
 # A shell that starts the tests in the background lets all of them ignore Ctrl-C, which some are about.
 signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def load_script(path: Path) -> ModuleType:
+    """Import a script that lies in no package."""
+    spec = importlib.util.spec_from_file_location(path.stem, path)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
 
 
 @pytest.fixture(scope="session")

@@ -1,7 +1,6 @@
 """The site of the course, built from tiny labs: it needs no network, and what a lab shows works in it."""
 
 import base64
-import importlib.util
 import io
 import os
 from html.parser import HTMLParser
@@ -14,6 +13,7 @@ from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_outp
 from PIL import Image
 
 import srlab
+from tests.conftest import load_script
 
 from .conftest import FACTOR, SIZE, WAIT, pictures, screen, shows
 
@@ -37,10 +37,7 @@ A, B, C = pictures().values()
 
 @pytest.fixture(scope="session")
 def book():
-    spec = importlib.util.spec_from_file_location("build_book", ROOT / "book" / "build.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return load_script(ROOT / "book" / "build.py")
 
 
 def first_lab():

@@ -1,7 +1,6 @@
 """srlab.catalog, srlab.fetching and data_scripts/download_data.py: a data set, from the archive to the lab's folder."""
 
 import hashlib
-import importlib.util
 import io
 import json
 import os
@@ -21,6 +20,7 @@ import pytest
 from PIL import Image
 
 from srlab import SrlabError, catalog, datasets, disk, fetching
+from tests.conftest import load_script
 from tests.faults import server
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -30,10 +30,7 @@ SCRIPT = ROOT / "data_scripts" / "download_data.py"
 @pytest.fixture(scope="module")
 def main():
     """The function of the script."""
-    spec = importlib.util.spec_from_file_location("download_data", SCRIPT)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module.main
+    return load_script(SCRIPT).main
 
 
 @pytest.fixture

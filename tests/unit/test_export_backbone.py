@@ -1,6 +1,5 @@
 """data_scripts/export_backbone.py: a small file that serves the layers it was made for, or one sentence."""
 
-import importlib.util
 import subprocess
 import sys
 from pathlib import Path
@@ -13,6 +12,7 @@ from torchvision import models
 from srlab import Features, backbones, files
 from srlab.errors import SrlabError
 from srlab.features import export
+from tests.conftest import load_script
 
 SCRIPT = Path(__file__).resolve().parents[2] / "data_scripts" / "export_backbone.py"
 IMAGE = torch.rand(1, 3, 32, 32, generator=torch.Generator().manual_seed(0))
@@ -21,10 +21,7 @@ IMAGE = torch.rand(1, 3, 32, 32, generator=torch.Generator().manual_seed(0))
 @pytest.fixture(scope="module")
 def main():
     """The function of the script."""
-    spec = importlib.util.spec_from_file_location("export_backbone", SCRIPT)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module.main
+    return load_script(SCRIPT).main
 
 
 @pytest.fixture(autouse=True)

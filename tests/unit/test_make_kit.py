@@ -1,7 +1,6 @@
 """data_scripts/make_kit.py: one folder for a room without a network, whole and never over what somebody else made."""
 
 import hashlib
-import importlib.util
 import json
 import os
 import re
@@ -20,6 +19,7 @@ import torch
 from torchvision import models
 
 from srlab import Features, fetching, kit_wheels, kits
+from tests.conftest import load_script
 
 ROOT = Path(__file__).resolve().parents[2]
 FILES = {
@@ -90,10 +90,7 @@ def new_course(folder):
 
 @pytest.fixture(scope="module")
 def script():
-    spec = importlib.util.spec_from_file_location("make_kit", ROOT / "data_scripts" / "make_kit.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return load_script(ROOT / "data_scripts" / "make_kit.py")
 
 
 @pytest.fixture(scope="module")

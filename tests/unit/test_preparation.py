@@ -1,6 +1,5 @@
 """srlab.preparation and data_scripts/prepare_images.py: crops with their LR from a folder of photos, made once."""
 
-import importlib.util
 import os
 import signal
 from concurrent.futures import ThreadPoolExecutor
@@ -20,6 +19,7 @@ from srlab.photo_sources import photos_of, side
 from srlab.preparation import prepare
 from srlab.prepared import Prepared
 from srlab.resampling import downsample
+from tests.conftest import load_script
 
 SCRIPT = Path(__file__).resolve().parents[2] / "data_scripts" / "prepare_images.py"
 SMALL = {"size": 32, "step": 16, "validation": 0.0, "workers": 2, "progress": False}
@@ -29,10 +29,7 @@ FLAGS = ["--size", "32", "--step", "16", "--validation", "0", "--workers", "2"]
 @pytest.fixture(scope="module")
 def main():
     """The function of the script."""
-    spec = importlib.util.spec_from_file_location("prepare_images", SCRIPT)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module.main
+    return load_script(SCRIPT).main
 
 
 @pytest.fixture(autouse=True)
