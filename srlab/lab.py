@@ -52,7 +52,7 @@ class Lab:
 
 
 def setup(name: str) -> Lab:
-    """Check a lab's parameters, and print on what it runs.
+    """Check a lab's parameters, print on what it runs, and choose the colours of its figures.
 
     The parameters are those that the notebook's cell of defaults assigns. Papermill takes any ``-p`` name, known
     or not, so a slip would go unnoticed and the lab would run with the default: this is where it is caught.
@@ -72,6 +72,8 @@ def setup(name: str) -> Lab:
     SrlabError
         A parameter is unknown, has the wrong type, or `iters` is below 1; or the device is not there.
     """
+    import matplotlib.pyplot as plt
+
     shell = _shell()
     cells = [] if shell is None else [str(cell) for cell in shell.user_ns.get("In", [])]
     declared = {name: ast.literal_eval(value) for name, value in _assignments(cells, DECLARED).items()}
@@ -80,6 +82,7 @@ def setup(name: str) -> Lab:
     device = srlab.devices.pick_device(values.get("device", "auto"))
     precision = srlab.devices.pick_precision(values.get("precision", "auto"), device)
     print(describe(device, precision))
+    plt.rcParams["axes.prop_cycle"] = srlab.plots.line_styles()
     changed = frozenset(key for key, value in values.items() if value != declared[key])
     return Lab(name, values, device, precision, changed)
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import matplotlib.pyplot as plt
 import torch
+from matplotlib import cycler
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
@@ -15,6 +16,8 @@ from srlab.inference import upscale
 from srlab.literal import in_figure, in_markdown
 
 if TYPE_CHECKING:
+    from cycler import Cycler
+
     from srlab.training import Trainer
 
 # One colour per method in all labs. Each has a contrast of 3 or more on white, and any two are told apart by
@@ -35,7 +38,15 @@ COLORS = {
     "RRDB": "#2F4A33",
     "ESRGAN": "#0F9F6A",
 }
+# For what is no method: dashed from the sixth on. Contrast and distances as above, and no colour is that of a method.
+CYCLE = ("#0072B2", "#CC6F11", "#40260D", "#7D04D6", "#6E6E74")
+RINGS = 64  # of `radial_mean`
 Box = tuple[int, int, int, int]  # top, left, height, width in pixels of the image
+
+
+def line_styles() -> "Cycler":
+    """Colours and dashes of lines that are no method, for matplotlib's ``axes.prop_cycle``."""
+    return cycler(linestyle=["-", "--"]) * cycler(color=CYCLE)
 
 
 def show(figure: Figure, caption: str) -> None:
@@ -54,7 +65,18 @@ def show(figure: Figure, caption: str) -> None:
 
 
 def to_png(figure: Figure) -> bytes:
-    """Render a figure and close it."""
+    """Render a figure and close it.
+
+    Parameters
+    ----------
+    figure
+        As matplotlib drew it.
+
+    Returns
+    -------
+    bytes
+        A PNG of 100 pixels per inch.
+    """
     buffer = io.BytesIO()
     figure.savefig(buffer, format="png", dpi=100, bbox_inches="tight")
     plt.close(figure)
@@ -62,21 +84,62 @@ def to_png(figure: Figure) -> bytes:
 
 
 def to_numpy(image: torch.Tensor) -> Any:
-    """``(3, H, W)`` or ``(1, 3, H, W)`` in [0, 1] as ``(H, W, 3)`` for matplotlib; one channel as ``(H, W)``."""
+    """Turn an image into what matplotlib draws.
+
+    Parameters
+    ----------
+    image
+        ``(3, H, W)`` or ``(1, 3, H, W)``, or with one channel; what is outside of [0, 1] is clipped.
+
+    Returns
+    -------
+    numpy.ndarray
+        ``(H, W, 3)``, or ``(H, W)`` for one channel, float32 in [0, 1].
+    """
     image = image[0] if image.ndim == 4 else image
     image = image.detach().float().clamp(0, 1).cpu()
     return image[0].numpy() if len(image) == 1 else image.permute(1, 2, 0).numpy()
 
 
 def cut(image: torch.Tensor, box: Box, full_height: int | None = None) -> torch.Tensor:
-    """Cut a box out of an image; the box is given in pixels of an image of `full_height` (so LR fits as well)."""
+    """Cut a box out of an image.
+
+    Parameters
+    ----------
+    image
+        ``(..., H, W)``.
+    box
+        (top, left, height, width) in pixels.
+    full_height
+        Height of the image that the box is measured on (default: this one), so that LR fits as well.
+
+    Returns
+    -------
+    torch.Tensor
+        ``(..., height, width)``, a view.
+    """
     factor = 1 if full_height is None else image.shape[-2] / full_height
     top, left, height, width = (round(side * factor) for side in box)
     return image[..., top : top + height, left : left + width]
 
 
 def middle(image: torch.Tensor, scale: int, sides: tuple[int, int] = (96, 144)) -> Box:
-    """Find the box in the middle of an image ``(..., H, W)``, on the LR grid, at most `sides` (height, width) large."""
+    """Find the box in the middle of an image.
+
+    Parameters
+    ----------
+    image
+        ``(..., H, W)``.
+    scale
+        HR pixels per LR pixel; the box lies on the LR grid.
+    sides
+        Height and width of the box in pixels, or less where the image is smaller.
+
+    Returns
+    -------
+    tuple of int
+        Top, left, height, width in pixels.
+    """
     found = []
     for side, length in zip(sides, image.shape[-2:], strict=True):
         side = min(side, length) // scale * scale
@@ -152,7 +215,17 @@ def draw_picture(axis: Axes, picture: torch.Tensor, width: float) -> None:
 
 
 def draw_box(axis: Axes, box: Box, color: str) -> None:
-    """Draw the outline of a box onto the axes of an image."""
+    """Draw the outline of a box onto the axes of an image.
+
+    Parameters
+    ----------
+    axis
+        Of a picture.
+    box
+        (top, left, height, width) in its pixels.
+    color
+        Of the outline.
+    """
     top, left, height, width = box
     axis.add_patch(Rectangle((left - 0.5, top - 0.5), width, height, fill=False, edgecolor=color, linewidth=2.5))
 
@@ -190,7 +263,17 @@ def sliders(draw: Callable[..., Figure], caption: str, **ranges: tuple[float, fl
 
 
 def where(image: torch.Tensor, box: Box, caption: str) -> None:
-    """Show a whole image with a box drawn on it: where the crops of the next figures come from."""
+    """Show a whole image with a box drawn on it: where the crops of the next figures come from.
+
+    Parameters
+    ----------
+    image
+        ``(3, H, W)`` or ``(1, 3, H, W)`` in [0, 1].
+    box
+        (top, left, height, width) in pixels.
+    caption
+        See `show`.
+    """
     figure, axis = plt.subplots(figsize=(5, 5 * image.shape[-2] / image.shape[-1]))
     axis.imshow(to_numpy(image))
     draw_box(axis, box, "#D55E00")
@@ -201,9 +284,20 @@ def where(image: torch.Tensor, box: Box, caption: str) -> None:
 def maps(
     fields: Mapping[str, torch.Tensor], caption: str, unit: str, limit: float | None = None, width: float = 12.6
 ) -> None:
-    """Show labelled fields ``(H, W)`` such as residuals or gradients, all on one colour scale with a bar.
+    """Show labelled fields such as residuals or gradients, all on one colour scale with a bar.
 
-    A field with negative values is drawn on a scale that is symmetric around 0.
+    Parameters
+    ----------
+    fields
+        Label -> ``(H, W)``. Where a value is negative, the scale is symmetric around 0.
+    caption
+        See `show`.
+    unit
+        What stands beside the bar.
+    limit
+        End of the scale (default: the largest size of a value).
+    width
+        Of the figure in inches.
     """
     limit = limit or max(float(field.abs().max()) for field in fields.values())
     signed = any(float(field.min()) < 0 for field in fields.values())
@@ -229,10 +323,24 @@ def lines(
     title: str,
     log_y: bool = False,
 ) -> None:
-    """Draw labelled curves: label -> (x values, y values). A label that is a method has the method's colour."""
+    """Draw labelled curves in one figure.
+
+    Parameters
+    ----------
+    series
+        Label -> (x values, y values). A label that is a method has the method's colour.
+    caption
+        See `show`.
+    x, y, title
+        What stands on the axes, with units, and above them.
+    log_y
+        Logarithmic vertical axis.
+    """
     figure, axis = plt.subplots(figsize=(8, 4.2))
+    axis.set_prop_cycle(line_styles())
     for label, (horizontal, vertical) in series.items():
-        axis.plot(horizontal, vertical, label=in_figure(label), color=COLORS.get(label), linewidth=2)
+        method = {"color": COLORS[label], "linestyle": "-"} if label in COLORS else {}
+        axis.plot(horizontal, vertical, label=in_figure(label), linewidth=2, **method)
     axis.set(xlabel=x, ylabel=y, title=in_figure(title), yscale="log" if log_y else "linear")
     axis.grid(alpha=0.3)
     if len(series) > 1:
@@ -241,7 +349,17 @@ def lines(
 
 
 def bars(values: Mapping[str, float], caption: str, x: str, title: str) -> None:
-    """Draw one horizontal bar per label with its number at the end."""
+    """Draw one horizontal bar per label with its number at the end.
+
+    Parameters
+    ----------
+    values
+        Label -> number. A label that is a method has the method's colour.
+    caption
+        See `show`.
+    x, title
+        What stands on the axis, with its unit, and above it.
+    """
     figure, axis = plt.subplots(figsize=(8, 0.6 + 0.42 * len(values)))
     drawn = axis.barh(
         [in_figure(name) for name in values],
@@ -336,13 +454,26 @@ def spectrum(image: torch.Tensor) -> torch.Tensor:
     return torch.fft.fftshift(torch.fft.fft2((y - y.mean()) * window)).abs()
 
 
-def radial_mean(field: torch.Tensor, bins: int = 64) -> tuple[list[float], list[float]]:
-    """Mean of a centred field over rings: frequency in cycles per pixel (0 to 0.5) and value per ring."""
+def radial_mean(field: torch.Tensor) -> tuple[list[float], list[float]]:
+    """Mean of a centred field over rings around its middle.
+
+    Parameters
+    ----------
+    field
+        ``(H, W)``, such as a `spectrum`.
+
+    Returns
+    -------
+    tuple of list
+        Frequency of each ring in cycles per pixel (0 to 0.5), and the mean over it.
+    """
     height, width = field.shape
     y = (torch.arange(height) - height // 2) / height
     x = (torch.arange(width) - width // 2) / width
-    ring = ((y[:, None] ** 2 + x**2).sqrt() / 0.5 * bins).long().clamp(max=bins)
-    total = torch.zeros(bins + 1, dtype=torch.float64).index_add_(0, ring.flatten(), field.double().flatten())
-    count = torch.zeros(bins + 1, dtype=torch.float64).index_add_(0, ring.flatten(), torch.ones(field.numel()).double())
-    frequency = (torch.arange(bins) + 0.5) / bins * 0.5
-    return frequency.tolist(), (total / count.clamp(min=1))[:bins].tolist()
+    ring = ((y[:, None] ** 2 + x**2).sqrt() / 0.5 * RINGS).long().clamp(max=RINGS)
+    total = torch.zeros(RINGS + 1, dtype=torch.float64).index_add_(0, ring.flatten(), field.double().flatten())
+    count = torch.zeros(RINGS + 1, dtype=torch.float64).index_add_(
+        0, ring.flatten(), torch.ones(field.numel()).double()
+    )
+    frequency = (torch.arange(RINGS) + 0.5) / RINGS * 0.5
+    return frequency.tolist(), (total / count.clamp(min=1))[:RINGS].tolist()

@@ -50,7 +50,7 @@ def colours(means: pd.DataFrame, folder: Path) -> list[tuple[Path, str]]:
     figure, axes = plt.subplots(1, 2, figsize=(12, 1.2 + 0.45 * len(losses)), sharey=True)
     panels = {"colour_shift": "colour shift in 8-bit levels", "saturation_ratio": "saturation relative to HR"}
     for axis, (metric, label) in zip(axes, panels.items(), strict=True):
-        for place, (variant, colour) in enumerate(zip(VARIANTS, ("#0072B2", "#E69F00"), strict=True)):
+        for place, (variant, colour) in enumerate(zip(VARIANTS, plots.CYCLE, strict=False)):
             found = [select(one, variant=variant)[metric].dropna().tolist() for one in losses.values()]
             lines = [line for line, values in enumerate(found) if values]
             middles = [sum(found[line]) / len(found[line]) for line in lines]

@@ -5,7 +5,7 @@ import itertools
 import numpy as np
 import pytest
 
-from srlab.plots import COLORS
+from srlab.plots import COLORS, CYCLE, line_styles
 
 METHODS = {color: method for method, color in COLORS.items()}  # methods of one colour are told apart by nothing else
 # What somebody without one kind of cones sees, in linear RGB (Machado, Oliveira and Fernandes 2009, severity 1).
@@ -59,6 +59,16 @@ def test_any_two_colours_are_told_apart(vision):
     for one, other in itertools.combinations(METHODS, 2):
         apart = np.linalg.norm(lab(one, vision) - lab(other, vision))  # CIE 1976; about 2 is the least that shows
         assert apart > 15, f"{METHODS[one]} and {METHODS[other]} look alike: {apart:.1f}"
+
+
+def test_lines_that_are_no_method_are_seen_and_told_apart_in_every_order():
+    assert [contrast_on_white(color) for color in CYCLE if contrast_on_white(color) < 3] == []
+    assert set(CYCLE).isdisjoint(METHODS)
+    for vision, (one, other) in itertools.product(VISIONS, itertools.combinations(CYCLE, 2)):
+        assert np.linalg.norm(lab(one, vision) - lab(other, vision)) > 25, f"{one} and {other} look alike"
+    styles = [(style["color"], style["linestyle"]) for style in line_styles()]
+    assert styles[:5] == [(color, "-") for color in CYCLE]
+    assert len(set(styles)) == 10
 
 
 def test_network_and_bicubic_are_far_apart():
