@@ -1,0 +1,88 @@
+"""The pictures of the report."""
+
+from pathlib import Path
+
+import matplotlib.pyplot as plt
+import pandas as pd
+
+import srlab
+from srlab import datasets, perception_plot, plots
+
+from .record import BOX, PICTURE
+from .rows import BICUBIC
+from .summary import STEPS, TITLES, Record, lengths, of_row
+
+Drawn = tuple[Path, str]
+
+
+def curves(records: list[Record], rows: list[str], folder: Path, images: str) -> Drawn:
+    """PSNR on the validation set against minutes of training, a line per seed."""
+    figure, axis = plt.subplots(figsize=(9, 4.6), layout="constrained")
+    dashes = iter(("-", "--", ":", "-."))
+    for row in rows:
+        style, colour = next(dashes), plots.COLORS.get(TITLES[row].partition(" (")[0])
+        for i, record in enumerate(of_row(records, row)):
+            minutes = record["wall_time_s"] / record["step"] / 60
+            x, y = zip(*[(step * minutes, psnr) for step, psnr in record["curve"] if step], strict=True)
+            axis.plot(x, y, style, color=colour, label=None if i else TITLES[row])
+    bicubic = of_row(records, BICUBIC)[0]["scores"][images]["psnr"]
+    for gain in (0.0, *STEPS):
+        axis.axhline(bicubic + gain, color=plots.COLORS["bicubic"], linewidth=0.8, linestyle=":")
+        axis.annotate(
+            f"bicubic + {gain:g} dB" if gain else "bicubic",
+            (0.01, bicubic + gain + 0.04),
+            xycoords=("axes fraction", "data"),
+        )
+    axis.set(xscale="log", xlabel="minutes of training", ylabel="PSNR in dB (Y)", title=f"{images}, while training")
+    axis.set_ylim(bottom=bicubic - 1)
+    axis.grid(alpha=0.3)
+    axis.legend(loc="lower right")
+    return _save(figure, folder / "curves.png"), f"PSNR on {images} over time; a line per seed."
+
+
+def plane(records: list[Record], folder: Path, sets: list[str]) -> Drawn:
+    """Mean PSNR against the energy error: a point per row."""
+    lines = [
+        {"set": images, "image": str(record.get("seed", 0)), "method": TITLES[record["row"]]} | record["scores"][images]
+        for images in sets
+        for row in TITLES
+        for record in of_row(records, row)
+    ]
+    figure = perception_plot.draw_perception_distortion(pd.DataFrame(lines), "energy_error")
+    return _save(figure, folder / "plane.png"), "Distortion and perception, mean over seeds; no row is best at both."
+
+
+def crops(records: list[Record], pictures_of: Path, folder: Path) -> Drawn:
+    """The same crop for all rows."""
+    pictures = {}
+    for row in TITLES:
+        for file in sorted(pictures_of.glob(f"{row}-seed0.png" if row != BICUBIC else f"{row}.png")):
+            if of_row(records, row):
+                pictures[TITLES[row]] = srlab.read_image(file)
+    hr = datasets.photos("validation")[PICTURE]
+    pictures["HR"] = plots.cut(hr, BOX)
+    figure = plots.draw_images(pictures, columns=3)
+    return _save(figure, folder / "crops.png"), "One crop of a photo that no row was trained on, seed 0."
+
+
+def extrapolation(records: list[Record], folder: Path, images: str, at: float, found: tuple[float, ...]) -> Drawn:
+    """Final PSNR against the length of the training, and where the law goes."""
+    figure, axis = plt.subplots(figsize=(8, 4.2), layout="constrained")
+    for steps, values in lengths(records, images).items():
+        axis.plot([steps] * len(values), values, "o", color=plots.COLORS["MSE"])
+    middle, low, high = found
+    axis.errorbar([at], [middle], [[middle - low], [high - middle]], fmt="s", color="#D55E00", capsize=4)
+    axis.set(
+        xscale="log",
+        xlabel="steps of the training",
+        ylabel="PSNR in dB (Y)",
+        title=f"{images}, at the end of the training",
+    )
+    axis.grid(alpha=0.3)
+    caption = "Each dot is a training of its own; the square is the extrapolation with its interval."
+    return _save(figure, folder / "lengths.png"), caption
+
+
+def _save(figure: plt.Figure, file: Path) -> Path:
+    file.write_bytes(plots.to_png(figure))
+    return file

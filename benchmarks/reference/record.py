@@ -1,0 +1,119 @@
+"""What stays of a run: its manifest, its curve and its scores in one small file, and a crop of one photo."""
+
+import hashlib
+import json
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import torch
+
+import srlab
+from srlab import datasets, evaluation, files, perception, plots, runs
+from srlab.datasets import ImageSet
+
+from .rows import BICUBIC, RECORDS
+
+METRICS = ("psnr", "ssim", "lpips", "gradient_ratio", "energy_error", "colour_shift")
+MANIFEST = ("step", "wall_time_s", "device", "precision", "processes", "peak_memory_mib", "platform", "git", "versions")
+LR = srlab.Degradation()  # made the same way for every set, also where a set brings LR files
+PICTURE, BOX = "astronaut", (48, 168, 96, 144)  # top, left, height, width of the crop
+
+
+def image_sets(folders: Iterable[str]) -> list[ImageSet]:
+    """The unseen embedded photos, and benchmark sets."""
+    return [datasets.photos("validation"), *(datasets.benchmark(folder) for folder in folders)]
+
+
+def bicubic(lr: torch.Tensor) -> torch.Tensor:
+    """What every network should beat."""
+    return srlab.upsample(lr, 4)
+
+
+def write_bicubic(sets: list[ImageSet], folder: Path = RECORDS) -> None:
+    """Write the record of bicubic interpolation."""
+    _write(folder / f"{BICUBIC}.json", {"row": BICUBIC, "scores": scores(bicubic, sets)}, bicubic)
+
+
+def write(
+    file: Path, run: runs.Run, seed: int, sets: list[ImageSet], command: str, start: runs.Run | None = None
+) -> Path:
+    """Score a finished run and write its record.
+
+    Parameters
+    ----------
+    file
+        Of the record, ``<row>-seed<seed>.json``; the row is ``esrgan-psnr`` for the first stage of ``esrgan``.
+    run
+        Which the lab has trained.
+    seed
+        Of all its random numbers.
+    sets
+        To score on.
+    command
+        That trains it.
+    start
+        Run whose generator it began with; with one, the start plus noise is scored as well, as sharp as this run.
+    """
+    network, manifest = runs.load_generator(run.lab, run.name), run.manifest()
+    made = manifest["parameters"]
+    record = {"row": file.stem.removesuffix(f"-seed{seed}"), "lab": run.lab, "seed": seed, "command": command}
+    record |= {key: manifest[key] for key in MANIFEST if key in manifest}
+    record |= {"threads": torch.get_num_threads(), "sha256": digest(network)}
+    record |= {"parameters": srlab.parameter_count(network), "generator": made["generator"]}
+    record |= {"batch": made["sampler"]["batch"], "patch": made["sampler"]["patch"]}
+    record |= {"images": made["sampler"]["images"], "features": made.get("features", {})}
+    record |= {"curve": [[line["step"], line["val_psnr"]] for line in run.metrics() if "val_psnr" in line]}
+    record["scores"] = scores(network, sets)
+    if start is not None:
+        record["noise"] = noise(network, runs.load_generator(start.lab, start.name), sets)
+    return _write(file, record, network if seed == 0 else None)
+
+
+def mark_again(file: Path) -> None:
+    """Note in a record that a second training gave the same weights."""
+    files.write_atomic(file, (json.dumps(json.loads(file.read_text()) | {"again": True}, indent=1) + "\n").encode())
+
+
+def digest(network: torch.nn.Module) -> str:
+    """SHA-256 over the names and bytes of all weights."""
+    found = hashlib.sha256()
+    for name, value in sorted(network.state_dict().items()):
+        found.update(name.encode() + value.contiguous().numpy().tobytes())
+    return found.hexdigest()
+
+
+def scores(upscaler: Any, sets: list[ImageSet]) -> dict[str, dict[str, float]]:
+    """Set -> metric -> mean over its images (PSNR and SSIM on Y, crop 4)."""
+    table = evaluation.summarize(evaluation.evaluate({"": upscaler}, sets, degradation=LR, metrics=METRICS))
+    return {line.pop("set"): line for line in table.drop(columns="method").to_dict("records")}
+
+
+def noise(network: Any, start: Any, sets: list[ImageSet]) -> dict[str, float]:
+    """Set -> mean energy error of the start with white noise, as sharp in each image as the network is."""
+    means = {}
+    for images in sets:
+        errors = []
+        for _, image in images:
+            hr = srlab.mod_crop(image, 4)
+            lr = LR(hr, 4)
+            ratio = perception.gradient_ratio(srlab.upscale(network, lr), hr).item()
+            noisy = perception.with_noise(srlab.upscale(start, lr), hr, ratio)
+            errors.append(perception.energy_error(noisy, hr).item())
+        means[images.name] = sum(errors) / len(errors)
+    return means
+
+
+def _write(file: Path, record: dict[str, Any], upscaler: Any = None) -> Path:
+    """Write a record, and the crop by an upscaler beside it."""
+    files.write_atomic(file, (json.dumps(record, indent=1) + "\n").encode())
+    if upscaler is not None:
+        sr = srlab.upscale(upscaler, LR(datasets.photos("validation")[PICTURE], 4))
+        srlab.write_image(plots.cut(sr, BOX), file.with_suffix(".png"))
+    return file
+
+
+def read_all(folder: Path = RECORDS) -> list[dict[str, Any]]:
+    """All records, by name and seed."""
+    found = [json.loads(file.read_text(encoding="utf-8")) for file in sorted(folder.glob("*.json"))]
+    return sorted(found, key=lambda record: (record["row"], record.get("seed", 0)))

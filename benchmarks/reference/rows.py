@@ -1,0 +1,96 @@
+"""The rows: one preset for papermill each, in the folder of its lab under ``rows/``."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from shlex import join
+from typing import Any
+
+import yaml
+
+from srlab.errors import SrlabError
+
+HERE = Path(__file__).parent
+ROWS = HERE / "rows"
+RECORDS = HERE / "records"
+BICUBIC = "bicubic"  # a record that no training stands behind
+
+
+@dataclass(frozen=True)
+class Row:
+    """One training of the ladder.
+
+    Attributes
+    ----------
+    file
+        Its preset, ``<lab>/<name>.yaml``.
+    preset
+        What stands in it.
+    """
+
+    file: Path
+    preset: dict[str, Any]
+
+    @property
+    def name(self) -> str:
+        """Of the row and, with the seed behind it, of its runs."""
+        return self.file.stem
+
+    @property
+    def lab(self) -> str:
+        """That trains it."""
+        return self.file.parent.name
+
+    @property
+    def start(self) -> str:
+        """Name of the row whose generator this one goes on with; empty for a row from scratch."""
+        return str(self.preset.get("start", "")).partition("/")[2]
+
+    def run(self, seed: int) -> str:
+        """Name of the run of a seed."""
+        return f"{self.name}-seed{seed}"
+
+    def given(self, seed: int, images: str, validation: str, backbone: str) -> dict[str, Any]:
+        """What the command line adds to the preset."""
+        given: dict[str, Any] = {"images": images, "validation": validation, "seed": seed, "run": self.run(seed)}
+        if self.start:
+            given["start"] = f"{self.preset['start']}-seed{seed}"
+        if "features" in self.preset and "backbone" not in self.preset:
+            given["backbone"] = backbone
+        return given
+
+    def command(self, given: dict[str, Any]) -> str:
+        """What one types to train it with plain papermill, with paths without the folders of the machine."""
+        preset = self.file.relative_to(HERE.parents[1]) if self.file.is_relative_to(HERE) else self.file.name
+        words = ["papermill", f"notebooks/{self.lab}.ipynb", "out.ipynb", "-f", str(preset)]
+        for name, value in given.items():
+            path = name in ("images", "validation", "backbone") and "/" in str(value)
+            words += ["-p", name, f"path/to/{Path(value).name}" if path else str(value)]
+        return join(words)
+
+
+def read_rows(names: Sequence[str] = (), folder: Path = ROWS) -> list[Row]:
+    """Rows in an order in which each comes after its start; all of them, or those asked for.
+
+    Parameters
+    ----------
+    names
+        Of rows; a beginning that ends with ``*`` takes all that begin so.
+    folder
+        Of the presets.
+
+    Raises
+    ------
+    SrlabError
+        There is no such row.
+    """
+    files = sorted(folder.glob("*/*.yaml"))
+    rows = [Row(file, yaml.safe_load(file.read_text(encoding="utf-8"))) for file in files]
+    for name in names:
+        if not any(_fits(row, name) for row in rows):
+            raise SrlabError(f"There is no row '{name}'; choose from {', '.join(row.name for row in rows)}.")
+    return [row for row in rows if not names or any(_fits(row, name) for name in names)]
+
+
+def _fits(row: Row, name: str) -> bool:
+    return row.name.startswith(name[:-1]) if name.endswith("*") else row.name == name
