@@ -10,34 +10,32 @@ from srlab import datasets, perception_plot, plots
 
 from .record import BOX, PICTURE
 from .rows import BICUBIC
-from .summary import STEPS, TITLES, Record, lengths, of_row
+from .summary import STEPS, TITLES, Forecast, Record, lengths, of_row
 
 Drawn = tuple[Path, str]
 
 
-def curves(records: list[Record], rows: list[str], folder: Path, images: str) -> Drawn:
+def curves(records: list[Record], rows: list[str], folder: Path) -> Drawn:
     """PSNR on the validation set against minutes of training, a line per seed."""
     figure, axis = plt.subplots(figsize=(9, 4.6), layout="constrained")
     dashes = iter(("-", "--", ":", "-."))
+    validation = next(one["validation"] for row in rows for one in of_row(records, row))
     for row in rows:
         style, colour = next(dashes), plots.COLORS.get(TITLES[row].partition(" (")[0])
-        for i, record in enumerate(of_row(records, row)):
+        for i, record in enumerate(r for r in of_row(records, row) if r["validation"] == validation):
             minutes = record["wall_time_s"] / record["step"] / 60
             x, y = zip(*[(step * minutes, psnr) for step, psnr in record["curve"] if step], strict=True)
             axis.plot(x, y, style, color=colour, label=None if i else TITLES[row])
-    bicubic = of_row(records, BICUBIC)[0]["scores"][images]["psnr"]
-    for gain in (0.0, *STEPS):
+    bicubic = of_row(records, BICUBIC)[0]["scores"].get(validation, {}).get("psnr")
+    for gain in (0.0, *STEPS) if bicubic else ():
         axis.axhline(bicubic + gain, color=plots.COLORS["bicubic"], linewidth=0.8, linestyle=":")
-        axis.annotate(
-            f"bicubic + {gain:g} dB" if gain else "bicubic",
-            (0.01, bicubic + gain + 0.04),
-            xycoords=("axes fraction", "data"),
-        )
-    axis.set(xscale="log", xlabel="minutes of training", ylabel="PSNR in dB (Y)", title=f"{images}, while training")
-    axis.set_ylim(bottom=bicubic - 1)
+        words = f"bicubic + {gain:g} dB" if gain else "bicubic"
+        axis.annotate(words, (0.01, bicubic + gain + 0.04), xycoords=("axes fraction", "data"))
+        axis.set_ylim(bottom=bicubic - 1)
+    axis.set(xscale="log", xlabel="minutes of training", ylabel="PSNR in dB (Y)", title=f"{validation}, while training")
     axis.grid(alpha=0.3)
     axis.legend(loc="lower right")
-    return _save(figure, folder / "curves.png"), f"PSNR on {images} over time; a line per seed."
+    return _save(figure, folder / "curves.png"), f"PSNR on {validation} over time; a line per seed."
 
 
 def plane(records: list[Record], folder: Path, sets: list[str]) -> Drawn:
@@ -47,9 +45,14 @@ def plane(records: list[Record], folder: Path, sets: list[str]) -> Drawn:
         for images in sets
         for row in TITLES
         for record in of_row(records, row)
+        if images in record["scores"]
     ]
     figure = perception_plot.draw_perception_distortion(pd.DataFrame(lines), "energy_error")
-    return _save(figure, folder / "plane.png"), "Distortion and perception, mean over seeds; no row is best at both."
+    caption = (
+        "Distortion and perception, means over seeds. The energy map sees where structure is and not how it looks, so "
+        "it compares networks of one family and is no proof of quality."
+    )
+    return _save(figure, folder / "plane.png"), caption
 
 
 def crops(records: list[Record], pictures_of: Path, folder: Path) -> Drawn:
@@ -65,22 +68,23 @@ def crops(records: list[Record], pictures_of: Path, folder: Path) -> Drawn:
     return _save(figure, folder / "crops.png"), "One crop of a photo that no row was trained on, seed 0."
 
 
-def extrapolation(records: list[Record], folder: Path, images: str, at: float, found: tuple[float, ...]) -> Drawn:
-    """Final PSNR against the length of the training, and where the law goes."""
+def extrapolation(records: list[Record], folder: Path, images: str, at: float, found: Forecast) -> Drawn:
+    """Final PSNR against the length of the training, and where two laws go."""
     figure, axis = plt.subplots(figsize=(8, 4.2), layout="constrained")
     for steps, values in lengths(records, images).items():
         axis.plot([steps] * len(values), values, "o", color=plots.COLORS["MSE"])
-    middle, low, high = found
-    axis.errorbar([at], [middle], [[middle - low], [high - middle]], fmt="s", color="#D55E00", capsize=4)
-    axis.set(
-        xscale="log",
-        xlabel="steps of the training",
-        ylabel="PSNR in dB (Y)",
-        title=f"{images}, at the end of the training",
-    )
+    laws = {
+        "power law": (found.power, found.power_low, found.power_high),
+        "logarithm": (found.logarithm, found.logarithm_low, found.logarithm_high),
+    }
+    for (name, (middle, low, high)), colour, shape in zip(laws.items(), plots.CYCLE[1:], "sD", strict=False):
+        spread = [[max(0.0, middle - low)], [max(0.0, high - middle)]]
+        axis.errorbar([at], [middle], spread, fmt=shape, color=colour, capsize=4, label=name)
+    title = f"{images}, at the end of the training"
+    axis.set(xscale="log", xlabel="steps of the training", ylabel="PSNR in dB (Y)", title=title)
     axis.grid(alpha=0.3)
-    caption = "Each dot is a training of its own; the square is the extrapolation with its interval."
-    return _save(figure, folder / "lengths.png"), caption
+    axis.legend(loc="lower right")
+    return _save(figure, folder / "lengths.png"), "Each dot is a training of its own, right of them the two forecasts."
 
 
 def _save(figure: plt.Figure, file: Path) -> Path:

@@ -11,7 +11,7 @@ class Published(NamedTuple):
     name
         With its source.
     scores
-        Set -> what a table shows: PSNR in dB, and SSIM where it was reported.
+        Set -> what a table shows: PSNR in dB, and SSIM where it is at hand.
     budget
         Steps, batch, data and parameters.
     """
@@ -22,7 +22,7 @@ class Published(NamedTuple):
 
 
 IMAGENET = "16 patches of 96 px, 350,000 photos, 1.5 million parameters"
-DF2K = "16 patches, 3,450 photos of 2K, 16.7 million parameters"
+DF2K = "16 patches of {} px, 3,450 photos of 2K, 16.7 million parameters"
 LEDIG = "Ledig et al. 2017"
 
 # Row -> the published network that it is to be read beside.
@@ -42,19 +42,19 @@ PUBLISHED = {
         f"SRGAN-VGG22 ({LEDIG})", {"Set5": "29.84", "Set14": "26.44"}, f"1,000,000 and 200,000 steps of {IMAGENET}"
     ),
     "srresnet-srgan": Published(
-        f"SRGAN-VGG54 ({LEDIG})",
+        f"SRGAN-VGG54 ({LEDIG}; features of a deeper layer)",
         {"Set5": "29.40", "Set14": "26.02", "BSD100": "25.16"},
         f"1,000,000 and 200,000 steps of {IMAGENET}",
     ),
     "esrgan-psnr": Published(
         "RRDB (Wang et al. 2018)",
         {"Set5": "32.73 / .9011", "Set14": "28.99 / .7917", "BSD100": "27.85 / .7455"},
-        f"1,000,000 steps of {DF2K}",
+        f"1,000,000 steps of {DF2K.format(192)}",
     ),
     "esrgan": Published(
         "ESRGAN (Wang et al. 2018; scores of Ma et al. 2020)",
         {"Set5": "30.45", "Set14": "26.28", "BSD100": "25.32"},
-        f"1,000,000 and 400,000 steps of {DF2K}",
+        f"1,000,000 and 400,000 steps of {DF2K.format('192 and 128')}",
     ),
 }
 PUBLISHED["srresnet"] = PUBLISHED["mse"]

@@ -11,6 +11,7 @@ import torch
 import srlab
 from srlab import datasets, evaluation, files, perception, plots, runs
 from srlab.datasets import ImageSet
+from srlab.errors import SrlabError
 
 from .rows import BICUBIC, RECORDS
 
@@ -22,7 +23,22 @@ PICTURE, BOX = "astronaut", (48, 168, 96, 144)  # top, left, height, width of th
 
 def image_sets(folders: Iterable[str]) -> list[ImageSet]:
     """The unseen embedded photos, and benchmark sets."""
-    return [datasets.photos("validation"), *(datasets.benchmark(folder) for folder in folders)]
+    return [datasets.photos("validation"), *(datasets.image_set(folder) for folder in folders)]
+
+
+def refuse_known(train: ImageSet, sets: Iterable[ImageSet]) -> None:
+    """Refuse training photos that are among those to be scored.
+
+    Raises
+    ------
+    SrlabError
+        Some are, pixel by pixel; the message names them.
+    """
+    known = {_digest(hr) for hr in train.hr}
+    for images in sets:
+        both = [n for n, hr in zip(images.names, images.hr, strict=True) if _digest(hr) in known]
+        if both:
+            raise SrlabError(f"{train.name} has photos of {images.name}, which is scored: {', '.join(both[:5])}.")
 
 
 def bicubic(lr: torch.Tensor) -> torch.Tensor:
@@ -31,8 +47,11 @@ def bicubic(lr: torch.Tensor) -> torch.Tensor:
 
 
 def write_bicubic(sets: list[ImageSet], folder: Path = RECORDS) -> None:
-    """Write the record of bicubic interpolation."""
-    _write(folder / f"{BICUBIC}.json", {"row": BICUBIC, "scores": scores(bicubic, sets)}, bicubic)
+    """Write the record of bicubic interpolation, unless it is there and has all the sets."""
+    file = folder / f"{BICUBIC}.json"
+    known = json.loads(file.read_text(encoding="utf-8"))["scores"] if file.exists() else {}
+    if missing := [images for images in sets if images.name not in known]:
+        _write(file, {"row": BICUBIC, "scores": known | scores(bicubic, missing)}, bicubic)
 
 
 def write(
@@ -58,6 +77,7 @@ def write(
     network, manifest = runs.load_generator(run.lab, run.name), run.manifest()
     made = manifest["parameters"]
     record = {"row": file.stem.removesuffix(f"-seed{seed}"), "lab": run.lab, "seed": seed, "command": command}
+    record |= {"validation": sets[1].name, "start": start.name.removesuffix(f"-seed{seed}") if start else ""}
     record |= {key: manifest[key] for key in MANIFEST if key in manifest}
     record |= {"threads": torch.get_num_threads(), "sha256": digest(network)}
     record |= {"parameters": srlab.parameter_count(network), "generator": made["generator"]}
@@ -68,6 +88,10 @@ def write(
     if start is not None:
         record["noise"] = noise(network, runs.load_generator(start.lab, start.name), sets)
     return _write(file, record, network if seed == 0 else None)
+
+
+def _digest(pixels: torch.Tensor) -> bytes:
+    return hashlib.sha256(str(tuple(pixels.shape)).encode() + pixels.contiguous().numpy().tobytes()).digest()
 
 
 def mark_again(file: Path) -> None:

@@ -1,29 +1,47 @@
 """Writes ``RESULTS.md`` and its figures from the records: ``python -m benchmarks.reference.report``."""
 
+import argparse
 from pathlib import Path
 
 from studies import reports
-from studies.tables import markdown, number, pictures
+from studies.tables import interval, markdown, number, pictures
 
 from . import figures, record
 from .published import PUBLISHED
 from .rows import BICUBIC, HERE, RECORDS, read_rows
-from .summary import STEPS, TITLES, Record, beaten, claim, extrapolate, lengths, of_row, start_of
+from .summary import STEPS, TITLES, Record, beaten, claim, extrapolate, lengths, of_row
 
 SETS = ("Set5", "Set14", "BSD100", "photos/validation")
 PAPER = 1_000_000  # steps of SRResNet in the paper
+MEASURES = {  # beside PSNR and SSIM: how a table calls them, and decimals
+    "gradient_ratio": ("gradient ratio", 3),
+    "energy_error": ("energy error", 3),
+    "colour_shift": ("colour shift", 2),
+    "lpips": ("LPIPS", 3),
+}
 READ_FIDELITY = (
-    "PSNR in dB / SSIM on luma, four border pixels cropped, LR made by the MATLAB-compatible bicubic; means over the "
-    "seeds, with the 95 % interval of the mean where there are several. Below a row that has a published counterpart "
-    "stands what its authors reported and what that took: read no difference without the last column. SSIM of Ledig "
-    "et al. is another implementation than ours (on Set5 bicubic has .8211 there, and .8104 here)."
+    "PSNR in dB / SSIM on luma, four border pixels cropped, LR made by the MATLAB-compatible bicubic; means over "
+    "the seeds, and half of the 95 % interval of the mean where there are several. Below a row that has a "
+    "published counterpart stands what its authors reported and what that took: read no difference without the "
+    "last column. SSIM of Ledig et al. is another implementation than ours (on Set5 bicubic has .8211 there, and "
+    ".8104 here)."
+)
+READ_PERCEPTION = (
+    "Gradient ratio: 1 is as sharp as the photo. Energy error: how far fine structure is from being where the "
+    "photo has it, lower is better. Colour shift: the tint over the whole image, in 8-bit levels. All three look "
+    "at the whole image. Means and intervals as above."
 )
 READ_CLAIMS = (
-    "Gap: the share of the difference in mean gradient between the start and the photos that is closed. The energy "
-    "error must be below that of the start, and below that of the start with white noise that makes it as sharp. "
-    "Bounds: half of the gap, both errors, and at most 2.5 dB of PSNR."
+    "Gap: the share of the difference in mean gradient between the start and the photos that is closed; above 1, "
+    "the row is sharper than the photos. The energy error must be below that of the start, and below that of the "
+    "start with white noise that makes it as sharp. Bounds: half of the gap, both errors, and at most 2.5 dB of "
+    "PSNR."
 )
-FINE = {"gradient_ratio": 3, "energy_error": 3, "colour_shift": 2, "lpips": 3}
+READ_TIMES = (
+    "When the averaged weights were above bicubic for the first time, on a line between two validations; "
+    "validations are counted in. A schedule for a long training is slow at first, so a shorter one is faster to "
+    "the first goals."
+)
 
 
 def report(records: list[Record], crops: Path, folder: Path) -> str:
@@ -31,27 +49,28 @@ def report(records: list[Record], crops: Path, folder: Path) -> str:
     rows = [row for row in TITLES if of_row(records, row)]
     trained = [row for row in rows if row != BICUBIC]
     sets = [name for name in SETS if name in of_row(records, BICUBIC)[0]["scores"]]
+    benchmarks = [name for name in sets if name.startswith("Set")]
     parts = [
         "# Reference runs",
         opening(records, trained),
-        "## The ladder: what each loss scores",
+        "## What each row scores",
         READ_FIDELITY,
         fidelity(records, rows, sets),
-        "## The ladder: what PSNR does not see",
+        "## What PSNR does not see",
+        READ_PERCEPTION,
         perception(records, rows, sets),
         *pictures([figures.crops(records, crops, folder)], folder),
-        *pictures([figures.plane(records, folder, [name for name in sets if name.startswith("Set")])], folder),
-        "## What the critic adds to its start",
-        READ_CLAIMS,
-        claims(records, trained, sets),
+        *pictures([figures.plane(records, folder, benchmarks)], folder),
+        *claims_section(records, trained, sets),
         "## Time to beat bicubic",
+        READ_TIMES,
         times(records, trained),
-        *pictures([figures.curves(records, curved(trained), folder, SETS[0])], folder),
+        *pictures([figures.curves(records, curved(trained), folder)], folder),
         *extrapolation(records, folder),
-        "## The same seed twice, and other seeds",
-        repeats(records),
+        "## Seeds",
+        repeats(records, trained, sets),
         "## How each row was trained",
-        commands(records, trained),
+        commands(records),
     ]
     return "\n\n".join(parts) + "\n"
 
@@ -61,116 +80,98 @@ def opening(records: list[Record], trained: list[str]) -> str:
     found = [one for row in trained for one in of_row(records, row)]
     images = sorted({one["images"].partition(" (")[0] for one in found})
     machine = sorted({f"{one['device']}, precision {one['precision']}" for one in found})
-    lpips = all("lpips" in scores for one in records for scores in one["scores"].values())
     torch = sorted({one["versions"]["torch"] for one in found})
+    without = [one["row"] for one in records if not all("lpips" in scores for scores in one["scores"].values())]
+    everywhere = "" if len(set(without)) < len({one["row"] for one in records}) else " anywhere"
+    note = f"LPIPS was not measured{everywhere}: the weights of its AlexNet were not there. " if without else ""
     return (
-        "One set of photos and one budget per step of the ladder; only the loss changes. Made by "
-        f"`python -m benchmarks.reference.report` from the {len(records)} records in [records](records), which "
-        "`python -m benchmarks.reference.run` wrote; the README beside this file has both commands. Trained on "
-        f"{', '.join(images)}; {'; '.join(machine)}; torch {', '.join(torch)}. "
-        + ("" if lpips else "LPIPS was not measured: the weights of its AlexNet were not there. ")
-        + "The networks named 16x64 have 16 blocks of 64 features, the others the laptop sizes of the labs."
+        "The labs on real training photos. `mse`, `hybrid`, `vgg22` and `resnet18` are one network, set of photos, "
+        "schedule and number of steps, from scratch: only the loss changes. The others go on from one of them, or are "
+        "larger; the column on the right says what each took. Made by `python -m benchmarks.reference.report` from the "
+        f"{len(records)} records in [records](records), which `python -m benchmarks.reference.run` wrote; the README "
+        f"beside this file has both commands. Trained on {', '.join(images)}; {'; '.join(machine)}; torch "
+        f"{', '.join(torch)}. {note}Networks named 16x64 have 16 blocks of 64 features, the others the laptop sizes of "
+        "the labs."
     )
 
 
-def features_of(one: Record) -> str:
-    """How a table names the features of a record's content loss."""
-    made = one.get("features") or {}
-    if not made:
-        return "-"
-    return f"{made['layers']} ({'random' if made['weights'].startswith('random') else 'ImageNet'})"
+def title(records: list[Record], row: str) -> str:
+    """Name of a row, with its features, and what weights they had."""
+    labels = []
+    for made in (one.get("features") or {} for one in of_row(records, row)):
+        if made:
+            real = "random" if made["weights"].startswith("random") else "trained"
+            labels.append(f"{made['layers']} ({real})")
+    return TITLES[row] + (f", by {'; '.join(dict.fromkeys(labels))}" if labels else "")
+
+
+def values(records: list[Record], row: str, images: str, metric: str) -> list[float]:
+    """A metric of a row on a set, one per seed that has it."""
+    return [s[metric] for one in of_row(records, row) if metric in (s := one["scores"].get(images, {}))]
 
 
 def fidelity(records: list[Record], rows: list[str], sets: list[str]) -> str:
     """A line per row, with the published one below it."""
     lines = []
     for row in rows:
-        found = of_row(records, row)
-        cells = [pair([one["scores"][name] for one in found]) for name in sets]
-        lines.append([f"**{TITLES[row]}**", *cells, budget(records, row)])
+        cells = []
+        for name in sets:
+            found = values(records, row, name, "psnr")
+            ssim = values(records, row, name, "ssim")
+            cells.append(f"{number(found, 2)} / {sum(ssim) / len(ssim):.4f}" if found else "-")
+        lines.append([f"**{title(records, row)}**", *cells, budget(records, row)])
         if row in PUBLISHED:
             known = PUBLISHED[row]
             lines.append([f"published: {known.name}", *(known.scores.get(name, "-") for name in sets), known.budget])
     return markdown(["row", *sets, "budget"], lines)
 
 
-def pair(scores: list[dict[str, float]]) -> str:
-    """PSNR and SSIM over the seeds."""
-    ssim = sum(one["ssim"] for one in scores) / len(scores)
-    return f"{number([one['psnr'] for one in scores], 2)} / {ssim:.4f}"
-
-
 def budget(records: list[Record], row: str) -> str:
-    """Steps, batch, network and time of a row."""
-    found = of_row(records, row)
+    """Steps, batch, network and time of a row; where seeds had different machines, the time of each kind."""
     if row == BICUBIC:
         return ""
-    one, start = found[0], of_row(records, start_of(row))
-    steps = f"{start[0]['step']:,} and {one['step']:,}" if start else f"{one['step']:,}"
-    minutes = sum(r["wall_time_s"] for r in found) / len(found) / 60
-    return (
-        f"{steps} steps of {one['batch']} patches of {one['patch']} px, {one['parameters']:,} parameters, "
-        f"{minutes:.0f} min on {one['threads']} core{'s' * (one['threads'] > 1)}{' for the second' if start else ''}"
-    )
+    found = of_row(records, row)
+    one, start = found[0], of_row(records, found[0].get("start", ""))
+    stages = [f"{r['step']:,} steps of {r['batch']} patches of {r['patch']} px" for r in [*start[:1], one]]
+    minutes: dict[str, list[float]] = {}
+    for r in found:
+        cores = f"{r['threads']} {'cores' if r['threads'] > 1 else 'core'}" if r["device"] == "cpu" else r["device"]
+        minutes.setdefault(cores, []).append(r["wall_time_s"] / 60)
+    times = ", ".join(f"{sum(m) / len(m):.0f} min on {cores}" for cores, m in minutes.items())
+    return f"{' and '.join(stages)}; {one['parameters']:,} parameters; {times}{' (the second)' if start else ''}"
 
 
 def perception(records: list[Record], rows: list[str], sets: list[str]) -> str:
-    """Sharpness, energy error and tint of each row, on each set."""
+    """Sharpness, energy error and colour shift of each row, on each set."""
+    shown = [m for m in MEASURES if any(values(records, row, name, m) for row in rows for name in sets)]
     lines = []
     for row in rows:
-        found = of_row(records, row)
         cells = []
-        for metric, digits in FINE.items():
+        for metric in shown:
             for name in sets:
-                if metric in found[0]["scores"][name]:
-                    mean = sum(one["scores"][name][metric] for one in found) / len(found)
-                    cells.append(f"{mean:.{digits}f}")
-        lines.append([TITLES[row], features_of(found[0]), *cells])
-    names = {
-        "gradient_ratio": "gradient ratio",
-        "energy_error": "energy error",
-        "colour_shift": "tint",
-        "lpips": "LPIPS",
-    }
-    scored = of_row(records, BICUBIC)[0]["scores"][sets[0]]
-    head = [f"{names[metric]}, {name}" for metric in FINE if metric in scored for name in sets]
-    return markdown(["row", "features", *head], lines)
+                found, digits = values(records, row, name, metric), MEASURES[metric][1]
+                spread = f" ± {interval(found):.{digits}f}" if len(found) > 1 else ""
+                cells.append(f"{sum(found) / len(found):.{digits}f}{spread}" if found else "-")
+        lines.append([title(records, row), *cells])
+    return markdown(["row", *(f"{MEASURES[metric][0]}, {name}" for metric in shown for name in sets)], lines)
 
 
-def claims(records: list[Record], trained: list[str], sets: list[str]) -> str:
-    """A line per GAN, seed and set."""
+def claims_section(records: list[Record], trained: list[str], sets: list[str]) -> list[str]:
+    """A line per GAN, seed and set; nothing where there is no GAN."""
     lines = []
     for row in trained:
-        for one in of_row(records, row) if "noise" in (of_row(records, row)[0]) else []:
-            start = next(r for r in of_row(records, start_of(row)) if r["seed"] == one["seed"])
-            for name in sets:
-                found = claim(one, start, name)
-                energy = [f"{value:.3f}" for value in found.energy]
-                lines.append(
-                    [
-                        TITLES[row],
-                        str(one["seed"]),
-                        name,
-                        f"{found.gap:.2f}",
-                        *energy,
-                        f"{found.loss:.2f} dB",
-                        "yes" if found.holds else "no",
-                    ]
-                )
-    return markdown(
-        [
-            "row",
-            "seed",
-            "set",
-            "gap closed",
-            "energy error of the start",
-            "of the start with noise",
-            "of the row",
-            "PSNR given up",
-            "all bounds",
-        ],
-        lines,
-    )
+        for one in of_row(records, row):
+            start = [r for r in of_row(records, one.get("start", "")) if r["seed"] == one["seed"]]
+            for name in sets if "noise" in one else []:
+                cells = ["its start has no record", "", "", "", "", ""]
+                if start and name in one["noise"]:
+                    found = claim(one, start[0], name)
+                    energy = [f"{value:.3f}" for value in found.energy]
+                    cells = [f"{found.gap:.2f}", *energy, f"{found.loss:.2f} dB", "yes" if found.holds else "no"]
+                lines.append([title(records, row), str(one["seed"]), name, *cells])
+    head = ["row", "seed", "set", "gap closed", "energy error of the start", "of the start with noise", "of the row"]
+    table = markdown([*head, "PSNR given up", "all bounds"], lines)
+    return ["## What the critic adds to its start", READ_CLAIMS, table] if lines else []
 
 
 def curved(trained: list[str]) -> list[str]:
@@ -179,68 +180,74 @@ def curved(trained: list[str]) -> list[str]:
 
 
 def times(records: list[Record], trained: list[str]) -> str:
-    """Minutes until a run is above bicubic by so many dB on the validation set."""
-    bicubic = of_row(records, BICUBIC)[0]["scores"][SETS[0]]["psnr"]
+    """Minutes until a run is above bicubic by so many dB on its validation set."""
     lines = []
     for row in curved(trained):
         for one in of_row(records, row):
-            found = beaten(one, bicubic)
+            known = values(records, BICUBIC, one["validation"], "psnr")
+            found = beaten(one, known[0]) if known else {}
             cells = [f"{found[gain]:.1f} min" if gain in found else "not reached" for gain in STEPS]
-            lines.append(
-                [TITLES[row], str(one["seed"]), *cells, f"{one['wall_time_s'] / 60:.1f} min", f"{one['threads']}"]
-            )
-    return markdown(["row", "seed", *(f"bicubic + {gain:g} dB" for gain in STEPS), "whole run", "threads"], lines)
+            whole = f"{one['wall_time_s'] / 60:.1f} min, {one['step']:,} steps"
+            lines.append([TITLES[row], str(one["seed"]), one["validation"], *cells, whole, str(one["threads"])])
+    head = ["row", "seed", "validation", *(f"bicubic + {gain:g} dB" for gain in STEPS), "whole training", "threads"]
+    return markdown(head, lines)
 
 
 def extrapolation(records: list[Record], folder: Path) -> list[str]:
     """What trainings of different length say of the length of the paper, where there are enough of them."""
-    found = extrapolate(lengths(records, SETS[0]), PAPER)
+    known = lengths(records, SETS[0])
+    found = extrapolate(known, PAPER)
     if found is None:
         return []
-    middle, low, high = found
-    lines = [[f"{steps:,}", number(values, 2)] for steps, values in lengths(records, SETS[0]).items()]
     words = (
-        f"A saturating power law through the ends of these trainings gives {middle:.2f} dB after {PAPER:,} steps, the "
-        "length of the paper; 95 % of the fits to other draws of the seeds, each without one of the lengths, lie "
-        f"between {low:.2f} and {high:.2f} dB. The law itself is an assumption, and it is about this small network, "
-        "batch and patch: SRResNet of the paper has ten times the parameters."
+        f"After {PAPER:,} steps, the length of the paper, a power law that levels off has {found.power:.2f} dB (95 % "
+        f"of the bootstrap over seeds: {found.power_low:.2f} to {found.power_high:.2f}), and a logarithm through the "
+        f"longer half of the lengths, which never levels off, {found.logarithm:.2f} dB ({found.logarithm_low:.2f} to "
+        f"{found.logarithm_high:.2f}). From the shorter lengths alone the power law misses the longest one by "
+        f"{found.held_out:+.2f} dB. Nobody knows which law holds; the two say how much that matters. And it is about "
+        "this small network, batch and patch: SRResNet of the paper has ten times the parameters."
+    )
+    table = markdown(
+        ["steps", f"PSNR on {SETS[0]}"], [[f"{steps:,}", number(psnr, 2)] for steps, psnr in known.items()]
     )
     drawn = figures.extrapolation(records, folder, SETS[0], PAPER, found)
-    return [
-        "## At the length of the paper",
-        markdown(["steps", f"PSNR on {SETS[0]}"], lines),
-        words,
-        *pictures([drawn], folder),
-    ]
+    return ["## At the length of the paper", table, words, *pictures([drawn], folder)]
 
 
-def repeats(records: list[Record]) -> str:
-    """Which rows were trained twice, and how far seeds are apart."""
+def repeats(records: list[Record], trained: list[str], sets: list[str]) -> str:
+    """How far seeds are apart, and which of them were trained twice."""
     lines = []
-    for row in TITLES:
+    for row in trained:
         found = of_row(records, row)
-        if row == BICUBIC or not found:
-            continue
-        spread = [
-            f"{max(v) - min(v):.2f} dB" if len(v) > 1 else "-"
-            for v in ([one["scores"][s]["psnr"] for one in found] for s in SETS[:2])
-        ]
-        twice = "the same weights, bit for bit" if any(one.get("again") for one in found) else "-"
-        lines.append([TITLES[row], ", ".join(str(one["seed"]) for one in found), *spread, twice])
-    return markdown(
-        ["row", "seeds", f"largest difference, {SETS[0]}", f"largest difference, {SETS[1]}", "one seed trained twice"],
-        lines,
-    )
+        spread = []
+        for metric, name, digits in (("psnr", s, 2) for s in sets[:2]):
+            each = values(records, row, name, metric)
+            spread.append(f"{max(each) - min(each):.{digits}f} dB" if len(each) > 1 else "-")
+        for metric in ("gradient_ratio", "energy_error"):
+            each = values(records, row, sets[0], metric)
+            spread.append(f"{max(each) - min(each):.3f}" if len(each) > 1 else "-")
+        twice = [str(one["seed"]) for one in found if one.get("again")]
+        same = f"seed {', '.join(twice)}: the same weights, bit for bit" if twice else "-"
+        lines.append([TITLES[row], ", ".join(str(one["seed"]) for one in found), *spread, same])
+    head = ["row", "seeds", *(f"largest difference in PSNR, {name}" for name in sets[:2])]
+    head += [f"in gradient ratio, {sets[0]}", f"in energy error, {sets[0]}", "trained twice"]
+    return markdown(head, lines)
 
 
-def commands(records: list[Record], trained: list[str]) -> str:
+def commands(records: list[Record]) -> str:
     """The papermill command of the first seed of each row."""
-    found = {row.name: of_row(records, row.name) for row in read_rows()}
-    lines = [
-        one[0]["command"] for name, one in found.items() if one and (name in trained or name.startswith("length-"))
-    ]
-    return "```\n" + "\n".join(lines) + "\n```"
+    found = [of_row(records, row.name) for row in read_rows()]
+    return "```\n" + "\n".join(one[0]["command"] for one in found if one) + "\n```"
+
+
+def main() -> None:
+    """Write the report from a folder of records."""
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0], prog="benchmarks.reference.report")
+    parser.add_argument("--records", type=Path, default=RECORDS, help="folder that the rows have written into")
+    parser.add_argument("--to", type=Path, default=HERE / "RESULTS.md", help="the file; its figures go beside it")
+    options = parser.parse_args()
+    reports.write(options.to, lambda folder: report(record.read_all(options.records), options.records, folder))
 
 
 if __name__ == "__main__":
-    reports.write(HERE / "RESULTS.md", lambda folder: report(record.read_all(), RECORDS, folder))
+    main()

@@ -14,15 +14,23 @@ import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
+import torch
+
+from srlab import datasets
+from srlab.catalog import is_named
 from srlab.errors import SrlabError
 from srlab.papermill import execute
 from srlab.runs import Run, home
+from studies.content_loss.weights import has_layers
+from studies.train import failed
 
 from . import record
-from .rows import BICUBIC, HERE, RECORDS, ROWS, Row, read_rows
+from .rows import HERE, RECORDS, ROWS, Row, read_rows
 
 LABS = HERE.parents[1] / "notebooks"
+POLICIES = ("auto", "random", "imagenet")
 STAGE = "psnr"  # suffix of the first stage of lab 04, which gets a record of its own
 
 
@@ -36,19 +44,26 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--seeds", nargs="+", type=int, default=[0], help="one training of each row per seed")
     parser.add_argument("--jobs", type=int, default=1, help="seeds at a time, which share the cores")
     parser.add_argument("--again", action="store_true", help="train once more and compare the weights with the record")
+    parser.add_argument("--anew", action="store_true", help="train rows that have a record as well, and replace it")
     parser.add_argument("--presets", type=Path, default=ROWS, help="folder of the rows, for rows of your own")
     parser.add_argument("--records", type=Path, default=RECORDS, help="folder of what stays of them")
+    parser.add_argument(
+        "--runs", type=Path, default=home() / "reference", help="folder of the runs, away from the labs'"
+    )
     options = parser.parse_args(arguments)
+    os.environ["SRLAB_HOME"] = str(options.runs.absolute())
     rows = read_rows(options.rows, options.presets)
-    for name in ("images", "backbone"):
-        value = getattr(options, name)
-        setattr(options, name, str(Path(value).absolute()) if "/" in value else value)
-    options.sets = [str(Path(folder).absolute()) for folder in options.sets]
+    options.images, *options.sets = (
+        name if is_named(name) and not Path(name).exists() else str(Path(name).absolute())
+        for name in (options.images, *options.sets)
+    )
+    if options.backbone not in POLICIES:
+        options.backbone = str(Path(options.backbone).absolute())
     if options.jobs > 1 and len(options.seeds) > 1:
         return side_by_side(options)
     sets = record.image_sets(options.sets)
-    if not (options.records / f"{BICUBIC}.json").exists():
-        record.write_bicubic(sets, options.records)
+    record.refuse_known(datasets.image_set(options.images), sets)
+    record.write_bicubic(sets, options.records)
     failed = 0
     for seed in options.seeds:
         for row in rows:
@@ -63,10 +78,10 @@ def main(arguments: list[str]) -> int:
 def train(row: Row, seed: int, options: argparse.Namespace, sets: list[record.ImageSet]) -> None:
     """Train and score one row, unless its record is there."""
     file = options.records / f"{row.run(seed)}.json"
-    if file.exists():
+    if file.exists() and not options.anew:
         print(f"{row.run(seed)} is there", flush=True)
         return
-    given = row.given(seed, options.images, options.sets[0], options.backbone)
+    given = given_to(row, seed, options)
     command = row.command(given)
     print(command, flush=True)
     learn(row, given)
@@ -78,13 +93,27 @@ def train(row: Row, seed: int, options: argparse.Namespace, sets: list[record.Im
     print(record.write(file, run, seed, sets, command, start), flush=True)
 
 
-def learn(row: Row, given: dict[str, object]) -> None:
+def given_to(row: Row, seed: int, options: argparse.Namespace) -> dict[str, Any]:
+    """What a row gets beside its preset; a weights file serves the rows whose layers it has, others get "auto"."""
+    backbone, layers = options.backbone, row.preset.get("features")
+    if backbone not in POLICIES and layers and not has_layers(Path(backbone), layers):
+        backbone = "auto"
+    return row.given(seed, options.images, options.sets[0], backbone)
+
+
+def learn(row: Row, given: dict[str, Any]) -> None:
     """Run the lab of a row, without what it only explores."""
-    if row.start and not Run(*str(given["start"]).split("/")).trained_steps():
-        raise SrlabError(f"Its start, the run {given['start']}, is not in {home()}; train the row {row.start} first.")
-    output = home() / "reference" / f"{given['run']}.ipynb"
-    output.parent.mkdir(parents=True, exist_ok=True)
-    execute(LABS / f"{row.lab}.ipynb", output, row.preset | given, without="explore")
+    if row.start:
+        start = Run(*given["start"].split("/"))
+        if (start.manifest() or {}).get("state") != "finished":
+            raise SrlabError(
+                f"its start, the run {given['start']}, is not finished in {home()}; train the row {row.start} there "
+                "first, with --anew where it has a record already."
+            )
+    done = home() / "notebooks" / f"{given['run']}.ipynb"
+    done.parent.mkdir(parents=True, exist_ok=True)
+    execute(LABS / f"{row.lab}.ipynb", failed(done), row.preset | given, without="explore")
+    failed(done).replace(done)
 
 
 def again(row: Row, seed: int, options: argparse.Namespace) -> None:
@@ -93,9 +122,17 @@ def again(row: Row, seed: int, options: argparse.Namespace) -> None:
     if not file.exists():
         raise SrlabError("it has no record to be compared with; train it first.")
     known = json.loads(file.read_text(encoding="utf-8"))
-    given = row.given(seed, options.images, options.sets[0], options.backbone) | {"run": f"{row.run(seed)}-again"}
+    here = {"threads": torch.get_num_threads(), "torch": torch.__version__.partition("+")[0]}
+    there = {"threads": known["threads"], "torch": known["versions"]["torch"].partition("+")[0]}
+    if here != there:
+        raise SrlabError(
+            f"its record was made with {there}, and this is {here}; set OMP_NUM_THREADS or install that torch."
+        )
+    given = given_to(row, seed, options) | {"run": f"{row.run(seed)}-again"}
+    if Run(row.lab, given["run"]).trained_steps():
+        raise SrlabError(f"there is a run {given['run']} already; delete its folder, so that it is trained again.")
     learn(row, given)
-    run = Run(row.lab, str(given["run"]))
+    run = Run(row.lab, given["run"])
     found = record.digest(record.runs.load_generator(run.lab, run.name))
     if found != known["sha256"]:
         raise SrlabError(f"its weights have the SHA-256 {found}, those of the record {known['sha256']}.")
@@ -105,17 +142,18 @@ def again(row: Row, seed: int, options: argparse.Namespace) -> None:
 
 def side_by_side(options: argparse.Namespace) -> int:
     """Run each seed in a process of its own, with its share of the cores."""
-    threads = str(max(1, (os.cpu_count() or 1) // options.jobs))
+    threads = str(max(1, (os.cpu_count() or 1) // min(options.jobs, len(options.seeds))))
     common = [*options.rows, "--images", options.images, "--backbone", options.backbone, "--sets", *options.sets]
-    common += ["--presets", str(options.presets), "--records", str(options.records)]
-    common += ["--again"] if options.again else []
+    for name in ("presets", "records", "runs"):
+        common += [f"--{name}", str(getattr(options, name).absolute())]
+    common += [f"--{name}" for name in ("again", "anew") if getattr(options, name)]
 
     def one(seed: int) -> int:
         command = [sys.executable, "-m", "benchmarks.reference.run", *common, "--seeds", str(seed)]
         return subprocess.run(command, env=os.environ | {"OMP_NUM_THREADS": threads}).returncode
 
     with ThreadPoolExecutor(options.jobs) as pool:
-        return max(pool.map(one, options.seeds))
+        return int(any(list(pool.map(one, options.seeds))))
 
 
 if __name__ == "__main__":

@@ -2,11 +2,12 @@
 
 import math
 from collections.abc import Iterable
+from itertools import pairwise
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from .rows import BICUBIC, read_rows
+from .rows import BICUBIC
 
 Record = dict[str, Any]
 
@@ -18,12 +19,12 @@ TITLES = {
     "vgg22": "content loss (VGG22)",
     "resnet18": "content loss (ResNet18)",
     "srgan": "SRGAN",
-    "esrgan-loss": "SRGAN (losses of ESRGAN)",
+    "ragan": "SRGAN (relative critic)",
     "esrgan-psnr": "RRDB",
     "esrgan": "ESRGAN",
-    "srresnet": "MSRResNet (16x64)",
+    "srresnet": "MSRResNet (16x64, absolute error)",
     "srresnet-srgan": "SRGAN (16x64)",
-    "srresnet-esrgan-loss": "SRGAN (16x64, losses of ESRGAN)",
+    "srresnet-ragan": "SRGAN (16x64, relative critic)",
 }
 LENGTHS = "length-"  # rows that differ in their number of steps alone, with `mse` one more of them
 STEPS = (0.5, 1.0, 2.0, 3.0)  # dB over bicubic
@@ -34,21 +35,20 @@ def of_row(records: Iterable[Record], row: str) -> list[Record]:
     return [record for record in records if record["row"] == row]
 
 
-def start_of(row: str) -> str:
-    """The row whose generator this one began with; empty for one from scratch."""
-    if row == "esrgan":
-        return "esrgan-psnr"
-    return next((one.start for one in read_rows() if one.name == row), "")
-
-
 def beaten(record: Record, bicubic: float) -> dict[float, float]:
     """Minutes until a run was above bicubic by so many dB on the validation set, for those that it reached.
 
-    The time of a step is taken to be the same throughout, validations included.
+    Between two validations the PSNR is taken to rise on a line, and the time of a step to be the same throughout,
+    validations included.
     """
-    minutes = record["wall_time_s"] / record["step"] / 60
-    first = {gain: [s for s, psnr in record["curve"] if psnr >= bicubic + gain] for gain in STEPS}
-    return {gain: min(steps) * minutes for gain, steps in first.items() if steps}
+    minutes, found = record["wall_time_s"] / record["step"] / 60, {}
+    for gain in STEPS:
+        goal = bicubic + gain
+        for (before, low), (after, high) in pairwise(record["curve"]):
+            if low < goal <= high:
+                found[gain] = minutes * (before + (after - before) * (goal - low) / (high - low))
+                break
+    return found
 
 
 class Claim(NamedTuple):
@@ -70,7 +70,7 @@ class Claim(NamedTuple):
 
     @property
     def holds(self) -> bool:
-        """Half of the gap, a lower error than start and noise, and at most 2.5 dB."""
+        """At least half of the gap, a lower error than start and noise, and at most 2.5 dB."""
         return self.gap >= 0.5 and self.energy[2] < min(self.energy[:2]) and self.loss <= 2.5
 
 
@@ -91,43 +91,78 @@ def lengths(records: Iterable[Record], images: str) -> dict[int, list[float]]:
     return dict(sorted(found.items()))
 
 
-def extrapolate(found: dict[int, list[float]], steps: float, draws: int = 400) -> tuple[float, float, float] | None:
-    """PSNR after more steps by a saturating power law ``a - b * steps ** -c``, and where 95 % of the draws lie.
+class Forecast(NamedTuple):
+    """PSNR at a length that nobody has trained, by two laws that fit the lengths there are.
 
-    Each draw takes one seed per length and leaves one length out, so that the interval has the noise of the seeds and
-    what the choice of the lengths does; it does not have that the law may be wrong.
+    Attributes
+    ----------
+    power, power_low, power_high
+        By ``a - b * steps ** -c``, which levels off: from the means, and where 95 % of the bootstrap lies.
+    logarithm, logarithm_low, logarithm_high
+        The same by ``a + b * log(steps)`` through the longer half of the lengths, which never levels off.
+    held_out
+        What the power law says of the longest length from the others, less what was measured there.
+    """
+
+    power: float
+    power_low: float
+    power_high: float
+    logarithm: float
+    logarithm_low: float
+    logarithm_high: float
+    held_out: float
+
+
+def extrapolate(found: dict[int, list[float]], steps: float, draws: int = 300) -> Forecast | None:
+    """Forecast the PSNR after more steps.
+
+    The bootstrap moves each mean by what means of so many seeds scatter; how far seeds scatter is pooled over the
+    lengths. Which law is right, nobody knows: the two together show what that is worth.
 
     Parameters
     ----------
     found
         From `lengths`.
     steps
-        To extrapolate to.
+        To forecast for.
     draws
-        Fits that the interval is made from.
+        Of the bootstrap.
 
     Returns
     -------
-    tuple of float or None
-        Middle, lower and upper end in dB; None for less than five lengths, which leave nothing to spare.
+    Forecast or None
+        None for less than five lengths, or without two seeds each, which leaves the scatter unknown.
     """
-    if len(found) < 5:
+    if len(found) < 5 or min(map(len, found.values())) < 2:
         return None
+    at, seeds = list(found), np.array([len(values) for values in found.values()])
+    means = np.array([np.mean(values) for values in found.values()])
+    freedom = sum(seeds - 1)
+    scatter = math.sqrt(sum(((np.asarray(v) - np.mean(v)) ** 2).sum() for v in found.values()) / freedom)
     random = np.random.default_rng(0)
+    moved = [means + random.standard_t(freedom, len(at)) * scatter / np.sqrt(seeds) for _ in range(draws)]
     ends = []
-    for _ in range(draws):
-        kept = sorted(random.permutation(list(found))[1:])
-        ends.append(_law(kept, [random.choice(found[step]) for step in kept], steps))
-    low, middle, high = np.percentile(ends, (2.5, 50, 97.5))
-    return float(middle), float(low), float(high)
+    for law in (_power_law, _logarithm):
+        ends += [law(at, means, steps), *np.percentile([law(at, values, steps) for values in moved], (2.5, 97.5))]
+    return Forecast(*map(float, ends), float(_power_law(at[:-1], means[:-1], at[-1]) - means[-1]))
 
 
-def _law(steps: list[int], values: list[float], at: float) -> float:
+def _power_law(steps: list[int], values: np.ndarray, at: float) -> float:
     """Least squares over a grid of exponents, for each of which the law is linear."""
     best = (math.inf, math.nan)
-    for exponent in np.linspace(0.1, 1.5, 57):
-        terms = np.stack([np.ones(len(steps)), -(np.asarray(steps, float) ** -exponent)], axis=1)
-        fit, *_ = np.linalg.lstsq(terms, np.asarray(values), rcond=None)
-        error = float(((terms @ fit - values) ** 2).sum())
-        best = min(best, (error, float(fit[0] - fit[1] * at**-exponent)))
+    for exponent in np.geomspace(0.02, 2, 60):
+        error, value = _linear(-(np.asarray(steps, float) ** -exponent), values, -(at**-exponent))
+        best = min(best, (error, value))
     return best[1]
+
+
+def _logarithm(steps: list[int], values: np.ndarray, at: float) -> float:
+    half = len(steps) // 2
+    return _linear(np.log(steps[half:]), values[half:], math.log(at))[1]
+
+
+def _linear(x: np.ndarray, y: np.ndarray, at: float) -> tuple[float, float]:
+    """Squared error of the best line, and its value at a point."""
+    terms = np.stack([np.ones(len(x)), x], axis=1)
+    fit, *_ = np.linalg.lstsq(terms, y, rcond=None)
+    return float(((terms @ fit - y) ** 2).sum()), float(fit[0] + fit[1] * at)

@@ -25,7 +25,7 @@ def backbones_of(rows: list[Row], backbone: str) -> dict[str, str]:
 
     path = backbones.find_weights("vgg19", Path(backbone).absolute())
     backbones.load_weights(path)  # refuses a damaged file
-    served = {name: str(path) if _has(path, name) else "auto" for name in layers}
+    served = {name: str(path) if has_layers(path, name) else "auto" for name in layers}
     if str(path) not in served.values():
         raise SrlabError(f"{path} has the layers of no row of this study ({', '.join(layers)}); give another file.")
     return served
@@ -41,7 +41,8 @@ def shallow_is_real(served: dict[str, str]) -> bool:
     return policies != {"auto"} or backbones.find_weights("vgg19") is not None
 
 
-def _has(path: Path, layers: str) -> bool:
+def has_layers(path: Path, layers: str) -> bool:
+    """Whether a weights file has all that features with these layers need."""
     import srlab
 
     try:

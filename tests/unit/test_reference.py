@@ -1,8 +1,12 @@
 """The reference runs: rows that their labs take, records that say what was trained, and a report that only computes."""
 
 import json
+import math
+import re
 import shutil
+from types import SimpleNamespace
 
+import numpy as np
 import pytest
 import torch
 
@@ -12,6 +16,7 @@ from benchmarks.reference.published import PUBLISHED
 from benchmarks.reference.rows import BICUBIC, HERE, ROWS, read_rows
 from benchmarks.reference.summary import TITLES, beaten, claim, extrapolate
 from srlab.errors import SrlabError
+from srlab.literal import in_markdown
 from studies.presets import defaults_of
 
 SCORES = {"psnr": 28.4, "ssim": 0.8, "gradient_ratio": 0.5, "energy_error": 0.6, "colour_shift": 0.3}
@@ -22,7 +27,7 @@ def made(row, seed=0, **changes):
     one = {"row": row, "lab": "01_srresnet", "seed": seed, "command": f"papermill {row}", "step": 1000}
     one |= {"wall_time_s": 600.0, "device": "cpu", "precision": "no", "versions": {"torch": "2.15.0"}, "threads": 2}
     one |= {"sha256": "0", "parameters": 1000, "batch": 8, "patch": 64, "images": "BSDS400 (400 images, 0)"}
-    one |= {"curve": [[0, 20.0], [500, 29.0], [1000, 29.6]], "features": {}}
+    one |= {"curve": [[0, 27.9], [500, 28.9], [1000, 29.9]], "features": {}, "validation": "Set5", "start": ""}
     scores = changes.pop("scores", {})
     return one | {"scores": dict.fromkeys(("Set5", "Set14"), SCORES | scores)} | changes
 
@@ -41,6 +46,8 @@ def test_the_ladder_has_one_budget_from_scratch():
     rungs = [row for row in read_rows() if row.name in ("mse", "hybrid", "vgg22", "resnet18")]
     assert len(rungs) == 4
     assert len({tuple(row.preset[key] for key in ("size", "iters", "batch", "patch")) for row in rungs}) == 1
+    given = {row.preset.get("learning_rate", 2e-3) for row in rungs}  # lab 01 takes 2e-3 for networks of this size
+    assert given == {2e-3}
 
 
 def test_rows_are_chosen_by_name_or_beginning():
@@ -65,21 +72,23 @@ def test_a_command_names_the_preset_and_no_folder_of_the_machine():
 
 @pytest.fixture
 def small(tmp_path, monkeypatch):
-    """Two rows that train for a moment, without the labs around them."""
+    """Two rows that train for a moment, where a lab would be executed."""
     presets = tmp_path / "rows"
     for lab, name in (("01_srresnet", "mse"), ("03_srgan", "srgan")):
         (presets / lab).mkdir(parents=True)
         shutil.copy(ROWS / lab / f"{name}.yaml", presets / lab)
     photos = srlab.datasets.photos("validation")
-    monkeypatch.setattr(record, "image_sets", lambda folders: [photos.subset("text")])
+    scored = tmp_path / "text"
+    srlab.write_image(photos["text"], scored / "HR" / "text.png")
+    srlab.write_image(photos["brick"], tmp_path / "photos" / "brick.png")
+    monkeypatch.setattr(record.datasets, "photos", lambda kind: photos.subset("text", "astronaut"))
     trained = []
 
-    def learn(row, given):
-        if row.start and not srlab.Run(*given["start"].split("/")).trained_steps():
-            raise SrlabError("its start is missing")
-        trained.append(given["run"])
-        torch.manual_seed(given["seed"])
-        trainer = srlab.Trainer(row.lab, given["run"], seed=given["seed"])
+    def execute(notebook, output, parameters, without):
+        assert without == "explore"
+        trained.append((notebook.stem, parameters))
+        torch.manual_seed(parameters["seed"])
+        trainer = srlab.Trainer(notebook.stem, parameters["run"], seed=parameters["seed"])
         net = srlab.MSRResNet(1, 4)
         adam = torch.optim.Adam(net.parameters(), 1e-3)
         net, adam = trainer.prepare(generator=net, optimizer=adam)
@@ -91,43 +100,102 @@ def small(tmp_path, monkeypatch):
             adam.step()
             return {"loss": loss}
 
-        patches = srlab.PatchSampler(photos, patch=32, batch=2, seed=given["seed"])
+        patches = srlab.PatchSampler(photos, patch=32, batch=2, seed=parameters["seed"])
         trainer.fit(step, patches, 2, validate=lambda generator: {"psnr": 20.0}, validate_every=1)
+        output.write_text("executed")
 
-    monkeypatch.setattr(run, "learn", learn)
-    common = ["--images", "photos", "--sets", "Set5", "--presets", str(presets), "--records", str(tmp_path / "records")]
-    return lambda *more: run.main([*common, *more]), trained, tmp_path / "records"
+    monkeypatch.setattr(run, "execute", execute)
+    common = ["--images", str(tmp_path / "photos"), "--sets", str(scored), "--presets", str(presets)]
+    common += ["--records", str(tmp_path / "records"), "--runs", str(tmp_path / "runs")]
+    return lambda *more: run.main([*common, *more]), trained, tmp_path
+
+
+def names(trained):
+    return [parameters["run"] for _, parameters in trained]
 
 
 def test_a_record_has_the_manifest_the_curve_the_scores_and_the_noise_control(small):
     call, trained, folder = small
     assert call() == 0
-    assert trained == ["mse-seed0", "srgan-seed0"]
-    found = {one["row"]: one for one in record.read_all(folder)}
+    assert [lab for lab, _ in trained] == ["01_srresnet", "03_srgan"]
+    preset = next(row for row in read_rows() if row.name == "srgan").preset
+    assert trained[1][1].items() >= (preset | {"start": "01_srresnet/mse-seed0", "run": "srgan-seed0"}).items()
+    found = {one["row"]: one for one in record.read_all(folder / "records")}
     assert set(found) == {BICUBIC, "mse", "srgan"}
     mse, srgan = found["mse"], found["srgan"]
     assert (mse["step"], mse["seed"], mse["batch"], mse["patch"]) == (2, 0, 2, 32)
+    assert (mse["validation"], mse["start"], srgan["start"]) == ("text", "", "mse")
     assert [step for step, _ in mse["curve"]][-1] == 2
-    text = srlab.datasets.photos("validation").subset("text")
+    text = srlab.datasets.image_set(folder / "text")
     expected = srlab.score(srlab.load_generator("01_srresnet", "mse-seed0"), text).psnr[0]
-    assert mse["scores"]["photos/validation"]["psnr"] == pytest.approx(expected)
+    assert mse["scores"]["text"]["psnr"] == pytest.approx(expected)
     assert "noise" not in mse
-    assert set(srgan["noise"]) == {"photos/validation"}
-    assert (folder / "mse-seed0.png").exists()
+    assert set(srgan["noise"]) == set(srgan["scores"]) == {"text", "photos/validation"}
+    assert (folder / "records" / "mse-seed0.png").exists()
+    assert (folder / "runs" / "notebooks" / "mse-seed0.ipynb").exists()
 
 
 def test_a_row_that_has_its_record_is_left_alone_and_another_seed_is_trained(small):
     call, trained, _ = small
     assert call("mse") == 0
     assert call("mse", "--seeds", "0", "1") == 0
-    assert trained == ["mse-seed0", "mse-seed1"]
+    assert names(trained) == ["mse-seed0", "mse-seed1"]
+    assert call("mse", "--anew") == 0
+    assert names(trained)[2:] == ["mse-seed0"]
 
 
 def test_a_row_without_its_start_fails_in_a_sentence_and_the_others_go_on(small, capsys):
-    call, trained, _ = small
+    call, trained, folder = small
+    (folder / "rows" / "01_srresnet" / "srresnet.yaml").write_text((ROWS / "01_srresnet" / "srresnet.yaml").read_text())
+    assert call("srgan", "srresnet") == 1
+    said = capsys.readouterr().err
+    assert "srgan-seed0 failed: its start, the run 01_srresnet/mse-seed0, is not finished" in said
+    assert "train the row mse there first" in said
+    assert names(trained) == ["srresnet-seed0"]
+
+
+def test_a_start_that_was_stopped_half_way_is_no_start(small, capsys):
+    call, _, _ = small
+    assert call("mse") == 0
+    srlab.Run("01_srresnet", "mse-seed0").update(state="stopped")
     assert call("srgan") == 1
-    assert "srgan-seed0 failed: its start is missing" in capsys.readouterr().err
+    assert "is not finished" in capsys.readouterr().err
+
+
+def test_bicubic_is_scored_on_a_set_that_comes_later(small):
+    call, _, folder = small
+    assert call("mse") == 0
+    other = folder / "other"
+    srlab.write_image(srlab.datasets.photos("validation")["text"].flip(-1), other / "HR" / "text.png")
+    assert call("mse", "--seeds", "1", "--sets", str(folder / "text"), str(other)) == 0
+    found = {one["row"]: one for one in record.read_all(folder / "records")}
+    assert set(found[BICUBIC]["scores"]) == {"photos/validation", "text", "other"}
+
+
+def test_photos_that_are_scored_are_not_trained_on(small):
+    call, trained, folder = small
+    srlab.write_image(srlab.datasets.photos("validation")["text"], folder / "photos" / "innocent.png")
+    with pytest.raises(SrlabError, match=r"has photos of .*text"):
+        call("mse")
     assert trained == []
+
+
+def test_seeds_side_by_side_share_the_cores_and_a_killed_one_is_a_failure(small, monkeypatch):
+    call, _, folder = small
+    started = []
+
+    def started_as(command, env):
+        started.append((command, env["OMP_NUM_THREADS"]))
+        return SimpleNamespace(returncode=-9 if command[-1] == "1" else 0)
+
+    monkeypatch.setattr(run.subprocess, "run", started_as)
+    monkeypatch.setattr(run.os, "cpu_count", lambda: 4)
+    assert call("mse", "--seeds", "0", "1", "--jobs", "4", "--again") == 1
+    assert sorted(command[-1] for command, _ in started) == ["0", "1"]
+    assert {threads for _, threads in started} == {"2"}
+    for command, _ in started:
+        assert "--again" in command
+        assert command[command.index("--records") + 1] == str(folder / "records")
 
 
 def test_trained_again_the_weights_are_those_of_the_record_or_it_says_so(small, capsys):
@@ -135,17 +203,24 @@ def test_trained_again_the_weights_are_those_of_the_record_or_it_says_so(small, 
     assert call("mse", "--again") == 1
     assert "no record to be compared with" in capsys.readouterr().err
     assert call("mse") == call("mse", "--again") == 0
-    assert trained == ["mse-seed0", "mse-seed0-again"]
+    assert names(trained) == ["mse-seed0", "mse-seed0-again"]
     assert "bit for bit" in capsys.readouterr().out
-    file = folder / "mse-seed0.json"
+    assert call("mse", "--again") == 1
+    assert "delete its folder" in capsys.readouterr().err
+    file = folder / "records" / "mse-seed0.json"
     assert json.loads(file.read_text())["again"] is True
+    shutil.rmtree(folder / "runs" / "01_srresnet" / "mse-seed0-again")
     file.write_text(json.dumps(json.loads(file.read_text()) | {"sha256": "other"}))
     assert call("mse", "--again") == 1
     assert "those of the record other" in capsys.readouterr().err
+    file.write_text(json.dumps(json.loads(file.read_text()) | {"threads": 99}))
+    assert call("mse", "--again") == 1
+    assert "set OMP_NUM_THREADS" in capsys.readouterr().err
 
 
-def test_time_to_beat_bicubic_is_that_of_the_first_validation_above_it():
-    assert beaten(made("mse"), 28.4) == {0.5: 5.0, 1.0: 10.0}  # 600 s for 1000 steps: 5 minutes for 500
+def test_time_to_beat_bicubic_lies_between_the_validations_before_and_after():
+    found = beaten(made("mse"), 28.4)  # 600 s for 1000 steps; 28.9 dB at step 500, and 29.4 half way to the next
+    assert found == {0.5: pytest.approx(5.0), 1.0: pytest.approx(7.5)}
 
 
 def test_a_claim_is_about_gap_texture_and_psnr():
@@ -160,30 +235,69 @@ def test_a_claim_is_about_gap_texture_and_psnr():
         assert not claim(made("srgan", scores=after | worse, noise={"Set5": noise}), start, "Set5").holds
 
 
-def test_the_extrapolation_finds_a_law_that_is_there_and_wants_five_lengths():
-    law = {steps: [31 - 20 * steps**-0.5] for steps in (500, 1000, 2000, 4000, 8000)}
-    middle, low, high = extrapolate(law, 1e6)
-    assert middle == pytest.approx(31 - 20e-3, abs=0.02)
-    assert high - low < 0.05
-    noisy = {steps: [value + shift for shift in (-0.1, 0, 0.1)] for steps, (value,) in law.items()}
-    middle, low, high = extrapolate(noisy, 1e6)
-    assert high - low > 0.1
-    assert low < 31 < high + 0.1
-    assert extrapolate(dict(list(law.items())[1:]), 1e6) is None
+def lengths_by(law, seeds=3, scatter=0.05):
+    random = np.random.default_rng(1)
+    return {n: list(law(n) + scatter * random.standard_normal(seeds)) for n in (500, 1000, 2000, 4000, 8000)}
 
 
-def test_the_report_puts_rows_beside_what_was_published_and_calls_a_miss_a_miss(tmp_path):
+def test_the_forecast_has_both_laws_and_each_finds_itself():
+    def levels_off(n):
+        return 31 - 20 * n**-0.5
+
+    def goes_on(n):
+        return 25 + 0.4 * math.log(n)
+
+    one = extrapolate(lengths_by(levels_off), 1e6)
+    assert one.power_low < levels_off(1e6) < one.power_high
+    assert one.power_high - one.power_low < 1.5
+    assert abs(one.held_out) < 0.2
+    assert one.logarithm > one.power
+    other = extrapolate(lengths_by(goes_on), 1e6)
+    assert other.logarithm_low < goes_on(1e6) < other.logarithm_high
+    exact = extrapolate(lengths_by(levels_off, scatter=0), 1e6)
+    assert exact.power == pytest.approx(levels_off(1e6), abs=0.05)
+
+
+def test_the_forecast_wants_five_lengths_and_two_seeds_of_each():
+    found = lengths_by(lambda n: 31 - 20 * n**-0.5)
+    assert extrapolate(dict(list(found.items())[1:]), 1e6) is None
+    assert extrapolate(found | {500: found[500][:1]}, 1e6) is None
+
+
+@pytest.fixture
+def records(tmp_path):
     bicubic = {"row": BICUBIC, "scores": dict.fromkeys(("Set5", "Set14"), SCORES)}
     sharp = {"gradient_ratio": 0.6, "energy_error": 0.5, "psnr": 27.0}
-    gan = made("srgan", scores=sharp, noise={"Set5": 0.55, "Set14": 0.55}, lab="03_srgan")
-    records = [bicubic, made("mse"), made("mse", 1, scores={"psnr": 28.6}), gan]
+    random = {"layers": "vgg19 relu2_2", "weights": "random, seed 0"}
+    gan = made("srgan", scores=sharp, noise={"Set5": 0.55, "Set14": 0.55}, start="mse", features=random)
     for file in ("bicubic", "mse-seed0", "srgan-seed0"):
         srlab.write_image(torch.rand(3, 96, 144), tmp_path / f"{file}.png")
+    return [bicubic, made("mse"), made("mse", 1, scores={"psnr": 28.6}, threads=1, wall_time_s=900.0), gan]
+
+
+def test_the_report_puts_rows_beside_what_was_published_and_calls_a_miss_a_miss(records, tmp_path):
     text = report.report(records, tmp_path, tmp_path)
     assert "| **MSE** | 28.50 ± 1.27 (n=2) / 0.8000 |" in text
+    assert "10 min on 2 cores, 15 min on 1 core |" in text
     assert f"published: {PUBLISHED['mse'].name} | 32.05 / .9019" in text
-    assert "| SRGAN | 0 | Set14 | 0.20 | 0.600 | 0.550 | 0.500 | 1.40 dB | no |" in text
-    assert "| MSE | 0, 1 | 0.20 dB | 0.20 dB | - |" in text
-    assert "LPIPS was not measured" in text
+    assert in_markdown("SRGAN, by vgg19 relu2_2 (random)") in text
+    assert f"{in_markdown('(random)')} | 0 | Set14 | 0.20 | 0.600 | 0.550 | 0.500 | 1.40 dB | no |" in text
+    assert "| MSE | 0, 1 | 0.20 dB | 0.20 dB | 0.000 | 0.000 | - |" in text
+    assert "LPIPS was not measured anywhere" in text
     assert "not reached" in text
     assert {file.name for file in tmp_path.glob("*.png")} >= {"curves.png", "plane.png", "crops.png"}
+
+
+def test_the_report_takes_rows_with_other_sets_metrics_and_without_their_start(records, tmp_path):
+    bicubic, mse, _, gan = records
+    bicubic["scores"]["BSD100"] = SCORES
+    mse["scores"]["Set5"] = SCORES | {"lpips": 0.3}
+    gan["seed"] = 7
+    text = report.report([bicubic, mse, gan], tmp_path, tmp_path)
+    assert "its start has no record" in text
+    assert re.search(r"\*\*MSE\*\* \| [^|]+ \| [^|]+ \| - \|", text)
+    assert "LPIPS, Set5" in text
+    heads = [line.count("|") for line in text.splitlines() if line.startswith("| row")]
+    assert len(heads) >= 4
+    for table in re.findall(r"(?:^\|.*\n)+", text, flags=re.M):
+        assert len({line.count("|") for line in table.splitlines()}) == 1
