@@ -117,6 +117,7 @@ _MODULES = (
     "resampling",
     "runs",
     "schedules",
+    "shipped",
     "solutions_command",
     "symptoms",
     "tables",

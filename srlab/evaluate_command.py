@@ -24,7 +24,11 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
     what.add_argument(
         "--sr", metavar="DIR", help="folder of SR images, paired by name (baby_x4.png goes with baby.png)"
     )
-    what.add_argument("--run", metavar="PATH", help="a run folder or a weights file (.safetensors; .pth of RRDBNet)")
+    what.add_argument(
+        "--run",
+        metavar="PATH",
+        help="a run folder, a weights file (.safetensors; .pth of RRDBNet), or what comes with srlab: msrresnet, srgan",
+    )
     what.add_argument(
         "--method", choices=["nearest", "bilinear", "bicubic", "lanczos"], help="an interpolation, as a baseline"
     )

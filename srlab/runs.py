@@ -300,7 +300,8 @@ def read_generator(path: Path, best: str = "") -> "torch.nn.Module":
     ----------
     path
         A run folder, a ``.safetensors`` file of one, or published weights of RRDBNet, see
-        `srlab.models.published`. A ``.pth`` is read for its tensors alone; nothing in it is executed.
+        `srlab.models.published`. A ``.pth`` is read for its tensors alone; nothing in it is executed. Where there is
+        nothing of that name, ``msrresnet`` and ``srgan`` are what comes with srlab, see `srlab.shipped`.
     best
         Of a run folder: the weights with the best score of this name, instead of the last ones.
 
@@ -314,10 +315,12 @@ def read_generator(path: Path, best: str = "") -> "torch.nn.Module":
     SrlabError
         The file is missing, damaged, of another kind, or names an unknown network.
     """
-    from srlab import models
+    from srlab import models, shipped
     from srlab.checkpoints import all_finite
     from srlab.models import published
 
+    if not path.exists():
+        path = shipped.find(str(path)) or path
     if path.is_dir():
         folder, path = path, path / _generator_file(best)
         if best and not path.is_file():
@@ -327,7 +330,11 @@ def read_generator(path: Path, best: str = "") -> "torch.nn.Module":
     elif path.suffix in (".pth", ".pt"):
         return published.read_rrdbnet(path)
     elif path.suffix != ".safetensors":
-        raise SrlabError(f"{path} is neither a run folder nor a weights file (.safetensors or .pth).")
+        known = ", ".join(shipped.SHIPPED.values())
+        raise SrlabError(
+            f"{path} is neither a run folder nor a weights file (.safetensors or .pth), nor one of the networks that "
+            f"come with srlab: {known}."
+        )
     weights, notes = files.read_safetensors(path)
     if notes.get("network") not in models.GENERATORS:
         known = ", ".join(models.GENERATORS)

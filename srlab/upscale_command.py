@@ -10,14 +10,20 @@ from srlab.errors import SrlabError
 if TYPE_CHECKING:
     from srlab.inference import Upscaler
 
+DEFAULT = "msrresnet"
+RUN = (
+    "a run folder, a weights file (.safetensors; .pth of RRDBNet), or what comes with srlab: msrresnet, or srgan, "
+    f"which is sharper and less faithful (default: {DEFAULT})"
+)
+
 
 def add_parser(commands: argparse._SubParsersAction) -> None:
     """Add the command to the parser of ``srlab``; imports nothing heavy."""
     parser = commands.add_parser("upscale", help="enlarge an image, or all images of a folder")
     parser.add_argument("source", metavar="IN", help="an image file, or a folder of images")
     parser.add_argument("target", metavar="OUT", help="the file to write (.png .tif .jpg .webp), or a folder for PNGs")
-    how = parser.add_mutually_exclusive_group(required=True)
-    how.add_argument("--run", metavar="PATH", help="a run folder or a weights file (.safetensors; .pth of RRDBNet)")
+    how = parser.add_mutually_exclusive_group()
+    how.add_argument("--run", metavar="PATH", help=RUN)
     how.add_argument("--method", choices=["nearest", "bilinear", "bicubic", "lanczos"], help="an interpolation")
     parser.add_argument("--best", default="", metavar="SCORE", help="weights of the run with the best score, as psnr")
     parser.add_argument("--scale", type=int, help="times larger (default: what the network does; 4 with --method)")
@@ -57,7 +63,7 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _upscaler(options: argparse.Namespace) -> "tuple[Upscaler, int]":
-    from srlab import runs
+    from srlab import runs, shipped
     from srlab.devices import pick_device
     from srlab.inference import scale_of
     from srlab.resampling import upsample
@@ -69,8 +75,13 @@ def _upscaler(options: argparse.Namespace) -> "tuple[Upscaler, int]":
         if scale < 1:
             raise SrlabError(f"The scale must be a whole number of at least 1, but is {scale}.")
         return lambda lr: upsample(lr, scale, options.method), scale
-    network = runs.read_generator(Path(options.run), options.best).to(pick_device(options.device))
+    run = Path(options.run or DEFAULT)
+    if options.best and (not options.run or run.is_file() or (shipped.find(str(run)) and not run.exists())):
+        raise SrlabError("--best goes with --run and the folder of a run.")
+    if not options.run:
+        print(f"upscaling with {DEFAULT}, which comes with srlab; --run takes another network.", file=sys.stderr)
+    network = runs.read_generator(run, options.best).to(pick_device(options.device))
     scale = scale_of(network)
     if options.scale not in (None, scale):
-        raise SrlabError(f"{options.run} enlarges x{scale}, but --scale is {options.scale}; leave --scale out.")
+        raise SrlabError(f"{run} enlarges x{scale}, but --scale is {options.scale}; leave --scale out.")
     return network, scale

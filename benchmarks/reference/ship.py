@@ -1,0 +1,116 @@
+"""Puts the generators of two runs into ``srlab/weights/``, with their manifests and a README.
+
+    papermill notebooks/01_srresnet.ipynb out.ipynb -p run shipped -p size laptop -p iters 6000
+    papermill notebooks/03_srgan.ipynb out.ipynb -p run shipped -p start 01_srresnet/shipped -p backbone random
+    python -m benchmarks.reference.ship
+
+Only what was trained on the embedded photos goes in, and nothing larger than 1 MB: licences and size of the package.
+"""
+
+import json
+import sys
+from pathlib import Path
+
+import srlab
+from srlab import datasets, evaluation, files
+from srlab.errors import SrlabError
+from srlab.runs import Run
+from srlab.shipped import FOLDER, load_shipped
+from studies.tables import markdown
+
+RUNS = {"msrresnet": Run("01_srresnet", "shipped"), "srgan": Run("03_srgan", "shipped")}
+KEPT = ("lab", "parameters", "step", "wall_time_s", "device", "precision", "platform", "git", "versions")
+LIMIT = 1_000_000  # bytes
+METRICS = ("psnr", "gradient_ratio", "energy_error")
+# Photo -> what its documentation says of its rights.
+RIGHTS = {
+    "camera": "CC0 (Lav Varshney)",
+    "coffee": "CC0 (Rachel Michetti)",
+    "grace_hopper": "a photo of the United States Navy, in the public domain; matplotlib names no licence",
+    "grass": "CC0 (DeviantArt, linolafett)",
+    "gravel": "CC0 (CC0Textures)",
+    "hubble": "public domain (NASA)",
+    "ihc": "no known copyright restrictions (Center for Microscopy And Molecular Imaging)",
+    "motorcycle_left, motorcycle_right": "Middlebury stereo benchmark 2014 (Scharstein et al.); no licence stated",
+    "page": "no licence of its own stated; scikit-image is under BSD-3-Clause",
+    "retina": "CC0 (Mikael Häggström)",
+    "rocket": "public domain (SpaceX)",
+}
+WHAT = (
+    "Two generators of 4 blocks and 32 features for x4, `msrresnet` and `srgan`: `srlab upscale` and lab 05 take "
+    "them where nobody has trained anything yet. The JSON files are the manifests of their runs. They were "
+    "trained on the embedded training photos and on nothing else; `srgan` looked at them through random features, "
+    "so no trained network had a part in it. All of this, and this page, is made by"
+)
+READ = (
+    "PSNR in dB on luma, four pixels cropped, on the embedded photos that were not trained on; sharpness (1 is "
+    "that of the photo) and the error of the energy map as means over them:"
+)
+WHOSE = (
+    "The photos are not in this repository but inside the packages scikit-image and matplotlib. What is known of "
+    "their rights, from the documentation of scikit-image where nothing else is said:"
+)
+
+
+def main() -> None:
+    """Check, copy, score, and describe.
+
+    Raises
+    ------
+    SrlabError
+        A run is missing, not finished, of other photos, or too large.
+    """
+    for name, run in RUNS.items():
+        ship(run, FOLDER / f"{name}.safetensors")
+    files.write_atomic(FOLDER / "README.md", readme().encode())
+    print(FOLDER / "README.md")
+
+
+def ship(run: Run, file: Path) -> None:
+    """Copy the generator of a run, and what is worth knowing of it into a JSON file beside it."""
+    manifest = run.manifest()
+    if manifest is None or manifest.get("state") != "finished":
+        raise SrlabError(f"There is no finished run {run.path}; train it with the commands in this script.")
+    photos = datasets.photos("train")
+    if manifest["parameters"]["sampler"]["images"] != f"{photos.name} ({len(photos)} images, {photos.fingerprint()})":
+        raise SrlabError(f"{run.path} was not trained on the embedded photos alone; only such weights may go in.")
+    made = manifest["parameters"]
+    if made.get("start", "01_srresnet/shipped") != "01_srresnet/shipped" or not of_no_network(made):
+        raise SrlabError(
+            f"{run.path} has another start or trained features; only what the commands here make may go in."
+        )
+    weights = (run.path / "generator.safetensors").read_bytes()
+    if len(weights) > LIMIT:
+        raise SrlabError(f"{run.path} has weights of {len(weights):,} bytes; at most {LIMIT:,} may go in.")
+    files.write_atomic(file, weights)
+    kept = {key: manifest[key] for key in KEPT if key in manifest}
+    files.write_atomic(file.with_suffix(".json"), (json.dumps(kept, indent=1) + "\n").encode())
+
+
+def of_no_network(made: dict) -> bool:
+    """Whether no network that somebody else has trained had a part in a run with these parameters."""
+    return "features" not in made or made["features"]["weights"].startswith("random")
+
+
+def readme() -> str:
+    """What the folder holds, how it was made, what it scores, and whose the photos are."""
+    networks = {"bicubic": lambda lr: srlab.upsample(lr, 4)} | load_shipped()
+    table = srlab.evaluate(networks, datasets.photos("validation"), metrics=METRICS)
+    lines = []
+    for method in networks:
+        scores = table[table.method == method].set_index("image")
+        mean = evaluation.summarize(table).set_index("method").loc[method]
+        cells = [f"{scores.psnr[name]:.2f}" for name in scores.index]
+        lines.append([method, *cells, f"{mean.psnr:.2f}", f"{mean.gradient_ratio:.2f}", f"{mean.energy_error:.2f}"])
+    photos = [*dict.fromkeys(table.image)]
+    head = ["", *photos, "mean", "gradient ratio", "energy error"]
+    commands = "\n".join(line.strip() for line in __doc__.splitlines() if line.startswith("    "))
+    parts = ["# Weights that come with srlab", WHAT, f"```\n{commands}\n```", READ, markdown(head, lines)]
+    return "\n\n".join([*parts, WHOSE, markdown(["photo", "rights"], [list(pair) for pair in RIGHTS.items()])]) + "\n"
+
+
+if __name__ == "__main__":
+    try:
+        main()
+    except SrlabError as error:
+        sys.exit(f"Error: {error}")
