@@ -33,6 +33,7 @@ def curves(records: list[Record], rows: list[str], folder: Path) -> Drawn:
         axis.annotate(words, (0.01, bicubic + gain + 0.04), xycoords=("axes fraction", "data"))
         axis.set_ylim(bottom=bicubic - 1)
     axis.set(xscale="log", xlabel="minutes of training", ylabel="PSNR in dB (Y)", title=f"{validation}, while training")
+    axis.xaxis.set_major_formatter("{x:g}")
     axis.grid(alpha=0.3)
     axis.legend(loc="lower right")
     return _save(figure, folder / "curves.png"), f"PSNR on {validation} over time; a line per seed."
@@ -82,6 +83,7 @@ def extrapolation(records: list[Record], folder: Path, images: str, at: float, f
         axis.errorbar([at], [middle], spread, fmt=shape, color=colour, capsize=4, label=name)
     title = f"{images}, at the end of the training"
     axis.set(xscale="log", xlabel="steps of the training", ylabel="PSNR in dB (Y)", title=title)
+    axis.xaxis.set_major_formatter("{x:,.0f}")
     axis.grid(alpha=0.3)
     axis.legend(loc="lower right")
     return _save(figure, folder / "lengths.png"), "Each dot is a training of its own, right of them the two forecasts."

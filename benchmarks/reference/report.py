@@ -4,7 +4,7 @@ import argparse
 from pathlib import Path
 
 from studies import reports
-from studies.tables import interval, markdown, number, pictures
+from studies.tables import markdown, number, pictures
 
 from . import figures, record
 from .published import PUBLISHED
@@ -14,9 +14,9 @@ from .summary import STEPS, TITLES, Record, beaten, claim, extrapolate, lengths,
 SETS = ("Set5", "Set14", "BSD100", "photos/validation")
 PAPER = 1_000_000  # steps of SRResNet in the paper
 MEASURES = {  # beside PSNR and SSIM: how a table calls them, and decimals
-    "gradient_ratio": ("gradient ratio", 3),
-    "energy_error": ("energy error", 3),
-    "colour_shift": ("colour shift", 2),
+    "gradient_ratio": ("Gradient ratio", 3),
+    "energy_error": ("Energy error", 3),
+    "colour_shift": ("Colour shift", 2),
     "lpips": ("LPIPS", 3),
 }
 READ_FIDELITY = (
@@ -58,7 +58,7 @@ def report(records: list[Record], crops: Path, folder: Path) -> str:
         fidelity(records, rows, sets),
         "## What PSNR does not see",
         READ_PERCEPTION,
-        perception(records, rows, sets),
+        *perception(records, rows, sets),
         *pictures([figures.crops(records, crops, folder)], folder),
         *pictures([figures.plane(records, folder, benchmarks)], folder),
         *claims_section(records, trained, sets),
@@ -141,19 +141,17 @@ def budget(records: list[Record], row: str) -> str:
     return f"{' and '.join(stages)}; {one['parameters']:,} parameters; {times}{' (the second)' if start else ''}"
 
 
-def perception(records: list[Record], rows: list[str], sets: list[str]) -> str:
-    """Sharpness, energy error and colour shift of each row, on each set."""
-    shown = [m for m in MEASURES if any(values(records, row, name, m) for row in rows for name in sets)]
-    lines = []
-    for row in rows:
-        cells = []
-        for metric in shown:
-            for name in sets:
-                found, digits = values(records, row, name, metric), MEASURES[metric][1]
-                spread = f" ± {interval(found):.{digits}f}" if len(found) > 1 else ""
-                cells.append(f"{sum(found) / len(found):.{digits}f}{spread}" if found else "-")
-        lines.append([title(records, row), *cells])
-    return markdown(["row", *(f"{MEASURES[metric][0]}, {name}" for metric in shown for name in sets)], lines)
+def perception(records: list[Record], rows: list[str], sets: list[str]) -> list[str]:
+    """A table per measure: each row on each set."""
+    parts = []
+    for metric, (name, digits) in MEASURES.items():
+        if any(values(records, row, images, metric) for row in rows for images in sets):
+            lines = []
+            for row in rows:
+                found = [values(records, row, images, metric) for images in sets]
+                lines.append([title(records, row), *(number(each, digits) for each in found)])
+            parts += [f"### {name}", markdown(["row", *sets], lines)]
+    return parts
 
 
 def claims_section(records: list[Record], trained: list[str], sets: list[str]) -> list[str]:

@@ -34,6 +34,8 @@ def test_make_targets_exist(command):
 @pytest.mark.parametrize("command", [c for c in COMMANDS if c.startswith("python ")])
 def test_scripts_exist_and_know_their_options(command):
     script, *options = shlex.split(command)[1:]
+    if script == "-m":
+        script = options.pop(0).replace(".", "/") + ".py"
     text = (ROOT / script).read_text(encoding="utf-8")
     assert all(f'"{option}"' in text for option in options if option.startswith("--"))
 

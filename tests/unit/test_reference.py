@@ -11,9 +11,9 @@ import pytest
 import torch
 
 import srlab
-from benchmarks.reference import record, report, run, summary
+from benchmarks.reference import figures, record, report, run, summary
 from benchmarks.reference.published import PUBLISHED
-from benchmarks.reference.rows import BICUBIC, HERE, ROWS, read_rows
+from benchmarks.reference.rows import BICUBIC, HERE, RECORDS, ROWS, read_rows
 from benchmarks.reference.summary import TITLES, beaten, claim, extrapolate
 from srlab.errors import SrlabError
 from srlab.literal import in_markdown
@@ -296,8 +296,16 @@ def test_the_report_takes_rows_with_other_sets_metrics_and_without_their_start(r
     text = report.report([bicubic, mse, gan], tmp_path, tmp_path)
     assert "its start has no record" in text
     assert re.search(r"\*\*MSE\*\* \| [^|]+ \| [^|]+ \| - \|", text)
-    assert "LPIPS, Set5" in text
+    assert "### LPIPS" in text
     heads = [line.count("|") for line in text.splitlines() if line.startswith("| row")]
     assert len(heads) >= 4
     for table in re.findall(r"(?:^\|.*\n)+", text, flags=re.M):
         assert len({line.count("|") for line in table.splitlines()}) == 1
+
+
+def test_the_committed_report_is_that_of_the_committed_records(monkeypatch):
+    monkeypatch.setattr(figures, "_save", lambda figure, file: file)  # drawn, but not written
+    records = record.read_all()
+    assert len(records) > 1
+    assert (HERE / "RESULTS.md").read_text(encoding="utf-8") == report.report(records, RECORDS, HERE / "figures")
+    assert max(file.stat().st_size for file in HERE.rglob("*") if file.is_file()) < 1_000_000
