@@ -24,4 +24,4 @@ def load_shipped() -> "dict[str, nn.Module]":
     """Both generators by their method, in eval mode on the CPU; they enlarge x4."""
     from srlab.runs import read_generator
 
-    return {method: read_generator(FOLDER / f"{name}.safetensors") for method, name in SHIPPED.items()}
+    return {method: read_generator(find(name)) for method, name in SHIPPED.items()}

@@ -10,7 +10,7 @@ from srlab import datasets, perception_plot, plots
 
 from .record import BOX, PICTURE
 from .rows import BICUBIC
-from .summary import STEPS, TITLES, Forecast, Record, lengths, of_row
+from .summary import STEPS, TITLES, Forecast, Record, lengths, minutes_a_step, of_row
 
 Drawn = tuple[Path, str]
 
@@ -23,7 +23,7 @@ def curves(records: list[Record], rows: list[str], folder: Path) -> Drawn:
     for row in rows:
         style, colour = next(dashes), plots.COLORS.get(TITLES[row].partition(" (")[0])
         for i, record in enumerate(r for r in of_row(records, row) if r["validation"] == validation):
-            minutes = record["wall_time_s"] / record["step"] / 60
+            minutes = minutes_a_step(record)
             x, y = zip(*[(step * minutes, psnr) for step, psnr in record["curve"] if step], strict=True)
             axis.plot(x, y, style, color=colour, label=None if i else TITLES[row])
     bicubic = of_row(records, BICUBIC)[0]["scores"].get(validation, {}).get("psnr")
@@ -60,9 +60,9 @@ def crops(records: list[Record], pictures_of: Path, folder: Path) -> Drawn:
     """The same crop for all rows."""
     pictures = {}
     for row in TITLES:
-        for file in sorted(pictures_of.glob(f"{row}-seed0.png" if row != BICUBIC else f"{row}.png")):
-            if of_row(records, row):
-                pictures[TITLES[row]] = srlab.read_image(file)
+        file = pictures_of / (f"{row}.png" if row == BICUBIC else f"{row}-seed0.png")
+        if of_row(records, row) and file.is_file():
+            pictures[TITLES[row]] = srlab.read_image(file)
     hr = datasets.photos("validation")[PICTURE]
     pictures["HR"] = plots.cut(hr, BOX)
     figure = plots.draw_images(pictures, columns=3)

@@ -218,9 +218,9 @@ def repeats(records: list[Record], trained: list[str], sets: list[str]) -> str:
     for row in trained:
         found = of_row(records, row)
         spread = []
-        for metric, name, digits in (("psnr", s, 2) for s in sets[:2]):
-            each = values(records, row, name, metric)
-            spread.append(f"{max(each) - min(each):.{digits}f} dB" if len(each) > 1 else "-")
+        for name in sets[:2]:
+            each = values(records, row, name, "psnr")
+            spread.append(f"{max(each) - min(each):.2f} dB" if len(each) > 1 else "-")
         for metric in ("gradient_ratio", "energy_error"):
             each = values(records, row, sets[0], metric)
             spread.append(f"{max(each) - min(each):.3f}" if len(each) > 1 else "-")

@@ -64,15 +64,15 @@ def main(arguments: list[str]) -> int:
     sets = record.image_sets(options.sets)
     record.refuse_known(datasets.image_set(options.images), sets)
     record.write_bicubic(sets, options.records)
-    failed = 0
+    failures = 0
     for seed in options.seeds:
         for row in rows:
             try:
                 again(row, seed, options) if options.again else train(row, seed, options, sets)
             except SrlabError as error:
-                failed += 1
+                failures += 1
                 print(f"{row.run(seed)} failed: {error}", file=sys.stderr, flush=True)
-    return 1 if failed else 0
+    return 1 if failures else 0
 
 
 def train(row: Row, seed: int, options: argparse.Namespace, sets: list[record.ImageSet]) -> None:

@@ -35,13 +35,18 @@ def of_row(records: Iterable[Record], row: str) -> list[Record]:
     return [record for record in records if record["row"] == row]
 
 
+def minutes_a_step(record: Record) -> float:
+    """Mean over the training, validations included."""
+    return record["wall_time_s"] / record["step"] / 60
+
+
 def beaten(record: Record, bicubic: float) -> dict[float, float]:
     """Minutes until a run was above bicubic by so many dB on the validation set, for those that it reached.
 
     Between two validations the PSNR is taken to rise on a line, and the time of a step to be the same throughout,
     validations included.
     """
-    minutes, found = record["wall_time_s"] / record["step"] / 60, {}
+    minutes, found = minutes_a_step(record), {}
     for gain in STEPS:
         goal = bicubic + gain
         for (before, low), (after, high) in pairwise(record["curve"]):
