@@ -6,9 +6,9 @@ import matplotlib.pyplot as plt
 import pandas as pd
 
 import srlab
-from srlab import datasets, perception_plot, plots
+from srlab import perception_plot, plots
+from studies.shown import crop, photo
 
-from .record import BOX, PICTURE
 from .rows import BICUBIC
 from .summary import STEPS, TITLES, Forecast, Record, lengths, minutes_a_step, of_row
 
@@ -63,8 +63,7 @@ def crops(records: list[Record], pictures_of: Path, folder: Path) -> Drawn:
         file = pictures_of / (f"{row}.png" if row == BICUBIC else f"{row}-seed0.png")
         if of_row(records, row) and file.is_file():
             pictures[TITLES[row]] = srlab.read_image(file)
-    hr = datasets.photos("validation")[PICTURE]
-    pictures["HR"] = plots.cut(hr, BOX)
+    pictures["HR"] = crop(photo())
     figure = plots.draw_images(pictures, columns=3)
     return _save(figure, folder / "crops.png"), "One crop of a photo that no row was trained on, seed 0."
 

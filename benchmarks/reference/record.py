@@ -9,16 +9,16 @@ from typing import Any
 import torch
 
 import srlab
-from srlab import datasets, evaluation, files, perception, plots, runs
+from srlab import datasets, evaluation, files, perception, runs
 from srlab.datasets import ImageSet
 from srlab.errors import SrlabError
+from studies.shown import bicubic, crop, photo
 
 from .rows import BICUBIC, RECORDS
 
 METRICS = ("psnr", "ssim", "lpips", "gradient_ratio", "energy_error", "colour_shift")
 MANIFEST = ("step", "wall_time_s", "device", "precision", "processes", "peak_memory_mib", "platform", "git", "versions")
 LR = srlab.Degradation()  # made the same way for every set, also where a set brings LR files
-PICTURE, BOX = "astronaut", (48, 168, 96, 144)  # top, left, height, width of the crop
 
 
 def image_sets(folders: Iterable[str]) -> list[ImageSet]:
@@ -39,11 +39,6 @@ def refuse_known(train: ImageSet, sets: Iterable[ImageSet]) -> None:
         both = [n for n, hr in zip(images.names, images.hr, strict=True) if _digest(hr) in known]
         if both:
             raise SrlabError(f"{train.name} has photos of {images.name}, which is scored: {', '.join(both[:5])}.")
-
-
-def bicubic(lr: torch.Tensor) -> torch.Tensor:
-    """What every network should beat."""
-    return srlab.upsample(lr, 4)
 
 
 def write_bicubic(sets: list[ImageSet], folder: Path = RECORDS) -> None:
@@ -132,8 +127,8 @@ def _write(file: Path, record: dict[str, Any], upscaler: Any = None) -> Path:
     """Write a record, and the crop by an upscaler beside it."""
     files.write_atomic(file, (json.dumps(record, indent=1) + "\n").encode())
     if upscaler is not None:
-        sr = srlab.upscale(upscaler, LR(datasets.photos("validation")[PICTURE], 4))
-        srlab.write_image(plots.cut(sr, BOX), file.with_suffix(".png"))
+        sr = srlab.upscale(upscaler, LR(photo(), 4))
+        srlab.write_image(crop(sr), file.with_suffix(".png"))
     return file
 
 

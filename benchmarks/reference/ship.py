@@ -16,6 +16,7 @@ from srlab import datasets, evaluation, files
 from srlab.errors import SrlabError
 from srlab.runs import Run
 from srlab.shipped import FOLDER, load_shipped
+from studies.shown import bicubic
 from studies.tables import markdown
 
 RUNS = {"msrresnet": Run("01_srresnet", "shipped"), "srgan": Run("03_srgan", "shipped")}
@@ -94,7 +95,7 @@ def of_no_network(made: dict) -> bool:
 
 def readme() -> str:
     """What the folder holds, how it was made, what it scores, and whose the photos are."""
-    networks = {"bicubic": lambda lr: srlab.upsample(lr, 4)} | load_shipped()
+    networks = {"bicubic": bicubic} | load_shipped()
     table = srlab.evaluate(networks, datasets.photos("validation"), metrics=METRICS)
     lines = []
     for method in networks:

@@ -7,16 +7,16 @@ import pandas as pd
 
 import srlab
 from srlab import plots
+from studies.shown import crop, photo
 from studies.tables import interval
 
 from .configurations import LOSSES, VARIANTS
-from .score import BOX, PICTURE
 from .tables import METHODS, select
 
 
 def crops(means: pd.DataFrame, scores: Path, folder: Path) -> list[tuple[Path, str]]:
     """Draw the same crop for all losses, one figure per variant and method; returns files and captions."""
-    hr = plots.cut(srlab.datasets.photos("validation")[PICTURE], BOX)
+    hr = crop(photo())
     found = []
     for variant, (method, epochs) in ((v, m) for v in VARIANTS for m in METHODS):
         pictures = {"HR": hr, "bicubic": srlab.read_image(scores / "bicubic.png")}
@@ -33,7 +33,7 @@ def crops(means: pd.DataFrame, scores: Path, folder: Path) -> list[tuple[Path, s
 
 def other_crops(means: pd.DataFrame, scores: Path, folder: Path, variant: str) -> list[tuple[Path, str]]:
     """The same for the rows of a variant outside of the study's tables."""
-    pictures = {"HR": plots.cut(srlab.datasets.photos("validation")[PICTURE], BOX)}
+    pictures = {"HR": crop(photo())}
     for row, rows in means[means["variant"] == variant].groupby("row", sort=False):
         if rows["seed"].iloc[0] == means["seed"].min():
             pictures[_label(rows)] = srlab.read_image(scores / f"{row}.png")

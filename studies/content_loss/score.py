@@ -17,8 +17,8 @@ from srlab import datasets, evaluation, files, runs
 from srlab.errors import SrlabError
 from srlab.metrics import PAPER, STUDY
 from studies.copies import backbone_of, read_manifest
+from studies.shown import bicubic, crop, photo
 
-PICTURE, BOX = "astronaut", (48, 168, 96, 144)  # top, left, height, width of the crop shown for every loss
 EXTRA = ("gradient_ratio", "energy_error", "colour_shift", "saturation_ratio", "checkerboard")
 FILES = {"last": "", "best PSNR": "psnr", "best SSIM": "ssim"}
 
@@ -28,8 +28,8 @@ def main(row: str, output: str) -> None:
     facts = json.loads(row)
     folder = Path(output).parents[1] / "notebooks"
     table, network = score_run(facts, folder / facts["row"]) if facts.get("run") else score_bicubic(facts)
-    sr = srlab.upscale(network, srlab.downsample(datasets.photos("validation")[PICTURE], 4))
-    srlab.write_image(srlab.plots.cut(sr, BOX), Path(output).with_suffix(".png"))
+    sr = srlab.upscale(network, srlab.downsample(photo(), 4))
+    srlab.write_image(crop(sr), Path(output).with_suffix(".png"))
     srlab.save_table(table, output, force=True)
 
 
@@ -70,10 +70,6 @@ def score_run(facts: dict[str, Any], folder: Path) -> tuple[pd.DataFrame, Any]:
 
 def score_bicubic(facts: dict[str, Any]) -> tuple[pd.DataFrame, Any]:
     """The same for bicubic interpolation, the line that each network should beat."""
-
-    def bicubic(lr: Any) -> Any:
-        return srlab.upsample(lr, 4)
-
     table = score(bicubic, facts, full=True)
     table.insert(0, "row", "bicubic")
     table.insert(1, "weights", "last")

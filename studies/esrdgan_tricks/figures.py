@@ -6,10 +6,11 @@ import matplotlib.pyplot as plt
 import pandas as pd
 
 import srlab
-from srlab import datasets, plots
+from srlab import plots
+from studies.shown import crop, photo
 
 from .differences import BASE, BEYOND, finding, other_lr, paired, tricks
-from .score import BOX, METRICS, PICTURE, PLAIN, crop_file
+from .score import METRICS, PLAIN, crop_file
 from .words import NAMES
 
 COLOURS = {True: "#009E73", False: "#D55E00", None: "#0072B2"}
@@ -45,7 +46,7 @@ def dots(scores: pd.DataFrame, group: pd.DataFrame, title: str, folder: Path) ->
 
 def crops(scores: pd.DataFrame, folder_of_scores: Path, folder: Path) -> list[tuple[Path, str]]:
     """Draw the same crop for all rows of the first seed, on LR made by bicubic."""
-    pictures = {"HR": _hr(), "bicubic": _crop(folder_of_scores, "bicubic", PLAIN)}
+    pictures = {"HR": crop(photo()), "bicubic": _crop(folder_of_scores, "bicubic", PLAIN)}
     for name in ("PSNR stage", BASE, *tricks(scores)):
         rows = scores[scores["trick"] == name].sort_values("seed")
         if not rows.empty:
@@ -68,10 +69,6 @@ def other_crops(scores: pd.DataFrame, folder_of_scores: Path, folder: Path) -> l
     file = folder / "other-lr.png"
     file.write_bytes(plots.to_png(plots.draw_images(pictures, columns=3)))
     return [(file, "LR made as in the training of the row: bicubic, the base, which never saw such LR, and the row.")]
-
-
-def _hr() -> plots.torch.Tensor:
-    return plots.cut(datasets.photos("validation")[PICTURE], BOX)
 
 
 def _crop(folder: Path, row: str, kind: str) -> plots.torch.Tensor:

@@ -19,10 +19,10 @@ import srlab
 from srlab import datasets, runs
 from srlab.errors import SrlabError
 from studies.copies import backbone_of, read_manifest
+from studies.shown import bicubic, crop, photo
 
 from .train import LOST
 
-PICTURE, BOX = "astronaut", (48, 168, 96, 144)  # top, left, height, width of the crop shown for every row
 METRICS = ("psnr", "ssim", "gradient_ratio", "energy_error", "colour_shift", "checkerboard")
 PLAIN = "bicubic"  # kind of LR that everybody is scored on
 
@@ -43,8 +43,8 @@ def main(row: str, output: str) -> None:
         table = score(network, facts, settings)
         table.insert(0, "lr", kind)
         tables.append(table)
-        lr = degraded(datasets.photos("validation")[PICTURE], settings)
-        srlab.write_image(srlab.plots.cut(srlab.upscale(network, lr), BOX), crop_file(Path(output), kind))
+        lr = degraded(photo(), settings)
+        srlab.write_image(crop(srlab.upscale(network, lr)), crop_file(Path(output), kind))
     found = pd.concat(tables, ignore_index=True)
     srlab.save_table(pd.concat([pd.DataFrame([known | more] * len(found)), found], axis=1), output, force=True)
 
@@ -65,7 +65,7 @@ def load(facts: dict[str, Any], folder: Path) -> tuple[Any, dict[str, Any]]:
         There are no copies, they are of other steps, or do not say what the features were.
     """
     if facts["kind"] == "bicubic":
-        return lambda lr: srlab.upsample(lr, 4), {}
+        return bicubic, {}
     if facts["kind"] == "stage":
         return runs.load_generator(facts["lab"], facts["run"]), {"iters": facts["iters"], "backbone": "no features"}
     manifest = read_manifest(folder, facts["iters"])
