@@ -62,8 +62,8 @@ def resize_matrix(size: int, factor: float, kernel: str = "bicubic", antialias: 
     Output sample ``i`` sits at ``(i + 1/2) / factor - 1/2`` on the input axis (pixel centres are at the
     integers), and row ``i`` holds the kernel around that place. When shrinking with `antialias`, the kernel is
     stretched by ``1 / factor`` and so averages over all the samples that an output pixel covers; without it
-    the kernel looks at the nearest few and the rest is never seen, which is aliasing. Beyond the border the
-    image is mirrored, edge sample included, as MATLAB does.
+    the kernel is as narrow as for enlarging, and the samples next to its centre decide nearly alone: aliasing.
+    Beyond the border the image is mirrored, edge sample included, as MATLAB does.
 
     Parameters
     ----------

@@ -12,6 +12,7 @@ from .rows import BICUBIC, HERE, RECORDS, read_rows
 from .summary import STEPS, TITLES, Record, beaten, claim, extrapolate, lengths, of_row
 
 SETS = ("Set5", "Set14", "BSD100", "photos/validation")
+BENCHMARKS = SETS[:3]
 PAPER = 1_000_000  # steps of SRResNet in the paper
 MEASURES = {  # beside PSNR and SSIM: how a table calls them, and decimals
     "gradient_ratio": ("Gradient ratio", 3),
@@ -19,6 +20,11 @@ MEASURES = {  # beside PSNR and SSIM: how a table calls them, and decimals
     "colour_shift": ("Colour shift", 2),
     "lpips": ("LPIPS", 3),
 }
+READ_SHORT = (
+    "PSNR in dB on luma, four border pixels cropped, means over the seeds. Sharpness: the mean gradient, relative to "
+    "that of the photos. Energy error: how far fine structure is from being where the photo has it, lower is better. "
+    "SRGAN goes on from the row with MSE, ESRGAN from RRDB, those named 16x64 from the long MSRResNet."
+)
 READ_FIDELITY = (
     "PSNR in dB / SSIM on luma, four border pixels cropped, LR made by the MATLAB-compatible bicubic; means over "
     "the seeds, and half of the 95 % interval of the mean where there are several. Below a row that has a "
@@ -53,6 +59,9 @@ def report(records: list[Record], crops: Path, folder: Path) -> str:
     parts = [
         "# Reference runs",
         opening(records, trained),
+        "## In short",
+        READ_SHORT,
+        short(records),
         "## What each row scores",
         READ_FIDELITY,
         fidelity(records, rows, sets),
@@ -126,19 +135,46 @@ def fidelity(records: list[Record], rows: list[str], sets: list[str]) -> str:
     return markdown(["row", *sets, "budget"], lines)
 
 
+def short(records: list[Record]) -> str:
+    """The table of the README: means over the seeds, and what was published once, below the last row it belongs to."""
+    rows = [row for row in TITLES if of_row(records, row)]
+    counterparts = {PUBLISHED[row].name: row for row in rows if row in PUBLISHED and row != BICUBIC}
+    lines = []
+    for row in rows:
+        columns = [values(records, row, images, "psnr") for images in BENCHMARKS]
+        columns += [values(records, row, "Set14", metric) for metric in ("gradient_ratio", "energy_error")]
+        means = [f"{sum(each) / len(each):.2f}" if each else "" for each in columns]
+        found = of_row(records, row)
+        cells = [title(records, row), *means, "", ""]
+        if row != BICUBIC:
+            cells[-2:] = str(len(found)), f"{found[0]['step']:,} steps, {minutes(found)}"
+        lines.append(cells)
+        if row in counterparts.values():
+            known = PUBLISHED[row]
+            scores = [known.scores.get(images, "").partition(" ")[0] for images in BENCHMARKS]
+            lines.append([f"published: {known.name}", *scores, "", "", "", known.budget.partition(" of ")[0]])
+    return markdown(["", *BENCHMARKS, "sharpness, Set14", "energy error, Set14", "seeds", "training"], lines)
+
+
 def budget(records: list[Record], row: str) -> str:
-    """Steps, batch, network and time of a row; where seeds had different machines, the time of each kind."""
+    """Steps, batch, network and time of a row."""
     if row == BICUBIC:
         return ""
     found = of_row(records, row)
     one, start = found[0], of_row(records, found[0].get("start", ""))
     stages = [f"{r['step']:,} steps of {r['batch']} patches of {r['patch']} px" for r in [*start[:1], one]]
-    minutes: dict[str, list[float]] = {}
-    for r in found:
-        cores = f"{r['threads']} {'cores' if r['threads'] > 1 else 'core'}" if r["device"] == "cpu" else r["device"]
-        minutes.setdefault(cores, []).append(r["wall_time_s"] / 60)
-    times = ", ".join(f"{sum(m) / len(m):.0f} min on {cores}" for cores, m in minutes.items())
-    return f"{' and '.join(stages)}; {one['parameters']:,} parameters; {times}{' (the second)' if start else ''}"
+    return (
+        f"{' and '.join(stages)}; {one['parameters']:,} parameters; {minutes(found)}{' (the second)' if start else ''}"
+    )
+
+
+def minutes(found: list[Record]) -> str:
+    """Mean time of trainings, for each kind of machine."""
+    times: dict[str, list[float]] = {}
+    for one in found:
+        cores = f"{one['threads']} {'cores' if one['threads'] > 1 else 'core'}"
+        times.setdefault(cores if one["device"] == "cpu" else one["device"], []).append(one["wall_time_s"] / 60)
+    return ", ".join(f"{sum(each) / len(each):.0f} min on {cores}" for cores, each in times.items())
 
 
 def perception(records: list[Record], rows: list[str], sets: list[str]) -> list[str]:

@@ -31,11 +31,20 @@ def psnr(sr: torch.Tensor, hr: torch.Tensor, crop: int) -> torch.Tensor:
 
 
 def _pair() -> tuple[torch.Tensor, torch.Tensor]:
-    """SR and HR, ``(3, 3, 16, 20)``: HR stays below 0.9, the noise differs by image and doubles at the border."""
+    """SR and HR, ``(3, 3, 16, 20)``: HR below 0.9; noise by image and channel, twice as much at the border."""
     hr = sample(3, 3, 16, 20, low=0.1, high=0.9)
-    strength = torch.tensor([0.02, 0.05, 0.1]).view(3, 1, 1, 1).repeat(1, 1, 16, 20)
+    strength = torch.tensor([0.02, 0.05, 0.1]).view(3, 1, 1, 1) * torch.tensor([1.0, 0.4, 0.7]).view(1, 3, 1, 1)
+    strength = strength.repeat(1, 1, 16, 20)
     strength[..., 4:-4, 4:-4] /= 2
     return hr + strength * sample(3, 3, 16, 20, low=-1, seed=1), hr
+
+
+def _rounded(image: torch.Tensor) -> torch.Tensor:
+    return (image * 255).round() / 255
+
+
+def _rounded_luma(image: torch.Tensor) -> torch.Tensor:
+    return _rounded(images.luma(_rounded(image)))
 
 
 def _psnr_per_image(answer: Answer) -> None:
@@ -78,7 +87,14 @@ def _psnr_value(answer: Answer) -> None:
     sign = "The size is right but the sign is not: a smaller error should give a larger value."
     unsquared = "The error goes in without being squared. What does the S in MSE ask for?"
     mae = error.abs().mean(per_image).log10()
+    as_papers = "Luma or values rounded to 8 bits were scored, as papers do. Here all channels count, as they come."
+    by_channel = (
+        "Each channel has a PSNR of its own here, and then these are averaged. The mean of the logarithms is not the "
+        "logarithm of the mean: average all squared errors of an image first."
+    )
     mistakes = [
+        *((as_papers, psnr(change(sr), change(hr), 0)) for change in (images.luma, _rounded, _rounded_luma)),
+        (by_channel, -10 * error.square().mean((2, 3)).log10().mean(1)),
         (added, -10 * error.square().sum(per_image).log10()),
         (peak, wanted + 20 * hr.max().log10()),
         (peak, wanted + 20 * hr.amax(per_image).log10()),

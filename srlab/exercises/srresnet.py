@@ -111,6 +111,11 @@ def _block_order(answer: Answer) -> None:
             "The activation comes before the batch norm here; in the SRGAN paper it comes after.",
             norm2(conv2(norm1(prelu(conv1(x))))),
         ),
+        (
+            "An activation stands before the addition, so the correction is bent once more. The block has one "
+            "activation, between the convolutions.",
+            prelu(norm2(conv2(prelu(inner)))),
+        ),
     ] + [
         (
             "The activation is a ReLU with a fixed slope. The paper's learns the slope below zero.",

@@ -8,7 +8,7 @@ import torch
 import torch.nn as nn
 import torch.nn.functional as F
 
-from srlab import models
+from srlab import images, models
 from srlab.errors import SrlabError
 from srlab.exercises import TODO, check, find, names
 from srlab.resampling import resize
@@ -24,6 +24,25 @@ NAMES = names()
 def mse(sr, hr, crop=0):
     cut = slice(crop, -crop or None)
     return (sr - hr)[..., cut, cut].square().mean((1, 2, 3))
+
+
+def levels(image):
+    return (image * 255).round() / 255
+
+
+def psnr_of_papers(sr, hr):
+    return -10 * mse(levels(images.luma(levels(sr))), levels(images.luma(levels(hr)))).log10()
+
+
+def psnr_by_channel(sr, hr):
+    return -10 * (sr - hr).square().mean((2, 3)).log10().mean(1)
+
+
+def best_of_a_grid(candidates, probabilities, loss):
+    guesses = torch.arange(0, 1, 0.01)
+    away = candidates - guesses[:, None]
+    expected = (probabilities * (away.square() if loss == "mse" else away.abs())).sum(1)
+    return guesses[expected.argmin()]
 
 
 def psnr_with_epsilon(sr, hr, crop):
@@ -212,6 +231,10 @@ WRONG = [
     ("degradation.psnr", "0:-0", psnr_with_empty_slice),
     ("degradation.psnr", "without being squared", lambda sr, hr, crop: -20 * (sr - hr).abs().mean((1, 2, 3)).log10()),
     ("degradation.psnr", "sign is not", lambda sr, hr, crop: 10 * mse(sr, hr).log10()),
+    ("degradation.psnr", "as papers do", lambda sr, hr, crop: -10 * mse(images.luma(sr), images.luma(hr)).log10()),
+    ("degradation.psnr", "as papers do", lambda sr, hr, crop: -10 * mse(levels(sr), levels(hr)).log10()),
+    ("degradation.psnr", "as papers do", lambda sr, hr, crop: psnr_of_papers(sr, hr)),
+    ("degradation.psnr", "mean of the logarithms", lambda sr, hr, crop: psnr_by_channel(sr, hr)),
     ("degradation.psnr", "shape (3, 3)", lambda sr, hr, crop: -10 * (sr - hr).square().mean((2, 3)).log10()),
     ("degradation.luma", "full-range", weighted(0.299, 0.587, 0.114)),
     ("degradation.luma", "changed places", weighted(*W[::-1], offset=16 / 255)),
@@ -270,6 +293,7 @@ WRONG = [
         "skip goes through a batch norm",
         block(lambda m, x: m.bn2(x + m.conv2(m.act(m.bn1(m.conv1(x)))))),
     ),
+    ("srresnet.ResidualBlock", "before the addition", block(lambda m, x: x + m.act(branch(m, x)))),
     ("srresnet.ResidualBlock", "takes a rim", block(right_block, padding=0)),
     ("srresnet.ResidualBlock", "takes a rim", block(branch, padding=0)),
     ("srresnet.ResidualBlock", "another number", block(right_block, features=8)),
@@ -302,6 +326,7 @@ WRONG = [
     ("srresnet.pixel_shuffle", "Channels become fewer", lambda x, r: F.interpolate(x, scale_factor=r)),
     ("srresnet.best_guess", "All candidates count the same", lambda c, p, loss: c.mean()),
     ("srresnet.best_guess", "All candidates count the same", lambda c, p, loss: c.median()),
+    ("srresnet.best_guess", "only by luck", best_of_a_grid),
     ("srresnet.best_guess", "most probable", lambda c, p, loss: c[p.argmax()]),
     ("srresnet.best_guess", "averaged again", lambda c, p, loss: (c * p).mean()),
     ("srresnet.best_guess", "mean, as for the squared", lambda c, p, loss: (c * p).sum()),
