@@ -142,6 +142,10 @@ def call_loss(answer: Answer, *logits: torch.Tensor) -> torch.Tensor:
         if "between 0 and 1" in str(error):
             raise Wrong(f"{raw} (torch says: {str(error).splitlines()[0]})") from error
         raise
+    except AttributeError as error:
+        if "'float'" in str(error) or "'int'" in str(error):
+            raise Wrong("A target is one number here; torch wants a tensor of the shape of the logits.") from error
+        raise
     if result.isnan():
         raise Wrong(f"The loss is NaN, as the logarithm of a negative number is. {raw}")
     return result

@@ -147,7 +147,10 @@ def _count(answer: Answer, convs: Sequence[int], stage: int, conv: int, after: b
     result = answer(kinds, stage, conv, after)
     if result is None:
         wanted = f"{'relu' if after else 'conv'}{stage}_{conv}"
-        raise Wrong(f"The result is None: your count never comes to {wanted}. With which numbers do your counts begin?")
+        raise Wrong(
+            f"The result is None: your count never comes to {wanted}. With which numbers do your "
+            "counts begin, and where do they begin anew?"
+        )
     filled(result)
     if kinds != _kinds(convs):
         raise Wrong("The list of kinds was changed in place, and the next question would get another network.")

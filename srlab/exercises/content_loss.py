@@ -64,7 +64,7 @@ def _content_mistakes(sr: torch.Tensor, hr: torch.Tensor) -> Iterable[tuple[str,
         mse * len(sr),
     )
     yield (
-        "The squares were added up over the maps and averaged over the pixels. Here the mean is taken over both.",
+        "The squares were added up over the channels and averaged over the pixels. Here the mean is taken over both.",
         difference.square().sum(1).mean(),
     )
     yield root, difference.square().sum().sqrt()

@@ -42,8 +42,8 @@ def smooth_labels(real: torch.Tensor, fake: torch.Tensor) -> Pair:
 _SMOOTH = (
     ("HR has 1 and SR 0: these labels are not smoothed yet. Which of the two should be less sure?", 1.0, 0.0),
     (
-        "SR's target is smoothed too. Only HR's should be: with a target above 0 D would hold on to pictures that are "
-        "bad already, which is why the smoothing is called one-sided.",
+        "SR's target is smoothed too. Only HR's should be: with a target above 0 D would give credit to pictures "
+        "that are bad already, and G would hold on to them; so the smoothing is called one-sided.",
         0.9,
         0.1,
     ),
@@ -140,8 +140,8 @@ def _rank_mistakes(real: torch.Tensor, fake: torch.Tensor) -> list[tuple[str, to
         "Only patches with the same index are compared. HR and SR have no order, so each HR patch meets each SR patch."
     )
     border = (
-        "That counts how often D is right about single patches, with 0.5 as the border. D may call everything real and "
-        "still rank HR above SR: only the order of two counts."
+        "That counts how often D is right about single patches, with the logit 0, a probability of one half, as "
+        "the border. D may call everything real and still rank HR above SR: only the order of two counts."
     )
     ties = "Two equal logits tell nothing, so such a pair counts half: neither {} nor {}."
     total = "That is no share yet: it is the number of pairs. By how many pairs should it be divided?"
