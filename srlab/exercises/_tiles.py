@@ -233,7 +233,8 @@ def _tiles_seamless(answer: Answer) -> None:
         )
     raise Wrong(
         "Every tile has its context, and still the joints are wrong. A piece is wrong near its own edges, so these "
-        "have to be cut off: averaging them with a neighbour that is right is still half wrong."
+        "have to be cut off before it is put in. Writing over a neighbour that is right, or averaging with it, keeps "
+        "wrong pixels."
     )
 
 

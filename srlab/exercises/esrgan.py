@@ -140,8 +140,8 @@ def _step_g(answer: Answer) -> None:
     found = step.at(g_loss, step.made)
     if found is None:
         raise Wrong(
-            "No graph leads from g_loss to sr, so G would learn nothing: was the picture detached for this half too, "
-            "D's answer about it taken over from D's half, or D run under no_grad? In G's half the way through D to "
+            "No graph leads from g_loss to sr, so G would learn nothing: was the picture detached for this loss too, "
+            "D's answer about it taken over from D's loss, or D run under no_grad? In G's loss the way through D to "
             "sr is how G learns."
         )
     right = step.at(losses.generator_loss(step.fake, step.real, "relativistic average"), step.made)
