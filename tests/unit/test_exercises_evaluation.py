@@ -546,7 +546,7 @@ WRONG = [
     (TILED, "something was padded", padded("constant")),
     (TILED, "something was padded", padded("reflect")),
     (TILED, "something was padded", padded("replicate")),
-    (TILED, "averaging them", averaged),
+    (TILED, "averaging with it", averaged),
     (TILED, "on all four sides", tiled(window=half_context)),
     (TILED, "on all four sides", tiled(window=context_after)),
     (TILED, "has at most 12", tiled(window=too_much_context)),
