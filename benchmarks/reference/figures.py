@@ -1,5 +1,6 @@
 """The pictures of the report."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import matplotlib.pyplot as plt
@@ -13,6 +14,7 @@ from .rows import BICUBIC
 from .summary import STEPS, TITLES, Forecast, Record, lengths, minutes_a_step, of_row
 
 Drawn = tuple[Path, str]
+FRONT = (BICUBIC, "srresnet", "srresnet-srgan")
 
 
 def curves(records: list[Record], rows: list[str], folder: Path) -> Drawn:
@@ -58,14 +60,24 @@ def plane(records: list[Record], folder: Path, sets: list[str]) -> Drawn:
 
 def crops(records: list[Record], pictures_of: Path, folder: Path) -> Drawn:
     """The same crop for all rows."""
-    pictures = {}
-    for row in TITLES:
-        file = pictures_of / (f"{row}.png" if row == BICUBIC else f"{row}-seed0.png")
-        if of_row(records, row) and file.is_file():
-            pictures[TITLES[row]] = srlab.read_image(file)
-    pictures["HR"] = crop(photo())
-    figure = plots.draw_images(pictures, columns=3)
+    figure = _crops([row for row in TITLES if of_row(records, row)], pictures_of, columns=3)
     return _save(figure, folder / "crops.png"), "One crop of a photo that no row was trained on, seed 0."
+
+
+def front(records: list[Record], pictures_of: Path, folder: Path) -> Path | None:
+    """The picture that the README opens with: bicubic, a network trained for PSNR, what a critic makes of it, HR."""
+    if not all(of_row(records, row) for row in FRONT):
+        return None
+    return _save(_crops(FRONT, pictures_of, columns=4), folder / "front.png")
+
+
+def _crops(rows: Sequence[str], pictures_of: Path, columns: int) -> plt.Figure:
+    pictures = {}
+    for row in rows:
+        file = pictures_of / (f"{row}.png" if row == BICUBIC else f"{row}-seed0.png")
+        if file.is_file():
+            pictures[TITLES[row]] = srlab.read_image(file)
+    return plots.draw_images(pictures | {"HR": crop(photo())}, columns=columns)
 
 
 def extrapolation(records: list[Record], folder: Path, images: str, at: float, found: Forecast) -> Drawn:

@@ -35,7 +35,8 @@ READ_FIDELITY = (
 READ_PERCEPTION = (
     "Gradient ratio: 1 is as sharp as the photo. Energy error: how far fine structure is from being where the "
     "photo has it, lower is better. Colour shift: the tint over the whole image, in 8-bit levels. All three look "
-    "at the whole image. Means and intervals as above."
+    "at the whole image. Means and intervals as above. Sharp is not the same as right: a content loss alone leaves a "
+    "pattern that repeats with the pixels of LR (lab 02 says why, the crops show it), and it counts as sharpness too."
 )
 READ_CLAIMS = (
     "Gap: the share of the difference in mean gradient between the start and the photos that is closed; above 1, "
@@ -56,6 +57,7 @@ def report(records: list[Record], crops: Path, folder: Path) -> str:
     trained = [row for row in rows if row != BICUBIC]
     sets = [name for name in SETS if name in of_row(records, BICUBIC)[0]["scores"]]
     benchmarks = [name for name in sets if name.startswith("Set")]
+    figures.front(records, crops, folder)  # for the README of the course
     parts = [
         "# Reference runs",
         opening(records, trained),
