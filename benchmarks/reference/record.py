@@ -14,7 +14,7 @@ from srlab.datasets import ImageSet
 from srlab.errors import SrlabError
 from studies.shown import bicubic, crop, photo
 
-from .rows import BICUBIC, RECORDS
+from .rows import BICUBIC, LENGTHS, RECORDS
 
 METRICS = ("psnr", "ssim", "lpips", "gradient_ratio", "energy_error", "colour_shift")
 MANIFEST = ("step", "wall_time_s", "device", "precision", "processes", "peak_memory_mib", "platform", "git", "versions")
@@ -72,7 +72,7 @@ def write(
     network, manifest = runs.load_generator(run.lab, run.name), run.manifest()
     made = manifest["parameters"]
     record = {"row": file.stem.removesuffix(f"-seed{seed}"), "lab": run.lab, "seed": seed, "command": command}
-    record |= {"validation": sets[1].name, "start": start.name.removesuffix(f"-seed{seed}") if start else ""}
+    record |= {"validation": sets[1].name, "start": start.name.replace(f"-seed{seed}", "") if start else ""}
     record |= {key: manifest[key] for key in MANIFEST if key in manifest}
     record |= {"threads": torch.get_num_threads(), "sha256": digest(network)}
     record |= {"parameters": srlab.parameter_count(network), "generator": made["generator"]}
@@ -82,7 +82,7 @@ def write(
     record["scores"] = scores(network, sets)
     if start is not None:
         record["noise"] = noise(network, runs.load_generator(start.lab, start.name), sets)
-    return _write(file, record, network if seed == 0 else None)
+    return _write(file, record, network if seed == 0 and not record["row"].startswith(LENGTHS) else None)
 
 
 def _digest(pixels: torch.Tensor) -> bytes:

@@ -23,7 +23,9 @@ MEASURES = {  # beside PSNR and SSIM: how a table calls them, and decimals
 READ_SHORT = (
     "PSNR in dB on luma, four border pixels cropped, means over the seeds. Sharpness: the mean gradient, relative to "
     "that of the photos. Energy error: how far fine structure is from being where the photo has it, lower is better. "
-    "SRGAN goes on from the row with MSE, ESRGAN from RRDB, those named 16x64 from the long MSRResNet."
+    "SRGAN goes on from the row with MSE, ESRGAN from RRDB, those named 16x64 from the long MSRResNet, which had the "
+    "absolute error. Times are by the clock; those on one core had other trainings beside them on the same machine, so "
+    "they are upper bounds."
 )
 READ_FIDELITY = (
     "PSNR in dB / SSIM on luma, four border pixels cropped, LR made by the MATLAB-compatible bicubic; means over "

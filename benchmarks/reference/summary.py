@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from .rows import BICUBIC
+from .rows import BICUBIC, LENGTHS
 
 Record = dict[str, Any]
 
@@ -22,11 +22,10 @@ TITLES = {
     "ragan": "SRGAN (relative critic)",
     "esrgan-psnr": "RRDB",
     "esrgan": "ESRGAN",
-    "srresnet": "MSRResNet (16x64, absolute error)",
+    "srresnet": "MSRResNet (16x64)",
     "srresnet-srgan": "SRGAN (16x64)",
     "srresnet-ragan": "SRGAN (16x64, relative critic)",
 }
-LENGTHS = "length-"  # rows that differ in their number of steps alone, with `mse` one more of them
 STEPS = (0.5, 1.0, 2.0, 3.0)  # dB over bicubic
 
 

@@ -17,6 +17,7 @@ from benchmarks.reference.rows import BICUBIC, HERE, RECORDS, ROWS, read_rows
 from benchmarks.reference.summary import TITLES, beaten, claim, extrapolate
 from srlab.errors import SrlabError
 from srlab.literal import in_markdown
+from srlab.runs import Run
 from studies.presets import defaults_of
 
 SCORES = {"psnr": 28.4, "ssim": 0.8, "gradient_ratio": 0.5, "energy_error": 0.6, "colour_shift": 0.3}
@@ -133,6 +134,16 @@ def test_a_record_has_the_manifest_the_curve_the_scores_and_the_noise_control(sm
     assert set(srgan["noise"]) == set(srgan["scores"]) == {"text", "photos/validation"}
     assert (folder / "records" / "mse-seed0.png").exists()
     assert (folder / "runs" / "notebooks" / "mse-seed0.ipynb").exists()
+
+
+def test_a_stage_of_the_same_training_is_the_start_under_the_name_of_its_record(small):
+    call, _, folder = small
+    call()
+    shutil.copytree(folder / "runs/01_srresnet/mse-seed0", folder / "runs/04_esrgan/esrgan-seed0-psnr")
+    stage, run_of_row = Run("04_esrgan", "esrgan-seed0-psnr"), Run("03_srgan", "srgan-seed0")
+    sets = record.image_sets([str(folder / "text")])
+    file = record.write(folder / "records/esrgan-seed0.json", run_of_row, 0, sets, "papermill", stage)
+    assert json.loads(file.read_text())["start"] == "esrgan-psnr"
 
 
 def test_a_row_that_has_its_record_is_left_alone_and_another_seed_is_trained(small):
@@ -316,3 +327,7 @@ def test_the_committed_report_is_that_of_the_committed_records(monkeypatch):
     assert len(records) > 1
     assert (HERE / "RESULTS.md").read_text(encoding="utf-8") == report.report(records, RECORDS, HERE / "figures")
     assert max(file.stat().st_size for file in HERE.rglob("*") if file.is_file()) < 1_000_000
+
+
+def test_the_readme_has_the_table_of_the_committed_records():
+    assert report.short(record.read_all()) in (HERE.parents[1] / "README.md").read_text(encoding="utf-8")
