@@ -89,9 +89,12 @@ def extrapolation(records: list[Record], folder: Path, images: str, at: float, f
         "power law": (found.power, found.power_low, found.power_high),
         "logarithm": (found.logarithm, found.logarithm_low, found.logarithm_high),
     }
-    for (name, (middle, low, high)), colour, shape in zip(laws.items(), plots.CYCLE[1:], "sD", strict=False):
+    sides = (0.92, 1.08)  # beside each other, or one would hide the other
+    for (name, (middle, low, high)), colour, shape, side in zip(
+        laws.items(), plots.CYCLE[1:], "sD", sides, strict=False
+    ):
         spread = [[max(0.0, middle - low)], [max(0.0, high - middle)]]
-        axis.errorbar([at], [middle], spread, fmt=shape, color=colour, capsize=4, label=name)
+        axis.errorbar([at * side], [middle], spread, fmt=shape, color=colour, capsize=4, label=name)
     title = f"{images}, at the end of the training"
     axis.set(xscale="log", xlabel="steps of the training", ylabel="PSNR in dB (Y)", title=title)
     axis.xaxis.set_major_formatter("{x:,.0f}")
