@@ -71,7 +71,7 @@ format: .venv/ready
 # The environment is made anew only when the dependencies change, so everything above works offline afterwards.
 .venv/ready: pyproject.toml requirements.lock
 	@if command -v uv >/dev/null 2>&1; then \
-		uv venv --quiet --allow-existing --python "$(PYTHON)" .venv && \
+		uv venv --quiet --seed --allow-existing --python "$(PYTHON)" .venv && \
 		uv pip install --python $(BIN)/python -c requirements.lock -e ".[labs,test,study]"; \
 	else \
 		"$(PYTHON)" -m venv .venv && \
