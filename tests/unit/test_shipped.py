@@ -8,11 +8,12 @@ import srlab
 from srlab import datasets, shipped
 from srlab.__main__ import main
 from srlab.images import read_image
+from studies.shown import bicubic
 
 
 @pytest.fixture(scope="module")
 def table():
-    networks = {"bicubic": lambda lr: srlab.upsample(lr, 4)} | shipped.load_shipped()
+    networks = {"bicubic": bicubic} | shipped.load_shipped()
     metrics = ("psnr", "gradient_ratio", "energy_error")
     return srlab.evaluate(networks, datasets.photos("validation"), metrics=metrics).set_index(["method", "image"])
 
