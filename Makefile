@@ -69,10 +69,11 @@ format: .venv/ready
 	$(BIN)/python -m ruff format .
 
 # The environment is made anew only when the dependencies change, so everything above works offline afterwards.
+# uv leaves compiling to the first import, where it costs each kernel seconds if it cannot be kept; pip does not.
 .venv/ready: pyproject.toml requirements.lock
 	@if command -v uv >/dev/null 2>&1; then \
 		uv venv --quiet --seed --allow-existing --python "$(PYTHON)" .venv && \
-		uv pip install --python $(BIN)/python -c requirements.lock -e ".[labs,test,study]"; \
+		uv pip install --python $(BIN)/python --compile-bytecode -c requirements.lock -e ".[labs,test,study]"; \
 	else \
 		"$(PYTHON)" -m venv .venv && \
 		$(BIN)/python -m pip install --disable-pip-version-check -q -c requirements.lock -e ".[labs,test,study]"; \
