@@ -16,6 +16,11 @@ ROOT = Path(__file__).resolve().parents[1]
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Let the long tests begin first; the others keep their order."""
+    items.sort(key=lambda item: item.get_closest_marker("long") is None)
+
+
 def load_script(path: Path) -> ModuleType:
     """Import a script that lies in no package."""
     spec = importlib.util.spec_from_file_location(path.stem, path)

@@ -83,6 +83,7 @@ def stop(process, kernel, way):
     assert not kernel.is_running(), "the kernel of a run that was stopped must not live on"
 
 
+@pytest.mark.long
 @fault(
     "papermill or its kernel is killed or stopped (kill -9, SIGTERM, Ctrl-C), one way after the other",
     "no kernel lives on; what had come is in the notebook; the same command goes on; each step is logged once",

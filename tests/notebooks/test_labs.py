@@ -28,6 +28,7 @@ def options(parameters):
     return [word for name, value in parameters.items() for word in ("-p", name, value)]
 
 
+@pytest.mark.long
 def test_nbval_over_the_prepared_labs_in_order(call, tmp_path):
     """Papermill writes the parameters in, nbval runs the copies as one chain and compares the kept outputs."""
     for lab in LABS:

@@ -12,6 +12,7 @@ from .conftest import ROOT
 LABS = [ROOT / "notebooks" / f"{name}.ipynb" for name in ("02_content_loss", "03_srgan")]
 
 
+@pytest.mark.long
 @pytest.mark.skipif(find_spec("snakemake") is None, reason="needs Snakemake, in the extra `study`")
 @pytest.mark.skipif(not all(lab.is_file() for lab in LABS), reason="needs labs 02 and 03")
 def test_smoke_study_ends_in_a_report_and_a_second_call_does_nothing(call, tmp_path):
@@ -40,6 +41,7 @@ def test_smoke_study_ends_in_a_report_and_a_second_call_does_nothing(call, tmp_p
     assert report.stat().st_mtime_ns == before
 
 
+@pytest.mark.long
 @pytest.mark.skipif(find_spec("snakemake") is None, reason="needs Snakemake, in the extra `study`")
 @pytest.mark.skipif(not (ROOT / "notebooks" / "04_esrgan.ipynb").is_file(), reason="needs lab 04")
 def test_smoke_study_of_tricks_shares_the_psnr_stage_and_claims_nothing(call, tmp_path):
