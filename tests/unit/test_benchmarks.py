@@ -168,6 +168,12 @@ def test_memory_and_psnr_of_a_lever(photos, capsys):
     assert "smaller than the patch" in json.loads(capsys.readouterr().out)["problem"]
 
 
+def test_the_psnr_of_a_gan_moves_in_a_few_steps(photos):
+    """Else all rows would agree, whatever a lever did. (In SRGAN batch norm moves by itself.)"""
+    one, few = (levers.train_alone(tiny("esrgan"), FLOAT32, photos, CPU, iters)["psnr"] for iters in (1, 5))
+    assert abs(few - one) > 5e-5
+
+
 def test_figure(tmp_path):
     levers.draw(tmp_path / "levers.png", {"plain": [1.0], "fused": [1.1, 1.3, 1.2]}, {"plain": 10, "fused": 9}, "tiny")
     assert srlab.read_image(tmp_path / "levers.png").shape[0] == 3
