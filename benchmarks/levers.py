@@ -12,6 +12,7 @@ and two half batches are seen by batch norm one by one, so these differ as two s
 import argparse
 import json
 import os
+import statistics
 import subprocess
 import sys
 import tempfile
@@ -122,7 +123,7 @@ def draw(path: Path, faster: dict[str, list[float]], memory: dict[str, float], t
     names = list(faster)
     figure = Figure(figsize=(9, 0.6 + 0.35 * len(names)), layout="constrained")
     left, right = figure.subplots(1, 2, sharey=True)
-    middle = [sorted(values)[len(values) // 2] for values in faster.values()]
+    middle = [statistics.median(values) for values in faster.values()]
     ends = [[m - min(v), max(v) - m] for m, v in zip(middle, faster.values(), strict=True)]
     left.barh(names, middle, xerr=list(zip(*ends, strict=True)), color="#4477aa", ecolor="black")
     left.axvline(1, color="black", linewidth=0.8)
