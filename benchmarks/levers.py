@@ -39,7 +39,7 @@ import srlab
 from srlab.devices import peak_memory_mib, pick_precision
 
 PHOTO, SIDE = "astronaut", 256  # what PSNR is taken of: the middle of an unseen photo
-RATE = 1e-4  # of Adam until then, at the least: that of the papers, with which few steps move a GAN and none is lost
+LEAST_RATE = 1e-4  # of Adam until then: that of the papers, with which few steps move a GAN and none is lost
 ALONE = {
     "plain": PLAIN,
     "channels_last": Levers(channels_last=True),
@@ -85,7 +85,7 @@ def reason_against(levers: Levers, task: Task, device: torch.device) -> str:
 
 def train_alone(task: Task, levers: Levers, folder: Path, device: torch.device, iters: int) -> dict[str, float]:
     """Train a few steps in this process; returns its peak memory above that before, in MiB, and the PSNR in dB."""
-    task = replace(task, rate=max(task.rate, RATE))
+    task = replace(task, rate=max(task.rate, LEAST_RATE))
     before = peak_memory_mib() if device.type == "cpu" else 0.0
     train, networks = hand_written(task, levers, batches_of(task, levers, folder, device), device)
     for _ in range(iters):
