@@ -27,8 +27,9 @@ class Numbers:
         return {key: torch.tensor(x, dtype=torch.float64 if isinstance(x, float) else None) for key, x in numbers}
 
     def load_state_dict(self, state: Tensors) -> None:
-        """Put the numbers back."""
-        self.thing.load_state_dict({key: value.item() for key, value in state.items()})
+        """Put the numbers back; without any, as from a run that went on in another precision, the thing stays new."""
+        if state:
+            self.thing.load_state_dict({key: value.item() for key, value in state.items()})
 
 
 def pack(

@@ -36,14 +36,15 @@ def gaussian_kernel(sigma_x: torch.Tensor, sigma_y: torch.Tensor, angle: torch.T
     Returns
     -------
     torch.Tensor
-        ``(N, size, size)``, each summing to 1.
+        ``(N, size, size)``, each summing to 1; beyond three times the largest sigma of all they are 0.
     """
     axis = torch.arange(size, dtype=torch.float32, device=sigma_x.device) - size // 2
     y, x = torch.meshgrid(axis, axis, indexing="ij")
     cos, sin = angle.cos()[:, None, None], angle.sin()[:, None, None]
     along, across = cos * x + sin * y, -sin * x + cos * y
     exponent = (along / sigma_x[:, None, None]) ** 2 + (across / sigma_y[:, None, None]) ** 2
-    kernel = torch.exp(-exponent / 2)
+    near = axis.abs() <= (3 * torch.maximum(sigma_x, sigma_y).max().double()).ceil()
+    kernel = torch.exp(-exponent / 2) * near[:, None] * near
     return kernel / kernel.sum(dim=(1, 2), keepdim=True)
 
 
@@ -52,6 +53,7 @@ def blur(
     sigma: float | torch.Tensor,
     sigma_y: float | torch.Tensor | None = None,
     angle: float | torch.Tensor = 0.0,
+    largest: float | None = None,
 ) -> torch.Tensor:
     """Gaussian blur, isotropic or (with `sigma_y` and `angle`) anisotropic, each image with its own strength.
 
@@ -62,6 +64,8 @@ def blur(
     sigma, sigma_y, angle
         Pixels, pixels (default: `sigma`), radians; numbers or ``(N,)`` tensors. A sigma of 0 leaves the image
         as it is.
+    largest
+        No sigma is larger. Without it sigmas in a tensor are looked at, for which the CPU waits for a GPU.
 
     Returns
     -------
@@ -69,11 +73,13 @@ def blur(
         Same shape; borders mirrored.
     """
     count, channels, height, width = image.shape
-    sigma = _per_image(sigma, image).clamp(min=1e-3)
-    sigma_y = sigma if sigma_y is None else _per_image(sigma_y, image).clamp(min=1e-3)
-    size = 2 * math.ceil(3 * float(torch.maximum(sigma, sigma_y).max())) + 1
-    kernel = gaussian_kernel(sigma, sigma_y, _per_image(angle, image), size).to(image.dtype)
-    rows, columns = (_mirror(length, size // 2).to(image.device) for length in (height, width))
+    sigmas = sigma, sigma if sigma_y is None else sigma_y
+    if largest is None:
+        largest = max(float(torch.as_tensor(given).max()) for given in sigmas)
+    size = 2 * max(1, math.ceil(3 * largest)) + 1
+    sigmas = (_per_image(given, image).clamp(min=1e-3) for given in sigmas)
+    kernel = gaussian_kernel(*sigmas, _per_image(angle, image), size).to(image.dtype)
+    rows, columns = (_mirror(length, size // 2, image.device) for length in (height, width))
     padded = image[:, :, rows][:, :, :, columns].reshape(1, count * channels, height + size - 1, width + size - 1)
     with torch.autocast(image.device.type, enabled=False):
         blurred = F.conv2d(padded, kernel.repeat_interleave(channels, 0)[:, None], groups=count * channels)
@@ -81,11 +87,13 @@ def blur(
 
 
 def _per_image(value: float | torch.Tensor, image: torch.Tensor) -> torch.Tensor:
-    return torch.as_tensor(value, dtype=torch.float32, device=image.device).expand(len(image))
+    if not isinstance(value, torch.Tensor):  # a number is written by the device itself: nothing is copied to it
+        return torch.full((len(image),), value, dtype=torch.float32, device=image.device)
+    return value.to(image.device, torch.float32).expand(len(image))
 
 
-def _mirror(size: int, border: int) -> torch.Tensor:
-    indices = torch.arange(-border, size + border) % (2 * size)
+def _mirror(size: int, border: int, device: torch.device) -> torch.Tensor:
+    indices = torch.arange(-border, size + border, device=device) % (2 * size)
     return torch.where(indices < size, indices, 2 * size - 1 - indices)
 
 
@@ -125,7 +133,7 @@ def poisson_noise(image: torch.Tensor, photons: float | torch.Tensor, generator:
 def jpeg(image: torch.Tensor, quality: int | torch.Tensor) -> torch.Tensor:
     """Compress and decompress each image as JPEG (libjpeg, 4:2:0 chroma) at a quality of 1 to 100.
 
-    The result is on 8-bit levels, and no gradient flows through.
+    The result is on 8-bit levels, and no gradient flows through. It is the one stage for which images leave a GPU.
 
     Raises
     ------
@@ -206,14 +214,14 @@ class Degradation:
             sigma = _draw(self.blur, hr, generator)
             sigma_y = _draw(self.blur, hr, generator) if self.anisotropic else None
             angle = _draw((0.0, math.pi), hr, generator) if self.anisotropic else 0.0
-            image = blur(image, sigma, sigma_y, angle)
+            image = blur(image, sigma, sigma_y, angle, largest=_range(self.blur)[1])
         lr = downsample(image, scale, self.method)
         if _range(self.photons)[1]:
             lr = poisson_noise(lr, _draw(self.photons, hr, generator), generator)
         if _range(self.noise)[1]:
             lr = gaussian_noise(lr, _draw(self.noise, hr, generator), generator)
         if _range(self.jpeg)[1]:
-            lr = jpeg(lr, _draw(self.jpeg, hr, generator).round())
+            lr = jpeg(lr, torch.as_tensor(_draw(self.jpeg, hr, generator)).round())
         return quantize(lr)
 
     def _draws(self) -> bool:
@@ -233,8 +241,10 @@ def _range(strength: float | tuple[float, float]) -> tuple[float, float]:
     return strength if isinstance(strength, tuple) else (strength, strength)
 
 
-def _draw(strength: float | tuple[float, float], like: torch.Tensor, generator: torch.Generator | None) -> torch.Tensor:
+def _draw(
+    strength: float | tuple[float, float], like: torch.Tensor, generator: torch.Generator | None
+) -> float | torch.Tensor:
     low, high = _range(strength)
     if low == high:
-        return torch.full((len(like),), float(low))
+        return low
     return low + (high - low) * torch.rand(len(like), generator=generator, device=generator.device)

@@ -1,13 +1,23 @@
 """Which hardware a run uses: device, precision, memory, and what to say when it does not suffice."""
 
 import os
+import re
+import shutil
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import torch
 
 from srlab.errors import SrlabError
+
+DRIVER = Path("/proc/driver/nvidia/version")  # where Linux tells of NVIDIA's driver
+# What those say who have no exception for a lack of memory: two of torch's allocators, CUDA, cuBLAS and cuDNN.
+NO_MEMORY = (
+    *("can't allocate memory", "not enough memory"),
+    *("cuda error: out of memory", "status_alloc_failed", "allocation_failed"),
+)
 
 
 def pick_device(device: str | torch.device = "auto") -> torch.device:
@@ -27,7 +37,8 @@ def pick_device(device: str | torch.device = "auto") -> torch.device:
     if device not in ("cpu", "cuda"):
         raise SrlabError(f"Unknown device '{device}'; choose auto, cpu or cuda.")
     if device == "cuda" and not torch.cuda.is_available():
-        raise SrlabError("There is no usable GPU on this machine; set device to auto or cpu.")
+        reason = unused_gpu()
+        raise SrlabError(f"There is no usable GPU on this machine; set device to auto or cpu. {reason}".rstrip())
     if device == "cuda" and "LOCAL_RANK" in os.environ:
         return torch.device("cuda", int(os.environ["LOCAL_RANK"]))
     return torch.device(device)
@@ -53,6 +64,28 @@ def pick_precision(precision: str, device: torch.device) -> str:
         return "bf16" if torch.cuda.is_bf16_supported(including_emulation=False) else "fp16"
     capabilities = torch.cpu.get_capabilities()
     return "bf16" if capabilities.get("avx512_bf16") or capabilities.get("amx_bf16") else "no"
+
+
+def unused_gpu() -> str:
+    """Say in a sentence why an NVIDIA GPU can't be used that seems to be there; "" where there is nothing to say.
+
+    `pick_device` then takes the CPU, which nobody should find out from the hours that a run takes.
+    """
+    hidden = os.environ.get("CUDA_VISIBLE_DEVICES") in ("", "-1")  # on purpose
+    if hidden or torch.cuda.is_available() or not (DRIVER.is_file() or shutil.which("nvidia-smi")):
+        return ""
+    known = re.search(r" \d+\.[\d.]+ ", DRIVER.read_text(encoding="utf-8")) if DRIVER.is_file() else None
+    build = f"CUDA {torch.version.cuda}" if torch.version.cuda else "the CPU alone"
+    try:
+        torch.cuda.init()
+    except (RuntimeError, AssertionError) as error:  # the reason, which is_available keeps to itself
+        reason = str(error).partition(". ")[0].rstrip(".")
+        return (
+            f"There is an NVIDIA driver{known[0].rstrip() if known else ''}, but torch {torch.__version__}, built for "
+            f"{build}, cannot use it ({reason}); update the driver, or install a torch that fits it from "
+            "https://pytorch.org/get-started/locally."
+        )
+    return ""
 
 
 @contextmanager
@@ -84,8 +117,7 @@ def out_of_memory(error: BaseException) -> bool:
     """Tell a lack of memory from all other errors."""
     text = str(error).lower()
     return isinstance(error, (torch.OutOfMemoryError, MemoryError)) or (
-        isinstance(error, RuntimeError)
-        and any(words in text for words in ("can't allocate memory", "not enough memory"))
+        isinstance(error, RuntimeError) and any(words in text for words in NO_MEMORY)
     )
 
 

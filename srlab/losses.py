@@ -226,7 +226,8 @@ def noisy_labels(
 
 
 def _cross_entropy(logits: torch.Tensor, label: Labels) -> torch.Tensor:
-    label = torch.as_tensor(label, dtype=logits.dtype, device=logits.device)
+    # A number is written by the device itself; with as_tensor the CPU would wait for a copy to it.
+    label = label.to(logits) if isinstance(label, torch.Tensor) else logits.new_full((), label)
     return F.binary_cross_entropy_with_logits(logits, label.expand_as(logits))
 
 

@@ -16,8 +16,8 @@ class PatchSampler:
     """An endless stream of ``(lr, hr)`` training batches, cut and degraded on the device.
 
     All images lie in one flat uint8 buffer: in memory, on the GPU where it fits, or mapped from the disk for a set in
-    the cache. A batch is a single gather from it: position, flips and transpose of a patch are index arithmetic,
-    and no file is decoded and no worker started during training.
+    the cache. A batch is a single gather from it: position, flips and transpose of a patch are index arithmetic
+    where the buffer is, and no file is decoded and no worker started during training.
 
     Each image is equally likely, whatever its size. All draws come from one CPU generator, so a seed gives the
     same patches on every device, and `state_dict` is all that a resumed run needs. With several processes (`share`)
@@ -138,10 +138,12 @@ class PatchSampler:
             ``(batch, 3, patch, patch)``, likewise.
         """
         share = slice(self.rank, None, self.world)
-        indices = self._draw_windows()[share].to(self._pixels.device, non_blocking=True)
+        # A few numbers a patch are all that a GPU is sent, and it does not have to be waited for.
+        windows = self._draw_windows()[:, share].to(self._pixels.device, non_blocking=True)
         degrees = (2 * torch.rand(self.batch, generator=self.generator) - 1)[share] * self.angle
         # Degradations draw for this process alone, so they have a generator of their own, seeded anew each step.
         seed = int(torch.randint(2**62, (), generator=self.generator)) + self.rank
+        indices = self._indices(windows)
         patches = self._pixels.index_select(0, indices.flatten()).view(*indices.shape, 3).to(self.device)
         hr = to_float(patches).permute(0, 3, 1, 2).contiguous()
         if self.angle:
@@ -149,7 +151,7 @@ class PatchSampler:
         return self.degradation(hr, self.scale, self._noise.manual_seed(seed)), hr
 
     def _draw_windows(self) -> torch.Tensor:
-        """``(batch, window, window)`` indices into the flat buffer."""
+        """Where each window begins in the flat buffer, the width of its image, and its three flips: ``(5, batch)``."""
 
         def below(limit: torch.Tensor) -> torch.Tensor:
             return (torch.rand(self.batch, generator=self.generator, dtype=torch.float64) * limit).long()
@@ -157,18 +159,19 @@ class PatchSampler:
         image = below(torch.full((self.batch,), len(self.images)))
         top = below(self._heights[image] - self.window + 1)
         left = below(self._widths[image] - self.window + 1)
-        flip_rows, flip_columns, transpose = torch.rand(3, self.batch, 1, generator=self.generator) < 0.5
-        steps = torch.arange(self.window)
-        rows = columns = steps.expand(self.batch, -1)
-        if self.augment == "all":
-            rows = torch.where(flip_rows, self.window - 1 - steps, steps)
-        if self.augment != "none":
-            columns = torch.where(flip_columns, self.window - 1 - steps, steps)
-        width = self._widths[image][:, None, None]
-        indices = (rows + top[:, None])[:, :, None] * width + (columns + left[:, None])[:, None, :]
-        if self.augment == "all":
-            indices = torch.where(transpose[:, None], indices.transpose(1, 2), indices)
-        return indices + self._starts[image][:, None, None]
+        flips = torch.rand(3, self.batch, generator=self.generator) < 0.5  # of rows, of columns, transposed
+        allowed = {"all": (True, True, True), "flip": (False, True, False), "none": (False, False, False)}[self.augment]
+        flips &= torch.tensor(allowed)[:, None]
+        width = self._widths[image]
+        return torch.stack([self._starts[image] + top * width + left, width, *flips])
+
+    def _indices(self, windows: torch.Tensor) -> torch.Tensor:
+        """``(batch, window, window)`` indices into the flat buffer, from what `_draw_windows` gives."""
+        start, width, flip_rows, flip_columns, transpose = windows[:, :, None]
+        last, steps = self.window - 1, torch.arange(self.window, device=windows.device)
+        rows, columns = (flip_rows * last - steps).abs(), (flip_columns * last - steps).abs()
+        indices = (start + rows * width)[:, :, None] + columns[:, None, :]
+        return torch.where(transpose[:, None] > 0, indices.transpose(1, 2), indices)
 
     def _rotate(self, windows: torch.Tensor, angles: torch.Tensor) -> torch.Tensor:
         """Rotate each window about its centre by its angle in radians and keep the patch in the middle."""
@@ -176,9 +179,10 @@ class PatchSampler:
         zero = torch.zeros_like(cos)
         theta = torch.stack([torch.stack([cos, -sin, zero], 1), torch.stack([sin, cos, zero], 1)], 1)
         share = self.patch / self.window  # grid_sample calls the borders of the window -1 and 1
-        grid = F.affine_grid(theta * share, (len(angles), 3, self.patch, self.patch), align_corners=False)
+        theta = (theta * share).to(windows, non_blocking=True)
+        grid = F.affine_grid(theta, (len(angles), 3, self.patch, self.patch), align_corners=False)
         mode, padding = ("nearest", "zeros") if self.black_corners else ("bilinear", "border")
-        return F.grid_sample(windows, grid.to(windows), mode=mode, padding_mode=padding, align_corners=False)
+        return F.grid_sample(windows, grid, mode=mode, padding_mode=padding, align_corners=False)
 
     def describe(self) -> dict[str, Any]:
         """All that decides the batches, in words and numbers, for a run's manifest."""

@@ -59,9 +59,29 @@ def show(figure: Figure, caption: str) -> None:
     caption
         One or two sentences: what is to be seen.
     """
-    from IPython.display import Image, Markdown, display
+    from IPython.display import Markdown, display
 
-    display(Image(data=to_png(figure), alt=caption), Markdown(f"*{in_markdown(caption)}*"))
+    display(picture(figure, caption), Markdown(f"*{in_markdown(caption)}*"))
+
+
+def picture(figure: Figure, alt: str) -> Any:
+    """Render a figure for ``IPython.display.display``, and close it.
+
+    Parameters
+    ----------
+    figure
+        As matplotlib drew it.
+    alt
+        Its alternative text.
+
+    Returns
+    -------
+    IPython.display.Image
+        With the text where browsers and the book look for it.
+    """
+    from IPython.display import Image
+
+    return Image(data=to_png(figure), metadata={"alt": alt})  # IPython 7, which Colab has, knows no argument alt
 
 
 def to_png(figure: Figure) -> bytes:
@@ -245,10 +265,10 @@ def sliders(draw: Callable[..., Figure], caption: str, **ranges: tuple[float, fl
         Name -> (lowest, highest, step); the slider starts at the lowest. Whole numbers give whole numbers.
     """
     import ipywidgets
-    from IPython.display import Image, Markdown, display
+    from IPython.display import Markdown, display
 
-    def picture(*_: Any) -> Image:
-        return Image(data=to_png(draw(**{name: slider.value for name, slider in controls.items()})), alt=caption)
+    def drawn() -> Any:
+        return picture(draw(**{name: slider.value for name, slider in controls.items()}), caption)
 
     controls = {}
     for name, (low, high, step) in ranges.items():
@@ -256,10 +276,10 @@ def sliders(draw: Callable[..., Figure], caption: str, **ranges: tuple[float, fl
         controls[name] = kind(low, min=low, max=high, step=step, description=name, continuous_update=False)
     # Not ipywidgets.interact: its output widget now and then makes a headless run wait for ever (nbclient 312).
     display(ipywidgets.VBox(list(controls.values())))
-    handle = display(picture(), display_id=True)
+    handle = display(drawn(), display_id=True)
     display(Markdown(f"*{in_markdown(caption)}*"))
     for slider in controls.values():
-        slider.observe(lambda _: handle.update(picture()), "value")
+        slider.observe(lambda _: handle.update(drawn()), "value")
 
 
 def where(image: torch.Tensor, box: Box, caption: str) -> None:
@@ -399,17 +419,17 @@ class Monitor:
 
     def __call__(self, trainer: "Trainer") -> None:
         """Redraw after a validation."""
-        from IPython.display import Image, display
+        from IPython.display import display
 
         from srlab.images import write_image
 
         sr = upscale(trainer.ema, self.lr)
         write_image(sr, trainer.run.path / "samples" / f"step-{trainer.step:07d}.png")
-        picture = Image(data=to_png(self._draw(trainer, sr)), alt=self.ALT)
+        drawn = picture(self._draw(trainer, sr), self.ALT)
         if self._handle is None:
-            self._handle = display(picture, display_id=True)
+            self._handle = display(drawn, display_id=True)
         else:
-            self._handle.update(picture)
+            self._handle.update(drawn)
 
     def _draw(self, trainer: "Trainer", sr: torch.Tensor) -> Figure:
         figure, (curve, left, right) = plt.subplots(1, 3, figsize=(12, 3.6), width_ratios=(1.5, 1, 1))

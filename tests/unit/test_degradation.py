@@ -307,6 +307,12 @@ def test_each_image_of_a_batch_has_its_own_blur(photo):
         assert np.abs(blurred[i].numpy() - expected).max() < 1e-5
 
 
+def test_a_bound_of_the_sigmas_only_spares_a_look_at_them(photo):
+    sigmas = torch.tensor([0.0, 0.4, 1.7]), torch.tensor([0.3, 1.2, 0.1])
+    batch = photo.repeat(3, 1, 1, 1)
+    torch.testing.assert_close(blur(batch, *sigmas, largest=4.0), blur(batch, *sigmas), atol=1e-6, rtol=0)
+
+
 def test_turning_an_anisotropic_blur_by_90_degrees_swaps_its_axes(photo):
     assert torch.allclose(blur(photo, 3.0, 1.0, math.pi / 2), blur(photo, 1.0, 3.0), atol=1e-6)
     assert not torch.allclose(blur(photo, 3.0, 1.0), blur(photo, 1.0, 3.0), atol=1e-3)

@@ -1,5 +1,6 @@
 """srlab.patches: the same seed gives the same batches, and a batch is what the images and the settings say."""
 
+import hashlib
 import math
 
 import pytest
@@ -46,6 +47,17 @@ NOISY = Degradation(blur=(0.2, 2.0), noise=(0.0, 0.1))
 def test_the_same_seed_gives_the_same_batches(settings):
     one, other = (PatchSampler(random_set(), 4, 16, 3, seed=5, **settings) for _ in range(2))
     assert same(batches(one), batches(other))
+
+
+@pytest.mark.parametrize(
+    ("augment", "digest"), [("all", "64965e9e0187715e"), ("flip", "9ade8311e0a645c7"), ("none", "1b303d717d54ef4e")]
+)
+def test_a_seed_gives_the_patches_that_it_gave_in_earlier_versions(augment, digest):
+    """Or a run would go on with other ones after an update."""
+    found = hashlib.sha256()
+    for _, hr in batches(PatchSampler(random_set(), 4, 16, 3, augment=augment, seed=5)):
+        found.update((hr * 255).byte().numpy())
+    assert found.hexdigest().startswith(digest)
 
 
 def test_another_seed_gives_other_batches():

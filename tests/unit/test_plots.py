@@ -1,10 +1,13 @@
-"""The colours of the methods: seen on white, and told apart by readers of every colour vision."""
+"""Figures: their text for those who don't see them, and colours that readers of every colour vision tell apart."""
 
 import itertools
 
+import IPython.display
+import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 
+from srlab import plots
 from srlab.plots import COLORS, CYCLE, line_styles
 
 METHODS = {color: method for method, color in COLORS.items()}  # methods of one colour are told apart by nothing else
@@ -75,3 +78,21 @@ def test_network_and_bicubic_are_far_apart():
     """They stand in one figure in every lab, often as two lines."""
     for vision in VISIONS:
         assert np.linalg.norm(lab(COLORS["bicubic"], vision) - lab(COLORS["SRResNet"], vision)) > 25
+
+
+class OldImage(IPython.display.Image):
+    """That of IPython 7, which is what Colab has: it knows no argument `alt`."""
+
+    def __init__(self, data=None, metadata=None):
+        super().__init__(data, metadata=metadata)
+
+
+@pytest.mark.parametrize("image", [IPython.display.Image, OldImage])
+def test_a_caption_is_also_what_readers_hear_who_do_not_see_the_figure(image, monkeypatch):
+    shown = []
+    monkeypatch.setattr(IPython.display, "Image", image)
+    monkeypatch.setattr(IPython.display, "display", lambda *things, **_: shown.extend(things))
+    plots.show(plt.figure(), "A *cat*.")
+    plots.sliders(lambda size: plt.figure(figsize=(size, 1)), "A ruler.", size=(1, 3, 1))
+    heard = [thing._repr_mimebundle_()[1] for thing in shown if isinstance(thing, image)]
+    assert heard == [{"image/png": {"alt": "A *cat*."}}, {"image/png": {"alt": "A ruler."}}]

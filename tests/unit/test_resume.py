@@ -6,7 +6,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from srlab import files
+from srlab import checkpoints, files
 from srlab.datasets import ImageSet
 from srlab.degradation import Degradation
 from srlab.models import MSRResNet
@@ -104,3 +104,20 @@ def test_a_crash_at_any_single_write_changes_nothing_in_the_end(monkeypatch, whe
         assert result(name) == expected, f"after a crash {when} write {number}"
         assert not list(Run(LAB, name).path.rglob(".*.part"))
     assert number > 15  # the run does write: four states, weights, manifests
+
+
+# --- The scale of float16 ------------------------------------------------------------------------------------
+
+
+def scaler(start):
+    made = torch.amp.GradScaler("cpu", init_scale=start)
+    made.scale(torch.ones(()))  # only then it has a scale
+    return made
+
+
+def test_the_scale_of_gradients_is_kept_and_begins_anew_where_a_run_had_none():
+    cpu = torch.device("cpu")
+    for saved, scale in (({"scaler": checkpoints.Numbers(scaler(8.0))}, 8), ({}, 2)):
+        resumed = scaler(2.0)
+        checkpoints.unpack(checkpoints.pack(saved, {}, cpu), {"scaler": checkpoints.Numbers(resumed)}, {}, cpu)
+        assert resumed.get_scale() == scale
