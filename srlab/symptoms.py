@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from statistics import fmean
+from statistics import fmean, median
 
 ENOUGH = 5  # logged rows; fewer say nothing
 # Where the mean judgement of a D stays that has something to teach: it can tell, but is not sure.
@@ -37,7 +37,7 @@ def check(history: History) -> list[Finding]:
     ----------
     history
         Rows with ``step`` and what the trainer logs: ``loss``, or ``g_loss``, ``d_loss``, ``d_real``, ``d_fake``,
-        ``g_norm`` and ``d_norm``; and ``val_psnr`` in decibels.
+        ``g_norm`` and ``d_norm``; and with a validation ``val_psnr`` in decibels and ``dead_units``.
     """
     return [found for rule in RULES if (found := rule(history))]
 
@@ -90,8 +90,8 @@ def broke_down(history: History) -> Finding:
     return Finding(
         "training broke down",
         f"it stopped by itself after step {step:g}",
-        "A loss or a weight became NaN or infinite, or SR left the range of images: the steps were too large, or the "
-        "precision too small.",
+        "A loss or a weight became NaN or infinite, the loss exploded, or SR left the range of images: the steps were "
+        "too large, or the precision too small.",
         "lower the learning rates, or set precision to 'no', under another run name.",
     )
 
@@ -163,7 +163,7 @@ def _overflows(history: History) -> Finding | None:
 
 def _learns_nothing(history: History) -> Finding | None:
     losses = series(history, "loss")
-    if len(losses) < 4 * ENOUGH:
+    if len(losses) < 4 * ENOUGH or _explodes(history) or _never_began(history):
         return None
     first, last = fmean(losses[: len(losses) // 10]), fmean(_late(losses))
     if last < 0.97 * first:
@@ -181,6 +181,8 @@ def _overfits(history: History) -> Finding | None:
     losses = series(history, name)
     if len(scores) < 4 or len(losses) < 2 * ENOUGH or series(history, "d_loss"):
         return None  # a GAN pays PSNR for sharpness, which is not this
+    if max(losses) > 100 * losses[0]:
+        return None  # what has exploded falls as well, from a height that nothing was learned at
     lost = max(scores) - scores[-1]
     best = max((row for row in history if "val_psnr" in row), key=lambda row: row["val_psnr"])["step"]
     # Held against the loss at the best score: what is known by heart has a loss that is low already, and stays so.
@@ -207,6 +209,56 @@ def _runs_away(history: History) -> Finding | None:
     )
 
 
+def _explodes(history: History) -> Finding | None:
+    losses = series(history, "loss") or series(history, "g_loss")
+    if len(losses) < ENOUGH:
+        return None
+    # The lower half, as one may have exploded, and the first may be the start. Without signs: a loss of G has either.
+    half = len(losses) // 2
+    usual = min(median(map(abs, part)) for part in (losses[:half], losses[half:]))
+    if losses[-1] < max(100 * usual, 1.0):  # as the trainer: next to nothing, a hundred times is little still
+        return None
+    return Finding(
+        "the loss explodes",
+        f"it is {losses[-1]:.3g} at the end, and for half of the run {usual:.3g}",
+        "An update was too large, and each one since makes the next still larger. It need not come to NaN.",
+        "a learning rate four times lower or a slower rise to it, under another run name; or clip the gradient.",
+    )
+
+
+def _never_began(history: History) -> Finding | None:
+    scored, losses = [row for row in history if "val_psnr" in row], series(history, "loss")
+    # From step 0, as a run whose log was lost has learned before. A second stage logs a g_loss, and may stand still.
+    if len(scored) < 4 or scored[0]["step"] > 0 or len(losses) < 2 * ENOUGH or series(history, "d_loss"):
+        return None
+    first, half = scored[0]["val_psnr"], len(losses) // 2
+    farthest = max(abs(row["val_psnr"] - first) for row in scored)
+    # Batches differ: with nothing learned, the halves of runs of 90 to 300 steps were up to a sixth apart.
+    if farthest > 0.1 or fmean(losses[half:]) < 0.7 * fmean(losses[:half]):
+        return None
+    return Finding(
+        "it never began to learn",
+        f"up to step {scored[-1]['step']:g} validation PSNR stays within {farthest:.2f} dB of its first {first:.2f} dB",
+        "Steps so large that they switch ReLUs off for good, or so small that nothing moves; or the optimiser has the "
+        "weights of another network. One that was trained before may just have nothing left to learn.",
+        "a learning rate four times lower or a slower rise to it, then one ten times higher.",
+    )
+
+
+def _dead_units(history: History) -> Finding | None:
+    shares = series(history, "dead_units")
+    # MSRResNet of the laptop's size, after 90 to 1000 steps at rate 2e-3: 0.08 to 0.27 with MSE, and with L1 0.30 to
+    # 0.48 where it learns (0.53 on the way), but 0.86 to 0.98 at a constant rate, where it does not.
+    if not shares or shares[-1] < 0.6:
+        return None
+    return Finding(
+        "dead units",
+        f"{shares[-1]:.0%} of the channels behind ReLUs are zero at each pixel of a batch",
+        "Large updates have pushed them below zero, where a ReLU passes no gradient that could bring them back.",
+        "a learning rate four times lower or a slower rise to it, MSE in place of L1, or LeakyReLU or PReLU.",
+    )
+
+
 RULES: tuple[Callable[[History], Finding | None], ...] = (
     _d_wins,
     _d_starves,
@@ -216,4 +268,7 @@ RULES: tuple[Callable[[History], Finding | None], ...] = (
     _learns_nothing,
     _overfits,
     _runs_away,
+    _explodes,
+    _never_began,
+    _dead_units,
 )

@@ -39,6 +39,9 @@ def pixels(loss, psnr=()):
 
 
 FALLING = [0.1 * math.exp(-i / 15) for i in range(60)]
+# What L1 at a constant rate of 2e-3 logged in 90 steps of MSRResNet, all but 8 % of its ReLUs switched off
+STILL = [0.0475, 0.0529, 0.0345, 0.0518, 0.0520, 0.0454, 0.0368, 0.0498, 0.0484, 0.0262, 0.0402]
+FLAT = [27.437, 27.436, 27.437, 27.483]
 HEALTHY = {
     "a GAN": gan(),
     "a GAN that loses PSNR for sharpness": [*gan(), {"step": 0, "val_psnr": 28.0}, {"step": 300, "val_psnr": 27.3}],
@@ -50,6 +53,17 @@ HEALTHY = {
         [*FALLING[:20], *FALLING[19:5:-1]], [24.0, 25.0, 27.6, 27.3, 27.0]
     ),
     "a best a little before the end": pixels(FALLING, [24.0, 26.0, 27.6, 27.5, 27.5]),
+    "a loss that jumps from batch to batch": pixels([100 * v for v in (*FALLING, 100 * FALLING[-1])]),
+    "a loss that jumps from next to nothing": pixels([1e-6] * 12 + [0.01]),
+    "a loss of G that crosses zero": gan(g_loss=lambda t: 10 * (1 - 4 * t % 2) ** 3),
+    "a GAN that keeps the PSNR it began with": [*gan(), *pixels(STILL, FLAT)],
+    "a second stage without D": [{"step": 10 * (i + 1), "g_loss": v} for i, v in enumerate(STILL)] + pixels([], FLAT),
+    "a log that was lost, of a trained network": [row | {"step": row["step"] + 500} for row in pixels(STILL, FLAT)],
+    "a beginning that is slow": pixels(STILL, [27.437, 27.441, 27.442, 27.554]),
+    "photos known by heart from the first": pixels(FALLING[:11], FLAT),
+    "too few validations to see that nothing moves": pixels(STILL, FLAT[1:]),
+    "the first steps of a slow rise of the rate": pixels(STILL[:5], FLAT),
+    "half of the ReLUs silent": [*pixels(FALLING), {"step": 300, "dead_units": 0.9}, {"step": 600, "dead_units": 0.5}],
     "the first steps": gan(3, d_real=0.99, d_fake=0.01),
     "nothing": [],
 }
@@ -61,6 +75,9 @@ FAILURES = {
     "NaN in half precision": gan(g_norm=lambda t: 0.0 if round(29 * t) % 4 == 1 else 0.1),
     "the loss does not fall": pixels([0.1 + 0.001 * (i % 3) for i in range(60)]),
     "it overfits": pixels(FALLING, [24.0, 27.6, 27.4, 27.2, 27.0]),
+    "the loss explodes": pixels([*[0.05] * 40, 0.2, 9.0, 4e4, 1.9e30]),
+    "it never began to learn": pixels(STILL, FLAT),
+    "dead units": [*pixels(FALLING), {"step": 0, "dead_units": 0.0}, {"step": 600, "dead_units": 0.9}],
     "the picture runs away": [*gan(), {"step": 0, "val_psnr": 28.0}, {"step": 300, "val_psnr": 21.0}],
 }
 
@@ -81,6 +98,26 @@ def test_photos_that_are_known_by_heart_already_overfit_as_well():
     (found,) = check(pixels(flat, [25.5, 26.6, 25.9, 25.4, 25.2]))
     assert found.name == "it overfits"
     assert found.evidence == "validation has lost 1.40 dB since step 60, while the training loss has fallen"
+
+
+def test_an_explosion_is_seen_whenever_it_comes_and_however_low_the_loss_had_been():
+    late = [4.0] * 10 + [0.04] * 12 + [5.0]  # 125 times what it was before, yet about the first
+    early = [0.05] * 10 + [1e30] * 15
+    for losses in (late, early, [0.05] * 4 + [9.0]):
+        assert "the loss explodes" in [found.name for found in check(pixels(losses))]
+    assert [found.name for found in check([*gan()[:20], {"step": 210, "g_loss": 6.0}])] == ["the loss explodes"]
+
+
+def test_what_came_down_again_from_an_explosion_has_not_overfitted():
+    lost = [0.09, 1.7, 13.0, 1.6e6, 2e3, 2e8, 1.5e4, 561.0, 47.0, 25.0, 13.0]  # MSE at five times the rate
+    found = check(pixels(lost, [27.4, 21.9, 15.2, 8.9, 9.9]))
+    assert [one.name for one in found] == ["the picture runs away"]
+
+
+def test_a_network_that_stands_still_is_told_from_a_loss_that_does_not_fall_by_its_validation():
+    still = [0.1 + 0.001 * (i % 3) for i in range(60)]
+    assert [one.name for one in check(pixels(still, FLAT))] == ["it never began to learn"]
+    assert [one.name for one in check(pixels(still, [*FLAT[:-1], 27.9]))] == ["the loss does not fall"]
 
 
 @pytest.mark.parametrize(("name", "history"), FAILURES.items(), ids=FAILURES)
