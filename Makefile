@@ -1,4 +1,4 @@
-# make labs   install into .venv and execute all labs         make labs PRESET=smoke   the same code in seconds
+# make labs   install into .venv and execute all labs         make labs RECIPE=smoke   the same code in seconds
 # make test   lint, unit tests, labs, browser            make lab                 open JupyterLab
 # make study  the content-loss study (PRESET=smoke|laptop|paper); STUDY=esrdgan_tricks   make format   tidy the code
 # make faults the fault tests with hundreds of kills, into tests/faults/RESULTS.md     make audit   known holes in dependencies
@@ -6,6 +6,7 @@
 # make book   the labs as a site for a browser, without a network: build/book/html/index.html
 # make clean  remove .venv and caches
 PYTHON ?= python3
+RECIPE ?=
 PRESET ?=
 STUDY ?= content_loss
 BIN := .venv/bin
@@ -18,7 +19,7 @@ ARGS ?=
 .PHONY: labs study book test part lint unit faults mutations notebooks browser lab refresh format lock audit clean
 
 labs: .venv/ready
-	$(BIN)/python -m srlab labs $(if $(PRESET),--preset $(PRESET))
+	$(BIN)/python -m srlab labs $(if $(RECIPE),--recipe $(RECIPE))
 
 # An hour on two cores; ARGS="--backbone FILE --benchmarks Set5,Set14" and more, see studies/content_loss/README.md.
 study: .venv/ready

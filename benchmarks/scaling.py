@@ -11,7 +11,6 @@ Each row varies one size and leaves the others as they are; the exponent is the 
 import os
 import tempfile
 from collections.abc import Callable, Sequence
-from pathlib import Path
 
 import numpy as np
 import torch
@@ -19,9 +18,9 @@ from steps import LABS, SCALE, TASKS, Task, build, resized
 from ways import batches_of, conditions, hand_written, labs_levers, markdown, parser_for, timed, timed_fit, typical
 
 import srlab
+from srlab.recipes import read_recipes
 
-PRESETS = Path(__file__).parents[1] / "notebooks" / "presets" / "paper"
-# Stages of the papers: task, lab whose preset has its sizes, and the preset's name for its steps.
+# Stages of the papers: task, lab whose recipe ``paper`` has its sizes, and the recipe's name for its steps.
 STAGES = (
     ("srresnet", "01_srresnet", "iters"),
     ("srgan", "03_srgan", "iters"),
@@ -115,7 +114,7 @@ def budget(
     Parameters
     ----------
     stages
-        Tasks of `STAGES`; their numbers of steps, batch and patch are those of the labs' presets.
+        Tasks of `STAGES`; their numbers of steps, batch and patch are those of the labs' recipes ``paper``.
     device, repeats, steps
         What is measured, and how.
     devices
@@ -123,23 +122,21 @@ def budget(
     size
         Blocks and features of the networks, 0 for those of the papers.
     """
-    import yaml
-
     rows = []
     for name, lab, length in STAGES:
         if name not in stages:
             continue
-        preset = yaml.safe_load((PRESETS / f"{lab}.yaml").read_text())
-        task = resized(TASKS[name], preset["batch"], preset["patch"], *size)
+        recipe = read_recipes(srlab.runs.recipes() / f"{lab}.yaml")["paper"]["values"]
+        task = resized(TASKS[name], recipe["batch"], recipe["patch"], *size)
         times = timed_fit(task, steps, device, f"budget-{name}")
         seconds = typical(times, repeats)
         rows.append(
             {
                 "stage": name,
-                "steps": f"{preset[length]:,}",
+                "steps": f"{recipe[length]:,}",
                 "batch": f"{task.batch} of {task.patch} px",
                 "s a step": f"{seconds:.3f}",
-                f"days on {devices}": f"{preset[length] * seconds / devices / SECONDS_A_DAY:.1f}",
+                f"days on {devices}": f"{recipe[length] * seconds / devices / SECONDS_A_DAY:.1f}",
             }
         )
     return rows

@@ -71,7 +71,7 @@ class Task:
     rate: float = RATE
 
 
-PAPER, RRDB = models.pick_size("paper", "cpu"), models.pick_size("paper", "cpu", "RRDBNet")
+PAPER, RRDB = models.pick_size("paper"), models.pick_size("paper", "RRDBNet")
 SRRESNET = Task("SRResNet", PAPER, batch=16, patch=96, criterion="mse")
 RRDBNET = Task("RRDBNet", RRDB, batch=4, patch=96, criterion="l1")
 SRGAN = replace(
@@ -84,7 +84,7 @@ TASKS = {
     "srgan": SRGAN,
     "rrdbnet": RRDBNET,
     "esrgan": ESRGAN,
-    "laptop": Task("MSRResNet", models.pick_size("laptop", "cpu"), 8, 96, "mse"),  # what lab 01 trains on a CPU
+    "laptop": Task("MSRResNet", models.pick_size("laptop"), 8, 96, "mse"),  # what lab 01 trains on a CPU
 }
 
 

@@ -16,7 +16,7 @@ from srlab.disk import amount
 from srlab.errors import SrlabError
 from srlab.fetching import fetch
 
-TRAINING = "papermill notebooks/01_srresnet.ipynb out.ipynb -f notebooks/presets/paper/01_srresnet.yaml -p images {}"
+TRAINING = "papermill notebooks/01_srresnet.ipynb out.ipynb -p recipe paper -p images {}"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -114,6 +114,7 @@ _MODULES = (
     "prepared",
     "probes",
     "progress_command",
+    "recipes",
     "resampling",
     "runs",
     "schedules",

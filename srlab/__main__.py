@@ -17,7 +17,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     commands = parser.add_subparsers(required=True, metavar="command")
     labs = commands.add_parser("labs", help="execute the labs headless and print a table of results")
     labs.add_argument("labs", nargs="*", metavar="LAB", help="names or beginnings of names, such as 01; default: all")
-    labs.add_argument("--preset", help="parameter files from notebooks/presets/PRESET/, such as smoke or paper")
+    labs.add_argument("--recipe", default="auto", help="of notebooks/recipes/, such as smoke; default: what fits")
     labs.set_defaults(command=_labs, when_stopped="what was trained is saved, and the same command goes on from there.")
     evaluate_command.add_parser(commands)
     upscale_command.add_parser(commands)
@@ -45,7 +45,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _labs(options: argparse.Namespace) -> int:
     from srlab.papermill import run_labs
 
-    return 1 if run_labs(options.preset, options.labs) else 0
+    return 1 if run_labs(options.recipe, options.labs) else 0
 
 
 if __name__ == "__main__":

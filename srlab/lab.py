@@ -7,55 +7,54 @@ import math
 import os
 import platform
 import re
-from dataclasses import dataclass
+from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import srlab
 from srlab.errors import SrlabError
+from srlab.recipes import Recipe, pick_recipe, read_recipes
 
 HEADLINE = "application/vnd.srlab.headline+json"  # media type under which `make labs` finds a lab's main figure
 DECLARED = "# Parameters of this lab"  # how the cell with the defaults begins; a lint test holds the labs to it
+PARAMETERS = ("recipe", "iters", "run", "images", "validation", "backbone", "scale", "seed", "device", "precision")
+PARAMETERS += ("compiled", "tricks", "runs", "photo", "benchmark", "benchmarks", "lpips")  # of all labs
 INJECTED = "# Parameters\n"  # how the cell begins that papermill adds after it
 
 
-@dataclass(frozen=True)
-class Lab:
-    """What `setup` found out.
+class Lab(SimpleNamespace):
+    """What `setup` found out: each parameter and each number of the recipe is an attribute, such as ``lab.batch``.
 
     Attributes
     ----------
     name
         Of the lab, the folder of its runs.
-    parameters
-        Name and value of every parameter.
+    recipe
+        Name of the recipe in use.
+    iters, run
+        Steps of the main stage, and the name of its run, as they were chosen.
     device, precision
         To train with, already chosen.
-    changed
-        Names of the parameters that are not at their default.
+    train_set, unseen
+        Photos to train on, and others to validate on, of a lab with recipes.
+    parameters
+        All values by name.
+    as_tried
+        Whether this is what the lab's claims were measured on: a recipe of the course without changes, on a CPU.
     """
-
-    name: str
-    parameters: dict[str, Any]
-    device: "srlab.devices.torch.device"
-    precision: str
-    changed: frozenset[str] = frozenset()
 
     @property
     def hardware(self) -> dict[str, Any]:
         """What `srlab.Trainer` is told of the machine: device, precision, and how networks are compiled."""
         return {"device": self.device, "precision": self.precision, "compiled": self.parameters.get("compiled", "")}
 
-    def only_changed(self, *names: str) -> bool:
-        """Whether all other parameters are at their defaults; not where the cell with the defaults was not seen."""
-        return bool(self.parameters) and self.changed <= set(names)
-
 
 def setup(name: str) -> Lab:
-    """Check a lab's parameters, print on what it runs, and choose the colours of its figures.
+    """Choose a lab's recipe, check its parameters, print what will be done, and choose the colours of its figures.
 
-    The parameters are those that the notebook's cell of defaults assigns. Papermill takes any ``-p`` name, known
-    or not, so a slip would go unnoticed and the lab would run with the default: this is where it is caught.
+    The parameters are those that the notebook's cell of defaults assigns, and the entries of its recipe. Papermill
+    takes any ``-p`` name, known or not, so a slip would go unnoticed: this is where it is caught.
 
     Parameters
     ----------
@@ -65,30 +64,149 @@ def setup(name: str) -> Lab:
     Returns
     -------
     Lab
-        Parameters, device and precision.
+        Parameters, numbers of the recipe, device, precision and photos.
 
     Raises
     ------
     SrlabError
-        A parameter is unknown, has the wrong type, or `iters` is below 1; or the device is not there.
+        A parameter is unknown or has the wrong type, the device is not there, or a strict recipe has too few photos.
     """
     import matplotlib.pyplot as plt
 
     shell = _shell()
-    cells = [] if shell is None else [str(cell) for cell in shell.user_ns.get("In", [])]
-    declared = {name: ast.literal_eval(value) for name, value in _assignments(cells, DECLARED).items()}
-    values = {key: default if shell is None else shell.user_ns[key] for key, default in declared.items()}
-    check_parameters(declared, values, list(_assignments(cells, INJECTED)))
+    scope = inspect.currentframe().f_back.f_globals if shell is None else shell.user_ns
+    cells = [str(cell) for cell in scope.get("In", [])]
+    declared = {key: ast.literal_eval(value) for key, value in _assignments(cells, DECLARED).items()}
+    if not declared:  # a script that was made of the notebook, or nbval, which keeps no history
+        declared = {key: scope[key] for key in PARAMETERS if key in scope}
+    named = dict.fromkeys([*declared, *_assignments(cells, INJECTED)])
+    values = {key: scope[key] for key in named}
+    book = read_recipes(srlab.runs.recipes() / f"{name}.yaml") if "recipe" in declared else {}
+    numbers = book["laptop"]["values"] if book else {}
+    tricks = values.get("tricks", {}) | {key: values.pop(key) for key in named if key in numbers and key != "iters"}
+    check_parameters(numbers | declared, values | tricks, [*named, *tricks])
     device = srlab.devices.pick_device(values.get("device", "auto"))
     precision = srlab.devices.pick_precision(values.get("precision", "auto"), device)
-    print(describe(device, precision))
     plt.rcParams["axes.prop_cycle"] = srlab.plots.line_styles()
-    changed = frozenset(key for key, value in values.items() if value != declared[key])
-    return Lab(name, values, device, precision, changed)
+    print(describe(device, precision))
+    if values.get("device") == "auto" and device.type == "cpu" and (reason := srlab.devices.unused_gpu()):
+        print(f"WARNING: {reason}")
+    lab = Lab(name=name, device=device, precision=precision, recipe="", as_tried=False)
+    if book:
+        lab.train_set = _photos(values.get("images", ""), values.get("scale", 4))
+        recipe = _recipe_for(lab, book, values, tricks)
+        changed = {key: value for key, value in values.items() if key not in PLAIN and value != declared[key]}
+        as_written = recipe.values == book[recipe.name]["values"] and not changed.keys() - {"seed", "backbone"}
+        lab.as_tried = as_written and recipe.name in ("laptop", "smoke") and device.type == "cpu"
+        values |= recipe.values | {"recipe": recipe.name}
+        values["run"] = values.get("run") or _run_name(recipe, book, changed | tricks)
+        _announce(lab, recipe, values)
+        lab.unseen = _unseen(values)
+    vars(lab).update({key: value for key, value in values.items() if key not in ("device", "precision")})
+    lab.parameters = values
+    return lab
+
+
+# What a run's name needn't tell: it says the recipe and the steps by itself, and the rest acts on no weight.
+PLAIN = {"iters", "run", "recipe", "tricks", "device", "precision", "compiled"}
+SEEN_OFTEN = 200  # times that a training sees each pixel, from which on it may learn photos by heart
+FEW = 30  # megapixels of photos, on which a network of the papers' size isn't trained without a word
+LONG = 2000  # steps from which on random features hold a training back
+
+
+def _recipe_for(lab: Lab, book: dict[str, Any], values: dict[str, Any], tricks: dict[str, Any]) -> Recipe:
+    """The recipe that is asked for or that fits, laid out for the number of steps, with what the reader changed."""
+    facts = {"device": lab.device.type, "iters": values.get("iters", 0), "memory_gib": _memory_gib(lab.device)}
+    facts |= {"processes": int(os.environ.get("WORLD_SIZE", 1)), "megapixels": _megapixels(lab.train_set)}
+    recipe = pick_recipe(book, values["recipe"], facts)
+    if "backbone" in values and not _real(recipe.values["features"], values["backbone"]):
+        recipe = replace(pick_recipe(book, recipe.name, facts, real_features=False), why=recipe.why)
+    return recipe.laid_out(facts["iters"]).changed_by(tricks)
+
+
+def _photos(images: str, scale: int) -> Any:
+    """The photos to train on: a folder or a named set, or those inside the packages where nothing is named."""
+    return srlab.datasets.image_set(images, scale) if images else srlab.datasets.photos("train")
+
+
+def _unseen(values: dict[str, Any]) -> Any:
+    """The photos to validate on, whole or their middle."""
+    if values.get("validation"):
+        found = srlab.datasets.image_set(values["validation"], values["scale"])
+    else:
+        found = srlab.datasets.photos("validation").subset(*values["photos"].split())
+    return found.center_crop(values["center_crop"]) if values.get("center_crop") else found
+
+
+def _memory_gib(device: Any) -> float:
+    import torch
+
+    return torch.cuda.get_device_properties(device).total_memory / 2**30 if device.type == "cuda" else 0.0
+
+
+def _real(features: str, backbone: str) -> bool:
+    """Whether trained weights of the content loss are at hand, or will be downloaded."""
+    if backbone in ("random", "auto"):
+        return backbone == "auto" and srlab.backbones.find_weights(features.split()[0]) is not None
+    return True
+
+
+def _megapixels(images: Any) -> float:
+    return sum(image.shape[1] * image.shape[2] for image in images.hr) / 1e6
+
+
+def _run_name(recipe: Recipe, book: dict[str, Any], changed: dict[str, Any]) -> str:
+    """A name that the same command gives again, and another one does not: ``default``, ``gpu-100000``."""
+    steps, own = (numbers.get("iters") for numbers in (recipe.values, book[recipe.name]["values"]))
+    parts = [recipe.name] if steps == own else [recipe.name, str(steps)]
+    parts += [f"{key}-{Path(value).name if isinstance(value, str) else value}" for key, value in changed.items()]
+    name = re.sub(r"[^A-Za-z0-9._]+", "-", "-".join(parts)).strip("-")
+    if len(name) > 100:
+        raise SrlabError("So many changes make no name for a run; give it one with the parameter run.")
+    return "default" if name == "laptop" else name
+
+
+def _announce(lab: Lab, recipe: Recipe, values: dict[str, Any]) -> None:
+    """Say what will be trained, on what, how long and why, and what would be better."""
+    print(f"recipe:  {recipe.name}, {recipe.about} ({recipe.why})")
+    if values.get("iters"):
+        photos = f"of {lab.train_set.name}" if values.get("images") else "inside scikit-image and matplotlib"
+        photos = f"{len(lab.train_set)} photos {photos} ({_megapixels(lab.train_set):.1f} megapixels)"
+        first = f"{values['pretrain_iters']:,} steps for PSNR, then " if values.get("pretrain_iters") else ""
+        size = f"of {values['batch']} patches of {values['patch']} px"
+        print(f"trains:  {first}{values['iters']:,} steps {size}, on {photos}")
+        print(f"run:     {lab.name}/{values['run']}")
+    if _shell() is not None:
+        from IPython.display import display
+
+        display({"text/html": recipe.table(), "text/plain": ""}, raw=True)
+    for warning in _warnings(lab, values):
+        if recipe.strict:
+            raise SrlabError(f"{warning} The recipe {recipe.name} is strict about it; recipe auto would go on.")
+        print(f"WARNING: {warning}")
+
+
+def _warnings(lab: Lab, values: dict[str, Any]) -> list[str]:
+    """What stands in the way of a good result, and the words that change it."""
+    found, pixels, iters = [], _megapixels(lab.train_set), values.get("iters", 0)
+    seen = iters * values.get("batch", 0) * values.get("patch", 0) ** 2 / 1e6 / pixels
+    if seen > SEEN_OFTEN or (iters > LONG and values.get("size") == "paper" and pixels < FEW):
+        found.append(
+            f"{len(lab.train_set)} photos ({pixels:.1f} megapixels) are few for this training: it sees each pixel "
+            f"{seen:,.0f} times, and the larger the network, the more of them it learns by heart. Better: "
+            "-p images div2k (800 photos, downloaded once, 3.3 GB), or -p images path/to/photos."
+        )
+    looks = "backbone" in values and values["content_weight"] and iters > LONG
+    if looks and not _real(values["features"], values["backbone"]):
+        found.append(
+            "The content loss looks through random features, because there are no trained weights here. "
+            "Better: -p backbone imagenet (downloaded once), or -p backbone path/to/weights."
+        )
+    return found
 
 
 def check_parameters(declared: dict[str, Any], values: dict[str, Any], given: list[str]) -> None:
-    """Refuse unknown names, values of another type than the default, and `iters` below 1.
+    """Refuse unknown names, values of another type than the default, and numbers that make no sense.
 
     Parameters
     ----------
@@ -125,8 +243,8 @@ def check_parameters(declared: dict[str, Any], values: dict[str, Any], given: li
             raise SrlabError(f"The parameter learning_rate={value} must be 0 or more.")
         if name in ("batch", "patch", "scale", "validate_every", "ablation_iters") and value < 1:
             raise SrlabError(f"The parameter {name}={value} must be at least 1.")
-    if values.get("iters", 1) < 1:
-        raise SrlabError(f"iters={values['iters']} must be at least 1: it is the total number of training steps.")
+    if values.get("iters", 0) < 0:
+        raise SrlabError(f"iters={values['iters']} is the total number of training steps; 0 takes the recipe's.")
 
 
 def _assignments(cells: list[str], beginning: str) -> dict[str, ast.expr]:
@@ -136,16 +254,14 @@ def _assignments(cells: list[str], beginning: str) -> dict[str, ast.expr]:
 
 
 def describe(device: Any, precision: str) -> str:
-    """Versions, hardware and places, in four lines."""
+    """Versions, hardware and where the runs are, in three lines."""
     import torch
 
     hardware = torch.cuda.get_device_name(device) if device.type == "cuda" else f"{torch.get_num_threads()} threads"
     numbers = {"no": "float32", "bf16": "bfloat16 mixed precision", "fp16": "float16 mixed precision"}[precision]
-    data = f"{len(srlab.datasets.PHOTOS)} photos inside scikit-image and matplotlib, no download"
     return (
         f"srlab {srlab.__version__}, torch {torch.__version__}, Python {platform.python_version()}\n"
         f"device:  {device.type} ({hardware}), {numbers}\n"
-        f"photos:  {data}\n"
         f"runs in: {_short(srlab.runs.home())}"
     )
 

@@ -15,6 +15,7 @@ from typing import Any
 
 from srlab.errors import SrlabError
 from srlab.lab import HEADLINE
+from srlab.recipes import read_recipes
 from srlab.runs import course, home
 
 
@@ -31,39 +32,13 @@ def find_notebooks() -> Path:
     return folder / "notebooks"
 
 
-def read_preset(notebooks: Path, preset: str | None, lab: str) -> dict[str, Any]:
-    """Parameters of a lab in a preset, such as ``smoke`` or ``paper``; none for a preset of None.
-
-    Parameters
-    ----------
-    notebooks
-        Folder of the labs, with ``presets/`` in it.
-    preset, lab
-        Their names; a preset may leave a lab at its defaults.
-
-    Raises
-    ------
-    SrlabError
-        There is no such preset.
-    """
-    if preset is None:
-        return {}
-    import yaml
-
-    known = sorted(path.name for path in (notebooks / "presets").iterdir() if path.is_dir())
-    if preset not in known:
-        raise SrlabError(f"There is no preset '{preset}'; choose one of {', '.join(known)}.")
-    file = notebooks / "presets" / preset / f"{lab}.yaml"
-    return (yaml.safe_load(file.read_text(encoding="utf-8")) or {}) if file.is_file() else {}
-
-
-def run_labs(preset: str | None = None, labs: list[str] | None = None) -> int:
+def run_labs(recipe: str = "auto", labs: list[str] | None = None) -> int:
     """Execute labs in order into ``runs/notebooks/`` and print a table.
 
     Parameters
     ----------
-    preset
-        Folder of parameter files under ``notebooks/presets/``; None takes the defaults of the labs.
+    recipe
+        Name of a recipe in ``notebooks/recipes/``, such as ``smoke``; ``"auto"`` takes those that fit.
     labs
         Names of labs, or unique beginnings of them; all of them where None.
 
@@ -75,8 +50,11 @@ def run_labs(preset: str | None = None, labs: list[str] | None = None) -> int:
     notebooks = find_notebooks()
     known = sorted(path.stem for path in notebooks.glob("[0-9]*.ipynb"))
     chosen = known if not labs else [match_lab(lab, known) for lab in labs]
-    parameters = {lab: read_preset(notebooks, preset, lab) for lab in chosen}
-    folder = home() / "notebooks" / (preset or "")
+    books = {lab: read_recipes(notebooks / "recipes" / f"{lab}.yaml") for lab in known}
+    names = dict.fromkeys(name for book in books.values() for name in book if name != "meaning")
+    if recipe not in ("auto", *names):
+        raise SrlabError(f"There is no recipe '{recipe}'; choose auto, {', '.join(names)}.")
+    folder = home() / "notebooks" / ("" if recipe == "auto" else recipe)
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -88,7 +66,9 @@ def run_labs(preset: str | None = None, labs: list[str] | None = None) -> int:
         print(f"running {lab} ...", flush=True)
         output, started = folder / f"{lab}.ipynb", time.perf_counter()
         try:
-            figures = execute(notebooks / f"{lab}.ipynb", output, parameters[lab])
+            figures = execute(
+                notebooks / f"{lab}.ipynb", output, {"recipe": recipe if recipe in books[lab] else "auto"}
+            )
             result = f"{figures['label']}: {figures['value']:.2f} {figures['unit']}".strip()
             memory = f"{figures['peak_memory_mib'] / 1024:.1f} GiB"
         except SrlabError as error:

@@ -38,7 +38,12 @@ def home() -> Path:
 def course() -> Path | None:
     """Folder of the course that the working directory lies in, or None outside of one."""
     here = Path.cwd()
-    return next((folder for folder in (here, *here.parents) if (folder / "notebooks" / "presets").is_dir()), None)
+    return next((folder for folder in (here, *here.parents) if (folder / "notebooks" / "recipes").is_dir()), None)
+
+
+def recipes() -> Path:
+    """Folder of the recipes: of the course that the working directory lies in, else of the course that srlab is of."""
+    return (course() or Path(__file__).parents[1]) / "notebooks" / "recipes"
 
 
 class Run:
@@ -88,7 +93,9 @@ class Run:
             raise SrlabError(f"{self.path} belongs to the lab {found[1]}, not to {self.lab}; {remedy}.")
         return manifest
 
-    def begin(self, parameters: dict[str, Any], facts: dict[str, Any] | None) -> dict[str, Any]:
+    def begin(
+        self, parameters: dict[str, Any], facts: dict[str, Any] | None, free: tuple[str, ...] = ()
+    ) -> dict[str, Any]:
         """Start or continue: write the manifest, or check that the one there is of the same run.
 
         Parameters
@@ -97,6 +104,8 @@ class Run:
             All that decides the result; a run goes on only with the same ones.
         facts
             What is worth knowing besides (device, precision); None only checks and writes nothing.
+        free
+            Names of parameters that may have changed: those that follow the length of the run.
 
         Returns
         -------
@@ -122,6 +131,7 @@ class Run:
             for step in self.state_steps():
                 self._state_file(step).unlink()
             old = manifest["parameters"] = parameters
+        old = manifest["parameters"] = old | {key: parameters[key] for key in free if key in parameters}
         changed = [key for key in old | parameters if old.get(key) != parameters.get(key)]
         if changed:
             was = ", ".join(f"{key}={old.get(key)!r} (now {parameters.get(key)!r})" for key in changed)
@@ -229,6 +239,10 @@ class Run:
         """Step of the newest saved state: what a crash could not take away."""
         return max(self.state_steps(), default=0)
 
+    def is_trained(self) -> bool:
+        """Whether there is something to begin another training with: a run that has begun, and didn't end in ruin."""
+        return bool(self.trained_steps()) and (self.manifest() or {}).get("state") != "failed"
+
     def _state_file(self, step: int) -> Path:
         return self.path / "state" / f"{step:09d}.safetensors"
 
@@ -249,6 +263,35 @@ class Run:
         config = getattr(generator, "config", {})
         notes = {"network": type(generator).__name__, "config": config, "step": step, "lab": self.lab}
         files.write_safetensors(self.path / file, generator.state_dict(), notes, ADVICE)
+
+
+def find_trained(lab: str, steps: int, parameters: dict[str, Any], without: str) -> Run | None:
+    """Find a finished run to begin with, rather than train the same again; the shortest that will do.
+
+    Parameters
+    ----------
+    lab
+        Whose runs to look through.
+    steps
+        That it must have at the least.
+    parameters
+        What its manifest must say, such as the network and the patches.
+    without
+        What it must not have been trained with, such as a ``"discriminator"``.
+    """
+    wanted, found = json.loads(json.dumps(parameters)), {}
+    for file in (home() / lab).glob("*/run.json"):
+        run = Run(lab, file.parent.name)
+        try:
+            manifest = run.manifest()
+        except SrlabError as error:
+            print(f"Passed over: {error}")
+            continue
+        said = manifest["parameters"]
+        fits = without not in said and all(said.get(key) == value for key, value in wanted.items())
+        if fits and manifest.get("state") == "finished" and manifest["step"] >= steps:
+            found[manifest["step"], run.name] = run
+    return found[min(found)] if found else None
 
 
 def environment() -> dict[str, Any]:

@@ -5,7 +5,7 @@ They hold no state. A resumed run asks for the factor of its step and gets what 
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from srlab.errors import SrlabError
 
@@ -63,7 +63,3 @@ class OneCycle:
             return (step + 1) / (rise + 1)
         fallen = min(1.0, (step - rise) / max(1.0, self.total - rise))
         return self.last + (1 - self.last) * (1 + math.cos(math.pi * fallen)) / 2
-
-    def laid_out_for(self, total: int) -> "OneCycle":
-        """Return the same schedule for another length."""
-        return replace(self, total=total)

@@ -2,6 +2,7 @@
 
 import contextlib
 import copy
+import statistics
 import time
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
@@ -9,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from accelerate import Accelerator
 from accelerate.state import AcceleratorState
-from accelerate.utils import DistributedDataParallelKwargs, extract_model_from_parallel
+from accelerate.utils import DistributedDataParallelKwargs, broadcast_object_list, extract_model_from_parallel
 from torch import nn
 from tqdm.auto import tqdm
 
@@ -20,6 +21,7 @@ from srlab.errors import SrlabError
 from srlab.files import writing
 from srlab.interrupts import Interrupts
 from srlab.patches import PatchSampler
+from srlab.probes import dead_units
 from srlab.runs import ADVICE, Run
 from srlab.schedules import Schedule, constant
 
@@ -29,6 +31,9 @@ if TYPE_CHECKING:
 Losses = dict[str, torch.Tensor]
 LOG_EVERY = 10  # steps between two readings of the losses; a reading waits for the device
 SAVE_EVERY_S = 300  # seconds after which the state is saved even between validations
+DIVERGED = 100  # times its running median, above which a loss has left everything before it behind
+FALLEN = 3.0  # dB below its best, at which an average that is also under the floor has been ruined
+FOLLOW_LENGTH = ("schedule", "ema")  # what another total number of steps may change in a run that goes on
 
 
 class Trainer:
@@ -106,6 +111,7 @@ class Trainer:
         self.frozen: dict[str, nn.Module] = {}
         self.optimizers: dict[str, torch.optim.Optimizer] = {}
         self.step = 0
+        self._batch: torch.Tensor | None = None  # LR of the last step
         self.history: list[dict[str, float]] = []
 
     def prepare(self, **objects: nn.Module | torch.optim.Optimizer) -> Any:
@@ -167,7 +173,7 @@ class Trainer:
         norm = torch.nn.utils.get_total_norm([p.grad for p in network.parameters() if p.grad is not None])
         if self.accelerator.scaler is None:
             return norm
-        norm = norm / self.accelerator.scaler.get_scale()
+        norm = norm / self.accelerator.scaler.scale(torch.ones_like(norm))  # get_scale would wait for the GPU
         return torch.where(norm.isfinite(), norm, 0.0)
 
     def fit(
@@ -180,8 +186,11 @@ class Trainer:
         validate_every: int = 1000,
         monitor: Callable[["Trainer"], None] | None = None,
         best: tuple[str, ...] = ("psnr",),
+        floor: float = float("-inf"),
     ) -> nn.Module:
         """Train to a total of `iters` steps, going on where an earlier call or a crash left the run.
+
+        A run that was laid out for another total goes on by the schedule that it is given now, which the manifest says.
 
         Parameters
         ----------
@@ -203,6 +212,9 @@ class Trainer:
         best
             Names among `validate`'s scores; the weights with the highest are kept as
             ``generator-best-<name>.safetensors``.
+        floor
+            Training stops when ``psnr`` among the scores falls below this, and far below its best: a ruin that no
+            later stage should begin with. A sensible one lies some dB below bicubic.
 
         Returns
         -------
@@ -212,8 +224,8 @@ class Trainer:
         Raises
         ------
         SrlabError
-            `iters` is below 1, the run belongs to other settings or is in use, a loss is NaN or infinite, or
-            the disk is full. The last good state stays.
+            `iters` is below 1, the run belongs to other settings or is in use, a loss is NaN, infinite or a hundred
+            times what it was, the picture is ruined, or the disk is full. The last good state stays.
         TrainingStopped
             Interrupted; the state was saved.
         """
@@ -247,7 +259,7 @@ class Trainer:
             bar = tqdm(total=iters, initial=self.step, desc=self.run.name, mininterval=1, disable=not main)
             with Interrupts() as interrupts, self._open_events() as self._events, bar:
                 if self.step == 0:
-                    self._validate(validate, monitor, best)
+                    self._validate(validate, monitor, best, floor)
                 while self.step < iters:
                     losses = self._advance(step, sampler, schedule)
                     late = self.step % LOG_EVERY == 0 and time.monotonic() - saved_at > SAVE_EVERY_S
@@ -256,7 +268,7 @@ class Trainer:
                     if due or stopping or self.step % LOG_EVERY == 0:
                         self._log(losses, bar)
                     if due:
-                        self._validate(validate, monitor, best)
+                        self._validate(validate, monitor, best, floor)
                     if due or late or stopping:
                         saved_at = time.monotonic()
                         state = "finished" if self.step == iters else "stopped" if stopping else "running"
@@ -287,6 +299,7 @@ class Trainer:
             for group in optimizer.param_groups:
                 group["lr"] = group["initial_lr"] * schedule(self.step)
         lr, hr = (batch.contiguous(memory_format=torch.channels_last) for batch in next(sampler))
+        self._batch = lr
         if self.compiled:
             torch.compiler.cudagraph_mark_step_begin()  # what CUDA graphs made in the last step is no longer needed
         try:
@@ -313,12 +326,13 @@ class Trainer:
     def _log(self, losses: Losses, bar: tqdm) -> None:
         first_bad = int(self._everywhere(self._first_bad).max())
         if first_bad:
-            self._stop_for_nan(f"a loss became NaN or infinite at step {first_bad}")
+            self._stop(f"a loss became NaN or infinite at step {first_bad}")
         values = self._everywhere(torch.stack([value.float() for value in losses.values()])).mean(0)
         row = dict(zip(losses, values.tolist(), strict=True))
         bar.update(self.step - bar.n)
         bar.set_postfix({name: f"{value:.4f}" for name, value in row.items()}, refresh=False)
         self._write(row | {"rate": next(iter(self.optimizers.values())).param_groups[0]["lr"]})
+        self._require_usual(row)
 
     def _write(self, row: dict[str, float]) -> None:
         self.history.append({"step": self.step} | row)
@@ -328,17 +342,33 @@ class Trainer:
                 for name, value in row.items():
                     self._events.add_scalar(name, value, self.step)
 
-    def _validate(self, validate: Callable | None, monitor: Callable | None, best: tuple[str, ...]) -> None:
+    def _validate(
+        self, validate: Callable | None, monitor: Callable | None, best: tuple[str, ...], floor: float
+    ) -> None:
         if validate is not None:
             self._require_finite(self.ema.state_dict())  # here, or the score would be what fails
-            scores = {f"val_{name}": float(value) for name, value in validate(self.ema).items()}
+            scores: list[Any] = [None]
+            if self.accelerator.is_main_process:  # the others would find the same, and wait for it anyway
+                scores = [{f"val_{name}": float(value) for name, value in validate(self.ema).items()}]
+                if self._batch is not None:  # none before the first step
+                    scores[0]["dead_units"] = dead_units(self.ema, self._batch)
+            (scores,) = broadcast_object_list(scores)
+            record = {name: self._best_so_far(name) for name in ("psnr", *best)}
             for name in best:
-                record = max((row[f"val_{name}"] for row in self.history if f"val_{name}" in row), default=-torch.inf)
-                if scores.get(f"val_{name}", -torch.inf) > record and self.accelerator.is_main_process:
+                if scores.get(f"val_{name}", -torch.inf) > record[name] and self.accelerator.is_main_process:
                     self.run.save_generator(self.ema, self.step, f"generator-best-{name}.safetensors")
             self._write(scores)
+            psnr = scores.get("val_psnr", torch.inf)
+            if psnr < min(floor, record["psnr"] - FALLEN):
+                self._stop(
+                    f"the validation PSNR has fallen from {record['psnr']:.2f} to {psnr:.2f} dB at step {self.step}, "
+                    f"below the {floor:.2f} dB that this run must not fall under"
+                )
         if monitor is not None and self.accelerator.is_main_process:
             monitor(self)
+
+    def _best_so_far(self, name: str) -> float:
+        return max((row[f"val_{name}"] for row in self.history if f"val_{name}" in row), default=-torch.inf)
 
     def _save(self, sampler: PatchSampler, state: str) -> None:
         tensors = checkpoints.pack(self._stateful(sampler), self.optimizers, self.device)
@@ -353,11 +383,22 @@ class Trainer:
             state=state, step=self.step, metrics=metrics, wall_time_s=seconds, peak_memory_mib=peak_memory_mib()
         )
 
+    def _require_usual(self, row: dict[str, float]) -> None:
+        """Stop where the loss of the generator has run away: still finite, but of no use, and a state of it neither."""
+        name = "loss" if "loss" in row else "g_loss"
+        before = [abs(earlier[name]) for earlier in self.history[-51:-1] if name in earlier]
+        usual = statistics.median(before) if before else torch.inf
+        if row.get(name, 0.0) > max(DIVERGED * usual, 1.0):  # differences of images in [0, 1] are at most 1
+            self._stop(
+                f"the {name} is {row[name]:.3g} at step {self.step}, more than {DIVERGED} times the {usual:.3g} that "
+                "was usual"
+            )
+
     def _require_finite(self, tensors: checkpoints.Tensors) -> None:
         if not checkpoints.all_finite(tensors):
-            self._stop_for_nan(f"a weight became NaN or infinite by step {self.step}")
+            self._stop(f"a weight became NaN or infinite by step {self.step}")
 
-    def _stop_for_nan(self, what: str) -> None:
+    def _stop(self, what: str) -> None:
         kept = f"the state of step {self.run.state_steps()[-1]} is kept in {self.run.path}"
         self._mark_failed()
         raise SrlabError(
@@ -374,6 +415,7 @@ class Trainer:
         earlier = self.run.manifest() if trained else None
         total = (earlier or {}).get("schedule_total", iters)
         done = trained >= iters  # then the manifest stays as it is, and there is nothing to announce
+        continued = (earlier or {}).get("continued", [])
         if earlier and earlier["precision"] != self.precision and not done:
             print(f"This run was trained in {earlier['precision']} so far and goes on in {self.precision}.")
         processes = self.accelerator.num_processes
@@ -382,13 +424,12 @@ class Trainer:
                 f"This run was trained by {before} process(es) so far and goes on with {processes}. The patches of a "
                 "batch stay the same; batch norm, a relativistic average and a random degradation see other shares."
             )
-        if hasattr(schedule, "laid_out_for"):
-            schedule = schedule.laid_out_for(total)
-            if total != iters and not done:
-                print(
-                    f"The learning-rate schedule of this run was laid out for {total} steps and stays so; "
-                    "after its end the rate keeps its last value."
-                )
+        if total != iters and not done:
+            continued = [*continued, {"step": trained, "from": total, "to": iters}]
+            print(
+                f"This run was laid out for {total:,} steps and goes on to {iters:,}: from step {trained:,} on its "
+                "learning rate follows the schedule of the new length."
+            )
         for optimizer in self.optimizers.values():
             for group in optimizer.param_groups:
                 group.setdefault("initial_lr", group["lr"])
@@ -396,8 +437,9 @@ class Trainer:
         if self.accelerator.is_main_process:
             facts = {"device": str(self.device), "precision": self.precision, "processes": processes}
             facts["compiled"] = self.compiled
-            facts |= {"iters": iters, "schedule_total": total}
-            manifest = self.run.begin(self._full_recipe(sampler, schedule), None if done else facts)
+            facts |= {"iters": iters, "schedule_total": iters, "continued": continued}
+            free = FOLLOW_LENGTH if total != iters else ()
+            manifest = self.run.begin(self._full_recipe(sampler, schedule), None if done else facts, free)
         self.accelerator.wait_for_everyone()
         self._started, self._seconds_before = time.perf_counter(), manifest["wall_time_s"]
         self._first_bad = torch.zeros((), dtype=torch.long, device=self.device)

@@ -9,6 +9,7 @@ from typing import Any
 import yaml
 
 from srlab.errors import SrlabError
+from srlab.recipes import read_recipes
 
 
 def read_preset(folder: Path, keys: Collection[str], name: str, **given: Any) -> dict[str, Any]:
@@ -49,7 +50,7 @@ def read_preset(folder: Path, keys: Collection[str], name: str, **given: Any) ->
 
 
 def defaults_of(notebook: Path) -> dict[str, Any]:
-    """Name and default of each parameter of a lab, from its cell tagged ``parameters``.
+    """Name and default of each parameter of a lab, from its cell tagged ``parameters`` and its recipe ``laptop``.
 
     Raises
     ------
@@ -60,4 +61,5 @@ def defaults_of(notebook: Path) -> dict[str, Any]:
         raise SrlabError(f"There is no lab {notebook}; the study trains by running the labs of the course.")
     cells = json.loads(notebook.read_text(encoding="utf-8"))["cells"]
     source = next("".join(cell["source"]) for cell in cells if "parameters" in cell["metadata"].get("tags", []))
-    return {node.targets[0].id: ast.literal_eval(node.value) for node in ast.parse(source).body}
+    declared = {node.targets[0].id: ast.literal_eval(node.value) for node in ast.parse(source).body}
+    return declared | read_recipes(notebook.parent / "recipes" / f"{notebook.stem}.yaml")["laptop"]["values"]

@@ -1,4 +1,7 @@
-"""The rows: one preset for papermill each, in the folder of its lab under ``rows/``."""
+"""The rows: one preset for papermill each, in the folder of its lab under ``rows/``.
+
+A preset names the recipe that it changes, and gives all that the lab would scale with ``iters``.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

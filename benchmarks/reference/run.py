@@ -67,6 +67,7 @@ def main(arguments: list[str]) -> int:
     failures = 0
     for seed in options.seeds:
         for row in rows:
+            os.environ["SRLAB_HOME"] = str(options.runs.absolute())  # `again` may have left another one
             try:
                 again(row, seed, options) if options.again else train(row, seed, options, sets)
             except SrlabError as error:
@@ -87,10 +88,17 @@ def train(row: Row, seed: int, options: argparse.Namespace, sets: list[record.Im
     learn(row, given)
     run = Run(row.lab, given["run"])
     start = Run(*given["start"].split("/")) if row.start else None
-    if row.lab == "04_esrgan":
-        start = Run(row.lab, f"{run.name}-{STAGE}")
+    if run.manifest()["parameters"].get("psnr_stage"):
+        start = stage_of(run)
         record.write(file.with_name(f"{row.name}-{STAGE}-seed{seed}.json"), start, seed, sets, command)
     print(record.write(file, run, seed, sets, command, start), flush=True)
+
+
+def stage_of(run: Run) -> Run:
+    """The first stage of a run of lab 04: its own, or the one of the same network that the lab has found."""
+    own, made = Run(run.lab, f"{run.name}-{STAGE}"), run.manifest()["parameters"]
+    same = {name: made[name] for name in ("generator", "sampler")}
+    return own if own.is_trained() else record.runs.find_trained(run.lab, 1, same, without="discriminator")
 
 
 def given_to(row: Row, seed: int, options: argparse.Namespace) -> dict[str, Any]:
@@ -128,6 +136,8 @@ def again(row: Row, seed: int, options: argparse.Namespace) -> None:
         raise SrlabError(
             f"its record was made with {there}, and this is {here}; set OMP_NUM_THREADS or install that torch."
         )
+    if row.lab == "04_esrgan":  # in a folder of its own, where the lab finds no first stage to take
+        os.environ["SRLAB_HOME"] = str(home() / "again")
     given = given_to(row, seed, options) | {"run": f"{row.run(seed)}-again"}
     if Run(row.lab, given["run"]).trained_steps():
         raise SrlabError(f"there is a run {given['run']} already; delete its folder, so that it is trained again.")

@@ -1,6 +1,6 @@
 """Puts the generators of two runs into ``srlab/weights/``, with their manifests and a README.
 
-    papermill notebooks/01_srresnet.ipynb out.ipynb -p run shipped -p size laptop -p iters 6000
+    papermill notebooks/01_srresnet.ipynb out.ipynb -p recipe laptop -p run shipped -p iters 6000
     papermill notebooks/03_srgan.ipynb out.ipynb -p run shipped -p start 01_srresnet/shipped -p backbone random
     python -m benchmarks.reference.ship
 

@@ -120,17 +120,17 @@ RRDB_SIZES = {
 }
 
 
-def pick_size(size: str, device: str | torch.device, network: str = "MSRResNet") -> dict[str, int | bool]:
-    """Turn a size into blocks and features; ``"auto"`` is ``"laptop"`` on a CPU and ``"paper"`` on a GPU.
+def pick_size(size: str, network: str = "MSRResNet", **changes: int) -> dict[str, int | bool]:
+    """Turn a size into blocks and features.
 
     Parameters
     ----------
     size
-        A name in `SIZES`, or ``"auto"``.
-    device
-        Where the network will be trained.
+        A name in `SIZES`.
     network
         A name in `GENERATORS`; ``"RRDBNet"`` has sizes of its own, with the growth of its dense blocks.
+    **changes
+        Other numbers than those of the size, such as ``blocks``; 0 takes those of the size.
 
     Returns
     -------
@@ -145,8 +145,6 @@ def pick_size(size: str, device: str | torch.device, network: str = "MSRResNet")
     if network not in GENERATORS:
         raise SrlabError(f"Unknown network '{network}'; choose one of {', '.join(GENERATORS)}.")
     sizes = RRDB_SIZES if network == "RRDBNet" else SIZES
-    if size == "auto":
-        size = "laptop" if torch.device(device).type == "cpu" else "paper"
     if size not in sizes:
-        raise SrlabError(f"Unknown size '{size}'; choose auto, {', '.join(sizes)}.")
-    return dict(sizes[size])
+        raise SrlabError(f"Unknown size '{size}'; choose {', '.join(sizes)}.")
+    return sizes[size] | {name: value for name, value in changes.items() if value}

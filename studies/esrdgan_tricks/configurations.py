@@ -11,9 +11,8 @@ from studies import presets
 HERE = Path(__file__).parent
 LAB = "04_esrgan"
 PRESET_KEYS = {"seeds", "rows", "tricks", "parameters", "scored", "main", "benchmarks", "threads", "gpu", "needs"}
-# Lab 04 holds a run to bounds where its parameters are those that they were found for; a study goes without.
-COMMON = {"min_progress": -100.0}
-FROM_LAB = ("iters", "pretrain_iters", "features")
+COMMON = {"recipe": "laptop"}  # what a preset leaves out is that of lab 04 on a laptop
+FROM_LAB = ("iters", "pretrain_iters", "features", "ema")  # what rows depend on, or the lab scales with `iters`
 # What acts on the second stage of lab 04 alone: rows that differ only here have the same PSNR stage.
 GAN_STAGE = {"iters", "features", "backbone", "relative", "shift", "pixel", "pixel_weight", "content_weight"}
 GAN_STAGE |= {"adversarial_weight", "gan", "discriminator", "d_features", "learning_rate", "discriminator_rate"}
@@ -21,15 +20,15 @@ GAN_STAGE |= {"betas", "ema", "milestones", "label_real", "label_flip", "noise",
 
 
 class Of:
-    """Steps as shares of those of the recipe: a number, or where there are several, text as ``milestones`` has it."""
+    """Steps as shares of those of the preset: a number, or where there are several, a list."""
 
     def __init__(self, *shares: float) -> None:
         self.shares = shares
 
-    def value(self, recipe: dict[str, Any]) -> int | str:
+    def value(self, recipe: dict[str, Any]) -> int | list[int]:
         """The steps, each at least 1."""
         found = [max(1, round(share * recipe["iters"])) for share in self.shares]
-        return found[0] if len(found) == 1 else " ".join(map(str, found))
+        return found[0] if len(found) == 1 else found
 
 
 class Also:
@@ -68,7 +67,7 @@ HALF = "The average adds up two halves and this loss has one, so D pulls about h
 SUM = "The content loss is a sum over layers, so with two it weighs about twice as much."
 TRICKS = {
     "base": Trick({}),
-    "instance noise": Trick({"noise": 1.0, "noise_until": Of(0.6)}, HELPED),
+    "instance noise": Trick({"noise": 1.0, "noise_until": 0.6}, HELPED),
     "smooth labels": Trick({"label_real": 0.9}, HELPED),
     "G every 2nd step": Trick({"g_every": 2}, HELPED, "G has half as many updates."),
     "relativistic": Trick({"gan": "relativistic"}, HELPED, HALF),
@@ -112,7 +111,7 @@ class Row:
 def read_preset(name: str, **given: Any) -> dict[str, Any]:
     """Read ``<name>.yaml`` of this folder, see `studies.presets.read_preset`.
 
-    What rows depend on and the preset leaves out (`FROM_LAB`) is that of lab 04.
+    What the preset leaves out of `FROM_LAB` is that of lab 04.
 
     Raises
     ------
@@ -170,7 +169,7 @@ def parameters(row: Row, preset: dict[str, Any]) -> dict[str, Any]:
 
 
 def leader(row: Row, preset: dict[str, Any]) -> Row | None:
-    """The row whose PSNR stage is this one's as well; None for a row that trains its own, or has none."""
+    """The row to be trained first, as lab 04 finds its PSNR stage for this one; None for its own stage, or none."""
     if parameters(row, preset)["pretrain_iters"] == 0:
         return None
     first = next(other for other in rows(preset) if other.seed == row.seed and _begins_like(other, row, preset))

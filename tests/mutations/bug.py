@@ -42,7 +42,7 @@ class Bug:
         ``old`` occurs exactly once in the file.
     check
         What must fail with it: the id of a test (or of all its parameters), or ``"lab <name>"`` for the asserts of a
-        lab, executed in the smoke preset.
+        lab, executed by the recipe smoke.
     exercise
         Id of a test in which the check of an exercise recognises the same bug in an answer, with its hint; "" where
         no exercise is about it.

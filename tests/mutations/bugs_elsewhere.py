@@ -6,7 +6,7 @@ STEP = "tests/notebooks/test_srgan_step.py"
 TRAINING = "tests/unit/test_training.py"
 TILING = "tests/unit/test_inference.py"
 FEATURES = "tests/unit/test_features.py"
-PRESETS = "tests/notebooks/test_labs.py::test_the_paper_presets_look_through_the_layers_of_the_papers"
+PAPERS = "tests/notebooks/test_labs.py::test_the_recipes_of_the_papers_look_through_their_layers"
 MEASURED = f"{TILING}::test_with_the_overlap_measured_no_8_bit_value_differs_by_more_than_one_level"
 RAN_3_TIMES = f"{LAB_03}[srgan.train_step-ran 3 times]"
 RAN_TWICE = f"{LAB_03}[srgan.train_step-ran 2 times]"
@@ -132,11 +132,11 @@ BUGS = [
     ),
     Bug(
         Known.SCHEDULE,
-        "`Trainer`: a longer run stretches a schedule of which a part is done",
-        file="srlab/training.py",
-        old="schedule = schedule.laid_out_for(total)",
-        new="schedule = schedule.laid_out_for(iters)",
-        check=f"{TRAINING}::test_extending_a_finished_one_cycle_run_keeps_its_layout_and_says_so",
+        "`OneCycle`: a longer run goes on at the rate with which the shorter one ended",
+        file="srlab/schedules.py",
+        old="fallen = min(1.0, (step - rise) / max(1.0, self.total - rise))",
+        new="fallen = 1.0 if step > 5 else (step - rise) / max(1.0, self.total - rise)",
+        check=f"{TRAINING}::test_a_longer_run_goes_on_by_the_schedule_of_its_new_length_and_says_so",
     ),
     Bug(
         Known.FIELD,
@@ -256,20 +256,20 @@ BUGS = [
     ),
     Bug(
         Known.CUT,
-        "the preset paper of lab 03: after the pool",
-        file="notebooks/presets/paper/03_srgan.yaml",
+        "the recipe paper of lab 03: after the pool",
+        file="notebooks/recipes/03_srgan.yaml",
         old="features: vgg19 relu5_4",
         new="features: vgg19 pool5",
-        check=PRESETS,
+        check=PAPERS,
         exercise=f"{LAB_02}[content_loss.vgg_cut-The pool at the end of the stage]",
     ),
     Bug(
         Known.CUT,
-        "the preset paper of lab 04: after the activation",
-        file="notebooks/presets/paper/04_esrgan.yaml",
+        "the recipe paper of lab 04: after the activation",
+        file="notebooks/recipes/04_esrgan.yaml",
         old="features: vgg19 conv5_4",
         new="features: vgg19 relu5_4",
-        check=PRESETS,
+        check=PAPERS,
         exercise=f"{LAB_02}[content_loss.vgg_cut-behind the ReLU, but `after` is False]",
     ),
 ]

@@ -94,10 +94,9 @@ def failures_of_tests(copy: Path, *ids: str) -> list[Failure]:
 
 
 def failures_of_lab(copy: Path, lab: str) -> list[Failure]:
-    """Execute a lab of the copy in the smoke preset; the assert of its own that failed."""
+    """Execute a lab of the copy by the recipe smoke; the assert of its own that failed."""
     notebooks, out = copy / "notebooks", copy / "out.ipynb"
-    preset = notebooks / "presets" / "smoke" / f"{lab}.yaml"
-    _run(copy, "-m", "srlab.papermill", "-f", str(preset), str(notebooks / f"{lab}.ipynb"), str(out))
+    _run(copy, "-m", "srlab.papermill", "-p", "recipe", "smoke", str(notebooks / f"{lab}.ipynb"), str(out))
     executed = json.loads(out.read_text(encoding="utf-8"))
     outputs = [output for cell in executed["cells"] for output in cell.get("outputs", [])]
     errors = [f"{output['ename']}: {output['evalue']}" for output in outputs if output["output_type"] == "error"]

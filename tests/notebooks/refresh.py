@@ -9,7 +9,7 @@ from pathlib import Path
 
 import nbformat
 
-from srlab.papermill import execute, find_notebooks, read_preset
+from srlab.papermill import execute, find_notebooks
 
 KEPT = {"nbval-check-output", "keep_output"}
 
@@ -37,6 +37,6 @@ if __name__ == "__main__":
             if len(sys.argv) > 1 and notebook.stem not in sys.argv[1:]:
                 continue
             executed = Path(folder) / notebook.name
-            execute(notebook, executed, read_preset(notebook.parent, "smoke", notebook.stem))
+            execute(notebook, executed, {"recipe": "smoke"})
             refresh(notebook, executed)
             print(f"{notebook.name} is clean")

@@ -1,32 +1,32 @@
-"""Lab 01 with the preset blind: random degradations, given pairs, RGB scores, and a limit on the network."""
+"""Lab 01 by the recipe blind: random degradations, given pairs, RGB scores, and a limit on the network."""
 
 import nbformat
 import pytest
 import torch
-import yaml
 
 import srlab
 from srlab import datasets
 from srlab.papermill import read_headline
+from srlab.recipes import read_recipes
 
 from .conftest import ROOT
 
 LAB = ROOT / "notebooks" / "01_srresnet.ipynb"
-PRESET = ROOT / "notebooks" / "presets" / "blind" / "01_srresnet.yaml"
-SMALL = {"iters": 4, "size": "tiny", "batch": 2, "patch": 32, "validate_every": 2}
+RECIPE = read_recipes(ROOT / "notebooks" / "recipes" / "01_srresnet.yaml")["blind"]["values"]
+SMALL = {"recipe": "blind", "run": "blind", "iters": 4, "size": "tiny", "batch": 2, "patch": 32, "validate_every": 2}
 SMALL |= {"ablation_iters": 2, "failure_iters": 12}
 FACE = srlab.Protocol(color="rgb", crop=0)
 
 
 @pytest.fixture
 def blind(call, tmp_path, monkeypatch):
-    """Run the lab with the preset and a few changes; gives the run of a lab that went through, and its notebook."""
+    """Run the lab by the recipe with a few changes; gives the run of a lab that went through, and its notebook."""
     monkeypatch.setenv("SRLAB_HOME", str(tmp_path / "runs"))  # where `call` puts the runs
 
     def execute(**changes):
         given = [str(word) for name, value in (SMALL | changes).items() for word in ("-p", name, value)]
         out = tmp_path / "out.ipynb"
-        result = call("python", "-m", "papermill", "-f", PRESET, *given, LAB, out)
+        result = call("python", "-m", "papermill", *given, LAB, out)
         assert result.returncode == 0, result.stdout
         return srlab.Run("01_srresnet", "blind"), nbformat.read(out, 4)
 
@@ -43,14 +43,13 @@ def mean_psnr(images, **options):
 
 
 @pytest.mark.long
-def test_the_preset_runs_on_the_embedded_photos_and_repeats_its_pairs(blind):
+def test_the_recipe_runs_on_the_embedded_photos_and_repeats_its_pairs(blind):
     """The scores are those of its degradation on the fly, in RGB with crop 0; another network goes through as well."""
     run, executed = blind(photos="astronaut", network="RRDBNet", blocks=2)
     recipe = run.manifest()["parameters"]
     assert recipe["generator"] == srlab.RRDBNet(2, 16, 8, enlarge=True).config | {"network": "RRDBNet"}
-    preset = yaml.safe_load(PRESET.read_text())
-    jpeg = tuple(map(float, preset["jpeg"]))
-    degradation = srlab.Degradation(blur=preset["blur"], noise=preset["lr_noise"], jpeg=jpeg)
+    jpeg = tuple(map(float, RECIPE["jpeg"]))
+    degradation = srlab.Degradation(blur=RECIPE["blur"], noise=RECIPE["lr_noise"], jpeg=jpeg)
     assert recipe["sampler"]["degradation"] == str(degradation)
     photos = datasets.photos("validation").subset("astronaut")
     found = mean_psnr(photos, degradation=degradation, protocol=FACE)
@@ -61,7 +60,7 @@ def test_the_preset_runs_on_the_embedded_photos_and_repeats_its_pairs(blind):
 
 @pytest.fixture
 def split(tmp_path):
-    """Folders train/ and val/ with HR/ and LRx4/: cut-outs of embedded photos, and LR that no preset would make."""
+    """Folders train/ and val/ with HR/ and LRx4/: cut-outs of embedded photos, and LR that no recipe would make."""
     photos = datasets.photos()
     for i, name in enumerate(("coffee", "rocket", "camera")):
         srlab.write_image(photos[name][..., 100:164, 100:172], tmp_path / "train" / f"{i}.png")
@@ -87,8 +86,8 @@ def test_given_pairs_are_validated_on_as_they_are(blind, split):
 
 
 def test_a_network_above_the_limit_is_refused_before_anything_is_trained(call, tmp_path):
-    command = ("python", "-m", "papermill", "-f", PRESET, "-p", "network", "RRDBNet", LAB, tmp_path / "out.ipynb")
-    result = call(*command)
+    given = ("-p", "recipe", "blind", "-p", "iters", 9, "-p", "network", "RRDBNet")
+    result = call("python", "-m", "papermill", *given, LAB, tmp_path / "out.ipynb")
     assert result.returncode != 0
     sentence = "SrlabError: RRDBNet has 16,697,987 parameters, more than the limit of 1,821,085; take fewer blocks"
     assert sentence in result.stdout
@@ -103,8 +102,7 @@ def first_cells(**changes):
     scope = {}
     parameters, setup, pairs = [c.source for c in nbformat.read(LAB, 4).cells if c.cell_type == "code"][:3]
     exec(parameters, scope)
-    assert set(changes) <= set(scope)
-    scope |= {"size": "tiny", "photos": "astronaut"} | changes
+    scope |= {"tricks": {"size": "tiny", "photos": "astronaut"} | changes}
     exec(setup, scope)
     exec(pairs, scope)
     return scope
@@ -114,7 +112,7 @@ def test_the_defaults_are_the_task_of_the_papers():
     scope = first_cells()
     assert str(scope["degradation"]) == str(srlab.Degradation())  # as text, too: a run made before goes on
     assert scope["protocol"] == srlab.Protocol()
-    assert scope["recipe"] == {}
+    assert scope["judged_by"] == {}
     assert torch.equal(scope["unseen"].lr_of("astronaut"), srlab.downsample(scope["unseen"]["astronaut"], 4))
 
 

@@ -13,13 +13,12 @@ import pytest
 import torch
 
 import srlab
-from srlab.papermill import read_headline, read_preset
+from srlab.papermill import read_headline
+from srlab.recipes import read_recipes
 
 from .conftest import LABS, ROOT
 
-SMOKE = ROOT / "notebooks" / "presets" / "smoke"
-
-
+SMOKE = ("-p", "recipe", "smoke")
 STRICT = {"SRLAB_STRICT": "1"}
 
 
@@ -32,9 +31,7 @@ def options(parameters):
 def test_nbval_over_the_prepared_labs_in_order(call, tmp_path):
     """Papermill writes the parameters in, nbval runs the copies as one chain and compares the kept outputs."""
     for lab in LABS:
-        prepared = call(
-            *("python", "-m", "papermill", "--prepare-only", "-f", SMOKE / f"{lab.stem}.yaml", lab, tmp_path / lab.name)
-        )
+        prepared = call(*("python", "-m", "papermill", "--prepare-only", *SMOKE, lab, tmp_path / lab.name))
         assert prepared.returncode == 0, prepared.stdout
     options = ("--nbval-lax", "--nbval-current-env", "--nbval-cell-timeout=120", "-p", "no:cacheprovider")
     result = call("python", "-m", "pytest", "-q", *options, *[tmp_path / lab.name for lab in LABS], cwd=tmp_path)
@@ -53,7 +50,7 @@ def test_nbval_over_the_prepared_labs_in_order(call, tmp_path):
 )
 def test_lab_alone_from_the_folder_of_the_notebooks(call, tmp_path, solved, lab, changes):
     result = call(
-        *("python", "-m", "papermill", "-f", f"presets/smoke/{lab}.yaml", *options(changes)),
+        *("python", "-m", "papermill", *SMOKE, *options(changes)),
         *(solved(ROOT / "notebooks" / f"{lab}.ipynb"), tmp_path / "out.ipynb"),
         cwd=ROOT / "notebooks",
         **STRICT,
@@ -65,30 +62,30 @@ def test_lab_alone_from_the_folder_of_the_notebooks(call, tmp_path, solved, lab,
 
 
 def test_lab_02_runs_through_with_plain_input_and_pixels_as_it_suggests(call, tmp_path, solved):
-    preset, lab = SMOKE / "02_content_loss.yaml", solved(ROOT / "notebooks" / "02_content_loss.ipynb")
+    lab = solved(ROOT / "notebooks" / "02_content_loss.ipynb")
     given = options({"normalize": False, "pixel_weight": 10})
-    result = call("python", "-m", "papermill", "-f", preset, *given, lab, tmp_path / "out.ipynb", **STRICT)
+    result = call("python", "-m", "papermill", *SMOKE, *given, lab, tmp_path / "out.ipynb", **STRICT)
     assert result.returncode == 0, result.stdout
 
 
 def test_lab_03_runs_through_without_d(call, tmp_path, without_exploring):
-    preset, lab = SMOKE / "03_srgan.yaml", without_exploring("03_srgan")
-    result = call("python", "-m", "papermill", "-f", preset, "-p", "adversarial_weight", 0, lab, tmp_path / "out.ipynb")
+    lab = without_exploring("03_srgan")
+    result = call("python", "-m", "papermill", *SMOKE, "-p", "adversarial_weight", 0, lab, tmp_path / "out.ipynb")
     assert result.returncode == 0, result.stdout
 
 
-@pytest.mark.parametrize("preset", ["esrdgan", "blind"])
-def test_lab_04_runs_through_with_the_recipes_of_others_in_small(call, tmp_path, without_exploring, solved, preset):
+@pytest.mark.parametrize("name", ["esrdgan", "blind"])
+def test_lab_04_runs_through_with_the_recipes_of_others_in_small(call, tmp_path, without_exploring, solved, name):
     """The recipe's losses, networks and LR images, at the size of smoke; both begin with a fresh generator."""
-    presets = [word for name in (preset, "smoke") for word in ("-f", SMOKE.parent / name / "04_esrgan.yaml")]
-    small = {"backbone": "random", "pretrain_iters": 0, "run": preset, "blocks": 1, "width": 16, "d_features": 16}
+    small = {"recipe": name, "run": name, "iters": 10, "backbone": "random", "d_features": 16, "photos": "astronaut"}
+    small |= {"blocks": 1, "width": 16, "growth": 8, "batch": 4, "patch": 32, "validate_every": 20, "probe_iters": 2}
     lab = solved(without_exploring("04_esrgan"))
-    result = call("python", "-m", "papermill", *presets, *options(small), lab, tmp_path / "out.ipynb", **STRICT)
+    result = call("python", "-m", "papermill", *options(small), lab, tmp_path / "out.ipynb", **STRICT)
     assert result.returncode == 0, result.stdout
-    recipe = json.loads((tmp_path / "runs" / "04_esrgan" / preset / "run.json").read_text())["parameters"]
+    recipe = json.loads((tmp_path / "runs" / "04_esrgan" / name / "run.json").read_text())["parameters"]
     assert recipe["discriminator"]["network"] == "VGGDiscriminator"
-    assert recipe["gan"] == {"esrdgan": "relativistic", "blind": "vanilla"}[preset]
-    made = {"esrdgan": "method='bicubic-aliased'", "blind": "blur=(0.2, 3.0)"}[preset]
+    assert recipe["gan"] == {"esrdgan": "relativistic", "blind": "vanilla"}[name]
+    made = {"esrdgan": "method='bicubic-aliased'", "blind": "blur=(0.2, 3.0)"}[name]
     assert made in recipe["sampler"]["degradation"]
     assert recipe["features"]["layers"] == "vgg19 conv5_4"
 
@@ -107,7 +104,7 @@ def test_make_labs_works_from_a_path_with_spaces(call, tmp_path, solved):
         solved(lab, course / "notebooks" / lab.name)
     (course / ".venv").symlink_to(ROOT / ".venv")
     environment = {"SRLAB_HOME": str(course / "runs")} | STRICT
-    result = call("make", "-o", ".venv/ready", "labs", "PRESET=smoke", cwd=course, **environment)
+    result = call("make", "-o", ".venv/ready", "labs", "RECIPE=smoke", cwd=course, **environment)
     assert result.returncode == 0, result.stdout
     head, rule, *rows = [line for line in result.stdout.splitlines() if "  " in line]
     assert head.split("  ")[0] == "lab"
@@ -122,7 +119,9 @@ def test_make_labs_works_from_a_path_with_spaces(call, tmp_path, solved):
     ("name", "value", "words"),
     [
         ("itres", 5, ["Unknown parameter 'itres'", "did you mean iters?", "learning_rate", "precision"]),
-        ("iters", 0, ["iters=0", "at least 1"]),
+        ("iters", -1, ["iters=-1", "0 takes the recipe's"]),
+        ("recipe", "papre", ["no recipe 'papre'; choose auto, laptop, smoke, paper, blind, gpu."]),
+        ("batch", "many", ["batch='many' must be of type int"]),
     ],
 )
 def test_papermill_with_a_wrong_parameter_fails_with_one_sentence(call, tmp_path, name, value, words):
@@ -133,15 +132,11 @@ def test_papermill_with_a_wrong_parameter_fails_with_one_sentence(call, tmp_path
         assert word in result.stdout
 
 
-def test_presets_are_read_for_each_lab():
-    assert read_preset(ROOT / "notebooks", "smoke", "01_srresnet")["run"] == "smoke"
-    assert read_preset(ROOT / "notebooks", None, "01_srresnet") == {}
-
-
-def test_the_paper_presets_look_through_the_layers_of_the_papers():
+def test_the_recipes_of_the_papers_look_through_their_layers():
     """SRGAN after the activation (Ledig 2017: VGG22 and VGG54), ESRGAN before it (Wang 2018, section 3.3)."""
     wanted = {"02_content_loss": "relu2_2", "03_srgan": "relu5_4", "04_esrgan": "conv5_4"}
-    found = {lab: read_preset(ROOT / "notebooks", "paper", lab)["features"] for lab in wanted}
+    recipes = {lab: read_recipes(ROOT / "notebooks" / "recipes" / f"{lab}.yaml")["paper"] for lab in wanted}
+    found = {lab: recipe["values"]["features"] for lab, recipe in recipes.items()}
     assert found == {lab: f"vgg19 {layer}" for lab, layer in wanted.items()}
 
 

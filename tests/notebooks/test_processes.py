@@ -7,15 +7,13 @@ from srlab.papermill import read_headline
 
 from .conftest import ROOT
 
-SMOKE = ROOT / "notebooks" / "presets" / "smoke"
-
 
 def test_two_processes_leave_one_notebook_and_one_run(call, tmp_path, without_exploring, monkeypatch):
     monkeypatch.setenv("SRLAB_HOME", str(tmp_path / "runs"))
     torchrun = ("python", "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", 2)
     lab, out = without_exploring("03_srgan"), tmp_path / "out" / "lab.ipynb"
     out.parent.mkdir()
-    result = call(*torchrun, "-m", "srlab.papermill", lab, out, "-f", SMOKE / "03_srgan.yaml", "-p", "run", "both")
+    result = call(*torchrun, "-m", "srlab.papermill", lab, out, "-p", "recipe", "smoke", "-p", "run", "both")
     assert result.returncode == 0, result.stdout
     assert list(out.parent.iterdir()) == [out]
     assert read_headline(nbformat.read(out, 4))["peak_memory_mib"] > 0

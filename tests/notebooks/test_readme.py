@@ -1,6 +1,5 @@
-"""The commands of the README: each names what exists, and nothing else stands in its blocks."""
+"""The commands of the README and of the page about GPUs: each names what exists, and nothing else is in the blocks."""
 
-import itertools
 import re
 import shlex
 from pathlib import Path
@@ -9,9 +8,13 @@ import nbformat
 import pytest
 
 from srlab.__main__ import main
+from srlab.recipes import read_recipes
 
 ROOT = Path(__file__).parents[2]
-BLOCKS = re.findall(r"```\n(.*?)```", (ROOT / "README.md").read_text(encoding="utf-8"), re.DOTALL)
+PAGES = [ROOT / "README.md", ROOT / "docs" / "gpu.md"]
+BLOCKS = [
+    block for page in PAGES for block in re.findall(r"```\n(.*?)```", page.read_text(encoding="utf-8"), re.DOTALL)
+]
 COMMANDS = [
     line
     for block in BLOCKS
@@ -41,15 +44,16 @@ def test_scripts_exist_and_know_their_options(command):
 
 
 @pytest.mark.parametrize("command", [c for c in COMMANDS if "notebooks/0" in c])
-def test_papermill_gets_notebooks_presets_and_parameters_that_exist(command):
+def test_papermill_gets_notebooks_recipes_and_parameters_that_exist(command):
     words = shlex.split(command)
-    notebook = nbformat.read(ROOT / next(word for word in words if word.endswith(".ipynb")), 4)
-    parameters = next(cell.source for cell in notebook.cells if "parameters" in str(cell.metadata))
-    for flag, value in itertools.pairwise(words):
+    file = ROOT / next(word for word in words if word.endswith(".ipynb"))
+    parameters = next(cell.source for cell in nbformat.read(file, 4).cells if "parameters" in str(cell.metadata))
+    book = read_recipes(file.parent / "recipes" / f"{file.stem}.yaml")
+    for flag, name, value in zip(words, words[1:], [*words[2:], ""], strict=False):
         if flag == "-p":
-            assert re.search(rf"^{value} = ", parameters, re.MULTILINE), value
-        if flag == "-f":
-            assert (ROOT / value).is_file()
+            assert re.search(rf"^{name} = ", parameters, re.MULTILINE) or name in book["meaning"], name
+            assert name != "recipe" or value in book
+        assert flag != "-f"
 
 
 @pytest.mark.parametrize("command", [c for c in COMMANDS if c.startswith("srlab ")])

@@ -15,9 +15,9 @@ import srlab
 from tests.conftest import ROOT
 
 sys.path.insert(0, str(ROOT / "benchmarks"))  # scripts, and no package
-steps, ways, peers, levers, profile_step, scaling, startup, roofline = (
+steps, ways, peers, levers, profile_step, scaling, startup, roofline, flops = (
     importlib.import_module(name)
-    for name in ("steps", "ways", "peers", "levers", "profile_step", "scaling", "startup", "roofline")
+    for name in ("steps", "ways", "peers", "levers", "profile_step", "scaling", "startup", "roofline", "flops")
 )
 CPU = torch.device("cpu")
 FLOAT32 = replace(steps.LABS, bf16=False)
@@ -225,8 +225,35 @@ def test_operations_are_counted_forward_and_backward():
     assert roofline.flops_of(lambda: layer(image).sum().backward()) == 3 * forward, "gradients of input and weights"
 
 
-def test_rows_of_the_roofline():
+def test_rows_of_the_roofline(monkeypatch):
     row = roofline.row("half of it", 10**9, 2e9, lambda: time.sleep(0.01), 1, CPU)
     assert float(row["of the roof"]) == pytest.approx(0.5 / float(row["seconds"]), rel=0.1)
     assert row["HR megapixels a second"] == "-"
+    monkeypatch.setattr(roofline, "roof", lambda *_: 1e8)  # so small a step is nothing beside that of this machine
     assert float(roofline.step_row("laptop", tiny("laptop"), 1, CPU)["of the roof"]) > 0
+
+
+def test_fake_tensors_give_the_operations_of_the_real_step():
+    task = tiny("esrgan")
+    train, _ = ways.hand_written(task, FLOAT32, itertools.repeat(batch_of(task)), CPU)
+    counted, kept = flops.counted(task)
+    assert counted == roofline.flops_of(train)
+    twice = flops.counted(replace(task, batch=2 * task.batch))
+    assert twice[0] == 2 * counted
+    assert 1.5 * kept < twice[1] <= 2 * kept, "all but the weights in bfloat16 belongs to a patch"
+
+
+def test_what_is_kept_twice_counts_once_and_the_fullest_moment_is_known():
+    flops.Kept.times, flops.Kept.now, flops.Kept.peak = {}, 0, 0
+    values = torch.zeros(4)
+    kept = [flops.Kept(values), flops.Kept(values.view(2, 2)), flops.Kept(torch.zeros(8))]
+    assert flops.Kept.now == 4 * 4 + 8 * 4
+    del kept[0], kept[1]
+    assert (flops.Kept.now, flops.Kept.peak) == (4 * 4, 4 * 4 + 8 * 4)
+
+
+def test_expected_times_are_arithmetic_at_a_share_of_what_is_promised(monkeypatch):
+    monkeypatch.setattr(flops, "counted", lambda task: (int(31.2e12), 2**30))
+    row = flops.row("ESRGAN", steps.TASKS["esrgan"], 0.5, 36_000)
+    assert row["A100, bf16"] == "200.0 ms, 2.00 h"
+    assert row["MiB a patch"] == str(1024 // steps.TASKS["esrgan"].batch)

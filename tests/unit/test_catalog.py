@@ -20,6 +20,7 @@ import pytest
 from PIL import Image
 
 from srlab import SrlabError, catalog, datasets, disk, fetching
+from srlab.recipes import read_recipes
 from tests.conftest import load_script
 from tests.faults import server
 
@@ -212,7 +213,7 @@ def test_names_lead_to_folders(home, monkeypatch, tmp_path):
 def test_the_data_home_is_that_of_the_course_unless_it_is_said(home, monkeypatch, tmp_path):
     assert catalog.data_home() == home
     monkeypatch.delenv("SRLAB_DATA")
-    (tmp_path / "course" / "notebooks" / "presets").mkdir(parents=True)
+    (tmp_path / "course" / "notebooks" / "recipes").mkdir(parents=True)
     monkeypatch.chdir(tmp_path / "course" / "notebooks")
     assert catalog.data_home() == tmp_path / "course" / "data"
     monkeypatch.chdir(tmp_path)
@@ -231,14 +232,14 @@ def test_div2k_comes_to_lie_where_the_labs_read_it(tiny, home, main, capsys):
     out = capsys.readouterr().out
     assert "for academic research only" in out
     assert "Agustsson and Timofte" in out
-    assert f"-f notebooks/presets/paper/01_srresnet.yaml -p images {home / 'DIV2K' / 'train'}\n" in out
+    assert f" -p recipe paper -p images {home / 'DIV2K' / 'train'}\n" in out
 
 
-def test_the_papermill_line_names_files_that_there_are(main, tiny, home, capsys):
+def test_the_papermill_line_names_a_lab_a_recipe_and_a_folder_that_there_are(main, tiny, home, capsys):
     main(["div2k"])
     command = capsys.readouterr().out.splitlines()[-1].split()
     assert (ROOT / command[1]).is_file()
-    assert (ROOT / command[4]).is_file()
+    assert command[5] in read_recipes(ROOT / "notebooks" / "recipes" / f"{Path(command[1]).stem}.yaml")
     assert Path(command[-1]).is_dir()
 
 

@@ -13,11 +13,13 @@ ROOT = Path(__file__).resolve().parents[2]
 
 @pytest.fixture
 def course(tmp_path, monkeypatch):
-    """A course with two labs and two presets; the working directory is in it."""
-    for preset in ("smoke", "paper"):
-        (tmp_path / "notebooks" / "presets" / preset).mkdir(parents=True)
-    for lab in ("01_srresnet", "02_content_loss"):
+    """A course with two labs, of which the first has a recipe more; the working directory is in it."""
+    (tmp_path / "notebooks" / "recipes").mkdir(parents=True)
+    recipe = "{about: x, source: y, values: {batch: 1}}"
+    for lab, more in (("01_srresnet", f"blind: {recipe}\n"), ("02_content_loss", "")):
         (tmp_path / "notebooks" / f"{lab}.ipynb").write_text("{}")
+        text = f"meaning: {{batch: patches}}\nlaptop: {recipe}\nsmoke: {recipe}\n{more}"
+        (tmp_path / "notebooks" / "recipes" / f"{lab}.yaml").write_text(text)
     monkeypatch.chdir(tmp_path)
     return tmp_path
 
@@ -32,8 +34,10 @@ def refused(capsys, *arguments):
     return said.err
 
 
-def test_an_unknown_preset_is_refused_with_the_known_ones(course, capsys, home):
-    assert "no preset 'smok'; choose one of paper, smoke." in refused(capsys, "labs", "--preset", "smok")
+@pytest.mark.parametrize("name", ["smok", "..", "meaning", ""])
+def test_an_unknown_recipe_is_refused_with_the_known_ones(course, capsys, home, name):
+    sentence = f"no recipe '{name}'; choose auto, laptop, smoke, blind."
+    assert sentence in refused(capsys, "labs", "--recipe", name)
     assert not home.exists()
 
 
@@ -54,11 +58,10 @@ def test_labs_are_found_from_the_notebooks_folder_too(course, capsys, monkeypatc
 
 
 @pytest.mark.parametrize(("asked", "ran"), [((), ["01", "02"]), (("02",), ["02"]), (("01_srresnet.ipynb",), ["01"])])
-def test_labs_are_run_with_their_preset_and_counted_in_the_exit_code(course, capsys, monkeypatch, asked, ran):
+def test_labs_are_run_with_their_recipe_and_counted_in_the_exit_code(course, capsys, monkeypatch, asked, ran):
     from srlab import papermill
     from srlab.errors import SrlabError
 
-    (course / "notebooks" / "presets" / "smoke" / "02_content_loss.yaml").write_text("iters: 3\n")
     calls = []
 
     def execute(notebook, output, parameters):
@@ -68,8 +71,8 @@ def test_labs_are_run_with_their_preset_and_counted_in_the_exit_code(course, cap
         return {"label": "PSNR", "value": 28.1234, "unit": "dB", "peak_memory_mib": 2048}
 
     monkeypatch.setattr(papermill, "execute", execute)
-    assert main(["labs", "--preset", "smoke", *asked]) == int("02" in ran)
-    assert calls == [(lab, {"iters": 3} if lab == "02" else {}) for lab in ran]
+    assert main(["labs", "--recipe", "blind", *asked]) == int("02" in ran)
+    assert calls == [(lab, {"recipe": {"01": "blind", "02": "auto"}[lab]}) for lab in ran]
     said = capsys.readouterr().out
     assert ("PSNR: 28.12 dB" in said and "2.0 GiB" in said) == ("01" in ran)
     assert ("02_content_loss failed: NameError" in said) == ("02" in ran)

@@ -119,7 +119,7 @@ def test_a_folder_has_a_table_for_each_notebook_below_it_and_a_sum(tmp_path, che
 
 
 def test_without_a_path_the_labs_of_the_course_are_read(tmp_path, checked, capsys, monkeypatch):
-    (tmp_path / "notebooks" / "presets").mkdir(parents=True)
+    (tmp_path / "notebooks" / "recipes").mkdir(parents=True)
     save(tmp_path / "notebooks" / "00_degradation.ipynb", checked(LUMA, find(LUMA).reference))
     save(tmp_path / "notebooks" / "03_srgan.ipynb", cell("srgan.train_step"))
     save(tmp_path / "notebooks" / "notes.ipynb")

@@ -13,7 +13,7 @@ from srlab.runs import Run, load_generator
 @pytest.fixture(params=models.GENERATORS)
 def generator(request):
     torch.manual_seed(0)
-    size = pick_size("tiny", "cpu", request.param)
+    size = pick_size("tiny", request.param)
     network = getattr(models, request.param)(**size, scale=2)
     for parameter in network.parameters():  # of the size of trained ones, so that whatever reaches far shows
         torch.nn.init.normal_(parameter, std=0.3)
@@ -47,4 +47,4 @@ def test_no_lr_pixel_beyond_its_radius_has_an_influence_and_the_tiles_fit(genera
 
 def test_an_unknown_network_is_refused_with_the_known_ones():
     with pytest.raises(SrlabError, match=r"Unknown network 'Unheard'; choose one of SRResNet, MSRResNet, .*\."):
-        pick_size("auto", "cpu", "Unheard")
+        pick_size("tiny", "Unheard")

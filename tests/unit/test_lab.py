@@ -68,10 +68,10 @@ def test_a_value_of_another_type_is_refused_with_its_default(name, value, kind):
     assert f"{name}={value!r} must be of type {kind}, like its default {DECLARED[name]!r}" in str(caught.value)
 
 
-@pytest.mark.parametrize("iters", [0, -1])
-def test_iters_below_1_is_refused(iters):
-    with pytest.raises(SrlabError, match=f"iters={iters} must be at least 1"):
-        check(iters=iters)
+def test_iters_below_0_is_refused_and_0_leaves_it_to_the_recipe():
+    check(iters=0)
+    with pytest.raises(SrlabError, match="iters=-1 is the total number of training steps; 0 takes the recipe's"):
+        check(iters=-1)
 
 
 def test_a_lab_without_iters_is_fine():
@@ -106,10 +106,7 @@ def test_setup_prints_where_it_runs_and_returns_the_parameters(cells):
     lab = result.result
     assert lab.name == "01_srresnet"
     assert lab.parameters == DECLARED | {"device": "cpu", "iters": 7}
-    assert lab.changed == {key for key, value in lab.parameters.items() if value != DECLARED[key]}
-    assert lab.only_changed("iters", "device", "seed")
-    assert not lab.only_changed("seed")
-    assert not srlab.lab.Lab("01_srresnet", {}, lab.device, "no").only_changed("seed"), "nothing is known of it"
+    assert (lab.iters, lab.rate, lab.run) == (7, 2e-4, "default")
     assert (lab.device.type, lab.precision) == ("cpu", srlab.devices.pick_precision("auto", lab.device))
     assert lab.hardware == {"device": lab.device, "precision": lab.precision, "compiled": ""}
     other, _ = cells(CELL + "\ncompiled = 'default'  # a comment", SETUP, "lab")
@@ -118,7 +115,7 @@ def test_setup_prints_where_it_runs_and_returns_the_parameters(cells):
     assert f"srlab {srlab.__version__}, torch " in shown.stdout
     assert "device:  cpu" in shown.stdout
     assert "runs in: " in shown.stdout
-    assert len(shown.stdout.splitlines()) == 4
+    assert len(shown.stdout.splitlines()) == 3
 
 
 def test_setup_takes_the_cell_that_papermill_injects(cells):
@@ -131,7 +128,7 @@ def test_setup_takes_the_cell_that_papermill_injects(cells):
     [
         ("iter = 3", r"'iter' \(did you mean iters\?\)"),
         ("iters = 2.5", "iters=2.5 must be of type int"),
-        ("iters = 0", "iters=0 must be at least 1"),
+        ("iters = -1", "iters=-1 is the total number"),
         ("device = 'tpu'", "Unknown device 'tpu'"),
     ],
 )
@@ -205,3 +202,89 @@ def test_a_learning_rate_that_cannot_be_is_refused(value):
 def test_counts_must_be_positive():
     with pytest.raises(SrlabError, match="batch=0 must be at least 1"):
         check_parameters({"batch": 8}, {"batch": 0}, [])
+
+
+# --- Recipes -------------------------------------------------------------------------------------------------
+
+OPEN = {"recipe": "auto", "iters": 0, "run": "", "images": "", "validation": "", "backbone": "random", "scale": 4}
+OPEN |= {"seed": 0, "device": "cpu", "precision": "no", "tricks": {}}
+
+
+@pytest.fixture
+def lab_04(cells):
+    """Runs lab 04's setup with what papermill would give; the lab, and what was said."""
+
+    def run(**given):
+        cell = "# Parameters of this lab\n" + "\n".join(f"{name} = {value!r}" for name, value in OPEN.items())
+        injected = "# Parameters\n" + "\n".join(f"{name} = {value!r}" for name, value in given.items())
+        result, shown = cells(cell, injected + "\n", "import srlab; lab = srlab.setup('04_esrgan')")
+        if result.error_in_exec:
+            raise result.error_in_exec
+        return cells("lab")[0].result, shown
+
+    return run
+
+
+def test_setup_says_what_is_trained_on_what_how_long_and_why(lab_04):
+    lab, shown = lab_04()
+    assert "recipe:  laptop, a few minutes on two CPU cores (chosen for a CPU, its own number of steps" in shown.stdout
+    assert "trains:  600 steps for PSNR, then 280 steps of 8 patches of 64 px, on 12 photos inside" in shown.stdout
+    assert "run:     04_esrgan/default" in shown.stdout
+    assert "WARNING" not in shown.stdout
+    assert "numbers of the recipe <b>laptop" in shown.outputs[0].data["text/html"]
+    assert (lab.iters, lab.run, lab.batch, lab.betas, lab.as_tried) == (280, "default", 8, [0.5, 0.99], True)
+    assert len(lab.train_set) == 12
+    assert lab.unseen.names == ["astronaut", "chelsea", "text", "brick"]
+
+
+@pytest.mark.parametrize(
+    ("given", "run"),
+    [
+        ({}, "default"),
+        ({"iters": 280}, "default"),
+        ({"iters": 5000}, "laptop-5000"),
+        ({"recipe": "smoke"}, "smoke"),
+        ({"seed": 3}, "laptop-seed-3"),
+        ({"noise": 0.5}, "laptop-noise-0.5"),
+        ({"tricks": {"noise": 0.5}, "iters": 700}, "laptop-700-noise-0.5"),
+        ({"iters": 5000, "run": "mine"}, "mine"),
+    ],
+)
+def test_another_training_gets_another_name_and_the_same_command_the_same(lab_04, given, run):
+    assert lab_04(**given)[0].run == run
+
+
+def test_a_number_of_the_recipe_is_changed_by_p_or_by_tricks(lab_04):
+    for given in ({"noise": 0.5, "betas": [0.9, 0.99]}, {"tricks": {"noise": 0.5, "betas": [0.9, 0.99]}}):
+        lab, _ = lab_04(**given)
+        assert (lab.noise, lab.betas, lab.batch) == (0.5, [0.9, 0.99], 8)
+        assert not lab.as_tried
+
+
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        ({"tricks": {"noize": 0.5}}, r"Unknown parameter 'noize' \(did you mean noise\?\).*learning_rate"),
+        ({"noize": 0.5}, r"Unknown parameter 'noize' \(did you mean noise\?\)"),
+        ({"noise": "much"}, "noise='much' must be of type number"),
+        ({"recipe": "papre"}, r"no recipe 'papre'; choose auto, laptop"),
+        ({"recipe": "paper"}, r"12 photos \(\d.\d megapixels\) are few .* -p images div2k.* paper is strict"),
+    ],
+)
+def test_what_cannot_be_is_refused(lab_04, given, words):
+    with pytest.raises(SrlabError, match=words):
+        lab_04(**given)
+
+
+def test_a_long_training_on_few_photos_through_random_features_is_warned_of_with_the_words_that_change_it(lab_04):
+    _, shown = lab_04(iters=100_000)
+    photos, features = [line for line in shown.stdout.splitlines() if line.startswith("WARNING")]
+    assert "-p images div2k" in photos
+    assert "-p backbone imagenet" in features
+
+
+def test_a_script_that_was_made_of_the_notebook_has_its_parameters_too():
+    InteractiveShell.clear_instance()
+    scope = dict(OPEN) | {"tricks": {"batch": 3}}
+    exec("import srlab; lab = srlab.setup('04_esrgan')", scope)
+    assert (scope["lab"].batch, scope["lab"].iters) == (3, 280)

@@ -62,28 +62,25 @@ def test_a_limit_is_the_most_parameters_allowed():
 @pytest.mark.parametrize(("kind", "sizes"), [(SRResNet, SIZES), (MSRResNet, SIZES), (RRDBNet, RRDB_SIZES)])
 def test_each_network_has_the_three_sizes_and_the_largest_is_the_published_one(kind, sizes):
     assert list(sizes) == ["tiny", "laptop", "paper"]
-    counts = [parameter_count(kind(**pick_size(size, "cpu", kind.__name__))) for size in sizes]
+    counts = [parameter_count(kind(**pick_size(size, kind.__name__))) for size in sizes]
     assert counts == sorted(counts)
     assert counts[-1] == parameter_count(kind())
 
 
-def test_the_size_is_picked_by_the_device_where_it_is_left_open():
-    assert pick_size("auto", "cpu") == SIZES["laptop"]
-    assert pick_size("auto", torch.device("cuda")) == SIZES["paper"]
-    assert pick_size("auto", "cpu", "RRDBNet") == RRDB_SIZES["laptop"]
-    assert pick_size("auto", "cuda", "RRDBNet") == RRDB_SIZES["paper"]
+def test_a_size_may_have_other_numbers_and_0_leaves_its_own():
+    assert pick_size("laptop", "RRDBNet", blocks=9, growth=0) == RRDB_SIZES["laptop"] | {"blocks": 9}
 
 
 def test_a_picked_size_may_be_changed_without_changing_the_table():
     for network in ("MSRResNet", "RRDBNet"):
-        pick_size("tiny", "cpu", network)["blocks"] = 9
-        assert pick_size("tiny", "cpu", network)["blocks"] == 1
+        pick_size("tiny", network)["blocks"] = 9
+        assert pick_size("tiny", network)["blocks"] == 1
 
 
 @pytest.mark.parametrize("network", ["MSRResNet", "RRDBNet"])
 def test_an_unknown_size_is_refused_with_the_known_ones(network):
-    with pytest.raises(SrlabError, match=r"size 'huge'; choose auto, tiny, laptop, paper\."):
-        pick_size("huge", "cpu", network)
+    with pytest.raises(SrlabError, match=r"size 'huge'; choose tiny, laptop, paper\."):
+        pick_size("huge", network)
 
 
 def layers(network):

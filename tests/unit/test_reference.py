@@ -36,8 +36,8 @@ def made(row, seed=0, **changes):
 @pytest.mark.parametrize("row", read_rows(), ids=lambda row: row.name)
 def test_a_row_sets_what_its_lab_knows_and_starts_from_a_row_before_it(row):
     known = defaults_of(HERE.parents[1] / "notebooks" / f"{row.lab}.ipynb")
-    assert set(row.preset) <= set(known)
-    assert set(row.given(0, "a", "b", "c")) <= set(known)
+    given = row.preset | row.given(0, "a", "b", "c")
+    srlab.lab.check_parameters(known, known | given, list(given))
     names = [one.name for one in read_rows()]
     assert not row.start or row.start in names[: names.index(row.name)]
     assert row.name in TITLES or row.name.startswith(summary.LENGTHS)
@@ -47,8 +47,15 @@ def test_the_ladder_has_one_budget_from_scratch():
     rungs = [row for row in read_rows() if row.name in ("mse", "hybrid", "vgg22", "resnet18")]
     assert len(rungs) == 4
     assert len({tuple(row.preset[key] for key in ("size", "iters", "batch", "patch")) for row in rungs}) == 1
-    given = {row.preset.get("learning_rate", 2e-3) for row in rungs}  # lab 01 takes 2e-3 for networks of this size
-    assert given == {2e-3}
+    assert {row.preset["learning_rate"] for row in rungs} == {2e-3}
+
+
+@pytest.mark.parametrize("row", read_rows(), ids=lambda row: row.name)
+def test_a_row_says_which_recipe_it_changes_and_all_that_the_lab_would_scale(row):
+    assert row.preset["recipe"] == "laptop", "or `auto` might take another one elsewhere"
+    scaled = {"03_srgan": {"start", "ema"}, "04_esrgan": {"pretrain_iters", "pretrain_rate", "ema"}}
+    assert {"iters", "validate_every", *scaled.get(row.lab, ())} <= set(row.preset)
+    assert row.lab != "01_srresnet" or row.preset["learning_rate"], "it would follow the size"
 
 
 def test_rows_are_chosen_by_name_or_beginning():
@@ -146,6 +153,19 @@ def test_a_stage_of_the_same_training_is_the_start_under_the_name_of_its_record(
     assert json.loads(file.read_text())["start"] == "esrgan-psnr"
 
 
+def test_a_gan_of_lab_04_begins_with_its_own_stage_or_with_the_one_that_the_lab_has_found(small, monkeypatch):
+    call, _, folder = small
+    assert call("mse") == 0  # of the network and the patches of everything here
+    shutil.copytree(folder / "runs/01_srresnet/mse-seed0", stage := folder / "runs/04_esrgan/other-psnr")
+    gan = Run("04_esrgan", "esrgan-seed0")
+    made = json.loads((stage / "run.json").read_text()) | {"lab": gan.lab}
+    (stage / "run.json").write_text(json.dumps(made))
+    gan.update(made | {"name": gan.name, "parameters": made["parameters"] | {"discriminator": {}, "psnr_stage": True}})
+    assert run.stage_of(gan).name == "other-psnr"
+    shutil.copytree(stage, stage.with_name(f"{gan.name}-psnr"))
+    assert run.stage_of(gan).name == "esrgan-seed0-psnr"
+
+
 def test_a_row_that_has_its_record_is_left_alone_and_another_seed_is_trained(small):
     call, trained, _ = small
     assert call("mse") == 0
@@ -227,6 +247,15 @@ def test_trained_again_the_weights_are_those_of_the_record_or_it_says_so(small, 
     file.write_text(json.dumps(json.loads(file.read_text()) | {"threads": 99}))
     assert call("mse", "--again") == 1
     assert "set OMP_NUM_THREADS" in capsys.readouterr().err
+
+
+def test_a_row_with_a_first_stage_is_trained_again_where_there_is_none_yet(small):
+    call, _, folder = small
+    (folder / "rows/04_esrgan").mkdir()
+    shutil.copy(ROWS / "04_esrgan/esrgan.yaml", folder / "rows/04_esrgan")
+    assert call("esrgan") == call("esrgan", "mse") == call("esrgan", "mse", "--again") == 0
+    found = {str(file.parent.relative_to(folder / "runs")) for file in (folder / "runs").rglob("run.json")}
+    assert found >= {"again/04_esrgan/esrgan-seed0-again", "01_srresnet/mse-seed0-again"}
 
 
 def test_time_to_beat_bicubic_lies_between_the_validations_before_and_after():

@@ -54,9 +54,9 @@ def test_home_is_srlab_home_made_absolute(tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize("unset", [True, False])
-@pytest.mark.parametrize("folder", [".", "notebooks", "notebooks/presets"])
+@pytest.mark.parametrize("folder", [".", "notebooks", "notebooks/recipes"])
 def test_home_is_runs_of_the_course_from_wherever_one_works(tmp_path, monkeypatch, folder, unset):
-    (tmp_path / "notebooks" / "presets").mkdir(parents=True)
+    (tmp_path / "notebooks" / "recipes").mkdir(parents=True)
     monkeypatch.chdir(tmp_path / folder)
     if unset:
         monkeypatch.delenv("SRLAB_HOME")

@@ -55,7 +55,3 @@ def test_one_cycle_of_very_few_steps_has_factors_from_0_to_1(total):
 def test_one_cycle_refuses_values_that_make_no_schedule(values):
     with pytest.raises(SrlabError, match="at least 1 step and a warm-up share below 1"):
         OneCycle(*values)
-
-
-def test_one_cycle_can_be_laid_out_for_another_length():
-    assert OneCycle(10, 0.5, 0.3).laid_out_for(20) == OneCycle(20, 0.5, 0.3)

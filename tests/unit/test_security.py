@@ -356,14 +356,6 @@ def test_a_run_cannot_be_called_like_that(name):
         runs.load_generator("01_srresnet", name)
 
 
-@pytest.mark.parametrize("preset", ["..", "../../notebooks/presets/smoke", "smoke/", "{absolute}", "", "."])
-def test_a_preset_is_a_name_in_its_folder(preset, tmp_path):
-    (tmp_path / "notebooks" / "presets" / "smoke").mkdir(parents=True)
-    preset = preset.replace("{absolute}", str(tmp_path))
-    with pytest.raises(SrlabError, match=r"There is no preset .* choose one of smoke"):
-        papermill.read_preset(tmp_path / "notebooks", preset, "lab")
-
-
 @pytest.mark.parametrize("name", ["x=1; import os #", "x\nimport os\ny", "a.b", "a b", "", "import"])
 def test_a_parameter_is_a_name_and_no_code(name, tmp_path):
     """Papermill writes names into a cell as they stand; values it quotes."""

@@ -1,8 +1,5 @@
 """The rows of the content-loss study: complete, with names a run may have, and parameters that the labs know."""
 
-import ast
-import functools
-import json
 from pathlib import Path
 
 import pytest
@@ -13,18 +10,11 @@ from studies import run
 from studies.content_loss.configurations import CONTENT, LOSSES, SHALLOW, VARIANTS, Row, parameters, read_preset, rows
 from studies.content_loss.published import PUBLISHED
 from studies.content_loss.weights import backbones_of, shallow_is_real
+from studies.presets import defaults_of
 
 ROOT = Path(__file__).parents[2]
 
 PRESETS = {"smoke": {}, "laptop": {}, "paper": {"images": "DIV2K"}}
-
-
-@functools.cache
-def parameters_of(lab):
-    """The names that the cell of defaults of a lab assigns."""
-    cells = json.loads((ROOT / "notebooks" / f"{lab}.ipynb").read_text(encoding="utf-8"))["cells"]
-    (source,) = ["".join(cell["source"]) for cell in cells if "parameters" in cell["metadata"].get("tags", [])]
-    return {node.targets[0].id for node in ast.parse(source).body}
 
 
 @pytest.fixture(params=PRESETS)
@@ -77,10 +67,11 @@ def test_the_long_srgan_is_the_short_one_with_more_steps_and_nothing_else():
     assert first["schedule"] == "constant", "or continuing would not be exact"
 
 
-def test_parameters_are_those_of_the_labs(preset):
+def test_a_row_says_which_recipe_it_changes_and_all_that_the_lab_would_scale(preset):
     for row in rows(preset, shallow=True):
         given = parameters(row, preset, "auto")
-        assert set(given) <= parameters_of(row.lab)
+        assert given["recipe"] == "laptop"
+        assert {"validate_every", "schedule", *(("ema", "start") if row.method == "SRGAN" else ())} <= set(given)
         assert given["iters"] >= 1
         assert given["pixel_weight"] + given["content_weight"] == pytest.approx(1)
 
@@ -92,13 +83,7 @@ def test_layers_are_those_that_features_knows():
 
 @pytest.mark.parametrize("lab", ["02_content_loss", "03_srgan"])
 def test_the_labs_declare_what_the_study_gives_with_the_same_types(preset, lab):
-    import nbformat
-
-    file = ROOT / "notebooks" / f"{lab}.ipynb"
-    if not file.is_file():
-        pytest.skip(f"needs {file.name}")
-    cell = next(c for c in nbformat.read(file, 4).cells if "parameters" in c.metadata.get("tags", []))
-    declared = {s.targets[0].id: ast.literal_eval(s.value) for s in ast.parse(cell.source).body}
+    declared = defaults_of(ROOT / "notebooks" / f"{lab}.ipynb")
     given = [parameters(row, preset, "auto") for row in rows(preset, shallow=True) if row.lab == lab]
     for one in given:
         srlab.lab.check_parameters(declared, declared | one, list(one))

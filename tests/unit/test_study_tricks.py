@@ -8,6 +8,7 @@ import pytest
 
 import srlab
 from srlab.errors import SrlabError
+from srlab.recipes import read_recipes
 from srlab.runs import Run
 from studies import presets
 from studies import train as trainer
@@ -104,21 +105,26 @@ def test_the_list_of_esrdgan_stands_in_the_rows():
 
 def test_steps_are_shares_of_those_of_the_preset():
     paper = read_preset("paper", images="DIV2K")
-    assert changes("instance noise", paper) == {"noise": 1.0, "noise_until": 60000}
-    assert changes("halved rates", paper) == {"milestones": "10000 20000 30000 40000"}
+    assert changes("halved rates", paper) == {"milestones": [10000, 20000, 30000, 40000]}
     assert changes("longer", paper) == {"iters": 300000}
     assert changes("more features in D", paper) == {"d_features": 96}
     assert changes("more features in D", laptop()) == {"d_features": 48}
-    assert Of(0.6).value({"iters": 300}) == 180
+    assert Of(3).value({"iters": 280}) == 840
     assert Of(0.01).value({"iters": 10}) == 1
 
 
 def test_the_laptop_preset_is_the_recipe_of_the_lab():
     base = parameters(Row("base", 0), laptop())
-    free = {"run", "size", "photos", "validate_every", "min_progress"}  # none of these acts on a weight on a laptop
+    assert base["recipe"] == "laptop"
+    free = {"recipe", "run", "photos", "validate_every"}  # none of the others acts on a weight
     assert {name: base[name] for name in set(base) - free} == {name: declared()[name] for name in set(base) - free}
-    assert (base["size"], declared()["size"]) == ("laptop", "auto")
-    assert {"iters", "pretrain_iters", "features"} <= set(base), "rows depend on them"
+
+
+def test_a_row_gives_all_that_the_lab_would_scale_with_its_steps(preset):
+    book = read_recipes(NOTEBOOK.parent / "recipes" / f"{LAB}.yaml")
+    scaled = [name for name in book["laptop"]["scales"] if declared()[name]]  # no milestones stay none
+    for row in rows(preset):
+        assert {*scaled, "ema", "validate_every"} <= set(parameters(row, preset))
 
 
 def test_low_features_are_looked_at_besides_those_of_the_base(preset):
@@ -158,17 +164,19 @@ def test_what_acts_on_the_second_stage_is_not_read_by_the_first():
         if name not in seen:
             seen.add(name)
             left += [read for node in defined.get(name, []) for read in reads(node)]
+    seen = {name.removeprefix("lab.") for name in seen}
     assert {"pretrain_rate", "downsampler", "width", "patch", "pixel_step"} <= seen, "the walk must get somewhere"
     assert not seen & GAN_STAGE
 
 
 def reads(node):
-    """Names that a definition or the value of an assignment reads from outside of itself."""
+    """Names that a definition or the value of an assignment reads from outside of itself, such as ``lab.batch``."""
     part = getattr(node, "value", node)
     names = [one for one in ast.walk(part) if isinstance(one, ast.Name)]
     inside = {one.id for one in names if not isinstance(one.ctx, ast.Load)}
     inside |= {one.arg for one in ast.walk(part) if isinstance(one, ast.arg)}
-    return {one.id for one in names} - inside
+    dotted = {ast.unparse(one) for one in ast.walk(part) if isinstance(one, ast.Attribute)}
+    return {one.id for one in names} - inside | {name for name in dotted if name.startswith("lab.")}
 
 
 def test_a_row_is_scored_on_lr_as_it_was_trained_on():
@@ -198,56 +206,6 @@ def test_a_preset_with_wrong_rows_is_refused(change, words):
 def test_a_preset_that_changes_no_trick_is_refused():
     with pytest.raises(SrlabError, match="changes 'magic', which is no trick; choose from base, instance noise"):
         read_preset("laptop", tricks={"magic": {}})
-
-
-# --- The PSNR stage that rows share -------------------------------------------------------------------------
-
-
-@pytest.fixture
-def stage(tmp_path, monkeypatch):
-    """A finished PSNR stage, and an empty run to copy it to."""
-    monkeypatch.setenv("SRLAB_HOME", str(tmp_path))
-    source, target = Run(LAB, "base-seed0-psnr"), Run(LAB, "noise-seed0-psnr")
-    manifest = source.begin({"seed": 0, "patch": 96}, {"device": "cpu"})
-    network = srlab.models.MSRResNet(blocks=1, features=8)
-    for step in (5, 10):
-        source.save_state(step, network.state_dict())
-    source.save_generator(network, 10)
-    source.log(10, loss=0.5)
-    source.update(manifest, step=10, state="finished")
-    return source, target
-
-
-def test_a_shared_stage_is_a_whole_run_under_its_own_name(stage):
-    source, target = stage
-    train.share(source, target)
-    made = target.manifest()
-    assert (made["name"], made["copied_from"], made["step"]) == (target.name, source.name, 10)
-    assert target.trained_steps() == 10
-    assert target.metrics() == source.metrics()
-    assert srlab.runs.load_generator(LAB, target.name).config == srlab.runs.load_generator(LAB, source.name).config
-    assert target.begin({"seed": 0, "patch": 96}, None) == made, "the lab goes on with it"
-
-
-def test_a_stage_of_other_parameters_is_refused_by_the_run_itself(stage):
-    train.share(*stage)
-    with pytest.raises(SrlabError, match=r"was made with patch=96 \(now 64\)"):
-        stage[1].begin({"seed": 0, "patch": 64}, None)
-
-
-def test_a_run_that_has_begun_keeps_what_it_has(stage):
-    source, target = stage
-    target.begin({"seed": 7}, {})
-    train.share(source, target)
-    assert target.manifest()["parameters"] == {"seed": 7}
-
-
-def test_a_stage_that_is_not_finished_is_not_shared(stage):
-    source, target = stage
-    source.update(state="stopped")
-    with pytest.raises(SrlabError, match="is no finished run; delete the notebook of its row"):
-        train.share(source, target)
-    assert target.manifest() is None
 
 
 # --- A row that runs away ------------------------------------------------------------------------------------
