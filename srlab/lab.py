@@ -84,6 +84,7 @@ def setup(name: str) -> Lab:
     book = read_recipes(srlab.runs.recipes() / f"{name}.yaml") if "recipe" in declared else {}
     numbers = book["laptop"]["values"] if book else {}
     tricks = values.get("tricks", {}) | {key: values.pop(key) for key in named if key in numbers and key != "iters"}
+    tricks = {key: _list(value) if isinstance(numbers.get(key), list) else value for key, value in tricks.items()}
     check_parameters(numbers | declared, values | tricks, [*named, *tricks])
     device = srlab.devices.pick_device(values.get("device", "auto"))
     precision = srlab.devices.pick_precision(values.get("precision", "auto"), device)
@@ -98,8 +99,9 @@ def setup(name: str) -> Lab:
         changed = {key: value for key, value in values.items() if key not in PLAIN and value != declared[key]}
         as_written = recipe.values == book[recipe.name]["values"] and not changed.keys() - {"seed", "backbone"}
         lab.as_tried = as_written and recipe.name in ("laptop", "smoke") and device.type == "cpu"
+        asked = values.get("iters", 0)
         values |= recipe.values | {"recipe": recipe.name}
-        values["run"] = values.get("run") or _run_name(recipe, book, changed | tricks)
+        values["run"] = values.get("run") or _run_name(recipe, asked, changed | tricks)
         _announce(lab, recipe, values)
         lab.unseen = _unseen(values)
     vars(lab).update({key: value for key, value in values.items() if key not in ("device", "precision")})
@@ -120,8 +122,17 @@ def _recipe_for(lab: Lab, book: dict[str, Any], values: dict[str, Any], tricks: 
     facts |= {"processes": int(os.environ.get("WORLD_SIZE", 1)), "megapixels": _megapixels(lab.train_set)}
     recipe = pick_recipe(book, values["recipe"], facts)
     if "backbone" in values and not _real(recipe.values["features"], values["backbone"]):
-        recipe = replace(pick_recipe(book, recipe.name, facts, real_features=False), why=recipe.why)
+        without = pick_recipe(book, recipe.name, facts, real_features=False)
+        note = "; without trained features it has the losses of the laptop" if without.values != recipe.values else ""
+        recipe = replace(without, why=recipe.why + note)
     return recipe.laid_out(facts["iters"]).changed_by(tricks)
+
+
+def _list(value: Any) -> Any:
+    """A list that papermill's -p has handed on as the text that was typed."""
+    import yaml
+
+    return yaml.safe_load(value) if isinstance(value, str) and value.startswith("[") else value
 
 
 def _photos(images: str, scale: int) -> Any:
@@ -155,10 +166,9 @@ def _megapixels(images: Any) -> float:
     return sum(image.shape[1] * image.shape[2] for image in images.hr) / 1e6
 
 
-def _run_name(recipe: Recipe, book: dict[str, Any], changed: dict[str, Any]) -> str:
+def _run_name(recipe: Recipe, iters: int, changed: dict[str, Any]) -> str:
     """A name that the same command gives again, and another one does not: ``default``, ``gpu-100000``."""
-    steps, own = (numbers.get("iters") for numbers in (recipe.values, book[recipe.name]["values"]))
-    parts = [recipe.name] if steps == own else [recipe.name, str(steps)]
+    parts = [recipe.name, *([str(iters)] if iters else [])]
     parts += [f"{key}-{Path(value).name if isinstance(value, str) else value}" for key, value in changed.items()]
     name = re.sub(r"[^A-Za-z0-9._]+", "-", "-".join(parts)).strip("-")
     if len(name) > 100:
@@ -168,11 +178,12 @@ def _run_name(recipe: Recipe, book: dict[str, Any], changed: dict[str, Any]) -> 
 
 def _announce(lab: Lab, recipe: Recipe, values: dict[str, Any]) -> None:
     """Say what will be trained, on what, how long and why, and what would be better."""
-    print(f"recipe:  {recipe.name}, {recipe.about} ({recipe.why})")
+    print(f"recipe:  {recipe.name}, {recipe.about}\nbecause  {recipe.why}")
     if values.get("iters"):
         photos = f"of {lab.train_set.name}" if values.get("images") else "inside scikit-image and matplotlib"
         photos = f"{len(lab.train_set)} photos {photos} ({_megapixels(lab.train_set):.1f} megapixels)"
-        first = f"{values['pretrain_iters']:,} steps for PSNR, then " if values.get("pretrain_iters") else ""
+        first = values.get("pretrain_iters", 0)
+        first = f"{first:,} steps for PSNR (unless that is done already), then " if first else ""
         size = f"of {values['batch']} patches of {values['patch']} px"
         print(f"trains:  {first}{values['iters']:,} steps {size}, on {photos}")
         print(f"run:     {lab.name}/{values['run']}")
@@ -180,21 +191,24 @@ def _announce(lab: Lab, recipe: Recipe, values: dict[str, Any]) -> None:
         from IPython.display import display
 
         display({"text/html": recipe.table(), "text/plain": ""}, raw=True)
-    for warning in _warnings(lab, values):
-        if recipe.strict:
-            raise SrlabError(f"{warning} The recipe {recipe.name} is strict about it; recipe auto would go on.")
+    warnings = _warnings(lab, values)
+    if warnings and recipe.strict:
+        raise SrlabError(f"The recipe {recipe.name} refuses what would spoil it. {' '.join(warnings)}")
+    for warning in warnings:
         print(f"WARNING: {warning}")
 
 
 def _warnings(lab: Lab, values: dict[str, Any]) -> list[str]:
     """What stands in the way of a good result, and the words that change it."""
     found, pixels, iters = [], _megapixels(lab.train_set), values.get("iters", 0)
-    seen = iters * values.get("batch", 0) * values.get("patch", 0) ** 2 / 1e6 / pixels
+    seen = (
+        (iters + values.get("pretrain_iters", 0)) * values.get("batch", 0) * values.get("patch", 0) ** 2 / 1e6 / pixels
+    )
     if seen > SEEN_OFTEN or (iters > LONG and values.get("size") == "paper" and pixels < FEW):
         found.append(
             f"{len(lab.train_set)} photos ({pixels:.1f} megapixels) are few for this training: it sees each pixel "
             f"{seen:,.0f} times, and the larger the network, the more of them it learns by heart. Better: "
-            "-p images div2k (800 photos, downloaded once, 3.3 GB), or -p images path/to/photos."
+            "-p images div2k (800 photos, downloaded once, 3.5 GB), or -p images path/to/photos."
         )
     looks = "backbone" in values and values["content_weight"] and iters > LONG
     if looks and not _real(values["features"], values["backbone"]):

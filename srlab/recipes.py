@@ -4,8 +4,8 @@ A file begins with ``meaning``, what each number is and in which unit. Then each
 
 - ``about``, and ``source``, where its numbers come from; ``ours`` names those that the source leaves open;
 - ``like``, the recipe that has what it doesn't say;
-- ``when``, the least that ``recipe="auto"`` takes it for: ``device``, ``iters``, ``memory_gib``, ``processes``,
-  ``megapixels`` of training photos. The last recipe of the file whose conditions all hold is taken;
+- ``when``, the conditions under which ``recipe="auto"`` may take it: a ``device``, and at least so many ``iters``,
+  ``memory_gib``, ``processes`` and ``megapixels`` of training photos. Of those that may, the last one is taken;
 - ``scales``, the numbers of steps that grow and shrink with ``iters``;
 - ``strict``: what would only be a warning is refused;
 - ``values``, and ``without_weights``, what takes their place where no trained features are at hand.
@@ -68,7 +68,7 @@ class Recipe:
         if "validate_every" in values:
             changed["validate_every"] = max(values["validate_every"], iters // 50)
         sources = {name: f"{self.sources[name]}, for {iters:,} steps" for name in changed}
-        about = f"{self.about} at its own {self.values['iters']:,} steps"
+        about = f"{self.about} (made for {self.values['iters']:,} steps, here {iters:,})"
         return replace(self, about=about, values=values | changed, sources=self.sources | sources | {"iters": "you"})
 
     def changed_by(self, tricks: dict[str, Any]) -> "Recipe":
@@ -145,10 +145,12 @@ def pick_recipe(book: dict[str, Any], name: str, facts: dict[str, Any], real_fea
         There is no such recipe.
     """
     known = [key for key in book if key != "meaning"]
-    why = "as you asked"
+    why = "it is the one you asked for"
     if name == "auto":
         name = [key for key in known if "when" in book[key] and _fits(book[key]["when"], facts)][-1]
-        why = f"chosen for {_in_words(facts)}"
+        why = f"it fits {_in_words(facts)}"
+        if better := _out_of_reach(book, name, facts):
+            why += f"; {better}"
     if name not in known:
         raise SrlabError(f"There is no recipe '{name}'; choose auto, {', '.join(known)}.")
     chosen = book[name]
@@ -174,8 +176,20 @@ def _fits(conditions: dict[str, Any], facts: dict[str, Any]) -> bool:
     )
 
 
+def _out_of_reach(book: dict[str, Any], taken: str, facts: dict[str, Any]) -> str:
+    """What a larger recipe would need that the reader can give, or nothing where the machine is what it lacks."""
+    names = list(book)
+    for name in names[names.index(taken) + 1 :]:
+        lacks = {key: least for key, least in book[name].get("when", {}).items() if not _fits({key: least}, facts)}
+        if lacks and set(lacks) <= {"iters", "megapixels"}:
+            words = {"iters": "-p iters {:,} or more", "megapixels": "{} megapixels of photos, such as -p images div2k"}
+            needs = " and ".join(words[key].format(least) for key, least in lacks.items())
+            return f"the recipe {name}, {book[name]['about']}, needs {needs}"
+    return ""
+
+
 def _in_words(facts: dict[str, Any]) -> str:
-    steps = f"{facts['iters']:,} steps" if facts["iters"] else "its own number of steps"
+    steps = f"{facts['iters']:,} steps" if facts["iters"] else "a lesson of a few minutes (no -p iters)"
     gpu = f"a GPU with {facts['memory_gib']:.0f} GiB" if facts["device"] == "cuda" else "a CPU"
     crowd = f", {facts['processes']} processes" if facts["processes"] > 1 else ""
     return f"{gpu}{crowd}, {steps}, and {facts['megapixels']:.1f} megapixels of photos"

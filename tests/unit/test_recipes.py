@@ -41,6 +41,7 @@ def test_each_recipe_has_each_number_of_the_kind_of_the_laptops(book):
         ("04", LAPTOP | {"iters": 100_000, "megapixels": 2200.0}, "laptop"),
         ("04", H200, "gpu"),
         ("04", H200 | {"memory_gib": 14.6}, "gpu-small"),
+        ("04", H200 | {"memory_gib": 6.0}, "laptop"),
         ("04", H200 | {"processes": 8}, "gpus"),
         ("04", H200 | {"megapixels": 3.6}, "laptop"),
         ("04", H200 | {"iters": 0}, "laptop"),
@@ -53,6 +54,21 @@ def test_each_recipe_has_each_number_of_the_kind_of_the_laptops(book):
 )
 def test_auto_takes_what_fits_machine_length_and_photos(lab, facts, name):
     assert pick_recipe(recipes_of(lab), "auto", facts).name == name
+
+
+@pytest.mark.parametrize(
+    ("facts", "words"),
+    [
+        (H200 | {"megapixels": 3.6}, ["gpu", "needs 30 megapixels of photos, such as -p images div2k"]),
+        (H200 | {"iters": 0}, ["gpu", "needs -p iters 5,000 or more"]),
+        (LAPTOP, []),
+        (H200, []),
+    ],
+)
+def test_what_would_be_better_and_can_be_had_is_named(facts, words):
+    why = pick_recipe(recipes_of("04"), "auto", facts).why
+    assert all(word in why for word in words)
+    assert ("needs" in why) == bool(words)
 
 
 def test_a_network_of_the_papers_never_gets_the_rate_of_the_laptop():
@@ -99,7 +115,7 @@ def test_the_table_has_each_number_with_its_meaning_and_where_it_comes_from():
     table = recipe.table()
     assert table.count("<tr>") == len(recipe.values) + 1
     for cells in (
-        ("learning_rate", "0.0001", "of G", "Wang et al. 2018, section 4.1"),
+        ("learning_rate", "0.0001", "learning rate of G", "Wang et al. 2018, section 4.1"),
         ("ema", "0.999", "decay of the moving average of G&#x27;s weights; 0 keeps none", "this course"),
         ("iters", "400,000", "steps of the GAN stage", "Wang et al. 2018, section 4.1"),
     ):
