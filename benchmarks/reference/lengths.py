@@ -78,7 +78,7 @@ def main(arguments: list[str]) -> int:
         print(f"Error: {error}", file=sys.stderr)
         return 1
     scores = srlab.score(lambda lr: srlab.upsample(lr, 4), datasets.photos("validation"), metrics=METRICS)
-    draw(table, scores[[*METRICS]].mean(), HERE / "figures" / "lengths.png")
+    draw(table, scores[[*METRICS]].mean(), HERE / "figures" / "lengths_esrgan.png")
     digits = dict.fromkeys(table, "{:.2f}".format) | dict.fromkeys(("steps", "PSNR stage"), "{:,.0f}".format)
     cells = [[digits[name](row[name]) for name in table] for _, row in table.iterrows()]
     text = (
@@ -88,7 +88,7 @@ def main(arguments: list[str]) -> int:
         "unseen photos. One row is one training, laid out for its length. Minutes are wall time on a machine that had\n"
         "other work beside it, so they are upper bounds.\n\n"
         + markdown([*table], cells)
-        + "\n\n![PSNR and energy error against the length of the GAN stage](figures/lengths.png)\n"
+        + "\n\n![PSNR and energy error against the length of the GAN stage](figures/lengths_esrgan.png)\n"
     )
     (HERE / "LENGTHS.md").write_text(text, encoding="utf-8")
     print(text)
