@@ -132,10 +132,16 @@ BUGS = [
     ),
     Bug(
         Known.SCHEDULE,
-        "`OneCycle`: a longer run goes on at the rate with which the shorter one ended",
-        file="srlab/schedules.py",
-        old="fallen = min(1.0, (step - rise) / max(1.0, self.total - rise))",
-        new="fallen = 1.0 if step > 5 else (step - rise) / max(1.0, self.total - rise)",
+        "`Trainer`: a longer run goes on at the rate with which the shorter one ended",
+        file="srlab/training.py",
+        old="""
+        return schedule
+
+""",
+        new="""
+        return lambda step: schedule(min(step, total))
+
+""",
         check=f"{TRAINING}::test_a_longer_run_goes_on_by_the_schedule_of_its_new_length_and_says_so",
     ),
     Bug(
