@@ -66,9 +66,7 @@ def run_labs(recipe: str = "auto", labs: list[str] | None = None) -> int:
         print(f"running {lab} ...", flush=True)
         output, started = folder / f"{lab}.ipynb", time.perf_counter()
         try:
-            figures = execute(
-                notebooks / f"{lab}.ipynb", output, {"recipe": recipe if recipe in books[lab] else "auto"}
-            )
+            figures = execute(notebooks / f"{lab}.ipynb", output, {"recipe": recipe} if recipe in books[lab] else {})
             result = f"{figures['label']}: {figures['value']:.2f} {figures['unit']}".strip()
             memory = f"{figures['peak_memory_mib'] / 1024:.1f} GiB"
         except SrlabError as error:

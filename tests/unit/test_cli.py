@@ -72,7 +72,7 @@ def test_labs_are_run_with_their_recipe_and_counted_in_the_exit_code(course, cap
 
     monkeypatch.setattr(papermill, "execute", execute)
     assert main(["labs", "--recipe", "blind", *asked]) == int("02" in ran)
-    assert calls == [(lab, {"recipe": {"01": "blind", "02": "auto"}[lab]}) for lab in ran]
+    assert calls == [(lab, {"01": {"recipe": "blind"}, "02": {}}[lab]) for lab in ran]
     said = capsys.readouterr().out
     assert ("PSNR: 28.12 dB" in said and "2.0 GiB" in said) == ("01" in ran)
     assert ("02_content_loss failed: NameError" in said) == ("02" in ran)
