@@ -266,7 +266,7 @@ def load_upscalers(names: str | Sequence[str] = "all") -> dict[str, Upscaler]:
     found = {}
     for file in sorted(runs.home().glob("*/*/generator.safetensors")):
         lab, name = file.parts[-3:-1]
-        if "-ablation-" in name:
+        if runs.SIDE in name:
             continue
         try:
             if (runs.Run(lab, name).manifest() or {}).get("state") == "finished":

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 FORMAT = 1  # of the run folder; a folder of another format is not touched
 ADVICE = f"{files.ADVICE} with SRLAB_HOME"  # where a file of a run cannot be written
+SIDE = "-ablation-"  # in the names of a lab's side runs, which stand for nothing by themselves
 PACKAGES = ("torch", "accelerate", "numpy", "scikit-image", "matplotlib")
 
 
@@ -282,6 +283,8 @@ def find_trained(lab: str, steps: int, parameters: dict[str, Any], without: str)
     wanted, found = json.loads(json.dumps(parameters)), {}
     for file in (home() / lab).glob("*/run.json"):
         run = Run(lab, file.parent.name)
+        if SIDE in run.name:
+            continue
         try:
             manifest = run.manifest()
         except SrlabError as error:

@@ -62,6 +62,8 @@ class Trainer:
     recipe
         What else decides the result and cannot be seen from the objects, such as the name of the loss. A run
         is resumed only with the same recipe.
+    notes
+        What the manifest is to say besides, and does not decide whether a run goes on.
     compiled
         ``""``, or a mode of `srlab.compiling.compile_networks` for all networks. Where it cannot be had, a line says
         why and the run goes on without. Sums may then be rounded in another order.
@@ -89,8 +91,9 @@ class Trainer:
         seed: int = 0,
         recipe: dict[str, Any] | None = None,
         compiled: str = "",
+        notes: dict[str, Any] | None = None,
     ) -> None:
-        self.run = Run(lab, run)
+        self.run, self.notes = Run(lab, run), notes or {}
         self.device = pick_device(device)
         self.precision = pick_precision(precision, self.device)
         if AcceleratorState._shared_state:
@@ -437,7 +440,7 @@ class Trainer:
         if self.accelerator.is_main_process:
             facts = {"device": str(self.device), "precision": self.precision, "processes": processes}
             facts["compiled"] = self.compiled
-            facts |= {"iters": iters, "schedule_total": iters, "continued": continued}
+            facts |= {"iters": iters, "schedule_total": iters, "continued": continued} | self.notes
             free = FOLLOW_LENGTH if total != iters else ()
             manifest = self.run.begin(self._full_recipe(sampler, schedule), None if done else facts, free)
         self.accelerator.wait_for_everyone()

@@ -88,17 +88,10 @@ def train(row: Row, seed: int, options: argparse.Namespace, sets: list[record.Im
     learn(row, given)
     run = Run(row.lab, given["run"])
     start = Run(*given["start"].split("/")) if row.start else None
-    if run.manifest()["parameters"].get("psnr_stage"):
-        start = stage_of(run)
+    if stage := run.manifest().get("psnr_stage"):  # of lab 04: its own, or one that the lab has found
+        start = Run(row.lab, stage)
         record.write(file.with_name(f"{row.name}-{STAGE}-seed{seed}.json"), start, seed, sets, command)
     print(record.write(file, run, seed, sets, command, start), flush=True)
-
-
-def stage_of(run: Run) -> Run:
-    """The first stage of a run of lab 04: its own, or the one of the same network that the lab has found."""
-    own, made = Run(run.lab, f"{run.name}-{STAGE}"), run.manifest()["parameters"]
-    same = {name: made[name] for name in ("generator", "sampler")}
-    return own if own.is_trained() else record.runs.find_trained(run.lab, 1, same, without="discriminator")
 
 
 def given_to(row: Row, seed: int, options: argparse.Namespace) -> dict[str, Any]:

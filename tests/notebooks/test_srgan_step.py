@@ -9,6 +9,7 @@ import torch.nn.functional as F
 
 import srlab
 from srlab import losses, models
+from srlab.bands import read_band
 from srlab.recipes import read_recipes
 
 from .conftest import ROOT
@@ -136,10 +137,15 @@ class AverageScene(Scene):
                 word in cell.source for word in ("RECIPE = {", "def update_disc", "def generator_obj", "def make_step")
             ):
                 exec(cell.source, scope)
-        recipe = scope["RECIPE"] | {"pixel": 0.5, "content": 0.5, "adversarial": 0.1} | changes
+        self.recipe = scope["RECIPE"]
+        recipe = self.recipe | {"pixel": 0.5, "content": 0.5, "adversarial": 0.1} | changes
         assert recipe["gan"] == "relativistic average"
         networks, optimizers = (self.generator, self.judge), (self.g_optimizer, self.d_optimizer)
         self.step = scope["make_step"](Trainer(), *networks, *optimizers, self.eyes, recipe, 10)
+
+
+def test_the_band_of_healthy_runs_is_of_the_recipe_that_lab_04_has():
+    assert AverageScene().recipe.items() <= read_band("04_esrgan")["recipe"].items()
 
 
 def test_lab_04_runs_the_generator_once_and_sees_hr_without_a_graph():

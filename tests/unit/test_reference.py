@@ -153,17 +153,24 @@ def test_a_stage_of_the_same_training_is_the_start_under_the_name_of_its_record(
     assert json.loads(file.read_text())["start"] == "esrgan-psnr"
 
 
-def test_a_gan_of_lab_04_begins_with_its_own_stage_or_with_the_one_that_the_lab_has_found(small, monkeypatch):
+@pytest.mark.parametrize("stage", ["other-psnr", "esrgan-seed0-psnr"])
+def test_a_gan_of_lab_04_begins_with_its_own_stage_or_with_the_one_that_the_lab_has_found(small, monkeypatch, stage):
     call, _, folder = small
-    assert call("mse") == 0  # of the network and the patches of everything here
-    shutil.copytree(folder / "runs/01_srresnet/mse-seed0", stage := folder / "runs/04_esrgan/other-psnr")
-    gan = Run("04_esrgan", "esrgan-seed0")
-    made = json.loads((stage / "run.json").read_text()) | {"lab": gan.lab}
-    (stage / "run.json").write_text(json.dumps(made))
-    gan.update(made | {"name": gan.name, "parameters": made["parameters"] | {"discriminator": {}, "psnr_stage": True}})
-    assert run.stage_of(gan).name == "other-psnr"
-    shutil.copytree(stage, stage.with_name(f"{gan.name}-psnr"))
-    assert run.stage_of(gan).name == "esrgan-seed0-psnr"
+    (folder / "rows/04_esrgan").mkdir()
+    shutil.copy(ROWS / "04_esrgan/esrgan.yaml", folder / "rows/04_esrgan")
+    assert call("mse") == 0
+    made = Run("01_srresnet", "mse-seed0").manifest()
+    for name in ("esrgan-seed0", "other-psnr", "esrgan-seed0-psnr"):
+        shutil.copytree(folder / "runs/01_srresnet/mse-seed0", copy := folder / "runs/04_esrgan" / name)
+        note = {"psnr_stage": stage} if name == "esrgan-seed0" else {}
+        (copy / "run.json").write_text(json.dumps(made | {"lab": "04_esrgan", "name": name} | note))
+    written = []
+    monkeypatch.setattr(run, "learn", lambda *_: None)
+    monkeypatch.setattr(run.record, "write", lambda file, one, *rest: written.append((file.name, one.name, rest[3:])))
+    assert call("esrgan") == 0
+    (first, began, _), (second, gan, (start,)) = written
+    assert (first, began) == ("esrgan-psnr-seed0.json", stage)
+    assert (second, gan, start.name) == ("esrgan-seed0.json", "esrgan-seed0", stage)
 
 
 def test_a_row_that_has_its_record_is_left_alone_and_another_seed_is_trained(small):

@@ -549,3 +549,28 @@ def test_checking_alone_leaves_the_manifest_as_it_is(run):
     before = (run.path / "run.json").read_bytes()
     assert run.begin({"loss": "L1"}, None)["precision"] == "no"
     assert (run.path / "run.json").read_bytes() == before
+
+
+def test_a_start_is_the_shortest_finished_run_that_will_do_and_no_side_run(home):
+    """The network of six crops, trained to overfit, is nothing to begin with."""
+    parameters = {"generator": {"network": "MSRResNet"}, "loss": "mse"}
+    for name, step, state, more in (
+        ("long", 900, "finished", {}),
+        ("short", 100, "finished", {}),
+        ("fits", 400, "finished", {"seed": 1}),
+        ("stopped", 350, "stopped", {}),
+        ("ruined", 350, "failed", {}),
+        ("other", 350, "finished", {"loss": "l1"}),
+        ("gan", 350, "finished", {"discriminator": {}}),
+        ("default-ablation-six", 350, "finished", {}),
+    ):
+        run = runs.Run("01_srresnet", name)
+        with run.lock():
+            run.begin(parameters | more, {})
+            run.update(state=state, step=step)
+
+    def found(steps):
+        one = runs.find_trained("01_srresnet", steps, parameters, without="discriminator")
+        return one and one.name
+
+    assert (found(300), found(401), found(901)) == ("fits", "long", None)
