@@ -2,7 +2,7 @@
 # make test   lint, unit tests, labs, browser            make lab                 open JupyterLab
 # make study  the content-loss study (PRESET=smoke|laptop|paper); STUDY=esrdgan_tricks   make format   tidy the code
 # make faults the fault tests with hundreds of kills, into tests/faults/RESULTS.md     make audit   known holes in dependencies
-# make mutations  plant known bugs one by one and see that a test fails, into tests/mutations/RESULTS.md
+# make mutations  plant known bugs one by one and see that a test fails, into tests/known_bugs/RESULTS.md
 # make book   the labs as a site for a browser, without a network: build/book/html/index.html
 # make clean  remove .venv and caches
 PYTHON ?= python3
@@ -43,17 +43,17 @@ lint: .venv/ready
 	$(BIN)/python -m ruff format --check .
 
 unit: .venv/ready
-	$(PYTEST) tests/unit tests/faults tests/mutations
+	$(PYTEST) tests --ignore tests/labs --ignore tests/browser
 
 # Alone on the machine, some ten minutes on two cores.
 faults: .venv/ready
 	SRLAB_KILLS=$(or $(KILLS),150) SRLAB_FAULT_TABLE=tests/faults/RESULTS.md $(PYTEST) tests/faults
 
 mutations: .venv/ready
-	OMP_NUM_THREADS=1 $(BIN)/python -m tests.mutations.plant --table tests/mutations/RESULTS.md
+	OMP_NUM_THREADS=1 $(BIN)/python -m tests.known_bugs.plant --table tests/known_bugs/RESULTS.md
 
 notebooks: .venv/ready
-	$(PYTEST) tests/notebooks
+	$(PYTEST) tests/labs
 
 browser: .venv/book
 	$(BIN)/python -m pytest tests/browser
@@ -63,7 +63,7 @@ lab: .venv/ready
 
 # After editing a lab: drop its outputs, and make those anew that the tests compare.
 refresh: .venv/ready
-	$(BIN)/python tests/notebooks/refresh.py
+	$(BIN)/python tests/labs/refresh.py
 
 format: .venv/ready
 	$(BIN)/python -m ruff check --fix .

@@ -17,9 +17,9 @@ from pathlib import Path
 
 import torch
 
-from srlab import datasets
-from srlab.images import write_image
-from srlab.patches import PatchSampler
+from srlab.data import datasets
+from srlab.data.images import write_image
+from srlab.data.patches import PatchSampler
 
 FACES = (1_000, 10_000, 70_000)
 SIDE = 64  # pixels of a small face
@@ -39,7 +39,7 @@ def peak_while_decoding(folder: Path) -> float:
     """MiB that decoding needs above a process that has only imported the same."""
     code = """
 import resource, sys
-from srlab import datasets
+from srlab.data import datasets
 before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 datasets.folder(sys.argv[1])
 print((resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024)

@@ -23,8 +23,9 @@ import torch
 from torch import nn
 
 import srlab
-from srlab.overlap import apply
-from srlab.tiles import Tiling, plan_tiles
+import srlab.base.devices
+from srlab.inference.overlap import apply
+from srlab.inference.tiles import Tiling, plan_tiles
 
 NETWORKS = {"srresnet": srlab.SRResNet, "rrdbnet": srlab.RRDBNet}
 
@@ -67,7 +68,7 @@ def measure(name: str, width: int, height: int) -> dict[str, float | Tiling]:
         started = time.perf_counter()
         srlab.upscale_file(source, Path(folder) / "sr.png", network, 4)
         seconds = time.perf_counter() - started
-    above = srlab.devices.peak_memory_mib() - loaded
+    above = srlab.base.devices.peak_memory_mib() - loaded
     lr = torch.from_numpy(photo(width, height)).permute(2, 0, 1)[None].float() / 255
     return {"seconds": seconds, "mib": above, "loaded": loaded, "tiling": vars(plan_tiles(network, lr))}
 

@@ -36,7 +36,7 @@ from ways import (
 )
 
 import srlab
-from srlab.devices import peak_memory_mib, pick_precision
+from srlab.base.devices import peak_memory_mib, pick_precision
 
 PHOTO, SIDE = "astronaut", 256  # what PSNR is taken of: the middle of an unseen photo
 LEAST_RATE = 1e-4  # of Adam until then: that of the papers, with which few steps move a GAN and none is lost
@@ -93,7 +93,7 @@ def train_alone(task: Task, levers: Levers, folder: Path, device: torch.device, 
     peak = peak_memory_mib() - before
     generator = build(task)["generator"]  # float32 and layer by layer as srlab has it, whatever trained
     generator.load_state_dict(networks["generator"].state_dict())
-    photo = srlab.datasets.photos("validation").subset(PHOTO).center_crop(SIDE)
+    photo = srlab.photos("validation").subset(PHOTO).center_crop(SIDE)
     return {"mib": peak, "psnr": float(srlab.score(generator, photo, SCALE, metrics=("psnr",)).psnr[0])}
 
 
@@ -149,7 +149,7 @@ def options_of(arguments: list[str] | None = None) -> argparse.Namespace:
 def main() -> None:
     """Measure memory and PSNR in processes of their own, then the times in this one, and print the table."""
     options = options_of()
-    device = srlab.devices.pick_device(options.device)
+    device = srlab.pick_device(options.device)
     task = resized(TASKS[options.task], options.batch, options.patch, options.blocks, options.features)
     steps = ladder(device)
     if options.child:

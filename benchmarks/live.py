@@ -9,7 +9,7 @@ from collections.abc import Callable
 import torch
 
 import srlab
-from srlab.comparison.live import MIX, LiveScene
+from srlab.view.comparison.live import MIX, LiveScene
 
 
 def measure(scene: LiveScene, model: str, strength: Callable[[int], float], changes: int = 30) -> list[float]:
@@ -23,7 +23,7 @@ def measure(scene: LiveScene, model: str, strength: Callable[[int], float], chan
 
 def main() -> None:
     """Measure and print a table."""
-    images = dict(iter(srlab.datasets.photos("validation").subset("astronaut")))
+    images = dict(iter(srlab.photos("validation").subset("astronaut")))
     torch.manual_seed(0)
     networks = {
         "MSRResNet 4x32": lambda: srlab.MSRResNet(4, 32),

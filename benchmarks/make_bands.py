@@ -10,9 +10,9 @@ import argparse
 import json
 from pathlib import Path
 
-from srlab.bands import BANDS, make_band
-from srlab.diagnosis import run_at
-from srlab.files import write_atomic
+from srlab.base.files import write_atomic
+from srlab.training.bands import BANDS, make_band
+from srlab.training.diagnosis import run_at
 
 
 def main() -> None:

@@ -163,7 +163,7 @@ def basicsr_loop(options: dict[str, object]) -> Callable[[], None]:
 
 def write_lr(folder: Path) -> None:
     """Write what BasicSR wants beside the photos of `write_photos`: their LR images in ``folder/LR``."""
-    photos = srlab.datasets.photos("train").with_lr(srlab.Degradation(), SCALE)
+    photos = srlab.photos("train").with_lr(srlab.Degradation(), SCALE)
     for name in photos.names:
         srlab.write_image(photos.lr_of(name), folder / "LR" / f"{name}.png")
 
@@ -209,7 +209,7 @@ def main() -> None:
     parser = parser_for(__doc__.partition("\n")[0], repeats=5, steps=4)
     parser.add_argument("--task", nargs="+", choices=TASKS, default=list(TASKS))
     options = parser.parse_args()
-    device = srlab.devices.pick_device(options.device)
+    device = srlab.pick_device(options.device)
     size = options.batch, options.patch, options.blocks, options.features
     tasks = {name: resized(TASKS[name], *size) for name in options.task}
     problem = import_basicsr()

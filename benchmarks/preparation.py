@@ -22,8 +22,8 @@ import psutil
 import torch
 
 import srlab
-from srlab.images import EXTENSIONS, mod_crop, read_levels, to_float, to_uint8
-from srlab.preparation import prepare
+from srlab.data.images import EXTENSIONS, mod_crop, read_levels, to_float, to_uint8
+from srlab.data.preparation import prepare
 
 
 def cubic(x: np.ndarray) -> np.ndarray:

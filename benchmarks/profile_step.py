@@ -86,7 +86,7 @@ def main() -> None:
     parser.add_argument("--task", choices=TASKS, default="srgan")
     parser.add_argument("--way", choices=("plain", "srlab"), default="srlab")
     options = parser.parse_args()
-    device = srlab.devices.pick_device(options.device)
+    device = srlab.pick_device(options.device)
     size = options.batch, options.patch, options.blocks, options.features
     found = profiled(options.task, options.way, options.steps, device, size)
     parts, operators = by_part(found, options.steps), by_operator(found, options.steps, device)

@@ -21,7 +21,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from ways import batches_of, conditions, hand_written, labs_levers, markdown, now, parser_for
 
 import srlab
-from srlab.overlap import apply
+from srlab.inference.overlap import apply
 
 CHANNELS, SIDE = 128, 128  # of the large convolution: enough arithmetic for each value that is read
 GIGA = 1e9
@@ -112,7 +112,7 @@ def main() -> None:
     parser.add_argument("--network", nargs="*", choices=NETWORKS, default=list(NETWORKS), help="to upscale with")
     parser.add_argument("--side", type=int, default=160, help="of the photo, in LR pixels")
     options = parser.parse_args()
-    device = srlab.devices.pick_device(options.device)
+    device = srlab.pick_device(options.device)
     size = options.batch, options.patch, options.blocks, options.features
     with tempfile.TemporaryDirectory() as scratch:
         os.environ["SRLAB_HOME"] = scratch

@@ -18,7 +18,8 @@ from steps import LABS, SCALE, TASKS, Task, build, resized
 from ways import batches_of, conditions, hand_written, labs_levers, markdown, parser_for, timed, timed_fit, typical
 
 import srlab
-from srlab.recipes import read_recipes
+import srlab.base.places
+from srlab.cli.recipes import read_recipes
 
 # Stages of the papers: task, lab whose recipe ``paper`` has its sizes, and the recipe's name for its steps.
 STAGES = (
@@ -126,7 +127,7 @@ def budget(
     for name, lab, length in STAGES:
         if name not in stages:
             continue
-        recipe = read_recipes(srlab.runs.recipes() / f"{lab}.yaml")["paper"]["values"]
+        recipe = read_recipes(srlab.base.places.recipes() / f"{lab}.yaml")["paper"]["values"]
         task = resized(TASKS[name], recipe["batch"], recipe["patch"], *size)
         times = timed_fit(task, steps, device, f"budget-{name}")
         seconds = typical(times, repeats)
@@ -151,7 +152,7 @@ def main() -> None:
     parser.add_argument("--budget", action="store_true", help="what trainings of the length of the papers take")
     parser.add_argument("--devices", type=int, default=1, help="with --budget: devices that share a batch")
     options = parser.parse_args()
-    device = srlab.devices.pick_device(options.device)
+    device = srlab.pick_device(options.device)
     print(f"{conditions(device)}; medians of {options.repeats} turns\n")
     with tempfile.TemporaryDirectory() as scratch:
         os.environ["SRLAB_HOME"] = scratch

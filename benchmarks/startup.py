@@ -18,9 +18,9 @@ from pathlib import Path
 import nbformat
 from ways import alternate, markdown, spread
 
-from srlab.errors import SrlabError
-from srlab.papermill import find_notebooks
-from srlab.runs import home
+from srlab.base.errors import SrlabError
+from srlab.base.places import home
+from srlab.cli.papermill import find_notebooks
 
 FIRST_USE = "import srlab; srlab.Trainer, srlab.models, srlab.datasets, srlab.compare, srlab.evaluate"
 PROGRAMS = {
@@ -29,7 +29,7 @@ PROGRAMS = {
     "import srlab (what it needs comes with the first use)": "import srlab",
     "srlab with Trainer, networks, photos, slider and scores": FIRST_USE,
     "the same, and matplotlib for figures": f"{FIRST_USE}; import matplotlib.pyplot",
-    "srlab doctor --help": "import srlab.__main__",
+    "srlab doctor --help": "import srlab.cli.main",
 }
 
 

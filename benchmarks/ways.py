@@ -55,7 +55,7 @@ class FileDataset(Dataset):
 
 def write_photos(folder: Path) -> Path:
     """Write the training photos as PNG files into ``folder/HR``, and return it: the ways that read files need it."""
-    for name, hr in srlab.datasets.photos("train"):
+    for name, hr in srlab.photos("train"):
         srlab.write_image(srlab.mod_crop(hr, SCALE), folder / "HR" / f"{name}.png")
     return folder / "HR"
 
@@ -65,7 +65,7 @@ def batches_of(
 ) -> Batches:
     """An endless stream of ``(lr, hr)``, from the files in a folder or sampled on the device; seeded."""
     if levers.sampled:
-        return srlab.PatchSampler(srlab.datasets.photos("train"), SCALE, task.patch, task.batch, device=device)
+        return srlab.PatchSampler(srlab.photos("train"), SCALE, task.patch, task.batch, device=device)
     seed = torch.Generator().manual_seed(0)
     files, pinned = FileDataset(folder, task.patch), device.type == "cuda"
     return iter(DataLoader(files, task.batch, num_workers=workers, pin_memory=pinned, generator=seed))
@@ -161,7 +161,7 @@ def by_hand(task: Task, levers: Levers, folder: Path, device: torch.device, step
 
 def labs_levers(device: torch.device) -> Levers:
     """What the labs pull on a device: all of `LABS`, but bfloat16 only where the hardware computes in it."""
-    return replace(LABS, bf16=srlab.devices.pick_precision("auto", device) == "bf16")
+    return replace(LABS, bf16=srlab.pick_precision("auto", device) == "bf16")
 
 
 def trainer_step(task: Task, device: torch.device, run: str, precision: str = "auto") -> tuple[srlab.Trainer, Step]:
@@ -257,7 +257,7 @@ def markdown(rows: Sequence[dict[str, str]]) -> str:
 def conditions(device: torch.device) -> str:
     """What a table was measured on: device, threads, what `precision="auto"` is there, version of torch."""
     name = torch.cuda.get_device_name(device) if device.type == "cuda" else f"CPU, {torch.get_num_threads()} threads"
-    return f"{name}, precision {srlab.devices.pick_precision('auto', device)}, torch {torch.__version__}"
+    return f"{name}, precision {srlab.pick_precision('auto', device)}, torch {torch.__version__}"
 
 
 def parser_for(description: str, repeats: int, steps: int) -> argparse.ArgumentParser:

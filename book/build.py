@@ -12,10 +12,10 @@ from pathlib import Path
 import nbformat
 from sphinx.cmd.build import main as sphinx
 
-from srlab.errors import SrlabError
-from srlab.lab import HEADLINE
-from srlab.papermill import run_labs
-from srlab.runs import home
+from srlab.base.errors import SrlabError
+from srlab.base.places import home
+from srlab.cli.lab import HEADLINE
+from srlab.cli.papermill import run_labs
 
 BOOK = Path(__file__).resolve().parent
 ROOT = BOOK.parent

@@ -11,10 +11,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from types import FrameType
 
-from srlab import catalog
-from srlab.disk import amount
-from srlab.errors import SrlabError
-from srlab.fetching import fetch
+from srlab.base import places
+from srlab.base.disk import amount
+from srlab.base.errors import SrlabError
+from srlab.data import catalog
+from srlab.data.fetching import fetch
 
 TRAINING = "papermill notebooks/01_srresnet.ipynb out.ipynb -p recipe paper -p images {}"
 
@@ -62,7 +63,7 @@ def _row(name: str) -> str:
 
 
 def _fetch_all(names: list[str], options: argparse.Namespace) -> None:
-    home = options.to.expanduser().absolute() if options.to else catalog.data_home()
+    home = options.to.expanduser().absolute() if options.to else places.data_home()
     data_sets = {name: catalog.data_set(name) for name in names}  # a name that is wrong is said before the first byte
     for name, data_set in data_sets.items():
         print(f"{data_set.title}\n  licence: {data_set.licence}\n  cite: {data_set.citation}", flush=True)

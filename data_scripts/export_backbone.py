@@ -8,7 +8,7 @@ import argparse
 import sys
 from collections.abc import Sequence
 
-from srlab.errors import SrlabError
+from srlab.base.errors import SrlabError
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -23,7 +23,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         help="auto (torch's cache, the default), imagenet (that, or a download), or the path of a state dict",
     )
     options = parser.parse_args(arguments)
-    from srlab.features import export  # slow to import
+    from srlab.models.features import export  # slow to import
 
     try:
         export(options.layers, options.output, options.backbone)

@@ -16,8 +16,8 @@ import tomllib
 from collections.abc import Sequence
 from pathlib import Path
 
-from srlab import catalog, kits
-from srlab.errors import SrlabError
+from srlab.base.errors import SrlabError
+from srlab.data import catalog, kits
 
 COURSE = Path(__file__).resolve().parents[1]
 START = "START.md"
@@ -129,7 +129,7 @@ def make(folder: Path, backbones: Sequence[str], photos: Sequence[str], dry_run:
     backbones
         ``"imagenet"``, or files of weights whose names begin with a network of `PARTS`.
     photos
-        Names of data sets in `srlab.catalog.SETS`.
+        Names of data sets in `srlab.data.catalog.SETS`.
     dry_run
         Only print what there is to do.
 
@@ -139,8 +139,9 @@ def make(folder: Path, backbones: Sequence[str], photos: Sequence[str], dry_run:
         The folder is something else or has a file in the way, the course is no clone, something cannot be had without
         a network, or the disk is too small. What was made is kept, and the same call goes on from there.
     """
-    from srlab import disk, files, kit_wheels
-    from srlab.fetching import fetch
+    from srlab.base import disk, files
+    from srlab.data import kit_wheels
+    from srlab.data.fetching import fetch
 
     if folder.is_relative_to(COURSE):
         raise SrlabError(f"{folder} lies in the course, and would be a part of itself; choose a folder elsewhere.")
@@ -248,7 +249,7 @@ def write_weights(folder: Path, sources: dict[str, str]) -> None:
     """Write the layers that the labs ask for, where they are not there yet."""
     for network, source in sources.items():
         if not (folder / weights_name(network)).exists():
-            from srlab.features import export  # slow to import
+            from srlab.models.features import export  # slow to import
 
             export(PARTS[network], folder / weights_name(network), source)
 

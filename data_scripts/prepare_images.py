@@ -1,7 +1,7 @@
 """Cut a folder of photos into crops with LR images, and keep some photos for validation.
 
 ``python data_scripts/prepare_images.py photos prepared``, and then in Python
-``srlab.datasets.image_set("prepared/train")``. Run it again when there are new photos, or after a stop.
+``srlab.image_set("prepared/train")``. Run it again when there are new photos, or after a stop.
 """
 
 import argparse
@@ -10,10 +10,10 @@ import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from srlab.errors import SrlabError
+from srlab.base.errors import SrlabError
 
 if TYPE_CHECKING:
-    from srlab.preparation import Summary
+    from srlab.data.preparation import Summary
 
 NAMED = 5  # photos of a kind that are told by name
 
@@ -39,7 +39,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # ends like Ctrl-C
     try:
-        from srlab.preparation import prepare  # slow to import
+        from srlab.data.preparation import prepare  # slow to import
 
         summary = prepare(**vars(options))
     except SrlabError as error:

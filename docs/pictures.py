@@ -11,7 +11,7 @@ from pathlib import Path
 import nbformat
 from playwright.sync_api import sync_playwright
 
-from srlab.runs import home
+from srlab.base.places import home
 
 FOLDER = Path(__file__).parent / "images"
 # file -> (lab, how the picture's caption begins)

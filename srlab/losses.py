@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING
 import torch
 import torch.nn.functional as F
 
-from srlab.errors import SrlabError
+from srlab.base.errors import SrlabError
 
 if TYPE_CHECKING:
-    from srlab.features import Features
+    from srlab.models.features import Features
 
 Labels = float | torch.Tensor
 KINDS = ("vanilla", "minimax", "least squares", "hinge", "relativistic", "relativistic average")

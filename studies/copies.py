@@ -4,9 +4,9 @@ import json
 from pathlib import Path
 from typing import Any
 
-from srlab.errors import SrlabError
-from srlab.files import write_atomic
-from srlab.runs import Run
+from srlab.base.errors import SrlabError
+from srlab.base.files import write_atomic
+from srlab.training.runs import Run
 
 
 def keep(run: Run, iters: int, folder: Path) -> None:

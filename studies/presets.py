@@ -8,8 +8,8 @@ from typing import Any
 
 import yaml
 
-from srlab.errors import SrlabError
-from srlab.recipes import read_recipes
+from srlab.base.errors import SrlabError
+from srlab.cli.recipes import read_recipes
 
 
 def read_preset(folder: Path, keys: Collection[str], name: str, **given: Any) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import matplotlib as mpl
 
-from srlab.files import write_atomic
+from srlab.base.files import write_atomic
 
 
 def write(target: Path, text: Callable[[Path], str]) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from srlab.literal import in_markdown
+from srlab.base.text import in_markdown
 
 DIGITS = {"psnr_rgb": 2, "psnr_y": 2, "psnr": 2, "colour_shift": 2}  # of other measures, four for SSIM and three else
 

@@ -9,9 +9,9 @@ import json
 import sys
 from pathlib import Path
 
-from srlab.errors import SrlabError
-from srlab.papermill import execute
-from srlab.runs import Run
+from srlab.base.errors import SrlabError
+from srlab.cli.papermill import execute
+from srlab.training.runs import Run
 
 from .copies import keep
 

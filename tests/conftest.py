@@ -12,6 +12,8 @@ import torch
 
 ROOT = Path(__file__).resolve().parents[1]
 
+pytest.register_assert_rewrite("tests.exercises.answers")  # so that its asserts show their values
+
 # A shell that starts the tests in the background lets all of them ignore Ctrl-C, which some are about.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
@@ -27,6 +29,13 @@ def load_script(path: Path) -> ModuleType:
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
+
+
+@pytest.fixture(autouse=True)
+def home(tmp_path, monkeypatch) -> Path:
+    """No test writes into the runs of whoever runs it."""
+    monkeypatch.setenv("SRLAB_HOME", str(tmp_path / "runs"))
+    return tmp_path / "runs"
 
 
 @pytest.fixture(scope="session")

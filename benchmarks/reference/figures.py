@@ -7,7 +7,7 @@ import matplotlib.pyplot as plt
 import pandas as pd
 
 import srlab
-from srlab import perception_plot, plots
+from srlab.view import perception_plot, plots
 from studies.shown import crop, photo
 
 from .rows import BICUBIC

@@ -15,9 +15,11 @@ import matplotlib.pyplot as plt
 import pandas as pd
 
 import srlab
-from srlab import datasets, runs
-from srlab.errors import SrlabError
-from srlab.papermill import execute
+from srlab.base import places
+from srlab.base.errors import SrlabError
+from srlab.cli.papermill import execute
+from srlab.data import datasets
+from srlab.training import runs
 from studies.tables import markdown
 
 HERE = Path(__file__).parent
@@ -34,7 +36,7 @@ def train(iters: int) -> None:
     """Run the lab, unless its run is finished."""
     if (runs.Run(LAB, name_of(iters)).manifest() or {}).get("state") == "finished":
         return
-    out = runs.home() / "notebooks" / f"{name_of(iters)}.ipynb"
+    out = places.home() / "notebooks" / f"{name_of(iters)}.ipynb"
     out.parent.mkdir(parents=True, exist_ok=True)
     execute(HERE.parents[1] / "notebooks" / f"{LAB}.ipynb", out, {"iters": iters, "backbone": "random"}, "explore")
 

@@ -9,9 +9,14 @@ from typing import Any
 import torch
 
 import srlab
-from srlab import datasets, evaluation, files, perception, runs
-from srlab.datasets import ImageSet
-from srlab.errors import SrlabError
+from srlab.base import files
+from srlab.base.errors import SrlabError
+from srlab.data import datasets
+from srlab.data.datasets import ImageSet
+from srlab.evaluation import perception
+from srlab.evaluation import scoring as evaluation
+from srlab.models import weights
+from srlab.training import runs
 from studies.shown import bicubic, crop, photo
 
 from .rows import BICUBIC, LENGTHS, RECORDS
@@ -69,7 +74,7 @@ def write(
     start
         Run whose generator it began with; with one, the start plus noise is scored as well, as sharp as this run.
     """
-    network, manifest = runs.load_generator(run.lab, run.name), run.manifest()
+    network, manifest = weights.load_generator(run.lab, run.name), run.manifest()
     made = manifest["parameters"]
     record = {"row": file.stem.removesuffix(f"-seed{seed}"), "lab": run.lab, "seed": seed, "command": command}
     record |= {"validation": sets[1].name, "start": start.name.replace(f"-seed{seed}", "") if start else ""}
@@ -81,7 +86,7 @@ def write(
     record |= {"curve": [[line["step"], line["val_psnr"]] for line in run.metrics() if "val_psnr" in line]}
     record["scores"] = scores(network, sets)
     if start is not None:
-        record["noise"] = noise(network, runs.load_generator(start.lab, start.name), sets)
+        record["noise"] = noise(network, weights.load_generator(start.lab, start.name), sets)
     return _write(file, record, network if seed == 0 and not record["row"].startswith(LENGTHS) else None)
 
 

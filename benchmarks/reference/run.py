@@ -18,11 +18,12 @@ from typing import Any
 
 import torch
 
-from srlab import datasets
-from srlab.catalog import is_named
-from srlab.errors import SrlabError
-from srlab.papermill import execute
-from srlab.runs import Run, home
+from srlab.base.errors import SrlabError
+from srlab.base.places import home
+from srlab.cli.papermill import execute
+from srlab.data import datasets
+from srlab.data.catalog import is_named
+from srlab.training.runs import Run
 from studies.content_loss.weights import has_layers
 from studies.train import failed
 
@@ -136,7 +137,7 @@ def again(row: Row, seed: int, options: argparse.Namespace) -> None:
         raise SrlabError(f"there is a run {given['run']} already; delete its folder, so that it is trained again.")
     learn(row, given)
     run = Run(row.lab, given["run"])
-    found = record.digest(record.runs.load_generator(run.lab, run.name))
+    found = record.digest(record.weights.load_generator(run.lab, run.name))
     if found != known["sha256"]:
         raise SrlabError(f"its weights have the SHA-256 {found}, those of the record {known['sha256']}.")
     record.mark_again(file)

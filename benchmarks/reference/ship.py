@@ -1,4 +1,4 @@
-"""Puts the generators of two runs into ``srlab/weights/``, with their manifests and a README.
+"""Puts the generators of two runs into ``srlab/models/weights/``, with their manifests and a README.
 
     papermill notebooks/01_srresnet.ipynb out.ipynb -p recipe laptop -p run shipped -p iters 6000
     papermill notebooks/03_srgan.ipynb out.ipynb -p run shipped -p start 01_srresnet/shipped -p backbone random
@@ -12,10 +12,12 @@ import sys
 from pathlib import Path
 
 import srlab
-from srlab import datasets, evaluation, files
-from srlab.errors import SrlabError
-from srlab.runs import Run
-from srlab.shipped import FOLDER, load_shipped
+from srlab.base import files
+from srlab.base.errors import SrlabError
+from srlab.data import datasets
+from srlab.evaluation import scoring as evaluation
+from srlab.models.weights import FOLDER, load_shipped
+from srlab.training.runs import Run
 from studies.shown import bicubic
 from studies.tables import markdown
 

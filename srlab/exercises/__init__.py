@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
-from srlab.errors import SrlabError
+from srlab.base.errors import SrlabError
 
 if TYPE_CHECKING:
     import torch

@@ -5,7 +5,7 @@ from collections.abc import Callable
 import torch
 import torch.nn.functional as F
 
-from srlab import resampling
+from srlab.data import resampling
 from srlab.exercises import Answer, Exercise, Wrong, compare, near, sample, tensor
 
 

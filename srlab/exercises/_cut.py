@@ -3,7 +3,7 @@
 import operator
 from collections.abc import Sequence
 
-from srlab.errors import SrlabError
+from srlab.base.errors import SrlabError
 from srlab.exercises import Answer, Exercise, Wrong, filled
 
 

@@ -3,8 +3,8 @@
 import torch
 import torch.nn.functional as F
 
+from srlab.data.images import luma, quantize
 from srlab.exercises import Answer, Exercise, Wrong, compare, filled, near, sample, tensor
-from srlab.images import luma, quantize
 
 Pair = tuple[torch.Tensor, torch.Tensor]
 
@@ -14,8 +14,8 @@ def energy_error(sr: torch.Tensor, hr: torch.Tensor) -> torch.Tensor:
 
     The high-pass is the luma minus its 5x5 mean, ``F.avg_pool2d(y, 5, 1, 2, count_include_pad=False)``. Its energy map
     is the root mean square in each 16x16 block, from the top left, whole blocks only. The error is the mean absolute
-    difference between the maps of SR and HR, divided by the mean of HR's. `srlab.perception.energy_error` rounds to 8
-    bits first, and is the same otherwise.
+    difference between the maps of SR and HR, divided by the mean of HR's. `srlab.evaluation.perception.energy_error`
+    rounds to 8 bits first, and is the same otherwise.
 
     Parameters
     ----------
@@ -194,7 +194,7 @@ def _misplaced(height: int, width: int) -> Pair:
     hr = _picture(height, width)
     faded = torch.linspace(0.3, 1.0, width)
     sr = 0.5 + faded * (hr - 0.5) + 0.1 * (1 - faded.flip(0)) * sample(1, 3, height, width, low=-1, seed=1)
-    # On levels, so that an answer that rounds, as srlab.perception.energy_error does, is right too.
+    # On levels, so that an answer that rounds, as srlab.evaluation.perception.energy_error does, is right too.
     return quantize(sr), quantize(hr)
 
 

@@ -4,7 +4,7 @@ import torch
 import torch.nn as nn
 
 from srlab.exercises import Answer, Exercise, Wrong, compare, filled, near, sample, tensor
-from srlab.features import MEAN, STD
+from srlab.models.features import MEAN, STD
 
 # --- Freezing -------------------------------------------------------------------------------------------------
 
@@ -228,7 +228,7 @@ EXERCISES = {
         ),
         "easy",
         (
-            "The constants are srlab.features.MEAN and srlab.features.STD, one number for each of R, G and B.",
+            "The constants are MEAN and STD of srlab.models.features, one number for each of R, G and B.",
             "Afterwards an average colour should be 0, and one that is a standard deviation brighter 1. To line the "
             "constants up with the second of four axes, give them the shape (3, 1, 1).",
         ),

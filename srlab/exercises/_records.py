@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import torch
 
-from srlab.errors import SrlabError
+from srlab.base.errors import SrlabError
 from srlab.exercises import Answer, Exercise, Wrong, compare, filled, tensor
 
 # --- What a loss asks for -----------------------------------------------------------------------------------

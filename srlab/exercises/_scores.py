@@ -4,7 +4,7 @@ import math
 
 import torch
 
-from srlab import images
+from srlab.data import images
 from srlab.exercises import Answer, Exercise, Wrong, _written_out, compare, near, sample, tensor
 
 # --- PSNR ---------------------------------------------------------------------------------------------------

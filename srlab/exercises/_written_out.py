@@ -22,7 +22,7 @@ def luma(rgb: torch.Tensor) -> torch.Tensor:
 
 
 def cubic(x: torch.Tensor) -> torch.Tensor:
-    """Keys' cubic kernel with a = -1/2; `srlab.resampling.cubic` does the same for any a.
+    """Keys' cubic kernel with a = -1/2; `srlab.data.resampling.cubic` does the same for any a.
 
     Parameters
     ----------

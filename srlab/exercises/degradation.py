@@ -3,7 +3,7 @@
 import torch
 import torch.nn.functional as F
 
-from srlab import resampling
+from srlab.data import resampling
 from srlab.exercises import (
     Answer,
     Exercise,

@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 
 import torch
 
+from srlab.data.images import luma, quantize
 from srlab.exercises import (
     Answer,
     Exercise,
@@ -20,7 +21,6 @@ from srlab.exercises import (
     sample,
     tensor,
 )
-from srlab.images import luma, quantize
 
 Pair = tuple[torch.Tensor, torch.Tensor]
 

@@ -8,7 +8,7 @@ import copy
 import torch
 from torch import nn
 
-from srlab.errors import SrlabError
+from srlab.base.errors import SrlabError
 from srlab.models.as_coded import CodedDiscriminator, CodedSRResNet
 from srlab.models.discriminators import PatchDiscriminator, SRGANDiscriminator, VGGDiscriminator, frozen
 from srlab.models.layers import ShuffledConv2d

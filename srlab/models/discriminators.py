@@ -11,7 +11,7 @@ import torch.nn as nn
 import torch.nn.functional as F
 from torch.nn.utils.parametrizations import spectral_norm
 
-from srlab.errors import SrlabError
+from srlab.base.errors import SrlabError
 
 
 class VGGDiscriminator(nn.Module):

@@ -4,7 +4,7 @@ import torch
 import torch.nn as nn
 import torch.nn.functional as F
 
-from srlab.errors import SrlabError
+from srlab.base.errors import SrlabError
 
 
 def factors(scale: int) -> list[int]:

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import torch
 
-from srlab import backbones
-from srlab.errors import SrlabError
+from srlab.base.errors import SrlabError
+from srlab.models import pretrained as backbones
 from srlab.models.rrdbnet import RRDBNet
 
 # Our name of a layer (which is BasicSR's) in the naming of the release; its blocks are RRDB_trunk.0.RDB1.conv1.

@@ -4,7 +4,7 @@ import math
 
 import pandas as pd
 
-from srlab import backbones
+from srlab.models import pretrained as backbones
 from studies.tables import interval, number
 
 from .configurations import CONTENT, EPOCHS, VARIANTS

@@ -6,7 +6,7 @@ import matplotlib.pyplot as plt
 import pandas as pd
 
 import srlab
-from srlab import plots
+from srlab.view import plots
 from studies.shown import crop, photo
 from studies.tables import interval
 

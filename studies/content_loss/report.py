@@ -11,8 +11,8 @@ from typing import Any
 
 import pandas as pd
 
-from srlab import runs
-from srlab.errors import SrlabError
+from srlab.base.errors import SrlabError
+from srlab.training import runs
 from studies import reports
 from studies.tables import command, pictures
 

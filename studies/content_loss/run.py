@@ -5,7 +5,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
-from srlab.errors import SrlabError
+from srlab.base.errors import SrlabError
 from studies.run import main
 
 if __name__ == "__main__":

@@ -13,9 +13,12 @@ from typing import Any
 import pandas as pd
 
 import srlab
-from srlab import datasets, evaluation, files, runs
-from srlab.errors import SrlabError
-from srlab.metrics import PAPER, STUDY
+from srlab.base import files
+from srlab.base.errors import SrlabError
+from srlab.data import datasets
+from srlab.evaluation import scoring as evaluation
+from srlab.evaluation.metrics import PAPER, STUDY
+from srlab.models.weights import read_generator
 from studies.copies import backbone_of, read_manifest
 from studies.shown import bicubic, crop, photo
 
@@ -50,14 +53,14 @@ def score_run(facts: dict[str, Any], folder: Path) -> tuple[pd.DataFrame, Any]:
     """
     manifest = read_manifest(folder, facts["iters"])
     label, real = backbone_of(manifest, facts["layers"])
-    last = runs.read_generator(folder)
+    last = read_generator(folder)
     tables: dict[str, pd.DataFrame] = {}
     for weights, best in FILES.items():
         file = folder / (f"generator-best-{best}.safetensors" if best else "generator.safetensors")
         step = files.read_safetensors(file)[1]["step"]
         same = next((table for table in tables.values() if table["step"].iloc[0] == step), None)  # often it is the last
         if same is None:
-            table = score(runs.read_generator(file) if best else last, facts, full=not best)
+            table = score(read_generator(file) if best else last, facts, full=not best)
             table.insert(0, "step", step)
         tables[weights] = (table if same is None else same).assign(weights=weights)
     known = {name: facts[name] for name in ("row", "lab", "run", "variant", "method", "loss", "epochs", "seed")}

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from srlab.errors import SrlabError
+from srlab.base.errors import SrlabError
 
 from .configurations import SHALLOW, Row
 
@@ -21,7 +21,7 @@ def backbones_of(rows: list[Row], backbone: str) -> dict[str, str]:
     layers = sorted({row.layers for row in rows if row.layers} | {spec[0] for spec in SHALLOW.values()})
     if backbone in ("auto", "random", "imagenet"):
         return dict.fromkeys(layers, backbone)
-    from srlab import backbones
+    from srlab.models import pretrained as backbones
 
     path = backbones.find_weights("vgg19", Path(backbone).absolute())
     backbones.load_weights(path)  # refuses a damaged file
@@ -33,7 +33,7 @@ def backbones_of(rows: list[Row], backbone: str) -> dict[str, str]:
 
 def shallow_is_real(served: dict[str, str]) -> bool:
     """Whether all layers of the extra comparison have trained weights."""
-    from srlab import backbones
+    from srlab.models import pretrained as backbones
 
     policies = {served[spec[0]] for spec in SHALLOW.values()}
     if "random" in policies:

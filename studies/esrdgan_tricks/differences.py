@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from srlab.errors import SrlabError
+from srlab.base.errors import SrlabError
 from studies.tables import interval
 
 from .score import METRICS, PLAIN

@@ -16,8 +16,9 @@ import pandas as pd
 import torch
 
 import srlab
-from srlab import datasets, runs
-from srlab.errors import SrlabError
+from srlab.base.errors import SrlabError
+from srlab.data import datasets
+from srlab.models import weights
 from studies.copies import backbone_of, read_manifest
 from studies.shown import bicubic, crop, photo
 
@@ -67,13 +68,13 @@ def load(facts: dict[str, Any], folder: Path) -> tuple[Any, dict[str, Any]]:
     if facts["kind"] == "bicubic":
         return bicubic, {}
     if facts["kind"] == "stage":
-        return runs.load_generator(facts["lab"], facts["run"]), {"iters": facts["iters"], "backbone": "no features"}
+        return weights.load_generator(facts["lab"], facts["run"]), {"iters": facts["iters"], "backbone": "no features"}
     manifest = read_manifest(folder, facts["iters"])
     features, real = backbone_of(manifest, facts["layers"])
     networks = {"network": "generator", "discriminator": "discriminator"}
     known = {name: manifest["parameters"].get(key, {}).get("network", "") for name, key in networks.items()}
     known |= {"backbone": features, "real": real, "iters": facts["iters"], "wall_time_s": manifest["wall_time_s"]}
-    return runs.read_generator(folder), known
+    return weights.read_generator(folder), known
 
 
 def score(network: Any, facts: dict[str, Any], settings: dict[str, Any]) -> pd.DataFrame:

@@ -8,9 +8,9 @@ import json
 import sys
 from pathlib import Path
 
-from srlab.errors import SrlabError
-from srlab.files import write_atomic
-from srlab.runs import Run
+from srlab.base.errors import SrlabError
+from srlab.base.files import write_atomic
+from srlab.training.runs import Run
 from studies import train
 
 LOST = "lost.txt"  # among the copies of a row: why there are none

@@ -7,7 +7,7 @@ import numpy as np
 import torch
 
 import srlab
-from srlab.comparison.pictures import magnify
+from srlab.view.comparison.pictures import magnify
 
 from .conftest import FACTOR, SIZE, WAIT, magnified, pictures, run_all, screen, settle, shows
 
@@ -48,7 +48,7 @@ live
 
 BALLOT = """
 import torch
-from srlab import opinions
+from srlab.evaluation import opinions
 
 random = torch.Generator().manual_seed(0)
 crops = {

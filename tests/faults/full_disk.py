@@ -6,7 +6,7 @@ import os
 import stat
 from pathlib import Path
 
-from srlab.errors import SrlabError
+from srlab.base.errors import SrlabError
 
 
 class Disk:

@@ -12,10 +12,17 @@ from pathlib import Path
 import torch
 from tqdm import tqdm
 
-from srlab.errors import SrlabError
+from srlab.base.errors import SrlabError
 
 # What a child would have to import, slowly, before it could begin; TensorBoard and dynamo are imported by training.
-PRELOADED = ["pytest", "torch._dynamo", "torch.utils.tensorboard", "srlab.training", "srlab.photo", "srlab.evaluation"]
+PRELOADED = [
+    "pytest",
+    "torch._dynamo",
+    "torch.utils.tensorboard",
+    "srlab.training.trainer",
+    "srlab.inference.photo",
+    "srlab.evaluation.scoring",
+]
 LONGEST = 120  # seconds without a word from a process, after which it counts as stuck
 
 

@@ -13,14 +13,14 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from srlab.datasets import ImageSet
-from srlab.degradation import Degradation
-from srlab.errors import SrlabError
-from srlab.files import read_safetensors
-from srlab.patches import PatchSampler
-from srlab.runs import Run
-from srlab.schedules import OneCycle
-from srlab.training import Trainer
+from srlab.base.errors import SrlabError
+from srlab.base.files import read_safetensors
+from srlab.data.datasets import ImageSet
+from srlab.data.degradation import Degradation
+from srlab.data.patches import PatchSampler
+from srlab.training.runs import Run
+from srlab.training.schedules import OneCycle
+from srlab.training.trainer import Trainer
 
 LAB = "01_srresnet"
 ITERS, VALIDATE_EVERY = 6, 2

@@ -15,8 +15,9 @@ from collections import namedtuple
 
 import pytest
 
-from srlab import archives, disk
-from srlab.errors import SrlabError
+from srlab.base import disk
+from srlab.base.errors import SrlabError
+from srlab.data import archives
 
 from .fault import KILLS, fault
 
@@ -324,7 +325,7 @@ def flip_everywhere(tmp_path, folder, make, record_property, right, times=300):
 UNPACK = """
 import sys
 from pathlib import Path
-from srlab.archives import extract
+from srlab.data.archives import extract
 archive, folder = map(Path, sys.argv[1:])
 extract(archive, folder, lambda name: name.rpartition("/")[2], 15, progress=False)
 """

@@ -7,9 +7,9 @@ import sys
 import pytest
 import torch
 
-from srlab import datasets
-from srlab.errors import SrlabError
-from srlab.images import read_levels, write_image
+from srlab.base.errors import SrlabError
+from srlab.data import datasets
+from srlab.data.images import read_levels, write_image
 
 from .fault import KILLS, fault
 from .kills import Life, kill_until_done
@@ -95,7 +95,7 @@ def test_a_disk_that_fills_leaves_nothing_behind(tmp_path, monkeypatch, record_p
         def __getattr__(self, name):
             return getattr(self.file, name)
 
-    from srlab import cache
+    from srlab.data import cache
 
     decode_into = cache._decode
     rooms = (0, 1, PHOTOS // 2, PHOTOS - 1)
@@ -113,7 +113,7 @@ def test_a_disk_that_fills_leaves_nothing_behind(tmp_path, monkeypatch, record_p
 
 @fault("a photo changes while the photos are decoded", "one sentence, or the new pixels; never the old ones")
 def test_a_photo_that_changes_meanwhile_is_never_served_old(tmp_path, monkeypatch):
-    from srlab import cache
+    from srlab.data import cache
 
     monkeypatch.setattr(datasets, "CACHE_FROM", 2)
     folder = make_photos(tmp_path / "photos")
@@ -144,7 +144,7 @@ def test_a_cache_folder_that_is_none_gives_a_sentence(tmp_path, monkeypatch):
 
 @fault("memory runs out while a photo is decoded", "one sentence that names the photo, nothing half made")
 def test_a_photo_too_large_for_the_memory_is_named(tmp_path, monkeypatch):
-    from srlab import images
+    from srlab.data import images
 
     monkeypatch.setattr(datasets, "CACHE_FROM", 2)
     folder = make_photos(tmp_path / "photos")

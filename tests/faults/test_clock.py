@@ -6,8 +6,8 @@ import time
 
 import pytest
 
-from srlab.files import read_safetensors
-from srlab.runs import Run
+from srlab.base.files import read_safetensors
+from srlab.training.runs import Run
 
 from .fault import fault
 from .little_run import LAB, little_run, raising, undisturbed, what_is_left

@@ -9,12 +9,12 @@ import pytest
 import torch
 from PIL import Image
 
-from srlab import runs
-from srlab.__main__ import main
-from srlab.files import write_safetensors
-from srlab.images import write_image
-from srlab.photo import upscale_file
-from srlab.resampling import upsample
+from srlab.cli.main import main
+from srlab.base.files import write_safetensors
+from srlab.data.images import write_image
+from srlab.data.resampling import upsample
+from srlab.inference.photo import upscale_file
+from srlab.training import runs
 
 from .fault import fault
 from .full_disk import Disk, fill_up

@@ -16,9 +16,10 @@ from pathlib import Path
 import pytest
 import requests
 
-from srlab import disk, downloads
-from srlab.errors import SrlabError
-from srlab.mirror import Patience
+from srlab.base import disk
+from srlab.base.errors import SrlabError
+from srlab.data import downloads
+from srlab.data.mirror import Patience
 
 from . import server
 from .fault import KILLS, fault
@@ -643,7 +644,7 @@ def test_a_folder_that_cannot_be_written_to(site, tmp_path, how):
 DOWNLOAD = """
 import sys
 from pathlib import Path
-from srlab.downloads import download
+from srlab.data.downloads import download
 url, target, size, sha256 = sys.argv[1:]
 download([url], Path(target), int(size), sha256, progress=False)
 """

@@ -9,10 +9,10 @@ import pytest
 import torch
 from PIL import Image
 
-from srlab.files import read_safetensors, write_atomic
-from srlab.photo import upscale_file
-from srlab.resampling import upsample
-from srlab.runs import Run
+from srlab.base.files import read_safetensors, write_atomic
+from srlab.data.resampling import upsample
+from srlab.inference.photo import upscale_file
+from srlab.training.runs import Run
 
 from .fault import KILLS, fault
 from .kills import kill_until_done

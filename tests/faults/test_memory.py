@@ -5,11 +5,12 @@ import pytest
 import torch
 from PIL import Image
 
-from srlab import checkpoints, photo
-from srlab.errors import SrlabError
-from srlab.photo import upscale_file
-from srlab.resampling import upsample
-from srlab.runs import Run
+from srlab.base.errors import SrlabError
+from srlab.data.resampling import upsample
+from srlab.inference import photo
+from srlab.inference.photo import upscale_file
+from srlab.training import checkpoints
+from srlab.training.runs import Run
 
 from .fault import fault
 from .little_run import LAB, little_run, raising, undisturbed, what_is_left

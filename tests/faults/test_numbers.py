@@ -4,10 +4,11 @@ import pytest
 import torch
 from PIL import Image
 
-from srlab.__main__ import main
-from srlab.files import read_safetensors, write_safetensors
+from srlab.cli.main import main
+from srlab.base.files import read_safetensors, write_safetensors
 from srlab.models import MSRResNet
-from srlab.runs import Run, load_generator
+from srlab.models.weights import load_generator
+from srlab.training.runs import Run
 
 from .fault import fault
 from .little_run import ITERS, LAB, half_done, little_run, refusal, undisturbed, what_is_left

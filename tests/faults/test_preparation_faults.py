@@ -14,8 +14,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from srlab.errors import SrlabError
-from srlab.preparation import prepare
+from srlab.base.errors import SrlabError
+from srlab.data.preparation import prepare
 
 from .fault import KILLS, fault
 
@@ -46,7 +46,7 @@ def undisturbed(source, tmp_path):
 def context():
     """Processes that start at once: their parent has imported what they need."""
     context = get_context("forkserver")
-    context.set_forkserver_preload(["pytest", "torch", "srlab.preparation"])
+    context.set_forkserver_preload(["pytest", "torch", "srlab.data.preparation"])
     return context
 
 

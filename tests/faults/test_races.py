@@ -5,9 +5,9 @@ import sys
 import pytest
 from PIL import Image
 
-from srlab.errors import SrlabError
-from srlab.photo import upscale_file
-from srlab.resampling import upsample
+from srlab.base.errors import SrlabError
+from srlab.data.resampling import upsample
+from srlab.inference.photo import upscale_file
 
 from .fault import KILLS, fault
 from .kills import Life, context

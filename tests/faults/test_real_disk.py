@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from srlab.errors import SrlabError
-from srlab.photo import upscale_file
-from srlab.resampling import upsample
-from srlab.runs import Run
+from srlab.base.errors import SrlabError
+from srlab.data.resampling import upsample
+from srlab.inference.photo import upscale_file
+from srlab.training.runs import Run
 
 from .fault import fault
 from .kills import Life

@@ -6,7 +6,8 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from srlab.runs import Run, load_generator
+from srlab.models.weights import load_generator
+from srlab.training.runs import Run
 
 from .fault import fault
 from .little_run import LAB, half_done, little_run, refusal, undisturbed, what_is_left

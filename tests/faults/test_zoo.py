@@ -16,13 +16,13 @@ import pytest
 import torch
 from PIL import Image
 
-from srlab.__main__ import main
-from srlab.comparison import compare
-from srlab.datasets import folder
-from srlab.errors import SrlabError
-from srlab.images import EXTENSIONS, read_image, read_levels, write_image
+from srlab.cli.main import main
+from srlab.base.errors import SrlabError
+from srlab.data.datasets import folder
+from srlab.data.images import EXTENSIONS, read_image, read_levels, write_image
 from srlab.models import SRResNet
-from srlab.runs import Run
+from srlab.training.runs import Run
+from srlab.view.comparison import compare
 
 from .fault import fault
 from .zoo import Entry, encoded, noise, zoo

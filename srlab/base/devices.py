@@ -1,0 +1,146 @@
+"""Which hardware a run uses: device, precision, memory, and what to say when it does not suffice."""
+
+import os
+import re
+import shutil
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import torch
+
+from srlab.base.errors import SrlabError
+
+DRIVER = Path("/proc/driver/nvidia/version")  # where Linux tells of NVIDIA's driver
+# What those say who have no exception for a lack of memory: two of torch's allocators, CUDA, cuBLAS and cuDNN.
+NO_MEMORY = (
+    *("can't allocate memory", "not enough memory"),
+    *("cuda error: out of memory", "status_alloc_failed", "allocation_failed"),
+)
+
+
+def pick_device(device: str | torch.device = "auto") -> torch.device:
+    """Turn ``"auto"`` into the GPU where there is one, else the CPU; a device is taken as it is.
+
+    Under ``torchrun`` each process has a GPU of its own, numbered by ``LOCAL_RANK``.
+
+    Raises
+    ------
+    SrlabError
+        The device is unknown, or a GPU is asked for and there is none.
+    """
+    if isinstance(device, torch.device):
+        return device
+    if device == "auto":
+        device = "cuda" if torch.cuda.is_available() else "cpu"
+    if device not in ("cpu", "cuda"):
+        raise SrlabError(f"Unknown device '{device}'; choose auto, cpu or cuda.")
+    if device == "cuda" and not torch.cuda.is_available():
+        reason = unused_gpu()
+        raise SrlabError(f"There is no usable GPU on this machine; set device to auto or cpu. {reason}".rstrip())
+    if device == "cuda" and "LOCAL_RANK" in os.environ:
+        return torch.device("cuda", int(os.environ["LOCAL_RANK"]))
+    return torch.device(device)
+
+
+def pick_precision(precision: str, device: torch.device) -> str:
+    """Turn ``"auto"`` into ``"bf16"`` where the hardware computes in it, else ``"no"`` (float32).
+
+    Emulated bfloat16 would be slower than float32, so a CPU must have the instructions (AVX512-BF16 or AMX).
+
+    Raises
+    ------
+    SrlabError
+        The precision is unknown, or fp16 is asked for on a CPU.
+    """
+    if precision not in ("auto", "no", "bf16", "fp16"):
+        raise SrlabError(f"Unknown precision '{precision}'; choose auto, no, bf16 or fp16.")
+    if precision == "fp16" and device.type == "cpu":
+        raise SrlabError("fp16 needs a GPU: without a gradient scaler small gradients vanish; choose bf16 or no.")
+    if precision != "auto":
+        return precision
+    if device.type == "cuda":
+        return "bf16" if torch.cuda.is_bf16_supported(including_emulation=False) else "fp16"
+    capabilities = torch.cpu.get_capabilities()
+    return "bf16" if capabilities.get("avx512_bf16") or capabilities.get("amx_bf16") else "no"
+
+
+def unused_gpu() -> str:
+    """Say in a sentence why an NVIDIA GPU can't be used that seems to be there; "" where there is nothing to say.
+
+    `pick_device` then takes the CPU, which nobody should find out from the hours that a run takes.
+    """
+    hidden = os.environ.get("CUDA_VISIBLE_DEVICES") in ("", "-1")  # on purpose
+    if hidden or torch.cuda.is_available() or not (DRIVER.is_file() or shutil.which("nvidia-smi")):
+        return ""
+    known = re.search(r" \d+\.[\d.]+ ", DRIVER.read_text(encoding="utf-8")) if DRIVER.is_file() else None
+    build = f"CUDA {torch.version.cuda}" if torch.version.cuda else "the CPU alone"
+    try:
+        torch.cuda.init()
+    except (RuntimeError, AssertionError) as error:  # the reason, which is_available keeps to itself
+        reason = str(error).partition(". ")[0].rstrip(".")
+        return (
+            f"There is an NVIDIA driver{known[0].rstrip() if known else ''}, but torch {torch.__version__}, built for "
+            f"{build}, cannot use it ({reason}); update the driver, or install a torch that fits it from "
+            "https://pytorch.org/get-started/locally."
+        )
+    return ""
+
+
+@contextmanager
+def fastest_convolutions() -> Iterator[None]:
+    """Let a GPU try its algorithms for each new shape once and keep the fastest; batches of training have one shape."""
+    before = torch.backends.cudnn.benchmark
+    torch.backends.cudnn.benchmark = True
+    try:
+        yield
+    finally:
+        torch.backends.cudnn.benchmark = before
+
+
+def peak_memory_mib() -> float:
+    """Largest memory this process has held so far, in MiB: on the GPU where one was used, else in RAM."""
+    if torch.cuda.is_available() and torch.cuda.max_memory_allocated():
+        return round(torch.cuda.max_memory_allocated() / 2**20, 1)
+    if sys.platform == "win32":
+        import psutil
+
+        return round(psutil.Process().memory_info().peak_wset / 2**20, 1)
+    import resource
+
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return round(peak / (2**20 if sys.platform == "darwin" else 2**10), 1)
+
+
+def out_of_memory(error: BaseException) -> bool:
+    """Tell a lack of memory from all other errors."""
+    text = str(error).lower()
+    return isinstance(error, (torch.OutOfMemoryError, MemoryError)) or (
+        isinstance(error, RuntimeError) and any(words in text for words in NO_MEMORY)
+    )
+
+
+@contextmanager
+def explaining_lack_of_memory(what: str, advice: str) -> Iterator[None]:
+    """Say in one sentence that the memory is too small, and what to do.
+
+    Parameters
+    ----------
+    what
+        The memory is too small for.
+    advice
+        What to do.
+
+    Raises
+    ------
+    SrlabError
+        Instead of the several errors that tell of a lack of memory.
+    """
+    try:
+        yield
+    except (RuntimeError, MemoryError) as error:
+        if not out_of_memory(error):
+            raise
+        reason = str(error).partition("\n")[0] or type(error).__name__
+        raise SrlabError(f"The memory is too small for {what} ({reason}); {advice}.") from error

@@ -1,0 +1,211 @@
+"""Files that are either whole or not there: atomic writes, and tensors with notes as safetensors."""
+
+import hashlib
+import json
+import os
+import re
+import unicodedata
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, BinaryIO
+
+from srlab.base.errors import SrlabError
+
+if TYPE_CHECKING:
+    import torch
+
+
+ADVICE = "free some space or choose another folder"
+HASH = "sha256"  # its name among the notes of a safetensors file
+
+
+def write_atomic(path: Path, content: bytes, advice: str = ADVICE) -> None:
+    """Write a file that appears under its name only when it is complete and on the disk.
+
+    Parameters
+    ----------
+    path
+        Where to write; missing folders are made.
+    content
+        Of the whole file.
+    advice
+        What to do when it cannot be written, for the message.
+
+    Raises
+    ------
+    SrlabError
+        No space or no permission; a file of that name from before is left as it was.
+    """
+    with open_atomic(path, advice) as file:
+        file.write(content)
+
+
+@contextmanager
+def open_atomic(path: Path, advice: str = ADVICE, sync: bool = True) -> Iterator[BinaryIO]:
+    """Open a file for writing that appears under its name only when it is complete and on the disk.
+
+    Parameters
+    ----------
+    path, advice
+        As for `write_atomic`.
+    sync
+        Wait for the disk. Without it a power cut, but no kill, may leave a file short: for many small files that can be
+        made again.
+
+    Raises
+    ------
+    SrlabError
+        As for `write_atomic`. Whatever is raised while the file is open leaves no file behind either.
+    """
+    part = path.with_name(f".{path.name}.{os.getpid()}.part")
+    with writing(path, advice):
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            part.unlink(missing_ok=True)  # of a dead process of our number, or a link that somebody put there
+            with part.open("xb") as file:  # never through a link
+                yield file
+            if sync:
+                publish(part, path)
+            else:
+                part.replace(path)
+        except BaseException:  # also Ctrl-C
+            with suppress(OSError):  # there may be no part, or its folder may be none
+                part.unlink()
+            raise
+
+
+def publish(part: Path, path: Path) -> None:
+    """Give a finished file or folder its name, in a way that outlives a power cut."""
+    if part.is_file():
+        with part.open("rb+") as file:
+            os.fsync(file.fileno())
+    part.replace(path)
+    sync_folder(path.parent)
+
+
+@contextmanager
+def writing(path: Path, advice: str = ADVICE) -> Iterator[None]:
+    """Say in one sentence that a file or folder could not be written, and what to do.
+
+    Parameters
+    ----------
+    path
+        What is written in the block.
+    advice
+        What to do when it cannot be.
+
+    Raises
+    ------
+    SrlabError
+        Instead of an OSError.
+    """
+    try:
+        yield
+    except OSError as error:
+        raise SrlabError(
+            f"Could not write {path} ({error.strerror or error}); {advice}. What was saved before is intact."
+        ) from error
+
+
+def check_name(folder: Path, name: str) -> None:
+    """Refuse a file in a folder whose name would break a line or a terminal, or is no text (bytes of another encoding).
+
+    Raises
+    ------
+    SrlabError
+        The name has control characters or bytes that are no text.
+    """
+    if any(unicodedata.category(sign) in ("Cc", "Cs") for sign in name):
+        raise SrlabError(f"{folder} has a file named {name!a}, which is no line of text; rename it.")
+
+
+def sweep_parts(folder: Path) -> None:
+    """Remove what `write_atomic` left in a folder or one below when its process was killed; nothing else."""
+    for part in [*folder.glob(".*.part"), *folder.glob("*/.*.part")]:
+        if re.fullmatch(r"\..+\.\d+\.part", part.name):
+            part.unlink(missing_ok=True)
+
+
+def sync_folder(folder: Path) -> None:
+    """Put a rename on the disk as well, so that it outlives a power cut; not every system can."""
+    with suppress(OSError):
+        handle = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)
+
+
+def write_safetensors(
+    path: Path, tensors: dict[str, "torch.Tensor"], notes: dict[str, Any], advice: str = ADVICE
+) -> None:
+    """Write tensors and JSON-able notes as one safetensors file, atomically; equal content gives equal bytes.
+
+    The file also holds a hash of all this, because the format has none of its own: see `read_safetensors`.
+
+    Parameters
+    ----------
+    path, advice
+        As for `write_atomic`.
+    tensors
+        By name, on any device.
+    notes
+        What JSON can hold.
+
+    Raises
+    ------
+    SrlabError
+        As for `write_atomic`.
+    """
+    from safetensors.torch import save
+
+    # All notes under one key: the order of several keys in the file's header would be random.
+    tensors = {key: value.detach().cpu().contiguous() for key, value in tensors.items()}
+    metadata = {"srlab": json.dumps(notes | {HASH: _digest(tensors, notes)}, sort_keys=True)}
+    write_atomic(path, save(tensors, metadata), advice)
+
+
+def _digest(tensors: dict[str, "torch.Tensor"], notes: dict[str, Any]) -> str:
+    """SHA-256 of the notes and of each tensor's name, kind, shape and bytes."""
+    import torch
+
+    digest = hashlib.sha256(json.dumps(notes, sort_keys=True).encode())
+    for name in sorted(tensors):
+        digest.update(json.dumps([name, str(tensors[name].dtype), list(tensors[name].shape)]).encode())
+        digest.update(tensors[name].reshape(-1).view(torch.uint8).numpy())  # as bytes: NumPy lacks some dtypes
+    return digest.hexdigest()
+
+
+def read_safetensors(path: Path) -> tuple[dict[str, "torch.Tensor"], dict[str, Any]]:
+    """Read what `write_safetensors` wrote.
+
+    Raises
+    ------
+    SrlabError
+        The file is missing, cut short, of another program, or not what was written (files from before there was a
+        hash are taken as they are).
+    """
+    from safetensors import SafetensorError, safe_open
+
+    if not path.is_file():
+        raise SrlabError(f"There is no weights file {path}; run the lab that makes it first.")
+    try:
+        with safe_open(path, framework="pt") as file:
+            notes = json.loads((file.metadata() or {})["srlab"])
+            tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118 - it is no dict
+    except KeyError as error:
+        raise SrlabError(f"{path} was not written by srlab; give a weights file of a run.") from error
+    except (SafetensorError, OSError, ValueError) as error:
+        raise SrlabError(f"{path} is damaged or cut short ({error}).") from error
+    if HASH in notes and notes.pop(HASH) != _digest(tensors, notes):
+        raise SrlabError(
+            f"{path} is damaged: its numbers are not those that were written; put a copy from before in its place, or "
+            "run the lab again under another run name."
+        )
+    return tensors, notes
+
+
+def all_finite(tensors: dict[str, "torch.Tensor"]) -> bool:
+    """Whether no floating-point tensor holds NaN or infinity."""
+    return all(bool(value.isfinite().all()) for value in tensors.values() if value.is_floating_point())

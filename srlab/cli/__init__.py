@@ -1,0 +1,1 @@
+"""What a person types: the first and last cells of a lab, and the commands."""

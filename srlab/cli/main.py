@@ -1,0 +1,48 @@
+"""Command line: ``srlab labs``, ``evaluate``, ``upscale``, ``doctor``, ``progress``, ``solutions``."""
+
+import argparse
+import os
+import signal
+import sys
+from collections.abc import Sequence
+
+from srlab.base.errors import SrlabError
+from srlab.cli import doctor_command, evaluate_command, progress_command, solutions_command, upscale_command
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run a command; returns the exit code. Errors that the user can put right are one line on stderr."""
+    parser = argparse.ArgumentParser(prog="srlab", description="Tools of the super-resolution course.")
+    parser.set_defaults(when_stopped="files that were finished are whole, and no others are left.")
+    commands = parser.add_subparsers(required=True, metavar="command")
+    labs = commands.add_parser("labs", help="execute the labs headless and print a table of results")
+    labs.add_argument("labs", nargs="*", metavar="LAB", help="names or beginnings of names, such as 01; default: all")
+    labs.add_argument("--recipe", default="auto", help="of notebooks/recipes/, such as smoke; default: what fits")
+    labs.set_defaults(command=_labs, when_stopped="what was trained is saved, and the same command goes on from there.")
+    evaluate_command.add_parser(commands)
+    upscale_command.add_parser(commands)
+    doctor_command.add_parser(commands)
+    progress_command.add_parser(commands)
+    solutions_command.add_parser(commands)
+    options = parser.parse_args(arguments)
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # ends like Ctrl-C: the labs get the time to save
+    try:
+        return options.command(options)
+    except KeyboardInterrupt:
+        print(f"\nsrlab: stopped; {options.when_stopped}", file=sys.stderr)
+        return 130
+    except SrlabError as error:
+        print(f"srlab: {error}", file=sys.stderr)
+        return 2
+    except BrokenPipeError:  # whoever reads has enough, as in `srlab progress | head`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # what Python would still print at its end
+        return 1
+    except OSError as error:  # such as a path that is longer than the system takes
+        print(f"srlab: {error.filename or 'a file'}: {error.strerror or error}; check the path.", file=sys.stderr)
+        return 2
+
+
+def _labs(options: argparse.Namespace) -> int:
+    from srlab.cli.papermill import run_labs
+
+    return 1 if run_labs(options.recipe, options.labs) else 0

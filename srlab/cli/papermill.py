@@ -1,0 +1,196 @@
+"""Executes the labs headless with papermill, and says in a table how it went.
+
+``torchrun --nproc-per-node N -m srlab.cli.papermill LAB OUT -p ...`` takes what ``papermill`` takes, and trains on N
+devices: each process executes the notebook, and that of the first is kept.
+"""
+
+import os
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from keyword import iskeyword
+from pathlib import Path
+from typing import Any
+
+from srlab.base.errors import SrlabError
+from srlab.base.places import course, home
+from srlab.cli.lab import HEADLINE
+from srlab.cli.recipes import read_recipes
+
+
+def find_notebooks() -> Path:
+    """Folder ``notebooks/`` of the course that the working directory lies in.
+
+    Raises
+    ------
+    SrlabError
+        The working directory is outside of the course.
+    """
+    if (folder := course()) is None:
+        raise SrlabError("There is no notebooks/ folder here; go to the folder of the course first.")
+    return folder / "notebooks"
+
+
+def run_labs(recipe: str = "auto", labs: list[str] | None = None) -> int:
+    """Execute labs in order into ``runs/notebooks/`` and print a table.
+
+    Parameters
+    ----------
+    recipe
+        Name of a recipe in ``notebooks/recipes/``, such as ``smoke``; ``"auto"`` takes those that fit.
+    labs
+        Names of labs, or unique beginnings of them; all of them where None.
+
+    Returns
+    -------
+    int
+        How many labs failed; the others were executed all the same.
+    """
+    notebooks = find_notebooks()
+    known = sorted(path.stem for path in notebooks.glob("[0-9]*.ipynb"))
+    chosen = known if not labs else [match_lab(lab, known) for lab in labs]
+    books = {lab: read_recipes(notebooks / "recipes" / f"{lab}.yaml") for lab in known}
+    names = dict.fromkeys(name for book in books.values() for name in book if name != "meaning")
+    if recipe not in ("auto", *names):
+        raise SrlabError(f"There is no recipe '{recipe}'; choose auto, {', '.join(names)}.")
+    folder = home() / "notebooks" / ("" if recipe == "auto" else recipe)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise SrlabError(
+            f"Cannot write into {folder} ({error.strerror}); set SRLAB_HOME to a folder you own."
+        ) from error
+    rows, failures = [], {}
+    for lab in chosen:
+        print(f"running {lab} ...", flush=True)
+        output, started = folder / f"{lab}.ipynb", time.perf_counter()
+        try:
+            figures = execute(notebooks / f"{lab}.ipynb", output, {"recipe": recipe} if recipe in books[lab] else {})
+            result = f"{figures['label']}: {figures['value']:.2f} {figures['unit']}".strip()
+            memory = f"{figures['peak_memory_mib'] / 1024:.1f} GiB"
+        except SrlabError as error:
+            failures[lab], result, memory = error, "FAILED, see below", "-"
+        rows.append((lab, f"{time.perf_counter() - started:.0f} s", memory, result, relative(output)))
+    print_table(("lab", "time", "peak memory", "main figure", "executed notebook"), rows)
+    for lab, error in failures.items():
+        print(f"\n{lab} failed: {error}")
+    return len(failures)
+
+
+def execute(notebook: Path, output: Path, parameters: dict[str, Any], without: str | None = None) -> dict[str, Any]:
+    """Run one notebook with papermill.
+
+    Parameters
+    ----------
+    notebook, output
+        Where it is and where its executed copy goes (also when it fails).
+    parameters
+        Injected after the cell tagged ``parameters``.
+    without
+        Leave the cells with this tag out, in the copy as well: a study runs labs without those tagged ``explore``.
+
+    Returns
+    -------
+    dict
+        What the lab's last `srlab.headline` left: ``label``, ``value``, ``unit``, ``peak_memory_mib``.
+
+    Raises
+    ------
+    SrlabError
+        A cell failed; the message is the cell's error.
+    """
+    import papermill
+    from nbclient.exceptions import DeadKernelError
+
+    for name in parameters:  # papermill writes it into a cell as it stands; values it quotes
+        if not str(name).isidentifier() or iskeyword(str(name)):
+            raise SrlabError(f"{name!r} cannot be the name of a parameter; use letters, digits and underscores.")
+    if without is not None:
+        _copy_without(notebook, output, without)
+        notebook = output
+    try:
+        done = papermill.execute_notebook(
+            str(notebook),
+            str(output),
+            parameters=parameters,
+            kernel_name="python3",
+            progress_bar=False,
+            extra_arguments=["--log-level=ERROR"],  # a kernel warns of unencrypted traffic, which stays on this machine
+        )
+    except papermill.PapermillExecutionError as error:
+        raise SrlabError(f"{error.ename}: {error.evalue} (cell {error.exec_count} of {relative(output)})") from error
+    except DeadKernelError as error:
+        raise SrlabError(f"The kernel died while running {notebook.name}; the usual reason is memory.") from error
+    return read_headline(done)
+
+
+def read_headline(notebook: Any) -> dict[str, Any]:
+    """Return the last headline in the outputs of an executed notebook.
+
+    Raises
+    ------
+    SrlabError
+        There is none.
+    """
+    outputs = [output for cell in notebook.cells for output in cell.get("outputs", [])]
+    found = [output.data[HEADLINE] for output in outputs if HEADLINE in output.get("data", {})]
+    if not found:
+        raise SrlabError("The lab ran through but left no headline; call srlab.headline in it.")
+    return found[-1]
+
+
+def _copy_without(notebook: Path, copy: Path, tag: str) -> None:
+    """Write a copy of a notebook in which the cells with a tag are missing."""
+    import nbformat
+
+    content = nbformat.read(notebook, as_version=4)
+    content.cells = [cell for cell in content.cells if tag not in cell.metadata.get("tags", [])]
+    nbformat.write(content, copy)
+
+
+def match_lab(lab: str, known: list[str]) -> str:
+    """Find the lab that a name or its beginning means.
+
+    Raises
+    ------
+    SrlabError
+        There is none, or more than one.
+    """
+    fitting = [name for name in known if name.startswith(lab.removesuffix(".ipynb"))]
+    if len(fitting) != 1:
+        raise SrlabError(f"There is no single lab '{lab}'; choose from {', '.join(known)}.")
+    return fitting[0]
+
+
+def relative(path: Path) -> str:
+    """Return a path as it is seen from the working directory, where it lies in there."""
+    return str(path.relative_to(Path.cwd())) if path.is_relative_to(Path.cwd()) else str(path)
+
+
+def print_table(head: tuple[str, ...], rows: list[tuple[str, ...]]) -> None:
+    """Print rows below their head, in columns."""
+    widths = [max(len(cell) for cell in column) for column in zip(head, *rows, strict=True)]
+    for row in (head, tuple("-" * width for width in widths), *rows):
+        print("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
+
+
+def main(arguments: Sequence[str]) -> None:
+    """Do as ``papermill`` does with the same arguments; under torchrun, leave the notebook of the first process alone.
+
+    Parameters
+    ----------
+    arguments
+        Those of ``papermill``: the notebook, its executed copy, and options.
+    """
+    from papermill.cli import papermill as command
+
+    context = command.make_context("srlab.cli.papermill", list(arguments))
+    with context, tempfile.TemporaryDirectory() as folder:
+        if rank := int(os.environ.get("RANK", 0)):
+            context.params |= {"output_path": str(Path(folder) / f"{rank}.ipynb"), "progress_bar": False}
+        command.invoke(context)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

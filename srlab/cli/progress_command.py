@@ -1,0 +1,157 @@
+"""``srlab progress``: which exercises are right, as the saved outputs of notebooks say; nothing is executed."""
+
+import argparse
+import json
+import re
+import sys
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from srlab.base.errors import SrlabError
+
+LARGEST = 256 * 2**20  # bytes of a notebook that is read; an executed lab has some ten million
+CHECK = re.compile(r"""\bcheck\(\s*["'](\w+\.\w+)["']""")
+RESULTS = {"right": "right", "hint": "hint given", "to do": "still to do"}  # by the word that `check` puts before
+RAISED = {"Wrong": "hint", "StillToDo": "to do"}  # what it raises instead under SRLAB_STRICT
+NOT_RUN, MISSING = "not run yet", "not in the file"
+
+
+def add_parser(commands: argparse._SubParsersAction) -> None:
+    """Add the command to the parser of ``srlab``; imports nothing heavy."""
+    parser = commands.add_parser("progress", help="say which exercises are right, as the saved notebooks tell")
+    parser.add_argument(
+        "paths", nargs="*", metavar="FILE_OR_FOLDER", help="notebooks, and folders of them; default: the labs"
+    )
+    parser.set_defaults(command=run, when_stopped="nothing was changed.")
+
+
+def run(options: argparse.Namespace) -> int:
+    """Print a table for each notebook; returns 2 where one of them is none, or has no exercises."""
+    from srlab.cli.papermill import print_table, relative
+
+    tables: list[dict[str, str]] = []
+    refused = 0
+    for path in _notebooks(options.paths):
+        try:
+            results = progress(read_notebook(path))
+            if not results:
+                raise SrlabError(f"There are no exercises of this course in {printable(path)}; is it one of the labs?")
+        except SrlabError as error:  # the others are shown all the same
+            print(f"srlab: {error}", file=sys.stderr)
+            refused += 1
+            continue
+        print(f"{printable(relative(path))}: {_sum([results])}")
+        print_table(("exercise", "level", "saved result"), _rows(results))
+        print()
+        tables.append(results)
+    if len(tables) > 1:
+        print(f"In all: {_sum(tables)}")
+    if tables:
+        print("This is what was saved. Save a notebook first, and what it shows now is counted.")
+    return 2 if refused else 0
+
+
+def read_notebook(path: Path) -> dict[str, Any]:
+    """Read a notebook as plain data, in which ``cells`` is a list of dicts and nothing else is certain.
+
+    Raises
+    ------
+    SrlabError
+        There is no such file, it cannot be read, or it is not a notebook.
+    """
+    foreign = f"{printable(path)} is not a notebook of Jupyter; give a file that was saved there (.ipynb)."
+    try:
+        if not path.is_file():  # a device or a pipe is none, and may never end
+            raise SrlabError(f"There is no file {printable(path)}; check the path.")
+        if path.stat().st_size > LARGEST:
+            raise SrlabError(foreign)
+        notebook = json.loads(path.read_bytes())
+    except OSError as error:
+        raise SrlabError(f"Cannot read {printable(path)} ({error.strerror}); check its permissions.") from error
+    except (ValueError, RecursionError) as error:  # no text, no JSON, or brackets without end
+        raise SrlabError(foreign) from error
+    cells = notebook.get("cells") if isinstance(notebook, dict) else None
+    if not isinstance(cells, list) or not all(isinstance(cell, dict) for cell in cells):
+        raise SrlabError(foreign)
+    return notebook
+
+
+def progress(notebook: dict[str, Any]) -> dict[str, str]:
+    """Say of each exercise what its check printed when the notebook was last saved.
+
+    Parameters
+    ----------
+    notebook
+        From `read_notebook`.
+
+    Returns
+    -------
+    dict of str to str
+        Exercise -> ``"right"``, ``"hint given"``, ``"still to do"``, ``"not run yet"``, or ``"not in the file"`` (its
+        lab has it, and the notebook has not). In the notebook's order; empty without an exercise that we know.
+    """
+    from srlab.exercises import names
+
+    known = names()
+    results: dict[str, str] = {}
+    for cell in notebook["cells"]:
+        for name in CHECK.findall(text(cell.get("source"))) if cell.get("cell_type") == "code" else []:
+            result = _result(name, cell.get("outputs"))
+            if name in known and (result != NOT_RUN or name not in results):  # of two cells, the later that was run
+                results[name] = result
+    labs = {name.partition(".")[0] for name in results}
+    return results | {n: MISSING for n in known if n.partition(".")[0] in labs and n not in results}
+
+
+def _result(name: str, outputs: Any) -> str:
+    given = [output for output in outputs if isinstance(output, dict)] if isinstance(outputs, list) else []
+    printed = "".join(text(output.get("text")) for output in given if output.get("name") == "stdout")
+    _, *checks = re.split(rf"^{re.escape(name)} \(", printed, flags=re.MULTILINE)
+    if not checks:
+        return NOT_RUN
+    words = re.findall(rf"^  ({'|'.join(RESULTS)}) ", checks[-1], re.MULTILINE)
+    words += [word for error, word in RAISED.items() if any(output.get("ename") == error for output in given)]
+    return RESULTS[words[0]] if words else NOT_RUN
+
+
+def text(value: Any) -> str:
+    """A text of a notebook, which stores it whole or as a list of lines; empty for anything else."""
+    return "".join(part for part in (value if isinstance(value, list) else [value]) if isinstance(part, str))
+
+
+def printable(path: str | Path) -> str:
+    """A path with ``?`` for what would break a line, colour a terminal, or turn round the direction of writing."""
+    return "".join(sign if sign.isprintable() else "?" for sign in str(path))
+
+
+def _notebooks(paths: Sequence[str]) -> list[Path]:
+    """The files to read: as given, all below a folder that is given, or the labs of the course."""
+    if not paths:
+        from srlab.cli.papermill import find_notebooks
+
+        return sorted(find_notebooks().glob("[0-9]*.ipynb"))
+    found: list[Path] = []
+    for path in map(Path, paths):
+        files = [path]
+        if path.is_dir():
+            inside = [file.relative_to(path) for file in sorted(path.rglob("*.ipynb"))]
+            files = [path / file for file in inside if not any(part.startswith(".") for part in file.parts)]
+        if not files:
+            raise SrlabError(f"There is no notebook (.ipynb) in {printable(path)}; check the path.")
+        found += files
+    return found
+
+
+def _rows(results: dict[str, str]) -> list[tuple[str, ...]]:
+    from srlab.exercises import find
+
+    return [(name, find(name).level, result) for name, result in results.items()]
+
+
+def _sum(tables: Sequence[dict[str, str]]) -> str:
+    """``3 of 5 right (hint given: 1, not run yet: 1)``."""
+    counts = Counter(result for results in tables for result in results.values())
+    others = [f"{r}: {counts[r]}" for r in (*RESULTS.values(), NOT_RUN, MISSING) if counts[r] and r != RESULTS["right"]]
+    return f"{counts[RESULTS['right']]} of {counts.total()} right" + (f" ({', '.join(others)})" if others else "")

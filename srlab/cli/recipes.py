@@ -1,0 +1,208 @@
+"""Recipes: the named sets of numbers in ``notebooks/recipes/<lab>.yaml`` by which a lab trains.
+
+A file begins with ``meaning``, what each number is and in which unit. Then each recipe has
+
+- ``about``, and ``source``, where its numbers come from; ``ours`` names those that the source leaves open;
+- ``like``, the recipe that has what it doesn't say;
+- ``when``, the conditions under which ``recipe="auto"`` may take it: a ``device``, and at least so many ``iters``,
+  ``memory_gib``, ``processes`` and ``megapixels`` of training photos. Of those that may, the last one is taken;
+- ``scales``, the numbers of steps that grow and shrink with ``iters``;
+- ``strict``: what would only be a warning is refused;
+- ``values``, and ``without_weights``, what takes their place where no trained features are at hand.
+"""
+
+import html
+import math
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from srlab.base.errors import SrlabError
+
+KEYS = {"about", "source", "ours", "like", "when", "scales", "strict", "values", "without_weights"}
+LONGEST_AVERAGE = 0.999  # decay of the moving average of weights in published trainings of any length
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """Numbers to train by.
+
+    Attributes
+    ----------
+    name, about
+        From the file.
+    why
+        Why it was taken.
+    values, sources
+        Each entry, and where it comes from.
+    meaning
+        What each entry is.
+    scales
+        Names of the entries that grow with ``iters``.
+    strict
+        Whether warnings are errors.
+    """
+
+    name: str
+    about: str
+    why: str
+    values: dict[str, Any]
+    sources: dict[str, str]
+    meaning: dict[str, str]
+    scales: tuple[str, ...] = ()
+    strict: bool = False
+
+    def laid_out(self, iters: int) -> "Recipe":
+        """The same recipe for another number of steps, 0 for its own: what it scales keeps its share of the whole.
+
+        The moving average looks back over the same share as well, up to the decay of the papers. Validations, each of
+        which saves the state, come at most fifty times, and not more often than the recipe has them.
+        """
+        if not iters or iters == self.values["iters"]:
+            return self
+        factor, values = iters / self.values["iters"], self.values | {"iters": iters}
+        changed = {name: _scaled(values[name], factor) for name in self.scales if name in values}
+        if 0 < values.get("ema", 0) < LONGEST_AVERAGE:
+            longest = min(LONGEST_AVERAGE, 1 - (1 - values["ema"]) / factor)
+            changed["ema"] = round(max(values["ema"], longest), 4)
+        if "validate_every" in values:
+            changed["validate_every"] = max(values["validate_every"], iters // 50)
+        sources = {name: f"{self.sources[name]}, for {iters:,} steps" for name in changed}
+        about = f"{self.about} (made for {self.values['iters']:,} steps, here {iters:,})"
+        return replace(self, about=about, values=values | changed, sources=self.sources | sources | {"iters": "you"})
+
+    def changed_by(self, tricks: dict[str, Any]) -> "Recipe":
+        """The same recipe with single values changed."""
+        return replace(
+            self, values=self.values | tricks, sources=self.sources | dict.fromkeys(tricks, "you, as a trick")
+        )
+
+    def table(self) -> str:
+        """All numbers as an HTML table, folded."""
+        rows = "".join(
+            "<tr>" + "".join(f'<td style="text-align:left">{html.escape(str(cell))}</td>' for cell in row) + "</tr>"
+            for row in ((n, _plain(v), self.meaning.get(n, ""), self.sources[n]) for n, v in self.values.items())
+        )
+        head = "".join(f'<th style="text-align:left">{word}</th>' for word in ("name", "value", "what it is", "from"))
+        return (
+            f"<details><summary>All {len(self.values)} numbers of the recipe <b>{html.escape(self.name)}</b></summary>"
+            f"<table><tr>{head}</tr>{rows}</table></details>"
+        )
+
+
+def read_recipes(file: Path) -> dict[str, Any]:
+    """The recipes of a lab, with what ``like`` takes from others filled in.
+
+    Raises
+    ------
+    SrlabError
+        The file is damaged, or says something that means nothing.
+    """
+    import yaml
+
+    try:
+        book = yaml.safe_load(file.read_text(encoding="utf-8"))
+        meaning = book.pop("meaning")
+        for name, recipe in book.items():
+            if strange := set(recipe) - KEYS:
+                raise ValueError(f"{name} has {', '.join(sorted(strange))}; known are {', '.join(sorted(KEYS))}")
+    except (OSError, yaml.YAMLError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise SrlabError(f"The recipes in {file} cannot be read ({error}); put the file right.") from error
+    for recipe in book.values():  # a recipe stands below the one it is like
+        above = book.get(recipe.get("like"), {})
+        theirs = dict.fromkeys(recipe["values"], recipe["source"]) | dict.fromkeys(
+            recipe.get("ours", ()), "this course"
+        )
+        recipe["values"] = above.get("values", {}) | recipe["values"]
+        recipe["sources"] = above.get("sources", {}) | theirs
+        recipe.setdefault("scales", above.get("scales", []))
+    for name, recipe in book.items():
+        if strange := set(recipe["values"]) ^ set(meaning):
+            raise SrlabError(f"{file}: {name} or the meanings lack {', '.join(sorted(strange))}; put the file right.")
+        # In the order of the meanings, which is that of the table.
+        recipe["values"] = {key: recipe["values"][key] for key in meaning}
+    return {"meaning": meaning} | book
+
+
+def pick_recipe(book: dict[str, Any], name: str, facts: dict[str, Any], real_features: bool = True) -> Recipe:
+    """Take a recipe by its name, or by what there is to train on.
+
+    Parameters
+    ----------
+    book
+        From `read_recipes`.
+    name
+        Of a recipe, or ``"auto"``.
+    facts
+        What the conditions of the recipes are held against: ``device``, ``iters``, ``memory_gib``, ``processes``,
+        ``megapixels``.
+    real_features
+        Whether trained weights of the features are at hand.
+
+    Raises
+    ------
+    SrlabError
+        There is no such recipe.
+    """
+    known = [key for key in book if key != "meaning"]
+    why = "it is the one you asked for"
+    if name == "auto":
+        name = [key for key in known if "when" in book[key] and _fits(book[key]["when"], facts)][-1]
+        why = f"it fits {_in_words(facts)}"
+        if better := _out_of_reach(book, name, facts):
+            why += f"; {better}"
+    if name not in known:
+        raise SrlabError(f"There is no recipe '{name}'; choose auto, {', '.join(known)}.")
+    chosen = book[name]
+    recipe = Recipe(
+        name,
+        chosen["about"],
+        why,
+        chosen["values"],
+        chosen["sources"],
+        book["meaning"],
+        tuple(chosen["scales"]),
+        chosen.get("strict", False),
+    )
+    if not real_features and (instead := chosen.get("without_weights")):
+        sources = dict.fromkeys(instead, "this course, as there are no trained features here")
+        recipe = replace(recipe, values=recipe.values | instead, sources=recipe.sources | sources)
+    return recipe
+
+
+def _fits(conditions: dict[str, Any], facts: dict[str, Any]) -> bool:
+    return all(
+        facts[key] == least if isinstance(least, str) else facts[key] >= least for key, least in conditions.items()
+    )
+
+
+def _out_of_reach(book: dict[str, Any], taken: str, facts: dict[str, Any]) -> str:
+    """What a larger recipe would need that the reader can give, or nothing where the machine is what it lacks."""
+    names = list(book)
+    for name in names[names.index(taken) + 1 :]:
+        lacks = {key: least for key, least in book[name].get("when", {}).items() if not _fits({key: least}, facts)}
+        if lacks and set(lacks) <= {"iters", "megapixels"}:
+            words = {"iters": "-p iters {:,} or more", "megapixels": "{} megapixels of photos, such as -p images div2k"}
+            needs = " and ".join(words[key].format(least) for key, least in lacks.items())
+            return f"the recipe {name}, {book[name]['about']}, needs {needs}"
+    return ""
+
+
+def _in_words(facts: dict[str, Any]) -> str:
+    steps = f"{facts['iters']:,} steps" if facts["iters"] else "a lesson of a few minutes (no -p iters)"
+    gpu = f"a GPU with {facts['memory_gib']:.0f} GiB" if facts["device"] == "cuda" else "a CPU"
+    crowd = f", {facts['processes']} processes" if facts["processes"] > 1 else ""
+    return f"{gpu}{crowd}, {steps}, and {facts['megapixels']:.1f} megapixels of photos"
+
+
+def _scaled(steps: Any, factor: float) -> Any:
+    if isinstance(steps, list):
+        return [_scaled(step, factor) for step in steps]
+    return max(1, round(steps * factor)) if steps else steps  # no steps stay none
+
+
+def _plain(value: Any) -> str:
+    """A value as one would write it: 2e-05 is hard to read, and so is 1000000."""
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        return str(value)
+    return f"{value:,}" if isinstance(value, int) or not value or abs(math.log10(abs(value))) <= 4 else f"{value:.1e}"

@@ -1,0 +1,117 @@
+"""``srlab solutions``: write a lab in which every exercise is solved, for teachers."""
+
+import argparse
+import ast
+import inspect
+import itertools
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from srlab.base.errors import SrlabError
+
+if TYPE_CHECKING:
+    from srlab.exercises import Answer
+
+
+def add_parser(commands: argparse._SubParsersAction) -> None:
+    """Add the command to the parser of ``srlab``; imports nothing heavy."""
+    parser = commands.add_parser("solutions", help="write a lab with its exercises solved, for teachers")
+    parser.add_argument("lab", metavar="LAB", help="name or beginning of a name, such as 03")
+    parser.add_argument("out", nargs="?", metavar="OUT", help="notebook to write (default: <lab>.solved.ipynb, here)")
+    parser.set_defaults(command=run)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Write the notebook, and say where it is; returns the exit code."""
+    from srlab.base.files import write_atomic
+    from srlab.cli.papermill import find_notebooks, match_lab
+    from srlab.cli.progress_command import read_notebook
+
+    folder = find_notebooks()
+    lab = match_lab(options.lab, sorted(path.stem for path in folder.glob("[0-9]*.ipynb")))
+    out = Path(options.out or f"{lab}.solved.ipynb")
+    if out.suffix != ".ipynb":
+        raise SrlabError(f"{out} is no name for a notebook; end it in .ipynb.")
+    if out.exists() or out.is_symlink():
+        raise SrlabError(f"{out} exists already; remove it, or give another name as OUT.")
+    if out.resolve().is_relative_to(folder.resolve()):  # students work there, and `srlab labs` would run it as a lab
+        raise SrlabError(f"{out} would lie in notebooks/, among the labs; give a path outside of it as OUT.")
+    notebook = read_notebook(folder / f"{lab}.ipynb")
+    count = fill_in(notebook)
+    if not count:
+        raise SrlabError(f"{lab} has no untouched exercise; get the lab anew from the repository.")
+    write_atomic(out, (json.dumps(notebook, indent=1, ensure_ascii=False) + "\n").encode())
+    print(f"{out}: {lab} with {count} exercises solved")
+    return 0
+
+
+def fill_in(notebook: dict[str, Any]) -> int:
+    """Solve the exercises of a lab that are still stubs; returns how many that were.
+
+    Parameters
+    ----------
+    notebook
+        From `srlab.cli.progress_command.read_notebook`; changed in place. Old outputs of these exercises are dropped.
+    """
+    from srlab.cli.progress_command import CHECK, text
+    from srlab.exercises import find
+
+    count = 0
+    for stub, check in itertools.pairwise(notebook["cells"]):
+        source, names = text(stub.get("source")), CHECK.findall(text(check.get("source")))
+        if names and "return srlab.TODO" in source:
+            stub["source"] = solve(source, find(names[0]).reference).splitlines(keepends=True)
+            stub["outputs"] = check["outputs"] = []
+            stub["execution_count"] = check["execution_count"] = None
+            count += 1
+    return count
+
+
+def solve(stub: str, answer: "Answer") -> str:
+    """Write an answer into the stub of its exercise, with the imports that it needs.
+
+    Parameters
+    ----------
+    stub
+        Source of a function or a class that begins with a docstring, which stays.
+    answer
+        A function or a class with the same arguments, at the top level of its module, that begins with a docstring,
+        which goes.
+
+    Returns
+    -------
+    str
+        Source of a cell that needs no other cell.
+
+    Raises
+    ------
+    SrlabError
+        Something else is in the stub's cell.
+    """
+    source = inspect.getsource(inspect.getmodule(answer))
+    module = ast.parse(source)
+    try:
+        (head,) = ast.parse(stub).body
+    except (SyntaxError, ValueError) as error:
+        raise SrlabError(f"The cell of {answer.__name__} was changed; get the lab anew from the repository.") from error
+    (solved,) = (node for node in module.body if getattr(node, "name", None) == answer.__name__)
+    above = stub.splitlines()[: head.body[0].end_lineno]
+    below = source.splitlines()[solved.body[0].end_lineno : solved.end_lineno]
+    used = {node.id for part in solved.body for node in ast.walk(part) if isinstance(node, ast.Name)}
+    imports = _imports(module, used)
+    return (imports and imports + "\n\n\n") + "\n".join(above + below)
+
+
+def _imports(module: ast.Module, names: set[str]) -> str:
+    """What a module imports of some names, in its order and its sections."""
+    sections: list[list[str]] = []
+    last = -1
+    for node in module.body:
+        if isinstance(node, ast.Import | ast.ImportFrom):
+            if node.lineno > last + 1:
+                sections.append([])
+            last = node.end_lineno
+            node.names = [alias for alias in node.names if (alias.asname or alias.name) in names]
+            sections[-1] += [ast.unparse(node)] if node.names else []
+    return "\n\n".join("\n".join(lines) for lines in sections if lines)

@@ -1,0 +1,87 @@
+"""``srlab upscale``: enlarge an image file, or all images of a folder, with a run or an interpolation."""
+
+import argparse
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from srlab.base.errors import SrlabError
+from srlab.models import weights
+
+if TYPE_CHECKING:
+    from srlab.inference.tiling import Upscaler
+
+DEFAULT = "msrresnet"
+RUN = (
+    "a run folder, a weights file (.safetensors; .pth of RRDBNet), or what comes with srlab: msrresnet, or srgan, "
+    f"which is sharper and less faithful (default: {DEFAULT})"
+)
+
+
+def add_parser(commands: argparse._SubParsersAction) -> None:
+    """Add the command to the parser of ``srlab``; imports nothing heavy."""
+    parser = commands.add_parser("upscale", help="enlarge an image, or all images of a folder")
+    parser.add_argument("source", metavar="IN", help="an image file, or a folder of images")
+    parser.add_argument("target", metavar="OUT", help="the file to write (.png .tif .jpg .webp), or a folder for PNGs")
+    how = parser.add_mutually_exclusive_group()
+    how.add_argument("--run", metavar="PATH", help=RUN)
+    how.add_argument("--method", choices=["nearest", "bilinear", "bicubic", "lanczos"], help="an interpolation")
+    parser.add_argument("--best", default="", metavar="SCORE", help="weights of the run with the best score, as psnr")
+    parser.add_argument("--scale", type=int, help="times larger (default: what the network does; 4 with --method)")
+    parser.add_argument("--tile", type=int, metavar="N", help="side of a tile in pixels (default: by free memory)")
+    parser.add_argument("--overlap", type=int, metavar="N", help="overlap of tiles in pixels (default: measured)")
+    parser.add_argument("--device", default="auto", help="auto, cpu or cuda (default: auto)")
+    parser.add_argument("--force", action="store_true", help="replace files that exist")
+    parser.set_defaults(command=run)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Upscale, and say what was written; returns the exit code."""
+    from srlab.inference.photo import upscale_file, upscale_folder
+
+    for name, least in (("tile", 1), ("overlap", 0)):
+        value = getattr(options, name)
+        if value is not None and value < least:
+            raise SrlabError(f"--{name} must be at least {least}, but is {value}.")
+    source, target = Path(options.source), Path(options.target)
+    if not source.exists():
+        raise SrlabError(f"There is no file or folder {source}; check the path.")
+    upscaler, scale = _upscaler(options)
+    settings = {"force": options.force, "tile": options.tile, "overlap": options.overlap}
+    if not source.is_dir():
+        print(upscale_file(source, target, upscaler, scale, **settings))
+        return 0
+    summary = upscale_folder(source, target, upscaler, scale, **settings)
+    for path in summary.written:
+        print(path)
+    for path, reason in summary.skipped:
+        print(f"skipped {path}: {reason}", file=sys.stderr)
+    for path, reason in summary.failed:
+        print(f"failed {path}: {reason}", file=sys.stderr)
+    counts = f"{len(summary.written)} written, {len(summary.skipped)} skipped, {len(summary.failed)} failed"
+    print(f"{counts}.", file=sys.stderr)
+    return 1 if summary.failed else 0
+
+
+def _upscaler(options: argparse.Namespace) -> "tuple[Upscaler, int]":
+    from srlab.base.devices import pick_device
+    from srlab.data.resampling import upsample
+    from srlab.inference.tiling import scale_of
+
+    if options.method:
+        if options.best:
+            raise SrlabError("--best goes with --run; an interpolation has no weights.")
+        scale = 4 if options.scale is None else options.scale
+        if scale < 1:
+            raise SrlabError(f"The scale must be a whole number of at least 1, but is {scale}.")
+        return lambda lr: upsample(lr, scale, options.method), scale
+    run = Path(options.run or DEFAULT)
+    if options.best and (not options.run or run.is_file() or (weights.find_shipped(str(run)) and not run.exists())):
+        raise SrlabError("--best goes with --run and the folder of a run.")
+    if not options.run:
+        print(f"upscaling with {DEFAULT}, which comes with srlab; --run takes another network.", file=sys.stderr)
+    network = weights.read_generator(run, options.best).to(pick_device(options.device))
+    scale = scale_of(network)
+    if options.scale not in (None, scale):
+        raise SrlabError(f"{run} enlarges x{scale}, but --scale is {options.scale}; leave --scale out.")
+    return network, scale

@@ -1,0 +1,340 @@
+"""Where images come from: embedded photos, folders, benchmark sets."""
+
+import os
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from importlib.util import find_spec
+from pathlib import Path
+
+import torch
+
+from srlab.data.cache import cached, fingerprint
+from srlab.data.catalog import is_named
+from srlab.data.degradation import Degradation
+from srlab.base.errors import SrlabError
+from srlab.base.files import check_name
+from srlab.data.images import EXTENSIONS, mod_crop, read_levels, to_float, to_uint8
+
+# Photos that come inside packages the course needs anyway: name -> (package, file in the package).
+PHOTOS = {
+    "camera": ("skimage", "data/camera.png"),
+    "coffee": ("skimage", "data/coffee.png"),
+    "grace_hopper": ("matplotlib", "mpl-data/sample_data/grace_hopper.jpg"),
+    "grass": ("skimage", "data/grass.png"),
+    "gravel": ("skimage", "data/gravel.png"),
+    "hubble": ("skimage", "data/hubble_deep_field.jpg"),
+    "ihc": ("skimage", "data/ihc.png"),
+    "motorcycle_left": ("skimage", "data/motorcycle_left.png"),
+    "motorcycle_right": ("skimage", "data/motorcycle_right.png"),
+    "page": ("skimage", "data/page.png"),
+    "retina": ("skimage", "data/retina.jpg"),
+    "rocket": ("skimage", "data/rocket.jpg"),
+    "astronaut": ("skimage", "data/astronaut.png"),
+    "chelsea": ("skimage", "data/chelsea.png"),
+    "text": ("skimage", "data/text.png"),
+    "brick": ("skimage", "data/brick.png"),
+}
+VALIDATION_PHOTOS = ("astronaut", "chelsea", "text", "brick")
+CACHE_FROM = 100  # photos in a folder, from which on they are decoded once and then mapped
+HR_FOLDERS = ("HR", "GTmod12")  # of a benchmark set; the second as in the archives of BasicSR
+
+
+@dataclass
+class ImageSet:
+    """Decoded images with names, in memory as 8-bit levels.
+
+    Attributes
+    ----------
+    name
+        Of the set, for tables and manifests.
+    names
+        Of the images.
+    hr
+        One ``(3, H, W)`` uint8 tensor per image.
+    lr
+        Low-resolution versions that came with the set, or None: then they are made from `hr`.
+    grey
+        Names of the images whose file is grey; the paper protocol scores their grey values.
+    pixels
+        Of a set in the cache: ``(all pixels, 3)``, uint8, mapped from the disk; the images of `hr` lie in it one after
+        the other. None for a set in memory.
+    digest
+        The fingerprint, where it is known already.
+
+    Examples
+    --------
+    >>> photos = datasets.photos("validation")
+    >>> photos["astronaut"].shape
+    torch.Size([1, 3, 512, 512])
+    """
+
+    name: str
+    names: list[str]
+    hr: list[torch.Tensor]
+    lr: list[torch.Tensor] | None = None
+    grey: frozenset[str] = frozenset()
+    pixels: torch.Tensor | None = None
+    digest: str = ""
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+    def __iter__(self) -> Iterator[tuple[str, torch.Tensor]]:
+        return ((name, to_float(hr)[None].contiguous()) for name, hr in zip(self.names, self.hr, strict=True))
+
+    def __getitem__(self, name: str) -> torch.Tensor:
+        """The HR image of that name as a batch of one: ``(1, 3, H, W)``, float32 in [0, 1]."""
+        return to_float(self.hr[self._index(name)])[None].contiguous()
+
+    def lr_of(self, name: str) -> torch.Tensor | None:
+        """The LR image that came with the set as ``(1, 3, h, w)``, float32 in [0, 1], or None."""
+        return None if self.lr is None else to_float(self.lr[self._index(name)])[None].contiguous()
+
+    def subset(self, *names: str) -> "ImageSet":
+        """The images of these names, as a set."""
+        indices = [self._index(name) for name in names]
+        lr = None if self.lr is None else [self.lr[i] for i in indices]
+        return ImageSet(self.name, list(names), [self.hr[i] for i in indices], lr, self.grey & set(names))
+
+    def center_crop(self, side: int) -> "ImageSet":
+        """The middle of each image, at most `side` pixels a side; LR is then made from it.
+
+        Parameters
+        ----------
+        side
+            In HR pixels; 256 in the SRGAN content-loss study. An image with shorter sides keeps them.
+
+        Raises
+        ------
+        SrlabError
+            The side is below 1.
+        """
+        if side < 1:
+            raise SrlabError(f"A centre crop must be at least 1 pixel a side, but is {side}.")
+        parts = []
+        for image in self.hr:
+            top, left = (max(0, (length - side) // 2) for length in image.shape[1:])
+            parts.append(image[:, top : top + side, left : left + side])
+        return ImageSet(f"{self.name} centre {side}", list(self.names), parts, grey=self.grey)
+
+    def with_lr(self, degradation: Degradation, scale: int, seed: int = 0) -> "ImageSet":
+        """The same set with LR images that are made once, so that a random degradation gives fixed pairs.
+
+        They are those that `srlab.score` makes by itself with the same degradation and seed.
+
+        Parameters
+        ----------
+        degradation
+            How LR is made from HR. Each image gets its own draw, in the order of the set.
+        scale
+            HR pixels per LR pixel; HR is cropped to a multiple of it first, at the bottom and on the right.
+        seed
+            Of the draws.
+
+        Returns
+        -------
+        ImageSet
+            With the same HR images as this one; a set that has LR images already is returned as it is.
+
+        Raises
+        ------
+        SrlabError
+            An image is smaller than one LR pixel; the message names it.
+        """
+        if self.lr is not None:
+            return self
+        random = torch.Generator().manual_seed(seed)
+        lr = []
+        for name, image in zip(self.names, self.hr, strict=True):
+            try:
+                made = degradation(mod_crop(to_float(image)[None], scale).contiguous(), scale, random)
+            except SrlabError as error:
+                raise SrlabError(f"Image '{name}' of {self.name}: {error}") from error
+            lr.append(to_uint8(made)[0])
+        return replace(self, lr=lr)
+
+    def fingerprint(self) -> str:
+        """A short hash of all names and pixels: two runs with the same one saw the same images."""
+        return self.digest or fingerprint(zip(self.names, self.hr, strict=True))
+
+    def _index(self, name: str) -> int:
+        if name not in self.names:
+            raise SrlabError(f"There is no image '{name}' in {self.name}; it has {', '.join(self.names)}.")
+        return self.names.index(name)
+
+
+def photos(split: str = "all") -> ImageSet:
+    """The photos that come inside scikit-image and matplotlib, so that the labs need no download.
+
+    Parameters
+    ----------
+    split
+        ``"train"`` (12 photos), ``"validation"`` (astronaut, chelsea, text, brick: never trained on), or
+        ``"all"``.
+
+    Returns
+    -------
+    ImageSet
+        Licences: the README files beside the images in the two packages (public domain and CC0 for most).
+    """
+    chosen = {
+        "all": list(PHOTOS),
+        "train": [name for name in PHOTOS if name not in VALIDATION_PHOTOS],
+        "validation": list(VALIDATION_PHOTOS),
+    }
+    if split not in chosen:
+        raise SrlabError(f"Unknown split '{split}' of the embedded photos; choose one of {', '.join(chosen)}.")
+    return _read_set(f"photos/{split}", {name: _photo_path(name) for name in chosen[split]})
+
+
+def _photo_path(name: str) -> Path:
+    package, file = PHOTOS[name]
+    return Path(find_spec(package).origin).parent / file  # the package itself need not be imported
+
+
+def folder(path: str | Path) -> ImageSet:
+    """All images directly in a folder (or in the folders in it, if it has none itself), sorted by name.
+
+    From 100 photos on they are decoded once, see `srlab.data.cache`, and read from there when a patch needs them.
+
+    Raises
+    ------
+    SrlabError
+        No such folder, no image in it, two images that differ in their extension only, or a damaged image.
+    """
+    path = Path(path)
+    return _read_folder(path.name, path, image_files(path))
+
+
+def benchmark(path: str | Path, scale: int = 4) -> ImageSet:
+    """A benchmark set such as Set5: a folder with ``HR/`` and, if there, ``LRx4/`` with files of the same names.
+
+    The folders may also be called ``GTmod12/`` and ``LRbicx4/``, as in the archives of BasicSR.
+
+    Without the LR folder the LR images are made from HR where they are needed.
+
+    Parameters
+    ----------
+    path
+        The folder of the set.
+    scale
+        Which ``LRx<scale>`` folder to take.
+
+    Raises
+    ------
+    SrlabError
+        There is no HR folder, or an HR image has no LR image, or its size does not fit.
+    """
+    path = Path(path)
+    hr_folder, lr_folder = (
+        next((path / name for name in names if (path / name).is_dir()), path / names[0])
+        for names in (HR_FOLDERS, (f"LRx{scale}", f"LRbicx{scale}"))
+    )
+    images = _read_folder(path.name, hr_folder, image_files(hr_folder))
+    if not lr_folder.is_dir():
+        return images
+    files = image_files(lr_folder)
+    missing = [name for name in images.names if name not in files]
+    if missing:
+        raise SrlabError(f"{lr_folder} has no LR image for {', '.join(missing)}; add them or remove the folder.")
+    images.lr = _read_folder(path.name, lr_folder, {name: files[name] for name in images.names}).hr
+    for name, hr, lr in zip(images.names, images.hr, images.lr, strict=True):
+        if [side // scale for side in hr.shape[1:]] != list(lr.shape[1:]):
+            raise SrlabError(
+                f"LR image '{name}' in {path} is {lr.shape[2]}x{lr.shape[1]}, which is not 1/{scale} of its HR image."
+            )
+    return images
+
+
+def image_set(path: str | Path, scale: int = 4) -> ImageSet:
+    """A benchmark set where the folder has ``HR/`` (or ``GTmod12/``) inside, else the images directly in the folder.
+
+    Parameters
+    ----------
+    path
+        The folder; or the name of a data set in `srlab.data.catalog`, such as ``"div2k"``, ``"div2k-valid"`` or ``"set5"``,
+        which is downloaded if it is not there yet.
+    scale
+        Of the LR images that a benchmark set may bring, see `benchmark`.
+
+    Raises
+    ------
+    SrlabError
+        As for `benchmark` or `folder`, and for `srlab.data.fetching.fetch`.
+    """
+    if is_named(path) and not Path(path).exists():
+        from srlab.data.fetching import fetch  # brings requests, which no lab needs that downloads nothing
+
+        path = fetch(str(path))
+    path = Path(path)
+    paired = any((path / name).is_dir() for name in HR_FOLDERS)
+    return benchmark(path, scale) if paired else folder(path)
+
+
+def image_files(path: Path) -> dict[str, Path]:
+    """Name without extension -> file, for the images directly in a folder, sorted by name.
+
+    A folder that has only folders of images in it, as the 70 of FFHQ, gives the images of all these, named
+    ``<folder>-<image>``.
+
+    Raises
+    ------
+    SrlabError
+        No such folder, no image in it, or two images that would have the same name.
+    """
+    try:
+        if not path.is_dir():
+            raise SrlabError(f"There is no folder {path}; check the path.")
+        by_name = {file: file.stem for file in _images_in(path)}
+        below = [] if by_name else sorted(folder for folder in path.iterdir() if folder.is_dir())
+        if any(folder.name in HR_FOLDERS for folder in below):
+            raise SrlabError(f"{path} is a set with HR images in a folder of their own; give {path / 'HR'}.")
+        by_name |= {file: f"{folder.name}-{file.stem}" for folder in below for file in _images_in(folder)}
+    except PermissionError as error:
+        raise SrlabError(f"The folder {path} may not be read by you; change its permissions.") from error
+    except OSError as error:
+        raise SrlabError(f"The folder {path} cannot be read ({error.strerror}); check the path.") from error
+    if not by_name:
+        raise SrlabError(f"There are no images in {path}; it needs files that end in {', '.join(EXTENSIONS)}.")
+    for name in by_name.values():
+        check_name(path, name)
+    counts = Counter(by_name.values())
+    if twice := sorted(name for name in counts if counts[name] > 1):
+        raise SrlabError(
+            f"{path} has several images named {', '.join(twice)}; names must differ without the extension."
+        )
+    return {name: file for file, name in by_name.items()}
+
+
+def _images_in(folder: Path) -> list[Path]:
+    # Without the hidden ones, such as macOS leaves. Path.iterdir would take seconds for the 70,000 faces of FFHQ.
+    with os.scandir(folder) as entries:
+        names = [e.name for e in entries if e.name.lower().endswith(EXTENSIONS) and e.name[0] != "." and _is_file(e)]
+    return [folder / name for name in sorted(names)]
+
+
+def _is_file(entry: os.DirEntry) -> bool:
+    # A link is looked at by pathlib, for which one that leads nowhere or to itself is no file, and no error.
+    return entry.is_file(follow_symlinks=False) or Path(entry).is_file()
+
+
+def _read_folder(name: str, path: Path, files: dict[str, Path]) -> ImageSet:
+    """The images of a folder: in memory if they are few, mapped from the cache if they are many."""
+    if len(files) < CACHE_FROM:
+        return _read_set(name, files)
+    decoded = cached(path, files)
+    areas = [height * width for height, width in decoded.sizes]
+    parts = zip(decoded.pixels.split(areas), decoded.sizes, strict=True)
+    hr = [part.view(*size, 3).permute(2, 0, 1) for part, size in parts]
+    return ImageSet(name, list(files), hr, grey=decoded.grey, pixels=decoded.pixels, digest=decoded.fingerprint)
+
+
+def _read_set(name: str, files: dict[str, Path]) -> ImageSet:
+    images, grey = [], set()
+    for image_name, file in files.items():
+        image = read_levels(file, keep_grey=True)
+        if len(image) == 1:
+            grey.add(image_name)
+        images.append(image.expand(3, -1, -1).contiguous())
+    return ImageSet(name, list(files), images, grey=frozenset(grey))

@@ -1,0 +1,250 @@
+"""From HR to LR: blur, noise, JPEG, and pipelines of them around a downsampler.
+
+Every function takes a batch ``(N, 3, H, W)`` of float images in [0, 1], runs on the device of its input, and
+draws its random numbers from a `torch.Generator` that the caller owns. Nothing here knows about files.
+"""
+
+import io
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from PIL import Image
+
+from srlab.base.errors import SrlabError
+from srlab.data.images import quantize, to_float, to_uint8
+from srlab.data.resampling import DOWNSAMPLERS, downsample
+
+# --- Blur, noise, JPEG --------------------------------------------------------------------------------------
+
+
+def gaussian_kernel(sigma_x: torch.Tensor, sigma_y: torch.Tensor, angle: torch.Tensor, size: int) -> torch.Tensor:
+    """Normalised Gaussian blur kernels, one per image.
+
+    Parameters
+    ----------
+    sigma_x, sigma_y
+        ``(N,)``, standard deviations in pixels along the two axes of the ellipse.
+    angle
+        ``(N,)``, rotation of the ellipse in radians.
+    size
+        Odd side of the kernel in pixels.
+
+    Returns
+    -------
+    torch.Tensor
+        ``(N, size, size)``, each summing to 1; beyond three times the largest sigma of all they are 0.
+    """
+    axis = torch.arange(size, dtype=torch.float32, device=sigma_x.device) - size // 2
+    y, x = torch.meshgrid(axis, axis, indexing="ij")
+    cos, sin = angle.cos()[:, None, None], angle.sin()[:, None, None]
+    along, across = cos * x + sin * y, -sin * x + cos * y
+    exponent = (along / sigma_x[:, None, None]) ** 2 + (across / sigma_y[:, None, None]) ** 2
+    near = axis.abs() <= (3 * torch.maximum(sigma_x, sigma_y).max().double()).ceil()
+    kernel = torch.exp(-exponent / 2) * near[:, None] * near
+    return kernel / kernel.sum(dim=(1, 2), keepdim=True)
+
+
+def blur(
+    image: torch.Tensor,
+    sigma: float | torch.Tensor,
+    sigma_y: float | torch.Tensor | None = None,
+    angle: float | torch.Tensor = 0.0,
+    largest: float | None = None,
+) -> torch.Tensor:
+    """Gaussian blur, isotropic or (with `sigma_y` and `angle`) anisotropic, each image with its own strength.
+
+    Parameters
+    ----------
+    image
+        ``(N, C, H, W)``.
+    sigma, sigma_y, angle
+        Pixels, pixels (default: `sigma`), radians; numbers or ``(N,)`` tensors. A sigma of 0 leaves the image
+        as it is.
+    largest
+        No sigma is larger. Without it sigmas in a tensor are looked at, for which the CPU waits for a GPU.
+
+    Returns
+    -------
+    torch.Tensor
+        Same shape; borders mirrored.
+    """
+    count, channels, height, width = image.shape
+    sigmas = sigma, sigma if sigma_y is None else sigma_y
+    if largest is None:
+        largest = max(float(torch.as_tensor(given).max()) for given in sigmas)
+    size = 2 * max(1, math.ceil(3 * largest)) + 1
+    sigmas = (_per_image(given, image).clamp(min=1e-3) for given in sigmas)
+    kernel = gaussian_kernel(*sigmas, _per_image(angle, image), size).to(image.dtype)
+    rows, columns = (_mirror(length, size // 2, image.device) for length in (height, width))
+    padded = image[:, :, rows][:, :, :, columns].reshape(1, count * channels, height + size - 1, width + size - 1)
+    with torch.autocast(image.device.type, enabled=False):
+        blurred = F.conv2d(padded, kernel.repeat_interleave(channels, 0)[:, None], groups=count * channels)
+    return blurred.view(count, channels, height, width)
+
+
+def _per_image(value: float | torch.Tensor, image: torch.Tensor) -> torch.Tensor:
+    if not isinstance(value, torch.Tensor):  # a number is written by the device itself: nothing is copied to it
+        return torch.full((len(image),), value, dtype=torch.float32, device=image.device)
+    return value.to(image.device, torch.float32).expand(len(image))
+
+
+def _mirror(size: int, border: int, device: torch.device) -> torch.Tensor:
+    indices = torch.arange(-border, size + border, device=device) % (2 * size)
+    return torch.where(indices < size, indices, 2 * size - 1 - indices)
+
+
+def gaussian_noise(image: torch.Tensor, sigma: float | torch.Tensor, generator: torch.Generator) -> torch.Tensor:
+    """Add white Gaussian noise of standard deviation `sigma` (in [0, 1] units; a number or one per image).
+
+    Parameters
+    ----------
+    image
+        ``(N, C, H, W)``, float in [0, 1]; the result is not clamped to that.
+    sigma
+        In the same units: 0.1 is a tenth of the way from black to white.
+    generator
+        Of the draws.
+    """
+    noise = torch.randn(image.shape, generator=generator, device=generator.device).to(image)
+    return image + noise * _per_image(sigma, image).view(-1, 1, 1, 1)
+
+
+def poisson_noise(image: torch.Tensor, photons: float | torch.Tensor, generator: torch.Generator) -> torch.Tensor:
+    """Shot noise: a white pixel counts `photons` on average, so its noise is ``1 / sqrt(photons)``.
+
+    Parameters
+    ----------
+    image
+        ``(N, C, H, W)``, float in [0, 1].
+    photons
+        A number or one per image.
+    generator
+        Of the draws.
+    """
+    photons = _per_image(photons, image).view(-1, 1, 1, 1).to(generator.device)
+    counts = torch.poisson(image.clamp(0, 1).to(generator.device) * photons, generator=generator)
+    return (counts / photons).to(image)
+
+
+def jpeg(image: torch.Tensor, quality: int | torch.Tensor) -> torch.Tensor:
+    """Compress and decompress each image as JPEG (libjpeg, 4:2:0 chroma) at a quality of 1 to 100.
+
+    The result is on 8-bit levels, and no gradient flows through. It is the one stage for which images leave a GPU.
+
+    Raises
+    ------
+    SrlabError
+        A quality outside of 1 to 100.
+    """
+    qualities = torch.as_tensor(quality).expand(len(image)).tolist()
+    if not all(1 <= q <= 100 for q in qualities):
+        raise SrlabError(f"JPEG quality must be from 1 to 100, but is {quality}.")
+    pixels = to_uint8(image.detach()).permute(0, 2, 3, 1).cpu().numpy()
+    decoded = []
+    for picture, q in zip(pixels, qualities, strict=True):
+        file = io.BytesIO()
+        Image.fromarray(picture).save(file, "JPEG", quality=int(q), subsampling="4:2:0")
+        decoded.append(torch.from_numpy(np.array(Image.open(file))))
+    return to_float(torch.stack(decoded).permute(0, 3, 1, 2)).to(image)
+
+
+# --- Pipelines ----------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Degradation:
+    """HR to LR as a pipeline: blur -> downsample -> noise -> JPEG, each stage optional.
+
+    A strength is a number, or a pair ``(low, high)`` from which each image draws its own. The default is the
+    degradation of the papers: bicubic alone. Blind face SR uses all four stages.
+
+    Attributes
+    ----------
+    method
+        Downsampler, a name in `DOWNSAMPLERS`.
+    blur
+        Sigma of the Gaussian blur in HR pixels; 0 for none.
+    anisotropic
+        Draw the second sigma and the angle of the blur as well.
+    noise
+        Sigma of the Gaussian noise on LR, in [0, 1] units; 0 for none.
+    photons
+        Photon count of a white LR pixel for Poisson noise; 0 for none.
+    jpeg
+        JPEG quality of LR, 1 to 100; 0 for none.
+
+    Examples
+    --------
+    >>> blind = Degradation(blur=(0.2, 3), noise=(0, 0.05), jpeg=(60, 95))
+    >>> lr = blind(hr, scale=4, generator=torch.Generator().manual_seed(0))
+    """
+
+    method: str = "bicubic"
+    blur: float | tuple[float, float] = 0.0
+    anisotropic: bool = False
+    noise: float | tuple[float, float] = 0.0
+    photons: float | tuple[float, float] = 0.0
+    jpeg: float | tuple[float, float] = 0.0
+
+    def __post_init__(self) -> None:
+        if self.method not in DOWNSAMPLERS:
+            raise SrlabError(f"Unknown downsampler '{self.method}'; choose one of {', '.join(DOWNSAMPLERS)}.")
+        for name in ("blur", "noise", "photons", "jpeg"):
+            given = getattr(self, name)
+            low, high = _pair(name, given)
+            # One number where both are the same, so that equal degradations have equal descriptions.
+            object.__setattr__(self, name, low if low == high else (low, high))
+            if not 0 <= low <= high:
+                raise SrlabError(f"Degradation strength {name}={given} must be 0 or more, low before high.")
+        low, high = _range(self.jpeg)
+        if high and not 1 <= low <= high <= 100:
+            raise SrlabError(f"Degradation strength jpeg={self.jpeg} must lie in 1 to 100, or be 0 for none.")
+
+    def __call__(self, hr: torch.Tensor, scale: int, generator: torch.Generator | None = None) -> torch.Tensor:
+        """Degrade ``(N, 3, H, W)`` in [0, 1] to ``(N, 3, H / scale, W / scale)`` in [0, 1], on 8-bit levels."""
+        random = bool(_range(self.noise)[1] or _range(self.photons)[1] or self._draws())
+        if random and generator is None:
+            raise SrlabError("This degradation is random; give it a torch.Generator so that it can be repeated.")
+        image = hr
+        if _range(self.blur)[1]:
+            sigma = _draw(self.blur, hr, generator)
+            sigma_y = _draw(self.blur, hr, generator) if self.anisotropic else None
+            angle = _draw((0.0, math.pi), hr, generator) if self.anisotropic else 0.0
+            image = blur(image, sigma, sigma_y, angle, largest=_range(self.blur)[1])
+        lr = downsample(image, scale, self.method)
+        if _range(self.photons)[1]:
+            lr = poisson_noise(lr, _draw(self.photons, hr, generator), generator)
+        if _range(self.noise)[1]:
+            lr = gaussian_noise(lr, _draw(self.noise, hr, generator), generator)
+        if _range(self.jpeg)[1]:
+            lr = jpeg(lr, torch.as_tensor(_draw(self.jpeg, hr, generator)).round())
+        return quantize(lr)
+
+    def _draws(self) -> bool:
+        ranges = [_range(strength) for strength in (self.blur, self.jpeg)]
+        return bool(self.anisotropic and ranges[0][1]) or any(low != high for low, high in ranges)
+
+
+def _pair(name: str, strength: Any) -> tuple[float, float]:
+    """Both ends of a strength, which YAML and JSON know as a list."""
+    pair = strength if isinstance(strength, list | tuple) else (strength, strength)
+    if len(pair) != 2 or not all(isinstance(end, int | float) and math.isfinite(end) for end in pair):
+        raise SrlabError(f"Degradation strength {name}={strength} must be a number or a pair [lowest, highest].")
+    return float(pair[0]), float(pair[1])
+
+
+def _range(strength: float | tuple[float, float]) -> tuple[float, float]:
+    return strength if isinstance(strength, tuple) else (strength, strength)
+
+
+def _draw(
+    strength: float | tuple[float, float], like: torch.Tensor, generator: torch.Generator | None
+) -> float | torch.Tensor:
+    low, high = _range(strength)
+    if low == high:
+        return low
+    return low + (high - low) * torch.rand(len(like), generator=generator, device=generator.device)

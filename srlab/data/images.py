@@ -1,0 +1,258 @@
+"""Images as tensors: read and write files, round to 8 bits, take the luma, crop.
+
+Everything in srlab is RGB, float32, in [0, 1], with shape ``(3, H, W)`` for an image and ``(N, 3, H, W)``
+for a batch. Files on disk hold 8 bits a channel.
+"""
+
+import io
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+import torch
+from PIL import Image, ImageOps, UnidentifiedImageError
+
+from srlab.base.errors import SrlabError
+from srlab.base.files import write_atomic
+
+EXTENSIONS = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp")
+FORMATS = ("PNG", "JPEG", "BMP", "TIFF", "WEBP")  # all that is decoded: for an EPS file Pillow would run Ghostscript
+
+# ITU-R BT.601, the "studio range" luma of MATLAB's rgb2ycbcr, in units of [0, 1]: black is 16/255, white 235/255.
+LUMA_WEIGHTS = (65.481 / 255, 128.553 / 255, 24.966 / 255)
+LUMA_OFFSET = 16 / 255
+
+
+def read_image(path: str | os.PathLike, keep_grey: bool = False) -> torch.Tensor:
+    """Read an image file as an RGB tensor.
+
+    Grey, palette, CMYK (through its colour profile) and 16-bit files become RGB, an alpha channel is laid over white,
+    and the EXIF orientation is applied, so that the tensor shows what an image viewer shows.
+
+    Parameters
+    ----------
+    path
+        A PNG, JPEG, BMP, TIFF or WebP file, whatever its name says.
+    keep_grey
+        Leave a grey file at its single channel.
+
+    Returns
+    -------
+    torch.Tensor
+        ``(3, H, W)``, or ``(1, H, W)`` for a grey file that is kept so; float32 in [0, 1].
+
+    Raises
+    ------
+    SrlabError
+        The file is missing, is no image, is damaged, or has pixels that are no numbers.
+    """
+    return to_float(_read(Path(path), keep_grey))
+
+
+def read_levels(path: str | os.PathLike, keep_grey: bool = False) -> torch.Tensor:
+    """Read an image file as 8-bit levels: ``to_uint8(read_image(path))`` without the way over floats.
+
+    Parameters
+    ----------
+    path, keep_grey
+        As for `read_image`.
+
+    Returns
+    -------
+    torch.Tensor
+        ``(3, H, W)``, or ``(1, H, W)`` for a grey file that is kept so; uint8.
+
+    Raises
+    ------
+    SrlabError
+        As for `read_image`.
+    """
+    return to_uint8(_read(Path(path), keep_grey))
+
+
+def _read(path: Path, keep_grey: bool) -> torch.Tensor:
+    """The pixels as the file has them: uint8 levels where it has 8 bits a channel, else float32 in [0, 1]."""
+    try:
+        if not path.is_file():
+            raise SrlabError(f"There is no image file at {path}; check the path.")
+        with open_upright(path) as image:
+            pixels = _decode(path, image)
+    except PermissionError as error:
+        raise SrlabError(f"{path} may not be read by you; change its permissions.") from error
+    except UnidentifiedImageError as error:
+        raise SrlabError(f"{path} is not an image that can be read; give a PNG, JPEG, TIFF or WebP file.") from error
+    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
+        raise SrlabError(f"The image {path} is damaged or cut short ({error}); replace the file.") from error
+    except MemoryError as error:
+        raise SrlabError(f"The image {path} is too large for the memory here; scale it down or cut it.") from error
+    if pixels.shape[2] == 1 and not keep_grey:
+        pixels = pixels.repeat(3, axis=2)
+    return torch.from_numpy(pixels).permute(2, 0, 1).contiguous()
+
+
+@contextmanager
+def open_upright(path: Path) -> Iterator[Image.Image]:
+    """Open and decode an image file with Pillow, and turn it as its EXIF orientation says."""
+    # Given a path instead of a file, Pillow 13.0 maps a plain TIFF into memory, and scrambles it if it is turned.
+    with path.open("rb") as file, Image.open(file, formats=FORMATS) as image:
+        image.load()
+        yield ImageOps.exif_transpose(image)
+
+
+def _decode(path: Path, image: Image.Image) -> np.ndarray:
+    """Pixels ``(H, W, 1 or 3)``: uint8, or float32 in [0, 1] where the file has more than 8 bits a channel."""
+    if image.mode == "F":  # a float TIFF, already in [0, 1]
+        pixels = np.asarray(image, dtype=np.float32)[..., None]
+        if not np.isfinite(pixels).all():  # rounding would turn them into levels that look as good as any
+            raise SrlabError(f"{path} has pixels that are no numbers (NaN or infinite); check how the file was made.")
+        return pixels.clip(0, 1)
+    if image.mode.startswith("I"):  # 16 bits a pixel, which Pillow's own conversion would clip, not scale
+        levels = np.asarray(image)[..., None]
+        if levels.min() < 0 or levels.max() > 65535:
+            raise SrlabError(f"{path} has more than 16 bits a pixel; save it with 8 or 16.")
+        return levels.astype(np.float32) / 65535
+    if image.mode == "P" and not image.getpalette():
+        raise SrlabError(f"The image {path} is damaged (it has no palette for its colours); replace the file.")
+    grey = image.mode in ("1", "L", "LA", "La")
+    if image.has_transparency_data:
+        rgba = image.convert("RGBA")
+        image = Image.alpha_composite(Image.new("RGBA", rgba.size, "white"), rgba).convert("RGB")
+    if grey:
+        return np.array(image.convert("L"))[..., None]
+    image = cmyk_to_rgb(path, image) if image.mode == "CMYK" else image
+    return np.array(image.convert("RGB"))  # a copy, because what Pillow lends may not be written to
+
+
+def cmyk_to_rgb(path: Path, image: Image.Image) -> Image.Image:
+    """Turn CMYK pixels into sRGB: through the colour profile of its file, or by Pillow's formula without one.
+
+    Raises
+    ------
+    SrlabError
+        The profile is damaged or not one for CMYK.
+    """
+    from PIL import ImageCms
+
+    profile = image.info.get("icc_profile")
+    if not profile:
+        return image.convert("RGB")
+    try:
+        inks = ImageCms.ImageCmsProfile(io.BytesIO(profile))
+        return ImageCms.profileToProfile(image, inks, ImageCms.createProfile("sRGB"), outputMode="RGB")
+    except (ImageCms.PyCMSError, OSError) as error:
+        raise SrlabError(f"The colour profile in {path} does not fit its CMYK pixels; save it as RGB first.") from error
+
+
+def write_image(image: torch.Tensor, path: str | os.PathLike) -> Path:
+    """Write an image to a file; the format follows from the name.
+
+    The file appears under its name only when it is complete.
+
+    Parameters
+    ----------
+    image
+        ``(3, H, W)`` or ``(1, 3, H, W)``; float in [0, 1] or uint8.
+    path
+        Where to write; missing folders are made.
+
+    Returns
+    -------
+    Path
+        The path written.
+
+    Raises
+    ------
+    SrlabError
+        The tensor is not one RGB image, or the file cannot be written (no space, no permission).
+    """
+    path = Path(path)
+    if image.ndim == 4 and len(image) == 1:
+        image = image[0]
+    if image.ndim != 3 or len(image) != 3:
+        raise SrlabError(f"write_image needs one RGB image (3, H, W), but got a tensor of shape {tuple(image.shape)}.")
+    if path.suffix.lower() not in EXTENSIONS:
+        raise SrlabError(f"Cannot tell the image format from the name {path.name}; end it in {', '.join(EXTENSIONS)}.")
+    pixels = to_uint8(image).permute(1, 2, 0).cpu().numpy()
+    file = io.BytesIO()
+    try:
+        Image.fromarray(pixels).save(file, Image.registered_extensions()[path.suffix.lower()])
+    except OSError as error:
+        raise SrlabError(f"Could not write the image {path}: {error.strerror or error}.") from error
+    write_atomic(path, file.getvalue())
+    return path
+
+
+def to_float(image: torch.Tensor) -> torch.Tensor:
+    """Turn 8-bit levels (uint8, 0 to 255) into float32 in [0, 1]; floats pass unchanged."""
+    return image.float() / 255 if image.dtype == torch.uint8 else image
+
+
+def to_uint8(image: torch.Tensor) -> torch.Tensor:
+    """Round an image in [0, 1] to the 8-bit levels that a file would hold (uint8 passes unchanged).
+
+    Halves are rounded up as in MATLAB. A bicubic weight is a fraction with a power of two below the line, so
+    exact halves do occur, and float32 puts them a hair above or below; the small offset settles them. It is as
+    small as float32 allows: every value that lies within it below a half is rounded the wrong way.
+    """
+    if image.dtype == torch.uint8:
+        return image
+    return (image * 255 + (0.5 + 2e-5)).floor().clamp(0, 255).to(torch.uint8)
+
+
+def quantize(image: torch.Tensor) -> torch.Tensor:
+    """Round a float image in [0, 1] to 8-bit levels, and return it as float32 in [0, 1] again."""
+    return to_float(to_uint8(image))
+
+
+def luma(image: torch.Tensor) -> torch.Tensor:
+    """BT.601 luma of an RGB image, in the studio range.
+
+    ``Y = (65.481 R + 128.553 G + 24.966 B + 16) / 255``, the plane on which super-resolution papers measure.
+
+    Parameters
+    ----------
+    image
+        ``(..., 3, H, W)``, float in [0, 1].
+
+    Returns
+    -------
+    torch.Tensor
+        ``(..., 1, H, W)``, in [16/255, 235/255].
+    """
+    weights = torch.tensor(LUMA_WEIGHTS, dtype=image.dtype, device=image.device).view(3, 1, 1)
+    return (image * weights).sum(dim=-3, keepdim=True) + LUMA_OFFSET
+
+
+def full_range(y: torch.Tensor) -> torch.Tensor:
+    """Stretch a studio-range luma [16/255, 235/255] to [0, 1]; the luma of a grey image becomes its grey values."""
+    return (y - LUMA_OFFSET) * (255 / 219)
+
+
+def mod_crop(image: torch.Tensor, scale: int) -> torch.Tensor:
+    """Cut rows and columns at the bottom and right until height and width are multiples of `scale`.
+
+    Parameters
+    ----------
+    image
+        ``(..., H, W)``.
+    scale
+        The super-resolution factor.
+
+    Returns
+    -------
+    torch.Tensor
+        A view of the input.
+
+    Raises
+    ------
+    SrlabError
+        The image is smaller than `scale`.
+    """
+    height, width = image.shape[-2:]
+    if scale < 1 or int(scale) != scale:
+        raise SrlabError(f"The scale must be a whole number of at least 1, but is {scale}.")
+    if min(height, width) < scale:
+        raise SrlabError(f"An image of {width}x{height} pixels is too small for scale {scale}; use a larger one.")
+    return image[..., : height - height % scale, : width - width % scale]

@@ -1,0 +1,207 @@
+"""Training batches, cut out of images and degraded on the device."""
+
+import math
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+
+from srlab.data.datasets import ImageSet
+from srlab.data.degradation import Degradation
+from srlab.base.errors import SrlabError
+from srlab.data.images import quantize, to_float
+
+
+class PatchSampler:
+    """An endless stream of ``(lr, hr)`` training batches, cut and degraded on the device.
+
+    All images lie in one flat uint8 buffer: in memory, on the GPU where it fits, or mapped from the disk for a set in
+    the cache. A batch is a single gather from it: position, flips and transpose of a patch are index arithmetic
+    where the buffer is, and no file is decoded and no worker started during training.
+
+    Each image is equally likely, whatever its size. All draws come from one CPU generator, so a seed gives the
+    same patches on every device, and `state_dict` is all that a resumed run needs. With several processes (`share`)
+    each draws for the whole batch and keeps its share, so the patches do not depend on how many GPUs share them (the
+    noise of a random degradation is drawn by each process for itself).
+
+    Parameters
+    ----------
+    images
+        Where patches are cut from.
+    scale
+        HR pixels per LR pixel along an axis.
+    patch
+        Side of the HR patch; a multiple of `scale`.
+    batch
+        Patches per step, over all processes together.
+    degradation
+        How LR is made from HR.
+    augment
+        ``"all"``: flip and transpose at random, so that each of the eight orientations is equally likely.
+        ``"flip"``: left to right only, as in the SRGAN content-loss study. ``"none"``.
+    rotate
+        Also rotate by up to so many degrees (that study: 10). A larger window is cut before and so no black corners
+        appear.
+    black_corners
+        Cut first, rotate without blending and leave the corners black, as that study's code does.
+    seed
+        Of all draws.
+    device
+        Where batches are made.
+
+    Raises
+    ------
+    SrlabError
+        An image is smaller than the patch, or a number makes no sense.
+    """
+
+    def __init__(
+        self,
+        images: ImageSet,
+        scale: int = 4,
+        patch: int = 96,
+        batch: int = 16,
+        degradation: Degradation | None = None,
+        augment: str = "all",
+        seed: int = 0,
+        device: str | torch.device = "cpu",
+        rotate: float = 0.0,
+        black_corners: bool = False,
+    ) -> None:
+        if scale < 1 or patch < scale or patch % scale:
+            raise SrlabError(f"The patch of {patch} pixels must be a positive multiple of the scale {scale}.")
+        if batch < 1:
+            raise SrlabError(f"The batch must be at least 1, but is {batch}.")
+        if not len(images):
+            raise SrlabError(f"The set {images.name} has no images to cut patches from.")
+        if not 0 <= rotate <= 45:
+            raise SrlabError(f"rotate={rotate} must be from 0 to 45 degrees.")
+        if augment not in ("all", "flip", "none"):
+            raise SrlabError(f"Unknown augment '{augment}'; choose all, flip or none.")
+        angle = math.radians(rotate)
+        # The window holds the rotated patch, and keeps its parity so that both have the same centre.
+        margin = 0 if black_corners else math.ceil(patch * (math.cos(angle) + math.sin(angle) - 1) / 2)
+        self.window = patch + 2 * margin
+        for name, image in zip(images.names, images.hr, strict=True):
+            if min(image.shape[1:]) < self.window:
+                size = f"{image.shape[2]}x{image.shape[1]}"
+                raise SrlabError(
+                    f"Image '{name}' of {images.name} is {size} pixels, smaller than the patch of {self.window}; "
+                    "choose a smaller patch or leave the image out."
+                )
+        self.images, self.scale, self.patch, self.batch = images, scale, patch, batch
+        self.degradation = degradation or Degradation()
+        self.augment, self.rotate, self.angle, self.seed = augment, rotate, angle, seed
+        self.black_corners = black_corners
+        self.device, self.rank, self.world = torch.device(device), 0, 1
+        self.generator = torch.Generator().manual_seed(seed)
+        self._noise = torch.Generator(self.device)
+        # One row of RGB per pixel. Those of a cached set stay on the disk until a patch needs them.
+        self._pixels = images.pixels
+        if self._pixels is None:
+            self._pixels = torch.cat([image.permute(1, 2, 0).reshape(-1, 3) for image in images.hr])
+        if _fits(self._pixels, self.device):
+            self._pixels = self._pixels.to(self.device)
+        sizes = torch.tensor([image.shape[1:] for image in images.hr])
+        self._heights, self._widths = sizes.unbind(1)
+        areas = sizes.prod(1)
+        self._starts = areas.cumsum(0) - areas
+
+    def share(self, rank: int, world: int) -> None:
+        """Make from now on what belongs to one of several processes: every `world`-th patch, from `rank` on.
+
+        Parameters
+        ----------
+        rank, world
+            Which process this is, from 0 on, and how many there are.
+
+        Raises
+        ------
+        SrlabError
+            The batch does not divide among them.
+        """
+        if self.batch % world:
+            raise SrlabError(f"A batch of {self.batch} does not divide among {world} processes; choose a multiple.")
+        self.rank, self.world = rank, world
+
+    def __iter__(self) -> "PatchSampler":
+        return self
+
+    def __next__(self) -> tuple[torch.Tensor, torch.Tensor]:
+        """Draw the next batch.
+
+        Returns
+        -------
+        lr : torch.Tensor
+            ``(batch, 3, patch / scale, patch / scale)``, float32 in [0, 1], on 8-bit levels.
+        hr : torch.Tensor
+            ``(batch, 3, patch, patch)``, likewise.
+        """
+        share = slice(self.rank, None, self.world)
+        # A few numbers a patch are all that a GPU is sent, and it does not have to be waited for.
+        windows = self._draw_windows()[:, share].to(self._pixels.device, non_blocking=True)
+        degrees = (2 * torch.rand(self.batch, generator=self.generator) - 1)[share] * self.angle
+        # Degradations draw for this process alone, so they have a generator of their own, seeded anew each step.
+        seed = int(torch.randint(2**62, (), generator=self.generator)) + self.rank
+        indices = self._indices(windows)
+        patches = self._pixels.index_select(0, indices.flatten()).view(*indices.shape, 3).to(self.device)
+        hr = to_float(patches).permute(0, 3, 1, 2).contiguous()
+        if self.angle:
+            hr = quantize(self._rotate(hr, degrees))
+        return self.degradation(hr, self.scale, self._noise.manual_seed(seed)), hr
+
+    def _draw_windows(self) -> torch.Tensor:
+        """Where each window begins in the flat buffer, the width of its image, and its three flips: ``(5, batch)``."""
+
+        def below(limit: torch.Tensor) -> torch.Tensor:
+            return (torch.rand(self.batch, generator=self.generator, dtype=torch.float64) * limit).long()
+
+        image = below(torch.full((self.batch,), len(self.images)))
+        top = below(self._heights[image] - self.window + 1)
+        left = below(self._widths[image] - self.window + 1)
+        flips = torch.rand(3, self.batch, generator=self.generator) < 0.5  # of rows, of columns, transposed
+        allowed = {"all": (True, True, True), "flip": (False, True, False), "none": (False, False, False)}[self.augment]
+        flips &= torch.tensor(allowed)[:, None]
+        width = self._widths[image]
+        return torch.stack([self._starts[image] + top * width + left, width, *flips])
+
+    def _indices(self, windows: torch.Tensor) -> torch.Tensor:
+        """``(batch, window, window)`` indices into the flat buffer, from what `_draw_windows` gives."""
+        start, width, flip_rows, flip_columns, transpose = windows[:, :, None]
+        last, steps = self.window - 1, torch.arange(self.window, device=windows.device)
+        rows, columns = (flip_rows * last - steps).abs(), (flip_columns * last - steps).abs()
+        indices = (start + rows * width)[:, :, None] + columns[:, None, :]
+        return torch.where(transpose[:, None] > 0, indices.transpose(1, 2), indices)
+
+    def _rotate(self, windows: torch.Tensor, angles: torch.Tensor) -> torch.Tensor:
+        """Rotate each window about its centre by its angle in radians and keep the patch in the middle."""
+        cos, sin = angles.cos(), angles.sin()
+        zero = torch.zeros_like(cos)
+        theta = torch.stack([torch.stack([cos, -sin, zero], 1), torch.stack([sin, cos, zero], 1)], 1)
+        share = self.patch / self.window  # grid_sample calls the borders of the window -1 and 1
+        theta = (theta * share).to(windows, non_blocking=True)
+        grid = F.affine_grid(theta, (len(angles), 3, self.patch, self.patch), align_corners=False)
+        mode, padding = ("nearest", "zeros") if self.black_corners else ("bilinear", "border")
+        return F.grid_sample(windows, grid, mode=mode, padding_mode=padding, align_corners=False)
+
+    def describe(self) -> dict[str, Any]:
+        """All that decides the batches, in words and numbers, for a run's manifest."""
+        names = ("scale", "patch", "batch", "augment", "rotate", "black_corners", "seed")
+        images = f"{self.images.name} ({len(self.images)} images, {self.images.fingerprint()})"
+        return {name: getattr(self, name) for name in names} | {"images": images, "degradation": str(self.degradation)}
+
+    def state_dict(self) -> dict[str, torch.Tensor]:
+        """All that decides the coming batches."""
+        return {"generator": self.generator.get_state()}
+
+    def load_state_dict(self, state: dict[str, torch.Tensor]) -> None:
+        """Go on where `state_dict` was taken."""
+        self.generator.set_state(state["generator"])
+
+
+def _fits(pixels: torch.Tensor, device: torch.device) -> bool:
+    """Whether a buffer may live on the device: at most half of what is free there."""
+    if device.type != "cuda":
+        return True
+    free, _ = torch.cuda.mem_get_info(device)
+    return pixels.numel() < free / 2

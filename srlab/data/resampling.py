@@ -1,0 +1,210 @@
+"""Making images smaller and larger: kernels, MATLAB-compatible resizing, and the mistakes people make.
+
+Every function works on the device of its input and knows nothing about files.
+"""
+
+import math
+from collections.abc import Callable
+from functools import lru_cache
+
+import torch
+
+from srlab.base.errors import SrlabError
+from srlab.data.images import quantize
+
+
+def box(x: torch.Tensor) -> torch.Tensor:
+    """Box kernel, 1 on [-1/2, 1/2): nearest neighbour when enlarging, area average when shrinking."""
+    return ((x >= -0.5) & (x < 0.5)).to(x.dtype)
+
+
+def triangle(x: torch.Tensor) -> torch.Tensor:
+    """Triangle kernel of bilinear interpolation."""
+    return (1 - x.abs()).clamp(min=0)
+
+
+def cubic(x: torch.Tensor, a: float = -0.5) -> torch.Tensor:
+    """Cubic convolution kernel (Keys 1981, equation 15, where a = -1/2; OpenCV and plain torch use -3/4)."""
+    x = x.abs()
+    near = (a + 2) * x**3 - (a + 3) * x**2 + 1
+    far = a * (x**3 - 5 * x**2 + 8 * x - 4)
+    return torch.where(x <= 1, near, torch.where(x < 2, far, torch.zeros_like(x)))
+
+
+def lanczos(x: torch.Tensor) -> torch.Tensor:
+    """Sinc kernel windowed by a wider sinc (Lanczos, three lobes)."""
+    window = torch.sinc(x) * torch.sinc(x / 3)
+    return torch.where(x.abs() < 3, window, torch.zeros_like(x))
+
+
+# name -> (kernel, its width in samples)
+KERNELS: dict[str, tuple[Callable[[torch.Tensor], torch.Tensor], int]] = {
+    "box": (box, 1),
+    "bilinear": (triangle, 2),
+    "bicubic": (cubic, 4),
+    "lanczos": (lanczos, 6),
+}
+# What labs and presets may ask for: name -> (kernel, antialias)
+DOWNSAMPLERS: dict[str, tuple[str, bool]] = {
+    "bicubic": ("bicubic", True),
+    "bilinear": ("bilinear", True),
+    "lanczos": ("lanczos", True),
+    "area": ("box", True),
+    "nearest": ("box", False),
+    "bicubic-aliased": ("bicubic", False),
+    "bilinear-aliased": ("bilinear", False),
+}
+
+
+def resize_matrix(size: int, factor: float, kernel: str = "bicubic", antialias: bool = True) -> torch.Tensor:
+    """Resizing one axis is a matrix product; this is the matrix.
+
+    Output sample ``i`` sits at ``(i + 1/2) / factor - 1/2`` on the input axis (pixel centres are at the
+    integers), and row ``i`` holds the kernel around that place. When shrinking with `antialias`, the kernel is
+    stretched by ``1 / factor`` and so averages over all the samples that an output pixel covers; without it
+    the kernel is as narrow as for enlarging, and the samples next to its centre decide nearly alone: aliasing.
+    Beyond the border the image is mirrored, edge sample included, as MATLAB does.
+
+    Parameters
+    ----------
+    size
+        Number of input samples.
+    factor
+        Output samples per input sample: 0.25 shrinks four times, 4 enlarges four times.
+    kernel
+        A name in `KERNELS`.
+    antialias
+        Stretch the kernel when shrinking (MATLAB's default).
+
+    Returns
+    -------
+    torch.Tensor
+        ``(ceil(size * factor), size)``, float64; each row sums to 1.
+
+    Raises
+    ------
+    SrlabError
+        The factor is not positive, or the kernel is unknown.
+    """
+    if kernel not in KERNELS:
+        raise SrlabError(f"Unknown resampling kernel '{kernel}'; choose one of {', '.join(KERNELS)}.")
+    if not factor > 0:
+        raise SrlabError(f"Cannot resize by a factor of {factor}; it must be positive.")
+    function, width = KERNELS[kernel]
+    stretch = max(1 / factor, 1.0) if antialias else 1.0
+    centre = (torch.arange(math.ceil(size * factor), dtype=torch.float64) + 0.5) / factor - 0.5
+    taps = torch.arange(math.ceil(width * stretch) + 2, dtype=torch.float64)
+    samples = torch.floor(centre - width * stretch / 2)[:, None] + taps  # (out, taps), some beyond the border
+    weights = function((samples - centre[:, None]) / stretch)
+    weights = weights / weights.sum(dim=1, keepdim=True)
+    mirrored = samples.long() % (2 * size)
+    mirrored = torch.where(mirrored < size, mirrored, 2 * size - 1 - mirrored)
+    return torch.zeros(len(centre), size, dtype=torch.float64).scatter_add_(1, mirrored, weights)
+
+
+def resize(image: torch.Tensor, factor: float, kernel: str = "bicubic", antialias: bool = True) -> torch.Tensor:
+    """Resize a batch of images; with the defaults the same pixels as MATLAB's ``imresize(image, factor)``.
+
+    ``out = A_rows @ image @ A_columns.T`` with the matrices of `resize_matrix`. Source: Keys 1981 for the
+    cubic kernel; the conventions (stretched kernel, pixel centres, mirrored border) are those of MATLAB, which
+    made the LR images of DIV2K and of the benchmark sets.
+
+    Parameters
+    ----------
+    image
+        ``(..., H, W)``, float; any range.
+    factor
+        Output pixels per input pixel along each axis.
+    kernel
+        A name in `KERNELS`.
+    antialias
+        Stretch the kernel when shrinking.
+
+    Returns
+    -------
+    torch.Tensor
+        ``(..., ceil(H * factor), ceil(W * factor))``, not rounded to 8 bits and possibly a little outside the
+        input's range (a cubic or Lanczos kernel has negative lobes).
+
+    Raises
+    ------
+    SrlabError
+        The factor is not positive, or the kernel is unknown.
+    """
+    for dim in (-2, -1):
+        bands = _bands(image.shape[dim], factor, kernel, antialias, image.dtype, image.device)
+        with torch.autocast(image.device.type, enabled=False):
+            if dim == -2:
+                image = torch.cat([matrix @ image[..., low:high, :] for low, high, matrix in bands], dim)
+            else:
+                image = torch.cat([image[..., low:high] @ matrix.T for low, high, matrix in bands], dim)
+    return image
+
+
+@lru_cache(maxsize=32)
+@torch.inference_mode(False)  # a matrix cached by a call under inference mode must serve autograd later
+def _bands(
+    size: int, factor: float, kernel: str, antialias: bool, dtype: torch.dtype, device: torch.device
+) -> list[tuple[int, int, torch.Tensor]]:
+    # Far from the diagonal the matrix is zero. Cut into strips of rows, and each strip to the columns it uses,
+    # the cost grows with the size of an image and not with its square.
+    matrix = resize_matrix(size, factor, kernel, antialias)
+    bands = []
+    for strip in matrix.split(256):
+        used = strip.abs().amax(dim=0).nonzero()
+        low, high = int(used.min()), int(used.max()) + 1
+        bands.append((low, high, strip[:, low:high].to(device, dtype)))
+    return bands
+
+
+def downsample(hr: torch.Tensor, scale: int, method: str = "bicubic") -> torch.Tensor:
+    """Make an LR batch: shrink by an integer scale and round to the 8-bit levels that a file would hold.
+
+    Parameters
+    ----------
+    hr
+        ``(N, 3, H, W)`` in [0, 1]; H and W multiples of `scale`.
+    scale
+        How many times smaller.
+    method
+        A name in `DOWNSAMPLERS`. Those without antialiasing are wrong for photos and here to show why.
+
+    Returns
+    -------
+    torch.Tensor
+        ``(N, 3, H / scale, W / scale)`` in [0, 1], on 8-bit levels.
+
+    Raises
+    ------
+    SrlabError
+        Unknown method, scale below 1, or a size that is no multiple of the scale.
+    """
+    if method not in DOWNSAMPLERS:
+        raise SrlabError(f"Unknown downsampler '{method}'; choose one of {', '.join(DOWNSAMPLERS)}.")
+    if scale < 1 or int(scale) != scale:
+        raise SrlabError(f"The scale must be a whole number of at least 1, but is {scale}.")
+    height, width = hr.shape[-2:]
+    if height % scale or width % scale:
+        raise SrlabError(f"{width}x{height} pixels do not divide by scale {scale}; use srlab.mod_crop first.")
+    kernel, antialias = DOWNSAMPLERS[method]
+    return quantize(resize(hr, 1 / scale, kernel, antialias))
+
+
+def upsample(lr: torch.Tensor, scale: int, method: str = "bicubic") -> torch.Tensor:
+    """Enlarge a batch by interpolation and clamp to [0, 1]: the baselines of every comparison.
+
+    Parameters
+    ----------
+    lr
+        ``(N, 3, H, W)`` in [0, 1].
+    scale
+        How many times larger.
+    method
+        ``"nearest"``, ``"bilinear"``, ``"bicubic"`` or ``"lanczos"``.
+
+    Returns
+    -------
+    torch.Tensor
+        ``(N, 3, H * scale, W * scale)`` in [0, 1].
+    """
+    return resize(lr, scale, "box" if method == "nearest" else method).clamp(0, 1)

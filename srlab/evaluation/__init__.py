@@ -1,0 +1,1 @@
+"""What a result is worth: metrics, tables over image sets, and opinions."""

@@ -1,0 +1,196 @@
+"""PSNR, SSIM and MS-SSIM, and the protocol that says on what they are measured."""
+
+from dataclasses import dataclass
+
+import torch
+
+from srlab.base.errors import SrlabError
+from srlab.data.images import luma, quantize
+from srlab.data.resampling import DOWNSAMPLERS
+
+
+@dataclass(frozen=True)
+class Protocol:
+    """What an image goes through before it is scored; two numbers compare only under the same protocol.
+
+    Attributes
+    ----------
+    color
+        ``"y"`` for the BT.601 luma plane, ``"rgb"`` for all three channels.
+    crop
+        Border pixels removed on each side.
+    quantize
+        Round to 8-bit levels first, as a saved file would be.
+    resampler
+        How LR is made from HR where a set brings no LR: a name in `srlab.DOWNSAMPLERS`.
+    """
+
+    color: str = "y"
+    crop: int = 4
+    quantize: bool = True
+    resampler: str = "bicubic"
+
+    def __post_init__(self) -> None:
+        if self.color not in ("y", "rgb") or self.crop < 0:
+            raise SrlabError(f"A protocol has color 'y' or 'rgb' and a crop of 0 or more, but got {self}.")
+        if self.resampler not in DOWNSAMPLERS:
+            raise SrlabError(f"Unknown resampler '{self.resampler}'; choose one of {', '.join(DOWNSAMPLERS)}.")
+
+    def __call__(self, image: torch.Tensor) -> torch.Tensor:
+        """Prepare a batch for scoring.
+
+        Parameters
+        ----------
+        image
+            RGB ``(N, 3, H, W)`` or grey ``(N, 1, H, W)``, float in [0, 1]. The grey values of a grey file are
+            scored as they are, as the published scripts do: its luma would be squeezed into 16-235, which
+            makes every error smaller and flatters the PSNR by 1.32 dB.
+
+        Returns
+        -------
+        torch.Tensor
+            ``(N, C, H - 2 * crop, W - 2 * crop)``.
+        """
+        height, width = image.shape[-2:]
+        if min(height, width) <= 2 * self.crop:
+            raise SrlabError(f"An image of {width}x{height} pixels has nothing left after a crop of {self.crop}.")
+        image = quantize(image) if self.quantize else image
+        image = luma(image) if self.color == "y" and image.shape[1] == 3 else image
+        return image[..., self.crop : height - self.crop, self.crop : width - self.crop]
+
+
+# The protocol of SRGAN, ESRGAN and nearly every table of x4 results.
+PAPER = Protocol(color="y", crop=4)
+# The protocol of blind face SR.
+FACE = Protocol(color="rgb", crop=0)
+# The protocol of the SRGAN content-loss study. Its column "SSIM" is probably MS-SSIM: under this protocol bicubic on
+# Set5 scores 26.71 dB (26.70 when rounded), an SSIM of .774 and an MS-SSIM of .955, while the study reports "SSIM"
+# .935 beside 23.13 dB for a network trained with MSE: far above bicubic's SSIM in spite of a much larger error.
+STUDY = Protocol(color="rgb", crop=0, quantize=False)
+PROTOCOLS = {"paper": PAPER, "face": FACE, "study": STUDY}
+MS_SSIM_SIDE = 161  # pixels: after four halvings an 11x11 window must still fit
+
+
+def prepared(sr: torch.Tensor, hr: torch.Tensor, protocol: Protocol) -> tuple[torch.Tensor, torch.Tensor]:
+    """Check a pair of batches and put both through the protocol: the first step of every metric.
+
+    Parameters
+    ----------
+    sr, hr
+        ``(N, C, H, W)`` or ``(C, H, W)``, float in [0, 1]; C = 3 for RGB, 1 for grey.
+    protocol
+        What to measure on.
+
+    Returns
+    -------
+    tuple of torch.Tensor
+        SR and HR, each ``(N, C, H, W)`` as the protocol leaves them, without gradient.
+
+    Raises
+    ------
+    SrlabError
+        Shapes differ, a value is NaN or infinite or above 2, or the crop leaves nothing.
+    """
+    if sr.shape != hr.shape:
+        raise SrlabError(f"SR has shape {tuple(sr.shape)} but HR {tuple(hr.shape)}; they must be the same.")
+    sr, hr = (x[None] if x.ndim == 3 else x for x in (sr, hr))
+    if sr.ndim != 4 or sr.shape[1] not in (1, 3):
+        raise SrlabError(f"Scoring needs RGB or grey images (N, C, H, W), but got a tensor of shape {tuple(sr.shape)}.")
+    if 0 in sr.shape:
+        raise SrlabError(f"There are no pixels to score in a tensor of shape {tuple(sr.shape)}.")
+    if not (sr.isfinite().all() and hr.isfinite().all()):
+        raise SrlabError("An image contains NaN or infinity, so it cannot be scored.")
+    if max(sr.max(), hr.max()) > 2:
+        raise SrlabError("Images are scored in [0, 1], but one has values above 2; divide 8-bit levels by 255.")
+    return protocol(sr.detach()), protocol(hr.detach())
+
+
+def psnr(sr: torch.Tensor, hr: torch.Tensor, protocol: Protocol = PAPER) -> torch.Tensor:
+    """Peak signal-to-noise ratio per image: ``10 log10(1 / MSE)`` with the peak at 1.
+
+    The mean square error is taken per image; averaging PSNR over images is left to the caller, because
+    pooling the errors of several images first gives another, lower number.
+
+    Parameters
+    ----------
+    sr, hr
+        ``(N, C, H, W)`` or ``(C, H, W)``, float in [0, 1]; C = 3 for RGB, 1 for grey.
+    protocol
+        What to measure on.
+
+    Returns
+    -------
+    torch.Tensor
+        ``(N,)``, decibels, float64; infinite for equal images.
+
+    Raises
+    ------
+    SrlabError
+        Shapes differ, a value is NaN or infinite, or the crop leaves nothing.
+    """
+    sr, hr = prepared(sr, hr, protocol)
+    mse = (sr.double() - hr.double()).square().mean(dim=(1, 2, 3))
+    return -10 * mse.log10()
+
+
+def ssim(sr: torch.Tensor, hr: torch.Tensor, protocol: Protocol = PAPER) -> torch.Tensor:
+    """Structural similarity per image (Wang 2004): Gaussian 11x11 window of sigma 1.5, no padding.
+
+    Parameters
+    ----------
+    sr, hr
+        ``(N, C, H, W)`` or ``(C, H, W)``, float in [0, 1]; C = 3 for RGB, 1 for grey.
+    protocol
+        What to measure on.
+
+    Returns
+    -------
+    torch.Tensor
+        ``(N,)``, at most 1 (equal images), float64.
+
+    Raises
+    ------
+    SrlabError
+        As for `psnr`, or less than 11 pixels are left.
+    """
+    from pytorch_msssim import ssim as windowed_ssim
+
+    sr, hr = prepared(sr, hr, protocol)
+    if min(sr.shape[-2:]) < 11:
+        raise SrlabError(f"SSIM needs at least 11x11 pixels after the crop, but has {tuple(sr.shape[-2:])}.")
+    # In float32 a variance is a small difference of large numbers; float64 keeps the fourth decimal right.
+    return windowed_ssim(sr.double(), hr.double(), data_range=1.0, size_average=False)
+
+
+def ms_ssim(sr: torch.Tensor, hr: torch.Tensor, protocol: Protocol = PAPER) -> torch.Tensor:
+    """Multi-scale structural similarity per image (Wang, Simoncelli and Bovik 2003): five scales, 11x11 window.
+
+    It forgives much of what x4 loses, because four of its five scales are coarser than the image: never compare
+    it with an SSIM. Where a side does not halve evenly, pytorch-msssim pads it with zeros.
+
+    Parameters
+    ----------
+    sr, hr
+        ``(N, C, H, W)`` or ``(C, H, W)``, float in [0, 1]; C = 3 for RGB, 1 for grey.
+    protocol
+        What to measure on.
+
+    Returns
+    -------
+    torch.Tensor
+        ``(N,)``, from 0 to 1 (equal images), float64.
+
+    Raises
+    ------
+    SrlabError
+        As for `psnr`, or less than 161 pixels are left along a side.
+    """
+    from pytorch_msssim import ms_ssim as multi_scale_ssim
+
+    sr, hr = prepared(sr, hr, protocol)
+    if min(sr.shape[-2:]) < MS_SSIM_SIDE:
+        raise SrlabError(
+            f"MS-SSIM halves an image four times and needs at least {MS_SSIM_SIDE} pixels a side after the crop, "
+            f"but has {tuple(sr.shape[-2:])}; use ssim for small images."
+        )
+    return multi_scale_ssim(sr.double(), hr.double(), data_range=1.0, size_average=False)

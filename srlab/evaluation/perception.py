@@ -1,0 +1,327 @@
+"""What PSNR does not see: sharpness, texture in its place, colour, and LPIPS.
+
+All take SR and HR as ``(N, 3, H, W)`` (or grey, or without N) in [0, 1], give one float64 per image, and look at
+the whole image rounded to 8-bit levels. None of them says alone that a picture is good: white noise raises the
+gradient as well as texture does, so read them together and beside PSNR.
+"""
+
+from pathlib import Path
+
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+from srlab.base.errors import SrlabError
+from srlab.data.images import full_range, luma
+from srlab.evaluation.metrics import Protocol, prepared
+from srlab.models import pretrained as backbones
+
+WHOLE = Protocol(color="rgb", crop=0)
+BLOCK = 16  # side of a block of the energy map in pixels
+CELLS = 8  # LR pixels along a side of the window in which a pattern of the grid is looked for
+LPIPS_SIDE = 31  # pixels: below that nothing is left after AlexNet's second pooling
+
+
+def gradient_ratio(sr: torch.Tensor, hr: torch.Tensor) -> torch.Tensor:
+    """Mean gradient magnitude of the luma of SR, relative to HR's: 1 is as sharp, below is blurred.
+
+    The gradient is the step to the right and to the lower neighbour. Noise counts as sharpness: see `energy_error`.
+
+    Parameters
+    ----------
+    sr, hr
+        ``(N, C, H, W)`` or ``(C, H, W)``, float in [0, 1]; C = 3 for RGB, 1 for grey.
+
+    Returns
+    -------
+    torch.Tensor
+        ``(N,)``, no unit, float64; 1 where both are flat, infinite where only HR is.
+
+    Raises
+    ------
+    SrlabError
+        As for `srlab.evaluation.metrics.prepared`, or the image has less than 2 pixels along a side.
+    """
+    sr, hr = _planes(sr, hr, 2, "a gradient")
+    return _ratio(_gradient(sr), _gradient(hr))
+
+
+def energy_error(sr: torch.Tensor, hr: torch.Tensor, block: int = BLOCK) -> torch.Tensor:
+    """Error of the local energy map: how far fine structure is from being where HR has it, and only there.
+
+    The high-pass is the luma minus its 5x5 mean; its root mean square in each block is the energy map. The error is
+    the mean absolute difference of the two maps over the mean of HR's. White noise lifts the energy everywhere
+    alike, so it helps here much less than texture in its place does. Phase plays no role: invented texture of the
+    right strength costs nothing, where PSNR punishes it. Nor does it matter what the structure looks like: the stair
+    steps of nearest-neighbour enlargement lie where the edges are and score far better than bicubic (.35 against .68
+    on Set5). So it compares networks of one family, and is no proof of quality.
+
+    Parameters
+    ----------
+    sr, hr
+        ``(N, C, H, W)`` or ``(C, H, W)``, float in [0, 1]; C = 3 for RGB, 1 for grey.
+    block
+        Side of a block in pixels; rows and columns that fill no whole block are left out.
+
+    Returns
+    -------
+    torch.Tensor
+        ``(N,)``, no unit, float64; 0 for equal images, 1 for an SR without any structure; infinite where HR has none
+        and SR has some.
+
+    Raises
+    ------
+    SrlabError
+        As for `srlab.evaluation.metrics.prepared`, or the image is smaller than one block.
+    """
+    if block < 1:
+        raise SrlabError(f"The block of an energy map must be at least 1 pixel, but is {block}.")
+    sr, hr = (_energy(plane, block) for plane in _planes(sr, hr, max(block, 3), "the energy map"))
+    return _ratio((sr - hr).abs().mean(dim=(1, 2, 3)), hr.mean(dim=(1, 2, 3)), both_zero=0.0)
+
+
+def colour_shift(sr: torch.Tensor, hr: torch.Tensor) -> torch.Tensor:
+    """Distance of the mean chroma of SR from that of HR: the tint that lies over the whole image.
+
+    ``sqrt(dCb^2 + dCr^2)`` with BT.601 chroma (112 levels for a pure blue or red), means over all pixels.
+
+    Parameters
+    ----------
+    sr, hr
+        ``(N, C, H, W)`` or ``(C, H, W)``, float in [0, 1]; C = 3 for RGB, 1 for grey.
+
+    Returns
+    -------
+    torch.Tensor
+        ``(N,)``, in 8-bit levels, float64; 0 for grey images.
+
+    Raises
+    ------
+    SrlabError
+        As for `srlab.evaluation.metrics.prepared`.
+    """
+    sr, hr = (_chroma(image).mean(dim=(2, 3)) for image in prepared(sr, hr, WHOLE))
+    return (sr - hr).norm(dim=1)
+
+
+def saturation_ratio(sr: torch.Tensor, hr: torch.Tensor) -> torch.Tensor:
+    """Mean distance of the pixels from grey in SR, relative to HR's: below 1 the colours are paler.
+
+    The distance from grey is ``sqrt(Cb^2 + Cr^2)`` (BT.601 chroma around 0). A tint is another matter: see
+    `colour_shift`. The content-loss study asks which loss desaturates; this is the number for it.
+
+    Parameters
+    ----------
+    sr, hr
+        ``(N, C, H, W)`` or ``(C, H, W)``, float in [0, 1]; C = 3 for RGB, 1 for grey.
+
+    Returns
+    -------
+    torch.Tensor
+        ``(N,)``, no unit, float64; NaN where HR is grey, because then there is nothing to compare with.
+
+    Raises
+    ------
+    SrlabError
+        As for `srlab.evaluation.metrics.prepared`.
+    """
+    sr, hr = (_chroma(image).norm(dim=1).mean(dim=(1, 2)) for image in prepared(sr, hr, WHOLE))
+    return torch.where(hr == 0, torch.nan, sr / hr)
+
+
+def checkerboard(sr: torch.Tensor, scale: int = 4) -> torch.Tensor:
+    """Strength of what repeats on the grid of LR pixels: the checkerboard of a learned enlargement (Odena 2016).
+
+    A pattern that is the same in every cell of scale x scale pixels lives on the frequencies that are multiples of
+    1 / scale alone. In windows of 8 x 8 cells (Hann, half overlapping) this takes their power in the luma, less what
+    the picture has right beside them by chance. The windows are averaged with less weight the more structure of their
+    own they have: flat areas count most, and there the eye sees it. Since each window has its own phase, a pattern
+    that changes sign or strength over the picture counts in full.
+
+    It needs no HR. A pattern of +-2 levels on an embedded photo gives 1.4 to 2.2; the photos themselves, with white
+    noise of 8 levels, and their smooth enlargements give less than 0.6. The stair steps of nearest-neighbour
+    enlargement are such a pattern where the brightness has a slope. Regular structure of HR itself (cloth, a screen)
+    counts if it happens to have the period of the grid.
+
+    Parameters
+    ----------
+    sr
+        ``(N, C, H, W)`` or ``(C, H, W)``, float in [0, 1]; C = 3 for RGB, 1 for grey.
+    scale
+        HR pixels per LR pixel, at least 2.
+
+    Returns
+    -------
+    torch.Tensor
+        ``(N,)``, root mean square of the pattern in 8-bit levels, float64; 0 where there is less than by chance.
+
+    Raises
+    ------
+    SrlabError
+        As for `srlab.evaluation.metrics.prepared`, a scale below 2, or the image is smaller than one window.
+    """
+    if scale < 2:
+        raise SrlabError(f"A grid of LR pixels has a scale of at least 2, but it is {scale}.")
+    side = CELLS * scale
+    image = prepared(sr, sr, WHOLE)[0].double()
+    _refuse_small(image, side, "the checkerboard")
+    plane = 255 * (full_range(luma(image)) if image.shape[1] == 3 else image)
+    spectra = _spectra(plane, side)
+    pattern = beside = between = 0
+    for down in range(0, side, CELLS):
+        for right in range(0, side, CELLS):
+            if down or right:  # the mean is no pattern
+                pattern = pattern + spectra[..., down, right]
+                beside = beside + _beside(spectra, down, right, 2)
+                between = between + _beside(spectra, down, right, CELLS // 2)
+    # The chance in a power grows with it (1: one level). Weights from `beside` itself would favour its low draws.
+    weight = (between + 1).square().reciprocal()
+    power = ((pattern - beside) * weight).sum(dim=(1, 2)) / weight.sum(dim=(1, 2))
+    return power.clamp(min=0).sqrt()
+
+
+def with_noise(sr: torch.Tensor, hr: torch.Tensor, ratio: float, seed: int = 0) -> torch.Tensor:
+    """Lift an image to a gradient ratio by white noise alone: the opponent of any network that claims texture.
+
+    Parameters
+    ----------
+    sr, hr
+        ``(N, C, H, W)``, float in [0, 1].
+    ratio
+        `gradient_ratio` to reach; one that SR has already leaves it as it is.
+    seed
+        Of the noise.
+
+    Returns
+    -------
+    torch.Tensor
+        SR plus noise of the strength found (at most 0.2), in [0, 1].
+    """
+    pattern = torch.randn(sr.shape, generator=torch.Generator().manual_seed(seed)).to(sr)
+    low, high = 0.0, 0.2
+    for _ in range(16):
+        middle = (low + high) / 2
+        found = gradient_ratio((sr + middle * pattern).clamp(0, 1), hr).mean().item()
+        low, high = (middle, high) if found < ratio else (low, middle)
+    return (sr + low * pattern).clamp(0, 1)
+
+
+def load_lpips(weights: str | Path = "auto") -> nn.Module | None:
+    """Load the network of LPIPS (Zhang 2018): AlexNet trained on ImageNet, and linear heads trained on human votes.
+
+    The heads come inside torchmetrics. LPIPS with random features would be another measure under a known name, so
+    without the AlexNet weights there is none.
+
+    Parameters
+    ----------
+    weights
+        ``"auto"`` takes torchvision's AlexNet from torch's cache and never downloads; ``"imagenet"`` downloads it
+        (233 MiB); a path is read or refused.
+
+    Returns
+    -------
+    torch.nn.Module or None
+        For `lpips`, on the CPU; None when ``"auto"`` finds nothing, which is said in one line.
+
+    Raises
+    ------
+    SrlabError
+        The download failed, or the file is damaged or of another network.
+    """
+    from torchmetrics.functional.image.lpips import _NoTrainLpips
+
+    path = backbones.find_weights("alexnet", weights)
+    if path is None:
+        print(f"LPIPS is left out: no ImageNet weights of AlexNet here. To get them: {backbones.remedy('alexnet')}")
+        return None
+    with torch.random.fork_rng(devices=[]):  # the initialisation that is overwritten must not move anybody's seed
+        network = _NoTrainLpips(net="alex", pnet_rand=True)  # its public class would download the backbone unasked
+    names = {name: "features." + name.partition(".")[2] for name in network.net.state_dict()}
+    backbones.fill(network.net, backbones.load_weights(path), names, path)
+    return network
+
+
+def lpips(sr: torch.Tensor, hr: torch.Tensor, network: nn.Module) -> torch.Tensor:
+    """Learned perceptual distance per image (Zhang 2018, AlexNet, version 0.1); lower is closer.
+
+    Parameters
+    ----------
+    sr, hr
+        ``(N, C, H, W)`` or ``(C, H, W)``, float in [0, 1]; C = 3 for RGB, 1 for grey.
+    network
+        From `load_lpips`.
+
+    Returns
+    -------
+    torch.Tensor
+        ``(N,)``, float64; 0 for equal images.
+
+    Raises
+    ------
+    SrlabError
+        As for `srlab.evaluation.metrics.prepared`, or less than 31 pixels along a side.
+    """
+    sr, hr = prepared(sr, hr, WHOLE)
+    _refuse_small(sr, LPIPS_SIDE, "LPIPS")
+    device = next(network.parameters()).device
+    with torch.no_grad(), torch.autocast(device.type, enabled=False):
+        distance = network(*(x.expand(-1, 3, -1, -1).to(device).float() for x in (sr, hr)), normalize=True)
+    return distance.flatten().double().to(sr.device)
+
+
+def _planes(sr: torch.Tensor, hr: torch.Tensor, side: int, what: str) -> list[torch.Tensor]:
+    """Luma planes ``(N, 1, H, W)`` in float64; a grey image is its own."""
+    pair = prepared(sr, hr, WHOLE)
+    _refuse_small(pair[0], side, what)
+    return [luma(x.double()) if x.shape[1] == 3 else x.double() for x in pair]
+
+
+def _refuse_small(image: torch.Tensor, side: int, what: str) -> None:
+    height, width = image.shape[-2:]
+    if min(height, width) < side:
+        raise SrlabError(f"An image of {width}x{height} pixels is too small for {what}, which needs {side} a side.")
+
+
+def _spectra(plane: torch.Tensor, side: int) -> torch.Tensor:
+    """Power of each frequency in half overlapping windows, ``(N, rows, columns, side, side)``."""
+    hann = torch.hann_window(side, dtype=plane.dtype, device=plane.device)
+    hann = hann[:, None] * hann
+    plane = plane - plane[..., :1, :1]  # so that a flat plane is exactly 0
+    windows = plane[:, 0].unfold(1, side, side // 2).unfold(2, side, side // 2)
+    mean = (windows * hann).sum(dim=(-2, -1), keepdim=True) / hann.sum()
+    return (torch.fft.fft2((windows - mean) * hann) / hann.sum()).abs().square()
+
+
+def _beside(spectra: torch.Tensor, down: int, right: int, steps: int) -> torch.Tensor:
+    """Mean power some steps beside a frequency; from two steps on, the Hann window leaks nothing of it.
+
+    Edges have most of their power where one of both frequencies is 0; there only neighbours of the same kind count.
+    """
+    side = spectra.shape[-1]
+    along = [spectra[..., down, (right + step) % side] for step in (-steps, steps) if right or not down]
+    across = [spectra[..., (down + step) % side, right] for step in (-steps, steps) if down or not right]
+    return torch.stack(along + across).mean(dim=0)
+
+
+def _gradient(plane: torch.Tensor) -> torch.Tensor:
+    corner = plane[..., :-1, :-1]
+    right, down = plane[..., :-1, 1:] - corner, plane[..., 1:, :-1] - corner
+    return (right.square() + down.square()).sqrt().mean(dim=(1, 2, 3))
+
+
+def _energy(plane: torch.Tensor, block: int) -> torch.Tensor:
+    plane = plane - plane[..., :1, :1]  # changes nothing, but a flat plane is exactly 0 then and leaves no residue
+    mean = F.avg_pool2d(plane, 5, stride=1, padding=2, count_include_pad=False)  # at the border, of what is there
+    return F.avg_pool2d((plane - mean).square(), block).sqrt()
+
+
+def _chroma(image: torch.Tensor) -> torch.Tensor:
+    """BT.601 Cb and Cr around 0, ``(N, 2, H, W)`` in 8-bit levels; written so that grey gives exactly 0."""
+    red, green, blue = image.double().expand(-1, 3, -1, -1).unbind(dim=1)
+    cb = 37.797 * (blue - red) + 74.203 * (blue - green)
+    cr = 93.786 * (red - green) + 18.214 * (red - blue)
+    return torch.stack([cb, cr], dim=1)
+
+
+def _ratio(part: torch.Tensor, whole: torch.Tensor, both_zero: float = 1.0) -> torch.Tensor:
+    return torch.where((part == 0) & (whole == 0), both_zero, part / whole)

@@ -1,0 +1,291 @@
+"""Upscalers over image sets, scored into tables."""
+
+import math
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pandas as pd
+import torch
+
+from srlab.base import places
+from srlab.base.errors import SrlabError
+from srlab.data.datasets import ImageSet
+from srlab.data.degradation import Degradation
+from srlab.data.images import full_range, luma, mod_crop
+from srlab.evaluation import metrics as fidelity
+from srlab.evaluation import perception
+from srlab.evaluation.metrics import PAPER, Protocol
+from srlab.inference.tiling import Upscaler, upscale
+from srlab.models import weights
+from srlab.training import runs
+
+if TYPE_CHECKING:
+    from torch import nn
+
+METRICS = ("psnr", "ssim", "ms_ssim", "gradient_ratio", "energy_error", "colour_shift", "saturation_ratio")
+METRICS += ("checkerboard", "lpips")
+# Metrics with a smallest image, in pixels a side after the crop: a smaller one has NaN in its row.
+_SIDES = {"ssim": 11, "ms_ssim": fidelity.MS_SSIM_SIDE, "gradient_ratio": 2, "energy_error": perception.BLOCK}
+_SIDES |= {"checkerboard": 4 * perception.CELLS, "lpips": perception.LPIPS_SIDE}
+# Lab -> the method it teaches, as srlab.view.plots.COLORS spells it.
+METHODS = {"02_content_loss": "content loss", "03_srgan": "SRGAN", "04_esrgan": "ESRGAN"}
+Measure = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]  # (sr, hr) -> (N,)
+
+
+def score(
+    upscaler: Upscaler,
+    images: ImageSet,
+    scale: int = 4,
+    degradation: Degradation | None = None,
+    protocol: Protocol = PAPER,
+    seed: int = 0,
+    metrics: Sequence[str] = ("psnr", "ssim"),
+    weights: str | Path = "auto",
+) -> pd.DataFrame:
+    """Score an upscaler on every image of a set.
+
+    Parameters
+    ----------
+    upscaler
+        A network or a function from LR to SR.
+    images
+        HR images; LR images that came with the set are used unless a degradation is given.
+    scale
+        HR pixels per LR pixel.
+    degradation
+        How LR is made (default: the resampler of the protocol alone).
+    protocol
+        What is measured on. The measures of `srlab.evaluation.perception` always look at the whole image in colour.
+    seed
+        Of a random degradation.
+    metrics
+        Names in `METRICS`: the columns.
+    weights
+        Of LPIPS, see `srlab.evaluation.perception.load_lpips`. Where there are none, the column ``lpips`` is left out.
+
+    Returns
+    -------
+    pandas.DataFrame
+        One row per image: ``image``, then the metrics (``psnr`` in dB). NaN stands where an image is too small for
+        the window of a metric (11 pixels for SSIM, 161 for MS-SSIM), and for the saturation of a grey image.
+
+    Raises
+    ------
+    SrlabError
+        Unknown metric, or an image cannot be scored (the crop leaves nothing of it, say); the message names it.
+    """
+    return _score(upscaler, images, scale, degradation, protocol, seed, measures(metrics, protocol, weights))
+
+
+def _score(
+    upscaler: Upscaler,
+    images: ImageSet,
+    scale: int,
+    degradation: Degradation | None,
+    protocol: Protocol,
+    seed: int,
+    chosen: Mapping[str, Measure],
+) -> pd.DataFrame:
+    random = torch.Generator().manual_seed(seed)
+    degrade = degradation or Degradation(protocol.resampler)
+    rows = []
+    for name, image in images:
+        try:
+            hr = mod_crop(image, scale)
+            given = images.lr_of(name) if degradation is None else None
+            sr = upscale(upscaler, degrade(hr, scale, random) if given is None else given)
+            rows.append({"image": name} | measure(sr, hr, name in images.grey, chosen, protocol))
+        except SrlabError as error:
+            raise SrlabError(f"Image '{name}' of {images.name}: {error}") from error
+    return pd.DataFrame(rows, columns=["image", *chosen])
+
+
+def measures(metrics: Sequence[str], protocol: Protocol, weights: str | Path = "auto") -> dict[str, Measure]:
+    """Name -> function of (SR, HR) for the metrics asked for; LPIPS only where its weights are.
+
+    Parameters
+    ----------
+    metrics, protocol, weights
+        As for `score`.
+
+    Raises
+    ------
+    SrlabError
+        No metric (left), or an unknown one, or `srlab.evaluation.perception.load_lpips` refuses the weights.
+    """
+    names = [metrics] if isinstance(metrics, str) else list(dict.fromkeys(metrics))
+    unknown = [name for name in names if name not in METRICS]
+    if unknown or not names:
+        raise SrlabError(f"There is no metric '{', '.join(unknown)}'; choose from {', '.join(METRICS)}.")
+    network = perception.load_lpips(weights) if "lpips" in names else None
+    found = [name for name in names if name != "lpips" or network is not None]
+    if not found:
+        raise SrlabError("Without LPIPS no metric is left to score; ask for others as well, such as energy_error.")
+    return {name: _measure(name, protocol, network) for name in found}
+
+
+def _measure(name: str, protocol: Protocol, network: "nn.Module | None") -> Measure:
+    if name in ("psnr", "ssim", "ms_ssim"):
+        return lambda sr, hr: getattr(fidelity, name)(sr, hr, protocol)
+    if name == "lpips":
+        return lambda sr, hr: perception.lpips(sr, hr, network)
+    if name == "checkerboard":  # it needs no HR
+        return lambda sr, hr: perception.checkerboard(sr)
+    return getattr(perception, name)
+
+
+def measure(
+    sr: torch.Tensor, hr: torch.Tensor, grey: bool, chosen: Mapping[str, Measure], protocol: Protocol
+) -> dict[str, float]:
+    """Score one pair of images.
+
+    Parameters
+    ----------
+    sr, hr
+        ``(1, 3, H, W)``, float in [0, 1].
+    grey
+        The HR file is grey. Under a Y protocol the grey values are then scored as they are.
+    chosen
+        From `measures`.
+    protocol
+        The one that `chosen` was made for.
+
+    Returns
+    -------
+    dict
+        Metric -> number; NaN where the image is too small for the window of the metric.
+
+    Raises
+    ------
+    SrlabError
+        The crop leaves nothing, or as for the metrics.
+    """
+    values = {}
+    for name, function in chosen.items():
+        pair, crop = (sr, hr), 0
+        if name in ("psnr", "ssim", "ms_ssim"):
+            crop = protocol.crop
+            if grey and protocol.color == "y":
+                pair = tuple(full_range(luma(image)) for image in pair)  # one channel: scored on its grey values
+        left = min(hr.shape[-2:]) - 2 * crop  # where nothing is left, the metric says so
+        values[name] = math.nan if 0 < left < _SIDES.get(name, 0) else float(function(*pair))
+    return values
+
+
+def evaluate(
+    upscalers: Mapping[str, Upscaler],
+    sets: Iterable[ImageSet] | ImageSet,
+    scale: int = 4,
+    degradation: Degradation | None = None,
+    protocol: Protocol = PAPER,
+    metrics: Sequence[str] = ("psnr", "ssim"),
+    seed: int = 0,
+    weights: str | Path = "auto",
+) -> pd.DataFrame:
+    """Score several methods on several image sets; every method gets the same LR images.
+
+    Parameters
+    ----------
+    upscalers
+        Method -> network or function from LR to SR; see `load_upscalers` for those of the runs.
+    sets
+        Image sets with different names, or a single one.
+    scale, degradation, protocol, metrics, seed, weights
+        As for `score`.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Tidy: one row per image and method, with the columns ``set``, ``image``, ``method`` and the metrics.
+
+    Raises
+    ------
+    SrlabError
+        Nothing to score, two sets of the same name, or as for `score`.
+    """
+    sets = [sets] if isinstance(sets, ImageSet) else list(sets)
+    names = [images.name for images in sets]
+    if not upscalers or not sets:
+        raise SrlabError("An evaluation needs at least one method and one image set.")
+    if len(set(names)) < len(names):
+        raise SrlabError(f"Two of the image sets {', '.join(names)} have the same name; rename one (ImageSet.name).")
+    chosen = measures(metrics, protocol, weights)
+    tables = []
+    for images in sets:
+        for method, upscaler in upscalers.items():
+            table = _score(upscaler, images, scale, degradation, protocol, seed, chosen)
+            table.insert(0, "set", images.name)
+            table.insert(2, "method", method)
+            tables.append(table)
+    return pd.concat(tables, ignore_index=True)
+
+
+def summarize(table: pd.DataFrame) -> pd.DataFrame:
+    """Mean over the images, per set and method, in the order of the table.
+
+    PSNR is averaged in decibels, as the papers do. An image that is too small for a metric (NaN) does not count in
+    that column; it is the same one for all methods.
+
+    Parameters
+    ----------
+    table
+        From `evaluate`.
+
+    Returns
+    -------
+    pandas.DataFrame
+        ``set``, ``method``, and the mean of each metric.
+    """
+    return table.drop(columns="image").groupby(["set", "method"], sort=False, as_index=False).mean()
+
+
+def load_upscalers(names: str | Sequence[str] = "all") -> dict[str, Upscaler]:
+    """The generators of runs, by the name of the method.
+
+    Parameters
+    ----------
+    names
+        ``"all"``: every finished run in ``runs/``, except the side runs of an ablation; one that cannot be read is
+        named and left out. Or a list of runs such as ``"01_srresnet/default"``, each of which must be readable.
+
+    Returns
+    -------
+    dict
+        Label -> network in eval mode on the CPU, sorted by lab and run. The run "default" of a lab has the name of
+        the method ("SRGAN"; of lab 01 that of its network, "MSRResNet"), others have their own behind it
+        ("SRGAN (long)").
+
+    Raises
+    ------
+    SrlabError
+        A run of the list is not there or broken.
+    """
+    if names != "all":
+        asked = [names] if isinstance(names, str) else names
+        pairs = [name.partition("/")[::2] for name in asked]
+        networks = [(lab, name or "default", weights.load_generator(lab, name or "default")) for lab, name in pairs]
+        return {_label(lab, name, network): network for lab, name, network in networks}
+    found = {}
+    for file in sorted(places.home().glob("*/*/generator.safetensors")):
+        lab, name = file.parts[-3:-1]
+        if runs.SIDE in name:
+            continue
+        try:
+            if (runs.Run(lab, name).manifest() or {}).get("state") == "finished":
+                network = weights.load_generator(lab, name)
+                found[_label(lab, name, network)] = network
+        except SrlabError as error:
+            print(f"The run {lab}/{name} is left out: {error}")
+    if not found:
+        print(f"There are no finished runs in {places.home()}; run the labs first.")
+    return found
+
+
+def _label(lab: str, name: str, network: "nn.Module") -> str:
+    method = type(network).__name__ if lab == "01_srresnet" else METHODS.get(lab, lab)  # that lab has two networks
+    if lab == "02_content_loss" and name.endswith("-hybrid"):  # its side run with a share of pixel error
+        method, name = "hybrid", name.removesuffix("-hybrid")
+    if lab == "04_esrgan" and name.endswith("-psnr"):  # the stage before its GAN
+        method, name = "RRDB", name.removesuffix("-psnr")
+    return method if name == "default" else f"{method} ({name})"

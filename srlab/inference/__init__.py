@@ -1,0 +1,1 @@
+"""Enlarging whole images, files and folders in bounded memory."""

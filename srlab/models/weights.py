@@ -1,0 +1,122 @@
+"""Weights files: of runs, of those that come with srlab, and published ones."""
+
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from srlab import models
+from srlab.base import files
+from srlab.base.errors import SrlabError
+from srlab.base.places import run_folder
+from srlab.models import published
+
+FOLDER = Path(__file__).parent / "shipped"
+# Two small generators that come with srlab: one trained for PSNR, and one that a discriminator made sharper. Labs 01
+# and 03 have trained them on the twelve embedded training photos and on nothing else; ``shipped/README.md`` has the
+# commands, the photos with their licences, and the scores. So there is something to compare before any lab was run.
+SHIPPED = {"MSRResNet": "msrresnet", "SRGAN": "srgan"}  # method, as srlab.view.plots.COLORS spells it -> name
+
+
+def find_shipped(name: str) -> Path | None:
+    """Weights file of a name, or None where no generator of that name comes with srlab."""
+    return FOLDER / f"{name}.safetensors" if name in SHIPPED.values() else None
+
+
+def load_shipped() -> dict[str, nn.Module]:
+    """Both generators by their method, in eval mode on the CPU; they enlarge x4."""
+    return {method: read_generator(find_shipped(name)) for method, name in SHIPPED.items()}
+
+
+def load_generator(lab: str, name: str = "default", best: str = "") -> nn.Module:
+    """Load the generator of a run: the network is built from the metadata of its weights file.
+
+    Parameters
+    ----------
+    lab, name
+        Of the run, for example ``"01_srresnet"``, ``"default"``.
+    best
+        ``"psnr"`` or another validation score: the weights that had the best one, instead of the last ones.
+
+    Returns
+    -------
+    torch.nn.Module
+        In eval mode, on the CPU.
+
+    Raises
+    ------
+    SrlabError
+        No such run, or its weights file is damaged or names an unknown network.
+    """
+    path = run_folder(lab, name)
+    return read_generator(path if best and path.is_dir() else path / _generator_file(best), best)
+
+
+def _generator_file(best: str) -> str:
+    return f"generator-best-{best}.safetensors" if best else "generator.safetensors"
+
+
+def read_generator(path: Path, best: str = "") -> nn.Module:
+    """Build a network from the metadata of a weights file, and load its weights.
+
+    Parameters
+    ----------
+    path
+        A run folder, a ``.safetensors`` file of one, or published weights of RRDBNet, see
+        `srlab.models.published`. A ``.pth`` is read for its tensors alone; nothing in it is executed. Where there is
+        nothing of that name, ``msrresnet`` and ``srgan`` are what comes with srlab, see `SHIPPED`.
+    best
+        Of a run folder: the weights with the best score of this name, instead of the last ones.
+
+    Returns
+    -------
+    torch.nn.Module
+        In eval mode, on the CPU.
+
+    Raises
+    ------
+    SrlabError
+        The file is missing, damaged, of another kind, or names an unknown network.
+    """
+    if not path.exists():
+        path = find_shipped(str(path)) or path
+    if path.is_dir():
+        folder, path = path, path / _generator_file(best)
+        if best and not path.is_file():
+            scores = sorted(file.stem.removeprefix("generator-best-") for file in folder.glob(_generator_file("*")))
+            found = f"those it has: {', '.join(scores)}" if scores else "the last ones, as it has no best ones"
+            raise SrlabError(f"The run {folder} has no weights with the best {best}; take {found}.")
+    elif path.suffix in (".pth", ".pt"):
+        return published.read_rrdbnet(path)
+    elif path.suffix != ".safetensors":
+        known = ", ".join(SHIPPED.values())
+        raise SrlabError(
+            f"{path} is neither a run folder nor a weights file (.safetensors or .pth), nor one of the networks that "
+            f"come with srlab: {known}."
+        )
+    weights, notes = files.read_safetensors(path)
+    if notes.get("network") not in models.GENERATORS:
+        known = ", ".join(models.GENERATORS)
+        raise SrlabError(f"{path} holds a network '{notes.get('network')}'; srlab knows {known}.")
+    try:
+        generator = _build(getattr(models, notes["network"]), notes["config"], weights)
+        generator.load_state_dict(weights)
+    except (KeyError, RuntimeError, TypeError, ValueError) as error:
+        raise SrlabError(f"The weights in {path} do not fit {notes['network']} {notes.get('config')}.") from error
+    if not files.all_finite(weights):
+        raise SrlabError(
+            f"{path} has values that are no numbers (NaN or infinite); take weights from before, such as the best ones "
+            "of the run."
+        )
+    return generator.eval()
+
+
+def _build(network: type[nn.Module], config: dict[str, Any], weights: dict[str, torch.Tensor]) -> nn.Module:
+    """A network of the size of its weights; notes that ask for another size must cost neither memory nor time."""
+    if isinstance(config, dict) and config.get("blocks", 0) <= len(weights):  # each block has weights of its own
+        with torch.device("meta"):  # shapes alone
+            shapes = {key: value.shape for key, value in network(**config).state_dict().items()}
+        if shapes == {key: value.shape for key, value in weights.items()}:
+            return network(**config)
+    raise ValueError("the weights have other shapes than the network")

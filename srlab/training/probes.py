@@ -1,0 +1,116 @@
+"""Numbers that give away a mistake without an error message: in a network's batch norm, its input, its ReLUs."""
+
+import copy
+from collections.abc import Callable
+from typing import Any
+
+import torch
+import torch.nn as nn
+from torch.overrides import TorchFunctionMode
+
+from srlab.base.errors import SrlabError
+
+
+@torch.no_grad()
+def mode_gap(network: nn.Module, image: torch.Tensor) -> float:
+    """How far a network in use is from the same network in training, with the same weights and the same input.
+
+    Batch norm takes mean and deviation from the batch while training and from running averages in use. Where the
+    two disagree, the training loss cannot show what the network will do. About 0.02 is usual for a network that was
+    just trained; several times as much says that the averages fit nothing: one batch norm serves two places, or the
+    batch is too small for its mean to mean anything. The network stays as it is.
+
+    Parameters
+    ----------
+    network
+        Gives one tensor for a batch.
+    image
+        ``(N, ...)``, a batch of the size that it is trained with.
+
+    Returns
+    -------
+    float
+        Norm of the difference of the two outputs, relative to how much the output in training varies; 0 without
+        batch norm or dropout.
+    """
+    network = copy.deepcopy(network)  # a forward pass in training moves the running averages
+    used, trained = network.eval()(image), network.train()(image)
+    return ((used - trained).norm() / (trained - trained.mean()).norm()).item()
+
+
+@torch.no_grad()
+def input_statistics(network: nn.Module, image: torch.Tensor) -> tuple[float, float]:
+    """Mean and standard deviation of what reaches the first convolution of a network.
+
+    A network that was trained on ImageNet expects about 0 and 1. Plain images in [0, 1] show as about 0.5 and 0.25,
+    8-bit levels as values of a hundred.
+
+    Parameters
+    ----------
+    network
+        Has a convolution that sees the image before all others.
+    image
+        ``(N, 3, H, W)`` as it is given to the network, which may normalise it by itself.
+
+    Returns
+    -------
+    tuple
+        Mean, and standard deviation, over all channels together.
+
+    Raises
+    ------
+    SrlabError
+        No convolution was reached.
+    """
+    seen: list[torch.Tensor] = []
+    copied = copy.deepcopy(network).eval()  # so that neither hooks nor running averages are left behind
+    for layer in copied.modules():
+        if isinstance(layer, nn.Conv2d):
+            layer.register_forward_pre_hook(lambda _, inputs: seen.append(inputs[0]))
+    copied(image)
+    if not seen:
+        raise SrlabError(
+            f"No convolution of {type(network).__name__} saw the image; give the network that looks at it."
+        )
+    return seen[0].mean().item(), seen[0].std().item()
+
+
+@torch.no_grad()
+def dead_units(network: nn.Module, lr: torch.Tensor) -> float:
+    """Share of the channels behind ReLUs that are zero at each pixel of each image, and so learn nothing.
+
+    A ReLU passes no gradient where it answers zero, so what one large update has pushed below zero everywhere stays
+    there. PReLU and LeakyReLU have no such units. The network stays as it is.
+
+    Parameters
+    ----------
+    network
+        Looked at in eval mode.
+    lr
+        ``(N, C, H, W)``, a batch as it is trained with: in fewer pixels more channels happen to be silent.
+
+    Returns
+    -------
+    float
+        In [0, 1]; 0 without a ReLU.
+    """
+    with _ReluWatch() as watch:
+        copy.deepcopy(network).eval()(lr)
+    return torch.cat(watch.dead).float().mean().item() if watch.dead else 0.0
+
+
+class _ReluWatch(TorchFunctionMode):
+    """Notes which channels each ReLU leaves at zero: of modules and of functions, which no hook would see."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.dead: list[torch.Tensor] = []
+
+    def __torch_function__(
+        self, function: Callable, types: Any, args: tuple = (), kwargs: dict[str, Any] | None = None
+    ) -> Any:
+        """Call the function; of a ReLU, look at the output at once, as a later layer may write over it."""
+        out = function(*args, **(kwargs or {}))
+        if function.__name__ in ("relu", "relu_"):
+            self.dead.append(out.transpose(0, 1).flatten(1).amax(1) == 0)
+        return out

@@ -1,0 +1,523 @@
+"""`Trainer`: the loop around the reader's own `step`. It never sees a loss function or a network's insides."""
+
+import contextlib
+import copy
+import statistics
+import time
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Any
+
+import torch
+from accelerate import Accelerator
+from accelerate.state import AcceleratorState
+from accelerate.utils import DistributedDataParallelKwargs, broadcast_object_list, extract_model_from_parallel
+from torch import nn
+from tqdm.auto import tqdm
+
+from srlab.base import files
+from srlab.base.devices import (
+    explaining_lack_of_memory,
+    fastest_convolutions,
+    peak_memory_mib,
+    pick_device,
+    pick_precision,
+)
+from srlab.base.errors import SrlabError
+from srlab.base.files import writing
+from srlab.data.patches import PatchSampler
+from srlab.training import checkpoints
+from srlab.training.compiling import compile_networks
+from srlab.training.probes import dead_units
+from srlab.training.runs import ADVICE, Run
+from srlab.training.schedules import Schedule, constant
+from srlab.training.signals import Interrupts
+
+if TYPE_CHECKING:
+    from torch.utils.tensorboard import SummaryWriter
+
+Losses = dict[str, torch.Tensor]
+LOG_EVERY = 10  # steps between two readings of the losses; a reading waits for the device
+SAVE_EVERY_S = 300  # seconds after which the state is saved even between validations
+DIVERGED = 100  # times its running median, above which a loss has left everything before it behind
+FALLEN = 3.0  # dB below its best, at which an average that is also under the floor has been ruined
+FOLLOW_LENGTH = ("schedule", "ema")  # what another total number of steps may change in a run that goes on
+
+
+class Trainer:
+    """Trains whatever the reader's `step` updates.
+
+    It gives a device, mixed precision and many processes (Hugging Face accelerate), a moving average of the
+    generator, a learning-rate schedule, validation, a progress bar, TensorBoard events, a guard against NaN,
+    and runs that can be stopped at any moment and go on bit for bit.
+
+    Under ``torchrun`` each process trains on its share of every batch, and PyTorch averages the gradients, so a loss
+    that is a mean over patches is that of one process with the whole batch. What looks at several patches at once sees
+    those of one process: batch norm, and the average of a relativistic average loss. Random numbers that a step draws
+    are the same in all processes. The first process alone writes, and losses are logged as means over all.
+
+    Parameters
+    ----------
+    lab, run
+        Where the run is kept: ``runs/<lab>/<run>/``.
+    device, precision
+        See `srlab.pick_device` and `srlab.pick_precision`.
+    ema
+        Decay of the moving average of the generator's weights; 0 keeps the weights themselves. It is warmed up
+        as ``min(ema, (1 + step) / (10 + step))``, so that a short run is not held at its random start.
+    seed
+        Of PyTorch's global random numbers when the run begins.
+    recipe
+        What else decides the result and cannot be seen from the objects, such as the name of the loss. A run
+        is resumed only with the same recipe.
+    notes
+        What the manifest is to say besides, and does not decide whether a run goes on.
+    compiled
+        ``""``, or a mode of `srlab.training.compiling.compile_networks` for all networks. Where it cannot be had, a
+        line says why and the run goes on without. Sums may then be rounded in another order.
+
+    Examples
+    --------
+    >>> trainer = Trainer("01_srresnet", "default")
+    >>> generator, optimizer = trainer.prepare(generator=generator, optimizer=optimizer)
+    >>> def step(lr, hr):
+    ...     loss = F.mse_loss(generator(lr), hr)
+    ...     optimizer.zero_grad()
+    ...     trainer.backward(loss)
+    ...     optimizer.step()
+    ...     return {"loss": loss}
+    >>> averaged = trainer.fit(step, sampler, iters=600)
+    """
+
+    def __init__(
+        self,
+        lab: str,
+        run: str,
+        device: str = "auto",
+        precision: str = "auto",
+        ema: float = 0.999,
+        seed: int = 0,
+        recipe: dict[str, Any] | None = None,
+        compiled: str = "",
+        notes: dict[str, Any] | None = None,
+    ) -> None:
+        self.run, self.notes = Run(lab, run), notes or {}
+        self.device = pick_device(device)
+        self.precision = pick_precision(precision, self.device)
+        if AcceleratorState._shared_state:
+            # accelerate keeps one state a process and refuses another one; a notebook may compare two.
+            state = AcceleratorState()
+            if state.device.type != self.device.type:
+                AcceleratorState._reset_state(reset_partial_state=True)
+            elif state.mixed_precision != self.precision:
+                AcceleratorState._reset_state()
+        # Running means of batch norm act on no gradient; sharing them would change D between its two looks at a batch.
+        handlers = [DistributedDataParallelKwargs(broadcast_buffers=False)]
+        self.accelerator = Accelerator(
+            mixed_precision=self.precision, cpu=self.device.type == "cpu", kwargs_handlers=handlers
+        )
+        self.device = self.accelerator.device
+        self.ema_decay, self.seed, self.recipe, self.compiled = ema, seed, dict(recipe or {}), compiled
+        self.modules: dict[str, nn.Module] = {}
+        self.frozen: dict[str, nn.Module] = {}
+        self.optimizers: dict[str, torch.optim.Optimizer] = {}
+        self.step = 0
+        self._batch: torch.Tensor | None = None  # LR of the last step
+        self.history: list[dict[str, float]] = []
+
+    def prepare(self, **objects: nn.Module | torch.optim.Optimizer) -> Any:
+        """Move networks and optimisers to the device and wrap them for precision and many processes.
+
+        Parameters
+        ----------
+        **objects
+            Networks and optimisers by name; the network to validate and keep is called ``generator``. One without
+            a parameter that learns, such as a feature extractor, gets device and precision, but is not saved.
+
+        Returns
+        -------
+        tuple
+            The objects to use in `step`, in the same order.
+        """
+        objects = {name: _bare(thing) for name, thing in objects.items()}
+        for name, thing in objects.items():
+            if name in ("ema", "sampler", "scaler", "rng"):
+                raise SrlabError(f"The trainer itself uses the name {name}; choose another one in prepare.")
+            if isinstance(thing, nn.Module):
+                thing.to(self.device, memory_format=torch.channels_last)
+                learns = any(parameter.requires_grad for parameter in thing.parameters())
+                (self.modules if learns else self.frozen)[name] = thing
+            elif isinstance(thing, torch.optim.Optimizer):
+                self.optimizers[name] = thing
+            else:
+                raise SrlabError(f"prepare takes networks and optimisers, but {name} is a {type(thing).__name__}.")
+        if "generator" not in self.modules:
+            raise SrlabError("One of the networks must be passed as generator=..., the one to validate and keep.")
+        # Copied before it is wrapped: accelerate binds the wrapped forward to the network it wraps.
+        self.ema = copy.deepcopy(self.modules["generator"]).eval().requires_grad_(False)
+        # A frozen network has nothing to exchange with the other processes, and accelerate refuses to try.
+        frozen = {
+            name: self.accelerator.prepare_model(thing, evaluation_mode=True)
+            for name, thing in objects.items()
+            if name in self.frozen
+        }
+        learning = {name: thing for name, thing in objects.items() if name not in frozen}
+        prepared = self.accelerator.prepare(*learning.values())
+        prepared = dict(zip(learning, prepared if len(learning) > 1 else [prepared], strict=True)) | frozen
+        if self.compiled:
+            networks = (*self.modules.values(), *self.frozen.values())
+            if reason := compile_networks(networks, self.compiled, self.device):
+                print(f"torch.compile does not work here ({reason}); going on without it.")
+                self.compiled = ""
+        found = tuple(prepared[name] for name in objects)
+        return found if len(found) > 1 else found[0]
+
+    def backward(self, loss: torch.Tensor) -> None:
+        """``loss.backward()``, scaled where the precision asks for it."""
+        self.accelerator.backward(loss)
+
+    def gradient_norm(self, network: nn.Module) -> torch.Tensor:
+        """Norm of a network's gradients after `backward`, free of the scale of float16: ``()``.
+
+        It is 0 in a step whose gradients overflow, which the scaler of float16 will leave out: that is no failure.
+        """
+        norm = torch.nn.utils.get_total_norm([p.grad for p in network.parameters() if p.grad is not None])
+        if self.accelerator.scaler is None:
+            return norm
+        norm = norm / self.accelerator.scaler.scale(torch.ones_like(norm))  # get_scale would wait for the GPU
+        return torch.where(norm.isfinite(), norm, 0.0)
+
+    def fit(
+        self,
+        step: Callable[[torch.Tensor, torch.Tensor], Losses],
+        sampler: PatchSampler,
+        iters: int,
+        schedule: Schedule = constant,
+        validate: Callable[[nn.Module], dict[str, float]] | None = None,
+        validate_every: int = 1000,
+        monitor: Callable[["Trainer"], None] | None = None,
+        best: tuple[str, ...] = ("psnr",),
+        floor: float = float("-inf"),
+    ) -> nn.Module:
+        """Train to a total of `iters` steps, going on where an earlier call or a crash left the run.
+
+        A run that was laid out for another total goes on by the schedule that it is given now, which the manifest says.
+
+        Parameters
+        ----------
+        step
+            ``step(lr, hr)`` updates the networks once and returns its losses by name.
+        sampler
+            Gives the batches.
+        iters
+            Total number of steps of the run, those of earlier calls included.
+        schedule
+            Factor on every optimiser's learning rate as a function of the step.
+        validate
+            ``validate(generator)`` scores the averaged generator, for example ``{"psnr": 28.1}``.
+        validate_every
+            Steps between validations, each of which also saves the state. Two early ones come at a quarter
+            and at half of it.
+        monitor
+            Called with the trainer after each validation, to draw.
+        best
+            Names among `validate`'s scores; the weights with the highest are kept as
+            ``generator-best-<name>.safetensors``.
+        floor
+            Training stops when ``psnr`` among the scores falls below this, and far below its best: a ruin that no
+            later stage should begin with. A sensible one lies some dB below bicubic.
+
+        Returns
+        -------
+        torch.nn.Module
+            The averaged generator, in eval mode and float32.
+
+        Raises
+        ------
+        SrlabError
+            `iters` is below 1, the run belongs to other settings or is in use, a loss is NaN, infinite or a hundred
+            times what it was, the picture is ruined, or the disk is full. The last good state stays.
+        TrainingStopped
+            Interrupted; the state was saved.
+        """
+        if "generator" not in self.modules or not self.optimizers:
+            raise SrlabError("Call prepare(generator=..., optimizer=...) before fit.")
+        if not isinstance(iters, (int, float)) or iters != iters // 1 or not 1 <= iters < float("inf"):
+            raise SrlabError(f"iters is the total number of training steps and must be at least 1, but is {iters}.")
+        if validate_every < 1:
+            raise SrlabError(f"validate_every must be at least 1 step, but is {validate_every}.")
+        main = self.accelerator.is_main_process
+        crowd = f"batches of {sampler.batch} patches of {sampler.patch} pixels"
+        advice = (
+            "close other programs and run the same again to go on, or lower batch or patch under another run name. "
+            f"What was saved before is intact in {self.run.path}"
+        )
+        lock = self.run.lock() if main else contextlib.nullcontext()
+        with lock, fastest_convolutions(), explaining_lack_of_memory(crowd, advice):
+            sampler.share(self.accelerator.process_index, self.accelerator.num_processes)
+            schedule = self._begin(sampler, schedule, iters)
+            if self.step >= iters:
+                print(f"The run '{self.run.name}' has already done {self.step} of {iters} steps; nothing to train.")
+                manifest = self.run.manifest()
+                if main and (manifest["state"], manifest["step"]) != ("finished", self.step):
+                    self._save(sampler, "finished")  # a crash came between the last state and the rest
+                self.accelerator.wait_for_everyone()
+                if monitor is not None and main:
+                    monitor(self)
+                return self.ema
+            early = {max(1, validate_every // 4), max(1, validate_every // 2)}
+            saved_at = time.monotonic()
+            bar = tqdm(total=iters, initial=self.step, desc=self.run.name, mininterval=1, disable=not main)
+            with Interrupts() as interrupts, self._open_events() as self._events, bar:
+                if self.step == 0:
+                    self._validate(validate, monitor, best, floor)
+                while self.step < iters:
+                    losses = self._advance(step, sampler, schedule)
+                    late = self.step % LOG_EVERY == 0 and time.monotonic() - saved_at > SAVE_EVERY_S
+                    due = self.step in early or self.step % validate_every == 0 or self.step == iters
+                    stopping = self._stopping(interrupts)
+                    if due or stopping or self.step % LOG_EVERY == 0:
+                        self._log(losses, bar)
+                    if due:
+                        self._validate(validate, monitor, best, floor)
+                    if due or late or stopping:
+                        saved_at = time.monotonic()
+                        state = "finished" if self.step == iters else "stopped" if stopping else "running"
+                        self._save(sampler, state)
+                    if stopping:
+                        interrupts.leave(
+                            f"Stopped at step {self.step} of {iters}; everything is saved in {self.run.path}. "
+                            "Run the same cell or command again to go on."
+                        )
+            self.accelerator.wait_for_everyone()  # what the first process saves is there for all
+        return self.ema
+
+    def _stopping(self, interrupts: Interrupts) -> bool:
+        """Whether to stop after this step. Several processes agree on it, and not at each step: it takes a wait."""
+        if self.accelerator.num_processes > 1:
+            if self.step % LOG_EVERY:
+                return False
+            signals = self._everywhere(torch.tensor(interrupts.caught or 0, device=self.device))
+            interrupts.caught = int(signals.max()) or None
+        return bool(interrupts.caught)
+
+    def _everywhere(self, values: torch.Tensor) -> torch.Tensor:
+        """What each process has, stacked: ``(processes, ...)``."""
+        return self.accelerator.gather(values[None]) if self.accelerator.num_processes > 1 else values[None]
+
+    def _advance(self, step: Callable[..., Losses], sampler: PatchSampler, schedule: Schedule) -> Losses:
+        for optimizer in self.optimizers.values():
+            for group in optimizer.param_groups:
+                group["lr"] = group["initial_lr"] * schedule(self.step)
+        lr, hr = (batch.contiguous(memory_format=torch.channels_last) for batch in next(sampler))
+        self._batch = lr
+        if self.compiled:
+            torch.compiler.cudagraph_mark_step_begin()  # what CUDA graphs made in the last step is no longer needed
+        try:
+            losses = step(lr, hr)
+        except SrlabError:
+            if self.step:  # what went well before has run away; D says so of SR far outside of the range of images
+                self._mark_failed()
+            raise
+        if not isinstance(losses, dict) or not losses:
+            raise SrlabError('The function step must return its losses by name, such as {"loss": loss}.')
+        losses = {name: torch.as_tensor(value, device=self.device).detach() for name, value in losses.items()}
+        self.step += 1
+        # Which step was the first to go wrong is noted on the device, without waiting for it.
+        healthy = torch.stack([value.isfinite() for value in losses.values()]).all()
+        self._first_bad = torch.where(healthy | (self._first_bad > 0), self._first_bad, self.step)
+        decay = min(self.ema_decay, (1 + self.step) / (10 + self.step))
+        generator = self.modules["generator"]
+        with torch.no_grad():
+            torch._foreach_lerp_(list(self.ema.parameters()), list(generator.parameters()), 1 - decay)
+            if buffers := list(self.ema.buffers()):
+                torch._foreach_copy_(buffers, list(generator.buffers()))
+        return losses
+
+    def _log(self, losses: Losses, bar: tqdm) -> None:
+        first_bad = int(self._everywhere(self._first_bad).max())
+        if first_bad:
+            self._stop(f"a loss became NaN or infinite at step {first_bad}")
+        values = self._everywhere(torch.stack([value.float() for value in losses.values()])).mean(0)
+        row = dict(zip(losses, values.tolist(), strict=True))
+        bar.update(self.step - bar.n)
+        bar.set_postfix({name: f"{value:.4f}" for name, value in row.items()}, refresh=False)
+        self._write(row | {"rate": next(iter(self.optimizers.values())).param_groups[0]["lr"]})
+        self._require_usual(row)
+
+    def _write(self, row: dict[str, float]) -> None:
+        self.history.append({"step": self.step} | row)
+        if self._events is not None:
+            self.run.log(self.step, **row)
+            with writing(self.run.path / "tensorboard", ADVICE):
+                for name, value in row.items():
+                    self._events.add_scalar(name, value, self.step)
+
+    def _validate(
+        self, validate: Callable | None, monitor: Callable | None, best: tuple[str, ...], floor: float
+    ) -> None:
+        if validate is not None:
+            self._require_finite(self.ema.state_dict())  # here, or the score would be what fails
+            scores: list[Any] = [None]
+            if self.accelerator.is_main_process:  # the others would find the same, and wait for it anyway
+                scores = [{f"val_{name}": float(value) for name, value in validate(self.ema).items()}]
+                if self._batch is not None:  # none before the first step
+                    scores[0]["dead_units"] = dead_units(self.ema, self._batch)
+            (scores,) = broadcast_object_list(scores)
+            record = {name: self._best_so_far(name) for name in ("psnr", *best)}
+            for name in best:
+                if scores.get(f"val_{name}", -torch.inf) > record[name] and self.accelerator.is_main_process:
+                    self.run.save_generator(self.ema, self.step, f"generator-best-{name}.safetensors")
+            self._write(scores)
+            psnr = scores.get("val_psnr", torch.inf)
+            if psnr < min(floor, record["psnr"] - FALLEN):
+                self._stop(
+                    f"the validation PSNR has fallen from {record['psnr']:.2f} to {psnr:.2f} dB at step {self.step}, "
+                    f"below the {floor:.2f} dB that this run must not fall under"
+                )
+        if monitor is not None and self.accelerator.is_main_process:
+            monitor(self)
+
+    def _best_so_far(self, name: str) -> float:
+        return max((row[f"val_{name}"] for row in self.history if f"val_{name}" in row), default=-torch.inf)
+
+    def _save(self, sampler: PatchSampler, state: str) -> None:
+        tensors = checkpoints.pack(self._stateful(sampler), self.optimizers, self.device)
+        self._require_finite(tensors)
+        if not self.accelerator.is_main_process:
+            return
+        self.run.save_state(self.step, tensors)
+        self.run.save_generator(self.ema, self.step)
+        metrics = {name: value for row in self.history for name, value in row.items() if name != "step"}
+        seconds = round(self._seconds_before + time.perf_counter() - self._started, 1)
+        self.run.update(
+            state=state, step=self.step, metrics=metrics, wall_time_s=seconds, peak_memory_mib=peak_memory_mib()
+        )
+
+    def _require_usual(self, row: dict[str, float]) -> None:
+        """Stop where the loss of the generator has run away: still finite, but of no use, and a state of it neither."""
+        name = "loss" if "loss" in row else "g_loss"
+        before = [abs(earlier[name]) for earlier in self.history[-51:-1] if name in earlier]
+        usual = statistics.median(before) if before else torch.inf
+        if row.get(name, 0.0) > max(DIVERGED * usual, 1.0):  # differences of images in [0, 1] are at most 1
+            self._stop(
+                f"the {name} is {row[name]:.3g} at step {self.step}, more than {DIVERGED} times the {usual:.3g} that "
+                "was usual"
+            )
+
+    def _require_finite(self, tensors: checkpoints.Tensors) -> None:
+        if not files.all_finite(tensors):
+            self._stop(f"a weight became NaN or infinite by step {self.step}")
+
+    def _stop(self, what: str) -> None:
+        kept = f"the state of step {self.run.state_steps()[-1]} is kept in {self.run.path}"
+        self._mark_failed()
+        raise SrlabError(
+            f"Training stopped: {what}; {kept}. Lower the learning rate or set precision to 'no', and give the run "
+            "another name."
+        )
+
+    def _mark_failed(self) -> None:
+        if self.accelerator.is_main_process:
+            self.run.update(state="failed")
+
+    def _begin(self, sampler: PatchSampler, schedule: Schedule, iters: int) -> Schedule:
+        trained = self.run.trained_steps()
+        earlier = self.run.manifest() if trained else None
+        total = (earlier or {}).get("schedule_total", iters)
+        done = trained >= iters  # then the manifest stays as it is, and there is nothing to announce
+        continued = (earlier or {}).get("continued", [])
+        if earlier and earlier["precision"] != self.precision and not done:
+            print(f"This run was trained in {earlier['precision']} so far and goes on in {self.precision}.")
+        processes = self.accelerator.num_processes
+        if earlier and (before := earlier.get("processes", 1)) != processes and not done:
+            print(
+                f"This run was trained by {before} process(es) so far and goes on with {processes}. The patches of a "
+                "batch stay the same; batch norm, a relativistic average and a random degradation see other shares."
+            )
+        if total != iters and not done:
+            continued = [*continued, {"step": trained, "from": total, "to": iters}]
+            print(
+                f"This run was laid out for {total:,} steps and goes on to {iters:,}: from step {trained:,} on its "
+                "learning rate follows the schedule of the new length."
+            )
+        for optimizer in self.optimizers.values():
+            for group in optimizer.param_groups:
+                group.setdefault("initial_lr", group["lr"])
+        manifest = {"wall_time_s": 0.0}
+        if self.accelerator.is_main_process:
+            facts = {"device": str(self.device), "precision": self.precision, "processes": processes}
+            facts["compiled"] = self.compiled
+            facts |= {"iters": iters, "schedule_total": iters, "continued": continued} | self.notes
+            free = FOLLOW_LENGTH if total != iters else ()
+            manifest = self.run.begin(self._full_recipe(sampler, schedule), None if done else facts, free)
+        self.accelerator.wait_for_everyone()
+        self._started, self._seconds_before = time.perf_counter(), manifest["wall_time_s"]
+        self._first_bad = torch.zeros((), dtype=torch.long, device=self.device)
+        torch.manual_seed(self.seed)
+        tensors = self.run.load_state()
+        self.accelerator.wait_for_everyone()  # all have read before the first process writes
+        if tensors is not None:
+            self.step = int(tensors.pop("step"))
+            checkpoints.unpack(tensors, self._stateful(sampler), self.optimizers, self.device)
+            if 0 < self.step < iters:
+                print(f"Going on with the run '{self.run.name}' from step {self.step}.")
+        elif self.step:
+            raise SrlabError(
+                f"The states of the run '{self.run.name}' are gone, but its networks are trained already; run the "
+                "cells that make the networks, the sampler and the trainer again."
+            )
+        elif self.accelerator.is_main_process:
+            # Should a step raise, a second try in the same kernel begins where this one does.
+            self.run.save_state(0, checkpoints.pack(self._stateful(sampler), self.optimizers, self.device))
+        if self.accelerator.is_main_process:
+            self.run.forget_after(self.step or -1)  # the scores of step 0 are made again too
+        self.history = self.run.metrics()
+        if (
+            self.accelerator.is_main_process
+            and self.step
+            and max((row["step"] for row in self.history), default=0) < self.step
+        ):
+            print(
+                f"{self.run.path / 'metrics.jsonl'} lacks what was logged up to step {self.step}; the log goes on from "
+                "here, and the best weights are chosen anew."
+            )
+        return schedule
+
+    def _full_recipe(self, sampler: PatchSampler, schedule: Schedule) -> dict[str, Any]:
+        """All that decides the result, for the manifest."""
+        recipe = self.recipe | {"seed": self.seed, "ema": self.ema_decay, "sampler": sampler.describe()}
+        for name, module in (self.modules | self.frozen).items():
+            recipe[name] = {"network": type(module).__name__} | getattr(module, "config", {})
+        for name, optimizer in self.optimizers.items():
+            settings = {key: value for key, value in optimizer.param_groups[0].items() if key not in ("params", "lr")}
+            recipe[name] = {"optimizer": type(optimizer).__name__} | settings
+        return recipe | {"schedule": getattr(schedule, "__name__", repr(schedule))}
+
+    def _stateful(self, sampler: PatchSampler) -> dict[str, Any]:
+        scaler = {"scaler": checkpoints.Numbers(self.accelerator.scaler)} if self.accelerator.scaler else {}
+        return self.modules | {"ema": self.ema, "sampler": sampler} | scaler
+
+    @contextlib.contextmanager
+    def _open_events(self) -> Iterator["SummaryWriter | None"]:
+        if not self.accelerator.is_main_process:
+            yield None
+            return
+        from torch.utils.tensorboard import SummaryWriter  # slow to import
+
+        folder = self.run.path / "tensorboard"
+        with writing(folder, ADVICE):
+            events = SummaryWriter(str(folder), purge_step=self.step)
+        try:
+            yield events
+        finally:
+            with writing(folder, ADVICE):
+                events.close()
+
+
+def _bare(thing: Any) -> Any:
+    """Take off what an earlier `prepare` put around a network or optimiser: a reader may run its cell again."""
+    if isinstance(thing, nn.Module):
+        thing = extract_model_from_parallel(thing, keep_fp32_wrapper=False)
+        thing._compiled_call_impl = None  # where Module.compile keeps its work
+        thing.__dict__.pop("_is_accelerate_prepared", None)
+    return getattr(thing, "optimizer", thing) if isinstance(thing, torch.optim.Optimizer) else thing

@@ -1,0 +1,499 @@
+"""Figures of the labs: the same look, the same colour for the same method, and a caption that is also alt text."""
+
+import io
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import matplotlib.pyplot as plt
+import torch
+from matplotlib import cycler
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle
+
+from srlab.base.errors import SrlabError
+from srlab.base.text import in_figure, in_markdown
+from srlab.inference.tiling import upscale
+
+if TYPE_CHECKING:
+    from cycler import Cycler
+
+    from srlab.training.trainer import Trainer
+
+# One colour per method in all labs. Each has a contrast of 3 or more on white, and any two are told apart by
+# readers of every colour vision: tests/view/test_plots.py computes both.
+COLORS = {
+    "HR": "#000000",
+    "nearest": "#8E8E94",
+    "bilinear": "#5A4110",
+    "bicubic": "#0A8CFF",
+    "lanczos": "#A05FA5",
+    "SRResNet": "#0D4797",
+    "MSRResNet": "#0D4797",
+    "RRDBNet": "#0D4797",
+    "MSE": "#0D4797",
+    "hybrid": "#A36434",
+    "content loss": "#A1006A",
+    "SRGAN": "#D55E00",
+    "RRDB": "#2F4A33",
+    "ESRGAN": "#0F9F6A",
+}
+# For what is no method: dashed from the sixth on. Contrast and distances as above, and no colour is that of a method.
+CYCLE = ("#0072B2", "#CC6F11", "#40260D", "#7D04D6", "#6E6E74")
+RINGS = 64  # of `radial_mean`
+Box = tuple[int, int, int, int]  # top, left, height, width in pixels of the image
+
+
+def line_styles() -> "Cycler":
+    """Colours and dashes of lines that are no method, for matplotlib's ``axes.prop_cycle``."""
+    return cycler(linestyle=["-", "--"]) * cycler(color=CYCLE)
+
+
+def show(figure: Figure, caption: str) -> None:
+    """Display a figure with its caption below, and as its alternative text.
+
+    Parameters
+    ----------
+    figure
+        Is closed afterwards, so that Jupyter does not show it twice.
+    caption
+        One or two sentences: what is to be seen.
+    """
+    from IPython.display import Markdown, display
+
+    display(picture(figure, caption), Markdown(f"*{in_markdown(caption)}*"))
+
+
+def picture(figure: Figure, alt: str) -> Any:
+    """Render a figure for ``IPython.display.display``, and close it.
+
+    Parameters
+    ----------
+    figure
+        As matplotlib drew it.
+    alt
+        Its alternative text.
+
+    Returns
+    -------
+    IPython.display.Image
+        With the text where browsers and the book look for it.
+    """
+    from IPython.display import Image
+
+    return Image(data=to_png(figure), metadata={"alt": alt})  # IPython 7, which Colab has, knows no argument alt
+
+
+def to_png(figure: Figure) -> bytes:
+    """Render a figure and close it.
+
+    Parameters
+    ----------
+    figure
+        As matplotlib drew it.
+
+    Returns
+    -------
+    bytes
+        A PNG of 100 pixels per inch.
+    """
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="png", dpi=100, bbox_inches="tight")
+    plt.close(figure)
+    return buffer.getvalue()
+
+
+def to_numpy(image: torch.Tensor) -> Any:
+    """Turn an image into what matplotlib draws.
+
+    Parameters
+    ----------
+    image
+        ``(3, H, W)`` or ``(1, 3, H, W)``, or with one channel; what is outside of [0, 1] is clipped.
+
+    Returns
+    -------
+    numpy.ndarray
+        ``(H, W, 3)``, or ``(H, W)`` for one channel, float32 in [0, 1].
+    """
+    image = image[0] if image.ndim == 4 else image
+    image = image.detach().float().clamp(0, 1).cpu()
+    return image[0].numpy() if len(image) == 1 else image.permute(1, 2, 0).numpy()
+
+
+def cut(image: torch.Tensor, box: Box, full_height: int | None = None) -> torch.Tensor:
+    """Cut a box out of an image.
+
+    Parameters
+    ----------
+    image
+        ``(..., H, W)``.
+    box
+        (top, left, height, width) in pixels.
+    full_height
+        Height of the image that the box is measured on (default: this one), so that LR fits as well.
+
+    Returns
+    -------
+    torch.Tensor
+        ``(..., height, width)``, a view.
+    """
+    factor = 1 if full_height is None else image.shape[-2] / full_height
+    top, left, height, width = (round(side * factor) for side in box)
+    return image[..., top : top + height, left : left + width]
+
+
+def middle(image: torch.Tensor, scale: int, sides: tuple[int, int] = (96, 144)) -> Box:
+    """Find the box in the middle of an image.
+
+    Parameters
+    ----------
+    image
+        ``(..., H, W)``.
+    scale
+        HR pixels per LR pixel; the box lies on the LR grid.
+    sides
+        Height and width of the box in pixels, or less where the image is smaller.
+
+    Returns
+    -------
+    tuple of int
+        Top, left, height, width in pixels.
+    """
+    found = []
+    for side, length in zip(sides, image.shape[-2:], strict=True):
+        side = min(side, length) // scale * scale
+        found.append(((length - side) // 2 // scale * scale, side))
+    (top, height), (left, width) = found
+    return top, left, height, width
+
+
+def images(
+    pictures: Mapping[str, torch.Tensor],
+    caption: str,
+    box: Box | None = None,
+    box_height: int | None = None,
+    notes: Mapping[str, str] | None = None,
+    columns: int = 4,
+    width: float = 12.0,
+) -> None:
+    """Show labelled pictures side by side; where there is room, every pixel as a square.
+
+    Parameters
+    ----------
+    pictures
+        Label -> image ``(3, H, W)`` or ``(1, 3, H, W)`` in [0, 1], or ``(1, H, W)`` for grey.
+    caption
+        See `show`.
+    box
+        Show this part only: (top, left, height, width) in pixels.
+    box_height
+        Height of the image that the box is measured on (default: the tallest picture), so that LR fits as well.
+    notes
+        Label -> a second line of the label, such as a score.
+    columns
+        Pictures per row.
+    width
+        Of the figure in inches.
+    """
+    show(draw_images(pictures, box, box_height, notes, columns, width), caption)
+
+
+def draw_images(
+    pictures: Mapping[str, torch.Tensor],
+    box: Box | None = None,
+    box_height: int | None = None,
+    notes: Mapping[str, str] | None = None,
+    columns: int = 4,
+    width: float = 12.0,
+) -> Figure:
+    """Draw what `images` shows."""
+    if not pictures:
+        raise SrlabError("There are no pictures to show.")
+    box_height = box_height or max(picture.shape[-2] for picture in pictures.values())
+    parts = {label: p if box is None else cut(p, box, box_height) for label, p in pictures.items()}
+    columns = min(columns, len(parts))
+    rows = -(-len(parts) // columns)
+    ratio = max(part.shape[-2] / part.shape[-1] for part in parts.values())
+    height = rows * (width / columns * ratio + (0.65 if notes else 0.45))  # a note is a second line of the title
+    figure, axes = plt.subplots(rows, columns, figsize=(width, height), squeeze=False, layout="constrained")
+    figure.get_layout_engine().set(w_pad=0.05, h_pad=0.05, wspace=0, hspace=0)
+    for axis in axes.flat:
+        axis.axis("off")
+    for axis, (label, part) in zip(axes.flat, parts.items(), strict=False):
+        draw_picture(axis, part, width / columns)
+        title = label if notes is None or label not in notes else f"{label}\n{notes[label]}"
+        axis.set_title(in_figure(title), fontsize=11)
+    return figure
+
+
+def draw_picture(axis: Axes, picture: torch.Tensor, width: float) -> None:
+    """Draw an image ``(3, H, W)`` in [0, 1], some `width` inches wide, onto axes."""
+    # Pixels are to be seen as squares; but a picture drawn smaller than it is must not alias in turn.
+    sampling = "nearest" if picture.shape[-1] <= 50 * width else "antialiased"
+    axis.imshow(to_numpy(picture), cmap="gray", vmin=0, vmax=1, interpolation=sampling)
+
+
+def draw_box(axis: Axes, box: Box, color: str) -> None:
+    """Draw the outline of a box onto the axes of an image.
+
+    Parameters
+    ----------
+    axis
+        Of a picture.
+    box
+        (top, left, height, width) in its pixels.
+    color
+        Of the outline.
+    """
+    top, left, height, width = box
+    axis.add_patch(Rectangle((left - 0.5, top - 0.5), width, height, fill=False, edgecolor=color, linewidth=2.5))
+
+
+def sliders(draw: Callable[..., Figure], caption: str, **ranges: tuple[float, float, float]) -> None:
+    """Show a figure with a slider for each argument of the function that draws it.
+
+    Without a running kernel, in an exported page, the figure for the first values is left.
+
+    Parameters
+    ----------
+    draw
+        Called with the sliders' values by name.
+    caption
+        See `show`.
+    **ranges
+        Name -> (lowest, highest, step); the slider starts at the lowest. Whole numbers give whole numbers.
+    """
+    import ipywidgets
+    from IPython.display import Markdown, display
+
+    def drawn() -> Any:
+        return picture(draw(**{name: slider.value for name, slider in controls.items()}), caption)
+
+    controls = {}
+    for name, (low, high, step) in ranges.items():
+        kind = ipywidgets.IntSlider if isinstance(step, int) else ipywidgets.FloatSlider
+        controls[name] = kind(low, min=low, max=high, step=step, description=name, continuous_update=False)
+    # Not ipywidgets.interact: its output widget now and then makes a headless run wait for ever (nbclient 312).
+    display(ipywidgets.VBox(list(controls.values())))
+    handle = display(drawn(), display_id=True)
+    display(Markdown(f"*{in_markdown(caption)}*"))
+    for slider in controls.values():
+        slider.observe(lambda _: handle.update(drawn()), "value")
+
+
+def where(image: torch.Tensor, box: Box, caption: str) -> None:
+    """Show a whole image with a box drawn on it: where the crops of the next figures come from.
+
+    Parameters
+    ----------
+    image
+        ``(3, H, W)`` or ``(1, 3, H, W)`` in [0, 1].
+    box
+        (top, left, height, width) in pixels.
+    caption
+        See `show`.
+    """
+    figure, axis = plt.subplots(figsize=(5, 5 * image.shape[-2] / image.shape[-1]))
+    axis.imshow(to_numpy(image))
+    draw_box(axis, box, "#D55E00")
+    axis.axis("off")
+    show(figure, caption)
+
+
+def maps(
+    fields: Mapping[str, torch.Tensor], caption: str, unit: str, limit: float | None = None, width: float = 12.6
+) -> None:
+    """Show labelled fields such as residuals or gradients, all on one colour scale with a bar.
+
+    Parameters
+    ----------
+    fields
+        Label -> ``(H, W)``. Where a value is negative, the scale is symmetric around 0.
+    caption
+        See `show`.
+    unit
+        What stands beside the bar.
+    limit
+        End of the scale (default: the largest size of a value).
+    width
+        Of the figure in inches.
+    """
+    limit = limit or max(float(field.abs().max()) for field in fields.values())
+    signed = any(float(field.min()) < 0 for field in fields.values())
+    ratio = max(field.shape[-2] / field.shape[-1] for field in fields.values())
+    side = 0.95 * width / len(fields)
+    figure, axes = plt.subplots(
+        1, len(fields), figsize=(width, side * ratio + 0.4), squeeze=False, layout="constrained"
+    )
+    for axis, (label, field) in zip(axes.flat, fields.items(), strict=True):
+        low, palette = (-limit, "RdBu_r") if signed else (0, "magma")
+        drawn = axis.imshow(field.cpu().numpy(), cmap=palette, vmin=low, vmax=limit, interpolation="nearest")
+        axis.set_title(in_figure(label), fontsize=11)
+        axis.axis("off")
+    figure.colorbar(drawn, ax=axes, shrink=0.8, label=unit)
+    show(figure, caption)
+
+
+def lines(
+    series: Mapping[str, tuple[Sequence[float], Sequence[float]]],
+    caption: str,
+    x: str,
+    y: str,
+    title: str,
+    log_y: bool = False,
+) -> None:
+    """Draw labelled curves in one figure.
+
+    Parameters
+    ----------
+    series
+        Label -> (x values, y values). A label that is a method has the method's colour.
+    caption
+        See `show`.
+    x, y, title
+        What stands on the axes, with units, and above them.
+    log_y
+        Logarithmic vertical axis.
+    """
+    figure, axis = plt.subplots(figsize=(8, 4.2))
+    axis.set_prop_cycle(line_styles())
+    for label, (horizontal, vertical) in series.items():
+        method = {"color": COLORS[label], "linestyle": "-"} if label in COLORS else {}
+        axis.plot(horizontal, vertical, label=in_figure(label), linewidth=2, **method)
+    axis.set(xlabel=x, ylabel=y, title=in_figure(title), yscale="log" if log_y else "linear")
+    axis.grid(alpha=0.3)
+    if len(series) > 1:
+        axis.legend()
+    show(figure, caption)
+
+
+def bars(values: Mapping[str, float], caption: str, x: str, title: str) -> None:
+    """Draw one horizontal bar per label with its number at the end.
+
+    Parameters
+    ----------
+    values
+        Label -> number. A label that is a method has the method's colour.
+    caption
+        See `show`.
+    x, title
+        What stands on the axis, with its unit, and above it.
+    """
+    figure, axis = plt.subplots(figsize=(8, 0.6 + 0.42 * len(values)))
+    drawn = axis.barh(
+        [in_figure(name) for name in values],
+        list(values.values()),
+        color=[COLORS.get(name, "#777777") for name in values],
+    )
+    axis.bar_label(drawn, fmt="%.2f", padding=4)
+    axis.invert_yaxis()
+    axis.margins(x=0.12)
+    axis.set(xlabel=x, title=in_figure(title))
+    axis.spines[["top", "right"]].set_visible(False)
+    show(figure, caption)
+
+
+class Monitor:
+    """Draws a run while it trains: the validation curve, and the same crop as it gets better.
+
+    Give it to `Trainer.fit` as `monitor`. Each validation redraws one figure in place, and the crop is kept in
+    the run's ``samples/``.
+
+    Parameters
+    ----------
+    lr, hr
+        One image, ``(1, 3, h, w)`` and ``(1, 3, H, W)``; only the box of it is upscaled.
+    box
+        (top, left, height, width) in HR pixels, multiples of the scale.
+    baseline
+        Label -> validation PSNR of a method to beat, drawn as a line.
+    """
+
+    ALT = "Validation curve, and the current SR crop beside HR."
+
+    def __init__(self, lr: torch.Tensor, hr: torch.Tensor, box: Box, baseline: Mapping[str, float]) -> None:
+        self.lr, self.hr = cut(lr, box, hr.shape[-2]), cut(hr, box)
+        self.baseline = baseline
+        self._handle: Any = None
+
+    def __call__(self, trainer: "Trainer") -> None:
+        """Redraw after a validation."""
+        from IPython.display import display
+
+        from srlab.data.images import write_image
+
+        sr = upscale(trainer.ema, self.lr)
+        write_image(sr, trainer.run.path / "samples" / f"step-{trainer.step:07d}.png")
+        drawn = picture(self._draw(trainer, sr), self.ALT)
+        if self._handle is None:
+            self._handle = display(drawn, display_id=True)
+        else:
+            self._handle.update(drawn)
+
+    def _draw(self, trainer: "Trainer", sr: torch.Tensor) -> Figure:
+        figure, (curve, left, right) = plt.subplots(1, 3, figsize=(12, 3.6), width_ratios=(1.5, 1, 1))
+        self._draw_curve(curve, trainer)
+        self._draw_crops(left, right, trainer, sr)
+        figure.tight_layout()
+        return figure
+
+    def _draw_crops(self, left: Axes, right: Axes, trainer: "Trainer", sr: torch.Tensor) -> None:
+        for axis, label, image in ((left, f"SR at step {trainer.step}", sr), (right, "HR", self.hr)):
+            axis.imshow(to_numpy(image), interpolation="nearest")
+            axis.set_title(label)
+            axis.axis("off")
+
+    def _draw_curve(self, curve: Axes, trainer: "Trainer") -> None:
+        points = [(row["step"], row["val_psnr"]) for row in trainer.history if "val_psnr" in row]
+        curve.plot(*zip(*points, strict=True), marker="o", color=COLORS["SRResNet"], label="network")
+        for label, value in self.baseline.items():
+            curve.axhline(value, linestyle="--", color=COLORS.get(label, "#777777"), label=label)
+        curve.set(xlabel="training step", ylabel="PSNR in dB (Y)", title="mean over the unseen photos")
+        curve.grid(alpha=0.3)
+        curve.legend(loc="best")
+
+
+def spectrum(image: torch.Tensor) -> torch.Tensor:
+    """Magnitude of the 2-D Fourier transform of the luma, zero frequency in the middle.
+
+    Parameters
+    ----------
+    image
+        ``(1, 3, H, W)`` or ``(3, H, W)`` in [0, 1].
+
+    Returns
+    -------
+    torch.Tensor
+        ``(H, W)``, with a Hann window against the cross that the borders would draw.
+    """
+    from srlab.data.images import luma
+
+    y = luma(image).reshape(image.shape[-2:])
+    window = torch.hann_window(y.shape[0])[:, None] * torch.hann_window(y.shape[1])
+    return torch.fft.fftshift(torch.fft.fft2((y - y.mean()) * window)).abs()
+
+
+def radial_mean(field: torch.Tensor) -> tuple[list[float], list[float]]:
+    """Mean of a centred field over rings around its middle.
+
+    Parameters
+    ----------
+    field
+        ``(H, W)``, such as a `spectrum`.
+
+    Returns
+    -------
+    tuple of list
+        Frequency of each ring in cycles per pixel (0 to 0.5), and the mean over it.
+    """
+    height, width = field.shape
+    y = (torch.arange(height) - height // 2) / height
+    x = (torch.arange(width) - width // 2) / width
+    ring = ((y[:, None] ** 2 + x**2).sqrt() / 0.5 * RINGS).long().clamp(max=RINGS)
+    total = torch.zeros(RINGS + 1, dtype=torch.float64).index_add_(0, ring.flatten(), field.double().flatten())
+    count = torch.zeros(RINGS + 1, dtype=torch.float64).index_add_(
+        0, ring.flatten(), torch.ones(field.numel()).double()
+    )
+    frequency = (torch.arange(RINGS) + 0.5) / RINGS * 0.5
+    return frequency.tolist(), (total / count.clamp(min=1))[:RINGS].tolist()

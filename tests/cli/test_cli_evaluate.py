@@ -1,0 +1,270 @@
+"""``srlab evaluate``: tables and JSON on stdout, all else on stderr, and one line for each slip."""
+
+import json
+import re
+
+import pandas as pd
+import pytest
+import torch
+
+from srlab.cli.main import main
+from srlab.cli import evaluate_command
+from srlab.data.datasets import folder
+from srlab.data.images import mod_crop, quantize, write_image
+from srlab.data.resampling import downsample, upsample
+from srlab.evaluation.metrics import FACE, PAPER, PROTOCOLS
+from srlab.evaluation.pairs import image_set
+from srlab.evaluation.scoring import score
+from srlab.models import MSRResNet
+from srlab.training.runs import Run
+
+
+def picture(seed, height=52, width=63):
+    coarse = torch.rand(1, 3, -(-height // 2), -(-width // 2), generator=torch.Generator().manual_seed(seed))
+    return quantize(upsample(coarse, 2)[..., :height, :width])
+
+
+def enlarge(lr):
+    return upsample(lr, 4)
+
+
+@pytest.fixture(autouse=True)
+def folders(tmp_path, monkeypatch):
+    """The working directory has hr/, lr/ and sr/ (bicubic) with two images each."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(torch.hub, "_hub_dir", None)
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path / "torch"))
+    for i, name in enumerate(("baby", "bird")):
+        hr = picture(i)
+        lr = downsample(mod_crop(hr, 4), 4)
+        write_image(hr, tmp_path / "hr" / f"{name}.png")
+        write_image(lr, tmp_path / "lr" / f"{name}x4.png")
+        write_image(enlarge(lr), tmp_path / "sr" / f"{name}_x4_bicubic.png")
+    return tmp_path
+
+
+def ran(capsys, *arguments):
+    """What a command that works says on stdout and stderr."""
+    assert main(["evaluate", *arguments]) == 0
+    said = capsys.readouterr()
+    return said.out, said.err
+
+
+def report(capsys, *arguments):
+    return json.loads(ran(capsys, *arguments, "--json")[0])
+
+
+def refused(capsys, *arguments):
+    """The one line that a refused command says."""
+    assert main(["evaluate", *arguments]) == 2
+    said = capsys.readouterr()
+    assert said.out == ""
+    assert said.err.count("\n") == 1
+    assert said.err.startswith("srlab: ")
+    return said.err
+
+
+# --- What is scored ------------------------------------------------------------------------------------------
+
+
+def test_a_folder_of_sr_files_is_scored_and_printed_with_its_mean(capsys):
+    out, err = ran(capsys, "--hr", "hr", "--sr", "sr")
+    wanted = score(enlarge, folder("hr"))
+    lines = out.splitlines()
+    assert lines[0].split() == ["image", "psnr", "ssim"]
+    for line, (_, row) in zip(lines[1:3], wanted.iterrows(), strict=True):
+        assert line.split() == [row["image"], f"{row['psnr']:.2f}", f"{row['ssim']:.4f}"]
+    assert lines[4].split() == ["mean", f"{wanted['psnr'].mean():.2f}", f"{wanted['ssim'].mean():.4f}"]
+    assert lines[5] == "2 images, protocol paper; PSNR in dB"
+    assert len({len(line) for line in lines[:5]}) == 1  # the columns line up
+    assert err == ""
+
+
+def test_json_holds_the_protocol_the_rows_and_the_means_and_nothing_else_is_on_stdout(capsys):
+    found = report(capsys, "--hr", "hr", "--sr", "sr", "--metrics", "psnr", "ms_ssim", "lpips")
+    assert found["protocol"] == {"name": "paper", "color": "y", "crop": 4, "quantize": True, "resampler": "bicubic"}
+    assert found["scale"] == 4
+    assert found["notes"] == []
+    assert [row["image"] for row in found["images"]] == ["baby", "bird"]
+    assert [row["file"] for row in found["images"]] == ["baby_x4_bicubic.png", "bird_x4_bicubic.png"]
+    assert [row["ms_ssim"] for row in found["images"]] == [None, None]  # too small
+    assert "lpips" not in found["mean"]
+    assert found["mean"]["psnr"] == pytest.approx(score(enlarge, folder("hr"))["psnr"].mean())
+
+
+def test_json_says_what_was_scored(capsys):
+    run = Run("01_srresnet", "default")
+    run.save_generator(MSRResNet(1, 4), step=1)
+    assert report(capsys, "--hr", "hr", "--sr", "sr")["scored"] == {"sr": "sr", "hr": "hr"}
+    assert report(capsys, "--hr", "hr", "--run", str(run.path))["scored"] == {"run": str(run.path), "hr": "hr"}
+    found = report(capsys, "--hr", "hr", "--lr", "lr", "--method", "lanczos")
+    assert found["scored"] == {"method": "lanczos", "hr": "hr", "lr": "lr"}
+
+
+def test_one_image_is_one_image_and_one_that_is_too_small_for_ssim_has_a_dash(capsys, folders):
+    write_image(picture(0, 16, 16), folders / "hr" / "tiny.png")
+    write_image(picture(1, 16, 16), folders / "sr" / "tiny.png")
+    lines = ran(capsys, "--hr", "hr", "--sr", "sr")[0].splitlines()
+    assert lines[3].split()[::2] == ["tiny", "-"]
+    (folders / "one").mkdir()
+    (folders / "hr" / "baby.png").rename(folders / "one" / "baby.png")
+    assert ran(capsys, "--hr", "one", "--sr", "sr")[0].splitlines()[-1] == "1 image, protocol paper; PSNR in dB"
+
+
+def test_that_lpips_is_left_out_is_said_on_stderr(capsys):
+    out, err = ran(capsys, "--hr", "hr", "--sr", "sr", "--json", "--metrics", "psnr", "lpips")
+    assert "LPIPS is left out" in err
+    assert "LPIPS" not in out
+
+
+@pytest.mark.parametrize("method", ["bicubic", "nearest", "bilinear", "lanczos"])
+def test_an_interpolation_is_scored_on_lr_made_from_hr(capsys, method):
+    found = report(capsys, "--hr", "hr", "--method", method)
+    wanted = score(lambda lr: upsample(lr, 4, method), folder("hr"))
+    assert [row["psnr"] for row in found["images"]] == wanted["psnr"].tolist()
+
+
+def test_given_lr_files_are_used(capsys):
+    made = report(capsys, "--hr", "hr", "--method", "bicubic")
+    assert report(capsys, "--hr", "hr", "--lr", "lr", "--method", "bicubic")["images"] == made["images"]
+    write_image(torch.zeros(3, 13, 15), "lr/birdx4.png")
+    given = report(capsys, "--hr", "hr", "--lr", "lr", "--method", "bicubic")
+    assert given["images"][0] == made["images"][0]
+    assert given["images"][1]["psnr"] < 10
+
+
+def test_a_run_is_scored_by_its_folder_or_by_its_weights_file(capsys):
+    network = MSRResNet(1, 4)
+    run = Run("01_srresnet", "default")
+    run.save_generator(network, step=1)
+    wanted = score(network, image_set("hr")[0])["psnr"].tolist()
+    for path in (run.path, run.path / "generator.safetensors"):
+        found = report(capsys, "--hr", "hr", "--run", str(path))
+        assert [row["psnr"] for row in found["images"]] == pytest.approx(wanted)
+
+
+def test_the_protocol_is_kept(capsys):
+    found = {name: report(capsys, "--hr", "hr", "--sr", "sr", "--protocol", name)["mean"]["psnr"] for name in PROTOCOLS}
+    assert found["face"] == pytest.approx(score(enlarge, folder("hr"), protocol=FACE)["psnr"].mean(), abs=1e-6)
+    assert len(set(found.values())) == 2  # files are rounded, so study is face
+
+
+def test_the_help_names_the_protocols(capsys):
+    with pytest.raises(SystemExit):
+        main(["evaluate", "--help"])
+    said = capsys.readouterr().out
+    assert all(name in said for name in PROTOCOLS)
+    assert 'infinity is the text "inf" there, and NaN null' in " ".join(said.split())
+
+
+def test_a_perfect_sr_prints_inf_and_gives_json_that_every_parser_reads(capsys):
+    for name in ("baby", "bird"):
+        write_image(mod_crop(folder("hr")[name], 4), f"sr/{name}_x4_bicubic.png")
+    assert "inf" in ran(capsys, "--hr", "hr", "--sr", "sr")[0]
+    out, _ = ran(capsys, "--hr", "hr", "--sr", "sr", "--json")
+    found = json.loads(out, parse_constant=lambda name: pytest.fail(f"{name} is no JSON"))
+    assert found["mean"]["psnr"] == "inf"
+
+
+# --- Files that stay alone -----------------------------------------------------------------------------------
+
+
+def test_unpaired_files_of_both_sides_are_on_stderr_and_in_the_json(capsys, folders):
+    (folders / "sr" / "bird_x4_bicubic.png").rename(folders / "sr" / "stranger.png")
+    out, err = ran(capsys, "--hr", "hr", "--sr", "sr", "--json")
+    notes = json.loads(out)["notes"]
+    assert err.splitlines() == notes
+    assert [note.split(" (")[0] for note in notes] == ["not paired: stranger", "not paired: bird"]
+
+
+def test_nothing_that_pairs_is_refused(capsys, folders):
+    for name in ("baby", "bird"):
+        (folders / "sr" / f"{name}_x4_bicubic.png").rename(folders / "sr" / f"x{name}.png")
+    assert "No image in sr has the name of one in hr" in refused(capsys, "--hr", "hr", "--sr", "sr")
+
+
+# --- Files written -------------------------------------------------------------------------------------------
+
+
+def test_the_table_is_written_as_csv_and_not_over_a_file_unless_forced(capsys, folders):
+    ran(capsys, "--hr", "hr", "--sr", "sr", "--csv", "out/table.csv")
+    table = pd.read_csv(folders / "out" / "table.csv")
+    assert list(table.columns) == ["image", "file", "psnr", "ssim"]
+    assert table["psnr"].tolist() == score(enlarge, folder("hr"))["psnr"].tolist()
+    said = refused(capsys, "--hr", "hr", "--sr", "sr", "--csv", "out/table.csv")
+    assert "out/table.csv exists already; choose another name, or add --force" in said
+    ran(capsys, "--hr", "hr", "--method", "nearest", "--csv", "out/table.csv", "--force")
+    assert list(pd.read_csv(folders / "out" / "table.csv").columns) == ["image", "psnr", "ssim"]
+
+
+def test_a_table_of_an_unknown_format_is_refused_before_the_work(capsys, monkeypatch):
+    monkeypatch.setattr(evaluate_command, "_table", lambda _: pytest.fail("it went to work"))
+    assert "end it in .csv or .json" in refused(capsys, "--hr", "hr", "--sr", "sr", "--csv", "table.xlsx")
+
+
+def test_a_table_that_cannot_be_written_gets_advice_that_fits_it(capsys, folders):
+    (folders / "file").touch()
+    said = refused(capsys, "--hr", "hr", "--sr", "sr", "--csv", "file/table.csv")
+    assert "Could not write file/table.csv" in said
+    assert "choose another folder." in said
+
+
+# --- Slips ---------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["--hr", "nowhere", "--sr", "sr"], "no folder nowhere"),
+        (["--hr", "hr", "--sr", "hr/baby.png"], "no folder hr/baby.png"),
+        (["--hr", "hr", "--sr", "sr", "--protocol", "y"], "no protocol 'y'; choose one of paper, face, study"),
+        (["--hr", "hr", "--sr", "sr", "--metrics", "vmaf"], "no metric 'vmaf'; choose from psnr"),
+        (["--hr", "hr", "--sr", "sr", "--lr", "lr"], "--lr goes with --run or --method"),
+        (["--hr", "hr", "--run", "runs/none"], "runs/none"),
+        (["--hr", "hr", "--run", "hr/baby.png"], "baby.png"),
+        (["--hr", "hr", "--method", "bicubic", "--scale", "0"], "at least 1, but is 0"),
+        (["--hr", "hr", "--sr", "sr", "--scale", "-4"], "at least 1, but is -4"),
+        (["--hr", "hr", "--method", "bicubic", "--scale", "100"], "too small for scale 100"),
+        (["--hr", "hr", "--sr", "sr", "--metrics", "lpips", "--weights", "none.pth"], "no weights file none.pth"),
+    ],
+)
+def test_a_slip_is_one_line(capsys, arguments, said):
+    assert said in refused(capsys, *arguments)
+
+
+def test_lpips_alone_without_its_weights_is_refused_after_saying_how_to_get_them(capsys):
+    assert main(["evaluate", "--hr", "hr", "--sr", "sr", "--metrics", "lpips"]) == 2
+    first, second = capsys.readouterr().err.splitlines()
+    assert first.startswith("LPIPS is left out")
+    assert "no metric is left" in second
+
+
+def test_a_network_of_another_scale_is_refused(capsys):
+    run = Run("01_srresnet", "default")
+    run.save_generator(MSRResNet(1, 4, scale=2), step=1)
+    assert "enlarges x2, but --scale is 4" in refused(capsys, "--hr", "hr", "--run", str(run.path))
+    assert report(capsys, "--hr", "hr", "--run", str(run.path), "--scale", "2")["scale"] == 2
+
+
+def test_a_damaged_file_and_a_wrong_size_are_refused_by_name(capsys, folders):
+    file = folders / "sr" / "bird_x4_bicubic.png"
+    whole = file.read_bytes()
+    file.write_bytes(whole[:200])
+    assert "bird_x4_bicubic.png is damaged" in refused(capsys, "--hr", "hr", "--sr", "sr")
+    write_image(picture(0, 24, 24), file)
+    said = refused(capsys, "--hr", "hr", "--sr", "sr")
+    assert re.search(r"bird_x4_bicubic\.png has 24x24 pixels but its HR image 60x52", said)
+
+
+@pytest.mark.parametrize(
+    "arguments", [["--hr", "hr"], ["--sr", "sr"], ["--hr", "hr", "--sr", "a", "--method", "bicubic"]]
+)
+def test_exactly_one_thing_is_scored_against_hr(capsys, arguments):
+    with pytest.raises(SystemExit) as stopped:
+        main(["evaluate", *arguments])
+    assert stopped.value.code == 2
+    assert "usage" in capsys.readouterr().err
+
+
+def test_paper_is_the_default(capsys):
+    assert report(capsys, "--hr", "hr", "--sr", "sr")["protocol"].pop("crop") == PAPER.crop

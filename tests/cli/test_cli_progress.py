@@ -1,0 +1,210 @@
+"""srlab progress: what the checks of saved notebooks said, read and never run."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from srlab.cli.main import main
+from srlab.base.errors import SrlabError
+from srlab.cli import progress_command
+from srlab.exercises import TODO, check, find, names
+from tests.conftest import ROOT
+
+LUMA, SHRINK, CUBIC, PSNR, TWIN = (f"degradation.{name}" for name in ("luma", "shrink", "cubic", "psnr", "twin"))
+LAB = [name for name in names() if name.startswith("degradation.")]
+
+
+def stream(text):
+    return {"output_type": "stream", "name": "stdout", "text": text}
+
+
+def cell(name, *outputs):
+    """The check of an exercise, with what it had printed when the notebook was saved."""
+    source = f'answer = srlab.check("{name}", answer)'
+    return {"cell_type": "code", "source": source, "outputs": list(outputs), "metadata": {}, "execution_count": None}
+
+
+@pytest.fixture
+def checked(capsys):
+    """A cell whose check was run with an answer."""
+
+    def run(name, answer, split=False):
+        capsys.readouterr()
+        check(name, answer)
+        text = capsys.readouterr().out
+        return cell(name, stream(text.splitlines(keepends=True) if split else text))
+
+    return run
+
+
+def save(path, *cells):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps({"cells": cells, "metadata": {}, "nbformat": 4, "nbformat_minor": 5}))
+    return path
+
+
+def said(capsys, *paths, code=0):
+    assert main(["progress", *map(str, paths)]) == code
+    return capsys.readouterr()
+
+
+def results(text):
+    """Exercise -> (level, saved result), from the tables."""
+    rows = [line.split(maxsplit=2) for line in text.splitlines() if line.split(" ")[0] in names()]
+    return {name: (level, result) for name, level, result in rows}
+
+
+def test_a_table_says_for_each_exercise_what_its_check_had_printed(tmp_path, checked, capsys):
+    lab = save(
+        tmp_path / "lab.ipynb",
+        {"cell_type": "markdown", "source": f'`srlab.check("{TWIN}", twin)` is for later', "metadata": {}},
+        checked(LUMA, find(LUMA).reference),
+        checked(SHRINK, lambda signal, factor: signal, split=True),
+        checked(CUBIC, lambda x: TODO),
+        cell(PSNR),
+    )
+    text = said(capsys, lab).out
+    printed = {
+        LUMA: ("easy", "right"),
+        SHRINK: ("easy", "hint given"),
+        CUBIC: ("medium", "still to do"),
+        PSNR: ("medium", "not run yet"),
+    }
+    rest = {name: (find(name).level, "not in the file") for name in LAB if name not in printed}
+    assert results(text) == printed | rest
+    assert TWIN in rest  # which stands in prose alone
+    counts = f"hint given: 1, still to do: 1, not run yet: 1, not in the file: {len(rest)}"
+    assert text.splitlines()[0] == f"{lab}: 1 of {len(LAB)} right ({counts})"
+    assert "In all" not in text  # of one
+    assert "This is what was saved." in text
+
+
+@pytest.mark.parametrize(("answer", "result"), [(lambda image: image, "hint given"), (TODO, "still to do")])
+def test_what_strict_mode_raised_is_read_too(tmp_path, capsys, monkeypatch, answer, result):
+    monkeypatch.setenv("SRLAB_STRICT", "1")
+    with pytest.raises(SrlabError) as raised:
+        check(LUMA, answer)
+    error = {"output_type": "error", "ename": raised.type.__name__, "evalue": str(raised.value), "traceback": []}
+    lab = save(tmp_path / "lab.ipynb", cell(LUMA, stream(capsys.readouterr().out), error))
+    assert results(said(capsys, lab).out)[LUMA] == ("easy", result)
+
+
+def test_an_error_before_the_check_leaves_it_not_run(tmp_path, capsys):
+    error = {"output_type": "error", "ename": "NameError", "evalue": "name 'srlab' is not defined", "traceback": []}
+    assert results(said(capsys, save(tmp_path / "lab.ipynb", cell(LUMA, error))).out)[LUMA][1] == "not run yet"
+
+
+def test_of_two_checks_of_an_exercise_the_later_one_that_was_run_counts(tmp_path, checked, capsys):
+    wrong, right = checked(LUMA, lambda rgb: rgb), checked(LUMA, find(LUMA).reference)
+    for place, (cells, result) in enumerate(
+        [((wrong, right), "right"), ((right, wrong), "hint given"), ((right, cell(LUMA)), "right")]
+    ):
+        assert results(said(capsys, save(tmp_path / f"{place}.ipynb", *cells)).out)[LUMA][1] == result
+
+
+def test_a_folder_has_a_table_for_each_notebook_below_it_and_a_sum(tmp_path, checked, capsys):
+    right = checked(LUMA, find(LUMA).reference)
+    for student, cells in {"anna": [right], "bo": [cell(LUMA)]}.items():
+        save(tmp_path / student / "00.ipynb", *cells)
+    save(tmp_path / "anna" / ".ipynb_checkpoints" / "00-checkpoint.ipynb", cell(LUMA))
+    lines = said(capsys, tmp_path).out.splitlines()
+    heads = [line for line in lines if f" of {len(LAB)} right" in line]
+    assert [head.split(": ")[0] for head in heads] == [f"{tmp_path / name / '00.ipynb'}" for name in ("anna", "bo")]
+    rest = 2 * (len(LAB) - 1)
+    assert lines[-2] == f"In all: 1 of {2 * len(LAB)} right (not run yet: 1, not in the file: {rest})"
+
+
+def test_without_a_path_the_labs_of_the_course_are_read(tmp_path, checked, capsys, monkeypatch):
+    (tmp_path / "notebooks" / "recipes").mkdir(parents=True)
+    save(tmp_path / "notebooks" / "00_degradation.ipynb", checked(LUMA, find(LUMA).reference))
+    save(tmp_path / "notebooks" / "03_srgan.ipynb", cell("srgan.train_step"))
+    save(tmp_path / "notebooks" / "notes.ipynb")
+    monkeypatch.chdir(tmp_path / "notebooks")
+    files = [line.split(":")[0] for line in said(capsys).out.splitlines() if ".ipynb: " in line]
+    assert files == ["00_degradation.ipynb", "03_srgan.ipynb"]
+    monkeypatch.chdir("/")
+    assert "go to the folder of the course first" in said(capsys, code=2).err
+
+
+def test_the_labs_as_they_are_shipped_have_every_exercise_and_none_was_run(capsys, monkeypatch):
+    monkeypatch.chdir(Path(__file__).parents[2])
+    assert results(said(capsys).out) == {name: (find(name).level, "not run yet") for name in names()}
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (None, "There is no file"),
+        (b"", "is not a notebook"),
+        (b"PK\x03\x04", "is not a notebook"),
+        ("ä".encode("latin-1"), "is not a notebook"),
+        (b"[" * 100_000, "is not a notebook"),
+        (b"[]", "is not a notebook"),
+        (b'{"cells": {}}', "is not a notebook"),
+        (b'{"cells": ["srlab.check"]}', "is not a notebook"),
+        (b'{"cells": []}', "no exercises of this course"),
+        (b'{"cells": [{"cell_type": "code", "source": "check(\\"x.y\\", z)"}]}', "no exercises of this course"),
+    ],
+    ids=["missing", "empty", "zip", "latin", "deep", "a list", "a dict", "texts", "no cells", "of another course"],
+)
+def test_what_is_no_lab_is_one_sentence_and_the_others_are_shown(tmp_path, capsys, content, words):
+    bad = tmp_path / "bad.ipynb"
+    if content is not None:
+        bad.write_bytes(content)
+    output = said(capsys, bad, save(tmp_path / "good.ipynb", cell(LUMA)), code=2)
+    assert output.err.startswith("srlab: ")
+    assert output.err.count("\n") == 1
+    assert words in output.err
+    assert "bad.ipynb" in output.err
+    assert LUMA in results(output.out)
+
+
+def test_a_folder_without_notebooks_is_refused(tmp_path, capsys):
+    assert "There is no notebook (.ipynb) in" in said(capsys, tmp_path, code=2).err
+
+
+def test_a_pipe_is_not_waited_for_and_a_huge_file_is_not_loaded(tmp_path, capsys, monkeypatch):
+    os.mkfifo(tmp_path / "pipe.ipynb")
+    assert "There is no file" in said(capsys, tmp_path / "pipe.ipynb", code=2).err
+    monkeypatch.setattr(progress_command, "LARGEST", 10)
+    assert "is not a notebook" in said(capsys, save(tmp_path / "huge.ipynb", cell(LUMA)), code=2).err
+
+
+def test_a_cell_of_any_shape_is_read_as_far_as_it_goes(tmp_path, capsys):
+    odd = [
+        {},
+        {"cell_type": ["code"], "source": 3},
+        cell(LUMA) | {"outputs": None},
+        cell(LUMA) | {"outputs": [None, 1, {"name": "stdout", "text": {"degradation.luma (": 1}}]},
+        cell(LUMA, {"name": "stdout", "text": [None, f"{LUMA} (easy)\n"]}, {"ename": ["Wrong"]}),
+    ]
+    assert results(said(capsys, save(tmp_path / "lab.ipynb", *odd)).out)[LUMA][1] == "not run yet"
+
+
+def test_nothing_of_a_file_is_run_or_reaches_the_terminal(tmp_path, capsys, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    escape = "\x1b[2J\x1b]0;mine\x07\u202e"
+    hostile = cell(LUMA, stream(f"{LUMA} ({escape})\n  {escape}\n  right   {escape}\n"))
+    hostile["source"] = f'%run x\nopen("ran", "w")  # {escape}\n{hostile["source"]}\nsrlab.check("{escape}.luma", 1)'
+    save(Path(f"a{escape}\n.ipynb"), hostile)
+    Path(f"b{escape}\n.ipynb").write_text("[]")
+    output = said(capsys, ".", code=2)
+    assert results(output.out)[LUMA] == ("easy", "right")
+    for text in (output.out, output.err):
+        assert all(line.isprintable() for line in text.split("\n"))
+    assert output.err.count("\n") == 1
+    assert not Path("ran").exists()
+
+
+def test_a_reader_who_has_enough_is_no_error():
+    """As in ``srlab progress | head -1``: the first line, and then nobody reads."""
+    command = [sys.executable, "-m", "srlab", "progress", str(ROOT / "notebooks")]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        process.stdout.close()
+        said = process.stderr.read()
+    assert said == ""
+    assert process.returncode == 1

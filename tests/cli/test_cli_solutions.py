@@ -1,0 +1,209 @@
+"""srlab solutions: a lab in which each stub has become an answer that a student could have written."""
+
+import ast
+import re
+from pathlib import Path
+
+import nbformat
+import pytest
+import torch
+
+from srlab import models
+from srlab.cli.main import main
+from srlab.base.errors import SrlabError
+from srlab.cli.progress_command import read_notebook
+from srlab.cli.solutions_command import fill_in, solve
+from srlab.data.resampling import resize, resize_matrix
+from srlab.evaluation.metrics import Protocol, psnr
+from srlab.exercises import find, names, sample
+
+NOTEBOOKS = Path(__file__).parents[2] / "notebooks"
+LABS = sorted(path.stem for path in NOTEBOOKS.glob("[0-9]*.ipynb"))
+
+
+@pytest.fixture
+def course(tmp_path, monkeypatch):
+    """A course with one lab, and a folder of the teacher beside it as the working directory."""
+    (tmp_path / "notebooks" / "recipes").mkdir(parents=True)
+    (tmp_path / "notebooks" / "03_srgan.ipynb").write_bytes((NOTEBOOKS / "03_srgan.ipynb").read_bytes())
+    (tmp_path / "mine").mkdir()
+    monkeypatch.chdir(tmp_path / "mine")
+    return tmp_path
+
+
+def solved_cells(lab):
+    """Pairs of a stub and what it became."""
+    notebook = read_notebook(NOTEBOOKS / f"{lab}.ipynb")
+    before = ["".join(cell["source"]) for cell in notebook["cells"]]
+    fill_in(notebook)
+    after = ["".join(cell["source"]) for cell in notebook["cells"]]
+    return [(old, new) for old, new in zip(before, after, strict=True) if old != new]
+
+
+def imports(source):
+    """Name -> what it is imported as, where ``from torch import nn`` and ``import torch.nn as nn`` are the same."""
+    nodes = [node for node in ast.parse(source).body if isinstance(node, ast.Import | ast.ImportFrom)]
+    return {
+        alias.asname or alias.name: ".".join(filter(None, (getattr(node, "module", ""), alias.name)))
+        for node in nodes
+        for alias in node.names
+    }
+
+
+def assigned(source):
+    """Names that a cell gives to anything else at its top level."""
+    body = ast.parse(source).body
+    names = {node.name for node in body if isinstance(node, ast.FunctionDef | ast.ClassDef)}
+    others = [node for node in body if not isinstance(node, ast.FunctionDef | ast.ClassDef)]
+    found = [node for other in others for node in ast.walk(other) if isinstance(node, ast.Name)]
+    return names | {node.id for node in found if isinstance(node.ctx, ast.Store)}
+
+
+# --- The file -----------------------------------------------------------------------------------------------
+
+
+def test_the_solved_lab_is_written_here_and_differs_in_its_stubs_alone(course, capsys):
+    assert main(["solutions", "03"]) == 0
+    name, _, rest = capsys.readouterr().out.partition(": ")
+    before, after = nbformat.read(NOTEBOOKS / "03_srgan.ipynb", 4), nbformat.read(name, 4)
+    assert name == "03_srgan.solved.ipynb"
+    nbformat.validate(after)
+    changed = [old for old, new in zip(before.cells, after.cells, strict=True) if old != new]
+    assert all("return srlab.TODO" in cell.source for cell in changed)
+    assert len(changed) == sum(name.startswith("srgan.") for name in names())
+    assert rest == f"03_srgan with {len(changed)} exercises solved\n"
+    assert "srlab.TODO" not in "".join(cell.source for cell in after.cells if cell.cell_type == "code")
+
+
+def test_it_goes_where_it_is_told(course):
+    assert main(["solutions", "03_srgan", "deep/er.ipynb"]) == 0
+    assert nbformat.read("deep/er.ipynb", 4).cells
+
+
+def test_old_outputs_of_the_exercises_are_dropped(course):
+    lab = course / "notebooks" / "03_srgan.ipynb"
+    notebook = nbformat.read(lab, 4)
+    exercises = [i for i, cell in enumerate(notebook.cells) if "exercise" in cell.metadata.get("tags", [])]
+    for place in exercises:
+        notebook.cells[place].outputs = [nbformat.v4.new_output("stream", name="stdout", text="still to do")]
+        notebook.cells[place].execution_count = 7
+    nbformat.write(notebook, lab)
+    assert main(["solutions", "03"]) == 0
+    solved = nbformat.read("03_srgan.solved.ipynb", 4)
+    assert all(not solved.cells[i].outputs and solved.cells[i].execution_count is None for i in exercises)
+
+
+def test_an_answer_that_is_there_already_stays():
+    notebook = read_notebook(NOTEBOOKS / "03_srgan.ipynb")
+    stubs = [cell for cell in notebook["cells"] if "return srlab.TODO" in "".join(cell["source"])]
+    stubs[0]["source"] = "def discriminator_loss(real, fake):\n    return real.mean()"
+    assert fill_in(notebook) == len(stubs) - 1
+    assert stubs[0]["source"].endswith("real.mean()")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["07"], "no single lab '07'; choose from 03_srgan."),
+        (["03", "there.ipynb"], "there.ipynb exists already"),
+        (["03", "link.ipynb"], "link.ipynb exists already"),
+        (["03", "solved.txt"], "end it in .ipynb"),
+        (["03", "../notebooks/03_solved.ipynb"], "among the labs"),
+    ],
+)
+def test_what_it_will_not_do_is_one_sentence_and_nothing_is_written(course, capsys, arguments, words):
+    Path("there.ipynb").write_text("precious")
+    Path("link.ipynb").symlink_to("nowhere.ipynb")
+    before = sorted(course.rglob("*"))
+    assert main(["solutions", *arguments]) == 2
+    error = capsys.readouterr().err
+    assert words in error
+    assert error.count("\n") == 1
+    assert sorted(course.rglob("*")) == before
+    assert Path("there.ipynb").read_text() == "precious"
+
+
+def test_outside_of_the_course_and_for_a_lab_without_stubs_it_says_what_to_do(course, capsys, monkeypatch):
+    (course / "notebooks" / "03_srgan.ipynb").write_text('{"cells": []}')
+    assert main(["solutions", "03"]) == 2
+    assert "no untouched exercise; get the lab anew" in capsys.readouterr().err
+    monkeypatch.chdir("/")
+    assert main(["solutions", "03"]) == 2
+    assert "go to the folder of the course first" in capsys.readouterr().err
+
+
+# --- The answers --------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("lab", LABS)
+def test_an_answer_is_the_stub_with_a_body_and_needs_nothing_but_imports(lab):
+    for stub, answer in solved_cells(lab):
+        (old,), (*others, new) = ast.parse(stub).body, ast.parse(answer).body
+        assert ast.unparse(new).splitlines()[0] == ast.unparse(old).splitlines()[0]
+        assert ast.get_docstring(new) == ast.get_docstring(old)
+        assert all(isinstance(node, ast.Import | ast.ImportFrom) for node in others)
+        assert not re.search("reference|exercises|TODO", answer)
+
+
+@pytest.mark.parametrize("lab", LABS)
+def test_what_an_answer_imports_has_no_other_meaning_in_the_lab(lab):
+    cells = nbformat.read(NOTEBOOKS / f"{lab}.ipynb", 4).cells
+    plain = [cell.source for cell in cells if cell.cell_type == "code"]
+    names, known = set().union(*map(assigned, plain)), {k: v for cell in plain for k, v in imports(cell).items()}
+    for _, answer in solved_cells(lab):
+        for name, meaning in imports(answer).items():
+            assert name not in names
+            assert known.get(name, meaning) == meaning
+
+
+def test_comments_stay_and_only_what_is_needed_is_imported_section_by_section():
+    psnr = solve('def f(sr, hr):\n    """PSNR."""\n    return srlab.TODO', find("evaluation.paper_psnr").reference)
+    assert psnr.startswith(
+        'from srlab.data.images import luma, quantize\n\n\ndef f(sr, hr):\n    """PSNR."""\n    sr, hr = '
+    )
+    energy = solve('def f(sr, hr):\n    """Error."""', find("evaluation.energy_error").reference)
+    assert energy.startswith("import torch\nimport torch.nn.functional as F\n\nfrom srlab.images import luma\n\n\ndef")
+    tiled = solve(
+        'def f(upscaler, lr, scale, tile, overlap):\n    """SR."""', find("evaluation.upscale_tiled").reference
+    )
+    assert "            # Within" in tiled
+    block = solve('class B(nn.Module):\n    """A block."""', find("esrgan.DenseBlock").reference)
+    assert '\n    """A block."""\n\n    def __init__(self, ' in block
+
+
+@pytest.mark.parametrize("stub", ["x = 1\ndef f():\n    return srlab.TODO", "def f(:\n    return srlab.TODO"])
+def test_a_cell_with_more_than_its_stub_is_refused(stub):
+    with pytest.raises(SrlabError, match="was changed; get the lab anew"):
+        solve(stub, find("srgan.train_step").reference)
+
+
+# --- Answers whose check asks the answer itself what is right: held against the package ---------------------
+
+
+@pytest.mark.parametrize("crop", [0, 4])
+def test_the_psnr_is_that_of_the_package(crop):
+    sr, hr = sample(2, 3, 16, 20), sample(2, 3, 16, 20, seed=1)
+    ours = find("degradation.psnr").reference(sr, hr, crop)
+    torch.testing.assert_close(ours.double(), psnr(sr, hr, Protocol("rgb", crop, quantize=False)))
+
+
+@pytest.mark.parametrize("factor", [2, 3])
+def test_shrinking_is_the_area_method_of_the_package(factor):
+    rows = sample(2, 3, 12)
+    ours = find("degradation.shrink").reference(rows, factor)
+    torch.testing.assert_close(ours, rows @ resize_matrix(12, 1 / factor, "box").to(rows).T)
+
+
+def test_the_twin_is_without_what_the_area_method_of_the_package_sees():
+    hr, texture = sample(1, 3, 12, 24), sample(1, 3, 12, 24, seed=1)
+    seen = resize(resize(texture, 1 / 3, "box"), 3, "box")
+    torch.testing.assert_close(find("degradation.twin").reference(hr, texture, 3), hr + texture - seen)
+
+
+def test_the_residual_block_is_that_of_the_package():
+    ours, theirs = find("srresnet.ResidualBlock").reference(6), models.ResidualBlock(6)
+    with torch.no_grad():
+        for mine, other in zip(ours.parameters(), theirs.parameters(), strict=True):
+            other.copy_(mine)
+    x = sample(2, 6, 7, 9, low=-1)
+    torch.testing.assert_close(ours(x), theirs(x))

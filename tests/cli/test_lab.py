@@ -1,0 +1,293 @@
+"""srlab.cli.lab: a slip in a parameter is caught, and a lab's main figure can be read back."""
+
+import ast
+import inspect
+import re
+from pathlib import Path
+
+import nbformat
+import pytest
+from IPython.core.interactiveshell import InteractiveShell
+from IPython.utils.capture import capture_output
+from traitlets.config import Config
+
+import srlab
+from srlab.base.errors import SrlabError
+from srlab.cli.lab import check_parameters
+from srlab.cli.papermill import read_headline
+from srlab.models import ResidualBlock
+
+DECLARED = {"iters": 600, "rate": 2e-4, "device": "auto", "augment": True, "run": "default"}
+CELL = "# Parameters of this lab\n" + "\n".join(f"{name} = {value!r}  # a comment" for name, value in DECLARED.items())
+
+
+# --- check_parameters ----------------------------------------------------------------------------------------
+
+
+def check(given=(), **values):
+    check_parameters(DECLARED, DECLARED | values, list(given))
+
+
+def test_the_defaults_and_values_of_their_type_are_accepted():
+    check()
+    check(["iters", "rate"], iters=1, rate=1e-3, device="cpu", augment=False)
+
+
+def test_an_unknown_name_is_refused_with_the_nearest_and_the_list():
+    with pytest.raises(SrlabError, match=r"'iter' \(did you mean iters\?\).*iters, rate, device, augment, run\."):
+        check(["rate", "iter"])
+
+
+def test_a_name_like_no_other_is_refused_without_a_guess():
+    with pytest.raises(SrlabError, match=r"'xyzzy'\. This lab knows: iters"):
+        check(["xyzzy"])
+
+
+def test_an_int_will_do_for_a_float():
+    check(rate=1)
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "kind"),
+    [
+        ("iters", "600", "int"),
+        ("iters", 600.0, "int"),
+        ("iters", True, "int"),
+        ("iters", None, "int"),
+        ("rate", "2e-4", "number"),  # what YAML 1.1 makes of 2e-4
+        ("rate", True, "number"),
+        ("device", 0, "str"),
+        ("augment", 1, "bool"),
+        ("augment", "yes", "bool"),
+        ("run", ["default"], "str"),
+    ],
+)
+def test_a_value_of_another_type_is_refused_with_its_default(name, value, kind):
+    with pytest.raises(SrlabError) as caught:
+        check(**{name: value})
+    assert f"{name}={value!r} must be of type {kind}, like its default {DECLARED[name]!r}" in str(caught.value)
+
+
+def test_iters_below_0_is_refused_and_0_leaves_it_to_the_recipe():
+    check(iters=0)
+    with pytest.raises(SrlabError, match="iters=-1 is the total number of training steps; 0 takes the recipe's"):
+        check(iters=-1)
+
+
+def test_a_lab_without_iters_is_fine():
+    check_parameters({"scale": 4}, {"scale": 2}, ["scale"])
+
+
+# --- In a notebook -------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def cells(tmp_path, monkeypatch):
+    """Runs cells as a notebook does, and gives what each one showed and raised."""
+    monkeypatch.setenv("IPYTHONDIR", str(tmp_path / "ipython"))
+    InteractiveShell.clear_instance()
+    shell = InteractiveShell.instance(config=Config({"HistoryManager": {"enabled": False}}))
+
+    def run(*sources):
+        for source in sources:
+            with capture_output() as shown:
+                result = shell.run_cell(source, store_history=True)
+        return result, shown
+
+    yield run
+    InteractiveShell.clear_instance()
+
+
+SETUP = "import srlab; lab = srlab.setup('01_srresnet')"
+
+
+def test_setup_prints_where_it_runs_and_returns_the_parameters(cells):
+    result, shown = cells(CELL, "device = 'cpu'; iters = 7", SETUP, "lab")
+    lab = result.result
+    assert lab.name == "01_srresnet"
+    assert lab.parameters == DECLARED | {"device": "cpu", "iters": 7}
+    assert (lab.iters, lab.rate, lab.run) == (7, 2e-4, "default")
+    assert (lab.device.type, lab.precision) == ("cpu", srlab.pick_precision("auto", lab.device))
+    assert lab.hardware == {"device": lab.device, "precision": lab.precision, "compiled": ""}
+    other, _ = cells(CELL + "\ncompiled = 'default'  # a comment", SETUP, "lab")
+    assert other.result.hardware["compiled"] == "default"
+    _, shown = cells(SETUP)
+    assert f"srlab {srlab.__version__}, torch " in shown.stdout
+    assert "device:  cpu" in shown.stdout
+    assert "runs in: " in shown.stdout
+    assert len(shown.stdout.splitlines()) == 3
+
+
+def test_setup_takes_the_cell_that_papermill_injects(cells):
+    result, _ = cells(CELL, '# Parameters\niters = 3\ndevice = "cpu"\n', SETUP, "lab.parameters")
+    assert result.result == DECLARED | {"iters": 3, "device": "cpu"}
+
+
+@pytest.mark.parametrize(
+    ("injected", "words"),
+    [
+        ("iter = 3", r"'iter' \(did you mean iters\?\)"),
+        ("iters = 2.5", "iters=2.5 must be of type int"),
+        ("iters = -1", "iters=-1 is the total number"),
+        ("device = 'tpu'", "Unknown device 'tpu'"),
+    ],
+)
+def test_setup_refuses_a_slip_in_the_cell_that_papermill_injects(cells, injected, words):
+    result, shown = cells(CELL, f"# Parameters\n{injected}\n", SETUP)
+    with pytest.raises(SrlabError, match=words):
+        raise result.error_in_exec
+    assert "Traceback" not in shown.stdout + shown.stderr  # one sentence, without the frames inside srlab
+    assert "SrlabError: " in shown.stdout
+
+
+def test_setup_outside_of_a_notebook_has_no_parameters():
+    InteractiveShell.clear_instance()
+    assert srlab.setup("01_srresnet").parameters == {}
+
+
+def test_show_prints_the_source_and_where_it_stands(cells):
+    _, shown = cells("import srlab", "srlab.show(srlab.models.ResidualBlock, srlab.psnr)")
+    for output, thing in zip(shown.outputs, (ResidualBlock, srlab.psnr), strict=True):
+        text = output.data["text/markdown"]
+        place, line = re.match(rf"`{thing.__name__}`, from `(.+)`, line (\d+):", text).groups()
+        file = Path(inspect.getsourcefile(thing))
+        assert place == file.relative_to(Path(srlab.__file__).parents[1]).as_posix()
+        assert re.match(
+            rf"(class|def) {thing.__name__}\b", file.read_text(encoding="utf-8").splitlines()[int(line) - 1]
+        )
+        code = re.search(r"```python\n(.*)```", text, re.DOTALL)[1]
+        shown_tree, tree = ast.parse(code), ast.parse(inspect.getsource(thing))
+        for node in [*ast.walk(shown_tree), *ast.walk(tree)]:  # the same code, whatever becomes of the docstrings
+            if isinstance(node, ast.FunctionDef | ast.ClassDef) and ast.get_docstring(node):
+                del node.body[0]
+        assert ast.dump(shown_tree) == ast.dump(tree)
+
+
+# --- Headline ------------------------------------------------------------------------------------------------
+
+
+def notebook(*output_lists):
+    cells = [nbformat.v4.new_code_cell("x", outputs=outputs) for outputs in output_lists]
+    return nbformat.v4.new_notebook(cells=cells)
+
+
+def test_a_headline_is_read_back_from_the_executed_notebook(cells):
+    _, shown = cells("import srlab", "srlab.headline('PSNR over bicubic', 1.23456, 'dB')")
+    outputs = [nbformat.v4.new_output("display_data", output.data) for output in shown.outputs]
+    figures = read_headline(notebook([], outputs))
+    assert figures["label"] == "PSNR over bicubic"
+    assert figures["value"] == 1.23456
+    assert figures["unit"] == "dB"
+    assert figures["peak_memory_mib"] > 0
+    assert outputs[0].data["text/plain"] == "PSNR over bicubic: 1.23 dB"
+
+
+def test_the_last_of_several_headlines_counts(cells):
+    _, shown = cells("import srlab", "srlab.headline('first', 1.0); srlab.headline('last', 2.0)")
+    outputs = [nbformat.v4.new_output("display_data", output.data) for output in shown.outputs]
+    assert read_headline(notebook(outputs, []))["label"] == "last"
+
+
+def test_a_notebook_without_a_headline_is_told_so():
+    with pytest.raises(SrlabError, match="left no headline"):
+        read_headline(notebook([nbformat.v4.new_output("stream", text="PSNR: 3 dB")]))
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), -1.0])
+def test_a_learning_rate_that_cannot_be_is_refused(value):
+    with pytest.raises(SrlabError, match="learning_rate"):
+        check_parameters({"learning_rate": 0.1}, {"learning_rate": value}, [])
+
+
+def test_counts_must_be_positive():
+    with pytest.raises(SrlabError, match="batch=0 must be at least 1"):
+        check_parameters({"batch": 8}, {"batch": 0}, [])
+
+
+# --- Recipes -------------------------------------------------------------------------------------------------
+
+OPEN = {"recipe": "auto", "iters": 0, "run": "", "images": "", "validation": "", "backbone": "random", "scale": 4}
+OPEN |= {"seed": 0, "device": "cpu", "precision": "no", "tricks": {}}
+
+
+@pytest.fixture
+def lab_04(cells):
+    """Runs lab 04's setup with what papermill would give; the lab, and what was said."""
+
+    def run(**given):
+        cell = "# Parameters of this lab\n" + "\n".join(f"{name} = {value!r}" for name, value in OPEN.items())
+        injected = "# Parameters\n" + "\n".join(f"{name} = {value!r}" for name, value in given.items())
+        result, shown = cells(cell, injected + "\n", "import srlab; lab = srlab.setup('04_esrgan')")
+        if result.error_in_exec:
+            raise result.error_in_exec
+        return cells("lab")[0].result, shown
+
+    return run
+
+
+def test_setup_says_what_is_trained_on_what_how_long_and_why(lab_04):
+    lab, shown = lab_04()
+    for words in (
+        "recipe:  laptop, a small network, minutes on two CPU cores\nbecause  it fits a CPU, a lesson of a few minutes",
+        "trains:  600 steps for PSNR (unless that is done already), then 280 steps of 8 patches of 64 px, on 12 photos",
+    ):
+        assert words in shown.stdout
+    assert "run:     04_esrgan/default" in shown.stdout
+    assert "WARNING" not in shown.stdout
+    assert "numbers of the recipe <b>laptop" in shown.outputs[0].data["text/html"]
+    assert (lab.iters, lab.run, lab.batch, lab.betas, lab.as_tried) == (280, "default", 8, [0.5, 0.99], True)
+    assert len(lab.train_set) == 12
+    assert lab.unseen.names == ["astronaut", "chelsea", "text", "brick"]
+
+
+@pytest.mark.parametrize(
+    ("given", "run"),
+    [
+        ({}, "default"),
+        ({"iters": 280}, "laptop-280"),
+        ({"iters": 5000}, "laptop-5000"),
+        ({"recipe": "smoke"}, "smoke"),
+        ({"seed": 3}, "laptop-seed-3"),
+        ({"noise": 0.5}, "laptop-noise-0.5"),
+        ({"tricks": {"noise": 0.5}, "iters": 700}, "laptop-700-noise-0.5"),
+        ({"iters": 5000, "run": "mine"}, "mine"),
+    ],
+)
+def test_another_training_gets_another_name_and_the_same_command_the_same(lab_04, given, run):
+    assert lab_04(**given)[0].run == run
+
+
+def test_a_number_of_the_recipe_is_changed_by_p_or_by_tricks(lab_04):
+    for given in ({"noise": 0.5, "betas": "[0.9, 0.99]"}, {"tricks": {"noise": 0.5, "betas": [0.9, 0.99]}}):
+        lab, _ = lab_04(**given)
+        assert (lab.noise, lab.betas, lab.batch) == (0.5, [0.9, 0.99], 8)
+        assert not lab.as_tried
+
+
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        ({"tricks": {"noize": 0.5}}, r"Unknown parameter 'noize' \(did you mean noise\?\).*learning_rate"),
+        ({"noize": 0.5}, r"Unknown parameter 'noize' \(did you mean noise\?\)"),
+        ({"noise": "much"}, "noise='much' must be of type number"),
+        ({"recipe": "papre"}, r"no recipe 'papre'; choose auto, laptop"),
+        ({"recipe": "paper"}, r"paper refuses .* 12 photos .* -p images div2k.*random features"),
+    ],
+)
+def test_what_cannot_be_is_refused(lab_04, given, words):
+    with pytest.raises(SrlabError, match=words):
+        lab_04(**given)
+
+
+def test_a_long_training_on_few_photos_through_random_features_is_warned_of_with_the_words_that_change_it(lab_04):
+    _, shown = lab_04(iters=100_000)
+    photos, features = [line for line in shown.stdout.splitlines() if line.startswith("WARNING")]
+    assert "-p images div2k" in photos
+    assert "-p backbone imagenet" in features
+
+
+def test_a_script_that_was_made_of_the_notebook_has_its_parameters_too():
+    InteractiveShell.clear_instance()
+    scope = dict(OPEN) | {"tricks": {"batch": 3}}
+    exec("import srlab; lab = srlab.setup('04_esrgan')", scope)
+    assert (scope["lab"].batch, scope["lab"].iters) == (3, 280)

@@ -1,0 +1,143 @@
+"""srlab.cli.recipes: which numbers a lab trains by, laid out for the length that is asked for."""
+
+from pathlib import Path
+
+import pytest
+
+from srlab.base.errors import SrlabError
+from srlab.cli.lab import check_parameters
+from srlab.cli.recipes import pick_recipe, read_recipes
+
+FILES = sorted((Path(__file__).parents[2] / "notebooks" / "recipes").glob("*.yaml"))
+LAPTOP = {"device": "cpu", "iters": 0, "memory_gib": 0.0, "processes": 1, "megapixels": 3.6}
+H200 = {"device": "cuda", "iters": 100_000, "memory_gib": 139.0, "processes": 1, "megapixels": 2200.0}
+
+
+@pytest.fixture(params=FILES, ids=lambda file: file.stem)
+def book(request):
+    return read_recipes(request.param)
+
+
+def recipes_of(lab):
+    return read_recipes(next(file for file in FILES if file.stem.startswith(lab)))
+
+
+def test_each_recipe_has_each_number_of_the_kind_of_the_laptops(book):
+    for name, recipe in book.items():
+        if name != "meaning":
+            check_parameters(book["laptop"]["values"], recipe["values"], list(recipe["values"]))
+            assert set(recipe["sources"]) == set(recipe["values"])
+            assert recipe["about"]
+            names = {*recipe.get("scales", ()), *recipe.get("ours", ()), *recipe.get("without_weights", ())}
+            assert names <= set(recipe["values"])
+            assert set(recipe.get("when", ())) <= set(LAPTOP)
+
+
+@pytest.mark.parametrize(
+    ("lab", "facts", "name"),
+    [
+        ("04", LAPTOP, "laptop"),
+        ("04", LAPTOP | {"iters": 100_000}, "laptop"),
+        ("04", LAPTOP | {"iters": 100_000, "megapixels": 2200.0}, "laptop"),
+        ("04", H200, "gpu"),
+        ("04", H200 | {"memory_gib": 14.6}, "gpu-small"),
+        ("04", H200 | {"memory_gib": 6.0}, "laptop"),
+        ("04", H200 | {"processes": 8}, "gpus"),
+        ("04", H200 | {"megapixels": 3.6}, "laptop"),
+        ("04", H200 | {"iters": 0}, "laptop"),
+        ("01", H200, "gpu"),
+        ("02", H200, "gpu"),
+        ("03", H200, "gpu"),
+        ("05", H200, "laptop"),
+        ("00", LAPTOP, "laptop"),
+    ],
+)
+def test_auto_takes_what_fits_machine_length_and_photos(lab, facts, name):
+    assert pick_recipe(recipes_of(lab), "auto", facts).name == name
+
+
+@pytest.mark.parametrize(
+    ("facts", "words"),
+    [
+        (H200 | {"megapixels": 3.6}, ["gpu", "needs 30 megapixels of photos, such as -p images div2k"]),
+        (H200 | {"iters": 0}, ["gpu", "needs -p iters 5,000 or more"]),
+        (LAPTOP, []),
+        (H200, []),
+    ],
+)
+def test_what_would_be_better_and_can_be_had_is_named(facts, words):
+    why = pick_recipe(recipes_of("04"), "auto", facts).why
+    assert all(word in why for word in words)
+    assert ("needs" in why) == bool(words)
+
+
+def test_a_network_of_the_papers_never_gets_the_rate_of_the_laptop():
+    """2e-3 took RRDBNet-23 to a loss of 1e30; for 23 blocks and 64 features 2e-4 holds."""
+    for name, recipe in recipes_of("04").items():
+        if name != "meaning" and recipe["values"]["size"] == "paper":
+            assert 0 < recipe["values"]["pretrain_rate"] <= 4e-4
+            assert recipe["values"]["learning_rate"] <= 2e-4
+
+
+def test_a_longer_run_keeps_the_shares_of_the_whole():
+    paper = pick_recipe(recipes_of("04"), "paper", LAPTOP).laid_out(100_000)
+    assert paper.values["pretrain_iters"] == 250_000
+    assert paper.values["milestones"] == [12_500, 25_000, 50_000, 75_000]
+    assert paper.values["ema"] == 0.999
+    assert "for 100,000 steps" in paper.sources["milestones"]
+    long = pick_recipe(recipes_of("04"), "laptop", LAPTOP).laid_out(2800)
+    assert long.values["pretrain_iters"] == 6000
+    assert long.values["ema"] == pytest.approx(0.995)  # looks back over the same share: 20 of 280, 200 of 2,800
+    assert long.values["validate_every"] == 280
+    assert long.laid_out(280_000).values["validate_every"] == 5600
+    assert long.laid_out(280_000).values["ema"] == 0.999
+    without_stage = pick_recipe(recipes_of("04"), "esrdgan", LAPTOP).laid_out(1000)
+    assert without_stage.values["pretrain_iters"] == 0
+    assert without_stage.values["ema"] == 0
+
+
+def test_its_own_length_leaves_a_recipe_as_it_is():
+    recipe = pick_recipe(recipes_of("04"), "gpu", LAPTOP)
+    assert recipe.laid_out(0) is recipe.laid_out(100_000) is recipe
+
+
+def test_without_trained_features_a_gpu_takes_the_losses_of_the_laptop_and_not_its_rates():
+    gpu, laptop = (pick_recipe(recipes_of("04"), name, H200, real_features=False) for name in ("gpu", "laptop"))
+    for name in ("features", "relative", "shift", "pixel", "pixel_weight", "content_weight", "discriminator"):
+        assert gpu.values[name] == laptop.values[name]
+        assert gpu.sources[name] == "this course, as there are no trained features here"
+    assert gpu.values["learning_rate"] == 1e-4
+    assert pick_recipe(recipes_of("04"), "gpu", H200).values["features"] == "vgg19 conv5_4"
+
+
+def test_the_table_has_each_number_with_its_meaning_and_where_it_comes_from():
+    recipe = pick_recipe(recipes_of("04"), "paper", LAPTOP).changed_by({"noise": 0.5})
+    table = recipe.table()
+    assert table.count("<tr>") == len(recipe.values) + 1
+    for cells in (
+        ("learning_rate", "0.0001", "learning rate of G", "Wang et al. 2018, section 4.1"),
+        ("ema", "0.999", "decay of the moving average of G&#x27;s weights; 0 keeps none", "this course"),
+        ("iters", "400,000", "steps of the GAN stage", "Wang et al. 2018, section 4.1"),
+    ):
+        assert "".join(f'<td style="text-align:left">{cell}</td>' for cell in cells) in table
+    assert "you, as a trick" in table
+
+
+def test_an_unknown_recipe_is_refused_with_the_known_ones():
+    with pytest.raises(SrlabError, match=r"no recipe 'gpuu'; choose auto, laptop, smoke, paper, .*, gpus\."):
+        pick_recipe(recipes_of("04"), "gpuu", LAPTOP)
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("laptop: {about: x, source: y, values: {}}", "cannot be read"),
+        ("meaning: {a: b}\nlaptop: {about: x, source: y, values: {a: 1}, wehn: {}}", "has wehn"),
+        ("meaning: {a: b}\nlaptop: {about: x, source: y, values: {b: 1}}", "lack a, b"),
+        ("meaning: [", "cannot be read"),
+    ],
+)
+def test_a_damaged_file_is_one_sentence(tmp_path, text, words):
+    (tmp_path / "lab.yaml").write_text(text)
+    with pytest.raises(SrlabError, match=words):
+        read_recipes(tmp_path / "lab.yaml")

@@ -1,0 +1,523 @@
+"""srlab.data.degradation against definitions written out slowly, other libraries, and statistics."""
+
+import math
+
+import numpy as np
+import pytest
+import torch
+import torch.nn.functional as F
+from PIL import Image
+from scipy import ndimage
+
+from srlab.base.errors import SrlabError
+from srlab.data.degradation import Degradation, blur, gaussian_noise, jpeg, poisson_noise
+from srlab.data.images import to_uint8
+from srlab.data.resampling import DOWNSAMPLERS, KERNELS, downsample, resize, resize_matrix, upsample
+from srlab.evaluation.metrics import psnr
+
+DEVICES = [
+    "cpu",
+    pytest.param("cuda", marks=pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA GPU")),
+]
+
+
+def seeded(seed: int = 0, device: str = "cpu") -> torch.Generator:
+    return torch.Generator(device).manual_seed(seed)
+
+
+def noise_image(*shape: int, seed: int = 0) -> torch.Tensor:
+    return torch.rand(shape, generator=seeded(seed))
+
+
+@pytest.fixture(scope="module")
+def photo(astronaut) -> torch.Tensor:
+    """Part of a face with strong edges, 120 x 144 pixels, which divide by 2, 3, 4 and 8."""
+    return astronaut[..., 40:160, 160:304].contiguous()
+
+
+# --- A reference straight from the definition ----------------------------------------------------------------
+
+
+def keys(x: float) -> float:
+    x = abs(x)
+    if x <= 1:
+        return 1.5 * x**3 - 2.5 * x**2 + 1
+    return -0.5 * x**3 + 2.5 * x**2 - 4 * x + 2 if x <= 2 else 0.0
+
+
+def sinc(x: float) -> float:
+    return math.sin(math.pi * x) / (math.pi * x) if x else 1.0
+
+
+REFERENCE = {  # name -> (kernel, half width)
+    "box": (lambda x: float(-0.5 <= x < 0.5), 0.5),
+    "bilinear": (lambda x: max(0.0, 1 - abs(x)), 1),
+    "bicubic": (keys, 2),
+    "lanczos": (lambda x: sinc(x) * sinc(x / 3) if abs(x) < 3 else 0.0, 3),
+}
+
+
+def reflect(index: int, size: int) -> int:
+    while not 0 <= index < size:
+        index = -1 - index if index < 0 else 2 * size - 1 - index
+    return index
+
+
+def slow_axis(x: np.ndarray, factor: float, kernel: str, antialias: bool) -> np.ndarray:
+    """Resize the first axis: for every output sample, the weighted mean of the input samples around it."""
+    function, half = REFERENCE[kernel]
+    stretch = 1 / factor if antialias and factor < 1 else 1.0
+    out = []
+    for i in range(math.ceil(len(x) * factor)):
+        centre = (i + 0.5) / factor - 0.5
+        total, weights = np.zeros(x.shape[1:]), 0.0
+        for tap in range(math.ceil(centre - half * stretch), math.floor(centre + half * stretch) + 1):
+            weight = function((tap - centre) / stretch)
+            total += weight * x[reflect(tap, len(x))]
+            weights += weight
+        out.append(total / weights)
+    return np.stack(out)
+
+
+def slow_resize(image: torch.Tensor, factor: float, kernel: str = "bicubic", antialias: bool = True) -> np.ndarray:
+    """Resize (..., H, W) in float64."""
+    rows = slow_axis(np.moveaxis(image.double().numpy(), -2, 0), factor, kernel, antialias)
+    columns = slow_axis(np.moveaxis(np.moveaxis(rows, 0, -2), -1, 0), factor, kernel, antialias)
+    return np.moveaxis(columns, 0, -1)
+
+
+@pytest.mark.parametrize("antialias", [True, False])
+@pytest.mark.parametrize("kernel", list(KERNELS))
+@pytest.mark.parametrize(
+    ("size", "factor"),
+    [((24, 36), 1 / 4), ((23, 37), 1 / 4), ((20, 19), 1 / 3), ((17, 9), 0.4), ((6, 9), 4), ((7, 5), 3), ((5, 8), 1.7)],
+)
+def test_resize_equals_the_definition(size, factor, kernel, antialias):
+    image = noise_image(2, *size)
+    expected = slow_resize(image, factor, kernel, antialias)
+    result = resize(image, factor, kernel, antialias)
+    assert result.shape == (2, math.ceil(size[0] * factor), math.ceil(size[1] * factor))
+    assert np.abs(result.numpy() - expected).max() < 2e-6
+    assert np.abs(resize(image.double(), factor, kernel, antialias).numpy() - expected).max() < 1e-12
+
+
+@pytest.mark.parametrize("kernel", ["bicubic", "lanczos"])
+def test_resize_mirrors_more_than_once_when_the_kernel_is_wider_than_the_image(kernel):
+    image = noise_image(1, 4, 5)
+    assert np.abs(resize(image, 1 / 8, kernel).numpy() - slow_resize(image, 1 / 8, kernel)).max() < 2e-6
+
+
+@pytest.mark.parametrize("scale", [2, 3, 4, 8])
+def test_downsample_has_the_uint8_pixels_of_the_definition_on_a_whole_photo_borders_included(astronaut, scale):
+    image = astronaut[..., : 512 // scale * scale, : 512 // scale * scale]
+    # On integer levels the weights of scales 2, 4 and 8 make every float64 sum exact, so a half is a half.
+    exact = slow_resize((image * 255).round(), 1 / scale)
+    expected = np.clip(np.floor(exact + 0.5 + 1e-9), 0, 255)
+    different = to_uint8(downsample(image, scale)).numpy() != expected
+    assert different.mean() < 5e-5  # float32 cannot tell a half from its nearest neighbours,
+    assert np.abs(exact[different] % 1 - 0.5).max(initial=0) < 1e-4  # and that is all that it may get wrong
+    assert np.abs(to_uint8(downsample(image, scale)).numpy() - expected).max() <= 1
+
+
+@pytest.mark.parametrize("scale", [3, 4, 8])
+def test_downsample_has_exactly_the_uint8_pixels_of_the_definition_on_a_crop(photo, scale):
+    expected = np.clip(np.floor(slow_resize((photo * 255).round(), 1 / scale) + 0.5 + 1e-9), 0, 255)
+    assert np.array_equal(to_uint8(downsample(photo, scale)).numpy(), expected)
+
+
+@pytest.mark.parametrize("kernel", list(KERNELS))
+@pytest.mark.parametrize("antialias", [True, False])
+@pytest.mark.parametrize("factor", [1 / 8, 1 / 4, 1 / 3, 1 / 2, 0.7, 1, 2, 3, 4, 8])
+def test_rows_of_the_matrix_sum_to_1_and_a_constant_stays_constant(kernel, antialias, factor):
+    matrix = resize_matrix(29, factor, kernel, antialias)
+    assert matrix.dtype == torch.float64
+    assert matrix.shape == (math.ceil(29 * factor), 29)
+    assert torch.allclose(matrix.sum(dim=1), torch.ones(len(matrix), dtype=torch.float64), atol=1e-12)
+    constant = torch.full((1, 3, 16, 24), 0.3)
+    assert torch.allclose(resize(constant, factor, kernel, antialias), torch.tensor(0.3), atol=1e-6)
+
+
+def test_resize_matrix_of_a_known_case_has_the_published_weights():
+    # Bicubic to one half: centre between two samples, kernel stretched twice, so x = +-1/4, 3/4, 5/4, 7/4.
+    weights = torch.tensor([-3, -9, 29, 111, 111, 29, -9, -3], dtype=torch.float64) / 256
+    assert torch.allclose(resize_matrix(24, 0.5)[6, 9:17], weights, atol=1e-15)
+
+
+@pytest.mark.parametrize("size", [7, 8])
+def test_factor_1_changes_nothing(size):
+    image = noise_image(1, 3, size, size)
+    assert torch.allclose(resize(image, 1), image, atol=1e-7)
+
+
+@pytest.mark.parametrize("method", list(DOWNSAMPLERS))
+@pytest.mark.parametrize("scale", [2, 3, 4, 8])
+def test_downsample_commutes_with_a_shift_by_one_lr_pixel_in_the_interior(photo, method, scale):
+    shifted = torch.roll(photo, (scale, scale), (-2, -1))
+    first = torch.roll(downsample(photo, scale, method), (1, 1), (-2, -1))
+    second = downsample(shifted, scale, method)
+    assert torch.equal(first[..., 4:-4, 4:-4], second[..., 4:-4, 4:-4])
+
+
+@pytest.mark.parametrize("scale", [2, 3, 4, 8])
+@pytest.mark.parametrize("method", list(DOWNSAMPLERS))
+def test_downsample_gives_8_bit_levels_in_0_1_of_the_right_size(photo, scale, method):
+    lr = downsample(photo, scale, method)
+    assert lr.shape == (1, 3, 120 // scale, 144 // scale)
+    assert lr.dtype == torch.float32
+    assert torch.equal(lr, to_uint8(lr).float() / 255)
+
+
+@pytest.mark.parametrize("scale", [2, 3, 4, 5, 6, 8])
+def test_nearest_picks_every_scale_th_pixel_and_area_averages(scale):
+    image = noise_image(1, 3, 5 * scale, 7 * scale)
+    first = (scale - 1) // 2
+    assert torch.equal(
+        downsample(image, scale, "nearest") * 255, (image[..., first::scale, first::scale] * 255).round()
+    )
+    assert torch.allclose(resize(image, 1 / scale, "box"), F.avg_pool2d(image, scale), atol=1e-6)
+
+
+@pytest.mark.parametrize("scale", [2, 3, 4])
+def test_upsample_nearest_repeats_pixels_and_bilinear_equals_torch(scale):
+    lr = noise_image(2, 3, 5, 7)
+    repeated = lr.repeat_interleave(scale, -1).repeat_interleave(scale, -2)
+    assert torch.equal(upsample(lr, scale, "nearest"), repeated)
+    expected = F.interpolate(lr, scale_factor=scale, mode="bilinear", align_corners=False)
+    assert torch.allclose(upsample(lr, scale, "bilinear"), expected, atol=1e-6)
+
+
+@pytest.mark.parametrize("method", ["bicubic", "lanczos"])
+def test_upsample_clamps_its_overshoot(method):
+    step = torch.zeros(1, 3, 8, 8)
+    step[..., 4:] = 1
+    assert resize(step, 4, method).max() > 1.01
+    assert upsample(step, 4, method).aminmax() == (0, 1)
+
+
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
+def test_autocast_does_not_change_a_pixel(photo, dtype):
+    with torch.autocast("cpu", dtype=dtype):
+        inside = downsample(photo, 4), upsample(photo, 2), blur(photo, 1.5)
+    outside = downsample(photo, 4), upsample(photo, 2), blur(photo, 1.5)
+    for x, y in zip(inside, outside, strict=True):
+        assert x.dtype == torch.float32
+        assert torch.equal(x, y)
+
+
+@pytest.mark.parametrize(("size", "factor"), [((2100, 12), 1 / 4), ((12, 1030), 1 / 3), ((300, 9), 4), ((9, 301), 3)])
+def test_a_large_image_cut_into_bands_equals_one_dense_product(size, factor):
+    image = noise_image(1, *size).double()
+    rows, columns = (resize_matrix(length, factor) for length in size)
+    assert torch.allclose(resize(image, factor), rows @ image @ columns.T, atol=1e-13)
+
+
+def test_resize_passes_the_gradient_even_after_a_first_call_under_inference_mode():
+    with torch.inference_mode():
+        resize(torch.rand(1, 3, 44, 52), 1 / 4)
+    image = noise_image(1, 3, 44, 52).requires_grad_()
+    resize(image, 1 / 4).sum().backward()
+    assert image.grad.sum().item() == pytest.approx(3 * 11 * 13, rel=1e-5)  # each output's weights sum to 1
+
+
+@pytest.mark.parametrize("device", DEVICES)
+def test_gpu_and_cpu_give_the_same_pixels_and_stay_on_their_device(photo, device):
+    lr = downsample(photo.to(device), 4)
+    assert lr.device.type == device
+    assert (lr.cpu() - downsample(photo, 4)).abs().max() <= 1.01 / 255
+    blind = Degradation(blur=(0.2, 3), anisotropic=True, noise=(0, 0.05), photons=(50, 100), jpeg=(60, 95))
+    assert blind(photo.to(device), 4, seeded(0, device)).device.type == device
+    assert blind(photo.to(device), 4, seeded(0, "cpu")).device.type == device
+
+
+def test_unknown_kernel_is_refused_with_the_known_ones():
+    with pytest.raises(SrlabError, match=r"'mitchell'.*bicubic"):
+        resize(torch.rand(1, 3, 8, 8), 0.5, "mitchell")
+
+
+@pytest.mark.parametrize("factor", [0, -0.25, math.nan])
+def test_a_factor_that_is_not_positive_is_refused(factor):
+    with pytest.raises(SrlabError, match="must be positive"):
+        resize(torch.rand(1, 3, 8, 8), factor)
+
+
+@pytest.mark.parametrize("scale", [0, -4, 0.5, 2.5])
+def test_a_scale_that_is_no_whole_number_of_at_least_1_is_refused(scale):
+    with pytest.raises(SrlabError, match="whole number"):
+        downsample(torch.rand(1, 3, 8, 8), scale)
+
+
+@pytest.mark.parametrize("size", [(9, 8), (8, 9)])
+def test_a_size_that_does_not_divide_is_refused_and_points_to_mod_crop(size):
+    with pytest.raises(SrlabError, match=r"do not divide by scale 4; use srlab\.mod_crop"):
+        downsample(torch.rand(1, 3, *size), 4)
+
+
+def test_unknown_downsampler_is_refused_with_the_known_ones():
+    with pytest.raises(SrlabError, match=r"'cubic'.*bicubic-aliased"):
+        downsample(torch.rand(1, 3, 8, 8), 4, "cubic")
+
+
+# --- Against other libraries ---------------------------------------------------------------------------------
+
+
+def torch_bicubic(image: torch.Tensor, antialias: bool) -> torch.Tensor:
+    return F.interpolate(image, scale_factor=0.25, mode="bicubic", antialias=antialias, align_corners=False)
+
+
+def test_torch_antialiased_bicubic_is_uint8_identical_inside_and_differs_at_the_border(astronaut):
+    gap = (to_uint8(torch_bicubic(astronaut, True)).int() - to_uint8(resize(astronaut, 0.25)).int()).abs()
+    assert gap[..., 2:-2, 2:-2].max() == 0  # the kernel reaches 8 HR pixels, which are 2 LR pixels
+    assert 1 < gap.max() <= 14
+
+
+def test_pil_bicubic_rounds_between_its_passes_which_costs_a_level_inside_and_more_where_it_clips(astronaut):
+    def inside(image: torch.Tensor) -> int:
+        pil = Image.fromarray(to_uint8(image)[0].permute(1, 2, 0).numpy()).resize((128, 128), Image.Resampling.BICUBIC)
+        ours = to_uint8(resize(image, 0.25))[0].permute(1, 2, 0).numpy()
+        return int(np.abs(np.asarray(pil).astype(int) - ours)[2:-2, 2:-2].max())
+
+    assert inside(0.25 + 0.5 * astronaut) == 1  # no overshoot to clip
+    assert 1 < inside(astronaut) <= 4
+
+
+# --- Blur ----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("sigma", [0.4, 1.0, 2.3, 5.0])
+def test_isotropic_blur_equals_scipy_with_mirrored_borders(photo, sigma):
+    radius = math.ceil(3 * sigma)
+    expected = ndimage.gaussian_filter(photo.double().numpy(), (0, 0, sigma, sigma), mode="reflect", radius=radius)
+    assert np.abs(blur(photo, sigma).numpy() - expected).max() < 1e-5
+
+
+def test_anisotropic_blur_equals_scipy_along_the_axes(photo):
+    expected = ndimage.gaussian_filter(photo.double().numpy(), (0, 0, 1.0, 3.0), mode="reflect", radius=9)
+    assert np.abs(blur(photo, 3.0, 1.0).numpy() - expected).max() < 1e-5
+
+
+def test_each_image_of_a_batch_has_its_own_blur(photo):
+    batch = torch.cat([photo, photo.flip(-1), 1 - photo])
+    sigma = torch.tensor([0.0, 1.5, 3.0])
+    blurred = blur(batch, sigma)
+    assert torch.allclose(blurred[:1], batch[:1], atol=1e-7)
+    for i in (1, 2):
+        expected = ndimage.gaussian_filter(
+            batch[i].double().numpy(), (0, *2 * [float(sigma[i])]), mode="reflect", radius=9
+        )
+        assert np.abs(blurred[i].numpy() - expected).max() < 1e-5
+
+
+def test_a_bound_of_the_sigmas_only_spares_a_look_at_them(photo):
+    sigmas = torch.tensor([0.0, 0.4, 1.7]), torch.tensor([0.3, 1.2, 0.1])
+    batch = photo.repeat(3, 1, 1, 1)
+    torch.testing.assert_close(blur(batch, *sigmas, largest=4.0), blur(batch, *sigmas), atol=1e-6, rtol=0)
+
+
+def test_turning_an_anisotropic_blur_by_90_degrees_swaps_its_axes(photo):
+    assert torch.allclose(blur(photo, 3.0, 1.0, math.pi / 2), blur(photo, 1.0, 3.0), atol=1e-6)
+    assert not torch.allclose(blur(photo, 3.0, 1.0), blur(photo, 1.0, 3.0), atol=1e-3)
+
+
+def test_blur_of_a_point_has_the_axis_and_the_spread_that_were_asked_for():
+    point = torch.zeros(1, 1, 61, 61)
+    point[..., 30, 30] = 1
+    spot = blur(point, 4.0, 1.5, math.pi / 6)[0, 0].double()
+    axis = torch.arange(61) - 30.0
+    y, x = torch.meshgrid(axis, axis, indexing="ij")
+    covariance = torch.stack([(spot * a * b).sum() for a, b in ((x, x), (x, y), (y, y))])
+    cos, sin = math.cos(math.pi / 6), math.sin(math.pi / 6)
+    expected = [16 * cos**2 + 2.25 * sin**2, (16 - 2.25) * cos * sin, 16 * sin**2 + 2.25 * cos**2]
+    assert covariance.tolist() == pytest.approx(expected, rel=0.03)  # cut at three sigma
+
+
+@pytest.mark.parametrize("sigma", [0.5, 2.0, 8.0])
+def test_blur_preserves_the_mean_and_channels_do_not_mix(photo, sigma):
+    blurred = blur(photo, sigma)
+    assert blurred.shape == photo.shape
+    assert torch.allclose(blurred.mean(dim=(2, 3)), photo.mean(dim=(2, 3)), atol=1e-5)
+    assert torch.allclose(blurred[:, :1], blur(photo[:, :1], sigma), atol=1e-6)
+
+
+def test_blur_of_sigma_0_changes_nothing_and_a_kernel_larger_than_the_image_works():
+    image = noise_image(1, 3, 5, 6)
+    assert torch.equal(blur(image, 0), image)
+    expected = ndimage.gaussian_filter(image.double().numpy(), (0, 0, 6, 6), mode="reflect", radius=18)
+    assert np.abs(blur(image, 6.0).numpy() - expected).max() < 1e-5
+
+
+# --- Noise ---------------------------------------------------------------------------------------------------
+
+
+def test_gaussian_noise_has_the_standard_deviation_of_each_image_and_no_bias():
+    image = torch.full((3, 3, 128, 128), 0.5)
+    sigma = torch.tensor([0.0, 0.02, 0.1])
+    noise = gaussian_noise(image, sigma, seeded()) - image
+    assert noise.std(dim=(1, 2, 3)).tolist() == pytest.approx(sigma.tolist(), rel=0.02)
+    assert noise.mean(dim=(1, 2, 3)).abs().max() < 0.002
+    assert gaussian_noise(image, 0.05, seeded()).sub(image).std().item() == pytest.approx(0.05, rel=0.02)
+
+
+@pytest.mark.parametrize("level", [0.1, 0.5, 1.0])
+def test_poisson_noise_has_mean_x_and_variance_x_over_photons(level):
+    image = torch.full((2, 3, 128, 128), level)
+    photons = torch.tensor([30.0, 400.0])
+    noisy = poisson_noise(image, photons, seeded())
+    assert noisy.mean(dim=(1, 2, 3)).tolist() == pytest.approx([level, level], rel=0.01)
+    assert noisy.var(dim=(1, 2, 3)).tolist() == pytest.approx((level / photons).tolist(), rel=0.04)
+    counts = noisy * photons.view(-1, 1, 1, 1)
+    assert torch.allclose(counts, counts.round(), atol=1e-3)
+
+
+def test_poisson_noise_keeps_black_black_and_takes_values_outside_0_1():
+    assert poisson_noise(torch.zeros(1, 3, 4, 4), 50.0, seeded()).abs().max() == 0
+    assert poisson_noise(torch.full((1, 3, 4, 4), -0.1), 50.0, seeded()).abs().max() == 0
+
+
+# --- JPEG ----------------------------------------------------------------------------------------------------
+
+
+def test_jpeg_of_higher_quality_is_closer_and_on_8_bit_levels(photo):
+    scores = []
+    for quality in (5, 20, 40, 60, 80, 95, 100):
+        coded = jpeg(photo, quality)
+        assert torch.equal(coded, to_uint8(coded).float() / 255)
+        scores.append(psnr(coded, photo).item())
+    assert scores == sorted(scores)
+    assert scores[0] < 30 < 40 < scores[-1]
+
+
+def test_each_image_of_a_batch_has_its_own_jpeg_quality(photo):
+    coded = jpeg(torch.cat([photo, photo]), torch.tensor([10.0, 90.0]))
+    assert torch.equal(coded[:1], jpeg(photo, 10))
+    assert torch.equal(coded[1:], jpeg(photo, 90))
+    assert not torch.equal(coded[0], coded[1])
+
+
+@pytest.mark.parametrize("quality", [0, 101, -5, torch.tensor([50, 0])])
+def test_jpeg_quality_outside_1_to_100_is_refused(quality):
+    with pytest.raises(SrlabError, match="quality must be from 1 to 100"):
+        jpeg(torch.rand(2, 3, 16, 16), quality)
+
+
+# --- Pipelines -----------------------------------------------------------------------------------------------
+
+BLIND = Degradation(blur=(0.2, 3), anisotropic=True, noise=(0, 0.05), photons=(50, 500), jpeg=(30, 95))
+
+
+@pytest.fixture(scope="module")
+def batch(photo) -> torch.Tensor:
+    return photo.repeat(4, 1, 1, 1)
+
+
+@pytest.mark.parametrize("method", list(DOWNSAMPLERS))
+def test_the_default_pipeline_is_downsampling_alone(photo, method):
+    assert torch.equal(Degradation(method)(photo, 4), downsample(photo, 4, method))
+    assert torch.equal(Degradation()(photo, 4), downsample(photo, 4))
+
+
+RANDOM = [
+    Degradation(noise=0.02),
+    Degradation(photons=100),
+    Degradation(blur=(0.5, 2)),
+    Degradation(blur=2, anisotropic=True),
+    Degradation(jpeg=(30, 90)),
+    BLIND,
+]
+
+
+@pytest.mark.parametrize("degradation", RANDOM)
+def test_a_random_pipeline_without_a_generator_is_refused(photo, degradation):
+    with pytest.raises(SrlabError, match=r"random; give it a torch\.Generator"):
+        degradation(photo, 4)
+
+
+@pytest.mark.parametrize(
+    "degradation",
+    [Degradation(blur=1.5), Degradation(blur=(1.5, 1.5)), Degradation(jpeg=50), Degradation(anisotropic=True)],
+)
+def test_a_pipeline_that_draws_nothing_needs_no_generator_and_repeats(photo, degradation):
+    assert torch.equal(degradation(photo, 4), degradation(photo, 4))
+
+
+# A blur of one sigma in both directions is round however it is turned, so its seed cannot show.
+@pytest.mark.parametrize("degradation", [d for d in RANDOM if d != Degradation(blur=2, anisotropic=True)])
+def test_the_seed_decides_and_every_image_draws_its_own(batch, degradation):
+    first, again, other = (degradation(batch, 4, seeded(seed)) for seed in (1, 1, 2))
+    assert torch.equal(first, again)
+    assert not torch.equal(first, other)
+    assert all(not torch.equal(first[0], image) for image in first[1:])
+
+
+def test_the_generator_moves_on_so_the_next_batch_differs(batch):
+    generator = seeded()
+    assert not torch.equal(BLIND(batch, 4, generator), BLIND(batch, 4, generator))
+
+
+def test_the_global_random_state_is_neither_used_nor_changed(batch):
+    torch.manual_seed(3)
+    state = torch.get_rng_state()
+    first = BLIND(batch, 4, seeded())
+    assert torch.equal(torch.get_rng_state(), state)
+    torch.manual_seed(4)
+    assert torch.equal(BLIND(batch, 4, seeded()), first)
+
+
+def test_a_strength_that_is_a_pair_is_drawn_within_the_pair():
+    grey = torch.full((200, 3, 16, 16), 0.5)
+    lr = Degradation(noise=(0.02, 0.08))(grey, 2, seeded())
+    drawn = (lr - 0.5).std(dim=(1, 2, 3))
+    assert drawn.min() > 0.02 * 0.8
+    assert drawn.max() < 0.08 * 1.2
+    assert drawn.mean().item() == pytest.approx(0.05, abs=0.004)
+    assert drawn.std().item() == pytest.approx(0.06 / 12**0.5, rel=0.15)  # uniform
+
+
+@pytest.mark.parametrize("degradation", RANDOM)
+def test_the_result_is_lr_sized_on_8_bit_levels_in_0_1(batch, degradation):
+    lr = degradation(batch, 4, seeded())
+    assert lr.shape == (4, 3, 30, 36)
+    assert lr.dtype == torch.float32
+    assert torch.equal(lr, to_uint8(lr).float() / 255)
+
+
+def test_the_stages_come_in_the_order_blur_downsample_noise_jpeg(photo):
+    lr = Degradation(blur=1.2, photons=80, noise=0.03, jpeg=40)(photo, 4, seeded())
+    generator = seeded()
+    expected = downsample(blur(photo, 1.2), 4)
+    expected = gaussian_noise(poisson_noise(expected, 80.0, generator), 0.03, generator)
+    assert torch.equal(lr, jpeg(expected, 40))
+
+
+def test_the_hr_batch_is_left_as_it_was(photo):
+    before = photo.clone()
+    BLIND(photo, 4, seeded())
+    assert torch.equal(photo, before)
+
+
+def test_unknown_method_is_refused_when_the_pipeline_is_made():
+    with pytest.raises(SrlabError, match=r"'cubic'.*bicubic"):
+        Degradation("cubic")
+
+
+@pytest.mark.parametrize(
+    ("name", "strength"),
+    [("blur", -1), ("noise", (0.1, 0.05)), ("photons", (-1, 5)), ("noise", math.nan), ("blur", [3, 1])]
+    + [("jpeg", value) for value in (-3, 101, (0, 90), (50, 150), (90, 50))],
+)
+def test_bad_strengths_are_refused_when_the_pipeline_is_made(name, strength):
+    with pytest.raises(SrlabError, match=f"{name}="):
+        Degradation(**{name: strength})
+
+
+@pytest.mark.parametrize("strength", [[1.0], (1, 2, 3), ["a", "b"], "strong", (0.2, math.inf)])
+def test_what_is_no_number_and_no_pair_is_refused(strength):
+    with pytest.raises(SrlabError, match="must be a number or a pair"):
+        Degradation(blur=strength)
+
+
+def test_a_pair_of_equal_ends_is_one_number_and_needs_no_random_numbers():
+    assert str(Degradation(blur=[1, 1], jpeg=[0, 0])) == str(Degradation(blur=1.0))
+
+
+def test_a_pair_may_come_as_a_list_as_from_yaml():
+    assert Degradation(blur=[0.2, 3], jpeg=[60, 95]) == Degradation(blur=(0.2, 3), jpeg=(60, 95))

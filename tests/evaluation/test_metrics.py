@@ -1,0 +1,305 @@
+"""srlab.evaluation.metrics against hand-computed values and scikit-image."""
+
+import math
+
+import numpy as np
+import pytest
+import torch
+from skimage.metrics import structural_similarity
+
+from srlab.base.errors import SrlabError
+from srlab.data.images import full_range, luma, quantize
+from srlab.data.resampling import DOWNSAMPLERS, downsample, upsample
+from srlab.evaluation.metrics import FACE, PAPER, PROTOCOLS, STUDY, Protocol, ms_ssim, psnr, ssim
+
+RGB = Protocol("rgb", crop=0, quantize=False)
+GREY = Protocol("y", crop=0, quantize=False)
+
+
+def noise_image(*shape: int, seed: int = 0) -> torch.Tensor:
+    return torch.rand(shape, generator=torch.Generator().manual_seed(seed))
+
+
+@pytest.fixture(scope="module")
+def hr(astronaut) -> torch.Tensor:
+    """Two parts of a photo as a batch (2, 3, 96, 120)."""
+    return torch.cat([astronaut[..., 40:136, 160:280], astronaut[..., 300:396, 200:320]])
+
+
+@pytest.fixture(scope="module")
+def sr(hr) -> torch.Tensor:
+    return upsample(downsample(hr, 4), 4)
+
+
+# --- PSNR ----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("levels", [1, 3, 20])
+def test_psnr_of_a_constant_error_is_20_log_of_its_inverse(levels):
+    hr = torch.full((1, 3, 16, 16), 100 / 255)
+    wanted = 20 * math.log10(255 / levels)
+    assert psnr(hr + levels / 255, hr, RGB).item() == pytest.approx(wanted, abs=1e-4)
+    assert psnr((hr + levels / 255)[:, :1], hr[:, :1]).item() == pytest.approx(wanted, abs=1e-4)
+    # A grey step of one level is 219/255 of a level on the luma plane.
+    assert psnr(hr + levels / 255, hr).item() == pytest.approx(wanted + 20 * math.log10(255 / 219), abs=1e-4)
+
+
+def test_psnr_on_y_weighs_a_channel_by_its_luma_weight():
+    hr = torch.full((1, 3, 16, 16), 0.25)
+    sr = hr.clone()
+    sr[:, 1] += 0.5
+    assert psnr(sr, hr, GREY).item() == pytest.approx(-20 * math.log10(0.5 * 128.553 / 255), abs=1e-4)
+    assert psnr(sr, hr, RGB).item() == pytest.approx(-10 * math.log10(0.5**2 / 3), abs=1e-4)
+
+
+def test_psnr_of_one_wrong_pixel():
+    hr = torch.zeros(1, 1, 10, 20)
+    sr = hr.clone()
+    sr[..., 5, 5] = 0.5
+    assert psnr(sr, hr, GREY).item() == pytest.approx(-10 * math.log10(0.25 / 200), abs=1e-5)
+
+
+def test_psnr_is_computed_per_image_and_not_pooled(sr, hr):
+    scores = psnr(sr, hr)
+    assert scores.shape == (2,)
+    assert scores.dtype == torch.float64
+    assert scores.tolist() == [psnr(sr[i], hr[i]).item() for i in range(2)]
+    pooled = psnr(torch.cat([*sr], dim=1), torch.cat([*hr], dim=1), Protocol(crop=0)).item()
+    assert pooled < psnr(sr, hr, Protocol(crop=0)).mean().item() - 0.1
+
+
+def test_psnr_of_equal_images_is_infinite_per_image(sr, hr):
+    scores = psnr(torch.cat([hr[:1], sr[1:]]), hr)
+    assert scores[0].item() == math.inf
+    assert scores[1].isfinite()
+
+
+def test_psnr_is_symmetric_and_falls_with_noise(hr):
+    noise = noise_image(*hr.shape) - 0.5
+    scores = [psnr((hr + s * noise).clamp(0, 1), hr).mean().item() for s in (0.02, 0.05, 0.2)]
+    assert scores == sorted(scores, reverse=True)
+    assert torch.equal(psnr(hr, noise + 0.5), psnr(noise + 0.5, hr))
+
+
+# --- SSIM ----------------------------------------------------------------------------------------------------
+
+
+def skimage_ssim(sr: torch.Tensor, hr: torch.Tensor) -> float:
+    """Wang's SSIM of single planes in float64, averaged where the 11x11 window lies inside the image."""
+    options = {"data_range": 1, "gaussian_weights": True, "sigma": 1.5, "use_sample_covariance": False, "full": True}
+    scores = []
+    for x, y in zip(sr.double().numpy(), hr.double().numpy(), strict=True):
+        scores.append(structural_similarity(x, y, **options)[1][5:-5, 5:-5].mean())
+    return float(np.mean(scores))
+
+
+@pytest.mark.parametrize("protocol", [PAPER, Protocol("rgb", 4), Protocol("y", 0, False), GREY], ids=str)
+def test_ssim_equals_scikit_image_on_the_valid_window(sr, hr, protocol):
+    scores = ssim(sr, hr, protocol)
+    assert scores.shape == (2,)
+    assert scores.dtype == torch.float64
+    for i in range(2):
+        expected = skimage_ssim(protocol(sr[i : i + 1])[0], protocol(hr[i : i + 1])[0])
+        assert scores[i].item() == pytest.approx(expected, abs=1e-5)
+
+
+def test_ssim_of_noise_equals_scikit_image_to_the_sixth_decimal():
+    sr, hr = noise_image(1, 1, 40, 50), noise_image(1, 1, 40, 50, seed=1)
+    assert ssim(sr, hr, GREY).item() == pytest.approx(skimage_ssim(sr[0], hr[0]), abs=1e-6)
+
+
+def test_ssim_of_a_flat_shift_has_the_value_of_its_formula():
+    hr = torch.full((1, 1, 16, 16), 0.5, dtype=torch.float64)
+    c1 = 0.01**2
+    expected = (2 * 0.5 * 0.7 + c1) / (0.5**2 + 0.7**2 + c1)
+    assert ssim(hr + 0.2, hr, GREY).item() == pytest.approx(expected, abs=1e-5)  # the window is float32
+
+
+def test_ssim_of_equal_images_is_1_and_of_others_below(sr, hr):
+    assert ssim(hr, hr).tolist() == pytest.approx([1, 1], abs=1e-12)
+    assert (ssim(sr, hr) < 0.99).all()
+
+
+def test_ssim_may_be_negative_for_an_inverted_image():
+    hr = noise_image(1, 1, 32, 32)
+    assert ssim(1 - hr, hr, GREY).item() < -0.5
+
+
+@pytest.mark.parametrize(("size", "crop", "fits"), [((11, 20), 0, True), ((10, 20), 0, False), ((18, 30), 4, False)])
+def test_ssim_needs_one_whole_window_after_the_crop(size, crop, fits):
+    image = noise_image(1, 3, *size)
+    if fits:
+        assert ssim(image, image, Protocol(crop=crop)).item() == pytest.approx(1)
+    else:
+        with pytest.raises(SrlabError, match="at least 11x11 pixels"):
+            ssim(image, image, Protocol(crop=crop))
+
+
+# --- MS-SSIM -------------------------------------------------------------------------------------------------
+
+
+def test_ms_ssim_of_a_flat_shift_is_the_luminance_term_of_the_coarsest_scale():
+    hr = torch.full((1, 1, 176, 192), 0.5)  # sides that halve without a rest
+    luminance = (2 * 0.5 * 0.7 + 0.01**2) / (0.5**2 + 0.7**2 + 0.01**2)
+    assert ms_ssim(hr + 0.2, hr, GREY).item() == pytest.approx(luminance**0.1333, abs=1e-5)  # Wang 2003: its weight
+
+
+def scale_by_scale(sr: np.ndarray, hr: np.ndarray) -> float:
+    """MS-SSIM from its definition with scikit-image's filter: contrast of each scale, luminance of the last."""
+    from skimage.filters import gaussian
+
+    def blur(x):
+        return gaussian(x, sigma=1.5, truncate=5 / 1.5)[5:-5, 5:-5]
+
+    result = 1.0
+    for scale, weight in enumerate((0.0448, 0.2856, 0.3001, 0.2363, 0.1333)):
+        x, y = blur(sr), blur(hr)
+        covariance, spread = blur(sr * hr) - x * y, blur(sr * sr) - x * x + blur(hr * hr) - y * y
+        field = (2 * covariance + 0.03**2) / (spread + 0.03**2)
+        if scale == 4:
+            field = field * (2 * x * y + 0.01**2) / (x * x + y * y + 0.01**2)
+        result *= field.mean() ** weight
+        even = [side - side % 2 for side in sr.shape]
+        sr, hr = (z[: even[0], : even[1]].reshape(even[0] // 2, 2, -1, 2).mean(axis=(1, 3)) for z in (sr, hr))
+    return float(result)
+
+
+def test_ms_ssim_equals_its_definition_scale_by_scale(astronaut):
+    hr = astronaut[..., :256, 64:384]  # sides that halve without a rest
+    sr = upsample(downsample(hr, 4), 4)
+    planes = [luma(quantize(x))[0, 0].double().numpy() for x in (sr, hr)]
+    assert ms_ssim(sr, hr, Protocol(crop=0)).item() == pytest.approx(scale_by_scale(*planes), abs=1e-6)
+
+
+def test_ms_ssim_is_per_image_in_float64_and_far_above_ssim(astronaut):
+    hr = torch.cat([astronaut[..., :176, :200], astronaut[..., 200:376, 200:400]])
+    sr = upsample(downsample(hr, 4), 4)
+    scores = ms_ssim(sr, hr, FACE)
+    assert (scores.shape, scores.dtype) == ((2,), torch.float64)
+    assert scores.tolist() == pytest.approx([ms_ssim(sr[i], hr[i], FACE).item() for i in range(2)], abs=1e-12)
+    assert (scores > ssim(sr, hr, FACE) + 0.08).all()
+    assert ms_ssim(hr, hr).tolist() == pytest.approx([1, 1], abs=1e-9)
+
+
+@pytest.mark.parametrize(
+    ("size", "crop", "fits"), [((161, 200), 0, True), ((160, 200), 0, False), ((168, 168), 4, False)]
+)
+def test_ms_ssim_needs_161_pixels_after_the_crop(size, crop, fits):
+    image = noise_image(1, 3, *size)
+    if fits:
+        assert ms_ssim(image, image, Protocol(crop=crop)).item() == pytest.approx(1)
+    else:
+        with pytest.raises(SrlabError, match=r"at least 161 pixels a side.*use ssim"):
+            ms_ssim(image, image, Protocol(crop=crop))
+
+
+# --- The protocol --------------------------------------------------------------------------------------------
+
+
+def test_paper_protocol_is_y_crop_4_and_rounded():
+    assert Protocol("y", 4, True) == PAPER
+
+
+def test_the_protocols_by_name():
+    assert PROTOCOLS == {"paper": PAPER, "face": FACE, "study": STUDY}
+    assert Protocol("rgb", 0, True) == FACE
+    assert Protocol("rgb", 0, False) == STUDY
+    assert {protocol.resampler for protocol in PROTOCOLS.values()} == {"bicubic"}
+
+
+def test_a_protocol_names_a_known_resampler():
+    assert all(Protocol(resampler=name).resampler == name for name in DOWNSAMPLERS)
+    with pytest.raises(SrlabError, match="Unknown resampler 'cubic'; choose one of bicubic, bilinear"):
+        Protocol(resampler="cubic")
+
+
+def test_protocol_rounds_then_takes_the_luma_then_crops(hr):
+    image = hr + 0.4 / 255
+    assert torch.equal(PAPER(image), luma(quantize(image))[..., 4:-4, 4:-4])
+    assert torch.equal(Protocol("rgb", 2, False)(image), image[..., 2:-2, 2:-2])
+    assert torch.equal(Protocol("rgb", 0, True)(image), quantize(image))
+
+
+def test_crop_removes_what_happens_at_the_border(hr):
+    sr = hr.clone()
+    sr[..., :4, :] = sr[..., -4:, :] = sr[..., :4] = sr[..., -4:] = 0
+    assert psnr(sr, hr).tolist() == [math.inf, math.inf]
+    assert psnr(sr, hr, Protocol(crop=3)).isfinite().all()
+
+
+def test_rounding_forgives_what_a_saved_file_would_not_show(hr):
+    sr = hr + 0.3 / 255
+    assert psnr(sr, hr).tolist() == [math.inf, math.inf]
+    assert psnr(sr, hr, Protocol(quantize=False)).isfinite().all()
+
+
+def test_a_grey_image_is_scored_on_its_grey_values_and_not_on_their_luma(sr, hr):
+    grey_sr, grey_hr = (quantize(full_range(luma(x)).clamp(0, 1)) for x in (sr, hr))
+    assert torch.equal(PAPER(grey_hr), grey_hr[..., 4:-4, 4:-4])
+    gain = psnr(grey_sr.expand(-1, 3, -1, -1), grey_hr.expand(-1, 3, -1, -1)) - psnr(grey_sr, grey_hr)
+    assert gain.tolist() == pytest.approx(2 * [20 * math.log10(255 / 219)], abs=1e-4)
+    assert torch.equal(psnr(grey_sr, grey_hr), psnr(grey_sr, grey_hr, Protocol("rgb", 4)))
+
+
+@pytest.mark.parametrize("metric", [psnr, ssim])
+def test_an_image_without_a_batch_axis_is_scored_as_a_batch_of_one(metric, sr, hr):
+    assert torch.equal(metric(sr[0], hr[0]), metric(sr[:1], hr[:1]))
+    assert torch.equal(metric(sr[0, :1], hr[0, :1]), metric(sr[:1, :1], hr[:1, :1]))
+
+
+@pytest.mark.parametrize("metric", [psnr, ssim])
+def test_scores_carry_no_gradient_and_leave_the_images_alone(metric, sr, hr):
+    before = sr.clone()
+    assert not metric(sr.clone().requires_grad_(), hr).requires_grad
+    assert torch.equal(sr, before)
+
+
+@pytest.mark.parametrize("metric", [psnr, ssim])
+@pytest.mark.parametrize("value", [math.nan, math.inf])
+@pytest.mark.parametrize("where", ["sr", "hr"])
+def test_nan_and_infinity_are_refused(metric, value, where, sr, hr):
+    pair = {"sr": sr.clone(), "hr": hr.clone()}
+    pair[where][1, 0, 50, 50] = value
+    with pytest.raises(SrlabError, match="NaN or infinity"):
+        metric(**pair)
+
+
+@pytest.mark.parametrize("metric", [psnr, ssim])
+def test_different_shapes_are_refused_with_both_shapes(metric):
+    with pytest.raises(SrlabError, match=r"\(1, 3, 20, 20\) but HR \(1, 3, 20, 24\)"):
+        metric(torch.rand(1, 3, 20, 20), torch.rand(1, 3, 20, 24))
+    with pytest.raises(SrlabError, match="must be the same"):  # never broadcast grey over colour
+        metric(torch.rand(1, 1, 20, 20), torch.rand(1, 3, 20, 20))
+
+
+@pytest.mark.parametrize("metric", [psnr, ssim])
+@pytest.mark.parametrize("shape", [(20, 20), (1, 4, 20, 20), (20, 20, 3), (1, 1, 3, 20, 20)])
+def test_what_is_neither_rgb_nor_grey_is_refused(metric, shape):
+    with pytest.raises(SrlabError, match="RGB or grey"):
+        metric(torch.rand(shape), torch.rand(shape))
+
+
+@pytest.mark.parametrize("metric", [psnr, ssim, ms_ssim])
+def test_a_tensor_without_pixels_or_images_is_refused(metric):
+    for shape in ((0, 3, 200, 200), (1, 3, 0, 200)):
+        with pytest.raises(SrlabError, match="no pixels to score"):
+            metric(torch.rand(shape), torch.rand(shape))
+
+
+@pytest.mark.parametrize("metric", [psnr, ssim])
+def test_images_in_8_bit_levels_are_told_to_be_divided(metric):
+    with pytest.raises(SrlabError, match="divide 8-bit levels by 255"):
+        metric(torch.full((1, 3, 20, 20), 200.0), torch.rand(1, 3, 20, 20))
+
+
+@pytest.mark.parametrize("metric", [psnr, ssim])
+@pytest.mark.parametrize("size", [(8, 30), (30, 8), (3, 3)])
+def test_a_crop_that_leaves_nothing_is_refused(metric, size):
+    with pytest.raises(SrlabError, match="nothing left after a crop of 4"):
+        metric(torch.rand(1, 3, *size), torch.rand(1, 3, *size))
+
+
+@pytest.mark.parametrize("options", [{"color": "Y"}, {"color": "lab"}, {"crop": -1}])
+def test_an_unknown_colour_or_a_negative_crop_is_refused(options):
+    with pytest.raises(SrlabError, match="color 'y' or 'rgb' and a crop of 0 or more"):
+        Protocol(**options)

@@ -1,0 +1,462 @@
+"""srlab.inference.photo: image files keep what they are, and a target is whole or not there."""
+
+import os
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import numpy as np
+import pytest
+import pyvips
+import torch
+from PIL import Image, ImageCms
+from torch import nn
+
+from srlab.base.errors import SrlabError
+from srlab.data.images import read_image, to_uint8
+from srlab.data.resampling import upsample
+from srlab.inference import photo
+from srlab.inference.photo import upscale_file, upscale_folder
+from srlab.inference.tiling import upscale
+from srlab.models import SRResNet
+
+
+def double(lr):
+    return upsample(lr, 2, "nearest")
+
+
+def bicubic(lr):
+    return upsample(lr, 2)
+
+
+def run(source, target, upscaler=double, **options):
+    return upscale_file(source, target, upscaler, 2, progress=False, **options)
+
+
+def pixels(path):
+    return pyvips.Image.new_from_file(str(path), revalidate=True).numpy()
+
+
+def enlarged(levels):
+    return levels.repeat(2, axis=0).repeat(2, axis=1)
+
+
+@pytest.fixture
+def rgb():
+    return np.random.default_rng(0).integers(0, 256, (21, 34, 3), dtype=np.uint8)
+
+
+@pytest.fixture
+def save(tmp_path):
+    def write(name, array, **options):
+        Image.fromarray(array).save(tmp_path / name, **options)
+        return tmp_path / name
+
+    return write
+
+
+def nothing_else_in(folder, *names):
+    assert sorted(path.name for path in folder.iterdir()) == sorted(names)
+
+
+@pytest.mark.parametrize("suffix", [".png", ".tif", ".tiff", ".webp", ".PNG"])
+def test_pixels_are_those_of_the_upscaler_in_every_lossless_format(suffix, rgb, save, tmp_path):
+    target = run(save("lr.png", rgb), tmp_path / "new" / f"sr{suffix}", tile=8, overlap=4)
+    assert np.array_equal(pixels(target)[..., :3], enlarged(rgb))
+    nothing_else_in(target.parent, target.name)
+
+
+def test_a_jpeg_is_close(save, tmp_path):
+    smooth = np.dstack([np.add.outer(np.arange(21), np.arange(34)).astype(np.uint8) * k for k in (1, 2, 3)])
+    target = run(save("lr.png", smooth), tmp_path / "sr.jpg", bicubic)
+    truth = pixels(run(save("lr.png", smooth), tmp_path / "sr.png", bicubic))
+    assert np.abs(pixels(target).astype(int) - truth).max() < 16
+
+
+def test_a_network_gives_what_it_gives_for_the_tensor(astronaut, save, tmp_path):
+    torch.manual_seed(0)
+    network = SRResNet(1, 4, scale=2).eval()
+    nn.init.constant_(network.tail.bias, 0.5)
+    lr = to_uint8(astronaut[0, :, 60:130, 200:300])
+    source = save("lr.png", lr.permute(1, 2, 0).numpy())
+    whole, tiled = run(source, tmp_path / "whole.png", network), run(source, tmp_path / "tiled.png", network, tile=40)
+    truth = to_uint8(upscale(network, lr[None] / 255))[0].permute(1, 2, 0).numpy()
+    assert np.array_equal(pixels(whole), truth)
+    assert np.abs(pixels(tiled).astype(int) - truth).max() <= 1
+
+
+def test_alpha_is_kept_and_enlarged_by_bicubic_interpolation(rgb, save, tmp_path):
+    alpha = np.random.default_rng(1).integers(0, 256, rgb.shape[:2], dtype=np.uint8)
+    source = save("lr.png", np.dstack([rgb, alpha]))
+    for tile in (None, 6):
+        sr = pixels(run(source, tmp_path / f"sr{tile}.png", tile=tile, overlap=4))
+        assert np.array_equal(sr[..., :3], enlarged(rgb))
+        truth = to_uint8(upsample(torch.from_numpy(alpha)[None, None] / 255, 2))[0, 0].numpy()
+        assert np.abs(sr[..., 3].astype(int) - truth).max() <= 1
+
+
+@pytest.mark.parametrize("suffix", [".png", ".tif"])
+@pytest.mark.parametrize("bands", [1, 2, 3, 4])
+def test_16_bits_a_channel_stay_16_bits(bands, suffix, tmp_path):
+    levels = np.random.default_rng(0).integers(0, 65536, (9, 12, bands), dtype=np.uint16)
+    kind = "grey16" if bands < 3 else "rgb16"
+    source = tmp_path / f"lr{suffix}"
+    pyvips.Image.new_from_array(levels).copy(interpretation=kind).write_to_file(str(source))
+    sr = pyvips.Image.new_from_file(str(run(source, tmp_path / f"sr{suffix}")))
+    assert (sr.format, sr.bands, sr.interpretation) == ("ushort", bands, kind)
+    colours = bands - (bands in (2, 4))
+    got = sr.numpy().reshape(18, 24, bands)[..., :colours].astype(int)
+    assert np.abs(got - enlarged(levels)[..., :colours]).max() <= (1 if colours == 1 else 0)
+
+
+def test_grey_stays_grey_with_its_levels(rgb, save, tmp_path):
+    target = run(save("lr.png", rgb[..., 0]), tmp_path / "sr.png")
+    assert Image.open(target).mode == "L"
+    assert np.array_equal(pixels(target), enlarged(rgb[..., 0]))
+
+
+def test_a_palette_becomes_rgb_and_its_transparency_alpha(rgb, tmp_path):
+    palette = Image.fromarray(rgb).quantize(8)
+    palette.save(tmp_path / "plain.png")
+    palette.save(tmp_path / "clear.png", transparency=0)
+    plain = run(tmp_path / "plain.png", tmp_path / "sr.png")
+    assert np.array_equal(pixels(plain), enlarged(np.asarray(palette.convert("RGB"))))
+    assert Image.open(run(tmp_path / "clear.png", tmp_path / "clear_sr.png")).mode == "RGBA"
+
+
+def test_cmyk_becomes_srgb(tmp_path):
+    Image.new("CMYK", (12, 8), (0, 255, 255, 0)).save(tmp_path / "lr.jpg")  # red ink
+    sr = Image.open(run(tmp_path / "lr.jpg", tmp_path / "sr.png"))
+    assert (sr.mode, sr.size) == ("RGB", (24, 16))
+    red, green, blue = sr.getpixel((12, 8))
+    assert red > 200 > 90 > max(green, blue)
+
+
+@pytest.mark.parametrize("suffix", [".jpg", ".tif"])
+@pytest.mark.parametrize("with_profile", [False, True])
+def test_cmyk_pixels_are_those_that_the_rest_of_srlab_reads(suffix, with_profile, tmp_path):
+    """Evaluating a CMYK file and upscaling it start from the same pixels."""
+    inks = np.random.default_rng(0).integers(0, 256, (9, 14, 4), dtype=np.uint8)
+    exif = Image.Exif()
+    exif[0x010F], exif[0x0112] = "A maker", 6
+    source = tmp_path / f"lr{suffix}"
+    profile = {"icc_profile": pyvips.Operation.call("profile_load", "cmyk")} if with_profile else {}
+    Image.fromarray(inks, "CMYK").save(source, exif=exif, **profile)
+    target = run(source, tmp_path / "sr.png")
+    lr = to_uint8(read_image(source)).permute(1, 2, 0).numpy()
+    assert lr.shape == (14, 9, 3)
+    assert np.array_equal(pixels(target), enlarged(lr))
+    with Image.open(target) as sr:
+        assert "icc_profile" not in sr.info  # the profile of the inks says nothing of RGB
+        assert suffix == ".tif" or sr.getexif()[0x010F] == "A maker"
+    if with_profile:
+        naive = np.asarray(Image.fromarray(inks, "CMYK").convert("RGB").transpose(Image.Transpose.ROTATE_270))
+        assert np.abs(lr.astype(int) - naive).mean() > 5
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_a_viewer_shows_the_same_orientation(orientation, rgb, save, tmp_path):
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    source = save("lr.png", rgb, exif=exif)
+    target = run(source, tmp_path / "sr.png")
+    upright = to_uint8(read_image(source)).permute(1, 2, 0).numpy()
+    assert np.array_equal(to_uint8(read_image(target)).permute(1, 2, 0).numpy(), enlarged(upright))
+    assert Image.open(target).getexif().get(0x0112, 1) == 1
+
+
+@pytest.mark.parametrize("suffix", [".png", ".jpg", ".webp"])
+def test_exif_and_the_colour_profile_are_kept(suffix, rgb, save, tmp_path):
+    exif = Image.Exif()
+    exif[0x010F], exif[0x8298], exif[0x0112] = "A maker", "A person", 6
+    profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    with Image.open(run(save("lr.jpg", rgb, exif=exif, icc_profile=profile), tmp_path / f"sr{suffix}")) as sr:
+        kept = sr.getexif()
+        assert (kept[0x010F], kept[0x8298], kept.get(0x0112, 1)) == ("A maker", "A person", 1)
+        assert sr.info["icc_profile"] == profile
+        assert sr.size == (42, 68)
+
+
+def test_that_a_tiff_loses_the_exif_is_said_where_there_is_some(rgb, save, tmp_path, capsys):
+    plain, told = Image.Exif(), Image.Exif()
+    plain[0x0112] = told[0x0112] = 6
+    told[0x8298] = "A person"
+    for suffix in (".jpg", ".png", ".webp"):
+        for exif, lines in ((None, 0), (plain, 0), (told, 1)):
+            source = save(f"lr{suffix}", rgb, **({} if exif is None else {"exif": exif}))
+            run(source, tmp_path / "sr.tif", force=True)
+            said = capsys.readouterr()
+            assert (said.out, said.err.count("\n")) == ("", lines)
+            assert lines == 0 or said.err.startswith(f"The EXIF entries of {source} are not kept in TIFF")
+    run(source, tmp_path / "sr.png")
+    assert capsys.readouterr().err == ""
+
+
+def test_a_tiff_keeps_the_colour_profile(rgb, save, tmp_path):
+    profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    with Image.open(run(save("lr.tif", rgb, icc_profile=profile), tmp_path / "sr.tif")) as sr:
+        assert sr.info["icc_profile"] == profile
+
+
+def test_a_bitmap_is_read(rgb, save, tmp_path):
+    assert np.array_equal(pixels(run(save("lr.bmp", rgb), tmp_path / "sr.png")), enlarged(rgb))
+
+
+@pytest.mark.parametrize("shape", [(1, 1, 3), (1, 7, 3), (4, 20_000, 3), (1, 1, 4)])
+def test_extreme_sizes_work(shape, tmp_path, save):
+    levels = np.random.default_rng(0).integers(0, 256, shape, dtype=np.uint8)
+    sr = pixels(run(save("lr.png", levels), tmp_path / "sr.png"))
+    assert np.array_equal(sr[..., :3], enlarged(levels)[..., :3])
+
+
+# --- targets ---
+
+
+def test_a_target_is_replaced_only_with_force(rgb, save, tmp_path):
+    source, target = save("lr.png", rgb), tmp_path / "sr.png"
+    target.write_bytes(b"mine")
+    with pytest.raises(SrlabError, match=r"sr\.png exists already.*--force"):
+        run(source, target)
+    assert target.read_bytes() == b"mine"
+    assert np.array_equal(pixels(run(source, target, force=True)), enlarged(rgb))
+    nothing_else_in(tmp_path, "lr.png", "sr.png")
+
+
+def test_done_again_with_another_source_or_upscaler_a_target_is_new(rgb, save, tmp_path):
+    """The library remembers what it loaded by the name of the file."""
+    target = tmp_path / "sr.png"
+    for levels, upscaler in ((rgb, double), (255 - rgb, double), (255 - rgb, lambda lr: 1 - double(lr))):
+        run(save("lr.png", levels), target, upscaler, force=True)
+        assert np.array_equal(pixels(target), enlarged(rgb if upscaler is not double else levels))
+
+
+def test_the_source_is_never_replaced(rgb, save, tmp_path):
+    source = save("lr.png", rgb)
+    (tmp_path / "link.png").symlink_to(source)
+    for target in (source, tmp_path / "link.png"):
+        with pytest.raises(SrlabError, match="would be replaced by its own enlargement"):
+            run(source, target, force=True)
+    assert np.array_equal(pixels(source), rgb)
+
+
+def test_a_format_that_cannot_hold_the_image_is_refused_before_the_work(rgb, save, tmp_path):
+    clear = save("clear.png", np.dstack([rgb, rgb[..., 0]]))
+    with pytest.raises(SrlabError, match=r"has transparency, which sr\.jpg cannot hold; write a PNG or TIFF"):
+        run(clear, tmp_path / "sr.jpg", None)
+    deep = tmp_path / "deep.png"
+    pyvips.Image.new_from_array(np.full((4, 4, 3), 40_000, np.uint16)).copy(interpretation="rgb16").pngsave(str(deep))
+    for suffix in (".jpeg", ".webp"):
+        with pytest.raises(SrlabError, match=r"has 16 bits a channel, which .* cannot hold; write a PNG or TIFF"):
+            run(deep, tmp_path / f"sr{suffix}", None)
+    with pytest.raises(SrlabError, match=r"Cannot write sr\.gif: end its name in \.png, \.tif"):
+        run(clear, tmp_path / "sr.gif", None)
+    (tmp_path / "folder.png").mkdir()
+    with pytest.raises(SrlabError, match="is a folder"):
+        run(clear, tmp_path / "folder.png", None, force=True)
+
+
+@pytest.mark.parametrize(("name", "side"), [("sr.jpg", 65500), ("sr.jpeg", 65500), ("sr.webp", 16383)])
+def test_a_side_beyond_what_the_format_holds_is_refused_before_the_work(name, side, save, tmp_path):
+    for turned in (False, True):
+        levels = np.zeros((1, side // 2 + 1), np.uint8)
+        source = save("lr.png", levels.T if turned else levels)
+        with pytest.raises(SrlabError, match=rf"{name} can hold at most {side} a side; end its name in \.png or \.tif"):
+            run(source, tmp_path / name, None)
+    source = save("lr.png", np.zeros((1, side // 2), np.uint8))
+    assert pixels(run(source, tmp_path / name)).shape[1] == side // 2 * 2
+
+
+# --- broken sources ---
+
+
+@pytest.mark.parametrize("suffix", [".png", ".jpg", ".tif", ".webp", ".bmp"])
+def test_a_file_cut_short_is_one_sentence_and_leaves_nothing(suffix, rgb, save, tmp_path):
+    source = save(f"lr{suffix}", rgb)
+    source.write_bytes(source.read_bytes()[:-200])
+    with pytest.raises(SrlabError, match=r"is damaged or cut short|is not an image that can be read") as caught:
+        run(source, tmp_path / "sr.png")
+    assert "\n" not in str(caught.value)
+    nothing_else_in(tmp_path, source.name)
+
+
+@pytest.mark.parametrize("content", [b"", b"hello" * 100])
+def test_a_file_that_is_no_image_is_one_sentence(content, tmp_path):
+    (tmp_path / "lr.png").write_bytes(content)
+    with pytest.raises(SrlabError, match=r"lr\.png is not an image that can be read"):
+        run(tmp_path / "lr.png", tmp_path / "sr.png")
+    with pytest.raises(SrlabError, match=r"There is no image file at .*none\.png"):
+        run(tmp_path / "none.png", tmp_path / "sr.png")
+    nothing_else_in(tmp_path, "lr.png")
+
+
+@pytest.mark.parametrize("name", ["lr.bmp", "lr.jpg"])
+def test_a_file_that_pillow_finds_too_large_is_one_sentence(name, tmp_path, monkeypatch):
+    Image.new("RGB" if name == "lr.bmp" else "CMYK", (40, 30)).save(tmp_path / name)
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 100)
+    with pytest.raises(SrlabError, match=rf"{name} is damaged or cut short \(.*exceeds limit"):
+        run(tmp_path / name, tmp_path / "sr.png")
+
+
+def test_a_float_image_is_refused(tmp_path):
+    Image.fromarray(np.zeros((4, 4), np.float32)).save(tmp_path / "lr.tif")
+    with pytest.raises(SrlabError, match="has 1 channel of the type float; save it as grey or RGB"):
+        run(tmp_path / "lr.tif", tmp_path / "sr.png")
+
+
+# --- failures on the way ---
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt, RuntimeError, SrlabError])
+def test_whatever_stops_the_work_leaves_no_files(error, rgb, save, tmp_path):
+    calls = []
+
+    def stopped(lr):
+        calls.append(sorted(path.name for path in tmp_path.iterdir()))
+        if len(calls) > 2:
+            raise error("enough")
+        return double(lr)
+
+    with pytest.raises(error):
+        run(save("lr.png", rgb), tmp_path / "sr.png", stopped, tile=12, overlap=2)
+    assert calls[-1] == [f".sr.png.pixels.{os.getpid()}.part", "lr.png"]
+    nothing_else_in(tmp_path, "lr.png")
+
+
+def test_a_failure_of_the_encoder_leaves_the_old_target(rgb, save, tmp_path, monkeypatch):
+    def full(pixels, encoded, *_):
+        encoded.write_bytes(b"half")
+        raise pyvips.Error("unable to write", "No space left on device")
+
+    monkeypatch.setattr(photo, "encode", full)
+    (tmp_path / "sr.png").write_bytes(b"old")
+    with pytest.raises(SrlabError, match=r"Could not write .*sr\.png .*; free some space") as caught:
+        run(save("lr.png", rgb), tmp_path / "sr.png", force=True)
+    assert "\n" not in str(caught.value)
+    assert (tmp_path / "sr.png").read_bytes() == b"old"
+    nothing_else_in(tmp_path, "lr.png", "sr.png")
+
+
+def test_no_space_is_one_sentence(rgb, save, tmp_path):
+    """A limit on file sizes stands for a full disk: it stops the PNG, which noise makes large, then the pixels."""
+    pytest.importorskip("resource")
+    source = save("lr.png", rgb)
+    program = f"""
+import resource
+from srlab.base.errors import SrlabError
+from srlab.inference.photo import upscale_file
+from torch import rand
+for limit in (4 * {rgb.size} + 10, 1000):
+    resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
+    try:
+        upscale_file({str(source)!r}, {str(tmp_path / "sr.png")!r},
+                     lambda lr: rand(1, 3, 2 * lr.shape[2], 2 * lr.shape[3]), 2, progress=False)
+    except SrlabError as error:
+        print(error)
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60)
+    said = done.stdout.splitlines()
+    assert len(said) == 2
+    assert all(line.startswith(f"Could not write {tmp_path / 'sr.png'} (") for line in said)
+    nothing_else_in(tmp_path, "lr.png")
+
+
+def test_what_a_killed_process_left_is_removed_and_nothing_else(rgb, save, tmp_path):
+    dead = subprocess.Popen([sys.executable, "-c", ""])
+    dead.wait()
+    kept = [f".sr.png.pixels.{os.getppid()}.part", f".other.png.pixels.{dead.pid}.part"]
+    for name in (f".sr.png.pixels.{dead.pid}.part", *kept):
+        (tmp_path / name).touch()
+    run(save("lr.png", rgb), tmp_path / "sr.png")
+    nothing_else_in(tmp_path, "lr.png", "sr.png", *kept)
+
+
+# --- folders ---
+
+
+def test_every_image_of_a_folder_becomes_a_png(rgb, save, tmp_path):
+    save("a.png", rgb)
+    save("b.tif", rgb[..., 0])
+    (tmp_path / "notes.txt").write_text("hello")
+    (tmp_path / "broken.png").write_text("hello")
+    (tmp_path / "below").mkdir()
+    out = tmp_path / "below" / "out"
+    summary = upscale_folder(tmp_path, out, double, 2, progress=False)
+    assert [path.name for path in summary.written] == ["a.png", "b.png"]
+    assert [(path.name, reason) for path, reason in summary.skipped] == [
+        ("notes.txt", "its name is not that of an image")
+    ]
+    assert [path.name for path, _ in summary.failed] == ["broken.png"]
+    assert "not an image that can be read" in summary.failed[0][1]
+    nothing_else_in(out, "a.png", "b.png")
+    assert np.array_equal(pixels(out / "b.png"), enlarged(rgb[..., 0]))
+
+
+def test_two_sources_of_one_target_are_refused_before_the_work(rgb, save, tmp_path):
+    save("a.png", rgb)
+    save("a.tif", rgb)
+    with pytest.raises(SrlabError, match=r"a\.png and a\.tif would both become a\.png"):
+        upscale_folder(tmp_path, tmp_path / "out", None, 2)
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_folder_without_images_or_the_same_folder_is_refused(rgb, save, tmp_path):
+    with pytest.raises(SrlabError, match="There are no images in"):
+        upscale_folder(tmp_path, tmp_path / "out", None, 2)
+    save("a.jpg", rgb)
+    (tmp_path / "in_the_way.png").write_bytes(b"mine")
+    with pytest.raises(SrlabError, match=r"in_the_way\.png is a file, but the results of a folder go into a folder"):
+        upscale_folder(tmp_path, tmp_path / "in_the_way.png", None, 2, force=True)
+    with pytest.raises(SrlabError, match="cannot go into the folder of their sources"):
+        upscale_folder(tmp_path, Path(f"{tmp_path}/."), None, 2, force=True)
+
+
+def test_a_result_that_exists_fails_and_the_others_are_written(rgb, save, tmp_path):
+    save("a.png", rgb)
+    save("b.png", rgb)
+    out = tmp_path / "out"
+    out.mkdir()
+    (out / "a.png").write_bytes(b"mine")
+    summary = upscale_folder(tmp_path, out, double, 2, progress=False)
+    assert [path.name for path in summary.written] == ["b.png"]
+    assert "exists already" in summary.failed[0][1]
+    assert (out / "a.png").read_bytes() == b"mine"
+
+
+def test_the_next_image_is_computed_while_one_is_written(rgb, save, tmp_path, monkeypatch):
+    for name in "abc":
+        save(f"{name}.png", rgb)
+    computed, encode, waited = threading.Event(), photo.encode, []
+
+    def encode_late(pixels, *rest):
+        waited.append(computed.wait(20))  # nothing but the next image's computation ends this
+        encode(pixels, *rest)
+
+    def upscaler(lr):
+        if list((tmp_path / "out").glob(".b.png.pixels.*")):
+            computed.set()
+        return double(lr)
+
+    monkeypatch.setattr(photo, "encode", encode_late)
+    summary = upscale_folder(tmp_path, tmp_path / "out", upscaler, 2, tile=1000, overlap=0, progress=False)
+    assert [path.name for path in summary.written] == ["a.png", "b.png", "c.png"]
+    assert waited == [True] * 3
+    nothing_else_in(tmp_path / "out", "a.png", "b.png", "c.png")
+
+
+def test_a_failure_while_writing_stops_no_other_image(rgb, save, tmp_path, monkeypatch):
+    for name in "abc":
+        save(f"{name}.png", rgb)
+    encode = photo.encode
+
+    def encode_some(pixels, *rest):
+        if ".b.png." in pixels.name:
+            raise OSError(28, "No space left on device")
+        encode(pixels, *rest)
+
+    monkeypatch.setattr(photo, "encode", encode_some)
+    summary = upscale_folder(tmp_path, tmp_path / "out", double, 2, progress=False)
+    assert [path.name for path in summary.written] == ["a.png", "c.png"]
+    assert [path.name for path, _ in summary.failed] == ["b.png"]
+    assert "No space left on device" in summary.failed[0][1]
+    nothing_else_in(tmp_path / "out", "a.png", "c.png")

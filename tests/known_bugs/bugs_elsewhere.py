@@ -1,0 +1,281 @@
+"""Bugs that were found in other training and inference code."""
+
+from .bug import LAB_01, LAB_02, LAB_03, LAB_04, LAB_05, Bug, Known
+
+STEP = "tests/labs/test_srgan_step.py"
+TRAINING = "tests/training/test_training.py"
+TILING = "tests/inference/test_inference.py"
+FEATURES = "tests/models/test_features.py"
+PAPERS = "tests/labs/test_labs.py::test_the_recipes_of_the_papers_look_through_their_layers"
+MEASURED = f"{TILING}::test_with_the_overlap_measured_no_8_bit_value_differs_by_more_than_one_level"
+RAN_3_TIMES = f"{LAB_03}[srgan.train_step-ran 3 times]"
+RAN_TWICE = f"{LAB_03}[srgan.train_step-ran 2 times]"
+SEAMS = f"{LAB_05}[evaluation.upscale_tiled-seams: each tile was upscaled without]"
+LET_THROUGH = f"{LAB_05}[evaluation.upscale_tiled-let the error through]"
+
+BUGS = [
+    Bug(
+        Known.HALF,
+        "`srlab.losses.generator_loss`: the half about HR is left out",
+        file="srlab/losses.py",
+        old="return _cross_entropy(real - fake.mean(), 0.0) + _cross_entropy(fake - real.mean(), 1.0)",
+        new="return _cross_entropy(fake - real.mean(), 1.0)",
+        check="tests/test_losses.py::test_g_learns_from_both_halves_of_the_average_loss",
+        exercise=f"{LAB_04}[esrgan.ragan_generator_loss-Only SR is judged here. Where is the half about HR? Much]",
+    ),
+    Bug(
+        Known.THRICE,
+        "lab 03: a picture for D, one for G's loss, and one before both",
+        file="notebooks/03_srgan.ipynb",
+        old="loss = generator_objective(judge, sr, hr, sigma, said, recipe)",
+        new="sr = net(lr)\n            loss = generator_objective(judge, net(lr), hr, sigma, said, recipe)",
+        check=f"{STEP}::test_the_generator_runs_once_and_hr_is_seen_without_a_graph",
+        exercise=RAN_3_TIMES,
+    ),
+    Bug(
+        Known.THRICE,
+        "lab 04: the same",
+        file="notebooks/04_esrgan.ipynb",
+        old="loss = generator_objective(judge, sr, hr, sigma, recipe, eyes)",
+        new="sr = net(lr)\n            loss = generator_objective(judge, net(lr), hr, sigma, recipe, eyes)",
+        check=f"{STEP}::test_lab_04_runs_the_generator_once_and_sees_hr_without_a_graph",
+        exercise=RAN_3_TIMES,
+    ),
+    Bug(
+        Known.HR_GRAPH,
+        "lab 04: D judges HR in G's half with its graph, so G's loss leaves gradients in D",
+        file="notebooks/04_esrgan.ipynb",
+        old="""
+        with srlab.frozen(judge):
+            fake = judge(sr, sigma)
+            with torch.no_grad():
+                real = judge(hr, sigma) if "relativistic" in recipe["gan"] else None
+""",
+        new="""
+        with srlab.frozen(judge):
+            fake = judge(sr, sigma)
+        real = judge(hr, sigma) if "relativistic" in recipe["gan"] else None
+""",
+        check=f"{STEP}::test_lab_04_leaves_nothing_of_the_generators_half_in_d",
+    ),
+    Bug(
+        Known.HR_GRAPH,
+        "`srlab.losses.content_loss`: the features of HR keep a graph",
+        file="srlab/losses.py",
+        old="""
+    with torch.no_grad():
+        wanted = features(hr)
+""",
+        new="""
+    wanted = features(hr)
+""",
+        check="tests/test_losses.py::test_hr_is_looked_at_once_and_without_a_graph",
+        exercise=f"{LAB_02}[content_loss.content_loss-also flows to HR]",
+    ),
+    Bug(
+        Known.STATISTICS,
+        "lab 03: D's half makes a picture of its own, and G's batch norm sees the batch twice",
+        file="notebooks/03_srgan.ipynb",
+        old="trainer, judge, d_optimizer, sr, hr, sigma, recipe",
+        new="trainer, judge, d_optimizer, net(lr), hr, sigma, recipe",
+        check=f"{STEP}::test_the_running_statistics_of_the_generator_move_once_a_step[Scene]",
+        exercise=RAN_TWICE,
+    ),
+    Bug(
+        Known.STATISTICS,
+        "lab 04: the same",
+        file="notebooks/04_esrgan.ipynb",
+        old="trainer, judge, d_optimizer, sr, hr, sigma, recipe",
+        new="trainer, judge, d_optimizer, net(lr), hr, sigma, recipe",
+        check=f"{STEP}::test_the_running_statistics_of_the_generator_move_once_a_step[AverageScene]",
+        exercise=RAN_TWICE,
+    ),
+    Bug(
+        Known.STATISTICS,
+        "`frozen`: D's batch norm counts what it sees in G's half",
+        file="srlab/models/discriminators.py",
+        old="norm.track_running_stats = False",
+        new="norm.track_running_stats = True",
+        check=f"{STEP}::test_the_running_statistics_of_d_move_in_its_own_half_alone",
+    ),
+    Bug(
+        Known.STATISTICS,
+        "`Features.train`: a VGG with batch norm learns the statistics of SR and of HR",
+        file="srlab/models/features.py",
+        old="return super().train(False)",
+        new="return super().train(mode)",
+        check=f"{FEATURES}::test_it_is_frozen_in_fact_and_the_gradient_reaches_the_image",
+        exercise=f"{LAB_02}[content_loss.freeze-still in training mode]",
+    ),
+    Bug(
+        Known.SCHEDULE,
+        "`Trainer`: the schedule begins anew with each call of `fit`",
+        file="srlab/training/trainer.py",
+        old="""
+        return schedule
+
+""",
+        new="""
+        first = self.step
+        return lambda step: schedule(step - first)
+
+""",
+        check=f"{TRAINING}::test_learning_rates_follow_the_schedule_at_absolute_steps_also_after_a_resume",
+    ),
+    Bug(
+        Known.SCHEDULE,
+        "`Trainer`: a rate that has fallen already is taken for the first one",
+        file="srlab/training/trainer.py",
+        old='group.setdefault("initial_lr", group["lr"])',
+        new='group["initial_lr"] = group["lr"]',
+        check=f"{TRAINING}::test_the_rate_is_right_again_when_one_trainer_is_fitted_twice",
+    ),
+    Bug(
+        Known.SCHEDULE,
+        "`Trainer`: a longer run goes on at the rate with which the shorter one ended",
+        file="srlab/training/trainer.py",
+        old="""
+        return schedule
+
+""",
+        new="""
+        return lambda step: schedule(min(step, total))
+
+""",
+        check=f"{TRAINING}::test_a_longer_run_goes_on_by_the_schedule_of_its_new_length_and_says_so",
+    ),
+    Bug(
+        Known.FIELD,
+        "`upscale_strips`: a tile sees nothing of those at its left and right",
+        file="srlab/inference/tiling.py",
+        old="before, after = max(left - overlap, 0), min(right + overlap, source.width)",
+        new="before, after = left, right",
+        check=f"{TILING}::test_with_the_receptive_radius_as_overlap_only_rounding_is_left",
+        exercise=SEAMS,
+    ),
+    Bug(
+        Known.FIELD,
+        "`plan_tiles`: no overlap where a tile is given and an overlap is not",
+        file="srlab/inference/tiles.py",
+        old="""
+            return Tiling(height, width, 0)
+        overlap = measure_overlap(upscaler, source) if overlap is None else overlap
+""",
+        new="""
+            return Tiling(height, width, 0)
+        overlap = overlap or 0
+""",
+        check=MEASURED,
+        exercise=SEAMS,
+    ),
+    Bug(
+        Known.FIELD,
+        "`plan_tiles`: no overlap where the memory decides about the tiles",
+        file="srlab/inference/tiles.py",
+        old="""
+        return Tiling(height, width, 0)
+    overlap = measure_overlap(upscaler, source) if overlap is None else overlap
+""",
+        new="""
+        return Tiling(height, width, 0)
+    overlap = overlap or 0
+""",
+        check=f"{TILING}::test_less_free_memory_gives_smaller_tiles_with_the_same_result",
+        exercise=SEAMS,
+    ),
+    Bug(
+        Known.FIELD,
+        "`measure_overlap`: the first overlap tried is taken, whatever its error",
+        file="srlab/inference/overlap.py",
+        old="if error < QUARTER_LEVEL:",
+        new="if error < 1:",
+        check=MEASURED,
+    ),
+    Bug(
+        Known.FIELD,
+        "`SRResNet.radius`: one convolution of each block is forgotten",
+        file="srlab/models/srresnet.py",
+        old="math.ceil(4 + 2 * blocks + 1",
+        new="math.ceil(4 + blocks + 1",
+        check="tests/models/test_models.py::test_the_radius_is_what_gradients_reach",
+        exercise=f"{LAB_01}[srresnet.receptive_radius-in one residual block]",
+    ),
+    Bug(
+        Known.SWALLOWED,
+        "`upscale_strips`: what goes wrong in a tile is printed, and the tile is black",
+        file="srlab/inference/tiling.py",
+        old="""
+            sr = apply(upscaler, lr)
+""",
+        new="""
+            try:
+                sr = apply(upscaler, lr)
+            except RuntimeError as error:
+                print("Error", error)
+                sr = lr.new_zeros(*lr.shape[:-2], 4 * lr.shape[-2], 4 * lr.shape[-1])
+""",
+        check=f"{TILING}::test_other_errors_are_not_taken_for_a_lack_of_memory",
+        exercise=LET_THROUGH,
+    ),
+    Bug(
+        Known.SWALLOWED,
+        "`upscale_strips`: any error is taken for a lack of memory",
+        file="srlab/inference/tiling.py",
+        old="""
+                if not out_of_memory(error):
+                    raise
+""",
+        new="\n",
+        check=f"{TILING}::test_other_errors_are_not_taken_for_a_lack_of_memory",
+        exercise=LET_THROUGH,
+    ),
+    Bug(
+        Known.SWALLOWED,
+        "`upscale_strips`: NaN of the network goes into the picture",
+        file="srlab/inference/tiling.py",
+        old="if not torch.isfinite(sr).all():",
+        new="if False:",
+        check=f"{TILING}::test_a_network_that_gives_nan_is_told_so",
+    ),
+    Bug(
+        Known.CUT,
+        "`Features`: each name gives the map of the layer before it",
+        file="srlab/models/features.py",
+        old="""
+            x = layer(x)
+            found |= {asked: x for asked, own in self._names.items() if own == name}
+""",
+        new="""
+            found |= {asked: x for asked, own in self._names.items() if own == name}
+            x = layer(x)
+""",
+        check=f"{FEATURES}::test_a_layer_of_vgg_is_that_many_layers_of_torchvision",
+        exercise=f"{LAB_02}[content_loss.vgg_cut-before the ReLU, but `after` asks]",
+    ),
+    Bug(
+        Known.CUT,
+        "`Features`: torchvision's ReLU writes over the map before it",
+        file="srlab/models/features.py",
+        old="(theirs, nn.ReLU() if isinstance(m, nn.ReLU) else m)",
+        new="(theirs, m)",
+        check=f"{FEATURES}::test_a_map_before_the_activation_is_not_spoiled_by_the_activation_behind_it",
+    ),
+    Bug(
+        Known.CUT,
+        "the recipe paper of lab 03: after the pool",
+        file="notebooks/recipes/03_srgan.yaml",
+        old="features: vgg19 relu5_4",
+        new="features: vgg19 pool5",
+        check=PAPERS,
+        exercise=f"{LAB_02}[content_loss.vgg_cut-The pool at the end of the stage]",
+    ),
+    Bug(
+        Known.CUT,
+        "the recipe paper of lab 04: after the activation",
+        file="notebooks/recipes/04_esrgan.yaml",
+        old="features: vgg19 conv5_4",
+        new="features: vgg19 relu5_4",
+        check=PAPERS,
+        exercise=f"{LAB_02}[content_loss.vgg_cut-behind the ReLU, but `after` is False]",
+    ),
+]

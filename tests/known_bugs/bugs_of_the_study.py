@@ -1,0 +1,170 @@
+"""Bugs that were found in the code of the SRGAN content-loss study."""
+
+from .bug import LAB_01, LAB_02, LAB_03, LAB_05, Bug, Known
+
+STEP = "tests/labs/test_srgan_step.py"
+FEATURES = "tests/models/test_features.py"
+NO_GRAPH = f"{LAB_03}[srgan.train_step-no graph leads from there to G0]"
+ONE_NORM = f"{LAB_01}[srresnet.ResidualBlock-One batch norm serves both0]"
+FREEZE = f"{LAB_02}[content_loss.freeze-set on a module0]"
+
+BUGS = [
+    Bug(
+        Known.STALE,
+        "lab 03: G hears what D said before its update, cut off",
+        file="notebooks/03_srgan.ipynb",
+        old="fake = fake if lab.stale_logits else judge(sr, sigma)",
+        new="fake = said[1]",
+        check=f"{STEP}::test_d_is_updated_before_the_generator_hears_it",
+        exercise=NO_GRAPH,
+    ),
+    Bug(
+        Known.STALE,
+        "lab 04: D is asked again, but about a detached picture",
+        file="notebooks/04_esrgan.ipynb",
+        old="fake = judge(sr, sigma)",
+        new="fake = judge(sr.detach(), sigma)",
+        check=f"{STEP}::test_lab_04_lets_the_generator_learn_from_d_as_it_is_after_its_update",
+        exercise=NO_GRAPH,
+    ),
+    Bug(
+        Known.SHARED,
+        "`ResidualBlock`: one module in two places",
+        file="srlab/models/srresnet.py",
+        old="""
+        self.body = nn.Sequential(
+            nn.Conv2d(features, features, 3, padding=1),
+            nn.BatchNorm2d(features),
+            PReLU(),
+            nn.Conv2d(features, features, 3, padding=1),
+            nn.BatchNorm2d(features),
+        )
+""",
+        new="""
+        norm = nn.BatchNorm2d(features)
+        self.body = nn.Sequential(
+            nn.Conv2d(features, features, 3, padding=1),
+            norm,
+            PReLU(),
+            nn.Conv2d(features, features, 3, padding=1),
+            norm,
+        )
+""",
+        check="tests/models/test_models.py"
+        "::test_a_residual_block_is_a_skip_and_each_convolution_has_a_batch_norm_of_its_own",
+        exercise=ONE_NORM,
+    ),
+    Bug(
+        Known.SHARED,
+        "the reference of the exercise, with which lab 01 goes on where there is no answer yet",
+        file="srlab/exercises/_written_out.py",
+        old="self.norm2 = nn.BatchNorm2d(features)",
+        new="self.norm2 = self.norm1",
+        check="lab 01_srresnet",
+        exercise=ONE_NORM,
+    ),
+    Bug(
+        Known.ON_A_MODULE,
+        "`Features`: an attribute instead of the method",
+        file="srlab/models/features.py",
+        old="self.requires_grad_(False)",
+        new="self.requires_grad = False",
+        check=f"{FEATURES}::test_it_is_frozen_in_fact_and_the_gradient_reaches_the_image",
+        exercise=FREEZE,
+    ),
+    Bug(
+        Known.ON_A_MODULE,
+        "`frozen`, which holds D while G learns",
+        file="srlab/models/discriminators.py",
+        old="""
+    for parameter in learning:
+        parameter.requires_grad_(False)
+""",
+        new="""
+    network.requires_grad = False
+""",
+        check="tests/models/test_discriminators.py::test_frozen_lets_the_gradient_through_and_keeps_none",
+        exercise=FREEZE,
+    ),
+    Bug(
+        Known.BEST,
+        "`Trainer`: the record to beat is one of SSIM",
+        file="srlab/training/trainer.py",
+        old='max((row[f"val_{name}"] for row in self.history if f"val_{name}" in row), default=-torch.inf)',
+        new='max((row["val_ssim"] for row in self.history if "val_ssim" in row), default=-torch.inf)',
+        check="tests/training/test_training.py::test_the_weights_with_the_best_score_are_kept_beside_the_last",
+        exercise=f"{LAB_01}[srresnet.keep_best-always true0]",
+    ),
+    Bug(
+        Known.SUM,
+        "`srlab.psnr`",
+        file="srlab/evaluation/metrics.py",
+        old=".square().mean(dim=(1, 2, 3))",
+        new=".square().sum(dim=(1, 2, 3))",
+        check="tests/evaluation/test_metrics.py::test_psnr_of_a_constant_error_is_20_log_of_its_inverse",
+        exercise="tests/exercises/test_exercises.py::test_a_wrong_answer_is_recognised[degradation.psnr-a sum does]",
+    ),
+    Bug(
+        Known.SUM,
+        "lab 05: the error that its switches begin with",
+        file="notebooks/05_evaluation.ipynb",
+        old="return (sr - hr).double().square().mean()",
+        new="return (sr - hr).double().square().sum()",
+        check="tests/labs/test_labs.py::test_the_switches_of_lab_05_begin_with_the_psnr_of_the_package",
+        exercise=f"{LAB_05}[evaluation.paper_psnr-M in MSE0]",
+    ),
+    Bug(
+        Known.PAST_LAYER1,
+        "`Features`: the blocks are counted from layer2",
+        file="srlab/models/features.py",
+        old="for s in (1, 2, 3, 4)",
+        new="for s in (2, 3, 4)",
+        check=f"{FEATURES}::test_a_block_of_a_resnet_is_counted_through_all_stages",
+        exercise=f"{LAB_02}[content_loss.resnet_blocks-start at the second stage]",
+    ),
+    Bug(
+        Known.INSIDE,
+        "the running mean under the loss curve of lab 01",
+        file="srlab/exercises/_records.py",
+        old="""
+    return sum(loss * size for loss, size in zip(losses, batch_sizes, strict=True)) / sum(batch_sizes)
+""",
+        new="""
+    total = 0.0
+    for loss, size in zip(losses, batch_sizes, strict=True):
+        total = (total + loss * size) / sum(batch_sizes)
+    return total
+""",
+        check="tests/exercises/test_exercises.py::test_another_right_answer_is_taken[srresnet.running_mean-<lambda>]",
+        exercise=f"{LAB_01}[srresnet.running_mean-still grows0]",
+    ),
+    Bug(
+        Known.PLAIN_INPUT,
+        "`Features`: the image goes in as it is",
+        file="srlab/models/features.py",
+        old="""
+        if self.normalize:
+            image = (image - self.mean) / self.std
+""",
+        new="\n",
+        check=f"{FEATURES}::test_images_are_normalised_as_in_training_unless_told_not_to",
+        exercise=f"{LAB_02}[content_loss.to_imagenet-came back as it was]",
+    ),
+    Bug(
+        Known.PLAIN_INPUT,
+        "`srlab.evaluation.perception.lpips`: AlexNet gets [0, 1] instead of [-1, 1]",
+        file="srlab/evaluation/perception.py",
+        old="normalize=True",
+        new="normalize=False",
+        check="tests/evaluation/test_perception.py::test_lpips_gets_its_images_from_minus_1_to_1",
+    ),
+    Bug(
+        Known.LINEAR,
+        "the study's D: its head judges each place, and the judgements are averaged",
+        file="srlab/models/as_coded.py",
+        old="self.head(self.convolutions(checked(image, noise)).mean(dim=(2, 3)))",
+        new="self.head(self.convolutions(checked(image, noise)).flatten(2).mT).mean(dim=1)",
+        check="tests/models/test_models.py"
+        "::test_the_coded_discriminator_averages_over_the_places_before_its_linear_layers",
+    ),
+]

@@ -1,0 +1,43 @@
+"""Helpers for running labs."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from srlab.cli.progress_command import read_notebook
+from srlab.cli.solutions_command import fill_in
+
+ROOT = Path(__file__).parents[2]
+LABS = sorted((ROOT / "notebooks").glob("[0-9]*.ipynb"))
+
+
+@pytest.fixture
+def call(tmp_path):
+    """Run a command with its own runs folder; the result has returncode and the text of both outputs."""
+
+    def run(*command, cwd=ROOT, **environment):
+        environment = os.environ | {"SRLAB_HOME": str(tmp_path / "runs")} | environment
+        command = [sys.executable if word == "python" else str(word) for word in command]
+        return subprocess.run(
+            command, cwd=cwd, env=environment, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=500
+        )
+
+    return run
+
+
+@pytest.fixture
+def solved(tmp_path):
+    """Write a copy of a lab in which each exercise has the answer of `srlab solutions`; returns its path."""
+
+    def write(lab, copy=None):
+        notebook = read_notebook(lab)
+        assert fill_in(notebook) >= 6
+        copy = copy or tmp_path / f"solved_{lab.name}"
+        copy.write_text(json.dumps(notebook), encoding="utf-8")
+        return copy
+
+    return write

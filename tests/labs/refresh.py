@@ -1,0 +1,42 @@
+"""Make the committed notebooks clean: run the labs, keep the outputs that tests compare, drop all others.
+
+Run it after editing a lab: ``make refresh``.
+"""
+
+import sys
+import tempfile
+from pathlib import Path
+
+import nbformat
+
+from srlab.cli.papermill import execute, find_notebooks
+
+KEPT = {"nbval-check-output", "keep_output"}
+
+
+def refresh(notebook: Path, executed: Path) -> None:
+    """Copy kept outputs from the executed notebook into the committed one, cell by cell."""
+    clean, done = nbformat.read(notebook, 4), nbformat.read(executed, 4)
+    outputs = {cell.id: cell for cell in done.cells}
+    for cell in clean.cells:
+        cell.metadata = {key: value for key, value in cell.metadata.items() if key == "tags" and value}
+        if cell.cell_type == "code":
+            keep = set(cell.metadata.get("tags", [])) >= KEPT
+            cell.outputs = outputs[cell.id].outputs if keep else []
+            cell.execution_count = outputs[cell.id].execution_count if keep else None
+    clean.metadata = {"kernelspec": clean.metadata.kernelspec, "language_info": {"name": "python"}}
+    nbformat.write(clean, notebook)
+
+
+if __name__ == "__main__":
+    import os
+
+    with tempfile.TemporaryDirectory() as folder:
+        os.environ["SRLAB_HOME"] = folder
+        for notebook in sorted(find_notebooks().glob("[0-9]*.ipynb")):
+            if len(sys.argv) > 1 and notebook.stem not in sys.argv[1:]:
+                continue
+            executed = Path(folder) / notebook.name
+            execute(notebook, executed, {"recipe": "smoke"})
+            refresh(notebook, executed)
+            print(f"{notebook.name} is clean")

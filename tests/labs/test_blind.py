@@ -1,0 +1,144 @@
+"""Lab 01 by the recipe blind: random degradations, given pairs, RGB scores, and a limit on the network."""
+
+import nbformat
+import pytest
+import torch
+
+import srlab
+from srlab.cli.papermill import read_headline
+from srlab.cli.recipes import read_recipes
+from srlab.data import datasets
+
+from .conftest import ROOT
+
+LAB = ROOT / "notebooks" / "01_srresnet.ipynb"
+RECIPE = read_recipes(ROOT / "notebooks" / "recipes" / "01_srresnet.yaml")["blind"]["values"]
+SMALL = {"recipe": "blind", "run": "blind", "iters": 4, "size": "tiny", "batch": 2, "patch": 32, "validate_every": 2}
+SMALL |= {"ablation_iters": 2, "failure_iters": 12}
+FACE = srlab.Protocol(color="rgb", crop=0)
+
+
+@pytest.fixture
+def blind(call, tmp_path, monkeypatch):
+    """Run the lab by the recipe with a few changes; gives the run of a lab that went through, and its notebook."""
+    monkeypatch.setenv("SRLAB_HOME", str(tmp_path / "runs"))  # where `call` puts the runs
+
+    def execute(**changes):
+        given = [str(word) for name, value in (SMALL | changes).items() for word in ("-p", name, value)]
+        out = tmp_path / "out.ipynb"
+        result = call("python", "-m", "papermill", *given, LAB, out)
+        assert result.returncode == 0, result.stdout
+        return srlab.Run("01_srresnet", "blind"), nbformat.read(out, 4)
+
+    return execute
+
+
+def validated(run):
+    return [row["val_psnr"] for row in run.metrics() if "val_psnr" in row]
+
+
+def mean_psnr(images, **options):
+    generator = srlab.load_generator("01_srresnet", "blind")
+    return srlab.score(generator, images, **options).psnr.mean()
+
+
+@pytest.mark.long
+def test_the_recipe_runs_on_the_embedded_photos_and_repeats_its_pairs(blind):
+    """The scores are those of its degradation on the fly, in RGB with crop 0; another network goes through as well."""
+    run, executed = blind(photos="astronaut", network="RRDBNet", blocks=2)
+    recipe = run.manifest()["parameters"]
+    assert recipe["generator"] == srlab.RRDBNet(2, 16, 8, enlarge=True).config | {"network": "RRDBNet"}
+    jpeg = tuple(map(float, RECIPE["jpeg"]))
+    degradation = srlab.Degradation(blur=RECIPE["blur"], noise=RECIPE["lr_noise"], jpeg=jpeg)
+    assert recipe["sampler"]["degradation"] == str(degradation)
+    photos = datasets.photos("validation").subset("astronaut")
+    found = mean_psnr(photos, degradation=degradation, protocol=FACE)
+    assert validated(run)[-1] == pytest.approx(found, abs=1e-3)
+    assert abs(mean_psnr(photos, degradation=degradation) - found) > 0.1  # the luma, cropped
+    assert read_headline(executed)["label"] == "astronaut over bicubic"
+
+
+@pytest.fixture
+def split(tmp_path):
+    """Folders train/ and val/ with HR/ and LRx4/: cut-outs of embedded photos, and LR that no recipe would make."""
+    photos = datasets.photos()
+    for i, name in enumerate(("coffee", "rocket", "camera")):
+        srlab.write_image(photos[name][..., 100:164, 100:172], tmp_path / "train" / f"{i}.png")
+    for i, name in enumerate(("astronaut", "chelsea")):  # names as in train/, yet other photos
+        hr = photos[name][..., 100:164, 200:250]
+        srlab.write_image(hr, tmp_path / "val" / "HR" / f"{i}.png")
+        lr = srlab.downsample(srlab.mod_crop(hr, 4), 4, "nearest")
+        srlab.write_image(1 - lr.clamp(0, 1), tmp_path / "val" / "LRx4" / f"{i}.png")
+    return tmp_path
+
+
+def test_given_pairs_are_validated_on_as_they_are(blind, split):
+    run, executed = blind(images=split / "train", validation=split / "val")
+    recipe = run.manifest()["parameters"]
+    assert (recipe["generator"]["network"], recipe["loss"]) == ("MSRResNet", "l1")
+    assert recipe["sampler"]["images"].startswith("train (3 images")
+    assert (recipe["validation"].split()[0], recipe["protocol"]) == ("val", str(FACE))
+    given = datasets.image_set(split / "val")
+    assert validated(run)[-1] == pytest.approx(mean_psnr(given, protocol=FACE), abs=1e-3)
+    srlab.write_image(1 - given.lr_of("1"), split / "val" / "LRx4" / "1.png")
+    assert abs(mean_psnr(datasets.image_set(split / "val"), protocol=FACE) - validated(run)[-1]) > 0.01
+    assert read_headline(executed)["label"] == "mean over bicubic"
+
+
+def test_a_network_above_the_limit_is_refused_before_anything_is_trained(call, tmp_path):
+    given = ("-p", "recipe", "blind", "-p", "iters", 9, "-p", "network", "RRDBNet")
+    result = call("python", "-m", "papermill", *given, LAB, tmp_path / "out.ipynb")
+    assert result.returncode != 0
+    sentence = "SrlabError: RRDBNet has 16,697,987 parameters, more than the limit of 1,821,085; take fewer blocks"
+    assert sentence in result.stdout
+    assert not (tmp_path / "runs").exists()
+
+
+# --- The first cells, with parameters that make no sense -----------------------------------------------------
+
+
+def first_cells(**changes):
+    """Parameters, setup, and the cell that says how LR is made and what is scored."""
+    scope = {}
+    parameters, setup, pairs = [c.source for c in nbformat.read(LAB, 4).cells if c.cell_type == "code"][:3]
+    exec(parameters, scope)
+    scope |= {"tricks": {"size": "tiny", "photos": "astronaut"} | changes}
+    exec(setup, scope)
+    exec(pairs, scope)
+    return scope
+
+
+def test_the_defaults_are_the_task_of_the_papers():
+    scope = first_cells()
+    assert str(scope["degradation"]) == str(srlab.Degradation())  # as text, too: a run made before goes on
+    assert scope["protocol"] == srlab.Protocol()
+    assert scope["judged_by"] == {}
+    assert torch.equal(scope["unseen"].lr_of("astronaut"), srlab.downsample(scope["unseen"]["astronaut"], 4))
+
+
+def test_each_stage_is_taken_from_its_parameter():
+    scope = first_cells(downsampler="area", blur=[1, 2.5], lr_noise=[0.1, 0.1], jpeg=[60, 95])
+    assert scope["degradation"] == srlab.Degradation("area", blur=(1.0, 2.5), noise=0.1, jpeg=(60.0, 95.0))
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"blur": [1.0]}, r"blur=\[1.0\] must be a number or a pair"),
+        ({"jpeg": [60, 80, 95]}, r"jpeg=\[60, 80, 95\] must be a number or a pair"),
+        ({"lr_noise": ["a", "b"]}, r"noise=\['a', 'b'\] must be a number or a pair"),
+        ({"blur": [0.2, float("inf")]}, r"blur=\[0.2, inf\] must be a number or a pair"),
+        ({"blur": [3.0, 0.2]}, r"blur=\[3.0, 0.2\] must be 0 or more, low before high"),
+        ({"jpeg": [0, 95]}, "jpeg=.* must lie in 1 to 100"),
+        ({"downsampler": "cubic"}, "downsampler 'cubic'; choose one of bicubic"),
+        ({"crop": -1}, "crop of 0 or more.*crop=-1"),
+        ({"color": "hsv"}, "color 'y' or 'rgb'.*hsv"),
+        ({"network": "RRDB"}, "Unknown network 'RRDB'; choose one of SRResNet, MSRResNet, RRDBNet"),
+        ({"blocks": -2}, "at least one.*-2"),
+        ({"validation": "no/such/folder"}, "no folder no/such/folder"),
+    ],
+    ids=lambda value: next(iter(value)) if isinstance(value, dict) else "",
+)
+def test_parameters_that_make_no_sense_are_refused_with_one_sentence(changes, words):
+    with pytest.raises(srlab.SrlabError, match=words):
+        first_cells(**changes)

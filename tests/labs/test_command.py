@@ -1,0 +1,65 @@
+"""What a reader types, `papermill 04_esrgan.ipynb out.ipynb -p iters N`, in each of the states it may be typed in."""
+
+import json
+
+import pytest
+
+from srlab import Run
+
+STEPS = 24
+
+
+@pytest.fixture
+def typed(call, tmp_path, without_exploring, monkeypatch):
+    """Type it, with the recipe for CI; what was printed and what the notebook said."""
+    monkeypatch.setenv("SRLAB_HOME", str(tmp_path / "runs"))
+    lab = without_exploring("04_esrgan")
+
+    def run(*given, start=("-m", "papermill")):
+        out = tmp_path / "out.ipynb"
+        result = call("python", *start, lab, out, "-p", "recipe", "smoke", "-p", "probe_iters", 1, *given)
+        assert result.returncode == 0, result.stdout
+        outputs = [o for cell in json.loads(out.read_text())["cells"] for o in cell.get("outputs", [])]
+        return "".join("".join(o.get("text", "")) for o in outputs)
+
+    return run
+
+
+def rates(name):
+    return {row["step"]: row["rate"] for row in Run("04_esrgan", name).metrics() if "rate" in row}
+
+
+@pytest.mark.long
+def test_a_longer_run_beside_the_default_one_is_a_run_of_its_own_at_its_own_rates(typed):
+    """After `make labs` there is a run already; the longer one doesn't inherit the end of its schedule."""
+    assert "run:     04_esrgan/smoke-probe_iters-1\n" in typed()
+    before = Run("04_esrgan", "smoke-probe_iters-1").manifest()
+    said = typed("-p", "iters", STEPS)
+    name = f"smoke-{STEPS}-probe_iters-1"
+    assert f"run:     04_esrgan/{name}\n" in said
+    assert Run("04_esrgan", "smoke-probe_iters-1").manifest() == before
+    assert Run("04_esrgan", name).manifest()["step"] == STEPS
+    assert Run("04_esrgan", f"{name}-psnr").manifest()["step"] == 40 * STEPS // 10
+    assert max(rates(name).values()) > 2e-4
+    again = typed("-p", "iters", STEPS, "-p", "gan", "vanilla")
+    assert f"PSNR stage: that of {name}-psnr, {40 * STEPS // 10} steps, is taken." in again
+    assert f"The run '{name}' has already done {STEPS} of {STEPS} steps" in typed("-p", "iters", STEPS)
+
+
+def test_a_named_run_goes_on_by_the_schedule_of_its_new_length(typed):
+    typed("-p", "run", "mine")
+    said = typed("-p", "run", "mine", "-p", "iters", 4 * STEPS)
+    assert "PSNR stage: that of mine-psnr, 40 steps, is taken." in said
+    assert f"laid out for 10 steps and goes on to {4 * STEPS}: from step 10 on" in said
+    found = rates("mine")
+    assert found[10] < 0.1 * found[20]
+    manifest = Run("04_esrgan", "mine").manifest()
+    assert manifest["continued"] == [{"step": 10, "from": 10, "to": 4 * STEPS}]
+    assert (manifest["step"], manifest["state"]) == (4 * STEPS, "finished")
+
+
+def test_two_processes_train_one_run(typed):
+    torchrun = ("-m", "torch.distributed.run", "--standalone", "--nproc-per-node", 2, "-m", "srlab.cli.papermill")
+    typed("-p", "iters", 12, start=torchrun)
+    manifest = Run("04_esrgan", "smoke-12-probe_iters-1").manifest()
+    assert (manifest["processes"], manifest["step"], manifest["state"]) == (2, 12, "finished")

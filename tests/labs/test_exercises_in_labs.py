@@ -1,0 +1,66 @@
+"""The exercise cells of the labs as a student meets them: untouched, and solved."""
+
+import nbformat
+import pytest
+
+import srlab
+from srlab import exercises
+from srlab.cli.progress_command import progress, read_notebook
+from srlab.cli.solutions_command import fill_in
+
+from .conftest import LABS
+
+CELLS = [
+    (lab.stem, stub.source, check.source)
+    for lab in LABS
+    for stub, check in zip(
+        *[iter(c for c in nbformat.read(lab, 4).cells if "exercise" in str(c.metadata))] * 2, strict=True
+    )
+]
+NAMES = [check.split('"')[1] for _, _, check in CELLS]
+
+
+def namespace():
+    import torch
+    from torch import nn
+
+    return {"srlab": srlab, "torch": torch, "nn": nn}
+
+
+@pytest.mark.parametrize(("lab", "stub", "check"), CELLS, ids=NAMES)
+def test_untouched_stub_goes_on_with_the_reference(lab, stub, check, capsys, monkeypatch):
+    monkeypatch.delenv("SRLAB_STRICT", raising=False)
+    scope = namespace()
+    exec(stub, scope)
+    exec(check, scope)
+    name = check.split('"')[1]
+    assert "to do" in capsys.readouterr().out
+    assert scope[check.split(" ")[0]] is exercises.find(name).reference
+
+
+@pytest.mark.parametrize(("lab", "stub", "check"), CELLS, ids=NAMES)
+def test_strict_mode_refuses_the_stub(lab, stub, check, monkeypatch):
+    monkeypatch.setenv("SRLAB_STRICT", "1")
+    scope = namespace()
+    exec(stub, scope)
+    with pytest.raises(srlab.SrlabError, match="still to do"):
+        exec(check, scope)
+
+
+@pytest.mark.parametrize("lab", LABS, ids=lambda lab: lab.stem)
+def test_solved_exercises_are_right_one_after_the_other_and_count_as_such(lab, capsys, monkeypatch):
+    """What `srlab solutions` writes is taken in strict mode, and `srlab progress` reads it so once it is saved."""
+    monkeypatch.setenv("SRLAB_STRICT", "1")
+    notebook = read_notebook(lab)
+    assert fill_in(notebook) == sum(place == lab.stem for place, _, _ in CELLS)
+    scope = {"srlab": srlab}  # an answer brings the rest
+    for cell in notebook["cells"]:
+        if "exercise" in cell["metadata"].get("tags", []):
+            exec("".join(cell["source"]), scope)
+            cell["outputs"] = [{"name": "stdout", "text": capsys.readouterr().out}]
+    results = progress(notebook)
+    assert results == dict.fromkeys((n for place, n in zip(CELLS, NAMES, strict=True) if place[0] == lab.stem), "right")
+
+
+def test_every_exercise_stands_in_a_lab():
+    assert sorted(NAMES) == sorted(exercises.names())

@@ -1,0 +1,150 @@
+"""The labs run: chained and alone, from the root and from notebooks/, and refuse what they cannot do.
+
+The chain leaves all exercises as they are; where a lab runs alone they are solved, and `STRICT` would say if not.
+"""
+
+import json
+import re
+import shutil
+import subprocess
+
+import nbformat
+import pytest
+import torch
+
+import srlab
+from srlab.cli.papermill import read_headline
+from srlab.cli.recipes import read_recipes
+
+from .conftest import LABS, ROOT
+
+SMOKE = ("-p", "recipe", "smoke")
+STRICT = {"SRLAB_STRICT": "1"}
+
+
+def options(parameters):
+    """Parameters as papermill takes them."""
+    return [word for name, value in parameters.items() for word in ("-p", name, value)]
+
+
+@pytest.mark.long
+def test_nbval_over_the_prepared_labs_in_order(call, tmp_path):
+    """Papermill writes the parameters in, nbval runs the copies as one chain and compares the kept outputs."""
+    for lab in LABS:
+        prepared = call(*("python", "-m", "papermill", "--prepare-only", *SMOKE, lab, tmp_path / lab.name))
+        assert prepared.returncode == 0, prepared.stdout
+    options = ("--nbval-lax", "--nbval-current-env", "--nbval-cell-timeout=120", "-p", "no:cacheprovider")
+    result = call("python", "-m", "pytest", "-q", *options, *[tmp_path / lab.name for lab in LABS], cwd=tmp_path)
+    assert result.returncode == 0, result.stdout
+    compared = [
+        cell for lab in LABS for cell in nbformat.read(lab, 4).cells if "nbval-check-output" in str(cell.metadata)
+    ]
+    assert len(compared) >= 2 * len(LABS)
+
+
+# Labs that look for what another lab left, one of them with another game that it suggests.
+@pytest.mark.parametrize(
+    ("lab", "changes"),
+    [("03_srgan", {"discriminator": "srgan", "gan": "hinge"}), ("05_evaluation", {})],
+    ids=["03 with another game", "05"],
+)
+def test_lab_alone_from_the_folder_of_the_notebooks(call, tmp_path, solved, lab, changes):
+    result = call(
+        *("python", "-m", "papermill", *SMOKE, *options(changes)),
+        *(solved(ROOT / "notebooks" / f"{lab}.ipynb"), tmp_path / "out.ipynb"),
+        cwd=ROOT / "notebooks",
+        **STRICT,
+    )
+    assert result.returncode == 0, result.stdout
+    executed = nbformat.read(tmp_path / "out.ipynb", 4)
+    assert read_headline(executed)["peak_memory_mib"] < 4 * 1024
+    assert not (ROOT / "notebooks" / "runs").exists(), "a lab writes only into the folder of the runs"
+
+
+def test_lab_02_runs_through_with_plain_input_and_pixels_as_it_suggests(call, tmp_path, solved):
+    lab = solved(ROOT / "notebooks" / "02_content_loss.ipynb")
+    given = options({"normalize": False, "pixel_weight": 10})
+    result = call("python", "-m", "papermill", *SMOKE, *given, lab, tmp_path / "out.ipynb", **STRICT)
+    assert result.returncode == 0, result.stdout
+
+
+def test_lab_03_runs_through_without_d(call, tmp_path, without_exploring):
+    lab = without_exploring("03_srgan")
+    result = call("python", "-m", "papermill", *SMOKE, "-p", "adversarial_weight", 0, lab, tmp_path / "out.ipynb")
+    assert result.returncode == 0, result.stdout
+
+
+@pytest.mark.parametrize("name", ["esrdgan", "blind"])
+def test_lab_04_runs_through_with_the_recipes_of_others_in_small(call, tmp_path, without_exploring, solved, name):
+    """The recipe's losses, networks and LR images, at the size of smoke; both begin with a fresh generator."""
+    small = {"recipe": name, "run": name, "iters": 10, "backbone": "random", "d_features": 16, "photos": "astronaut"}
+    small |= {"blocks": 1, "width": 16, "growth": 8, "batch": 4, "patch": 32, "validate_every": 20, "probe_iters": 2}
+    lab = solved(without_exploring("04_esrgan"))
+    result = call("python", "-m", "papermill", *options(small), lab, tmp_path / "out.ipynb", **STRICT)
+    assert result.returncode == 0, result.stdout
+    recipe = json.loads((tmp_path / "runs" / "04_esrgan" / name / "run.json").read_text())["parameters"]
+    assert recipe["discriminator"]["network"] == "VGGDiscriminator"
+    assert recipe["gan"] == {"esrdgan": "relativistic", "blind": "vanilla"}[name]
+    made = {"esrdgan": "method='bicubic-aliased'", "blind": "blur=(0.2, 3.0)"}[name]
+    assert made in recipe["sampler"]["degradation"]
+    assert recipe["features"]["layers"] == "vgg19 conv5_4"
+
+
+def test_make_labs_works_from_a_path_with_spaces(call, tmp_path, solved):
+    """The README's first command, chained from the root; the environment is borrowed from this checkout."""
+    course = tmp_path / "my own course"
+    tracked = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True)
+    if tracked.returncode or not (ROOT / ".venv").exists():
+        pytest.skip("needs a git checkout with the .venv that make has made")
+    for name in tracked.stdout.split("\n"):
+        if (ROOT / name).is_file() and not re.match(r"notebooks/0[2-9]", name):  # two labs are enough of a chain
+            (course / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(ROOT / name, course / name)
+    for lab in LABS[:2]:
+        solved(lab, course / "notebooks" / lab.name)
+    (course / ".venv").symlink_to(ROOT / ".venv")
+    environment = {"SRLAB_HOME": str(course / "runs")} | STRICT
+    result = call("make", "-o", ".venv/ready", "labs", "RECIPE=smoke", cwd=course, **environment)
+    assert result.returncode == 0, result.stdout
+    head, rule, *rows = [line for line in result.stdout.splitlines() if "  " in line]
+    assert head.split("  ")[0] == "lab"
+    assert set(rule) == {"-", " "}
+    assert [row.split()[0] for row in rows] == ["00_degradation", "01_srresnet"]
+    for row in rows:
+        assert re.search(r"\d+ s +\d\.\d GiB +.*: -?\d+\.\d\d dB +runs/notebooks/smoke/\d\d_\w+\.ipynb", row), row
+    assert (course / "runs" / "01_srresnet" / "smoke" / "generator.safetensors").is_file()
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "words"),
+    [
+        ("itres", 5, ["Unknown parameter 'itres'", "did you mean iters?", "learning_rate", "precision"]),
+        ("iters", -1, ["iters=-1", "0 takes the recipe's"]),
+        ("recipe", "papre", ["no recipe 'papre'; choose auto, laptop, smoke, paper, blind, gpu."]),
+        ("batch", "many", ["batch='many' must be of type int"]),
+    ],
+)
+def test_papermill_with_a_wrong_parameter_fails_with_one_sentence(call, tmp_path, name, value, words):
+    lab = ROOT / "notebooks" / "01_srresnet.ipynb"
+    result = call("python", "-m", "papermill", "-p", name, value, lab, tmp_path / "out.ipynb")
+    assert result.returncode != 0
+    for word in words:
+        assert word in result.stdout
+
+
+def test_the_recipes_of_the_papers_look_through_their_layers():
+    """SRGAN after the activation (Ledig 2017: VGG22 and VGG54), ESRGAN before it (Wang 2018, section 3.3)."""
+    wanted = {"02_content_loss": "relu2_2", "03_srgan": "relu5_4", "04_esrgan": "conv5_4"}
+    recipes = {lab: read_recipes(ROOT / "notebooks" / "recipes" / f"{lab}.yaml")["paper"] for lab in wanted}
+    found = {lab: recipe["values"]["features"] for lab, recipe in recipes.items()}
+    assert found == {lab: f"vgg19 {layer}" for lab, layer in wanted.items()}
+
+
+def test_the_switches_of_lab_05_begin_with_the_psnr_of_the_package():
+    """Its cell has a PSNR in two steps, an error and its decibels, so that each can be got wrong on purpose."""
+    (cell,) = [c.source for c in nbformat.read(LABS[5], 4).cells if "def squared_error" in c.source]
+    scope = {"srlab": srlab}
+    exec(cell, scope)
+    sr, hr = torch.rand(2, 1, 3, 24, 32, generator=torch.Generator().manual_seed(0))
+    found = scope["decibels"](scope["squared_error"](sr, hr))
+    assert found == pytest.approx(srlab.psnr(sr, hr).item(), abs=1e-4)

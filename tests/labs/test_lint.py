@@ -1,0 +1,219 @@
+"""The notebook contract, as far as a program can hold it."""
+
+import ast
+import json
+import re
+from pathlib import Path
+
+import nbformat
+import pytest
+
+from srlab.cli.lab import DECLARED, PARAMETERS
+from srlab.cli.recipes import read_recipes
+
+ROOT = Path(__file__).parents[2]
+LABS = sorted((ROOT / "notebooks").glob("[0-9]*.ipynb"))
+COURSE = ["00_degradation", "01_srresnet", "02_content_loss", "03_srgan", "04_esrgan", "05_evaluation"]
+KEPT = {"nbval-check-output", "keep_output"}
+# What puts a figure under a cell, each with its caption as alt text; and what has a divider or a knob to drag.
+FIGURES = {f"plots.{name}" for name in ("show", "images", "where", "maps", "lines", "bars", "Monitor")}
+FIGURES |= {"srlab.contact_sheet", "srlab.perception_distortion"}
+SLIDERS = {"srlab.compare", "srlab.compare_live", "plots.sliders"}
+
+
+@pytest.fixture(params=LABS, ids=[lab.stem for lab in LABS])
+def lab(request):
+    return request.param
+
+
+@pytest.fixture
+def cells(lab):
+    return nbformat.read(lab, 4).cells
+
+
+def tags(cell):
+    return set(cell.metadata.get("tags", []))
+
+
+def code(cells):
+    return [cell for cell in cells if cell.cell_type == "code"]
+
+
+def prose(cells):
+    return [cell for cell in cells if cell.cell_type == "markdown"]
+
+
+def calls(cell):
+    """Names of what a cell calls, such as ``plots.show``, also within the functions that it defines."""
+    return {ast.unparse(node.func) for node in ast.walk(ast.parse(cell.source)) if isinstance(node, ast.Call)}
+
+
+def test_labs_are_those_of_the_course_in_its_order():
+    assert [lab.stem for lab in LABS] == COURSE
+
+
+def test_file_is_valid_with_fixed_ids_and_a_plain_kernel(lab):
+    raw = json.loads(lab.read_text(encoding="utf-8"))
+    notebook = nbformat.read(lab, 4)
+    nbformat.validate(notebook)
+    assert raw["metadata"]["kernelspec"]["name"] == "python3"
+    assert "widgets" not in raw["metadata"]
+    ids = [cell["id"] for cell in raw["cells"]]
+    assert len(set(ids)) == len(ids)
+
+
+def test_length(cells):
+    assert 40 <= len(cells) <= 110
+    parameters, *others = code(cells)
+    assert parameters.source.count("\n") <= 15
+    longest = max(others, key=lambda cell: cell.source.count("\n"))
+    assert longest.source.count("\n") < 30, f"too long: {longest.source[:80]}"
+
+
+def test_starts_with_title_then_parameters_then_setup(lab, cells):
+    assert cells[0].source.startswith(f"# {lab.stem[:2]} ")
+    for promise in ("you will be able to", "**Time:**", "**Memory:**"):
+        assert promise in cells[0].source
+    first, second = code(cells)[:2]
+    assert tags(first) == {"parameters"}
+    assert f'srlab.setup("{lab.stem}")' in second.source
+    assert [cell for cell in cells if "parameters" in tags(cell)] == [first]
+
+
+def test_parameters_are_commented_literals(cells):
+    lines = code(cells)[0].source.splitlines()
+    assert lines[0].startswith(DECLARED)
+    for line in lines[1:]:
+        (statement,) = ast.parse(line).body
+        assert isinstance(statement, ast.Assign), line
+        ast.literal_eval(statement.value)
+    assert not [line for line in lines[1:] if "#" not in line]
+
+
+def declared(cells):
+    """Name and default of each parameter."""
+    statements = ast.parse(code(cells)[0].source).body
+    return {statement.targets[0].id: ast.literal_eval(statement.value) for statement in statements}
+
+
+def test_every_parameter_and_every_number_of_the_recipe_is_used(lab, cells):
+    by_setup = {"recipe", "iters", "run", "images", "validation", "device", "precision", "compiled", "tricks"}
+    by_setup |= {"photos", "center_crop"}
+    names = declared(cells).keys() - by_setup
+    assert set(declared(cells)) <= set(PARAMETERS)
+    rest = "\n".join(cell.source for cell in code(cells)[1:])
+    assert [name for name in names if not re.search(rf"\b{name}\b", rest)] == []
+    numbers = read_recipes(ROOT / "notebooks" / "recipes" / f"{lab.stem}.yaml")["meaning"]
+    unused = [name for name in numbers.keys() - by_setup if not re.search(rf"\blab\.{name}\b", rest)]
+    assert [name for name in unused if not name.startswith("min_gain_")] == []
+
+
+def test_what_setup_chooses_is_taken_from_it(cells):
+    """The parameter `run` may be left open, so no cell may take it as it is."""
+    for cell in code(cells)[1:]:
+        assert "run" not in {node.id for node in ast.walk(ast.parse(cell.source)) if isinstance(node, ast.Name)}
+
+
+def test_outputs_only_where_they_are_compared(cells):
+    for cell in code(cells):
+        kept = tags(cell) & KEPT
+        assert kept in (set(), KEPT), f"both tags or none: {cell.source[:60]}"
+        if kept:
+            assert cell.outputs, f"run `make refresh`: {cell.source[:60]}"
+            assert cell.execution_count
+            assert all(output.output_type == "stream" and output.name == "stdout" for output in cell.outputs)
+        else:
+            assert not cell.outputs, f"run `make refresh`: {cell.source[:60]}"
+            assert cell.execution_count is None
+
+
+def test_at_least_two_outputs_are_compared(cells):
+    assert sum(tags(cell) >= KEPT for cell in cells) >= 2
+
+
+def test_at_least_six_exercises_each_with_stub_and_check(cells):
+    checks = [cell for cell in code(cells) if "srlab.check(" in cell.source]
+    assert len(checks) >= 6
+    for cell in checks:
+        stub = cells[cells.index(cell) - 1]
+        name = re.fullmatch(r'(\w+) = srlab\.check\("\w+\.(\w+)", (\w+)\)', cell.source.strip())
+        assert name, cell.source
+        assert len(set(name.groups())) == 1
+        assert "return srlab.TODO" in stub.source
+        assert tags(cell) == tags(stub) == {"exercise"}
+
+
+def test_every_assert_says_what_is_wrong(cells):
+    for cell in code(cells):
+        for node in ast.walk(ast.parse(cell.source)):
+            assert not isinstance(node, ast.Assert) or node.msg is not None, cell.source
+
+
+def test_lab_asserts_its_claims_and_ends_with_a_headline(cells):
+    assert sum(cell.source.count("assert ") for cell in code(cells)) >= 5
+    assert "srlab.headline(" in code(cells)[-1].source
+    assert "## What you have seen" in cells[-1].source
+    assert "## Read on" in cells[-1].source
+
+
+def test_prose_has_no_measured_numbers(cells):
+    measured = re.compile(r"\d+(\.\d+)?\s*(dB|ms|seconds|GiB)\b|\b0\.\d{3,}")
+    for cell in prose(cells)[1:]:  # the first cell may say how long the lab takes
+        for sentence in re.split(r"(?<=[.:?])\s", cell.source):
+            assert not measured.search(sentence) or "published" in sentence, sentence
+
+
+def test_prose_is_calm(cells):
+    for cell in prose(cells):
+        text = re.sub(r"\$[^$]*\$|`[^`]*`|!\[|\\!", "", cell.source)
+        assert "!" not in text, cell.source
+
+
+def test_figures_have_captions_by_construction(cells):
+    """All pictures go through srlab, whose functions demand a caption that is also the alt text."""
+    assert not [cell.source for cell in code(cells) if "plt.show" in calls(cell)]
+
+
+def test_at_least_five_figures_and_a_slider(cells):
+    assert sum(bool(calls(cell) & FIGURES) for cell in code(cells)) >= 5
+    assert any(calls(cell) & SLIDERS for cell in code(cells))
+
+
+def test_pictures_in_the_prose_have_a_text_for_those_who_do_not_see_them(cells):
+    for cell in prose(cells):
+        assert not re.search(r"!\[\s*\]|<img(?![^>]*\balt=[\"'][^\"'])", cell.source), cell.source
+
+
+def test_answers_are_folded_in_one_way(cells):
+    """The question stands above the cell, the answer below it and closed; Markdown needs the empty lines."""
+    for cell in prose(cells):
+        folds = re.findall(r"^<details><summary>Answer</summary>\n\n.+?\n\n</details>$", cell.source, re.M | re.S)
+        assert len(folds) == len(re.findall(r"</?(?:details|summary)\b", cell.source)) / 4, cell.source
+
+
+def test_a_project_with_a_rubric(cells):
+    """Under a heading of its own, beside the exercises that check themselves."""
+    sections = re.split(r"^## ", "\n\n".join(cell.source for cell in prose(cells)), flags=re.M)
+    (project,) = [section for section in sections if re.search(r"\bproject\b", section.splitlines()[0], re.I)]
+    assert "rubric" in project
+    assert "points" in project
+
+
+def test_every_value_that_a_cell_wants_to_show_is_shown(cells):
+    """Jupyter shows a bare expression at the end of a cell only."""
+    for cell in code(cells):
+        for node in ast.parse(cell.source).body[:-1]:
+            assert not isinstance(node, ast.Expr) or isinstance(node.value, ast.Call | ast.Constant), cell.source
+
+
+def test_no_output_widget(cells):
+    """ipywidgets' output widget now and then makes a headless run wait for ever (nbclient 312)."""
+    for cell in code(cells):
+        assert not re.search(r"\binteract(ive)?\(|\bOutput\(", cell.source), cell.source
+
+
+def test_no_paragraph_ends_in_a_colon_before_more_prose(cells):
+    for cell in prose(cells):
+        for paragraph in cell.source.split("\n\n")[:-1]:
+            following = cell.source.split(paragraph, 1)[1].lstrip()
+            assert not paragraph.endswith(":") or following[0] in "$-*`", paragraph[-80:]

@@ -1,0 +1,74 @@
+"""The generators that come with srlab: small, of the embedded photos alone, better than bicubic where they say so."""
+
+import json
+
+import pytest
+
+import srlab
+from srlab.cli.main import main
+from srlab.data import datasets
+from srlab.data.images import read_image
+from srlab.models import weights
+from studies.shown import bicubic
+
+
+@pytest.fixture(scope="module")
+def table():
+    networks = {"bicubic": bicubic} | weights.load_shipped()
+    metrics = ("psnr", "gradient_ratio", "energy_error")
+    return srlab.evaluate(networks, datasets.photos("validation"), metrics=metrics).set_index(["method", "image"])
+
+
+@pytest.mark.parametrize("name", weights.SHIPPED.values())
+def test_they_were_trained_on_the_embedded_photos_alone_and_are_small(name):
+    file = weights.find_shipped(name)
+    manifest = json.loads(file.with_suffix(".json").read_text())
+    photos = datasets.photos("train")
+    assert manifest["parameters"]["sampler"]["images"] == f"{photos.name} (12 images, {photos.fingerprint()})"
+    if name == "srgan":
+        assert manifest["parameters"]["features"]["weights"].startswith("random")
+        assert manifest["parameters"]["start"] == "01_srresnet/shipped"
+    assert (manifest["parameters"]["generator"]["blocks"], manifest["parameters"]["generator"]["features"]) == (4, 32)
+    assert file.stat().st_size < 1_000_000
+
+
+def test_the_first_one_beats_bicubic_on_every_photo_that_it_has_not_seen(table):
+    gain = table.psnr["MSRResNet"] - table.psnr["bicubic"]
+    assert len(gain) == 4
+    assert gain.min() > 0
+    assert gain["astronaut"] >= 1.3
+
+
+def test_the_second_one_is_sharper_with_texture_where_the_photo_has_it(table):
+    means = table.groupby("method").mean(numeric_only=True)
+    assert means.gradient_ratio["SRGAN"] > means.gradient_ratio["MSRResNet"] + 0.1
+    assert means.energy_error["SRGAN"] < means.energy_error["MSRResNet"] - 0.05
+    assert means.psnr["SRGAN"] > means.psnr["bicubic"] - 1
+
+
+def test_upscale_takes_the_first_one_where_nothing_is_asked_for(tmp_path, capsys):
+    source = srlab.write_image(datasets.photos("validation")["chelsea"][..., :40, :48], tmp_path / "lr.png")
+    assert main(["upscale", str(source), str(tmp_path / "a.png")]) == 0
+    assert "msrresnet, which comes with srlab" in capsys.readouterr().err
+    assert main(["upscale", str(source), str(tmp_path / "b.png"), "--run", "msrresnet"]) == 0
+    assert "comes with srlab" not in capsys.readouterr().err
+    assert read_image(tmp_path / "a.png").shape == (3, 160, 192)
+    assert (tmp_path / "a.png").read_bytes() == (tmp_path / "b.png").read_bytes()
+    assert main(["upscale", str(source), str(tmp_path / "c.png"), "--run", "srgan"]) == 0
+    assert (tmp_path / "c.png").read_bytes() != (tmp_path / "b.png").read_bytes()
+
+
+def test_a_folder_of_that_name_comes_first(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "srgan").mkdir()
+    source = srlab.write_image(datasets.photos("validation")["chelsea"][..., :40, :48], tmp_path / "lr.png")
+    assert main(["upscale", str(source), "sr.png", "--run", "srgan"]) == 2
+    assert "generator.safetensors" in capsys.readouterr().err
+    assert main(["upscale", str(source), "sr.png", "--best", "psnr"]) == 2
+    assert "--best goes with --run" in capsys.readouterr().err
+    assert main(["upscale", str(source), "sr.png", "--run", "msrresnet", "--best", "psnr"]) == 2
+    assert "--best goes with --run" in capsys.readouterr().err
+    assert main(["upscale", str(source), "sr.png", "--scale", "2"]) == 2
+    assert "msrresnet enlarges x4, but --scale is 2" in capsys.readouterr().err
+    assert main(["upscale", str(source), "sr.png", "--run", "srgn"]) == 2
+    assert "come with srlab: msrresnet, srgan" in capsys.readouterr().err

@@ -1,0 +1,252 @@
+"""The report of the tricks on made-up scores: differences by hand, and no claim where there is none."""
+
+import json
+import math
+import re
+
+import pandas as pd
+import pytest
+
+import srlab
+import srlab.view.plots
+from studies.esrdgan_tricks import words
+from studies.esrdgan_tricks.configurations import read_preset, trick_of
+from studies.esrdgan_tricks.differences import (
+    BEYOND,
+    CHANGES_SIGN,
+    EQUAL,
+    LEANS,
+    ONE_SEED,
+    by_seed,
+    finding,
+    groups,
+    judge,
+    other_lr,
+    paired,
+    read_scores,
+)
+from studies.esrdgan_tricks.report import main
+from studies.esrdgan_tricks.score import crop_file, label
+
+MAIN = ["astronaut", "chelsea"]
+MEASURES = {"psnr": 28.0, "ssim": 0.8, "gradient_ratio": 0.7, "energy_error": 0.5, "colour_shift": 1.0}
+MEASURES |= {"checkerboard": 0.25}
+
+
+def line(trick, seed=0, image="astronaut", lr="bicubic", real=False, **scores):
+    row = f"{trick.replace(' ', '-')}-seed{seed}"
+    known = {"row": row, "trick": trick, "seed": seed, "lr": lr, "set": "photos/validation", "image": image}
+    known |= {"backbone": f"vgg19 conv2_2 ({'file' if real else 'random'})", "real": real, "network": "RRDBNet"}
+    known |= {"discriminator": "PatchDiscriminator", "iters": 300, "wall_time_s": 90.0}
+    return known | MEASURES | scores
+
+
+def table(trick, values, metric="psnr", **more):
+    """A row with one value per seed beside a base that has the usual one."""
+    lines = [line("base", seed, **{metric: MEASURES[metric]}) for seed in range(len(values))]
+    return pd.DataFrame(lines + [line(trick, seed, **{metric: value}, **more) for seed, value in enumerate(values)])
+
+
+def test_differences_are_paired_by_seed_after_the_mean_over_images():
+    lines = [line("base", 0, psnr=28.0), line("base", 0, "chelsea", psnr=30.0), line("base", 1, psnr=20.0)]
+    lines += [line("base", 1, "chelsea", psnr=22.0)]
+    lines += [line("vanilla", 1, psnr=20.5), line("vanilla", 1, "chelsea", psnr=22.5)]  # seeds in another order
+    lines += [line("vanilla", 0, psnr=28.5), line("vanilla", 0, "chelsea", psnr=31.5)]
+    scores = pd.DataFrame(lines)
+    assert by_seed(scores, "base")["psnr"].tolist() == [29.0, 21.0]
+    assert paired(scores, "vanilla", "psnr") == pytest.approx([1.0, 0.5])  # unpaired, seed 1 would be at -8.5
+    assert math.isclose(finding(scores, "vanilla", "psnr").mean, 0.75)
+
+
+@pytest.mark.parametrize(
+    ("differences", "kind"),
+    [
+        # mean 0.11, s = 0.01, t(0.975, 2) = 4.3027: interval 4.3027 * 0.01 / sqrt(3) = 0.0248
+        ([0.10, 0.11, 0.12], BEYOND),
+        ([-0.10, -0.11, -0.12], BEYOND),
+        # mean 0.2, s = 0.1732: interval 0.43
+        ([0.1, 0.1, 0.4], LEANS),
+        ([0.5, 0.6, -0.01], CHANGES_SIGN),
+        ([0.5, 0.6, 0.0], CHANGES_SIGN),
+        ([0.0, 0.0, 0.0], EQUAL),
+        ([3.0], ONE_SEED),
+        ([], ONE_SEED),
+    ],
+)
+def test_a_claim_needs_one_sign_and_more_than_the_spread(differences, kind):
+    assert judge(differences) == kind
+
+
+def test_a_change_of_sign_is_no_claim_however_many_seeds_speak_for_it():
+    many = [0.5] * 30 + [-0.01]
+    assert abs(sum(many) / 31) > 0.4
+    assert judge(many) == CHANGES_SIGN
+
+
+def said(trick, values, metric="psnr", **more):
+    scores = table(trick, values, metric, **more)
+    return words.sentences(scores, scores, trick, trick_of(trick))
+
+
+def test_a_claim_says_metric_amount_direction_and_what_esrdgan_found():
+    text = said("instance noise", [28.10, 28.11, 28.12])
+    assert text.startswith("**instance noise** (ESRDGAN: helped; features vgg19 conv2_2 (random)).")
+    assert "Beyond the spread over seeds: PSNR +0.11 dB, better." in text
+    assert "In line with ESRDGAN: PSNR." in text
+    assert "Against" not in text
+    assert "Against it: PSNR." in said("flipped labels", [28.10, 28.11, 28.12])
+    assert "In line with ESRDGAN: PSNR." in said("flipped labels", [27.10, 27.11, 27.12])
+    assert "ESRDGAN: PSNR" not in said("no D", [28.10, 28.11, 28.12]), "it is not in the list"
+
+
+def test_lower_is_better_for_errors():
+    assert "energy-map error -0.110, better" in said("longer", [0.38, 0.39, 0.40], "energy_error")
+    assert "colour shift +0.50 levels, worse" in said("longer", [1.49, 1.50, 1.51], "colour_shift")
+
+
+@pytest.mark.parametrize(
+    ("values", "found"),
+    [
+        ([0.89, 0.90, 0.91], "gradient ratio +0.200, sharper, nearer to HR"),
+        ([0.49, 0.50, 0.51], "gradient ratio -0.200, softer, further from HR"),
+        ([1.48, 1.50, 1.52], "gradient ratio +0.800, sharper, further from HR"),
+        ([1.29, 1.30, 1.305], "gradient ratio +0.598, sharper."),  # 0.7 is as far from 1 as 1.3
+    ],
+)
+def test_sharper_is_better_only_up_to_hr(values, found):
+    assert found in said("vanilla", values, "gradient_ratio")
+
+
+def test_a_change_of_sign_is_said_and_nothing_else():
+    text = said("smooth labels", [28.5, 28.6, 27.9])
+    assert "Nothing is beyond the spread over seeds." in text
+    assert "No claim on PSNR: the sign changes over the seeds." in text
+    assert "better" not in text
+    assert "ESRDGAN: PSNR" not in text
+    found = finding(table("smooth labels", [28.5, 28.6, 27.9]), "smooth labels", "psnr")
+    assert words.cell(found) == "±"
+    assert not found.claim
+
+
+def test_a_lean_is_in_brackets_and_a_claim_is_bold():
+    assert words.cell(finding(table("vanilla", [28.1, 28.1, 28.4]), "vanilla", "psnr")) == "(+0.20)"
+    assert words.cell(finding(table("vanilla", [28.1, 28.11, 28.12]), "vanilla", "psnr")) == "**+0.11 better**"
+    assert words.cell(finding(table("vanilla", [28.1]), "vanilla", "psnr")) == "one seed"
+
+
+def test_other_lr_is_compared_with_the_base_on_the_same_lr():
+    lines = []
+    for seed in range(3):
+        lines += [line("base", seed, psnr=28.0), line("base", seed, lr="nearest", psnr=20.0)]
+        lines += [line("nearest LR", seed, psnr=25.0), line("nearest LR", seed, lr="nearest", psnr=23.0 + seed / 100)]
+    scores = pd.DataFrame(lines)
+    assert other_lr(scores, "nearest LR") == "nearest"
+    assert other_lr(scores, "base") is None
+    assert finding(scores, "nearest LR", "psnr").good is False
+    own = finding(scores, "nearest LR", "psnr", "nearest")
+    assert (own.kind, own.good) == (BEYOND, True)
+    assert own.mean == pytest.approx(3.01)
+
+
+def test_groups_are_the_main_photos_and_all_of_them():
+    scores = pd.DataFrame([line("base", image=name) for name in (*MAIN, "text", "brick")])
+    found = groups(scores, MAIN)
+    assert list(found) == ["astronaut and chelsea", "all 4 photos"]
+    assert set(found["astronaut and chelsea"]["image"]) == set(MAIN)
+    assert list(groups(scores[scores["image"].isin(MAIN)], MAIN)) == ["astronaut and chelsea"]
+
+
+@pytest.mark.parametrize(
+    ("settings", "name"),
+    [
+        ({}, "bicubic"),
+        ({"method": "nearest"}, "nearest"),
+        ({"noise": [0.01, 0.01]}, "bicubic, noise 0.01"),
+        ({"blur": [0.5, 2.0]}, "bicubic, blur 0.5 to 2"),
+    ],
+)
+def test_kinds_of_lr_have_names(settings, name):
+    assert label(settings) == name
+
+
+@pytest.fixture
+def write(tmp_path):
+    """Write tables and crops as ``score.py`` does, then the report; returns its text."""
+
+    def write(lines, preset="laptop", lost=()):
+        folder = tmp_path / "scores"
+        folder.mkdir()
+        for one in lost:
+            pd.DataFrame([one]).to_csv(folder / f"{one['row']}.csv", index=False)
+        scores = pd.DataFrame(lines)
+        for row, found in scores.groupby("row", sort=False):
+            file = folder / f"{row}.csv"
+            found.to_csv(file, index=False)
+            for kind in found["lr"].unique():
+                srlab.write_image(srlab.view.plots.torch.rand(3, 96, 144), crop_file(file, kind))
+        assert len(read_scores(folder)) == len(lines)
+        about = {"preset": preset, "given": {"backbone": "/home/somebody/vgg.pth"}, "settings": read_preset(preset)}
+        main(str(folder), str(tmp_path / "RESULTS.md"), json.dumps(about))
+        return (tmp_path / "RESULTS.md").read_text()
+
+    return write
+
+
+def whole(real=False, seeds=3):
+    lines = []
+    for image in (*MAIN, "text", "brick"):
+        lines += [line("bicubic", 0, image, lr) | {"row": "bicubic", "backbone": None} for lr in ("bicubic", "nearest")]
+        for seed in range(seeds):
+            lines += [line("base", seed, image, lr, real) for lr in ("bicubic", "nearest")]
+            lines.append(line("instance noise", seed, image, real=real, psnr=28.1 + seed / 100))
+            lines += [line("nearest LR", seed, image, lr, real, psnr=27.0) for lr in ("bicubic", "nearest")]
+    return lines
+
+
+def test_the_whole_report_is_written_with_its_figures_and_without_paths(write, tmp_path):
+    text = write(whole())
+    assert "`python studies/run.py esrdgan_tricks laptop --backbone vgg.pth`" in text
+    assert "somebody" not in text
+    pictures = re.findall(r"\]\((.+?\.png)\)", text)
+    assert sorted(pictures) == [f"figures/{name}.png" for name in ("crops", "differences", "other-lr")]
+    assert all((tmp_path / picture).stat().st_size > 1000 for picture in pictures)
+    assert "nan" not in text.lower().replace("resonance", "")
+    assert "### nearest LR: on nearest LR" in text
+    assert "## Numbers: all 4 photos" in text
+    assert "| **+0.11 better** |" in text
+
+
+def test_random_features_are_said_in_every_row(write):
+    text = write(whole())
+    assert "**Features: 0 rows looked through trained networks, 9 through random ones.**" in text
+    rows = [one for one in text.splitlines() if re.match(r"\| (base|instance noise|nearest LR) \|", one)]
+    assert len(rows) > 10
+    assert all("(random)" in row for row in rows)
+    assert all("(random)" in one for one in text.splitlines() if one.lstrip("- ").startswith("**instance noise**"))
+
+
+def test_trained_features_are_not_called_random(write):
+    text = write(whole(real=True))
+    assert "9 rows looked through trained networks, 0 through random ones" in text
+    assert "(random)" not in text
+    assert "nothing it has learned" not in text
+
+
+def test_with_one_seed_nothing_is_claimed(write):
+    text = write(whole(seeds=1))
+    assert "There is one seed, so nothing can be claimed." in text
+    assert not re.search(r"\*\*[+-]\d", text)
+    assert "In line with ESRDGAN" not in text
+
+
+def test_rows_that_ran_away_are_named_and_the_report_goes_on_without_them(write):
+    gone = {"row": "vanilla-seed1", "trick": "vanilla", "seed": 1, "lost": "SrlabError: reach from -125 to 555"}
+    text = write([*whole(), *(line("vanilla", seed, psnr=28.5) for seed in (0, 2))], lost=[gone])
+    assert "## Rows that ran away" in text
+    assert "| vanilla | 1 | SrlabError: reach from -125 to 555 |" in text
+    assert "(n=2)" in next(one for one in text.splitlines() if one.startswith("| vanilla | 28.50"))
+    assert "n=3" in next(one for one in text.splitlines() if one.startswith("| instance noise | 28.11"))
+
+
+def test_a_report_without_losses_does_not_speak_of_them(write):
+    assert "ran away" not in write(whole())

@@ -1,0 +1,335 @@
+"""srlab.losses against the equations: values by hand, gradients by autograd of what the papers write."""
+
+import math
+
+import pytest
+import torch
+import torch.nn.functional as F
+
+from srlab.base.errors import SrlabError
+from srlab.losses import (
+    KINDS,
+    content_loss,
+    discriminator_loss,
+    generator_loss,
+    hybrid,
+    noisy_labels,
+)
+
+REAL = [[1.5], [-0.25], [0.5]]
+FAKE = [[-1.0], [0.75], [2.0]]
+
+
+def logits() -> tuple[torch.Tensor, torch.Tensor]:
+    return tuple(torch.tensor(values, dtype=torch.float64, requires_grad=True) for values in (REAL, FAKE))
+
+
+def d(logit: torch.Tensor) -> torch.Tensor:
+    return torch.sigmoid(logit)
+
+
+# What the papers write, letter by letter: x is real, y is fake, both are logits C.
+D_EQUATIONS = {
+    "vanilla": lambda x, y: -(d(x).log().mean() + (1 - d(y)).log().mean()),
+    "minimax": lambda x, y: -(d(x).log().mean() + (1 - d(y)).log().mean()),
+    "least squares": lambda x, y: ((x - 1) ** 2).mean() / 2 + (y**2).mean() / 2,
+    "hinge": lambda x, y: (1 - x).clamp(min=0).mean() + (1 + y).clamp(min=0).mean(),
+    "relativistic": lambda x, y: -d(x - y).log().mean(),
+    "relativistic average": lambda x, y: -d(x - y.mean()).log().mean() - (1 - d(y - x.mean())).log().mean(),
+}
+G_EQUATIONS = {
+    "vanilla": lambda x, y: -d(y).log().mean(),
+    "minimax": lambda x, y: (1 - d(y)).log().mean(),
+    "least squares": lambda x, y: ((y - 1) ** 2).mean() / 2,
+    "hinge": lambda x, y: -y.mean(),
+    "relativistic": lambda x, y: -d(y - x).log().mean(),
+    "relativistic average": lambda x, y: -(1 - d(x - y.mean())).log().mean() - d(y - x.mean()).log().mean(),
+}
+
+
+def test_each_kind_has_an_equation_here():
+    assert tuple(D_EQUATIONS) == tuple(G_EQUATIONS) == KINDS
+
+
+# --- Adversarial: values and gradients -----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("kind", "of_d", "of_g"),
+    [
+        ("vanilla", 2 * math.log(2), math.log(2)),
+        ("minimax", 2 * math.log(2), -math.log(2)),
+        ("least squares", 0.5, 0.5),
+        ("hinge", 2.0, 0.0),
+        ("relativistic", math.log(2), math.log(2)),
+        ("relativistic average", 2 * math.log(2), 2 * math.log(2)),
+    ],
+)
+def test_a_d_that_knows_nothing_costs_what_the_equation_says(kind, of_d, of_g):
+    nothing = torch.zeros(4, 1)
+    assert discriminator_loss(nothing, nothing, kind).item() == pytest.approx(of_d)
+    assert generator_loss(nothing, nothing, kind).item() == pytest.approx(of_g)
+
+
+@pytest.mark.parametrize(
+    ("kind", "of_d", "of_g"),
+    [
+        # C(x) = ln 3 and C(y) = -ln 4, so D(x) = 3/4, D(y) = 1/5, sigmoid(C(x) - C(y)) = 12/13.
+        ("vanilla", -math.log(0.75) - math.log(0.8), -math.log(0.2)),
+        ("minimax", -math.log(0.75) - math.log(0.8), math.log(0.8)),
+        ("least squares", (math.log(3) - 1) ** 2 / 2 + math.log(4) ** 2 / 2, (-math.log(4) - 1) ** 2 / 2),
+        ("hinge", 0.0, math.log(4)),
+        ("relativistic", -math.log(12 / 13), -math.log(1 / 13)),
+        ("relativistic average", -2 * math.log(12 / 13), -2 * math.log(1 / 13)),
+    ],
+)
+def test_values_by_hand(kind, of_d, of_g):
+    real, fake = torch.tensor([[math.log(3)]]), torch.tensor([[-math.log(4)]])
+    assert discriminator_loss(real, fake, kind).item() == pytest.approx(of_d, abs=1e-6)
+    assert generator_loss(fake, real, kind).item() == pytest.approx(of_g, abs=1e-6)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_loss_of_d_and_its_gradients_are_those_of_the_equation(kind):
+    real, fake = logits()
+    found, expected = discriminator_loss(real, fake, kind), D_EQUATIONS[kind](real, fake)
+    torch.testing.assert_close(found, expected)
+    for one, other in zip(
+        torch.autograd.grad(found, (real, fake)), torch.autograd.grad(expected, (real, fake)), strict=True
+    ):
+        torch.testing.assert_close(one, other)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_loss_of_g_and_its_gradient_are_those_of_the_equation(kind):
+    real, fake = logits()
+    found, expected = generator_loss(fake, real, kind), G_EQUATIONS[kind](real, fake)
+    torch.testing.assert_close(found, expected)
+    torch.testing.assert_close(*(torch.autograd.grad(loss, fake)[0] for loss in (found, expected)))
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_g_goes_where_d_comes_from(kind):
+    real, fake = logits()
+    (of_d,) = torch.autograd.grad(discriminator_loss(real, fake, kind), fake)
+    (of_g,) = torch.autograd.grad(generator_loss(fake, real, kind), fake)
+    assert of_d.sum() > 0 > of_g.sum()
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_mean_is_over_all_logits_of_a_patch_discriminator(kind):
+    real, fake = (value.detach().expand(3, 4)[..., None, None].repeat(1, 1, 2, 5) for value in logits())
+    flat = [value.detach() for value in logits()]
+    torch.testing.assert_close(discriminator_loss(real, fake, kind), discriminator_loss(*flat, kind))
+    torch.testing.assert_close(generator_loss(fake, real, kind), generator_loss(flat[1], flat[0], kind))
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("size", [200.0, -200.0])
+def test_logits_of_200_give_finite_losses_and_gradients(kind, size):
+    real, fake = torch.full((2, 1), size, requires_grad=True), torch.full((2, 1), -size, requires_grad=True)
+    loss = discriminator_loss(real, fake, kind) + generator_loss(fake, real, kind)
+    loss.backward()
+    assert loss.isfinite()
+    assert real.grad.isfinite().all()
+    assert fake.grad.isfinite().all()
+
+
+def test_minimax_fades_where_d_is_sure_and_the_non_saturating_loss_does_not():
+    pull = {}
+    for kind in ("minimax", "vanilla"):
+        fake = torch.tensor([[-12.0]], requires_grad=True)
+        generator_loss(fake, kind=kind).backward()
+        pull[kind] = -fake.grad.item()
+    assert pull["vanilla"] == pytest.approx(1, abs=1e-5)
+    assert 0 < pull["minimax"] < 1e-5
+
+
+# --- Relativistic --------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("kind", ["relativistic", "relativistic average"])
+def test_the_relativistic_losses_of_d_and_g_are_one_with_the_places_changed(kind):
+    real, fake = logits()
+    torch.testing.assert_close(generator_loss(fake, real, kind), discriminator_loss(fake, real, kind))
+
+
+@pytest.mark.parametrize("kind", ["relativistic", "relativistic average"])
+def test_the_relativistic_losses_see_only_differences(kind):
+    real, fake = logits()
+    torch.testing.assert_close(discriminator_loss(real + 7, fake + 7, kind), discriminator_loss(real, fake, kind))
+
+
+def test_both_halves_of_the_relativistic_loss_are_one():
+    real, fake = logits()
+    half = -d(real - fake).log().mean()
+    torch.testing.assert_close(half, -(1 - d(fake - real)).log().mean())
+    torch.testing.assert_close(discriminator_loss(real, fake, "relativistic"), half)
+
+
+def test_g_learns_from_both_halves_of_the_average_loss():
+    # The half that is missing in some code reaches G through the mean of C(y) alone.
+    real, fake = logits()
+    (whole,) = torch.autograd.grad(generator_loss(fake, real, "relativistic average"), fake)
+    (half,) = torch.autograd.grad(-d(fake - real.mean()).log().mean(), fake)
+    difference = whole - half
+    assert (difference < -0.05).all()
+    torch.testing.assert_close(difference, difference.mean().expand_as(difference))
+
+
+def test_the_average_loss_takes_batches_of_different_size_and_the_other_does_not():
+    real, fake = torch.zeros(3, 1), torch.zeros(5, 1)
+    assert discriminator_loss(real, fake, "relativistic average").item() == pytest.approx(2 * math.log(2))
+    with pytest.raises(SrlabError, match=r"one by one, but their shapes are \(3, 1\) and \(5, 1\)"):
+        discriminator_loss(real, fake, "relativistic")
+
+
+def test_logits_that_need_the_other_ones_say_so():
+    for kind in ("relativistic", "relativistic average"):
+        with pytest.raises(SrlabError, match="give the logits of HR as well"):
+            generator_loss(torch.zeros(2, 1), kind=kind)
+    with pytest.raises(SrlabError, match="no adversarial loss 'wasserstein'; choose from vanilla, minimax"):
+        generator_loss(torch.zeros(2, 1), kind="wasserstein")
+    with pytest.raises(SrlabError, match="no adversarial loss"):
+        discriminator_loss(torch.zeros(2, 1), torch.zeros(2, 1), "")
+
+
+# --- Labels --------------------------------------------------------------------------------------------------
+
+
+def test_smoothed_labels_are_the_cross_entropy_with_that_target():
+    real, fake = logits()
+    by_hand = -(0.9 * d(real).log() + 0.1 * (1 - d(real)).log()).mean() - (1 - d(fake)).log().mean()
+    torch.testing.assert_close(discriminator_loss(real, fake, labels=(0.9, 0.0)), by_hand)
+    torch.testing.assert_close(discriminator_loss(real, fake, labels=noisy_labels(real, real=0.9)), by_hand)
+    squares = ((real - 0.9) ** 2).mean() / 2 + (fake**2).mean() / 2
+    torch.testing.assert_close(discriminator_loss(real, fake, "least squares", (0.9, 0.0)), squares)
+
+
+def test_with_smoothed_labels_the_best_logit_is_finite():
+    best = torch.tensor([[math.log(9)]], requires_grad=True)
+    discriminator_loss(best, torch.full((1, 1), -50.0), labels=(0.9, 0)).backward()
+    assert best.grad.item() == pytest.approx(0, abs=1e-6)
+
+
+def test_flips_swap_about_their_share_of_labels_and_repeat_with_the_generator():
+    shape = torch.zeros(100, 1, 10, 10)
+    real, fake = noisy_labels(shape, 0.9, 0.1, torch.Generator().manual_seed(0))
+    assert real.unique().tolist() == fake.unique().tolist() == pytest.approx([0.0, 0.9])
+    assert (real == 0).float().mean().item() == pytest.approx(0.1, abs=0.012)  # four standard deviations
+    assert (fake > 0).float().mean().item() == pytest.approx(0.1, abs=0.012)
+    assert ((real == 0) == (fake > 0)).float().mean().item() == pytest.approx(0.82, abs=0.02)  # drawn one by one
+    again = noisy_labels(shape, 0.9, 0.1, torch.Generator().manual_seed(0))
+    assert torch.equal(real, again[0])
+    assert torch.equal(fake, again[1])
+
+
+def test_labels_have_the_shape_and_kind_of_the_logits_and_no_noise_unless_asked():
+    real, fake = noisy_labels(torch.zeros(2, 1, 3, 3, dtype=torch.float64, requires_grad=True))
+    assert (real.dtype, real.requires_grad) == (torch.float64, False)
+    assert torch.equal(real, torch.ones(2, 1, 3, 3, dtype=torch.float64))
+    assert torch.equal(fake, torch.zeros(2, 1, 3, 3, dtype=torch.float64))
+    flipped = noisy_labels(torch.zeros(3, 1), flip=1.0)
+    assert flipped[0].tolist() == [[0.0]] * 3
+    assert flipped[1].tolist() == [[1.0]] * 3
+
+
+@pytest.mark.parametrize(("real", "flip"), [(1.1, 0), (-0.1, 0), (1, 1.5), (1, -0.1), (math.nan, 0), (1, math.nan)])
+def test_labels_and_chances_outside_of_0_and_1_are_refused(real, flip):
+    with pytest.raises(SrlabError, match="within 0 and 1"):
+        noisy_labels(torch.zeros(2, 1), real, flip)
+
+
+@pytest.mark.parametrize("labels", [(1.1, 0), (1, -0.1), (math.nan, 0)])
+def test_a_loss_refuses_such_labels_too(labels):
+    with pytest.raises(SrlabError, match="Labels must be within 0 and 1"):
+        discriminator_loss(torch.zeros(2, 1), torch.zeros(2, 1), labels=labels)
+
+
+def test_the_hinge_loss_has_no_labels():
+    zeros = torch.zeros(2, 1)
+    assert discriminator_loss(zeros, zeros, "hinge", noisy_labels(zeros)).item() == 2
+    for labels in ((0.9, 0.0), noisy_labels(zeros, flip=1.0)):
+        with pytest.raises(SrlabError, match="hinge loss has no labels"):
+            discriminator_loss(zeros, zeros, "hinge", labels)
+
+
+# --- Content -------------------------------------------------------------------------------------------------
+
+
+class Extractor:
+    """Two layers: the image times a factor, and its 2x2 means; remembers whether gradients were on."""
+
+    def __init__(self, factor: float = 1.0, **weights: float) -> None:
+        self.factor, self.with_graph = factor, []
+        self.layer_weights = weights or {"fine": 1.0}
+
+    def __call__(self, image: torch.Tensor) -> dict[str, torch.Tensor]:
+        self.with_graph.append(torch.is_grad_enabled() and image.requires_grad)
+        return {"fine": self.factor * image, "coarse": self.factor * F.avg_pool2d(image, 2)}
+
+
+@pytest.fixture
+def pair() -> tuple[torch.Tensor, torch.Tensor]:
+    random = torch.Generator().manual_seed(0)
+    return tuple(torch.rand(2, 3, 4, 4, generator=random).requires_grad_() for _ in range(2))
+
+
+def test_content_loss_by_hand():
+    sr, hr = torch.tensor([[[[1.0, 3.0], [0.0, 0.0]]]]), torch.tensor([[[[0.0, 1.0], [0.0, 4.0]]]])
+    features = Extractor(fine=1.0, coarse=10.0)
+    # fine: (1 + 4 + 0 + 16) / 4; coarse: means 1 and 5/4
+    assert content_loss(features, sr, hr).item() == pytest.approx(21 / 4 + 10 * 0.0625)
+    assert content_loss(features, sr, hr, F.l1_loss).item() == pytest.approx(7 / 4 + 10 * 0.25)
+    # from zero, HR's maps have 17/4 and (5/4)^2
+    assert content_loss(features, sr, hr, relative=True).item() == pytest.approx(21 / 17 + 10 * 0.0625 / 1.5625)
+
+
+def test_hr_is_looked_at_once_and_without_a_graph(pair):
+    sr, hr = pair
+    features = Extractor()
+    content_loss(features, sr, hr).backward()
+    assert sorted(features.with_graph) == [False, True]
+    assert hr.grad is None
+    torch.testing.assert_close(sr.grad, 2 * (sr - hr).detach() / sr.numel())
+
+
+@pytest.mark.parametrize("criterion", [F.mse_loss, F.l1_loss])
+def test_the_relative_loss_does_not_see_how_large_the_features_are(pair, criterion):
+    losses = [content_loss(Extractor(factor), *pair, criterion, relative=True) for factor in (1, 1 / 12.75, 1000)]
+    torch.testing.assert_close(losses[0], losses[1])
+    torch.testing.assert_close(losses[0], losses[2])
+    absolute = [content_loss(Extractor(factor), *pair, criterion) for factor in (1, 10)]
+    torch.testing.assert_close(absolute[1], absolute[0] * (100 if criterion is F.mse_loss else 10))
+
+
+def test_the_relative_loss_is_one_where_nothing_of_hr_is_there_and_finite_without_any_feature_of_hr(pair):
+    hr = pair[1].detach()
+    assert content_loss(Extractor(fine=1.0, coarse=1.0), torch.zeros_like(hr), hr, relative=True).item() == 2
+    assert content_loss(Extractor(), hr, torch.zeros_like(hr), relative=True).isfinite()
+    assert content_loss(Extractor(), hr, hr, relative=True).item() == 0
+
+
+# --- Hybrids -------------------------------------------------------------------------------------------------
+
+
+def test_a_hybrid_is_the_weighted_sum_with_its_gradient():
+    pixel, content = torch.tensor(2.0, requires_grad=True), torch.tensor(10.0, requires_grad=True)
+    loss = hybrid((0.7, pixel), (0.3, content))
+    loss.backward()
+    assert (loss.item(), pixel.grad.item(), content.grad.item()) == pytest.approx((4.4, 0.7, 0.3))
+
+
+@pytest.mark.parametrize("bad", [math.nan, math.inf])
+def test_a_part_with_weight_0_is_left_out_whatever_it_is(bad):
+    pixel, content = torch.tensor(2.0, requires_grad=True), torch.tensor(bad, requires_grad=True)
+    loss = hybrid((1, pixel), (0, content))
+    loss.backward()
+    assert loss.item() == 2
+    assert content.grad is None
+
+
+@pytest.mark.parametrize("weights", [(math.nan, 1), (-0.1, 1), (0, 0), (math.inf, 1), ()])
+def test_weights_of_a_hybrid_that_make_no_sense_are_refused(weights):
+    with pytest.raises(SrlabError, match="weights of a hybrid loss must be 0 or more and not all 0"):
+        hybrid(*((weight, torch.tensor(1.0)) for weight in weights))

@@ -1,0 +1,235 @@
+"""srlab.diagnose: each failure is known by its number, a healthy run is left in peace, and a band is of one recipe."""
+
+import json
+import math
+import random
+
+import pytest
+
+import srlab
+from srlab.cli.main import main
+from srlab.base.errors import SrlabError
+from srlab.training import bands
+from srlab.training.bands import make_band
+from srlab.training.runs import Run
+from srlab.training.symptoms import check
+
+LAB = "03_srgan"
+
+
+def gan(steps=30, seed=0, **changes):
+    """What a healthy GAN logs, every ten steps; a change is a value or a function of the share of the way."""
+    noise = random.Random(seed)
+    usual = {"g_loss": 0.05, "d_loss": 0.6, "d_norm": 2.0, "d_real": 0.8, "d_fake": 0.2, "g_norm": 0.1} | changes
+    rows = []
+    for i in range(steps):
+        row = {"step": 10 * (i + 1)}
+        for key, value in usual.items():
+            value = value(i / (steps - 1)) if callable(value) else value
+            row[key] = value * (1 + 0.02 * noise.uniform(-1, 1))
+        rows.append(row)
+    return rows
+
+
+def pixels(loss, psnr=()):
+    """What a training with a pixel loss logs; `psnr` at even distances."""
+    rows = [{"step": 10 * (i + 1), "loss": value} for i, value in enumerate(loss)]
+    every = 10 * len(rows) // max(1, len(psnr) - 1)
+    return rows + [{"step": i * every, "val_psnr": value} for i, value in enumerate(psnr)]
+
+
+FALLING = [0.1 * math.exp(-i / 15) for i in range(60)]
+# What L1 at a constant rate of 2e-3 logged in 90 steps of MSRResNet, all but 8 % of its ReLUs switched off
+STILL = [0.0475, 0.0529, 0.0345, 0.0518, 0.0520, 0.0454, 0.0368, 0.0498, 0.0484, 0.0262, 0.0402]
+FLAT = [27.437, 27.436, 27.437, 27.483]
+HEALTHY = {
+    "a GAN": gan(),
+    "a GAN that loses PSNR for sharpness": [*gan(), {"step": 0, "val_psnr": 28.0}, {"step": 300, "val_psnr": 27.3}],
+    "no D": [{"step": row["step"], "g_loss": row["g_loss"], "g_norm": row["g_norm"]} for row in gan()],
+    "half precision that finds its scale": gan(g_norm=lambda t: 0.0 if t < 0.1 or 0.6 < t < 0.65 else 0.1),
+    "a short GAN": gan(7, d_real=0.6, d_fake=0.45),
+    "pixels": pixels(FALLING, [24.0, 26.0, 27.0, 27.5, 27.6]),
+    "loss and validation that get worse together": pixels(
+        [*FALLING[:20], *FALLING[19:5:-1]], [24.0, 25.0, 27.6, 27.3, 27.0]
+    ),
+    "a best a little before the end": pixels(FALLING, [24.0, 26.0, 27.6, 27.5, 27.5]),
+    "a loss that jumps from batch to batch": pixels([100 * v for v in (*FALLING, 100 * FALLING[-1])]),
+    "a loss that jumps from next to nothing": pixels([1e-6] * 12 + [0.01]),
+    "a loss of G that crosses zero": gan(g_loss=lambda t: 10 * (1 - 4 * t % 2) ** 3),
+    "a GAN that keeps the PSNR it began with": [*gan(), *pixels(STILL, FLAT)],
+    "a second stage without D": [{"step": 10 * (i + 1), "g_loss": v} for i, v in enumerate(STILL)] + pixels([], FLAT),
+    "a log that was lost, of a trained network": [row | {"step": row["step"] + 500} for row in pixels(STILL, FLAT)],
+    "a beginning that is slow": pixels(STILL, [27.437, 27.441, 27.442, 27.554]),
+    "photos known by heart from the first": pixels(FALLING[:11], FLAT),
+    "too few validations to see that nothing moves": pixels(STILL, FLAT[1:]),
+    "the first steps of a slow rise of the rate": pixels(STILL[:5], FLAT),
+    "half of the ReLUs silent": [*pixels(FALLING), {"step": 300, "dead_units": 0.9}, {"step": 600, "dead_units": 0.5}],
+    "the first steps": gan(3, d_real=0.99, d_fake=0.01),
+    "nothing": [],
+}
+FAILURES = {
+    "D wins": gan(d_real=lambda t: 0.6 + 0.395 * min(1, 2 * t), d_fake=lambda t: 0.4 - 0.395 * min(1, 2 * t)),
+    "D starves": gan(d_real=0.5, d_fake=0.5),
+    "D is upside down": gan(d_real=0.2, d_fake=0.8),
+    "no gradient reaches G": gan(g_norm=0.0),
+    "NaN in half precision": gan(g_norm=lambda t: 0.0 if round(29 * t) % 4 == 1 else 0.1),
+    "the loss does not fall": pixels([0.1 + 0.001 * (i % 3) for i in range(60)]),
+    "it overfits": pixels(FALLING, [24.0, 27.6, 27.4, 27.2, 27.0]),
+    "the loss explodes": pixels([*[0.05] * 40, 0.2, 9.0, 4e4, 1.9e30]),
+    "it never began to learn": pixels(STILL, FLAT),
+    "dead units": [*pixels(FALLING), {"step": 0, "dead_units": 0.0}, {"step": 600, "dead_units": 0.9}],
+    "the picture runs away": [*gan(), {"step": 0, "val_psnr": 28.0}, {"step": 300, "val_psnr": 21.0}],
+}
+
+
+@pytest.mark.parametrize("history", HEALTHY.values(), ids=HEALTHY)
+def test_a_healthy_run_is_left_in_peace(history):
+    assert check(history) == []
+
+
+def test_a_short_run_is_long_enough_to_see_d_win_or_starve():
+    assert [found.name for found in check(gan(6, d_real=0.99, d_fake=0.01))] == ["D wins"]
+    assert [found.name for found in check(gan(6, d_real=0.5, d_fake=0.49))] == ["D starves"]
+    assert check(gan(4, d_real=0.5, d_fake=0.5)) == []
+
+
+def test_photos_that_are_known_by_heart_already_overfit_as_well():
+    flat = [0.006 if i < 10 else 0.0009 + 0.0002 * (i % 3) for i in range(24)]  # the loss has nothing left to lose
+    (found,) = check(pixels(flat, [25.5, 26.6, 25.9, 25.4, 25.2]))
+    assert found.name == "it overfits"
+    assert found.evidence == "validation has lost 1.40 dB since step 60, while the training loss has fallen"
+
+
+def test_an_explosion_is_seen_whenever_it_comes_and_however_low_the_loss_had_been():
+    late = [4.0] * 10 + [0.04] * 12 + [5.0]  # 125 times what it was before, yet about the first
+    early = [0.05] * 10 + [1e30] * 15
+    for losses in (late, early, [0.05] * 4 + [9.0]):
+        assert "the loss explodes" in [found.name for found in check(pixels(losses))]
+    assert [found.name for found in check([*gan()[:20], {"step": 210, "g_loss": 6.0}])] == ["the loss explodes"]
+
+
+def test_what_came_down_again_from_an_explosion_has_not_overfitted():
+    lost = [0.09, 1.7, 13.0, 1.6e6, 2e3, 2e8, 1.5e4, 561.0, 47.0, 25.0, 13.0]  # MSE at five times the rate
+    found = check(pixels(lost, [27.4, 21.9, 15.2, 8.9, 9.9]))
+    assert [one.name for one in found] == ["the picture runs away"]
+
+
+def test_a_network_that_stands_still_is_told_from_a_loss_that_does_not_fall_by_its_validation():
+    still = [0.1 + 0.001 * (i % 3) for i in range(60)]
+    assert [one.name for one in check(pixels(still, FLAT))] == ["it never began to learn"]
+    assert [one.name for one in check(pixels(still, [*FLAT[:-1], 27.9]))] == ["the loss does not fall"]
+
+
+@pytest.mark.parametrize(("name", "history"), FAILURES.items(), ids=FAILURES)
+def test_each_failure_is_known_by_its_number_and_nothing_else_is_found(name, history):
+    (found,) = check(history)
+    assert found.name == name
+    assert any(character.isdigit() for character in found.evidence)
+    assert found.cause.endswith(".")
+    assert found.advice.endswith(".")
+
+
+# --- Runs and bands ---------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def make(tmp_path, monkeypatch):
+    """Leave a finished run as the trainer does."""
+    monkeypatch.setenv("SRLAB_HOME", str(tmp_path / "runs"))
+    monkeypatch.setattr(bands, "BANDS", tmp_path)
+
+    def make(name, history=None, state="finished", seed=0, lab=LAB, **recipe):
+        run = Run(lab, name)
+        features = {"layers": "vgg19 conv2_2", "weights": f"random, seed {seed}"}
+        recipe = {"gan": "vanilla", "seed": seed, "sampler": {"patch": 64, "seed": seed}, "features": features} | recipe
+        run.begin(recipe, {"schedule_total": 300})
+        for row in gan(seed=seed) if history is None else history:
+            run.log(**row)
+        run.update(state=state, step=300)
+        return run
+
+    return make
+
+
+def write_band(tmp_path, runs):
+    (tmp_path / f"{LAB}.json").write_text(json.dumps(make_band(runs)))
+
+
+def test_without_a_band_the_rules_are_asked_and_that_is_said(make):
+    found = srlab.diagnose(make("default"))
+    assert found.findings == []
+    assert found.notes == ["srlab brings no healthy runs of this lab to compare with, so only its rules were asked."]
+    assert str(found).startswith("03_srgan/default: nothing looks wrong\n")
+
+
+def test_a_run_within_the_band_is_healthy_and_one_outside_is_named_by_curve_and_side(make, tmp_path):
+    write_band(tmp_path, [make(f"seed{seed}", seed=seed) for seed in range(3)])
+    found = srlab.diagnose(make("fourth", seed=4))
+    assert (found.findings, found.notes) == ([], ["Held against 3 healthy runs of the same recipe."])
+    odd = make("odd", gan(seed=5, d_norm=lambda t: 2 + 20 * t, g_loss=0.02), seed=5)
+    assert [one.name for one in srlab.diagnose(odd).findings] == [
+        "loss of G lies below its band",
+        "gradient of D lies above its band",
+    ]
+
+
+def test_a_run_of_another_recipe_is_not_held_against_the_band(make, tmp_path):
+    write_band(tmp_path, [make(f"seed{seed}", seed=seed) for seed in range(2)])
+    other = make("other", gan(g_loss=0.5), gan="hinge")
+    assert srlab.diagnose(other).findings == []
+    assert srlab.diagnose(other).notes == [
+        "The band of healthy runs is of another recipe (gan), so only the rules were asked."
+    ]
+
+
+def test_a_run_that_the_trainer_stopped_is_said_to_have_broken_down(make):
+    (found,) = srlab.diagnose(make("default", state="failed")).findings
+    assert found.name == "training broke down"
+    assert "after step 300" in found.evidence
+
+
+def test_a_band_is_of_finished_runs_of_one_recipe(make):
+    first = make("first")
+    with pytest.raises(SrlabError, match="two runs at least"):
+        make_band([first])
+    with pytest.raises(SrlabError, match="second is no finished run"):
+        make_band([first, make("second", state="stopped", seed=1)])
+    with pytest.raises(SrlabError, match="third has another gan than"):
+        make_band([first, make("third", gan="hinge", seed=1)])
+    band = make_band([first, make("fourth", seed=1)])
+    assert (band["lab"], band["seeds"]) == (LAB, [0, 1])
+    step, low, high = band["curves"]["d_real"][-1]
+    values = [Run(LAB, name).metrics()[-1]["d_real"] for name in ("first", "fourth")]
+    assert (step, low, high) == (300, min(values), max(values))
+
+
+def test_the_bands_that_come_with_srlab_are_whole():
+    files = sorted(bands.BANDS.glob("*.json"))
+    for file in files:
+        band = bands.read_band(file.stem)
+        assert band["lab"] == file.stem
+        assert len(band["seeds"]) >= 3
+        assert all(low <= high for curve in band["curves"].values() for _, low, high in curve)
+
+
+def test_doctor_takes_a_folder_or_a_name_and_says_by_its_exit_code_whether_something_is_wrong(make, capsys):
+    make("well")
+    run = make("ill", gan(g_norm=0.0))
+    assert main(["doctor", "03_srgan/well"]) == 0
+    assert "nothing looks wrong" in capsys.readouterr().out
+    assert main(["doctor", str(run.path)]) == 1
+    text = capsys.readouterr().out
+    assert "03_srgan/ill: something looks wrong" in text
+    assert "- no gradient reaches G" in text
+    assert "Try: look for detach" in text
+
+
+def test_a_run_that_is_not_there_is_one_sentence(make, capsys):
+    assert main(["doctor", "03_srgan/none"]) == 2
+    assert "There is no run in 03_srgan/none; give the folder of one, or <lab>/<name> in" in capsys.readouterr().err
+
+
+def test_in_a_notebook_it_is_shown_as_markdown(make):
+    text = srlab.diagnose(make("ill", gan(g_norm=0.0)))._repr_markdown_()
+    assert text.startswith("**03_srgan/ill: something looks wrong.**\n\n- **no gradient reaches G**: its norm is 0")
+    assert text.endswith("so only its rules were asked.")

@@ -1,0 +1,181 @@
+"""Training with two processes: they stay the same, follow one process, stop together, and leave one run."""
+
+import os
+import signal
+import subprocess
+import sys
+
+import pytest
+import torch
+import torch.nn.functional as F
+
+import srlab
+import srlab.training.signals
+from srlab import losses
+from srlab.base.devices import pick_device
+
+LAB, STEPS = "processes", 20
+
+
+def images():
+    """Three noisy images of one size."""
+    random = torch.Generator().manual_seed(0)
+    pixels = [torch.randint(0, 256, (3, 48, 48), generator=random, dtype=torch.uint8) for _ in range(3)]
+    return srlab.ImageSet("noise", ["a", "b", "c"], pixels)
+
+
+def train(run, steps=STEPS, batch=8, before=None):
+    """Train a small network with the squared error, in as many processes as there are; returns the trainer."""
+    torch.manual_seed(0)
+    net = srlab.MSRResNet(blocks=1, features=8)
+    optimizer = torch.optim.Adam(net.parameters(), 1e-3)
+    trainer = srlab.Trainer(LAB, run, "cpu", "no", ema=0.0)
+    generator, optimizer = trainer.prepare(generator=net, optimizer=optimizer)
+
+    def step(lr, hr):
+        if before:
+            before(trainer)
+        loss = F.mse_loss(generator(lr), hr)
+        optimizer.zero_grad()
+        trainer.backward(loss)
+        optimizer.step()
+        return {"loss": loss}
+
+    sampler = srlab.PatchSampler(images(), 4, 16, batch)
+    trainer.fit(step, sampler, steps, validate_every=STEPS)
+    return trainer
+
+
+def train_gan(run):
+    """A GAN as in lab 03: D with batch norm looks at a batch twice, and G learns from it while it is frozen."""
+    torch.manual_seed(0)
+    net, judge = srlab.MSRResNet(blocks=1, features=8), srlab.models.SRGANDiscriminator(features=4, size=16)
+    trainer = srlab.Trainer(LAB, run, "cpu", "no")
+    net, judge, g_optimizer, d_optimizer = trainer.prepare(
+        generator=net,
+        discriminator=judge,
+        g_optimizer=torch.optim.Adam(net.parameters(), 1e-3),
+        d_optimizer=torch.optim.Adam(judge.parameters(), 1e-3),
+    )
+
+    def step(lr, hr):
+        sr = net(lr)
+        d_loss = losses.discriminator_loss(judge(hr), judge(sr.detach()))
+        d_optimizer.zero_grad()
+        trainer.backward(d_loss)
+        d_optimizer.step()
+        with srlab.frozen(judge):
+            g_loss = F.mse_loss(sr, hr) + 0.1 * losses.generator_loss(judge(sr))
+        g_optimizer.zero_grad()
+        trainer.backward(g_loss)
+        g_optimizer.step()
+        return {"g_loss": g_loss, "d_loss": d_loss}
+
+    trainer.fit(step, srlab.PatchSampler(images(), 4, 16, 4), 6, validate_every=6)
+    return trainer
+
+
+def interrupt_second(trainer):
+    """Ctrl-C that reaches the second process alone, in its third step."""
+    if trainer.accelerator.process_index == 1 and trainer.step == 2:
+        signal.raise_signal(signal.SIGINT)
+
+
+def work():
+    """What each of the two processes does: two trainings, and one that is stopped."""
+    both = train("two"), train_gan("gan")
+    rank = both[0].accelerator.process_index
+    for trainer in both:
+        found = {
+            f"{name}.{key}": value
+            for name, module in trainer.modules.items()
+            for key, value in module.named_parameters()
+        }
+        torch.save(found, f"{trainer.run.name}-{rank}.pt")
+    try:
+        train("stopped", before=interrupt_second)
+    except srlab.training.signals.TrainingStopped as stop:
+        print(f"process {rank}: {stop}")
+
+
+@pytest.fixture(scope="module")
+def two(tmp_path_factory):
+    """Folder in which two processes have worked, and what they printed."""
+    folder = tmp_path_factory.mktemp("two")
+    command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
+    done = subprocess.run(
+        [*command, __file__],
+        cwd=folder,
+        env=os.environ | {"SRLAB_HOME": str(folder), "OMP_NUM_THREADS": "1"},
+        text=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        timeout=240,
+    )
+    assert done.returncode == 0, done.stdout
+    return folder, done.stdout
+
+
+@pytest.fixture
+def runs(two, monkeypatch):
+    monkeypatch.setenv("SRLAB_HOME", str(two[0]))
+    return two[0]
+
+
+@pytest.mark.parametrize("run", ["two", "gan"])
+def test_all_processes_have_the_same_weights_bit_for_bit(runs, run):
+    first, second = (torch.load(runs / f"{run}-{rank}.pt", weights_only=True) for rank in range(2))
+    assert first.keys() == second.keys()
+    assert all(torch.equal(first[name], second[name]) for name in first)
+    assert any(name.startswith("discriminator") for name in first) == (run == "gan")
+
+
+def test_two_processes_with_half_a_batch_each_follow_one_with_the_whole(runs):
+    train("one")
+    one, two = (srlab.load_generator(LAB, run).state_dict() for run in ("one", "two"))
+    for name, weight in one.items():
+        assert torch.allclose(weight, two[name], atol=2e-5), name
+    torch.manual_seed(0)
+    start = srlab.MSRResNet(blocks=1, features=8).state_dict()
+    assert max((one[name] - start[name]).abs().max() for name in one) > 1e-3, "it has learned something to compare"
+
+
+def test_losses_are_logged_as_means_over_the_processes(runs):
+    train("logged")
+    one, two = (srlab.Run(LAB, run).metrics() for run in ("logged", "two"))
+    assert [row["step"] for row in one] == [row["step"] for row in two]
+    assert [row["loss"] for row in one if "loss" in row] == pytest.approx([row["loss"] for row in two if "loss" in row])
+
+
+def test_there_is_one_run_which_says_how_many_have_trained_it(runs):
+    manifest = srlab.Run(LAB, "two").manifest()
+    assert (manifest["processes"], manifest["step"], manifest["state"]) == (2, STEPS, "finished")
+    assert len(list((srlab.Run(LAB, "two").path / "tensorboard").iterdir())) == 1
+
+
+def test_a_signal_to_one_process_stops_all_at_the_same_step(two, runs):
+    assert [f"process {rank}: Stopped at step 10 of 20" in two[1] for rank in range(2)] == [True, True]
+    assert srlab.Run(LAB, "stopped").trained_steps() == 10
+
+
+def test_a_run_of_two_goes_on_with_one_and_says_what_changes(runs, capsys):
+    train("two", steps=STEPS + 5)
+    text = capsys.readouterr().out
+    assert "was trained by 2 process(es) so far and goes on with 1" in text
+    assert srlab.Run(LAB, "two").manifest()["processes"] == 1
+    train("whole", steps=STEPS + 5)
+    one, two = (srlab.load_generator(LAB, run).state_dict() for run in ("whole", "two"))
+    assert all(torch.allclose(one[name], two[name], atol=2e-5) for name in one)
+
+
+def test_each_process_takes_a_gpu_of_its_own(monkeypatch):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.delenv("LOCAL_RANK", raising=False)
+    assert pick_device("auto") == torch.device("cuda")
+    monkeypatch.setenv("LOCAL_RANK", "2")
+    assert pick_device("auto") == pick_device("cuda") == torch.device("cuda", 2)
+    assert pick_device("cpu") == torch.device("cpu")
+
+
+if __name__ == "__main__":
+    work()

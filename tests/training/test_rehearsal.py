@@ -1,0 +1,314 @@
+"""The way over a GPU, rehearsed without one: what is computed where, what waits for it, and what is said of it.
+
+`FakeGpu` stands in for one. Its tensors have a shape, a type and a place, and no numbers; those on the CPU stay real,
+so `Trainer.fit` runs as it is, from patches to validation and saved states. What is read from the fake GPU is True, 1.0
+or 0, and `backward`, for which autograd wants a device, only gives each parameter that it reaches a gradient.
+"""
+
+import ast
+import importlib
+import inspect
+import sys
+from contextlib import ExitStack
+from dataclasses import replace
+from types import SimpleNamespace
+
+import nbformat
+import pytest
+import torch
+import torch.nn.functional as F
+from accelerate.state import AcceleratorState
+from torch._subclasses.fake_tensor import FakeTensor, FakeTensorMode, unset_fake_temporarily
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_leaves, tree_map_only
+
+import srlab
+from srlab import losses, models
+from srlab.base import devices
+from srlab.data import resampling
+from srlab.data.datasets import ImageSet
+from srlab.data.degradation import Degradation
+from srlab.training import checkpoints
+from srlab.training.trainer import Trainer
+from tests.conftest import ROOT
+
+sys.path.insert(0, str(ROOT / "benchmarks"))  # scripts, and no package
+steps = importlib.import_module("steps")
+aten = torch.ops.aten
+pytestmark = pytest.mark.filterwarnings("ignore:Accessing the data pointer of FakeTensor")
+STAGED = 2**16  # bytes up to which CUDA takes a copy from ordinary memory at once, and nobody waits
+
+
+class FakeTensors(FakeTensorMode):
+    avoid_device_init = True  # although `torch.cuda.is_available` says that there is one
+
+    def __deepcopy__(self, memo):
+        return self
+
+
+class FakeGpu(TorchDispatchMode):
+    """Runs on the CPU what is on the CPU, and notes what waits for the GPU: its numbers being read, and copies."""
+
+    def __init__(self):
+        super().__init__()
+        self.tensors, self.waits = FakeTensors(), []
+
+    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
+        kwargs = kwargs or {}
+        given = [leaf for leaf in tree_leaves((args, kwargs)) if isinstance(leaf, torch.Tensor)]
+        place = kwargs.get("device") or torch.device("cpu")
+        if place.type == "cpu" and not any(isinstance(tensor, FakeTensor) for tensor in given):
+            with unset_fake_temporarily():
+                return func(*args, **kwargs)
+        if func is aten._local_scalar_dense.default:
+            self.waits.append("a number is read")
+            kind = given[0].dtype
+            return True if kind == torch.bool else 1.0 if kind.is_floating_point else 0
+        args, kwargs = tree_map_only(torch.Tensor, self._faked, (args, kwargs))
+        out = func(*args, **kwargs)
+        self.tensors.fake_tensor_converter.tensor_memo.clear()  # its weak references would forbid Module.to
+        places = {x.device.type for x in (*given, *tree_leaves(out)) if isinstance(x, torch.Tensor)}
+        if "device" in kwargs and place.type == "cpu":
+            self.waits.append(f"{tuple(out.shape)} to the CPU")
+            with unset_fake_temporarily():
+                return torch.zeros(out.shape, dtype=out.dtype)
+        sent = given[0] if func is aten._to_copy.default and given[0].device.type == "cpu" else None
+        at_once = sent is not None and kwargs.get("non_blocking") and sent.nbytes <= STAGED
+        if (len(places) > 1 or sent is not None) and not at_once:
+            self.waits.append(f"{func} of {[(x.device.type, tuple(x.shape)) for x in given]}")
+        return out
+
+    @staticmethod
+    def _faked(tensor):
+        if isinstance(tensor, FakeTensor):
+            return tensor
+        return torch.empty_strided(tensor.shape, tensor.stride(), dtype=tensor.dtype)
+
+
+class Generator(torch.Generator):
+    """Of random numbers on the CPU, that says to be on the device that was asked for."""
+
+    def __new__(cls, device="cpu"):
+        made = super().__new__(cls)
+        made.place = torch.device(device)
+        return made
+
+    device = property(lambda self: self.place)
+
+
+def reach(loss, *_, **__):
+    """In place of ``loss.backward()``."""
+    seen, waiting = {None}, [loss.grad_fn]
+    while waiting:
+        if (node := waiting.pop()) not in seen:
+            seen.add(node)
+            waiting += [following for following, _ in node.next_functions]
+            if hasattr(node, "variable"):
+                node.variable.grad = torch.empty_like(node.variable)
+
+
+@pytest.fixture
+def gpu(monkeypatch):
+    for name, answer in {
+        "is_available": True,
+        "is_bf16_supported": True,
+        "mem_get_info": (2**34, 2**34),
+        "get_rng_state": torch.zeros(16, dtype=torch.uint8),
+        "set_rng_state": None,
+    }.items():
+        monkeypatch.setattr(torch.cuda, name, lambda *_, _answer=answer, **__: _answer)
+    monkeypatch.setattr(torch.Tensor, "backward", reach)
+    monkeypatch.setattr(torch, "Generator", Generator)
+    resampling._bands.cache_clear()
+    torch.__future__.set_swap_module_params_on_conversion(True)
+    with ExitStack() as stack:
+        fake = FakeGpu()
+        stack.enter_context(fake.tensors)
+        stack.enter_context(fake)
+        yield fake
+    torch.__future__.set_swap_module_params_on_conversion(False)
+    resampling._bands.cache_clear()
+    AcceleratorState._reset_state(reset_partial_state=True)
+
+
+def images(*sizes):
+    random = torch.Generator().manual_seed(0)
+    sizes = sizes or ((60, 50), (41, 80))
+    hr = [torch.randint(0, 256, (3, *size), generator=random, dtype=torch.uint8) for size in sizes]
+    return ImageSet("random", [str(i) for i in range(len(hr))], hr)
+
+
+# --- The labs -------------------------------------------------------------------------------------------------
+
+TASKS = {  # small ones, as what is computed where does not depend on sizes
+    name: replace(steps.resized(task, 2, 32, 1, 4), layers=task.layers and "vgg19 relu2_1")
+    for name, task in steps.TASKS.items()
+}
+
+
+LABS = {"srgan": "03_srgan", "esrgan": "04_esrgan"}
+RECIPE = {"pixel": 1.0, "content": 1.0, "adversarial": 0.1, "pixel_loss": "l1", "content_loss": "l1", "relative": True}
+RECIPE |= {"noise": 0.1, "noise_until": 1.0, "real": 0.9, "flip": 0.1, "shift": 4, "d_steps": 1, "g_every": 1}
+
+
+def step_of(name, trainer, prepared):
+    """The training step of a lab as its cells define it; of lab 01, which has it inside of a loop, the benchmarks'."""
+    if name not in LABS:
+        return steps.make_step(TASKS[name], prepared, prepared, steps.LABS, trainer.backward)
+    lab = SimpleNamespace(pixel="l1", content="l1", relative=True, shift=4, stale_logits=False)
+    scope = {"torch": torch, "F": F, "srlab": srlab, "losses": losses, "lab": lab, "eyes": prepared["features"]}
+    scope["CRITERIA"] = steps.CRITERIA
+    for cell in nbformat.read(ROOT / "notebooks" / f"{LABS[name]}.ipynb", 4).cells:
+        for node in ast.parse(cell.source).body if cell.cell_type == "code" else ():
+            if getattr(node, "name", "") in ("update_discriminator", "generator_objective", "judgements", "make_step"):
+                exec(compile(ast.Module([node], []), LABS[name], "exec"), scope)
+    given = {"trainer": trainer, "recipe": RECIPE | {"gan": TASKS[name].gan}, "total": 4, "eyes": prepared["features"]}
+    given |= prepared | {"net": prepared["generator"], "judge": prepared["discriminator"]}
+    return scope["make_step"](**{key: given[key] for key in inspect.signature(scope["make_step"]).parameters})
+
+
+def train(name, precision, iters, watch):
+    """A lab in short, whose steps `watch` looks at; returns the trainer."""
+    task, networks = TASKS[name], steps.build(TASKS[name])
+    objects = networks | steps.optimizers_of(networks, task.rate, fused=True)
+    trainer = Trainer("03_srgan", "rehearsal", "cuda", precision)
+    step = step_of(name, trainer, dict(zip(objects, trainer.prepare(**objects), strict=True)))
+    sampler = srlab.PatchSampler(images(), 4, task.patch, task.batch, device="cuda")
+
+    def validate(averaged):
+        return srlab.score(averaged, images((40, 44)), 4)[["psnr", "ssim"]].mean().to_dict()
+
+    advance = trainer._advance
+
+    def watched(*arguments):
+        watch.waits.clear()
+        made = advance(*arguments)
+        assert {value.device for value in made.values()} == {torch.device("cuda", 0)}
+        assert trainer.step == 1 or watch.waits == []  # the first one sends the matrices that make LR
+        return made
+
+    trainer._advance = watched
+    trainer.fit(step, sampler, iters, srlab.OneCycle(iters), validate, 2)
+    return trainer
+
+
+@pytest.mark.parametrize("name", ["srresnet", "srgan", "esrgan"])
+def test_a_lab_stays_on_the_gpu_and_no_step_waits_for_it(name, gpu):
+    """From its patches to the moving average; what is logged, validated and saved may be read."""
+    train(name, "bf16", 2, gpu)
+    trainer = train(name, "fp16", 4, gpu)
+    assert trainer.run.manifest()["state"] == "finished"
+    assert trainer.accelerator.scaler.is_enabled()
+    tensors = checkpoints.pack({"ema": trainer.ema} | trainer.modules, trainer.optimizers, trainer.device)
+    places = {key: value.device.type for key, value in tensors.items() if not key.startswith("rng/")}
+    assert set(places.values()) == {"cuda"}, [key for key, place in places.items() if place != "cuda"]
+
+
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
+@pytest.mark.parametrize("discriminator", [lambda: models.PatchDiscriminator(4), models.CodedDiscriminator])
+def test_what_else_the_labs_have_in_a_step_does_not_wait_either(discriminator, dtype, gpu):
+    """Other discriminators, instance noise, noisy labels, all adversarial losses, relative content losses."""
+    judge = discriminator().to("cuda")
+    features = srlab.Features("vgg19 relu1_1", "random").to("cuda")
+    hr = torch.rand(2, 3, 96, 96, device="cuda")
+    gpu.waits.clear()
+    with torch.autocast("cuda", dtype):
+        real, fake = (judge(image, 0.1).float() for image in (hr, hr.flip(3)))
+        distance = losses.content_loss(features, hr, hr, F.l1_loss, relative=True)
+    for kind in losses.KINDS:
+        labels = [(1.0, 0.0)] if kind == "hinge" else [(0.9, 0.0), losses.noisy_labels(real, 0.9, 0.1)]
+        made = [losses.discriminator_loss(real, fake, kind, pair) for pair in labels]
+        made.append(losses.hybrid((0.1, distance), (1.0, losses.generator_loss(fake, real, kind))))
+        assert {value.device.type for value in made} == {"cuda"}
+    assert gpu.waits == []
+
+
+# --- Patches --------------------------------------------------------------------------------------------------
+
+BLIND = Degradation(blur=(0.2, 3.0), anisotropic=True, noise=(0.0, 0.05), photons=(50, 500))
+ROTATED = [{"rotate": 10.0}, {"rotate": 10.0, "black_corners": True}]
+
+
+@pytest.mark.parametrize("settings", [{}, *ROTATED, {"degradation": BLIND}, {"degradation": Degradation(blur=2.0)}])
+def test_a_batch_is_made_on_the_gpu_and_nobody_waits_for_it(settings, gpu):
+    sampler = srlab.PatchSampler(images(), 4, 32, 16, device="cuda", **settings)
+    next(sampler)
+    gpu.waits.clear()
+    assert {batch.device.type for batch in next(sampler)} == {"cuda"}
+    assert gpu.waits == []
+
+
+def test_jpeg_alone_takes_a_batch_from_the_gpu_and_back(gpu):
+    sampler = srlab.PatchSampler(images(), 4, 32, 16, replace(BLIND, jpeg=(30, 95)), device="cuda")
+    next(sampler)
+    gpu.waits.clear()
+    next(sampler)
+    pixels = [wait for wait in gpu.waits if "number" not in wait]
+    assert pixels == ["(16, 8, 8, 3) to the CPU", "aten._to_copy.default of [('cpu', (16, 3, 8, 8))]"]
+    assert len(gpu.waits) == 2 + 16, "and the quality of each patch"
+
+
+def test_of_a_set_that_is_mapped_from_the_disk_only_the_patches_are_sent(gpu, monkeypatch):
+    monkeypatch.setattr("srlab.data.patches._fits", lambda *_: False)
+    sampler = srlab.PatchSampler(images(), 4, 32, 16, device="cuda")
+    next(sampler)
+    gpu.waits.clear()
+    assert next(sampler)[1].device.type == "cuda"
+    assert gpu.waits == ["aten._to_copy.default of [('cpu', (16, 32, 32, 3))]"]
+
+
+# --- What is said of GPUs --------------------------------------------------------------------------------------
+
+OLD = "The NVIDIA driver on your system is too old (found version 12020). Please update your GPU driver."
+
+
+@pytest.fixture
+def broken(monkeypatch, tmp_path):
+    """A machine with a GPU, whose driver is too old for this torch."""
+
+    def init():
+        raise RuntimeError(OLD)
+
+    driver = tmp_path / "version"
+    driver.write_text("NVRM version: NVIDIA UNIX x86_64 Kernel Module  535.104.05  Sat Aug 19\nGCC version: 12.3.0 \n")
+    monkeypatch.setattr(devices, "DRIVER", driver)
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    monkeypatch.setattr(torch.cuda, "init", init)
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    return monkeypatch
+
+
+def test_a_gpu_that_cannot_be_used_is_named_with_the_reason(broken):
+    said = devices.unused_gpu()
+    assert "an NVIDIA driver 535.104.05, but torch" in said
+    assert "(The NVIDIA driver on your system is too old (found version 12020)); update the driver" in said
+    assert devices.pick_device().type == "cpu"
+    with pytest.raises(srlab.SrlabError, match=r"no usable GPU .*535\.104\.05"):
+        devices.pick_device("cuda")
+
+
+def test_nothing_is_said_of_a_gpu_that_works_is_hidden_or_is_not_there(broken):
+    broken.setenv("CUDA_VISIBLE_DEVICES", "")
+    assert devices.unused_gpu() == ""
+    broken.delenv("CUDA_VISIBLE_DEVICES")
+    with broken.context() as working:
+        working.setattr(torch.cuda, "is_available", lambda: True)
+        assert devices.unused_gpu() == ""
+    broken.setattr(devices.shutil, "which", lambda name: None)
+    devices.DRIVER.unlink()
+    assert devices.unused_gpu() == ""
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "CUDA error: out of memory",
+        "CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling `cublasCreate(handle)`",
+        "cuDNN error: CUDNN_STATUS_ALLOC_FAILED",
+        "cuDNN error: CUDNN_STATUS_INTERNAL_ERROR_DEVICE_ALLOCATION_FAILED",
+    ],
+)
+def test_a_lack_of_memory_on_a_gpu_is_known_by_its_words(words):
+    assert devices.out_of_memory(RuntimeError(words))
+    assert not devices.out_of_memory(ValueError(words))
+    assert not devices.out_of_memory(RuntimeError("CUDA error: device-side assert triggered"))

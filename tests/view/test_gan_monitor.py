@@ -1,0 +1,108 @@
+"""What is said of a GAN's run, and what is drawn of it."""
+
+import matplotlib.pyplot as plt
+import pytest
+import torch
+
+from srlab.view import gan_monitor
+from srlab.view.plots import COLORS
+
+
+def log(*pairs):
+    return [
+        {"step": 10 * i, "d_real": real, "d_fake": fake, "d_loss": 1.2, "g_loss": 0.1, "d_norm": 1.0, "g_norm": 0.1}
+        for i, (real, fake) in enumerate(pairs)
+    ]
+
+
+@pytest.mark.parametrize(
+    ("history", "word"),
+    [
+        (log(*[(0.7, 0.4)] * 8), "healthy"),
+        (log(*[(0.7, 0.4)] * 6, (0.99, 0.01), (0.99, 0.02)), "D wins"),
+        (log(*[(0.99, 0.01)] * 6, (0.7, 0.3), (0.6, 0.3)), "healthy"),  # it came back
+        (log((0.99, 0.3)), "healthy"),  # sure of HR alone
+        (log((0.98, 0.12)), "D wins"),
+        (log((0.88, 0.12)), "healthy"),
+        (log((0.5, 0.5)), "D sees nothing"),
+        (log((0.4, 0.6)), "D sees nothing"),
+        ([{"step": 0, "val_psnr": 28.0}], "no D"),
+        ([], "no D"),
+    ],
+)
+def test_the_verdict_is_about_the_end_of_the_run(history, word):
+    assert gan_monitor.verdict(history) == word
+
+
+def test_the_judgements_are_drawn_with_their_bands():
+    figure, axis = plt.subplots()
+    gan_monitor.draw_judgements(axis, [*log((0.6, 0.4), (0.8, 0.2)), {"step": 20, "val_psnr": 28.0}])
+    real, fake = axis.get_lines()
+    assert real.get_ydata().tolist() == [0.6, 0.8]
+    assert fake.get_ydata().tolist() == [0.4, 0.2]
+    assert fake.get_color() == COLORS["SRGAN"]
+    assert len(axis.patches) == 2
+    plt.close(figure)
+
+
+@pytest.mark.parametrize(("loss", "scale"), [(0.5, "log"), (-0.5, "linear")])
+def test_a_loss_below_zero_is_not_drawn_on_a_logarithmic_scale(loss, scale):
+    figure, axis = plt.subplots()
+    history = [row | {"g_loss": loss} for row in log((0.6, 0.4))]
+    gan_monitor.draw_logged(axis, history, {"d_loss": "D", "g_loss": "G"}, "losses")
+    assert axis.get_yscale() == scale
+    plt.close(figure)
+
+
+def test_the_monitor_draws_six_panels_and_keeps_the_crop(tmp_path, monkeypatch):
+    class Run:
+        path = tmp_path
+
+    class Trainer:
+        run, step, ema = Run(), 20, torch.nn.Upsample(scale_factor=4)
+        history = (*log((0.6, 0.4), (0.8, 0.2)), {"step": 20, "val_psnr": 28.0})
+
+    hr = torch.rand(1, 3, 64, 64)
+    monitor = gan_monitor.GanMonitor(hr[..., ::4, ::4], hr, (0, 0, 32, 32), {"bicubic": 27.0})
+    shown = []
+    monkeypatch.setattr("IPython.display.display", lambda picture, **_: shown.append(picture))
+    figures = []
+    monkeypatch.setattr(
+        "srlab.view.plots.to_png", lambda figure: figures.append(len(figure.axes)) or b"\x89PNG\r\n\x1a\n"
+    )
+    monitor(Trainer())
+    assert figures == [6]
+    assert "Judgements of D" in shown[0].alt
+    assert (tmp_path / "samples" / "step-0000020.png").is_file()
+    plt.close("all")
+
+
+class Brightness(torch.nn.Module):
+    """A critic to whom the brighter picture is the more real one; as many logits as asked for."""
+
+    def forward(self, image):
+        return image.mean(1, keepdim=True)
+
+
+class Dim(torch.nn.Module):
+    """A generator that enlarges and dims."""
+
+    def forward(self, lr):
+        return torch.nn.functional.interpolate(lr, scale_factor=4) - 0.5
+
+
+@pytest.mark.parametrize(
+    ("hr", "lr", "share"),
+    [
+        ([0.2, 0.8], [0.9, 0.6], 0.75),  # SR is .4 and .1: .8 beats both, .2 beats one
+        ([0.9, 0.9], [0.6, 0.6], 1.0),
+        ([0.1, 0.1], [0.9, 0.9], 0.0),
+        ([0.25, 0.25], [0.75, 0.75], 0.5),
+        ([0.0, 0.0], [0.1, 0.1], 0.5),  # SR is clamped as a picture is
+    ],
+)
+def test_each_hr_patch_is_compared_with_each_sr_patch(hr, lr, share):
+    def patches(values, side):
+        return torch.tensor(values).view(-1, 1, 1, 1).expand(-1, 3, side, side)
+
+    assert gan_monitor.ranked_share(Brightness(), Dim(), [(patches(lr, 4), patches(hr, 16))]) == pytest.approx(share)

@@ -1,0 +1,98 @@
+"""Figures: their text for those who don't see them, and colours that readers of every colour vision tell apart."""
+
+import itertools
+
+import IPython.display
+import matplotlib.pyplot as plt
+import numpy as np
+import pytest
+
+from srlab.view import plots
+from srlab.view.plots import COLORS, CYCLE, line_styles
+
+METHODS = {color: method for method, color in COLORS.items()}  # methods of one colour are told apart by nothing else
+# What somebody without one kind of cones sees, in linear RGB (Machado, Oliveira and Fernandes 2009, severity 1).
+VISIONS = {
+    "full": np.eye(3),
+    "protanopia": np.array(
+        [[0.152286, 1.052583, -0.204868], [0.114503, 0.786281, 0.099216], [-0.003882, -0.048116, 1.051998]]
+    ),
+    "deuteranopia": np.array(
+        [[0.367322, 0.860646, -0.227968], [0.280085, 0.672501, 0.047413], [-0.011820, 0.042940, 0.968881]]
+    ),
+    "tritanopia": np.array(
+        [[1.255528, -0.076749, -0.178779], [-0.078411, 0.930809, 0.147602], [0.004733, 0.691367, 0.303900]]
+    ),
+}
+XYZ = np.array([[0.4124, 0.3576, 0.1805], [0.2126, 0.7152, 0.0722], [0.0193, 0.1192, 0.9505]])
+
+
+def linear(color):
+    """Hex to linear RGB (IEC 61966-2-1)."""
+    values = np.array([int(color[at : at + 2], 16) for at in (1, 3, 5)]) / 255
+    return np.where(values <= 0.04045, values / 12.92, ((values + 0.055) / 1.055) ** 2.4)
+
+
+def contrast_on_white(color):
+    """Contrast ratio of WCAG 2.2."""
+    return 1.05 / (XYZ[1] @ linear(color) + 0.05)
+
+
+def lab(color, vision):
+    """CIELAB of what a reader sees."""
+    seen = np.clip(VISIONS[vision] @ linear(color), 0, 1)
+    x, y, z = XYZ @ seen / XYZ.sum(1)
+    x, y, z = (np.cbrt(t) if t > 216 / 24389 else (24389 / 27 * t + 16) / 116 for t in (x, y, z))
+    return np.array([116 * y - 16, 500 * (x - y), 200 * (y - z)])
+
+
+def test_contrast_is_that_of_the_standard():
+    assert contrast_on_white("#000000") == pytest.approx(21)
+    assert contrast_on_white("#FFFFFF") == pytest.approx(1)
+    assert contrast_on_white("#767676") == pytest.approx(4.54, abs=0.01)  # the grey that WCAG's authors name
+
+
+@pytest.mark.parametrize("method", COLORS)
+def test_every_colour_is_seen_on_white(method):
+    assert contrast_on_white(COLORS[method]) >= 3, "too light for a line on white (WCAG 2.2, 1.4.11)"
+
+
+@pytest.mark.parametrize("vision", VISIONS)
+def test_any_two_colours_are_told_apart(vision):
+    for one, other in itertools.combinations(METHODS, 2):
+        apart = np.linalg.norm(lab(one, vision) - lab(other, vision))  # CIE 1976; about 2 is the least that shows
+        assert apart > 15, f"{METHODS[one]} and {METHODS[other]} look alike: {apart:.1f}"
+
+
+def test_lines_that_are_no_method_are_seen_and_told_apart_in_every_order():
+    assert [contrast_on_white(color) for color in CYCLE if contrast_on_white(color) < 3] == []
+    assert set(CYCLE).isdisjoint(METHODS)
+    for vision, (one, other) in itertools.product(VISIONS, itertools.combinations(CYCLE, 2)):
+        assert np.linalg.norm(lab(one, vision) - lab(other, vision)) > 25, f"{one} and {other} look alike"
+    styles = [(style["color"], style["linestyle"]) for style in line_styles()]
+    assert styles[:5] == [(color, "-") for color in CYCLE]
+    assert len(set(styles)) == 10
+
+
+def test_network_and_bicubic_are_far_apart():
+    """They stand in one figure in every lab, often as two lines."""
+    for vision in VISIONS:
+        assert np.linalg.norm(lab(COLORS["bicubic"], vision) - lab(COLORS["SRResNet"], vision)) > 25
+
+
+class OldImage(IPython.display.Image):
+    """That of IPython 7, which is what Colab has: it knows no argument `alt`."""
+
+    def __init__(self, data=None, metadata=None):
+        super().__init__(data, metadata=metadata)
+
+
+@pytest.mark.parametrize("image", [IPython.display.Image, OldImage])
+def test_a_caption_is_also_what_readers_hear_who_do_not_see_the_figure(image, monkeypatch):
+    shown = []
+    monkeypatch.setattr(IPython.display, "Image", image)
+    monkeypatch.setattr(IPython.display, "display", lambda *things, **_: shown.extend(things))
+    plots.show(plt.figure(), "A *cat*.")
+    plots.sliders(lambda size: plt.figure(figsize=(size, 1)), "A ruler.", size=(1, 3, 1))
+    heard = [thing._repr_mimebundle_()[1] for thing in shown if isinstance(thing, image)]
+    assert heard == [{"image/png": {"alt": "A *cat*."}}, {"image/png": {"alt": "A ruler."}}]
