@@ -75,6 +75,18 @@ def open_atomic(path: Path, advice: str = ADVICE, sync: bool = True) -> Iterator
             raise
 
 
+def refuse_existing(path: Path, force: bool = False) -> None:
+    """Refuse a path where a file is already, unless it may be replaced: best called before the work that fills it.
+
+    Raises
+    ------
+    SrlabError
+        Something is there, and `force` is not given.
+    """
+    if path.exists() and not force:
+        raise SrlabError(f"{path} exists already; choose another name, or add --force (force=True) to replace it.")
+
+
 def publish(part: Path, path: Path) -> None:
     """Give a finished file or folder its name, in a way that outlives a power cut."""
     if part.is_file():
