@@ -47,7 +47,7 @@ class Task:
     criterion
         ``"mse"`` or ``"l1"``, for pixels and for features.
     layers
-        What a content loss looks at, as for `srlab.Features`; with it comes a discriminator. "" for pixels alone.
+        What a content loss looks at, as for `srlab.FeatureExtractor`, with a discriminator; "" for pixels alone.
     judge, judge_features
         Class of the discriminator, and the channels of its first convolution.
     gan
@@ -152,7 +152,7 @@ def build(task: Task, seed: int = 0) -> Modules:
     networks = {"generator": getattr(models, task.network)(**task.shape, scale=SCALE)}
     if task.layers:
         networks["discriminator"] = getattr(models, task.judge)(task.judge_features, task.patch)
-        networks["features"] = srlab.Features(task.layers, "random")
+        networks["features"] = srlab.FeatureExtractor(task.layers, "random")
         if task.network == "RRDBNet":  # which answers beyond the range that D takes as long as it is fresh
             for last in list(networks["generator"].parameters())[-2:]:
                 last.data.mul_(0.1)

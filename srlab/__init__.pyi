@@ -57,9 +57,9 @@ from .models import SRGANDiscriminator as SRGANDiscriminator
 from .models import SRResNet as SRResNet
 from .models import VGGDiscriminator as VGGDiscriminator
 from .models import frozen as frozen
-from .models import interpolate as interpolate
+from .models import interpolate_networks as interpolate_networks
 from .models import parameter_count as parameter_count
-from .models.features import Features as Features
+from .models.features import FeatureExtractor as FeatureExtractor
 from .models.features import layer_names as layer_names
 from .models.weights import load_generator as load_generator
 from .models.weights import load_shipped as load_shipped

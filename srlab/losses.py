@@ -14,14 +14,14 @@ import torch.nn.functional as F
 from srlab.base.errors import SrlabError
 
 if TYPE_CHECKING:
-    from srlab.models.features import Features
+    from srlab.models.features import FeatureExtractor
 
 Labels = float | torch.Tensor
 KINDS = ("vanilla", "minimax", "least squares", "hinge", "relativistic", "relativistic average")
 
 
 def content_loss(
-    features: "Features",
+    features: "FeatureExtractor",
     sr: torch.Tensor,
     hr: torch.Tensor,
     criterion: Callable[[torch.Tensor, torch.Tensor], torch.Tensor] = F.mse_loss,

@@ -34,7 +34,7 @@ __all__ = [
     "VGGDiscriminator",
     "check_limit",
     "frozen",
-    "interpolate",
+    "interpolate_networks",
     "parameter_count",
     "pick_size",
 ]
@@ -73,7 +73,7 @@ def check_limit(model: nn.Module, limit: int) -> None:
         )
 
 
-def interpolate(first: nn.Module, second: nn.Module, alpha: float) -> nn.Module:
+def interpolate_networks(first: nn.Module, second: nn.Module, alpha: float) -> nn.Module:
     """Mix the weights of two networks: ``(1 - alpha) * first + alpha * second`` (Wang et al. 2018, section 3.4).
 
     It works where the second was fine-tuned from the first, as a GAN is from its PSNR stage; two networks trained

@@ -16,7 +16,7 @@ NETWORKS = ("vgg16", "vgg16_bn", "vgg19", "vgg19_bn", "resnet18", "resnet34", "r
 MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 
 
-class Features(nn.Module):
+class FeatureExtractor(nn.Module):
     """A frozen part of a classification network that turns an image into feature maps.
 
     Frozen in fact: no parameter takes a gradient, batch norm stays in eval mode whatever `train` is called with,
@@ -99,7 +99,7 @@ class Features(nn.Module):
         self.requires_grad_(False)
         self.eval()
 
-    def train(self, mode: bool = True) -> "Features":
+    def train(self, mode: bool = True) -> "FeatureExtractor":
         """Stay in eval mode: the statistics of batch norm belong to the weights."""
         return super().train(False)
 
@@ -201,25 +201,25 @@ def export(layers: str, path: str | Path, backbone: str | Path = "auto") -> None
     Parameters
     ----------
     layers
-        As for `Features`.
+        As for `FeatureExtractor`.
     path
-        The file to write, ``.safetensors``. ``Features(layers, backbone=path)`` takes it, and so does any earlier
-        layer; its names are those of torchvision. Its notes say the network, the layers and where the weights are
-        from, and hold a hash that is checked when it is read.
+        The file to write, ``.safetensors``. ``FeatureExtractor(layers, backbone=path)`` takes it, and so does any
+        earlier layer; its names are those of torchvision. Its notes say the network, the layers and where the weights
+        are from.
     backbone
-        Where the weights are from: as for `Features`.
+        Where the weights are from: as for `FeatureExtractor`.
 
     Raises
     ------
     SrlabError
-        No trained weights there, the file exists already or cannot be written, or as for `Features`.
+        No trained weights there, the file exists already or cannot be written, or as for `FeatureExtractor`.
     """
     path = Path(path)
     if path.suffix != ".safetensors":
         raise SrlabError(f"The weights are written as .safetensors, but the file is called {path}; rename it.")
     if path.exists():
         raise SrlabError(f"{path} exists already; delete it or choose another name.")
-    features = Features(layers, backbone)
+    features = FeatureExtractor(layers, backbone)
     network = parse(layers)[0]
     if not features.real:
         raise SrlabError(
@@ -233,7 +233,7 @@ def export(layers: str, path: str | Path, backbone: str | Path = "auto") -> None
 
 
 def parse(layers: str) -> tuple[str, dict[str, float], set[str]]:
-    """Take apart what `Features` is asked for.
+    """Take apart what `FeatureExtractor` is asked for.
 
     Parameters
     ----------

@@ -13,8 +13,8 @@ from srlab.base.errors import SrlabError
 from studies import presets
 
 HERE = Path(__file__).parent
-# Column of the study's tables -> layers for srlab.Features, as described and as coded. The code counted from the end
-# of VGG's convolutions and counted ResNet's stages instead of its blocks; and it skipped the first of these stages.
+# Column of the study's tables -> layers for srlab.FeatureExtractor, as described and as coded. The code counted from
+# the end of VGG's convolutions and counted ResNet's stages instead of its blocks; and it skipped the first of these.
 CONTENT = {
     "VGG19_5_4": {"described": "vgg19 relu5_4", "coded": "vgg19_bn conv4_4"},
     "Res18_4": {"described": "resnet18 block4", "coded": "resnet18 -stage1 block8"},
@@ -104,7 +104,7 @@ class Row:
 
     @property
     def layers(self) -> str:
-        """What the loss looks through, for `srlab.Features`; empty for MSE alone."""
+        """What the loss looks through, for `srlab.FeatureExtractor`; empty for MSE alone."""
         if self.loss in SHALLOW:
             return SHALLOW[self.loss][0]
         kind = "coded" if self.variant == "coded" else "described"
@@ -176,7 +176,7 @@ def parameters(row: Row, preset: dict[str, Any], backbone: str) -> dict[str, Any
     row, preset
         From `rows` and `read_preset`; what a preset says goes before what the study says.
     backbone
-        The weights of the row's features, see `srlab.Features`; not heeded where the row is about random ones.
+        The weights of the row's features, see `srlab.FeatureExtractor`; not heeded where the row is about random ones.
     """
     kind = "coded" if row.variant == "coded" else "described"
     found = COMMON | ADVERSARIAL | VARIANTS[kind] | preset["parameters"]

@@ -46,6 +46,6 @@ def has_layers(path: Path, layers: str) -> bool:
     import srlab
 
     try:
-        return srlab.Features(layers, path).real
+        return srlab.FeatureExtractor(layers, path).real
     except SrlabError:  # it ends before the layer, or is of another network
         return False

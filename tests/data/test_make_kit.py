@@ -18,7 +18,7 @@ import pytest
 import torch
 from torchvision import models
 
-from srlab import Features
+from srlab import FeatureExtractor
 from srlab.data import fetching, kit_wheels, kits
 from tests.conftest import load_script
 
@@ -418,7 +418,7 @@ def test_the_weights_serve_the_layers_that_the_labs_ask_for(script, kit, trained
         cells = "\n".join(cell.source for cell in nbformat.read(ROOT / "notebooks" / f"{lab}.ipynb", 4).cells)
         for layers in re.findall(r'^(?:features|survey) = "(.+?)"', cells, re.MULTILINE):
             file = kit / "weights" / f"{layers.split()[0]}.safetensors"
-            assert Features(layers, file).real
+            assert FeatureExtractor(layers, file).real
             assert lab[:2] in re.search(rf"For lab (.*), write .*{file.name}", page)[1]
     before = {path: path.stat().st_mtime_ns for path in (kit / "weights").iterdir()}
     assert len(before) == 2

@@ -515,8 +515,8 @@ def test_the_references_are_the_content_loss_of_the_package():
     from srlab.losses import content_loss
 
     sr, hr = torch.rand(2, 2, 3, 32, 32, generator=torch.Generator().manual_seed(0))
-    seen = features.Features("vgg16 conv2_2", backbone="random")
-    plain = features.Features("vgg16 conv2_2", backbone="random", normalize=False)
+    seen = features.FeatureExtractor("vgg16 conv2_2", backbone="random")
+    plain = features.FeatureExtractor("vgg16 conv2_2", backbone="random", normalize=False)
     normalize = find(NORMAL).reference
     wanted = content_loss(seen, sr, hr)
     found = find(LOSS).reference(lambda image: plain(normalize(image))["conv2_2"], sr, hr)

@@ -100,7 +100,7 @@ BUGS = [
     ),
     Bug(
         Known.STATISTICS,
-        "`Features.train`: a VGG with batch norm learns the statistics of SR and of HR",
+        "`FeatureExtractor.train`: a VGG with batch norm learns the statistics of SR and of HR",
         file="srlab/models/features.py",
         old="return super().train(False)",
         new="return super().train(mode)",
@@ -239,7 +239,7 @@ BUGS = [
     ),
     Bug(
         Known.CUT,
-        "`Features`: each name gives the map of the layer before it",
+        "`FeatureExtractor`: each name gives the map of the layer before it",
         file="srlab/models/features.py",
         old="""
             x = layer(x)
@@ -254,7 +254,7 @@ BUGS = [
     ),
     Bug(
         Known.CUT,
-        "`Features`: torchvision's ReLU writes over the map before it",
+        "`FeatureExtractor`: torchvision's ReLU writes over the map before it",
         file="srlab/models/features.py",
         old="(theirs, nn.ReLU() if isinstance(m, nn.ReLU) else m)",
         new="(theirs, m)",

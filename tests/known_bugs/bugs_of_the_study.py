@@ -65,7 +65,7 @@ BUGS = [
     ),
     Bug(
         Known.ON_A_MODULE,
-        "`Features`: an attribute instead of the method",
+        "`FeatureExtractor`: an attribute instead of the method",
         file="srlab/models/features.py",
         old="self.requires_grad_(False)",
         new="self.requires_grad = False",
@@ -115,7 +115,7 @@ BUGS = [
     ),
     Bug(
         Known.PAST_LAYER1,
-        "`Features`: the blocks are counted from layer2",
+        "`FeatureExtractor`: the blocks are counted from layer2",
         file="srlab/models/features.py",
         old="for s in (1, 2, 3, 4)",
         new="for s in (2, 3, 4)",
@@ -140,7 +140,7 @@ BUGS = [
     ),
     Bug(
         Known.PLAIN_INPUT,
-        "`Features`: the image goes in as it is",
+        "`FeatureExtractor`: the image goes in as it is",
         file="srlab/models/features.py",
         old="""
         if self.normalize:

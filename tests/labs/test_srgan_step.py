@@ -35,7 +35,7 @@ class Scene:
         torch.manual_seed(0)
         self.generator = models.MSRResNet(1, 4)
         self.judge = models.PatchDiscriminator(4)
-        self.eyes = srlab.Features("vgg19 relu1_1", "random")
+        self.eyes = srlab.FeatureExtractor("vgg19 relu1_1", "random")
         scope = {"torch": torch, "F": F, "srlab": srlab, "losses": losses, "eyes": self.eyes}
         scope |= {"CRITERIA": {"l1": F.l1_loss, "mse": F.mse_loss}}
         scope |= {

@@ -11,7 +11,7 @@ from srlab.data.datasets import ImageSet
 from srlab.data.patches import PatchSampler
 from srlab.losses import content_loss, discriminator_loss, generator_loss, noisy_labels
 from srlab.models import MSRResNet, PatchDiscriminator, SRGANDiscriminator, VGGDiscriminator, frozen, parameter_count
-from srlab.models.features import Features
+from srlab.models.features import FeatureExtractor
 from srlab.training.runs import Run
 from srlab.training.trainer import Trainer
 
@@ -227,7 +227,7 @@ def train(name: str, iters: int, discriminator: str = "patch", precision: str = 
     generator, judge, features, g_optimizer, d_optimizer = trainer.prepare(
         generator=generator,
         discriminator=judge,
-        features=Features("vgg19 relu1_2", "random"),
+        features=FeatureExtractor("vgg19 relu1_2", "random"),
         g_optimizer=g_optimizer,
         d_optimizer=d_optimizer,
     )
@@ -286,5 +286,5 @@ def test_features_stay_frozen_and_in_eval_mode_in_the_hands_of_the_trainer():
     features = trainer.frozen["features"]
     assert not any(module.training for module in features.modules())
     assert all(parameter.grad is None and not parameter.requires_grad for parameter in features.parameters())
-    expected = Features("vgg19 relu1_2", "random").state_dict()
+    expected = FeatureExtractor("vgg19 relu1_2", "random").state_dict()
     assert all(torch.equal(value, expected[key]) for key, value in features.state_dict().items())

@@ -9,7 +9,7 @@ import torch
 from safetensors.torch import load_file
 from torchvision import models
 
-from srlab import Features
+from srlab import FeatureExtractor
 from srlab.base import files
 from srlab.base.errors import SrlabError
 from srlab.models import pretrained as backbones
@@ -80,21 +80,21 @@ def test_the_notes_say_what_it_is_and_where_from_but_no_folder(main, resnet, out
 def test_it_works_as_a_backbone_for_its_layers_and_earlier_ones(resnet, output):
     export("resnet18 block4", output, resnet)
     for layers in ("resnet18 block4", "resnet18 relu1 stage1"):
-        small, whole = (Features(layers, backbone=file)(IMAGE) for file in (output, resnet))
+        small, whole = (FeatureExtractor(layers, backbone=file)(IMAGE) for file in (output, resnet))
         assert all(torch.equal(small[name], whole[name]) for name in whole)
-    judge = Features("resnet18 block4", backbone=str(output))
+    judge = FeatureExtractor("resnet18 block4", backbone=str(output))
     assert (judge.real, judge.label) == (True, "resnet18 block4")
     with pytest.raises(SrlabError, match=r"small\.safetensors ends before the layer asked for.* up to block4"):
-        Features("resnet18 block5", backbone=output)
+        FeatureExtractor("resnet18 block5", backbone=output)
 
 
 def test_a_stage_that_was_left_out_is_not_in_the_file(resnet, output):
     export("resnet18 -stage1 block4", output, resnet)
     assert not any(name.startswith("layer1.") for name in load_file(output))
-    found, expected = (Features("resnet18 -stage1 block4", file)(IMAGE)["block4"] for file in (output, resnet))
+    found, expected = (FeatureExtractor("resnet18 -stage1 block4", file)(IMAGE)["block4"] for file in (output, resnet))
     assert torch.equal(found, expected)
     with pytest.raises(SrlabError, match=r"'layer1\.0\.conv1\.weight' is missing"):
-        Features("resnet18 block4", output)
+        FeatureExtractor("resnet18 block4", output)
 
 
 def test_an_export_can_be_cut_again_and_equal_weights_give_equal_files(resnet, output, tmp_path):
@@ -102,13 +102,13 @@ def test_an_export_can_be_cut_again_and_equal_weights_give_equal_files(resnet, o
     for name in ("a", "b"):
         export("resnet18 block2", tmp_path / f"{name}.safetensors", output)
     assert (tmp_path / "a.safetensors").read_bytes() == (tmp_path / "b.safetensors").read_bytes()
-    assert Features("resnet18 block2", tmp_path / "a.safetensors").real
+    assert FeatureExtractor("resnet18 block2", tmp_path / "a.safetensors").real
 
 
 def test_the_file_of_another_network_is_refused_though_all_names_and_shapes_fit(resnet, output):
     export("resnet18 block2", output, resnet)
     with pytest.raises(SrlabError, match="has weights of resnet18, not of resnet34"):
-        Features("resnet34 block2", output)
+        FeatureExtractor("resnet34 block2", output)
 
 
 def test_a_flipped_byte_anywhere_in_the_numbers_is_refused(resnet, output):
@@ -120,27 +120,27 @@ def test_a_flipped_byte_anywhere_in_the_numbers_is_refused(resnet, output):
         broken[place] ^= 1
         output.write_bytes(broken)
         with pytest.raises(SrlabError, match=r"small\.safetensors is damaged"):
-            Features("resnet18 norm1", output)
+            FeatureExtractor("resnet18 norm1", output)
         with pytest.raises(SrlabError, match=r"small\.safetensors is damaged"):
             backbones.load_weights(output)
     for length in (0, 7, start // 2, len(content) - 1):
         output.write_bytes(content[:length])
         with pytest.raises(SrlabError, match=r"small\.safetensors is damaged"):
-            Features("resnet18 norm1", output)
+            FeatureExtractor("resnet18 norm1", output)
 
 
 def test_a_changed_note_is_refused(resnet, output):
     export("resnet18 norm1", output, resnet)
     output.write_bytes(output.read_bytes().replace(b"resnet18-whole", b"resnet18-other"))
     with pytest.raises(SrlabError, match="is damaged"):
-        Features("resnet18 norm1", output)
+        FeatureExtractor("resnet18 norm1", output)
 
 
 def test_safetensors_of_other_programs_have_no_hash_and_are_taken(resnet, output):
     from safetensors.torch import save_file
 
     save_file(torch.load(resnet, weights_only=True), output, {"format": "pt"})
-    assert Features("resnet18 block1", output).real
+    assert FeatureExtractor("resnet18 block1", output).real
 
 
 # --- Refused -------------------------------------------------------------------------------------------------

@@ -16,7 +16,7 @@ from srlab.base import files
 from srlab.base.errors import SrlabError
 from srlab.models import features
 from srlab.models import pretrained as backbones
-from srlab.models.features import MEAN, STD, Features, layer_names, parse
+from srlab.models.features import MEAN, STD, FeatureExtractor, layer_names, parse
 
 ROOT = Path(__file__).resolve().parents[2]
 IMAGE = torch.rand(2, 3, 64, 64, generator=torch.Generator().manual_seed(0))
@@ -74,7 +74,7 @@ def networks(tmp_path_factory) -> dict[str, tuple[nn.Module, Path]]:
 
 def maps(layers: str, file: Path | str = "random", **settings) -> torch.Tensor:
     """The map of the only layer, by default without normalisation."""
-    (found,) = Features(layers, file, **{"normalize": False} | settings)(IMAGE).values()
+    (found,) = FeatureExtractor(layers, file, **{"normalize": False} | settings)(IMAGE).values()
     return found
 
 
@@ -117,7 +117,7 @@ def test_a_layer_of_vgg_is_that_many_layers_of_torchvision(networks, layers, cou
 
 
 def test_a_map_before_the_activation_is_not_spoiled_by_the_activation_behind_it(networks):
-    found = Features("vgg19 conv1_2 relu1_2 conv2_1", networks["vgg19"][1])(IMAGE)
+    found = FeatureExtractor("vgg19 conv1_2 relu1_2 conv2_1", networks["vgg19"][1])(IMAGE)
     assert list(found) == ["conv1_2", "relu1_2", "conv2_1"]
     assert (found["conv1_2"] < 0).any()
     assert torch.equal(found["conv1_2"].relu(), found["relu1_2"])
@@ -152,14 +152,14 @@ def test_a_block_of_a_resnet_is_counted_through_all_stages(networks, layers, cou
 def test_the_stem_of_a_resnet_before_and_after_its_activation(networks):
     network, file = networks["resnet18"]
     with torch.no_grad():
-        found, conv = Features("resnet18 conv1 norm1 relu1", file, normalize=False)(IMAGE), network.conv1(IMAGE)
+        found, conv = FeatureExtractor("resnet18 conv1 norm1 relu1", file, normalize=False)(IMAGE), network.conv1(IMAGE)
         same(found["conv1"], conv)
         same(found["norm1"], network.bn1(conv))
         assert torch.equal(found["relu1"], found["norm1"].relu())
 
 
 def test_the_cut_of_the_studys_code_has_13_blocks():
-    names = list(Features("resnet34 -stage1 block16", "random").layers)
+    names = list(FeatureExtractor("resnet34 -stage1 block16", "random").layers)
     assert names == ["conv1", "norm1", "relu1", "pool1", *(f"block{number}" for number in range(4, 17))]
 
 
@@ -174,7 +174,7 @@ def test_the_names_of_the_layers_are_those_of_the_papers():
 
 
 def test_nothing_behind_the_last_layer_exists_or_runs():
-    shallow = Features("vgg19 relu2_1 conv1_2", "random")
+    shallow = FeatureExtractor("vgg19 relu2_1 conv1_2", "random")
     assert list(shallow.layers)[-1] == "relu2_1"
     assert sum(value.numel() for value in shallow.parameters()) == 1_792 + 36_928 + 73_856
     ran = []
@@ -182,11 +182,11 @@ def test_nothing_behind_the_last_layer_exists_or_runs():
         layer.register_forward_hook(lambda *_: ran.append(1))
     shallow(IMAGE)
     assert len(ran) == len(shallow.layers) == 7
-    assert sum(value.numel() for value in Features("vgg19 relu5_4", "random").parameters()) == 20_024_384
+    assert sum(value.numel() for value in FeatureExtractor("vgg19 relu5_4", "random").parameters()) == 20_024_384
 
 
 def test_it_is_frozen_in_fact_and_the_gradient_reaches_the_image(networks):
-    judge = Features("vgg19_bn norm2_2", networks["vgg19_bn"][1])
+    judge = FeatureExtractor("vgg19_bn norm2_2", networks["vgg19_bn"][1])
     before = {key: value.clone() for key, value in judge.state_dict().items()}
     nn.Sequential(judge).train()
     assert not any(module.training for module in judge.modules())
@@ -200,22 +200,22 @@ def test_it_is_frozen_in_fact_and_the_gradient_reaches_the_image(networks):
 def test_images_are_normalised_as_in_training_unless_told_not_to(networks):
     file = networks["vgg19"][1]
     by_hand = (IMAGE - torch.tensor(MEAN).view(1, 3, 1, 1)) / torch.tensor(STD).view(1, 3, 1, 1)
-    (plain,) = Features("vgg19 conv1_2", file, normalize=False)(by_hand).values()
+    (plain,) = FeatureExtractor("vgg19 conv1_2", file, normalize=False)(by_hand).values()
     same(maps("vgg19 conv1_2", file, normalize=True), plain)
     assert not torch.allclose(maps("vgg19 conv1_2", file), plain, atol=0.1)
     assert (MEAN, STD) == ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
-    assert not any("mean" in key for key in Features("vgg19 conv1_1", "random").state_dict())
+    assert not any("mean" in key for key in FeatureExtractor("vgg19 conv1_1", "random").state_dict())
 
 
 def test_the_scale_is_a_factor_on_every_map():
-    whole = Features("vgg19 conv1_1 relu2_1", "random")(IMAGE)
-    small = Features("vgg19 conv1_1 relu2_1", "random", scale=1 / 12.75)(IMAGE)
+    whole = FeatureExtractor("vgg19 conv1_1 relu2_1", "random")(IMAGE)
+    small = FeatureExtractor("vgg19 conv1_1 relu2_1", "random", scale=1 / 12.75)(IMAGE)
     for layer, found in whole.items():
         torch.testing.assert_close(small[layer] * 12.75, found)
 
 
 def test_several_layers_have_a_weight_each():
-    judge = Features("vgg19 conv2_2*0.1 conv3_1 relu1_1*2e-3", "random")
+    judge = FeatureExtractor("vgg19 conv2_2*0.1 conv3_1 relu1_1*2e-3", "random")
     assert judge.layer_weights == {"conv2_2": 0.1, "conv3_1": 1.0, "relu1_1": 0.002}
     assert {name: tuple(found.shape) for name, found in judge(IMAGE).items()} == {
         "relu1_1": (2, 64, 64, 64),
@@ -225,7 +225,7 @@ def test_several_layers_have_a_weight_each():
 
 
 def test_a_stage_is_another_name_of_its_last_block():
-    found = Features("resnet18 stage1 block2", "random")(IMAGE)
+    found = FeatureExtractor("resnet18 stage1 block2", "random")(IMAGE)
     assert torch.equal(found["stage1"], found["block2"])
 
 
@@ -233,7 +233,7 @@ def test_a_stage_is_another_name_of_its_last_block():
 
 
 def test_auto_without_weights_is_random_says_so_and_downloads_nothing(cache):
-    judge = Features("vgg19 relu1_2")
+    judge = FeatureExtractor("vgg19 relu1_2")
     assert not judge.real
     assert judge.label == "vgg19 relu1_2 (random)"
     assert judge.config == {"layers": "vgg19 relu1_2", "weights": "random, seed 0", "normalize": True, "scale": 1.0}
@@ -258,12 +258,12 @@ def test_random_weights_keep_the_size_of_the_maps(layers):
 
 def test_a_random_layer_is_the_same_whatever_else_is_asked():
     for short, long in (("vgg19 conv1_2", "vgg19 conv1_2 conv3_1"), ("resnet18 block2", "resnet18 block2 block5")):
-        assert torch.equal(*(Features(layers, "random")(IMAGE)[short.split()[1]] for layers in (short, long)))
+        assert torch.equal(*(FeatureExtractor(layers, "random")(IMAGE)[short.split()[1]] for layers in (short, long)))
 
 
 def test_random_ignores_the_weights_that_are_there(cache, networks, monkeypatch):
     monkeypatch.setattr(backbones, "find_weights", lambda *_: networks["vgg19"][1])
-    assert not Features("vgg19 conv1_1", "random").real
+    assert not FeatureExtractor("vgg19 conv1_1", "random").real
 
 
 # --- Trained weights: the cache and a path -------------------------------------------------------------------
@@ -282,7 +282,7 @@ def cached(cache, networks, monkeypatch):
 
 @pytest.mark.parametrize("backbone", ["auto", "imagenet"])
 def test_auto_and_imagenet_take_what_is_in_the_cache(cached, networks, backbone):
-    judge = Features("resnet18 block1", backbone, normalize=False)
+    judge = FeatureExtractor("resnet18 block1", backbone, normalize=False)
     assert judge.real
     assert judge.label == "resnet18 block1"
     assert judge.config["weights"] == cached.name
@@ -293,7 +293,7 @@ def test_auto_and_imagenet_take_what_is_in_the_cache(cached, networks, backbone)
 def test_a_file_with_the_wrong_hash_in_the_cache_is_refused_and_not_replaced_by_random(cached, backbone):
     cached.write_bytes(cached.read_bytes()[:-1])
     with pytest.raises(SrlabError, match=f"{cached.name} is not the file its name says"):
-        Features("resnet18 block1", backbone)
+        FeatureExtractor("resnet18 block1", backbone)
 
 
 def test_imagenet_downloads_where_nothing_is_and_never_falls_back(cache, networks, monkeypatch):
@@ -302,7 +302,7 @@ def test_imagenet_downloads_where_nothing_is_and_never_falls_back(cache, network
         Path(target).write_bytes(networks["resnet18"][1].read_bytes())
 
     monkeypatch.setattr(torch.hub, "download_url_to_file", fetch)
-    assert Features("resnet18 block1", "imagenet").real
+    assert FeatureExtractor("resnet18 block1", "imagenet").real
 
     def fail(*_, **__):
         raise OSError("no network")
@@ -310,7 +310,7 @@ def test_imagenet_downloads_where_nothing_is_and_never_falls_back(cache, network
     (cache / "resnet18-f37072fd.pth").unlink()
     monkeypatch.setattr(torch.hub, "download_url_to_file", fail)
     with pytest.raises(SrlabError, match="no network"):
-        Features("resnet18 block1", "imagenet")
+        FeatureExtractor("resnet18 block1", "imagenet")
 
 
 def test_a_features_only_export_and_safetensors_are_read_like_the_full_file(networks, tmp_path):
@@ -328,20 +328,20 @@ def test_a_partial_file_serves_the_layers_it_has_and_the_refusal_names_its_last_
     torch.save(partial, tmp_path / "partial.pth")
     assert torch.equal(maps("vgg19 relu3_4", tmp_path / "partial.pth"), maps("vgg19 relu3_4", file))
     with pytest.raises(SrlabError, match=r"partial\.pth ends before the layer asked for.*vgg19.*up to pool3;"):
-        Features("vgg19 conv1_1 conv4_1", tmp_path / "partial.pth")
+        FeatureExtractor("vgg19 conv1_1 conv4_1", tmp_path / "partial.pth")
 
 
 def test_the_real_weights_up_to_conv3_4_serve_and_are_no_random_ones(vgg_weights, astronaut):
-    judge = Features("vgg19 conv1_1 relu3_4", vgg_weights)
+    judge = FeatureExtractor("vgg19 conv1_1 relu3_4", vgg_weights)
     assert judge.real
     assert judge.label == "vgg19 conv1_1 relu3_4"
     with pytest.raises(SrlabError, match="up to pool3"):
-        Features("vgg19 relu5_4", vgg_weights)
+        FeatureExtractor("vgg19 relu5_4", vgg_weights)
     with pytest.raises(SrlabError, match="another network"):
-        Features("vgg16 relu3_3", vgg_weights)
+        FeatureExtractor("vgg16 relu3_3", vgg_weights)
     # These are the original weights of Simonyan and Zisserman, whose maps are large: the paper's 1/12.75 is for them.
     for normalize, mean in ((True, 478.06), (False, 127.99)):
-        found = Features("vgg19 relu3_4", vgg_weights, normalize)(astronaut)["relu3_4"]
+        found = FeatureExtractor("vgg19 relu3_4", vgg_weights, normalize)(astronaut)["relu3_4"]
         assert found.mean().item() == pytest.approx(mean, rel=1e-3)
 
 
@@ -370,7 +370,7 @@ def test_old_files_without_the_counter_of_batch_norm_are_taken(networks, tmp_pat
 )
 def test_the_file_of_another_network_is_refused_even_where_its_shapes_fit(networks, layers, other):
     with pytest.raises(SrlabError, match=rf"{other}\.pth .*another network"):
-        Features(layers, networks[other][1])
+        FeatureExtractor(layers, networks[other][1])
 
 
 def test_a_truncated_file_and_one_with_nan_are_refused(networks, tmp_path):
@@ -379,21 +379,21 @@ def test_a_truncated_file_and_one_with_nan_are_refused(networks, tmp_path):
     for length in (0, 1000, len(content) // 2):
         (tmp_path / "cut.pth").write_bytes(content[:length])
         with pytest.raises(SrlabError, match=r"cut\.pth"):
-            Features("resnet18 block1", tmp_path / "cut.pth")
+            FeatureExtractor("resnet18 block1", tmp_path / "cut.pth")
     buffer = io.BytesIO()
     torch.save(network.state_dict() | {"layer1.0.conv1.weight": torch.full((64, 64, 3, 3), torch.nan)}, buffer)
     (tmp_path / "nan.pth").write_bytes(buffer.getvalue())
     with pytest.raises(SrlabError, match=r"nan\.pth has NaN"):
-        Features("resnet18 block1", tmp_path / "nan.pth")
+        FeatureExtractor("resnet18 block1", tmp_path / "nan.pth")
     with pytest.raises(SrlabError, match=r"no weights file .*gone\.pth"):
-        Features("resnet18 block1", tmp_path / "gone.pth")
+        FeatureExtractor("resnet18 block1", tmp_path / "gone.pth")
 
 
 def test_a_generator_of_a_run_is_no_backbone(tmp_path):
     file = tmp_path / "generator.safetensors"
     files.write_safetensors(file, {"head.weight": torch.zeros(2)}, {"network": "MSRResNet"})
     with pytest.raises(SrlabError, match="has weights of MSRResNet, not of vgg19"):
-        Features("vgg19 conv1_1", file)
+        FeatureExtractor("vgg19 conv1_1", file)
 
 
 # --- Bad input -----------------------------------------------------------------------------------------------
@@ -437,20 +437,20 @@ def test_what_cannot_be_asked_is_refused_in_one_sentence(layers, said):
 )
 def test_a_stage_that_cannot_be_left_out_is_refused(layers, said):
     with pytest.raises(SrlabError, match=said):
-        Features(layers, "random")
+        FeatureExtractor(layers, "random")
 
 
 @pytest.mark.parametrize("scale", [0, -1, float("nan"), float("inf")])
 def test_a_scale_that_is_no_positive_number_is_refused(scale):
     with pytest.raises(SrlabError, match="scale of features must be a positive number"):
-        Features("vgg19 conv1_1", "random", scale=scale)
+        FeatureExtractor("vgg19 conv1_1", "random", scale=scale)
 
 
 @pytest.mark.parametrize(
     ("layers", "side"), [("vgg19 relu3_1", 4), ("vgg19 relu5_4", 16), ("vgg19 pool5", 32), ("resnet18 block4", 8)]
 )
 def test_a_patch_too_small_for_the_layer_is_refused_with_what_it_needs(layers, side):
-    judge = Features(layers, "random")
+    judge = FeatureExtractor(layers, "random")
     assert next(iter(judge(torch.rand(1, 3, side, side)).values())).shape[-2:] == (1, 1)
     with pytest.raises(SrlabError, match=rf"40x{side - 1} pixels is too small for {layers} .*needs {side} a side"):
         judge(torch.rand(1, 3, side - 1, 40))
@@ -459,4 +459,4 @@ def test_a_patch_too_small_for_the_layer_is_refused_with_what_it_needs(layers, s
 @pytest.mark.parametrize("shape", [(3, 64, 64), (1, 1, 64, 64), (1, 4, 64, 64)])
 def test_what_is_no_batch_of_rgb_images_is_refused(shape):
     with pytest.raises(SrlabError, match="RGB images"):
-        Features("vgg19 conv1_1", "random")(torch.rand(shape))
+        FeatureExtractor("vgg19 conv1_1", "random")(torch.rand(shape))

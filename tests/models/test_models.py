@@ -20,7 +20,7 @@ from srlab.models import (
     SRResNet,
     VGGDiscriminator,
     check_limit,
-    interpolate,
+    interpolate_networks,
     parameter_count,
     pick_size,
 )
@@ -342,8 +342,8 @@ def test_interpolation_goes_from_one_network_to_the_other():
     lr = torch.rand(1, 3, 8, 8)
     ends = [network.eval()(lr) for network in (first, second)]
     for alpha, expected in zip((0.0, 1.0), ends, strict=True):
-        assert torch.allclose(interpolate(first, second, alpha)(lr), expected, atol=1e-6)
-    middle = interpolate(first, second, 0.25)
+        assert torch.allclose(interpolate_networks(first, second, alpha)(lr), expected, atol=1e-6)
+    middle = interpolate_networks(first, second, 0.25)
     assert torch.allclose(middle.tail.weight, 0.75 * first.tail.weight + 0.25 * second.tail.weight)
     assert middle.blocks[0].body[1].running_mean.allclose(torch.full((4,), 0.25))
     assert torch.equal(first(lr), ends[0])
@@ -366,7 +366,7 @@ def test_srresnet_gives_the_same_with_and_without_gradients_and_spares_the_copy_
 
 def test_networks_of_other_sizes_do_not_mix():
     with pytest.raises(SrlabError, match="same architecture"):
-        interpolate(MSRResNet(1, 4), MSRResNet(2, 4), 0.5)
+        interpolate_networks(MSRResNet(1, 4), MSRResNet(2, 4), 0.5)
 
 
 # --- The content-loss study's networks, as its code built them -----------------------------------------------

@@ -105,7 +105,7 @@ def test_coded_and_described_differ_where_the_study_did():
 
 def test_coded_resnets_keep_all_blocks_after_the_first_stage():
     for layers, blocks in (("resnet34 -stage1 block16", 13), ("resnet18 -stage1 block8", 6)):
-        made = srlab.Features(layers, "random")
+        made = srlab.FeatureExtractor(layers, "random")
         assert sum(name.startswith("block") for name in made.layers) == blocks
 
 

@@ -9,7 +9,7 @@ from torch import nn
 
 from srlab.base.errors import SrlabError
 from srlab.models import CodedSRResNet, MSRResNet, RRDBNet, SRResNet
-from srlab.models.features import Features
+from srlab.models.features import FeatureExtractor
 from srlab.training import probes
 
 
@@ -55,7 +55,7 @@ def test_the_network_that_is_looked_at_stays_as_it_was(batch):
 
 @pytest.mark.parametrize(("normalize", "mean", "deviation"), [(True, 0.0, 1.0), (False, 0.45, 0.25)])
 def test_the_input_of_the_first_convolution_tells_whether_images_were_normalised(normalize, mean, deviation, astronaut):
-    found = probes.input_statistics(Features("vgg16 relu1_1", "random", normalize), astronaut[..., :256, :256])
+    found = probes.input_statistics(FeatureExtractor("vgg16 relu1_1", "random", normalize), astronaut[..., :256, :256])
     assert found == pytest.approx((mean, deviation), abs=0.35 * deviation)
 
 

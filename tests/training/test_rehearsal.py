@@ -209,7 +209,7 @@ def test_a_lab_stays_on_the_gpu_and_no_step_waits_for_it(name, gpu):
 def test_what_else_the_labs_have_in_a_step_does_not_wait_either(discriminator, dtype, gpu):
     """Other discriminators, instance noise, noisy labels, all adversarial losses, relative content losses."""
     judge = discriminator().to("cuda")
-    features = srlab.Features("vgg19 relu1_1", "random").to("cuda")
+    features = srlab.FeatureExtractor("vgg19 relu1_1", "random").to("cuda")
     hr = torch.rand(2, 3, 96, 96, device="cuda")
     gpu.waits.clear()
     with torch.autocast("cuda", dtype):

@@ -14,7 +14,7 @@ from srlab.data.degradation import Degradation
 from srlab.data.resampling import upsample
 from srlab.evaluation.metrics import PAPER, psnr
 from srlab.inference.tiling import Upscaler, upscale
-from srlab.models import interpolate
+from srlab.models import interpolate_networks
 from srlab.view.comparison.markup import script, shown_width, style
 from srlab.view.comparison.pictures import decibels, encode, magnify
 
@@ -91,7 +91,7 @@ class LiveScene:
         hr = hr[..., top : top + self.crop, left : left + self.crop]
         degradation = self.degradation(strength) if self.degradation else Degradation()
         lr = degradation(hr, self.scale, torch.Generator().manual_seed(self.seed))
-        upscaler = interpolate(*self.mix, strength) if self.mix and model == MIX else self.models[model]
+        upscaler = interpolate_networks(*self.mix, strength) if self.mix and model == MIX else self.models[model]
         pictures = {"LR": lr, "bicubic": upsample(lr, self.scale).clamp(0, 1), model: upscale(upscaler, lr), "HR": hr}
         if pictures[model].shape != hr.shape:
             raise SrlabError(
@@ -158,7 +158,7 @@ def compare_live(
         Makes a `Degradation` of the slider's value, such as ``lambda sigma: Degradation(blur=sigma)``; LR is then
         made anew from HR at each change, always with the same seed.
     mix
-        Two networks of one architecture: the slider interpolates their weights (`interpolate`).
+        Two networks of one architecture: the slider interpolates their weights (`interpolate_networks`).
     strength
         Label, lowest, highest and step of the slider; ("alpha", 0, 1, 0.05) for `mix`, needed for `degradation`.
     seed
