@@ -1,14 +1,15 @@
 """Files that are either whole or not there: atomic writes, and tensors with notes as safetensors."""
 
-import hashlib
 import json
 import os
 import re
 import unicodedata
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
+
+from filelock import FileLock, Timeout
 
 from srlab.base.errors import SrlabError
 
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 
 
 ADVICE = "free some space or choose another folder"
-HASH = "sha256"  # its name among the notes of a safetensors file
+HASH = "sha256"  # a note of files from earlier versions of srlab
 
 
 def write_atomic(path: Path, content: bytes, advice: str = ADVICE) -> None:
@@ -154,8 +155,6 @@ def write_safetensors(
 ) -> None:
     """Write tensors and JSON-able notes as one safetensors file, atomically; equal content gives equal bytes.
 
-    The file also holds a hash of all this, because the format has none of its own: see `read_safetensors`.
-
     Parameters
     ----------
     path, advice
@@ -174,19 +173,8 @@ def write_safetensors(
 
     # All notes under one key: the order of several keys in the file's header would be random.
     tensors = {key: value.detach().cpu().contiguous() for key, value in tensors.items()}
-    metadata = {"srlab": json.dumps(notes | {HASH: _digest(tensors, notes)}, sort_keys=True)}
+    metadata = {"srlab": json.dumps(notes, sort_keys=True)}
     write_atomic(path, save(tensors, metadata), advice)
-
-
-def _digest(tensors: dict[str, "torch.Tensor"], notes: dict[str, Any]) -> str:
-    """SHA-256 of the notes and of each tensor's name, kind, shape and bytes."""
-    import torch
-
-    digest = hashlib.sha256(json.dumps(notes, sort_keys=True).encode())
-    for name in sorted(tensors):
-        digest.update(json.dumps([name, str(tensors[name].dtype), list(tensors[name].shape)]).encode())
-        digest.update(tensors[name].reshape(-1).view(torch.uint8).numpy())  # as bytes: NumPy lacks some dtypes
-    return digest.hexdigest()
 
 
 def read_safetensors(path: Path) -> tuple[dict[str, "torch.Tensor"], dict[str, Any]]:
@@ -195,8 +183,7 @@ def read_safetensors(path: Path) -> tuple[dict[str, "torch.Tensor"], dict[str, A
     Raises
     ------
     SrlabError
-        The file is missing, cut short, of another program, or not what was written (files from before there was a
-        hash are taken as they are).
+        The file is missing, cut short, or of another program.
     """
     from safetensors import SafetensorError, safe_open
 
@@ -210,14 +197,59 @@ def read_safetensors(path: Path) -> tuple[dict[str, "torch.Tensor"], dict[str, A
         raise SrlabError(f"{path} was not written by srlab; give a weights file of a run.") from error
     except (SafetensorError, OSError, ValueError) as error:
         raise SrlabError(f"{path} is damaged or cut short ({error}).") from error
-    if HASH in notes and notes.pop(HASH) != _digest(tensors, notes):
-        raise SrlabError(
-            f"{path} is damaged: its numbers are not those that were written; put a copy from before in its place, or "
-            "run the lab again under another run name."
-        )
+    notes.pop(HASH, None)
     return tensors, notes
 
 
 def all_finite(tensors: dict[str, "torch.Tensor"]) -> bool:
     """Whether no floating-point tensor holds NaN or infinity."""
     return all(bool(value.isfinite().all()) for value in tensors.values() if value.is_floating_point())
+
+
+@contextmanager
+def lock(path: Path, advice: str, busy: str = "") -> Iterator[None]:
+    """Hold what a lock file stands for; the system lets go of it when the process dies, however it dies.
+
+    Parameters
+    ----------
+    path
+        Of the lock file; its folder is made if it is missing.
+    advice
+        What to do when the folder cannot be written to.
+    busy
+        What to say when another process holds it. Without, this one says that it waits, and does.
+
+    Raises
+    ------
+    SrlabError
+        Another process holds it (with `busy`), or the folder cannot be made or written to.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        held = FileLock(path)
+        try:
+            held.acquire(timeout=0)
+        except Timeout as error:
+            if busy:
+                raise SrlabError(busy) from error
+            what = path.with_name(path.name.removeprefix(".").removesuffix(".lock"))
+            print(f"Another process is at work on {what}; waiting for it.", flush=True)
+            held.acquire()
+    except (OSError, NotImplementedError) as error:  # the second: a network disk without locks
+        reason = getattr(error, "strerror", None) or error
+        raise SrlabError(f"Cannot write into {path.parent} ({reason}); {advice}.") from error
+    try:
+        yield
+    finally:
+        held.release()
+
+
+def one_writer(path: Path) -> AbstractContextManager[None]:
+    """Hold a file or folder for this process while it is made; a second process waits.
+
+    Raises
+    ------
+    SrlabError
+        The folder it lies in cannot be made or written to.
+    """
+    return lock(path.with_name(f".{path.name}.lock"), "choose a folder that you own")

@@ -1,14 +1,15 @@
 """The run folder: what a training run leaves behind, written so that a crash at any moment loses nothing.
 
-``runs/<lab>/<name>/`` holds ``run.json`` (what was run, on what, with which result), ``metrics.jsonl``,
-``generator.safetensors`` (EMA weights; the architecture is in the metadata), ``generator-best-<score>.safetensors``,
-``state/`` (the last two full states, for resuming), ``samples/`` and TensorBoard events.
+``runs/<lab>/<name>/`` holds ``state/`` (the last two full states: all that a run needs to go on), ``run.json`` (what
+was run, on what, with which result), ``metrics.jsonl``, ``generator.safetensors`` (EMA weights; the architecture is in
+the metadata), ``generator-best-<score>.safetensors``, ``samples/`` and TensorBoard events.
 """
 
 import json
+import pickle
 import platform
 import subprocess
-import time
+import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib.metadata import version
@@ -16,7 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import srlab
-from srlab.base import disk, files
+from srlab.base import files
 from srlab.base.errors import SrlabError
 from srlab.base.places import home, run_folder
 
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 
 FORMAT = 1  # of the run folder; a folder of another format is not touched
 ADVICE = f"{files.ADVICE} with SRLAB_HOME"  # where a file of a run cannot be written
+REMEDY = "move the folder away or choose another run name"
 SIDE = "-ablation-"  # in the names of a lab's side runs, which stand for nothing by themselves
 PACKAGES = ("torch", "accelerate", "numpy", "scikit-image", "matplotlib")
 
@@ -43,88 +45,42 @@ class Run:
     def __init__(self, lab: str, name: str) -> None:
         self.lab, self.name, self.path = lab, name, run_folder(lab, name)
 
-    # --- manifest ---
-
     def manifest(self) -> dict[str, Any] | None:
-        """Content of ``run.json``, or None for a run that has not begun.
+        """Content of ``run.json``, or None for a run that has not begun. A lost or damaged one is taken from the state.
 
         Raises
         ------
         SrlabError
-            The file is damaged, or belongs to another lab or another version of the run folder.
+            It is damaged and there is no state, or the run is of another lab or another version of the run folder.
         """
         file = self.path / "run.json"
-        if not file.exists():
-            return None
-        remedy = "move the folder away or choose another run name"
         try:
             manifest = json.loads(file.read_text(encoding="utf-8"))
-            found = manifest.get("format"), manifest.get("lab")
-            if found == (FORMAT, self.lab) and not {"parameters", "step", "wall_time_s"} <= set(manifest):
+            if not {"format", "lab", "parameters", "step", "wall_time_s"} <= set(manifest):
                 raise ValueError("entries are missing")
-        except (ValueError, AttributeError, OSError) as error:
-            raise SrlabError(f"{file} cannot be read as a run's manifest ({error}); {remedy}.") from error
-        if found[0] != FORMAT:
-            raise SrlabError(f"{self.path} was made by another version of srlab (format {found[0]}); {remedy}.")
-        if found[1] != self.lab:
-            raise SrlabError(f"{self.path} belongs to the lab {found[1]}, not to {self.lab}; {remedy}.")
+        except (ValueError, TypeError, OSError) as error:
+            if state := self.load_state():
+                return state["manifest"]
+            if isinstance(error, FileNotFoundError):
+                return None
+            raise SrlabError(f"{file} cannot be read as a run's manifest ({error}); {REMEDY}.") from error
+        return self._ours(manifest)
+
+    def _ours(self, manifest: dict[str, Any]) -> dict[str, Any]:
+        if manifest["format"] != FORMAT:
+            raise SrlabError(f"{self.path} was made by another version of srlab ({manifest['format']}); {REMEDY}.")
+        if manifest["lab"] != self.lab:
+            raise SrlabError(f"{self.path} belongs to the lab {manifest['lab']}, not to {self.lab}; {REMEDY}.")
         return manifest
 
-    def begin(
-        self, parameters: dict[str, Any], facts: dict[str, Any] | None, free: tuple[str, ...] = ()
-    ) -> dict[str, Any]:
-        """Start or continue: write the manifest, or check that the one there is of the same run.
-
-        Parameters
-        ----------
-        parameters
-            All that decides the result; a run goes on only with the same ones.
-        facts
-            What is worth knowing besides (device, precision); None only checks and writes nothing.
-        free
-            Names of parameters that may have changed: those that follow the length of the run.
-
-        Returns
-        -------
-        dict
-            The manifest.
-
-        Raises
-        ------
-        SrlabError
-            The run was made with other parameters, or the folder holds something else.
-        """
-        parameters = json.loads(json.dumps(parameters))  # as they will be read back: tuples become lists
-        manifest = self.manifest()
-        if manifest is None:
-            if self.path.is_dir() and any(self.path.rglob("*.safetensors")):
-                raise SrlabError(
-                    f"{self.path} has weights but no run.json; move the folder away or choose another run name."
-                )
-            manifest = {"format": FORMAT, "lab": self.lab, "name": self.name, "parameters": parameters, "step": 0}
-            manifest |= {"started": time.strftime("%Y-%m-%dT%H:%M:%S%z"), "wall_time_s": 0.0}
-        old = manifest["parameters"]
-        if old != parameters and not self.trained_steps():  # nothing to lose yet, so settings may still change
-            for step in self.state_steps():
-                self._state_file(step).unlink()
-            old = manifest["parameters"] = parameters
-        old = manifest["parameters"] = old | {key: parameters[key] for key in free if key in parameters}
-        changed = [key for key in old | parameters if old.get(key) != parameters.get(key)]
-        if changed:
-            was = ", ".join(f"{key}={old.get(key)!r} (now {parameters.get(key)!r})" for key in changed)
-            raise SrlabError(
-                f"The run '{self.name}' of {self.lab} was made with {was}; give this one another name with the "
-                f"parameter run, or delete {self.path} to start it anew."
-            )
-        if facts is None:
-            return manifest
-        return self.update(manifest | facts | environment(), state="running")
-
-    def update(self, manifest: dict[str, Any] | None = None, **fields: Any) -> dict[str, Any]:
-        """Change fields of the manifest and write it."""
-        manifest = (manifest or self.manifest() or {}) | fields
+    def write_manifest(self, manifest: dict[str, Any]) -> None:
+        """Write ``run.json``."""
         files.write_atomic(self.path / "run.json", json.dumps(manifest, indent=1).encode(), ADVICE)
-        return manifest
+
+    def is_trained(self) -> bool:
+        """Whether there is something to begin another training with: a run that has begun, and didn't end in ruin."""
+        manifest = self.manifest() or {"step": 0}
+        return manifest["step"] > 0 and manifest["state"] != "failed"
 
     @contextmanager
     def lock(self) -> Iterator[None]:
@@ -133,11 +89,10 @@ class Run:
         Raises
         ------
         SrlabError
-            Another process holds it, its folder cannot be written, or it is of another lab or version.
+            Another process holds it, or its folder cannot be written.
         """
         busy = f"The run {self.path} is in use by another process; wait for it, or choose another run name."
-        with disk.lock(self.path / ".lock", "set SRLAB_HOME to a folder you own", busy):
-            self.manifest()  # refuses a folder that is not of this run, before anything in it is touched
+        with files.lock(self.path / ".lock", "set SRLAB_HOME to a folder you own", busy):
             files.sweep_parts(self.path)
             self._keep_two_states()  # a kill may have come between a new state and the end of the oldest one
             yield
@@ -173,57 +128,57 @@ class Run:
 
     # --- state ---
 
-    def save_state(self, step: int, tensors: dict[str, "torch.Tensor"]) -> None:
-        """Write all that resuming needs as one file, and keep the one before it as a spare."""
-        files.write_safetensors(self._state_file(step), tensors, {"step": step}, ADVICE)
+    def save_state(self, state: dict[str, Any]) -> None:
+        """Write all that going on needs as one file, and keep the one before it as a spare.
+
+        Parameters
+        ----------
+        state
+            With entries ``step`` and ``manifest``; made of tensors, numbers, texts, lists and dicts.
+        """
+        import torch
+
+        with files.open_atomic(self.path / "state" / f"{state['step']:09d}.pt", ADVICE) as file:
+            torch.save(state, file)
         self._keep_two_states()
 
-    def _keep_two_states(self) -> None:
-        for old in self.state_steps()[:-2]:
-            self._state_file(old).unlink()
-
-    def load_state(self) -> dict[str, "torch.Tensor"] | None:
-        """Read the newest whole state, with its step as the entry ``"step"``; None where there is none yet.
+    def load_state(self) -> dict[str, Any] | None:
+        """Read the newest whole state, on the CPU; None where there is none yet.
 
         Raises
         ------
         SrlabError
-            There are states, but none can be read.
+            There are states, but none can be read; or they are of another lab or version.
         """
-        steps = self.state_steps()
-        for step in reversed(steps):
+        for file in reversed(self._states()):
             try:
-                tensors = files.read_safetensors(self._state_file(step))[0]
-                if not files.all_finite(tensors):
-                    raise SrlabError(f"{self._state_file(step)} has values that are no numbers (NaN or infinite).")
-                return tensors | {"step": step}
+                state = _read_state(file)
             except SrlabError as error:
                 print(f"{error} Falling back to the state before it.")
-        if steps:
+                continue
+            self._ours(state["manifest"])
+            return state
+        if self._states():
             raise SrlabError(
                 f"No state in {self.path / 'state'} can be read; delete {self.path} to start the run anew."
             )
         return None
 
-    def state_steps(self) -> list[int]:
-        """Steps of which the full state is kept, in order."""
-        names = [file.stem for file in (self.path / "state").glob("*.safetensors")]
-        return sorted(int(name) for name in names if name.isdigit())
+    def forget_states(self) -> None:
+        """Delete the states of a run that has trained nothing yet."""
+        for file in self._states():
+            file.unlink()
 
-    def trained_steps(self) -> int:
-        """Step of the newest saved state: what a crash could not take away."""
-        return max(self.state_steps(), default=0)
+    def _keep_two_states(self) -> None:
+        for old in self._states()[:-2]:
+            old.unlink()
 
-    def is_trained(self) -> bool:
-        """Whether there is something to begin another training with: a run that has begun, and didn't end in ruin."""
-        return bool(self.trained_steps()) and (self.manifest() or {}).get("state") != "failed"
-
-    def _state_file(self, step: int) -> Path:
-        return self.path / "state" / f"{step:09d}.safetensors"
+    def _states(self) -> list[Path]:
+        return sorted(file for file in (self.path / "state").glob("*.pt") if file.stem.isdigit())
 
     # --- weights ---
 
-    def save_generator(self, generator: "torch.nn.Module", step: int, file: str = "generator.safetensors") -> None:
+    def save_generator(self, generator: "torch.nn.Module", step: int, best: str = "", **notes: float) -> None:
         """Write the generator's weights with its architecture, so that a later lab can load it by the run's name.
 
         Parameters
@@ -232,12 +187,49 @@ class Run:
             A network of `srlab.models.GENERATORS`.
         step
             At which it has these weights.
-        file
-            Name in the run's folder.
+        best
+            Name of the score by which these are the best weights; "" for the last ones.
+        **notes
+            What else the file is to say.
         """
+        file = self.path / (f"generator-best-{best}.safetensors" if best else "generator.safetensors")
         config = getattr(generator, "config", {})
-        notes = {"network": type(generator).__name__, "config": config, "step": step, "lab": self.lab}
-        files.write_safetensors(self.path / file, generator.state_dict(), notes, ADVICE)
+        notes |= {"network": type(generator).__name__, "config": config, "step": step, "lab": self.lab}
+        files.write_safetensors(file, generator.state_dict(), notes, ADVICE)
+
+
+def _read_state(file: Path) -> dict[str, Any]:
+    """A state, if it is whole and what its name says; nothing in it is executed."""
+    import torch
+
+    try:
+        with zipfile.ZipFile(file) as archive:  # torch.load passes over checksums
+            damaged = archive.testzip()
+        state = torch.load(file, map_location="cpu", weights_only=True)
+        step = state["step"], state["manifest"]["step"]
+    except (OSError, EOFError, RuntimeError, KeyError, TypeError, pickle.UnpicklingError, zipfile.BadZipFile) as error:
+        raise SrlabError(f"{file} is damaged or no state of a run.") from error
+    if damaged:
+        raise SrlabError(f"{file} is damaged: its numbers are not those that were written.")
+    if step != (int(file.stem),) * 2:
+        raise SrlabError(f"{file} holds step {step[0]}, not that of its name; give it its old name.")
+    return state
+
+
+def find_run(path: Path) -> Run:
+    """Find a run by the path of its folder, or by ``<lab>/<name>`` in the folder of the runs.
+
+    Raises
+    ------
+    SrlabError
+        There is none.
+    """
+    folder = path if path.is_dir() else home() / path
+    if not (folder / "run.json").is_file():
+        raise SrlabError(f"There is no run in {path}; give the folder of one, or <lab>/<name> in {home()}.")
+    run = Run(folder.resolve().parent.name, folder.resolve().name)
+    run.path = folder
+    return run
 
 
 def find_trained(lab: str, steps: int, parameters: dict[str, Any], without: str) -> Run | None:
@@ -273,8 +265,7 @@ def find_trained(lab: str, steps: int, parameters: dict[str, Any], without: str)
 
 def environment() -> dict[str, Any]:
     """Versions, platform and git revision: what a manifest says of the place where a run was made."""
-    here = Path(__file__).parent
-    git = ["git", "-C", str(here), "describe", "--always", "--dirty", "--exclude=*"]
+    git = ["git", "-C", str(Path(__file__).parent), "describe", "--always", "--dirty", "--exclude=*"]
     try:
         revision = subprocess.run(git, capture_output=True, text=True, timeout=10, check=True).stdout.strip()
     except (OSError, subprocess.SubprocessError):

@@ -2,7 +2,7 @@
 
 import contextlib
 import copy
-import statistics
+import json
 import time
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
@@ -14,7 +14,6 @@ from accelerate.utils import DistributedDataParallelKwargs, broadcast_object_lis
 from torch import nn
 from tqdm.auto import tqdm
 
-from srlab.base import files
 from srlab.base.devices import (
     explaining_lack_of_memory,
     fastest_convolutions,
@@ -23,12 +22,13 @@ from srlab.base.devices import (
     pick_precision,
 )
 from srlab.base.errors import SrlabError
-from srlab.base.files import writing
+from srlab.base.files import all_finite, writing
 from srlab.data.patches import PatchSampler
-from srlab.training import checkpoints
+from srlab.training import guard
+from srlab.training.checkpoint import collect, put_back, tensors_in
 from srlab.training.compiling import compile_networks
 from srlab.training.probes import dead_units
-from srlab.training.runs import ADVICE, Run
+from srlab.training.runs import ADVICE, FORMAT, Run, environment
 from srlab.training.schedules import Schedule, constant
 from srlab.training.signals import Interrupts
 
@@ -38,8 +38,6 @@ if TYPE_CHECKING:
 Losses = dict[str, torch.Tensor]
 LOG_EVERY = 10  # steps between two readings of the losses; a reading waits for the device
 SAVE_EVERY_S = 300  # seconds after which the state is saved even between validations
-DIVERGED = 100  # times its running median, above which a loss has left everything before it behind
-FALLEN = 3.0  # dB below its best, at which an average that is also under the floor has been ruined
 FOLLOW_LENGTH = ("schedule", "ema")  # what another total number of steps may change in a run that goes on
 
 
@@ -121,8 +119,10 @@ class Trainer:
         self.frozen: dict[str, nn.Module] = {}
         self.optimizers: dict[str, torch.optim.Optimizer] = {}
         self.step = 0
-        self._batch: torch.Tensor | None = None  # LR of the last step
         self.history: list[dict[str, float]] = []
+        self.best: dict[str, float] = {}  # highest validation scores so far
+        self._batch: torch.Tensor | None = None  # LR of the last step
+        self._manifest: dict[str, Any] = {}
 
     def prepare(self, **objects: nn.Module | torch.optim.Optimizer) -> Any:
         """Move networks and optimisers to the device and wrap them for precision and many processes.
@@ -254,42 +254,54 @@ class Trainer:
         lock = self.run.lock() if main else contextlib.nullcontext()
         with lock, fastest_convolutions(), explaining_lack_of_memory(crowd, advice):
             sampler.share(self.accelerator.process_index, self.accelerator.num_processes)
-            schedule = self._begin(sampler, schedule, iters)
-            if self.step >= iters:
+            self._begin(sampler, schedule, iters)
+            if self.step < iters:
+                self._train(step, sampler, iters, schedule, validate, validate_every, monitor, best, floor)
+            else:
                 print(f"The run '{self.run.name}' has already done {self.step} of {iters} steps; nothing to train.")
-                manifest = self.run.manifest()
-                if main and (manifest["state"], manifest["step"]) != ("finished", self.step):
+                if self._manifest["state"] != "finished" and main:
                     self._save(sampler, "finished")  # a crash came between the last state and the rest
-                self.accelerator.wait_for_everyone()
                 if monitor is not None and main:
                     monitor(self)
-                return self.ema
-            early = {max(1, validate_every // 4), max(1, validate_every // 2)}
-            saved_at = time.monotonic()
-            bar = tqdm(total=iters, initial=self.step, desc=self.run.name, mininterval=1, disable=not main)
-            with Interrupts() as interrupts, self._open_events() as self._events, bar:
-                if self.step == 0:
-                    self._validate(validate, monitor, best, floor)
-                while self.step < iters:
-                    losses = self._advance(step, sampler, schedule)
-                    late = self.step % LOG_EVERY == 0 and time.monotonic() - saved_at > SAVE_EVERY_S
-                    due = self.step in early or self.step % validate_every == 0 or self.step == iters
-                    stopping = self._stopping(interrupts)
-                    if due or stopping or self.step % LOG_EVERY == 0:
-                        self._log(losses, bar)
-                    if due:
-                        self._validate(validate, monitor, best, floor)
-                    if due or late or stopping:
-                        saved_at = time.monotonic()
-                        state = "finished" if self.step == iters else "stopped" if stopping else "running"
-                        self._save(sampler, state)
-                    if stopping:
-                        interrupts.leave(
-                            f"Stopped at step {self.step} of {iters}; everything is saved in {self.run.path}. "
-                            "Run the same cell or command again to go on."
-                        )
             self.accelerator.wait_for_everyone()  # what the first process saves is there for all
         return self.ema
+
+    def _train(
+        self,
+        step: Callable[..., Losses],
+        sampler: PatchSampler,
+        iters: int,
+        schedule: Schedule,
+        validate: Callable | None,
+        validate_every: int,
+        monitor: Callable | None,
+        best: tuple[str, ...],
+        floor: float,
+    ) -> None:
+        early = {max(1, validate_every // 4), max(1, validate_every // 2)}
+        saved_at = time.monotonic()
+        main = self.accelerator.is_main_process
+        bar = tqdm(total=iters, initial=self.step, desc=self.run.name, mininterval=1, disable=not main)
+        with Interrupts() as interrupts, self._open_events() as self._events, bar:
+            if self.step == 0:
+                self._validate(validate, monitor, best, floor)
+            while self.step < iters:
+                losses = self._advance(step, sampler, schedule)
+                late = self.step % LOG_EVERY == 0 and time.monotonic() - saved_at > SAVE_EVERY_S
+                due = self.step in early or self.step % validate_every == 0 or self.step == iters
+                stopping = self._stopping(interrupts)
+                if due or stopping or self.step % LOG_EVERY == 0:
+                    self._log(losses, bar)
+                if due:
+                    self._validate(validate, monitor, best, floor)
+                if due or late or stopping:
+                    saved_at = time.monotonic()
+                    self._save(sampler, "finished" if self.step == iters else "stopped" if stopping else "running")
+                if stopping:
+                    interrupts.leave(
+                        f"Stopped at step {self.step} of {iters}; everything is saved in {self.run.path}. "
+                        "Run the same cell or command again to go on."
+                    )
 
     def _stopping(self, interrupts: Interrupts) -> bool:
         """Whether to stop after this step. Several processes agree on it, and not at each step: it takes a wait."""
@@ -316,7 +328,7 @@ class Trainer:
             losses = step(lr, hr)
         except SrlabError:
             if self.step:  # what went well before has run away; D says so of SR far outside of the range of images
-                self._mark_failed()
+                self._write_manifest(state="failed")
             raise
         if not isinstance(losses, dict) or not losses:
             raise SrlabError('The function step must return its losses by name, such as {"loss": loss}.')
@@ -342,7 +354,8 @@ class Trainer:
         bar.update(self.step - bar.n)
         bar.set_postfix({name: f"{value:.4f}" for name, value in row.items()}, refresh=False)
         self._write(row | {"rate": next(iter(self.optimizers.values())).param_groups[0]["lr"]})
-        self._require_usual(row)
+        if ruin := guard.explodes(self.history):
+            self._stop(ruin)
 
     def _write(self, row: dict[str, float]) -> None:
         self.history.append({"step": self.step} | row)
@@ -363,125 +376,115 @@ class Trainer:
                 if self._batch is not None:  # none before the first step
                     scores[0]["dead_units"] = dead_units(self.ema, self._batch)
             (scores,) = broadcast_object_list(scores)
-            record = {name: self._best_so_far(name) for name in ("psnr", *best)}
-            for name in best:
-                if scores.get(f"val_{name}", -torch.inf) > record[name] and self.accelerator.is_main_process:
-                    self.run.save_generator(self.ema, self.step, f"generator-best-{name}.safetensors")
             self._write(scores)
-            psnr = scores.get("val_psnr", torch.inf)
-            if psnr < min(floor, record["psnr"] - FALLEN):
-                self._stop(
-                    f"the validation PSNR has fallen from {record['psnr']:.2f} to {psnr:.2f} dB at step {self.step}, "
-                    f"below the {floor:.2f} dB that this run must not fall under"
-                )
+            if ruin := guard.falls(self.history, floor):
+                self._stop(ruin)
+            for name in best:
+                score = scores.get(f"val_{name}", -torch.inf)
+                if score > self.best.get(name, -torch.inf):
+                    self.best[name] = score
+                    if self.accelerator.is_main_process:
+                        self.run.save_generator(self.ema, self.step, best=name, score=score)
         if monitor is not None and self.accelerator.is_main_process:
             monitor(self)
 
-    def _best_so_far(self, name: str) -> float:
-        return max((row[f"val_{name}"] for row in self.history if f"val_{name}" in row), default=-torch.inf)
+    # --- what is kept ---
 
-    def _save(self, sampler: PatchSampler, state: str) -> None:
-        tensors = checkpoints.pack(self._stateful(sampler), self.optimizers, self.device)
-        self._require_finite(tensors)
-        if not self.accelerator.is_main_process:
-            return
-        self.run.save_state(self.step, tensors)
-        self.run.save_generator(self.ema, self.step)
-        metrics = {name: value for row in self.history for name, value in row.items() if name != "step"}
-        seconds = round(self._seconds_before + time.perf_counter() - self._started, 1)
-        self.run.update(
-            state=state, step=self.step, metrics=metrics, wall_time_s=seconds, peak_memory_mib=peak_memory_mib()
-        )
-
-    def _require_usual(self, row: dict[str, float]) -> None:
-        """Stop where the loss of the generator has run away: still finite, but of no use, and a state of it neither."""
-        name = "loss" if "loss" in row else "g_loss"
-        before = [abs(earlier[name]) for earlier in self.history[-51:-1] if name in earlier]
-        usual = statistics.median(before) if before else torch.inf
-        if row.get(name, 0.0) > max(DIVERGED * usual, 1.0):  # differences of images in [0, 1] are at most 1
-            self._stop(
-                f"the {name} is {row[name]:.3g} at step {self.step}, more than {DIVERGED} times the {usual:.3g} that "
-                "was usual"
-            )
-
-    def _require_finite(self, tensors: checkpoints.Tensors) -> None:
-        if not files.all_finite(tensors):
-            self._stop(f"a weight became NaN or infinite by step {self.step}")
-
-    def _stop(self, what: str) -> None:
-        kept = f"the state of step {self.run.state_steps()[-1]} is kept in {self.run.path}"
-        self._mark_failed()
-        raise SrlabError(
-            f"Training stopped: {what}; {kept}. Lower the learning rate or set precision to 'no', and give the run "
-            "another name."
-        )
-
-    def _mark_failed(self) -> None:
-        if self.accelerator.is_main_process:
-            self.run.update(state="failed")
-
-    def _begin(self, sampler: PatchSampler, schedule: Schedule, iters: int) -> Schedule:
-        trained = self.run.trained_steps()
-        earlier = self.run.manifest() if trained else None
-        total = (earlier or {}).get("schedule_total", iters)
-        done = trained >= iters  # then the manifest stays as it is, and there is nothing to announce
-        continued = (earlier or {}).get("continued", [])
-        if earlier and earlier["precision"] != self.precision and not done:
-            print(f"This run was trained in {earlier['precision']} so far and goes on in {self.precision}.")
-        processes = self.accelerator.num_processes
-        if earlier and (before := earlier.get("processes", 1)) != processes and not done:
-            print(
-                f"This run was trained by {before} process(es) so far and goes on with {processes}. The patches of a "
-                "batch stay the same; batch norm, a relativistic average and a random degradation see other shares."
-            )
-        if total != iters and not done:
-            continued = [*continued, {"step": trained, "from": total, "to": iters}]
-            print(
-                f"This run was laid out for {total:,} steps and goes on to {iters:,}: from step {trained:,} on its "
-                "learning rate follows the schedule of the new length."
-            )
+    def _begin(self, sampler: PatchSampler, schedule: Schedule, iters: int) -> None:
+        """Take up the run where its newest state left it, or begin it."""
         for optimizer in self.optimizers.values():
             for group in optimizer.param_groups:
                 group.setdefault("initial_lr", group["lr"])
-        manifest = {"wall_time_s": 0.0}
-        if self.accelerator.is_main_process:
-            facts = {"device": str(self.device), "precision": self.precision, "processes": processes}
-            facts["compiled"] = self.compiled
-            facts |= {"iters": iters, "schedule_total": iters, "continued": continued} | self.notes
-            free = FOLLOW_LENGTH if total != iters else ()
-            manifest = self.run.begin(self._full_recipe(sampler, schedule), None if done else facts, free)
-        self.accelerator.wait_for_everyone()
-        self._started, self._seconds_before = time.perf_counter(), manifest["wall_time_s"]
         self._first_bad = torch.zeros((), dtype=torch.long, device=self.device)
         torch.manual_seed(self.seed)
-        tensors = self.run.load_state()
+        asked = json.loads(json.dumps(self._full_recipe(sampler, schedule)))  # as it is read back: tuples become lists
+        state = self.run.load_state()
         self.accelerator.wait_for_everyone()  # all have read before the first process writes
-        if tensors is not None:
-            self.step = int(tensors.pop("step"))
-            checkpoints.unpack(tensors, self._stateful(sampler), self.optimizers, self.device)
+        main = self.accelerator.is_main_process
+        if state and not state["step"] and state["manifest"]["parameters"] != asked:
+            state = None  # nothing is lost yet, so settings may still change
+            if main:
+                self.run.forget_states()
+        self._manifest = state["manifest"] if state else self._new_manifest(asked)
+        if state:
+            self._same_run(asked, iters)
+            put_back(state, self._stateful(sampler), self.optimizers, self.device)
+            self.step, self.best = state["step"], state["best"]
             if 0 < self.step < iters:
                 print(f"Going on with the run '{self.run.name}' from step {self.step}.")
-        elif self.step:
-            raise SrlabError(
-                f"The states of the run '{self.run.name}' are gone, but its networks are trained already; run the "
-                "cells that make the networks, the sampler and the trainer again."
-            )
-        elif self.accelerator.is_main_process:
-            # Should a step raise, a second try in the same kernel begins where this one does.
-            self.run.save_state(0, checkpoints.pack(self._stateful(sampler), self.optimizers, self.device))
-        if self.accelerator.is_main_process:
+        if main:
             self.run.forget_after(self.step or -1)  # the scores of step 0 are made again too
         self.history = self.run.metrics()
-        if (
-            self.accelerator.is_main_process
-            and self.step
-            and max((row["step"] for row in self.history), default=0) < self.step
-        ):
-            print(
-                f"{self.run.path / 'metrics.jsonl'} lacks what was logged up to step {self.step}; the log goes on from "
-                "here, and the best weights are chosen anew."
+        facts = {"device": str(self.device), "precision": self.precision, "compiled": self.compiled}
+        facts |= {"processes": self.accelerator.num_processes, "iters": iters, "schedule_total": iters}
+        if self.step < iters:
+            self._manifest |= facts | self.notes | environment()
+            self._write_manifest(state="running")
+        if not state and main:
+            # Should a step raise, a second try in the same kernel begins where this one does.
+            self.run.save_state(self._state(sampler))
+        self._started, self._seconds_before = time.perf_counter(), self._manifest["wall_time_s"]
+
+    def _new_manifest(self, parameters: dict[str, Any]) -> dict[str, Any]:
+        path, earlier = self.run.path, self.run.manifest()
+        if trained := self.step or (earlier or {"step": 0})["step"]:
+            raise SrlabError(
+                f"There is no state in {path} to go on from, and its weights of step {trained} stay; choose "
+                "another run name, and run the cells that make the networks again."
             )
-        return schedule
+        if earlier is None and any(path.rglob("*.safetensors")):
+            raise SrlabError(f"{path} has weights but no run.json; move the folder away or choose another run name.")
+        manifest = {"format": FORMAT, "lab": self.run.lab, "name": self.run.name, "parameters": parameters, "step": 0}
+        return manifest | {"started": time.strftime("%Y-%m-%dT%H:%M:%S%z"), "wall_time_s": 0.0, "continued": []}
+
+    def _same_run(self, asked: dict[str, Any], iters: int) -> None:
+        """Refuse other settings than those the run was made with, and say what may change and does."""
+        total, step = self._manifest["schedule_total"], self._manifest["step"]
+        said = self._manifest["parameters"]
+        if total != iters:
+            said |= {name: asked[name] for name in FOLLOW_LENGTH}
+        if changed := [name for name in said | asked if said.get(name) != asked.get(name)]:
+            was = ", ".join(f"{name}={said.get(name)!r} (now {asked.get(name)!r})" for name in changed)
+            raise SrlabError(
+                f"The run '{self.run.name}' of {self.run.lab} was made with {was}; give this one another name with the "
+                f"parameter run, or delete {self.run.path} to start it anew."
+            )
+        if not 0 < step < iters:
+            return
+        if (before := self._manifest["precision"]) != self.precision:
+            print(f"This run was trained in {before} so far and goes on in {self.precision}.")
+        if (before := self._manifest["processes"]) != (now := self.accelerator.num_processes):
+            print(
+                f"This run was trained by {before} process(es) so far and goes on with {now}. The patches of a "
+                "batch stay the same; batch norm, a relativistic average and a random degradation see other shares."
+            )
+        if total != iters:
+            self._manifest["continued"].append({"step": step, "from": total, "to": iters})
+            print(
+                f"This run was laid out for {total:,} steps and goes on to {iters:,}: from step {step:,} on its "
+                "learning rate follows the schedule of the new length."
+            )
+
+    def _save(self, sampler: PatchSampler, state: str) -> None:
+        metrics = {name: value for row in self.history for name, value in row.items() if name != "step"}
+        seconds = round(self._seconds_before + time.perf_counter() - self._started, 1)
+        facts = {"metrics": metrics, "wall_time_s": seconds, "peak_memory_mib": peak_memory_mib()}
+        self._manifest |= facts | {"step": self.step, "state": state}
+        kept = self._state(sampler)
+        self._require_finite(tensors_in(kept))
+        if self.accelerator.is_main_process:
+            self.run.save_state(kept)
+            self.run.save_generator(self.ema, self.step)
+        self._write_manifest(state=state)
+
+    def _state(self, sampler: PatchSampler) -> dict[str, Any]:
+        """All that a run needs to go on."""
+        facts = {"step": self.step, "manifest": self._manifest, "best": self.best}
+        return facts | collect(self._stateful(sampler), self.optimizers, self.device)
+
+    def _stateful(self, sampler: PatchSampler) -> dict[str, Any]:
+        scaler = {"scaler": self.accelerator.scaler} if self.accelerator.scaler else {}
+        return self.modules | {"ema": self.ema, "sampler": sampler} | scaler
 
     def _full_recipe(self, sampler: PatchSampler, schedule: Schedule) -> dict[str, Any]:
         """All that decides the result, for the manifest."""
@@ -493,9 +496,21 @@ class Trainer:
             recipe[name] = {"optimizer": type(optimizer).__name__} | settings
         return recipe | {"schedule": getattr(schedule, "__name__", repr(schedule))}
 
-    def _stateful(self, sampler: PatchSampler) -> dict[str, Any]:
-        scaler = {"scaler": checkpoints.Numbers(self.accelerator.scaler)} if self.accelerator.scaler else {}
-        return self.modules | {"ema": self.ema, "sampler": sampler} | scaler
+    def _write_manifest(self, state: str) -> None:
+        self._manifest["state"] = state
+        if self.accelerator.is_main_process:
+            self.run.write_manifest(self._manifest)
+
+    def _require_finite(self, tensors: dict[str, torch.Tensor]) -> None:
+        if not all_finite(tensors):
+            self._stop(f"a weight became NaN or infinite by step {self.step}")
+
+    def _stop(self, what: str) -> None:
+        self._write_manifest(state="failed")
+        raise SrlabError(
+            f"Training stopped: {what}; the state of step {self._manifest['step']} is kept in {self.run.path}. Lower "
+            "the learning rate or set precision to 'no', and give the run another name."
+        )
 
     @contextlib.contextmanager
     def _open_events(self) -> Iterator["SummaryWriter | None"]:
