@@ -1,6 +1,7 @@
-"""Text as it is, where some of its signs would mean more: in Markdown and in figures."""
+"""Text as it is, where some of its signs would mean more: in Markdown, in figures and on a terminal."""
 
 import re
+from pathlib import Path
 
 
 def in_markdown(text: str) -> str:
@@ -15,3 +16,8 @@ def in_markdown(text: str) -> str:
 def in_figure(text: str) -> str:
     """Keep matplotlib from setting a formula between two dollar signs of a name."""
     return text.replace("$", r"\$")
+
+
+def printable(text: str | Path) -> str:
+    """A foreign text with ``?`` for what would break a line, colour a terminal, or turn the direction of writing."""
+    return "".join(sign if sign.isprintable() else "?" for sign in str(text))

@@ -2,14 +2,14 @@
 
 import argparse
 import json
+import math
 import sys
 from contextlib import redirect_stdout
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from srlab.base.errors import SrlabError
-from srlab.models import weights
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -48,22 +48,24 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
         action="store_true",
         help='print JSON on stdout, all else on stderr; infinity is the text "inf" there, and NaN null',
     )
-    parser.add_argument("--csv", metavar="FILE", help="write the table as well (.csv or .json)")
+    parser.add_argument("--csv", metavar="FILE", help="write the table as well")
     parser.add_argument("--force", action="store_true", help="replace the file of --csv")
     parser.set_defaults(command=run)
 
 
 def run(options: argparse.Namespace) -> int:
     """Score, print the table, and write it where asked; returns the exit code."""
+    from srlab.base.files import refuse_existing
     from srlab.evaluation.metrics import PROTOCOLS
-    from srlab.evaluation.tables import check_path, records, save_table
+    from srlab.evaluation.scoring import save_table
 
     if options.protocol not in PROTOCOLS:
         raise SrlabError(f"There is no protocol '{options.protocol}'; choose one of {', '.join(PROTOCOLS)}.")
     if options.csv:
-        check_path(options.csv, options.force)  # before the work, not after it
+        refuse_existing(Path(options.csv), options.force)  # before the work, not after it
+    protocol = PROTOCOLS[options.protocol]
     with redirect_stdout(sys.stderr):  # what is said on the way must not get into the JSON
-        table, notes = _table(options)
+        table, notes = _table(options, protocol)
     for note in notes:
         print(note, file=sys.stderr)
     means = table.mean(numeric_only=True).to_frame().T
@@ -71,59 +73,67 @@ def run(options: argparse.Namespace) -> int:
         save_table(table, options.csv, options.force)
     if options.json:
         given = {name: getattr(options, name) for name in ("sr", "run", "method", "hr", "lr")}
-        report = {"scored": {name: value for name, value in given.items() if value is not None}}
-        report |= {"protocol": {"name": options.protocol} | asdict(PROTOCOLS[options.protocol])}
-        report |= {"scale": options.scale}
-        report |= {"images": records(table), "mean": records(means)[0], "notes": notes}
+        report = {
+            "scored": {name: value for name, value in given.items() if value is not None},
+            "protocol": {"name": options.protocol} | asdict(protocol),
+            "scale": options.scale,
+            "images": _records(table),
+            "mean": _records(means)[0],
+            "notes": notes,
+        }
         print(json.dumps(report, indent=1, allow_nan=False))
     else:
-        print(_text(table, means, options.protocol))
+        print(_text(table, means))
+        print(f"{len(table)} image{'' if len(table) == 1 else 's'}, protocol {options.protocol}; PSNR in dB")
     return 0
 
 
-def _table(options: argparse.Namespace) -> "tuple[pd.DataFrame, list[str]]":
-    from srlab.evaluation.metrics import PROTOCOLS
-    from srlab.evaluation.pairs import image_set, score_folders
-    from srlab.evaluation.scoring import score
+def _table(options: argparse.Namespace, protocol: Any) -> "tuple[pd.DataFrame, list[str]]":
+    from srlab.data.datasets import folder
+    from srlab.evaluation.folders import evaluate_folders, paired_set
+    from srlab.evaluation.scoring import evaluate
 
-    protocol = PROTOCOLS[options.protocol]
+    how = {"scale": options.scale, "protocol": protocol, "metrics": options.metrics, "weights": options.weights}
     if options.sr:
         if options.lr:
             raise SrlabError("--lr goes with --run or --method; with --sr the images are there already.")
-        return score_folders(options.sr, options.hr, options.scale, protocol, options.metrics, options.weights)
+        return evaluate_folders(options.sr, options.hr, **how)
     upscaler = _upscaler(options)
-    images, notes = image_set(options.hr, options.lr, options.scale)
-    scores = {"protocol": protocol, "metrics": options.metrics, "weights": options.weights}
-    return score(upscaler, images, options.scale, **scores), notes
+    images, notes = paired_set(options.hr, options.lr, options.scale) if options.lr else (folder(options.hr), [])
+    return evaluate(upscaler, images, **how), notes
 
 
 def _upscaler(options: argparse.Namespace) -> "Upscaler":
     from srlab.base.devices import pick_device
     from srlab.data.resampling import upsample
+    from srlab.models.weights import read_generator
 
     if options.method:
         return lambda lr: upsample(lr, options.scale, options.method)
-    network = weights.read_generator(Path(options.run)).to(pick_device(options.device))
+    network = read_generator(Path(options.run)).to(pick_device(options.device))
     scale = getattr(network, "config", {}).get("scale", options.scale)
     if scale != options.scale:
         raise SrlabError(f"{options.run} enlarges x{scale}, but --scale is {options.scale}; give --scale {scale}.")
     return network
 
 
-def _text(table: "pd.DataFrame", means: "pd.DataFrame", protocol: str) -> str:
+def _text(table: "pd.DataFrame", means: "pd.DataFrame") -> str:
+    """The table with its means under a line, as text in columns."""
     import pandas as pd
 
-    whole = pd.concat([table, means.assign(image="mean", file="")[[c for c in table if c != "file"]]])
-    rows = [["image", *means.columns]]
-    for _, row in whole.iterrows():
-        values = ["-" if pd.isna(row[c]) else f"{row[c]:.{2 if c == 'psnr' else 4}f}" for c in means.columns]
-        rows.append([str(row["image"]), *values])
-    widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
-    lines = [
-        "  ".join(
-            [row[0].ljust(widths[0]), *(cell.rjust(width) for cell, width in zip(row[1:], widths[1:], strict=True))]
-        )
-        for row in rows
-    ]
-    lines.insert(-1, "-" * len(lines[0]))
-    return "\n".join([*lines, f"{len(table)} image{'' if len(table) == 1 else 's'}, protocol {protocol}; PSNR in dB"])
+    whole = pd.concat([table, means.assign(image="mean")], ignore_index=True)[["image", *means.columns]]
+    digits = {name: f"{{:.{2 if name == 'psnr' else 4}f}}".format for name in means.columns}
+    names = whole["image"].str.ljust(whole["image"].str.len().max())
+    lines = whole.assign(image=names).to_string(index=False, na_rep="-", formatters=digits).splitlines()
+    return "\n".join([*lines[:-1], "-" * len(lines[0]), lines[-1]])
+
+
+def _records(table: "pd.DataFrame") -> list[dict[str, Any]]:
+    """Rows as JSON can hold them: NaN as None, infinity as the text ``"inf"``."""
+
+    def plain(value: Any) -> Any:
+        if isinstance(value, float) and not math.isfinite(value):
+            return None if math.isnan(value) else str(value)
+        return value
+
+    return [{key: plain(value) for key, value in row.items()} for row in table.to_dict("records")]

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Sequence
 
 from srlab.base.errors import SrlabError
-from srlab.cli import doctor_command, evaluate_command, progress_command, solutions_command, upscale_command
+from srlab.cli import doctor, evaluate_command, progress, solutions, upscale_command
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -21,9 +21,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     labs.set_defaults(command=_labs, when_stopped="what was trained is saved, and the same command goes on from there.")
     evaluate_command.add_parser(commands)
     upscale_command.add_parser(commands)
-    doctor_command.add_parser(commands)
-    progress_command.add_parser(commands)
-    solutions_command.add_parser(commands)
+    doctor.add_parser(commands)
+    progress.add_parser(commands)
+    solutions.add_parser(commands)
     options = parser.parse_args(arguments)
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # ends like Ctrl-C: the labs get the time to save
     try:

@@ -5,8 +5,8 @@ import pytest
 import torch
 from PIL import Image
 
-from srlab.cli.main import main
 from srlab.base.files import write_safetensors
+from srlab.cli.main import main
 from srlab.data.images import read_image, to_uint8, write_image
 from srlab.data.resampling import upsample
 from srlab.inference.tiling import upscale

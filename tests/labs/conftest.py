@@ -1,15 +1,15 @@
 """Helpers for running labs."""
 
-import json
 import os
 import subprocess
 import sys
 from pathlib import Path
 
+import nbformat
 import pytest
 
-from srlab.cli.progress_command import read_notebook
-from srlab.cli.solutions_command import fill_in
+from srlab.cli.progress import read_notebook
+from srlab.cli.solutions import fill_in
 
 ROOT = Path(__file__).parents[2]
 LABS = sorted((ROOT / "notebooks").glob("[0-9]*.ipynb"))
@@ -37,7 +37,7 @@ def solved(tmp_path):
         notebook = read_notebook(lab)
         assert fill_in(notebook) >= 6
         copy = copy or tmp_path / f"solved_{lab.name}"
-        copy.write_text(json.dumps(notebook), encoding="utf-8")
+        nbformat.write(notebook, copy)
         return copy
 
     return write

@@ -39,7 +39,7 @@ def validated(run):
 
 def mean_psnr(images, **options):
     generator = srlab.load_generator("01_srresnet", "blind")
-    return srlab.score(generator, images, **options).psnr.mean()
+    return srlab.evaluate(generator, images, **options).psnr.mean()
 
 
 @pytest.mark.long

@@ -5,8 +5,8 @@ import pytest
 
 import srlab
 from srlab import exercises
-from srlab.cli.progress_command import progress, read_notebook
-from srlab.cli.solutions_command import fill_in
+from srlab.cli.progress import progress, read_notebook
+from srlab.cli.solutions import fill_in
 
 from .conftest import LABS
 

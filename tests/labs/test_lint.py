@@ -16,8 +16,8 @@ LABS = sorted((ROOT / "notebooks").glob("[0-9]*.ipynb"))
 COURSE = ["00_degradation", "01_srresnet", "02_content_loss", "03_srgan", "04_esrgan", "05_evaluation"]
 KEPT = {"nbval-check-output", "keep_output"}
 # What puts a figure under a cell, each with its caption as alt text; and what has a divider or a knob to drag.
-FIGURES = {f"plots.{name}" for name in ("show", "images", "where", "maps", "lines", "bars", "Monitor")}
-FIGURES |= {"srlab.contact_sheet", "srlab.perception_distortion"}
+FIGURES = {f"plots.{name}" for name in ("show", "images", "where", "maps", "lines", "bars")}
+FIGURES |= {"monitors.Monitor", "srlab.contact_sheet", "srlab.perception_distortion"}
 SLIDERS = {"srlab.compare", "srlab.compare_live", "plots.sliders"}
 
 

@@ -1,17 +1,20 @@
 """``srlab progress``: which exercises are right, as the saved outputs of notebooks say; nothing is executed."""
 
 import argparse
-import json
 import re
 import sys
+import warnings
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 from srlab.base.errors import SrlabError
+from srlab.base.text import printable
 
-LARGEST = 256 * 2**20  # bytes of a notebook that is read; an executed lab has some ten million
+if TYPE_CHECKING:
+    from nbformat import NotebookNode
+
 CHECK = re.compile(r"""\bcheck\(\s*["'](\w+\.\w+)["']""")
 RESULTS = {"right": "right", "hint": "hint given", "to do": "still to do"}  # by the word that `check` puts before
 RAISED = {"Wrong": "hint", "StillToDo": "to do"}  # what it raises instead under SRLAB_STRICT
@@ -30,6 +33,7 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
 def run(options: argparse.Namespace) -> int:
     """Print a table for each notebook; returns 2 where one of them is none, or has no exercises."""
     from srlab.cli.papermill import print_table, relative
+    from srlab.exercises import find
 
     tables: list[dict[str, str]] = []
     refused = 0
@@ -43,7 +47,8 @@ def run(options: argparse.Namespace) -> int:
             refused += 1
             continue
         print(f"{printable(relative(path))}: {_sum([results])}")
-        print_table(("exercise", "level", "saved result"), _rows(results))
+        rows = [(name, find(name).level, result) for name, result in results.items()]
+        print_table(("exercise", "level", "saved result"), rows)
         print()
         tables.append(results)
     if len(tables) > 1:
@@ -53,38 +58,33 @@ def run(options: argparse.Namespace) -> int:
     return 2 if refused else 0
 
 
-def read_notebook(path: Path) -> dict[str, Any]:
-    """Read a notebook as plain data, in which ``cells`` is a list of dicts and nothing else is certain.
+def read_notebook(path: Path) -> "NotebookNode":
+    """Read a notebook.
 
     Raises
     ------
     SrlabError
         There is no such file, it cannot be read, or it is not a notebook.
     """
-    foreign = f"{printable(path)} is not a notebook of Jupyter; give a file that was saved there (.ipynb)."
+    import nbformat
+
+    if not path.is_file():  # a device or a pipe is none, and may never end
+        raise SrlabError(f"There is no file {printable(path)}; check the path.")
     try:
-        if not path.is_file():  # a device or a pipe is none, and may never end
-            raise SrlabError(f"There is no file {printable(path)}; check the path.")
-        if path.stat().st_size > LARGEST:
-            raise SrlabError(foreign)
-        notebook = json.loads(path.read_bytes())
+        with warnings.catch_warnings(action="ignore"):  # cells had no ids once
+            notebook = nbformat.read(path, as_version=4)
+            nbformat.validate(notebook)
     except OSError as error:
         raise SrlabError(f"Cannot read {printable(path)} ({error.strerror}); check its permissions.") from error
-    except (ValueError, RecursionError) as error:  # no text, no JSON, or brackets without end
-        raise SrlabError(foreign) from error
-    cells = notebook.get("cells") if isinstance(notebook, dict) else None
-    if not isinstance(cells, list) or not all(isinstance(cell, dict) for cell in cells):
-        raise SrlabError(foreign)
+    except (ValueError, AttributeError, RecursionError, nbformat.ValidationError) as error:
+        raise SrlabError(
+            f"{printable(path)} is not a notebook of Jupyter; give a file that was saved there (.ipynb)."
+        ) from error
     return notebook
 
 
-def progress(notebook: dict[str, Any]) -> dict[str, str]:
+def progress(notebook: "NotebookNode") -> dict[str, str]:
     """Say of each exercise what its check printed when the notebook was last saved.
-
-    Parameters
-    ----------
-    notebook
-        From `read_notebook`.
 
     Returns
     -------
@@ -96,34 +96,23 @@ def progress(notebook: dict[str, Any]) -> dict[str, str]:
 
     known = names()
     results: dict[str, str] = {}
-    for cell in notebook["cells"]:
-        for name in CHECK.findall(text(cell.get("source"))) if cell.get("cell_type") == "code" else []:
-            result = _result(name, cell.get("outputs"))
+    for cell in notebook.cells:
+        for name in CHECK.findall(cell.source) if cell.cell_type == "code" else []:
+            result = _result(name, cell.outputs)
             if name in known and (result != NOT_RUN or name not in results):  # of two cells, the later that was run
                 results[name] = result
     labs = {name.partition(".")[0] for name in results}
     return results | {n: MISSING for n in known if n.partition(".")[0] in labs and n not in results}
 
 
-def _result(name: str, outputs: Any) -> str:
-    given = [output for output in outputs if isinstance(output, dict)] if isinstance(outputs, list) else []
-    printed = "".join(text(output.get("text")) for output in given if output.get("name") == "stdout")
+def _result(name: str, outputs: list["NotebookNode"]) -> str:
+    printed = "".join(output.text for output in outputs if output.get("name") == "stdout")
     _, *checks = re.split(rf"^{re.escape(name)} \(", printed, flags=re.MULTILINE)
     if not checks:
         return NOT_RUN
     words = re.findall(rf"^  ({'|'.join(RESULTS)}) ", checks[-1], re.MULTILINE)
-    words += [word for error, word in RAISED.items() if any(output.get("ename") == error for output in given)]
+    words += [word for error, word in RAISED.items() if any(output.get("ename") == error for output in outputs)]
     return RESULTS[words[0]] if words else NOT_RUN
-
-
-def text(value: Any) -> str:
-    """A text of a notebook, which stores it whole or as a list of lines; empty for anything else."""
-    return "".join(part for part in (value if isinstance(value, list) else [value]) if isinstance(part, str))
-
-
-def printable(path: str | Path) -> str:
-    """A path with ``?`` for what would break a line, colour a terminal, or turn round the direction of writing."""
-    return "".join(sign if sign.isprintable() else "?" for sign in str(path))
 
 
 def _notebooks(paths: Sequence[str]) -> list[Path]:
@@ -142,12 +131,6 @@ def _notebooks(paths: Sequence[str]) -> list[Path]:
             raise SrlabError(f"There is no notebook (.ipynb) in {printable(path)}; check the path.")
         found += files
     return found
-
-
-def _rows(results: dict[str, str]) -> list[tuple[str, ...]]:
-    from srlab.exercises import find
-
-    return [(name, find(name).level, result) for name, result in results.items()]
 
 
 def _sum(tables: Sequence[dict[str, str]]) -> str:

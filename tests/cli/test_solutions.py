@@ -9,10 +9,10 @@ import pytest
 import torch
 
 from srlab import models
-from srlab.cli.main import main
 from srlab.base.errors import SrlabError
-from srlab.cli.progress_command import read_notebook
-from srlab.cli.solutions_command import fill_in, solve
+from srlab.cli.main import main
+from srlab.cli.progress import read_notebook
+from srlab.cli.solutions import fill_in, solve
 from srlab.data.resampling import resize, resize_matrix
 from srlab.evaluation.metrics import Protocol, psnr
 from srlab.exercises import find, names, sample
@@ -34,9 +34,9 @@ def course(tmp_path, monkeypatch):
 def solved_cells(lab):
     """Pairs of a stub and what it became."""
     notebook = read_notebook(NOTEBOOKS / f"{lab}.ipynb")
-    before = ["".join(cell["source"]) for cell in notebook["cells"]]
+    before = [cell.source for cell in notebook.cells]
     fill_in(notebook)
-    after = ["".join(cell["source"]) for cell in notebook["cells"]]
+    after = [cell.source for cell in notebook.cells]
     return [(old, new) for old, new in zip(before, after, strict=True) if old != new]
 
 
@@ -95,7 +95,7 @@ def test_old_outputs_of_the_exercises_are_dropped(course):
 
 def test_an_answer_that_is_there_already_stays():
     notebook = read_notebook(NOTEBOOKS / "03_srgan.ipynb")
-    stubs = [cell for cell in notebook["cells"] if "return srlab.TODO" in "".join(cell["source"])]
+    stubs = [cell for cell in notebook.cells if "return srlab.TODO" in cell.source]
     stubs[0]["source"] = "def discriminator_loss(real, fake):\n    return real.mean()"
     assert fill_in(notebook) == len(stubs) - 1
     assert stubs[0]["source"].endswith("real.mean()")
@@ -162,7 +162,7 @@ def test_comments_stay_and_only_what_is_needed_is_imported_section_by_section():
         'from srlab.data.images import luma, quantize\n\n\ndef f(sr, hr):\n    """PSNR."""\n    sr, hr = '
     )
     energy = solve('def f(sr, hr):\n    """Error."""', find("evaluation.energy_error").reference)
-    assert energy.startswith("import torch\nimport torch.nn.functional as F\n\nfrom srlab.images import luma\n\n\ndef")
+    assert energy.startswith("import torch\nimport torch.nn.functional as F\n\nfrom srlab.data.images import luma\n\n\ndef")
     tiled = solve(
         'def f(upscaler, lr, scale, tile, overlap):\n    """SR."""', find("evaluation.upscale_tiled").reference
     )

@@ -4,13 +4,14 @@ import argparse
 import ast
 import inspect
 import itertools
-import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from srlab.base.errors import SrlabError
 
 if TYPE_CHECKING:
+    from nbformat import NotebookNode
+
     from srlab.exercises import Answer
 
 
@@ -24,9 +25,11 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Write the notebook, and say where it is; returns the exit code."""
+    import nbformat
+
     from srlab.base.files import write_atomic
     from srlab.cli.papermill import find_notebooks, match_lab
-    from srlab.cli.progress_command import read_notebook
+    from srlab.cli.progress import read_notebook
 
     folder = find_notebooks()
     lab = match_lab(options.lab, sorted(path.stem for path in folder.glob("[0-9]*.ipynb")))
@@ -41,29 +44,29 @@ def run(options: argparse.Namespace) -> int:
     count = fill_in(notebook)
     if not count:
         raise SrlabError(f"{lab} has no untouched exercise; get the lab anew from the repository.")
-    write_atomic(out, (json.dumps(notebook, indent=1, ensure_ascii=False) + "\n").encode())
+    write_atomic(out, (nbformat.writes(notebook) + "\n").encode())
     print(f"{out}: {lab} with {count} exercises solved")
     return 0
 
 
-def fill_in(notebook: dict[str, Any]) -> int:
+def fill_in(notebook: "NotebookNode") -> int:
     """Solve the exercises of a lab that are still stubs; returns how many that were.
 
     Parameters
     ----------
     notebook
-        From `srlab.cli.progress_command.read_notebook`; changed in place. Old outputs of these exercises are dropped.
+        From `srlab.cli.progress.read_notebook`; changed in place. Old outputs of these exercises are dropped.
     """
-    from srlab.cli.progress_command import CHECK, text
+    from srlab.cli.progress import CHECK
     from srlab.exercises import find
 
     count = 0
-    for stub, check in itertools.pairwise(notebook["cells"]):
-        source, names = text(stub.get("source")), CHECK.findall(text(check.get("source")))
-        if names and "return srlab.TODO" in source:
-            stub["source"] = solve(source, find(names[0]).reference).splitlines(keepends=True)
-            stub["outputs"] = check["outputs"] = []
-            stub["execution_count"] = check["execution_count"] = None
+    for stub, check in itertools.pairwise(notebook.cells):
+        names = CHECK.findall(check.source)
+        if names and "return srlab.TODO" in stub.source:
+            stub.source = solve(stub.source, find(names[0]).reference)
+            stub.outputs = check.outputs = []
+            stub.execution_count = check.execution_count = None
             count += 1
     return count
 
