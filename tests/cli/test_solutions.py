@@ -162,7 +162,8 @@ def test_comments_stay_and_only_what_is_needed_is_imported_section_by_section():
         'from srlab.data.images import luma, quantize\n\n\ndef f(sr, hr):\n    """PSNR."""\n    sr, hr = '
     )
     energy = solve('def f(sr, hr):\n    """Error."""', find("evaluation.energy_error").reference)
-    assert energy.startswith("import torch\nimport torch.nn.functional as F\n\nfrom srlab.data.images import luma\n\n\ndef")
+    head = "import torch\nimport torch.nn.functional as F\n\nfrom srlab.data.images import luma\n\n\ndef"
+    assert energy.startswith(head)
     tiled = solve(
         'def f(upscaler, lr, scale, tile, overlap):\n    """SR."""', find("evaluation.upscale_tiled").reference
     )

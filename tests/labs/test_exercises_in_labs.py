@@ -54,10 +54,10 @@ def test_solved_exercises_are_right_one_after_the_other_and_count_as_such(lab, c
     notebook = read_notebook(lab)
     assert fill_in(notebook) == sum(place == lab.stem for place, _, _ in CELLS)
     scope = {"srlab": srlab}  # an answer brings the rest
-    for cell in notebook["cells"]:
-        if "exercise" in cell["metadata"].get("tags", []):
-            exec("".join(cell["source"]), scope)
-            cell["outputs"] = [{"name": "stdout", "text": capsys.readouterr().out}]
+    for cell in notebook.cells:
+        if "exercise" in cell.metadata.get("tags", []):
+            exec(cell.source, scope)
+            cell.outputs = [nbformat.v4.new_output("stream", text=capsys.readouterr().out)]
     results = progress(notebook)
     assert results == dict.fromkeys((n for place, n in zip(CELLS, NAMES, strict=True) if place[0] == lab.stem), "right")
 
