@@ -6,7 +6,7 @@ The checks of a loss on logits stand here for lab 04 as well.
 import torch
 import torch.nn.functional as F
 
-from srlab.exercises import Answer, Exercise, Wrong, compare, near, sample, tensor
+from srlab.exercises._steps import Answer, Exercise, Wrong, compare, near, sample, tensor
 
 Mistakes = list[tuple[str, torch.Tensor]]
 

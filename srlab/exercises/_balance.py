@@ -3,7 +3,7 @@
 import torch
 import torch.nn.functional as F
 
-from srlab.exercises import Answer, Exercise, Wrong, compare, filled, sample, tensor
+from srlab.exercises._steps import Answer, Exercise, Wrong, compare, filled, sample, tensor
 
 
 def balance(pixel: torch.Tensor, content: torch.Tensor, sr: torch.Tensor, share: float) -> float:

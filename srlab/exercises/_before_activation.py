@@ -5,7 +5,7 @@ from typing import Any
 import torch
 import torch.nn as nn
 
-from srlab.exercises import Answer, Exercise, Wrong, compare, filled, near, sample, tensor
+from srlab.exercises._steps import Answer, Exercise, Wrong, compare, filled, near, sample, tensor
 
 
 def before_activation(layers: nn.Sequential, image: torch.Tensor) -> torch.Tensor:

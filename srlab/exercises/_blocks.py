@@ -5,7 +5,7 @@ from itertools import chain
 
 import torch.nn as nn
 
-from srlab.exercises import Answer, Exercise, Wrong, filled
+from srlab.exercises._steps import Answer, Exercise, Wrong, filled
 
 
 def resnet_blocks(stages: Sequence[Sequence[nn.Module]], count: int) -> list[nn.Module]:

@@ -4,7 +4,7 @@ import operator
 from collections.abc import Sequence
 
 from srlab.base.errors import SrlabError
-from srlab.exercises import Answer, Exercise, Wrong, filled
+from srlab.exercises._steps import Answer, Exercise, Wrong, filled
 
 
 def vgg_cut(kinds: Sequence[str], stage: int, conv: int, after: bool) -> int:

@@ -4,7 +4,7 @@ import torch
 import torch.nn.functional as F
 
 from srlab.data.images import luma, quantize
-from srlab.exercises import Answer, Exercise, Wrong, compare, filled, near, sample, tensor
+from srlab.exercises._steps import Answer, Exercise, Wrong, compare, filled, near, sample, tensor
 
 Pair = tuple[torch.Tensor, torch.Tensor]
 

@@ -3,7 +3,7 @@
 import torch
 import torch.nn as nn
 
-from srlab.exercises import Answer, Exercise, Wrong, compare, filled, near, sample, tensor
+from srlab.exercises._steps import Answer, Exercise, Wrong, compare, filled, near, sample, tensor
 from srlab.models.features import MEAN, STD
 
 # --- Freezing -------------------------------------------------------------------------------------------------

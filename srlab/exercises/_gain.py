@@ -2,7 +2,7 @@
 
 import torch
 
-from srlab.exercises import Answer, Exercise, Wrong, compare, filled, near, tensor
+from srlab.exercises._steps import Answer, Exercise, Wrong, compare, filled, near, tensor
 
 Pair = tuple[torch.Tensor, torch.Tensor]
 

@@ -8,7 +8,7 @@ import torch
 import torch.nn as nn
 import torch.nn.functional as F
 
-from srlab.exercises import Answer, Wrong, filled, sample, tensor
+from srlab.exercises._steps import Answer, Wrong, filled, sample, tensor
 
 STALE = (
     "G's step uses what D said before its update, and no graph leads from there to G: without another loss beside it G "

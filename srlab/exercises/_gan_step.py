@@ -6,9 +6,9 @@ import torch
 import torch.nn as nn
 
 from srlab import losses
-from srlab.exercises import Answer, Exercise, Wrong, compare, near
 from srlab.exercises._adversarial import d_mistakes, g_mistakes
 from srlab.exercises._gan_scene import ATTACHED, CUT, OLD, Scene, flat_weights
+from srlab.exercises._steps import Answer, Exercise, Wrong, compare, near
 from srlab.models.discriminators import frozen
 
 

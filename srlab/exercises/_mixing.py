@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable
 
 import torch
 
-from srlab.exercises import Answer, Exercise, Wrong, difference, filled, near, tensor
+from srlab.exercises._steps import Answer, Exercise, Wrong, difference, filled, near, tensor
 
 Weights = dict[str, torch.Tensor]
 Rule = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]

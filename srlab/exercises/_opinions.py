@@ -5,7 +5,7 @@ from typing import Any
 
 import torch
 
-from srlab.exercises import Answer, Exercise, Wrong, compare, filled, tensor
+from srlab.exercises._steps import Answer, Exercise, Wrong, compare, filled, tensor
 
 Votes = Sequence[Sequence[str]]
 

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import torch
 
 from srlab.base.errors import SrlabError
-from srlab.exercises import Answer, Exercise, Wrong, compare, filled, tensor
+from srlab.exercises._steps import Answer, Exercise, Wrong, compare, filled, tensor
 
 # --- What a loss asks for -----------------------------------------------------------------------------------
 

@@ -7,7 +7,6 @@ import torch
 import torch.nn.functional as F
 
 from srlab import losses
-from srlab.exercises import Answer, Exercise, Wrong, compare, filled
 from srlab.exercises._adversarial import (
     SECOND_SIGMOID,
     SUM,
@@ -18,6 +17,7 @@ from srlab.exercises._adversarial import (
     gradient_step,
     sample_logits,
 )
+from srlab.exercises._steps import Answer, Exercise, Wrong, compare, filled
 
 Pair = tuple[torch.Tensor, torch.Tensor]
 

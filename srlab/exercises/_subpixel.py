@@ -3,7 +3,7 @@
 import torch
 import torch.nn.functional as F
 
-from srlab.exercises import Answer, Exercise, Wrong, near, sample, tensor
+from srlab.exercises._steps import Answer, Exercise, Wrong, near, sample, tensor
 
 
 def icnr(weight: torch.Tensor, factor: int) -> torch.Tensor:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 import torch
 import torch.nn.functional as F
 
-from srlab.exercises import Answer, Exercise, Wrong, compare, filled, near, sample, tensor
+from srlab.exercises._steps import Answer, Exercise, Wrong, compare, filled, near, sample, tensor
 
 Upscaler = Callable[[torch.Tensor], torch.Tensor]
 

@@ -2,7 +2,7 @@
 
 import torch
 
-from srlab.exercises import Answer, Exercise, Wrong, compare, near, sample, tensor
+from srlab.exercises._steps import Answer, Exercise, Wrong, compare, near, sample, tensor
 
 
 def remove_tint(sr: torch.Tensor, lr: torch.Tensor) -> torch.Tensor:

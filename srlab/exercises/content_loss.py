@@ -7,7 +7,8 @@ import torch
 import torch.nn as nn
 import torch.nn.functional as F
 
-from srlab.exercises import Answer, Exercise, Wrong, _balance, _blocks, _cut, _extractor, compare, sample, tensor
+from srlab.exercises import _balance, _blocks, _cut, _extractor
+from srlab.exercises._steps import Answer, Exercise, Wrong, compare, sample, tensor
 
 # --- The loss on features ---------------------------------------------------------------------------------------
 

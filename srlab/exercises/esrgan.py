@@ -6,22 +6,11 @@ import torch
 import torch.nn as nn
 
 from srlab import losses
-from srlab.exercises import (
-    Answer,
-    Exercise,
-    Wrong,
-    _before_activation,
-    _dense,
-    _relativistic,
-    _tint,
-    compare,
-    near,
-    sample,
-    tensor,
-)
+from srlab.exercises import _before_activation, _dense, _relativistic, _tint
 from srlab.exercises._adversarial import cross_entropy
 from srlab.exercises._gan_scene import ATTACHED
 from srlab.exercises._relativistic import Pair, average_cuts, average_mistakes, two_losses
+from srlab.exercises._steps import Answer, Exercise, Wrong, compare, near, sample, tensor
 from srlab.models.discriminators import frozen
 
 

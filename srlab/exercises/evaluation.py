@@ -6,21 +6,9 @@ from collections.abc import Callable, Sequence
 import torch
 
 from srlab.data.images import luma, quantize
-from srlab.exercises import (
-    Answer,
-    Exercise,
-    Wrong,
-    _energy,
-    _gain,
-    _mixing,
-    _opinions,
-    _scores,
-    _tiles,
-    compare,
-    near,
-    sample,
-    tensor,
-)
+from srlab.exercises import _energy, _gain, _mixing, _opinions, _tiles
+from srlab.exercises._steps import Answer, Exercise, Wrong, compare, near, sample, tensor
+from srlab.exercises.degradation.psnr import psnr
 
 Pair = tuple[torch.Tensor, torch.Tensor]
 
@@ -61,7 +49,7 @@ def _paper_mistakes(sr: torch.Tensor, hr: torch.Tensor) -> list[tuple[str, torch
     wanted = -10 * error.square().mean().log10()
 
     def on(pair: Sequence[torch.Tensor], crop: int = 4) -> torch.Tensor:
-        return _scores.psnr(pair[0], pair[1], crop)[0]
+        return psnr(pair[0], pair[1], crop)[0]
 
     def twice(function: Callable[[torch.Tensor], torch.Tensor]) -> Pair:
         return function(sr), function(hr)

@@ -4,19 +4,8 @@ from typing import Any
 
 import torch
 
-from srlab.exercises import (
-    Answer,
-    Exercise,
-    Wrong,
-    _adversarial,
-    _gan_step,
-    _subpixel,
-    compare,
-    filled,
-    near,
-    sample,
-    tensor,
-)
+from srlab.exercises import _adversarial, _gan_step, _subpixel
+from srlab.exercises._steps import Answer, Exercise, Wrong, compare, filled, near, sample, tensor
 
 Pair = tuple[torch.Tensor, torch.Tensor]
 

@@ -7,7 +7,8 @@ import torch
 import torch.nn as nn
 import torch.nn.functional as F
 
-from srlab.exercises import Answer, Exercise, Wrong, _records, _written_out, compare, filled, near, sample, tensor
+from srlab.exercises import _records, _written_out
+from srlab.exercises._steps import Answer, Exercise, Wrong, compare, filled, near, sample, tensor
 
 # --- The residual block -------------------------------------------------------------------------------------
 

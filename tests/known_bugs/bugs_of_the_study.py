@@ -1,6 +1,6 @@
 """Bugs that were found in the code of the SRGAN content-loss study."""
 
-from .bug import LAB_01, LAB_02, LAB_03, LAB_05, Bug, Known
+from .bug import HINT, LAB_01, LAB_02, LAB_03, LAB_05, Bug, Known
 
 STEP = "tests/labs/test_srgan_step.py"
 FEATURES = "tests/models/test_features.py"
@@ -102,7 +102,7 @@ BUGS = [
         old=".square().mean(dim=(1, 2, 3))",
         new=".square().sum(dim=(1, 2, 3))",
         check="tests/evaluation/test_metrics.py::test_psnr_of_a_constant_error_is_20_log_of_its_inverse",
-        exercise="tests/exercises/test_exercises.py::test_a_wrong_answer_is_recognised[degradation.psnr-a sum does]",
+        exercise=f"{HINT}[degradation.psnr-The value is far too low and]",
     ),
     Bug(
         Known.SUM,
@@ -135,7 +135,7 @@ BUGS = [
         total = (total + loss * size) / sum(batch_sizes)
     return total
 """,
-        check="tests/exercises/test_exercises.py::test_another_right_answer_is_taken[srresnet.running_mean-<lambda>]",
+        check="tests/exercises/test_exercises_srresnet.py::test_another_right_answer_is_taken[srresnet.running_mean-<lambda>]",
         exercise=f"{LAB_01}[srresnet.running_mean-still grows0]",
     ),
     Bug(

@@ -6,6 +6,7 @@ import re
 
 import pytest
 
+from ..exercises.test_exercises import MISTAKES
 from .bug import Known
 from .bugs import BUGS
 from .plant import ROOT, planted
@@ -41,3 +42,5 @@ def test_a_check_exists(check):
     if function == "test_a_wrong_answer_is_recognised":  # of the exercise, and of a phrase of its hint
         phrase = parameters.split("-", 1)[1]
         assert phrase in text or phrase.rstrip("0123456789") in text
+    if function == "test_a_mistake_gets_its_own_hint":
+        assert parameters in {mistake.id for mistake in MISTAKES} | {f"{mistake.id}0" for mistake in MISTAKES}

@@ -1,0 +1,93 @@
+"""Where and how a result differs from the wanted one, in a sentence."""
+
+import numbers
+from typing import Any
+
+import torch
+
+from srlab.exercises import filled
+
+
+def difference(given: Any, wanted: Any, tolerance: float = 1e-4, reveal: bool = True, place: str = "") -> str:
+    """Say the first difference between two results; "" where they are equal.
+
+    Parameters
+    ----------
+    given, wanted
+        Numbers, tensors, texts, or lists, tuples and dicts of these. A number is equal to a tensor with one element,
+        and a list to a tuple; anything else is compared by ``==``.
+    tolerance
+        Largest absolute difference that counts as equal; NaN is equal to NaN.
+    reveal
+        Show the wanted value as well.
+    place
+        Where both were found in a larger result.
+
+    Raises
+    ------
+    Wrong
+        Something is missing: None in place of a value, or `TODO`, which raises `StillToDo`.
+    """
+    if wanted is not None:
+        filled(given)
+    name = f"The result ({place})" if place else "The result"
+    kind = type(given).__name__
+    parts: list[tuple[Any, Any, str]] = []
+    if isinstance(wanted, dict):
+        if not isinstance(given, dict):
+            return f"{name} should be a dict, but is a {kind}."
+        if odd := [key for key in {**wanted, **given} if (key in wanted) != (key in given)]:
+            return f"There should be a value for {odd[0]}." if odd[0] in wanted else f"{odd[0]} should have no value."
+        parts = [(given[key], wanted[key], str(key)) for key in wanted]
+    elif isinstance(wanted, list | tuple):
+        if not isinstance(given, list | tuple):
+            return f"{name} should be {len(wanted)} values, but is a {kind}."
+        if len(given) != len(wanted):
+            return f"{name} should be {len(wanted)} values, but is {len(given)}."
+        parts = [(*pair, f"place {i}") for i, pair in enumerate(zip(given, wanted, strict=True))]
+    elif isinstance(wanted, torch.Tensor | numbers.Real) and not isinstance(wanted, bool):
+        return _of_tensors(given, torch.as_tensor(wanted), tolerance, reveal, place)
+    elif not isinstance(given, type(wanted)) or given != wanted:
+        return _sentence(place, str(wanted), str(given), reveal)
+    return next(filter(None, (difference(a, b, tolerance, reveal, where) for a, b, where in parts)), "")
+
+
+def _of_tensors(given: Any, wanted: torch.Tensor, tolerance: float, reveal: bool, place: str) -> str:
+    name = f"The result ({place})" if place else "The result"
+    if isinstance(given, numbers.Real):
+        given = torch.tensor(float(given), dtype=torch.float64)
+    if not isinstance(given, torch.Tensor):
+        return f"{name} should be a {'tensor' if wanted.ndim else 'number'}, but is a {type(given).__name__}."
+    if wanted.ndim == 0 and given.numel() == 1:
+        given = given.reshape(())
+    if given.shape != wanted.shape:
+        return f"{name} has shape {tuple(given.shape)}, but should have {tuple(wanted.shape)}."
+    given, wanted = (value.detach().double().cpu() for value in (given, wanted))
+    near = torch.isclose(given, wanted, rtol=0, atol=tolerance, equal_nan=True)
+    if near.all():
+        return ""
+    first = (~near).nonzero()[0].tolist()
+    where = f"{place} {first if first else ''}".strip()
+    return _sentence(where, *_unlike(wanted[tuple(first)].item(), given[tuple(first)].item()), reveal)
+
+
+def shown(value: Any) -> str:
+    """A value as it stands in a sentence: up to four numbers, with four digits each."""
+    if not isinstance(value, torch.Tensor | float):
+        return str(value)
+    values = torch.as_tensor(value).flatten()
+    return ", ".join(f"{x:.4g}" for x in values[:4].tolist()) + (", ..." if len(values) > 4 else "")
+
+
+def _sentence(place: str, wanted: str, given: str, reveal: bool) -> str:
+    if not reveal:
+        return f"Your answer gives {given}{place and f' at {place}'}."
+    if place:
+        return f"The first difference is at {place}: expected {wanted}, but your answer gives {given}."
+    return f"Expected {wanted}, but your answer gives {given}."
+
+
+def _unlike(a: float, b: float) -> tuple[str, str]:
+    """Both numbers with four digits, or as many more as it takes to tell them apart."""
+    texts = ((f"{a:.{digits}g}", f"{b:.{digits}g}") for digits in range(4, 18))
+    return next((pair for pair in texts if pair[0] != pair[1]), (str(a), str(b)))

@@ -1,0 +1,138 @@
+"""Tell a right answer from a wrong one by what it does, and find the mistake that does the same."""
+
+import copy
+import inspect
+import linecache
+import re
+import textwrap
+import traceback
+from collections.abc import Iterator
+from typing import Any
+
+import torch
+
+from srlab.exercises import Answer, Exercise, Wrong, filled
+from srlab.exercises.difference import difference, shown
+
+Outcome = dict[str, Any] | Exception  # observation -> value; what an answer does in one case
+
+
+def judge(exercise: Exercise, answer: Answer) -> Iterator[str]:
+    """Yield each case in which an answer does what the reference does.
+
+    Raises
+    ------
+    Wrong
+        It does something else: the hint of the mistake that does the same, or else the first difference.
+    StillToDo
+        It gives back `TODO`.
+    """
+    for case in exercise.cases:
+        given, wanted = run(exercise, answer, case), run(exercise, exercise.reference, case)
+        if isinstance(given, Wrong):
+            raise given
+        if isinstance(wanted, Exception):
+            raise wanted
+        place = _first_difference(exercise, given, wanted)
+        if place is not None:
+            known = _known_mistake(exercise, answer, case, place)
+            cause = given if isinstance(given, Exception) else None
+            raise Wrong(known or _unknown(exercise, answer, place, given, wanted)) from cause
+        yield case
+
+
+def run(exercise: Exercise, answer: Answer, case: str) -> Outcome:
+    """What an answer does with fresh inputs, from a seed of its own: the random numbers of the lab stay the same."""
+    inputs = exercise.cases[case]
+    observe = exercise.observe or (lambda answer, *inputs: {case: filled(answer(*inputs))})
+    with torch.random.fork_rng(devices=[]), torch.enable_grad():
+        torch.default_generator.manual_seed(0)
+        inputs = inputs() if callable(inputs) else copy.deepcopy(inputs)
+        before = [_data(value) for value in inputs]
+        try:
+            observed = observe(answer, *inputs)
+        except Exception as error:
+            return error
+    names = [f"`{name}`" for name in inspect.signature(exercise.reference).parameters]
+    for place, (old, new) in enumerate(zip(before, inputs, strict=True)):
+        if difference(_data(new), old, 0.0):
+            name = names[place] if exercise.observe is None else "An input"
+            return Wrong(
+                f"{name} was changed in place (by +=, pop, sort or a method that ends in _, say), and whoever uses it "
+                "afterwards gets something else. Make a new one."
+            )
+    return observed
+
+
+def _data(value: Any) -> Any:
+    """A copy of what can be compared of an input, which is not a network, an optimizer or a function."""
+    if isinstance(value, torch.Tensor):
+        return value.detach().clone()
+    if isinstance(value, list | tuple):
+        return [_data(part) for part in value]
+    if isinstance(value, dict):
+        return {key: _data(part) for key, part in value.items()}
+    return value if isinstance(value, int | float | str) else ""
+
+
+def _first_difference(exercise: Exercise, given: Outcome, wanted: dict[str, Any]) -> str | None:
+    """Name of the first observation that differs, "" where an exception came instead, None where all are equal."""
+    if isinstance(given, Exception):
+        return ""
+    return next((name for name in wanted if difference(given[name], wanted[name], exercise.tolerance)), None)
+
+
+def _known_mistake(exercise: Exercise, answer: Answer, case: str, place: str) -> str | None:
+    """Hint of the mistake that does the same at a place; of several, the one that does so most often elsewhere."""
+    mistakes = [
+        (hint, mistake)
+        for hint, answers in exercise.mistakes.items()
+        for mistake in ([answers] if callable(answers) else answers)
+    ]
+    given = run(exercise, answer, case)
+    same = [pair for pair in mistakes if _agree(exercise, given, run(exercise, pair[1], case), place)]
+    if len({hint for hint, _ in same}) > 1:
+        same.sort(key=lambda pair: _agreements(exercise, answer, pair[1]), reverse=True)
+    return same[0][0] if same else None
+
+
+def _agreements(exercise: Exercise, answer: Answer, mistake: Answer) -> int:
+    count = 0
+    for case in exercise.cases:
+        given, other = run(exercise, answer, case), run(exercise, mistake, case)
+        places = [""] if isinstance(given, Exception) else list(given)
+        count += sum(_agree(exercise, given, other, place) for place in places)
+    return count
+
+
+def _agree(exercise: Exercise, given: Outcome, other: Outcome, place: str) -> bool:
+    if isinstance(given, Exception) or isinstance(other, Exception):
+        # Numbers in a message, such as sizes, need not be the same.
+        first, second = ((type(outcome), re.sub(r"\d+", "0", str(outcome))) for outcome in (given, other))
+        return first == second
+    return place in other and not difference(other[place], given[place], exercise.tolerance)
+
+
+def _unknown(exercise: Exercise, answer: Answer, place: str, given: Outcome, wanted: dict[str, Any]) -> str:
+    """What is said where no mistake is known that does the same."""
+    if isinstance(given, Exception):
+        return stopped(given, answer)
+    sentence = exercise.otherwise.get(place, f"Not right yet: {place}.")
+    if "{given" in sentence:
+        return sentence.format(given=shown(given[place]))
+    if isinstance(wanted[place], bool):
+        return sentence
+    return f"{sentence} {difference(given[place], wanted[place], exercise.tolerance, exercise.reveal)}"
+
+
+def stopped(error: Exception, answer: Answer) -> str:
+    """Say that an answer raised, and in which of its lines, if that is known."""
+    text = textwrap.shorten(f"{type(error).__name__}: {error}", 400, placeholder=" ...")
+    home = getattr(answer, "__module__", None)
+    lines = [
+        linecache.getline(frame.f_code.co_filename, number).strip()
+        for frame, number in traceback.walk_tb(error.__traceback__)
+        if frame.f_globals.get("__name__") == home
+    ]
+    line = f" (in the line: {lines[-1]})" if lines and lines[-1] else ""
+    return f"Your code stopped with {text}{line}"

@@ -1,0 +1,168 @@
+"""What `check` does with any answer, shown on exercises of two lines."""
+
+import subprocess
+import sys
+
+import pytest
+import torch
+
+from srlab import exercises
+from srlab.base.errors import SrlabError
+from srlab.exercises import TODO, Exercise, check, find
+from srlab.exercises.difference import difference
+
+from .test_exercises import said
+
+
+@pytest.fixture
+def ask(monkeypatch, capsys):
+    """Check an answer to an exercise that is made up, and give back what is said."""
+
+    def ask(answer, reference=lambda x: 2 * x, hints=1, **parts):
+        parts = {"cases": {"a pair": (torch.tensor([1.0, 2.0]),)}, "mistakes": {}, **parts}
+        exercise = Exercise(reference, level="easy", hints=("Think.", "Think again."), **parts)
+        monkeypatch.setattr(exercises, "find", lambda name: exercise)
+        assert check("lab.exercise", answer, hints) in (answer, reference)
+        return said(capsys)
+
+    return ask
+
+
+def test_a_right_answer_passes_all_cases(ask):
+    cases = {"small": (torch.ones(2),), "large": lambda: (torch.full((2,), 9.0),)}
+    assert ask(lambda x: x + x, cases=cases) == (
+        "lab.exercise (easy) passed small passed large right The lab goes on with your answer."
+    )
+
+
+def test_a_known_mistake_is_recognised_by_its_result(ask):
+    assert "hint Double. The lab" in ask(lambda x: x * x, mistakes={"Half.": lambda x: x / 2, "Double.": torch.square})
+
+
+def test_a_known_mistake_is_recognised_by_its_exception_whatever_the_sizes(ask):
+    mistakes = {"Shapes do not fit.": lambda x: x + torch.ones(5)}
+    assert "Shapes do not fit." in ask(lambda x: torch.ones(7) - x, mistakes=mistakes)
+
+
+def test_of_two_mistakes_with_one_result_that_counts_which_explains_the_other_cases_too(ask):
+    cases = {"one": (torch.tensor(1.0),), "three": (torch.tensor(3.0),)}
+    mistakes = {"Thrice.": lambda x: 3 * x, "Plus two.": lambda x: x + 2}
+    assert "Plus two." in ask(lambda x: 2 + x, cases=cases, mistakes=mistakes)
+    assert "Thrice." in ask(lambda x: x + x + x, cases=cases, mistakes=mistakes)
+
+
+def test_an_unknown_difference_is_shown_unless_it_is_what_is_asked_for(ask):
+    text = ask(lambda x: x + 1.5)
+    assert "Not right yet: a pair. The first difference is at [0]: expected 2, but your answer gives 2.5." in text
+    text = ask(lambda x: x + 1.5, reveal=False, otherwise={"a pair": "Another number."})
+    assert "Another number. Your answer gives 2.5 at [0]." in text
+    assert "You gave 2.5, 3.5." in ask(lambda x: x + 1.5, otherwise={"a pair": "You gave {given}."})
+
+
+def test_an_observation_that_differs_has_a_sentence_of_its_own(ask):
+    def observe(answer, x):
+        result = answer(x)
+        return {"the result": result, "a graph": result.requires_grad}
+
+    text = ask(lambda x: (2 * x).requires_grad_(), observe=observe, otherwise={"a graph": "A graph is left."})
+    assert "hint A graph is left. The lab" in text
+
+
+def test_an_input_that_is_changed_in_place_is_named(ask):
+    assert "`x` was changed in place" in ask(lambda x: x.mul_(2))
+    assert "`x` was changed in place" in ask(lambda x: x.pop() + 1, lambda x: x[-1] + 1, cases={"a list": ([1, 2],)})
+
+
+@pytest.mark.parametrize(
+    ("result", "wanted", "sentence"),
+    [
+        (1.00001, 1.0, ""),
+        (1, torch.tensor(1.0), ""),
+        (torch.ones(1, 1), 1.0, ""),
+        ([1, 2.0], (1.0, 2), ""),
+        ({"a": torch.ones(2)}, {"a": torch.ones(2)}, ""),
+        (1.002, 1.0, "Expected 1, but your answer gives 1.002."),
+        (1.00023, 1.0, "Expected 1, but your answer gives 1.0002."),
+        (float("nan"), 1.0, "Expected 1, but your answer gives nan."),
+        (torch.tensor([1.0, float("nan")]), torch.ones(2), "The first difference is at [1]: expected 1, but your"),
+        (torch.ones(2, 1), torch.ones(2), "The result has shape (2, 1), but should have (2,)."),
+        ([1.0], torch.ones(1), "The result should be a tensor, but is a list."),
+        ("1", 1.0, "The result should be a number, but is a str."),
+        ((1, 2, 3), (1, 2), "The result should be 2 values, but is 3."),
+        (1, (1, 2), "The result should be 2 values, but is a int."),
+        ((1, 3), (1, 2), "The first difference is at place 1: expected 2, but your answer gives 3."),
+        ({"a": 1}, {"a": 1, "b": 2}, "There should be a value for b."),
+        ({"a": 1, "b": 2}, {"a": 1}, "b should have no value."),
+        ({"a": 2}, {"a": 1}, "The first difference is at a: expected 1, but your answer gives 2."),
+        ("3x3", "5x5", "Expected 5x5, but your answer gives 3x3."),
+        (False, True, "Expected True, but your answer gives False."),
+    ],
+)
+def test_the_first_difference_is_said_in_words(result, wanted, sentence):
+    said = difference(result, wanted)
+    assert said.startswith(sentence)
+    assert bool(said) == bool(sentence)
+
+
+def test_an_exception_is_shown_with_its_line(capsys, monkeypatch):
+    def luma(rgb):
+        return rgb.no_such_method()
+
+    assert check("degradation.luma", luma) is find("degradation.luma").reference
+    text = said(capsys)
+    assert "AttributeError: 'Tensor' object has no attribute 'no_such_method'" in text
+    assert "in the line: return rgb.no_such_method()" in text
+    assert "Traceback" not in text
+    monkeypatch.setenv("SRLAB_STRICT", "1")
+    with pytest.raises(SrlabError, match=r"degradation\.luma.*no_such_method") as caught:
+        check("degradation.luma", luma)
+    assert isinstance(caught.value.__cause__, AttributeError)
+
+
+def test_a_half_written_answer_keeps_what_is_done(ask):
+    cases = {"small": (torch.tensor(1.0),), "large": (torch.tensor(9.0),)}
+    text = ask(lambda x: 2 * x if x < 5 else TODO, cases=cases)
+    assert "passed small to do" in text
+
+
+@pytest.mark.parametrize(
+    ("answer", "phrase"),
+    [
+        (torch.ones(3), "the function itself"),
+        (lambda: 1, "TypeError"),
+        (lambda x: None, "The result is None"),
+        (lambda x: [1.0], "should be a tensor, but is a list"),
+    ],
+)
+def test_what_is_no_answer_is_said_so(ask, answer, phrase):
+    assert phrase in ask(answer)
+
+
+def test_hints_are_given_one_by_one_and_the_last_is_said_to_be_the_last(ask):
+    assert "For another hint, add hints=2 to this call." in ask(lambda x: x)
+    assert "Think again." not in (text := ask(lambda x: x, hints=2))
+    assert "Think. The lab" in text
+    assert "Think again. The lab goes on" in (text := ask(lambda x: x, hints=3))
+    assert text.endswith("That was the last hint.")
+
+
+@pytest.mark.parametrize("name", ["degradation.pnsr", "nothing.here", "difference.difference", "psnr", ""])
+def test_an_unknown_name_lists_the_known_ones(name):
+    with pytest.raises(SrlabError, match=r"degradation\.psnr.*srresnet\.running_mean"):
+        check(name, lambda: TODO)
+
+
+def test_a_check_leaves_random_numbers_and_gradients_of_the_lab_alone(ask):
+    torch.manual_seed(5)
+    wanted = torch.rand(3)
+    torch.manual_seed(5)
+    ask(lambda x: torch.set_grad_enabled(False) and x + torch.rand(2))
+    assert torch.equal(torch.rand(3), wanted)
+    assert torch.is_grad_enabled()
+
+
+def test_importing_the_exercises_is_cheap():
+    code = "import sys, srlab.exercises; assert 'torch' not in sys.modules; print(srlab.exercises.TODO)"
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert result.returncode == 0, result.stderr
+    assert "to do" in result.stdout
