@@ -115,20 +115,10 @@ def test_make_labs_works_from_a_path_with_spaces(call, tmp_path, solved):
     assert (course / "runs" / "01_srresnet" / "smoke" / "generator.safetensors").is_file()
 
 
-@pytest.mark.parametrize(
-    ("name", "value", "words"),
-    [
-        ("itres", 5, ["Unknown parameter 'itres'", "did you mean iters?", "learning_rate", "precision"]),
-        ("iters", -1, ["iters=-1", "0 takes the recipe's"]),
-        ("recipe", "papre", ["no recipe 'papre'; choose auto, laptop, smoke, paper, blind, gpu."]),
-        ("batch", "many", ["batch='many' must be of type int"]),
-    ],
-)
-def test_papermill_with_a_wrong_parameter_fails_with_one_sentence(call, tmp_path, name, value, words):
-    lab = ROOT / "notebooks" / "01_srresnet.ipynb"
-    result = call("python", "-m", "papermill", "-p", name, value, lab, tmp_path / "out.ipynb")
+def test_papermill_with_a_wrong_parameter_fails_with_one_sentence(call, tmp_path):
+    result = call("python", "-m", "papermill", "-p", "itres", 5, LABS[1], tmp_path / "out.ipynb")
     assert result.returncode != 0
-    for word in words:
+    for word in ("Unknown parameter 'itres'", "did you mean iters?", "learning_rate", "precision"):
         assert word in result.stdout
 
 
