@@ -5,7 +5,7 @@ backward (two for each multiplication with its addition, in convolutions and mat
 autograd keeps in bfloat16 at the fullest moment; weights, gradients and Adam come on top, as does what a convolution
 needs while it runs. The times are expectations and no measurements: arithmetic at a share of what the maker promises,
 as training may reach it. Where launching kernels from Python takes longer, as it does for ESRGAN on the fast
-GPUs, steps are slower; `roofline.py` and `peers.py` measure them.
+GPUs, steps are slower; `peers.py` measures them.
 
     python benchmarks/flops.py
     python benchmarks/flops.py --utilisation 0.5 --steps 400000
@@ -13,18 +13,19 @@ GPUs, steps are slower; `roofline.py` and `peers.py` measure them.
 
 import argparse
 import copy
+from collections.abc import Callable
 from dataclasses import replace
 from typing import ClassVar
 from unittest.mock import patch
 
 import torch
-from roofline import flops_of
-from steps import ESRGAN, LABS, RELATIVE, SCALE, SRGAN, SRRESNET, Task, build, make_step, optimizers_of
+from steps import ESRGAN, LABS, RRDBNET, SCALE, SRGAN, SRRESNET, Task, build, make_step, optimizers_of
 from torch._subclasses.fake_tensor import FakeCopyMode, FakeTensorMode
+from torch.utils.flop_counter import FlopCounterMode
 from ways import in_bfloat16, markdown
 
 PROMISED = {"T4, fp16": 65e12, "A100, bf16": 312e12, "H200, bf16": 989e12}  # operations a second, without sparsity
-TASKS = {"SRResNet": SRRESNET, "SRGAN": SRGAN, "RRDBNet, L1": replace(RELATIVE, batch=16)}
+TASKS = {"SRResNet": SRRESNET, "SRGAN": SRGAN, "RRDBNet, L1": replace(RRDBNET, batch=16, patch=128)}
 TASKS |= {"ESRGAN": replace(ESRGAN, batch=16), "ESRGAN, twice the batch": replace(ESRGAN, batch=32)}
 
 
@@ -47,6 +48,13 @@ class Kept:
         Kept.times[self.storage._cdata] = before + count
         Kept.now += self.storage.nbytes() * (bool(before + count) - bool(before))
         Kept.peak = max(Kept.peak, Kept.now)
+
+
+def flops_of(run: Callable[[], object]) -> int:
+    """Floating-point operations of a call, in convolutions and matrix products, forward and backward."""
+    with FlopCounterMode(display=False) as counter:
+        run()
+    return counter.get_total_flops()
 
 
 def counted(task: Task) -> tuple[int, int]:

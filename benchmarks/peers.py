@@ -96,19 +96,19 @@ def basicsr_networks(task: Task) -> tuple[dict[str, object], dict[str, object], 
         generator = {"type": task.network, "num_in_ch": 3, "num_out_ch": 3}
         generator |= {"num_feat": shape["features"], "num_block": shape["blocks"]}
         generator |= {"num_grow_ch": shape["growth"], "scale": SCALE} if "growth" in shape else {"upscale": SCALE}
-    if task.judge == "VGGDiscriminator" and task.patch in (128, 256):
-        judge = {"type": "VGGStyleDiscriminator", "num_in_ch": 3, "num_feat": task.judge_features}
-        judge["input_size"] = task.patch
+    if task.discriminator == "VGGDiscriminator" and task.patch in (128, 256):
+        discriminator = {"type": "VGGStyleDiscriminator", "num_in_ch": 3, "num_feat": task.d_features}
+        discriminator["input_size"] = task.patch
     else:
-        judge = {"type": f"Plain{task.judge}", "features": task.judge_features, "size": task.patch}
-        if task.judge:
+        discriminator = {"type": f"Plain{task.discriminator}", "features": task.d_features, "size": task.patch}
+        if task.discriminator:
             notes.append(f"BasicSR has no discriminator for this task at {task.patch} px, so it trains the course's")
-    return generator, judge, notes
+    return generator, discriminator, notes
 
 
 def basicsr_options(task: Task, folder: Path, device: torch.device) -> tuple[dict[str, object], list[str]]:
     """The dictionary that BasicSR reads from a YAML file, and notes about what is not the same."""
-    generator, judge, notes = basicsr_networks(task)
+    generator, discriminator, notes = basicsr_networks(task)
     rate = TINY_RATE if task.layers else task.rate  # its content loss is L1
     adam = {"type": "Adam", "lr": rate, "weight_decay": 0, "betas": [0.9, 0.999]}
     train = {"ema_decay": DECAY, "optim_g": dict(adam), "optim_d": dict(adam)}
@@ -130,7 +130,7 @@ def basicsr_options(task: Task, folder: Path, device: torch.device) -> tuple[dic
     data |= {"use_hflip": True, "use_rot": True, "num_worker_per_gpu": WORKERS, "batch_size_per_gpu": task.batch}
     data["pin_memory"] = device.type == "cuda"
     options = {"model_type": kind, "num_gpu": int(device.type == "cuda"), "dist": False, "is_train": True}
-    options |= {"rank": 0, "path": {}, "network_g": generator, "network_d": judge, "train": train, "data": data}
+    options |= {"rank": 0, "path": {}, "network_g": generator, "network_d": discriminator, "train": train, "data": data}
     return options, notes
 
 
@@ -187,7 +187,7 @@ def compare(
     if peer:
         options, notes = basicsr_options(task, folder, device)
         ways["BasicSR"] = timed(basicsr_loop(options), steps, device, files=True)
-    ways["srlab"] = timed_fit(task, steps, device, f"peers-{task.network}-{task.judge}")
+    ways["srlab"] = timed_fit(task, steps, device, f"peers-{task.network}-{task.discriminator}")
     seconds = alternate(ways, repeats)
     cells = {f"{way}, s": spread(times, 3) for way, times in seconds.items()}
     for way in list(ways)[:-1]:

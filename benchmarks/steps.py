@@ -8,13 +8,12 @@ sgrvinod's on super-resolution); others waste more, and run G again, or less, an
 `PatchSampler`, fused Adam and `frozen`, as in labs 01, 03 and 04. Both compute the same; the order, D before G, is
 that of the labs. All features are random ones, because their values cost nothing.
 
-No script of its own: ways.py has the loops around these steps, and peers.py, levers.py, profile_step.py and scaling.py
-measure them.
+No script of its own: ways.py has the loops around these steps, and peers.py and scaling.py measure them.
 """
 
 import copy
 from collections.abc import Callable
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 
 import torch
@@ -48,7 +47,7 @@ class Task:
         ``"mse"`` or ``"l1"``, for pixels and for features.
     layers
         What a content loss looks at, as for `srlab.FeatureExtractor`, with a discriminator; "" for pixels alone.
-    judge, judge_features
+    discriminator, d_features
         Class of the discriminator, and the channels of its first convolution.
     gan
         The adversarial loss, one of `srlab.losses.KINDS`.
@@ -64,8 +63,8 @@ class Task:
     patch: int
     criterion: str
     layers: str = ""
-    judge: str = ""
-    judge_features: int = 64
+    discriminator: str = ""
+    d_features: int = 64
     gan: str = "vanilla"
     weights: tuple[float, float, float] = (1.0, 0.0, 0.0)
     rate: float = RATE
@@ -74,11 +73,10 @@ class Task:
 PAPER, RRDB = models.pick_size("paper"), models.pick_size("paper", "RRDBNet")
 SRRESNET = Task("SRResNet", PAPER, batch=16, patch=96, criterion="mse")
 RRDBNET = Task("RRDBNet", RRDB, batch=4, patch=96, criterion="l1")
-SRGAN = replace(
-    SRRESNET, layers="vgg19 relu5_4", judge="SRGANDiscriminator", weights=(0.0, 0.00615, 1e-3), rate=TINY_RATE
-)
-RELATIVE = replace(RRDBNET, patch=128, gan="relativistic average")
-ESRGAN = replace(RELATIVE, layers="vgg19 conv5_4", judge="VGGDiscriminator", weights=(0.01, 1.0, 5e-3), rate=TINY_RATE)
+GAN = {"rate": TINY_RATE, "layers": "vgg19 relu5_4", "discriminator": "SRGANDiscriminator"}
+SRGAN = replace(SRRESNET, **GAN, weights=(0.0, 0.00615, 1e-3))
+GAN |= {"layers": "vgg19 conv5_4", "discriminator": "VGGDiscriminator", "gan": "relativistic average"}
+ESRGAN = replace(RRDBNET, patch=128, **GAN, weights=(0.01, 1.0, 5e-3))
 TASKS = {
     "srresnet": SRRESNET,
     "srgan": SRGAN,
@@ -90,60 +88,34 @@ TASKS = {
 
 @dataclass(frozen=True)
 class Levers:
-    """What makes a step faster or smaller without changing what it computes; all off is the plain step.
+    """How a step is computed; all off is the plain step.
 
     Attributes
     ----------
-    channels_last, bf16, fused
-        Memory format, autocast to bfloat16, Adam in one kernel.
-    ema
-        Moving average of the generator: ``"foreach"``, ``"loop"`` over its weights, or "" for none.
-    sampled
-        Batches of `srlab.PatchSampler`, made on the device, instead of files.
-    shuffle_last
-        The last pixel shuffle of SRResNet after its last convolution.
-    frozen_features, frozen_discriminator
-        No gradient for the weights of VGG19, and of D in G's half, and no graph for HR.
-    compiled, graph
-        The generator by `torch.compile`; the whole step replayed as a CUDA graph.
-    parts
-        Parts of a batch whose gradients are added up, for pixel losses.
-    checkpointing
-        Of RRDBNet's activations.
+    labs
+        What the labs do everywhere: ``channels_last``, fused Adam, a moving average of the generator, batches of
+        `srlab.PatchSampler`, the last pixel shuffle of SRResNet after its last convolution, and no gradient for the
+        weights of VGG19, for those of D in G's half, and for HR.
+    bf16
+        Autocast to bfloat16.
+    graph
+        The whole step replayed as a CUDA graph.
     """
 
-    channels_last: bool = False
+    labs: bool = False
     bf16: bool = False
-    fused: bool = False
-    ema: str = ""
-    sampled: bool = False
-    shuffle_last: bool = False
-    frozen_features: bool = False
-    frozen_discriminator: bool = False
-    compiled: bool = False
     graph: bool = False
-    parts: int = 1
-    checkpointing: bool = False
 
 
 PLAIN = Levers()
-LABS = Levers(
-    channels_last=True,
-    bf16=True,
-    fused=True,
-    ema="foreach",
-    sampled=True,
-    shuffle_last=True,
-    frozen_features=True,
-    frozen_discriminator=True,
-)
+LABS = Levers(labs=True, bf16=True)
 
 
 def resized(task: Task, batch: int = 0, patch: int = 0, blocks: int = 0, features: int = 0) -> Task:
     """Another size of a task; 0 keeps what it has. `features` are the channels of G, and the first ones of D."""
     shape = task.shape | {name: n for name, n in (("blocks", blocks), ("features", features)) if n}
-    width = features or task.judge_features
-    return replace(task, batch=batch or task.batch, patch=patch or task.patch, shape=shape, judge_features=width)
+    width = features or task.d_features
+    return replace(task, batch=batch or task.batch, patch=patch or task.patch, shape=shape, d_features=width)
 
 
 def build(task: Task, seed: int = 0) -> Modules:
@@ -151,7 +123,7 @@ def build(task: Task, seed: int = 0) -> Modules:
     torch.manual_seed(seed)
     networks = {"generator": getattr(models, task.network)(**task.shape, scale=SCALE)}
     if task.layers:
-        networks["discriminator"] = getattr(models, task.judge)(task.judge_features, task.patch)
+        networks["discriminator"] = getattr(models, task.discriminator)(task.d_features, task.patch)
         networks["features"] = srlab.FeatureExtractor(task.layers, "random")
         if task.network == "RRDBNet":  # which answers beyond the range that D takes as long as it is fresh
             for last in list(networks["generator"].parameters())[-2:]:
@@ -190,7 +162,6 @@ def make_step(
     levers: Levers,
     backward: Callable[[torch.Tensor], None] = torch.Tensor.backward,
     norm: Callable[[nn.Module], torch.Tensor] | None = None,
-    mark: Callable[[str], AbstractContextManager] = nullcontext,
 ) -> Step:
     """A training step, ``step(lr, hr)``, that returns its losses: of lab 01, or with a discriminator of labs 03 and 04.
 
@@ -202,58 +173,40 @@ def make_step(
         ``Trainer.backward``, or that of a tensor.
     norm
         ``Trainer.gradient_norm``, which labs 03 and 04 log.
-    mark
-        Context manager around the parts of a step, for a profile.
     """
     generator, discriminator, features = (networks.get(n) for n in ("generator", "discriminator", "features"))
     criterion, relative = CRITERIA[task.criterion], "relativistic" in task.gan
 
-    def pixel_step(lr: torch.Tensor, hr: torch.Tensor) -> dict[str, torch.Tensor]:
-        optimizers["g_optimizer"].zero_grad()
-        total = torch.zeros((), device=lr.device)
-        for lr_part, hr_part in zip(lr.chunk(levers.parts), hr.chunk(levers.parts), strict=True):
-            with mark("G, forward"):
-                sr = generator(lr_part)
-            loss = criterion(sr, hr_part) / levers.parts
-            with mark("backward"):
-                backward(loss)
-            total += loss.detach()
-        with mark("optimisers"):
-            optimizers["g_optimizer"].step()
-        return {"loss": total}
-
     def update(network: nn.Module, optimizer: torch.optim.Optimizer, loss: torch.Tensor, whose: str) -> dict:
         optimizer.zero_grad()
-        with mark(f"backward of {whose}'s half"):
-            backward(loss)
-        log = {f"{whose.lower()}_norm": norm(network)} if norm else {}
-        with mark("optimisers"):
-            optimizer.step()
+        backward(loss)
+        log = {f"{whose}_norm": norm(network)} if norm else {}
+        optimizer.step()
         return log
 
+    def pixel_step(lr: torch.Tensor, hr: torch.Tensor) -> dict[str, torch.Tensor]:
+        loss = criterion(generator(lr), hr)
+        return {"loss": loss} | update(generator, optimizers["g_optimizer"], loss, "g")
+
     def distance_of_features(sr: torch.Tensor, hr: torch.Tensor) -> torch.Tensor:
-        if levers.frozen_features:
+        if levers.labs:
             return losses.content_loss(features, sr, hr, criterion)
         found, wanted = features(sr), features(hr)
         return sum(criterion(found[layer], wanted[layer].detach()) for layer in found)
 
     def adversarial_step(lr: torch.Tensor, hr: torch.Tensor) -> dict[str, torch.Tensor]:
-        with mark("G, forward"):
-            sr = generator(lr)
-        with mark("D, forward"):
-            real, fake = discriminator(hr), discriminator(sr.detach())
+        sr = generator(lr)
+        real, fake = discriminator(hr), discriminator(sr.detach())
         d_loss = losses.discriminator_loss(real, fake, task.gan)
-        log = {"d_loss": d_loss} | update(discriminator, optimizers["d_optimizer"], d_loss, "D")
-        with mark("features, forward"):
-            distance = distance_of_features(sr, hr)
-        spare = levers.frozen_discriminator
-        with mark("D, forward"), srlab.frozen(discriminator) if spare else nullcontext():
+        log = {"d_loss": d_loss} | update(discriminator, optimizers["d_optimizer"], d_loss, "d")
+        distance = distance_of_features(sr, hr)
+        with srlab.frozen(discriminator) if levers.labs else nullcontext():
             fake, real = discriminator(sr), None
             if relative:
-                with torch.no_grad() if spare else nullcontext():
+                with torch.no_grad() if levers.labs else nullcontext():
                     real = discriminator(hr).detach()
         parts = criterion(sr, hr), distance, losses.generator_loss(fake, real, task.gan)
         loss = losses.hybrid(*zip(task.weights, parts, strict=True))
-        return {"loss": loss} | log | update(generator, optimizers["g_optimizer"], loss, "G")
+        return {"loss": loss} | log | update(generator, optimizers["g_optimizer"], loss, "g")
 
     return adversarial_step if task.layers else pixel_step

@@ -1,7 +1,7 @@
 """The loops that the benchmarks time, and the tables they print.
 
 A way of training is an iterator of seconds a step, over a few steps each time it is asked; `alternate` asks them in
-turns. The plain way and the levers have a loop written by hand; srlab's is `Trainer.fit`.
+turns. The plain way has a loop written by hand; srlab's is `Trainer.fit`.
 """
 
 import argparse
@@ -64,21 +64,17 @@ def batches_of(
     task: Task, levers: Levers, folder: Path | None, device: torch.device, workers: int = WORKERS
 ) -> Batches:
     """An endless stream of ``(lr, hr)``, from the files in a folder or sampled on the device; seeded."""
-    if levers.sampled:
+    if levers.labs:
         return srlab.PatchSampler(srlab.photos("train"), SCALE, task.patch, task.batch, device=device)
     seed = torch.Generator().manual_seed(0)
     files, pinned = FileDataset(folder, task.patch), device.type == "cuda"
     return iter(DataLoader(files, task.batch, num_workers=workers, pin_memory=pinned, generator=seed))
 
 
-def average(averaged: nn.Module, network: nn.Module, foreach: bool) -> None:
+def average(averaged: nn.Module, network: nn.Module) -> None:
     """Move the averaged weights towards those of a network, and copy its buffers."""
     with torch.no_grad():
-        if foreach:
-            torch._foreach_lerp_(list(averaged.parameters()), list(network.parameters()), 1 - DECAY)
-        else:
-            for mean, value in zip(averaged.parameters(), network.parameters(), strict=True):
-                mean.lerp_(value, 1 - DECAY)
+        torch._foreach_lerp_(list(averaged.parameters()), list(network.parameters()), 1 - DECAY)
         for mean, value in zip(averaged.buffers(), network.buffers(), strict=True):
             mean.copy_(value)
 
@@ -111,43 +107,32 @@ def replayed(step: Step, lr: torch.Tensor, hr: torch.Tensor) -> Step:
 
 
 def hand_written(
-    task: Task,
-    levers: Levers,
-    batches: Batches,
-    device: torch.device,
-    mark: Callable[[str], contextlib.AbstractContextManager] = contextlib.nullcontext,
+    task: Task, levers: Levers, batches: Batches, device: torch.device
 ) -> tuple[Callable[[], dict[str, torch.Tensor]], Modules]:
     """A training loop without `Trainer`: a function that does one step and returns its losses, and its networks."""
     networks = build(task)
-    if task.network == "SRResNet" and not levers.shuffle_last:
+    if task.network == "SRResNet" and not levers.labs:
         networks["generator"] = layer_by_layer(networks["generator"])
-    layout = torch.channels_last if levers.channels_last else torch.contiguous_format
-    for name, network in networks.items():
+    layout = torch.channels_last if levers.labs else torch.contiguous_format
+    for network in networks.values():
         network.to(device, memory_format=layout)
-        if name == "features":
-            network.requires_grad_(not levers.frozen_features)
+    if task.layers and not levers.labs:
+        networks["features"].requires_grad_(True)
     generator = networks["generator"]
-    averaged = copy.deepcopy(generator).eval().requires_grad_(False) if levers.ema else None
-    if levers.checkpointing:
-        generator.checkpointing = True
+    averaged = copy.deepcopy(generator).eval().requires_grad_(False) if levers.labs else None
     if levers.bf16:
         for network in networks.values():
             in_bfloat16(network, device)
-    if levers.compiled:
-        generator.compile()
-    options = {"fused": True} if levers.fused else {}
+    options = {"fused": True} if levers.labs else {}
     optimizers = optimizers_of(networks, task.rate, **options | ({"capturable": True} if levers.graph else {}))
-    step = make_step(task, networks, optimizers, levers, mark=mark)
+    step = make_step(task, networks, optimizers, levers)
     if levers.graph:
         step = replayed(step, *(x.to(device, memory_format=layout) for x in next(batches)))
 
     def train() -> dict[str, torch.Tensor]:
-        with mark("data"):
-            lr, hr = (x.to(device, memory_format=layout, non_blocking=True) for x in next(batches))
-        log = step(lr, hr)
+        log = step(*(x.to(device, memory_format=layout, non_blocking=True) for x in next(batches)))
         if averaged is not None:
-            with mark("EMA"):
-                average(averaged, generator, levers.ema == "foreach")
+            average(averaged, generator)
         return log
 
     return train, networks
@@ -156,7 +141,7 @@ def hand_written(
 def by_hand(task: Task, levers: Levers, folder: Path, device: torch.device, steps: int) -> Iterator[float]:
     """Seconds a step of a loop written by hand; `folder` is that of `write_photos`."""
     train, _ = hand_written(task, levers, batches_of(task, levers, folder, device), device)
-    return timed(train, steps, device, files=not levers.sampled)
+    return timed(train, steps, device, files=not levers.labs)
 
 
 def labs_levers(device: torch.device) -> Levers:
