@@ -10,6 +10,8 @@ import nbformat
 import pytest
 import torch
 
+from srlab.training.runs import FORMAT, Run
+
 ROOT = Path(__file__).resolve().parents[1]
 
 pytest.register_assert_rewrite("tests.exercises.answers")  # so that its asserts show their values
@@ -36,6 +38,14 @@ def home(tmp_path, monkeypatch) -> Path:
     """No test writes into the runs of whoever runs it."""
     monkeypatch.setenv("SRLAB_HOME", str(tmp_path / "runs"))
     return tmp_path / "runs"
+
+
+def leave_run(lab: str, name: str, step: int, state: str = "finished", **parameters) -> Run:
+    """Leave a run that nobody has trained."""
+    run = Run(lab, name)
+    facts = {"format": FORMAT, "lab": lab, "name": name, "parameters": parameters, "wall_time_s": 0.0}
+    run.write_manifest(facts | {"step": step, "state": state})
+    return run
 
 
 @pytest.fixture(scope="session")

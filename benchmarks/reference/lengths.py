@@ -45,7 +45,7 @@ def measure(iters: int) -> dict[str, float]:
     """Means over the unseen photos of the GAN and of its start, and what D said in the last quarter."""
     run, unseen = runs.Run(LAB, name_of(iters)), datasets.photos("validation")
     start = runs.Run(LAB, run.manifest()["psnr_stage"])
-    row = {"steps": iters, "PSNR stage": start.trained_steps()}
+    row = {"steps": iters, "PSNR stage": start.manifest()["step"]}
     for which, one in (("start", start), ("GAN", run)):
         scores = srlab.score(srlab.load_generator(LAB, one.name), unseen, metrics=METRICS)
         row |= {f"{which} {metric}": scores[metric].mean() for metric in METRICS}

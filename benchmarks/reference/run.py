@@ -133,7 +133,7 @@ def again(row: Row, seed: int, options: argparse.Namespace) -> None:
     if row.lab == "04_esrgan":  # in a folder of its own, where the lab finds no first stage to take
         os.environ["SRLAB_HOME"] = str(home() / "again")
     given = given_to(row, seed, options) | {"run": f"{row.run(seed)}-again"}
-    if Run(row.lab, given["run"]).trained_steps():
+    if Run(row.lab, given["run"]).is_trained():
         raise SrlabError(f"there is a run {given['run']} already; delete its folder, so that it is trained again.")
     learn(row, given)
     run = Run(row.lab, given["run"])

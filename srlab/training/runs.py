@@ -6,7 +6,6 @@ the metadata), ``generator-best-<score>.safetensors``, ``samples/`` and TensorBo
 """
 
 import json
-import pickle
 import platform
 import subprocess
 import zipfile
@@ -202,12 +201,16 @@ def _read_state(file: Path) -> dict[str, Any]:
     """A state, if it is whole and what its name says; nothing in it is executed."""
     import torch
 
+    from srlab.base.devices import out_of_memory
+
     try:
         with zipfile.ZipFile(file) as archive:  # torch.load passes over checksums
             damaged = archive.testzip()
         state = torch.load(file, map_location="cpu", weights_only=True)
         step = state["step"], state["manifest"]["step"]
-    except (OSError, EOFError, RuntimeError, KeyError, TypeError, pickle.UnpicklingError, zipfile.BadZipFile) as error:
+    except Exception as error:  # there is hardly one that a damaged file cannot raise
+        if out_of_memory(error):
+            raise
         raise SrlabError(f"{file} is damaged or no state of a run.") from error
     if damaged:
         raise SrlabError(f"{file} is damaged: its numbers are not those that were written.")

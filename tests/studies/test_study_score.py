@@ -10,6 +10,7 @@ from srlab.base.errors import SrlabError
 from srlab.training.runs import Run
 from studies import train
 from studies.content_loss import score
+from tests.conftest import leave_run
 
 LAB, RUN = "03_srgan", "described-mse-seed0"
 SHORT, LONG = "described-srgan-100-mse-seed0", "described-srgan-200-mse-seed0"
@@ -22,12 +23,10 @@ def study(tmp_path, monkeypatch):
 
     def execute(notebook, output, given, without):
         run = Run(notebook.stem, given["run"])
-        manifest = run.begin(MADE, None)
-        if manifest["step"] < given["iters"]:
-            run.update(manifest, step=given["iters"])
-            for best in ("", "-best-psnr", "-best-ssim"):
-                network = srlab.models.MSRResNet(blocks=1, features=8)
-                run.save_generator(network, given["iters"], f"generator{best}.safetensors")
+        if (run.manifest() or {"step": 0})["step"] < given["iters"]:
+            leave_run(notebook.stem, given["run"], given["iters"], **MADE)
+            for best in ("", "psnr", "ssim"):
+                run.save_generator(srlab.models.MSRResNet(blocks=1, features=8), given["iters"], best)
         output.write_text("{}")
 
     monkeypatch.setenv("SRLAB_HOME", str(tmp_path))

@@ -34,6 +34,7 @@ from studies.esrdgan_tricks.configurations import (
     rows,
 )
 from studies.esrdgan_tricks.differences import read_lost, read_scores
+from tests.conftest import leave_run
 
 NOTEBOOK = HERE.parents[1] / "notebooks" / f"{LAB}.ipynb"
 PRESETS = {"smoke": {}, "laptop": {}, "paper": {"images": "DIV2K"}}
@@ -219,8 +220,7 @@ def training(tmp_path, monkeypatch):
 
     def training(state, error="SrlabError: the weights are gone"):
         def execute(notebook, output, given, without):
-            run = Run(notebook.stem, given["run"])
-            run.update(run.begin({"seed": 0}, None), state=state, step=given["iters"])
+            run = leave_run(notebook.stem, given["run"], given["iters"], state, seed=0)
             run.save_generator(srlab.models.MSRResNet(blocks=1, features=8), given["iters"])
             output.write_text("cells so far")
             if error:
