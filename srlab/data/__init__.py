@@ -1,0 +1,1 @@
+"""From image files to batches: images, resizing, degradations, sets, patches, downloads."""
