@@ -15,7 +15,7 @@ from srlab.base import places
 from srlab.base.disk import amount
 from srlab.base.errors import SrlabError
 from srlab.data import catalog
-from srlab.data.fetching import fetch
+from srlab.data.download import fetch
 
 TRAINING = "papermill notebooks/01_srresnet.ipynb out.ipynb -p recipe paper -p images {}"
 
@@ -56,10 +56,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _row(name: str) -> str:
     data_set = catalog.data_set(name)
-    sizes = {part.file: part.file.size for part in data_set.parts if not part.on_request}
-    size = "size not known" if None in sizes.values() else amount(sum(size or 0 for size in sizes.values()))
-    archives = ", ".join(file.name for file in sizes)
-    return f"{name}: {archives} ({size})\n  licence: {data_set.licence}\n  cite: {data_set.citation}"
+    archives = [archive for archive in data_set.archives if not archive.folders[0].on_request]
+    sizes = [archive.size for archive in archives]
+    size = "size not known" if None in sizes else amount(sum(sizes))
+    names = ", ".join(archive.name for archive in archives)
+    return f"{name}: {names} ({size})\n  licence: {data_set.licence}\n  cite: {data_set.citation}"
 
 
 def _fetch_all(names: list[str], options: argparse.Namespace) -> None:

@@ -121,7 +121,7 @@ class ImageSet:
     def with_lr(self, degradation: Degradation, scale: int, seed: int = 0) -> "ImageSet":
         """The same set with LR images that are made once, so that a random degradation gives fixed pairs.
 
-        They are those that `srlab.score` makes by itself with the same degradation and seed.
+        They are those that `srlab.evaluate` makes by itself with the same degradation and seed.
 
         Parameters
         ----------
@@ -261,10 +261,10 @@ def image_set(path: str | Path, scale: int = 4) -> ImageSet:
     Raises
     ------
     SrlabError
-        As for `benchmark` or `folder`, and for `srlab.data.fetching.fetch`.
+        As for `benchmark` or `folder`, and for `srlab.data.download.fetch`.
     """
     if is_named(path) and not Path(path).exists():
-        from srlab.data.fetching import fetch  # brings requests, which no lab needs that downloads nothing
+        from srlab.data.download import fetch  # brings requests, which no lab needs that downloads nothing
 
         path = fetch(str(path))
     path = Path(path)

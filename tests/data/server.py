@@ -1,7 +1,6 @@
 """A web server on the loopback address that fails in all the ways of the world, one request at a time."""
 
 import gzip
-import hashlib
 import re
 import threading
 import time
@@ -83,17 +82,12 @@ def serving():
         server.server_close()
 
 
-def tag(content):
-    return f'"{hashlib.sha256(content).hexdigest()[:12]}"'
-
-
-def well(handler, site, write=None, ranges=True, tags=True, **headers):
+def well(handler, site, write=None, ranges=True, **headers):
     """The file, or the rest of it that was asked for."""
     content = site.files.get(handler.name)
     if content is None:
         return status(404)(handler, site)
     size = len(content)
-    headers = ({"ETag": tag(content)} if tags else {}) | headers
     span = re.fullmatch(r"bytes=(\d+)-", handler.headers["Range"] or "")
     if not span or not ranges:
         handler.head(200, **({"Content_Length": size} | headers))
@@ -126,10 +120,6 @@ def ignores_ranges(handler, site):
     well(handler, site, ranges=False)
 
 
-def without_tags(handler, site):
-    well(handler, site, tags=False)
-
-
 def wrong_length(length):
     """Says another length than the file has."""
     return lambda handler, site: well(handler, site, Content_Length=length)
@@ -142,15 +132,10 @@ def wrong_content(handler, site):
     handler.body(body)
 
 
-def page(kind):
-    """A web page, with the file's own status and the given Content-Type."""
-
-    def answer(handler, site):
-        body = b"\n<!DOCTYPE html><html><title>Please log in</title></html>" + b" " * 2000
-        handler.head(200, Content_Length=len(body), Content_Type=kind)
-        handler.body(body)
-
-    return answer
+def page(handler, site):
+    """A web page, as a login page of a network answers everything."""
+    handler.head(200, Content_Length=20, Content_Type="text/html; charset=utf-8")
+    handler.body(b"<html>Log in!</html>")
 
 
 def empty(handler, site):
@@ -169,7 +154,7 @@ def chunked(at=None):
     """No Content-Length; broken off without the last chunk if `at` is given."""
 
     def answer(handler, site):
-        handler.head(200, Transfer_Encoding="chunked", ETag=tag(site.files[handler.name]))
+        handler.head(200, Transfer_Encoding="chunked")
         content = site.files[handler.name][:at]
         for start in range(0, len(content), 5000):
             block = content[start : start + 5000]
@@ -204,13 +189,21 @@ def misplaced(handler, site):
     """Answers a Range with another range than asked."""
     content = site.files[handler.name]
     span = f"bytes 0-{len(content) - 1}/{len(content)}"
-    handler.head(206, Content_Length=len(content), Content_Range=span, ETag=tag(content))
+    handler.head(206, Content_Length=len(content), Content_Range=span)
     handler.body(content)
 
 
 def silent(handler, site):
     """Takes the request, and says nothing."""
     site.over.wait(20)
+
+
+def drips(handler, site):
+    """Sends a header without an end, byte by byte: each byte is in time."""
+    handler.wfile.write(b"HTTP/1.1 200 OK\r\nX-Drip: ")
+    while not site.over.wait(0.05):
+        handler.wfile.write(b"x")
+        handler.wfile.flush()
 
 
 def hangs_up(handler, site):

@@ -1,0 +1,362 @@
+"""Files from the network, and the data sets of the catalogue: downloaded, checked, unpacked.
+
+What has arrived of a file lies in ``<name>.part`` beside it; the same command goes on from there.
+"""
+
+import hashlib
+import io
+import json
+import multiprocessing
+import os
+import re
+import shutil
+import struct
+import tarfile
+import time
+import zipfile
+import zlib
+from collections.abc import Iterator, Sequence
+from multiprocessing.pool import ThreadPool
+from pathlib import Path
+from typing import Any
+
+import requests
+from PIL import Image
+from tqdm.auto import tqdm
+
+import srlab
+from srlab.base.disk import amount, need_room
+from srlab.base.errors import SrlabError
+from srlab.base.files import one_writer, publish, write_atomic, writing
+from srlab.base.places import data_home
+from srlab.base.text import printable
+from srlab.data import catalog
+from srlab.data.catalog import Archive, Folder
+
+BLOCK = 1 << 16  # bytes read at a time
+DEADLINE_S = 60.0  # seconds in which a block has to arrive
+ATTEMPTS = 4  # in a row that bring less than PROGRESS bytes, before a server is given up
+PROGRESS = 1 << 20
+PAUSE_S = 1.0  # before the second attempt; doubled before each further one
+HEADERS = {"Accept-Encoding": "identity", "User-Agent": f"srlab/{srlab.__version__}"}
+# What zipfile, tarfile and the libraries below them raise on a damaged file.
+DAMAGE = (zipfile.BadZipFile, tarfile.TarError, zlib.error, struct.error, EOFError, RuntimeError, ValueError)
+
+
+class _Trouble(Exception):
+    """What a server did wrong, as words that follow its address; another attempt may help unless it is `final`."""
+
+    def __init__(self, words: str, final: bool = False) -> None:
+        super().__init__(words)
+        self.final = final
+
+
+def download(urls: Sequence[str], path: Path, size: int | None = None, sha256: str | None = None) -> Path:
+    """Fetch a file; it appears under its name only when it is whole and checked.
+
+    One that is there already is taken as it is. Of two processes with the same target one waits for the other.
+
+    Parameters
+    ----------
+    urls
+        Addresses of the same file, tried in this order.
+    path
+        Where to; missing folders are made.
+    size
+        In bytes, if known.
+    sha256
+        64 hexadecimal digits, or the first of them; if known.
+
+    Returns
+    -------
+    Path
+        The path given.
+
+    Raises
+    ------
+    SrlabError
+        No server had the file (the message says what was wrong with each), the disk is full or cannot be written to,
+        or another file lies under the name. What has arrived is kept, unless it was wrong.
+    """
+    path = Path(path)
+    with one_writer(path), writing(path):
+        if not _is_there(path, size, sha256):
+            publish(_receive(urls, path, size, sha256), path)
+    return path
+
+
+def fetch(
+    name: str,
+    dry_run: bool = False,
+    keep_archives: bool = False,
+    with_lr: bool = False,
+    home: Path | None = None,
+) -> Path:
+    """Have a data set on the disk; does nothing where it is already.
+
+    What else a downloaded archive holds is unpacked with it: Set5, Set14, BSD100 and Urban100 come in one.
+    ``$SRLAB_MIRROR``, an address under which the archives lie with their names, is asked first.
+
+    Parameters
+    ----------
+    name
+        Of a set in `srlab.data.catalog.SETS`.
+    dry_run
+        Only print what there is to do.
+    keep_archives
+        Leave the archives in ``archives/`` below the data home. One that is there already stays in any case.
+    with_lr
+        Also the LR images of a set to train on.
+    home
+        Instead of `srlab.base.places.data_home`.
+
+    Returns
+    -------
+    Path
+        The folder to train or measure on.
+
+    Raises
+    ------
+    SrlabError
+        No such set, no server has it, it is not what it should be, or the disk is too small. What was downloaded is
+        kept, and the same call goes on from there.
+    """
+    home = home or data_home()
+    folder = catalog.folder_of(name, home)
+    missing = _missing(name, with_lr, home)
+    if dry_run:
+        print(f"{folder}: {'to make' if missing else 'there already'}")
+        for archive, folders in missing.items():
+            size = amount(archive.size) if archive.size else "size not known"
+            print(f"  {archive.name} ({size}, of which {amount(_had(archive, home))} are there), for:")
+            print("\n".join(f"    {home / folder.path} ({folder.images} images)" for folder in folders))
+    elif missing:
+        with one_writer(home / "archives"), writing(home):
+            for archive, folders in _missing(name, with_lr, home).items():  # another process may have been at it
+                _fetch_archive(archive, folders, keep_archives, home)
+    return folder
+
+
+def _missing(name: str, with_lr: bool, home: Path) -> dict[Archive, list[Folder]]:
+    """The archives that a set still needs, each with all of its folders that are not there."""
+    data_set, missing = catalog.data_set(name), {}
+    for archive in data_set.archives:
+        wanted = [folder for folder in archive.folders if with_lr or not folder.on_request]
+        folders = [folder for folder in wanted if not (home / folder.path).exists()]
+        if any(data_set.own(folder) for folder in folders):
+            missing[archive] = sorted(folders, key=data_set.own)  # its own come last: until then the same call goes on
+    return missing
+
+
+def _fetch_archive(archive: Archive, folders: Sequence[Folder], keep: bool, home: Path) -> None:
+    """Download one archive, and unpack these folders of it."""
+    path = home / "archives" / archive.name
+    note = path.with_name(f"{archive.name}.sha256")  # of an archive whose hash nobody has stated: the first one's
+    noted = note.read_text(errors="replace")[:64] if note.exists() else None
+    if noted:
+        print(f"{archive.name} must have the SHA-256 in {note}; delete that if the file was changed on purpose.")
+    sha256 = archive.sha256 or noted
+    brought = _is_there(path, archive.size, sha256)  # by somebody, or kept
+    if archive.size:  # for itself and what is in it: PNG files shrink no more
+        need_room(home, 2 * archive.size - _had(archive, home), archive.name)
+    servers = filter(None, [os.environ.get("SRLAB_MIRROR"), archive.server])
+    urls = [f"{server.rstrip('/')}/{archive.name}" for server in servers]
+    source = path if brought else _receive(urls, path, archive.size, sha256)
+    staging = home / ".unpacking"
+    try:
+        for folder in folders:
+            _unpack(source, folder, staging)
+            _publish_folder(staging, folder, home)
+    except DAMAGE as error:
+        if not brought:  # else each further attempt would begin with it
+            source.unlink()
+        remedy = "move it away, and it is downloaded" if brought else "the same command downloads it anew"
+        raise SrlabError(f"{source} is damaged or something else ({printable(str(error))}); {remedy}.") from error
+    finally:
+        shutil.rmtree(staging, ignore_errors=True)
+    if brought:
+        return
+    if not sha256:
+        found = _sha256(source)
+        print(f"{archive.name}: nobody has stated its SHA-256; this one has {found}.")
+        write_atomic(note, f"{found}  {archive.name}\n".encode())  # only now: it was what it should be
+    if keep:
+        publish(source, path)
+    else:
+        source.unlink()
+
+
+def _unpack(source: Path, folder: Folder, staging: Path) -> None:
+    """Unpack the images of one folder; the catalogue says how each is called there, never the archive.
+
+    Raises
+    ------
+    SrlabError
+        The archive does not hold as many images as it should.
+    One of DAMAGE
+        It is damaged or hostile, or an image is none.
+    """
+    shutil.rmtree(staging, ignore_errors=True)  # of a process that was killed
+    staging.mkdir()
+    is_zip = ".zip" in source.suffixes
+    with zipfile.ZipFile(source) if is_zip else tarfile.open(source, "r:") as archive:
+        if is_zip:
+            members = [(info.filename, info.file_size, info) for info in archive.infolist()]
+        else:
+            members = [(info.name, info.size, info) for info in archive if info.isreg()]
+        images = [(folder.place(name), size, member) for name, size, member in members if folder.place(name)]
+        if not len(images) == len({name.casefold() for name, _, _ in images}) == folder.images:
+            raise SrlabError(
+                f"{source} holds {len(images)} images for {folder.path} instead of {folder.images}; it is another "
+                "archive, so delete it, and the same command downloads it anew."
+            )
+        if sum(size for _, size, _ in images) > 2 * source.stat().st_size + 1_000_000:
+            raise ValueError("it would unpack to far more than PNG files can")
+        for name, _, member in tqdm(images, desc=f"unpacking {folder.path}", unit="file"):
+            content = archive.read(member) if is_zip else archive.extractfile(member).read()
+            try:
+                Image.open(io.BytesIO(content), formats=["PNG"]).verify()  # checks all of its checksums
+            except (OSError, SyntaxError, Image.DecompressionBombError, *DAMAGE) as error:
+                raise ValueError(f"{name} is no whole PNG image") from error
+            (staging / name).write_bytes(content)
+
+
+def _publish_folder(staging: Path, folder: Folder, home: Path) -> None:
+    """Give an unpacked folder its name, and note beside it where it is from, with licence and citation."""
+    data_set = next(data_set for data_set in catalog.SETS.values() if data_set.own(folder))
+    archives = {archive.name: archive.server for archive in data_set.archives}
+    source = {"licence": data_set.licence, "citation": data_set.citation, "archives": archives}
+    target = home / folder.path
+    write_atomic(home / Path(folder.path).parts[0] / "source.json", json.dumps(source, indent=1).encode())
+    target.parent.mkdir(parents=True, exist_ok=True)
+    publish(staging, target)
+
+
+def _receive(urls: Sequence[str], path: Path, size: int | None, sha256: str | None) -> Path:
+    """Have the part of a file whole and checked; a server is tried again as long as it gets on."""
+    part, failures = _part(path), []
+    path.parent.mkdir(parents=True, exist_ok=True)
+    if part.is_symlink():  # that somebody put there: what it points to is not ours
+        part.unlink()
+    for url in urls:
+        tries = 0
+        while tries < ATTEMPTS:
+            before = _length(part)
+            try:
+                _attempt(url, part, size, sha256)
+                return part
+            except _Trouble as error:
+                tries = 1 if _length(part) >= before + PROGRESS else tries + 1
+                if error.final or tries == ATTEMPTS:
+                    failures.append(f"{_shown(url)} {error}")
+                    break
+                pause = PAUSE_S * 2 ** (tries - 1)
+                print(f"{_shown(url)} {error}; once more in {pause:g} s.", flush=True)
+                time.sleep(pause)
+    kept = f"; {amount(_length(part))} are kept, and the same command goes on from there" if _length(part) else ""
+    raise SrlabError(
+        f"Could not download {path.name}: {'; '.join(failures)}. Check the network and try again later, or put the "
+        f"file at {path} yourself{kept}."
+    )
+
+
+def _attempt(url: str, part: Path, size: int | None, sha256: str | None) -> None:
+    """Get what is missing of a part, and check it."""
+    offset = _length(part)
+    if not offset or offset != size:  # else only the check is missing
+        _append(url, part, offset, size)
+    length = _length(part)
+    if length < (size or 1):
+        raise _Trouble(f"broke off after {length} bytes")
+    if size not in (None, length) or (sha256 and not _sha256(part).startswith(sha256)):
+        part.unlink()  # nobody can tell which of its bytes are wrong; if some are from before, it may be those
+        raise _Trouble("sent another file than expected, by its size or its SHA-256", final=not offset)
+
+
+def _append(url: str, part: Path, offset: int, size: int | None) -> None:
+    """Ask for a file from an offset on, and write what comes behind the part."""
+    answer = _answer(url, offset)
+    response = next(answer)
+    status, span = response.status_code, response.headers.get("Content-Range", "")
+    if offset and status == 416 and span == f"bytes */{offset}":  # it was whole
+        return
+    if status == 416 or (status == 206 and not span.startswith(f"bytes {offset}-")):
+        part.unlink(missing_ok=True)
+        raise _Trouble("cannot go on where it broke off")
+    if status not in (200, 206):
+        passing = status in (408, 429) or status >= 500
+        raise _Trouble(f"answered {status} {printable(response.reason)}", final=not passing)
+    if "text/html" in response.headers.get("Content-Type", ""):
+        raise _Trouble("serves a web page, perhaps a login page of the network, instead of the file", final=True)
+    offset = offset if status == 206 else 0
+    length = response.headers.get("Content-Length", "")
+    total = offset + int(length) if re.fullmatch("[0-9]{1,18}", length) else size
+    if size not in (None, total):
+        raise _Trouble(f"has a file of {total} bytes instead of {size}", final=True)
+    bar = tqdm(total=total, initial=offset, desc=part.stem, unit="B", unit_scale=True)
+    with bar, part.open("ab" if offset else "wb") as file:
+        for block in answer:
+            file.write(block)
+            bar.update(len(block))
+            if size and file.tell() > size:  # perhaps it never ends
+                break
+
+
+def _answer(url: str, offset: int) -> Iterator[Any]:
+    """The answer of a server, then the blocks of its body.
+
+    Another thread waits for them: the timeout of requests begins anew with each byte, and a server that sends single
+    ones, in the headers or later, would hold this one for ever.
+    """
+    headers = HEADERS | ({"Range": f"bytes={offset}-"} if offset else {})
+    how = {"headers": headers, "stream": True, "timeout": DEADLINE_S}
+    with ThreadPool(1) as pool:
+        try:
+            response = pool.apply_async(requests.get, [url], how).get(DEADLINE_S)
+            yield response
+            blocks = response.iter_content(BLOCK)
+            while block := pool.apply_async(next, [blocks, b""]).get(DEADLINE_S):
+                yield block
+        except multiprocessing.TimeoutError as error:
+            raise _Trouble(f"sent next to nothing for {DEADLINE_S:g} s") from error
+        except (requests.RequestException, ValueError) as error:
+            raise _Trouble(f"failed ({_root(error)})", final=isinstance(error, ValueError)) from error
+
+
+def _is_there(path: Path, size: int | None, sha256: str | None) -> bool:
+    if not path.exists():
+        return False
+    wrong = not path.is_file() or size not in (None, path.stat().st_size)
+    if wrong or (sha256 and not _sha256(path).startswith(sha256)):
+        raise SrlabError(f"{path} is there already, but it is another file; move it away, and it is downloaded.")
+    return True
+
+
+def _part(path: Path) -> Path:
+    return path.with_name(f"{path.name}.part")
+
+
+def _had(archive: Archive, home: Path) -> int:
+    path = home / "archives" / archive.name
+    return _length(path) or _length(_part(path))
+
+
+def _length(path: Path) -> int:
+    return path.stat().st_size if path.exists() else 0
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _shown(url: str) -> str:
+    """An address, or words with one, without user, password and query: these are nobody's business in a message."""
+    return printable(re.sub(r"//[^/]*@", "//", url).partition("?")[0])
+
+
+def _root(error: BaseException) -> str:
+    """The first cause in words: what requests wraps around it names its own innards."""
+    while error.__context__ is not None:
+        error = error.__context__
+    return _shown(getattr(error, "strerror", None) or str(error))

@@ -1,0 +1,520 @@
+"""srlab.data.download: the network, the servers, archives and the disk fail: one sentence, or the file."""
+
+import errno
+import hashlib
+import io
+import itertools
+import os
+import random
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import tarfile
+import time
+import warnings
+import zipfile
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from srlab.base import disk
+from srlab.base.errors import SrlabError
+from srlab.data import catalog, download
+from srlab.data.catalog import Archive, DataSet, Folder
+from tests.data import server
+
+SCRIPT = Path(__file__).resolve().parents[2] / "data_scripts" / "download_data.py"
+CONTENT = random.Random(0).randbytes(300_000)
+OTHER = random.Random(1).randbytes(300_000)
+RIGHT = {"size": len(CONTENT), "sha256": hashlib.sha256(CONTENT).hexdigest()}
+ALWAYS = itertools.repeat
+
+
+@pytest.fixture(autouse=True)
+def quick(monkeypatch):
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+    monkeypatch.setattr(download, "DEADLINE_S", 0.4)
+    monkeypatch.setattr(download, "PAUSE_S", 0.001)
+
+
+@pytest.fixture
+def site():
+    with server.serving() as site:
+        yield site
+
+
+@pytest.fixture
+def target(tmp_path):
+    return tmp_path / "files" / "data.zip"
+
+
+def part_of(path):
+    return path.with_name(f"{path.name}.part")
+
+
+def visible(folder):
+    """All files but locks, and what is in them."""
+    files = (file for file in folder.rglob("*") if file.is_file() and not file.name.endswith(".lock"))
+    return {str(file.relative_to(folder)): file.read_bytes() for file in files}
+
+
+def error_of(call, *arguments, **known):
+    """The sentence that a call ends with."""
+    with pytest.raises(SrlabError) as caught:
+        call(*arguments, **known)
+    message = str(caught.value)
+    assert message.endswith(".")
+    assert message.isprintable()
+    assert "HTTPConnectionPool" not in message
+    return message
+
+
+# --- one file ---
+
+RECOVERS = {
+    "drops": [server.drops(100_000)],
+    "drops again and again": [server.drops(100_000), server.drops(70_000), server.drops(1)],
+    "ignores the range": [server.drops(100_000), server.ignores_ranges],
+    "sends another range": [server.drops(100_000), server.misplaced],
+    "500, 503 and 429": [server.status(500), server.status(503), server.status(429)],
+    "hangs up": [server.hangs_up],
+    "is silent": [server.silent],
+    "drips header bytes": [server.drips],
+    "trickles": [server.trickles(50, 0.02)],
+    "a senseless length": [server.drops(9, Content_Length="0x12"), server.drops(9, Content_Length="9" * 5000)],
+    "chunks": [server.chunked()],
+    "chunks without an end": [server.chunked(100_000)],
+    "no length": [server.unsized],
+}
+
+
+@pytest.mark.parametrize("name", RECOVERS)
+def test_what_may_pass_is_tried_again_with_a_sentence_for_each_attempt(site, target, capsys, name):
+    url = site.put("data.zip", CONTENT, *RECOVERS[name])
+    assert download.download([url], target, **RIGHT) == target
+    assert visible(target.parent) == {"data.zip": CONTENT}
+    printed = capsys.readouterr().out.splitlines()
+    assert len(printed) == len(site.asked) - 1
+    assert all(re.fullmatch(rf"{re.escape(url)} .+; once more in [\d.]+ s\.", line) for line in printed)
+
+
+@pytest.mark.parametrize("known", [RIGHT, {}], ids=["known", "unknown"])
+def test_a_cut_download_goes_on_with_the_same_call(site, target, known):
+    url = site.put("data.zip", CONTENT, server.drops(200_000), *[server.hangs_up] * 9)
+    message = error_of(download.download, [url], target, **known)
+    kept = part_of(target).stat().st_size
+    assert 100_000 < kept <= 200_000
+    assert f"{disk.amount(kept)} are kept, and the same command goes on from there" in message
+    assert not target.exists()
+    site.heal()
+    download.download([url], target, **known)
+    assert visible(target.parent) == {"data.zip": CONTENT}
+    assert site.asked == [("data.zip", f"bytes={kept}-")]
+
+
+ENDS = {
+    "other content": (server.wrong_content, "another file than expected"),
+    "another length": (server.wrong_length(200_000), "a file of 200000 bytes instead of 300000"),
+    "a web page": (server.page, "a web page"),
+    "404": (server.status(404), "answered 404 Not Found"),
+    "a part unasked": (server.status(206), "cannot go on where it broke off"),
+    "500": (server.status(500), "answered 500"),
+    "a redirect to itself": (server.redirects("/data.zip"), "failed .*redirects"),
+    "a redirect to a file": (server.redirects("file:///etc/passwd"), "failed"),
+    "a redirect to nowhere": (server.redirects("http://["), "failed"),
+    "compressed": (server.compressed, "bytes instead of 300000"),
+    "silent": (server.silent, "failed .*timed out|next to nothing"),
+    "drips header bytes": (server.drips, "sent next to nothing for 0.4 s"),
+    "trickles": (server.trickles(10, 0.05, ranges=False), "sent next to nothing"),
+    "hangs up": (server.hangs_up, "failed"),
+    "speaks no HTTP": (server.babbles, r"failed \(\?\[31m"),
+    "shouts": (server.shouts, r"answered 403 \?\[31mgo away"),
+    "empty": (server.empty, "0 bytes instead of 300000"),
+    "without an end": (server.endless, "another file than expected"),
+    "drops": (server.drops(100_000, ranges=False), "failed"),
+}
+
+
+@pytest.mark.parametrize("name", ENDS)
+def test_what_does_not_pass_ends_soon_in_one_sentence_and_a_healthy_server_puts_it_right(site, target, capsys, name):
+    fault, words = ENDS[name]
+    url = site.put("data.zip", CONTENT)
+    site.faults["data.zip"] = ALWAYS(fault)
+    began = time.monotonic()
+    assert re.search(f"{re.escape(url)} .*({words})", error_of(download.download, [url], target, **RIGHT))
+    assert time.monotonic() - began < 10
+    assert all(line.isprintable() for line in capsys.readouterr().out.splitlines())
+    assert site.served["data.zip"] < 50_000_000  # what the sockets hold
+    assert visible(target.parent).keys() <= {"data.zip.part"}
+    site.heal()
+    download.download([url], target, **RIGHT)
+    assert visible(target.parent) == {"data.zip": CONTENT}
+
+
+def test_addresses_are_asked_in_turn_and_the_error_names_each_without_its_password(site, target):
+    bad = [site.put("gone.zip", None), site.put("page.zip", b"", server.page)]
+    bad += ["http://me:secret@127.0.0.1:1/x?token=secret", "ftp://me:secret@127.0.0.1/y", "http://[", "z", ""]
+    message = error_of(download.download, bad, target, **RIGHT)
+    assert re.search(r"gone\.zip answered 404 .*page\.zip serves .*1:1/x failed \(Connection refused\)", message)
+    assert f"put the file at {target} yourself" in message
+    assert "secret" not in message
+    site.heal()
+    first = site.put("first.zip", CONTENT, server.drops(200_000), server.status(404))
+    download.download([*bad, first, site.put("data.zip", CONTENT)], target, **RIGHT)
+    assert visible(target.parent) == {"data.zip": CONTENT}
+
+
+@pytest.mark.parametrize("part", [OTHER[:1000], b"rot" + CONTENT[3:], OTHER + b"more", b""], ids=len)
+def test_a_wrong_part_is_noticed_and_fetched_anew(site, target, part):
+    target.parent.mkdir()
+    part_of(target).write_bytes(part)
+    download.download([site.put("data.zip", CONTENT)], target, **RIGHT)
+    assert visible(target.parent) == {"data.zip": CONTENT}
+
+
+def test_a_part_that_is_whole_is_not_fetched_again(site, target):
+    url = site.put("data.zip", CONTENT)
+    for known, asked in ((RIGHT, 0), ({}, 1)):  # the size is not known: the server says that there is no more
+        target.parent.mkdir(exist_ok=True)
+        part_of(target).write_bytes(CONTENT)
+        download.download([url], target, **known)
+        assert target.read_bytes() == CONTENT
+        assert (len(site.asked), sum(site.served.values())) == (asked, 0)
+        target.unlink()
+
+
+def test_a_link_in_place_of_the_part_is_not_followed(site, target, tmp_path):
+    target.parent.mkdir()
+    (tmp_path / "mine").write_bytes(b"mine")
+    part_of(target).symlink_to(tmp_path / "mine")
+    download.download([site.put("data.zip", CONTENT)], target, **RIGHT)
+    assert not target.is_symlink()
+    assert (tmp_path / "mine").read_bytes() == b"mine"
+
+
+def test_the_first_digits_of_a_hash_will_do(site, target):
+    assert "another file" in error_of(download.download, [site.put("data.zip", OTHER)], target, sha256="01234567")
+    download.download([site.put("data.zip", CONTENT)], target, sha256=RIGHT["sha256"][:8])
+    assert target.read_bytes() == CONTENT
+
+
+@pytest.mark.parametrize("content", [CONTENT, OTHER, b"short", None], ids=["right", "other", "short", "folder"])
+def test_a_file_that_is_there_is_taken_and_another_is_left_alone(target, content):
+    target.mkdir(parents=True) if content is None else target.parent.mkdir()
+    if content is not None:
+        target.write_bytes(content)
+    if content == CONTENT:
+        assert download.download([], target, **RIGHT) == target
+    else:
+        assert f"{target} is there already, but" in error_of(download.download, [], target, **RIGHT)
+    assert target.is_dir() if content is None else target.read_bytes() == content
+
+
+@pytest.mark.parametrize("error", [OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)), KeyboardInterrupt()], ids=repr)
+def test_a_full_disk_or_ctrl_c_keeps_the_part(site, target, monkeypatch, error):
+    url = site.put("data.zip", CONTENT)
+
+    def update(bar, count):
+        raise error
+
+    with monkeypatch.context() as patch:
+        patch.setattr(download.tqdm, "update", update)
+        with pytest.raises((SrlabError, KeyboardInterrupt)) as caught:
+            download.download([url, url], target, **RIGHT)
+    if isinstance(error, OSError):
+        assert f"Could not write {target} (No space left on device)" in str(caught.value)
+    assert len(site.asked) == 1  # no other server can help
+    kept = part_of(target).stat().st_size
+    assert kept > 0
+    download.download([url], target, **RIGHT)
+    assert site.asked[1:] == [("data.zip", f"bytes={kept}-")]
+    assert target.read_bytes() == CONTENT
+
+
+def test_a_folder_that_cannot_be_written_to_is_named(site, tmp_path):
+    (tmp_path / "file").write_text("no folder")
+    message = error_of(download.download, [site.put("data.zip", CONTENT)], tmp_path / "file" / "data.zip")
+    assert f"Cannot write into {tmp_path / 'file'}" in message
+    assert site.asked == []
+
+
+# --- a data set ---
+
+
+def png(seed):
+    file = io.BytesIO()
+    Image.frombytes("RGB", (8, 8), random.Random(seed).randbytes(192)).save(file, "PNG")
+    return file.getvalue()
+
+
+IMAGES = {"Tiny/HR/a.png": png(0), "Tiny/HR/b_2.png": png(1)}
+GOOD = {f"x/{name}": content for name, content in IMAGES.items()} | {"x/Tiny/readme.txt": b"read me"}
+
+
+def packed(kind, members):
+    """An archive of (name or TarInfo or ZipInfo, content), in order."""
+    file = io.BytesIO()
+    if kind == "zip":
+        with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive, warnings.catch_warnings(action="ignore"):
+            for name, content in members:
+                archive.writestr(name, content)
+    else:
+        with tarfile.open(fileobj=file, mode="w") as archive:
+            for name, content in members:
+                info = name if isinstance(name, tarfile.TarInfo) else tarfile.TarInfo(name)
+                info.size = len(content)
+                archive.addfile(info, io.BytesIO(content))
+    return file.getvalue()
+
+
+def linked(kind, mode=0o120777):
+    """A member that says of itself that it is a link."""
+    if kind == "zip":
+        info = zipfile.ZipInfo("Tiny/HR/b_2.png")
+        info.external_attr = mode << 16
+        return info, b"/etc/passwd"
+    info = tarfile.TarInfo("Tiny/HR/b_2.png")
+    info.type, info.linkname = tarfile.SYMTYPE, "/etc/passwd"
+    return info, b""
+
+
+def bomb(kind):
+    return packed(kind, [*list(GOOD.items())[:1], ("Tiny/HR/b_2.png", bytes(9_000_000))])
+
+
+def liar(kind):
+    """Declares a member larger than it is, or ends in the middle of one."""
+    data = packed(kind, [*list(GOOD.items())[:1], ("Tiny/HR/b_2.png", bytes(10_000))])
+    longer = data.replace((10_000).to_bytes(4, "little"), (20_000).to_bytes(4, "little"))
+    return longer if kind == "zip" else data[:-19_000]
+
+
+def encrypted(kind):
+    data = bytearray(packed(kind, GOOD.items()))
+    for mark, offset in ((b"PK\x03\x04", 6), (b"PK\x01\x02", 8)) if kind == "zip" else ():
+        data[data.index(mark) + offset] |= 1
+    return data if kind == "zip" else b"\x1f\x8b" + data
+
+
+def image(content):
+    return lambda kind: packed(kind, (GOOD | {"x/Tiny/HR/b_2.png": content}).items())
+
+
+FIRST = list(GOOD.items())[:1]
+REFUSED = {
+    "a login page": lambda kind: b"<!DOCTYPE html><html>Please log in</html>" * 50,
+    "zeros": lambda kind: bytes(5000),
+    "cut short": lambda kind: packed(kind, GOOD.items())[:700],
+    "too few images": lambda kind: packed(kind, FIRST),
+    "too many": lambda kind: packed(kind, [*GOOD.items(), ("Tiny/HR/c.png", png(2))]),
+    "one twice": lambda kind: packed(kind, [*FIRST, ("y/Tiny/HR/a.png", png(2))]),
+    "one for some disks": lambda kind: packed(kind, [*FIRST, ("x/Tiny/HR/A.png", png(2))]),
+    "a link": lambda kind: packed(kind, [*FIRST, linked(kind)]),
+    "a page as an image": image(b"<html>"),
+    "half an image": image(png(1)[:-20]),
+    "a flipped bit": image(png(1)[:60] + bytes([png(1)[60] ^ 1]) + png(1)[61:]),
+    "a bomb": bomb,
+    "a liar": liar,
+    "encrypted or compressed": encrypted,
+}
+
+
+@pytest.fixture(params=["zip", "tar"])
+def tiny(request, site, monkeypatch, tmp_path):
+    """A catalogue of one set in an archive whose hash nobody has stated; returns the kind of the archive."""
+    archive = Archive(f"tiny.{request.param}", site.base, (Folder("Tiny/HR", r"Tiny/HR/([\w-]+)", 2),))
+    monkeypatch.setattr(catalog, "SETS", {"tiny": DataSet("Tiny", "Tiny", (archive,), "free", "Nobody, 2020")})
+    site.put(archive.name, packed(request.param, GOOD.items()))
+    return request.param
+
+
+@pytest.fixture
+def home(tmp_path):
+    return tmp_path / "data"
+
+
+def images_in(home):
+    """Images under their names: not those on their way there."""
+    files = visible(home).items()
+    return {name: content for name, content in files if name.endswith(".png") and not name.startswith(".unpacking")}
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_a_bad_archive_is_one_sentence_writes_no_image_and_does_not_spoil_the_next_download(tiny, site, home, name):
+    good = site.files[f"tiny.{tiny}"]
+    site.put(f"tiny.{tiny}", REFUSED[name](tiny))
+    message = error_of(download.fetch, "tiny", home=home)
+    part = home / "archives" / f"tiny.{tiny}.part"
+    assert str(part) in message
+    assert visible(home).keys() <= {f"archives/{part.name}"}
+    if "so delete it" in message:
+        part.unlink()
+    assert not part.exists()
+    site.put(f"tiny.{tiny}", good)
+    assert download.fetch("tiny", home=home) == home / "Tiny"
+    assert images_in(home) == IMAGES
+
+
+OUTSIDE = ("../HR/x.png", "../../Tiny/HR/../x.png", "/Tiny/HR/../x.png", "Tiny/HR/..\\x.png", "Tiny/HR/C:x.png")
+
+
+@pytest.mark.parametrize("name", OUTSIDE)
+def test_a_member_that_leads_out_of_the_folder_goes_nowhere(tiny, site, home, tmp_path, name):
+    site.put(f"tiny.{tiny}", packed(tiny, [*GOOD.items(), (name, png(3))]))
+    download.fetch("tiny", home=home)
+    assert images_in(tmp_path) == {f"data/{name}": content for name, content in IMAGES.items()}
+
+
+def test_the_hash_of_the_first_good_archive_is_noted_and_another_is_noticed(tiny, site, home, capsys):
+    good = site.files[f"tiny.{tiny}"]
+    download.fetch("tiny", home=home)
+    note = home / "archives" / f"tiny.{tiny}.sha256"
+    digest = hashlib.sha256(good).hexdigest()
+    assert note.read_text() == f"{digest}  tiny.{tiny}\n"
+    assert f"nobody has stated its SHA-256; this one has {digest}." in capsys.readouterr().out
+    shutil.rmtree(home / "Tiny")
+    site.put(f"tiny.{tiny}", packed(tiny, reversed(GOOD.items())))
+    assert "another file than expected" in error_of(download.fetch, "tiny", home=home)
+    assert f"{note}; delete that if" in capsys.readouterr().out
+    assert images_in(home) == {}
+    note.unlink()
+    download.fetch("tiny", home=home)
+    assert images_in(home) == IMAGES
+
+
+@pytest.mark.parametrize("good", [True, False])
+def test_an_archive_that_somebody_brought_is_used_without_the_network_and_stays(tiny, site, home, good):
+    archive = home / "archives" / f"tiny.{tiny}"
+    archive.parent.mkdir(parents=True)
+    archive.write_bytes(packed(tiny, GOOD.items()) if good else b"noise")
+    before = archive.read_bytes()
+    if good:
+        download.fetch("tiny", home=home)
+    else:
+        assert f"{archive} is damaged" in error_of(download.fetch, "tiny", home=home)
+    assert archive.read_bytes() == before
+    assert images_in(home) == (IMAGES if good else {})
+    assert site.asked == []
+
+
+def test_flipped_bits_end_in_one_sentence_or_in_the_right_images(tiny, home):
+    dice, good = random.Random(0), packed(tiny, GOOD.items())
+    (home / "archives").mkdir(parents=True)
+    refused = 0
+    for _ in range(150):
+        broken = bytearray(good)
+        for _ in range(dice.choice((1, 2, 8))):
+            broken[dice.randrange(len(broken))] ^= 1 << dice.randrange(8)
+        (home / "archives" / f"tiny.{tiny}").write_bytes(broken)
+        try:
+            download.fetch("tiny", home=home)
+        except SrlabError:
+            refused += 1
+            assert images_in(home) == {}
+        else:
+            assert images_in(home) == IMAGES
+            shutil.rmtree(home / "Tiny")
+    assert refused > 30
+
+
+def test_the_disk_is_too_small_or_full_and_nothing_is_left_half(tiny, site, home, monkeypatch):
+    (archive,) = catalog.SETS["tiny"].archives
+    sized = Archive(archive.name, archive.server, archive.folders, len(site.files[archive.name]))
+    usage = shutil.disk_usage("/")._replace(free=disk.MARGIN + 10)
+    with monkeypatch.context() as patch:
+        patch.setitem(catalog.SETS, "tiny", DataSet("Tiny", "Tiny", (sized,), "free", "Nobody, 2020"))
+        patch.setattr(shutil, "disk_usage", lambda _: usage)
+        assert re.search(r"needs .*, and the disk .* too little free", error_of(download.fetch, "tiny", home=home))
+    assert site.asked == []
+
+    def full(path, content):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "write_bytes", full)
+        assert "No space left" in error_of(download.fetch, "tiny", home=home)
+    assert visible(home).keys() == {f"archives/{archive.name}.part"}
+    site.heal()
+    download.fetch("tiny", home=home)
+    assert images_in(home) == IMAGES
+    assert sum(site.served.values()) == 0  # the archive was kept
+
+
+# --- processes ---
+
+BENCHMARK = {
+    folder.path: (folder.images, re.sub(r"\(.*\)", "{}", folder.members)) for folder in catalog.BENCHMARK.folders
+}
+
+
+@pytest.fixture(scope="module")
+def benchmark():
+    """benchmark.tar with as many images as it should have."""
+    names = [pattern.format(f"image{i}") for count, pattern in BENCHMARK.values() for i in range(count)]
+    return packed("tar", [(f"benchmark/{name}.png", png(0)) for name in names])
+
+
+@pytest.fixture
+def start(site, home, monkeypatch):
+    """Start the script; whatever is asked for comes from the site."""
+    monkeypatch.setenv("SRLAB_MIRROR", site.base)
+    monkeypatch.setenv("SRLAB_DATA", str(home))
+    return lambda *names: subprocess.Popen([sys.executable, SCRIPT, *names], stderr=subprocess.PIPE, text=True)
+
+
+def whole_folders(home):
+    """Folders under their names; each of them must be complete."""
+    found = {path: len(list((home / path).glob("*.png"))) for path in BENCHMARK if (home / path).exists()}
+    assert found == {path: BENCHMARK[path][0] for path in found}
+    return found
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGKILL, -9)])
+def test_a_signal_keeps_what_has_arrived_and_the_same_command_goes_on(site, home, start, benchmark, number, code):
+    site.put("benchmark.tar", benchmark, server.trickles(20_000, 0.02))
+    process, part = start("set5"), home / "archives" / "benchmark.tar.part"
+    until = time.monotonic() + 20
+    while not (part.exists() and part.stat().st_size > 100_000) and time.monotonic() < until:
+        time.sleep(0.01)
+    process.send_signal(number)
+    error = process.communicate(timeout=20)[1]
+    assert process.returncode == code
+    assert "Traceback" not in error
+    if number != signal.SIGKILL:
+        assert error.splitlines()[-1] == "download_data: stopped; the same command goes on from here."
+    kept = part.stat().st_size
+    assert start("set5").wait(60) == 0
+    assert site.asked[1:] == [("benchmark.tar", f"bytes={kept}-")]
+    assert len(whole_folders(home)) == len(BENCHMARK)
+
+
+def test_kills_at_any_moment_leave_whole_folders_or_none(site, home, start, benchmark):
+    site.put("benchmark.tar", benchmark, *[server.trickles(100_000, 0.01)] * 3)
+    dice = random.Random(0)
+    for _ in range(10):
+        if len(whole_folders(home)) == len(BENCHMARK):
+            shutil.rmtree(home)
+        asked = len(site.asked)
+        process = start("set14")
+        until = time.monotonic() + 20
+        while len(site.asked) == asked:
+            assert time.monotonic() < until
+            time.sleep(0.002)
+        time.sleep(dice.random() * 0.4)
+        process.kill()
+        process.communicate()
+        whole_folders(home)
+    assert start("set14").wait(60) == 0
+    assert len(whole_folders(home)) == len(BENCHMARK)
+    assert not list(home.glob(".unpacking"))
+
+
+def test_two_processes_share_one_download(site, home, start, benchmark):
+    site.put("benchmark.tar", benchmark, server.trickles(100_000, 0.2))
+    both = [start("set5"), start("urban100")]
+    assert [process.wait(60) for process in both] == [0, 0]
+    assert [name for name, _ in site.asked] == ["benchmark.tar"]
+    assert len(whole_folders(home)) == len(BENCHMARK)
