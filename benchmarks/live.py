@@ -4,20 +4,22 @@ python benchmarks/live.py
 """
 
 import statistics
+import time
 from collections.abc import Callable
 
 import torch
 
 import srlab
-from srlab.view.comparison.live import MIX, LiveScene
+from srlab.view.live import MIX, LiveScene
 
 
 def measure(scene: LiveScene, model: str, strength: Callable[[int], float], changes: int = 30) -> list[float]:
     """Milliseconds of each change; three more before them warm up."""
     times = []
     for change in range(changes + 3):
-        scene.frames("astronaut", model, (60, 170), strength(change))
-        times.append(scene.last_ms)
+        start = time.perf_counter()
+        scene.content("astronaut", model, (0.16, 0.44), strength(change))
+        times.append(1000 * (time.perf_counter() - start))
     return times[3:]
 
 

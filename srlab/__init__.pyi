@@ -40,13 +40,12 @@ from .evaluation.metrics import psnr as psnr
 from .evaluation.metrics import ssim as ssim
 from .evaluation.perception import checkerboard as checkerboard
 from .evaluation.scoring import evaluate as evaluate
+from .evaluation.scoring import evaluate_all as evaluate_all
 from .evaluation.scoring import load_upscalers as load_upscalers
-from .evaluation.scoring import score as score
+from .evaluation.scoring import save_table as save_table
 from .evaluation.scoring import summarize as summarize
-from .evaluation.tables import save_table as save_table
 from .exercises import TODO as TODO
 from .exercises import check as check
-from .inference.overlap import overlap_errors as overlap_errors
 from .inference.photo import upscale_file as upscale_file
 from .inference.photo import upscale_folder as upscale_folder
 from .inference.tiling import upscale as upscale
@@ -72,7 +71,8 @@ from .training.schedules import OneCycle as OneCycle
 from .training.schedules import constant as constant
 from .training.signals import TrainingStopped as TrainingStopped
 from .training.trainer import Trainer as Trainer
-from .view.comparison import compare as compare
-from .view.comparison.live import compare_live as compare_live
-from .view.comparison.sheet import contact_sheet as contact_sheet
+from .view.ballot import Ballot as Ballot
+from .view.contact_sheet import contact_sheet as contact_sheet
+from .view.live import compare_live as compare_live
 from .view.perception_plot import perception_distortion as perception_distortion
+from .view.slider import compare as compare

@@ -22,7 +22,7 @@ from srlab.data import datasets
 from srlab.models import weights
 from srlab.view import plots
 from srlab.view.contact_sheet import draw_contact_sheet
-from studies import tables
+from studies import report
 
 ROOT = Path(__file__).resolve().parents[1]
 HOSTILE = [
@@ -154,7 +154,7 @@ def test_a_caption_is_text(name, shown, monkeypatch):
 
 @names
 def test_a_name_stays_in_its_cell_of_a_report(name):
-    html = rendered(tables.markdown([name, "b"], [["first<br>second", name], ["x", "y"]]))
+    html = rendered(report.markdown([name, "b"], [["first<br>second", name], ["x", "y"]]))
     page = Page(html)
     counted = [sum(tag == wanted for tag, _ in page.elements) for wanted in ("tr", "th", "td")]
     assert counted == [3, 2, 4]
@@ -164,7 +164,9 @@ def test_a_name_stays_in_its_cell_of_a_report(name):
 
 @names
 def test_a_report_shows_the_caption_of_a_figure_as_text(name):
-    html = rendered("\n\n".join(tables.pictures([(Path("figures/a.png"), name)], Path("figures"))))
+    page = report.Page()
+    page.figure("a.png", plots.draw_images({"HR": noise()}), name)
+    html = rendered(page.text)
     assert tags(html) <= {"p", "em", "img"}
     assert sum(tag == "img" for tag, _ in Page(html).elements) == 1
 
@@ -183,8 +185,10 @@ def test_an_image_whose_name_is_no_line_of_text_is_refused(part, tmp_path):
     assert str(caught.value).removeprefix(str(tmp_path)).isprintable()
     from srlab.inference.photo import upscale_folder
 
-    with pytest.raises(SrlabError, match="rename"):
-        upscale_folder(tmp_path, tmp_path / "sr", lambda lr: lr, 1, progress=False)
+    srlab.write_image(noise(), tmp_path / "good.png")
+    summary = upscale_folder(tmp_path, tmp_path / "sr", lambda lr: lr, 1, progress=False)
+    assert [path.name for path in summary.written] == ["good.png"]
+    assert ["rename" in reason for _, reason in summary.skipped] == [True]
 
 
 @names
@@ -238,13 +242,13 @@ def test_a_file_is_never_written_through_a_link_that_waits_for_it(kind, tmp_path
 
 
 def test_an_enlargement_is_never_written_through_a_link_that_waits_for_it(tmp_path):
-    from srlab.inference import photo, photo_files
+    from srlab.inference import photo
 
     victim = tmp_path / "victim"
     victim.write_text("precious")
     target = tmp_path / "sr.png"
     for kind in ("pixels", "encoded"):
-        (tmp_path / f".sr.png.{kind}.{photo_files.os.getpid()}.part").symlink_to(victim)
+        (tmp_path / f".sr.png.{kind}.{photo.os.getpid()}.part").symlink_to(victim)
     photo.upscale_file(srlab.write_image(noise(), tmp_path / "lr.png"), target, lambda lr: lr, 1, progress=False)
     assert victim.read_text() == "precious"
     assert not target.is_symlink()
@@ -266,7 +270,7 @@ DISGUISED = {
 def test_a_file_of_another_kind_is_refused_before_a_program_for_it_runs(content, suffix, tmp_path, monkeypatch):
     from PIL import EpsImagePlugin
 
-    from srlab.inference.photo_files import open_image
+    from srlab.inference.photo import open_image
 
     def ghostscript(*_, **__):
         raise AssertionError("Ghostscript would run what the file says")

@@ -20,7 +20,7 @@ from srlab.base.errors import SrlabError
 from srlab.cli.papermill import execute
 from srlab.data import datasets
 from srlab.training import runs
-from studies.tables import markdown
+from studies.report import markdown
 
 HERE = Path(__file__).parent
 LAB = "04_esrgan"
@@ -47,7 +47,7 @@ def measure(iters: int) -> dict[str, float]:
     start = runs.Run(LAB, run.manifest()["psnr_stage"])
     row = {"steps": iters, "PSNR stage": start.manifest()["step"]}
     for which, one in (("start", start), ("GAN", run)):
-        scores = srlab.score(srlab.load_generator(LAB, one.name), unseen, metrics=METRICS)
+        scores = srlab.evaluate(srlab.load_generator(LAB, one.name), unseen, metrics=METRICS)
         row |= {f"{which} {metric}": scores[metric].mean() for metric in METRICS}
     late = [line["d_real"] for line in run.metrics() if line.get("d_real") and line["step"] > 0.75 * iters]
     minutes = sum(one.manifest()["wall_time_s"] for one in (start, run)) / 60
@@ -79,7 +79,7 @@ def main(arguments: list[str]) -> int:
     except SrlabError as error:
         print(f"Error: {error}", file=sys.stderr)
         return 1
-    scores = srlab.score(lambda lr: srlab.upsample(lr, 4), datasets.photos("validation"), metrics=METRICS)
+    scores = srlab.evaluate(lambda lr: srlab.upsample(lr, 4), datasets.photos("validation"), metrics=METRICS)
     draw(table, scores[[*METRICS]].mean(), HERE / "figures" / "lengths_esrgan.png")
     digits = dict.fromkeys(table, "{:.2f}".format) | dict.fromkeys(("steps", "PSNR stage"), "{:,.0f}".format)
     cells = [[digits[name](row[name]) for name in table] for _, row in table.iterrows()]

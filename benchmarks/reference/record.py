@@ -14,7 +14,6 @@ from srlab.base.errors import SrlabError
 from srlab.data import datasets
 from srlab.data.datasets import ImageSet
 from srlab.evaluation import perception
-from srlab.evaluation import scoring as evaluation
 from srlab.models import weights
 from srlab.training import runs
 from studies.shown import bicubic, crop, photo
@@ -109,7 +108,7 @@ def digest(network: torch.nn.Module) -> str:
 
 def scores(upscaler: Any, sets: list[ImageSet]) -> dict[str, dict[str, float]]:
     """Set -> metric -> mean over its images (PSNR and SSIM on Y, crop 4)."""
-    table = evaluation.summarize(evaluation.evaluate({"": upscaler}, sets, degradation=LR, metrics=METRICS))
+    table = srlab.summarize(srlab.evaluate_all({"": upscaler}, sets, degradation=LR, metrics=METRICS))
     return {line.pop("set"): line for line in table.drop(columns="method").to_dict("records")}
 
 

@@ -15,11 +15,10 @@ import srlab
 from srlab.base import files
 from srlab.base.errors import SrlabError
 from srlab.data import datasets
-from srlab.evaluation import scoring as evaluation
 from srlab.models.weights import FOLDER, load_shipped
 from srlab.training.runs import Run
+from studies.report import markdown
 from studies.shown import bicubic
-from studies.tables import markdown
 
 RUNS = {"msrresnet": Run("01_srresnet", "shipped"), "srgan": Run("03_srgan", "shipped")}
 KEPT = ("lab", "parameters", "step", "wall_time_s", "device", "precision", "platform", "git", "versions")
@@ -98,11 +97,11 @@ def of_no_network(made: dict) -> bool:
 def readme() -> str:
     """What the folder holds, how it was made, what it scores, and whose the photos are."""
     networks = {"bicubic": bicubic} | load_shipped()
-    table = srlab.evaluate(networks, datasets.photos("validation"), metrics=METRICS)
+    table = srlab.evaluate_all(networks, datasets.photos("validation"), metrics=METRICS)
     lines = []
     for method in networks:
         scores = table[table.method == method].set_index("image")
-        mean = evaluation.summarize(table).set_index("method").loc[method]
+        mean = srlab.summarize(table).set_index("method").loc[method]
         cells = [f"{scores.psnr[name]:.2f}" for name in scores.index]
         lines.append([method, *cells, f"{mean.psnr:.2f}", f"{mean.gradient_ratio:.2f}", f"{mean.energy_error:.2f}"])
     photos = [*dict.fromkeys(table.image)]

@@ -1,1 +1,1 @@
-"""What a result is worth: metrics, tables over image sets, and opinions."""
+"""What a result is worth: metrics, tables over image sets, and mean opinion scores."""

@@ -9,6 +9,10 @@ from srlab.data.images import luma, quantize
 from srlab.data.resampling import DOWNSAMPLERS
 
 
+class TooSmall(SrlabError):
+    """An image has too few pixels for the window of a metric: no slip, so a table has NaN there."""
+
+
 @dataclass(frozen=True)
 class Protocol:
     """What an image goes through before it is scored; two numbers compare only under the same protocol.
@@ -151,13 +155,13 @@ def ssim(sr: torch.Tensor, hr: torch.Tensor, protocol: Protocol = PAPER) -> torc
     Raises
     ------
     SrlabError
-        As for `psnr`, or less than 11 pixels are left.
+        As for `psnr`; `TooSmall` if less than 11 pixels are left.
     """
     from pytorch_msssim import ssim as windowed_ssim
 
     sr, hr = prepared(sr, hr, protocol)
     if min(sr.shape[-2:]) < 11:
-        raise SrlabError(f"SSIM needs at least 11x11 pixels after the crop, but has {tuple(sr.shape[-2:])}.")
+        raise TooSmall(f"SSIM needs at least 11x11 pixels after the crop, but has {tuple(sr.shape[-2:])}.")
     # In float32 a variance is a small difference of large numbers; float64 keeps the fourth decimal right.
     return windowed_ssim(sr.double(), hr.double(), data_range=1.0, size_average=False)
 
@@ -183,13 +187,13 @@ def ms_ssim(sr: torch.Tensor, hr: torch.Tensor, protocol: Protocol = PAPER) -> t
     Raises
     ------
     SrlabError
-        As for `psnr`, or less than 161 pixels are left along a side.
+        As for `psnr`; `TooSmall` if less than 161 pixels are left along a side.
     """
     from pytorch_msssim import ms_ssim as multi_scale_ssim
 
     sr, hr = prepared(sr, hr, protocol)
     if min(sr.shape[-2:]) < MS_SSIM_SIDE:
-        raise SrlabError(
+        raise TooSmall(
             f"MS-SSIM halves an image four times and needs at least {MS_SSIM_SIDE} pixels a side after the crop, "
             f"but has {tuple(sr.shape[-2:])}; use ssim for small images."
         )

@@ -13,7 +13,7 @@ from torch import nn
 
 from srlab.base.errors import SrlabError
 from srlab.data.images import full_range, luma
-from srlab.evaluation.metrics import Protocol, prepared
+from srlab.evaluation.metrics import Protocol, TooSmall, prepared
 from srlab.models import pretrained as backbones
 
 WHOLE = Protocol(color="rgb", crop=0)
@@ -279,7 +279,7 @@ def _planes(sr: torch.Tensor, hr: torch.Tensor, side: int, what: str) -> list[to
 def _refuse_small(image: torch.Tensor, side: int, what: str) -> None:
     height, width = image.shape[-2:]
     if min(height, width) < side:
-        raise SrlabError(f"An image of {width}x{height} pixels is too small for {what}, which needs {side} a side.")
+        raise TooSmall(f"An image of {width}x{height} pixels is too small for {what}, which needs {side} a side.")
 
 
 def _spectra(plane: torch.Tensor, side: int) -> torch.Tensor:

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,31 +11,36 @@ import torch
 
 from srlab.base import places
 from srlab.base.errors import SrlabError
+from srlab.base.files import refuse_existing, write_atomic
 from srlab.data.datasets import ImageSet
 from srlab.data.degradation import Degradation
 from srlab.data.images import full_range, luma, mod_crop
 from srlab.evaluation import metrics as fidelity
 from srlab.evaluation import perception
-from srlab.evaluation.metrics import PAPER, Protocol
+from srlab.evaluation.metrics import PAPER, Protocol, TooSmall
 from srlab.inference.tiling import Upscaler, upscale
-from srlab.models import weights
+from srlab.models import weights as generators
 from srlab.training import runs
 
 if TYPE_CHECKING:
     from torch import nn
 
-METRICS = ("psnr", "ssim", "ms_ssim", "gradient_ratio", "energy_error", "colour_shift", "saturation_ratio")
-METRICS += ("checkerboard", "lpips")
-# Metrics with a smallest image, in pixels a side after the crop: a smaller one has NaN in its row.
-_SIDES = {"ssim": 11, "ms_ssim": fidelity.MS_SSIM_SIDE, "gradient_ratio": 2, "energy_error": perception.BLOCK}
-_SIDES |= {"checkerboard": 4 * perception.CELLS, "lpips": perception.LPIPS_SIDE}
+FIDELITY = {"psnr": fidelity.psnr, "ssim": fidelity.ssim, "ms_ssim": fidelity.ms_ssim}  # under a protocol
+PERCEPTION = {
+    "gradient_ratio": perception.gradient_ratio,
+    "energy_error": perception.energy_error,
+    "colour_shift": perception.colour_shift,
+    "saturation_ratio": perception.saturation_ratio,
+    "checkerboard": lambda sr, _: perception.checkerboard(sr),  # it needs no HR
+}
+METRICS = (*FIDELITY, *PERCEPTION, "lpips")
 # Lab -> the method it teaches, as srlab.view.plots.COLORS spells it.
 METHODS = {"02_content_loss": "content loss", "03_srgan": "SRGAN", "04_esrgan": "ESRGAN"}
 Measure = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]  # (sr, hr) -> (N,)
 
 
-def score(
-    upscaler: Upscaler,
+def evaluate(
+    model: Upscaler,
     images: ImageSet,
     scale: int = 4,
     degradation: Degradation | None = None,
@@ -43,11 +49,11 @@ def score(
     metrics: Sequence[str] = ("psnr", "ssim"),
     weights: str | Path = "auto",
 ) -> pd.DataFrame:
-    """Score an upscaler on every image of a set.
+    """Score a network, or any function from LR to SR, on every image of a set.
 
     Parameters
     ----------
-    upscaler
+    model
         A network or a function from LR to SR.
     images
         HR images; LR images that came with the set are used unless a degradation is given.
@@ -75,30 +81,63 @@ def score(
     SrlabError
         Unknown metric, or an image cannot be scored (the crop leaves nothing of it, say); the message names it.
     """
-    return _score(upscaler, images, scale, degradation, protocol, seed, measures(metrics, protocol, weights))
+    table = evaluate_all({"": model}, images, scale, degradation, protocol, seed, metrics, weights)
+    return table.drop(columns=["set", "method"])
 
 
-def _score(
-    upscaler: Upscaler,
-    images: ImageSet,
-    scale: int,
-    degradation: Degradation | None,
-    protocol: Protocol,
-    seed: int,
-    chosen: Mapping[str, Measure],
+def evaluate_all(
+    models: Mapping[str, Upscaler],
+    sets: Iterable[ImageSet] | ImageSet,
+    scale: int = 4,
+    degradation: Degradation | None = None,
+    protocol: Protocol = PAPER,
+    seed: int = 0,
+    metrics: Sequence[str] = ("psnr", "ssim"),
+    weights: str | Path = "auto",
 ) -> pd.DataFrame:
-    random = torch.Generator().manual_seed(seed)
+    """Score several methods on several image sets; every method gets the same LR images.
+
+    Parameters
+    ----------
+    models
+        Method -> network or function from LR to SR; see `load_upscalers` for those of the runs.
+    sets
+        Image sets with different names, or a single one.
+    scale, degradation, protocol, seed, metrics, weights
+        As for `evaluate`.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Tidy: one row per image and method, with the columns ``set``, ``image``, ``method`` and the metrics.
+
+    Raises
+    ------
+    SrlabError
+        Nothing to score, two sets of the same name, or as for `evaluate`.
+    """
+    sets = [sets] if isinstance(sets, ImageSet) else list(sets)
+    names = [images.name for images in sets]
+    if not models or not sets:
+        raise SrlabError("An evaluation needs at least one method and one image set.")
+    if len(set(names)) < len(names):
+        raise SrlabError(f"Two of the image sets {', '.join(names)} have the same name; rename one (ImageSet.name).")
+    chosen = measures(metrics, protocol, weights)
     degrade = degradation or Degradation(protocol.resampler)
     rows = []
-    for name, image in images:
-        try:
-            hr = mod_crop(image, scale)
-            given = images.lr_of(name) if degradation is None else None
-            sr = upscale(upscaler, degrade(hr, scale, random) if given is None else given)
-            rows.append({"image": name} | measure(sr, hr, name in images.grey, chosen, protocol))
-        except SrlabError as error:
-            raise SrlabError(f"Image '{name}' of {images.name}: {error}") from error
-    return pd.DataFrame(rows, columns=["image", *chosen])
+    for images in sets:
+        for method, model in models.items():
+            random = torch.Generator().manual_seed(seed)
+            for name, image in images:
+                try:
+                    hr = mod_crop(image, scale)
+                    given = images.lr_of(name) if degradation is None else None
+                    sr = upscale(model, degrade(hr, scale, random) if given is None else given)
+                    scores = score_pair(sr, hr, name in images.grey, chosen, protocol)
+                except SrlabError as error:
+                    raise SrlabError(f"Image '{name}' of {images.name}: {error}") from error
+                rows.append({"set": images.name, "image": name, "method": method} | scores)
+    return pd.DataFrame(rows, columns=["set", "image", "method", *chosen])
 
 
 def measures(metrics: Sequence[str], protocol: Protocol, weights: str | Path = "auto") -> dict[str, Measure]:
@@ -107,7 +146,7 @@ def measures(metrics: Sequence[str], protocol: Protocol, weights: str | Path = "
     Parameters
     ----------
     metrics, protocol, weights
-        As for `score`.
+        As for `evaluate`.
 
     Raises
     ------
@@ -118,24 +157,17 @@ def measures(metrics: Sequence[str], protocol: Protocol, weights: str | Path = "
     unknown = [name for name in names if name not in METRICS]
     if unknown or not names:
         raise SrlabError(f"There is no metric '{', '.join(unknown)}'; choose from {', '.join(METRICS)}.")
+    known = {name: partial(metric, protocol=protocol) for name, metric in FIDELITY.items()} | PERCEPTION
     network = perception.load_lpips(weights) if "lpips" in names else None
-    found = [name for name in names if name != "lpips" or network is not None]
+    if network is not None:
+        known["lpips"] = partial(perception.lpips, network=network)
+    found = {name: known[name] for name in names if name in known}
     if not found:
         raise SrlabError("Without LPIPS no metric is left to score; ask for others as well, such as energy_error.")
-    return {name: _measure(name, protocol, network) for name in found}
+    return found
 
 
-def _measure(name: str, protocol: Protocol, network: "nn.Module | None") -> Measure:
-    if name in ("psnr", "ssim", "ms_ssim"):
-        return lambda sr, hr: getattr(fidelity, name)(sr, hr, protocol)
-    if name == "lpips":
-        return lambda sr, hr: perception.lpips(sr, hr, network)
-    if name == "checkerboard":  # it needs no HR
-        return lambda sr, hr: perception.checkerboard(sr)
-    return getattr(perception, name)
-
-
-def measure(
+def score_pair(
     sr: torch.Tensor, hr: torch.Tensor, grey: bool, chosen: Mapping[str, Measure], protocol: Protocol
 ) -> dict[str, float]:
     """Score one pair of images.
@@ -161,64 +193,15 @@ def measure(
     SrlabError
         The crop leaves nothing, or as for the metrics.
     """
+    on_grey = grey and protocol.color == "y"
     values = {}
-    for name, function in chosen.items():
-        pair, crop = (sr, hr), 0
-        if name in ("psnr", "ssim", "ms_ssim"):
-            crop = protocol.crop
-            if grey and protocol.color == "y":
-                pair = tuple(full_range(luma(image)) for image in pair)  # one channel: scored on its grey values
-        left = min(hr.shape[-2:]) - 2 * crop  # where nothing is left, the metric says so
-        values[name] = math.nan if 0 < left < _SIDES.get(name, 0) else float(function(*pair))
+    for name, measure in chosen.items():
+        pair = [full_range(luma(image)) for image in (sr, hr)] if on_grey and name in FIDELITY else (sr, hr)
+        try:
+            values[name] = float(measure(*pair))
+        except TooSmall:
+            values[name] = math.nan
     return values
-
-
-def evaluate(
-    upscalers: Mapping[str, Upscaler],
-    sets: Iterable[ImageSet] | ImageSet,
-    scale: int = 4,
-    degradation: Degradation | None = None,
-    protocol: Protocol = PAPER,
-    metrics: Sequence[str] = ("psnr", "ssim"),
-    seed: int = 0,
-    weights: str | Path = "auto",
-) -> pd.DataFrame:
-    """Score several methods on several image sets; every method gets the same LR images.
-
-    Parameters
-    ----------
-    upscalers
-        Method -> network or function from LR to SR; see `load_upscalers` for those of the runs.
-    sets
-        Image sets with different names, or a single one.
-    scale, degradation, protocol, metrics, seed, weights
-        As for `score`.
-
-    Returns
-    -------
-    pandas.DataFrame
-        Tidy: one row per image and method, with the columns ``set``, ``image``, ``method`` and the metrics.
-
-    Raises
-    ------
-    SrlabError
-        Nothing to score, two sets of the same name, or as for `score`.
-    """
-    sets = [sets] if isinstance(sets, ImageSet) else list(sets)
-    names = [images.name for images in sets]
-    if not upscalers or not sets:
-        raise SrlabError("An evaluation needs at least one method and one image set.")
-    if len(set(names)) < len(names):
-        raise SrlabError(f"Two of the image sets {', '.join(names)} have the same name; rename one (ImageSet.name).")
-    chosen = measures(metrics, protocol, weights)
-    tables = []
-    for images in sets:
-        for method, upscaler in upscalers.items():
-            table = _score(upscaler, images, scale, degradation, protocol, seed, chosen)
-            table.insert(0, "set", images.name)
-            table.insert(2, "method", method)
-            tables.append(table)
-    return pd.concat(tables, ignore_index=True)
 
 
 def summarize(table: pd.DataFrame) -> pd.DataFrame:
@@ -230,7 +213,7 @@ def summarize(table: pd.DataFrame) -> pd.DataFrame:
     Parameters
     ----------
     table
-        From `evaluate`.
+        From `evaluate_all`.
 
     Returns
     -------
@@ -238,6 +221,34 @@ def summarize(table: pd.DataFrame) -> pd.DataFrame:
         ``set``, ``method``, and the mean of each metric.
     """
     return table.drop(columns="image").groupby(["set", "method"], sort=False, as_index=False).mean()
+
+
+def save_table(table: pd.DataFrame, path: str | Path, force: bool = False) -> Path:
+    """Write a table as CSV; the file appears only when it is complete.
+
+    Parameters
+    ----------
+    table
+        Of numbers and names.
+    path
+        Missing folders are made.
+    force
+        Replace a file that is there.
+
+    Returns
+    -------
+    Path
+        The path written.
+
+    Raises
+    ------
+    SrlabError
+        A file is there, or it cannot be written.
+    """
+    path = Path(path)
+    refuse_existing(path, force)
+    write_atomic(path, table.to_csv(index=False).encode())
+    return path
 
 
 def load_upscalers(names: str | Sequence[str] = "all") -> dict[str, Upscaler]:
@@ -264,7 +275,7 @@ def load_upscalers(names: str | Sequence[str] = "all") -> dict[str, Upscaler]:
     if names != "all":
         asked = [names] if isinstance(names, str) else names
         pairs = [name.partition("/")[::2] for name in asked]
-        networks = [(lab, name or "default", weights.load_generator(lab, name or "default")) for lab, name in pairs]
+        networks = [(lab, name or "default", generators.load_generator(lab, name or "default")) for lab, name in pairs]
         return {_label(lab, name, network): network for lab, name, network in networks}
     found = {}
     for file in sorted(places.home().glob("*/*/generator.safetensors")):
@@ -273,7 +284,7 @@ def load_upscalers(names: str | Sequence[str] = "all") -> dict[str, Upscaler]:
             continue
         try:
             if (runs.Run(lab, name).manifest() or {}).get("state") == "finished":
-                network = weights.load_generator(lab, name)
+                network = generators.load_generator(lab, name)
                 found[_label(lab, name, network)] = network
         except SrlabError as error:
             print(f"The run {lab}/{name} is left out: {error}")

@@ -1,7 +1,10 @@
 """The perception-distortion plot: no method is best at both."""
 
-import math
+import itertools
 from typing import TYPE_CHECKING
+
+import matplotlib.pyplot as plt
+import numpy as np
 
 from srlab.base.errors import SrlabError
 from srlab.base.text import in_figure
@@ -9,7 +12,6 @@ from srlab.view.plots import COLORS, show
 
 if TYPE_CHECKING:
     import pandas as pd
-    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 # Metric -> label of its axis; all of them are better when lower.
@@ -17,16 +19,7 @@ AXES = {
     "lpips": "LPIPS (lower is better)",
     "energy_error": "error of the local energy map (lower is better)",
 }
-# Where a name may stand: right and up from its point, in points of print, and which end of it is there.
-PLACES = (
-    (0, 14, "center"),
-    (0, -14, "center"),
-    (11, 0, "left"),
-    (-11, 0, "right"),
-    (9, 14, "left"),
-    (-9, -14, "right"),
-)
-PLACES += ((9, -14, "left"), (-9, 14, "right"), (0, 28, "center"), (0, -28, "center"))
+MARKERS = "osD^vP*X<>"  # in turn, so that methods of one colour are told apart
 
 
 def perception_distortion(table: "pd.DataFrame", metric: str | None = None, caption: str | None = None) -> None:
@@ -38,7 +31,7 @@ def perception_distortion(table: "pd.DataFrame", metric: str | None = None, capt
     Parameters
     ----------
     table
-        From `srlab.evaluate`, with ``psnr`` and the metric among its columns.
+        From `srlab.evaluate_all`, with ``psnr`` and the metric among its columns.
     metric
         ``"lpips"`` or ``"energy_error"``; default: LPIPS where the table has it.
     caption
@@ -49,79 +42,41 @@ def perception_distortion(table: "pd.DataFrame", metric: str | None = None, capt
     SrlabError
         A column is missing, or no method has finite values.
     """
-    metric = _metric(table, metric)
-    points = _points(table, metric)
-    show(draw_perception_distortion(table, metric), caption or _caption(points, metric))
+    metric = metric or next((name for name in AXES if name in table), "energy_error")
+    figure = draw_perception_distortion(table, metric)
+    if caption is None:
+        values = [f"{p.method} on {p.set} {p.psnr:.2f} dB, {getattr(p, metric):.3f}" for p in _points(table, metric)]
+        caption = f"PSNR against {AXES[metric]}, one point per method: {'; '.join(values)}."
+    show(figure, caption)
 
 
-def draw_perception_distortion(table: "pd.DataFrame", metric: str | None = None) -> "Figure":
+def draw_perception_distortion(table: "pd.DataFrame", metric: str) -> "Figure":
     """Draw what `perception_distortion` shows."""
-    import matplotlib.pyplot as plt
-
-    metric = _metric(table, metric)
     points = _points(table, metric)
-    figure, axes = plt.subplots(1, len(points), figsize=(6.4 * len(points), 4.6), squeeze=False, layout="constrained")
-    for axis, (images, methods) in zip(axes.flat, points.items(), strict=True):
-        for method, (x, y) in methods.items():
-            axis.scatter(
-                x, y, s=70, color=COLORS.get(method.partition(" (")[0], "#777777"), edgecolor="black", zorder=2
-            )
+    sets = list(dict.fromkeys(point.set for point in points))
+    marker = dict(zip(dict.fromkeys(point.method for point in points), itertools.cycle(MARKERS), strict=False))
+    figure, axes = plt.subplots(1, len(sets), figsize=(6.4 * len(sets) + 1, 4.6), squeeze=False, layout="constrained")
+    for axis, images in zip(axes.flat, sets, strict=True):
+        for point in (point for point in points if point.set == images):
+            look = {"color": COLORS.get(point.method.partition(" (")[0], "#777777"), "marker": marker[point.method]}
+            axis.scatter(point.psnr, getattr(point, metric), s=80, label=in_figure(point.method), zorder=2, **look)
         axis.set(xlabel="PSNR in dB (higher is better)", ylabel=AXES[metric], title=in_figure(f"mean over {images}"))
-        axis.margins(0.25, 0.15)
         axis.grid(alpha=0.3)
-    figure.draw_without_rendering()  # where the points are on the paper is known only now
-    for axis, methods in zip(axes.flat, points.values(), strict=True):
-        _name(axis, methods)
+        axis.legend()
     return figure
 
 
-def _name(axis: "Axes", methods: dict[str, tuple[float, float]]) -> None:
-    """Write the name of each method where it covers no point and no other name: above its point if that is free."""
-    from matplotlib.transforms import Bbox
-
-    dots = axis.transData.transform(list(methods.values()))
-    taken = [Bbox.from_extents(x - 8, y - 8, x + 8, y + 8) for x, y in dots]
-    for method, point in methods.items():
-        for *shift, side in PLACES:
-            text = axis.annotate(
-                in_figure(method), point, textcoords="offset points", xytext=shift, ha=side, va="center"
-            )
-            box = text.get_window_extent()
-            if not any(box.overlaps(other) for other in taken) or (*shift, side) == PLACES[-1]:
-                break
-            text.remove()
-        taken.append(box)
-
-
-def _metric(table: "pd.DataFrame", metric: str | None) -> str:
-    found = [name for name in AXES if name in table]
-    if metric is None and found:
-        metric = found[0]
-    if metric not in found or "psnr" not in table:
-        raise SrlabError(
-            f"The plot needs the columns psnr and {metric or ' or '.join(AXES)}, but the table has "
-            f"{', '.join(table.columns)}; name them in metrics of srlab.evaluate."
-        )
-    return metric
-
-
-def _points(table: "pd.DataFrame", metric: str) -> dict[str, dict[str, tuple[float, float]]]:
-    """Set -> method -> (PSNR, metric), without what is infinite or NaN (HR against itself)."""
+def _points(table: "pd.DataFrame", metric: str) -> list:
+    """A row per set and method with its means, without what is infinite or NaN (HR against itself)."""
     from srlab.evaluation.scoring import summarize
 
-    points: dict[str, dict[str, tuple[float, float]]] = {}
-    for row in summarize(table).to_dict("records"):
-        if math.isfinite(row["psnr"]) and math.isfinite(row[metric]):
-            points.setdefault(row["set"], {})[row["method"]] = (row["psnr"], row[metric])
+    if metric not in AXES or not {"psnr", metric} <= set(table):
+        raise SrlabError(
+            f"The plot needs the columns psnr and {' or '.join(AXES)}, but the table has {', '.join(table.columns)}; "
+            "name them in metrics of srlab.evaluate_all."
+        )
+    means = summarize(table)
+    points = list(means[np.isfinite(means[["psnr", metric]]).all(axis=1)].itertuples())
     if not points:
         raise SrlabError(f"No method has a finite mean of psnr and {metric}, so there is no point to draw.")
     return points
-
-
-def _caption(points: dict[str, dict[str, tuple[float, float]]], metric: str) -> str:
-    parts = []
-    for images, methods in points.items():
-        values = "; ".join(f"{method} {x:.2f} dB, {y:.3f}" for method, (x, y) in methods.items())
-        parts.append(f"{images}: {values}")
-    limit = " The map sees where structure is and not how it looks, so stair steps score well." * (metric != "lpips")
-    return f"PSNR against {AXES[metric]}, one point per method. {'. '.join(parts)}.{limit}"

@@ -13,12 +13,9 @@ from matplotlib.patches import Rectangle
 
 from srlab.base.errors import SrlabError
 from srlab.base.text import in_figure, in_markdown
-from srlab.inference.tiling import upscale
 
 if TYPE_CHECKING:
     from cycler import Cycler
-
-    from srlab.training.trainer import Trainer
 
 # One colour per method in all labs. Each has a contrast of 3 or more on white, and any two are told apart by
 # readers of every colour vision: tests/view/test_plots.py computes both.
@@ -173,9 +170,7 @@ def images(
     caption: str,
     box: Box | None = None,
     box_height: int | None = None,
-    notes: Mapping[str, str] | None = None,
-    columns: int = 4,
-    width: float = 12.0,
+    **layout: Any,
 ) -> None:
     """Show labelled pictures side by side; where there is room, every pixel as a square.
 
@@ -189,14 +184,10 @@ def images(
         Show this part only: (top, left, height, width) in pixels.
     box_height
         Height of the image that the box is measured on (default: the tallest picture), so that LR fits as well.
-    notes
-        Label -> a second line of the label, such as a score.
-    columns
-        Pictures per row.
-    width
-        Of the figure in inches.
+    **layout
+        ``notes``, ``columns`` and ``width`` of `draw_images`.
     """
-    show(draw_images(pictures, box, box_height, notes, columns, width), caption)
+    show(draw_images(pictures, box, box_height, **layout), caption)
 
 
 def draw_images(
@@ -207,7 +198,19 @@ def draw_images(
     columns: int = 4,
     width: float = 12.0,
 ) -> Figure:
-    """Draw what `images` shows."""
+    """Draw what `images` shows.
+
+    Parameters
+    ----------
+    pictures, box, box_height
+        As for `images`.
+    notes
+        Label -> a second line of the label, such as a score.
+    columns
+        Pictures per row.
+    width
+        Of the figure in inches.
+    """
     if not pictures:
         raise SrlabError("There are no pictures to show.")
     box_height = box_height or max(picture.shape[-2] for picture in pictures.values())
@@ -222,9 +225,13 @@ def draw_images(
         axis.axis("off")
     for axis, (label, part) in zip(axes.flat, parts.items(), strict=False):
         draw_picture(axis, part, width / columns)
-        title = label if notes is None or label not in notes else f"{label}\n{notes[label]}"
-        axis.set_title(in_figure(title), fontsize=11)
+        draw_title(axis, label, notes)
     return figure
+
+
+def draw_title(axis: Axes, label: str, notes: Mapping[str, str] | None) -> None:
+    """Write a label over a picture, with its note as a second line."""
+    axis.set_title(in_figure("\n".join([label, notes[label]] if notes and label in notes else [label])), fontsize=11)
 
 
 def draw_picture(axis: Axes, picture: torch.Tensor, width: float) -> None:
@@ -392,66 +399,6 @@ def bars(values: Mapping[str, float], caption: str, x: str, title: str) -> None:
     axis.set(xlabel=x, title=in_figure(title))
     axis.spines[["top", "right"]].set_visible(False)
     show(figure, caption)
-
-
-class Monitor:
-    """Draws a run while it trains: the validation curve, and the same crop as it gets better.
-
-    Give it to `Trainer.fit` as `monitor`. Each validation redraws one figure in place, and the crop is kept in
-    the run's ``samples/``.
-
-    Parameters
-    ----------
-    lr, hr
-        One image, ``(1, 3, h, w)`` and ``(1, 3, H, W)``; only the box of it is upscaled.
-    box
-        (top, left, height, width) in HR pixels, multiples of the scale.
-    baseline
-        Label -> validation PSNR of a method to beat, drawn as a line.
-    """
-
-    ALT = "Validation curve, and the current SR crop beside HR."
-
-    def __init__(self, lr: torch.Tensor, hr: torch.Tensor, box: Box, baseline: Mapping[str, float]) -> None:
-        self.lr, self.hr = cut(lr, box, hr.shape[-2]), cut(hr, box)
-        self.baseline = baseline
-        self._handle: Any = None
-
-    def __call__(self, trainer: "Trainer") -> None:
-        """Redraw after a validation."""
-        from IPython.display import display
-
-        from srlab.data.images import write_image
-
-        sr = upscale(trainer.ema, self.lr)
-        write_image(sr, trainer.run.path / "samples" / f"step-{trainer.step:07d}.png")
-        drawn = picture(self._draw(trainer, sr), self.ALT)
-        if self._handle is None:
-            self._handle = display(drawn, display_id=True)
-        else:
-            self._handle.update(drawn)
-
-    def _draw(self, trainer: "Trainer", sr: torch.Tensor) -> Figure:
-        figure, (curve, left, right) = plt.subplots(1, 3, figsize=(12, 3.6), width_ratios=(1.5, 1, 1))
-        self._draw_curve(curve, trainer)
-        self._draw_crops(left, right, trainer, sr)
-        figure.tight_layout()
-        return figure
-
-    def _draw_crops(self, left: Axes, right: Axes, trainer: "Trainer", sr: torch.Tensor) -> None:
-        for axis, label, image in ((left, f"SR at step {trainer.step}", sr), (right, "HR", self.hr)):
-            axis.imshow(to_numpy(image), interpolation="nearest")
-            axis.set_title(label)
-            axis.axis("off")
-
-    def _draw_curve(self, curve: Axes, trainer: "Trainer") -> None:
-        points = [(row["step"], row["val_psnr"]) for row in trainer.history if "val_psnr" in row]
-        curve.plot(*zip(*points, strict=True), marker="o", color=COLORS["SRResNet"], label="network")
-        for label, value in self.baseline.items():
-            curve.axhline(value, linestyle="--", color=COLORS.get(label, "#777777"), label=label)
-        curve.set(xlabel="training step", ylabel="PSNR in dB (Y)", title="mean over the unseen photos")
-        curve.grid(alpha=0.3)
-        curve.legend(loc="best")
 
 
 def spectrum(image: torch.Tensor) -> torch.Tensor:

@@ -16,8 +16,8 @@ import srlab
 from srlab.base import files
 from srlab.base.errors import SrlabError
 from srlab.data import datasets
-from srlab.evaluation import scoring as evaluation
 from srlab.evaluation.metrics import PAPER, STUDY
+from srlab.evaluation.scoring import METRICS
 from srlab.models.weights import read_generator
 from studies.copies import backbone_of, read_manifest
 from studies.shown import bicubic, crop, photo
@@ -84,11 +84,11 @@ def score(network: Any, facts: dict[str, Any], full: bool) -> pd.DataFrame:
     sets = [datasets.photos("validation").subset(*facts["scored"].split())]
     sets += [datasets.benchmark(folder) for folder in facts["benchmarks"]]
     fidelity = ("psnr", "ssim", "ms_ssim")
-    chosen = (*fidelity, *(name for name in EXTRA if full and name in evaluation.METRICS))
-    table = srlab.evaluate({"": network}, sets, protocol=STUDY, metrics=chosen).drop(columns="method")
+    chosen = (*fidelity, *(name for name in EXTRA if full and name in METRICS))
+    table = srlab.evaluate_all({"": network}, sets, protocol=STUDY, metrics=chosen).drop(columns="method")
     table = table.rename(columns={name: f"{name}_rgb" for name in fidelity})
     if full:
-        paper = srlab.evaluate({"": network}, sets, protocol=PAPER, metrics=("psnr", "ssim"))
+        paper = srlab.evaluate_all({"": network}, sets, protocol=PAPER, metrics=("psnr", "ssim"))
         table[["psnr_y", "ssim_y"]] = paper[["psnr", "ssim"]]
     return table
 

@@ -85,7 +85,7 @@ def score(network: Any, facts: dict[str, Any], settings: dict[str, Any]) -> pd.D
     sets = [datasets.photos("validation").subset(*facts["scored"].split())]
     sets += [datasets.benchmark(folder) for folder in facts["benchmarks"]]
     made = srlab.Degradation(**settings) if settings else None  # None takes the LR images of a benchmark set
-    return srlab.evaluate({"": network}, sets, degradation=made, metrics=METRICS).drop(columns="method")
+    return srlab.evaluate_all({"": network}, sets, degradation=made, metrics=METRICS).drop(columns="method")
 
 
 def degraded(hr: Any, settings: dict[str, Any]) -> Any:

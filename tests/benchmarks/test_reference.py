@@ -136,7 +136,7 @@ def test_a_record_has_the_manifest_the_curve_the_scores_and_the_noise_control(sm
     assert (mse["validation"], mse["start"], srgan["start"]) == ("text", "", "mse")
     assert [step for step, _ in mse["curve"]][-1] == 2
     text = srlab.image_set(folder / "text")
-    expected = srlab.score(srlab.load_generator("01_srresnet", "mse-seed0"), text).psnr[0]
+    expected = srlab.evaluate(srlab.load_generator("01_srresnet", "mse-seed0"), text).psnr[0]
     assert mse["scores"]["text"]["psnr"] == pytest.approx(expected)
     assert "noise" not in mse
     assert set(srgan["noise"]) == set(srgan["scores"]) == {"text", "photos/validation"}

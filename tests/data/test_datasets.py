@@ -10,7 +10,7 @@ from srlab.data import datasets
 from srlab.data.degradation import Degradation
 from srlab.data.images import mod_crop, quantize
 from srlab.data.resampling import downsample, upsample
-from srlab.evaluation.scoring import score
+from srlab.evaluation.scoring import evaluate
 
 
 @pytest.fixture(scope="module")
@@ -140,9 +140,9 @@ def test_each_image_gets_a_draw_of_its_own():
 
 def test_scores_on_pairs_made_once_are_those_of_degrading_on_the_fly_with_the_seed():
     images = textured_set()
-    made = score(lambda lr: upsample(lr, 4), images.with_lr(BLIND, 4, seed=3))
-    assert made.equals(score(lambda lr: upsample(lr, 4), images, degradation=BLIND, seed=3))
-    assert not made.equals(score(lambda lr: upsample(lr, 4), images, degradation=BLIND, seed=4))
+    made = evaluate(lambda lr: upsample(lr, 4), images.with_lr(BLIND, 4, seed=3))
+    assert made.equals(evaluate(lambda lr: upsample(lr, 4), images, degradation=BLIND, seed=3))
+    assert not made.equals(evaluate(lambda lr: upsample(lr, 4), images, degradation=BLIND, seed=4))
 
 
 def test_lr_made_once_leaves_the_rest_of_the_set_and_the_set_it_was_made_from():

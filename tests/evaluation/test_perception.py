@@ -362,7 +362,7 @@ def test_lpips_takes_the_weights_in_the_cache_of_torch(cache, backbone, monkeypa
     content = io.BytesIO()
     torch.save(backbone, content)
     name = f"alexnet-owt-{hashlib.sha256(content.getvalue()).hexdigest()[:8]}.pth"
-    monkeypatch.setattr(backbones, "source", lambda _: (f"https://somewhere/{name}", name[-12:-4]))
+    monkeypatch.setattr(backbones, "weights_url", lambda _: f"https://somewhere/{name}")
     cache.mkdir(parents=True)
     (cache / name).write_bytes(content.getvalue())
     assert torch.equal(load_lpips().net.slice1[0].weight, backbone["features.0.weight"])
@@ -439,7 +439,7 @@ def test_lpips_refuses_nan(network, hr):
 def test_a_file_of_another_network_or_no_file_is_refused_and_there_is_no_falling_back(cache, tmp_path, backbone):
     other = {key: value for key, value in backbone.items() if key != "features.8.bias"}
     torch.save(other, tmp_path / "other.pth")
-    with pytest.raises(SrlabError, match=r"other\.pth does not fit: 'features\.8\.bias' is missing"):
+    with pytest.raises(SrlabError, match=r"other\.pth does not fit: .*'features\.8\.bias'"):
         load_lpips(tmp_path / "other.pth")
     with pytest.raises(SrlabError, match="no weights file"):
         load_lpips(tmp_path / "missing.pth")

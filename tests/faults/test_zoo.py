@@ -16,13 +16,13 @@ import pytest
 import torch
 from PIL import Image
 
-from srlab.cli.main import main
 from srlab.base.errors import SrlabError
+from srlab.cli.main import main
 from srlab.data.datasets import folder
 from srlab.data.images import EXTENSIONS, read_image, read_levels, write_image
 from srlab.models import SRResNet
 from srlab.training.runs import Run
-from srlab.view.comparison import compare
+from srlab.view.slider import compare
 
 from .fault import fault
 from .zoo import Entry, encoded, noise, zoo

@@ -16,7 +16,7 @@ from studies.shown import bicubic
 def table():
     networks = {"bicubic": bicubic} | weights.load_shipped()
     metrics = ("psnr", "gradient_ratio", "energy_error")
-    return srlab.evaluate(networks, datasets.photos("validation"), metrics=metrics).set_index(["method", "image"])
+    return srlab.evaluate_all(networks, datasets.photos("validation"), metrics=metrics).set_index(["method", "image"])
 
 
 @pytest.mark.parametrize("name", weights.SHIPPED.values())

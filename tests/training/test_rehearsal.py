@@ -176,7 +176,7 @@ def train(name, precision, iters, watch):
     sampler = srlab.PatchSampler(images(), 4, task.patch, task.batch, device="cuda")
 
     def validate(averaged):
-        return srlab.score(averaged, images((40, 44)), 4)[["psnr", "ssim"]].mean().to_dict()
+        return srlab.evaluate(averaged, images((40, 44)), 4)[["psnr", "ssim"]].mean().to_dict()
 
     advance = trainer._advance
 

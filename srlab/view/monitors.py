@@ -1,13 +1,15 @@
-"""Watches a GAN while it trains: what D says, how large the gradients are, and the picture."""
+"""Watch a training while it runs: the validation curve and the picture, and of a GAN what D says."""
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import matplotlib.pyplot as plt
 import torch
 
-from srlab.training.symptoms import HEALTHY, History, verdict
-from srlab.view.plots import COLORS, Monitor
+from srlab.data.images import write_image
+from srlab.inference.tiling import upscale
+from srlab.training.diagnosis import HEALTHY, History
+from srlab.view.plots import COLORS, Box, cut, picture, to_numpy
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -15,11 +17,67 @@ if TYPE_CHECKING:
 
     from srlab.training.trainer import Trainer
 
-__all__ = ["GanMonitor", "draw_judgements", "draw_logged", "patch_logits", "ranked_share", "verdict"]
+
+class Monitor:
+    """Draws a run while it trains: the validation curve, and the same crop as it gets better.
+
+    Give it to `Trainer.fit` as `monitor`. Each validation redraws one figure in place, and the crop is kept in
+    the run's ``samples/``.
+
+    Parameters
+    ----------
+    lr, hr
+        One image, ``(1, 3, h, w)`` and ``(1, 3, H, W)``; only the box of it is upscaled.
+    box
+        (top, left, height, width) in HR pixels, multiples of the scale.
+    baseline
+        Label -> validation PSNR of a method to beat, drawn as a line.
+    """
+
+    ALT = "Validation curve, and the current SR crop beside HR."
+
+    def __init__(self, lr: torch.Tensor, hr: torch.Tensor, box: Box, baseline: Mapping[str, float]) -> None:
+        self.lr, self.hr = cut(lr, box, hr.shape[-2]), cut(hr, box)
+        self.baseline = baseline
+        self._handle: Any = None
+
+    def __call__(self, trainer: "Trainer") -> None:
+        """Redraw after a validation."""
+        from IPython.display import display
+
+        sr = upscale(trainer.ema, self.lr)
+        write_image(sr, trainer.run.path / "samples" / f"step-{trainer.step:07d}.png")
+        drawn = picture(self._draw(trainer, sr), self.ALT)
+        if self._handle is None:
+            self._handle = display(drawn, display_id=True)
+        else:
+            self._handle.update(drawn)
+
+    def _draw(self, trainer: "Trainer", sr: torch.Tensor) -> "Figure":
+        figure, (curve, left, right) = plt.subplots(1, 3, figsize=(12, 3.6), width_ratios=(1.5, 1, 1))
+        self._draw_curve(curve, trainer)
+        self._draw_crops(left, right, trainer, sr)
+        figure.tight_layout()
+        return figure
+
+    def _draw_crops(self, left: "Axes", right: "Axes", trainer: "Trainer", sr: torch.Tensor) -> None:
+        for axis, label, image in ((left, f"SR at step {trainer.step}", sr), (right, "HR", self.hr)):
+            axis.imshow(to_numpy(image), interpolation="nearest")
+            axis.set_title(label)
+            axis.axis("off")
+
+    def _draw_curve(self, curve: "Axes", trainer: "Trainer") -> None:
+        points = [(row["step"], row["val_psnr"]) for row in trainer.history if "val_psnr" in row]
+        curve.plot(*zip(*points, strict=True), marker="o", color=COLORS["SRResNet"], label="network")
+        for label, value in self.baseline.items():
+            curve.axhline(value, linestyle="--", color=COLORS.get(label, "#777777"), label=label)
+        curve.set(xlabel="training step", ylabel="PSNR in dB (Y)", title="mean over the unseen photos")
+        curve.grid(alpha=0.3)
+        curve.legend(loc="best")
 
 
 class GanMonitor(Monitor):
-    """Draws a GAN's run while it trains, as `srlab.view.plots.Monitor` does for a generator alone.
+    """Draws a GAN's run while it trains, as `Monitor` does for a generator alone.
 
     The `step` of the training must give ``d_real`` and ``d_fake`` (what D says of HR and SR: means over the
     patches, 0 to 1), ``d_loss`` and ``g_loss``, and ``d_norm`` and ``g_norm`` (norms of the gradients).

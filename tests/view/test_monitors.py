@@ -1,10 +1,10 @@
-"""What is said of a GAN's run, and what is drawn of it."""
+"""What is drawn of a training while it runs, and how often D tells SR from HR."""
 
 import matplotlib.pyplot as plt
 import pytest
 import torch
 
-from srlab.view import gan_monitor
+from srlab.view import monitors
 from srlab.view.plots import COLORS
 
 
@@ -15,28 +15,9 @@ def log(*pairs):
     ]
 
 
-@pytest.mark.parametrize(
-    ("history", "word"),
-    [
-        (log(*[(0.7, 0.4)] * 8), "healthy"),
-        (log(*[(0.7, 0.4)] * 6, (0.99, 0.01), (0.99, 0.02)), "D wins"),
-        (log(*[(0.99, 0.01)] * 6, (0.7, 0.3), (0.6, 0.3)), "healthy"),  # it came back
-        (log((0.99, 0.3)), "healthy"),  # sure of HR alone
-        (log((0.98, 0.12)), "D wins"),
-        (log((0.88, 0.12)), "healthy"),
-        (log((0.5, 0.5)), "D sees nothing"),
-        (log((0.4, 0.6)), "D sees nothing"),
-        ([{"step": 0, "val_psnr": 28.0}], "no D"),
-        ([], "no D"),
-    ],
-)
-def test_the_verdict_is_about_the_end_of_the_run(history, word):
-    assert gan_monitor.verdict(history) == word
-
-
 def test_the_judgements_are_drawn_with_their_bands():
     figure, axis = plt.subplots()
-    gan_monitor.draw_judgements(axis, [*log((0.6, 0.4), (0.8, 0.2)), {"step": 20, "val_psnr": 28.0}])
+    monitors.draw_judgements(axis, [*log((0.6, 0.4), (0.8, 0.2)), {"step": 20, "val_psnr": 28.0}])
     real, fake = axis.get_lines()
     assert real.get_ydata().tolist() == [0.6, 0.8]
     assert fake.get_ydata().tolist() == [0.4, 0.2]
@@ -49,7 +30,7 @@ def test_the_judgements_are_drawn_with_their_bands():
 def test_a_loss_below_zero_is_not_drawn_on_a_logarithmic_scale(loss, scale):
     figure, axis = plt.subplots()
     history = [row | {"g_loss": loss} for row in log((0.6, 0.4))]
-    gan_monitor.draw_logged(axis, history, {"d_loss": "D", "g_loss": "G"}, "losses")
+    monitors.draw_logged(axis, history, {"d_loss": "D", "g_loss": "G"}, "losses")
     assert axis.get_yscale() == scale
     plt.close(figure)
 
@@ -63,7 +44,7 @@ def test_the_monitor_draws_six_panels_and_keeps_the_crop(tmp_path, monkeypatch):
         history = (*log((0.6, 0.4), (0.8, 0.2)), {"step": 20, "val_psnr": 28.0})
 
     hr = torch.rand(1, 3, 64, 64)
-    monitor = gan_monitor.GanMonitor(hr[..., ::4, ::4], hr, (0, 0, 32, 32), {"bicubic": 27.0})
+    monitor = monitors.GanMonitor(hr[..., ::4, ::4], hr, (0, 0, 32, 32), {"bicubic": 27.0})
     shown = []
     monkeypatch.setattr("IPython.display.display", lambda picture, **_: shown.append(picture))
     figures = []
@@ -105,4 +86,4 @@ def test_each_hr_patch_is_compared_with_each_sr_patch(hr, lr, share):
     def patches(values, side):
         return torch.tensor(values).view(-1, 1, 1, 1).expand(-1, 3, side, side)
 
-    assert gan_monitor.ranked_share(Brightness(), Dim(), [(patches(lr, 4), patches(hr, 16))]) == pytest.approx(share)
+    assert monitors.ranked_share(Brightness(), Dim(), [(patches(lr, 4), patches(hr, 16))]) == pytest.approx(share)

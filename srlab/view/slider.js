@@ -329,3 +329,12 @@ function mountSlider(root, options) {
   root.srlabSlider = { update, destroy: () => { observer.disconnect(); ui.remove(); delete root.srlabSlider; } };
   return root.srlabSlider;
 }
+
+/* A new element with its class and attributes, at the end of its parent. */
+function make(tag, name, parent, attributes = {}) {
+  const node = document.createElement(tag);
+  node.className = name;
+  for (const [key, value] of Object.entries(attributes)) node.setAttribute(key, value);
+  parent.append(node);
+  return node;
+}

@@ -1,0 +1,244 @@
+"""The slider that Python redraws: a model, a degradation or a mix of two networks under a control."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import anywidget
+import ipywidgets
+import torch
+import traitlets
+from torch import nn
+
+from srlab.base.errors import SrlabError
+from srlab.data.datasets import ImageSet
+from srlab.data.degradation import Degradation
+from srlab.data.resampling import upsample
+from srlab.inference.tiling import Upscaler, upscale
+from srlab.models import interpolate_networks
+from srlab.view.slider import SCRIPT, STYLE, decibels, encode, magnify, shown_width
+
+Strength = tuple[str, float, float, float]  # label, lowest, highest, step
+MIX = "mix"  # the name of the interpolated network among the models
+
+
+@dataclass
+class LiveScene:
+    """What `compare_live` shows, without the widgets: HR crop -> LR -> SR for the current choices.
+
+    Attributes
+    ----------
+    images
+        Name -> HR image ``(3, H, W)`` or ``(1, 3, H, W)`` in [0, 1].
+    models
+        Name -> network or function from LR to SR.
+    scale
+        HR pixels per LR pixel.
+    crop
+        Side of the HR crop, a multiple of the scale.
+    degradation
+        Strength -> how LR is made; None for bicubic.
+    mix
+        Two networks whose weights are interpolated by the strength.
+    seed
+        Of a random degradation, the same at every change.
+    """
+
+    images: Mapping[str, torch.Tensor]
+    models: Mapping[str, Upscaler]
+    scale: int = 4
+    crop: int = 128
+    degradation: Callable[[float], Degradation] | None = None
+    mix: tuple[nn.Module, nn.Module] | None = None
+    seed: int = 0
+
+    def pictures(
+        self, image: str, model: str, place: tuple[float, float], strength: float = 0.0
+    ) -> dict[str, torch.Tensor]:
+        """Compute LR magnified, bicubic, the model, HR; each ``(3, crop, crop)`` in [0, 1].
+
+        Parameters
+        ----------
+        image, model
+            Their names.
+        place
+            Where the crop is: 0 at the top and at the left, 1 at the bottom and at the right.
+        strength
+            Of the degradation, or of the second network in the mix.
+
+        Returns
+        -------
+        dict
+            Label -> picture.
+
+        Raises
+        ------
+        SrlabError
+            The model does not upscale by the scale.
+        """
+        whole = self.images[image]
+        # The crop moves by whole LR pixels, so that bicubic LR stays the same picture, moved.
+        top, left = (
+            int(share * (side - self.crop) / self.scale) * self.scale
+            for share, side in zip(place, whole.shape[-2:], strict=True)
+        )
+        hr = whole.reshape(1, *whole.shape[-3:])[..., top : top + self.crop, left : left + self.crop]
+        degradation = self.degradation(strength) if self.degradation else Degradation()
+        lr = degradation(hr, self.scale, torch.Generator().manual_seed(self.seed))
+        upscaler = interpolate_networks(*self.mix, strength) if self.mix and model == MIX else self.models[model]
+        sr = upscale(upscaler, lr)
+        if sr.shape != hr.shape:
+            raise SrlabError(
+                f"'{model}' gave a picture of shape {tuple(sr.shape)} where HR has {tuple(hr.shape)}; "
+                f"it must upscale by {self.scale}."
+            )
+        pictures = {"LR": lr, "bicubic": upsample(lr, self.scale).clamp(0, 1), model: sr, "HR": hr}
+        return {label: magnify(label, picture[0], hr.shape[-2:]) for label, picture in pictures.items()}
+
+    def content(self, image: str, model: str, place: tuple[float, float], strength: float = 0.0) -> dict[str, Any]:
+        """The `pictures` as the widget takes them: labels, notes, size and encoded bytes."""
+        pictures = self.pictures(image, model, place, strength)
+        return {
+            "labels": list(pictures),
+            "notes": ["", decibels(pictures["bicubic"], pictures["HR"]), decibels(pictures[model], pictures["HR"]), ""],
+            "height": self.crop,
+            "width": self.crop,
+            "frames": [encode(picture, effort=0) for picture in pictures.values()],
+        }
+
+
+def compare_live(
+    images: Mapping[str, torch.Tensor] | ImageSet,
+    models: Mapping[str, Upscaler] | None = None,
+    *,
+    scale: int = 4,
+    crop: int = 128,
+    place: tuple[float, float] = (0.5, 0.5),
+    degradation: Callable[[float], Degradation] | None = None,
+    mix: tuple[nn.Module, nn.Module] | None = None,
+    strength: Strength = ("alpha", 0.0, 1.0, 0.05),
+    seed: int = 0,
+) -> "LiveComparison":
+    """Compare LR, bicubic, SR and HR of a crop while controls change what is computed.
+
+    It needs a running kernel: an exported page or GitHub says only that, so put a `compare` or a
+    `contact_sheet` of the same pictures beside it.
+
+    Parameters
+    ----------
+    images
+        Name -> HR image ``(3, H, W)`` or ``(1, 3, H, W)`` in [0, 1], or a set of them.
+    models
+        Name -> network or function from LR to SR; may be left out where `mix` is given.
+    scale
+        HR pixels per LR pixel.
+    crop
+        Side of the shown part in HR pixels, a multiple of the scale.
+    place
+        Where it is at first, down and across: from 0 (top, left) to 1. Two sliders move it.
+    degradation
+        Makes a `Degradation` of the slider's value, such as ``lambda sigma: Degradation(blur=sigma)``; LR is then
+        made anew from HR at each change, always with the same seed.
+    mix
+        Two networks of one architecture: the slider interpolates their weights (`interpolate_networks`).
+    strength
+        Label, lowest, highest and step of the slider of `mix` or `degradation`.
+    seed
+        Of a random degradation.
+
+    Returns
+    -------
+    LiveComparison
+        Controls above the slider.
+
+    Raises
+    ------
+    SrlabError
+        No model, both uses at once, a model with the name of another picture, or a crop that does not fit.
+
+    Examples
+    --------
+    >>> compare_live(datasets.photos("validation"), mix=(psnr_net, gan_net))
+    >>> compare_live(photos, {"SRResNet": net}, degradation=lambda s: Degradation(blur=s), strength=("blur", 0, 3, 0.1))
+    """
+    images = dict(iter(images)) if isinstance(images, ImageSet) else dict(images)
+    models = {**({MIX: mix[0]} if mix else {}), **(models or {})}
+    if not models:
+        raise SrlabError("compare_live needs models, or two networks to mix.")
+    if {"LR", "bicubic", "HR"} & set(models):
+        raise SrlabError("A model cannot be called LR, bicubic or HR, which are other pictures here; rename it.")
+    if mix and degradation:
+        raise SrlabError("One slider cannot drive both mix and degradation; show two of them.")
+    smallest = min((min(image.shape[-2:]) for image in images.values()), default=0)
+    if not 0 < crop <= smallest or crop % scale:
+        raise SrlabError(
+            f"The crop must be a multiple of the scale {scale} and fit into each image (here up to {smallest} pixels), "
+            f"but is {crop}."
+        )
+    return LiveComparison(LiveScene(images, models, scale, crop, degradation, mix, seed), place, strength)
+
+
+_RENDER = """
+export default {
+  render({ model, el }) {
+    const root = document.createElement("div");
+    root.className = "srlab-compare";
+    el.append(root);
+    const { frames, ...first } = model.get("content");
+    const slider = mountSlider(root, {
+      ...first, shown: model.get("shown"), images: first.labels.map(() => null), left: 1, right: 2,
+    });
+    const update = () => slider.update(model.get("content"));
+    model.on("change:content", update);
+    update();
+    return () => { model.off("change:content", update); slider.destroy(); };
+  },
+};
+"""
+
+
+class LiveSlider(anywidget.AnyWidget):
+    """The page's half of a `LiveComparison`."""
+
+    _esm = SCRIPT + _RENDER
+    _css = STYLE
+    content = traitlets.Dict().tag(sync=True)
+    shown = traitlets.Int().tag(sync=True)
+
+
+class LiveComparison(ipywidgets.VBox):
+    """What `compare_live` returns: controls above a slider whose pictures follow them.
+
+    Parameters
+    ----------
+    scene
+        Computes the pictures.
+    place, strength
+        As for `compare_live`.
+    """
+
+    def __init__(self, scene: LiveScene, place: tuple[float, float], strength: Strength) -> None:
+        label, low, high, step = strength
+        # As wide as the description needs beside a slider of some length.
+        looks = {"style": {"description_width": "initial"}, "layout": {"width": "auto", "min_width": "340px"}}
+        looks_of_place = {"min": 0, "max": 1, "step": 0.01, "readout_format": ".0%"} | looks
+        # Slow outputs do not queue: the front end sends one change at a time and drops all but the latest in between.
+        image = ipywidgets.Dropdown(options=list(scene.images), description="image")
+        model = ipywidgets.Dropdown(options=list(scene.models), description="model")
+        value = ipywidgets.FloatSlider(low, min=low, max=high, step=step, description=label, **looks)
+        down = ipywidgets.FloatSlider(place[0], description="down", **looks_of_place)
+        across = ipywidgets.FloatSlider(place[1], description="across", **looks_of_place)
+
+        def content() -> dict[str, Any]:
+            return scene.content(image.value, model.value, (down.value, across.value), value.value)
+
+        slider = LiveSlider(content=content(), shown=shown_width(scene.crop))
+        for control in (image, model, value, down, across):
+            control.observe(lambda _: setattr(slider, "content", content()), "value")
+        choices = [box for box in (image, model) if len(box.options) > 1]
+        driven = [value] if scene.mix or scene.degradation else []
+        rows = [ipywidgets.HBox(row, layout={"flex_flow": "row wrap"}) for row in ([*choices, *driven], [down, across])]
+        super().__init__([*rows, slider])
+
+    def __repr__(self) -> str:  # what is saved beside the widget, and all that a page without it can show
+        return "Live comparison: needs a running kernel."

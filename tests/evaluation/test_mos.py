@@ -1,0 +1,79 @@
+"""Blind trials and mean opinion scores: what is hidden, and what rankings are worth."""
+
+import math
+
+import pytest
+import torch
+
+from srlab.base.errors import SrlabError
+from srlab.evaluation.mos import blind_trials, mean_opinion_scores
+
+METHODS = ("HR", "ESRGAN", "bicubic")
+IMAGES = dict.fromkeys(("cat", "cup", "sky"), METHODS)
+
+
+def test_each_image_comes_once_in_a_round_with_all_its_methods_and_in_the_same_order_in_the_next():
+    rounds = [blind_trials(IMAGES, seed=1, number=number) for number in (1, 2, 3)]
+    for trials in rounds:
+        assert [trial.image for trial in trials] == [trial.image for trial in rounds[0]]
+        assert sorted(trial.image for trial in trials) == ["cat", "cup", "sky"]
+        for trial in trials:
+            assert list(trial.methods) == ["A", "B", "C"]
+            assert sorted(trial.methods.values()) == sorted(METHODS)
+
+
+def test_the_letters_come_from_the_seed_and_the_round():
+    def letters(seed, number):
+        return [(trial.image, *trial.methods.values()) for trial in blind_trials(IMAGES, seed, number)]
+
+    assert letters(1, 2) == letters(1, 2)
+    assert len({tuple(letters(seed, number)) for seed in (1, 2) for number in (1, 2, 3)}) == 6
+    first = [blind_trials(IMAGES, seed)[0].methods["A"] for seed in range(300)]
+    assert all(70 < first.count(method) < 130 for method in METHODS), "no letter belongs to a method"
+
+
+def test_the_random_numbers_of_the_lab_stay_the_same():
+    torch.manual_seed(3)
+    wanted = torch.rand(2)
+    torch.manual_seed(3)
+    blind_trials(IMAGES)
+    assert torch.equal(torch.rand(2), wanted)
+
+
+@pytest.mark.parametrize(
+    ("methods", "said"),
+    [({"cat": ["HR"]}, "'cat' has 1"), ({"cat": map(str, range(27))}, "'cat' has 27"), ({}, "one image")],
+)
+def test_what_cannot_be_ranked_is_refused(methods, said):
+    with pytest.raises(SrlabError, match=said):
+        blind_trials({image: list(names) for image, names in methods.items()})
+
+
+def test_scores_run_from_5_to_1_in_every_ranking_and_are_averaged_the_best_first():
+    table = mean_opinion_scores([["a", "b", "c"], ["b", "a"], ["a", "b", "c"]])
+    scores = table.set_index("method")
+    assert scores["mos"].to_dict() == pytest.approx({"a": 11 / 3, "b": 11 / 3, "c": 1.0})
+    assert scores["votes"].to_dict() == {"a": 3, "b": 3, "c": 2}
+    assert list(mean_opinion_scores([["c", "a", "b"], ["c", "b", "a"], ["c", "a", "b"]])["method"]) == ["c", "a", "b"]
+
+
+def test_the_interval_is_students_t():
+    # Scores 5, 5, 3, 1 of method a: mean 3.5, standard deviation 1.9149, t(3, 97.5 %) = 3.18245 from the tables.
+    votes = [["a", "b", "c"], ["a", "b", "c"], ["b", "a", "c"], ["b", "c", "a"]]
+    row = mean_opinion_scores(votes).set_index("method").loc["a"]
+    assert row["mos"] == 3.5
+    assert row["half_width"] == pytest.approx(3.18245 * 1.914854 / 2, rel=1e-4)
+    assert math.isnan(mean_opinion_scores([["a", "b"]])["half_width"][0]), "one vote has no interval"
+    assert list(mean_opinion_scores([["a", "b"]] * 2)["half_width"]) == [0, 0]
+
+
+def test_without_votes_the_table_is_empty_and_has_its_columns():
+    table = mean_opinion_scores([])
+    assert table.empty
+    assert list(table.columns) == ["method", "mos", "half_width", "votes"]
+
+
+@pytest.mark.parametrize("ranking", [["a"], [], ["a", "b", "a"]])
+def test_what_is_no_ranking_is_refused(ranking):
+    with pytest.raises(SrlabError, match="each of them once"):
+        mean_opinion_scores([["a", "b"], ranking])

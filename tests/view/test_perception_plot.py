@@ -1,0 +1,62 @@
+"""The perception-distortion plot: a point per method, told apart by colour and mark."""
+
+import math
+
+import matplotlib.pyplot as plt
+import pandas as pd
+import pytest
+from matplotlib.colors import to_hex
+
+from srlab.base.errors import SrlabError
+from srlab.view.perception_plot import draw_perception_distortion, perception_distortion
+from srlab.view.plots import COLORS
+
+
+@pytest.fixture
+def table():
+    rows = [("Set5", "a", "bicubic", 28.0, 0.34), ("Set5", "b", "bicubic", 30.0, 0.36)]
+    rows += [("Set5", x, method, 27.0, 0.1) for x in "ab" for method in ("SRGAN", "SRGAN (long)")]
+    rows += [("Set5", "a", "HR", math.inf, 0.0)]
+    return pd.DataFrame(rows, columns=["set", "image", "method", "psnr", "lpips"])
+
+
+def test_there_is_one_point_per_method_in_its_colour_and_with_a_mark_of_its_own(table):
+    figure = draw_perception_distortion(table, "lpips")
+    (axis,) = figure.axes
+    plt.close(figure)
+    points = [tuple(collection.get_offsets()[0]) for collection in axis.collections]
+    assert points == [
+        pytest.approx((29, 0.35)),
+        pytest.approx((27, 0.1)),
+        pytest.approx((27, 0.1)),
+    ]  # HR is at infinity
+    colours = [to_hex(c.get_facecolor()[0]).upper() for c in axis.collections]
+    assert colours == [COLORS["bicubic"], COLORS["SRGAN"], COLORS["SRGAN"]]
+    assert len({str(c.get_paths()[0].vertices) for c in axis.collections}) == 3
+    assert [text.get_text() for text in axis.get_legend().texts] == ["bicubic", "SRGAN", "SRGAN (long)"]
+    assert "dB" in axis.get_xlabel()
+    assert "LPIPS" in axis.get_ylabel()
+    assert "Set5" in axis.get_title()
+
+
+def test_it_is_shown_with_its_numbers_in_the_caption_and_by_the_energy_error_where_there_is_no_lpips(
+    table, monkeypatch
+):
+    shown = []
+    monkeypatch.setattr("srlab.view.perception_plot.show", lambda figure, caption: shown.append(caption))
+    perception_distortion(table)
+    perception_distortion(table.rename(columns={"lpips": "energy_error"}))
+    perception_distortion(table, caption="mine")
+    plt.close("all")
+    assert "bicubic on Set5 29.00 dB, 0.350; SRGAN on Set5 27.00 dB, 0.100" in shown[0]
+    assert "LPIPS" in shown[0]
+    assert "energy map" in shown[1]
+    assert shown[2] == "mine"
+
+
+def test_a_table_without_the_columns_of_the_plot_is_refused(table):
+    for bad in (table.drop(columns="lpips"), table.drop(columns="psnr")):
+        with pytest.raises(SrlabError, match="The plot needs the columns psnr"):
+            perception_distortion(bad)
+    with pytest.raises(SrlabError, match="no point to draw"):
+        perception_distortion(table[table["method"] == "HR"])
