@@ -1,11 +1,12 @@
 """Where and how a result differs from the wanted one, in a sentence."""
 
+import math
 import numbers
 from typing import Any
 
 import torch
 
-from srlab.exercises import filled
+from srlab.exercises import Wrong, filled
 
 
 def difference(given: Any, wanted: Any, tolerance: float = 1e-4, reveal: bool = True, place: str = "") -> str:
@@ -17,7 +18,8 @@ def difference(given: Any, wanted: Any, tolerance: float = 1e-4, reveal: bool = 
         Numbers, tensors, texts, or lists, tuples and dicts of these. A number is equal to a tensor with one element,
         and a list to a tuple; anything else is compared by ``==``.
     tolerance
-        Largest absolute difference that counts as equal; NaN is equal to NaN.
+        Largest absolute difference that counts as equal; NaN is equal to NaN. Infinite: values are not compared, and
+        only the kind and the shape of the results are.
     reveal
         Show the wanted value as well.
     place
@@ -46,22 +48,30 @@ def difference(given: Any, wanted: Any, tolerance: float = 1e-4, reveal: bool = 
             return f"{name} should be {len(wanted)} values, but is {len(given)}."
         parts = [(*pair, f"place {i}") for i, pair in enumerate(zip(given, wanted, strict=True))]
     elif isinstance(wanted, torch.Tensor | numbers.Real) and not isinstance(wanted, bool):
-        return _of_tensors(given, torch.as_tensor(wanted), tolerance, reveal, place)
-    elif not isinstance(given, type(wanted)) or given != wanted:
+        return _of_tensors(given, _tensor(wanted), tolerance, reveal, place)
+    elif not isinstance(given, type(wanted)) or (given != wanted and tolerance < math.inf):
         return _sentence(place, str(wanted), str(given), reveal)
     return next(filter(None, (difference(a, b, tolerance, reveal, where) for a, b, where in parts)), "")
 
 
+def take(result: Any, like: Any) -> Any:
+    """Pass a result on that has the kind and the shape of another, whatever its values; else raise `Wrong`."""
+    if said := difference(result, like, math.inf):
+        raise Wrong(said)
+    return result
+
+
 def _of_tensors(given: Any, wanted: torch.Tensor, tolerance: float, reveal: bool, place: str) -> str:
     name = f"The result ({place})" if place else "The result"
-    if isinstance(given, numbers.Real):
-        given = torch.tensor(float(given), dtype=torch.float64)
+    given = _tensor(given)
     if not isinstance(given, torch.Tensor):
         return f"{name} should be a {'tensor' if wanted.ndim else 'number'}, but is a {type(given).__name__}."
     if wanted.ndim == 0 and given.numel() == 1:
         given = given.reshape(())
     if given.shape != wanted.shape:
         return f"{name} has shape {tuple(given.shape)}, but should have {tuple(wanted.shape)}."
+    if tolerance == math.inf:
+        return ""
     given, wanted = (value.detach().double().cpu() for value in (given, wanted))
     near = torch.isclose(given, wanted, rtol=0, atol=tolerance, equal_nan=True)
     if near.all():
@@ -69,6 +79,10 @@ def _of_tensors(given: Any, wanted: torch.Tensor, tolerance: float, reveal: bool
     first = (~near).nonzero()[0].tolist()
     where = f"{place} {first if first else ''}".strip()
     return _sentence(where, *_unlike(wanted[tuple(first)].item(), given[tuple(first)].item()), reveal)
+
+
+def _tensor(value: Any) -> Any:
+    return torch.tensor(float(value), dtype=torch.float64) if isinstance(value, numbers.Real) else value
 
 
 def shown(value: Any) -> str:

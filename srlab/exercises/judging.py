@@ -3,6 +3,7 @@
 import copy
 import inspect
 import linecache
+import math
 import re
 import textwrap
 import traceback
@@ -11,7 +12,7 @@ from typing import Any
 
 import torch
 
-from srlab.exercises import Answer, Exercise, Wrong, filled
+from srlab.exercises import Answer, Exercise, StillToDo, Wrong, filled
 from srlab.exercises.difference import difference, shown
 
 Outcome = dict[str, Any] | Exception  # observation -> value; what an answer does in one case
@@ -29,15 +30,17 @@ def judge(exercise: Exercise, answer: Answer) -> Iterator[str]:
     """
     for case in exercise.cases:
         given, wanted = run(exercise, answer, case), run(exercise, exercise.reference, case)
-        if isinstance(given, Wrong):
-            raise given
         if isinstance(wanted, Exception):
             raise wanted
+        if isinstance(given, StillToDo):
+            raise given
         place = _first_difference(exercise, given, wanted)
         if place is not None:
-            known = _known_mistake(exercise, answer, case, place)
-            cause = given if isinstance(given, Exception) else None
-            raise Wrong(known or _unknown(exercise, answer, place, given, wanted)) from cause
+            hint = _known_mistake(exercise, answer, case, place)
+            if isinstance(given, Exception):
+                raise Wrong(hint or stopped(given, answer)) from given
+            kind = difference(given[place], wanted[place], math.inf)
+            raise Wrong(f"{kind} {hint}".strip() if hint else _unknown(exercise, place, given[place], wanted[place]))
         yield case
 
 
@@ -107,26 +110,26 @@ def _agreements(exercise: Exercise, answer: Answer, mistake: Answer) -> int:
 
 def _agree(exercise: Exercise, given: Outcome, other: Outcome, place: str) -> bool:
     if isinstance(given, Exception) or isinstance(other, Exception):
-        # Numbers in a message, such as sizes, need not be the same.
-        first, second = ((type(outcome), re.sub(r"\d+", "0", str(outcome))) for outcome in (given, other))
+        # Sizes and names in a message need not be the same.
+        first, second = ((type(outcome), re.sub(r"\d+|'.*?'", "", str(outcome))) for outcome in (given, other))
         return first == second
     return place in other and not difference(other[place], given[place], exercise.tolerance)
 
 
-def _unknown(exercise: Exercise, answer: Answer, place: str, given: Outcome, wanted: dict[str, Any]) -> str:
-    """What is said where no mistake is known that does the same."""
-    if isinstance(given, Exception):
-        return stopped(given, answer)
+def _unknown(exercise: Exercise, place: str, given: Any, wanted: Any) -> str:
+    """What is said of a difference that no mistake makes."""
     sentence = exercise.otherwise.get(place, f"Not right yet: {place}.")
     if "{given" in sentence:
-        return sentence.format(given=shown(given[place]))
-    if isinstance(wanted[place], bool):
+        return sentence.format(given=shown(given))
+    if isinstance(wanted, bool):
         return sentence
-    return f"{sentence} {difference(given[place], wanted[place], exercise.tolerance, exercise.reveal)}"
+    return f"{sentence} {difference(given, wanted, exercise.tolerance, exercise.reveal)}"
 
 
 def stopped(error: Exception, answer: Answer) -> str:
-    """Say that an answer raised, and in which of its lines, if that is known."""
+    """Say that an answer raised, and in which of its lines, if that is known; a `Wrong` is a hint itself."""
+    if isinstance(error, Wrong):
+        return str(error)
     text = textwrap.shorten(f"{type(error).__name__}: {error}", 400, placeholder=" ...")
     home = getattr(answer, "__module__", None)
     lines = [

@@ -39,6 +39,11 @@ def test_a_known_mistake_is_recognised_by_its_result(ask):
     assert "hint Double. The lab" in ask(lambda x: x * x, mistakes={"Half.": lambda x: x / 2, "Double.": torch.square})
 
 
+def test_a_known_mistake_of_another_shape_is_shown_with_it(ask):
+    text = ask(lambda x: x.sum(), mistakes={"One number came.": torch.sum})
+    assert "hint The result has shape (), but should have (2,). One number came. The lab" in text
+
+
 def test_a_known_mistake_is_recognised_by_its_exception_whatever_the_sizes(ask):
     mistakes = {"Shapes do not fit.": lambda x: x + torch.ones(5)}
     assert "Shapes do not fit." in ask(lambda x: torch.ones(7) - x, mistakes=mistakes)

@@ -1,6 +1,6 @@
 """Bugs that were found in other training and inference code."""
 
-from .bug import LAB_01, LAB_02, LAB_03, LAB_04, LAB_05, Bug, Known
+from .bug import HINT, LAB_02, LAB_03, LAB_04, LAB_05, Bug, Known
 
 STEP = "tests/labs/test_srgan_step.py"
 TRAINING = "tests/training/test_training.py"
@@ -198,7 +198,7 @@ BUGS = [
         old="math.ceil(4 + 2 * blocks + 1",
         new="math.ceil(4 + blocks + 1",
         check="tests/models/test_models.py::test_the_radius_is_what_gradients_reach",
-        exercise=f"{LAB_01}[srresnet.receptive_radius-in one residual block]",
+        exercise=f"{HINT}[srresnet.receptive_radius-A block adds 1 pixel in your]",
     ),
     Bug(
         Known.SWALLOWED,
@@ -239,16 +239,10 @@ BUGS = [
     ),
     Bug(
         Known.CUT,
-        "`FeatureExtractor`: each name gives the map of the layer before it",
+        "`FeatureExtractor`: each name gives the map of the layer behind it",
         file="srlab/models/features.py",
-        old="""
-            x = layer(x)
-            found |= {asked: x for asked, own in self._names.items() if own == name}
-""",
-        new="""
-            found |= {asked: x for asked, own in self._names.items() if own == name}
-            x = layer(x)
-""",
+        old="enumerate(whole.features)",
+        new="enumerate(whole.features, start=1)",
         check=f"{FEATURES}::test_a_layer_of_vgg_is_that_many_layers_of_torchvision",
         exercise=f"{LAB_02}[content_loss.vgg_cut-before the ReLU, but `after` asks]",
     ),
@@ -256,8 +250,8 @@ BUGS = [
         Known.CUT,
         "`FeatureExtractor`: torchvision's ReLU writes over the map before it",
         file="srlab/models/features.py",
-        old="(theirs, nn.ReLU() if isinstance(m, nn.ReLU) else m)",
-        new="(theirs, m)",
+        old="module.inplace = False",
+        new="module.inplace = True",
         check=f"{FEATURES}::test_a_map_before_the_activation_is_not_spoiled_by_the_activation_behind_it",
     ),
     Bug(

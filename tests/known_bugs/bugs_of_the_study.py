@@ -1,11 +1,11 @@
 """Bugs that were found in the code of the SRGAN content-loss study."""
 
-from .bug import HINT, LAB_01, LAB_02, LAB_03, LAB_05, Bug, Known
+from .bug import HINT, LAB_02, LAB_03, LAB_05, Bug, Known
 
 STEP = "tests/labs/test_srgan_step.py"
 FEATURES = "tests/models/test_features.py"
 NO_GRAPH = f"{LAB_03}[srgan.train_step-no graph leads from there to G0]"
-ONE_NORM = f"{LAB_01}[srresnet.ResidualBlock-One batch norm serves both0]"
+ONE_NORM = f"{HINT}[srresnet.ResidualBlock-One batch norm serves both convolutions its]"
 FREEZE = f"{LAB_02}[content_loss.freeze-set on a module0]"
 
 BUGS = [
@@ -57,7 +57,7 @@ BUGS = [
     Bug(
         Known.SHARED,
         "the reference of the exercise, with which lab 01 goes on where there is no answer yet",
-        file="srlab/exercises/_written_out.py",
+        file="srlab/exercises/srresnet/residual_block.py",
         old="self.norm2 = nn.BatchNorm2d(features)",
         new="self.norm2 = self.norm1",
         check="lab 01_srresnet",
@@ -93,7 +93,7 @@ BUGS = [
         old='max((row[f"val_{name}"] for row in self.history if f"val_{name}" in row), default=-torch.inf)',
         new='max((row["val_ssim"] for row in self.history if "val_ssim" in row), default=-torch.inf)',
         check="tests/training/test_training.py::test_the_weights_with_the_best_score_are_kept_beside_the_last",
-        exercise=f"{LAB_01}[srresnet.keep_best-always true0]",
+        exercise=f"{HINT}[srresnet.keep_best-That is the last step A comparison0]",
     ),
     Bug(
         Known.SUM,
@@ -125,7 +125,7 @@ BUGS = [
     Bug(
         Known.INSIDE,
         "the running mean under the loss curve of lab 01",
-        file="srlab/exercises/_records.py",
+        file="srlab/exercises/srresnet/running_mean.py",
         old="""
     return sum(loss * size for loss, size in zip(losses, batch_sizes, strict=True)) / sum(batch_sizes)
 """,
@@ -135,8 +135,9 @@ BUGS = [
         total = (total + loss * size) / sum(batch_sizes)
     return total
 """,
-        check="tests/exercises/test_exercises_srresnet.py::test_another_right_answer_is_taken[srresnet.running_mean-<lambda>]",
-        exercise=f"{LAB_01}[srresnet.running_mean-still grows0]",
+        check="tests/exercises/test_exercises.py"
+        "::test_the_reference_and_other_right_answers_are_taken[srresnet.running_mean]",
+        exercise=f"{HINT}[srresnet.running_mean-The total is divided while it still0]",
     ),
     Bug(
         Known.PLAIN_INPUT,

@@ -1,0 +1,69 @@
+"""Lab 01: the pixel shuffle."""
+
+import torch
+import torch.nn.functional as F
+
+from srlab.exercises import Answer, Exercise, sample
+
+
+def pixel_shuffle(x: torch.Tensor, scale: int) -> torch.Tensor:
+    """Lay groups of channels out as blocks of pixels; `torch.nn.functional.pixel_shuffle` does the same.
+
+    Parameters
+    ----------
+    x
+        ``(N, C * scale**2, h, w)``.
+    scale
+        Side of a block.
+
+    Returns
+    -------
+    torch.Tensor
+        ``(N, C, h * scale, w * scale)``.
+    """
+    count, channels, height, width = x.shape
+    x = x.reshape(count, channels // scale**2, scale, scale, height, width)
+    x = x.permute(0, 1, 4, 2, 5, 3)  # (N, C, h, row in the block, w, column in the block)
+    return x.reshape(count, channels // scale**2, height * scale, width * scale)
+
+
+def _shuffle(split: str, order: tuple[int, ...]) -> Answer:
+    """Split the channels into c(olours), r(ows) and columns, move the axes, and read the result off."""
+
+    def shuffle(x: torch.Tensor, scale: int) -> torch.Tensor:
+        count, channels, height, width = x.shape
+        sizes = {"c": channels // scale**2, "r": scale}
+        moved = x.reshape(count, *(sizes[axis] for axis in split), height, width).permute(order)
+        return moved.reshape(count, -1, height * scale, width * scale)
+
+    return shuffle
+
+
+EXERCISE = Exercise(
+    pixel_shuffle,
+    level="hard",
+    cases={"scale 2": (sample(2, 8, 6, 12), 2), "scale 3": (sample(2, 18, 6, 12), 3)},
+    mistakes={
+        "This goes the other way, from a large image to many channels.": F.pixel_unshuffle,
+        "Channels become fewer by scale^2, height and width larger by scale.": [
+            lambda x, scale: F.interpolate(x, scale_factor=scale),
+            lambda x, scale: pixel_shuffle(x, scale).flatten(2),
+        ],
+        "Every block of sub-pixels is mirrored along its diagonal. The first of the two scale axes counts rows: next "
+        "to which axis does it belong?": _shuffle("crr", (0, 1, 4, 3, 5, 2)),
+        "The shape is right, but the values were read off in their old order, and neighbours in the result come from "
+        "far apart. A reshape moves nothing; which step brings the axes into a new order?": _shuffle(
+            "crr", (0, 1, 2, 3, 4, 5)
+        ),
+        "The result shows small copies of the image side by side. Within a row, the sub-pixels of one LR pixel should "
+        "be neighbours; which axis runs faster?": _shuffle("crr", (0, 1, 2, 4, 3, 5)),
+        "The sub-pixels end up in the wrong channels. In torch's order the scale^2 channels of one colour follow each "
+        "other.": _shuffle("rrc", (0, 3, 4, 1, 5, 2)),
+    },
+    also_right=[F.pixel_shuffle],
+    hints=(
+        "Four channels of one LR pixel become a block of 2x2 pixels, row by row. Try it on a 1x1 image first.",
+        "Split the channels into three axes (colour, row in the block, column in the block), bring each next to the "
+        "axis it belongs to, and merge.",
+    ),
+)

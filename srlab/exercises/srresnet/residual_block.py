@@ -1,0 +1,148 @@
+"""Lab 01: the residual block of SRResNet."""
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+import torch.nn as nn
+import torch.nn.functional as F
+
+from srlab.exercises import Answer, Exercise, filled, sample
+from srlab.exercises.networks import build, set_weights, used_layers
+
+
+class ResidualBlock(nn.Module):
+    """conv, BN, PReLU, conv, BN, add (Ledig et al. 2017, figure 4); `srlab.models.ResidualBlock` does the same."""
+
+    def __init__(self, features: int) -> None:
+        super().__init__()
+        self.conv1 = nn.Conv2d(features, features, 3, padding=1)
+        self.norm1 = nn.BatchNorm2d(features)
+        self.act = nn.PReLU()
+        self.conv2 = nn.Conv2d(features, features, 3, padding=1)
+        self.norm2 = nn.BatchNorm2d(features)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """Map ``(N, features, h, w)`` to the same shape."""
+        inner = self.act(self.norm1(self.conv1(x)))
+        return x + self.norm2(self.conv2(inner))
+
+
+def _observe(answer: Answer, x: torch.Tensor) -> dict[str, Any]:
+    block = build(answer, x.shape[1])
+    shape = str(tuple(filled(block(x)).shape))
+    convs, norms = (used_layers(block, x, kind) for kind in (nn.Conv2d, nn.BatchNorm2d))
+    for conv in convs:
+        nn.init.zeros_(conv.weight)
+        if conv.bias is not None:
+            nn.init.zeros_(conv.bias)
+    without = block(x)
+    set_weights(block, x)
+    return {
+        "the shape stays": shape,
+        "the input is added at the end, untouched": without,
+        "the convolutions": len(convs),
+        "their sizes": " and ".join(sorted({f"{conv.kernel_size[0]}x{conv.kernel_size[1]}" for conv in convs})),
+        "the batch norms": len(norms),
+        "weights of their own": len({*convs, *norms}),
+        "the order of the layers": block(x),
+    }
+
+
+def _block(forward: Callable[[Any, torch.Tensor], torch.Tensor], **other: Any) -> type[nn.Module]:
+    """A class of blocks with a forward of its own, and perhaps other layers."""
+
+    class Block(ResidualBlock):
+        def __init__(self, features: int) -> None:
+            super().__init__(features)
+            for name, make in other.items():
+                setattr(self, name, make(features))
+
+    Block.forward = forward
+    return Block
+
+
+def _branch(block: ResidualBlock, x: torch.Tensor) -> torch.Tensor:
+    return block.norm2(block.conv2(block.act(block.norm1(block.conv1(x)))))
+
+
+def _right(block: ResidualBlock, x: torch.Tensor) -> torch.Tensor:
+    return x + _branch(block, x)
+
+
+def _convs(size: int, padding: int, features: int | None = None) -> dict[str, Callable[[int], nn.Module]]:
+    return dict.fromkeys(
+        ("conv1", "conv2"), lambda given: nn.Conv2d(features or given, features or given, size, padding=padding)
+    )
+
+
+EXERCISE = Exercise(
+    ResidualBlock,
+    level="medium",
+    cases={"conv, BN, PReLU, conv, BN, and the input added at the end": (sample(2, 6, 7, 9, low=-1),)},
+    observe=_observe,
+    mistakes={
+        "Each convolution takes a rim off the feature maps. What keeps a 3x3 convolution from shrinking them?": [
+            _block(_right, **_convs(3, padding=0)),
+            _block(_branch, **_convs(3, padding=0)),
+        ],
+        "A block for 6 features has convolutions for another number. Is `features` used?": (
+            _block(_right, **_convs(3, padding=1, features=8))
+        ),
+        "With all convolutions at zero nothing is left of the input. The block should learn a correction to its input; "
+        "where does the input come in at the end?": _block(_branch),
+        "With all convolutions at zero the block should hand its input on, but negative values come out changed: an "
+        "activation stands after the addition, and would bend the skip in every block.": [
+            _block(lambda block, x: block.act(_right(block, x))),
+            _block(lambda block, x: F.relu(_right(block, x))),
+        ],
+        "The skip goes through a batch norm: is the addition before the last one, or after it?": (
+            _block(lambda block, x: block.norm2(x + block.conv2(block.act(block.norm1(block.conv1(x))))))
+        ),
+        "The convolutions should be 3x3.": [
+            _block(_right, **_convs(5, padding=2)),
+            _block(_right, **_convs(1, padding=0)),
+        ],
+        "The same convolution runs twice, so both share their weights. Give each its own.": (
+            _block(lambda block, x: x + block.norm2(block.conv1(block.act(block.norm1(block.conv1(x))))))
+        ),
+        "One batch norm serves both convolutions: its running statistics mix two different feature maps, and what it "
+        "does in evaluation fits neither. Each convolution needs its own.": (
+            _block(lambda block, x: x + block.norm1(block.conv2(block.act(block.norm1(block.conv1(x))))))
+        ),
+        "Between the two convolutions nothing bends the signal: two linear steps are one. What is missing?": (
+            _block(_right, act=lambda _: nn.Identity())
+        ),
+        "The activation comes before the batch norm here; in the SRGAN paper it comes after.": (
+            _block(lambda block, x: x + block.norm2(block.conv2(block.norm1(block.act(block.conv1(x))))))
+        ),
+        "An activation stands before the addition, so the correction is bent once more. The block has one activation, "
+        "between the convolutions.": [
+            _block(lambda block, x: x + block.act(_branch(block, x))),
+            _block(lambda block, x: x + block.act(block.norm2(block.conv2(block.norm1(block.conv1(x)))))),
+        ],
+        "The activation is one with a fixed slope, as ReLU's. The paper's learns the slope below zero.": [
+            _block(_right, act=lambda _, slope=slope: nn.LeakyReLU(slope)) for slope in (0.0, 0.01, 0.1, 0.2)
+        ],
+    },
+    also_right=[
+        _block(_right, conv1=lambda features: nn.Conv2d(features, features, 3, padding=1, bias=False)),
+        _block(
+            lambda block, x: (
+                x + block.norm2(block.conv2(F.leaky_relu(block.norm1(block.conv1(x)), block.act.weight.item())))
+            )
+        ),
+    ],
+    otherwise={
+        "the convolutions": "The block should use a convolution twice, but uses {given}. Go through figure 4 again.",
+        "their sizes": "The convolutions should be 3x3, but are {given}.",
+        "the batch norms": "The block should use a batch norm twice, but uses {given}. Go through figure 4 again.",
+        "weights of their own": "Two layers share their weights. Give each its own.",
+        "the input is added at the end, untouched": "With all convolutions at zero the block should hand on its input.",
+        "the order of the layers": "The layers are there, but not in the paper's order.",
+    },
+    hints=(
+        "The block computes a correction and adds it to what came in; see figure 4 of the SRGAN paper.",
+        "The correction is conv 3x3, BN, PReLU, conv 3x3, BN. All five keep the shape.",
+    ),
+)

@@ -1,0 +1,55 @@
+"""The references are what the package does, or what a network does."""
+
+import pytest
+import torch
+import torch.nn.functional as F
+
+import srlab
+from srlab import models
+from srlab.data import resampling
+from srlab.exercises import find
+
+IMAGES = torch.rand(2, 2, 3, 16, 20, generator=torch.Generator().manual_seed(0))
+
+
+@pytest.mark.parametrize(
+    ("name", "same", "inputs"),
+    [
+        ("degradation.luma", srlab.luma, (IMAGES[0],)),
+        ("degradation.cubic", resampling.cubic, (torch.linspace(-3, 3, 61),)),
+        ("degradation.shrink", lambda x, factor: F.avg_pool1d(x, factor), (IMAGES[0, :, :, 0], 4)),
+        ("srresnet.pixel_shuffle", F.pixel_shuffle, (IMAGES[0].transpose(1, 3).contiguous(), 2)),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_a_reference_is_the_function_of_the_package(name, same, inputs):
+    assert torch.allclose(find(name).reference(*inputs), same(*inputs), atol=1e-6)
+
+
+def test_the_psnr_of_two_grey_images_is_that_of_the_package():
+    sr, hr = ((image[:1].mean(1, keepdim=True) * 255).round() / 255 for image in IMAGES)
+    assert float(find("degradation.psnr").reference(sr, hr, 4)) == pytest.approx(float(srlab.psnr(sr, hr)), abs=1e-3)
+
+
+def test_the_residual_block_is_that_of_the_package():
+    ours, theirs = find("srresnet.ResidualBlock").reference(6), models.ResidualBlock(6)
+    for mine, other in zip(ours.parameters(), theirs.parameters(), strict=True):
+        mine.data = other.data
+    x = torch.randn(2, 6, 5, 7, generator=torch.Generator().manual_seed(0))
+    assert torch.equal(ours(x), theirs(x))
+
+
+@pytest.mark.parametrize("blocks", [1, 2])
+def test_the_receptive_radius_is_that_of_the_network(blocks):
+    radius = find("srresnet.receptive_radius").reference(blocks)
+    torch.manual_seed(0)
+    network = models.SRResNet(blocks=blocks, features=2).double().eval()
+    centre = radius + 2
+    lr = torch.rand(1, 3, 2 * centre + 1, 2 * centre + 1, dtype=torch.float64, requires_grad=True)
+    sr = network(lr)
+    reached = 0
+    for sub in range(4):  # the four places that an HR pixel can have in its LR pixel, along one diagonal
+        (gradient,) = torch.autograd.grad(sr[0, 0, 4 * centre + sub, 4 * centre + sub], lr, retain_graph=True)
+        where = gradient[0].abs().sum(0).nonzero() - centre
+        reached = max(reached, int(where.abs().max()))
+    assert reached == radius
