@@ -1,12 +1,13 @@
 """Write the weights of a content loss as one small file, for a classroom without network.
 
 ``python data_scripts/export_backbone.py "vgg19 relu5_4" --backbone imagenet vgg19.safetensors``, and then in the
-labs ``backbone = "vgg19.safetensors"``.
+labs ``backbone = "vgg19.safetensors"``, for these layers and all before them.
 """
 
 import argparse
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 
 from srlab.base.errors import SrlabError
 
@@ -15,7 +16,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; returns the exit code. Errors that the user can put right are one line on stderr."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("layers", metavar="LAYERS", help='a network and its layers, such as "vgg19 relu5_4"')
-    parser.add_argument("output", metavar="OUTPUT", help="the file to write (.safetensors)")
+    parser.add_argument("output", metavar="OUTPUT", type=Path, help="the file to write (.safetensors)")
     parser.add_argument(
         "--backbone",
         default="auto",
@@ -23,8 +24,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
         help="auto (torch's cache, the default), imagenet (that, or a download), or the path of a state dict",
     )
     options = parser.parse_args(arguments)
-    from srlab.models.features import export  # slow to import
-
     try:
         export(options.layers, options.output, options.backbone)
     except SrlabError as error:
@@ -35,6 +34,41 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 130
     print(options.output)
     return 0
+
+
+def export(layers: str, path: Path, backbone: str | Path = "auto") -> None:
+    """Write the weights that some layers need, under the names of torchvision, with notes that say whose they are.
+
+    Parameters
+    ----------
+    layers, backbone
+        As for `srlab.FeatureExtractor`, which takes the file as its `backbone`.
+    path
+        The file to write, ``.safetensors``.
+
+    Raises
+    ------
+    SrlabError
+        No trained weights there, the file exists already or cannot be written, or as for `srlab.FeatureExtractor`.
+    """
+    if path.suffix != ".safetensors":
+        raise SrlabError(f"The weights are written as .safetensors, but the file is called {path}; rename it.")
+    if path.exists():
+        raise SrlabError(f"{path} exists already; delete it or choose another name.")
+
+    from srlab.base.files import write_safetensors
+    from srlab.models.features import FeatureExtractor  # slow to import
+
+    features = FeatureExtractor(layers, backbone)
+    network = layers.split()[0]
+    if not features.real:
+        raise SrlabError(
+            f"There are no trained weights of {network} here, and random ones are not worth a file; "
+            "take backbone 'imagenet', which downloads them, or the path of a file."
+        )
+    # Not the counter of batch norm, which nothing reads.
+    weights = {name: value for name, value in features.network.state_dict().items() if "num_batches" not in name}
+    write_safetensors(path, weights, {"network": network, "layers": layers, "source": features.config["weights"]})
 
 
 if __name__ == "__main__":

@@ -5,44 +5,36 @@ refused. What no weights mean (random features, or no LPIPS) is for the caller t
 """
 
 import hashlib
+import json
 import re
-import zipfile
 from http.client import HTTPException
 from pathlib import Path
 from pickle import UnpicklingError
-from urllib.error import URLError
 
 import torch
 
-from srlab.base import files
 from srlab.base.errors import SrlabError
 
 
-def source(name: str) -> tuple[str, str]:
-    """Where the ImageNet weights of a torchvision network come from.
+def weights_url(name: str) -> str:
+    """Where the ImageNet weights of a torchvision network come from; the address ends in digits of the file's SHA-256.
 
     Parameters
     ----------
     name
         As torchvision spells it: ``"alexnet"``, ``"vgg19"``, ``"resnet34"``.
 
-    Returns
-    -------
-    tuple of str
-        The address, and the first digits of the file's SHA-256 (they are part of its name).
+    Raises
+    ------
+    SrlabError
+        torchvision does not have it.
     """
     from torchvision.models import get_model_weights
 
     try:
-        url = get_model_weights(name).IMAGENET1K_V1.url
-    except (ValueError, AttributeError) as error:
+        return get_model_weights(name).IMAGENET1K_V1.url
+    except ValueError as error:
         raise SrlabError(f"torchvision has no ImageNet weights for '{name}'; choose one such as vgg19.") from error
-    return url, url.rpartition("-")[2].partition(".")[0]
-
-
-def cached(name: str) -> Path:
-    """Path of a network's weights in torch's cache, whether the file is there or not."""
-    return Path(torch.hub.get_dir()) / "checkpoints" / source(name)[0].rpartition("/")[2]
 
 
 def find_weights(name: str, weights: str | Path = "auto") -> Path | None:
@@ -64,46 +56,42 @@ def find_weights(name: str, weights: str | Path = "auto") -> Path | None:
     Raises
     ------
     SrlabError
-        The download failed, the file at the path is missing, or the file in the cache is not the right one.
+        The download failed, the file at the path is missing, or it is not the one whose hash its name ends in.
     """
-    if weights not in ("auto", "imagenet"):
+    if weights in ("auto", "imagenet"):
+        url = weights_url(name)
+        path = Path(torch.hub.get_dir()) / "checkpoints" / url.rpartition("/")[2]
+        if weights == "auto" and not path.is_file():
+            return None
+        if not path.is_file():
+            _download(url, path)
+    else:
         path = Path(weights).expanduser()
         if not path.is_file():
             raise SrlabError(f"There is no weights file {path}; give 'auto', 'imagenet' or the path of a file.")
-        if found := re.search(r"-([0-9a-f]{8})\.pth$", path.name):  # torchvision's names end in the file's hash
-            _verify(path, found[1])
-        return path
-    path = cached(name)
-    if path.is_file():
-        _verify(path, source(name)[1])
-        return path
-    return download_weights(name) if weights == "imagenet" else None
+    if digits := _hash_in_name(path):
+        with path.open("rb") as file:
+            found = hashlib.file_digest(file, "sha256").hexdigest()
+        if not found.startswith(digits):
+            raise SrlabError(f"{path} is not the file its name says (SHA-256 begins {found[:8]}); delete it.")
+    return path
 
 
-def download_weights(name: str) -> Path:
-    """Download the ImageNet weights of a torchvision network into torch's cache, with a progress bar.
+def _hash_in_name(path: Path) -> str:
+    """The first digits of a file's SHA-256, in which torchvision's names end, or nothing."""
+    found = re.search(r"-([0-9a-f]{8})\.pth$", path.name)
+    return found[1] if found else ""
 
-    The file gets its name only when it is complete and its hash is right.
 
-    Raises
-    ------
-    SrlabError
-        No network, no such file on the server, a cut transfer or a wrong hash, or no room on the disk.
-    """
-    url, digits = source(name)
-    path = cached(name)
+def _download(url: str, path: Path) -> None:
+    """Download a file, which gets its name only when it is complete and its hash is right."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        torch.hub.download_url_to_file(url, str(path), hash_prefix=digits)
-    except RuntimeError as error:
-        raise SrlabError(f"The download of {url} was cut short or altered ({error}); try again.") from error
-    except URLError as error:
+        torch.hub.download_url_to_file(url, str(path), hash_prefix=_hash_in_name(path))
+    except (OSError, RuntimeError, HTTPException) as error:
         raise SrlabError(
-            f"Could not download {url} ({error}); on a machine without network, put the file at {path} yourself."
+            f"Could not download {url} ({error}); try again, or put the file at {path} yourself."
         ) from error
-    except (OSError, HTTPException) as error:
-        raise SrlabError(f"The download of {url} to {path} failed ({error}); check network and disk.") from error
-    return path
 
 
 def remedy(name: str) -> str:
@@ -113,8 +101,6 @@ def remedy(name: str) -> str:
 
 def load_weights(path: Path, network: str = "") -> dict[str, torch.Tensor]:
     """Read a state dict from a ``.pth`` or ``.safetensors`` file; nothing in it is ever executed.
-
-    A file that `srlab.models.features.export` wrote is held to the hash in its notes.
 
     Parameters
     ----------
@@ -139,26 +125,20 @@ def load_weights(path: Path, network: str = "") -> dict[str, torch.Tensor]:
     try:
         if path.suffix == ".safetensors":
             with safe_open(path, framework="pt") as file:
-                has_notes = "srlab" in (file.metadata() or {})
-            if not has_notes:
-                return load_file(path)
-            weights, notes = files.read_safetensors(path)
-            if network and notes.get("network") != network:
-                said = notes.get("network", "a run")
-                raise SrlabError(f"{path} has weights of {said}, not of {network}; give the file of that network.")
-            return weights
-        if zipfile.is_zipfile(path):  # as torch.save writes them; torch itself does not look at the checksums
-            with zipfile.ZipFile(path) as archive:
-                if (member := archive.testzip()) is not None:
-                    raise ValueError(f"{member} is not what was written")
-        weights = torch.load(path, map_location="cpu", weights_only=True)
+                whose = json.loads((file.metadata() or {}).get("srlab", "{}")).get("network", network)
+            weights = load_file(path)
+        else:
+            whose = network
+            weights = torch.load(path, map_location="cpu", weights_only=True)
     except UnpicklingError as error:
         raise SrlabError(
             f"{path} is damaged or holds more than tensors, so it is not loaded; give a state dict as torchvision's."
         ) from error
-    except (SafetensorError, zipfile.BadZipFile, OSError, EOFError, RuntimeError, ValueError, KeyError) as error:
+    except (SafetensorError, OSError, EOFError, RuntimeError, ValueError, KeyError) as error:
         reason = str(error).partition("\n")[0] or type(error).__name__
         raise SrlabError(f"The weights file {path} is damaged or cut short ({reason}); replace it.") from error
+    if network and whose != network:
+        raise SrlabError(f"{path} has weights of {whose}, not of {network}; give the file of that network.")
     if isinstance(weights, dict):  # BasicSR wraps its weights, the averaged ones beside the last ones
         weights = weights.get("params_ema", weights.get("params", weights))
     if not isinstance(weights, dict) or not all(isinstance(value, torch.Tensor) for value in weights.values()):
@@ -176,31 +156,22 @@ def fill(network: torch.nn.Module, weights: dict[str, torch.Tensor], names: dict
     weights
         As `load_weights` read them.
     names
-        Name in the network -> name in the file, for every parameter and buffer of the network.
+        Name in the network -> name in the file, for every parameter and buffer of the network that counts.
     path
         Of the file, for the message.
 
     Raises
     ------
     SrlabError
-        A tensor is missing, or has another shape: this is the file of another network.
+        A tensor is missing or has another shape (this is the file of another network), or has NaN.
     """
     own = network.state_dict()
     for name, theirs in names.items():
-        found = weights.get(theirs)
-        if found is None or found.shape != own[name].shape:
-            what = "is missing" if found is None else f"has shape {tuple(found.shape)}"
+        if theirs not in weights or weights[theirs].shape != own[name].shape:
             raise SrlabError(
-                f"{path} does not fit: '{theirs}' {what}, but must have shape {tuple(own[name].shape)}; "
+                f"{path} does not fit: '{theirs}' is missing or has another shape than {tuple(own[name].shape)}; "
                 "it is the file of another network."
             )
-        if not found.isfinite().all():
+        if not weights[theirs].isfinite().all():
             raise SrlabError(f"{path} has NaN or infinity in '{theirs}'; replace the file.")
-    network.load_state_dict({name: weights[theirs] for name, theirs in names.items()})
-
-
-def _verify(path: Path, digits: str) -> None:
-    with path.open("rb") as file:
-        digest = hashlib.file_digest(file, "sha256").hexdigest()
-    if not digest.startswith(digits):
-        raise SrlabError(f"{path} is not the file its name says (SHA-256 begins {digest[:8]}); delete it.")
+    network.load_state_dict({name: weights[theirs] for name, theirs in names.items()}, strict=False)

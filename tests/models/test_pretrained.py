@@ -1,0 +1,208 @@
+"""srlab.models.pretrained: nothing is downloaded unasked, nothing wrong is loaded, nothing half-way is left behind."""
+
+import hashlib
+import http.server
+import io
+import os
+import pickle
+import threading
+
+import pytest
+import torch
+from safetensors.torch import save_file
+from torch import nn
+
+from srlab.base.errors import SrlabError
+from srlab.models import pretrained
+from srlab.models.pretrained import find_weights, load_weights
+
+
+def saved(weights) -> bytes:
+    buffer = io.BytesIO()
+    torch.save(weights, buffer)
+    return buffer.getvalue()
+
+
+WEIGHTS = {"0.weight": torch.arange(6.0).view(2, 3), "0.bias": torch.zeros(2)}
+CONTENT = saved(WEIGHTS)
+NAME = f"alexnet-owt-{hashlib.sha256(CONTENT).hexdigest()[:8]}.pth"
+
+
+@pytest.fixture(autouse=True)
+def cache(tmp_path, monkeypatch):
+    """An empty cache of torch."""
+    monkeypatch.setattr(torch.hub, "_hub_dir", None)
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path / "torch"))
+    return tmp_path / "torch" / "hub" / "checkpoints"
+
+
+class Server(http.server.BaseHTTPRequestHandler):
+    """Serves NAME whole, with other bytes, or cut short, as the folder of the address says."""
+
+    asked = 0
+
+    def do_GET(self):
+        type(self).asked += 1
+        how = self.path.split("/")[1]
+        if how == "none":
+            self.send_error(404)
+            return
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(CONTENT)))
+        self.end_headers()
+        self.wfile.write({"good": CONTENT, "cut": CONTENT[:200], "other": bytes(len(CONTENT))}[how])
+
+    def log_message(self, *_):
+        pass
+
+
+@pytest.fixture
+def served(monkeypatch):
+    """Call with "good", "cut", "other" or "none": the weights are then on this machine; with "off" nobody answers."""
+    monkeypatch.setattr(Server, "asked", 0)
+    for proxy in ("http_proxy", "HTTP_PROXY"):
+        monkeypatch.delenv(proxy, raising=False)
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Server) as server:
+        threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
+
+        def serve(how: str) -> None:
+            port = 9 if how == "off" else server.server_port
+            monkeypatch.setattr(pretrained, "weights_url", lambda _: f"http://127.0.0.1:{port}/{how}/{NAME}")
+
+        yield serve
+        server.shutdown()
+
+
+# --- Finding -------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("name", "file"),
+    [
+        ("alexnet", "alexnet-owt-7be5be79.pth"),
+        ("vgg19", "vgg19-dcbb9e9d.pth"),
+        ("resnet34", "resnet34-b627a593.pth"),
+    ],
+)
+def test_the_address_is_that_of_torchvision(name, file):
+    assert pretrained.weights_url(name) == f"https://download.pytorch.org/models/{file}"
+
+
+@pytest.mark.parametrize("weights", ["auto", "imagenet"])
+def test_a_network_that_torchvision_does_not_have_is_refused(weights):
+    with pytest.raises(SrlabError, match="no ImageNet weights for 'vgg20'"):
+        find_weights("vgg20", weights)
+
+
+def test_auto_never_asks_a_server_and_imagenet_asks_once(cache, served, capfd):
+    served("good")
+    assert find_weights("alexnet") is None
+    assert (Server.asked, cache.exists()) == (0, False)
+    assert find_weights("alexnet", "imagenet") == cache / NAME
+    assert "100%" in capfd.readouterr().err  # the progress bar
+    assert find_weights("alexnet", "imagenet") == find_weights("alexnet") == cache / NAME
+    assert Server.asked == 1
+    assert [file.name for file in cache.iterdir()] == [NAME]
+
+
+@pytest.mark.parametrize(("how", "said"), [("cut", "hash"), ("other", "hash"), ("none", "404"), ("off", "refused")])
+def test_a_failed_download_is_a_sentence_that_says_where_to_put_the_file_and_leaves_none(cache, served, how, said):
+    served(how)
+    with pytest.raises(SrlabError, match=rf"Could not download .*{said}.*put the file at {cache / NAME} yourself"):
+        find_weights("alexnet", "imagenet")
+    assert list(cache.iterdir()) == []
+    assert find_weights("alexnet") is None
+    served("good")  # and the next attempt is not hindered by it
+    assert find_weights("alexnet", "imagenet").read_bytes() == CONTENT
+
+
+def test_a_cache_that_cannot_be_written_is_said(tmp_path, served, monkeypatch):
+    served("good")
+    (tmp_path / "file").write_text("no folder")
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path / "file"))
+    with pytest.raises(SrlabError, match="Could not download"):
+        find_weights("alexnet", "imagenet")
+
+
+def test_a_path_is_taken_or_refused_and_never_replaced_by_the_cache(cache, tmp_path, served):
+    served("good")
+    find_weights("alexnet", "imagenet")
+    own = tmp_path / "own.pth"
+    for path in (own, tmp_path):  # nothing, and a folder
+        with pytest.raises(SrlabError, match="no weights file"):
+            find_weights("alexnet", path)
+    own.write_bytes(CONTENT)
+    assert find_weights("alexnet", str(own)) == own
+
+
+def test_a_file_whose_name_ends_in_a_hash_is_held_to_it(cache, tmp_path, served):
+    served("off")
+    (tmp_path / NAME).write_bytes(CONTENT)
+    assert find_weights("alexnet", tmp_path / NAME) == tmp_path / NAME
+    cache.mkdir(parents=True)
+    (cache / NAME).write_bytes(CONTENT[:-1])
+    for weights in ("auto", "imagenet", cache / NAME):
+        with pytest.raises(SrlabError, match=f"{NAME} is not the file its name says .*; delete it"):
+            find_weights("alexnet", weights)
+
+
+def test_the_remedy_is_a_line_that_downloads(cache, served):
+    served("good")
+    code = pretrained.remedy("alexnet").removeprefix("python -c ").strip('"')
+    exec(code, {})
+    assert os.listdir(cache) == [NAME]  # noqa: PTH208 - the names alone
+
+
+# --- Reading -------------------------------------------------------------------------------------------------
+
+
+class Trap:
+    def __reduce__(self):
+        return (open, ("sprung", "w"))
+
+
+@pytest.mark.filterwarnings("ignore:Detected pickle protocol")
+@pytest.mark.parametrize("dump", [saved, pickle.dumps], ids=["torch.save", "pickle"])
+def test_a_file_with_code_in_it_is_refused_and_nothing_of_it_runs(tmp_path, monkeypatch, dump):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "evil.pth").write_bytes(dump({"0.weight": Trap()}))
+    with pytest.raises(SrlabError, match=r"evil\.pth"):
+        load_weights(tmp_path / "evil.pth")
+    assert not (tmp_path / "sprung").exists()
+
+
+@pytest.mark.parametrize("suffix", [".pth", ".safetensors"])
+def test_a_file_is_read_or_named(tmp_path, suffix):
+    file = tmp_path / f"a{suffix}"
+    save_file(WEIGHTS, file) if suffix == ".safetensors" else file.write_bytes(CONTENT)
+    read, content = load_weights(file), file.read_bytes()
+    assert read.keys() == WEIGHTS.keys()
+    assert all(torch.equal(read[key], WEIGHTS[key]) for key in WEIGHTS)
+    for damaged in (b"", b"<html>not found</html>", content[:90], content[: len(content) // 2]):
+        file.write_bytes(damaged)
+        with pytest.raises(SrlabError, match=rf"a\{suffix} is damaged"):
+            load_weights(file)
+
+
+@pytest.mark.parametrize("content", [[1, 2], torch.zeros(3), {"epoch": 3, "0.weight": torch.zeros(2)}], ids=str)
+def test_what_is_no_state_dict_is_refused(tmp_path, content):
+    (tmp_path / "other.pth").write_bytes(saved(content))
+    with pytest.raises(SrlabError, match=r"other\.pth holds no state dict"):
+        load_weights(tmp_path / "other.pth")
+
+
+def test_a_network_is_filled_by_the_names_in_the_file_or_left_as_it_was(tmp_path):
+    network, names = nn.Linear(3, 2), {"weight": "0.weight", "bias": "0.bias"}
+    before, file = network.weight.clone(), tmp_path / "a.pth"
+    for change, said in (
+        (None, r"'0\.bias' is missing or has another shape"),
+        (torch.zeros(3), r"'0\.bias' is missing or has another shape than \(2,\)"),
+        (torch.tensor([0, torch.nan]), r"NaN or infinity in '0\.bias'"),
+    ):
+        weights = {key: value for key, value in (WEIGHTS | {"0.bias": change}).items() if value is not None}
+        with pytest.raises(SrlabError, match=rf"a\.pth.*{said}"):
+            pretrained.fill(network, weights, names, file)
+        assert torch.equal(network.weight, before)
+    pretrained.fill(network, WEIGHTS, names, file)
+    assert torch.equal(network.weight, WEIGHTS["0.weight"])
+    assert torch.equal(network.bias, WEIGHTS["0.bias"])
