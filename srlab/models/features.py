@@ -34,9 +34,6 @@ class FeatureExtractor(nn.Module):
         of torchvision's state dict, whole or in part. See `srlab.models.pretrained`.
     normalize
         Bring images from [0, 1] to the mean and standard deviation of ImageNet first, as in training.
-    scale
-        Factor on every map; the SRGAN paper has 1/12.75 for VGG19 (section 3.2, so that its loss is about as large
-        as the squared error).
     seed
         Of random weights.
 
@@ -48,6 +45,12 @@ class FeatureExtractor(nn.Module):
         Whether the weights were trained, as far as one can know; False for random ones.
     label : str
         For figures and tables; names random weights as such.
+    source : str
+        The file of the weights, or the seed of random ones.
+    remedy : str
+        The line that gets trained weights.
+    stride : int
+        Image pixels, along a side, for each pixel of the smallest map.
 
     Raises
     ------
@@ -61,20 +64,17 @@ class FeatureExtractor(nn.Module):
         layers: str = "vgg19 relu5_4",
         backbone: str | Path = "auto",
         normalize: bool = True,
-        scale: float = 1.0,
         seed: int = 0,
     ) -> None:
         super().__init__()
         network, self.layer_weights, skips = parse(layers)
-        if not (math.isfinite(scale) and scale > 0):
-            raise SrlabError(f"The scale of features must be a positive number, but is {scale}.")
-        self.normalize, self.scale = normalize, scale
+        self.normalize = normalize
         whole, places = _outline(network)
         self._places = {layer: places[layer] for layer in self.layer_weights}
         self.network = _cut(whole, set(self._places.values()), skips)
         side = 512
         maps = self.network(torch.empty(1, 3, side, side, device="meta")).values()
-        self.stride = side // min(found.shape[-1] for found in maps)  # image pixels per pixel of the last map, a side
+        self.stride = side // min(found.shape[-1] for found in maps)
         self.register_buffer("mean", torch.tensor(MEAN).view(3, 1, 1), persistent=False)
         self.register_buffer("std", torch.tensor(STD).view(3, 1, 1), persistent=False)
         path = None if backbone == "random" else pretrained.find_weights(network, backbone)
@@ -85,8 +85,7 @@ class FeatureExtractor(nn.Module):
             _fill_from(path, self.network, network)
         self.real = path is not None
         self.label = " ".join([network, *["-stage1"] * skips, *self.layer_weights]) + ("" if self.real else " (random)")
-        source = path.name if self.real else f"random, seed {seed}"
-        self.config = {"layers": layers, "weights": source, "normalize": normalize, "scale": scale}
+        self.source = path.name if self.real else f"random, seed {seed}"
         self.remedy = pretrained.remedy(network)
         self.requires_grad_(False)
         self.eval()
@@ -107,22 +106,11 @@ class FeatureExtractor(nn.Module):
         -------
         dict
             Layer -> ``(N, C, h, w)``.
-
-        Raises
-        ------
-        SrlabError
-            The image is too small to leave a pixel of the last layer's map.
         """
-        if min(image.shape[-2:]) < self.stride:
-            height, width = image.shape[-2:]
-            raise SrlabError(
-                f"A patch of {width}x{height} pixels is too small for {self.label}: it needs {self.stride} a side; "
-                "take a larger patch or an earlier layer."
-            )
         if self.normalize:
             image = (image - self.mean) / self.std
         maps = self.network(image)
-        return {layer: maps[place] * self.scale for layer, place in self._places.items()}
+        return {layer: maps[place] for layer, place in self._places.items()}
 
 
 def parse(layers: str) -> tuple[str, dict[str, float], bool]:
@@ -234,8 +222,6 @@ def _fill_randomly(network: nn.Module, seed: int) -> None:
 def _fill_from(path: Path, part: nn.Module, network: str) -> None:
     """Load the weights of a part of a network from a file that may hold more of it, but nothing of another one."""
     weights = pretrained.load_weights(path, network)
-    if "0.weight" in weights:  # of vgg.features alone, whose names lack that word
-        weights = {f"features.{name}": value for name, value in weights.items()}
     whole, places = _outline(network)
     # ResNet34's file has all that ResNet18 asks for, and VGG16's the first layers of VGG19.
     if strange := sorted(set(weights) - set(whole.state_dict())):

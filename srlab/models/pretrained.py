@@ -7,7 +7,6 @@ refused. What no weights mean (random features, or no LPIPS) is for the caller t
 import hashlib
 import json
 import re
-from http.client import HTTPException
 from pathlib import Path
 from pickle import UnpicklingError
 
@@ -64,7 +63,9 @@ def find_weights(name: str, weights: str | Path = "auto") -> Path | None:
         if weights == "auto" and not path.is_file():
             return None
         if not path.is_file():
-            _download(url, path)
+            from srlab.data.download import download  # brings requests, which nobody needs who has the weights
+
+            download([url], path, sha256=_hash_in_name(path))
     else:
         path = Path(weights).expanduser()
         if not path.is_file():
@@ -81,17 +82,6 @@ def _hash_in_name(path: Path) -> str:
     """The first digits of a file's SHA-256, in which torchvision's names end, or nothing."""
     found = re.search(r"-([0-9a-f]{8})\.pth$", path.name)
     return found[1] if found else ""
-
-
-def _download(url: str, path: Path) -> None:
-    """Download a file, which gets its name only when it is complete and its hash is right."""
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        torch.hub.download_url_to_file(url, str(path), hash_prefix=_hash_in_name(path))
-    except (OSError, RuntimeError, HTTPException) as error:
-        raise SrlabError(
-            f"Could not download {url} ({error}); try again, or put the file at {path} yourself."
-        ) from error
 
 
 def remedy(name: str) -> str:

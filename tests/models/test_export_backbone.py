@@ -19,7 +19,8 @@ def call(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(torch.hub, "_hub_dir", None)
     monkeypatch.setenv("TORCH_HOME", str(tmp_path / "torch"))
     monkeypatch.chdir(tmp_path)
-    torch.save({"0.weight": torch.zeros(64, 3, 3, 3), "0.bias": torch.zeros(64)}, tmp_path / "vgg.pth")
+    weights = {"features.0.weight": torch.zeros(64, 3, 3, 3), "features.0.bias": torch.zeros(64)}
+    torch.save(weights, tmp_path / "vgg.pth")
 
     def run(*arguments: str) -> tuple[int, str]:
         code, said = load_script(SCRIPT).main(arguments), capsys.readouterr()
