@@ -6,6 +6,7 @@ import json
 from collections.abc import Callable, Mapping
 from html import escape
 from pathlib import Path
+from typing import Any
 
 import ipywidgets
 import torch
@@ -120,7 +121,7 @@ class Ballot:
     def widget(self) -> ipywidgets.VBox:
         """The ballot on the screen: a button below each picture, and three more for all of them."""
 
-        def button(text: str, action: Callable[[], None], **looks: str) -> ipywidgets.Button:
+        def button(text: str, action: Callable[[], None], **looks: Any) -> ipywidgets.Button:
             def clicked(_: ipywidgets.Button) -> None:
                 try:
                     action()
@@ -133,7 +134,7 @@ class Ballot:
             return made
 
         def card(place: int) -> ipywidgets.VBox:
-            below = button("", lambda: self.rank(list(self.trial.methods)[place]))
+            below = button("", lambda: self.rank(list(self.trial.methods)[place]), layout={"width": "auto"})
             return ipywidgets.VBox([ipywidgets.Image(format="webp"), below])
 
         title, reveal = ipywidgets.HTML(), ipywidgets.HTML()
@@ -155,7 +156,6 @@ class Ballot:
             for (letter, method), box in zip(self.trial.methods.items(), cards, strict=False):
                 image, below = box.children
                 image.value = encode(_enlarged(self.pictures[self.trial.image][method]), effort=0)
-                image.tooltip = f"picture {letter}"
                 rank = self.ranking.index(letter) + 1 if letter in self.ranking else 0
                 below.description = f"{letter}: rank {rank}" if rank else letter
                 below.button_style = "info" if rank else ""

@@ -7,7 +7,7 @@ import numpy as np
 import torch
 
 import srlab
-from srlab.view.comparison.pictures import magnify
+from srlab.view.slider import magnify
 
 from .conftest import FACTOR, SIZE, WAIT, magnified, pictures, run_all, screen, settle, shows
 
@@ -20,7 +20,7 @@ import srlab
 
 random = torch.Generator().manual_seed(0)
 images = {name: torch.randint(0, 256, (3, 64, 64), generator=random, dtype=torch.uint8) for name in "ABC"}
-srlab.compare(images, left="A", right="B", scores=None)
+srlab.compare(images, left="A", right="B", notes={})
 """
 
 LIVE = """
@@ -42,24 +42,23 @@ photo = torch.randint(0, 256, (1, 3, 96, 96), generator=random, dtype=torch.uint
 photos = {"photo": photo, "small": photo[..., :68, :72]}
 white = ("weight of white", 0, 1, 0.05)
 mix = (Flat(0.0), Flat(1.0))
-live = srlab.compare_live(photos, {"half": Flat(0.5)}, mix=mix, crop=64, place=(24, 28), strength=white)
+live = srlab.compare_live(photos, {"half": Flat(0.5)}, mix=mix, crop=64, place=(0.75, 0.9), strength=white)
 live
 """
 
 BALLOT = """
 import torch
-from srlab.evaluation import opinions
+import srlab
 
 random = torch.Generator().manual_seed(0)
 crops = {
     image: {
         name: torch.randint(0, 256, (3, 96, 144), generator=random, dtype=torch.uint8) / 255
-        for name in ("<b>ours</b>", "bicubic", "SRResNet", "network + noise", "HR")
+        for name in ("<b>ours</b>", "bicubic", "HR")
     }
     for image in ("cat", "dog")
 }
-trials = opinions.blind_trials(crops, len(crops), seed=3)
-ballot = opinions.Ballot(trials, "votes.json")
+ballot = srlab.Ballot(crops, "votes.json", seed=3)
 ballot
 """
 
@@ -105,7 +104,7 @@ def _assert_dark_theme_fits(page):
 def test_an_untrusted_notebook_shows_the_divider_without_scripts(open_notebook):
     # Of full size, because the sanitizer takes `image-rendering` away and magnified pixels would be smooth.
     large = {label: magnify(label, picture, (512, 512)) for label, picture in pictures().items()}
-    comparison = srlab.compare(large, left="A", right="B", scores=None)
+    comparison = srlab.compare(large, left="A", right="B", notes={})
     data = {"text/html": comparison.html, "text/plain": repr(comparison)}
     output = nbformat.v4.new_output("execute_result", data, execution_count=1)
     page = open_notebook("untrusted", [nbformat.v4.new_code_cell("images", outputs=[output], execution_count=1)])
@@ -152,106 +151,61 @@ def _wait_for_grey(page, stage, level):
     raise AssertionError(f"the right picture never became grey {level}, but has {np.unique(seen[:200, 262:])}")
 
 
-def test_the_live_labels_are_whole_and_the_crop_returns_to_its_place_after_a_small_image(open_notebook):
-    page = open_notebook("place", [nbformat.v4.new_code_cell(LIVE)])
+def test_the_labels_of_the_live_controls_are_whole(open_notebook):
+    page = open_notebook("labels", [nbformat.v4.new_code_cell(LIVE)])
     run_all(page)
     page.locator(".srlab-stage").wait_for(timeout=WAIT)
     labels = page.locator(".widget-label:visible")
     assert "weight of white" in labels.all_inner_texts()
     assert all(labels.evaluate_all("(all) => all.map((label) => label.scrollWidth <= label.clientWidth)"))
-    for image, place in (("small", ["4", "8"]), ("photo", ["24", "28"])):
-        page.locator(".widget-dropdown select").first.select_option(image)
-        for readout, value in zip(page.locator(".widget-slider .widget-readout").all()[1:], place, strict=True):
-            _wait_for_text(page, readout, value)
+    assert page.locator(".widget-slider .widget-readout").all_inner_texts()[1:] == ["75%", "90%"]
     assert _saved_text(page) == "Live comparison: needs a running kernel."
 
 
-def test_the_ballot_is_ranked_by_clicks_on_pictures_confirmed_and_begun_again(open_notebook, lab):
+def test_the_ballot_is_ranked_by_mouse_and_keys_confirmed_and_begun_again(open_notebook, lab):
     votes = lab[0] / "votes.json"
     votes.unlink(missing_ok=True)
     page = open_notebook("ballot", [nbformat.v4.new_code_cell(BALLOT), nbformat.v4.new_code_cell("ballot.votes")])
     run_all(page)
-    picture = page.get_by_alt_text("picture A")
-    picture.wait_for(timeout=WAIT)
-    trials = _trials()
+    ballot = _ballot()
+    page.get_by_text("Trial 1 of 2").wait_for(timeout=WAIT)
     page.mouse.move(0, 0)
-    assert np.array_equal(screen(page, picture), magnified(_bytes(trials[0].pictures["A"]), 2))
-    boxes = [page.get_by_alt_text(f"picture {letter}").bounding_box() for letter in "ABC"]
+    picture = page.locator("img.widget-image").first
+    crop = ballot.pictures[ballot.trial.image][ballot.trial.methods["A"]]
+    assert np.array_equal(screen(page, picture), magnified((crop * 255).round().to(torch.uint8), 2))
+    boxes = [place.bounding_box() for place in page.locator("img.widget-image").all()]
     assert len({box["y"] for box in boxes}) == 1, "three stand side by side"
     confirm = page.get_by_role("button", name="Confirm")
     assert confirm.is_disabled()
-    _click(page, "CAB")
-    page.get_by_alt_text("picture A").click()  # takes A and B back
-    page.wait_for_selector(".srlab-ballot-rank:not(:empty) >> nth=1", state="detached", timeout=WAIT)
-    page.get_by_alt_text("picture E").dblclick()
-    page.wait_for_timeout(300)
-    assert _ranks(page) == {"A": "", "B": "", "C": "1", "D": "", "E": "2"}, "a double click counts once"
-    _click(page, "BA", after=2)
-    assert _ranks(page) == {"A": "4", "B": "3", "C": "1", "D": "5", "E": "2"}
+    page.get_by_role("button", name="C", exact=True).dblclick()
+    page.get_by_role("button", name="C: rank 1").wait_for(timeout=WAIT)
+    page.get_by_role("button", name="A", exact=True).click()
+    page.get_by_role("button", name="B: rank 3").wait_for(timeout=WAIT)
     assert not votes.exists()
     confirm.click()
     page.get_by_text("Trial 2 of 2").wait_for(timeout=WAIT)
-    first = [trials[0].methods[letter] for letter in "CEBAD"]
+    first = [ballot.trials[0].methods[letter] for letter in "CAB"]
     assert [row["ranking"] for row in json.loads(votes.read_text())["votes"]] == [first]
-    _rank_with_keys(page)
+    page.get_by_role("button", name="A", exact=True).focus()
+    for key in ("Enter", "Tab", "Space", "Tab", "Tab", "Enter"):  # A, then B, then past C to Confirm
+        page.keyboard.press(key)
+        page.wait_for_timeout(300)
     page.get_by_text("Done: run the next cells for the scores.").wait_for(timeout=WAIT)
-    second = [trials[1].methods[letter] for letter in "ABCDE"]
-    names = page.locator(".srlab-ballot-head span:last-child").all_inner_texts()
+    second = [ballot.trials[1].methods[letter] for letter in "ABC"]
+    names = [figure.strip() for figure in page.locator(".widget-html figure").all_inner_texts()]
     assert names == first + second, "in plain text, and in the order of the ranking"
     page.get_by_role("button", name="Vote again").click()
     page.get_by_text("Round 2, trial 1 of 2").wait_for(timeout=WAIT)
-    _click(page, "ABCD")
-    confirm.click()
-    page.get_by_text("Round 2, trial 2 of 2").wait_for(timeout=WAIT)
-    run_all(page)  # a new ballot over the same file goes on
-    page.get_by_text("Round 2, trial 2 of 2").wait_for(timeout=WAIT)
-    assert [row["round"] for row in json.loads(votes.read_text())["votes"]] == [1, 1, 2]
+    run_all(page)  # a new ballot over the same file
+    page.get_by_text("Done: run the next cells for the scores.").wait_for(timeout=WAIT)
     assert page.evaluate(CELLS) == [["code", BALLOT], ["code", "ballot.votes"]]
     assert _saved_text(page) == "Blind ranking: needs a running kernel."
 
 
-def _trials():
+def _ballot():
     space = {}
-    exec(BALLOT.partition("ballot =")[0], space)
-    return space["trials"]
-
-
-def _bytes(picture):
-    return (picture * 255).round().to(torch.uint8)
-
-
-def _click(page, letters, after=0):
-    for count, letter in enumerate(letters, after + 1):
-        page.get_by_alt_text(f"picture {letter}").click()
-        page.get_by_label(f"picture {letter}, rank {count}").wait_for(timeout=WAIT)
-
-
-def _ranks(page):
-    heads = page.locator(".srlab-ballot-head").all()
-    return {head.locator("b").inner_text(): head.locator(".srlab-ballot-rank").inner_text() for head in heads}
-
-
-def _rank_with_keys(page):
-    """Vote A to E with Tab, Enter and the space bar only; the focus must have come along with the new trial."""
-    for count, letter in enumerate("ABCD", 1):
-        assert page.evaluate("document.activeElement.ariaLabel") == f"picture {letter}"
-        page.keyboard.press("b")  # would add a cell
-        outline = page.evaluate("getComputedStyle(document.activeElement).outlineStyle")
-        assert outline == "solid"
-        page.keyboard.press("Enter" if count % 2 else "Space")
-        page.get_by_label(f"picture {letter}, rank {count}").wait_for(timeout=WAIT)
-        page.keyboard.press("Tab")
-    page.keyboard.press("Tab")
-    assert page.evaluate("document.activeElement.innerText") == "Confirm"
-    page.keyboard.press("Enter")
-
-
-def _wait_for_text(page, place, text):
-    for _ in range(100):
-        if place.inner_text() == text:
-            return
-        page.wait_for_timeout(100)
-    raise AssertionError(f"it never became {text}, but is {place.inner_text()}")
+    exec(BALLOT.replace("votes.json", "nowhere.json").removesuffix("ballot\n"), space)
+    return space["ballot"]
 
 
 def _saved_text(page):

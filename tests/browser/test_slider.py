@@ -15,7 +15,7 @@ MIDDLE = SIZE * FACTOR / 2
 @pytest.fixture(scope="session")
 def saved(tmp_path_factory):
     path = tmp_path_factory.mktemp("pages") / "slider.html"
-    return srlab.compare(pictures(), left="A", right="B", scores=None).save(path).as_uri()
+    return srlab.compare(pictures(), left="A", right="B", notes={}).save(path).as_uri()
 
 
 @pytest.fixture
@@ -182,7 +182,7 @@ def test_without_scripts_a_css_divider_shows_left_over_right_and_the_rest_below(
 
 def test_the_css_divider_is_pulled_by_its_corner(open_page, tmp_path):
     """With the script taken out as sanitizers do; in a page that forbids scripts, Playwright waits for ever here."""
-    html = srlab.compare(pictures(), left="A", right="B", scores=None).html
+    html = srlab.compare(pictures(), left="A", right="B", notes={}).html
     (tmp_path / "still.html").write_text("<meta charset=utf-8>" + html[: html.index("<script>")], encoding="utf-8")
     page = open_page((tmp_path / "still.html").as_uri(), viewport={"width": 900, "height": 1200})
     pair = page.locator(".srlab-still > div").nth(1)
@@ -191,8 +191,8 @@ def test_the_css_divider_is_pulled_by_its_corner(open_page, tmp_path):
 
 
 def test_two_sliders_on_one_page_and_a_script_that_runs_twice_do_not_meet(open_page, tmp_path):
-    one = srlab.compare({"A": A, "B": B}, scores=None)
-    two = srlab.compare({"B": B, "C": C}, scores=None)
+    one = srlab.compare({"A": A, "B": B}, notes={})
+    two = srlab.compare({"B": B, "C": C}, notes={})
     (tmp_path / "two.html").write_text(f"<meta charset=utf-8>{one.html}{two.html}{one.html}", encoding="utf-8")
     page = open_page((tmp_path / "two.html").as_uri(), viewport={"width": 900, "height": 2400})
     stages = page.locator(".srlab-stage")
@@ -230,7 +230,7 @@ def test_on_a_dark_page_the_labels_are_light_and_the_focus_ring_is_seen(open_pag
 
 def test_a_label_with_markup_in_it_is_text(open_page, tmp_path):
     label = """<b>"x"&</script><script>document.title = "srlab was here"</script>"""
-    path = srlab.compare({label: A, "B": B}, scores=None, caption=label).save(tmp_path / "page.html")
+    path = srlab.compare({label: A, "B": B}, notes={}, caption=label).save(tmp_path / "page.html")
     page = open_page(path.as_uri())
     assert page.locator(".srlab-left b").inner_text() == label
     assert page.title() != "srlab was here"
@@ -240,7 +240,7 @@ def test_a_label_with_markup_in_it_is_text(open_page, tmp_path):
 def test_a_notebook_exported_by_nbconvert_keeps_the_slider(open_page, tmp_path):
     from nbconvert import HTMLExporter
 
-    html = srlab.compare(pictures(), left="A", right="B", scores=None)._repr_html_()
+    html = srlab.compare(pictures(), left="A", right="B", notes={})._repr_html_()
     output = nbformat.v4.new_output("display_data", {"text/html": html, "text/plain": "Comparison"})
     cell = nbformat.v4.new_code_cell("srlab.compare(images)", outputs=[output], execution_count=1)
     exported, _ = HTMLExporter().from_notebook_node(nbformat.v4.new_notebook(cells=[cell]))
