@@ -341,7 +341,7 @@ def no_download(monkeypatch):
     def refuse(*_, **__):
         raise AssertionError("a download was tried")
 
-    monkeypatch.setattr(torch.hub, "download_url_to_file", refuse)
+    monkeypatch.setattr("srlab.data.download.download", refuse)
 
 
 @pytest.fixture

@@ -174,6 +174,7 @@ def test_images_are_normalised_as_in_training_unless_told_not_to(networks):
     (plain,) = FeatureExtractor("vgg19 conv1_2", file, normalize=False)(by_hand).values()
     same(maps("vgg19 conv1_2", file, normalize=True), plain)
     assert not torch.allclose(maps("vgg19 conv1_2", file), plain, atol=0.1)
+    torch.testing.assert_close(maps("vgg19 conv1_2", file, scale=1 / 12.75) * 12.75, maps("vgg19 conv1_2", file))
     assert (MEAN, STD) == ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
 
 
@@ -193,7 +194,8 @@ def test_auto_without_weights_is_random_says_so_and_downloads_nothing(cache):
     extractor = FeatureExtractor("vgg19 relu1_2")
     assert not extractor.real
     assert extractor.label == "vgg19 relu1_2 (random)"
-    assert (extractor.source, extractor.remedy) == ("random, seed 0", pretrained.remedy("vgg19"))
+    assert extractor.config == {"layers": "vgg19 relu1_2", "weights": "random, seed 0", "normalize": True, "scale": 1.0}
+    assert extractor.remedy == pretrained.remedy("vgg19")
     assert not cache.exists()
 
 
@@ -234,7 +236,7 @@ def test_what_is_in_the_cache_is_taken_if_it_is_whole_and_never_replaced_by_rand
     extractor = FeatureExtractor("resnet18 block1", backbone, normalize=False)
     assert extractor.real
     assert extractor.label == "resnet18 block1"
-    assert extractor.source == cached.name
+    assert extractor.config["weights"] == cached.name
     assert torch.equal(extractor(IMAGE)["block1"], maps("resnet18 block1", networks["resnet18"][1]))
     assert not FeatureExtractor("resnet18 block1", "random").real
     cached.write_bytes(cached.read_bytes()[:-1])
