@@ -68,7 +68,7 @@ def export(layers: str, path: Path, backbone: str | Path = "auto") -> None:
         )
     # Not the counter of batch norm, which nothing reads.
     weights = {name: value for name, value in features.network.state_dict().items() if "num_batches" not in name}
-    write_safetensors(path, weights, {"network": network, "layers": layers, "source": features.source})
+    write_safetensors(path, weights, {"network": network, "layers": layers, "source": features.config["weights"]})
 
 
 if __name__ == "__main__":

@@ -34,6 +34,9 @@ class FeatureExtractor(nn.Module):
         of torchvision's state dict, whole or in part. See `srlab.models.pretrained`.
     normalize
         Bring images from [0, 1] to the mean and standard deviation of ImageNet first, as in training.
+    scale
+        Factor on every map; the SRGAN paper has 1/12.75 for VGG19 (section 3.2, so that its loss is about as large
+        as the squared error).
     seed
         Of random weights.
 
@@ -45,8 +48,8 @@ class FeatureExtractor(nn.Module):
         Whether the weights were trained, as far as one can know; False for random ones.
     label : str
         For figures and tables; names random weights as such.
-    source : str
-        The file of the weights, or the seed of random ones.
+    config : dict
+        For the manifest of a run.
     remedy : str
         The line that gets trained weights.
     stride : int
@@ -64,11 +67,12 @@ class FeatureExtractor(nn.Module):
         layers: str = "vgg19 relu5_4",
         backbone: str | Path = "auto",
         normalize: bool = True,
+        scale: float = 1.0,
         seed: int = 0,
     ) -> None:
         super().__init__()
         network, self.layer_weights, skips = parse(layers)
-        self.normalize = normalize
+        self.normalize, self.scale = normalize, scale
         whole, places = _outline(network)
         self._places = {layer: places[layer] for layer in self.layer_weights}
         self.network = _cut(whole, set(self._places.values()), skips)
@@ -85,7 +89,8 @@ class FeatureExtractor(nn.Module):
             _fill_from(path, self.network, network)
         self.real = path is not None
         self.label = " ".join([network, *["-stage1"] * skips, *self.layer_weights]) + ("" if self.real else " (random)")
-        self.source = path.name if self.real else f"random, seed {seed}"
+        source = path.name if self.real else f"random, seed {seed}"
+        self.config = {"layers": layers, "weights": source, "normalize": normalize, "scale": scale}
         self.remedy = pretrained.remedy(network)
         self.requires_grad_(False)
         self.eval()
@@ -110,7 +115,7 @@ class FeatureExtractor(nn.Module):
         if self.normalize:
             image = (image - self.mean) / self.std
         maps = self.network(image)
-        return {layer: maps[place] for layer, place in self._places.items()}
+        return {layer: maps[place] * self.scale for layer, place in self._places.items()}
 
 
 def parse(layers: str) -> tuple[str, dict[str, float], bool]:
