@@ -8,16 +8,16 @@ import pandas as pd
 
 import srlab
 from srlab.view import perception_plot, plots
+from studies.report import Page
 from studies.shown import crop, photo
 
 from .rows import BICUBIC
 from .summary import STEPS, TITLES, Forecast, Record, lengths, minutes_a_step, of_row
 
-Drawn = tuple[Path, str]
 FRONT = (BICUBIC, "srresnet", "srresnet-srgan")
 
 
-def curves(records: list[Record], rows: list[str], folder: Path) -> Drawn:
+def curves(page: Page, records: list[Record], rows: list[str]) -> None:
     """PSNR on the validation set against minutes of training, a line per seed."""
     figure, axis = plt.subplots(figsize=(9, 4.6), layout="constrained")
     dashes = iter(("-", "--", ":", "-."))
@@ -38,10 +38,10 @@ def curves(records: list[Record], rows: list[str], folder: Path) -> Drawn:
     axis.xaxis.set_major_formatter("{x:g}")
     axis.grid(alpha=0.3)
     axis.legend(loc="lower right")
-    return _save(figure, folder / "curves.png"), f"PSNR on {validation} over time; a line per seed."
+    page.figure("curves.png", figure, f"PSNR on {validation} over time; a line per seed.")
 
 
-def plane(records: list[Record], folder: Path, sets: list[str]) -> Drawn:
+def plane(page: Page, records: list[Record], sets: list[str]) -> None:
     """Mean PSNR against the energy error: a point per row."""
     lines = [
         {"set": images, "image": str(record.get("seed", 0)), "method": TITLES[record["row"]]} | record["scores"][images]
@@ -55,19 +55,19 @@ def plane(records: list[Record], folder: Path, sets: list[str]) -> Drawn:
         "Distortion and perception, means over seeds. The energy map sees where structure is and not how it looks, so "
         "it compares networks of one family and is no proof of quality."
     )
-    return _save(figure, folder / "plane.png"), caption
+    page.figure("plane.png", figure, caption)
 
 
-def crops(records: list[Record], pictures_of: Path, folder: Path) -> Drawn:
+def crops(page: Page, records: list[Record], pictures_of: Path) -> None:
     """The same crop for all rows."""
     figure = _crops([row for row in TITLES if of_row(records, row)], pictures_of, columns=3)
-    return _save(figure, folder / "crops.png"), "One crop of a photo that no row was trained on, seed 0."
+    page.figure("crops.png", figure, "One crop of a photo that no row was trained on, seed 0.")
 
 
-def front(records: list[Record], pictures_of: Path, folder: Path) -> None:
+def front(page: Page, records: list[Record], pictures_of: Path) -> None:
     """The picture that the README opens with: bicubic, a network trained for PSNR, what a critic makes of it, HR."""
     if all(of_row(records, row) for row in FRONT):
-        _save(_crops(FRONT, pictures_of, columns=4), folder / "front.png")
+        page.keep("front.png", _crops(FRONT, pictures_of, columns=4))
 
 
 def _crops(rows: Sequence[str], pictures_of: Path, columns: int) -> plt.Figure:
@@ -79,7 +79,7 @@ def _crops(rows: Sequence[str], pictures_of: Path, columns: int) -> plt.Figure:
     return plots.draw_images(pictures | {"HR": crop(photo())}, columns=columns)
 
 
-def extrapolation(records: list[Record], folder: Path, images: str, at: float, found: Forecast) -> Drawn:
+def extrapolation(page: Page, records: list[Record], images: str, at: float, found: Forecast) -> None:
     """Final PSNR against the length of the training, and where two laws go."""
     figure, axis = plt.subplots(figsize=(8, 4.2), layout="constrained")
     for steps, values in lengths(records, images).items():
@@ -99,9 +99,4 @@ def extrapolation(records: list[Record], folder: Path, images: str, at: float, f
     axis.xaxis.set_major_formatter("{x:,.0f}")
     axis.grid(alpha=0.3)
     axis.legend(loc="lower right")
-    return _save(figure, folder / "lengths.png"), "Each dot is a training of its own, right of them the two forecasts."
-
-
-def _save(figure: plt.Figure, file: Path) -> Path:
-    file.write_bytes(plots.to_png(figure))
-    return file
+    page.figure("lengths.png", figure, "Each dot is a training of its own, right of them the two forecasts.")

@@ -3,8 +3,7 @@
 import argparse
 from pathlib import Path
 
-from studies import reports
-from studies.tables import markdown, number, pictures
+from studies.report import Page, markdown, number
 
 from . import figures, record
 from .published import PUBLISHED
@@ -53,39 +52,24 @@ READ_TIMES = (
 )
 
 
-def report(records: list[Record], crops: Path, folder: Path) -> str:
-    """The whole text; draws the figures into the last folder, with the crops of the first one."""
-    rows = [row for row in TITLES if of_row(records, row)]
+def report(records: list[Record], crops: Path) -> Page:
+    """The whole page, with the crops of a folder."""
+    rows, page = [row for row in TITLES if of_row(records, row)], Page()
     trained = [row for row in rows if row != BICUBIC]
     sets = [name for name in SETS if name in of_row(records, BICUBIC)[0]["scores"]]
-    benchmarks = [name for name in sets if name.startswith("Set")]
-    figures.front(records, crops, folder)  # for the README of the course
-    parts = [
-        "# Reference runs",
-        opening(records, trained),
-        "## In short",
-        READ_SHORT,
-        short(records),
-        "## What each row scores",
-        READ_FIDELITY,
-        fidelity(records, rows, sets),
-        "## What PSNR does not see",
-        READ_PERCEPTION,
-        *perception(records, rows, sets),
-        *pictures([figures.crops(records, crops, folder)], folder),
-        *pictures([figures.plane(records, folder, benchmarks)], folder),
-        *claims_section(records, trained, sets),
-        "## Time to beat bicubic",
-        READ_TIMES,
-        times(records, trained),
-        *pictures([figures.curves(records, curved(trained), folder)], folder),
-        *extrapolation(records, folder),
-        "## Seeds",
-        repeats(records, trained, sets),
-        "## How each row was trained",
-        commands(records),
-    ]
-    return "\n\n".join(parts) + "\n"
+    figures.front(page, records, crops)  # for the README of the course
+    page.add("# Reference runs", opening(records, trained))
+    page.add("## In short", READ_SHORT, short(records))
+    page.add("## What each row scores", READ_FIDELITY, fidelity(records, rows, sets))
+    page.add("## What PSNR does not see", READ_PERCEPTION, *perception(records, rows, sets))
+    figures.crops(page, records, crops)
+    figures.plane(page, records, [name for name in sets if name.startswith("Set")])
+    page.add(*claims_section(records, trained, sets))
+    page.add("## Time to beat bicubic", READ_TIMES, times(records, trained))
+    figures.curves(page, records, curved(trained))
+    extrapolation(page, records)
+    page.add("## Seeds", repeats(records, trained, sets), "## How each row was trained", commands(records))
+    return page
 
 
 def opening(records: list[Record], trained: list[str]) -> str:
@@ -237,12 +221,12 @@ def times(records: list[Record], trained: list[str]) -> str:
     return markdown(head, lines)
 
 
-def extrapolation(records: list[Record], folder: Path) -> list[str]:
+def extrapolation(page: Page, records: list[Record]) -> None:
     """What trainings of different length say of the length of the paper, where there are enough of them."""
     known = lengths(records, SETS[0])
     found = extrapolate(known, PAPER)
     if found is None:
-        return []
+        return
     words = (
         f"After {PAPER:,} steps, the length of the paper, a power law that levels off has {found.power:.2f} dB (95 % "
         f"of the bootstrap over seeds: {found.power_low:.2f} to {found.power_high:.2f}), and a logarithm through the "
@@ -251,11 +235,10 @@ def extrapolation(records: list[Record], folder: Path) -> list[str]:
         f"{found.held_out:+.2f} dB. Nobody knows which law holds; the two say how much that matters. And it is about "
         "this small network, batch and patch: SRResNet of the paper has ten times the parameters."
     )
-    table = markdown(
-        ["steps", f"PSNR on {SETS[0]}"], [[f"{steps:,}", number(psnr, 2)] for steps, psnr in known.items()]
-    )
-    drawn = figures.extrapolation(records, folder, SETS[0], PAPER, found)
-    return ["## At the length of the paper", table, words, *pictures([drawn], folder)]
+    page.add("## At the length of the paper")
+    page.table(["steps", f"PSNR on {SETS[0]}"], [[f"{steps:,}", number(psnr, 2)] for steps, psnr in known.items()])
+    page.add(words)
+    figures.extrapolation(page, records, SETS[0], PAPER, found)
 
 
 def repeats(records: list[Record], trained: list[str], sets: list[str]) -> str:
@@ -290,7 +273,7 @@ def main() -> None:
     parser.add_argument("--records", type=Path, default=RECORDS, help="folder that the rows have written into")
     parser.add_argument("--to", type=Path, default=HERE / "RESULTS.md", help="the file; its figures go beside it")
     options = parser.parse_args()
-    reports.write(options.to, lambda folder: report(record.read_all(options.records), options.records, folder))
+    report(record.read_all(options.records), options.records).write(options.to)
 
 
 if __name__ == "__main__":

@@ -5,7 +5,7 @@ import math
 import pandas as pd
 
 from srlab.models import pretrained as backbones
-from studies.tables import interval, number
+from studies.report import interval, number
 
 from .configurations import CONTENT, EPOCHS, VARIANTS
 from .tables import METHODS, select

@@ -7,42 +7,37 @@ import pandas as pd
 
 import srlab
 from srlab.view import plots
+from studies.report import Page, interval
 from studies.shown import crop, photo
-from studies.tables import interval
 
 from .configurations import LOSSES, VARIANTS
 from .tables import METHODS, select
 
 
-def crops(means: pd.DataFrame, scores: Path, folder: Path) -> list[tuple[Path, str]]:
-    """Draw the same crop for all losses, one figure per variant and method; returns files and captions."""
-    hr = crop(photo())
-    found = []
+def crops(page: Page, means: pd.DataFrame, scores: Path) -> None:
+    """Draw the same crop for all losses, one figure per variant and method."""
     for variant, (method, epochs) in ((v, m) for v in VARIANTS for m in METHODS):
-        pictures = {"HR": hr, "bicubic": srlab.read_image(scores / "bicubic.png")}
+        pictures = {"HR": crop(photo()), "bicubic": srlab.read_image(scores / "bicubic.png")}
         for loss in LOSSES:
             rows = select(means, variant=variant, method=method, epochs=epochs, loss=loss)
             if not rows.empty:
                 pictures[_label(rows)] = srlab.read_image(scores / f"{rows['row'].iloc[0]}.png")
         if len(pictures) > 2:
-            file = folder / f"{variant}-{method.lower()}-{epochs}.png"
-            file.write_bytes(plots.to_png(plots.draw_images(pictures)))
-            found.append((file, f"{method} after {epochs} epochs of the study, as {variant}: one crop for all losses."))
-    return found
+            caption = f"{method} after {epochs} epochs of the study, as {variant}: one crop for all losses."
+            page.figure(f"{variant}-{method.lower()}-{epochs}.png", plots.draw_images(pictures), caption)
 
 
-def other_crops(means: pd.DataFrame, scores: Path, folder: Path, variant: str) -> list[tuple[Path, str]]:
+def other_crops(page: Page, means: pd.DataFrame, scores: Path, variant: str) -> None:
     """The same for the rows of a variant outside of the study's tables."""
     pictures = {"HR": crop(photo())}
     for row, rows in means[means["variant"] == variant].groupby("row", sort=False):
         if rows["seed"].iloc[0] == means["seed"].min():
             pictures[_label(rows)] = srlab.read_image(scores / f"{row}.png")
-    file = folder / f"{variant}.png"
-    file.write_bytes(plots.to_png(plots.draw_images(pictures)))
-    return [(file, f"The rows of the section '{variant}': one crop for all.")]
+    caption = f"The rows of the section '{variant}': one crop for all."
+    page.figure(f"{variant}.png", plots.draw_images(pictures), caption)
 
 
-def colours(means: pd.DataFrame, folder: Path) -> list[tuple[Path, str]]:
+def colours(page: Page, means: pd.DataFrame) -> None:
     """Colour shift and saturation per loss, a bar for each variant of SRResNet, with 95 % intervals over seeds."""
     rows = select(means, method="SRResNet")
     rows = rows[rows["variant"].isin(VARIANTS)]
@@ -65,9 +60,8 @@ def colours(means: pd.DataFrame, folder: Path) -> list[tuple[Path, str]]:
     note = " All features were random." if not means["real"].eq(True).any() else " See the tables for the features."
     figure.suptitle("What each loss does to the colours, SRResNet")
     figure.tight_layout()
-    file = folder / "colours.png"
-    file.write_bytes(plots.to_png(figure))
-    return [(file, f"Colour shift and saturation per loss; whiskers are 95 % intervals over seeds.{note}")]
+    caption = f"Colour shift and saturation per loss; whiskers are 95 % intervals over seeds.{note}"
+    page.figure("colours.png", figure, caption)
 
 
 def _label(rows: pd.DataFrame) -> str:

@@ -12,9 +12,7 @@ from typing import Any
 import pandas as pd
 
 from srlab.base.errors import SrlabError
-from srlab.training import runs
-from studies import reports
-from studies.tables import command, pictures
+from studies.report import Page, made_by
 
 from . import figures, published, tables
 from .claims import claims, shallow
@@ -38,62 +36,58 @@ SHOWN = ("gradient_ratio", "energy_error", "colour_shift", "saturation_ratio", "
 
 def main(scores: str, output: str, about: str) -> None:
     """Write the report and its figures."""
-    means = tables.read_scores(Path(scores))
-    reports.write(Path(output), lambda folder: report(means, Path(scores), folder, json.loads(about)))
+    report(tables.read_scores(Path(scores)), Path(scores), json.loads(about)).write(Path(output))
 
 
-def report(means: pd.DataFrame, scores: Path, folder: Path, about: dict[str, Any]) -> str:
-    """The whole text.
+def report(means: pd.DataFrame, scores: Path, about: dict[str, Any]) -> Page:
+    """The whole page.
 
     Parameters
     ----------
     means
         From `tables.read_scores`.
-    scores, folder
-        Where the crops of the rows are, and where figures go.
+    scores
+        Where the crops of the rows are.
     about
         ``preset``, ``given`` and ``iters``.
     """
-    sets = list(dict.fromkeys(means["set"]))
+    sets, page = list(dict.fromkeys(means["set"])), Page()
     main_set = next((name for name in published.BICUBIC if name in sets), sets[0])
     here = means[means["set"] == main_set]
-    parts = [opening(means, about), "## The study's tables and ours", reading(), variants(means, main_set)]
+    page.add(*opening(means, about), "## The study's tables and ours", reading(), variants(means, main_set))
     for method, epochs in tables.METHODS:
-        if tables.select(means, method=method, epochs=epochs).empty:
-            continue
-        parts.append(f"### {method}, {epochs} epochs ({about['iters'][str(epochs)]} steps here)")
-        parts += [tables.beside_published(means, method, epochs, name) for name in sets]
-    parts += ["## What PSNR does not see", f"On {main_set}; HR has gradient ratio 1, energy error 0."]
+        if not tables.select(means, method=method, epochs=epochs).empty:
+            page.add(f"### {method}, {epochs} epochs ({about['iters'][str(epochs)]} steps here)")
+            page.add(*(tables.beside_published(means, method, epochs, name) for name in sets))
+    page.add("## What PSNR does not see", f"On {main_set}; HR has gradient ratio 1, energy error 0.")
     for metric in ("gradient_ratio", "energy_error", "psnr_y", "ssim_y", "checkerboard"):
         if metric in means:
-            parts += [f"### {tables.TITLES[metric]}", tables.over_losses(means, metric, main_set)]
-    parts += ["## Colours", colour_note(here)]
+            page.add(f"### {tables.TITLES[metric]}", tables.over_losses(means, metric, main_set))
+    page.add("## Colours", colour_note(here))
     for metric in ("colour_shift", "saturation_ratio"):
-        parts += [f"### {tables.TITLES[metric]}", tables.over_losses(means, metric, main_set)]
-    parts += pictures(figures.colours(here, folder), folder)
-    parts += ["## Pictures", *pictures(figures.crops(here, scores, folder), folder)]
-    parts += ["## The study's claims", f"Each sentence is computed from the rows above, on {main_set}."]
+        page.add(f"### {tables.TITLES[metric]}", tables.over_losses(means, metric, main_set))
+    figures.colours(page, here)
+    page.add("## Pictures")
+    figures.crops(page, here, scores)
+    page.add("## The study's claims", f"Each sentence is computed from the rows above, on {main_set}.")
     for claim, sentences in claims(means, main_set):
-        parts += [f"**{claim}**", "\n".join(f"- {sentence}" for sentence in sentences)]
-    parts += [*shallow_section(means, main_set, scores, folder), *deeper_section(means, main_set, scores, folder)]
-    parts += ["## Which weights", "The study kept three generators of each run.", tables.kept_weights(means, main_set)]
-    parts += ["## What it cost", tables.costs(means)]
-    return "\n\n".join(parts) + "\n"
+        page.add(f"**{claim}**", "\n".join(f"- {sentence}" for sentence in sentences))
+    shallow_section(page, means, main_set, scores)
+    deeper_section(page, here, scores)
+    page.add("## Which weights", "The study kept three generators of each run.", tables.kept_weights(means, main_set))
+    page.add("## What it cost", tables.costs(means))
+    return page
 
 
-def opening(means: pd.DataFrame, about: dict[str, Any]) -> str:
+def opening(means: pd.DataFrame, about: dict[str, Any]) -> list[str]:
     """Title, command, versions, and what the features were."""
-    typed = command("studies/content_loss/run.py", about["preset"], about["given"])
-    made = runs.environment()
     rows = means[means["row"] != "bicubic"].drop_duplicates("row")
     random, real = rows[rows["real"].eq(False)], rows[rows["real"].eq(True)]
     text = [
         "# The SRGAN content-loss study, run again",
         "The SRGAN content-loss study (Kim 2021) trained SRResNet and SRGAN with MSE, with features of VGG19, ResNet18 "
         f"or ResNet34, and with hybrids. {_existing(rows)}",
-        f"Made by `{typed}` with srlab "
-        f"{made['versions']['srlab']}, torch {made['versions']['torch']}, git {made['git'] or 'unknown'}; "
-        f"{len(rows)} rows.",
+        made_by("studies/content_loss/run.py", about, rows) + ".",
         f"**Features: {len(real)} rows looked through trained networks, {len(random)} through random ones, "
         f"{len(rows) - len(real) - len(random)} through none.** Every table says which.",
     ]
@@ -108,7 +102,7 @@ def opening(means: pd.DataFrame, about: dict[str, Any]) -> str:
             "number of steps are far below the study's, so its numbers and ours cannot be equal; what can be "
             "compared is one loss with another."
         )
-    return "\n\n".join(text)
+    return text
 
 
 def _existing(rows: pd.DataFrame) -> str:
@@ -181,39 +175,32 @@ def colour_note(here: pd.DataFrame) -> str:
     )
 
 
-def shallow_section(means: pd.DataFrame, name: str, scores: Path, folder: Path) -> list[str]:
+def shallow_section(page: Page, means: pd.DataFrame, name: str, scores: Path) -> None:
     """The comparison over VGG layers of the small weights file, or how to get it."""
-    title = "## Pixels, early VGG layers, and random features of the same shape"
-    if means[means["variant"] == "shallow"].empty:
-        return [
-            title,
-            "Not run: it needs trained weights of VGG19 up to its third stage and a preset with extra_seeds. Give a "
-            "file with `--backbone PATH`.",
-        ]
+    page.add("## Pixels, early VGG layers, and random features of the same shape")
     here = means[means["set"] == name]
     losses = here[here["variant"] == "shallow"]["loss"].unique()
+    if not len(losses):
+        page.add(
+            "Not run: it needs trained weights of VGG19 up to its third stage and a preset with extra_seeds. Give a "
+            "file with `--backbone PATH`."
+        )
+        return
     lines = {("described", "SRResNet", 250, "MSE"): "pixels (MSE)"}
     lines |= {("shallow", "SRResNet", 250, loss): loss for loss in losses}
-    text = "Content loss alone, the same start, seeds and steps. `raw`: the input is not normalised as in training."
-    sentences = "\n".join(f"- {sentence}" for sentence in shallow(means, name))
-    drawn = pictures(figures.other_crops(here, scores, folder, "shallow"), folder)
-    return [title, text, tables.listed(here, SHOWN, lines), sentences, *drawn]
+    page.add("Content loss alone, the same start, seeds and steps. `raw`: the input is not normalised as in training.")
+    page.add(tables.listed(here, SHOWN, lines), "\n".join(f"- {sentence}" for sentence in shallow(means, name)))
+    figures.other_crops(page, here, scores, "shallow")
 
 
-def deeper_section(means: pd.DataFrame, name: str, scores: Path, folder: Path) -> list[str]:
+def deeper_section(page: Page, here: pd.DataFrame, scores: Path) -> None:
     """The study's outlook: more residual blocks."""
-    here = means[means["set"] == name]
     if here[here["variant"] == "deeper"].empty:
-        return []
-    pairs = {("SRResNet", 250, "MSE"), ("SRGAN", 100, "VGG19_5_4")}
-    lines = {
-        (v, *pair): f"{v}, {pair[0]} {pair[2]}" for pair in sorted(pairs, reverse=True) for v in ("described", "deeper")
-    }
-    return [
-        "## Outlook: more residual blocks",
-        tables.listed(here, SHOWN, lines),
-        *pictures(figures.other_crops(here, scores, folder, "deeper"), folder),
-    ]
+        return
+    pairs = (("SRResNet", 250, "MSE"), ("SRGAN", 100, "VGG19_5_4"))
+    lines = {(v, *pair): f"{v}, {pair[0]} {pair[2]}" for pair in pairs for v in ("described", "deeper")}
+    page.add("## Outlook: more residual blocks", tables.listed(here, SHOWN, lines))
+    figures.other_crops(page, here, scores, "deeper")
 
 
 if __name__ == "__main__":

@@ -1,11 +1,11 @@
-"""Scores of all rows as means, intervals and Markdown tables."""
+"""Scores of all rows as means over the images, and the tables that the report makes of them."""
 
 from collections.abc import Sequence
 from pathlib import Path
 
 import pandas as pd
 
-from studies.tables import digits, markdown, number
+from studies.report import digits, features, markdown, number, numbers
 
 from . import published
 from .configurations import EPOCHS, LOSSES, SHALLOW, VARIANTS
@@ -47,11 +47,6 @@ def select(means: pd.DataFrame, **wanted: object) -> pd.DataFrame:
     return means.sort_values("seed")
 
 
-def features(found: pd.DataFrame) -> str:
-    """What the rows looked through, with the kind of weights; each label once."""
-    return "<br>".join(dict.fromkeys(str(label) for label in found["backbone"].dropna())) or "-"
-
-
 def beside_published(means: pd.DataFrame, method: str, epochs: int, name: str) -> str:
     """The study's table beside ours: PSNR, SSIM and MS-SSIM on RGB, one line per loss."""
     sets = [name] if name in published.BICUBIC else list(published.BICUBIC)
@@ -62,14 +57,11 @@ def beside_published(means: pd.DataFrame, method: str, epochs: int, name: str) -
         f"{psnr:.2f} / {ssim:.3f} / MS {ms:.3f} (measured here)" for psnr, ssim, ms in map(published.BICUBIC.get, sets)
     ]
     bicubic = select(means, row="bicubic", set=name)
-    ours = " / ".join(number(bicubic[metric], digits(metric)) for metric in measured)
+    ours = " / ".join(numbers(bicubic, measured))
     lines = [["bicubic", *known, ours, ours, "-"]]
     for loss in LOSSES:
         rows = select(means, method=method, epochs=epochs, loss=loss, set=name)
-        cells = []
-        for variant in VARIANTS:
-            chosen = rows[rows["variant"] == variant]
-            cells.append(" / ".join(number(chosen[metric], digits(metric)) for metric in measured))
+        cells = [" / ".join(numbers(rows[rows["variant"] == variant], measured)) for variant in VARIANTS]
         cells = ["-" if set(cell) <= set("-/ ") else cell for cell in cells]
         theirs = [published.cell(method, epochs, s, loss) for s in sets]
         lines.append([loss, *theirs, *cells, features(rows[rows["variant"].isin(VARIANTS)])])
@@ -97,8 +89,7 @@ def listed(means: pd.DataFrame, metrics: Sequence[str], names: dict[tuple, str])
     lines = []
     for (variant, method, epochs, loss), label in names.items():
         rows = select(means, variant=variant, method=method, epochs=epochs, loss=loss)
-        cells = [number(rows[metric], digits(metric)) for metric in metrics]
-        lines.append([label, *cells, str(len(rows)), features(rows)])
+        lines.append([label, *numbers(rows, metrics), str(len(rows)), features(rows)])
     return markdown(["row", *(TITLES[metric] for metric in metrics), "seeds", "features"], lines)
 
 

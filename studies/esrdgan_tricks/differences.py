@@ -8,7 +8,7 @@ from pathlib import Path
 import pandas as pd
 
 from srlab.base.errors import SrlabError
-from studies.tables import interval
+from studies.report import interval
 
 from .score import METRICS, PLAIN
 

@@ -7,6 +7,7 @@ import pandas as pd
 
 import srlab
 from srlab.view import plots
+from studies.report import Page
 from studies.shown import crop, photo
 
 from .differences import BASE, BEYOND, finding, other_lr, paired, tricks
@@ -16,7 +17,7 @@ from .words import NAMES
 COLOURS = {True: "#009E73", False: "#D55E00", None: "#0072B2"}
 
 
-def dots(scores: pd.DataFrame, group: pd.DataFrame, title: str, folder: Path) -> list[tuple[Path, str]]:
+def dots(page: Page, scores: pd.DataFrame, group: pd.DataFrame, title: str) -> None:
     """Draw the difference of each row from the base, a dot per seed; colour only where something may be claimed."""
     names = tricks(scores)
     figure, axes = plt.subplots(2, 3, figsize=(13, 2.2 + 0.5 * len(names)), sharey=True, layout="constrained")
@@ -34,41 +35,35 @@ def dots(scores: pd.DataFrame, group: pd.DataFrame, title: str, folder: Path) ->
         axis.grid(alpha=0.3)
     axes[0, 0].invert_yaxis()
     figure.suptitle(f"Differences from the base of the same seed, {title}")
-    file = folder / "differences.png"
-    file.write_bytes(plots.to_png(figure))
     caption = (
         "Each dot is a seed, each bar the mean. Grey: no claim. Beyond the spread over seeds: green is better, orange "
         "is worse, blue is a gradient ratio that is neither nearer to HR nor further from it in all seeds. Where a few "
         "rows are far away, the axis is logarithmic outside of its middle."
     )
-    return [(file, caption)]
+    page.figure("differences.png", figure, caption)
 
 
-def crops(scores: pd.DataFrame, folder_of_scores: Path, folder: Path) -> list[tuple[Path, str]]:
+def crops(page: Page, scores: pd.DataFrame, folder: Path) -> None:
     """Draw the same crop for all rows of the first seed, on LR made by bicubic."""
-    pictures = {"HR": crop(photo()), "bicubic": _crop(folder_of_scores, "bicubic", PLAIN)}
+    pictures = {"HR": crop(photo()), "bicubic": _crop(folder, "bicubic", PLAIN)}
     for name in ("PSNR stage", BASE, *tricks(scores)):
         rows = scores[scores["trick"] == name].sort_values("seed")
         if not rows.empty:
-            pictures[name] = _crop(folder_of_scores, rows["row"].iloc[0], PLAIN)
-    file = folder / "crops.png"
-    file.write_bytes(plots.to_png(plots.draw_images(pictures)))
-    return [(file, "One crop for all rows, each of its first seed, LR made by bicubic. Features: see the tables.")]
+            pictures[name] = _crop(folder, rows["row"].iloc[0], PLAIN)
+    caption = "One crop for all rows, each of its first seed, LR made by bicubic. Features: see the tables."
+    page.figure("crops.png", plots.draw_images(pictures), caption)
 
 
-def other_crops(scores: pd.DataFrame, folder_of_scores: Path, folder: Path) -> list[tuple[Path, str]]:
+def other_crops(page: Page, scores: pd.DataFrame, folder: Path) -> None:
     """Draw, for each kind of LR that a row was trained on, bicubic, the base and that row on it."""
     pictures = {}
     for name in tricks(scores):
         if kind := other_lr(scores, name):
             for one in ("bicubic", BASE, name):
                 row = scores[scores["trick"] == one].sort_values("seed")["row"].iloc[0]
-                pictures[f"{one} ({kind} LR)"] = _crop(folder_of_scores, row, kind)
-    if not pictures:
-        return []
-    file = folder / "other-lr.png"
-    file.write_bytes(plots.to_png(plots.draw_images(pictures, columns=3)))
-    return [(file, "LR made as in the training of the row: bicubic, the base, which never saw such LR, and the row.")]
+                pictures[f"{one} ({kind} LR)"] = _crop(folder, row, kind)
+    caption = "LR made as in the training of the row: bicubic, the base, which never saw such LR, and the row."
+    page.figure("other-lr.png", plots.draw_images(pictures, columns=3), caption)
 
 
 def _crop(folder: Path, row: str, kind: str) -> plots.torch.Tensor:

@@ -12,9 +12,7 @@ from typing import Any
 import pandas as pd
 
 from srlab.base.errors import SrlabError
-from srlab.training import runs
-from studies import reports
-from studies.tables import command, digits, interval, markdown, number, pictures
+from studies.report import Page, digits, interval, made_by, markdown, numbers
 
 from . import figures
 from .configurations import changes, trick_of
@@ -28,56 +26,50 @@ HEAD = [*(NAMES[metric] for metric in METRICS), "features"]
 def main(scores: str, output: str, about: str) -> None:
     """Write the report and its figures."""
     found, lost = read_scores(Path(scores)), read_lost(Path(scores))
-    reports.write(Path(output), lambda folder: report(found, lost, Path(scores), folder, json.loads(about)))
+    report(found, lost, Path(scores), json.loads(about)).write(Path(output))
 
 
-def report(
-    scores: pd.DataFrame, lost: pd.DataFrame, folder_of_scores: Path, folder: Path, about: dict[str, Any]
-) -> str:
-    """The whole text.
+def report(scores: pd.DataFrame, lost: pd.DataFrame, folder: Path, about: dict[str, Any]) -> Page:
+    """The whole page.
 
     Parameters
     ----------
     scores, lost
         From `differences.read_scores` and `differences.read_lost`.
-    folder_of_scores, folder
-        Where the crops of the rows are, and where figures go.
+    folder
+        Where the crops of the rows are.
     about
         ``preset``, ``given`` and ``settings``.
     """
-    preset = about["settings"]
+    preset, page = about["settings"], Page()
     found = groups(scores, preset["main"].split())
     title, group = next(iter(found.items()))
-    parts = [opening(scores, about), *ran_away(lost), "## How to read it", reading(preset)]
-    parts += [
-        "## What ESRDGAN found, and what we see",
-        f"On {title}, LR made by bicubic.",
-        verdicts(scores, group, preset),
-    ]
-    parts += [chance(every(scores, group)), *pictures(figures.dots(scores, group, title, folder), folder)]
-    parts += ["In words:", in_words(scores, group), "## Pictures"]
-    parts += pictures(figures.crops(scores, folder_of_scores, folder), folder)
-    parts += other_section(scores, found, folder_of_scores, folder)
+    page.add(*opening(scores, about), *ran_away(lost), "## How to read it", reading(preset))
+    page.add("## What ESRDGAN found, and what we see", f"On {title}, LR made by bicubic.")
+    page.add(verdicts(scores, group, preset), chance(every(scores, group)))
+    figures.dots(page, scores, group, title)
+    page.add("In words:", in_words(scores, group), "## Pictures")
+    figures.crops(page, scores, folder)
+    other_section(page, scores, found, folder)
     for name, one in found.items():
-        parts += [f"## Numbers: {name}", "Mean over the images, then over the seeds; LR made by bicubic."]
-        parts += [absolute(scores, one), "Differences from the base of the same seed:", differences(scores, one)]
+        page.add(f"## Numbers: {name}", "Mean over the images, then over the seeds; LR made by bicubic.")
+        page.add(absolute(scores, one), "Differences from the base of the same seed:", differences(scores, one))
         if name != title:
-            parts += ["What may be said of them:", verdicts(scores, one, preset), chance(every(scores, one))]
-    parts += ["## What it cost", costs(scores)]
-    return "\n\n".join(parts) + "\n"
+            page.add("What may be said of them:", verdicts(scores, one, preset), chance(every(scores, one)))
+    page.add("## What it cost", costs(scores))
+    return page
 
 
-def opening(scores: pd.DataFrame, about: dict[str, Any]) -> str:
+def opening(scores: pd.DataFrame, about: dict[str, Any]) -> list[str]:
     """Title, command, versions, and what the features were."""
-    typed, made = command("studies/run.py esrdgan_tricks", about["preset"], about["given"]), runs.environment()
     rows = scores[scores["trick"].isin([BASE, *tricks(scores)])].drop_duplicates("row")
     random = int(rows["real"].eq(False).sum())
     text = [
         "# ESRDGAN's tricks, one at a time",
         "ESRDGAN (a student's project of 2019 that rebuilt ESRGAN) lists tricks that helped and others that did not. "
         "Here each is switched on alone over the recipe of lab 04, and compared with that recipe.",
-        f"Made by `{typed}` with srlab {made['versions']['srlab']}, torch {made['versions']['torch']}, git "
-        f"{made['git'] or 'unknown'}; {len(rows)} rows, seeds {', '.join(map(str, sorted(rows['seed'].unique())))}.",
+        f"{made_by('studies/run.py esrdgan_tricks', about, rows)}, seeds "
+        f"{', '.join(map(str, sorted(rows['seed'].unique())))}.",
         f"**Features: {len(rows) - random} rows looked through trained networks, {random} through random ones.** Every "
         "row says which.",
     ]
@@ -94,7 +86,7 @@ def opening(scores: pd.DataFrame, about: dict[str, Any]) -> str:
             "ESRDGAN had 100,000 of a large one. A trick may need that length to help, or to harm; what "
             "is found here is found for this size."
         )
-    return "\n\n".join(text)
+    return text
 
 
 def ran_away(lost: pd.DataFrame) -> list[str]:
@@ -161,8 +153,7 @@ def absolute(scores: pd.DataFrame, group: pd.DataFrame, lr: str = PLAIN, names: 
     for name in names or ["bicubic", "PSNR stage", BASE, *tricks(scores)]:
         found = by_seed(group, name, lr)
         if not found.empty:
-            cells = [number(found[metric], digits(metric)) for metric in METRICS]
-            lines.append([name, *cells, features_of(scores, name)])
+            lines.append([name, *numbers(found, METRICS), features_of(scores, name)])
     return markdown(["row", *HEAD], lines)
 
 
@@ -181,25 +172,23 @@ def _difference(values: list[float], places: int) -> str:
     return f"{mean} ± {interval(values):.{places}f}" if len(values) > 1 else mean
 
 
-def other_section(
-    scores: pd.DataFrame, found: dict[str, pd.DataFrame], folder_of_scores: Path, folder: Path
-) -> list[str]:
+def other_section(page: Page, scores: pd.DataFrame, found: dict[str, pd.DataFrame], folder: Path) -> None:
     """Rows that were trained on other LR, scored on it, beside the base on the same LR."""
     kinds = {name: kind for name in tricks(scores) if (kind := other_lr(scores, name))}
     if not kinds:
-        return []
-    parts = [
+        return
+    page.add(
         "## LR made as in training",
         "Above, all rows have to solve the task of everybody: LR made by bicubic. A row that was trained on other LR "
         "images was trained for another task, so here it is scored on that one, with the base, which never saw it. "
         "Both answers count: whether a trick 'did not help' depends on which of the two LR images one has.",
-    ]
+    )
     for name, kind in kinds.items():
-        parts.append(f"### {name}: on {kind} LR")
+        page.add(f"### {name}: on {kind} LR")
         for title, group in found.items():
-            lines = absolute(scores, group, kind, ["bicubic", "PSNR stage", BASE, name])
-            parts += [f"On {title}:", lines, sentences(scores, group, name, trick_of(name), kind)]
-    return [*parts, *pictures(figures.other_crops(scores, folder_of_scores, folder), folder)]
+            page.add(f"On {title}:", absolute(scores, group, kind, ["bicubic", "PSNR stage", BASE, name]))
+            page.add(sentences(scores, group, name, trick_of(name), kind))
+    figures.other_crops(page, scores, folder)
 
 
 def costs(scores: pd.DataFrame) -> str:

@@ -2,7 +2,7 @@
 
 import pandas as pd
 
-from studies.tables import digits
+from studies.report import digits, features
 
 from .configurations import DID_NOT, GAN_STAGE, HELPED, Trick
 from .differences import BEYOND, CHANGES_SIGN, EQUAL, LEANS, ONE_SEED, Finding, finding
@@ -20,8 +20,8 @@ UNITS = {"psnr": " dB", "colour_shift": " levels", "checkerboard": " levels"}
 
 
 def features_of(scores: pd.DataFrame, trick: str) -> str:
-    """What a row looked through, with the kind of weights: ``vgg19 conv2_2 (random)``."""
-    return "<br>".join(dict.fromkeys(scores[scores["trick"] == trick]["backbone"].dropna().astype(str))) or "-"
+    """What a row looked through."""
+    return features(scores[scores["trick"] == trick])
 
 
 def findings(group: pd.DataFrame, trick: str, lr: str = PLAIN) -> list[Finding]:

@@ -1,0 +1,116 @@
+"""What every report is made of: numbers of several seeds as text, tables, and a page with its figures beside it."""
+
+import math
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+import matplotlib as mpl
+import matplotlib.pyplot as plt
+import pandas as pd
+
+from srlab.base.files import write_atomic
+from srlab.base.text import in_markdown
+from srlab.training import runs
+from srlab.view import plots
+
+DIGITS = {"psnr_rgb": 2, "psnr_y": 2, "psnr": 2, "colour_shift": 2}  # of other measures, four for SSIM and three else
+
+
+class Page:
+    """A page in Markdown that is put together part by part, and the figures that it shows.
+
+    Attributes
+    ----------
+    parts
+        Headings, paragraphs and tables in their order.
+    figures
+        Name of a file -> its PNG; they go into the folder ``figures`` beside the page.
+    """
+
+    def __init__(self) -> None:
+        mpl.use("Agg")  # nobody looks at a screen
+        self.parts: list[str] = []
+        self.figures: dict[str, bytes] = {}
+
+    def add(self, *parts: str) -> None:
+        """Go on with these parts."""
+        self.parts += parts
+
+    def table(self, head: Sequence[str], lines: Iterable[Sequence[str]]) -> None:
+        """Go on with a table."""
+        self.add(markdown(head, lines))
+
+    def keep(self, name: str, figure: plt.Figure) -> None:
+        """Put a figure beside the page, which does not show it itself."""
+        self.figures[name] = plots.to_png(figure)
+
+    def figure(self, name: str, figure: plt.Figure, caption: str) -> None:
+        """Go on with a figure and its caption."""
+        self.keep(name, figure)
+        caption = in_markdown(caption)
+        self.add(f"![{caption}](figures/{name})\n\n*{caption}*")
+
+    @property
+    def text(self) -> str:
+        """The whole page."""
+        return "\n\n".join(self.parts) + "\n"
+
+    def write(self, target: Path) -> None:
+        """Write the page, and its figures beside it."""
+        for name, png in self.figures.items():
+            write_atomic(target.parent / "figures" / name, png)
+        write_atomic(target, self.text.encode())
+        print(f"The report: {target}")
+
+
+def interval(values: Sequence[float]) -> float:
+    """Half of the 95 % interval of the mean (Student's t over the seeds); NaN for less than two values."""
+    if len(values) < 2:
+        return math.nan
+    from scipy.stats import t
+
+    return float(t.ppf(0.975, len(values) - 1) * pd.Series(values).std() / math.sqrt(len(values)))
+
+
+def number(values: Iterable[float], digits: int = 3) -> str:
+    """The mean of one number per seed as a table shows it: ``1.20 ± 0.10 (n=3)``, ``1.20``, or a dash."""
+    values = [value for value in values if not pd.isna(value)]
+    if not values:
+        return "-"
+    mean = f"{sum(values) / len(values):.{digits}f}"
+    return mean if len(values) == 1 else f"{mean} ± {interval(values):.{digits}f} (n={len(values)})"
+
+
+def digits(metric: str) -> int:
+    """Decimals of a measure."""
+    return DIGITS.get(metric, 4 if "ssim" in metric else 3)
+
+
+def numbers(rows: pd.DataFrame, metrics: Iterable[str]) -> list[str]:
+    """Cells of a table: each of the measures, over rows that differ in their seed."""
+    return [number(rows[metric], digits(metric)) for metric in metrics]
+
+
+def markdown(head: Sequence[str], lines: Iterable[Sequence[str]]) -> str:
+    """A Markdown table."""
+    return "\n".join("| " + " | ".join(map(in_markdown, line)) + " |" for line in [head, ["---"] * len(head), *lines])
+
+
+def features(rows: pd.DataFrame) -> str:
+    """What rows looked through, with the kind of weights, such as ``vgg19 conv2_2 (random)``; each label once."""
+    return "<br>".join(dict.fromkeys(rows["backbone"].dropna().astype(str))) or "-"
+
+
+def made_by(study: str, about: dict[str, Any], rows: pd.DataFrame) -> str:
+    """What was typed, with paths without the folders of the machine, and with which versions."""
+    words = [f"--{key} {_names(value)}" for key, value in about["given"].items()]
+    typed, made = " ".join(["python", study, about["preset"], *words]), runs.environment()
+    return (
+        f"Made by `{typed}` with srlab {made['versions']['srlab']}, torch {made['versions']['torch']}, git "
+        f"{made['git'] or 'unknown'}; {len(rows)} rows"
+    )
+
+
+def _names(value: str | list[str]) -> str:
+    return ",".join(Path(part).name for part in ([value] if isinstance(value, str) else value))
