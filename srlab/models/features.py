@@ -90,7 +90,9 @@ class FeatureExtractor(nn.Module):
         self.real = path is not None
         self.label = " ".join([network, *["-stage1"] * skips, *self.layer_weights]) + ("" if self.real else " (random)")
         source = path.name if self.real else f"random, seed {seed}"
-        self.config = {"layers": layers, "weights": source, "normalize": normalize, "scale": scale}
+        # Under the name of earlier versions, so that their runs go on.
+        self.config = {"network": "Features", "layers": layers, "weights": source}
+        self.config |= {"normalize": normalize, "scale": scale}
         self.remedy = pretrained.remedy(network)
         self.requires_grad_(False)
         self.eval()
