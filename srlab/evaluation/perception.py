@@ -11,7 +11,6 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from srlab.base.errors import SrlabError
 from srlab.data.images import full_range, luma
 from srlab.evaluation.metrics import Protocol, TooSmall, prepared
 from srlab.models import pretrained as backbones
@@ -46,10 +45,11 @@ def gradient_ratio(sr: torch.Tensor, hr: torch.Tensor) -> torch.Tensor:
     return _ratio(_gradient(sr), _gradient(hr))
 
 
-def energy_error(sr: torch.Tensor, hr: torch.Tensor, block: int = BLOCK) -> torch.Tensor:
+def energy_error(sr: torch.Tensor, hr: torch.Tensor) -> torch.Tensor:
     """Error of the local energy map: how far fine structure is from being where HR has it, and only there.
 
-    The high-pass is the luma minus its 5x5 mean; its root mean square in each block is the energy map. The error is
+    The high-pass is the luma minus its 5x5 mean; its root mean square in each block of 16x16 pixels is the energy
+    map; rows and columns that fill no whole block are left out. The error is
     the mean absolute difference of the two maps over the mean of HR's. White noise lifts the energy everywhere
     alike, so it helps here much less than texture in its place does. Phase plays no role: invented texture of the
     right strength costs nothing, where PSNR punishes it. Nor does it matter what the structure looks like: the stair
@@ -60,8 +60,6 @@ def energy_error(sr: torch.Tensor, hr: torch.Tensor, block: int = BLOCK) -> torc
     ----------
     sr, hr
         ``(N, C, H, W)`` or ``(C, H, W)``, float in [0, 1]; C = 3 for RGB, 1 for grey.
-    block
-        Side of a block in pixels; rows and columns that fill no whole block are left out.
 
     Returns
     -------
@@ -74,9 +72,7 @@ def energy_error(sr: torch.Tensor, hr: torch.Tensor, block: int = BLOCK) -> torc
     SrlabError
         As for `srlab.evaluation.metrics.prepared`, or the image is smaller than one block.
     """
-    if block < 1:
-        raise SrlabError(f"The block of an energy map must be at least 1 pixel, but is {block}.")
-    sr, hr = (_energy(plane, block) for plane in _planes(sr, hr, max(block, 3), "the energy map"))
+    sr, hr = (_energy(plane) for plane in _planes(sr, hr, BLOCK, "the energy map"))
     return _ratio((sr - hr).abs().mean(dim=(1, 2, 3)), hr.mean(dim=(1, 2, 3)), both_zero=0.0)
 
 
@@ -158,10 +154,8 @@ def checkerboard(sr: torch.Tensor, scale: int = 4) -> torch.Tensor:
     Raises
     ------
     SrlabError
-        As for `srlab.evaluation.metrics.prepared`, a scale below 2, or the image is smaller than one window.
+        As for `srlab.evaluation.metrics.prepared`, or the image is smaller than one window.
     """
-    if scale < 2:
-        raise SrlabError(f"A grid of LR pixels has a scale of at least 2, but it is {scale}.")
     side = CELLS * scale
     image = prepared(sr, sr, WHOLE)[0].double()
     _refuse_small(image, side, "the checkerboard")
@@ -309,10 +303,10 @@ def _gradient(plane: torch.Tensor) -> torch.Tensor:
     return (right.square() + down.square()).sqrt().mean(dim=(1, 2, 3))
 
 
-def _energy(plane: torch.Tensor, block: int) -> torch.Tensor:
+def _energy(plane: torch.Tensor) -> torch.Tensor:
     plane = plane - plane[..., :1, :1]  # changes nothing, but a flat plane is exactly 0 then and leaves no residue
     mean = F.avg_pool2d(plane, 5, stride=1, padding=2, count_include_pad=False)  # at the border, of what is there
-    return F.avg_pool2d((plane - mean).square(), block).sqrt()
+    return F.avg_pool2d((plane - mean).square(), BLOCK).sqrt()
 
 
 def _chroma(image: torch.Tensor) -> torch.Tensor:
