@@ -168,9 +168,11 @@ def _fetch_archive(archive: Archive, folders: Sequence[Folder], keep: bool, home
             _unpack(source, folder, staging)
             _publish_folder(staging, folder, home)
     except DAMAGE as error:
-        if not brought:  # else each further attempt would begin with it
+        if brought or archive.sha256:  # it is not ours, or certainly what the server has
+            remedy = "move it away, and it is downloaded"
+        else:
+            remedy = "the same command downloads it anew"
             source.unlink()
-        remedy = "move it away, and it is downloaded" if brought else "the same command downloads it anew"
         raise SrlabError(f"{source} is damaged or something else ({printable(str(error))}); {remedy}.") from error
     finally:
         shutil.rmtree(staging, ignore_errors=True)

@@ -201,7 +201,8 @@ def silent(handler, site):
 def drips(handler, site):
     """Sends a header without an end, byte by byte: each byte is in time."""
     handler.wfile.write(b"HTTP/1.1 200 OK\r\nX-Drip: ")
-    while not site.over.wait(0.05):
+    until = time.monotonic() + 20
+    while not site.over.wait(0.05) and time.monotonic() < until:
         handler.wfile.write(b"x")
         handler.wfile.flush()
 

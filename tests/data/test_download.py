@@ -349,6 +349,7 @@ def test_a_bad_archive_is_one_sentence_writes_no_image_and_does_not_spoil_the_ne
     message = error_of(download.fetch, "tiny", home=home)
     part = home / "archives" / f"tiny.{tiny}.part"
     assert str(part) in message
+    assert ("would unpack to far more" in message) == ((name, tiny) == ("a bomb", "zip"))
     assert visible(home).keys() <= {f"archives/{part.name}"}
     if "so delete it" in message:
         part.unlink()
