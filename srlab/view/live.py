@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from importlib.resources import files
 from typing import Any
 
 import anywidget
@@ -178,29 +179,10 @@ def compare_live(
     return LiveComparison(LiveScene(images, models, scale, crop, degradation, mix, seed), place, strength)
 
 
-_RENDER = """
-export default {
-  render({ model, el }) {
-    const root = document.createElement("div");
-    root.className = "srlab-compare";
-    el.append(root);
-    const { frames, ...first } = model.get("content");
-    const slider = mountSlider(root, {
-      ...first, shown: model.get("shown"), images: first.labels.map(() => null), left: 1, right: 2,
-    });
-    const update = () => slider.update(model.get("content"));
-    model.on("change:content", update);
-    update();
-    return () => { model.off("change:content", update); slider.destroy(); };
-  },
-};
-"""
-
-
 class LiveSlider(anywidget.AnyWidget):
     """The page's half of a `LiveComparison`."""
 
-    _esm = SCRIPT + _RENDER
+    _esm = SCRIPT + files("srlab.view").joinpath("live.js").read_text(encoding="utf-8")
     _css = STYLE
     content = traitlets.Dict().tag(sync=True)
     shown = traitlets.Int().tag(sync=True)

@@ -1,7 +1,5 @@
 """srlab.evaluation.perception against values computed by hand, and what each measure is able to see."""
 
-import hashlib
-import io
 import math
 
 import pytest
@@ -321,16 +319,6 @@ def test_without_weights_there_is_no_lpips_and_one_line_says_how_to_get_it(cache
     assert backbones.remedy("alexnet") in said
 
 
-def test_lpips_takes_the_weights_in_the_cache_of_torch(cache, backbone, monkeypatch):
-    content = io.BytesIO()
-    torch.save(backbone, content)
-    name = f"alexnet-owt-{hashlib.sha256(content.getvalue()).hexdigest()[:8]}.pth"
-    monkeypatch.setattr(backbones, "weights_url", lambda _: f"https://somewhere/{name}")
-    cache.mkdir(parents=True)
-    (cache / name).write_bytes(content.getvalue())
-    assert torch.equal(load_lpips().net.slice1[0].weight, backbone["features.0.weight"])
-
-
 def test_lpips_has_the_backbone_of_the_file_and_the_heads_of_torchmetrics(network, backbone, tmp_path):
     with torch.random.fork_rng():
         reference = _LPIPS(net="alex", pnet_rand=True)  # the same but for its backbone
@@ -381,16 +369,10 @@ def test_loading_lpips_moves_nobodys_seed(tmp_path, backbone):
     assert torch.equal(torch.get_rng_state(), before)
 
 
-def test_a_file_of_another_network_or_no_file_is_refused_and_there_is_no_falling_back(cache, tmp_path, backbone):
-    other = {key: value for key, value in backbone.items() if key != "features.8.bias"}
-    torch.save(other, tmp_path / "other.pth")
+def test_a_file_of_another_network_is_refused_and_there_is_no_falling_back(cache, tmp_path, backbone):
+    torch.save({key: value for key, value in backbone.items() if key != "features.8.bias"}, tmp_path / "other.pth")
     with pytest.raises(SrlabError, match=r"other\.pth does not fit: .*'features\.8\.bias'"):
         load_lpips(tmp_path / "other.pth")
-    with pytest.raises(SrlabError, match="no weights file"):
-        load_lpips(tmp_path / "missing.pth")
-    (tmp_path / "cut.pth").write_bytes((tmp_path / "other.pth").read_bytes()[:1000])
-    with pytest.raises(SrlabError, match=r"cut\.pth"):
-        load_lpips(tmp_path / "cut.pth")
 
 
 def test_noise_lifts_a_picture_to_the_gradient_that_was_asked_for():
