@@ -93,11 +93,6 @@ def _digest(pixels: torch.Tensor) -> bytes:
     return hashlib.sha256(str(tuple(pixels.shape)).encode() + pixels.contiguous().numpy().tobytes()).digest()
 
 
-def mark_again(file: Path) -> None:
-    """Note in a record that a second training gave the same weights."""
-    files.write_atomic(file, (json.dumps(json.loads(file.read_text()) | {"again": True}, indent=1) + "\n").encode())
-
-
 def digest(network: torch.nn.Module) -> str:
     """SHA-256 over the names and bytes of all weights."""
     found = hashlib.sha256()

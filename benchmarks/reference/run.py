@@ -8,15 +8,12 @@ they have no part in the training. A row that has its record is left alone, and 
 """
 
 import argparse
-import json
 import os
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
-
-import torch
 
 from srlab.base.errors import SrlabError
 from srlab.base.places import home
@@ -44,7 +41,6 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--backbone", default="auto", help="weights of the features: auto, imagenet, random or a file")
     parser.add_argument("--seeds", nargs="+", type=int, default=[0], help="one training of each row per seed")
     parser.add_argument("--jobs", type=int, default=1, help="seeds at a time, which share the cores")
-    parser.add_argument("--again", action="store_true", help="train once more and compare the weights with the record")
     parser.add_argument("--anew", action="store_true", help="train rows that have a record as well, and replace it")
     parser.add_argument("--presets", type=Path, default=ROWS, help="folder of the rows, for rows of your own")
     parser.add_argument("--records", type=Path, default=RECORDS, help="folder of what stays of them")
@@ -68,9 +64,8 @@ def main(arguments: list[str]) -> int:
     failures = 0
     for seed in options.seeds:
         for row in rows:
-            os.environ["SRLAB_HOME"] = str(options.runs.absolute())  # `again` may have left another one
             try:
-                again(row, seed, options) if options.again else train(row, seed, options, sets)
+                train(row, seed, options, sets)
             except SrlabError as error:
                 failures += 1
                 print(f"{row.run(seed)} failed: {error}", file=sys.stderr, flush=True)
@@ -118,39 +113,13 @@ def learn(row: Row, given: dict[str, Any]) -> None:
     failed(done).replace(done)
 
 
-def again(row: Row, seed: int, options: argparse.Namespace) -> None:
-    """Train a row a second time under another name, and hold its weights against the recorded ones, bit for bit."""
-    file = options.records / f"{row.run(seed)}.json"
-    if not file.exists():
-        raise SrlabError("it has no record to be compared with; train it first.")
-    known = json.loads(file.read_text(encoding="utf-8"))
-    here = {"threads": torch.get_num_threads(), "torch": torch.__version__.partition("+")[0]}
-    there = {"threads": known["threads"], "torch": known["versions"]["torch"].partition("+")[0]}
-    if here != there:
-        raise SrlabError(
-            f"its record was made with {there}, and this is {here}; set OMP_NUM_THREADS or install that torch."
-        )
-    if row.lab == "04_esrgan":  # in a folder of its own, where the lab finds no first stage to take
-        os.environ["SRLAB_HOME"] = str(home() / "again")
-    given = given_to(row, seed, options) | {"run": f"{row.run(seed)}-again"}
-    if Run(row.lab, given["run"]).is_trained():
-        raise SrlabError(f"there is a run {given['run']} already; delete its folder, so that it is trained again.")
-    learn(row, given)
-    run = Run(row.lab, given["run"])
-    found = record.digest(record.weights.load_generator(run.lab, run.name))
-    if found != known["sha256"]:
-        raise SrlabError(f"its weights have the SHA-256 {found}, those of the record {known['sha256']}.")
-    record.mark_again(file)
-    print(f"{row.run(seed)}: the second training has the same weights, bit for bit", flush=True)
-
-
 def side_by_side(options: argparse.Namespace) -> int:
     """Run each seed in a process of its own, with its share of the cores."""
     threads = str(max(1, (os.cpu_count() or 1) // min(options.jobs, len(options.seeds))))
     common = [*options.rows, "--images", options.images, "--backbone", options.backbone, "--sets", *options.sets]
     for name in ("presets", "records", "runs"):
         common += [f"--{name}", str(getattr(options, name).absolute())]
-    common += [f"--{name}" for name in ("again", "anew") if getattr(options, name)]
+    common += ["--anew"] if options.anew else []
 
     def one(seed: int) -> int:
         command = [sys.executable, "-m", "benchmarks.reference.run", *common, "--seeds", str(seed)]

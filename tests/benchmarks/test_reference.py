@@ -34,29 +34,26 @@ def made(row, seed=0, **changes):
     return one | {"scores": dict.fromkeys(("Set5", "Set14"), SCORES | scores)} | changes
 
 
+SCALED = {"01_srresnet": {"learning_rate"}, "03_srgan": {"start", "ema"}}
+SCALED |= {"04_esrgan": {"pretrain_iters", "pretrain_rate", "ema"}}
+
+
 @pytest.mark.parametrize("row", read_rows(), ids=lambda row: row.name)
 def test_a_row_sets_what_its_lab_knows_and_starts_from_a_row_before_it(row):
     known = defaults_of(HERE.parents[1] / "notebooks" / f"{row.lab}.ipynb")
     given = row.preset | row.given(0, "a", "b", "c")
     srlab.cli.lab.check_parameters(known, known | given, list(given))
+    assert row.preset["recipe"] == "laptop", "or `auto` might take another one elsewhere"
+    assert {"iters", "validate_every", *SCALED.get(row.lab, ())} <= set(row.preset), "or the lab would scale them"
     names = [one.name for one in read_rows()]
     assert not row.start or row.start in names[: names.index(row.name)]
     assert row.name in TITLES or row.name.startswith(summary.LENGTHS)
 
 
 def test_the_ladder_has_one_budget_from_scratch():
-    rungs = [row for row in read_rows() if row.name in ("mse", "hybrid", "vgg22", "resnet18")]
-    assert len(rungs) == 4
+    rungs = read_rows(["mse", "hybrid", "vgg22", "resnet18"])
     assert len({tuple(row.preset[key] for key in ("size", "iters", "batch", "patch")) for row in rungs}) == 1
     assert {row.preset["learning_rate"] for row in rungs} == {2e-3}
-
-
-@pytest.mark.parametrize("row", read_rows(), ids=lambda row: row.name)
-def test_a_row_says_which_recipe_it_changes_and_all_that_the_lab_would_scale(row):
-    assert row.preset["recipe"] == "laptop", "or `auto` might take another one elsewhere"
-    scaled = {"03_srgan": {"start", "ema"}, "04_esrgan": {"pretrain_iters", "pretrain_rate", "ema"}}
-    assert {"iters", "validate_every", *scaled.get(row.lab, ())} <= set(row.preset)
-    assert row.lab != "01_srresnet" or row.preset["learning_rate"], "it would follow the size"
 
 
 def test_rows_are_chosen_by_name_or_beginning():
@@ -67,15 +64,12 @@ def test_rows_are_chosen_by_name_or_beginning():
 
 
 def test_a_command_names_the_preset_and_no_folder_of_the_machine():
-    row = next(row for row in read_rows() if row.name == "srgan")
-    given = row.given(2, "/secret/BSDS400", "/secret/Set5", "/secret/vgg19.pth")
-    command = row.command(given)
-    assert command.startswith(
-        "papermill notebooks/03_srgan.ipynb out.ipynb -f benchmarks/reference/rows/03_srgan/srgan.yaml "
-    )
-    assert "-p start 01_srresnet/mse-seed2" in command
-    assert "-p images path/to/BSDS400" in command
-    assert "-p run srgan-seed2" in command
+    (row,) = read_rows(["srgan"])
+    command = row.command(row.given(2, "/secret/BSDS400", "/secret/Set5", "/secret/vgg19.pth"))
+    preset = "benchmarks/reference/rows/03_srgan/srgan.yaml"
+    assert command.startswith(f"papermill notebooks/03_srgan.ipynb out.ipynb -f {preset} ")
+    for words in ("-p start 01_srresnet/mse-seed2", "-p images path/to/BSDS400", "-p run srgan-seed2"):
+        assert words in command
     assert "secret" not in command
 
 
@@ -127,31 +121,19 @@ def test_a_record_has_the_manifest_the_curve_the_scores_and_the_noise_control(sm
     call, trained, folder = small
     assert call() == 0
     assert [lab for lab, _ in trained] == ["01_srresnet", "03_srgan"]
-    preset = next(row for row in read_rows() if row.name == "srgan").preset
+    (preset,) = (row.preset for row in read_rows(["srgan"]))
     assert trained[1][1].items() >= (preset | {"start": "01_srresnet/mse-seed0", "run": "srgan-seed0"}).items()
-    found = {one["row"]: one for one in record.read_all(folder / "records")}
-    assert set(found) == {BICUBIC, "mse", "srgan"}
-    mse, srgan = found["mse"], found["srgan"]
-    assert (mse["step"], mse["seed"], mse["batch"], mse["patch"]) == (2, 0, 2, 32)
-    assert (mse["validation"], mse["start"], srgan["start"]) == ("text", "", "mse")
-    assert [step for step, _ in mse["curve"]][-1] == 2
-    text = srlab.image_set(folder / "text")
-    expected = srlab.evaluate(srlab.load_generator("01_srresnet", "mse-seed0"), text).psnr[0]
-    assert mse["scores"]["text"]["psnr"] == pytest.approx(expected)
+    _, mse, srgan = found = record.read_all(folder / "records")
+    assert [one["row"] for one in found] == [BICUBIC, "mse", "srgan"]
+    expected = {"step": 2, "seed": 0, "batch": 2, "patch": 32, "validation": "text", "start": ""}
+    assert mse.items() >= expected.items()
+    assert mse["curve"][-1][0] == 2
+    psnr = srlab.evaluate(srlab.load_generator("01_srresnet", "mse-seed0"), srlab.image_set(folder / "text")).psnr[0]
+    assert mse["scores"]["text"]["psnr"] == pytest.approx(psnr)
     assert "noise" not in mse
-    assert set(srgan["noise"]) == set(srgan["scores"]) == {"text", "photos/validation"}
+    assert (srgan["start"], set(srgan["noise"])) == ("mse", {"text", "photos/validation"})
     assert (folder / "records" / "mse-seed0.png").exists()
     assert (folder / "runs" / "notebooks" / "mse-seed0.ipynb").exists()
-
-
-def test_a_stage_of_the_same_training_is_the_start_under_the_name_of_its_record(small):
-    call, _, folder = small
-    call()
-    shutil.copytree(folder / "runs/01_srresnet/mse-seed0", folder / "runs/04_esrgan/esrgan-seed0-psnr")
-    stage, run_of_row = Run("04_esrgan", "esrgan-seed0-psnr"), Run("03_srgan", "srgan-seed0")
-    sets = record.image_sets([str(folder / "text")])
-    file = record.write(folder / "records/esrgan-seed0.json", run_of_row, 0, sets, "papermill", stage)
-    assert json.loads(file.read_text())["start"] == "esrgan-psnr"
 
 
 @pytest.mark.parametrize("stage", ["other-psnr", "esrgan-seed0-psnr"])
@@ -165,51 +147,38 @@ def test_a_gan_of_lab_04_begins_with_its_own_stage_or_with_the_one_that_the_lab_
         shutil.copytree(folder / "runs/01_srresnet/mse-seed0", copy := folder / "runs/04_esrgan" / name)
         note = {"psnr_stage": stage} if name == "esrgan-seed0" else {}
         (copy / "run.json").write_text(json.dumps(made | {"lab": "04_esrgan", "name": name} | note))
-    written = []
     monkeypatch.setattr(run, "learn", lambda *_: None)
-    monkeypatch.setattr(run.record, "write", lambda file, one, *rest: written.append((file.name, one.name, rest[3:])))
     assert call("esrgan") == 0
-    (first, began, _), (second, gan, (start,)) = written
-    assert (first, began) == ("esrgan-psnr-seed0.json", stage)
-    assert (second, gan, start.name) == ("esrgan-seed0.json", "esrgan-seed0", stage)
+    found = {one["row"]: one for one in record.read_all(folder / "records")}
+    assert (found["esrgan-psnr"]["start"], "noise" in found["esrgan-psnr"]) == ("", False)
+    assert found["esrgan"]["start"] == stage.replace("-seed0", "")
 
 
-def test_a_row_that_has_its_record_is_left_alone_and_another_seed_is_trained(small):
-    call, trained, _ = small
+def test_a_row_that_has_its_record_is_left_alone_and_new_seeds_and_sets_are_added(small):
+    call, trained, folder = small
     assert call("mse") == 0
-    assert call("mse", "--seeds", "0", "1") == 0
+    other = folder / "other"
+    srlab.write_image(srlab.photos("validation")["text"].flip(-1), other / "HR" / "text.png")
+    assert call("mse", "--seeds", "0", "1", "--sets", str(folder / "text"), str(other)) == 0
     assert names(trained) == ["mse-seed0", "mse-seed1"]
+    assert set(record.read_all(folder / "records")[0]["scores"]) == {"photos/validation", "text", "other"}, "of bicubic"
     assert call("mse", "--anew") == 0
     assert names(trained)[2:] == ["mse-seed0"]
 
 
-def test_a_row_without_its_start_fails_in_a_sentence_and_the_others_go_on(small, capsys):
+def test_a_row_whose_start_is_not_finished_fails_in_a_sentence_and_the_others_go_on(small, capsys):
     call, trained, folder = small
-    (folder / "rows" / "01_srresnet" / "srresnet.yaml").write_text((ROWS / "01_srresnet" / "srresnet.yaml").read_text())
+    shutil.copy(ROWS / "01_srresnet" / "srresnet.yaml", folder / "rows" / "01_srresnet")
     assert call("srgan", "srresnet") == 1
     said = capsys.readouterr().err
     assert "srgan-seed0 failed: its start, the run 01_srresnet/mse-seed0, is not finished" in said
     assert "train the row mse there first" in said
     assert names(trained) == ["srresnet-seed0"]
-
-
-def test_a_start_that_was_stopped_half_way_is_no_start(small, capsys):
-    call, _, _ = small
     assert call("mse") == 0
     start = Run("01_srresnet", "mse-seed0")
     start.write_manifest(start.manifest() | {"state": "stopped"})
     assert call("srgan") == 1
     assert "is not finished" in capsys.readouterr().err
-
-
-def test_bicubic_is_scored_on_a_set_that_comes_later(small):
-    call, _, folder = small
-    assert call("mse") == 0
-    other = folder / "other"
-    srlab.write_image(srlab.photos("validation")["text"].flip(-1), other / "HR" / "text.png")
-    assert call("mse", "--seeds", "1", "--sets", str(folder / "text"), str(other)) == 0
-    found = {one["row"]: one for one in record.read_all(folder / "records")}
-    assert set(found[BICUBIC]["scores"]) == {"photos/validation", "text", "other"}
 
 
 def test_photos_that_are_scored_are_not_trained_on(small):
@@ -225,46 +194,24 @@ def test_seeds_side_by_side_share_the_cores_and_a_killed_one_is_a_failure(small,
     started = []
 
     def started_as(command, env):
-        started.append((command, env["OMP_NUM_THREADS"]))
+        started.append(
+            (command[-1], env["OMP_NUM_THREADS"], command[command.index("--records") + 1], "--anew" in command)
+        )
         return SimpleNamespace(returncode=-9 if command[-1] == "1" else 0)
 
     monkeypatch.setattr(run.subprocess, "run", started_as)
     monkeypatch.setattr(run.os, "cpu_count", lambda: 4)
-    assert call("mse", "--seeds", "0", "1", "--jobs", "4", "--again") == 1
-    assert sorted(command[-1] for command, _ in started) == ["0", "1"]
-    assert {threads for _, threads in started} == {"2"}
-    for command, _ in started:
-        assert "--again" in command
-        assert command[command.index("--records") + 1] == str(folder / "records")
+    assert call("mse", "--seeds", "0", "1", "--jobs", "4", "--anew") == 1
+    assert sorted(started) == [(seed, "2", str(folder / "records"), True) for seed in ("0", "1")]
 
 
-def test_trained_again_the_weights_are_those_of_the_record_or_it_says_so(small, capsys):
+def test_trained_again_elsewhere_the_weights_are_the_same(small):
     call, trained, folder = small
-    assert call("mse", "--again") == 1
-    assert "no record to be compared with" in capsys.readouterr().err
-    assert call("mse") == call("mse", "--again") == 0
-    assert names(trained) == ["mse-seed0", "mse-seed0-again"]
-    assert "bit for bit" in capsys.readouterr().out
-    assert call("mse", "--again") == 1
-    assert "delete its folder" in capsys.readouterr().err
-    file = folder / "records" / "mse-seed0.json"
-    assert json.loads(file.read_text())["again"] is True
-    shutil.rmtree(folder / "runs" / "01_srresnet" / "mse-seed0-again")
-    file.write_text(json.dumps(json.loads(file.read_text()) | {"sha256": "other"}))
-    assert call("mse", "--again") == 1
-    assert "those of the record other" in capsys.readouterr().err
-    file.write_text(json.dumps(json.loads(file.read_text()) | {"threads": 99}))
-    assert call("mse", "--again") == 1
-    assert "set OMP_NUM_THREADS" in capsys.readouterr().err
-
-
-def test_a_row_with_a_first_stage_is_trained_again_where_there_is_none_yet(small):
-    call, _, folder = small
-    (folder / "rows/04_esrgan").mkdir()
-    shutil.copy(ROWS / "04_esrgan/esrgan.yaml", folder / "rows/04_esrgan")
-    assert call("esrgan") == call("esrgan", "mse") == call("esrgan", "mse", "--again") == 0
-    found = {str(file.parent.relative_to(folder / "runs")) for file in (folder / "runs").rglob("run.json")}
-    assert found >= {"again/04_esrgan/esrgan-seed0-again", "01_srresnet/mse-seed0-again"}
+    there = folder / "again"
+    assert call("mse") == call("mse", "--records", str(there), "--runs", str(there)) == 0
+    assert names(trained) == ["mse-seed0", "mse-seed0"]
+    first, second = (record.read_all(each)[1]["sha256"] for each in (folder / "records", there))
+    assert first == second
 
 
 def test_time_to_beat_bicubic_lies_between_the_validations_before_and_after():
@@ -289,28 +236,24 @@ def lengths_by(law, seeds=3, scatter=0.05):
     return {n: list(law(n) + scatter * random.standard_normal(seeds)) for n in (500, 1000, 2000, 4000, 8000)}
 
 
+def levels_off(steps):
+    return 31 - 20 * steps**-0.5
+
+
+def goes_on(steps):
+    return 25 + 0.4 * math.log(steps)
+
+
 def test_the_forecast_has_both_laws_and_each_finds_itself():
-    def levels_off(n):
-        return 31 - 20 * n**-0.5
-
-    def goes_on(n):
-        return 25 + 0.4 * math.log(n)
-
-    one = extrapolate(lengths_by(levels_off), 1e6)
-    assert one.power_low < levels_off(1e6) < one.power_high
-    assert one.power_high - one.power_low < 1.5
+    one, other = (extrapolate(lengths_by(law), 1e6) for law in (levels_off, goes_on))
+    assert one.power_low < levels_off(1e6) < one.power_high < one.power_low + 1.5
     assert abs(one.held_out) < 0.2
     assert one.logarithm > one.power
-    other = extrapolate(lengths_by(goes_on), 1e6)
     assert other.logarithm_low < goes_on(1e6) < other.logarithm_high
-    exact = extrapolate(lengths_by(levels_off, scatter=0), 1e6)
-    assert exact.power == pytest.approx(levels_off(1e6), abs=0.05)
-
-
-def test_the_forecast_wants_five_lengths_and_two_seeds_of_each():
-    found = lengths_by(lambda n: 31 - 20 * n**-0.5)
-    assert extrapolate(dict(list(found.items())[1:]), 1e6) is None
-    assert extrapolate(found | {500: found[500][:1]}, 1e6) is None
+    assert extrapolate(lengths_by(levels_off, scatter=0), 1e6).power == pytest.approx(levels_off(1e6), abs=0.05)
+    found = lengths_by(levels_off)
+    assert extrapolate(dict(list(found.items())[1:]), 1e6) is None, "it wants five lengths"
+    assert extrapolate(found | {500: found[500][:1]}, 1e6) is None, "and two seeds of each"
 
 
 @pytest.fixture
