@@ -5,9 +5,11 @@ import torch
 import torch.nn.functional as F
 
 import srlab
-from srlab import models
+from srlab import losses, models
+from srlab.base.errors import SrlabError
 from srlab.data import resampling
 from srlab.exercises import find
+from srlab.models import features
 
 IMAGES = torch.rand(2, 2, 3, 16, 20, generator=torch.Generator().manual_seed(0))
 
@@ -53,3 +55,27 @@ def test_the_receptive_radius_is_that_of_the_network(blocks):
         where = gradient[0].abs().sum(0).nonzero() - centre
         reached = max(reached, int(where.abs().max()))
     assert reached == radius
+
+
+@pytest.mark.parametrize("network", ["vgg16", "vgg19"])
+def test_the_cut_is_where_the_package_has_its_layers(network):
+    layers = features.layer_names(network)
+    kinds = [name.rstrip("_0123456789") for name in layers]
+    for place, name in enumerate(layers, start=1):
+        if not name.startswith("pool"):
+            stage, conv = (int(number) for number in name[4:].split("_"))
+            assert find("content_loss.vgg_cut").reference(kinds, stage, conv, name.startswith("relu")) == place
+
+
+def test_the_cut_of_a_layer_that_is_not_there_is_refused():
+    with pytest.raises(SrlabError, match="conv1_2"):
+        find("content_loss.vgg_cut").reference(["conv", "relu", "pool"], 1, 2, False)
+
+
+def test_the_content_loss_is_that_of_the_package():
+    sr, hr = torch.rand(2, 2, 3, 32, 32, generator=torch.Generator().manual_seed(0))
+    seen = features.FeatureExtractor("vgg16 conv2_2", backbone="random")
+    plain = features.FeatureExtractor("vgg16 conv2_2", backbone="random", normalize=False)
+    normalize = find("content_loss.to_imagenet").reference
+    found = find("content_loss.content_loss").reference(lambda image: plain(normalize(image))["conv2_2"], sr, hr)
+    assert torch.allclose(found, losses.content_loss(seen, sr, hr))

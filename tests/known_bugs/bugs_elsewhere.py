@@ -1,6 +1,6 @@
 """Bugs that were found in other training and inference code."""
 
-from .bug import HINT, LAB_02, LAB_03, LAB_04, LAB_05, Bug, Known
+from .bug import HINT, LAB_03, LAB_04, LAB_05, Bug, Known
 
 STEP = "tests/labs/test_srgan_step.py"
 TRAINING = "tests/training/test_training.py"
@@ -70,7 +70,7 @@ BUGS = [
     wanted = features(hr)
 """,
         check="tests/test_losses.py::test_hr_is_looked_at_once_and_without_a_graph",
-        exercise=f"{LAB_02}[content_loss.content_loss-also flows to HR]",
+        exercise=f"{HINT}[content_loss.content_loss-A gradient also flows to HR where]",
     ),
     Bug(
         Known.STATISTICS,
@@ -105,7 +105,7 @@ BUGS = [
         old="return super().train(False)",
         new="return super().train(mode)",
         check=f"{FEATURES}::test_it_is_frozen_in_fact_and_the_gradient_reaches_the_image",
-        exercise=f"{LAB_02}[content_loss.freeze-still in training mode]",
+        exercise=f"{HINT}[content_loss.freeze-The network is still in training mode]",
     ),
     Bug(
         Known.SCHEDULE,
@@ -244,7 +244,7 @@ BUGS = [
         old="enumerate(whole.features)",
         new="enumerate(whole.features, start=1)",
         check=f"{FEATURES}::test_a_layer_of_vgg_is_that_many_layers_of_torchvision",
-        exercise=f"{LAB_02}[content_loss.vgg_cut-before the ReLU, but `after` asks]",
+        exercise=f"{HINT}[content_loss.vgg_cut-The cut is before the ReLU where]",
     ),
     Bug(
         Known.CUT,
@@ -261,7 +261,7 @@ BUGS = [
         old="features: vgg19 relu5_4",
         new="features: vgg19 pool5",
         check=PAPERS,
-        exercise=f"{LAB_02}[content_loss.vgg_cut-The pool at the end of the stage]",
+        exercise=f"{HINT}[content_loss.vgg_cut-The pool at the end of the]",
     ),
     Bug(
         Known.CUT,
@@ -270,6 +270,6 @@ BUGS = [
         old="features: vgg19 conv5_4",
         new="features: vgg19 relu5_4",
         check=PAPERS,
-        exercise=f"{LAB_02}[content_loss.vgg_cut-behind the ReLU, but `after` is False]",
+        exercise=f"{HINT}[content_loss.vgg_cut-The cut is behind the ReLU but0]",
     ),
 ]

@@ -1,12 +1,12 @@
 """Bugs that were found in the code of the SRGAN content-loss study."""
 
-from .bug import HINT, LAB_02, LAB_03, LAB_05, Bug, Known
+from .bug import HINT, LAB_03, LAB_05, Bug, Known
 
 STEP = "tests/labs/test_srgan_step.py"
 FEATURES = "tests/models/test_features.py"
 NO_GRAPH = f"{LAB_03}[srgan.train_step-no graph leads from there to G0]"
 ONE_NORM = f"{HINT}[srresnet.ResidualBlock-One batch norm serves both convolutions its]"
-FREEZE = f"{LAB_02}[content_loss.freeze-set on a module0]"
+FREEZE = f"{HINT}[content_loss.freeze-The parameters still take a gradient requires_grad0]"
 
 BUGS = [
     Bug(
@@ -120,7 +120,7 @@ BUGS = [
         old="for s in (1, 2, 3, 4)",
         new="for s in (2, 3, 4)",
         check=f"{FEATURES}::test_a_block_of_a_resnet_is_counted_through_all_stages",
-        exercise=f"{LAB_02}[content_loss.resnet_blocks-start at the second stage]",
+        exercise=f"{HINT}[content_loss.resnet_blocks-The blocks start at the second stage]",
     ),
     Bug(
         Known.INSIDE,
@@ -149,7 +149,7 @@ BUGS = [
 """,
         new="\n",
         check=f"{FEATURES}::test_images_are_normalised_as_in_training_unless_told_not_to",
-        exercise=f"{LAB_02}[content_loss.to_imagenet-came back as it was]",
+        exercise=f"{HINT}[content_loss.to_imagenet-The image came back as it was]",
     ),
     Bug(
         Known.PLAIN_INPUT,

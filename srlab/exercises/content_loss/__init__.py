@@ -1,0 +1,1 @@
+"""Exercises of lab 02: a loss on the features of a trained network."""

@@ -1,0 +1,126 @@
+"""Lab 02: the loss on features."""
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+import torch.nn as nn
+import torch.nn.functional as F
+
+from srlab.exercises import Answer, Exercise, sample
+from srlab.exercises.difference import take
+from srlab.exercises.networks import gradient, reaches
+
+
+def content_loss(extract: nn.Module, sr: torch.Tensor, hr: torch.Tensor) -> torch.Tensor:
+    """Mean squared distance of two images' feature maps (Ledig et al. 2017, equation 5).
+
+    Parameters
+    ----------
+    extract
+        Frozen network, image -> maps.
+    sr, hr
+        ``(N, 3, H, W)``.
+
+    Returns
+    -------
+    torch.Tensor
+        ``()``, with a graph that leads to `sr` only.
+    """
+    with torch.no_grad():
+        wanted = extract(hr)
+    return F.mse_loss(extract(sr), wanted)
+
+
+class _Extract(nn.Module):
+    """Fixed features, a nonlinear function of an image: 5 maps of half its size."""
+
+    def forward(self, image: torch.Tensor) -> torch.Tensor:
+        return F.avg_pool2d(torch.tanh(F.conv2d(image, sample(5, 3, 3, 3, low=-1, seed=3), padding=1)), 2) * 3
+
+
+def _images() -> tuple[nn.Module, torch.Tensor, torch.Tensor]:
+    sr, hr = (sample(2, 3, 8, 6, seed=seed).requires_grad_() for seed in (1, 2))
+    return _Extract(), sr, hr
+
+
+def _observe(answer: Answer, extract: nn.Module, sr: torch.Tensor, hr: torch.Tensor) -> dict[str, Any]:
+    loss = torch.as_tensor(take(answer(extract, sr, hr), 0.0))
+    return {
+        "the loss": loss,
+        "a graph that leads to SR": reaches(loss, [sr]),
+        "the gradient at SR": gradient(loss, [sr]),
+        "no graph that leads to HR": reaches(loss, [hr]),
+    }
+
+
+def _of_maps(measure: Callable[[torch.Tensor, torch.Tensor], torch.Tensor]) -> Answer:
+    return lambda extract, sr, hr: measure(extract(sr), extract(hr).detach())
+
+
+def _of_difference(measure: Callable[[torch.Tensor], torch.Tensor]) -> Answer:
+    return _of_maps(lambda x, y: measure(x - y))
+
+
+EXERCISE = Exercise(
+    content_loss,
+    level="medium",
+    cases={"the mean squared distance of the maps, with a gradient for SR and none for HR": _images},
+    observe=_observe,
+    mistakes={
+        "A loss is one number, for the whole batch.": [
+            _of_difference(torch.square),
+            _of_difference(lambda d: d.square().mean((1, 2, 3))),
+        ],
+        "The images themselves are compared, pixel by pixel. Where do the features come in?": [
+            lambda extract, sr, hr: F.mse_loss(sr, hr),
+            lambda extract, sr, hr: F.l1_loss(sr, hr),
+        ],
+        "The squared differences were added up, over the pixels, the channels or the pictures, so a larger patch or "
+        "network would weigh more. What makes losses of different sizes comparable?": [
+            _of_difference(lambda d: d.square().sum()),
+            _of_difference(lambda d: d.square().sum((1, 2, 3)).mean()),
+            _of_difference(lambda d: d.square().mean((1, 2, 3)).sum()),
+            _of_difference(lambda d: d.square().sum(1).mean()),
+        ],
+        "That is a root of squares. Near zero its gradient does not fade, and the paper has none.": [
+            _of_difference(torch.norm),
+            _of_difference(lambda d: d.square().mean().sqrt()),
+            _of_difference(lambda d: d.norm(dim=1).mean()),
+        ],
+        "That is the mean of absolute differences, as in ESRGAN. Here they are squared, as in SRGAN.": _of_maps(
+            F.l1_loss
+        ),
+        "Differences of both signs cancel here: they are averaged before the square, or nothing is squared.": [
+            _of_difference(lambda d: d.mean().square()),
+            _of_difference(torch.mean),
+        ],
+        "The maps were averaged before they were compared. Where something is counts too.": (
+            _of_difference(lambda d: d.mean((2, 3)).square().mean())
+        ),
+        "The features of the difference are not the difference of the features: a network bends what it sees.": (
+            lambda extract, sr, hr: extract(sr - hr).square().mean()
+        ),
+        "The value is half of what it should be.": _of_difference(lambda d: d.square().mean() / 2),
+        "The sign is turned round: a loss is low where SR is like HR.": _of_difference(lambda d: -d.square().mean()),
+        "This is a relative distance, divided by the features of HR. The plain one is asked for.": (
+            _of_maps(lambda x, y: F.mse_loss(x, y) / y.square().mean())
+        ),
+        "No graph leads from the loss back to SR, so G could learn nothing from it. Which of the two pictures may be "
+        "without one, and is SR outside of every no_grad, detach and item?": [
+            _of_maps(lambda x, y: F.mse_loss(x, y).detach()),
+            lambda extract, sr, hr: F.mse_loss(extract(sr).detach(), extract(hr)),
+        ],
+        "A gradient also flows to HR, where nothing learns: its features keep a graph, at the price of memory and "
+        "time. Which of the two calls of `extract` needs one?": (
+            lambda extract, sr, hr: F.mse_loss(extract(sr), extract(hr))
+        ),
+    },
+    also_right=[lambda extract, sr, hr: F.mse_loss(*extract(torch.cat([sr, hr.detach()])).chunk(2))],
+    otherwise={"the gradient at SR": "The gradient at SR is another one."},
+    hints=(
+        "Both pictures are looked at with `extract`, and what comes out is compared like pixels are in the MSE.",
+        "G has to learn from SR, but nothing learns from HR. What does torch.no_grad() change for the maps that are "
+        "made in it?",
+    ),
+)
