@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from srlab.base.errors import SrlabError
+from srlab.base.text import printable
 from srlab.models import weights
 
 if TYPE_CHECKING:
@@ -13,8 +14,8 @@ if TYPE_CHECKING:
 
 DEFAULT = "msrresnet"
 RUN = (
-    "a run folder, a weights file (.safetensors; .pth of RRDBNet), or what comes with srlab: msrresnet, or srgan, "
-    f"which is sharper and less faithful (default: {DEFAULT})"
+    "a run folder, a weights file (.safetensors or .pth, also of others' networks), or what comes with srlab: "
+    f"msrresnet, or srgan, which is sharper and less faithful (default: {DEFAULT})"
 )
 
 
@@ -28,8 +29,8 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
     how.add_argument("--method", choices=["nearest", "bilinear", "bicubic", "lanczos"], help="an interpolation")
     parser.add_argument("--best", default="", metavar="SCORE", help="weights of the run with the best score, as psnr")
     parser.add_argument("--scale", type=int, help="times larger (default: what the network does; 4 with --method)")
-    parser.add_argument("--tile", type=int, metavar="N", help="side of a tile in pixels (default: by free memory)")
-    parser.add_argument("--overlap", type=int, metavar="N", help="overlap of tiles in pixels (default: measured)")
+    parser.add_argument("--tile", type=int, metavar="N", help="side of a tile in pixels (default: what fits 2 GB)")
+    parser.add_argument("--overlap", type=int, metavar="N", help="overlap of tiles in pixels (default: by network)")
     parser.add_argument("--device", default="auto", help="auto, cpu or cuda (default: auto)")
     parser.add_argument("--force", action="store_true", help="replace files that exist")
     parser.set_defaults(command=run)
@@ -55,10 +56,12 @@ def run(options: argparse.Namespace) -> int:
     for path in summary.written:
         print(path)
     for path, reason in summary.skipped:
-        print(f"skipped {path}: {reason}", file=sys.stderr)
+        print(f"skipped {printable(path)}: {reason}", file=sys.stderr)
     for path, reason in summary.failed:
         print(f"failed {path}: {reason}", file=sys.stderr)
     counts = f"{len(summary.written)} written, {len(summary.skipped)} skipped, {len(summary.failed)} failed"
+    if summary.present:
+        counts += f", {len(summary.present)} already there, which --force makes again"
     print(f"{counts}.", file=sys.stderr)
     return 1 if summary.failed else 0
 
@@ -66,7 +69,6 @@ def run(options: argparse.Namespace) -> int:
 def _upscaler(options: argparse.Namespace) -> "tuple[Upscaler, int]":
     from srlab.base.devices import pick_device
     from srlab.data.resampling import upsample
-    from srlab.inference.tiling import scale_of
 
     if options.method:
         if options.best:
@@ -81,7 +83,7 @@ def _upscaler(options: argparse.Namespace) -> "tuple[Upscaler, int]":
     if not options.run:
         print(f"upscaling with {DEFAULT}, which comes with srlab; --run takes another network.", file=sys.stderr)
     network = weights.read_generator(run, options.best).to(pick_device(options.device))
-    scale = scale_of(network)
+    scale = network.config["scale"]
     if options.scale not in (None, scale):
         raise SrlabError(f"{run} enlarges x{scale}, but --scale is {options.scale}; leave --scale out.")
     return network, scale

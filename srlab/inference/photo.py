@@ -1,40 +1,47 @@
 """Upscaling image files: any size, with their alpha, colour profile, EXIF and bit depth, through libvips."""
 
+import glob
 import math
 import os
+import re
 import sys
-from collections import deque
-from collections.abc import Callable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import ExitStack
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
+import psutil
 import pyvips
 import torch
+from PIL import Image, UnidentifiedImageError
 
+from srlab.base.devices import explaining_lack_of_memory
 from srlab.base.errors import SrlabError
-from srlab.base.files import check_name
-from srlab.base.parallel import cores
-from srlab.data.images import EXTENSIONS, full_range, luma, to_uint8
-from srlab.data.resampling import upsample
-from srlab.inference.overlap import Source, Upscaler
-from srlab.inference.photo_files import (
-    ALIASES,
-    HOLDS_16_BITS,
-    HOLDS_ALPHA,
-    LARGEST_SIDE,
-    SAVERS,
-    encode,
-    has_exif,
-    open_image,
-    parts_of,
-    read_piece,
-)
-from srlab.inference.tiling import upscale, upscale_strips
+from srlab.data.images import EXTENSIONS, cmyk_to_rgb, full_range, luma, open_upright, to_uint8
+from srlab.inference.tiling import Upscaler, overlap_of, tile_of, upscale_tiles
 
-MARGIN = 4  # LR rows around a strip that bicubic enlargement looks at, and two to spare
+# How a format is written: libvips' saver with its options, and what the format can hold.
+SAVERS = {
+    ".png": ("pngsave", {}),
+    ".tif": ("tiffsave", {"compression": "deflate", "predictor": "horizontal"}),
+    ".jpg": ("jpegsave", {"Q": 95, "subsample_mode": "off"}),
+    ".webp": ("webpsave", {"lossless": True}),
+}
+ALIASES = {".tiff": ".tif", ".jpeg": ".jpg"}
+LARGEST_SIDE = {".jpg": 65500, ".webp": 16383}  # pixels
+HOLDS_ALPHA, HOLDS_16_BITS = (".png", ".tif", ".webp"), (".png", ".tif")
+PLAIN = ("b-w", "grey16", "srgb", "rgb", "rgb16", "multiband")  # pixels that are RGB or grey as they stand
+METADATA = ("icc-profile-data", "exif-data", "xmp-data", "iptc-data")
+# What a file holds decides how it is read, not its name: only these, and raw pixels of our own, are read at all.
+pyvips.operation_block_set("VipsForeignLoad", True)
+for _kind in ("Png", "Jpeg", "Tiff", "Webp", "Nsgif", "Heif", "Raw"):
+    pyvips.operation_block_set(f"VipsForeignLoad{_kind}", False)
+# More pixels than the first in a file with fewer bytes than the second asks for are a trap.
+LARGEST_BOMB, PIXELS_PER_BYTE = 2 * Image.MAX_IMAGE_PIXELS, 2000
+NO_LINE = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]")  # what breaks a line or a terminal, or is no text
+UNREADABLE = (OSError, SyntaxError, ValueError, Image.DecompressionBombError)  # Pillow's
 
 
 @dataclass
@@ -42,6 +49,7 @@ class Summary:
     """What became of the files of a folder; the reasons are sentences."""
 
     written: list[Path] = field(default_factory=list)
+    present: list[Path] = field(default_factory=list)
     skipped: list[tuple[Path, str]] = field(default_factory=list)
     failed: list[tuple[Path, str]] = field(default_factory=list)
 
@@ -60,12 +68,13 @@ def upscale_file(
     """Upscale an image file into another one.
 
     Grey stays grey, 16 bits a channel stay 16 bits, palettes become RGB and CMYK becomes sRGB. The alpha channel is
-    enlarged by bicubic interpolation. The pixels are turned upright first, so the EXIF orientation becomes "as it is";
+    enlarged by bicubic interpolation, and pixels of which nothing shows take the colour of those around them, so that
+    what is hidden gives no halo. The pixels are turned upright first, so the EXIF orientation becomes "as it is";
     the other EXIF entries and the colour profile are kept, but for EXIF in TIFF files, which libvips neither reads nor
     writes (a line on stderr says so when a TIFF is written and there was some). Of an
     animation or a file of many pages the first image is taken.
 
-    Memory is bounded by a tile and a row of tiles. The SR pixels wait in a temporary file beside the target, and the
+    Memory is bounded by a tile. The SR pixels wait in a temporary file beside the target, and the
     target appears under its name only when it is complete and on the disk.
 
     Parameters
@@ -82,9 +91,9 @@ def upscale_file(
     force
         Replace a target that is there. The source itself is never replaced.
     tile, overlap
-        As in `srlab.inference.tiling.upscale_strips`.
+        As in `srlab.inference.tiling.upscale_tiles`.
     progress
-        Show a bar over the tiles.
+        Show a bar over the LR pixels.
 
     Returns
     -------
@@ -94,23 +103,10 @@ def upscale_file(
     Raises
     ------
     SrlabError
-        The source cannot be read, the target exists, cannot be written or cannot hold such an image, or the
-        upscaler fails as in `srlab.inference.tiling.upscale_strips`.
+        The source cannot be read, the target exists, cannot be written or cannot hold such an image, there is too
+        little room for it, or the upscaler fails as in `srlab.inference.tiling.upscale_tiles`.
     """
-    return _compute(Path(source), Path(target), upscaler, scale, force, tile, overlap, progress)()
-
-
-def _compute(
-    source: Path,
-    target: Path,
-    upscaler: Upscaler,
-    scale: int,
-    force: bool,
-    tile: int | None,
-    overlap: int | None,
-    progress: bool,
-) -> Callable[[], Path]:
-    """Make the SR pixels, in a temporary file. What is returned writes the target; it must be called, on any thread."""
+    source, target = Path(source), Path(target)
     for path in (source, target):
         if os.fsencode(path).decode(errors="replace") != str(path):
             raise SrlabError(f"{str(path)!a} is no UTF-8, which libvips needs of a name; rename it.")
@@ -121,6 +117,96 @@ def _compute(
         raise SrlabError(f"{source} would be replaced by its own enlargement; choose another name for the result.")
     _refuse_existing(target, force)
     image = open_image(source)
+    tile = tile_of(upscaler, scale) if tile is None else tile
+    overlap = overlap_of(upscaler) if overlap is None else overlap
+    _check_format(source, target, suffix, image, scale)
+    _check_room(source, target, image, scale, tile, overlap)
+    with _parts_of(target) as (pixels, encoded):
+        with pixels.open("wb") as file:
+            _write_pixels(file, source, image, upscaler, scale, tile=tile, overlap=overlap, progress=progress)
+        encode(pixels, encoded, image, scale, suffix)
+        with encoded.open("rb+") as file:
+            os.fsync(file.fileno())
+        _refuse_existing(target, force)
+        pixels.unlink()  # before the result has its name: after a kill in between, nobody would look for it again
+        encoded.replace(target)
+    if suffix == ".tif" and image.get_typeof("exif-data"):
+        print(f"The EXIF entries of {source} are not kept in TIFF; write a PNG if you need them.", file=sys.stderr)
+    return target
+
+
+def upscale_folder(
+    source: str | os.PathLike,
+    target: str | os.PathLike,
+    upscaler: Upscaler,
+    scale: int,
+    *,
+    force: bool = False,
+    **options: int | None,
+) -> Summary:
+    """Upscale every image of a folder (not of those below it) into ``<name>.png`` in another one.
+
+    Done again after a stop, it goes on with the images that have no result yet.
+
+    Parameters
+    ----------
+    source, target
+        Folders; the target is made if it is missing.
+    upscaler, scale, force, **options
+        As in `upscale_file`.
+
+    Returns
+    -------
+    Summary
+        Results written, results that were there already and were left as they are, files skipped because their names
+        are not those of images or no line of text, and files that failed, which do not stop the others.
+
+    Raises
+    ------
+    SrlabError
+        Nothing was begun: the folder has no images, two of them would be written to the same file, both folders
+        are the same, or the target is a file.
+    """
+    source, target = Path(source), Path(target)
+    summary, images = Summary(), {}
+    known = (*EXTENSIONS, ".gif", ".heic", ".avif")
+    for path in sorted(path for path in source.iterdir() if path.is_file() and not path.name.startswith(".")):
+        if path.suffix.lower() not in known:
+            summary.skipped.append((path, "its name is not that of an image"))
+        elif NO_LINE.search(path.name):
+            summary.skipped.append((path, "its name is no line of text; rename it"))
+        elif path.stem in images:
+            other = images[path.stem].name
+            raise SrlabError(f"{other} and {path.name} would both become {path.stem}.png; rename one of them.")
+        else:
+            images[path.stem] = path
+    if not images:
+        raise SrlabError(f"There are no images in {source}; their names end in {', '.join(known)}.")
+    if target.exists() and not target.is_dir():
+        raise SrlabError(f"{target} is a file, but the results of a folder go into a folder; give the name of one.")
+    if target.exists() and target.samefile(source):
+        raise SrlabError(f"The results cannot go into the folder of their sources, {source}; choose another one.")
+    for stem, path in images.items():
+        result = target / f"{stem}.png"
+        if result.is_file() and not force:
+            summary.present.append(result)
+            continue
+        try:
+            summary.written.append(upscale_file(path, result, upscaler, scale, force=force, **options))
+        except SrlabError as error:
+            summary.failed.append((path, str(error)))
+    return summary
+
+
+def _refuse_existing(target: Path, force: bool) -> None:
+    if target.is_dir():
+        raise SrlabError(f"{target} is a folder; give the name of a file to write.")
+    if target.exists() and not force:
+        raise SrlabError(f"{target} exists already; choose another name, or add --force (force=True) to replace it.")
+
+
+def _check_format(source: Path, target: Path, suffix: str, image: pyvips.Image, scale: int) -> None:
+    """Refuse a target of a format that cannot hold the result."""
     if image.hasalpha() and suffix not in HOLDS_ALPHA:
         raise SrlabError(f"{source} has transparency, which {target.name} cannot hold; write a PNG or TIFF instead.")
     if image.format == "ushort" and suffix not in HOLDS_16_BITS:
@@ -133,149 +219,197 @@ def _compute(
             f"{source} becomes {image.width * scale}x{image.height * scale} pixels, but {target.name} can hold at most "
             f"{largest} a side; end its name in .png or .tif."
         )
-    with ExitStack() as stack:
-        pixels, encoded = stack.enter_context(parts_of(target))
-        with pixels.open("wb") as file:
-            for strip in _strips(source, image, upscaler, scale, tile, overlap, progress):
-                file.write(strip)
-        parts = stack.pop_all()
-
-    def write() -> Path:
-        with parts:
-            encode(pixels, encoded, image, scale, suffix)
-            with encoded.open("rb+") as file:
-                os.fsync(file.fileno())
-            _refuse_existing(target, force)
-            pixels.unlink()  # before the result has its name: after a kill in between, nobody would look for it again
-            encoded.replace(target)
-        if suffix == ".tif" and has_exif(image):
-            print(f"The EXIF entries of {source} are not kept in TIFF; write a PNG if you need them.", file=sys.stderr)
-        return target
-
-    return write
 
 
-def upscale_folder(
-    source: str | os.PathLike,
-    target: str | os.PathLike,
-    upscaler: Upscaler,
-    scale: int,
-    *,
-    force: bool = False,
-    tile: int | None = None,
-    overlap: int | None = None,
-    progress: bool = True,
-) -> Summary:
-    """Upscale every image of a folder (not of those below it) into ``<name>.png`` in another one.
-
-    While the network works on an image, those before it are compressed and written, on as many threads as there are
-    cores.
-
-    Parameters
-    ----------
-    source, target
-        Folders; the target is made if it is missing.
-    upscaler, scale, force, tile, overlap, progress
-        As in `upscale_file`.
-
-    Returns
-    -------
-    Summary
-        Files written, files skipped because their names are not those of images, and files that failed, which
-        do not stop the others.
-
-    Raises
-    ------
-    SrlabError
-        Nothing was begun: the folder has no images, two of them would be written to the same file, both folders
-        are the same, or the target is a file.
-    """
-    source, target = Path(source), Path(target)
-    files = sorted(path for path in source.iterdir() if path.is_file() and not path.name.startswith("."))
-    known = (*EXTENSIONS, ".gif", ".heic", ".avif")
-    images = [path for path in files if path.suffix.lower() in known]
-    if not images:
-        raise SrlabError(f"There are no images in {source}; their names end in {', '.join(known)}.")
-    if target.exists() and not target.is_dir():
-        raise SrlabError(f"{target} is a file, but the results of a folder go into a folder; give the name of one.")
-    if target.exists() and target.samefile(source):
-        raise SrlabError(f"The results cannot go into the folder of their sources, {source}; choose another one.")
-    for path in files:
-        check_name(source, path.name)
-    stems: dict[str, Path] = {}
-    for path in images:
-        if path.stem in stems:
-            raise SrlabError(
-                f"{stems[path.stem].name} and {path.name} would both become {path.stem}.png; rename one of them."
-            )
-        stems[path.stem] = path
-    summary = Summary()
-    summary.skipped = [(path, "its name is not that of an image") for path in files if path not in images]
-    waiting: deque[tuple[Path, Future]] = deque()
-
-    def settle(path: Path, result: Callable[[], Path]) -> None:
-        try:
-            summary.written.append(result())
-        except SrlabError as error:
-            summary.failed.append((path, str(error)))
-
-    with ThreadPoolExecutor(cores()) as pool:  # a stop waits for those that are being written
-        for path in images:
-            try:
-                write = _compute(path, target / f"{path.stem}.png", upscaler, scale, force, tile, overlap, progress)
-            except SrlabError as error:
-                summary.failed.append((path, str(error)))
-                continue
-            waiting.append((path, pool.submit(write)))
-            if len(waiting) > cores():  # so that only a few files of raw pixels lie on the disk
-                path, future = waiting.popleft()
-                settle(path, future.result)
-        for path, future in waiting:
-            settle(path, future.result)
-    summary.failed.sort()
-    return summary
+def _check_room(source: Path, target: Path, image: pyvips.Image, scale: int, tile: int, overlap: int) -> None:
+    """Refuse a result that fits neither the disk nor, as far as can be known before the work, the memory."""
+    width, height = image.width * scale, image.height * scale
+    folder = next(place for place in target.absolute().parents if place.exists())
+    needed, free = 2 * width * height * _bytes_of(image), psutil.disk_usage(str(folder)).free
+    if needed > free:  # the pixels, and a file that noise makes as large
+        raise SrlabError(
+            f"Could not write {target} ({width}x{height} pixels may take {needed / 1e6:,.0f} MB, and the disk has "
+            f"{free / 1e6:,.0f} MB free); free some space, choose another folder, or enlarge less."
+        )
+    seen = (tile + 2 * overlap) * scale
+    needed, free = 2 * 12 * min(seen, width) * min(seen, height), psutil.virtual_memory().available
+    if needed > free:  # a tile and a copy of it, as floats of three channels
+        raise SrlabError(
+            f"A tile of {source} at x{scale} takes at least {needed / 1e6:,.0f} MB, and {free / 1e6:,.0f} MB of memory "
+            "are free; give smaller tiles (--tile, --overlap), or enlarge less."
+        )
 
 
-def _refuse_existing(target: Path, force: bool) -> None:
-    if target.is_dir():
-        raise SrlabError(f"{target} is a folder; give the name of a file to write.")
-    if target.exists() and not force:
-        raise SrlabError(f"{target} exists already; choose another name, or add --force (force=True) to replace it.")
+def _bytes_of(image: pyvips.Image) -> int:
+    """Bytes of a pixel."""
+    return image.bands * (2 if image.format == "ushort" else 1)
 
 
-def _strips(
+def _write_pixels(
+    file: BinaryIO,
     path: Path,
     image: pyvips.Image,
     upscaler: Upscaler,
     scale: int,
-    tile: int | None,
-    overlap: int | None,
-    progress: bool,
-) -> Iterator[bytes]:
-    """SR pixels from top to bottom, as they stand in memory."""
-    colours = image.bands - image.hasalpha()
+    **options: int | bool,
+) -> None:
+    """Write the SR pixels as they stand in memory, tile by tile, each row of a tile at its place."""
+    colours, alpha = _split(image, scale) if image.hasalpha() else (image, None)
+    kind, largest = (np.uint8, 255) if image.format == "uchar" else (np.uint16, 65535)
 
-    def read(top: int, left: int, height: int, width: int) -> torch.Tensor:
-        return read_piece(path, image, top, left, height, width)[:, :colours].expand(-1, 3, -1, -1)
+    def read(top: int, bottom: int, left: int, right: int) -> torch.Tensor:
+        levels = _piece(path, colours, top, bottom, left, right).astype(np.float32)
+        return (torch.from_numpy(levels) / largest).permute(2, 0, 1)[None].expand(-1, 3, -1, -1)
 
-    lr = Source(image.height, image.width, read)
-    for top, strip in upscale_strips(upscaler, lr, scale, tile, overlap, progress):
-        rows = max(2**22 // strip.shape[-1], 1)  # as many as take a few MB
-        alpha = _alpha(path, image, top // scale, strip.shape[-2] // scale, scale) if image.hasalpha() else None
-        for first in range(0, strip.shape[-2], rows):
-            part = strip[..., first : first + rows, :]
-            if colours == 1:
-                part = full_range(luma(part)).clamp(0, 1)
-            if alpha is not None:
-                part = torch.cat([part, alpha[..., first : first + rows, :]], dim=1)
-            levels = to_uint8(part) if image.format == "uchar" else (part * 65535 + 0.5).floor().to(torch.int32)
-            kind = np.uint8 if image.format == "uchar" else np.uint16
-            yield levels[0].permute(1, 2, 0).numpy().astype(kind).tobytes()
+    for top, left, _, sr in upscale_tiles(upscaler, read, (image.height, image.width), scale, **options):
+        if colours.bands == 1:
+            sr = full_range(luma(sr)).clamp(0, 1)
+        levels = to_uint8(sr) if kind == np.uint8 else (sr * largest + 0.5).floor().to(torch.int32)
+        levels = levels[0].permute(1, 2, 0).numpy().astype(kind)
+        if alpha is not None:
+            shown = _piece(path, alpha, top, top + levels.shape[0], left, left + levels.shape[1])
+            levels = np.concatenate([levels, shown], axis=2)
+        for row, line in enumerate(levels, top):
+            file.seek((row * image.width * scale + left) * _bytes_of(image))
+            file.write(line.tobytes())
 
 
-def _alpha(path: Path, image: pyvips.Image, top: int, height: int, scale: int) -> torch.Tensor:
-    """The alpha channel of some LR rows, enlarged: ``(1, 1, height * scale, width * scale)``."""
-    above, below = max(top - MARGIN, 0), min(top + height + MARGIN, image.height)
-    lr = read_piece(path, image, above, 0, below - above, image.width)[:, -1:]
-    sr = upscale(lambda tile: upsample(tile, scale), lr, scale, tile=256, overlap=MARGIN)
-    return sr[..., (top - above) * scale : (top - above + height) * scale, :]
+def _split(image: pyvips.Image, scale: int) -> tuple[pyvips.Image, pyvips.Image]:
+    """Colours to be enlarged, and alpha that is enlarged already, by bicubic interpolation.
+
+    Where nothing shows, a file may have any colour, mostly black. An upscaler would mix it into the edges of what
+    shows, so it gives way to the colours around it, weighted by their alpha.
+    """
+    alpha = image[image.bands - 1]
+    around = image.premultiply().gaussblur(4).unpremultiply().rint().cast(image.format)
+    colours = (alpha == 0).ifthenelse(around, image).extract_band(0, n=image.bands - 1)
+    large = alpha.affine(
+        [scale, 0, 0, scale],
+        interpolate=pyvips.Interpolate.new("bicubic"),
+        odx=(scale - 1) / 2,  # between the centres of the first pixels
+        ody=(scale - 1) / 2,
+        oarea=[0, 0, image.width * scale, image.height * scale],
+        extend="mirror",
+    )
+    return colours, large
+
+
+def _piece(path: Path, image: pyvips.Image, top: int, bottom: int, left: int, right: int) -> np.ndarray:
+    """Levels ``(rows, columns, channels)`` of a piece."""
+    try:
+        levels = image.crop(left, top, right - left, bottom - top).numpy()
+    except pyvips.Error as error:
+        raise _damaged(path, error) from error
+    return levels.reshape(bottom - top, right - left, image.bands)
+
+
+def open_image(path: Path) -> pyvips.Image:
+    """Pixels as they are to be upscaled: upright, grey or RGB, with or without alpha, of 8 or 16 bits."""
+    if not path.is_file():
+        raise SrlabError(f"There is no image file at {path}; check the path.")
+    if not os.access(path, os.R_OK):
+        raise SrlabError(f"{path} may not be read by you; change its permissions.")
+    try:
+        with path.open("rb") as file:
+            bitmap = file.read(2) == b"BM"  # not among the formats of libvips
+        # Random access: libvips decodes the file once, into memory or, when it is large, into a temporary file.
+        image = None if bitmap else pyvips.Image.new_from_file(str(path), fail_on="error", revalidate=True).autorot()
+        if bitmap or image.interpretation == "cmyk" or _holds_luma(path):
+            image = _by_pillow(path, image)
+        elif image.interpretation not in PLAIN and image.format != "float":  # those are refused below
+            image = image.colourspace("srgb")
+    except (pyvips.Error, UnidentifiedImageError) as error:
+        raise SrlabError(f"{path} is not an image that can be read; give a PNG, JPEG, TIFF or WebP file.") from error
+    except UNREADABLE as error:
+        raise _damaged(path, error) from error
+    if image.width * image.height > max(LARGEST_BOMB, PIXELS_PER_BYTE * path.stat().st_size):
+        raise SrlabError(
+            f"{path} says that it has {image.width}x{image.height} pixels, far more than fit into a file of its size; "
+            "replace the file."
+        )
+    if image.format not in ("uchar", "ushort") or image.bands > 4:
+        channels = "1 channel" if image.bands == 1 else f"{image.bands} channels"
+        raise SrlabError(f"{path} has {channels} of the type {image.format}; save it as grey or RGB with 8 or 16 bits.")
+    kinds = ("b-w", "srgb") if image.format == "uchar" else ("grey16", "rgb16")
+    return image.copy(interpretation=kinds[image.bands > 2])  # a file may say less than its channels do
+
+
+def _holds_luma(path: Path) -> bool:
+    """Whether it is a TIFF of YCbCr, which libvips 8.18 takes for RGB unless it is compressed as JPEG."""
+    with suppress(UnidentifiedImageError, Image.DecompressionBombError), Image.open(path, formats=("TIFF",)) as header:
+        return header.mode == "YCbCr"
+    return False
+
+
+def _by_pillow(path: Path, image: pyvips.Image | None) -> pyvips.Image:
+    """The pixels that `srlab.data.images.read_image` gives, with the metadata that is still true of them."""
+    with open_upright(path) as found:
+        mode = "L" if found.mode == "1" else "RGBA" if found.has_transparency_data else "RGB"
+        if found.mode == "CMYK":
+            found = cmyk_to_rgb(path, found)
+        made = pyvips.Image.new_from_array(np.asarray(found if found.mode == "L" else found.convert(mode)))
+    if image is not None:
+        made = made.copy(xres=image.xres, yres=image.yres)
+        for name in image.get_fields():
+            if name.startswith(("exif-", "xmp-", "iptc-")):  # without the profile, which was one of inks
+                made.set_type(image.get_typeof(name), name, image.get(name))
+    return made
+
+
+def _damaged(path: Path, error: Exception) -> SrlabError:
+    reason = " ".join(str(error).split())
+    return SrlabError(f"The image {path} is damaged or cut short ({reason}); replace the file.")
+
+
+@contextmanager
+def _parts_of(target: Path) -> Iterator[tuple[Path, Path]]:
+    """Names beside a target for its pixels and for the encoded file; neither of them stays, whatever happens.
+
+    What a killed process left of the same target is removed first.
+    """
+    parts = [target.with_name(f".{target.name}.{kind}.{os.getpid()}.part") for kind in ("pixels", "encoded")]
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        for old in target.parent.glob(f".{glob.escape(target.name)}.*.part"):
+            number = old.name.split(".")[-2]
+            if number.isdigit() and (int(number) == os.getpid() or not psutil.pid_exists(int(number))):
+                old.unlink(missing_ok=True)  # also a link that somebody put there
+        with explaining_lack_of_memory(str(target), "close other programs, or give smaller tiles"):
+            yield parts[0], parts[1]
+    except (OSError, pyvips.Error) as error:
+        reason = getattr(error, "strerror", None) or " ".join(str(error).split())
+        raise SrlabError(f"Could not write {target} ({reason}); free some space or choose another folder.") from error
+    finally:
+        pyvips.cache_set_max(0)  # libvips remembers what it read, and a file that is open takes room without a name
+        for part in parts:
+            with suppress(OSError):  # there may be no part, or its folder may be none
+                part.unlink()
+
+
+def encode(pixels: Path, encoded: Path, image: pyvips.Image, scale: int, suffix: str) -> None:
+    """Turn raw pixels into an image file with the metadata of the source, row by row.
+
+    Parameters
+    ----------
+    pixels, encoded
+        Files; the second is written.
+    image
+        The source.
+    scale
+        SR pixels per pixel of the source.
+    suffix
+        One of `SAVERS`.
+    """
+    # Revalidated, or it may be the file of this name that was there before.
+    sides = (image.width * scale, image.height * scale)
+    raw = pyvips.Image.rawload(str(pixels), *sides, _bytes_of(image), access="sequential", revalidate=True)
+    raw = raw.copy(format=image.format, bands=image.bands, interpretation=image.interpretation)
+    raw = raw.copy(xres=image.xres, yres=image.yres)
+    for name in METADATA:
+        if image.get_typeof(name):
+            raw.set_type(image.get_typeof(name), name, image.get(name))
+    raw.set_type(pyvips.GValue.gint_type, "orientation", 1)
+    saver, options = SAVERS[suffix]
+    if saver == "tiffsave":  # not every program reads those large ones, so only if needed
+        options = options | {"bigtiff": pixels.stat().st_size > 2**31}
+    getattr(raw, saver)(str(encoded), **options)

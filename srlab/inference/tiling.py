@@ -1,17 +1,26 @@
-"""Upscaling images of any size with a network or a function: tile by tile where memory asks for it."""
+"""Upscaling images of any size with a network or a function: tile by tile where the image is large."""
 
 import math
 import sys
-from collections.abc import Iterator
-from dataclasses import replace
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 import torch
+from torch import nn
 from tqdm.auto import tqdm
 
 from srlab.base.devices import out_of_memory
 from srlab.base.errors import SrlabError
-from srlab.inference.overlap import Source, Upscaler, apply, as_source, measure_overlap
-from srlab.inference.tiles import SMALLEST_TILE, Tiling, give_back_memory, plan_tiles
+
+Upscaler = Callable[[torch.Tensor], torch.Tensor]
+Reader = Callable[[int, int, int, int], torch.Tensor]
+
+# Side of a tile in LR pixels. At x4 SRResNet then takes about 1 GiB, and RRDBNet 1.5.
+TILE = 352
+# LR pixels that a tile sees of its neighbours where the receptive radius is larger. It is what the paper's SRResNet
+# needs with weights that spread as far as they can; what trained networks make of pixels farther off is less.
+OVERLAP = 24
+SMALLEST_TILE = 16
 
 
 def upscale(
@@ -24,7 +33,7 @@ def upscale(
 ) -> torch.Tensor:
     """Apply a network or a function to an LR batch, without gradients, in eval mode and on the network's device.
 
-    An image that does not fit into the memory at once is upscaled tile by tile (see `upscale_strips`).
+    A large image is upscaled tile by tile (see `upscale_tiles`).
 
     Parameters
     ----------
@@ -32,12 +41,8 @@ def upscale(
         ``upscaler(lr)`` gives SR.
     lr
         ``(N, 3, h, w)`` in [0, 1].
-    scale
-        SR pixels per LR pixel; found out where it is not given, and checked where it is.
-    tile, overlap
-        As in `upscale_strips`.
-    progress
-        Show a bar over the tiles.
+    scale, tile, overlap, progress
+        As in `upscale_tiles`.
 
     Returns
     -------
@@ -47,53 +52,60 @@ def upscale(
     Raises
     ------
     SrlabError
-        As in `upscale_strips`.
+        As in `upscale_tiles`.
     """
+
+    def read(top: int, bottom: int, left: int, right: int) -> torch.Tensor:
+        return lr[..., top:bottom, left:right]
+
+    if tile is None:  # a batch takes no more memory than one image
+        tile = max(int(tile_of(upscaler, scale) / math.sqrt(len(lr))), SMALLEST_TILE)
+    height, width = lr.shape[-2:]
     sr = None
-    for top, strip in upscale_strips(upscaler, lr, scale, tile, overlap, progress):
-        height = lr.shape[-2] * (strip.shape[-1] // lr.shape[-1])
-        if strip.shape[-2] == height:
-            return strip
+    for top, left, found, part in upscale_tiles(upscaler, read, (height, width), scale, tile, overlap, progress):
         if sr is None:
-            sr = strip.new_empty(*strip.shape[:2], height, strip.shape[-1])
-        sr[..., top : top + strip.shape[-2], :] = strip
+            sr = part.new_empty(*part.shape[:2], height * found, width * found)
+        sr[..., top : top + part.shape[-2], left : left + part.shape[-1]] = part
     return sr
 
 
-def upscale_strips(
+def upscale_tiles(
     upscaler: Upscaler,
-    lr: torch.Tensor | Source,
+    read: Reader,
+    size: tuple[int, int],
     scale: int | None = None,
     tile: int | None = None,
     overlap: int | None = None,
     progress: bool = False,
-) -> Iterator[tuple[int, torch.Tensor]]:
-    """Upscale an image of any size in strips from top to bottom, each of one row of tiles.
+) -> Iterator[tuple[int, int, int, torch.Tensor]]:
+    """Upscale an image of any size in tiles.
 
-    Each tile sees `overlap` LR pixels of its neighbours, and only its core is kept. Memory is bounded by a tile
-    and a strip, whatever the height of the image.
+    Each tile sees `overlap` LR pixels of its neighbours, and only its core is kept. Memory is bounded by a tile,
+    whatever the size of the image. If a tile does not fit into the memory, its row begins again with smaller ones.
 
     Parameters
     ----------
     upscaler
         A network or a function from LR to SR.
-    lr
-        ``(N, 3, h, w)`` in [0, 1], on any device, or a `Source` that reads such a thing piece by piece.
+    read
+        ``read(top, bottom, left, right)`` gives that piece of LR, ``(N, 3, bottom - top, right - left)`` in [0, 1].
+    size
+        Height and width of the image in LR pixels.
     scale
         SR pixels per LR pixel; found out where it is not given, and checked where it is.
     tile
-        Side of a tile's core in LR pixels. None: as large as the free memory allows (at most some 1 GiB of
-        activations on a CPU); a network's need is measured on a small piece.
+        Longest side of a tile's core in LR pixels. None: `tile_of` the upscaler.
     overlap
         LR pixels. With the network's receptive radius or more, tiles give what the whole image gives, up to float
-        rounding. None: measured by `srlab.inference.overlap.measure_overlap`.
+        rounding. None: `overlap_of` the upscaler.
     progress
-        Show a bar over the tiles.
+        Show a bar over the LR pixels.
 
     Yields
     ------
-    tuple of int and torch.Tensor
-        First SR row of the strip, and the strip ``(N, 3, rows, w * scale)``, clamped to [0, 1], on the device of `lr`.
+    tuple of int, int, int and torch.Tensor
+        First row and column of a core in SR, the scale, and the core ``(N, 3, rows, columns)``, clamped to [0, 1], on
+        the device of what `read` gives.
 
     Raises
     ------
@@ -101,68 +113,75 @@ def upscale_strips(
         The image or the output has values that are no numbers, the scale is another one, a tile or an overlap is
         out of range, or even small tiles do not fit into the memory.
     """
-    source = as_source(lr)
-    if tile is not None and tile < 1:
-        raise SrlabError(f"A tile must have at least 1 pixel, but tile is {tile}.")
-    if overlap is not None and overlap < 0:
-        raise SrlabError(f"The overlap of tiles must be at least 0, but is {overlap}.")
-    tiling, top = plan_tiles(upscaler, lr, tile, overlap), 0
-    with tqdm(total=_count(source, tiling, 0), disable=not progress, unit="tile") as bar:
-        while top < source.height:
-            failure = strip = None
+    height, width = size
+    tile = tile_of(upscaler, scale) if tile is None else tile
+    overlap = overlap_of(upscaler) if overlap is None else overlap
+    if tile < 1 or overlap < 0:
+        raise SrlabError(f"A tile has at least 1 pixel and an overlap at least 0, but they are {tile} and {overlap}.")
+    tile, top = min(tile, max(height, width)), 0
+    with tqdm(total=height * width, disable=not progress, unit="px", unit_scale=True) as bar:
+        while top < height:
+            rows, columns = _even(height - top, tile), _even(width, tile)
+            bottom, failure = min(top + rows, height), None
             try:
-                strip = _strip(upscaler, source, top, tiling, scale, bar)
+                for left in range(0, width, columns):
+                    right = min(left + columns, width)
+                    found, core = _core(upscaler, read, size, (top, bottom, left, right), overlap, scale)
+                    yield top * found, left * found, found, core
+                    del core
+                    bar.update((bottom - top) * (right - left))
             except (RuntimeError, MemoryError) as error:
                 if not out_of_memory(error):
                     raise
-                failure = str(error).split("\n")[0]
-            if strip is None:  # outside of the handler, where nothing holds the failed tensors any more
-                tiling = _halved(upscaler, source, tiling, overlap, failure)
-                bar.total = bar.n + _count(source, tiling, top)
-                continue
-            factor = strip.shape[-1] // source.width
-            yield top * factor, strip
-            top += tiling.height
+                failure = str(error).split("\n")[0] or type(error).__name__
+            if failure is None:
+                top = bottom
+            else:  # outside of the handler, where nothing holds the failed tensors any more
+                tile = _halved(tile, overlap, failure)
+                bar.n = top * width
 
 
-def _strip(upscaler: Upscaler, source: Source, top: int, tiling: Tiling, scale: int | None, bar: tqdm) -> torch.Tensor:
-    """One row of tiles, in SR."""
-    strip, done, overlap = None, bar.n, tiling.overlap
-    whole = tiling.height >= source.height and tiling.width >= source.width
-    try:
-        bottom = min(top + tiling.height, source.height)
-        above, below = max(top - overlap, 0), min(bottom + overlap, source.height)
-        for left in range(0, source.width, tiling.width):
-            right = min(left + tiling.width, source.width)
-            before, after = max(left - overlap, 0), min(right + overlap, source.width)
-            lr = source.read(above, before, below - above, after - before)
-            if not torch.isfinite(lr).all():
-                raise SrlabError("The image has values that are no numbers (NaN or infinite); check how it was made.")
-            sr = apply(upscaler, lr)
-            if not torch.isfinite(sr).all():
-                raise SrlabError(
-                    "The network gives values that are no numbers (NaN or infinite) for this image, so its weights "
-                    "are broken; take weights from before, such as the best ones of the run."
-                )
-            factor = _factor(lr, sr, scale)
-            if not whole:
-                rows = slice((top - above) * factor, (bottom - above) * factor)
-                sr = sr[..., rows, (left - before) * factor : (right - before) * factor]
-            sr = sr.clamp(0, 1).to(lr)
-            if tiling.width >= source.width:
-                strip = sr.contiguous()
-            else:
-                if strip is None:
-                    strip = sr.new_empty(*sr.shape[:-1], source.width * factor)
-                strip[..., left * factor : right * factor] = sr
-            del sr
-            if not whole:
-                give_back_memory()
-            bar.update()
-    except BaseException:
-        bar.n = done  # the strip begins anew, or not at all
-        raise
-    return strip
+def tile_of(upscaler: Upscaler, scale: int | None = None) -> int:
+    """Longest side of a tile in LR pixels where none is given: the upscaler's own, or `TILE`, and less beyond x4."""
+    return max(getattr(upscaler, "tile", TILE) * 4 // max(scale or 4, 4), 1)
+
+
+def overlap_of(upscaler: Upscaler) -> int:
+    """Overlap of tiles in LR pixels where none is given: the upscaler's own, or its radius, at most `OVERLAP`."""
+    return getattr(upscaler, "overlap", min(getattr(upscaler, "radius", OVERLAP), OVERLAP))
+
+
+def _even(length: int, longest: int) -> int:
+    """The first of as few pieces as there can be, about equal; multiples of 32 keep the windows of an attention."""
+    equal = length / math.ceil(length / longest)
+    return min(32 * math.ceil(equal / 32), longest)
+
+
+def _core(
+    upscaler: Upscaler,
+    read: Reader,
+    size: tuple[int, int],
+    core: tuple[int, int, int, int],
+    overlap: int,
+    scale: int | None,
+) -> tuple[int, torch.Tensor]:
+    """Scale, and SR of the core (top, bottom, left, right), made from a tile that reaches beyond it."""
+    top, bottom, left, right = core
+    above, below = max(top - overlap, 0), min(bottom + overlap, size[0])
+    before, after = max(left - overlap, 0), min(right + overlap, size[1])
+    lr = read(above, below, before, after)
+    if not torch.isfinite(lr).all():
+        raise SrlabError("The image has values that are no numbers (NaN or infinite); check how it was made.")
+    sr = apply(upscaler, lr)
+    if not torch.isfinite(sr).all():
+        raise SrlabError(
+            "The network gives values that are no numbers (NaN or infinite) for this image, so its weights "
+            "are broken; take weights from before, such as the best ones of the run."
+        )
+    factor = _factor(lr, sr, scale)
+    rows = slice((top - above) * factor, (bottom - above) * factor)
+    sr = sr[..., rows, (left - before) * factor : (right - before) * factor]
+    return factor, sr.clamp(0, 1).to(lr)
 
 
 def _factor(lr: torch.Tensor, sr: torch.Tensor, scale: int | None) -> int:
@@ -182,46 +201,42 @@ def _factor(lr: torch.Tensor, sr: torch.Tensor, scale: int | None) -> int:
     return factor
 
 
-def scale_of(upscaler: Upscaler, scale: int | None = None) -> int:
-    """Scale of a network by its config, else by what it makes of a few grey pixels; `scale` is then checked.
-
-    Raises
-    ------
-    SrlabError
-        The upscaler has another scale, or none.
-    """
-    config = getattr(upscaler, "config", None)
-    known = config.get("scale") if isinstance(config, dict) else None
-    if known is None:
-        pixels = torch.full((1, 3, 16, 16), 0.5)
-        known = _factor(pixels, apply(upscaler, pixels), None)
-    if scale not in (None, known):
-        raise SrlabError(f"A scale of {scale} is asked for, but the upscaler enlarges x{known}; give {known}, or none.")
-    return known
-
-
-def _halved(upscaler: Upscaler, source: Source, tiling: Tiling, overlap: int | None, failure: str | None) -> Tiling:
-    """Tiles of half the side after a lack of memory, or an error when they are small already."""
+def _halved(tile: int, overlap: int, failure: str) -> int:
+    """Half the side after a lack of memory, or an error when tiles are small already."""
     if torch.cuda.is_available():
         torch.cuda.empty_cache()
-    if max(tiling.height, tiling.width) <= SMALLEST_TILE:
+    if tile <= SMALLEST_TILE:
         raise SrlabError(
-            f"Not even tiles of {tiling.width}x{tiling.height} pixels with an overlap of {tiling.overlap} fit into the "
-            f"memory ({failure}); close other programs, or give a smaller overlap."
+            f"Not even tiles of {tile} pixels with an overlap of {overlap} fit into the memory ({failure}); "
+            "close other programs, or give a smaller overlap."
         )
-    single = tiling.height >= source.height and tiling.width >= source.width
-    if single:  # no overlap was needed so far
-        overlap = measure_overlap(upscaler, source) if overlap is None else overlap
-        tiling = replace(tiling, overlap=overlap)
-    smaller = replace(tiling, height=math.ceil(tiling.height / 2), width=math.ceil(tiling.width / 2))
-    tqdm.write(
-        f"The memory is too small for tiles of {tiling.width}x{tiling.height} pixels; going on with "
-        f"{smaller.width}x{smaller.height}.",
-        file=sys.stderr,
-    )
+    smaller = math.ceil(tile / 2)
+    tqdm.write(f"The memory is too small for tiles of {tile} pixels; going on with {smaller}.", file=sys.stderr)
     return smaller
 
 
-def _count(source: Source, tiling: Tiling, top: int) -> int:
-    """Tiles from a row on."""
-    return math.ceil((source.height - top) / tiling.height) * math.ceil(source.width / tiling.width)
+def apply(upscaler: Upscaler, lr: torch.Tensor) -> torch.Tensor:
+    """Upscale an LR batch whole, on the device of the network; not clamped, and it stays on that device."""
+    if not isinstance(upscaler, nn.Module):
+        with torch.no_grad():
+            return upscaler(lr)
+    first = next(upscaler.parameters(), lr)
+    lr = lr.to(first.device)
+    if lr.device.type == "cpu":
+        # oneDNN then copies no activations into a layout of its own. A clone, because one image of a batch can
+        # pass for channels_last with strides that the convolutions do not take for it.
+        lr = lr.clone(memory_format=torch.channels_last)
+    with _evaluating(upscaler):
+        return upscaler(lr)
+
+
+@contextmanager
+def _evaluating(network: nn.Module) -> Iterator[None]:
+    """Hold a network in eval mode, without gradients; afterwards it is in the mode it was in."""
+    training = network.training
+    network.eval()
+    try:
+        with torch.no_grad():
+            yield
+    finally:
+        network.train(training)

@@ -1,63 +1,110 @@
-"""RRDBNet from weights that others have published: the ESRGAN release in both of its namings, and BasicSR."""
+"""Networks from weights that others have published: RRDBNet as srlab's own, all others through spandrel."""
 
 import re
+from contextlib import suppress
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import torch
+from safetensors import SafetensorError, safe_open
+from torch import nn
 
 from srlab.base.errors import SrlabError
-from srlab.models import pretrained as backbones
+from srlab.base.files import all_finite
+from srlab.models.pretrained import load_weights
 from srlab.models.rrdbnet import RRDBNet
 
-# Our name of a layer (which is BasicSR's) in the naming of the release; its blocks are RRDB_trunk.0.RDB1.conv1.
+if TYPE_CHECKING:
+    from spandrel import ImageModelDescriptor  # its import takes seconds
+
+# Our name of a layer (which is BasicSR's) in the naming of the ESRGAN release; its blocks are RRDB_trunk.0.RDB1.conv1.
 RELEASED = {"trunk_conv": "conv_body", "HRconv": "conv_hr", "upconv1": "conv_up1", "upconv2": "conv_up2"}
 RELEASED |= {"upconv3": "conv_up3"}
+SCALES = (2, 3, 4, 8)
 
 
-def read_rrdbnet(path: Path) -> RRDBNet:
-    """Build RRDBNet from a file of weights alone; blocks, features, growth, fusion and scale follow from their shapes.
+class Published(nn.Module):
+    """A network of spandrel, as the rest of srlab takes one: its output keeps the size whatever the input's is.
+
+    Parameters
+    ----------
+    found
+        From `spandrel.ModelLoader`: an ``ImageModelDescriptor``. It pads what its network cannot take.
+
+    Attributes
+    ----------
+    config : dict
+        The ``scale``.
+    tile, overlap : int
+        In LR pixels, see `srlab.inference.tiling`. Networks with attention take more memory for a pixel than ours, and
+        look farther; as multiples of 32 both keep their windows where they are in the whole image.
+    """
+
+    tile, overlap = 192, 32
+
+    def __init__(self, found: "ImageModelDescriptor") -> None:
+        super().__init__()
+        self.found, self.network = found, found.model
+        self.config = {"scale": found.scale}
+
+    def forward(self, lr: torch.Tensor) -> torch.Tensor:
+        """Upscale ``(N, 3, h, w)`` in [0, 1] to ``(N, 3, h * scale, w * scale)`` in [0, 1], without gradients."""
+        # A copy, as RCAN writes over its input, and some of these networks cannot take channels_last.
+        return self.found(lr.clone(memory_format=torch.contiguous_format))
+
+
+def read_published(path: Path) -> nn.Module:
+    """Build a network from a file of weights alone; what network it is follows from their names and shapes.
 
     Parameters
     ----------
     path
-        A ``.pth`` or ``.safetensors`` file in the naming of the ESRGAN release (``RRDB_trunk.0.RDB1.conv1.weight``, or
-        the older ``model.1.sub.0.RDB1.conv1.0.weight``) or of BasicSR (``body.0.rdb1.conv1.weight``).
+        A ``.pth`` or ``.safetensors`` file of RRDBNet, in the naming of the ESRGAN release
+        (``RRDB_trunk.0.RDB1.conv1.weight``, or the older ``model.1.sub.0.RDB1.conv1.0.weight``) or of BasicSR
+        (``body.0.rdb1.conv1.weight``), or of any other network for super-resolution that spandrel knows.
 
     Returns
     -------
-    RRDBNet
-        In eval mode, on the CPU.
+    torch.nn.Module
+        `RRDBNet` or `Published`; in eval mode, on the CPU.
 
     Raises
     ------
     SrlabError
-        The file is damaged, or its weights are not those of an RRDBNet from RGB to RGB.
+        The file is damaged, or its network is unknown, does not enlarge RGB x2, x3, x4 or x8, or is no network for
+        super-resolution of any photo.
     """
-    weights = backbones.load_weights(path)
+    weights = load_weights(path)
+    if not all_finite(weights):
+        raise SrlabError(f"{path} has values that are no numbers (NaN or infinite); replace the file.")
+    return (_rrdbnet(weights) or _published(weights, path)).eval()
+
+
+def is_foreign(path: Path) -> bool:
+    """Whether it is a ``.safetensors`` file without notes of srlab on its network."""
+    with suppress(SafetensorError, OSError), safe_open(path, framework="pt") as file:
+        return "srlab" not in (file.metadata() or {})
+    return False  # damaged, or not there: whoever reads it says so
+
+
+def _rrdbnet(weights: dict[str, torch.Tensor]) -> RRDBNet | None:
+    """The RRDBNet of these weights, None if they are another network's; its sizes follow from their shapes."""
     old = _old_layers(weights)
-    names = {_our_name(theirs, old): theirs for theirs in weights}
-    shapes = {ours: tuple(weights[theirs].shape) for ours, theirs in names.items()}
-    blocks = {int(found[1]) for name in names if (found := re.match(r"body\.(\d+)\.rdb", name))}
-    steps = [name for name in names if re.fullmatch(r"conv_up\d\.weight", name)]
-    needed = ("conv_first.weight", "body.0.rdb1.conv1.weight", "body.0.rdb1.conv5.weight", "conv_last.weight")
-    if not steps or any(len(shapes.get(name, ())) != 4 for name in needed):
-        raise SrlabError(f"{path} holds no weights of an RRDBNet, the only network that is read without notes on it.")
-    if shapes["conv_first.weight"][1] != 3 or shapes["conv_last.weight"][0] != 3:
-        raise SrlabError(
-            f"{path} is an RRDBNet from {shapes['conv_first.weight'][1]} to {shapes['conv_last.weight'][0]} channels; "
-            "srlab has the one from RGB to RGB, without a pixel unshuffle in front."
-        )
-    network = RRDBNet(
-        blocks=len(blocks),
-        features=shapes["conv_first.weight"][0],
-        growth=shapes["body.0.rdb1.conv1.weight"][0],
-        scale=2 ** len(steps),
-        fusion=shapes["body.0.rdb1.conv5.weight"][-1],
-    )
-    if surplus := sorted(set(names) - set(network.state_dict())):
-        raise SrlabError(f"{path} has '{names[surplus[0]]}', which RRDBNet has not: it is the file of another network.")
-    backbones.fill(network, weights, {ours: names.get(ours, ours) for ours in network.state_dict()}, path)
-    return network.eval()
+    weights = {_our_name(theirs, old): value for theirs, value in weights.items()}
+    shapes = {name: value.shape for name, value in weights.items()}
+    blocks = {name.split(".")[1] for name in weights if name.startswith("body.")}
+    steps = [name for name in weights if re.fullmatch(r"conv_up\d\.weight", name)]
+    try:
+        features, growth = shapes["conv_first.weight"][0], shapes["body.0.rdb1.conv1.weight"][0]
+        fusion = shapes["body.0.rdb1.conv5.weight"][3]
+        with torch.device("meta"):  # shapes alone
+            network = RRDBNet(len(blocks), features, growth, 2 ** len(steps), fusion)
+    except (KeyError, IndexError, SrlabError):
+        return None
+    if {name: value.shape for name, value in network.state_dict().items()} != shapes:
+        return None
+    network.to_empty(device="cpu").load_state_dict(weights)
+    return network
 
 
 def _our_name(theirs: str, old: dict[int, str]) -> str:
@@ -79,3 +126,27 @@ def _old_layers(weights: dict[str, torch.Tensor]) -> dict[int, str]:
     places = sorted({int(found[1]) for name in weights if (found := re.fullmatch(r"model\.(\d+)\.\w+", name))})
     layers = ["conv_first", *(f"conv_up{step + 1}" for step in range(len(places) - 3)), "conv_hr", "conv_last"]
     return dict(zip(places, layers, strict=False))
+
+
+def _published(weights: dict[str, torch.Tensor], path: Path) -> Published:
+    from spandrel import ModelLoader, UnsupportedModelError
+
+    try:
+        found = ModelLoader("cpu").load_from_state_dict(weights)
+    except UnsupportedModelError as error:
+        raise SrlabError(f"{path} holds no network that srlab or spandrel knows; give another file.") from error
+    except Exception as error:  # each of its architectures has its own ways to meet weights that do not fit
+        reason = " ".join(f"{type(error).__name__}: {error}".split())[:200]
+        raise SrlabError(f"The weights in {path} fit none of the networks they look like ({reason}).") from error
+    name = found.architecture.name
+    if found.purpose != "SR":
+        raise SrlabError(
+            f"{path} is a {name}, whose purpose is {found.purpose}; give a network for super-resolution of any photo."
+        )
+    channels = (found.input_channels, found.output_channels)
+    if found.scale not in SCALES or channels != (3, 3):
+        raise SrlabError(
+            f"{path} is a {name} that enlarges x{found.scale} from {channels[0]} to {channels[1]} channels; give one "
+            f"from RGB to RGB that enlarges x{', x'.join(map(str, SCALES))}."
+        )
+    return Published(found)

@@ -63,7 +63,7 @@ def read_generator(path: Path, best: str = "") -> nn.Module:
     Parameters
     ----------
     path
-        A run folder, a ``.safetensors`` file of one, or published weights of RRDBNet, see
+        A run folder, a ``.safetensors`` file of one, or weights that others have published, see
         `srlab.models.published`. A ``.pth`` is read for its tensors alone; nothing in it is executed. Where there is
         nothing of that name, ``msrresnet`` and ``srgan`` are what comes with srlab, see `SHIPPED`.
     best
@@ -87,8 +87,8 @@ def read_generator(path: Path, best: str = "") -> nn.Module:
             scores = sorted(file.stem.removeprefix("generator-best-") for file in folder.glob(_generator_file("*")))
             found = f"those it has: {', '.join(scores)}" if scores else "the last ones, as it has no best ones"
             raise SrlabError(f"The run {folder} has no weights with the best {best}; take {found}.")
-    elif path.suffix in (".pth", ".pt"):
-        return published.read_rrdbnet(path)
+    elif path.suffix in (".pth", ".pt") or (path.suffix == ".safetensors" and published.is_foreign(path)):
+        return published.read_published(path)
     elif path.suffix != ".safetensors":
         known = ", ".join(SHIPPED.values())
         raise SrlabError(

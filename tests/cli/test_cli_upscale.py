@@ -4,6 +4,8 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from safetensors.torch import save_file
+from spandrel.architectures.SPAN import SPAN
 
 from srlab.base.files import write_safetensors
 from srlab.cli.main import main
@@ -25,7 +27,7 @@ def run_folder(home, generator):
     run = Run("01_srresnet", "default")
     run.save_generator(generator, 1)
     other = SRResNet(1, 4, scale=3)
-    run.save_generator(other, 1, "generator-best-psnr.safetensors")
+    run.save_generator(other, 1, "psnr")
     return run.path
 
 
@@ -57,6 +59,15 @@ def test_a_weights_file_works_as_well_as_its_run(run_folder, source, tmp_path):
     assert (tmp_path / "a.png").read_bytes() == (tmp_path / "b.png").read_bytes()
 
 
+def test_the_network_of_somebody_else_upscales_a_file(source, tmp_path):
+    torch.manual_seed(0)
+    torch.save(
+        {"params": SPAN(num_in_ch=3, num_out_ch=3, feature_channels=8, upscale=3).state_dict()}, tmp_path / "x.pth"
+    )
+    assert main(["upscale", str(source), str(tmp_path / "sr.png"), "--run", str(tmp_path / "x.pth")]) == 0
+    assert Image.open(tmp_path / "sr.png").size == (36, 30)
+
+
 def test_the_best_weights_are_taken_where_asked_for_with_their_scale(run_folder, source, tmp_path):
     command = ["upscale", str(source), str(tmp_path / "sr.png"), "--run", str(run_folder), "--best", "psnr"]
     assert main(command) == 0
@@ -76,13 +87,20 @@ def test_a_folder_says_what_was_skipped_and_what_failed(source, tmp_path, capsys
     (tmp_path / "notes.txt").touch()
     command = ["upscale", str(tmp_path), str(tmp_path / "out"), "--method", "bicubic", "--tile", "8", "--overlap", "4"]
     assert main(command) == 0
+    capsys.readouterr()
+    assert main(command) == 0
+    said = capsys.readouterr()
+    assert said.out == ""
+    assert "1 already there, which --force makes again" in said.err
     (tmp_path / "broken.png").write_text("hello")
+    (tmp_path / "new\nline.png").write_bytes(source.read_bytes())
     assert main([*command, "--force"]) == 1
     said = capsys.readouterr()
-    assert said.out == f"{tmp_path / 'out' / 'lr.png'}\n" * 2
+    assert said.out == f"{tmp_path / 'out' / 'lr.png'}\n"
+    assert "new?line.png: its name is no line of text; rename it" in said.err
     assert "notes.txt: its name is not that of an image" in said.err
     assert f"failed {tmp_path / 'broken.png'}: " in said.err
-    assert "1 written, 1 skipped, 1 failed." in said.err
+    assert "1 written, 2 skipped, 1 failed." in said.err
 
 
 def test_slips_are_one_line(run_folder, source, tmp_path, capsys):
@@ -104,6 +122,8 @@ def test_slips_are_one_line(run_folder, source, tmp_path, capsys):
     assert said == "srlab: --tile must be at least 1, but is 0.\n"
     said = refused(capsys, source, target, "--method", "bicubic", "--overlap", -1)
     assert said == "srlab: --overlap must be at least 0, but is -1.\n"
+    said = refused(capsys, source, target, "--method", "bicubic", "--scale", 10**6)
+    assert "12000000x10000000 pixels may take" in said
     assert "Unknown device 'tpu'" in refused(capsys, source, target, "--run", run_folder, "--device", "tpu")
     assert not target.exists()
 
@@ -127,6 +147,8 @@ def test_weights_that_are_not_those_of_a_run_are_one_line_each(run_folder, sourc
     assert "damaged or cut short" in said_of(file)
     file.write_bytes(b"")
     assert "damaged or cut short" in said_of(run_folder)
+    save_file({"weight": torch.zeros(3)}, tmp_path / "foreign.safetensors")
+    assert "no network that srlab or spandrel knows" in said_of(tmp_path / "foreign.safetensors")
     tensor = {"weight": torch.zeros(3)}
     write_safetensors(tmp_path / "other.safetensors", tensor, {"network": "VGG", "config": {}})
     assert "network 'VGG'; srlab knows SRResNet" in said_of(tmp_path / "other.safetensors")

@@ -19,9 +19,7 @@ from srlab.data.images import to_uint8
 from srlab.data.patches import PatchSampler
 from srlab.data.resampling import DOWNSAMPLERS, KERNELS, resize, resize_matrix
 from srlab.evaluation.metrics import Protocol, psnr, ssim
-from srlab.inference.overlap import Source
-from srlab.inference.tiles import plan_tiles
-from srlab.inference.tiling import upscale, upscale_strips
+from srlab.inference.tiling import upscale, upscale_tiles
 from srlab.models import SRResNet
 
 seeds = st.integers(0, 2**32)
@@ -173,17 +171,17 @@ def test_every_pixel_is_the_core_of_exactly_one_tile(height, width, tile, overla
     def nearest(lr):
         return lr.repeat_interleave(scale, -2).repeat_interleave(scale, -1)
 
-    def read(top, left, rows, columns):
-        looked_at[top : top + rows, left : left + columns] += 1
-        return places[..., top : top + rows, left : left + columns]
+    def read(top, bottom, left, right):
+        assert bottom - top <= tile + 2 * overlap
+        assert right - left <= tile + 2 * overlap
+        looked_at[top:bottom, left:right] += 1
+        return places[..., top:bottom, left:right]
 
-    tiling = plan_tiles(nearest, Source(height, width, read), tile, overlap)
-    assert tiling.height <= max(tile, 1) or tiling.overlap == 0
-    looked_at.zero_()
-    strips = list(upscale_strips(nearest, Source(height, width, read), scale, tile, overlap))
-    tops = [top for top, _ in strips]
-    assert tops == [sum(strip.shape[-2] for _, strip in strips[:index]) for index in range(len(strips))]
-    assert torch.equal(torch.cat([strip for _, strip in strips], dim=-2), nearest(places))
+    sr = torch.zeros_like(nearest(places))
+    for top, left, found, part in upscale_tiles(nearest, read, (height, width), scale, tile, overlap):
+        assert found == scale
+        sr[..., top : top + part.shape[-2], left : left + part.shape[-1]] += part
+    assert torch.equal(sr, nearest(places))
     assert looked_at.min() >= 1
     if overlap == 0:
         assert looked_at.max() == 1

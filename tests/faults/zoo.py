@@ -42,7 +42,8 @@ class Entry:
     enlarged
         False where `srlab upscale` refuses what the other doors read, because it keeps the kind of a file.
     in_folder
-        "left out" or "refused" where a folder of images does not have it, although it can be read by its name.
+        "left out" or "refused" where a folder of images does not have it, although it can be read by its name; where
+        a data set refuses it, `srlab upscale` goes on without it.
     label
         For the name of the test, where the name of the file is not fit for that.
     """

@@ -1,5 +1,6 @@
-"""Published weights of RRDBNet: three namings, sizes from shapes alone, and an independent implementation."""
+"""Networks from published weights: RRDBNet in three namings, others through spandrel, and refusals in one sentence."""
 
+import importlib
 import re
 
 import pytest
@@ -8,8 +9,8 @@ import torch
 from safetensors.torch import save_file
 
 from srlab.base.errors import SrlabError
+from srlab.inference.tiling import upscale
 from srlab.models import RRDBNet
-from srlab.models.published import read_rrdbnet
 from srlab.models.weights import read_generator
 
 SIZES = [
@@ -51,12 +52,13 @@ NAMINGS = {"basicsr": lambda name, size: name, "release": lambda name, size: rel
 
 @pytest.mark.parametrize("naming", NAMINGS)
 @pytest.mark.parametrize("size", SIZES, ids=lambda size: f"x{size['scale']}")
-def test_weights_in_every_naming_give_the_network_they_came_from(tmp_path, size, naming):
+def test_weights_of_rrdbnet_in_every_naming_give_our_network(tmp_path, size, naming):
     net = network(**size)
     weights = {NAMINGS[naming](name, size): value for name, value in net.state_dict().items()}
     assert len(weights) == len(net.state_dict())
     torch.save(weights, tmp_path / "net.pth")
-    found = read_rrdbnet(tmp_path / "net.pth")
+    found = read_generator(tmp_path / "net.pth")
+    assert isinstance(found, RRDBNet)
     assert found.config == net.config
     assert not found.training
     lr = torch.rand(1, 3, 12, 10)
@@ -73,7 +75,7 @@ def test_the_same_file_gives_the_same_picture_in_an_independent_implementation(t
     assert theirs.architecture.name == "ESRGAN"
     lr = torch.rand(1, 3, 20, 16)
     with torch.no_grad():
-        ours = read_rrdbnet(tmp_path / "net.pth")(lr)
+        ours = read_generator(tmp_path / "net.pth")(lr)
         assert (ours - theirs.model(lr)).abs().max() < 1e-5 * ours.abs().max()
 
 
@@ -89,11 +91,83 @@ def test_files_of_basicsr_wrap_their_weights_and_the_averaged_ones_are_taken(tmp
 def test_the_narrow_fusion_of_esrdgan_is_seen_in_the_shapes(tmp_path):
     net = network(**SIZES[0], fusion=1)
     save_file(net.state_dict(), tmp_path / "net.safetensors")
-    assert read_rrdbnet(tmp_path / "net.safetensors").config["fusion"] == 1
+    assert read_generator(tmp_path / "net.safetensors").config["fusion"] == 1
 
 
-def broken(weights, naming):
-    match naming:
+# --- other people's networks ---
+
+ATTENTION = {"embed_dim": 12, "num_heads": [2], "upscale": 4}
+SWIN = ATTENTION | {"depths": [2], "window_size": 8}
+SPAN = {"num_in_ch": 3, "num_out_ch": 3, "feature_channels": 8}
+# Architecture (and class, if it is called otherwise) -> scale, and sizes that make it small.
+OTHERS = {
+    "CRAFT": (4, ATTENTION | {"depths": [1]}),
+    "Compact": (2, {"num_feat": 8, "num_conv": 2, "upscale": 2}),
+    "DAT": (4, ATTENTION | {"embed_dim": 32, "depth": [2], "split_size": [8, 8]}),
+    "DCTLSA": (4, {"nf": 10, "num_head": 5, "upscale": 4}),
+    "DITN": (3, {"dim": 12, "ITL_blocks": 1, "SAL_blocks": 1, "UFONE_blocks": 1, "upscale": 3}),
+    "ESRGAN": (8, {"num_filters": 8, "num_blocks": 1, "scale": 8, "plus": True}),
+    "ESRGAN unshuffled": (2, {"in_nc": 12, "num_filters": 8, "num_blocks": 1, "scale": 4, "shuffle_factor": 2}),
+    "FDAT": (4, {"embed_dim": 12, "num_groups": 1, "depth_per_group": 2, "num_heads": 2, "mid_dim": 16}),
+    "HAT": (4, SWIN | {"depths": [1], "squeeze_factor": 4}),
+    "MoESR": (4, {"dim": 8, "n_blocks": 1, "n_block": 1}),
+    "MoSR": (4, {"n_block": 1, "dim": 16}),
+    "OmniSR": (4, {"num_feat": 16}),
+    "PLKSR": (4, {"dim": 16, "n_blocks": 2}),
+    "PLKSR RealPLKSR": (3, {"dim": 16, "n_blocks": 2, "upscaling_factor": 3}),
+    "RCAN": (2, {"scale": 2, "n_resgroups": 1, "n_resblocks": 1, "n_feats": 16}),
+    "RGT": (4, ATTENTION | {"depth": [2], "split_size": [8, 8]}),
+    "RealCUGAN UpCunet3x": (3, {}),
+    "SAFMN": (4, {"dim": 12, "n_blocks": 1}),
+    "SPAN": (8, SPAN | {"upscale": 8}),
+    "SeemoRe": (4, {"num_experts": 2, "num_layers": 1, "embedding_dim": 12}),
+    "SwiftSRGAN": (4, {"num_channels": 8, "num_blocks": 1}),
+    "Swin2SR": (4, SWIN | {"upsampler": "pixelshuffledirect"}),
+    "SwinIR": (8, SWIN | {"upscale": 8, "upsampler": "pixelshuffle"}),
+    "SwinIR real": (4, SWIN | {"upsampler": "nearest+conv"}),
+}
+
+
+def theirs(name, sizes):
+    module, _, other = name.partition(" ")
+    torch.manual_seed(0)
+    classes = importlib.import_module(f"spandrel.architectures.{module}")
+    return getattr(classes, other if hasattr(classes, other) else module)(**sizes).eval()
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize(("name", "scale", "sizes"), [(name, *value) for name, value in OTHERS.items()], ids=OTHERS)
+def test_networks_that_spandrel_knows_upscale_any_size_as_they_do(name, scale, sizes, tmp_path):
+    net = theirs(name, sizes)
+    torch.save({"params_ema": net.state_dict()}, tmp_path / "net.pth")
+    save_file({key: value.clone() for key, value in net.state_dict().items()}, tmp_path / "net.safetensors")
+    found = read_generator(tmp_path / ("net.pth" if len(name) % 2 else "net.safetensors"))
+    assert found.config["scale"] == scale
+    lr = torch.rand(1, 3, 64, 64, generator=torch.Generator().manual_seed(0))
+    with torch.no_grad():
+        wanted = spandrel.ModelLoader().load_from_state_dict(net.state_dict())(lr.clone())
+        given = lr.clone()
+        torch.testing.assert_close(found(given), wanted, atol=1e-5, rtol=1e-5)
+    assert torch.equal(given, lr)  # RCAN would write over it
+    assert upscale(found, lr[..., :37, :41], tile=32).shape == (1, 3, 37 * scale, 41 * scale)
+    assert upscale(found, lr[..., :1, :3]).shape == (1, 3, scale, 3 * scale)
+
+
+@pytest.mark.parametrize("name", ["Compact", "ESRGAN", "SPAN", "SwinIR real"])
+def test_tiles_of_their_default_overlap_meet_without_seams(name, tmp_path):
+    net = theirs(name, OTHERS[name][1])
+    torch.save(net.state_dict(), tmp_path / "net.pth")
+    found = read_generator(tmp_path / "net.pth")
+    lr = torch.rand(1, 3, 128, 128, generator=torch.Generator().manual_seed(0))
+    assert (upscale(found, lr, tile=64) - upscale(found, lr)).abs().max() < 0.5 / 255
+
+
+# --- refused ---
+
+
+def broken(what):
+    weights = dict(network(**SIZES[0]).state_dict())
+    match what:
         case "missing":
             del weights["body.1.rdb2.conv3.bias"]
         case "surplus":
@@ -102,33 +176,57 @@ def broken(weights, naming):
             weights["conv_hr.weight"] = torch.zeros(16, 16, 1, 1)
         case "nan":
             weights["conv_last.bias"][1] = torch.nan
-        case "unshuffle":
-            weights["conv_first.weight"] = torch.zeros(16, 12, 3, 3)
         case "other":
             weights = {"features.0.weight": torch.zeros(64, 3, 3, 3)}
+        case "empty":
+            weights = {}
+        case "numbers":
+            weights = {"conv_first.weight": 3}
+        case "restoration":
+            weights = theirs("Compact", {"num_feat": 8, "num_conv": 2, "upscale": 1}).state_dict()
+        case "scale":
+            weights = theirs("Compact", {"num_feat": 8, "num_conv": 2, "upscale": 5}).state_dict()
+        case "grey":
+            weights = theirs("Compact", {"num_feat": 8, "num_conv": 2, "num_in_ch": 1, "num_out_ch": 1}).state_dict()
     return weights
 
 
-@pytest.mark.parametrize(
-    ("what", "words"),
-    [
-        ("missing", "'body.1.rdb2.conv3.bias' is missing"),
-        ("surplus", "has 'body.0.attention.weight', which RRDBNet has not"),
-        ("shape", "'conv_hr.weight' has shape \\(16, 16, 1, 1\\)"),
-        ("nan", "NaN or infinity in 'conv_last.bias'"),
-        ("unshuffle", "from 12 to 3 channels"),
-        ("other", "holds no weights of an RRDBNet"),
-    ],
-)
+REFUSED = {
+    "missing": "fit none of the networks they look like",
+    "surplus": "fit none of the networks they look like",
+    "shape": "fit none of the networks they look like",
+    "nan": "values that are no numbers",
+    "other": "holds no network that srlab or spandrel knows",
+    "empty": "holds no network that srlab or spandrel knows",
+    "numbers": "holds no state dict",
+    "restoration": "is a RealESRGAN Compact, whose purpose is Restoration",
+    "scale": r"enlarges x5 .*; give one from RGB to RGB that enlarges x2, x3, x4, x8\.",
+    "grey": "enlarges x4 from 1 to 1 channels",
+}
+
+
+@pytest.mark.parametrize(("what", "words"), REFUSED.items(), ids=REFUSED)
 def test_a_file_that_does_not_fit_is_refused_in_one_sentence(tmp_path, what, words):
-    weights = broken(dict(network(**SIZES[0]).state_dict()), what)
-    torch.save(weights, tmp_path / "net.pth")
-    with pytest.raises(SrlabError, match=words):
+    torch.save(broken(what), tmp_path / "net.pth")
+    with pytest.raises(SrlabError, match=words) as caught:
         read_generator(tmp_path / "net.pth")
+    assert "\n" not in str(caught.value)
+    assert "net.pth" in str(caught.value)
 
 
-def test_a_file_cut_short_is_named(tmp_path):
+def test_a_file_cut_short_is_named_and_nothing_is_ever_executed(tmp_path):
+    class Trap:
+        def __reduce__(self):
+            return (open, (str(tmp_path / "ran"), "w"))
+
+    for name, content in (("whole", Trap()), ("among", network(**SIZES[0]).state_dict() | {"trap": Trap()})):
+        torch.save(content, tmp_path / f"{name}.pth")
+        with pytest.raises(SrlabError, match="holds more than tensors"):
+            read_generator(tmp_path / f"{name}.pth")
+    assert not (tmp_path / "ran").exists()
     torch.save(network(**SIZES[0]).state_dict(), tmp_path / "net.pth")
-    (tmp_path / "net.pth").write_bytes((tmp_path / "net.pth").read_bytes()[:5000])
-    with pytest.raises(SrlabError, match=r"net\.pth is damaged or cut short"):
-        read_generator(tmp_path / "net.pth")
+    save_file(network(**SIZES[0]).state_dict(), tmp_path / "net.safetensors")
+    for path in (tmp_path / "net.pth", tmp_path / "net.safetensors"):
+        path.write_bytes(path.read_bytes()[:5000])
+        with pytest.raises(SrlabError, match=rf"{path.name} is damaged or cut short"):
+            read_generator(path)

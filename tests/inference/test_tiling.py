@@ -1,0 +1,194 @@
+"""srlab.inference.tiling: tiles without seams, in bounded memory, and honest errors."""
+
+import pytest
+import torch
+from torch import nn
+
+from srlab.base.errors import SrlabError
+from srlab.data.resampling import upsample
+from srlab.inference.tiling import OVERLAP, TILE, apply, overlap_of, tile_of, upscale, upscale_tiles
+from srlab.models import MSRResNet, RRDBNet, SRResNet
+
+
+def trained_size(network, seed, gain):
+    """Weights as large as trained ones; those that a residual network starts from would hide every seam."""
+    torch.manual_seed(seed)
+    for module in network.modules():
+        if isinstance(module, nn.Conv2d):
+            nn.init.kaiming_normal_(module.weight)
+            module.weight.data *= gain
+    return network.eval()
+
+
+@pytest.fixture
+def photo(astronaut):
+    return astronaut[..., 20:164, 150:294].contiguous()
+
+
+@pytest.fixture
+def network():
+    return trained_size(SRResNet(2, 8), 0, 1.0)
+
+
+def levels_off(sr, whole):
+    return 255 * (sr - whole).abs().max().item()
+
+
+NETWORKS = {
+    "SRResNet of the paper": (lambda: trained_size(SRResNet(), 0, 0.7), 0.5),
+    "SRResNet": (lambda: trained_size(SRResNet(4, 16), 0, 0.8), 0.01),
+    "MSRResNet": (lambda: trained_size(MSRResNet(4, 16), 1, 0.8), 0.01),
+    "RRDBNet": (lambda: trained_size(RRDBNet(3, 16, 8), 0, 1.0), 0.5),
+}
+
+
+@pytest.mark.parametrize(("make", "most"), NETWORKS.values(), ids=NETWORKS)
+def test_with_the_default_overlap_tiles_give_the_whole_image(make, most, photo):
+    network, piece = make(), photo[..., :96, :90]
+    whole = upscale(network, piece)
+    assert whole.std() > 0.05  # or there were nothing to see
+    assert levels_off(upscale(network, piece, tile=32), whole) < most
+    assert levels_off(upscale(network, piece, tile=32, overlap=1), whole) > 1
+
+
+def test_with_the_receptive_radius_as_overlap_only_rounding_is_left(photo):
+    for make, _ in list(NETWORKS.values())[1:3]:
+        network = make()
+        tiled = upscale(network, photo, tile=32, overlap=network.radius)
+        torch.testing.assert_close(tiled, upscale(network, photo), atol=1e-4, rtol=0)
+
+
+def test_what_is_not_given_is_the_network_s_own_or_a_constant():
+    class Own(nn.Module):
+        tile, overlap = 100, 5
+
+    assert (tile_of(RRDBNet(23, 4, 4)), overlap_of(RRDBNet(23, 4, 4))) == (TILE, OVERLAP)
+    assert overlap_of(SRResNet(1, 4)) == SRResNet(1, 4).radius < OVERLAP
+    assert (tile_of(Own()), overlap_of(Own())) == (100, 5)
+    assert [tile_of(upsample, scale) for scale in (None, 2, 8, 10**6)] == [TILE, TILE, TILE // 2, 1]
+
+
+@pytest.mark.parametrize(("height", "width"), [(1, 1), (1, 50), (33, 32), (31, 70), (64, 96)])
+@pytest.mark.parametrize("tile", [1, 16, 32, 100])
+def test_any_size_and_any_tile_give_the_whole_image(height, width, tile, photo):
+    lr = photo[..., :height, :width]
+    if tile == 1 and height * width > 50:
+        lr = lr[..., :3, :7]
+    sr = upscale(lambda x: upsample(x, 4), lr, tile=tile, overlap=3)
+    torch.testing.assert_close(sr, upsample(lr, 4), atol=1e-5, rtol=0)
+
+
+def test_no_more_is_read_than_a_tile_with_its_overlap_and_a_batch_has_smaller_tiles():
+    pieces = []
+
+    def read(top, bottom, left, right):
+        pieces.append((bottom - top, right - left))
+        return torch.zeros(1, 3, bottom - top, right - left)
+
+    def watched(lr):
+        pieces.append((len(lr) * lr.shape[2], lr.shape[3]))
+        return lr
+
+    for _ in upscale_tiles(lambda lr: lr, read, (500, 1900), overlap=5):
+        pass
+    assert len(pieces) == 2 * 6
+    assert max(pieces) <= (TILE + 10, TILE + 10)
+    pieces.clear()
+    upscale(watched, torch.zeros(4, 3, 400, 400), overlap=0)
+    assert max(height * width for height, width in pieces) <= TILE**2
+
+
+def test_the_network_is_left_as_it_was_and_gets_strides_that_are_channels_last(photo, network):
+    network.train()
+    before = {key: value.clone() for key, value in network.state_dict().items()}
+    tiles = upscale_tiles(network, lambda *place: photo[..., :64, :64], (128, 64), tile=64, overlap=0)
+    assert not next(tiles)[3].requires_grad
+    assert network.training  # between tiles as well: the caller may stop there
+    assert all(torch.equal(value, before[key]) for key, value in network.state_dict().items())
+    strides = []
+
+    class Look(nn.Conv2d):
+        def forward(self, lr):
+            strides.append(lr.stride())
+            return super().forward(lr)
+
+    cut_out = torch.rand(1, 30, 40, 3)[:, :20, :10].permute(0, 3, 1, 2)
+    odd = cut_out.as_strided(cut_out.shape, (3, *cut_out.stride()[1:]))  # as one image of a batch may have them
+    apply(Look(3, 3, 1), odd)
+    assert strides == [(3 * 20 * 10, 1, 3 * 10, 3)]
+
+
+# --- memory ---
+
+LACKS = [
+    torch.OutOfMemoryError("CUDA out of memory."),
+    RuntimeError("[enforce fail at alloc_cpu.cpp:118] DefaultCPUAllocator: can't allocate memory: you tried"),
+    RuntimeError("DefaultCPUAllocator: not enough memory: you tried to allocate 100 bytes."),
+    MemoryError(),
+]
+
+
+@pytest.mark.parametrize("tile", [None, 96])
+@pytest.mark.parametrize("error", LACKS, ids=str)
+def test_out_of_memory_halves_the_tile_says_so_once_and_gives_the_same_image(error, tile, photo, capsys):
+    def greedy(lr):
+        if (
+            max(lr.shape[-2:]) > 80 and lr[0, 0, 0, 0] != photo[0, 0, 0, 0]
+        ):  # not in the first tile, which is done again
+            raise error
+        if lr.shape[-2] * lr.shape[-1] > 110 * 110:
+            raise error
+        return upsample(lr, 2)
+
+    sr = upscale(greedy, photo, tile=tile, overlap=4, progress=True)
+    torch.testing.assert_close(sr, upsample(photo, 2), atol=1e-5, rtol=0)
+    said = capsys.readouterr().err
+    side = tile or 144
+    assert said.count(f"The memory is too small for tiles of {side} pixels; going on with {side // 2}.\n") == 1
+    assert "20.7k/20.7k" in said  # pixels of the bar: none is counted twice
+
+
+def test_memory_too_small_for_any_tile_is_an_error_with_advice(photo):
+    def greedy(lr):
+        raise torch.OutOfMemoryError("CUDA out of memory.")
+
+    with pytest.raises(SrlabError, match=r"Not even tiles of 12 pixels .*CUDA out of memory.*close other programs"):
+        upscale(greedy, photo, tile=96, overlap=4)
+
+
+def test_other_errors_are_not_taken_for_a_lack_of_memory(photo):
+    def broken(lr):
+        raise RuntimeError("expected 3 channels")
+
+    with pytest.raises(RuntimeError, match="expected 3 channels"):
+        upscale(broken, photo, tile=96, overlap=4)
+
+
+# --- what is refused ---
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+def test_values_that_are_no_numbers_are_refused(value, photo, network):
+    broken = photo.clone()
+    broken[0, 0, 100, 100] = value
+    for tile in (None, 50):
+        with pytest.raises(SrlabError, match="The image has values that are no numbers"):
+            upscale(network, broken, tile=tile, overlap=4)
+    network.fuse[0].weight.data[0, 0, 0, 0] = value
+    with pytest.raises(SrlabError, match="The network gives values that are no numbers"):
+        upscale(network, photo)
+
+
+@pytest.mark.parametrize(
+    ("upscaler", "options", "said"),
+    [
+        (lambda x: x, {"tile": 0}, "at least 1 pixel .* are 0 and"),
+        (lambda x: x, {"tile": -1, "overlap": 4}, "at least 1 pixel .* are -1 and 4"),
+        (lambda x: x, {"tile": 16, "overlap": -1}, "at least 0, but they are 16 and -1"),
+        (lambda x: upsample(x, 2), {"scale": 4}, "scale of 4 is asked for"),
+        (lambda x: x[..., 1:-1, 1:-1], {"tile": 50, "overlap": 4}, "whole number of times larger"),
+    ],
+)
+def test_tiles_out_of_range_and_another_scale_are_refused(upscaler, options, said, photo):
+    with pytest.raises(SrlabError, match=said):
+        upscale(upscaler, photo, **options)
