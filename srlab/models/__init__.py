@@ -9,38 +9,30 @@ import torch
 from torch import nn
 
 from srlab.base.errors import SrlabError
-from srlab.models.as_coded import CodedDiscriminator, CodedSRResNet
-from srlab.models.discriminators import PatchDiscriminator, SRGANDiscriminator, VGGDiscriminator, frozen
-from srlab.models.layers import ShuffledConv2d
-from srlab.models.rrdbnet import RRDB, ResidualDenseBlock, RRDBNet
-from srlab.models.srresnet import MSRResNet, ResidualBlock, ResidualBlockNoBN, SRResNet
+from srlab.models.as_coded import CodedDiscriminator as CodedDiscriminator
+from srlab.models.as_coded import CodedSRResNet as CodedSRResNet
+from srlab.models.discriminators import PatchDiscriminator as PatchDiscriminator
+from srlab.models.discriminators import SRGANDiscriminator as SRGANDiscriminator
+from srlab.models.discriminators import VGGDiscriminator as VGGDiscriminator
+from srlab.models.discriminators import frozen as frozen
+from srlab.models.layers import ShuffledConv2d as ShuffledConv2d
+from srlab.models.rrdbnet import RRDB as RRDB
+from srlab.models.rrdbnet import ResidualDenseBlock as ResidualDenseBlock
+from srlab.models.rrdbnet import RRDBNet as RRDBNet
+from srlab.models.srresnet import MSRResNet as MSRResNet
+from srlab.models.srresnet import ResidualBlock as ResidualBlock
+from srlab.models.srresnet import ResidualBlockNoBN as ResidualBlockNoBN
+from srlab.models.srresnet import SRResNet as SRResNet
 
-__all__ = [
-    "GENERATORS",
-    "RRDB",
-    "RRDB_SIZES",
-    "SIZES",
-    "CodedDiscriminator",
-    "CodedSRResNet",
-    "MSRResNet",
-    "PatchDiscriminator",
-    "RRDBNet",
-    "ResidualBlock",
-    "ResidualBlockNoBN",
-    "ResidualDenseBlock",
-    "SRGANDiscriminator",
-    "SRResNet",
-    "ShuffledConv2d",
-    "VGGDiscriminator",
-    "check_limit",
-    "frozen",
-    "interpolate_networks",
-    "parameter_count",
-    "pick_size",
-]
-
-# The networks that a lab may take by name, and that the weights file of a run may name.
-GENERATORS = ("SRResNet", "MSRResNet", "RRDBNet", "CodedSRResNet")
+# By name: the networks that a lab may take, and that the weights file of a run may be of.
+GENERATORS = {network.__name__: network for network in (SRResNet, MSRResNet, RRDBNet, CodedSRResNet)}
+# What the parameter `size` of the labs stands for. A laptop trains the small one in a minute or two. A network that is
+# heavier, or has other arguments, has `SIZES` of its own.
+SIZES = {
+    "tiny": {"blocks": 1, "features": 16},
+    "laptop": {"blocks": 4, "features": 32},
+    "paper": {"blocks": 16, "features": 64},
+}
 
 
 def parameter_count(model: nn.Module) -> int:
@@ -106,20 +98,6 @@ def interpolate_networks(first: nn.Module, second: nn.Module, alpha: float) -> n
     return mixed
 
 
-# What the parameter `size` of the labs stands for. A laptop trains the small one in a minute or two.
-SIZES = {
-    "tiny": {"blocks": 1, "features": 16},
-    "laptop": {"blocks": 4, "features": 32},
-    "paper": {"blocks": 16, "features": 64},
-}
-# The same for RRDBNet, whose blocks are much heavier. The small ones add to an enlargement, or minutes were too short.
-RRDB_SIZES = {
-    "tiny": {"blocks": 1, "features": 16, "growth": 8, "enlarge": True},
-    "laptop": {"blocks": 2, "features": 32, "growth": 16, "enlarge": True},
-    "paper": {"blocks": 23, "features": 64, "growth": 32},
-}
-
-
 def pick_size(size: str, network: str = "MSRResNet", **changes: int) -> dict[str, int | bool]:
     """Turn a size into blocks and features.
 
@@ -128,7 +106,7 @@ def pick_size(size: str, network: str = "MSRResNet", **changes: int) -> dict[str
     size
         A name in `SIZES`.
     network
-        A name in `GENERATORS`; ``"RRDBNet"`` has sizes of its own, with the growth of its dense blocks.
+        A name in `GENERATORS`.
     **changes
         Other numbers than those of the size, such as ``blocks``; 0 takes those of the size.
 
@@ -144,7 +122,7 @@ def pick_size(size: str, network: str = "MSRResNet", **changes: int) -> dict[str
     """
     if network not in GENERATORS:
         raise SrlabError(f"Unknown network '{network}'; choose one of {', '.join(GENERATORS)}.")
-    sizes = RRDB_SIZES if network == "RRDBNet" else SIZES
+    sizes = getattr(GENERATORS[network], "SIZES", SIZES)
     if size not in sizes:
         raise SrlabError(f"Unknown size '{size}'; choose {', '.join(sizes)}.")
     return sizes[size] | {name: value for name, value in changes.items() if value}

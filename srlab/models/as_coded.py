@@ -6,7 +6,7 @@ Its text describes SRGAN's own networks: `srlab.models.SRResNet` and `srlab.mode
 import torch
 import torch.nn as nn
 
-from srlab.models.discriminators import checked
+from srlab.models.discriminators import noisy
 from srlab.models.layers import check_size, factors
 from srlab.models.srresnet import SRResNet
 
@@ -85,5 +85,5 @@ class CodedDiscriminator(nn.Module):
         self.head = nn.Sequential(nn.Linear(512, 1024), nn.LeakyReLU(0.2), nn.Linear(1024, 1))
 
     def forward(self, image: torch.Tensor, noise: float = 0.0) -> torch.Tensor:
-        """Judge ``(N, 3, H, W)`` in [0, 1], with noise of so many units on it: a logit ``(N, 1)`` each."""
-        return self.head(self.convolutions(checked(image, noise)).mean(dim=(2, 3)))
+        """Map ``(N, 3, H, W)`` in [0, 1], with noise of so many units on it, to logits ``(N, 1)``."""
+        return self.head(self.convolutions(noisy(image, noise)).mean(dim=(2, 3)))

@@ -22,7 +22,7 @@ class VGGDiscriminator(nn.Module):
     features
         Channels of the first two convolutions; they double at each halving of the image, up to eightfold.
     size
-        Side of the images it judges, a multiple of 32: the last layers are linear.
+        Side of the images it takes, a multiple of 32: the last layers are linear.
     """
 
     def __init__(self, features: int = 64, size: int = 128) -> None:
@@ -40,9 +40,8 @@ class VGGDiscriminator(nn.Module):
         self.logit = nn.Linear(100, 1)
 
     def forward(self, image: torch.Tensor, noise: float = 0.0) -> torch.Tensor:
-        """Judge ``(N, 3, size, size)`` in [0, 1], with noise of so many units on it: a logit ``(N, 1)`` each."""
-        _check_side(image, self.config["size"])
-        features = self.convolutions(checked(image, noise))  # (N, 512, size / 32, size / 32)
+        """Map ``(N, 3, size, size)`` in [0, 1], with noise of so many units on it, to logits ``(N, 1)``."""
+        features = self.convolutions(noisy(image, noise))  # (N, 512, size / 32, size / 32)
         return self.logit(F.leaky_relu(self.hidden(features.flatten(1)), 0.2))
 
 
@@ -54,7 +53,7 @@ class SRGANDiscriminator(nn.Module):
     features
         Channels of the first convolution; they double with each halving of the image but the last.
     size
-        Side of the images it judges, a multiple of 16: the last layers are linear.
+        Side of the images it takes, a multiple of 16: the last layers are linear.
     """
 
     def __init__(self, features: int = 64, size: int = 96) -> None:
@@ -73,16 +72,15 @@ class SRGANDiscriminator(nn.Module):
         self.logit = nn.Linear(1024, 1)
 
     def forward(self, image: torch.Tensor, noise: float = 0.0) -> torch.Tensor:
-        """Judge ``(N, 3, size, size)`` in [0, 1], with noise of so many units on it: a logit ``(N, 1)`` each."""
-        _check_side(image, self.config["size"])
-        features = self.convolutions(checked(image, noise))  # (N, 512, size / 16, size / 16)
+        """Map ``(N, 3, size, size)`` in [0, 1], with noise of so many units on it, to logits ``(N, 1)``."""
+        features = self.convolutions(noisy(image, noise))  # (N, 512, size / 16, size / 16)
         return self.logit(F.leaky_relu(self.hidden(features.flatten(1)), 0.2))
 
 
 class PatchDiscriminator(nn.Module):
     """A light discriminator with spectral norm (Miyato et al. 2018): a logit for each neighbourhood, not one for all.
 
-    Many judgements an image are many lessons for G, so it learns on a laptop (Isola et al. 2017, section 3.2.2, call it
+    Many logits an image are many lessons for G, so it learns on a laptop (Isola et al. 2017, section 3.2.2, call it
     PatchGAN). Spectral norm holds each layer's largest gain at 1, which keeps D from becoming sure too soon, and it
     needs no batch norm. Beside the image it gets the image's fine part, amplified: a D that has only seconds to learn
     would spend most of them on finding out where to look. 203,873 parameters with the defaults.
@@ -93,11 +91,8 @@ class PatchDiscriminator(nn.Module):
         Channels of the first convolution; they double with each of the two halvings.
     """
 
-    SIDE = 16  # smallest image it judges, in pixels
-
     def __init__(self, features: int = 32) -> None:
         super().__init__()
-        _check_shape(features, size=1, multiple=1)
         self.config = {"features": features}
         wide, wider = 2 * features, 4 * features
         self.convolutions = nn.Sequential(
@@ -109,12 +104,8 @@ class PatchDiscriminator(nn.Module):
         self.logit = spectral_norm(nn.Conv2d(wider, 1, 3, padding=1))
 
     def forward(self, image: torch.Tensor, noise: float = 0.0) -> torch.Tensor:
-        """Judge ``(N, 3, H, W)`` in [0, 1], with noise of so many units on it: logits ``(N, 1, H / 4, W / 4)``."""
-        if min(image.shape[-2:]) < self.SIDE:
-            raise SrlabError(
-                f"This discriminator judges images of {self.SIDE} pixels or more, not {tuple(image.shape)}."
-            )
-        image = checked(image, noise)
+        """Map ``(N, 3, H, W)`` in [0, 1], with noise of so many units on it, to logits ``(N, 1, H / 4, W / 4)``."""
+        image = noisy(image, noise)
         fine = image - F.avg_pool2d(image, 5, stride=1, padding=2, count_include_pad=False)
         # Centred and scaled, so that both parts are about as large as the weights of a fresh layer expect.
         return self.logit(self.convolutions(torch.cat([4 * image - 2, 16 * fine], dim=1)))
@@ -143,26 +134,8 @@ def frozen(network: nn.Module) -> Iterator[nn.Module]:
             norm.track_running_stats = True
 
 
-def checked(image: torch.Tensor, noise: float) -> torch.Tensor:
-    """What D sees: the image with instance noise, if its range is right; looked at where that costs no waiting.
-
-    Raises
-    ------
-    SrlabError
-        Negative noise, or an image that is not in [0, 1].
-    """
-    if not noise >= 0:
-        raise SrlabError(f"The noise on D's images must be 0 or more, but is {noise}.")
-    if image.device.type == "cpu" and image.numel():
-        # SR may go far beyond [0, 1] at some pixels, and an untrained SRResNet goes a little beyond at many; another
-        # range does both. NaN is left to the training's guard.
-        low, high = (float(value) for value in image.detach().aminmax())
-        if (low < -0.75 or high > 1.75) and ((image < -0.1) | (image > 1.1)).float().mean() > 0.2:
-            raise SrlabError(
-                f"A discriminator judges images in [0, 1], but these reach from {low:.2f} to {high:.2f}; "
-                "divide 8-bit levels by 255, and map [-1, 1] to [0, 1]. If they were right before, the training has "
-                "run away: lower the learning rates."
-            )
+def noisy(image: torch.Tensor, noise: float) -> torch.Tensor:
+    """Add instance noise of this standard deviation, in units of [0, 1]; without it no number is drawn."""
     return image + noise * torch.randn_like(image) if noise else image
 
 
@@ -172,11 +145,6 @@ def _check_shape(features: int, size: int, multiple: int) -> None:
             f"A discriminator needs features >= 1 and a size that is a multiple of {multiple}, "
             f"not {features} and {size}."
         )
-
-
-def _check_side(image: torch.Tensor, size: int) -> None:
-    if image.shape[-2:] != (size, size):
-        raise SrlabError(f"This discriminator judges {size}x{size} images, but got {tuple(image.shape)}.")
 
 
 def _conv_bn(inputs: int, outputs: int, kernel: int, stride: int, bias: bool = False) -> list[nn.Module]:

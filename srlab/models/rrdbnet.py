@@ -1,6 +1,7 @@
 """RRDBNet, the generator of ESRGAN. Comments give shapes for one image of h x w LR pixels at scale 4."""
 
 import math
+from typing import ClassVar
 
 import torch
 import torch.nn as nn
@@ -94,6 +95,13 @@ class RRDBNet(nn.Module):
     SrlabError
         A size below 1, another scale or kernel, or a `beta` that is not above 0 and at most 1.
     """
+
+    # See `srlab.models.pick_size`. The small ones add to an enlargement, or minutes were too short.
+    SIZES: ClassVar = {
+        "tiny": {"blocks": 1, "features": 16, "growth": 8, "enlarge": True},
+        "laptop": {"blocks": 2, "features": 32, "growth": 16, "enlarge": True},
+        "paper": {"blocks": 23, "features": 64, "growth": 32},
+    }
 
     def __init__(
         self,

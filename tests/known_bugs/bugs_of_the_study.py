@@ -163,9 +163,9 @@ BUGS = [
         Known.LINEAR,
         "the study's D: its head judges each place, and the judgements are averaged",
         file="srlab/models/as_coded.py",
-        old="self.head(self.convolutions(checked(image, noise)).mean(dim=(2, 3)))",
-        new="self.head(self.convolutions(checked(image, noise)).flatten(2).mT).mean(dim=1)",
-        check="tests/models/test_models.py"
+        old="self.head(self.convolutions(noisy(image, noise)).mean(dim=(2, 3)))",
+        new="self.head(self.convolutions(noisy(image, noise)).flatten(2).mT).mean(dim=1)",
+        check="tests/models/test_discriminators.py"
         "::test_the_coded_discriminator_averages_over_the_places_before_its_linear_layers",
     ),
 ]
