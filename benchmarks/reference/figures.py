@@ -65,7 +65,7 @@ def crops(page: Page, records: list[Record], pictures_of: Path) -> None:
 
 
 def front(page: Page, records: list[Record], pictures_of: Path) -> None:
-    """The picture that the README opens with: bicubic, a network trained for PSNR, what a critic makes of it, HR."""
+    """The picture that the README opens with: bicubic, a network trained for PSNR, what a GAN makes of it, HR."""
     if all(of_row(records, row) for row in FRONT):
         page.keep("front.png", _crops(FRONT, pictures_of, columns=4))
 

@@ -182,9 +182,9 @@ def claims_section(records: list[Record], trained: list[str], sets: list[str]) -
     """A line per GAN and set, over the seeds whose start has a record; nothing where there is no GAN."""
     lines = []
     for row in trained:
-        critics = [one for one in of_row(records, row) if "noise" in one]
-        pairs = [(one, start) for one in critics for start in starts(records, one)]
-        if critics and not pairs:
+        gans = [one for one in of_row(records, row) if "noise" in one]
+        pairs = [(one, start) for one in gans for start in starts(records, one)]
+        if gans and not pairs:
             lines.append([title(records, row), "its start has no record", *[""] * 6])
         for name in sets:
             if found := [claim(one, start, name) for one, start in pairs if name in one["noise"]]:
@@ -194,7 +194,7 @@ def claims_section(records: list[Record], trained: list[str], sets: list[str]) -
                 lines.append([title(records, row), name, gap, *energy, f"{loss} dB", holds])
     head = ["row", "set", "gap closed", "energy error of the start", "of the start with noise", "of the row"]
     table = markdown([*head, "PSNR given up", "seeds that hold all bounds"], lines)
-    return ["## What the critic adds to its start", READ_CLAIMS, table] if lines else []
+    return ["## What the discriminator adds to its start", READ_CLAIMS, table] if lines else []
 
 
 def starts(records: list[Record], one: Record) -> list[Record]:
@@ -203,7 +203,7 @@ def starts(records: list[Record], one: Record) -> list[Record]:
 
 
 def curved(trained: list[str]) -> list[str]:
-    """Rows whose curve is about PSNR: those without a critic."""
+    """Rows whose curve is about PSNR: those without a discriminator."""
     return [row for row in ("mse", "esrgan-psnr", "srresnet") if row in trained]
 
 

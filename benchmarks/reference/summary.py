@@ -19,12 +19,12 @@ TITLES = {
     "vgg22": "content loss (VGG22)",
     "resnet18": "content loss (ResNet18)",
     "srgan": "SRGAN",
-    "ragan": "SRGAN (relative critic)",
+    "ragan": "SRGAN (relativistic)",
     "esrgan-psnr": "RRDB",
     "esrgan": "ESRGAN",
     "srresnet": "MSRResNet (16x64)",
     "srresnet-srgan": "SRGAN (16x64)",
-    "srresnet-ragan": "SRGAN (16x64, relative critic)",
+    "srresnet-ragan": "SRGAN (16x64, relativistic)",
 }
 STEPS = (0.5, 1.0, 2.0, 3.0)  # dB over bicubic
 

@@ -1,4 +1,4 @@
-"""Scores of all rows, and how each differs from the base of the same seed: paired, and judged over the seeds."""
+"""Scores of all rows, and how each differs from the base of the same seed: paired, and weighed over the seeds."""
 
 import math
 from collections.abc import Sequence
@@ -94,7 +94,7 @@ class Finding:
         return self.kind == BEYOND
 
 
-def judge(differences: Sequence[float]) -> str:
+def kind_of(differences: Sequence[float]) -> str:
     """The kind of a `Finding`, from one difference per seed."""
     if len(differences) < 2:
         return ONE_SEED
@@ -118,7 +118,7 @@ def finding(group: pd.DataFrame, trick: str, metric: str, lr: str = PLAIN) -> Fi
         Kind of LR that both are scored on.
     """
     found = paired(group, trick, metric, lr)
-    kind = judge(found)
+    kind = kind_of(found)
     mean = sum(found) / len(found) if found else math.nan
     good = None
     if kind == BEYOND:

@@ -21,7 +21,7 @@ from studies.esrdgan_tricks.differences import (
     by_seed,
     finding,
     groups,
-    judge,
+    kind_of,
     other_lr,
     paired,
     read_scores,
@@ -76,7 +76,7 @@ def test_differences_are_paired_by_seed_after_the_mean_over_images():
     ],
 )
 def test_a_claim_needs_one_sign_and_more_than_the_spread(differences, kind):
-    assert judge(differences) == kind
+    assert kind_of(differences) == kind
 
 
 def said(trick, values, metric="psnr"):
