@@ -77,7 +77,8 @@ class FeatureExtractor(nn.Module):
         self._places = {layer: places[layer] for layer in self.layer_weights}
         self.network = _cut(whole, set(self._places.values()), skips)
         side = 512
-        maps = self.network(torch.empty(1, 3, side, side, device="meta")).values()
+        with torch.no_grad():
+            maps = self.network(torch.empty(1, 3, side, side, device="meta")).values()
         self.stride = side // min(found.shape[-1] for found in maps)
         self.register_buffer("mean", torch.tensor(MEAN).view(3, 1, 1), persistent=False)
         self.register_buffer("std", torch.tensor(STD).view(3, 1, 1), persistent=False)

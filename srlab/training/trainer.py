@@ -259,8 +259,9 @@ class Trainer:
                 self._train(step, sampler, iters, schedule, validate, validate_every, monitor, best, floor)
             else:
                 print(f"The run '{self.run.name}' has already done {self.step} of {iters} steps; nothing to train.")
-                if self._manifest["state"] != "finished" and main:
-                    self._save(sampler, "finished")  # a crash came between the last state and the rest
+                if main:  # a crash may have come between the last state and the rest
+                    self.run.save_generator(self.ema, self.step)
+                    self._write_manifest(state="finished")
                 if monitor is not None and main:
                     monitor(self)
             self.accelerator.wait_for_everyone()  # what the first process saves is there for all
@@ -396,6 +397,7 @@ class Trainer:
             for group in optimizer.param_groups:
                 group.setdefault("initial_lr", group["lr"])
         self._first_bad = torch.zeros((), dtype=torch.long, device=self.device)
+        self._batch = None  # of an earlier try in the same kernel, which is to leave no trace
         torch.manual_seed(self.seed)
         asked = json.loads(json.dumps(self._full_recipe(sampler, schedule)))  # as it is read back: tuples become lists
         state = self.run.load_state()
@@ -442,7 +444,7 @@ class Trainer:
         total, step = self._manifest["schedule_total"], self._manifest["step"]
         said = self._manifest["parameters"]
         if total != iters:
-            said |= {name: asked[name] for name in FOLLOW_LENGTH}
+            said = said | {name: asked[name] for name in FOLLOW_LENGTH}
         if changed := [name for name in said | asked if said.get(name) != asked.get(name)]:
             was = ", ".join(f"{name}={said.get(name)!r} (now {asked.get(name)!r})" for name in changed)
             raise SrlabError(
@@ -451,6 +453,7 @@ class Trainer:
             )
         if not 0 < step < iters:
             return
+        self._manifest["parameters"] = said
         if (before := self._manifest["precision"]) != self.precision:
             print(f"This run was trained in {before} so far and goes on in {self.precision}.")
         if (before := self._manifest["processes"]) != (now := self.accelerator.num_processes):

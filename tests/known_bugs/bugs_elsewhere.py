@@ -4,6 +4,7 @@ from .bug import HINT, LAB_03, LAB_04, LAB_05, Bug, Known
 
 STEP = "tests/labs/test_srgan_step.py"
 TRAINING = "tests/training/test_training.py"
+TRAIN = "self._train(step, sampler, iters, {}, validate, validate_every, monitor, best, floor)"
 TILING = "tests/inference/test_inference.py"
 FEATURES = "tests/models/test_features.py"
 PAPERS = "tests/labs/test_labs.py::test_the_recipes_of_the_papers_look_through_their_layers"
@@ -111,15 +112,8 @@ BUGS = [
         Known.SCHEDULE,
         "`Trainer`: the schedule begins anew with each call of `fit`",
         file="srlab/training/trainer.py",
-        old="""
-        return schedule
-
-""",
-        new="""
-        first = self.step
-        return lambda step: schedule(step - first)
-
-""",
+        old=TRAIN.format("schedule"),
+        new=f"first = self.step; {TRAIN.format('lambda step: schedule(step - first)')}",
         check=f"{TRAINING}::test_learning_rates_follow_the_schedule_at_absolute_steps_also_after_a_resume",
     ),
     Bug(
@@ -134,14 +128,8 @@ BUGS = [
         Known.SCHEDULE,
         "`Trainer`: a longer run goes on at the rate with which the shorter one ended",
         file="srlab/training/trainer.py",
-        old="""
-        return schedule
-
-""",
-        new="""
-        return lambda step: schedule(min(step, total))
-
-""",
+        old=TRAIN.format("schedule"),
+        new=f"first = self.step; {TRAIN.format('lambda step: schedule(min(step, first or iters))')}",
         check=f"{TRAINING}::test_a_longer_run_goes_on_by_the_schedule_of_its_new_length_and_says_so",
     ),
     Bug(

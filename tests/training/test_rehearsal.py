@@ -28,7 +28,7 @@ from srlab.base import devices
 from srlab.data import resampling
 from srlab.data.datasets import ImageSet
 from srlab.data.degradation import Degradation
-from srlab.training import checkpoints
+from srlab.training.checkpoint import collect, tensors_in
 from srlab.training.trainer import Trainer
 from tests.conftest import ROOT
 
@@ -107,6 +107,17 @@ def reach(loss, *_, **__):
                 node.variable.grad = torch.empty_like(node.variable)
 
 
+def save_on_cpu(state, file, save=torch.save):
+    """In place of ``torch.save``, which cannot write what has no numbers."""
+    save(tree_map_only(torch.Tensor, torch.Tensor.cpu, state), file)
+
+
+def load_real(*args, load=torch.load, **settings):
+    """In place of ``torch.load``, which would fake what is on the CPU as well."""
+    with unset_fake_temporarily():
+        return load(*args, **settings)
+
+
 @pytest.fixture
 def gpu(monkeypatch):
     for name, answer in {
@@ -118,6 +129,8 @@ def gpu(monkeypatch):
     }.items():
         monkeypatch.setattr(torch.cuda, name, lambda *_, _answer=answer, **__: _answer)
     monkeypatch.setattr(torch.Tensor, "backward", reach)
+    monkeypatch.setattr(torch, "save", save_on_cpu)
+    monkeypatch.setattr(torch, "load", load_real)
     monkeypatch.setattr(torch, "Generator", Generator)
     resampling._bands.cache_clear()
     torch.__future__.set_swap_module_params_on_conversion(True)
@@ -152,9 +165,7 @@ RECIPE |= {"noise": 0.1, "noise_until": 1.0, "real": 0.9, "flip": 0.1, "shift": 
 
 
 def step_of(name, trainer, prepared):
-    """The training step of a lab as its cells define it; of lab 01, which has it inside of a loop, the benchmarks'."""
-    if name not in LABS:
-        return steps.make_step(TASKS[name], prepared, prepared, steps.LABS, trainer.backward)
+    """The training step of a lab as its cells define it."""
     lab = SimpleNamespace(pixel="l1", content="l1", relative=True, shift=4, stale_logits=False)
     scope = {"torch": torch, "F": F, "srlab": srlab, "losses": losses, "lab": lab, "eyes": prepared["features"]}
     scope["CRITERIA"] = steps.CRITERIA
@@ -188,19 +199,19 @@ def train(name, precision, iters, watch):
         return made
 
     trainer._advance = watched
-    trainer.fit(step, sampler, iters, srlab.OneCycle(iters), validate, 2)
+    trainer.fit(step, sampler, iters, srlab.OneCycle(iters), validate, 8)
     return trainer
 
 
-@pytest.mark.parametrize("name", ["srresnet", "srgan", "esrgan"])
+@pytest.mark.parametrize("name", ["srgan", "esrgan"])
 def test_a_lab_stays_on_the_gpu_and_no_step_waits_for_it(name, gpu):
     """From its patches to the moving average; what is logged, validated and saved may be read."""
     train(name, "bf16", 2, gpu)
-    trainer = train(name, "fp16", 4, gpu)
+    trainer = train(name, "fp16", 3, gpu)
     assert trainer.run.manifest()["state"] == "finished"
     assert trainer.accelerator.scaler.is_enabled()
-    tensors = checkpoints.pack({"ema": trainer.ema} | trainer.modules, trainer.optimizers, trainer.device)
-    places = {key: value.device.type for key, value in tensors.items() if not key.startswith("rng/")}
+    tensors = tensors_in(collect({"ema": trainer.ema} | trainer.modules, trainer.optimizers, trainer.device))
+    places = {key: value.device.type for key, value in tensors.items()}
     assert set(places.values()) == {"cuda"}, [key for key, place in places.items() if place != "cuda"]
 
 

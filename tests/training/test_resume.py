@@ -1,113 +1,110 @@
-"""A run that is killed at any moment and started again with the same command ends with the same bytes."""
+"""A run that stops, however it stops, and is started again goes on bit for bit, and ends as one that was left alone."""
 
-from pathlib import Path
+import shutil
+import signal
+import time
+from dataclasses import replace
 
 import pytest
 import torch
-import torch.nn.functional as F
 
-from srlab.base import files
-from srlab.data.datasets import ImageSet
-from srlab.data.degradation import Degradation
-from srlab.data.patches import PatchSampler
-from srlab.models import MSRResNet
-from srlab.training import checkpoints
+from srlab.training.checkpoint import collect, put_back
 from srlab.training.runs import Run
-from srlab.training.schedules import OneCycle
+from srlab.training.signals import Interrupts, TrainingStopped
 from srlab.training.trainer import Trainer
 
-HERE = Path(__file__).parent
-LAB = "01_srresnet"
-FILES = ("generator.safetensors", "generator-best-psnr.safetensors")
+from .little_run import LAB, NOISY, LittleRun, half_done, refusal, undisturbed, what_is_left
 
 
-def train(name, iters, validate_every):
-    """A lab in short: noisy patches, a random step, averaged weights, a schedule, validation."""
-    torch.manual_seed(0)
-    generator = MSRResNet(1, 4)
-    optimizer = torch.optim.Adam(generator.parameters(), lr=2e-3)
-    random_images = torch.Generator().manual_seed(3)
-    images = [torch.randint(0, 256, (3, 30, 36), generator=random_images, dtype=torch.uint8) for _ in range(2)]
-    noisy = Degradation(noise=(0.0, 0.1))
-    sampler = PatchSampler(ImageSet("random", ["a", "b"], images), patch=16, batch=2, degradation=noisy)
-    trainer = Trainer(LAB, name, device="cpu", precision="no", ema=0.9)
-    generator, optimizer = trainer.prepare(generator=generator, optimizer=optimizer)
-
-    def step(lr, hr):
-        loss = F.l1_loss(generator(lr + 0.01 * torch.randn_like(lr)), hr)
-        optimizer.zero_grad()
-        trainer.backward(loss)
-        optimizer.step()
-        return {"loss": loss}
-
-    def validate(averaged):
-        return {"psnr": float(-averaged(torch.full((1, 3, 4, 4), 0.3)).square().mean() * 100 + torch.rand(()))}
-
-    return trainer.fit(step, sampler, iters, OneCycle(iters), validate, validate_every)
+def fused(parameters, lr):
+    return torch.optim.Adam(parameters, lr=lr, fused=True)
 
 
-@pytest.fixture(autouse=True)
-def home(tmp_path, monkeypatch):
-    monkeypatch.setenv("SRLAB_HOME", str(tmp_path / "runs"))
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield tmp_path / "runs"
-    torch.set_num_threads(threads)
+def momentum(parameters, lr):
+    return torch.optim.SGD(parameters, lr=lr, momentum=0.9)
 
 
-def result(name):
-    """What a run leaves: its weights, byte by byte, and its log."""
-    run = Run(LAB, name)
-    return [(run.path / file).read_bytes() for file in FILES], run.metrics(), run.manifest()["state"]
+KINDS = {
+    "Adam and batch norm": {},
+    "SGD with momentum": {"optimizer": momentum},
+    "fused Adam in bf16": {"optimizer": fused, "precision": "bf16"},
+    "two networks": {"gan": True},
+    "two networks in bf16, not averaged": {"gan": True, "precision": "bf16", "ema": 0},
+    "a sampler that blurs and rotates": {"sampler": {"degradation": replace(NOISY, blur=(0.2, 2)), "rotate": 5.0}},
+}
 
 
-# --- Every write, one after the other ------------------------------------------------------------------------
+@pytest.mark.parametrize("kind", KINDS.values(), ids=KINDS)
+def test_a_run_that_is_stopped_twice_goes_on_bit_for_bit(kind):
+    settings = {key: value for key, value in kind.items() if key != "sampler"}
+    for stop in (1, 4):
+        little = LittleRun(**kind)
+        little.before_step = lambda number, stop=stop: signal.raise_signal(signal.SIGINT) if number == stop else None
+        with pytest.raises(TrainingStopped, match=f"Stopped at step {stop} of 6; everything is saved in"):
+            little.fit()
+    torch.rand(5)  # whatever else happened in the process
+    little = LittleRun(**kind)
+    little.fit()
+    assert len(little.losses) == 2
+    weights = [p for p in little.network.parameters() if p.ndim == 4 and p.shape[1] > 1 and p.shape[2] > 1]
+    assert all(p.is_contiguous(memory_format=torch.channels_last) for p in weights)
+    LittleRun("straight", **kind).fit()
+    assert what_is_left() == what_is_left("straight")
+    assert settings == {} or what_is_left() != undisturbed(), "these settings do matter"
 
 
-class Crash(BaseException):
-    """The process is gone: nothing that catches errors sees it."""
+def test_a_longer_run_is_that_which_was_longer_from_the_beginning():
+    schedule = lambda step: 1.0  # noqa: E731
+    for name, lengths in (("longer", (4, 6)), ("straight", (6,))):
+        for iters in lengths:
+            LittleRun(name).fit(iters, schedule=schedule)
+    left, straight = what_is_left("longer"), what_is_left("straight")
+    assert {name for name in left if left[name] != straight[name]} <= {"metrics.jsonl"}  # early validations
 
 
-def crashing_at(number, when):
-    """`write_atomic` that dies before or after its write of that number, or leaves a half-written part."""
-    calls = iter(range(1, 10**6))
-    write = files.write_atomic
-
-    def wrapped(path, content, advice):
-        crash = next(calls) == number
-        if crash and when == "amid":
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.with_name(f".{path.name}.99999.part").write_bytes(content[: len(content) // 2])
-        if not (crash and when in ("before", "amid")):
-            write(path, content, advice)
-        if crash:
-            raise Crash
-
-    return wrapped
+# --- In the same kernel --------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("when", ["before", "amid", "after"])
-def test_a_crash_at_any_single_write_changes_nothing_in_the_end(monkeypatch, when):
-    train("straight", 5, 2)
-    expected = result("straight")
-    number, crashed = 0, True
-    while crashed:
-        number += 1
-        name = f"crash{number}"
-        with monkeypatch.context() as broken:
-            broken.setattr(files, "write_atomic", crashing_at(number, when))
-            try:
-                train(name, 5, 2)
-                crashed = False
-            except Crash:
-                pass
-        train(name, 5, 2)
-        assert result(name) == expected, f"after a crash {when} write {number}"
-        assert not list(Run(LAB, name).path.rglob(".*.part"))
-    assert number > 15  # the run does write: four states, weights, manifests
+def test_a_step_that_fails_and_is_put_right_in_the_same_kernel_trains_as_if_nothing_had_been():
+    """A slip in the first step, one after a state, and Ctrl-C; the cell is only run again."""
+    little = LittleRun()
+    for number, error in ((1, NameError("a slip")), (3, NameError("another")), (5, KeyboardInterrupt())):
+        little.raise_at(number, error)
+        with pytest.raises(type(error)):
+            little.fit()
+    little.before_step = lambda number: None
+    little.fit()
+    assert what_is_left() == undisturbed()
 
 
-# --- The scale of float16 ------------------------------------------------------------------------------------
+def test_running_the_prepare_cell_again_changes_nothing():
+    little = LittleRun(precision="bf16")
+    little.raise_at(5, KeyboardInterrupt())
+    with pytest.raises(KeyboardInterrupt):
+        little.fit()
+    little.network, little.raw_optimizer = little.things["generator"], little.things["optimizer"]
+    little.trainer = Trainer(LAB, "default", device="cpu", precision="bf16", ema=0.9)
+    little.prepare()
+    little.before_step = lambda number: None
+    little.fit()
+    assert what_is_left() == undisturbed(precision="bf16")
+
+
+def test_a_trainer_whose_folder_was_deleted_does_not_go_on_from_its_trained_networks():
+    little = LittleRun()
+    little.fit(3)
+    shutil.rmtree(little.run.path)
+    refusal("no state in .* to go on from, and its weights of step 3 stay; .* run the cells", little.fit)
+
+
+# --- With something else than before -------------------------------------------------------------------------
+
+
+def test_going_on_in_another_precision_is_said(capsys):
+    half_done()
+    LittleRun(precision="bf16").fit()
+    assert "This run was trained in no so far and goes on in bf16." in capsys.readouterr().out
+    assert Run(LAB, "default").manifest()["precision"] == "bf16"
 
 
 def scaler(start):
@@ -116,9 +113,60 @@ def scaler(start):
     return made
 
 
-def test_the_scale_of_gradients_is_kept_and_begins_anew_where_a_run_had_none():
+def test_the_scale_of_float16_is_kept_and_begins_anew_where_a_run_had_none():
     cpu = torch.device("cpu")
-    for saved, scale in (({"scaler": checkpoints.Numbers(scaler(8.0))}, 8), ({}, 2)):
+    for saved, scale in (({"scaler": scaler(1234.5678)}, 1234.5678), ({}, 2)):
         resumed = scaler(2.0)
-        checkpoints.unpack(checkpoints.pack(saved, {}, cpu), {"scaler": checkpoints.Numbers(resumed)}, {}, cpu)
-        assert resumed.get_scale() == scale
+        put_back(collect(saved, {}, cpu), {"scaler": resumed}, {}, cpu)
+        assert resumed.get_scale() == pytest.approx(scale)
+
+
+YEAR = 365 * 24 * 3600.0
+
+
+def test_a_clock_that_jumps_changes_nothing_but_the_date(monkeypatch):
+    now, jumps, began = time.time, [YEAR, -YEAR, 0.0, -2 * YEAR, 3 * YEAR, -YEAR], time.monotonic()
+
+    def set_clock(number):
+        monkeypatch.setattr(time, "time", lambda: now() + jumps[number - 1])
+
+    for stop in (4, 99):
+        little = LittleRun()
+        little.before_step = lambda number, stop=stop: set_clock(number) if number < stop else signal.raise_signal(2)
+        if stop == 4:
+            with pytest.raises(TrainingStopped):
+                little.fit()
+    little.fit()
+    assert what_is_left() == undisturbed()
+    assert 0 <= little.run.manifest()["wall_time_s"] <= time.monotonic() - began + 0.1
+
+
+# --- Signals -------------------------------------------------------------------------------------------------
+
+
+def test_a_stop_in_a_notebook_is_one_sentence_and_signals_have_their_usual_effect_again():
+    before = signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM)
+    little = LittleRun()
+    little.before_step = lambda number: signal.raise_signal(signal.SIGINT)
+    with pytest.raises(KeyboardInterrupt) as caught:
+        little.fit()
+    assert isinstance(caught.value, TrainingStopped)
+    assert caught.value._render_traceback_() == [str(caught.value)]
+    assert (signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM)) == before
+
+
+def test_a_second_ctrl_c_acts_at_once(monkeypatch):
+    before, caught_first = signal.signal(signal.SIGINT, signal.default_int_handler), []
+
+    def train():
+        with Interrupts() as interrupts:
+            signal.raise_signal(signal.SIGINT)
+            caught_first.append(interrupts.caught)
+            signal.raise_signal(signal.SIGINT)
+
+    with pytest.raises(KeyboardInterrupt) as caught:
+        train()
+    assert caught_first == [signal.SIGINT]
+    assert not isinstance(caught.value, TrainingStopped)
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    signal.signal(signal.SIGINT, before)

@@ -14,6 +14,7 @@ from tqdm import tqdm
 
 from srlab.base.errors import SrlabError
 
+KILLS = int(os.environ.get("SRLAB_KILLS", "10"))  # how often each test kills; `make faults` asks for many
 # What a child would have to import, slowly, before it could begin; TensorBoard and dynamo are imported by training.
 PRELOADED = [
     "pytest",
@@ -46,9 +47,8 @@ class Life:
         self.process = context().Process(target=_live, args=(mouth, dict(os.environ), work, arguments), daemon=True)
         self.process.start()
         mouth.close()
-        self._listen(LONGEST, words=1)
-        assert self.said == ["begun"], self.said
-        self.said.clear()
+        self.wait_for(1)
+        assert self.said.pop() == "begun"
         self.begun = time.monotonic()
 
     def _listen(self, seconds, words=None):
@@ -59,6 +59,11 @@ class Life:
                 self.said.append(self._ear.recv())
             except EOFError:
                 self.ended = True
+
+    def wait_for(self, words):
+        """Wait until it has said so many words."""
+        self._listen(LONGEST, words)
+        assert len(self.said) >= words, self.said
 
     def end(self):
         """Let it come to its end; returns its exit code."""
@@ -100,7 +105,7 @@ def _live(mouth, environment, work, arguments):
         sys.exit(1)
 
 
-def kill_until_done(work, folder, kills, check, result, seed=None):
+def kill_until_done(work, folder, check, result, kills=KILLS):
     """Kill some work so many times, at moments spread over the time that it takes undisturbed.
 
     The work is done once without a kill in ``folder/undisturbed``. Then come rounds: in each, the work begins in a
@@ -112,41 +117,28 @@ def kill_until_done(work, folder, kills, check, result, seed=None):
         ``work(say, place)`` does everything in a folder that is there; started again, it goes on or begins anew.
     folder
         Where the folders of the rounds are made.
-    kills
-        How many, over all rounds.
     check
         ``check(place, said)`` is called after each kill, with all that was said in the round.
     result
         ``result(place)`` of each round must be that of the undisturbed work.
-    seed
-        Of the moments; a random one is printed, so that a failure can be repeated.
-
-    Returns
-    -------
-    list of float
-        Seconds after the start of each process that was killed.
+    kills
+        How many, over all rounds.
     """
-    seed = random.SystemRandom().randrange(10**6) if seed is None else seed
-    chance, moments, rounds = random.Random(seed), [], 0
-    expected, longest = None, 0.0
-    print(f"The seed of the moments is {seed}.")
+    seed = random.SystemRandom().randrange(10**6)
+    chance, moments, rounds, expected, longest = random.Random(seed), [], 0, None, 0.0
     while len(moments) < kills or expected is None:
         place, said = folder / (f"round{rounds}" if rounds else "undisturbed"), []
         place.mkdir(parents=True)
         while True:
             life = Life(work, place)
-            if expected is None or len(moments) == kills:
-                break
-            if not life.kill_after(chance.uniform(0, longest)):
+            if expected is None or len(moments) == kills or not life.kill_after(chance.uniform(0, longest)):
                 break
             moments.append(time.monotonic() - life.begun)
             said += life.said
             check(place, said)
-        code = life.end()
-        assert code == 0, f"{place.name}, seed {seed}, kills {moments}: {life.said}"
+        told = f"{place.name}, seed {seed}, kills after {moments} s"
+        assert life.end() == 0, f"{told}: {life.said}"
         if expected is None:
             expected, longest = result(place), time.monotonic() - life.begun
-        assert result(place) == expected, f"{place.name}, seed {seed}, kills {moments}"
+        assert result(place) == expected, told
         rounds += 1
-    print(f"{len(moments)} kills in {rounds - 1} rounds, at {', '.join(f'{moment:.3f}' for moment in moments)} s.")
-    return moments

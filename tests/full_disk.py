@@ -1,4 +1,4 @@
-"""A disk that is full after so many writes, for every number of them."""
+"""A disk that is full, or a process that dies, at its write of any number."""
 
 import errno
 import io
@@ -7,21 +7,32 @@ import stat
 from pathlib import Path
 
 from srlab.base.errors import SrlabError
+from tests.kills import KILLS
+
+STRIDE = 1 if KILLS >= 100 else 7  # between the numbers of writes that are tried; `make faults` tries each
+
+
+def full():
+    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
 
 class Disk:
-    """A disk with room for so many more writes: what Python writes, renames, flushes or makes counts as one each."""
+    """A disk with room for so many more writes: what Python writes, renames, flushes or makes counts as one each.
 
-    def __init__(self, monkeypatch, room):
-        self.room, self.open = room, io.open
+    After them, `fails` is called: of the write that does not fit, half is written.
+    """
+
+    def __init__(self, monkeypatch, room, fails=full):
+        self.room, self.fails, self.open = room, fails, io.open
         monkeypatch.setattr(io, "open", self.opened)
         for name in ("fsync", "replace", "rename", "mkdir"):
             monkeypatch.setattr(os, name, self.counted(getattr(os, name)))
 
-    def take(self):
+    def take(self, before=lambda: None):
         self.room -= 1
         if self.room < 0:
-            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+            before()
+            self.fails()
 
     def counted(self, function):
         def call(*args, **settings):
@@ -47,19 +58,15 @@ class Disk:
 
 
 class File(io.FileIO):
-    """A file on such a disk; of the write that does not fit, half is written."""
+    """A file on such a disk."""
 
     def write(self, content):
-        try:
-            self.disk.take()
-        except OSError:
-            super().write(bytes(content)[: len(content) // 2])
-            raise
+        self.disk.take(lambda: super(File, self).write(bytes(content)[: len(content) // 2]))
         return super().write(content)
 
 
-def fill_up(monkeypatch, work, after, most=400):
-    """Do some work with room for no write, for 1, for 2, until it passes; returns how many times it did not.
+def fill_up(monkeypatch, work, after, stride=STRIDE, most=400):
+    """Do some work with room for no write, for 1, for 2, until it passes; returns for how many it did not.
 
     Parameters
     ----------
@@ -68,10 +75,12 @@ def fill_up(monkeypatch, work, after, most=400):
     after
         ``after(room, passed)`` looks at what is left, when there is room again. Work may pass on a full disk if what
         it could not write is not its result.
+    stride
+        Between two numbers.
     """
-    for room in range(most):
-        with monkeypatch.context() as full:
-            disk, said = Disk(full, room), None
+    for room in range(0, most, stride):
+        with monkeypatch.context() as broken:
+            disk, said = Disk(broken, room), None
             try:
                 work(room)
             except SrlabError as error:

@@ -1,0 +1,133 @@
+"""srlab.base.files: a file is whole or not there, one process at a time makes it, and tensors come back exactly."""
+
+import errno
+import json
+import os
+from pathlib import Path
+
+import pytest
+import torch
+from filelock import FileLock
+from safetensors.torch import save_file
+
+from srlab.base import files
+from srlab.base.errors import SrlabError
+from srlab.base.files import read_safetensors, write_atomic, write_safetensors
+from srlab.models import MSRResNet
+from srlab.training.runs import Run
+
+
+def full_disk(*args, **settings):
+    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+
+@pytest.mark.parametrize("fails", ["os.fsync", "pathlib.Path.replace", "pathlib.Path.open"])
+def test_a_full_disk_leaves_the_old_file_no_part_and_a_sentence_with_the_name(tmp_path, monkeypatch, fails):
+    file = tmp_path / "file"
+    write_atomic(file, b"old")
+    with monkeypatch.context() as broken:
+        broken.setattr(fails, full_disk)
+        with pytest.raises(SrlabError, match=f"Could not write {file} .No space left.*; free some space or.*intact"):
+            write_atomic(file, b"new and longer")
+    assert file.read_bytes() == b"old"
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]
+    write_atomic(file, b"new and longer")
+    assert file.read_bytes() == b"new and longer"
+
+
+def test_content_is_on_the_disk_before_it_gets_its_name(tmp_path, monkeypatch):
+    calls = []
+    fsync, replace = os.fsync, Path.replace
+    monkeypatch.setattr(os, "fsync", lambda number: (calls.append("fsync"), fsync(number)))
+    monkeypatch.setattr(Path, "replace", lambda *paths: (calls.append("replace"), replace(*paths)))
+    write_atomic(tmp_path / "new" / "file", b"content")
+    assert calls[:2] == ["fsync", "replace"]
+
+
+def test_a_folder_that_cannot_be_made_gives_a_sentence(tmp_path):
+    (tmp_path / "file").write_text("in the way")
+    with pytest.raises(SrlabError, match="Could not write"):
+        write_atomic(tmp_path / "file" / "run.json", b"{}")
+
+
+# --- Locks ---------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("hold", [lambda: Run("lab", "run").lock(), lambda: files.one_writer(Path("new/photos.zip"))])
+def test_a_lock_is_free_again_after_an_error_and_a_disk_without_locks_gives_a_sentence(hold, tmp_path, monkeypatch):
+    def acquire(*args, **settings):
+        raise NotImplementedError("FileSystem does not appear to support flock")
+
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(RuntimeError, match="inside"), hold():
+        raise RuntimeError("inside")
+    with hold():
+        pass
+    monkeypatch.setattr(FileLock, "acquire", acquire)
+    words = r"Cannot write into \S+ \(FileSystem does not .* flock\); (set|choose) "
+    with pytest.raises(SrlabError, match=words), hold():
+        pass
+
+
+def test_a_second_process_waits_for_a_file_and_says_so(tmp_path, capsys, monkeypatch):
+    path, order = tmp_path / "photos.zip", []
+    holder = FileLock(tmp_path / ".photos.zip.lock")
+    holder.acquire()
+    acquire = FileLock.acquire
+
+    def waiting(self, *args, **settings):
+        if settings.get("timeout") != 0:  # the wait itself: the other process ends
+            order.append("waited")
+            holder.release()
+        return acquire(self, *args, **settings)
+
+    monkeypatch.setattr(FileLock, "acquire", waiting)
+    with files.one_writer(path):
+        assert order == ["waited"]
+    assert capsys.readouterr().out == f"Another process is at work on {path}; waiting for it.\n"
+
+
+# --- Tensors -------------------------------------------------------------------------------------------------
+
+
+def test_equal_content_gives_equal_bytes_in_whatever_memory_layout(tmp_path):
+    network = MSRResNet(1, 4)
+    notes = {"step": 3, "network": "MSRResNet", "config": network.config, "lab": "x"}
+    write_safetensors(tmp_path / "a", network.state_dict(), notes)
+    network.to(memory_format=torch.channels_last)
+    write_safetensors(tmp_path / "b", network.state_dict(), dict(reversed(notes.items())))
+    assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()
+
+
+def test_tensors_of_every_kind_come_back_exactly(tmp_path):
+    tensors = {
+        "float": torch.tensor([1.0, float("nan"), -0.0]),
+        "half": torch.tensor([1.5], dtype=torch.bfloat16),
+        "bytes": torch.get_rng_state(),
+        "scalar": torch.tensor(3),
+        "empty": torch.zeros(0, 2),
+        "double": torch.rand(2, dtype=torch.float64),
+        "parameter": torch.nn.Parameter(torch.rand(2)),
+    }
+    write_safetensors(tmp_path / "all", tensors, {"note": 1})
+    back, notes = read_safetensors(tmp_path / "all")
+    assert notes == {"note": 1}
+    for key, value in tensors.items():
+        assert back[key].dtype == value.dtype
+        assert torch.equal(back[key].nan_to_num(7), value.nan_to_num(7))
+
+
+@pytest.mark.parametrize("metadata", [None, {"format": "pt"}])
+def test_a_file_that_is_missing_or_of_another_program_is_named(tmp_path, metadata):
+    file = tmp_path / "a.safetensors"
+    with pytest.raises(SrlabError, match=f"no weights file {file}; run the lab that makes it first"):
+        read_safetensors(file)
+    save_file({"x": torch.ones(2)}, file, metadata)
+    with pytest.raises(SrlabError, match=f"{file} was not written by srlab"):
+        read_safetensors(file)
+
+
+def test_weights_with_the_hash_of_an_earlier_version_are_read(tmp_path):
+    for notes in ({"step": 7}, {"step": 7, "sha256": "0" * 64}):
+        save_file({"x": torch.ones(2)}, tmp_path / "a", {"srlab": json.dumps(notes)})
+        assert read_safetensors(tmp_path / "a")[1] == {"step": 7}

@@ -1,0 +1,18 @@
+"""What makes the little runs quick: one thread, and no wait for the disk or for git."""
+
+import os
+
+import pytest
+import torch
+
+from srlab.training import trainer
+
+
+@pytest.fixture(autouse=True)
+def _quick(monkeypatch):
+    monkeypatch.setattr(trainer, "environment", dict)
+    monkeypatch.setattr(os, "fsync", lambda number: None)
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)  # several only wait for each other with networks as small as these
+    yield
+    torch.set_num_threads(threads)

@@ -1,0 +1,172 @@
+"""The smallest training that has all that a lab's has: noise, random steps, batch norm, averages, schedule, scores."""
+
+import functools
+import os
+import tempfile
+from unittest import mock
+
+import pytest
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+from srlab.base.errors import SrlabError
+from srlab.base.files import read_safetensors
+from srlab.data.datasets import ImageSet
+from srlab.data.degradation import Degradation
+from srlab.data.patches import PatchSampler
+from srlab.training.checkpoint import tensors_in
+from srlab.training.runs import Run
+from srlab.training.schedules import OneCycle
+from srlab.training.trainer import Trainer
+
+LAB = "01_srresnet"
+ITERS, EVERY = 6, 2
+NOISY = Degradation(noise=(0.0, 0.1))
+
+
+def images():
+    """Two pictures of noise."""
+    random = torch.Generator().manual_seed(3)
+    pixels = [torch.randint(0, 256, (3, 20, 24), generator=random, dtype=torch.uint8) for _ in range(2)]
+    return ImageSet("random", ["a", "b"], pixels)
+
+
+def little_network():
+    layers = nn.Conv2d(3, 4, 3, padding=1), nn.BatchNorm2d(4), nn.PReLU(), nn.Conv2d(4, 48, 3, padding=1)
+    return nn.Sequential(*layers, nn.PixelShuffle(4))
+
+
+def little_discriminator():
+    return nn.Sequential(nn.Conv2d(3, 4, 3, stride=4), nn.BatchNorm2d(4), nn.PReLU(), nn.Conv2d(4, 1, 3))
+
+
+class LittleRun:
+    """What the cells of a lab make, all of it new, as in a fresh kernel; a test puts its fault into one of these.
+
+    `before_step` is called with the number of the step, and `change` with that and the losses, which it returns.
+    """
+
+    def __init__(
+        self,
+        run="default",
+        network=little_network,
+        optimizer=torch.optim.Adam,
+        rate=1e-3,
+        gan=False,
+        sampler=None,
+        **settings,
+    ):
+        torch.manual_seed(0)
+        self.network = network()
+        self.raw_optimizer = optimizer(self.network.parameters(), lr=rate)
+        self.gan = gan
+        self.sampler = PatchSampler(images(), **({"patch": 16, "batch": 2, "degradation": NOISY} | (sampler or {})))
+        self.trainer = Trainer(LAB, run, **({"device": "cpu", "precision": "no", "ema": 0.9} | settings))
+        self.run = self.trainer.run
+        self.rates, self.losses = [], []
+        self.before_step = lambda number: None
+        self.change = lambda number, losses: losses
+        self.prepare()
+
+    def prepare(self):
+        """The cell that wraps networks and optimisers."""
+        things = {"generator": self.network, "optimizer": self.raw_optimizer}
+        if self.gan:
+            discriminator = little_discriminator()
+            rule = torch.optim.Adam(discriminator.parameters(), lr=1e-3)
+            things |= {"discriminator": discriminator, "d_optimizer": rule}
+        self.things = dict(zip(things, self.trainer.prepare(**things), strict=True))
+
+    def update(self, optimizer, loss):
+        """One step of an optimiser."""
+        self.things[optimizer].zero_grad()
+        self.trainer.backward(loss)
+        self.things[optimizer].step()
+
+    def step(self, lr, hr):
+        number = self.trainer.step + 1
+        self.before_step(number)
+        self.rates.append(self.raw_optimizer.param_groups[0]["lr"])
+        sr = self.things["generator"](lr + 0.01 * torch.randn_like(lr))
+        losses = {"loss": F.l1_loss(sr, hr)}
+        if self.gan:
+            losses["g_loss"] = F.softplus(-self.things["discriminator"](sr)).mean()
+        self.update("optimizer", sum(losses.values()))
+        if self.gan:
+            real, fake = self.things["discriminator"](hr), self.things["discriminator"](sr.detach())
+            losses["d_loss"] = (F.softplus(-real) + F.softplus(fake)).mean()
+            self.update("d_optimizer", losses["d_loss"])
+        self.losses.append(losses["loss"].item())
+        return self.change(number, losses)
+
+    def validate(self, averaged):
+        return {"psnr": float(-averaged(torch.full((1, 3, 4, 4), 0.3)).square().mean() * 100 + torch.rand(()))}
+
+    def fit(self, iters=ITERS, **settings):
+        settings = {"validate": self.validate, "validate_every": EVERY} | settings
+        schedule = settings.pop("schedule", None) or OneCycle(iters)
+        return self.trainer.fit(self.step, self.sampler, iters, schedule, **settings)
+
+    def raise_at(self, number, error):
+        """Let an error come up at the beginning of a step."""
+
+        def before_step(step):
+            if step == number:
+                raise error
+
+        self.before_step = before_step
+
+
+class Crash(BaseException):
+    """The process is gone: nothing that catches errors sees it."""
+
+
+def half_done(run="default", steps=4, **settings):
+    """Leave a run that was killed after so many of its steps."""
+    little = LittleRun(run, **settings)
+    little.raise_at(steps + 1, Crash())
+    with pytest.raises(Crash):
+        little.fit()
+
+
+def what_is_left(run="default"):
+    """All that decides how a run goes on and what it has come to, in bytes."""
+    run = Run(LAB, run)
+    left = {file.name: file.read_bytes() for file in run.path.iterdir() if file.suffix in (".safetensors", ".jsonl")}
+    state, manifest = run.load_state(), run.manifest()
+    tensors = tensors_in(state) | {"random": state["random"]["cpu"]}
+    left |= {name: value.numpy().tobytes() for name, value in tensors.items()}
+    left |= {name: manifest[name] for name in ("state", "step", "metrics", "parameters")}
+    return left | {"best": state["best"], "parts": [*run.path.rglob(".*.part")]}
+
+
+@functools.cache
+def undisturbed(iters=ITERS, **settings):
+    """What is left of a run in this process to which nothing happened."""
+    with tempfile.TemporaryDirectory() as folder, mock.patch.dict(os.environ, SRLAB_HOME=folder):
+        LittleRun(**settings).fit(iters)
+        return what_is_left()
+
+
+def require_whole(run="default"):
+    """Every file of a run that has its final name can be read, and there is nothing else but parts."""
+    run = Run(LAB, run)
+    for file in run.path.rglob("*"):
+        if file.suffix == ".safetensors":
+            read_safetensors(file)
+        elif file.is_file() and file.parent.name != "tensorboard":
+            assert file.name in ("run.json", "metrics.jsonl", ".lock") or file.suffix in (".part", ".pt"), file
+    run.manifest()
+    run.load_state()
+    steps = [row["step"] for row in run.metrics() if "loss" in row]
+    assert steps == sorted(set(steps))
+    return run
+
+
+def refusal(words, function, *arguments):
+    """The one sentence that a function ends with."""
+    with pytest.raises(SrlabError, match=words) as caught:
+        function(*arguments)
+    assert "\n" not in str(caught.value)
+    return str(caught.value)

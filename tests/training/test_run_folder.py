@@ -1,0 +1,246 @@
+"""A run folder whose files are lost, damaged, moved or of somebody else: going on, or one sentence and all stays."""
+
+import json
+import shutil
+import zipfile
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import save_file
+
+from srlab.base.files import write_safetensors
+from srlab.models import MSRResNet
+from srlab.models.weights import load_generator
+from srlab.training.runs import Run, find_run
+
+from .little_run import LAB, LittleRun, half_done, refusal, undisturbed, what_is_left
+
+STATES = ("state/000000002.pt", "state/000000004.pt")
+
+
+@pytest.fixture(scope="module")
+def killed(tmp_path_factory):
+    """A run that was killed at step 4 of 6."""
+    with pytest.MonkeyPatch.context() as elsewhere:
+        elsewhere.setenv("SRLAB_HOME", str(tmp_path_factory.mktemp("killed")))
+        half_done()
+        return Run(LAB, "default").path
+
+
+@pytest.fixture
+def run(killed):
+    run = Run(LAB, "default")
+    shutil.copytree(killed, run.path)
+    return run
+
+
+def content_of(folder):
+    return {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+# --- What can happen to a file -------------------------------------------------------------------------------
+
+
+def cut(file):
+    content = file.read_bytes()
+    file.write_bytes(content[: len(content) // 2 + 1])
+
+
+def empty(file):
+    file.write_bytes(b"")
+
+
+def zeros(file):
+    file.write_bytes(bytes(300))
+
+
+def garbage(file):
+    file.write_bytes(bytes(range(256)) * 3 + b"\n")
+
+
+def one_bit(file):
+    content = bytearray(file.read_bytes())
+    content[len(content) // 2] ^= 16
+    file.write_bytes(content)
+
+
+def foreign(file):
+    """A whole file of the same kind, but of somebody else."""
+    if file.suffix == ".pt":
+        torch.save({"x": torch.ones(2)}, file)
+    elif file.suffix == ".safetensors":
+        save_file({"x": torch.ones(2)}, file)
+    else:
+        file.write_text('{"colour": "red"}\n')
+
+
+def a_tensor(file):
+    torch.save(torch.ones(2), file)
+
+
+def a_network(file):
+    torch.save(MSRResNet(1, 4), file)
+
+
+DAMAGES = (cut, empty, zeros, garbage, one_bit, foreign)
+
+
+@pytest.mark.parametrize("damage", [Path.unlink, *DAMAGES])
+def test_a_run_goes_on_without_its_run_json(run, damage):
+    damage(run.path / "run.json")
+    assert run.manifest()["step"] == 4 or damage == one_bit
+    LittleRun().fit()
+    assert what_is_left() == undisturbed()
+
+
+@pytest.mark.parametrize("damage", [Path.unlink, *DAMAGES, a_tensor, a_network])
+def test_a_run_goes_on_from_the_state_before_a_damaged_one(run, capsys, damage):
+    damage(run.path / STATES[1])
+    LittleRun().fit()
+    said = capsys.readouterr().out
+    assert "from step 2." in said
+    assert (f"{run.path / STATES[1]} is damaged" in said) == (damage != Path.unlink)
+    assert what_is_left() == undisturbed()
+
+
+def test_a_state_under_the_name_of_another_step_is_passed_over_and_not_overwritten(run, capsys):
+    (run.path / STATES[1]).rename(run.path / "state/000000009.pt")
+    LittleRun().fit()
+    assert "holds step 4, not that of its name; give it its old name. Falling back" in capsys.readouterr().out
+    assert (run.path / "state/000000009.pt").exists()
+    (run.path / "state/000000009.pt").unlink()
+    assert what_is_left() == undisturbed()
+
+
+def test_a_changed_bit_among_the_numbers_of_a_state_is_noticed(run):
+    file = run.path / STATES[1]
+    whole, flipped = file.read_bytes(), 0
+    with zipfile.ZipFile(file) as archive:
+        numbers = {name: archive.read(name) for name in archive.namelist() if "/data/" in name}
+    for content in (content for content in numbers.values() if len(content) >= 64):
+        changed = bytearray(whole)
+        changed[whole.index(content) + len(content) // 3] ^= 1 << flipped % 8
+        file.write_bytes(changed)
+        assert run.load_state()["step"] == 2
+        flipped += 1
+    assert flipped > 5
+
+
+@pytest.mark.parametrize("damage", [cut, one_bit, empty])
+def test_without_any_state_that_can_be_read_nothing_is_changed(run, damage):
+    for state in STATES:
+        damage(run.path / state)
+    before = content_of(run.path)
+    refusal("No state in .* can be read; delete .* to start the run anew", LittleRun().fit)
+    assert content_of(run.path) == before
+
+
+def test_weights_without_a_state_are_not_trained_over(run):
+    shutil.rmtree(run.path / "state")
+    before = content_of(run.path)
+    refusal("no state in .* to go on from, and its weights of step 4 stay; choose another run name", LittleRun().fit)
+    assert content_of(run.path) == before
+    (run.path / "run.json").unlink()
+    refusal(r"has weights but no run\.json; move the folder away or choose another run name", LittleRun().fit)
+    assert content_of(run.path) == {path: content for path, content in before.items() if path.name != "run.json"}
+
+
+@pytest.mark.parametrize("damage", [Path.unlink, cut, empty, zeros, garbage, foreign])
+def test_a_run_without_its_log_keeps_its_weights_and_its_best_score(run, damage):
+    file = run.path / "metrics.jsonl"
+    damage(file)
+    if damage in (foreign, garbage):
+        refusal(r"metrics\.jsonl is damaged .*; repair or delete that file, and the run goes on", LittleRun().fit)
+        file.unlink()
+    LittleRun().fit()
+    left, expected = what_is_left(), undisturbed()
+    assert {name for name in left if left[name] != expected[name]} <= {"metrics.jsonl", "metrics"}
+
+
+@pytest.mark.parametrize("torn", ['{"step": 5, "lo', '{"step": 5, "loss": 0.4}', "{"])
+def test_a_last_line_of_the_log_that_a_crash_cut_short_is_written_again(run, torn):
+    with (run.path / "metrics.jsonl").open("a") as file:
+        file.write(torn)
+    LittleRun().fit()
+    assert what_is_left() == undisturbed()
+
+
+@pytest.mark.parametrize("damage", [Path.unlink, cut, empty, zeros, garbage, foreign])
+@pytest.mark.parametrize("iters", [4, 6])
+def test_damaged_weights_are_named_and_written_anew_by_the_next_call(run, damage, iters):
+    file = run.path / "generator.safetensors"
+    damage(file)
+    assert str(file) in refusal("damaged|no network that|no weights file", load_generator, LAB)
+    LittleRun().fit(iters)
+    assert what_is_left()["generator.safetensors"] == undisturbed()["generator.safetensors"] or iters == 4
+    assert refusal("network 'Sequential'", load_generator, LAB)
+
+
+@pytest.mark.parametrize("what", ["garbage", "a folder"])
+def test_only_that_a_lock_is_held_counts(run, what):
+    lock = run.path / ".lock"
+    if what == "garbage":
+        garbage(lock)
+    else:
+        lock.unlink(missing_ok=True)
+        lock.mkdir()
+        assert str(run.path) in refusal("Cannot write into .*SRLAB_HOME", LittleRun().fit)
+        lock.rmdir()
+    LittleRun().fit()
+    assert what_is_left() == undisturbed()
+
+
+def test_a_home_that_is_a_file_gives_a_sentence(home):
+    home.write_text("in the way")
+    refusal("Cannot write into .*SRLAB_HOME", LittleRun().fit)
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        ({"lab": "03_srgan"}, "belongs to the lab 03_srgan, not to 01_srresnet"),
+        ({"format": 99}, "another version of srlab .99"),
+    ],
+)
+@pytest.mark.parametrize("states", [True, False])
+def test_a_folder_of_another_lab_or_version_is_named_and_left_alone(run, content, words, states):
+    manifest = run.manifest() | content
+    if states:
+        state = run.load_state()
+        run.save_state(state | {"manifest": state["manifest"] | content})
+    else:
+        shutil.rmtree(run.path / "state")
+        run.write_manifest(manifest)
+    before = content_of(run.path)
+    said = refusal(f"{words}.*; move the folder away or choose another run name", LittleRun().fit)
+    assert str(run.path) in said
+    assert content_of(run.path) == before
+
+
+# --- From the version before ---------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def old(killed):
+    """A finished run as srlab left it when states were safetensors."""
+    run = Run(LAB, "default")
+    state = {"rng/cpu": torch.get_rng_state(), "generator/head.weight": torch.ones(4, 3, 9, 9)}
+    write_safetensors(run.path / "state" / "000000600.safetensors", state, {"step": 600})
+    run.save_generator(MSRResNet(1, 4), 600)
+    run.save_generator(MSRResNet(1, 4), 300, best="psnr", score=28.0)
+    manifest = json.loads((killed / "run.json").read_text()) | {"step": 600, "state": "finished"}
+    (run.path / "run.json").write_text(json.dumps(manifest))
+    (run.path / "metrics.jsonl").write_text('{"step": 600, "loss": 0.1}\n')
+    return run
+
+
+def test_a_run_of_the_version_before_can_be_read_and_is_never_overwritten(old):
+    before = content_of(old.path)
+    for best in ("", "psnr"):
+        assert isinstance(load_generator(LAB, best=best), MSRResNet)
+    assert (old.manifest()["step"], old.is_trained(), len(old.metrics())) == (600, True, 1)
+    assert find_run(Path(f"{LAB}/default")).manifest() == old.manifest()
+    for iters in (6, 600, 900):
+        refusal("There is no state in .* and its weights of step 600 stay; choose another run", LittleRun().fit, iters)
+    assert {path: text for path, text in content_of(old.path).items() if path.name != ".lock"} == before
