@@ -1,265 +1,244 @@
 """Make a kit: one folder with all that a room without a network needs for the course.
 
 ``python data_scripts/make_kit.py ../kit``, and the same again for what is missing or new. In the room, before anything
-is installed, ``python3 -m data_scripts.make_kit .. --check`` in the kit's folder ``course`` says whether the copy is
-whole; so what only the making needs is imported late.
+is installed, ``python3 course/data_scripts/make_kit.py . --check`` in the kit says whether the copy is whole, so this
+script needs nothing but Python, not even srlab.
 """
 
 import argparse
+import hashlib
 import io
+import json
+import os
+import re
+import shutil
 import signal
 import subprocess
 import sys
 import sysconfig
 import tarfile
 import tomllib
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from importlib.util import find_spec
 from pathlib import Path
-
-from srlab.base.errors import SrlabError
-from srlab.data import catalog, kits
+from typing import NoReturn
+from urllib.parse import unquote
 
 COURSE = Path(__file__).resolve().parents[1]
-START = "START.md"
-PARTS = {"vgg19": "vgg19 relu3_4", "resnet18": "resnet18 block1"}  # the deepest layers that labs 02 to 04 ask for
+START = Path(__file__).with_name("kit_start.md")
+HASHES = "SHA256SUMS"  # in the format of the program sha256sum; written last, so a kit without it is not finished
+STAGING = ".kit.part"
+OURS = {"course", "wheels", "weights", "START.md", HASHES, STAGING}
+ADDED = ("weights", "course/data")  # where other scripts put what is no part of every kit
 EDITABLES = "editables"  # hatchling asks for it to install a package with -e, as the Makefile does
-WHEEL = 25_000_000  # bytes of a wheel, on average and generously: on Linux some hold CUDA's libraries
-PAGE = """# The course without a network
-
-This folder has all that a machine needs: the course at commit {commit}, and its packages for Python {python} on
-{platform}. Copy the whole folder to the disk of the machine, and open a terminal in it. `python3 --version` must say
-{python}; where that Python has another name, write that name for `python3`.
-
-Look whether the copy is whole. For this nothing has to be installed:
-
-```
-cd course
-python3 -m data_scripts.make_kit .. --check
-```
-
-Then make the environment and open JupyterLab, in the same terminal:
-
-```
-export PIP_NO_INDEX=1 PIP_FIND_LINKS=../wheels
-make .venv/ready PYTHON=python3
-make lab
-```
-
-The next time, `make lab` alone is enough. Where there is no make, or where there is uv, which make would take instead
-of pip, these three lines do the same. On Windows write `.venv\\Scripts\\python` in them:
-
-```
-python3 -m venv .venv
-.venv/bin/python -m pip install --no-index --find-links ../wheels -c requirements.lock -e ".[labs,test,study]"
-.venv/bin/python -m jupyterlab --notebook-dir notebooks
-```
-
-What the labs are says `README.md` in `course`, and how to teach with them `teaching.md`.
-"""
-WEIGHTS = """
-The features of a trained {network} are in `weights`. For lab {labs}, write `backbone = "../../{name}"` and a
-name such as `run = "real"` into its cell of parameters.
-"""
-LABS = {"vgg19": "02 or 04", "resnet18": "03"}
-PHOTOS = """
-Photos of the papers are in `course/data`, where the labs look for them. `source.json` beside them says where they are
-from, and what may be done with them.
-"""
+NAMED = 5  # files told by name in one sentence
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command; returns the exit code. Errors that the user can put right are one line on stderr."""
+    """Run the command; returns the exit code. What the user can put right ends it with one line on stderr."""
     parser = argparse.ArgumentParser(
-        usage="%(prog)s FOLDER [--backbone WEIGHTS] [--photos NAME ...] [--dry-run], or %(prog)s FOLDER --check",
         description=__doc__.partition("\n")[0],
-        epilog="pip is asked for the packages, with its own settings; SRLAB_MIRROR is asked first for the photos.",
+        epilog="pip is asked for the packages, with its own settings. What lies in FOLDER/weights and in "
+        "FOLDER/course/data, put there by export_backbone.py and download_data.py, becomes a part of the kit.",
     )
     parser.add_argument("folder", type=Path, metavar="FOLDER", help="to make or to complete, outside of the course")
-    parser.add_argument(
-        "--backbone",
-        action="append",
-        default=[],
-        metavar="WEIGHTS",
-        help="add trained features for labs 02 to 04: imagenet (torch's cache, or a download of 0.6 GB), or a file of "
-        f"weights whose name begins with {' or '.join(PARTS)}; can be given for each",
-    )
-    parser.add_argument(
-        "--photos", nargs="+", default=[], metavar="NAME", help=f"add data sets: {', '.join(catalog.SETS)}"
-    )
-    parser.add_argument("--dry-run", action="store_true", help="print what would be done, and do nothing")
-    parser.add_argument("--check", action="store_true", help="compare a copied kit with its list of files")
+    parser.add_argument("--check", action="store_true", help="only compare a copied kit with its list of hashes")
     options = parser.parse_args(arguments)
-    if options.check and (options.backbone or options.photos or options.dry_run):
-        parser.error("--check stands alone")
     folder = options.folder.expanduser().resolve()
     try:
         if options.check:
             return check(folder)
-        make(folder, options.backbone, options.photos, options.dry_run)
-    except SrlabError as error:
-        print(f"make_kit: {error}", file=sys.stderr)
-        return 2
+        make(folder)
+    except OSError as error:
+        stop(f"{error.filename or folder} cannot be read or written ({error.strerror}).")
     except KeyboardInterrupt:
-        print("\nmake_kit: stopped; what is there is whole, and the same command goes on from here.", file=sys.stderr)
+        print("\nmake_kit: stopped; the same command goes on from here.", file=sys.stderr)
         return 130
     return 0
 
 
+def stop(sentence: str) -> NoReturn:
+    """End with a sentence on stderr and exit code 2."""
+    print(f"make_kit: {sentence}", file=sys.stderr)
+    raise SystemExit(2)
+
+
 def check(folder: Path) -> int:
-    """Name on stderr what differs between a kit and its manifest; returns 1 if it is not whole, else 0."""
-    differences, count = kits.check(folder)
-    for kind, names in differences.items():
-        for name in names:
-            print(f"{kind}: {name}", file=sys.stderr)
-    damaged, missing = len(differences["damaged"]), len(differences["missing"])
-    if damaged or missing:
-        print(f"{folder} is not whole: {damaged} damaged and {missing} missing of {count} files. Copy it again.")
+    """Name on stderr what differs between a kit and its list; returns 1 if it is not whole, else 0."""
+    listed = read_hashes(folder)
+    if not listed:
+        stop(f"{folder} is no kit, or was never finished: it has no {HASHES}. Make it where there is a network.")
+    bad = [name for name, digest in listed.items() if not has_hash(folder / name, digest)]
+    for name in bad:
+        print(f"{'damaged' if (folder / name).exists() else 'missing'}: {name}", file=sys.stderr)
+    if bad:
+        print(f"{folder} is not whole: {len(bad)} of {len(listed)} files are damaged or missing. Copy it again.")
         return 1
-    print(f"{folder} is whole: all {count} files are as they were made.")
+    print(f"{folder} is whole: all {len(listed)} files are as they were made.")
     return 0
 
 
-def make(folder: Path, backbones: Sequence[str], photos: Sequence[str], dry_run: bool = False) -> None:
-    """Make a kit, or bring one up to date; what is there and as it should be stays untouched.
+def make(folder: Path) -> None:
+    """Make a kit, or bring one up to date; nothing is written over a file that somebody else put there or changed.
 
     Parameters
     ----------
     folder
-        New, empty, or a kit.
-    backbones
-        ``"imagenet"``, or files of weights whose names begin with a network of `PARTS`.
-    photos
-        Names of data sets in `srlab.data.catalog.SETS`.
-    dry_run
-        Only print what there is to do.
-
-    Raises
-    ------
-    SrlabError
-        The folder is something else or has a file in the way, the course is no clone, something cannot be had without
-        a network, or the disk is too small. What was made is kept, and the same call goes on from there.
+        New, empty, or a kit. Weights and photos in it become a part of the kit as they are.
     """
-    from srlab.base import disk, files
-    from srlab.data import kit_wheels
-    from srlab.data.fetching import fetch
-
     if folder.is_relative_to(COURSE):
-        raise SrlabError(f"{folder} lies in the course, and would be a part of itself; choose a folder elsewhere.")
-    commit, course = committed()
-    sources = weights_for(backbones)
-    here = {"python": "{}.{}".format(*sys.version_info), "platform": sysconfig.get_platform()}
-    had = kits.begun(folder, here)
-    wheels, data = folder / "wheels", folder / "course" / "data"
-    wanted = kit_wheels.lacking(course["requirements.lock"][0].decode(), wheels)
-    room = sum(len(content) for content, _ in course.values()) + len(wanted) * WHEEL
-    if not dry_run:
-        disk.need_room(folder, room, "The kit")
-    print(f"course: {len(course)} files at commit {commit[:12]}")
-    print(f"wheels: {len(wanted)} to get, and what builds srlab; room for all that: about {disk.amount(room)}")
-    for network in sources:
-        there = (folder / weights_name(network)).exists()
-        print(f"{weights_name(network)}: {'there already' if there else f'to write, up to {PARTS[network]}'}")
-    for name in photos:
-        print(f"{catalog.data_set(name).title}: {catalog.data_set(name).licence}", flush=True)
-        if dry_run:
-            fetch(name, dry_run=True, home=data)
-    if dry_run:
-        return
-    with disk.one_writer(folder / kits.MANIFEST), files.writing(folder):
-        about = {"commit": commit} | here
-        kits.save(folder, about, had, complete=False)
-        names = [f"course/{name}" for name in course]
-        for name, (content, program) in zip(names, course.values(), strict=True):
-            kits.put(folder, name, content, had)
-            if program:
-                (folder / name).chmod(0o755)
-        kits.save(folder, about, had | kits.listed(folder, names), complete=False)
-        write_weights(folder, sources)
-        for name in photos:
-            fetch(name, home=data)
-        build = tomllib.loads(course["pyproject.toml"][0].decode())["build-system"]["requires"]
-        lock = folder / "course" / "requirements.lock"
-        names += [f"wheels/{name}" for name in kit_wheels.get(wheels, lock, [*build, EDITABLES])]
-        images = [f"course/data/{name}" for name in kits.walk(data, [".*"])]
-        networks = [network for network in PARTS if (folder / weights_name(network)).exists()]
-        kits.put(folder, START, page(about, networks, bool(images)).encode(), had)
-        made = kits.listed(folder, [*names, *images, *map(weights_name, networks), START])
-        for name in had.keys() - made.keys():  # of an earlier commit
-            (folder / name).unlink(missing_ok=True)
-        kits.save(folder, about, made, complete=True)
-    size = disk.amount(sum(facts["bytes"] for facts in made.values()))
-    print(f"{folder} is a kit of {len(made)} files, {size}. Copy it whole; {START} in it says how to go on.")
+        stop(f"{folder} lies in the course, and would be a part of itself; choose a folder elsewhere.")
+    listed, staging = read_hashes(folder), folder / STAGING
+    if not listed and folder.exists() and {path.name for path in folder.iterdir()} - OURS:
+        stop(f"{folder} is no kit and has other things in it; choose a new folder.")
+    shutil.rmtree(staging, ignore_errors=True)  # of a call that was killed
+    staging.mkdir(parents=True)
+    try:
+        fill(folder, staging, listed)
+    finally:
+        shutil.rmtree(staging, ignore_errors=True)
 
 
-def committed() -> tuple[str, dict[str, tuple[bytes, bool]]]:
-    """The current commit, and its files; what is not committed is named on stderr.
+def fill(folder: Path, staging: Path, listed: dict[str, str]) -> None:
+    """Bring all that is new into a kit.
 
-    Returns
-    -------
-    commit : str
-        40 hexadecimal digits.
-    files : dict
-        Path -> content, and whether it is a program.
+    The new course is unpacked beside the old one, and takes its place only when everything else is there.
 
-    Raises
-    ------
-    SrlabError
-        The course is no clone, or there is no git.
+    Parameters
+    ----------
+    folder, staging
+        Of the kit, and an empty one in it for what is unfinished.
+    listed
+        Name -> hash of the files that an earlier call brought.
     """
-    commit = git("rev-parse", "HEAD").decode().strip()
-    with tarfile.open(fileobj=io.BytesIO(git("archive", "--format=tar", commit))) as archive:
-        files = {m.name: (archive.extractfile(m).read(), bool(m.mode & 0o100)) for m in archive if m.isfile()}
-    changes = git("status", "--porcelain", "-z", "--no-renames", "--", ".").decode(errors="replace").split("\0")
+    commit = unpack_course(staging / "course")
+    facts = {"commit": commit, "python": "{}.{}".format(*sys.version_info), "platform": sysconfig.get_platform()}
+    (staging / "START.md").write_text(START.read_text(encoding="utf-8").format(**facts), encoding="utf-8")
+    new = hashes(staging, files_in(staging))
+    added = [f"{place}/{name}" for place in ADDED for name in files_in(folder / place)]
+    there = hashes(folder, [name for name in sorted((listed | new).keys() - set(added)) if (folder / name).exists()])
+    if others := [name for name, digest in there.items() if digest not in (listed.get(name), new.get(name))]:
+        stop(f"These were put into {folder} or changed there since: {some(others)}. Move them away, and try again.")
+    wheels = get_wheels(folder / "wheels", staging)
+    for name in new:
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (staging / name).replace(folder / name)
+    made = new | hashes(folder, [*added, *(f"wheels/{wheel}" for wheel in wheels)])
+    for name in listed.keys() - made.keys():  # of an earlier commit
+        (folder / name).unlink(missing_ok=True)
+    (staging / HASHES).write_text("".join(f"{made[name]}  {name}\n" for name in sorted(made)), encoding="utf-8")
+    (staging / HASHES).replace(folder / HASHES)
+    size = sum((folder / name).stat().st_size for name in made)
+    print(f"{folder} is a kit of {len(made)} files, {size / 1e9:.2f} GB. Copy it whole; START.md says how to go on.")
+
+
+def sha256(path: Path) -> str:
+    """Hash of a file."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def has_hash(path: Path, digest: str) -> bool:
+    """Whether a file is there, can be read, and has this hash."""
+    try:
+        return sha256(path) == digest
+    except OSError:  # not there, or a bad sector of the stick
+        return False
+
+
+def hashes(folder: Path, names: Iterable[str]) -> dict[str, str]:
+    """Name -> hash, for some files of a folder."""
+    return {name: sha256(folder / name) for name in names}
+
+
+def read_hashes(folder: Path) -> dict[str, str]:
+    """Name -> hash, as the list of a kit has it; empty where there is no list."""
+    path = folder / HASHES
+    if not path.exists():
+        return {}
+    lines = [line.partition("  ") for line in path.read_text(encoding="utf-8", errors="replace").splitlines()]
+    for digest, _, name in lines:
+        if not re.fullmatch("[0-9a-f]{64}", digest) or name.startswith("/") or ".." in name.split("/"):
+            stop(f"{path} is damaged; copy it again, or make a new kit.")
+    return {name: digest for digest, _, name in lines}
+
+
+def files_in(folder: Path) -> list[str]:
+    """Names of all files in a folder and below, without those of a download that goes on."""
+    names = [path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()]
+    return sorted(name for name in names if not name.startswith("."))
+
+
+def some(names: Sequence[str]) -> str:
+    """The first of some names, for a sentence."""
+    return ", ".join(names[:NAMED]) + (f" and {len(names) - NAMED} more" if len(names) > NAMED else "")
+
+
+def unpack_course(folder: Path) -> str:
+    """Put the files of the last commit into a folder, and name what is not committed; returns the commit."""
+    try:
+        archive = git("archive", "--format=tar", "HEAD")
+        changes = git("status", "--porcelain", "-z", "--no-renames", "--", ".").decode(errors="replace").split("\0")
+        commit = git("rev-parse", "--short=12", "HEAD").decode().strip()
+    except FileNotFoundError:
+        stop("A kit is made of the files that git tracks, and git is not installed; install it.")
+    except subprocess.CalledProcessError as error:
+        said = error.stderr.decode(errors="replace").strip().partition("\n")[0]
+        stop(f"A kit is made in a clone of the course, and {COURSE} is none ({said}).")
+    with tarfile.open(fileobj=io.BytesIO(archive)) as members:
+        members.extractall(folder, filter="data")
     if names := [change[3:] for change in changes if change]:
-        print(f"make_kit: what is not committed is not in the kit: {kits.some(names)}.", file=sys.stderr)
-    return commit, files
+        print(f"make_kit: what is not committed is not in the kit: {some(names)}.", file=sys.stderr)
+    return commit
 
 
 def git(*arguments: str) -> bytes:
     """What git says about the course."""
-    try:
-        return subprocess.run(["git", "-C", str(COURSE), *arguments], capture_output=True, check=True).stdout
-    except FileNotFoundError as error:
-        raise SrlabError("A kit is made of the files that git tracks, and git is not installed; install it.") from error
-    except subprocess.CalledProcessError as error:
-        said = error.stderr.decode(errors="replace").strip().partition("\n")[0]
-        raise SrlabError(f"A kit is made in a clone of the course, and {COURSE} is none ({said}).") from error
+    return subprocess.run(["git", "-C", str(COURSE), *arguments], capture_output=True, check=True).stdout
 
 
-def weights_name(network: str) -> str:
-    """Where the weights of a network are in a kit."""
-    return f"weights/{network}.safetensors"
+def get_wheels(wheels: Path, staging: Path) -> list[str]:
+    """Have a wheel of every package of the lock file and of what builds srlab.
+
+    Parameters
+    ----------
+    wheels
+        The folder of wheels. What is in it stays.
+    staging
+        A folder on the same disk with the new course in it, for unfinished files.
+
+    Returns
+    -------
+    list of str
+        File names of the wheels that an installation without a network takes, as pip finds in a trial.
+    """
+    if find_spec("pip") is None:  # as in what uv makes
+        stop(f"pip gets the wheels, and {sys.executable} has none; run {sys.executable} -m ensurepip first.")
+    wheels.mkdir(exist_ok=True)
+    report, course = staging / "report.json", staging / "course"
+    project = tomllib.loads((course / "pyproject.toml").read_text(encoding="utf-8"))
+    needed = [*project["build-system"]["requires"], EDITABLES, "-r", str(course / "requirements.lock")]
+    trial = ["install", "--isolated", "--quiet", "--dry-run", "--ignore-installed", "--report", str(report)]
+    trial += ["--no-index", "--find-links", str(wheels), *needed]
+    if pip(trial, PIP_CONFIG_FILE=os.devnull):
+        # The temporary files of pip can be larger than the disk of /tmp.
+        get = ["wheel", "--wheel-dir", str(staging / "wheels"), "--find-links", str(wheels), *needed]
+        failed = pip(get, TMPDIR=str(staging))
+        for wheel in (staging / "wheels").glob("*.whl"):
+            if not (wheels / wheel.name).exists():
+                wheel.replace(wheels / wheel.name)
+        if failed := failed or pip(trial, PIP_CONFIG_FILE=os.devnull):
+            stop(f"pip could not get all wheels ({failed}); look whether there is a network, and try again.")
+    packages = json.loads(report.read_text(encoding="utf-8"))["install"]
+    return [unquote(package["download_info"]["url"].rpartition("/")[2]) for package in packages]
 
 
-def weights_for(given: Sequence[str]) -> dict[str, str]:
-    """Network -> where its weights come from: "imagenet", or a file."""
-    found = {}
-    for source in given:
-        networks = [name for name in PARTS if source == "imagenet" or Path(source).name.startswith(name)]
-        if not networks or (source != "imagenet" and not Path(source).expanduser().is_file()):
-            raise SrlabError(
-                f"{source} is no weights file whose name begins with {' or '.join(PARTS)}; --backbone takes one, or "
-                "imagenet."
-            )
-        found |= dict.fromkeys(networks, source)
-    return found
-
-
-def write_weights(folder: Path, sources: dict[str, str]) -> None:
-    """Write the layers that the labs ask for, where they are not there yet."""
-    for network, source in sources.items():
-        if not (folder / weights_name(network)).exists():
-            from srlab.models.features import export  # slow to import
-
-            export(PARTS[network], folder / weights_name(network), source)
-
-
-def page(about: dict[str, str], networks: Sequence[str], photos: bool) -> str:
-    """What the one who unpacks a kit reads first."""
-    text = PAGE.format(**about | {"commit": about["commit"][:12]})
-    for network in networks:
-        text += WEIGHTS.format(network=network, labs=LABS[network], name=weights_name(network))
-    return text + (PHOTOS if photos else "")
+def pip(arguments: list[str], **environment: str) -> str:
+    """Run pip; returns its error, or an empty text."""
+    command = [sys.executable, "-m", "pip", *arguments]
+    done = subprocess.run(command, env=os.environ | environment, stderr=subprocess.PIPE, text=True)
+    said = re.findall(r"^ERROR: (.*)", done.stderr, re.MULTILINE) or done.stderr.strip().splitlines() or ["no reason"]
+    return said[-1] if done.returncode else ""
 
 
 if __name__ == "__main__":
