@@ -1,12 +1,11 @@
 """Upscaling image files: any size, with their alpha, colour profile, EXIF and bit depth, through libvips."""
 
 import glob
-import math
 import os
 import re
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO
@@ -19,6 +18,7 @@ from PIL import Image, UnidentifiedImageError
 
 from srlab.base.devices import explaining_lack_of_memory
 from srlab.base.errors import SrlabError
+from srlab.base.files import open_atomic, refuse_existing
 from srlab.data.images import EXTENSIONS, cmyk_to_rgb, full_range, luma, open_upright, to_uint8
 from srlab.inference.tiling import Upscaler, overlap_of, tile_of, upscale_tiles
 
@@ -115,21 +115,26 @@ def upscale_file(
         raise SrlabError(f"Cannot write {target.name}: end its name in {', '.join([*SAVERS, *ALIASES])}.")
     if target.exists() and source.exists() and target.samefile(source):
         raise SrlabError(f"{source} would be replaced by its own enlargement; choose another name for the result.")
-    _refuse_existing(target, force)
+    if target.is_dir():
+        raise SrlabError(f"{target} is a folder; give the name of a file to write.")
+    refuse_existing(target, force)
     image = open_image(source)
     tile = tile_of(upscaler, scale) if tile is None else tile
     overlap = overlap_of(upscaler) if overlap is None else overlap
     _check_format(source, target, suffix, image, scale)
     _check_room(source, target, image, scale, tile, overlap)
-    with _parts_of(target) as (pixels, encoded):
-        with pixels.open("wb") as file:
-            _write_pixels(file, source, image, upscaler, scale, tile=tile, overlap=overlap, progress=progress)
-        encode(pixels, encoded, image, scale, suffix)
-        with encoded.open("rb+") as file:
-            os.fsync(file.fileno())
-        _refuse_existing(target, force)
-        pixels.unlink()  # before the result has its name: after a kill in between, nobody would look for it again
-        encoded.replace(target)
+    _sweep(target)
+    pixels = target.with_name(f".{target.name}.pixels.{os.getpid()}.part")
+    out_of_memory = explaining_lack_of_memory(str(target), "close other programs, or give smaller tiles")
+    with out_of_memory, open_atomic(target) as encoded:
+        try:
+            with pixels.open("wb") as file:
+                _write_pixels(file, source, image, upscaler, scale, tile=tile, overlap=overlap, progress=progress)
+            encode(pixels, Path(encoded.name), image, scale, suffix)
+        finally:
+            pyvips.cache_set_max(0)  # libvips remembers what it read, and an open file takes room without a name
+            pixels.unlink(missing_ok=True)
+        refuse_existing(target, force)
     if suffix == ".tif" and image.get_typeof("exif-data"):
         print(f"The EXIF entries of {source} are not kept in TIFF; write a PNG if you need them.", file=sys.stderr)
     return target
@@ -198,27 +203,17 @@ def upscale_folder(
     return summary
 
 
-def _refuse_existing(target: Path, force: bool) -> None:
-    if target.is_dir():
-        raise SrlabError(f"{target} is a folder; give the name of a file to write.")
-    if target.exists() and not force:
-        raise SrlabError(f"{target} exists already; choose another name, or add --force (force=True) to replace it.")
-
-
 def _check_format(source: Path, target: Path, suffix: str, image: pyvips.Image, scale: int) -> None:
     """Refuse a target of a format that cannot hold the result."""
-    if image.hasalpha() and suffix not in HOLDS_ALPHA:
-        raise SrlabError(f"{source} has transparency, which {target.name} cannot hold; write a PNG or TIFF instead.")
-    if image.format == "ushort" and suffix not in HOLDS_16_BITS:
-        raise SrlabError(
-            f"{source} has 16 bits a channel, which {target.name} cannot hold; write a PNG or TIFF instead."
-        )
-    largest = LARGEST_SIDE.get(suffix, math.inf)
-    if max(image.width, image.height) * scale > largest:
-        raise SrlabError(
-            f"{source} becomes {image.width * scale}x{image.height * scale} pixels, but {target.name} can hold at most "
-            f"{largest} a side; end its name in .png or .tif."
-        )
+    large = max(image.width, image.height) * scale
+    lacks = {
+        "transparency": image.hasalpha() and suffix not in HOLDS_ALPHA,
+        "16 bits a channel": image.format == "ushort" and suffix not in HOLDS_16_BITS,
+        f"{large} enlarged pixels a side": large > LARGEST_SIDE.get(suffix, large),
+    }
+    for what, lacking in lacks.items():
+        if lacking:
+            raise SrlabError(f"{source} has {what}, which {target.name} cannot hold; write a PNG or TIFF instead.")
 
 
 def _check_room(source: Path, target: Path, image: pyvips.Image, scale: int, tile: int, overlap: int) -> None:
@@ -246,12 +241,7 @@ def _bytes_of(image: pyvips.Image) -> int:
 
 
 def _write_pixels(
-    file: BinaryIO,
-    path: Path,
-    image: pyvips.Image,
-    upscaler: Upscaler,
-    scale: int,
-    **options: int | bool,
+    file: BinaryIO, path: Path, image: pyvips.Image, upscaler: Upscaler, scale: int, **options: int | bool
 ) -> None:
     """Write the SR pixels as they stand in memory, tile by tile, each row of a tile at its place."""
     colours, alpha = _split(image, scale) if image.hasalpha() else (image, None)
@@ -344,16 +334,19 @@ def _holds_luma(path: Path) -> bool:
 def _by_pillow(path: Path, image: pyvips.Image | None) -> pyvips.Image:
     """The pixels that `srlab.data.images.read_image` gives, with the metadata that is still true of them."""
     with open_upright(path) as found:
-        mode = "L" if found.mode == "1" else "RGBA" if found.has_transparency_data else "RGB"
         if found.mode == "CMYK":
             found = cmyk_to_rgb(path, found)
-        made = pyvips.Image.new_from_array(np.asarray(found if found.mode == "L" else found.convert(mode)))
+        mode = "L" if found.mode in ("1", "L") else "RGBA" if found.has_transparency_data else "RGB"
+        made = pyvips.Image.new_from_array(np.asarray(found.convert(mode)))
     if image is not None:
-        made = made.copy(xres=image.xres, yres=image.yres)
-        for name in image.get_fields():
-            if name.startswith(("exif-", "xmp-", "iptc-")):  # without the profile, which was one of inks
-                made.set_type(image.get_typeof(name), name, image.get(name))
+        _copy_metadata(image, made, METADATA[1:])  # without the profile, which was one of inks
     return made
+
+
+def _copy_metadata(source: pyvips.Image, target: pyvips.Image, names: Sequence[str]) -> None:
+    for name in names:
+        if source.get_typeof(name):
+            target.set_type(source.get_typeof(name), name, source.get(name))
 
 
 def _damaged(path: Path, error: Exception) -> SrlabError:
@@ -361,29 +354,12 @@ def _damaged(path: Path, error: Exception) -> SrlabError:
     return SrlabError(f"The image {path} is damaged or cut short ({reason}); replace the file.")
 
 
-@contextmanager
-def _parts_of(target: Path) -> Iterator[tuple[Path, Path]]:
-    """Names beside a target for its pixels and for the encoded file; neither of them stays, whatever happens.
-
-    What a killed process left of the same target is removed first.
-    """
-    parts = [target.with_name(f".{target.name}.{kind}.{os.getpid()}.part") for kind in ("pixels", "encoded")]
-    try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        for old in target.parent.glob(f".{glob.escape(target.name)}.*.part"):
-            number = old.name.split(".")[-2]
-            if number.isdigit() and (int(number) == os.getpid() or not psutil.pid_exists(int(number))):
-                old.unlink(missing_ok=True)  # also a link that somebody put there
-        with explaining_lack_of_memory(str(target), "close other programs, or give smaller tiles"):
-            yield parts[0], parts[1]
-    except (OSError, pyvips.Error) as error:
-        reason = getattr(error, "strerror", None) or " ".join(str(error).split())
-        raise SrlabError(f"Could not write {target} ({reason}); free some space or choose another folder.") from error
-    finally:
-        pyvips.cache_set_max(0)  # libvips remembers what it read, and a file that is open takes room without a name
-        for part in parts:
-            with suppress(OSError):  # there may be no part, or its folder may be none
-                part.unlink()
+def _sweep(target: Path) -> None:
+    """Remove what a killed process left of the same target."""
+    for part in target.parent.glob(f".{glob.escape(target.name)}.*.part"):
+        number = part.name.split(".")[-2]
+        if number.isdigit() and (int(number) == os.getpid() or not psutil.pid_exists(int(number))):
+            part.unlink(missing_ok=True)  # also a link that somebody put there
 
 
 def encode(pixels: Path, encoded: Path, image: pyvips.Image, scale: int, suffix: str) -> None:
@@ -399,17 +375,23 @@ def encode(pixels: Path, encoded: Path, image: pyvips.Image, scale: int, suffix:
         SR pixels per pixel of the source.
     suffix
         One of `SAVERS`.
+
+    Raises
+    ------
+    OSError
+        It cannot be written.
     """
     # Revalidated, or it may be the file of this name that was there before.
     sides = (image.width * scale, image.height * scale)
-    raw = pyvips.Image.rawload(str(pixels), *sides, _bytes_of(image), access="sequential", revalidate=True)
-    raw = raw.copy(format=image.format, bands=image.bands, interpretation=image.interpretation)
+    kind = {"format": image.format, "interpretation": image.interpretation}
+    raw = pyvips.Image.rawload(str(pixels), *sides, image.bands, access="sequential", revalidate=True, **kind)
     raw = raw.copy(xres=image.xres, yres=image.yres)
-    for name in METADATA:
-        if image.get_typeof(name):
-            raw.set_type(image.get_typeof(name), name, image.get(name))
+    _copy_metadata(image, raw, METADATA)
     raw.set_type(pyvips.GValue.gint_type, "orientation", 1)
     saver, options = SAVERS[suffix]
     if saver == "tiffsave":  # not every program reads those large ones, so only if needed
         options = options | {"bigtiff": pixels.stat().st_size > 2**31}
-    getattr(raw, saver)(str(encoded), **options)
+    try:
+        getattr(raw, saver)(str(encoded), **options)
+    except pyvips.Error as error:
+        raise OSError(" ".join(str(error).split())) from error

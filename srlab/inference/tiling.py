@@ -3,7 +3,6 @@
 import math
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 
 import torch
 from torch import nn
@@ -178,27 +177,15 @@ def _core(
             "The network gives values that are no numbers (NaN or infinite) for this image, so its weights "
             "are broken; take weights from before, such as the best ones of the run."
         )
-    factor = _factor(lr, sr, scale)
+    factor = scale or sr.shape[-1] // lr.shape[-1]
+    if factor < 1 or sr.shape[-2:] != (factor * lr.shape[-2], factor * lr.shape[-1]):
+        raise SrlabError(
+            f"The upscaler made {sr.shape[-1]}x{sr.shape[-2]} pixels of {lr.shape[-1]}x{lr.shape[-2]}, which is not "
+            f"{scale or 'a whole number of'} times larger; give the scale that it was made for."
+        )
     rows = slice((top - above) * factor, (bottom - above) * factor)
     sr = sr[..., rows, (left - before) * factor : (right - before) * factor]
     return factor, sr.clamp(0, 1).to(lr)
-
-
-def _factor(lr: torch.Tensor, sr: torch.Tensor, scale: int | None) -> int:
-    """SR pixels per LR pixel, as the upscaler made them."""
-    (height, width), (rows, columns) = lr.shape[-2:], sr.shape[-2:]
-    factor = columns // width
-    if factor < 1 or (rows, columns) != (factor * height, factor * width):
-        raise SrlabError(
-            f"The upscaler made {columns}x{rows} pixels of {width}x{height}, which is no whole number of times larger; "
-            "give one that keeps the proportions."
-        )
-    if scale not in (None, factor):
-        raise SrlabError(
-            f"A scale of {scale} is asked for, but {width}x{height} pixels became {columns}x{rows}; give the scale "
-            "that the network was made for."
-        )
-    return factor
 
 
 def _halved(tile: int, overlap: int, failure: str) -> int:
@@ -220,23 +207,15 @@ def apply(upscaler: Upscaler, lr: torch.Tensor) -> torch.Tensor:
     if not isinstance(upscaler, nn.Module):
         with torch.no_grad():
             return upscaler(lr)
-    first = next(upscaler.parameters(), lr)
-    lr = lr.to(first.device)
+    lr = lr.to(next(upscaler.parameters(), lr).device)
     if lr.device.type == "cpu":
         # oneDNN then copies no activations into a layout of its own. A clone, because one image of a batch can
         # pass for channels_last with strides that the convolutions do not take for it.
         lr = lr.clone(memory_format=torch.channels_last)
-    with _evaluating(upscaler):
-        return upscaler(lr)
-
-
-@contextmanager
-def _evaluating(network: nn.Module) -> Iterator[None]:
-    """Hold a network in eval mode, without gradients; afterwards it is in the mode it was in."""
-    training = network.training
-    network.eval()
+    training = upscaler.training
+    upscaler.eval()
     try:
         with torch.no_grad():
-            yield
+            return upscaler(lr)
     finally:
-        network.train(training)
+        upscaler.train(training)

@@ -185,8 +185,8 @@ def test_values_that_are_no_numbers_are_refused(value, photo, network):
         (lambda x: x, {"tile": 0}, "at least 1 pixel .* are 0 and"),
         (lambda x: x, {"tile": -1, "overlap": 4}, "at least 1 pixel .* are -1 and 4"),
         (lambda x: x, {"tile": 16, "overlap": -1}, "at least 0, but they are 16 and -1"),
-        (lambda x: upsample(x, 2), {"scale": 4}, "scale of 4 is asked for"),
-        (lambda x: x[..., 1:-1, 1:-1], {"tile": 50, "overlap": 4}, "whole number of times larger"),
+        (lambda x: upsample(x, 2), {"scale": 4}, "288x288 pixels of 144x144, which is not 4 times larger"),
+        (lambda x: x[..., 1:-1, 1:-1], {"tile": 50, "overlap": 4}, "is not a whole number of times larger"),
     ],
 )
 def test_tiles_out_of_range_and_another_scale_are_refused(upscaler, options, said, photo):
