@@ -3,32 +3,28 @@
 Without it, each training would decode all its photos first: minutes for the 2650 of Flickr2K, and their 18 GB would
 have to fit into memory. With it, only the index is read, and pixels come from the disk when a patch needs them.
 
-The files lie in ``runs/cache/``: ``<folder>-<hash of its path>.json`` is the index, and names the file of the pixels.
-They can be deleted at any time; the next use makes them anew.
+The files lie in ``runs/cache/`` and are called ``<folder>-<hash of its path>-<hash of its files as they are>``, with
+``.rgb`` and ``.json``; so photos that have changed find none. They can be deleted at any time; the next use makes them
+anew.
 """
 
 import hashlib
 import json
 from collections.abc import Iterable, Iterator
-from dataclasses import astuple, dataclass
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, NamedTuple
 
 import torch
-from PIL import Image, UnidentifiedImageError
 from tqdm.auto import tqdm
 
-from srlab.base import disk, files
+from srlab.base import files
 from srlab.base.errors import SrlabError
-from srlab.data.images import FORMATS, read_levels
 from srlab.base.parallel import in_order
 from srlab.base.places import home
+from srlab.data.images import read_levels
 
-FORMAT = 1  # of the index and the pixels; a cache of another format is made anew
 
-
-@dataclass(frozen=True)
-class Cached:
+class Cached(NamedTuple):
     """The pixels of a set, and what is known of them without a look at them.
 
     Attributes
@@ -47,19 +43,6 @@ class Cached:
     sizes: list[tuple[int, int]]
     grey: frozenset[str]
     fingerprint: str
-
-
-@dataclass(frozen=True)
-class Source:
-    """What an index says of one photo: the file as it was when it was decoded, and what came of it."""
-
-    name: str
-    file: str
-    size: int
-    changed: int
-    height: int
-    width: int
-    grey: bool
 
 
 def fingerprint(images: Iterable[tuple[str, torch.Tensor]]) -> str:
@@ -103,91 +86,70 @@ def cached(folder: Path, photos: dict[str, Path]) -> Cached:
         A photo is damaged, the photos change while they are decoded, or there is no room for the pixels.
     """
     folder = folder.resolve()
-    key = f"{folder.name[:40]}-{hashlib.sha256(str(folder).encode()).hexdigest()[:12]}"
-    index = home() / "cache" / f"{key}.json"
-    if (found := _open(index, photos)) is not None:
+    owner = f"{folder.name[:40]}-{hashlib.sha256(str(folder).encode()).hexdigest()[:12]}"
+    index = home() / "cache" / f"{owner}-{_state(photos)}.json"
+    if (found := _open(index)) is not None:
         return found
-    with disk.one_writer(index):
-        found = _open(index, photos)  # another process may have made it while this one waited
-        if found is None:
-            _build(index, folder, photos)
-            found = _open(index, photos)
-    if found is None:
-        raise SrlabError(
-            f"Photos in {folder} changed while they were decoded; wait for what writes there, and try again."
-        )
-    return found
+    with files.one_writer(index.with_name(owner)):
+        if (found := _open(index)) is not None:  # another process has made it while this one waited
+            return found
+        files.sweep_parts(index.parent)
+        print(f"Decoding {len(photos)} photos of {folder} once, into {index.parent}.")
+        _build(index, photos)
+        for old in index.parent.iterdir():  # of the same folder; whoever has mapped one of them keeps it
+            if old.name.startswith(owner) and old.stem != index.stem:
+                old.unlink()
+    return _open(index)
 
 
-def _open(index: Path, photos: dict[str, Path]) -> Cached | None:
-    """The cache, if there is one and it is of these photos as they are now."""
+def _state(photos: dict[str, Path]) -> str:
+    """A short hash of the photos as files: any write to one changes its time of change, which nobody can set."""
+    digest = hashlib.sha256()
+    for name, file in photos.items():
+        try:
+            status = file.stat()
+        except OSError as error:
+            raise SrlabError(f"The photo {file} has gone ({error.strerror}); put it back, or try again.") from error
+        state = (name, file.name, status.st_size, status.st_mtime_ns, status.st_ctime_ns)
+        digest.update(repr(state).encode())
+    return digest.hexdigest()[:12]
+
+
+def _open(index: Path) -> Cached | None:
+    """The cache of this index, or None where there is none or it is damaged."""
     try:
         content = json.loads(index.read_text(encoding="utf-8"))
-        if content["format"] != FORMAT:
-            return None
-        sources = [Source(*entry) for entry in content["photos"]]
-        if [(s.name, s.file, s.size, s.changed) for s in sources] != [_state(*photo) for photo in photos.items()]:
-            return None
-        pixels, count = index.parent / Path(content["pixels"]).name, sum(s.height * s.width for s in sources)
-        status = pixels.stat()
-        if (status.st_size, status.st_mtime_ns) != (3 * count, content["written"]):
+        sizes = [(height, width) for height, width in content["sizes"]]
+        pixels, count = index.with_suffix(".rgb"), sum(height * width for height, width in sizes)
+        if pixels.stat().st_size != 3 * count:
             return None
         # Not shared: what somebody writes into the tensor never reaches the file.
         flat = torch.from_file(str(pixels), shared=False, size=3 * count, dtype=torch.uint8).view(count, 3)
-        grey = frozenset(source.name for source in sources if source.grey)
-        return Cached(flat, [(s.height, s.width) for s in sources], grey, content["fingerprint"])
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, RuntimeError):
-        return None  # there is none, or it is not as it was written; it can be made anew
+        return Cached(flat, sizes, frozenset(content["grey"]), content["fingerprint"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
 
 
-def _state(name: str, file: Path) -> tuple[str, str, int, int]:
-    status = file.stat()
-    return name, file.name, status.st_size, status.st_mtime_ns
+def _build(index: Path, photos: dict[str, Path]) -> None:
+    """Decode all photos into a file of pixels, and write the index for it."""
+    sizes: list[tuple[int, int]] = []
+    grey: list[str] = []
 
+    def decode(file: BinaryIO) -> Iterator[tuple[str, torch.Tensor]]:
+        decoded = in_order(lambda photo: read_levels(photo, keep_grey=True), photos.values())
+        for name, image in zip(photos, tqdm(decoded, total=len(photos), unit="photo", leave=False), strict=True):
+            sizes.append((image.shape[1], image.shape[2]))
+            if len(image) == 1:
+                grey.append(name)
+            image = image.expand(3, -1, -1)
+            file.write(image.permute(1, 2, 0).contiguous().numpy())
+            yield name, image
 
-def _build(index: Path, folder: Path, photos: dict[str, Path]) -> None:
-    """Decode all photos into a new file of pixels, and let the index name it; the lock is held."""
-    files.sweep_parts(index.parent)
-    needed = _decoded_bytes(photos)
-    disk.need_room(index.parent, needed, f"The cache of the photos of {folder}")
-    print(f"Decoding {len(photos)} photos of {folder} once, into {index.parent} ({disk.amount(needed)}).")
-    sources: list[Source] = []
-    unnamed = index.with_suffix(".rgb")
-    with files.open_atomic(unnamed) as file:
-        digits = fingerprint(_decode(photos, sources, file))
-    pixels = unnamed.replace(index.with_name(f"{index.stem}-{digits}.rgb"))
-    content = {"format": FORMAT, "folder": str(folder), "pixels": pixels.name, "written": pixels.stat().st_mtime_ns}
-    content |= {"fingerprint": digits, "photos": [astuple(source) for source in sources]}
-    files.write_atomic(index, json.dumps(content).encode())
-    for old in index.parent.iterdir():  # of the same folder; whoever has mapped one of them keeps it
-        if old.name.startswith(index.stem) and old.suffix == ".rgb" and old != pixels:
-            old.unlink(missing_ok=True)
-
-
-def _decode(photos: dict[str, Path], sources: list[Source], file: BinaryIO) -> Iterator[tuple[str, torch.Tensor]]:
-    """Decode photo after photo, append each to the file and to `sources`, and pass it on."""
-
-    def read(photo: tuple[str, Path]) -> tuple[tuple[str, str, int, int], torch.Tensor]:
-        try:
-            state = _state(*photo)  # before it is read: if it changes meanwhile, the cache is none of what is there
-        except OSError as error:
-            raise SrlabError(f"The photo {photo[1]} has gone ({error.strerror}); put it back, or try again.") from error
-        return state, read_levels(photo[1], keep_grey=True)
-
-    for state, image in tqdm(in_order(read, photos.items()), total=len(photos), unit="photo", leave=False):
-        channels, height, width = image.shape
-        image = image.expand(3, -1, -1)
-        file.write(image.permute(1, 2, 0).contiguous().numpy())
-        sources.append(Source(*state, height, width, channels == 1))
-        yield state[0], image
-
-
-def _decoded_bytes(photos: dict[str, Path]) -> int:
-    total = 0
-    for file in photos.values():
-        try:
-            with Image.open(file, formats=FORMATS) as image:  # the header alone
-                total += 3 * image.width * image.height
-        except (OSError, SyntaxError, ValueError, Image.DecompressionBombError, UnidentifiedImageError):
-            continue  # decoding it will say what is wrong with it
-    return total
+    with files.open_atomic(index.with_suffix(".rgb")) as file:
+        digits = fingerprint(decode(file))
+        if not index.stem.endswith(_state(photos)):
+            folder = next(iter(photos.values())).parent
+            raise SrlabError(
+                f"Photos in {folder} changed while they were decoded; wait for what writes there, and try again."
+            )
+    files.write_atomic(index, json.dumps({"sizes": sizes, "grey": grey, "fingerprint": digits}).encode())

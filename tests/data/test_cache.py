@@ -1,17 +1,21 @@
 """srlab.data.cache: photos are decoded once, and what comes from the cache is what the files hold now."""
 
-import json
+import errno
 import os
-from types import SimpleNamespace
+import shutil
+import sys
 
 import pytest
 import torch
+from PIL import Image
 
 from srlab.base.errors import SrlabError
-from srlab.data import datasets
-from srlab.data.cache import cached
+from srlab.data import cache, datasets, images
 from srlab.data.images import read_levels, write_image
 from srlab.data.patches import PatchSampler
+from tests.kills import Life, kill_until_done
+
+unix = pytest.mark.skipif(sys.platform == "win32", reason="the process is forked, which Windows cannot")
 
 
 def photo(height, width, seed):
@@ -25,10 +29,20 @@ def folder(tmp_path):
     path = tmp_path / "Photos [1]"
     for index in range(7):
         write_image(photo(20 + index, 24 + 2 * index, index), path / f"{index}.png")
-    from PIL import Image
-
     Image.new("L", (24, 32), 77).save(path / "grey.png")
     return path
+
+
+@pytest.fixture
+def from_cache(monkeypatch):
+    """Read a folder as one of many photos."""
+
+    def read(folder):
+        with monkeypatch.context() as few:
+            few.setattr(datasets, "CACHE_FROM", 2)
+            return datasets.folder(folder)
+
+    return read
 
 
 @pytest.fixture
@@ -40,167 +54,243 @@ def decoded(monkeypatch):
         seen.append(path.name)
         return read_levels(path, keep_grey)
 
-    monkeypatch.setattr("srlab.data.cache.read_levels", read)
+    monkeypatch.setattr(cache, "read_levels", read)
     return seen
 
 
-def from_memory(folder):
-    return datasets.folder(folder)
+def kept(home, suffix=""):
+    """The files of the cache but for locks."""
+    return [path for path in (home / "cache").iterdir() if path.name.endswith(suffix) and path.suffix != ".lock"]
 
 
-def from_cache(folder, monkeypatch):
-    with monkeypatch.context() as few:
-        few.setattr(datasets, "CACHE_FROM", 2)
-        return datasets.folder(folder)
-
-
-def test_a_set_from_the_cache_is_the_set_from_memory(folder, monkeypatch):
-    memory, mapped = from_memory(folder), from_cache(folder, monkeypatch)
+def test_a_set_from_the_cache_is_the_set_from_memory(folder, from_cache):
+    memory, mapped = datasets.folder(folder), from_cache(folder)
     assert (mapped.name, mapped.names, mapped.grey) == (memory.name, memory.names, memory.grey)
     assert mapped.grey == {"grey"}
     assert all(torch.equal(one, other) for one, other in zip(mapped.hr, memory.hr, strict=True))
     assert mapped.fingerprint() == memory.fingerprint()
     assert mapped["3"].is_contiguous()
-    assert torch.equal(mapped["3"], memory["3"])
+    one, other = memory.subset("5", "1"), mapped.subset("5", "1")
+    assert one.fingerprint() == other.fingerprint()
+    for pair in ((memory, mapped), (one, other)):
+        first, second = (PatchSampler(images, patch=16, batch=5, seed=3) for images in pair)
+        assert first.describe() == second.describe()
+        assert all(torch.equal(a, b) for _ in range(3) for a, b in zip(next(first), next(second), strict=True))
 
 
-@pytest.mark.parametrize("augment", ["all", "flip", "none"])
-def test_the_sampler_cuts_the_same_patches_from_it(folder, monkeypatch, augment):
-    settings = {"scale": 4, "patch": 16, "batch": 5, "seed": 3, "augment": augment}
-    memory, mapped = (PatchSampler(s, **settings) for s in (from_memory(folder), from_cache(folder, monkeypatch)))
-    for _ in range(5):
-        for one, other in zip(next(memory), next(mapped), strict=True):
-            assert torch.equal(one, other)
-    assert memory.describe() == mapped.describe()
-
-
-def test_a_second_use_decodes_nothing_and_reads_no_pixels(folder, monkeypatch, decoded, capsys):
-    from_cache(folder, monkeypatch)
+def test_a_second_use_decodes_nothing_and_reads_no_pixels(folder, from_cache, monkeypatch, decoded, capsys):
+    from_cache(folder)
     assert sorted(decoded) == sorted(path.name for path in folder.iterdir())
     decoded.clear()
     capsys.readouterr()
-    monkeypatch.setattr("srlab.data.cache.fingerprint", None)  # it would need the pixels
-    assert from_cache(folder, monkeypatch).fingerprint()
+    monkeypatch.setattr(cache, "fingerprint", None)  # it would need the pixels
+    assert from_cache(folder).fingerprint()
     assert not decoded
     assert capsys.readouterr().out == ""
 
 
-def test_a_subset_of_it_is_still_right(folder, monkeypatch):
-    memory, mapped = from_memory(folder), from_cache(folder, monkeypatch)
-    assert mapped.subset("5", "1").fingerprint() == memory.subset("5", "1").fingerprint()
-    one, other = (PatchSampler(s.subset("5", "1"), 4, 16, 3) for s in (memory, mapped))
-    assert torch.equal(next(one)[1], next(other)[1])
-
-
-def change(path):
-    write_image(photo(*read_levels(path).shape[1:], seed=99), path)
-
-
-def touch_back(path):
-    """Other pixels in a file of the same length, with a time before the old one: only the time betrays it."""
-    status = path.stat()
-    content = bytearray(path.read_bytes())
-    path.write_bytes(bytes(content))
-    os.utime(path, ns=(status.st_atime_ns, status.st_mtime_ns - 10**12))
+def other_pixels(path, time):
+    """Replace a photo by another one of the same length, with its time moved by `time` ns."""
+    status, other = path.stat(), path.with_name(".other.png")
+    turned = Image.open(path).rotate(180)
+    turned.save(other, compress_level=0)
+    path.write_bytes(other.read_bytes())
+    other.unlink()
+    os.utime(path, ns=(status.st_atime_ns, status.st_mtime_ns + time))
 
 
 @pytest.mark.parametrize(
     "happens",
     [
-        lambda folder: change(folder / "2.png"),
-        lambda folder: touch_back(folder / "2.png"),
+        lambda folder: write_image(photo(22, 28, 99), folder / "2.png"),
+        lambda folder: other_pixels(folder / "2.png", 10**9),
+        lambda folder: other_pixels(folder / "2.png", -(10**12)),
+        pytest.param(
+            lambda folder: other_pixels(folder / "2.png", 0),
+            marks=pytest.mark.skipif(sys.platform == "win32", reason="there a file has no time of its last change"),
+        ),
         lambda folder: (folder / "2.png").unlink(),
         lambda folder: (folder / "2.png").rename(folder / "two.png"),
         lambda folder: write_image(photo(20, 20, 50), folder / "new.png"),
     ],
-    ids=["changed", "older time", "gone", "renamed", "new"],
+    ids=["another", "later", "earlier", "same size and time", "gone", "renamed", "new"],
 )
-def test_it_is_made_anew_when_a_photo_is_not_as_it_was(folder, monkeypatch, decoded, happens):
-    from_cache(folder, monkeypatch)
+def test_it_is_made_anew_when_a_photo_is_not_as_it_was(folder, home, from_cache, decoded, happens):
+    other_pixels(folder / "2.png", 0)  # uncompressed from now on
+    before = from_cache(folder)
+    third = before.hr[2].clone()
     happens(folder)
     decoded.clear()
-    memory, mapped = from_memory(folder), from_cache(folder, monkeypatch)
+    memory, mapped = datasets.folder(folder), from_cache(folder)
     assert len(decoded) == len(memory)
     assert mapped.names == memory.names
-    assert mapped.fingerprint() == memory.fingerprint()
+    assert mapped.fingerprint() == memory.fingerprint() != before.fingerprint()
+    assert torch.equal(before.hr[2], third)  # what is in use stays, and on the disk only what is new
+    assert len(kept(home)) == 2
 
 
-def test_pixels_that_are_in_use_stay_when_it_is_made_anew_and_only_the_new_ones_stay_on_disk(folder, home, monkeypatch):
-    old = from_cache(folder, monkeypatch)
-    before = old.hr[2].clone()
-    change(folder / "2.png")
-    new = from_cache(folder, monkeypatch)
-    assert torch.equal(old.hr[2], before)
-    assert not torch.equal(new.hr[2], before)
-    assert len(list((home / "cache").glob("*.rgb"))) == 1
-
-
-@pytest.mark.parametrize("spoil", ["cut", "empty", "gone", "touched", "no index", "foreign index", "other format"])
-def test_a_spoilt_cache_is_made_anew(folder, home, monkeypatch, decoded, spoil):
-    good = from_cache(folder, monkeypatch).fingerprint()
-    (index,), (pixels,) = (list((home / "cache").glob(f"*.{kind}")) for kind in ("json", "rgb"))
-    content = json.loads(index.read_text())
+@pytest.mark.parametrize("spoil", ["cut", "empty", "gone", "no index", "foreign index"])
+def test_a_spoilt_cache_is_made_anew(folder, home, from_cache, decoded, spoil):
+    good = from_cache(folder).fingerprint()
+    (index,), (pixels,) = kept(home, ".json"), kept(home, ".rgb")
     {
         "cut": lambda: pixels.write_bytes(pixels.read_bytes()[:-1]),
         "empty": lambda: pixels.write_bytes(b""),
         "gone": pixels.unlink,
-        "touched": lambda: pixels.write_bytes(bytes(pixels.stat().st_size)),
         "no index": index.unlink,
         "foreign index": lambda: index.write_text('["mine"]'),
-        "other format": lambda: index.write_text(json.dumps(content | {"format": 0})),
     }[spoil]()
     decoded.clear()
-    mapped = from_cache(folder, monkeypatch)
+    mapped = from_cache(folder)
     assert len(decoded) == 8
     assert mapped.fingerprint() == good
     assert torch.equal(mapped.hr[3], read_levels(folder / "3.png"))
 
 
-def test_an_index_cannot_name_a_file_elsewhere(folder, home, monkeypatch, tmp_path):
-    from_cache(folder, monkeypatch)
-    (index,), (pixels,) = (list((home / "cache").glob(f"*.{kind}")) for kind in ("json", "rgb"))
-    secret = pixels.rename(tmp_path / "secret.rgb")
-    index.write_text(json.dumps(json.loads(index.read_text()) | {"pixels": str(secret)}))
-    assert torch.equal(from_cache(folder, monkeypatch).hr[3], read_levels(folder / "3.png"))
-    assert pixels.exists()  # made anew: the file elsewhere was not taken
+def test_what_is_written_into_a_mapped_image_does_not_reach_the_cache(folder, from_cache):
+    from_cache(folder).hr[0].zero_()
+    assert torch.equal(from_cache(folder).hr[0], read_levels(folder / "0.png"))
 
 
-def test_what_is_written_into_a_mapped_image_does_not_reach_the_cache(folder, monkeypatch):
-    first = from_cache(folder, monkeypatch)
-    first.hr[0].zero_()
-    assert torch.equal(from_cache(folder, monkeypatch).hr[0], read_levels(folder / "0.png"))
-
-
-def test_two_folders_of_one_name_have_two_caches(folder, home, monkeypatch, tmp_path):
-    twin = tmp_path / "elsewhere" / folder.name
-    for index in range(3):
-        write_image(photo(9, 9, 70 + index), twin / f"{index}.png")
-    one, other = from_cache(folder, monkeypatch), from_cache(twin, monkeypatch)
-    assert one.fingerprint() != other.fingerprint()
-    assert len(list((home / "cache").glob("*.json"))) == 2
-
-
-def test_a_damaged_photo_is_named_and_nothing_half_made_stays(folder, home, monkeypatch):
-    (folder / "4.png").write_bytes((folder / "4.png").read_bytes()[:200])
-    with pytest.raises(SrlabError, match=r"4\.png is damaged"):
-        from_cache(folder, monkeypatch)
-    assert [path.suffix for path in (home / "cache").iterdir()] == [".lock"]
-
-
-def test_no_room_is_said_before_anything_is_decoded(folder, monkeypatch, decoded):
-    monkeypatch.setattr("shutil.disk_usage", lambda path: SimpleNamespace(free=1000))
-    with pytest.raises(SrlabError, match=r"The cache of the photos of .* needs .* too little free"):
-        from_cache(folder, monkeypatch)
-    assert not decoded
-
-
-def test_few_photos_are_not_cached(folder, home):
+def test_two_folders_of_one_name_have_two_caches_and_few_photos_none(folder, home, from_cache, tmp_path):
     datasets.folder(folder)
     assert not (home / "cache").exists()
+    twin = tmp_path / "elsewhere" / folder.name
+    shutil.copytree(folder, twin)
+    write_image(photo(9, 9, 70), twin / "0.png")
+    one, other = from_cache(folder), from_cache(twin)
+    assert one.fingerprint() == from_cache(folder).fingerprint() != other.fingerprint()
+    assert len(kept(home)) == 4
 
 
-def test_a_photo_that_vanishes_meanwhile_is_named(folder, monkeypatch):
+# --- What goes wrong -----------------------------------------------------------------------------------------
+
+
+class Full:
+    """A file on a disk that takes three photos more."""
+
+    def __init__(self, file):
+        self.file, self.room = file, 3
+
+    def write(self, content):
+        self.room -= 1
+        if self.room < 0:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        return self.file.write(content)
+
+    def __getattr__(self, name):
+        return getattr(self.file, name)
+
+
+def full_disk(folder, patch):
+    open_atomic = cache.files.open_atomic
+
+    class Opened:
+        def __init__(self, path):
+            self.opened = open_atomic(path)
+
+        def __enter__(self):
+            return Full(self.opened.__enter__())
+
+        def __exit__(self, *error):
+            return self.opened.__exit__(*error)
+
+    patch.setattr(cache.files, "open_atomic", Opened)
+
+
+def full_memory(folder, patch):
+    decode = images._decode
+
+    def decode_one(path, image):
+        if path.name == "4.png":
+            raise MemoryError
+        return decode(path, image)
+
+    patch.setattr(images, "_decode", decode_one)
+
+
+def changing(folder, patch):
+    def read_and_change(path, keep_grey=False):
+        levels = read_levels(path, keep_grey)
+        if path.name == "4.png":
+            write_image(255 - levels, path)
+        return levels
+
+    patch.setattr(cache, "read_levels", read_and_change)
+
+
+@pytest.mark.parametrize(
+    ("happens", "said"),
+    [
+        (full_disk, r"Could not write .*\.rgb .*No space left on device"),
+        (full_memory, r"4\.png is too large for the memory"),
+        (changing, r"Photos in .*Photos \[1\] changed while they were decoded"),
+        (
+            lambda folder, patch: (folder / "4.png").write_bytes(b"\x89PNG\r\n\x1a\n"),
+            r"4\.png is (damaged|not an image)",
+        ),
+    ],
+    ids=["disk", "memory", "change", "damage"],
+)
+def test_what_goes_wrong_is_one_sentence_leaves_nothing_half_made_and_can_be_mended(
+    folder, home, from_cache, monkeypatch, happens, said
+):
+    content = (folder / "4.png").read_bytes()
+    with monkeypatch.context() as meanwhile:
+        happens(folder, meanwhile)
+        with pytest.raises(SrlabError, match=said):
+            from_cache(folder)
+    assert kept(home) == []
+    if happens is not changing:
+        (folder / "4.png").write_bytes(content)
+    assert torch.equal(from_cache(folder).hr[4], read_levels(folder / "4.png"))
+
+
+def test_a_photo_that_has_gone_and_a_folder_that_is_none_are_named(folder, home, from_cache):
     photos = datasets.image_files(folder)
     (folder / "5.png").unlink()
     with pytest.raises(SrlabError, match=r"5\.png has gone"):
-        cached(folder, photos)
+        cache.cached(folder, photos)
+    home.mkdir()
+    (home / "cache").write_text("a file is in the way")
+    with pytest.raises(SrlabError, match=r"runs/cache"):
+        from_cache(folder)
+
+
+def decode(say, place):
+    """Decode the photos into a cache in `place`, and say what comes from it."""
+    os.environ["SRLAB_HOME"] = str(place)
+    datasets.CACHE_FROM = 2
+    found = datasets.folder(place.parent / "photos")
+    say(f"{found.fingerprint()} {int(torch.stack([hr.sum() for hr in found.hr]).sum())}")
+
+
+@pytest.fixture
+def truth(tmp_path):
+    """What `decode` must say of forty photos in ``photos``."""
+    for index in range(40):
+        write_image(photo(60 + index, 80, index), tmp_path / "photos" / f"{index:02d}.png")
+    found = datasets.folder(tmp_path / "photos")
+    return f"{found.fingerprint()} {int(torch.stack([hr.sum() for hr in found.hr]).sum())}"
+
+
+@unix
+def test_decoding_killed_at_any_moment_is_done_again(tmp_path, truth):
+    def check(place, said):
+        assert set(said) <= {truth}
+
+    kill_until_done(decode, tmp_path, check, lambda place: [path.name for path in kept(place)])
+    life = Life(decode, tmp_path / "round1")
+    assert life.end() == 0
+    assert life.said == [truth]
+
+
+@unix
+def test_two_processes_that_start_together_have_both_the_right_pixels(tmp_path, truth):
+    for attempt in range(5):
+        place = tmp_path / f"home{attempt}"
+        place.mkdir()
+        lives = [Life(decode, place) for _ in range(2)]
+        assert [life.end() for life in lives] == [0, 0]
+        assert [life.said for life in lives] == [[truth], [truth]]
+        assert len(kept(place)) == 2
