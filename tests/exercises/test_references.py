@@ -8,6 +8,7 @@ import srlab
 from srlab import losses, models
 from srlab.base.errors import SrlabError
 from srlab.data import resampling
+from srlab.evaluation import perception
 from srlab.exercises import find
 from srlab.models import features
 
@@ -79,3 +80,20 @@ def test_the_content_loss_is_that_of_the_package():
     normalize = find("content_loss.to_imagenet").reference
     found = find("content_loss.content_loss").reference(lambda image: plain(normalize(image))["conv2_2"], sr, hr)
     assert torch.allclose(found, losses.content_loss(seen, sr, hr))
+
+
+def test_the_papers_psnr_and_the_energy_error_are_those_of_the_package(astronaut):
+    sr = srlab.quantize(srlab.resize(srlab.downsample(astronaut, 4), 4).clamp(0, 1))
+    assert float(find("evaluation.paper_psnr").reference(sr, astronaut)) == pytest.approx(26.84, abs=0.01)
+    error = find("evaluation.energy_error").reference(sr, astronaut)
+    assert error.tolist() == pytest.approx(perception.energy_error(sr, astronaut).tolist(), abs=1e-5)
+
+
+@pytest.mark.parametrize(("tile", "overlap"), [(8, 8), (64, 8), (5, 20)])
+def test_tiles_of_a_real_network_have_no_seams(tile, overlap):
+    torch.manual_seed(0)
+    network = srlab.MSRResNet(blocks=1, features=4).double().eval()
+    lr = torch.rand(1, 3, 19, 30, dtype=torch.float64)
+    with torch.no_grad():
+        tiled = find("evaluation.upscale_tiled").reference(network, lr, 4, tile, overlap)
+        assert torch.allclose(tiled, network(lr), atol=1e-12)

@@ -61,4 +61,3 @@ WRONG = "::test_a_wrong_answer_is_recognised"  # in the tests of the exercises
 HINT = "tests/exercises/test_exercises.py::test_a_mistake_gets_its_own_hint"
 LAB_03 = f"tests/exercises/test_exercises_srgan.py{WRONG}"
 LAB_04 = f"tests/exercises/test_exercises_esrgan.py{WRONG}"
-LAB_05 = f"tests/exercises/test_exercises_evaluation.py{WRONG}"

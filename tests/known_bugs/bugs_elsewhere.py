@@ -1,18 +1,17 @@
 """Bugs that were found in other training and inference code."""
 
-from .bug import HINT, LAB_03, LAB_04, LAB_05, Bug, Known
+from .bug import HINT, LAB_03, LAB_04, Bug, Known
 
 STEP = "tests/labs/test_srgan_step.py"
 TRAINING = "tests/training/test_training.py"
 TRAIN = "self._train(step, sampler, iters, {}, validate, validate_every, monitor, best, floor)"
-TILING = "tests/inference/test_inference.py"
+TILING = "tests/inference/test_tiling.py"
 FEATURES = "tests/models/test_features.py"
 PAPERS = "tests/labs/test_labs.py::test_the_recipes_of_the_papers_look_through_their_layers"
-MEASURED = f"{TILING}::test_with_the_overlap_measured_no_8_bit_value_differs_by_more_than_one_level"
 RAN_3_TIMES = f"{LAB_03}[srgan.train_step-ran 3 times]"
 RAN_TWICE = f"{LAB_03}[srgan.train_step-ran 2 times]"
-SEAMS = f"{LAB_05}[evaluation.upscale_tiled-seams: each tile was upscaled without]"
-LET_THROUGH = f"{LAB_05}[evaluation.upscale_tiled-let the error through]"
+SEAMS = f"{HINT}[evaluation.upscale_tiled-There are seams each tile was upscaled]"
+LET_THROUGH = f"{HINT}[evaluation.upscale_tiled-The upscaler failed on a tile and]"
 
 BUGS = [
     Bug(
@@ -134,50 +133,29 @@ BUGS = [
     ),
     Bug(
         Known.FIELD,
-        "`upscale_strips`: a tile sees nothing of those at its left and right",
+        "`upscale_tiles`: a tile sees nothing of those at its left and right",
         file="srlab/inference/tiling.py",
-        old="before, after = max(left - overlap, 0), min(right + overlap, source.width)",
+        old="before, after = max(left - overlap, 0), min(right + overlap, size[1])",
         new="before, after = left, right",
         check=f"{TILING}::test_with_the_receptive_radius_as_overlap_only_rounding_is_left",
         exercise=SEAMS,
     ),
     Bug(
         Known.FIELD,
-        "`plan_tiles`: no overlap where a tile is given and an overlap is not",
-        file="srlab/inference/tiles.py",
-        old="""
-            return Tiling(height, width, 0)
-        overlap = measure_overlap(upscaler, source) if overlap is None else overlap
-""",
-        new="""
-            return Tiling(height, width, 0)
-        overlap = overlap or 0
-""",
-        check=MEASURED,
+        "`upscale_tiles`: no overlap where none is given",
+        file="srlab/inference/tiling.py",
+        old="overlap = overlap_of(upscaler) if overlap is None else overlap",
+        new="overlap = overlap or 0",
+        check=f"{TILING}::test_with_the_default_overlap_tiles_give_the_whole_image",
         exercise=SEAMS,
     ),
     Bug(
         Known.FIELD,
-        "`plan_tiles`: no overlap where the memory decides about the tiles",
-        file="srlab/inference/tiles.py",
-        old="""
-        return Tiling(height, width, 0)
-    overlap = measure_overlap(upscaler, source) if overlap is None else overlap
-""",
-        new="""
-        return Tiling(height, width, 0)
-    overlap = overlap or 0
-""",
-        check=f"{TILING}::test_less_free_memory_gives_smaller_tiles_with_the_same_result",
-        exercise=SEAMS,
-    ),
-    Bug(
-        Known.FIELD,
-        "`measure_overlap`: the first overlap tried is taken, whatever its error",
-        file="srlab/inference/overlap.py",
-        old="if error < QUARTER_LEVEL:",
-        new="if error < 1:",
-        check=MEASURED,
+        "`OVERLAP`: a few pixels are taken to be enough for every network",
+        file="srlab/inference/tiling.py",
+        old="OVERLAP = 24",
+        new="OVERLAP = 8",
+        check=f"{TILING}::test_with_the_default_overlap_tiles_give_the_whole_image",
     ),
     Bug(
         Known.FIELD,
@@ -190,24 +168,24 @@ BUGS = [
     ),
     Bug(
         Known.SWALLOWED,
-        "`upscale_strips`: what goes wrong in a tile is printed, and the tile is black",
+        "`upscale_tiles`: what goes wrong in a tile is printed, and the tile is black",
         file="srlab/inference/tiling.py",
         old="""
-            sr = apply(upscaler, lr)
+    sr = apply(upscaler, lr)
 """,
         new="""
-            try:
-                sr = apply(upscaler, lr)
-            except RuntimeError as error:
-                print("Error", error)
-                sr = lr.new_zeros(*lr.shape[:-2], 4 * lr.shape[-2], 4 * lr.shape[-1])
+    try:
+        sr = apply(upscaler, lr)
+    except RuntimeError as error:
+        print("Error", error)
+        sr = lr.new_zeros(*lr.shape[:-2], 4 * lr.shape[-2], 4 * lr.shape[-1])
 """,
         check=f"{TILING}::test_other_errors_are_not_taken_for_a_lack_of_memory",
         exercise=LET_THROUGH,
     ),
     Bug(
         Known.SWALLOWED,
-        "`upscale_strips`: any error is taken for a lack of memory",
+        "`upscale_tiles`: any error is taken for a lack of memory",
         file="srlab/inference/tiling.py",
         old="""
                 if not out_of_memory(error):
@@ -219,11 +197,11 @@ BUGS = [
     ),
     Bug(
         Known.SWALLOWED,
-        "`upscale_strips`: NaN of the network goes into the picture",
+        "`upscale_tiles`: NaN of the network goes into the picture",
         file="srlab/inference/tiling.py",
         old="if not torch.isfinite(sr).all():",
         new="if False:",
-        check=f"{TILING}::test_a_network_that_gives_nan_is_told_so",
+        check=f"{TILING}::test_values_that_are_no_numbers_are_refused",
     ),
     Bug(
         Known.CUT,

@@ -1,6 +1,6 @@
 """Bugs that were found in the code of the SRGAN content-loss study."""
 
-from .bug import HINT, LAB_03, LAB_05, Bug, Known
+from .bug import HINT, LAB_03, Bug, Known
 
 STEP = "tests/labs/test_srgan_step.py"
 FEATURES = "tests/models/test_features.py"
@@ -111,7 +111,7 @@ BUGS = [
         old="return (sr - hr).double().square().mean()",
         new="return (sr - hr).double().square().sum()",
         check="tests/labs/test_labs.py::test_the_switches_of_lab_05_begin_with_the_psnr_of_the_package",
-        exercise=f"{LAB_05}[evaluation.paper_psnr-M in MSE0]",
+        exercise=f"{HINT}[evaluation.paper_psnr-The squared errors were added up so0]",
     ),
     Bug(
         Known.PAST_LAYER1,
@@ -161,7 +161,7 @@ BUGS = [
     ),
     Bug(
         Known.LINEAR,
-        "the study's D: its head judges each place, and the judgements are averaged",
+        "the study's D: its head looks at each place, and the logits are averaged",
         file="srlab/models/as_coded.py",
         old="self.head(self.convolutions(noisy(image, noise)).mean(dim=(2, 3)))",
         new="self.head(self.convolutions(noisy(image, noise)).flatten(2).mT).mean(dim=1)",
