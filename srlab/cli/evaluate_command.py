@@ -28,7 +28,8 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
     what.add_argument(
         "--run",
         metavar="PATH",
-        help="a run folder, a weights file (.safetensors; .pth of RRDBNet), or what comes with srlab: msrresnet, srgan",
+        help="a run folder, a weights file (.safetensors or .pth, also of others' networks), or what comes with srlab: "
+        "msrresnet, srgan",
     )
     what.add_argument(
         "--method", choices=["nearest", "bilinear", "bicubic", "lanczos"], help="an interpolation, as a baseline"

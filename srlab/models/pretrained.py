@@ -89,6 +89,10 @@ def remedy(name: str) -> str:
     return f"""python -c "import srlab; srlab.models.pretrained.find_weights('{name}', 'imagenet')\""""
 
 
+# Under these names training programs put the weights into a file, the averaged ones beside the last ones.
+WRAPPERS = ("params_ema", "params-ema", "params", "state_dict", "model_state_dict", "model", "net")
+
+
 def load_weights(path: Path, network: str = "") -> dict[str, torch.Tensor]:
     """Read a state dict from a ``.pth`` or ``.safetensors`` file; nothing in it is ever executed.
 
@@ -129,8 +133,10 @@ def load_weights(path: Path, network: str = "") -> dict[str, torch.Tensor]:
         raise SrlabError(f"The weights file {path} is damaged or cut short ({reason}); replace it.") from error
     if network and whose != network:
         raise SrlabError(f"{path} has weights of {whose}, not of {network}; give the file of that network.")
-    if isinstance(weights, dict):  # BasicSR wraps its weights, the averaged ones beside the last ones
-        weights = weights.get("params_ema", weights.get("params", weights))
+    for wrapper in WRAPPERS:
+        if isinstance(weights, dict) and isinstance(weights.get(wrapper), dict):
+            weights = weights[wrapper]
+            break
     if not isinstance(weights, dict) or not all(isinstance(value, torch.Tensor) for value in weights.values()):
         raise SrlabError(f"{path} holds no state dict (names and tensors); give one as torchvision's.")
     return weights

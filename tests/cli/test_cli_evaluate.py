@@ -6,6 +6,7 @@ import re
 import pandas as pd
 import pytest
 import torch
+from spandrel.architectures.SPAN import SPAN
 
 from srlab.cli.main import main
 from srlab.data.datasets import folder
@@ -223,3 +224,11 @@ def test_exactly_one_thing_is_scored_against_hr(capsys, arguments):
         main(["evaluate", *arguments])
     assert stopped.value.code == 2
     assert "usage" in capsys.readouterr().err
+
+
+def test_the_network_of_somebody_else_is_scored(capsys):
+    torch.manual_seed(0)
+    torch.save(SPAN(num_in_ch=3, num_out_ch=3, feature_channels=8, upscale=4).state_dict(), "span.pth")
+    assert [row["image"] for row in report(capsys, "--hr", "hr", "--run", "span.pth")["images"]] == ["baby", "bird"]
+    said = refused(capsys, "--hr", "hr", "--run", "span.pth", "--scale", "2")
+    assert "span.pth enlarges x4, but --scale is 2" in said

@@ -79,12 +79,16 @@ def test_the_same_file_gives_the_same_picture_in_an_independent_implementation(t
         assert (ours - theirs.model(lr)).abs().max() < 1e-5 * ours.abs().max()
 
 
-def test_files_of_basicsr_wrap_their_weights_and_the_averaged_ones_are_taken(tmp_path):
+def test_wrapped_weights_are_found_and_the_averaged_ones_are_taken(tmp_path):
     net, last = network(**SIZES[0]), RRDBNet(**SIZES[0])
-    torch.save({"params": last.state_dict(), "params_ema": net.state_dict()}, tmp_path / "both.pth")
-    torch.save({"params": last.state_dict()}, tmp_path / "one.pth")
-    for file, wanted in (("both.pth", net), ("one.pth", last)):
-        found = read_generator(tmp_path / file)
+    files = {
+        "params_ema": ({"params": last.state_dict(), "params_ema": net.state_dict()}, net),
+        "params": ({"params": last.state_dict()}, last),
+        "lightning": ({"epoch": 3, "state_dict": net.state_dict()}, net),
+    }
+    for name, (content, wanted) in files.items():
+        torch.save(content, tmp_path / f"{name}.pth")
+        found = read_generator(tmp_path / f"{name}.pth")
         assert all(torch.equal(value, wanted.state_dict()[name]) for name, value in found.state_dict().items())
 
 
