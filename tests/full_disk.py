@@ -9,7 +9,7 @@ from pathlib import Path
 from srlab.base.errors import SrlabError
 from tests.kills import KILLS
 
-STRIDE = 1 if KILLS >= 100 else 7  # between the numbers of writes that are tried; `make faults` tries each
+STRIDE = 1 if KILLS >= 100 else 11  # between the numbers of writes that are tried; `make faults` tries each
 
 
 def full():

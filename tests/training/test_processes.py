@@ -98,68 +98,52 @@ def work():
         print(f"process {rank}: {stop}")
 
 
-@pytest.fixture(scope="module")
-def two(tmp_path_factory):
-    """Folder in which two processes have worked, and what they printed."""
-    folder = tmp_path_factory.mktemp("two")
-    command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
-    done = subprocess.run(
-        [*command, __file__],
-        cwd=folder,
-        env=os.environ | {"SRLAB_HOME": str(folder), "OMP_NUM_THREADS": "1"},
-        text=True,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        timeout=240,
-    )
-    assert done.returncode == 0, done.stdout
-    return folder, done.stdout
-
-
-@pytest.fixture
-def runs(two, monkeypatch):
-    monkeypatch.setenv("SRLAB_HOME", str(two[0]))
-    return two[0]
-
-
-@pytest.mark.parametrize("run", ["two", "gan"])
-def test_all_processes_have_the_same_weights_bit_for_bit(runs, run):
-    first, second = (torch.load(runs / f"{run}-{rank}.pt", weights_only=True) for rank in range(2))
-    assert first.keys() == second.keys()
-    assert all(torch.equal(first[name], second[name]) for name in first)
-    assert any(name.startswith("discriminator") for name in first) == (run == "gan")
-
-
-def test_two_processes_with_half_a_batch_each_follow_one_with_the_whole_and_go_on_with_it(runs, capsys):
-    one = train("one").run
-    two = srlab.Run(LAB, "two")
-    torch.manual_seed(0)
-    start = srlab.MSRResNet(blocks=1, features=8).state_dict()
-    assert far(start, "one") > 1e-3, "it has learned something to compare"
-    assert far(srlab.load_generator(LAB, "two").state_dict(), "one") < 2e-5
-    assert [row["step"] for row in one.metrics()] == [row["step"] for row in two.metrics()]
-    losses_of = [[row["loss"] for row in run.metrics() if "loss" in row] for run in (one, two)]
-    assert losses_of[0] == pytest.approx(losses_of[1])
-    manifest = two.manifest()
-    assert (manifest["processes"], manifest["step"], manifest["state"]) == (2, STEPS, "finished")
-    assert len(list((two.path / "tensorboard").iterdir())) == 1
-    capsys.readouterr()
-    for name in ("one", "two"):
-        train(name, steps=STEPS + 5)
-    assert "was trained by 2 process(es) so far and goes on with 1" in capsys.readouterr().out
-    assert two.manifest()["processes"] == 1
-    assert far(srlab.load_generator(LAB, "two").state_dict(), "one") < 2e-5
-
-
 def far(weights, run):
     """The largest difference to the weights of a run."""
     others = srlab.load_generator(LAB, run).state_dict()
     return max((weights[name] - others[name]).abs().max() for name in others)
 
 
-def test_a_signal_to_one_process_stops_all_at_the_same_step(two, runs):
-    assert [f"process {rank}: Stopped at step 10 of 20" in two[1] for rank in range(2)] == [True, True]
-    assert srlab.Run(LAB, "stopped").load_state()["step"] == 10
+def test_two_processes_stay_the_same_follow_one_stop_together_and_one_goes_on(tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv("SRLAB_HOME", str(tmp_path))
+    command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2", __file__]
+    done = subprocess.run(
+        command,
+        cwd=tmp_path,
+        env=os.environ | {"OMP_NUM_THREADS": "1"},
+        text=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        timeout=240,
+    )
+    assert done.returncode == 0, done.stdout
+    for run in ("two", "gan"):
+        first, second = (torch.load(tmp_path / f"{run}-{rank}.pt", weights_only=True) for rank in range(2))
+        assert first.keys() == second.keys()
+        assert all(torch.equal(first[name], second[name]) for name in first), "the same weights in all, bit for bit"
+        assert any(name.startswith("discriminator") for name in first) == (run == "gan")
+
+    assert [f"process {rank}: Stopped at step 10 of 20" in done.stdout for rank in range(2)] == [True, True]
+    assert srlab.Run(LAB, "stopped").load_state()["step"] == 10, "although one alone had the signal"
+
+    one, two = train("one").run, srlab.Run(LAB, "two")
+    torch.manual_seed(0)
+    start = srlab.MSRResNet(blocks=1, features=8).state_dict()
+    assert far(start, "one") > 1e-3, "it has learned something to compare"
+    assert far(srlab.load_generator(LAB, "two").state_dict(), "one") < 2e-5
+    assert [row["step"] for row in one.metrics()] == [row["step"] for row in two.metrics()]
+    means = [[row["loss"] for row in run.metrics() if "loss" in row] for run in (one, two)]
+    assert means[0] == pytest.approx(means[1])
+    manifest = two.manifest()
+    assert (manifest["processes"], manifest["step"], manifest["state"]) == (2, STEPS, "finished")
+    assert len(list((two.path / "tensorboard").iterdir())) == 1
+
+    capsys.readouterr()
+    for name in ("one", "two"):
+        train(name, steps=STEPS + 5)
+    assert "was trained by 2 process(es) so far and goes on with 1" in capsys.readouterr().out
+    assert two.manifest()["processes"] == 1
+    assert far(srlab.load_generator(LAB, "two").state_dict(), "one") < 2e-5
 
 
 def test_each_process_takes_a_gpu_of_its_own(monkeypatch):

@@ -75,10 +75,6 @@ def foreign(file):
         file.write_text('{"colour": "red"}\n')
 
 
-def a_tensor(file):
-    torch.save(torch.ones(2), file)
-
-
 def a_network(file):
     torch.save(MSRResNet(1, 4), file)
 
@@ -94,7 +90,7 @@ def test_a_run_goes_on_without_its_run_json(run, damage):
     assert what_is_left() == undisturbed()
 
 
-@pytest.mark.parametrize("damage", [Path.unlink, *DAMAGES, a_tensor, a_network])
+@pytest.mark.parametrize("damage", [Path.unlink, *DAMAGES, a_network])
 def test_a_run_goes_on_from_the_state_before_a_damaged_one(run, capsys, damage):
     damage(run.path / STATES[1])
     LittleRun().fit()
