@@ -2,18 +2,18 @@
 
 import os
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from importlib.util import find_spec
 from pathlib import Path
 
 import torch
 
+from srlab.base.errors import SrlabError
+from srlab.base.files import check_name
 from srlab.data.cache import cached, fingerprint
 from srlab.data.catalog import is_named
 from srlab.data.degradation import Degradation
-from srlab.base.errors import SrlabError
-from srlab.base.files import check_name
 from srlab.data.images import EXTENSIONS, mod_crop, read_levels, to_float, to_uint8
 
 # Photos that come inside packages the course needs anyway: name -> (package, file in the package).
@@ -227,12 +227,10 @@ def benchmark(path: str | Path, scale: int = 4) -> ImageSet:
         There is no HR folder, or an HR image has no LR image, or its size does not fit.
     """
     path = Path(path)
-    hr_folder, lr_folder = (
-        next((path / name for name in names if (path / name).is_dir()), path / names[0])
-        for names in (HR_FOLDERS, (f"LRx{scale}", f"LRbicx{scale}"))
-    )
+    hr_folder = _one_of(path, HR_FOLDERS) or path / "HR"
+    lr_folder = _one_of(path, (f"LRx{scale}", f"LRbicx{scale}"))
     images = _read_folder(path.name, hr_folder, image_files(hr_folder))
-    if not lr_folder.is_dir():
+    if lr_folder is None:
         return images
     files = image_files(lr_folder)
     missing = [name for name in images.names if name not in files]
@@ -253,8 +251,8 @@ def image_set(path: str | Path, scale: int = 4) -> ImageSet:
     Parameters
     ----------
     path
-        The folder; or the name of a data set in `srlab.data.catalog`, such as ``"div2k"``, ``"div2k-valid"`` or ``"set5"``,
-        which is downloaded if it is not there yet.
+        The folder; or the name of a data set in `srlab.data.catalog`, such as ``"div2k"``, ``"div2k-valid"`` or
+        ``"set5"``, which is downloaded if it is not there yet.
     scale
         Of the LR images that a benchmark set may bring, see `benchmark`.
 
@@ -267,9 +265,12 @@ def image_set(path: str | Path, scale: int = 4) -> ImageSet:
         from srlab.data.download import fetch  # brings requests, which no lab needs that downloads nothing
 
         path = fetch(str(path))
-    path = Path(path)
-    paired = any((path / name).is_dir() for name in HR_FOLDERS)
-    return benchmark(path, scale) if paired else folder(path)
+    return benchmark(path, scale) if _one_of(Path(path), HR_FOLDERS) else folder(path)
+
+
+def _one_of(path: Path, names: Iterable[str]) -> Path | None:
+    """The first folder in `path` with one of these names."""
+    return next((path / name for name in names if (path / name).is_dir()), None)
 
 
 def image_files(path: Path) -> dict[str, Path]:
@@ -286,37 +287,33 @@ def image_files(path: Path) -> dict[str, Path]:
     try:
         if not path.is_dir():
             raise SrlabError(f"There is no folder {path}; check the path.")
-        by_name = {file: file.stem for file in _images_in(path)}
-        below = [] if by_name else sorted(folder for folder in path.iterdir() if folder.is_dir())
-        if any(folder.name in HR_FOLDERS for folder in below):
-            raise SrlabError(f"{path} is a set with HR images in a folder of their own; give {path / 'HR'}.")
-        by_name |= {file: f"{folder.name}-{file.stem}" for folder in below for file in _images_in(folder)}
-    except PermissionError as error:
-        raise SrlabError(f"The folder {path} may not be read by you; change its permissions.") from error
+        named = [(file.stem, file) for file in _images_in(path)]
+        if not named:
+            if hr := _one_of(path, HR_FOLDERS):
+                raise SrlabError(f"{path} is a set with HR images in a folder of their own; give {hr}.")
+            below = sorted(folder for folder in path.iterdir() if folder.is_dir())
+            named = [(f"{folder.name}-{file.stem}", file) for folder in below for file in _images_in(folder)]
     except OSError as error:
-        raise SrlabError(f"The folder {path} cannot be read ({error.strerror}); check the path.") from error
-    if not by_name:
+        raise SrlabError(
+            f"The folder {path} cannot be read ({error.strerror}); check it and who may read it."
+        ) from error
+    if not named:
         raise SrlabError(f"There are no images in {path}; it needs files that end in {', '.join(EXTENSIONS)}.")
-    for name in by_name.values():
+    counts = Counter(name for name, _ in named)
+    for name in counts:
         check_name(path, name)
-    counts = Counter(by_name.values())
     if twice := sorted(name for name in counts if counts[name] > 1):
         raise SrlabError(
             f"{path} has several images named {', '.join(twice)}; names must differ without the extension."
         )
-    return {name: file for file, name in by_name.items()}
+    return dict(named)
 
 
 def _images_in(folder: Path) -> list[Path]:
     # Without the hidden ones, such as macOS leaves. Path.iterdir would take seconds for the 70,000 faces of FFHQ.
     with os.scandir(folder) as entries:
-        names = [e.name for e in entries if e.name.lower().endswith(EXTENSIONS) and e.name[0] != "." and _is_file(e)]
+        names = [e.name for e in entries if e.name.lower().endswith(EXTENSIONS) and e.name[0] != "." and e.is_file()]
     return [folder / name for name in sorted(names)]
-
-
-def _is_file(entry: os.DirEntry) -> bool:
-    # A link is looked at by pathlib, for which one that leads nowhere or to itself is no file, and no error.
-    return entry.is_file(follow_symlinks=False) or Path(entry).is_file()
 
 
 def _read_folder(name: str, path: Path, files: dict[str, Path]) -> ImageSet:

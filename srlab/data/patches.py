@@ -6,9 +6,9 @@ from typing import Any
 import torch
 import torch.nn.functional as F
 
+from srlab.base.errors import SrlabError
 from srlab.data.datasets import ImageSet
 from srlab.data.degradation import Degradation
-from srlab.base.errors import SrlabError
 from srlab.data.images import quantize, to_float
 
 
