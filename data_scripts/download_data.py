@@ -12,8 +12,8 @@ from pathlib import Path
 from types import FrameType
 
 from srlab.base import places
-from srlab.base.disk import amount
 from srlab.base.errors import SrlabError
+from srlab.base.files import amount
 from srlab.data import catalog
 from srlab.data.download import fetch
 

@@ -1,8 +1,9 @@
-"""Files that are either whole or not there: atomic writes, and tensors with notes as safetensors."""
+"""Files that are either whole or not there: atomic writes, locks, room for them, tensors with notes as safetensors."""
 
 import json
 import os
 import re
+import shutil
 import unicodedata
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, suppress
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 
 
 ADVICE = "free some space or choose another folder"
+MARGIN = 64_000_000  # bytes that stay free: a disk filled to the last byte breaks more than a download
 HASH = "sha256"  # a note of files from earlier versions of srlab
 
 
@@ -89,12 +91,11 @@ def refuse_existing(path: Path, force: bool = False) -> None:
 
 
 def publish(part: Path, path: Path) -> None:
-    """Give a finished file or folder its name, in a way that outlives a power cut."""
+    """Give a finished file or folder its name, once its content is on the disk."""
     if part.is_file():
         with part.open("rb+") as file:
             os.fsync(file.fileno())
     part.replace(path)
-    sync_folder(path.parent)
 
 
 @contextmanager
@@ -138,16 +139,6 @@ def sweep_parts(folder: Path) -> None:
     for part in [*folder.glob(".*.part"), *folder.glob("*/.*.part")]:
         if re.fullmatch(r"\..+\.\d+\.part", part.name):
             part.unlink(missing_ok=True)
-
-
-def sync_folder(folder: Path) -> None:
-    """Put a rename on the disk as well, so that it outlives a power cut; not every system can."""
-    with suppress(OSError):
-        handle = os.open(folder, os.O_RDONLY)
-        try:
-            os.fsync(handle)
-        finally:
-            os.close(handle)
 
 
 def write_safetensors(
@@ -253,3 +244,36 @@ def one_writer(path: Path) -> AbstractContextManager[None]:
         The folder it lies in cannot be made or written to.
     """
     return lock(path.with_name(f".{path.name}.lock"), "choose a folder that you own")
+
+
+def amount(count: float) -> str:
+    """A number of bytes for people: ``"3.53 GB"``."""
+    for unit, name in ((1e9, "GB"), (1e6, "MB"), (1e3, "kB")):
+        if count >= unit:
+            return f"{count / unit:.3g} {name}"
+    return f"{count:.0f} bytes"
+
+
+def need_room(folder: Path, count: int, what: str) -> None:
+    """Check that a folder's disk takes so many bytes more, before the first is written.
+
+    Parameters
+    ----------
+    folder
+        Where they go; it need not exist yet.
+    count
+        Bytes.
+    what
+        They are for, to begin the message with.
+
+    Raises
+    ------
+    SrlabError
+        There is too little room; the message says how much is missing.
+    """
+    there = next(place for place in (folder, *folder.absolute().parents) if place.exists())
+    missing = count + MARGIN - shutil.disk_usage(there).free
+    if missing > 0:
+        raise SrlabError(
+            f"{what} needs {amount(count)}, and the disk of {folder} has {amount(missing)} too little free; {ADVICE}."
+        )

@@ -25,9 +25,8 @@ from PIL import Image
 from tqdm.auto import tqdm
 
 import srlab
-from srlab.base.disk import amount, need_room
 from srlab.base.errors import SrlabError
-from srlab.base.files import one_writer, publish, write_atomic, writing
+from srlab.base.files import amount, need_room, one_writer, publish, write_atomic, writing
 from srlab.base.places import data_home
 from srlab.base.text import printable
 from srlab.data import catalog

@@ -20,8 +20,8 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from srlab.base import disk
 from srlab.base.errors import SrlabError
+from srlab.base.files import MARGIN, amount
 from srlab.data import catalog, download
 from srlab.data.catalog import Archive, DataSet, Folder
 from tests.data import server
@@ -107,7 +107,7 @@ def test_a_cut_download_goes_on_with_the_same_call(site, target, known):
     message = error_of(download.download, [url], target, **known)
     kept = part_of(target).stat().st_size
     assert 100_000 < kept <= 200_000
-    assert f"{disk.amount(kept)} are kept, and the same command goes on from there" in message
+    assert f"{amount(kept)} are kept, and the same command goes on from there" in message
     assert not target.exists()
     site.heal()
     download.download([url], target, **known)
@@ -424,7 +424,7 @@ def test_flipped_bits_end_in_one_sentence_or_in_the_right_images(tiny, home):
 def test_the_disk_is_too_small_or_full_and_nothing_is_left_half(tiny, site, home, monkeypatch):
     (archive,) = catalog.SETS["tiny"].archives
     sized = Archive(archive.name, archive.server, archive.folders, len(site.files[archive.name]))
-    usage = shutil.disk_usage("/")._replace(free=disk.MARGIN + 10)
+    usage = shutil.disk_usage("/")._replace(free=MARGIN + 10)
     with monkeypatch.context() as patch:
         patch.setitem(catalog.SETS, "tiny", DataSet("Tiny", "Tiny", (sized,), "free", "Nobody, 2020"))
         patch.setattr(shutil, "disk_usage", lambda _: usage)
