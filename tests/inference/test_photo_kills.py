@@ -1,4 +1,4 @@
-"""Upscaling a photo is killed, done by two processes at once, or meets a full disk: no file, or a whole one."""
+"""Upscaling a photo is killed, or done by two processes at once: no file, or a whole one."""
 
 import sys
 from functools import partial
@@ -9,7 +9,6 @@ from PIL import Image
 
 from srlab.data.resampling import upsample
 from srlab.inference.photo import upscale_file
-from tests.full_disk import fill_up
 from tests.kills import KILLS, Life, context, kill_until_done
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="the processes are forked and killed")
@@ -74,19 +73,3 @@ def test_of_two_processes_that_upscale_into_one_file_one_leaves_it_whole(photo, 
         assert codes in ([0, 0], [0, 2], [2, 0])[: 1 if force else 3]
         said = [life.said[-1] for life, code in zip(lives, codes, strict=True) if code]
         assert all("sr.png exists already; choose another name" in words for words in said)
-
-
-@pytest.mark.parametrize("older", [False, True])
-def test_an_upscaled_photo_on_a_full_disk_is_the_older_one_or_the_new_one(monkeypatch, photo, tmp_path, older):
-    target = tmp_path / "new" / "sr.png"
-    if older:
-        enlarge(photo, target, "nearest")
-    before = target.read_bytes() if older else None
-
-    def after(room, passed):
-        now = target.read_bytes() if target.exists() else None
-        assert (now != before) == passed
-        if target.parent.exists():
-            assert [path.name for path in target.parent.iterdir()] == [target.name] * (now is not None)
-
-    fill_up(monkeypatch, lambda room: enlarge(photo, target, "bilinear", force=True), after, stride=1)
