@@ -10,6 +10,7 @@ from srlab.base.errors import SrlabError
 from srlab.data import resampling
 from srlab.evaluation import perception
 from srlab.exercises import find
+from srlab.exercises.gan_step import gan_scene, gan_step
 from srlab.models import features
 
 IMAGES = torch.rand(2, 2, 3, 16, 20, generator=torch.Generator().manual_seed(0))
@@ -22,6 +23,8 @@ IMAGES = torch.rand(2, 2, 3, 16, 20, generator=torch.Generator().manual_seed(0))
         ("degradation.cubic", resampling.cubic, (torch.linspace(-3, 3, 61),)),
         ("degradation.shrink", lambda x, factor: F.avg_pool1d(x, factor), (IMAGES[0, :, :, 0], 4)),
         ("srresnet.pixel_shuffle", F.pixel_shuffle, (IMAGES[0].transpose(1, 3).contiguous(), 2)),
+        ("srgan.discriminator_loss", losses.discriminator_loss, (IMAGES[0] - 0.5, IMAGES[1] - 0.5)),
+        ("srgan.generator_loss", losses.generator_loss, (IMAGES[0] - 0.5,)),
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )
@@ -97,3 +100,20 @@ def test_tiles_of_a_real_network_have_no_seams(tile, overlap):
     with torch.no_grad():
         tiled = find("evaluation.upscale_tiled").reference(network, lr, 4, tile, overlap)
         assert torch.allclose(tiled, network(lr), atol=1e-12)
+
+
+def test_the_reference_step_leaves_d_free_and_without_a_gradient_of_g():
+    scene = gan_scene()
+    seen = gan_step(find("srgan.train_step").reference, *scene)
+    parameters = list(scene[1].parameters())
+    assert all(parameter.requires_grad for parameter in parameters)
+    assert torch.equal(torch.cat([parameter.grad.flatten() for parameter in parameters]), seen["D's gradient"])
+
+
+@pytest.mark.parametrize("factor", [2, 3, 4])
+def test_after_icnr_the_shuffle_is_an_enlargement_by_nearest_neighbour(factor):
+    weight = torch.randn(5 * factor**2, 3, 3, 3, generator=torch.Generator().manual_seed(0))
+    image = torch.rand(1, 3, 6, 7, generator=torch.Generator().manual_seed(1))
+    shuffled = F.pixel_shuffle(F.conv2d(image, find("srgan.icnr").reference(weight, factor)), factor)
+    kept = F.interpolate(F.conv2d(image, weight[:: factor**2]), scale_factor=factor, mode="nearest")
+    assert torch.allclose(shuffled, kept, atol=1e-6)

@@ -59,5 +59,4 @@ class Bug:
 
 WRONG = "::test_a_wrong_answer_is_recognised"  # in the tests of the exercises
 HINT = "tests/exercises/test_exercises.py::test_a_mistake_gets_its_own_hint"
-LAB_03 = f"tests/exercises/test_exercises_srgan.py{WRONG}"
 LAB_04 = f"tests/exercises/test_exercises_esrgan.py{WRONG}"

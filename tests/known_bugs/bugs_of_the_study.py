@@ -1,10 +1,10 @@
 """Bugs that were found in the code of the SRGAN content-loss study."""
 
-from .bug import HINT, LAB_03, Bug, Known
+from .bug import HINT, Bug, Known
 
 STEP = "tests/labs/test_srgan_step.py"
 FEATURES = "tests/models/test_features.py"
-NO_GRAPH = f"{LAB_03}[srgan.train_step-no graph leads from there to G0]"
+NO_GRAPH = f"{HINT}[srgan.train_step-Gs step uses what D said before0]"
 ONE_NORM = f"{HINT}[srresnet.ResidualBlock-One batch norm serves both convolutions its]"
 FREEZE = f"{HINT}[content_loss.freeze-The parameters still take a gradient requires_grad0]"
 

@@ -1,0 +1,1 @@
+"""Exercises of lab 03: a discriminator, and a generator that learns from it."""

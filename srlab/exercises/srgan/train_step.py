@@ -1,0 +1,262 @@
+"""Lab 03: one step of D and one of G."""
+
+from typing import Any
+
+import torch
+import torch.nn as nn
+import torch.nn.functional as F
+
+from srlab import losses
+from srlab.exercises import Answer, Exercise
+from srlab.exercises.gan_step import gan_scene, gan_step
+from srlab.exercises.srgan.discriminator_loss import cross_entropy
+from srlab.models.discriminators import frozen
+
+
+def train_step(
+    generator: nn.Module,
+    discriminator: nn.Module,
+    g_optimizer: torch.optim.Optimizer,
+    d_optimizer: torch.optim.Optimizer,
+    lr: torch.Tensor,
+    hr: torch.Tensor,
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Make one step of D, then one of G, on the adversarial losses alone (Goodfellow et al. 2014, algorithm 1).
+
+    Parameters
+    ----------
+    generator, discriminator
+        LR -> SR; image -> logits.
+    g_optimizer, d_optimizer
+        Of the parameters of the one and of the other.
+    lr, hr
+        ``(N, 3, h, w)`` and ``(N, 3, scale * h, scale * w)`` in [0, 1].
+
+    Returns
+    -------
+    tuple of torch.Tensor
+        Loss of D and loss of G, both ``()``.
+    """
+    sr = generator(lr)
+    d_loss = losses.discriminator_loss(discriminator(hr), discriminator(sr.detach()))
+    d_optimizer.zero_grad()
+    d_loss.backward()
+    d_optimizer.step()
+
+    with frozen(discriminator):
+        g_loss = losses.generator_loss(discriminator(sr))
+    g_optimizer.zero_grad()
+    g_loss.backward()
+    g_optimizer.step()
+    return d_loss.detach(), g_loss.detach()
+
+
+def _observe(answer: Answer, steps: int, *scene: Any) -> dict[str, Any]:
+    return [gan_step(answer, *scene) for _ in range(steps)][-1]
+
+
+def _half(optimizer: torch.optim.Optimizer, loss: torch.Tensor, zero: str = "first", keep: bool = False) -> None:
+    if zero == "first":
+        optimizer.zero_grad()
+    loss.backward(retain_graph=keep)
+    if zero == "between":
+        optimizer.zero_grad()
+    optimizer.step()
+    if zero == "last":
+        optimizer.zero_grad()
+
+
+def _step(
+    d_loss: Answer = losses.discriminator_loss,
+    g_loss: Answer = losses.generator_loss,
+    for_d: Answer = torch.Tensor.detach,
+    for_g: Answer = lambda discriminator, sr, fake: discriminator(sr),
+    d_zero: str = "first",
+    g_zero: str = "first",
+    keep: bool = False,
+    told: Answer = lambda loss, old: loss,
+) -> Answer:
+    """A step of D, then one of G, in which parts are other ones."""
+
+    def step(generator: Any, discriminator: Any, g_optimizer: Any, d_optimizer: Any, lr: Any, hr: Any) -> Any:
+        sr = generator(lr)
+        fake = discriminator(for_d(sr))
+        loss_of_d = d_loss(discriminator(hr), fake)
+        _half(d_optimizer, loss_of_d, d_zero, keep)
+        loss_of_g = g_loss(for_g(discriminator, sr, fake))
+        _half(g_optimizer, loss_of_g, g_zero)
+        return loss_of_d, told(loss_of_g, g_loss(fake))
+
+    return step
+
+
+def _old_opinion(for_d: Answer) -> Answer:
+    """Both go backward before D's step."""
+
+    def step(generator: Any, discriminator: Any, g_optimizer: Any, d_optimizer: Any, lr: Any, hr: Any) -> Any:
+        sr = generator(lr)
+        d_loss = losses.discriminator_loss(discriminator(hr), discriminator(for_d(sr)))
+        g_loss = losses.generator_loss(discriminator(sr))
+        g_optimizer.zero_grad()
+        g_loss.backward(retain_graph=True)
+        _half(d_optimizer, d_loss)
+        g_optimizer.step()
+        return d_loss, g_loss
+
+    return step
+
+
+def _g_first(generator: Any, discriminator: Any, g_optimizer: Any, d_optimizer: Any, lr: Any, hr: Any) -> Any:
+    sr = generator(lr)
+    g_loss = losses.generator_loss(discriminator(sr))
+    _half(g_optimizer, g_loss)
+    d_loss = losses.discriminator_loss(discriminator(hr), discriminator(sr.detach()))
+    _half(d_optimizer, d_loss)
+    return d_loss, g_loss
+
+
+def _runs(times: int) -> Answer:
+    def step(generator: nn.Module, *others: Any) -> Any:
+        for _ in range(times - 1):
+            generator(others[-2])
+        return train_step(generator, *others)
+
+    return step
+
+
+def _swapped(step: Answer) -> Answer:
+    return lambda g, d, g_optimizer, d_optimizer, lr, hr: step(g, d, d_optimizer, g_optimizer, lr, hr)
+
+
+def _left_frozen(generator: Any, discriminator: Any, *others: Any) -> Any:
+    result = train_step(generator, discriminator, *others)
+    discriminator.requires_grad_(False)
+    return result
+
+
+def _as_it_is(sr: torch.Tensor) -> torch.Tensor:
+    return sr
+
+
+_NOT_LEARNED = "{} is right, but it is not what {} learned from: its gradient is that of another loss, or of several."
+
+EXERCISE = Exercise(
+    train_step,
+    level="hard",
+    cases={
+        "one run of G, one step of D, then one of G, which learns from D as it is by then": lambda: (1, *gan_scene()),
+        "nothing is left over for the second step": lambda: (2, *gan_scene()),
+    },
+    observe=_observe,
+    mistakes={
+        "G's step uses what D said before its update, and no graph leads from there to G: without another loss beside "
+        "it G would never change. Published code does this for whole runs, and its D has no effect. Who should be "
+        "asked again, and about which picture?": [
+            _step(for_g=lambda discriminator, sr, fake: fake.detach()),
+            _step(for_g=lambda discriminator, sr, fake: fake.detach() + 0 * sr.mean()),
+            _step(for_g=lambda discriminator, sr, fake: fake),
+            _step(for_g=lambda discriminator, sr, fake: fake, keep=True),
+        ],
+        "G learns from what D said before its own update. D has another opinion by now: its loss for G should be made "
+        "of what D says after d_optimizer.step().": [
+            _step(for_d=_as_it_is, for_g=lambda discriminator, sr, fake: fake),
+            _step(for_d=_as_it_is, for_g=lambda discriminator, sr, fake: fake, keep=True),
+            _old_opinion(for_d=torch.Tensor.detach),
+            _old_opinion(for_d=_as_it_is),
+            _step(told=lambda loss, old: old),
+        ],
+        "The gradient of d_loss runs on through the SR picture into G: backward through G is the dear part of the "
+        "step, and it teaches G to be found out. For D's half the picture is data, like HR. What cuts it off from "
+        "where it came?": [
+            _step(for_d=_as_it_is),
+            _step(for_d=_as_it_is, keep=True),
+        ],
+        "D was asked again after its update, but about a picture without a graph, or its answer was cut off, so no "
+        "gradient reaches G. In D's half the way from D to G should be cut; in G's half it is how G learns.": [
+            _step(for_g=lambda discriminator, sr, fake: discriminator(sr.detach())),
+            _step(for_g=lambda discriminator, sr, fake: discriminator(sr).detach()),
+        ],
+        "The generator ran more than once. It is the most expensive part of a step, and the same picture serves both "
+        "halves: cut off for D, and as it is for G.": [
+            _runs(2),
+            _runs(3),
+        ],
+        "The picture of the generator has no graph: it ran under no_grad, was frozen, or its input was not what it "
+        "should be. G's half of the step needs that graph; how can D's half do without, for the same picture?": (
+            lambda generator, *others: train_step(torch.no_grad()(generator), *others)
+        ),
+        "Only HR's half of d_loss reaches D: what D says about SR was made under no_grad, or detached. It is the "
+        "picture that should be cut off from G, and not D's answer about it.": (
+            _step(d_loss=lambda real, fake: losses.discriminator_loss(real, fake.detach()))
+        ),
+        "g_optimizer makes its step after D's half, and d_optimizer after G's: the two have changed places, so G does "
+        "not get better at all, and D learns to be taken in. Whose parameters does each of them hold?": [
+            _swapped(train_step),
+            _swapped(_step(for_d=_as_it_is, keep=True)),
+        ],
+        "G makes its step before D here. D goes first, so that G learns from a D that has seen this picture already.": (
+            _g_first
+        ),
+        "A gradient in the second step still has that of the first in it: backward adds to .grad, and does not replace "
+        "it. What sets D's gradients to zero, and what G's?": [
+            _step(d_zero="never"),
+            _step(g_zero="never"),
+            _step(d_zero="never", g_zero="never"),
+        ],
+        "D's gradient in the second step is mixed with one that would please G: g_loss.backward() also fills the .grad "
+        "of D, on its way to G. Nobody used it, but it was still there. When should D's gradients be set to zero, if "
+        "that may not spoil D's step?": _step(d_zero="last"),
+        "When an optimizer makes its step, its network has no gradient. Did the loss go backward before, is there no "
+        "zero_grad between the two, and does a graph lead from the loss to the network?": [
+            _step(d_zero="between"),
+            _step(g_zero="between"),
+            _step(d_zero="between", g_zero="between"),
+        ],
+        "D's parameters take no gradient when d_loss goes backward. If they are frozen while G learns, they have to be "
+        "set free again before D's next step.": _left_frozen,
+        "d_loss has no graph, as after item, detach or under no_grad: D has nothing to learn from.": (
+            _step(d_loss=lambda real, fake: losses.discriminator_loss(real, fake).detach())
+        ),
+        "The two losses come back in the wrong order: d_loss is the first.": lambda *scene: train_step(*scene)[::-1],
+        "HR and SR have changed places: this D would learn to call SR real. Which of the two has the target 1?": (
+            _step(d_loss=lambda real, fake: losses.discriminator_loss(fake, real))
+        ),
+        "d_loss is half of what it should be, a mean over both kinds. Each has a mean of its own, and they add up.": (
+            _step(d_loss=lambda real, fake: losses.discriminator_loss(real, fake) / 2)
+        ),
+        _NOT_LEARNED.format("d_loss", "D"): (
+            _step(d_loss=lambda real, fake: (loss := losses.discriminator_loss(real, fake)) / 2 + (loss / 2).detach())
+        ),
+        "Only SR is judged. A D that always gives the same answer would be perfect at that.": (
+            _step(d_loss=lambda real, fake: cross_entropy(fake, 0))
+        ),
+        "The target is 0, as for D: G would learn to be found out. What does G want D to say about its pictures?": (
+            _step(g_loss=lambda fake: cross_entropy(fake, 0))
+        ),
+        "g_loss is log(1 - D(y)), what the first GAN paper starts from, and flat where D is sure. What does SRGAN "
+        "minimise instead?": (_step(g_loss=lambda fake: -cross_entropy(fake, 0))),
+    },
+    also_right=[_step(d_loss=lambda real, fake: F.softplus(-real).mean() + F.softplus(fake).mean())],
+    otherwise={
+        "what the generator is given": "The generator was given something else than lr.",
+        "an error of torch": "torch stopped: {given}. Which graph is no longer there, or never was?",
+        "runs of the generator": "The generator ran {given} times, and should run once.",
+        "what D is shown": "D has to see HR and G's picture, as they are, but was shown {given}.",
+        "the steps": "D should make one step, then G, by their optimizers, but yours are: {given}.",
+        "d_loss": "The loss of D:",
+        "D's gradient": _NOT_LEARNED.format("d_loss", "D"),
+        "g_loss": "The loss of G:",
+        "G's gradient": _NOT_LEARNED.format("g_loss", "G"),
+        "the weights of D": "D's weights changed again after d_optimizer.step(). Only G should move in G's half.",
+        "the modes": "A network is in eval mode after the step, and would train on without batch statistics.",
+    },
+    tolerance=1e-5,
+    reveal=False,
+    hints=(
+        "There are two halves, each with a loss, zero_grad, backward and the step of one optimizer. Write down for "
+        "each which pictures D is shown, and how far the gradient may run.",
+        "The generator runs once, before both. In D's half its picture is data, cut off from G; in G's half D is asked "
+        "again about the picture with its graph.",
+        "G's backward also runs through D and leaves gradients there. They must be gone when D goes backward next.",
+    ),
+)
