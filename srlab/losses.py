@@ -113,7 +113,7 @@ def discriminator_loss(
         One of `KINDS`.
     labels
         Targets for real and fake, from `noisy_labels`, say. ``(0.9, 0)`` is one-sided smoothing (Salimans 2016). The
-        relativistic kind judges pairs and takes the first alone: "HR is the more real one".
+        relativistic kind compares pairs and takes the first alone: "HR is the more real one".
 
     Returns
     -------
@@ -123,10 +123,9 @@ def discriminator_loss(
     Raises
     ------
     SrlabError
-        Unknown kind, shapes that cannot be compared, a label outside of [0, 1], labels for the hinge loss (which has
-        none).
+        Unknown kind, shapes that cannot be compared, or labels for the hinge loss (which has none).
     """
-    _check(kind, real, fake, labels)
+    _check(kind, real, fake)
     yes, no = labels
     match kind:
         case "vanilla" | "minimax":
@@ -134,6 +133,8 @@ def discriminator_loss(
         case "least squares":
             return ((real - yes).square().mean() + (fake - no).square().mean()) / 2
         case "hinge":
+            if not (_all(yes, 1) and _all(no, 0)):
+                raise SrlabError("The hinge loss has no labels to smooth or to flip; choose another loss.")
             return F.relu(1 - real).mean() + F.relu(1 + fake).mean()
         case "relativistic":
             return _cross_entropy(real - fake, yes)
@@ -231,23 +232,15 @@ def _cross_entropy(logits: torch.Tensor, label: Labels) -> torch.Tensor:
     return F.binary_cross_entropy_with_logits(logits, label.expand_as(logits))
 
 
-def _check(
-    kind: str, real: torch.Tensor | None, fake: torch.Tensor, labels: tuple[Labels, Labels] | None = None
-) -> None:
+def _check(kind: str, real: torch.Tensor | None, fake: torch.Tensor) -> None:
     if kind not in KINDS:
         raise SrlabError(f"There is no adversarial loss '{kind}'; choose from {', '.join(KINDS)}.")
-    if kind.startswith("relativistic"):
-        if real is None:
-            raise SrlabError(f"The {kind} loss compares SR with HR: give the logits of HR as well.")
-        if kind == "relativistic" and real.shape != fake.shape:  # the average asks for means only
-            shapes = f"{tuple(real.shape)} and {tuple(fake.shape)}"
-            raise SrlabError(f"The {kind} loss compares logits one by one, but their shapes are {shapes}.")
-    numbers = [label for label in labels or () if not isinstance(label, torch.Tensor)]  # tensors: see noisy_labels
-    if not all(0 <= label <= 1 for label in numbers):
-        raise SrlabError(f"Labels must be within 0 and 1, but are {', '.join(map(str, numbers))}.")
-    if labels is not None and kind == "hinge" and not all(_plain(*pair) for pair in zip(labels, (1, 0), strict=True)):
-        raise SrlabError("The hinge loss has no labels, so they cannot be smoothed or flipped; choose another loss.")
+    if kind.startswith("relativistic") and real is None:
+        raise SrlabError(f"The {kind} loss compares SR with HR: give the logits of HR as well.")
+    if kind == "relativistic" and real.shape != fake.shape:  # the average asks for means only
+        shapes = f"{tuple(real.shape)} and {tuple(fake.shape)}"
+        raise SrlabError(f"The {kind} loss compares logits one by one, but their shapes are {shapes}.")
 
 
-def _plain(label: Labels, usual: float) -> bool:
-    return bool((torch.as_tensor(label) == usual).all())
+def _all(label: Labels, value: float) -> bool:
+    return bool((torch.as_tensor(label) == value).all())

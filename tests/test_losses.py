@@ -57,23 +57,6 @@ def test_each_kind_has_an_equation_here():
 @pytest.mark.parametrize(
     ("kind", "of_d", "of_g"),
     [
-        ("vanilla", 2 * math.log(2), math.log(2)),
-        ("minimax", 2 * math.log(2), -math.log(2)),
-        ("least squares", 0.5, 0.5),
-        ("hinge", 2.0, 0.0),
-        ("relativistic", math.log(2), math.log(2)),
-        ("relativistic average", 2 * math.log(2), 2 * math.log(2)),
-    ],
-)
-def test_a_d_that_knows_nothing_costs_what_the_equation_says(kind, of_d, of_g):
-    nothing = torch.zeros(4, 1)
-    assert discriminator_loss(nothing, nothing, kind).item() == pytest.approx(of_d)
-    assert generator_loss(nothing, nothing, kind).item() == pytest.approx(of_g)
-
-
-@pytest.mark.parametrize(
-    ("kind", "of_d", "of_g"),
-    [
         # C(x) = ln 3 and C(y) = -ln 4, so D(x) = 3/4, D(y) = 1/5, sigmoid(C(x) - C(y)) = 12/13.
         ("vanilla", -math.log(0.75) - math.log(0.8), -math.log(0.2)),
         ("minimax", -math.log(0.75) - math.log(0.8), math.log(0.8)),
@@ -90,30 +73,15 @@ def test_values_by_hand(kind, of_d, of_g):
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_the_loss_of_d_and_its_gradients_are_those_of_the_equation(kind):
+def test_values_and_gradients_are_those_of_the_equations_and_g_goes_where_d_comes_from(kind):
     real, fake = logits()
     found, expected = discriminator_loss(real, fake, kind), D_EQUATIONS[kind](real, fake)
-    torch.testing.assert_close(found, expected)
-    for one, other in zip(
-        torch.autograd.grad(found, (real, fake)), torch.autograd.grad(expected, (real, fake)), strict=True
-    ):
-        torch.testing.assert_close(one, other)
-
-
-@pytest.mark.parametrize("kind", KINDS)
-def test_the_loss_of_g_and_its_gradient_are_those_of_the_equation(kind):
-    real, fake = logits()
+    of_d, wanted = (torch.autograd.grad(loss, (real, fake)) for loss in (found, expected))
+    torch.testing.assert_close((found, of_d), (expected, wanted))
     found, expected = generator_loss(fake, real, kind), G_EQUATIONS[kind](real, fake)
-    torch.testing.assert_close(found, expected)
-    torch.testing.assert_close(*(torch.autograd.grad(loss, fake)[0] for loss in (found, expected)))
-
-
-@pytest.mark.parametrize("kind", KINDS)
-def test_g_goes_where_d_comes_from(kind):
-    real, fake = logits()
-    (of_d,) = torch.autograd.grad(discriminator_loss(real, fake, kind), fake)
-    (of_g,) = torch.autograd.grad(generator_loss(fake, real, kind), fake)
-    assert of_d.sum() > 0 > of_g.sum()
+    of_g, wanted = (torch.autograd.grad(loss, fake) for loss in (found, expected))
+    torch.testing.assert_close((found, of_g), (expected, wanted))
+    assert of_d[1].sum() > 0 > of_g[0].sum()
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -149,22 +117,10 @@ def test_minimax_fades_where_d_is_sure_and_the_non_saturating_loss_does_not():
 
 
 @pytest.mark.parametrize("kind", ["relativistic", "relativistic average"])
-def test_the_relativistic_losses_of_d_and_g_are_one_with_the_places_changed(kind):
-    real, fake = logits()
-    torch.testing.assert_close(generator_loss(fake, real, kind), discriminator_loss(fake, real, kind))
-
-
-@pytest.mark.parametrize("kind", ["relativistic", "relativistic average"])
-def test_the_relativistic_losses_see_only_differences(kind):
+def test_the_relativistic_losses_see_only_differences_and_g_has_that_of_d_with_the_places_changed(kind):
     real, fake = logits()
     torch.testing.assert_close(discriminator_loss(real + 7, fake + 7, kind), discriminator_loss(real, fake, kind))
-
-
-def test_both_halves_of_the_relativistic_loss_are_one():
-    real, fake = logits()
-    half = -d(real - fake).log().mean()
-    torch.testing.assert_close(half, -(1 - d(fake - real)).log().mean())
-    torch.testing.assert_close(discriminator_loss(real, fake, "relativistic"), half)
+    torch.testing.assert_close(generator_loss(fake, real, kind), discriminator_loss(fake, real, kind))
 
 
 def test_g_learns_from_both_halves_of_the_average_loss():
@@ -238,12 +194,6 @@ def test_labels_have_the_shape_and_kind_of_the_logits_and_no_noise_unless_asked(
 def test_labels_and_chances_outside_of_0_and_1_are_refused(real, flip):
     with pytest.raises(SrlabError, match="within 0 and 1"):
         noisy_labels(torch.zeros(2, 1), real, flip)
-
-
-@pytest.mark.parametrize("labels", [(1.1, 0), (1, -0.1), (math.nan, 0)])
-def test_a_loss_refuses_such_labels_too(labels):
-    with pytest.raises(SrlabError, match="Labels must be within 0 and 1"):
-        discriminator_loss(torch.zeros(2, 1), torch.zeros(2, 1), labels=labels)
 
 
 def test_the_hinge_loss_has_no_labels():
