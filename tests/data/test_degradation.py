@@ -90,7 +90,19 @@ def slow_resize(image: torch.Tensor, factor: float, kernel: str = "bicubic", ant
 @pytest.mark.parametrize("kernel", list(KERNELS))
 @pytest.mark.parametrize(
     ("size", "factor"),
-    [((24, 36), 1 / 4), ((23, 37), 1 / 4), ((20, 19), 1 / 3), ((17, 9), 0.4), ((6, 9), 4), ((7, 5), 3), ((5, 8), 1.7)],
+    [
+        *(
+            ((24, 36), 1 / 4),
+            ((23, 37), 1 / 4),
+            ((20, 19), 1 / 3),
+            ((17, 9), 0.4),
+            ((6, 9), 4),
+            ((7, 5), 3),
+            ((5, 8), 1.7),
+        ),
+        ((4, 5), 1 / 8),  # the kernel is wider than the image, which is mirrored more than once
+        ((7, 8), 1),
+    ],
 )
 def test_resize_equals_the_definition(size, factor, kernel, antialias):
     image = noise_image(2, *size)
@@ -99,12 +111,6 @@ def test_resize_equals_the_definition(size, factor, kernel, antialias):
     assert result.shape == (2, math.ceil(size[0] * factor), math.ceil(size[1] * factor))
     assert np.abs(result.numpy() - expected).max() < 2e-6
     assert np.abs(resize(image.double(), factor, kernel, antialias).numpy() - expected).max() < 1e-12
-
-
-@pytest.mark.parametrize("kernel", ["bicubic", "lanczos"])
-def test_resize_mirrors_more_than_once_when_the_kernel_is_wider_than_the_image(kernel):
-    image = noise_image(1, 4, 5)
-    assert np.abs(resize(image, 1 / 8, kernel).numpy() - slow_resize(image, 1 / 8, kernel)).max() < 2e-6
 
 
 @pytest.mark.parametrize("scale", [2, 3, 4, 8])
@@ -119,34 +125,10 @@ def test_downsample_has_the_uint8_pixels_of_the_definition_on_a_whole_photo_bord
     assert np.abs(to_uint8(downsample(image, scale)).numpy() - expected).max() <= 1
 
 
-@pytest.mark.parametrize("scale", [3, 4, 8])
-def test_downsample_has_exactly_the_uint8_pixels_of_the_definition_on_a_crop(photo, scale):
-    expected = np.clip(np.floor(slow_resize((photo * 255).round(), 1 / scale) + 0.5 + 1e-9), 0, 255)
-    assert np.array_equal(to_uint8(downsample(photo, scale)).numpy(), expected)
-
-
-@pytest.mark.parametrize("kernel", list(KERNELS))
-@pytest.mark.parametrize("antialias", [True, False])
-@pytest.mark.parametrize("factor", [1 / 8, 1 / 4, 1 / 3, 1 / 2, 0.7, 1, 2, 3, 4, 8])
-def test_rows_of_the_matrix_sum_to_1_and_a_constant_stays_constant(kernel, antialias, factor):
-    matrix = resize_matrix(29, factor, kernel, antialias)
-    assert matrix.dtype == torch.float64
-    assert matrix.shape == (math.ceil(29 * factor), 29)
-    assert torch.allclose(matrix.sum(dim=1), torch.ones(len(matrix), dtype=torch.float64), atol=1e-12)
-    constant = torch.full((1, 3, 16, 24), 0.3)
-    assert torch.allclose(resize(constant, factor, kernel, antialias), torch.tensor(0.3), atol=1e-6)
-
-
 def test_resize_matrix_of_a_known_case_has_the_published_weights():
     # Bicubic to one half: centre between two samples, kernel stretched twice, so x = +-1/4, 3/4, 5/4, 7/4.
     weights = torch.tensor([-3, -9, 29, 111, 111, 29, -9, -3], dtype=torch.float64) / 256
     assert torch.allclose(resize_matrix(24, 0.5)[6, 9:17], weights, atol=1e-15)
-
-
-@pytest.mark.parametrize("size", [7, 8])
-def test_factor_1_changes_nothing(size):
-    image = noise_image(1, 3, size, size)
-    assert torch.allclose(resize(image, 1), image, atol=1e-7)
 
 
 @pytest.mark.parametrize("method", list(DOWNSAMPLERS))
@@ -158,32 +140,17 @@ def test_downsample_commutes_with_a_shift_by_one_lr_pixel_in_the_interior(photo,
     assert torch.equal(first[..., 4:-4, 4:-4], second[..., 4:-4, 4:-4])
 
 
-@pytest.mark.parametrize("scale", [2, 3, 4, 8])
-@pytest.mark.parametrize("method", list(DOWNSAMPLERS))
-def test_downsample_gives_8_bit_levels_in_0_1_of_the_right_size(photo, scale, method):
-    lr = downsample(photo, scale, method)
-    assert lr.shape == (1, 3, 120 // scale, 144 // scale)
-    assert lr.dtype == torch.float32
-    assert torch.equal(lr, to_uint8(lr).float() / 255)
-
-
-@pytest.mark.parametrize("scale", [2, 3, 4, 5, 6, 8])
-def test_nearest_picks_every_scale_th_pixel_and_area_averages(scale):
+@pytest.mark.parametrize("scale", [2, 3, 4, 5, 8])
+def test_nearest_area_and_bilinear_are_those_of_torch(scale):
     image = noise_image(1, 3, 5 * scale, 7 * scale)
     first = (scale - 1) // 2
-    assert torch.equal(
-        downsample(image, scale, "nearest") * 255, (image[..., first::scale, first::scale] * 255).round()
-    )
+    picked = image[..., first::scale, first::scale]
+    assert torch.equal(downsample(image, scale, "nearest"), (picked * 255).round() / 255)
     assert torch.allclose(resize(image, 1 / scale, "box"), F.avg_pool2d(image, scale), atol=1e-6)
-
-
-@pytest.mark.parametrize("scale", [2, 3, 4])
-def test_upsample_nearest_repeats_pixels_and_bilinear_equals_torch(scale):
-    lr = noise_image(2, 3, 5, 7)
-    repeated = lr.repeat_interleave(scale, -1).repeat_interleave(scale, -2)
-    assert torch.equal(upsample(lr, scale, "nearest"), repeated)
-    expected = F.interpolate(lr, scale_factor=scale, mode="bilinear", align_corners=False)
-    assert torch.allclose(upsample(lr, scale, "bilinear"), expected, atol=1e-6)
+    repeated = image.repeat_interleave(scale, -1).repeat_interleave(scale, -2)
+    assert torch.equal(upsample(image, scale, "nearest"), repeated)
+    expected = F.interpolate(image, scale_factor=scale, mode="bilinear", align_corners=False)
+    assert torch.allclose(upsample(image, scale, "bilinear"), expected, atol=1e-6)
 
 
 @pytest.mark.parametrize("method", ["bicubic", "lanczos"])
@@ -224,48 +191,35 @@ def test_gpu_and_cpu_give_the_same_pixels_and_stay_on_their_device(photo, device
     lr = downsample(photo.to(device), 4)
     assert lr.device.type == device
     assert (lr.cpu() - downsample(photo, 4)).abs().max() <= 1.01 / 255
-    blind = Degradation(blur=(0.2, 3), anisotropic=True, noise=(0, 0.05), photons=(50, 100), jpeg=(60, 95))
-    assert blind(photo.to(device), 4, seeded(0, device)).device.type == device
-    assert blind(photo.to(device), 4, seeded(0, "cpu")).device.type == device
+    assert BLIND(photo.to(device), 4, seeded(0, device)).device.type == device
+    assert BLIND(photo.to(device), 4, seeded(0, "cpu")).device.type == device
 
 
-def test_unknown_kernel_is_refused_with_the_known_ones():
-    with pytest.raises(SrlabError, match=r"'mitchell'.*bicubic"):
-        resize(torch.rand(1, 3, 8, 8), 0.5, "mitchell")
-
-
-@pytest.mark.parametrize("factor", [0, -0.25, math.nan])
-def test_a_factor_that_is_not_positive_is_refused(factor):
-    with pytest.raises(SrlabError, match="must be positive"):
-        resize(torch.rand(1, 3, 8, 8), factor)
-
-
-@pytest.mark.parametrize("scale", [0, -4, 0.5, 2.5])
-def test_a_scale_that_is_no_whole_number_of_at_least_1_is_refused(scale):
-    with pytest.raises(SrlabError, match="whole number"):
-        downsample(torch.rand(1, 3, 8, 8), scale)
-
-
-@pytest.mark.parametrize("size", [(9, 8), (8, 9)])
-def test_a_size_that_does_not_divide_is_refused_and_points_to_mod_crop(size):
-    with pytest.raises(SrlabError, match=r"do not divide by scale 4; use srlab\.mod_crop"):
-        downsample(torch.rand(1, 3, *size), 4)
-
-
-def test_unknown_downsampler_is_refused_with_the_known_ones():
-    with pytest.raises(SrlabError, match=r"'cubic'.*bicubic-aliased"):
-        downsample(torch.rand(1, 3, 8, 8), 4, "cubic")
+@pytest.mark.parametrize(
+    ("ask", "said"),
+    [
+        (lambda: resize(torch.rand(1, 3, 8, 8), 0.5, "mitchell"), "'mitchell'.*bicubic"),
+        *[(lambda f=f: resize(torch.rand(1, 3, 8, 8), f), "must be positive") for f in (0, -0.25, math.nan)],
+        *[(lambda s=s: downsample(torch.rand(1, 3, 8, 8), s), "whole number") for s in (0, -4, 0.5, 2.5)],
+        (lambda: downsample(torch.rand(1, 3, 9, 8), 4), r"do not divide by scale 4; use srlab\.mod_crop"),
+        (lambda: downsample(torch.rand(1, 3, 8, 9), 4), "do not divide by scale 4"),
+        (lambda: downsample(torch.rand(1, 3, 8, 8), 4, "cubic"), "'cubic'.*bicubic-aliased"),
+        (lambda: Degradation("cubic"), "'cubic'.*bicubic"),
+        (lambda: jpeg(torch.rand(2, 3, 16, 16), torch.tensor([50, 0])), "quality must be from 1 to 100"),
+        (lambda: jpeg(torch.rand(2, 3, 16, 16), 101), "quality must be from 1 to 100"),
+    ],
+)
+def test_what_makes_no_sense_is_refused_with_what_there_is(ask, said):
+    with pytest.raises(SrlabError, match=said):
+        ask()
 
 
 # --- Against other libraries ---------------------------------------------------------------------------------
 
 
-def torch_bicubic(image: torch.Tensor, antialias: bool) -> torch.Tensor:
-    return F.interpolate(image, scale_factor=0.25, mode="bicubic", antialias=antialias, align_corners=False)
-
-
 def test_torch_antialiased_bicubic_is_uint8_identical_inside_and_differs_at_the_border(astronaut):
-    gap = (to_uint8(torch_bicubic(astronaut, True)).int() - to_uint8(resize(astronaut, 0.25)).int()).abs()
+    torchs = F.interpolate(astronaut, scale_factor=0.25, mode="bicubic", antialias=True, align_corners=False)
+    gap = (to_uint8(torchs).int() - to_uint8(resize(astronaut, 0.25)).int()).abs()
     assert gap[..., 2:-2, 2:-2].max() == 0  # the kernel reaches 8 HR pixels, which are 2 LR pixels
     assert 1 < gap.max() <= 14
 
@@ -283,39 +237,27 @@ def test_pil_bicubic_rounds_between_its_passes_which_costs_a_level_inside_and_mo
 # --- Blur ----------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("sigma", [0.4, 1.0, 2.3, 5.0])
-def test_isotropic_blur_equals_scipy_with_mirrored_borders(photo, sigma):
-    radius = math.ceil(3 * sigma)
-    expected = ndimage.gaussian_filter(photo.double().numpy(), (0, 0, sigma, sigma), mode="reflect", radius=radius)
-    assert np.abs(blur(photo, sigma).numpy() - expected).max() < 1e-5
+@pytest.mark.parametrize(
+    ("sigma", "sigma_y"), [(0.4, None), (1.0, None), (5.0, None), (40.0, None), (3.0, 1.0), (1.0, 3.0)]
+)
+def test_blur_equals_scipy_with_mirrored_borders(photo, sigma, sigma_y):
+    along = (0, 0, sigma_y or sigma, sigma)  # 40: the kernel is larger than the photo
+    radius = math.ceil(3 * max(along))
+    expected = ndimage.gaussian_filter(photo.double().numpy(), along, mode="reflect", radius=radius)
+    assert np.abs(blur(photo, sigma, sigma_y).numpy() - expected).max() < 1e-4
 
 
-def test_anisotropic_blur_equals_scipy_along_the_axes(photo):
-    expected = ndimage.gaussian_filter(photo.double().numpy(), (0, 0, 1.0, 3.0), mode="reflect", radius=9)
-    assert np.abs(blur(photo, 3.0, 1.0).numpy() - expected).max() < 1e-5
-
-
-def test_each_image_of_a_batch_has_its_own_blur(photo):
+def test_each_image_of_a_batch_has_its_own_blur_and_a_bound_of_the_sigmas_only_spares_a_look_at_them(photo):
     batch = torch.cat([photo, photo.flip(-1), 1 - photo])
-    sigma = torch.tensor([0.0, 1.5, 3.0])
-    blurred = blur(batch, sigma)
+    sigma, sigma_y = torch.tensor([0.0, 1.5, 3.0]), torch.tensor([0.0, 1.2, 0.1])
+    blurred = blur(batch, sigma, sigma_y)
     assert torch.allclose(blurred[:1], batch[:1], atol=1e-7)
-    for i in (1, 2):
-        expected = ndimage.gaussian_filter(
-            batch[i].double().numpy(), (0, *2 * [float(sigma[i])]), mode="reflect", radius=9
-        )
-        assert np.abs(blurred[i].numpy() - expected).max() < 1e-5
-
-
-def test_a_bound_of_the_sigmas_only_spares_a_look_at_them(photo):
-    sigmas = torch.tensor([0.0, 0.4, 1.7]), torch.tensor([0.3, 1.2, 0.1])
-    batch = photo.repeat(3, 1, 1, 1)
-    torch.testing.assert_close(blur(batch, *sigmas, largest=4.0), blur(batch, *sigmas), atol=1e-6, rtol=0)
-
-
-def test_turning_an_anisotropic_blur_by_90_degrees_swaps_its_axes(photo):
-    assert torch.allclose(blur(photo, 3.0, 1.0, math.pi / 2), blur(photo, 1.0, 3.0), atol=1e-6)
-    assert not torch.allclose(blur(photo, 3.0, 1.0), blur(photo, 1.0, 3.0), atol=1e-3)
+    for image in (1, 2):
+        along = (0, float(sigma_y[image]), float(sigma[image]))
+        expected = ndimage.gaussian_filter(batch[image].double().numpy(), along, mode="reflect", radius=9)
+        assert np.abs(blurred[image].numpy() - expected).max() < 1e-5
+    assert torch.allclose(blur(batch, sigma, sigma_y, largest=4.0), blurred, atol=1e-6)
+    assert torch.equal(blur(photo, 0), photo)
 
 
 def test_blur_of_a_point_has_the_axis_and_the_spread_that_were_asked_for():
@@ -330,22 +272,7 @@ def test_blur_of_a_point_has_the_axis_and_the_spread_that_were_asked_for():
     assert covariance.tolist() == pytest.approx(expected, rel=0.03)  # cut at three sigma
 
 
-@pytest.mark.parametrize("sigma", [0.5, 2.0, 8.0])
-def test_blur_preserves_the_mean_and_channels_do_not_mix(photo, sigma):
-    blurred = blur(photo, sigma)
-    assert blurred.shape == photo.shape
-    assert torch.allclose(blurred.mean(dim=(2, 3)), photo.mean(dim=(2, 3)), atol=1e-5)
-    assert torch.allclose(blurred[:, :1], blur(photo[:, :1], sigma), atol=1e-6)
-
-
-def test_blur_of_sigma_0_changes_nothing_and_a_kernel_larger_than_the_image_works():
-    image = noise_image(1, 3, 5, 6)
-    assert torch.equal(blur(image, 0), image)
-    expected = ndimage.gaussian_filter(image.double().numpy(), (0, 0, 6, 6), mode="reflect", radius=18)
-    assert np.abs(blur(image, 6.0).numpy() - expected).max() < 1e-5
-
-
-# --- Noise ---------------------------------------------------------------------------------------------------
+# --- Noise and JPEG ------------------------------------------------------------------------------------------
 
 
 def test_gaussian_noise_has_the_standard_deviation_of_each_image_and_no_bias():
@@ -357,10 +284,10 @@ def test_gaussian_noise_has_the_standard_deviation_of_each_image_and_no_bias():
     assert gaussian_noise(image, 0.05, seeded()).sub(image).std().item() == pytest.approx(0.05, rel=0.02)
 
 
-@pytest.mark.parametrize("level", [0.1, 0.5, 1.0])
+@pytest.mark.parametrize("level", [-0.1, 0.0, 0.1, 0.5, 1.0])
 def test_poisson_noise_has_mean_x_and_variance_x_over_photons(level):
     image = torch.full((2, 3, 128, 128), level)
-    photons = torch.tensor([30.0, 400.0])
+    photons, level = torch.tensor([30.0, 400.0]), max(level, 0)
     noisy = poisson_noise(image, photons, seeded())
     assert noisy.mean(dim=(1, 2, 3)).tolist() == pytest.approx([level, level], rel=0.01)
     assert noisy.var(dim=(1, 2, 3)).tolist() == pytest.approx((level / photons).tolist(), rel=0.04)
@@ -368,53 +295,20 @@ def test_poisson_noise_has_mean_x_and_variance_x_over_photons(level):
     assert torch.allclose(counts, counts.round(), atol=1e-3)
 
 
-def test_poisson_noise_keeps_black_black_and_takes_values_outside_0_1():
-    assert poisson_noise(torch.zeros(1, 3, 4, 4), 50.0, seeded()).abs().max() == 0
-    assert poisson_noise(torch.full((1, 3, 4, 4), -0.1), 50.0, seeded()).abs().max() == 0
-
-
-# --- JPEG ----------------------------------------------------------------------------------------------------
-
-
-def test_jpeg_of_higher_quality_is_closer_and_on_8_bit_levels(photo):
-    scores = []
-    for quality in (5, 20, 40, 60, 80, 95, 100):
-        coded = jpeg(photo, quality)
-        assert torch.equal(coded, to_uint8(coded).float() / 255)
-        scores.append(psnr(coded, photo).item())
+def test_jpeg_of_higher_quality_is_closer_and_each_image_has_its_own(photo):
+    qualities = (5, 20, 40, 60, 80, 95, 100)
+    coded = [jpeg(photo, quality) for quality in qualities]
+    scores = [psnr(image, photo).item() for image in coded]
     assert scores == sorted(scores)
     assert scores[0] < 30 < 40 < scores[-1]
-
-
-def test_each_image_of_a_batch_has_its_own_jpeg_quality(photo):
-    coded = jpeg(torch.cat([photo, photo]), torch.tensor([10.0, 90.0]))
-    assert torch.equal(coded[:1], jpeg(photo, 10))
-    assert torch.equal(coded[1:], jpeg(photo, 90))
-    assert not torch.equal(coded[0], coded[1])
-
-
-@pytest.mark.parametrize("quality", [0, 101, -5, torch.tensor([50, 0])])
-def test_jpeg_quality_outside_1_to_100_is_refused(quality):
-    with pytest.raises(SrlabError, match="quality must be from 1 to 100"):
-        jpeg(torch.rand(2, 3, 16, 16), quality)
+    assert all(torch.equal(image, to_uint8(image).float() / 255) for image in coded)
+    together = jpeg(photo.expand(len(coded), -1, -1, -1), torch.tensor([float(quality) for quality in qualities]))
+    assert torch.equal(together, torch.cat(coded))
 
 
 # --- Pipelines -----------------------------------------------------------------------------------------------
 
 BLIND = Degradation(blur=(0.2, 3), anisotropic=True, noise=(0, 0.05), photons=(50, 500), jpeg=(30, 95))
-
-
-@pytest.fixture(scope="module")
-def batch(photo) -> torch.Tensor:
-    return photo.repeat(4, 1, 1, 1)
-
-
-@pytest.mark.parametrize("method", list(DOWNSAMPLERS))
-def test_the_default_pipeline_is_downsampling_alone(photo, method):
-    assert torch.equal(Degradation(method)(photo, 4), downsample(photo, 4, method))
-    assert torch.equal(Degradation()(photo, 4), downsample(photo, 4))
-
-
 RANDOM = [
     Degradation(noise=0.02),
     Degradation(photons=100),
@@ -425,10 +319,20 @@ RANDOM = [
 ]
 
 
-@pytest.mark.parametrize("degradation", RANDOM)
-def test_a_random_pipeline_without_a_generator_is_refused(photo, degradation):
-    with pytest.raises(SrlabError, match=r"random; give it a torch\.Generator"):
-        degradation(photo, 4)
+@pytest.fixture(scope="module")
+def batch(photo) -> torch.Tensor:
+    return photo.repeat(4, 1, 1, 1)
+
+
+def test_the_default_pipeline_is_downsampling_alone_and_stages_come_in_the_order_of_the_docstring(photo):
+    for method in DOWNSAMPLERS:
+        assert torch.equal(Degradation(method)(photo, 4), downsample(photo, 4, method))
+    assert torch.equal(Degradation()(photo, 4), downsample(photo, 4))
+    lr = Degradation(blur=1.2, photons=80, noise=0.03, jpeg=40)(photo, 4, seeded())
+    generator = seeded()
+    expected = downsample(blur(photo, 1.2), 4)
+    expected = gaussian_noise(poisson_noise(expected, 80.0, generator), 0.03, generator)
+    assert torch.equal(lr, jpeg(expected, 40))
 
 
 @pytest.mark.parametrize(
@@ -439,27 +343,19 @@ def test_a_pipeline_that_draws_nothing_needs_no_generator_and_repeats(photo, deg
     assert torch.equal(degradation(photo, 4), degradation(photo, 4))
 
 
-# A blur of one sigma in both directions is round however it is turned, so its seed cannot show.
-@pytest.mark.parametrize("degradation", [d for d in RANDOM if d != Degradation(blur=2, anisotropic=True)])
-def test_the_seed_decides_and_every_image_draws_its_own(batch, degradation):
+@pytest.mark.parametrize("degradation", RANDOM)
+def test_the_seed_decides_and_nothing_else_and_every_image_draws_its_own(batch, degradation):
+    with pytest.raises(SrlabError, match=r"random; give it a torch\.Generator"):
+        degradation(batch, 4)
+    before = torch.get_rng_state()
     first, again, other = (degradation(batch, 4, seeded(seed)) for seed in (1, 1, 2))
+    assert torch.equal(torch.get_rng_state(), before)
     assert torch.equal(first, again)
-    assert not torch.equal(first, other)
-    assert all(not torch.equal(first[0], image) for image in first[1:])
-
-
-def test_the_generator_moves_on_so_the_next_batch_differs(batch):
-    generator = seeded()
-    assert not torch.equal(BLIND(batch, 4, generator), BLIND(batch, 4, generator))
-
-
-def test_the_global_random_state_is_neither_used_nor_changed(batch):
-    torch.manual_seed(3)
-    state = torch.get_rng_state()
-    first = BLIND(batch, 4, seeded())
-    assert torch.equal(torch.get_rng_state(), state)
-    torch.manual_seed(4)
-    assert torch.equal(BLIND(batch, 4, seeded()), first)
+    if degradation.blur != 2:  # a blur of one sigma in both directions is round however it is turned
+        assert not torch.equal(first, other)
+        assert all(not torch.equal(first[0], image) for image in first[1:])
+        generator = seeded()
+        assert not torch.equal(degradation(batch, 4, generator), degradation(batch, 4, generator))
 
 
 def test_a_strength_that_is_a_pair_is_drawn_within_the_pair():
@@ -472,52 +368,17 @@ def test_a_strength_that_is_a_pair_is_drawn_within_the_pair():
     assert drawn.std().item() == pytest.approx(0.06 / 12**0.5, rel=0.15)  # uniform
 
 
-@pytest.mark.parametrize("degradation", RANDOM)
-def test_the_result_is_lr_sized_on_8_bit_levels_in_0_1(batch, degradation):
-    lr = degradation(batch, 4, seeded())
-    assert lr.shape == (4, 3, 30, 36)
-    assert lr.dtype == torch.float32
-    assert torch.equal(lr, to_uint8(lr).float() / 255)
-
-
-def test_the_stages_come_in_the_order_blur_downsample_noise_jpeg(photo):
-    lr = Degradation(blur=1.2, photons=80, noise=0.03, jpeg=40)(photo, 4, seeded())
-    generator = seeded()
-    expected = downsample(blur(photo, 1.2), 4)
-    expected = gaussian_noise(poisson_noise(expected, 80.0, generator), 0.03, generator)
-    assert torch.equal(lr, jpeg(expected, 40))
-
-
-def test_the_hr_batch_is_left_as_it_was(photo):
-    before = photo.clone()
-    BLIND(photo, 4, seeded())
-    assert torch.equal(photo, before)
-
-
-def test_unknown_method_is_refused_when_the_pipeline_is_made():
-    with pytest.raises(SrlabError, match=r"'cubic'.*bicubic"):
-        Degradation("cubic")
-
-
 @pytest.mark.parametrize(
     ("name", "strength"),
     [("blur", -1), ("noise", (0.1, 0.05)), ("photons", (-1, 5)), ("noise", math.nan), ("blur", [3, 1])]
-    + [("jpeg", value) for value in (-3, 101, (0, 90), (50, 150), (90, 50))],
+    + [("jpeg", value) for value in (-3, 101, (0, 90), (50, 150), (90, 50))]
+    + [("blur", value) for value in ([1.0], (1, 2, 3), ["a", "b"], "strong", (0.2, math.inf))],
 )
 def test_bad_strengths_are_refused_when_the_pipeline_is_made(name, strength):
     with pytest.raises(SrlabError, match=f"{name}="):
         Degradation(**{name: strength})
 
 
-@pytest.mark.parametrize("strength", [[1.0], (1, 2, 3), ["a", "b"], "strong", (0.2, math.inf)])
-def test_what_is_no_number_and_no_pair_is_refused(strength):
-    with pytest.raises(SrlabError, match="must be a number or a pair"):
-        Degradation(blur=strength)
-
-
-def test_a_pair_of_equal_ends_is_one_number_and_needs_no_random_numbers():
-    assert str(Degradation(blur=[1, 1], jpeg=[0, 0])) == str(Degradation(blur=1.0))
-
-
-def test_a_pair_may_come_as_a_list_as_from_yaml():
+def test_a_pair_may_come_as_a_list_as_from_yaml_and_one_of_equal_ends_is_one_number():
     assert Degradation(blur=[0.2, 3], jpeg=[60, 95]) == Degradation(blur=(0.2, 3), jpeg=(60, 95))
+    assert str(Degradation(blur=[1, 1], jpeg=[0, 0])) == str(Degradation(blur=1.0))
