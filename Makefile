@@ -1,7 +1,7 @@
 # make labs   install into .venv and execute all labs         make labs RECIPE=smoke   the same code in seconds
 # make test   lint, unit tests, labs, browser            make lab                 open JupyterLab
 # make study  the content-loss study (PRESET=smoke|laptop|paper); STUDY=esrdgan_tricks   make format   tidy the code
-# make faults the fault tests with hundreds of kills, into tests/faults/RESULTS.md     make audit   known holes in dependencies
+# make faults the tests that kill processes, with 150 kills each (KILLS=500 for more)     make audit   known holes in dependencies
 # make mutations  plant known bugs one by one and see that a test fails, into tests/known_bugs/RESULTS.md
 # make book   the labs as a site for a browser, without a network: build/book/html/index.html
 # make clean  remove .venv and caches
@@ -47,7 +47,8 @@ unit: .venv/ready
 
 # Alone on the machine, some ten minutes on two cores.
 faults: .venv/ready
-	SRLAB_KILLS=$(or $(KILLS),150) SRLAB_FAULT_TABLE=tests/faults/RESULTS.md $(PYTEST) tests/faults
+	SRLAB_KILLS=$(or $(KILLS),150) $(PYTEST) tests/training/test_kills.py tests/inference/test_photo_kills.py \
+		tests/data/test_cache.py tests/data/test_prepare_images.py tests/labs/test_stopped_lab.py
 
 mutations: .venv/ready
 	OMP_NUM_THREADS=1 $(BIN)/python -m tests.known_bugs.plant --table tests/known_bugs/RESULTS.md

@@ -93,7 +93,6 @@ class Run:
         busy = f"The run {self.path} is in use by another process; wait for it, or choose another run name."
         with files.lock(self.path / ".lock", "set SRLAB_HOME to a folder you own", busy):
             files.sweep_parts(self.path)
-            self._keep_two_states()  # a kill may have come between a new state and the end of the oldest one
             yield
 
     # --- metrics ---

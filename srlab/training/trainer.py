@@ -424,7 +424,8 @@ class Trainer:
             self._write_manifest(state="running")
         if not state and main:
             # Should a step raise, a second try in the same kernel begins where this one does.
-            self.run.save_state(self._state(sampler))
+            parts = collect(self._stateful(sampler), self.optimizers, self.device)
+            self.run.save_state(parts | {"step": 0, "manifest": self._manifest, "best": {}})
         self._started, self._seconds_before = time.perf_counter(), self._manifest["wall_time_s"]
 
     def _new_manifest(self, parameters: dict[str, Any]) -> dict[str, Any]:
@@ -469,21 +470,16 @@ class Trainer:
             )
 
     def _save(self, sampler: PatchSampler, state: str) -> None:
+        parts = collect(self._stateful(sampler), self.optimizers, self.device)
+        self._require_finite(tensors_in(parts))
         metrics = {name: value for row in self.history for name, value in row.items() if name != "step"}
         seconds = round(self._seconds_before + time.perf_counter() - self._started, 1)
         facts = {"metrics": metrics, "wall_time_s": seconds, "peak_memory_mib": peak_memory_mib()}
         self._manifest |= facts | {"step": self.step, "state": state}
-        kept = self._state(sampler)
-        self._require_finite(tensors_in(kept))
         if self.accelerator.is_main_process:
-            self.run.save_state(kept)
+            self.run.save_state(parts | {"step": self.step, "manifest": self._manifest, "best": self.best})
             self.run.save_generator(self.ema, self.step)
         self._write_manifest(state=state)
-
-    def _state(self, sampler: PatchSampler) -> dict[str, Any]:
-        """All that a run needs to go on."""
-        facts = {"step": self.step, "manifest": self._manifest, "best": self.best}
-        return facts | collect(self._stateful(sampler), self.optimizers, self.device)
 
     def _stateful(self, sampler: PatchSampler) -> dict[str, Any]:
         scaler = {"scaler": self.accelerator.scaler} if self.accelerator.scaler else {}
