@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 from srlab.base.errors import SrlabError
 from srlab.base.text import printable
-from srlab.models import weights
 
 if TYPE_CHECKING:
     from srlab.inference.tiling import Upscaler
@@ -69,6 +68,7 @@ def run(options: argparse.Namespace) -> int:
 def _upscaler(options: argparse.Namespace) -> "tuple[Upscaler, int]":
     from srlab.base.devices import pick_device
     from srlab.data.resampling import upsample
+    from srlab.models import weights
 
     if options.method:
         if options.best:
