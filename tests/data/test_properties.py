@@ -5,22 +5,16 @@ import os
 import tempfile
 from pathlib import Path
 
-import pytest
 import torch
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
-from torch import nn
 
-from srlab.base.errors import SrlabError
-from srlab.base.files import read_safetensors, sweep_parts, write_atomic, write_safetensors
+from srlab.base.files import sweep_parts, write_atomic
 from srlab.data.datasets import ImageSet
 from srlab.data.degradation import Degradation, blur
 from srlab.data.images import to_uint8
 from srlab.data.patches import PatchSampler
 from srlab.data.resampling import DOWNSAMPLERS, KERNELS, resize, resize_matrix
-from srlab.evaluation.metrics import Protocol, psnr, ssim
-from srlab.inference.tiling import upscale, upscale_tiles
-from srlab.models import SRResNet
 
 seeds = st.integers(0, 2**32)
 
@@ -142,51 +136,6 @@ def test_enlarging_and_turning_may_change_places(height, width, scale, kernel, s
     assert torch.allclose(turned, resize(image, scale, kernel).transpose(-1, -2), atol=1e-5)
 
 
-# --- Tiles --------------------------------------------------------------------------------------------------
-
-
-@pytest.fixture(scope="module")
-def network():
-    torch.manual_seed(3)
-    network = SRResNet(1, 4, scale=2).eval()
-    nn.init.constant_(network.tail.bias, 0.5)  # in the middle, or clamping would hide most of the picture
-    return network
-
-
-@few(15)
-@given(st.integers(1, 40), st.integers(1, 40), st.integers(5, 40), st.integers(0, 9), seeds)
-def test_tiles_of_any_size_give_the_whole_image(network, height, width, tile, more, seed):
-    lr = pictures(seed, 1, 3, height, width)
-    whole = upscale(network, lr)
-    assert torch.allclose(upscale(network, lr, tile=tile, overlap=network.radius + more), whole, atol=1e-5)
-
-
-@few(40)
-@given(st.integers(1, 40), st.integers(1, 40), st.integers(3, 40), st.integers(0, 9), st.integers(1, 3))
-def test_every_pixel_is_the_core_of_exactly_one_tile(height, width, tile, overlap, scale):
-    """Each pixel is its own place, so that one that is lost, or taken from elsewhere, is seen."""
-    places = torch.arange(height * width, dtype=torch.float64).view(1, 1, height, width) / (height * width)
-    looked_at = torch.zeros(height, width)
-
-    def nearest(lr):
-        return lr.repeat_interleave(scale, -2).repeat_interleave(scale, -1)
-
-    def read(top, bottom, left, right):
-        assert bottom - top <= tile + 2 * overlap
-        assert right - left <= tile + 2 * overlap
-        looked_at[top:bottom, left:right] += 1
-        return places[..., top:bottom, left:right]
-
-    sr = torch.zeros_like(nearest(places))
-    for top, left, found, part in upscale_tiles(nearest, read, (height, width), scale, tile, overlap):
-        assert found == scale
-        sr[..., top : top + part.shape[-2], left : left + part.shape[-1]] += part
-    assert torch.equal(sr, nearest(places))
-    assert looked_at.min() >= 1
-    if overlap == 0:
-        assert looked_at.max() == 1
-
-
 # --- Patches ------------------------------------------------------------------------------------------------
 
 sides = st.integers(8, 15)
@@ -249,102 +198,7 @@ def test_the_shares_of_all_processes_are_the_whole_batch(sizes, seed, world, eac
             assert torch.equal(torch.stack(part, dim=1).flatten(0, 1), truth)
 
 
-# --- Metrics ------------------------------------------------------------------------------------------------
-
-protocols = st.builds(Protocol, color=st.sampled_from(["y", "rgb"]), crop=st.integers(0, 4), quantize=st.booleans())
-
-
-@few(30)
-@given(protocols, seeds, st.sampled_from([1, 3]), st.integers(19, 24), st.floats(0, 1))
-def test_scores_are_symmetric_in_range_and_best_for_equal_images(protocol, seed, channels, side, strength):
-    hr = pictures(seed, 2, channels, side, side + 1)
-    sr = (hr + strength * (pictures(seed + 1, *hr.shape) - 0.5)).clamp(0, 1)
-    assert torch.allclose(psnr(sr, hr, protocol), psnr(hr, sr, protocol), rtol=1e-9)
-    assert torch.allclose(ssim(sr, hr, protocol), ssim(hr, sr, protocol), rtol=1e-9)
-    assert (ssim(sr, hr, protocol).abs() <= 1 + 1e-9).all()
-    assert (psnr(hr, hr.clone(), protocol) == math.inf).all()
-    assert torch.allclose(ssim(hr, hr.clone(), protocol), torch.ones(2, dtype=torch.float64))
-    alone = torch.cat([psnr(sr[:1], hr[:1], protocol), psnr(sr[1:], hr[1:], protocol)])
-    assert torch.equal(psnr(sr, hr, protocol), alone)
-
-
-@few(40)
-@given(protocols, st.integers(1, 200), st.integers(0, 55), st.sampled_from([1, 3]))
-def test_a_shift_by_so_many_levels_has_the_psnr_of_its_formula(protocol, shift, level, channels):
-    hr = torch.full((1, channels, 12, 11), level / 255)
-    expected = 20 * math.log10(255 / shift)
-    if protocol.color == "y" and channels == 3:
-        expected += 20 * math.log10(255 / 219)  # the luma is squeezed into 16 to 235
-    assert psnr(hr + shift / 255, hr, protocol).item() == pytest.approx(expected, abs=1e-3)
-
-
-@few(20)
-@given(protocols, seeds, seeds)
-def test_what_lies_in_the_cropped_border_does_not_count(protocol, seed, other):
-    hr, sr = pictures(seed, 1, 3, 20, 21), pictures(seed + 1, 1, 3, 20, 21)
-    border = torch.ones(20, 21, dtype=torch.bool)
-    border[protocol.crop : 20 - protocol.crop, protocol.crop : 21 - protocol.crop] = False
-    changed = torch.where(border, pictures(other + 2, 1, 3, 20, 21), sr)
-    assert torch.equal(psnr(changed, hr, protocol), psnr(sr, hr, protocol))
-    assert torch.equal(ssim(changed, hr, protocol), ssim(sr, hr, protocol))
-
-
-# --- Checkpoints and files ----------------------------------------------------------------------------------
-
-KINDS = (torch.float32, torch.float64, torch.float16, torch.bfloat16, torch.int64, torch.int8, torch.uint8, torch.bool)
-shapes = st.lists(st.integers(0, 3), max_size=3).map(tuple)
-texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=8)
-
-
-@st.composite
-def tensors(draw):
-    kind, shape, seed = draw(st.sampled_from(KINDS)), draw(shapes), draw(seeds)
-    return torch.randint(256, shape, generator=randoms(seed)).to(kind)
-
-
-notes = st.dictionaries(texts, st.none() | st.booleans() | st.integers() | texts | st.lists(st.integers()), max_size=3)
-states = st.dictionaries(texts.filter(lambda text: text != "__metadata__"), tensors(), max_size=4)
-
-
-def same(one, other):
-    return set(one) == set(other) and all(
-        one[key].dtype == other[key].dtype and torch.equal(one[key], other[key]) for key in one
-    )
-
-
-@few(25)
-@given(states, notes)
-def test_tensors_of_any_kind_and_notes_come_back_as_they_were(state, notes):
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "a.safetensors"
-        write_safetensors(path, state, notes)
-        read, said = read_safetensors(path)
-        assert same(read, state)
-        assert said == notes
-        first = path.read_bytes()
-        write_safetensors(path, dict(reversed(state.items())), notes)
-        assert path.read_bytes() == first
-
-
-STATE = {"a": torch.arange(6.0).view(2, 3), "b/c": torch.tensor(3), "d": torch.tensor([True])}
-
-
-@pytest.fixture(scope="module")
-def written(tmp_path_factory):
-    """The bytes of a file, and a path to write others to."""
-    path = tmp_path_factory.mktemp("written") / "a.safetensors"
-    write_safetensors(path, STATE, {"step": 7})
-    return path.read_bytes(), path
-
-
-@few(60)
-@given(st.integers(0, 2**31))
-def test_a_file_cut_anywhere_is_refused(written, place):
-    content, path = written
-    path.write_bytes(content[: place % len(content)])
-    with pytest.raises(SrlabError, match=r"a\.safetensors"):
-        read_safetensors(path)
-
+# --- Files ------------------------------------------------------------------------------------------------------
 
 # Any name that a file can have on Linux: bytes but for "/" and zero, up to what leaves room for the ending of a part.
 file_names = (
