@@ -14,8 +14,6 @@ from srlab.training.runs import FORMAT, Run
 
 ROOT = Path(__file__).resolve().parents[1]
 
-pytest.register_assert_rewrite("tests.exercises.answers")  # so that its asserts show their values
-
 # A shell that starts the tests in the background lets all of them ignore Ctrl-C, which some are about.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 

@@ -116,7 +116,7 @@ def check(name: str, answer: Answer, hints: int = 1) -> Answer:
                 "check needs the function itself, but got what looks like its result "
                 f"({type(answer).__name__}). Give the name without brackets behind it."
             )
-        for case in exercise.judge(answer) if hasattr(exercise, "steps") else judge(exercise, answer):
+        for case in judge(exercise, answer):
             _say("passed", case)
     except Wrong as wrong:
         todo = isinstance(wrong, StillToDo)
@@ -160,8 +160,6 @@ def names() -> list[str]:
 def _exercises() -> dict[str, Exercise]:
     found = {}
     for lab in pkgutil.iter_modules(__path__):
-        if not lab.ispkg and not lab.name.startswith("_"):  # a list of steps, in the form that goes
-            found |= getattr(importlib.import_module(f"{__name__}.{lab.name}"), "EXERCISES", {})
         if lab.ispkg:
             package = importlib.import_module(f"{__name__}.{lab.name}")
             for file in pkgutil.iter_modules(package.__path__, f"{package.__name__}."):

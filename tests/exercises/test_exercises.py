@@ -9,7 +9,6 @@ from srlab.base.errors import SrlabError
 from srlab.exercises import TODO, check, find, names
 
 NAMES = names()
-NEW = [name for name in NAMES if hasattr(find(name), "mistakes")]  # in the form of one file an exercise
 
 
 def listed(answers):
@@ -23,7 +22,7 @@ def words(hint):
 
 MISTAKES = [
     pytest.param(name, hint, answer, id=f"{name}-{words(hint)}")
-    for name in NEW
+    for name in NAMES
     for hint, answers in find(name).mistakes.items()
     for answer in listed(answers)
 ]
@@ -40,7 +39,7 @@ def test_a_mistake_gets_its_own_hint(name, hint, answer, capsys):
     assert f" {hint} The lab goes on with the reference" in said(capsys)
 
 
-@pytest.mark.parametrize("name", NEW)
+@pytest.mark.parametrize("name", NAMES)
 def test_the_reference_and_other_right_answers_are_taken(name, capsys, monkeypatch):
     monkeypatch.setenv("SRLAB_STRICT", "1")
     exercise = find(name)
@@ -78,14 +77,14 @@ def test_a_stub_is_still_to_do(name, capsys, monkeypatch):
             check(name, stub)
 
 
-@pytest.mark.parametrize("name", NEW)
+@pytest.mark.parametrize("name", NAMES)
 @pytest.mark.parametrize("result", [None, 3.7, "text", [], {}, nn.Identity()], ids=lambda odd: type(odd).__name__)
 def test_odd_results_get_a_calm_hint(name, result, capsys):
     assert check(name, lambda *inputs: result) is find(name).reference
     assert " hint " in said(capsys)
 
 
-@pytest.mark.parametrize("name", NEW)
+@pytest.mark.parametrize("name", NAMES)
 def test_an_exercise_has_mistakes_enough_and_is_calm(name):
     exercise = find(name)
     assert exercise.level in ("easy", "medium", "hard")
@@ -97,7 +96,7 @@ def test_an_exercise_has_mistakes_enough_and_is_calm(name):
         assert " just " not in text
 
 
-@pytest.mark.parametrize("name", NEW)
+@pytest.mark.parametrize("name", NAMES)
 def test_an_exercise_is_found_in_the_file_of_its_name(name):
     lab, _, exercise = name.partition(".")
     file = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", exercise).lower()

@@ -8,6 +8,7 @@ import srlab
 from srlab import losses, models
 from srlab.base.errors import SrlabError
 from srlab.data import resampling
+from srlab.data.images import mod_crop
 from srlab.evaluation import perception
 from srlab.exercises import find
 from srlab.exercises.gan_step import gan_scene, gan_step
@@ -25,6 +26,11 @@ IMAGES = torch.rand(2, 2, 3, 16, 20, generator=torch.Generator().manual_seed(0))
         ("srresnet.pixel_shuffle", F.pixel_shuffle, (IMAGES[0].transpose(1, 3).contiguous(), 2)),
         ("srgan.discriminator_loss", losses.discriminator_loss, (IMAGES[0] - 0.5, IMAGES[1] - 0.5)),
         ("srgan.generator_loss", losses.generator_loss, (IMAGES[0] - 0.5,)),
+        (
+            "esrgan.ragan_generator_loss",
+            lambda real, fake: losses.generator_loss(fake, real, "relativistic average"),
+            (IMAGES[0] - 0.5, IMAGES[1] - 0.5),
+        ),
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )
@@ -90,6 +96,31 @@ def test_the_papers_psnr_and_the_energy_error_are_those_of_the_package(astronaut
     assert float(find("evaluation.paper_psnr").reference(sr, astronaut)) == pytest.approx(26.84, abs=0.01)
     error = find("evaluation.energy_error").reference(sr, astronaut)
     assert error.tolist() == pytest.approx(perception.energy_error(sr, astronaut).tolist(), abs=1e-5)
+
+
+def test_the_relativistic_losses_are_those_of_the_package():
+    real, fake = IMAGES - 0.5
+    wanted = losses.discriminator_loss(real, fake, "relativistic"), losses.generator_loss(fake, real, "relativistic")
+    assert torch.allclose(torch.stack(find("esrgan.relativistic_losses").reference(real, fake)), torch.stack(wanted))
+
+
+def test_the_dense_block_is_that_of_the_package_without_two_convolutions():
+    ours, theirs = find("esrgan.DenseBlock").reference(8, 4), models.ResidualDenseBlock(8, 4)
+    for parameter in theirs.parameters():
+        parameter.data.zero_()
+    for mine, other in ((ours.conv1, theirs.conv1), (ours.conv2, theirs.conv2), (ours.conv3, theirs.conv5)):
+        other.weight.data[:, : mine.in_channels] = mine.weight.data
+        other.bias.data = mine.bias.data
+    x = torch.randn(2, 8, 5, 6, generator=torch.Generator().manual_seed(0))
+    assert torch.allclose(ours(x), theirs(x), atol=1e-6)
+
+
+def test_making_a_photo_smaller_keeps_the_mean_colour_that_takes_a_tint_away(astronaut):
+    hr = mod_crop(astronaut, 4)
+    tinted = hr + torch.tensor([0.04, -0.03, 0.02])[None, :, None, None]
+    cured = find("esrgan.remove_tint").reference(tinted, srlab.downsample(hr, 4))
+    assert perception.colour_shift(tinted, hr).item() > 4
+    assert perception.colour_shift(cured, hr).item() < 0.3
 
 
 @pytest.mark.parametrize(("tile", "overlap"), [(8, 8), (64, 8), (5, 20)])

@@ -57,6 +57,4 @@ class Bug:
     exercise: str = ""
 
 
-WRONG = "::test_a_wrong_answer_is_recognised"  # in the tests of the exercises
 HINT = "tests/exercises/test_exercises.py::test_a_mistake_gets_its_own_hint"
-LAB_04 = f"tests/exercises/test_exercises_esrgan.py{WRONG}"

@@ -1,6 +1,6 @@
 """Bugs that were found in other training and inference code."""
 
-from .bug import HINT, LAB_04, Bug, Known
+from .bug import HINT, Bug, Known
 
 STEP = "tests/labs/test_srgan_step.py"
 TRAINING = "tests/training/test_training.py"
@@ -21,7 +21,7 @@ BUGS = [
         old="return _cross_entropy(real - fake.mean(), 0.0) + _cross_entropy(fake - real.mean(), 1.0)",
         new="return _cross_entropy(fake - real.mean(), 1.0)",
         check="tests/test_losses.py::test_g_learns_from_both_halves_of_the_average_loss",
-        exercise=f"{LAB_04}[esrgan.ragan_generator_loss-Only SR is judged here. Where is the half about HR? Much]",
+        exercise=f"{HINT}[esrgan.ragan_generator_loss-Only SR is judged here Where is]",
     ),
     Bug(
         Known.THRICE,

@@ -8,8 +8,8 @@ import torch.nn.functional as F
 
 from srlab import losses
 from srlab.exercises import Answer, Exercise
+from srlab.exercises.cross_entropy import cross_entropy
 from srlab.exercises.gan_step import gan_scene, gan_step
-from srlab.exercises.srgan.discriminator_loss import cross_entropy
 from srlab.models.discriminators import frozen
 
 

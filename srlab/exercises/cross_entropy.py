@@ -1,0 +1,109 @@
+"""The cross entropy of D's logits, which the losses of a GAN are made of, and what people write in its place."""
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+
+from srlab.exercises import Answer, sample
+from srlab.exercises.difference import take
+from srlab.exercises.networks import gradient, reaches
+
+Entropy = Callable[[torch.Tensor, float], torch.Tensor]
+
+
+def cross_entropy(logits: torch.Tensor, label: float) -> torch.Tensor:
+    """Mean cross entropy of logits with one label for all of them, ``()``."""
+    return F.binary_cross_entropy_with_logits(logits, torch.full_like(logits, label))
+
+
+def sample_logits() -> tuple[torch.Tensor, torch.Tensor]:
+    """Logits of HR and of SR as a patch discriminator gives them, ``(2, 1, 3, 4)`` each, with a graph behind them."""
+    real, fake = sample(2, 1, 3, 4, low=-1.5, high=2.5, seed=1), sample(2, 1, 3, 4, low=-2, high=1.5, seed=2)
+    return real.requires_grad_() * 1, fake.requires_grad_() * 1
+
+
+def observe_loss(answer: Answer, *logits: torch.Tensor) -> dict[str, Any]:
+    """The loss of logits, and its gradients."""
+    loss = as_loss(answer(*logits))
+    return {
+        "the loss": loss,
+        "the logits that a graph leads to": [reaches(loss, [logit]) for logit in logits],
+        "the gradients": gradient(loss, logits),
+    }
+
+
+def as_loss(result: Any) -> torch.Tensor:
+    """Take a result for a loss: a tensor with one element, or a number, to which no graph leads."""
+    return torch.as_tensor(take(result, 0.0))
+
+
+def mistakes_of(loss: Callable[[Entropy], Answer], sure: bool = True) -> dict[str, list[Answer]]:
+    """The mistakes with a cross entropy, as mistakes of a loss that is made of it.
+
+    Parameters
+    ----------
+    loss
+        Makes the loss of a cross entropy.
+    sure
+        Also the mistakes that only show where D is sure, and wrong.
+    """
+    wrong = _MISTAKES | _MISTAKES_WHERE_SURE if sure else _MISTAKES
+    return {hint: [loss(entropy) for entropy in entropies] for hint, entropies in wrong.items()}
+
+
+def _chance(logits: torch.Tensor, label: float) -> torch.Tensor:
+    return logits.sigmoid() if label else 1 - logits.sigmoid()
+
+
+_MISTAKES: dict[str, list[Entropy]] = {
+    "A sigmoid comes before a loss that has one inside already (its name ends in _with_logits). The answer of D is "
+    "squeezed twice, and its loss can no longer come near 0.": [lambda x, label: cross_entropy(x.sigmoid(), label)],
+    "The terms of the logits were added up. With more patches the same images would weigh more: take the mean.": [
+        lambda x, label: cross_entropy(x, label) * x.numel(),
+        lambda x, label: cross_entropy(x, label) * x.numel() / len(x),
+    ],
+    "There is one value for each logit. Take the mean over all of them: a patch discriminator gives many.": [
+        lambda x, label: F.binary_cross_entropy_with_logits(x, torch.full_like(x, label), reduction="none")
+    ],
+    "No logarithm is taken: these are probabilities, and they are flat where D is sure.": [
+        lambda x, label: (1 - _chance(x, label)).mean(),
+        lambda x, label: -_chance(x, label).mean(),
+    ],
+    "The logarithm of the mean is not the mean of the logarithms.": [
+        lambda x, label: -_chance(x, label).mean().log(),
+    ],
+    "The sign is turned round: this loss grows the better its network is, and an optimizer goes down.": [
+        lambda x, label: -cross_entropy(x, label)
+    ],
+    "There is no sigmoid and no logarithm, as in a Wasserstein GAN: such a loss never stops pushing.": [
+        lambda x, label: x.mean() if label == 0 else -x.mean()
+    ],
+    "That is the loss of a least squares GAN. Here it is a cross entropy.": [
+        lambda x, label: (x - label).square().mean(),
+        lambda x, label: (x - label).square().mean() / 2,
+        lambda x, label: (x.sigmoid() - label).square().mean(),
+        lambda x, label: (x - 2 * label + 1).square().mean(),
+    ],
+    "What comes in are logits, any number from minus to plus infinity, and not probabilities. What is missing?": [
+        lambda x, label: F.binary_cross_entropy(x, torch.full_like(x, label)),  # raises
+        lambda x, label: -(x if label else 1 - x).log().mean(),  # NaN
+    ],
+    "A target is one number here; torch wants a tensor of the shape of the logits.": [
+        lambda x, label: F.binary_cross_entropy_with_logits(x, label)
+    ],
+}
+
+_MISTAKES_WHERE_SURE: dict[str, list[Entropy]] = {
+    "Where D is very sure and wrong, the loss is infinite, or stops somewhere and has no gradient. In float32 the "
+    "sigmoid of such a logit is exactly 0 or 1, and what is lost there cannot come back. Sigmoid and logarithm belong "
+    "into one function, which torch has.": [
+        lambda x, label: -_chance(x, label).log().mean(),
+        *(
+            lambda x, label, eps=eps: -(_chance(x, label) + eps).log().mean()
+            for eps in (1e-6, 1e-7, 1e-8, 1e-10, 1e-12)
+        ),
+        lambda x, label: F.binary_cross_entropy(x.sigmoid(), torch.full_like(x, label)),
+    ],
+}

@@ -1,0 +1,211 @@
+"""Lab 04: both losses of one adversarial step."""
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+import torch.nn as nn
+
+from srlab import losses
+from srlab.exercises import Answer, Exercise, sample
+from srlab.exercises.cross_entropy import as_loss, cross_entropy, mistakes_of
+from srlab.exercises.difference import take
+from srlab.exercises.esrgan import ragan_generator_loss as ragan
+from srlab.exercises.networks import gradient, reaches
+from srlab.models.discriminators import frozen
+
+
+def adversarial_step(discriminator: nn.Module, sr: torch.Tensor, hr: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """Relativistic average losses of D and of G for one batch (Wang et al. 2018, equations 1 and 2).
+
+    Both graphs lead through D as it is now, so both must go backward before an optimizer changes D.
+
+    Parameters
+    ----------
+    discriminator
+        Image -> logits.
+    sr, hr
+        ``(N, 3, H, W)``; `sr` with the graph to G.
+
+    Returns
+    -------
+    tuple of torch.Tensor
+        Loss of D, whose graph does not lead to `sr`, and loss of G, whose graph does; both ``()``.
+    """
+    kind = "relativistic average"
+    real = discriminator(hr)
+    d_loss = losses.discriminator_loss(real, discriminator(sr.detach()), kind)
+    with frozen(discriminator):
+        return d_loss, losses.generator_loss(discriminator(sr), real.detach(), kind)
+
+
+def _inputs() -> tuple[nn.Module, torch.Tensor, torch.Tensor]:
+    """A small D, a picture with a graph, and HR."""
+    network = nn.Sequential(nn.Conv2d(3, 4, 3), nn.LeakyReLU(0.2), nn.Conv2d(4, 1, 1))
+    for seed, parameter in enumerate(network.parameters()):
+        parameter.data = sample(*parameter.shape, low=-0.9, high=0.9, seed=seed + 3)
+    return network, sample(2, 3, 6, 5, seed=1).requires_grad_() * 1, sample(2, 3, 6, 5, seed=2)
+
+
+def _observe(answer: Answer, network: nn.Module, sr: torch.Tensor, hr: torch.Tensor) -> dict[str, Any]:
+    sr.retain_grad()
+    weights = list(network.parameters())
+    before = [weight.detach().clone() for weight in weights]
+    d_loss, g_loss = map(as_loss, take(answer(network, sr, hr), [0.0, 0.0]))
+    if any(tensor.grad is not None for tensor in (sr, *weights)):
+        return {"nothing goes backward": False}
+    return {
+        "nothing goes backward": True,
+        "D's weights stay": all(map(torch.equal, weights, before)),
+        "D's weights may learn": all(weight.requires_grad for weight in weights),
+        "D trains": all(layer.training for layer in network.modules()),
+        "d_loss": d_loss,
+        "g_loss": g_loss,
+        "a graph leads from d_loss to D": reaches(d_loss, weights),
+        "a gradient of d_loss goes into the picture": bool(gradient(d_loss, [sr]).any()),
+        "the gradient of d_loss at D's weights": 10 * gradient(d_loss, weights),
+        "a graph leads from g_loss to the picture": reaches(g_loss, [sr]),
+        "the gradient of g_loss at the picture": 10 * gradient(g_loss, [sr]),
+    }
+
+
+Loss = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
+Pair = tuple[torch.Tensor, torch.Tensor]
+
+
+def _d_right(real: torch.Tensor, fake: torch.Tensor) -> torch.Tensor:
+    return ragan.ragan_generator_loss(fake, real)
+
+
+def _step(
+    d_loss: Loss = _d_right,
+    g_loss: Loss = ragan.ragan_generator_loss,
+    d_picture: Callable[[torch.Tensor], torch.Tensor] = torch.Tensor.detach,
+    g_picture: Callable[[torch.Tensor], torch.Tensor] = lambda sr: sr,
+    d_says: Callable[[torch.Tensor, torch.Tensor], Pair] = lambda real, fake: (real, fake),
+) -> Answer:
+    """A step in which something is different."""
+
+    def step(discriminator: nn.Module, sr: torch.Tensor, hr: torch.Tensor) -> Pair:
+        real, fake = d_says(discriminator(hr), discriminator(d_picture(sr)))
+        return d_loss(real, fake), g_loss(discriminator(hr), discriminator(g_picture(sr)))
+
+    return step
+
+
+def _both(loss: Loss) -> Answer:
+    """A step with a mistake in both losses; it is given for that of G."""
+    return _step(lambda real, fake: loss(fake, real), loss)
+
+
+def _and(change: Callable[..., Any]) -> Answer:
+    """A right step that then does something to D, or with the losses."""
+
+    def step(discriminator: nn.Module, sr: torch.Tensor, hr: torch.Tensor) -> Pair:
+        pair = adversarial_step(discriminator, sr, hr)
+        change(discriminator, *pair)
+        return pair
+
+    return step
+
+
+def _shared(picture: Callable[[torch.Tensor], torch.Tensor]) -> Answer:
+    """What D says about SR serves both losses."""
+
+    def step(discriminator: nn.Module, sr: torch.Tensor, hr: torch.Tensor) -> Pair:
+        real, fake = discriminator(hr), discriminator(picture(sr))
+        return _d_right(real, fake), ragan.ragan_generator_loss(real, fake)
+
+    return step
+
+
+def _frozen_by_hand(discriminator: nn.Module, sr: torch.Tensor, hr: torch.Tensor) -> Pair:
+    d_loss = _d_right(discriminator(hr), discriminator(sr.detach()))
+    discriminator.requires_grad_(False)
+    g_loss = ragan.ragan_generator_loss(discriminator(hr), discriminator(sr))
+    discriminator.requires_grad_()
+    return d_loss, g_loss
+
+
+def _in_one_batch(discriminator: nn.Module, sr: torch.Tensor, hr: torch.Tensor) -> Pair:
+    g_loss = ragan.ragan_generator_loss(*discriminator(torch.cat([hr, sr])).chunk(2))
+    return _d_right(*discriminator(torch.cat([hr, sr.clone().data])).chunk(2)), g_loss
+
+
+EXERCISE = Exercise(
+    adversarial_step,
+    level="hard",
+    cases={"both losses; that of D teaches D alone, and that of G reaches the picture": _inputs},
+    observe=_observe,
+    mistakes={
+        "Something went backward already. The two losses are asked for, with their graphs, and no more.": (
+            _and(lambda _, d_loss, g_loss: (d_loss + g_loss).backward())
+        ),
+        "D's weights were changed. No optimizer takes part in this exercise.": (
+            _and(lambda discriminator, *_: [weight.data.clamp_(-0.01, 0.01) for weight in discriminator.parameters()])
+        ),
+        "D's parameters were frozen and not set free again: D would not learn in its next step.": (
+            _and(lambda discriminator, *_: discriminator.requires_grad_(False))
+        ),
+        "D is in eval mode now, and nobody asked for that.": _and(lambda discriminator, *_: discriminator.eval()),
+        "The two losses come back in the wrong order: d_loss is the first.": (
+            lambda discriminator, sr, hr: adversarial_step(discriminator, sr, hr)[::-1]
+        ),
+        "HR and SR have changed places: each network would learn what the other should.": (
+            _both(lambda real, fake: ragan.ragan_generator_loss(fake, real))
+        ),
+        "Only HR is judged in d_loss. Where is the half about SR?": (
+            _step(lambda real, fake: cross_entropy(real - fake.mean(), 1))
+        ),
+        "Only SR is judged in d_loss. Where is the half about HR?": (
+            _step(lambda real, fake: cross_entropy(fake - real.mean(), 0))
+        ),
+        "D's loss is G's with a minus, which is flat where D has most to learn.": (
+            _step(lambda real, fake: -ragan.ragan_generator_loss(real, fake))
+        ),
+        "That is the usual loss of D, as in SRGAN, with each image on its own. Here D compares. What with what?": [
+            _step(lambda real, fake: cross_entropy(real, 1) + cross_entropy(fake, 0)),
+            _step(lambda real, fake: (cross_entropy(real, 1) + cross_entropy(fake, 0)) / 2),
+        ],
+        **{hint: _step(g_loss=answer) for hint, answer in ragan.EXERCISE.mistakes.items() if callable(answer)},
+        **{hint: [_both(answer) for answer in answers] for hint, answers in ragan.OF_BOTH.items()},
+        **mistakes_of(lambda entropy: _both(ragan.made_of(entropy)), sure=False),
+        "d_loss has no graph to D, as under no_grad, or after detach on what D says: D would learn nothing. It is the "
+        "picture that should be cut off from G, and not D's answer about it.": (
+            _step(lambda real, fake: _d_right(real, fake).detach())
+        ),
+        "The gradient of d_loss runs on through the SR picture into G: backward through G is the dear part of the "
+        "step, and it teaches G to be found out. For D's half the picture is data, like HR. What cuts it off from "
+        "where it came?": [_step(d_picture=lambda sr: sr), _shared(lambda sr: sr)],
+        "Only what D says about HR reaches D's weights. Its answer about SR was made under no_grad, or detached; D "
+        "learns from both.": _step(d_says=lambda real, fake: (real, fake.detach())),
+        "Only what D says about SR reaches D's weights. Its answer about HR was made under no_grad, or detached; D "
+        "learns from both.": _step(d_says=lambda real, fake: (real.detach(), fake)),
+        "The means are cut off from their graph. D also learns through what it compares with.": (
+            _step(
+                lambda real, fake: (
+                    cross_entropy(real - fake.mean().detach(), 1) + cross_entropy(fake - real.mean().detach(), 0)
+                )
+            )
+        ),
+        "No graph leads from g_loss to sr, so G would learn nothing: was the picture detached for this loss too, D's "
+        "answer about it taken over from D's loss, or D run under no_grad? In G's loss the way through D to sr is how "
+        "G learns.": [_step(g_picture=torch.Tensor.detach), _shared(torch.Tensor.detach)],
+    },
+    also_right=[
+        _step(),
+        _step(g_loss=lambda real, fake: ragan.ragan_generator_loss(real.detach(), fake)),
+        _frozen_by_hand,
+        _in_one_batch,
+    ],
+    otherwise={
+        "the gradient of d_loss at D's weights": "D's gradient is another one.",
+        "the gradient of g_loss at the picture": "G's gradient at sr is another one.",
+    },
+    reveal=False,
+    hints=(
+        "Each loss compares D's answers about HR and SR. Write down for each of them how far its gradient may run.",
+        "D is asked about SR twice: once with the picture as data, like HR, and once with its graph. For G's loss, "
+        "what D says about HR is a number to compare with.",
+    ),
+)

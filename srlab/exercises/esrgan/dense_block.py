@@ -1,0 +1,302 @@
+"""Lab 04: a dense block."""
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+import torch.nn as nn
+import torch.nn.functional as F
+
+from srlab.exercises import Answer, Exercise, sample
+from srlab.exercises.difference import take
+from srlab.exercises.networks import build, noted, reaches
+
+
+class DenseBlock(nn.Module):
+    """Three convolutions, each of which sees the outputs of all before it; the idea of Wang et al. 2018, figure 4.
+
+    The block of the paper has five; see `srlab.models.ResidualDenseBlock`.
+
+    Parameters
+    ----------
+    features
+        Channels of input and output.
+    growth
+        Channels that each of the first two convolutions adds.
+    """
+
+    def __init__(self, features: int, growth: int) -> None:
+        super().__init__()
+        self.conv1 = nn.Conv2d(features, growth, 3, padding=1)
+        self.conv2 = nn.Conv2d(features + growth, growth, 3, padding=1)
+        self.conv3 = nn.Conv2d(features + 2 * growth, features, 3, padding=1)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """Map ``(N, features, h, w)`` to the same shape."""
+        first = F.leaky_relu(self.conv1(x), 0.2)
+        second = F.leaky_relu(self.conv2(torch.cat((x, first), dim=1)), 0.2)
+        return x + 0.2 * self.conv3(torch.cat((x, first, second), dim=1))
+
+
+def _observe(answer: Answer, x: torch.Tensor, growth: int) -> dict[str, Any]:
+    block = build(answer, x.shape[1], growth)
+    x.requires_grad_()  # torch refuses to change it in place
+    with noted(block, nn.Conv2d) as used:
+        try:
+            block(x)
+        except RuntimeError:
+            if all(seen.shape[2:] == output.shape[2:] for _, seen, output in used):
+                raise
+    if any(seen.shape[2:] != output.shape[2:] for _, seen, output in used):
+        return {"the convolutions keep the size": False}
+    for place, (conv, _, _) in enumerate(used):
+        # The same weights for all input channels: the order in which maps lie side by side makes no difference.
+        weight = sample(conv.out_channels, 1, *conv.kernel_size, low=-0.5, high=0.5, seed=place)
+        conv.weight.data = weight.repeat(1, conv.in_channels, 1, 1)
+        if conv.bias is not None:
+            nn.init.zeros_(conv.bias)
+    with noted(block, nn.Conv2d) as used:
+        result = take(block(x), x)
+    convs = [layer for layer in block.modules() if isinstance(layer, nn.Conv2d)]
+    learning = {id(parameter) for conv in convs for parameter in conv.parameters()}
+    observed = {
+        "the convolutions keep the size": True,
+        "a normalisation": any("Norm" in type(layer).__name__ for layer in block.modules()),
+        "weights of its own for each step": len({conv for conv, _, _ in used}) == len(used),
+        "the convolutions that are used": len(used),
+        "the convolutions": len(convs),
+        "what else learns": sum(id(parameter) not in learning for parameter in block.parameters()),
+        "their sizes": " and ".join(sorted({"x".join(map(str, conv.kernel_size)) for conv in convs})),
+        "their channels": ", ".join(f"{conv.in_channels} to {conv.out_channels}" for conv, _, _ in used),
+    }
+    for place, (_, seen, _) in enumerate(used, start=1):
+        observed[f"what convolution {place} sees"] = seen[:, seen.mean((0, 2, 3)).argsort()]
+    observed["what comes out"] = result
+    observed["all weights learn"] = all(reaches(result.sum(), [conv.weight]) for conv in convs)
+    return observed
+
+
+Maps = Callable[..., torch.Tensor]
+
+
+def _leaky(x: torch.Tensor) -> torch.Tensor:
+    return F.leaky_relu(x, 0.2)
+
+
+def _joined(*maps: torch.Tensor) -> torch.Tensor:
+    return torch.cat(maps, dim=1)
+
+
+def _block(
+    channels: Callable[[int, int], tuple[tuple[int, int], ...]] = lambda f, g: ((f, g), (f + g, g), (f + 2 * g, f)),
+    size: int = 3,
+    padding: int = 1,
+    acts: tuple[Maps, Maps] = (_leaky, _leaky),
+    sees: tuple[Maps, Maps] = (_joined, _joined),
+    end: Maps = lambda x, third: x + 0.2 * third,
+    extra: Callable[[int], nn.Module] | None = None,
+) -> type[nn.Module]:
+    """A class of blocks in which something is different."""
+
+    class Block(nn.Module):
+        def __init__(self, features: int, growth: int) -> None:
+            super().__init__()
+            self.convs = nn.ModuleList(nn.Conv2d(*pair, size, padding=padding) for pair in channels(features, growth))
+            self.extra = extra(growth) if extra else nn.Identity()
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            first = self.extra(acts[0](self.convs[0](x)))
+            second = acts[1](self.convs[1](sees[0](x, first)))
+            return end(x, self.convs[2](sees[1](x, first, second)))
+
+    return Block
+
+
+def _acting(*acts: Maps) -> list[type[nn.Module]]:
+    """With another activation after both convolutions, and after the second alone."""
+    return [_block(acts=pair) for act in acts for pair in ((act, act), (_leaky, act))]
+
+
+def _ending(*ends: Maps) -> list[type[nn.Module]]:
+    return [_block(end=end) for end in ends]
+
+
+def _same(x: torch.Tensor) -> torch.Tensor:
+    return x
+
+
+def _bent(*maps: torch.Tensor) -> torch.Tensor:
+    return _leaky(_joined(*maps))
+
+
+def _newest(*maps: torch.Tensor) -> torch.Tensor:
+    return maps[-1]
+
+
+def _sum(*maps: torch.Tensor) -> torch.Tensor:
+    return sum(maps)
+
+
+class _Shared(nn.Module):
+    def __init__(self, features: int, growth: int) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(features, features, 3, padding=1)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return x + 0.2 * self.conv(_leaky(self.conv(_leaky(self.conv(x)))))
+
+
+class _Early(_block()):
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return 0.8 * x + super().forward(0.2 * x)
+
+
+class _OtherOrder(nn.Module):
+    """As in the package, with modules, in-place activations and another order of the maps."""
+
+    def __init__(self, features: int, growth: int) -> None:
+        super().__init__()
+        self.steps = nn.ModuleList(
+            nn.Sequential(
+                nn.Conv2d(features + place * growth, growth, 3, padding="same", bias=False),
+                nn.LeakyReLU(0.2, inplace=True),
+            )
+            for place in range(2)
+        )
+        self.fuse = nn.Conv2d(features + 2 * growth, features, 3, padding=1)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        seen = [x]
+        for step in self.steps:
+            seen.insert(0, step(torch.cat(seen, dim=1)))
+        return self.fuse(torch.cat(seen, dim=1)).mul(0.2).add(x)
+
+
+EXERCISE = Exercise(
+    DenseBlock,
+    level="hard",
+    cases={"each sees all that came before, and a fifth of the third is added to x": (sample(2, 6, 7, 9, low=-1), 4)},
+    observe=_observe,
+    mistakes={
+        "Each convolution takes a rim off the feature maps. What keeps a 3x3 convolution from shrinking them?": (
+            _block(padding=0)
+        ),
+        "The maps are joined along another axis than that of the channels. Which of (N, C, h, w) is it?": (
+            _block(sees=(lambda *maps: torch.cat(maps), lambda *maps: torch.cat(maps)))
+        ),
+        "Maps of different depth are added here. In a dense block they stay side by side (which function of torch "
+        "joins tensors?), and nothing is added but, at the end, the third convolution's output to x, which has as many "
+        "channels.": [
+            _block(sees=(_sum, _sum)),
+            _block(channels=lambda f, g: ((f, g), (f + g, g), (f + 2 * g, g))),
+        ],
+        "A convolution was made for another number of channels than it gets. How many lie side by side before the "
+        "second one, and how many before the third?": (_block(channels=lambda f, g: ((f, g), (g, g), (g, f)))),
+        "There is a normalisation in the block. ESRGAN took batch norm out of the generator: what a batch has in "
+        "common shows as artefacts in a picture.": _block(extra=nn.BatchNorm2d),
+        "The same convolution runs twice, and shares its weights. Give each step its own.": _Shared,
+        "There is a convolution in the block that it does not use.": _block(
+            channels=lambda f, g: ((f, g), (f + g, g), (f + 2 * g, f), (f, f))
+        ),
+        "Something learns besides the convolutions. The slope and the factor of this block are fixed.": (
+            _block(extra=lambda _: nn.PReLU())
+        ),
+        "The convolutions should be 3x3, all three of them.": [_block(size=1, padding=0), _block(size=5, padding=2)],
+        "Each convolution sees what the one before it gave, and no more: that is a chain. In a dense block it also "
+        "sees all that came before.": [
+            _block(channels=lambda f, g: ((f, g), (g, g), (g, f)), sees=(_newest, _newest)),
+            _block(channels=lambda f, g: ((f, f), (f, f), (f, f)), sees=(_newest, _newest)),
+        ],
+        "A convolution gets a sum. Once added, the maps cannot be told apart again; a dense block hands on all that it "
+        "has seen, side by side. Which function of torch joins tensors?": [
+            _block(channels=lambda f, g: ((f, f), (f, f), (f, f)), sees=(_sum, _sum)),
+            _block(
+                channels=lambda f, g: ((f, g), (g, g), (g, f)),
+                sees=(_newest, lambda x, first, second: first + second),
+            ),
+        ],
+        "A convolution does not see all that came before it: x goes into all three, and the first's output into the "
+        "second and the third.": [
+            _block(
+                channels=lambda f, g: ((f, g), (f + g, g), (f + g, f)),
+                sees=(_joined, lambda x, first, second: _joined(x, second)),
+            ),
+            _block(
+                channels=lambda f, g: ((f, g), (f + g, g), (2 * g, f)),
+                sees=(_joined, lambda x, first, second: _joined(first, second)),
+            ),
+            _block(
+                channels=lambda f, g: ((f, g), (g, g), (2 * g, f)),
+                sees=(_newest, lambda x, first, second: _joined(first, second)),
+            ),
+            _block(channels=lambda f, g: ((f, g), (g, g), (f + 2 * g, f)), sees=(_newest, _joined)),
+        ],
+        "The first convolution should see x as it is.": _Early,
+        "Nothing bends the signal after a convolution. What comes between two convolutions?": _acting(_same),
+        "The activation is a ReLU: what is negative is lost. Which kind lets some of it through?": _acting(F.relu),
+        "The activation has another slope below zero than 0.2.": _acting(
+            *(nn.LeakyReLU(slope) for slope in (0.01, 0.1, 0.25, -0.2))
+        ),
+        "The activation is not a leaky ReLU.": _acting(F.gelu, F.silu, F.elu, torch.tanh),
+        "An output is scaled on its way to the next convolution. The factor belongs to the end, once.": (
+            _acting(lambda x: 0.2 * _leaky(x))
+        ),
+        "All that goes into a convolution is bent once more, x too. The activation belongs to the output of a "
+        "convolution, before it is laid beside the others.": [
+            _block(sees=(_bent, _bent)),
+            _block(sees=(_bent, _bent), acts=(_same, _same)),
+        ],
+        "The correction is added as it is. Many of these blocks follow each other: by what does ESRGAN scale it?": (
+            _block(end=lambda x, third: x + third)
+        ),
+        "The factor 0.2 is there, but not where it belongs: what is it that should be made small, x or the "
+        "correction?": _ending(
+            lambda x, third: 0.2 * (x + third),
+            lambda x, third: 0.2 * x + third,
+            lambda x, third: 0.8 * x + 0.2 * third,
+            lambda x, third: 0.2 * x + 0.8 * third,
+        ),
+        "x is not added at the end. The block computes a correction to it.": _ending(
+            lambda x, third: third,
+            lambda x, third: 0.2 * third,
+        ),
+        "The correction is scaled by another factor than 0.2.": _ending(
+            lambda x, third: x + 0.04 * third,
+            lambda x, third: x + 0.1 * third,
+            lambda x, third: x + 0.5 * third,
+        ),
+        "The correction is taken off. It should be added.": _block(end=lambda x, third: x - 0.2 * third),
+        "An activation stands after the last convolution. A correction goes up and down; can this one?": _ending(
+            lambda x, third: x + 0.2 * _leaky(third),
+            lambda x, third: x + 0.2 * F.relu(third),
+        ),
+        "An activation stands after the sum, and bends x in every block.": _ending(
+            lambda x, third: _leaky(x + 0.2 * third),
+            lambda x, third: F.relu(x + 0.2 * third),
+        ),
+        "The block changes its input in place, and whoever uses that again gets something else.": (
+            _block(end=lambda x, third: x.add_(0.2 * third))
+        ),
+        "The values are right, but some of the weights get no gradient. Is there a detach or no_grad?": _ending(
+            lambda x, third: x + 0.2 * third.detach(),
+        ),
+    },
+    also_right=[_OtherOrder],
+    otherwise={
+        "the convolutions that are used": "The block should use three convolutions (nn.Conv2d), but uses {given}.",
+        "their channels": "From convolution to convolution the channels go {given}. Count what lies side by side "
+        "before each of the three, and what each should add.",
+        "what convolution 2 sees": "Convolution 2 has the right number of channels, but should see x and the activated "
+        "output of the first.",
+        "what convolution 3 sees": "Convolution 3 has the right number of channels, but should see x and the activated "
+        "outputs of both convolutions before it.",
+        "what comes out": "What comes out is not x + 0.2 * third.",
+    },
+    reveal=False,
+    hints=(
+        "Each convolution sees the input and all outputs before it, side by side, so it has more channels to look at "
+        "than the one before.",
+        "torch.cat joins maps along an axis; the channels are axis 1. Count how many channels lie side by side before "
+        "each convolution. The skip and its factor come once, at the end.",
+    ),
+)

@@ -1,0 +1,87 @@
+"""Lab 04: LR knows the mean colour of the photo, and SR can have it back."""
+
+import torch
+import torch.nn.functional as F
+
+from srlab.exercises import Answer, Exercise, sample
+
+
+def remove_tint(sr: torch.Tensor, lr: torch.Tensor) -> torch.Tensor:
+    """Give each SR image the mean colour of its LR image, which making LR smaller has kept.
+
+    Parameters
+    ----------
+    sr, lr
+        ``(N, 3, H, W)`` and ``(N, 3, h, w)``.
+
+    Returns
+    -------
+    torch.Tensor
+        ``(N, 3, H, W)``; each channel of each image is shifted by one number, and nothing is clamped.
+    """
+    return sr + lr.mean(dim=(2, 3), keepdim=True) - sr.mean(dim=(2, 3), keepdim=True)
+
+
+def _mean(image: torch.Tensor) -> torch.Tensor:
+    return image.mean((2, 3), keepdim=True)
+
+
+def _spread(image: torch.Tensor) -> torch.Tensor:
+    return image.std((2, 3), keepdim=True)
+
+
+def _over(*dims: int) -> Answer:
+    """Takes the means over other dimensions."""
+    return lambda sr, lr: sr + lr.mean(dims, keepdim=True) - sr.mean(dims, keepdim=True)
+
+
+# Two images, each with a tint of its own, one of them beyond white.
+_LR = sample(2, 3, 4, 5, seed=1)
+_SR = sample(2, 3, 8, 10, seed=2) + torch.tensor([[0.1, -0.05, 0.0], [-0.08, 0.02, 0.3]])[..., None, None]
+
+EXERCISE = Exercise(
+    remove_tint,
+    level="easy",
+    cases={
+        "the mean colour of LR, image by image": (_SR, _LR),
+        "a picture without a tint stays": (remove_tint(_SR, _LR), _LR),
+    },
+    mistakes={
+        "SR comes back as it was.": lambda sr, lr: sr,
+        "The tint was doubled and not taken away. Which of the two means is right, SR's or LR's?": (
+            lambda sr, lr: sr + _mean(sr) - _mean(lr)
+        ),
+        "SR has lost its own mean, and has not got that of LR yet.": lambda sr, lr: sr - _mean(sr),
+        "LR's mean is added, but SR still has its own.": lambda sr, lr: sr + _mean(lr),
+        "The mean is taken over the batch as well, and each image has a tint of its own.": _over(0, 2, 3),
+        "The mean is taken over the three channels as well: that corrects the brightness, and leaves the tint.": (
+            _over(1, 2, 3)
+        ),
+        "One number is added to all images and channels. A tint is different in each channel.": _over(0, 1, 2, 3),
+        "The channels are scaled, and their texture with them. A tint lies over the picture: shift them.": (
+            lambda sr, lr: sr * _mean(lr) / _mean(sr)
+        ),
+        "The deviation was matched too. SR is sharper than LR and may have a larger one: the mean is all that LR knows "
+        "better.": lambda sr, lr: (sr - _mean(sr)) / _spread(sr) * _spread(lr) + _mean(lr),
+        "The colour of each LR pixel was moved, and texture with it. A tint is one number a channel, and no more.": (
+            lambda sr, lr: sr + F.interpolate(lr - F.adaptive_avg_pool2d(sr, lr.shape[-2:]), size=sr.shape[-2:])
+        ),
+        "The result was clamped. That comes last, when a picture is shown or saved; here it moves the mean again.": (
+            lambda sr, lr: remove_tint(sr, lr).clamp(0, 1)
+        ),
+        "The shapes do not fit. A mean over height and width is (N, 3); which option of mean keeps the two axes, with "
+        "one entry each? And SR is larger than LR, so they cannot be subtracted pixel by pixel.": [
+            lambda sr, lr: sr - sr.mean((2, 3)) + lr.mean((2, 3)),
+            lambda sr, lr: sr + lr - _mean(sr),
+        ],
+    },
+    also_right=[lambda sr, lr: sr - (F.adaptive_avg_pool2d(sr, 1) - F.adaptive_avg_pool2d(lr, 1))],
+    tolerance=1e-5,
+    reveal=False,
+    hints=(
+        "LR has the right mean colour: making an image smaller by averaging keeps it. By how much does SR's mean "
+        "differ, in each channel of each image?",
+        "mean takes several axes at once, dim=(2, 3), and keepdim=True makes (N, 3, 1, 1) of it, which can be added to "
+        "an image of any size.",
+    ),
+)
