@@ -109,24 +109,6 @@ def _and(change: Callable[..., Any]) -> Answer:
     return step
 
 
-def _shared(picture: Callable[[torch.Tensor], torch.Tensor]) -> Answer:
-    """What D says about SR serves both losses."""
-
-    def step(discriminator: nn.Module, sr: torch.Tensor, hr: torch.Tensor) -> Pair:
-        real, fake = discriminator(hr), discriminator(picture(sr))
-        return _d_right(real, fake), ragan.ragan_generator_loss(real, fake)
-
-    return step
-
-
-def _frozen_by_hand(discriminator: nn.Module, sr: torch.Tensor, hr: torch.Tensor) -> Pair:
-    d_loss = _d_right(discriminator(hr), discriminator(sr.detach()))
-    discriminator.requires_grad_(False)
-    g_loss = ragan.ragan_generator_loss(discriminator(hr), discriminator(sr))
-    discriminator.requires_grad_()
-    return d_loss, g_loss
-
-
 def _in_one_batch(discriminator: nn.Module, sr: torch.Tensor, hr: torch.Tensor) -> Pair:
     g_loss = ragan.ragan_generator_loss(*discriminator(torch.cat([hr, sr])).chunk(2))
     return _d_right(*discriminator(torch.cat([hr, sr.clone().data])).chunk(2)), g_loss
@@ -176,7 +158,7 @@ EXERCISE = Exercise(
         ),
         "The gradient of d_loss runs on through the SR picture into G: backward through G is the dear part of the "
         "step, and it teaches G to be found out. For D's half the picture is data, like HR. What cuts it off from "
-        "where it came?": [_step(d_picture=lambda sr: sr), _shared(lambda sr: sr)],
+        "where it came?": _step(d_picture=lambda sr: sr),
         "Only what D says about HR reaches D's weights. Its answer about SR was made under no_grad, or detached; D "
         "learns from both.": _step(d_says=lambda real, fake: (real, fake.detach())),
         "Only what D says about SR reaches D's weights. Its answer about HR was made under no_grad, or detached; D "
@@ -190,12 +172,11 @@ EXERCISE = Exercise(
         ),
         "No graph leads from g_loss to sr, so G would learn nothing: was the picture detached for this loss too, D's "
         "answer about it taken over from D's loss, or D run under no_grad? In G's loss the way through D to sr is how "
-        "G learns.": [_step(g_picture=torch.Tensor.detach), _shared(torch.Tensor.detach)],
+        "G learns.": _step(g_picture=torch.Tensor.detach),
     },
     also_right=[
         _step(),
         _step(g_loss=lambda real, fake: ragan.ragan_generator_loss(real.detach(), fake)),
-        _frozen_by_hand,
         _in_one_batch,
     ],
     otherwise={

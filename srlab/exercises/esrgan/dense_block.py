@@ -83,31 +83,52 @@ def _leaky(x: torch.Tensor) -> torch.Tensor:
     return F.leaky_relu(x, 0.2)
 
 
+def _same(x: torch.Tensor) -> torch.Tensor:
+    return x
+
+
 def _joined(*maps: torch.Tensor) -> torch.Tensor:
     return torch.cat(maps, dim=1)
 
 
+def _bent(*maps: torch.Tensor) -> torch.Tensor:
+    return _leaky(_joined(*maps))
+
+
+def _sum(*maps: torch.Tensor) -> torch.Tensor:
+    return sum(maps)
+
+
 def _block(
-    channels: Callable[[int, int], tuple[tuple[int, int], ...]] = lambda f, g: ((f, g), (f + g, g), (f + 2 * g, f)),
+    sees: tuple[tuple[int, ...], tuple[int, ...]] = ((0, 1), (0, 1, 2)),
+    flat: bool = False,
     size: int = 3,
     padding: int = 1,
+    join: Maps = _joined,
     acts: tuple[Maps, Maps] = (_leaky, _leaky),
-    sees: tuple[Maps, Maps] = (_joined, _joined),
     end: Maps = lambda x, third: x + 0.2 * third,
-    extra: Callable[[int], nn.Module] | None = None,
+    change: Callable[[nn.Module], Any] = lambda block: None,
 ) -> type[nn.Module]:
-    """A class of blocks in which something is different."""
+    """A class of blocks in which something is different.
+
+    `sees` are the maps that go into convolutions 2 and 3: 0 for x, 1 and 2 for what comes out of the others before.
+    With `flat`, each convolution is made for as many channels as x has.
+    """
 
     class Block(nn.Module):
         def __init__(self, features: int, growth: int) -> None:
             super().__init__()
-            self.convs = nn.ModuleList(nn.Conv2d(*pair, size, padding=padding) for pair in channels(features, growth))
-            self.extra = extra(growth) if extra else nn.Identity()
+            growth = features if flat else growth
+            depth = (features, growth, growth)
+            given = [features, *(features if flat else sum(depth[i] for i in maps) for maps in sees)]
+            pairs = zip(given, (growth, growth, features), strict=True)
+            self.convs = nn.ModuleList(nn.Conv2d(*pair, size, padding=padding) for pair in pairs)
+            change(self)
 
         def forward(self, x: torch.Tensor) -> torch.Tensor:
-            first = self.extra(acts[0](self.convs[0](x)))
-            second = acts[1](self.convs[1](sees[0](x, first)))
-            return end(x, self.convs[2](sees[1](x, first, second)))
+            maps = [x, acts[0](self.convs[0](x))]
+            maps.append(acts[1](self.convs[1](join(*(maps[i] for i in sees[0])))))
+            return end(x, self.convs[2](join(*(maps[i] for i in sees[1]))))
 
     return Block
 
@@ -121,55 +142,9 @@ def _ending(*ends: Maps) -> list[type[nn.Module]]:
     return [_block(end=end) for end in ends]
 
 
-def _same(x: torch.Tensor) -> torch.Tensor:
-    return x
-
-
-def _bent(*maps: torch.Tensor) -> torch.Tensor:
-    return _leaky(_joined(*maps))
-
-
-def _newest(*maps: torch.Tensor) -> torch.Tensor:
-    return maps[-1]
-
-
-def _sum(*maps: torch.Tensor) -> torch.Tensor:
-    return sum(maps)
-
-
-class _Shared(nn.Module):
-    def __init__(self, features: int, growth: int) -> None:
-        super().__init__()
-        self.conv = nn.Conv2d(features, features, 3, padding=1)
-
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        return x + 0.2 * self.conv(_leaky(self.conv(_leaky(self.conv(x)))))
-
-
 class _Early(_block()):
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         return 0.8 * x + super().forward(0.2 * x)
-
-
-class _OtherOrder(nn.Module):
-    """As in the package, with modules, in-place activations and another order of the maps."""
-
-    def __init__(self, features: int, growth: int) -> None:
-        super().__init__()
-        self.steps = nn.ModuleList(
-            nn.Sequential(
-                nn.Conv2d(features + place * growth, growth, 3, padding="same", bias=False),
-                nn.LeakyReLU(0.2, inplace=True),
-            )
-            for place in range(2)
-        )
-        self.fuse = nn.Conv2d(features + 2 * growth, features, 3, padding=1)
-
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        seen = [x]
-        for step in self.steps:
-            seen.insert(0, step(torch.cat(seen, dim=1)))
-        return self.fuse(torch.cat(seen, dim=1)).mul(0.2).add(x)
 
 
 EXERCISE = Exercise(
@@ -182,54 +157,37 @@ EXERCISE = Exercise(
             _block(padding=0)
         ),
         "The maps are joined along another axis than that of the channels. Which of (N, C, h, w) is it?": (
-            _block(sees=(lambda *maps: torch.cat(maps), lambda *maps: torch.cat(maps)))
+            _block(join=lambda *maps: torch.cat(maps))
         ),
         "Maps of different depth are added here. In a dense block they stay side by side (which function of torch "
         "joins tensors?), and nothing is added but, at the end, the third convolution's output to x, which has as many "
-        "channels.": [
-            _block(sees=(_sum, _sum)),
-            _block(channels=lambda f, g: ((f, g), (f + g, g), (f + 2 * g, g))),
-        ],
+        "channels.": _block(join=_sum),
         "A convolution was made for another number of channels than it gets. How many lie side by side before the "
-        "second one, and how many before the third?": (_block(channels=lambda f, g: ((f, g), (g, g), (g, f)))),
+        "second one, and how many before the third?": _block(flat=True),
         "There is a normalisation in the block. ESRGAN took batch norm out of the generator: what a batch has in "
-        "common shows as artefacts in a picture.": _block(extra=nn.BatchNorm2d),
-        "The same convolution runs twice, and shares its weights. Give each step its own.": _Shared,
-        "There is a convolution in the block that it does not use.": _block(
-            channels=lambda f, g: ((f, g), (f + g, g), (f + 2 * g, f), (f, f))
+        "common shows as artefacts in a picture.": (
+            _block(change=lambda block: block.add_module("norm", nn.BatchNorm2d(4)))
+        ),
+        "The same convolution runs twice, and shares its weights. Give each step its own.": (
+            _block(((1,), (2,)), flat=True, change=lambda block: block.convs.insert(1, block.convs[0]))
+        ),
+        "There is a convolution in the block that it does not use.": (
+            _block(change=lambda block: block.add_module("more", nn.Conv2d(6, 6, 3)))
         ),
         "Something learns besides the convolutions. The slope and the factor of this block are fixed.": (
-            _block(extra=lambda _: nn.PReLU())
+            _block(change=lambda block: block.add_module("slope", nn.PReLU()))
         ),
         "The convolutions should be 3x3, all three of them.": [_block(size=1, padding=0), _block(size=5, padding=2)],
         "Each convolution sees what the one before it gave, and no more: that is a chain. In a dense block it also "
-        "sees all that came before.": [
-            _block(channels=lambda f, g: ((f, g), (g, g), (g, f)), sees=(_newest, _newest)),
-            _block(channels=lambda f, g: ((f, f), (f, f), (f, f)), sees=(_newest, _newest)),
-        ],
+        "sees all that came before.": [_block(((1,), (2,))), _block(((1,), (2,)), flat=True)],
         "A convolution gets a sum. Once added, the maps cannot be told apart again; a dense block hands on all that it "
-        "has seen, side by side. Which function of torch joins tensors?": [
-            _block(channels=lambda f, g: ((f, f), (f, f), (f, f)), sees=(_sum, _sum)),
-            _block(
-                channels=lambda f, g: ((f, g), (g, g), (g, f)),
-                sees=(_newest, lambda x, first, second: first + second),
-            ),
-        ],
+        "has seen, side by side. Which function of torch joins tensors?": _block(flat=True, join=_sum),
         "A convolution does not see all that came before it: x goes into all three, and the first's output into the "
         "second and the third.": [
-            _block(
-                channels=lambda f, g: ((f, g), (f + g, g), (f + g, f)),
-                sees=(_joined, lambda x, first, second: _joined(x, second)),
-            ),
-            _block(
-                channels=lambda f, g: ((f, g), (f + g, g), (2 * g, f)),
-                sees=(_joined, lambda x, first, second: _joined(first, second)),
-            ),
-            _block(
-                channels=lambda f, g: ((f, g), (g, g), (2 * g, f)),
-                sees=(_newest, lambda x, first, second: _joined(first, second)),
-            ),
-            _block(channels=lambda f, g: ((f, g), (g, g), (f + 2 * g, f)), sees=(_newest, _joined)),
+            _block(((0, 1), (0, 2))),
+            _block(((0, 1), (1, 2))),
+            _block(((1,), (1, 2))),
+            _block(((1,), (0, 1, 2))),
         ],
         "The first convolution should see x as it is.": _Early,
         "Nothing bends the signal after a convolution. What comes between two convolutions?": _acting(_same),
@@ -243,8 +201,8 @@ EXERCISE = Exercise(
         ),
         "All that goes into a convolution is bent once more, x too. The activation belongs to the output of a "
         "convolution, before it is laid beside the others.": [
-            _block(sees=(_bent, _bent)),
-            _block(sees=(_bent, _bent), acts=(_same, _same)),
+            _block(join=_bent),
+            _block(join=_bent, acts=(_same, _same)),
         ],
         "The correction is added as it is. Many of these blocks follow each other: by what does ESRGAN scale it?": (
             _block(end=lambda x, third: x + third)
@@ -281,7 +239,13 @@ EXERCISE = Exercise(
             lambda x, third: x + 0.2 * third.detach(),
         ),
     },
-    also_right=[_OtherOrder],
+    also_right=[
+        _block(
+            join=lambda *maps: torch.cat(maps[::-1], dim=1),
+            acts=(nn.LeakyReLU(0.2, inplace=True), nn.LeakyReLU(0.2, inplace=True)),
+            change=lambda block: [conv.register_parameter("bias", None) for conv in block.convs],
+        )
+    ],
     otherwise={
         "the convolutions that are used": "The block should use three convolutions (nn.Conv2d), but uses {given}.",
         "their channels": "From convolution to convolution the channels go {given}. Count what lies side by side "
