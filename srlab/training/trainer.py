@@ -2,7 +2,6 @@
 
 import contextlib
 import copy
-import json
 import time
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
@@ -17,7 +16,6 @@ from tqdm.auto import tqdm
 from srlab.base.devices import (
     explaining_lack_of_memory,
     fastest_convolutions,
-    peak_memory_mib,
     pick_device,
     pick_precision,
 )
@@ -28,7 +26,8 @@ from srlab.training import guard
 from srlab.training.checkpoint import collect, put_back, tensors_in
 from srlab.training.compiling import compile_networks
 from srlab.training.probes import dead_units
-from srlab.training.runs import ADVICE, FORMAT, Run, environment
+from srlab.training.record import Record
+from srlab.training.runs import ADVICE, Run
 from srlab.training.schedules import Schedule, constant
 from srlab.training.signals import Interrupts
 
@@ -38,7 +37,6 @@ if TYPE_CHECKING:
 Losses = dict[str, torch.Tensor]
 LOG_EVERY = 10  # steps between two readings of the losses; a reading waits for the device
 SAVE_EVERY_S = 300  # seconds after which the state is saved even between validations
-FOLLOW_LENGTH = ("schedule", "ema")  # what another total number of steps may change in a run that goes on
 
 
 class Trainer:
@@ -119,10 +117,13 @@ class Trainer:
         self.frozen: dict[str, nn.Module] = {}
         self.optimizers: dict[str, torch.optim.Optimizer] = {}
         self.step = 0
-        self.history: list[dict[str, float]] = []
-        self.best: dict[str, float] = {}  # highest validation scores so far
+        self.record = Record(self.run, writes=self.accelerator.is_main_process)
         self._batch: torch.Tensor | None = None  # LR of the last step
-        self._manifest: dict[str, Any] = {}
+
+    @property
+    def history(self) -> list[dict[str, float]]:
+        """All logged rows, those of earlier calls included."""
+        return self.record.history
 
     def prepare(self, **objects: nn.Module | torch.optim.Optimizer) -> Any:
         """Move networks and optimisers to the device and wrap them for precision and many processes.
@@ -255,54 +256,43 @@ class Trainer:
         with lock, fastest_convolutions(), explaining_lack_of_memory(crowd, advice):
             sampler.share(self.accelerator.process_index, self.accelerator.num_processes)
             self._begin(sampler, schedule, iters)
-            if self.step < iters:
-                self._train(step, sampler, iters, schedule, validate, validate_every, monitor, best, floor)
-            else:
-                print(f"The run '{self.run.name}' has already done {self.step} of {iters} steps; nothing to train.")
-                if main:  # a crash may have come between the last state and the rest
-                    self.run.save_generator(self.ema, self.step)
-                    self._write_manifest(state="finished")
-                if monitor is not None and main:
-                    monitor(self)
+            if self.step >= iters:
+                self._show_finished(iters, monitor)
+                return self.ema
+            early = {max(1, validate_every // 4), max(1, validate_every // 2)}
+            saved_at = time.monotonic()
+            bar = tqdm(total=iters, initial=self.step, desc=self.run.name, mininterval=1, disable=not main)
+            with Interrupts() as interrupts, self._open_events() as self._events, bar:
+                if self.step == 0:
+                    self._validate(validate, monitor, best, floor)
+                while self.step < iters:
+                    losses = self._advance(step, sampler, schedule)
+                    late = self.step % LOG_EVERY == 0 and time.monotonic() - saved_at > SAVE_EVERY_S
+                    due = self.step in early or self.step % validate_every == 0 or self.step == iters
+                    stopping = self._stopping(interrupts)
+                    if due or stopping or self.step % LOG_EVERY == 0:
+                        self._log(losses, bar)
+                    if due:
+                        self._validate(validate, monitor, best, floor)
+                    if due or late or stopping:
+                        saved_at = time.monotonic()
+                        self._save(sampler, "finished" if self.step == iters else "stopped" if stopping else "running")
+                    if stopping:
+                        interrupts.leave(
+                            f"Stopped at step {self.step} of {iters}; everything is saved in {self.run.path}. "
+                            "Run the same cell or command again to go on."
+                        )
             self.accelerator.wait_for_everyone()  # what the first process saves is there for all
         return self.ema
 
-    def _train(
-        self,
-        step: Callable[..., Losses],
-        sampler: PatchSampler,
-        iters: int,
-        schedule: Schedule,
-        validate: Callable | None,
-        validate_every: int,
-        monitor: Callable | None,
-        best: tuple[str, ...],
-        floor: float,
-    ) -> None:
-        early = {max(1, validate_every // 4), max(1, validate_every // 2)}
-        saved_at = time.monotonic()
-        main = self.accelerator.is_main_process
-        bar = tqdm(total=iters, initial=self.step, desc=self.run.name, mininterval=1, disable=not main)
-        with Interrupts() as interrupts, self._open_events() as self._events, bar:
-            if self.step == 0:
-                self._validate(validate, monitor, best, floor)
-            while self.step < iters:
-                losses = self._advance(step, sampler, schedule)
-                late = self.step % LOG_EVERY == 0 and time.monotonic() - saved_at > SAVE_EVERY_S
-                due = self.step in early or self.step % validate_every == 0 or self.step == iters
-                stopping = self._stopping(interrupts)
-                if due or stopping or self.step % LOG_EVERY == 0:
-                    self._log(losses, bar)
-                if due:
-                    self._validate(validate, monitor, best, floor)
-                if due or late or stopping:
-                    saved_at = time.monotonic()
-                    self._save(sampler, "finished" if self.step == iters else "stopped" if stopping else "running")
-                if stopping:
-                    interrupts.leave(
-                        f"Stopped at step {self.step} of {iters}; everything is saved in {self.run.path}. "
-                        "Run the same cell or command again to go on."
-                    )
+    def _show_finished(self, iters: int, monitor: Callable | None) -> None:
+        print(f"The run '{self.run.name}' has already done {self.step} of {iters} steps; nothing to train.")
+        if self.accelerator.is_main_process:  # a crash may have come between the last state and the rest
+            self.run.save_generator(self.ema, self.step)
+            self.record.write(state="finished")
+        self.accelerator.wait_for_everyone()
+        if monitor is not None and self.accelerator.is_main_process:
+            monitor(self)
 
     def _stopping(self, interrupts: Interrupts) -> bool:
         """Whether to stop after this step. Several processes agree on it, and not at each step: it takes a wait."""
@@ -329,7 +319,7 @@ class Trainer:
             losses = step(lr, hr)
         except SrlabError:
             if self.step:  # what went well before has run away; D says so of SR far outside of the range of images
-                self._write_manifest(state="failed")
+                self.record.write(state="failed")
             raise
         if not isinstance(losses, dict) or not losses:
             raise SrlabError('The function step must return its losses by name, such as {"loss": loss}.')
@@ -349,19 +339,18 @@ class Trainer:
     def _log(self, losses: Losses, bar: tqdm) -> None:
         first_bad = int(self._everywhere(self._first_bad).max())
         if first_bad:
-            self._stop(f"a loss became NaN or infinite at step {first_bad}")
+            self.record.fail(f"a loss became NaN or infinite at step {first_bad}")
         values = self._everywhere(torch.stack([value.float() for value in losses.values()])).mean(0)
         row = dict(zip(losses, values.tolist(), strict=True))
         bar.update(self.step - bar.n)
         bar.set_postfix({name: f"{value:.4f}" for name, value in row.items()}, refresh=False)
         self._write(row | {"rate": next(iter(self.optimizers.values())).param_groups[0]["lr"]})
         if ruin := guard.explodes(self.history):
-            self._stop(ruin)
+            self.record.fail(ruin)
 
     def _write(self, row: dict[str, float]) -> None:
-        self.history.append({"step": self.step} | row)
+        self.record.log(self.step, row)
         if self._events is not None:
-            self.run.log(self.step, **row)
             with writing(self.run.path / "tensorboard", ADVICE):
                 for name, value in row.items():
                     self._events.add_scalar(name, value, self.step)
@@ -379,17 +368,10 @@ class Trainer:
             (scores,) = broadcast_object_list(scores)
             self._write(scores)
             if ruin := guard.falls(self.history, floor):
-                self._stop(ruin)
-            for name in best:
-                score = scores.get(f"val_{name}", -torch.inf)
-                if score > self.best.get(name, -torch.inf):
-                    self.best[name] = score
-                    if self.accelerator.is_main_process:
-                        self.run.save_generator(self.ema, self.step, best=name, score=score)
+                self.record.fail(ruin)
+            self.record.keep_best(best, self.step, self.ema)
         if monitor is not None and self.accelerator.is_main_process:
             monitor(self)
-
-    # --- what is kept ---
 
     def _begin(self, sampler: PatchSampler, schedule: Schedule, iters: int) -> None:
         """Take up the run where its newest state left it, or begin it."""
@@ -399,87 +381,22 @@ class Trainer:
         self._first_bad = torch.zeros((), dtype=torch.long, device=self.device)
         self._batch = None  # of an earlier try in the same kernel, which is to leave no trace
         torch.manual_seed(self.seed)
-        asked = json.loads(json.dumps(self._full_recipe(sampler, schedule)))  # as it is read back: tuples become lists
-        state = self.run.load_state()
+        state = self.record.find(self._full_recipe(sampler, schedule), iters, self.step)
         self.accelerator.wait_for_everyone()  # all have read before the first process writes
-        main = self.accelerator.is_main_process
-        if state and not state["step"] and state["manifest"]["parameters"] != asked:
-            state = None  # nothing is lost yet, so settings may still change
-            if main:
-                self.run.forget_states()
-        self._manifest = state["manifest"] if state else self._new_manifest(asked)
         if state:
-            self._same_run(asked, iters)
             put_back(state, self._stateful(sampler), self.optimizers, self.device)
-            self.step, self.best = state["step"], state["best"]
-            if 0 < self.step < iters:
-                print(f"Going on with the run '{self.run.name}' from step {self.step}.")
-        if main:
-            self.run.forget_after(self.step or -1)  # the scores of step 0 are made again too
-        self.history = self.run.metrics()
+            self.step = state["step"]
         facts = {"device": str(self.device), "precision": self.precision, "compiled": self.compiled}
-        facts |= {"processes": self.accelerator.num_processes, "iters": iters, "schedule_total": iters}
-        if self.step < iters:
-            self._manifest |= facts | self.notes | environment()
-            self._write_manifest(state="running")
-        if not state and main:
+        facts |= {"processes": self.accelerator.num_processes} | self.notes
+        self.record.go_on(self.step, iters, facts)
+        if not state:
             # Should a step raise, a second try in the same kernel begins where this one does.
-            parts = collect(self._stateful(sampler), self.optimizers, self.device)
-            self.run.save_state(parts | {"step": 0, "manifest": self._manifest, "best": {}})
-        self._started, self._seconds_before = time.perf_counter(), self._manifest["wall_time_s"]
-
-    def _new_manifest(self, parameters: dict[str, Any]) -> dict[str, Any]:
-        path, earlier = self.run.path, self.run.manifest()
-        if trained := self.step or (earlier or {"step": 0})["step"]:
-            raise SrlabError(
-                f"There is no state in {path} to go on from, and its weights of step {trained} stay; choose "
-                "another run name, and run the cells that make the networks again."
-            )
-        if earlier is None and any(path.rglob("*.safetensors")):
-            raise SrlabError(f"{path} has weights but no run.json; move the folder away or choose another run name.")
-        manifest = {"format": FORMAT, "lab": self.run.lab, "name": self.run.name, "parameters": parameters, "step": 0}
-        return manifest | {"started": time.strftime("%Y-%m-%dT%H:%M:%S%z"), "wall_time_s": 0.0, "continued": []}
-
-    def _same_run(self, asked: dict[str, Any], iters: int) -> None:
-        """Refuse other settings than those the run was made with, and say what may change and does."""
-        total, step = self._manifest["schedule_total"], self._manifest["step"]
-        said = self._manifest["parameters"]
-        if total != iters:
-            said = said | {name: asked[name] for name in FOLLOW_LENGTH}
-        if changed := [name for name in said | asked if said.get(name) != asked.get(name)]:
-            was = ", ".join(f"{name}={said.get(name)!r} (now {asked.get(name)!r})" for name in changed)
-            raise SrlabError(
-                f"The run '{self.run.name}' of {self.run.lab} was made with {was}; give this one another name with the "
-                f"parameter run, or delete {self.run.path} to start it anew."
-            )
-        if not 0 < step < iters:
-            return
-        self._manifest["parameters"] = said
-        if (before := self._manifest["precision"]) != self.precision:
-            print(f"This run was trained in {before} so far and goes on in {self.precision}.")
-        if (before := self._manifest["processes"]) != (now := self.accelerator.num_processes):
-            print(
-                f"This run was trained by {before} process(es) so far and goes on with {now}. The patches of a "
-                "batch stay the same; batch norm, a relativistic average and a random degradation see other shares."
-            )
-        if total != iters:
-            self._manifest["continued"].append({"step": step, "from": total, "to": iters})
-            print(
-                f"This run was laid out for {total:,} steps and goes on to {iters:,}: from step {step:,} on its "
-                "learning rate follows the schedule of the new length."
-            )
+            self._save(sampler, "running")
 
     def _save(self, sampler: PatchSampler, state: str) -> None:
         parts = collect(self._stateful(sampler), self.optimizers, self.device)
         self._require_finite(tensors_in(parts))
-        metrics = {name: value for row in self.history for name, value in row.items() if name != "step"}
-        seconds = round(self._seconds_before + time.perf_counter() - self._started, 1)
-        facts = {"metrics": metrics, "wall_time_s": seconds, "peak_memory_mib": peak_memory_mib()}
-        self._manifest |= facts | {"step": self.step, "state": state}
-        if self.accelerator.is_main_process:
-            self.run.save_state(parts | {"step": self.step, "manifest": self._manifest, "best": self.best})
-            self.run.save_generator(self.ema, self.step)
-        self._write_manifest(state=state)
+        self.record.save(self.step, parts, self.ema, state)
 
     def _stateful(self, sampler: PatchSampler) -> dict[str, Any]:
         scaler = {"scaler": self.accelerator.scaler} if self.accelerator.scaler else {}
@@ -495,21 +412,9 @@ class Trainer:
             recipe[name] = {"optimizer": type(optimizer).__name__} | settings
         return recipe | {"schedule": getattr(schedule, "__name__", repr(schedule))}
 
-    def _write_manifest(self, state: str) -> None:
-        self._manifest["state"] = state
-        if self.accelerator.is_main_process:
-            self.run.write_manifest(self._manifest)
-
     def _require_finite(self, tensors: dict[str, torch.Tensor]) -> None:
         if not all_finite(tensors):
-            self._stop(f"a weight became NaN or infinite by step {self.step}")
-
-    def _stop(self, what: str) -> None:
-        self._write_manifest(state="failed")
-        raise SrlabError(
-            f"Training stopped: {what}; the state of step {self._manifest['step']} is kept in {self.run.path}. Lower "
-            "the learning rate or set precision to 'no', and give the run another name."
-        )
+            self.record.fail(f"a weight became NaN or infinite by step {self.step}")
 
     @contextlib.contextmanager
     def _open_events(self) -> Iterator["SummaryWriter | None"]:

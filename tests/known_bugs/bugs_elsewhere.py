@@ -4,7 +4,8 @@ from .bug import HINT, Bug, Known
 
 STEP = "tests/labs/test_srgan_step.py"
 TRAINING = "tests/training/test_training.py"
-TRAIN = "self._train(step, sampler, iters, {}, validate, validate_every, monitor, best, floor)"
+TRAIN = "early = {max(1, validate_every // 4), max(1, validate_every // 2)}"
+SCHEDULE = "schedule = (lambda whole, first: lambda step: whole({}))(schedule, self.step); "
 TILING = "tests/inference/test_tiling.py"
 FEATURES = "tests/models/test_features.py"
 PAPERS = "tests/labs/test_labs.py::test_the_recipes_of_the_papers_look_through_their_layers"
@@ -111,8 +112,8 @@ BUGS = [
         Known.SCHEDULE,
         "`Trainer`: the schedule begins anew with each call of `fit`",
         file="srlab/training/trainer.py",
-        old=TRAIN.format("schedule"),
-        new=f"first = self.step; {TRAIN.format('lambda step: schedule(step - first)')}",
+        old=TRAIN,
+        new=SCHEDULE.format("step - first") + TRAIN,
         check=f"{TRAINING}::test_learning_rates_follow_the_schedule_at_absolute_steps_also_after_a_resume",
     ),
     Bug(
@@ -127,8 +128,8 @@ BUGS = [
         Known.SCHEDULE,
         "`Trainer`: a longer run goes on at the rate with which the shorter one ended",
         file="srlab/training/trainer.py",
-        old=TRAIN.format("schedule"),
-        new=f"first = self.step; {TRAIN.format('lambda step: schedule(min(step, first or iters))')}",
+        old=TRAIN,
+        new=SCHEDULE.format("min(step, first or iters)") + TRAIN,
         check=f"{TRAINING}::test_a_longer_run_goes_on_by_the_schedule_of_its_new_length_and_says_so",
     ),
     Bug(

@@ -89,9 +89,9 @@ BUGS = [
     Bug(
         Known.BEST,
         "`Trainer`: the record to beat is one of SSIM",
-        file="srlab/training/trainer.py",
-        old="if score > self.best.get(name, -torch.inf):",
-        new='if score > scores.get("val_ssim", -torch.inf):',
+        file="srlab/training/record.py",
+        old='if score > self.best.get(name, float("-inf")):',
+        new='if score > self.history[-1].get("val_ssim", float("-inf")):',
         check="tests/training/test_training.py::test_the_weights_with_the_best_score_are_kept_beside_the_last",
         exercise=f"{HINT}[srresnet.keep_best-That is the last step A comparison0]",
     ),

@@ -5,12 +5,12 @@ import os
 import pytest
 import torch
 
-from srlab.training import trainer
+from srlab.training import record
 
 
 @pytest.fixture(autouse=True)
 def _quick(monkeypatch):
-    monkeypatch.setattr(trainer, "environment", dict)
+    monkeypatch.setattr(record, "environment", dict)
     monkeypatch.setattr(os, "fsync", lambda number: None)
     threads = torch.get_num_threads()
     torch.set_num_threads(1)  # several only wait for each other with networks as small as these

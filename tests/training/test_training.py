@@ -15,6 +15,7 @@ from srlab.data.degradation import Degradation
 from srlab.data.patches import PatchSampler
 from srlab.models import MSRResNet, SRResNet
 from srlab.models.weights import load_generator
+from srlab.training import record
 from srlab.training import trainer as training
 from srlab.training.runs import Run, environment
 from srlab.training.schedules import Milestones, OneCycle
@@ -118,7 +119,7 @@ def test_validation_comes_at_the_start_twice_early_at_every_interval_and_at_the_
 def test_metrics_events_and_manifest_say_what_was_run_and_how_it_went(monkeypatch):
     from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-    monkeypatch.setattr(training, "environment", environment)
+    monkeypatch.setattr(record, "environment", environment)
     little = LittleRun(network=small, recipe={"loss": "L1", "betas": (0.9, 0.99)}, notes={"psnr_stage": "long"})
     little.before_step = lambda number: time.sleep(0.005)
     little.fit(25, validate=lambda g: {"psnr": 20.0 + little.trainer.step}, validate_every=20, schedule=lambda _: 1.0)
