@@ -141,7 +141,8 @@ def check(name: str, answer: Answer, hints: int = 1) -> Answer:
 
 def _say(word: str, text: str) -> None:
     first_line = f"  {word:8}"
-    print(textwrap.fill(text, 100, initial_indent=first_line, subsequent_indent=" " * len(first_line)))
+    indent = {"initial_indent": first_line, "subsequent_indent": " " * len(first_line)}
+    print(textwrap.fill(text, 100, break_on_hyphens=False, **indent))
 
 
 def find(name: str) -> Exercise:

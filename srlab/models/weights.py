@@ -100,7 +100,7 @@ def read_generator(path: Path, best: str = "") -> nn.Module:
         known = ", ".join(models.GENERATORS)
         raise SrlabError(f"{path} holds a network '{notes.get('network')}'; srlab knows {known}.")
     try:
-        generator = _build(getattr(models, notes["network"]), notes["config"], weights)
+        generator = _build(models.GENERATORS[notes["network"]], notes["config"], weights)
         generator.load_state_dict(weights)
     except (KeyError, RuntimeError, TypeError, ValueError) as error:
         raise SrlabError(f"The weights in {path} do not fit {notes['network']} {notes.get('config')}.") from error

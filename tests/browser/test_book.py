@@ -44,7 +44,7 @@ def book():
 def first_lab():
     png = io.BytesIO()
     Image.new("RGB", (900, 60), (200, 100, 50)).save(png, "png")
-    slider = srlab.compare(pictures(), left="A", right="B", scores=None)
+    slider = srlab.compare(pictures(), left="A", right="B")
     widget = {"application/vnd.jupyter.widget-view+json": {"model_id": "x", "version_major": 2, "version_minor": 0}}
     outputs = [
         new_output("display_data", widget | {"text/plain": "run:   0%|          | 0/60 [00:00<?, ?it/s]"}),
