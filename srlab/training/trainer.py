@@ -7,9 +7,7 @@ from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
 import torch
-from accelerate import Accelerator
-from accelerate.state import AcceleratorState
-from accelerate.utils import DistributedDataParallelKwargs, broadcast_object_list, extract_model_from_parallel
+from accelerate.utils import broadcast_object_list
 from torch import nn
 from tqdm.auto import tqdm
 
@@ -24,12 +22,12 @@ from srlab.base.files import all_finite, writing
 from srlab.data.patches import PatchSampler
 from srlab.training import guard
 from srlab.training.checkpoint import collect, put_back, tensors_in
-from srlab.training.compiling import compile_networks
 from srlab.training.probes import dead_units
 from srlab.training.record import Record
 from srlab.training.runs import ADVICE, Run
 from srlab.training.schedules import Schedule, constant
 from srlab.training.signals import Interrupts
+from srlab.training.wrapping import bare, compile_networks, make_accelerator
 
 if TYPE_CHECKING:
     from torch.utils.tensorboard import SummaryWriter
@@ -68,7 +66,7 @@ class Trainer:
     notes
         What the manifest is to say besides, and does not decide whether a run goes on.
     compiled
-        ``""``, or a mode of `srlab.training.compiling.compile_networks` for all networks. Where it cannot be had, a
+        ``""``, or a mode of `srlab.training.wrapping.compile_networks` for all networks. Where it cannot be had, a
         line says why and the run goes on without. Sums may then be rounded in another order.
 
     Examples
@@ -99,18 +97,7 @@ class Trainer:
         self.run, self.notes = Run(lab, run), notes or {}
         self.device = pick_device(device)
         self.precision = pick_precision(precision, self.device)
-        if AcceleratorState._shared_state:
-            # accelerate keeps one state a process and refuses another one; a notebook may compare two.
-            state = AcceleratorState()
-            if state.device.type != self.device.type:
-                AcceleratorState._reset_state(reset_partial_state=True)
-            elif state.mixed_precision != self.precision:
-                AcceleratorState._reset_state()
-        # Running means of batch norm act on no gradient; sharing them would change D between its two looks at a batch.
-        handlers = [DistributedDataParallelKwargs(broadcast_buffers=False)]
-        self.accelerator = Accelerator(
-            mixed_precision=self.precision, cpu=self.device.type == "cpu", kwargs_handlers=handlers
-        )
+        self.accelerator = make_accelerator(self.device, self.precision)
         self.device = self.accelerator.device
         self.ema_decay, self.seed, self.recipe, self.compiled = ema, seed, dict(recipe or {}), compiled
         self.modules: dict[str, nn.Module] = {}
@@ -139,7 +126,7 @@ class Trainer:
         tuple
             The objects to use in `step`, in the same order.
         """
-        objects = {name: _bare(thing) for name, thing in objects.items()}
+        objects = {name: bare(thing) for name, thing in objects.items()}
         for name, thing in objects.items():
             if name in ("ema", "sampler", "scaler", "rng"):
                 raise SrlabError(f"The trainer itself uses the name {name}; choose another one in prepare.")
@@ -431,12 +418,3 @@ class Trainer:
         finally:
             with writing(folder, ADVICE):
                 events.close()
-
-
-def _bare(thing: Any) -> Any:
-    """Take off what an earlier `prepare` put around a network or optimiser: a reader may run its cell again."""
-    if isinstance(thing, nn.Module):
-        thing = extract_model_from_parallel(thing, keep_fp32_wrapper=False)
-        thing._compiled_call_impl = None  # where Module.compile keeps its work
-        thing.__dict__.pop("_is_accelerate_prepared", None)
-    return getattr(thing, "optimizer", thing) if isinstance(thing, torch.optim.Optimizer) else thing

@@ -1,0 +1,74 @@
+"""What is put around networks and optimisers before they train: Hugging Face accelerate, and `torch.compile`."""
+
+from collections.abc import Iterable
+from typing import Any
+
+import torch
+from accelerate import Accelerator
+from accelerate.state import AcceleratorState
+from accelerate.utils import DistributedDataParallelKwargs, extract_model_from_parallel
+from torch import nn
+
+from srlab.base.errors import SrlabError
+
+MODES = ("default", "reduce-overhead", "max-autotune")
+
+
+def make_accelerator(device: torch.device, precision: str) -> Accelerator:
+    """Prepare this process to train on a device, in a precision, with the other processes if there are some."""
+    if AcceleratorState._shared_state:
+        # accelerate keeps one state a process and refuses another one; a notebook may compare two.
+        state = AcceleratorState()
+        if state.device.type != device.type:
+            AcceleratorState._reset_state(reset_partial_state=True)
+        elif state.mixed_precision != precision:
+            AcceleratorState._reset_state()
+    # Running means of batch norm act on no gradient; sharing them would change D between its two looks at a batch.
+    handlers = [DistributedDataParallelKwargs(broadcast_buffers=False)]
+    return Accelerator(mixed_precision=precision, cpu=device.type == "cpu", kwargs_handlers=handlers)
+
+
+def bare(thing: Any) -> Any:
+    """Take off what an earlier `prepare` put around a network or optimiser: a reader may run its cell again."""
+    if isinstance(thing, nn.Module):
+        thing = extract_model_from_parallel(thing, keep_fp32_wrapper=False)
+        thing._compiled_call_impl = None  # where Module.compile keeps its work
+        thing.__dict__.pop("_is_accelerate_prepared", None)
+    return getattr(thing, "optimizer", thing) if isinstance(thing, torch.optim.Optimizer) else thing
+
+
+def compile_networks(networks: Iterable[nn.Module], mode: str, device: torch.device) -> str:
+    """Compile the forward and backward passes of networks in place, if a first try on the device works.
+
+    Parameters
+    ----------
+    networks
+        To compile; their weights and names stay as they are.
+    mode
+        Of `torch.compile`: ``"default"``, ``"reduce-overhead"`` (on a GPU with CUDA graphs) or ``"max-autotune"``.
+    device
+        Where they run.
+
+    Returns
+    -------
+    str
+        Empty, or why nothing was compiled, such as a missing C++ compiler.
+
+    Raises
+    ------
+    SrlabError
+        There is no such mode.
+    """
+    if mode not in MODES:
+        raise SrlabError(f"Unknown mode '{mode}' of compiling; choose one of {', '.join(MODES)}, or '' for none.")
+    try:
+        torch.compile(_probe, mode=mode)(torch.ones(8, device=device))
+    except (RuntimeError, ImportError, OSError) as error:  # what torch raises here is a RuntimeError
+        return str(error).strip().partition("\n")[0] or type(error).__name__
+    for network in networks:
+        network.compile(mode=mode)
+    return ""
+
+
+def _probe(values: torch.Tensor) -> torch.Tensor:
+    return values * 2 + 1
