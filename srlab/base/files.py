@@ -4,7 +4,6 @@ import json
 import os
 import re
 import shutil
-import unicodedata
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
@@ -13,6 +12,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 from filelock import FileLock, Timeout
 
 from srlab.base.errors import SrlabError
+from srlab.base.text import breaks_line
 
 if TYPE_CHECKING:
     import torch
@@ -130,7 +130,7 @@ def check_name(folder: Path, name: str) -> None:
     SrlabError
         The name has control characters or bytes that are no text.
     """
-    if any(unicodedata.category(sign) in ("Cc", "Cs") for sign in name):
+    if breaks_line(name):
         raise SrlabError(f"{folder} has a file named {name!a}, which is no line of text; rename it.")
 
 

@@ -43,3 +43,8 @@ def run_folder(lab: str, name: str) -> Path:
         if not part or part.startswith(".") or not all(c.isalnum() or c in "._-" for c in part):
             raise SrlabError(f"'{part}' is no good name for a run; use letters, digits, dots, dashes and underscores.")
     return home() / lab / name
+
+
+def generator_file(best: str = "") -> str:
+    """Name, in a run's folder, of its last weights, or of those with the best score of a name."""
+    return f"generator-best-{best}.safetensors" if best else "generator.safetensors"

@@ -1,6 +1,7 @@
 """Text as it is, where some of its signs would mean more: in Markdown, in figures and on a terminal."""
 
 import re
+import unicodedata
 from pathlib import Path
 
 
@@ -21,3 +22,8 @@ def in_figure(text: str) -> str:
 def printable(text: str | Path) -> str:
     """A foreign text with ``?`` for what would break a line, colour a terminal, or turn the direction of writing."""
     return "".join(sign if sign.isprintable() else "?" for sign in str(text))
+
+
+def breaks_line(name: str) -> bool:
+    """Whether a file's name would break a line or a terminal, or is no text (bytes of another encoding)."""
+    return any(unicodedata.category(sign) in ("Cc", "Cs") for sign in name)

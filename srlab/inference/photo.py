@@ -2,7 +2,6 @@
 
 import glob
 import os
-import re
 import sys
 from collections.abc import Sequence
 from contextlib import suppress
@@ -19,6 +18,7 @@ from PIL import Image, UnidentifiedImageError
 from srlab.base.devices import explaining_lack_of_memory
 from srlab.base.errors import SrlabError
 from srlab.base.files import open_atomic, refuse_existing
+from srlab.base.text import breaks_line
 from srlab.data.images import EXTENSIONS, cmyk_to_rgb, full_range, luma, open_upright, to_uint8
 from srlab.inference.tiling import Upscaler, overlap_of, tile_of, upscale_tiles
 
@@ -40,7 +40,6 @@ for _kind in ("Png", "Jpeg", "Tiff", "Webp", "Nsgif", "Heif", "Raw"):
     pyvips.operation_block_set(f"VipsForeignLoad{_kind}", False)
 # More pixels than the first in a file with fewer bytes than the second asks for are a trap.
 LARGEST_BOMB, PIXELS_PER_BYTE = 2 * Image.MAX_IMAGE_PIXELS, 2000
-NO_LINE = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]")  # what breaks a line or a terminal, or is no text
 UNREADABLE = (OSError, SyntaxError, ValueError, Image.DecompressionBombError)  # Pillow's
 
 
@@ -178,7 +177,7 @@ def upscale_folder(
     for path in sorted(path for path in source.iterdir() if path.is_file() and not path.name.startswith(".")):
         if path.suffix.lower() not in known:
             summary.skipped.append((path, "its name is not that of an image"))
-        elif NO_LINE.search(path.name):
+        elif breaks_line(path.name):
             summary.skipped.append((path, "its name is no line of text; rename it"))
         elif path.stem in images:
             other = images[path.stem].name

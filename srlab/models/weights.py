@@ -9,7 +9,7 @@ from torch import nn
 from srlab import models
 from srlab.base import files
 from srlab.base.errors import SrlabError
-from srlab.base.places import run_folder
+from srlab.base.places import generator_file, run_folder
 from srlab.models import published
 
 FOLDER = Path(__file__).parent / "shipped"
@@ -50,11 +50,7 @@ def load_generator(lab: str, name: str = "default", best: str = "") -> nn.Module
         No such run, or its weights file is damaged or names an unknown network.
     """
     path = run_folder(lab, name)
-    return read_generator(path if best and path.is_dir() else path / _generator_file(best), best)
-
-
-def _generator_file(best: str) -> str:
-    return f"generator-best-{best}.safetensors" if best else "generator.safetensors"
+    return read_generator(path if best and path.is_dir() else path / generator_file(best), best)
 
 
 def read_generator(path: Path, best: str = "") -> nn.Module:
@@ -82,9 +78,9 @@ def read_generator(path: Path, best: str = "") -> nn.Module:
     if not path.exists():
         path = find_shipped(str(path)) or path
     if path.is_dir():
-        folder, path = path, path / _generator_file(best)
+        folder, path = path, path / generator_file(best)
         if best and not path.is_file():
-            scores = sorted(file.stem.removeprefix("generator-best-") for file in folder.glob(_generator_file("*")))
+            scores = sorted(file.stem.removeprefix("generator-best-") for file in folder.glob(generator_file("*")))
             found = f"those it has: {', '.join(scores)}" if scores else "the last ones, as it has no best ones"
             raise SrlabError(f"The run {folder} has no weights with the best {best}; take {found}.")
     elif path.suffix in (".pth", ".pt") or (path.suffix == ".safetensors" and published.is_foreign(path)):

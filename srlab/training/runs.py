@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 import srlab
 from srlab.base import files
 from srlab.base.errors import SrlabError
-from srlab.base.places import home, run_folder
+from srlab.base.places import generator_file, home, run_folder
 
 if TYPE_CHECKING:
     import torch
@@ -162,11 +162,6 @@ class Run:
             )
         return None
 
-    def forget_states(self) -> None:
-        """Delete the states of a run that has trained nothing yet."""
-        for file in self._states():
-            file.unlink()
-
     def _keep_two_states(self) -> None:
         for old in self._states()[:-2]:
             old.unlink()
@@ -190,7 +185,7 @@ class Run:
         **notes
             What else the file is to say.
         """
-        file = self.path / (f"generator-best-{best}.safetensors" if best else "generator.safetensors")
+        file = self.path / generator_file(best)
         config = getattr(generator, "config", {})
         notes |= {"network": type(generator).__name__, "config": config, "step": step, "lab": self.lab}
         files.write_safetensors(file, generator.state_dict(), notes, ADVICE)

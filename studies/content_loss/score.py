@@ -15,6 +15,7 @@ import pandas as pd
 import srlab
 from srlab.base import files
 from srlab.base.errors import SrlabError
+from srlab.base.places import generator_file
 from srlab.data import datasets
 from srlab.evaluation.metrics import PAPER, STUDY
 from srlab.evaluation.scoring import METRICS
@@ -56,7 +57,7 @@ def score_run(facts: dict[str, Any], folder: Path) -> tuple[pd.DataFrame, Any]:
     last = read_generator(folder)
     tables: dict[str, pd.DataFrame] = {}
     for weights, best in FILES.items():
-        file = folder / (f"generator-best-{best}.safetensors" if best else "generator.safetensors")
+        file = folder / generator_file(best)
         step = files.read_safetensors(file)[1]["step"]
         same = next((table for table in tables.values() if table["step"].iloc[0] == step), None)  # often it is the last
         if same is None:
