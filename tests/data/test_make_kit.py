@@ -47,8 +47,17 @@ def commit(course, contents):
     git(course, "commit", "--quiet", "-m", "lab")
 
 
+def new_course(folder):
+    folder.mkdir()
+    git(folder, "init", "--quiet")
+    write(folder, FILES | {"run.sh": "#!/bin/sh", "data_scripts/make_kit.py": SCRIPT.read_text(encoding="utf-8")})
+    (folder / "run.sh").chmod(0o755)
+    commit(folder, {})
+    return folder
+
+
 def add_wheel(folder, name):
-    folder.mkdir(exist_ok=True)
+    folder.mkdir(parents=True, exist_ok=True)
     label = f"{name}-{ALL[name]}"
     needs = "Requires-Dist: packaging\n" if name == "builder" else ""
     about = {
@@ -61,54 +70,26 @@ def add_wheel(folder, name):
             wheel.writestr(f"{label}.dist-info/{file}", content)
 
 
-def source(monkeypatch, folder, names=ALL):
-    """Let pip find wheels in a folder and nowhere else."""
-    for name in names:
-        add_wheel(folder, name)
-    for key in [key for key in os.environ if key.startswith("PIP_")]:
-        monkeypatch.delenv(key)
-    monkeypatch.setenv("PIP_CONFIG_FILE", os.devnull)
-    monkeypatch.setenv("PIP_DISABLE_PIP_VERSION_CHECK", "1")
-    monkeypatch.setenv("PIP_NO_INDEX", "1")
-    monkeypatch.setenv("PIP_FIND_LINKS", str(folder))
-
-
-def new_course(folder):
-    folder.mkdir()
-    git(folder, "init", "--quiet")
-    write(folder, FILES | {"run.sh": "#!/bin/sh", "data_scripts/make_kit.py": SCRIPT.read_text(encoding="utf-8")})
-    (folder / "run.sh").chmod(0o755)
-    commit(folder, {})
-    return folder
-
-
 @pytest.fixture(scope="module")
 def script():
     return load_script(SCRIPT)
 
 
-@pytest.fixture(scope="module")
-def made(script, tmp_path_factory):
-    """A course and the kit of it; not to be changed."""
-    folder = tmp_path_factory.mktemp("made")
-    with pytest.MonkeyPatch.context() as monkeypatch:
-        monkeypatch.setattr(script, "COURSE", new_course(folder / "course"))
-        source(monkeypatch, folder / "source")
-        assert script.main([str(folder / "kit")]) == 0
-    return folder
-
-
 @pytest.fixture
 def course(script, tmp_path, monkeypatch):
-    """The course that a kit is made of, with no wheels to be had."""
+    """The course that a kit is made of."""
     monkeypatch.setattr(script, "COURSE", new_course(tmp_path / "course"))
-    source(monkeypatch, tmp_path / "source", ())
     return tmp_path / "course"
 
 
 @pytest.fixture
-def kit(made, course, tmp_path):
-    return shutil.copytree(made / "kit", tmp_path / "kit")
+def kit(script, course, tmp_path, monkeypatch):
+    """The kit of it; all wheels are there, so that pip, which is slow, need not be asked."""
+    monkeypatch.setattr(script, "get_wheels", lambda *_: [Path(wheel).name for wheel in WHEELS])
+    for name in ALL:
+        add_wheel(tmp_path / "kit" / "wheels", name)
+    assert script.main([str(tmp_path / "kit")]) == 0
+    return tmp_path / "kit"
 
 
 @pytest.fixture
@@ -116,6 +97,7 @@ def refuses(script, capsys):
     """Calls the script, which must end with exit code 2 and one sentence; returns that."""
 
     def call(*arguments):
+        capsys.readouterr()
         with pytest.raises(SystemExit) as end:
             script.main([str(argument) for argument in arguments])
         assert end.value.code == 2
@@ -127,8 +109,9 @@ def refuses(script, capsys):
     return call
 
 
-def names(folder):
-    return {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
+def contents(folder):
+    files = (path for path in folder.rglob("*") if path.is_file())
+    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in files}
 
 
 def checked(kit):
@@ -140,36 +123,57 @@ def checked(kit):
 # --- What a kit holds ----------------------------------------------------------------------------------------
 
 
-def test_it_has_the_tracked_files_all_wheels_a_first_page_and_a_list_of_hashes(made):
-    kit = made / "kit"
+def test_it_has_the_tracked_files_all_wheels_a_first_page_and_a_list_of_hashes(kit):
+    held = contents(kit)
     course = {f"course/{name}" for name in [*FILES, "run.sh", "data_scripts/make_kit.py"]}
-    assert names(kit) == course | WHEELS | {"START.md", "SHA256SUMS"}
-    hashes = {name: hashlib.sha256((kit / name).read_bytes()).hexdigest() for name in course | WHEELS | {"START.md"}}
-    assert (kit / "SHA256SUMS").read_text() == "".join(f"{hashes[name]}  {name}\n" for name in sorted(hashes))
+    listed = course | WHEELS | {"START.md"}
+    assert held.keys() == listed | {"SHA256SUMS"}
+    lines = [f"{hashlib.sha256(held[name]).hexdigest()}  {name}\n" for name in sorted(listed)]
+    assert held["SHA256SUMS"].decode() == "".join(lines)
     assert (kit / "course" / "run.sh").stat().st_mode & 0o100
-    assert "packages for Python {}.{} on".format(*sys.version_info) in (kit / "START.md").read_text()
+    assert "packages for Python {}.{} on".format(*sys.version_info) in held["START.md"].decode()
+
+
+def test_pip_gets_the_wheels_that_are_missing_and_the_next_call_needs_no_network(
+    script, refuses, course, tmp_path, monkeypatch
+):
+    kit, source = tmp_path / "kit", tmp_path / "source"
+    for key in [key for key in os.environ if key.startswith("PIP_")]:
+        monkeypatch.delenv(key)
+    settings = {"CONFIG_FILE": os.devnull, "DISABLE_PIP_VERSION_CHECK": "1", "NO_INDEX": "1", "FIND_LINKS": str(source)}
+    for key, value in settings.items():
+        monkeypatch.setenv(f"PIP_{key}", value)
+    add_wheel(source, "one")
+    assert "look whether there is a network" in refuses(kit)
+    shutil.move(source / "one-1.0-py3-none-any.whl", kit / "wheels")  # is there already, and not to be had again
+    for name in ALL.keys() - {"one"}:
+        add_wheel(source, name)
+    assert script.main([str(kit)]) == 0
+    assert contents(kit).keys() >= WHEELS
+    assert checked(kit).returncode == 0
+    shutil.rmtree(source)
+    before = contents(kit)
+    assert script.main([str(kit)]) == 0
+    assert contents(kit) == before
 
 
 def test_what_is_not_committed_is_left_out_and_named(script, course, kit, capsys):
     write(course, {"README.md": "half a sentence", "secret.txt": "mine"})
     (course / "notebooks" / "lab.ipynb").unlink()
+    before = contents(kit)
     assert script.main([str(kit)]) == 0
     error = capsys.readouterr().err
     assert all(name in error for name in ("README.md", "notebooks/lab.ipynb", "secret.txt"))
-    assert (kit / "course" / "README.md").read_text() == "the course"
-    assert not (kit / "course" / "secret.txt").exists()
+    assert contents(kit) == before
 
 
 def test_the_page_installs_what_the_makefile_installs():
-    text, makefile = script_page(), (ROOT / "Makefile").read_text(encoding="utf-8")
+    text = (ROOT / "data_scripts" / "kit_start.md").read_text(encoding="utf-8")
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
     assert re.search(r"-c requirements.lock -e \S+", text)[0] in makefile
     targets = re.findall(r"^make (\S+)", text, re.M)
     assert targets
     assert all(re.search(rf"^{re.escape(target)}:", makefile, re.M) for target in targets)
-
-
-def script_page():
-    return (ROOT / "data_scripts" / "kit_start.md").read_text(encoding="utf-8")
 
 
 def test_weights_and_photos_that_are_put_into_it_become_a_part_of_it(script, kit):
@@ -187,14 +191,11 @@ def test_weights_and_photos_that_are_put_into_it_become_a_part_of_it(script, kit
 # --- Checking a copy -----------------------------------------------------------------------------------------
 
 
-def test_a_copy_is_checked_by_a_python_that_has_nothing_installed(kit):
+def test_a_copy_is_checked_and_what_is_damaged_or_missing_is_named(kit):
     write(kit, {"slides.txt": "mine", "course/runs/b": ""})  # what is not of the kit does not count
     done = checked(kit)
     assert (done.returncode, done.stderr) == (0, "")
     assert f"{kit} is whole: all 13 files" in done.stdout
-
-
-def test_damaged_and_missing_files_are_named(kit):
     wheel = kit / "wheels" / "one-1.0-py3-none-any.whl"
     content = bytearray(wheel.read_bytes())
     content[40] ^= 1
@@ -206,62 +207,43 @@ def test_damaged_and_missing_files_are_named(kit):
     assert "2 of 13 files are damaged or missing. Copy it again." in done.stdout
 
 
-@pytest.mark.parametrize("line", ["{", f"{'0' * 64}  ../victim", f"{'0' * 64}  /victim", f"{'0' * 64}  a/../../victim"])
-def test_a_list_that_is_damaged_or_leads_out_of_the_kit_is_refused(refuses, kit, line):
-    (kit / "SHA256SUMS").write_text(line)
+def test_a_list_that_is_damaged_or_leads_out_of_the_kit_is_refused(refuses, kit):
     write(kit.parent, {"victim": ""})
-    for options in ([], ["--check"]):
-        assert "SHA256SUMS is damaged" in refuses(kit, *options)
+    for line in ("{", f"{'0' * 64}  /victim", f"{'0' * 64}  a/../../victim"):
+        (kit / "SHA256SUMS").write_text(line)
+        for options in ([], ["--check"]):
+            assert "SHA256SUMS is damaged" in refuses(kit, *options)
     assert (kit.parent / "victim").exists()
 
 
 # --- Again ---------------------------------------------------------------------------------------------------
 
 
-def test_a_second_call_needs_no_network_and_changes_nothing(script, kit):
-    before = {name: (kit / name).read_bytes() for name in names(kit)}
-    wheels = {name: (kit / name).stat().st_mtime_ns for name in WHEELS}
-    assert script.main([str(kit)]) == 0
-    assert {name: (kit / name).read_bytes() for name in names(kit)} == before
-    assert {name: (kit / name).stat().st_mtime_ns for name in WHEELS} == wheels
-
-
-def test_only_what_is_missing_is_got(script, kit, tmp_path):
-    for name in ("course/README.md", "wheels/two_dots-2.0+local-py3-none-any.whl"):
-        (kit / name).unlink()
-    add_wheel(tmp_path / "source", "two_dots")  # the only one to be had
-    assert script.main([str(kit)]) == 0
-    assert checked(kit).returncode == 0
-    assert WHEELS | {"course/README.md"} <= names(kit)
-
-
-def test_a_new_commit_replaces_and_removes_what_the_old_one_brought(script, course, kit):
+def test_a_new_commit_replaces_and_removes_what_the_old_one_brought(script, course, kit, monkeypatch):
     own = {"slides.txt": "mine", "course/notes.md": "mine", "wheels/other-1-py3-none-any.whl": "mine"}
     write(kit, own)
     (course / "notebooks" / "lab.ipynb").unlink()
-    commit(course, {"README.md": "a better course", "requirements.lock": "one==1.0\n"})
+    commit(course, {"README.md": "a better course"})
+    monkeypatch.setattr(script, "get_wheels", lambda *_: [])
     assert script.main([str(kit)]) == 0
-    assert (kit / "course" / "README.md").read_text() == "a better course"
-    assert not {"course/notebooks/lab.ipynb", "wheels/two_dots-2.0+local-py3-none-any.whl"} & names(kit)
-    assert {name: (kit / name).read_text() for name in own} == own
+    held = contents(kit)
+    assert held["course/README.md"] == b"a better course"
+    assert not held.keys() & {"course/notebooks/lab.ipynb", *WHEELS}
+    assert {name: held[name].decode() for name in own} == own
 
 
-def test_a_call_that_fails_or_is_stopped_goes_on_even_after_a_commit(
+def test_a_call_that_is_stopped_or_killed_goes_on_even_after_a_commit(
     script, refuses, course, tmp_path, monkeypatch, capsys
 ):
     kit = tmp_path / "kit"
-    add_wheel(tmp_path / "source", "one")
-    assert "look whether there is a network" in refuses(kit)
-    assert "was never finished" in refuses(kit, "--check")
-    with monkeypatch.context() as stopping:
-        stopping.setattr(script, "get_wheels", lambda *_: os.kill(os.getpid(), 2))
-        assert script.main([str(kit)]) == 130
+    monkeypatch.setattr(script, "get_wheels", lambda *_: os.kill(os.getpid(), 2))
+    assert script.main([str(kit)]) == 130
     assert "stopped; the same command goes on from here" in capsys.readouterr().err
     assert not (kit / ".kit.part").exists()
-    (kit / ".kit.part").mkdir()  # of a call that was killed
+    assert "was never finished" in refuses(kit, "--check")
+    write(kit, {".kit.part/course/half": ""})  # of a call that was killed
     commit(course, {"README.md": "a better course"})
-    for name in ALL:
-        add_wheel(tmp_path / "source", name)
+    monkeypatch.setattr(script, "get_wheels", lambda *_: [])
     assert script.main([str(kit)]) == 0
     assert (kit / "course" / "README.md").read_text() == "a better course"
     assert checked(kit).returncode == 0
@@ -270,21 +252,19 @@ def test_a_call_that_fails_or_is_stopped_goes_on_even_after_a_commit(
 # --- Refused -------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
-    "name", ["course/notebooks/lab.ipynb", "course/notes.md", "wheels/one-1.0-py3-none-any.whl", "START.md"]
-)
-def test_a_file_that_was_changed_or_put_there_stays_and_is_named(refuses, course, kit, name):
+def test_files_that_were_changed_or_put_there_stay_and_are_named(refuses, course, kit):
     commit(course, {"notes.md": "of the course"})
-    write(kit, {name: "an evening's work"})
-    before = {file: (kit / file).read_bytes() for file in names(kit)}
-    assert f"changed there since: {name}. Move them away" in refuses(kit)
-    assert {file: (kit / file).read_bytes() for file in names(kit)} == before
+    names = ["START.md", "course/notebooks/lab.ipynb", "course/notes.md", "wheels/one-1.0-py3-none-any.whl"]
+    write(kit, dict.fromkeys(names, "an evening's work"))
+    before = contents(kit)
+    assert f"changed there since: {', '.join(names)}. Move them away" in refuses(kit)
+    assert contents(kit) == before
 
 
 def test_a_folder_of_somebody_else_or_in_the_course_is_left_alone(refuses, course, tmp_path):
     write(tmp_path / "photos", {"mine.txt": "mine"})
     assert "photos is no kit and has other things in it" in refuses(tmp_path / "photos")
-    assert names(tmp_path / "photos") == {"mine.txt"}
+    assert contents(tmp_path / "photos") == {"mine.txt": b"mine"}
     assert "lies in the course" in refuses(course / "kit")
 
 
