@@ -78,10 +78,10 @@ def test_a_stub_is_still_to_do(name, capsys, monkeypatch):
 
 
 @pytest.mark.parametrize("name", NAMES)
-@pytest.mark.parametrize("result", [None, 3.7, "text", [], {}, nn.Identity()], ids=lambda odd: type(odd).__name__)
-def test_odd_results_get_a_calm_hint(name, result, capsys):
-    assert check(name, lambda *inputs: result) is find(name).reference
-    assert " hint " in said(capsys)
+def test_odd_results_get_a_calm_hint(name, capsys):
+    for odd in (None, 3.7, [], nn.Identity()):
+        assert check(name, lambda *inputs, result=odd: result) is find(name).reference
+        assert " hint " in said(capsys), odd
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -90,14 +90,7 @@ def test_an_exercise_has_mistakes_enough_and_is_calm(name):
     assert exercise.level in ("easy", "medium", "hard")
     assert len(exercise.mistakes) >= 3
     assert exercise.also_right
-    assert set(exercise.otherwise) - set(exercise.cases) == set() or exercise.observe
+    assert set(exercise.otherwise) <= set(exercise.cases) or exercise.observe
     for text in (*exercise.hints, *exercise.cases, *exercise.mistakes, *exercise.otherwise.values()):
         assert "!" not in text
         assert " just " not in text
-
-
-@pytest.mark.parametrize("name", NAMES)
-def test_an_exercise_is_found_in_the_file_of_its_name(name):
-    lab, _, exercise = name.partition(".")
-    file = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", exercise).lower()
-    assert find(name).reference.__module__ == f"srlab.exercises.{lab}.{file}"
