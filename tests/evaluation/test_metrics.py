@@ -16,10 +16,6 @@ RGB = Protocol("rgb", crop=0, quantize=False)
 GREY = Protocol("y", crop=0, quantize=False)
 
 
-def noise_image(*shape: int, seed: int = 0) -> torch.Tensor:
-    return torch.rand(shape, generator=torch.Generator().manual_seed(seed))
-
-
 @pytest.fixture(scope="module")
 def hr(astronaut) -> torch.Tensor:
     """Two parts of a photo as a batch (2, 3, 96, 120)."""
@@ -34,7 +30,7 @@ def sr(hr) -> torch.Tensor:
 # --- PSNR ----------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("levels", [1, 3, 20])
+@pytest.mark.parametrize("levels", [1, 20])
 def test_psnr_of_a_constant_error_is_20_log_of_its_inverse(levels):
     hr = torch.full((1, 3, 16, 16), 100 / 255)
     wanted = 20 * math.log10(255 / levels)
@@ -52,33 +48,17 @@ def test_psnr_on_y_weighs_a_channel_by_its_luma_weight():
     assert psnr(sr, hr, RGB).item() == pytest.approx(-10 * math.log10(0.5**2 / 3), abs=1e-4)
 
 
-def test_psnr_of_one_wrong_pixel():
-    hr = torch.zeros(1, 1, 10, 20)
-    sr = hr.clone()
-    sr[..., 5, 5] = 0.5
-    assert psnr(sr, hr, GREY).item() == pytest.approx(-10 * math.log10(0.25 / 200), abs=1e-5)
-
-
-def test_psnr_is_computed_per_image_and_not_pooled(sr, hr):
-    scores = psnr(sr, hr)
-    assert scores.shape == (2,)
-    assert scores.dtype == torch.float64
-    assert scores.tolist() == [psnr(sr[i], hr[i]).item() for i in range(2)]
-    pooled = psnr(torch.cat([*sr], dim=1), torch.cat([*hr], dim=1), Protocol(crop=0)).item()
-    assert pooled < psnr(sr, hr, Protocol(crop=0)).mean().item() - 0.1
-
-
-def test_psnr_of_equal_images_is_infinite_per_image(sr, hr):
-    scores = psnr(torch.cat([hr[:1], sr[1:]]), hr)
-    assert scores[0].item() == math.inf
-    assert scores[1].isfinite()
-
-
-def test_psnr_is_symmetric_and_falls_with_noise(hr):
-    noise = noise_image(*hr.shape) - 0.5
-    scores = [psnr((hr + s * noise).clamp(0, 1), hr).mean().item() for s in (0.02, 0.05, 0.2)]
-    assert scores == sorted(scores, reverse=True)
-    assert torch.equal(psnr(hr, noise + 0.5), psnr(noise + 0.5, hr))
+@pytest.mark.parametrize("metric", [psnr, ssim, ms_ssim])
+def test_a_metric_is_per_image_in_float64_and_leaves_its_images_as_they_were(metric, astronaut):
+    """An image without a batch axis is a batch of one, and scores carry no gradient."""
+    hr = torch.cat([astronaut[..., :176, :200], astronaut[..., 200:376, 200:400]])
+    sr = upsample(downsample(hr, 4), 4)
+    before, scores = sr.clone(), metric(sr.requires_grad_(), hr)
+    assert (scores.shape, scores.dtype, scores.requires_grad) == ((2,), torch.float64, False)
+    assert scores.tolist() == pytest.approx([metric(sr[i], hr[i]).item() for i in range(2)], abs=1e-12)
+    assert metric(hr, sr).tolist() == pytest.approx(scores.tolist(), abs=1e-12)
+    assert metric(hr, hr).tolist() == pytest.approx([math.inf if metric is psnr else 1] * 2, abs=1e-9)
+    assert torch.equal(sr, before)
 
 
 # --- SSIM ----------------------------------------------------------------------------------------------------
@@ -87,42 +67,19 @@ def test_psnr_is_symmetric_and_falls_with_noise(hr):
 def skimage_ssim(sr: torch.Tensor, hr: torch.Tensor) -> float:
     """Wang's SSIM of single planes in float64, averaged where the 11x11 window lies inside the image."""
     options = {"data_range": 1, "gaussian_weights": True, "sigma": 1.5, "use_sample_covariance": False, "full": True}
-    scores = []
-    for x, y in zip(sr.double().numpy(), hr.double().numpy(), strict=True):
-        scores.append(structural_similarity(x, y, **options)[1][5:-5, 5:-5].mean())
-    return float(np.mean(scores))
+    _, similarity = structural_similarity(sr.double().numpy(), hr.double().numpy(), channel_axis=0, **options)
+    return float(similarity[:, 5:-5, 5:-5].mean())
 
 
-@pytest.mark.parametrize("protocol", [PAPER, Protocol("rgb", 4), Protocol("y", 0, False), GREY], ids=str)
+@pytest.mark.parametrize("protocol", [PAPER, FACE, GREY], ids=str)
 def test_ssim_equals_scikit_image_on_the_valid_window(sr, hr, protocol):
     scores = ssim(sr, hr, protocol)
-    assert scores.shape == (2,)
-    assert scores.dtype == torch.float64
     for i in range(2):
         expected = skimage_ssim(protocol(sr[i : i + 1])[0], protocol(hr[i : i + 1])[0])
         assert scores[i].item() == pytest.approx(expected, abs=1e-5)
 
 
-def test_ssim_of_a_flat_shift_has_the_value_of_its_formula():
-    hr = torch.full((1, 1, 16, 16), 0.5, dtype=torch.float64)
-    c1 = 0.01**2
-    expected = (2 * 0.5 * 0.7 + c1) / (0.5**2 + 0.7**2 + c1)
-    assert ssim(hr + 0.2, hr, GREY).item() == pytest.approx(expected, abs=1e-5)  # the window is float32
-
-
-def test_ssim_of_equal_images_is_1_and_of_an_inverted_one_negative(hr):
-    assert ssim(hr, hr).tolist() == pytest.approx([1, 1], abs=1e-12)
-    noise = noise_image(1, 1, 32, 32)
-    assert ssim(1 - noise, noise, GREY).item() < -0.5
-
-
 # --- MS-SSIM -------------------------------------------------------------------------------------------------
-
-
-def test_ms_ssim_of_a_flat_shift_is_the_luminance_term_of_the_coarsest_scale():
-    hr = torch.full((1, 1, 176, 192), 0.5)  # sides that halve without a rest
-    luminance = (2 * 0.5 * 0.7 + 0.01**2) / (0.5**2 + 0.7**2 + 0.01**2)
-    assert ms_ssim(hr + 0.2, hr, GREY).item() == pytest.approx(luminance**0.1333, abs=1e-5)  # Wang 2003: its weight
 
 
 def scale_by_scale(sr: np.ndarray, hr: np.ndarray) -> float:
@@ -152,16 +109,6 @@ def test_ms_ssim_equals_its_definition_scale_by_scale(astronaut):
     assert ms_ssim(sr, hr, Protocol(crop=0)).item() == pytest.approx(scale_by_scale(*planes), abs=1e-6)
 
 
-def test_ms_ssim_is_per_image_in_float64_and_far_above_ssim(astronaut):
-    hr = torch.cat([astronaut[..., :176, :200], astronaut[..., 200:376, 200:400]])
-    sr = upsample(downsample(hr, 4), 4)
-    scores = ms_ssim(sr, hr, FACE)
-    assert (scores.shape, scores.dtype) == ((2,), torch.float64)
-    assert scores.tolist() == pytest.approx([ms_ssim(sr[i], hr[i], FACE).item() for i in range(2)], abs=1e-12)
-    assert (scores > ssim(sr, hr, FACE) + 0.08).all()
-    assert ms_ssim(hr, hr).tolist() == pytest.approx([1, 1], abs=1e-9)
-
-
 @pytest.mark.parametrize(
     ("metric", "size", "crop", "fits"),
     [
@@ -174,7 +121,7 @@ def test_ms_ssim_is_per_image_in_float64_and_far_above_ssim(astronaut):
     ],
 )
 def test_a_window_must_fit_after_the_crop(metric, size, crop, fits):
-    image = noise_image(1, 3, *size)
+    image = torch.rand(1, 3, *size)
     if fits:
         assert metric(image, image, Protocol(crop=crop)).item() == pytest.approx(1)
     else:
@@ -197,34 +144,12 @@ def test_protocol_rounds_then_takes_the_luma_then_crops(hr):
     assert torch.equal(Protocol("rgb", 0, True)(image), quantize(image))
 
 
-def test_crop_removes_what_happens_at_the_border(hr):
-    sr = hr.clone()
-    sr[..., :4, :] = sr[..., -4:, :] = sr[..., :4] = sr[..., -4:] = 0
-    assert psnr(sr, hr).tolist() == [math.inf, math.inf]
-    assert psnr(sr, hr, Protocol(crop=3)).isfinite().all()
-
-
-def test_rounding_forgives_what_a_saved_file_would_not_show(hr):
-    sr = hr + 0.3 / 255
-    assert psnr(sr, hr).tolist() == [math.inf, math.inf]
-    assert psnr(sr, hr, Protocol(quantize=False)).isfinite().all()
-
-
 def test_a_grey_image_is_scored_on_its_grey_values_and_not_on_their_luma(sr, hr):
     grey_sr, grey_hr = (quantize(full_range(luma(x)).clamp(0, 1)) for x in (sr, hr))
     assert torch.equal(PAPER(grey_hr), grey_hr[..., 4:-4, 4:-4])
     gain = psnr(grey_sr.expand(-1, 3, -1, -1), grey_hr.expand(-1, 3, -1, -1)) - psnr(grey_sr, grey_hr)
     assert gain.tolist() == pytest.approx(2 * [20 * math.log10(255 / 219)], abs=1e-4)
     assert torch.equal(psnr(grey_sr, grey_hr), psnr(grey_sr, grey_hr, Protocol("rgb", 4)))
-
-
-@pytest.mark.parametrize("metric", [psnr, ssim])
-def test_an_image_without_a_batch_axis_is_a_batch_of_one_and_scores_carry_no_gradient(metric, sr, hr):
-    assert torch.equal(metric(sr[0], hr[0]), metric(sr[:1], hr[:1]))
-    assert torch.equal(metric(sr[0, :1], hr[0, :1]), metric(sr[:1, :1], hr[:1, :1]))
-    before = sr.clone()
-    assert not metric(sr.clone().requires_grad_(), hr).requires_grad
-    assert torch.equal(sr, before)
 
 
 GOOD = torch.rand(1, 3, 20, 20)
@@ -240,12 +165,12 @@ REFUSED = [
 ]
 
 
-@pytest.mark.parametrize("metric", [psnr, ssim, ms_ssim])
-@pytest.mark.parametrize(("sr", "hr", "said"), REFUSED, ids=range(len(REFUSED)))
-def test_what_cannot_be_scored_is_refused_and_never_as_too_small(metric, sr, hr, said):
-    with pytest.raises(SrlabError, match=said) as refused:
-        metric(sr, hr)
-    assert refused.type is SrlabError
+@pytest.mark.parametrize(("sr", "hr", "said"), REFUSED)
+def test_what_cannot_be_scored_is_refused_and_never_as_too_small(sr, hr, said):
+    for metric in (psnr, ssim, ms_ssim):
+        with pytest.raises(SrlabError, match=said) as refused:
+            metric(sr, hr)
+        assert refused.type is SrlabError
 
 
 @pytest.mark.parametrize(
