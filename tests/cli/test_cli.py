@@ -1,5 +1,8 @@
 """The command line: a slip is one line on stderr and exit code 2."""
 
+import subprocess
+import sys
+
 import pytest
 
 from srlab.base.errors import SrlabError
@@ -56,3 +59,15 @@ def test_labs_are_run_with_their_recipe_and_counted_in_the_exit_code(course, cap
     said = capsys.readouterr().out
     assert ("PSNR: 28.12 dB" in said and "2.0 GiB" in said) == ("01" in ran)
     assert ("02_content_loss failed: NameError" in said) == ("02" in ran)
+
+
+def test_a_reader_who_has_enough_is_no_error():
+    """As in ``srlab progress | head -1``: the first lines, and then nobody reads."""
+    lines = "from srlab.cli import main, progress; progress.run = lambda options: print('a line\\n' * 10**5)"
+    command = [sys.executable, "-c", f"import sys; {lines}; sys.exit(main.main(['progress']))"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        process.stdout.readline()
+        process.stdout.close()
+        said = process.stderr.read()
+    assert said == ""
+    assert process.returncode == 1

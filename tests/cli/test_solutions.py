@@ -6,16 +6,12 @@ from pathlib import Path
 
 import nbformat
 import pytest
-import torch
 
-from srlab import models
 from srlab.base.errors import SrlabError
 from srlab.cli.main import main
 from srlab.cli.progress import read_notebook
 from srlab.cli.solutions import fill_in, solve
-from srlab.data.resampling import resize, resize_matrix
-from srlab.evaluation.metrics import Protocol, psnr
-from srlab.exercises import find, names, sample
+from srlab.exercises import find, names
 
 NOTEBOOKS = Path(__file__).parents[2] / "notebooks"
 LABS = sorted(path.stem for path in NOTEBOOKS.glob("[0-9]*.ipynb"))
@@ -73,9 +69,6 @@ def test_the_solved_lab_is_written_here_and_differs_in_its_stubs_alone(course, c
     assert len(changed) == sum(name.startswith("srgan.") for name in names())
     assert rest == f"03_srgan with {len(changed)} exercises solved\n"
     assert "srlab.TODO" not in "".join(cell.source for cell in after.cells if cell.cell_type == "code")
-
-
-def test_it_goes_where_it_is_told(course):
     assert main(["solutions", "03_srgan", "deep/er.ipynb"]) == 0
     assert nbformat.read("deep/er.ipynb", 4).cells
 
@@ -157,12 +150,8 @@ def test_what_an_answer_imports_has_no_other_meaning_in_the_lab(lab):
 
 
 def test_comments_stay_and_only_what_is_needed_is_imported_section_by_section():
-    psnr = solve('def f(sr, hr):\n    """PSNR."""\n    return srlab.TODO', find("evaluation.paper_psnr").reference)
-    assert psnr.startswith(
-        'from srlab.data.images import luma, quantize\n\n\ndef f(sr, hr):\n    """PSNR."""\n    sr, hr = '
-    )
-    energy = solve('def f(sr, hr):\n    """Error."""', find("evaluation.energy_error").reference)
-    head = "import torch\nimport torch.nn.functional as F\n\nfrom srlab.data.images import luma\n\n\ndef"
+    energy = solve('def f(sr, hr):\n    """Error."""\n    return srlab.TODO', find("evaluation.energy_error").reference)
+    head = "import torch\nimport torch.nn.functional as F\n\nfrom srlab.data.images import luma\n\n\ndef f(sr, hr):"
     assert energy.startswith(head)
     tiled = solve(
         'def f(upscaler, lr, scale, tile, overlap):\n    """SR."""', find("evaluation.upscale_tiled").reference
@@ -176,35 +165,3 @@ def test_comments_stay_and_only_what_is_needed_is_imported_section_by_section():
 def test_a_cell_with_more_than_its_stub_is_refused(stub):
     with pytest.raises(SrlabError, match="was changed; get the lab anew"):
         solve(stub, find("srgan.train_step").reference)
-
-
-# --- Answers whose check asks the answer itself what is right: held against the package ---------------------
-
-
-@pytest.mark.parametrize("crop", [0, 4])
-def test_the_psnr_is_that_of_the_package(crop):
-    sr, hr = sample(2, 3, 16, 20), sample(2, 3, 16, 20, seed=1)
-    ours = find("degradation.psnr").reference(sr, hr, crop)
-    torch.testing.assert_close(ours.double(), psnr(sr, hr, Protocol("rgb", crop, quantize=False)))
-
-
-@pytest.mark.parametrize("factor", [2, 3])
-def test_shrinking_is_the_area_method_of_the_package(factor):
-    rows = sample(2, 3, 12)
-    ours = find("degradation.shrink").reference(rows, factor)
-    torch.testing.assert_close(ours, rows @ resize_matrix(12, 1 / factor, "box").to(rows).T)
-
-
-def test_the_twin_is_without_what_the_area_method_of_the_package_sees():
-    hr, texture = sample(1, 3, 12, 24), sample(1, 3, 12, 24, seed=1)
-    seen = resize(resize(texture, 1 / 3, "box"), 3, "box")
-    torch.testing.assert_close(find("degradation.twin").reference(hr, texture, 3), hr + texture - seen)
-
-
-def test_the_residual_block_is_that_of_the_package():
-    ours, theirs = find("srresnet.ResidualBlock").reference(6), models.ResidualBlock(6)
-    with torch.no_grad():
-        for mine, other in zip(ours.parameters(), theirs.parameters(), strict=True):
-            other.copy_(mine)
-    x = sample(2, 6, 7, 9, low=-1)
-    torch.testing.assert_close(ours(x), theirs(x))
