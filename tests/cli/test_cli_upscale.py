@@ -1,14 +1,15 @@
 """``srlab upscale``: from a run or an interpolation to files, and one line for each slip."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
 from PIL import Image
-from safetensors.torch import save_file
 from spandrel.architectures.SPAN import SPAN
 
-from srlab.base.files import write_safetensors
 from srlab.cli.main import main
+from srlab.data import resampling
 from srlab.data.images import read_image, to_uint8, write_image
 from srlab.data.resampling import upsample
 from srlab.inference.tiling import upscale
@@ -37,50 +38,38 @@ def source(tmp_path):
     return write_image(lr, tmp_path / "lr.png")
 
 
-def refused(capsys, *arguments):
-    assert main(["upscale", *map(str, arguments)]) == 2
-    said = capsys.readouterr()
-    assert said.out == ""
-    assert said.err.count("\n") == 1
-    assert said.err.startswith("srlab: ")
-    return said.err
+@pytest.fixture
+def enlarge(source, tmp_path):
+    """Enlarge the source with options; the file that this makes."""
+
+    def enlarge(*options):
+        target = tmp_path / "sr.png"
+        assert main(["upscale", str(source), str(target), "--force", *map(str, options)]) == 0
+        return target
+
+    return enlarge
 
 
-def test_a_run_folder_upscales_a_file(run_folder, generator, source, tmp_path, capsys):
-    target = tmp_path / "sr.png"
-    assert main(["upscale", str(source), str(target), "--run", str(run_folder), "--device", "cpu"]) == 0
-    assert capsys.readouterr().out == f"{target}\n"
-    assert torch.equal(to_uint8(read_image(target)[None]), to_uint8(upscale(generator, read_image(source)[None])))
+def test_a_run_folder_or_its_weights_file_upscales_a_file(run_folder, generator, source, enlarge, capsys):
+    wanted = to_uint8(upscale(generator, read_image(source)[None]))
+    for run in (run_folder, run_folder / "generator.safetensors"):
+        target = enlarge("--run", run, "--device", "cpu")
+        assert capsys.readouterr().out == f"{target}\n"
+        assert torch.equal(to_uint8(read_image(target)[None]), wanted)
 
 
-def test_a_weights_file_works_as_well_as_its_run(run_folder, source, tmp_path):
-    for name, how in (("a", run_folder), ("b", run_folder / "generator.safetensors")):
-        assert main(["upscale", str(source), str(tmp_path / f"{name}.png"), "--run", str(how)]) == 0
-    assert (tmp_path / "a.png").read_bytes() == (tmp_path / "b.png").read_bytes()
+def test_the_best_weights_and_the_network_of_somebody_else_come_with_their_scale(run_folder, enlarge, tmp_path):
+    assert Image.open(enlarge("--run", run_folder, "--best", "psnr")).size == (36, 30)
+    theirs = SPAN(num_in_ch=3, num_out_ch=3, feature_channels=8, upscale=2)
+    torch.save({"params": theirs.state_dict()}, tmp_path / "x.pth")
+    assert Image.open(enlarge("--run", tmp_path / "x.pth")).size == (24, 20)
 
 
-def test_the_network_of_somebody_else_upscales_a_file(source, tmp_path):
-    torch.manual_seed(0)
-    torch.save(
-        {"params": SPAN(num_in_ch=3, num_out_ch=3, feature_channels=8, upscale=3).state_dict()}, tmp_path / "x.pth"
-    )
-    assert main(["upscale", str(source), str(tmp_path / "sr.png"), "--run", str(tmp_path / "x.pth")]) == 0
-    assert Image.open(tmp_path / "sr.png").size == (36, 30)
-
-
-def test_the_best_weights_are_taken_where_asked_for_with_their_scale(run_folder, source, tmp_path):
-    command = ["upscale", str(source), str(tmp_path / "sr.png"), "--run", str(run_folder), "--best", "psnr"]
-    assert main(command) == 0
-    assert Image.open(tmp_path / "sr.png").size == (36, 30)
-
-
-@pytest.mark.parametrize("scale", [None, 3])
-def test_bicubic_needs_no_run(scale, source, tmp_path):
-    target = tmp_path / "sr.png"
-    command = ["upscale", str(source), str(target), "--method", "bicubic"]
-    assert main(command + (["--scale", str(scale)] if scale else [])) == 0
-    truth = upsample(read_image(source)[None], scale or 4)
-    assert (to_uint8(read_image(target)[None]).int() - to_uint8(truth).int()).abs().max() <= 1
+@pytest.mark.parametrize(("options", "scale"), [([], 4), (["--scale", 3], 3)])
+def test_bicubic_needs_no_run(options, scale, source, enlarge):
+    found = to_uint8(read_image(enlarge("--method", "bicubic", *options))[None])
+    truth = to_uint8(upsample(read_image(source)[None], scale))
+    assert (found.int() - truth.int()).abs().max() <= 1
 
 
 def test_a_folder_says_what_was_skipped_and_what_failed(source, tmp_path, capsys):
@@ -103,62 +92,51 @@ def test_a_folder_says_what_was_skipped_and_what_failed(source, tmp_path, capsys
     assert "1 written, 2 skipped, 1 failed." in said.err
 
 
-def test_slips_are_one_line(run_folder, source, tmp_path, capsys):
-    target = tmp_path / "sr.png"
-    assert "There is no file or folder" in refused(capsys, tmp_path / "none.png", target, "--method", "bicubic")
-    target.write_bytes(b"mine")
-    assert "exists already" in refused(capsys, source, target, "--method", "bicubic")
-    target.unlink()
-    said = refused(capsys, source, target, "--run", run_folder, "--scale", 4)
-    assert f"{run_folder} enlarges x2, but --scale is 4" in said
-    said = refused(capsys, source, target, "--run", run_folder, "--best", "lpips")
-    assert "no weights with the best lpips; take those it has: psnr" in said
-    (tmp_path / "file.png").write_bytes(b"mine")
-    said = refused(capsys, tmp_path, tmp_path / "file.png", "--method", "bicubic", "--force")
-    assert "file.png is a file" in said
-    assert "at least 1, but is 0" in refused(capsys, source, target, "--method", "bicubic", "--scale", 0)
-    assert "--best goes with --run" in refused(capsys, source, target, "--method", "bicubic", "--best", "psnr")
-    said = refused(capsys, source, target, "--method", "bicubic", "--tile", 0)
-    assert said == "srlab: --tile must be at least 1, but is 0.\n"
-    said = refused(capsys, source, target, "--method", "bicubic", "--overlap", -1)
-    assert said == "srlab: --overlap must be at least 0, but is -1.\n"
-    said = refused(capsys, source, target, "--method", "bicubic", "--scale", 10**6)
-    assert "12000000x10000000 pixels may take" in said
-    assert "Unknown device 'tpu'" in refused(capsys, source, target, "--run", run_folder, "--device", "tpu")
-    assert not target.exists()
+BICUBIC, RUN = ["--method", "bicubic"], ["--run", "RUN"]
 
 
-def test_weights_that_are_not_those_of_a_run_are_one_line_each(run_folder, source, tmp_path, capsys):
-    def said_of(path):
-        return refused(capsys, source, tmp_path / "sr.png", "--run", path)
-
+@pytest.mark.parametrize(
+    ("source", "target", "options", "words"),
+    [
+        ("none.png", "sr.png", BICUBIC, "There is no file or folder"),
+        ("lr.png", "mine.png", BICUBIC, "exists already"),
+        (".", "mine.png", [*BICUBIC, "--force"], "mine.png is a file"),
+        ("lr.png", "sr.png", [*RUN, "--scale", "4"], "default enlarges x2, but --scale is 4"),
+        ("lr.png", "sr.png", [*RUN, "--best", "lpips"], "no weights with the best lpips; take those it has: psnr"),
+        ("lr.png", "sr.png", [*RUN, "--device", "tpu"], "Unknown device 'tpu'"),
+        ("lr.png", "sr.png", [*BICUBIC, "--best", "psnr"], "--best goes with --run"),
+        ("lr.png", "sr.png", [*BICUBIC, "--scale", "0"], "at least 1, but is 0"),
+        ("lr.png", "sr.png", [*BICUBIC, "--scale", "1000000"], "12000000x10000000 pixels"),
+        ("lr.png", "sr.png", [*BICUBIC, "--tile", "0"], "srlab: --tile must be at least 1, but is 0.\n"),
+        ("lr.png", "sr.png", [*BICUBIC, "--overlap", "-1"], "srlab: --overlap must be at least 0, but is -1.\n"),
+        ("lr.png", "sr.png", ["--run", "none"], "neither a run folder"),
+        ("lr.png", "sr.png", ["--run", "."], "no weights file"),
+        ("lr.png", "sr.png", ["--run", "empty.safetensors"], "damaged or cut short"),
+        ("lr.png", "sr.png", ["--run", "trap.pth"], "damaged or holds more than tensors, so it is not loaded"),
+    ],
+)
+def test_a_slip_is_one_line(run_folder, source, target, options, words, capsys, tmp_path, monkeypatch):
     class Trap:
         def __reduce__(self):
             return (open, (str(tmp_path / "ran"), "w"))
 
-    torch.save(Trap(), tmp_path / "weights.pth")
-    assert "damaged or holds more than tensors, so it is not loaded" in said_of(tmp_path / "weights.pth")
-    assert not (tmp_path / "ran").exists()
-    assert "no weights file" in said_of(tmp_path)
-    assert "neither a run folder" in said_of(tmp_path / "none")
-    file = run_folder / "generator.safetensors"
-    whole = file.read_bytes()
-    file.write_bytes(whole[:-100])
-    assert "damaged or cut short" in said_of(file)
-    file.write_bytes(b"")
-    assert "damaged or cut short" in said_of(run_folder)
-    save_file({"weight": torch.zeros(3)}, tmp_path / "foreign.safetensors")
-    assert "no network that srlab or spandrel knows" in said_of(tmp_path / "foreign.safetensors")
-    tensor = {"weight": torch.zeros(3)}
-    write_safetensors(tmp_path / "other.safetensors", tensor, {"network": "VGG", "config": {}})
-    assert "network 'VGG'; srlab knows SRResNet" in said_of(tmp_path / "other.safetensors")
-    write_safetensors(tmp_path / "wrong.safetensors", tensor, {"network": "SRResNet", "config": {}})
-    assert "do not fit SRResNet" in said_of(tmp_path / "wrong.safetensors")
+    monkeypatch.chdir(tmp_path)
+    write_image(torch.rand(3, 10, 12), "lr.png")
+    Path("mine.png").write_bytes(b"mine")
+    Path("empty.safetensors").touch()
+    torch.save(Trap(), "trap.pth")
+    before = sorted(tmp_path.iterdir())
+    assert main(["upscale", source, target, *(str(run_folder) if word == "RUN" else word for word in options)]) == 2
+    said = capsys.readouterr()
+    assert said.out == ""
+    assert said.err.count("\n") == 1
+    assert said.err.startswith("srlab: ")
+    assert words in said.err
+    assert sorted(tmp_path.iterdir()) == before, "nothing is written, and nothing in a weights file is run"
+    assert Path("mine.png").read_bytes() == b"mine"
 
 
 def test_ctrl_c_is_130_and_leaves_nothing(source, tmp_path, capsys, monkeypatch):
-    from srlab.data import resampling
-
     def interrupted(*_):
         raise KeyboardInterrupt
 
