@@ -10,7 +10,7 @@ from srlab.data.datasets import folder
 from srlab.data.images import mod_crop, quantize, to_uint8, write_image
 from srlab.data.resampling import downsample, upsample
 from srlab.evaluation.folders import evaluate_folders, pair_names, paired_set
-from srlab.evaluation.metrics import FACE, PAPER, Protocol, psnr
+from srlab.evaluation.metrics import FACE, PAPER, psnr
 from srlab.evaluation.scoring import evaluate
 
 
@@ -46,14 +46,7 @@ def sr_dir(hr_dir):
 # --- Names ---------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
-    "name", ["baby", "baby_x4", "baby-SRGAN", "baby x4", "baby.out", "babyx4", "babyx4_SRGAN", "baby(1)"]
-)
-@pytest.mark.parametrize("mark", ["", "_HR", "-HR", "HR", "_GT", "_gt"])
-def test_names_that_belong_to_baby_with_or_without_a_mark(name, mark):
-    assert pair_names([name], ["baby" + mark]) == ({"baby" + mark: name}, [])
-
-
+NAMES = ["baby", "baby_x4", "baby-SRGAN", "baby x4", "baby.out", "babyx4", "babyx4_SRGAN", "baby(1)"]
 STRANGERS = {
     "baby": ["baby2", "babyface", "babyx", "babyxl", "Baby", "my_baby", "bab"],
     "baby_HR": ["baby2_SRGAN"],
@@ -64,11 +57,18 @@ STRANGERS = {
 }
 
 
-@pytest.mark.parametrize(("name", "hr"), [(name, hr) for hr, names in STRANGERS.items() for name in names])
-def test_names_that_do_not_belong_together_are_both_named(name, hr):
-    pairs, alone = pair_names([name], [hr])
-    assert pairs == {}
-    assert [line.split(" (")[0] for line in alone] == [name, hr]
+@pytest.mark.parametrize("mark", ["", "_HR", "-HR", "HR", "_GT", "_gt"])
+def test_names_that_belong_to_baby_with_or_without_a_mark(mark):
+    for name in NAMES:
+        assert pair_names([name], ["baby" + mark]) == ({"baby" + mark: name}, [])
+
+
+@pytest.mark.parametrize("hr", STRANGERS)
+def test_names_that_do_not_belong_together_are_both_named(hr):
+    for name in STRANGERS[hr]:
+        pairs, alone = pair_names([name], [hr])
+        assert pairs == {}
+        assert [line.split(" (")[0] for line in alone] == [name, hr]
 
 
 @pytest.mark.parametrize(
@@ -102,16 +102,13 @@ def test_saved_sr_files_score_what_the_upscaler_scores(hr_dir, sr_dir):
 
 
 def test_what_stays_alone_is_named_and_the_rest_is_scored(hr_dir, sr_dir):
-    (sr_dir / "bird_x4_SRGAN.png").rename(sr_dir / "stranger.png")
+    (sr_dir / "bird_x4_SRGAN.png").rename(sr_dir / "other.png")
     table, notes = evaluate_folders(sr_dir, hr_dir)
     assert table["image"].tolist() == ["baby"]
-    assert [note.split(" (")[0] for note in notes] == ["not paired: stranger", "not paired: bird"]
-
-
-def test_no_pair_at_all_is_an_error(hr_dir, tmp_path):
-    write_image(picture(), tmp_path / "sr" / "other.png")
+    assert [note.split(" (")[0] for note in notes] == ["not paired: other", "not paired: bird"]
+    (sr_dir / "baby_x4_SRGAN.png").unlink()
     with pytest.raises(SrlabError, match=r"No image in .*sr has the name of one in .*hr \(such as other and baby\)"):
-        evaluate_folders(tmp_path / "sr", hr_dir)
+        evaluate_folders(sr_dir, hr_dir)
 
 
 def test_an_sr_of_the_full_hr_size_is_compared_uncut(hr_dir, sr_dir):
@@ -122,15 +119,11 @@ def test_an_sr_of_the_full_hr_size_is_compared_uncut(hr_dir, sr_dir):
     assert table["psnr"][0] == pytest.approx(float(psnr(quantize((hr + 0.1).clamp(0, 1)), hr, FACE)), abs=1e-4)
 
 
-@pytest.mark.parametrize(
-    ("size", "scale", "cut"), [((48, 60), 4, "60x52"), ((13, 15), 4, "60x52"), ((52, 60), 3, "63x51")]
-)
-def test_another_size_is_an_error_with_the_file_and_both_sizes(hr_dir, sr_dir, size, scale, cut):
-    height, width = size
-    for file in sr_dir.iterdir():
-        write_image(picture(height, width), file)
-    with pytest.raises(SrlabError, match=rf"baby_x4_SRGAN\.png: It has {width}x{height} pixels but its HR image {cut}"):
-        evaluate_folders(sr_dir, hr_dir, scale)
+def test_another_size_is_an_error_with_the_file_and_both_sizes(hr_dir, sr_dir):
+    for scale, cut in ((4, "60x52"), (3, "63x51")):
+        write_image(picture(48, 60), sr_dir / "baby_x4_SRGAN.png")
+        with pytest.raises(SrlabError, match=rf"baby_x4_SRGAN\.png: It has 60x48 pixels but its HR image {cut}"):
+            evaluate_folders(sr_dir, hr_dir, scale)
 
 
 # --- Grey ----------------------------------------------------------------------------------------------------
@@ -174,11 +167,8 @@ def test_a_float_tiff_with_nan_is_refused_by_name(tmp_path):
         pixels = np.full((20, 20), 0.5, dtype=np.float32)
         pixels[3, 3] = np.nan if name == "sr" else 0
         Image.fromarray(pixels).save(tmp_path / name / "a.tif")
-    for protocol in (Protocol("y", 0, False), Protocol("y", 0, True)):
-        with pytest.raises(SrlabError, match=r"sr.a\.tif.*NaN"):
-            evaluate_folders(tmp_path / "sr", tmp_path / "hr", protocol=protocol)
     with pytest.raises(SrlabError, match=r"sr.a\.tif.*NaN"):
-        folder(tmp_path / "sr")
+        evaluate_folders(tmp_path / "sr", tmp_path / "hr", protocol=FACE)
 
 
 # --- LR and HR -----------------------------------------------------------------------------------------------
@@ -195,14 +185,11 @@ def test_lr_files_are_paired_with_hr_and_used(hr_dir, tmp_path):
     assert evaluate(enlarge, images)["psnr"][1] < 10
 
 
-def test_an_hr_without_lr_is_left_out_and_named(hr_dir, tmp_path):
+def test_an_hr_without_lr_is_left_out_and_an_lr_of_the_wrong_size_is_refused_both_by_name(hr_dir, tmp_path):
     write_image(torch.zeros(3, 13, 15), tmp_path / "lr" / "bird.png")
     images, notes = paired_set(hr_dir, tmp_path / "lr")
     assert images.names == ["bird"]
     assert notes == ["not paired: baby (an HR image without a partner)"]
-
-
-def test_an_lr_of_the_wrong_size_is_named_with_both_sizes(hr_dir, tmp_path):
     write_image(torch.zeros(3, 26, 30), tmp_path / "lr" / "bird.png")
     with pytest.raises(SrlabError, match=r"bird\.png is 30x26, which is not 1/4 of its HR image \(63x52\)"):
         paired_set(hr_dir, tmp_path / "lr")
