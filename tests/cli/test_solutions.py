@@ -12,8 +12,9 @@ from srlab.cli.main import main
 from srlab.cli.progress import read_notebook
 from srlab.cli.solutions import fill_in, solve
 from srlab.exercises import find, names
+from tests.conftest import ROOT
 
-NOTEBOOKS = Path(__file__).parents[2] / "notebooks"
+NOTEBOOKS = ROOT / "notebooks"
 LABS = sorted(path.stem for path in NOTEBOOKS.glob("[0-9]*.ipynb"))
 
 
