@@ -6,9 +6,9 @@ import re
 
 import pandas as pd
 import pytest
+import torch
 
 import srlab
-import srlab.view.plots
 from studies.content_loss import published, tables
 from studies.content_loss.claims import claims
 from studies.content_loss.report import main, opening, reading, variants
@@ -33,21 +33,16 @@ def line(loss, seed=0, real=False, layers="vgg19 relu5_4", **changes):
 
 
 @pytest.fixture
-def write(tmp_path):
-    def write(*lines):
-        folder = tmp_path / "scores"
-        folder.mkdir(exist_ok=True)
+def read(tmp_path):
+    """Means over tables as ``score.py`` leaves them in ``scores/``."""
+
+    def read(*lines):
+        (tmp_path / "scores").mkdir(exist_ok=True)
         for row, found in pd.DataFrame([*lines, BICUBIC]).groupby("row"):
-            found.dropna(axis=1, how="all").to_csv(folder / f"{row}.csv", index=False)
-            srlab.write_image(srlab.view.plots.torch.rand(3, 96, 144), folder / f"{row}.png")
-        return folder
+            found.dropna(axis=1, how="all").to_csv(tmp_path / "scores" / f"{row}.csv", index=False)
+        return tables.read_scores(tmp_path / "scores")
 
-    return write
-
-
-@pytest.fixture
-def read(write):
-    return lambda *lines: tables.read_scores(write(*lines))
+    return read
 
 
 def cells(text, first):
@@ -77,15 +72,11 @@ def test_mean_is_over_images_and_then_over_seeds_with_the_interval_by_hand(read)
 
 
 def test_what_is_missing_is_a_dash_and_does_not_count(read):
-    lines = [line("MSE", saturation_ratio=math.nan), line("Res18_4", **CODED), line("Res34_3")]
-    text = tables.over_losses(
-        read(*lines, line("Res34_3", image="text", saturation_ratio=math.nan)), "saturation_ratio", SET
-    )
-    assert [cells(text, loss)[1:3] for loss in ("MSE", "Res18_4", "Res34_3")] == [
-        ["-", "-"],
-        ["-", "0.900"],
-        ["0.900", "-"],
-    ]
+    grey = line("Res34_3", image="text", saturation_ratio=math.nan)
+    means = read(line("MSE", saturation_ratio=math.nan), line("Res18_4", **CODED), line("Res34_3"), grey)
+    text = tables.over_losses(means, "saturation_ratio", SET)
+    found = {loss: cells(text, loss)[1:3] for loss in ("MSE", "Res18_4", "Res34_3")}
+    assert found == {"MSE": ["-", "-"], "Res18_4": ["-", "0.900"], "Res34_3": ["0.900", "-"]}
     assert number([]) == "-"
     assert math.isnan(interval([1.0]))
 
@@ -119,10 +110,8 @@ def test_with_random_features_nothing_is_said_of_vgg_against_resnet(read):
         assert not ("VGG" in sentence and "Res34" in sentence), sentence
         assert "holds" not in sentence or "SRGAN-100 MSE" in sentence
     for network in ("vgg19", "resnet34"):
-        assert f"{network}" in " ".join(said[0][1]), "how to get its weights"
-
-
-def test_one_random_network_is_enough_to_leave_the_colour_question_open(read):
+        assert network in " ".join(said[0][1]), "how to get its weights"
+    # One random network is enough to leave the question of colours open.
     mixed = [one for real in (True, False) for one in whole(real) if (one["loss"] != "Res34_3") == real]
     question = claims(read(*mixed), SET)[-1][1]
     assert question == ["Res34_3 (described): cannot be answered, because a feature network was random here."]
@@ -133,10 +122,12 @@ def test_as_coded_the_gan_gets_no_credit(read):
     assert "no gradient of D reached it" in claims(means, SET)[2][1][0]
 
 
-def test_the_whole_report_is_written_with_its_figures_and_without_paths(write, tmp_path):
+def test_the_whole_report_is_written_with_its_figures_and_without_paths(read, tmp_path):
+    for row in read(*whole(real=False))["row"].unique():
+        srlab.write_image(torch.rand(3, 96, 144), tmp_path / "scores" / f"{row}.png")
     about = {"preset": "laptop", "given": {"backbone": "/home/somebody/vgg.pth"}}
     about["iters"] = {"250": 20, "100": 10, "200": 20}
-    main(str(write(*whole(real=False))), str(tmp_path / "RESULTS.md"), json.dumps(about))
+    main(str(tmp_path / "scores"), str(tmp_path / "RESULTS.md"), json.dumps(about))
     text = (tmp_path / "RESULTS.md").read_text()
     assert "--backbone vgg.pth" in text
     assert "somebody" not in text
@@ -150,28 +141,23 @@ def test_the_whole_report_is_written_with_its_figures_and_without_paths(write, t
 @pytest.mark.parametrize(
     ("network", "discriminator", "words"),
     [
-        (
-            "MSRResNet",
-            "PatchDiscriminator",
-            " (here with MSRResNet and PatchDiscriminator instead of SRResNet and SRGAN",
-        ),
-        ("SRResNet", "PatchDiscriminator", " (here with PatchDiscriminator instead of SRGANDiscriminator)"),
+        ("MSRResNet", "Patch", " (here with MSRResNet and Patch instead of SRResNet and SRGANDiscriminator): normal"),
         ("SRResNet", "SRGANDiscriminator", ", with SRResNet and SRGANDiscriminator: normalised input"),
         ("MSRResNet", None, " (here with MSRResNet instead of SRResNet): "),  # a table from before the column
     ],
 )
 def test_the_variants_name_the_networks_that_were_used(read, network, discriminator, words):
-    lines = line("MSE", network=network), line("MSE", **SRGAN, network=network, discriminator=discriminator)
-    text = variants(read(*(one | {"discriminator": one["discriminator"] or None} for one in lines)), SET)
+    used = {"network": network, "discriminator": None}
+    text = variants(read(line("MSE", **used), line("MSE", **SRGAN, **used | {"discriminator": discriminator})), SET)
     assert text.startswith(f"As described{words}")
     assert "As coded" not in text, "no such row"
 
 
-def test_both_variants_are_promised_and_explained_only_where_both_are_there(write):
+def test_both_variants_are_promised_and_explained_only_where_both_are_there(read):
     about = {"preset": "laptop", "given": {}}
-    means = tables.read_scores(write(line("MSE"), line("Res34_3")))
+    means = read(line("MSE"), line("Res34_3"))
     assert "Here are 2 rows as its text describes them and 0 rows as its code did them." in opening(means, about)[1]
-    means = tables.read_scores(write(line("MSE", **CODED), line("Res34_3", **CODED)))  # beside those from before
+    means = read(line("MSE", **CODED), line("Res34_3", **CODED))  # beside those from before
     assert "Here each row exists as its text describes it and as its code did it." in opening(means, about)[1]
     text = variants(means, SET)
     assert text.startswith("As described (here with MSRResNet instead of SRResNet): normalised input")
