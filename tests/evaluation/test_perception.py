@@ -6,7 +6,6 @@ from functools import partial
 import pytest
 import torch
 import torch.nn.functional as F
-from torchvision.models import alexnet
 
 from srlab.base.errors import SrlabError
 from srlab.data.images import mod_crop, quantize
@@ -222,10 +221,8 @@ def test_a_network_with_an_unlearned_transposed_convolution_shows_its_board(phot
 
 
 @pytest.fixture(scope="module")
-def network(tmp_path_factory, backbone):
-    path = tmp_path_factory.mktemp("weights") / "alexnet.pth"
-    torch.save(backbone, path)
-    return load_lpips(path)
+def network(backbone_file):
+    return load_lpips(backbone_file)
 
 
 def measured(name, network):
@@ -259,32 +256,7 @@ def test_an_image_too_small_for_a_measure_is_refused_with_its_size(name, side, n
 # --- LPIPS ---------------------------------------------------------------------------------------------------
 
 
-@pytest.fixture(scope="module")
-def backbone() -> dict[str, torch.Tensor]:
-    """Random weights in the shape of torchvision's AlexNet without its classifier, only to exercise the code."""
-    with torch.device("meta"):  # its classifier has 55 million weights that no test needs
-        shapes = {name: value.shape for name, value in alexnet(weights=None).features.state_dict().items()}
-    random = torch.Generator().manual_seed(0)
-    return {f"features.{name}": 0.02 * torch.randn(shape, generator=random) for name, shape in shapes.items()}
-
-
-@pytest.fixture
-def cache(tmp_path, monkeypatch):
-    """An empty cache of torch, as on a machine that never had weights."""
-    monkeypatch.setattr(torch.hub, "_hub_dir", None)
-    monkeypatch.setenv("TORCH_HOME", str(tmp_path / "torch"))
-    return tmp_path / "torch" / "hub" / "checkpoints"
-
-
-@pytest.fixture(autouse=True)
-def no_download(monkeypatch):
-    def refuse(*_, **__):
-        raise AssertionError("a download was tried")
-
-    monkeypatch.setattr("srlab.data.download.download", refuse)
-
-
-def test_without_weights_there_is_no_lpips_and_one_line_says_how_to_get_it(cache, capsys):
+def test_without_weights_there_is_no_lpips_and_one_line_says_how_to_get_it(capsys):
     assert load_lpips() is None
     said = capsys.readouterr().out
     assert said.count("\n") == 1
@@ -292,10 +264,11 @@ def test_without_weights_there_is_no_lpips_and_one_line_says_how_to_get_it(cache
     assert backbones.remedy("alexnet") in said
 
 
-def test_lpips_has_the_backbone_of_the_file_and_trained_heads_and_loading_it_moves_nobodys_seed(tmp_path, backbone):
-    torch.save(backbone, tmp_path / "alexnet.pth")
+def test_lpips_has_the_backbone_of_the_file_and_trained_heads_and_loading_it_moves_nobodys_seed(
+    backbone, backbone_file
+):
     before = torch.get_rng_state()
-    network = load_lpips(tmp_path / "alexnet.pth")
+    network = load_lpips(backbone_file)
     assert torch.equal(torch.get_rng_state(), before)
     layers = network.net.state_dict().values()
     assert all(torch.equal(found, wanted) for found, wanted in zip(layers, backbone.values(), strict=True))
@@ -322,7 +295,7 @@ def test_lpips_gets_its_images_from_minus_1_to_1(network, sr, hr):
     assert lpips(sr, hr, network).tolist() == pytest.approx(expected.tolist(), rel=1e-5)
 
 
-def test_a_file_of_another_network_is_refused_and_there_is_no_falling_back(cache, tmp_path, backbone):
+def test_a_file_of_another_network_is_refused_and_there_is_no_falling_back(tmp_path, backbone):
     torch.save({key: value for key, value in backbone.items() if key != "features.8.bias"}, tmp_path / "other.pth")
     with pytest.raises(SrlabError, match=r"other\.pth does not fit: .*'features\.8\.bias'"):
         load_lpips(tmp_path / "other.pth")

@@ -1,0 +1,33 @@
+"""AlexNet's weights, or that there are none: what LPIPS is tested with."""
+
+import pytest
+import torch
+from torchvision.models import alexnet
+
+
+@pytest.fixture(scope="session")
+def backbone() -> dict[str, torch.Tensor]:
+    """Random weights in the shape of torchvision's AlexNet without its classifier, only to exercise the code."""
+    with torch.device("meta"):  # the classifier has 55 million weights that no test needs
+        shapes = {name: value.shape for name, value in alexnet(weights=None).features.state_dict().items()}
+    random = torch.Generator().manual_seed(0)
+    return {f"features.{name}": 0.02 * torch.randn(shape, generator=random) for name, shape in shapes.items()}
+
+
+@pytest.fixture(scope="session")
+def backbone_file(backbone, tmp_path_factory):
+    path = tmp_path_factory.mktemp("weights") / "alexnet.pth"
+    torch.save(backbone, path)
+    return path
+
+
+@pytest.fixture(autouse=True)
+def _no_weights(tmp_path, monkeypatch):
+    """An empty cache of torch, as on a machine that never had weights; and no download."""
+
+    def refuse(*_, **__):
+        raise AssertionError("a download was tried")
+
+    monkeypatch.setattr("srlab.data.download.download", refuse)
+    monkeypatch.setattr(torch.hub, "_hub_dir", None)
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path / "torch"))
