@@ -17,7 +17,7 @@ from PIL import Image, UnidentifiedImageError
 
 from srlab.base.devices import explaining_lack_of_memory
 from srlab.base.errors import SrlabError
-from srlab.base.files import open_atomic, refuse_existing
+from srlab.base.files import need_room, open_atomic, refuse_existing
 from srlab.base.text import breaks_line
 from srlab.data.images import EXTENSIONS, cmyk_to_rgb, full_range, luma, open_upright, to_uint8
 from srlab.inference.tiling import Upscaler, overlap_of, tile_of, upscale_tiles
@@ -216,15 +216,10 @@ def _check_format(source: Path, target: Path, suffix: str, image: pyvips.Image, 
 
 
 def _check_room(source: Path, target: Path, image: pyvips.Image, scale: int, tile: int, overlap: int) -> None:
-    """Refuse a result that fits neither the disk nor, as far as can be known before the work, the memory."""
+    """Refuse a result that the disk or, as far as can be known before the work, the memory is too small for."""
     width, height = image.width * scale, image.height * scale
-    folder = next(place for place in target.absolute().parents if place.exists())
-    needed, free = 2 * width * height * _bytes_of(image), psutil.disk_usage(str(folder)).free
-    if needed > free:  # the pixels, and a file that noise makes as large
-        raise SrlabError(
-            f"Could not write {target} ({width}x{height} pixels may take {needed / 1e6:,.0f} MB, and the disk has "
-            f"{free / 1e6:,.0f} MB free); free some space, choose another folder, or enlarge less."
-        )
+    # The pixels, and a file that noise makes as large.
+    need_room(target.parent, 2 * width * height * _bytes_of(image), f"{target} ({width}x{height} pixels)")
     seen = (tile + 2 * overlap) * scale
     needed, free = 2 * 12 * min(seen, width) * min(seen, height), psutil.virtual_memory().available
     if needed > free:  # a tile and a copy of it, as floats of three channels

@@ -2,13 +2,16 @@
 
 import json
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from torch import nn
 
 from srlab.base.devices import peak_memory_mib
 from srlab.base.errors import SrlabError
-from srlab.training.runs import FORMAT, Run, environment
+from srlab.base.files import writing
+from srlab.training.runs import ADVICE, FORMAT, Run, environment
 
 FOLLOW_LENGTH = ("schedule", "ema")  # what another total number of steps may change in a run that goes on
 
@@ -119,11 +122,31 @@ class Record:
             self.write(state="running")
         self._started, self._seconds_before = time.perf_counter(), self.manifest["wall_time_s"]
 
+    @contextmanager
+    def events(self, step: int) -> Iterator[None]:
+        """While the block runs, what is logged goes to TensorBoard as well, which forgets what it had after `step`."""
+        if not self.writes:
+            yield
+            return
+        from torch.utils.tensorboard import SummaryWriter  # slow to import
+
+        folder = self.run.path / "tensorboard"
+        with writing(folder, ADVICE):
+            self._events = SummaryWriter(str(folder), purge_step=step)
+        try:
+            yield
+        finally:
+            with writing(folder, ADVICE):
+                self._events.close()
+
     def log(self, step: int, row: dict[str, float]) -> None:
-        """Note what was measured at a step."""
+        """Note what was measured at a step; within `events`."""
         self.history.append({"step": step} | row)
         if self.writes:
             self.run.log(step, **row)
+            with writing(self.run.path / "tensorboard", ADVICE):
+                for name, value in row.items():
+                    self._events.add_scalar(name, value, step)
 
     def keep_best(self, names: tuple[str, ...], step: int, generator: nn.Module) -> None:
         """Save the weights by which a score of the newest row is higher than ever before."""

@@ -3,8 +3,8 @@
 import contextlib
 import copy
 import time
-from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable
+from typing import Any
 
 import torch
 from accelerate.utils import broadcast_object_list
@@ -18,19 +18,16 @@ from srlab.base.devices import (
     pick_precision,
 )
 from srlab.base.errors import SrlabError
-from srlab.base.files import all_finite, writing
+from srlab.base.files import all_finite
 from srlab.data.patches import PatchSampler
 from srlab.training import guard
 from srlab.training.checkpoint import collect, put_back, tensors_in
 from srlab.training.probes import dead_units
 from srlab.training.record import Record
-from srlab.training.runs import ADVICE, Run
+from srlab.training.runs import Run
 from srlab.training.schedules import Schedule, constant
 from srlab.training.signals import Interrupts
 from srlab.training.wrapping import bare, compile_networks, make_accelerator
-
-if TYPE_CHECKING:
-    from torch.utils.tensorboard import SummaryWriter
 
 Losses = dict[str, torch.Tensor]
 LOG_EVERY = 10  # steps between two readings of the losses; a reading waits for the device
@@ -249,7 +246,7 @@ class Trainer:
             early = {max(1, validate_every // 4), max(1, validate_every // 2)}
             saved_at = time.monotonic()
             bar = tqdm(total=iters, initial=self.step, desc=self.run.name, mininterval=1, disable=not main)
-            with Interrupts() as interrupts, self._open_events() as self._events, bar:
+            with Interrupts() as interrupts, self.record.events(self.step), bar:
                 if self.step == 0:
                     self._validate(validate, monitor, best, floor)
                 while self.step < iters:
@@ -331,16 +328,9 @@ class Trainer:
         row = dict(zip(losses, values.tolist(), strict=True))
         bar.update(self.step - bar.n)
         bar.set_postfix({name: f"{value:.4f}" for name, value in row.items()}, refresh=False)
-        self._write(row | {"rate": next(iter(self.optimizers.values())).param_groups[0]["lr"]})
+        self.record.log(self.step, row | {"rate": next(iter(self.optimizers.values())).param_groups[0]["lr"]})
         if ruin := guard.explodes(self.history):
             self.record.fail(ruin)
-
-    def _write(self, row: dict[str, float]) -> None:
-        self.record.log(self.step, row)
-        if self._events is not None:
-            with writing(self.run.path / "tensorboard", ADVICE):
-                for name, value in row.items():
-                    self._events.add_scalar(name, value, self.step)
 
     def _validate(
         self, validate: Callable | None, monitor: Callable | None, best: tuple[str, ...], floor: float
@@ -353,7 +343,7 @@ class Trainer:
                 if self._batch is not None:  # none before the first step
                     scores[0]["dead_units"] = dead_units(self.ema, self._batch)
             (scores,) = broadcast_object_list(scores)
-            self._write(scores)
+            self.record.log(self.step, scores)
             if ruin := guard.falls(self.history, floor):
                 self.record.fail(ruin)
             self.record.keep_best(best, self.step, self.ema)
@@ -402,19 +392,3 @@ class Trainer:
     def _require_finite(self, tensors: dict[str, torch.Tensor]) -> None:
         if not all_finite(tensors):
             self.record.fail(f"a weight became NaN or infinite by step {self.step}")
-
-    @contextlib.contextmanager
-    def _open_events(self) -> Iterator["SummaryWriter | None"]:
-        if not self.accelerator.is_main_process:
-            yield None
-            return
-        from torch.utils.tensorboard import SummaryWriter  # slow to import
-
-        folder = self.run.path / "tensorboard"
-        with writing(folder, ADVICE):
-            events = SummaryWriter(str(folder), purge_step=self.step)
-        try:
-            yield events
-        finally:
-            with writing(folder, ADVICE):
-                events.close()
