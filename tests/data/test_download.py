@@ -25,6 +25,7 @@ from srlab.base.files import MARGIN, amount
 from srlab.data import catalog, download
 from srlab.data.catalog import Archive, DataSet, Folder
 from tests.data import server
+from tests.kills import KILLS
 
 SCRIPT = Path(__file__).resolve().parents[2] / "data_scripts" / "download_data.py"
 CONTENT = random.Random(0).randbytes(300_000)
@@ -139,7 +140,10 @@ ENDS = {
 
 
 @pytest.mark.parametrize("name", ENDS)
-def test_what_does_not_pass_ends_soon_in_one_sentence_and_a_healthy_server_puts_it_right(site, target, capsys, name):
+def test_what_does_not_pass_ends_soon_in_one_sentence_and_a_healthy_server_puts_it_right(
+    site, target, capsys, monkeypatch, name
+):
+    monkeypatch.setattr(download, "ATTEMPTS", 2)  # some of these last until the deadline each time
     fault, words = ENDS[name]
     url = site.put("data.zip", CONTENT)
     site.faults["data.zip"] = ALWAYS(fault)
@@ -405,7 +409,7 @@ def test_flipped_bits_end_in_one_sentence_or_in_the_right_images(tiny, home):
     dice, good = random.Random(0), packed(tiny, GOOD.items())
     (home / "archives").mkdir(parents=True)
     refused = 0
-    for _ in range(150):
+    for _ in range(60):
         broken = bytearray(good)
         for _ in range(dice.choice((1, 2, 8))):
             broken[dice.randrange(len(broken))] ^= 1 << dice.randrange(8)
@@ -418,7 +422,7 @@ def test_flipped_bits_end_in_one_sentence_or_in_the_right_images(tiny, home):
         else:
             assert images_in(home) == IMAGES
             shutil.rmtree(home / "Tiny")
-    assert refused > 30
+    assert refused > 12
 
 
 def test_the_disk_is_too_small_or_full_and_nothing_is_left_half(tiny, site, home, monkeypatch):
@@ -495,7 +499,7 @@ def test_a_signal_keeps_what_has_arrived_and_the_same_command_goes_on(site, home
 def test_kills_at_any_moment_leave_whole_folders_or_none(site, home, start, benchmark):
     site.put("benchmark.tar", benchmark, *[server.trickles(100_000, 0.01)] * 3)
     dice = random.Random(0)
-    for _ in range(10):
+    for _ in range(KILLS):
         if len(whole_folders(home)) == len(BENCHMARK):
             shutil.rmtree(home)
         asked = len(site.asked)
