@@ -3,13 +3,13 @@
 import json
 import math
 import re
-import shutil
 
+import matplotlib.pyplot as plt
 import pandas as pd
 import pytest
+import torch
 
 import srlab
-import srlab.view.plots
 from studies.esrdgan_tricks import words
 from studies.esrdgan_tricks.configurations import read_preset, trick_of
 from studies.esrdgan_tricks.differences import (
@@ -24,10 +24,10 @@ from studies.esrdgan_tricks.differences import (
     kind_of,
     other_lr,
     paired,
-    read_scores,
 )
 from studies.esrdgan_tricks.report import main
 from studies.esrdgan_tricks.score import crop_file, label
+from studies.report import Page
 
 MAIN = ["astronaut", "chelsea"]
 MEASURES = {"psnr": 28.0, "ssim": 0.8, "gradient_ratio": 0.7, "energy_error": 0.5, "colour_shift": 1.0}
@@ -67,7 +67,6 @@ def test_differences_are_paired_by_seed_after_the_mean_over_images():
         ([-0.10, -0.11, -0.12], BEYOND),
         # mean 0.2, s = 0.1732: interval 0.43
         ([0.1, 0.1, 0.4], LEANS),
-        ([0.5, 0.6, -0.01], CHANGES_SIGN),
         ([0.5, 0.6, 0.0], CHANGES_SIGN),
         ([0.5] * 30 + [-0.01], CHANGES_SIGN),  # however many seeds speak for it
         ([0.0, 0.0, 0.0], EQUAL),
@@ -164,23 +163,28 @@ def test_kinds_of_lr_have_names(settings, name):
 def write(tmp_path):
     """Write tables and crops as ``score.py`` does, then the report; returns its text."""
 
-    def write(lines, preset="laptop", lost=()):
+    def write(lines, lost=()):
         folder = tmp_path / "scores"
         folder.mkdir()
         for one in lost:
             pd.DataFrame([one]).to_csv(folder / f"{one['row']}.csv", index=False)
-        scores = pd.DataFrame(lines)
-        for row, found in scores.groupby("row", sort=False):
+        for row, found in pd.DataFrame(lines).groupby("row", sort=False):
             file = folder / f"{row}.csv"
             found.to_csv(file, index=False)
             for kind in found["lr"].unique():
-                srlab.write_image(srlab.view.plots.torch.rand(3, 96, 144), crop_file(file, kind))
-        assert len(read_scores(folder)) == len(lines)
-        about = {"preset": preset, "given": {"backbone": "/home/somebody/vgg.pth"}, "settings": read_preset(preset)}
+                srlab.write_image(torch.rand(3, 96, 144), crop_file(file, kind))
+        about = {"preset": "laptop", "given": {"backbone": "/home/somebody/vgg.pth"}}
+        about["settings"] = read_preset("laptop")
         main(str(folder), str(tmp_path / "RESULTS.md"), json.dumps(about))
         return (tmp_path / "RESULTS.md").read_text()
 
     return write
+
+
+@pytest.fixture
+def undrawn(monkeypatch):
+    """Leave figures out, where it is the text that counts."""
+    monkeypatch.setattr(Page, "figure", lambda page, name, figure, caption: plt.close(figure))
 
 
 def whole(real=False, seeds=3):
@@ -206,32 +210,27 @@ def test_the_whole_report_is_written_with_its_figures_and_without_paths(write, t
     assert "## Numbers: all 4 photos" in text
     assert "ran away" not in text
     assert "| **+0.11 better** |" in text
-
-
-def test_random_features_are_said_in_every_row_and_trained_ones_are_not_called_random(write, tmp_path):
-    text = write(whole())
     assert "**Features: 0 rows looked through trained networks, 9 through random ones.**" in text
     rows = [one for one in text.splitlines() if re.match(r"\| (base|instance noise|nearest LR) \||[- ]*\*\*inst", one)]
     assert len(rows) > 10
     assert all("(random)" in row for row in rows)
-    shutil.rmtree(tmp_path / "scores")
-    text = write(whole(real=True))
-    assert "9 rows looked through trained networks, 0 through random ones" in text
+
+
+def test_trained_features_are_not_called_random_and_rows_that_ran_away_are_named_and_left_out(write, undrawn):
+    gone = {"row": "vanilla-seed1", "trick": "vanilla", "seed": 1, "lost": "SrlabError: reach from -125 to 555"}
+    two = [line("vanilla", seed, real=True, psnr=28.5) for seed in (0, 2)]
+    text = write([*whole(real=True), *two], lost=[gone])
+    assert "11 rows looked through trained networks, 0 through random ones" in text
     assert "(random)" not in text
     assert "nothing it has learned" not in text
-
-
-def test_with_one_seed_nothing_is_claimed(write):
-    text = write(whole(seeds=1))
-    assert "There is one seed, so nothing can be claimed." in text
-    assert not re.search(r"\*\*[+-]\d", text)
-    assert "In line with ESRDGAN" not in text
-
-
-def test_rows_that_ran_away_are_named_and_the_report_goes_on_without_them(write):
-    gone = {"row": "vanilla-seed1", "trick": "vanilla", "seed": 1, "lost": "SrlabError: reach from -125 to 555"}
-    text = write([*whole(), *(line("vanilla", seed, psnr=28.5) for seed in (0, 2))], lost=[gone])
     assert "## Rows that ran away" in text
     assert "| vanilla | 1 | SrlabError: reach from -125 to 555 |" in text
     assert "(n=2)" in next(one for one in text.splitlines() if one.startswith("| vanilla | 28.50"))
     assert "n=3" in next(one for one in text.splitlines() if one.startswith("| instance noise | 28.11"))
+
+
+def test_with_one_seed_nothing_is_claimed(write, undrawn):
+    text = write(whole(seeds=1))
+    assert "There is one seed, so nothing can be claimed." in text
+    assert not re.search(r"\*\*[+-]\d", text)
+    assert "In line with ESRDGAN" not in text
