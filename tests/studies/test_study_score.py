@@ -48,36 +48,27 @@ def score_row(study, row, iters):
     return pd.read_csv(output)
 
 
-def test_a_short_row_is_scored_as_it_was_after_its_run_has_gone_on(study):
+def test_a_short_row_stays_as_it_was_when_its_run_has_gone_on(study):
     train_row(study, SHORT, 10)
     before = score_row(study, SHORT, 10)
     assert set(before["step"]) == {10}
-    train_row(study, LONG, 20)
-    assert Run(LAB, RUN).manifest()["step"] == 20
-    pd.testing.assert_frame_equal(score_row(study, SHORT, 10), before)
     assert set(before["network"]) == {"MSRResNet"}
     assert set(before["discriminator"]) == {"PatchDiscriminator"}
-
-
-def test_training_a_short_row_again_leaves_its_copies_when_its_run_has_gone_on(study):
-    train_row(study, SHORT, 10)
-    train_row(study, LONG, 20)
     copies = {file.name: file.read_bytes() for file in (study / "notebooks" / SHORT).iterdir()}
     assert sorted(copies) == [f"generator{end}.safetensors" for end in ("-best-psnr", "-best-ssim", "")] + ["run.json"]
-    train_row(study, SHORT, 10)
+    train_row(study, LONG, 20)
+    assert Run(LAB, RUN).manifest()["step"] == 20
+    train_row(study, SHORT, 10)  # again
     assert {file.name: file.read_bytes() for file in (study / "notebooks" / SHORT).iterdir()} == copies
+    pd.testing.assert_frame_equal(score_row(study, SHORT, 10), before)
 
 
-def test_no_notebook_gets_its_name_without_copies(study):
+def test_without_copies_of_its_step_a_row_gets_no_notebook_and_no_score(study):
+    with pytest.raises(SrlabError, match=r"There is no .*run\.json; delete .*-seed0\.ipynb and run the study again"):
+        score_row(study, SHORT, 10)
     train_row(study, LONG, 20)
     with pytest.raises(SrlabError, match=f"is at step 20, but the row {SHORT} ends at step 10; delete the folder"):
         train_row(study, SHORT, 10)
     assert not (study / "notebooks" / f"{SHORT}.ipynb").exists()
-
-
-def test_copies_of_another_step_are_not_scored_and_neither_are_none(study):
-    with pytest.raises(SrlabError, match=r"There is no .*run\.json; delete .*-seed0\.ipynb and run the study again"):
-        score_row(study, SHORT, 10)
-    train_row(study, SHORT, 10)
-    with pytest.raises(SrlabError, match="was copied at step 10, but the row is about step 15; delete"):
-        score_row(study, SHORT, 15)
+    with pytest.raises(SrlabError, match="was copied at step 20, but the row is about step 15; delete"):
+        score_row(study, LONG, 15)
