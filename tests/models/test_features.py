@@ -18,7 +18,7 @@ from srlab.models.features import MEAN, STD, FeatureExtractor, layer_names, pars
 from tests.conftest import load_script
 
 ROOT = Path(__file__).resolve().parents[2]
-IMAGE = torch.rand(2, 3, 64, 64, generator=torch.Generator().manual_seed(0))
+IMAGE = torch.rand(2, 3, 32, 32, generator=torch.Generator().manual_seed(0))
 
 
 @pytest.fixture(autouse=True)
@@ -34,28 +34,34 @@ def cache(tmp_path, monkeypatch):
     return tmp_path / "torch" / "hub" / "checkpoints"
 
 
-@pytest.fixture(scope="module")
-def networks(tmp_path_factory) -> dict[str, tuple[nn.Module, Path]]:
+class Networks(dict):
     """Name -> torchvision's own network with random weights and statistics, and its state dict as a file."""
-    folder, found = tmp_path_factory.mktemp("weights"), {}
-    with torch.random.fork_rng():
-        torch.manual_seed(0)
-        for name in ("vgg16", "vgg19", "vgg19_bn", "resnet18", "resnet34", "resnet50"):
-            with torch.device("meta"):
-                whole = models.get_model(name)
-            if name.startswith("vgg"):
-                whole.classifier = nn.Identity()  # 100 million weights that no test needs
-            whole.to_empty(device="cpu")
-            for key, value in whole.state_dict().items():
-                if key.endswith("num_batches_tracked"):
-                    value.fill_(7)
-                elif value.ndim > 1:
-                    nn.init.normal_(value, std=(2 / value[0].numel()) ** 0.5)
-                else:
-                    value.uniform_(0.5, 1.0)
-            torch.save(whole.state_dict(), folder / f"{name}.pth")
-            found[name] = whole.eval(), folder / f"{name}.pth"
-    return found
+
+    def __init__(self, folder):
+        self.folder = folder
+
+    def __missing__(self, name):
+        with torch.device("meta"):
+            whole = models.get_model(name)
+        if name.startswith("vgg"):
+            whole.classifier = nn.Identity()  # 100 million weights that no test needs
+        whole.to_empty(device="cpu")
+        random = torch.Generator().manual_seed(0)
+        for key, value in whole.state_dict().items():
+            if key.endswith("num_batches_tracked"):
+                value.fill_(7)
+            elif value.ndim > 1:
+                nn.init.kaiming_normal_(value, nonlinearity="relu", generator=random)
+            else:
+                value.uniform_(0.5, 1.0, generator=random)
+        torch.save(whole.state_dict(), self.folder / f"{name}.pth")
+        self[name] = whole.eval(), self.folder / f"{name}.pth"
+        return self[name]
+
+
+@pytest.fixture(scope="module")
+def networks(tmp_path_factory) -> Networks:
+    return Networks(tmp_path_factory.mktemp("weights"))
 
 
 def maps(layers: str, file: Path | str = "random", **settings) -> torch.Tensor:
@@ -75,13 +81,10 @@ def same(found: torch.Tensor, expected: torch.Tensor) -> None:
     ("layers", "count"),
     [
         ("vgg19 conv1_1", 1),
-        ("vgg19 relu1_1", 2),
-        ("vgg19 conv2_2", 8),
         ("vgg19 relu2_2", 9),
         ("vgg19 pool2", 10),
         ("vgg19 conv5_4", 35),
         ("vgg19 relu5_4", 36),
-        ("vgg19 pool5", 37),
         ("vgg16 relu5_3", 30),
         ("vgg19_bn conv4_4", 37),  # where the study's code cuts, though it says 5_4
         ("vgg19_bn norm4_4", 38),
@@ -112,12 +115,9 @@ def test_a_map_before_the_activation_is_not_spoiled_by_the_activation_behind_it(
     [
         ("resnet18 block4", 4, 0),  # the three of the study as it describes them
         ("resnet34 block3", 3, 0),
-        ("resnet34 block5", 5, 0),
         ("resnet34 -stage1 block16", 16, 3),  # and as its code counts: both of ResNet34 are this
-        ("resnet34 stage1", 3, 0),
         ("resnet34 stage4", 16, 0),
         ("resnet50 stage1", 3, 0),
-        ("resnet50 block16", 16, 0),
         ("resnet18 pool1", 0, 0),
     ],
 )
@@ -132,7 +132,7 @@ def test_a_block_of_a_resnet_is_counted_through_all_stages(networks, layers, cou
 def test_several_layers_have_a_weight_each_and_a_stage_is_its_last_block():
     extractor = FeatureExtractor("vgg19 conv2_2*0.1 conv3_1 relu1_1*2e-3", "random")
     assert extractor.layer_weights == {"conv2_2": 0.1, "conv3_1": 1.0, "relu1_1": 0.002}
-    shapes = {"relu1_1": (2, 64, 64, 64), "conv2_2": (2, 128, 32, 32), "conv3_1": (2, 256, 16, 16)}
+    shapes = {"relu1_1": (2, 64, 32, 32), "conv2_2": (2, 128, 16, 16), "conv3_1": (2, 256, 8, 8)}
     assert {name: tuple(found.shape) for name, found in extractor(IMAGE).items()} == shapes
     found = FeatureExtractor("resnet18 stage1 block2 block1 norm1 relu1", "random")(IMAGE)
     assert torch.equal(found["stage1"], found["block2"])
@@ -178,13 +178,11 @@ def test_images_are_normalised_as_in_training_unless_told_not_to(networks):
     assert (MEAN, STD) == ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
 
 
-@pytest.mark.parametrize(
-    ("layers", "side"), [("vgg19 relu3_1", 4), ("vgg19 relu5_4", 16), ("vgg19 pool5", 32), ("resnet18 block4", 8)]
-)
-def test_its_stride_is_the_side_that_leaves_a_pixel_of_the_last_map(layers, side):
-    extractor = FeatureExtractor(layers, "random")
-    assert extractor.stride == side
-    assert next(iter(extractor(torch.rand(1, 3, side, side)).values())).shape[-2:] == (1, 1)
+def test_its_stride_is_the_side_that_leaves_a_pixel_of_the_last_map():
+    for layers, side in {"vgg19 relu3_1": 4, "vgg19 pool5": 32, "resnet18 block4": 8}.items():
+        extractor = FeatureExtractor(layers, "random")
+        assert extractor.stride == side
+        assert next(iter(extractor(torch.rand(1, 3, side, side)).values())).shape[-2:] == (1, 1)
 
 
 # --- Random weights ------------------------------------------------------------------------------------------
@@ -200,7 +198,7 @@ def test_auto_without_weights_is_random_says_so_and_downloads_nothing(cache):
     assert not cache.exists()
 
 
-@pytest.mark.parametrize("layers", ["vgg19 conv3_1", "vgg19_bn conv2_1", "resnet18 block1"])
+@pytest.mark.parametrize("layers", ["vgg19_bn conv2_1", "resnet18 block1"])
 def test_random_weights_are_those_of_their_seed_and_move_nobodys_numbers(layers):
     torch.manual_seed(5)
     before = torch.get_rng_state()
@@ -208,12 +206,12 @@ def test_random_weights_are_those_of_their_seed_and_move_nobodys_numbers(layers)
     assert torch.equal(torch.get_rng_state(), before)
     assert torch.equal(one, again)
     assert not torch.allclose(one, other)
-    longer = layers + (" relu4_1" if layers.startswith("vgg") else " block5")
+    longer = layers + (" relu3_1" if layers.startswith("vgg") else " block5")
     found = FeatureExtractor(longer, "random", normalize=False, seed=1)(IMAGE)
     assert torch.equal(found[layers.split()[1]], one)  # whatever else is asked
 
 
-@pytest.mark.parametrize("layers", ["vgg16 conv5_3", "vgg19 conv5_4", "vgg19_bn conv5_4", "resnet34 block16"])
+@pytest.mark.parametrize("layers", ["vgg19 conv5_4", "vgg19_bn conv5_4", "resnet34 block16"])
 def test_random_weights_keep_the_size_of_the_maps(layers):
     assert 0.2 < maps(layers, normalize=True).std() < 8
 
@@ -221,28 +219,19 @@ def test_random_weights_keep_the_size_of_the_maps(layers):
 # --- Trained weights: the cache and a path -------------------------------------------------------------------
 
 
-@pytest.fixture
-def cached(cache, networks, monkeypatch):
-    """ResNet18 in torch's cache, under a name with its hash."""
+def test_what_is_in_the_cache_is_taken_if_it_is_whole_and_never_replaced_by_random(cache, networks, monkeypatch):
     content = networks["resnet18"][1].read_bytes()
     name = f"resnet18-{hashlib.sha256(content).hexdigest()[:8]}.pth"
     monkeypatch.setattr(pretrained, "weights_url", lambda _: f"https://somewhere/{name}")
     cache.mkdir(parents=True)
     (cache / name).write_bytes(content)
-    return cache / name
-
-
-@pytest.mark.parametrize("backbone", ["auto", "imagenet"])
-def test_what_is_in_the_cache_is_taken_if_it_is_whole_and_never_replaced_by_random(cached, networks, backbone):
-    extractor = FeatureExtractor("resnet18 block1", backbone, normalize=False)
-    assert extractor.real
-    assert extractor.label == "resnet18 block1"
-    assert extractor.config["weights"] == cached.name
-    assert torch.equal(extractor(IMAGE)["block1"], maps("resnet18 block1", networks["resnet18"][1]))
-    assert not FeatureExtractor("resnet18 block1", "random").real
-    cached.write_bytes(cached.read_bytes()[:-1])
-    with pytest.raises(SrlabError, match=f"{cached.name} is not the file its name says"):
-        FeatureExtractor("resnet18 block1", backbone)
+    for backbone in ("auto", "imagenet"):
+        extractor = FeatureExtractor("resnet18 block1", backbone, normalize=False)
+        assert (extractor.real, extractor.label, extractor.config["weights"]) == (True, "resnet18 block1", name)
+        assert torch.equal(extractor(IMAGE)["block1"], maps("resnet18 block1", networks["resnet18"][1]))
+    (cache / name).write_bytes(content[:-1])
+    with pytest.raises(SrlabError, match=f"{name} is not the file its name says"):
+        FeatureExtractor("resnet18 block1")
 
 
 def test_files_in_other_forms_are_read_like_the_full_one(networks, tmp_path):
@@ -275,9 +264,8 @@ def test_the_real_weights_up_to_conv3_4_serve_and_are_no_random_ones(astronaut):
     with pytest.raises(SrlabError, match="another network"):
         FeatureExtractor("vgg16 relu3_3", file)
     # These are the original weights of Simonyan and Zisserman, whose maps are large: the paper's 1/12.75 is for them.
-    for normalize, mean in ((True, 478.06), (False, 127.99)):
-        found = FeatureExtractor("vgg19 relu3_4", file, normalize)(astronaut)["relu3_4"]
-        assert found.mean().item() == pytest.approx(mean, rel=1e-3)
+    found = FeatureExtractor("vgg19 relu3_4", file)(astronaut[..., :128, :128])["relu3_4"]
+    assert found.mean().item() == pytest.approx(393.07, rel=1e-3)
 
 
 @pytest.mark.parametrize(
@@ -286,11 +274,9 @@ def test_the_real_weights_up_to_conv3_4_serve_and_are_no_random_ones(astronaut):
         ("vgg19 conv1_1", "resnet18", "another network"),
         ("vgg19 conv1_1", "vgg19_bn", "another network"),  # the first convolution has the same name and shape in both
         ("vgg19 relu3_3", "vgg16", "another network"),  # all that is asked for has
-        ("vgg16 conv3_1", "vgg19", "another network"),
         ("vgg19_bn conv1_2", "vgg19", "another network"),
         ("resnet18 block8", "resnet34", "another network"),  # and here even the whole network
         ("resnet34 block3", "resnet18", r"lacks 'layer1\.2\.bn1\.bias' of resnet34"),
-        ("resnet18 block1", "resnet50", "another network"),
     ],
 )
 def test_the_file_of_another_network_is_refused_even_where_its_shapes_fit(networks, layers, other, said):
@@ -326,7 +312,7 @@ def test_an_export_has_the_layers_asked_for_and_serves_them_and_earlier_ones(net
     written, weights = load_file(small), torch.load(whole, weights_only=True)
     assert {name.rpartition(".")[0].partition(".")[0] for name in written} == {"conv1", "bn1", "layer1", "layer2"}
     assert all(torch.equal(value, weights[name]) for name, value in written.items())
-    for layers in ("resnet18 block4", "resnet18 relu1", "resnet18 stage1"):
+    for layers in ("resnet18 block4", "resnet18 relu1"):
         assert torch.equal(maps(layers, small), maps(layers, whole))
     with pytest.raises(SrlabError, match=r"small\.safetensors lacks .* last layer it has is stage2"):
         FeatureExtractor("resnet18 block5", small)
@@ -349,17 +335,13 @@ def test_an_export_has_the_layers_asked_for_and_serves_them_and_earlier_ones(net
         ("resnet34 relu5_4", "no layer 'relu5_4'; its layers are conv1, .*, block16, stage1, stage2, stage3, stage4"),
         ("vgg20 relu5_4", "choose one of vgg16, .*, resnet50"),
         ("relu5_4", "does not begin with a network"),
-        ("", "does not begin with a network"),
         ("vgg19", "names no layer of vgg19; its layers are conv1_1"),
-        ("resnet34 -stage1", "names no layer"),
         ("vgg19 conv1_1*much", "must be a positive number, as in conv1_1.0.5, but is much"),
-        ("vgg19 conv1_1*-1", "must be a positive number"),
         ("vgg19 conv1_1*0", "must be a positive number"),
         ("vgg19 conv1_1*inf", "must be a positive number"),
         ("resnet34 -stage1 block2", "no layer 'block2'; its layers are conv1, norm1, relu1, pool1, block4, "),
         ("resnet34 -stage2 block16", "no layer '-stage2'"),  # the next stage expects its channels
         ("resnet50 -stage1 block16", "no layer '-stage1'"),
-        ("vgg19 -stage1 conv5_4", "no layer '-stage1'"),
     ],
 )
 def test_what_cannot_be_asked_is_refused_in_one_sentence(layers, said):
