@@ -6,6 +6,7 @@ import re
 import shutil
 from types import SimpleNamespace
 
+import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 import torch
@@ -20,7 +21,9 @@ from srlab.base.errors import SrlabError
 from srlab.base.text import in_markdown
 from srlab.training.runs import Run
 from studies.presets import defaults_of
+from studies.report import Page
 
+UNSEEN = "photos/validation centre 80"
 SCORES = {"psnr": 28.4, "ssim": 0.8, "gradient_ratio": 0.5, "energy_error": 0.6, "colour_shift": 0.3}
 
 
@@ -80,11 +83,12 @@ def small(tmp_path, monkeypatch):
     for lab, name in (("01_srresnet", "mse"), ("03_srgan", "srgan")):
         (presets / lab).mkdir(parents=True)
         shutil.copy(ROWS / lab / f"{name}.yaml", presets / lab)
-    photos = srlab.photos("validation")
+    photos = srlab.photos("validation").center_crop(80)
     scored = tmp_path / "text"
     srlab.write_image(photos["text"], scored / "HR" / "text.png")
     srlab.write_image(photos["brick"], tmp_path / "photos" / "brick.png")
     monkeypatch.setattr(record.datasets, "photos", lambda kind: photos.subset("text", "astronaut"))
+    monkeypatch.setattr(record, "crop", lambda sr: sr)  # the box that is shown lies outside of these photos
     trained = []
 
     def execute(notebook, output, parameters, without):
@@ -131,59 +135,60 @@ def test_a_record_has_the_manifest_the_curve_the_scores_and_the_noise_control(sm
     psnr = srlab.evaluate(srlab.load_generator("01_srresnet", "mse-seed0"), srlab.image_set(folder / "text")).psnr[0]
     assert mse["scores"]["text"]["psnr"] == pytest.approx(psnr)
     assert "noise" not in mse
-    assert (srgan["start"], set(srgan["noise"])) == ("mse", {"text", "photos/validation"})
+    assert (srgan["start"], set(srgan["noise"])) == ("mse", {"text", UNSEEN})
     assert (folder / "records" / "mse-seed0.png").exists()
     assert (folder / "runs" / "notebooks" / "mse-seed0.ipynb").exists()
 
 
-@pytest.mark.parametrize("stage", ["other-psnr", "esrgan-seed0-psnr"])
-def test_a_gan_of_lab_04_begins_with_its_own_stage_or_with_the_one_that_the_lab_has_found(small, monkeypatch, stage):
+def test_a_gan_of_lab_04_begins_with_the_stage_that_its_run_names_and_that_has_a_record_too(small, monkeypatch):
     call, _, folder = small
     (folder / "rows/04_esrgan").mkdir()
     shutil.copy(ROWS / "04_esrgan/esrgan.yaml", folder / "rows/04_esrgan")
     assert call("mse") == 0
-    made = Run("01_srresnet", "mse-seed0").manifest()
-    for name in ("esrgan-seed0", "other-psnr", "esrgan-seed0-psnr"):
+    known = Run("01_srresnet", "mse-seed0").manifest()
+    for name, note in (("esrgan-seed0", {"psnr_stage": "other-psnr"}), ("other-psnr", {})):
         shutil.copytree(folder / "runs/01_srresnet/mse-seed0", copy := folder / "runs/04_esrgan" / name)
-        note = {"psnr_stage": stage} if name == "esrgan-seed0" else {}
-        (copy / "run.json").write_text(json.dumps(made | {"lab": "04_esrgan", "name": name} | note))
+        (copy / "run.json").write_text(json.dumps(known | {"lab": "04_esrgan", "name": name} | note))
     monkeypatch.setattr(run, "learn", lambda *_: None)
     assert call("esrgan") == 0
     found = {one["row"]: one for one in record.read_all(folder / "records")}
     assert (found["esrgan-psnr"]["start"], "noise" in found["esrgan-psnr"]) == ("", False)
-    assert found["esrgan"]["start"] == stage.replace("-seed0", "")
+    assert found["esrgan"]["start"] == "other-psnr"
 
 
 def test_a_row_that_has_its_record_is_left_alone_and_new_seeds_and_sets_are_added(small):
     call, trained, folder = small
     assert call("mse") == 0
     other = folder / "other"
-    srlab.write_image(srlab.photos("validation")["text"].flip(-1), other / "HR" / "text.png")
+    srlab.write_image(torch.rand(3, 64, 64), other / "HR" / "noise.png")
     assert call("mse", "--seeds", "0", "1", "--sets", str(folder / "text"), str(other)) == 0
     assert names(trained) == ["mse-seed0", "mse-seed1"]
-    assert set(record.read_all(folder / "records")[0]["scores"]) == {"photos/validation", "text", "other"}, "of bicubic"
+    bicubic, first, _ = record.read_all(folder / "records")
+    assert set(bicubic["scores"]) == {UNSEEN, "text", "other"}
     assert call("mse", "--anew") == 0
     assert names(trained)[2:] == ["mse-seed0"]
+    assert call("mse", "--records", str(folder / "again"), "--runs", str(folder / "again")) == 0
+    assert record.read_all(folder / "again")[1]["sha256"] == first["sha256"], "trained again elsewhere"
 
 
 def test_a_row_whose_start_is_not_finished_fails_in_a_sentence_and_the_others_go_on(small, capsys):
-    call, trained, folder = small
-    shutil.copy(ROWS / "01_srresnet" / "srresnet.yaml", folder / "rows" / "01_srresnet")
-    assert call("srgan", "srresnet") == 1
-    said = capsys.readouterr().err
-    assert "srgan-seed0 failed: its start, the run 01_srresnet/mse-seed0, is not finished" in said
-    assert "train the row mse there first" in said
-    assert names(trained) == ["srresnet-seed0"]
+    call, trained, _ = small
+    said = "srgan-seed0 failed: its start, the run 01_srresnet/mse-seed0, is not finished"
+    assert call("srgan") == 1
+    assert said in capsys.readouterr().err
     assert call("mse") == 0
     start = Run("01_srresnet", "mse-seed0")
     start.write_manifest(start.manifest() | {"state": "stopped"})
-    assert call("srgan") == 1
-    assert "is not finished" in capsys.readouterr().err
+    assert call("srgan", "mse", "--seeds", "0", "1") == 1
+    error = capsys.readouterr().err
+    assert said in error
+    assert "train the row mse there first" in error
+    assert names(trained) == ["mse-seed0", "mse-seed1", "srgan-seed1"]
 
 
 def test_photos_that_are_scored_are_not_trained_on(small):
     call, trained, folder = small
-    srlab.write_image(srlab.photos("validation")["text"], folder / "photos" / "innocent.png")
+    srlab.write_image(srlab.read_image(folder / "text" / "HR" / "text.png"), folder / "photos" / "innocent.png")
     with pytest.raises(SrlabError, match=r"has photos of .*text"):
         call("mse")
     assert trained == []
@@ -203,15 +208,6 @@ def test_seeds_side_by_side_share_the_cores_and_a_killed_one_is_a_failure(small,
     monkeypatch.setattr(run.os, "cpu_count", lambda: 4)
     assert call("mse", "--seeds", "0", "1", "--jobs", "4", "--anew") == 1
     assert sorted(started) == [(seed, "2", str(folder / "records"), True) for seed in ("0", "1")]
-
-
-def test_trained_again_elsewhere_the_weights_are_the_same(small):
-    call, trained, folder = small
-    there = folder / "again"
-    assert call("mse") == call("mse", "--records", str(there), "--runs", str(there)) == 0
-    assert names(trained) == ["mse-seed0", "mse-seed0"]
-    first, second = (record.read_all(each)[1]["sha256"] for each in (folder / "records", there))
-    assert first == second
 
 
 def test_time_to_beat_bicubic_lies_between_the_validations_before_and_after():
@@ -257,6 +253,12 @@ def test_the_forecast_has_both_laws_and_each_finds_itself():
 
 
 @pytest.fixture
+def undrawn(monkeypatch):
+    """Name the figures, and draw none: it is the text that counts."""
+    monkeypatch.setattr(Page, "keep", lambda page, name, figure: page.figures.update({name: plt.close(figure)}))
+
+
+@pytest.fixture
 def records(tmp_path):
     bicubic = {"row": BICUBIC, "scores": dict.fromkeys(("Set5", "Set14"), SCORES)}
     sharp = {"gradient_ratio": 0.6, "energy_error": 0.5, "psnr": 27.0}
@@ -278,17 +280,17 @@ def test_the_report_puts_rows_beside_what_was_published_and_calls_a_miss_a_miss(
     assert "| MSE | 0, 1 | 0.20 dB | 0.20 dB | 0.000 | 0.000 | - |" in text
     assert "LPIPS was not measured anywhere" in text
     assert "not reached" in text
-    assert {"curves.png", "plane.png", "crops.png"} <= set(page.figures)
+    assert all(len(page.figures[f"{name}.png"]) > 1000 for name in ("curves", "plane", "crops"))
 
 
-def test_each_seed_is_held_to_the_bounds_against_its_own_start(records, tmp_path):
+def test_each_seed_is_held_to_the_bounds_against_its_own_start(records, tmp_path, undrawn):
     *known, gan = records
     sharper = {name: scores | {"gradient_ratio": 0.9, "psnr": 27.0} for name, scores in gan["scores"].items()}
     text = report.report([*known, gan, gan | {"seed": 1, "scores": sharper}], tmp_path).text
     assert "| 1.50 ± 1.27 (n=2) dB | 1 of 2 |" in text
 
 
-def test_the_report_takes_rows_with_other_sets_metrics_and_without_their_start(records, tmp_path):
+def test_the_report_takes_rows_with_other_sets_metrics_and_without_their_start(records, tmp_path, undrawn):
     bicubic, mse, _, gan = records
     bicubic["scores"]["BSD100"] = SCORES
     mse["scores"]["Set5"] = SCORES | {"lpips": 0.3}
@@ -297,20 +299,15 @@ def test_the_report_takes_rows_with_other_sets_metrics_and_without_their_start(r
     assert "its start has no record" in text
     assert re.search(r"\*\*MSE\*\* \| [^|]+ \| [^|]+ \| - \|", text)
     assert "### LPIPS" in text
-    heads = [line.count("|") for line in text.splitlines() if line.startswith("| row")]
-    assert len(heads) >= 4
     for table in re.findall(r"(?:^\|.*\n)+", text, flags=re.M):
         assert len({line.count("|") for line in table.splitlines()}) == 1
 
 
-def test_the_committed_report_is_that_of_the_committed_records():
+def test_the_committed_report_and_the_table_of_the_readme_are_those_of_the_committed_records(undrawn):
     records = record.read_all()
     assert len(records) > 1
     page = report.report(records, RECORDS)
     assert (HERE / "RESULTS.md").read_text(encoding="utf-8") == page.text
     assert all((HERE / "figures" / name).is_file() for name in page.figures)
     assert max(file.stat().st_size for file in HERE.rglob("*") if file.is_file()) < 1_000_000
-
-
-def test_the_readme_has_the_table_of_the_committed_records():
-    assert report.short(record.read_all()) in (HERE.parents[1] / "README.md").read_text(encoding="utf-8")
+    assert report.short(records) in (HERE.parents[1] / "README.md").read_text(encoding="utf-8")
