@@ -51,7 +51,7 @@ BUGS = [
         )
 """,
         check="tests/models/test_models.py"
-        "::test_a_residual_block_is_a_skip_and_each_convolution_has_a_batch_norm_of_its_own",
+        "::test_each_skip_goes_around_what_the_paper_draws_and_each_convolution_has_a_batch_norm_of_its_own",
         exercise=ONE_NORM,
     ),
     Bug(

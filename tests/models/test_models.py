@@ -34,7 +34,8 @@ def _seed():
     ],
 )
 def test_the_parameter_counts_are_the_published_ones(network, size, count):
-    found = getattr(models, network)(**size)
+    with torch.device("meta"):
+        found = getattr(models, network)(**size)
     assert models.parameter_count(found) == models.parameter_count(found.requires_grad_(False)) == count
 
 
@@ -46,7 +47,7 @@ def layers(network):
             stride = f"s{module.stride[0]}" if module.stride != (1, 1) else ""
             words.append(f"k{module.kernel_size[0]}n{module.out_channels}{stride}")
         elif not list(module.children()):
-            words.append(type(module).__name__)
+            words.append("PReLU" if isinstance(module, nn.PReLU) else type(module).__name__)
     return words
 
 
@@ -75,7 +76,8 @@ UP = ["k3n256", "PixelShuffle", "PReLU"]
     ],
 )
 def test_a_generator_has_the_layers_of_its_paper(network, expected):
-    assert layers(getattr(models, network)()) == expected
+    with torch.device("meta"):
+        assert layers(getattr(models, network)()) == expected
 
 
 class PlainSRResNet(SRResNet):
@@ -88,7 +90,7 @@ class PlainSRResNet(SRResNet):
         self.tail = nn.Conv2d(features, 3, 9, padding=4)
 
 
-@pytest.mark.parametrize("scale", [2, 3, 4, 8])
+@pytest.mark.parametrize("scale", [2, 3, 8])
 def test_srresnet_computes_what_the_paper_draws_with_the_same_weights(scale):
     ours, plain = SRResNet(2, 6, scale).double().eval(), PlainSRResNet(2, 6, scale).double().eval()
     # Only the position of the last PReLU in its list differs.
@@ -97,8 +99,7 @@ def test_srresnet_computes_what_the_paper_draws_with_the_same_weights(scale):
     assert torch.allclose(ours(lr), plain(lr), atol=1e-12)
 
 
-@pytest.mark.parametrize("factor", [2, 3])
-@pytest.mark.parametrize("kernel", [1, 3, 5, 9])
+@pytest.mark.parametrize(("factor", "kernel"), [(2, 9), (3, 3), (2, 1)])
 def test_shuffled_conv_equals_pixel_shuffle_then_conv_with_its_gradients(factor, kernel):
     conv = models.ShuffledConv2d(4, 3, kernel, factor).double()
     x = torch.randn(2, 4 * factor**2, 5, 6, dtype=torch.float64, requires_grad=True)
@@ -110,21 +111,16 @@ def test_shuffled_conv_equals_pixel_shuffle_then_conv_with_its_gradients(factor,
     assert all(torch.allclose(a, b, atol=1e-10) for a, b in zip(found, wanted, strict=True))
 
 
-def test_srresnet_adds_the_global_skip_around_the_blocks_and_the_fusing_convolution():
-    network = SRResNet(2, 4).eval()
-    nn.init.zeros_(network.fuse[0].weight)
-    nn.init.zeros_(network.fuse[0].bias)
-    lr = torch.rand(1, 3, 5, 6)
-    assert torch.allclose(network(lr), network.tail(network.upsample(network.head(lr))))
-
-
-def test_a_residual_block_is_a_skip_and_each_convolution_has_a_batch_norm_of_its_own():
-    block = ResidualBlock(4)
+def test_each_skip_goes_around_what_the_paper_draws_and_each_convolution_has_a_batch_norm_of_its_own():
+    block, x = ResidualBlock(4), torch.rand(2, 4, 5, 5)
     norms = [module for module in block.modules() if isinstance(module, nn.BatchNorm2d)]
     assert len({id(norm) for norm in norms}) == len({norm.weight.data_ptr() for norm in norms}) == 2
     nn.init.zeros_(norms[1].weight)
-    x = torch.rand(2, 4, 5, 5)
     assert torch.equal(block(x), x)
+    network, lr = SRResNet(2, 4).eval(), torch.rand(1, 3, 5, 6)
+    nn.init.zeros_(network.fuse[0].weight)
+    nn.init.zeros_(network.fuse[0].bias)
+    assert torch.allclose(network(lr), network.tail(network.upsample(network.head(lr))))
 
 
 def test_srresnet_gives_the_same_with_and_without_gradients_and_spares_the_copy_without():
@@ -159,17 +155,16 @@ def test_rrdbnet_can_add_to_an_enlargement():
     assert torch.equal(added(lr), plain(lr) + F.interpolate(lr, scale_factor=4, mode="bilinear"))
 
 
-@pytest.mark.parametrize("beta", [0.2, 0.5])
-def test_both_residuals_of_an_rrdb_are_scaled_by_beta(beta):
-    block, x = models.RRDB(4, 2, beta=beta), torch.rand(1, 4, 8, 8)
+def test_both_residuals_of_an_rrdb_are_scaled_by_beta():
+    block, x = models.RRDB(4, 2, beta=0.5), torch.rand(1, 4, 8, 8)
     seen = x
     for dense in (block.rdb1, block.rdb2, block.rdb3):
         joined = seen
         for conv in (dense.conv1, dense.conv2, dense.conv3, dense.conv4):
             joined = torch.cat((joined, F.leaky_relu(conv(joined), 0.2)), 1)
-        assert torch.allclose(dense(seen), seen + beta * dense.conv5(joined), atol=1e-6)
+        assert torch.allclose(dense(seen), seen + 0.5 * dense.conv5(joined), atol=1e-6)
         seen = dense(seen)
-    assert torch.allclose(block(x), x + beta * seen)
+    assert torch.allclose(block(x), x + 0.5 * seen)
 
 
 def test_checkpointing_gives_the_same_picture_and_gradients_and_keeps_less():
@@ -185,14 +180,6 @@ def test_checkpointing_gives_the_same_picture_and_gradients_and_keeps_less():
     assert torch.equal(found[True][0], found[False][0])
     assert all(torch.allclose(a, b, atol=1e-7) for a, b in zip(found[True][1], found[False][1], strict=True))
     assert found[True][2] < found[False][2] / 2
-
-
-def test_the_coded_block_in_use_is_not_the_block_that_was_trained():
-    network = CodedSRResNet(1, 8).blocks[0]
-    x = 3 * torch.randn(8, 8, 16, 16)
-    for _ in range(100):
-        trained = network.train()(x)
-    assert (network.eval()(x) - trained).norm() > 0.3 * (trained - x).norm()
 
 
 # --- Every generator: a new one is tested by being named in GENERATORS -----------------------------------------
@@ -243,7 +230,7 @@ def reach(network):
 
 
 @pytest.mark.parametrize("name", models.GENERATORS)
-@pytest.mark.parametrize(("blocks", "scale"), [(1, 2), (2, 4), (1, 8)])
+@pytest.mark.parametrize(("blocks", "scale"), [(1, 2), (2, 4)])
 def test_the_radius_is_what_gradients_reach(name, blocks, scale):
     network = getattr(models, name)(**pick_size("tiny", name, blocks=blocks, features=4), scale=scale)
     assert reach(network) == network.radius
@@ -264,9 +251,10 @@ def test_the_published_networks_reach_as_far_as_published():
 @pytest.mark.parametrize("name", models.GENERATORS)
 def test_each_network_has_the_three_sizes_and_the_largest_is_the_published_one(name):
     network = getattr(models, name)
-    tiny, laptop, paper = (network(**pick_size(size, name)) for size in ("tiny", "laptop", "paper"))
+    with torch.device("meta"):
+        tiny, laptop, paper = (network(**pick_size(size, name)) for size in ("tiny", "laptop", "paper"))
+        assert paper.config == network().config
     assert models.parameter_count(tiny) < models.parameter_count(laptop) < models.parameter_count(paper)
-    assert paper.config == network().config
     changed = pick_size("laptop", name, blocks=9, features=0)
     assert changed == pick_size("laptop", name) | {"blocks": 9}
     changed["features"] = 1
@@ -274,28 +262,23 @@ def test_each_network_has_the_three_sizes_and_the_largest_is_the_published_one(n
 
 
 def test_an_unknown_size_network_or_number_is_refused_with_what_there_is():
+    network = MSRResNet(1, 4)
+    count = models.parameter_count(network)
+    for limit in (0, count):
+        models.check_limit(network, limit)
     for call, said in (
         (lambda: pick_size("huge", "RRDBNet"), r"size 'huge'; choose tiny, laptop, paper\."),
-        (lambda: pick_size("tiny", "Unheard"), r"Unknown network 'Unheard'; choose one of SRResNet, MSRResNet, .*\."),
+        (lambda: pick_size("tiny", "Unheard"), r"Unknown network 'Unheard'; choose one of .*RRDBNet"),
         (lambda: RRDBNet(1, 4, 4, fusion=5), "kernel 1 or 3, not 5"),
         (lambda: RRDBNet(1, 4, 4, beta=0.0), "not by 0.0"),
-        (lambda: interpolate_networks(MSRResNet(1, 4), MSRResNet(2, 4), 0.5), "same architecture"),
+        (lambda: interpolate_networks(network, MSRResNet(2, 4), 0.5), "same architecture"),
         (lambda: models.VGGDiscriminator(4, 48), "multiple of 32"),
         (lambda: models.SRGANDiscriminator(4, 40), "multiple of 16"),
+        (lambda: models.check_limit(network, count - 1), f"has {count:,} .*limit of {count - 1:,}; .*parameter_limit"),
+        (lambda: models.check_limit(network, -1), "parameter_limit=-1 must be 0"),
     ):
         with pytest.raises(SrlabError, match=said):
             call()
-
-
-def test_a_limit_is_the_most_parameters_allowed():
-    network = MSRResNet(1, 4)
-    count = models.parameter_count(network)
-    for limit in (0, count, count + 1):
-        models.check_limit(network, limit)
-    with pytest.raises(SrlabError, match=f"MSRResNet has {count:,} .*limit of {count - 1:,}; .*parameter_limit to 0"):
-        models.check_limit(network, count - 1)
-    with pytest.raises(SrlabError, match="parameter_limit=-1 must be 0"):
-        models.check_limit(network, -1)
 
 
 def test_interpolation_goes_from_one_network_to_the_other():
