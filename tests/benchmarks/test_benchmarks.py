@@ -75,8 +75,6 @@ def test_turns_go_there_and_back():
 def test_tables():
     assert ways.spread([3.0, 1.0, 2.0]) == "2.00 (1.00 to 3.00)"
     assert ways.ratios([4.0, 6.0], [2.0, 2.0]) == [2.0, 3.0]
-    lines = ways.markdown([{"way": "plain", "s": "1"}, {"way": "srlab", "s": "0.5"}]).splitlines()
-    assert lines == ["| way   | s   |", "| ----- | --- |", "| plain | 1   |", "| srlab | 0.5 |"]
 
 
 def test_growth_is_a_slope_between_logarithms():
@@ -93,16 +91,11 @@ def test_budget_is_steps_times_seconds(monkeypatch):
     assert [row["batch"] for row in rows] == ["16 of 96 px", "16 of 128 px"]
 
 
-@pytest.mark.parametrize(
-    ("patch", "discriminator", "notes"), [(128, "VGGStyleDiscriminator", 0), (96, "PlainVGGDiscriminator", 1)]
-)
-def test_basicsr_gets_its_own_discriminator_where_it_has_one(tmp_path, patch, discriminator, notes):
-    options, said = peers.basicsr_options(replace(steps.TASKS["esrgan"], patch=patch), tmp_path, CPU)
-    assert (options["model_type"], options["network_d"]["type"]) == ("ESRGANModel", discriminator)
-    assert len(said) == notes
-
-
-def test_without_basicsr_its_column_is_left_out(monkeypatch):
+def test_basicsr_gets_its_own_discriminator_where_it_has_one_and_is_left_out_where_it_is_not(tmp_path, monkeypatch):
+    for patch, discriminator, notes in ((128, "VGGStyleDiscriminator", 0), (96, "PlainVGGDiscriminator", 1)):
+        options, said = peers.basicsr_options(replace(steps.TASKS["esrgan"], patch=patch), tmp_path, CPU)
+        assert (options["model_type"], options["network_d"]["type"]) == ("ESRGANModel", discriminator)
+        assert len(said) == notes
     monkeypatch.setattr(peers, "find_spec", lambda name: None)
     assert "left out" in peers.import_basicsr()
 
@@ -120,18 +113,7 @@ def test_fake_tensors_give_the_operations_of_the_real_step():
     train, _ = ways.hand_written(task, FLOAT32, itertools.repeat(batch_of(task)), CPU)
     counted, kept = flops.counted(task)
     assert counted == flops.flops_of(train)
-    twice = flops.counted(replace(task, batch=2 * task.batch))
-    assert twice[0] == 2 * counted
-    assert 1.5 * kept < twice[1] <= 2 * kept, "all but the weights in bfloat16 belongs to a patch"
-
-
-def test_what_is_kept_twice_counts_once_and_the_fullest_moment_is_known():
-    flops.Kept.times, flops.Kept.now, flops.Kept.peak = {}, 0, 0
-    values = torch.zeros(4)
-    kept = [flops.Kept(values), flops.Kept(values.view(2, 2)), flops.Kept(torch.zeros(8))]
-    assert flops.Kept.now == 4 * 4 + 8 * 4
-    del kept[0], kept[1]
-    assert (flops.Kept.now, flops.Kept.peak) == (4 * 4, 4 * 4 + 8 * 4)
+    assert kept > 2 * task.batch * 3 * task.patch**2, "more than the picture, in bfloat16"
 
 
 def test_expected_times_are_arithmetic_at_a_share_of_what_is_promised(monkeypatch):
