@@ -2,7 +2,7 @@
 
 import os
 import signal
-import subprocess
+import socket
 import sys
 
 import pytest
@@ -10,9 +10,10 @@ import torch
 import torch.nn.functional as F
 
 import srlab
-import srlab.training.signals
 from srlab import losses
 from srlab.base.devices import pick_device
+from srlab.training.signals import TrainingStopped
+from tests.kills import Life
 
 LAB, STEPS = "processes", 20
 
@@ -81,21 +82,17 @@ def interrupt_second(trainer):
         signal.raise_signal(signal.SIGINT)
 
 
-def work():
+def work(say, rank, port):
     """What each of the two processes does: two trainings, and one that is stopped."""
-    both = train("two"), train_gan("gan")
-    rank = both[0].accelerator.process_index
-    for trainer in both:
-        found = {
-            f"{name}.{key}": value
-            for name, module in trainer.modules.items()
-            for key, value in module.named_parameters()
-        }
-        torch.save(found, f"{trainer.run.name}-{rank}.pt")
+    os.environ |= {"RANK": rank, "LOCAL_RANK": rank, "WORLD_SIZE": "2", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port}
+    for trainer in (train("two"), train_gan("gan")):
+        modules = trainer.modules.items()
+        found = {f"{name}.{key}": value for name, module in modules for key, value in module.named_parameters()}
+        torch.save(found, trainer.run.path / f"{rank}.pt")
     try:
         train("stopped", before=interrupt_second)
-    except srlab.training.signals.TrainingStopped as stop:
-        print(f"process {rank}: {stop}")
+    except TrainingStopped as stop:
+        say(str(stop))
 
 
 def far(weights, run):
@@ -104,26 +101,21 @@ def far(weights, run):
     return max((weights[name] - others[name]).abs().max() for name in others)
 
 
-def test_two_processes_stay_the_same_follow_one_stop_together_and_one_goes_on(tmp_path, monkeypatch, capsys):
-    monkeypatch.setenv("SRLAB_HOME", str(tmp_path))
-    command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2", __file__]
-    done = subprocess.run(
-        command,
-        cwd=tmp_path,
-        env=os.environ | {"OMP_NUM_THREADS": "1"},
-        text=True,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        timeout=240,
-    )
-    assert done.returncode == 0, done.stdout
+@pytest.mark.skipif(sys.platform == "win32", reason="the processes are forked")
+def test_two_processes_stay_the_same_follow_one_stop_together_and_one_goes_on(capsys):
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = str(free.getsockname()[1])
+    lives = [Life(work, str(rank), port) for rank in range(2)]
+    assert [life.end() for life in lives] == [0, 0], [life.said for life in lives]
     for run in ("two", "gan"):
-        first, second = (torch.load(tmp_path / f"{run}-{rank}.pt", weights_only=True) for rank in range(2))
+        folder = srlab.Run(LAB, run).path
+        first, second = (torch.load(folder / f"{rank}.pt", weights_only=True) for rank in range(2))
         assert first.keys() == second.keys()
         assert all(torch.equal(first[name], second[name]) for name in first), "the same weights in all, bit for bit"
         assert any(name.startswith("discriminator") for name in first) == (run == "gan")
 
-    assert [f"process {rank}: Stopped at step 10 of 20" in done.stdout for rank in range(2)] == [True, True]
+    assert all("Stopped at step 10 of 20" in life.said[0] for life in lives)
     assert srlab.Run(LAB, "stopped").load_state()["step"] == 10, "although one alone had the signal"
 
     one, two = train("one").run, srlab.Run(LAB, "two")
@@ -153,7 +145,3 @@ def test_each_process_takes_a_gpu_of_its_own(monkeypatch):
     monkeypatch.setenv("LOCAL_RANK", "2")
     assert pick_device("auto") == pick_device("cuda") == torch.device("cuda", 2)
     assert pick_device("cpu") == torch.device("cpu")
-
-
-if __name__ == "__main__":
-    work()
