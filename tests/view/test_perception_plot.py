@@ -25,11 +25,7 @@ def test_there_is_one_point_per_method_in_its_colour_and_with_a_mark_of_its_own(
     (axis,) = figure.axes
     plt.close(figure)
     points = [tuple(collection.get_offsets()[0]) for collection in axis.collections]
-    assert points == [
-        pytest.approx((29, 0.35)),
-        pytest.approx((27, 0.1)),
-        pytest.approx((27, 0.1)),
-    ]  # HR is at infinity
+    assert points == [pytest.approx(point) for point in ((29, 0.35), (27, 0.1), (27, 0.1))]  # HR is at infinity
     colours = [to_hex(c.get_facecolor()[0]).upper() for c in axis.collections]
     assert colours == [COLORS["bicubic"], COLORS["SRGAN"], COLORS["SRGAN"]]
     assert len({str(c.get_paths()[0].vertices) for c in axis.collections}) == 3

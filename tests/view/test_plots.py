@@ -6,6 +6,7 @@ import IPython.display
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
+from matplotlib.colors import to_rgb
 
 from srlab.view import plots
 from srlab.view.plots import COLORS, CYCLE, line_styles
@@ -29,7 +30,7 @@ XYZ = np.array([[0.4124, 0.3576, 0.1805], [0.2126, 0.7152, 0.0722], [0.0193, 0.1
 
 def linear(color):
     """Hex to linear RGB (IEC 61966-2-1)."""
-    values = np.array([int(color[at : at + 2], 16) for at in (1, 3, 5)]) / 255
+    values = np.array(to_rgb(color))
     return np.where(values <= 0.04045, values / 12.92, ((values + 0.055) / 1.055) ** 2.4)
 
 
@@ -46,12 +47,6 @@ def lab(color, vision):
     return np.array([116 * y - 16, 500 * (x - y), 200 * (y - z)])
 
 
-def test_contrast_is_that_of_the_standard():
-    assert contrast_on_white("#000000") == pytest.approx(21)
-    assert contrast_on_white("#FFFFFF") == pytest.approx(1)
-    assert contrast_on_white("#767676") == pytest.approx(4.54, abs=0.01)  # the grey that WCAG's authors name
-
-
 @pytest.mark.parametrize("method", COLORS)
 def test_every_colour_is_seen_on_white(method):
     assert contrast_on_white(COLORS[method]) >= 3, "too light for a line on white (WCAG 2.2, 1.4.11)"
@@ -61,7 +56,8 @@ def test_every_colour_is_seen_on_white(method):
 def test_any_two_colours_are_told_apart(vision):
     for one, other in itertools.combinations(METHODS, 2):
         apart = np.linalg.norm(lab(one, vision) - lab(other, vision))  # CIE 1976; about 2 is the least that shows
-        assert apart > 15, f"{METHODS[one]} and {METHODS[other]} look alike: {apart:.1f}"
+        least = 25 if {one, other} == {COLORS["bicubic"], COLORS["SRResNet"]} else 15  # these two meet in every lab
+        assert apart > least, f"{METHODS[one]} and {METHODS[other]} look alike: {apart:.1f}"
 
 
 def test_lines_that_are_no_method_are_seen_and_told_apart_in_every_order():
@@ -72,12 +68,6 @@ def test_lines_that_are_no_method_are_seen_and_told_apart_in_every_order():
     styles = [(style["color"], style["linestyle"]) for style in line_styles()]
     assert styles[:5] == [(color, "-") for color in CYCLE]
     assert len(set(styles)) == 10
-
-
-def test_network_and_bicubic_are_far_apart():
-    """They stand in one figure in every lab, often as two lines."""
-    for vision in VISIONS:
-        assert np.linalg.norm(lab(COLORS["bicubic"], vision) - lab(COLORS["SRResNet"], vision)) > 25
 
 
 class OldImage(IPython.display.Image):
