@@ -2,7 +2,9 @@
 
 import json
 import math
+import re
 import time
+from functools import partial
 from importlib.metadata import version
 
 import pytest
@@ -41,8 +43,8 @@ def steps_of(run, name):
 
 def test_the_loss_goes_down():
     little = LittleRun(rate=1e-2, sampler={"batch": 4, "degradation": Degradation()})
-    little.fit(80, validate=None)
-    assert sum(little.losses[-20:]) < 0.8 * sum(little.losses[:20])
+    little.fit(60, validate=None)
+    assert sum(little.losses[-15:]) < 0.8 * sum(little.losses[:15])
 
 
 @pytest.mark.parametrize("ema", [0.5, 0])
@@ -228,67 +230,61 @@ def test_a_ruined_run_stops_with_a_sentence_and_keeps_its_last_good_state(ruin):
     assert weights(load_generator(LAB)).isfinite().all()
 
 
-def test_what_is_wrong_from_the_first_step_is_a_mistake_in_the_cell_and_no_ruin():
+@pytest.mark.parametrize(("number", "error"), [(1, SrlabError("images in [0, 1]")), (2, RuntimeError("mat1 and mat2"))])
+def test_a_mistake_in_the_cell_is_no_ruin_and_its_error_stays_what_it_is(number, error):
     little = LittleRun()
-    little.before_step = lambda number: judge(little)
-    refusal("judges images", little.fit)
+    little.raise_at(number, error)
+    with pytest.raises(type(error), match=re.escape(str(error))):
+        little.fit()
     assert little.run.manifest()["state"] == "running"
 
 
-OUT_OF_MEMORY = {
-    "cuda": torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB.\nMore"),
-    "cpu": RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate 9 bytes."),
-    "python": MemoryError(),
+OUT_OF_MEMORY = {  # on a GPU, on the CPU, in Python
+    "step": torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB.\nMore"),
+    "validate": RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate 9 bytes."),
+    "save_state": MemoryError(),
 }
 
 
-@pytest.mark.parametrize("place", ["step", "validate", "save_state"])
-@pytest.mark.parametrize("kind", OUT_OF_MEMORY)
-def test_training_without_memory_says_what_to_lower(monkeypatch, place, kind):
+@pytest.mark.parametrize(("place", "error"), OUT_OF_MEMORY.items(), ids=OUT_OF_MEMORY)
+def test_training_without_memory_says_what_to_lower(monkeypatch, place, error):
     little = LittleRun()
 
     def fail(*arguments):
-        raise OUT_OF_MEMORY[kind]
+        raise error
 
     monkeypatch.setattr(little.run if place == "save_state" else little, place, fail)
     said = refusal(r"memory.*batch.*2.*patch.*16", little.fit)
     assert said.endswith(f"intact in {little.run.path}.")
 
 
-def test_other_errors_of_a_step_stay_what_they_are():
-    little = LittleRun()
-    little.raise_at(2, RuntimeError("mat1 and mat2 shapes cannot be multiplied"))
-    with pytest.raises(RuntimeError, match="mat1 and mat2"):
-        little.fit()
-
-
 # --- Refusals ------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
-    ("change", "words"),
-    [
-        ({"recipe": {"loss": "MSE", "new": 2}}, r"loss='L1' \(now 'MSE'\), old=1 \(now None\), new=None \(now 2\)"),
-        ({"seed": 1}, r"seed=0 \(now 1\)"),
-        ({"ema": 0.99}, r"ema=0.9 \(now 0.99\)"),
-        ({"sampler": {"batch": 4}}, "sampler="),
-        ({"sampler": {"degradation": Degradation(noise=0.1)}}, "sampler="),
-        ({"network": SRResNet}, "generator=.*MSRResNet.*now.*SRResNet"),
-        ({"network": lambda: MSRResNet(1, 6)}, "generator="),
-        ({"optimizer": torch.optim.SGD}, "optimizer=.*Adam.*now.*SGD"),
-        ({"rate": 2e-3}, "optimizer=.*0.001.*now.*0.002"),
-        ({"schedule": OneCycle(2, warmup=0.5)}, "schedule="),
-    ],
-)
-def test_a_run_is_not_resumed_with_other_settings_and_is_left_as_it_was(change, words):
+CHANGES = [  # of a recipe with loss L1 and old 1; what is said
+    ({"recipe": {"loss": "MSE", "new": 2}}, r"loss='L1' \(now 'MSE'\), old=1 \(now None\), new=None \(now 2\)"),
+    ({"seed": 1}, r"seed=0 \(now 1\)"),
+    ({"ema": 0.99}, r"ema=0.9 \(now 0.99\)"),
+    ({"sampler": {"batch": 4}}, "sampler="),
+    ({"sampler": {"degradation": Degradation(noise=0.1)}}, "sampler="),
+    ({"network": SRResNet}, "generator=.*MSRResNet.*now.*SRResNet"),
+    ({"network": lambda: MSRResNet(1, 6)}, "generator="),
+    ({"optimizer": torch.optim.SGD}, "optimizer=.*Adam.*now.*SGD"),
+    ({"rate": 2e-3}, "optimizer=.*0.001.*now.*0.002"),
+    ({"schedule": OneCycle(2, warmup=0.5)}, "schedule="),
+]
+
+
+def test_a_run_is_not_resumed_with_other_settings_and_is_left_as_it_was():
     settings = {"recipe": {"loss": "L1", "old": 1}, "network": small}
     LittleRun(**settings).fit(2)
     before = what_is_left()
-    schedule = change.pop("schedule", OneCycle(2))
-    another = LittleRun(**(settings | change))
-    said = refusal(words, lambda: another.fit(2, schedule=schedule))
-    assert "give this one another name" in said
-    assert what_is_left() == before
+    for change, words in CHANGES:
+        schedule = change.get("schedule", OneCycle(2))
+        another = LittleRun(**(settings | {name: value for name, value in change.items() if name != "schedule"}))
+        said = refusal(words, partial(another.fit, 2, schedule=schedule))
+        assert "give this one another name" in said
+        assert what_is_left() == before
 
 
 def test_what_follows_the_length_of_a_run_may_change_with_it():
@@ -308,40 +304,33 @@ def test_settings_may_change_while_nothing_is_trained():
     assert second.run.manifest()["parameters"]["optimizer"]["initial_lr"] == 2e-3
 
 
-@pytest.mark.parametrize("iters", [0, -1, 1.5, math.nan, math.inf, None, "5"])
-def test_a_number_of_steps_that_makes_no_sense_is_refused(iters, home):
+def test_a_number_of_steps_that_makes_no_sense_is_refused(home):
     little = LittleRun()
-    refusal(f"at least 1, but is {iters}", lambda: little.fit(iters, schedule=OneCycle(1)))
-    refusal("validate_every must be at least 1", lambda: little.fit(2, validate_every=0))
+    for iters in (0, -1, 1.5, math.nan, math.inf, None, "5"):
+        refusal(f"at least 1, but is {iters}", partial(little.fit, iters, schedule=OneCycle(1)))
+    refusal("validate_every must be at least 1", partial(little.fit, 2, validate_every=0))
     assert not home.exists()
 
 
-@pytest.mark.parametrize("result", [None, {}, 0.5])
-def test_a_step_without_named_losses_gets_one_sentence(result):
+def test_a_step_without_named_losses_gets_one_sentence_and_they_may_be_plain_numbers():
     little = LittleRun()
-    little.change = lambda number, losses: result
-    refusal("must return its losses by name", little.fit)
-
-
-def test_losses_may_be_plain_numbers():
-    little = LittleRun()
+    for result in (None, {}, 0.5):
+        little.change = lambda number, losses, result=result: result
+        refusal("must return its losses by name", little.fit)
     little.change = lambda number, losses: {"loss": 0.5}
     little.fit(2)
     assert little.trainer.history[-2]["loss"] == 0.5
 
 
-@pytest.mark.parametrize(
-    ("things", "words"),
-    [
-        ({"discriminator": nn.Linear(2, 2)}, "must be passed as generator="),
-        ({"generator": nn.Linear(2, 2), "patches": PatchSampler(images(), patch=16, batch=2)}, "patches is a PatchSam"),
-        ({"generator": nn.Linear(2, 2), "ema": nn.Linear(2, 2)}, "uses the name ema"),
-    ],
-)
-def test_things_that_cannot_be_prepared_are_refused(things, words):
-    trainer = Trainer(LAB, "default", device="cpu", precision="no")
+def test_things_that_cannot_be_prepared_are_refused():
+    trainer, layer = Trainer(LAB, "default", device="cpu", precision="no"), nn.Linear(2, 2)
     refusal("Call prepare", trainer.fit, None, None, 3)
-    refusal(words, lambda: trainer.prepare(**things))
+    for things, words in (
+        ({"discriminator": layer}, "must be passed as generator="),
+        ({"generator": layer, "patches": PatchSampler(images(), patch=16, batch=2)}, "patches is a PatchSampler"),
+        ({"generator": layer, "ema": layer}, "uses the name ema"),
+    ):
+        refusal(words, partial(trainer.prepare, **things))
 
 
 # --- Precision and compiling ---------------------------------------------------------------------------------
@@ -366,7 +355,7 @@ def test_bf16_trains_in_bf16_and_returns_a_generator_that_computes_in_float32():
 
 def test_the_precision_can_change_within_a_process():
     alone = {}
-    for number, precision in enumerate(("no", "bf16", "no", "bf16")):
+    for number, precision in enumerate(("no", "bf16", "no")):
         little = LittleRun(f"run{number}", precision=precision)
         little.fit(3)
         assert little.run.manifest()["precision"] == precision
