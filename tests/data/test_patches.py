@@ -159,14 +159,11 @@ def test_a_ramp_is_turned_about_the_centre_by_at_most_the_angle(patch):
         ({"images": random_set((30, 25), (15, 40))}, "'image1' of tiny is 40x15 pixels"),
         ({"images": image_set()}, "tiny has no images"),
         ({"patch": 18}, "patch of 18.*multiple of the scale 4"),
-        ({"patch": 0}, "patch of 0"),
         ({"scale": 0}, "scale 0"),
         ({"batch": 0}, "at least 1, but is 0"),
-        ({"batch": -2}, "at least 1, but is -2"),
         ({"rotate": -1}, "rotate=-1"),
         ({"rotate": 90}, "rotate=90"),
         ({"augment": "rotate"}, "augment 'rotate'; choose all, flip or none"),
-        ({"augment": True}, "augment 'True'; choose all, flip or none"),
     ],
 )
 def test_settings_that_make_no_sense_are_refused(settings, words):

@@ -11,10 +11,10 @@ from hypothesis import strategies as st
 
 from srlab.base.files import sweep_parts, write_atomic
 from srlab.data.datasets import ImageSet
-from srlab.data.degradation import Degradation, blur
+from srlab.data.degradation import Degradation
 from srlab.data.images import to_uint8
 from srlab.data.patches import PatchSampler
-from srlab.data.resampling import DOWNSAMPLERS, KERNELS, resize, resize_matrix
+from srlab.data.resampling import DOWNSAMPLERS, KERNELS, resize_matrix
 
 seeds = st.integers(0, 2**32)
 
@@ -59,7 +59,7 @@ calm = st.builds(
 )
 
 
-@few(40)
+@few(25)
 @given(degradations, seeds, st.integers(1, 4), st.integers(1, 3), st.integers(1, 6), st.integers(1, 6))
 def test_any_degradation_gives_8_bit_levels_of_the_right_size_and_the_same_for_the_same_seed(
     degradation, seed, scale, count, rows, columns
@@ -85,35 +85,14 @@ def test_what_is_not_random_treats_a_batch_as_it_treats_each_image(degradation, 
         assert torch.equal(degradation(hr, scale), alone)
 
 
-@few(40)
-@given(st.sampled_from(sorted(DOWNSAMPLERS)), pairs(0, 4), st.booleans(), st.integers(0, 255), st.integers(1, 5), seeds)
-def test_a_plain_area_stays_as_it_is_under_blur_and_any_resampling(method, sigmas, anisotropic, level, scale, seed):
-    hr = torch.full((2, 3, 3 * scale, 2 * scale), level / 255)
-    lr = Degradation(method, blur=sigmas, anisotropic=anisotropic)(hr, scale, randoms(seed))
-    assert to_uint8(lr).unique().tolist() == [level]
-
-
-@few(30)
-@given(st.floats(0, 5), st.floats(0, 5), st.floats(0, math.pi), seeds)
-def test_blur_keeps_the_range_and_mirrors_with_the_image(along, across, angle, seed):
-    image = pictures(seed, 1, 3, 9, 8)
-    blurred = blur(image, along, across, angle)
-    assert blurred.min() >= image.min() - 1e-5
-    assert blurred.max() <= image.max() + 1e-5
-    assert torch.allclose(blur(image.flip(-1, -2), along, across, angle), blurred.flip(-1, -2), atol=1e-5)
-    assert torch.allclose(blur(image.flip(-1), along, across, -angle), blurred.flip(-1), atol=1e-5)
-
-
 # --- Resampling ---------------------------------------------------------------------------------------------
-
-kernels = st.sampled_from(sorted(KERNELS))
 
 
 @few(60)
 @given(
     st.integers(1, 40),
     st.sampled_from([1, 2, 3, 4, 5, 8, 1 / 2, 1 / 3, 1 / 4, 1 / 8, 0.7, 1.9]),
-    kernels,
+    st.sampled_from(sorted(KERNELS)),
     st.booleans(),
 )
 @example(1, 1 / 8, "lanczos", True)
@@ -126,14 +105,6 @@ def test_each_row_of_a_resize_matrix_sums_to_1_and_a_mirrored_line_becomes_a_mir
     # Elsewhere the last sample lies beyond the end of the line, and a box at its edge takes what is right of it.
     if math.isclose(size * factor, round(size * factor)) and kernel != "box":
         assert torch.allclose(matrix.flip(0, 1), matrix, atol=1e-9)
-
-
-@few(20)
-@given(st.integers(1, 12), st.integers(1, 12), st.integers(1, 4), kernels, seeds)
-def test_enlarging_and_turning_may_change_places(height, width, scale, kernel, seed):
-    image = pictures(seed, 1, 3, height, width)
-    turned = resize(image.transpose(-1, -2), scale, kernel)
-    assert torch.allclose(turned, resize(image, scale, kernel).transpose(-1, -2), atol=1e-5)
 
 
 # --- Patches ------------------------------------------------------------------------------------------------
@@ -228,6 +199,6 @@ def test_sweeping_takes_parts_and_nothing_else(names):
         kept = [name for name in names if not (name.startswith(".") and name.endswith(".part"))]
         for name in kept:
             (Path(folder) / name).write_bytes(b"mine")
-        (Path(folder) / ".run.safetensors.123.part").write_bytes(b"half")
+        (Path(folder) / ".run.safetensors.999999999.part").write_bytes(b"half")
         sweep_parts(Path(folder))
         assert sorted(file.name for file in Path(folder).iterdir()) == sorted(kept)
