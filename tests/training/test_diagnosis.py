@@ -8,7 +8,7 @@ import pytest
 import srlab
 from srlab.cli.main import main
 from srlab.training.diagnosis import check
-from srlab.training.runs import Run
+from tests.conftest import leave_run
 
 
 def gan(steps=30, seed=0, **changes):
@@ -126,30 +126,23 @@ def test_each_failure_is_known_by_its_number_and_nothing_else_is_found(name, his
 # --- Runs -------------------------------------------------------------------------------------------------------
 
 
-@pytest.fixture
-def make():
-    """Leave a finished run as the trainer does."""
-
-    def make(name, history=None, state="finished"):
-        run = Run("03_srgan", name)
-        facts = {"format": 1, "lab": run.lab, "parameters": {}, "wall_time_s": 1.0, "step": 300, "state": state}
-        run.write_manifest(facts)
-        for row in gan() if history is None else history:
-            run.log(**row)
-        return run
-
-    return make
+def leave(name, history, state="finished"):
+    """Leave a run as the trainer does."""
+    run = leave_run("03_srgan", name, 300, state)
+    for row in history:
+        run.log(**row)
+    return run
 
 
-def test_a_run_that_the_trainer_stopped_is_said_to_have_broken_down(make):
-    (found,) = srlab.diagnose(make("default", state="failed")).findings
+def test_a_run_that_the_trainer_stopped_is_said_to_have_broken_down():
+    (found,) = srlab.diagnose(leave("default", gan(), "failed")).findings
     assert found.name == "training broke down"
     assert "after step 300" in found.evidence
 
 
-def test_doctor_takes_a_folder_or_a_name_and_says_by_its_exit_code_whether_something_is_wrong(make, capsys):
-    make("well")
-    run = make("ill", gan(g_norm=0.0))
+def test_doctor_takes_a_folder_or_a_name_and_says_by_its_exit_code_whether_something_is_wrong(capsys):
+    leave("well", gan())
+    run = leave("ill", gan(g_norm=0.0))
     assert main(["doctor", "03_srgan/well"]) == 0
     assert "nothing looks wrong" in capsys.readouterr().out
     assert main(["doctor", str(run.path)]) == 1
@@ -157,13 +150,10 @@ def test_doctor_takes_a_folder_or_a_name_and_says_by_its_exit_code_whether_somet
     assert "03_srgan/ill: something looks wrong" in text
     assert "- no gradient reaches G" in text
     assert "Try: look for detach" in text
-
-
-def test_a_run_that_is_not_there_is_one_sentence(make, capsys):
     assert main(["doctor", "03_srgan/none"]) == 2
     assert "There is no run in 03_srgan/none; give the folder of one, or <lab>/<name> in" in capsys.readouterr().err
 
 
-def test_in_a_notebook_it_is_shown_as_markdown(make):
-    text = srlab.diagnose(make("ill", gan(g_norm=0.0)))._repr_markdown_()
+def test_in_a_notebook_it_is_shown_as_markdown():
+    text = srlab.diagnose(leave("ill", gan(g_norm=0.0)))._repr_markdown_()
     assert text.startswith("**03_srgan/ill: something looks wrong.**\n\n- **no gradient reaches G**: its norm is 0")

@@ -168,7 +168,7 @@ def step_of(name, trainer, prepared):
     """The training step of a lab as its cells define it."""
     lab = SimpleNamespace(pixel="l1", content="l1", relative=True, shift=4, stale_logits=False)
     scope = {"torch": torch, "F": F, "srlab": srlab, "losses": losses, "lab": lab, "eyes": prepared["features"]}
-    scope["CRITERIA"] = steps.CRITERIA
+    scope["CRITERIA"] = losses.PIXEL_LOSSES
     for cell in nbformat.read(ROOT / "notebooks" / f"{LABS[name]}.ipynb", 4).cells:
         for node in ast.parse(cell.source).body if cell.cell_type == "code" else ():
             if getattr(node, "name", "") in ("update_discriminator", "generator_objective", "judgements", "make_step"):
@@ -230,7 +230,7 @@ def test_what_else_the_labs_have_in_a_step_does_not_wait_either(discriminator, d
     for kind in losses.KINDS:
         labels = [(1.0, 0.0)] if kind == "hinge" else [(0.9, 0.0), losses.noisy_labels(real, 0.9, 0.1)]
         made = [losses.discriminator_loss(real, fake, kind, pair) for pair in labels]
-        made.append(losses.hybrid((0.1, distance), (1.0, losses.generator_loss(fake, real, kind))))
+        made.append(losses.hybrid((0.1, distance), (1.0, losses.generator_loss(fake, real=real, kind=kind))))
         assert {value.device.type for value in made} == {"cuda"}
     assert gpu.waits == []
 

@@ -2,7 +2,6 @@
 
 import shutil
 import signal
-import time
 from dataclasses import replace
 
 import pytest
@@ -28,7 +27,6 @@ KINDS = {
     "Adam and batch norm": {},
     "SGD with momentum": {"optimizer": momentum},
     "fused Adam in bf16": {"optimizer": fused, "precision": "bf16"},
-    "two networks": {"gan": True},
     "two networks in bf16, not averaged": {"gan": True, "precision": "bf16", "ema": 0},
     "a sampler that blurs and rotates": {"sampler": {"degradation": replace(NOISY, blur=(0.2, 2)), "rotate": 5.0}},
 }
@@ -119,26 +117,6 @@ def test_the_scale_of_float16_is_kept_and_begins_anew_where_a_run_had_none():
         resumed = scaler(2.0)
         put_back(collect(saved, {}, cpu), {"scaler": resumed}, {}, cpu)
         assert resumed.get_scale() == pytest.approx(scale)
-
-
-YEAR = 365 * 24 * 3600.0
-
-
-def test_a_clock_that_jumps_changes_nothing_but_the_date(monkeypatch):
-    now, jumps, began = time.time, [YEAR, -YEAR, 0.0, -2 * YEAR, 3 * YEAR, -YEAR], time.monotonic()
-
-    def set_clock(number):
-        monkeypatch.setattr(time, "time", lambda: now() + jumps[number - 1])
-
-    for stop in (4, 99):
-        little = LittleRun()
-        little.before_step = lambda number, stop=stop: set_clock(number) if number < stop else signal.raise_signal(2)
-        if stop == 4:
-            with pytest.raises(TrainingStopped):
-                little.fit()
-    little.fit()
-    assert what_is_left() == undisturbed()
-    assert 0 <= little.run.manifest()["wall_time_s"] <= time.monotonic() - began + 0.1
 
 
 # --- Signals -------------------------------------------------------------------------------------------------

@@ -18,18 +18,15 @@ def run():
     return Run(LAB, "default")
 
 
-@pytest.mark.parametrize("name", ["", ".hidden", "..", "a/b", "a b", "a\\b", "../up"])
-def test_a_name_that_would_leave_the_folder_of_runs_is_refused(name):
-    for lab, run in ((name, "default"), (LAB, name)):
-        with pytest.raises(SrlabError, match="no good name for a run"):
-            Run(lab, run)
-
-
-def test_a_run_that_has_not_begun_has_nothing(run):
-    assert (run.manifest(), run.load_state(), run.metrics(), run.is_trained()) == (None, None, [], False)
+def test_a_name_that_would_leave_the_folder_of_runs_is_refused():
+    for name in ("", ".hidden", "..", "a/b", "a b", "a\\b", "../up"):
+        for lab, run in ((name, "default"), (LAB, name)):
+            with pytest.raises(SrlabError, match="no good name for a run"):
+                Run(lab, run)
 
 
 def test_metrics_come_back_in_order_and_those_after_a_step_can_be_forgotten(run):
+    assert (run.manifest(), run.load_state(), run.metrics(), run.is_trained()) == (None, None, [], False)
     run.path.mkdir(parents=True)
     rows = [{"step": step, "loss": step / 100, "rate": 1e-4} for step in (10, 20, 30)]
     for row in rows:
@@ -37,8 +34,6 @@ def test_metrics_come_back_in_order_and_those_after_a_step_can_be_forgotten(run)
     assert run.metrics() == rows
     run.forget_after(20)
     assert run.metrics() == rows[:2]
-    run.forget_after(-1)
-    assert run.metrics() == []
 
 
 def test_only_parts_of_killed_writers_are_swept_and_two_states_kept(run):
@@ -58,8 +53,8 @@ def test_only_parts_of_killed_writers_are_swept_and_two_states_kept(run):
 # --- Weights -------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("network", [SRResNet(1, 4, 3), MSRResNet(2, 5)])
-def test_a_generator_comes_back_with_its_architecture_and_in_eval_mode(run, network):
+def test_a_generator_comes_back_with_its_architecture_and_in_eval_mode(run):
+    network = SRResNet(1, 4, 3)
     run.save_generator(network, 7)
     loaded = load_generator(LAB)
     assert (type(loaded), loaded.config, loaded.training) == (type(network), network.config, False)
@@ -67,7 +62,7 @@ def test_a_generator_comes_back_with_its_architecture_and_in_eval_mode(run, netw
 
 
 def test_best_weights_that_are_not_there_are_answered_with_those_that_are(run):
-    with pytest.raises(SrlabError, match=r"no weights file .*01_srresnet.*run the lab that makes it first"):
+    with pytest.raises(SrlabError, match=r"01_srresnet.*run the lab that makes it first"):
         load_generator(LAB)
     run.save_generator(MSRResNet(1, 4), 7)
     with pytest.raises(SrlabError, match="no weights with the best lpips; take the last ones, as it has no best ones"):
@@ -85,7 +80,7 @@ NAN = {name: value * float("nan") for name, value in MSRResNet(1, 4).state_dict(
 @pytest.mark.parametrize(
     ("notes", "weights", "words"),
     [
-        *(({"network": name}, None, f"a network '{name}'; srlab knows SRResNet") for name in ("Unheard", "nn", None)),
+        *(({"network": name}, None, f"a network '{name}'; srlab knows .*RRDBNet") for name in ("Unheard", "nn", None)),
         *(
             (NETWORK | {"config": config}, None, "The weights in .* do not fit MSRResNet")
             for config in ({"blocks": 2, "features": 4}, {"blocks": 1, "features": 5}, {"colours": 3}, None)

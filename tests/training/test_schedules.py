@@ -23,7 +23,7 @@ def test_factors_of_small_schedules(schedule, factors):
     assert [schedule(step) for step in range(7)] == pytest.approx(factors)
 
 
-@pytest.mark.parametrize("schedule", [OneCycle(100), OneCycle(1000, 0.01), OneCycle(40, 0.25), OneCycle(5)])
+@pytest.mark.parametrize("schedule", [OneCycle(100), OneCycle(1000, 0.01), OneCycle(5)])
 def test_one_cycle_rises_to_1_falls_to_its_last_factor_and_stays_there(schedule):
     factors = [schedule(step) for step in range(schedule.total + 1)]
     top = factors.index(max(factors))
