@@ -30,7 +30,6 @@ Optimizers = dict[str, torch.optim.Optimizer]
 SCALE = 4
 RATE = 2e-4  # of Adam, where a task has no other
 TINY_RATE = 2e-7  # with random features a GAN soon leaves the range that D takes; the time of a step is the same
-CRITERIA = {"mse": F.mse_loss, "l1": F.l1_loss}
 
 
 @dataclass(frozen=True)
@@ -175,7 +174,7 @@ def make_step(
         ``Trainer.gradient_norm``, which labs 03 and 04 log.
     """
     generator, discriminator, features = (networks.get(n) for n in ("generator", "discriminator", "features"))
-    criterion, relative = CRITERIA[task.criterion], "relativistic" in task.gan
+    criterion, relative = losses.PIXEL_LOSSES[task.criterion], "relativistic" in task.gan
 
     def update(network: nn.Module, optimizer: torch.optim.Optimizer, loss: torch.Tensor, whose: str) -> dict:
         optimizer.zero_grad()
@@ -205,7 +204,7 @@ def make_step(
             if relative:
                 with torch.no_grad() if levers.labs else nullcontext():
                     real = discriminator(hr).detach()
-        parts = criterion(sr, hr), distance, losses.generator_loss(fake, real, task.gan)
+        parts = criterion(sr, hr), distance, losses.generator_loss(fake, real=real, kind=task.gan)
         loss = losses.hybrid(*zip(task.weights, parts, strict=True))
         return {"loss": loss} | log | update(generator, optimizers["g_optimizer"], loss, "g")
 

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from srlab.models.features import FeatureExtractor
 
 Labels = float | torch.Tensor
+# Distances between two images or feature maps, by the names that recipes and ``-p`` may say: (sr, hr) -> ().
+PIXEL_LOSSES = {"mse": F.mse_loss, "l1": F.l1_loss}
 KINDS = ("vanilla", "minimax", "least squares", "hinge", "relativistic", "relativistic average")
 
 
@@ -107,13 +109,13 @@ def discriminator_loss(
     Parameters
     ----------
     real, fake
-        Logits of HR and SR, of any shape; the same shape for the relativistic kind. Detach SR before D sees it, or
+        Logits of HR and SR, of any shape; the same shape for "relativistic". Detach SR before D sees it, or
         G pays for the gradient in vain.
     kind
         One of `KINDS`.
     labels
-        Targets for real and fake, from `noisy_labels`, say. ``(0.9, 0)`` is one-sided smoothing (Salimans 2016). The
-        relativistic kind compares pairs and takes the first alone: "HR is the more real one".
+        Targets for real and fake, from `noisy_labels`, say. ``(0.9, 0)`` is one-sided smoothing (Salimans 2016).
+        "relativistic" compares pairs and takes the first alone, "HR is the more real one"; its average takes both.
 
     Returns
     -------
@@ -133,7 +135,7 @@ def discriminator_loss(
         case "least squares":
             return ((real - yes).square().mean() + (fake - no).square().mean()) / 2
         case "hinge":
-            if not (_all(yes, 1) and _all(no, 0)):
+            if not (_all_are(yes, 1) and _all_are(no, 0)):
                 raise SrlabError("The hinge loss has no labels to smooth or to flip; choose another loss.")
             return F.relu(1 - real).mean() + F.relu(1 + fake).mean()
         case "relativistic":
@@ -142,7 +144,7 @@ def discriminator_loss(
             return _cross_entropy(real - fake.mean(), yes) + _cross_entropy(fake - real.mean(), no)
 
 
-def generator_loss(fake: torch.Tensor, real: torch.Tensor | None = None, kind: str = "vanilla") -> torch.Tensor:
+def generator_loss(fake: torch.Tensor, *, real: torch.Tensor | None = None, kind: str = "vanilla") -> torch.Tensor:
     """Compute what G minimises.
 
     ============================ ====================================================== ===========================
@@ -181,7 +183,7 @@ def generator_loss(fake: torch.Tensor, real: torch.Tensor | None = None, kind: s
         case "vanilla":
             return _cross_entropy(fake, 1.0)
         case "minimax":
-            return -F.softplus(fake).mean()
+            return -F.softplus(fake).mean()  # log(1 - sigmoid(C)) = -softplus(C)
         case "least squares":
             return (fake - 1).square().mean() / 2
         case "hinge":
@@ -242,5 +244,5 @@ def _check(kind: str, real: torch.Tensor | None, fake: torch.Tensor) -> None:
         raise SrlabError(f"The {kind} loss compares logits one by one, but their shapes are {shapes}.")
 
 
-def _all(label: Labels, value: float) -> bool:
+def _all_are(label: Labels, value: float) -> bool:
     return bool((torch.as_tensor(label) == value).all())

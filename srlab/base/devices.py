@@ -13,7 +13,7 @@ import torch
 from srlab.base.errors import SrlabError
 
 DRIVER = Path("/proc/driver/nvidia/version")  # where Linux tells of NVIDIA's driver
-# What those say who have no exception for a lack of memory: two of torch's allocators, CUDA, cuBLAS and cuDNN.
+# Words in the plain errors of two of torch's allocators, CUDA, cuBLAS and cuDNN when the memory runs out.
 NO_MEMORY = (
     *("can't allocate memory", "not enough memory"),
     *("cuda error: out of memory", "status_alloc_failed", "allocation_failed"),
@@ -45,9 +45,9 @@ def pick_device(device: str | torch.device = "auto") -> torch.device:
 
 
 def pick_precision(precision: str, device: torch.device) -> str:
-    """Turn ``"auto"`` into ``"bf16"`` where the hardware computes in it, else ``"no"`` (float32).
+    """Turn ``"auto"`` into ``"bf16"`` where the hardware computes in it; else ``"fp16"`` on a GPU, ``"no"`` on a CPU.
 
-    Emulated bfloat16 would be slower than float32, so a CPU must have the instructions (AVX512-BF16 or AMX).
+    ``"no"`` is float32. Emulated bfloat16 would be slower, so a CPU must have the instructions (AVX512-BF16 or AMX).
 
     Raises
     ------
@@ -128,7 +128,7 @@ def explaining_lack_of_memory(what: str, advice: str) -> Iterator[None]:
     Parameters
     ----------
     what
-        The memory is too small for.
+        Names what does not fit, such as a file.
     advice
         What to do.
 

@@ -1,4 +1,4 @@
-"""The one exception that srlab raises on purpose: a clear sentence instead of a stack trace."""
+"""The exception for what the reader can put right: a clear sentence instead of a stack trace."""
 
 
 class SrlabError(Exception):

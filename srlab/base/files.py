@@ -1,5 +1,7 @@
 """Files that are either whole or not there: atomic writes, locks, room for them, tensors with notes as safetensors."""
 
+import glob
+import hashlib
 import json
 import os
 import re
@@ -9,10 +11,10 @@ from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
+import psutil
 from filelock import FileLock, Timeout
 
 from srlab.base.errors import SrlabError
-from srlab.base.text import breaks_line
 
 if TYPE_CHECKING:
     import torch
@@ -20,7 +22,6 @@ if TYPE_CHECKING:
 
 ADVICE = "free some space or choose another folder"
 MARGIN = 64_000_000  # bytes that stay free: a disk filled to the last byte breaks more than a download
-HASH = "sha256"  # a note of files from earlier versions of srlab
 
 
 def write_atomic(path: Path, content: bytes, advice: str = ADVICE) -> None:
@@ -31,7 +32,7 @@ def write_atomic(path: Path, content: bytes, advice: str = ADVICE) -> None:
     path
         Where to write; missing folders are made.
     content
-        Of the whole file.
+        All bytes of the file.
     advice
         What to do when it cannot be written, for the message.
 
@@ -91,7 +92,7 @@ def refuse_existing(path: Path, force: bool = False) -> None:
 
 
 def publish(part: Path, path: Path) -> None:
-    """Give a finished file or folder its name, once its content is on the disk."""
+    """Give a finished file its name once its content is on the disk; a folder is only renamed."""
     if part.is_file():
         with part.open("rb+") as file:
             os.fsync(file.fileno())
@@ -122,23 +123,26 @@ def writing(path: Path, advice: str = ADVICE) -> Iterator[None]:
         ) from error
 
 
-def check_name(folder: Path, name: str) -> None:
-    """Refuse a file in a folder whose name would break a line or a terminal, or is no text (bytes of another encoding).
+def sweep_parts(folder: Path, name: str = "") -> None:
+    """Remove what `open_atomic` left in a folder when its process was killed; nothing else.
 
-    Raises
-    ------
-    SrlabError
-        The name has control characters or bytes that are no text.
+    Parameters
+    ----------
+    folder
+        Where to look; not in the folders below.
+    name
+        Only parts of files whose names begin so.
     """
-    if breaks_line(name):
-        raise SrlabError(f"{folder} has a file named {name!a}, which is no line of text; rename it.")
+    for part in folder.glob(f".{glob.escape(name)}*.part"):
+        found = re.fullmatch(r"\..+\.(\d+)\.part", part.name)
+        if found and (int(found[1]) == os.getpid() or not psutil.pid_exists(int(found[1]))):
+            part.unlink(missing_ok=True)  # also a link that somebody put there
 
 
-def sweep_parts(folder: Path) -> None:
-    """Remove what `write_atomic` left in a folder or one below when its process was killed; nothing else."""
-    for part in [*folder.glob(".*.part"), *folder.glob("*/.*.part")]:
-        if re.fullmatch(r"\..+\.\d+\.part", part.name):
-            part.unlink(missing_ok=True)
+def sha256_of(path: Path) -> str:
+    """The SHA-256 of a file: 64 hexadecimal digits."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def write_safetensors(
@@ -188,7 +192,6 @@ def read_safetensors(path: Path) -> tuple[dict[str, "torch.Tensor"], dict[str, A
         raise SrlabError(f"{path} was not written by srlab; give a weights file of a run.") from error
     except (SafetensorError, OSError, ValueError) as error:
         raise SrlabError(f"{path} is damaged or cut short ({error}).") from error
-    notes.pop(HASH, None)
     return tensors, notes
 
 
@@ -208,7 +211,7 @@ def lock(path: Path, advice: str, busy: str = "") -> Iterator[None]:
     advice
         What to do when the folder cannot be written to.
     busy
-        What to say when another process holds it. Without, this one says that it waits, and does.
+        What to say when another process holds it. If empty, say that this one waits, and wait.
 
     Raises
     ------
@@ -264,7 +267,7 @@ def need_room(folder: Path, count: int, what: str) -> None:
     count
         Bytes.
     what
-        They are for, to begin the message with.
+        Names what needs the room; the message begins with it.
 
     Raises
     ------

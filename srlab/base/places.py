@@ -20,7 +20,7 @@ def course() -> Path | None:
 
 
 def recipes() -> Path:
-    """Folder of the recipes: of the course that the working directory lies in, else of the course that srlab is of."""
+    """Folder of the recipes: of the course that the working directory lies in, else of the one srlab came with."""
     return (course() or Path(__file__).parents[2]) / "notebooks" / "recipes"
 
 
@@ -46,5 +46,5 @@ def run_folder(lab: str, name: str) -> Path:
 
 
 def generator_file(best: str = "") -> str:
-    """Name, in a run's folder, of its last weights, or of those with the best score of a name."""
+    """Name of the file with a run's last weights, or with its best ones by a score such as ``"psnr"``."""
     return f"generator-best-{best}.safetensors" if best else "generator.safetensors"

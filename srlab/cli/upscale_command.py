@@ -67,6 +67,7 @@ def run(options: argparse.Namespace) -> int:
 
 def _upscaler(options: argparse.Namespace) -> "tuple[Upscaler, int]":
     from srlab.base.devices import pick_device
+    from srlab.data.images import check_scale
     from srlab.data.resampling import upsample
     from srlab.models import weights
 
@@ -74,8 +75,7 @@ def _upscaler(options: argparse.Namespace) -> "tuple[Upscaler, int]":
         if options.best:
             raise SrlabError("--best goes with --run; an interpolation has no weights.")
         scale = 4 if options.scale is None else options.scale
-        if scale < 1:
-            raise SrlabError(f"The scale must be a whole number of at least 1, but is {scale}.")
+        check_scale(scale)
         return lambda lr: upsample(lr, scale, options.method), scale
     run = Path(options.run or DEFAULT)
     if options.best and (not options.run or run.is_file() or (weights.find_shipped(str(run)) and not run.exists())):

@@ -93,7 +93,7 @@ def cached(folder: Path, photos: dict[str, Path]) -> Cached:
     with files.one_writer(index.with_name(owner)):
         if (found := _open(index)) is not None:  # another process has made it while this one waited
             return found
-        files.sweep_parts(index.parent)
+        files.sweep_parts(index.parent, owner)
         print(f"Decoding {len(photos)} photos of {folder} once, into {index.parent}.")
         _build(index, photos)
         for old in index.parent.iterdir():  # of the same folder; whoever has mapped one of them keeps it
@@ -146,10 +146,10 @@ def _build(index: Path, photos: dict[str, Path]) -> None:
             yield name, image
 
     with files.open_atomic(index.with_suffix(".rgb")) as file:
-        digits = fingerprint(decode(file))
+        hash_of_set = fingerprint(decode(file))  # which pulls image after image, and so writes them
         if not index.stem.endswith(_state(photos)):
             folder = next(iter(photos.values())).parent
             raise SrlabError(
                 f"Photos in {folder} changed while they were decoded; wait for what writes there, and try again."
             )
-    files.write_atomic(index, json.dumps({"sizes": sizes, "grey": grey, "fingerprint": digits}).encode())
+    files.write_atomic(index, json.dumps({"sizes": sizes, "grey": grey, "fingerprint": hash_of_set}).encode())

@@ -55,7 +55,7 @@ class Archive:
 class DataSet:
     """A set with its archives, and what has to be said when it is used."""
 
-    title: str
+    title: str  # its name in `SETS` as the paper spells it; a comma and more may follow
     folder: str  # to train, validate or measure on, below the data home
     archives: tuple[Archive, ...]
     licence: str
@@ -77,11 +77,6 @@ def _pair(title: str, name: str, images: int) -> tuple[Folder, Folder]:
         Folder(f"{title}/HR", rf"{name}/HR/([\w-]+)", images),
         Folder(f"{title}/LRx4", rf"{name}/LR_bicubic/X4/([\w-]+)x4", images),
     )
-
-
-def _benchmark(title: str, citation: str) -> DataSet:
-    licence = "no licence is stated; in use for research, and not to be passed on"
-    return DataSet(title, title, (BENCHMARK,), licence, citation)
 
 
 DIV2K_VALID = (
@@ -140,6 +135,16 @@ BENCHMARK = Archive(
         *_pair("Urban100", "Urban100", 100),
     ),
 )
+
+
+def _benchmark(
+    title: str,
+    citation: str,
+    archive: Archive = BENCHMARK,
+    licence: str = "no licence is stated; in use for research, and not to be passed on",
+) -> DataSet:
+    return DataSet(title, title, (archive,), licence, citation)
+
 
 SETS = {
     "div2k": DataSet("DIV2K", "DIV2K/train", DIV2K, *DIV2K_SAID, trains=True),

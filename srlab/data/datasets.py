@@ -10,7 +10,7 @@ from pathlib import Path
 import torch
 
 from srlab.base.errors import SrlabError
-from srlab.base.files import check_name
+from srlab.base.text import breaks_line
 from srlab.data.cache import cached, fingerprint
 from srlab.data.catalog import is_named
 from srlab.data.degradation import Degradation
@@ -64,7 +64,7 @@ class ImageSet:
 
     Examples
     --------
-    >>> photos = datasets.photos("validation")
+    >>> photos = srlab.photos("validation")
     >>> photos["astronaut"].shape
     torch.Size([1, 3, 512, 512])
     """
@@ -81,15 +81,15 @@ class ImageSet:
         return len(self.names)
 
     def __iter__(self) -> Iterator[tuple[str, torch.Tensor]]:
-        return ((name, to_float(hr)[None].contiguous()) for name, hr in zip(self.names, self.hr, strict=True))
+        return ((name, _batch(hr)) for name, hr in zip(self.names, self.hr, strict=True))
 
     def __getitem__(self, name: str) -> torch.Tensor:
         """The HR image of that name as a batch of one: ``(1, 3, H, W)``, float32 in [0, 1]."""
-        return to_float(self.hr[self._index(name)])[None].contiguous()
+        return _batch(self.hr[self._index(name)])
 
     def lr_of(self, name: str) -> torch.Tensor | None:
         """The LR image that came with the set as ``(1, 3, h, w)``, float32 in [0, 1], or None."""
-        return None if self.lr is None else to_float(self.lr[self._index(name)])[None].contiguous()
+        return None if self.lr is None else _batch(self.lr[self._index(name)])
 
     def subset(self, *names: str) -> "ImageSet":
         """The images of these names, as a set."""
@@ -121,7 +121,8 @@ class ImageSet:
     def with_lr(self, degradation: Degradation, scale: int, seed: int = 0) -> "ImageSet":
         """The same set with LR images that are made once, so that a random degradation gives fixed pairs.
 
-        They are those that `srlab.evaluate` makes by itself with the same degradation and seed.
+        They are those that `srlab.evaluate` makes by itself with the same degradation and seed. LR images that came
+        with the set stay, and the degradation is not used; `srlab.evaluate`, given one, does the opposite.
 
         Parameters
         ----------
@@ -135,7 +136,7 @@ class ImageSet:
         Returns
         -------
         ImageSet
-            With the same HR images as this one; a set that has LR images already is returned as it is.
+            With the same HR images as this one.
 
         Raises
         ------
@@ -148,7 +149,7 @@ class ImageSet:
         lr = []
         for name, image in zip(self.names, self.hr, strict=True):
             try:
-                made = degradation(mod_crop(to_float(image)[None], scale).contiguous(), scale, random)
+                made = degradation(mod_crop(_batch(image), scale).contiguous(), scale, random)
             except SrlabError as error:
                 raise SrlabError(f"Image '{name}' of {self.name}: {error}") from error
             lr.append(to_uint8(made)[0])
@@ -164,14 +165,18 @@ class ImageSet:
         return self.names.index(name)
 
 
-def photos(split: str = "all") -> ImageSet:
+def _batch(levels: torch.Tensor) -> torch.Tensor:
+    """8-bit levels as a batch of one, float32 in [0, 1]; contiguous, because cached pixels lie channels last."""
+    return to_float(levels)[None].contiguous()
+
+
+def photos(split: str) -> ImageSet:
     """The photos that come inside scikit-image and matplotlib, so that the labs need no download.
 
     Parameters
     ----------
     split
-        ``"train"`` (12 photos), ``"validation"`` (astronaut, chelsea, text, brick: never trained on), or
-        ``"all"``.
+        ``"train"`` (12 photos), or ``"validation"`` (astronaut, chelsea, text, brick: never trained on).
 
     Returns
     -------
@@ -179,7 +184,6 @@ def photos(split: str = "all") -> ImageSet:
         Licences: the README files beside the images in the two packages (public domain and CC0 for most).
     """
     chosen = {
-        "all": list(PHOTOS),
         "train": [name for name in PHOTOS if name not in VALIDATION_PHOTOS],
         "validation": list(VALIDATION_PHOTOS),
     }
@@ -301,7 +305,8 @@ def image_files(path: Path) -> dict[str, Path]:
         raise SrlabError(f"There are no images in {path}; it needs files that end in {', '.join(EXTENSIONS)}.")
     counts = Counter(name for name, _ in named)
     for name in counts:
-        check_name(path, name)
+        if breaks_line(name):
+            raise SrlabError(f"{path} has a file named {name!a}, which is no line of text; rename it.")
     if twice := sorted(name for name in counts if counts[name] > 1):
         raise SrlabError(
             f"{path} has several images named {', '.join(twice)}; names must differ without the extension."

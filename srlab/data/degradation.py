@@ -16,7 +16,7 @@ from PIL import Image
 
 from srlab.base.errors import SrlabError
 from srlab.data.images import quantize, to_float, to_uint8
-from srlab.data.resampling import DOWNSAMPLERS, downsample
+from srlab.data.resampling import DOWNSAMPLERS, downsample, mirrored
 
 # --- Blur, noise, JPEG --------------------------------------------------------------------------------------
 
@@ -43,6 +43,7 @@ def gaussian_kernel(sigma_x: torch.Tensor, sigma_y: torch.Tensor, angle: torch.T
     cos, sin = angle.cos()[:, None, None], angle.sin()[:, None, None]
     along, across = cos * x + sin * y, -sin * x + cos * y
     exponent = (along / sigma_x[:, None, None]) ** 2 + (across / sigma_y[:, None, None]) ** 2
+    # Cut at three sigma whatever the size is, so that the result does not depend on the bound given for it.
     near = axis.abs() <= (3 * torch.maximum(sigma_x, sigma_y).max().double()).ceil()
     kernel = torch.exp(-exponent / 2) * near[:, None] * near
     return kernel / kernel.sum(dim=(1, 2), keepdim=True)
@@ -65,7 +66,8 @@ def blur(
         Pixels, pixels (default: `sigma`), radians; numbers or ``(N,)`` tensors. A sigma of 0 leaves the image
         as it is.
     largest
-        No sigma is larger. Without it sigmas in a tensor are looked at, for which the CPU waits for a GPU.
+        Upper bound of all sigmas, which sets the size of the kernel. None reads the largest from the tensors, for which
+        the CPU waits for a GPU.
 
     Returns
     -------
@@ -79,7 +81,7 @@ def blur(
     size = 2 * max(1, math.ceil(3 * largest)) + 1
     sigmas = (_per_image(given, image).clamp(min=1e-3) for given in sigmas)
     kernel = gaussian_kernel(*sigmas, _per_image(angle, image), size).to(image.dtype)
-    rows, columns = (_mirror(length, size // 2, image.device) for length in (height, width))
+    rows, columns = (_with_border(length, size // 2, image.device) for length in (height, width))
     padded = image[:, :, rows][:, :, :, columns].reshape(1, count * channels, height + size - 1, width + size - 1)
     with torch.autocast(image.device.type, enabled=False):
         blurred = F.conv2d(padded, kernel.repeat_interleave(channels, 0)[:, None], groups=count * channels)
@@ -92,9 +94,8 @@ def _per_image(value: float | torch.Tensor, image: torch.Tensor) -> torch.Tensor
     return value.to(image.device, torch.float32).expand(len(image))
 
 
-def _mirror(size: int, border: int, device: torch.device) -> torch.Tensor:
-    indices = torch.arange(-border, size + border, device=device) % (2 * size)
-    return torch.where(indices < size, indices, 2 * size - 1 - indices)
+def _with_border(size: int, border: int, device: torch.device) -> torch.Tensor:
+    return mirrored(torch.arange(-border, size + border, device=device), size)
 
 
 def gaussian_noise(image: torch.Tensor, sigma: float | torch.Tensor, generator: torch.Generator) -> torch.Tensor:
@@ -169,7 +170,7 @@ class Degradation:
     blur
         Sigma of the Gaussian blur in HR pixels; 0 for none.
     anisotropic
-        Draw the second sigma and the angle of the blur as well.
+        With a range for `blur`: draw a second sigma, and an angle, as well.
     noise
         Sigma of the Gaussian noise on LR, in [0, 1] units; 0 for none.
     photons

@@ -3,7 +3,6 @@
 What has arrived of a file lies in ``<name>.part`` beside it; the same command goes on from there.
 """
 
-import hashlib
 import io
 import json
 import multiprocessing
@@ -26,7 +25,7 @@ from tqdm.auto import tqdm
 
 import srlab
 from srlab.base.errors import SrlabError
-from srlab.base.files import amount, need_room, one_writer, publish, write_atomic, writing
+from srlab.base.files import amount, need_room, one_writer, publish, sha256_of, write_atomic, writing
 from srlab.base.places import data_home
 from srlab.base.text import printable
 from srlab.data import catalog
@@ -178,7 +177,7 @@ def _fetch_archive(archive: Archive, folders: Sequence[Folder], keep: bool, home
     if brought:
         return
     if not sha256:
-        found = _sha256(source)
+        found = sha256_of(source)
         print(f"{archive.name}: nobody has stated its SHA-256; this one has {found}.")
         write_atomic(note, f"{found}  {archive.name}\n".encode())  # only now: it was what it should be
     if keep:
@@ -269,7 +268,7 @@ def _attempt(url: str, part: Path, size: int | None, sha256: str | None) -> None
     length = _length(part)
     if length < (size or 1):
         raise _Trouble(f"broke off after {length} bytes")
-    if size not in (None, length) or (sha256 and not _sha256(part).startswith(sha256)):
+    if size not in (None, length) or (sha256 and not sha256_of(part).startswith(sha256)):
         part.unlink()  # nobody can tell which of its bytes are wrong; if some are from before, it may be those
         raise _Trouble("sent another file than expected, by its size or its SHA-256", final=not offset)
 
@@ -328,7 +327,7 @@ def _is_there(path: Path, size: int | None, sha256: str | None) -> bool:
     if not path.exists():
         return False
     wrong = not path.is_file() or size not in (None, path.stat().st_size)
-    if wrong or (sha256 and not _sha256(path).startswith(sha256)):
+    if wrong or (sha256 and not sha256_of(path).startswith(sha256)):
         raise SrlabError(f"{path} is there already, but it is another file; move it away, and it is downloaded.")
     return True
 
@@ -344,11 +343,6 @@ def _had(archive: Archive, home: Path) -> int:
 
 def _length(path: Path) -> int:
     return path.stat().st_size if path.exists() else 0
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _shown(url: str) -> str:

@@ -1,7 +1,7 @@
 """Images as tensors: read and write files, round to 8 bits, take the luma, crop.
 
-Everything in srlab is RGB, float32, in [0, 1], with shape ``(3, H, W)`` for an image and ``(N, 3, H, W)``
-for a batch. Files on disk hold 8 bits a channel.
+Networks and metrics take RGB, float32, in [0, 1]: ``(3, H, W)`` for an image and ``(N, 3, H, W)`` for a batch. Image
+sets keep 8-bit levels (uint8).
 """
 
 import io
@@ -72,21 +72,43 @@ def read_levels(path: str | os.PathLike, keep_grey: bool = False) -> torch.Tenso
     return to_uint8(_read(Path(path), keep_grey))
 
 
-def _read(path: Path, keep_grey: bool) -> torch.Tensor:
-    """The pixels as the file has them: uint8 levels where it has 8 bits a channel, else float32 in [0, 1]."""
+@contextmanager
+def reading(path: Path) -> Iterator[None]:
+    """Say in one sentence that an image file cannot be read.
+
+    Raises
+    ------
+    SrlabError
+        Instead of what Pillow raises.
+    """
     try:
         if not path.is_file():
             raise SrlabError(f"There is no image file at {path}; check the path.")
-        with open_upright(path) as image:
-            pixels = _decode(path, image)
+        yield
     except PermissionError as error:
         raise SrlabError(f"{path} may not be read by you; change its permissions.") from error
     except UnidentifiedImageError as error:
-        raise SrlabError(f"{path} is not an image that can be read; give a PNG, JPEG, TIFF or WebP file.") from error
+        raise unreadable(path) from error
     except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
-        raise SrlabError(f"The image {path} is damaged or cut short ({error}); replace the file.") from error
+        raise damaged(path, error) from error
     except MemoryError as error:
         raise SrlabError(f"The image {path} is too large for the memory here; scale it down or cut it.") from error
+
+
+def unreadable(path: Path) -> SrlabError:
+    """The error of a file that is no image."""
+    return SrlabError(f"{path} is not an image that can be read; give a PNG, JPEG, BMP, TIFF or WebP file.")
+
+
+def damaged(path: Path, error: Exception) -> SrlabError:
+    """The error of an image file that breaks off."""
+    return SrlabError(f"The image {path} is damaged or cut short ({' '.join(str(error).split())}); replace the file.")
+
+
+def _read(path: Path, keep_grey: bool) -> torch.Tensor:
+    """The pixels as the file has them: uint8 levels where it has 8 bits a channel, else float32 in [0, 1]."""
+    with reading(path), open_upright(path) as image:
+        pixels = _decode(path, image)
     if pixels.shape[2] == 1 and not keep_grey:
         pixels = pixels.repeat(3, axis=2)
     return torch.from_numpy(pixels).permute(2, 0, 1).contiguous()
@@ -193,8 +215,8 @@ def to_uint8(image: torch.Tensor) -> torch.Tensor:
     """Round an image in [0, 1] to the 8-bit levels that a file would hold (uint8 passes unchanged).
 
     Halves are rounded up as in MATLAB. A bicubic weight is a fraction with a power of two below the line, so
-    exact halves do occur, and float32 puts them a hair above or below; the small offset settles them. It is as
-    small as float32 allows: every value that lies within it below a half is rounded the wrong way.
+    exact halves do occur, and float32 puts them a hair above or below; the small offset settles them. It is no larger
+    than float32 asks for at 255, as what is truly less than 2e-5 of a level below a half is rounded up as well.
     """
     if image.dtype == torch.uint8:
         return image
@@ -230,6 +252,12 @@ def full_range(y: torch.Tensor) -> torch.Tensor:
     return (y - LUMA_OFFSET) * (255 / 219)
 
 
+def check_scale(scale: int) -> None:
+    """Refuse a scale that is no whole number of at least 1."""
+    if scale < 1 or int(scale) != scale:
+        raise SrlabError(f"The scale must be a whole number of at least 1, but is {scale}.")
+
+
 def mod_crop(image: torch.Tensor, scale: int) -> torch.Tensor:
     """Cut rows and columns at the bottom and right until height and width are multiples of `scale`.
 
@@ -251,8 +279,7 @@ def mod_crop(image: torch.Tensor, scale: int) -> torch.Tensor:
         The image is smaller than `scale`.
     """
     height, width = image.shape[-2:]
-    if scale < 1 or int(scale) != scale:
-        raise SrlabError(f"The scale must be a whole number of at least 1, but is {scale}.")
+    check_scale(scale)
     if min(height, width) < scale:
         raise SrlabError(f"An image of {width}x{height} pixels is too small for scale {scale}; use a larger one.")
     return image[..., : height - height % scale, : width - width % scale]

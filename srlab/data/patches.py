@@ -40,8 +40,7 @@ class PatchSampler:
         ``"all"``: flip and transpose at random, so that each of the eight orientations is equally likely.
         ``"flip"``: left to right only, as in the SRGAN content-loss study. ``"none"``.
     rotate
-        Also rotate by up to so many degrees (that study: 10). A larger window is cut before and so no black corners
-        appear.
+        Also rotate by up to so many degrees (that study: 10). A larger window is cut first, so no corner stays black.
     black_corners
         Cut first, rotate without blending and leave the corners black, as that study's code does.
     seed
@@ -91,7 +90,8 @@ class PatchSampler:
                 )
         self.images, self.scale, self.patch, self.batch = images, scale, patch, batch
         self.degradation = degradation or Degradation()
-        self.augment, self.rotate, self.angle, self.seed = augment, rotate, angle, seed
+        self.augment, self.rotate, self.seed = augment, rotate, seed
+        self.largest_angle = angle  # in radians
         self.black_corners = black_corners
         self.device, self.rank, self.world = torch.device(device), 0, 1
         self.generator = torch.Generator().manual_seed(seed)
@@ -137,17 +137,17 @@ class PatchSampler:
         hr : torch.Tensor
             ``(batch, 3, patch, patch)``, likewise.
         """
-        share = slice(self.rank, None, self.world)
+        mine = slice(self.rank, None, self.world)
         # A few numbers a patch are all that a GPU is sent, and it does not have to be waited for.
-        windows = self._draw_windows()[:, share].to(self._pixels.device, non_blocking=True)
-        degrees = (2 * torch.rand(self.batch, generator=self.generator) - 1)[share] * self.angle
+        windows = self._draw_windows()[:, mine].to(self._pixels.device, non_blocking=True)
+        angles = (2 * torch.rand(self.batch, generator=self.generator) - 1)[mine] * self.largest_angle
         # Degradations draw for this process alone, so they have a generator of their own, seeded anew each step.
         seed = int(torch.randint(2**62, (), generator=self.generator)) + self.rank
         indices = self._indices(windows)
         patches = self._pixels.index_select(0, indices.flatten()).view(*indices.shape, 3).to(self.device)
         hr = to_float(patches).permute(0, 3, 1, 2).contiguous()
-        if self.angle:
-            hr = quantize(self._rotate(hr, degrees))
+        if self.largest_angle:
+            hr = quantize(self._rotate(hr, angles))
         return self.degradation(hr, self.scale, self._noise.manual_seed(seed)), hr
 
     def _draw_windows(self) -> torch.Tensor:
@@ -178,8 +178,8 @@ class PatchSampler:
         cos, sin = angles.cos(), angles.sin()
         zero = torch.zeros_like(cos)
         theta = torch.stack([torch.stack([cos, -sin, zero], 1), torch.stack([sin, cos, zero], 1)], 1)
-        share = self.patch / self.window  # grid_sample calls the borders of the window -1 and 1
-        theta = (theta * share).to(windows, non_blocking=True)
+        zoom = self.patch / self.window  # grid_sample calls the borders of the window -1 and 1
+        theta = (theta * zoom).to(windows, non_blocking=True)
         grid = F.affine_grid(theta, (len(angles), 3, self.patch, self.patch), align_corners=False)
         mode, padding = ("nearest", "zeros") if self.black_corners else ("bilinear", "border")
         return F.grid_sample(windows, grid, mode=mode, padding_mode=padding, align_corners=False)

@@ -10,7 +10,7 @@ from functools import lru_cache
 import torch
 
 from srlab.base.errors import SrlabError
-from srlab.data.images import quantize
+from srlab.data.images import check_scale, quantize
 
 
 def box(x: torch.Tensor) -> torch.Tensor:
@@ -44,7 +44,7 @@ KERNELS: dict[str, tuple[Callable[[torch.Tensor], torch.Tensor], int]] = {
     "bicubic": (cubic, 4),
     "lanczos": (lanczos, 6),
 }
-# What labs and presets may ask for: name -> (kernel, antialias)
+# What labs and recipes may ask for: name -> (kernel, antialias)
 DOWNSAMPLERS: dict[str, tuple[str, bool]] = {
     "bicubic": ("bicubic", True),
     "bilinear": ("bilinear", True),
@@ -97,9 +97,13 @@ def resize_matrix(size: int, factor: float, kernel: str = "bicubic", antialias: 
     samples = torch.floor(centre - width * stretch / 2)[:, None] + taps  # (out, taps), some beyond the border
     weights = function((samples - centre[:, None]) / stretch)
     weights = weights / weights.sum(dim=1, keepdim=True)
-    mirrored = samples.long() % (2 * size)
-    mirrored = torch.where(mirrored < size, mirrored, 2 * size - 1 - mirrored)
-    return torch.zeros(len(centre), size, dtype=torch.float64).scatter_add_(1, mirrored, weights)
+    return torch.zeros(len(centre), size, dtype=torch.float64).scatter_add_(1, mirrored(samples.long(), size), weights)
+
+
+def mirrored(indices: torch.Tensor, size: int) -> torch.Tensor:
+    """Indices beyond an axis of so many samples, reflected into it; the sample at the border comes twice."""
+    indices = indices % (2 * size)
+    return torch.where(indices < size, indices, 2 * size - 1 - indices)
 
 
 def resize(image: torch.Tensor, factor: float, kernel: str = "bicubic", antialias: bool = True) -> torch.Tensor:
@@ -109,7 +113,7 @@ def resize(image: torch.Tensor, factor: float, kernel: str = "bicubic", antialia
     cubic kernel; the conventions (stretched kernel, pixel centres, mirrored border) are those of MATLAB, which
     made the LR images of DIV2K and of the benchmark sets. Those are not met to the bit: MATLAB was given 8-bit images,
     which it rounds once more after the rows, before the columns. Without that, as here, 10 to 14 % of the values of
-    their LR images (x2, x3, x4) are other ones, by two levels at most.
+    their LR images (x2, x3, x4) differ, by at most two levels.
 
     Parameters
     ----------
@@ -183,8 +187,7 @@ def downsample(hr: torch.Tensor, scale: int, method: str = "bicubic") -> torch.T
     """
     if method not in DOWNSAMPLERS:
         raise SrlabError(f"Unknown downsampler '{method}'; choose one of {', '.join(DOWNSAMPLERS)}.")
-    if scale < 1 or int(scale) != scale:
-        raise SrlabError(f"The scale must be a whole number of at least 1, but is {scale}.")
+    check_scale(scale)
     height, width = hr.shape[-2:]
     if height % scale or width % scale:
         raise SrlabError(f"{width}x{height} pixels do not divide by scale {scale}; use srlab.mod_crop first.")

@@ -1,6 +1,5 @@
 """Upscaling image files: any size, with their alpha, colour profile, EXIF and bit depth, through libvips."""
 
-import glob
 import os
 import sys
 from collections.abc import Sequence
@@ -17,9 +16,19 @@ from PIL import Image, UnidentifiedImageError
 
 from srlab.base.devices import explaining_lack_of_memory
 from srlab.base.errors import SrlabError
-from srlab.base.files import need_room, open_atomic, refuse_existing
+from srlab.base.files import amount, need_room, open_atomic, refuse_existing, sweep_parts
 from srlab.base.text import breaks_line
-from srlab.data.images import EXTENSIONS, cmyk_to_rgb, full_range, luma, open_upright, to_uint8
+from srlab.data.images import (
+    EXTENSIONS,
+    cmyk_to_rgb,
+    damaged,
+    full_range,
+    luma,
+    open_upright,
+    reading,
+    to_uint8,
+    unreadable,
+)
 from srlab.inference.tiling import Upscaler, overlap_of, tile_of, upscale_tiles
 
 # How a format is written: libvips' saver with its options, and what the format can hold.
@@ -40,7 +49,6 @@ for _kind in ("Png", "Jpeg", "Tiff", "Webp", "Nsgif", "Heif", "Raw"):
     pyvips.operation_block_set(f"VipsForeignLoad{_kind}", False)
 # More pixels than the first in a file with fewer bytes than the second asks for are a trap.
 LARGEST_BOMB, PIXELS_PER_BYTE = 2 * Image.MAX_IMAGE_PIXELS, 2000
-UNREADABLE = (OSError, SyntaxError, ValueError, Image.DecompressionBombError)  # Pillow's
 
 
 @dataclass
@@ -68,7 +76,7 @@ def upscale_file(
 
     Grey stays grey, 16 bits a channel stay 16 bits, palettes become RGB and CMYK becomes sRGB. The alpha channel is
     enlarged by bicubic interpolation, and pixels of which nothing shows take the colour of those around them, so that
-    what is hidden gives no halo. The pixels are turned upright first, so the EXIF orientation becomes "as it is";
+    what is hidden gives no halo. The pixels are turned upright first, so the EXIF orientation becomes 1, upright;
     the other EXIF entries and the colour profile are kept, but for EXIF in TIFF files, which libvips neither reads nor
     writes (a line on stderr says so when a TIFF is written and there was some). Of an
     animation or a file of many pages the first image is taken.
@@ -122,18 +130,18 @@ def upscale_file(
     overlap = overlap_of(upscaler) if overlap is None else overlap
     _check_format(source, target, suffix, image, scale)
     _check_room(source, target, image, scale, tile, overlap)
-    _sweep(target)
+    sweep_parts(target.parent, f"{target.name}.")
     pixels = target.with_name(f".{target.name}.pixels.{os.getpid()}.part")
-    out_of_memory = explaining_lack_of_memory(str(target), "close other programs, or give smaller tiles")
-    with out_of_memory, open_atomic(target) as encoded:
+    explained = explaining_lack_of_memory(str(target), "close other programs, or give smaller tiles")
+    with explained, open_atomic(target) as encoded:
         try:
             with pixels.open("wb") as file:
                 _write_pixels(file, source, image, upscaler, scale, tile=tile, overlap=overlap, progress=progress)
-            encode(pixels, Path(encoded.name), image, scale, suffix)
+            _encode(pixels, Path(encoded.name), image, scale, suffix)
         finally:
-            pyvips.cache_set_max(0)  # libvips remembers what it read, and an open file takes room without a name
+            pyvips.cache_set_max(0)  # else libvips keeps the file open, and a deleted open file still fills the disk
             pixels.unlink(missing_ok=True)
-        refuse_existing(target, force)
+        refuse_existing(target, force)  # again: somebody may have written there meanwhile
     if suffix == ".tif" and image.get_typeof("exif-data"):
         print(f"The EXIF entries of {source} are not kept in TIFF; write a PNG if you need them.", file=sys.stderr)
     return target
@@ -224,8 +232,8 @@ def _check_room(source: Path, target: Path, image: pyvips.Image, scale: int, til
     needed, free = 2 * 12 * min(seen, width) * min(seen, height), psutil.virtual_memory().available
     if needed > free:  # a tile and a copy of it, as floats of three channels
         raise SrlabError(
-            f"A tile of {source} at x{scale} takes at least {needed / 1e6:,.0f} MB, and {free / 1e6:,.0f} MB of memory "
-            "are free; give smaller tiles (--tile, --overlap), or enlarge less."
+            f"A tile of {source} at x{scale} takes at least {amount(needed)}, and {amount(free)} of memory are free; "
+            "give smaller tiles (--tile, --overlap), or enlarge less."
         )
 
 
@@ -283,29 +291,26 @@ def _piece(path: Path, image: pyvips.Image, top: int, bottom: int, left: int, ri
     try:
         levels = image.crop(left, top, right - left, bottom - top).numpy()
     except pyvips.Error as error:
-        raise _damaged(path, error) from error
+        raise damaged(path, error) from error
     return levels.reshape(bottom - top, right - left, image.bands)
 
 
 def open_image(path: Path) -> pyvips.Image:
     """Pixels as they are to be upscaled: upright, grey or RGB, with or without alpha, of 8 or 16 bits."""
-    if not path.is_file():
-        raise SrlabError(f"There is no image file at {path}; check the path.")
-    if not os.access(path, os.R_OK):
-        raise SrlabError(f"{path} may not be read by you; change its permissions.")
     try:
-        with path.open("rb") as file:
-            bitmap = file.read(2) == b"BM"  # not among the formats of libvips
-        # Random access: libvips decodes the file once, into memory or, when it is large, into a temporary file.
-        image = None if bitmap else pyvips.Image.new_from_file(str(path), fail_on="error", revalidate=True).autorot()
-        if bitmap or image.interpretation == "cmyk" or _holds_luma(path):
-            image = _by_pillow(path, image)
-        elif image.interpretation not in PLAIN and image.format != "float":  # those are refused below
-            image = image.colourspace("srgb")
-    except (pyvips.Error, UnidentifiedImageError) as error:
-        raise SrlabError(f"{path} is not an image that can be read; give a PNG, JPEG, TIFF or WebP file.") from error
-    except UNREADABLE as error:
-        raise _damaged(path, error) from error
+        with reading(path):
+            with path.open("rb") as file:
+                bitmap = file.read(2) == b"BM"  # not among the formats of libvips
+            image = None
+            if not bitmap:
+                # Random access: libvips decodes the file once, into memory or, if it is large, into a temporary file.
+                image = pyvips.Image.new_from_file(str(path), fail_on="error", revalidate=True).autorot()
+            if image is None or image.interpretation == "cmyk" or _holds_luma(path):
+                image = _by_pillow(path, image)
+            elif image.interpretation not in PLAIN and image.format != "float":  # those are refused below
+                image = image.colourspace("srgb")
+    except pyvips.Error as error:
+        raise unreadable(path) from error
     if image.width * image.height > max(LARGEST_BOMB, PIXELS_PER_BYTE * path.stat().st_size):
         raise SrlabError(
             f"{path} says that it has {image.width}x{image.height} pixels, far more than fit into a file of its size; "
@@ -314,8 +319,8 @@ def open_image(path: Path) -> pyvips.Image:
     if image.format not in ("uchar", "ushort") or image.bands > 4:
         channels = "1 channel" if image.bands == 1 else f"{image.bands} channels"
         raise SrlabError(f"{path} has {channels} of the type {image.format}; save it as grey or RGB with 8 or 16 bits.")
-    kinds = ("b-w", "srgb") if image.format == "uchar" else ("grey16", "rgb16")
-    return image.copy(interpretation=kinds[image.bands > 2])  # a file may say less than its channels do
+    grey, colour = ("b-w", "srgb") if image.format == "uchar" else ("grey16", "rgb16")
+    return image.copy(interpretation=colour if image.bands > 2 else grey)  # a file may say less than its channels do
 
 
 def _holds_luma(path: Path) -> bool:
@@ -327,11 +332,11 @@ def _holds_luma(path: Path) -> bool:
 
 def _by_pillow(path: Path, image: pyvips.Image | None) -> pyvips.Image:
     """The pixels that `srlab.data.images.read_image` gives, with the metadata that is still true of them."""
-    with open_upright(path) as found:
-        if found.mode == "CMYK":
-            found = cmyk_to_rgb(path, found)
-        mode = "L" if found.mode in ("1", "L") else "RGBA" if found.has_transparency_data else "RGB"
-        made = pyvips.Image.new_from_array(np.asarray(found.convert(mode)))
+    with open_upright(path) as upright:
+        if upright.mode == "CMYK":
+            upright = cmyk_to_rgb(path, upright)
+        mode = "L" if upright.mode in ("1", "L") else "RGBA" if upright.has_transparency_data else "RGB"
+        made = pyvips.Image.new_from_array(np.asarray(upright.convert(mode)))
     if image is not None:
         _copy_metadata(image, made, METADATA[1:])  # without the profile, which was one of inks
     return made
@@ -343,20 +348,7 @@ def _copy_metadata(source: pyvips.Image, target: pyvips.Image, names: Sequence[s
             target.set_type(source.get_typeof(name), name, source.get(name))
 
 
-def _damaged(path: Path, error: Exception) -> SrlabError:
-    reason = " ".join(str(error).split())
-    return SrlabError(f"The image {path} is damaged or cut short ({reason}); replace the file.")
-
-
-def _sweep(target: Path) -> None:
-    """Remove what a killed process left of the same target."""
-    for part in target.parent.glob(f".{glob.escape(target.name)}.*.part"):
-        number = part.name.split(".")[-2]
-        if number.isdigit() and (int(number) == os.getpid() or not psutil.pid_exists(int(number))):
-            part.unlink(missing_ok=True)  # also a link that somebody put there
-
-
-def encode(pixels: Path, encoded: Path, image: pyvips.Image, scale: int, suffix: str) -> None:
+def _encode(pixels: Path, encoded: Path, image: pyvips.Image, scale: int, suffix: str) -> None:
     """Turn raw pixels into an image file with the metadata of the source, row by row.
 
     Parameters

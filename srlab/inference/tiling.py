@@ -16,8 +16,8 @@ Reader = Callable[[int, int, int, int], torch.Tensor]
 
 # Side of a tile in LR pixels. At x4 SRResNet then takes about 1 GiB, and RRDBNet 1.5.
 TILE = 352
-# LR pixels that a tile sees of its neighbours where the receptive radius is larger. It is what the paper's SRResNet
-# needs with weights that spread as far as they can; what trained networks make of pixels farther off is less.
+# LR pixels that a tile sees of its neighbours where the receptive radius is larger (SRResNet 40, RRDBNet 349). Even
+# with large random weights, what lies farther off changes less than half an 8-bit level (tests/inference/).
 OVERLAP = 24
 SMALLEST_TILE = 16
 
@@ -61,9 +61,9 @@ def upscale(
         tile = max(int(tile_of(upscaler, scale) / math.sqrt(len(lr))), SMALLEST_TILE)
     height, width = lr.shape[-2:]
     sr = None
-    for top, left, found, part in upscale_tiles(upscaler, read, (height, width), scale, tile, overlap, progress):
+    for top, left, factor, part in upscale_tiles(upscaler, read, (height, width), scale, tile, overlap, progress):
         if sr is None:
-            sr = part.new_empty(*part.shape[:2], height * found, width * found)
+            sr = part.new_empty(*part.shape[:2], height * factor, width * factor)
         sr[..., top : top + part.shape[-2], left : left + part.shape[-1]] = part
     return sr
 
@@ -96,7 +96,7 @@ def upscale_tiles(
         Longest side of a tile's core in LR pixels. None: `tile_of` the upscaler.
     overlap
         LR pixels. With the network's receptive radius or more, tiles give what the whole image gives, up to float
-        rounding. None: `overlap_of` the upscaler.
+        rounding. None: `overlap_of` the upscaler, which is less for deep networks.
     progress
         Show a bar over the LR pixels.
 
@@ -125,8 +125,8 @@ def upscale_tiles(
             try:
                 for left in range(0, width, columns):
                     right = min(left + columns, width)
-                    found, core = _core(upscaler, read, size, (top, bottom, left, right), overlap, scale)
-                    yield top * found, left * found, found, core
+                    factor, core = _core(upscaler, read, size, (top, bottom, left, right), overlap, scale)
+                    yield top * factor, left * factor, factor, core
                     del core
                     bar.update((bottom - top) * (right - left))
             except (RuntimeError, MemoryError) as error:
@@ -151,7 +151,7 @@ def overlap_of(upscaler: Upscaler) -> int:
 
 
 def _even(length: int, longest: int) -> int:
-    """The first of as few pieces as there can be, about equal; multiples of 32 keep the windows of an attention."""
+    """Length of the first of as few pieces as can be, about equal; a multiple of 32 aligns windows of attention."""
     equal = length / math.ceil(length / longest)
     return min(32 * math.ceil(equal / 32), longest)
 

@@ -24,10 +24,11 @@ from srlab.models.srresnet import ResidualBlock as ResidualBlock
 from srlab.models.srresnet import ResidualBlockNoBN as ResidualBlockNoBN
 from srlab.models.srresnet import SRResNet as SRResNet
 
-# By name: the networks that a lab may take, and that the weights file of a run may be of.
-GENERATORS = {network.__name__: network for network in (SRResNet, MSRResNet, RRDBNet, CodedSRResNet)}
-# What the parameter `size` of the labs stands for. A laptop trains the small one in a minute or two. A network that is
-# heavier, or has other arguments, has `SIZES` of its own.
+# By name: the networks that a lab may take, and that the weights file of a run may be of: all of those imported here
+# that know their receptive radius.
+GENERATORS = {name: network for name, network in globals().items() if hasattr(network, "radius")}
+# Blocks and features for the labs' parameter `size`; a laptop trains the one of its name in a minute or two. A network
+# with other arguments, or one that is heavier, has `SIZES` of its own.
 SIZES = {
     "tiny": {"blocks": 1, "features": 16},
     "laptop": {"blocks": 4, "features": 32},
@@ -108,7 +109,7 @@ def pick_size(size: str, network: str = "MSRResNet", **changes: int) -> dict[str
     network
         A name in `GENERATORS`.
     **changes
-        Other numbers than those of the size, such as ``blocks``; 0 takes those of the size.
+        Other numbers than those of the size, such as ``blocks``; 0 (or False) takes those of the size.
 
     Returns
     -------

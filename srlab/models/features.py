@@ -34,9 +34,6 @@ class FeatureExtractor(nn.Module):
         of torchvision's state dict, whole or in part. See `srlab.models.pretrained`.
     normalize
         Bring images from [0, 1] to the mean and standard deviation of ImageNet first, as in training.
-    scale
-        Factor on every map; the SRGAN paper has 1/12.75 for VGG19 (section 3.2, so that its loss is about as large
-        as the squared error).
     seed
         Of random weights.
 
@@ -67,12 +64,11 @@ class FeatureExtractor(nn.Module):
         layers: str = "vgg19 relu5_4",
         backbone: str | Path = "auto",
         normalize: bool = True,
-        scale: float = 1.0,
         seed: int = 0,
     ) -> None:
         super().__init__()
         network, self.layer_weights, skips = parse(layers)
-        self.normalize, self.scale = normalize, scale
+        self.normalize = normalize
         whole, places = _outline(network)
         self._places = {layer: places[layer] for layer in self.layer_weights}
         self.network = _cut(whole, set(self._places.values()), skips)
@@ -91,9 +87,7 @@ class FeatureExtractor(nn.Module):
         self.real = path is not None
         self.label = " ".join([network, *["-stage1"] * skips, *self.layer_weights]) + ("" if self.real else " (random)")
         source = path.name if self.real else f"random, seed {seed}"
-        # Under the name of earlier versions, so that their runs go on.
-        self.config = {"network": "Features", "layers": layers, "weights": source}
-        self.config |= {"normalize": normalize, "scale": scale}
+        self.config = {"layers": layers, "weights": source, "normalize": normalize}
         self.remedy = pretrained.remedy(network)
         self.requires_grad_(False)
         self.eval()
@@ -118,7 +112,7 @@ class FeatureExtractor(nn.Module):
         if self.normalize:
             image = (image - self.mean) / self.std
         maps = self.network(image)
-        return {layer: maps[place] * self.scale for layer, place in self._places.items()}
+        return {layer: maps[place] for layer, place in self._places.items()}
 
 
 def parse(layers: str) -> tuple[str, dict[str, float], bool]:
@@ -212,7 +206,8 @@ def _cut(whole: nn.Module, places: set[str], skips: bool) -> nn.Module:
 def _fill_randomly(network: nn.Module, seed: int) -> None:
     """Draw weights as He et al. (2015) do, so that the size of the maps stays about the same through the layers.
 
-    In a ResNet each block adds to the size, 100 times as much after 16 blocks; so each adds a 16th of that power.
+    In a ResNet each block adds its branch to the sum, which is about 100 times as large after 16 blocks. So the last
+    batch norm of each block starts at 1/4, which makes the variance of the branch a 16th.
     """
     generator = torch.Generator().manual_seed(seed)
     for module in network.modules():

@@ -38,7 +38,7 @@ def radius_of_upsampling(scale: int) -> float:
     return reach
 
 
-class PReLU(nn.PReLU):
+class InPlacePReLU(nn.PReLU):
     """PReLU with one slope for all channels, which writes over its input where no gradient is needed.
 
     Before the last convolution of SRResNet the features are as large as they get; a second copy of them would

@@ -1,10 +1,9 @@
-"""ImageNet weights of torchvision's networks: where they are found, how they are fetched, and never by surprise.
+"""Weights that others have trained: torchvision's, found or fetched and never by surprise, and any file of tensors.
 
 `"auto"` takes a file that is already there and downloads nothing; ``"imagenet"`` downloads; a path is read or
 refused. What no weights mean (random features, or no LPIPS) is for the caller to decide and to say.
 """
 
-import hashlib
 import json
 import re
 from pathlib import Path
@@ -13,6 +12,7 @@ from pickle import UnpicklingError
 import torch
 
 from srlab.base.errors import SrlabError
+from srlab.base.files import sha256_of
 
 
 def weights_url(name: str) -> str:
@@ -71,8 +71,7 @@ def find_weights(name: str, weights: str | Path = "auto") -> Path | None:
         if not path.is_file():
             raise SrlabError(f"There is no weights file {path}; give 'auto', 'imagenet' or the path of a file.")
     if digits := _hash_in_name(path):
-        with path.open("rb") as file:
-            found = hashlib.file_digest(file, "sha256").hexdigest()
+        found = sha256_of(path)
         if not found.startswith(digits):
             raise SrlabError(f"{path} is not the file its name says (SHA-256 begins {found[:8]}); delete it.")
     return path

@@ -44,13 +44,13 @@ class Published(nn.Module):
 
     def __init__(self, found: "ImageModelDescriptor") -> None:
         super().__init__()
-        self.found, self.network = found, found.model
+        self.descriptor, self.network = found, found.model
         self.config = {"scale": found.scale}
 
     def forward(self, lr: torch.Tensor) -> torch.Tensor:
         """Upscale ``(N, 3, h, w)`` in [0, 1] to ``(N, 3, h * scale, w * scale)`` in [0, 1], without gradients."""
         # A copy, as RCAN writes over its input, and some of these networks cannot take channels_last.
-        return self.found(lr.clone(memory_format=torch.contiguous_format))
+        return self.descriptor(lr.clone(memory_format=torch.contiguous_format))
 
 
 def read_published(path: Path) -> nn.Module:

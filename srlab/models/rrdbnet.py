@@ -81,8 +81,8 @@ class RRDBNet(nn.Module):
     beta
         Factor on every residual; 0.2 in the paper.
     enlarge
-        Add the output to a bilinear enlargement of LR, as MSRResNet does. The paper does not; a training of minutes
-        gets far with it, because it need not learn first what the picture is.
+        Add the output to a bilinear enlargement of LR, as MSRResNet does. The paper does not; with it even
+        minutes of training give a usable picture, because the network need not learn first what the picture is.
 
     Attributes
     ----------
@@ -96,7 +96,7 @@ class RRDBNet(nn.Module):
         A size below 1, another scale or kernel, or a `beta` that is not above 0 and at most 1.
     """
 
-    # See `srlab.models.pick_size`. The small ones add to an enlargement, or minutes were too short.
+    # See `srlab.models.pick_size`. The small ones add to an enlargement, because they are trained for minutes only.
     SIZES: ClassVar = {
         "tiny": {"blocks": 1, "features": 16, "growth": 8, "enlarge": True},
         "laptop": {"blocks": 2, "features": 32, "growth": 16, "enlarge": True},
@@ -154,7 +154,7 @@ class RRDBNet(nn.Module):
     def radius(self) -> int:
         """Receptive radius in LR pixels; 349 with the defaults."""
         blocks, scale = self.config["blocks"], self.config["scale"]
-        # An SR pixel sees a neighbour on the LR grid through nearest neighbour already when one finer pixel away.
+        # Nearest neighbour repeats pixels, so on a finer grid a 3x3 kernel reaches the next LR pixel in one step.
         grids = [2 ** (step + 1) for step in range(len(factors(scale)))]
         per_block = 3 * (4 + self.config["fusion"] // 2)
         return math.ceil(1 + per_block * blocks + 1 + sum(1 / grid for grid in grids) + 2 / scale)

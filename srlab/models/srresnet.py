@@ -6,7 +6,7 @@ import torch
 import torch.nn as nn
 import torch.nn.functional as F
 
-from srlab.models.layers import PReLU, ShuffledConv2d, check_size, factors, radius_of_upsampling, start_small
+from srlab.models.layers import InPlacePReLU, ShuffledConv2d, check_size, factors, radius_of_upsampling, start_small
 
 
 class ResidualBlock(nn.Module):
@@ -17,7 +17,7 @@ class ResidualBlock(nn.Module):
         self.body = nn.Sequential(
             nn.Conv2d(features, features, 3, padding=1),
             nn.BatchNorm2d(features),
-            PReLU(),
+            InPlacePReLU(),
             nn.Conv2d(features, features, 3, padding=1),
             nn.BatchNorm2d(features),
         )
@@ -44,7 +44,7 @@ class SRResNet(nn.Module):
         super().__init__()
         check_size(blocks, features)
         self.config = {"blocks": blocks, "features": features, "scale": scale}
-        self.head = nn.Sequential(nn.Conv2d(3, features, 9, padding=4), PReLU())
+        self.head = nn.Sequential(nn.Conv2d(3, features, 9, padding=4), InPlacePReLU())
         self.blocks = nn.Sequential(*[ResidualBlock(features) for _ in range(blocks)])
         self.fuse = nn.Sequential(nn.Conv2d(features, features, 3, padding=1), nn.BatchNorm2d(features))
         *first, last = factors(scale)
@@ -52,9 +52,9 @@ class SRResNet(nn.Module):
         for factor in first:
             self.upsample.append(nn.Conv2d(features, features * factor**2, 3, padding=1))
             self.upsample.append(nn.PixelShuffle(factor))
-            self.upsample.append(PReLU())
+            self.upsample.append(InPlacePReLU())
         self.upsample.append(nn.Conv2d(features, features * last**2, 3, padding=1))
-        self.upsample.append(PReLU())
+        self.upsample.append(InPlacePReLU())
         # The last pixel shuffle is inside the tail, which gives the same numbers in less time.
         self.tail = ShuffledConv2d(features, 3, 9, last)
 

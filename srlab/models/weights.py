@@ -49,11 +49,13 @@ def load_generator(lab: str, name: str = "default", best: str = "") -> nn.Module
     SrlabError
         No such run, or its weights file is damaged or names an unknown network.
     """
-    path = run_folder(lab, name)
-    return read_generator(path if best and path.is_dir() else path / generator_file(best), best)
+    folder = run_folder(lab, name)
+    if not folder.is_dir():
+        raise SrlabError(f"There is no run {folder}; run the lab that makes it first.")
+    return read_generator(folder, best)
 
 
-def read_generator(path: Path, best: str = "") -> nn.Module:
+def read_generator(path: str | Path, best: str = "") -> nn.Module:
     """Build a network from the metadata of a weights file, and load its weights.
 
     Parameters
@@ -63,7 +65,7 @@ def read_generator(path: Path, best: str = "") -> nn.Module:
         `srlab.models.published`. A ``.pth`` is read for its tensors alone; nothing in it is executed. Where there is
         nothing of that name, ``msrresnet`` and ``srgan`` are what comes with srlab, see `SHIPPED`.
     best
-        Of a run folder: the weights with the best score of this name, instead of the last ones.
+        Of a run folder: the weights with the best score of this name, instead of the last ones. Ignored for a file.
 
     Returns
     -------
@@ -75,6 +77,7 @@ def read_generator(path: Path, best: str = "") -> nn.Module:
     SrlabError
         The file is missing, damaged, of another kind, or names an unknown network.
     """
+    path = Path(path)
     if not path.exists():
         path = find_shipped(str(path)) or path
     if path.is_dir():

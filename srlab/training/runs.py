@@ -92,7 +92,8 @@ class Run:
         """
         busy = f"The run {self.path} is in use by another process; wait for it, or choose another run name."
         with files.lock(self.path / ".lock", "set SRLAB_HOME to a folder you own", busy):
-            files.sweep_parts(self.path)
+            for folder in (self.path, self.path / "state", self.path / "samples"):
+                files.sweep_parts(folder)
             yield
 
     # --- metrics ---

@@ -25,35 +25,27 @@ SYSTEMS = {
 }
 
 
-def pins_for(name, python, system):
-    """Versions that the lock gives a package on a Python and a system."""
+def pinned(python, system):
+    """What the lock gives on a Python and a system: pins by the name of the package."""
     environment = default_environment() | SYSTEMS[system]
     environment |= {"python_full_version": python, "python_version": python.rpartition(".")[0]}
-    found = [pin for pin in PINS if canonicalize_name(pin.name) == canonicalize_name(name)]
-    return [pin for pin in found if pin.marker is None or pin.marker.evaluate(environment)]
+    found = {}
+    for pin in PINS:
+        if pin.marker is None or pin.marker.evaluate(environment):
+            found.setdefault(canonicalize_name(pin.name), []).append(pin)
+    return found
 
 
 # --- environment.yml -----------------------------------------------------------------------------------------
 
 
-@pytest.fixture(scope="module")
-def conda():
-    return yaml.safe_load((ROOT / "environment.yml").read_text(encoding="utf-8"))
-
-
-def test_conda_gives_the_python_of_pyproject_and_nothing_else(conda):
+def test_conda_gives_the_python_of_pyproject_and_pip_this_package_from_the_lock():
+    conda = yaml.safe_load((ROOT / "environment.yml").read_text(encoding="utf-8"))
     assert conda["name"] == "srlab"
-    plain = [entry for entry in conda["dependencies"] if isinstance(entry, str)]
-    python = [entry for entry in plain if entry.startswith("python")]
-    assert SpecifierSet(python[0].removeprefix("python")) == SpecifierSet(PROJECT["requires-python"])
-    assert sorted(plain) == sorted([*python, "pip"])
-
-
-def test_pip_installs_this_package_from_the_lock_and_lists_no_dependency_of_its_own(conda):
-    (pip,) = (entry["pip"] for entry in conda["dependencies"] if isinstance(entry, dict))
-    assert "-c requirements.lock" in pip
-    rest = [entry for entry in pip if entry != "-c requirements.lock"]
-    (install,) = rest
+    python, pip, from_pip = conda["dependencies"]
+    assert SpecifierSet(python.removeprefix("python")) == SpecifierSet(PROJECT["requires-python"])
+    assert (pip, from_pip["pip"][0]) == ("pip", "-c requirements.lock")
+    (install,) = from_pip["pip"][1:]
     extras = re.fullmatch(r"-e \.\[(.+)\]", install)[1].split(",")
     assert {"labs", "test"} <= set(extras) <= set(EXTRAS)
 
@@ -68,20 +60,15 @@ def test_the_lock_names_no_address_and_no_index():
     assert all([specifier.operator for specifier in pin.specifier] == ["=="] for pin in PINS)
 
 
-@pytest.mark.parametrize("asked", ASKED, ids=str)
-def test_each_dependency_has_one_fitting_pin_on_every_python_and_system(asked):
-    for system in SYSTEMS:
-        for python in PYTHONS:
-            pins = pins_for(asked.name, python, system)
-            assert len(pins) == 1, f"{asked.name} on Python {python}, {system}: {pins}"
-            (version,) = (specifier.version for specifier in pins[0].specifier)
-            assert asked.specifier.contains(version, prereleases=True), f"{pins[0]} does not satisfy {asked}"
-
-
-def test_no_package_is_pinned_twice_for_the_same_python_and_system():
-    for name in {canonicalize_name(pin.name) for pin in PINS}:
-        for system in SYSTEMS:
-            assert all(len(pins_for(name, python, system)) <= 1 for python in PYTHONS), name
+@pytest.mark.parametrize("system", SYSTEMS)
+@pytest.mark.parametrize("python", PYTHONS)
+def test_no_package_has_two_pins_and_each_dependency_one_that_fits(python, system):
+    pins = pinned(python, system)
+    assert not [found for found in pins.values() if len(found) > 1]
+    for asked in ASKED:
+        (pin,) = pins[canonicalize_name(asked.name)]
+        (version,) = (specifier.version for specifier in pin.specifier)
+        assert asked.specifier.contains(version, prereleases=True), f"{pin} does not satisfy {asked}"
 
 
 def test_the_pythons_checked_here_are_those_of_pyproject():

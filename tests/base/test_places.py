@@ -15,19 +15,16 @@ def test_home_is_srlab_home_made_absolute(tmp_path, monkeypatch):
     assert places.home() == Path("~/sr").expanduser()
 
 
-@pytest.mark.parametrize("unset", [True, False])
-@pytest.mark.parametrize("folder", [".", "notebooks", "notebooks/recipes"])
-def test_home_is_runs_of_the_course_from_wherever_one_works(tmp_path, monkeypatch, folder, unset):
-    (tmp_path / "notebooks" / "recipes").mkdir(parents=True)
+@pytest.mark.parametrize(
+    ("folder", "of"), [("course", "course"), ("course/notebooks/recipes", "course"), ("elsewhere", "elsewhere")]
+)
+def test_home_is_runs_of_the_course_from_wherever_one_works_and_of_the_folder_outside(
+    tmp_path, monkeypatch, folder, of
+):
+    (tmp_path / "course" / "notebooks" / "recipes").mkdir(parents=True)
+    (tmp_path / "elsewhere").mkdir()
     monkeypatch.chdir(tmp_path / folder)
-    if unset:
-        monkeypatch.delenv("SRLAB_HOME")
-    else:
-        monkeypatch.setenv("SRLAB_HOME", "")  # as an empty line in a CI file leaves it
-    assert places.home() == tmp_path / "runs"
-
-
-def test_outside_of_the_course_home_is_runs_of_the_working_directory(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("SRLAB_HOME", "")  # as an empty line in a CI file leaves it
+    assert places.home() == tmp_path / of / "runs"
     monkeypatch.delenv("SRLAB_HOME")
-    assert places.home() == tmp_path / "runs"
+    assert places.home() == tmp_path / of / "runs"

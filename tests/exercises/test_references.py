@@ -34,11 +34,12 @@ def twin(hr, texture, factor):
 
 
 def average_loss(real, fake):
-    return losses.generator_loss(fake, real, "relativistic average")
+    return losses.generator_loss(fake, real=real, kind="relativistic average")
 
 
 def relativistic_losses(real, fake):
-    return losses.discriminator_loss(real, fake, "relativistic"), losses.generator_loss(fake, real, "relativistic")
+    of_g = losses.generator_loss(fake, real=real, kind="relativistic")
+    return losses.discriminator_loss(real, fake, "relativistic"), of_g
 
 
 @pytest.mark.parametrize(

@@ -35,7 +35,7 @@ BUGS = [
         self.body = nn.Sequential(
             nn.Conv2d(features, features, 3, padding=1),
             nn.BatchNorm2d(features),
-            PReLU(),
+            InPlacePReLU(),
             nn.Conv2d(features, features, 3, padding=1),
             nn.BatchNorm2d(features),
         )
@@ -45,7 +45,7 @@ BUGS = [
         self.body = nn.Sequential(
             nn.Conv2d(features, features, 3, padding=1),
             norm,
-            PReLU(),
+            InPlacePReLU(),
             nn.Conv2d(features, features, 3, padding=1),
             norm,
         )

@@ -10,9 +10,8 @@ STEPS = 24
 
 
 @pytest.fixture
-def typed(call, tmp_path, without_exploring, monkeypatch):
+def typed(call, tmp_path, without_exploring):
     """Type it, with the recipe for CI; what was printed and what the notebook said."""
-    monkeypatch.setenv("SRLAB_HOME", str(tmp_path / "runs"))
     lab = without_exploring("04_esrgan")
 
     def run(*given, start=("-m", "papermill")):
@@ -30,27 +29,23 @@ def rates(name):
 
 
 @pytest.mark.long
-def test_a_longer_run_beside_the_default_one_is_a_run_of_its_own_at_its_own_rates(typed):
+def test_a_longer_run_is_one_of_its_own_unless_it_is_given_the_name_of_another(typed):
     """After `make labs` there is a run already; the longer one doesn't inherit the end of its schedule."""
-    assert "run:     04_esrgan/smoke-probe_iters-1\n" in typed()
-    before = Run("04_esrgan", "smoke-probe_iters-1").manifest()
-    said = typed("-p", "iters", STEPS)
-    name = f"smoke-{STEPS}-probe_iters-1"
-    assert f"run:     04_esrgan/{name}\n" in said
-    assert Run("04_esrgan", "smoke-probe_iters-1").manifest() == before
-    assert Run("04_esrgan", name).manifest()["step"] == STEPS
-    assert Run("04_esrgan", f"{name}-psnr").manifest()["step"] == 40 * STEPS // 10
-    assert max(rates(name).values()) > 2e-4
+    short, long = "smoke-probe_iters-1", f"smoke-{STEPS}-probe_iters-1"
+    assert f"run:     04_esrgan/{short}\n" in typed()
+    before = Run("04_esrgan", short).manifest()
+    assert f"run:     04_esrgan/{long}\n" in typed("-p", "iters", STEPS)
+    assert Run("04_esrgan", short).manifest() == before
+    assert Run("04_esrgan", long).manifest()["step"] == STEPS
+    assert Run("04_esrgan", f"{long}-psnr").manifest()["step"] == 40 * STEPS // 10
+    assert max(rates(long).values()) > 2e-4
 
-
-def test_a_named_run_goes_on_by_the_schedule_of_its_new_length(typed):
-    typed("-p", "run", "mine")
-    said = typed("-p", "run", "mine", "-p", "iters", 4 * STEPS)
-    assert "PSNR stage: that of mine-psnr, 40 steps, is taken." in said
+    said = typed("-p", "run", short, "-p", "iters", 4 * STEPS)
+    assert f"PSNR stage: that of {short}-psnr, 40 steps, is taken." in said
     assert f"laid out for 10 steps and goes on to {4 * STEPS}: from step 10 on" in said
-    found = rates("mine")
+    found = rates(short)
     assert found[10] < 0.1 * found[20]
-    manifest = Run("04_esrgan", "mine").manifest()
+    manifest = Run("04_esrgan", short).manifest()
     assert manifest["continued"] == [{"step": 10, "from": 10, "to": 4 * STEPS}]
     assert (manifest["step"], manifest["state"]) == (4 * STEPS, "finished")
 

@@ -36,7 +36,7 @@ class Scene:
         self.judge = models.PatchDiscriminator(4)
         self.eyes = srlab.FeatureExtractor("vgg19 relu1_1", "random")
         scope = {"torch": torch, "F": F, "srlab": srlab, "losses": losses, "eyes": self.eyes}
-        scope |= {"CRITERIA": {"l1": F.l1_loss, "mse": F.mse_loss}}
+        scope |= {"CRITERIA": losses.PIXEL_LOSSES}
         scope |= {
             "lab": SimpleNamespace(pixel="l1", content="l1", relative=True, stale_logits=stale_logits, shift=shift)
         }
@@ -128,7 +128,7 @@ class AverageScene(Scene):
     def __init__(self, **changes):
         super().__init__()
         scope = {"torch": torch, "F": F, "srlab": srlab, "losses": losses, "models": models}
-        scope |= {"CRITERIA": {"mse": F.mse_loss}, "protocol": srlab.Protocol()}
+        scope |= {"CRITERIA": losses.PIXEL_LOSSES, "protocol": srlab.Protocol()}
         numbers = read_recipes(ROOT / "notebooks" / "recipes" / "04_esrgan.yaml")["laptop"]["values"]
         scope["lab"] = SimpleNamespace(**numbers)
         for cell in nbformat.read(ROOT / "notebooks" / "04_esrgan.ipynb", 4).cells:

@@ -36,7 +36,7 @@ def adversarial_step(discriminator: nn.Module, sr: torch.Tensor, hr: torch.Tenso
     real = discriminator(hr)
     d_loss = losses.discriminator_loss(real, discriminator(sr.detach()), kind)
     with frozen(discriminator):
-        return d_loss, losses.generator_loss(discriminator(sr), real.detach(), kind)
+        return d_loss, losses.generator_loss(discriminator(sr), real=real.detach(), kind=kind)
 
 
 def _inputs() -> tuple[nn.Module, torch.Tensor, torch.Tensor]:
