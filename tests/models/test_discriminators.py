@@ -2,24 +2,16 @@
 
 import pytest
 import torch
-import torch.nn.functional as F
 from torch import nn
 
-from srlab.data.datasets import ImageSet
-from srlab.data.patches import PatchSampler
-from srlab.losses import content_loss, discriminator_loss, generator_loss, noisy_labels
+from srlab.losses import discriminator_loss, generator_loss
 from srlab.models import (
     CodedDiscriminator,
-    MSRResNet,
     PatchDiscriminator,
     SRGANDiscriminator,
     VGGDiscriminator,
     frozen,
 )
-from srlab.models.features import FeatureExtractor
-from srlab.training.checkpoint import tensors_in
-from srlab.training.runs import Run
-from srlab.training.trainer import Trainer
 
 IMAGES = torch.rand(4, 3, 32, 32, generator=torch.Generator().manual_seed(0))
 SMALL = {
@@ -96,20 +88,16 @@ def test_the_coded_discriminator_averages_over_the_places_before_its_linear_laye
     torch.testing.assert_close(seen, [discriminator.convolutions(image).mean(dim=(2, 3))])
 
 
-def test_instance_noise_repeats_with_the_seed_lets_gradients_through_and_without_it_no_number_is_drawn(discriminator):
+def test_instance_noise_follows_the_seed_lets_gradients_through_and_without_it_no_number_is_drawn(discriminator):
     discriminator.eval()
     image, before = IMAGES.clone().requires_grad_(), torch.get_rng_state()
     clean = discriminator(image)
     assert torch.equal(torch.get_rng_state(), before)
-    answers = []
-    for seed in (1, 1, 2):
-        torch.manual_seed(seed)
-        answers.append(discriminator(image, noise=0.1))
-    assert torch.equal(answers[0], answers[1])
-    assert not torch.equal(answers[0], answers[2])
-    assert not torch.allclose(answers[0], clean)
-    assert torch.equal(image, IMAGES)
-    generator_loss(answers[0]).backward()
+    with torch.random.fork_rng():
+        noisy = discriminator(image, noise=0.1)
+    assert torch.equal(noisy, discriminator(image, noise=0.1))
+    assert not torch.allclose(noisy, clean)
+    generator_loss(noisy).backward()
     assert image.grad.abs().sum() > 0
 
 
@@ -137,66 +125,3 @@ def test_frozen_gives_back_what_was_learning_and_no_more_also_after_an_error(dis
             discriminator(IMAGES[:, :2])
     assert {name: (p.requires_grad, p.grad) for name, p in discriminator.named_parameters()} == before
     assert all(m.track_running_stats for m in discriminator.modules() if isinstance(m, nn.BatchNorm2d))
-
-
-# --- In a run ------------------------------------------------------------------------------------------------
-
-
-def train(name: str, iters: int, kind: str = "patch") -> Trainer:
-    """Lab 03 in short: content and adversarial loss, instance noise, flipped labels."""
-    torch.manual_seed(0)
-    trainer = Trainer("03_srgan", name, device="cpu", precision="no", ema=0.9)
-    generator, discriminator = MSRResNet(1, 4), SMALL[kind]()
-    g_optimizer = torch.optim.Adam(generator.parameters(), lr=2e-3)
-    d_optimizer = torch.optim.Adam(discriminator.parameters(), lr=4e-3, betas=(0.5, 0.999))
-    generator, discriminator, features, g_optimizer, d_optimizer = trainer.prepare(
-        generator=generator,
-        discriminator=discriminator,
-        features=FeatureExtractor("vgg19 relu1_2", "random"),
-        g_optimizer=g_optimizer,
-        d_optimizer=d_optimizer,
-    )
-    images = torch.randint(0, 256, (2, 3, 40, 40), generator=torch.Generator().manual_seed(3), dtype=torch.uint8)
-    sampler = PatchSampler(ImageSet("random", ["a", "b"], list(images)), patch=32, batch=2)
-
-    def step(lr, hr):
-        sr = generator(lr)
-        real, fake = discriminator(hr, noise=0.1), discriminator(sr.detach(), noise=0.1)
-        d_loss = discriminator_loss(real, fake, labels=noisy_labels(real, 0.9, 0.1))
-        d_optimizer.zero_grad()
-        trainer.backward(d_loss)
-        d_optimizer.step()
-        with frozen(discriminator):
-            adversarial = generator_loss(discriminator(sr, noise=0.1))
-        content = content_loss(features, sr, hr, relative=True)
-        g_optimizer.zero_grad()
-        trainer.backward(F.l1_loss(sr, hr) + 0.1 * content + 0.01 * adversarial)
-        g_optimizer.step()
-        return {"content": content, "adversarial": adversarial, "d": d_loss}
-
-    trainer.fit(step, sampler, iters, validate_every=4)
-    return trainer
-
-
-@pytest.mark.parametrize("kind", ["patch", "vgg"])
-def test_a_run_with_a_discriminator_and_features_goes_on_bit_for_bit(kind):
-    train("straight", 4, kind)
-    train("pieces", 2, kind)
-    train("pieces", 4, kind)
-    straight, pieces = (tensors_in(Run("03_srgan", name).load_state()) for name in ("straight", "pieces"))
-    assert straight.keys() == pieces.keys()
-    assert [key for key in straight if not torch.equal(straight[key], pieces[key])] == []
-    assert Run("03_srgan", "straight").metrics()[-1] == Run("03_srgan", "pieces").metrics()[-1]
-
-
-def test_the_state_has_the_vectors_of_spectral_norm_and_nothing_of_the_features_which_stay_frozen():
-    trainer = train("saved", 2)
-    state = Run("03_srgan", "saved").load_state()
-    assert set(state["networks"]) == {"generator", "discriminator", "ema", "sampler"}
-    assert sum(key.endswith(("._u", "._v")) for key in state["networks"]["discriminator"]) == 10
-    features = trainer.frozen["features"]
-    assert Run("03_srgan", "saved").manifest()["parameters"]["features"].items() >= features.config.items()
-    assert not any(module.training for module in features.modules())
-    assert all(parameter.grad is None and not parameter.requires_grad for parameter in features.parameters())
-    expected = FeatureExtractor("vgg19 relu1_2", "random").state_dict()
-    assert all(torch.equal(value, expected[key]) for key, value in features.state_dict().items())

@@ -44,7 +44,8 @@ def little_discriminator():
 class LittleRun:
     """What the cells of a lab make, all of it new, as in a fresh kernel; a test puts its fault into one of these.
 
-    `before_step` is called with the number of the step, and `change` with that and the losses, which it returns.
+    `gan` makes a discriminator, and `features` are prepared and not used. `before_step` is called with the number of
+    the step, and `change` with that and the losses, which it returns.
     """
 
     def __init__(
@@ -53,14 +54,15 @@ class LittleRun:
         network=little_network,
         optimizer=torch.optim.Adam,
         rate=1e-3,
-        gan=False,
+        gan=None,
+        features=None,
         sampler=None,
         **settings,
     ):
         torch.manual_seed(0)
         self.network = network()
         self.raw_optimizer = optimizer(self.network.parameters(), lr=rate)
-        self.gan = gan
+        self.gan, self.features = gan, features
         self.sampler = PatchSampler(images(), **({"patch": 16, "batch": 2, "degradation": NOISY} | (sampler or {})))
         self.trainer = Trainer(LAB, run, **({"device": "cpu", "precision": "no", "ema": 0.9} | settings))
         self.run = self.trainer.run
@@ -73,9 +75,11 @@ class LittleRun:
         """The cell that wraps networks and optimisers."""
         things = {"generator": self.network, "optimizer": self.raw_optimizer}
         if self.gan:
-            discriminator = little_discriminator()
+            discriminator = self.gan()
             rule = torch.optim.Adam(discriminator.parameters(), lr=1e-3)
             things |= {"discriminator": discriminator, "d_optimizer": rule}
+        if self.features:
+            things["features"] = self.features
         self.things = dict(zip(things, self.trainer.prepare(**things), strict=True))
 
     def update(self, optimizer, loss):

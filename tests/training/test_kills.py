@@ -16,7 +16,7 @@ from srlab.training.signals import TrainingStopped
 from tests.full_disk import STRIDE, Disk, fill_up
 from tests.kills import KILLS, Life, context, kill_until_done
 
-from .little_run import EVERY, LAB, LittleRun, refusal, require_whole, undisturbed, what_is_left
+from .little_run import EVERY, LAB, LittleRun, little_discriminator, refusal, require_whole, undisturbed, what_is_left
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="the processes are forked and killed")
 
@@ -57,7 +57,7 @@ def require_what_was_saved(said):
     assert state["step"] >= max(map(int, said), default=-1)
 
 
-@pytest.mark.parametrize("kind", [{}, {"gan": True, "precision": "bf16"}], ids=["one", "gan in bf16"])
+@pytest.mark.parametrize("kind", [{}, {"gan": little_discriminator, "precision": "bf16"}], ids=["one", "gan in bf16"])
 def test_training_killed_at_any_moment_ends_with_the_bytes_of_an_undisturbed_run(tmp_path, at, kind):
     kill_until_done(partial(train, **kind), tmp_path, at(require_what_was_saved), at(what_is_left))
 

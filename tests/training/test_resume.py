@@ -3,16 +3,19 @@
 import shutil
 import signal
 from dataclasses import replace
+from functools import partial
 
 import pytest
 import torch
 
+from srlab.models import PatchDiscriminator
+from srlab.models.features import FeatureExtractor
 from srlab.training.checkpoint import collect, put_back
 from srlab.training.runs import Run
 from srlab.training.signals import Interrupts, TrainingStopped
 from srlab.training.trainer import Trainer
 
-from .little_run import LAB, NOISY, LittleRun, half_done, refusal, undisturbed, what_is_left
+from .little_run import LAB, NOISY, LittleRun, half_done, little_discriminator, refusal, undisturbed, what_is_left
 
 
 def fused(parameters, lr):
@@ -27,7 +30,8 @@ KINDS = {
     "Adam and batch norm": {},
     "SGD with momentum": {"optimizer": momentum},
     "fused Adam in bf16": {"optimizer": fused, "precision": "bf16"},
-    "two networks in bf16, not averaged": {"gan": True, "precision": "bf16", "ema": 0},
+    "two networks in bf16, not averaged": {"gan": little_discriminator, "precision": "bf16", "ema": 0},
+    "a discriminator with spectral norm": {"gan": partial(PatchDiscriminator, 4)},
     "a sampler that blurs and rotates": {"sampler": {"degradation": replace(NOISY, blur=(0.2, 2)), "rotate": 5.0}},
 }
 
@@ -58,6 +62,16 @@ def test_a_longer_run_is_that_which_was_longer_from_the_beginning():
             LittleRun(name).fit(iters, schedule=schedule)
     left, straight = what_is_left("longer"), what_is_left("straight")
     assert {name for name in left if left[name] != straight[name]} <= {"metrics.jsonl"}  # early validations
+
+
+def test_features_are_named_in_the_manifest_stay_frozen_and_are_in_no_state():
+    little = LittleRun(features=FeatureExtractor("vgg19 relu1_2", "random"))
+    little.fit(2)
+    features, state = little.things["features"], little.run.load_state()
+    assert set(state["networks"]) == {"generator", "ema", "sampler"}
+    assert little.run.manifest()["parameters"]["features"].items() >= features.config.items()
+    assert not any(module.training for module in features.modules())
+    assert all(parameter.grad is None and not parameter.requires_grad for parameter in features.parameters())
 
 
 # --- In the same kernel --------------------------------------------------------------------------------------
