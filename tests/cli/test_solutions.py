@@ -2,6 +2,7 @@
 
 import ast
 import re
+import symtable
 from pathlib import Path
 
 import nbformat
@@ -9,7 +10,7 @@ import pytest
 
 from srlab.base.errors import SrlabError
 from srlab.cli.main import main
-from srlab.cli.progress import read_notebook
+from srlab.cli.notebooks import read_notebook
 from srlab.cli.solutions import fill_in, solve
 from srlab.exercises import find, names
 from tests.conftest import ROOT
@@ -49,11 +50,8 @@ def imports(source):
 
 def assigned(source):
     """Names that a cell gives to anything else at its top level."""
-    body = ast.parse(source).body
-    names = {node.name for node in body if isinstance(node, ast.FunctionDef | ast.ClassDef)}
-    others = [node for node in body if not isinstance(node, ast.FunctionDef | ast.ClassDef)]
-    found = [node for other in others for node in ast.walk(other) if isinstance(node, ast.Name)]
-    return names | {node.id for node in found if isinstance(node.ctx, ast.Store)}
+    found = symtable.symtable(source, "a cell", "exec").get_symbols()
+    return {symbol.get_name() for symbol in found if symbol.is_assigned() and not symbol.is_imported()}
 
 
 # --- The file -----------------------------------------------------------------------------------------------

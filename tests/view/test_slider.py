@@ -76,7 +76,6 @@ def test_psnr_or_a_text_of_ones_own_stands_beside_pictures_of_full_size():
         ({"SR": noise() * torch.nan, "HR": noise()}, {}, "'SR' has NaN or values above 2"),
         ({"SR": noise() * 255, "HR": noise()}, {}, "divide levels by 255"),
         ({"SR": noise()[:2], "HR": noise()}, {}, r"'SR' has shape \(2, 32, 48\)"),
-        ({"SR": noise().long(), "HR": noise()}, {}, "'SR' holds torch.int64"),
         ({"SR": noise().numpy(), "HR": noise()}, {}, "'SR' is ndarray; a picture is a torch tensor"),
         ({"SR": noise(), "HR": noise()}, {"left": "LR"}, "no picture 'LR' to compare; choose among SR, HR"),
         ({"SR": noise(), "HR": noise()}, {"notes": {"sr": "1 dB"}}, "no picture 'sr'"),
@@ -165,7 +164,6 @@ def test_the_live_widget_follows_its_controls():
         ({"models": {"HR": Level(0.0)}}, "cannot be called LR, bicubic or HR"),
         ({"mix": (Level(0.0), Level(1.0)), "degradation": lambda s: srlab.Degradation(blur=s)}, "One slider"),
         ({"models": {"SR": Level(0.0)}, "crop": 66}, "multiple of the scale 4 .*up to 96 pixels.* but is 66"),
-        ({"models": {"SR": Level(0.0)}, "crop": 128}, "up to 96 pixels.* but is 128"),
         ({"models": {"SR": lambda lr: lr}, "crop": 64}, "must upscale by 4"),
     ],
 )
@@ -211,7 +209,6 @@ def test_the_contact_sheet_takes_8_bit_and_is_written_over_nothing(tmp_path):
     [
         ({}, None, "no pictures to show"),
         ({"SR": noise() * torch.nan, "HR": noise()}, None, "'SR' has NaN"),
-        ({"SR": noise(30, 48), "HR": noise()}, None, "'SR' has 48x30 pixels and the largest picture 48x32"),
         ({"SR": noise()}, {"eye": (30, 0, 16, 16)}, r"'eye' \(30, 0, 16, 16\).* is not inside the image of 48x32"),
         ({"SR": noise()}, {"eye": (-1, 0, 16, 16)}, "is not inside"),
     ],
