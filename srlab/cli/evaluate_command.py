@@ -10,11 +10,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from srlab.base.errors import SrlabError
+from srlab.cli.upscalers import add_choice, pick_upscaler
 
 if TYPE_CHECKING:
     import pandas as pd
-
-    from srlab.inference.tiling import Upscaler
 
 
 def add_parser(commands: argparse._SubParsersAction) -> None:
@@ -25,15 +24,7 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
     what.add_argument(
         "--sr", metavar="DIR", help="folder of SR images, paired by name (baby_x4.png goes with baby.png)"
     )
-    what.add_argument(
-        "--run",
-        metavar="PATH",
-        help="a run folder, a weights file (.safetensors or .pth, also of others' networks), or what comes with srlab: "
-        "msrresnet, srgan",
-    )
-    what.add_argument(
-        "--method", choices=["nearest", "bilinear", "bicubic", "lanczos"], help="an interpolation, as a baseline"
-    )
+    add_choice(what)
     parser.add_argument("--lr", metavar="DIR", help="LR images for --run and --method; default: made from HR")
     parser.add_argument("--device", default="auto", help="of --run: auto, cpu or cuda (default: auto)")
     parser.add_argument("--scale", type=int, default=4, help="HR pixels per LR pixel (default: 4)")
@@ -99,23 +90,9 @@ def _table(options: argparse.Namespace, protocol: Any) -> "tuple[pd.DataFrame, l
         if options.lr:
             raise SrlabError("--lr goes with --run or --method; with --sr the images are there already.")
         return evaluate_folders(options.sr, options.hr, **how)
-    upscaler = _upscaler(options)
+    upscaler, _ = pick_upscaler(options.run, options.method, options.scale, options.device)
     images, notes = paired_set(options.hr, options.lr, options.scale) if options.lr else (folder(options.hr), [])
     return evaluate(upscaler, images, **how), notes
-
-
-def _upscaler(options: argparse.Namespace) -> "Upscaler":
-    from srlab.base.devices import pick_device
-    from srlab.data.resampling import upsample
-    from srlab.models.weights import read_generator
-
-    if options.method:
-        return lambda lr: upsample(lr, options.scale, options.method)
-    network = read_generator(Path(options.run)).to(pick_device(options.device))
-    scale = getattr(network, "config", {}).get("scale", options.scale)
-    if scale != options.scale:
-        raise SrlabError(f"{options.run} enlarges x{scale}, but --scale is {options.scale}; give --scale {scale}.")
-    return network
 
 
 def _text(table: "pd.DataFrame", means: "pd.DataFrame") -> str:

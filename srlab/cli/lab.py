@@ -15,15 +15,22 @@ from typing import Any
 import srlab
 from srlab.base import devices, places
 from srlab.base.errors import SrlabError
+from srlab.cli.notebooks import seen_from_here
 from srlab.cli.recipes import Recipe, pick_recipe, read_recipes
 from srlab.models import pretrained
 from srlab.view import plots
 
 HEADLINE = "application/vnd.srlab.headline+json"  # media type under which `make labs` finds a lab's main figure
 DECLARED = "# Parameters of this lab"  # how the cell with the defaults begins; a lint test holds the labs to it
+# Those of all labs, looked for where the notebook keeps no history.
 PARAMETERS = ("recipe", "iters", "run", "images", "validation", "backbone", "scale", "seed", "device", "precision")
-PARAMETERS += ("compiled", "tricks", "runs", "photo", "benchmark", "benchmarks", "lpips")  # of all labs
+PARAMETERS += ("compiled", "tricks", "runs", "photo", "benchmark", "benchmarks", "lpips")
 INJECTED = "# Parameters\n"  # how the cell begins that papermill adds after it
+# What a run's name needn't tell: it says the recipe and the steps by itself, and the rest acts on no weight.
+PLAIN = {"iters", "run", "recipe", "tricks", "device", "precision", "compiled"}
+SEEN_OFTEN = 200  # times that a training sees each pixel, from which on it may learn photos by heart
+FEW = 30  # megapixels of photos, on which a network of the papers' size isn't trained without a word
+LONG = 2000  # steps from which on random features hold a training back
 
 
 class Lab(SimpleNamespace):
@@ -86,6 +93,7 @@ def setup(name: str) -> Lab:
     values = {key: scope[key] for key in named}
     book = read_recipes(places.recipes() / f"{name}.yaml") if "recipe" in declared else {}
     numbers = book["laptop"]["values"] if book else {}
+    # A number of the recipe that -p gives is a change to the recipe, like one in the notebook's tricks.
     tricks = values.get("tricks", {}) | {key: values.pop(key) for key in named if key in numbers and key != "iters"}
     tricks = {key: _list(value) if isinstance(numbers.get(key), list) else value for key, value in tricks.items()}
     check_parameters(numbers | declared, values | tricks, [*named, *tricks])
@@ -110,13 +118,6 @@ def setup(name: str) -> Lab:
     vars(lab).update({key: value for key, value in values.items() if key not in ("device", "precision")})
     lab.parameters = values
     return lab
-
-
-# What a run's name needn't tell: it says the recipe and the steps by itself, and the rest acts on no weight.
-PLAIN = {"iters", "run", "recipe", "tricks", "device", "precision", "compiled"}
-SEEN_OFTEN = 200  # times that a training sees each pixel, from which on it may learn photos by heart
-FEW = 30  # megapixels of photos, on which a network of the papers' size isn't trained without a word
-LONG = 2000  # steps from which on random features hold a training back
 
 
 def _recipe_for(lab: Lab, book: dict[str, Any], values: dict[str, Any], tricks: dict[str, Any]) -> Recipe:
@@ -176,7 +177,7 @@ def _run_name(recipe: Recipe, iters: int, changed: dict[str, Any]) -> str:
     name = re.sub(r"[^A-Za-z0-9._]+", "-", "-".join(parts)).strip("-")
     if len(name) > 100:
         raise SrlabError("So many changes make no name for a run; give it one with the parameter run.")
-    return "default" if name == "laptop" else name
+    return "default" if name == "laptop" else name  # the run that other labs look for
 
 
 def _announce(lab: Lab, recipe: Recipe, values: dict[str, Any]) -> None:
@@ -279,13 +280,8 @@ def describe(device: Any, precision: str) -> str:
     return (
         f"srlab {srlab.__version__}, torch {torch.__version__}, Python {platform.python_version()}\n"
         f"device:  {device.type} ({hardware}), {numbers}\n"
-        f"runs in: {_short(srlab.home())}"
+        f"runs in: {seen_from_here(srlab.home())}"
     )
-
-
-def _short(path: Path) -> str:
-    """Return a path relative to the working directory where that is shorter."""
-    return min(str(path), os.path.relpath(path), key=len)
 
 
 def show(*objects: Any) -> None:

@@ -14,22 +14,11 @@ from pathlib import Path
 from typing import Any
 
 from srlab.base.errors import SrlabError
-from srlab.base.places import course, home
+from srlab.base.files import writing
+from srlab.base.places import home
 from srlab.cli.lab import HEADLINE
+from srlab.cli.notebooks import find_lab, find_labs, print_table, seen_from_here
 from srlab.cli.recipes import read_recipes
-
-
-def find_notebooks() -> Path:
-    """Folder ``notebooks/`` of the course that the working directory lies in.
-
-    Raises
-    ------
-    SrlabError
-        The working directory is outside of the course.
-    """
-    if (folder := course()) is None:
-        raise SrlabError("There is no notebooks/ folder here; go to the folder of the course first.")
-    return folder / "notebooks"
 
 
 def run_labs(recipe: str = "auto", labs: list[str] | None = None) -> int:
@@ -47,31 +36,26 @@ def run_labs(recipe: str = "auto", labs: list[str] | None = None) -> int:
     int
         How many labs failed; the others were executed all the same.
     """
-    notebooks = find_notebooks()
-    known = sorted(path.stem for path in notebooks.glob("[0-9]*.ipynb"))
-    chosen = known if not labs else [match_lab(lab, known) for lab in labs]
-    books = {lab: read_recipes(notebooks / "recipes" / f"{lab}.yaml") for lab in known}
+    known = find_labs()
+    chosen = [find_lab(lab) for lab in labs] if labs else known
+    books = {lab: read_recipes(lab.parent / "recipes" / f"{lab.stem}.yaml") for lab in known}
     names = dict.fromkeys(name for book in books.values() for name in book if name != "meaning")
     if recipe not in ("auto", *names):
         raise SrlabError(f"There is no recipe '{recipe}'; choose auto, {', '.join(names)}.")
     folder = home() / "notebooks" / ("" if recipe == "auto" else recipe)
-    try:
+    with writing(folder, "set SRLAB_HOME to a folder you own"):
         folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise SrlabError(
-            f"Cannot write into {folder} ({error.strerror}); set SRLAB_HOME to a folder you own."
-        ) from error
     rows, failures = [], {}
     for lab in chosen:
-        print(f"running {lab} ...", flush=True)
-        output, started = folder / f"{lab}.ipynb", time.perf_counter()
+        print(f"running {lab.stem} ...", flush=True)
+        output, started = folder / lab.name, time.perf_counter()
         try:
-            figures = execute(notebooks / f"{lab}.ipynb", output, {"recipe": recipe} if recipe in books[lab] else {})
+            figures = execute(lab, output, {"recipe": recipe} if recipe in books[lab] else {})
             result = f"{figures['label']}: {figures['value']:.2f} {figures['unit']}".strip()
             memory = f"{figures['peak_memory_mib'] / 1024:.1f} GiB"
         except SrlabError as error:
-            failures[lab], result, memory = error, "FAILED, see below", "-"
-        rows.append((lab, f"{time.perf_counter() - started:.0f} s", memory, result, relative(output)))
+            failures[lab.stem], result, memory = error, "FAILED, see below", "-"
+        rows.append((lab.stem, f"{time.perf_counter() - started:.0f} s", memory, result, seen_from_here(output)))
     print_table(("lab", "time", "peak memory", "main figure", "executed notebook"), rows)
     for lab, error in failures.items():
         print(f"\n{lab} failed: {error}")
@@ -119,7 +103,9 @@ def execute(notebook: Path, output: Path, parameters: dict[str, Any], without: s
             extra_arguments=["--log-level=ERROR"],  # a kernel warns of unencrypted traffic, which stays on this machine
         )
     except papermill.PapermillExecutionError as error:
-        raise SrlabError(f"{error.ename}: {error.evalue} (cell {error.exec_count} of {relative(output)})") from error
+        raise SrlabError(
+            f"{error.ename}: {error.evalue} (cell {error.exec_count} of {seen_from_here(output)})"
+        ) from error
     except DeadKernelError as error:
         raise SrlabError(f"The kernel died while running {notebook.name}; the usual reason is memory.") from error
     return read_headline(done)
@@ -147,32 +133,6 @@ def _copy_without(notebook: Path, copy: Path, tag: str) -> None:
     content = nbformat.read(notebook, as_version=4)
     content.cells = [cell for cell in content.cells if tag not in cell.metadata.get("tags", [])]
     nbformat.write(content, copy)
-
-
-def match_lab(lab: str, known: list[str]) -> str:
-    """Find the lab that a name or its beginning means.
-
-    Raises
-    ------
-    SrlabError
-        There is none, or more than one.
-    """
-    fitting = [name for name in known if name.startswith(lab.removesuffix(".ipynb"))]
-    if len(fitting) != 1:
-        raise SrlabError(f"There is no single lab '{lab}'; choose from {', '.join(known)}.")
-    return fitting[0]
-
-
-def relative(path: Path) -> str:
-    """Return a path as it is seen from the working directory, where it lies in there."""
-    return str(path.relative_to(Path.cwd())) if path.is_relative_to(Path.cwd()) else str(path)
-
-
-def print_table(head: tuple[str, ...], rows: list[tuple[str, ...]]) -> None:
-    """Print rows below their head, in columns."""
-    widths = [max(len(cell) for cell in column) for column in zip(head, *rows, strict=True)]
-    for row in (head, tuple("-" * width for width in widths), *rows):
-        print("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
 
 
 def main(arguments: Sequence[str]) -> None:

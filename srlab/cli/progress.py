@@ -3,7 +3,6 @@
 import argparse
 import re
 import sys
-import warnings
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
@@ -32,7 +31,7 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Print a table for each notebook; returns 2 where one of them is none, or has no exercises."""
-    from srlab.cli.papermill import print_table, relative
+    from srlab.cli.notebooks import print_table, read_notebook, seen_from_here
     from srlab.exercises import find
 
     tables: list[dict[str, str]] = []
@@ -46,7 +45,7 @@ def run(options: argparse.Namespace) -> int:
             print(f"srlab: {error}", file=sys.stderr)
             refused += 1
             continue
-        print(f"{printable(relative(path))}: {_sum([results])}")
+        print(f"{printable(seen_from_here(path))}: {_sum([results])}")
         rows = [(name, find(name).level, result) for name, result in results.items()]
         print_table(("exercise", "level", "saved result"), rows)
         print()
@@ -56,31 +55,6 @@ def run(options: argparse.Namespace) -> int:
     if tables:
         print("This is what was saved. Save a notebook first, and what it shows now is counted.")
     return 2 if refused else 0
-
-
-def read_notebook(path: Path) -> "NotebookNode":
-    """Read a notebook.
-
-    Raises
-    ------
-    SrlabError
-        There is no such file, it cannot be read, or it is not a notebook.
-    """
-    import nbformat
-
-    if not path.is_file():  # a device or a pipe is none, and may never end
-        raise SrlabError(f"There is no file {printable(path)}; check the path.")
-    try:
-        with warnings.catch_warnings(action="ignore"):  # cells had no ids once
-            notebook = nbformat.read(path, as_version=4)
-            nbformat.validate(notebook)
-    except OSError as error:
-        raise SrlabError(f"Cannot read {printable(path)} ({error.strerror}); check its permissions.") from error
-    except (ValueError, AttributeError, RecursionError, nbformat.ValidationError) as error:
-        raise SrlabError(
-            f"{printable(path)} is not a notebook of Jupyter; give a file that was saved there (.ipynb)."
-        ) from error
-    return notebook
 
 
 def progress(notebook: "NotebookNode") -> dict[str, str]:
@@ -118,9 +92,9 @@ def _result(name: str, outputs: list["NotebookNode"]) -> str:
 def _notebooks(paths: Sequence[str]) -> list[Path]:
     """The files to read: as given, all below a folder that is given, or the labs of the course."""
     if not paths:
-        from srlab.cli.papermill import find_notebooks
+        from srlab.cli.notebooks import find_labs
 
-        return sorted(find_notebooks().glob("[0-9]*.ipynb"))
+        return find_labs()
     found: list[Path] = []
     for path in map(Path, paths):
         files = [path]

@@ -73,9 +73,7 @@ class Recipe:
 
     def changed_by(self, tricks: dict[str, Any]) -> "Recipe":
         """The same recipe with single values changed."""
-        return replace(
-            self, values=self.values | tricks, sources=self.sources | dict.fromkeys(tricks, "you, as a trick")
-        )
+        return replace(self, values=self.values | tricks, sources=self.sources | dict.fromkeys(tricks, "you"))
 
     def table(self) -> str:
         """All numbers as an HTML table, folded."""

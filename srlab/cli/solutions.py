@@ -28,24 +28,22 @@ def run(options: argparse.Namespace) -> int:
     import nbformat
 
     from srlab.base.files import write_atomic
-    from srlab.cli.papermill import find_notebooks, match_lab
-    from srlab.cli.progress import read_notebook
+    from srlab.cli.notebooks import find_lab, read_notebook
 
-    folder = find_notebooks()
-    lab = match_lab(options.lab, sorted(path.stem for path in folder.glob("[0-9]*.ipynb")))
-    out = Path(options.out or f"{lab}.solved.ipynb")
+    lab = find_lab(options.lab)
+    out = Path(options.out or f"{lab.stem}.solved.ipynb")
     if out.suffix != ".ipynb":
         raise SrlabError(f"{out} is no name for a notebook; end it in .ipynb.")
     if out.exists() or out.is_symlink():
         raise SrlabError(f"{out} exists already; remove it, or give another name as OUT.")
-    if out.resolve().is_relative_to(folder.resolve()):  # students work there, and `srlab labs` would run it as a lab
+    if out.resolve().is_relative_to(lab.parent.resolve()):  # students work there, and `srlab labs` runs what is there
         raise SrlabError(f"{out} would lie in notebooks/, among the labs; give a path outside of it as OUT.")
-    notebook = read_notebook(folder / f"{lab}.ipynb")
+    notebook = read_notebook(lab)
     count = fill_in(notebook)
     if not count:
-        raise SrlabError(f"{lab} has no untouched exercise; get the lab anew from the repository.")
+        raise SrlabError(f"{lab.stem} has no untouched exercise; get the lab anew from the repository.")
     write_atomic(out, (nbformat.writes(notebook) + "\n").encode())
-    print(f"{out}: {lab} with {count} exercises solved")
+    print(f"{out}: {lab.stem} with {count} exercises solved")
     return 0
 
 
@@ -55,7 +53,7 @@ def fill_in(notebook: "NotebookNode") -> int:
     Parameters
     ----------
     notebook
-        From `srlab.cli.progress.read_notebook`; changed in place. Old outputs of these exercises are dropped.
+        From `srlab.cli.notebooks.read_notebook`; changed in place. Old outputs of these exercises are dropped.
     """
     from srlab.cli.progress import CHECK
     from srlab.exercises import find

@@ -7,15 +7,12 @@ from typing import TYPE_CHECKING
 
 from srlab.base.errors import SrlabError
 from srlab.base.text import printable
+from srlab.cli.upscalers import add_choice, pick_upscaler
 
 if TYPE_CHECKING:
     from srlab.inference.tiling import Upscaler
 
 DEFAULT = "msrresnet"
-RUN = (
-    "a run folder, a weights file (.safetensors or .pth, also of others' networks), or what comes with srlab: "
-    f"msrresnet, or srgan, which is sharper and less faithful (default: {DEFAULT})"
-)
 
 
 def add_parser(commands: argparse._SubParsersAction) -> None:
@@ -23,9 +20,7 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
     parser = commands.add_parser("upscale", help="enlarge an image, or all images of a folder")
     parser.add_argument("source", metavar="IN", help="an image file, or a folder of images")
     parser.add_argument("target", metavar="OUT", help="the file to write (.png .tif .jpg .webp), or a folder for PNGs")
-    how = parser.add_mutually_exclusive_group()
-    how.add_argument("--run", metavar="PATH", help=RUN)
-    how.add_argument("--method", choices=["nearest", "bilinear", "bicubic", "lanczos"], help="an interpolation")
+    add_choice(parser.add_mutually_exclusive_group(), DEFAULT)
     parser.add_argument("--best", default="", metavar="SCORE", help="weights of the run with the best score, as psnr")
     parser.add_argument("--scale", type=int, help="times larger (default: what the network does; 4 with --method)")
     parser.add_argument("--tile", type=int, metavar="N", help="side of a tile in pixels (default: what fits 2 GB)")
@@ -66,24 +61,12 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _upscaler(options: argparse.Namespace) -> "tuple[Upscaler, int]":
-    from srlab.base.devices import pick_device
-    from srlab.data.images import check_scale
-    from srlab.data.resampling import upsample
-    from srlab.models import weights
+    from srlab.models.weights import find_shipped
 
-    if options.method:
-        if options.best:
-            raise SrlabError("--best goes with --run; an interpolation has no weights.")
-        scale = 4 if options.scale is None else options.scale
-        check_scale(scale)
-        return lambda lr: upsample(lr, scale, options.method), scale
-    run = Path(options.run or DEFAULT)
-    if options.best and (not options.run or run.is_file() or (weights.find_shipped(str(run)) and not run.exists())):
+    run = options.run or DEFAULT
+    shipped = find_shipped(run) and not Path(run).exists()
+    if options.best and (not options.run or Path(run).is_file() or shipped):
         raise SrlabError("--best goes with --run and the folder of a run.")
-    if not options.run:
+    if not options.run and not options.method:
         print(f"upscaling with {DEFAULT}, which comes with srlab; --run takes another network.", file=sys.stderr)
-    network = weights.read_generator(run, options.best).to(pick_device(options.device))
-    scale = network.config["scale"]
-    if options.scale not in (None, scale):
-        raise SrlabError(f"{run} enlarges x{scale}, but --scale is {options.scale}; leave --scale out.")
-    return network, scale
+    return pick_upscaler(run, options.method, options.scale, options.device, options.best)

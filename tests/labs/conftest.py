@@ -8,7 +8,7 @@ from pathlib import Path
 import nbformat
 import pytest
 
-from srlab.cli.progress import read_notebook
+from srlab.cli.notebooks import read_notebook
 from srlab.cli.solutions import fill_in
 
 ROOT = Path(__file__).parents[2]

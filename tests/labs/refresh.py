@@ -9,7 +9,8 @@ from pathlib import Path
 
 import nbformat
 
-from srlab.cli.papermill import execute, find_notebooks
+from srlab.cli.notebooks import find_labs
+from srlab.cli.papermill import execute
 
 KEPT = {"nbval-check-output", "keep_output"}
 
@@ -33,7 +34,7 @@ if __name__ == "__main__":
 
     with tempfile.TemporaryDirectory() as folder:
         os.environ["SRLAB_HOME"] = folder
-        for notebook in sorted(find_notebooks().glob("[0-9]*.ipynb")):
+        for notebook in find_labs():
             if len(sys.argv) > 1 and notebook.stem not in sys.argv[1:]:
                 continue
             executed = Path(folder) / notebook.name

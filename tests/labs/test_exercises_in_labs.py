@@ -5,7 +5,8 @@ import pytest
 
 import srlab
 from srlab import exercises
-from srlab.cli.progress import progress, read_notebook
+from srlab.cli.notebooks import read_notebook
+from srlab.cli.progress import progress
 from srlab.cli.solutions import fill_in
 
 from .conftest import LABS

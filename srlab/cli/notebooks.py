@@ -1,0 +1,78 @@
+"""The notebooks of the course, for the commands: which there are, reading one, and saying where it lies."""
+
+import os
+import warnings
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from srlab.base.errors import SrlabError
+from srlab.base.places import course
+from srlab.base.text import printable
+
+if TYPE_CHECKING:
+    from nbformat import NotebookNode
+
+
+def find_labs() -> list[Path]:
+    """The labs of the course that the working directory lies in, in order.
+
+    Raises
+    ------
+    SrlabError
+        The working directory is outside of the course.
+    """
+    if (folder := course()) is None:
+        raise SrlabError("There is no notebooks/ folder here; go to the folder of the course first.")
+    return sorted((folder / "notebooks").glob("[0-9]*.ipynb"))
+
+
+def find_lab(name: str) -> Path:
+    """Find the lab that a name or its beginning means.
+
+    Raises
+    ------
+    SrlabError
+        There is none, or more than one.
+    """
+    labs = find_labs()
+    fitting = [lab for lab in labs if lab.stem.startswith(name.removesuffix(".ipynb"))]
+    if len(fitting) != 1:
+        raise SrlabError(f"There is no single lab '{name}'; choose from {', '.join(lab.stem for lab in labs)}.")
+    return fitting[0]
+
+
+def read_notebook(path: Path) -> "NotebookNode":
+    """Read a notebook.
+
+    Raises
+    ------
+    SrlabError
+        There is no such file, it cannot be read, or it is not a notebook.
+    """
+    import nbformat
+
+    if not path.is_file():  # a device or a pipe is none, and may never end
+        raise SrlabError(f"There is no file {printable(path)}; check the path.")
+    try:
+        with warnings.catch_warnings(action="ignore"):  # cells had no ids once
+            notebook = nbformat.read(path, as_version=4)
+            nbformat.validate(notebook)
+    except OSError as error:
+        raise SrlabError(f"Cannot read {printable(path)} ({error.strerror}); check its permissions.") from error
+    except (ValueError, AttributeError, RecursionError, nbformat.ValidationError) as error:
+        raise SrlabError(
+            f"{printable(path)} is not a notebook of Jupyter; give a file that was saved there (.ipynb)."
+        ) from error
+    return notebook
+
+
+def seen_from_here(path: Path) -> str:
+    """A path, or the way to it from the working directory where that is shorter."""
+    return min(str(path), os.path.relpath(path), key=len)
+
+
+def print_table(head: tuple[str, ...], rows: list[tuple[str, ...]]) -> None:
+    """Print rows below their head, in columns."""
+    widths = [max(len(cell) for cell in column) for column in zip(head, *rows, strict=True)]
+    for row in (head, tuple("-" * width for width in widths), *rows):
+        print("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
