@@ -171,9 +171,8 @@ def greys() -> list[Entry]:
     truth = in_rgb(np.asarray(black_or_white.convert("L")))
     for suffix, form in ((".tif", "TIFF"), (".bmp", "BMP")):
         found.append(read_as(f"black-or-white{suffix}", encoded(black_or_white, form), truth))
-    for suffix, form in ((".tif", "TIFF"), (".bmp", "BMP"), (".jpg", "JPEG")):
-        levels = smooth()[..., 1]
-        found.append(read_as(f"grey{suffix}", encoded(levels, form), in_rgb(levels), LOSSY * (form == "JPEG")))
+    levels = smooth()[..., 1]
+    found.append(read_as("grey.jpg", encoded(levels, "JPEG"), in_rgb(levels), LOSSY))
     inverted = by_vips(grey(), ".tif", miniswhite=True)
     return [*found, read_as("white-is-zero.tif", inverted, in_rgb(grey()))]
 
@@ -188,8 +187,6 @@ def palettes() -> list[Entry]:
     hidden = np.where((indices == 3)[..., None], 255, truth).astype(np.uint8)
     with_alpha = image.copy()
     with_alpha.putalpha(Image.fromarray(alpha[indices]))
-    greys_only = Image.fromarray(indices)
-    greys_only.putpalette(np.repeat(alpha, 3).tobytes())
     return [
         read_as("palette.png", encoded(image, "PNG"), truth),
         read_as("palette-2-bit.png", png(WIDTH, HEIGHT, 2, 3, packed(indices >> 2, 2), *few), colours[indices >> 2]),
@@ -208,7 +205,6 @@ def palettes() -> list[Entry]:
             over_white(truth, alpha[indices]),
             1,
         ),
-        read_as("palette-of-greys.png", encoded(greys_only, "PNG"), in_rgb(alpha[indices])),
         refused("palette-missing.png", png(WIDTH, HEIGHT, 8, 3, packed(indices, 8))),
     ]
 
@@ -253,8 +249,7 @@ def inks() -> list[Entry]:
         read_as("progressive.jpg", encoded(truth, "JPEG", quality=98, progressive=True), truth, LOSSY),
         read_as("interlaced.png", by_vips(noise(), ".png", interlace=True), noise()),
         read_as("lossy.webp", encoded(truth, "WEBP", quality=98), truth, LOSSY),
-        read_as("rgb.bmp", encoded(noise(), "BMP"), noise()),
-        read_as("rgb-planes-apart.tif", encoded(noise(), "TIFF", compression="tiff_lzw"), noise()),
+        read_as("rgb-lzw.tif", encoded(noise(), "TIFF", compression="tiff_lzw"), noise()),
     ]
 
 

@@ -138,10 +138,6 @@ def page(handler, site):
     handler.body(b"<html>Log in!</html>")
 
 
-def empty(handler, site):
-    handler.head(200, Content_Length=0)
-
-
 def redirects(to):
     return lambda handler, site: handler.head(302, Location=to, Content_Length=0)
 
