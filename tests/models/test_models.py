@@ -99,18 +99,6 @@ def test_srresnet_computes_what_the_paper_draws_with_the_same_weights(scale):
     assert torch.allclose(ours(lr), plain(lr), atol=1e-12)
 
 
-@pytest.mark.parametrize(("factor", "kernel"), [(2, 9), (3, 3), (2, 1)])
-def test_shuffled_conv_equals_pixel_shuffle_then_conv_with_its_gradients(factor, kernel):
-    conv = models.ShuffledConv2d(4, 3, kernel, factor).double()
-    x = torch.randn(2, 4 * factor**2, 5, 6, dtype=torch.float64, requires_grad=True)
-    plain = F.conv2d(F.pixel_shuffle(x, factor), conv.weight, conv.bias, padding=kernel // 2)
-    assert torch.allclose(conv(x), plain, atol=1e-12)
-    weights = torch.randn_like(plain)
-    wanted = torch.autograd.grad((plain * weights).sum(), [x, conv.weight, conv.bias])
-    found = torch.autograd.grad((conv(x) * weights).sum(), [x, conv.weight, conv.bias])
-    assert all(torch.allclose(a, b, atol=1e-10) for a, b in zip(found, wanted, strict=True))
-
-
 def test_each_skip_goes_around_what_the_paper_draws_and_each_convolution_has_a_batch_norm_of_its_own():
     block, x = ResidualBlock(4), torch.rand(2, 4, 5, 5)
     norms = [module for module in block.modules() if isinstance(module, nn.BatchNorm2d)]

@@ -151,46 +151,32 @@ def test_tiles_of_their_default_overlap_meet_without_seams(name, tmp_path):
 # --- refused ---
 
 
-def broken(what):
-    weights = dict(network(**SIZES[0]).state_dict())
-    match what:
-        case "missing":
-            del weights["body.1.rdb2.conv3.bias"]
-        case "surplus":
-            weights["body.0.attention.weight"] = torch.zeros(3)
-        case "shape":
-            weights["conv_hr.weight"] = torch.zeros(16, 16, 1, 1)
-        case "nan":
-            weights["conv_last.bias"][1] = torch.nan
-        case "other":
-            weights = {"features.0.weight": torch.zeros(64, 3, 3, 3)}
-        case "numbers":
-            weights = {"conv_first.weight": 3}
-        case "restoration":
-            weights = theirs("Compact", {"num_feat": 8, "num_conv": 2, "upscale": 1}).state_dict()
-        case "scale":
-            weights = theirs("Compact", {"num_feat": 8, "num_conv": 2, "upscale": 5}).state_dict()
-        case "grey":
-            weights = theirs("Compact", {"num_feat": 8, "num_conv": 2, "num_in_ch": 1, "num_out_ch": 1}).state_dict()
-    return weights
+def compact(**size):
+    return theirs("Compact", {"num_feat": 8, "num_conv": 2} | size).state_dict()
 
 
+def changed(**change):
+    return network(**SIZES[0]).state_dict() | {name.replace("__", "."): value for name, value in change.items()}
+
+
+LACKING = changed()
+del LACKING["body.1.rdb2.conv3.bias"]
 REFUSED = {
-    "missing": "fit none of the networks they look like",
-    "surplus": "fit none of the networks they look like",
-    "shape": "fit none of the networks they look like",
-    "nan": "values that are no numbers",
-    "other": "holds no network that srlab or spandrel knows",
-    "numbers": "holds no state dict",
-    "restoration": "is a RealESRGAN Compact, whose purpose is Restoration",
-    "scale": r"enlarges x5 .*; give one from RGB to RGB that enlarges x2, x3, x4, x8\.",
-    "grey": "enlarges x4 from 1 to 1 channels",
+    "missing": (LACKING, "fit none of the networks they look like"),
+    "surplus": (changed(body__0__attention__weight=torch.zeros(3)), "fit none of the networks they look like"),
+    "shape": (changed(conv_hr__weight=torch.zeros(16, 16, 1, 1)), "fit none of the networks they look like"),
+    "nan": (changed(conv_last__bias=torch.full((3,), torch.nan)), "values that are no numbers"),
+    "other": ({"features.0.weight": torch.zeros(64, 3, 3, 3)}, "holds no network that srlab or spandrel knows"),
+    "numbers": ({"conv_first.weight": 3}, "holds no state dict"),
+    "restoration": (compact(upscale=1), "is a RealESRGAN Compact, whose purpose is Restoration"),
+    "scale": (compact(upscale=5), r"enlarges x5 .*; give one from RGB to RGB that enlarges x2, x3, x4, x8\."),
+    "grey": (compact(num_in_ch=1, num_out_ch=1), "enlarges x4 from 1 to 1 channels"),
 }
 
 
-@pytest.mark.parametrize(("what", "words"), REFUSED.items(), ids=REFUSED)
-def test_a_file_that_does_not_fit_is_refused_in_one_sentence(tmp_path, what, words):
-    torch.save(broken(what), tmp_path / "net.pth")
+@pytest.mark.parametrize(("weights", "words"), REFUSED.values(), ids=REFUSED)
+def test_a_file_that_does_not_fit_is_refused_in_one_sentence(tmp_path, weights, words):
+    torch.save(weights, tmp_path / "net.pth")
     with pytest.raises(SrlabError, match=words) as caught:
         read_generator(tmp_path / "net.pth")
     assert "\n" not in str(caught.value)

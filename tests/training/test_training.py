@@ -123,23 +123,21 @@ def test_metrics_events_and_manifest_say_what_was_run_and_how_it_went(monkeypatc
 
     monkeypatch.setattr(record, "environment", environment)
     little = LittleRun(network=small, recipe={"loss": "L1", "betas": (0.9, 0.99)}, notes={"psnr_stage": "long"})
-    little.before_step = lambda number: time.sleep(0.005)
-    little.fit(25, validate=lambda g: {"psnr": 20.0 + little.trainer.step}, validate_every=20, schedule=lambda _: 1.0)
-    assert steps_of(little.run, "loss") == [5, 10, 20, 25]
-    logged = {row["step"]: row["loss"] for row in little.run.metrics() if "loss" in row}
-    assert all(logged[step] == pytest.approx(little.losses[step - 1]) for step in logged)
-    assert [row["rate"] for row in little.run.metrics() if "rate" in row] == [1e-3] * 4
+    little.before_step = lambda number: time.sleep(0.01)
+    little.fit(15, validate=lambda g: {"psnr": 20.0 + little.trainer.step}, validate_every=20, schedule=lambda _: 1.0)
+    logged = [row for row in little.run.metrics() if "loss" in row]
+    assert [row["step"] for row in logged] == [5, 10, 15]
+    assert [row["loss"] for row in logged] == pytest.approx([little.losses[step - 1] for step in (5, 10, 15)])
+    assert [row["rate"] for row in logged] == [1e-3] * 3
     events = EventAccumulator(str(little.run.path / "tensorboard")).Reload()
-    assert [event.step for event in events.Scalars("loss")] == [5, 10, 20, 25]
-    assert [event.value for event in events.Scalars("val_psnr")] == [20.0, 25.0, 30.0, 40.0, 45.0]
+    assert [event.step for event in events.Scalars("loss")] == [5, 10, 15]
+    assert [event.value for event in events.Scalars("val_psnr")] == [20.0, 25.0, 30.0, 35.0]
     manifest = json.loads((little.run.path / "run.json").read_text())
-    facts = {"state": "finished", "step": 25, "precision": "no", "device": "cpu", "lab": LAB, "name": "default"}
-    assert {key: manifest[key] for key in facts} == facts
-    assert (manifest["metrics"]["val_psnr"], manifest["psnr_stage"]) == (45.0, "long")
-    assert manifest["metrics"]["loss"] == pytest.approx(little.losses[-1])
+    facts = {"state": "finished", "step": 15, "precision": "no", "device": "cpu", "lab": LAB, "psnr_stage": "long"}
+    assert manifest.items() >= facts.items()
+    assert (manifest["metrics"]["val_psnr"], manifest["versions"]["torch"]) == (35.0, version("torch"))
     assert 0.1 <= manifest["wall_time_s"] < 30
     assert manifest["peak_memory_mib"] > 0
-    assert manifest["versions"]["torch"] == version("torch")
     assert {"started", "platform", "git", "format"} <= set(manifest)
     parameters = manifest["parameters"]
     assert (parameters["loss"], parameters["betas"], parameters["sampler"]["batch"]) == ("L1", [0.9, 0.99], 2)
@@ -200,7 +198,6 @@ def judge(little):
 
 # What goes wrong before which step, losses of which steps instead, scores; words; step of the last good state.
 RUINS = {
-    "a loss is NaN": (None, {5: math.nan}, {}, "a loss became NaN or infinite at step 5; the state of step 4 is kept"),
     "a loss is infinite": (None, {3: math.inf, 5: math.nan}, {}, "NaN or infinite at step 3; the state of step 2", 2),
     "a weight is NaN": ((7, nan_weight), {7: 0.5, 8: 0.5}, None, "a weight became NaN or infinite by step 8"),
     "a weight is NaN at a validation": ((7, nan_weight), {7: 0.5, 8: 0.5}, {}, "a weight became NaN .* by step 8"),
