@@ -129,7 +129,7 @@ def scored(name):
 
 FIGURES = {
     "images": lambda name: plots.images({name: noise(), "HR": noise()}, "", notes={name: name}),
-    "sheet": lambda name: plots.to_png(draw_contact_sheet({name: noise()}, {name: (0, 0, 8, 8)}, {name: name})),
+    "sheet": lambda name: plots.to_png(draw_contact_sheet({name: noise()}, {name: (0, 0, 8, 8)})),
     "maps": lambda name: plots.maps({name: noise()[0]}, "", "unit"),
     "lines": lambda name: plots.lines({name: ([0, 1], [1, 2]), "b": ([0, 1], [2, 3])}, "", "x", "y", name),
     "bars": lambda name: plots.bars({name: 1.0}, "", "x", name),
@@ -243,23 +243,20 @@ def test_nothing_is_written_through_a_link_that_waits_for_it(tmp_path):
 
 # --- files that say they are images ---
 
-DISGUISED = {
+DISGUISED = {  # more of them are in the zoo
     "eps": b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 10 10\n%%EndComments\nnewpath\nshowpage\n%%EOF\n",
-    "svg": b'<svg xmlns="http://www.w3.org/2000/svg" width="9" height="9"><rect width="9" height="9"/></svg>',
     "ppm": b"P3\n2 2\n255\n" + b"255 0 0 " * 4,
-    "csv": b"1 2 3\n4 5 6\n",
     "pdf": b"%PDF-1.4\n1 0 obj<</Type/Catalog>>endobj\n",
 }
 
 
-@pytest.mark.parametrize("suffix", [".png", ".bmp"])
 @pytest.mark.parametrize("content", DISGUISED.values(), ids=DISGUISED)
-def test_a_file_of_another_kind_is_refused_before_a_program_for_it_runs(content, suffix, tmp_path, monkeypatch):
+def test_a_file_of_another_kind_is_refused_before_a_program_for_it_runs(content, tmp_path, monkeypatch):
     def ghostscript(*_, **__):
         raise AssertionError("Ghostscript would run what the file says")
 
     monkeypatch.setattr(EpsImagePlugin, "Ghostscript", ghostscript)
-    (tmp_path / f"a{suffix}").write_bytes(content)
+    (tmp_path / "a.png").write_bytes(content)
     for read in (srlab.read_image, photo.open_image):
         with pytest.raises(SrlabError, match="is not an image that can be read"):
-            read(tmp_path / f"a{suffix}")
+            read(tmp_path / "a.png")

@@ -279,13 +279,6 @@ def bomb(kind):
     return packed(kind, [*list(GOOD.items())[:1], ("Tiny/HR/b_2.png", bytes(9_000_000))])
 
 
-def liar(kind):
-    """Declares a member larger than it is, or ends in the middle of one."""
-    data = packed(kind, [*list(GOOD.items())[:1], ("Tiny/HR/b_2.png", bytes(10_000))])
-    longer = data.replace((10_000).to_bytes(4, "little"), (20_000).to_bytes(4, "little"))
-    return longer if kind == "zip" else data[:-19_000]
-
-
 def encrypted(kind):
     data = bytearray(packed(kind, GOOD.items()))
     for mark, offset in ((b"PK\x03\x04", 6), (b"PK\x01\x02", 8)) if kind == "zip" else ():
@@ -310,7 +303,6 @@ REFUSED = {
     "half an image": image(png(1)[:-20]),
     "a flipped bit": image(png(1)[:60] + bytes([png(1)[60] ^ 1]) + png(1)[61:]),
     "a bomb": bomb,
-    "a liar": liar,
     "encrypted or compressed": encrypted,
 }
 

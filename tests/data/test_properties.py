@@ -9,7 +9,7 @@ import torch
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from srlab.base.files import sweep_parts, write_atomic
+from srlab.base.files import sweep_parts
 from srlab.data.datasets import ImageSet
 from srlab.data.degradation import Degradation
 from srlab.data.images import to_uint8
@@ -51,12 +51,6 @@ degradations = st.builds(
     photons=st.just(0.0) | pairs(1, 500),
     jpeg=st.just(0.0) | pairs(1, 100),
 )
-calm = st.builds(
-    Degradation,
-    method=st.sampled_from(sorted(DOWNSAMPLERS)),
-    blur=st.floats(0, 4),
-    jpeg=st.just(0.0) | st.floats(1, 100),
-)
 
 
 @few(25)
@@ -72,17 +66,6 @@ def test_any_degradation_gives_8_bit_levels_of_the_right_size_and_the_same_for_t
     assert on_levels(lr)
     assert torch.equal(hr, before)
     assert torch.equal(lr, degradation(hr, scale, randoms(seed)))
-
-
-@few(25)
-@given(calm, seeds, st.integers(1, 4), st.integers(2, 4), st.integers(1, 9))
-def test_what_is_not_random_treats_a_batch_as_it_treats_each_image(degradation, seed, scale, count, side):
-    hr = pictures(seed, count, 3, side * scale, (side + 1) * scale)
-    alone = torch.cat([degradation(image[None], scale) for image in hr])
-    if degradation.jpeg == 0:  # a sum in another order may fall on the other side of a half
-        assert (degradation(hr, scale) - alone).abs().max() < 1.01 / 255
-    if degradation.blur == 0:
-        assert torch.equal(degradation(hr, scale), alone)
 
 
 # --- Resampling ---------------------------------------------------------------------------------------------
@@ -178,27 +161,15 @@ file_names = (
 
 
 @few(30)
-@given(file_names, st.binary(max_size=50))
-@example("a\nb", b"x")
-@example(".a.1.part", b"mine")
-@example("%s{0}[1]*?", b"x")
-@example("-rf", b"x")
-def test_a_file_of_any_name_is_written_whole_and_alone(name, content):
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / name
-        write_atomic(path, b"before")
-        write_atomic(path, content)
-        assert [file.name for file in Path(folder).iterdir()] == [name]
-        assert path.read_bytes() == content
-
-
-@few(30)
 @given(st.lists(file_names, min_size=1, max_size=5, unique=True))
 def test_sweeping_takes_parts_and_nothing_else(names):
     with tempfile.TemporaryDirectory() as folder:
         kept = [name for name in names if not (name.startswith(".") and name.endswith(".part"))]
         for name in kept:
             (Path(folder) / name).write_bytes(b"mine")
-        (Path(folder) / ".run.safetensors.999999999.part").write_bytes(b"half")
+        for number in (2**31 - 1, os.getpid()):  # of a dead process, and of one that had our number
+            (Path(folder) / f".run.safetensors.{number}.part").write_bytes(b"half")
+        living = f".run.safetensors.{os.getppid()}.part"
+        (Path(folder) / living).write_bytes(b"half")
         sweep_parts(Path(folder))
-        assert sorted(file.name for file in Path(folder).iterdir()) == sorted(kept)
+        assert sorted(file.name for file in Path(folder).iterdir()) == sorted([*kept, living])
