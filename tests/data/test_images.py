@@ -80,6 +80,7 @@ def refuse(path, match: str) -> None:
     assert message.endswith(".")
 
 
+@pytest.mark.filterwarnings("ignore::UserWarning")
 @pytest.mark.parametrize("suffix", [".png", ".jpg", ".tif", ".webp"])
 def test_a_file_cut_anywhere_never_raises_anything_but_a_clear_sentence(tmp_path, suffix):
     path = tmp_path / f"a{suffix}"
