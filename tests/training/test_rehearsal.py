@@ -300,16 +300,13 @@ def test_nothing_is_said_of_a_gpu_that_works_is_hidden_or_is_not_there(broken):
     assert devices.unused_gpu() == ""
 
 
-@pytest.mark.parametrize(
-    "words",
-    [
+def test_a_lack_of_memory_on_a_gpu_is_known_by_its_words():
+    for words in (
         "CUDA error: out of memory",
         "CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling `cublasCreate(handle)`",
         "cuDNN error: CUDNN_STATUS_ALLOC_FAILED",
         "cuDNN error: CUDNN_STATUS_INTERNAL_ERROR_DEVICE_ALLOCATION_FAILED",
-    ],
-)
-def test_a_lack_of_memory_on_a_gpu_is_known_by_its_words(words):
-    assert devices.out_of_memory(RuntimeError(words))
-    assert not devices.out_of_memory(ValueError(words))
+    ):
+        assert devices.out_of_memory(RuntimeError(words)), words
+        assert not devices.out_of_memory(ValueError(words))
     assert not devices.out_of_memory(RuntimeError("CUDA error: device-side assert triggered"))
