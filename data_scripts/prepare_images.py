@@ -193,7 +193,8 @@ def read_state(output: Path, settings: dict[str, Any]) -> tuple[dict[str, str], 
         was = ", ".join(f"{key}={old.get(key)!r} (now {settings.get(key)!r})" for key in changed)
         raise SrlabError(f"{output} was made with {was}; use the same settings, or another output folder.")
     for folder in folders:
-        sweep_parts(folder)
+        for kind in ("HR", f"LRx{settings['scale']}"):
+            sweep_parts(folder / kind)
     return names, records
 
 

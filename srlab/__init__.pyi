@@ -32,6 +32,7 @@ from .data.resampling import DOWNSAMPLERS as DOWNSAMPLERS
 from .data.resampling import downsample as downsample
 from .data.resampling import resize as resize
 from .data.resampling import upsample as upsample
+from .evaluation.competitors import load_upscalers as load_upscalers
 from .evaluation.metrics import PAPER as PAPER
 from .evaluation.metrics import STUDY as STUDY
 from .evaluation.metrics import Protocol as Protocol
@@ -41,7 +42,6 @@ from .evaluation.metrics import ssim as ssim
 from .evaluation.perception import checkerboard as checkerboard
 from .evaluation.scoring import evaluate as evaluate
 from .evaluation.scoring import evaluate_all as evaluate_all
-from .evaluation.scoring import load_upscalers as load_upscalers
 from .evaluation.scoring import save_table as save_table
 from .evaluation.scoring import summarize as summarize
 from .exercises import TODO as TODO

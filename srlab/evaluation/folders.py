@@ -117,7 +117,7 @@ def evaluate_folders(
     SrlabError
         Nothing pairs, a file is damaged, or SR has another size than HR; the message names the file.
     """
-    chosen = measures(metrics, protocol, weights)
+    chosen = measures(metrics, protocol, scale, weights)
     pairs, notes = pair_files(Path(sr), Path(hr))
     rows = []
     for name, (sr_file, hr_file) in pairs.items():

@@ -1,8 +1,8 @@
 """What PSNR does not see: sharpness, texture in its place, colour, and LPIPS.
 
-All take SR and HR as ``(N, 3, H, W)`` (or grey, or without N) in [0, 1], give one float64 per image, and look at
-the whole image rounded to 8-bit levels. None of them says alone that a picture is good: white noise raises the
-gradient as well as texture does, so read them together and beside PSNR.
+The measures take SR and HR (`checkerboard` SR alone) as ``(N, 3, H, W)`` (or grey, or without N) in [0, 1], give one
+float64 per image, and look at the whole image rounded to 8-bit levels. None of them says alone that a picture is good:
+white noise raises the gradient as well as texture does, so read them together and beside PSNR.
 """
 
 from pathlib import Path
@@ -11,6 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
+from srlab.base.errors import SrlabError
 from srlab.data.images import full_range, luma
 from srlab.evaluation.metrics import Protocol, TooSmall, prepared
 from srlab.models import pretrained as backbones
@@ -48,13 +49,13 @@ def gradient_ratio(sr: torch.Tensor, hr: torch.Tensor) -> torch.Tensor:
 def energy_error(sr: torch.Tensor, hr: torch.Tensor) -> torch.Tensor:
     """Error of the local energy map: how far fine structure is from being where HR has it, and only there.
 
-    The high-pass is the luma minus its 5x5 mean; its root mean square in each block of 16x16 pixels is the energy
-    map; rows and columns that fill no whole block are left out. The error is
-    the mean absolute difference of the two maps over the mean of HR's. White noise lifts the energy everywhere
-    alike, so it helps here much less than texture in its place does. Phase plays no role: invented texture of the
-    right strength costs nothing, where PSNR punishes it. Nor does it matter what the structure looks like: the stair
-    steps of nearest-neighbour enlargement lie where the edges are and score far better than bicubic (.35 against .68
-    on Set5). So it compares networks of one family, and is no proof of quality.
+    The high-pass is the luma minus its 5x5 mean; its root mean square in each block of 16x16 pixels is the energy map;
+    rows and columns that fill no whole block are left out. The error is the mean absolute difference of the two maps
+    over the mean of HR's. White noise lifts the energy everywhere alike, so it lowers this error much less than texture
+    in its place does. Phase plays no role: invented texture of the right strength costs nothing, where PSNR punishes
+    it. Nor does it matter what the structure looks like: the stair steps of nearest-neighbour enlargement lie where the
+    edges are and score far better than bicubic (.35 against .68 on Set5). So it compares networks of one family, and is
+    no proof of quality.
 
     Parameters
     ----------
@@ -154,8 +155,10 @@ def checkerboard(sr: torch.Tensor, scale: int = 4) -> torch.Tensor:
     Raises
     ------
     SrlabError
-        As for `srlab.evaluation.metrics.prepared`, or the image is smaller than one window.
+        As for `srlab.evaluation.metrics.prepared`, the image is smaller than one window, or the scale is below 2.
     """
+    if scale < 2:
+        raise SrlabError(f"A pattern of the grid is left by a scale of 2 or more, not by {scale}.")
     side = CELLS * scale
     image = prepared(sr, sr, WHOLE)[0].double()
     _refuse_small(image, side, "the checkerboard")

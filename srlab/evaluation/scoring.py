@@ -4,12 +4,10 @@ import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pandas as pd
 import torch
 
-from srlab.base import places
 from srlab.base.errors import SrlabError
 from srlab.base.files import refuse_existing, write_atomic
 from srlab.data.datasets import ImageSet
@@ -19,11 +17,6 @@ from srlab.evaluation import metrics as fidelity
 from srlab.evaluation import perception
 from srlab.evaluation.metrics import PAPER, Protocol, TooSmall
 from srlab.inference.tiling import Upscaler, upscale
-from srlab.models import weights as generators
-from srlab.training import runs
-
-if TYPE_CHECKING:
-    from torch import nn
 
 FIDELITY = {"psnr": fidelity.psnr, "ssim": fidelity.ssim, "ms_ssim": fidelity.ms_ssim}  # under a protocol
 PERCEPTION = {
@@ -31,11 +24,8 @@ PERCEPTION = {
     "energy_error": perception.energy_error,
     "colour_shift": perception.colour_shift,
     "saturation_ratio": perception.saturation_ratio,
-    "checkerboard": lambda sr, _: perception.checkerboard(sr),  # it needs no HR
 }
-METRICS = (*FIDELITY, *PERCEPTION, "lpips")
-# Lab -> the method it teaches, as srlab.view.plots.COLORS spells it.
-METHODS = {"02_content_loss": "content loss", "03_srgan": "SRGAN", "04_esrgan": "ESRGAN"}
+METRICS = (*FIDELITY, *PERCEPTION, "checkerboard", "lpips")
 Measure = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]  # (sr, hr) -> (N,)
 
 
@@ -100,7 +90,7 @@ def evaluate_all(
     Parameters
     ----------
     models
-        Method -> network or function from LR to SR; see `load_upscalers` for those of the runs.
+        Method -> network or function from LR to SR; see `srlab.load_upscalers` for those of the runs.
     sets
         Image sets with different names, or a single one.
     scale, degradation, protocol, seed, metrics, weights
@@ -122,7 +112,7 @@ def evaluate_all(
         raise SrlabError("An evaluation needs at least one method and one image set.")
     if len(set(names)) < len(names):
         raise SrlabError(f"Two of the image sets {', '.join(names)} have the same name; rename one (ImageSet.name).")
-    chosen = measures(metrics, protocol, weights)
+    chosen = measures(metrics, protocol, scale, weights)
     degrade = degradation or Degradation(protocol.resampler)
     rows = []
     for images in sets:
@@ -140,12 +130,14 @@ def evaluate_all(
     return pd.DataFrame(rows, columns=["set", "image", "method", *chosen])
 
 
-def measures(metrics: Sequence[str], protocol: Protocol, weights: str | Path = "auto") -> dict[str, Measure]:
+def measures(
+    metrics: Sequence[str], protocol: Protocol, scale: int, weights: str | Path = "auto"
+) -> dict[str, Measure]:
     """Name -> function of (SR, HR) for the metrics asked for; LPIPS only where its weights are.
 
     Parameters
     ----------
-    metrics, protocol, weights
+    metrics, protocol, scale, weights
         As for `evaluate`.
 
     Raises
@@ -158,6 +150,7 @@ def measures(metrics: Sequence[str], protocol: Protocol, weights: str | Path = "
     if unknown or not names:
         raise SrlabError(f"There is no metric '{', '.join(unknown)}'; choose from {', '.join(METRICS)}.")
     known = {name: partial(metric, protocol=protocol) for name, metric in FIDELITY.items()} | PERCEPTION
+    known["checkerboard"] = lambda sr, _: perception.checkerboard(sr, scale)  # it needs no HR
     network = perception.load_lpips(weights) if "lpips" in names else None
     if network is not None:
         known["lpips"] = partial(perception.lpips, network=network)
@@ -249,54 +242,3 @@ def save_table(table: pd.DataFrame, path: str | Path, force: bool = False) -> Pa
     refuse_existing(path, force)
     write_atomic(path, table.to_csv(index=False).encode())
     return path
-
-
-def load_upscalers(names: str | Sequence[str] = "all") -> dict[str, Upscaler]:
-    """The generators of runs, by the name of the method.
-
-    Parameters
-    ----------
-    names
-        ``"all"``: every finished run in ``runs/``, except the side runs of an ablation; one that cannot be read is
-        named and left out. Or a list of runs such as ``"01_srresnet/default"``, each of which must be readable.
-
-    Returns
-    -------
-    dict
-        Label -> network in eval mode on the CPU, sorted by lab and run. The run "default" of a lab has the name of
-        the method ("SRGAN"; of lab 01 that of its network, "MSRResNet"), others have their own behind it
-        ("SRGAN (long)").
-
-    Raises
-    ------
-    SrlabError
-        A run of the list is not there or broken.
-    """
-    if names != "all":
-        asked = [names] if isinstance(names, str) else names
-        pairs = [name.partition("/")[::2] for name in asked]
-        networks = [(lab, name or "default", generators.load_generator(lab, name or "default")) for lab, name in pairs]
-        return {_label(lab, name, network): network for lab, name, network in networks}
-    found = {}
-    for file in sorted(places.home().glob("*/*/generator.safetensors")):
-        lab, name = file.parts[-3:-1]
-        if runs.SIDE in name:
-            continue
-        try:
-            if (runs.Run(lab, name).manifest() or {}).get("state") == "finished":
-                network = generators.load_generator(lab, name)
-                found[_label(lab, name, network)] = network
-        except SrlabError as error:
-            print(f"The run {lab}/{name} is left out: {error}")
-    if not found:
-        print(f"There are no finished runs in {places.home()}; run the labs first.")
-    return found
-
-
-def _label(lab: str, name: str, network: "nn.Module") -> str:
-    method = type(network).__name__ if lab == "01_srresnet" else METHODS.get(lab, lab)  # that lab has two networks
-    if lab == "02_content_loss" and name.endswith("-hybrid"):  # its side run with a share of pixel error
-        method, name = "hybrid", name.removesuffix("-hybrid")
-    if lab == "04_esrgan" and name.endswith("-psnr"):  # the stage before its GAN
-        method, name = "RRDB", name.removesuffix("-psnr")
-    return method if name == "default" else f"{method} ({name})"

@@ -60,7 +60,8 @@ class Exercise:
         Gets an answer and the inputs of a case, and gives back what is compared in place of the result, in order:
         a dict of observation -> number, tensor, text, or a list, tuple or dict of these.
     otherwise
-        Case or observation -> what to say of an unknown difference there; ``{given}`` stands for the answer's value.
+        Case or observation -> what to say of a difference there that no known mistake makes; ``{given}`` stands for
+        the answer's value.
     tolerance
         Largest absolute difference of numbers that count as equal.
     reveal

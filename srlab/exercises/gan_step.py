@@ -28,7 +28,8 @@ def gan_step(answer: Answer, *scene: Any) -> dict[str, Any]:
     runs: list[tuple[torch.Tensor, torch.Tensor]] = []  # of G: its input and its picture
     shown: list[tuple[torch.Tensor, bool]] = []  # to D, and whether after its step
     steps: list[str] = []
-    gradients = dict.fromkeys(("D of D", "G of D", "D of G", "G of G"), torch.zeros(()))  # in the step of an optimizer
+    # "G of D" is the gradient of G when the optimizer of D makes its step.
+    gradients = dict.fromkeys(("D of D", "G of D", "D of G", "G of G"), torch.zeros(()))
 
     def note_step(name: str) -> None:
         steps.append(name)

@@ -34,13 +34,17 @@ def judge(exercise: Exercise, answer: Answer) -> Iterator[str]:
             raise wanted
         if isinstance(given, StillToDo):
             raise given
-        place = _first_difference(exercise, given, wanted)
-        if place is not None:
-            hint = _known_mistake(exercise, answer, case, place)
+        observation = _first_difference(exercise, given, wanted)
+        if observation is not None:
+            hint = _known_mistake(exercise, answer, case, given, observation)
             if isinstance(given, Exception):
                 raise Wrong(hint or stopped(given, answer)) from given
-            kind = difference(given[place], wanted[place], math.inf)
-            raise Wrong(f"{kind} {hint}".strip() if hint else _unknown(exercise, place, given[place], wanted[place]))
+            kind = difference(given[observation], wanted[observation], math.inf)
+            raise Wrong(
+                f"{kind} {hint}".strip()
+                if hint
+                else _unknown(exercise, observation, given[observation], wanted[observation])
+            )
         yield case
 
 
@@ -57,9 +61,9 @@ def run(exercise: Exercise, answer: Answer, case: str) -> Outcome:
         except Exception as error:
             return error
     names = [f"`{name}`" for name in inspect.signature(exercise.reference).parameters]
-    for place, (old, new) in enumerate(zip(before, inputs, strict=True)):
+    for index, (old, new) in enumerate(zip(before, inputs, strict=True)):
         if difference(_data(new), old, 0.0):
-            name = names[place] if exercise.observe is None else "An input"
+            name = names[index] if exercise.observe is None else "An input"
             return Wrong(
                 f"{name} was changed in place (by +=, pop, sort or a method that ends in _, say), and whoever uses it "
                 "afterwards gets something else. Make a new one."
@@ -85,15 +89,14 @@ def _first_difference(exercise: Exercise, given: Outcome, wanted: dict[str, Any]
     return next((name for name in wanted if difference(given[name], wanted[name], exercise.tolerance)), None)
 
 
-def _known_mistake(exercise: Exercise, answer: Answer, case: str, place: str) -> str | None:
-    """Hint of the mistake that does the same at a place; of several, the one that does so most often elsewhere."""
+def _known_mistake(exercise: Exercise, answer: Answer, case: str, given: Outcome, observation: str) -> str | None:
+    """Hint of the mistake that does the same in an observation; of several, the one that does so most often."""
     mistakes = [
         (hint, mistake)
         for hint, answers in exercise.mistakes.items()
         for mistake in ([answers] if callable(answers) else answers)
     ]
-    given = run(exercise, answer, case)
-    same = [pair for pair in mistakes if _agree(exercise, given, run(exercise, pair[1], case), place)]
+    same = [pair for pair in mistakes if _agree(exercise, given, run(exercise, pair[1], case), observation)]
     if len({hint for hint, _ in same}) > 1:
         same.sort(key=lambda pair: _agreements(exercise, answer, pair[1]), reverse=True)
     return same[0][0] if same else None
@@ -103,22 +106,24 @@ def _agreements(exercise: Exercise, answer: Answer, mistake: Answer) -> int:
     count = 0
     for case in exercise.cases:
         given, other = run(exercise, answer, case), run(exercise, mistake, case)
-        places = [""] if isinstance(given, Exception) else list(given)
-        count += sum(_agree(exercise, given, other, place) for place in places)
+        observations = [""] if isinstance(given, Exception) else list(given)
+        count += sum(_agree(exercise, given, other, observation) for observation in observations)
     return count
 
 
-def _agree(exercise: Exercise, given: Outcome, other: Outcome, place: str) -> bool:
-    if isinstance(given, Exception) or isinstance(other, Exception):
+def _agree(exercise: Exercise, given: Outcome, other: Outcome, observation: str) -> bool:
+    if isinstance(given, Exception) != isinstance(other, Exception):
+        return False
+    if isinstance(given, Exception):
         # Sizes and names in a message need not be the same.
         first, second = ((type(outcome), re.sub(r"\d+|'.*?'", "", str(outcome))) for outcome in (given, other))
         return first == second
-    return place in other and not difference(other[place], given[place], exercise.tolerance)
+    return observation in other and not difference(other[observation], given[observation], exercise.tolerance)
 
 
-def _unknown(exercise: Exercise, place: str, given: Any, wanted: Any) -> str:
+def _unknown(exercise: Exercise, observation: str, given: Any, wanted: Any) -> str:
     """What is said of a difference that no mistake makes."""
-    sentence = exercise.otherwise.get(place, f"Not right yet: {place}.")
+    sentence = exercise.otherwise.get(observation, f"Not right yet: {observation}.")
     if "{given" in sentence:
         return sentence.format(given=shown(given))
     if isinstance(wanted, bool):

@@ -24,7 +24,8 @@ def check_size(blocks: int, features: int) -> None:
 def start_small(network: nn.Module) -> None:
     """Initialise all convolutions as He et al. (2015), times 0.1: residual branches start as small corrections."""
     for module in network.modules():
-        if isinstance(module, nn.Conv2d):
+        # Not where the shapes alone are asked for (`srlab.models.weights`): drawing there would load torch's compiler.
+        if isinstance(module, nn.Conv2d) and not module.weight.is_meta:
             nn.init.kaiming_normal_(module.weight)
             module.weight.data *= 0.1
             nn.init.zeros_(module.bias)

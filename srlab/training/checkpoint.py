@@ -21,7 +21,7 @@ def collect(stateful: dict[str, Any], optimizers: dict[str, torch.optim.Optimize
     if device.type == "cuda":
         random["cuda"] = torch.cuda.get_rng_state(device)
     return {
-        "networks": {name: thing.state_dict() for name, thing in stateful.items()},
+        "networks": {name: thing.state_dict() for name, thing in stateful.items()},  # and the rest of them
         "optimizers": {name: optimizer.state_dict()["state"] for name, optimizer in optimizers.items()},
         "random": random,
     }
@@ -32,8 +32,9 @@ def put_back(
 ) -> None:
     """Put back what `collect` collected, into things of the same names."""
     for name, thing in stateful.items():
-        if name in state["networks"] or name != "scaler":  # a run that goes on in float16 begins with a new scaler
-            thing.load_state_dict(state["networks"][name])
+        if name == "scaler" and name not in state["networks"]:
+            continue  # the state is of another precision; a run that goes on in float16 begins with a new one
+        thing.load_state_dict(state["networks"][name])
     for name, optimizer in optimizers.items():
         groups = optimizer.state_dict()["param_groups"]
         optimizer.load_state_dict({"state": state["optimizers"][name], "param_groups": groups})

@@ -8,11 +8,12 @@ from statistics import fmean, median
 
 from srlab.base.errors import SrlabError
 from srlab.base.text import in_markdown
-from srlab.training.guard import DIVERGED, History
+from srlab.training.guard import DIVERGED, FALLEN, History
 from srlab.training.runs import Run, find_run
 
 ENOUGH = 5  # logged rows; fewer say nothing
-# Where the mean of D's answers stays that has something to teach: it can tell, but is not sure.
+SILENT = 1e-7  # a norm of the gradient of G below it is none
+# Bands of D's mean answer, 0 to 1, in which it has something to teach: it can tell HR from SR, but is not sure.
 HEALTHY = {"D(HR)": (0.5, 0.9), "D(SR)": (0.1, 0.5)}
 
 
@@ -66,7 +67,7 @@ def diagnose(run: Run | str | os.PathLike) -> Diagnosis:
     manifest = run.manifest()
     if manifest is None:
         raise SrlabError(f"There is no run in {run.path}; give the folder of one, or <lab>/<name>.")
-    findings = check(run.metrics())
+    findings = find_symptoms(run.metrics())
     if manifest.get("state") == "failed":
         findings.insert(
             0, Finding("training broke down", f"it stopped by itself after step {manifest['step']}", *BROKEN)
@@ -74,7 +75,7 @@ def diagnose(run: Run | str | os.PathLike) -> Diagnosis:
     return Diagnosis(f"{run.lab}/{run.name}", findings)
 
 
-def check(history: History) -> list[Finding]:
+def find_symptoms(history: History) -> list[Finding]:
     """Hold logged rows against the rules.
 
     Parameters
@@ -91,32 +92,6 @@ def series(history: History, key: str) -> list[float]:
     return [row[key] for row in history if key in row]
 
 
-def verdict(history: History, share: float = 0.25) -> str:
-    """Say in one word whether D and G keep each other learning: "healthy", "D wins", "D sees nothing" or "no D".
-
-    Parameters
-    ----------
-    history
-        Rows of a run's log.
-    share
-        Of the run, at its end, that is looked at.
-
-    Returns
-    -------
-    str
-        "D wins" where D's mean answers to HR and SR are further apart than the outer edges of the healthy bands,
-        so that little is left to learn from it; "D sees nothing" where it does not rank HR higher; "no D" where
-        nothing was logged.
-    """
-    if not series(history, "d_real"):
-        return "no D"
-    real, fake = answers(history, share)
-    # Their distance, not each alone: in a small batch one flat patch, which nobody can tell, moves either of them.
-    if real - fake > HEALTHY["D(HR)"][1] - HEALTHY["D(SR)"][0]:
-        return "D wins"
-    return "healthy" if real > fake else "D sees nothing"
-
-
 def answers(history: History, share: float) -> tuple[float, float]:
     """Mean of what D said of HR and of SR in the last share of a run in which it said something."""
     real, fake = (fmean(_late(series(history, key), share)) for key in ("d_real", "d_fake"))
@@ -129,9 +104,12 @@ def _late(values: Sequence[float], share: float = 0.25) -> list[float]:
 
 
 def _d_wins(history: History) -> str:
-    if len(series(history, "d_real")) < ENOUGH or verdict(history) != "D wins":
+    if len(series(history, "d_real")) < ENOUGH:
         return ""
     real, fake = answers(history, 0.25)
+    # Their distance, not each alone: in a small batch one flat patch, which nobody can tell, moves either of them.
+    if real - fake <= HEALTHY["D(HR)"][1] - HEALTHY["D(SR)"][0]:
+        return ""
     return f"at the end D(HR) is {real:.2f} and D(SR) {fake:.2f}"
 
 
@@ -155,7 +133,7 @@ def _d_upside_down(history: History) -> str:
 
 def _g_hears_nothing(history: History) -> str:
     norms = series(history, "g_norm")
-    if len(norms) < ENOUGH or (largest := max(_late(norms))) > 1e-7:
+    if len(norms) < ENOUGH or (largest := max(_late(norms))) > SILENT:
         return ""
     return f"its norm is {largest:.1g} at the end"
 
@@ -163,7 +141,7 @@ def _g_hears_nothing(history: History) -> str:
 def _overflows(history: History) -> str:
     norms = series(history, "g_norm")[ENOUGH:]  # the scaler of float16 begins too high, and finds its scale
     lost = norms.count(0)  # what the trainer logs of such a step
-    if len(norms) < ENOUGH or lost < 0.1 * len(norms) or max(_late(norms)) <= 1e-7:
+    if len(norms) < ENOUGH or lost < 0.1 * len(norms) or max(_late(norms)) <= SILENT:
         return ""
     return f"in {lost} of {len(norms)} logged steps the gradient of G was NaN or infinite"
 
@@ -183,7 +161,7 @@ def _overfits(history: History) -> str:
     losses = series(history, name)
     if len(scores) < 4 or len(losses) < 2 * ENOUGH or series(history, "d_loss"):
         return ""  # a GAN pays PSNR for sharpness, which is not this
-    if max(losses) > 100 * losses[0]:
+    if max(losses) > DIVERGED * losses[0]:
         return ""  # what has exploded falls as well, from a height that nothing was learned at
     lost = max(scores) - scores[-1]
     best = max((row for row in history if "val_psnr" in row), key=lambda row: row["val_psnr"])["step"]
@@ -196,7 +174,7 @@ def _overfits(history: History) -> str:
 
 def _runs_away(history: History) -> str:
     scores = series(history, "val_psnr")
-    if len(scores) < 2 or max(scores) - scores[-1] < 3:
+    if len(scores) < 2 or max(scores) - scores[-1] < FALLEN:
         return ""
     return f"validation PSNR has fallen from {max(scores):.2f} to {scores[-1]:.2f} dB"
 
@@ -297,7 +275,7 @@ SYMPTOMS: dict[str, tuple[Callable[[History], str], str, str]] = {
     ),
 }
 BROKEN = (
-    "A loss or a weight became NaN or infinite, the loss exploded, or SR left the range of images: the steps were "
-    "too large, or the precision too small.",
+    "A loss or a weight became NaN or infinite, the loss exploded, or PSNR fell far: the steps were too large, or the "
+    "precision too small.",
     "lower the learning rates, or set precision to 'no', under another run name.",
 )

@@ -1,12 +1,12 @@
-"""When a training is past saving: what its log shows, before a state of it takes the place of a good one."""
+"""When to end a training that has failed, before a state of it takes the place of a good one."""
 
 import math
 import statistics
 from collections.abc import Mapping, Sequence
 
 History = Sequence[Mapping[str, float]]
-DIVERGED = 100  # times its running median, above which a loss has left everything before it behind
-FALLEN = 3.0  # dB below its best, at which an average that is also under the floor has been ruined
+DIVERGED = 100  # a loss that is so many times its recent median has diverged
+FALLEN = 3.0  # dB below the best PSNR; with that, and under the floor, a network is ruined
 
 
 def explodes(history: History) -> str:

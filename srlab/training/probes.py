@@ -13,7 +13,7 @@ from srlab.base.errors import SrlabError
 
 @torch.no_grad()
 def mode_gap(network: nn.Module, image: torch.Tensor) -> float:
-    """How far a network in use is from the same network in training, with the same weights and the same input.
+    """How far a network's output in eval mode is from that in train mode, with the same weights and the same input.
 
     Batch norm takes mean and deviation from the batch while training and from running averages in use. Where the
     two disagree, the training loss cannot show what the network will do. About 0.02 is usual for a network that was

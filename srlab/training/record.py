@@ -11,7 +11,7 @@ from torch import nn
 from srlab.base.devices import peak_memory_mib
 from srlab.base.errors import SrlabError
 from srlab.base.files import writing
-from srlab.training.runs import ADVICE, FORMAT, Run, environment
+from srlab.training.runs import ADVICE, FORMAT, REMEDY, Run, environment
 
 FOLLOW_LENGTH = ("schedule", "ema")  # what another total number of steps may change in a run that goes on
 
@@ -33,8 +33,8 @@ class Record:
         self.history: list[dict[str, float]] = []
         self.best: dict[str, float] = {}  # highest validation scores so far
 
-    def find(self, parameters: dict[str, Any], iters: int, trained: int) -> dict[str, Any] | None:
-        """Find the state to go on from; None for a run that begins.
+    def take_up(self, parameters: dict[str, Any], iters: int, trained: int) -> dict[str, Any] | None:
+        """Take up the newest state, with its manifest and best scores, to go on from; None for a run that begins.
 
         Parameters
         ----------
@@ -63,13 +63,14 @@ class Record:
 
     def _new_manifest(self, parameters: dict[str, Any], trained: int) -> dict[str, Any]:
         path, earlier = self.run.path, self.run.manifest()
-        if trained := trained or (earlier or {"step": 0})["step"]:
+        done = trained or (earlier["step"] if earlier else 0)
+        if done:  # there are weights with which no state can go on
             raise SrlabError(
-                f"There is no state in {path} to go on from, and its weights of step {trained} stay; choose "
+                f"There is no state in {path} to go on from, and its weights of step {done} stay; choose "
                 "another run name, and run the cells that make the networks again."
             )
         if earlier is None and any(path.rglob("*.safetensors")):
-            raise SrlabError(f"{path} has weights but no run.json; move the folder away or choose another run name.")
+            raise SrlabError(f"{path} has weights but no run.json; {REMEDY}.")
         manifest = {"format": FORMAT, "lab": self.run.lab, "name": self.run.name, "parameters": parameters, "step": 0}
         return manifest | {"started": time.strftime("%Y-%m-%dT%H:%M:%S%z"), "wall_time_s": 0.0, "continued": []}
 
@@ -118,8 +119,8 @@ class Record:
             self.run.forget_after(step or -1)  # the scores of step 0 are made again too
         self.history = self.run.metrics()
         if step < iters:
-            self.manifest |= facts | {"iters": iters, "schedule_total": iters} | environment()
-            self.write(state="running")
+            self.manifest |= facts | {"schedule_total": iters} | environment()
+            self.write("running")
         self._started, self._seconds_before = time.perf_counter(), self.manifest["wall_time_s"]
 
     @contextmanager
@@ -157,7 +158,7 @@ class Record:
                 if self.writes:
                     self.run.save_generator(generator, step, best=name, score=score)
 
-    def save(self, step: int, parts: dict[str, Any], generator: nn.Module, state: str) -> None:
+    def save(self, step: int, parts: dict[str, Any], generator: nn.Module, status: str) -> None:
         """Write the state, the weights and the manifest, in this order.
 
         Parameters
@@ -168,22 +169,22 @@ class Record:
             From `srlab.training.checkpoint.collect`.
         generator
             Its moving average.
-        state
+        status
             "running", "stopped" or "finished".
         """
         metrics = {name: value for row in self.history for name, value in row.items() if name != "step"}
         seconds = round(self._seconds_before + time.perf_counter() - self._started, 1)
         facts = {"metrics": metrics, "wall_time_s": seconds, "peak_memory_mib": peak_memory_mib()}
-        self.manifest |= facts | {"step": step, "state": state}
+        self.manifest |= facts | {"step": step, "state": status}
         if self.writes:
             self.run.save_state(parts | {"step": step, "manifest": self.manifest, "best": self.best})
             if step:  # there is nothing to use before the first one
                 self.run.save_generator(generator, step)
-        self.write(state)
+        self.write(status)
 
-    def write(self, state: str) -> None:
-        """Write the manifest with the state that the run is in."""
-        self.manifest["state"] = state
+    def write(self, status: str) -> None:
+        """Write the manifest, which says "running", "stopped", "finished" or "failed"."""
+        self.manifest["state"] = status
         if self.writes:
             self.run.write_manifest(self.manifest)
 
@@ -195,7 +196,7 @@ class Record:
         SrlabError
             Says what went wrong, which state is kept, and what to try.
         """
-        self.write(state="failed")
+        self.write("failed")
         raise SrlabError(
             f"Training stopped: {what}; the state of step {self.manifest['step']} is kept in {self.run.path}. Lower "
             "the learning rate or set precision to 'no', and give the run another name."

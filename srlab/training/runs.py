@@ -55,7 +55,7 @@ class Run:
         file = self.path / "run.json"
         try:
             manifest = json.loads(file.read_text(encoding="utf-8"))
-            if not {"format", "lab", "parameters", "step", "wall_time_s"} <= set(manifest):
+            if not {"format", "lab", "parameters", "step", "state", "wall_time_s"} <= set(manifest):
                 raise ValueError("entries are missing")
         except (ValueError, TypeError, OSError) as error:
             if state := self.load_state():
@@ -226,7 +226,7 @@ def find_run(path: Path) -> Run:
     if not (folder / "run.json").is_file():
         raise SrlabError(f"There is no run in {path}; give the folder of one, or <lab>/<name> in {home()}.")
     run = Run(folder.resolve().parent.name, folder.resolve().name)
-    run.path = folder
+    run.path = folder  # which may lie outside of the folder of the runs
     return run
 
 

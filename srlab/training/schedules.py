@@ -31,7 +31,7 @@ class Milestones:
 
 @dataclass(frozen=True)
 class OneCycle:
-    """Rise linearly to 1, then fall along a cosine to `last` (after Smith 2018); relative to the total length.
+    """Rise linearly to 1, then fall along a cosine to `last` (after Smith 2018), each for a share of the total.
 
     Short runs reach further with it than with a constant rate. Beyond `total` the rate stays at `last`.
 

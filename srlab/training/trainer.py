@@ -58,13 +58,13 @@ class Trainer:
     seed
         Of PyTorch's global random numbers when the run begins.
     recipe
-        What else decides the result and cannot be seen from the objects, such as the name of the loss. A run
-        is resumed only with the same recipe.
+        What else decides the result and cannot be seen from the objects, such as the name of the loss; among the
+        ``parameters`` of the manifest. A run is resumed only with the same recipe.
     notes
-        What the manifest is to say besides, and does not decide whether a run goes on.
+        Further entries of the manifest, which may differ when a run goes on.
     compiled
-        ``""``, or a mode of `srlab.training.wrapping.compile_networks` for all networks. Where it cannot be had, a
-        line says why and the run goes on without. Sums may then be rounded in another order.
+        ``""``, or a mode of `srlab.training.wrapping.compile_networks` for all networks. Where torch.compile does not
+        work, a line says why and the run goes on without. Sums may then be rounded in another order.
 
     Examples
     --------
@@ -98,11 +98,11 @@ class Trainer:
         self.device = self.accelerator.device
         self.ema_decay, self.seed, self.recipe, self.compiled = ema, seed, dict(recipe or {}), compiled
         self.modules: dict[str, nn.Module] = {}
-        self.frozen: dict[str, nn.Module] = {}
+        self.fixed: dict[str, nn.Module] = {}
         self.optimizers: dict[str, torch.optim.Optimizer] = {}
         self.step = 0
         self.record = Record(self.run, writes=self.accelerator.is_main_process)
-        self._batch: torch.Tensor | None = None  # LR of the last step
+        self._last_lr: torch.Tensor | None = None  # LR of the last step
 
     @property
     def history(self) -> list[dict[str, float]]:
@@ -125,12 +125,12 @@ class Trainer:
         """
         objects = {name: bare(thing) for name, thing in objects.items()}
         for name, thing in objects.items():
-            if name in ("ema", "sampler", "scaler", "rng"):
+            if name in ("ema", "sampler", "scaler"):
                 raise SrlabError(f"The trainer itself uses the name {name}; choose another one in prepare.")
             if isinstance(thing, nn.Module):
                 thing.to(self.device, memory_format=torch.channels_last)
                 learns = any(parameter.requires_grad for parameter in thing.parameters())
-                (self.modules if learns else self.frozen)[name] = thing
+                (self.modules if learns else self.fixed)[name] = thing
             elif isinstance(thing, torch.optim.Optimizer):
                 self.optimizers[name] = thing
             else:
@@ -143,13 +143,13 @@ class Trainer:
         frozen = {
             name: self.accelerator.prepare_model(thing, evaluation_mode=True)
             for name, thing in objects.items()
-            if name in self.frozen
+            if name in self.fixed
         }
         learning = {name: thing for name, thing in objects.items() if name not in frozen}
         prepared = self.accelerator.prepare(*learning.values())
         prepared = dict(zip(learning, prepared if len(learning) > 1 else [prepared], strict=True)) | frozen
         if self.compiled:
-            networks = (*self.modules.values(), *self.frozen.values())
+            networks = (*self.modules.values(), *self.fixed.values())
             if reason := compile_networks(networks, self.compiled, self.device):
                 print(f"torch.compile does not work here ({reason}); going on without it.")
                 self.compiled = ""
@@ -226,7 +226,7 @@ class Trainer:
         """
         if "generator" not in self.modules or not self.optimizers:
             raise SrlabError("Call prepare(generator=..., optimizer=...) before fit.")
-        if not isinstance(iters, (int, float)) or iters != iters // 1 or not 1 <= iters < float("inf"):
+        if not isinstance(iters, int) or iters < 1:
             raise SrlabError(f"iters is the total number of training steps and must be at least 1, but is {iters}.")
         if validate_every < 1:
             raise SrlabError(f"validate_every must be at least 1 step, but is {validate_every}.")
@@ -273,7 +273,7 @@ class Trainer:
         print(f"The run '{self.run.name}' has already done {self.step} of {iters} steps; nothing to train.")
         if self.accelerator.is_main_process:  # a crash may have come between the last state and the rest
             self.run.save_generator(self.ema, self.step)
-            self.record.write(state="finished")
+            self.record.write("finished")
         self.accelerator.wait_for_everyone()
         if monitor is not None and self.accelerator.is_main_process:
             monitor(self)
@@ -291,20 +291,15 @@ class Trainer:
         """What each process has, stacked: ``(processes, ...)``."""
         return self.accelerator.gather(values[None]) if self.accelerator.num_processes > 1 else values[None]
 
-    def _advance(self, step: Callable[..., Losses], sampler: PatchSampler, schedule: Schedule) -> Losses:
+    def _advance(self, update: Callable[..., Losses], sampler: PatchSampler, schedule: Schedule) -> Losses:
         for optimizer in self.optimizers.values():
             for group in optimizer.param_groups:
                 group["lr"] = group["initial_lr"] * schedule(self.step)
         lr, hr = (batch.contiguous(memory_format=torch.channels_last) for batch in next(sampler))
-        self._batch = lr
+        self._last_lr = lr
         if self.compiled:
             torch.compiler.cudagraph_mark_step_begin()  # what CUDA graphs made in the last step is no longer needed
-        try:
-            losses = step(lr, hr)
-        except SrlabError:
-            if self.step:  # what went well before has run away; D says so of SR far outside of the range of images
-                self.record.write(state="failed")
-            raise
+        losses = update(lr, hr)
         if not isinstance(losses, dict) or not losses:
             raise SrlabError('The function step must return its losses by name, such as {"loss": loss}.')
         losses = {name: torch.as_tensor(value, device=self.device).detach() for name, value in losses.items()}
@@ -340,8 +335,8 @@ class Trainer:
             scores: list[Any] = [None]
             if self.accelerator.is_main_process:  # the others would find the same, and wait for it anyway
                 scores = [{f"val_{name}": float(value) for name, value in validate(self.ema).items()}]
-                if self._batch is not None:  # none before the first step
-                    scores[0]["dead_units"] = dead_units(self.ema, self._batch)
+                if self._last_lr is not None:  # none before the first step
+                    scores[0]["dead_units"] = dead_units(self.ema, self._last_lr)
             (scores,) = broadcast_object_list(scores)
             self.record.log(self.step, scores)
             if ruin := guard.falls(self.history, floor):
@@ -356,9 +351,9 @@ class Trainer:
             for group in optimizer.param_groups:
                 group.setdefault("initial_lr", group["lr"])
         self._first_bad = torch.zeros((), dtype=torch.long, device=self.device)
-        self._batch = None  # of an earlier try in the same kernel, which is to leave no trace
+        self._last_lr = None  # of an earlier try in the same kernel, which is to leave no trace
         torch.manual_seed(self.seed)
-        state = self.record.find(self._full_recipe(sampler, schedule), iters, self.step)
+        state = self.record.take_up(self._full_recipe(sampler, schedule), iters, self.step)
         self.accelerator.wait_for_everyone()  # all have read before the first process writes
         if state:
             put_back(state, self._stateful(sampler), self.optimizers, self.device)
@@ -370,10 +365,10 @@ class Trainer:
             # Should a step raise, a second try in the same kernel begins where this one does.
             self._save(sampler, "running")
 
-    def _save(self, sampler: PatchSampler, state: str) -> None:
+    def _save(self, sampler: PatchSampler, status: str) -> None:
         parts = collect(self._stateful(sampler), self.optimizers, self.device)
         self._require_finite(tensors_in(parts))
-        self.record.save(self.step, parts, self.ema, state)
+        self.record.save(self.step, parts, self.ema, status)
 
     def _stateful(self, sampler: PatchSampler) -> dict[str, Any]:
         scaler = {"scaler": self.accelerator.scaler} if self.accelerator.scaler else {}
@@ -382,7 +377,7 @@ class Trainer:
     def _full_recipe(self, sampler: PatchSampler, schedule: Schedule) -> dict[str, Any]:
         """All that decides the result, for the manifest."""
         recipe = self.recipe | {"seed": self.seed, "ema": self.ema_decay, "sampler": sampler.describe()}
-        for name, module in (self.modules | self.frozen).items():
+        for name, module in (self.modules | self.fixed).items():
             recipe[name] = {"network": type(module).__name__} | getattr(module, "config", {})
         for name, optimizer in self.optimizers.items():
             settings = {key: value for key, value in optimizer.param_groups[0].items() if key not in ("params", "lr")}

@@ -107,8 +107,10 @@ class Ballot:
     def _load(self) -> list[list[str]]:
         advice = "; move the file away to begin anew, or give another path."
         try:
-            rows = json.loads(self.path.read_bytes())["votes"]
-            found = [(row["image"], [str(method) for method in row["ranking"]]) for row in rows]
+            content = json.loads(self.path.read_bytes())
+            if content["format"] != FORMAT:
+                raise ValueError("another format")
+            found = [(row["image"], [str(method) for method in row["ranking"]]) for row in content["votes"]]
         except FileNotFoundError:
             return []
         except (OSError, ValueError, TypeError, KeyError) as error:

@@ -1,31 +1,26 @@
 """The contact sheet: what a slider shows, for paper and for pages without scripts."""
 
 from collections.abc import Mapping
-from pathlib import Path
 
 import matplotlib.pyplot as plt
 import torch
 from matplotlib.figure import Figure
 
 from srlab.base.errors import SrlabError
-from srlab.base.files import refuse_existing, write_atomic
 from srlab.base.text import in_figure
 from srlab.data.images import to_float
 from srlab.view import plots
 from srlab.view.slider import check_picture, full_size, magnify
 
+WIDTH = 12.0  # of the figure in inches
 # One colour per box, in turn (Okabe and Ito 2008).
-COLORS = ("#D55E00", "#0072B2", "#009E73", "#CC79A7", "#E69F00")
+BOX_COLORS = ("#D55E00", "#0072B2", "#009E73", "#CC79A7", "#E69F00")
 
 
 def contact_sheet(
     images: Mapping[str, torch.Tensor],
     caption: str,
     boxes: Mapping[str, plots.Box] | None = None,
-    notes: Mapping[str, str] | None = None,
-    path: str | Path | None = None,
-    width: float = 12.0,
-    force: bool = False,
 ) -> None:
     """Show crops as a table, one row per box and one column per image, beside the whole image with its boxes.
 
@@ -40,35 +35,16 @@ def contact_sheet(
     boxes
         Name -> (top, left, height, width) in whole pixels of the largest image (default: the whole images in one row).
         Every column shows exactly that part, also where it cuts through pixels of LR.
-    notes
-        Label -> a second line of the column's title, such as a score.
-    path
-        Write it to this file as well, as PNG.
-    width
-        Of the figure in inches.
-    force
-        Replace a file of that name.
 
     Raises
     ------
     SrlabError
-        No images, images that `compare` would refuse, sizes that do not fit, a box that is not inside the image, or
-        the file is there already or cannot be written.
+        No images, images that `compare` would refuse, sizes that do not fit, or a box that is not inside the image.
     """
-    if path is not None:
-        refuse_existing(Path(path), force)
-    figure = draw_contact_sheet(images, boxes, notes, width)
-    if path is not None:
-        write_atomic(Path(path), plots.to_png(figure))
-    plots.show(figure, caption)
+    plots.show(draw_contact_sheet(images, boxes), caption)
 
 
-def draw_contact_sheet(
-    images: Mapping[str, torch.Tensor],
-    boxes: Mapping[str, plots.Box] | None = None,
-    notes: Mapping[str, str] | None = None,
-    width: float = 12.0,
-) -> Figure:
+def draw_contact_sheet(images: Mapping[str, torch.Tensor], boxes: Mapping[str, plots.Box] | None = None) -> Figure:
     """Draw what `contact_sheet` shows."""
     if not images:
         raise SrlabError("There are no pictures to show.")
@@ -77,16 +53,16 @@ def draw_contact_sheet(
     whole = [picture for picture in pictures.values() if picture.shape[-2:] == (rows, columns)][-1]  # HR is the last
     pictures = {label: magnify(label, picture, (rows, columns)) for label, picture in pictures.items()}
     if not boxes:
-        return plots.draw_images(pictures, notes=notes, columns=len(pictures), width=width)
+        return plots.draw_images(pictures, columns=len(pictures), width=WIDTH)
     for name, (top, left, height, wide) in boxes.items():
         if min(top, left) < 0 or min(height, wide) < 1 or top + height > rows or left + wide > columns:
             raise SrlabError(
                 f"The box '{name}' {boxes[name]}, as (top, left, height, width), is not inside the image of "
                 f"{columns}x{rows} pixels."
             )
-    cell = width / (len(images) + 1)
+    cell = WIDTH / (len(images) + 1)
     ratio = max(box[2] / box[3] for box in boxes.values())
-    size = (width, len(boxes) * (cell * ratio + 0.1) + 0.5)
+    size = (WIDTH, len(boxes) * (cell * ratio + 0.1) + 0.5)
     figure, axes = plt.subplots(len(boxes), len(images) + 1, figsize=size, squeeze=False, layout="constrained")
     for axis in axes.flat:
         axis.axis("off")
@@ -94,9 +70,9 @@ def draw_contact_sheet(
     overview.axis("off")
     plots.draw_picture(overview, whole, cell)
     for axis, label in zip(axes[0, 1:], pictures, strict=True):
-        plots.draw_title(axis, label, notes)
+        axis.set_title(in_figure(label), fontsize=11)
     for number, (name, box) in enumerate(boxes.items()):
-        color = COLORS[number % len(COLORS)]
+        color = BOX_COLORS[number % len(BOX_COLORS)]
         plots.draw_box(overview, box, color)
         first = axes[number, 1]
         first.text(-0.03, 0.5, in_figure(name), rotation=90, ha="right", va="center", transform=first.transAxes)

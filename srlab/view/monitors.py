@@ -9,7 +9,7 @@ import torch
 from srlab.data.images import write_image
 from srlab.inference.tiling import upscale
 from srlab.training.diagnosis import HEALTHY, History
-from srlab.view.plots import COLORS, Box, cut, picture, to_numpy
+from srlab.view.plots import COLORS, OTHER, Box, cut, picture, to_numpy
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -67,10 +67,9 @@ class Monitor:
             axis.axis("off")
 
     def _draw_curve(self, curve: "Axes", trainer: "Trainer") -> None:
-        points = [(row["step"], row["val_psnr"]) for row in trainer.history if "val_psnr" in row]
-        curve.plot(*zip(*points, strict=True), marker="o", color=COLORS["SRResNet"], label="network")
+        _draw_series(curve, trainer.history, "val_psnr", "network", COLORS["SRResNet"], marker="o")
         for label, value in self.baseline.items():
-            curve.axhline(value, linestyle="--", color=COLORS.get(label, "#777777"), label=label)
+            curve.axhline(value, linestyle="--", color=COLORS.get(label, OTHER), label=label)
         curve.set(xlabel="training step", ylabel="PSNR in dB (Y)", title="mean over the unseen photos")
         curve.grid(alpha=0.3)
         curve.legend(loc="best")
@@ -128,9 +127,10 @@ def draw_logged(axis: "Axes", history: History, names: Mapping[str, str], title:
     axis.legend()
 
 
-def _draw_series(axis: "Axes", history: History, key: str, label: str, color: str) -> None:
+def _draw_series(axis: "Axes", history: History, key: str, label: str, color: str, marker: str = "") -> None:
     points = [(row["step"], row[key]) for row in history if key in row]
-    axis.plot([step for step, _ in points], [value for _, value in points], label=label, color=color, linewidth=2)
+    look = {"label": label, "color": color, "linewidth": 2, "marker": marker}
+    axis.plot([step for step, _ in points], [value for _, value in points], **look)
 
 
 def patch_logits(

@@ -8,7 +8,7 @@ import numpy as np
 
 from srlab.base.errors import SrlabError
 from srlab.base.text import in_figure
-from srlab.view.plots import COLORS, show
+from srlab.view.plots import COLORS, OTHER, show
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -22,7 +22,7 @@ AXES = {
 MARKERS = "osD^vP*X<>"  # in turn, so that methods of one colour are told apart
 
 
-def perception_distortion(table: "pd.DataFrame", metric: str | None = None, caption: str | None = None) -> None:
+def perception_distortion(table: "pd.DataFrame", caption: str | None = None) -> None:
     """Show mean PSNR against a perception metric, one point per method, one panel per image set.
 
     Blau and Michaeli (2018) prove that beyond some quality the two can only be traded against each other: the lower
@@ -31,9 +31,7 @@ def perception_distortion(table: "pd.DataFrame", metric: str | None = None, capt
     Parameters
     ----------
     table
-        From `srlab.evaluate_all`, with ``psnr`` and the metric among its columns.
-    metric
-        ``"lpips"`` or ``"energy_error"``; default: LPIPS where the table has it.
+        From `srlab.evaluate_all`, with ``psnr``, and ``lpips`` (which is then taken) or ``energy_error``.
     caption
         See `srlab.view.plots.show`; default: one that names the methods and their numbers.
 
@@ -42,7 +40,7 @@ def perception_distortion(table: "pd.DataFrame", metric: str | None = None, capt
     SrlabError
         A column is missing, or no method has finite values.
     """
-    metric = metric or next((name for name in AXES if name in table), "energy_error")
+    metric = next((name for name in AXES if name in table), "energy_error")
     figure = draw_perception_distortion(table, metric)
     if caption is None:
         values = [f"{p.method} on {p.set} {p.psnr:.2f} dB, {getattr(p, metric):.3f}" for p in _points(table, metric)]
@@ -58,7 +56,7 @@ def draw_perception_distortion(table: "pd.DataFrame", metric: str) -> "Figure":
     figure, axes = plt.subplots(1, len(sets), figsize=(6.4 * len(sets) + 1, 4.6), squeeze=False, layout="constrained")
     for axis, images in zip(axes.flat, sets, strict=True):
         for point in (point for point in points if point.set == images):
-            look = {"color": COLORS.get(point.method.partition(" (")[0], "#777777"), "marker": marker[point.method]}
+            look = {"color": COLORS.get(point.method.partition(" (")[0], OTHER), "marker": marker[point.method]}
             axis.scatter(point.psnr, getattr(point, metric), s=80, label=in_figure(point.method), zorder=2, **look)
         axis.set(xlabel="PSNR in dB (higher is better)", ylabel=AXES[metric], title=in_figure(f"mean over {images}"))
         axis.grid(alpha=0.3)

@@ -37,6 +37,7 @@ COLORS = {
 }
 # For what is no method: dashed from the sixth on. Contrast and distances as above, and no colour is that of a method.
 CYCLE = ("#0072B2", "#CC6F11", "#40260D", "#7D04D6", "#6E6E74")
+OTHER = "#777777"  # a method that has no colour
 RINGS = 64  # of `radial_mean`
 Box = tuple[int, int, int, int]  # top, left, height, width in pixels of the image
 
@@ -140,8 +141,8 @@ def cut(image: torch.Tensor, box: Box, full_height: int | None = None) -> torch.
     return image[..., top : top + height, left : left + width]
 
 
-def middle(image: torch.Tensor, scale: int, sides: tuple[int, int] = (96, 144)) -> Box:
-    """Find the box in the middle of an image.
+def middle(image: torch.Tensor, scale: int) -> Box:
+    """Find a box of 96x144 pixels in the middle of an image, or as large as it is.
 
     Parameters
     ----------
@@ -149,8 +150,6 @@ def middle(image: torch.Tensor, scale: int, sides: tuple[int, int] = (96, 144)) 
         ``(..., H, W)``.
     scale
         HR pixels per LR pixel; the box lies on the LR grid.
-    sides
-        Height and width of the box in pixels, or less where the image is smaller.
 
     Returns
     -------
@@ -158,7 +157,7 @@ def middle(image: torch.Tensor, scale: int, sides: tuple[int, int] = (96, 144)) 
         Top, left, height, width in pixels.
     """
     found = []
-    for side, length in zip(sides, image.shape[-2:], strict=True):
+    for side, length in zip((96, 144), image.shape[-2:], strict=True):
         side = min(side, length) // scale * scale
         found.append(((length - side) // 2 // scale * scale, side))
     (top, height), (left, width) = found
@@ -169,7 +168,6 @@ def images(
     pictures: Mapping[str, torch.Tensor],
     caption: str,
     box: Box | None = None,
-    box_height: int | None = None,
     **layout: Any,
 ) -> None:
     """Show labelled pictures side by side; where there is room, every pixel as a square.
@@ -181,19 +179,16 @@ def images(
     caption
         See `show`.
     box
-        Show this part only: (top, left, height, width) in pixels.
-    box_height
-        Height of the image that the box is measured on (default: the tallest picture), so that LR fits as well.
+        Show this part only: (top, left, height, width) in pixels of the tallest picture; LR shows the same part.
     **layout
         ``notes``, ``columns`` and ``width`` of `draw_images`.
     """
-    show(draw_images(pictures, box, box_height, **layout), caption)
+    show(draw_images(pictures, box, **layout), caption)
 
 
 def draw_images(
     pictures: Mapping[str, torch.Tensor],
     box: Box | None = None,
-    box_height: int | None = None,
     notes: Mapping[str, str] | None = None,
     columns: int = 4,
     width: float = 12.0,
@@ -202,7 +197,7 @@ def draw_images(
 
     Parameters
     ----------
-    pictures, box, box_height
+    pictures, box
         As for `images`.
     notes
         Label -> a second line of the label, such as a score.
@@ -213,8 +208,8 @@ def draw_images(
     """
     if not pictures:
         raise SrlabError("There are no pictures to show.")
-    box_height = box_height or max(picture.shape[-2] for picture in pictures.values())
-    parts = {label: p if box is None else cut(p, box, box_height) for label, p in pictures.items()}
+    tallest = max(p.shape[-2] for p in pictures.values())
+    parts = {label: p if box is None else cut(p, box, tallest) for label, p in pictures.items()}
     columns = min(columns, len(parts))
     rows = -(-len(parts) // columns)
     ratio = max(part.shape[-2] / part.shape[-1] for part in parts.values())
@@ -225,13 +220,9 @@ def draw_images(
         axis.axis("off")
     for axis, (label, part) in zip(axes.flat, parts.items(), strict=False):
         draw_picture(axis, part, width / columns)
-        draw_title(axis, label, notes)
+        title = [label, notes[label]] if notes and label in notes else [label]
+        axis.set_title(in_figure("\n".join(title)), fontsize=11)
     return figure
-
-
-def draw_title(axis: Axes, label: str, notes: Mapping[str, str] | None) -> None:
-    """Write a label over a picture, with its note as a second line."""
-    axis.set_title(in_figure("\n".join([label, notes[label]] if notes and label in notes else [label])), fontsize=11)
 
 
 def draw_picture(axis: Axes, picture: torch.Tensor, width: float) -> None:
@@ -303,7 +294,7 @@ def where(image: torch.Tensor, box: Box, caption: str) -> None:
     """
     figure, axis = plt.subplots(figsize=(5, 5 * image.shape[-2] / image.shape[-1]))
     axis.imshow(to_numpy(image))
-    draw_box(axis, box, "#D55E00")
+    draw_box(axis, box, CYCLE[1])
     axis.axis("off")
     show(figure, caption)
 
@@ -391,7 +382,7 @@ def bars(values: Mapping[str, float], caption: str, x: str, title: str) -> None:
     drawn = axis.barh(
         [in_figure(name) for name in values],
         list(values.values()),
-        color=[COLORS.get(name, "#777777") for name in values],
+        color=[COLORS.get(name, OTHER) for name in values],
     )
     axis.bar_label(drawn, fmt="%.2f", padding=4)
     axis.invert_yaxis()

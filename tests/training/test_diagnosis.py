@@ -7,7 +7,7 @@ import pytest
 
 import srlab
 from srlab.cli.main import main
-from srlab.training.diagnosis import check
+from srlab.training.diagnosis import find_symptoms
 from tests.conftest import leave_run
 
 
@@ -78,18 +78,18 @@ FAILURES = {
 
 @pytest.mark.parametrize("history", HEALTHY.values(), ids=HEALTHY)
 def test_a_healthy_run_is_left_in_peace(history):
-    assert check(history) == []
+    assert find_symptoms(history) == []
 
 
 def test_a_short_run_is_long_enough_to_see_d_win_or_starve():
-    assert [found.name for found in check(gan(6, d_real=0.99, d_fake=0.01))] == ["D wins"]
-    assert [found.name for found in check(gan(6, d_real=0.5, d_fake=0.49))] == ["D starves"]
-    assert check(gan(4, d_real=0.5, d_fake=0.5)) == []
+    assert [found.name for found in find_symptoms(gan(6, d_real=0.99, d_fake=0.01))] == ["D wins"]
+    assert [found.name for found in find_symptoms(gan(6, d_real=0.5, d_fake=0.49))] == ["D starves"]
+    assert find_symptoms(gan(4, d_real=0.5, d_fake=0.5)) == []
 
 
 def test_photos_that_are_known_by_heart_already_overfit_as_well():
     flat = [0.006 if i < 10 else 0.0009 + 0.0002 * (i % 3) for i in range(24)]  # the loss has nothing left to lose
-    (found,) = check(pixels(flat, [25.5, 26.6, 25.9, 25.4, 25.2]))
+    (found,) = find_symptoms(pixels(flat, [25.5, 26.6, 25.9, 25.4, 25.2]))
     assert found.name == "it overfits"
     assert found.evidence == "validation has lost 1.40 dB since step 60, while the training loss has fallen"
 
@@ -98,25 +98,25 @@ def test_an_explosion_is_seen_whenever_it_comes_and_however_low_the_loss_had_bee
     late = [4.0] * 10 + [0.04] * 12 + [5.0]  # 125 times what it was before, yet about the first
     early = [0.05] * 10 + [1e30] * 15
     for losses in (late, early, [0.05] * 4 + [9.0]):
-        assert "the loss explodes" in [found.name for found in check(pixels(losses))]
-    assert [found.name for found in check([*gan()[:20], {"step": 210, "g_loss": 6.0}])] == ["the loss explodes"]
+        assert "the loss explodes" in [found.name for found in find_symptoms(pixels(losses))]
+    assert [found.name for found in find_symptoms([*gan()[:20], {"step": 210, "g_loss": 6.0}])] == ["the loss explodes"]
 
 
 def test_what_came_down_again_from_an_explosion_has_not_overfitted():
     lost = [0.09, 1.7, 13.0, 1.6e6, 2e3, 2e8, 1.5e4, 561.0, 47.0, 25.0, 13.0]  # MSE at five times the rate
-    found = check(pixels(lost, [27.4, 21.9, 15.2, 8.9, 9.9]))
+    found = find_symptoms(pixels(lost, [27.4, 21.9, 15.2, 8.9, 9.9]))
     assert [one.name for one in found] == ["the picture runs away"]
 
 
 def test_a_network_that_stands_still_is_told_from_a_loss_that_does_not_fall_by_its_validation():
     still = [0.1 + 0.001 * (i % 3) for i in range(60)]
-    assert [one.name for one in check(pixels(still, FLAT))] == ["it never began to learn"]
-    assert [one.name for one in check(pixels(still, [*FLAT[:-1], 27.9]))] == ["the loss does not fall"]
+    assert [one.name for one in find_symptoms(pixels(still, FLAT))] == ["it never began to learn"]
+    assert [one.name for one in find_symptoms(pixels(still, [*FLAT[:-1], 27.9]))] == ["the loss does not fall"]
 
 
 @pytest.mark.parametrize(("name", "history"), FAILURES.items(), ids=FAILURES)
 def test_each_failure_is_known_by_its_number_and_nothing_else_is_found(name, history):
-    (found,) = check(history)
+    (found,) = find_symptoms(history)
     assert found.name == name
     assert any(character.isdigit() for character in found.evidence)
     assert found.cause.endswith(".")

@@ -192,10 +192,6 @@ def thirtyfold(little):
         weight.mul_(1000)
 
 
-def judge(little):
-    raise SrlabError("A discriminator judges images in [0, 1].")
-
-
 # What goes wrong before which step, losses of which steps instead, scores; words; step of the last good state.
 RUINS = {
     "a loss is infinite": (None, {3: math.inf, 5: math.nan}, {}, "NaN or infinite at step 3; the state of step 2", 2),
@@ -203,7 +199,6 @@ RUINS = {
     "a weight is NaN at a validation": ((7, nan_weight), {7: 0.5, 8: 0.5}, {}, "a weight became NaN .* by step 8"),
     "the loss runs away": ((5, thirtyfold), {}, None, "the loss is .* at step 8, more than 100 times .*step 4 is kept"),
     "the picture is ruined": (None, {}, {1: 12, 2: 20, 4: 28, 8: 14}, "fallen from 28.00 to 14.00 dB at step 8, below"),
-    "a step refuses its images": ((5, judge), {}, None, "judges images"),
 }
 
 

@@ -38,10 +38,6 @@ def _by(factor: float, kernel: str = "bicubic") -> Answer:
     return lambda image: resize(image, factor, kernel)
 
 
-def _as_large_as(wanted: torch.Tensor, image: torch.Tensor) -> torch.Tensor:
-    return resize(image, wanted.shape[-1] / image.shape[-1])
-
-
 _SR = sample(1, 3, 16, 24)
 
 EXERCISE = Exercise(

@@ -24,7 +24,6 @@ def luma(rgb: torch.Tensor) -> torch.Tensor:
     return ((rgb * weights).sum(1, keepdim=True) + 16) / 255
 
 
-_COLOURS = [[0.0, 0.0, 0.0], [1.0, 0.0, 0.0], [0.0, 1.0, 0.0], [0.0, 0.0, 1.0]]
 _LEVELS = (65.481, 128.553, 24.966)
 _STUDIO, _FULL = tuple(level / 255 for level in _LEVELS), (0.299, 0.587, 0.114)
 

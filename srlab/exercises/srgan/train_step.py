@@ -76,7 +76,7 @@ def _step(
     keep: bool = False,
     told: Answer = lambda loss, old: loss,
 ) -> Answer:
-    """A step of D, then one of G, in which parts are other ones."""
+    """A step of D, then one of G, with some parts replaced."""
 
     def step(generator: Any, discriminator: Any, g_optimizer: Any, d_optimizer: Any, lr: Any, hr: Any) -> Any:
         sr = generator(lr)
@@ -118,7 +118,7 @@ def _g_first(generator: Any, discriminator: Any, g_optimizer: Any, d_optimizer: 
 def _runs(times: int) -> Answer:
     def step(generator: nn.Module, *others: Any) -> Any:
         for _ in range(times - 1):
-            generator(others[-2])
+            generator(others[-2])  # lr
         return train_step(generator, *others)
 
     return step

@@ -22,7 +22,7 @@ def keep_best(history: Sequence[dict[str, float]]) -> int:
 
 
 def _running(kept: str = "psnr", start: float = 0.0, step: int | None = None, equal: bool = False) -> Answer:
-    """Go through the history with a best so far, which begins somewhere and is kept as some entry."""
+    """Go through the history with a best so far, which begins somewhere; `kept` is what is remembered of it."""
 
     def keep(history: Sequence[dict[str, float]]) -> int | None:
         best, found = start, step

@@ -1,0 +1,64 @@
+"""The networks that are compared: the generators of runs, by the name of the method."""
+
+from collections.abc import Sequence
+
+from torch import nn
+
+from srlab.base import places
+from srlab.base.errors import SrlabError
+from srlab.models.weights import load_generator
+from srlab.training import runs
+
+# Lab -> the method it teaches, as srlab.view.plots.COLORS spells it.
+METHODS = {"02_content_loss": "content loss", "03_srgan": "SRGAN", "04_esrgan": "ESRGAN"}
+
+
+def load_upscalers(names: str | Sequence[str] = "all") -> dict[str, nn.Module]:
+    """The generators of runs, by the name of the method.
+
+    Parameters
+    ----------
+    names
+        ``"all"``: every finished run in ``runs/``, except the side runs of an ablation; one that cannot be read is
+        named and left out. Or a list of runs such as ``"01_srresnet/default"``, each of which must be readable.
+
+    Returns
+    -------
+    dict
+        Label -> network in eval mode on the CPU, sorted by lab and run. The run "default" of a lab has the name of
+        the method ("SRGAN"; of lab 01 that of its network, "MSRResNet"), others have their own behind it
+        ("SRGAN (long)").
+
+    Raises
+    ------
+    SrlabError
+        A run of the list is not there or broken.
+    """
+    if names != "all":
+        asked = [names] if isinstance(names, str) else names
+        pairs = [name.partition("/")[::2] for name in asked]
+        networks = [(lab, name or "default", load_generator(lab, name or "default")) for lab, name in pairs]
+        return {_label(lab, name, network): network for lab, name, network in networks}
+    found = {}
+    for file in sorted(places.home().glob("*/*/generator.safetensors")):
+        lab, name = file.parts[-3:-1]
+        if runs.SIDE in name:
+            continue
+        try:
+            if (runs.Run(lab, name).manifest() or {}).get("state") == "finished":
+                network = load_generator(lab, name)
+                found[_label(lab, name, network)] = network
+        except SrlabError as error:
+            print(f"The run {lab}/{name} is left out: {error}")
+    if not found:
+        print(f"There are no finished runs in {places.home()}; run the labs first.")
+    return found
+
+
+def _label(lab: str, name: str, network: nn.Module) -> str:
+    method = type(network).__name__ if lab == "01_srresnet" else METHODS.get(lab, lab)  # that lab has two networks
+    if lab == "02_content_loss" and name.endswith("-hybrid"):  # its side run with a share of pixel error
+        method, name = "hybrid", name.removesuffix("-hybrid")
+    if lab == "04_esrgan" and name.endswith("-psnr"):  # the stage before its GAN
+        method, name = "RRDB", name.removesuffix("-psnr")
+    return method if name == "default" else f"{method} ({name})"
