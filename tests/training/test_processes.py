@@ -36,6 +36,7 @@ def train(run, steps=STEPS, batch=8, before=None):
     def step(lr, hr):
         if before:
             before(trainer)
+        assert len(lr) * trainer.accelerator.num_processes == batch, "each has its share of a batch"
         loss = F.mse_loss(generator(lr), hr)
         optimizer.zero_grad()
         trainer.backward(loss)
