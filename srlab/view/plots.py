@@ -168,6 +168,7 @@ def images(
     pictures: Mapping[str, torch.Tensor],
     caption: str,
     box: Box | None = None,
+    box_height: int | None = None,
     **layout: Any,
 ) -> None:
     """Show labelled pictures side by side; where there is room, every pixel as a square.
@@ -179,16 +180,19 @@ def images(
     caption
         See `show`.
     box
-        Show this part only: (top, left, height, width) in pixels of the tallest picture; LR shows the same part.
+        Show this part only: (top, left, height, width) in pixels.
+    box_height
+        Height of the image that the box is measured on (default: the tallest picture), so that LR fits as well.
     **layout
         ``notes``, ``columns`` and ``width`` of `draw_images`.
     """
-    show(draw_images(pictures, box, **layout), caption)
+    show(draw_images(pictures, box, box_height, **layout), caption)
 
 
 def draw_images(
     pictures: Mapping[str, torch.Tensor],
     box: Box | None = None,
+    box_height: int | None = None,
     notes: Mapping[str, str] | None = None,
     columns: int = 4,
     width: float = 12.0,
@@ -197,7 +201,7 @@ def draw_images(
 
     Parameters
     ----------
-    pictures, box
+    pictures, box, box_height
         As for `images`.
     notes
         Label -> a second line of the label, such as a score.
@@ -208,8 +212,8 @@ def draw_images(
     """
     if not pictures:
         raise SrlabError("There are no pictures to show.")
-    tallest = max(p.shape[-2] for p in pictures.values())
-    parts = {label: p if box is None else cut(p, box, tallest) for label, p in pictures.items()}
+    box_height = box_height or max(p.shape[-2] for p in pictures.values())
+    parts = {label: p if box is None else cut(p, box, box_height) for label, p in pictures.items()}
     columns = min(columns, len(parts))
     rows = -(-len(parts) // columns)
     ratio = max(part.shape[-2] / part.shape[-1] for part in parts.values())
