@@ -5,7 +5,7 @@ import pytest
 import torch
 
 import srlab
-from srlab.cli.papermill import read_headline
+from srlab.cli.papermill import execute, read_headline
 from srlab.cli.recipes import read_recipes
 from srlab.data import datasets
 
@@ -19,17 +19,15 @@ FACE = srlab.Protocol(color="rgb", crop=0)
 
 
 @pytest.fixture
-def blind(call, tmp_path):
+def blind(tmp_path):
     """Run the lab by the recipe with a few changes; gives the run of a lab that went through, and its notebook."""
 
-    def execute(lab, **changes):
-        given = [str(word) for name, value in (SMALL | changes).items() for word in ("-p", name, value)]
+    def run(lab, **changes):
         out = tmp_path / "out.ipynb"
-        result = call("python", "-m", "papermill", *given, lab, out)
-        assert result.returncode == 0, result.stdout
+        execute(lab, out, SMALL | changes)
         return srlab.Run("01_srresnet", "blind"), nbformat.read(out, 4)
 
-    return execute
+    return run
 
 
 def validated(run):
@@ -72,7 +70,7 @@ def split(tmp_path):
 
 
 def test_given_pairs_are_validated_on_as_they_are(blind, split, without_exploring):
-    run, executed = blind(without_exploring("01_srresnet"), images=split / "train", validation=split / "val")
+    run, executed = blind(without_exploring("01_srresnet"), images=str(split / "train"), validation=str(split / "val"))
     recipe = run.manifest()["parameters"]
     assert (recipe["generator"]["network"], recipe["loss"]) == ("MSRResNet", "l1")
     assert recipe["sampler"]["images"].startswith("train (3 images")

@@ -9,17 +9,17 @@ import shutil
 import subprocess
 
 import nbformat
+import papermill
 import pytest
 import torch
 
 import srlab
-from srlab.cli.papermill import read_headline
+from srlab.cli.papermill import execute, read_headline
 from srlab.cli.recipes import read_recipes
 
 from .conftest import LABS, ROOT
 
-SMOKE = ("-p", "recipe", "smoke")
-STRICT = {"SRLAB_STRICT": "1"}
+STRICT = ("SRLAB_STRICT", "1")
 
 
 def options(parameters):
@@ -31,8 +31,8 @@ def options(parameters):
 def test_nbval_over_the_prepared_labs_in_order(call, tmp_path):
     """Papermill writes the parameters in, nbval runs the copies as one chain and compares the kept outputs."""
     for lab in LABS:
-        prepared = call(*("python", "-m", "papermill", "--prepare-only", *SMOKE, lab, tmp_path / lab.name))
-        assert prepared.returncode == 0, prepared.stdout
+        copy = str(tmp_path / lab.name)
+        papermill.execute_notebook(str(lab), copy, {"recipe": "smoke"}, prepare_only=True, progress_bar=False)
     options = ("--nbval-lax", "--nbval-current-env", "--nbval-cell-timeout=120", "-p", "no:cacheprovider")
     result = call("python", "-m", "pytest", "-q", *options, *[tmp_path / lab.name for lab in LABS], cwd=tmp_path)
     assert result.returncode == 0, result.stdout
@@ -50,10 +50,10 @@ def test_nbval_over_the_prepared_labs_in_order(call, tmp_path):
 )
 def test_lab_alone_from_the_folder_of_the_notebooks(call, tmp_path, solved, lab, changes):
     result = call(
-        *("python", "-m", "papermill", *SMOKE, *options(changes)),
+        *("python", "-m", "papermill", "-p", "recipe", "smoke", *options(changes)),
         *(solved(ROOT / "notebooks" / f"{lab}.ipynb"), tmp_path / "out.ipynb"),
         cwd=ROOT / "notebooks",
-        **STRICT,
+        **dict([STRICT]),
     )
     assert result.returncode == 0, result.stdout
     executed = nbformat.read(tmp_path / "out.ipynb", 4)
@@ -61,27 +61,26 @@ def test_lab_alone_from_the_folder_of_the_notebooks(call, tmp_path, solved, lab,
     assert not (ROOT / "notebooks" / "runs").exists(), "a lab writes only into the folder of the runs"
 
 
-def test_lab_02_runs_through_with_plain_input_and_pixels_as_it_suggests(call, tmp_path, solved):
+def test_lab_02_runs_through_with_plain_input_and_pixels_as_it_suggests(tmp_path, solved, monkeypatch):
+    monkeypatch.setenv(*STRICT)
     lab = solved(ROOT / "notebooks" / "02_content_loss.ipynb")
-    given = options({"normalize": False, "pixel_weight": 10})
-    result = call("python", "-m", "papermill", *SMOKE, *given, lab, tmp_path / "out.ipynb", **STRICT)
-    assert result.returncode == 0, result.stdout
+    execute(lab, tmp_path / "out.ipynb", {"recipe": "smoke", "normalize": False, "pixel_weight": 10})
 
 
-def test_lab_03_runs_through_without_d(call, tmp_path, without_exploring):
+def test_lab_03_runs_through_without_d(tmp_path, without_exploring):
     lab = without_exploring("03_srgan")
-    result = call("python", "-m", "papermill", *SMOKE, "-p", "adversarial_weight", 0, lab, tmp_path / "out.ipynb")
-    assert result.returncode == 0, result.stdout
+    execute(lab, tmp_path / "out.ipynb", {"recipe": "smoke", "adversarial_weight": 0})
 
 
 @pytest.mark.parametrize("name", ["esrdgan", "blind"])
-def test_lab_04_runs_through_with_the_recipes_of_others_in_small(call, tmp_path, without_exploring, solved, name):
+def test_lab_04_runs_through_with_the_recipes_of_others_in_small(
+    name, tmp_path, without_exploring, solved, monkeypatch
+):
     """The recipe's losses, networks and LR images, at the size of smoke; both begin with a fresh generator."""
     small = {"recipe": name, "run": name, "iters": 10, "backbone": "random", "d_features": 16, "photos": "astronaut"}
     small |= {"blocks": 1, "width": 16, "growth": 8, "batch": 4, "patch": 32, "validate_every": 20, "probe_iters": 2}
-    lab = solved(without_exploring("04_esrgan"))
-    result = call("python", "-m", "papermill", *options(small), lab, tmp_path / "out.ipynb", **STRICT)
-    assert result.returncode == 0, result.stdout
+    monkeypatch.setenv(*STRICT)
+    execute(solved(without_exploring("04_esrgan")), tmp_path / "out.ipynb", small)
     recipe = json.loads((tmp_path / "runs" / "04_esrgan" / name / "run.json").read_text())["parameters"]
     assert recipe["discriminator"]["network"] == "VGGDiscriminator"
     assert recipe["gan"] == {"esrdgan": "relativistic", "blind": "vanilla"}[name]
@@ -103,7 +102,7 @@ def test_make_labs_works_from_a_path_with_spaces(call, tmp_path, solved):
     for lab in LABS[:2]:
         solved(lab, course / "notebooks" / lab.name)
     (course / ".venv").symlink_to(ROOT / ".venv")
-    environment = {"SRLAB_HOME": str(course / "runs")} | STRICT
+    environment = {"SRLAB_HOME": str(course / "runs")} | dict([STRICT])
     result = call("make", "-o", ".venv/ready", "labs", "RECIPE=smoke", cwd=course, **environment)
     assert result.returncode == 0, result.stdout
     head, rule, *rows = [line for line in result.stdout.splitlines() if "  " in line]
