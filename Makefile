@@ -1,5 +1,5 @@
 # make labs   install into .venv and execute all labs         make labs RECIPE=smoke   the same code in seconds
-# make test   lint, unit tests, labs, browser            make lab                 open JupyterLab
+# make test   lint, and all tests                        make lab                 open JupyterLab
 # make study  the content-loss study (PRESET=smoke|laptop|paper); STUDY=esrdgan_tricks   make format   tidy the code
 # make faults the tests that kill processes, with 150 kills each (KILLS=500 for more)     make audit   known holes in dependencies
 # make mutations  plant known bugs one by one and see that a test fails, into tests/known_bugs/RESULTS.md
@@ -12,11 +12,11 @@ STUDY ?= content_loss
 BIN := .venv/bin
 PORT ?= 8888
 # A worker on each core, and one thread for each: much of what tests and labs do is not torch's work.
-PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n logical --maxprocesses 4 --dist worksteal
+PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n logical --maxprocesses 4 --maxschedchunk 4 --durations 10
 
 ARGS ?=
 
-.PHONY: labs study book test part lint unit faults mutations notebooks browser lab refresh format lock audit clean
+.PHONY: labs study book test lint unit faults mutations notebooks browser lab refresh format lock audit clean
 
 labs: .venv/ready
 	$(BIN)/python -m srlab labs $(if $(RECIPE),--recipe $(RECIPE))
@@ -29,14 +29,9 @@ study: .venv/ready
 book: .venv/book
 	$(BIN)/python book/build.py
 
-test: .venv/ready
-	@$(MAKE) --no-print-directory part NAME=lint
-	@$(MAKE) --no-print-directory part NAME=unit
-	@$(MAKE) --no-print-directory part NAME=notebooks
-	@$(MAKE) --no-print-directory part NAME=browser
-
-part:
-	@start=$$(date +%s); $(MAKE) --no-print-directory $(NAME) && echo "== $(NAME) took $$(( $$(date +%s) - start )) s"
+# All in one go, the longest first, so that no core waits for another.
+test: lint .venv/book
+	$(PYTEST) tests
 
 lint: .venv/ready
 	$(BIN)/python -m ruff check .
@@ -48,7 +43,7 @@ unit: .venv/ready
 # Alone on the machine, some ten minutes on two cores.
 faults: .venv/ready
 	SRLAB_KILLS=$(or $(KILLS),150) $(PYTEST) tests/training/test_kills.py tests/inference/test_photo_kills.py \
-		tests/data/test_cache.py tests/data/test_prepare_images.py tests/labs/test_stopped_lab.py
+		tests/data/test_cache.py tests/data/test_download.py tests/data/test_prepare_images.py tests/labs/test_stopped_lab.py
 
 mutations: .venv/ready
 	OMP_NUM_THREADS=1 $(BIN)/python -m tests.known_bugs.plant --table tests/known_bugs/RESULTS.md
@@ -57,7 +52,7 @@ notebooks: .venv/ready
 	$(PYTEST) tests/labs
 
 browser: .venv/book
-	$(BIN)/python -m pytest tests/browser
+	$(PYTEST) tests/browser
 
 lab: .venv/ready
 	$(BIN)/python -m jupyterlab --port $(PORT) $(if $(filter 0,$(shell id -u)),--allow-root) --notebook-dir notebooks

@@ -69,6 +69,7 @@ def split(tmp_path):
     return tmp_path
 
 
+@pytest.mark.long
 def test_given_pairs_are_validated_on_as_they_are(blind, split, without_exploring):
     run, executed = blind(without_exploring("01_srresnet"), images=str(split / "train"), validation=str(split / "val"))
     recipe = run.manifest()["parameters"]

@@ -50,6 +50,7 @@ def test_a_longer_run_is_one_of_its_own_unless_it_is_given_the_name_of_another(t
     assert (manifest["step"], manifest["state"]) == (4 * STEPS, "finished")
 
 
+@pytest.mark.long
 def test_two_processes_train_one_run(typed):
     torchrun = ("-m", "torch.distributed.run", "--standalone", "--nproc-per-node", 2, "-m", "srlab.cli.papermill")
     typed("-p", "iters", 12, start=torchrun)

@@ -43,6 +43,7 @@ def test_nbval_over_the_prepared_labs_in_order(call, tmp_path):
 
 
 # Labs that look for what another lab left, one of them with another game that it suggests.
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("lab", "changes"),
     [("03_srgan", {"discriminator": "srgan", "gan": "hinge"}), ("05_evaluation", {})],
@@ -61,17 +62,20 @@ def test_lab_alone_from_the_folder_of_the_notebooks(call, tmp_path, solved, lab,
     assert not (ROOT / "notebooks" / "runs").exists(), "a lab writes only into the folder of the runs"
 
 
+@pytest.mark.long
 def test_lab_02_runs_through_with_plain_input_and_pixels_as_it_suggests(tmp_path, solved, monkeypatch):
     monkeypatch.setenv(*STRICT)
     lab = solved(ROOT / "notebooks" / "02_content_loss.ipynb")
     execute(lab, tmp_path / "out.ipynb", {"recipe": "smoke", "normalize": False, "pixel_weight": 10})
 
 
+@pytest.mark.long
 def test_lab_03_runs_through_without_d(tmp_path, without_exploring):
     lab = without_exploring("03_srgan")
     execute(lab, tmp_path / "out.ipynb", {"recipe": "smoke", "adversarial_weight": 0})
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("name", ["esrdgan", "blind"])
 def test_lab_04_runs_through_with_the_recipes_of_others_in_small(
     name, tmp_path, without_exploring, solved, monkeypatch
@@ -89,6 +93,7 @@ def test_lab_04_runs_through_with_the_recipes_of_others_in_small(
     assert recipe["features"]["layers"] == "vgg19 conv5_4"
 
 
+@pytest.mark.long
 def test_make_labs_works_from_a_path_with_spaces(call, tmp_path, solved):
     """The README's first command, chained from the root; the environment is borrowed from this checkout."""
     course = tmp_path / "my own course"
