@@ -191,9 +191,10 @@ def test_the_contact_sheet_has_a_row_per_box_a_column_per_image_and_the_same_par
     assert np.allclose(hr, plots.to_numpy(images["HR"])[part])
 
 
-def test_the_contact_sheet_takes_8_bit():
+def test_the_contact_sheet_takes_8_bit_and_closes_its_figure():
+    before = plt.get_fignums()
     srlab.contact_sheet({"SR": to_uint8(noise()), "HR": noise()}, "Two pictures.")
-    assert not plt.get_fignums()
+    assert plt.get_fignums() == before
 
 
 @pytest.mark.parametrize(
@@ -206,6 +207,7 @@ def test_the_contact_sheet_takes_8_bit():
     ],
 )
 def test_what_no_contact_sheet_can_show_is_named(images, boxes, says):
+    before = plt.get_fignums()
     with pytest.raises(srlab.SrlabError, match=says):
         draw_contact_sheet(images, boxes)
-    assert not plt.get_fignums()
+    assert plt.get_fignums() == before
