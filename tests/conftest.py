@@ -65,6 +65,24 @@ def astronaut() -> torch.Tensor:
 
 
 @pytest.fixture
+def hub(tmp_path, monkeypatch) -> Path:
+    """An empty cache of torch, as on a machine that never had weights; the folder in which they would lie."""
+    monkeypatch.setattr(torch.hub, "_hub_dir", None)
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path / "torch"))
+    return tmp_path / "torch" / "hub" / "checkpoints"
+
+
+@pytest.fixture
+def no_download(monkeypatch) -> None:
+    """Whatever tries a download fails."""
+
+    def refuse(*_, **__):
+        raise AssertionError("a download was tried")
+
+    monkeypatch.setattr("srlab.data.download.download", refuse)
+
+
+@pytest.fixture
 def without_exploring(tmp_path):
     """Copy a lab without the cells that only explore: the training, and what comes before and after it."""
 

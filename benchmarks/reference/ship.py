@@ -14,6 +14,7 @@ from pathlib import Path
 import srlab
 from srlab.base import files
 from srlab.base.errors import SrlabError
+from srlab.base.places import generator_file
 from srlab.data import datasets
 from srlab.models.weights import FOLDER, load_shipped
 from srlab.training.runs import Run
@@ -81,7 +82,7 @@ def ship(run: Run, file: Path) -> None:
         raise SrlabError(
             f"{run.path} has another start or trained features; only what the commands here make may go in."
         )
-    weights = (run.path / "generator.safetensors").read_bytes()
+    weights = (run.path / generator_file()).read_bytes()
     if len(weights) > LIMIT:
         raise SrlabError(f"{run.path} has weights of {len(weights):,} bytes; at most {LIMIT:,} may go in.")
     files.write_atomic(file, weights)

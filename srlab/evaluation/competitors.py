@@ -40,7 +40,7 @@ def load_upscalers(names: str | Sequence[str] = "all") -> dict[str, nn.Module]:
         networks = [(lab, name or "default", load_generator(lab, name or "default")) for lab, name in pairs]
         return {_label(lab, name, network): network for lab, name, network in networks}
     found = {}
-    for file in sorted(places.home().glob("*/*/generator.safetensors")):
+    for file in sorted(places.home().glob(f"*/*/{places.generator_file()}")):
         lab, name = file.parts[-3:-1]
         if runs.SIDE in name:
             continue

@@ -27,11 +27,9 @@ def enlarge(lr):
 
 
 @pytest.fixture(autouse=True)
-def folders(tmp_path, monkeypatch):
+def folders(tmp_path, monkeypatch, hub):
     """The working directory has hr/, lr/ and sr/ (bicubic) with two images each."""
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(torch.hub, "_hub_dir", None)
-    monkeypatch.setenv("TORCH_HOME", str(tmp_path / "torch"))
     for i, name in enumerate(("baby", "bird")):
         hr = picture(i)
         lr = downsample(mod_crop(hr, 4), 4)

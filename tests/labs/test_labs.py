@@ -19,7 +19,7 @@ from srlab.cli.recipes import read_recipes
 
 from .conftest import LABS, ROOT
 
-STRICT = ("SRLAB_STRICT", "1")
+STRICT = "SRLAB_STRICT"
 
 
 def options(parameters):
@@ -54,7 +54,7 @@ def test_lab_alone_from_the_folder_of_the_notebooks(call, tmp_path, solved, lab,
         *("python", "-m", "papermill", "-p", "recipe", "smoke", *options(changes)),
         *(solved(ROOT / "notebooks" / f"{lab}.ipynb"), tmp_path / "out.ipynb"),
         cwd=ROOT / "notebooks",
-        **dict([STRICT]),
+        **{STRICT: "1"},
     )
     assert result.returncode == 0, result.stdout
     executed = nbformat.read(tmp_path / "out.ipynb", 4)
@@ -64,7 +64,7 @@ def test_lab_alone_from_the_folder_of_the_notebooks(call, tmp_path, solved, lab,
 
 @pytest.mark.long
 def test_lab_02_runs_through_with_plain_input_and_pixels_as_it_suggests(tmp_path, solved, monkeypatch):
-    monkeypatch.setenv(*STRICT)
+    monkeypatch.setenv(STRICT, "1")
     lab = solved(ROOT / "notebooks" / "02_content_loss.ipynb")
     execute(lab, tmp_path / "out.ipynb", {"recipe": "smoke", "normalize": False, "pixel_weight": 10})
 
@@ -83,7 +83,7 @@ def test_lab_04_runs_through_with_the_recipes_of_others_in_small(
     """The recipe's losses, networks and LR images, at the size of smoke; both begin with a fresh generator."""
     small = {"recipe": name, "run": name, "iters": 10, "backbone": "random", "d_features": 16, "photos": "astronaut"}
     small |= {"blocks": 1, "width": 16, "growth": 8, "batch": 4, "patch": 32, "validate_every": 20, "probe_iters": 2}
-    monkeypatch.setenv(*STRICT)
+    monkeypatch.setenv(STRICT, "1")
     execute(solved(without_exploring("04_esrgan")), tmp_path / "out.ipynb", small)
     recipe = json.loads((tmp_path / "runs" / "04_esrgan" / name / "run.json").read_text())["parameters"]
     assert recipe["discriminator"]["network"] == "VGGDiscriminator"
@@ -107,7 +107,7 @@ def test_make_labs_works_from_a_path_with_spaces(call, tmp_path, solved):
     for lab in LABS[:2]:
         solved(lab, course / "notebooks" / lab.name)
     (course / ".venv").symlink_to(ROOT / ".venv")
-    environment = {"SRLAB_HOME": str(course / "runs")} | dict([STRICT])
+    environment = {"SRLAB_HOME": str(course / "runs"), STRICT: "1"}
     result = call("make", "-o", ".venv/ready", "labs", "RECIPE=smoke", cwd=course, **environment)
     assert result.returncode == 0, result.stdout
     head, rule, *rows = [line for line in result.stdout.splitlines() if "  " in line]

@@ -12,10 +12,8 @@ SCRIPT = Path(__file__).resolve().parents[2] / "data_scripts" / "export_backbone
 
 
 @pytest.fixture
-def call(tmp_path, monkeypatch, capsys):
+def call(tmp_path, monkeypatch, capsys, hub):
     """Run the script with an empty cache of torch beside the first layer of a VGG; gives its exit code and its line."""
-    monkeypatch.setattr(torch.hub, "_hub_dir", None)
-    monkeypatch.setenv("TORCH_HOME", str(tmp_path / "torch"))
     monkeypatch.chdir(tmp_path)
     weights = {"features.0.weight": torch.zeros(64, 3, 3, 3), "features.0.bias": torch.zeros(64)}
     torch.save(weights, tmp_path / "vgg.pth")

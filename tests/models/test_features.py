@@ -22,16 +22,9 @@ IMAGE = torch.rand(2, 3, 32, 32, generator=torch.Generator().manual_seed(0))
 
 
 @pytest.fixture(autouse=True)
-def cache(tmp_path, monkeypatch):
-    """An empty cache of torch, as on a machine that never had weights; and no download."""
-
-    def refuse(*_, **__):
-        raise AssertionError("a download was tried")
-
-    monkeypatch.setattr("srlab.data.download.download", refuse)
-    monkeypatch.setattr(torch.hub, "_hub_dir", None)
-    monkeypatch.setenv("TORCH_HOME", str(tmp_path / "torch"))
-    return tmp_path / "torch" / "hub" / "checkpoints"
+def cache(hub, no_download):
+    """An empty cache of torch, and no download."""
+    return hub
 
 
 class Networks(dict):
