@@ -57,7 +57,6 @@ class Monitor:
         figure, (curve, left, right) = plt.subplots(1, 3, figsize=(12, 3.6), width_ratios=(1.5, 1, 1))
         self._draw_curve(curve, trainer)
         self._draw_crops(left, right, trainer, sr)
-        figure.tight_layout()
         return figure
 
     def _draw_crops(self, left: "Axes", right: "Axes", trainer: "Trainer", sr: torch.Tensor) -> None:
@@ -92,7 +91,7 @@ class GanMonitor(Monitor):
         draw_logged(axes[1, 0], trainer.history, names, "norms of the gradients")
         self._draw_curve(axes[1, 1], trainer)
         self._draw_crops(axes[0, 2], axes[1, 2], trainer, sr)
-        figure.tight_layout()
+        figure.subplots_adjust(wspace=0.25, hspace=0.32)  # a layout that matplotlib finds takes a third of the time
         return figure
 
 

@@ -1,6 +1,7 @@
 """The labs run: chained and alone, from the root and from notebooks/, and refuse what they cannot do.
 
-The chain leaves all exercises as they are; where a lab runs alone they are solved, and `STRICT` would say if not.
+The chain has all cells and leaves all exercises as they are. Where a lab runs alone they are solved, `STRICT` would say
+if not, and cells that only explore are left out.
 """
 
 import json
@@ -49,10 +50,10 @@ def test_nbval_over_the_prepared_labs_in_order(call, tmp_path):
     [("03_srgan", {"discriminator": "srgan", "gan": "hinge"}), ("05_evaluation", {})],
     ids=["03 with another game", "05"],
 )
-def test_lab_alone_from_the_folder_of_the_notebooks(call, tmp_path, solved, lab, changes):
+def test_lab_alone_from_the_folder_of_the_notebooks(call, tmp_path, without_exploring, solved, lab, changes):
     result = call(
         *("python", "-m", "papermill", "-p", "recipe", "smoke", *options(changes)),
-        *(solved(ROOT / "notebooks" / f"{lab}.ipynb"), tmp_path / "out.ipynb"),
+        *(solved(without_exploring(lab)), tmp_path / "out.ipynb"),
         cwd=ROOT / "notebooks",
         **{STRICT: "1"},
     )
@@ -63,9 +64,11 @@ def test_lab_alone_from_the_folder_of_the_notebooks(call, tmp_path, solved, lab,
 
 
 @pytest.mark.long
-def test_lab_02_runs_through_with_plain_input_and_pixels_as_it_suggests(tmp_path, solved, monkeypatch):
+def test_lab_02_runs_through_with_plain_input_and_pixels_as_it_suggests(
+    tmp_path, without_exploring, solved, monkeypatch
+):
     monkeypatch.setenv(STRICT, "1")
-    lab = solved(ROOT / "notebooks" / "02_content_loss.ipynb")
+    lab = solved(without_exploring("02_content_loss"))
     execute(lab, tmp_path / "out.ipynb", {"recipe": "smoke", "normalize": False, "pixel_weight": 10})
 
 
@@ -94,7 +97,7 @@ def test_lab_04_runs_through_with_the_recipes_of_others_in_small(
 
 
 @pytest.mark.long
-def test_make_labs_works_from_a_path_with_spaces(call, tmp_path, solved):
+def test_make_labs_works_from_a_path_with_spaces(call, tmp_path, without_exploring, solved):
     """The README's first command, chained from the root; the environment is borrowed from this checkout."""
     course = tmp_path / "my own course"
     tracked = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True)
@@ -105,7 +108,7 @@ def test_make_labs_works_from_a_path_with_spaces(call, tmp_path, solved):
             (course / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy(ROOT / name, course / name)
     for lab in LABS[:2]:
-        solved(lab, course / "notebooks" / lab.name)
+        solved(without_exploring(lab.stem), course / "notebooks" / lab.name)
     (course / ".venv").symlink_to(ROOT / ".venv")
     environment = {"SRLAB_HOME": str(course / "runs"), STRICT: "1"}
     result = call("make", "-o", ".venv/ready", "labs", "RECIPE=smoke", cwd=course, **environment)

@@ -14,7 +14,7 @@ import srlab
 from tests.conftest import ROOT
 from tests.kills import KILLS
 
-ITERS, EVERY = 60, 6
+ITERS, EVERY = 60, 12
 WAYS = ("SIGTERM",)  # what a batch system sends; tests/training/test_kills.py has kill -9 of a training
 if KILLS > 100:  # `make faults`; each way takes half a minute
     WAYS += ("kill -9 of the kernel", "kill -9 of papermill", "Ctrl-C")
