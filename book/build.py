@@ -14,7 +14,7 @@ from sphinx.cmd.build import main as sphinx
 
 from srlab.base.errors import SrlabError
 from srlab.base.places import home
-from srlab.cli.lab import HEADLINE
+from srlab.cli.notebooks import HEADLINE
 from srlab.cli.papermill import run_labs
 
 BOOK = Path(__file__).resolve().parent

@@ -15,12 +15,11 @@ from typing import Any
 import srlab
 from srlab.base import devices, places
 from srlab.base.errors import SrlabError
-from srlab.cli.notebooks import seen_from_here
+from srlab.cli.notebooks import HEADLINE, seen_from_here
 from srlab.cli.recipes import Recipe, pick_recipe, read_recipes
 from srlab.models import pretrained
 from srlab.view import plots
 
-HEADLINE = "application/vnd.srlab.headline+json"  # media type under which `make labs` finds a lab's main figure
 DECLARED = "# Parameters of this lab"  # how the cell with the defaults begins; a lint test holds the labs to it
 # Those of all labs, looked for where the notebook keeps no history.
 PARAMETERS = ("recipe", "iters", "run", "images", "validation", "backbone", "scale", "seed", "device", "precision")

@@ -12,6 +12,8 @@ from srlab.base.text import printable
 if TYPE_CHECKING:
     from nbformat import NotebookNode
 
+HEADLINE = "application/vnd.srlab.headline+json"  # media type under which `make labs` finds a lab's main figure
+
 
 def find_labs() -> list[Path]:
     """The labs of the course that the working directory lies in, in order.

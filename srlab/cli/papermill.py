@@ -16,8 +16,7 @@ from typing import Any
 from srlab.base.errors import SrlabError
 from srlab.base.files import writing
 from srlab.base.places import home
-from srlab.cli.lab import HEADLINE
-from srlab.cli.notebooks import find_lab, find_labs, print_table, seen_from_here
+from srlab.cli.notebooks import HEADLINE, find_lab, find_labs, print_table, seen_from_here
 from srlab.cli.recipes import read_recipes
 
 
