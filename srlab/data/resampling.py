@@ -106,14 +106,16 @@ def mirrored(indices: torch.Tensor, size: int) -> torch.Tensor:
     return torch.where(indices < size, indices, 2 * size - 1 - indices)
 
 
-def resize(image: torch.Tensor, factor: float, kernel: str = "bicubic", antialias: bool = True) -> torch.Tensor:
+def resize(
+    image: torch.Tensor, factor: float, kernel: str = "bicubic", antialias: bool = True, levels: bool = False
+) -> torch.Tensor:
     """Resize a batch of images; with the defaults as MATLAB's ``imresize(im2double(image), factor)`` does.
 
     ``out = A_rows @ image @ A_columns.T`` with the matrices of `resize_matrix`. Source: Keys 1981 for the
     cubic kernel; the conventions (stretched kernel, pixel centres, mirrored border) are those of MATLAB, which
-    made the LR images of DIV2K and of the benchmark sets. Those are not met to the bit: MATLAB was given 8-bit images,
-    which it rounds once more after the rows, before the columns. Without that, as here, 10 to 14 % of the values of
-    their LR images (x2, x3, x4) differ, by at most two levels.
+    made the LR images of DIV2K and of the benchmark sets. It was given 8-bit images and rounds those twice, after the
+    rows and after the columns: with `levels` their pixels come out, while a single rounding at the end misses a tenth
+    of them by a few levels.
 
     Parameters
     ----------
@@ -125,11 +127,13 @@ def resize(image: torch.Tensor, factor: float, kernel: str = "bicubic", antialia
         A name in `KERNELS`.
     antialias
         Stretch the kernel when shrinking.
+    levels
+        Round to 8-bit levels after each axis, as MATLAB does with an image of that kind; it must lie in [0, 1].
 
     Returns
     -------
     torch.Tensor
-        ``(..., ceil(H * factor), ceil(W * factor))``, not rounded to 8 bits and possibly a little outside the
+        ``(..., ceil(H * factor), ceil(W * factor))``; without `levels` not rounded and possibly a little outside the
         input's range (a cubic or Lanczos kernel has negative lobes).
 
     Raises
@@ -144,6 +148,8 @@ def resize(image: torch.Tensor, factor: float, kernel: str = "bicubic", antialia
                 image = torch.cat([matrix @ image[..., low:high, :] for low, high, matrix in bands], dim)
             else:
                 image = torch.cat([image[..., low:high] @ matrix.T for low, high, matrix in bands], dim)
+        if levels:
+            image = quantize(image)
     return image
 
 
@@ -164,7 +170,7 @@ def _bands(
 
 
 def downsample(hr: torch.Tensor, scale: int, method: str = "bicubic") -> torch.Tensor:
-    """Make an LR batch: shrink by an integer scale and round to the 8-bit levels that a file would hold.
+    """Make an LR batch as MATLAB makes it from an 8-bit image: shrink by an integer scale, rounded to 8-bit levels.
 
     Parameters
     ----------
@@ -192,7 +198,7 @@ def downsample(hr: torch.Tensor, scale: int, method: str = "bicubic") -> torch.T
     if height % scale or width % scale:
         raise SrlabError(f"{width}x{height} pixels do not divide by scale {scale}; use srlab.mod_crop first.")
     kernel, antialias = DOWNSAMPLERS[method]
-    return quantize(resize(hr, 1 / scale, kernel, antialias))
+    return resize(hr, 1 / scale, kernel, antialias, levels=True)
 
 
 def upsample(lr: torch.Tensor, scale: int, method: str = "bicubic") -> torch.Tensor:
