@@ -74,12 +74,17 @@ def interval(values: Sequence[float]) -> float:
 
 
 def number(values: Iterable[float], digits: int = 3) -> str:
-    """The mean of one number per seed as a table shows it: ``1.20 ± 0.10 (n=3)``, ``1.20``, or a dash."""
+    """The mean of one number per seed as a table shows it: ``1.20 ± 0.10 (n=3)``, ``1.20`` of one, or a dash.
+
+    Where the interval rounds to nothing it is left out, as in ``0.00 (n=3, all alike)``: nobody measured a spread of 0.
+    """
     values = [value for value in values if not pd.isna(value)]
     if not values:
         return "-"
-    mean = f"{sum(values) / len(values):.{digits}f}"
-    return mean if len(values) == 1 else f"{mean} ± {interval(values):.{digits}f} (n={len(values)})"
+    mean, spread = (f"{value:.{digits}f}" for value in (sum(values) / len(values), interval(values)))
+    if len(values) == 1:
+        return mean
+    return f"{mean} ± {spread} (n={len(values)})" if float(spread) else f"{mean} (n={len(values)}, all alike)"
 
 
 def digits(metric: str) -> int:

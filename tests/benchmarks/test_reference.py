@@ -10,15 +10,17 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 
 import srlab
 import srlab.cli.lab
-from benchmarks.reference import record, report, run, summary
+from benchmarks.reference import record, report, rounded, run, summary
 from benchmarks.reference.published import PUBLISHED
 from benchmarks.reference.rows import BICUBIC, HERE, RECORDS, ROWS, read_rows
 from benchmarks.reference.summary import TITLES, beaten, claim, extrapolate
 from srlab.base.errors import SrlabError
 from srlab.base.text import in_markdown
+from srlab.data import datasets
 from srlab.training.runs import Run
 from studies.presets import defaults_of
 from studies.report import Page
@@ -269,7 +271,10 @@ def records(tmp_path):
 def test_the_report_puts_rows_beside_what_was_published_and_calls_a_miss_a_miss(records, tmp_path):
     page = report.report(records, tmp_path)
     text = page.text
-    assert "| **MSE** | 28.50 ± 1.27 (n=2) / 0.8000 |" in text
+    assert "| **MSE** | 28.50 ± 1.27 (n=2) / 0.8000 (n=2, all alike) |" in text
+    assert "| MSE | 28.50 ± 1.27 |" in text, "the short table has the spread too, and n in a column"
+    assert f"**{in_markdown('SRGAN, by vgg19 relu2_2 (random)')}** | 27.00 (n=1) / 0.8000 (n=1) |" in text
+    assert "| **bicubic** | 28.40 / 0.8000 |" in text, "nobody trained it, so it has no seeds"
     assert "10 min on 2 cores, 15 min on 1 core |" in text
     assert f"published: {PUBLISHED['mse'].name} | 32.05 / .9019" in text
     assert in_markdown("SRGAN, by vgg19 relu2_2 (random)") in text
@@ -285,6 +290,43 @@ def test_each_seed_is_held_to_the_bounds_against_its_own_start(records, tmp_path
     sharper = {name: scores | {"gradient_ratio": 0.9, "psnr": 27.0} for name, scores in gan["scores"].items()}
     text = report.report([*known, gan, gan | {"seed": 1, "scores": sharper}], tmp_path).text
     assert "| 1.50 ± 1.27 (n=2) dB | 1 of 2 |" in text
+
+
+def test_a_row_that_was_tuned_on_a_scored_set_says_so_and_has_no_verdict(records, tmp_path, undrawn):
+    *known, gan = records
+    text = report.report([*known, gan | {"row": "srresnet-srgan"}], tmp_path).text
+    lines = [one for one in text.splitlines() if one.startswith(("| SRGAN (16x64)", "| **SRGAN (16x64)"))]
+    assert len(lines) >= 7
+    named = [one for one in lines if "by vgg19" in one]
+    assert all("weight of D chosen on Set14" in one for one in named)
+    assert [one.split(" | ")[-1] for one in named if "dB" in one] == ["void |"] * 2
+    for row, (_, images) in summary.CHOSEN_ON.items():
+        assert images in next(ROWS.glob(f"*/{row}.yaml")).read_text(encoding="utf-8")
+
+
+def test_the_forecast_shows_each_seed_and_says_what_its_interval_leaves_out(records, tmp_path, undrawn):
+    for steps, *psnr in ((500, 30.156, 30.157), (1000, 30.2, 30.3), (2000, 30.5, 30.49), (4000, 30.7, 30.6)):
+        seeds = [{"psnr": one} for one in psnr]
+        records += [made(f"length-{steps}", n, scores=one, step=steps) for n, one in enumerate(seeds)]
+    records += [made("length-8000", n, scores={"psnr": 30.9}, step=8000) for n in range(2)]
+    text = report.report(records, tmp_path).text
+    assert "| 500 | 30.16, 30.16 |" in text
+    assert "± 0.00" not in text
+    assert "leaves out the choice of law, and whether any law reaches 125 times beyond the longest length" in text
+
+
+def test_bicubic_has_both_kinds_of_ssim(tmp_path, capsys, monkeypatch):
+    photo = datasets.photos("validation").hr[0][:, :96, :96]
+    for name, image in {"colour": photo.permute(1, 2, 0), "grey": photo[0]}.items():
+        (tmp_path / "pair" / "HR").mkdir(parents=True, exist_ok=True)
+        Image.fromarray(image.numpy()).save(tmp_path / "pair" / "HR" / f"{name}.png")
+    monkeypatch.setattr("sys.argv", ["rounded", str(tmp_path / "pair")])
+    rounded.main()
+    *_, line = capsys.readouterr().out.strip().splitlines()
+    plain, whole = map(float, line.strip("| ").split(" | ")[1:])
+    scored = srlab.evaluate(lambda lr: srlab.upsample(lr, 4), datasets.image_set(str(tmp_path / "pair")))
+    assert plain == pytest.approx(scored.ssim.mean(), abs=1e-4)
+    assert 0 < abs(plain - whole) < 0.01
 
 
 def test_the_report_takes_rows_with_other_sets_metrics_and_without_their_start(records, tmp_path, undrawn):

@@ -78,6 +78,7 @@ def test_what_is_missing_is_a_dash_and_does_not_count(read):
     found = {loss: cells(text, loss)[1:3] for loss in ("MSE", "Res18_4", "Res34_3")}
     assert found == {"MSE": ["-", "-"], "Res18_4": ["-", "0.900"], "Res34_3": ["0.900", "-"]}
     assert number([]) == "-"
+    assert number([0.3001, 0.3002, 0.3]) == "0.300 (n=3, all alike)", "nobody measured a spread of 0"
     assert math.isnan(interval([1.0]))
 
 

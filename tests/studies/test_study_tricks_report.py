@@ -200,7 +200,7 @@ def test_trained_features_are_not_called_random_and_rows_that_ran_away_are_named
     assert "nothing it has learned" not in text
     assert "## Rows that ran away" in text
     assert "| vanilla | 1 | SrlabError: reach from -125 to 555 |" in text
-    assert "(n=2)" in next(one for one in text.splitlines() if one.startswith("| vanilla | 28.50"))
+    assert "28.50 (n=2, all alike)" in next(one for one in text.splitlines() if one.startswith("| vanilla | 28.50"))
     assert "n=3" in next(one for one in text.splitlines() if one.startswith("| instance noise | 28.11"))
 
 
