@@ -30,6 +30,7 @@ from tqdm import tqdm
 from srlab.base.errors import SrlabError
 from srlab.base.files import lock, open_atomic, sweep_parts, write_atomic
 from srlab.base.parallel import cores, in_order
+from srlab.base.text import printable
 from srlab.data.images import EXTENSIONS, luma, mod_crop, read_levels, to_float, to_uint8
 from srlab.data.resampling import downsample
 
@@ -307,7 +308,7 @@ def report(photos: list[str], todo: list[str], records: dict[str, Record], faile
     flat = {photo: f"{record['flat']} flat crops left out" for photo, record in done.items() if record["flat"]}
     for kind, reasons in {"flat": flat, "skipped": skipped, "gone": gone, "failed": failed}.items():
         for photo in sorted(reasons)[:NAMED]:
-            print(f"{kind} {photo}: {reasons[photo]}", file=sys.stderr)
+            print(f"{kind} {printable(photo)}: {reasons[photo]}", file=sys.stderr)
         if len(reasons) > NAMED:
             print(f"{kind}: and {len(reasons) - NAMED} more", file=sys.stderr)
     if not files["validation"]:

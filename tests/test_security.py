@@ -20,7 +20,9 @@ from srlab import models
 from srlab.base import files
 from srlab.base.errors import SrlabError
 from srlab.cli import papermill
+from srlab.cli.main import main
 from srlab.data import datasets
+from srlab.evaluation.competitors import load_upscalers
 from srlab.inference import photo
 from srlab.models import weights
 from srlab.view import plots
@@ -176,6 +178,26 @@ def test_a_name_stays_in_its_cell_of_a_report(name):
 
 
 # --- names and paths ---
+
+
+def test_what_is_foreign_reaches_the_terminal_without_its_escapes(tmp_path, home, capsys):
+    """A message may quote anything. All spaces stay: macOS puts a narrow one into names of screenshots."""
+    nasty = "\x1b[31mred\n\u202eand\udce9 narrow\u202fspace"
+    assert str(SrlabError(f"a {nasty}")) == "a ?[31mred??and? narrow\u202fspace"
+    assert len(str(SrlabError("begin" + "x" * 10**6 + "end"))) < 2000
+    assert str(SrlabError("begin" + "x" * 10**6 + "end")).endswith("xend")
+    turned = tmp_path / "gnp.\u202eb"
+    for folder in ("hr", "sr"):
+        srlab.write_image(noise(), turned / folder / "\u202ea.png")
+        srlab.write_image(noise(), turned / folder / f"{folder}\u202e.png")
+    assert main(["evaluate", "--sr", str(turned / "sr"), "--hr", str(turned / "hr")]) == 0
+    run = home / "lab" / "\x1b[31mred"
+    run.mkdir(parents=True)
+    (run / "generator.safetensors").touch()
+    load_upscalers()
+    shown = capsys.readouterr()
+    assert "red" in shown.out
+    assert all(line.isprintable() for line in (shown.out + shown.err).splitlines())
 
 
 @pytest.mark.parametrize("part", ["a\x1b[31m", "a\nb", "a\x7f", "caf\udce9"], ids=ascii)

@@ -187,10 +187,12 @@ def read_safetensors(path: Path) -> tuple[dict[str, "torch.Tensor"], dict[str, A
     try:
         with safe_open(path, framework="pt") as file:
             notes = json.loads((file.metadata() or {})["srlab"])
+            if not isinstance(notes, dict):
+                raise ValueError("its notes have no names")
             tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118 - it is no dict
     except KeyError as error:
         raise SrlabError(f"{path} was not written by srlab; give a weights file of a run.") from error
-    except (SafetensorError, OSError, ValueError) as error:
+    except (SafetensorError, OSError, ValueError, RecursionError) as error:
         raise SrlabError(f"{path} is damaged or cut short ({error}).") from error
     return tensors, notes
 

@@ -2,7 +2,6 @@
 
 import re
 import unicodedata
-from pathlib import Path
 
 
 def in_markdown(text: str) -> str:
@@ -19,9 +18,11 @@ def in_figure(text: str) -> str:
     return text.replace("$", r"\$")
 
 
-def printable(text: str | Path) -> str:
+def printable(text: object) -> str:
     """A foreign text with ``?`` for what would break a line, colour a terminal, or turn the direction of writing."""
-    return "".join(sign if sign.isprintable() else "?" for sign in str(text))
+    # All spaces stay: macOS puts a narrow one into the names of its screenshots.
+    shown = (sign if sign.isprintable() or unicodedata.category(sign) == "Zs" else "?" for sign in str(text))
+    return "".join(shown)
 
 
 def breaks_line(name: str) -> bool:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from srlab.base.errors import SrlabError
+from srlab.base.text import printable
 from srlab.cli.upscalers import add_choice, pick_upscaler
 
 if TYPE_CHECKING:
@@ -59,7 +60,7 @@ def run(options: argparse.Namespace) -> int:
     with redirect_stdout(sys.stderr):  # what is said on the way must not get into the JSON
         table, notes = _table(options, protocol)
     for note in notes:
-        print(note, file=sys.stderr)
+        print(printable(note), file=sys.stderr)
     means = table.mean(numeric_only=True).to_frame().T
     if options.csv:
         save_table(table, options.csv, options.force)
@@ -101,7 +102,7 @@ def _text(table: "pd.DataFrame", means: "pd.DataFrame") -> str:
 
     whole = pd.concat([table, means.assign(image="mean")], ignore_index=True)[["image", *means.columns]]
     digits = {name: f"{{:.{2 if name == 'psnr' else 4}f}}".format for name in means.columns}
-    names = whole["image"].str.ljust(whole["image"].str.len().max())
+    names = whole["image"].map(printable).str.ljust(whole["image"].str.len().max())
     lines = whole.assign(image=names).to_string(index=False, na_rep="-", formatters=digits).splitlines()
     return "\n".join([*lines[:-1], "-" * len(lines[0]), lines[-1]])
 

@@ -7,6 +7,7 @@ import sys
 from collections.abc import Sequence
 
 from srlab.base.errors import SrlabError
+from srlab.base.text import printable
 from srlab.cli import doctor, evaluate_command, progress, solutions, upscale_command
 
 
@@ -38,7 +39,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # what Python would still print at its end
         return 1
     except OSError as error:  # such as a path that is longer than the system takes
-        print(f"srlab: {error.filename or 'a file'}: {error.strerror or error}; check the path.", file=sys.stderr)
+        what = printable(error.filename or "a file")
+        print(f"srlab: {what}: {error.strerror or printable(error)}; check the path.", file=sys.stderr)
         return 2
 
 

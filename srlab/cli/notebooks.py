@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 from srlab.base.errors import SrlabError
 from srlab.base.places import course
-from srlab.base.text import printable
 
 if TYPE_CHECKING:
     from nbformat import NotebookNode
@@ -54,17 +53,15 @@ def read_notebook(path: Path) -> "NotebookNode":
     import nbformat
 
     if not path.is_file():  # a device or a pipe is none, and may never end
-        raise SrlabError(f"There is no file {printable(path)}; check the path.")
+        raise SrlabError(f"There is no file {path}; check the path.")
     try:
         with warnings.catch_warnings(action="ignore"):  # cells had no ids once
             notebook = nbformat.read(path, as_version=4)
             nbformat.validate(notebook)
     except OSError as error:
-        raise SrlabError(f"Cannot read {printable(path)} ({error.strerror}); check its permissions.") from error
+        raise SrlabError(f"Cannot read {path} ({error.strerror}); check its permissions.") from error
     except (ValueError, AttributeError, RecursionError, nbformat.ValidationError) as error:
-        raise SrlabError(
-            f"{printable(path)} is not a notebook of Jupyter; give a file that was saved there (.ipynb)."
-        ) from error
+        raise SrlabError(f"{path} is not a notebook of Jupyter; give a file that was saved there (.ipynb).") from error
     return notebook
 
 

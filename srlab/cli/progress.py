@@ -40,7 +40,7 @@ def run(options: argparse.Namespace) -> int:
         try:
             results = progress(read_notebook(path))
             if not results:
-                raise SrlabError(f"There are no exercises of this course in {printable(path)}; is it one of the labs?")
+                raise SrlabError(f"There are no exercises of this course in {path}; is it one of the labs?")
         except SrlabError as error:  # the others are shown all the same
             print(f"srlab: {error}", file=sys.stderr)
             refused += 1
@@ -102,7 +102,7 @@ def _notebooks(paths: Sequence[str]) -> list[Path]:
             inside = [file.relative_to(path) for file in sorted(path.rglob("*.ipynb"))]
             files = [path / file for file in inside if not any(part.startswith(".") for part in file.parts)]
         if not files:
-            raise SrlabError(f"There is no notebook (.ipynb) in {printable(path)}; check the path.")
+            raise SrlabError(f"There is no notebook (.ipynb) in {path}; check the path.")
         found += files
     return found
 

@@ -52,7 +52,7 @@ def run(options: argparse.Namespace) -> int:
     for path, reason in summary.skipped:
         print(f"skipped {printable(path)}: {reason}", file=sys.stderr)
     for path, reason in summary.failed:
-        print(f"failed {path}: {reason}", file=sys.stderr)
+        print(f"failed {printable(path)}: {reason}", file=sys.stderr)
     counts = f"{len(summary.written)} written, {len(summary.skipped)} skipped, {len(summary.failed)} failed"
     if summary.present:
         counts += f", {len(summary.present)} already there, which --force makes again"

@@ -171,7 +171,7 @@ def _fetch_archive(archive: Archive, folders: Sequence[Folder], keep: bool, home
         else:
             remedy = "the same command downloads it anew"
             source.unlink()
-        raise SrlabError(f"{source} is damaged or something else ({printable(str(error))}); {remedy}.") from error
+        raise SrlabError(f"{source} is damaged or something else ({error}); {remedy}.") from error
     finally:
         shutil.rmtree(staging, ignore_errors=True)
     if brought:

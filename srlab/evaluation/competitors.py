@@ -6,6 +6,7 @@ from torch import nn
 
 from srlab.base import places
 from srlab.base.errors import SrlabError
+from srlab.base.text import printable
 from srlab.models.weights import load_generator
 from srlab.training import runs
 
@@ -49,7 +50,7 @@ def load_upscalers(names: str | Sequence[str] = "all") -> dict[str, nn.Module]:
                 network = load_generator(lab, name)
                 found[_label(lab, name, network)] = network
         except SrlabError as error:
-            print(f"The run {lab}/{name} is left out: {error}")
+            print(f"The run {printable(lab)}/{printable(name)} is left out: {error}")
     if not found:
         print(f"There are no finished runs in {places.home()}; run the labs first.")
     return found

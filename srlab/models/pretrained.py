@@ -127,7 +127,7 @@ def load_weights(path: Path, network: str = "") -> dict[str, torch.Tensor]:
         raise SrlabError(
             f"{path} is damaged or holds more than tensors, so it is not loaded; give a state dict as torchvision's."
         ) from error
-    except (SafetensorError, OSError, EOFError, RuntimeError, ValueError, KeyError) as error:
+    except (SafetensorError, OSError, EOFError, RuntimeError, ValueError, KeyError, AttributeError) as error:
         reason = str(error).partition("\n")[0] or type(error).__name__
         raise SrlabError(f"The weights file {path} is damaged or cut short ({reason}); replace it.") from error
     if network and whose != network:

@@ -95,13 +95,13 @@ def read_generator(path: str | Path, best: str = "") -> nn.Module:
             f"come with srlab: {known}."
         )
     weights, notes = files.read_safetensors(path)
-    if notes.get("network") not in models.GENERATORS:
+    if notes.get("network") not in list(models.GENERATORS):  # a list takes what cannot be hashed, too
         known = ", ".join(models.GENERATORS)
         raise SrlabError(f"{path} holds a network '{notes.get('network')}'; srlab knows {known}.")
     try:
         generator = _build(models.GENERATORS[notes["network"]], notes["config"], weights)
         generator.load_state_dict(weights)
-    except (KeyError, RuntimeError, TypeError, ValueError) as error:
+    except (KeyError, RuntimeError, TypeError, ValueError, SrlabError) as error:  # the last: a scale that is none
         raise SrlabError(f"The weights in {path} do not fit {notes['network']} {notes.get('config')}.") from error
     if not files.all_finite(weights):
         raise SrlabError(

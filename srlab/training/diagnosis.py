@@ -98,13 +98,17 @@ def answers(history: History, share: float) -> tuple[float, float]:
     return real, fake
 
 
+def _answers_logged(history: History) -> int:
+    return min(len(series(history, key)) for key in ("d_real", "d_fake"))
+
+
 def _late(values: Sequence[float], share: float = 0.25) -> list[float]:
     """The last part of a curve."""
     return list(values[-max(1, round(share * len(values))) :])
 
 
 def _d_wins(history: History) -> str:
-    if len(series(history, "d_real")) < ENOUGH:
+    if _answers_logged(history) < ENOUGH:
         return ""
     real, fake = answers(history, 0.25)
     # Their distance, not each alone: in a small batch one flat patch, which nobody can tell, moves either of them.
@@ -114,7 +118,7 @@ def _d_wins(history: History) -> str:
 
 
 def _d_starves(history: History) -> str:
-    if len(series(history, "d_real")) < ENOUGH:
+    if _answers_logged(history) < ENOUGH:
         return ""
     real, fake = answers(history, 0.5)
     if abs(real - fake) > 0.02:
@@ -123,7 +127,7 @@ def _d_starves(history: History) -> str:
 
 
 def _d_upside_down(history: History) -> str:
-    if len(series(history, "d_real")) < ENOUGH:
+    if _answers_logged(history) < ENOUGH:
         return ""
     real, fake = answers(history, 0.25)
     if real - fake > -0.1:

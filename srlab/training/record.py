@@ -11,6 +11,7 @@ from torch import nn
 from srlab.base.devices import peak_memory_mib
 from srlab.base.errors import SrlabError
 from srlab.base.files import writing
+from srlab.base.text import printable
 from srlab.training.runs import ADVICE, FORMAT, REMEDY, Run, environment
 
 FOLLOW_LENGTH = ("schedule", "ema")  # what another total number of steps may change in a run that goes on
@@ -101,10 +102,11 @@ class Record:
         before, total = self.manifest, self.manifest.get("schedule_total", iters)
         if 0 < step < iters:
             if before["precision"] != facts["precision"]:
-                print(f"This run was trained in {before['precision']} so far and goes on in {facts['precision']}.")
+                was = printable(before["precision"])
+                print(f"This run was trained in {was} so far and goes on in {facts['precision']}.")
             if before["processes"] != facts["processes"]:
                 print(
-                    f"This run was trained by {before['processes']} process(es) so far and goes on with "
+                    f"This run was trained by {printable(before['processes'])} process(es) so far and goes on with "
                     f"{facts['processes']}. The patches of a batch stay the same; batch norm, a relativistic average "
                     "and a random degradation see other shares."
                 )

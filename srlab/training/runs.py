@@ -9,7 +9,7 @@ import json
 import platform
 import subprocess
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from importlib.metadata import version
 from pathlib import Path
@@ -27,6 +27,8 @@ FORMAT = 1  # of the run folder; a folder of another format is not touched
 ADVICE = f"{files.ADVICE} with SRLAB_HOME"  # where a file of a run cannot be written
 REMEDY = "move the folder away or choose another run name"
 SIDE = "-ablation-"  # in the names of a lab's side runs, which stand for nothing by themselves
+# What stands in a manifest that is whole, and of what kind it is.
+ENTRIES = {"format": (int, str), "lab": str, "parameters": dict, "step": int, "state": str, "wall_time_s": (int, float)}
 PACKAGES = ("torch", "accelerate", "numpy", "scikit-image", "matplotlib")
 
 
@@ -54,10 +56,8 @@ class Run:
         """
         file = self.path / "run.json"
         try:
-            manifest = json.loads(file.read_text(encoding="utf-8"))
-            if not {"format", "lab", "parameters", "step", "state", "wall_time_s"} <= set(manifest):
-                raise ValueError("entries are missing")
-        except (ValueError, TypeError, OSError) as error:
+            manifest = _whole(json.loads(file.read_text(encoding="utf-8")))
+        except (ValueError, OSError, RecursionError) as error:
             if state := self.load_state():
                 return state["manifest"]
             if isinstance(error, FileNotFoundError):
@@ -112,10 +112,10 @@ class Run:
             return []
         try:
             rows = [json.loads(line) for line in file.read_text(encoding="utf-8").split("\n")[:-1]]
-            if not all(isinstance(row, dict) and "step" in row for row in rows):
-                raise ValueError("a line has no step")
+            if not all(isinstance(row, dict) and "step" in row and _numbers(row.values()) for row in rows):
+                raise ValueError("a line has no step, or something other than numbers")
             return rows
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise SrlabError(
                 f"{file} is damaged ({error}); repair or delete that file, and the run goes on."
             ) from error
@@ -192,6 +192,18 @@ class Run:
         files.write_safetensors(file, generator.state_dict(), notes, ADVICE)
 
 
+def _whole(manifest: Any) -> dict[str, Any]:
+    """A manifest, if it has what each one has."""
+    if not isinstance(manifest, dict) or not all(isinstance(manifest.get(key), ENTRIES[key]) for key in ENTRIES):
+        raise ValueError("entries are missing or of another kind")
+    return manifest
+
+
+def _numbers(values: Iterable[Any]) -> bool:
+    """Whether all of them are numbers to reckon with; JSON knows integers of any length."""
+    return all(isinstance(value, float) or (isinstance(value, int) and value.bit_length() < 64) for value in values)
+
+
 def _read_state(file: Path) -> dict[str, Any]:
     """A state, if it is whole and what its name says; nothing in it is executed."""
     import torch
@@ -202,7 +214,7 @@ def _read_state(file: Path) -> dict[str, Any]:
         with zipfile.ZipFile(file) as archive:  # torch.load passes over checksums
             damaged = archive.testzip()
         state = torch.load(file, map_location="cpu", weights_only=True)
-        step = state["step"], state["manifest"]["step"]
+        step = state["step"], _whole(state["manifest"])["step"]
     except Exception as error:  # there is hardly one that a damaged file cannot raise
         if out_of_memory(error):
             raise
@@ -223,11 +235,16 @@ def find_run(path: Path) -> Run:
         There is none.
     """
     folder = path if path.is_dir() else home() / path
-    if not (folder / "run.json").is_file():
+    if not _is_run(folder):
         raise SrlabError(f"There is no run in {path}; give the folder of one, or <lab>/<name> in {home()}.")
     run = Run(folder.resolve().parent.name, folder.resolve().name)
     run.path = folder  # which may lie outside of the folder of the runs
     return run
+
+
+def _is_run(folder: Path) -> bool:
+    """Whether a folder has what is needed to know a run by: its manifest, or a state, which has that too."""
+    return (folder / "run.json").is_file() or any((folder / "state").glob("*.pt"))
 
 
 def find_trained(lab: str, steps: int, parameters: dict[str, Any], without: str) -> Run | None:
@@ -245,11 +262,11 @@ def find_trained(lab: str, steps: int, parameters: dict[str, Any], without: str)
         What it must not have been trained with, such as a ``"discriminator"``.
     """
     wanted, found = json.loads(json.dumps(parameters)), {}
-    for file in (home() / lab).glob("*/run.json"):
-        run = Run(lab, file.parent.name)
-        if SIDE in run.name:
+    for folder in filter(_is_run, (home() / lab).glob("*")):
+        if SIDE in folder.name:
             continue
         try:
+            run = Run(lab, folder.name)  # a copy's name, such as "default (copy)", may be none of a run
             manifest = run.manifest()
         except SrlabError as error:
             print(f"Passed over: {error}")
