@@ -13,9 +13,11 @@ from dataclasses import dataclass
 from html import escape
 from importlib.resources import files
 from pathlib import Path
+from typing import Any
 
 import torch
 from PIL import Image
+from torch.nn import functional as F
 
 from srlab.base.errors import SrlabError
 from srlab.base.files import refuse_existing, write_atomic
@@ -23,6 +25,8 @@ from srlab.data.images import to_float, to_uint8
 from srlab.evaluation.metrics import PAPER, psnr
 
 ROOMY = 560  # CSS pixels: small pictures are magnified by a whole number up to about this width
+LOWEST = -0.5  # an SR may undershoot 0 a little; a picture in [-1, 1] goes below this wherever it is dark
+TILE = 128  # pixels: the size of large pictures is estimated from squares of this side
 SCRIPT = files("srlab.view").joinpath("slider.js").read_text(encoding="utf-8")
 STYLE = files("srlab.view").joinpath("slider.css").read_text(encoding="utf-8")
 
@@ -89,15 +93,22 @@ def compare(
     notes: Mapping[str, str] | None = None,
     caption: str = "",
     limit_mb: float = 8.0,
+    view: tuple[float, float, float] | None = None,
+    split: float = 0.5,
+    preview: bool = False,
 ) -> Comparison:
     """Compare pictures under a divider that the reader drags.
+
+    Held, the space bar lets left and right change places; D shows their difference, amplified; G all pictures side by
+    side, the same part of each; below stands the PSNR of the part that is seen, on 8-bit RGB. C copies `view` and
+    `split` as text, S saves what is shown as a PNG file, F fills the screen. There is a button for each of them.
 
     Parameters
     ----------
     images
         Label -> ``(3, H, W)``, ``(1, 3, H, W)`` or ``(1, H, W)``; float in [0, 1] or uint8. A smaller picture such
         as LR is shown magnified, every pixel as a square; its size must be the largest one over a whole number.
-        What an SR has outside of [0, 1] is cut off, as in a saved file.
+        What an SR has a little outside of [0, 1] is cut off, as in a saved file.
     left, right
         Labels shown first (default: the last but one, and the last).
     notes
@@ -107,6 +118,14 @@ def compare(
         One or two sentences below.
     limit_mb
         Refuse a comparison with more megabytes than this, because every saved copy of the notebook would carry it.
+    view
+        What is seen first: the pixel of the largest picture at the top, the one at the left, and how many times
+        larger than the whole it is: a zoom of 4 shows a quarter of the width. Default: the whole.
+    split
+        Where the divider stands at first, from 0 (left) to 1.
+    preview
+        Show pictures that are too large for `limit_mb` so many times smaller that they fit, each pixel the mean of a
+        square, and say so on them. Scores stay those of the whole pictures.
 
     Returns
     -------
@@ -116,8 +135,8 @@ def compare(
     Raises
     ------
     SrlabError
-        Fewer than two pictures, an unknown label, sizes that do not fit, no tensor, NaN, values above 2 as in 8-bit
-        levels that are float, or too many megabytes.
+        Fewer than two pictures, an unknown label, sizes that do not fit, no tensor, NaN, values far outside of [0, 1]
+        as in 8-bit levels that are float or in pictures in [-1, 1], a view outside of them, or too many megabytes.
     """
     if len(images) < 2:
         raise SrlabError(f"A comparison needs at least two pictures, but got {len(images)}.")
@@ -130,15 +149,50 @@ def compare(
     size = full_size(pictures)
     texts = _psnr_notes(pictures, size) if notes is None else notes
     shown = [texts.get(label, _size_note(picture, size)) for label, picture in pictures.items()]
-    encoded = [encode(magnify(label, picture, size), effort=4) for label, picture in pictures.items()]
-    sources = ["data:image/webp;base64," + base64.b64encode(content).decode() for content in encoded]
-    html = _slider_html(labels, shown, sources, [labels.index(name) for name in first], size, caption)
-    if len(html) > limit_mb * 2**20:
+    if not 0 <= split <= 1:
+        raise SrlabError(f"The divider stands between 0 (left) and 1, but split is {split:g}.")
+    if view is not None and not (len(view) == 3 and 0 <= view[0] < size[0] and 0 <= view[1] < size[1] and view[2] >= 1):
         raise SrlabError(
-            f"This comparison would put {len(html) / 2**20:.1f} MB into the notebook, above its limit of "
-            f"{limit_mb:g} MB; crop the images to the part that matters, or raise limit_mb."
+            f"The view must be (top, left, zoom), a pixel inside {size[1]}x{size[0]} and a zoom of 1 or more, "
+            f"but is {view}."
         )
-    return Comparison(tuple(labels), tuple(shown), size, html)
+    full = [magnify(label, picture, size) for label, picture in pictures.items()]
+    factor, sources = _encode_within(full, limit_mb * 2**20, preview)
+    settings = {
+        "labels": labels,
+        "notes": shown,
+        "left": labels.index(first[0]),
+        "right": labels.index(first[1]),
+        "caption": caption,
+        "height": size[0] // factor,
+        "width": size[1] // factor,
+        "split": split,
+        "view": view,
+    }
+    if factor > 1:
+        text = f"Preview: 1/{factor} of {size[1]}×{size[0]} pixels, each the mean of {factor}×{factor}"
+        settings["preview"] = {"factor": factor, "text": text}
+    return Comparison(tuple(labels), tuple(shown), size, _slider_html(settings, sources))
+
+
+def _encode_within(pictures: list[torch.Tensor], limit: float, preview: bool) -> tuple[int, list[str]]:
+    """How many times smaller the pictures are shown so that they fit into so many bytes, and their addresses."""
+    factor = 1
+    while True:
+        shown = [shrink(picture, factor) for picture in pictures]
+        size = sum(map(_estimate, shown))
+        if size <= 1.2 * limit:  # encoding a photo takes seconds, so first those are refused that surely do not fit
+            encoded = [base64.b64encode(encode(picture, effort=4)).decode() for picture in shown]
+            size = sum(map(len, encoded))
+            if size <= limit:
+                return factor, [f"data:image/webp;base64,{content}" for content in encoded]
+        if not preview:
+            raise SrlabError(
+                f"This comparison would put about {size / 2**20:.1f} MB into the notebook, above its limit of "
+                f"{limit / 2**20:g} MB; crop the images to the part that matters, show them smaller with preview=True, "
+                "or raise limit_mb."
+            )
+        factor += 1
 
 
 def check_picture(label: str, image: torch.Tensor) -> torch.Tensor:
@@ -155,6 +209,10 @@ def check_picture(label: str, image: torch.Tensor) -> torch.Tensor:
         raise SrlabError(f"'{label}' holds {picture.dtype}; a picture is float in [0, 1] or uint8.")
     if picture.is_floating_point() and not (picture <= 2).all():  # an SR may overshoot 1 a little, and that is cut off
         raise SrlabError(f"'{label}' has NaN or values above 2; a float picture is in [0, 1]: divide levels by 255.")
+    if picture.is_floating_point() and (lowest := float(picture.min())) < LOWEST:
+        raise SrlabError(
+            f"'{label}' has values down to {lowest:.2f}; a float picture is in [0, 1]: from [-1, 1] take (x + 1) / 2."
+        )
     return picture
 
 
@@ -230,35 +288,43 @@ def _size_note(picture: torch.Tensor, size: tuple[int, int]) -> str:
     return "" if height == size[0] else f"{width}×{height} pixels, ×{size[0] // height}"
 
 
-def shown_width(width: int) -> int:
-    """CSS pixels for a picture that is so many pixels wide: a whole multiple, so that pixels are squares."""
-    return width * max(1, ROOMY // width)
+def shrink(picture: torch.Tensor, factor: int) -> torch.Tensor:
+    """``(C, H, W)`` so many times smaller, each pixel the mean of a square; what is left over at the border is cut."""
+    return F.avg_pool2d(to_float(picture).float(), factor) if factor > 1 else picture
 
 
-def _slider_html(
-    labels: list[str], notes: list[str], sources: list[str], sides: list[int], size: tuple[int, int], caption: str
-) -> str:
+def _estimate(picture: torch.Tensor) -> float:
+    """Bytes of ``(C, H, W)`` in the page, by squares spread over a sixteenth of it; 0 for a small picture."""
+    height, width = picture.shape[-2:]
+    if min(height, width) < 4 * TILE or height * width < 2**20:
+        return 0
+    rows = [picture[:, top : top + TILE] for top in range(0, height - TILE + 1, 4 * TILE)]
+    sample = torch.cat([row[..., x : x + TILE] for row in rows for x in range(0, width - TILE + 1, 4 * TILE)], 1)
+    return len(encode(sample, effort=4)) * height * width / sample[0].numel() * 4 / 3  # as base64
+
+
+def shown_width(width: int, height: int = 1) -> int:
+    """CSS pixels for a picture that is so many pixels wide and high: if it fits a whole multiple, for square pixels."""
+    times = max(1, min(ROOMY // width, 2 * ROOMY // height))
+    return max(1, min(width * times, 2 * ROOMY * width // height))
+
+
+def _slider_html(settings: dict[str, Any], sources: list[str]) -> str:
     """The slider as one piece of HTML: the divider without scripts, its style, and the script that replaces it.
 
     Parameters
     ----------
-    labels, notes, sources
-        Of each picture: its name, a score or nothing, and the address of its data.
-    sides
-        Which two are shown first, left and right of the divider.
-    size
-        (height, width) of a picture in pixels.
-    caption
-        Below the slider.
+    settings
+        What ``mountSlider`` in ``slider.js`` takes, but the pictures.
+    sources
+        Of each picture the address of its data.
     """
-    settings = {"labels": labels, "notes": notes, "left": sides[0], "right": sides[1], "caption": caption}
-    settings |= {"height": size[0], "width": size[1], "shown": shown_width(size[1])}
+    settings = settings | {"shown": shown_width(settings["width"], settings["height"])}
     # Equal content gives equal ids, so that a notebook run again is the same file; the script mounts all of that id.
     key = "srlab-" + hashlib.sha256(json.dumps([settings, sources]).encode()).hexdigest()[:12]
     start = _START.replace("KEY", key).replace("SETTINGS", json.dumps(settings).replace("<", "\\u003c"))
     return (
-        f'<div class="srlab-compare" id="{key}">\n<style>{STYLE}</style>\n'
-        f"{_still_html(labels, notes, sources, sides, size, caption)}</div>\n"
+        f'<div class="srlab-compare" id="{key}">\n<style>{STYLE}</style>\n{_still_html(settings, sources)}</div>\n'
         f"<script>(() => {{\n{SCRIPT}\n{start}}})();</script>"
     )
 
@@ -271,41 +337,40 @@ _START = """for (const root of document.querySelectorAll('[id="KEY"]')) {
 """
 
 
-def _still_html(
-    labels: list[str], notes: list[str], sources: list[str], sides: list[int], size: tuple[int, int], caption: str
-) -> str:
-    """The divider without scripts. JupyterLab's sanitizer keeps these inline styles, but no style sheet and no ids."""
-    width = shown_width(size[1])
-    height = width * size[0] // size[1]
+def _still_html(settings: dict[str, Any], sources: list[str]) -> str:
+    """The divider without scripts. JupyterLab's sanitizer keeps these inline styles, but no style sheet and no ids.
 
-    def image(index: int, style: str) -> str:
-        name = f'class="srlab-picture-{index}" alt="{escape(labels[index])}" src="{sources[index]}"'
-        return f'<img {name} style="display: block; max-width: none; margin: 0; {style}">'
-
-    def name(index: int) -> str:
-        note = f' <span style="opacity: 0.7">{escape(notes[index])}</span>' if notes[index] else ""
-        return f"<span><b>{escape(labels[index])}</b>{note}</span>"
-
-    left, right = sides
+    Where not even they are kept, as on GitHub, the figures come in reading order, each with its label.
+    """
+    labels, notes, width = settings["labels"], settings["notes"], settings["shown"]
+    left, right = settings["left"], settings["right"]
+    height = max(1, width * settings["height"] // settings["width"])
     full = f"width: {width}px; height: {height}px; image-rendering: pixelated"
     half = f"width: {width // 2}px; height: {height // 2}px"
-    rest = [index for index in range(len(labels)) if index not in sides]
     over = (
-        '<div style="position: absolute; left: 0; top: 0; width: 50%; height: 100%; max-width: 100%; '
-        'overflow: hidden; resize: horizontal; box-sizing: border-box; border-right: 2px solid white">'
-        f"{image(left, full)}</div>"
+        f"position: absolute; left: 0; top: 26px; width: {settings['split']:.1%}; height: {height}px; max-width: 100%; "
+        "overflow: hidden; resize: horizontal; box-sizing: border-box; border-right: 2px solid white"
     )
-    others = "".join(f'<div style="margin-right: 16px">{name(index)}{image(index, half)}</div>' for index in rest)
+
+    def figure(index: int, of_label: str, of_box: str, of_image: str, of_figure: str = "") -> str:
+        note = f' <span style="opacity: 0.7">{escape(notes[index])}</span>' if notes[index] else ""
+        name = f'class="srlab-picture-{index}" alt="{escape(labels[index])}" src="{sources[index]}"'
+        image = f'<img {name} style="display: block; max-width: none; margin: 0; {of_image}">'
+        label = f'<figcaption style="{of_label}"><b>{escape(labels[index])}</b>{note}</figcaption>'
+        return f'<figure style="margin: 0; {of_figure}">{label}<div style="{of_box}">{image}</div></figure>'
+
+    pair = figure(left, "position: absolute; left: 0; top: 0", over if left != right else "display: none", full)
+    pair += figure(right, "position: absolute; right: 0; top: 0", "overflow: hidden", full) if left != right else ""
+    rest = (index for index in range(len(labels)) if index not in (left, right))
+    others = "".join(figure(index, "", "", half, "margin-right: 16px") for index in rest)
+    preview = f"<p>{escape(settings['preview']['text'])}.</p>" if "preview" in settings else ""
     return (
         '<div class="srlab-still" style="overflow-x: auto">\n'
-        f'<div style="display: flex; justify-content: space-between; width: {width}px; margin-bottom: 6px">'
-        f"{name(left)}{name(right)}</div>\n"
-        f'<div style="position: relative; width: {width}px; height: {height}px; overflow: hidden">'
-        f"{image(right, full)}{over if left != right else ''}</div>\n"
-        '<div style="margin-top: 6px; font-size: 12px; opacity: 0.7">Pull the lower right corner of the left picture. '
-        "With scripts (in Jupyter: trust this notebook) it also zooms and changes pictures.</div>\n"
+        f'<div style="position: relative; width: {width}px; padding-top: 26px">{pair}</div>\n{preview}'
+        '<div style="margin-top: 6px; font-size: 12px; opacity: 0.7">Where one picture lies on the other, pull the '
+        "lower right corner of the left one. To zoom takes scripts: in Jupyter, trust this notebook.</div>\n"
         f'<div style="display: flex; flex-wrap: wrap; margin-top: 10px">{others}</div>\n'
-        f'<div style="margin-top: 6px; font-style: italic">{escape(caption)}</div>\n'
+        f'<div style="margin-top: 6px; font-style: italic">{escape(settings["caption"])}</div>\n'
         "</div>\n"
     )
 
