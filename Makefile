@@ -16,7 +16,13 @@ PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n logical --maxprocesses 4 
 
 ARGS ?=
 
-.PHONY: labs study book test lint unit faults mutations notebooks browser lab refresh format lock audit clean
+# For any Python to say of itself, however old.
+FITS := import os, sys; v = sys.version_info; (3, 11) <= v < (3, 14) or sys.exit("Python 3.11 to 3.13 is needed, found \
+%d.%d.%d at %s; name another one, as in: make labs PYTHON=python3.12" % (v[:3] + (os.path.realpath(sys.executable),)))
+# What is ready is so no longer where its Python has gone, as in an upgrade of the system, or the course has moved.
+BROKEN := $(shell $(BIN)/python -I -c "import srlab" 2>/dev/null || echo broken)
+
+.PHONY: labs study book test lint unit faults mutations notebooks browser lab refresh format lock audit clean broken
 
 labs: .venv/ready
 	$(BIN)/python -m srlab labs $(if $(RECIPE),--recipe $(RECIPE))
@@ -65,14 +71,19 @@ format: .venv/ready
 	$(BIN)/python -m ruff check --fix .
 	$(BIN)/python -m ruff format .
 
-# The environment is made anew only when the dependencies change, so everything above works offline afterwards.
+# The environment changes only when the dependencies do, so everything above works offline afterwards. One that was ready
+# is kept, with what its owner has put into it; one that never was may be half of anything, and is made anew.
 # uv leaves compiling to the first import, where it costs each kernel seconds if it cannot be kept; pip does not.
-.venv/ready: pyproject.toml requirements.lock
+.venv/ready: pyproject.toml requirements.lock $(BROKEN)
+	@if [ -e $@ ] && $(BIN)/python -c '$(FITS)' 2>/dev/null; then :; \
+	elif command -v uv >/dev/null 2>&1; then \
+		rm -rf .venv && uv venv --quiet --seed --python "$(PYTHON)" .venv && $(BIN)/python -c '$(FITS)'; \
+	else \
+		"$(PYTHON)" -c '$(FITS)' && rm -rf .venv && "$(PYTHON)" -m venv .venv; \
+	fi
 	@if command -v uv >/dev/null 2>&1; then \
-		uv venv --quiet --seed --allow-existing --python "$(PYTHON)" .venv && \
 		uv pip install --python $(BIN)/python --compile-bytecode -c requirements.lock -e ".[labs,test,study]"; \
 	else \
-		"$(PYTHON)" -m venv .venv && \
 		$(BIN)/python -m pip install --disable-pip-version-check -q -c requirements.lock -e ".[labs,test,study]"; \
 	fi
 	@touch $@
@@ -97,5 +108,5 @@ audit: .venv/ready
 	.venv/audit/bin/pip-audit --strict --no-deps --disable-pip -r requirements.lock
 
 clean:
-	rm -rf .venv .pytest_cache .ruff_cache
+	rm -rf .venv/ready .venv .pytest_cache .ruff_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
