@@ -16,7 +16,7 @@ from PIL import Image
 
 from srlab.base.errors import SrlabError
 from srlab.data.images import quantize, to_float, to_uint8
-from srlab.data.resampling import DOWNSAMPLERS, downsample, mirrored
+from srlab.data.resampling import DOWNSAMPLERS, KERNELS, downsample, mirrored
 
 # --- Blur, noise, JPEG --------------------------------------------------------------------------------------
 
@@ -204,6 +204,11 @@ class Degradation:
         low, high = _range(self.jpeg)
         if high and not 1 <= low <= high <= 100:
             raise SrlabError(f"Degradation strength jpeg={self.jpeg} must lie in 1 to 100, or be 0 for none.")
+
+    def reach(self, scale: int) -> int:
+        """How many LR pixels beyond a pixel's own place its value depends on, noise and JPEG left out."""
+        width = KERNELS[DOWNSAMPLERS[self.method][0]][1]
+        return math.ceil(width / 2) + math.ceil(3 * _range(self.blur)[1] / scale)
 
     def __call__(self, hr: torch.Tensor, scale: int, generator: torch.Generator | None = None) -> torch.Tensor:
         """Degrade ``(N, 3, H, W)`` in [0, 1] to ``(N, 3, H / scale, W / scale)`` in [0, 1], on 8-bit levels."""

@@ -10,6 +10,7 @@ from srlab.base.errors import SrlabError
 from srlab.data.datasets import ImageSet
 from srlab.data.degradation import Degradation
 from srlab.data.images import quantize, to_float
+from srlab.data.resampling import mirrored
 
 
 class PatchSampler:
@@ -18,6 +19,9 @@ class PatchSampler:
     All images lie in one flat uint8 buffer: in memory, on the GPU where it fits, or mapped from the disk for a set in
     the cache. A batch is a single gather from it: position, flips and transpose of a patch are index arithmetic
     where the buffer is, and no file is decoded and no worker started during training.
+
+    LR is that of the whole image: it is made from the patch with a margin as wide as the kernels reach, mirrored where the
+    image ends, and the margin is cut off. A rotated patch is an image of its own and has no margin.
 
     Each image is equally likely, whatever its size. All draws come from one CPU generator, so a seed gives the
     same patches on every device, and `state_dict` is all that a resumed run needs. With several processes (`share`)
@@ -81,6 +85,7 @@ class PatchSampler:
         # The window holds the rotated patch, and keeps its parity so that both have the same centre.
         margin = 0 if black_corners else math.ceil(patch * (math.cos(angle) + math.sin(angle) - 1) / 2)
         self.window = patch + 2 * margin
+        self._around = 0 if rotate else (degradation or Degradation()).reach(scale)  # LR pixels on each side
         for name, image in zip(images.names, images.hr, strict=True):
             if min(image.shape[1:]) < self.window:
                 size = f"{image.shape[2]}x{image.shape[1]}"
@@ -102,9 +107,8 @@ class PatchSampler:
             self._pixels = torch.cat([image.permute(1, 2, 0).reshape(-1, 3) for image in images.hr])
         if _fits(self._pixels, self.device):
             self._pixels = self._pixels.to(self.device)
-        sizes = torch.tensor([image.shape[1:] for image in images.hr])
-        self._heights, self._widths = sizes.unbind(1)
-        areas = sizes.prod(1)
+        self._sizes = torch.tensor([image.shape[1:] for image in images.hr])
+        areas = self._sizes.prod(1)
         self._starts = areas.cumsum(0) - areas
 
     def share(self, rank: int, world: int) -> None:
@@ -148,28 +152,31 @@ class PatchSampler:
         hr = to_float(patches).permute(0, 3, 1, 2).contiguous()
         if self.largest_angle:
             hr = quantize(self._rotate(hr, angles))
-        return self.degradation(hr, self.scale, self._noise.manual_seed(seed)), hr
+        lr = self.degradation(hr, self.scale, self._noise.manual_seed(seed))
+        return _without_border(lr, self._around), _without_border(hr, self._around * self.scale)
 
     def _draw_windows(self) -> torch.Tensor:
-        """Where each window begins in the flat buffer, the width of its image, and its three flips: ``(5, batch)``."""
+        """Where its image begins in the flat buffer, height and width of that, place and flips: ``(8, batch)``."""
 
         def below(limit: torch.Tensor) -> torch.Tensor:
             return (torch.rand(self.batch, generator=self.generator, dtype=torch.float64) * limit).long()
 
         image = below(torch.full((self.batch,), len(self.images)))
-        top = below(self._heights[image] - self.window + 1)
-        left = below(self._widths[image] - self.window + 1)
+        height, width = self._sizes[image].unbind(1)
+        top, left = below(height - self.window + 1), below(width - self.window + 1)
         flips = torch.rand(3, self.batch, generator=self.generator) < 0.5  # of rows, of columns, transposed
         allowed = {"all": (True, True, True), "flip": (False, True, False), "none": (False, False, False)}[self.augment]
         flips &= torch.tensor(allowed)[:, None]
-        width = self._widths[image]
-        return torch.stack([self._starts[image] + top * width + left, width, *flips])
+        return torch.stack([self._starts[image], height, width, top, left, *flips])
 
     def _indices(self, windows: torch.Tensor) -> torch.Tensor:
-        """``(batch, window, window)`` indices into the flat buffer, from what `_draw_windows` gives."""
-        start, width, flip_rows, flip_columns, transpose = windows[:, :, None]
-        last, steps = self.window - 1, torch.arange(self.window, device=windows.device)
-        rows, columns = (flip_rows * last - steps).abs(), (flip_columns * last - steps).abs()
+        """``(batch, side, side)`` indices into the flat buffer for windows with their margin, from `_draw_windows`."""
+        start, height, width, top, left, flip_rows, flip_columns, transpose = windows[:, :, None]
+        margin = self._around * self.scale
+        steps = torch.arange(-margin, self.window + margin, device=windows.device)
+        backwards = self.window - 1 - steps
+        rows = mirrored(top + torch.where(flip_rows > 0, backwards, steps), height)
+        columns = mirrored(left + torch.where(flip_columns > 0, backwards, steps), width)
         indices = (start + rows * width)[:, :, None] + columns[:, None, :]
         return torch.where(transpose[:, None] > 0, indices.transpose(1, 2), indices)
 
@@ -197,6 +204,12 @@ class PatchSampler:
     def load_state_dict(self, state: dict[str, torch.Tensor]) -> None:
         """Go on where `state_dict` was taken."""
         self.generator.set_state(state["generator"])
+
+
+def _without_border(image: torch.Tensor, border: int) -> torch.Tensor:
+    """The middle of a batch, in memory of its own."""
+    height, width = image.shape[-2:]
+    return image[..., border : height - border, border : width - border].contiguous()
 
 
 def _fits(pixels: torch.Tensor, device: torch.device) -> bool:

@@ -100,7 +100,7 @@ def resize_matrix(size: int, factor: float, kernel: str = "bicubic", antialias: 
     return torch.zeros(len(centre), size, dtype=torch.float64).scatter_add_(1, mirrored(samples.long(), size), weights)
 
 
-def mirrored(indices: torch.Tensor, size: int) -> torch.Tensor:
+def mirrored(indices: torch.Tensor, size: int | torch.Tensor) -> torch.Tensor:
     """Indices beyond an axis of so many samples, reflected into it; the sample at the border comes twice."""
     indices = indices % (2 * size)
     return torch.where(indices < size, indices, 2 * size - 1 - indices)

@@ -4,6 +4,7 @@ More of it, for settings of any kind, is in `test_properties.py`.
 """
 
 import hashlib
+import itertools
 import math
 
 import pytest
@@ -74,12 +75,32 @@ def test_the_seed_decides_and_global_random_numbers_are_not_used():
 @pytest.mark.parametrize("degradation", [Degradation(), Degradation(method="nearest")])
 @pytest.mark.parametrize("scale", [2, 3, 4, 8])
 def test_lr_is_hr_degraded_and_both_are_on_8_bit_levels(scale, degradation):
-    lr, hr = next(PatchSampler(random_set(), scale, 2 * scale, 5, degradation))
-    assert lr.shape == (5, 3, 2, 2)
-    assert hr.shape == (5, 3, 2 * scale, 2 * scale)
-    assert torch.equal(lr, downsample(hr, scale, degradation.method))
+    images = random_set((64, 56), (48, 72))
+    lr, hr = next(PatchSampler(images, scale, 6 * scale, 5, degradation))
+    assert lr.shape == (5, 3, 6, 6)
+    assert hr.shape == (5, 3, 6 * scale, 6 * scale)
+    assert torch.equal(lr[..., 2:-2, 2:-2], downsample(hr, scale, degradation.method)[..., 2:-2, 2:-2])
     assert lr.dtype == hr.dtype == torch.float32
     assert torch.equal(hr * 255, (hr * 255).round())
+
+
+@pytest.mark.parametrize("degradation", [Degradation(), Degradation("lanczos"), Degradation(blur=1.5)], ids=str)
+@pytest.mark.parametrize("augment", ["none", "flip"])
+def test_lr_is_cut_out_of_the_lr_of_the_whole_image_up_to_its_border(degradation, augment):
+    """Of patches on the LR grid. Made from the patch alone, its outer pixels would be others."""
+    images, side = random_set((32, 36)), 16
+    whole = images["image0"], degradation(images["image0"], 4)
+    known = {}
+    for top, left in itertools.product(range(0, 17, 4), range(0, 21, 4)):
+        hr, lr = (
+            x[0, :, top // s :, left // s :][:, : side // s, : side // s] for x, s in zip(whole, (1, 4), strict=True)
+        )
+        known |= {hr.numpy().tobytes(): lr, hr.flip(2).numpy().tobytes(): lr.flip(2)}
+    lrs, hrs = next(PatchSampler(images, 4, side, 800, degradation, augment))
+    found = [(lr, known[key]) for lr, hr in zip(lrs, hrs, strict=True) if (key := hr.numpy().tobytes()) in known]
+    assert len(found) > 20, "a sixteenth of all patches lies on the grid"
+    levels_off = 255 * max((lr - expected).abs().max() for lr, expected in found)
+    assert levels_off < (1.1 if degradation.blur else 0.1)  # a convolution adds up in another order
 
 
 @pytest.mark.parametrize(("augment", "orientations"), [("all", 8), ("flip", 2), ("none", 1)])
