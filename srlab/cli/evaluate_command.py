@@ -30,7 +30,10 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
     parser.add_argument("--device", default="auto", help="of --run: auto, cpu or cuda (default: auto)")
     parser.add_argument("--scale", type=int, default=4, help="HR pixels per LR pixel (default: 4)")
     parser.add_argument(
-        "--protocol", default="paper", help="paper (Y, crop 4), face (RGB, crop 0) or study (RGB, crop 0, not rounded)"
+        "--protocol",
+        default="paper",
+        help="paper (Y, crop 4), basicsr (the same with grey files read as RGB), face (RGB, crop 0) or "
+        "study (RGB, crop 0, not rounded)",
     )
     parser.add_argument("--metrics", nargs="+", default=["psnr", "ssim"], metavar="NAME", help="default: psnr ssim")
     parser.add_argument(

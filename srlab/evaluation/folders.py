@@ -93,7 +93,7 @@ def evaluate_folders(
     """Score a folder of SR files, made by anybody, against the folder of HR files.
 
     An HR image that is a little larger than its SR is cut at the bottom and right to a multiple of the scale. The HR
-    file decides what grey means under a Y protocol: against a grey HR the grey values are scored (of a colour SR:
+    file decides what grey means under a Y protocol: against a grey HR the paper's scores grey values (of a colour SR:
     its full-range luma, which is what `srlab.evaluate` does with the output of a network), and a grey SR against a
     colour HR becomes RGB first.
 

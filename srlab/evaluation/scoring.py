@@ -170,7 +170,7 @@ def score_pair(
     sr, hr
         ``(1, 3, H, W)``, float in [0, 1].
     grey
-        The HR file is grey. Under a Y protocol the grey values are then scored as they are.
+        The HR file is grey; what is scored of it then under a Y protocol, `Protocol.grey` says.
     chosen
         From `measures`.
     protocol
@@ -186,7 +186,7 @@ def score_pair(
     SrlabError
         The crop leaves nothing, or as for the metrics.
     """
-    on_grey = grey and protocol.color == "y"
+    on_grey = grey and protocol.color == "y" and protocol.grey == "values"
     values = {}
     for name, measure in chosen.items():
         pair = [full_range(luma(image)) for image in (sr, hr)] if on_grey and name in FIDELITY else (sr, hr)

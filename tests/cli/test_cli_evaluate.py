@@ -86,7 +86,14 @@ def test_json_holds_the_protocol_the_rows_and_the_means_and_all_else_is_on_stder
     out, err = ran(capsys, "--sr", "sr", "--json", "--metrics", "psnr", "ms_ssim", "lpips")
     found = json.loads(out, parse_constant=lambda name: pytest.fail(f"{name} is no JSON"))
     assert found["scored"] == {"sr": "sr", "hr": "hr"}
-    assert found["protocol"] == {"name": "paper", "color": "y", "crop": 4, "quantize": True, "resampler": "bicubic"}
+    assert found["protocol"] == {
+        "name": "paper",
+        "color": "y",
+        "crop": 4,
+        "quantize": True,
+        "resampler": "bicubic",
+        "grey": "values",
+    }
     assert found["scale"] == 4
     assert [row["image"] for row in found["images"]] == ["baby", "bird"]
     assert [row["file"] for row in found["images"]] == ["baby_x4_bicubic.png", "bird_x4_bicubic.png"]
@@ -156,7 +163,7 @@ def test_the_table_is_written_as_csv_and_not_over_a_file_unless_forced(capsys, f
     [
         (["--hr", "nowhere", "--sr", "sr"], "no folder nowhere"),
         (["--hr", "hr", "--sr", "hr/baby.png"], "no folder hr/baby.png"),
-        (["--hr", "hr", "--sr", "sr", "--protocol", "y"], "no protocol 'y'; choose one of paper, face, study"),
+        (["--hr", "hr", "--sr", "sr", "--protocol", "y"], "no protocol 'y'; choose one of paper, basicsr, face, study"),
         (["--hr", "hr", "--sr", "sr", "--lr", "lr"], "--lr goes with --run or --method"),
         (["--hr", "hr", "--run", "runs/none"], "runs/none"),
         (["--hr", "hr", "--run", "hr/baby.png"], "baby.png"),

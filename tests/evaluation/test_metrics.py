@@ -134,7 +134,8 @@ def test_a_window_must_fit_after_the_crop(metric, size, crop, fits):
 
 def test_the_protocols_by_name():
     assert Protocol("y", 4, True, "bicubic") == PAPER
-    assert {"paper": PAPER, "face": Protocol("rgb", 0, True), "study": Protocol("rgb", 0, False)} == PROTOCOLS
+    others = {"face": Protocol("rgb", 0, True), "study": Protocol("rgb", 0, False)}
+    assert {"paper": PAPER, "basicsr": Protocol("y", 4, grey="luma")} | others == PROTOCOLS
 
 
 def test_protocol_rounds_then_takes_the_luma_then_crops(hr):
@@ -144,12 +145,16 @@ def test_protocol_rounds_then_takes_the_luma_then_crops(hr):
     assert torch.equal(Protocol("rgb", 0, True)(image), quantize(image))
 
 
-def test_a_grey_image_is_scored_on_its_grey_values_and_not_on_their_luma(sr, hr):
+def test_a_grey_image_is_scored_on_its_grey_values_and_on_their_luma_only_where_the_protocol_says_so(sr, hr):
     grey_sr, grey_hr = (quantize(full_range(luma(x)).clamp(0, 1)) for x in (sr, hr))
     assert torch.equal(PAPER(grey_hr), grey_hr[..., 4:-4, 4:-4])
     gain = psnr(grey_sr.expand(-1, 3, -1, -1), grey_hr.expand(-1, 3, -1, -1)) - psnr(grey_sr, grey_hr)
     assert gain.tolist() == pytest.approx(2 * [20 * math.log10(255 / 219)], abs=1e-4)
     assert torch.equal(psnr(grey_sr, grey_hr), psnr(grey_sr, grey_hr, Protocol("rgb", 4)))
+    as_rgb = psnr(grey_sr.expand(-1, 3, -1, -1), grey_hr.expand(-1, 3, -1, -1))
+    assert torch.equal(psnr(grey_sr, grey_hr, Protocol(grey="luma")), as_rgb)
+    with pytest.raises(SrlabError, match="'values' or the 'luma' of a grey file, but got 'y'"):
+        Protocol(grey="y")
 
 
 GOOD = torch.rand(1, 3, 20, 20)

@@ -101,8 +101,8 @@ def test_a_grey_file_is_scored_on_its_grey_values_which_is_1_32_db_lower_and_in_
     scored = evaluate(bicubic, as_file)
     gain = evaluate(bicubic, expanded)["psnr"][0] - scored["psnr"][0]
     assert gain == pytest.approx(20 * math.log10(255 / 219), abs=0.02)
-    rgb = Protocol("rgb", 4)
-    assert evaluate(bicubic, as_file, protocol=rgb).equals(evaluate(bicubic, expanded, protocol=rgb))
+    for other in (Protocol("rgb", 4), Protocol(grey="luma")):
+        assert evaluate(bicubic, as_file, protocol=other).equals(evaluate(bicubic, expanded, protocol=other))
 
 
 @pytest.mark.parametrize("training", [True, False])
