@@ -6,6 +6,7 @@ import json
 import os
 import re
 import shutil
+import tempfile
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
@@ -251,6 +252,29 @@ def one_writer(path: Path) -> AbstractContextManager[None]:
     return lock(path.with_name(f".{path.name}.lock"), "choose a folder that you own")
 
 
+def check_writable(folder: Path, advice: str) -> None:
+    """Check that files can be written into a folder, or into the next one above it that is there; none is left.
+
+    Parameters
+    ----------
+    folder
+        It need not exist yet, and is not made: several processes may ask at once.
+    advice
+        What to do when it cannot be written to.
+
+    Raises
+    ------
+    SrlabError
+        There is a file or a dead link in the way, or no permission, or no room.
+    """
+    there = next(place for place in (folder, *folder.parents) if os.path.lexists(place))
+    try:
+        with tempfile.TemporaryFile(dir=there) as file:
+            file.write(bytes(1 << 16))
+    except OSError as error:
+        raise SrlabError(f"Cannot write into {there} ({error.strerror or error}); {advice}.") from error
+
+
 def amount(count: float) -> str:
     """A number of bytes for people: ``"3.53 GB"``."""
     for unit, name in ((1e9, "GB"), (1e6, "MB"), (1e3, "kB")):
@@ -259,7 +283,7 @@ def amount(count: float) -> str:
     return f"{count:.0f} bytes"
 
 
-def need_room(folder: Path, count: int, what: str) -> None:
+def need_room(folder: Path, count: int, what: str, advice: str = ADVICE) -> None:
     """Check that a folder's disk takes so many bytes more, before the first is written.
 
     Parameters
@@ -270,6 +294,8 @@ def need_room(folder: Path, count: int, what: str) -> None:
         Bytes.
     what
         Names what needs the room; the message begins with it.
+    advice
+        What to do when there is too little; the message ends with it.
 
     Raises
     ------
@@ -280,5 +306,5 @@ def need_room(folder: Path, count: int, what: str) -> None:
     missing = count + MARGIN - shutil.disk_usage(there).free
     if missing > 0:
         raise SrlabError(
-            f"{what} needs {amount(count)}, and the disk of {folder} has {amount(missing)} too little free; {ADVICE}."
+            f"{what} needs {amount(count)}, and the disk of {folder} has {amount(missing)} too little free; {advice}."
         )

@@ -13,11 +13,12 @@ from types import SimpleNamespace
 from typing import Any
 
 import srlab
-from srlab.base import devices, places
+from srlab.base import devices, files, places
 from srlab.base.errors import SrlabError
 from srlab.cli.notebooks import HEADLINE, seen_from_here
 from srlab.cli.recipes import Recipe, pick_recipe, read_recipes
 from srlab.models import pretrained
+from srlab.training.runs import ADVICE
 from srlab.view import plots
 
 DECLARED = "# Parameters of this lab"  # how the cell with the defaults begins; a lint test holds the labs to it
@@ -29,6 +30,8 @@ INJECTED = "# Parameters\n"  # how the cell begins that papermill adds after it
 PLAIN = {"iters", "run", "recipe", "tricks", "device", "precision", "compiled"}
 SEEN_OFTEN = 200  # times that a training sees each pixel, from which on it may learn photos by heart
 FEW = 30  # megapixels of photos, on which a network of the papers' size isn't trained without a word
+LONGEST = 100  # letters of a run's name, so that its side runs can have longer ones
+ROOM = 100_000_000  # bytes; the runs of a lab of the laptop take from 14 MB to 430 MB
 LONG = 2000  # steps from which on random features hold a training back
 
 
@@ -78,7 +81,8 @@ def setup(name: str) -> Lab:
     Raises
     ------
     SrlabError
-        A parameter is unknown or has the wrong type, the device is not there, or a strict recipe has too few photos.
+        A parameter is unknown or has the wrong type, the run could not be kept, the device is not there, or a strict
+        recipe has too few photos.
     """
     import matplotlib.pyplot as plt
 
@@ -96,6 +100,8 @@ def setup(name: str) -> Lab:
     tricks = values.get("tricks", {}) | {key: values.pop(key) for key in named if key in numbers and key != "iters"}
     tricks = {key: _list(value) if isinstance(numbers.get(key), list) else value for key, value in tricks.items()}
     check_parameters(numbers | declared, values | tricks, [*named, *tricks])
+    if "run" in values:
+        check_run(name, values["run"])
     device = srlab.pick_device(values.get("device", "auto"))
     precision = srlab.pick_precision(values.get("precision", "auto"), device)
     plt.rcParams["axes.prop_cycle"] = plots.line_styles()
@@ -174,7 +180,7 @@ def _run_name(recipe: Recipe, iters: int, changed: dict[str, Any]) -> str:
     parts = [recipe.name, *([str(iters)] if iters else [])]
     parts += [f"{key}-{Path(value).name if isinstance(value, str) else value}" for key, value in changed.items()]
     name = re.sub(r"[^A-Za-z0-9._]+", "-", "-".join(parts)).strip("-")
-    if len(name) > 100:
+    if len(name) > LONGEST:
         raise SrlabError("So many changes make no name for a run; give it one with the parameter run.")
     return "default" if name == "laptop" else name  # the run that other labs look for
 
@@ -262,6 +268,26 @@ def check_parameters(declared: dict[str, Any], values: dict[str, Any], given: li
             raise SrlabError(f"The parameter {name}={value} must be at least 1.")
     if values.get("iters", 0) < 0:
         raise SrlabError(f"iters={values['iters']} is the total number of training steps; 0 takes the recipe's.")
+
+
+def check_run(lab: str, run: str) -> None:
+    """Refuse a run that could not be kept; after this nothing is found out late but what fills the disk meanwhile.
+
+    Parameters
+    ----------
+    lab, run
+        Names; "" stands for one that is still to be made.
+
+    Raises
+    ------
+    SrlabError
+        The name is no good, or its folder cannot be made or written to.
+    """
+    folder = places.run_folder(lab, run or "default")
+    if len(run.encode()) > LONGEST:
+        raise SrlabError(f"The name '{run}' of the run is too long; use one of at most {LONGEST} letters.")
+    files.check_writable(folder, ADVICE)
+    files.need_room(folder, ROOM, "A run", ADVICE)
 
 
 def _assignments(cells: list[str], beginning: str) -> dict[str, ast.expr]:

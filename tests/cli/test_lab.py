@@ -3,6 +3,9 @@
 import ast
 import inspect
 import re
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from types import SimpleNamespace
 
 import nbformat
 import pytest
@@ -12,7 +15,7 @@ from traitlets.config import Config
 
 import srlab
 from srlab.base.errors import SrlabError
-from srlab.cli.lab import check_parameters
+from srlab.cli.lab import check_parameters, check_run
 from srlab.cli.papermill import read_headline
 from srlab.models import ResidualBlock
 from tests.conftest import ROOT
@@ -231,6 +234,84 @@ def test_a_long_training_on_few_photos_through_random_features_is_warned_of_with
     photos, features = [line for line in shown.stdout.splitlines() if line.startswith("WARNING")]
     assert "-p images div2k" in photos
     assert "-p backbone imagenet" in features
+
+
+@pytest.mark.parametrize(
+    "run",
+    [
+        "a/b",
+        "..",
+        "../x",
+        " ",
+        "a b",
+        ".x",
+        "x.",
+        "a\nb",
+        "\x1b[31m",
+        "caf\udce9",
+        "con",
+        "Lpt1.b",
+        "x" * 101,
+        "中" * 40,
+    ],
+)
+def test_setup_refuses_a_name_that_no_run_can_have_and_makes_nothing(lab_04, home, run):
+    with pytest.raises(SrlabError, match=r"no good name for a run; \w+|too long; use one of at most 100 letters"):
+        lab_04(run=run)
+    assert not home.exists()
+
+
+def dead_link(home):
+    home.symlink_to(home.parent / "a disk that was taken away")
+
+
+def file_in_the_way(path):
+    def put(home):
+        (home / path).parent.mkdir(parents=True, exist_ok=True)
+        (home / path).write_text("in the way")
+
+    return put
+
+
+UNWRITABLE = {
+    "a file": file_in_the_way(""),
+    "a file for the lab": file_in_the_way("04_esrgan"),
+    "a file for the run": file_in_the_way("04_esrgan/default"),
+    "dead link": dead_link,
+}
+
+
+@pytest.mark.parametrize("spoil", UNWRITABLE.values(), ids=UNWRITABLE)
+def test_setup_says_at_once_that_the_runs_cannot_be_written(lab_04, home, spoil):
+    spoil(home)
+    before = sorted(home.rglob("*"))
+    with pytest.raises(
+        SrlabError, match=rf"Cannot write into {re.escape(str(home))}.*choose another folder with SRLAB"
+    ):
+        lab_04()
+    assert sorted(home.rglob("*")) == before
+
+
+@pytest.mark.skipif(not Path("/proc/self").exists(), reason="the folder in which not even root can write")
+def test_setup_says_at_once_that_nothing_can_be_written_there(lab_04, monkeypatch):
+    monkeypatch.setenv("SRLAB_HOME", "/proc/self/runs")
+    with pytest.raises(SrlabError, match=r"Cannot write into /proc/self \(.*\); free some space or choose"):
+        lab_04()
+
+
+def test_setup_says_at_once_that_the_disk_is_full(lab_04, home, monkeypatch):
+    monkeypatch.setattr("shutil.disk_usage", lambda _: SimpleNamespace(free=150_000_000))
+    with pytest.raises(
+        SrlabError, match=r"A run needs 100 MB, and the disk of .* has 14 MB too little free; .*SRLAB_HOME"
+    ):
+        lab_04()
+    assert not home.exists()
+
+
+def test_many_processes_may_set_up_at_once_and_leave_nothing(home):
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(check_run, ["04_esrgan"] * 200, ["default"] * 200))
+    assert not home.exists()
 
 
 def test_a_script_that_was_made_of_the_notebook_has_its_parameters_and_another_one_has_none():
