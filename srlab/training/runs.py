@@ -168,7 +168,7 @@ class Run:
             old.unlink()
 
     def _states(self) -> list[Path]:
-        return sorted(file for file in (self.path / "state").glob("*.pt") if file.stem.isdigit())
+        return sorted(file for file in (self.path / "state").glob("*.pt") if file.stem.isdecimal())
 
     # --- weights ---
 
