@@ -14,6 +14,7 @@ import torch
 from srlab.base.errors import SrlabError
 from srlab.base.files import write_atomic
 from srlab.evaluation.mos import Trial, blind_trials
+from srlab.view.kernel import CellBox, KernelNotice
 from srlab.view.slider import encode, magnify
 
 FORMAT = "srlab votes 1"
@@ -120,7 +121,7 @@ class Ballot:
                 raise SrlabError(f"{self.path} has votes about other pictures than the ones here{advice}")
         return [ranking for _, ranking in found]
 
-    def widget(self) -> ipywidgets.VBox:
+    def widget(self) -> "BallotWidget":
         """The ballot on the screen: a button below each picture, and three more for all of them."""
 
         def button(text: str, action: Callable[[], None], **looks: Any) -> ipywidgets.Button:
@@ -163,7 +164,7 @@ class Ballot:
                 below.button_style = "info" if rank else ""
 
         show()
-        return BallotWidget([title, row, reveal, bar])
+        return BallotWidget([title, row, reveal, bar, KernelNotice()], others=(*cards, confirm, again, more))
 
     def _title(self) -> str:
         if self.done:
@@ -191,7 +192,7 @@ class Ballot:
         display(self.widget())
 
 
-class BallotWidget(ipywidgets.VBox):
+class BallotWidget(CellBox):
     """What a ballot looks like."""
 
     def __repr__(self) -> str:  # what is saved beside the widget, and all that a page without it can show

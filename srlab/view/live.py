@@ -1,26 +1,30 @@
 """The slider that Python redraws: a model, a degradation or a mix of two networks under a control."""
 
+import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from importlib.resources import files
 from typing import Any
 
-import anywidget
 import ipywidgets
 import torch
 import traitlets
+from IPython.display import display
 from torch import nn
 
 from srlab.base.errors import SrlabError
+from srlab.base.text import printable
 from srlab.data.datasets import ImageSet
 from srlab.data.degradation import Degradation
 from srlab.data.resampling import upsample
 from srlab.inference.tiling import Upscaler, upscale
 from srlab.models import interpolate_networks
-from srlab.view.slider import SCRIPT, STYLE, decibels, encode, magnify, shown_width
+from srlab.view import kernel
+from srlab.view.slider import SCRIPT, STYLE, compare, decibels, encode, magnify, shown_width
 
 Strength = tuple[str, float, float, float]  # label, lowest, highest, step
 MIX = "mix"  # the name of the interpolated network among the models
+STILL = 128  # pixels a side of what a page without a kernel shows: every saved copy of the notebook carries it
 
 
 @dataclass
@@ -98,14 +102,7 @@ class LiveScene:
 
     def content(self, image: str, model: str, place: tuple[float, float], strength: float = 0.0) -> dict[str, Any]:
         """The `pictures` as the widget takes them: labels, notes, size and encoded bytes."""
-        pictures = self.pictures(image, model, place, strength)
-        return {
-            "labels": list(pictures),
-            "notes": ["", decibels(pictures["bicubic"], pictures["HR"]), decibels(pictures[model], pictures["HR"]), ""],
-            "height": self.crop,
-            "width": self.crop,
-            "frames": [encode(picture, effort=0) for picture in pictures.values()],
-        }
+        return _encoded(self.pictures(image, model, place, strength))
 
 
 def compare_live(
@@ -122,8 +119,10 @@ def compare_live(
 ) -> "LiveComparison":
     """Compare LR, bicubic, SR and HR of a crop while controls change what is computed.
 
-    It needs a running kernel: an exported page or GitHub says only that, so put a `compare` or a
-    `contact_sheet` of the same pictures beside it.
+    It needs a running kernel. An exported page, GitHub, and a notebook that is opened again show the opening state with
+    a sentence that says so: the middle of it, up to 128 pixels a side. Where a network or a degradation raises later,
+    the sentence of the error stands in place of the picture, and its traceback in the log of the kernel. Run again, a
+    notebook cell closes what it showed before, and the networks behind it can go.
 
     Parameters
     ----------
@@ -179,16 +178,47 @@ def compare_live(
     return LiveComparison(LiveScene(images, models, scale, crop, degradation, mix, seed), place, strength)
 
 
-class LiveSlider(anywidget.AnyWidget):
+def _encoded(pictures: Mapping[str, torch.Tensor]) -> dict[str, Any]:
+    """The four pictures as the widget takes them: labels, notes, size and encoded bytes."""
+    height, width = pictures["HR"].shape[-2:]
+    return {
+        "labels": list(pictures),
+        "notes": list(_notes(pictures).values()),
+        "height": height,
+        "width": width,
+        "frames": [encode(picture, effort=0) for picture in pictures.values()],
+    }
+
+
+def _notes(pictures: Mapping[str, torch.Tensor]) -> dict[str, str]:
+    hr = pictures["HR"]
+    return {name: "" if name in ("LR", "HR") else decibels(sr, hr) for name, sr in pictures.items()}
+
+
+def _still(pictures: Mapping[str, torch.Tensor], scale: int) -> str:
+    """The opening state as HTML, or the middle of a large one."""
+    side = pictures["HR"].shape[-1]
+    first = max(side - STILL, 0) // 2 // scale * scale
+    middle = {name: picture[..., first : first + STILL, first : first + STILL] for name, picture in pictures.items()}
+    _, left, right, _ = middle
+    part = "The middle of the opening state" if side > STILL else "The opening state"
+    caption = f"{part}. The controls need a running kernel: run this cell to use them."
+    return compare(middle, left, right, _notes(middle), caption).html
+
+
+class LiveSlider(kernel.Watched):
     """The page's half of a `LiveComparison`."""
 
-    _esm = SCRIPT + files("srlab.view").joinpath("live.js").read_text(encoding="utf-8")
-    _css = STYLE
+    _esm = SCRIPT + kernel.WATCH + files("srlab.view").joinpath("live.js").read_text(encoding="utf-8")
+    _css = STYLE + kernel.STYLE
     content = traitlets.Dict().tag(sync=True)
+    busy = traitlets.Bool().tag(sync=True)
+    problem = traitlets.Unicode().tag(sync=True)  # what there is to say in place of the pictures
     shown = traitlets.Int().tag(sync=True)
+    still = traitlets.Unicode().tag(sync=True)  # names the HTML that gives way to this slider
 
 
-class LiveComparison(ipywidgets.VBox):
+class LiveComparison(kernel.CellBox):
     """What `compare_live` returns: controls above a slider whose pictures follow them.
 
     Parameters
@@ -211,16 +241,45 @@ class LiveComparison(ipywidgets.VBox):
         down = ipywidgets.FloatSlider(place[0], description="down", **looks_of_place)
         across = ipywidgets.FloatSlider(place[1], description="across", **looks_of_place)
 
-        def content() -> dict[str, Any]:
-            return scene.content(image.value, model.value, (down.value, across.value), value.value)
+        def choices() -> tuple[str, str, tuple[float, float], float]:
+            return image.value, model.value, (down.value, across.value), value.value
 
-        slider = LiveSlider(content=content(), shown=shown_width(scene.crop))
+        def follow(_: Any) -> None:
+            slider.busy = True
+            fresh, problem = slider.content, ""
+            try:
+                fresh = scene.content(*choices())
+            except (Exception, KeyboardInterrupt) as error:  # of anybody's network; the page must not stand still
+                problem = _sentence(error)
+                slider.log.error("compare_live: %s", problem, exc_info=error)
+            with slider.hold_sync():  # one message: no picture without its word
+                slider.content, slider.problem, slider.busy = fresh, problem, False
+
+        pictures = scene.pictures(*choices())
+        still = _still(pictures, scene.scale)
+        key = hashlib.sha256(still.encode()).hexdigest()[:12]
+        self._html = f'<div data-srlab-still="{key}">{still}</div>'
+        slider = LiveSlider(content=_encoded(pictures), shown=shown_width(scene.crop), still=key)
         for control in (image, model, value, down, across):
-            control.observe(lambda _: setattr(slider, "content", content()), "value")
-        choices = [box for box in (image, model) if len(box.options) > 1]
+            control.observe(follow, "value")
+        boxes = [box for box in (image, model) if len(box.options) > 1]
         driven = [value] if scene.mix or scene.degradation else []
-        rows = [ipywidgets.HBox(row, layout={"flex_flow": "row wrap"}) for row in ([*choices, *driven], [down, across])]
-        super().__init__([*rows, slider])
+        rows = [ipywidgets.HBox(row, layout={"flex_flow": "row wrap"}) for row in ([*boxes, *driven], [down, across])]
+        super().__init__([*rows, slider], others=(image, model, value))
 
-    def __repr__(self) -> str:  # what is saved beside the widget, and all that a page without it can show
+    def __repr__(self) -> str:  # what is saved beside the widget, and all that a page of text can show
         return "Live comparison: needs a running kernel."
+
+    def _ipython_display_(self) -> None:
+        # Two outputs. Of the kinds within one, a page without a kernel takes the widget and shows nothing.
+        display({"text/html": self._html, "text/plain": repr(self)}, raw=True)
+        if self._repr_mimebundle_:  # gone when it is closed
+            display(self._repr_mimebundle_(), raw=True)
+
+
+def _sentence(error: BaseException) -> str:
+    """What is said in place of the pictures."""
+    if isinstance(error, SrlabError):
+        return f"No picture: {error}"
+    said = printable(str(error).strip().partition("\n")[0][:300])
+    return f"No picture: {type(error).__name__}{f': {said}' if said else ''}. Move a control to try again."

@@ -57,7 +57,8 @@ def open_page(browser):
         context.route("**/*", guard)
         page = context.new_page()
         page.outside = outside
-        page.on("pageerror", lambda error: complaints.append(str(error)))
+        # "Cannot send" is what a button of ipywidgets throws when its kernel is gone.
+        page.on("pageerror", lambda error: complaints.append(str(error)) if str(error) != "Cannot send" else None)
         page.on("console", lambda said: complaints.append(said.text) if "srlab" in said.text.lower() else None)
         page.goto(str(address))
         return page

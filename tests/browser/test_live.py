@@ -1,12 +1,18 @@
 """The sliders and the ballot inside JupyterLab: run, used with mouse and keys, without trust, driven by a kernel."""
 
+import copy
 import json
+import os
 
+import nbclient
+import nbconvert
 import nbformat
 import numpy as np
+import pytest
 import torch
 
 import srlab
+from srlab.view.kernel import WATCH
 from srlab.view.slider import magnify
 
 from .conftest import FACTOR, SIZE, WAIT, magnified, pictures, run_all, screen, settle, shows
@@ -44,6 +50,35 @@ white = ("weight of white", 0, 1, 0.05)
 mix = (Flat(0.0), Flat(1.0))
 live = srlab.compare_live(photos, {"half": Flat(0.5)}, mix=mix, crop=64, place=(0.75, 0.9), strength=white)
 live
+"""
+
+# What is asked of it is done when a file of that name is there: so a test says how long a change takes.
+TRYING = """
+import gc
+import weakref
+from pathlib import Path
+import torch
+import srlab
+
+class Trying(torch.nn.Module):
+    def forward(self, lr):
+        while Path("slow").exists():
+            pass
+        if Path("broken").exists():
+            raise ValueError("<b>no</b> luck")
+        return srlab.upsample(lr, 4)
+
+photos = srlab.photos("validation")
+"""
+SHOW = """
+network = Trying()
+first = globals().get("first") or weakref.ref(network)
+live = srlab.compare_live(photos, {"trying": network}, place=(0.16, 0.44))
+live
+"""
+FREED = """
+gc.collect()
+print("freed" if first() is None else "kept")
 """
 
 BALLOT = """
@@ -125,7 +160,7 @@ def test_an_untrusted_notebook_shows_the_divider_without_scripts(open_notebook):
 def test_the_live_slider_shows_what_the_kernel_computes_for_each_value(open_notebook):
     page = open_notebook("live", [nbformat.v4.new_code_cell(LIVE)])
     run_all(page)
-    stage = page.locator(".srlab-stage")
+    stage = page.locator(".srlab-live .srlab-stage")
     stage.wait_for(timeout=WAIT)
     readout = page.locator(".widget-slider .widget-readout").first
     for value, grey in (("0.00", 0), ("0.50", 128), ("1.00", 255)):
@@ -134,7 +169,7 @@ def test_the_live_slider_shows_what_the_kernel_computes_for_each_value(open_note
         _wait_for_grey(page, stage, grey)
     page.locator(".widget-dropdown select").last.select_option("half")
     _wait_for_grey(page, stage, 128)
-    assert page.locator(".srlab-right b").inner_text() == "half"
+    assert page.locator(".srlab-live .srlab-right b").inner_text() == "half"
     stage.focus()
     page.keyboard.press("4")
     page.keyboard.press("Home")
@@ -151,10 +186,129 @@ def _wait_for_grey(page, stage, level):
     raise AssertionError(f"the right picture never became grey {level}, but has {np.unique(seen[:200, 262:])}")
 
 
+def test_a_live_slider_says_when_it_computes_fails_and_has_lost_its_kernel(open_notebook, lab):
+    new = nbformat.v4.new_code_cell
+    page = open_notebook("trying", [new(TRYING), new(SHOW), new(FREED)])
+    run_all(page)
+    words, names = page.locator(".srlab-words"), page.locator(".srlab-live .srlab-names")
+    names.wait_for(timeout=WAIT)
+    assert page.locator(".srlab-names:visible").count() == 1, "the one of a page without a kernel gives way"
+    down = page.locator(".widget-slider .widget-readout:visible").first
+    slow, broken = lab[0] / "slow", lab[0] / "broken"
+    slow.touch()
+    _type(down, "0.2")
+    words.get_by_text("computing …").wait_for(timeout=WAIT)
+    _keep(page, "computing")
+    broken.touch()
+    slow.unlink()
+    words.get_by_text("No picture: ValueError: <b>no</b> luck. Move a control to try again.").wait_for(timeout=WAIT)
+    assert not names.is_visible(), "nor is the score of the picture before"
+    _keep(page, "error")
+    broken.unlink()
+    _type(down, "0.3")
+    words.wait_for(state="hidden", timeout=WAIT)
+    assert names.is_visible()
+    page.evaluate("() => window.jupyterapp.commands.execute('notebook:run-all-cells')")
+    page.get_by_text("freed", exact=True).wait_for(timeout=WAIT)
+    _leave_without_a_kernel(page, names)
+    _type(down, "0.4")
+    words.get_by_text("restarted or shut down: run the cell again.").wait_for(timeout=WAIT)
+    _keep(page, "shut down")
+
+
+@pytest.mark.parametrize("saved_by", ["nbclient", "JupyterLab"])
+def test_an_exported_page_shows_the_opening_state_once_and_says_what_it_needs(executed, open_page, tmp_path, saved_by):
+    notebook = copy.deepcopy(executed)
+    if saved_by == "JupyterLab":  # which leaves the state of the widgets out, unless it is told to
+        del notebook.metadata["widgets"]
+    outputs = [output.data for output in notebook.cells[1].outputs]
+    assert len(json.dumps([data for data in outputs if "text/html" in data])) < 200_000
+    path = tmp_path / "page.html"
+    path.write_text(nbconvert.HTMLExporter().from_notebook_node(notebook)[0], encoding="utf-8")
+    page = open_page(f"file://{path}")
+    stage = page.locator(".srlab-stage")
+    stage.wait_for(timeout=WAIT)
+    assert (stage.count(), stage.is_visible()) == (1, True)
+    assert page.locator(".srlab-caption").inner_text().startswith("The opening state. The controls need a running")
+    assert page.locator(".srlab-left").inner_text().endswith("dB")
+    assert len(np.unique(screen(page, stage).reshape(-1, 3), axis=0)) > 1000, "a photo"
+    _keep(page, f"exported, saved by {saved_by}")
+
+
+@pytest.fixture(scope="module")
+def executed(tmp_path_factory):
+    """A notebook with a live comparison, as papermill and `nbconvert --execute` leave it."""
+    folder = tmp_path_factory.mktemp("executed")
+    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(source) for source in (TRYING, SHOW)])
+    nbclient.NotebookClient(notebook, kernel_name="python3", resources={"metadata": {"path": str(folder)}}).execute()
+    return notebook
+
+
+def test_the_ballot_says_that_its_kernel_was_restarted_died_or_is_shut_down(open_notebook):
+    page = open_notebook("lost", [nbformat.v4.new_code_cell(BALLOT.replace("votes.json", "lost.json"))])
+    words, context = page.locator(".srlab-words"), "window.jupyterapp.shell.currentWidget.sessionContext"
+    for name, end in (
+        ("restarted", f"{context}.session.kernel.restart()"),
+        ("died", f"{context}.session.kernel.requestExecute({{code: 'import os; os._exit(1)'}}) && 0"),
+        ("shut down", f"{context}.shutdown()"),
+    ):
+        run_all(page)
+        page.get_by_role("button", name="A", exact=True).click()  # not of the dead one, whose buttons have a sign
+        page.get_by_role("button", name="A: rank 1").wait_for(timeout=WAIT)
+        assert (words.count(), words.inner_text()) == (1, "")
+        page.evaluate(f"() => {end}")
+        if name == "died":
+            page.get_by_role("button", name="Ok").click(timeout=WAIT)
+        page.locator("button").get_by_text("B", exact=True).click()
+        words.get_by_text("was restarted or shut down: run the cell again.").wait_for(timeout=WAIT)
+        _keep(page, f"ballot, {name}")
+
+
+def test_the_notice_comes_when_sending_throws_and_goes_with_an_answer(open_page):
+    """As a front end without JupyterLab's sign of a dead kernel behaves."""
+    page = open_page("about:blank")
+    page.set_content("<div><button>press</button><p></p></div><button>elsewhere</button>")
+    script = """() => {
+            WATCH
+            const model = { on(name, call) { this[name] = call; }, off() {}, send() { this.act(); } };
+            const place = document.querySelector("p");
+            window.model = model;
+            model.act = () => { throw new Error("Cannot send"); };
+            watchKernel(model, place, (text) => { place.textContent = text; });
+        }"""
+    page.evaluate(script.replace("WATCH", WATCH.replace("PATIENCE = 2500", "PATIENCE = 30")))
+    said = page.locator("p")
+    page.get_by_text("elsewhere").click()
+    page.wait_for_timeout(60)
+    assert said.inner_text() == ""
+    page.get_by_text("press").click()
+    assert "restarted or shut down" in said.inner_text()
+    page.evaluate("() => { window.model.act = () => {}; }")
+    page.get_by_text("press").click()
+    said.get_by_text("No answer yet").wait_for(timeout=WAIT)
+    page.evaluate("() => window.model['msg:custom']('here')")
+    assert said.inner_text() == ""
+
+
+def _type(readout, value):
+    readout.fill(value)
+    readout.press("Enter")
+
+
+def _leave_without_a_kernel(page, shown):
+    shown.wait_for(timeout=WAIT)
+    page.evaluate("() => window.jupyterapp.shell.currentWidget.sessionContext.shutdown()")
+
+
+def _keep(page, name):
+    if "SRLAB_SCREENSHOTS" in os.environ:
+        page.screenshot(path=f"{os.environ['SRLAB_SCREENSHOTS']}/{name}.png")
+
+
 def test_the_labels_of_the_live_controls_are_whole(open_notebook):
     page = open_notebook("labels", [nbformat.v4.new_code_cell(LIVE)])
     run_all(page)
-    page.locator(".srlab-stage").wait_for(timeout=WAIT)
+    page.locator(".srlab-live .srlab-stage").wait_for(timeout=WAIT)
     labels = page.locator(".widget-label:visible")
     assert "weight of white" in labels.all_inner_texts()
     assert all(labels.evaluate_all("(all) => all.map((label) => label.scrollWidth <= label.clientWidth)"))
@@ -209,8 +363,8 @@ def _ballot():
 
 
 def _saved_text(page):
-    """The text/plain of the first output, as the notebook is saved."""
+    """The text/plain of the widget of the first cell, as the notebook is saved."""
     outputs = "window.jupyterapp.shell.currentWidget.content.widgets[0].model.outputs.toJSON()"
-    (data,) = [output["data"] for output in page.evaluate(outputs) if "data" in output]
+    data = [output["data"] for output in page.evaluate(outputs) if "data" in output][-1]
     assert "application/vnd.jupyter.widget-view+json" in data
     return data["text/plain"]

@@ -122,7 +122,7 @@ def test_a_second_ballot_on_the_same_file_does_not_overwrite_the_first(pictures,
 
 def parts(widget):
     """Title, cards as (picture, button), what is revealed, and the buttons below by their text."""
-    title, row, reveal, bar = widget.children
+    title, row, reveal, bar, _ = widget.children
     cards = [card.children for card in row.children]
     return title.value, cards, reveal.value, {button.description: button for button in bar.children}
 
