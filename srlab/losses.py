@@ -114,7 +114,8 @@ def discriminator_loss(
     kind
         One of `KINDS`.
     labels
-        Targets for real and fake, from `noisy_labels`, say. ``(0.9, 0)`` is one-sided smoothing (Salimans 2016).
+        Targets for real and fake within [0, 1], from `noisy_labels`, say. ``(0.9, 0)`` is one-sided smoothing
+        (Salimans 2016).
         "relativistic" compares pairs and takes the first alone, "HR is the more real one"; its average takes both.
 
     Returns
@@ -125,9 +126,11 @@ def discriminator_loss(
     Raises
     ------
     SrlabError
-        Unknown kind, shapes that cannot be compared, or labels for the hinge loss (which has none).
+        Unknown kind, shapes that cannot be compared, labels for the hinge loss (which has none), or labels outside of
+        [0, 1]; of tensors on a GPU they are not read, because D would wait for that at each step.
     """
     _check(kind, real, fake)
+    _check_labels(labels)
     yes, no = labels
     match kind:
         case "vanilla" | "minimax":
@@ -242,6 +245,16 @@ def _check(kind: str, real: torch.Tensor | None, fake: torch.Tensor) -> None:
     if kind == "relativistic" and real.shape != fake.shape:  # the average asks for means only
         shapes = f"{tuple(real.shape)} and {tuple(fake.shape)}"
         raise SrlabError(f"The {kind} loss compares logits one by one, but their shapes are {shapes}.")
+
+
+def _check_labels(labels: tuple[Labels, Labels]) -> None:
+    for label in labels:
+        if isinstance(label, torch.Tensor) and label.device.type != "cpu":
+            continue
+        low, high = label.aminmax() if isinstance(label, torch.Tensor) else (label, label)
+        if not (low >= 0 and high <= 1):
+            wrong = float(high if low >= 0 else low)
+            raise SrlabError(f"Labels go from 0, which is a fake, to 1, which is real, but one is {wrong:g}.")
 
 
 def _all_are(label: Labels, value: float) -> bool:

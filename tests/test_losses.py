@@ -123,6 +123,20 @@ def test_smoothed_labels_are_the_cross_entropy_with_that_target():
     torch.testing.assert_close(discriminator_loss(real, fake, "least squares", (0.9, 0.0)), squares)
 
 
+@pytest.mark.parametrize("wrong", [9, -0.1, 1.001, math.nan])
+def test_labels_outside_of_0_and_1_are_refused(wrong):
+    """With a label of 9 the cross-entropy has no lower end, and D runs away to it."""
+    real, fake = logits()
+    for kind in KINDS:
+        for label in (wrong, torch.full_like(real, wrong)):
+            for labels in ((label, 0.0), (1.0, label)):
+                with pytest.raises(SrlabError, match=f"to 1, which is real, but one is {wrong:g}"):
+                    discriminator_loss(real, fake, kind, labels)
+    for call in ({"real": wrong}, {"flip": wrong}):
+        with pytest.raises(SrlabError, match="within 0 and 1"):
+            noisy_labels(real, **call)
+
+
 def test_flips_swap_about_their_share_of_labels_and_repeat_with_the_generator():
     shape = torch.zeros(100, 1, 10, 10)
     real, fake = noisy_labels(shape, 0.9, 0.1, torch.Generator().manual_seed(0))

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import torch
 
 from srlab.base.errors import SrlabError
-from srlab.data.images import luma, quantize
+from srlab.data.images import luma, quantize, refuse_tanh
 from srlab.data.resampling import DOWNSAMPLERS
 
 
@@ -102,7 +102,7 @@ def prepared(sr: torch.Tensor, hr: torch.Tensor, protocol: Protocol) -> tuple[to
     Raises
     ------
     SrlabError
-        Shapes differ, a value is NaN or infinite or above 2, or the crop leaves nothing.
+        Shapes differ, a value is NaN or infinite or above 2, an image is in [-1, 1], or the crop leaves nothing.
     """
     if sr.shape != hr.shape:
         raise SrlabError(f"SR has shape {tuple(sr.shape)} but HR {tuple(hr.shape)}; they must be the same.")
@@ -115,6 +115,9 @@ def prepared(sr: torch.Tensor, hr: torch.Tensor, protocol: Protocol) -> tuple[to
         raise SrlabError("An image contains NaN or infinity, so it cannot be scored.")
     if max(sr.max(), hr.max()) > 2:
         raise SrlabError("Images are scored in [0, 1], but one has values above 2; divide 8-bit levels by 255.")
+    if hr.min() < -0.5:  # lower than any resampling undershoots
+        raise SrlabError("Images are scored in [0, 1], but HR goes down to -0.5 or less; of [-1, 1] take (x + 1) / 2.")
+    refuse_tanh(sr, hr, "SR is")
     return protocol(sr.detach()), protocol(hr.detach())
 
 
@@ -139,7 +142,7 @@ def psnr(sr: torch.Tensor, hr: torch.Tensor, protocol: Protocol = PAPER) -> torc
     Raises
     ------
     SrlabError
-        Shapes differ, a value is NaN or infinite, or the crop leaves nothing.
+        As for `prepared`.
     """
     sr, hr = prepared(sr, hr, protocol)
     mse = (sr.double() - hr.double()).square().mean(dim=(1, 2, 3))

@@ -54,8 +54,10 @@ def energy_error(sr: torch.Tensor, hr: torch.Tensor) -> torch.Tensor:
     over the mean of HR's. White noise lifts the energy everywhere alike, so it lowers this error much less than texture
     in its place does. Phase plays no role: invented texture of the right strength costs nothing, where PSNR punishes
     it. Nor does it matter what the structure looks like: the stair steps of nearest-neighbour enlargement lie where the
-    edges are and score far better than bicubic (.35 against .68 on Set5). So it compares networks of one family, and is
-    no proof of quality.
+    edges are and score far better than bicubic (.35 against .68 on Set5). Where the structure is alike everywhere, its
+    place does not matter either: HR itself in the mirror, another picture pixel by pixel (9 to 22 dB), scores better
+    than bicubic x4 on 13 of the 16 embedded photos (.57 against .74 in the mean, .19 against .71 on the gravel). So it
+    compares networks of one family, and is no proof of quality.
 
     Parameters
     ----------

@@ -5,11 +5,13 @@ import sys
 from collections.abc import Callable, Iterator
 
 import torch
+import torch.nn.functional as F
 from torch import nn
 from tqdm.auto import tqdm
 
 from srlab.base.devices import out_of_memory
 from srlab.base.errors import SrlabError
+from srlab.data.images import refuse_tanh
 
 Upscaler = Callable[[torch.Tensor], torch.Tensor]
 Reader = Callable[[int, int, int, int], torch.Tensor]
@@ -109,8 +111,8 @@ def upscale_tiles(
     Raises
     ------
     SrlabError
-        The image or the output has values that are no numbers, the scale is another one, a tile or an overlap is
-        out of range, or even small tiles do not fit into the memory.
+        The image or the output has values that are no numbers, the output is in [-1, 1], the scale is another one, a
+        tile or an overlap is out of range, or even small tiles do not fit into the memory.
     """
     height, width = size
     tile = tile_of(upscaler, scale) if tile is None else tile
@@ -183,6 +185,7 @@ def _core(
             f"The upscaler made {sr.shape[-1]}x{sr.shape[-2]} pixels of {lr.shape[-1]}x{lr.shape[-2]}, which is not "
             f"{scale or 'a whole number of'} times larger; give the scale that it was made for."
         )
+    refuse_tanh(F.avg_pool2d(sr.float(), factor), lr.to(sr), "The upscaler gives SR")
     rows = slice((top - above) * factor, (bottom - above) * factor)
     sr = sr[..., rows, (left - before) * factor : (right - before) * factor]
     return factor, sr.clamp(0, 1).to(lr)

@@ -1,5 +1,6 @@
 """srlab.evaluation.perception against values computed by hand, and what each measure is able to see."""
 
+import itertools
 import math
 from functools import partial
 
@@ -8,6 +9,7 @@ import torch
 import torch.nn.functional as F
 
 from srlab.base.errors import SrlabError
+from srlab.data.datasets import photos
 from srlab.data.images import mod_crop, quantize
 from srlab.data.resampling import downsample, upsample
 from srlab.evaluation.metrics import TooSmall
@@ -94,6 +96,18 @@ def test_the_same_energy_in_the_wrong_block_is_an_error_that_the_gradient_does_n
     here, there = checkers(60 / 255, 0, 0, 0), checkers(0, 0, 0, 60 / 255)
     assert energy_error(there, here).item() > 1.5
     assert gradient_ratio(there, here).item() == pytest.approx(1, abs=0.05)
+
+
+def test_the_mirror_image_scores_better_than_bicubic_on_most_photos():
+    """The other known limit, in the numbers of the docstring."""
+    scores = []
+    for _, photo in itertools.chain(photos("train"), photos("validation")):
+        hr = photo[..., : photo.shape[-2] // 16 * 16, : photo.shape[-1] // 16 * 16]  # or the blocks would move
+        scores.append([energy_error(sr, hr).item() for sr in (hr.flip(3), upsample(downsample(hr, 4), 4))])
+    mirror, bicubic = torch.tensor(scores).T
+    assert (mirror < bicubic).sum() == 13
+    assert (mirror.mean().item(), bicubic.mean().item()) == pytest.approx((0.57, 0.74), abs=0.005)
+    assert (mirror.min().item(), bicubic[mirror.argmin()].item()) == pytest.approx((0.19, 0.71), abs=0.005)
 
 
 def test_noise_of_the_gradient_of_a_sharp_image_is_told_from_it_by_the_energy_map(hr):
