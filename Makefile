@@ -108,5 +108,6 @@ audit: .venv/ready
 	.venv/audit/bin/pip-audit --strict --no-deps --disable-pip -r requirements.lock
 
 clean:
-	rm -rf .venv/ready .venv .pytest_cache .ruff_cache
+	[ -L .venv ] || rm -f .venv/ready
+	rm -rf .venv .pytest_cache .ruff_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -15,7 +15,7 @@ class SrlabError(Exception):
     """
 
     def __init__(self, sentence: object = "") -> None:
-        text = printable(sentence)
+        text = printable(" ".join(str(sentence).splitlines()))
         super().__init__(text if len(text) <= LONGEST else f"{text[: LONGEST // 2]} [...] {text[-LONGEST // 4 :]}")
 
     def _render_traceback_(self) -> list[str]:

@@ -93,6 +93,16 @@ def test_an_environment_cut_short_is_made_from_nothing(course):
     assert not half.exists()
 
 
+def test_a_clean_that_is_stopped_leaves_nothing_that_looks_ready(course):
+    course.make("new")
+    (course.path / "rm").unlink()
+    (course.path / "rm").write_text(f'#!/bin/sh\n[ "$1" = -f ] && exec {shutil.which("rm")} "$@"\nexit 130\n')
+    (course.path / "rm").chmod(0o755)
+    assert not course.make("new", "clean")[0]
+    assert course.python.exists()
+    assert not (course.folder / ".venv/ready").exists()
+
+
 def test_what_was_ready_stays_when_the_dependencies_change(course):
     course.make("new")
     (course.folder / ".venv/mine").touch()
