@@ -27,7 +27,10 @@ from srlab.evaluation.metrics import PAPER, psnr
 ROOMY = 560  # CSS pixels: small pictures are magnified by a whole number up to about this width
 LOWEST = -0.5  # an SR may undershoot 0 a little; a picture in [-1, 1] goes below this wherever it is dark
 TILE = 128  # pixels: the size of large pictures is estimated from squares of this side
-SCRIPT = files("srlab.view").joinpath("slider.js").read_text(encoding="utf-8")
+SCRIPT = "\n".join(
+    files("srlab.view").joinpath(name).read_text(encoding="utf-8")
+    for name in ("slider_view.js", "slider_out.js", "slider.js")
+)
 STYLE = files("srlab.view").joinpath("slider.css").read_text(encoding="utf-8")
 
 
@@ -147,8 +150,6 @@ def compare(
         if name not in pictures:
             raise SrlabError(f"There is no picture '{name}' to compare; choose among {', '.join(labels)}.")
     size = full_size(pictures)
-    texts = _psnr_notes(pictures, size) if notes is None else notes
-    shown = [texts.get(label, _size_note(picture, size)) for label, picture in pictures.items()]
     if not 0 <= split <= 1:
         raise SrlabError(f"The divider stands between 0 (left) and 1, but split is {split:g}.")
     if view is not None and not (len(view) == 3 and 0 <= view[0] < size[0] and 0 <= view[1] < size[1] and view[2] >= 1):
@@ -158,6 +159,8 @@ def compare(
         )
     full = [magnify(label, picture, size) for label, picture in pictures.items()]
     factor, sources = _encode_within(full, limit_mb * 2**20, preview)
+    texts = _psnr_notes(pictures, size) if notes is None else notes
+    shown = [texts.get(label, _size_note(picture, size)) for label, picture in pictures.items()]
     settings = {
         "labels": labels,
         "notes": shown,

@@ -1,8 +1,11 @@
 """The slider in a real browser: what the pixels show, with scripts and without, saved and exported."""
 
+import re
+
 import nbformat
 import numpy as np
 import pytest
+import torch
 
 import srlab
 
@@ -147,16 +150,49 @@ def test_the_wheel_scrolls_the_page_until_the_slider_has_the_focus(slider):
     page.wait_for_function("window.scrollY > 0", timeout=WAIT)
 
 
-def test_a_finger_moves_the_divider_and_two_fingers_zoom(open_page, saved):
-    page = open_page(saved, has_touch=True, is_mobile=True, viewport={"width": 600, "height": 900})
-    stage = page.locator(".srlab-stage")
-    box = stage.bounding_box()
+def fingers(page, box):
+    """Sends touches at places of the stage."""
     touch = page.context.new_cdp_session(page)
 
     def send(kind, *points):
         points = [{"x": box["x"] + x, "y": box["y"] + y, "id": number} for number, (x, y) in enumerate(points)]
         touch.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": points})
 
+    return send
+
+
+@pytest.mark.parametrize("view", [None, (8, 8, 4)])
+@pytest.mark.parametrize("start", [100, MIDDLE])  # far from the line, and on it
+def test_a_swipe_that_scrolls_the_page_moves_neither_the_divider_nor_the_picture(open_page, tmp_path, view, start):
+    path = srlab.compare(pictures(), left="A", right="B", notes={}, view=view).save(tmp_path / "page.html")
+    page = open_page(path.as_uri(), has_touch=True, is_mobile=True, viewport={"width": 600, "height": 700})
+    page.evaluate("document.body.style.height = '3000px'")
+    stage = page.locator(".srlab-stage")
+    send, before = fingers(page, stage.bounding_box()), screen(page, stage)
+    send("touchStart", (start, 400))
+    for step in range(1, 16):
+        send("touchMove", (start + 3 * min(step, 2), 400 - 20 * step))
+    send("touchEnd")
+    page.wait_for_function("window.scrollY > 100", timeout=WAIT)
+    assert stage.get_attribute("aria-valuenow") == "50"
+    page.wait_for_timeout(300)  # it rolls on a little
+    page.evaluate("window.scrollTo(0, 0)")
+    page.wait_for_function("window.scrollY === 0", timeout=WAIT)
+    assert np.array_equal(screen(page, stage), before)
+    box = stage.bounding_box()
+    page.touchscreen.tap(box["x"] + 128, box["y"] + 100)  # which moves the line, or lets a finger move the picture
+    send("touchStart", (400, 300))
+    for step in range(1, 9):
+        send("touchMove", (400 - 16 * step, 300 + 4 * step))
+    send("touchEnd")
+    assert stage.get_attribute("aria-valuenow") == ("50" if view else str(round(100 * 272 / 512)))
+    assert not np.array_equal(screen(page, stage), before)
+
+
+def test_a_finger_moves_the_divider_and_two_fingers_zoom(open_page, saved):
+    page = open_page(saved, has_touch=True, is_mobile=True, viewport={"width": 600, "height": 900})
+    stage = page.locator(".srlab-stage")
+    send = fingers(page, stage.bounding_box())
     send("touchStart", (MIDDLE, 100))
     for x in range(0, 129, 16):
         send("touchMove", (MIDDLE - x, 100))
@@ -170,6 +206,241 @@ def test_a_finger_moves_the_divider_and_two_fingers_zoom(open_page, saved):
     send("touchEnd")
     settle(page)
     assert page.get_by_role("button", name="Reset the view (0)").inner_text() == "24×"
+
+
+# --- ways to look --------------------------------------------------------------------------------------------
+
+
+def test_left_and_right_change_places_as_long_as_space_or_its_button_is_held(slider):
+    page, stage, _ = slider
+    stage.focus()
+    button = page.get_by_role("button", name="Flicker").bounding_box()
+    page.mouse.move(button["x"] + 20, button["y"] + 10)
+    for hold, release in (
+        (lambda: page.keyboard.down(" "), lambda: page.keyboard.up(" ")),
+        (page.mouse.down, page.mouse.up),
+        (lambda: page.keyboard.down(" "), lambda: page.evaluate("document.activeElement.blur()")),  # now on the button
+    ):
+        hold()
+        assert shows(screen(page, stage), B, A, 0.5)
+        assert page.locator(".srlab-names b").all_inner_texts() == ["B", "A"]
+        release()
+        assert shows(screen(page, stage), A, B, 0.5)
+        assert page.locator(".srlab-names b").all_inner_texts() == ["A", "B"]
+
+
+def test_the_difference_is_exact_to_the_level_and_says_how_often_it_is_taken(slider):
+    page, stage, _ = slider
+    stage.focus()
+    between = np.abs(magnified(A).astype(int) - magnified(B))
+    for times in (8, 32):
+        page.keyboard.press("d")
+        assert np.array_equal(screen(page, stage), np.minimum(between * times, 255))
+        assert page.locator(".srlab-left b").inner_text() == f"|A − B| × {times}"
+        assert stage.get_attribute("aria-label") == f"Difference of A and B, {times} times"
+        assert page.get_by_role("button", name="Difference").inner_text().endswith(f"×{times}")
+    page.keyboard.press("d")
+    assert shows(screen(page, stage), A, B, 0.5)
+
+
+def test_the_grid_shows_the_same_part_of_every_picture_zoomed_and_moved_together(slider):
+    page, stage, _ = slider
+    stage.focus()
+    page.keyboard.press("g")
+
+    def cells_show(scale, top, left):
+        seen = screen(page, stage)  # cells of 256 pixels, 8 between them, with 22 for the labels
+        for number, picture in enumerate((A, B, C)):
+            part = magnified(picture, scale)[top : top + 256, left : left + 256]
+            assert np.array_equal(seen[22:278, 264 * number :][:, :256], part), number
+
+    cells_show(4, 0, 0)
+    page.keyboard.press("+")
+    cells_show(6, 64, 64)
+    drag(page, stage.bounding_box(), (400, 150), (364, 126))
+    cells_show(6, 88, 100)
+    page.keyboard.press("Shift+ArrowRight")  # by a tenth of what is seen; without a divider the arrows alone do it
+    page.keyboard.press("ArrowUp")
+    cells_show(6, 88 - 26, 100 + 26)
+    box = stage.bounding_box()
+    page.mouse.move(box["x"] + 264 + 2, box["y"] + 22 + 2)
+    page.mouse.wheel(0, -100)  # around the corner of the second cell
+    settle(page)
+    seen = screen(page, stage)
+    for number, picture in enumerate((A, B, C)):
+        pixel = picture[:, 64 // 6, 128 // 6].numpy()
+        assert np.array_equal(seen[22 + 2, 264 * number + 2], pixel)
+    page.keyboard.press("g")
+    page.keyboard.press("0")
+    assert shows(screen(page, stage), A, B, 0.5)
+
+
+def test_it_opens_at_a_view_scores_what_is_seen_and_copies_the_view(open_page, tmp_path):
+    images = {"A": A, "B": B, "HR": C}
+    path = srlab.compare(images, "A", "B", {}, view=(16, 24, 4), split=0.25).save(tmp_path / "page.html")
+    page = open_page(path.as_uri(), permissions=["clipboard-read", "clipboard-write"])
+    stage = page.locator(".srlab-stage")
+    seen, part = screen(page, stage), (slice(None), slice(16, 32), slice(24, 40))
+    assert np.array_equal(seen[:200, :125], magnified(A[part], 32)[:200, :125])
+    assert np.array_equal(seen[:200, 131:], magnified(B[part], 32)[:200, 131:])
+
+    def psnr(sr, hr):
+        return 10 * torch.log10(255**2 / (sr.double() - hr.double()).square().mean())
+
+    expected = f"This part: A {psnr(A[part], C[part]):.2f} dB · B {psnr(B[part], C[part]):.2f} dB"
+    score = page.locator(".srlab-score")
+    assert score.inner_text() == f"{expected}PSNR to HR on 8-bit RGB, not on luma as in tables"
+    stage.focus()
+    page.keyboard.press("c")
+    page.get_by_text("Copied: ").wait_for(timeout=WAIT)
+    assert page.evaluate("navigator.clipboard.readText()") == "view=(16, 24, 4), split=0.25"
+    refuse = "() => { navigator.clipboard.writeText = () => Promise.reject(new Error()); }"
+    page.evaluate(refuse)  # as on a page from far without encryption
+    page.get_by_role("button", name="Copy view").click()
+    page.wait_for_function("getSelection().toString() === 'view=(16, 24, 4), split=0.25'", timeout=WAIT)
+    page.keyboard.press("3")
+    page.keyboard.press("Shift+Digit3")
+    settle(page)
+    assert score.inner_text() == "", "HR against itself"
+
+
+def test_without_hr_the_score_is_that_of_one_picture_to_the_other(slider):
+    page, _, _ = slider
+    settle(page)
+    between = 10 * torch.log10(255**2 / (A.double() - B.double()).square().mean())
+    assert page.locator(".srlab-score").inner_text().startswith(f"This part: A {between:.2f} dBPSNR to B on 8-bit RGB")
+
+
+def test_the_view_is_saved_as_it_is_seen_with_its_labels_above(slider):
+    page, stage, _ = slider
+    stage.focus()
+    for keys, name in (("", "A-B.png"), ("d", "A-B.png"), ("g", "A-B-C.png")):
+        page.keyboard.press(keys or "Home")
+        settle(page)
+        with page.expect_download() as download:
+            page.keyboard.press("s")
+        assert download.value.suggested_filename == name
+        assert page.locator(".srlab-status").inner_text() == f"Saved: {name}"
+        png = pixels(download.value.path().read_bytes())
+        strip = 22 if keys == "g" else 24  # those of the grid are part of it
+        assert png[:strip].min() < 100, "dark text"
+        assert (png[0, 0] == 255).all(), "on the white of the page"
+        left, right = (3, -3) if not keys else (0, 256 if keys == "g" else 512)
+        stage_rows = screen(page, stage)[22 if keys == "g" else 0 :][:200]
+        assert np.array_equal(png[strip:][:200][:, left:right], stage_rows[:, left:right])
+
+
+def test_it_fills_the_screen_and_comes_back(open_page, saved):
+    page = open_page(saved, color_scheme="dark", viewport={"width": 1000, "height": 800})
+    stage = page.locator(".srlab-stage")
+    small = stage.bounding_box()
+    stage.focus()
+    page.keyboard.press("f")
+    page.wait_for_function(f"document.querySelector('.srlab-stage').clientWidth > {small['width']}", timeout=WAIT)
+    large = stage.bounding_box()
+    assert large["width"] > 900
+    assert 550 < large["height"] < 700, "names and buttons stay on the screen"
+    assert page.get_by_role("button", name="Full screen").bounding_box()["y"] < 800
+    assert pixels(page.screenshot())[:10, :10].max() < 60, "on the dark of the page"
+    page.keyboard.press("f")
+    page.wait_for_function(f"document.querySelector('.srlab-stage').clientWidth == {small['width']}", timeout=WAIT)
+    assert shows(screen(page, stage), A, B, 0.5)
+
+
+def test_every_way_to_look_has_a_button_for_fingers_that_says_its_key(open_page, saved):
+    page = open_page(saved, has_touch=True, is_mobile=True, viewport={"width": 390, "height": 844})
+    keys = {
+        "Flicker": "hold Space",
+        "Difference": "D",
+        "Grid": "G",
+        "Copy view": "C",
+        "Save PNG": "S",
+        "Full screen": "F",
+    }
+    for name, key in keys.items():
+        button = page.get_by_role("button", name=name)
+        assert f"({key})" in button.get_attribute("title")
+        box = button.bounding_box()
+        assert box["height"] >= 36
+        assert box["x"] + box["width"] <= 390
+    for name in ("Difference", "Grid"):
+        page.get_by_role("button", name=name).tap()
+        assert page.get_by_role("button", name=name).get_attribute("aria-pressed") == "true"
+    touch, box = page.context.new_cdp_session(page), page.get_by_role("button", name="Flicker").bounding_box()
+    touch.send(
+        "Input.dispatchTouchEvent", {"type": "touchStart", "touchPoints": [{"x": box["x"] + 9, "y": box["y"] + 9}]}
+    )
+    page.locator("[aria-pressed=true]", has_text="Flicker").wait_for(timeout=WAIT)
+    touch.send("Input.dispatchTouchEvent", {"type": "touchEnd", "touchPoints": []})
+    page.locator("[aria-pressed=false]", has_text="Flicker").wait_for(timeout=WAIT)
+
+
+def test_moving_the_divider_draws_no_picture_anew(slider):
+    page, stage, box = slider
+    settle(page)
+    page.evaluate("""() => {
+        const own = CanvasRenderingContext2D.prototype.drawImage;
+        window.drawn = 0;
+        CanvasRenderingContext2D.prototype.drawImage = function (what, ...rest) {
+            window.drawn += what instanceof HTMLImageElement;
+            return own.call(this, what, ...rest);
+        };
+    }""")
+    drag(page, box, (MIDDLE, 100), (MIDDLE + 128, 100))
+    assert shows(screen(page, stage), A, B, 0.75)
+    assert page.evaluate("window.drawn") == 0
+    page.keyboard.press("3")
+    assert shows(screen(page, stage), A, C, 0.75)
+    assert page.evaluate("window.drawn") == 2, "once for the view, and once for its score"
+
+
+# --- where little is there -----------------------------------------------------------------------------------
+
+
+def test_a_page_that_forbids_pictures_in_it_says_so_in_their_place(open_page, tmp_path):
+    html = srlab.compare(pictures(), notes={}).html
+    policy = '<meta charset=utf-8><meta http-equiv="Content-Security-Policy" content="img-src \'none\'">'
+    (tmp_path / "strict.html").write_text(policy + html, encoding="utf-8")
+    page = open_page((tmp_path / "strict.html").as_uri())
+    message = page.get_by_text("This page does not let the pictures through")
+    message.wait_for(timeout=WAIT)
+    assert message.bounding_box() == page.locator(".srlab-stage").bounding_box()
+
+
+@pytest.mark.parametrize(
+    ("size", "largest"), [((500, 1), (96, 1120)), ((1, 500), (560, 64)), ((3000, 100), (96, 1120))]
+)
+def test_a_long_picture_makes_no_long_stage(open_page, tmp_path, size, largest):
+    picture = torch.arange(3 * size[0] * size[1]).reshape(3, *size).to(torch.uint8)
+    page = open_page(srlab.compare({"A": picture, "B": 255 - picture}).save(tmp_path / "page.html").as_uri())
+    box = page.locator(".srlab-stage").bounding_box()
+    assert 96 <= box["width"] <= largest[0]
+    assert 64 <= box["height"] <= largest[1]
+
+
+def test_a_preview_says_so_on_the_picture_and_copies_places_of_the_photo(open_page, tmp_path):
+    photo = torch.randint(0, 256, (3, 1024, 1152), dtype=torch.uint8)
+    path = srlab.compare({"A": photo, "HR": 255 - photo}, limit_mb=1.5, preview=True, view=(96, 192, 4), notes={}).save(
+        tmp_path / "page.html"
+    )
+    page = open_page(path.as_uri())
+    chip = page.locator(".srlab-stage").get_by_text("pixels, each the mean of")
+    assert chip.is_visible()
+    settle(page)
+    assert " of the preview, " in page.locator(".srlab-score").inner_text()
+    page.get_by_role("button", name="Copy view").click()
+    top, left = re.search(r"view=\((\d+), (\d+), 4\)", page.locator(".srlab-status").inner_text()).groups()
+    assert abs(int(top) - 96) <= 3
+    assert abs(int(left) - 192) <= 3
+
+
+def test_without_scripts_it_fits_a_phone_with_both_labels(open_page, saved):
+    page = open_page(saved, java_script_enabled=False, viewport={"width": 390, "height": 844})
+    for text in ("A", "B"):
+        box = page.locator("figcaption", has_text=text).bounding_box()
+        assert 0 <= box["x"] <= box["x"] + box["width"] <= 390
+    assert page.get_by_alt_text("B").bounding_box()["width"] == 350
+    assert page.get_by_alt_text("A").bounding_box() == page.get_by_alt_text("B").bounding_box()
 
 
 def test_without_scripts_a_css_divider_shows_left_over_right_and_the_rest_below(open_page, saved):

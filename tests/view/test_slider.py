@@ -2,6 +2,7 @@
 
 import base64
 import io
+import json
 import re
 
 import matplotlib.pyplot as plt
@@ -16,7 +17,7 @@ from srlab.data.images import to_uint8
 from srlab.view import plots
 from srlab.view.contact_sheet import draw_contact_sheet
 from srlab.view.live import LiveScene
-from srlab.view.slider import encode
+from srlab.view.slider import encode, shown_width
 
 
 def noise(height=32, width=48, seed=0, channels=3):
@@ -75,6 +76,11 @@ def test_psnr_or_a_text_of_ones_own_stands_beside_pictures_of_full_size():
         ({"LR": noise(8, 24), "HR": noise()}, {}, "'LR' has 24x8 pixels and the largest picture 48x32"),
         ({"SR": noise() * torch.nan, "HR": noise()}, {}, "'SR' has NaN or values above 2"),
         ({"SR": noise() * 255, "HR": noise()}, {}, "divide levels by 255"),
+        ({"SR": noise() * 2 - 1, "HR": noise()}, {}, r"'SR' has values down to -1\.00; .* from \[-1, 1\] take"),
+        ({"SR": noise(), "HR": noise()}, {"view": (32, 0, 2)}, r"view .* inside 48x32 .* but is \(32, 0, 2\)"),
+        ({"SR": noise(), "HR": noise()}, {"view": (0, 0, 0.5)}, "a zoom of 1 or more"),
+        ({"SR": noise(), "HR": noise()}, {"view": (0, 0)}, r"must be \(top, left, zoom\)"),
+        ({"SR": noise(), "HR": noise()}, {"split": 50}, "split is 50"),
         ({"SR": noise()[:2], "HR": noise()}, {}, r"'SR' has shape \(2, 32, 48\)"),
         ({"SR": noise().numpy(), "HR": noise()}, {}, "'SR' is ndarray; a picture is a torch tensor"),
         ({"SR": noise(), "HR": noise()}, {"left": "LR"}, "no picture 'LR' to compare; choose among SR, HR"),
@@ -85,6 +91,55 @@ def test_psnr_or_a_text_of_ones_own_stands_beside_pictures_of_full_size():
 def test_what_cannot_be_compared_is_named(images, options, says):
     with pytest.raises(srlab.SrlabError, match=says):
         srlab.compare(images, **options)
+
+
+def test_what_is_too_large_is_known_before_it_is_encoded_and_a_preview_is_its_mean(monkeypatch):
+    pixels = []
+
+    def spy(picture, effort):
+        pixels.append(picture[0].numel())
+        return encode(picture, effort)
+
+    monkeypatch.setattr("srlab.view.slider.encode", spy)
+    images = {"SR": noise(1030, 1027), "HR": noise(1030, 1027, 1)}
+    with pytest.raises(
+        srlab.SrlabError, match=r"about 8\.\d MB .*limit of 3 MB; crop .*preview=True, or raise limit_mb"
+    ):
+        srlab.compare(images, limit_mb=3)
+    assert sum(pixels) < 2 * 1030 * 1027 / 12, "a sixteenth is enough"
+    comparison = srlab.compare(images, limit_mb=3, preview=True)
+    mean = images["HR"][:, :1030, :1026].unfold(1, 2, 2).unfold(2, 2, 2).mean((-1, -2))
+    off = decoded(comparison)["HR"].astype(int) - array(mean)
+    assert np.abs(off).max() <= 1
+    assert np.count_nonzero(off) < 0.001 * off.size, "but for what is rounded the other way"
+    assert comparison.notes == srlab.compare(images, limit_mb=99).notes, "scores of the whole pictures"
+    said = "Preview: 1/2 of 1027×1030 pixels, each the mean of 2×2"
+    assert still_of(comparison).count(said) == 1
+    assert json.dumps(said)[1:-1] in comparison.html
+    assert "Preview" not in srlab.compare({"SR": noise(), "HR": noise()}, preview=True).html.partition("<script>")[0]
+
+
+@pytest.mark.parametrize(
+    ("size", "shown"),
+    [((512, 512), 512), ((32, 48), 528), ((500, 1), 2), ((3000, 100), 37), ((1, 500), 500), ((2000, 3000), 1680)],
+)
+def test_pictures_are_shown_in_squares_and_never_very_high(size, shown):
+    assert shown_width(size[1], size[0]) == shown
+
+
+def still_of(comparison):
+    """What a page without scripts has."""
+    return comparison.html.partition("</style>")[2].partition("<script>")[0]
+
+
+def test_without_any_style_each_label_stands_with_its_own_picture_in_reading_order_and_no_key_is_promised():
+    images = {"LR": noise(8, 12), "SR": noise(), "HR": noise(seed=1)}
+    still = still_of(srlab.compare(images, left="HR", right="SR", notes={"SR": "a note"}))
+    figures = re.findall(r"<figure.*?</figure>", still)
+    bare = [re.sub(r"<(?!img)[^>]*>", "", re.sub(r' (?:style|class|src)="[^"]*"', "", figure)) for figure in figures]
+    assert bare == ['HR<img alt="HR">', 'SR a note<img alt="SR">', 'LR 12×8 pixels, ×4<img alt="LR">']
+    text = re.sub(r"<[^>]*>", "", still).lower()
+    assert not [word for word in ("keys", "press", "scroll", "click", "shift", "space") if word in text]
 
 
 def test_it_shows_itself_and_saves_a_whole_page_that_is_not_overwritten_by_accident(tmp_path):

@@ -1,0 +1,113 @@
+/* Where the pictures are: the cells of the stage, and the part of a picture that is seen in each of them.
+ *
+ * Lengths are in device pixels. The view is the scale in device pixels per picture pixel, and the picture point (x, y)
+ * at the middle of a cell. The stage is one cell, or a grid with a cell and a strip for its label for each picture.
+ */
+const clamp = (value, low, high) => Math.min(Math.max(value, low), high);
+
+class SliderView {
+  constructor(width, height) {
+    Object.assign(this, { pictureWidth: width, pictureHeight: height, drawn: new WeakMap() });
+    Object.assign(this, { width: 0, height: 0, cell: { width: 0, height: 0 } }); // of the stage and a cell
+    Object.assign(this, { dpr: 1, fit: 1, columns: 1, gap: 0, strip: 0, scale: 0, x: width / 2, y: height / 2 });
+  }
+
+  /* Cells as large as `wide` x `tall` allows, with whole device pixels per picture pixel if that is near. A stage that
+   * is to be filled gets larger cells than pictures, and very narrow ones get some room. */
+  arrange(count, wide, tall, filled, dpr) {
+    const { pictureWidth, pictureHeight } = this, gap = count > 1 ? 8 * dpr : 0, strip = count > 1 ? 22 * dpr : 0;
+    let best = { fit: -1 };
+    for (let columns = 1; columns <= count; columns++) {
+      const rows = Math.ceil(count / columns);
+      const across = (wide - gap * (columns - 1)) / columns, down = (tall - gap * (rows - 1)) / rows - strip;
+      const fit = Math.min(across / pictureWidth, down / pictureHeight);
+      if (fit > best.fit) best = { fit, columns, rows, across, down };
+    }
+    const { fit, columns, rows, across, down } = best, whole = Math.floor(fit + 1e-6), atFit = !this.zoomed;
+    Object.assign(this, { dpr, gap, strip, columns, fit: whole >= 0.75 * fit ? whole : fit });
+    const natural = [Math.round(this.fit * pictureWidth), Math.round(this.fit * pictureHeight)];
+    this.cell.width = Math.floor(filled ? across : Math.min(Math.max(natural[0], 96 * dpr), across));
+    this.cell.height = Math.floor(filled ? down : Math.max(natural[1], 64 * dpr));
+    this.width = columns * (this.cell.width + gap) - gap;
+    this.height = rows * (this.cell.height + strip + gap) - gap;
+    this.set(atFit ? this.fit : Math.max(this.scale, this.fit), this.x, this.y);
+  }
+
+  get zoomed() {
+    return this.scale > this.fit;
+  }
+
+  set(scale, x, y) {
+    const { cell, pictureWidth: width, pictureHeight: height } = this;
+    const halfX = cell.width / 2 / scale, halfY = cell.height / 2 / scale;
+    this.scale = scale;
+    this.x = halfX * 2 >= width ? width / 2 : clamp(x, halfX, width - halfX);
+    this.y = halfY * 2 >= height ? height / 2 : clamp(y, halfY, height - halfY);
+  }
+
+  /* The picture pixel at the top, the one at the left, and a zoom: 4 shows a quarter of the width, in square pixels. */
+  open(top, left, zoom) {
+    const near = this.fit * zoom;
+    const scale = clamp(zoom > 1 && near > 1 ? Math.round(near) : near, this.fit, this.levels.at(-1));
+    this.set(scale, left + this.cell.width / 2 / scale, top + this.cell.height / 2 / scale);
+  }
+
+  /* Device pixel of the picture's upper left corner in its cell; whole, so that the edges of its pixels are sharp. */
+  get origin() {
+    const { cell, scale } = this;
+    return [Math.round(cell.width / 2 - this.x * scale), Math.round(cell.height / 2 - this.y * scale)];
+  }
+
+  /* What is seen of a picture: left, top, right, bottom in its pixels. */
+  get part() {
+    const [x, y] = this.origin, { cell, scale, pictureWidth: width, pictureHeight: height } = this;
+    return [
+      clamp(Math.floor(-x / scale), 0, width), clamp(Math.floor(-y / scale), 0, height),
+      clamp(Math.ceil((cell.width - x) / scale), 0, width), clamp(Math.ceil((cell.height - y) / scale), 0, height),
+    ];
+  }
+
+  /* A canvas of a cell with that picture, drawn once for each view: moving the divider only copies from it. */
+  draw(image, moving) {
+    const { cell, scale, x, y } = this, key = [scale, x, y, cell.width, cell.height, !moving].join();
+    const sheet = this.drawn.get(image) ?? document.createElement("canvas"), context = sheet.getContext("2d");
+    this.drawn.set(image, sheet);
+    if (sheet.key === key) return sheet;
+    const [left, top] = this.origin, [x0, y0, x1, y1] = this.part, wide = x1 - x0, high = y1 - y0;
+    Object.assign(sheet, { key, width: cell.width, height: cell.height }); // which empties it
+    // Squares where pixels are magnified; a picture drawn smaller than it is must not alias in turn.
+    context.imageSmoothingEnabled = scale < 1 || (scale < 3 && scale % 1 !== 0 && !moving);
+    context.imageSmoothingQuality = "high";
+    context.drawImage(image, x0, y0, wide, high, left + x0 * scale, top + y0 * scale, wide * scale, high * scale);
+    return sheet;
+  }
+
+  get levels() {
+    return [this.fit, ...[1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64].filter((n) => n > this.fit * 1.05)];
+  }
+
+  /* The next level in or out from a scale, if there is one. */
+  next(direction, scale) {
+    return direction > 0 ? this.levels.find((n) => n > scale * 1.001) : this.levels.findLast((n) => n < scale * 0.999);
+  }
+
+  /* The upper left corner of the picture in the cell of that number. */
+  corner(index) {
+    const { cell, columns, gap, strip } = this;
+    return [(index % columns) * (cell.width + gap), Math.floor(index / columns) * (cell.height + strip + gap) + strip];
+  }
+
+  /* A point of the stage, within its cell. */
+  inCell(x, y) {
+    return [x % (this.cell.width + this.gap), (y % (this.cell.height + this.strip + this.gap)) - this.strip];
+  }
+
+  /* The picture point at a point of the cell; and the view that shows a picture point there. */
+  pictureAt(x, y) {
+    return [this.x + (x - this.cell.width / 2) / this.scale, this.y + (y - this.cell.height / 2) / this.scale];
+  }
+
+  setAt([pictureX, pictureY], scale, x, y) {
+    this.set(scale, pictureX - (x - this.cell.width / 2) / scale, pictureY - (y - this.cell.height / 2) / scale);
+  }
+}
