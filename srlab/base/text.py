@@ -27,4 +27,4 @@ def printable(text: object) -> str:
 
 def breaks_line(name: str) -> bool:
     """Whether a file's name would break a line or a terminal, or is no text (bytes of another encoding)."""
-    return any(unicodedata.category(sign) in ("Cc", "Cs") for sign in name)
+    return any(unicodedata.category(sign) in ("Cc", "Cs", "Zl", "Zp") for sign in name)

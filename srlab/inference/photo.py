@@ -1,6 +1,7 @@
 """Upscaling image files: any size, with their alpha, colour profile, EXIF and bit depth, through libvips."""
 
 import os
+import struct
 import sys
 from collections.abc import Sequence
 from contextlib import suppress
@@ -144,6 +145,9 @@ def upscale_file(
         refuse_existing(target, force)  # again: somebody may have written there meanwhile
     if suffix == ".tif" and image.get_typeof("exif-data"):
         print(f"The EXIF entries of {source} are not kept in TIFF; write a PNG if you need them.", file=sys.stderr)
+    if not image.hasalpha() and _hides_alpha(source):
+        said = f"{source} may be transparent, which a BMP of its kind does not say: it is lost; begin with a PNG."
+        print(said, file=sys.stderr)
     return target
 
 
@@ -328,6 +332,18 @@ def _holds_luma(path: Path) -> bool:
     with suppress(UnidentifiedImageError, Image.DecompressionBombError), Image.open(path, formats=("TIFF",)) as header:
         return header.mode == "YCbCr"
     return False
+
+
+def _hides_alpha(path: Path) -> bool:
+    """Whether it is a BMP with something in the fourth, reserved byte of its pixels, where some programs put alpha."""
+    with path.open("rb") as file:
+        header = file.read(34)
+        if header[:2] != b"BM" or struct.unpack_from("<HI", header, 28) != (32, 0):
+            return False
+        start, width, height = struct.unpack("<10xI4xii8x", header)
+        file.seek(start)
+        fourth = np.frombuffer(file.read(4 * abs(width * height)), np.uint8)[3::4]
+    return bool((fourth != fourth[0]).any())
 
 
 def _by_pillow(path: Path, image: pyvips.Image | None) -> pyvips.Image:

@@ -203,6 +203,20 @@ def test_that_a_tiff_loses_the_exif_is_said_where_there_is_some(rgb, save, tmp_p
 # --- targets ---
 
 
+def test_that_a_bmp_loses_its_alpha_is_said_where_there_is_some(rgb, save, tmp_path, capsys):
+    """Pillow writes it into bytes that the format reserves, and reads them no more."""
+    alpha = np.random.default_rng(1).integers(0, 256, rgb.shape[:2], dtype=np.uint8)
+    for name, channels, said in (
+        ("soft", [rgb, alpha], True),
+        ("opaque", [rgb, np.full_like(alpha, 255)], False),
+        ("empty", [rgb, np.zeros_like(alpha)], False),
+        ("plain", [rgb], False),
+    ):
+        target = run(save(f"{name}.bmp", np.dstack(channels)), tmp_path / f"{name}.png")
+        assert np.array_equal(pixels(target), enlarged(rgb))
+        assert (f"{name}.bmp may be transparent" in capsys.readouterr().err) == said
+
+
 def test_a_target_is_replaced_only_with_force_and_the_source_never(rgb, save, tmp_path):
     source, target = save("lr.png", rgb), tmp_path / "sr.png"
     target.write_bytes(b"mine")
