@@ -338,9 +338,11 @@ def _hides_alpha(path: Path) -> bool:
     """Whether it is a BMP with something in the fourth, reserved byte of its pixels, where some programs put alpha."""
     with path.open("rb") as file:
         header = file.read(34)
-        if header[:2] != b"BM" or struct.unpack_from("<HI", header, 28) != (32, 0):
+        if header[:2] != b"BM":
             return False
-        start, width, height = struct.unpack("<10xI4xii8x", header)
+        start, size, width, height, bits, packing = struct.unpack("<10xIIii2xHI", header)
+        if size < 40 or (bits, packing) != (32, 0):  # the oldest headers have other fields
+            return False
         file.seek(start)
         fourth = np.frombuffer(file.read(4 * abs(width * height)), np.uint8)[3::4]
     return bool((fourth != fourth[0]).any())
