@@ -1,4 +1,4 @@
-"""Puts the generators of two runs into ``srlab/models/weights/``, with their manifests and a README.
+"""Puts the generators of two runs into ``srlab/models/shipped/``, with their manifests and a README.
 
     papermill notebooks/01_srresnet.ipynb out.ipynb -p recipe laptop -p run shipped -p iters 6000
     papermill notebooks/03_srgan.ipynb out.ipynb -p run shipped -p start 01_srresnet/shipped -p backbone random
@@ -24,7 +24,7 @@ from studies.shown import bicubic
 RUNS = {"msrresnet": Run("01_srresnet", "shipped"), "srgan": Run("03_srgan", "shipped")}
 KEPT = ("lab", "parameters", "step", "wall_time_s", "device", "precision", "platform", "git", "versions")
 LIMIT = 1_000_000  # bytes
-METRICS = ("psnr", "gradient_ratio", "energy_error")
+METRICS = ("psnr", "gradient_ratio", "energy_error", "checkerboard", "colour_shift")
 # Photo -> what its documentation says of its rights.
 RIGHTS = {
     "camera": "CC0 (Lav Varshney)",
@@ -47,7 +47,8 @@ WHAT = (
 )
 READ = (
     "PSNR in dB on luma, four pixels cropped, on the embedded photos that were not trained on; sharpness (1 is "
-    "that of the photo) and the error of the energy map as means over them:"
+    "that of the photo), the error of the energy map (0 is right), and in 8-bit levels what repeats on the grid of LR "
+    "pixels (checkerboard) and the tint over the whole picture (colour shift), as means over them:"
 )
 WHOSE = (
     "The photos are not in this repository but inside the packages scikit-image and matplotlib. What is known of "
@@ -104,9 +105,9 @@ def readme() -> str:
         scores = table[table.method == method].set_index("image")
         mean = srlab.summarize(table).set_index("method").loc[method]
         cells = [f"{scores.psnr[name]:.2f}" for name in scores.index]
-        lines.append([method, *cells, f"{mean.psnr:.2f}", f"{mean.gradient_ratio:.2f}", f"{mean.energy_error:.2f}"])
+        lines.append([method, *cells, *(f"{mean[metric]:.2f}" for metric in METRICS)])
     photos = [*dict.fromkeys(table.image)]
-    head = ["", *photos, "mean", "gradient ratio", "energy error"]
+    head = ["", *photos, "mean", *(metric.replace("_", " ") for metric in METRICS[1:])]
     commands = "\n".join(line.strip() for line in __doc__.splitlines() if line.startswith("    "))
     parts = ["# Weights that come with srlab", WHAT, f"```\n{commands}\n```", READ, markdown(head, lines)]
     return "\n\n".join([*parts, WHOSE, markdown(["photo", "rights"], [list(pair) for pair in RIGHTS.items()])]) + "\n"

@@ -1,10 +1,13 @@
 """The generators that come with srlab: small, of the embedded photos alone, better than bicubic where they say so."""
 
 import json
+import re
 
 import pytest
+import torch.nn.functional as F
 
 import srlab
+from benchmarks.reference import ship
 from srlab.cli.main import main
 from srlab.data import datasets
 from srlab.data.images import read_image
@@ -15,7 +18,7 @@ from studies.shown import bicubic
 @pytest.fixture(scope="module")
 def table():
     networks = {"bicubic": bicubic} | weights.load_shipped()
-    metrics = ("psnr", "gradient_ratio", "energy_error")
+    metrics = ("psnr", "gradient_ratio", "energy_error", "checkerboard", "colour_shift")
     return srlab.evaluate_all(networks, datasets.photos("validation"), metrics=metrics).set_index(["method", "image"])
 
 
@@ -44,6 +47,39 @@ def test_the_second_one_is_sharper_with_texture_where_the_photo_has_it(table):
     assert means.gradient_ratio["SRGAN"] > means.gradient_ratio["MSRResNet"] + 0.1
     assert means.energy_error["SRGAN"] < means.energy_error["MSRResNet"] - 0.05
     assert means.psnr["SRGAN"] > means.psnr["bicubic"] - 1
+
+
+def test_the_second_one_paints_neither_a_grid_nor_a_tint(table):
+    sharper = table.loc["SRGAN"]
+    assert sharper.checkerboard.max() < 0.5, "levels; the photos themselves have less than 0.1 and a visible grid 1"
+    assert sharper.colour_shift.max() < 0.4
+
+
+@pytest.mark.parametrize("photo", ["astronaut", "chelsea"])
+def test_the_second_one_is_sharper_where_the_photo_has_structure_and_no_grittier_where_it_has_none(photo):
+    def gradient(image):
+        y = srlab.luma(image)
+        steps = (y[..., 1:, :-1] - y[..., :-1, :-1]).square() + (y[..., :-1, 1:] - y[..., :-1, :-1]).square()
+        return F.avg_pool2d(steps.sqrt(), 16).flatten()
+
+    hr = srlab.mod_crop(datasets.photos("validation")[photo], 4)
+    lr, truth = srlab.downsample(hr, 4), gradient(hr)
+    order = truth.argsort()
+    flat, busy = order[: len(order) // 4], order[-len(order) // 4 :]
+    found = {name: gradient(srlab.upscale(net, lr)) for name, net in weights.load_shipped().items()}
+    ratio = {name: [float(g[at].sum() / truth[at].sum()) for at in (flat, busy)] for name, g in found.items()}
+    assert ratio["SRGAN"][0] <= 1, "smooth areas are no rougher than those of the photo"
+    assert ratio["SRGAN"][1] > ratio["MSRResNet"][1] + 0.05, "and textured ones are sharper than after the squared error"
+
+
+def test_the_page_beside_them_says_how_much_grid_and_tint_they_have():
+    page = (weights.FOLDER / "README.md").read_text(encoding="utf-8")
+    assert "| gradient ratio | energy error | checkerboard | colour shift |" in page
+    made = json.loads((weights.FOLDER / "srgan.json").read_text(encoding="utf-8"))["parameters"]
+    (command,) = [line for line in page.splitlines() if "03_srgan.ipynb" in line]
+    assert command in ship.__doc__
+    given = dict(re.findall(r"-p (\w+) (\S+)", command))
+    assert float(given["adversarial_weight"]) == made["adversarial"]
 
 
 def test_upscale_takes_the_first_one_where_nothing_is_asked_for(tmp_path, capsys):
