@@ -1,7 +1,7 @@
 """Puts the generators of two runs into ``srlab/models/shipped/``, with their manifests and a README.
 
     papermill notebooks/01_srresnet.ipynb out.ipynb -p recipe laptop -p run shipped -p iters 6000
-    papermill notebooks/03_srgan.ipynb out.ipynb -p run shipped -p start 01_srresnet/shipped -p backbone random
+    papermill notebooks/03_srgan.ipynb out.ipynb -f benchmarks/reference/shipped.yaml
     python -m benchmarks.reference.ship
 
 Only what was trained on the embedded photos goes in, and nothing larger than 1 MB: licences and size of the package.
