@@ -99,4 +99,5 @@ def extrapolation(page: Page, records: list[Record], images: str, at: float, fou
     axis.xaxis.set_major_formatter("{x:,.0f}")
     axis.grid(alpha=0.3)
     axis.legend(loc="lower right")
-    page.figure("lengths.png", figure, "Each dot is a training of its own, right of them the two forecasts.")
+    caption = "Each dot is a training of its own, right of them the two forecasts; their bars leave out the choice of law."
+    page.figure("lengths.png", figure, caption)
