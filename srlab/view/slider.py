@@ -173,8 +173,7 @@ def compare(
         "view": view,
     }
     if factor > 1:
-        text = f"Preview: 1/{factor} of {size[1]}×{size[0]} pixels, each the mean of {factor}×{factor}"
-        settings["preview"] = {"factor": factor, "text": text}
+        settings["preview"] = {"factor": factor, "text": f"Preview: 1/{factor} of {size[1]}×{size[0]} pixels"}
     return Comparison(tuple(labels), tuple(shown), size, _slider_html(settings, sources))
 
 
