@@ -99,5 +99,7 @@ def extrapolation(page: Page, records: list[Record], images: str, at: float, fou
     axis.xaxis.set_major_formatter("{x:,.0f}")
     axis.grid(alpha=0.3)
     axis.legend(loc="lower right")
-    caption = "Each dot is a training of its own, right of them the two forecasts; their bars leave out the choice of law."
+    caption = (
+        "Each dot is a training of its own, right of them the two forecasts; their bars leave out the choice of law."
+    )
     page.figure("lengths.png", figure, caption)
