@@ -56,6 +56,8 @@ class CellBox(ipywidgets.VBox):
         Widgets that are not always among them, or not at all.
     """
 
+    _others: Sequence[ipywidgets.Widget] = ()  # of a box, too, that an error has left unfinished
+
     def __init__(self, children: Sequence[ipywidgets.Widget], others: Sequence[ipywidgets.Widget] = ()) -> None:
         super().__init__(children)
         self._others = others
