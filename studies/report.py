@@ -81,10 +81,16 @@ def number(values: Iterable[float], digits: int = 3) -> str:
     values = [value for value in values if not pd.isna(value)]
     if not values:
         return "-"
-    mean, spread = (f"{value:.{digits}f}" for value in (sum(values) / len(values), interval(values)))
+    shown = spread(values, digits)
     if len(values) == 1:
-        return mean
-    return f"{mean} ± {spread} (n={len(values)})" if float(spread) else f"{mean} (n={len(values)}, all alike)"
+        return shown
+    return f"{shown} (n={len(values)})" if "±" in shown else f"{shown} (n={len(values)}, all alike)"
+
+
+def spread(values: Sequence[float], digits: int) -> str:
+    """The mean of one number per seed, and half of its interval unless that rounds to nothing: ``1.20 ± 0.10``."""
+    mean, half = (f"{value:.{digits}f}" for value in (sum(values) / len(values), interval(values)))
+    return f"{mean} ± {half}" if len(values) > 1 and float(half) else mean
 
 
 def digits(metric: str) -> int:

@@ -3,7 +3,7 @@
 import argparse
 from pathlib import Path
 
-from studies.report import Page, markdown, number
+from studies.report import Page, markdown, number, spread
 
 from . import figures, record
 from .published import PUBLISHED
@@ -139,10 +139,9 @@ def short(records: list[Record]) -> str:
     counterparts = {PUBLISHED[row].name: row for row in rows if row in PUBLISHED and row != BICUBIC}
     lines = []
     for row in rows:
-        columns = [values(records, row, images, "psnr") for images in BENCHMARKS]
-        columns += [values(records, row, "Set14", metric) for metric in ("gradient_ratio", "energy_error")]
-        # How many seeds there are stands in a column.
-        means = [number(each, 2 + (at > 2)).partition(" (")[0] if each else "" for at, each in enumerate(columns)]
+        columns = [(values(records, row, images, "psnr"), 2) for images in BENCHMARKS]
+        columns += [(values(records, row, "Set14", metric), 3) for metric in ("gradient_ratio", "energy_error")]
+        means = [spread(each, digits) if each else "" for each, digits in columns]  # n has a column of its own
         found = of_row(records, row)
         cells = [title(records, row), *means, "", ""]
         if row != BICUBIC:

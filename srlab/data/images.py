@@ -23,6 +23,7 @@ FORMATS = ("PNG", "JPEG", "BMP", "TIFF", "WEBP")  # all that is decoded: for an 
 # ITU-R BT.601, the "studio range" luma of MATLAB's rgb2ycbcr, in units of [0, 1]: black is 16/255, white 235/255.
 LUMA_WEIGHTS = (65.481 / 255, 128.553 / 255, 24.966 / 255)
 LUMA_OFFSET = 16 / 255
+LOWEST = -0.5  # an image in [0, 1] may undershoot 0 a little; one in [-1, 1] goes below this wherever it is dark
 
 
 def read_image(path: str | os.PathLike, keep_grey: bool = False) -> torch.Tensor:
@@ -241,7 +242,7 @@ def refuse_tanh(sr: torch.Tensor, like: torch.Tensor, who: str) -> None:
     SrlabError
         It is such a picture.
     """
-    if sr.min() > -0.5:
+    if sr.min() > LOWEST:
         return
     spread, spread_of_like = sr - sr.mean(), like - like.mean()
     slope = (spread * spread_of_like).mean() / spread_of_like.square().mean()

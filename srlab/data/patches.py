@@ -85,7 +85,6 @@ class PatchSampler:
         # The window holds the rotated patch, and keeps its parity so that both have the same centre.
         margin = 0 if black_corners else math.ceil(patch * (math.cos(angle) + math.sin(angle) - 1) / 2)
         self.window = patch + 2 * margin
-        self._around = 0 if rotate else (degradation or Degradation()).reach(scale)  # LR pixels on each side
         for name, image in zip(images.names, images.hr, strict=True):
             if min(image.shape[1:]) < self.window:
                 size = f"{image.shape[2]}x{image.shape[1]}"
@@ -95,6 +94,7 @@ class PatchSampler:
                 )
         self.images, self.scale, self.patch, self.batch = images, scale, patch, batch
         self.degradation = degradation or Degradation()
+        self._around = 0 if rotate else self.degradation.reach(scale)  # LR pixels on each side
         self.augment, self.rotate, self.seed = augment, rotate, seed
         self.largest_angle = angle  # in radians
         self.black_corners = black_corners
@@ -153,7 +153,8 @@ class PatchSampler:
         if self.largest_angle:
             hr = quantize(self._rotate(hr, angles))
         lr = self.degradation(hr, self.scale, self._noise.manual_seed(seed))
-        return _without_border(lr, self._around), _without_border(hr, self._around * self.scale)
+        # Padding by less than nothing cuts the margin off.
+        return F.pad(lr, 4 * [-self._around]), F.pad(hr, 4 * [-self._around * self.scale])
 
     def _draw_windows(self) -> torch.Tensor:
         """Where its image begins in the flat buffer, height and width of that, place and flips: ``(8, batch)``."""
@@ -204,12 +205,6 @@ class PatchSampler:
     def load_state_dict(self, state: dict[str, torch.Tensor]) -> None:
         """Go on where `state_dict` was taken."""
         self.generator.set_state(state["generator"])
-
-
-def _without_border(image: torch.Tensor, border: int) -> torch.Tensor:
-    """The middle of a batch, in memory of its own."""
-    height, width = image.shape[-2:]
-    return image[..., border : height - border, border : width - border].contiguous()
 
 
 def _fits(pixels: torch.Tensor, device: torch.device) -> bool:

@@ -21,11 +21,10 @@ from torch.nn import functional as F
 
 from srlab.base.errors import SrlabError
 from srlab.base.files import refuse_existing, write_atomic
-from srlab.data.images import to_float, to_uint8
+from srlab.data.images import LOWEST, to_float, to_uint8
 from srlab.evaluation.metrics import PAPER, psnr
 
 ROOMY = 560  # CSS pixels: small pictures are magnified by a whole number up to about this width
-LOWEST = -0.5  # an SR may undershoot 0 a little; a picture in [-1, 1] goes below this wherever it is dark
 TILE = 128  # pixels: the size of large pictures is estimated from squares of this side
 SCRIPT = "\n".join(
     files("srlab.view").joinpath(name).read_text(encoding="utf-8")
