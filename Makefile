@@ -4,6 +4,7 @@
 # make faults the tests that kill processes, with 150 kills each (KILLS=500 for more)     make audit   known holes in dependencies
 # make mutations  plant known bugs one by one and see that a test fails, into tests/known_bugs/RESULTS.md
 # make book   the labs as a site for a browser, without a network: build/book/html/index.html
+# make seeds  all labs with the seeds 0 to 3, into runs/seeds/: every claim of theirs must hold for each
 # make clean  remove .venv and caches
 PYTHON ?= python3
 RECIPE ?=
@@ -22,10 +23,16 @@ FITS := import os, sys; v = sys.version_info; (3, 11) <= v < (3, 14) or sys.exit
 # What is ready is so no longer where its Python has gone, as in an upgrade of the system, or the course has moved.
 BROKEN := $(shell $(BIN)/python -I -c "import srlab" 2>/dev/null || echo broken)
 
-.PHONY: labs study book test lint unit faults mutations notebooks browser lab refresh format lock audit clean broken
+.PHONY: labs seeds study book test lint unit faults mutations notebooks browser lab refresh format lock audit clean broken
 
 labs: .venv/ready
-	$(BIN)/python -m srlab labs $(if $(RECIPE),--recipe $(RECIPE))
+	SRLAB_CLAIMS=1 $(BIN)/python -m srlab labs $(if $(RECIPE),--recipe $(RECIPE))
+
+# Whether what the labs say holds by more than chance; forty minutes on two cores.
+seeds: .venv/ready
+	for seed in 0 1 2 3; do \
+		SRLAB_HOME=runs/seeds/$$seed SRLAB_CLAIMS=1 $(BIN)/python -m srlab labs --seed $$seed || exit 1; \
+	done
 
 # An hour on two cores; ARGS="--backbone FILE --benchmarks Set5,Set14" and more, see studies/content_loss/README.md.
 study: .venv/ready

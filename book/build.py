@@ -75,8 +75,9 @@ def build(executed: Path, target: Path) -> int:
 
 
 def tidy(notebook: nbformat.NotebookNode) -> nbformat.NotebookNode:
-    """Take out what shows only beside a kernel: progress bars, and widgets with their saved state."""
+    """Take out the checks, and what shows only beside a kernel: progress bars, widgets with their saved state."""
     notebook.metadata.pop("widgets", None)
+    notebook.cells = [cell for cell in notebook.cells if "check" not in cell.metadata.get("tags", [])]
     for cell in notebook.cells:
         if cell.cell_type == "code":
             cell.outputs = [output for output in cell.outputs if not _is_progress(output)]

@@ -27,7 +27,7 @@ PARAMETERS = ("recipe", "iters", "run", "images", "validation", "backbone", "sca
 PARAMETERS += ("compiled", "tricks", "runs", "photo", "benchmark", "benchmarks", "lpips")
 INJECTED = "# Parameters\n"  # how the cell begins that papermill adds after it
 # What a run's name needn't tell: it says the recipe and the steps by itself, and the rest acts on no weight.
-PLAIN = {"iters", "run", "recipe", "tricks", "device", "precision", "compiled"}
+PLAIN = {"iters", "run", "recipe", "tricks", "device", "precision", "compiled", "photo", "benchmark"}
 SEEN_OFTEN = 200  # times that a training sees each pixel, from which on it may learn photos by heart
 FEW = 30  # megapixels of photos, on which a network of the papers' size isn't trained without a word
 LONGEST = 100  # letters of a run's name, so that its side runs can have longer ones
@@ -60,6 +60,28 @@ class Lab(SimpleNamespace):
     def hardware(self) -> dict[str, Any]:
         """What `srlab.Trainer` is told of the machine: device, precision, and how networks are compiled."""
         return {"device": self.device, "precision": self.precision, "compiled": self.parameters.get("compiled", "")}
+
+    def expect(self, holds: bool, claim: str) -> None:
+        """Hold what the text says against what was computed; a cell tagged ``check`` calls it.
+
+        Parameters
+        ----------
+        holds
+            Whether it is so.
+        claim
+            The sentence, without a full stop.
+
+        Raises
+        ------
+        SrlabError
+            It is not so, in a lab as it was tried, and ``SRLAB_CLAIMS=1`` is set, as ``make labs`` does. A reader gets
+            a line to read instead.
+        """
+        if holds:
+            return
+        if self.as_tried and os.environ.get("SRLAB_CLAIMS", "0") not in ("", "0"):
+            raise SrlabError(f"What the lab says does not hold: {claim}.")
+        print(f"Not so here: {claim}. The text speaks of the lab as it comes; other settings can turn out otherwise.")
 
 
 def setup(name: str) -> Lab:

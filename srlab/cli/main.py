@@ -19,6 +19,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     labs = commands.add_parser("labs", help="execute the labs headless and print a table of results")
     labs.add_argument("labs", nargs="*", metavar="LAB", help="names or beginnings of names, such as 01; default: all")
     labs.add_argument("--recipe", default="auto", help="of notebooks/recipes/, such as smoke; default: what fits")
+    labs.add_argument("--seed", type=int, default=0, help="of all random numbers; default: 0")
     labs.set_defaults(command=_labs, when_stopped="what was trained is saved, and the same command goes on from there.")
     evaluate_command.add_parser(commands)
     upscale_command.add_parser(commands)
@@ -47,4 +48,4 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _labs(options: argparse.Namespace) -> int:
     from srlab.cli.papermill import run_labs
 
-    return 1 if run_labs(options.recipe, options.labs) else 0
+    return 1 if run_labs(options.recipe, options.labs, options.seed) else 0

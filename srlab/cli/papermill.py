@@ -20,7 +20,7 @@ from srlab.cli.notebooks import HEADLINE, find_lab, find_labs, print_table, seen
 from srlab.cli.recipes import read_recipes
 
 
-def run_labs(recipe: str = "auto", labs: list[str] | None = None) -> int:
+def run_labs(recipe: str = "auto", labs: list[str] | None = None, seed: int = 0) -> int:
     """Execute labs in order into ``runs/notebooks/`` and print a table.
 
     Parameters
@@ -29,6 +29,8 @@ def run_labs(recipe: str = "auto", labs: list[str] | None = None) -> int:
         Name of a recipe in ``notebooks/recipes/``, such as ``smoke``; ``"auto"`` takes those that fit.
     labs
         Names of labs, or unique beginnings of them; all of them where None.
+    seed
+        Of all random numbers. The runs have the names of seed 0, so that the labs find each other's.
 
     Returns
     -------
@@ -48,8 +50,13 @@ def run_labs(recipe: str = "auto", labs: list[str] | None = None) -> int:
     for lab in chosen:
         print(f"running {lab.stem} ...", flush=True)
         output, started = folder / lab.name, time.perf_counter()
+        parameters = {"recipe": recipe} if recipe in books[lab] else {}
+        if seed:
+            trains = "iters" in books[lab]["meaning"]
+            name = "default" if recipe == "auto" else recipe
+            parameters |= {"seed": seed} | ({"run": name} if trains else {})
         try:
-            figures = execute(lab, output, {"recipe": recipe} if recipe in books[lab] else {})
+            figures = execute(lab, output, parameters)
             result = f"{figures['label']}: {figures['value']:.2f} {figures['unit']}".strip()
             memory = f"{figures['peak_memory_mib'] / 1024:.1f} GiB"
         except SrlabError as error:

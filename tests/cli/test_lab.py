@@ -15,7 +15,7 @@ from traitlets.config import Config
 
 import srlab
 from srlab.base.errors import SrlabError
-from srlab.cli.lab import check_parameters, check_run
+from srlab.cli.lab import Lab, check_parameters, check_run
 from srlab.cli.papermill import read_headline
 from srlab.models import ResidualBlock
 from tests.conftest import ROOT
@@ -320,3 +320,17 @@ def test_a_script_that_was_made_of_the_notebook_has_its_parameters_and_another_o
     exec("import srlab; lab = srlab.setup('04_esrgan')", scope)
     assert (scope["lab"].batch, scope["lab"].iters) == (3, 280)
     assert srlab.setup("01_srresnet").parameters == {}
+
+
+@pytest.mark.parametrize(("as_tried", "strict", "raises"), [(True, "1", True), (True, "0", False), (False, "1", False)])
+def test_a_claim_that_does_not_hold_stops_ci_and_tells_a_reader(monkeypatch, capsys, as_tried, strict, raises):
+    monkeypatch.setenv("SRLAB_CLAIMS", strict)
+    lab = Lab(as_tried=as_tried)
+    lab.expect(True, "blur costs least")
+    assert capsys.readouterr().out == ""
+    if raises:
+        with pytest.raises(SrlabError, match="does not hold: blur costs least"):
+            lab.expect(False, "blur costs least")
+    else:
+        lab.expect(False, "blur costs least")
+        assert "Not so here: blur costs least." in capsys.readouterr().out

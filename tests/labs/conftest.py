@@ -15,6 +15,12 @@ ROOT = Path(__file__).parents[2]
 LABS = sorted((ROOT / "notebooks").glob("[0-9]*.ipynb"))
 
 
+@pytest.fixture(autouse=True)
+def strict_claims(monkeypatch):
+    """What a lab says of its results fails here; a reader gets a line to read."""
+    monkeypatch.setenv("SRLAB_CLAIMS", "1")
+
+
 @pytest.fixture
 def call(tmp_path):
     """Run a command with its own runs folder; the result has returncode and the text of both outputs."""

@@ -21,6 +21,8 @@ def refresh(notebook: Path, executed: Path) -> None:
     outputs = {cell.id: cell for cell in done.cells}
     for cell in clean.cells:
         cell.metadata = {key: value for key, value in cell.metadata.items() if key == "tags" and value}
+        if "check" in cell.metadata.get("tags", []):
+            cell.metadata["jupyter"] = {"source_hidden": True}
         if cell.cell_type == "code":
             keep = set(cell.metadata.get("tags", [])) >= KEPT
             cell.outputs = outputs[cell.id].outputs if keep else []

@@ -1,11 +1,13 @@
 """Figures: their text for those who don't see them, and colours that readers of every colour vision tell apart."""
 
 import itertools
+import re
 
 import IPython.display
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
+import torch
 from matplotlib.colors import to_rgb
 
 from srlab.view import plots
@@ -84,5 +86,27 @@ def test_a_caption_is_also_what_readers_hear_who_do_not_see_the_figure(image, mo
     monkeypatch.setattr(IPython.display, "display", lambda *things, **_: shown.extend(things))
     plots.show(plt.figure(), "A *cat*.")
     plots.sliders(lambda size: plt.figure(figsize=(size, 1)), "A ruler.", size=(1, 3, 1))
-    heard = [thing._repr_mimebundle_()[1] for thing in shown if isinstance(thing, image)]
-    assert heard == [{"image/png": {"alt": "A *cat*."}}, {"image/png": {"alt": "A ruler."}}]
+    heard = [thing._repr_mimebundle_()[1]["image/png"]["alt"] for thing in shown if isinstance(thing, image)]
+    assert heard == ["A *cat*.", "A ruler."]
+
+
+def test_frames_show_the_first_and_hold_all_others_with_their_words(monkeypatch):
+    shown = []
+    monkeypatch.setattr(IPython.display, "display", lambda data, **_: shown.append(data))
+    plots.frames(lambda size: plt.figure(figsize=(size, 1)), 'A "ruler".', "length in inches", [1, 2, 3], start=1)
+    html = shown[0]["text/html"]
+    pictures = re.findall(r'<img [^>]*alt="([^"]*)"[^>]*display: (\w+)"', html)
+    assert pictures == [
+        (f"A &quot;ruler&quot;. length in inches: {size}", "block" if size == 2 else "none") for size in (1, 2, 3)
+    ]
+    assert "<output>2</output>" in html
+
+
+@pytest.mark.parametrize(("pictures", "axes"), [(5, 6), (6, 7), (1, 2)])
+def test_a_crop_comes_with_the_whole_in_an_empty_place_or_in_a_corner(pictures, axes):
+    image = torch.rand(3, 60, 60)
+    figure = plots.draw_images({str(i): image for i in range(pictures)}, box=(0, 0, 12, 12))
+    found = [*figure.axes, *(child for axis in figure.axes for child in axis.child_axes)]
+    boxes = [axis for axis in found if axis.patches]
+    plt.close(figure)
+    assert (len(found), len(boxes)) == (axes, 1)
