@@ -368,3 +368,46 @@ def _saved_text(page):
     data = [output["data"] for output in page.evaluate(outputs) if "data" in output][-1]
     assert "application/vnd.jupyter.widget-view+json" in data
     return data["text/plain"]
+
+
+GUESS = """
+import srlab
+from srlab.view import plots
+
+which = srlab.guess("Which gains most?", ["face", "fur", "text"])
+how_much = srlab.guess("How many dB?", unit="dB")
+"""
+OUTCOME = """
+which.reveal("text")
+how_much.reveal(1.604)
+"""
+FRAMES = """
+import matplotlib.pyplot as plt
+from srlab.view import plots
+
+def draw(level):
+    figure, axis = plt.subplots(figsize=(4, 2))
+    axis.set_title(f"level {level}")
+    return figure
+
+plots.frames(draw, "A level.", "level of grey", [0, 1, 2], start=1)
+"""
+
+
+def test_a_guess_is_clicked_or_typed_and_stands_beside_the_outcome(open_notebook):
+    new = nbformat.v4
+    page = open_notebook("guess", [new.new_code_cell(text) for text in (GUESS, OUTCOME, FRAMES)])
+    run_all(page)
+    page.get_by_text("The outcome: text. (No guess was made above.)").wait_for(timeout=WAIT)
+    page.get_by_role("button", name="fur").click()
+    page.get_by_placeholder("a number").fill("2")
+    page.keyboard.press("Enter")
+    page.evaluate("() => window.jupyterapp.shell.currentWidget.content.activeCellIndex = 1")
+    page.evaluate("() => window.jupyterapp.commands.execute('notebook:run-cell')")
+    page.get_by_text("Your guess: fur. The outcome: text.").wait_for(timeout=WAIT)
+    page.get_by_text("Your guess: 2 dB. The outcome: 1.6 dB.").wait_for(timeout=WAIT)
+    seen = "[...document.querySelectorAll('figure img')].map((one) => one.checkVisibility())"
+    assert page.evaluate(seen) == [False, True, False]
+    page.get_by_role("slider").fill("2")
+    assert page.evaluate(seen) == [False, False, True]
+    assert page.locator("figure output").inner_text() == "2"
