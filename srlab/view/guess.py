@@ -48,7 +48,7 @@ class Guess(CellBox):
         return outcome if isinstance(outcome, str) else f"{outcome:.3g} {self._unit}".strip()
 
     def __repr__(self) -> str:  # what is saved beside the widget, and all that a page without it can show
-        return "To make a guess here needs a running kernel."
+        return "Making a guess needs a running kernel."
 
 
 def guess(question: str, choices: Sequence[str] = (), unit: str = "") -> Guess:
