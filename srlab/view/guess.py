@@ -37,7 +37,7 @@ class Guess(CellBox):
         """Print the guess, if there is one, beside the outcome."""
         said, came = self._field.value, self._worded(outcome)
         if not said:
-            print(f"The outcome: {came}. (No guess was made above.)")
+            print(f"The outcome: {came}.")
         elif said == outcome:
             print(f"Your guess: {said}. Right!")
         else:

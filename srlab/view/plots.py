@@ -222,7 +222,7 @@ def draw_images(
     rows = -(-len(parts) // columns)
     columns = -(-len(parts) // rows)
     ratio = max(part.shape[-2] / part.shape[-1] for part in parts.values())
-    height = rows * (width / columns * ratio + (0.65 if notes else 0.45))  # a note is a second line of the title
+    height = rows * (width / columns * ratio + (0.75 if notes else 0.5))  # a note is a second line of the title
     figure, axes = plt.subplots(rows, columns, figsize=(width, height), squeeze=False, layout="constrained")
     figure.get_layout_engine().set(w_pad=0.05, h_pad=0.05, wspace=0, hspace=0)
     for axis in axes.flat:
@@ -230,7 +230,7 @@ def draw_images(
     for axis, (label, part) in zip(axes.flat, parts.items(), strict=False):
         draw_picture(axis, part, width / columns)
         title = [label, notes[label]] if notes and label in notes else [label]
-        axis.set_title(in_figure("\n".join(title)), fontsize=11)
+        axis.set_title(in_figure("\n".join(title)), fontsize=14)
     whole = max(pictures.values(), key=lambda picture: picture.shape[-2])
     if box is not None and whole.shape[-2] == box_height and 3 * box[2] * box[3] < box_height**2:
         overview = axes.flat[-1]
@@ -337,7 +337,7 @@ def frames(draw: Callable[[Any], Figure], caption: str, label: str, values: Sequ
         f'<figure style="margin: 0"><label>{escape(label)} <input type="range" min="0" max="{len(values) - 1}" '
         f'value="{start}" data-names="{names}" oninput="{turned}" style="width: 20em; vertical-align: middle"> '
         f"<output>{escape(str(values[start]))}</output></label>"
-        f"{''.join(pictures)}<figcaption><em>{escape(caption)}</em></figcaption></figure>"
+        f'{"".join(pictures)}<figcaption style="text-align: left"><em>{escape(caption)}</em></figcaption></figure>'
     )
     display({"text/html": html, "text/plain": caption}, raw=True)
 
@@ -389,7 +389,7 @@ def maps(
     for axis, (label, field) in zip(axes.flat, fields.items(), strict=True):
         low, palette = (-limit, "RdBu_r") if signed else (0, "magma")
         drawn = axis.imshow(field.cpu().numpy(), cmap=palette, vmin=low, vmax=limit, interpolation="nearest")
-        axis.set_title(in_figure(label), fontsize=11)
+        axis.set_title(in_figure(label), fontsize=14)
         axis.axis("off")
     figure.colorbar(drawn, ax=axes, shrink=0.8, label=unit)
     show(figure, caption)
