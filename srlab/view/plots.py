@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import matplotlib.pyplot as plt
 import torch
+import torch.nn.functional as F
 from matplotlib import cycler
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -167,6 +168,31 @@ def middle(image: torch.Tensor, scale: int) -> Box:
         found.append(((length - side) // 2 // scale * scale, side))
     (top, height), (left, width) = found
     return top, left, height, width
+
+
+def flattest(image: torch.Tensor, side: int = 48, step: int = 4) -> Box:
+    """Find the square in which the luma varies least, of those that are neither black nor white: there a pattern shows.
+
+    Parameters
+    ----------
+    image
+        ``(1, 3, H, W)`` in [0, 1].
+    side, step
+        Of the square in pixels, and from one to the next that is looked at.
+
+    Returns
+    -------
+    tuple of int
+        Top, left, height, width in pixels.
+    """
+    from srlab.data.images import luma
+
+    y = luma(image)
+    side = min(side, *y.shape[-2:])
+    mean = F.avg_pool2d(y, side, step)
+    spread = F.avg_pool2d(y.square(), side, step) - mean.square()
+    place = spread.masked_fill((mean < 0.15) | (mean > 0.85), 1).argmin().item()
+    return place // mean.shape[-1] * step, place % mean.shape[-1] * step, side, side
 
 
 def images(
