@@ -118,7 +118,11 @@ def _agree(exercise: Exercise, given: Outcome, other: Outcome, observation: str)
         # Sizes and names in a message need not be the same.
         first, second = ((type(outcome), re.sub(r"\d+|'.*?'", "", str(outcome))) for outcome in (given, other))
         return first == second
-    return observation in other and not difference(other[observation], given[observation], exercise.tolerance)
+    if observation not in other:
+        return False
+    pair = other[observation], given[observation]
+    # Both ways round, as a number is equal to a tensor with one element, but a tensor isn't to a number.
+    return not all(difference(*turned, exercise.tolerance) for turned in (pair, pair[::-1]))
 
 
 def _unknown(exercise: Exercise, observation: str, given: Any, wanted: Any) -> str:

@@ -36,6 +36,7 @@ def graph_too(answer, x):
 
 
 OF_A_GRAPH = {"observe": graph_too, "otherwise": {"a graph": "A graph is left."}}
+OF_A_SUM = {"reference": lambda x: x.sum()}
 OF_A_LIST = {"reference": lambda x: x[-1] + 1, "cases": {"a list": ([1, 2],)}}
 
 
@@ -47,6 +48,7 @@ OF_A_LIST = {"reference": lambda x: x[-1] + 1, "cases": {"a list": ([1, 2],)}}
         (lambda x: x * x, {"mistakes": {"Half.": lambda x: x / 2, "Double.": torch.square}}, "hint Double. The lab"),
         (lambda x: x.sum(), {"mistakes": {"One came.": torch.sum}}, "shape (), but should have (2,). One came. The"),
         (lambda x: torch.ones(7) - x, {"mistakes": {"No fit.": lambda x: x + torch.ones(5)}}, "hint No fit. The lab"),
+        (lambda x: x.sum()[None] + 1, {**OF_A_SUM, "mistakes": {"One more.": lambda x: x.sum() + 1}}, "hint One more."),
         # Any other difference is shown, unless it is what is asked for or has a sentence of its own.
         (lambda x: x + 1.5, {}, "yet: a pair. The first difference is at [0]: expected 2, but your answer gives 2.5."),
         (lambda x: x + 1.5, {"reveal": False, "otherwise": {"a pair": "Odd."}}, "Odd. Your answer gives 2.5 at [0]."),

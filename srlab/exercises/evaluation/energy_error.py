@@ -177,6 +177,29 @@ EXERCISE = Exercise(
             _compared(lambda a, b: (a - b).square().mean(_PICTURE) / b.mean(_PICTURE)),
             _compared(lambda a, b: (a - b).square().mean(_PICTURE).sqrt() / b.mean(_PICTURE)),
         ],
+        "The 5x5 mean has 4 pixels less than the luma along each side, so the two don't subtract. What does the third "
+        "number in F.avg_pool2d(y, 5, 1, 2, ...) do?": _maps(
+            lambda image: _rms(luma(image) - F.avg_pool2d(luma(image), 5, 1))
+        ),
+        "This is the energy of the 5x5 mean itself, of all but the fine detail. What is the luma without it?": _maps(
+            lambda image: _rms(luma(image) - _detail(image))
+        ),
+        "The largest difference was taken. Asked for is the mean over the blocks.": _compared(
+            lambda a, b: (a - b).abs().amax(_PICTURE) / b.mean(_PICTURE)
+        ),
+        "The error is divided by the largest energy of HR. Asked for is the mean.": _compared(
+            lambda a, b: (a - b).abs().mean(_PICTURE) / b.amax(_PICTURE)
+        ),
+        "That is a ratio of energies, in which blocks with too much make up for blocks with too little. Take the "
+        "difference of the maps, and its absolute value.": [
+            _compared(lambda a, b: (a / b).mean(_PICTURE)),
+            _compared(lambda a, b: 1 - (a / b).mean(_PICTURE)),
+        ],
+        "That is still a map, with a value for each block. What makes one number of it?": [
+            lambda sr, hr: _rms(_detail(sr)),
+            lambda sr, hr: (_rms(_detail(sr)) - _rms(_detail(hr))).abs(),
+            lambda sr, hr: (_rms(_detail(sr)) - _rms(_detail(hr))).abs() / _rms(_detail(hr)),
+        ],
         "The values differ at the border of the image only. What does your 5x5 mean take for the pixels beyond it? The "
         "text leaves them out of the mean.": [
             *map(_padded, ("constant", "reflect", "replicate")),

@@ -81,6 +81,9 @@ EXERCISE = Exercise(
             _each(lambda x, y, t: x + t * y),
             _each(lambda x, y, t: (1 - t) * x + y),
             _each(lambda x, y, t: x + y),
+            _each(lambda x, y, t: x + t * (x + y)),
+            _each(lambda x, y, t: (1 - t) ** 0.5 * x + t**0.5 * y),
+            _each(lambda x, y, t: (1 - t) ** 2 * x + t**2 * y),
         ],
         "Between the ends the result is that of one of them. A mix lies on the straight line between both.": [
             _each(lambda x, y, t: x.clone() if t < 0.5 else y.clone()),
@@ -99,6 +102,9 @@ EXERCISE = Exercise(
             lambda a, b, t: {key: torch.lerp(a[key], b[key], t) for key in a},
             _each(_mix, counter=_mix),
         ],
+        "The counter begins anew. What is no floating tensor is taken from `a`.": _each(
+            _mix, counter=lambda x, y, t: torch.zeros_like(x)
+        ),
         "The counter is that of `b`. What is no floating tensor is taken from `a`.": _each(
             _mix, counter=lambda x, y, t: y.clone()
         ),

@@ -1,5 +1,6 @@
 """Lab 05: scores from rankings."""
 
+import statistics
 from collections.abc import Callable, Sequence
 
 from srlab.exercises import Answer, Exercise
@@ -61,8 +62,9 @@ EXERCISE = Exercise(
         "a ranking of five: 5, 4, 3, 2, 1": ([_FIVE], _FIVE),
         "from 5 to 1 with three methods as well": ([_THREE], _THREE),
         "and with two": ([_FIVE[:2]], _FIVE[:2]),
+        "four methods, whose scores are no whole numbers": ([_FIVE[:4]], _FIVE[:4]),
         "the mean over the rankings": (
-            [_THREE, ["SRGAN", "HR", "bicubic"], _THREE, ["HR", "bicubic", "SRGAN"]],
+            [["SRGAN", "HR", "bicubic"], _THREE, _THREE, ["HR", "bicubic", "SRGAN"]],
             _THREE,
         ),
         "methods that are missing from some rankings, or from all": (
@@ -99,6 +101,21 @@ EXERCISE = Exercise(
             _scored(lambda place, count: 5 * (count - place) / count),
             _scored(lambda place, count: 5 - 5 * place / (count - 1)),
         ],
+        "The scores were cut or rounded to whole numbers. With four methods a step is 4/3. Does your code divide by "
+        "//?": [
+            _scored(lambda place, count: 5 - 4 * place // (count - 1)),
+            _scored(lambda place, count: 5 - 4 // (count - 1) * place),
+            _changed(lambda scores, votes, methods: {method: round(score) for method, score in scores.items()}),
+        ],
+        "That is how often a method came first. A second place should count for more than a last one.": [
+            _scored(lambda place, count: float(place == 0)),
+            lambda votes, methods: {m: sum(v[0] == m for v in votes) for m in methods if _count(m, votes)},
+        ],
+        "That is the median over the rankings. A mean opinion score is a mean.": lambda votes, methods: {
+            m: statistics.median(5 - 4 * v.index(m) / (len(v) - 1) for v in votes if m in v)
+            for m in methods
+            if _count(m, votes)
+        },
         "That is the sum over the rankings, which grows with every vote. A score is a mean.": _changed(
             lambda scores, votes, methods: {method: s * _count(method, votes) for method, s in scores.items()}
         ),
@@ -106,9 +123,18 @@ EXERCISE = Exercise(
             lambda votes, methods: opinion_scores(votes[-1:], methods),
             lambda votes, methods: opinion_scores(votes[:1], methods),
         ],
-        "A method that is missing from a ranking was counted as if it were there. Which rankings are its mean?": (
-            _changed(lambda scores, votes, methods: {m: s * _count(m, votes) / len(votes) for m, s in scores.items()})
-        ),
+        "A method that is missing from a ranking was counted as if it were there. Which rankings are its mean?": [
+            _changed(
+                lambda scores, votes, methods, score=score: {
+                    m: (s * _count(m, votes) + score * (len(votes) - _count(m, votes))) / len(votes)
+                    for m, s in scores.items()
+                }
+            )
+            for score in (0, 1, 3)
+        ],
+        "Your code looks for a method in a ranking that does not have it. Which methods does a ranking name?": [
+            lambda votes, methods: {m: sum(vote.index(m) for vote in votes) / len(votes) for m in methods}
+        ],
         "A score depends on how many methods its own ranking has, not on how many there are in all.": (
             lambda votes, methods: _scored(lambda place, count: 5 - 4 * place / (len(methods) - 1))(votes, methods)
         ),

@@ -38,12 +38,11 @@ def _scores(count: int) -> tuple[torch.Tensor, torch.Tensor]:
 
 def _observe(answer: Answer, ours: torch.Tensor, theirs: torch.Tensor) -> dict[str, Any]:
     result = filled(answer(ours, theirs))
-    if isinstance(result, tuple | list) or (isinstance(result, torch.Tensor) and result.shape == (2,)):
-        pair = take(list(result), [0.0, 0.0])
-    elif isinstance(result, float | torch.Tensor):
-        pair = (result, result)
-    else:
+    if isinstance(result, torch.Tensor) and result.shape == ours.shape:
+        raise Wrong("The gain of every photo came back. What is asked for is their mean, and how sure it is.")
+    if not isinstance(result, tuple | list) and not (isinstance(result, torch.Tensor) and result.shape == (2,)):
         raise Wrong("Return two numbers: the mean gain, and its standard error.")
+    pair = take(list(result), [0.0, 0.0])
     return {"the mean gain over the photos": pair[0], "its standard error": pair[1]}
 
 
@@ -71,9 +70,10 @@ EXERCISE = Exercise(
         "The gain of every photo came back. What is asked for is their mean, and how sure it is.": (
             lambda ours, theirs: ours - theirs
         ),
-        "One number came back. Return two: the mean gain, and its standard error.": (
-            lambda ours, theirs: (ours - theirs).mean()
-        ),
+        "Return two numbers: the mean gain, and its standard error.": [
+            lambda ours, theirs: (ours - theirs).mean(),
+            lambda ours, theirs: (ours - theirs).std() / len(ours) ** 0.5,
+        ],
         "Both numbers are right, but have changed places: first the gain, then its error.": (
             lambda ours, theirs: paired_gain(ours, theirs)[::-1]
         ),
@@ -87,9 +87,17 @@ EXERCISE = Exercise(
         "That is the median, which drops the best and the worst photos. Papers report means.": _gain(
             lambda x, y: (x - y).median()
         ),
-        "That is a ratio. Decibels are logarithms already, and are subtracted.": [
+        "That is the largest of the gains. What does a mean do?": _gain(lambda x, y: (x - y).max()),
+        "The sum was divided by N - 1. That belongs into the spread; a mean is divided by N.": _gain(
+            lambda x, y: (x - y).sum() / (len(x) - 1)
+        ),
+        "That is a ratio, or its logarithm. Decibels are logarithms already, and are subtracted.": [
             _gain(lambda x, y: x.mean() / y.mean()),
             _gain(lambda x, y: (x / y).mean()),
+            _gain(lambda x, y: ((x - y) / y).mean()),
+            _gain(lambda x, y: 100 * ((x - y) / y).mean()),
+            _gain(lambda x, y: 10 * (x / y).log10().mean()),
+            _gain(lambda x, y: 20 * (x / y).log10().mean()),
         ],
         "That is the mean score of `ours`. A gain is over something.": _gain(lambda x, y: x.mean()),
         "The two methods were treated as if each had had photos of its own, so the error is that of hard and easy "
@@ -119,9 +127,26 @@ EXERCISE = Exercise(
         "Two corrections were made at once: N - 1 belongs into the spread, and N under the root.": _error(
             lambda x, y, root: (x - y).std() / (root**2 - 1) ** 0.5
         ),
-        "The spread was divided by N. Errors of a mean shrink more slowly: with the root of N.": [
+        "The spread was divided by N, or by N - 1. Errors of a mean shrink more slowly: with the root of N.": [
             _error(lambda x, y, root: (x - y).std() / root**2),
             _error(lambda x, y, root: (x - y).std(correction=0) / root**2),
+            _error(lambda x, y, root: (x - y).std() / (root**2 - 1)),
+        ],
+        "The spread was multiplied by the root of N. With more photos a mean gets surer, so its error gets smaller.": (
+            _error(lambda x, y, root: (x - y).std() * root)
+        ),
+        "The number of photos stands in your code as a number. Take it from the scores: there can be more or fewer.": [
+            _error(lambda x, y, root, count=count: (x - y).std() / count**0.5) for count in (4, 5, 6)
+        ],
+        "The spread is a mean of absolute deviations here. A standard deviation squares them.": _error(
+            lambda x, y, root: (x - y - (x - y).mean()).abs().mean() / root
+        ),
+        "That is the distance from the smallest gain to the largest, not a standard deviation.": [
+            _error(lambda x, y, root: (x - y).max() - (x - y).min()),
+            _error(lambda x, y, root: ((x - y).max() - (x - y).min()) / root),
+        ],
+        "The gain is divided by its error here. That is how many standard errors it is; asked for is the error.": [
+            _error(lambda x, y, root: (x - y).mean() / (x - y).std() * root)
         ],
         "That is a variance, in squared decibels. Is a root missing?": [
             _error(lambda x, y, root: (x - y).var()),

@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 import torch
 
-from srlab.data.images import luma, quantize
+from srlab.data.images import luma, quantize, to_uint8
 from srlab.exercises import Answer, Exercise, sample
 from srlab.exercises.degradation.psnr import psnr
 
@@ -74,6 +74,10 @@ def _luma(image: torch.Tensor) -> torch.Tensor:
     return luma(quantize(image))
 
 
+def _bytes(image: torch.Tensor) -> torch.Tensor:
+    return to_uint8(image)[..., 4:-4, 4:-4]
+
+
 def _full_range(image: torch.Tensor) -> torch.Tensor:
     return (quantize(image) * torch.tensor([0.299, 0.587, 0.114]).view(3, 1, 1)).sum(1, keepdim=True)
 
@@ -92,8 +96,15 @@ EXERCISE = Exercise(
             _on(quantize),
             lambda sr, hr: torch.stack([psnr(sr[:, [c]], hr[:, [c]], 4) for c in range(3)]).mean(),
         ],
-        "The value is 1.32 dB too low: this luma runs from 0 to 1. The one of the papers has its black at 16/255 and "
-        "its white at 235/255, which makes every error smaller.": _on(_full_range),
+        "The value is 1.32 dB too low, or 20 log10(255 / 219). Either this luma runs from 0 to 1 (the one of the "
+        "papers has its black at 16/255 and its white at 235/255, which makes every error smaller), or the peak is "
+        "219/255: papers take 1 all the same.": _on(_full_range),
+        "These are not the weights of BT.601. srlab.luma has them.": _on(
+            lambda image: (quantize(image) * torch.tensor([0.2126, 0.7152, 0.0722]).view(3, 1, 1)).sum(1, keepdim=True)
+        ),
+        "8-bit numbers have no minus: a difference below 0 comes out near 255. Turn them into float first.": (
+            lambda sr, hr: -10 * ((_bytes(sr) - _bytes(hr)).float() / 255).square().mean().log10()
+        ),
         "The mean of R, G and B is no luma: the eye sees green as much brighter than blue.": _on(
             lambda image: quantize(image).mean(1, keepdim=True)
         ),
@@ -104,6 +115,10 @@ EXERCISE = Exercise(
             _on(lambda image: _luma(image)[..., :-4, :-4], 0),
             _on(lambda image: _luma(image)[..., 4:-4, :], 0),
             _on(lambda image: _luma(image)[..., 4:-4], 0),
+        ],
+        "Only one of the two images was cropped, so they differ in size. Do the same to both.": [
+            lambda sr, hr: psnr(_luma(sr)[..., 4:-4, 4:-4], _luma(hr), 0)[0],
+            lambda sr, hr: (_luma(sr)[..., 4:-4, 4:-4] - _luma(hr)).square().mean(),
         ],
         "Another number of pixels is cropped on each side. For x4 it is as many as the scale.": [
             _on(_luma, crop) for crop in (2, 3, 5, 6, 8)
@@ -149,6 +164,10 @@ EXERCISE = Exercise(
             _then(lambda error: -10 * error.square().sum().log10()),
             lambda sr, hr: -10 * (_luma(sr) - _luma(hr)).square().sum().log10(),
         ],
+        "The error is that of absolute differences. The S in MSE stands for squared.": [
+            _then(lambda error: -10 * error.abs().mean().log10()),
+            _then(lambda error: -20 * error.abs().mean().log10()),
+        ],
         "That is the RMSE, an error in units of the image. PSNR puts the MSE on a logarithmic scale.": _then(
             lambda error: error.square().mean().sqrt()
         ),
@@ -158,6 +177,10 @@ EXERCISE = Exercise(
         ),
         "The value is off by 48.13 dB, or 20 log10(255): the peak of images in [0, 1] is not 255.": lambda sr, hr: (
             paper_psnr(sr, hr) + 20 * math.log10(255)
+        ),
+        "The value is 48.13 dB too low, or 20 log10(255): the images are in levels from 0 to 255 here, but the peak is "
+        "still 1. Either works, if both are in the same unit.": lambda sr, hr: (
+            paper_psnr(sr, hr) - 20 * math.log10(255)
         ),
     },
     also_right=[_then(lambda error: -20 * error.square().mean().sqrt().log10())],

@@ -84,8 +84,9 @@ def _observe(
     def watched(piece: torch.Tensor) -> torch.Tensor:
         if 0 in piece.shape:
             raise Wrong(
-                "The upscaler was given an empty piece. A slice that starts at a negative number counts from the end "
-                "of the image: what is `top - overlap` for a tile at the border?"
+                "The upscaler was given an empty piece. Either a slice starts at a negative number, which counts from "
+                "the end of the image (what is `top - overlap` for a tile at the border?), or it starts beyond the end "
+                "(an image is (1, 3, h, w): rows first, then columns)."
             )
         sides.extend(piece.shape[-2:])
         return upscaler(piece)
@@ -102,7 +103,8 @@ def _observe(
         sizes = re.search(r"\((\d+)\) must match the (?:existing )?size (?:of tensor b )?\((\d+)\)", str(error))
         if not sizes:  # of the place, and of what is put there
             raise
-        result, fit = "", f"{'smaller' if int(sizes[1]) > int(sizes[2]) else 'larger'} than its place"
+        room, given = int(sizes[1]), int(sizes[2])
+        result, fit = "", "empty" if given == 0 else f"{'smaller' if room > given else 'larger'} than its place"
     found = {"called": max(sides) > 0, "small": max(sides) <= tile + 2 * overlap, "what is put into the result": fit}
     whole = upscaler(lr)
     wrong = torch.zeros(whole.shape[-2:], dtype=torch.bool)
@@ -212,6 +214,10 @@ EXERCISE = Exercise(
                 room=lambda start, size, tile, overlap, scale: min(tile, size - start),
             ),
         ],
+        "A scale is written down as a number in your code. Take `scale`: the network may enlarge by another one.": [
+            lambda upscaler, lr, scale, tile, overlap, fixed=fixed: upscale_tiled(upscaler, lr, fixed, tile, overlap)
+            for fixed in (2, 4)
+        ],
         "A piece and its place differ in size. With overlap=0, what does a slice that ends at -0 leave?": _shaved,
         "What is cut out of the piece that came back is smaller than the tile that it is for. A piece has context on "
         "fewer sides at the border of the image, and a cut that is the same everywhere takes a part of the tile.": (
@@ -241,6 +247,10 @@ EXERCISE = Exercise(
         "on. What is `overlap` used for in your code?": (
             lambda upscaler, lr, scale, tile, overlap: upscale_tiled(upscaler, lr, scale, tile, 0)
         ),
+        "There are seams. Each tile has context, but less than `overlap` on each side.": [
+            lambda upscaler, lr, scale, tile, overlap: upscale_tiled(upscaler, lr, scale, tile, overlap // 2),
+            lambda upscaler, lr, scale, tile, overlap: upscale_tiled(upscaler, lr, scale, tile, max(overlap - 1, 0)),
+        ],
         "There are seams. A tile inside the image needs context on all four sides, and yours has it on one side of "
         "each axis.": [
             _but(end=lambda start, size, tile, overlap, scale: min(start + tile, size)),
