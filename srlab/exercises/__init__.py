@@ -56,6 +56,8 @@ class Exercise:
         Help for a start, the gentlest first.
     also_right
         Other answers that must be taken.
+    notes
+        Remark -> an answer, or several, that is taken as well, and of which the remark is made.
     observe
         Gets an answer and the inputs of a case, and gives back what is compared in place of the result, in order:
         a dict of observation -> number, tensor, text, or a list, tuple or dict of these.
@@ -75,6 +77,7 @@ class Exercise:
     mistakes: Mapping[str, Answer | Sequence[Answer]]
     hints: tuple[str, ...]
     also_right: Sequence[Answer] = ()
+    notes: Mapping[str, Answer | Sequence[Answer]] = field(default_factory=dict)
     observe: Callable[..., dict[str, Any]] | None = None
     otherwise: Mapping[str, str] = field(default_factory=dict)
     tolerance: float = 1e-4
@@ -117,8 +120,8 @@ def check(name: str, answer: Answer, hints: int = 1) -> Answer:
                 "check needs the function itself, but got what looks like its result "
                 f"({type(answer).__name__}). Give the name without brackets behind it."
             )
-        for case in judge(exercise, answer):
-            _say("passed", case)
+        for word, text in judge(exercise, answer):
+            _say(word, text)
     except Wrong as wrong:
         todo = isinstance(wrong, StillToDo)
         said = exercise.hints if todo else (str(wrong), *exercise.hints)

@@ -7,7 +7,7 @@ import math
 import re
 import textwrap
 import traceback
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import torch
@@ -18,8 +18,8 @@ from srlab.exercises.difference import difference, shown
 Outcome = dict[str, Any] | Exception  # observation -> value; what an answer does in one case
 
 
-def judge(exercise: Exercise, answer: Answer) -> Iterator[str]:
-    """Yield each case in which an answer does what the reference does.
+def judge(exercise: Exercise, answer: Answer) -> Iterator[tuple[str, str]]:
+    """Yield "passed" and each case in which an answer does what the reference does, and "note" and what is said of it.
 
     Raises
     ------
@@ -36,7 +36,10 @@ def judge(exercise: Exercise, answer: Answer) -> Iterator[str]:
             raise given
         observation = _first_difference(exercise, given, wanted)
         if observation is not None:
-            hint = _known_mistake(exercise, answer, case, given, observation)
+            if note := _known(exercise, exercise.notes, answer, case, given, observation):
+                yield "note", note
+                continue
+            hint = _known(exercise, exercise.mistakes, answer, case, given, observation)
             if isinstance(given, Exception):
                 raise Wrong(hint or stopped(given, answer)) from given
             kind = difference(given[observation], wanted[observation], math.inf)
@@ -45,7 +48,7 @@ def judge(exercise: Exercise, answer: Answer) -> Iterator[str]:
                 if hint
                 else _unknown(exercise, observation, given[observation], wanted[observation])
             )
-        yield case
+        yield "passed", case
 
 
 def run(exercise: Exercise, answer: Answer, case: str) -> Outcome:
@@ -89,14 +92,17 @@ def _first_difference(exercise: Exercise, given: Outcome, wanted: dict[str, Any]
     return next((name for name in wanted if difference(given[name], wanted[name], exercise.tolerance)), None)
 
 
-def _known_mistake(exercise: Exercise, answer: Answer, case: str, given: Outcome, observation: str) -> str | None:
-    """Hint of the mistake that does the same in an observation; of several, the one that does so most often."""
-    mistakes = [
-        (hint, mistake)
-        for hint, answers in exercise.mistakes.items()
-        for mistake in ([answers] if callable(answers) else answers)
-    ]
-    same = [pair for pair in mistakes if _agree(exercise, given, run(exercise, pair[1], case), observation)]
+def _known(
+    exercise: Exercise,
+    sayings: Mapping[str, Answer | Sequence[Answer]],
+    answer: Answer,
+    case: str,
+    given: Outcome,
+    observation: str,
+) -> str | None:
+    """What is said of the answer that does the same in an observation; of several, the one that does so most often."""
+    pairs = [(said, one) for said, answers in sayings.items() for one in ([answers] if callable(answers) else answers)]
+    same = [pair for pair in pairs if _agree(exercise, given, run(exercise, pair[1], case), observation)]
     if len({hint for hint, _ in same}) > 1:
         same.sort(key=lambda pair: _agreements(exercise, answer, pair[1]), reverse=True)
     return same[0][0] if same else None

@@ -49,6 +49,12 @@ OF_A_LIST = {"reference": lambda x: x[-1] + 1, "cases": {"a list": ([1, 2],)}}
         (lambda x: x.sum(), {"mistakes": {"One came.": torch.sum}}, "shape (), but should have (2,). One came. The"),
         (lambda x: torch.ones(7) - x, {"mistakes": {"No fit.": lambda x: x + torch.ones(5)}}, "hint No fit. The lab"),
         (lambda x: x.sum()[None] + 1, {**OF_A_SUM, "mistakes": {"One more.": lambda x: x.sum() + 1}}, "hint One more."),
+        # What is good enough is taken, with a remark.
+        (
+            lambda x: 2.01 * x,
+            {"notes": {"Nearly.": lambda x: 2.01 * x}},
+            "note Nearly. right The lab goes on with your",
+        ),
         # Any other difference is shown, unless it is what is asked for or has a sentence of its own.
         (lambda x: x + 1.5, {}, "yet: a pair. The first difference is at [0]: expected 2, but your answer gives 2.5."),
         (lambda x: x + 1.5, {"reveal": False, "otherwise": {"a pair": "Odd."}}, "Odd. Your answer gives 2.5 at [0]."),

@@ -50,6 +50,15 @@ def test_the_reference_and_other_right_answers_are_taken(name, capsys, monkeypat
         assert all(f"passed {case}" in text for case in exercise.cases)
 
 
+@pytest.mark.parametrize("name", [name for name in NAMES if find(name).notes])
+def test_what_is_taken_with_a_remark(name, capsys, monkeypatch):
+    monkeypatch.setenv("SRLAB_STRICT", "1")
+    for note, answers in find(name).notes.items():
+        for answer in listed(answers):
+            assert check(name, answer) is answer
+            assert f"note {note}" in said(capsys)
+
+
 class Stub(nn.Module):
     """As it stands in the cell of a block."""
 
@@ -90,6 +99,6 @@ def test_an_exercise_has_mistakes_enough_and_is_calm(name):
     assert len(exercise.mistakes) >= 3
     assert exercise.also_right
     assert set(exercise.otherwise) <= set(exercise.cases) or exercise.observe
-    for text in (*exercise.hints, *exercise.cases, *exercise.mistakes, *exercise.otherwise.values()):
+    for text in (*exercise.hints, *exercise.cases, *exercise.mistakes, *exercise.notes, *exercise.otherwise.values()):
         assert "!" not in text
         assert " just " not in text

@@ -36,12 +36,32 @@ def _any_offset(*weights: Sequence[float]) -> list[Answer]:
     return [_weighted(three, offset) for three in weights for offset in (0, 16 / 255, 16)]
 
 
+def _along(dim: int, keep: bool) -> list[Answer]:
+    """Three places of another dimension taken for the channels."""
+
+    def weighted(rgb: torch.Tensor, weights: Sequence[float], offset: float) -> torch.Tensor:
+        result = sum(weight * rgb.select(dim, i) for i, weight in enumerate(weights)) + offset
+        return result.unsqueeze(1) if keep else result
+
+    pairs = [(_STUDIO, 16 / 255), (_STUDIO, 0), (_STUDIO, 16), (_FULL, 0)]
+    return [lambda rgb, pair=pair: weighted(rgb, *pair) for pair in pairs]
+
+
+def _unpacked(rgb: torch.Tensor) -> torch.Tensor:
+    red, green, blue = rgb
+    return (65.481 * red + 128.553 * green + 24.966 * blue + 16) / 255
+
+
+def _rounded(image: torch.Tensor) -> torch.Tensor:
+    return (255 * image).round() / 255
+
+
 EXERCISE = Exercise(
     luma,
     level="easy",
     cases={
         "black, red, green and blue weigh as in BT.601": (
-            torch.cat([torch.zeros(1, 3), torch.eye(3)])[..., None, None],
+            torch.tensor([[0.0, 1, 0, 0], [0, 0, 1, 0], [0, 0, 0, 1]]).view(1, 3, 1, 4),  # four pixels in a row
         ),
         "one channel, same size": (sample(2, 3, 4, 5),),
     },
@@ -64,6 +84,21 @@ EXERCISE = Exercise(
         "Black comes out as 16, far above white. The offset of 16 counts 8-bit levels; what is it in [0, 1]?": (
             _weighted(_STUDIO, 16)
         ),
+        "You weigh three columns of the image: in `rgb[..., 0]` the 0 counts along the width. The channels are the "
+        "second dimension of (N, 3, H, W), so red is `rgb[:, 0:1]`.": [*_along(-1, False), *_along(-1, True)],
+        "You weigh three images of the batch: in `rgb[0]` the 0 counts the images. The channels are the second "
+        "dimension of (N, 3, H, W), so red is `rgb[:, 0:1]`.": [*_along(0, False), _unpacked],
+        "The values are rounded to 8-bit levels on the way. Leave them as they come: whoever scores an image rounds it "
+        "first, and luma itself is not rounded.": [
+            lambda rgb: _rounded(luma(rgb)),
+            lambda rgb: luma(_rounded(rgb)),
+            lambda rgb: _rounded(luma(_rounded(rgb))),
+            lambda rgb: (255 * luma(rgb)).floor() / 255,
+            lambda rgb: luma((255 * rgb).floor() / 255),
+            lambda rgb: (255 * luma(rgb)).round(),
+            lambda rgb: (255 * luma(rgb)).byte(),
+            lambda rgb: (255 * luma(rgb)).byte() / 255,
+        ],
         "Luma is one channel, and the channel dimension stays.": [
             lambda rgb: luma(rgb).squeeze(1),
             lambda rgb: luma(rgb).expand_as(rgb),
