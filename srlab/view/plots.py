@@ -17,6 +17,7 @@ from matplotlib.patches import Rectangle
 
 from srlab.base.errors import SrlabError
 from srlab.base.text import in_figure, in_markdown
+from srlab.view.drawings import drawing as drawing
 
 if TYPE_CHECKING:
     from cycler import Cycler

@@ -1,0 +1,174 @@
+"""The drawings of a training, of its content loss, and of what losses are traded against."""
+
+import itertools
+
+from drawing.pen import GRADIENT, INK, NOTE, PLOTS, ROLES, Drawing
+
+
+def data_flow() -> Drawing:
+    """From a photo to an update."""
+    d = Drawing(
+        440,
+        "The way of a training batch",
+        """A patch hr is cut out of a training photo. A degradation shrinks it by 4 to lr. The generator makes sr of
+        lr, as large as hr. The loss says how far sr is from hr. Its gradient goes back through sr to the generator
+        and updates the weights.""",
+    )
+    d.add("rect", x=20, y=50, width=180, height=150, fill="#CCBBBB", stroke="#222222")
+    d.add("path", d="M62 200q2-48 36-54h24q34 6 36 54z", fill="#D2691E")
+    d.add("path", d="M96 146h28l-14 22z", fill="#F2F2F2")
+    d.image(83, 93, 54, "hr")
+    d.label(110, 222, "a training photo")
+    hr = d.image(300, 60, 120, "hr")
+    d.label(360, 48, "hr", font_weight="bold")
+    d.label(360, 26, "96 × 96", 15, fill=NOTE)
+    d.arrow((138, 120), hr.left)
+    d.label(249, 108, "cut out", 15, fill=NOTE)
+    shrink = d.box(270, 222, 180, 62, "degradation", "fixed", "shrinks by 4")
+    d.arrow(hr.bottom, shrink.top)
+    lr = d.image(345, 334, 30, "lr", "lr", "24 × 24")
+    d.arrow(shrink.bottom, lr.top)
+    generator = d.box(480, 314, 130, 70, "generator")
+    d.arrow(lr.right, generator.left)
+    d.image(700, 289, 120, "sr")
+    d.label(760, 429, "sr", font_weight="bold")
+    d.label(832, 354, "96 × 96", 15, "start", fill=NOTE)
+    d.arrow((610, 339), (700, 339))
+    loss = d.box(660, 80, 200, 80, "loss", "loss", "how far is sr from hr?")
+    d.arrow(hr.right, loss.left)
+    d.arrow((790, 289), (790, 160))
+    d.arrow((730, 160), (730, 289), kind="gradient")
+    d.arrow((700, 363), (610, 363), kind="gradient")
+    d.label(716, 216, "gradient", 15, "end", fill=GRADIENT)
+    d.label(716, 236, "how each pixel of sr", 15, "end", fill=GRADIENT)
+    d.label(716, 256, "should change", 15, "end", fill=GRADIENT)
+    d.label(545, 408, "update of the weights", 15, fill=GRADIENT)
+    return d
+
+
+def vgg_resnet() -> Drawing:
+    """Where the layers stand that a content loss may ask for."""
+    d = Drawing(
+        640,
+        "The layers of VGG19 and ResNet34",
+        """Two tables of layers. VGG19 has five stages of 64, 128, 256, 512 and 512 channels at strides 1, 2, 4, 8 and
+        16. Stages 1 and 2 have two convolutions, the others four; each is called conv and followed by its relu, as
+        in conv5_4 and relu5_4, and each stage ends in a pool, which doubles the stride. ESRGAN looks at conv5_4,
+        SRGAN at relu5_4. ResNet34 begins with conv1, norm1, relu1 and pool1. Then come stage1 with blocks 1 to 3,
+        64 channels, stride 4; stage2 with blocks 4 to 7, 128 channels, stride 8; stage3 with blocks 8 to 13, 256
+        channels, stride 16; stage4 with blocks 14 to 16, 512 channels, stride 32.""",
+    )
+    columns = [18 + 177 * stage for stage in range(5)]
+    d.label(18, 30, "VGG19", 18, "start", font_weight="bold")
+    heads = []
+    for stage, (x, convs, channels) in enumerate(zip(columns, (2, 2, 4, 4, 4), (64, 128, 256, 512, 512), strict=True)):
+        heads.append(d.box(x, 44, 156, 66, f"stage {stage + 1}", "maps", f"{channels} channels\nstride {2**stage}"))
+        for conv in range(convs):
+            for side, name in enumerate(("conv", "relu")):
+                marks = {("conv", 4, 3): PLOTS["ESRGAN"], ("relu", 4, 3): PLOTS["SRGAN"]}
+                mark = marks.get((name, stage, conv))
+                look = {"stroke": mark, "stroke_width": 4} if mark else {}
+                role = "frozen" if name == "conv" else "fixed"
+                d.box(x + 80 * side, 120 + 36 * conv, 76, 30, f"{name}{stage + 1}_{conv + 1}", role, size=15, **look)
+        d.box(x, 120 + 36 * convs, 156, 30, f"pool{stage + 1}", "fixed", size=15)
+    d.label(columns[4] + 38, 320, "ESRGAN", 15, fill=PLOTS["ESRGAN"], font_weight="bold")
+    d.label(columns[4] + 118, 320, "SRGAN", 15, fill=PLOTS["SRGAN"], font_weight="bold")
+    legend = (
+        "conv: before the activation, any sign",
+        "relu: after it, negative values are 0",
+        "pool: halves the maps, so the stride doubles",
+        "stride n: one value for n × n pixels",
+        "grey: with weights, frozen in a content loss",
+    )
+    d.label(18, 258, "\n".join(legend), 15, "start", fill=NOTE)
+    d.label(18, 380, "ResNet34", 18, "start", font_weight="bold")
+    heads += [d.box(columns[0], 394, 156, 66, "first layers", "maps", "64 channels\nstride 2")]
+    for place, name in enumerate(("conv1", "norm1", "relu1")):
+        x, y = columns[0] + 80 * (place % 2), 470 + 36 * (place // 2)
+        d.box(x, y, 76, 30, name, "fixed" if name == "relu1" else "frozen", size=15)
+    d.box(columns[0], 542, 156, 30, "pool1", "fixed", size=15)
+    block = 1
+    for stage, (x, count) in enumerate(zip(columns[1:], (3, 4, 6, 3), strict=True), start=1):
+        note = f"{32 * 2**stage} channels\nstride {2 * 2**stage}"
+        heads.append(d.box(x, 394, 156, 66, f"stage{stage}", "maps", note))
+        for place in range(count):
+            d.box(x + 80 * (place % 2), 470 + 36 * (place // 2), 76, 30, f"block{block}", "frozen", size=15)
+            block += 1
+    for one, two in itertools.pairwise(heads):
+        if one.y == two.y:
+            d.arrow(one.right, two.left)
+    legend = (
+        "A block is two convolutions with batch norm and ReLU, and a skip. Its name means what comes out at its",
+        "end, after the ReLU. stage2 is its last block, block7. ResNet18 has two blocks in each stage.",
+    )
+    d.label(18, 606, "\n".join(legend), 15, "start", fill=NOTE)
+    return d
+
+
+def content_loss() -> Drawing:
+    """SR and HR before the same frozen network."""
+    d = Drawing(
+        400,
+        "A content loss",
+        """The generator makes sr of lr. sr and hr go through the same frozen network, such as VGG19 up to one of its
+        layers. The loss is the distance between the feature maps of sr and those of hr. The gradient goes back from
+        the loss through the maps of sr, the frozen network and sr to the generator, the only part that learns. None
+        goes to hr.""",
+    )
+    lr = d.image(16, 92, 30, "lr", "lr")
+    generator = d.box(80, 72, 116, 70, "generator")
+    d.image(250, 47, 120, "sr", "sr")
+    d.image(250, 237, 120, "hr", "hr")
+    d.box(430, 40, 130, 324, "network", "frozen", "frozen, such as\nVGG19 up to\none layer")
+    d.box(622, 72, 56, 70, "", "maps", stack=3)
+    d.box(622, 262, 56, 70, "", "maps", stack=3)
+    d.label(657, 164, "maps of sr", 15, fill=ROLES["maps"][1])
+    d.label(657, 354, "maps of hr", 15, fill=ROLES["maps"][1])
+    d.box(760, 160, 124, 84, "loss", "loss", "distance of\nthe maps")
+    d.arrow(lr.right, generator.left)
+    for x, end, y in ((196, 250, 96), (370, 430, 96), (560, 622, 96), (370, 430, 297), (560, 622, 297)):
+        d.arrow((x, y), (end, None))
+    for x, end in ((250, 196), (430, 370), (622, 560)):
+        d.arrow((x, 122), (end, None), kind="gradient")
+    d.arrow((693, 90), (836, None), (None, 160))
+    d.arrow((808, 160), (None, 116), (693, None), kind="gradient")
+    d.arrow((693, 297), (822, None), (None, 244))
+    d.label(138, 166, "the only part that learns", 15, fill=NOTE)
+    d.line((70, 366), (110, 366), color=GRADIENT, stroke_dasharray="6 4", stroke_width=2)
+    d.label(118, 371, "gradient", 15, "start", fill=GRADIENT)
+    d.label(125, 290, "hr is given:\nnothing to learn there", 15, fill=NOTE)
+    return d
+
+
+def perception_distortion() -> Drawing:
+    """The plane in which no method wins both ways."""
+    d = Drawing(
+        460,
+        "Perception against distortion",
+        """A sketch of a plane. To the right, higher PSNR: closer to hr, pixel by pixel. Downwards, a smaller
+        perceptual distance: sr looks more like a photo. Methods can reach the region above a curve that rises to
+        the right; the lower right corner, best at both, stays empty. Bicubic lies far from the curve, high and
+        left; SRResNet and RRDB lie far right; SRGAN and ESRGAN lie low and further left, ESRGAN a little better at
+        both than SRGAN.""",
+    )
+    curve = "M110 366C470 362 640 330 700 220S746 80 748 24"
+    d.add("path", d=f"{curve}H110z", fill="#E9F1E9")
+    d.add("path", d=curve, fill="none", stroke=INK, stroke_width=2.5)
+    d.line((110, 20), (110, 410), (884, 410), color=INK, stroke_width=2)
+    d.label(497, 442, "PSNR: closeness to hr, pixel by pixel (better →)")
+    d.label(0, 0, "distance from what photos look like", transform="translate(52 215) rotate(-90)")
+    d.label(0, 0, "(← better)", transform="translate(80 215) rotate(-90)")
+    places = {
+        "bicubic": (220, 80),
+        "SRGAN": (290, 318),
+        "ESRGAN": (420, 330),
+        "SRResNet": (570, 196),
+        "RRDB": (650, 170),
+    }
+    for name, (x, y) in places.items():
+        d.add("circle", cx=x, cy=y, r=8, fill=PLOTS[name])
+        d.label(x - 14, y + 6, name, 17, "end", fill=PLOTS[name], font_weight="bold")
+    d.label(400, 130, "can be reached", 17, fill="#3F6B3F")
+    d.label(795, 300, "better at both\nthan any method\ncan be", 17, fill=NOTE)
+    d.label(884, 36, "a sketch", 15, "end", fill=NOTE)
+    return d

@@ -1,0 +1,31 @@
+"""Draw the diagrams of the course into ``srlab/view/drawings/``, which `plots.drawing` shows: python docs/drawings.py.
+
+To change one, edit its function in ``drawing/``, run this, and look at the file in a browser.
+"""
+
+from pathlib import Path
+
+from drawing import games, losses, networks
+
+FOLDER = Path(__file__).parents[1] / "srlab" / "view" / "drawings"
+DRAWINGS = (
+    losses.data_flow,
+    networks.residual_block,
+    networks.srresnet,
+    networks.msrresnet,
+    networks.pixel_shuffle,
+    networks.rrdb,
+    losses.vgg_resnet,
+    losses.content_loss,
+    losses.perception_distortion,
+    games.gan_game,
+    games.gan_step,
+    games.patch_discriminator,
+    games.ragan_game,
+)
+
+if __name__ == "__main__":
+    for draw in DRAWINGS:
+        file = FOLDER / f"{draw.__name__}.svg"
+        file.write_text(draw().svg(), encoding="utf-8", newline="\n")
+        print(f"{file.relative_to(FOLDER.parents[2])}: {file.stat().st_size / 1000:.0f} kB")
