@@ -14,14 +14,17 @@ from srlab.training import runs
 METHODS = {"02_content_loss": "content loss", "03_srgan": "SRGAN", "04_esrgan": "ESRGAN"}
 
 
-def load_upscalers(names: str | Sequence[str] = "all") -> dict[str, nn.Module]:
+def load_upscalers(names: str | Sequence[str] = "all", scale: int | None = None) -> dict[str, nn.Module]:
     """The generators of runs, by the name of the method.
 
     Parameters
     ----------
     names
-        ``"all"``: every finished run in ``runs/``, except the side runs of an ablation; one that cannot be read is
-        named and left out. Or a list of runs such as ``"01_srresnet/default"``, each of which must be readable.
+        ``"all"``: every finished run in ``runs/``, except the side runs of a lab; one that cannot be read, or enlarges
+        by another scale, is named and left out. Or a list of runs such as ``"01_srresnet/default"``, each of which must
+        be there and fit.
+    scale
+        That the networks must enlarge by; None takes any.
 
     Returns
     -------
@@ -33,12 +36,12 @@ def load_upscalers(names: str | Sequence[str] = "all") -> dict[str, nn.Module]:
     Raises
     ------
     SrlabError
-        A run of the list is not there or broken.
+        A run of the list is not there or broken, or of another scale.
     """
     if names != "all":
         asked = [names] if isinstance(names, str) else names
         pairs = [name.partition("/")[::2] for name in asked]
-        networks = [(lab, name or "default", load_generator(lab, name or "default")) for lab, name in pairs]
+        networks = [(lab, name or "default", _load(lab, name or "default", scale)) for lab, name in pairs]
         return {_label(lab, name, network): network for lab, name, network in networks}
     found = {}
     for file in sorted(places.home().glob(f"*/*/{places.generator_file()}")):
@@ -47,13 +50,20 @@ def load_upscalers(names: str | Sequence[str] = "all") -> dict[str, nn.Module]:
             continue
         try:
             if (runs.Run(lab, name).manifest() or {}).get("state") == "finished":
-                network = load_generator(lab, name)
+                network = _load(lab, name, scale)
                 found[_label(lab, name, network)] = network
         except SrlabError as error:
             print(f"The run {printable(lab)}/{printable(name)} is left out: {error}")
     if not found:
         print(f"There are no finished runs in {places.home()}; run the labs first.")
     return found
+
+
+def _load(lab: str, name: str, scale: int | None) -> nn.Module:
+    network = load_generator(lab, name)
+    if scale not in (None, network.config["scale"]):
+        raise SrlabError(f"The network of {lab}/{name} enlarges x{network.config['scale']}, not x{scale}.")
+    return network
 
 
 def _label(lab: str, name: str, network: nn.Module) -> str:

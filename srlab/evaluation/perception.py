@@ -79,6 +79,27 @@ def energy_error(sr: torch.Tensor, hr: torch.Tensor) -> torch.Tensor:
     return _ratio((sr - hr).abs().mean(dim=(1, 2, 3)), hr.mean(dim=(1, 2, 3)), both_zero=0.0)
 
 
+def energy_map(image: torch.Tensor) -> torch.Tensor:
+    """How much fine structure each block of 16x16 pixels has: the map that `energy_error` compares.
+
+    Parameters
+    ----------
+    image
+        ``(N, C, H, W)`` or ``(C, H, W)``, float in [0, 1]; C = 3 for RGB, 1 for grey.
+
+    Returns
+    -------
+    torch.Tensor
+        ``(N, 1, H // 16, W // 16)``, float64, in units of the image: root mean squares of the luma's high-pass.
+
+    Raises
+    ------
+    SrlabError
+        As for `energy_error`.
+    """
+    return _energy(_planes(image, image, BLOCK, "the energy map")[0])
+
+
 def colour_shift(sr: torch.Tensor, hr: torch.Tensor) -> torch.Tensor:
     """Distance of the mean chroma of SR from that of HR: the tint that lies over the whole image.
 

@@ -17,6 +17,7 @@ from srlab.evaluation.perception import (
     checkerboard,
     colour_shift,
     energy_error,
+    energy_map,
     gradient_ratio,
     load_lpips,
     lpips,
@@ -81,6 +82,17 @@ def checkers(*amplitudes: float) -> torch.Tensor:
     sign = (torch.arange(16)[:, None] + torch.arange(16)) % 2 * 2 - 1
     blocks = [0.5 + amplitude * sign for amplitude in amplitudes]
     return torch.cat(blocks, dim=1).expand(1, 3, -1, -1)
+
+
+def test_the_energy_map_has_a_number_for_each_whole_block():
+    image = torch.full((1, 3, 40, 48), 0.5)
+    image[..., 16:32, 32:48] += 0.1 * (-1) ** torch.arange(16)  # stripes of one pixel, in one block
+    found = energy_map(image)
+    assert found.shape == (1, 1, 2, 3)
+    assert found[0, 0, 1, 2] > 0.05
+    assert found[0, 0, 0].tolist() == pytest.approx([0, 0, 0], abs=0.02)
+    error = (energy_map(image) - energy_map(image.flip(3))).abs().mean() / energy_map(image.flip(3)).mean()
+    assert energy_error(image, image.flip(3)).item() == pytest.approx(error.item())
 
 
 def test_the_energy_of_a_block_is_the_root_mean_square_of_its_high_pass():

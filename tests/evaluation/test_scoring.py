@@ -250,6 +250,16 @@ def test_all_finished_runs_are_loaded_by_the_name_of_their_method(home, capsys):
     assert set(METHODS.values()) <= set(COLORS)
 
 
+def test_a_run_of_another_scale_is_named_and_left_out(capsys):
+    make_run("03_srgan", "default")
+    make_run("01_srresnet", "twice").save_generator(MSRResNet(1, 4, scale=2), step=1)
+    assert list(load_upscalers(scale=4)) == ["SRGAN"]
+    assert "01_srresnet/twice enlarges x2, not x4." in capsys.readouterr().out
+    assert list(load_upscalers()) == ["MSRResNet (twice)", "SRGAN"]
+    with pytest.raises(SrlabError, match="enlarges x2, not x4"):
+        load_upscalers(["01_srresnet/twice"], scale=4)
+
+
 def test_a_broken_run_is_named_and_the_others_are_loaded(capsys):
     make_run("03_srgan", "default")
     weights = make_run("01_srresnet", "default").path / "generator.safetensors"
