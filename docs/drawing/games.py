@@ -1,12 +1,14 @@
 """The drawings of generator against discriminator."""
 
-from drawing.pen import GRADIENT, INK, NOTE, PLOTS, Drawing
+from drawing.pen import GRADIENT, INK, NOTE, ROLES, Drawing
+
+MARK = "#0D4797"  # around what is spoken of
 
 
 def gan_game() -> Drawing:
     """Who sees what, and what each wants."""
     d = Drawing(
-        455,
+        462,
         "The game of generator and discriminator",
         """The generator G sees lr and makes sr. The discriminator D sees pictures, some of them hr and some of them
         sr, and gives each a number, the logit: high for real, low for made. D wants high logits for hr and low ones
@@ -115,12 +117,12 @@ def patch_discriminator() -> Drawing:
         color = "#BFDCF0" if value > 0 else "#F6C9A8"
         text = f"{value / 10:+.1f}".replace("-", "−")
         d.box(560 + 44 * column, 28 + 44 * row, 44, 44, text, fill=color, stroke="#FFFFFF", rx=0, size=15)
-    d.box(118.7, 114.7, 46.6, 46.6, "", "plain", stroke=GRADIENT, stroke_width=3, rx=0)
-    d.box(692, 116, 44, 44, "", "plain", stroke=GRADIENT, stroke_width=3, rx=0)
+    d.box(118.7, 114.7, 46.6, 46.6, "", "plain", stroke=MARK, stroke_width=3, rx=0)
+    d.box(692, 116, 44, 44, "", "plain", stroke=MARK, stroke_width=3, rx=0)
     d.arrow((190, 138), judge.left)
     d.arrow(judge.right, (560, 138))
     d.label(670, 268, "24 × 24 logits, drawn as 5 × 5", 15, fill=NOTE)
-    d.label(796, 108, "This logit\nhas seen\n28 × 28\npixels.", 15, "start", fill=GRADIENT)
+    d.label(796, 108, "This logit\nhas seen\n28 × 28\npixels.", 15, "start", fill=MARK)
     d.image(60, 306, 100, "sr")
     whole = d.box(300, 316, 150, 80, "D", note="ends in linear layers")
     d.arrow((160, 356), whole.left)
@@ -134,10 +136,10 @@ def ragan_game() -> Drawing:
     d = Drawing(
         430,
         "The relativistic average game",
-        """A number line of logits, from looks made on the left to looks real on the right. Above it the logits of four
-        hr pictures and their mean, below it the logits of four sr pictures and their mean, further left. One arrow
-        measures how far a logit of hr lies above the mean of sr, another how far a logit of sr lies below the mean
-        of hr. D wants both distances large; G wants both small or turned round.""",
+        """Two number lines of logits, from looks made on the left to looks real on the right. On the upper one stand
+        the logits of four hr pictures and their mean, on the lower one those of four sr pictures and their mean,
+        further left. One arrow measures how far a logit of hr lies above the mean of sr, another how far a logit of
+        sr lies below the mean of hr. D wants both arrows long; G wants both short or turned round.""",
     )
     d.image(20, 74, 100, "hr", "hr")
     d.image(20, 226, 100, "sr", "sr")
@@ -146,29 +148,27 @@ def ragan_game() -> Drawing:
     d.arrow((120, 276), (168, None))
     real, fake = (640, 700, 772, 808), (356, 404, 468, 552)
     mean_real, mean_fake = sum(real) / 4, sum(fake) / 4
-    colors = {"hr": INK, "sr": PLOTS["ESRGAN"]}
-    for y in (124, 276):
-        d.arrow((238, y), (886, y), kind="#999999")
-    for name, logits, y, mean, end in (("hr", real, 124, mean_real, 300), ("sr", fake, 276, mean_fake, 100)):
-        d.line(
-            (mean, y - 24 if name == "hr" else y + 24),
-            (mean, end),
-            color=colors[name],
-            stroke_dasharray="2 4",
-            stroke_width=2,
-        )
-        for x in logits:
-            d.add("circle", cx=x, cy=y, r=7, fill=colors[name])
+    d.arrow((238, 124), (886, 124), kind="#999999")
+    d.arrow((238, 276), (886, 276), kind="#999999")
+    look = {"color": INK, "stroke_dasharray": "2 4", "stroke_width": 2}
+    d.line((mean_real, 94), (mean_real, 300), **look)
+    d.line((mean_fake, 100), (mean_fake, 306), **look)
     d.label(mean_real, 84, "mean of hr", 15)
-    d.label(mean_fake, 326, "mean of sr", 15, fill=colors["sr"])
-    d.label(300, 40, "each dot is the logit of one picture", 15, "start", fill=NOTE)
+    d.label(mean_fake, 326, "mean of sr", 15)
+    color = ROLES["maps"][1]
+    for dots, y, fill, chosen, other, level in (
+        (real, 124, INK, real[2], mean_fake, 160),
+        (fake, 276, "#FFFFFF", fake[1], mean_real, 236),
+    ):
+        d.line((chosen, y), (chosen, level), color=color)
+        d.arrow((other, level), (chosen, None), kind=color)
+        for x in dots:
+            d.add("circle", cx=x, cy=y, r=7, fill=fill, stroke=INK, stroke_width=2)
+    d.label(588, 182, "hr: how far above the mean of sr?", 15, fill=color)
+    d.label(580, 226, "sr: how far below the mean of hr?", 15, fill=color)
+    d.label(250, 40, "← looks made", 15, "start", fill=NOTE)
+    d.label(568, 40, "each dot is the logit of one picture", 15, fill=NOTE)
     d.label(886, 40, "looks real →", 15, "end", fill=NOTE)
-    d.line((real[2], 124), (real[2], 160), color=PLOTS["MSE"])
-    d.line((fake[1], 276), (fake[1], 236), color=PLOTS["MSE"])
-    d.arrow((mean_fake, 160), (real[2], None), kind=PLOTS["MSE"])
-    d.label(588, 182, "hr: how far above the mean of sr?", 15, fill=PLOTS["MSE"])
-    d.arrow((mean_real, 236), (fake[1], None), kind=PLOTS["MSE"])
-    d.label(580, 226, "sr: how far below the mean of hr?", 15, fill=PLOTS["MSE"])
     d.label(168, 372, "D wants", 17, "start", font_weight="bold")
     d.label(250, 372, "both arrows long: hr above the mean of sr, sr below the mean of hr", 17, "start")
     d.label(168, 404, "G wants", 17, "start", font_weight="bold")

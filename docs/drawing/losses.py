@@ -21,10 +21,10 @@ def data_flow() -> Drawing:
     d.label(110, 222, "a training photo")
     hr = d.image(300, 60, 120, "hr")
     d.label(360, 48, "hr", font_weight="bold")
-    d.label(360, 26, "96 × 96", 15, fill=NOTE)
+    d.label(360, 26, "for example 96 × 96", 15, fill=NOTE)
     d.arrow((138, 120), hr.left)
     d.label(249, 108, "cut out", 15, fill=NOTE)
-    shrink = d.box(270, 222, 180, 62, "degradation", "fixed", "shrinks by 4")
+    shrink = d.box(270, 222, 180, 62, "degradation", "fixed", "shrinks, here by 4")
     d.arrow(hr.bottom, shrink.top)
     lr = d.image(345, 334, 30, "lr", "lr", "24 × 24")
     d.arrow(shrink.bottom, lr.top)
@@ -71,8 +71,8 @@ def vgg_resnet() -> Drawing:
                 role = "frozen" if name == "conv" else "fixed"
                 d.box(x + 80 * side, 120 + 36 * conv, 76, 30, f"{name}{stage + 1}_{conv + 1}", role, size=15, **look)
         d.box(x, 120 + 36 * convs, 156, 30, f"pool{stage + 1}", "fixed", size=15)
-    d.label(columns[4] + 38, 320, "ESRGAN", 15, fill=PLOTS["ESRGAN"], font_weight="bold")
-    d.label(columns[4] + 118, 320, "SRGAN", 15, fill=PLOTS["SRGAN"], font_weight="bold")
+    d.label(columns[4] + 38, 320, "ESRGAN", 15, font_weight="bold")
+    d.label(columns[4] + 118, 320, "SRGAN", 15, font_weight="bold")
     legend = (
         "conv: before the activation, any sign",
         "relu: after it, negative values are 0",
@@ -151,7 +151,7 @@ def perception_distortion() -> Drawing:
         left; SRResNet and RRDB lie far right; SRGAN and ESRGAN lie low and further left, ESRGAN a little better at
         both than SRGAN.""",
     )
-    curve = "M110 366C470 362 640 330 700 220S746 80 748 24"
+    curve = "M110 366C470 362 656 320 708 204C732 150 746 90 748 24"
     d.add("path", d=f"{curve}H110z", fill="#E9F1E9")
     d.add("path", d=curve, fill="none", stroke=INK, stroke_width=2.5)
     d.line((110, 20), (110, 410), (884, 410), color=INK, stroke_width=2)
@@ -162,12 +162,12 @@ def perception_distortion() -> Drawing:
         "bicubic": (220, 80),
         "SRGAN": (290, 318),
         "ESRGAN": (420, 330),
-        "SRResNet": (570, 196),
-        "RRDB": (650, 170),
+        "SRResNet": (562, 184),
+        "RRDB": (654, 196),
     }
     for name, (x, y) in places.items():
         d.add("circle", cx=x, cy=y, r=8, fill=PLOTS[name])
-        d.label(x - 14, y + 6, name, 17, "end", fill=PLOTS[name], font_weight="bold")
+        d.label(x - 14, y + 6, name, 17, "end", font_weight="bold")
     d.label(400, 130, "can be reached", 17, fill="#3F6B3F")
     d.label(795, 300, "better at both\nthan any method\ncan be", 17, fill=NOTE)
     d.label(884, 36, "a sketch", 15, "end", fill=NOTE)

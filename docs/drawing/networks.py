@@ -61,6 +61,7 @@ def srresnet() -> Drawing:
         d.arrow(one.right, two.left)
     d.arrow((298, y), fuse.left)
     d.arrow((152, y), (None, y - 90), (443, None), total.top, branch=True)
+    d.label(888, 24, "at scale 4", 15, "end", fill=NOTE)
     d.label(298, y - 98, "long skip", 15, fill=NOTE)
     for x, width, text in ((62, 394, "64 channels, h × w"), (480, 94, "2h × 2w"), (598, 182, "4h × 4w")):
         d.span(x, y + 84, width, text)
@@ -72,7 +73,7 @@ def srresnet() -> Drawing:
 def msrresnet() -> Drawing:
     """MSRResNet."""
     d = Drawing(
-        380,
+        385,
         "MSRResNet and its bilinear skip",
         """MSRResNet in two ways that meet. Above, lr goes through a 3 x 3 convolution with leaky ReLU, 16 residual
         blocks without batch norm, twice a convolution to 256 channels with a pixel shuffle and leaky ReLU, and two
@@ -80,8 +81,8 @@ def msrresnet() -> Drawing:
         which gives a blurry picture of the same size. Their sum is sr.""",
     )
     y = 112
-    lr = d.image(12, y - 12.5, 25, "lr", "lr")
-    head = d.box(60, y - 50, 88, 100, "conv\n3 × 3\nleaky\nReLU", size=16)
+    lr = d.image(10, y - 12.5, 25, "lr", "lr")
+    head = d.box(64, y - 50, 84, 100, "conv\n3 × 3\nleaky\nReLU", size=16)
     blocks = d.box(170, y - 50, 112, 100, "16 ×\nblock\nwithout\nbatch norm", size=16, stack=2)
     ups = [d.box(x, y - 62, 94, 124, "conv 3 × 3\nto 256\npixel shuffle\nleaky ReLU", size=15) for x in (314, 430)]
     tail = d.box(546, y - 62, 94, 124, "conv 3 × 3\nleaky ReLU\nconv 3 × 3\nto 3", size=15)
@@ -89,12 +90,13 @@ def msrresnet() -> Drawing:
     for one, two in ((lr, head), (head, blocks), ups, (ups[1], tail), (tail, detail)):
         d.arrow(one.right, two.left)
     d.arrow((292, y), ups[0].left)
-    for x, width, text in ((60, 232, "64 channels, h × w"), (314, 94, "2h × 2w"), (430, 210, "4h × 4w")):
+    for x, width, text in ((64, 228, "64 channels, h × w"), (314, 94, "2h × 2w"), (430, 210, "4h × 4w")):
         d.span(x, y + 74, width, text)
     enlarge = d.box(314, 272, 210, 54, "bilinear × 4", "fixed", "no weights")
     smooth = d.image(658, 259, 80, "bilinear", "blurry picture")
-    d.arrow((42, y), (None, 299), enlarge.left, branch=True)
+    d.arrow((43, y), (None, 299), enlarge.left, branch=True)
     d.arrow(enlarge.right, smooth.left)
+    d.label(888, 24, "at scale 4", 15, "end", fill=NOTE)
     total = d.plus(770, 218)
     d.arrow(detail.right, (770, None), total.top)
     d.arrow(smooth.right, (770, None), total.bottom)
@@ -165,6 +167,7 @@ def rrdb() -> Drawing:
         d.arrow(one.right, two.left)
     d.arrow((268, y), fuse.left)
     d.arrow((142, y), (None, y - 68), (406, None), total.top, branch=True)
+    d.label(888, 24, "at scale 4", 15, "end", fill=NOTE)
     # RRDB
     d.box(14, 224, 872, 150, "", "plain")
     d.line((166, 152), (14, 224), color="#BBBBBB")
