@@ -1,7 +1,8 @@
-"""Puts the generators of two runs into ``srlab/models/shipped/``, with their manifests and a README.
+"""Puts the generators of two runs into ``srlab/models/shipped/``, with their manifests and the page of that folder.
 
     papermill notebooks/01_srresnet.ipynb out.ipynb -p recipe laptop -p run shipped -p iters 6000
     papermill notebooks/03_srgan.ipynb out.ipynb -f benchmarks/reference/shipped.yaml
+    python -m benchmarks.reference.ship_features
     python -m benchmarks.reference.ship
 
 Only what was trained on the embedded photos goes in, and nothing larger than 1 MB: licences and size of the package.
@@ -44,6 +45,12 @@ WHAT = (
     "them where nobody has trained anything yet. The JSON files are the manifests of their runs. They were "
     "trained on the embedded training photos and on nothing else; `srgan` looked at them through random features, "
     "so no trained network had a part in it. All of this, and this page, is made by"
+)
+FEATURES = (
+    "`vgg6` is a VGG of six convolutions, 101,720 weights in float16, through which labs 02 to 04 compare images where "
+    "ImageNet's weights are not on the computer. It learned from the same photos to say which of them a patch is "
+    "from and how blurred it is, under random tints and a little noise; `srlab/training/own_features.py` is its "
+    "training. Its JSON file has the steps and the share of right answers."
 )
 READ = (
     "PSNR in dB on luma, four pixels cropped, on the embedded photos that were not trained on; sharpness (1 is "
@@ -109,7 +116,7 @@ def readme() -> str:
     photos = [*dict.fromkeys(table.image)]
     head = ["", *photos, "mean", *(metric.replace("_", " ") for metric in METRICS[1:])]
     commands = "\n".join(line.strip() for line in __doc__.splitlines() if line.startswith("    "))
-    parts = ["# Weights that come with srlab", WHAT, f"```\n{commands}\n```", READ, markdown(head, lines)]
+    parts = ["# Weights that come with srlab", WHAT, f"```\n{commands}\n```", READ, markdown(head, lines), FEATURES]
     return "\n\n".join([*parts, WHOSE, markdown(["photo", "rights"], [list(pair) for pair in RIGHTS.items()])]) + "\n"
 
 

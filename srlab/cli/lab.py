@@ -32,7 +32,7 @@ SEEN_OFTEN = 200  # times that a training sees each pixel, from which on it may 
 FEW = 30  # megapixels of photos, on which a network of the papers' size isn't trained without a word
 LONGEST = 100  # letters of a run's name, so that its side runs can have longer ones
 ROOM = 100_000_000  # bytes; the runs of a lab of the laptop take from 14 MB to 430 MB
-LONG = 2000  # steps from which on random features hold a training back
+LONG = 2000  # steps from which on random or small features hold a training back
 
 
 class Lab(SimpleNamespace):
@@ -135,7 +135,9 @@ def setup(name: str) -> Lab:
         lab.train_set = _photos(values.get("images", ""), values.get("scale", 4))
         recipe = _recipe_for(lab, book, values, tricks)
         changed = {key: value for key, value in values.items() if key not in PLAIN and value != declared[key]}
-        as_written = recipe.values == book[recipe.name]["values"] and not changed.keys() - {"seed", "backbone"}
+        written = book[recipe.name]
+        as_written = recipe.values in (written["values"], written["values"] | written.get("without_weights", {}))
+        as_written &= not changed.keys() - {"seed", "backbone"}
         lab.as_tried = as_written and recipe.name in ("laptop", "smoke") and device.type == "cpu"
         asked = values.get("iters", 0)
         values |= recipe.values | {"recipe": recipe.name}
@@ -154,7 +156,8 @@ def _recipe_for(lab: Lab, book: dict[str, Any], values: dict[str, Any], tricks: 
     recipe = pick_recipe(book, values["recipe"], facts)
     if "backbone" in values and not _real(recipe.values["features"], values["backbone"]):
         without = pick_recipe(book, recipe.name, facts, real_features=False)
-        note = "; without trained features it has the losses of the laptop" if without.values != recipe.values else ""
+        note = f"; without ImageNet weights it has features and losses for {pretrained.OWN}, the course's own network"
+        note = note if without.values != recipe.values else ""
         recipe = replace(without, why=recipe.why + note)
     return recipe.laid_out(facts["iters"]).changed_by(tricks)
 
@@ -242,9 +245,11 @@ def _warnings(lab: Lab, values: dict[str, Any]) -> list[str]:
             "-p images div2k (800 photos, downloaded once, 3.5 GB), or -p images path/to/photos."
         )
     looks = "backbone" in values and values["content_weight"] and iters > LONG
-    if looks and not _real(values["features"], values["backbone"]):
+    random = looks and not _real(values["features"], values["backbone"])
+    if random or (looks and values["features"].startswith(pretrained.OWN)):
         found.append(
-            "The content loss looks through random features, because there are no trained weights here. "
+            f"The content loss looks through {'random features' if random else 'the small features of the course'}, "
+            "because there are no ImageNet weights here. "
             "Better: -p backbone imagenet (downloaded once), or -p backbone path/to/weights."
         )
     return found

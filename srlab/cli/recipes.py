@@ -8,7 +8,7 @@ A file begins with ``meaning``, what each number is and in which unit. Then each
   ``memory_gib``, ``processes`` and ``megapixels`` of training photos. Of those that may, the last one is taken;
 - ``scales``, the numbers of steps that grow and shrink with ``iters``;
 - ``strict``: what would only be a warning is refused;
-- ``values``, and ``without_weights``, what takes their place where no trained features are at hand.
+- ``values``, and ``without_weights``, what takes their place where no ImageNet weights are at hand.
 """
 
 import html
@@ -135,7 +135,7 @@ def pick_recipe(book: dict[str, Any], name: str, facts: dict[str, Any], real_fea
         What the conditions of the recipes are held against: ``device``, ``iters``, ``memory_gib``, ``processes``,
         ``megapixels``.
     real_features
-        Whether trained weights of the features are at hand.
+        Whether trained weights of the features that the recipe names are at hand.
 
     Raises
     ------
@@ -163,7 +163,7 @@ def pick_recipe(book: dict[str, Any], name: str, facts: dict[str, Any], real_fea
         chosen.get("strict", False),
     )
     if not real_features and (instead := chosen.get("without_weights")):
-        sources = dict.fromkeys(instead, "this course, as there are no trained features here")
+        sources = dict.fromkeys(instead, "this course, as there are no ImageNet weights here")
         recipe = replace(recipe, values=recipe.values | instead, sources=recipe.sources | sources)
     return recipe
 

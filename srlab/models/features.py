@@ -1,6 +1,7 @@
 """Feature maps of VGG and ResNet for a content loss: which layer, with which weights, from where."""
 
 import math
+from collections import OrderedDict
 from pathlib import Path
 
 import torch
@@ -9,8 +10,10 @@ from torch import nn
 from srlab.base.errors import SrlabError
 from srlab.models import pretrained
 
-NETWORKS = ("vgg16", "vgg16_bn", "vgg19", "vgg19_bn", "resnet18", "resnet34", "resnet50")
-# Mean and standard deviation of ImageNet's RGB channels in [0, 1]: what torchvision's networks were trained on.
+NETWORKS = ("vgg6", "vgg16", "vgg16_bn", "vgg19", "vgg19_bn", "resnet18", "resnet34", "resnet50")
+# Of vgg6, the course's own: features of the two convolutions of each stage. 101,720 weights in all.
+WIDTHS = (24, 48, 64)
+# Mean and standard deviation of ImageNet's RGB channels in [0, 1]: what all these networks were trained on.
 MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 
 
@@ -27,11 +30,13 @@ class FeatureExtractor(nn.Module):
         ``"vgg19 conv2_2*0.1 conv5_4"``, ``"resnet34 block3"``. ``conv5_4`` is before the activation, ``relu5_4``
         after it; ``pool5`` as well, and ``norm5_4`` where there is batch norm. A ResNet has ``conv1``, ``norm1``,
         ``relu1``, ``pool1``, its blocks counted from 1 through all stages, and ``stage1`` to ``stage4`` (the last
-        block of each). ``-stage1`` leaves out the first stage of ResNet18 or 34, which keeps the width.
+        block of each). ``-stage1`` leaves out the first stage of ResNet18 or 34, which keeps the width. ``vgg6`` is the
+        course's own small one, with layers up to ``relu3_2``; see `srlab.training.own_features`.
     backbone
         Its weights. ``"auto"``: ImageNet's from torch's cache if they are there, else random ones, never a
-        download. ``"imagenet"``: the cache or a download. ``"random"``: He's initialisation. Anything else is the path
-        of torchvision's state dict, whole or in part. See `srlab.models.pretrained`.
+        download; for ``vgg6`` those that come with srlab. ``"imagenet"``: the cache or a download. ``"random"``: He's
+        initialisation. Anything else is the path of torchvision's state dict, whole or in part. See
+        `srlab.models.pretrained`.
     normalize
         Bring images from [0, 1] to the mean and standard deviation of ImageNet first, as in training.
     seed
@@ -44,7 +49,7 @@ class FeatureExtractor(nn.Module):
     real : bool
         Whether the weights were trained, as far as one can know; False for random ones.
     label : str
-        For figures and tables; names random weights as such.
+        For figures and tables; names random weights as such, and the course's own.
     config : dict
         For the manifest of a run.
     remedy : str
@@ -85,7 +90,8 @@ class FeatureExtractor(nn.Module):
         else:
             _fill_from(path, self.network, network)
         self.real = path is not None
-        self.label = " ".join([network, *["-stage1"] * skips, *self.layer_weights]) + ("" if self.real else " (random)")
+        whose = (" (own)" if network == pretrained.OWN else "") if self.real else " (random)"
+        self.label = " ".join([network, *["-stage1"] * skips, *self.layer_weights]) + whose
         source = path.name if self.real else f"random, seed {seed}"
         self.config = {"layers": layers, "weights": source, "normalize": normalize}
         self.remedy = pretrained.remedy(network)
@@ -171,13 +177,13 @@ def _outline(network: str) -> tuple[nn.Module, dict[str, str]]:
     from torchvision.models import get_model  # slow to import
 
     with torch.device("meta"):  # costs neither time nor memory, and the classifier of VGG is large
-        whole = get_model(network)
+        whole = _vgg6() if network == pretrained.OWN else get_model(network)
     places = {}
     if network.startswith("vgg"):
         kinds = {nn.Conv2d: "conv", nn.BatchNorm2d: "norm", nn.ReLU: "relu"}
         stage, conv = 1, 0
         for number, layer in enumerate(whole.features):
-            if isinstance(layer, nn.MaxPool2d):
+            if isinstance(layer, (nn.MaxPool2d, nn.AvgPool2d)):
                 places[f"pool{stage}"] = f"features.{number}"
                 stage, conv = stage + 1, 0
             else:
@@ -189,6 +195,18 @@ def _outline(network: str) -> tuple[nn.Module, dict[str, str]]:
         places |= {f"block{number}": place for number, place in enumerate(blocks, start=1)}
         places |= {f"stage{place[len('layer')]}": place for place in blocks}  # the last block of each stays
     return whole, places
+
+
+def _vgg6() -> nn.Module:
+    """Two 3x3 convolutions in each of three stages, with average pooling between: smoother than the maximum."""
+    layers, channels = nn.Sequential(), 3
+    for width in WIDTHS:
+        if layers:
+            layers.append(nn.AvgPool2d(2))
+        for inputs in (channels, width):
+            layers.extend([nn.Conv2d(inputs, width, 3, padding=1), nn.ReLU()])
+        channels = width
+    return nn.Sequential(OrderedDict(features=layers))
 
 
 def _cut(whole: nn.Module, places: set[str], skips: bool) -> nn.Module:

@@ -14,6 +14,10 @@ import torch
 from srlab.base.errors import SrlabError
 from srlab.base.files import sha256_of
 
+# The course's own small network; `benchmarks/reference/ship_features.py` has made its weights.
+OWN = "vgg6"
+OWN_WEIGHTS = Path(__file__).parent / "shipped" / f"{OWN}.safetensors"
+
 
 def weights_url(name: str) -> str:
     """Where the ImageNet weights of a torchvision network come from; the address ends in digits of the file's SHA-256.
@@ -42,10 +46,10 @@ def find_weights(name: str, weights: str | Path = "auto") -> Path | None:
     Parameters
     ----------
     name
-        As torchvision spells it, for example ``"vgg19"``.
+        As torchvision spells it, for example ``"vgg19"``; or ``"vgg6"``.
     weights
         ``"auto"``: torch's cache or nothing, never a download. ``"imagenet"``: torch's cache, or a download into
-        it. Anything else is the path of a file.
+        it. Anything else is the path of a file. Those of ``vgg6`` come with srlab and are always there.
 
     Returns
     -------
@@ -57,6 +61,8 @@ def find_weights(name: str, weights: str | Path = "auto") -> Path | None:
     SrlabError
         The download failed, the file at the path is missing, or it is not the one whose hash its name ends in.
     """
+    if name == OWN and weights == "auto":
+        return OWN_WEIGHTS
     if weights in ("auto", "imagenet"):
         url = weights_url(name)
         path = Path(torch.hub.get_dir()) / "checkpoints" / url.rpartition("/")[2]
@@ -85,6 +91,7 @@ def _hash_in_name(path: Path) -> str:
 
 def remedy(name: str) -> str:
     """The one line that gets real weights, for whoever works without them."""
+    name = "vgg19" if name == OWN else name
     return f"""python -c "import srlab; srlab.models.pretrained.find_weights('{name}', 'imagenet')\""""
 
 

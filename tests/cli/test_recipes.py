@@ -87,11 +87,11 @@ def test_a_longer_run_keeps_the_shares_of_the_whole():
     assert without_stage.values["ema"] == 0
 
 
-def test_without_trained_features_a_gpu_takes_the_losses_of_the_laptop_and_not_its_rates():
+def test_without_imagenet_weights_a_gpu_takes_the_losses_of_the_laptop_and_not_its_rates():
     gpu, laptop = (pick_recipe(recipes_of("04"), name, H200, real_features=False) for name in ("gpu", "laptop"))
     for name in ("features", "relative", "shift", "pixel", "pixel_weight", "content_weight", "discriminator"):
         assert gpu.values[name] == laptop.values[name]
-        assert gpu.sources[name] == "this course, as there are no trained features here"
+        assert gpu.sources[name] == "this course, as there are no ImageNet weights here"
     assert gpu.values["learning_rate"] == 1e-4
     assert pick_recipe(recipes_of("04"), "gpu", H200).values["features"] == "vgg19 conv5_4"
 

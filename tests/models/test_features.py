@@ -169,6 +169,25 @@ def test_its_stride_is_the_side_that_leaves_a_pixel_of_the_last_map():
         assert next(iter(extractor(torch.rand(1, 3, side, side)).values())).shape[-2:] == (1, 1)
 
 
+# --- The course's own ------------------------------------------------------------------------------------------
+
+
+def test_the_courses_own_network_is_a_small_vgg_whose_weights_come_with_srlab(cache):
+    own = FeatureExtractor("vgg6 conv1_1 relu1_2 pool1 relu2_2 conv3_1 relu3_2")
+    shapes = [(24, 32), (24, 32), (24, 16), (48, 16), (64, 8), (64, 8)]
+    assert [tuple(found.shape[1:3]) for found in own(IMAGE).values()] == shapes
+    assert (own.stride, sum(value.numel() for value in own.parameters())) == (4, 101_720)
+    assert (own.real, own.label) == (True, "vgg6 conv1_1 relu1_2 pool1 relu2_2 conv3_1 relu3_2 (own)")
+    assert own.config["weights"] == "vgg6.safetensors"
+    assert "vgg19" in own.remedy
+    assert all(value.dtype == torch.float32 for value in own.parameters())
+    random = FeatureExtractor("vgg6 relu3_2", "random")
+    assert (random.real, random.label) == (False, "vgg6 relu3_2 (random)")
+    assert not cache.exists()
+    with pytest.raises(SrlabError, match="no ImageNet weights for 'vgg6'"):
+        FeatureExtractor("vgg6 relu3_2", "imagenet")
+
+
 # --- Random weights ------------------------------------------------------------------------------------------
 
 
@@ -312,7 +331,8 @@ def test_an_export_has_the_layers_asked_for_and_serves_them_and_earlier_ones(net
     [
         ("vgg19 conv5_5", r"vgg19 has no layer 'conv5_5'; its layers are conv1_1, relu1_1, .*, relu5_4, pool5\."),
         ("resnet34 relu5_4", "no layer 'relu5_4'; its layers are conv1, .*, block16, stage1, stage2, stage3, stage4"),
-        ("vgg20 relu5_4", "choose one of vgg16, .*, resnet50"),
+        ("vgg20 relu5_4", "choose one of vgg6, .*, resnet50"),
+        ("vgg6 relu3_3", r"its layers are conv1_1, relu1_1, conv1_2, relu1_2, pool1, .*, conv3_2, relu3_2\."),
         ("relu5_4", "does not begin with a network"),
         ("vgg19", "names no layer of vgg19; its layers are conv1_1"),
         ("vgg19 conv1_1*much", "must be a positive number, as in conv1_1.0.5, but is much"),
