@@ -156,9 +156,10 @@ EXERCISE = Exercise(
         "picture that should be cut off from G, and not D's answer about it.": (
             _step(lambda real, fake: _d_right(real, fake).detach())
         ),
-        "The gradient of d_loss runs on through the SR picture into G: backward through G is the dear part of the "
-        "step, and it teaches G to be found out. For D's half the picture is data, like HR. What cuts it off from "
-        "where it came?": _step(d_picture=lambda sr: sr),
+        "The gradient of d_loss runs on through the SR picture into G: that costs a backward pass through G, and "
+        "teaches it to be found out. For D the picture is data, as HR is. What cuts it off from where it came?": _step(
+            d_picture=lambda sr: sr
+        ),
         "Only what D says about HR reaches D's weights. Its answer about SR was made under no_grad, or detached; D "
         "learns from both.": _step(d_says=lambda real, fake: (real, fake.detach())),
         "Only what D says about SR reaches D's weights. Its answer about HR was made under no_grad, or detached; D "

@@ -82,6 +82,17 @@ def _popped(layers: nn.Sequential, image: torch.Tensor) -> torch.Tensor:
     return layers(image)
 
 
+def _blanked(layers: nn.Sequential, image: torch.Tensor) -> torch.Tensor:
+    layers[-1] = nn.Identity()
+    return layers(image)
+
+
+def _without_relus(layers: nn.Sequential, image: torch.Tensor) -> torch.Tensor:
+    for layer in layers:
+        image = image if isinstance(layer, nn.ReLU) else layer(image)
+    return image
+
+
 def _switched(layers: nn.Sequential, image: torch.Tensor) -> torch.Tensor:
     for layer in layers:
         if isinstance(layer, nn.ReLU):
@@ -104,8 +115,8 @@ EXERCISE = Exercise(
     },
     observe=_observe,
     mistakes={
-        "All that is negative has become 0: that is behind the activation, and half of what the features have to say "
-        "is gone. Where should the network end?": lambda layers, image: layers(image),
+        "All that is negative has become 0: that is behind the activation, and about half of what the convolution "
+        "found is gone. Where should the network end?": lambda layers, image: layers(image),
         "That is the map of the first convolution. Which one is asked for?": lambda layers, image: layers[:1](image),
         "That is what the last convolution gets. What does it make of it?": lambda layers, image: layers[:-2](image),
         "That comes out of a layer before the last convolution. Where does the last one stand in the list?": [
@@ -115,11 +126,19 @@ EXERCISE = Exercise(
         "layers fixed in your code?": lambda layers, image: layers[:6](image),
         "The map was right at first, but a layer behind it wrote over it: VGG's ReLUs work in place, and what was kept "
         "is the very tensor that they change. Which layers need to run at all?": _noting,
-        "Layers were taken out of the network that came in, or put into it, and others use it too.": _popped,
-        "A setting of the layers was changed, such as `inplace`. They are not yours alone.": _switched,
-        "Some layers are in another mode (train or eval) than before. Whoever gave you the network chose it.": (
-            lambda layers, image: layers.eval()[:-1](image)
+        "All ReLUs were left out. The network has learned with them: only the last one should not run.": _without_relus,
+        "The last convolution was given the image. It wants what the layers before make of the image.": (
+            lambda layers, image: layers[-2](image)
         ),
+        "Layers were taken out of the network that came in, or put into it, and others use it too.": [
+            _popped,
+            _blanked,
+        ],
+        "A setting of the layers was changed, such as `inplace`. They are not yours alone.": _switched,
+        "Some layers are in another mode (train or eval) than before. Whoever gave you the network chose it.": [
+            lambda layers, image: layers.eval()[:-1](image),
+            lambda layers, image: layers.train()[:-1](image),
+        ],
         "A hook is still in the network, and runs each time that anybody uses it. Does it need one?": _hooked,
         "The parameters take gradients now, or none any more. Whoever gave you the network chose it.": (
             lambda layers, image: layers.requires_grad_()[:-1](image)

@@ -7,7 +7,7 @@ import torch
 import torch.nn as nn
 import torch.nn.functional as F
 
-from srlab.exercises import Answer, Exercise, sample
+from srlab.exercises import Answer, Exercise, filled, sample
 from srlab.exercises.difference import take
 from srlab.exercises.networks import build, noted, reaches
 
@@ -40,6 +40,9 @@ class DenseBlock(nn.Module):
 
 def _observe(answer: Answer, x: torch.Tensor, growth: int) -> dict[str, Any]:
     block = build(answer, x.shape[1], growth)
+    if not list(block.parameters()):
+        filled(block(x))
+        return {"torch finds its layers": False}
     x.requires_grad_()  # torch refuses to change it in place
     with noted(block, nn.Conv2d) as used:
         try:
@@ -48,7 +51,7 @@ def _observe(answer: Answer, x: torch.Tensor, growth: int) -> dict[str, Any]:
             if all(seen.shape[2:] == output.shape[2:] for _, seen, output in used):
                 raise
     if any(seen.shape[2:] != output.shape[2:] for _, seen, output in used):
-        return {"the convolutions keep the size": False}
+        return {"torch finds its layers": True, "the convolutions keep the size": False}
     for place, (conv, _, _) in enumerate(used):
         # The same weights for all input channels: the order in which maps lie side by side makes no difference.
         weight = sample(conv.out_channels, 1, *conv.kernel_size, low=-0.5, high=0.5, seed=place)
@@ -60,6 +63,7 @@ def _observe(answer: Answer, x: torch.Tensor, growth: int) -> dict[str, Any]:
     convs = [layer for layer in block.modules() if isinstance(layer, nn.Conv2d)]
     learning = {id(parameter) for conv in convs for parameter in conv.parameters()}
     observed = {
+        "torch finds its layers": True,
         "the convolutions keep the size": True,
         "a normalisation": any("Norm" in type(layer).__name__ for layer in block.modules()),
         "weights of its own for each step": len({conv for conv, _, _ in used}) == len(used),
@@ -147,12 +151,38 @@ class _Early(_block()):
         return 0.8 * x + super().forward(0.2 * x)
 
 
+class _Listed(_block()):
+    """Its layers are in a list of Python."""
+
+    def __init__(self, features: int, growth: int) -> None:
+        super().__init__(features, growth)
+        convs = list(self.convs)
+        del self.convs
+        self.convs = convs
+
+
+class _Made(nn.Module):
+    """Makes its layers when it is called."""
+
+    def __init__(self, features: int, growth: int) -> None:
+        super().__init__()
+        self.sizes = features, growth
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return _block()(*self.sizes)(x)
+
+
 EXERCISE = Exercise(
     DenseBlock,
     level="hard",
     cases={"each sees all that came before, and a fifth of the third is added to x": (sample(2, 6, 7, 9, low=-1), 4)},
     observe=_observe,
     mistakes={
+        "Torch finds no layers in the block, so no optimizer would train them. Make them in __init__ and keep them in "
+        "self; a plain list or forward is no place for them (nn.ModuleList is a list that torch sees).": [
+            _Listed,
+            _Made,
+        ],
         "Each convolution takes a rim off the feature maps. What keeps a 3x3 convolution from shrinking them?": (
             _block(padding=0)
         ),
@@ -248,6 +278,7 @@ EXERCISE = Exercise(
     ],
     otherwise={
         "the convolutions that are used": "The block should use three convolutions (nn.Conv2d), but uses {given}.",
+        "their sizes": "The convolutions should be 3x3, all three of them, but are {given}.",
         "their channels": "From convolution to convolution the channels go {given}. Count what lies side by side "
         "before each of the three, and what each should add.",
         "what convolution 2 sees": "Convolution 2 has the right number of channels, but should see x and the activated "

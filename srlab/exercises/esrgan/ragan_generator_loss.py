@@ -105,6 +105,10 @@ EXERCISE = Exercise(
             lambda real, fake: ragan_generator_loss(fake, real),
             lambda real, fake: ragan_generator_loss(fake, real) / 2,
         ],
+        "The half about HR is log D(x) here. It falls with D(x), as it should, but it is flat where D is sure of HR, "
+        "and there G has most to learn. What is steep there?": (
+            lambda real, fake: _sr_half(real, fake) - cross_entropy(real - fake.mean(), 1)
+        ),
         "G's loss is D's with a minus, which is flat where G has most to learn.": (
             lambda real, fake: -ragan_generator_loss(fake, real)
         ),

@@ -53,6 +53,22 @@ EXERCISE = Exercise(
         ),
         "SR has lost its own mean, and has not got that of LR yet.": lambda sr, lr: sr - _mean(sr),
         "LR's mean is added, but SR still has its own.": lambda sr, lr: sr + _mean(lr),
+        "That is a correction, and not yet a picture. Add it to SR.": lambda sr, lr: _mean(lr) - _mean(sr) + 0 * sr,
+        "The means of the first image are used for all. Each image has a tint of its own.": (
+            lambda sr, lr: sr - _mean(sr[:1]) + _mean(lr[:1])
+        ),
+        "The mean is taken over the channels at each pixel: that makes a grey picture. A tint is one number a channel, "
+        "over all of its pixels.": (
+            lambda sr, lr: sr - sr.mean(1, keepdim=True) + F.interpolate(lr.mean(1, keepdim=True), size=sr.shape[-2:])
+        ),
+        "These are sums. SR has more pixels than LR, so the sums cannot be compared; the means can.": (
+            lambda sr, lr: sr - sr.sum((2, 3), keepdim=True) + lr.sum((2, 3), keepdim=True)
+        ),
+        "That is LR, enlarged. It has the right colour, but SR's texture is gone: only the mean is wanted from LR.": [
+            lambda sr, lr: F.interpolate(lr, size=sr.shape[-2:]),
+            lambda sr, lr: F.interpolate(lr, size=sr.shape[-2:], mode="bilinear"),
+            lambda sr, lr: F.interpolate(lr, size=sr.shape[-2:], mode="bicubic"),
+        ],
         "The mean is taken over the batch as well, and each image has a tint of its own.": _over(0, 2, 3),
         "The mean is taken over the three channels as well: that corrects the brightness, and leaves the tint.": (
             _over(1, 2, 3)
