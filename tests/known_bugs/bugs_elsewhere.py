@@ -37,8 +37,8 @@ BUGS = [
         Known.THRICE,
         "lab 04: the same",
         file="notebooks/04_esrgan.ipynb",
-        old="loss = generator_objective(judge, sr, hr, sigma, recipe, eyes)",
-        new="sr = net(lr)\n            loss = generator_objective(judge, net(lr), hr, sigma, recipe, eyes)",
+        old="loss = generator_objective(discriminator, sr, hr, sigma, recipe, features)",
+        new="sr = net(lr)\n            loss = generator_objective(discriminator, net(lr), hr, sigma, recipe, features)",
         check=f"{STEP}::test_lab_04_runs_the_generator_once_and_sees_hr_without_a_graph",
         exercise=RAN_3_TIMES,
     ),
@@ -47,15 +47,15 @@ BUGS = [
         "lab 04: D judges HR in G's half with its graph, so G's loss leaves gradients in D",
         file="notebooks/04_esrgan.ipynb",
         old="""
-        with srlab.frozen(judge):
-            fake = judge(sr, sigma)
+        with srlab.frozen(discriminator):  # gradients pass through D and leave nothing in it
+            fake = discriminator(sr, sigma)
             with torch.no_grad():
-                real = judge(hr, sigma) if "relativistic" in recipe["gan"] else None
+                real = discriminator(hr, sigma) if "relativistic" in recipe["gan"] else None
 """,
         new="""
-        with srlab.frozen(judge):
-            fake = judge(sr, sigma)
-        real = judge(hr, sigma) if "relativistic" in recipe["gan"] else None
+        with srlab.frozen(discriminator):  # gradients pass through D and leave nothing in it
+            fake = discriminator(sr, sigma)
+        real = discriminator(hr, sigma) if "relativistic" in recipe["gan"] else None
 """,
         check=f"{STEP}::test_lab_04_leaves_nothing_of_the_generators_half_in_d",
     ),
@@ -86,8 +86,8 @@ BUGS = [
         Known.STATISTICS,
         "lab 04: the same",
         file="notebooks/04_esrgan.ipynb",
-        old="trainer, judge, d_optimizer, sr, hr, sigma, recipe",
-        new="trainer, judge, d_optimizer, net(lr), hr, sigma, recipe",
+        old="trainer, discriminator, d_optimizer, sr, hr, sigma, recipe",
+        new="trainer, discriminator, d_optimizer, net(lr), hr, sigma, recipe",
         check=f"{STEP}::test_the_running_statistics_of_the_generator_move_once_a_step[AverageScene]",
         exercise=RAN_TWICE,
     ),

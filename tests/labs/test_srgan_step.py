@@ -128,16 +128,16 @@ class AverageScene(Scene):
     def __init__(self, **changes):
         super().__init__()
         scope = {"torch": torch, "F": F, "srlab": srlab, "losses": losses, "models": models}
-        scope |= {"CRITERIA": losses.PIXEL_LOSSES, "protocol": srlab.Protocol()}
         numbers = read_recipes(ROOT / "notebooks" / "recipes" / "04_esrgan.yaml")["laptop"]["values"]
         scope["lab"] = SimpleNamespace(**numbers)
         for cell in nbformat.read(ROOT / "notebooks" / "04_esrgan.ipynb", 4).cells:
             if any(
-                word in cell.source for word in ("RECIPE = {", "def update_disc", "def generator_obj", "def make_step")
+                word in cell.source
+                for word in ("RECIPE = {", "def update_disc", "def generator_obj", "def answers_of", "def make_step")
             ):
                 exec(cell.source, scope)
         self.recipe = scope["RECIPE"]
-        recipe = self.recipe | {"pixel": 0.5, "content": 0.5, "adversarial": 0.1} | changes
+        recipe = self.recipe | {"pixel_weight": 0.5, "content_weight": 0.5, "adversarial_weight": 0.1} | changes
         assert recipe["gan"] == "relativistic average"
         networks, optimizers = (self.generator, self.judge), (self.g_optimizer, self.d_optimizer)
         self.step = scope["make_step"](Trainer(), *networks, *optimizers, self.eyes, recipe, 10)
@@ -160,7 +160,7 @@ def test_lab_04_leaves_nothing_of_the_generators_half_in_d():
 def test_lab_04_lets_the_generator_learn_from_d_as_it_is_after_its_update():
     learned = {}
     for rate in (0.1, 0.0):  # with 0 D stays as it was
-        scene, without = AverageScene(), AverageScene(adversarial=0.0)
+        scene, without = AverageScene(), AverageScene(adversarial_weight=0.0)
         scene.d_optimizer.param_groups[0]["lr"] = rate
         for each in (scene, without):
             each.step(each.lr, each.hr)
