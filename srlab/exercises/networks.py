@@ -2,13 +2,15 @@
 
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
 
 import torch
 import torch.nn as nn
+import torch.nn.functional as F
+from torch.overrides import TorchFunctionMode
 
 from srlab.exercises import Answer, Wrong, filled, sample
-
-WEIGHED = (nn.Conv2d, nn.Linear, nn.BatchNorm2d)
 
 
 def build(answer: Answer, *sizes: int) -> nn.Module:
@@ -37,21 +39,56 @@ def noted(network: nn.Module, *kinds: type[nn.Module]) -> Iterator[list[tuple[nn
             hook.remove()
 
 
-def used_layers(network: nn.Module, x: torch.Tensor, *kinds: type[nn.Module]) -> list[nn.Module]:
-    """The layers of some kinds in the order in which a network uses them, with repetitions."""
-    with noted(network, *kinds) as used:
-        network(x)
-    return [layer for layer, _, _ in used]
+@dataclass
+class Call:
+    """One convolution or batch norm that a network computed, by a layer of its own or by a function."""
+
+    kind: str  # "conv2d" or "batch_norm"
+    weights: tuple[torch.Tensor | None, torch.Tensor | None]  # weight and bias
 
 
-def set_weights(network: nn.Module, x: torch.Tensor) -> None:
-    """Give the layers that `x` goes through weights that depend on nothing but their order of use.
+class _Calls(TorchFunctionMode):
+    def __init__(self) -> None:
+        super().__init__()
+        self.made: list[Call] = []
+
+    def __torch_function__(self, function: Any, types: Any, args: tuple = (), kwargs: dict | None = None) -> Any:
+        kwargs = kwargs or {}
+        if (kind := getattr(function, "__name__", "")) in ("conv2d", "batch_norm"):
+            first = 3 if function is F.batch_norm else 1  # place of the weight; torch.batch_norm has it as conv2d has
+            given = dict(zip(("weight", "bias"), args[first : first + 2], strict=False)) | kwargs
+            self.made.append(Call(kind, (given.get("weight"), given.get("bias"))))
+        return function(*args, **kwargs)
+
+
+def calls(network: nn.Module, *inputs: torch.Tensor) -> list[Call]:
+    """The convolutions and batch norms that a network computes, in order."""
+    with _Calls() as watch:
+        network(*inputs)
+    return watch.made
+
+
+def set_weights(network: nn.Module, *inputs: torch.Tensor) -> None:
+    """Give convolutions and batch norms weights that depend on nothing but their order of use.
 
     Two networks of the same structure then do the same, however their layers are named and made.
     """
-    for place, layer in enumerate(dict.fromkeys(used_layers(network, x, *WEIGHED))):
-        for seed, parameter in enumerate(layer.parameters()):
-            parameter.data = sample(*parameter.shape, low=-0.5, high=0.5, seed=10 * place + seed).to(parameter)
+    used = {id(call.weights[0]): call for call in calls(network, *inputs)}
+    for place, call in enumerate(used.values()):
+        for seed, weights in enumerate(call.weights):
+            if weights is not None:
+                weights.data = sample(*weights.shape, low=-0.5, high=0.5, seed=10 * place + seed).to(weights)
+
+
+def strays(network: nn.Module, *inputs: torch.Tensor) -> str:
+    """Whether an optimizer would miss weights that a network uses: "in a list", "made anew" at each call, or ""."""
+    first, second = (
+        [call.weights[0] for call in calls(network, *inputs) if call.weights[0] is not None] for _ in range(2)
+    )
+    known = {id(parameter) for parameter in network.parameters()}
+    if all(id(weight) in known for weight in first):
+        return ""
+    return "in a list" if [id(weight) for weight in first] == [id(weight) for weight in second] else "made anew"
 
 
 def gradient(loss: torch.Tensor, wanted: Iterable[torch.Tensor]) -> torch.Tensor:

@@ -1,1 +1,1 @@
-"""Exercises of lab 01: the parts of SRResNet, and what a training asks for and keeps."""
+"""Exercises of lab 01: the parts of a network for SR, how it is trained, and what its loss asks for."""

@@ -42,9 +42,13 @@ def _shuffle(split: str, order: tuple[int, ...]) -> Answer:
 EXERCISE = Exercise(
     pixel_shuffle,
     level="hard",
-    cases={"scale 2": (sample(2, 8, 6, 12), 2), "scale 3": (sample(2, 18, 6, 12), 3)},
+    cases={"scale 2": (sample(2, 8, 6, 12), 2), "scale 3": (sample(2, 36, 6, 12), 3)},
     mistakes={
         "This goes the other way, from a large image to many channels.": F.pixel_unshuffle,
+        "That is right for scale 2 and no other. Is there a 2 or a 4 in your code where `scale` should stand?": [
+            lambda x, scale: pixel_shuffle(x, 2),
+            lambda x, scale: pixel_shuffle(x, 4),
+        ],
         "Channels become fewer by scale^2, height and width larger by scale.": [
             lambda x, scale: F.interpolate(x, scale_factor=scale),
             lambda x, scale: pixel_shuffle(x, scale).flatten(2),

@@ -45,6 +45,11 @@ EXERCISE = Exercise(
     observe=_observe,
     mistakes={
         "A block adds 1 pixel in your count. How many 3x3 convolutions are in one residual block?": _radius(1),
+        "That is counted in HR pixels, and a quarter of it in LR pixels, which are four times as wide.": [
+            _radius(8, rest=32),
+            _radius(8, rest=30),
+            _radius(8, rest=31),
+        ],
         "That is the width of a convolution or of the whole field. A 3x3 convolution looks 1 pixel to each side.": [
             _radius(3),
             _radius(4, rest=17),

@@ -8,7 +8,7 @@ import torch.nn as nn
 import torch.nn.functional as F
 
 from srlab.exercises import Answer, Exercise, filled, sample
-from srlab.exercises.networks import build, set_weights, used_layers
+from srlab.exercises.networks import build, calls, reaches, set_weights, strays
 
 
 class ResidualBlock(nn.Module):
@@ -31,21 +31,30 @@ class ResidualBlock(nn.Module):
 def _observe(answer: Answer, x: torch.Tensor) -> dict[str, Any]:
     block = build(answer, x.shape[1])
     shape = str(tuple(filled(block(x)).shape))
-    convs, norms = (used_layers(block, x, kind) for kind in (nn.Conv2d, nn.BatchNorm2d))
-    for conv in convs:
-        nn.init.zeros_(conv.weight)
-        if conv.bias is not None:
-            nn.init.zeros_(conv.bias)
+    made = calls(block, x)
+    sizes = {"x".join(map(str, call.weights[0].shape[2:])) for call in made if call.kind == "conv2d"}
+    own = [id(call.weights[0]) for call in made if call.weights[0] is not None]
+    missed = strays(block, x)
+    for weights in (weights for call in made if call.kind == "conv2d" for weights in call.weights):
+        if weights is not None:
+            weights.data = torch.zeros_like(weights)
     without = block(x)
     set_weights(block, x)
+    trained = block(x)
+    layers = {id(weights) for call in made for weights in call.weights}
+    slopes = [parameter for parameter in block.parameters() if id(parameter) not in layers]
+    slope = "fixed" if not slopes else "learned" if reaches(trained.sum(), slopes) else "unused"
     return {
         "the shape stays": shape,
         "the input is added at the end, untouched": without,
-        "the convolutions": len(convs),
-        "their sizes": " and ".join(sorted({f"{conv.kernel_size[0]}x{conv.kernel_size[1]}" for conv in convs})),
-        "the batch norms": len(norms),
-        "weights of their own": len({*convs, *norms}),
-        "the order of the layers": block(x),
+        "the convolutions": [call.kind for call in made].count("conv2d"),
+        "their sizes": " and ".join(sorted(sizes)),
+        "the batch norms": [call.kind for call in made].count("batch_norm"),
+        "weights of their own": len(own) == len(set(own)),
+        "where the weights are": missed,
+        "the order of the layers": trained,
+        "the slope of the activation": slope,
+        "the running averages of batch norm": not torch.allclose(block.eval()(x), trained, atol=1e-3),
     }
 
 
@@ -66,6 +75,46 @@ def _branch(block: ResidualBlock, x: torch.Tensor) -> torch.Tensor:
     return block.norm2(block.conv2(block.act(block.norm1(block.conv1(x)))))
 
 
+class _Functional(nn.Module):
+    """The same without layers: weights and running averages by hand."""
+
+    def __init__(self, features: int) -> None:
+        super().__init__()
+        self.kernels = nn.ParameterList(torch.randn(features, features, 3, 3) * 0.1 for _ in range(2))
+        self.scales = nn.ParameterList(torch.ones(features) for _ in range(2))
+        self.shifts = nn.ParameterList(torch.zeros(features) for _ in range(2))
+        self.slope = nn.Parameter(torch.tensor([0.25]))
+        self.register_buffer("means", torch.zeros(2, features))
+        self.register_buffer("variances", torch.ones(2, features))
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        inner = x
+        for i in range(2):
+            inner = F.conv2d(inner, self.kernels[i], padding=1)
+            averages = self.means[i], self.variances[i]
+            inner = F.batch_norm(inner, *averages, self.scales[i], self.shifts[i], training=self.training)
+            inner = F.prelu(inner, self.slope) if i == 0 else inner
+        return x + inner
+
+
+def _in_a_list(features: int) -> nn.Module:
+    """Two of the layers where the module does not look."""
+    block = ResidualBlock(features)
+    hidden = [block.conv1, block.norm1, block.conv2, block.norm2]
+    del block.conv1, block.norm1, block.conv2, block.norm2
+    block.forward = lambda x: x + hidden[3](hidden[2](block.act(hidden[1](hidden[0](x)))))
+    return block
+
+
+class _MadeAnew(nn.Module):
+    def __init__(self, features: int) -> None:
+        super().__init__()
+        self.features = features
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return ResidualBlock(self.features).to(x)(x)
+
+
 def _right(block: ResidualBlock, x: torch.Tensor) -> torch.Tensor:
     return x + _branch(block, x)
 
@@ -74,6 +123,16 @@ def _convs(size: int, padding: int, features: int | None = None) -> dict[str, Ca
     return dict.fromkeys(
         ("conv1", "conv2"), lambda given: nn.Conv2d(features or given, features or given, size, padding=padding)
     )
+
+
+def _norms(**options: bool) -> dict[str, Callable[[int], nn.Module]]:
+    return dict.fromkeys(("norm1", "norm2"), lambda features: nn.BatchNorm2d(features, **options))
+
+
+def _by_the_batch(block: ResidualBlock, x: torch.Tensor) -> torch.Tensor:
+    """The branch with batch norms that are functions, and know nothing but the batch."""
+    inner = block.act(F.batch_norm(block.conv1(x), None, None, block.norm1.weight, block.norm1.bias, training=True))
+    return F.batch_norm(block.conv2(inner), None, None, block.norm2.weight, block.norm2.bias, training=True)
 
 
 EXERCISE = Exercise(
@@ -122,16 +181,33 @@ EXERCISE = Exercise(
             _block(lambda block, x: x + block.act(block.norm2(block.conv2(block.norm1(block.conv1(x)))))),
         ],
         "The activation is one with a fixed slope, as ReLU's. The paper's learns the slope below zero.": [
-            _block(_right, act=lambda _, slope=slope: nn.LeakyReLU(slope)) for slope in (0.0, 0.01, 0.1, 0.2)
+            _block(_right, act=lambda _, slope=slope: nn.LeakyReLU(slope)) for slope in (0.0, 0.01, 0.1, 0.2, 0.25)
         ],
-    },
-    also_right=[
-        _block(_right, conv1=lambda features: nn.Conv2d(features, features, 3, padding=1, bias=False)),
-        _block(
+        "The slope is there, but it's read as a plain number, so no gradient reaches it and it's never learned. Call "
+        "the activation itself.": _block(
             lambda block, x: (
                 x + block.norm2(block.conv2(F.leaky_relu(block.norm1(block.conv1(x)), block.act.weight.item())))
             )
         ),
+        "The batch norms keep no running averages, so in use the block still takes the statistics of whatever image it "
+        "gets. Leave track_running_stats and momentum as they are.": [
+            _block(_right, **_norms(track_running_stats=False)),
+            _block(lambda block, x: x + _by_the_batch(block, x)),
+        ],
+        "The batch norms have no scale and shift of their own to learn. What does affine=False leave out?": (
+            _block(_right, **_norms(affine=False))
+        ),
+        "The layers are in a plain Python list (or a dict), where PyTorch doesn't look: parameters() leaves them out, "
+        "so no optimizer would train them. Give each a name of its own, self.conv1 and so on, or use nn.Sequential.": (
+            _in_a_list
+        ),
+        "Layers are made in forward, so each call starts with new random weights and nothing that is learned is kept. "
+        "Make them once, in __init__.": _MadeAnew,
+    },
+    also_right=[
+        _block(_right, conv1=lambda features: nn.Conv2d(features, features, 3, padding=1, bias=False)),
+        _block(_right, act=nn.PReLU),
+        _Functional,
     ],
     otherwise={
         "the convolutions": "The block should use a convolution twice, but uses {given}. Go through figure 4 again.",
@@ -140,6 +216,9 @@ EXERCISE = Exercise(
         "weights of their own": "Two layers share their weights. Give each its own.",
         "the input is added at the end, untouched": "With all convolutions at zero the block should hand on its input.",
         "the order of the layers": "The layers are there, but not in the paper's order.",
+        "where the weights are": "Some weights are not among the block's parameters().",
+        "the slope of the activation": "The activation's slope below zero should be learned; here it is {given}.",
+        "the running averages of batch norm": "In use, the batch norms should take their running averages.",
     },
     hints=(
         "The block computes a correction and adds it to what came in; see figure 4 of the SRGAN paper.",
