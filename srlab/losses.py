@@ -16,9 +16,16 @@ from srlab.base.errors import SrlabError
 if TYPE_CHECKING:
     from srlab.models.features import FeatureExtractor
 
+
+
+def charbonnier(sr: torch.Tensor, hr: torch.Tensor) -> torch.Tensor:
+    """Absolute error with its tip rounded off, the mean of ``sqrt(d^2 + 1e-8)`` (Lai et al. 2017, section 3.2)."""
+    return ((sr - hr).square() + 1e-8).sqrt().mean()
+
+
 Labels = float | torch.Tensor
 # Distances between two images or feature maps, by the names that recipes and ``-p`` may say: (sr, hr) -> ().
-PIXEL_LOSSES = {"mse": F.mse_loss, "l1": F.l1_loss}
+PIXEL_LOSSES = {"mse": F.mse_loss, "l1": F.l1_loss, "charbonnier": charbonnier}
 KINDS = ("vanilla", "minimax", "least squares", "hinge", "relativistic", "relativistic average")
 
 

@@ -97,6 +97,29 @@ class ImageSet:
         lr = None if self.lr is None else [self.lr[i] for i in indices]
         return ImageSet(self.name, list(names), [self.hr[i] for i in indices], lr, self.grey & set(names))
 
+    def at_least(self, side: int) -> "ImageSet":
+        """The images in which a square patch of so many pixels a side finds room; a line names those left out.
+
+        Parameters
+        ----------
+        side
+            In HR pixels.
+
+        Raises
+        ------
+        SrlabError
+            No image is that large.
+        """
+        large = [name for name, image in zip(self.names, self.hr, strict=True) if min(image.shape[1:]) >= side]
+        if len(large) == len(self):
+            return self
+        if not large:
+            raise SrlabError(f"No image of {self.name} is {side} pixels wide and high; take larger ones.")
+        small = [name for name in self.names if name not in large]
+        more = f" and {len(small) - 3} more" if len(small) > 3 else ""
+        print(f"Left out of {self.name}, as they are smaller than {side} x {side} pixels: {', '.join(small[:3])}{more}.")
+        return self.subset(*large)
+
     def center_crop(self, side: int) -> "ImageSet":
         """The middle of each image, at most `side` pixels a side; LR is then made from it.
 
