@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from srlab.models.features import FeatureExtractor
 
 
-
 def charbonnier(sr: torch.Tensor, hr: torch.Tensor) -> torch.Tensor:
     """Absolute error with its tip rounded off, the mean of ``sqrt(d^2 + 1e-8)`` (Lai et al. 2017, section 3.2)."""
     return ((sr - hr).square() + 1e-8).sqrt().mean()

@@ -9,6 +9,7 @@ import torch.nn.functional as F
 from srlab.base.errors import SrlabError
 from srlab.losses import (
     KINDS,
+    PIXEL_LOSSES,
     content_loss,
     discriminator_loss,
     generator_loss,
@@ -242,3 +243,12 @@ def test_a_part_with_weight_0_is_left_out_whatever_it_is():
 def test_weights_of_a_hybrid_that_make_no_sense_are_refused(weights):
     with pytest.raises(SrlabError, match="weights of a hybrid loss must be 0 or more and not all 0"):
         hybrid(*((weight, torch.tensor(1.0)) for weight in weights))
+
+
+def test_charbonnier_is_the_absolute_error_with_a_gradient_at_zero():
+    hr = torch.zeros(3)
+    sr = torch.tensor([0.5, -0.1, 0.0], requires_grad=True)
+    loss = PIXEL_LOSSES["charbonnier"](sr, hr)
+    assert loss.item() == pytest.approx(F.l1_loss(sr, hr).item(), abs=1e-4)
+    loss.backward()
+    torch.testing.assert_close(sr.grad, torch.tensor([1.0, -1.0, 0.0]) / 3, atol=1e-4, rtol=0)

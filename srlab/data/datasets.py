@@ -117,7 +117,9 @@ class ImageSet:
             raise SrlabError(f"No image of {self.name} is {side} pixels wide and high; take larger ones.")
         small = [name for name in self.names if name not in large]
         more = f" and {len(small) - 3} more" if len(small) > 3 else ""
-        print(f"Left out of {self.name}, as they are smaller than {side} x {side} pixels: {', '.join(small[:3])}{more}.")
+        print(
+            f"Left out of {self.name}, as they are smaller than {side} x {side} pixels: {', '.join(small[:3])}{more}."
+        )
         return self.subset(*large)
 
     def center_crop(self, side: int) -> "ImageSet":

@@ -43,6 +43,17 @@ def small_set():
     return datasets.ImageSet("two", ["a", "b"], images, grey=frozenset({"b"}))
 
 
+def test_images_without_room_for_a_patch_are_left_out_with_a_word(capsys):
+    hr = [torch.zeros(3, *size, dtype=torch.uint8) for size in ((96, 96), (95, 200), (200, 95), (100, 300))]
+    images = datasets.ImageSet("mine", ["a", "b", "c", "d"], hr)
+    assert images.at_least(96).names == ["a", "d"]
+    assert capsys.readouterr().out == "Left out of mine, as they are smaller than 96 x 96 pixels: b, c.\n"
+    assert images.at_least(90) is images
+    assert capsys.readouterr().out == ""
+    with pytest.raises(SrlabError, match="No image of mine is 101 pixels wide and high"):
+        images.at_least(101)
+
+
 def test_an_image_is_a_float_batch_of_one_and_a_subset_keeps_order_lr_and_grey():
     images = small_set()
     images.lr = [image[:, :1, :1] for image in images.hr]

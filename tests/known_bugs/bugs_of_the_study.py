@@ -93,7 +93,6 @@ BUGS = [
         old='if score > self.best.get(name, float("-inf")):',
         new='if score > self.history[-1].get("val_ssim", float("-inf")):',
         check="tests/training/test_training.py::test_the_weights_with_the_best_score_are_kept_beside_the_last",
-        exercise=f"{HINT}[srresnet.keep_best-That is the last step A comparison0]",
     ),
     Bug(
         Known.SUM,
@@ -124,20 +123,11 @@ BUGS = [
     ),
     Bug(
         Known.INSIDE,
-        "the running mean under the loss curve of lab 01",
-        file="srlab/exercises/srresnet/running_mean.py",
-        old="""
-    return sum(loss * size for loss, size in zip(losses, batch_sizes, strict=True)) / sum(batch_sizes)
-""",
-        new="""
-    total = 0.0
-    for loss, size in zip(losses, batch_sizes, strict=True):
-        total = (total + loss * size) / sum(batch_sizes)
-    return total
-""",
-        check="tests/exercises/test_exercises.py"
-        "::test_the_reference_and_other_right_answers_are_taken[srresnet.running_mean]",
-        exercise=f"{HINT}[srresnet.running_mean-The total is divided while it still0]",
+        "`content_loss`: the sum over the layers is divided while it still grows",
+        file="srlab/losses.py",
+        old="        total = total + weight * distance",
+        new="        total = (total + weight * distance) / len(features.layer_weights)",
+        check="tests/test_losses.py::test_content_loss_by_hand",
     ),
     Bug(
         Known.PLAIN_INPUT,

@@ -122,6 +122,8 @@ def test_each_stage_is_taken_from_its_parameter():
         ({"downsampler": "cubic"}, "downsampler 'cubic'; choose one of bicubic"),
         ({"crop": -1}, "crop of 0 or more.*crop=-1"),
         ({"color": "hsv"}, "color 'y' or 'rgb'.*hsv"),
+        ({"loss": "ssim"}, "Unknown loss 'ssim'; choose one of mse, l1, charbonnier"),
+        ({"patch": 1500}, "No image of photos/train is 1500 pixels wide and high"),
         ({"network": "RRDB"}, "Unknown network 'RRDB'; choose one of .*RRDBNet"),
         ({"blocks": -2}, "at least one.*-2"),
         ({"parameter_limit": 9}, "MSRResNet has [0-9,]+ parameters, more than the limit of 9; take fewer blocks"),
