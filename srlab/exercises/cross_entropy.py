@@ -73,6 +73,7 @@ _MISTAKES: dict[str, list[Entropy]] = {
     ],
     "The logarithm of the mean is not the mean of the logarithms.": [
         lambda x, label: -_chance(x, label).mean().log(),
+        lambda x, label: _chance(x, label).mean().log(),
     ],
     "The sign is turned round: this loss grows the better its network is, and an optimizer goes down.": [
         lambda x, label: -cross_entropy(x, label)
@@ -86,6 +87,8 @@ _MISTAKES: dict[str, list[Entropy]] = {
         lambda x, label: (x.sigmoid() - label).square().mean(),
         lambda x, label: (x - 2 * label + 1).square().mean(),
     ],
+    "That's the cross entropy of several classes, with a softmax over the channels, and there is one. Which cross "
+    "entropy is for yes and no?": [lambda x, label: F.cross_entropy(x, torch.full_like(x, label))],
     "What comes in are logits, any number from minus to plus infinity, and not probabilities. What is missing?": [
         lambda x, label: F.binary_cross_entropy(x, torch.full_like(x, label)),  # raises
         lambda x, label: -(x if label else 1 - x).log().mean(),  # NaN
@@ -102,7 +105,7 @@ _MISTAKES_WHERE_SURE: dict[str, list[Entropy]] = {
         lambda x, label: -_chance(x, label).log().mean(),
         *(
             lambda x, label, eps=eps: -(_chance(x, label) + eps).log().mean()
-            for eps in (1e-6, 1e-7, 1e-8, 1e-10, 1e-12)
+            for eps in (1e-5, 1e-6, 1e-7, 1e-8, 1e-9, 1e-10, 1e-12, 1e-15)
         ),
         lambda x, label: F.binary_cross_entropy(x.sigmoid(), torch.full_like(x, label)),
     ],

@@ -150,10 +150,11 @@ def patch_logits(
         Logits of HR and of SR, ``(patches,)`` each. Where D gives several logits a patch, this is their mean.
     """
     device = pairs[0][0].device
-    judge, net = discriminator.to(device).eval(), generator.to(device).eval()
+    discriminator.to(device).eval()
+    generator.to(device).eval()
     with torch.no_grad():
-        real = torch.cat([judge(hr).flatten(1).mean(1) for _, hr in pairs])
-        fake = torch.cat([judge(net(lr).clamp(0, 1)).flatten(1).mean(1) for lr, _ in pairs])
+        real = torch.cat([discriminator(hr).flatten(1).mean(1) for _, hr in pairs])
+        fake = torch.cat([discriminator(generator(lr).clamp(0, 1)).flatten(1).mean(1) for lr, _ in pairs])
     return real, fake
 
 

@@ -13,7 +13,7 @@ BUGS = [
         Known.STALE,
         "lab 03: G hears what D said before its update, cut off",
         file="notebooks/03_srgan.ipynb",
-        old="fake = fake if lab.stale_logits else judge(sr, sigma)",
+        old='fake = fake if recipe["stale_logits"] else discriminator(sr, sigma)',
         new="fake = said[1]",
         check=f"{STEP}::test_d_is_updated_before_the_generator_hears_it",
         exercise=NO_GRAPH,

@@ -110,7 +110,7 @@ def test_every_parameter_and_every_number_of_the_recipe_is_used(lab, cells):
     rest = "\n".join(cell.source for cell in code(cells)[1:])
     assert [name for name in names if not re.search(rf"\b{name}\b", rest)] == []
     numbers = read_recipes(ROOT / "notebooks" / "recipes" / f"{lab.stem}.yaml")["meaning"]
-    unused = [name for name in numbers.keys() - by_setup if not re.search(rf"\blab\.{name}\b", rest)]
+    unused = [name for name in numbers.keys() - by_setup if not re.search(rf'\blab\.{name}\b|"{name}"', rest)]
     assert [name for name in unused if not name.startswith("min_gain_")] == []
 
 

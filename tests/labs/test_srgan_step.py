@@ -13,8 +13,9 @@ from srlab.cli.recipes import read_recipes
 
 from .conftest import ROOT
 
-RECIPE = {"pixel": 0.5, "content": 0.5, "adversarial": 0.1, "noise": 0.0, "real": 1.0, "flip": 0.0, "gan": "vanilla"}
-RECIPE |= {"d_steps": 1, "g_every": 1}
+RECIPE = {"pixel": "l1", "pixel_weight": 0.5, "content": "l1", "content_weight": 0.5, "relative": True, "shift": 1}
+RECIPE |= {"adversarial_weight": 0.1, "gan": "vanilla", "stale_logits": False, "d_steps": 1, "g_every": 1}
+RECIPE |= {"noise": 0.0, "label_real": 1.0, "label_flip": 0.0}
 
 
 class Trainer:
@@ -30,29 +31,24 @@ class Trainer:
 class Scene:
     """The functions of the lab's cells with tiny networks, and a record of what they ran."""
 
-    def __init__(self, stale_logits=False, shift=1, **changes):
+    def __init__(self, **changes):
         torch.manual_seed(0)
         self.generator = models.MSRResNet(1, 4)
-        self.judge = models.PatchDiscriminator(4)
-        self.eyes = srlab.FeatureExtractor("vgg19 relu1_1", "random")
-        scope = {"torch": torch, "F": F, "srlab": srlab, "losses": losses, "eyes": self.eyes}
-        scope |= {"CRITERIA": losses.PIXEL_LOSSES}
-        scope |= {
-            "lab": SimpleNamespace(pixel="l1", content="l1", relative=True, stale_logits=stale_logits, shift=shift)
-        }
+        self.discriminator = models.PatchDiscriminator(4)
+        self.features = srlab.FeatureExtractor("vgg19 relu1_1", "random")
+        scope = {"torch": torch, "srlab": srlab, "losses": losses}
         for cell in nbformat.read(ROOT / "notebooks" / "03_srgan.ipynb", 4).cells:
-            if cell.cell_type == "code" and ("def make_step" in cell.source or "def update_disc" in cell.source):
+            if any(word in cell.source for word in ("def update_disc", "def generator_obj", "def make_step")):
                 exec(cell.source, scope)
         self.runs, self.with_graph, self.seen, self.of_d = 0, [], [], []
         self.generator.register_forward_hook(lambda *_: setattr(self, "runs", self.runs + 1))
-        self.eyes.register_forward_hook(lambda *_: self.with_graph.append(torch.is_grad_enabled()))
-        self.eyes.register_forward_pre_hook(lambda _, images: self.seen.append(tuple(images[0].shape[-2:])))
+        self.features.register_forward_hook(lambda *_: self.with_graph.append(torch.is_grad_enabled()))
+        self.features.register_forward_pre_hook(lambda _, images: self.seen.append(tuple(images[0].shape[-2:])))
         self.g_optimizer = torch.optim.SGD(self.generator.parameters(), 0.1)
-        self.d_optimizer = torch.optim.SGD(self.judge.parameters(), 0.1)
-        self.d_optimizer.register_step_post_hook(lambda *_: self.of_d.append(self.gradients(self.judge)))
-        self.step = scope["make_step"](
-            Trainer(), self.generator, self.judge, self.g_optimizer, self.d_optimizer, RECIPE | changes, 10
-        )
+        self.d_optimizer = torch.optim.SGD(self.discriminator.parameters(), 0.1)
+        self.d_optimizer.register_step_post_hook(lambda *_: self.of_d.append(self.gradients(self.discriminator)))
+        networks, optimizers = (self.generator, self.discriminator, self.features), (self.g_optimizer, self.d_optimizer)
+        self.step = scope["make_step"](Trainer(), *networks, *optimizers, RECIPE | changes, 10)
         self.lr, self.hr = torch.rand(2, 3, 8, 8), torch.rand(2, 3, 32, 32)
 
     @staticmethod
@@ -67,7 +63,7 @@ def test_the_generator_runs_once_and_hr_is_seen_without_a_graph():
     assert sorted(scene.with_graph) == [False, True]
 
 
-def test_the_eyes_look_at_both_pictures_from_one_place_that_moves():
+def test_the_features_look_at_both_pictures_from_one_place_that_moves():
     scene = Scene(shift=4)
     for _ in range(12):
         scene.step(scene.lr, scene.hr)
@@ -80,13 +76,13 @@ def test_the_generators_half_leaves_no_gradient_in_d():
     scene = Scene()
     scene.step(scene.lr, scene.hr)
     assert len(scene.of_d) == 1
-    for after_its_own, at_the_end in zip(scene.of_d[0], scene.gradients(scene.judge), strict=True):
+    for after_its_own, at_the_end in zip(scene.of_d[0], scene.gradients(scene.discriminator), strict=True):
         assert torch.equal(after_its_own, at_the_end)
-    assert all(parameter.requires_grad for parameter in scene.judge.parameters())
+    assert all(parameter.requires_grad for parameter in scene.discriminator.parameters())
 
 
 def test_d_is_updated_before_the_generator_hears_it():
-    early, late = Scene(pixel=0.0, content=0.0), Scene(pixel=0.0, content=0.0)
+    early, late = (Scene(pixel_weight=0.0, content_weight=0.0) for _ in range(2))
     late.d_optimizer.param_groups[0]["lr"] = 0.0  # then D stays as it was
     logs = [scene.step(scene.lr, scene.hr) for scene in (early, late)]
     assert logs[0]["d_loss"] == logs[1]["d_loss"]
@@ -95,14 +91,14 @@ def test_d_is_updated_before_the_generator_hears_it():
 
 
 def test_the_bug_of_the_study_gives_the_generator_nothing_from_d():
-    scene, without = Scene(stale_logits=True), Scene(adversarial=0.0)
+    scene, without = Scene(stale_logits=True), Scene(adversarial_weight=0.0)
     scene.step(scene.lr, scene.hr)
     without.step(without.lr, without.hr)
     for ours, plain in zip(scene.gradients(scene.generator), without.gradients(without.generator), strict=True):
         assert torch.equal(ours, plain)
     assert not without.of_d  # with weight 0 there is no D at all
     with pytest.raises(RuntimeError, match="does not require grad"):
-        Scene(stale_logits=True, pixel=0.0, content=0.0).step(scene.lr, scene.hr)
+        Scene(stale_logits=True, pixel_weight=0.0, content_weight=0.0).step(scene.lr, scene.hr)
 
 
 @pytest.mark.parametrize(("changes", "updates"), [({"d_steps": 3}, 3), ({"g_every": 2}, 1)])
@@ -115,7 +111,7 @@ def test_how_often_d_and_g_are_updated_is_a_parameter(changes, updates):
     assert moved == ("g_loss" in log) == ("g_norm" in log) == bool(scene.seen) == ("g_every" not in changes)
 
 
-@pytest.mark.parametrize(("step", "changes"), [(9, {}), (0, {"adversarial": 0.0})])
+@pytest.mark.parametrize(("step", "changes"), [(9, {}), (0, {"adversarial_weight": 0.0})])
 def test_g_every_second_step_moves_in_the_tenth_which_is_logged_and_always_without_d(step, changes, monkeypatch):
     monkeypatch.setattr(Trainer, "step", step)
     scene = Scene(g_every=2, **changes)
@@ -139,8 +135,8 @@ class AverageScene(Scene):
         self.recipe = scope["RECIPE"]
         recipe = self.recipe | {"pixel_weight": 0.5, "content_weight": 0.5, "adversarial_weight": 0.1} | changes
         assert recipe["gan"] == "relativistic average"
-        networks, optimizers = (self.generator, self.judge), (self.g_optimizer, self.d_optimizer)
-        self.step = scope["make_step"](Trainer(), *networks, *optimizers, self.eyes, recipe, 10)
+        networks, optimizers = (self.generator, self.discriminator), (self.g_optimizer, self.d_optimizer)
+        self.step = scope["make_step"](Trainer(), *networks, *optimizers, self.features, recipe, 10)
 
 
 def test_lab_04_runs_the_generator_once_and_sees_hr_without_a_graph():
@@ -153,8 +149,8 @@ def test_lab_04_runs_the_generator_once_and_sees_hr_without_a_graph():
 def test_lab_04_leaves_nothing_of_the_generators_half_in_d():
     scene = AverageScene()
     scene.step(scene.lr, scene.hr)
-    assert all(map(torch.equal, scene.of_d[0], scene.gradients(scene.judge)))
-    assert all(parameter.requires_grad for parameter in scene.judge.parameters())
+    assert all(map(torch.equal, scene.of_d[0], scene.gradients(scene.discriminator)))
+    assert all(parameter.requires_grad for parameter in scene.discriminator.parameters())
 
 
 def test_lab_04_lets_the_generator_learn_from_d_as_it_is_after_its_update():
@@ -181,6 +177,6 @@ def test_the_running_statistics_of_the_generator_move_once_a_step(made):
 @pytest.mark.parametrize("made", [Scene, AverageScene])
 def test_the_running_statistics_of_d_move_in_its_own_half_alone(made):
     scene, norm = made(), torch.nn.BatchNorm2d(4)
-    scene.judge.convolutions.insert(1, norm)
+    scene.discriminator.convolutions.insert(1, norm)
     scene.step(scene.lr, scene.hr)
     assert int(norm.num_batches_tracked) == 2  # HR and SR

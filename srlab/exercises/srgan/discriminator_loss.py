@@ -13,7 +13,7 @@ def discriminator_loss(real: torch.Tensor, fake: torch.Tensor) -> torch.Tensor:
     Parameters
     ----------
     real, fake
-        Logits of HR and SR, of any shape.
+        Logits of what is real (HR) and of what is generated (SR), of any shape.
 
     Returns
     -------
@@ -32,22 +32,21 @@ EXERCISE = Exercise(
     level="easy",
     cases={
         "-log D(x) - log(1 - D(y)), each with a mean, and a gradient for both": sample_logits,
-        "a D that is very sure of an SR image, and wrong": (0 * _SURE, _SURE),
-        "a D that is very sure of an HR image, and wrong": (-_SURE, 0 * _SURE),
+        "a D that is very sure of something generated, and wrong": (0 * _SURE, _SURE),
+        "a D that is very sure of something real, and wrong": (-_SURE, 0 * _SURE),
     },
     observe=observe_loss,
     mistakes={
-        "HR and SR have changed places: this D would learn to call SR real. Which of the two has the target 1?": (
-            lambda real, fake: discriminator_loss(fake, real)
-        ),
+        "Real and fake have changed places: this D would learn to call what's generated real. Which of the two has the "
+        "target 1?": (lambda real, fake: discriminator_loss(fake, real)),
         "Only one of the two kinds is judged. A D that always gives the same answer would be perfect at that.": [
             lambda real, fake: cross_entropy(real, 1),
             lambda real, fake: cross_entropy(fake, 0),
         ],
-        "It is half of what it should be, a mean over HR and SR together. Each has its own mean, and they add up.": (
+        "It's half of what it should be: a mean over real and fake together. Each has its own mean, and they add up.": (
             lambda real, fake: discriminator_loss(real, fake) / 2
         ),
-        "HR and SR have the same target. D should find out what is real and what is not.": [
+        "Real and fake have the same target. D should find out what is real and what isn't.": [
             lambda real, fake: cross_entropy(real, 1) + cross_entropy(fake, 1),
             lambda real, fake: cross_entropy(real, 0) + cross_entropy(fake, 0),
         ],
@@ -60,7 +59,14 @@ EXERCISE = Exercise(
             lambda real, fake: F.relu(1 - real).mean() + F.relu(1 + fake).mean(),
             lambda real, fake: cross_entropy(real - fake, 1),
         ],
-        "The value is right, but no gradient reaches the logits of HR, of SR or of both, as after detach, item or "
+        "1 - log D isn't log(1 - D). In terms of logits, 1 - sigmoid(c) is sigmoid(-c).": (
+            lambda real, fake: cross_entropy(real, 1) - (1 - F.logsigmoid(fake)).mean()
+        ),
+        "The labels are smoothed already. That's exercise 3; here the targets are 1 and 0.": [
+            lambda real, fake: cross_entropy(real, 0.9) + cross_entropy(fake, 0),
+            lambda real, fake: cross_entropy(real, 0.9) + cross_entropy(fake, 0.1),
+        ],
+        "The value is right, but no gradient reaches the logits of real, of fake or of both, as after detach, item or "
         "no_grad. D learns from both.": [
             lambda real, fake: discriminator_loss(real, fake).detach(),
             lambda real, fake: discriminator_loss(real, fake.detach()),
@@ -70,7 +76,7 @@ EXERCISE = Exercise(
     },
     also_right=[lambda real, fake: F.softplus(-real).mean() + F.softplus(fake).mean()],
     hints=(
-        "D sorts images into two kinds: the cross entropy with the target 1 for HR and 0 for SR.",
+        "D sorts into two kinds: it's the cross entropy with the target 1 for real and 0 for fake.",
         "torch.nn.functional has a binary cross entropy for probabilities and one for logits. Its targets have the "
         "shape of the logits.",
     ),

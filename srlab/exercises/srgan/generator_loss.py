@@ -32,24 +32,24 @@ EXERCISE = Exercise(
     },
     observe=observe_loss,
     mistakes={
-        "That is log(1 - D(y)), what the first GAN paper starts from. Where D is sure, as it often is at the "
-        "beginning, it is flat, and G learns next to nothing. What does SRGAN minimise instead?": (
-            lambda fake: -cross_entropy(fake, 0)
-        ),
-        "The target is 0, as for D: G would learn to be found out. What does G want D to say about its pictures?": (
+        "That's log(1 - D(y)), straight from the game. Where D is sure, as it often is in the beginning, it's flat, "
+        "and G learns next to nothing. Which loss doesn't fade there?": (lambda fake: -cross_entropy(fake, 0)),
+        "The target is 0, as for D, so G would learn to be found out. What does G want D to say?": (
             lambda fake: cross_entropy(fake, 0)
         ),
-        "The value is half or twice what it should be. There is only one kind of picture here, SR.": [
+        "-log D isn't 1 - log D. Only the sign changes.": lambda fake: 1 + generator_loss(fake),
+        "The label is smoothed. That's for D's targets; G asks for 1.": lambda fake: cross_entropy(fake, 0.9),
+        "The value is half or twice what it should be. Only what's generated counts here.": [
             lambda fake: generator_loss(fake) / 2,
             lambda fake: generator_loss(fake) * 2,
         ],
-        "The value is right, but it is cut off from its logits, as by detach, item or no_grad: G would get no "
+        "The value is right, but it's cut off from its logits, as by detach, item or no_grad: G would get no "
         "gradient.": lambda fake: generator_loss(fake).detach(),
         **mistakes_of(lambda entropy: lambda fake: entropy(fake, 1)),
     },
     also_right=[lambda fake: F.softplus(-fake).mean()],
     hints=(
-        "G wants D to call its pictures real. Which target is that?",
+        "G wants D to call its work real. Which target is that?",
         "Ask the same cross entropy as for D, with the target that G would like to see.",
     ),
 )

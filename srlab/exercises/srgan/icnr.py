@@ -31,6 +31,7 @@ def _observe(answer: Answer, weight: torch.Tensor, factor: int) -> dict[str, Any
     result = take(answer(weight, factor), weight)
     kernels, drawn = result.detach().to(weight), list(weight)
     return {
+        "all zero": not kernels.any(),
         "for each kernel, the place of the first that is like it": [_first(kernel, kernels) for kernel in kernels],
         "kernels that came in": sum(_first(kernel, drawn) is not None for kernel in kernels),
         "kind of number": str(result.dtype),
@@ -65,14 +66,18 @@ EXERCISE = Exercise(
         "The places of a cell still come from different kernels, so the checkerboard is there from the start.": (
             lambda weight, factor: weight
         ),
-        "All is zero. There is no checkerboard, and no picture either. Which kernels may stay as they were drawn?": (
+        "All is zero. There's no checkerboard, and no picture either. Which kernels may stay as they were drawn?": (
             lambda weight, factor: torch.zeros_like(weight)
         ),
-        "All features have the same kernel now. It is the places of one cell that should agree, not the features.": (
-            lambda weight, factor: weight[:1].expand_as(weight)
+        "4 places a cell is right for a factor of 2 only. How many are there in general?": (
+            lambda weight, factor: weight[::4].repeat_interleave(4, dim=0)
         ),
-        "These are not kernels that came in. Take some of them as they are: a mean of four that were drawn at random, "
-        "for example, has half their size.": (
+        "All features have the same kernel now. The places of one cell should agree, not the features.": [
+            lambda weight, factor: weight[:1].expand_as(weight),
+            lambda weight, factor: weight.mean(0, keepdim=True).expand_as(weight),
+        ],
+        "These aren't kernels that came in. Take some of them as they are. The mean of four random ones, for example, "
+        "has half their size.": (
             lambda weight, factor: weight.unflatten(0, (-1, factor**2)).mean(1).repeat_interleave(factor**2, dim=0)
         ),
     },

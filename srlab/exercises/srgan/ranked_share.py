@@ -51,12 +51,13 @@ EXERCISE = Exercise(
         "only the order counts, however large the logits are": (torch.tensor([30.0, 60.0]), torch.tensor([20.0, 50.0])),
     },
     mistakes={
-        "Only patches with the same index are compared. HR and SR have no order, so each HR patch meets each SR patch: "
-        "which shapes make torch compare all with all?": [
+        "Only patches at the same place of the two lists are compared. They come in no order, so each HR patch meets "
+        "each SR patch: which shapes make torch compare all with all?": [
             lambda real, fake: (real > fake).double().mean(),
+            lambda real, fake: (real.sort().values > fake.sort().values).double().mean(),
             lambda real, fake: _won(torch.stack([a - b for a, b in zip(real, fake, strict=False)])),
         ],
-        "Two equal logits tell nothing, so such a pair counts half: neither 0 nor 1.": [
+        "Two equal logits say nothing, so such a pair counts half: neither 0 nor 1.": [
             lambda real, fake: (real[:, None] >= fake).double().mean(),
             lambda real, fake: (real[:, None] > fake).double().mean(),
         ],
@@ -81,7 +82,10 @@ EXERCISE = Exercise(
         "A pair is won or lost, or a draw: how far the logits are apart does not matter.": (
             lambda real, fake: (real[:, None] - fake).sigmoid().mean()
         ),
-        "That is no share yet: it is the number of pairs. By how many pairs should it be divided?": [
+        "A // rounds down to a whole number: 0 or 1.": (
+            lambda real, fake: (real[:, None] > fake).sum() // (len(real) * len(fake))
+        ),
+        "That's a count, or a count divided by too little. How many pairs are there?": [
             lambda real, fake: (real[:, None] > fake).sum(),
             lambda real, fake: ranked_share(real, fake) * len(real),
         ],

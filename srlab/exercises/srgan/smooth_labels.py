@@ -14,7 +14,7 @@ def smooth_labels(real: torch.Tensor, fake: torch.Tensor) -> tuple[torch.Tensor,
     Parameters
     ----------
     real, fake
-        Logits of HR and SR.
+        Logits of what is real (HR) and of what is generated (SR).
 
     Returns
     -------
@@ -30,8 +30,8 @@ def _observe(answer: Answer, real: torch.Tensor, fake: torch.Tensor) -> dict[str
         [target for target in result if isinstance(target, torch.Tensor)] if isinstance(result, tuple | list) else []
     )
     return {
-        "one number for all HR, one for all SR": all(len(target.unique()) == 1 for target in targets),
-        "the targets of HR and of SR": result,
+        "one number for all real, one for all fake": all(len(target.unique()) == 1 for target in targets),
+        "the targets of real and of fake": result,
         "their kind of number": " and ".join(str(target.dtype) for target in targets),
         "no graph": not any(target.requires_grad for target in targets),
     }
@@ -45,27 +45,30 @@ EXERCISE = Exercise(
     smooth_labels,
     level="easy",
     cases={
-        "0.9 for HR, 0 for SR": tuple(sample(4, 1, low=-2, high=2, seed=seed) for seed in (1, 2)),
+        "0.9 for real, 0 for fake": tuple(sample(4, 1, low=-2, high=2, seed=seed) for seed in (1, 2)),
         "one target for each logit, of the same kind": (sample(2, 1, 3, 5).double(), sample(3, 1, 2, 2).double()),
         "no graph": lambda: tuple(sample(4, 1, seed=seed).requires_grad_() for seed in (1, 2)),
     },
     observe=_observe,
     mistakes={
-        "The targets differ from logit to logit. Labels drawn at random are another trick; here all HR have one.": (
-            lambda real, fake: (0.8 + 0.2 * torch.rand_like(real), torch.zeros_like(fake))
+        "The targets differ from logit to logit. Labels drawn at random are another trick. Here all real ones have "
+        "the same.": (lambda real, fake: (0.8 + 0.2 * torch.rand_like(real), torch.zeros_like(fake))),
+        "These targets depend on the logits. A target says what D ought to answer, and that's the same for all real "
+        "ones.": [
+            lambda real, fake: (0.9 * real, torch.zeros_like(fake)),
+            lambda real, fake: (0.9 * real.sigmoid(), torch.zeros_like(fake)),
+        ],
+        "Real has 1 and fake 0: these labels aren't smoothed yet. Which of the two should be less sure?": _labels(1, 0),
+        "The target of fake is smoothed too. With a target above 0, D would give credit to a place because G is there, "
+        "and G would stay. That's why the smoothing is one-sided.": _labels(0.9, 0.1),
+        "The target of real is above 1, and no sigmoid gets there: D would push its logits up for ever.": _labels(
+            1.1, 0
         ),
-        "The logits are scaled, and the labels are not smoothed: a target does not depend on them.": (
-            lambda real, fake: (0.9 * real, torch.zeros_like(fake))
-        ),
-        "HR has 1 and SR 0: these labels are not smoothed yet. Which of the two should be less sure?": _labels(1, 0),
-        "SR's target is smoothed too. Only HR's should be: with a target above 0 D would give credit to pictures that "
-        "are bad already, and G would hold on to them; so the smoothing is called one-sided.": _labels(0.9, 0.1),
-        "HR's target is above 1, which no sigmoid reaches: D would push its logits on for ever.": _labels(1.1, 0),
-        "HR and SR have changed places: the first result is for HR.": [_labels(0, 0.9), _labels(0.1, 0.9)],
-        "Only SR's target is smoothed, and it is HR's that should be.": _labels(1, 0.1),
-        "SR has the target of HR. What is SR to D?": _labels(0.9, 0.9),
-        "HR's target is smoothed by too much: 0.1 is how far it should be from 1.": _labels(0.1, 0),
-        "That is one number. It is the targets that are asked for, and not their loss.": discriminator_loss,
+        "Real and fake have changed places: the first result is for real.": [_labels(0, 0.9), _labels(0.1, 0.9)],
+        "Only the target of fake is smoothed, and it's that of real that should be.": _labels(1, 0.1),
+        "Fake has the target of real. What should D say of something generated?": _labels(0.9, 0.9),
+        "The target of real is smoothed by too much: it should be 0.1 away from 1.": _labels(0.1, 0),
+        "That's one number. You're asked for the targets, not for the loss.": discriminator_loss,
         "A number is no target yet: the cross entropy wants one for each logit. Which functions of torch make a tensor "
         "like another one?": (lambda real, fake: (0.9, 0.0)),
         "Each logit needs a target, however many there are.": [
@@ -76,9 +79,10 @@ EXERCISE = Exercise(
         "like another one?": [
             lambda real, fake: (torch.full(real.shape, 0.9), torch.zeros(fake.shape)),
         ],
-        "A target hangs on the graph of the logits. It is fixed, and nothing learns through it.": (
-            lambda real, fake: (real * 0 + 0.9, fake * 0)
-        ),
+        "A target takes a gradient, or has a graph behind it. It's a fixed number, and nothing learns through it.": [
+            lambda real, fake: (real * 0 + 0.9, fake * 0),
+            lambda real, fake: (torch.full_like(real, 0.9, requires_grad=True), torch.zeros_like(fake)),
+        ],
     },
     also_right=[lambda real, fake: [real.new_full(real.shape, 0.9), fake.new_zeros(fake.shape)]],
     otherwise={"their kind of number": "The targets should be of the kind of number of the logits, but are {given}."},

@@ -128,6 +128,34 @@ def _swapped(step: Answer) -> Answer:
     return lambda g, d, g_optimizer, d_optimizer, lr, hr: step(g, d, d_optimizer, g_optimizer, lr, hr)
 
 
+def _unmoved(which: int) -> Answer:
+    """One of the optimizers never makes its step."""
+
+    def step(*scene: Any) -> Any:
+        still = torch.optim.SGD(scene[which].param_groups[0]["params"], lr=0.0)
+        return train_step(*scene[:which], still, *scene[which + 1 :])
+
+    return step
+
+
+def _losses_of(d_loss: Answer, g_loss: Answer) -> Answer:
+    """A step with losses of other things than D's logits."""
+
+    def step(generator: Any, discriminator: Any, g_optimizer: Any, d_optimizer: Any, lr: Any, hr: Any) -> Any:
+        sr = generator(lr)
+        loss_of_d = d_loss(discriminator, sr, hr)
+        _half(d_optimizer, loss_of_d)
+        loss_of_g = g_loss(discriminator, sr, hr)
+        _half(g_optimizer, loss_of_g)
+        return loss_of_d, loss_of_g
+
+    return step
+
+
+def _usual(discriminator: Any, sr: torch.Tensor, hr: torch.Tensor) -> torch.Tensor:
+    return losses.discriminator_loss(discriminator(hr), discriminator(sr.detach()))
+
+
 def _left_frozen(generator: Any, discriminator: Any, *others: Any) -> Any:
     result = train_step(generator, discriminator, *others)
     discriminator.requires_grad_(False)
@@ -149,99 +177,117 @@ EXERCISE = Exercise(
     },
     observe=_observe,
     mistakes={
-        "G's step uses what D said before its update, and no graph leads from there to G: without another loss beside "
-        "it G would never change. Published code does this for whole runs, and its D has no effect. Who should be "
-        "asked again, and about which picture?": [
+        "G's step uses what D said before its update, and no graph leads from there to G, so G never changes. "
+        "Published code did this for whole runs, and its D had no effect. Who should be asked again, "
+        "and about which picture?": [
             _step(for_g=lambda discriminator, sr, fake: fake.detach()),
             _step(for_g=lambda discriminator, sr, fake: fake.detach() + 0 * sr.mean()),
             _step(for_g=lambda discriminator, sr, fake: fake),
             _step(for_g=lambda discriminator, sr, fake: fake, keep=True),
         ],
-        "G learns from what D said before its own update. D has another opinion by now: its loss for G should be made "
-        "of what D says after d_optimizer.step().": [
+        "G learns from what D said before its own update. By now D says something else. Ask it again after "
+        "d_optimizer.step(), and make the loss of G from that.": [
             _step(for_d=_as_it_is, for_g=lambda discriminator, sr, fake: fake),
             _step(for_d=_as_it_is, for_g=lambda discriminator, sr, fake: fake, keep=True),
             _old_opinion(for_d=torch.Tensor.detach),
             _old_opinion(for_d=_as_it_is),
             _step(told=lambda loss, old: old),
         ],
-        "The gradient of d_loss runs on through the SR picture into G: backward through G is the dear part of the "
-        "step, and it teaches G to be found out. For D's half the picture is data, like HR. What cuts it off from "
-        "where it came?": [
+        "The gradient of d_loss runs on through sr into G. That costs time, and it teaches G to be found out. For D's "
+        "half sr is data, like hr. What cuts it off from where it came from?": [
             _step(for_d=_as_it_is),
             _step(for_d=_as_it_is, keep=True),
         ],
-        "D was asked again after its update, but about a picture without a graph, or its answer was cut off, so no "
-        "gradient reaches G. In D's half the way from D to G should be cut; in G's half it is how G learns.": [
+        "D was asked again after its update, but about an sr without a graph, or its answer was cut off, so no "
+        "gradient reaches G. In D's half the way from D to G should be cut. In G's half it's how G learns.": [
             _step(for_g=lambda discriminator, sr, fake: discriminator(sr.detach())),
             _step(for_g=lambda discriminator, sr, fake: discriminator(sr).detach()),
         ],
-        "The generator ran more than once. It is the most expensive part of a step, and the same picture serves both "
-        "halves: cut off for D, and as it is for G.": [
+        "The generator ran more than once. It's the most expensive part of a step, and the same sr serves both halves: "
+        "cut off for D, and as it is for G.": [
             _runs(2),
             _runs(3),
         ],
-        "The picture of the generator has no graph: it ran under no_grad, was frozen, or its input was not what it "
-        "should be. G's half of the step needs that graph; how can D's half do without, for the same picture?": (
+        "sr has no graph: the generator ran under no_grad, was frozen, or got the wrong input. G's half of the step "
+        "needs that graph. How can D's half do without it, for the same sr?": (
             lambda generator, *others: train_step(torch.no_grad()(generator), *others)
         ),
-        "Only HR's half of d_loss reaches D: what D says about SR was made under no_grad, or detached. It is the "
-        "picture that should be cut off from G, and not D's answer about it.": (
+        "Only the half about hr reaches D: what D says about sr was made under no_grad, or detached. Cut off sr "
+        "itself, and not D's answer about it.": (
             _step(d_loss=lambda real, fake: losses.discriminator_loss(real, fake.detach()))
         ),
-        "g_optimizer makes its step after D's half, and d_optimizer after G's: the two have changed places, so G does "
-        "not get better at all, and D learns to be taken in. Whose parameters does each of them hold?": [
+        "d_optimizer never makes its step, so D stays as it is.": _unmoved(3),
+        "g_optimizer never makes its step, so G stays as it is.": _unmoved(2),
+        "The losses get images, and they want what D says of them.": _losses_of(
+            lambda discriminator, sr, hr: losses.discriminator_loss(hr, sr.detach()),
+            lambda discriminator, sr, hr: losses.generator_loss(sr),
+        ),
+        "G's loss is about hr, which G didn't make. What should D look at in G's half?": (
+            _losses_of(_usual, lambda discriminator, sr, hr: losses.generator_loss(discriminator(hr)))
+        ),
+        "g_loss has a weight or another loss in it. Here it's the adversarial loss alone, as it is.": [
+            _losses_of(
+                _usual,
+                lambda discriminator, sr, hr: F.mse_loss(sr, hr) + 1e-3 * losses.generator_loss(discriminator(sr)),
+            ),
+            _step(g_loss=lambda fake: 1e-3 * losses.generator_loss(fake)),
+        ],
+        "g_optimizer makes its step after D's half, and d_optimizer after G's: they have changed places, so G doesn't "
+        "get better, and D learns to be fooled. Whose parameters does each of them hold?": [
             _swapped(train_step),
             _swapped(_step(for_d=_as_it_is, keep=True)),
         ],
-        "G makes its step before D here. D goes first, so that G learns from a D that has seen this picture already.": (
+        "G makes its step before D here. D goes first, so that G learns from a D that has seen this sr already.": (
             _g_first
         ),
-        "A gradient in the second step still has that of the first in it: backward adds to .grad, and does not replace "
+        "A gradient in the second step still has that of the first in it: backward adds to .grad and doesn't replace "
         "it. What sets D's gradients to zero, and what G's?": [
             _step(d_zero="never"),
             _step(g_zero="never"),
             _step(d_zero="never", g_zero="never"),
         ],
-        "D's gradient in the second step is mixed with one that would please G: g_loss.backward() also fills the .grad "
-        "of D, on its way to G. Nobody used it, but it was still there. When should D's gradients be set to zero, if "
-        "that may not spoil D's step?": _step(d_zero="last"),
+        "D's gradient in the second step is mixed with one of g_loss: on its way to G, g_loss.backward() fills the "
+        ".grad of D too. Nobody used it, but it was still there. So when should D's gradients be set to zero?": (
+            _step(d_zero="last")
+        ),
         "When an optimizer makes its step, its network has no gradient. Did the loss go backward before, is there no "
         "zero_grad between the two, and does a graph lead from the loss to the network?": [
             _step(d_zero="between"),
             _step(g_zero="between"),
             _step(d_zero="between", g_zero="between"),
         ],
-        "D's parameters take no gradient when d_loss goes backward. If they are frozen while G learns, they have to be "
-        "set free again before D's next step.": _left_frozen,
-        "d_loss has no graph, as after item, detach or under no_grad: D has nothing to learn from.": (
+        "D's parameters take no gradient when d_loss goes backward. If you freeze them while G learns, set them free "
+        "again before D's next step.": _left_frozen,
+        "d_loss has no graph, as after item or detach, under no_grad, or with D frozen: D has nothing to learn from.": (
             _step(d_loss=lambda real, fake: losses.discriminator_loss(real, fake).detach())
         ),
         "The two losses come back in the wrong order: d_loss is the first.": lambda *scene: train_step(*scene)[::-1],
-        "HR and SR have changed places: this D would learn to call SR real. Which of the two has the target 1?": (
+        "hr and sr have changed places: this D would learn to call sr real. Which of the two has the target 1?": (
             _step(d_loss=lambda real, fake: losses.discriminator_loss(fake, real))
         ),
-        "d_loss is half of what it should be, a mean over both kinds. Each has a mean of its own, and they add up.": (
+        "d_loss is half of what it should be: a mean over both kinds. Each has a mean of its own, and they add up.": (
             _step(d_loss=lambda real, fake: losses.discriminator_loss(real, fake) / 2)
         ),
         _NOT_LEARNED.format("d_loss", "D"): (
             _step(d_loss=lambda real, fake: (loss := losses.discriminator_loss(real, fake)) / 2 + (loss / 2).detach())
         ),
-        "Only SR is judged. A D that always gives the same answer would be perfect at that.": (
-            _step(d_loss=lambda real, fake: cross_entropy(fake, 0))
-        ),
-        "The target is 0, as for D: G would learn to be found out. What does G want D to say about its pictures?": (
+        "D's loss is about one kind only. A D that always gives the same answer would be perfect at that.": [
+            _step(d_loss=lambda real, fake: cross_entropy(fake, 0)),
+            _step(d_loss=lambda real, fake: cross_entropy(real, 1)),
+        ],
+        "The target is 0, as for D, so G would learn to be found out. What does G want D to say about sr?": (
             _step(g_loss=lambda fake: cross_entropy(fake, 0))
         ),
-        "g_loss is log(1 - D(y)), what the first GAN paper starts from, and flat where D is sure. What does SRGAN "
-        "minimise instead?": (_step(g_loss=lambda fake: -cross_entropy(fake, 0))),
+        "g_loss is log(1 - D(y)), straight from the game, and flat where D is sure. Which loss doesn't fade?": (
+            _step(g_loss=lambda fake: -cross_entropy(fake, 0))
+        ),
     },
     also_right=[_step(d_loss=lambda real, fake: F.softplus(-real).mean() + F.softplus(fake).mean())],
     otherwise={
         "what the generator is given": "The generator was given something else than lr.",
         "an error of torch": "torch stopped: {given}. Which graph is no longer there, or never was?",
         "runs of the generator": "The generator ran {given} times, and should run once.",
-        "what D is shown": "D has to see HR and G's picture, as they are, but was shown {given}.",
+        "what D is shown": "D has to see hr and sr, as they are, but was shown {given}.",
         "the steps": "D should make one step, then G, by their optimizers, but yours are: {given}.",
         "d_loss": "The loss of D:",
         "D's gradient": _NOT_LEARNED.format("d_loss", "D"),
@@ -254,9 +300,9 @@ EXERCISE = Exercise(
     reveal=False,
     hints=(
         "There are two halves, each with a loss, zero_grad, backward and the step of one optimizer. Write down for "
-        "each which pictures D is shown, and how far the gradient may run.",
-        "The generator runs once, before both. In D's half its picture is data, cut off from G; in G's half D is asked "
-        "again about the picture with its graph.",
+        "each what D looks at, and how far the gradient may run.",
+        "The generator runs once, before both. In D's half sr is data, cut off from G. In G's half D is asked again "
+        "about sr with its graph.",
         "G's backward also runs through D and leaves gradients there. They must be gone when D goes backward next.",
     ),
 )
