@@ -290,10 +290,11 @@ def draw_box(axis: Axes, box: Box, color: str) -> None:
         Of the outline.
     """
     top, left, height, width = box
+    axis.add_patch(Rectangle((left - 0.5, top - 0.5), width, height, fill=False, edgecolor="white", linewidth=4.5))
     axis.add_patch(Rectangle((left - 0.5, top - 0.5), width, height, fill=False, edgecolor=color, linewidth=2.5))
 
 
-def sliders(draw: Callable[..., Figure], caption: str, **ranges: tuple[float, float, float]) -> None:
+def sliders(draw: Callable[..., Figure], caption: str, **ranges: tuple[float, ...]) -> None:
     """Show a figure with a slider for each argument of the function that draws it.
 
     Without a running kernel, in an exported page, the figure for the first values is left.
@@ -305,7 +306,8 @@ def sliders(draw: Callable[..., Figure], caption: str, **ranges: tuple[float, fl
     caption
         See `show`.
     **ranges
-        Name -> (lowest, highest, step); the slider starts at the lowest. Whole numbers give whole numbers.
+        Name -> (lowest, highest, step, start); without a start the slider begins at the lowest. Whole numbers give
+        whole numbers.
     """
     import ipywidgets
     from IPython.display import Markdown, display
@@ -314,9 +316,10 @@ def sliders(draw: Callable[..., Figure], caption: str, **ranges: tuple[float, fl
         return picture(draw(**{name: slider.value for name, slider in controls.items()}), caption)
 
     controls = {}
-    for name, (low, high, step) in ranges.items():
+    for name, (low, high, step, *start) in ranges.items():
         kind = ipywidgets.IntSlider if isinstance(step, int) else ipywidgets.FloatSlider
-        controls[name] = kind(low, min=low, max=high, step=step, description=name, continuous_update=False)
+        first = start[0] if start else low
+        controls[name] = kind(first, min=low, max=high, step=step, description=name, continuous_update=False)
     # Not ipywidgets.interact: its output widget now and then makes a headless run wait for ever (nbclient 312).
     display(ipywidgets.VBox(list(controls.values())))
     handle = display(drawn(), display_id=True)

@@ -1,5 +1,7 @@
 """The references are what the package does, or what a network does."""
 
+import functools
+
 import pytest
 import torch
 import torch.nn.functional as F
@@ -63,6 +65,15 @@ def relativistic_losses(real, fake):
 def test_a_reference_is_the_function_of_the_package(name, same, inputs):
     found, wanted = find(name).reference(*inputs), same(*inputs)
     torch.testing.assert_close(found, wanted, atol=1e-4, rtol=1e-5, check_dtype=False)
+
+
+def test_the_mean_of_the_ssim_map_is_ssim(astronaut):
+    y = srlab.luma(astronaut)
+    damaged = srlab.blur(y, 2.0)
+    window = functools.partial(srlab.blur, sigma=1.5)
+    inside = find("degradation.ssim_map").reference(y, damaged, window)[..., 5:-5, 5:-5]
+    wanted = srlab.ssim(damaged, y, Protocol("y", 0, quantize=False))
+    assert torch.allclose(inside.double().mean((1, 2, 3)), wanted, atol=1e-5)
 
 
 def test_the_residual_block_is_that_of_the_package():

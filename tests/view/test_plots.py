@@ -90,6 +90,13 @@ def test_a_caption_is_also_what_readers_hear_who_do_not_see_the_figure(image, mo
     assert heard == ["A *cat*.", "A ruler."]
 
 
+def test_sliders_begin_where_they_are_told(monkeypatch):
+    drawn = []
+    monkeypatch.setattr(IPython.display, "display", lambda *things, **_: None)
+    plots.sliders(lambda **at: drawn.append(at) or plt.figure(), "Two.", blur=(0.0, 4.0, 0.5, 1.5), jpeg=(0, 100, 5))
+    assert drawn == [{"blur": 1.5, "jpeg": 0}]
+
+
 def test_frames_show_the_first_and_hold_all_others_with_their_words(monkeypatch):
     shown = []
     monkeypatch.setattr(IPython.display, "display", lambda data, **_: shown.append(data))

@@ -130,7 +130,7 @@ EXERCISE = Exercise(
             _with_own(None, i) for i in range(4)
         ],
         "SR is shrunk and the rest enlarged by kernels of your own. `down` and `up` come in, so that the lab can try "
-        "several beliefs: use them as they come.": [
+        "several kernels: use them as they come.": [
             *(_with_own(i, j) for i in range(5) for j in range(4)),
             lambda sr, lr, down, up: back_project(sr, lr, _by(1 / 4), _by(4)),
             lambda sr, lr, down, up: back_project(sr, lr, lambda x: F.avg_pool2d(x, 4), _by(4, "box")),
