@@ -73,6 +73,15 @@ def _deviations(x: torch.Tensor, y: torch.Tensor, mean: _Mean) -> _Five:
     return u, v, xx.clamp(min=0).sqrt(), yy.clamp(min=0).sqrt(), xy
 
 
+def _squared_again(x: torch.Tensor, y: torch.Tensor, mean: _Mean) -> _Five:
+    u, v, xx, yy, xy = _moments(x, y, mean)
+    return u, v, xx * xx, yy * yy, xy
+
+
+def _of_the_whole(x: torch.Tensor, y: torch.Tensor, mean: _Mean) -> _Five:
+    return x.mean(), y.mean(), x.var(), y.var(), ((x - x.mean()) * (y - y.mean())).mean()
+
+
 def _deviations_for_covariance(x: torch.Tensor, y: torch.Tensor, mean: _Mean) -> _Five:
     u, v, xx, yy, _ = _moments(x, y, mean)
     return u, v, xx, yy, (xx * yy).clamp(min=0).sqrt()
@@ -116,6 +125,9 @@ EXERCISE = Exercise(
         "The formula has variances, and your code takes their square roots, the standard deviations.": (
             _with(_deviations)
         ),
+        "Your variances are squared once more. mean(x * x) - mean(x)**2 is sigma squared already.": (
+            _with(_squared_again)
+        ),
         "The covariance says whether x and y go up and down *together*, and can be negative. A product of variances or "
         "of standard deviations cannot say that: take mean(x * y) - mean(x) * mean(y).": [
             _with(_deviations_for_covariance),
@@ -134,7 +146,13 @@ EXERCISE = Exercise(
         "Mean and variance are those of the whole image, so each pixel gets the same. Use `mean`, which looks at the "
         "window around each pixel.": [
             _with(lambda x, y, mean: _moments(x, y, torch.mean)),
+            _with(_of_the_whole),
             lambda x, y, mean: _with(lambda x, y, mean: _moments(x, y, torch.mean))(x, y, mean).expand_as(x),
+        ],
+        "A window of your own is at work. Use `mean` as it comes, whatever its window is.": [
+            lambda x, y, mean: ssim_map(x, y, _WINDOW),
+            lambda x, y, mean: ssim_map(x, y, partial(F.avg_pool2d, kernel_size=11, stride=1, padding=5)),
+            lambda x, y, mean: ssim_map(x, y, partial(F.avg_pool2d, kernel_size=7, stride=1, padding=3)),
         ],
         "This is the mean of the map. Give back the map itself, one number for each pixel.": [
             lambda x, y, mean: ssim_map(x, y, mean).mean(),
