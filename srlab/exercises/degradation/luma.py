@@ -74,6 +74,9 @@ EXERCISE = Exercise(
         "All three colours weigh the same, but the eye sees green as much brighter than blue.": (
             _any_offset((1 / 3, 1 / 3, 1 / 3))
         ),
+        "Only one of the three channels is in it. All of them count, each with its weight.": [
+            lambda rgb, i=i: rgb[:, i : i + 1] for i in range(3)
+        ],
         "These are the weights of HDTV (BT.709). Super-resolution papers use those of BT.601.": (
             _any_offset((0.2126, 0.7152, 0.0722))
         ),

@@ -118,6 +118,9 @@ EXERCISE = Exercise(
         ],
         "With crop=4 the value is the same as with crop=0, so the border still counts. What is `crop` used for in your "
         "code?": lambda sr, hr, crop: psnr(sr, hr, 0),
+        "The same border is cut off whatever `crop` says. Is there a number in your code that should be `crop`?": [
+            lambda sr, hr, crop, fixed=fixed: psnr(sr, hr, fixed) for fixed in (2, 3, 4)
+        ],
         "Some of the border still counts. An image has four sides, and `crop` pixels go from each of them.": [
             lambda sr, hr, crop: psnr(sr[..., crop:, crop:], hr[..., crop:, crop:], 0),
             lambda sr, hr, crop: psnr(sr[..., crop : 16 - crop, :], hr[..., crop : 16 - crop, :], 0),
