@@ -9,8 +9,8 @@ SCHEDULE = "schedule = (lambda whole, first: lambda step: whole({}))(schedule, s
 TILING = "tests/inference/test_tiling.py"
 FEATURES = "tests/models/test_features.py"
 PAPERS = "tests/labs/test_labs.py::test_the_recipes_of_the_papers_look_through_their_layers"
-RAN_3_TIMES = f"{HINT}[srgan.train_step-The generator ran more than once It1]"
-RAN_TWICE = f"{HINT}[srgan.train_step-The generator ran more than once It0]"
+RAN_3_TIMES = f"{HINT}[srgan.train_step-The generator ran more than once Its1]"
+RAN_TWICE = f"{HINT}[srgan.train_step-The generator ran more than once Its0]"
 SEAMS = f"{HINT}[evaluation.upscale_tiled-There are seams each tile was upscaled]"
 LET_THROUGH = f"{HINT}[evaluation.upscale_tiled-The upscaler failed on a tile and]"
 
