@@ -212,7 +212,6 @@ BUGS = [
         old="enumerate(whole.features)",
         new="enumerate(whole.features, start=1)",
         check=f"{FEATURES}::test_a_layer_of_vgg_is_that_many_layers_of_torchvision",
-        exercise=f"{HINT}[content_loss.vgg_cut-The cut is before the ReLU where]",
     ),
     Bug(
         Known.CUT,
@@ -229,7 +228,6 @@ BUGS = [
         old="features: vgg19 relu5_4",
         new="features: vgg19 pool5",
         check=PAPERS,
-        exercise=f"{HINT}[content_loss.vgg_cut-The pool at the end of the]",
     ),
     Bug(
         Known.CUT,
@@ -238,6 +236,5 @@ BUGS = [
         old="features: vgg19 conv5_4",
         new="features: vgg19 relu5_4",
         check=PAPERS,
-        exercise=f"{HINT}[content_loss.vgg_cut-The cut is behind the ReLU but0]",
     ),
 ]
