@@ -20,7 +20,7 @@ PICTURES = {
     "training.png": ("01_srresnet", "Validation curve"),
     "astronaut.png": ("01_srresnet", "astronaut: low resolution"),
     "equally_wrong.png": ("02_content_loss", "The photo, and five pictures"),
-    "sharper.png": ("03_srgan", "Noise has the right strength"),
+    "sharper.png": ("03_srgan", "astronaut: the start, the start with noise"),
     "knob.png": ("04_esrgan", "Two networks, and one"),
     "trade.png": ("04_esrgan", "From the PSNR network"),
     "worst.png": ("05_evaluation", "The worst blocks"),
