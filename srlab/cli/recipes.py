@@ -83,7 +83,7 @@ class Recipe:
         )
         head = "".join(f'<th style="text-align:left">{word}</th>' for word in ("name", "value", "what it is", "from"))
         return (
-            f"<details><summary>All {len(self.values)} numbers of the recipe <b>{html.escape(self.name)}</b></summary>"
+            f"<details><summary>The recipe <b>{html.escape(self.name)}</b> as a table</summary>"
             f"<table><tr>{head}</tr>{rows}</table></details>"
         )
 
@@ -146,7 +146,7 @@ def pick_recipe(book: dict[str, Any], name: str, facts: dict[str, Any], real_fea
     why = "it is the one you asked for"
     if name == "auto":
         name = [key for key in known if "when" in book[key] and _fits(book[key]["when"], facts)][-1]
-        why = f"it fits {_in_words(facts)}"
+        why = f"it suits {_in_words(facts)}"
         if better := _out_of_reach(book, name, facts):
             why += f"; {better}"
     if name not in known:
@@ -187,7 +187,7 @@ def _out_of_reach(book: dict[str, Any], taken: str, facts: dict[str, Any]) -> st
 
 
 def _in_words(facts: dict[str, Any]) -> str:
-    steps = f"{facts['iters']:,} steps" if facts["iters"] else "a lesson of a few minutes (no -p iters)"
+    steps = f"{facts['iters']:,} steps" if facts["iters"] else "a run of a few minutes"
     gpu = f"a GPU with {facts['memory_gib']:.0f} GiB" if facts["device"] == "cuda" else "a CPU"
     crowd = f", {facts['processes']} processes" if facts["processes"] > 1 else ""
     return f"{gpu}{crowd}, {steps}, and {facts['megapixels']:.1f} megapixels of photos"

@@ -36,6 +36,7 @@ COLORS = {
     "MSE": "#0D4797",
     "hybrid": "#A36434",
     "content loss": "#A1006A",
+    "random features": "#8E8E94",  # as nearest, with which they never meet
     "SRGAN": "#D55E00",
     "RRDB": "#2F4A33",
     "ESRGAN": "#0F9F6A",

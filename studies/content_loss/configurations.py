@@ -183,7 +183,7 @@ def parameters(row: Row, preset: dict[str, Any], backbone: str) -> dict[str, Any
     found = COMMON | ADVERSARIAL | VARIANTS[kind] | preset["parameters"]
     found |= preset.get(kind, {}) | preset.get(row.method, {})
     if row.method == "SRResNet":
-        found = {name: value for name, value in found.items() if name not in SRGAN_ONLY}
+        found = {name: value for name, value in found.items() if name not in SRGAN_ONLY} | {"start": ""}
     else:
         found["start"] = f"{LABS['SRResNet']}/{Row(row.variant, 'SRResNet', 'MSE', 250, row.seed).run}"
     # MSE alone has content weight 0; the layer named then is a cheap one that nothing looks through.

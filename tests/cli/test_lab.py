@@ -181,13 +181,13 @@ def lab_04(cells):
 def test_setup_says_what_is_trained_on_what_how_long_and_why(lab_04):
     lab, shown = lab_04()
     for words in (
-        "recipe:  laptop, a small network, minutes on two CPU cores\nbecause  it fits a CPU, a lesson of a few minutes",
+        "recipe:  laptop, a small network, minutes on two CPU cores\nbecause  it suits a CPU, a run of a few minutes",
         "trains:  600 steps for PSNR (unless that is done already), then 280 steps of 8 patches of 64 px, on 12 photos",
     ):
         assert words in shown.stdout
     assert "run:     04_esrgan/default" in shown.stdout
     assert "WARNING" not in shown.stdout
-    assert "numbers of the recipe <b>laptop" in shown.outputs[0].data["text/html"]
+    assert "The recipe <b>laptop</b> as a table" in shown.outputs[0].data["text/html"]
     assert (lab.iters, lab.run, lab.batch, lab.betas, lab.as_tried) == (280, "default", 8, [0.5, 0.99], True)
     assert len(lab.train_set) == 12
     assert lab.unseen.names == ["astronaut", "chelsea", "text", "brick"]

@@ -90,16 +90,6 @@ def test_the_receptive_radius_is_that_of_the_network(blocks):
     assert radius == models.SRResNet(blocks=blocks, features=2).radius
 
 
-@pytest.mark.parametrize("network", ["vgg16", "vgg19"])
-def test_the_cut_is_where_the_package_has_its_layers(network):
-    layers = features.layer_names(network)
-    kinds = [name.rstrip("_0123456789") for name in layers]
-    for place, name in enumerate(layers, start=1):
-        if not name.startswith("pool"):
-            stage, conv = (int(number) for number in name[4:].split("_"))
-            assert find("content_loss.vgg_cut").reference(kinds, stage, conv, name.startswith("relu")) == place
-
-
 def test_the_content_loss_is_that_of_the_package():
     sr, hr = sample(2, 2, 3, 32, 32)
     seen = features.FeatureExtractor("vgg16 conv2_2", backbone="random")

@@ -119,7 +119,6 @@ BUGS = [
         old="for s in (1, 2, 3, 4)",
         new="for s in (2, 3, 4)",
         check=f"{FEATURES}::test_a_block_of_a_resnet_is_counted_through_all_stages",
-        exercise=f"{HINT}[content_loss.resnet_blocks-The blocks start at the second stage]",
     ),
     Bug(
         Known.INSIDE,

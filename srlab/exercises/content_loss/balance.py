@@ -33,20 +33,21 @@ def balance(pixel: torch.Tensor, content: torch.Tensor, sr: torch.Tensor, share:
     return (share / (1 - share) * by_pixel.norm() / by_content.norm()).item()
 
 
-def _losses() -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-    """A pixel loss and a content loss whose sizes say nothing of their gradients, and the SR of both."""
-    sr, hr = sample(2, 3, 8, 6, seed=1).requires_grad_(), sample(2, 3, 8, 6, seed=2)
+def _case(share: float) -> tuple[Any, ...]:
+    """A pixel loss and a content loss whose sizes say nothing of their gradients, the SR of both, and G's weight."""
+    weight, hr = sample(3, 3, 1, 1, low=-1, seed=4).requires_grad_(), sample(2, 3, 8, 6, seed=2)
+    sr = F.conv2d(sample(2, 3, 8, 6, seed=1), weight)
     kernels = sample(5, 3, 3, 3, low=-1, seed=3)
     seen, wanted = (torch.tanh(F.conv2d(image, kernels, padding=1)) for image in (sr, hr))
-    return F.mse_loss(sr, hr), 4 * F.mse_loss(seen, wanted) + 1, sr
+    return F.mse_loss(sr, hr), 4 * F.mse_loss(seen, wanted) + 1, sr, share, weight
 
 
 def _observe(
-    answer: Answer, pixel: torch.Tensor, content: torch.Tensor, sr: torch.Tensor, share: float
+    answer: Answer, pixel: torch.Tensor, content: torch.Tensor, sr: torch.Tensor, share: float, of_g: torch.Tensor
 ) -> dict[str, Any]:
     weight = take(answer(pixel, content, sr, share), 0.0)
     reaches(pixel + content, [sr])  # raises where the graph is gone
-    return {"SR without a gradient": sr.grad is None, f"a share of {share}": weight}
+    return {"G without a gradient": of_g.grad is None, f"a share of {share}": weight}
 
 
 def _of_gradients(
@@ -66,10 +67,17 @@ def _odds(a: torch.Tensor, b: torch.Tensor, share: float) -> torch.Tensor:
 
 
 def _backward(pixel: torch.Tensor, content: torch.Tensor, sr: torch.Tensor, share: float) -> torch.Tensor:
+    sr.retain_grad()
     pixel.backward(retain_graph=True)
-    by_pixel = sr.grad.norm()
+    by_pixel, sr.grad = sr.grad.norm(), None
     content.backward(retain_graph=True)
     return _odds(by_pixel, sr.grad.norm(), share)
+
+
+def _backward_of_no_leaf(pixel: torch.Tensor, content: torch.Tensor, sr: torch.Tensor, share: float) -> torch.Tensor:
+    pixel.backward(retain_graph=True)
+    none_yet = None if sr.is_leaf is False else sr.grad  # sr.grad, but without torch's warning
+    return none_yet.norm()
 
 
 def _without_graph(pixel: torch.Tensor, content: torch.Tensor, sr: torch.Tensor, share: float) -> torch.Tensor:
@@ -80,15 +88,18 @@ EXERCISE = Exercise(
     balance,
     level="medium",
     cases={
-        "a share of one half: both pull alike, and the graph is still there": lambda: (*_losses(), 0.5),
-        "another share": lambda: (*_losses(), 0.2),
+        "a share of one half: both pull alike, and the graph is still there": lambda: _case(0.5),
+        "another share": lambda: _case(0.2),
     },
     observe=_observe,
     mistakes={
         "After your function the graph is gone, and the training step could not go backward through the same losses. "
         "What does torch.autograd.grad keep when it is asked to?": _without_graph,
-        "SR has a gradient now, which a second call would add to. backward() leaves its result in .grad; which "
-        "function of torch.autograd hands it over instead?": _backward,
+        "backward() goes on to the weights of G and fills their gradients, to which the training step would then add. "
+        "Which function of torch.autograd hands over the gradient at SR and stops there?": [
+            _backward,
+            _backward_of_no_leaf,
+        ],
         "Two values came back. The pixel loss keeps its weight of 1; give that of the content loss alone.": (
             _of_gradients(lambda a, b, share: (1.0, _odds(a, b, share)))
         ),

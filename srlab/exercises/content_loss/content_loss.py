@@ -7,7 +7,7 @@ import torch
 import torch.nn as nn
 import torch.nn.functional as F
 
-from srlab.exercises import Answer, Exercise, sample
+from srlab.exercises import Answer, Exercise, Wrong, sample
 from srlab.exercises.difference import take
 from srlab.exercises.networks import gradient, reaches
 
@@ -46,6 +46,11 @@ def _images() -> tuple[nn.Module, torch.Tensor, torch.Tensor]:
 
 def _observe(answer: Answer, extract: nn.Module, sr: torch.Tensor, hr: torch.Tensor) -> dict[str, Any]:
     loss = torch.as_tensor(take(answer(extract, sr, hr), 0.0))
+    if not (hr.requires_grad and sr.requires_grad):
+        raise Wrong(
+            "`requires_grad` of a picture itself was changed, which whoever uses it afterwards will notice. Leave the "
+            "picture as it is, and make the maps of hr without a graph instead."
+        )
     return {
         "the loss": loss,
         "a graph that leads to SR": reaches(loss, [sr]),

@@ -38,7 +38,9 @@ def _observe(answer: Answer, network: nn.Module) -> dict[str, Any]:
     if not isinstance(result, nn.Module):
         raise Wrong(f"The result should be the network, but is a {type(result).__name__}.")
     learning = [name for name, parameter in result.named_parameters() if parameter.requires_grad]
-    moving = [name or "the network as a whole" for name, module in result.named_modules() if module.training]
+    # The mode of other modules changes nothing, so an answer may leave it.
+    still = (nn.BatchNorm2d, nn.Dropout)
+    moving = [name for name, module in result.named_modules() if module.training and isinstance(module, still)]
     attributes = {name for thing in (*result.modules(), *result.parameters()) for name in vars(thing)}
     unread = sorted(attributes & {"requires_grad", "requires_grad_"})
     seen = result.eval()(image)
@@ -64,6 +66,13 @@ def _frozen_by(how: Callable[[nn.Module], Any]) -> Answer:
 def _set(*things: Any, name: str = "requires_grad") -> None:
     for thing in things:
         setattr(thing, name, False)
+
+
+def _still_layers_alone(network: nn.Module) -> nn.Module:
+    for module in network.modules():
+        if isinstance(module, nn.BatchNorm2d | nn.Dropout):
+            module.eval()
+    return network.requires_grad_(False)
 
 
 def _without_graph(network: nn.Module) -> nn.Module:
@@ -103,7 +112,7 @@ EXERCISE = Exercise(
         "learns from the loss only if a gradient flows through the network to its picture. It is the weights alone "
         "that should take none.": _without_graph,
     },
-    also_right=[_frozen_by(lambda network: _set(*network.parameters()))],
+    also_right=[_frozen_by(lambda network: _set(*network.parameters())), _still_layers_alone],
     otherwise={
         "no parameter takes a gradient": "Some parameters still take a gradient: {given}. A bias is a parameter too, "
         "and there are modules within modules.",
