@@ -9,7 +9,6 @@ from torch import nn
 from srlab.data.datasets import ImageSet
 from srlab.data.degradation import blur
 from srlab.data.patches import PatchSampler
-from srlab.models.features import FeatureExtractor
 
 BLURS = (0.0, 0.6, 1.2, 2.4)  # sigma in pixels
 PATCH, FROM_EACH = 64, 2  # side in pixels, and patches of a photo in a batch
@@ -50,7 +49,7 @@ def puzzles(photos: ImageSet, seed: int = 0) -> Iterator[tuple[torch.Tensor, tor
 
 
 def train_features(
-    features: FeatureExtractor, photos: ImageSet, steps: int, seed: int = 0, rate: float = 2e-3
+    features: nn.Module, photos: ImageSet, steps: int, seed: int = 0, rate: float = 2e-3
 ) -> list[dict[str, float]]:
     """Train the last layer of some features, and all before it, on `puzzles`; they are frozen again afterwards.
 
@@ -60,7 +59,7 @@ def train_features(
     Parameters
     ----------
     features
-        Such as ``FeatureExtractor("vgg6 relu3_2", "random")``; changed in place.
+        A `srlab.FeatureExtractor`, such as ``FeatureExtractor("vgg6 relu3_2", "random")``; changed in place.
     photos
         To train on.
     steps

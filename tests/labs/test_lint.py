@@ -62,18 +62,12 @@ def test_file_is_valid_with_fixed_ids_and_a_plain_kernel(lab):
     assert len(set(ids)) == len(ids)
 
 
-def rewritten(cells):
-    """Until all labs are in the new form."""
-    return any("check" in tags(cell) for cell in cells)
-
-
 def test_length(cells):
     assert 40 <= len(cells) <= 130
     parameters, *others = code(cells)
     assert parameters.source.count("\n") <= 15
     longest = max(others, key=lambda cell: cell.source.count("\n"))
-    limit = 25 if rewritten(cells) else 30
-    assert longest.source.count("\n") < limit, f"too long: {longest.source[:80]}"
+    assert longest.source.count("\n") < 25, f"too long: {longest.source[:80]}"
 
 
 def test_starts_with_title_then_parameters_then_setup(lab, cells):
@@ -151,8 +145,6 @@ def test_at_least_six_exercises_each_with_stub_and_check(cells):
 
 def test_claims_stand_in_collapsed_cells_of_their_own(cells):
     """Without an assert: a reader who changes a parameter gets a sentence."""
-    if not rewritten(cells):
-        return
     for cell in code(cells):
         expects = cell.source.count("lab.expect(")
         assert ("check" in tags(cell)) == (expects > 0), cell.source
@@ -168,7 +160,7 @@ def test_each_guess_is_held_against_its_outcome_further_down(cells):
     for number, cell in enumerate(source):
         for name in re.findall(r"^(\w+) = srlab\.guess\(", cell, re.M):
             assert f"{name}.reveal(" in "\n".join(source[number + 1 :]), cell
-    assert not rewritten(cells) or sum(cell.count("srlab.guess(") for cell in source) >= 4
+    assert sum(cell.count("srlab.guess(") for cell in source) >= 4
 
 
 def test_lab_ends_with_a_headline_and_what_was_seen(cells):
@@ -176,8 +168,7 @@ def test_lab_ends_with_a_headline_and_what_was_seen(cells):
     ending = "\n".join(cell.source for cell in prose(cells)[-4:])
     assert "## What you have seen" in ending
     assert "## Read on" in ending
-    if rewritten(cells):
-        assert "## Explain it to a friend" in ending
+    assert "## Explain it to a friend" in ending
 
 
 def test_figures_have_captions_by_construction(cells):
