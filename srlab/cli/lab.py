@@ -212,15 +212,17 @@ def _run_name(recipe: Recipe, iters: int, changed: dict[str, Any]) -> str:
 
 def _announce(lab: Lab, recipe: Recipe, values: dict[str, Any]) -> None:
     """Say what will be trained, on what, how long and why, and what would be better."""
-    print(f"recipe:  {recipe.name}, {recipe.about}\nbecause  {recipe.why}")
-    if values.get("iters"):
-        photos = f"of {lab.train_set.name}" if values.get("images") else "inside scikit-image and matplotlib"
-        photos = f"{len(lab.train_set)} photos {photos} ({_megapixels(lab.train_set):.1f} megapixels)"
-        first = values.get("pretrain_iters", 0)
-        first = f"{first:,} steps for PSNR (unless that is done already), then " if first else ""
-        size = f"of {values['batch']} patches of {values['patch']} px"
-        print(f"trains:  {first}{values['iters']:,} steps {size}, on {photos}")
-        print(f"run:     {lab.name}/{values['run']}")
+    print(f"recipe:  {recipe.name}, {recipe.about}")
+    if not values.get("iters"):  # nothing to train
+        return
+    photos = f"of {lab.train_set.name}" if values.get("images") else "inside scikit-image and matplotlib"
+    photos = f"{len(lab.train_set)} photos {photos} ({_megapixels(lab.train_set):.1f} megapixels)"
+    first = values.get("pretrain_iters", 0)
+    first = f"{first:,} steps for PSNR (unless that is done already), then " if first else ""
+    size = f"of {values['batch']} patches of {values['patch']} px"
+    print(f"because  {recipe.why}")
+    print(f"trains:  {first}{values['iters']:,} steps {size}, on {photos}")
+    print(f"run:     {lab.name}/{values['run']}")
     if _shell() is not None:
         from IPython.display import display
 
