@@ -53,14 +53,20 @@ def draw_perception_distortion(table: "pd.DataFrame", metric: str) -> "Figure":
     points = _points(table, metric)
     sets = list(dict.fromkeys(point.set for point in points))
     marker = dict(zip(dict.fromkeys(point.method for point in points), itertools.cycle(MARKERS), strict=False))
-    figure, axes = plt.subplots(1, len(sets), figsize=(6.4 * len(sets) + 1, 4.6), squeeze=False, layout="constrained")
+    figure, axes = plt.subplots(1, len(sets), figsize=(7 * len(sets) + 1, 5.2), squeeze=False, layout="constrained")
     for axis, images in zip(axes.flat, sets, strict=True):
-        for point in (point for point in points if point.set == images):
+        here = [point for point in points if point.set == images]
+        for point in here:
             look = {"color": COLORS.get(point.method.partition(" (")[0], OTHER), "marker": marker[point.method]}
-            axis.scatter(point.psnr, getattr(point, metric), s=80, label=in_figure(point.method), zorder=2, **look)
+            axis.scatter(point.psnr, getattr(point, metric), s=80, zorder=2, **look)
+        # From left to right the names stand above and below in turn, so that neighbours do not share a place.
+        for index, point in enumerate(sorted(here, key=lambda point: (point.psnr, getattr(point, metric)))):
+            side = {"xytext": (0, -9), "va": "top"} if index % 2 else {"xytext": (0, 9), "va": "bottom"}
+            place = (point.psnr, getattr(point, metric))
+            axis.annotate(in_figure(point.method), place, textcoords="offset points", ha="center", **side)
+        axis.margins(0.15)
         axis.set(xlabel="PSNR in dB (higher is better)", ylabel=AXES[metric], title=in_figure(f"mean over {images}"))
         axis.grid(alpha=0.3)
-        axis.legend()
     return figure
 
 
