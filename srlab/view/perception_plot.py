@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 import matplotlib.pyplot as plt
 import numpy as np
+from matplotlib.transforms import Bbox
 
 from srlab.base.errors import SrlabError
 from srlab.base.text import in_figure
@@ -12,6 +13,7 @@ from srlab.view.plots import COLORS, OTHER, show
 
 if TYPE_CHECKING:
     import pandas as pd
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 # Metric -> label of its axis; all of them are better when lower.
@@ -19,6 +21,8 @@ AXES = {
     "lpips": "LPIPS (lower is better)",
     "energy_error": "error of the local energy map (lower is better)",
 }
+# Where a name can stand beside its point: offset in points, and which of its sides is there.
+SIDES = ((0, 7, "center", "bottom"), (0, -7, "center", "top"), (8, 0, "left", "center"), (-8, 0, "right", "center"))
 MARKERS = "osD^vP*X<>"  # in turn, so that methods of one colour are told apart
 
 
@@ -55,19 +59,31 @@ def draw_perception_distortion(table: "pd.DataFrame", metric: str) -> "Figure":
     marker = dict(zip(dict.fromkeys(point.method for point in points), itertools.cycle(MARKERS), strict=False))
     figure, axes = plt.subplots(1, len(sets), figsize=(7 * len(sets) + 1, 5.2), squeeze=False, layout="constrained")
     for axis, images in zip(axes.flat, sets, strict=True):
-        here = [point for point in points if point.set == images]
-        for point in here:
-            look = {"color": COLORS.get(point.method.partition(" (")[0], OTHER), "marker": marker[point.method]}
-            axis.scatter(point.psnr, getattr(point, metric), s=80, zorder=2, **look)
-        # From left to right the names stand above and below in turn, so that neighbours do not share a place.
-        for index, point in enumerate(sorted(here, key=lambda point: (point.psnr, getattr(point, metric)))):
-            side = {"xytext": (0, -9), "va": "top"} if index % 2 else {"xytext": (0, 9), "va": "bottom"}
-            place = (point.psnr, getattr(point, metric))
-            axis.annotate(in_figure(point.method), place, textcoords="offset points", ha="center", **side)
+        here = {point.method: (point.psnr, getattr(point, metric)) for point in points if point.set == images}
+        for method, place in here.items():
+            look = {"color": COLORS.get(method.partition(" (")[0], OTHER), "marker": marker[method]}
+            axis.scatter(*place, s=80, zorder=2, **look)
         axis.margins(0.15)
         axis.set(xlabel="PSNR in dB (higher is better)", ylabel=AXES[metric], title=in_figure(f"mean over {images}"))
         axis.grid(alpha=0.3)
+        _label(axis, here)
     return figure
+
+
+def _label(axis: "Axes", points: dict[str, tuple[float, float]]) -> None:
+    """Write each name beside its point, on the first side where nothing else is."""
+    axis.figure.draw_without_rendering()  # until then nobody knows where in the picture a point lies
+    pixels = axis.transData.transform(list(points.values()))
+    taken = [Bbox.from_bounds(x - 7, y - 7, 14, 14) for x, y in pixels]
+    for method, place in points.items():
+        for side in SIDES:
+            across, up, ha, va = side
+            text = axis.annotate(in_figure(method), place, (across, up), textcoords="offset points", ha=ha, va=va)
+            box = text.get_window_extent()
+            if side == SIDES[-1] or not any(box.overlaps(other) for other in taken):
+                break
+            text.remove()
+        taken.append(box)
 
 
 def _points(table: "pd.DataFrame", metric: str) -> list:

@@ -31,13 +31,21 @@ def test_there_is_one_point_per_method_in_its_colour_and_with_a_mark_of_its_own(
     assert len({str(c.get_paths()[0].vertices) for c in axis.collections}) == 3
     names = [(text.get_text(), text.xy, text.get_va()) for text in axis.texts]  # two at one place lie above and below
     assert names == [
+        ("bicubic", pytest.approx((29, 0.35)), "bottom"),
         ("SRGAN", pytest.approx((27, 0.1)), "bottom"),
         ("SRGAN (long)", pytest.approx((27, 0.1)), "top"),
-        ("bicubic", pytest.approx((29, 0.35)), "bottom"),
     ]
     assert "dB" in axis.get_xlabel()
     assert "LPIPS" in axis.get_ylabel()
     assert "Set5" in axis.get_title()
+
+
+def test_each_name_is_written_even_where_there_is_no_room_for_it():
+    table = pd.DataFrame([("Set5", "a", f"method {i}", 27.0, 0.1) for i in range(7)])
+    table.columns = ["set", "image", "method", "psnr", "lpips"]
+    figure = draw_perception_distortion(table, "lpips")
+    plt.close(figure)
+    assert [text.get_text() for text in figure.axes[0].texts] == [f"method {i}" for i in range(7)]
 
 
 def test_it_is_shown_with_its_numbers_in_the_caption_and_by_the_energy_error_where_there_is_no_lpips(
