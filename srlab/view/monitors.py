@@ -54,7 +54,9 @@ class Monitor:
             self._handle.update(drawn)
 
     def _draw(self, trainer: "Trainer", sr: torch.Tensor) -> "Figure":
-        figure, (curve, left, right) = plt.subplots(1, 3, figsize=(12, 3.6), width_ratios=(1.5, 1, 1))
+        figure, (curve, left, right) = plt.subplots(
+            1, 3, figsize=(14, 3.8), width_ratios=(1, 1, 1), layout="constrained"
+        )
         self._draw_curve(curve, trainer)
         self._draw_crops(left, right, trainer, sr)
         return figure
@@ -71,7 +73,7 @@ class Monitor:
             curve.axhline(value, linestyle="--", color=COLORS.get(label, OTHER), label=label)
         curve.set(xlabel="training step", ylabel="PSNR in dB (Y)", title="mean over the unseen photos")
         curve.grid(alpha=0.3)
-        curve.legend(loc="best")
+        curve.legend(loc="lower right")
 
 
 class GanMonitor(Monitor):

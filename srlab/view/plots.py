@@ -433,6 +433,7 @@ def lines(
     y: str,
     title: str,
     log_y: bool = False,
+    marker: str = "",
 ) -> None:
     """Draw labelled curves in one figure.
 
@@ -446,12 +447,14 @@ def lines(
         What stands on the axes, with units, and above them.
     log_y
         Logarithmic vertical axis.
+    marker
+        Of each point, where there are few: ``"o"``.
     """
     figure, axis = plt.subplots(figsize=(8, 4.2))
     axis.set_prop_cycle(line_styles())
     for label, (horizontal, vertical) in series.items():
         method = {"color": COLORS[label], "linestyle": "-"} if label in COLORS else {}
-        axis.plot(horizontal, vertical, label=in_figure(label), linewidth=2, **method)
+        axis.plot(horizontal, vertical, label=in_figure(label), linewidth=2, marker=marker, **method)
     axis.set(xlabel=x, ylabel=y, title=in_figure(title), yscale="log" if log_y else "linear")
     axis.grid(alpha=0.3)
     if len(series) > 1:
