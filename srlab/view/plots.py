@@ -14,6 +14,7 @@ from matplotlib import cycler
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
+from matplotlib.patheffects import withStroke
 
 from srlab.base.errors import SrlabError
 from srlab.base.text import in_figure, in_markdown
@@ -291,8 +292,9 @@ def draw_box(axis: Axes, box: Box, color: str) -> None:
         Of the outline.
     """
     top, left, height, width = box
-    axis.add_patch(Rectangle((left - 0.5, top - 0.5), width, height, fill=False, edgecolor="white", linewidth=4.5))
-    axis.add_patch(Rectangle((left - 0.5, top - 0.5), width, height, fill=False, edgecolor=color, linewidth=2.5))
+    outline = Rectangle((left - 0.5, top - 0.5), width, height, fill=False, edgecolor=color, linewidth=2.5)
+    outline.set_path_effects([withStroke(linewidth=4.5, foreground="white")])  # seen on whatever is below it
+    axis.add_patch(outline)
 
 
 def sliders(draw: Callable[..., Figure], caption: str, **ranges: tuple[float, ...]) -> None:

@@ -11,7 +11,6 @@ import inspect
 import sys
 from contextlib import ExitStack
 from dataclasses import replace
-from types import SimpleNamespace
 
 import nbformat
 import pytest
@@ -160,21 +159,20 @@ TASKS = {  # small ones, as what is computed where does not depend on sizes
 
 
 LABS = {"srgan": "03_srgan", "esrgan": "04_esrgan"}
-RECIPE = {"pixel": 1.0, "content": 1.0, "adversarial": 0.1, "pixel_loss": "l1", "content_loss": "l1", "relative": True}
-RECIPE |= {"noise": 0.1, "noise_until": 1.0, "real": 0.9, "flip": 0.1, "shift": 4, "d_steps": 1, "g_every": 1}
+RECIPE = {"pixel": "l1", "pixel_weight": 1.0, "content": "l1", "content_weight": 1.0, "relative": True, "shift": 4}
+RECIPE |= {"adversarial_weight": 0.1, "noise": 0.1, "noise_until": 1.0, "label_real": 0.9, "label_flip": 0.1}
+RECIPE |= {"d_steps": 1, "g_every": 1, "stale_logits": False}
 
 
 def step_of(name, trainer, prepared):
     """The training step of a lab as its cells define it."""
-    lab = SimpleNamespace(pixel="l1", content="l1", relative=True, shift=4, stale_logits=False)
-    scope = {"torch": torch, "F": F, "srlab": srlab, "losses": losses, "lab": lab, "eyes": prepared["features"]}
-    scope["CRITERIA"] = losses.PIXEL_LOSSES
+    scope = {"torch": torch, "F": F, "srlab": srlab, "losses": losses}
     for cell in nbformat.read(ROOT / "notebooks" / f"{LABS[name]}.ipynb", 4).cells:
         for node in ast.parse(cell.source).body if cell.cell_type == "code" else ():
-            if getattr(node, "name", "") in ("update_discriminator", "generator_objective", "judgements", "make_step"):
+            if getattr(node, "name", "") in ("update_discriminator", "generator_objective", "answers_of", "make_step"):
                 exec(compile(ast.Module([node], []), LABS[name], "exec"), scope)
-    given = {"trainer": trainer, "recipe": RECIPE | {"gan": TASKS[name].gan}, "total": 4, "eyes": prepared["features"]}
-    given |= prepared | {"net": prepared["generator"], "judge": prepared["discriminator"]}
+    given = {"trainer": trainer, "recipe": RECIPE | {"gan": TASKS[name].gan}, "total": 4}
+    given |= prepared | {"net": prepared["generator"]}
     return scope["make_step"](**{key: given[key] for key in inspect.signature(scope["make_step"]).parameters})
 
 
