@@ -221,7 +221,7 @@ EXERCISE = Exercise(
         "the running averages of batch norm": "In use, the batch norms should take their running averages.",
     },
     hints=(
-        "The block computes a correction and adds it to what came in; see figure 4 of the SRGAN paper.",
+        "The block computes a correction and adds it to what came in; follow the drawing above.",
         "The correction is conv 3x3, BN, PReLU, conv 3x3, BN. All five keep the shape.",
     ),
 )
