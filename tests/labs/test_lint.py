@@ -161,6 +161,11 @@ def test_each_guess_is_held_against_its_outcome_further_down(cells):
         for name in re.findall(r"^(\w+) = srlab\.guess\(", cell, re.M):
             assert f"{name}.reveal(" in "\n".join(source[number + 1 :]), cell
     assert sum(cell.count("srlab.guess(") for cell in source) >= 4
+    left_out = {}  # of the guesses so far, whether a run without exploring lacks them
+    for cell in code(cells):
+        for name in re.findall(r"(\w+)\.reveal\(", cell.source):
+            assert not left_out[name] or "explore" in tags(cell), cell.source
+        left_out |= dict.fromkeys(re.findall(r"^(\w+) = srlab\.guess\(", cell.source, re.M), "explore" in tags(cell))
 
 
 def test_lab_ends_with_a_headline_and_what_was_seen(cells):
