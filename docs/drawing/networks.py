@@ -57,8 +57,8 @@ def srresnet() -> Drawing:
     ups = [d.box(x, y - 62, 94, 124, "conv 3 × 3\nto 256\npixel shuffle\nPReLU", size=15) for x in (480, 598)]
     tail = d.box(716, y - 50, 64, 100, "conv\n9 × 9", size=16)
     sr = d.image(804, y - 43, 86, "sr", "sr")
-    for one, two in ((lr, head), (head, blocks), (fuse, total), (total, ups[0]), ups, (ups[1], tail), (tail, sr)):
-        d.arrow(one.right, two.left)
+    d.chain(lr, head, blocks)
+    d.chain(fuse, total, *ups, tail, sr)
     d.arrow((298, y), fuse.left)
     d.arrow((152, y), (None, y - 90), (443, None), total.top, branch=True)
     d.label(888, 24, "at scale 4", 15, "end", fill=NOTE)
@@ -163,8 +163,8 @@ def rrdb() -> Drawing:
     ups = [d.box(x, y - 52, 96, 104, "nearest × 2\nconv\nleaky ReLU", note="64 → 64", size=15) for x in (446, 568)]
     tail = d.box(690, y - 52, 92, 104, "conv\nleaky ReLU\nconv", note="64 → 3", size=15)
     sr = d.image(808, y - 40, 80, "sr", "sr")
-    for one, two in ((lr, head), (head, blocks), (fuse, total), (total, ups[0]), ups, (ups[1], tail), (tail, sr)):
-        d.arrow(one.right, two.left)
+    d.chain(lr, head, blocks)
+    d.chain(fuse, total, *ups, tail, sr)
     d.arrow((268, y), fuse.left)
     d.arrow((142, y), (None, y - 68), (406, None), total.top, branch=True)
     d.label(888, 24, "at scale 4", 15, "end", fill=NOTE)

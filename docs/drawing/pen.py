@@ -3,6 +3,7 @@
 A length of 1 is a pixel where the drawing is shown 900 pixels wide; y grows downwards.
 """
 
+import itertools
 from html import escape
 from typing import NamedTuple
 
@@ -130,6 +131,11 @@ class Drawing:
         self.add("polygon", points=" ".join(f"{_n(a)},{_n(b)}" for a, b in head), fill=color)
         if branch:
             self.add("circle", cx=way[0][0], cy=way[0][1], r=3.5, fill=color)
+
+    def chain(self, *boxes: Box) -> None:
+        """Arrows from each box to the next one on its right."""
+        for one, two in itertools.pairwise(boxes):
+            self.arrow(one.right, two.left)
 
     def line(self, *points: tuple[float, float], color: str = NOTE, **look: object) -> None:
         """Draw a plain line."""

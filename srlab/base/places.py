@@ -17,6 +17,11 @@ def home() -> Path:
     return (course() or Path.cwd()) / "runs"
 
 
+def switched_on(variable: str) -> bool:
+    """Whether an environment variable is set, to something else than 0."""
+    return os.environ.get(variable, "0") not in ("", "0")
+
+
 def course() -> Path | None:
     """Folder of the course that the working directory lies in, or None outside of one."""
     here = Path.cwd()

@@ -79,7 +79,7 @@ class Lab(SimpleNamespace):
         """
         if holds:
             return
-        if self.as_tried and os.environ.get("SRLAB_CLAIMS", "0") not in ("", "0"):
+        if self.as_tried and places.switched_on("SRLAB_CLAIMS"):
             raise SrlabError(f"What the lab says does not hold: {claim}.")
         print(f"Not so here: {claim}. The text speaks of the lab as it comes; other settings can turn out otherwise.")
 

@@ -5,7 +5,6 @@ one `Exercise` named ``EXERCISE``. The name of an exercise is that of its refere
 """
 
 import importlib
-import os
 import pkgutil
 import textwrap
 from collections.abc import Callable, Mapping, Sequence
@@ -13,6 +12,7 @@ from dataclasses import KW_ONLY, dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
 from srlab.base.errors import SrlabError
+from srlab.base.places import switched_on
 
 if TYPE_CHECKING:
     import torch
@@ -125,7 +125,7 @@ def check(name: str, answer: Answer, hints: int = 1) -> Answer:
     except Wrong as wrong:
         todo = isinstance(wrong, StillToDo)
         said = exercise.hints if todo else (str(wrong), *exercise.hints)
-        if os.environ.get("SRLAB_STRICT", "0") not in ("", "0"):
+        if switched_on("SRLAB_STRICT"):
             message = "still to do" if todo else str(wrong)
             raise type(wrong)(f"Exercise {name}: {message}") from wrong.__cause__
         if todo:

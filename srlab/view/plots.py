@@ -86,9 +86,8 @@ def picture(figure: Figure, alt: str) -> Any:
     """
     from IPython.display import Image
 
-    width = round(100 * figure.get_figwidth())
     # In the metadata, as IPython 7, which Colab has, knows no argument alt.
-    return Image(data=to_png(figure), metadata={"alt": alt, "width": width})
+    return Image(data=to_png(figure), metadata={"alt": alt, "width": _shown_width(figure)})
 
 
 def to_png(figure: Figure) -> bytes:
@@ -104,10 +103,19 @@ def to_png(figure: Figure) -> bytes:
     bytes
         A PNG of 150 pixels per inch: sharp on the screens of today and on a slide.
     """
+    return _rendered(figure, format="png")
+
+
+def _rendered(figure: Figure, **options: Any) -> bytes:
     buffer = io.BytesIO()
-    figure.savefig(buffer, format="png", dpi=150, bbox_inches="tight")
+    figure.savefig(buffer, dpi=150, bbox_inches="tight", **options)
     plt.close(figure)
     return buffer.getvalue()
+
+
+def _shown_width(figure: Figure) -> int:
+    """CSS pixels."""
+    return round(100 * figure.get_figwidth())
 
 
 def to_numpy(image: torch.Tensor) -> Any:
@@ -351,13 +359,11 @@ def frames(draw: Callable[[Any], Figure], caption: str, label: str, values: Sequ
 
     pictures = []
     for index, value in enumerate(values):
-        buffer, figure = io.BytesIO(), draw(value)
-        figure.savefig(buffer, format="webp", dpi=150, bbox_inches="tight", pil_kwargs={"quality": 90})
-        width = round(100 * figure.get_figwidth())
-        plt.close(figure)
+        figure = draw(value)
+        encoded = base64.b64encode(_rendered(figure, format="webp", pil_kwargs={"quality": 90})).decode()
         pictures.append(
-            f'<img src="data:image/webp;base64,{base64.b64encode(buffer.getvalue()).decode()}" '
-            f'alt="{escape(f"{caption} {label}: {value}")}" width="{width}" '
+            f'<img src="data:image/webp;base64,{encoded}" '
+            f'alt="{escape(f"{caption} {label}: {value}")}" width="{_shown_width(figure)}" '
             f'style="max-width: 100%; height: auto; display: {"block" if index == start else "none"}">'
         )
     names = escape(json.dumps([str(value) for value in values]))
