@@ -73,7 +73,7 @@ class Monitor:
             curve.axhline(value, linestyle="--", color=COLORS.get(label, OTHER), label=label)
         curve.set(xlabel="training step", ylabel="PSNR in dB (Y)", title="mean over the unseen photos")
         curve.grid(alpha=0.3)
-        curve.legend(loc="lower right")
+        curve.legend()  # wherever it hides no point
 
 
 class GanMonitor(Monitor):

@@ -458,14 +458,16 @@ def lines(
     marker
         Of each point, where there are few: ``"o"``.
     """
-    figure, axis = plt.subplots(figsize=(8, 4.2))
+    figure, axis = plt.subplots(figsize=(8, 4.2), layout="constrained")
     axis.set_prop_cycle(line_styles())
     for label, (horizontal, vertical) in series.items():
         method = {"color": COLORS[label], "linestyle": "-"} if label in COLORS else {}
         axis.plot(horizontal, vertical, label=in_figure(label), linewidth=2, marker=marker, **method)
     axis.set(xlabel=x, ylabel=y, title=in_figure(title), yscale="log" if log_y else "linear")
     axis.grid(alpha=0.3)
-    if len(series) > 1:
+    if len(series) > 3:  # inside it would hide a curve
+        figure.legend(loc="outside right upper")
+    elif len(series) > 1:
         axis.legend()
     show(figure, caption)
 

@@ -1,5 +1,7 @@
 """What is drawn of a training while it runs, and how often D tells SR from HR."""
 
+from types import SimpleNamespace
+
 import matplotlib.pyplot as plt
 import pytest
 import torch
@@ -86,3 +88,16 @@ def test_each_hr_patch_is_compared_with_each_sr_patch(hr, lr, share):
         return torch.tensor(values).view(-1, 1, 1, 1).expand(-1, 3, side, side)
 
     assert monitors.ranked_share(Brightness(), Dim(), [(patches(lr, 4), patches(hr, 16))]) == pytest.approx(share)
+
+
+def test_the_legend_of_a_falling_curve_hides_no_point():
+    points = {0: 29.8, 25: 28.2, 50: 28.5, 100: 28.4, 200: 28.1}
+    trainer = SimpleNamespace(history=[{"step": step, "val_psnr": psnr} for step, psnr in points.items()])
+    figure, axis = plt.subplots(figsize=(5, 3.8))
+    monitors.Monitor(torch.rand(1, 3, 8, 8), torch.rand(1, 3, 32, 32), (0, 0, 32, 32), {"bicubic": 28.18})._draw_curve(
+        axis, trainer
+    )
+    figure.canvas.draw()
+    covered = axis.get_legend().get_window_extent()
+    assert not [point for point in points.items() if covered.contains(*axis.transData.transform(point))]
+    plt.close("all")

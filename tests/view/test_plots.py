@@ -124,3 +124,17 @@ def test_the_flattest_square_is_neither_black_nor_white_and_lies_on_the_grid():
     image[..., :24, :24], image[..., 36:60, 60:84] = 0.0, 0.5
     assert plots.flattest(image, 24) == (36, 60, 24, 24)
     assert plots.flattest(image, 200)[2:] == (64, 64)
+
+
+@pytest.mark.parametrize(("count", "legends"), [(1, 0), (2, 0), (4, 1), (6, 1)])
+def test_the_legend_of_many_curves_stands_beside_them(count, legends, monkeypatch):
+    figures = []
+    monkeypatch.setattr(plots, "show", lambda figure, caption: figures.append(figure))
+    series = {f"run {i}": ([0, 1], [i, i]) for i in range(count)}
+    plots.lines(series, "Runs.", x="step", y="PSNR in dB", title="Runs")
+    (figure,) = figures
+    assert len(figure.legends) == legends
+    figure.canvas.draw()
+    for legend in figure.legends:
+        assert not legend.get_window_extent().overlaps(figure.axes[0].get_window_extent())
+    plt.close(figure)
