@@ -125,7 +125,8 @@ def draw_logged(axis: "Axes", history: History, names: Mapping[str, str], title:
     positive = all(row[key] > 0 for row in history for key in names if key in row)
     axis.set(xlabel="training step", title=title, yscale="log" if positive else "linear")
     axis.grid(alpha=0.3)
-    axis.legend()
+    axis.margins(y=0.2)  # room for the legend above the lines
+    axis.legend(loc="upper center", ncols=2, frameon=False, columnspacing=1)
 
 
 def _draw_series(axis: "Axes", history: History, key: str, label: str, color: str, marker: str = "") -> None:

@@ -478,7 +478,7 @@ def bars(values: Mapping[str, float], caption: str, x: str, title: str) -> None:
     Parameters
     ----------
     values
-        Label -> number. A label that is a method has the method's colour.
+        Label -> number. A label that is a method, or begins with one and a comma, has the method's colour.
     caption
         See `show`.
     x, title
@@ -488,7 +488,7 @@ def bars(values: Mapping[str, float], caption: str, x: str, title: str) -> None:
     drawn = axis.barh(
         [in_figure(name) for name in values],
         list(values.values()),
-        color=[COLORS.get(name, OTHER) for name in values],
+        color=[COLORS.get(name.split(",")[0], OTHER) for name in values],
     )
     axis.bar_label(drawn, fmt="%.2f", padding=4)
     axis.invert_yaxis()

@@ -138,3 +138,12 @@ def test_the_legend_of_many_curves_stands_beside_them(count, legends, monkeypatc
     for legend in figure.legends:
         assert not legend.get_window_extent().overlaps(figure.axes[0].get_window_extent())
     plt.close(figure)
+
+
+def test_a_bar_whose_label_begins_with_a_method_has_its_colour(monkeypatch):
+    figures = []
+    monkeypatch.setattr(plots, "show", lambda figure, caption: figures.append(figure))
+    plots.bars({"ESRGAN": 1.0, "ESRGAN, chelsea": 2.0, "without D, chelsea": 3.0}, "", "x", "")
+    colors = [bar.get_facecolor()[:3] for bar in figures[0].axes[0].patches]
+    assert colors == [to_rgb(COLORS["ESRGAN"]), to_rgb(COLORS["ESRGAN"]), to_rgb(plots.OTHER)]
+    plt.close("all")
