@@ -13,6 +13,7 @@ from srlab.cli.notebooks import find_labs
 from srlab.cli.papermill import execute
 
 KEPT = {"nbval-check-output", "keep_output"}
+FOLDED = {"check", "hide-input"}  # JupyterLab shows a bar in place of the code; the book reads the second tag itself
 
 
 def refresh(notebook: Path, executed: Path) -> None:
@@ -21,7 +22,7 @@ def refresh(notebook: Path, executed: Path) -> None:
     outputs = {cell.id: cell for cell in done.cells}
     for cell in clean.cells:
         cell.metadata = {key: value for key, value in cell.metadata.items() if key == "tags" and value}
-        if "check" in cell.metadata.get("tags", []):
+        if FOLDED & set(cell.metadata.get("tags", [])):
             cell.metadata["jupyter"] = {"source_hidden": True}
         if cell.cell_type == "code":
             keep = set(cell.metadata.get("tags", [])) >= KEPT

@@ -151,8 +151,14 @@ def test_claims_stand_in_collapsed_cells_of_their_own(cells):
         assert "assert" not in {type(node).__name__.lower() for node in ast.walk(ast.parse(cell.source))}, cell.source
         if "check" in tags(cell):
             assert not calls(cell) & (FIGURES | SLIDERS | {"print", "display"}), cell.source
-            assert cell.metadata.get("jupyter") == {"source_hidden": True}, f"run `make refresh`: {cell.source}"
     assert sum(cell.source.count("lab.expect(") for cell in code(cells)) >= 5
+
+
+def test_claims_and_plumbing_are_folded_and_nothing_else(cells):
+    for cell in code(cells):
+        folded = bool(tags(cell) & {"check", "hide-input"})
+        assert (cell.metadata.get("jupyter") == {"source_hidden": True}) == folded, f"run `make refresh`: {cell.source}"
+        assert not ("hide-input" in tags(cell) and tags(cell) & {"exercise", "parameters", "check"}), cell.source
 
 
 def test_each_guess_is_held_against_its_outcome_further_down(cells):
