@@ -35,6 +35,7 @@ class Monitor:
     """
 
     ALT = "Validation curve, and the current SR crop beside HR."
+    COLOR = COLORS["SRResNet"]  # of the network that is trained
 
     def __init__(self, lr: torch.Tensor, hr: torch.Tensor, box: Box, baseline: Mapping[str, float]) -> None:
         self.lr, self.hr = cut(lr, box, hr.shape[-2]), cut(hr, box)
@@ -68,7 +69,7 @@ class Monitor:
             axis.axis("off")
 
     def _draw_curve(self, curve: "Axes", trainer: "Trainer") -> None:
-        _draw_series(curve, trainer.history, "val_psnr", "network", COLORS["SRResNet"], marker="o")
+        _draw_series(curve, trainer.history, "val_psnr", "network", self.COLOR, marker="o")
         for label, value in self.baseline.items():
             curve.axhline(value, linestyle="--", color=COLORS.get(label, OTHER), label=label)
         curve.set(xlabel="training step", ylabel="PSNR in dB (Y)", title="mean over the unseen photos")
@@ -77,23 +78,22 @@ class Monitor:
 
 
 class GanMonitor(Monitor):
-    """Draws a GAN's run while it trains, as `Monitor` does for a generator alone.
+    """Draws a GAN's run while it trains, as `Monitor` does for a generator alone, and what D says.
 
     The `step` of the training must give ``d_real`` and ``d_fake`` (what D says of HR and SR: means over the
-    patches, 0 to 1), ``d_loss`` and ``g_loss``, and ``d_norm`` and ``g_norm`` (norms of the gradients).
+    patches, 0 to 1). For what else it logs there is `draw_logged`.
     """
 
-    ALT = "Judgements of D, losses, gradient norms, validation PSNR, and the current SR crop beside HR."
+    ALT = "What D says of HR and SR, validation PSNR, and the current SR crop beside HR."
+    COLOR = COLORS["SRGAN"]
 
     def _draw(self, trainer: "Trainer", sr: torch.Tensor) -> "Figure":
-        figure, axes = plt.subplots(2, 3, figsize=(13, 7.2), width_ratios=(1.25, 1.25, 1))
+        figure, axes = plt.subplots(2, 2, figsize=(12, 8.4))
         draw_judgements(axes[0, 0], trainer.history)
-        draw_logged(axes[0, 1], trainer.history, {"d_loss": "loss of D", "g_loss": "loss of G"}, "losses")
-        names = {"d_norm": "gradient of D", "g_norm": "gradient of G"}
-        draw_logged(axes[1, 0], trainer.history, names, "norms of the gradients")
-        self._draw_curve(axes[1, 1], trainer)
-        self._draw_crops(axes[0, 2], axes[1, 2], trainer, sr)
-        figure.subplots_adjust(wspace=0.32, hspace=0.32)  # a layout that matplotlib finds takes a third of the time
+        self._draw_curve(axes[0, 1], trainer)
+        self._draw_crops(*axes[1], trainer, sr)
+        # Set by hand: a layout that matplotlib finds takes a third of the time.
+        figure.subplots_adjust(left=0.06, right=0.99, top=0.95, bottom=0.02, wspace=0.16, hspace=0.24)
         return figure
 
 

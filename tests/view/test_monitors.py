@@ -47,7 +47,7 @@ def test_the_legend_of_logged_numbers_lies_on_no_line():
     plt.close(figure)
 
 
-def test_the_monitor_draws_six_panels_and_keeps_the_crop(tmp_path, monkeypatch):
+def test_the_monitor_draws_four_panels_and_keeps_the_crop(tmp_path, monkeypatch):
     class Run:
         path = tmp_path
 
@@ -60,12 +60,12 @@ def test_the_monitor_draws_six_panels_and_keeps_the_crop(tmp_path, monkeypatch):
     shown = []
     monkeypatch.setattr("IPython.display.display", lambda picture, **_: shown.append(picture))
     figures = []
-    monkeypatch.setattr(
-        "srlab.view.plots.to_png", lambda figure: figures.append(len(figure.axes)) or b"\x89PNG\r\n\x1a\n"
-    )
+    monkeypatch.setattr("srlab.view.plots.to_png", lambda figure: figures.append(figure.axes) or b"\x89PNG\r\n\x1a\n")
     monitor(Trainer())
-    assert figures == [6]
-    assert "Judgements of D" in shown[0].alt
+    (_, curve, *crops) = figures[0]
+    assert len(crops) == 2
+    assert curve.get_lines()[0].get_color() == COLORS["SRGAN"]  # not that of its start, which is a line beside it
+    assert "What D says" in shown[0].alt
     assert (tmp_path / "samples" / "step-0000020.png").is_file()
     plt.close("all")
 
