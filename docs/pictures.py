@@ -4,11 +4,13 @@ The pictures of sliders are taken in Chromium.
 """
 
 import base64
+import io
 import shutil
 import tempfile
 from pathlib import Path
 
 import nbformat
+from PIL import Image
 from playwright.sync_api import sync_playwright
 
 from srlab.base.places import home
@@ -18,11 +20,10 @@ FOLDER = Path(__file__).parent / "images"
 PICTURES = {
     "twins.png": ("00_degradation", "Two different photos"),
     "training.png": ("01_srresnet", "Validation curve"),
-    "astronaut.png": ("01_srresnet", "astronaut: low resolution"),
+    "letters.png": ("01_srresnet", "A piece of text: bicubic, the network"),
     "equally_wrong.png": ("02_content_loss", "The photo, and five pictures"),
     "sharper.png": ("03_srgan", "astronaut: the start, the start with noise"),
-    "knob.png": ("04_esrgan", "Two networks, and one"),
-    "trade.png": ("04_esrgan", "From the PSNR network"),
+    "trade.png": ("04_esrgan", "Mixed networks from"),
     "worst.png": ("05_evaluation", "The worst blocks"),
 }
 SLIDER = ("05_evaluation", "The astronaut: LR, each competitor")
@@ -41,6 +42,8 @@ def find_picture(lab: str, caption: str) -> bytes:
         for output in outputs(lab)
         if "image/png" in output.data and output.metadata["image/png"]["alt"].startswith(caption)
     ]
+    if not found:
+        raise SystemExit(f"No picture of {lab} has a caption that begins with: {caption}")
     return base64.b64decode(found[-1])
 
 
@@ -72,7 +75,9 @@ def take_slider(lab: str, caption: str, target: Path) -> None:
 if __name__ == "__main__":
     FOLDER.mkdir(exist_ok=True)
     for name, (lab, caption) in PICTURES.items():
-        (FOLDER / name).write_bytes(find_picture(lab, caption))
+        picture = Image.open(io.BytesIO(find_picture(lab, caption)))
+        picture.thumbnail((800, 800))
+        picture.save(FOLDER / name, optimize=True)
     take_slider(*SLIDER, FOLDER / "slider.png")
     for file in sorted(FOLDER.iterdir()):
         print(f"docs/images/{file.name}: {file.stat().st_size // 1024} KiB")

@@ -161,6 +161,14 @@ def test_claims_and_plumbing_are_folded_and_nothing_else(cells):
         assert not ("hide-input" in tags(cell) and tags(cell) & {"exercise", "parameters", "check"}), cell.source
 
 
+def test_each_slider_is_shown(cells):
+    """JupyterLab shows what a cell ends with; a slider above its end needs display."""
+    for cell in code(cells):
+        for statement in ast.parse(cell.source).body[:-1]:
+            lost = isinstance(statement, ast.Expr) and ast.unparse(statement).startswith("srlab.compare")
+            assert not lost, cell.source
+
+
 def test_each_guess_is_held_against_its_outcome_further_down(cells):
     source = [cell.source for cell in code(cells)]
     for number, cell in enumerate(source):
