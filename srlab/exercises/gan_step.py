@@ -60,7 +60,6 @@ def gan_step(answer: Answer, *scene: Any) -> dict[str, Any]:
         "a graph from the picture to G": any(sr.requires_grad for _, sr in runs),
         "what D is shown": " and ".join(kind for kind in kinds if kinds[kind]),
         "the steps": ", ".join(steps),
-        "G in D's half": not gradients["G of D"].any() or torch.equal(gradients["G of D"], before),
         "a gradient for D": bool(gradients["D of D"].any()),
         "D is asked again": any(after for _, after in of_g),
         "about a picture with a graph": any(after and image.requires_grad for image, after in of_g),
@@ -72,6 +71,7 @@ def gan_step(answer: Answer, *scene: Any) -> dict[str, Any]:
         "the weights of D": nn.utils.parameters_to_vector(discriminator.parameters()),
         "the weights of G": nn.utils.parameters_to_vector(generator.parameters()),
         "the modes": generator.training and discriminator.training,
+        "G in D's half": not gradients["G of D"].any() or torch.equal(gradients["G of D"], before),
     }
 
 

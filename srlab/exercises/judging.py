@@ -28,6 +28,7 @@ def judge(exercise: Exercise, answer: Answer) -> Iterator[tuple[str, str]]:
     StillToDo
         It gives back `TODO`.
     """
+    noted = ""
     for case in exercise.cases:
         given, wanted = run(exercise, answer, case), run(exercise, exercise.reference, case)
         if isinstance(wanted, Exception):
@@ -37,7 +38,9 @@ def judge(exercise: Exercise, answer: Answer) -> Iterator[tuple[str, str]]:
         observation = _first_difference(exercise, given, wanted)
         if observation is not None:
             if note := _known(exercise, exercise.notes, answer, case, given, observation):
-                yield "note", note
+                if note != noted:
+                    yield "note", note
+                noted = note
                 continue
             hint = _known(exercise, exercise.mistakes, answer, case, given, observation)
             if isinstance(given, Exception):

@@ -7,6 +7,7 @@ import torch
 import torch.nn as nn
 
 from srlab import losses
+from srlab.data.images import quantize
 from srlab.exercises import Answer, Exercise, sample
 from srlab.exercises.cross_entropy import as_loss, cross_entropy, mistakes_of
 from srlab.exercises.difference import take
@@ -40,24 +41,27 @@ def adversarial_step(discriminator: nn.Module, sr: torch.Tensor, hr: torch.Tenso
 
 
 def _inputs() -> tuple[nn.Module, torch.Tensor, torch.Tensor]:
-    """A small D, a picture with a graph, and HR."""
+    """A small D, a picture with a graph that leaves [0, 1] here and there, as a network's does, and HR."""
     network = nn.Sequential(nn.Conv2d(3, 4, 3), nn.LeakyReLU(0.2), nn.Conv2d(4, 1, 1))
     for seed, parameter in enumerate(network.parameters()):
         parameter.data = sample(*parameter.shape, low=-0.9, high=0.9, seed=seed + 3)
-    return network, sample(2, 3, 6, 5, seed=1).requires_grad_() * 1, sample(2, 3, 6, 5, seed=2)
+    return network, sample(2, 3, 6, 5, low=-0.2, high=1.2, seed=1).requires_grad_() * 1, sample(2, 3, 6, 5, seed=2)
 
 
 def _observe(answer: Answer, network: nn.Module, sr: torch.Tensor, hr: torch.Tensor) -> dict[str, Any]:
     sr.retain_grad()
     weights = list(network.parameters())
     before = [weight.detach().clone() for weight in weights]
-    d_loss, g_loss = map(as_loss, take(answer(network, sr, hr), [0.0, 0.0]))
+    shown: list[torch.Tensor] = []
+    with network.register_forward_pre_hook(lambda _, inputs: shown.extend(inputs[0])):
+        d_loss, g_loss = map(as_loss, take(answer(network, sr, hr), [0.0, 0.0]))
     if any(tensor.grad is not None for tensor in (sr, *weights)):
         return {"nothing goes backward": False}
     return {
         "nothing goes backward": True,
         "D's weights stay": all(map(torch.equal, weights, before)),
         "D's weights may learn": all(weight.requires_grad for weight in weights),
+        "D is shown sr and hr as they are": all(any(map(image.equal, (*sr, *hr))) for image in shown),
         "D trains": all(layer.training for layer in network.modules()),
         "d_loss": d_loss,
         "g_loss": g_loss,
@@ -133,6 +137,12 @@ EXERCISE = Exercise(
         "The two losses come back in the wrong order: d_loss is the first.": (
             lambda discriminator, sr, hr: adversarial_step(discriminator, sr, hr)[::-1]
         ),
+        "D was shown something else than sr and hr as they are. Was sr clamped, or rounded? Where it leaves [0, 1], "
+        "clamp gives G no gradient to come back by, and rounding gives it none anywhere.": [
+            _step(d_picture=lambda sr: sr.detach().clamp(0, 1), g_picture=lambda sr: sr.clamp(0, 1)),
+            _step(g_picture=lambda sr: sr.clamp(0, 1)),
+            _step(d_picture=lambda sr: quantize(sr.detach()), g_picture=quantize),
+        ],
         "HR and SR have changed places: each network would learn what the other should.": (
             _both(lambda real, fake: ragan.ragan_generator_loss(fake, real))
         ),

@@ -39,22 +39,30 @@ def _inputs(inplace: bool, long: bool) -> Callable[[], tuple[nn.Sequential, torc
         for seed, parameter in enumerate(network.parameters()):
             parameter.data = sample(*parameter.shape, low=-0.6, high=0.6, seed=seed)
         network[1].eval()
-        return network.requires_grad_(False), sample(2, 3, 8, 6, low=-1, seed=1).requires_grad_() * 1
+        network[0].requires_grad_(False)  # modes and weights of both kinds, so that any change shows
+        return network, sample(2, 3, 8, 6, low=-1, seed=1).requires_grad_() * 1
 
     return make
 
 
+def _state(layers: nn.Sequential) -> dict[str, Any]:
+    return {
+        "the layers": list(layers),
+        "their settings": str(layers),
+        "their modes": [layer.training for layer in layers],
+        "their hooks": sum(len(layer._forward_hooks) + len(layer._forward_pre_hooks) for layer in layers.modules()),
+        "what learns": [parameter.requires_grad for parameter in layers.parameters()],
+    }
+
+
 def _observe(answer: Answer, layers: nn.Sequential, image: torch.Tensor) -> dict[str, Any]:
+    before = _state(layers)
     result = filled(answer(layers, image))
     if not isinstance(result, torch.Tensor):
         return {"the map": result}
     return {
         "the map": result,
-        "the layers": len(layers),
-        "their settings": str(layers),
-        "their modes": [str(layer.training) for layer in layers],
-        "their hooks": sum(len(layer._forward_hooks) + len(layer._forward_pre_hooks) for layer in layers.modules()),
-        "what learns": sum(parameter.requires_grad for parameter in layers.parameters()),
+        **{f"{part} as before": state == before[part] for part, state in _state(layers).items()},
         "a graph leads to the image": reaches(result.sum(), [image]),
         "the gradient at the image": gradient(result.square().sum(), [image]),
     }
@@ -138,13 +146,16 @@ EXERCISE = Exercise(
         "Some layers are in another mode (train or eval) than before. Whoever gave you the network chose it.": [
             lambda layers, image: layers.eval()[:-1](image),
             lambda layers, image: layers.train()[:-1](image),
+            lambda layers, image: layers[:-1].eval()(image),
         ],
         "A hook is still in the network, and runs each time that anybody uses it. Does it need one?": _hooked,
-        "The parameters take gradients now, or none any more. Whoever gave you the network chose it.": (
-            lambda layers, image: layers.requires_grad_()[:-1](image)
-        ),
-        "No graph leads from the map back to the image, so G would learn nothing from it. The weights are frozen "
-        "already; is there a no_grad or a detach on the way?": _without_graph,
+        "The parameters take gradients now, or none any more. Whoever gave you the network chose it.": [
+            lambda layers, image: layers.requires_grad_()[:-1](image),
+            lambda layers, image: layers.requires_grad_(False)[:-1](image),
+            lambda layers, image: layers[:-1].requires_grad_(False)(image),
+        ],
+        "No graph leads from the map back to the image, so G would learn nothing from it. Is there a no_grad "
+        "or a detach on the way?": _without_graph,
     },
     also_right=[lambda layers, image: layers[:-1](image)],
     otherwise={"the gradient at the image": "The map is right, but not the gradient at the image."},

@@ -83,6 +83,12 @@ OF_BOTH: dict[str, list[Answer]] = {
         lambda real, fake: cross_entropy(fake - real, 1),
         lambda real, fake: 2 * cross_entropy(fake - real, 1),
     ],
+    "Every HR is compared with every SR here, and the mean is taken of the losses. In the average kind it comes first: "
+    "the mean of the logits is what one logit is compared with.": [
+        lambda real, fake, times=times, pairs=pairs: times * cross_entropy(pairs(fake, real), 1)
+        for times in (1, 2)
+        for pairs in (lambda a, b: a.flatten() - b.flatten()[:, None], lambda a, b: a - b[:, None])
+    ],
     "The mean is that over all logits of the other kind, in the whole batch. Yours is over some of them.": [
         _means_over(0),
         _means_over(1, 2, 3),

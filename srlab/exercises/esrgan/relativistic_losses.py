@@ -96,7 +96,11 @@ EXERCISE = Exercise(
             _pair(lambda high, low: _one(high, low.mean())),
         ],
         "Every HR is compared with every SR here. A pair is one HR and the SR at the same place, so there are as many "
-        "differences as logits.": _pair(lambda high, low: _one(high.flatten()[:, None], low.flatten())),
+        "differences as logits.": [
+            _pair(lambda high, low: _one(high.flatten()[:, None], low.flatten())),
+            _pair(lambda high, low: 2 * _one(high.flatten()[:, None], low.flatten())),
+            _pair(lambda high, low: _one(high[:, None], low)),  # every image with every image, place by place
+        ],
         "Only the means of HR and SR are compared. Here each HR logit is compared with its SR logit, and the mean is "
         "taken of what comes out.": _pair(lambda high, low: _one(high.mean(), low.mean())),
         "The sigmoids are subtracted. It is the logits that are compared; when does the sigmoid come in?": (

@@ -2,6 +2,7 @@
 
 import statistics
 from collections.abc import Callable, Sequence
+from functools import partial
 
 from srlab.exercises import Answer, Exercise
 
@@ -101,11 +102,14 @@ EXERCISE = Exercise(
             _scored(lambda place, count: 5 * (count - place) / count),
             _scored(lambda place, count: 5 - 5 * place / (count - 1)),
         ],
-        "The scores were cut or rounded to whole numbers. With four methods a step is 4/3. Does your code divide by "
-        "//?": [
+        "The scores were cut or rounded. With four methods a step is 4/3: does your code divide by //? Where two "
+        "methods are close, the digits behind tell them apart, so round only when you print.": [
             _scored(lambda place, count: 5 - 4 * place // (count - 1)),
             _scored(lambda place, count: 5 - 4 // (count - 1) * place),
-            _changed(lambda scores, votes, methods: {method: round(score) for method, score in scores.items()}),
+            *(
+                _changed(lambda scores, votes, methods, cut=cut: {method: cut(s) for method, s in scores.items()})
+                for cut in (int, round, *(partial(round, ndigits=digits) for digits in (1, 2, 3)))
+            ),
         ],
         "That is how often a method came first. A second place should count for more than a last one.": [
             _scored(lambda place, count: float(place == 0)),

@@ -39,8 +39,8 @@ EXERCISE = Exercise(
     level="medium",
     cases={
         "each HR patch against each SR patch": (
-            torch.tensor([-0.4, 0.4, -2.7, 2.8, 0.6, 1.8]),
-            torch.tensor([-2.5, 0.9, -1.2, 3.4, -1.4, -2.0]),
+            torch.tensor([-0.4, 0.4, -1.7, 2.8, 0.6, 1.8]),
+            torch.tensor([0.2, 0.9, -1.2, 3.4, -1.4, -2.0]),
         ),
         "more of one kind than of the other": (
             torch.tensor([0.2, 0.6, 0.2]),
@@ -54,8 +54,12 @@ EXERCISE = Exercise(
         "Only patches at the same place of the two lists are compared. They come in no order, so each HR patch meets "
         "each SR patch: which shapes make torch compare all with all?": [
             lambda real, fake: (real > fake).double().mean(),
-            lambda real, fake: (real.sort().values > fake.sort().values).double().mean(),
             lambda real, fake: _won(torch.stack([a - b for a, b in zip(real, fake, strict=False)])),
+        ],
+        "Both lists were sorted, and the same places compared: the best HR patch meets the best SR patch alone. "
+        "Sorting doesn't pair them all; which shapes make torch compare all with all?": [
+            lambda real, fake: (real.sort().values > fake.sort().values).double().mean(),
+            lambda real, fake: _won(torch.stack([a - b for a, b in zip(real.msort(), fake.msort(), strict=False)])),
         ],
         "Two equal logits say nothing, so such a pair counts half: neither 0 nor 1.": [
             lambda real, fake: (real[:, None] >= fake).double().mean(),

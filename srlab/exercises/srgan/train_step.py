@@ -196,7 +196,7 @@ EXERCISE = Exercise(
         "The gradient of d_loss runs on through sr into G. That costs time, and it teaches G to be found out. For D's "
         "half sr is data, like hr. What cuts it off from where it came from?": [
             _step(for_d=_as_it_is),
-            _step(for_d=_as_it_is, keep=True),
+            _step(for_d=_as_it_is, g_zero="never", keep=True),
         ],
         "D was asked again after its update, but about an sr without a graph, or its answer was cut off, so no "
         "gradient reaches G. In D's half the way from D to G should be cut. In G's half it's how G learns.": [
@@ -283,6 +283,10 @@ EXERCISE = Exercise(
         ),
     },
     also_right=[_step(d_loss=lambda real, fake: F.softplus(-real).mean() + F.softplus(fake).mean())],
+    notes={
+        "The gradient of d_loss runs on through sr into G. Your code throws it away before G's own, so the step is "
+        "right, but D's half pays for a way back through G. sr.detach() saves that.": _step(for_d=_as_it_is, keep=True)
+    },
     otherwise={
         "what the generator is given": "The generator was given something else than lr.",
         "an error of torch": "torch stopped: {given}. Which graph is no longer there, or never was?",
