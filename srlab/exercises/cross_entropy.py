@@ -93,8 +93,9 @@ _MISTAKES: dict[str, list[Entropy]] = {
         lambda x, label: F.binary_cross_entropy(x, torch.full_like(x, label)),  # raises
         lambda x, label: -(x if label else 1 - x).log().mean(),  # NaN
     ],
-    "A target is one number here; torch wants a tensor of the shape of the logits.": [
-        lambda x, label: F.binary_cross_entropy_with_logits(x, label)
+    "A target is one number here, or one for each image; torch wants a tensor of the shape of the logits.": [
+        lambda x, label: F.binary_cross_entropy_with_logits(x, label),
+        lambda x, label: F.binary_cross_entropy_with_logits(x, torch.full((len(x),), float(label))),
     ],
 }
 

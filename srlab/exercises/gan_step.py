@@ -28,6 +28,7 @@ def gan_step(answer: Answer, *scene: Any) -> dict[str, Any]:
     runs: list[tuple[torch.Tensor, torch.Tensor]] = []  # of G: its input and its picture
     shown: list[tuple[torch.Tensor, bool]] = []  # to D, and whether after its step
     steps: list[str] = []
+    modes: list[bool] = []  # of G and D as they run
     # "G of D" is the gradient of G when the optimizer of D makes its step.
     gradients = dict.fromkeys(("D of D", "G of D", "D of G", "G of G"), torch.zeros(()))
 
@@ -36,6 +37,7 @@ def gan_step(answer: Answer, *scene: Any) -> dict[str, Any]:
         gradients[f"D of {name}"], gradients[f"G of {name}"] = _gradient(discriminator), _gradient(generator)
 
     hooks = [
+        *(net.register_forward_hook(lambda net, *_: modes.append(net.training)) for net in (generator, discriminator)),
         generator.register_forward_hook(lambda _, inputs, sr: runs.append((inputs[0], sr))),
         discriminator.register_forward_pre_hook(lambda _, inputs: shown.append((inputs[0], "D" in steps))),
         d_optimizer.register_step_pre_hook(lambda *_: note_step("D")),
@@ -70,7 +72,7 @@ def gan_step(answer: Answer, *scene: Any) -> dict[str, Any]:
         "G's gradient": gradients["G of G"],
         "the weights of D": nn.utils.parameters_to_vector(discriminator.parameters()),
         "the weights of G": nn.utils.parameters_to_vector(generator.parameters()),
-        "the modes": generator.training and discriminator.training,
+        "the modes": all((*modes, generator.training, discriminator.training)),
         "G in D's half": not gradients["G of D"].any() or torch.equal(gradients["G of D"], before),
     }
 

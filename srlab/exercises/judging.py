@@ -131,7 +131,10 @@ def _agree(exercise: Exercise, given: Outcome, other: Outcome, observation: str)
         return False
     pair = other[observation], given[observation]
     # Both ways round, as a number is equal to a tensor with one element, but a tensor isn't to a number.
-    return not all(difference(*turned, exercise.tolerance) for turned in (pair, pair[::-1]))
+    try:
+        return not all(difference(*turned, exercise.tolerance) for turned in (pair, pair[::-1]))
+    except Wrong:  # in one of them something is missing
+        return False
 
 
 def _unknown(exercise: Exercise, observation: str, given: Any, wanted: Any) -> str:

@@ -152,6 +152,10 @@ EXERCISE = Exercise(
         "Only SR is judged in d_loss. Where is the half about HR?": (
             _step(lambda real, fake: cross_entropy(fake - real.mean(), 0))
         ),
+        "g_loss has a weight already. That comes in where G's losses are added up; here it's the loss as it is.": [
+            _step(g_loss=lambda real, fake, weight=weight: weight * ragan.ragan_generator_loss(real, fake))
+            for weight in (5e-3, 1e-3)
+        ],
         "D's loss is G's with a minus, which is flat where D has most to learn.": (
             _step(lambda real, fake: -ragan.ragan_generator_loss(real, fake))
         ),

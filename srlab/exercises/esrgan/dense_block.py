@@ -193,7 +193,10 @@ EXERCISE = Exercise(
         "joins tensors?), and nothing is added but, at the end, the third convolution's output to x, which has as many "
         "channels.": _block(join=_sum),
         "A convolution was made for another number of channels than it gets. How many lie side by side before the "
-        "second one, and how many before the third?": _block(flat=True),
+        "second one, and how many before the third? Count them in `features` and `growth`.": [
+            _block(flat=True),
+            lambda features, growth: _block()(64, 32),
+        ],
         "There is a normalisation in the block. ESRGAN took batch norm out of the generator: what a batch has in "
         "common shows as artefacts in a picture.": (
             _block(change=lambda block: block.add_module("norm", nn.BatchNorm2d(4)))

@@ -70,14 +70,16 @@ OF_BOTH: dict[str, list[Answer]] = {
         lambda real, fake: _sr_half(real, fake) - _hr_half(real, fake),
         lambda real, fake: _hr_half(real, fake) - _sr_half(real, fake),
     ],
-    "Each kind is compared with its own mean, which says nothing about which of the two looks more real.": [
-        lambda real, fake: cross_entropy(real - real.mean(), 0) + cross_entropy(fake - fake.mean(), 1)
+    "Each kind is compared with its own mean, or with that of both, and not with that of the other kind alone.": [
+        lambda real, fake: made_of(cross_entropy)(real - real.mean() / 2, fake - fake.mean() / 2),
+        lambda real, fake: cross_entropy(real - real.mean(), 0) + cross_entropy(fake - fake.mean(), 1),
     ],
     "Both sides of a comparison are averaged here. It is one logit against the mean of the others.": [
         lambda real, fake: 2 * cross_entropy(fake.mean() - real.mean(), 1)
     ],
     "The sigmoids are subtracted. It is the logits that are compared; when does the sigmoid come in?": [
-        lambda real, fake: ragan_generator_loss(real.sigmoid(), fake.sigmoid())
+        lambda real, fake: ragan_generator_loss(real.sigmoid(), fake.sigmoid()),
+        lambda real, fake: -(fake.sigmoid() - real.sigmoid().mean()).log().mean(),  # NaN
     ],
     "One HR is compared with one SR here. In the average kind it is one logit with the mean of the others.": [
         lambda real, fake: cross_entropy(fake - real, 1),

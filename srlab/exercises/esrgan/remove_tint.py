@@ -3,6 +3,7 @@
 import torch
 import torch.nn.functional as F
 
+from srlab.data.images import quantize
 from srlab.exercises import Answer, Exercise, sample
 
 
@@ -82,9 +83,8 @@ EXERCISE = Exercise(
         "The colour of each LR pixel was moved, and texture with it. A tint is one number a channel, and no more.": (
             lambda sr, lr: sr + F.interpolate(lr - F.adaptive_avg_pool2d(sr, lr.shape[-2:]), size=sr.shape[-2:])
         ),
-        "The result was clamped. That comes last, when a picture is shown or saved; here it moves the mean again.": (
-            lambda sr, lr: remove_tint(sr, lr).clamp(0, 1)
-        ),
+        "The result was clamped or rounded. That comes last, when a picture is shown or saved; here it moves the mean "
+        "again.": [lambda sr, lr: remove_tint(sr, lr).clamp(0, 1), lambda sr, lr: quantize(remove_tint(sr, lr))],
         "The shapes do not fit. A mean over height and width is (N, 3); which option of mean keeps the two axes, with "
         "one entry each? And SR is larger than LR, so they cannot be subtracted pixel by pixel.": [
             lambda sr, lr: sr - sr.mean((2, 3)) + lr.mean((2, 3)),

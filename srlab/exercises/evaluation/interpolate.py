@@ -77,6 +77,9 @@ EXERCISE = Exercise(
             _each(lambda x, y, t: x.clone()),
             _each(lambda x, y, t: y.clone()),
         ],
+        "The result moves away from `b` as alpha grows. Which of the two is subtracted from the other?": _each(
+            lambda x, y, t: x + t * (x - y)
+        ),
         "The shares of the two should add up to 1. As `b` comes in, what should become of the share of `a`?": [
             _each(lambda x, y, t: x + t * y),
             _each(lambda x, y, t: (1 - t) * x + y),
@@ -94,6 +97,7 @@ EXERCISE = Exercise(
             lambda a, b, t: {key: _mix(x, y, t) for (key, x), y in zip(a.items(), b.values(), strict=True)}
         ),
         "Only some entries are mixed. Every floating tensor is to be mixed, whatever its name.": [
+            _each(lambda x, y, t: _mix(x, y, t) if x.ndim > 1 else x.clone()),
             _each(_mix, named="weight"),
             _each(_mix, named="conv"),
             _each(_mix, named="bias"),

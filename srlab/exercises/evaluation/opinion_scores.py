@@ -144,10 +144,13 @@ EXERCISE = Exercise(
         ),
         "Nobody has voted on one of the methods, but it has a score. No vote is no opinion, and neither a bad one nor "
         "a middling one: leave the method out.": [
-            _changed(lambda scores, votes, methods: dict.fromkeys(methods, 0.0) | scores),
-            _changed(lambda scores, votes, methods: dict.fromkeys(methods, 1.0) | scores),
-            _changed(lambda scores, votes, methods: dict.fromkeys(methods, 3.0) | scores),
-            _changed(lambda scores, votes, methods: dict.fromkeys(methods, float("nan")) | scores),
+            _changed(lambda scores, votes, methods, none=none: dict.fromkeys(methods, none) | scores)
+            for none in (0.0, 1.0, 3.0, float("nan"), None)
+        ],
+        "`votes` isn't the same afterwards, as after pop, reverse or clear. They are kept, and counted again when more "
+        "have come: go through them with for.": [
+            lambda votes, methods: opinion_scores([votes.pop() for _ in range(len(votes))], methods),
+            lambda votes, methods: opinion_scores([[v.pop(0) for _ in range(len(v))] for v in votes], methods),
         ],
         "Your code divides by zero where there are no votes. Leave out what nobody has voted on.": [
             lambda votes, methods: {m: sum(v.index(m) for v in votes if m in v) / _count(m, votes) for m in methods}

@@ -132,6 +132,9 @@ EXERCISE = Exercise(
             _error(lambda x, y, root: (x - y).std(correction=0) / root**2),
             _error(lambda x, y, root: (x - y).std() / (root**2 - 1)),
         ],
+        "The root is taken of the spread as well. It belongs to N alone, unless the variance is under it.": _error(
+            lambda x, y, root: (x - y).std().sqrt() / root
+        ),
         "The spread was multiplied by the root of N. With more photos a mean gets surer, so its error gets smaller.": (
             _error(lambda x, y, root: (x - y).std() * root)
         ),

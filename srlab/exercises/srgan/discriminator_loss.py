@@ -59,9 +59,10 @@ EXERCISE = Exercise(
             lambda real, fake: F.relu(1 - real).mean() + F.relu(1 + fake).mean(),
             lambda real, fake: cross_entropy(real - fake, 1),
         ],
-        "1 - log D isn't log(1 - D). In terms of logits, 1 - sigmoid(c) is sigmoid(-c).": (
-            lambda real, fake: cross_entropy(real, 1) - (1 - F.logsigmoid(fake)).mean()
-        ),
+        "1 - log D isn't log(1 - D), and neither is log D(1 - c). In terms of logits, 1 - sigmoid(c) is sigmoid(-c).": [
+            lambda real, fake: cross_entropy(real, 1) - (1 - F.logsigmoid(fake)).mean(),
+            lambda real, fake: cross_entropy(real, 1) + cross_entropy(1 - fake, 1),
+        ],
         "The labels are smoothed already. That's exercise 3; here the targets are 1 and 0.": [
             lambda real, fake: cross_entropy(real, 0.9) + cross_entropy(fake, 0),
             lambda real, fake: cross_entropy(real, 0.9) + cross_entropy(fake, 0.1),
@@ -72,6 +73,9 @@ EXERCISE = Exercise(
             lambda real, fake: discriminator_loss(real, fake.detach()),
             lambda real, fake: discriminator_loss(real.detach(), fake),
         ],
+        "The logits were averaged before the loss. Each of them has a loss of its own, and the mean comes last.": (
+            lambda real, fake: cross_entropy(real.mean(), 1) + cross_entropy(fake.mean(), 0)
+        ),
         **mistakes_of(lambda entropy: lambda real, fake: entropy(real, 1) + entropy(fake, 0)),
     },
     also_right=[lambda real, fake: F.softplus(-real).mean() + F.softplus(fake).mean()],

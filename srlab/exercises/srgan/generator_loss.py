@@ -45,6 +45,9 @@ EXERCISE = Exercise(
         ],
         "The value is right, but it's cut off from its logits, as by detach, item or no_grad: G would get no "
         "gradient.": lambda fake: generator_loss(fake).detach(),
+        "The logits were averaged before the loss. Each of them has a loss of its own, and the mean comes last.": (
+            lambda fake: cross_entropy(fake.mean(), 1)
+        ),
         **mistakes_of(lambda entropy: lambda fake: entropy(fake, 1)),
     },
     also_right=[lambda fake: F.softplus(-fake).mean()],

@@ -68,8 +68,8 @@ EXERCISE = Exercise(
         "HR and SR have changed places: this is how often SR is ranked above HR.": (
             lambda real, fake: ranked_share(fake, real)
         ),
-        "That counts how often D is right about single patches, with the logit 0, a probability of one half, as the "
-        "border. D may call everything real and still rank HR above SR: only the order of two counts.": [
+        "That counts how often D is right about single patches, with a border such as the logit 0, a probability of "
+        "one half. D may call everything real and still rank HR above SR: only the order of two counts.": [
             lambda real, fake: _yes(real),
             lambda real, fake: _yes(-fake),
             lambda real, fake: (_yes(real) + _yes(-fake)) / 2,
@@ -97,7 +97,9 @@ EXERCISE = Exercise(
             lambda real, fake: 100 * ranked_share(real, fake),
             lambda real, fake: 2 * ranked_share(real, fake) - 1,
         ],
-        "Each HR patch is compared with one value only, the mean of SR or its best patch. It meets them one by one.": [
+        "One of the two kinds is only one value here, its mean or its best patch. They meet one by one.": [
+            lambda real, fake: (real.max() > fake).double().mean(),
+            lambda real, fake: (real.mean() > fake).double().mean(),
             lambda real, fake: (real > fake.mean()).double().mean(),
             lambda real, fake: (real > fake.max()).double().mean(),
         ],

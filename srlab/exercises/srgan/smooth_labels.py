@@ -72,6 +72,8 @@ EXERCISE = Exercise(
         "A number is no target yet: the cross entropy wants one for each logit. Which functions of torch make a tensor "
         "like another one?": (lambda real, fake: (0.9, 0.0)),
         "Each logit needs a target, however many there are.": [
+            lambda real, fake: (torch.full_like(fake, 0.9), torch.zeros_like(real)),
+            lambda real, fake: (torch.full((len(real), 1), 0.9), torch.zeros(len(fake), 1)),
             lambda real, fake: (torch.full_like(real, 0.9), torch.zeros_like(real)),
             lambda real, fake: (torch.tensor([0.9]), torch.tensor([0.0])),
         ],

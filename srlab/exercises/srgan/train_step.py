@@ -7,6 +7,7 @@ import torch.nn as nn
 import torch.nn.functional as F
 
 from srlab import losses
+from srlab.data.images import quantize
 from srlab.exercises import Answer, Exercise
 from srlab.exercises.cross_entropy import cross_entropy
 from srlab.exercises.gan_step import gan_scene, gan_step
@@ -216,6 +217,14 @@ EXERCISE = Exercise(
         "itself, and not D's answer about it.": (
             _step(d_loss=lambda real, fake: losses.discriminator_loss(real, fake.detach()))
         ),
+        "D never saw sr itself. Was it clamped, or rounded? Where it leaves [0, 1], clamp gives G no gradient to come "
+        "back by, and rounding gives it none anywhere.": [
+            lambda generator, *others, change=change: train_step(lambda lr: change(generator(lr)), *others)
+            for change in (lambda sr: sr.clamp(0, 1), quantize)
+        ],
+        "A network was in eval mode for a while, or still is. In training, batch norm goes by the batch.": (
+            lambda generator, *others: (train_step(generator.eval(), *others), generator.train())[0]
+        ),
         "d_optimizer never makes its step, so D stays as it is.": _unmoved(3),
         "g_optimizer never makes its step, so G stays as it is.": _unmoved(2),
         "The losses get images, and they want what D says of them.": _losses_of(
@@ -298,7 +307,6 @@ EXERCISE = Exercise(
         "g_loss": "The loss of G:",
         "G's gradient": _NOT_LEARNED.format("g_loss", "G"),
         "the weights of D": "D's weights changed again after d_optimizer.step(). Only G should move in G's half.",
-        "the modes": "A network is in eval mode after the step, and would train on without batch statistics.",
     },
     tolerance=1e-5,
     reveal=False,
