@@ -16,6 +16,7 @@ from .cli.lab import show as show
 from .data.datasets import ImageSet as ImageSet
 from .data.datasets import benchmark as benchmark
 from .data.datasets import folder as folder
+from .data.datasets import halves as halves
 from .data.datasets import image_set as image_set
 from .data.datasets import photos as photos
 from .data.degradation import Degradation as Degradation

@@ -49,7 +49,8 @@ class Lab(SimpleNamespace):
     device, precision
         To train with, already chosen.
     train_set, unseen
-        Photos to train on, and others to validate on, of a lab with recipes.
+        Photos to train on, and others to validate on, of a lab with recipes. Both halves of one photo where the recipe
+        has a ``subject`` and nobody named others.
     parameters
         All values by name.
     as_tried
@@ -142,8 +143,13 @@ def setup(name: str) -> Lab:
         asked = values.get("iters", 0)
         values |= recipe.values | {"recipe": recipe.name}
         values["run"] = values.get("run") or _run_name(recipe, asked, changed | tricks)
+        if values.get("images") or values.get("validation"):
+            values["subject"] = ""
+        if values.get("subject"):
+            lab.train_set, lab.unseen = srlab.halves(values["subject"])
+        else:
+            lab.unseen = _unseen(values)
         _announce(lab, recipe, values)
-        lab.unseen = _unseen(values)
     vars(lab).update({key: value for key, value in values.items() if key not in ("device", "precision")})
     lab.parameters = values
     return lab
@@ -217,6 +223,7 @@ def _announce(lab: Lab, recipe: Recipe, values: dict[str, Any]) -> None:
         return
     photos = f"of {lab.train_set.name}" if values.get("images") else "inside scikit-image and matplotlib"
     photos = f"{len(lab.train_set)} photos {photos} ({_megapixels(lab.train_set):.1f} megapixels)"
+    photos = f"the {lab.train_set.name}" if values.get("subject") else photos
     first = values.get("pretrain_iters", 0)
     first = f"{first:,} steps for PSNR (unless that is done already), then " if first else ""
     size = f"of {values['batch']} patches of {values['patch']} px"
@@ -240,7 +247,7 @@ def _warnings(lab: Lab, values: dict[str, Any]) -> list[str]:
     seen = (
         (iters + values.get("pretrain_iters", 0)) * values.get("batch", 0) * values.get("patch", 0) ** 2 / 1e6 / pixels
     )
-    if seen > SEEN_OFTEN or (iters > LONG and values.get("size") == "paper" and pixels < FEW):
+    if (seen > SEEN_OFTEN and not values.get("subject")) or (iters > LONG and values.get("size") == "paper" and pixels < FEW):
         found.append(
             f"{len(lab.train_set)} photos ({pixels:.1f} megapixels) are few for this training: it sees each pixel "
             f"{seen:,.0f} times, and the larger the network, the more of them it learns by heart. Better: "

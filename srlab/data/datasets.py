@@ -217,6 +217,38 @@ def photos(split: str) -> ImageSet:
     return _read_set(f"photos/{split}", {name: _photo_path(name) for name in chosen[split]})
 
 
+def halves(name: str) -> tuple[ImageSet, ImageSet]:
+    """An embedded photo cut in two: its left half to train on, and its right half, to be tested on.
+
+    For a subject that is alike everywhere, such as "gravel": minutes are enough to learn it, and the other half shows
+    whether that is so.
+
+    Parameters
+    ----------
+    name
+        Of one of the photos.
+
+    Returns
+    -------
+    tuple of ImageSet
+        Both with that one name. An odd column in the middle belongs to the right half.
+
+    Raises
+    ------
+    SrlabError
+        There is no such photo.
+    """
+    if name not in PHOTOS:
+        raise SrlabError(f"There is no embedded photo '{name}'; choose one of {', '.join(PHOTOS)}.")
+    whole = _read_set(f"photos/{name}", {name: _photo_path(name)})
+    middle = whole.hr[0].shape[2] // 2
+    parts = {"left half": whole.hr[0][..., :middle], "right half": whole.hr[0][..., middle:]}
+    left, right = (
+        ImageSet(f"{part} of {name}", [name], [pixels.contiguous()], grey=whole.grey) for part, pixels in parts.items()
+    )
+    return left, right
+
+
 def _photo_path(name: str) -> Path:
     package, file = PHOTOS[name]
     return Path(find_spec(package).origin).parent / file  # the package itself need not be imported

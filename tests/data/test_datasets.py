@@ -22,6 +22,16 @@ def save(path, height=8, width=12, grey=False, seed=0):
 # --- Embedded photos -----------------------------------------------------------------------------------------
 
 
+def test_halves_of_a_photo_share_no_pixel_and_lose_none():
+    left, right = datasets.halves("gravel")
+    whole = datasets.photos("train").subset("gravel")
+    assert torch.equal(torch.cat([left["gravel"], right["gravel"]], dim=3), whole["gravel"])
+    assert left["gravel"].shape == right["gravel"].shape
+    assert left.grey == right.grey == whole.grey
+    with pytest.raises(SrlabError, match=r"no embedded photo 'sand'; choose one of camera, "):
+        datasets.halves("sand")
+
+
 def test_sixteen_photos_come_without_a_download_and_four_of_them_are_never_trained_on(astronaut):
     train, validation = datasets.photos("train"), datasets.photos("validation")
     assert len({image.numpy().tobytes() for image in train.hr + validation.hr}) == 16
