@@ -18,10 +18,12 @@ from srlab.evaluation.perception import (
     colour_shift,
     energy_error,
     energy_map,
+    gap_closed,
     gradient_ratio,
     load_lpips,
     lpips,
     saturation_ratio,
+    squares,
     with_noise,
 )
 from srlab.models import pretrained as backbones
@@ -56,6 +58,27 @@ def levels(*values: int) -> torch.Tensor:
 
 
 # --- Sharpness -----------------------------------------------------------------------------------------------
+
+
+def test_the_gap_is_closed_picture_by_picture():
+    assert gap_closed([1, 1], [0.5, 0.6]) == 1
+    assert gap_closed([0.5, 0.6], [0.5, 0.6]) == 0
+    assert gap_closed([0.75, 0.8], [0.5, 0.6]) == pytest.approx(0.5)
+    assert gap_closed([1.4, 0.6], [0.6, 0.6]) == pytest.approx(0)  # too sharp here doesn't make up for too soft there
+    assert gap_closed([1.5], [0.8]) == pytest.approx(-1.5)
+    assert gap_closed(torch.tensor([0.9]), (ratio for ratio in [0.5])) == pytest.approx(0.8)
+    assert math.isnan(gap_closed([0.5], [1.0]))
+
+
+def test_a_picture_is_cut_into_its_squares():
+    image = torch.arange(9 * 17, dtype=torch.float32).view(1, 1, 9, 17)
+    cut = squares(image)
+    assert cut.shape == (4 * 8, 1, 2, 2)
+    assert torch.equal(cut[9, 0], image[0, 0, 2:4, 2:4])
+    assert torch.equal(cut, squares(image[0]))
+    for wrong in (torch.zeros(2, 3, 8, 8), torch.zeros(3, 3, 8), torch.zeros(8, 8)):
+        with pytest.raises(SrlabError, match="one picture of at least 4x4 pixels"):
+            squares(wrong)
 
 
 def test_gradient_ratio_of_a_ramp_of_half_the_slope_is_a_half():
