@@ -247,9 +247,8 @@ def _warnings(lab: Lab, values: dict[str, Any]) -> list[str]:
     seen = (
         (iters + values.get("pretrain_iters", 0)) * values.get("batch", 0) * values.get("patch", 0) ** 2 / 1e6 / pixels
     )
-    if (seen > SEEN_OFTEN and not values.get("subject")) or (
-        iters > LONG and values.get("size") == "paper" and pixels < FEW
-    ):
+    few = seen > SEEN_OFTEN and (iters > LONG or not values.get("subject"))  # a subject is to be learned by heart
+    if few or (iters > LONG and values.get("size") == "paper" and pixels < FEW):
         found.append(
             f"{len(lab.train_set)} photos ({pixels:.1f} megapixels) are few for this training: it sees each pixel "
             f"{seen:,.0f} times, and the larger the network, the more of them it learns by heart. Better: "

@@ -20,9 +20,9 @@ def load_upscalers(names: str | Sequence[str] = "all", scale: int | None = None)
     Parameters
     ----------
     names
-        ``"all"``: every finished run in ``runs/``, except the side runs of a lab; one that cannot be read, or enlarges
-        by another scale, is named and left out. Or a list of runs such as ``"01_srresnet/default"``, each of which must
-        be there and fit.
+        ``"all"``: every finished run in ``runs/``, except the side runs of a lab; one that cannot be read, enlarges by
+        another scale, or has learned a single subject, is named and left out. Or a list of runs such as
+        ``"01_srresnet/default"``, each of which must be there and fit.
     scale
         That the networks must enlarge by; None takes any.
 
@@ -49,7 +49,10 @@ def load_upscalers(names: str | Sequence[str] = "all", scale: int | None = None)
         if runs.SIDE in name:
             continue
         try:
-            if (runs.Run(lab, name).manifest() or {}).get("state") == "finished":
+            manifest = runs.Run(lab, name).manifest() or {}
+            if manifest.get("state") == "finished":
+                if subject := manifest["parameters"].get("subject"):
+                    raise SrlabError(f"it was trained on {printable(subject)} alone, and knows nothing else.")
                 network = _load(lab, name, scale)
                 found[_label(lab, name, network)] = network
         except SrlabError as error:

@@ -3,6 +3,7 @@
 import ast
 import inspect
 import re
+import shutil
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import SimpleNamespace
@@ -213,6 +214,33 @@ def test_a_number_of_the_recipe_is_changed_by_p_or_by_tricks(lab_04):
         lab, _ = lab_04(**given)
         assert (lab.noise, lab.betas, lab.batch) == (0.5, [0.9, 0.99], 8)
         assert not lab.as_tried
+
+
+def test_a_subject_is_one_photo_in_halves_unless_others_are_named(cells, tmp_path):
+    shutil.copy(ROOT / "docs" / "images" / "sharper.png", tmp_path)
+
+    def setup(**given):
+        cell = "# Parameters of this lab\n" + "\n".join(f"{name} = {value!r}" for name, value in OPEN.items())
+        cells(cell, "# Parameters\n" + "\n".join(f"{name} = {value!r}" for name, value in given.items()) + "\n")
+        _, shown = cells("import srlab; lab = srlab.setup('03_srgan')")
+        return cells("lab")[0].result, shown.stdout
+
+    lab, said = setup()
+    assert (lab.subject, lab.train_set.name, lab.unseen.name) == (
+        "gravel",
+        "left half of gravel",
+        "right half of gravel",
+    )
+    assert "on the left half of gravel" in said
+    assert "WARNING" not in said, "a subject is to be learned by heart"
+    assert lab.as_tried
+    _, said = setup(iters=100_000)
+    assert "WARNING: 1 photos" in said, "but not for so long"
+    four = ["astronaut", "chelsea", "text", "brick"]
+    lab, _ = setup(tricks={"subject": ""})
+    assert (lab.run, len(lab.train_set), lab.unseen.names) == ("laptop-subject", 12, four)
+    lab, _ = setup(images=str(tmp_path))
+    assert (lab.subject, lab.parameters["subject"], len(lab.train_set), lab.unseen.names) == ("", "", 1, four)
 
 
 @pytest.mark.parametrize(

@@ -219,9 +219,9 @@ def test_a_table_is_saved_and_read_back_and_overwrites_nothing_unless_forced(tmp
 # --- Runs ----------------------------------------------------------------------------------------------------
 
 
-def make_run(lab, name, state="finished"):
+def make_run(lab, name, state="finished", **parameters):
     run = Run(lab, name)
-    facts = {"format": FORMAT, "lab": lab, "parameters": {}, "step": 1, "wall_time_s": 0.0, "state": state}
+    facts = {"format": FORMAT, "lab": lab, "parameters": parameters, "step": 1, "wall_time_s": 0.0, "state": state}
     run.write_manifest(facts)
     run.save_generator(MSRResNet(1, 4), step=1)
     return run
@@ -258,6 +258,14 @@ def test_a_run_of_another_scale_is_named_and_left_out(capsys):
     assert list(load_upscalers()) == ["MSRResNet (twice)", "SRGAN"]
     with pytest.raises(SrlabError, match="enlarges x2, not x4"):
         load_upscalers(["01_srresnet/twice"], scale=4)
+
+
+def test_a_run_that_knows_one_subject_is_named_and_left_out_unless_asked_for(capsys):
+    make_run("03_srgan", "default", subject="gravel")
+    make_run("03_srgan", "all", subject="")
+    assert list(load_upscalers()) == ["SRGAN (all)"]
+    assert "03_srgan/default is left out: it was trained on gravel alone" in capsys.readouterr().out
+    assert list(load_upscalers(["03_srgan"])) == ["SRGAN"]
 
 
 def test_a_broken_run_is_named_and_the_others_are_loaded(capsys):
