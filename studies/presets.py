@@ -49,8 +49,8 @@ def read_preset(folder: Path, keys: Collection[str], name: str, **given: Any) ->
     return preset | {"parameters": parameters}
 
 
-def defaults_of(notebook: Path) -> dict[str, Any]:
-    """Name and default of each parameter of a lab, from its cell tagged ``parameters`` and its recipe ``laptop``.
+def defaults_of(notebook: Path, recipe: str = "laptop") -> dict[str, Any]:
+    """Name and default of each parameter of a lab, from its cell tagged ``parameters`` and one of its recipes.
 
     Raises
     ------
@@ -62,4 +62,4 @@ def defaults_of(notebook: Path) -> dict[str, Any]:
     cells = json.loads(notebook.read_text(encoding="utf-8"))["cells"]
     source = next("".join(cell["source"]) for cell in cells if "parameters" in cell["metadata"].get("tags", []))
     declared = {node.targets[0].id: ast.literal_eval(node.value) for node in ast.parse(source).body}
-    return declared | read_recipes(notebook.parent / "recipes" / f"{notebook.stem}.yaml")["laptop"]["values"]
+    return declared | read_recipes(notebook.parent / "recipes" / f"{notebook.stem}.yaml")[recipe]["values"]

@@ -2,8 +2,9 @@
 
     python -m benchmarks.reference.lengths 280 1000 3000 10000
 
-Each length is one ``papermill notebooks/04_esrgan.ipynb ... -p iters N -p backbone random`` without the cells that only
-explore, on the embedded photos; a run that is there already is taken. Writes ``LENGTHS.md`` and its figure.
+Each length is one ``papermill notebooks/04_esrgan.ipynb ... -p recipe photos -p iters N -p backbone random`` without
+the cells that only explore, on the embedded photos; a run that is there already is taken. Writes ``LENGTHS.md`` and its
+figure.
 """
 
 import argparse
@@ -29,7 +30,7 @@ METRICS = ("psnr", "energy_error", "gradient_ratio", "colour_shift")
 
 def name_of(iters: int) -> str:
     """Of the run, as the lab makes it from the command."""
-    return f"laptop-{iters}-backbone-random"
+    return f"photos-{iters}-backbone-random"
 
 
 def train(iters: int) -> None:
@@ -38,7 +39,8 @@ def train(iters: int) -> None:
         return
     out = places.home() / "notebooks" / f"{name_of(iters)}.ipynb"
     out.parent.mkdir(parents=True, exist_ok=True)
-    execute(HERE.parents[1] / "notebooks" / f"{LAB}.ipynb", out, {"iters": iters, "backbone": "random"}, "explore")
+    given = {"recipe": "photos", "iters": iters, "backbone": "random"}
+    execute(HERE.parents[1] / "notebooks" / f"{LAB}.ipynb", out, given, "explore")
 
 
 def measure(iters: int) -> dict[str, float]:
@@ -86,7 +88,7 @@ def main(arguments: list[str]) -> int:
     text = (
         "# Lab 04 at several lengths\n\n"
         f"    python -m benchmarks.reference.lengths {' '.join(map(str, lengths))}\n\n"
-        "The recipe `laptop` on the twelve embedded photos, with random features and one seed; means over the four\n"
+        "The recipe `photos` on the twelve embedded photos, with random features and one seed; means over the four\n"
         "unseen photos. One row is one training, laid out for its length. Minutes are wall time on a machine that had\n"
         "other work beside it, so they are upper bounds.\n\n"
         + markdown([*table], cells)

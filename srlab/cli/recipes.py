@@ -178,8 +178,9 @@ def _out_of_reach(book: dict[str, Any], taken: str, facts: dict[str, Any]) -> st
     """What a larger recipe would need that the reader can give, or nothing where the machine is what it lacks."""
     names = list(book)
     for name in names[names.index(taken) + 1 :]:
-        lacks = {key: least for key, least in book[name].get("when", {}).items() if not _fits({key: least}, facts)}
-        if lacks and set(lacks) <= {"iters", "megapixels"}:
+        conditions = book[name].get("when", {})
+        lacks = {key: least for key, least in conditions.items() if not _fits({key: least}, facts)}
+        if lacks and "device" in conditions and set(lacks) <= {"iters", "megapixels"}:  # others are not larger
             words = {"iters": "-p iters {:,} or more", "megapixels": "{} megapixels of photos, such as -p images div2k"}
             needs = " and ".join(words[key].format(least) for key, least in lacks.items())
             return f"the recipe {name}, {book[name]['about']}, needs {needs}"

@@ -11,7 +11,7 @@ from studies import presets
 HERE = Path(__file__).parent
 LAB = "04_esrgan"
 PRESET_KEYS = {"seeds", "rows", "tricks", "parameters", "scored", "main", "benchmarks", "threads", "gpu", "needs"}
-COMMON = {"recipe": "laptop"}  # what a preset leaves out is that of lab 04 on a laptop
+COMMON = {"recipe": "photos"}  # what a preset leaves out is that of lab 04 on a laptop, with photos of many kinds
 FROM_LAB = ("iters", "pretrain_iters", "features", "ema")  # what rows depend on, or the lab scales with `iters`
 # What acts on the second stage of lab 04 alone: rows that differ only here have the same PSNR stage.
 GAN_STAGE = {"iters", "features", "backbone", "relative", "shift", "pixel", "pixel_weight", "content_weight"}
@@ -119,7 +119,7 @@ def read_preset(name: str, **given: Any) -> dict[str, Any]:
         As there, or the preset gives other changes to a trick that there is not.
     """
     preset = presets.read_preset(HERE, PRESET_KEYS, name, **given)
-    lab = presets.defaults_of(HERE.parents[1] / "notebooks" / f"{LAB}.ipynb")
+    lab = presets.defaults_of(HERE.parents[1] / "notebooks" / f"{LAB}.ipynb", COMMON["recipe"])
     preset["parameters"] = {key: lab[key] for key in FROM_LAB} | preset["parameters"]
     if unknown := [trick for trick in preset.get("tricks", {}) if trick not in TRICKS]:
         raise SrlabError(f"The preset '{name}' changes '{unknown[0]}', which is no trick; choose from {_names()}.")

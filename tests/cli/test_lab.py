@@ -10,6 +10,7 @@ from types import SimpleNamespace
 
 import nbformat
 import pytest
+import torch
 from IPython.core.interactiveshell import InteractiveShell
 from IPython.utils.capture import capture_output
 from traitlets.config import Config
@@ -183,15 +184,29 @@ def test_setup_says_what_is_trained_on_what_how_long_and_why(lab_04):
     lab, shown = lab_04()
     for words in (
         "recipe:  laptop, a small network, minutes on two CPU cores\nbecause  it suits a CPU, a run of a few minutes",
-        "trains:  600 steps for PSNR (unless that is done already), then 280 steps of 8 patches of 64 px, on 12 photos",
+        "trains:  600 steps for PSNR (unless that is done already), then 200 steps of 8 patches of 64 px, on the left",
     ):
         assert words in shown.stdout
     assert "run:     04_esrgan/default" in shown.stdout
     assert "WARNING" not in shown.stdout
     assert "The recipe <b>laptop</b> as a table" in shown.outputs[0].data["text/html"]
-    assert (lab.iters, lab.run, lab.batch, lab.betas, lab.as_tried) == (280, "default", 8, [0.5, 0.99], True)
+    assert (lab.iters, lab.run, lab.batch, lab.betas, lab.as_tried) == (200, "default", 8, [0.5, 0.99], True)
+    assert (lab.train_set.name, lab.unseen.name) == ("left half of gravel", "right half of gravel")
+
+
+@pytest.mark.parametrize("given", [{"subject": ""}, {"recipe": "photos"}, {"iters": 2000}], ids=str)
+def test_without_a_subject_and_in_a_long_training_there_are_twelve_photos_and_four_unseen_ones(lab_04, given):
+    lab, shown = lab_04(**given)
+    assert "on 12 photos inside scikit-image and matplotlib" in shown.stdout
     assert len(lab.train_set) == 12
     assert lab.unseen.names == ["astronaut", "chelsea", "text", "brick"]
+
+
+def test_photos_that_are_named_take_the_place_of_the_subject(lab_04, tmp_path):
+    srlab.write_image(torch.rand(3, 80, 80), tmp_path / "own.png")
+    lab, _ = lab_04(images=str(tmp_path))
+    assert (lab.subject, lab.train_set.names) == ("", ["own"])
+    assert len(lab.unseen) == 4
 
 
 @pytest.mark.parametrize(
@@ -346,7 +361,7 @@ def test_a_script_that_was_made_of_the_notebook_has_its_parameters_and_another_o
     InteractiveShell.clear_instance()
     scope = dict(OPEN) | {"tricks": {"batch": 3}}
     exec("import srlab; lab = srlab.setup('04_esrgan')", scope)
-    assert (scope["lab"].batch, scope["lab"].iters) == (3, 280)
+    assert (scope["lab"].batch, scope["lab"].iters) == (3, 200)
     assert srlab.setup("01_srresnet").parameters == {}
 
 

@@ -39,12 +39,12 @@ FEW_PHOTOS = "needs 30 megapixels of photos, such as -p images div2k"
     ("lab", "facts", "name", "better"),
     [
         ("04", LAPTOP, "laptop", ""),
-        ("04", LAPTOP | {"iters": 100_000, "megapixels": 2200.0}, "laptop", ""),
+        ("04", LAPTOP | {"iters": 100_000, "megapixels": 2200.0}, "photos", ""),
         ("04", H200, "gpu", ""),
         ("04", H200 | {"memory_gib": 14.6}, "gpu-small", ""),
-        ("04", H200 | {"memory_gib": 6.0}, "laptop", ""),
+        ("04", H200 | {"memory_gib": 6.0}, "photos", ""),
         ("04", H200 | {"processes": 8}, "gpus", ""),
-        ("04", H200 | {"megapixels": 3.6}, "laptop", FEW_PHOTOS),
+        ("04", H200 | {"megapixels": 3.6}, "photos", FEW_PHOTOS),
         ("04", H200 | {"iters": 0}, "laptop", "needs -p iters 5,000 or more"),
         ("01", H200, "gpu", ""),
         ("02", H200, "gpu", ""),
@@ -76,7 +76,7 @@ def test_a_longer_run_keeps_the_shares_of_the_whole():
     assert paper.values["milestones"] == [12_500, 25_000, 50_000, 75_000]
     assert paper.values["ema"] == 0.999
     assert "for 100,000 steps" in paper.sources["milestones"]
-    long = pick_recipe(recipes_of("04"), "laptop", LAPTOP).laid_out(2800)
+    long = pick_recipe(recipes_of("04"), "photos", LAPTOP).laid_out(2800)
     assert long.values["pretrain_iters"] == 6000
     assert long.values["ema"] == pytest.approx(0.995)  # looks back over the same share: 20 of 280, 200 of 2,800
     assert long.values["validate_every"] == 280
@@ -87,10 +87,10 @@ def test_a_longer_run_keeps_the_shares_of_the_whole():
     assert without_stage.values["ema"] == 0
 
 
-def test_without_imagenet_weights_a_gpu_takes_the_losses_of_the_laptop_and_not_its_rates():
-    gpu, laptop = (pick_recipe(recipes_of("04"), name, H200, real_features=False) for name in ("gpu", "laptop"))
+def test_without_imagenet_weights_a_gpu_takes_the_losses_of_photos_and_not_its_rates():
+    gpu, photos = (pick_recipe(recipes_of("04"), name, H200, real_features=False) for name in ("gpu", "photos"))
     for name in ("features", "relative", "shift", "pixel", "pixel_weight", "content_weight", "discriminator"):
-        assert gpu.values[name] == laptop.values[name]
+        assert gpu.values[name] == photos.values[name]
         assert gpu.sources[name] == "this course, as there are no ImageNet weights here"
     assert gpu.values["learning_rate"] == 1e-4
     assert pick_recipe(recipes_of("04"), "gpu", H200).values["features"] == "vgg19 conv5_4"
@@ -110,7 +110,7 @@ def test_the_table_has_each_number_with_its_meaning_and_where_it_comes_from():
 
 
 def test_an_unknown_recipe_is_refused_with_the_known_ones():
-    with pytest.raises(SrlabError, match=r"no recipe 'gpuu'; choose auto, laptop, smoke, paper, .*, gpus\."):
+    with pytest.raises(SrlabError, match=r"no recipe 'gpuu'; choose auto, laptop, photos, smoke, paper, .*, gpus\."):
         pick_recipe(recipes_of("04"), "gpuu", LAPTOP)
 
 

@@ -15,6 +15,7 @@ import pytest
 import torch
 
 import srlab
+from srlab.base.errors import SrlabError
 from srlab.cli.papermill import execute, read_headline
 from srlab.cli.recipes import read_recipes
 
@@ -76,6 +77,32 @@ def test_lab_02_runs_through_with_plain_input_and_pixels_as_it_suggests(
 def test_lab_03_runs_through_without_d(tmp_path, without_exploring):
     lab = without_exploring("03_srgan")
     execute(lab, tmp_path / "out.ipynb", {"recipe": "smoke", "adversarial_weight": 0})
+
+
+@pytest.mark.long
+def test_lab_04_runs_through_without_d_and_without_a_psnr_stage_and_says_so(tmp_path, without_exploring):
+    given = {"recipe": "smoke", "adversarial_weight": 0, "pretrain_iters": 0}
+    execute(without_exploring("04_esrgan"), tmp_path / "out.ipynb", given)
+    said = str([cell.get("outputs") for cell in nbformat.read(tmp_path / "out.ipynb", 4).cells])
+    for words in ("so it is no ESRGAN", "so there is no PSNR stage", "There is no D in this run"):
+        assert words in said
+
+
+@pytest.mark.long
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        ({"scale": 3}, "its scale is 2, 4 or 8"),
+        ({"patch": 80}, "patch=80 won't do: with these photos it is a multiple of 32 up to 256"),
+        ({"size": "huge"}, "huge"),
+    ],
+    ids=["scale", "patch", "network"],
+)
+def test_lab_04_refuses_what_cannot_be_before_it_computes(tmp_path, given, words):
+    with pytest.raises(SrlabError, match=words):
+        execute(LABS[4], tmp_path / "out.ipynb", {"recipe": "smoke"} | given)
+    done = [cell for cell in nbformat.read(tmp_path / "out.ipynb", 4).cells if cell.get("execution_count")]
+    assert len(done) < 8
 
 
 @pytest.mark.long

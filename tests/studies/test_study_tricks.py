@@ -15,6 +15,7 @@ from studies import presets
 from studies import train as trainer
 from studies.esrdgan_tricks import score, train
 from studies.esrdgan_tricks.configurations import (
+    COMMON,
     DID_NOT,
     GAN_STAGE,
     HELPED,
@@ -43,7 +44,7 @@ OWN_LR |= {"LR noise": {"noise": [0.01, 0.01]}}
 @functools.cache
 def declared():
     """Name and default of each parameter of the lab."""
-    return presets.defaults_of(NOTEBOOK)
+    return presets.defaults_of(NOTEBOOK, COMMON["recipe"])
 
 
 @pytest.fixture(params=PRESETS)
@@ -56,7 +57,7 @@ def laptop():
 
 
 def test_a_row_is_a_run_that_changes_what_it_names_in_the_lab_and_nothing_else(preset):
-    scaled = read_recipes(NOTEBOOK.parent / "recipes" / f"{LAB}.yaml")["laptop"]["scales"]
+    scaled = read_recipes(NOTEBOOK.parent / "recipes" / f"{LAB}.yaml")["photos"]["scales"]
     scaled = {name for name in scaled if declared()[name]}  # no milestones stay none
     seen = {}
     for row in rows(preset):
@@ -96,7 +97,7 @@ def test_rows_that_build_on_others_have_all_of_them(preset):
 
 def test_the_laptop_preset_is_the_recipe_of_the_lab():
     base = parameters(Row("base", 0), laptop())
-    assert base["recipe"] == "laptop"
+    assert base["recipe"] == "photos"
     free = {"recipe", "run", "photos", "validate_every"}  # none of the others acts on a weight
     assert {name: base[name] for name in set(base) - free} == {name: declared()[name] for name in set(base) - free}
 
