@@ -3,6 +3,7 @@
 The pages are the executed copies that ``make labs`` leaves. A lab without one, or changed since, is run first.
 """
 
+import itertools
 import os
 import re
 import shutil
@@ -16,7 +17,11 @@ from srlab.base.errors import SrlabError
 from srlab.base.places import home
 from srlab.cli.notebooks import HEADLINE
 from srlab.cli.papermill import run_labs
+from srlab.cli.progress import CHECK
+from srlab.cli.solutions import solve
+from srlab.exercises import find
 
+SOLUTION = "<details><summary>One solution</summary>\n\n```python\n{}\n```\n\n</details>"
 BOOK = Path(__file__).resolve().parent
 ROOT = BOOK.parent
 WIDGET = "application/vnd.jupyter.widget-view+json"
@@ -75,9 +80,17 @@ def build(executed: Path, target: Path) -> int:
 
 
 def tidy(notebook: nbformat.NotebookNode) -> nbformat.NotebookNode:
-    """Take out the checks, and what shows only beside a kernel: progress bars, widgets with their saved state."""
+    """Take out the checks, and what shows only beside a kernel: progress bars, widgets with their saved state.
+
+    Nobody can type into a page, so each exercise that is still a stub is followed by a solution, folded.
+    """
     notebook.metadata.pop("widgets", None)
     notebook.cells = [cell for cell in notebook.cells if "check" not in cell.metadata.get("tags", [])]
+    for stub, check in list(itertools.pairwise(notebook.cells)):
+        names = CHECK.findall(check.source)
+        if names and "return srlab.TODO" in stub.source:
+            solution = nbformat.v4.new_markdown_cell(SOLUTION.format(solve(stub.source, find(names[0]).reference)))
+            notebook.cells.insert(notebook.cells.index(check) + 1, solution)
     for cell in notebook.cells:
         if cell.cell_type == "code":
             cell.outputs = [output for output in cell.outputs if not _is_progress(output)]

@@ -13,9 +13,11 @@ from srlab.base.files import refuse_existing, write_atomic
 from srlab.data.datasets import ImageSet
 from srlab.data.degradation import Degradation
 from srlab.data.images import full_range, luma, mod_crop
+from srlab.data.resampling import downsample
 from srlab.evaluation import metrics as fidelity
 from srlab.evaluation import perception
 from srlab.evaluation.metrics import PAPER, Protocol, TooSmall
+from srlab.evaluation.populations import patch_distance
 from srlab.inference.tiling import Upscaler, upscale
 
 FIDELITY = {"psnr": fidelity.psnr, "ssim": fidelity.ssim, "ms_ssim": fidelity.ms_ssim}  # under a protocol
@@ -24,8 +26,9 @@ PERCEPTION = {
     "energy_error": perception.energy_error,
     "colour_shift": perception.colour_shift,
     "saturation_ratio": perception.saturation_ratio,
+    "patch_distance": patch_distance,
 }
-METRICS = (*FIDELITY, *PERCEPTION, "checkerboard", "lpips")
+METRICS = (*FIDELITY, *PERCEPTION, "lr_consistency", "checkerboard", "lpips")
 Measure = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]  # (sr, hr) -> (N,)
 
 
@@ -64,7 +67,8 @@ def evaluate(
     -------
     pandas.DataFrame
         One row per image: ``image``, then the metrics (``psnr`` in dB). NaN stands where an image is too small for
-        the window of a metric (11 pixels for SSIM, 161 for MS-SSIM), and for the saturation of a grey image.
+        the window of a metric (11 pixels for SSIM, 161 for MS-SSIM, 176 for the patch distance), and for the
+        saturation of a grey image.
 
     Raises
     ------
@@ -150,6 +154,10 @@ def measures(
     if unknown or not names:
         raise SrlabError(f"There is no metric '{', '.join(unknown)}'; choose from {', '.join(METRICS)}.")
     known = {name: partial(metric, protocol=protocol) for name, metric in FIDELITY.items()} | PERCEPTION
+    # The LR of the resampler, whatever else a degradation does to it.
+    known["lr_consistency"] = lambda sr, hr: fidelity.lr_consistency(
+        sr, downsample(hr, scale, protocol.resampler), protocol.resampler
+    )
     known["checkerboard"] = lambda sr, _: perception.checkerboard(sr, scale)  # it needs no HR
     network = perception.load_lpips(weights) if "lpips" in names else None
     if network is not None:

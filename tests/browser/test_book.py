@@ -60,7 +60,10 @@ def first_lab():
     ]
     code = new_code_cell(f"srlab.compare(images)  # {'long ' * 40}", outputs=outputs, execution_count=1)
     language = {"name": "python", "pygments_lexer": "ipython3"}
-    return new_notebook(cells=[new_markdown_cell(TEXT), code], metadata={"language_info": language})
+    exercise = new_code_cell('def luma(rgb):\n    """Y of RGB."""\n    return srlab.TODO')
+    check = new_code_cell('luma = srlab.check("degradation.luma", luma)')
+    cells = [new_markdown_cell(TEXT), code, exercise, check]
+    return new_notebook(cells=cells, metadata={"language_info": language})
 
 
 @pytest.fixture(scope="session")
@@ -172,6 +175,16 @@ def test_no_progress_bar_is_left_and_controls_say_what_they_need(open_lab):
     assert "VBox" not in said
     assert said.count("needs a running kernel.") == 2
     assert "gain: 1.00 dB" in said
+
+
+def test_an_exercise_is_followed_by_a_solution_that_opens_with_a_click(open_lab):
+    page = open_lab()
+    solution = page.locator("details", has_text="One solution")
+    assert not solution.locator("pre").is_visible()
+    solution.locator("summary").click()
+    said = solution.locator("pre").inner_text()
+    assert "def luma(rgb):" in said
+    assert "srlab.TODO" not in said
 
 
 def test_the_search_finds_a_word(open_page, site):

@@ -11,7 +11,7 @@ from srlab.base.errors import SrlabError
 from srlab.data.images import full_range, luma, quantize
 from srlab.data.resampling import downsample, upsample
 from srlab.evaluation import perception
-from srlab.evaluation.metrics import FACE, PAPER, PROTOCOLS, Protocol, TooSmall, ms_ssim, psnr, ssim
+from srlab.evaluation.metrics import FACE, PAPER, PROTOCOLS, Protocol, TooSmall, lr_consistency, ms_ssim, psnr, ssim
 from srlab.models import SRResNet
 
 RGB = Protocol("rgb", crop=0, quantize=False)
@@ -217,3 +217,34 @@ def test_images_in_minus_1_to_1_are_refused_and_what_networks_give_is_not(measur
     given += [0.5 * noise.clamp(-4, 4), noise.clamp(-1, 1), torch.tanh(3 * noise), -sr, 1 - 2 * sr, 3 * sr - 2]
     for image in given if measure is not MEASURES[-1] else given[:4]:
         measure(image.clamp(max=2), hr)
+
+
+# --- Consistency with LR -------------------------------------------------------------------------------------
+
+
+def test_hr_is_consistent_and_so_is_what_shrinks_to_the_same_lr_however_it_looks(astronaut):
+    hr = 0.1 + 0.8 * astronaut[..., :96, :96]
+    lr = downsample(quantize(hr), 4)
+    assert lr_consistency(hr, lr).item() == math.inf
+    stripes = 30 / 255 * (-1.0) ** torch.arange(96)  # of two pixels: shrinking by four takes nearly all of it away
+    striped, tinted = hr + stripes, hr + 1.2 * stripes.abs().mean()
+    assert psnr(striped, hr).item() == pytest.approx(psnr(tinted, hr).item(), abs=2)
+    assert lr_consistency(striped, lr).item() > lr_consistency(tinted, lr).item() + 20
+    assert lr_consistency(hr, downsample(quantize(hr), 4, "nearest"), "nearest").item() == math.inf
+
+
+def test_consistency_is_the_psnr_of_all_pixels_of_lr_on_8_bit_levels():
+    sr = torch.full((2, 3, 32, 24), 100 / 255)
+    sr[1] += 0.4 / 255  # gone with rounding
+    lr = torch.full((2, 3, 8, 6), 100 / 255)
+    lr[:, 0, 0, 0] += 51 / 255  # one value of 3 x 48, at the border
+    found = lr_consistency(sr, lr)
+    assert (found.shape, found.dtype) == ((2,), torch.float64)
+    assert found.tolist() == pytest.approx(2 * [-10 * math.log10(0.04 / 144)], abs=1e-4)
+
+
+def test_consistency_with_an_lr_of_another_shape_is_refused():
+    with pytest.raises(SrlabError, match="32x32 pixels is no whole multiple of LR, which has 6x8"):
+        lr_consistency(torch.rand(1, 3, 32, 32), torch.rand(1, 3, 8, 6))
+    with pytest.raises(SrlabError, match="NaN"):
+        lr_consistency(torch.rand(1, 3, 32, 32) * math.nan, torch.rand(1, 3, 8, 8))

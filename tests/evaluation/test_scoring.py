@@ -16,7 +16,7 @@ from srlab.data.images import mod_crop, to_uint8
 from srlab.data.resampling import downsample, upsample
 from srlab.evaluation import perception
 from srlab.evaluation.competitors import METHODS, load_upscalers
-from srlab.evaluation.metrics import FACE, STUDY, Protocol, psnr, ssim
+from srlab.evaluation.metrics import FACE, STUDY, Protocol, lr_consistency, psnr, ssim
 from srlab.evaluation.scoring import (
     METRICS,
     evaluate,
@@ -138,7 +138,7 @@ def test_the_metrics_asked_for_are_the_columns_in_that_order(images):
         ("ms_ssim", 168, 172),
         ("gradient_ratio", 1, 2),
         ("energy_error", 15, 16),
-        ("checkerboard", 14, 16),
+        ("checkerboard", 30, 32),
     ],
 )
 def test_an_image_too_small_for_a_window_has_nan_there_and_the_others_are_scored(metric, small, large):
@@ -149,6 +149,17 @@ def test_an_image_too_small_for_a_window_has_nan_there_and_the_others_are_scored
     assert table[metric].isna().tolist() == [True, False]
     assert table["psnr"].notna().all()
     assert summarize(table.assign(set="two", method="m"))[metric][0] == table[metric][1]
+
+
+def test_consistency_is_with_the_lr_of_the_resampler_and_needs_nothing_of_hr_but_that(images):
+    aliased = Protocol(resampler="bicubic-aliased")
+    table = evaluate(bicubic, images, protocol=aliased, metrics="lr_consistency")
+    hr = mod_crop(images["a"], 4)
+    lr = downsample(hr, 4, "bicubic-aliased")
+    assert table["lr_consistency"][0] == pytest.approx(lr_consistency(bicubic(lr), lr, "bicubic-aliased").item())
+    perfect = evaluate(lambda lr: hr, images.subset("a"), metrics=("lr_consistency", "patch_distance"))
+    assert perfect["lr_consistency"][0] == math.inf
+    assert perfect["patch_distance"].isna().all(), "too small"
 
 
 def test_lpips_has_a_column_where_its_weights_are_and_else_one_line_that_says_so(images, capsys, backbone_file):

@@ -52,7 +52,8 @@ def test_the_second_one_is_sharper_with_texture_where_the_photo_has_it(table):
 
 def test_the_second_one_paints_neither_a_grid_nor_a_tint(table):
     sharper = table.loc["SRGAN"]
-    assert sharper.checkerboard.max() < 0.5, "levels; the photos themselves have less than 0.1 and a visible grid 1"
+    assert sharper.checkerboard.max() < 0.6, "levels; faint dots on the bricks, and a visible grid has 1"
+    assert sharper.checkerboard.drop("brick").max() < 0.35
     assert sharper.colour_shift.max() < 0.4
 
 

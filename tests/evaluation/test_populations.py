@@ -1,0 +1,133 @@
+"""srlab.evaluation.populations: heaps of patches, what moves them apart, and what does not."""
+
+import math
+
+import pytest
+import torch
+import torch.nn.functional as F
+
+from srlab.base.errors import SrlabError
+from srlab.data.datasets import photos
+from srlab.data.images import mod_crop
+from srlab.data.resampling import downsample, upsample
+from srlab.evaluation.metrics import TooSmall
+from srlab.evaluation.perception import with_noise
+from srlab.evaluation.populations import fresh_rank, patch_distance
+from srlab.inference.tiling import upscale
+from srlab.models.features import FeatureExtractor
+from srlab.models.weights import load_shipped
+
+
+@pytest.fixture(scope="module")
+def gravel() -> torch.Tensor:
+    return photos("train")["gravel"]
+
+
+@pytest.fixture(scope="module")
+def pictures() -> dict[str, list[torch.Tensor]]:
+    """The validation photos by who made them."""
+    hrs = [mod_crop(hr, 16) for _, hr in photos("validation")]
+    made = {"HR": hrs, "bicubic": [upsample(downsample(hr, 4), 4) for hr in hrs]}
+    for name, network in load_shipped().items():
+        made[name] = [upscale(network, downsample(hr, 4)) for hr in hrs]
+    return made
+
+
+# --- The distance of two heaps -------------------------------------------------------------------------------
+
+
+def test_another_part_of_the_photo_is_nearer_than_any_enlargement_of_the_same_part(gravel):
+    other, hr = gravel[..., :256], gravel[..., 256:]
+    small = downsample(hr.contiguous(), 4)
+    bicubic = upsample(small, 4)
+    mse, srgan = (upscale(network, small) for network in load_shipped().values())
+    found = [patch_distance(image, hr).item() for image in (hr, other, srgan, mse, bicubic)]
+    assert found == sorted(found)
+    assert abs(found[0]) < 0.2
+    assert found[1] < 0.5
+    assert found[2] > 5
+
+
+def test_the_order_is_that_of_the_eye_on_each_photo_and_noise_does_not_change_it(pictures):
+    for hr, bicubic, mse, srgan in zip(*(pictures[k] for k in ("HR", "bicubic", "MSRResNet", "SRGAN")), strict=True):
+        moved, *enlarged = (patch_distance(image, hr).item() for image in (hr[..., 8:, 8:], srgan, mse, bicubic))
+        assert moved < 0.1
+        assert enlarged == sorted(enlarged)
+    hr, mse, srgan = (pictures[name][1] for name in ("HR", "MSRResNet", "SRGAN"))
+    assert patch_distance(with_noise(mse, hr, 0.8), hr).item() > patch_distance(srgan, hr).item()
+
+
+def test_overshoot_is_not_taken_for_sharpness(pictures):
+    """On chelsea, where MSE is soft; edges of bricks are as hard as overshoot makes them."""
+    hr, mse = pictures["HR"][1], pictures["MSRResNet"][1]
+    sharpened = (mse + 3 * (mse - F.avg_pool2d(mse, 5, 1, 2, count_include_pad=False))).clamp(0, 1)
+    assert patch_distance(sharpened, hr).item() > 2 * patch_distance(mse, hr).item()
+
+
+def test_no_patch_is_compared_with_itself_so_two_halves_of_one_heap_are_zero_apart_on_average():
+    noise = torch.rand(20, 3, 192, 192, generator=torch.Generator().manual_seed(0))
+    found = patch_distance(noise[:10], noise[10:])
+    assert abs(found.mean().item()) < 2 * found.std().item() / math.sqrt(10)
+
+
+def test_the_distance_is_that_of_its_formula():
+    images = torch.rand(2, 3, 176, 176, generator=torch.Generator().manual_seed(1))
+    images[0] = 0.7 * images[0] + 0.1
+    features = FeatureExtractor("vgg6 relu1_2")
+    with torch.no_grad():  # nothing but windows of whole pixels, one by one
+        maps = features((255 * images).round() / 255)["relu1_2"]
+    ends = 176 // maps.shape[-1]
+    side, step = 32 // ends, 16 // ends
+    rows = range(0, maps.shape[-1] - side + 1, step)
+    a, b = (torch.stack([m[:, r : r + side, c : c + side].mean((1, 2)) for r in rows for c in rows]) for m in maps)
+    assert len(a) == 100
+    a, b = ((x - b.mean(0)).double() / (b - b.mean(0)).square().mean().sqrt() for x in (a, b))
+    alike = [[((x * y).mean() + 1) ** 3 for j, y in enumerate(two) if one is not two or i != j]
+             for one, two in ((a, a), (b, b), (a, b)) for i, x in enumerate(one)]  # fmt: skip
+    inside_a, inside_b, across = (torch.tensor(alike[k : k + 100]).mean() for k in (0, 100, 200))
+    wanted = (inside_a + inside_b - 2 * across).item()
+    assert patch_distance(images[0], images[1], features).item() == pytest.approx(wanted, rel=1e-3)
+
+
+def test_a_distance_is_per_image_takes_grey_and_refuses_what_has_too_few_patches(gravel):
+    batch = torch.cat([gravel[..., :192, :192], gravel[..., 200:392, 200:392]])
+    found = patch_distance(upsample(downsample(batch, 4), 4), batch)
+    assert (found.shape, found.dtype) == ((2,), torch.float64)
+    assert patch_distance(batch[:1, :1], batch[1:, :1]).isfinite().all()
+    with pytest.raises(TooSmall, match="160x192 pixels has less than the 100 patches"):
+        patch_distance(batch[..., :160], batch[..., :160])
+    with pytest.raises(SrlabError, match="NaN"):
+        patch_distance(batch * math.nan, batch)
+
+
+# --- A fresh discriminator -----------------------------------------------------------------------------------
+
+
+def test_a_new_discriminator_tells_bicubic_from_photos_most_often_and_srgan_least(pictures):
+    parts = {name: [image[..., :192, 128:320] for image in images[:2]] for name, images in pictures.items()}
+    ranks = {name: fresh_rank(images, parts["HR"], steps=12, batch=4) for name, images in parts.items() if name != "HR"}
+    assert ranks["bicubic"] > ranks["MSRResNet"] > ranks["SRGAN"] + 0.04
+
+
+def test_it_is_judged_on_patches_that_it_has_not_seen():
+    """What is bright is the photo in one half and SR in the other, so whatever was learned is wrong."""
+    dark, bright = (torch.full((1, 3, 64, 128), level) for level in (0.2, 0.8))
+    assert fresh_rank([dark, bright], [bright, dark], steps=8, batch=2) == 0
+    assert fresh_rank([dark, dark], [bright, bright], steps=8, batch=2) == 1
+
+
+def test_a_rank_is_repeated_by_its_seed_and_moves_nobodys(gravel):
+    sr, hr = [gravel[..., :192, :192]], [gravel[..., 192:384, :192]]
+    before = torch.get_rng_state()
+    ranks = [fresh_rank(sr, hr, steps=1, seed=seed) for seed in (0, 0, 1, 2)]
+    assert torch.equal(torch.get_rng_state(), before)
+    assert ranks[0] == ranks[1]
+    assert len(set(ranks)) > 1
+    assert fresh_rank(hr, hr, steps=1) == 0.5, "equal logits count half"
+
+
+def test_too_few_patches_for_two_halves_are_refused(gravel):
+    with pytest.raises(SrlabError, match="has no halves"):
+        fresh_rank([gravel[..., :64, :64]], [gravel[..., :64, :64]])
+    with pytest.raises(TooSmall, match="64 x 64"):
+        fresh_rank([gravel[..., :60, :64]], [gravel])
