@@ -3,7 +3,6 @@
 The pages are the executed copies that ``make labs`` leaves. A lab without one, or changed since, is run first.
 """
 
-import itertools
 import os
 import re
 import shutil
@@ -17,9 +16,7 @@ from srlab.base.errors import SrlabError
 from srlab.base.places import home
 from srlab.cli.notebooks import HEADLINE
 from srlab.cli.papermill import run_labs
-from srlab.cli.progress import CHECK
-from srlab.cli.solutions import solve
-from srlab.exercises import find
+from srlab.cli.solutions import open_exercises
 
 SOLUTION = "<details><summary>One solution</summary>\n\n```python\n{}\n```\n\n</details>"
 BOOK = Path(__file__).resolve().parent
@@ -86,11 +83,9 @@ def tidy(notebook: nbformat.NotebookNode) -> nbformat.NotebookNode:
     """
     notebook.metadata.pop("widgets", None)
     notebook.cells = [cell for cell in notebook.cells if "check" not in cell.metadata.get("tags", [])]
-    for stub, check in list(itertools.pairwise(notebook.cells)):
-        names = CHECK.findall(check.source)
-        if names and "return srlab.TODO" in stub.source:
-            solution = nbformat.v4.new_markdown_cell(SOLUTION.format(solve(stub.source, find(names[0]).reference)))
-            notebook.cells.insert(notebook.cells.index(check) + 1, solution)
+    for _, check, solution in open_exercises(notebook):
+        folded = nbformat.v4.new_markdown_cell(SOLUTION.format(solution))
+        notebook.cells.insert(notebook.cells.index(check) + 1, folded)
     for cell in notebook.cells:
         if cell.cell_type == "code":
             cell.outputs = [output for output in cell.outputs if not _is_progress(output)]

@@ -55,18 +55,24 @@ def fill_in(notebook: "NotebookNode") -> int:
     notebook
         From `srlab.cli.notebooks.read_notebook`; changed in place. Old outputs of these exercises are dropped.
     """
+    exercises = open_exercises(notebook)
+    for stub, check, solution in exercises:
+        stub.source = solution
+        stub.outputs = check.outputs = []
+        stub.execution_count = check.execution_count = None
+    return len(exercises)
+
+
+def open_exercises(notebook: "NotebookNode") -> list[tuple["NotebookNode", "NotebookNode", str]]:
+    """The cells of each exercise that is still a stub, the stub and its check, and the source of a solution."""
     from srlab.cli.progress import CHECK
     from srlab.exercises import find
 
-    count = 0
-    for stub, check in itertools.pairwise(notebook.cells):
-        names = CHECK.findall(check.source)
-        if names and "return srlab.TODO" in stub.source:
-            stub.source = solve(stub.source, find(names[0]).reference)
-            stub.outputs = check.outputs = []
-            stub.execution_count = check.execution_count = None
-            count += 1
-    return count
+    return [
+        (stub, check, solve(stub.source, find(names[0]).reference))
+        for stub, check in itertools.pairwise(notebook.cells)
+        if (names := CHECK.findall(check.source)) and "return srlab.TODO" in stub.source
+    ]
 
 
 def solve(stub: str, answer: "Answer") -> str:

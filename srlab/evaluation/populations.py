@@ -105,6 +105,15 @@ def fresh_rank(
     return sum(ranks) / 2
 
 
+def share_ranked_right(real: torch.Tensor, fake: torch.Tensor) -> float:
+    """Share of all pairs of a photo's logit, of ``(M,)``, and one of SR, of ``(N,)``, in which the photo's is higher.
+
+    Equal ones count half, so .5 is what somebody has who cannot tell.
+    """
+    difference = real[:, None] - fake
+    return ((difference.sign().double().mean() + 1) / 2).item()
+
+
 def _described(image: torch.Tensor, features: FeatureExtractor) -> torch.Tensor:
     """Mean features of the patches of each image, ``(N, patches, features)``, float64."""
     image = prepared(image, image, FACE)[0].expand(-1, 3, -1, -1)
@@ -160,5 +169,4 @@ def _rank(
             torch.cat([discriminator(part).mean(dim=(1, 2, 3)) for part in patches.split(32)])
             for patches in (new_real, new_fake)
         )
-    difference = photo[:, None] - found
-    return ((difference.sign().double().mean() + 1) / 2).item()
+    return share_ranked_right(photo, found)

@@ -7,6 +7,7 @@ import matplotlib.pyplot as plt
 import torch
 
 from srlab.data.images import write_image
+from srlab.evaluation.populations import share_ranked_right
 from srlab.inference.tiling import upscale
 from srlab.training.diagnosis import HEALTHY, History
 from srlab.view.plots import COLORS, OTHER, Box, cut, picture, to_numpy
@@ -176,6 +177,4 @@ def ranked_share(
     float
         0.5 means that D cannot tell, 1 that it always can.
     """
-    real, fake = patch_logits(discriminator, generator, pairs)
-    difference = real[:, None] - fake
-    return ((difference > 0).float() + (difference == 0).float() / 2).mean().item()
+    return share_ranked_right(*patch_logits(discriminator, generator, pairs))
