@@ -36,6 +36,7 @@ PHOTOS = {
     "brick": ("skimage", "data/brick.png"),
 }
 VALIDATION_PHOTOS = ("astronaut", "chelsea", "text", "brick")
+HALVED = "gravel"  # alike everywhere, so its left half is trained on, and its right half stays unseen
 CACHE_FROM = 100  # photos in a folder, from which on they are decoded once and then mapped
 HR_FOLDERS = ("HR", "GTmod12")  # of a benchmark set; the second as in the archives of BasicSR
 
@@ -201,7 +202,8 @@ def photos(split: str) -> ImageSet:
     Parameters
     ----------
     split
-        ``"train"`` (12 photos), or ``"validation"`` (astronaut, chelsea, text, brick: never trained on).
+        ``"train"`` (12 photos, of gravel the left half), or ``"validation"`` (astronaut, chelsea, text, brick: never
+        trained on).
 
     Returns
     -------
@@ -214,19 +216,24 @@ def photos(split: str) -> ImageSet:
     }
     if split not in chosen:
         raise SrlabError(f"Unknown split '{split}' of the embedded photos; choose one of {', '.join(chosen)}.")
-    return _read_set(f"photos/{split}", {name: _photo_path(name) for name in chosen[split]})
+    images = _read_set(f"photos/{split}", {name: _photo_path(name) for name in chosen[split]})
+    images.hr = [
+        hr[..., : hr.shape[2] // 2].contiguous() if name == HALVED else hr
+        for name, hr in zip(images.names, images.hr, strict=True)
+    ]
+    return images
 
 
 def halves(name: str) -> tuple[ImageSet, ImageSet]:
     """An embedded photo cut in two: its left half to train on, and its right half, to be tested on.
 
     For a subject that is alike everywhere, such as "gravel": minutes are enough to learn it, and the other half shows
-    whether that is so.
+    whether that is so. Of a photo whose right half is among the training photos it would show nothing.
 
     Parameters
     ----------
     name
-        Of one of the photos.
+        "gravel", or one of the validation photos.
 
     Returns
     -------
@@ -236,10 +243,11 @@ def halves(name: str) -> tuple[ImageSet, ImageSet]:
     Raises
     ------
     SrlabError
-        There is no such photo.
+        There is no such photo, or all of it is trained on.
     """
-    if name not in PHOTOS:
-        raise SrlabError(f"There is no embedded photo '{name}'; choose one of {', '.join(PHOTOS)}.")
+    unseen = (HALVED, *VALIDATION_PHOTOS)
+    if name not in unseen:
+        raise SrlabError(f"'{name}' is no embedded photo with an unseen half; choose one of {', '.join(unseen)}.")
     whole = _read_set(f"photos/{name}", {name: _photo_path(name)})
     middle = whole.hr[0].shape[2] // 2
     parts = {"left half": whole.hr[0][..., :middle], "right half": whole.hr[0][..., middle:]}

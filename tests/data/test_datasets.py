@@ -23,13 +23,24 @@ def save(path, height=8, width=12, grey=False, seed=0):
 
 
 def test_halves_of_a_photo_share_no_pixel_and_lose_none():
-    left, right = datasets.halves("gravel")
-    whole = datasets.photos("train").subset("gravel")
-    assert torch.equal(torch.cat([left["gravel"], right["gravel"]], dim=3), whole["gravel"])
-    assert left["gravel"].shape == right["gravel"].shape
+    whole = datasets.photos("validation").subset("brick")
+    left, right = datasets.halves("brick")
+    assert torch.equal(torch.cat([left["brick"], right["brick"]], dim=3), whole["brick"])
+    assert left["brick"].shape == right["brick"].shape
     assert left.grey == right.grey == whole.grey
-    with pytest.raises(SrlabError, match=r"no embedded photo 'sand'; choose one of camera, "):
-        datasets.halves("sand")
+
+
+def test_the_right_half_of_the_gravel_is_not_among_the_training_photos():
+    left, right = datasets.halves("gravel")
+    assert torch.equal(datasets.photos("train")["gravel"], left["gravel"])
+    assert left["gravel"].shape == right["gravel"].shape
+    assert not torch.equal(left["gravel"], right["gravel"])
+
+
+@pytest.mark.parametrize("name", ["sand", "grass"])
+def test_halves_of_a_photo_that_is_trained_on_as_a_whole_are_refused(name):
+    with pytest.raises(SrlabError, match=f"'{name}' is no embedded photo with an unseen half; choose one of gravel, "):
+        datasets.halves(name)
 
 
 def test_sixteen_photos_come_without_a_download_and_four_of_them_are_never_trained_on(astronaut):

@@ -7,7 +7,7 @@ import torch
 import torch.nn.functional as F
 
 from srlab.base.errors import SrlabError
-from srlab.data.datasets import photos
+from srlab.data.datasets import halves, photos
 from srlab.data.images import mod_crop
 from srlab.data.resampling import downsample, upsample
 from srlab.evaluation.metrics import TooSmall
@@ -20,7 +20,7 @@ from srlab.models.weights import load_shipped
 
 @pytest.fixture(scope="module")
 def gravel() -> torch.Tensor:
-    return photos("train")["gravel"]
+    return torch.cat([half["gravel"] for half in halves("gravel")], dim=3)
 
 
 @pytest.fixture(scope="module")
