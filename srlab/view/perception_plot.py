@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 import matplotlib.pyplot as plt
 import numpy as np
+from matplotlib.ticker import LogFormatter
 from matplotlib.transforms import Bbox
 
 from srlab.base.errors import SrlabError
@@ -18,15 +19,17 @@ if TYPE_CHECKING:
 
 # Metric -> label of its axis; all of them are better when lower.
 AXES = {
-    "lpips": "LPIPS (lower is better)",
-    "energy_error": "error of the local energy map (lower is better)",
+    "lpips": "LPIPS",
+    "patch_distance": "distance of the patches from HR's, logarithmic",
+    "energy_error": "error of the local energy map",
 }
+NEAR = 0.05  # a patch distance that is chance, or below 0, is drawn here
 # Where a name can stand beside its point: offset in points, and which of its sides is there.
 SIDES = ((0, 7, "center", "bottom"), (0, -7, "center", "top"), (8, 0, "left", "center"), (-8, 0, "right", "center"))
 MARKERS = "osD^vP*X<>"  # in turn, so that methods of one colour are told apart
 
 
-def perception_distortion(table: "pd.DataFrame", caption: str | None = None) -> None:
+def perception_distortion(table: "pd.DataFrame", caption: str | None = None, metric: str = "") -> None:
     """Show mean PSNR against a perception metric, one point per method, one panel per image set.
 
     Blau and Michaeli (2018) prove that beyond some quality the two can only be traded against each other: the lower
@@ -35,16 +38,19 @@ def perception_distortion(table: "pd.DataFrame", caption: str | None = None) -> 
     Parameters
     ----------
     table
-        From `srlab.evaluate_all`, with ``psnr``, and ``lpips`` (which is then taken) or ``energy_error``.
+        From `srlab.evaluate_all`, with ``psnr`` and the perception metric. Of a patch distance the median over the
+        images is drawn, as one image can have a distance a hundred times that of another.
     caption
         See `srlab.view.plots.show`; default: one that names the methods and their numbers.
+    metric
+        ``"lpips"``, ``"patch_distance"`` or ``"energy_error"``; default: the first of them that the table has.
 
     Raises
     ------
     SrlabError
         A column is missing, or no method has finite values.
     """
-    metric = next((name for name in AXES if name in table), "energy_error")
+    metric = metric or next((name for name in AXES if name in table), "energy_error")
     figure = draw_perception_distortion(table, metric)
     if caption is None:
         values = [f"{p.method} on {p.set} {p.psnr:.2f} dB, {getattr(p, metric):.3f}" for p in _points(table, metric)]
@@ -63,10 +69,17 @@ def draw_perception_distortion(table: "pd.DataFrame", metric: str) -> "Figure":
         for method, place in here.items():
             look = {"color": COLORS.get(method.partition(" (")[0], OTHER), "marker": marker[method]}
             axis.scatter(*place, s=80, zorder=2, **look)
-        axis.margins(0.15)
-        axis.set(xlabel="PSNR in dB (higher is better)", ylabel=AXES[metric], title=in_figure(f"mean over {images}"))
+        axis.margins(0.2, 0.15)
+        axis.set(xlabel="PSNR in dB (higher is better)", ylabel=f"{AXES[metric]} (lower is better)")
+        axis.set_title(in_figure(images))
+        if metric == "patch_distance":
+            axis.set_yscale("log")
+            axis.yaxis.set_major_formatter(LogFormatter())
+            axis.yaxis.set_minor_formatter(LogFormatter(minor_thresholds=(1.5, 0.5)))
         axis.grid(alpha=0.3)
         _label(axis, here)
+        arrow = {"boxstyle": "rarrow,pad=0.25", "facecolor": "#E9F1E9", "edgecolor": "#3F6B3F"}
+        axis.text(0.97, 0.05, "better", transform=axis.transAxes, rotation=-35, ha="right", bbox=arrow, zorder=0)
     return figure
 
 
@@ -88,14 +101,15 @@ def _label(axis: "Axes", points: dict[str, tuple[float, float]]) -> None:
 
 def _points(table: "pd.DataFrame", metric: str) -> list:
     """A row per set and method with its means, without what is infinite or NaN (HR against itself)."""
-    from srlab.evaluation.scoring import summarize
-
     if metric not in AXES or not {"psnr", metric} <= set(table):
         raise SrlabError(
             f"The plot needs the columns psnr and {' or '.join(AXES)}, but the table has {', '.join(table.columns)}; "
             "name them in metrics of srlab.evaluate_all."
         )
-    means = summarize(table)
+    by_method = table.groupby(["set", "method"], sort=False, as_index=False)
+    means = by_method.agg({"psnr": "mean", metric: "median" if metric == "patch_distance" else "mean"})
+    if metric == "patch_distance":
+        means[metric] = means[metric].clip(lower=NEAR)
     points = list(means[np.isfinite(means[["psnr", metric]]).all(axis=1)].itertuples())
     if not points:
         raise SrlabError(f"No method has a finite mean of psnr and {metric}, so there is no point to draw.")

@@ -29,7 +29,8 @@ def test_there_is_one_point_per_method_in_its_colour_and_with_a_mark_of_its_own(
     colours = [to_hex(c.get_facecolor()[0]).upper() for c in axis.collections]
     assert colours == [COLORS["bicubic"], COLORS["SRGAN"], COLORS["SRGAN"]]
     assert len({str(c.get_paths()[0].vertices) for c in axis.collections}) == 3
-    names = [(text.get_text(), text.xy, text.get_va()) for text in axis.texts]  # two at one place lie above and below
+    texts = [text for text in axis.texts if text.get_text() != "better"]  # which is on the arrow
+    names = [(text.get_text(), text.xy, text.get_va()) for text in texts]  # two at one place lie above and below
     assert names == [
         ("bicubic", pytest.approx((29, 0.35)), "bottom"),
         ("SRGAN", pytest.approx((27, 0.1)), "bottom"),
@@ -45,7 +46,18 @@ def test_each_name_is_written_even_where_there_is_no_room_for_it():
     table.columns = ["set", "image", "method", "psnr", "lpips"]
     figure = draw_perception_distortion(table, "lpips")
     plt.close(figure)
-    assert [text.get_text() for text in figure.axes[0].texts] == [f"method {i}" for i in range(7)]
+    assert [text.get_text() for text in figure.axes[0].texts] == [*(f"method {i}" for i in range(7)), "better"]
+
+
+def test_of_a_patch_distance_the_median_is_drawn_and_one_below_zero_stays_on_the_paper():
+    rows = [("photos", x, "SRGAN", 27.0, y) for x, y in (("a", 0.5), ("b", 1.5), ("c", 300.0))]
+    rows += [("photos", "a", "mirrored", 12.0, -0.2)]
+    table = pd.DataFrame(rows, columns=["set", "image", "method", "psnr", "patch_distance"])
+    figure = draw_perception_distortion(table, "patch_distance")
+    (axis,) = figure.axes
+    plt.close(figure)
+    assert axis.get_yscale() == "log"
+    assert [c.get_offsets()[0][1] for c in axis.collections] == pytest.approx([1.5, 0.05])
 
 
 def test_it_is_shown_with_its_numbers_in_the_caption_and_by_the_energy_error_where_there_is_no_lpips(
@@ -55,12 +67,15 @@ def test_it_is_shown_with_its_numbers_in_the_caption_and_by_the_energy_error_whe
     monkeypatch.setattr("srlab.view.perception_plot.show", lambda figure, caption: shown.append(caption))
     perception_distortion(table)
     perception_distortion(table.rename(columns={"lpips": "energy_error"}))
+    perception_distortion(table.assign(energy_error=0.5), metric="energy_error")
     perception_distortion(table, caption="mine")
     plt.close("all")
     assert "bicubic on Set5 29.00 dB, 0.350; SRGAN on Set5 27.00 dB, 0.100" in shown[0]
     assert "LPIPS" in shown[0]
     assert "energy map" in shown[1]
-    assert shown[2] == "mine"
+    assert "energy map" in shown[2]
+    assert "0.500" in shown[2]
+    assert shown[3] == "mine"
 
 
 def test_a_table_without_the_columns_of_the_plot_is_refused(table):
