@@ -14,7 +14,9 @@ from srlab.training import runs
 METHODS = {"02_content_loss": "content loss", "03_srgan": "SRGAN", "04_esrgan": "ESRGAN"}
 
 
-def load_upscalers(names: str | Sequence[str] = "all", scale: int | None = None) -> dict[str, nn.Module]:
+def load_upscalers(
+    names: str | Sequence[str] = "all", scale: int | None = None, subject: str = ""
+) -> dict[str, nn.Module]:
     """The generators of runs, by the name of the method.
 
     Parameters
@@ -25,6 +27,8 @@ def load_upscalers(names: str | Sequence[str] = "all", scale: int | None = None)
         ``"01_srresnet/default"``, each of which must be there and fit.
     scale
         That the networks must enlarge by; None takes any.
+    subject
+        Such as ``"gravel"``: of ``"all"``, take those that have learned this alone, and leave the others out in silence.
 
     Returns
     -------
@@ -51,13 +55,16 @@ def load_upscalers(names: str | Sequence[str] = "all", scale: int | None = None)
         try:
             manifest = runs.Run(lab, name).manifest() or {}
             if manifest.get("state") == "finished":
-                if subject := manifest["parameters"].get("subject"):
-                    raise SrlabError(f"it was trained on {printable(subject)} alone, and knows nothing else.")
-                network = _load(lab, name, scale)
-                found[_label(lab, name, network)] = network
+                learned = manifest["parameters"].get("subject") or ""
+                if learned != subject and not subject:
+                    raise SrlabError(f"it was trained on {printable(learned)} alone, and knows nothing else.")
+                if learned == subject:
+                    network = _load(lab, name, scale)
+                    found[_label(lab, name, network)] = network
         except SrlabError as error:
-            print(f"The run {printable(lab)}/{printable(name)} is left out: {error}")
-    if not found:
+            if not subject:
+                print(f"The run {printable(lab)}/{printable(name)} is left out: {error}")
+    if not (found or subject):
         print(f"There are no finished runs in {places.home()}; run the labs first.")
     return found
 

@@ -279,6 +279,15 @@ def test_a_run_that_knows_one_subject_is_named_and_left_out_unless_asked_for(cap
     assert list(load_upscalers(["03_srgan"])) == ["SRGAN"]
 
 
+def test_the_runs_of_one_subject_can_be_asked_for_alone(capsys):
+    make_run("03_srgan", "default", subject="gravel")
+    make_run("04_esrgan", "default", subject="brick")
+    make_run("01_srresnet", "default")
+    assert list(load_upscalers(subject="gravel")) == ["SRGAN"]
+    assert load_upscalers(subject="text") == {}
+    assert capsys.readouterr().out == ""
+
+
 def test_a_broken_run_is_named_and_the_others_are_loaded(capsys):
     make_run("03_srgan", "default")
     weights = make_run("01_srresnet", "default").path / "generator.safetensors"
