@@ -28,7 +28,7 @@ def load_upscalers(
     scale
         That the networks must enlarge by; None takes any.
     subject
-        Such as ``"gravel"``: of ``"all"``, take those that have learned this alone, and leave the others out in silence.
+        Such as ``"gravel"``: of ``"all"``, take those that learned this alone, and leave the others out in silence.
 
     Returns
     -------

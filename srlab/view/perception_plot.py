@@ -74,7 +74,7 @@ def draw_perception_distortion(table: "pd.DataFrame", metric: str) -> "Figure":
         axis.set_title(in_figure(images))
         if metric == "patch_distance":
             axis.set_yscale("log")
-            axis.yaxis.set_major_formatter(LogFormatter())
+            axis.yaxis.set_major_formatter("{x:g}")
             axis.yaxis.set_minor_formatter(LogFormatter(minor_thresholds=(1.5, 0.5)))
         axis.grid(alpha=0.3)
         _label(axis, here)
