@@ -1,16 +1,20 @@
-"""Puts the generators of two runs into ``srlab/models/shipped/``, with their manifests and the page of that folder.
+"""Puts the generators of three runs into ``srlab/models/shipped/``, with their manifests and the page of that folder.
 
     papermill notebooks/01_srresnet.ipynb out.ipynb -p recipe laptop -p run shipped -p iters 6000
     papermill notebooks/03_srgan.ipynb out.ipynb -f benchmarks/reference/shipped.yaml
+    papermill notebooks/04_esrgan.ipynb out.ipynb -p recipe photos -p run shipped -p pretrain_iters 6000 -p iters 20
     python -m benchmarks.reference.ship_features
     python -m benchmarks.reference.ship
 
 Only what was trained on the embedded photos goes in, and nothing larger than 1 MB: licences and size of the package.
+Of lab 04 that is its first stage; weights that would be too large go in as float16.
 """
 
 import json
 import sys
 from pathlib import Path
+
+import torch
 
 import srlab
 from srlab.base import files
@@ -23,6 +27,7 @@ from studies.report import markdown
 from studies.shown import bicubic
 
 RUNS = {"msrresnet": Run("01_srresnet", "shipped"), "srgan": Run("03_srgan", "shipped")}
+RUNS["rrdb"] = Run("04_esrgan", "shipped-psnr")
 KEPT = ("lab", "parameters", "step", "wall_time_s", "device", "precision", "platform", "git", "versions")
 LIMIT = 1_000_000  # bytes
 METRICS = ("psnr", "gradient_ratio", "energy_error", "checkerboard", "colour_shift")
@@ -41,10 +46,11 @@ RIGHTS = {
     "rocket": "public domain (SpaceX)",
 }
 WHAT = (
-    "Two generators of 4 blocks and 32 features for x4, `msrresnet` and `srgan`: `srlab upscale` and lab 05 take "
-    "them where nobody has trained anything yet. The JSON files are the manifests of their runs. They were "
-    "trained on the embedded training photos and on nothing else; `srgan` looked at them through random features, "
-    "so no trained network had a part in it. All of this, and this page, is made by"
+    "Generators for x4: `msrresnet` and `srgan` of 4 blocks and 32 features, and `rrdb`, the first stage of ESRGAN, of "
+    "2 blocks and 32 features. Labs 03 and 04 start from the first and the last; `srlab upscale` and lab 05 take them "
+    "where nobody has trained anything yet. The JSON files are the manifests of their runs. They were trained on the "
+    "embedded training photos and on nothing else: of the gravel its left half, and of the others all; `srgan` looked "
+    "at them through random features, so no trained network had a part in it. All of this, and this page, is made by"
 )
 FEATURES = (
     "`vgg6` is a VGG of six convolutions, 101,720 weights in float16, through which labs 02 to 04 compare images where "
@@ -90,12 +96,19 @@ def ship(run: Run, file: Path) -> None:
         raise SrlabError(
             f"{run.path} has another start or trained features; only what the commands here make may go in."
         )
-    weights = (run.path / generator_file()).read_bytes()
-    if len(weights) > LIMIT:
-        raise SrlabError(f"{run.path} has weights of {len(weights):,} bytes; at most {LIMIT:,} may go in.")
-    files.write_atomic(file, weights)
+    weights, notes = files.read_safetensors(run.path / generator_file())
+    if size(weights) > LIMIT:
+        weights = {key: value.half() for key, value in weights.items()}
+    if size(weights) > LIMIT:
+        raise SrlabError(f"{run.path} has weights of {size(weights):,} bytes; at most {LIMIT:,} may go in.")
+    files.write_safetensors(file, weights, notes)
     kept = {key: manifest[key] for key in KEPT if key in manifest}
     files.write_atomic(file.with_suffix(".json"), (json.dumps(kept, indent=1) + "\n").encode())
+
+
+def size(weights: dict[str, torch.Tensor]) -> int:
+    """Bytes of all numbers."""
+    return sum(value.nbytes for value in weights.values())
 
 
 def of_no_network(made: dict) -> bool:

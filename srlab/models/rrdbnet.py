@@ -74,15 +74,16 @@ class RRDBNet(nn.Module):
     blocks, features, growth
         RRDBs, channels, and channels that each convolution of a dense block adds.
     scale
-        2, 4 or 8: the image grows by nearest neighbour in steps of 2.
+        2, 4 or 8: the image grows in steps of 2, by nearest neighbour unless `enlarge` says otherwise.
     fusion
         Kernel of the last convolution of a dense block: 3, or 1. ESRDGAN has 12 blocks of 128 features, with 18,522,499
         or 9,085,315 parameters.
     beta
         Factor on every residual; 0.2 in the paper.
     enlarge
-        Add the output to a bilinear enlargement of LR, as MSRResNet does. The paper does not; with it even
-        minutes of training give a usable picture, because the network need not learn first what the picture is.
+        Grow by pixel shuffle, and add the output to a bilinear enlargement of LR, as MSRResNet does. The paper does
+        neither; with it even minutes of training give a usable picture, because the network need not learn first what
+        the picture is, and minutes of a GAN give grain, where nearest neighbour gives outlines around everything.
 
     Attributes
     ----------
@@ -128,7 +129,7 @@ class RRDBNet(nn.Module):
         self.body = nn.Sequential(*[RRDB(features, growth, fusion, beta) for _ in range(blocks)])
         self.conv_body = nn.Conv2d(features, features, 3, padding=1)
         for step in range(len(factors(scale))):
-            self.add_module(f"conv_up{step + 1}", nn.Conv2d(features, features, 3, padding=1))
+            self.add_module(f"conv_up{step + 1}", nn.Conv2d(features, features * (4 if enlarge else 1), 3, padding=1))
         self.conv_hr = nn.Conv2d(features, features, 3, padding=1)
         self.conv_last = nn.Conv2d(features, 3, 3, padding=1)
         start_small(self.body)
@@ -143,7 +144,10 @@ class RRDBNet(nn.Module):
         features = shallow + self.conv_body(features)  # (N, 64, h, w)
         for step in range(len(factors(self.config["scale"]))):
             conv = self.get_submodule(f"conv_up{step + 1}")
-            features = conv(F.interpolate(features, scale_factor=2, mode="nearest"))  # (N, 64, 2h, 2w), then 4h, 4w
+            if self.config["enlarge"]:
+                features = F.pixel_shuffle(conv(features), 2)
+            else:
+                features = conv(F.interpolate(features, scale_factor=2, mode="nearest"))  # (N, 64, 2h, 2w), then 4h, 4w
             features = F.leaky_relu(features, 0.2, inplace=True)
         sr = self.conv_last(F.leaky_relu(self.conv_hr(features), 0.2, inplace=True))  # (N, 3, 4h, 4w)
         if not self.config["enlarge"]:
@@ -155,6 +159,7 @@ class RRDBNet(nn.Module):
         """Receptive radius in LR pixels; 349 with the defaults."""
         blocks, scale = self.config["blocks"], self.config["scale"]
         # Nearest neighbour repeats pixels, so on a finer grid a 3x3 kernel reaches the next LR pixel in one step.
-        grids = [2 ** (step + 1) for step in range(len(factors(scale)))]
+        # Before a pixel shuffle the kernel stands on the coarser grid.
+        grids = [2 ** (step + (not self.config["enlarge"])) for step in range(len(factors(scale)))]
         per_block = 3 * (4 + self.config["fusion"] // 2)
         return math.ceil(1 + per_block * blocks + 1 + sum(1 / grid for grid in grids) + 2 / scale)

@@ -13,10 +13,11 @@ from srlab.base.places import generator_file, run_folder
 from srlab.models import published
 
 FOLDER = Path(__file__).parent / "shipped"
-# Two small generators that come with srlab: one trained for PSNR, and one that a discriminator made sharper. Labs 01
-# and 03 have trained them on the twelve embedded training photos and on nothing else; ``shipped/README.md`` has the
-# commands, the photos with their licences, and the scores. So there is something to compare before any lab was run.
-SHIPPED = {"MSRResNet": "msrresnet", "SRGAN": "srgan"}  # method, as srlab.view.plots.COLORS spells it -> name
+# Small generators that come with srlab: two trained for PSNR, and one that a discriminator made sharper. Labs 01, 03
+# and 04 have trained them on the twelve embedded training photos and on nothing else; ``shipped/README.md`` has the
+# commands, the photos with their licences, and the scores. So there is something to compare before any lab was run, and
+# a GAN can start from more than a few minutes of training. Method, as srlab.view.plots.COLORS spells it -> name:
+SHIPPED = {"MSRResNet": "msrresnet", "RRDB": "rrdb", "SRGAN": "srgan"}
 
 
 def find_shipped(name: str) -> Path | None:
@@ -25,7 +26,7 @@ def find_shipped(name: str) -> Path | None:
 
 
 def load_shipped() -> dict[str, nn.Module]:
-    """Both generators by their method, in eval mode on the CPU; they enlarge x4."""
+    """Each generator by its method, in eval mode on the CPU; they enlarge x4."""
     return {method: read_generator(find_shipped(name)) for method, name in SHIPPED.items()}
 
 
@@ -63,7 +64,7 @@ def read_generator(path: str | Path, best: str = "") -> nn.Module:
     path
         A run folder, a ``.safetensors`` file of one, or weights that others have published, see
         `srlab.models.published`. A ``.pth`` is read for its tensors alone; nothing in it is executed. Where there is
-        nothing of that name, ``msrresnet`` and ``srgan`` are what comes with srlab, see `SHIPPED`.
+        nothing of that name, ``msrresnet``, ``rrdb`` and ``srgan`` are what comes with srlab, see `SHIPPED`.
     best
         Of a run folder: the weights with the best score of this name, instead of the last ones. Ignored for a file.
 

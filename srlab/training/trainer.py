@@ -54,7 +54,7 @@ class Trainer:
         See `srlab.pick_device` and `srlab.pick_precision`.
     ema
         Decay of the moving average of the generator's weights; 0 keeps the weights themselves. It is warmed up
-        as ``min(ema, (1 + step) / (10 + step))``, so that a short run is not held at its random start.
+        as ``min(ema, (1 + step) / (ramp + step))``, so that a short run is not held at its start.
     seed
         Of PyTorch's global random numbers when the run begins.
     recipe
@@ -65,6 +65,9 @@ class Trainer:
     compiled
         ``""``, or a mode of `srlab.training.wrapping.compile_networks` for all networks. Where torch.compile does not
         work, a line says why and the run goes on without. Sums may then be rounded in another order.
+    ramp
+        Of that formula: 10 averages over a ninth of the steps so far, for a random start; 3 over half of them, for a
+        GAN that begins with a trained generator.
 
     Examples
     --------
@@ -90,12 +93,14 @@ class Trainer:
         recipe: dict[str, Any] | None = None,
         compiled: str = "",
         notes: dict[str, Any] | None = None,
+        ramp: int = 10,
     ) -> None:
         self.run, self.notes = Run(lab, run), notes or {}
         self.device = pick_device(device)
         self.precision = pick_precision(precision, self.device)
         self.accelerator = make_accelerator(self.device, self.precision)
         self.device = self.accelerator.device
+        self.ramp = ramp
         self.ema_decay, self.seed, self.recipe, self.compiled = ema, seed, dict(recipe or {}), compiled
         self.modules: dict[str, nn.Module] = {}
         self.fixed: dict[str, nn.Module] = {}
@@ -307,7 +312,7 @@ class Trainer:
         # Which step was the first to go wrong is noted on the device, without waiting for it.
         healthy = torch.stack([value.isfinite() for value in losses.values()]).all()
         self._first_bad = torch.where(healthy | (self._first_bad > 0), self._first_bad, self.step)
-        decay = min(self.ema_decay, (1 + self.step) / (10 + self.step))
+        decay = min(self.ema_decay, (1 + self.step) / (self.ramp + self.step))
         generator = self.modules["generator"]
         with torch.no_grad():
             torch._foreach_lerp_(list(self.ema.parameters()), list(generator.parameters()), 1 - decay)

@@ -47,7 +47,7 @@ COMMON = {
 ADVERSARIAL = {"pixel": "mse", "gan": "vanilla", "adversarial_weight": 1e-3, "discriminator_rate": 1e-4}
 ADVERSARIAL |= {"beta1": 0.9, "ema": 0.999, "shift": 1, "noise": 0.0}
 ADVERSARIAL |= {"max_ruin": 100.0}  # its networks begin below bicubic
-ADVERSARIAL |= {"subject": "", "noise_left": 0.0}  # all photos
+ADVERSARIAL |= {"subject": ""}  # all photos
 VARIANTS = {
     "described": {"network": "SRResNet", "normalize": True, "black_corners": False}
     | {"discriminator": "srgan", "stale_logits": False},

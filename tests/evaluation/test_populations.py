@@ -40,7 +40,8 @@ def test_another_part_of_the_photo_is_nearer_than_any_enlargement_of_the_same_pa
     other, hr = gravel[..., :256], gravel[..., 256:]
     small = downsample(hr.contiguous(), 4)
     bicubic = upsample(small, 4)
-    mse, srgan = (upscale(network, small) for network in load_shipped().values())
+    shipped = load_shipped()
+    mse, srgan = (upscale(shipped[name], small) for name in ("MSRResNet", "SRGAN"))
     found = [patch_distance(image, hr).item() for image in (hr, other, srgan, mse, bicubic)]
     assert found == sorted(found)
     assert abs(found[0]) < 0.2
@@ -48,8 +49,13 @@ def test_another_part_of_the_photo_is_nearer_than_any_enlargement_of_the_same_pa
     assert found[2] > 5
 
 
-def test_the_order_is_that_of_the_eye_on_each_photo_and_noise_does_not_change_it(pictures):
-    for hr, bicubic, mse, srgan in zip(*(pictures[k] for k in ("HR", "bicubic", "MSRResNet", "SRGAN")), strict=True):
+def test_the_order_is_that_of_the_eye_and_noise_does_not_change_it(pictures):
+    """The last photo has bricks: SRGAN lines their joints with dots, which is worse than the smooth ones of MSE."""
+    *photos, bricks = zip(*(pictures[k] for k in ("HR", "bicubic", "MSRResNet", "SRGAN")), strict=True)
+    hr, bicubic, mse, srgan = bricks
+    mse, srgan, bicubic = (patch_distance(image, hr).item() for image in (mse, srgan, bicubic))
+    assert mse < srgan < bicubic
+    for hr, bicubic, mse, srgan in photos:
         moved, *enlarged = (patch_distance(image, hr).item() for image in (hr[..., 8:, 8:], srgan, mse, bicubic))
         assert moved < 0.1
         assert enlarged == sorted(enlarged)

@@ -15,7 +15,7 @@ from .conftest import ROOT
 
 RECIPE = {"pixel": "l1", "pixel_weight": 0.5, "content": "l1", "content_weight": 0.5, "relative": True, "shift": 1}
 RECIPE |= {"adversarial_weight": 0.1, "gan": "vanilla", "stale_logits": False, "d_steps": 1, "g_every": 1}
-RECIPE |= {"noise": 0.0, "noise_left": 0.0, "label_real": 1.0, "label_flip": 0.0}
+RECIPE |= {"noise": 0.0, "label_real": 1.0, "label_flip": 0.0}
 
 
 class Trainer:

@@ -134,13 +134,14 @@ def test_msrresnet_begins_close_to_the_bilinear_picture():
     assert not torch.equal(sr, bilinear)
 
 
-def test_rrdbnet_can_add_to_an_enlargement():
-    torch.manual_seed(0)
-    plain = RRDBNet(1, 4, 4)
-    torch.manual_seed(0)
-    added = RRDBNet(1, 4, 4, enlarge=True)
-    lr = torch.rand(1, 3, 8, 8)
-    assert torch.equal(added(lr), plain(lr) + F.interpolate(lr, scale_factor=4, mode="bilinear"))
+def test_rrdbnet_can_grow_by_pixel_shuffle_and_add_to_an_enlargement():
+    network, lr = RRDBNet(1, 4, 4, enlarge=True), torch.rand(1, 3, 8, 8)
+    cells = network(lr) - F.interpolate(lr, scale_factor=4, mode="bilinear")
+    assert network.conv_up1.out_channels == 4 * RRDBNet(1, 4, 4).conv_up1.out_channels
+    assert cells.std() > 0
+    for parameter in network.conv_last.parameters():
+        parameter.data.zero_()
+    assert torch.equal(network(lr), F.interpolate(lr, scale_factor=4, mode="bilinear"))
 
 
 def test_both_residuals_of_an_rrdb_are_scaled_by_beta():

@@ -47,15 +47,15 @@ def test_the_loss_goes_down():
     assert sum(little.losses[-15:]) < 0.8 * sum(little.losses[:15])
 
 
-@pytest.mark.parametrize("ema", [0.5, 0])
-def test_the_averaged_generator_is_the_average_computed_by_hand_and_the_one_on_disk(ema):
-    little = LittleRun(ema=ema, network=lambda: SRResNet(1, 4))
+@pytest.mark.parametrize(("ema", "ramp"), [(0.9, 10), (0.9, 3), (0, 10)])
+def test_the_averaged_generator_is_the_average_computed_by_hand_and_the_one_on_disk(ema, ramp):
+    little = LittleRun(ema=ema, ramp=ramp, network=lambda: SRResNet(1, 4))
     snapshots = []
     little.before_step = lambda number: snapshots.append(weights(little.network))
     fitted = little.fit(12)
     average = snapshots[0]
     for step, current in enumerate([*snapshots[1:], weights(little.network)], start=1):
-        decay = min(ema, (1 + step) / (10 + step))
+        decay = min(ema, (1 + step) / (ramp + step))
         average = decay * average + (1 - decay) * current
     assert len(snapshots) == 12
     assert torch.allclose(weights(fitted), average, atol=1e-7)

@@ -1,0 +1,140 @@
+"""Which looks more like a photo? Pairs of crops without names, in random order, and a table of what viewers chose.
+
+    python -m benchmarks.votes.vote pairs FOLDER
+    python -m benchmarks.votes.vote count
+
+The first writes the pairs of the runs ``03_srgan/default`` and ``04_esrgan/default`` as pictures that say A and B, and
+``pairs.csv``, which says what they are and which no viewer may see. Each viewer's answers go into ``votes.csv`` as
+lines ``viewer,pair,vote``. The second writes ``README.md`` and its picture of all crops.
+"""
+
+import argparse
+import random
+from pathlib import Path
+
+import pandas as pd
+import torch
+from PIL import Image, ImageDraw
+
+import srlab
+from srlab.data.images import to_uint8
+from srlab.evaluation import perception
+from studies.report import markdown
+
+HERE = Path(__file__).parent
+GANS = {
+    "SRGAN": ("03_srgan", "MSRResNet"),
+    "ESRGAN": ("04_esrgan", "RRDB"),
+}  # its lab, and the start it is shown beside
+CROPS = [(top, left) for top in (48, 208, 368) for left in (16, 144)]  # in pixels of the right half; a plain grid
+SIDE, SHOWN = 96, 432  # pixels of a crop, and pixels that it is drawn with
+PAGE = """# Which looks more like a photo?
+
+{command}
+
+Labs 03 and 04 train on the left half of a photo of gravel. These are crops of its right half: as the start has them,
+which was trained for the smallest error; the start with white noise, as strong as makes it as sharp as the GAN; and the
+GAN, with seed 0. Each viewer saw every pair once, A beside B without names, sides and order drawn at random, and was
+asked one question: *which of the two looks more like a photo?* {viewers} Each pair was judged {times} times. Recipes
+were chosen with the help of such votes, but on other crops; these here are a plain grid. `pairs.csv` has the pairs,
+`votes.csv` each vote.
+
+{table}
+
+By crop, votes for the GAN over the start and over the noise, of {times} each:
+
+{crops}
+
+![All crops: the start, the start with noise, the GAN and the photo](crops.png)
+"""
+VIEWERS = (
+    "The viewers were no people but instances of a model that sees pictures. Each was told nothing else, and none knew "
+    "of the others."
+)
+
+
+def pictures() -> dict[str, dict[str, torch.Tensor]]:
+    """GAN -> what makes the picture -> the whole right half, as ``(1, 3, H, W)`` in [0, 1]."""
+    hr = srlab.mod_crop(srlab.halves("gravel")[1]["gravel"], 4)
+    lr = srlab.downsample(hr, 4)
+    found = {}
+    for gan, (lab, start) in GANS.items():
+        sr = srlab.quantize(srlab.upscale(srlab.load_generator(lab), lr))
+        soft = srlab.quantize(srlab.upscale(srlab.load_shipped()[start], lr))
+        noisy = perception.with_noise(soft, hr, perception.gradient_ratio(sr, hr).item(), 0)
+        found[gan] = {"start": soft, "noise": srlab.quantize(noisy), gan: sr, "HR": hr}
+    return found
+
+
+def drawn(picture: torch.Tensor, crop: tuple[int, int]) -> Image.Image:
+    """A crop, enlarged for the eye."""
+    top, left = crop
+    part = to_uint8(picture[..., top : top + SIDE, left : left + SIDE])[0].permute(1, 2, 0).numpy()
+    return Image.fromarray(part).resize((SHOWN, SHOWN), Image.Resampling.BICUBIC)
+
+
+def write_pairs(folder: Path) -> None:
+    """Write the pictures for the viewers, and what they are."""
+    shown = pictures()
+    pairs = [(gan, rival, crop) for gan in GANS for rival in ("start", "noise") for crop in CROPS]
+    order = random.Random(0)
+    order.shuffle(pairs)
+    folder.mkdir(parents=True)  # refuses a folder that is there: votes belong to one set of pairs
+    rows = []
+    for number, (gan, rival, crop) in enumerate(pairs, start=1):
+        side = order.choice("AB")
+        sheet = Image.new("RGB", (2 * SHOWN + 36, SHOWN + 48), "white")
+        for place, letter in enumerate("AB"):
+            at = 12 + place * (SHOWN + 12)
+            ImageDraw.Draw(sheet).text((at + SHOWN // 2, 8), letter, fill="black", font_size=24)
+            sheet.paste(drawn(shown[gan][gan if letter == side else rival], crop), (at, 40))
+        sheet.save(folder / f"pair_{number:02d}.png")
+        rows.append({"pair": number, "gan": gan, "rival": rival, "top": crop[0], "left": crop[1], "gan_is": side})
+    pd.DataFrame(rows).to_csv(HERE / "pairs.csv", index=False)
+
+
+def count() -> None:
+    """Write the page and its picture."""
+    votes = pd.read_csv(HERE / "votes.csv").merge(pd.read_csv(HERE / "pairs.csv"), on="pair", validate="many_to_one")
+    votes["won"] = votes.vote == votes.gan_is
+    times = votes.viewer.nunique()
+    lines = []
+    for (gan, rival), of in votes.groupby(["gan", "rival"], sort=False):
+        over = f"{gan} over its start" + (" with noise" if rival == "noise" else "")
+        lines.append([over, f"{of.won.sum()} of {len(of)}", f"{of.won.mean():.0%}"])
+    crops = []
+    for (top, left), here in votes.groupby(["top", "left"]):
+        sums = here.groupby(["gan", "rival"]).won.sum()
+        crops.append([f"{top}, {left}", *(f"{sums[gan, 'start']}, {sums[gan, 'noise']}" for gan in GANS)])
+    words = {"viewers": VIEWERS, "times": times, "command": "    python -m benchmarks.votes.vote count"}
+    words |= {"table": markdown(["", "votes", "share"], sorted(lines)), "crops": markdown(["crop", *GANS], crops)}
+    (HERE / "README.md").write_text(PAGE.format(**words), encoding="utf-8")
+    draw_crops()
+
+
+def draw_crops() -> None:
+    """All crops in one picture, half as large as the viewers saw them."""
+    shown, side, names = pictures(), SHOWN // 2, ["MSE", "noise", "SRGAN", "RRDB", "noise", "ESRGAN", "HR"]
+    sheet = Image.new("RGB", (len(names) * (side + 6), len(CROPS) * (side + 6) + 26), "white")
+    for column, name in enumerate(names):
+        gan = "SRGAN" if column < 3 else "ESRGAN"
+        key = name if name in ("noise", "HR", gan) else "start"
+        ImageDraw.Draw(sheet).text((column * (side + 6) + 4, 2), name, fill="black", font_size=18)
+        for row, crop in enumerate(CROPS):
+            part = drawn(shown[gan][key], crop).resize((side, side))
+            sheet.paste(part, (column * (side + 6), 26 + row * (side + 6)))
+    sheet.save(HERE / "crops.png", optimize=True)
+
+
+def main() -> None:
+    """Write pairs, or count what was said of them."""
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0], prog="benchmarks.votes.vote")
+    commands = parser.add_subparsers(dest="command", required=True)
+    commands.add_parser("pairs", help="write the pairs").add_argument("folder", type=Path)
+    commands.add_parser("count", help="write the table")
+    options = parser.parse_args()
+    write_pairs(options.folder) if options.command == "pairs" else count()
+
+
+if __name__ == "__main__":
+    main()
