@@ -102,7 +102,7 @@ def test_the_defaults_are_the_task_of_the_papers():
     scope = first_cells()
     assert str(scope["degradation"]) == str(srlab.Degradation())  # as text, too: a run made before goes on
     assert scope["protocol"] == srlab.Protocol()
-    assert scope["judged_by"] == {}
+    assert scope["tested_on"] == {}
     assert torch.equal(scope["unseen"].lr_of("astronaut"), srlab.downsample(scope["unseen"]["astronaut"], 4))
 
 
