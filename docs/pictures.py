@@ -49,11 +49,11 @@ def find_picture(lab: str, caption: str) -> bytes:
 
 def take_slider(lab: str, caption: str, target: Path) -> None:
     """Take a picture of the slider with that caption, the network of lab 01 on the left, zoomed in on the face."""
-    html = next(
-        output.data["text/html"]
-        for output in outputs(lab)
-        if "srlab-compare" in output.data.get("text/html", "") and caption in output.data["text/html"]
-    )
+    found = [output.data["text/html"] for output in outputs(lab) if caption in output.data.get("text/html", "")]
+    found = [html for html in found if "srlab-compare" in html]
+    if not found:
+        raise SystemExit(f"No slider of {lab} has a caption with: {caption}")
+    html = found[0]
     with tempfile.TemporaryDirectory() as folder, sync_playwright() as playwright:
         page_file = Path(folder) / "slider.html"
         page_file.write_text(f'<meta charset="utf-8">{html}', encoding="utf-8")

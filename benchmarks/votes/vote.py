@@ -1,11 +1,11 @@
 """Which looks more like a photo? Pairs of crops without names, in random order, and a table of what viewers chose.
 
-    python -m benchmarks.votes.vote pairs FOLDER
+    python -m benchmarks.votes.vote pairs FOLDER --seed 0
     python -m benchmarks.votes.vote count
 
-The first writes the pairs of the runs ``03_srgan/default`` and ``04_esrgan/default`` as pictures that say A and B, and
-``pairs.csv``, which says what they are and which no viewer may see. Each viewer's answers go into ``votes.csv`` as
-lines ``viewer,pair,vote``. The second writes ``README.md`` and its picture of all crops.
+The first writes pairs of crops by the labs' runs with that seed, as pictures that say A and B, and appends to
+``pairs.csv`` what they are, which no viewer may see. Each viewer's answers go into ``votes.csv`` as lines
+``viewer,pair,vote``. The second writes ``README.md`` and its picture of all crops.
 """
 
 import argparse
@@ -34,18 +34,17 @@ PAGE = """# Which looks more like a photo?
 
 Labs 03 and 04 train on the left half of a photo of gravel. These are crops of its right half: as the start has them,
 which was trained for the smallest error; the start with white noise, as strong as makes it as sharp as the GAN; and the
-GAN, with seed 0. Each viewer saw every pair once, A beside B without names, sides and order drawn at random, and was
-asked one question: *which of the two looks more like a photo?* {viewers} Each pair was judged {times} times. Recipes
-were chosen with the help of such votes, but on other crops; these here are a plain grid. `pairs.csv` has the pairs,
-`votes.csv` each vote.
+GAN. Each viewer saw every pair once, A beside B without names, sides and order drawn at random, and was asked one
+question: *which of the two looks more like a photo?* {viewers} `pairs.csv` has the pairs, `votes.csv` each vote. The
+crops are a plain grid. The recipes were chosen with the help of such votes, also on these crops.
 
 {table}
 
-By crop, votes for the GAN over the start and over the noise, of {times} each:
+Votes for the GAN by crop, over the start and over the noise, of {times} each:
 
 {crops}
 
-![All crops: the start, the start with noise, the GAN and the photo](crops.png)
+![All crops with seed 0: the start, the start with noise, the GAN and the photo](crops.jpg)
 """
 VIEWERS = (
     "The viewers were no people but instances of a model that sees pictures. Each was told nothing else, and none knew "
@@ -53,13 +52,14 @@ VIEWERS = (
 )
 
 
-def pictures() -> dict[str, dict[str, torch.Tensor]]:
+def pictures(seed: int) -> dict[str, dict[str, torch.Tensor]]:
     """GAN -> what makes the picture -> the whole right half, as ``(1, 3, H, W)`` in [0, 1]."""
+    run = f"laptop-seed-{seed}" if seed else "default"  # as the labs name it
     hr = srlab.mod_crop(srlab.halves("gravel")[1]["gravel"], 4)
     lr = srlab.downsample(hr, 4)
     found = {}
     for gan, (lab, start) in GANS.items():
-        sr = srlab.quantize(srlab.upscale(srlab.load_generator(lab), lr))
+        sr = srlab.quantize(srlab.upscale(srlab.load_generator(lab, run), lr))
         soft = srlab.quantize(srlab.upscale(srlab.load_shipped()[start], lr))
         noisy = perception.with_noise(soft, hr, perception.gradient_ratio(sr, hr).item(), 0)
         found[gan] = {"start": soft, "noise": srlab.quantize(noisy), gan: sr, "HR": hr}
@@ -73,15 +73,15 @@ def drawn(picture: torch.Tensor, crop: tuple[int, int]) -> Image.Image:
     return Image.fromarray(part).resize((SHOWN, SHOWN), Image.Resampling.BICUBIC)
 
 
-def write_pairs(folder: Path) -> None:
+def write_pairs(folder: Path, seed: int) -> None:
     """Write the pictures for the viewers, and what they are."""
-    shown = pictures()
+    shown, file = pictures(seed), HERE / "pairs.csv"
+    rows = pd.read_csv(file).to_dict("records") if file.exists() else []
     pairs = [(gan, rival, crop) for gan in GANS for rival in ("start", "noise") for crop in CROPS]
-    order = random.Random(0)
+    order = random.Random(seed)
     order.shuffle(pairs)
     folder.mkdir(parents=True)  # refuses a folder that is there: votes belong to one set of pairs
-    rows = []
-    for number, (gan, rival, crop) in enumerate(pairs, start=1):
+    for number, (gan, rival, crop) in enumerate(pairs, start=len(rows) + 1):
         side = order.choice("AB")
         sheet = Image.new("RGB", (2 * SHOWN + 36, SHOWN + 48), "white")
         for place, letter in enumerate("AB"):
@@ -89,32 +89,34 @@ def write_pairs(folder: Path) -> None:
             ImageDraw.Draw(sheet).text((at + SHOWN // 2, 8), letter, fill="black", font_size=24)
             sheet.paste(drawn(shown[gan][gan if letter == side else rival], crop), (at, 40))
         sheet.save(folder / f"pair_{number:02d}.png")
-        rows.append({"pair": number, "gan": gan, "rival": rival, "top": crop[0], "left": crop[1], "gan_is": side})
-    pd.DataFrame(rows).to_csv(HERE / "pairs.csv", index=False)
+        what = {"pair": number, "seed": seed, "gan": gan, "rival": rival, "top": crop[0], "left": crop[1]}
+        rows.append(what | {"gan_is": side})
+    pd.DataFrame(rows).to_csv(file, index=False)
 
 
 def count() -> None:
     """Write the page and its picture."""
     votes = pd.read_csv(HERE / "votes.csv").merge(pd.read_csv(HERE / "pairs.csv"), on="pair", validate="many_to_one")
     votes["won"] = votes.vote == votes.gan_is
-    times = votes.viewer.nunique()
-    lines = []
-    for (gan, rival), of in votes.groupby(["gan", "rival"], sort=False):
+    lines, crops = [], []
+    for (gan, rival, seed), of in votes.groupby(["gan", "rival", "seed"]):
         over = f"{gan} over its start" + (" with noise" if rival == "noise" else "")
-        lines.append([over, f"{of.won.sum()} of {len(of)}", f"{of.won.mean():.0%}"])
-    crops = []
+        lines.append([over, str(seed), f"{of.won.sum()} of {len(of)}", f"{of.won.mean():.0%}"])
+    columns = [(gan, seed) for gan in GANS for seed in sorted(votes.seed.unique())]
     for (top, left), here in votes.groupby(["top", "left"]):
-        sums = here.groupby(["gan", "rival"]).won.sum()
-        crops.append([f"{top}, {left}", *(f"{sums[gan, 'start']}, {sums[gan, 'noise']}" for gan in GANS)])
+        sums = here.groupby(["gan", "seed", "rival"]).won.sum()
+        crops.append([f"{top}, {left}", *(f"{sums[*column, 'start']}, {sums[*column, 'noise']}" for column in columns)])
+    heads = ["crop", *(f"{gan}, seed {seed}" for gan, seed in columns)]
+    times = len(votes) // votes.pair.nunique()
     words = {"viewers": VIEWERS, "times": times, "command": "    python -m benchmarks.votes.vote count"}
-    words |= {"table": markdown(["", "votes", "share"], sorted(lines)), "crops": markdown(["crop", *GANS], crops)}
+    words |= {"table": markdown(["", "seed", "votes", "share"], lines), "crops": markdown(heads, crops)}
     (HERE / "README.md").write_text(PAGE.format(**words), encoding="utf-8")
     draw_crops()
 
 
 def draw_crops() -> None:
     """All crops in one picture, half as large as the viewers saw them."""
-    shown, side, names = pictures(), SHOWN // 2, ["MSE", "noise", "SRGAN", "RRDB", "noise", "ESRGAN", "HR"]
+    shown, side, names = pictures(0), SHOWN // 2, ["MSE", "noise", "SRGAN", "RRDB", "noise", "ESRGAN", "HR"]
     sheet = Image.new("RGB", (len(names) * (side + 6), len(CROPS) * (side + 6) + 26), "white")
     for column, name in enumerate(names):
         gan = "SRGAN" if column < 3 else "ESRGAN"
@@ -123,17 +125,19 @@ def draw_crops() -> None:
         for row, crop in enumerate(CROPS):
             part = drawn(shown[gan][key], crop).resize((side, side))
             sheet.paste(part, (column * (side + 6), 26 + row * (side + 6)))
-    sheet.save(HERE / "crops.png", optimize=True)
+    sheet.save(HERE / "crops.jpg", quality=90)
 
 
 def main() -> None:
     """Write pairs, or count what was said of them."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0], prog="benchmarks.votes.vote")
     commands = parser.add_subparsers(dest="command", required=True)
-    commands.add_parser("pairs", help="write the pairs").add_argument("folder", type=Path)
+    pairs = commands.add_parser("pairs", help="write the pairs")
+    pairs.add_argument("folder", type=Path)
+    pairs.add_argument("--seed", type=int, default=0, help="of the runs")
     commands.add_parser("count", help="write the table")
     options = parser.parse_args()
-    write_pairs(options.folder) if options.command == "pairs" else count()
+    write_pairs(options.folder, options.seed) if options.command == "pairs" else count()
 
 
 if __name__ == "__main__":

@@ -184,7 +184,7 @@ def test_setup_says_what_is_trained_on_what_how_long_and_why(lab_04):
     lab, shown = lab_04()
     for words in (
         "recipe:  laptop, a small network, minutes on two CPU cores\nbecause  it suits a CPU, a run of a few minutes",
-        "trains:  600 steps for PSNR (unless that is done already), then 200 steps of 8 patches of 64 px, on the left",
+        "trains:  600 steps for PSNR (unless that is done already), then 800 steps of 8 patches of 64 px, on the left",
     ):
         assert words in shown.stdout
     assert "run:     04_esrgan/default" in shown.stdout
@@ -361,7 +361,7 @@ def test_a_script_that_was_made_of_the_notebook_has_its_parameters_and_another_o
     InteractiveShell.clear_instance()
     scope = dict(OPEN) | {"tricks": {"batch": 3}}
     exec("import srlab; lab = srlab.setup('04_esrgan')", scope)
-    assert (scope["lab"].batch, scope["lab"].iters) == (3, 200)
+    assert (scope["lab"].batch, scope["lab"].iters) == (3, 800)
     assert srlab.setup("01_srresnet").parameters == {}
 
 
