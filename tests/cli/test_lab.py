@@ -190,7 +190,7 @@ def test_setup_says_what_is_trained_on_what_how_long_and_why(lab_04):
     assert "run:     04_esrgan/default" in shown.stdout
     assert "WARNING" not in shown.stdout
     assert "The recipe <b>laptop</b> as a table" in shown.outputs[0].data["text/html"]
-    assert (lab.iters, lab.run, lab.batch, lab.betas, lab.as_tried) == (200, "default", 8, [0.5, 0.99], True)
+    assert (lab.iters, lab.run, lab.batch, lab.betas, lab.as_tried) == (800, "default", 8, [0.5, 0.99], True)
     assert (lab.train_set.name, lab.unseen.name) == ("left half of gravel", "right half of gravel")
 
 
