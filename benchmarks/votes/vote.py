@@ -94,8 +94,8 @@ def write_pairs(folder: Path, seed: int) -> None:
     pd.DataFrame(rows).to_csv(file, index=False)
 
 
-def count() -> None:
-    """Write the page and its picture."""
+def page() -> str:
+    """What was voted, as a page."""
     votes = pd.read_csv(HERE / "votes.csv").merge(pd.read_csv(HERE / "pairs.csv"), on="pair", validate="many_to_one")
     votes["won"] = votes.vote == votes.gan_is
     lines, crops = [], []
@@ -110,8 +110,7 @@ def count() -> None:
     times = len(votes) // votes.pair.nunique()
     words = {"viewers": VIEWERS, "times": times, "command": "    python -m benchmarks.votes.vote count"}
     words |= {"table": markdown(["", "seed", "votes", "share"], lines), "crops": markdown(heads, crops)}
-    (HERE / "README.md").write_text(PAGE.format(**words), encoding="utf-8")
-    draw_crops()
+    return PAGE.format(**words)
 
 
 def draw_crops() -> None:
@@ -137,7 +136,11 @@ def main() -> None:
     pairs.add_argument("--seed", type=int, default=0, help="of the runs")
     commands.add_parser("count", help="write the table")
     options = parser.parse_args()
-    write_pairs(options.folder, options.seed) if options.command == "pairs" else count()
+    if options.command == "pairs":
+        write_pairs(options.folder, options.seed)
+    else:
+        (HERE / "README.md").write_text(page(), encoding="utf-8")
+        draw_crops()
 
 
 if __name__ == "__main__":
