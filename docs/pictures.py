@@ -24,7 +24,7 @@ PICTURES = {
     "equally_wrong.png": ("02_content_loss", "The photo, and five pictures"),
     "sharper.png": ("03_srgan", "stones: the start, the start with noise"),
     "trade.png": ("04_esrgan", "Mixed networks from"),
-    "worst.png": ("05_evaluation", "The worst blocks"),
+    "worst.png": ("05_evaluation", "The worst block"),
 }
 SLIDER = ("05_evaluation", "The astronaut: LR, each competitor")
 
