@@ -38,7 +38,7 @@ def test_a_longer_run_is_one_of_its_own_unless_it_is_given_the_name_of_another(t
     assert Run("04_esrgan", short).manifest() == before
     assert Run("04_esrgan", long).manifest()["step"] == STEPS
     assert Run("04_esrgan", f"{long}-psnr").manifest()["step"] == 40 * STEPS // 10
-    assert max(rates(long).values()) > 2e-4
+    assert max(rates(long).values()) > 1e-4, "half of the rate of the recipe"
 
     said = typed("-p", "run", short, "-p", "iters", 4 * STEPS)
     assert f"PSNR stage: that of {short}-psnr, 40 steps, is taken." in said
