@@ -26,8 +26,11 @@ from srlab.training.runs import Run
 from studies.report import markdown
 from studies.shown import bicubic
 
-RUNS = {"msrresnet": Run("01_srresnet", "shipped"), "srgan": Run("03_srgan", "shipped")}
-RUNS["rrdb"] = Run("04_esrgan", "shipped-psnr")
+RUNS = {
+    "msrresnet": Run("01_srresnet", "shipped"),
+    "srgan": Run("03_srgan", "shipped"),
+    "rrdb": Run("04_esrgan", "shipped-psnr"),
+}
 KEPT = ("lab", "parameters", "step", "wall_time_s", "device", "precision", "platform", "git", "versions")
 LIMIT = 1_000_000  # bytes
 METRICS = ("psnr", "gradient_ratio", "energy_error", "checkerboard", "colour_shift")

@@ -217,10 +217,7 @@ def photos(split: str) -> ImageSet:
     if split not in chosen:
         raise SrlabError(f"Unknown split '{split}' of the embedded photos; choose one of {', '.join(chosen)}.")
     images = _read_set(f"photos/{split}", {name: _photo_path(name) for name in chosen[split]})
-    images.hr = [
-        hr[..., : hr.shape[2] // 2].contiguous() if name == HALVED else hr
-        for name, hr in zip(images.names, images.hr, strict=True)
-    ]
+    images.hr = [_cut(hr)[0] if name == HALVED else hr for name, hr in zip(images.names, images.hr, strict=True)]
     return images
 
 
@@ -249,12 +246,16 @@ def halves(name: str) -> tuple[ImageSet, ImageSet]:
     if name not in unseen:
         raise SrlabError(f"'{name}' is no embedded photo with an unseen half; choose one of {', '.join(unseen)}.")
     whole = _read_set(f"photos/{name}", {name: _photo_path(name)})
-    middle = whole.hr[0].shape[2] // 2
-    parts = {"left half": whole.hr[0][..., :middle], "right half": whole.hr[0][..., middle:]}
     left, right = (
-        ImageSet(f"{part} of {name}", [name], [pixels.contiguous()], grey=whole.grey) for part, pixels in parts.items()
+        ImageSet(f"{side} half of {name}", [name], [pixels], grey=whole.grey)
+        for side, pixels in zip(("left", "right"), _cut(whole.hr[0]), strict=True)
     )
     return left, right
+
+
+def _cut(hr: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    middle = hr.shape[2] // 2
+    return hr[..., :middle].contiguous(), hr[..., middle:].contiguous()
 
 
 def _photo_path(name: str) -> Path:

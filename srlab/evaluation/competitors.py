@@ -56,11 +56,11 @@ def load_upscalers(
             manifest = runs.Run(lab, name).manifest() or {}
             if manifest.get("state") == "finished":
                 learned = manifest["parameters"].get("subject") or ""
-                if learned != subject and not subject:
-                    raise SrlabError(f"it was trained on {printable(learned)} alone, and knows nothing else.")
                 if learned == subject:
                     network = _load(lab, name, scale)
                     found[_label(lab, name, network)] = network
+                elif not subject:
+                    raise SrlabError(f"it was trained on {printable(learned)} alone, and knows nothing else.")
         except SrlabError as error:
             if not subject:
                 print(f"The run {printable(lab)}/{printable(name)} is left out: {error}")
