@@ -5,7 +5,7 @@ float64 per image, and look at the whole image rounded to 8-bit levels. None of 
 white noise raises the gradient as well as texture does, so read them together and beside PSNR.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -48,6 +48,24 @@ def gradient_ratio(sr: torch.Tensor, hr: torch.Tensor) -> torch.Tensor:
     return _ratio(_gradient(sr), _gradient(hr))
 
 
+def sharpness(pairs: Sequence[tuple[torch.Tensor, torch.Tensor]]) -> list[float]:
+    """`gradient_ratio` of each picture; of a single one, that of each of its `squares`.
+
+    Parameters
+    ----------
+    pairs
+        SR and HR of each picture, ``(1, C, H, W)``.
+
+    Returns
+    -------
+    list of float
+        For `gap_closed`.
+    """
+    if len(pairs) == 1:
+        pairs = [tuple(squares(picture) for picture in pairs[0])]
+    return torch.cat([gradient_ratio(sr, hr) for sr, hr in pairs]).tolist()
+
+
 def gap_closed(ratios: Iterable[float], before: Iterable[float]) -> float:
     """Share of the gap in sharpness that a method closes: ``1 - sum |1 - r| / sum |1 - r0|``.
 
@@ -57,7 +75,7 @@ def gap_closed(ratios: Iterable[float], before: Iterable[float]) -> float:
     Parameters
     ----------
     ratios
-        `gradient_ratio` of each picture, or of each of the `squares` of one picture.
+        From `sharpness`.
     before
         The same of the method to compare with, such as bicubic.
 

@@ -23,6 +23,7 @@ from srlab.evaluation.perception import (
     load_lpips,
     lpips,
     saturation_ratio,
+    sharpness,
     squares,
     with_noise,
 )
@@ -68,6 +69,14 @@ def test_the_gap_is_closed_picture_by_picture():
     assert gap_closed([1.5], [0.8]) == pytest.approx(-1.5)
     assert gap_closed(torch.tensor([0.9]), (ratio for ratio in [0.5])) == pytest.approx(0.8)
     assert math.isnan(gap_closed([0.5], [1.0]))
+
+
+def test_sharpness_is_that_of_each_picture_or_of_the_squares_of_the_only_one():
+    hr = torch.rand(1, 3, 32, 64)
+    soft = (hr - 0.5) / 2 + 0.5
+    assert sharpness([(hr, hr), (soft, hr)]) == pytest.approx([1, 0.5], abs=0.01)
+    soft[..., 16:] = hr[..., 16:]
+    assert sharpness([(soft, hr)]) == pytest.approx(([0.5] * 2 + [1] * 6) * 4, abs=0.02)
 
 
 def test_a_picture_is_cut_into_its_squares():
