@@ -4,7 +4,10 @@ A lab is a folder here and an exercise a file in it, ``srresnet/residual_block.p
 one `Exercise` named ``EXERCISE``. The name of an exercise is that of its reference answer; there is no other list.
 """
 
+import ast
+import html
 import importlib
+import inspect
 import pkgutil
 import textwrap
 from collections.abc import Callable, Mapping, Sequence
@@ -138,6 +141,7 @@ def check(name: str, answer: Answer, hints: int = 1) -> Answer:
             else " That was the last hint."
         )
         print(f"The lab goes on with the reference answer; change yours and run this cell again.{more}")
+        _fold_away(exercise.reference)
         return exercise.reference
     _say("right", "The lab goes on with your answer.")
     return answer
@@ -147,6 +151,20 @@ def _say(word: str, text: str) -> None:
     first_line = f"  {word:8}"
     indent = {"initial_indent": first_line, "subsequent_indent": " " * len(first_line)}
     print(textwrap.fill(text, 100, break_on_hyphens=False, **indent))
+
+
+def _fold_away(answer: Answer) -> None:
+    """In a notebook, put the source of an answer behind a click, without its docstring."""
+    from IPython import get_ipython
+    from IPython.display import HTML, display
+
+    if get_ipython() is None:
+        return
+    source = textwrap.dedent(inspect.getsource(answer))
+    docstring = ast.parse(source).body[0].body[0]
+    lines = source.splitlines()
+    code = html.escape("\n".join(lines[: docstring.lineno - 1] + lines[docstring.end_lineno :]))
+    display(HTML(f"<details><summary>One solution. Try your own first!</summary><pre>{code}</pre></details>"))
 
 
 def find(name: str) -> Exercise:

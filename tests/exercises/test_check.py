@@ -151,7 +151,22 @@ def test_a_check_leaves_random_numbers_and_gradients_of_the_lab_alone(ask):
 
 
 def test_importing_the_exercises_is_cheap():
-    code = "import sys, srlab.exercises; assert 'torch' not in sys.modules; print(srlab.exercises.TODO)"
+    code = "import sys, srlab.exercises; assert 'torch' not in sys.modules; print(srlab.TODO)"
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert result.returncode == 0, result.stderr
     assert "to do" in result.stdout
+
+
+def test_in_a_notebook_one_solution_is_folded_below_an_answer_that_is_not_right(monkeypatch):
+    shown = []
+    monkeypatch.setattr("IPython.get_ipython", object)
+    monkeypatch.setattr("IPython.display.display", lambda page: shown.append(page.data))
+    for name in exercises.names():
+        check(name, TODO)
+        assert shown[-1].startswith("<details><summary>One solution")
+        assert f" {name.partition('.')[2]}(" in shown[-1], "its source"
+        assert "Parameters" not in shown[-1], "without the docstring"
+    solved = find("degradation.psnr").reference
+    count = len(shown)
+    check("degradation.psnr", solved)
+    assert len(shown) == count, "and none below a right one"
