@@ -208,8 +208,7 @@ def test_pictures_in_the_prose_have_a_text_for_those_who_do_not_see_them(cells):
 def test_answers_are_folded_in_one_way(cells):
     """The question stands above the cell, the answer below it and closed; Markdown needs the empty lines."""
     for cell in prose(cells):
-        fold = r"^<details><summary>(?:Answer|One solution)</summary>\n\n.+?\n\n</details>$"
-        folds = re.findall(fold, cell.source, re.M | re.S)
+        folds = re.findall(r"^<details><summary>Answer</summary>\n\n.+?\n\n</details>$", cell.source, re.M | re.S)
         assert len(folds) == len(re.findall(r"</?(?:details|summary)\b", cell.source)) / 4, cell.source
 
 
