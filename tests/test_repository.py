@@ -1,0 +1,79 @@
+"""The files around the course that other programs read: workflows, citation, container, licences."""
+
+import json
+import re
+import subprocess
+import sys
+import tomllib
+
+import pytest
+import yaml
+
+from tests.conftest import ROOT
+
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+WORKFLOWS = sorted((ROOT / ".github" / "workflows").glob("*.yml"))
+CONTAINER = ROOT / ".devcontainer" / "devcontainer.json"
+
+
+def read_workflow(path):
+    return yaml.safe_load(path.read_text(encoding="utf-8"))
+
+
+@pytest.mark.parametrize("path", [*WORKFLOWS, ROOT / "CITATION.cff"], ids=lambda path: path.name)
+def test_it_has_the_form_that_its_reader_asks_for(path):
+    schema = "vendor.github-workflows" if path in WORKFLOWS else "vendor.citation-file-format"
+    command = [sys.executable, "-m", "check_jsonschema", "--builtin-schema", schema, str(path)]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("path", WORKFLOWS, ids=lambda path: path.name)
+def test_a_workflow_may_only_read_unless_a_job_asks_for_more(path):
+    workflow = read_workflow(path)
+    assert workflow["permissions"] == {"contents": "read"}
+    more = {name: job["permissions"] for name, job in workflow["jobs"].items() if "permissions" in job}
+    assert more == ({"publish": {"pages": "write", "id-token": "write"}} if path.stem == "book" else {})
+
+
+@pytest.mark.parametrize("path", WORKFLOWS, ids=lambda path: path.name)
+def test_actions_are_named_by_major_version_and_every_job_ends(path):
+    for job in read_workflow(path)["jobs"].values():
+        assert job["timeout-minutes"] <= 120
+        for step in job["steps"]:
+            assert re.fullmatch(r"[\w-]+/[\w-]+@v\d+", step.get("uses", "a/b@v1")), step
+
+
+def test_the_tests_run_on_every_python_that_the_course_takes():
+    low, high = re.fullmatch(r">=3\.(\d+),<3\.(\d+)", PROJECT["requires-python"]).groups()
+    matrix = read_workflow(ROOT / ".github/workflows/tests.yml")["jobs"]["tests"]["strategy"]["matrix"]
+    assert matrix["python"] == [f"3.{minor}" for minor in range(int(low), int(high))]
+
+
+@pytest.mark.parametrize("path", [*WORKFLOWS, CONTAINER], ids=lambda path: path.name)
+def test_what_it_makes_is_in_the_makefile(path):
+    targets = set(re.findall(r"^([.\w/]+):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.M))
+    made = re.findall(r"\bmake ([.\w/]+)", re.sub(r"^\s*(#|//).*", "", path.read_text(encoding="utf-8"), flags=re.M))
+    assert made
+    assert set(made) <= targets
+
+
+def test_the_container_installs_first_and_ends_in_jupyterlab_on_the_port_that_it_forwards():
+    text = re.sub(r"^\s*//.*\n", "", CONTAINER.read_text(encoding="utf-8"), flags=re.M)
+    container = json.loads(text)
+    assert container["onCreateCommand"].endswith("make .venv/ready")
+    assert container["postAttachCommand"] == "make lab"
+    port = re.search(r"^PORT \?= (\d+)", (ROOT / "Makefile").read_text(encoding="utf-8"), re.M)[1]
+    assert container["forwardPorts"] == [int(port)] == [int(name) for name in container["portsAttributes"]]
+
+
+def test_the_citation_names_this_version():
+    citation = yaml.safe_load((ROOT / "CITATION.cff").read_text(encoding="utf-8"))
+    assert citation["version"] == PROJECT["version"]
+    assert citation["abstract"].rstrip(".") == PROJECT["description"]
+
+
+def test_what_the_licence_of_the_prose_names_is_there():
+    text = (ROOT / "LICENSE-CC-BY-4.0.md").read_text(encoding="utf-8")
+    for name in re.findall(r"`([\w./]+)`", text) + re.findall(r"\]\((?!http)([^)]+)\)", text):
+        assert (ROOT / name).exists(), name
