@@ -1,11 +1,13 @@
-"""Draw the diagrams of the course into ``srlab/view/drawings/``, which `plots.drawing` shows: python docs/drawings.py.
+"""Draw the diagrams: ``python docs/drawings.py``.
+
+Those of the labs go into ``srlab/view/drawings/``, where `plots.drawing` finds them, the others into ``images/``.
 
 To change one, edit its function in ``drawing/``, run this, and look at the file in a browser.
 """
 
 from pathlib import Path
 
-from drawing import games, losses, networks
+from drawing import course, games, losses, networks
 
 FOLDER = Path(__file__).parents[1] / "srlab" / "view" / "drawings"
 DRAWINGS = (
@@ -24,8 +26,12 @@ DRAWINGS = (
     games.ragan_game,
 )
 
+PAGES = Path(__file__).parent / "images"
+OF_PAGES = (course.course_map,)
+
 if __name__ == "__main__":
-    for draw in DRAWINGS:
-        file = FOLDER / f"{draw.__name__}.svg"
-        file.write_text(draw().svg(), encoding="utf-8", newline="\n")
-        print(f"{file.relative_to(FOLDER.parents[2])}: {file.stat().st_size / 1000:.0f} kB")
+    for folder, drawings in ((FOLDER, DRAWINGS), (PAGES, OF_PAGES)):
+        for draw in drawings:
+            file = folder / f"{draw.__name__}.svg"
+            file.write_text(draw().svg(), encoding="utf-8", newline="\n")
+            print(f"{file.relative_to(FOLDER.parents[2])}: {file.stat().st_size / 1000:.0f} kB")

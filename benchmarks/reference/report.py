@@ -1,4 +1,4 @@
-"""Writes ``RESULTS.md`` and its figures from the records: ``python -m benchmarks.reference.report``."""
+"""Writes ``RESULTS.md``, and prints the README's table, from records: ``python -m benchmarks.reference.report``."""
 
 import argparse
 from pathlib import Path
@@ -12,6 +12,7 @@ from .summary import CHOSEN_ON, STEPS, TITLES, Record, beaten, claim, extrapolat
 
 SETS = ("Set5", "Set14", "BSD100", "photos/validation")
 BENCHMARKS = SETS[:3]
+README = (BICUBIC, "mse", "hybrid", "srgan", "esrgan-psnr", "esrgan")  # rows of the table there
 PAPER = 1_000_000  # steps of SRResNet in the paper
 MEASURES = {  # beside PSNR and SSIM: how a table calls them, and decimals
     "gradient_ratio": ("Gradient ratio", 3),
@@ -133,10 +134,10 @@ def fidelity(records: list[Record], rows: list[str], sets: list[str]) -> str:
     return markdown(["row", *sets, "budget"], lines)
 
 
-def short(records: list[Record]) -> str:
-    """The table of the README: means and spread over the seeds, and what was published, once, below its last row."""
-    rows = [row for row in TITLES if of_row(records, row)]
-    counterparts = {PUBLISHED[row].name: row for row in rows if row in PUBLISHED and row != BICUBIC}
+def short(records: list[Record], only: tuple[str, ...] = ()) -> str:
+    """Means and spread over the seeds, and what was published, once, below its last row; or some rows alone."""
+    rows = [row for row in only or TITLES if of_row(records, row)]
+    counterparts = {PUBLISHED[row].name: row for row in rows if row in PUBLISHED and row != BICUBIC and not only}
     lines = []
     for row in rows:
         columns = [(values(records, row, images, "psnr"), 2) for images in BENCHMARKS]
@@ -285,7 +286,9 @@ def main() -> None:
     parser.add_argument("--records", type=Path, default=RECORDS, help="folder that the rows have written into")
     parser.add_argument("--to", type=Path, default=HERE / "RESULTS.md", help="the file; its figures go beside it")
     options = parser.parse_args()
-    report(record.read_all(options.records), options.records).write(options.to)
+    records = record.read_all(options.records)
+    report(records, options.records).write(options.to)
+    print(short(records, README))
 
 
 if __name__ == "__main__":

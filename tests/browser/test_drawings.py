@@ -4,8 +4,9 @@ import pytest
 
 from srlab.view import plots
 from srlab.view.drawings import FOLDER
+from tests.conftest import ROOT
 
-NAMES = sorted(file.name.removesuffix(".svg") for file in FOLDER.iterdir())
+FILES = sorted([*FOLDER.iterdir(), *(ROOT / "docs" / "images").glob("*.svg")])
 # Texts that leave the drawing, and pairs of which one lies on the other; lines may come as near as they do in print.
 TROUBLE = """() => {
   const size = document.documentElement.getBoundingClientRect();
@@ -18,9 +19,9 @@ TROUBLE = """() => {
 }"""
 
 
-@pytest.mark.parametrize("name", NAMES)
-def test_words_are_inside_and_beside_each_other(open_page, name):
-    page = open_page((FOLDER / f"{name}.svg").as_uri())
+@pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)
+def test_words_are_inside_and_beside_each_other(open_page, file):
+    page = open_page(file.as_uri())
     assert page.evaluate(TROUBLE) == []
 
 

@@ -42,8 +42,8 @@ def test_the_table_is_sane(name):
         assert archive.sha256 is None or (archive.size and re.fullmatch("[0-9a-f]{64}", archive.sha256))
 
 
-def test_the_readme_names_every_set():
-    text = (ROOT / "README.md").read_text(encoding="utf-8")
+def test_the_page_about_data_names_every_set():
+    text = (ROOT / "docs" / "data.md").read_text(encoding="utf-8")
     names = re.search(r"The names are (.*?)\.", text)[1]
     assert re.findall(r"`(.+?)`", names) == [*catalog.SETS, "all"]
 

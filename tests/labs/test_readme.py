@@ -1,49 +1,82 @@
-"""The commands of the README and of the page about GPUs: each names what exists, and nothing else is in the blocks."""
+"""README, ``teaching.md`` and ``docs/``: commands that work or name what exists, links and pictures that are there."""
 
+import importlib.util
 import re
 import shlex
+import shutil
+import subprocess
 from pathlib import Path
 
 import nbformat
 import pytest
+import torch
 
 from srlab.cli.main import main
 from srlab.cli.recipes import read_recipes
+from srlab.data.images import write_image
+from srlab.models import MSRResNet
+from tests.conftest import ROOT, leave_run
 
-ROOT = Path(__file__).parents[2]
-PAGES = [ROOT / "README.md", ROOT / "docs" / "gpu.md"]
-BLOCKS = [
-    block for page in PAGES for block in re.findall(r"```\n(.*?)```", page.read_text(encoding="utf-8"), re.DOTALL)
-]
-COMMANDS = [
-    line
-    for block in BLOCKS
-    for line in block.splitlines()
-    if re.match(
-        r"(make|papermill|python|torchrun|sbatch|srlab (upscale|evaluate|doctor|progress|solutions))( |$)", line
-    )
-]
+README, TEACHING = ROOT / "README.md", ROOT / "teaching.md"
+PAGES = [README, TEACHING, *sorted((ROOT / "docs").glob("*.md"))]
+TEXTS = {page: page.read_text(encoding="utf-8") for page in PAGES}
 
 
-def test_the_two_commands_come_first():
-    assert COMMANDS[:2] == ["make labs", "make test"]
+FENCED = [found for text in TEXTS.values() for found in re.findall(r"^```(\w*)\n(.*?)^```$", text, re.M | re.S)]
+
+
+def blocks(language):
+    """What stands in the fenced blocks of a language; those of commands have none."""
+    return [block for name, block in FENCED if name == language]
+
+
+LINES = [line for block in blocks("") for line in block.splitlines() if line]
+COMMANDS = [re.sub(r"^(\.venv/bin/python|python3) ", "python ", line) for line in LINES]
+LABS = [line for line in COMMANDS + "".join(blocks("ipython")).splitlines() if "notebooks/0" in line]
+LABS += [f"papermill {line}" for text in TEXTS.values() for line in re.findall(r"`papermill (notebooks/0.*?)`", text)]
+# They install, download or need a session of their own, and the pages say that they were not executed.
+ELSEWHERE = ("git clone REPOSITORY ", "conda env create -f environment.yml", "conda activate srlab")
+
+
+def test_blocks_hold_commands_and_nothing_that_no_test_looks_at():
+    assert {name for name, _ in FENCED} <= {"", "text", "python", "ipython"}
+    known = ("make ", "papermill ", "python ", "torchrun ", "sbatch ", "srlab ", *ELSEWHERE)
+    assert [line for line in COMMANDS if not f"{line} ".startswith(known)] == []
+
+
+def test_a_newcomer_meets_the_three_commands_first():
+    start = [shlex.split(command, comments=True) for command in COMMANDS[1:4]]
+    assert start == [["make", "lab"], ["make", "labs"], ["make", "test"]]
 
 
 @pytest.mark.parametrize("command", [c for c in COMMANDS if c.startswith("make ")])
-def test_make_targets_exist(command):
-    assert re.search(rf"^{command.split()[1]}:", (ROOT / "Makefile").read_text(), re.MULTILINE)
+def test_make_knows_what_to_do(command):
+    words = shlex.split(command, comments=True)
+    assert re.search(rf"^{words[1]}:", (ROOT / "Makefile").read_text(), re.MULTILINE)
+    subprocess.run([*words, "-n"], cwd=ROOT, check=True, capture_output=True)
 
 
 @pytest.mark.parametrize("command", [c for c in COMMANDS if c.startswith("python ")])
 def test_scripts_exist_and_know_their_options(command):
     script, *options = shlex.split(command)[1:]
     if script == "-m":
-        script = options.pop(0).replace(".", "/") + ".py"
+        module = options.pop(0)
+        script = f"{module.replace('.', '/')}.py"
+        if not (ROOT / script).is_file():
+            assert importlib.util.find_spec(module)
+            return
     text = (ROOT / script).read_text(encoding="utf-8")
     assert all(f'"{option}"' in text for option in options if option.startswith("--"))
 
 
-@pytest.mark.parametrize("command", [c for c in COMMANDS if "notebooks/0" in c])
+def test_without_make_the_same_is_done():
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+    for words in ("-m jupyterlab", "--notebook-dir notebooks", "-c requirements.lock -e", "-m srlab labs"):
+        assert words in makefile
+        assert any(words in command for command in COMMANDS)
+
+
+@pytest.mark.parametrize("command", LABS)
 def test_papermill_gets_notebooks_recipes_and_parameters_that_exist(command):
     words = shlex.split(command)
     file = ROOT / next(word for word in words if word.endswith(".ipynb"))
@@ -56,13 +89,35 @@ def test_papermill_gets_notebooks_recipes_and_parameters_that_exist(command):
         assert flag != "-f"
 
 
-@pytest.mark.parametrize("command", [c for c in COMMANDS if c.startswith("srlab ")])
-def test_subcommands_know_their_options(command, capsys):
-    _, name, *words = shlex.split(command)
-    with pytest.raises(SystemExit, match="0"):
-        main([name, "--help"])
-    known = re.findall(r"--\w+", capsys.readouterr().out)
-    assert {word for word in words if word.startswith("--")} <= set(known)
+@pytest.fixture
+def desk(tmp_path, monkeypatch, home):
+    """A folder that has what the commands of srlab speak of, in small."""
+    monkeypatch.chdir(tmp_path)
+    picture = torch.rand(3, 48, 52, generator=torch.Generator().manual_seed(0))
+    for name in ("path/to/Set5/HR/a.png", "path/to/results/a.png", "data/Set5/HR/a.png", "photos/a.png", "photo.png"):
+        write_image(picture, tmp_path / name)
+    (tmp_path / "photo.png").rename(tmp_path / "photo.jpg")
+    for lab, name in (("01_srresnet", "default"), ("03_srgan", "default"), ("04_esrgan", "mine")):
+        run = leave_run(lab, name, 1)
+        run.save_generator(MSRResNet(1, 4), 1)
+        run.path.joinpath("metrics.jsonl").write_text('{"step": 1, "loss": 1.0}\n', encoding="utf-8")
+    (tmp_path / "notebooks").symlink_to(ROOT / "notebooks")
+    for name in ("path/to/handed_in/03_srgan.ipynb", "handed_in/03_srgan.ipynb", "checked.ipynb"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(ROOT / "notebooks" / "03_srgan.ipynb", tmp_path / name)
+
+
+@pytest.mark.usefixtures("desk")
+@pytest.mark.parametrize("command", list(dict.fromkeys(c for c in COMMANDS if c.startswith("srlab "))))
+def test_srlab_does_what_the_pages_say(command):
+    assert main(shlex.split(command)[1:]) == 0
+
+
+def test_the_slider_of_the_page_about_tools(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (code,) = blocks("python")
+    exec(compile(code, "docs/tools.md", "exec"), {})
+    assert "srlab-compare" in (tmp_path / "page.html").read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize("command", [c for c in COMMANDS if c.startswith("sbatch ")])
@@ -73,11 +128,10 @@ def test_batch_files_exist_and_start_what_torchrun_starts(command):
 
 
 def test_every_lab_stands_in_the_table():
-    text = (ROOT / "README.md").read_text(encoding="utf-8")
     for lab in sorted((ROOT / "notebooks").glob("[0-9]*.ipynb")):
-        assert f"notebooks/{lab.name}" in text
+        assert f"notebooks/{lab.name}" in TEXTS[README]
         title = nbformat.read(lab, 4).cells[0].source.splitlines()[0].removeprefix("# ")
-        assert f"[{title}]" in text
+        assert f"[{title}]" in TEXTS[README]
 
 
 def test_ci_runs_what_the_readme_says():
@@ -85,7 +139,30 @@ def test_ci_runs_what_the_readme_says():
     assert commands == ["make test"]
 
 
-def test_every_picture_is_there():
-    pictures = re.findall(r"!\[.+\]\((.+?)\)", (ROOT / "README.md").read_text(encoding="utf-8"))
-    assert len(pictures) >= 4
-    assert [picture for picture in pictures if not (ROOT / picture).is_file()] == []
+def test_the_readme_is_one_page():
+    assert len(TEXTS[README].splitlines()) <= 160
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_links_lead_to_files_and_headings_that_are_there(page):
+    prose = re.sub(r"```.*?```", "", TEXTS[page], flags=re.DOTALL)
+    dead = []
+    for target in re.findall(r"\]\(([^)\s]+)\)", prose):
+        name, _, heading = target.partition("#")
+        file = (page.parent / name).resolve() if name else page
+        if target.startswith("https://") or (file.exists() and heading in ["", *anchors(file)]):
+            continue
+        dead.append(target)
+    assert dead == []
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_pictures_have_a_text(page):
+    texts = re.findall(r"!\[([^\]]*)\]\(", TEXTS[page])
+    assert all(len(text) > 20 for text in texts)
+
+
+def anchors(file: Path) -> list[str]:
+    """What the headings of a page are called in links."""
+    headings = re.findall(r"^#+ (.*)$", file.read_text(encoding="utf-8"), re.MULTILINE) if file.suffix == ".md" else []
+    return [re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings]

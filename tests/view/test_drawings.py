@@ -29,6 +29,9 @@ def test_the_files_are_what_the_script_draws(monkeypatch):
     drawn = {f"{draw.__name__}.svg": draw().svg() for draw in script.DRAWINGS}
     assert sorted(drawn) == [file.name for file in FILES]
     changed = [file.name for file in FILES if file.read_text(encoding="utf-8") != drawn[file.name]]
+    for draw in script.OF_PAGES:
+        file = script.PAGES / f"{draw.__name__}.svg"
+        changed += [file.name] if file.read_text(encoding="utf-8") != draw().svg() else []
     assert changed == [], "python docs/drawings.py draws them anew"
 
 
