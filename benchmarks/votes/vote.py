@@ -26,6 +26,7 @@ GANS = {
     "SRGAN": ("03_srgan", "MSRResNet"),
     "ESRGAN": ("04_esrgan", "RRDB"),
 }  # its lab, and the start it is shown beside
+RIVALS = {"SRGAN": ("start", "noise"), "ESRGAN": ("start", "noise", "SRGAN")}
 CROPS = [(top, left) for top in (48, 208, 368) for left in (16, 144)]  # in pixels of the right half; a plain grid
 SIDE, SHOWN = 96, 432  # pixels of a crop, and pixels that it is drawn with
 PAGE = """# Which looks more like a photo?
@@ -34,13 +35,14 @@ PAGE = """# Which looks more like a photo?
 
 Labs 03 and 04 train on the left half of a photo of gravel. These are crops of its right half: as the start has them,
 which was trained for the smallest error; the start with white noise, as strong as makes it as sharp as the GAN; and the
-GAN. Each viewer saw every pair once, A beside B without names, sides and order drawn at random, and was asked one
-question: *which of the two looks more like a photo?* {viewers} `pairs.csv` has the pairs, `votes.csv` each vote. The
-crops are a plain grid. The recipes were chosen with the help of such votes, also on these crops.
+GAN. ESRGAN also stands beside SRGAN, after as many steps. Five viewers a seed saw each pair once, A beside B without
+names, sides and order drawn at random, and were asked one question: *which of the two looks more like a photo?*
+{viewers} `pairs.csv` has the pairs, `votes.csv` each vote. The crops are a plain grid. The recipes were chosen
+with the help of such votes, also on these crops.
 
 {table}
 
-Votes for the GAN by crop, over the start and over the noise, of {times} each:
+Votes for the GAN by crop, over the start and over the noise (ESRGAN also over SRGAN), of {times} each:
 
 {crops}
 
@@ -63,6 +65,7 @@ def pictures(seed: int) -> dict[str, dict[str, torch.Tensor]]:
         soft = srlab.quantize(srlab.upscale(srlab.load_shipped()[start], lr))
         noisy = perception.with_noise(soft, hr, perception.gradient_ratio(sr, hr).item(), 0)
         found[gan] = {"start": soft, "noise": srlab.quantize(noisy), gan: sr, "HR": hr}
+    found["ESRGAN"]["SRGAN"] = found["SRGAN"]["SRGAN"]
     return found
 
 
@@ -73,11 +76,12 @@ def drawn(picture: torch.Tensor, crop: tuple[int, int]) -> Image.Image:
     return Image.fromarray(part).resize((SHOWN, SHOWN), Image.Resampling.BICUBIC)
 
 
-def write_pairs(folder: Path, seed: int) -> None:
-    """Write the pictures for the viewers, and what they are."""
+def write_pairs(folder: Path, seed: int, only: str = "") -> None:
+    """Write the pictures for the viewers, and what they are; of one rival alone, or of all."""
     shown, file = pictures(seed), HERE / "pairs.csv"
     rows = pd.read_csv(file).to_dict("records") if file.exists() else []
-    pairs = [(gan, rival, crop) for gan in GANS for rival in ("start", "noise") for crop in CROPS]
+    beside = [(gan, rival) for gan, rivals in RIVALS.items() for rival in rivals if only in ("", rival)]
+    pairs = [(*names, crop) for names in beside for crop in CROPS]
     order = random.Random(seed)
     order.shuffle(pairs)
     folder.mkdir(parents=True)  # refuses a folder that is there: votes belong to one set of pairs
@@ -100,12 +104,13 @@ def page() -> str:
     votes["won"] = votes.vote == votes.gan_is
     lines, crops = [], []
     for (gan, rival, seed), of in votes.groupby(["gan", "rival", "seed"]):
-        over = f"{gan} over its start" + (" with noise" if rival == "noise" else "")
+        over = f"{gan} over " + {"start": "its start", "noise": "its start with noise"}.get(rival, rival)
         lines.append([over, str(seed), f"{of.won.sum()} of {len(of)}", f"{of.won.mean():.0%}"])
     columns = [(gan, seed) for gan in GANS for seed in sorted(votes.seed.unique())]
     for (top, left), here in votes.groupby(["top", "left"]):
         sums = here.groupby(["gan", "seed", "rival"]).won.sum()
-        crops.append([f"{top}, {left}", *(f"{sums[*column, 'start']}, {sums[*column, 'noise']}" for column in columns)])
+        shown = [", ".join(str(sums[gan, seed, rival]) for rival in RIVALS[gan]) for gan, seed in columns]
+        crops.append([f"{top}, {left}", *shown])
     heads = ["crop", *(f"{gan}, seed {seed}" for gan, seed in columns)]
     times = len(votes) // votes.pair.nunique()
     words = {"viewers": VIEWERS, "times": times, "command": "    python -m benchmarks.votes.vote count"}
@@ -134,10 +139,11 @@ def main() -> None:
     pairs = commands.add_parser("pairs", help="write the pairs")
     pairs.add_argument("folder", type=Path)
     pairs.add_argument("--seed", type=int, default=0, help="of the runs")
+    pairs.add_argument("--only", default="", help="one rival: start, noise or SRGAN; default: all")
     commands.add_parser("count", help="write the table")
     options = parser.parse_args()
     if options.command == "pairs":
-        write_pairs(options.folder, options.seed)
+        write_pairs(options.folder, options.seed, options.only)
     else:
         (HERE / "README.md").write_text(page(), encoding="utf-8")
         draw_crops()

@@ -7,7 +7,7 @@ from PIL import Image
 
 from benchmarks.votes import vote
 
-BRIGHTNESS = {"start": 0.2, "noise": 0.4, "HR": 0.0}
+BRIGHTNESS = {"start": 0.2, "noise": 0.4, "SRGAN": 0.6, "HR": 0.0}
 
 
 @pytest.fixture
@@ -16,6 +16,7 @@ def folder(tmp_path, monkeypatch):
     monkeypatch.setattr(vote, "HERE", tmp_path)
     made = {gan: {name: torch.full((1, 3, 512, 256), level) for name, level in BRIGHTNESS.items()} for gan in vote.GANS}
     made["SRGAN"]["SRGAN"], made["ESRGAN"]["ESRGAN"] = torch.full((2, 1, 3, 512, 256), 0.8)
+    made["ESRGAN"]["SRGAN"] = torch.full((1, 3, 512, 256), BRIGHTNESS["SRGAN"])
     monkeypatch.setattr(vote, "pictures", lambda seed: made)
     return tmp_path
 
@@ -24,7 +25,7 @@ def test_each_pair_shows_the_gan_on_the_side_that_is_written_down(folder):
     vote.write_pairs(folder / "shown", 0)
     vote.write_pairs(folder / "shown again", 1)
     pairs = pd.read_csv(folder / "pairs.csv")
-    assert len(pairs) == 2 * 2 * 2 * len(vote.CROPS)
+    assert len(pairs) == 2 * (2 + 3) * len(vote.CROPS)
     assert pairs.pair.is_unique
     for where, seed in (("shown", 0), ("shown again", 1)):
         for row in pairs[pairs.seed == seed].itertuples():
@@ -45,3 +46,10 @@ def test_the_page_says_what_was_voted():
     votes = pd.read_csv(vote.HERE / "votes.csv")
     assert (votes.groupby("pair").viewer.nunique() == 5).all()
     assert not votes.duplicated(["viewer", "pair"]).any()
+
+
+def test_one_rival_alone_can_be_shown(folder):
+    vote.write_pairs(folder / "shown", 0, only="SRGAN")
+    pairs = pd.read_csv(folder / "pairs.csv")
+    assert set(zip(pairs.gan, pairs.rival, strict=True)) == {("ESRGAN", "SRGAN")}
+    assert len(pairs) == len(vote.CROPS)
