@@ -7,6 +7,7 @@ import os
 import re
 import shutil
 import sys
+import tomllib
 from pathlib import Path
 
 import nbformat
@@ -19,9 +20,11 @@ from srlab.cli.papermill import run_labs
 from srlab.cli.solutions import open_exercises
 
 SOLUTION = "<details><summary>One solution</summary>\n\n```python\n{}\n```\n\n</details>"
+LEFT_OUT = {"check", "colab"}  # tags of cells
 BOOK = Path(__file__).resolve().parent
 ROOT = BOOK.parent
 WIDGET = "application/vnd.jupyter.widget-view+json"
+GITHUB = "https://github.com/"  # Colab opens notebooks from there
 KERNEL = "needs a running kernel."  # how the widgets of srlab speak where there is none
 
 
@@ -36,7 +39,7 @@ def main() -> int:
     except SrlabError as error:
         print(f"srlab: {error}", file=sys.stderr)
         return 2
-    if code := build(executed, ROOT / "build" / "book"):
+    if code := build(executed, ROOT / "build" / "book", repository()):
         return code
     print("open build/book/html/index.html; the folder html can be copied anywhere")
     return 0
@@ -50,7 +53,19 @@ def stale(lab: Path, copy: Path) -> bool:
     return bool(run.get("exception")) or not run.get("end_time")
 
 
-def build(executed: Path, target: Path) -> int:
+def repository() -> str:
+    """Address of the course's repository, as ``pyproject.toml`` has it; ``""`` where none is set."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    return project.get("urls", {}).get("Repository", "").removesuffix("/").removesuffix(".git")
+
+
+def pages(address: str) -> str:
+    """Address under which GitHub Pages publishes a repository; ``""`` for one that lies elsewhere."""
+    owner, _, name = address.removeprefix(GITHUB).partition("/")
+    return f"https://{owner.lower()}.github.io/{name}/" if address.startswith(GITHUB) else ""
+
+
+def build(executed: Path, target: Path, address: str = "") -> int:
     """Build the site from executed labs.
 
     Parameters
@@ -59,6 +74,8 @@ def build(executed: Path, target: Path) -> int:
         Folder of the notebooks.
     target
         Folder that is replaced; the site is ``html/`` in it.
+    address
+        Of the repository, if it has one.
 
     Returns
     -------
@@ -71,18 +88,35 @@ def build(executed: Path, target: Path) -> int:
     shutil.copy(BOOK / "index.md", source)
     shutil.copy(ROOT / "README.md", source)  # for its table of the labs
     for copy in sorted(executed.glob("[0-9]*.ipynb")):
-        nbformat.write(tidy(nbformat.read(copy, 4)), source / "notebooks" / copy.name)
+        nbformat.write(tidy(nbformat.read(copy, 4), links(copy.name, address)), source / "notebooks" / copy.name)
     options = ["-q", "-W", "--keep-going", "-c", str(BOOK), "-d", str(target / "doctrees")]
-    return sphinx([*options, str(source), str(target / "html")])
+    options += ["-D", f"html_baseurl={pages(address)}"]
+    code = sphinx([*options, str(source), str(target / "html")])
+    for page in (target / "html" / "notebooks").glob(
+        "*.html"
+    ):  # the lab itself beside its page, small and not executed
+        shutil.copy(ROOT / "notebooks" / f"{page.stem}.ipynb", page.parent)
+    return code
 
 
-def tidy(notebook: nbformat.NotebookNode) -> nbformat.NotebookNode:
-    """Take out the checks, and what shows only beside a kernel: progress bars, widgets with their saved state.
+def links(lab: str, address: str) -> str:
+    """Return the line of HTML that stands below the title of a lab: where to get its notebook."""
+    line = f'<a href="{lab}" download>Download the notebook</a>'
+    if address.startswith(GITHUB):
+        colab = f"https://colab.research.google.com/github/{address.removeprefix(GITHUB)}/blob/main/notebooks/{lab}"
+        line = f'<a href="{colab}">Open in Colab</a>{line}'
+    return f'<p class="lab-links">{line}</p>'
+
+
+def tidy(notebook: nbformat.NotebookNode, below_title: str = "") -> nbformat.NotebookNode:
+    """Take out checks, the cell for Colab, and what shows only beside a kernel: progress bars, widgets and their state.
 
     Nobody can type into a page, so each exercise that is still a stub is followed by a solution, folded.
     """
     notebook.metadata.pop("widgets", None)
-    notebook.cells = [cell for cell in notebook.cells if "check" not in cell.metadata.get("tags", [])]
+    notebook.cells = [cell for cell in notebook.cells if not LEFT_OUT & set(cell.metadata.get("tags", []))]
+    title, _, rest = notebook.cells[0].source.partition("\n")
+    notebook.cells[0].source = f"{title}\n\n{below_title}\n{rest}"
     for _, check, solution in open_exercises(notebook):
         folded = nbformat.v4.new_markdown_cell(SOLUTION.format(solution))
         notebook.cells.insert(notebook.cells.index(check) + 1, folded)

@@ -2,15 +2,21 @@
 
 import hashlib
 import importlib.util
+import io
+import re
 import shutil
 from base64 import b64decode
+from html import escape
 from pathlib import Path
+from typing import Any
 
 import nbformat
 from docutils import nodes
+from PIL import Image
 from sphinx.application import Sphinx
 
 project = html_title = "srlab"
+DESCRIPTION = "A course on image super-resolution in six Jupyter labs, from bicubic to ESRGAN and an honest evaluation."
 language = "en"
 extensions = ["myst_nb", "sphinx.ext.mathjax", "sphinx_copybutton"]
 exclude_patterns = ["README.md"]  # its table of the labs is included in the index
@@ -30,6 +36,8 @@ html_theme_options = {
 html_context = {"default_mode": "auto"}
 html_static_path = ["static"]
 html_css_files = ["book.css"]
+html_js_files = ["book.js"]
+html_favicon = "static/icon.svg"
 html_copy_source = False  # would be all outputs a second time
 html_use_index = False
 html_show_search_summary = False  # would be fetched, which a browser refuses for pages opened as files
@@ -50,21 +58,51 @@ def copy_mathjax(app: Sphinx, exception: Exception | None) -> None:
 
 
 def name_pictures(app: Sphinx, document: nodes.document) -> None:
-    """Give figures the alternative texts that stand in the notebook, which myst-nb does not read."""
+    """Give figures the alternative texts that stand in the notebook, which myst-nb does not read, and their shape.
+
+    With its shape known, a figure can be loaded when the reader comes near it, and nothing moves.
+    """
     source = app.env.doc2path(app.env.docname)
     if source.suffix != ".ipynb":
         return
     outputs = [output for cell in nbformat.read(source, 4).cells for output in cell.get("outputs", [])]
-    names = {
-        hashlib.sha256(b64decode(output.data["image/png"])).hexdigest(): output.metadata["image/png"]["alt"]
+    figures = {
+        hashlib.sha256(png).hexdigest(): (Image.open(io.BytesIO(png)).size, output.metadata.get("image/png", {}))
         for output in outputs
-        if "alt" in output.get("metadata", {}).get("image/png", {})
+        if (png := b64decode(output.get("data", {}).get("image/png", "")))
     }
     for picture in document.findall(nodes.image):
-        picture["alt"] = names.get(Path(picture["uri"]).stem, "")  # myst-nb names the files by their SHA-256
+        if known := figures.get(Path(picture["uri"]).stem):  # myst-nb names the files by their SHA-256
+            (width, height), said = known
+            shown = said.get("width", width)
+            picture["alt"] = said.get("alt", "")
+            picture["width"], picture["height"] = str(shown), str(round(shown * height / width))
+            picture["loading"] = "lazy"
+
+
+def describe(app: Sphinx, page: str, _: str, context: dict[str, Any], document: nodes.document | None) -> None:
+    """Say in a page's head what it is about: for searches, and for whoever gets a link to it."""
+    lab = document is not None and page.startswith("notebooks/")
+    told = [" ".join(part.astext().split()) for part in document.findall(nodes.paragraph)] if lab else []
+    first = next(filter(None, told), DESCRIPTION)
+    text = " ".join(re.split(r"(?<=[.?!])\s", first)[:2])
+    said = {
+        "og:title": re.sub("<.*?>", "", context.get("title", "")) or project,
+        "og:description": text,
+        "og:type": "website",
+        "og:site_name": project,
+    }
+    if app.config.html_baseurl:  # which must not be relative
+        address = app.config.html_baseurl
+        said |= {"og:url": f"{address}{page}.html", "og:image": f"{address}_static/preview.png"}
+        said |= {"og:image:width": "1280", "og:image:height": "640", "twitter:card": "summary_large_image"}
+    lines = [f'<meta name="description" content="{escape(text)}">']
+    lines += [f'<meta property="{name}" content="{escape(value)}">' for name, value in said.items()]
+    context["metatags"] = context.get("metatags", "") + "\n".join(lines)
 
 
 def setup(app: Sphinx) -> None:
     """Sphinx calls this."""
     app.connect("doctree-read", name_pictures)
+    app.connect("html-page-context", describe)
     app.connect("build-finished", copy_mathjax)

@@ -67,11 +67,17 @@ def first_lab():
 
 
 @pytest.fixture(scope="session")
-def site(book, tmp_path_factory):
-    executed, target = tmp_path_factory.mktemp("executed"), tmp_path_factory.mktemp("book")
+def executed(tmp_path_factory):
+    executed = tmp_path_factory.mktemp("executed")
     for lab in LABS:
         notebook = first_lab() if lab == LABS[0] else new_notebook(cells=[new_markdown_cell(f"# {lab.stem}")])
         nbformat.write(notebook, executed / lab.name)
+    return executed
+
+
+@pytest.fixture(scope="session")
+def site(book, executed, tmp_path_factory):
+    target = tmp_path_factory.mktemp("book")
     assert book.build(executed, target) == 0, "Sphinx has warned, see above"
     return target / "html"
 
@@ -125,6 +131,41 @@ def test_the_index_leads_to_every_lab(site):
         assert named.count(f"notebooks/{lab.stem}.html") >= 2, "in the sidebar and in the table"
 
 
+def test_a_lab_can_be_downloaded_from_its_page_as_it_is_in_the_repository(site):
+    page = site / "notebooks" / f"{LABS[0].stem}.html"
+    assert LABS[0].name in Addresses(page).named
+    assert (page.parent / LABS[0].name).read_bytes() == LABS[0].read_bytes()
+    assert "colab" not in page.read_text(encoding="utf-8").lower(), "no address of a repository is set"
+
+
+def test_with_an_address_pages_open_in_colab_and_links_to_them_show_a_picture(book, executed, tmp_path):
+    assert book.build(executed, tmp_path, "https://github.com/Somebody/course") == 0
+    name = f"notebooks/{LABS[0].stem}"
+    page = tmp_path / "html" / f"{name}.html"
+    colab = f"https://colab.research.google.com/github/Somebody/course/blob/main/{name}.ipynb"
+    assert colab in Addresses(page).named
+    text = page.read_text(encoding="utf-8")
+    for property, value in (
+        ("og:url", f"https://somebody.github.io/course/{name}.html"),
+        ("og:image", "https://somebody.github.io/course/_static/preview.png"),
+        ("og:description", "A word to look for is quincunx. And an equation, a_0 in a line and"),
+    ):
+        assert f'<meta property="{property}" content="{value}">' in text
+    with Image.open(tmp_path / "html" / "_static" / "preview.png") as picture:
+        assert picture.size == (1280, 640)
+
+
+def test_an_address_elsewhere_has_no_colab_and_no_pages(book):
+    assert "colab" not in book.links("lab.ipynb", "https://example.org/course")
+    assert book.pages("https://example.org/course") == ""
+
+
+def test_the_icon_and_the_picture_for_links_are_those_that_the_script_draws():
+    script = load_script(ROOT / "docs" / "site_pictures.py")
+    assert (script.STATIC / "icon.svg").read_text(encoding="utf-8") == script.icon()
+    assert (script.STATIC / "preview.png").stat().st_size < 300_000, "some readers of links take no larger one"
+
+
 def test_equations_are_set_without_a_network(open_lab):
     page = open_lab()
     page.locator("mjx-container mjx-mfrac").wait_for(timeout=WAIT)
@@ -167,6 +208,30 @@ def test_figures_have_their_text_and_their_colours(open_lab, scheme):
     assert figure.evaluate("(image) => image.naturalWidth") == 900
     ground = page.locator(".srlab-compare").evaluate("(slider) => getComputedStyle(slider.parentElement).background")
     assert "rgba(0, 0, 0, 0)" in ground, "the slider has no ground of its own"
+
+
+def test_a_figure_that_a_phone_shrinks_opens_in_full_and_closes(open_lab):
+    page = open_lab(has_touch=True, is_mobile=True, viewport={"width": 390, "height": 844})
+    figure, dialog = page.get_by_role("button", name="A figure."), page.get_by_role("dialog", name="A figure.")
+    figure.scroll_into_view_if_needed()
+    page.locator(".figure.shrunk").wait_for(timeout=WAIT)
+    assert figure.locator("img").evaluate("(image) => image.clientWidth / image.clientHeight") == pytest.approx(
+        15, 0.05
+    )
+    figure.tap()
+    assert dialog.locator("img").evaluate("(image) => [image.clientWidth, image.clientHeight]") == [900, 60]
+    assert page.evaluate("document.documentElement.scrollWidth") == 390
+    page.keyboard.press("Escape")
+    assert not dialog.is_visible()
+    figure.press("Enter")
+    dialog.get_by_role("button", name="Close").tap()
+    assert not dialog.is_visible()
+
+
+def test_buttons_for_copying_say_what_they_copy(open_lab):
+    page = open_lab()
+    page.get_by_role("button", name="Copy the code that begins: def luma(rgb):").wait_for(timeout=WAIT)
+    assert page.locator("button.copybtn:not([aria-label])").count() == 0
 
 
 def test_no_progress_bar_is_left_and_controls_say_what_they_need(open_lab):
