@@ -1,4 +1,4 @@
-"""Copy the README's pictures out of the executed labs in ``runs/notebooks/``: run ``make labs`` first.
+"""Copy the pictures of the README and these pages out of the labs in ``runs/notebooks/``: run ``make labs`` first.
 
 The pictures of sliders are taken in Chromium.
 """
