@@ -156,6 +156,13 @@ def test_links_lead_to_files_and_headings_that_are_there(page):
     assert dead == []
 
 
+def test_the_glossary_names_sections_that_are_there():
+    asked = set(re.findall(r"\b(0\d)\.(\d+|[A-D])\b", TEXTS[ROOT / "docs" / "glossary.md"]))
+    labs = {lab.name[:2]: lab.read_text(encoding="utf-8") for lab in (ROOT / "notebooks").glob("*.ipynb")}
+    assert len(asked) > 30
+    assert [f"{lab}.{name}" for lab, name in asked if not re.search(rf'"## (Extra )?{name}[.:] ', labs[lab])] == []
+
+
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_pictures_have_a_text(page):
     texts = re.findall(r"!\[([^\]]*)\]\(", TEXTS[page])
