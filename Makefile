@@ -5,6 +5,7 @@
 # make mutations  plant known bugs one by one and see that a test fails, into tests/known_bugs/RESULTS.md
 # make book   the labs as a site for a browser, without a network: build/book/html/index.html
 # make seeds  all labs with the seeds 0 to 3, into runs/seeds/: every claim of theirs must hold for each
+# make address URL=https://github.com/OWNER/NAME   where this copy of the course lives, for Colab and the links of the book
 # make clean  remove .venv and caches
 PYTHON ?= python3
 RECIPE ?=
@@ -23,7 +24,7 @@ FITS := import os, sys; v = sys.version_info; (3, 11) <= v < (3, 14) or sys.exit
 # What is ready is so no longer where its Python has gone, as in an upgrade of the system, or the course has moved.
 BROKEN := $(shell $(BIN)/python -I -c "import srlab" 2>/dev/null || echo broken)
 
-.PHONY: labs seeds study book test lint unit faults mutations notebooks browser lab refresh format lock audit clean broken
+.PHONY: labs seeds study book test lint unit faults mutations notebooks browser lab refresh format lock audit address clean broken
 
 labs: .venv/ready
 	SRLAB_CLAIMS=1 $(BIN)/python -m srlab labs $(if $(RECIPE),--recipe $(RECIPE))
@@ -112,6 +113,9 @@ lock:
 audit: .venv/ready
 	"$(PYTHON)" -m venv .venv/audit && .venv/audit/bin/python -m pip install -q pip-audit
 	.venv/audit/bin/pip-audit --strict --no-deps --disable-pip -r requirements.lock
+
+address:
+	"$(PYTHON)" book/set_address.py "$(URL)"
 
 clean:
 	[ -L .venv ] || rm -f .venv/ready

@@ -9,7 +9,7 @@ import tomllib
 import pytest
 import yaml
 
-from tests.conftest import ROOT
+from tests.conftest import ROOT, load_script
 
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 WORKFLOWS = sorted((ROOT / ".github" / "workflows").glob("*.yml"))
@@ -77,3 +77,29 @@ def test_what_the_licence_of_the_prose_names_is_there():
     text = (ROOT / "LICENSE-CC-BY-4.0.md").read_text(encoding="utf-8")
     for name in re.findall(r"`([\w./]+)`", text) + re.findall(r"\]\((?!http)([^)]+)\)", text):
         assert (ROOT / name).exists(), name
+
+
+def test_an_address_is_set_in_all_places_and_set_again(tmp_path):
+    (tmp_path / "notebooks").mkdir()
+    for name in ("pyproject.toml", "CITATION.cff"):
+        (tmp_path / name).write_bytes((ROOT / name).read_bytes())
+    lab = tmp_path / "notebooks" / "lab.ipynb"
+    lab.write_text(json.dumps({"source": ['    repository = ""  # the address\n']}), encoding="utf-8")
+    for address in ("https://github.com/somebody/course", "https://example.org/else/where"):
+        load_script(ROOT / "book" / "set_address.py").set_address(tmp_path, address)
+        project = tomllib.loads((tmp_path / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+        assert project["urls"]["Repository"] == address
+        citation = yaml.safe_load((tmp_path / "CITATION.cff").read_text(encoding="utf-8"))
+        assert citation["repository-code"] == address
+        assert json.loads(lab.read_text(encoding="utf-8"))["source"] == [
+            f'    repository = "{address}"  # the address\n'
+        ]
+
+
+def test_no_two_places_have_different_addresses():
+    script = load_script(ROOT / "book" / "set_address.py")
+    addresses = {PROJECT.get("urls", {}).get("Repository", "")}
+    texts = [path.read_text(encoding="utf-8") for path in (ROOT / "notebooks").glob("*.ipynb")]
+    addresses |= {address for text in texts for address in script.IN_LAB.findall(text)}
+    addresses |= set(script.IN_CITATION.findall((ROOT / "CITATION.cff").read_text(encoding="utf-8")))
+    assert len(addresses) == 1

@@ -1,0 +1,118 @@
+"""The labs on Colab: their first cell, run beside a stand-in for the module that only Colab has."""
+
+import json
+import subprocess
+import sys
+import types
+from pathlib import Path
+
+import nbformat
+import pytest
+
+from tests.conftest import ROOT, load_script
+
+CELL = """\
+# On Colab: fetch the course, and add what's missing beside Colab's torch. Elsewhere: nothing.
+import sys
+
+if "google.colab" in sys.modules:
+    import pathlib
+    import runpy
+    import subprocess
+
+    repository = ""  # the address of the course; `make address URL=...` writes it here
+    course = pathlib.Path("/content/srlab")
+    if not course.is_dir():
+        subprocess.run(["git", "clone", "-q", repository, str(course)], check=True)
+    runpy.run_path(str(course / "data_scripts" / "colab.py"), run_name="__main__")
+"""
+LABS = sorted((ROOT / "notebooks").glob("[0-9]*.ipynb"))
+
+
+@pytest.fixture
+def colab(monkeypatch, tmp_path):
+    """The script, on a machine whose pip only notes what it is asked for; ``have`` is what is installed."""
+    script, google = load_script(ROOT / "data_scripts" / "colab.py"), types.ModuleType("google")
+    output = types.ModuleType("google.colab.output")
+    output.enable_custom_widget_manager = lambda: script.log.append("widgets")
+    for module in (google, types.ModuleType("google.colab"), output):
+        monkeypatch.setitem(sys.modules, module.__name__, module)
+    script.log, script.have = [], {one.name: "99.0" for one in script.requirements()}
+    monkeypatch.setattr(script, "installed", lambda: script.have)
+    monkeypatch.setattr(script, "pip", lambda *arguments: script.log.append(read(arguments)))
+    monkeypatch.setattr(sys, "path", list(sys.path))
+    monkeypatch.chdir(tmp_path)
+    return script
+
+
+def read(arguments):
+    """What pip was given, with the lines of a file of versions in its place."""
+    if arguments[0] != "-c":
+        return list(arguments)
+    return [Path(arguments[1]).read_text(encoding="utf-8").split(), *arguments[2:]]
+
+
+def test_elsewhere_the_cell_does_nothing(monkeypatch):
+    monkeypatch.setattr(subprocess, "run", lambda *_, **__: pytest.fail("it ran something"))
+    names = {}
+    exec(CELL, names)
+    assert set(names) - {"__builtins__"} == {"sys"}
+
+
+def test_on_colab_the_cell_clones_once_and_runs_the_script(monkeypatch, tmp_path):
+    source, course = tmp_path / "source", tmp_path / "content" / "srlab"
+    (source / "data_scripts").mkdir(parents=True)
+    (source / "data_scripts" / "colab.py").write_text("import sys\nsys.ran = getattr(sys, 'ran', 0) + 1\n")
+    git = ["git", "-c", "user.name=a", "-c", "user.email=a@b", "-C", str(source)]
+    for words in (["init", "-q"], ["add", "."], ["commit", "-qm", "All"]):
+        subprocess.run([*git, *words], check=True)
+    monkeypatch.setitem(sys.modules, "google.colab", types.ModuleType("google.colab"))
+    monkeypatch.setattr(sys, "ran", 0, raising=False)
+    cell = CELL.replace("/content/srlab", str(course)).replace('repository = ""', f'repository = "{source}"')
+    for times in (1, 2):
+        exec(cell, {})
+        assert sys.ran == times
+
+
+def test_what_colab_has_stays_at_its_version_and_what_is_missing_is_added(colab, capsys, monkeypatch):
+    colab.have["torch"] = "2.9.0+cu126"
+    del colab.have["torchmetrics"], colab.have["pyvips"]
+    colab.main()
+    kept, *added = colab.log[0]
+    assert "torch==2.9.0+cu126" in kept
+    assert {line.partition("==")[0] for line in kept} == set(colab.have)
+    assert [one.partition(">")[0] for one in added] == ["pyvips[binary]", "torchmetrics"]
+    assert colab.log[1:] == [["--no-deps", "-e", str(ROOT)], "widgets"]
+    assert "torch 2.9.0+cu126 stays, though the course asks for >=" in capsys.readouterr().out
+    assert str(ROOT) in sys.path
+
+
+def test_with_all_there_nothing_is_installed_and_the_kernel_goes_to_the_labs(colab, tmp_path):
+    colab.have["srlab"] = "0.1.0"
+    colab.main()
+    assert colab.log == ["widgets"]
+    assert tmp_path.cwd() == ROOT / "notebooks"
+
+
+def test_a_failure_of_pip_is_told_with_its_words(monkeypatch):
+    script = load_script(ROOT / "data_scripts" / "colab.py")
+    done = subprocess.CompletedProcess([], 1, "", "ERROR: no matching distribution")
+    monkeypatch.setattr(subprocess, "run", lambda *_, **__: done)
+    with pytest.raises(RuntimeError, match="could not install quux beside what Colab has:\nERROR: no matching"):
+        script.pip("quux")
+
+
+def test_versions_are_read_by_the_names_of_requirements():
+    script = load_script(ROOT / "data_scripts" / "colab.py")
+    assert {one.name for one in script.requirements()} <= script.installed().keys()
+
+
+@pytest.mark.parametrize("lab", LABS, ids=lambda lab: lab.stem)
+def test_a_lab_has_this_cell_below_its_title_folded_or_none(lab):
+    cells = nbformat.read(lab, 4).cells
+    ours = [cell for cell in cells if "colab" in cell.metadata.get("tags", [])]
+    assert ours in ([], [cells[1]])
+    for cell in ours:
+        text = load_script(ROOT / "book" / "set_address.py").IN_LAB.sub('repository = \\"\\"', json.dumps(cell.source))
+        assert json.loads(text) == CELL.rstrip("\n")
+        assert cell.metadata == {"tags": ["colab"], "jupyter": {"source_hidden": True}}
