@@ -67,8 +67,10 @@ notebooks: .venv/ready
 browser: .venv/book
 	$(PYTEST) tests/browser
 
+# What is exported from its menu as HTML has the alternative texts of the figures.
 lab: .venv/ready
-	$(BIN)/python -m jupyterlab --port $(PORT) $(if $(filter 0,$(shell id -u)),--allow-root) --notebook-dir notebooks
+	$(BIN)/python -m jupyterlab --port $(PORT) $(if $(filter 0,$(shell id -u)),--allow-root) --notebook-dir notebooks \
+		--HTMLExporter.template_name=srlab --HTMLExporter.extra_template_basedirs="$(CURDIR)/book/nbconvert"
 
 # After editing a lab: drop its outputs, and make those anew that the tests compare.
 refresh: .venv/ready

@@ -5,9 +5,11 @@ import re
 import subprocess
 import sys
 import tomllib
+from html import unescape
 
 import pytest
 import yaml
+from nbformat.v4 import new_code_cell, new_notebook, new_output
 
 from tests.conftest import ROOT, load_script
 
@@ -103,3 +105,18 @@ def test_no_two_places_have_different_addresses():
     addresses |= {address for text in texts for address in script.IN_LAB.findall(text)}
     addresses |= set(script.IN_CITATION.findall((ROOT / "CITATION.cff").read_text(encoding="utf-8")))
     assert len(addresses) == 1
+
+
+@pytest.mark.parametrize("alt", ['A "figure" & <more>.', ""])
+def test_what_is_exported_as_html_has_the_alternative_texts_of_its_figures(alt):
+    lab = re.search(r"^lab:.*\n(?:\t.*\n)+", (ROOT / "Makefile").read_text(encoding="utf-8"), re.M)[0]
+    template = re.search(r"--HTMLExporter.template_name=(\w+)", lab)[1]
+    folder = re.search(r'--HTMLExporter.extra_template_basedirs="\$\(CURDIR\)/([\w/]+)"', lab)[1]
+    exporter = pytest.importorskip("nbconvert").HTMLExporter(
+        template_name=template, extra_template_basedirs=[str(ROOT / folder)]
+    )
+    figure = new_output("display_data", {"image/png": "AAAA"}, metadata={"image/png": {"alt": alt} if alt else {}})
+    html, _ = exporter.from_notebook_node(new_notebook(cells=[new_code_cell("draw()", outputs=[figure])]))
+    pictures = re.findall(r"<img[^>]*AAAA[^>]*>", html)
+    assert len(pictures) == 1
+    assert (alt or "No description") in unescape(pictures[0])

@@ -3,7 +3,10 @@
 import base64
 import io
 import os
+import threading
+from functools import partial
 from html.parser import HTMLParser
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
@@ -164,6 +167,26 @@ def test_the_icon_and_the_picture_for_links_are_those_that_the_script_draws():
     script = load_script(ROOT / "docs" / "site_pictures.py")
     assert (script.STATIC / "icon.svg").read_text(encoding="utf-8") == script.icon()
     assert (script.STATIC / "preview.png").stat().st_size < 300_000, "some readers of links take no larger one"
+
+
+def test_it_works_under_a_sub_path_of_a_web_server(site, open_page):
+    quiet = type("Quiet", (SimpleHTTPRequestHandler,), {"log_message": lambda *_: None})
+    with ThreadingHTTPServer(("127.0.0.1", 0), partial(quiet, directory=site.parent)) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        address = f"http://127.0.0.1:{server.server_port}/html/"
+        page, missing = open_page(address), []
+        page.on("response", lambda reply: missing.append(reply.url) if reply.status >= 400 else None)
+        page.get_by_role("link", name="The first lab").first.click()
+        page.locator(".srlab-stage").wait_for(timeout=WAIT)
+        page.locator("mjx-container mjx-mfrac").wait_for(timeout=WAIT)
+        page.get_by_alt_text("A figure.").scroll_into_view_if_needed()
+        page.wait_for_function("document.querySelector('img[alt=\"A figure.\"]').naturalWidth === 900", timeout=WAIT)
+        assert page.url.startswith(f"{address}notebooks/")
+        with page.expect_download() as download:
+            page.get_by_role("link", name="Download the notebook").click()
+        assert download.value.suggested_filename == LABS[0].name
+        server.shutdown()
+    assert missing == page.outside == []
 
 
 def test_equations_are_set_without_a_network(open_lab):
