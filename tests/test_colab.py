@@ -20,7 +20,8 @@ if "google.colab" in sys.modules:
     import runpy
     import subprocess
 
-    repository = ""  # the address of the course; `make address URL=...` writes it here
+    # `make address URL=...` writes the address of the course between these quotes.
+    repository = ""
     course = pathlib.Path("/content/srlab")
     if not course.is_dir():
         subprocess.run(["git", "clone", "-q", repository, str(course)], check=True)

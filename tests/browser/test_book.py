@@ -65,7 +65,8 @@ def first_lab():
     language = {"name": "python", "pygments_lexer": "ipython3"}
     exercise = new_code_cell('def luma(rgb):\n    """Y of RGB."""\n    return srlab.TODO')
     check = new_code_cell('luma = srlab.check("degradation.luma", luma)')
-    cells = [new_markdown_cell(TEXT), code, exercise, check]
+    for_colab = new_code_cell("install('colab')", metadata={"tags": ["colab"]})
+    cells = [new_markdown_cell(TEXT), for_colab, code, exercise, check]
     return new_notebook(cells=cells, metadata={"language_info": language})
 
 
@@ -138,7 +139,7 @@ def test_a_lab_can_be_downloaded_from_its_page_as_it_is_in_the_repository(site):
     page = site / "notebooks" / f"{LABS[0].stem}.html"
     assert LABS[0].name in Addresses(page).named
     assert (page.parent / LABS[0].name).read_bytes() == LABS[0].read_bytes()
-    assert "colab" not in page.read_text(encoding="utf-8").lower(), "no address of a repository is set"
+    assert "colab" not in page.read_text(encoding="utf-8").lower(), "no address of a repository is given"
 
 
 def test_with_an_address_pages_open_in_colab_and_links_to_them_show_a_picture(book, executed, tmp_path):
