@@ -44,7 +44,7 @@ def train_step(
     d_loss.backward()
     d_optimizer.step()
 
-    with frozen(discriminator):
+    with frozen(discriminator):  # spares D's own gradients; right without it, too, as D's are zeroed above
         g_loss = losses.generator_loss(discriminator(sr))
     g_optimizer.zero_grad()
     g_loss.backward()
