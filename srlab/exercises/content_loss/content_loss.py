@@ -12,12 +12,12 @@ from srlab.exercises.difference import take
 from srlab.exercises.networks import gradient, reaches
 
 
-def content_loss(extract: nn.Module, sr: torch.Tensor, hr: torch.Tensor) -> torch.Tensor:
+def content_loss(features: nn.Module, sr: torch.Tensor, hr: torch.Tensor) -> torch.Tensor:
     """Mean squared distance of two images' feature maps (Ledig et al. 2017, equation 5).
 
     Parameters
     ----------
-    extract
+    features
         Frozen network, image -> maps.
     sr, hr
         ``(N, 3, H, W)``.
@@ -28,8 +28,8 @@ def content_loss(extract: nn.Module, sr: torch.Tensor, hr: torch.Tensor) -> torc
         ``()``, with a graph that leads to `sr` only.
     """
     with torch.no_grad():
-        wanted = extract(hr)
-    return F.mse_loss(extract(sr), wanted)
+        wanted = features(hr)
+    return F.mse_loss(features(sr), wanted)
 
 
 class _Extract(nn.Module):
@@ -44,8 +44,8 @@ def _images() -> tuple[nn.Module, torch.Tensor, torch.Tensor]:
     return _Extract(), sr, hr
 
 
-def _observe(answer: Answer, extract: nn.Module, sr: torch.Tensor, hr: torch.Tensor) -> dict[str, Any]:
-    loss = torch.as_tensor(take(answer(extract, sr, hr), 0.0))
+def _observe(answer: Answer, features: nn.Module, sr: torch.Tensor, hr: torch.Tensor) -> dict[str, Any]:
+    loss = torch.as_tensor(take(answer(features, sr, hr), 0.0))
     if not (hr.requires_grad and sr.requires_grad):
         raise Wrong(
             "`requires_grad` of a picture itself was changed, which whoever uses it afterwards will notice. Leave the "
@@ -60,7 +60,7 @@ def _observe(answer: Answer, extract: nn.Module, sr: torch.Tensor, hr: torch.Ten
 
 
 def _of_maps(measure: Callable[[torch.Tensor, torch.Tensor], torch.Tensor]) -> Answer:
-    return lambda extract, sr, hr: measure(extract(sr), extract(hr).detach())
+    return lambda features, sr, hr: measure(features(sr), features(hr).detach())
 
 
 def _of_difference(measure: Callable[[torch.Tensor], torch.Tensor]) -> Answer:
@@ -78,8 +78,8 @@ EXERCISE = Exercise(
             _of_difference(lambda d: d.square().mean((1, 2, 3))),
         ],
         "The images themselves are compared, pixel by pixel. Where do the features come in?": [
-            lambda extract, sr, hr: F.mse_loss(sr, hr),
-            lambda extract, sr, hr: F.l1_loss(sr, hr),
+            lambda features, sr, hr: F.mse_loss(sr, hr),
+            lambda features, sr, hr: F.l1_loss(sr, hr),
         ],
         "The squared differences were added up, over the pixels, the channels or the pictures, so a larger patch or "
         "network would weigh more. What makes losses of different sizes comparable?": [
@@ -104,7 +104,7 @@ EXERCISE = Exercise(
             _of_difference(lambda d: d.mean((2, 3)).square().mean())
         ),
         "The features of the difference are not the difference of the features: a network bends what it sees.": (
-            lambda extract, sr, hr: extract(sr - hr).square().mean()
+            lambda features, sr, hr: features(sr - hr).square().mean()
         ),
         "The value is half of what it should be.": _of_difference(lambda d: d.square().mean() / 2),
         "The sign is turned round: a loss is low where SR is like HR.": _of_difference(lambda d: -d.square().mean()),
@@ -114,17 +114,17 @@ EXERCISE = Exercise(
         "No graph leads from the loss back to SR, so G could learn nothing from it. Which of the two pictures may be "
         "without one, and is SR outside of every no_grad, detach and item?": [
             _of_maps(lambda x, y: F.mse_loss(x, y).detach()),
-            lambda extract, sr, hr: F.mse_loss(extract(sr).detach(), extract(hr)),
+            lambda features, sr, hr: F.mse_loss(features(sr).detach(), features(hr)),
         ],
         "A gradient also flows to HR, where nothing learns: its features keep a graph, at the price of memory and "
-        "time. Which of the two calls of `extract` needs one?": (
-            lambda extract, sr, hr: F.mse_loss(extract(sr), extract(hr))
+        "time. Which of the two calls of `features` needs one?": (
+            lambda features, sr, hr: F.mse_loss(features(sr), features(hr))
         ),
     },
-    also_right=[lambda extract, sr, hr: F.mse_loss(*extract(torch.cat([sr, hr.detach()])).chunk(2))],
+    also_right=[lambda features, sr, hr: F.mse_loss(*features(torch.cat([sr, hr.detach()])).chunk(2))],
     otherwise={"the gradient at SR": "The gradient at SR is another one."},
     hints=(
-        "Both pictures are looked at with `extract`, and what comes out is compared like pixels are in the MSE.",
+        "Both pictures are looked at with `features`, and what comes out is compared like pixels are in the MSE.",
         "G has to learn from SR, but nothing learns from HR. What does torch.no_grad() change for the maps that are "
         "made in it?",
     ),
