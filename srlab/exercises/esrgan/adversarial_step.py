@@ -6,14 +6,13 @@ from typing import Any
 import torch
 import torch.nn as nn
 
-from srlab import losses
 from srlab.data.images import quantize
 from srlab.exercises import Answer, Exercise, sample
 from srlab.exercises.cross_entropy import as_loss, cross_entropy, mistakes_of
 from srlab.exercises.difference import take
 from srlab.exercises.esrgan import ragan_generator_loss as ragan
+from srlab.exercises.esrgan.ragan_generator_loss import ragan_generator_loss
 from srlab.exercises.networks import gradient, reaches
-from srlab.models.discriminators import frozen
 
 
 def adversarial_step(discriminator: nn.Module, sr: torch.Tensor, hr: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
@@ -33,11 +32,10 @@ def adversarial_step(discriminator: nn.Module, sr: torch.Tensor, hr: torch.Tenso
     tuple of torch.Tensor
         Loss of D, whose graph does not lead to `sr`, and loss of G, whose graph does; both ``()``.
     """
-    kind = "relativistic average"
-    real = discriminator(hr)
-    d_loss = losses.discriminator_loss(real, discriminator(sr.detach()), kind)
-    with frozen(discriminator):
-        return d_loss, losses.generator_loss(discriminator(sr), real=real.detach(), kind=kind)
+    # D wants the opposite of G, so its loss is G's with HR and SR exchanged.
+    d_loss = ragan_generator_loss(discriminator(sr.detach()), discriminator(hr))
+    g_loss = ragan_generator_loss(discriminator(hr).detach(), discriminator(sr))
+    return d_loss, g_loss
 
 
 def _inputs() -> tuple[nn.Module, torch.Tensor, torch.Tensor]:
@@ -78,12 +76,12 @@ Pair = tuple[torch.Tensor, torch.Tensor]
 
 
 def _d_right(real: torch.Tensor, fake: torch.Tensor) -> torch.Tensor:
-    return ragan.ragan_generator_loss(fake, real)
+    return ragan_generator_loss(fake, real)
 
 
 def _step(
     d_loss: Loss = _d_right,
-    g_loss: Loss = ragan.ragan_generator_loss,
+    g_loss: Loss = ragan_generator_loss,
     d_picture: Callable[[torch.Tensor], torch.Tensor] = torch.Tensor.detach,
     g_picture: Callable[[torch.Tensor], torch.Tensor] = lambda sr: sr,
     d_says: Callable[[torch.Tensor, torch.Tensor], Pair] = lambda real, fake: (real, fake),
@@ -114,7 +112,7 @@ def _and(change: Callable[..., Any]) -> Answer:
 
 
 def _in_one_batch(discriminator: nn.Module, sr: torch.Tensor, hr: torch.Tensor) -> Pair:
-    g_loss = ragan.ragan_generator_loss(*discriminator(torch.cat([hr, sr])).chunk(2))
+    g_loss = ragan_generator_loss(*discriminator(torch.cat([hr, sr])).chunk(2))
     return _d_right(*discriminator(torch.cat([hr, sr.clone().data])).chunk(2)), g_loss
 
 
@@ -144,7 +142,7 @@ EXERCISE = Exercise(
             _step(d_picture=lambda sr: quantize(sr.detach()), g_picture=quantize),
         ],
         "HR and SR have changed places: each network would learn what the other should.": (
-            _both(lambda real, fake: ragan.ragan_generator_loss(fake, real))
+            _both(lambda real, fake: ragan_generator_loss(fake, real))
         ),
         "Only HR is judged in d_loss. Where is the half about SR?": (
             _step(lambda real, fake: cross_entropy(real - fake.mean(), 1))
@@ -153,11 +151,11 @@ EXERCISE = Exercise(
             _step(lambda real, fake: cross_entropy(fake - real.mean(), 0))
         ),
         "g_loss has a weight already. That comes in where G's losses are added up; here it's the loss as it is.": [
-            _step(g_loss=lambda real, fake, weight=weight: weight * ragan.ragan_generator_loss(real, fake))
+            _step(g_loss=lambda real, fake, weight=weight: weight * ragan_generator_loss(real, fake))
             for weight in (5e-3, 1e-3)
         ],
         "D's loss is G's with a minus, which is flat where D has most to learn.": (
-            _step(lambda real, fake: -ragan.ragan_generator_loss(real, fake))
+            _step(lambda real, fake: -ragan_generator_loss(real, fake))
         ),
         "That is the usual loss of D, as in SRGAN, with each image on its own. Here D compares. What with what?": [
             _step(lambda real, fake: cross_entropy(real, 1) + cross_entropy(fake, 0)),
@@ -191,7 +189,7 @@ EXERCISE = Exercise(
     },
     also_right=[
         _step(),
-        _step(g_loss=lambda real, fake: ragan.ragan_generator_loss(real.detach(), fake)),
+        _step(g_loss=lambda real, fake: ragan_generator_loss(real.detach(), fake)),
         _in_one_batch,
     ],
     otherwise={
