@@ -1,0 +1,34 @@
+"""Pictures that take longer to make than a lab may; ``python -m benchmarks.gravel.measure`` makes them."""
+
+from importlib.resources import files
+
+import torch
+
+from srlab.base.errors import SrlabError
+from srlab.data.images import read_image
+
+FOLDER = files("srlab.view").joinpath("pictures")
+
+
+def picture(name: str) -> torch.Tensor:
+    """Read one of them.
+
+    Parameters
+    ----------
+    name
+        Such as ``"srgan_4000"``: what SRGAN makes of the right half of the gravel after 4,000 steps.
+
+    Returns
+    -------
+    torch.Tensor
+        ``(1, 3, H, W)``, float in [0, 1].
+
+    Raises
+    ------
+    SrlabError
+        There is none of that name; the message lists those there are.
+    """
+    names = sorted(file.name.removesuffix(".jpg") for file in FOLDER.iterdir())
+    if name not in names:
+        raise SrlabError(f"There is no picture '{name}'; choose one of {', '.join(names)}.")
+    return read_image(str(FOLDER.joinpath(f"{name}.jpg")))[None]

@@ -1,0 +1,22 @@
+"""Pictures that come with srlab: the whole right half of the gravel, as labs 03 and 04 cut it."""
+
+import pytest
+
+import srlab
+from srlab.base.errors import SrlabError
+from srlab.evaluation import perception
+from srlab.view import kept
+
+
+@pytest.mark.parametrize("name", ["srgan_4000", "esrgan_4000"])
+def test_a_kept_picture_is_of_the_right_half_and_as_sharp_as_the_page_says(name):
+    hr = srlab.mod_crop(srlab.halves("gravel")[1]["gravel"], 4)
+    sr = kept.picture(name)
+    assert sr.shape == hr.shape
+    assert srlab.psnr(sr, hr).item() > 20
+    assert 0.8 < perception.gradient_ratio(sr, hr).item() < 1.1
+
+
+def test_an_unknown_picture_lists_the_known_ones():
+    with pytest.raises(SrlabError, match="no picture 'srgan'; choose one of esrgan_4000, srgan_4000"):
+        kept.picture("srgan")
