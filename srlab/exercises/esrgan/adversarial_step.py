@@ -5,6 +5,7 @@ from typing import Any
 
 import torch
 import torch.nn as nn
+import torch.nn.functional as F
 
 from srlab.data.images import quantize
 from srlab.exercises import Answer, Exercise, sample
@@ -32,9 +33,12 @@ def adversarial_step(discriminator: nn.Module, sr: torch.Tensor, hr: torch.Tenso
     tuple of torch.Tensor
         Loss of D, whose graph does not lead to `sr`, and loss of G, whose graph does; both ``()``.
     """
-    # D wants the opposite of G, so its loss is G's with HR and SR exchanged.
-    d_loss = ragan_generator_loss(discriminator(sr.detach()), discriminator(hr))
-    g_loss = ragan_generator_loss(discriminator(hr).detach(), discriminator(sr))
+    real, fake = discriminator(hr), discriminator(sr.detach())
+    # -log sigmoid(x) is softplus(-x). D wants HR above the mean of SR, and SR below that of HR.
+    d_loss = F.softplus(fake.mean() - real).mean() + F.softplus(fake - real.mean()).mean()
+    real, fake = discriminator(hr).detach(), discriminator(sr)
+    # G wants the opposite: the same two lines with HR and SR exchanged.
+    g_loss = F.softplus(real.mean() - fake).mean() + F.softplus(real - fake.mean()).mean()
     return d_loss, g_loss
 
 
