@@ -4,8 +4,8 @@ from importlib.resources import files
 
 import torch
 
-from srlab.base.errors import SrlabError
 from srlab.data.images import read_image
+from srlab.view.drawings import find
 
 FOLDER = files("srlab.view").joinpath("pictures")
 
@@ -28,7 +28,4 @@ def picture(name: str) -> torch.Tensor:
     SrlabError
         There is none of that name; the message lists those there are.
     """
-    names = sorted(file.name.removesuffix(".jpg") for file in FOLDER.iterdir())
-    if name not in names:
-        raise SrlabError(f"There is no picture '{name}'; choose one of {', '.join(names)}.")
-    return read_image(str(FOLDER.joinpath(f"{name}.jpg")))[None]
+    return read_image(str(find(FOLDER, "picture", name)))[None]
