@@ -87,8 +87,7 @@ def measure(generator: nn.Module, start: nn.Module) -> dict[str, float]:
     """The numbers of a network on the right half, as the labs have them."""
     _, unseen = srlab.halves("gravel")
     scores = srlab.evaluate(generator, unseen, metrics=("psnr", "energy_error", "patch_distance")).iloc[0]
-    hr = srlab.mod_crop(unseen["gravel"], 4)
-    sharp, before = (perception.sharpness([(right_half(one), hr)]) for one in (generator, start))
+    sharp, before = (perception.sharpness([(right_half(one), photo())]) for one in (generator, start))
     return {
         "PSNR": scores.psnr,
         "energy error": scores.energy_error,
@@ -97,10 +96,14 @@ def measure(generator: nn.Module, start: nn.Module) -> dict[str, float]:
     }
 
 
+def photo() -> torch.Tensor:
+    """The right half, HR."""
+    return srlab.mod_crop(srlab.halves("gravel")[1]["gravel"], 4)
+
+
 def right_half(generator: nn.Module) -> torch.Tensor:
     """What a network makes of it, in 8-bit levels."""
-    hr = srlab.mod_crop(srlab.halves("gravel")[1]["gravel"], 4)
-    return srlab.quantize(srlab.upscale(generator, srlab.downsample(hr, 4)))
+    return srlab.quantize(srlab.upscale(generator, srlab.downsample(photo(), 4)))
 
 
 def table_of(rows: list[dict[str, float]]) -> str:
@@ -156,14 +159,13 @@ def main(arguments: list[str]) -> int:
     except SrlabError as error:
         print(f"Error: {error}", file=sys.stderr)
         return 1
-    hr = srlab.mod_crop(srlab.halves("gravel")[1]["gravel"], 4)
     for game in WHOLE:
         longest = to_uint8(crops[f"{game}, {LENGTHS[-1]:,} steps"])[0].permute(1, 2, 0).numpy()
         name = f"{game.lower()}_{LENGTHS[-1]}.jpg"
         Image.fromarray(longest).save(PICTURES / name, quality=92, subsampling=0)
     draw(lengths, HERE / "figures" / "lengths.png")
     figure = plots.draw_images(
-        {n: plots.cut(p, CROP) for n, p in crops.items()} | {"HR": plots.cut(hr, CROP)}, columns=4
+        {n: plots.cut(p, CROP) for n, p in crops.items()} | {"HR": plots.cut(photo(), CROP)}, columns=4
     )
     figure.savefig(HERE / "figures" / "crops.jpg", dpi=110, pil_kwargs={"quality": 90})
     weights = {"vanilla": VANILLA["adversarial_weight"], "average": AVERAGE["adversarial_weight"]}

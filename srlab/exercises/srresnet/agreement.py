@@ -28,8 +28,7 @@ def agreement(gradients: torch.Tensor) -> torch.Tensor:
 
 
 def _cosines(gradients: torch.Tensor) -> torch.Tensor:
-    directions = F.normalize(gradients, dim=1)
-    return directions @ directions.T
+    return F.cosine_similarity(gradients[:, None], gradients, dim=2)
 
 
 def _pairs(gradients: torch.Tensor) -> torch.Tensor:
@@ -78,7 +77,8 @@ EXERCISE = Exercise(
             ).mean(),
         ],
         "Each column was brought to length 1. Which dimension holds one gradient?": [
-            lambda gradients: agreement(gradients.T) if gradients.shape[0] > 1 else gradients.sum(),
+            lambda gradients: _dots(F.normalize(gradients, dim=0)),
+            lambda gradients: agreement(gradients.T),
         ],
         "That is the cosine with the mean of all gradients, in which each of them is contained.": [
             lambda gradients: torch.cosine_similarity(gradients, gradients.mean(0, keepdim=True), dim=1).mean(),
