@@ -92,9 +92,8 @@ def build(executed: Path, target: Path, address: str = "") -> int:
     options = ["-q", "-W", "--keep-going", "-c", str(BOOK), "-d", str(target / "doctrees")]
     options += ["-D", f"html_baseurl={pages(address)}"]
     code = sphinx([*options, str(source), str(target / "html")])
-    for page in (target / "html" / "notebooks").glob(
-        "*.html"
-    ):  # the lab itself beside its page, small and not executed
+    # Beside each page the lab itself, small and not executed.
+    for page in (target / "html" / "notebooks").glob("*.html"):
         shutil.copy(ROOT / "notebooks" / f"{page.stem}.ipynb", page.parent)
     return code
 
