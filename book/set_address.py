@@ -1,6 +1,7 @@
 """Set the address of the course's repository, as in ``make address URL=https://github.com/OWNER/NAME``.
 
-``pyproject.toml`` has it, and the book reads it there. ``CITATION.cff`` and the cells for Colab get copies.
+``pyproject.toml`` has it, and the book reads it there. ``CITATION.cff``, the cells for Colab, and the commands of the
+README and ``docs/`` that clone get copies.
 """
 
 import re
@@ -12,6 +13,7 @@ ROOT = Path(__file__).resolve().parents[1]
 IN_PROJECT = re.compile(r'^(?:# )?\[project\.urls\]\n(?:# )?Repository = "(.*)"$', re.M)
 IN_CITATION = re.compile(r'^repository-code: "(.*)"$', re.M)
 IN_LAB = re.compile(r"repository = \\\"(.*?)\\\"")  # JSON escapes the quotes
+IN_PAGES = re.compile(r"(?<=git clone )(-q )?(REPOSITORY|https://\S+)")
 
 
 def main() -> int:
@@ -40,6 +42,10 @@ def set_address(course: Path, address: str) -> None:
     text, line = citation.read_text(encoding="utf-8"), f'repository-code: "{address}"'
     text = IN_CITATION.sub(line, text) if IN_CITATION.search(text) else f"{text}{line}\n"
     citation.write_text(text, encoding="utf-8")
+    for page in (course / "README.md", *(course / "docs").glob("*.md")):
+        text = page.read_text(encoding="utf-8")
+        if IN_PAGES.search(text):
+            page.write_text(IN_PAGES.sub(rf"\g<1>{address}", text), encoding="utf-8")
     for lab in (course / "notebooks").glob("*.ipynb"):
         text = lab.read_text(encoding="utf-8")
         if IN_LAB.search(text):

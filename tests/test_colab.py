@@ -24,6 +24,8 @@ if "google.colab" in sys.modules:
     repository = ""
     course = pathlib.Path("/content/srlab")
     if not course.is_dir():
+        if not repository:
+            sys.exit("Write the address of the course between the quotes, and run again.")
         subprocess.run(["git", "clone", "-q", repository, str(course)], check=True)
     runpy.run_path(str(course / "data_scripts" / "colab.py"), run_name="__main__")
 """
@@ -73,6 +75,13 @@ def test_on_colab_the_cell_clones_once_and_runs_the_script(monkeypatch, tmp_path
     for times in (1, 2):
         exec(cell, {})
         assert sys.ran == times
+
+
+def test_a_copy_without_an_address_asks_for_it(monkeypatch, tmp_path):
+    monkeypatch.setitem(sys.modules, "google.colab", types.ModuleType("google.colab"))
+    monkeypatch.setattr(subprocess, "run", lambda *_, **__: pytest.fail("it ran something"))
+    with pytest.raises(SystemExit, match="address of the course between the quotes"):
+        exec(CELL.replace("/content/srlab", str(tmp_path / "srlab")), {})
 
 
 def test_what_colab_has_stays_at_its_version_and_what_is_missing_is_added(colab, capsys, monkeypatch):

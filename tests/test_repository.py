@@ -83,7 +83,8 @@ def test_what_the_licence_of_the_prose_names_is_there():
 
 def test_an_address_is_set_in_all_places_and_set_again(tmp_path):
     (tmp_path / "notebooks").mkdir()
-    for name in ("pyproject.toml", "CITATION.cff"):
+    (tmp_path / "docs").mkdir()
+    for name in ("pyproject.toml", "CITATION.cff", "README.md", "docs/colab.md"):
         (tmp_path / name).write_bytes((ROOT / name).read_bytes())
     lab = tmp_path / "notebooks" / "lab.ipynb"
     lab.write_text(json.dumps({"source": ['    repository = ""  # the address\n']}), encoding="utf-8")
@@ -96,6 +97,8 @@ def test_an_address_is_set_in_all_places_and_set_again(tmp_path):
         assert json.loads(lab.read_text(encoding="utf-8"))["source"] == [
             f'    repository = "{address}"  # the address\n'
         ]
+        assert f"git clone {address} srlab && cd srlab" in (tmp_path / "README.md").read_text(encoding="utf-8")
+        assert (tmp_path / "docs/colab.md").read_text(encoding="utf-8").count(f"git clone -q {address} ") == 2
 
 
 def test_no_two_places_have_different_addresses():

@@ -47,6 +47,10 @@ RIGHTS = {
     "page": "no licence of its own stated; scikit-image is under BSD-3-Clause",
     "retina": "CC0 (Mikael Häggström)",
     "rocket": "public domain (SpaceX)",
+    "astronaut": "public domain (NASA)",
+    "chelsea": "CC0 (Stefan van der Walt)",
+    "text": "public domain (Wikipedia)",
+    "brick": "CC0 (CC0Textures)",
 }
 WHAT = (
     "Generators for x4: `msrresnet` and `srgan` of 4 blocks and 32 features, and `rrdb`, the first stage of ESRGAN, of "
@@ -67,8 +71,8 @@ READ = (
     "pixels (checkerboard) and the tint over the whole picture (colour shift), as means over them:"
 )
 WHOSE = (
-    "The photos are not in this repository but inside the packages scikit-image and matplotlib. What is known of "
-    "their rights, from the documentation of scikit-image where nothing else is said:"
+    "The photos are not in this repository but inside the packages scikit-image and matplotlib; the last four are for "
+    "validation. What is known of their rights, from the documentation of scikit-image where nothing else is said:"
 )
 
 
@@ -133,7 +137,12 @@ def readme() -> str:
     head = ["", *photos, "mean", *(metric.replace("_", " ") for metric in METRICS[1:])]
     commands = "\n".join(line.strip() for line in __doc__.splitlines() if line.startswith("    "))
     parts = ["# Weights that come with srlab", WHAT, f"```\n{commands}\n```", READ, markdown(head, lines), FEATURES]
-    return "\n\n".join([*parts, WHOSE, markdown(["photo", "rights"], [list(pair) for pair in RIGHTS.items()])]) + "\n"
+    return (
+        "\n\n".join(
+            [*parts, "## The photos", WHOSE, markdown(["photo", "rights"], [list(pair) for pair in RIGHTS.items()])]
+        )
+        + "\n"
+    )
 
 
 if __name__ == "__main__":

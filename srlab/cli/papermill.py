@@ -62,7 +62,7 @@ def run_labs(recipe: str = "auto", labs: list[str] | None = None, seed: int = 0)
         except SrlabError as error:
             failures[lab.stem], result, memory = error, "FAILED, see below", "-"
         rows.append((lab.stem, f"{time.perf_counter() - started:.0f} s", memory, result, seen_from_here(output)))
-    print_table(("lab", "time", "peak memory", "main figure", "executed notebook"), rows)
+    print_table(("lab", "time", "peak memory", "headline", "executed notebook"), rows)
     for lab, error in failures.items():
         print(f"\n{lab} failed: {error}")
     return len(failures)

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 RUN = (
     "a run folder, a weights file (.safetensors or .pth, also of others' networks), or what comes with srlab: "
-    "msrresnet, or srgan, which is sharper and less faithful"
+    "msrresnet, rrdb, or srgan, which is sharper and less faithful"
 )
 
 

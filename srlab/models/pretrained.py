@@ -92,7 +92,7 @@ def _hash_in_name(path: Path) -> str:
 def remedy(name: str) -> str:
     """The one line that gets real weights, for whoever works without them."""
     name = "vgg19" if name == OWN else name
-    return f"""python -c "import srlab; srlab.models.pretrained.find_weights('{name}', 'imagenet')\""""
+    return f"""python -c "from srlab.models.pretrained import find_weights; find_weights('{name}', 'imagenet')\""""
 
 
 # Under these names training programs put the weights into a file, the averaged ones beside the last ones.

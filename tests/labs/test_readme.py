@@ -35,7 +35,7 @@ COMMANDS = [re.sub(r"^(\.venv/bin/python|python3) ", "python ", line) for line i
 LABS = [line for line in COMMANDS + "".join(blocks("ipython")).splitlines() if "notebooks/0" in line]
 LABS += [f"papermill {line}" for text in TEXTS.values() for line in re.findall(r"`papermill (notebooks/0.*?)`", text)]
 # They install, download or need a session of their own, and the pages say that they were not executed.
-ELSEWHERE = ("git clone REPOSITORY ", "conda env create -f environment.yml", "conda activate srlab")
+ELSEWHERE = ("git clone ", "conda env create -f environment.yml", "conda activate srlab")
 
 
 def test_blocks_hold_commands_and_nothing_that_no_test_looks_at():
@@ -113,10 +113,10 @@ def test_srlab_does_what_the_pages_say(command):
     assert main(shlex.split(command)[1:]) == 0
 
 
-def test_the_slider_of_the_page_about_tools(tmp_path, monkeypatch):
+def test_the_code_of_the_page_about_tools(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    (code,) = blocks("python")
-    exec(compile(code, "docs/tools.md", "exec"), {})
+    for code in blocks("python"):
+        exec(compile(code, "docs/tools.md", "exec"), {})
     assert "srlab-compare" in (tmp_path / "page.html").read_text(encoding="utf-8")
 
 

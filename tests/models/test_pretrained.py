@@ -3,6 +3,8 @@
 import hashlib
 import io
 import pickle
+import subprocess
+import sys
 
 import pytest
 import torch
@@ -82,6 +84,8 @@ def test_the_remedy_is_a_line_that_downloads(cache, asked):
     code = pretrained.remedy("alexnet").removeprefix("python -c ").strip('"')
     exec(code, {})
     assert (cache / NAME).read_bytes() == CONTENT
+    finds = code.replace("find_weights('alexnet', 'imagenet')", "assert callable(find_weights)")
+    subprocess.run([sys.executable, "-c", finds], check=True)  # also where nothing else of srlab is imported yet
 
 
 # --- Reading -------------------------------------------------------------------------------------------------
