@@ -71,7 +71,7 @@ def write(
     command
         That trains it.
     start
-        Run whose generator it began with; with one, the start plus noise is scored as well, as sharp as this run.
+        Run whose generator it began with; with one, what this run has done to it is recorded as well, see `beside`.
     """
     network, manifest = weights.load_generator(run.lab, run.name), run.manifest()
     made = manifest["parameters"]
@@ -85,7 +85,7 @@ def write(
     record |= {"curve": [[line["step"], line["val_psnr"]] for line in run.metrics() if "val_psnr" in line]}
     record["scores"] = scores(network, sets)
     if start is not None:
-        record["noise"] = noise(network, weights.load_generator(start.lab, start.name), sets)
+        record |= beside(network, weights.load_generator(start.lab, start.name), sets)
     return _write(file, record, network if seed == 0 and not record["row"].startswith(LENGTHS) else None)
 
 
@@ -107,19 +107,25 @@ def scores(upscaler: Any, sets: list[ImageSet]) -> dict[str, dict[str, float]]:
     return {line.pop("set"): line for line in table.drop(columns="method").to_dict("records")}
 
 
-def noise(network: Any, start: Any, sets: list[ImageSet]) -> dict[str, float]:
-    """Set -> mean energy error of the start with white noise, as sharp in each image as the network is."""
-    means = {}
+def beside(network: Any, start: Any, sets: list[ImageSet]) -> dict[str, dict[str, float]]:
+    """What a network has done to its start, photo by photo: two measures, each set -> number.
+
+    ``gap`` is the share of the gap in sharpness that it closes, and ``noise`` the mean energy error of the start with
+    white noise, as sharp in each photo as the network is.
+    """
+    gap, noise = {}, {}
     for images in sets:
-        errors = []
+        errors, sharp, before = [], [], []
         for _, image in images:
             hr = srlab.mod_crop(image, 4)
             lr = LR(hr, 4)
-            ratio = perception.gradient_ratio(srlab.upscale(network, lr), hr).item()
-            noisy = perception.with_noise(srlab.upscale(start, lr), hr, ratio)
-            errors.append(perception.energy_error(noisy, hr).item())
-        means[images.name] = sum(errors) / len(errors)
-    return means
+            sr, begun = srlab.upscale(network, lr), srlab.upscale(start, lr)
+            sharp.append(perception.gradient_ratio(sr, hr).item())
+            before.append(perception.gradient_ratio(begun, hr).item())
+            errors.append(perception.energy_error(perception.with_noise(begun, hr, sharp[-1]), hr).item())
+        gap[images.name] = perception.gap_closed(sharp, before)
+        noise[images.name] = sum(errors) / len(errors)
+    return {"gap": gap, "noise": noise}
 
 
 def _write(file: Path, record: dict[str, Any], upscaler: Any = None) -> Path:

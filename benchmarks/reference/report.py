@@ -44,12 +44,14 @@ READ_PERCEPTION = (
     "pattern that repeats with the pixels of LR (lab 02 says why, the crops show it), and it counts as sharpness too."
 )
 READ_CLAIMS = (
-    "Gap: the share of the difference in mean gradient between the start and the photos that is closed; above 1, the "
-    "row is sharper than the photos. The energy error must be below that of the start, and below that of the start "
-    "with white noise that makes it as sharp. Bounds: half of the gap, both errors, and at most 2.5 dB of PSNR; each "
-    "seed is held to them for itself. The verdict on a row is void where one of its numbers was chosen after a look "
-    "at a scored set: the weight of D of SRGAN (16x64) was raised because with less it missed a bound on Set14. Its "
-    "scores are what it scores; that it holds the bounds says nothing, and nothing else here rests on it."
+    "Gap: the share of the gap in sharpness between the start and the photos that is closed, photo by photo, so that "
+    "one that is too sharp doesn't make up for another that is too soft. Of older records only the means are known, "
+    "and ≤ stands before what they give: photo by photo it is as much or less. The energy error must be "
+    "below that of the start, and below that of the start with white noise that makes it as sharp. Bounds: half of the "
+    "gap, both errors, and at most 2.5 dB of PSNR; each seed is held to them for itself. The verdict on a row is void "
+    "where one of its numbers was chosen after a look at a scored set: the weight of D of SRGAN (16x64) was raised "
+    "because with less it missed a bound on Set14. Its scores are what it scores; that it holds the bounds says "
+    "nothing, and nothing else here rests on it."
 )
 READ_TIMES = (
     "When the averaged weights were above bicubic for the first time, on a line between two validations; "
@@ -201,7 +203,9 @@ def claims_section(records: list[Record], trained: list[str], sets: list[str]) -
                 energy = [number([each.energy[i] for each in found], 3) for i in range(3)]
                 holds = "void" if row in CHOSEN_ON else f"{sum(each.holds for each in found)} of {len(found)}"
                 gap, loss = (number([getattr(each, key) for each in found], 2) for key in ("gap", "loss"))
-                lines.append([title(records, row), name, gap, *energy, f"{loss} dB", holds])
+                most = "" if all("gap" in one for one, _ in pairs) else "≤ "
+                holds = holds if holds == "void" else f"{most}{holds}"
+                lines.append([title(records, row), name, f"{most}{gap}", *energy, f"{loss} dB", holds])
     head = ["row", "set", "gap closed", "energy error of the start", "of the start with noise", "of the row"]
     table = markdown([*head, "PSNR given up", "seeds that hold all bounds"], lines)
     return ["## What the discriminator adds to its start", READ_CLAIMS, table] if lines else []

@@ -21,6 +21,7 @@ from benchmarks.reference.summary import TITLES, beaten, claim, extrapolate
 from srlab.base.errors import SrlabError
 from srlab.base.text import in_markdown
 from srlab.data import datasets
+from srlab.evaluation.perception import gap_closed
 from srlab.training.runs import Run
 from studies.presets import defaults_of
 from studies.report import Page
@@ -134,7 +135,9 @@ def test_a_record_has_the_manifest_the_curve_the_scores_and_the_noise_control(sm
     psnr = srlab.evaluate(srlab.load_generator("01_srresnet", "mse-seed0"), srlab.image_set(folder / "text")).psnr[0]
     assert mse["scores"]["text"]["psnr"] == pytest.approx(psnr)
     assert "noise" not in mse
-    assert (srgan["start"], set(srgan["noise"])) == ("mse", {"text", UNSEEN})
+    assert (srgan["start"], set(srgan["noise"]), set(srgan["gap"])) == ("mse", {"text", UNSEEN}, {"text", UNSEEN})
+    ratios = [one["scores"]["text"]["gradient_ratio"] for one in (srgan, mse)]  # of one photo, so it is the means'
+    assert srgan["gap"]["text"] == pytest.approx(gap_closed(ratios[:1], ratios[1:]))
     assert (folder / "records" / "mse-seed0.png").exists()
     assert (folder / "runs" / "notebooks" / "mse-seed0.ipynb").exists()
 
@@ -219,6 +222,9 @@ def test_a_claim_is_about_gap_texture_and_psnr():
     after = {"psnr": 26.0, "gradient_ratio": 0.8, "energy_error": 0.4}
     found = claim(made("srgan", scores=after, noise={"Set5": 0.5}), start, "Set5")
     assert found.gap == pytest.approx(0.6)
+    by_photo = made("srgan", scores=after, noise={"Set5": 0.5}, gap={"Set5": 0.45})
+    assert claim(by_photo, start, "Set5").gap == 0.45, "one too sharp doesn't make up for one too soft"
+    assert not claim(by_photo, start, "Set5").holds
     assert found.energy == (0.6, 0.5, 0.4)
     assert found.loss == pytest.approx(2.4)
     assert found.holds
@@ -279,7 +285,7 @@ def test_the_report_puts_rows_beside_what_was_published_and_calls_a_miss_a_miss(
     assert "10 min on 2 cores, 15 min on 1 core |" in text
     assert f"published: {PUBLISHED['mse'].name} | 32.05 / .9019" in text
     assert in_markdown("SRGAN, by vgg19 relu2_2 (random)") in text
-    assert f"{in_markdown('(random)')} | Set14 | 0.20 | 0.600 | 0.550 | 0.500 | 1.40 dB | 0 of 1 |" in text
+    assert f"{in_markdown('(random)')} | Set14 | ≤ 0.20 | 0.600 | 0.550 | 0.500 | 1.40 dB | ≤ 0 of 1 |" in text
     assert "| MSE | 0, 1 | 0.20 dB | 0.20 dB | 0.000 | 0.000 | - |" in text
     assert "LPIPS was not measured anywhere" in text
     assert "not reached" in text
@@ -290,7 +296,7 @@ def test_each_seed_is_held_to_the_bounds_against_its_own_start(records, tmp_path
     *known, gan = records
     sharper = {name: scores | {"gradient_ratio": 0.9, "psnr": 27.0} for name, scores in gan["scores"].items()}
     text = report.report([*known, gan, gan | {"seed": 1, "scores": sharper}], tmp_path).text
-    assert "| 1.50 ± 1.27 (n=2) dB | 1 of 2 |" in text
+    assert "| 1.50 ± 1.27 (n=2) dB | ≤ 1 of 2 |" in text
 
 
 def test_a_row_that_was_tuned_on_a_scored_set_says_so_and_has_no_verdict(records, tmp_path, undrawn):
