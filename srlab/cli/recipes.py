@@ -76,15 +76,20 @@ class Recipe:
         return replace(self, values=self.values | tricks, sources=self.sources | dict.fromkeys(tricks, "you"))
 
     def table(self) -> str:
-        """All numbers as an HTML table, folded."""
-        rows = "".join(
-            "<tr>" + "".join(f'<td style="text-align:left">{html.escape(str(cell))}</td>' for cell in row) + "</tr>"
-            for row in ((n, _plain(v), self.meaning.get(n, ""), self.sources[n]) for n, v in self.values.items())
-        )
-        head = "".join(f'<th style="text-align:left">{word}</th>' for word in ("name", "value", "what it is", "from"))
+        """All numbers as an HTML table, folded; where they come from is a column unless it's the same for all."""
+        known = [self.sources[name] for name in self.values]
+        (same,) = set(known) if len(set(known)) == 1 else [""]
+        lines = [("name", "value", "what it is", "from")]
+        lines += [(n, _plain(v), self.meaning.get(n, ""), known[i]) for i, (n, v) in enumerate(self.values.items())]
+
+        def row(kind: str, cells: tuple[Any, ...]) -> str:
+            shown = cells[:-1] if same else cells
+            return "".join(f'<{kind} style="text-align:left">{html.escape(str(cell))}</{kind}>' for cell in shown)
+
+        rows = "".join(f"<tr>{row('td' if i else 'th', line)}</tr>" for i, line in enumerate(lines))
         return (
             f"<details><summary>The recipe <b>{html.escape(self.name)}</b> as a table</summary>"
-            f"<table><tr>{head}</tr>{rows}</table></details>"
+            f"<table>{rows}</table>{f'<p>All from: {html.escape(same)}</p>' if same else ''}</details>"
         )
 
 

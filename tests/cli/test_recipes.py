@@ -109,6 +109,15 @@ def test_the_table_has_each_number_with_its_meaning_and_where_it_comes_from():
     assert ">you<" in table
 
 
+def test_the_table_says_once_where_its_numbers_come_from_if_it_is_the_same_for_all():
+    recipe = pick_recipe(recipes_of("01"), "laptop", LAPTOP)
+    table = recipe.table()
+    assert table.count("<tr>") == len(recipe.values) + 1
+    assert table.count("this course, by trying on two cores") == 1
+    assert ">from<" not in table
+    assert ">from<" in recipe.changed_by({"batch": 4}).table()
+
+
 def test_an_unknown_recipe_is_refused_with_the_known_ones():
     with pytest.raises(SrlabError, match=r"no recipe 'gpuu'; choose auto, laptop, photos, smoke, paper, .*, gpus\."):
         pick_recipe(recipes_of("04"), "gpuu", LAPTOP)
