@@ -81,9 +81,9 @@ class PatchDiscriminator(nn.Module):
     """A light discriminator with spectral norm (Miyato et al. 2018): a logit for each neighbourhood, not one for all.
 
     Many logits an image are many lessons for G, so it learns on a laptop (Isola et al. 2017, section 3.2.2, call it
-    PatchGAN). Spectral norm holds each layer's largest gain at 1, which keeps D from becoming sure too soon, and it
-    needs no batch norm. Beside the image it gets the image's fine part, amplified: a D that has only seconds to learn
-    would spend most of them on finding out where to look. 203,873 parameters with the defaults.
+    PatchGAN). Spectral norm holds the gain of each layer's table of kernels at 1, which keeps D from becoming sure too
+    soon, and it needs no batch norm. Beside the image it gets the image's fine part, amplified: a D that has only
+    seconds to learn would spend most of them on finding out where to look. 203,873 parameters with the defaults.
 
     Parameters
     ----------

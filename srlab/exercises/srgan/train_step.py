@@ -11,7 +11,6 @@ from srlab.data.images import quantize
 from srlab.exercises import Answer, Exercise
 from srlab.exercises.cross_entropy import cross_entropy
 from srlab.exercises.gan_step import gan_scene, gan_step
-from srlab.models.discriminators import frozen
 
 
 def train_step(
@@ -44,8 +43,7 @@ def train_step(
     d_loss.backward()
     d_optimizer.step()
 
-    with frozen(discriminator):  # spares D's own gradients; right without it, too, as D's are zeroed above
-        g_loss = losses.generator_loss(discriminator(sr))
+    g_loss = losses.generator_loss(discriminator(sr))  # D was changed above, so it's asked again
     g_optimizer.zero_grad()
     g_loss.backward()
     g_optimizer.step()
