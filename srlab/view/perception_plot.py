@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import matplotlib.pyplot as plt
 import numpy as np
-from matplotlib.ticker import LogFormatter
+from matplotlib.ticker import LogLocator, NullFormatter
 from matplotlib.transforms import Bbox
 
 from srlab.base.errors import SrlabError
@@ -74,8 +74,9 @@ def draw_perception_distortion(table: "pd.DataFrame", metric: str) -> "Figure":
         axis.set_title(in_figure(images))
         if metric == "patch_distance":
             axis.set_yscale("log")
+            axis.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
             axis.yaxis.set_major_formatter("{x:g}")
-            axis.yaxis.set_minor_formatter(LogFormatter(minor_thresholds=(1.5, 0.5)))
+            axis.yaxis.set_minor_formatter(NullFormatter())
         axis.grid(alpha=0.3)
         _label(axis, here)
         arrow = {"boxstyle": "rarrow,pad=0.25", "facecolor": "#E9F1E9", "edgecolor": "#3F6B3F"}
