@@ -29,7 +29,7 @@ def call(tmp_path):
         environment = os.environ | {"SRLAB_HOME": str(tmp_path / "runs")} | environment
         command = [sys.executable if word == "python" else str(word) for word in command]
         return subprocess.run(
-            command, cwd=cwd, env=environment, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=500
+            command, cwd=cwd, env=environment, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=900
         )
 
     return run
