@@ -201,10 +201,10 @@ def claims_section(records: list[Record], trained: list[str], sets: list[str]) -
         for name in sets:
             if found := [claim(one, start, name) for one, start in pairs if name in one["noise"]]:
                 energy = [number([each.energy[i] for each in found], 3) for i in range(3)]
-                holds = "void" if row in CHOSEN_ON else f"{sum(each.holds for each in found)} of {len(found)}"
-                gap, loss = (number([getattr(each, key) for each in found], 2) for key in ("gap", "loss"))
                 most = "" if all("gap" in one for one, _ in pairs) else "≤ "
-                holds = holds if holds == "void" else f"{most}{holds}"
+                count = f"{most}{sum(each.holds for each in found)} of {len(found)}"
+                holds = "void" if row in CHOSEN_ON else count
+                gap, loss = (number([getattr(each, key) for each in found], 2) for key in ("gap", "loss"))
                 lines.append([title(records, row), name, f"{most}{gap}", *energy, f"{loss} dB", holds])
     head = ["row", "set", "gap closed", "energy error of the start", "of the start with noise", "of the row"]
     table = markdown([*head, "PSNR given up", "seeds that hold all bounds"], lines)

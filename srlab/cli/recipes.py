@@ -77,16 +77,15 @@ class Recipe:
 
     def table(self) -> str:
         """All numbers as an HTML table, folded; where they come from is a column unless it's the same for all."""
-        known = [self.sources[name] for name in self.values]
-        (same,) = set(known) if len(set(known)) == 1 else [""]
-        lines = [("name", "value", "what it is", "from")]
-        lines += [(n, _plain(v), self.meaning.get(n, ""), known[i]) for i, (n, v) in enumerate(self.values.items())]
-
-        def row(kind: str, cells: tuple[Any, ...]) -> str:
+        known = {self.sources[name] for name in self.values}
+        same = known.pop() if len(known) == 1 else ""
+        lines = [("th", "name", "value", "what it is", "from")]
+        lines += [("td", n, _plain(v), self.meaning.get(n, ""), self.sources[n]) for n, v in self.values.items()]
+        rows = ""
+        for kind, *cells in lines:
             shown = cells[:-1] if same else cells
-            return "".join(f'<{kind} style="text-align:left">{html.escape(str(cell))}</{kind}>' for cell in shown)
-
-        rows = "".join(f"<tr>{row('td' if i else 'th', line)}</tr>" for i, line in enumerate(lines))
+            row = "".join(f'<{kind} style="text-align:left">{html.escape(str(cell))}</{kind}>' for cell in shown)
+            rows += f"<tr>{row}</tr>"
         return (
             f"<details><summary>The recipe <b>{html.escape(self.name)}</b> as a table</summary>"
             f"<table>{rows}</table>{f'<p>All from: {html.escape(same)}</p>' if same else ''}</details>"
