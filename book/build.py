@@ -86,7 +86,8 @@ def build(executed: Path, target: Path, address: str = "") -> int:
     source = target / "source"
     (source / "notebooks").mkdir(parents=True)
     shutil.copy(BOOK / "index.md", source)
-    shutil.copy(ROOT / "README.md", source)  # for its table of the labs
+    shutil.copy(ROOT / "README.md", source)  # for its opening and its table of the labs
+    shutil.copytree(ROOT / "docs" / "images", source / "docs" / "images")  # Sphinx takes those that are shown
     for copy in sorted(executed.glob("[0-9]*.ipynb")):
         nbformat.write(tidy(nbformat.read(copy, 4), links(copy.name, address)), source / "notebooks" / copy.name)
     options = ["-q", "-W", "--keep-going", "-c", str(BOOK), "-d", str(target / "doctrees")]

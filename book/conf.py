@@ -19,7 +19,7 @@ project = html_title = "srlab"
 DESCRIPTION = "A course on image super-resolution in six Jupyter labs, from bicubic to ESRGAN and an honest evaluation."
 language = "en"
 extensions = ["myst_nb", "sphinx.ext.mathjax", "sphinx_copybutton"]
-exclude_patterns = ["README.md"]  # its table of the labs is included in the index
+exclude_patterns = ["README.md"]  # parts of it are included in the index
 
 nb_execution_mode = "off"  # `make labs` has executed them
 nb_ipywidgets_js = {}  # would come from a CDN; build.py takes the widgets out
