@@ -276,6 +276,7 @@ class Trainer:
 
     def _show_finished(self, iters: int, monitor: Callable | None) -> None:
         print(f"The run '{self.run.name}' has already done {self.step} of {iters} steps; nothing to train.")
+        print("(If you have changed the code of its step: another name trains anew.)")
         if self.accelerator.is_main_process:  # a crash may have come between the last state and the rest
             self.run.save_generator(self.ema, self.step)
             self.record.write("finished")

@@ -1,16 +1,18 @@
 """What is put around networks and optimisers before they train: Hugging Face accelerate, and `torch.compile`."""
 
 from collections.abc import Iterable
+from datetime import timedelta
 from typing import Any
 
 import torch
 from accelerate import Accelerator
 from accelerate.state import AcceleratorState
-from accelerate.utils import DistributedDataParallelKwargs, extract_model_from_parallel
+from accelerate.utils import DistributedDataParallelKwargs, InitProcessGroupKwargs, extract_model_from_parallel
 from torch import nn
 
 from srlab.base.errors import SrlabError
 
+PATIENCE = timedelta(hours=6)  # of processes that wait for the first to validate; torch gives up after ten minutes
 MODES = ("default", "reduce-overhead", "max-autotune")
 
 
@@ -24,7 +26,7 @@ def make_accelerator(device: torch.device, precision: str) -> Accelerator:
         elif state.mixed_precision != precision:
             AcceleratorState._reset_state()
     # Running means of batch norm act on no gradient; sharing them would change D between its two looks at a batch.
-    handlers = [DistributedDataParallelKwargs(broadcast_buffers=False)]
+    handlers = [DistributedDataParallelKwargs(broadcast_buffers=False), InitProcessGroupKwargs(timeout=PATIENCE)]
     return Accelerator(mixed_precision=precision, cpu=device.type == "cpu", kwargs_handlers=handlers)
 
 
