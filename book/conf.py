@@ -29,7 +29,8 @@ myst_enable_extensions = ["dollarmath", "amsmath"]
 html_theme = "sphinx_book_theme"
 html_theme_options = {
     "navbar_persistent": [],  # the search stands in the sidebar
-    "footer_content_items": [],
+    "footer_content_items": ["extra-footer"],
+    "extra_footer": "Text and figures: the srlab authors, CC BY 4.0 (creativecommons.org/licenses/by/4.0). Code: MIT.",
     "use_download_button": False,
     "show_toc_level": 2,
 }

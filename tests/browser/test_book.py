@@ -135,6 +135,11 @@ def test_the_index_leads_to_every_lab(site):
         assert named.count(f"notebooks/{lab.stem}.html") >= 2, "in the sidebar and in the table"
 
 
+def test_each_page_names_its_licence(site):
+    for lab in LABS:
+        assert "CC BY 4.0" in (site / "notebooks" / f"{lab.stem}.html").read_text(encoding="utf-8")
+
+
 def test_a_lab_can_be_downloaded_from_its_page_as_it_is_in_the_repository(site):
     page = site / "notebooks" / f"{LABS[0].stem}.html"
     assert LABS[0].name in Addresses(page).named

@@ -247,6 +247,15 @@ BATCHES = {  # what the sampler is asked for, free bytes on the GPU, what waits
 }
 
 
+def test_memory_that_torch_keeps_for_later_counts_as_free(gpu, monkeypatch):
+    monkeypatch.setattr(torch.cuda, "mem_get_info", lambda *_: (0, 2**34))
+    for reserved, allocated, fits in ((2**34, 0, True), (2**34, 2**34, False)):
+        monkeypatch.setattr(torch.cuda, "memory_reserved", lambda *_, value=reserved: value)
+        monkeypatch.setattr(torch.cuda, "memory_allocated", lambda *_, value=allocated: value)
+        sampler = srlab.PatchSampler(images(), 4, 32, 16, device="cuda")
+        assert (sampler._pixels.device.type == "cuda") == fits
+
+
 @pytest.mark.parametrize(("settings", "free", "waits"), BATCHES.values(), ids=BATCHES)
 def test_a_batch_is_made_on_the_gpu_and_nobody_waits_for_it(settings, free, waits, gpu, monkeypatch):
     monkeypatch.setattr(torch.cuda, "mem_get_info", lambda *_: (free, free))
