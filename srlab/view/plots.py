@@ -103,7 +103,7 @@ def to_png(figure: Figure) -> bytes:
     bytes
         A PNG of 150 pixels per inch: sharp on the screens of today and on a slide.
     """
-    return _rendered(figure, format="png")
+    return _rendered(figure, format="png", pil_kwargs={"compress_level": 4})  # 6 takes half as long again for 4 %
 
 
 def _rendered(figure: Figure, **options: Any) -> bytes:
