@@ -104,8 +104,8 @@ def title(records: list[Record], row: str) -> str:
         if made:
             real = "random" if made["weights"].startswith("random") else "trained"
             labels.append(f"{made['layers']} ({real})")
-    by = [f"by {'; '.join(dict.fromkeys(labels))}"] if labels else []
-    return ", ".join([TITLES[row], *by])
+    by = f", by {'; '.join(dict.fromkeys(labels))}" if labels else ""
+    return TITLES[row] + by
 
 
 def values(records: list[Record], row: str, images: str, metric: str) -> list[float]:

@@ -74,7 +74,7 @@ def execute(notebook: Path, output: Path, parameters: dict[str, Any], without: s
     Parameters
     ----------
     notebook, output
-        Where it is and where its executed copy goes (also when it fails).
+        Where it is and where its executed copy goes: at its end, also when a cell failed, but not when its kernel died.
     parameters
         Injected after the cell tagged ``parameters``.
     without
