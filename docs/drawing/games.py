@@ -36,7 +36,7 @@ def gan_game() -> Drawing:
     d.line((682, 242), (698, 242), color=INK, stroke_width=2)
     d.label(704, 247, "0", 15, "start", fill=NOTE)
     d.label(690, 62, "looks real", 15, fill=NOTE)
-    d.label(690, 430, "looks made", 15, fill=NOTE)
+    d.label(690, 430, "looks fake", 15, fill=NOTE)
     d.image(702, 124, 40, "hr")
     d.image(702, 320, 40, "sr")
     d.arrow((722, 122), (None, 84))
@@ -104,7 +104,7 @@ def patch_discriminator() -> Drawing:
         "A patch discriminator",
         """Above, a patch discriminator turns a picture of 96 x 96 pixels into a grid of 24 x 24 logits, and each logit
         has seen only 28 x 28 pixels around its place. Here a grid of 5 x 5 stands for it, with positive logits
-        where the picture looks real and negative ones where it looks made. Below, SRGAN's discriminator gives one
+        where the picture looks real and negative ones where it looks fake. Below, SRGAN's discriminator gives one
         logit for the whole picture.""",
     )
     d.label(20, 32, "Patch discriminator: a logit for each patch", 18, "start", font_weight="bold")
@@ -136,10 +136,10 @@ def ragan_game() -> Drawing:
     d = Drawing(
         430,
         "The relativistic average game",
-        """Two number lines of logits, from looks made on the left to looks real on the right. On the upper one stand
+        """Two number lines of logits, from looks fake on the left to looks real on the right. On the upper one stand
         the logits of four hr pictures and their mean, on the lower one those of four sr pictures and their mean,
         further left. One arrow measures how far a logit of hr lies above the mean of sr, another how far a logit of
-        sr lies below the mean of hr. D wants both arrows long; G wants both short or turned round.""",
+        sr lies below the mean of hr. D wants both arrows long; G wants the opposite.""",
     )
     d.image(20, 74, 100, "hr", "hr")
     d.image(20, 226, 100, "sr", "sr")
@@ -166,11 +166,11 @@ def ragan_game() -> Drawing:
             d.add("circle", cx=x, cy=y, r=7, fill=fill, stroke=INK, stroke_width=2)
     d.label(588, 182, "hr: how far above the mean of sr?", 15, fill=color)
     d.label(580, 226, "sr: how far below the mean of hr?", 15, fill=color)
-    d.label(250, 40, "← looks made", 15, "start", fill=NOTE)
+    d.label(250, 40, "← looks fake", 15, "start", fill=NOTE)
     d.label(568, 40, "each dot is the logit of one picture", 15, fill=NOTE)
     d.label(886, 40, "looks real →", 15, "end", fill=NOTE)
     d.label(168, 372, "D wants", 17, "start", font_weight="bold")
     d.label(250, 372, "both arrows long: hr above the mean of sr, sr below the mean of hr", 17, "start")
     d.label(168, 404, "G wants", 17, "start", font_weight="bold")
-    d.label(250, 404, "both short, or turned round; so hr counts for G as well", 17, "start")
+    d.label(250, 404, "the opposite", 17, "start")
     return d

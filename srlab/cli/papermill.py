@@ -107,7 +107,8 @@ def execute(notebook: Path, output: Path, parameters: dict[str, Any], without: s
             kernel_name="python3",
             progress_bar=False,
             request_save_on_cell_execute=False,  # at the end only: twice a cell takes a quarter of a minute a lab
-            extra_arguments=["--log-level=ERROR"],  # a kernel warns of unencrypted traffic, which stays on this machine
+            # A kernel warns of unencrypted traffic, which stays on this machine, and calls its regular end an error.
+            extra_arguments=["--log-level=CRITICAL"],
         )
     except papermill.PapermillExecutionError as error:
         raise SrlabError(

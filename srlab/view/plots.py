@@ -401,7 +401,12 @@ def where(image: torch.Tensor, box: Box, caption: str) -> None:
 
 
 def maps(
-    fields: Mapping[str, torch.Tensor], caption: str, unit: str, limit: float | None = None, width: float = 12.6
+    fields: Mapping[str, torch.Tensor],
+    caption: str,
+    unit: str,
+    limit: float | None = None,
+    width: float = 12.6,
+    boxes: Mapping[str, Box] | None = None,
 ) -> None:
     """Show labelled fields such as residuals or gradients, all on one colour scale with a bar.
 
@@ -417,6 +422,8 @@ def maps(
         End of the scale (default: the largest size of a value).
     width
         Of the figure in inches.
+    boxes
+        Label -> (top, left, height, width) of places to outline on each field.
     """
     limit = limit or max(float(field.abs().max()) for field in fields.values())
     signed = any(float(field.min()) < 0 for field in fields.values())
@@ -430,6 +437,11 @@ def maps(
         drawn = axis.imshow(field.cpu().numpy(), cmap=palette, vmin=low, vmax=limit, interpolation="nearest")
         axis.set_title(in_figure(label), fontsize=14)
         axis.axis("off")
+        for name, box in (boxes or {}).items():
+            draw_box(axis, box, "black")
+            axis.annotate(
+                name, (box[1], box[0] - 6), fontsize=12, path_effects=[withStroke(linewidth=3, foreground="white")]
+            )
     figure.colorbar(drawn, ax=axes, shrink=0.8, label=unit)
     show(figure, caption)
 
@@ -442,6 +454,7 @@ def lines(
     title: str,
     log_y: bool = False,
     marker: str = "",
+    points: Mapping[str, tuple[float, float]] | None = None,
 ) -> None:
     """Draw labelled curves in one figure.
 
@@ -457,12 +470,17 @@ def lines(
         Logarithmic vertical axis.
     marker
         Of each point, where there are few: ``"o"``.
+    points
+        Label -> (x, y) of places to mark.
     """
     figure, axis = plt.subplots(figsize=(8, 4.2), layout="constrained")
     axis.set_prop_cycle(line_styles())
     for label, (horizontal, vertical) in series.items():
         method = {"color": COLORS[label], "linestyle": "-"} if label in COLORS else {}
         axis.plot(horizontal, vertical, label=in_figure(label), linewidth=2, marker=marker, **method)
+    for label, place in (points or {}).items():
+        axis.plot(*place, "o", color="black", markersize=8)
+        axis.annotate(label, place, (0, 10), textcoords="offset points", ha="center")
     axis.set(xlabel=x, ylabel=y, title=in_figure(title), yscale="log" if log_y else "linear")
     axis.grid(alpha=0.3)
     if len(series) > 3:  # inside it would hide a curve

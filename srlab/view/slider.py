@@ -21,7 +21,7 @@ from torch.nn import functional as F
 
 from srlab.base.errors import SrlabError
 from srlab.base.files import refuse_existing, write_atomic
-from srlab.data.images import LOWEST, to_float, to_uint8
+from srlab.data.images import LOWEST, full_range, luma, to_float, to_uint8
 from srlab.evaluation.metrics import PAPER, psnr
 
 ROOMY = 560  # CSS pixels: small pictures are magnified by a whole number up to about this width
@@ -267,8 +267,10 @@ def decibels(sr: torch.Tensor, hr: torch.Tensor) -> str:
     """PSNR of two pictures as it stands beside a label; nothing where they are too small to be scored."""
     if min(hr.shape[-2:]) <= 2 * PAPER.crop:
         return ""
-    channels = max(len(sr), len(hr))  # grey beside RGB
-    value = float(psnr(*(to_float(picture).float().expand(channels, -1, -1) for picture in (sr, hr))))
+    pair = [to_float(picture).float().expand(1, 3, -1, -1) for picture in (sr, hr)]
+    if bool((pair[1] == pair[1][:, :1]).all()):  # of a grey photo its values are scored, as in the tables
+        pair = [full_range(luma(picture)) for picture in pair]
+    value = float(psnr(*pair))
     return f"{value:.2f} dB" if value < float("inf") else "identical"
 
 
