@@ -46,7 +46,7 @@ READ_PERCEPTION = (
 READ_CLAIMS = (
     "Gap: the share of the gap in sharpness between the start and the photos that is closed, photo by photo, so that "
     "one that is too sharp doesn't make up for another that is too soft. Of older records only the means are known, "
-    "and ≤ stands before what they give: photo by photo it is as much or less. The energy error must be "
+    "and ≤ or at most stands before what they give: photo by photo it is as much or less. The energy error must be "
     "below that of the start, and below that of the start with white noise that makes it as sharp. Bounds: half of the "
     "gap, both errors, and at most 2.5 dB of PSNR; each seed is held to them for itself."
 )
@@ -198,7 +198,8 @@ def claims_section(records: list[Record], trained: list[str], sets: list[str]) -
             if found := [claim(one, start, name) for one, start in pairs if name in one["noise"]]:
                 energy = [number([each.energy[i] for each in found], 3) for i in range(3)]
                 most = "" if all("gap" in one for one, _ in pairs) else "≤ "
-                count = f"{most}{sum(each.holds for each in found)} of {len(found)}"
+                held = sum(each.holds for each in found)
+                count = f"{'at most ' if most and held else ''}{held} of {len(found)}"
                 gap, loss = (number([getattr(each, key) for each in found], 2) for key in ("gap", "loss"))
                 lines.append([title(records, row), name, f"{most}{gap}", *energy, f"{loss} dB", count])
     head = ["row", "set", "gap closed", "energy error of the start", "of the start with noise", "of the row"]
@@ -241,7 +242,7 @@ def extrapolation(page: Page, records: list[Record]) -> None:
         f"of the bootstrap over seeds: {found.power_low:.2f} to {found.power_high:.2f}), and a logarithm through the "
         f"longer half of the lengths, which never levels off, {found.logarithm:.2f} dB ({found.logarithm_low:.2f} to "
         f"{found.logarithm_high:.2f}). From the shorter lengths alone the power law misses the longest one by "
-        f"{found.held_out:+.2f} dB. Each interval takes its law for granted and holds only what seeds scatter: it "
+        f"{abs(found.held_out):.2f} dB. Each interval takes its law for granted and holds only what seeds scatter: it "
         f"leaves out the choice of law, and whether any law reaches {PAPER // max(known):,} times beyond the longest "
         "length. So do not read either as an error bar of the forecast. And it is about this small network, batch and "
         "patch: SRResNet of the paper has ten times the parameters."

@@ -54,8 +54,8 @@ RIGHTS = {
 }
 WHAT = (
     "Generators for x4: `msrresnet` and `srgan` of 4 blocks and 32 features, and `rrdb`, the first stage of ESRGAN, of "
-    "2 blocks and 32 features. Labs 03 and 04 start from the first and the last; `srlab upscale` and lab 05 take them "
-    "where nobody has trained anything yet. The JSON files are the manifests of their runs. They were trained on the "
+    "2 blocks and 32 features. Lab 03 starts from `msrresnet`, lab 04 from `rrdb`; `srlab upscale` and lab 05 take "
+    "them where nobody has trained anything yet. The JSON files are the manifests of their runs. They were trained on the "
     "embedded training photos and on nothing else: of the gravel its left half, and of the others all; `srgan` looked "
     "at them through random features, so no trained network had a part in it. All of this, and this page, is made by"
 )

@@ -252,7 +252,7 @@ def _warnings(lab: Lab, values: dict[str, Any]) -> list[str]:
         found.append(
             f"{len(lab.train_set)} photos ({pixels:.1f} megapixels) are few for this training: it sees each pixel "
             f"{seen:,.0f} times, and the larger the network, the more of them it learns by heart. Better: "
-            "-p images div2k (800 photos, downloaded once, 3.5 GB), or -p images path/to/photos."
+            "-p images div2k (800 photos, downloaded once, 4 GB), or -p images path/to/photos."
         )
     looks = "backbone" in values and values["content_weight"] and iters > LONG
     random = looks and not _real(values["features"], values["backbone"])
