@@ -55,9 +55,10 @@ RIGHTS = {
 WHAT = (
     "Generators for x4: `msrresnet` and `srgan` of 4 blocks and 32 features, and `rrdb`, the first stage of ESRGAN, of "
     "2 blocks and 32 features. Lab 03 starts from `msrresnet`, lab 04 from `rrdb`; `srlab upscale` and lab 05 take "
-    "them where nobody has trained anything yet. The JSON files are the manifests of their runs. They were trained on the "
-    "embedded training photos and on nothing else: of the gravel its left half, and of the others all; `srgan` looked "
-    "at them through random features, so no trained network had a part in it. All of this, and this page, is made by"
+    "them where nobody has trained anything yet. The JSON files are the manifests of their runs. They were trained on "
+    "the embedded training photos and on nothing else: of the gravel its left half, and of the others all; `srgan` "
+    "looked at them through random features, so no trained network had a part in it. All of this, and this page, is "
+    "made by"
 )
 FEATURES = (
     "`vgg6` is a VGG of six convolutions, 101,720 weights in float16, through which labs 02 to 04 compare images where "
