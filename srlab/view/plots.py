@@ -268,10 +268,12 @@ def draw_images(
         draw_picture(axis, part, width / columns)
         title = [label, notes[label]] if notes and label in notes else [label]
         axis.set_title(in_figure("\n".join(title)), fontsize=14)
-    whole = max(pictures.values(), key=lambda picture: picture.shape[-2])
+    whole = max(reversed([*pictures.values()]), key=lambda picture: picture.shape[-2])  # HR, where it stands last
     if box is not None and whole.shape[-2] == box_height and 3 * box[2] * box[3] < box_height**2:
-        overview = axes.flat[-1]
-        if len(parts) == axes.size:
+        if len(parts) < axes.size:
+            overview = axes.flat[-1]
+            overview.set_title("the whole", fontsize=14)
+        else:
             overview = axes.flat[0].inset_axes((0.02, 0.02, 0.27, 0.27), anchor="SW")
             overview.set(xticks=[], yticks=[])
             overview.spines[:].set(color="white", linewidth=2)
