@@ -184,7 +184,7 @@ def test_setup_says_what_is_trained_on_what_how_long_and_why(lab_04):
     lab, shown = lab_04()
     for words in (
         "recipe:  laptop, a small network, minutes on two CPU cores\nbecause  it suits a CPU, a run of a few minutes",
-        "trains:  600 steps for PSNR (unless that is done already), then 800 steps of 8 patches of 64 px, on the left",
+        "trains:  600 steps for PSNR (unless that is done already), then 800 steps of 8 patches of 32 px, on the left",
     ):
         assert words in shown.stdout
     assert "run:     04_esrgan/default" in shown.stdout
