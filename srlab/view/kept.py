@@ -16,7 +16,7 @@ def picture(name: str) -> torch.Tensor:
     Parameters
     ----------
     name
-        Such as ``"srgan_4000"``: what SRGAN makes of the right half of the gravel after 4,000 steps.
+        Such as ``"srgan_12000"``: what SRGAN makes of the right half of the gravel after 12,000 steps.
 
     Returns
     -------
