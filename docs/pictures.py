@@ -48,7 +48,7 @@ def find_picture(lab: str, caption: str) -> bytes:
 
 
 def take_slider(lab: str, caption: str, target: Path) -> None:
-    """Take a picture of the slider with that caption, the network of lab 01 on the left, zoomed in on the face."""
+    """Take a picture of the slider with that caption, the network of lab 01 on the left, where it opens."""
     found = [output.data["text/html"] for output in outputs(lab) if caption in output.data.get("text/html", "")]
     found = [html for html in found if "srlab-compare" in html]
     if not found:
@@ -61,12 +61,6 @@ def take_slider(lab: str, caption: str, target: Path) -> None:
         page = browser.new_page(viewport={"width": 700, "height": 760})
         page.goto(page_file.as_uri())
         page.get_by_role("button", name="MSRResNet").first.click()  # on the left, the network of lab 01
-        slider = page.get_by_role("slider")
-        slider.focus()
-        box = slider.bounding_box()
-        page.mouse.move(box["x"] + 0.4 * box["width"], box["y"] + 0.04 * box["height"])  # what stays where it is
-        for _ in range(2):
-            page.mouse.wheel(0, -120)
         page.wait_for_timeout(500)
         page.locator(".srlab-compare").screenshot(path=target)
         browser.close()
