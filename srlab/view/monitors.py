@@ -45,13 +45,14 @@ class Monitor:
 
     def __call__(self, trainer: "Trainer") -> None:
         """Redraw after a validation."""
-        from IPython.display import display
+        from IPython.display import Markdown, display
 
         sr = upscale(trainer.ema, self.lr)
         write_image(sr, trainer.run.path / "samples" / f"step-{trainer.step:07d}.png")
         drawn = picture(self._draw(trainer, sr), self.ALT)
         if self._handle is None:
             self._handle = display(drawn, display_id=True)
+            display(Markdown(f"*{self.ALT}*"))
         else:
             self._handle.update(drawn)
 
@@ -73,7 +74,7 @@ class Monitor:
         _draw_series(curve, trainer.history, "val_psnr", "network", self.COLOR, marker="o")
         for label, value in self.baseline.items():
             curve.axhline(value, linestyle="--", color=COLORS.get(label, OTHER), label=label)
-        curve.set(xlabel="training step", ylabel="PSNR in dB (Y)", title="mean over the unseen photos")
+        curve.set(xlabel="training step", ylabel="PSNR in dB (Y)", title="on what it has never seen")
         curve.grid(alpha=0.3)
         curve.legend()  # wherever it hides no point
 
@@ -101,7 +102,7 @@ class GanMonitor(Monitor):
 def draw_judgements(axis: "Axes", history: History) -> None:
     """Draw what D says of HR and SR over the steps, with the bands in which it has something to teach."""
     for key, label, color in (("d_real", "D(HR)", COLORS["HR"]), ("d_fake", "D(SR)", COLORS["SRGAN"])):
-        axis.axhspan(*HEALTHY[label], color=color, alpha=0.08)
+        axis.axhspan(*HEALTHY[label], color=color, alpha=0.15)
         _draw_series(axis, history, key, label, color)
     axis.set(xlabel="training step", ylabel="D(HR), D(SR)", title="what D says; shaded: healthy", ylim=(0, 1.15))
     axis.legend(loc="upper right", ncols=2, frameon=False)
