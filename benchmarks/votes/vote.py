@@ -34,7 +34,7 @@ PAGE = """# Which looks more like a photo?
 {command}
 
 Labs 03 and 04 train on the left half of a photo of gravel. These are crops of its right half: as the start has them,
-which was trained for the smallest error; the start with white noise, as strong as makes it as sharp as the GAN; and the
+which was trained for the smallest error; the start with just enough white noise to be as sharp as the GAN; and the
 GAN. ESRGAN also stands beside SRGAN, after as many steps. The runs are of the recipe `laptop`, without the cells that
 only explore. Five viewers a seed saw each pair once, A beside B without
 names, sides and order drawn at random, and were asked one question: *which of the two looks more like a photo?*
