@@ -10,7 +10,7 @@ from srlab.data.images import write_image
 from srlab.evaluation.populations import share_ranked_right
 from srlab.inference.tiling import upscale
 from srlab.training.diagnosis import HEALTHY, History
-from srlab.view.plots import COLORS, OTHER, Box, cut, picture, to_numpy
+from srlab.view.plots import COLORS, OTHER, Box, cut, picture, to_numpy, write_caption
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -45,14 +45,14 @@ class Monitor:
 
     def __call__(self, trainer: "Trainer") -> None:
         """Redraw after a validation."""
-        from IPython.display import Markdown, display
+        from IPython.display import display
 
         sr = upscale(trainer.ema, self.lr)
         write_image(sr, trainer.run.path / "samples" / f"step-{trainer.step:07d}.png")
         drawn = picture(self._draw(trainer, sr), self.ALT)
         if self._handle is None:
             self._handle = display(drawn, display_id=True)
-            display(Markdown(f"*{self.ALT}*"))
+            write_caption(self.ALT)
         else:
             self._handle.update(drawn)
 

@@ -64,9 +64,17 @@ def show(figure: Figure, caption: str) -> None:
     caption
         One or two sentences: what is to be seen.
     """
+    from IPython.display import display
+
+    display(picture(figure, caption))
+    write_caption(caption)
+
+
+def write_caption(caption: str) -> None:
+    """Display a caption, below what was displayed last."""
     from IPython.display import Markdown, display
 
-    display(picture(figure, caption), Markdown(f"*{in_markdown(caption)}*"))
+    display(Markdown(f"*{in_markdown(caption)}*"))
 
 
 def picture(figure: Figure, alt: str) -> Any:
@@ -323,7 +331,7 @@ def sliders(draw: Callable[..., Figure], caption: str, **ranges: tuple[float, ..
         whole numbers.
     """
     import ipywidgets
-    from IPython.display import Markdown, display
+    from IPython.display import display
 
     def drawn() -> Any:
         return picture(draw(**{name: slider.value for name, slider in controls.items()}), caption)
@@ -336,7 +344,7 @@ def sliders(draw: Callable[..., Figure], caption: str, **ranges: tuple[float, ..
     # Not ipywidgets.interact: its output widget now and then makes a headless run wait for ever (nbclient 312).
     display(ipywidgets.VBox(list(controls.values())))
     handle = display(drawn(), display_id=True)
-    display(Markdown(f"*{in_markdown(caption)}*"))
+    write_caption(caption)
     for slider in controls.values():
         slider.observe(lambda _: handle.update(drawn()), "value")
 
