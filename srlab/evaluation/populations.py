@@ -156,7 +156,7 @@ def _cut(image: torch.Tensor) -> torch.Tensor:
 def _rank(
     fake: torch.Tensor, real: torch.Tensor, new_fake: torch.Tensor, new_real: torch.Tensor, steps: int, batch: int
 ) -> float:
-    discriminator = PatchDiscriminator(D_FEATURES)
+    discriminator = PatchDiscriminator(D_FEATURES).to(memory_format=torch.channels_last)
     optimizer = torch.optim.Adam(discriminator.parameters(), lr=1e-3, betas=(0.5, 0.99))
     for _ in range(steps):
         some = [patches[torch.randint(len(patches), (batch,))] for patches in (real, fake)]
