@@ -17,6 +17,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 from accelerate.state import AcceleratorState
+from torch._subclasses import fake_tensor
 from torch._subclasses.fake_tensor import FakeTensor, FakeTensorMode, unset_fake_temporarily
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves, tree_map_only
@@ -122,11 +123,13 @@ def gpu(monkeypatch):
     for name, answer in {
         "is_available": True,
         "is_bf16_supported": True,
+        "is_current_stream_capturing": False,
         "mem_get_info": (2**34, 2**34),
         "get_rng_state": torch.zeros(16, dtype=torch.uint8),
         "set_rng_state": None,
     }.items():
         monkeypatch.setattr(torch.cuda, name, lambda *_, _answer=answer, **__: _answer)
+    monkeypatch.setattr(fake_tensor, "init_gpu_context", lambda device: None)  # that of torch 2.11 wants a driver
     monkeypatch.setattr(torch.Tensor, "backward", reach)
     monkeypatch.setattr(torch, "save", save_on_cpu)
     monkeypatch.setattr(torch, "load", load_real)
