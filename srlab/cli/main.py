@@ -16,7 +16,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="srlab", description="Tools of the super-resolution course.")
     parser.set_defaults(when_stopped="files that were finished are whole, and no others are left.")
     commands = parser.add_subparsers(required=True, metavar="command")
-    labs = commands.add_parser("labs", help="execute the labs headless and print a table of results")
+    labs = commands.add_parser("labs", help="execute the labs headless and print what came out")
     labs.add_argument("labs", nargs="*", metavar="LAB", help="names or beginnings of names, such as 01; default: all")
     labs.add_argument("--recipe", default="auto", help="of notebooks/recipes/, such as smoke; default: what fits")
     labs.add_argument("--seed", type=int, default=0, help="of all random numbers; default: 0")

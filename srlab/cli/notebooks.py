@@ -68,10 +68,3 @@ def read_notebook(path: Path) -> "NotebookNode":
 def seen_from_here(path: Path) -> str:
     """A path, or the way to it from the working directory where that is shorter."""
     return min(str(path), os.path.relpath(path), key=len)
-
-
-def print_table(head: tuple[str, ...], rows: list[tuple[str, ...]]) -> None:
-    """Print rows below their head, in columns."""
-    widths = [max(len(cell) for cell in column) for column in zip(head, *rows, strict=True)]
-    for row in (head, tuple("-" * width for width in widths), *rows):
-        print("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())

@@ -1,4 +1,4 @@
-"""Executes the labs headless with papermill, and says in a table how it went.
+"""Executes the labs headless with papermill, and says in a line of each how it went.
 
 ``torchrun --nproc-per-node N -m srlab.cli.papermill LAB OUT -p ...`` takes what ``papermill`` takes, and trains on N
 devices: each process executes the notebook, and that of the first is kept.
@@ -16,12 +16,12 @@ from typing import Any
 from srlab.base.errors import SrlabError
 from srlab.base.files import writing
 from srlab.base.places import home
-from srlab.cli.notebooks import HEADLINE, find_lab, find_labs, print_table, seen_from_here
+from srlab.cli.notebooks import HEADLINE, find_lab, find_labs, seen_from_here
 from srlab.cli.recipes import read_recipes
 
 
 def run_labs(recipe: str = "auto", labs: list[str] | None = None, seed: int = 0) -> int:
-    """Execute labs in order into ``runs/notebooks/`` and print a table.
+    """Execute labs in order into ``runs/notebooks/``, and print of each its time, peak memory, headline and copy.
 
     Parameters
     ----------
@@ -46,7 +46,7 @@ def run_labs(recipe: str = "auto", labs: list[str] | None = None, seed: int = 0)
     folder = home() / "notebooks" / ("" if recipe == "auto" else recipe)
     with writing(folder, "set SRLAB_HOME to a folder you own"):
         folder.mkdir(parents=True, exist_ok=True)
-    rows, failures = [], {}
+    failed = 0
     for lab in chosen:
         print(f"running {lab.stem} ...", flush=True)
         output, started = folder / lab.name, time.perf_counter()
@@ -57,15 +57,15 @@ def run_labs(recipe: str = "auto", labs: list[str] | None = None, seed: int = 0)
             parameters |= {"seed": seed} | ({"run": name} if trains else {})
         try:
             figures = execute(lab, output, parameters)
-            result = f"{figures['label']}: {figures['value']:.2f} {figures['unit']}".strip()
-            memory = f"{figures['peak_memory_mib'] / 1024:.1f} GiB"
         except SrlabError as error:
-            failures[lab.stem], result, memory = error, "FAILED, see below", "-"
-        rows.append((lab.stem, f"{time.perf_counter() - started:.0f} s", memory, result, seen_from_here(output)))
-    print_table(("lab", "time", "peak memory", "headline", "executed notebook"), rows)
-    for lab, error in failures.items():
-        print(f"\n{lab} failed: {error}")
-    return len(failures)
+            failed += 1
+            print(f"{lab.stem} failed: {error}", flush=True)
+            continue
+        result = f"{figures['label']}: {figures['value']:.2f} {figures['unit']}".strip()
+        memory = f"{figures['peak_memory_mib'] / 1024:.1f} GiB"
+        seconds = f"{time.perf_counter() - started:.0f} s"
+        print(f"{lab.stem:15} {seconds:>6} {memory:>8}  {result:50} {seen_from_here(output)}", flush=True)
+    return failed
 
 
 def execute(notebook: Path, output: Path, parameters: dict[str, Any], without: str | None = None) -> dict[str, Any]:

@@ -31,7 +31,7 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Print a table for each notebook; returns 2 where one of them is none, or has no exercises."""
-    from srlab.cli.notebooks import print_table, read_notebook, seen_from_here
+    from srlab.cli.notebooks import read_notebook, seen_from_here
     from srlab.exercises import find
 
     tables: list[dict[str, str]] = []
@@ -47,7 +47,7 @@ def run(options: argparse.Namespace) -> int:
             continue
         print(f"{printable(seen_from_here(path))}: {_sum([results])}")
         rows = [(name, find(name).level, result) for name, result in results.items()]
-        print_table(("exercise", "level", "saved result"), rows)
+        _print_table(("exercise", "level", "saved result"), rows)
         print()
         tables.append(results)
     if len(tables) > 1:
@@ -112,3 +112,10 @@ def _sum(tables: Sequence[dict[str, str]]) -> str:
     counts = Counter(result for results in tables for result in results.values())
     others = [f"{r}: {counts[r]}" for r in (*RESULTS.values(), NOT_RUN, MISSING) if counts[r] and r != RESULTS["right"]]
     return f"{counts[RESULTS['right']]} of {counts.total()} right" + (f" ({', '.join(others)})" if others else "")
+
+
+def _print_table(head: tuple[str, ...], rows: list[tuple[str, ...]]) -> None:
+    """Print rows below their head, in columns."""
+    widths = [max(len(cell) for cell in column) for column in zip(head, *rows, strict=True)]
+    for row in (head, tuple("-" * width for width in widths), *rows):
+        print("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
