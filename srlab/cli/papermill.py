@@ -64,7 +64,7 @@ def run_labs(recipe: str = "auto", labs: list[str] | None = None, seed: int = 0)
         result = f"{figures['label']}: {figures['value']:.2f} {figures['unit']}".strip()
         memory = f"{figures['peak_memory_mib'] / 1024:.1f} GiB"
         seconds = f"{time.perf_counter() - started:.0f} s"
-        print(f"{lab.stem:15} {seconds:>6} {memory:>8}  {result:50} {seen_from_here(output)}", flush=True)
+        print(f"{lab.stem:15} {seconds:>6} {memory:>8}  {result:51} {seen_from_here(output)}", flush=True)
     return failed
 
 
