@@ -24,17 +24,19 @@ FITS := import os, sys; v = sys.version_info; (3, 11) <= v < (3, 14) or sys.exit
 # What is ready is so no longer where its Python has gone, as in an upgrade of the system, or the course has moved.
 BROKEN := $(shell $(BIN)/python -I -c "import srlab" 2>/dev/null || echo broken)
 
-.PHONY: labs seeds study book test lint unit faults mutations notebooks browser lab refresh format lock audit address clean broken
+.PHONY: labs seeds study book test lint unit faults mutations notebooks browser lab refresh format lock audit address clean broken every-lab
 
 # Two at a time, each on half of the cores, as networks this small gain little from more; one where there is a GPU.
 labs: .venv/ready
-	@+$(MAKE) --no-print-directory --keep-going -j $(if $(shell command -v nvidia-smi),1,2) lab-05
+	@+$(MAKE) --no-print-directory --keep-going -j $(if $(shell command -v nvidia-smi),1,2) every-lab
 
-BEFORE := lab-00 lab-01 lab-02 lab-03 lab-04
-lab-02: lab-01  # goes on from its network
-lab-04: lab-03  # looks at its result
-lab-05: $(BEFORE)  # compares them all
-$(BEFORE): export OMP_NUM_THREADS = $(shell echo $$((($$(getconf _NPROCESSORS_ONLN) + 1) / 2)))
+LABS := $(sort $(patsubst notebooks/%.ipynb,lab-%,$(wildcard notebooks/[0-9]*.ipynb)))
+FIRST := $(filter-out lab-05%,$(LABS))
+every-lab: $(LABS)
+lab-02_content_loss: lab-01_srresnet  # goes on from its network
+lab-04_esrgan: lab-03_srgan  # looks at its result
+lab-05_evaluation: $(FIRST)  # compares them all
+$(FIRST): export OMP_NUM_THREADS = $(shell echo $$((($$(getconf _NPROCESSORS_ONLN) + 1) / 2)))
 
 lab-%: export SRLAB_CLAIMS = 1
 lab-%:

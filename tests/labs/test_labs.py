@@ -140,10 +140,8 @@ def test_make_labs_works_from_a_path_with_spaces(call, tmp_path, without_explori
     environment = {"SRLAB_HOME": str(course / "runs"), STRICT: "1"}
     result = call("make", "-o", ".venv/ready", "labs", "RECIPE=smoke", cwd=course, **environment)
     assert result.returncode == 0, result.stdout
-    head, rule, *rows = [line for line in result.stdout.splitlines() if "  " in line]
-    assert head.split("  ")[0] == "lab"
-    assert set(rule) == {"-", " "}
-    assert [row.split()[0] for row in rows] == ["00_degradation", "01_srresnet"]
+    rows = [line for line in result.stdout.splitlines() if "  " in line]
+    assert sorted(row.split()[0] for row in rows) == ["00_degradation", "01_srresnet"]  # the first to end is the first
     for row in rows:
         assert re.search(r"\d+ s +\d\.\d GiB +.*: -?\d+\.\d\d dB +runs/notebooks/smoke/\d\d_\w+\.ipynb", row), row
     assert (course / "runs" / "01_srresnet" / "smoke" / "generator.safetensors").is_file()
