@@ -25,8 +25,8 @@ READ_SHORT = (
     "A row of one seed has no interval, and its numbers are one throw of dice. Sharpness: the mean gradient, "
     "relative to that of the photos. Energy error: how far fine structure is from being where the photo has it, "
     "lower is better. SRGAN goes on from the row with MSE, ESRGAN from RRDB, SRGAN (16x64) from the short MSRResNet, "
-    "and its relativistic form from the long one; both of these had the absolute error. Times are by the clock; "
-    "those on one core had other trainings beside them on the same machine, so they are upper bounds."
+    "and its relativistic form from the long one; the two MSRResNets were trained on the absolute error. Times are by "
+    "the clock; those on one core had other trainings beside them on the same machine, so they are upper bounds."
 )
 READ_FIDELITY = (
     "PSNR in dB / SSIM on luma, four border pixels cropped, LR made by the MATLAB-compatible bicubic; means over the "

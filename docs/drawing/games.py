@@ -98,7 +98,7 @@ def gan_step() -> Drawing:
 
 
 def patch_discriminator() -> Drawing:
-    """A logit for each patch."""
+    """A logit for each neighbourhood."""
     d = Drawing(
         430,
         "A patch discriminator",
@@ -107,7 +107,7 @@ def patch_discriminator() -> Drawing:
         where the picture looks real and negative ones where it looks fake. Below, SRGAN's discriminator gives one
         logit for the whole picture.""",
     )
-    d.label(20, 32, "Patch discriminator: a logit for each patch", 18, "start", font_weight="bold")
+    d.label(20, 32, "Patch discriminator: a logit for each neighbourhood", 18, "start", font_weight="bold")
     d.label(20, 288, "SRGAN's discriminator: one logit for all", 18, "start", font_weight="bold")
     d.image(30, 58, 160, "sr", "", "a picture, 96 × 96 pixels")
     judge = d.box(300, 98, 150, 80, "D", note="convolutions only")

@@ -74,7 +74,7 @@ class Monitor:
         _draw_series(curve, trainer.history, "val_psnr", "network", self.COLOR, marker="o")
         for label, value in self.baseline.items():
             curve.axhline(value, linestyle="--", color=COLORS.get(label, OTHER), label=label)
-        curve.set(xlabel="training step", ylabel="PSNR in dB (Y)", title="on what it has never seen")
+        curve.set(xlabel="training step", ylabel="PSNR in dB (Y)", title="on images never trained on")
         curve.grid(alpha=0.3)
         curve.legend()  # wherever it hides no point
 
