@@ -486,7 +486,8 @@ def lines(
     figure, axis = plt.subplots(figsize=(8, 4.2), layout="constrained")
     axis.set_prop_cycle(line_styles())
     for label, (horizontal, vertical) in series.items():
-        method = {"color": COLORS[label], "linestyle": "-"} if label in COLORS else {}
+        dash = "--" if label == "HR" else "-"  # a method's colour may be nearly as dark
+        method = {"color": COLORS[label], "linestyle": dash} if label in COLORS else {}
         axis.plot(horizontal, vertical, label=in_figure(label), linewidth=2, marker=marker, **method)
     for label, place in (points or {}).items():
         axis.plot(*place, "o", color="black", markersize=8)

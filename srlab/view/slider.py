@@ -371,7 +371,7 @@ def _still_html(settings: dict[str, Any], sources: list[str]) -> str:
         '<div class="srlab-still" style="overflow-x: auto">\n'
         f'<div style="position: relative; width: {width}px; padding-top: 26px">{pair}</div>\n{preview}'
         '<div style="margin-top: 6px; font-size: 12px; opacity: 0.7">Where one picture lies on the other, pull the '
-        "lower right corner of the left one. To zoom takes scripts: in Jupyter, trust this notebook.</div>\n"
+        "lower right corner of the left one. Zooming needs scripts: in Jupyter, trust this notebook first.</div>\n"
         f'<div style="display: flex; flex-wrap: wrap; margin-top: 10px">{others}</div>\n'
         f'<div style="margin-top: 6px; font-style: italic">{escape(settings["caption"])}</div>\n'
         "</div>\n"
