@@ -199,7 +199,8 @@ class Record:
             Says what went wrong, which state is kept, and what to try.
         """
         self.write("failed")
+        wider = "" if self.manifest["precision"] == "no" else " or set precision to 'no'"
         raise SrlabError(
             f"Training stopped: {what}; the state of step {self.manifest['step']} is kept in {self.run.path}. Lower "
-            "the learning rate or set precision to 'no', and give the run another name."
+            f"the learning rate{wider}, and give the run another name."
         )

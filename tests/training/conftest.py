@@ -8,11 +8,16 @@ import torch
 from srlab.training import record
 
 
+@pytest.fixture(autouse=True, scope="module")
+def _one_thread():
+    """Several only wait for each other with networks as small as these; with as many, all runs have the same bits."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
+
+
 @pytest.fixture(autouse=True)
 def _quick(monkeypatch):
     monkeypatch.setattr(record, "environment", dict)
     monkeypatch.setattr(os, "fsync", lambda number: None)
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)  # several only wait for each other with networks as small as these
-    yield
-    torch.set_num_threads(threads)
