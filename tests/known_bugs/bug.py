@@ -41,11 +41,11 @@ class Bug:
     old, new
         ``old`` occurs exactly once in the file.
     check
-        What must fail with it: the id of a test (or of all its parameters), or ``"lab <name>"`` for the asserts of a
+        What must fail with it: the id of a test (or of all its parameters), or ``"lab <name>"`` for the claims of a
         lab, executed by the recipe smoke.
     exercise
-        Id of a test in which the check of an exercise recognises the same bug in an answer, with its hint; "" where
-        no exercise is about it.
+        Where an exercise recognises the same bug in an answer, its name and how the hint begins, as in
+        ``"degradation.psnr: The value is far too low"``; "" where no exercise is about it.
     """
 
     name: Known
@@ -55,6 +55,3 @@ class Bug:
     new: str
     check: str
     exercise: str = ""
-
-
-HINT = "tests/exercises/test_exercises.py::test_a_mistake_gets_its_own_hint"

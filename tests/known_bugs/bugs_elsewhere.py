@@ -1,6 +1,6 @@
 """Bugs that were found in other training and inference code."""
 
-from .bug import HINT, Bug, Known
+from .bug import Bug, Known
 
 STEP = "tests/labs/test_srgan_step.py"
 TRAINING = "tests/training/test_training.py"
@@ -9,10 +9,9 @@ SCHEDULE = "schedule = (lambda whole, first: lambda step: whole({}))(schedule, s
 TILING = "tests/inference/test_tiling.py"
 FEATURES = "tests/models/test_features.py"
 PAPERS = "tests/labs/test_labs.py::test_the_recipes_of_the_papers_look_through_their_layers"
-RAN_3_TIMES = f"{HINT}[srgan.train_step-The generator ran more than once Its1]"
-RAN_TWICE = f"{HINT}[srgan.train_step-The generator ran more than once Its0]"
-SEAMS = f"{HINT}[evaluation.upscale_tiled-There are seams each tile was upscaled]"
-LET_THROUGH = f"{HINT}[evaluation.upscale_tiled-The upscaler failed on a tile and]"
+RAN_AGAIN = "srgan.train_step: The generator ran more than once. It's"
+SEAMS = "evaluation.upscale_tiled: There are seams: each tile was upscaled"
+LET_THROUGH = "evaluation.upscale_tiled: The upscaler failed on a tile, and"
 
 BUGS = [
     Bug(
@@ -22,7 +21,7 @@ BUGS = [
         old="return _cross_entropy(real - fake.mean(), 0.0) + _cross_entropy(fake - real.mean(), 1.0)",
         new="return _cross_entropy(fake - real.mean(), 1.0)",
         check="tests/test_losses.py::test_g_learns_from_both_halves_of_the_average_loss",
-        exercise=f"{HINT}[esrgan.ragan_generator_loss-Only SR is judged here Where is]",
+        exercise="esrgan.ragan_generator_loss: Only SR is judged here. Where is",
     ),
     Bug(
         Known.THRICE,
@@ -32,7 +31,7 @@ BUGS = [
         new="sr = net(lr)\n"
         "            loss = generator_objective(discriminator, features, net(lr), hr, sigma, said, recipe)",
         check=f"{STEP}::test_the_generator_runs_once_and_hr_is_seen_without_a_graph",
-        exercise=RAN_3_TIMES,
+        exercise=RAN_AGAIN,
     ),
     Bug(
         Known.THRICE,
@@ -41,7 +40,7 @@ BUGS = [
         old="loss = generator_objective(discriminator, sr, hr, sigma, recipe, features)",
         new="sr = net(lr)\n            loss = generator_objective(discriminator, net(lr), hr, sigma, recipe, features)",
         check=f"{STEP}::test_lab_04_runs_the_generator_once_and_sees_hr_without_a_graph",
-        exercise=RAN_3_TIMES,
+        exercise=RAN_AGAIN,
     ),
     Bug(
         Known.HR_GRAPH,
@@ -72,7 +71,7 @@ BUGS = [
     wanted = features(hr)
 """,
         check="tests/test_losses.py::test_hr_is_looked_at_once_and_without_a_graph",
-        exercise=f"{HINT}[content_loss.content_loss-A gradient also flows to HR where]",
+        exercise="content_loss.content_loss: A gradient also flows to HR, where",
     ),
     Bug(
         Known.STATISTICS,
@@ -81,7 +80,7 @@ BUGS = [
         old="trainer, discriminator, d_optimizer, sr, hr, sigma, recipe",
         new="trainer, discriminator, d_optimizer, net(lr), hr, sigma, recipe",
         check=f"{STEP}::test_the_running_statistics_of_the_generator_move_once_a_step[Scene]",
-        exercise=RAN_TWICE,
+        exercise=RAN_AGAIN,
     ),
     Bug(
         Known.STATISTICS,
@@ -90,7 +89,7 @@ BUGS = [
         old="trainer, discriminator, d_optimizer, sr, hr, sigma, recipe",
         new="trainer, discriminator, d_optimizer, net(lr), hr, sigma, recipe",
         check=f"{STEP}::test_the_running_statistics_of_the_generator_move_once_a_step[AverageScene]",
-        exercise=RAN_TWICE,
+        exercise=RAN_AGAIN,
     ),
     Bug(
         Known.STATISTICS,
@@ -107,7 +106,7 @@ BUGS = [
         old="return super().train(False)",
         new="return super().train(mode)",
         check=f"{FEATURES}::test_it_is_frozen_in_fact_and_the_gradient_reaches_the_image",
-        exercise=f"{HINT}[content_loss.freeze-The network is still in training mode]",
+        exercise="content_loss.freeze: The network is still in training mode:",
     ),
     Bug(
         Known.SCHEDULE,
@@ -166,7 +165,7 @@ BUGS = [
         old="math.ceil(4 + 2 * blocks + 1",
         new="math.ceil(4 + blocks + 1",
         check="tests/models/test_models.py::test_the_radius_is_what_gradients_reach",
-        exercise=f"{HINT}[srresnet.receptive_radius-A block adds 1 pixel in your]",
+        exercise="srresnet.receptive_radius: A block adds 1 pixel in your",
     ),
     Bug(
         Known.SWALLOWED,

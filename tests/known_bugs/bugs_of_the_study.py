@@ -1,12 +1,12 @@
 """Bugs that were found in the code of the SRGAN content-loss study."""
 
-from .bug import HINT, Bug, Known
+from .bug import Bug, Known
 
 STEP = "tests/labs/test_srgan_step.py"
 FEATURES = "tests/models/test_features.py"
-NO_GRAPH = f"{HINT}[srgan.train_step-Gs step uses what D said before0]"
-ONE_NORM = f"{HINT}[srresnet.ResidualBlock-One batch norm serves both convolutions its]"
-FREEZE = f"{HINT}[content_loss.freeze-The parameters still take a gradient requires_grad0]"
+NO_GRAPH = "srgan.train_step: G's step uses what D said before"
+ONE_NORM = "srresnet.ResidualBlock: One batch norm serves both convolutions: its"
+FREEZE = "content_loss.freeze: The parameters still take a gradient: `requires_grad"
 
 BUGS = [
     Bug(
@@ -101,7 +101,7 @@ BUGS = [
         old=".square().mean(dim=(1, 2, 3))",
         new=".square().sum(dim=(1, 2, 3))",
         check="tests/evaluation/test_metrics.py::test_psnr_of_a_constant_error_is_20_log_of_its_inverse",
-        exercise=f"{HINT}[degradation.psnr-The value is far too low and]",
+        exercise="degradation.psnr: The value is far too low, and",
     ),
     Bug(
         Known.SUM,
@@ -110,7 +110,7 @@ BUGS = [
         old="return (sr - hr).double().square().mean()",
         new="return (sr - hr).double().square().sum()",
         check="tests/labs/test_labs.py::test_the_switches_of_lab_05_begin_with_the_psnr_of_the_package",
-        exercise=f"{HINT}[evaluation.paper_psnr-The squared errors were added up so0]",
+        exercise="evaluation.paper_psnr: The squared errors were added up, so",
     ),
     Bug(
         Known.PAST_LAYER1,
@@ -138,7 +138,7 @@ BUGS = [
 """,
         new="\n",
         check=f"{FEATURES}::test_images_are_normalised_as_in_training_unless_told_not_to",
-        exercise=f"{HINT}[content_loss.to_imagenet-The image came back as it was]",
+        exercise="content_loss.to_imagenet: The image came back as it was.",
     ),
     Bug(
         Known.PLAIN_INPUT,
