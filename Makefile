@@ -1,5 +1,6 @@
 # make labs   install into .venv and execute all labs         make labs RECIPE=smoke   the same code in seconds
-# make test   lint, and all tests                        make lab                 open JupyterLab
+# make test   lint, and the tests, in five minutes       make lab                 open JupyterLab
+# make test-all  the long tests as well: studies, the chain of all labs, everything in the browser; every night on GitHub
 # make study  the content-loss study (PRESET=smoke|laptop|paper); STUDY=esrdgan_tricks   make format   tidy the code
 # make faults the tests that kill processes, with 150 kills each (KILLS=500 for more)     make audit   known holes in dependencies
 # make mutations  plant known bugs one by one and see that a test fails, into tests/known_bugs/RESULTS.md
@@ -24,7 +25,7 @@ FITS := import os, sys; v = sys.version_info; (3, 11) <= v < (3, 14) or sys.exit
 # What is ready is so no longer where its Python has gone, as in an upgrade of the system, or the course has moved.
 BROKEN := $(shell $(BIN)/python -I -c "import srlab" 2>/dev/null || echo broken)
 
-.PHONY: labs seeds study book test lint unit faults mutations notebooks browser lab refresh format lock audit address clean broken every-lab
+.PHONY: labs seeds study book test test-all lint unit faults mutations notebooks browser lab refresh format lock audit address clean broken every-lab
 
 # Two at a time, each on half of the cores, as networks this small gain little from more; one where there is a GPU.
 labs: .venv/ready
@@ -59,6 +60,9 @@ book: .venv/book
 test: lint .venv/book
 	$(PYTEST) tests
 
+test-all: lint .venv/book
+	$(PYTEST) -m "" tests
+
 lint: .venv/ready
 	$(BIN)/python -m ruff check .
 	$(BIN)/python -m ruff format --check .
@@ -68,7 +72,7 @@ unit: .venv/ready
 
 # Alone on the machine, some ten minutes on two cores.
 faults: .venv/ready
-	SRLAB_KILLS=$(or $(KILLS),150) $(PYTEST) tests/training/test_kills.py tests/inference/test_photo_kills.py \
+	SRLAB_KILLS=$(or $(KILLS),150) $(PYTEST) -m "" tests/training/test_kills.py tests/inference/test_photo_kills.py \
 		tests/data/test_cache.py tests/data/test_download.py tests/data/test_prepare_images.py tests/labs/test_stopped_lab.py
 
 mutations: .venv/ready

@@ -54,8 +54,8 @@ def test_the_tests_run_on_every_python_that_the_course_takes():
 
 @pytest.mark.parametrize("path", [*WORKFLOWS, CONTAINER], ids=lambda path: path.name)
 def test_what_it_makes_is_in_the_makefile(path):
-    targets = set(re.findall(r"^([.\w/]+):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.M))
-    made = re.findall(r"\bmake ([.\w/]+)", re.sub(r"^\s*(#|//).*", "", path.read_text(encoding="utf-8"), flags=re.M))
+    targets = set(re.findall(r"^([-.\w/]+):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.M))
+    made = re.findall(r"\bmake ([-.\w/]+)", re.sub(r"^\s*(#|//).*", "", path.read_text(encoding="utf-8"), flags=re.M))
     assert made
     assert set(made) <= targets
 

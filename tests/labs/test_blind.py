@@ -39,7 +39,7 @@ def mean_psnr(images, **options):
     return srlab.evaluate(generator, images, **options).psnr.mean()
 
 
-@pytest.mark.long
+@pytest.mark.nightly
 def test_the_recipe_runs_on_the_embedded_photos_and_repeats_its_pairs(blind):
     """The scores are those of its degradation on the fly, in RGB with crop 0; another network goes through as well."""
     run, executed = blind(LAB, photos="astronaut", network="RRDBNet", blocks=2)
@@ -69,7 +69,7 @@ def split(tmp_path):
     return tmp_path
 
 
-@pytest.mark.long
+@pytest.mark.nightly
 def test_given_pairs_are_validated_on_as_they_are(blind, split, without_exploring):
     run, executed = blind(without_exploring("01_srresnet"), images=str(split / "train"), validation=str(split / "val"))
     recipe = run.manifest()["parameters"]
@@ -83,7 +83,7 @@ def test_given_pairs_are_validated_on_as_they_are(blind, split, without_explorin
     assert read_headline(executed)["label"] == "mean gain over bicubic"
 
 
-@pytest.mark.long
+@pytest.mark.nightly
 def test_other_photos_go_through_by_the_recipe_of_the_lab_as_well(blind, split, without_exploring):
     """What it claims of the course's own photos it doesn't ask of them."""
     given = {"recipe": "laptop", "images": str(split / "train"), "validation": str(split / "val")}

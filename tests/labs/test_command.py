@@ -28,7 +28,7 @@ def rates(name):
     return {row["step"]: row["rate"] for row in Run("04_esrgan", name).metrics() if "rate" in row}
 
 
-@pytest.mark.long
+@pytest.mark.nightly
 def test_a_longer_run_is_one_of_its_own_unless_it_is_given_the_name_of_another(typed):
     """After `make labs` there is a run already; the longer one doesn't inherit the end of its schedule."""
     short, long = "smoke-probe_iters-1", f"smoke-{STEPS}-probe_iters-1"
@@ -50,7 +50,7 @@ def test_a_longer_run_is_one_of_its_own_unless_it_is_given_the_name_of_another(t
     assert (manifest["step"], manifest["state"]) == (4 * STEPS, "finished")
 
 
-@pytest.mark.long
+@pytest.mark.nightly
 def test_two_processes_train_one_run(typed):
     torchrun = ("-m", "torch.distributed.run", "--standalone", "--nproc-per-node", 2, "-m", "srlab.cli.papermill")
     typed("-p", "iters", 12, start=torchrun)

@@ -1,13 +1,9 @@
-"""The labs run: chained and alone, from the root and from notebooks/, and refuse what they cannot do.
+"""The labs run: in two chains with nbval, which compares the outputs that come with them, and by other recipes."""
 
-The chain has all cells and leaves all exercises as they are. Where a lab runs alone they are solved, `STRICT` would say
-if not, and cells that only explore are left out.
-"""
-
-import json
 import re
 import shutil
 import subprocess
+from typing import Any
 
 import nbformat
 import papermill
@@ -16,114 +12,69 @@ import torch
 
 import srlab
 from srlab.base.errors import SrlabError
-from srlab.cli.papermill import execute, read_headline
+from srlab.cli.papermill import execute
 from srlab.cli.recipes import read_recipes
 
 from .conftest import LABS, ROOT
-
-STRICT = "SRLAB_STRICT"
-
-
-def options(parameters):
-    """Parameters as papermill takes them."""
-    return [word for name, value in parameters.items() for word in ("-p", name, value)]
+from .warm import execute_warm
 
 
-@pytest.mark.long
-def test_nbval_over_the_prepared_labs_in_order(call, tmp_path):
-    """Papermill writes the parameters in, nbval runs the copies as one chain and compares the kept outputs."""
-    for lab in LABS:
-        copy = str(tmp_path / lab.name)
-        papermill.execute_notebook(str(lab), copy, {"recipe": "smoke"}, prepare_only=True, progress_bar=False)
-    options = ("--nbval-lax", "--nbval-current-env", "--nbval-cell-timeout=120", "-p", "no:cacheprovider")
-    result = call("python", "-m", "pytest", "-q", *options, *[tmp_path / lab.name for lab in LABS], cwd=tmp_path)
-    assert result.returncode == 0, result.stdout
-    compared = [
-        cell for lab in LABS for cell in nbformat.read(lab, 4).cells if "nbval-check-output" in str(cell.metadata)
-    ]
-    assert len(compared) >= 2 * len(LABS)
-
-
-# Labs that look for what another lab left, one of them with another game that it suggests.
+# Both halves at once where there are two cores. Labs 02 and 05 find networks of labs before them, 01, 03 and 04 none.
 @pytest.mark.long
 @pytest.mark.parametrize(
-    ("lab", "changes"),
-    [("03_srgan", {"discriminator": "srgan", "gan": "hinge"}), ("05_evaluation", {})],
-    ids=["03 with another game", "05"],
+    "labs",
+    [LABS[:3], LABS[3:], pytest.param(LABS, marks=pytest.mark.nightly)],
+    ids=["00 to 02", "03 to 05", "00 to 05"],
 )
-def test_lab_alone_from_the_folder_of_the_notebooks(call, tmp_path, without_exploring, solved, lab, changes):
-    result = call(
-        *("python", "-m", "papermill", "-p", "recipe", "smoke", *options(changes)),
-        *(solved(without_exploring(lab)), tmp_path / "out.ipynb"),
-        cwd=ROOT / "notebooks",
-        **{STRICT: "1"},
-    )
+def test_labs_run_one_after_the_other_and_print_what_they_come_with(call, tmp_path, labs):
+    """Papermill writes the parameters in, and nbval runs the copies; the exercises are as a learner finds them."""
+    copies = [tmp_path / lab.name for lab in labs]
+    for lab, copy in zip(labs, copies, strict=True):
+        papermill.execute_notebook(str(lab), str(copy), {"recipe": "smoke"}, prepare_only=True, progress_bar=False)
+    options = ("--nbval-lax", "--nbval-current-env", "--nbval-cell-timeout=120", "-p", "no:cacheprovider")
+    result = call("python", "-m", "pytest", "-q", *options, *copies, cwd=tmp_path)
     assert result.returncode == 0, result.stdout
-    executed = nbformat.read(tmp_path / "out.ipynb", 4)
-    assert read_headline(executed)["peak_memory_mib"] < 4 * 1024
+    assert [cell for lab in labs for cell in nbformat.read(lab, 4).cells if "nbval-check-output" in str(cell.metadata)]
     assert not (ROOT / "notebooks" / "runs").exists(), "a lab writes only into the folder of the runs"
 
 
-@pytest.mark.long
-def test_lab_02_runs_through_with_plain_input_and_pixels_as_it_suggests(
-    tmp_path, without_exploring, solved, monkeypatch
-):
-    monkeypatch.setenv(STRICT, "1")
-    lab = solved(without_exploring("02_content_loss"))
-    execute(lab, tmp_path / "out.ipynb", {"recipe": "smoke", "normalize": False, "pixel_weight": 10})
+# The recipes of others at the size of smoke; both begin with a fresh generator.
+SMALL = {"iters": 10, "backbone": "random", "d_features": 16, "photos": "astronaut", "blocks": 1, "width": 16}
+SMALL |= {"growth": 8, "batch": 4, "patch": 32, "validate_every": 20, "probe_iters": 2}
 
 
-@pytest.mark.long
-def test_lab_03_runs_through_without_d(tmp_path, without_exploring):
-    lab = without_exploring("03_srgan")
-    execute(lab, tmp_path / "out.ipynb", {"recipe": "smoke", "adversarial_weight": 0})
-
-
-@pytest.mark.long
-def test_lab_04_runs_through_without_d_and_without_a_psnr_stage_and_says_so(tmp_path, without_exploring):
-    given = {"recipe": "smoke", "adversarial_weight": 0, "pretrain_iters": 0}
-    execute(without_exploring("04_esrgan"), tmp_path / "out.ipynb", given)
-    said = str([cell.get("outputs") for cell in nbformat.read(tmp_path / "out.ipynb", 4).cells])
-    for words in ("so it is no ESRGAN", "so there is no PSNR stage", "There is no D in this run"):
-        assert words in said
-
-
-@pytest.mark.long
 @pytest.mark.parametrize(
-    ("given", "words"),
+    ("lab", "changes", "words"),
     [
-        ({"scale": 3}, "its scale is 2, 4 or 8"),
-        ({"patch": 80}, "patch=80 won't do: with these photos it is a multiple of 32 up to 256"),
-        ({"size": "huge"}, "huge"),
+        ("02_content_loss", {"normalize": False, "pixel_weight": 10.0}, []),
+        ("03_srgan", {"discriminator": "srgan", "gan": "hinge"}, []),
+        ("03_srgan", {"adversarial_weight": 0.0}, []),
+        (
+            "04_esrgan",
+            {"adversarial_weight": 0.0, "pretrain_iters": 0},
+            ["so it is no ESRGAN", "so there is no PSNR stage", "There is no D in this run"],
+        ),
+        ("04_esrgan", SMALL | {"recipe": "esrdgan", "run": "esrdgan"}, []),
+        ("04_esrgan", SMALL | {"recipe": "blind", "run": "blind"}, []),
+        ("05_evaluation", {}, []),
     ],
-    ids=["scale", "patch", "network"],
+    ids=["02 plain input", "03 other game", "03 without D", "04 without D", "04 esrdgan", "04 blind", "05 alone"],
 )
-def test_lab_04_refuses_what_cannot_be_before_it_computes(tmp_path, given, words):
-    with pytest.raises(SrlabError, match=words):
-        execute(LABS[4], tmp_path / "out.ipynb", {"recipe": "smoke"} | given)
-    done = [cell for cell in nbformat.read(tmp_path / "out.ipynb", 4).cells if cell.get("execution_count")]
-    assert len(done) < 8
+def test_a_lab_runs_through_with_what_it_suggests(without_exploring, lab, changes, words):
+    given: dict[str, Any] = {"recipe": "smoke"} | changes
+    done = execute_warm(without_exploring(lab), given)
+    assert done.error == ""
+    assert [word for word in words if word not in done.text] == []
+    if "run" in changes:
+        recipe = srlab.Run(lab, changes["run"]).manifest()["parameters"]
+        assert recipe["discriminator"]["network"] == "VGGDiscriminator"
+        assert recipe["gan"] == {"esrdgan": "relativistic", "blind": "vanilla"}[changes["run"]]
+        made = {"esrdgan": "method='bicubic-aliased'", "blind": "blur=(0.2, 3.0)"}[changes["run"]]
+        assert made in recipe["sampler"]["degradation"]
+        assert recipe["features"]["layers"] == "vgg19 conv5_4"
 
 
-@pytest.mark.long
-@pytest.mark.parametrize("name", ["esrdgan", "blind"])
-def test_lab_04_runs_through_with_the_recipes_of_others_in_small(
-    name, tmp_path, without_exploring, solved, monkeypatch
-):
-    """The recipe's losses, networks and LR images, at the size of smoke; both begin with a fresh generator."""
-    small = {"recipe": name, "run": name, "iters": 10, "backbone": "random", "d_features": 16, "photos": "astronaut"}
-    small |= {"blocks": 1, "width": 16, "growth": 8, "batch": 4, "patch": 32, "validate_every": 20, "probe_iters": 2}
-    monkeypatch.setenv(STRICT, "1")
-    execute(solved(without_exploring("04_esrgan")), tmp_path / "out.ipynb", small)
-    recipe = json.loads((tmp_path / "runs" / "04_esrgan" / name / "run.json").read_text())["parameters"]
-    assert recipe["discriminator"]["network"] == "VGGDiscriminator"
-    assert recipe["gan"] == {"esrdgan": "relativistic", "blind": "vanilla"}[name]
-    made = {"esrdgan": "method='bicubic-aliased'", "blind": "blur=(0.2, 3.0)"}[name]
-    assert made in recipe["sampler"]["degradation"]
-    assert recipe["features"]["layers"] == "vgg19 conv5_4"
-
-
-@pytest.mark.long
+@pytest.mark.nightly
 def test_make_labs_works_from_a_path_with_spaces(call, tmp_path, without_exploring, solved):
     """The README's first command, chained from the root; the environment is borrowed from this checkout."""
     course = tmp_path / "my own course"
@@ -137,7 +88,7 @@ def test_make_labs_works_from_a_path_with_spaces(call, tmp_path, without_explori
     for lab in LABS[:2]:
         solved(without_exploring(lab.stem), course / "notebooks" / lab.name)
     (course / ".venv").symlink_to(ROOT / ".venv")
-    environment = {"SRLAB_HOME": str(course / "runs"), STRICT: "1"}
+    environment = {"SRLAB_HOME": str(course / "runs"), "SRLAB_STRICT": "1"}
     result = call("make", "-o", ".venv/ready", "labs", "RECIPE=smoke", cwd=course, **environment)
     assert result.returncode == 0, result.stdout
     rows = [line for line in result.stdout.splitlines() if "  " in line]
@@ -147,11 +98,9 @@ def test_make_labs_works_from_a_path_with_spaces(call, tmp_path, without_explori
     assert (course / "runs" / "01_srresnet" / "smoke" / "generator.safetensors").is_file()
 
 
-def test_papermill_with_a_wrong_parameter_fails_with_one_sentence(call, tmp_path):
-    result = call("python", "-m", "papermill", "-p", "itres", 5, LABS[1], tmp_path / "out.ipynb")
-    assert result.returncode != 0
-    for word in ("Unknown parameter 'itres'", "did you mean iters?", "learning_rate", "precision"):
-        assert word in result.stdout
+def test_papermill_with_a_wrong_parameter_fails_with_one_sentence(tmp_path):
+    with pytest.raises(SrlabError, match=r"Unknown parameter 'itres' .did you mean iters.*learning_rate"):
+        execute(LABS[1], tmp_path / "out.ipynb", {"itres": 5})
 
 
 def test_the_recipes_of_the_papers_look_through_their_layers():

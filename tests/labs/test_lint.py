@@ -1,6 +1,7 @@
 """The notebook contract, as far as a program can hold it."""
 
 import ast
+import itertools
 import json
 import re
 from pathlib import Path
@@ -15,10 +16,6 @@ ROOT = Path(__file__).parents[2]
 LABS = sorted((ROOT / "notebooks").glob("[0-9]*.ipynb"))
 COURSE = ["00_degradation", "01_srresnet", "02_content_loss", "03_srgan", "04_esrgan", "05_evaluation"]
 KEPT = {"nbval-check-output", "keep_output"}
-# What puts a figure under a cell, each with its caption as alt text; and what has a divider or a knob to drag.
-FIGURES = {f"plots.{name}" for name in ("show", "images", "where", "maps", "lines", "bars", "frames")}
-FIGURES |= {"monitors.Monitor", "srlab.contact_sheet", "srlab.perception_distortion"}
-SLIDERS = {"srlab.compare", "srlab.compare_live", "plots.sliders", "plots.frames"}
 
 
 @pytest.fixture(params=LABS, ids=[lab.stem for lab in LABS])
@@ -61,14 +58,6 @@ def test_file_is_valid_with_fixed_ids_and_a_plain_kernel(lab):
     assert "widgets" not in raw["metadata"]
     ids = [cell["id"] for cell in raw["cells"]]
     assert len(set(ids)) == len(ids)
-
-
-def test_length(cells):
-    assert 40 <= len(cells) <= 130
-    parameters, *others = code(cells)
-    assert parameters.source.count("\n") <= 15
-    longest = max(others, key=lambda cell: cell.source.count("\n"))
-    assert longest.source.count("\n") < 25, f"too long: {longest.source[:80]}"
 
 
 def test_starts_with_title_then_parameters_then_setup(lab, cells):
@@ -128,13 +117,16 @@ def test_outputs_only_where_they_are_compared(cells):
             assert cell.execution_count is None
 
 
-def test_at_least_two_outputs_are_compared(cells):
-    assert sum(tags(cell) >= KEPT for cell in cells) >= 2
+def test_no_output_that_comes_with_a_lab_answers_the_question_above_it(cells):
+    for before, cell in itertools.pairwise(cells):
+        if tags(cell) >= KEPT:
+            asked = before.cell_type == "markdown" and re.search(r"\?\*$", before.source.strip())
+            assert not asked, f"its output stands below the question already: {cell.source[:60]}"
+            assert ".reveal(" not in cell.source, cell.source[:60]
 
 
-def test_at_least_six_exercises_each_with_stub_and_check(cells):
+def test_each_exercise_has_a_stub_and_a_check(cells):
     checks = [cell for cell in code(cells) if "srlab.check(" in cell.source]
-    assert len(checks) >= 6
     for cell in checks:
         stub = cells[cells.index(cell) - 1]
         name = re.fullmatch(r'(\w+) = srlab\.check\("\w+\.(\w+)", (\w+)\)', cell.source.strip())
@@ -151,8 +143,7 @@ def test_claims_stand_in_collapsed_cells_of_their_own(cells):
         assert ("check" in tags(cell)) == (expects > 0), cell.source
         assert "assert" not in {type(node).__name__.lower() for node in ast.walk(ast.parse(cell.source))}, cell.source
         if "check" in tags(cell):
-            assert not calls(cell) & (FIGURES | SLIDERS | {"print", "display"}), cell.source
-    assert sum(cell.source.count("lab.expect(") for cell in code(cells)) >= 5
+            assert not calls(cell) & {"print", "display", "plots.show"}, cell.source
 
 
 def test_claims_and_plumbing_are_folded_and_nothing_else(cells):
@@ -175,7 +166,6 @@ def test_each_guess_is_held_against_its_outcome_further_down(cells):
     for number, cell in enumerate(source):
         for name in re.findall(r"^(\w+) = srlab\.guess\(", cell, re.M):
             assert f"{name}.reveal(" in "\n".join(source[number + 1 :]), cell
-    assert sum(cell.count("srlab.guess(") for cell in source) >= 4
     left_out = {}  # of the guesses so far, whether a run without exploring lacks them
     for cell in code(cells):
         for name in re.findall(r"(\w+)\.reveal\(", cell.source):
@@ -194,11 +184,6 @@ def test_lab_ends_with_a_headline_and_what_was_seen(cells):
 def test_figures_have_captions_by_construction(cells):
     """All pictures go through srlab, whose functions demand a caption that is also the alt text."""
     assert not [cell.source for cell in code(cells) if "plt.show" in calls(cell)]
-
-
-def test_at_least_five_figures_and_a_slider(cells):
-    assert sum(bool(calls(cell) & FIGURES) for cell in code(cells)) >= 5
-    assert any(calls(cell) & SLIDERS for cell in code(cells))
 
 
 def test_pictures_in_the_prose_have_a_text_for_those_who_do_not_see_them(cells):

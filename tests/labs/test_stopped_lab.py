@@ -1,4 +1,4 @@
-"""A notebook under papermill is stopped, and the same command goes on."""
+"""Lab 04 under papermill is stopped in the middle of its GAN stage, and the same command goes on to the same bits."""
 
 import os
 import signal
@@ -9,27 +9,26 @@ import time
 import nbformat
 import psutil
 import pytest
+import torch
+from safetensors.torch import load_file
 
 import srlab
 from tests.conftest import ROOT
-from tests.kills import KILLS
 
 ITERS, EVERY = 60, 12
-WAYS = ("SIGTERM",)  # what a batch system sends; tests/training/test_kills.py has kill -9 of a training
-if KILLS > 100:  # `make faults`; each way takes half a minute
-    WAYS += ("kill -9 of the kernel", "kill -9 of papermill", "Ctrl-C")
+WAYS = ("SIGTERM", "kill -9 of the kernel", "kill -9 of papermill", "Ctrl-C")
 
 
 @pytest.fixture
 def start(without_exploring, tmp_path):
     """Start papermill in a process group of its own, as a terminal does."""
     started, lab = [], without_exploring("04_esrgan")
-    given = {"recipe": "smoke", "run": "long", "iters": ITERS, "pretrain_iters": 40, "validate_every": EVERY}
+    given = {"recipe": "smoke", "iters": ITERS, "pretrain_iters": 40, "validate_every": EVERY}
     given |= {"photos": "astronaut"}
 
-    def run():
+    def run(name):
         command = [sys.executable, "-m", "papermill"]
-        command += [word for name, value in given.items() for word in ("-p", name, str(value))]
+        command += [word for pair in (given | {"run": name}).items() for word in ("-p", *map(str, pair))]
         log = (tmp_path / f"log-{len(started)}.txt").open("w+")
         started.append(
             (
@@ -84,15 +83,15 @@ def stop(process, kernel, way):
     assert not kernel.is_running(), "the kernel of a run that was stopped must not live on"
 
 
-@pytest.mark.long
-def test_a_run_goes_on_after_every_kind_of_stop(start, tmp_path):
-    run, before = srlab.Run("04_esrgan", "long"), 0
+@pytest.mark.nightly
+def test_a_run_goes_on_after_every_kind_of_stop_to_the_same_bits(start, tmp_path):
+    run, before = srlab.Run("04_esrgan", "stopped"), 0
 
     def step():
         return (run.manifest() or {"step": 0})["step"]
 
     for way in WAYS:
-        _, process = start()
+        _, process = start("stopped")
         kernel = wait_for(lambda process=process: kernel_of(process), 30)
         wait_for(lambda before=before: step() > before)
         stop(process, kernel, way)
@@ -103,13 +102,20 @@ def test_a_run_goes_on_after_every_kind_of_stop(start, tmp_path):
         assert any("bicubic" in str(cell.outputs) for cell in shown), f"{way}: what had come so far is shown"
 
     before = run.load_state()["step"]
-    log, process = start()
+    log, process = start("stopped")
     assert process.wait(120) == 0, log.seek(0) or log.read()
     executed = nbformat.read(tmp_path / "out.ipynb", 4)
     text = str([cell.outputs for cell in executed.cells if cell.cell_type == "code"])
-    assert f"Going on with the run 'long' from step {before}" in text
-    assert "PSNR stage: that of long-psnr, 40 steps, is taken." in text
+    assert f"Going on with the run 'stopped' from step {before}" in text
+    assert "PSNR stage: that of stopped-psnr, 40 steps, is taken." in text
     assert (run.manifest()["state"], run.manifest()["step"]) == ("finished", ITERS)
     steps = [row["step"] for row in run.metrics() if "g_loss" in row]
     assert steps == sorted(set(steps)), "each step is logged once"
     assert steps[-1] == ITERS
+
+    log, process = start("whole")
+    assert process.wait(120) == 0, log.seek(0) or log.read()
+    stopped, whole = (
+        load_file(srlab.Run("04_esrgan", name).path / "generator.safetensors") for name in ("stopped", "whole")
+    )
+    assert all(torch.equal(stopped[key], whole[key]) for key in whole)

@@ -32,7 +32,7 @@ def smoke(call, tmp_path):
     return smoke
 
 
-@pytest.mark.long
+@pytest.mark.nightly
 def test_smoke_study_of_content_losses_claims_nothing_from_random_features(smoke):
     folder, text = smoke("content_loss")
     rows = [line for line in text.splitlines() if re.match(r"\| described-\S+-seed0 \| 0[23]_", line)]
@@ -45,7 +45,7 @@ def test_smoke_study_of_content_losses_claims_nothing_from_random_features(smoke
         assert "holds" not in sentence
 
 
-@pytest.mark.long
+@pytest.mark.nightly
 def test_smoke_study_of_tricks_shares_the_psnr_stage_and_claims_nothing(smoke):
     folder, text = smoke("esrdgan_tricks")
     assert "0 rows looked through trained networks, 3 through random ones" in text
