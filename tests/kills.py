@@ -14,7 +14,7 @@ from tqdm import tqdm
 
 from srlab.base.errors import SrlabError
 
-KILLS = int(os.environ.get("SRLAB_KILLS", "6"))  # how often each test kills; `make faults` asks for many
+KILLS = int(os.environ.get("SRLAB_KILLS", "3"))  # how often each test kills; `make faults` asks for many
 # What a child would have to import, slowly, before it could begin; TensorBoard and dynamo are imported by training.
 PRELOADED = [
     "pytest",

@@ -11,6 +11,8 @@ import torch
 import srlab
 from tests.conftest import ROOT
 
+pytestmark = pytest.mark.nightly
+
 sys.path.insert(0, str(ROOT / "benchmarks"))  # scripts, and no package
 steps, ways, peers, scaling, flops, inference = map(
     importlib.import_module, ("steps", "ways", "peers", "scaling", "flops", "inference")

@@ -7,6 +7,8 @@ from PIL import Image
 
 from benchmarks.votes import vote
 
+pytestmark = pytest.mark.nightly
+
 BRIGHTNESS = {"start": 0.2, "noise": 0.4, "SRGAN": 0.6, "HR": 0.0}
 
 

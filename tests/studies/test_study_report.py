@@ -15,6 +15,8 @@ from studies.content_loss.report import main, opening, reading, variants
 from studies.copies import backbone_of
 from studies.report import interval, number
 
+pytestmark = pytest.mark.nightly
+
 SET = "photos/validation"
 SRGAN = {"method": "SRGAN", "epochs": 100}
 CODED = {"variant": "coded", "network": "CodedSRResNet"}

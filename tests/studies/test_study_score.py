@@ -12,6 +12,8 @@ from studies import train
 from studies.content_loss import score
 from tests.conftest import leave_run
 
+pytestmark = pytest.mark.nightly
+
 LAB, RUN = "03_srgan", "described-mse-seed0"
 SHORT, LONG = "described-srgan-100-mse-seed0", "described-srgan-200-mse-seed0"
 MADE = {"generator": {"network": "MSRResNet"}, "discriminator": {"network": "PatchDiscriminator"}}

@@ -57,7 +57,10 @@ def require_what_was_saved(said):
     assert state["step"] >= max(map(int, said), default=-1)
 
 
-@pytest.mark.parametrize("kind", [{}, {"gan": little_discriminator, "precision": "bf16"}], ids=["one", "gan in bf16"])
+GAN = pytest.param({"gan": little_discriminator, "precision": "bf16"}, id="gan in bf16", marks=pytest.mark.nightly)
+
+
+@pytest.mark.parametrize("kind", [pytest.param({}, id="one"), GAN])
 def test_training_killed_at_any_moment_ends_with_the_bytes_of_an_undisturbed_run(tmp_path, at, kind):
     kill_until_done(partial(train, **kind), tmp_path, at(require_what_was_saved), at(what_is_left))
 

@@ -14,6 +14,8 @@ from srlab.models.pretrained import OWN_WEIGHTS
 from srlab.training.own_features import BLURS, puzzles, train_features
 from srlab.view import plots
 
+pytestmark = pytest.mark.nightly
+
 CROPS = {"astronaut": (48, 168, 96, 144), "chelsea": (80, 120, 96, 144)}
 EYES = (("astronaut", 92, 200), ("chelsea", 110, 160), ("astronaut", 230, 60), ("astronaut", 70, 250))
 

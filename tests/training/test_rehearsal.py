@@ -35,7 +35,7 @@ from tests.conftest import ROOT
 sys.path.insert(0, str(ROOT / "benchmarks"))  # scripts, and no package
 steps = importlib.import_module("steps")
 aten = torch.ops.aten
-pytestmark = pytest.mark.filterwarnings("ignore:Accessing the data pointer of FakeTensor")
+pytestmark = [pytest.mark.nightly, pytest.mark.filterwarnings("ignore:Accessing the data pointer of FakeTensor")]
 STAGED = 2**16  # bytes up to which CUDA takes a copy from ordinary memory at once, and nobody waits
 
 

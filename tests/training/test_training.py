@@ -381,6 +381,7 @@ def test_the_norm_of_the_gradients_is_free_of_the_scale_of_float16(monkeypatch, 
     assert little.trainer.gradient_norm(little.network).item() == pytest.approx(norm)
 
 
+@pytest.mark.nightly
 def test_a_run_compiles_all_its_networks_in_the_way_asked_for_and_not_the_average(monkeypatch):
     modes = []
     monkeypatch.setattr(torch, "compile", lambda function, mode: modes.append(mode) or function)
