@@ -39,7 +39,7 @@ class StillToDo(Wrong):
     """The stub was called as it stands."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Exercise:
     """One exercise: what is asked, and how an answer is told right from wrong.
 
@@ -90,6 +90,9 @@ class Exercise:
 def check(name: str, answer: Answer, hints: int = 1) -> Answer:
     """Check an answer, say what is right about it, and return what the lab goes on with.
 
+    The cell gives the result the name of the answer. So where the answer was wrong, it is the reference that comes
+    when the cell runs again without the one above it; what was said of the answer is then repeated.
+
     With the environment variable ``SRLAB_STRICT=1`` an answer that is wrong or missing raises instead.
 
     Parameters
@@ -104,7 +107,7 @@ def check(name: str, answer: Answer, hints: int = 1) -> Answer:
     Returns
     -------
     Callable
-        `answer` when it is right, else the reference answer.
+        `answer` when it is right, else one that does what the reference does, and keeps what was said of `answer`.
 
     Raises
     ------
@@ -112,19 +115,16 @@ def check(name: str, answer: Answer, hints: int = 1) -> Answer:
         There is no such exercise, or the answer is not right and ``SRLAB_STRICT`` is set.
     """
     from srlab.exercises.judging import judge
+    from srlab.exercises.stand_in import make_stand_in, repeat, stands_in
 
     exercise = find(name)
     print(f"{name} ({exercise.level})")
+    again = stands_in(exercise, answer)
+    passed: list[tuple[str, str]] = []
     try:
-        if answer is TODO:
-            raise StillToDo
-        if not callable(answer):
-            raise Wrong(
-                "check needs the function itself, but got what looks like its result "
-                f"({type(answer).__name__}). Give the name without brackets behind it."
-            )
-        for word, text in judge(exercise, answer):
+        for word, text in repeat(answer) if again else judge(exercise, answer):
             _say(word, text)
+            passed.append((word, text))
     except Wrong as wrong:
         todo = isinstance(wrong, StillToDo)
         said = exercise.hints if todo else (str(wrong), *exercise.hints)
@@ -135,14 +135,18 @@ def check(name: str, answer: Answer, hints: int = 1) -> Answer:
             _say("to do", "This one is still to do. Here is something to start from.")
         for hint in said[:hints]:
             _say("hint", hint)
-        more = (
-            f" For another hint, add hints={hints + 1} to this call."
-            if hints < len(said)
-            else " That was the last hint."
+        own = exercise.reference.__name__
+        print(
+            f"That was said of your last own answer, and `{own}` is now the reference. Run the cell in which you write "
+            f"`{own}` first, and then this one."
+            if again
+            else "The lab goes on with the reference answer. Change yours, run its cell, and then this one again."
         )
-        print(f"The lab goes on with the reference answer; change yours and run this cell again.{more}")
+        print(
+            f"For another hint, add hints={hints + 1} to this call." if hints < len(said) else "That was the last hint."
+        )
         _fold_away(exercise.reference)
-        return exercise.reference
+        return answer if again else make_stand_in(exercise, passed, wrong)
     _say("right", "The lab goes on with your answer.")
     return answer
 

@@ -15,8 +15,9 @@ def difference(given: Any, wanted: Any, tolerance: float = 1e-4, reveal: bool = 
     Parameters
     ----------
     given, wanted
-        Numbers, tensors, texts, or lists, tuples and dicts of these. A number is equal to a tensor with one element,
-        and a list to a tuple; anything else is compared by ``==``.
+        Numbers, tensors, texts, or lists, tuples and dicts of these. A number is equal to a tensor of shape ``()``,
+        and a list to a tuple; a tensor in float64 is not equal to one in float32, for which no network would take
+        it; anything else is compared by ``==``.
     tolerance
         Largest absolute difference that counts as equal; NaN is equal to NaN. Infinite: values are not compared, and
         only the kind and the shape of the results are.
@@ -66,10 +67,12 @@ def _of_tensors(given: Any, wanted: torch.Tensor, tolerance: float, reveal: bool
     given = _tensor(given)
     if not isinstance(given, torch.Tensor):
         return f"{name} should be a {'tensor' if wanted.ndim else 'number'}, but is a {type(given).__name__}."
-    if wanted.ndim == 0 and given.numel() == 1:
-        given = given.reshape(())
     if given.shape != wanted.shape:
-        return f"{name} has shape {tuple(given.shape)}, but should have {tuple(wanted.shape)}."
+        shape = f"have {tuple(wanted.shape)}" if wanted.ndim else "be a single number, with shape ()"
+        return f"{name} has shape {tuple(given.shape)}, but should {shape}."
+    if wanted.ndim and given.is_floating_point() and given.dtype.itemsize > wanted.dtype.itemsize:
+        kinds = (str(values.dtype).removeprefix("torch.") for values in (given, wanted))
+        return "{} is in {}, but should be in {}.".format(name, *kinds)
     if tolerance == math.inf:
         return ""
     given, wanted = (value.detach().double().cpu() for value in (given, wanted))

@@ -1,21 +1,27 @@
 """Tell a right answer from a wrong one by what it does, and find the mistake that does the same."""
 
 import copy
+import functools
 import inspect
 import linecache
 import math
 import re
 import textwrap
 import traceback
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import torch
 
-from srlab.exercises import Answer, Exercise, StillToDo, Wrong, filled
+from srlab.exercises import TODO, Answer, Exercise, StillToDo, Wrong, filled
 from srlab.exercises.difference import difference, shown
+from srlab.exercises.stand_in import leans_on_stand_in
 
 Outcome = dict[str, Any] | Exception  # observation -> value; what an answer does in one case
+GRAPH_LEFT = (
+    "A graph hangs on your result, and as long as the result is kept, so is all that it was computed from. Where "
+    "nothing goes backward through it any more, item() or detach() hands over the value alone."
+)
 
 
 def judge(exercise: Exercise, answer: Answer) -> Iterator[tuple[str, str]]:
@@ -24,25 +30,37 @@ def judge(exercise: Exercise, answer: Answer) -> Iterator[tuple[str, str]]:
     Raises
     ------
     Wrong
-        It does something else: the hint of the mistake that does the same, or else the first difference.
+        It does something else: the hint of the mistake that does the same, or else the first difference. Or it is no
+        function.
     StillToDo
-        It gives back `TODO`.
+        It is `TODO`, or gives it back.
     """
-    noted = ""
+    if answer is TODO:
+        raise StillToDo
+    if not callable(answer):
+        raise Wrong(
+            "check needs the function itself, but got what looks like its result "
+            f"({type(answer).__name__}). Give the name without brackets behind it."
+        )
+    if leans_on_stand_in(exercise, answer):
+        raise Wrong(
+            "This is the reference in other clothes: your code is built on what the lab went on with after the last "
+            "check, so there is nothing of yours to judge. Write it without, run its cell, and then this one."
+        )
+    noted: set[str] = set()
+    outcome = functools.cache(lambda case: run(exercise, answer, case))
     for case in exercise.cases:
-        given, wanted = run(exercise, answer, case), run(exercise, exercise.reference, case)
+        given, wanted = outcome(case), known_outcome(exercise, exercise.reference, case)
         if isinstance(wanted, Exception):
             raise wanted
         if isinstance(given, StillToDo):
             raise given
         observation = _first_difference(exercise, given, wanted)
-        if observation is not None:
-            if note := _known(exercise, exercise.notes, answer, case, given, observation):
-                if note != noted:
-                    yield "note", note
-                noted = note
-                continue
-            hint = _known(exercise, exercise.mistakes, answer, case, given, observation)
+        if observation is None:
+            yield "passed", case
+            note = GRAPH_LEFT if any(_with_graph(given[name]) > _with_graph(wanted[name]) for name in wanted) else None
+        elif not (note := _known(exercise, exercise.notes, outcome, case, observation)):
+            hint = _known(exercise, exercise.mistakes, outcome, case, observation)
             if isinstance(given, Exception):
                 raise Wrong(hint or stopped(given, answer)) from given
             kind = difference(given[observation], wanted[observation], math.inf)
@@ -51,7 +69,9 @@ def judge(exercise: Exercise, answer: Answer) -> Iterator[tuple[str, str]]:
                 if hint
                 else _unknown(exercise, observation, given[observation], wanted[observation])
             )
-        yield "passed", case
+        if note and note not in noted:
+            noted.add(note)
+            yield "note", note
 
 
 def run(exercise: Exercise, answer: Answer, case: str) -> Outcome:
@@ -77,6 +97,9 @@ def run(exercise: Exercise, answer: Answer, case: str) -> Outcome:
     return observed
 
 
+known_outcome = functools.cache(run)  # for the reference and the answers that an exercise lists: they don't change
+
+
 def _data(value: Any) -> Any:
     """A copy of what can be compared of an input, which is not a network, an optimizer or a function."""
     if isinstance(value, torch.Tensor):
@@ -98,43 +121,48 @@ def _first_difference(exercise: Exercise, given: Outcome, wanted: dict[str, Any]
 def _known(
     exercise: Exercise,
     sayings: Mapping[str, Answer | Sequence[Answer]],
-    answer: Answer,
+    outcome: Callable[[str], Outcome],
     case: str,
-    given: Outcome,
     observation: str,
 ) -> str | None:
     """What is said of the answer that does the same in an observation; of several, the one that does so most often."""
     pairs = [(said, one) for said, answers in sayings.items() for one in ([answers] if callable(answers) else answers)]
-    same = [pair for pair in pairs if _agree(exercise, given, run(exercise, pair[1], case), observation)]
-    if len({hint for hint, _ in same}) > 1:
-        same.sort(key=lambda pair: _agreements(exercise, answer, pair[1]), reverse=True)
+    same = [
+        pair for pair in pairs if _agree(exercise, outcome(case), known_outcome(exercise, pair[1], case), observation)
+    ]
+    if len({said for said, _ in same}) > 1:
+        same.sort(key=lambda pair: _agreements(exercise, outcome, pair[1]), reverse=True)
     return same[0][0] if same else None
 
 
-def _agreements(exercise: Exercise, answer: Answer, mistake: Answer) -> int:
+def _agreements(exercise: Exercise, outcome: Callable[[str], Outcome], mistake: Answer) -> int:
     count = 0
     for case in exercise.cases:
-        given, other = run(exercise, answer, case), run(exercise, mistake, case)
+        given, other = outcome(case), known_outcome(exercise, mistake, case)
         observations = [""] if isinstance(given, Exception) else list(given)
         count += sum(_agree(exercise, given, other, observation) for observation in observations)
     return count
 
 
 def _agree(exercise: Exercise, given: Outcome, other: Outcome, observation: str) -> bool:
-    if isinstance(given, Exception) != isinstance(other, Exception):
-        return False
-    if isinstance(given, Exception):
-        # Sizes and names in a message need not be the same.
-        first, second = ((type(outcome), re.sub(r"\d+|'.*?'", "", str(outcome))) for outcome in (given, other))
-        return first == second
+    if isinstance(given, Exception) or isinstance(other, Exception):
+        return _signature(given) == _signature(other)
     if observation not in other:
         return False
-    pair = other[observation], given[observation]
-    # Both ways round, as a number is equal to a tensor with one element, but a tensor isn't to a number.
     try:
-        return not all(difference(*turned, exercise.tolerance) for turned in (pair, pair[::-1]))
+        return not difference(given[observation], other[observation], exercise.tolerance)
     except Wrong:  # in one of them something is missing
         return False
+
+
+def _signature(outcome: Outcome) -> tuple[type, str]:
+    """Type and message of an exception, in which names count, but not the numbers that stand alone, such as sizes."""
+    message = str(outcome) if isinstance(outcome, Exception) else ""
+    return type(outcome), re.sub(r"(?<!\w)-?\d+(?:[., ]+-?\d+)*,?", "#", message)
+
+
+def _with_graph(value: Any) -> bool:
+    return isinstance(value, torch.Tensor) and value.requires_grad
 
 
 def _unknown(exercise: Exercise, observation: str, given: Any, wanted: Any) -> str:
@@ -151,7 +179,8 @@ def stopped(error: Exception, answer: Answer) -> str:
     """Say that an answer raised, and in which of its lines, if that is known; a `Wrong` is a hint itself."""
     if isinstance(error, Wrong):
         return str(error)
-    text = textwrap.shorten(f"{type(error).__name__}: {error}", 400, placeholder=" ...")
+    first_line = str(error).strip().partition("\n")[0]  # torch goes on with all that would have been right
+    text = textwrap.shorten(f"{type(error).__name__}: {first_line}", 250, placeholder=" ...")
     home = getattr(answer, "__module__", None)
     lines = [
         linecache.getline(frame.f_code.co_filename, number).strip()
