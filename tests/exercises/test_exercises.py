@@ -4,6 +4,7 @@ One test sweeps all answers of an exercise: what a mistake does is then worked o
 """
 
 import pytest
+import torch
 import torch.nn as nn
 
 from srlab.base.errors import SrlabError
@@ -67,6 +68,26 @@ def test_a_stub_is_still_to_do(name, capsys, monkeypatch):
         for answer in (stub, stand_in):
             with pytest.raises(SrlabError, match="still to do"):
                 check(name, answer)
+
+
+@pytest.mark.parametrize("name", names())
+def test_an_answer_that_spoils_its_inputs_does_not_spoil_those_of_the_next_check(name):
+    def tensors():
+        cases = (case() if callable(case) else case for case in find(name).cases.values())
+        return [value.data for case in cases for value in case if isinstance(value, torch.Tensor)]
+
+    def spoil(*inputs):
+        for value in inputs:
+            if isinstance(value, torch.Tensor):
+                value.data.zero_()
+
+    class Spoil(Stub):
+        def forward(self, *inputs):
+            spoil(*inputs)
+
+    before = [tensor.clone() for tensor in tensors()]
+    check(name, Spoil if isinstance(find(name).reference, type) else spoil)
+    assert all(torch.equal(old, new) for old, new in zip(before, tensors(), strict=True))
 
 
 @pytest.mark.parametrize("name", names())

@@ -45,18 +45,24 @@ def _case(share: float) -> tuple[Any, ...]:
 def _observe(
     answer: Answer, pixel: torch.Tensor, content: torch.Tensor, sr: torch.Tensor, share: float, of_g: torch.Tensor
 ) -> dict[str, Any]:
-    weight = take(answer(pixel, content, sr, share), 0.0)
+    weight = torch.as_tensor(take(answer(pixel, content, sr, share), 0.0))
     reaches(pixel + content, [sr])  # raises where the graph is gone
-    return {"G without a gradient": of_g.grad is None, f"a share of {share}": weight}
+    return {
+        "G without a gradient": of_g.grad is None,
+        f"a share of {share}": weight,
+        "a number without a graph": not weight.requires_grad,
+    }
 
 
 def _of_gradients(
-    weigh: Callable[[torch.Tensor, torch.Tensor, float], Any], size: Callable[..., torch.Tensor] = torch.norm
+    weigh: Callable[[torch.Tensor, torch.Tensor, float], Any],
+    size: Callable[..., torch.Tensor] = torch.norm,
+    **options: bool,
 ) -> Answer:
     """A weight made of the sizes of both gradients and the share."""
 
     def weight(pixel: torch.Tensor, content: torch.Tensor, sr: torch.Tensor, share: float) -> Any:
-        a, b = (size(torch.autograd.grad(loss, sr, retain_graph=True)[0]) for loss in (pixel, content))
+        a, b = (size(torch.autograd.grad(loss, sr, retain_graph=True, **options)[0]) for loss in (pixel, content))
         return weigh(a, b, share)
 
     return weight
@@ -95,11 +101,16 @@ EXERCISE = Exercise(
     mistakes={
         "After your function the graph is gone, and the training step could not go backward through the same losses. "
         "What does torch.autograd.grad keep when it is asked to?": _without_graph,
-        "backward() goes on to the weights of G and fills their gradients, to which the training step would then add. "
-        "Which function of torch.autograd hands over the gradient at SR and stops there?": [
+        "A .grad is filled by backward(), which goes on to the weights of G and fills theirs, too, to which the "
+        "training step would then add. Which function of torch.autograd hands over the gradient at SR and stops "
+        "there?": [
             _backward,
             _backward_of_no_leaf,
         ],
+        "The weight came back with a graph, that of the gradients, which create_graph makes. It's a second derivative "
+        "that nobody wants, and the training step would carry it along. Return a plain number.": (
+            _of_gradients(_odds, create_graph=True)
+        ),
         "Two values came back. The pixel loss keeps its weight of 1; give that of the content loss alone.": (
             _of_gradients(lambda a, b, share: (1.0, _odds(a, b, share)))
         ),
@@ -136,8 +147,8 @@ EXERCISE = Exercise(
     },
     also_right=[_of_gradients(_odds, lambda g: g.square().sum().sqrt())],
     otherwise={
-        "a share of 0.5": "At a share of one half, both should pull alike. Is your share one of the sum, or of the "
-        "pull of the pixels?",
+        "a share of 0.5": "At a share of one half, both should pull alike. Is the norm taken over the whole of SR, and "
+        "is your share one of the sum of both pulls?",
         "a share of 0.2": "At a share of 0.2 the weight is another one.",
     },
     reveal=False,

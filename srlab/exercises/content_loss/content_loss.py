@@ -4,7 +4,6 @@ from collections.abc import Callable
 from typing import Any
 
 import torch
-import torch.nn as nn
 import torch.nn.functional as F
 
 from srlab.exercises import Answer, Exercise, Wrong, sample
@@ -12,13 +11,13 @@ from srlab.exercises.difference import take
 from srlab.exercises.networks import gradient, reaches
 
 
-def content_loss(features: nn.Module, sr: torch.Tensor, hr: torch.Tensor) -> torch.Tensor:
+def content_loss(features: Callable[[torch.Tensor], torch.Tensor], sr: torch.Tensor, hr: torch.Tensor) -> torch.Tensor:
     """Mean squared distance of two images' feature maps (Ledig et al. 2017, equation 5).
 
     Parameters
     ----------
     features
-        Frozen network, image -> maps.
+        Image -> maps: a frozen network, or any other function.
     sr, hr
         ``(N, 3, H, W)``.
 
@@ -32,19 +31,17 @@ def content_loss(features: nn.Module, sr: torch.Tensor, hr: torch.Tensor) -> tor
     return F.mse_loss(features(sr), wanted)
 
 
-class _Extract(nn.Module):
+def _features(image: torch.Tensor) -> torch.Tensor:
     """Fixed features, a nonlinear function of an image: 5 maps of half its size."""
-
-    def forward(self, image: torch.Tensor) -> torch.Tensor:
-        return F.avg_pool2d(torch.tanh(F.conv2d(image, sample(5, 3, 3, 3, low=-1, seed=3), padding=1)), 2) * 3
+    return F.avg_pool2d(torch.tanh(F.conv2d(image, sample(5, 3, 3, 3, low=-1, seed=3), padding=1)), 2) * 3
 
 
-def _images() -> tuple[nn.Module, torch.Tensor, torch.Tensor]:
+def _images() -> tuple[Answer, torch.Tensor, torch.Tensor]:
     sr, hr = (sample(2, 3, 8, 6, seed=seed).requires_grad_() for seed in (1, 2))
-    return _Extract(), sr, hr
+    return _features, sr, hr
 
 
-def _observe(answer: Answer, features: nn.Module, sr: torch.Tensor, hr: torch.Tensor) -> dict[str, Any]:
+def _observe(answer: Answer, features: Answer, sr: torch.Tensor, hr: torch.Tensor) -> dict[str, Any]:
     loss = torch.as_tensor(take(answer(features, sr, hr), 0.0))
     if not (hr.requires_grad and sr.requires_grad):
         raise Wrong(
@@ -87,6 +84,7 @@ EXERCISE = Exercise(
             _of_difference(lambda d: d.square().sum((1, 2, 3)).mean()),
             _of_difference(lambda d: d.square().mean((1, 2, 3)).sum()),
             _of_difference(lambda d: d.square().sum(1).mean()),
+            _of_difference(lambda d: d.square().sum() / d[0, 0].numel()),
         ],
         "That is a root of squares. Near zero its gradient does not fade, and the paper has none.": [
             _of_difference(torch.norm),
@@ -115,6 +113,13 @@ EXERCISE = Exercise(
         "without one, and is SR outside of every no_grad, detach and item?": [
             _of_maps(lambda x, y: F.mse_loss(x, y).detach()),
             lambda features, sr, hr: F.mse_loss(features(sr).detach(), features(hr)),
+        ],
+        "`features` is any function here, as in the lab, where it normalizes the image first. A function has no mode, "
+        "no parameters and no forward: call it, and leave it as it is.": [
+            lambda features, sr, hr: content_loss(features.eval(), sr, hr),
+            lambda features, sr, hr: content_loss(features.requires_grad_(False), sr, hr),
+            lambda features, sr, hr: [p.requires_grad_(False) for p in features.parameters()],
+            lambda features, sr, hr: content_loss(features.forward, sr, hr),
         ],
         "A gradient also flows to HR, where nothing learns: its features keep a graph, at the price of memory and "
         "time. Which of the two calls of `features` needs one?": (

@@ -1,5 +1,6 @@
 """Lab 02: a loss of one's own that minds a blur more than a shift."""
 
+import math
 from collections.abc import Callable
 from functools import cache
 from typing import Any
@@ -25,7 +26,7 @@ def forgiving_loss(sr: torch.Tensor, hr: torch.Tensor) -> torch.Tensor:
     Returns
     -------
     torch.Tensor
-        ``()``, 0 for equal images, with a graph that leads to `sr`.
+        ``()``, 0 for equal images and never less, with a graph that leads to `sr`.
     """
     busy = []
     for image in (sr, hr):
@@ -47,18 +48,26 @@ def _spoiled(name: str, top: int, left: int) -> tuple[torch.Tensor, ...]:
     return photo, shifted, blur(photo, sigma), blur(photo, 2 * sigma)
 
 
+def _copies(*crop: Any) -> tuple[torch.Tensor, ...]:
+    """Images that an answer may spoil without spoiling the next check."""
+    return tuple(image.clone() for image in _spoiled(*crop))
+
+
 def _observe(answer: Answer, photo: torch.Tensor, *spoiled: torch.Tensor) -> dict[str, Any]:
     equal, shifted, blurred, more = (float(take(answer(x, photo), 0.0)) for x in (photo, *spoiled))
-    sr = spoiled[1].clone().requires_grad_()
+    sharper = float(take(answer(photo, spoiled[1]), 0.0))
+    sr, hr = (image.repeat(2, 1, 1, 1) for image in (spoiled[1].requires_grad_(), photo))
+    loss = torch.as_tensor(take(answer(sr, hr), 0.0))
     return {
         "equal pictures cost nothing": abs(equal) <= 1e-4 * abs(blurred),
         "a blur costs something": "yes" if blurred > 0 else "less than nothing" if blurred < 0 else "nothing",
+        "nothing costs less than nothing": sharper >= -1e-4 * abs(blurred),
         # The ratio tells mistakes apart, whatever factor they have.
         "a shift costs less than half of the blur": "yes"
         if shifted < blurred / 2
-        else f"{shifted / blurred:.3g} times",
+        else f"{shifted / (blurred or math.inf):.4g} times",
         "more blur costs more": more > blurred,
-        "the gradient reaches SR": reaches(torch.as_tensor(answer(sr, photo)), [sr]),
+        "the gradient reaches SR": reaches(loss, [sr]),
     }
 
 
@@ -79,14 +88,15 @@ EXERCISE = Exercise(
     forgiving_loss,
     level="hard",
     cases={
-        "the astronaut's face": lambda: _spoiled("astronaut", 48, 168),
-        "the cat's eye": lambda: _spoiled("chelsea", 80, 120),
+        "the astronaut's face": lambda: _copies("astronaut", 48, 168),
+        "the cat's eye": lambda: _copies("chelsea", 80, 120),
     },
     observe=_observe,
     mistakes={
         "A loss is one number; this is one for each pixel or picture. What is usually made of many numbers?": [
             lambda sr, hr: (sr - hr).square(),
             lambda sr, hr: (_steps(sr) - _steps(hr)).square(),
+            lambda sr, hr: (_steps(sr).mean((1, 2, 3)) - _steps(hr).mean((1, 2, 3))).square(),
         ],
         "This compares the pixels at each place, as PSNR does, so a shift is as bad as the blur. Ask something of a "
         "neighbourhood instead, such as how much its pixels differ from each other.": [
@@ -120,6 +130,12 @@ EXERCISE = Exercise(
         "A blurred picture gets a loss below 0, less than a perfect one. Which sign, or which square, is missing?": (
             lambda sr, hr: _steps(sr).mean() - _steps(hr).mean()
         ),
+        "A picture that is sharper than HR, a noisy one for example, gets a loss below 0, and that's where training "
+        "would go. 0 is for equal pictures, and the lowest of all: which square or absolute value is missing?": [
+            lambda sr, hr: _steps(hr).mean() - _steps(sr).mean(),
+            lambda sr, hr: 1 - _steps(sr).mean() / _steps(hr).mean(),
+            lambda sr, hr: hr.std() - sr.std(),
+        ],
         "No gradient reaches SR, so nothing could be trained with this. Is there a no_grad, detach, item or round?": (
             lambda sr, hr: forgiving_loss(sr, hr).detach()
         ),
@@ -134,6 +150,7 @@ EXERCISE = Exercise(
     otherwise={
         "equal pictures cost nothing": "Two equal pictures should cost nothing.",
         "a blur costs something": "The blurred picture should cost more than 0.",
+        "nothing costs less than nothing": "A picture that is sharper than HR gets a loss below 0, or none.",
         "a shift costs less than half of the blur": "The shift costs {given} as much as the blur, though it's hardly "
         "visible; less than 0.5 times is asked for. What changes when a picture is blurred, and stays when it's moved?",
         "more blur costs more": "Twice the blur should cost more than the blur.",

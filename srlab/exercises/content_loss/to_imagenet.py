@@ -21,7 +21,7 @@ def to_imagenet(image: torch.Tensor) -> torch.Tensor:
     Returns
     -------
     torch.Tensor
-        ``(N, 3, H, W)``, about -2.1 to 2.6.
+        ``(N, 3, H, W)``, about -2.1 to 2.6, in the dtype of `image`.
     """
     return (image - image.new_tensor(MEAN).view(3, 1, 1)) / image.new_tensor(STD).view(3, 1, 1)
 
@@ -30,6 +30,7 @@ def _observe(answer: Answer, image: torch.Tensor) -> dict[str, Any]:
     result = take(answer(image), image)
     return {
         "other numbers come out": result,
+        "the dtype": str(result.dtype).removeprefix("torch."),
         "the graph": reaches(result.sum(), [image]),
         "the gradient": gradient(result.sum(), [image]),
     }
@@ -96,7 +97,7 @@ EXERCISE = Exercise(
         ),
         "Each image was brought to its own mean and spread, so a dark one looks like a bright one. What did the "
         "network see in training?": [
-            _own(dims, unbiased) for dims in ((2, 3), (1, 2, 3), (0, 2, 3)) for unbiased in (True, False)
+            _own(dims, unbiased) for dims in ((2, 3), (1, 2, 3), (0, 2, 3), (0, 1, 2, 3)) for unbiased in (True, False)
         ],
         "A vector of three was set against the columns, the rows or the images of a batch. Which of the four axes are "
         "the colours?": [
@@ -108,12 +109,18 @@ EXERCISE = Exercise(
             lambda x: (x - _CIFAR) / torch.tensor((0.2470, 0.2435, 0.2616)).view(3, 1, 1),
             lambda x: (x - _CIFAR) / torch.tensor((0.2023, 0.1994, 0.2010)).view(3, 1, 1),
         ],
+        "The numbers are right, but in float64, as numpy's are, while the network's weights are float32, and torch "
+        "doesn't mix the two. Stay in torch, and make the constants in the dtype of the image.": [
+            lambda x: (x - torch.from_numpy(_M.double().numpy())) / _S,
+            lambda x: torch.from_numpy(to_imagenet(x).detach().double().numpy()),
+        ],
         "The result has no graph, so no gradient would come back from the features to the picture of G. Is there a "
         "no_grad, a detach or a new tensor made from the values?": lambda x: to_imagenet(x).detach(),
     },
     also_right=[lambda x: (255 * x - 255 * _M) / (255 * _S)],
     otherwise={
         "other numbers come out": "Other numbers come out.",
+        "the dtype": "The image came in float32, but the result is in {given}.",
         "the gradient": "The gradient is not that of a division by the standard deviation.",
     },
     hints=(
