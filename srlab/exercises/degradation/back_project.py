@@ -47,6 +47,7 @@ def _only(shape: torch.Size, name: str, resized: Answer, said: str) -> Answer:
             raise Wrong(f"`{name}` was given an image of {image.shape[-1]}x{image.shape[-2]} pixels. {said}")
         return resized(image)
 
+    strict.__qualname__ = name  # as Python calls it in its own messages
     return strict
 
 

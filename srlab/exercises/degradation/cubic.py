@@ -50,6 +50,8 @@ EXERCISE = Exercise(
         "the two polynomials of Keys with a = -1/2": (torch.tensor([0.25, 0.5, 0.75, 1.25, 1.5, 1.75]),),
     },
     mistakes={
+        "`x` holds many distances, and `if`, `and` and `or` decide once for all of them. torch.where decides for each; "
+        "two conditions are joined by & with brackets around both.": lambda x: _near(x) if x.abs() <= 1 else _far(x),
         "The kernel should look the same on both sides of 0. What happens to a negative x in your code?": [
             lambda x: torch.where(x <= 1, _near(x), _far(x) * (x < 2)),
             lambda x: torch.where(x <= 1, _near(x), _far(x)),
@@ -61,7 +63,6 @@ EXERCISE = Exercise(
         "Between 1 and 2 the kernel should be negative. Look at the sign of a.": _of_a(0.5),
         "The two branches have changed places: which polynomial belongs to |x| below 1?": [
             _swapped,
-            lambda x: torch.where(x == 0, 1, _swapped(x)),  # with the right value at 0 put in by hand
         ],
         "Between 1 and 2 nothing is left, but the kernel is 4 samples wide.": [
             lambda x: _near(x.abs()) * (x.abs() <= 1),

@@ -95,12 +95,7 @@ EXERCISE = Exercise(
         "first, and luma itself is not rounded.": [
             lambda rgb: _rounded(luma(rgb)),
             lambda rgb: luma(_rounded(rgb)),
-            lambda rgb: _rounded(luma(_rounded(rgb))),
-            lambda rgb: (255 * luma(rgb)).floor() / 255,
-            lambda rgb: luma((255 * rgb).floor() / 255),
             lambda rgb: (255 * luma(rgb)).round(),
-            lambda rgb: (255 * luma(rgb)).byte(),
-            lambda rgb: (255 * luma(rgb)).byte() / 255,
         ],
         "Luma is one channel, and the channel dimension stays.": [
             lambda rgb: luma(rgb).squeeze(1),

@@ -5,6 +5,7 @@ import math
 import torch
 
 from srlab.data.images import luma
+from srlab.evaluation import metrics
 from srlab.exercises import Exercise, sample
 
 
@@ -45,13 +46,7 @@ def _rounded(image: torch.Tensor) -> torch.Tensor:
     return (image * 255).round() / 255
 
 
-_SMALL = (
-    1e-9,
-    1e-10,
-    1e-11,
-    1e-12,
-    1e-13,
-)  # may be added to the MSE
+_SMALL = [1e-9, 1e-10, 1e-11, 1e-12, 1e-13]  # may be added to the MSE
 
 EXERCISE = Exercise(
     psnr,
@@ -82,6 +77,7 @@ EXERCISE = Exercise(
             lambda sr, hr, crop: psnr(luma(sr), luma(hr), crop),
             lambda sr, hr, crop: psnr(_rounded(sr), _rounded(hr), crop),
             lambda sr, hr, crop: psnr(_rounded(luma(_rounded(sr))), _rounded(luma(_rounded(hr))), crop),
+            lambda sr, hr, crop: metrics.psnr(sr, hr),
         ],
         "Each channel has a PSNR of its own here, and then these are averaged. The mean of the logarithms is not the "
         "logarithm of the mean: average all squared errors of an image first.": (

@@ -88,9 +88,10 @@ EXERCISE = Exercise(
         "may the downsampler see nothing?": (
             lambda hr, texture, scale: hr + texture - _up(F.avg_pool2d(hr, scale), scale)
         ),
-        "This is what is added, without the photo that it is added to.": (
-            lambda hr, texture, scale: twin(hr, texture, scale) - hr
-        ),
+        "The LR image of this is black: what LR sees of HR is gone, too. Only what it sees of the texture should go.": [
+            lambda hr, texture, scale: twin(hr, texture, scale) - hr,
+            lambda hr, texture, scale: hr + texture - _up(F.avg_pool2d(hr + texture, scale), scale),
+        ],
         "The result is cut off at 0 and 1, which changes the means of some blocks. Leave it as it is.": (
             lambda hr, texture, scale: twin(hr, texture, scale).clamp(0, 1)
         ),
@@ -117,7 +118,8 @@ EXERCISE = Exercise(
         lambda hr, texture, scale: texture + _up(F.avg_pool2d(hr - texture, scale), scale),  # of HR only its blocks
     ],
     otherwise={
-        "its LR image, less that of HR": "The LR image of the twin is not the LR image of HR.",
+        "its LR image, less that of HR": "The LR image of the twin should be that of HR. Its first pixels are off by "
+        "{given}.",
         "another image": "This can hardly be told from HR. A twin looks different; where does the texture come in?",
         "the texture": "A twin it is, with the same LR image. But hardly any of the texture is in it, and the lab is "
         "about to lay a lawn over a photo. Which part of the texture may you add?",
