@@ -1,9 +1,12 @@
 """Lab 01: what a loss asks for where the true pixel is uncertain."""
 
+from typing import Any
+
 import torch
 
 from srlab.base.errors import SrlabError
 from srlab.exercises import Answer, Exercise
+from srlab.exercises.difference import take
 
 
 def best_guess(candidates: torch.Tensor, probabilities: torch.Tensor, loss: str) -> torch.Tensor:
@@ -32,8 +35,15 @@ def best_guess(candidates: torch.Tensor, probabilities: torch.Tensor, loss: str)
     return candidates[order][reached.long().argmax()]
 
 
-def _of_a_grid(candidates: torch.Tensor, probabilities: torch.Tensor, loss: str) -> torch.Tensor:
-    guesses = torch.linspace(0, 1, 101)
+def _observe(answer: Answer, candidates: torch.Tensor, probabilities: torch.Tensor, loss: str) -> dict[str, Any]:
+    guess, best = (float(take(f(candidates, probabilities, loss), 0.0)) for f in (answer, best_guess))
+    error = abs(guess - best)
+    near = "exact" if error < 1e-5 else "close" if error < 0.01 else "far off"  # a search among guesses comes close
+    return {f"the best guess for {loss}": guess if near == "far off" else best, "how near": near}
+
+
+def _of(guesses: torch.Tensor, candidates: torch.Tensor, probabilities: torch.Tensor, loss: str) -> torch.Tensor:
+    """The best of some guesses."""
     away = candidates - guesses[:, None]
     expected = (probabilities * (away.square() if loss == "mse" else away.abs())).sum(1)
     return guesses[expected.argmin()]
@@ -51,9 +61,13 @@ def _median(sort_values: bool, sort_chances: bool) -> Answer:
     return guess
 
 
-# Sorted: 0.1 (0.33), 0.2 (0.22), 0.5 (0.10), 0.6 (0.15), 0.9 (0.20). Each way to go wrong gives another value.
-_PIXEL = torch.tensor([0.2, 0.5, 0.6, 0.9, 0.1]), torch.tensor([0.22, 0.10, 0.15, 0.20, 0.33])
+# Each way to go wrong gives another value, and no right one lies on a grid.
+_PIXEL = (
+    torch.tensor([0.8617, 0.2143, 0.4126, 0.5638, 0.7811, 0.3459, 0.9324, 0.1307]),
+    torch.tensor([0.06, 0.09, 0.06, 0.04, 0.11, 0.13, 0.22, 0.29]),
+)
 _EDGE = torch.tensor([1.0, 0.0]), torch.tensor([0.4, 0.6])
+_LARGE = torch.tensor([3.0, -1.5, 2.2, 0.5]), torch.tensor([0.35, 0.2, 0.2, 0.25])
 
 EXERCISE = Exercise(
     best_guess,
@@ -63,7 +77,10 @@ EXERCISE = Exercise(
         "l1": (*_PIXEL, "l1"),
         "mse at an edge that is bright with probability 0.4 and dark with 0.6": (*_EDGE, "mse"),
         "l1 at that edge": (*_EDGE, "l1"),
+        "mse of any numbers": (*_LARGE, "mse"),
+        "l1 of any numbers": (*_LARGE, "l1"),
     },
+    observe=_observe,
     mistakes={
         "All candidates count the same here. Some are more probable than others; where do the probabilities come in?": [
             lambda candidates, probabilities, loss: candidates.mean(),
@@ -83,7 +100,12 @@ EXERCISE = Exercise(
         "The weighted values were averaged again. The probabilities already add up to 1.": (
             lambda candidates, probabilities, loss: (candidates * probabilities).mean()
         ),
-        "Close, but a list of guesses meets the best one only by luck. Which formula gives it directly?": _of_a_grid,
+        "Close, but a search among guesses meets the best one only by luck. Which formula gives it directly?": (
+            lambda candidates, *others: _of(torch.linspace(0, 1, 101), candidates, *others)
+        ),
+        "That's the best of the candidates. With the squared loss, a value between them may be better than each.": (
+            lambda candidates, *others: _of(candidates, candidates, *others)
+        ),
         "Half of the probability was counted off in the order of the list. In which order should the values be?": (
             _median(sort_values=False, sort_chances=False)
         ),
@@ -92,7 +114,8 @@ EXERCISE = Exercise(
         ),
     },
     also_right=[_median(sort_values=True, sort_chances=True)],
-    tolerance=2e-3,
+    otherwise={"how near": "Close, but not exact."},
+    tolerance=1e-5,
     hints=(
         "Try a few guesses by hand and work out the expected loss of each. What moves the best guess more: one far "
         "candidate, or many near ones?",

@@ -1,9 +1,12 @@
 """Lab 01: the pixel shuffle."""
 
+from typing import Any
+
 import torch
 import torch.nn.functional as F
+from torch.overrides import TorchFunctionMode
 
-from srlab.exercises import Answer, Exercise, sample
+from srlab.exercises import Answer, Exercise, filled, sample
 
 
 def pixel_shuffle(x: torch.Tensor, scale: int) -> torch.Tensor:
@@ -39,10 +42,29 @@ def _shuffle(split: str, order: tuple[int, ...]) -> Answer:
     return shuffle
 
 
+class _Names(TorchFunctionMode):
+    """Notes the names of the torch functions that are called."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.called: set[str] = set()
+
+    def __torch_function__(self, function: Any, types: Any, args: tuple = (), kwargs: dict | None = None) -> Any:
+        self.called.add(getattr(function, "__name__", ""))
+        return function(*args, **(kwargs or {}))
+
+
+def _observe(answer: Answer, x: torch.Tensor, scale: int) -> dict[str, Any]:
+    with _Names() as names:
+        result = filled(answer(x, scale))
+    return {f"scale {scale}": result, "torch's own": "pixel_shuffle" in names.called}
+
+
 EXERCISE = Exercise(
     pixel_shuffle,
     level="hard",
     cases={"scale 2": (sample(2, 8, 6, 12), 2), "scale 3": (sample(2, 36, 6, 12), 3)},
+    observe=_observe,
     mistakes={
         "This goes the other way, from a large image to many channels.": F.pixel_unshuffle,
         "That is right for scale 2 and no other. Is there a 2 or a 4 in your code where `scale` should stand?": [
@@ -64,7 +86,11 @@ EXERCISE = Exercise(
         "The sub-pixels end up in the wrong channels. In torch's order the scale^2 channels of one colour follow each "
         "other.": _shuffle("rrc", (0, 3, 4, 1, 5, 2)),
     },
-    also_right=[F.pixel_shuffle],
+    also_right=[_shuffle("crr", (0, 1, 4, 2, 5, 3))],
+    notes={
+        "This is torch's own pixel shuffle, and right, of course. The exercise asks for reshape and permute alone, "
+        "which show how it works; try them, too.": F.pixel_shuffle
+    },
     hints=(
         "Four channels of one LR pixel become a block of 2x2 pixels, row by row. Try it on a 1x1 image first.",
         "Split the channels into three axes (colour, row in the block, column in the block), bring each next to the "

@@ -27,7 +27,8 @@ def receptive_radius(blocks: int) -> int:
 
 def _observe(answer: Answer, few: int, many: int) -> dict[str, float]:
     first, last = (float(take(answer(blocks), 0.0)) for blocks in (few, many))
-    return {"what five blocks add": last - first, "the layers before and after the blocks": last - 2 * many}
+    each = (last - first) / (many - few)
+    return {"what five blocks add": last - first, "the layers before and after the blocks": last - each * many}
 
 
 def _radius(each: float, rest: float = 8) -> Answer:

@@ -30,7 +30,10 @@ class ResidualBlock(nn.Module):
 
 def _observe(answer: Answer, x: torch.Tensor) -> dict[str, Any]:
     block = build(answer, x.shape[1])
+    before = x.clone()
     shape = str(tuple(filled(block(x)).shape))
+    if not torch.equal(x, before):
+        return {"the input stays as it came": False}
     made = calls(block, x)
     sizes = {"x".join(map(str, call.weights[0].shape[2:])) for call in made if call.kind == "conv2d"}
     own = [id(call.weights[0]) for call in made if call.weights[0] is not None]
@@ -45,6 +48,7 @@ def _observe(answer: Answer, x: torch.Tensor) -> dict[str, Any]:
     slopes = [parameter for parameter in block.parameters() if id(parameter) not in layers]
     slope = "fixed" if not slopes else "learned" if reaches(trained.sum(), slopes) else "unused"
     return {
+        "the input stays as it came": True,
         "the shape stays": shape,
         "the input is added at the end, untouched": without,
         "the convolutions": [call.kind for call in made].count("conv2d"),
@@ -141,7 +145,13 @@ EXERCISE = Exercise(
     cases={"conv, BN, PReLU, conv, BN, and the input added at the end": (sample(2, 6, 7, 9, low=-1),)},
     observe=_observe,
     mistakes={
-        "Each convolution takes a rim off the feature maps. What keeps a 3x3 convolution from shrinking them?": [
+        "The input is changed in place, by +=, a method that ends in _ or inplace=True. Whoever made it still needs it "
+        "as it was, and so does backward. Leave x as it is, and return a new sum.": [
+            _block(lambda block, x: x.add_(_branch(block, x))),
+            _block(lambda block, x: x.relu_() + _branch(block, x)),
+        ],
+        "The convolutions make the feature maps smaller, so they no longer fit the input. What keeps a 3x3 convolution "
+        "from shrinking them?": [
             _block(_right, **_convs(3, padding=0)),
             _block(_branch, **_convs(3, padding=0)),
         ],
@@ -215,7 +225,8 @@ EXERCISE = Exercise(
         "the batch norms": "The block should use a batch norm twice, but uses {given}. Go through figure 4 again.",
         "weights of their own": "Two layers share their weights. Give each its own.",
         "the input is added at the end, untouched": "With all convolutions at zero the block should hand on its input.",
-        "the order of the layers": "The layers are there, but not in the paper's order.",
+        "the order of the layers": "The layers are there, but put together otherwise than in figure 4: in another "
+        "order, with a factor, or with another padding than zeros.",
         "where the weights are": "Some weights are not among the block's parameters().",
         "the slope of the activation": "The activation's slope below zero should be learned; here it is {given}.",
         "the running averages of batch norm": "In use, the batch norms should take their running averages.",

@@ -62,10 +62,10 @@ def _detail(tail: Tail, features: torch.Tensor) -> torch.Tensor:
     return F.pixel_shuffle(tail.conv(features), tail.scale)
 
 
-def _on(**options: Any) -> Callable[..., torch.Tensor]:
-    """The detail on an enlargement of another kind."""
+def _on(bend: Answer = torch.clone, **options: Any) -> Callable[..., torch.Tensor]:
+    """The detail, perhaps bent, on an enlargement of another kind."""
     return lambda tail, features, lr: (
-        _detail(tail, features) + F.interpolate(lr, scale_factor=tail.scale, **({"mode": "bilinear"} | options))
+        bend(_detail(tail, features)) + F.interpolate(lr, scale_factor=tail.scale, **({"mode": "bilinear"} | options))
     )
 
 
@@ -122,17 +122,19 @@ EXERCISE = Exercise(
             _tail(lambda tail, features, lr: _on()(tail, features, lr).sigmoid()),
             _tail(lambda tail, features, lr: _on()(tail, features, lr).tanh()),
             _tail(lambda tail, features, lr: _on()(tail, features, lr).relu()),
-            _tail(lambda tail, features, lr: _on()(tail, features, lr) - _detail(tail, features).clamp(max=0)),
+            _tail(_on(bend=torch.relu)),
             _tail(lambda tail, features, lr: (_on()(tail, features, lr) + 1) / 2),
         ],
-        "The convolution should make scale x scale values for each of three colours, and keep the number of rows and "
-        "columns. How many channels is that, and which padding?": [
+        "The two parts that are added have different shapes. The detail is scale x scale values of the convolution for "
+        "each of three colours, with no row or column lost; the other part is made of `lr`. Print the shape of each.": [
             _tail(_on(), channels=lambda features, scale: 3),
             _tail(_on(), channels=lambda features, scale: 3 * scale),
             _tail(_on(), channels=lambda features, scale: scale**2),
             _tail(_on(), channels=lambda features, scale: features),
             _tail(_on(), channels=lambda features, scale: features * scale**2),
             _tail(lambda tail, features, lr: _on()(tail, features[..., 1:-1, 1:-1], lr)),
+            _tail(lambda tail, features, lr: _on()(tail, features, features)),
+            _tail(lambda tail, features, lr: _detail(tail, features) + F.interpolate(lr, tail.scale, mode="bilinear")),
         ],
         "The scale is fixed in your code. Take `scale`, which the tail is given when it's made.": [
             _fixed(4),
@@ -171,7 +173,8 @@ EXERCISE = Exercise(
         "the bilinear enlargement": "With the convolution at zero, the bilinear enlargement of LR should remain.",
         "the convolutions": "One 3x3 convolution is asked for, but the tail uses {given}.",
         "where the weights are": "Some weights are not among the tail's parameters().",
-        "the detail": "What is added to the bilinear enlargement should be the shuffled output of the convolution.",
+        "the detail": "What is added to the bilinear enlargement should be the shuffled output of the convolution "
+        "as it is.",
     },
     hints=(
         "Two things are added: an enlargement of LR that needs no learning, and detail made of the features.",

@@ -62,12 +62,13 @@ def _observe(answer: Answer, steps: int, generator: Any, optimizer: Any, batches
         events.append("step")
         gradients.append(_gradient(generator))
 
-    hooks = [generator.register_forward_hook(forward), optimizer.register_step_pre_hook(step)]
+    hooks = [generator.register_forward_hook(forward), optimizer.register_step_post_hook(step)]
     stopped, told = "", 0.0
     try:
         for lr, hr in batches[:steps]:
             for noted in (seen, events, gradients):
                 noted.clear()
+            before = nn.utils.parameters_to_vector(generator.parameters()).detach().clone()
             told = take(filled(answer(generator, optimizer, lr, hr)), 0.0)
     except (RuntimeError, AttributeError) as error:
         if isinstance(error, Wrong) or not re.search("does not require grad|a second time|'backward'", str(error)):
@@ -76,14 +77,17 @@ def _observe(answer: Answer, steps: int, generator: Any, optimizer: Any, batches
     finally:
         for hook in hooks:
             hook.remove()
+    weights = nn.utils.parameters_to_vector(generator.parameters())
     return {
         "an error of torch": stopped,
         "what the generator is given": bool(seen) and torch.equal(seen[0], lr),
-        "the order": ", ".join(events),
+        "no weights move without the optimizer": "step" in events or torch.equal(weights, before),
+        "the order": ", ".join(events[:7]) + (", and so on" if len(events) > 7 else ""),
         "the gradient when the optimizer makes its step": gradients[0] if gradients else torch.zeros(12),
         "the loss": told,
-        "the weights": nn.utils.parameters_to_vector(generator.parameters()),
+        "the weights": weights,
         "the mode": generator.training,
+        "a loss without a graph": not (isinstance(told, torch.Tensor) and told.requires_grad),
     }
 
 
@@ -127,6 +131,16 @@ def _by_hand(generator: Any, optimizer: Any, lr: Any, hr: Any) -> float:
 
 def _own_optimizer(generator: Any, optimizer: Any, lr: Any, hr: Any) -> float:
     return train_step(generator, SGD(generator.parameters(), lr=0.5), lr, hr)
+
+
+def _by_a_closure(generator: Any, optimizer: Any, lr: Any, hr: Any) -> float:
+    def closure() -> torch.Tensor:
+        optimizer.zero_grad()
+        loss = F.mse_loss(generator(lr), hr)
+        loss.backward()
+        return loss
+
+    return optimizer.step(closure).item()
 
 
 def _for_use(generator: Any, *others: Any) -> float:
@@ -198,6 +212,12 @@ EXERCISE = Exercise(
             _by_hand,
             _own_optimizer,
         ],
+        "The loss has one value for each pixel, but backward starts from one number. What makes one of many?": (
+            _step("fzbs", loss=lambda sr, hr: (sr - hr).square())
+        ),
+        "nn.MSELoss is a class, and what it's made with are options. F.mse_loss is the function.": (
+            _step("fzbs", loss=nn.MSELoss)
+        ),
         "The generator is left in eval mode, in which batch norm and dropout don't train.": _for_use,
         "The weights are right, but what comes back is not the loss of this step.": [
             lambda *scene: train_step(*scene) * 2,
@@ -210,11 +230,15 @@ EXERCISE = Exercise(
     also_right=[
         _step("zfbs"),
         _step("fbsz"),
-        _step("fzbs", told=lambda loss: loss),
         _step("fzbs", told=torch.Tensor.detach),
         _step("fzbs", loss=lambda sr, hr: ((sr - hr) ** 2).mean()),
         lambda generator, *others: train_step(generator.train(), *others),
+        _by_a_closure,
     ],
+    notes={
+        "The loss comes back with its graph, which stays in memory as long as the loss does: a list of losses grows "
+        "heavier with each step. item() gives the number alone.": _step("fzbs", told=lambda loss: loss)
+    },
     otherwise={
         "an error of torch": "PyTorch stopped your step with: {given}.",
         "what the generator is given": "The generator should be given `lr` as it is.",
