@@ -150,9 +150,10 @@ EXERCISE = Exercise(
             _block(lambda block, x: x.add_(_branch(block, x))),
             _block(lambda block, x: x.relu_() + _branch(block, x)),
         ],
-        "The convolutions make the feature maps smaller, so they no longer fit the input. What keeps a 3x3 convolution "
-        "from shrinking them?": [
+        "What comes out of the layers has another shape than the input, so the two can't be added. Which padding keeps "
+        "a 3x3 convolution from shrinking the maps, and which numbers of channels go in and out?": [
             _block(_right, **_convs(3, padding=0)),
+            _block(lambda block, x: x + torch.cat([x, _branch(block, x)], 1)),
             _block(_branch, **_convs(3, padding=0)),
         ],
         "A block for 6 features has convolutions for another number. Is `features` used?": (

@@ -125,8 +125,8 @@ EXERCISE = Exercise(
             _tail(_on(bend=torch.relu)),
             _tail(lambda tail, features, lr: (_on()(tail, features, lr) + 1) / 2),
         ],
-        "The two parts that are added have different shapes. The detail is scale x scale values of the convolution for "
-        "each of three colours, with no row or column lost; the other part is made of `lr`. Print the shape of each.": [
+        "The shapes don't fit. The convolution should make scale x scale values for each of three colours, and lose no "
+        "row or column; what is enlarged and added is `lr`. Print the shape of each.": [
             _tail(_on(), channels=lambda features, scale: 3),
             _tail(_on(), channels=lambda features, scale: 3 * scale),
             _tail(_on(), channels=lambda features, scale: scale**2),
