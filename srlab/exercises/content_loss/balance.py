@@ -49,7 +49,7 @@ def _observe(
     reaches(pixel + content, [sr])  # raises where the graph is gone
     return {
         "G without a gradient": of_g.grad is None,
-        f"a share of {share}": weight,
+        f"a share of {share}": weight.detach(),
         "a number without a graph": not weight.requires_grad,
     }
 
@@ -107,6 +107,9 @@ EXERCISE = Exercise(
             _backward,
             _backward_of_no_leaf,
         ],
+        "torch.autograd.grad gives a tuple, with one gradient for each tensor that it was asked for. Take the first.": (
+            lambda pixel, content, sr, share: torch.autograd.grad(pixel, sr, retain_graph=True).norm()
+        ),
         "The weight came back with a graph, that of the gradients, which create_graph makes. It's a second derivative "
         "that nobody wants, and the training step would carry it along. Return a plain number.": (
             _of_gradients(_odds, create_graph=True)

@@ -56,8 +56,7 @@ def _copies(*crop: Any) -> tuple[torch.Tensor, ...]:
 def _observe(answer: Answer, photo: torch.Tensor, *spoiled: torch.Tensor) -> dict[str, Any]:
     equal, shifted, blurred, more = (float(take(answer(x, photo), 0.0)) for x in (photo, *spoiled))
     sharper = float(take(answer(photo, spoiled[1]), 0.0))
-    sr, hr = (image.repeat(2, 1, 1, 1) for image in (spoiled[1].requires_grad_(), photo))
-    loss = torch.as_tensor(take(answer(sr, hr), 0.0))
+    sr = spoiled[1].requires_grad_() + 0  # a picture that was made, as by G
     return {
         "equal pictures cost nothing": abs(equal) <= 1e-4 * abs(blurred),
         "a blur costs something": "yes" if blurred > 0 else "less than nothing" if blurred < 0 else "nothing",
@@ -67,7 +66,7 @@ def _observe(answer: Answer, photo: torch.Tensor, *spoiled: torch.Tensor) -> dic
         if shifted < blurred / 2
         else f"{shifted / (blurred or math.inf):.4g} times",
         "more blur costs more": more > blurred,
-        "the gradient reaches SR": reaches(loss, [sr]),
+        "the gradient reaches SR": reaches(torch.as_tensor(answer(sr, photo)), [sr]),
     }
 
 

@@ -30,7 +30,6 @@ def _observe(answer: Answer, image: torch.Tensor) -> dict[str, Any]:
     result = take(answer(image), image)
     return {
         "other numbers come out": result,
-        "the dtype": str(result.dtype).removeprefix("torch."),
         "the graph": reaches(result.sum(), [image]),
         "the gradient": gradient(result.sum(), [image]),
     }
@@ -109,8 +108,8 @@ EXERCISE = Exercise(
             lambda x: (x - _CIFAR) / torch.tensor((0.2470, 0.2435, 0.2616)).view(3, 1, 1),
             lambda x: (x - _CIFAR) / torch.tensor((0.2023, 0.1994, 0.2010)).view(3, 1, 1),
         ],
-        "The numbers are right, but in float64, as numpy's are, while the network's weights are float32, and torch "
-        "doesn't mix the two. Stay in torch, and make the constants in the dtype of the image.": [
+        "The result is in float64, as numpy's numbers are, while the image and the network's weights are in float32, "
+        "and torch doesn't mix the two. Stay in torch, and make the constants in the dtype of the image.": [
             lambda x: (x - torch.from_numpy(_M.double().numpy())) / _S,
             lambda x: torch.from_numpy(to_imagenet(x).detach().double().numpy()),
         ],
@@ -120,7 +119,6 @@ EXERCISE = Exercise(
     also_right=[lambda x: (255 * x - 255 * _M) / (255 * _S)],
     otherwise={
         "other numbers come out": "Other numbers come out.",
-        "the dtype": "The image came in float32, but the result is in {given}.",
         "the gradient": "The gradient is not that of a division by the standard deviation.",
     },
     hints=(

@@ -120,7 +120,7 @@ EXERCISE = Exercise(
             lambda sr, lr, down, up, part=part: sr + part * up(lr - down(sr)) for part in (0.1, 0.2, 0.25, 0.5, 2)
         ],
         "Several steps were taken. Write one: the lab repeats it.": [
-            lambda sr, lr, down, up, times=times: _repeated(times, sr, lr, down, up) for times in (2, 3, 5, 10)
+            lambda sr, lr, down, up, times=times: _repeated(times, sr, lr, down, up) for times in (2, 3, 4, 5, 10, 20)
         ],
         "The result is cut off at 0 and 1. Leave that for the end, when all steps are done.": (
             lambda sr, lr, down, up: back_project(sr, lr, down, up).clamp(0, 1)

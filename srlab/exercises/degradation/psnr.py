@@ -26,7 +26,7 @@ def psnr(sr: torch.Tensor, hr: torch.Tensor, crop: int) -> torch.Tensor:
     """
     height, width = sr.shape[-2:]
     error = (sr - hr)[..., crop : height - crop, crop : width - crop]
-    return -10 * error.square().mean((1, 2, 3)).log10()
+    return -10 * error.double().square().mean((1, 2, 3)).log10()
 
 
 def _pair() -> tuple[torch.Tensor, torch.Tensor]:
@@ -124,9 +124,10 @@ EXERCISE = Exercise(
         ],
     },
     also_right=[
+        lambda sr, hr, crop: psnr(sr, hr, crop).float(),
         lambda sr, hr, crop: (
             -20 * (sr - hr)[..., crop : -crop or None, crop : -crop or None].flatten(1).square().mean(1).sqrt().log10()
-        )
+        ),
     ],
     notes={
         "Your PSNR has a ceiling: it ends at so many decibels, or something tiny is added to the MSE. That keeps equal "

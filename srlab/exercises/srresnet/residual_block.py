@@ -226,8 +226,8 @@ EXERCISE = Exercise(
         "the batch norms": "The block should use a batch norm twice, but uses {given}. Go through figure 4 again.",
         "weights of their own": "Two layers share their weights. Give each its own.",
         "the input is added at the end, untouched": "With all convolutions at zero the block should hand on its input.",
-        "the order of the layers": "The layers are there, but put together otherwise than in figure 4: in another "
-        "order, with a factor, or with another padding than zeros.",
+        "the order of the layers": "The layers are there, but not as in figure 4. Is their order the same, and is "
+        "nothing else changed, such as a sign, the kind of activation, the padding or the mode?",
         "where the weights are": "Some weights are not among the block's parameters().",
         "the slope of the activation": "The activation's slope below zero should be learned; here it is {given}.",
         "the running averages of batch norm": "In use, the batch norms should take their running averages.",

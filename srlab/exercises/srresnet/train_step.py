@@ -52,17 +52,22 @@ def _observe(answer: Answer, steps: int, generator: Any, optimizer: Any, batches
     events: list[str] = []
     gradients: list[torch.Tensor] = []
 
-    def forward(_: nn.Module, inputs: tuple[torch.Tensor, ...], sr: torch.Tensor) -> None:
-        seen.append(inputs[0])
+    make_sr = generator.forward  # which an answer may call by itself
+
+    def forward(lr: torch.Tensor) -> torch.Tensor:
+        seen.append(lr)
         events.append("forward")
+        sr = make_sr(lr)
         if sr.requires_grad:
             sr.register_hook(lambda _: events.append("backward"))
+        return sr
 
     def step(*_: Any) -> None:
         events.append("step")
         gradients.append(_gradient(generator))
 
-    hooks = [generator.register_forward_hook(forward), optimizer.register_step_post_hook(step)]
+    generator.forward = forward
+    optimizer.register_step_post_hook(step)
     stopped, told = "", 0.0
     try:
         for lr, hr in batches[:steps]:
@@ -74,9 +79,6 @@ def _observe(answer: Answer, steps: int, generator: Any, optimizer: Any, batches
         if isinstance(error, Wrong) or not re.search("does not require grad|a second time|'backward'", str(error)):
             raise
         stopped = re.split(r"[.:\n] | \(", str(error))[0]
-    finally:
-        for hook in hooks:
-            hook.remove()
     weights = nn.utils.parameters_to_vector(generator.parameters())
     return {
         "an error of torch": stopped,
@@ -87,7 +89,6 @@ def _observe(answer: Answer, steps: int, generator: Any, optimizer: Any, batches
         "the loss": told,
         "the weights": weights,
         "the mode": generator.training,
-        "a loss without a graph": not (isinstance(told, torch.Tensor) and told.requires_grad),
     }
 
 
@@ -174,8 +175,8 @@ EXERCISE = Exercise(
             _step("fsb"),
             _step("fszb"),
         ],
-        "The loss has no graph that leads back to the weights: SR was detached, or the generator ran under no_grad. "
-        "That is right for judging a network and wrong for training one.": [
+        "The loss has no graph that leads back to the weights: SR was detached, made under no_grad, or not made by the "
+        "generator at all. The first two are right for judging a network and wrong for training one.": [
             _step("fzbs", see=lambda generator, lr, hr: generator(lr).detach()),
             _step("fzbs", see=_without_graph),
             _step("fzbs", loss=lambda sr, hr: F.mse_loss(sr.data, hr)),
@@ -188,8 +189,8 @@ EXERCISE = Exercise(
             _step("fzbss"),
             _step("zfbss"),
         ],
-        "What goes into the generator is `lr`, and what SR is compared with is `hr`: they have the same size, and no "
-        "other two here have.": [
+        "What goes into the generator is `lr`, all of it and as it is, and SR is compared with `hr`, which has its "
+        "size.": [
             _step("fzbs", see=lambda generator, lr, hr: generator(hr)[..., : hr.shape[-2], : hr.shape[-1]]),
             _step("fzbs", see=lambda generator, lr, hr: generator(hr), loss=lambda sr, hr: (sr - hr).square().mean()),
             _step("fzbs", loss=lambda sr, hr: (sr - hr[..., ::4, ::4]).square().mean()),
@@ -230,15 +231,13 @@ EXERCISE = Exercise(
     also_right=[
         _step("zfbs"),
         _step("fbsz"),
+        _step("fzbs", told=lambda loss: loss),
         _step("fzbs", told=torch.Tensor.detach),
         _step("fzbs", loss=lambda sr, hr: ((sr - hr) ** 2).mean()),
         lambda generator, *others: train_step(generator.train(), *others),
         _by_a_closure,
+        _step("fzbs", see=lambda generator, lr, hr: generator.forward(lr)),
     ],
-    notes={
-        "The loss comes back with its graph, which stays in memory as long as the loss does: a list of losses grows "
-        "heavier with each step. item() gives the number alone.": _step("fzbs", told=lambda loss: loss)
-    },
     otherwise={
         "an error of torch": "PyTorch stopped your step with: {given}.",
         "what the generator is given": "The generator should be given `lr` as it is.",
