@@ -79,28 +79,6 @@ def _branch(block: ResidualBlock, x: torch.Tensor) -> torch.Tensor:
     return block.norm2(block.conv2(block.act(block.norm1(block.conv1(x)))))
 
 
-class _Functional(nn.Module):
-    """The same without layers: weights and running averages by hand."""
-
-    def __init__(self, features: int) -> None:
-        super().__init__()
-        self.kernels = nn.ParameterList(torch.randn(features, features, 3, 3) * 0.1 for _ in range(2))
-        self.scales = nn.ParameterList(torch.ones(features) for _ in range(2))
-        self.shifts = nn.ParameterList(torch.zeros(features) for _ in range(2))
-        self.slope = nn.Parameter(torch.tensor([0.25]))
-        self.register_buffer("means", torch.zeros(2, features))
-        self.register_buffer("variances", torch.ones(2, features))
-
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        inner = x
-        for i in range(2):
-            inner = F.conv2d(inner, self.kernels[i], padding=1)
-            averages = self.means[i], self.variances[i]
-            inner = F.batch_norm(inner, *averages, self.scales[i], self.shifts[i], training=self.training)
-            inner = F.prelu(inner, self.slope) if i == 0 else inner
-        return x + inner
-
-
 def _in_a_list(features: int) -> nn.Module:
     """Two of the layers where the module does not look."""
     block = ResidualBlock(features)
@@ -127,16 +105,6 @@ def _convs(size: int, padding: int, features: int | None = None) -> dict[str, Ca
     return dict.fromkeys(
         ("conv1", "conv2"), lambda given: nn.Conv2d(features or given, features or given, size, padding=padding)
     )
-
-
-def _norms(**options: bool) -> dict[str, Callable[[int], nn.Module]]:
-    return dict.fromkeys(("norm1", "norm2"), lambda features: nn.BatchNorm2d(features, **options))
-
-
-def _by_the_batch(block: ResidualBlock, x: torch.Tensor) -> torch.Tensor:
-    """The branch with batch norms that are functions, and know nothing but the batch."""
-    inner = block.act(F.batch_norm(block.conv1(x), None, None, block.norm1.weight, block.norm1.bias, training=True))
-    return F.batch_norm(block.conv2(inner), None, None, block.norm2.weight, block.norm2.bias, training=True)
 
 
 EXERCISE = Exercise(
@@ -201,12 +169,9 @@ EXERCISE = Exercise(
             )
         ),
         "The batch norms keep no running averages, so in use the block still takes the statistics of whatever image it "
-        "gets. Leave track_running_stats and momentum as they are.": [
-            _block(_right, **_norms(track_running_stats=False)),
-            _block(lambda block, x: x + _by_the_batch(block, x)),
-        ],
-        "The batch norms have no scale and shift of their own to learn. What does affine=False leave out?": (
-            _block(_right, **_norms(affine=False))
+        "gets. Leave track_running_stats as it is.": _block(
+            _right,
+            **dict.fromkeys(("norm1", "norm2"), lambda features: nn.BatchNorm2d(features, track_running_stats=False)),
         ),
         "The layers are in a plain Python list (or a dict), where PyTorch doesn't look: parameters() leaves them out, "
         "so no optimizer would train them. Give each a name of its own, self.conv1 and so on, or use nn.Sequential.": (
@@ -218,7 +183,6 @@ EXERCISE = Exercise(
     also_right=[
         _block(_right, conv1=lambda features: nn.Conv2d(features, features, 3, padding=1, bias=False)),
         _block(_right, act=nn.PReLU),
-        _Functional,
     ],
     otherwise={
         "the convolutions": "The block should use a convolution twice, but uses {given}. Go through figure 4 again.",
@@ -227,7 +191,7 @@ EXERCISE = Exercise(
         "weights of their own": "Two layers share their weights. Give each its own.",
         "the input is added at the end, untouched": "With all convolutions at zero the block should hand on its input.",
         "the order of the layers": "The layers are there, but not as in figure 4. Is their order the same, and is "
-        "nothing else changed, such as a sign, the kind of activation, the padding or the mode?",
+        "nothing else changed, such as a sign, the number of channels, the kind of activation, or the padding?",
         "where the weights are": "Some weights are not among the block's parameters().",
         "the slope of the activation": "The activation's slope below zero should be learned; here it is {given}.",
         "the running averages of batch norm": "In use, the batch norms should take their running averages.",

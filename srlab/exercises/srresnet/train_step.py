@@ -51,7 +51,6 @@ def _observe(answer: Answer, steps: int, generator: Any, optimizer: Any, batches
     seen: list[torch.Tensor] = []
     events: list[str] = []
     gradients: list[torch.Tensor] = []
-
     make_sr = generator.forward  # which an answer may call by itself
 
     def forward(lr: torch.Tensor) -> torch.Tensor:
