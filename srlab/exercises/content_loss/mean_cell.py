@@ -21,7 +21,7 @@ def mean_cell(image: torch.Tensor, scale: int) -> torch.Tensor:
         ``(scale, scale)`` with mean 0: what repeats from cell to cell.
     """
     n, c, height, width = image.shape
-    cells = image.reshape(n, c, height // scale, scale, width // scale, scale)
+    cells = image.double().reshape(n, c, height // scale, scale, width // scale, scale)
     cell = cells.mean(dim=(0, 1, 2, 4))
     return cell - cell.mean()
 
@@ -91,7 +91,10 @@ EXERCISE = Exercise(
             _without_mean(image, scale) / image.mean()
         ),
     },
-    also_right=[lambda image, scale: _without_mean(image, scale) - image.mean()],
+    also_right=[
+        lambda image, scale: _without_mean(image, scale) - image.mean(),
+        lambda image, scale: mean_cell(image, scale).float(),
+    ],
     otherwise={
         "cells of 4 x 4": "Another pattern comes out. Place (i, j) of the result is the mean of all pixels that stand "
         "in row i and column j of their cell, less the mean of all pixels.",
