@@ -177,6 +177,7 @@ EXERCISE = Exercise(
         ),
     },
     also_right=[_with(), _in_three],
+    tolerance=2e-4,  # single precision, where brightness is squared and taken away again
     hints=(
         "Five maps first: two means, two variances and a covariance, all with `mean`. Then the formula is one line.",
         "A variance is mean(x * x) - mean(x)**2, and the covariance is mean(x * y) - mean(x) * mean(y).",
