@@ -73,7 +73,7 @@ unit: .venv/ready
 # Alone on the machine, some ten minutes on two cores.
 faults: .venv/ready
 	SRLAB_KILLS=$(or $(KILLS),150) $(PYTEST) -m "" tests/training/test_kills.py tests/inference/test_photo_kills.py \
-		tests/data/test_cache.py tests/data/test_download.py tests/data/test_prepare_images.py tests/labs/test_stopped_lab.py
+		tests/data/test_cache.py tests/data/test_download.py tests/labs/test_stopped_lab.py
 
 mutations: .venv/ready
 	OMP_NUM_THREADS=1 $(BIN)/python -m tests.known_bugs.plant --table tests/known_bugs/RESULTS.md

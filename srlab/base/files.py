@@ -47,16 +47,13 @@ def write_atomic(path: Path, content: bytes, advice: str = ADVICE) -> None:
 
 
 @contextmanager
-def open_atomic(path: Path, advice: str = ADVICE, sync: bool = True) -> Iterator[BinaryIO]:
+def open_atomic(path: Path, advice: str = ADVICE) -> Iterator[BinaryIO]:
     """Open a file for writing that appears under its name only when it is complete and on the disk.
 
     Parameters
     ----------
     path, advice
         As for `write_atomic`.
-    sync
-        Wait for the disk. Without it a power cut, but no kill, may leave a file short: for many small files that can be
-        made again.
 
     Raises
     ------
@@ -70,10 +67,7 @@ def open_atomic(path: Path, advice: str = ADVICE, sync: bool = True) -> Iterator
             part.unlink(missing_ok=True)  # of a dead process of our number, or a link that somebody put there
             with part.open("xb") as file:  # never through a link
                 yield file
-            if sync:
-                publish(part, path)
-            else:
-                part.replace(path)
+            publish(part, path)
         except BaseException:  # also Ctrl-C
             with suppress(OSError):  # there may be no part, or its folder may be none
                 part.unlink()

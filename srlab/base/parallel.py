@@ -9,13 +9,8 @@ from typing import TypeVar
 Thing, Result = TypeVar("Thing"), TypeVar("Result")
 
 
-def cores() -> int:
-    """How many cores this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
-def in_order(work: Callable[[Thing], Result], things: Iterable[Thing], workers: int | None = None) -> Iterator[Result]:
-    """Apply a function to things on several threads, and yield the results in the order of the things.
+def in_order(work: Callable[[Thing], Result], things: Iterable[Thing]) -> Iterator[Result]:
+    """Apply a function to things on a thread for each core, and yield the results in the order of the things.
 
     Threads serve where the work is done outside of Python's lock, as decoding, compressing and tensor operations are.
     At most twice as many results as threads wait to be taken, so memory stays bounded however many things there are.
@@ -26,15 +21,13 @@ def in_order(work: Callable[[Thing], Result], things: Iterable[Thing], workers: 
         Called once for each thing, on one of the threads.
     things
         Taken one by one as threads become free.
-    workers
-        Threads; by default one for each core that this process may use.
 
     Raises
     ------
     Exception
         What the work on a thing raised, when its turn comes; what had not begun by then is dropped.
     """
-    workers = workers or cores()
+    workers = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     waiting: deque = deque()
     with ThreadPoolExecutor(workers) as pool:
         try:
