@@ -1,8 +1,9 @@
 """Where images come from: embedded photos, folders, benchmark sets."""
 
+import hashlib
 import os
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from importlib.util import find_spec
 from pathlib import Path
@@ -58,10 +59,10 @@ class ImageSet:
     grey
         Names of the images whose file is grey; the paper protocol scores their grey values.
     pixels
-        Of a set in the cache: ``(all pixels, 3)``, uint8, mapped from the disk; the images of `hr` lie in it one after
-        the other. None for a set in memory.
+        Of a set in the cache, or of a part of one: ``(all pixels, 3)``, uint8, mapped from the disk; the images of `hr`
+        are views of it. None for a set in memory.
     digest
-        The fingerprint, where it is known already.
+        The fingerprint, where it is known without a look at the pixels.
 
     Examples
     --------
@@ -86,17 +87,20 @@ class ImageSet:
 
     def __getitem__(self, name: str) -> torch.Tensor:
         """The HR image of that name as a batch of one: ``(1, 3, H, W)``, float32 in [0, 1]."""
-        return _batch(self.hr[self._index(name)])
+        return _batch(self.hr[self._indices([name])[0]])
 
     def lr_of(self, name: str) -> torch.Tensor | None:
         """The LR image that came with the set as ``(1, 3, h, w)``, float32 in [0, 1], or None."""
-        return None if self.lr is None else _batch(self.lr[self._index(name)])
+        return None if self.lr is None else _batch(self.lr[self._indices([name])[0]])
 
     def subset(self, *names: str) -> "ImageSet":
-        """The images of these names, as a set."""
-        indices = [self._index(name) for name in names]
+        """The images of these names, as a set; those of a set in the cache stay on the disk."""
+        indices = self._indices(names)
         lr = None if self.lr is None else [self.lr[i] for i in indices]
-        return ImageSet(self.name, list(names), [self.hr[i] for i in indices], lr, self.grey & set(names))
+        part = ImageSet(self.name, list(names), [self.hr[i] for i in indices], lr, self.grey & set(names), self.pixels)
+        if self.pixels is not None:  # hashing the pixels would read them all
+            part.digest = hashlib.sha256(f"{self.fingerprint()}{names}".encode()).hexdigest()[:16]
+        return part
 
     def at_least(self, side: int) -> "ImageSet":
         """The images in which a square patch of so many pixels a side finds room; a line names those left out.
@@ -116,7 +120,7 @@ class ImageSet:
             return self
         if not large:
             raise SrlabError(f"No image of {self.name} is {side} pixels wide and high; take larger ones.")
-        small = [name for name in self.names if name not in large]
+        small = [name for name, image in zip(self.names, self.hr, strict=True) if min(image.shape[1:]) < side]
         more = f" and {len(small) - 3} more" if len(small) > 3 else ""
         print(
             f"Left out of {self.name}, as they are smaller than {side} x {side} pixels: {', '.join(small[:3])}{more}."
@@ -185,10 +189,12 @@ class ImageSet:
         """A short hash of all names and pixels: two runs with the same one saw the same images."""
         return self.digest or fingerprint(zip(self.names, self.hr, strict=True))
 
-    def _index(self, name: str) -> int:
-        if name not in self.names:
-            raise SrlabError(f"There is no image '{name}' in {self.name}; it has {', '.join(self.names)}.")
-        return self.names.index(name)
+    def _indices(self, names: Sequence[str]) -> list[int]:
+        place = {name: index for index, name in enumerate(self.names)}
+        for name in names:
+            if name not in place:
+                raise SrlabError(f"There is no image '{name}' in {self.name}; it has {', '.join(self.names)}.")
+        return [place[name] for name in names]
 
 
 def _batch(levels: torch.Tensor) -> torch.Tensor:

@@ -101,15 +101,17 @@ class PatchSampler:
         self.device, self.rank, self.world = torch.device(device), 0, 1
         self.generator = torch.Generator().manual_seed(seed)
         self._noise = torch.Generator(self.device)
+        self._sizes = torch.tensor([image.shape[1:] for image in images.hr])
         # One row of RGB per pixel. Those of a cached set stay on the disk until a patch needs them.
-        self._pixels = images.pixels
-        if self._pixels is None:
+        if images.pixels is None:
             self._pixels = torch.cat([image.permute(1, 2, 0).reshape(-1, 3) for image in images.hr])
+            areas = self._sizes.prod(1)
+            self._starts = areas.cumsum(0) - areas
+        else:
+            self._pixels = images.pixels
+            self._starts = torch.tensor([image.storage_offset() // 3 for image in images.hr])
         if _fits(self._pixels, self.device):
             self._pixels = self._pixels.to(self.device)
-        self._sizes = torch.tensor([image.shape[1:] for image in images.hr])
-        areas = self._sizes.prod(1)
-        self._starts = areas.cumsum(0) - areas
 
     def share(self, rank: int, world: int) -> None:
         """Make from now on what belongs to one of several processes: every `world`-th patch, from `rank` on.

@@ -3,6 +3,7 @@
 import os
 import shutil
 import sys
+import time
 
 import pytest
 import torch
@@ -70,12 +71,29 @@ def test_a_set_from_the_cache_is_the_set_from_memory(folder, from_cache):
     assert all(torch.equal(one, other) for one, other in zip(mapped.hr, memory.hr, strict=True))
     assert mapped.fingerprint() == memory.fingerprint()
     assert mapped["3"].is_contiguous()
-    one, other = memory.subset("5", "1"), mapped.subset("5", "1")
-    assert one.fingerprint() == other.fingerprint()
-    for pair in ((memory, mapped), (one, other)):
+    for pair in ((memory, mapped), (memory.subset("5", "1"), mapped.subset("5", "1"))):
         first, second = (PatchSampler(images, patch=16, batch=5, seed=3) for images in pair)
-        assert first.describe() == second.describe()
         assert all(torch.equal(a, b) for _ in range(3) for a, b in zip(next(first), next(second), strict=True))
+
+
+@unix
+def test_what_is_left_of_a_cached_set_without_its_small_photos_stays_on_the_disk(folder, home, from_cache):
+    mapped = from_cache(folder)
+    large = mapped.at_least(22)
+    assert large.names == ["2", "3", "4", "5", "6", "grey"]
+    sampler = PatchSampler(large, patch=16, batch=5)
+    assert sampler.describe()["images"] != PatchSampler(mapped, patch=16, batch=5).describe()["images"]
+    with one_of(home, ".rgb").open("r+b") as file:
+        file.write(bytes(3 * len(mapped.pixels)))
+    assert next(sampler)[1].max() == 0, "pixels were read before a patch needed them"
+
+
+def test_a_photo_in_seventy_thousand_is_left_out_in_a_moment():
+    names, image = [str(number) for number in range(70_000)], torch.zeros(3, 9, 9, dtype=torch.uint8)
+    faces = datasets.ImageSet("faces", names, [image[:, :8], *[image] * 69_999])
+    began = time.monotonic()
+    assert faces.at_least(9).names == names[1:]
+    assert time.monotonic() - began < 5
 
 
 def test_a_second_use_decodes_nothing_and_reads_no_pixels(folder, from_cache, monkeypatch, decoded, capsys):
