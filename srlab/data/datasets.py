@@ -15,7 +15,7 @@ from srlab.base.text import breaks_line
 from srlab.data.cache import cached, fingerprint
 from srlab.data.catalog import is_named
 from srlab.data.degradation import Degradation
-from srlab.data.images import EXTENSIONS, mod_crop, read_levels, to_float, to_uint8
+from srlab.data.images import EXTENSIONS, check_scale, mod_crop, read_levels, to_float, to_uint8
 
 # Photos that come inside packages the course needs anyway: name -> (package, file in the package).
 PHOTOS = {
@@ -300,9 +300,11 @@ def benchmark(path: str | Path, scale: int = 4) -> ImageSet:
     Raises
     ------
     SrlabError
-        There is no HR folder, or an HR image has no LR image, or its size does not fit.
+        There is no HR folder, an HR image has no LR image, its size does not fit, or the scale is no whole number of
+        at least 1.
     """
     path = Path(path)
+    check_scale(scale)
     hr_folder = _one_of(path, HR_FOLDERS) or path / "HR"
     lr_folder = _one_of(path, (f"LRx{scale}", f"LRbicx{scale}"))
     images = _read_folder(path.name, hr_folder, image_files(hr_folder))
@@ -337,6 +339,7 @@ def image_set(path: str | Path, scale: int = 4) -> ImageSet:
     SrlabError
         As for `benchmark` or `folder`, and for `srlab.data.download.fetch`.
     """
+    check_scale(scale)
     if is_named(path) and not Path(path).exists():
         from srlab.data.download import fetch  # brings requests, which no lab needs that downloads nothing
 

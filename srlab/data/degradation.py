@@ -15,7 +15,7 @@ import torch.nn.functional as F
 from PIL import Image
 
 from srlab.base.errors import SrlabError
-from srlab.data.images import quantize, to_float, to_uint8
+from srlab.data.images import check_scale, quantize, to_float, to_uint8
 from srlab.data.resampling import DOWNSAMPLERS, KERNELS, downsample, mirrored
 
 # --- Blur, noise, JPEG --------------------------------------------------------------------------------------
@@ -207,6 +207,7 @@ class Degradation:
 
     def reach(self, scale: int) -> int:
         """How many LR pixels beyond a pixel's own place its value depends on, noise and JPEG left out."""
+        check_scale(scale)
         width = KERNELS[DOWNSAMPLERS[self.method][0]][1]
         return math.ceil(width / 2) + math.ceil(3 * _range(self.blur)[1] / scale)
 

@@ -281,8 +281,8 @@ def full_range(y: torch.Tensor) -> torch.Tensor:
 
 def check_scale(scale: int) -> None:
     """Refuse a scale that is no whole number of at least 1."""
-    if scale < 1 or int(scale) != scale:
-        raise SrlabError(f"The scale must be a whole number of at least 1, but is {scale}.")
+    if type(scale) is not int or scale < 1:
+        raise SrlabError(f"The scale must be a whole number of at least 1, but is {scale!r}.")
 
 
 def mod_crop(image: torch.Tensor, scale: int) -> torch.Tensor:

@@ -9,7 +9,7 @@ import torch.nn.functional as F
 from srlab.base.errors import SrlabError
 from srlab.data.datasets import ImageSet
 from srlab.data.degradation import Degradation
-from srlab.data.images import quantize, to_float
+from srlab.data.images import check_scale, quantize, to_float
 from srlab.data.resampling import mirrored
 
 
@@ -71,7 +71,8 @@ class PatchSampler:
         rotate: float = 0.0,
         black_corners: bool = False,
     ) -> None:
-        if scale < 1 or patch < scale or patch % scale:
+        check_scale(scale)
+        if patch < scale or patch % scale:
             raise SrlabError(f"The patch of {patch} pixels must be a positive multiple of the scale {scale}.")
         if batch < 1:
             raise SrlabError(f"The batch must be at least 1, but is {batch}.")

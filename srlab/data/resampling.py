@@ -217,5 +217,11 @@ def upsample(lr: torch.Tensor, scale: int, method: str = "bicubic") -> torch.Ten
     -------
     torch.Tensor
         ``(N, 3, H * scale, W * scale)`` in [0, 1].
+
+    Raises
+    ------
+    SrlabError
+        Unknown method, or the scale is no whole number of at least 1.
     """
+    check_scale(scale)
     return resize(lr, scale, "box" if method == "nearest" else method).clamp(0, 1)

@@ -8,7 +8,7 @@ import pandas as pd
 
 from srlab.base.errors import SrlabError
 from srlab.data.datasets import ImageSet, folder, image_files
-from srlab.data.images import mod_crop, read_image
+from srlab.data.images import check_scale, mod_crop, read_image
 from srlab.evaluation.metrics import PAPER, Protocol
 from srlab.evaluation.scoring import measures, score_pair
 
@@ -157,6 +157,7 @@ def paired_set(hr: str | Path, lr: str | Path, scale: int = 4) -> tuple[ImageSet
     SrlabError
         Nothing pairs, a file is damaged, or the size of an LR image does not fit; the message names it.
     """
+    check_scale(scale)
     pairs, notes = pair_files(Path(lr), Path(hr))
     images, small = folder(hr).subset(*pairs), folder(lr)
     images.lr = [small.hr[small.names.index(file.stem)] for file, _ in pairs.values()]

@@ -11,7 +11,7 @@ from tqdm.auto import tqdm
 
 from srlab.base.devices import out_of_memory
 from srlab.base.errors import SrlabError
-from srlab.data.images import refuse_tanh
+from srlab.data.images import check_scale, refuse_tanh
 
 Upscaler = Callable[[torch.Tensor], torch.Tensor]
 Reader = Callable[[int, int, int, int], torch.Tensor]
@@ -115,6 +115,8 @@ def upscale_tiles(
         tile or an overlap is out of range, or even small tiles do not fit into the memory.
     """
     height, width = size
+    if scale is not None:
+        check_scale(scale)
     tile = tile_of(upscaler, scale) if tile is None else tile
     overlap = overlap_of(upscaler) if overlap is None else overlap
     if tile < 1 or overlap < 0:

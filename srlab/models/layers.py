@@ -5,10 +5,12 @@ import torch.nn as nn
 import torch.nn.functional as F
 
 from srlab.base.errors import SrlabError
+from srlab.data.images import check_scale
 
 
 def factors(scale: int) -> list[int]:
     """Split a scale into the steps of successive pixel shuffles: 4 -> [2, 2]."""
+    check_scale(scale)
     steps = {2: [2], 3: [3], 4: [2, 2], 8: [2, 2, 2]}
     if scale not in steps:
         raise SrlabError(f"There is no network for scale {scale}; choose one of {', '.join(map(str, steps))}.")

@@ -11,6 +11,7 @@ import pytest
 import torch
 from PIL import Image
 
+import srlab
 from srlab.base.errors import SrlabError
 from srlab.data.images import (
     full_range,
@@ -23,6 +24,7 @@ from srlab.data.images import (
     to_uint8,
     write_image,
 )
+from srlab.evaluation.folders import paired_set
 
 NOISE = np.random.default_rng(0).integers(0, 256, (9, 13, 3), dtype=np.uint8)
 
@@ -207,3 +209,33 @@ def test_mod_crop_cuts_the_bottom_and_the_right_and_needs_an_lr_pixel():
     for size in ((3, 9), (9, 3), (0, 0)):
         with pytest.raises(SrlabError, match="too small for scale 4"):
             mod_crop(torch.rand(3, *size), 4)
+
+
+# --- Scales --------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("scale", [-4, 0, 1.5, 4.0, float("nan"), "4"], ids=repr)
+def test_a_scale_that_is_no_whole_number_is_refused_wherever_one_is_taken(scale, tmp_path):
+    write_image(torch.rand(3, 16, 16), tmp_path / "set" / "HR" / "a.png")
+    plain, hr = srlab.folder(tmp_path / "set" / "HR"), torch.rand(1, 3, 16, 16)
+    for take in (
+        lambda: srlab.image_set(tmp_path / "set", scale),
+        lambda: srlab.image_set(tmp_path / "set" / "HR", scale),
+        lambda: srlab.image_set("div2k", scale),  # before anything is downloaded
+        lambda: srlab.benchmark(tmp_path / "set", scale),
+        lambda: paired_set(tmp_path / "set" / "HR", tmp_path / "set" / "HR", scale),
+        lambda: plain.with_lr(srlab.Degradation(), scale),
+        lambda: srlab.PatchSampler(plain, scale, 16, 2),
+        lambda: srlab.Degradation().reach(scale),
+        lambda: srlab.Degradation(blur=1.0)(hr, scale),
+        lambda: srlab.downsample(hr, scale),
+        lambda: srlab.upsample(hr, scale),
+        lambda: srlab.mod_crop(hr, scale),
+        lambda: srlab.evaluate(lambda lr: lr, plain, scale, metrics=["psnr"]),
+        lambda: srlab.upscale(lambda lr: lr, hr, scale, tile=8),
+        lambda: srlab.MSRResNet(1, 4, scale),
+        lambda: srlab.SRResNet(1, 4, scale),
+        lambda: srlab.RRDBNet(1, 4, 4, scale),
+    ):
+        with pytest.raises(SrlabError, match=f"scale must be a whole number of at least 1, but is {scale!r}"):
+            take()

@@ -180,7 +180,7 @@ def test_a_ramp_is_turned_about_the_centre_by_at_most_the_angle(patch):
         ({"images": random_set((30, 25), (15, 40))}, "'image1' of tiny is 40x15 pixels"),
         ({"images": image_set()}, "tiny has no images"),
         ({"patch": 18}, "patch of 18.*multiple of the scale 4"),
-        ({"scale": 0}, "scale 0"),
+        ({"scale": 0}, "scale must be a whole number of at least 1, but is 0"),
         ({"batch": 0}, "at least 1, but is 0"),
         ({"rotate": -1}, "rotate=-1"),
         ({"rotate": 90}, "rotate=90"),
