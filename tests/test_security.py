@@ -5,7 +5,6 @@ That nothing unpickles, evaluates or goes through a shell is a matter of ruff's 
 
 import ast
 import json
-import os
 import re
 from html.parser import HTMLParser
 from pathlib import Path
@@ -247,20 +246,6 @@ def test_a_weights_file_cannot_ask_for_a_larger_network_than_it_holds(config, tm
     monkeypatch.setattr(models, "RRDBNet", build)
     with pytest.raises(SrlabError, match="do not fit"):
         weights.read_generator(tmp_path / "g.safetensors")
-
-
-def test_nothing_is_written_through_a_link_that_waits_for_it(tmp_path):
-    """In a folder where others may write, the name of the part can be known before."""
-    victim = tmp_path / "victim"
-    victim.write_text("precious")
-    for name in ("a.json", "sr.png", "sr.png.pixels"):
-        (tmp_path / f".{name}.{os.getpid()}.part").symlink_to(victim)
-    files.write_atomic(tmp_path / "a.json", b"new")
-    lr = srlab.write_image(noise(), tmp_path / "lr.png")
-    photo.upscale_file(lr, tmp_path / "sr.png", lambda lr: lr, 1, progress=False)
-    assert victim.read_text() == "precious"
-    assert (tmp_path / "a.json").read_text() == "new"
-    assert not any((tmp_path / name).is_symlink() for name in ("a.json", "sr.png"))
 
 
 # --- files that say they are images ---

@@ -64,8 +64,7 @@ def open_atomic(path: Path, advice: str = ADVICE) -> Iterator[BinaryIO]:
     with writing(path, advice):
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            part.unlink(missing_ok=True)  # of a dead process of our number, or a link that somebody put there
-            with part.open("xb") as file:  # never through a link
+            with part.open("wb") as file:
                 yield file
             publish(part, path)
         except BaseException:  # also Ctrl-C
@@ -131,7 +130,7 @@ def sweep_parts(folder: Path, name: str = "") -> None:
     for part in folder.glob(f".{glob.escape(name)}*.part"):
         found = re.fullmatch(r"\..+\.(\d+)\.part", part.name)
         if found and (int(found[1]) == os.getpid() or not psutil.pid_exists(int(found[1]))):
-            part.unlink(missing_ok=True)  # also a link that somebody put there
+            part.unlink(missing_ok=True)
 
 
 def sha256_of(path: Path) -> str:
@@ -168,12 +167,12 @@ def write_safetensors(
 
 
 def read_safetensors(path: Path) -> tuple[dict[str, "torch.Tensor"], dict[str, Any]]:
-    """Read what `write_safetensors` wrote.
+    """Read what `write_safetensors` wrote, or another program; such a file has no notes.
 
     Raises
     ------
     SrlabError
-        The file is missing, cut short, or of another program.
+        The file is missing or cut short.
     """
     from safetensors import SafetensorError, safe_open
 
@@ -181,14 +180,12 @@ def read_safetensors(path: Path) -> tuple[dict[str, "torch.Tensor"], dict[str, A
         raise SrlabError(f"There is no weights file {path}; run the lab that makes it first.")
     try:
         with safe_open(path, framework="pt") as file:
-            notes = json.loads((file.metadata() or {})["srlab"])
+            notes = json.loads((file.metadata() or {}).get("srlab", "{}"))
             if not isinstance(notes, dict):
                 raise ValueError("its notes have no names")
             tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118 - it is no dict
-    except KeyError as error:
-        raise SrlabError(f"{path} was not written by srlab; give a weights file of a run.") from error
-    except (SafetensorError, OSError, ValueError, RecursionError) as error:
-        raise SrlabError(f"{path} is damaged or cut short ({error}).") from error
+    except (SafetensorError, OSError, ValueError) as error:
+        raise SrlabError(f"The weights file {path} is damaged or cut short ({error}); replace it.") from error
     return tensors, notes
 
 

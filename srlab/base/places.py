@@ -6,8 +6,6 @@ from pathlib import Path
 from srlab.base.errors import SrlabError
 
 LONGEST = 200  # bytes of a run's name; a file's may have 255, on some disks 143
-# Windows keeps these names for devices, and runs may lie on a disk that it reads.
-DEVICES = {"CON", "PRN", "AUX", "NUL", *(f"{port}{number}" for port in ("COM", "LPT") for number in range(1, 10))}
 
 
 def home() -> Path:
@@ -46,15 +44,13 @@ def run_folder(lab: str, name: str) -> Path:
     Raises
     ------
     SrlabError
-        A name has other signs than letters, digits and ``. _ -``, leads out of the folder, or is none on some disk.
+        A name has other signs than letters, digits and ``. _ -``, leads out of the folder, or is too long.
     """
     for part in (lab, name):
         if not part or part != part.strip(".") or not all(c.isalnum() or c in "._-" for c in part):
             advice = "use letters, digits, dashes, underscores, and dots between them"
         elif len(part.encode()) > LONGEST:
             advice = "use one of at most 100 letters"
-        elif part.partition(".")[0].upper() in DEVICES:
-            advice = "Windows keeps it for a device, so use another one"
         else:
             continue
         raise SrlabError(f"'{part}' is no good name for a run; {advice}.")

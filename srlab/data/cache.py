@@ -126,7 +126,7 @@ def _open(index: Path) -> Cached | None:
         # Not shared: what somebody writes into the tensor never reaches the file.
         flat = torch.from_file(str(pixels), shared=False, size=3 * count, dtype=torch.uint8).view(count, 3)
         return Cached(flat, sizes, frozenset(content["grey"]), content["fingerprint"])
-    except (OSError, ValueError, KeyError, TypeError, RecursionError):
+    except (OSError, ValueError, KeyError, TypeError):
         return None
 
 

@@ -4,15 +4,15 @@
 refused. What no weights mean (random features, or no LPIPS) is for the caller to decide and to say.
 """
 
-import json
 import re
 from pathlib import Path
 from pickle import UnpicklingError
+from typing import Any
 
 import torch
 
 from srlab.base.errors import SrlabError
-from srlab.base.files import sha256_of
+from srlab.base.files import read_safetensors, sha256_of
 
 # The course's own small network; `benchmarks/reference/ship_features.py` has made its weights.
 OWN = "vgg6"
@@ -117,35 +117,46 @@ def load_weights(path: Path, network: str = "") -> dict[str, torch.Tensor]:
     Raises
     ------
     SrlabError
-        The file is damaged, of another network, or holds something other than named tensors.
+        The file is missing, damaged, of another network, or holds something other than named arrays.
     """
-    from safetensors import SafetensorError, safe_open
-    from safetensors.torch import load_file
-
-    try:
-        if path.suffix == ".safetensors":
-            with safe_open(path, framework="pt") as file:
-                whose = json.loads((file.metadata() or {}).get("srlab", "{}")).get("network", network)
-            weights = load_file(path)
-        else:
-            whose = network
-            weights = torch.load(path, map_location="cpu", weights_only=True)
-    except UnpicklingError as error:
-        raise SrlabError(
-            f"{path} is damaged or holds more than tensors, so it is not loaded; give a state dict as torchvision's."
-        ) from error
-    except (SafetensorError, OSError, EOFError, RuntimeError, ValueError, KeyError, AttributeError) as error:
-        reason = str(error).partition("\n")[0] or type(error).__name__
-        raise SrlabError(f"The weights file {path} is damaged or cut short ({reason}); replace it.") from error
-    if network and whose != network:
-        raise SrlabError(f"{path} has weights of {whose}, not of {network}; give the file of that network.")
+    if path.suffix == ".safetensors":
+        weights, notes = read_safetensors(path)
+        whose = notes.get("network", network)
+        if network and whose != network:
+            raise SrlabError(f"{path} has weights of {whose}, not of {network}; give the file of that network.")
+    else:
+        weights = _read_pth(path)
     for wrapper in WRAPPERS:
         if isinstance(weights, dict) and isinstance(weights.get(wrapper), dict):
             weights = weights[wrapper]
             break
-    if not isinstance(weights, dict) or not all(isinstance(value, torch.Tensor) for value in weights.values()):
+    if not isinstance(weights, dict) or not all(
+        isinstance(name, str) and isinstance(value, torch.Tensor) for name, value in weights.items()
+    ):
         raise SrlabError(f"{path} holds no state dict (names and tensors); give one as torchvision's.")
+    for name, value in weights.items():
+        if not _is_plain(value) or (name.endswith((".weight", ".bias")) and not value.is_floating_point()):
+            raise SrlabError(f"{path} has something else than an array of floats in '{name}'; replace the file.")
     return weights
+
+
+def _read_pth(path: Path) -> Any:
+    """What is in a ``.pth`` file, of tensors and the plain types of Python."""
+    try:
+        return torch.load(path, map_location="cpu", weights_only=True)
+    except UnpicklingError as error:
+        raise SrlabError(
+            f"{path} is damaged or holds more than tensors, so it is not loaded; give a state dict as torchvision's."
+        ) from error
+    except Exception as error:  # torch has many ways to meet bytes that it did not write
+        reason = str(error).partition("\n")[0] or type(error).__name__
+        raise SrlabError(f"The weights file {path} is damaged or cut short ({reason}); replace it.") from error
+
+
+def _is_plain(tensor: torch.Tensor) -> bool:
+    """Whether each value is in the file: one that is expanded or sparse may take far more memory than its file."""
+    dense = tensor.layout is torch.strided
+    return dense and tensor.numel() * tensor.element_size() <= tensor.untyped_storage().nbytes()
 
 
 def fill(network: torch.nn.Module, weights: dict[str, torch.Tensor], names: dict[str, str], path: Path) -> None:

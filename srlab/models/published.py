@@ -1,12 +1,10 @@
 """Networks from weights that others have published: RRDBNet as srlab's own, all others through spandrel."""
 
 import re
-from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import torch
-from safetensors import SafetensorError, safe_open
 from torch import nn
 
 from srlab.base.errors import SrlabError
@@ -78,13 +76,6 @@ def read_published(path: Path) -> nn.Module:
     if not all_finite(weights):
         raise SrlabError(f"{path} has values that are no numbers (NaN or infinite); replace the file.")
     return (_rrdbnet(weights) or _published(weights, path)).eval()
-
-
-def is_foreign(path: Path) -> bool:
-    """Whether it is a ``.safetensors`` file without notes of srlab on its network."""
-    with suppress(SafetensorError, OSError), safe_open(path, framework="pt") as file:
-        return "srlab" not in (file.metadata() or {})
-    return False  # damaged, or not there: whoever reads it says so
 
 
 def _rrdbnet(weights: dict[str, torch.Tensor]) -> RRDBNet | None:

@@ -87,7 +87,7 @@ def read_generator(path: str | Path, best: str = "") -> nn.Module:
             scores = sorted(file.stem.removeprefix("generator-best-") for file in folder.glob(generator_file("*")))
             found = f"those it has: {', '.join(scores)}" if scores else "the last ones, as it has no best ones"
             raise SrlabError(f"The run {folder} has no weights with the best {best}; take {found}.")
-    elif path.suffix in (".pth", ".pt") or (path.suffix == ".safetensors" and published.is_foreign(path)):
+    elif path.suffix in (".pth", ".pt"):
         return published.read_published(path)
     elif path.suffix != ".safetensors":
         known = ", ".join(SHIPPED.values())
@@ -96,6 +96,8 @@ def read_generator(path: str | Path, best: str = "") -> nn.Module:
             f"come with srlab: {known}."
         )
     weights, notes = files.read_safetensors(path)
+    if not notes:
+        return published.read_published(path)
     if notes.get("network") not in list(models.GENERATORS):  # a list takes what cannot be hashed, too
         known = ", ".join(models.GENERATORS)
         raise SrlabError(f"{path} holds a network '{notes.get('network')}'; srlab knows {known}.")
@@ -116,7 +118,11 @@ def _build(network: type[nn.Module], config: dict[str, Any], weights: dict[str, 
     """A network of the size of its weights; notes that ask for another size must cost neither memory nor time."""
     if isinstance(config, dict) and config.get("blocks", 0) <= len(weights):  # each block has weights of its own
         with torch.device("meta"):  # shapes alone
-            shapes = {key: value.shape for key, value in network(**config).state_dict().items()}
-        if shapes == {key: value.shape for key, value in weights.items()}:
+            wanted = network(**config).state_dict()
+        if _forms(weights) == _forms(wanted):
             return network(**config)
     raise ValueError("the weights have other shapes than the network")
+
+
+def _forms(weights: dict[str, torch.Tensor]) -> dict[str, tuple[torch.Size, bool]]:
+    return {name: (value.shape, value.is_floating_point()) for name, value in weights.items()}

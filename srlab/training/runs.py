@@ -57,7 +57,7 @@ class Run:
         file = self.path / "run.json"
         try:
             manifest = _whole(json.loads(file.read_text(encoding="utf-8")))
-        except (ValueError, OSError, RecursionError) as error:
+        except (ValueError, OSError) as error:
             if state := self.load_state():
                 return state["manifest"]
             if isinstance(error, FileNotFoundError):
@@ -115,7 +115,7 @@ class Run:
             if not all(isinstance(row, dict) and "step" in row and _numbers(row.values()) for row in rows):
                 raise ValueError("a line has no step, or something other than numbers")
             return rows
-        except (ValueError, RecursionError) as error:
+        except ValueError as error:
             raise SrlabError(
                 f"{file} is damaged ({error}); repair or delete that file, and the run goes on."
             ) from error

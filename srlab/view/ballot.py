@@ -114,7 +114,7 @@ class Ballot:
             found = [(row["image"], [str(method) for method in row["ranking"]]) for row in content["votes"]]
         except FileNotFoundError:
             return []
-        except (OSError, ValueError, TypeError, KeyError, RecursionError) as error:
+        except (OSError, ValueError, TypeError, KeyError) as error:
             raise SrlabError(f"{self.path} is damaged or holds no votes of srlab{advice}") from error
         for (image, ranking), trial in zip(found, itertools.cycle(self.trials), strict=False):
             if image != trial.image or sorted(ranking) != sorted(trial.methods.values()):

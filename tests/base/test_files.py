@@ -110,11 +110,10 @@ def test_tensors_of_every_kind_come_back_exactly(tmp_path):
         assert torch.equal(back[key].nan_to_num(7), value.nan_to_num(7))
 
 
-@pytest.mark.parametrize("metadata", [None, {"format": "pt"}])
-def test_a_file_that_is_missing_or_of_another_program_is_named(tmp_path, metadata):
+def test_a_file_that_is_missing_is_named_and_one_of_another_program_has_no_notes(tmp_path):
     file = tmp_path / "a.safetensors"
     with pytest.raises(SrlabError, match=f"no weights file {file}; run the lab that makes it first"):
         read_safetensors(file)
-    save_file({"x": torch.ones(2)}, file, metadata)
-    with pytest.raises(SrlabError, match=f"{file} was not written by srlab"):
-        read_safetensors(file)
+    for metadata in (None, {"format": "pt"}):
+        save_file({"x": torch.ones(2)}, file, metadata)
+        assert read_safetensors(file)[1] == {}

