@@ -1,6 +1,5 @@
-"""Networks from weights that others have published: RRDBNet as srlab's own, all others through spandrel."""
+"""Networks from weights that others have published, through spandrel."""
 
-import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,14 +9,10 @@ from torch import nn
 from srlab.base.errors import SrlabError
 from srlab.base.files import all_finite
 from srlab.models.pretrained import load_weights
-from srlab.models.rrdbnet import RRDBNet
 
 if TYPE_CHECKING:
     from spandrel import ImageModelDescriptor  # its import takes seconds
 
-# Our name of a layer (which is BasicSR's) in the naming of the ESRGAN release; its blocks are RRDB_trunk.0.RDB1.conv1.
-RELEASED = {"trunk_conv": "conv_body", "HRconv": "conv_hr", "upconv1": "conv_up1", "upconv2": "conv_up2"}
-RELEASED |= {"upconv3": "conv_up3"}
 SCALES = (2, 3, 4, 8)
 
 
@@ -51,20 +46,18 @@ class Published(nn.Module):
         return self.descriptor(lr.clone(memory_format=torch.contiguous_format))
 
 
-def read_published(path: Path) -> nn.Module:
+def read_published(path: Path) -> Published:
     """Build a network from a file of weights alone; what network it is follows from their names and shapes.
 
     Parameters
     ----------
     path
-        A ``.pth`` or ``.safetensors`` file of RRDBNet, in the naming of the ESRGAN release
-        (``RRDB_trunk.0.RDB1.conv1.weight``, or the older ``model.1.sub.0.RDB1.conv1.0.weight``) or of BasicSR
-        (``body.0.rdb1.conv1.weight``), or of any other network for super-resolution that spandrel knows.
+        A ``.pth`` or ``.safetensors`` file of any network for super-resolution that spandrel knows, such as ESRGAN's.
 
     Returns
     -------
-    torch.nn.Module
-        `RRDBNet` or `Published`; in eval mode, on the CPU.
+    Published
+        In eval mode, on the CPU.
 
     Raises
     ------
@@ -72,56 +65,11 @@ def read_published(path: Path) -> nn.Module:
         The file is damaged, or its network is unknown, does not enlarge RGB x2, x3, x4 or x8, or is no network for
         super-resolution of any photo.
     """
+    from spandrel import ModelLoader, UnsupportedModelError
+
     weights = load_weights(path)
     if not all_finite(weights):
         raise SrlabError(f"{path} has values that are no numbers (NaN or infinite); replace the file.")
-    return (_rrdbnet(weights) or _published(weights, path)).eval()
-
-
-def _rrdbnet(weights: dict[str, torch.Tensor]) -> RRDBNet | None:
-    """The RRDBNet of these weights, None if they are another network's; its sizes follow from their shapes."""
-    old = _old_layers(weights)
-    weights = {_our_name(theirs, old): value for theirs, value in weights.items()}
-    shapes = {name: value.shape for name, value in weights.items()}
-    blocks = {name.split(".")[1] for name in weights if name.startswith("body.")}
-    steps = [name for name in weights if re.fullmatch(r"conv_up\d\.weight", name)]
-    try:
-        features, growth = shapes["conv_first.weight"][0], shapes["body.0.rdb1.conv1.weight"][0]
-        fusion = shapes["body.0.rdb1.conv5.weight"][3]
-        with torch.device("meta"):  # shapes alone
-            network = RRDBNet(len(blocks), features, growth, 2 ** len(steps), fusion)
-    except (KeyError, IndexError, SrlabError):
-        return None
-    if {name: value.shape for name, value in network.state_dict().items()} != shapes:
-        return None
-    network.to_empty(device="cpu").load_state_dict(weights)
-    return network
-
-
-def _our_name(theirs: str, old: dict[int, str]) -> str:
-    """Name of a tensor in our RRDBNet, given the older release's layers; a name in no known naming stays as it is."""
-    if found := re.fullmatch(r"RRDB_trunk\.(\d+)\.RDB(\d)\.(conv\d)\.(\w+)", theirs):
-        return "body.{}.rdb{}.{}.{}".format(*found.groups())
-    if found := re.fullmatch(r"model\.1\.sub\.(\d+)\.RDB(\d)\.(conv\d)\.0\.(\w+)", theirs):
-        return "body.{}.rdb{}.{}.{}".format(*found.groups())
-    if found := re.fullmatch(r"model\.1\.sub\.\d+\.(\w+)", theirs):
-        return f"conv_body.{found[1]}"
-    if found := re.fullmatch(r"model\.(\d+)\.(\w+)", theirs):
-        return f"{old[int(found[1])]}.{found[2]}"
-    layer, _, kind = theirs.rpartition(".")
-    return f"{RELEASED.get(layer, layer)}.{kind}"
-
-
-def _old_layers(weights: dict[str, torch.Tensor]) -> dict[int, str]:
-    """Place in the older release's one long list -> our layer: first, then each step of the growth, and two more."""
-    places = sorted({int(found[1]) for name in weights if (found := re.fullmatch(r"model\.(\d+)\.\w+", name))})
-    layers = ["conv_first", *(f"conv_up{step + 1}" for step in range(len(places) - 3)), "conv_hr", "conv_last"]
-    return dict(zip(places, layers, strict=False))
-
-
-def _published(weights: dict[str, torch.Tensor], path: Path) -> Published:
-    from spandrel import ModelLoader, UnsupportedModelError
-
     try:
         found = ModelLoader("cpu").load_from_state_dict(weights)
     except UnsupportedModelError as error:
@@ -140,4 +88,4 @@ def _published(weights: dict[str, torch.Tensor], path: Path) -> Published:
             f"{path} is a {name} that enlarges x{found.scale} from {channels[0]} to {channels[1]} channels; give one "
             f"from RGB to RGB that enlarges x{', x'.join(map(str, SCALES))}."
         )
-    return Published(found)
+    return Published(found).eval()
