@@ -5,7 +5,6 @@ What has arrived of a file lies in ``<name>.part`` beside it; the same command g
 
 import io
 import json
-import multiprocessing
 import os
 import re
 import shutil
@@ -14,10 +13,8 @@ import tarfile
 import time
 import zipfile
 import zlib
-from collections.abc import Iterator, Sequence
-from multiprocessing.pool import ThreadPool
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import requests
 from PIL import Image
@@ -32,10 +29,11 @@ from srlab.data import catalog
 from srlab.data.catalog import Archive, Folder
 
 BLOCK = 1 << 16  # bytes read at a time
-DEADLINE_S = 60.0  # seconds in which a block has to arrive
+TIMEOUT_S = 60.0  # seconds without a byte, after which a server is asked anew
 ATTEMPTS = 4  # in a row that bring less than PROGRESS bytes, before a server is given up
 PROGRESS = 1 << 20
 PAUSE_S = 1.0  # before the second attempt; doubled before each further one
+# No encoding: bytes of a compressed answer are not those of the file, so one could not go on after them.
 HEADERS = {"Accept-Encoding": "identity", "User-Agent": f"srlab/{srlab.__version__}"}
 # What zipfile, tarfile and the libraries below them raise on a damaged file.
 DAMAGE = (zipfile.BadZipFile, tarfile.TarError, zlib.error, struct.error, EOFError, RuntimeError, ValueError)
@@ -80,6 +78,7 @@ def download(urls: Sequence[str], path: Path, size: int | None = None, sha256: s
     with one_writer(path), writing(path):
         if not _is_there(path, size, sha256):
             publish(_receive(urls, path, size, sha256), path)
+            _version(path).unlink(missing_ok=True)
     return path
 
 
@@ -149,17 +148,12 @@ def _missing(name: str, with_lr: bool, home: Path) -> dict[Archive, list[Folder]
 def _fetch_archive(archive: Archive, folders: Sequence[Folder], keep: bool, home: Path) -> None:
     """Download one archive, and unpack these folders of it."""
     path = home / "archives" / archive.name
-    note = path.with_name(f"{archive.name}.sha256")  # of an archive whose hash nobody has stated: the first one's
-    noted = note.read_text(errors="replace")[:64] if note.exists() else None
-    if noted:
-        print(f"{archive.name} must have the SHA-256 in {note}; delete that if the file was changed on purpose.")
-    sha256 = archive.sha256 or noted
-    brought = _is_there(path, archive.size, sha256)  # by somebody, or kept
+    brought = _is_there(path, archive.size, archive.sha256)  # by somebody, or kept
     if archive.size:  # for itself and what is in it: PNG files shrink no more
         need_room(home, 2 * archive.size - _had(archive, home), archive.name)
     servers = filter(None, [os.environ.get("SRLAB_MIRROR"), archive.server])
     urls = [f"{server.rstrip('/')}/{archive.name}" for server in servers]
-    source = path if brought else _receive(urls, path, archive.size, sha256)
+    source = path if brought else _receive(urls, path, archive.size, archive.sha256)
     staging = home / ".unpacking"
     try:
         for folder in folders:
@@ -176,14 +170,11 @@ def _fetch_archive(archive: Archive, folders: Sequence[Folder], keep: bool, home
         shutil.rmtree(staging, ignore_errors=True)
     if brought:
         return
-    if not sha256:
-        found = sha256_of(source)
-        print(f"{archive.name}: nobody has stated its SHA-256; this one has {found}.")
-        write_atomic(note, f"{found}  {archive.name}\n".encode())  # only now: it was what it should be
     if keep:
         publish(source, path)
     else:
         source.unlink()
+    _version(path).unlink(missing_ok=True)
 
 
 def _unpack(source: Path, folder: Folder, staging: Path) -> None:
@@ -194,29 +185,27 @@ def _unpack(source: Path, folder: Folder, staging: Path) -> None:
     SrlabError
         The archive does not hold as many images as it should.
     One of DAMAGE
-        It is damaged or hostile, or an image is none.
+        It is damaged, or an image is none.
     """
     shutil.rmtree(staging, ignore_errors=True)  # of a process that was killed
     staging.mkdir()
     is_zip = ".zip" in source.suffixes
     with zipfile.ZipFile(source) if is_zip else tarfile.open(source, "r:") as archive:
         if is_zip:
-            members = [(info.filename, info.file_size, info) for info in archive.infolist()]
+            members = {info.filename: info for info in archive.infolist()}
         else:
-            members = [(info.name, info.size, info) for info in archive if info.isreg()]
-        images = [(folder.place(name), size, member) for name, size, member in members if folder.place(name)]
-        if not len(images) == len({name.casefold() for name, _, _ in images}) == folder.images:
+            members = {info.name: info for info in archive if info.isreg()}
+        images = {folder.place(name): member for name, member in members.items() if folder.place(name)}
+        if len(images) != folder.images:
             raise SrlabError(
                 f"{source} holds {len(images)} images for {folder.path} instead of {folder.images}; it is another "
                 "archive, so delete it, and the same command downloads it anew."
             )
-        if sum(size for _, size, _ in images) > 2 * source.stat().st_size + 1_000_000:
-            raise ValueError("it would unpack to far more than PNG files can")
-        for name, _, member in tqdm(images, desc=f"unpacking {folder.path}", unit="file"):
+        for name, member in tqdm(images.items(), desc=f"unpacking {folder.path}", unit="file"):
             content = archive.read(member) if is_zip else archive.extractfile(member).read()
             try:
                 Image.open(io.BytesIO(content), formats=["PNG"]).verify()  # checks all of its checksums
-            except (OSError, SyntaxError, Image.DecompressionBombError, *DAMAGE) as error:
+            except (OSError, SyntaxError, *DAMAGE) as error:
                 raise ValueError(f"{name} is no whole PNG image") from error
             (staging / name).write_bytes(content)
 
@@ -236,14 +225,12 @@ def _receive(urls: Sequence[str], path: Path, size: int | None, sha256: str | No
     """Have the part of a file whole and checked; a server is tried again as long as it gets on."""
     part, failures = _part(path), []
     path.parent.mkdir(parents=True, exist_ok=True)
-    if part.is_symlink():  # that somebody put there: what it points to is not ours
-        part.unlink()
     for url in urls:
         tries = 0
         while tries < ATTEMPTS:
             before = _length(part)
             try:
-                _attempt(url, part, size, sha256)
+                _attempt(url, path, size, sha256)
                 return part
             except _Trouble as error:
                 tries = 1 if _length(part) >= before + PROGRESS else tries + 1
@@ -260,67 +247,82 @@ def _receive(urls: Sequence[str], path: Path, size: int | None, sha256: str | No
     )
 
 
-def _attempt(url: str, part: Path, size: int | None, sha256: str | None) -> None:
-    """Get what is missing of a part, and check it."""
+def _attempt(url: str, path: Path, size: int | None, sha256: str | None) -> None:
+    """Get what is missing of a file's part, and check it."""
+    part = _part(path)
     offset = _length(part)
     if not offset or offset != size:  # else only the check is missing
-        _append(url, part, offset, size)
+        try:
+            size = _append(url, path, size, hashed=bool(sha256))
+        except (requests.RequestException, ValueError) as error:
+            raise _Trouble(f"failed ({_root(error)})", final=isinstance(error, ValueError)) from error
     length = _length(part)
-    if length < (size or 1):
+    if length < size:
         raise _Trouble(f"broke off after {length} bytes")
-    if size not in (None, length) or (sha256 and not sha256_of(part).startswith(sha256)):
+    if length > size or (sha256 and not sha256_of(part).startswith(sha256)):
         part.unlink()  # nobody can tell which of its bytes are wrong; if some are from before, it may be those
         raise _Trouble("sent another file than expected, by its size or its SHA-256", final=not offset)
 
 
-def _append(url: str, part: Path, offset: int, size: int | None) -> None:
-    """Ask for a file from an offset on, and write what comes behind the part."""
-    answer = _answer(url, offset)
-    response = next(answer)
-    status, span = response.status_code, response.headers.get("Content-Range", "")
-    if offset and status == 416 and span == f"bytes */{offset}":  # it was whole
-        return
-    if status == 416 or (status == 206 and not span.startswith(f"bytes {offset}-")):
-        part.unlink(missing_ok=True)
-        raise _Trouble("cannot go on where it broke off")
+def _append(url: str, path: Path, size: int | None, hashed: bool) -> int:
+    """Ask for what is missing of a file, and write it behind the part; returns the size of the whole file.
+
+    Where no hash would tell a splice of two versions afterwards, the part is gone on with only if the server still has
+    the version that it has begun with.
+    """
+    part, note = _part(path), _version(path)
+    version = note.read_text() if note.exists() else ""
+    offset = _length(part) if hashed or version else 0
+    headers = HEADERS | ({"Range": f"bytes={offset}-"} if offset else {})
+    if offset and not hashed:
+        headers["If-Range"] = version
+    with requests.get(url, headers=headers, stream=True, timeout=TIMEOUT_S) as response:
+        span, begins = response.headers.get("Content-Range", ""), _version_of(response)
+        if offset and response.status_code == 416 and span == f"bytes */{offset}":
+            return offset  # it was whole
+        goes_on = response.status_code == 206
+        fits = span.startswith(f"bytes {offset}-") and (hashed or begins == version)
+        if response.status_code == 416 or (goes_on and not fits):
+            part.unlink(missing_ok=True)
+            raise _Trouble("cannot go on where it broke off")
+        _refuse(response)
+        offset = offset if goes_on else 0
+        length = response.headers.get("Content-Length", "")
+        total = offset + int(length) if length.isdigit() else size
+        if total is None:
+            raise _Trouble("does not say how long the file is, so it might never end", final=True)
+        if size not in (None, total):
+            raise _Trouble(f"has a file of {total} bytes instead of {size}", final=True)
+        need_room(path.parent, total - offset, path.name)
+        if not goes_on:
+            part.unlink(missing_ok=True)  # before the version changes
+            note.write_text(begins)
+        bar = tqdm(total=total, initial=offset, desc=path.name, unit="B", unit_scale=True)
+        with bar, part.open("ab") as file:
+            for block in response.iter_content(BLOCK):
+                file.write(block)
+                bar.update(len(block))
+                if file.tell() > total:
+                    break
+    return total
+
+
+def _refuse(response: requests.Response) -> None:
+    """Refuse an answer that is not the file."""
+    status, headers = response.status_code, response.headers
     if status not in (200, 206):
         passing = status in (408, 429) or status >= 500
         raise _Trouble(f"answered {status} {printable(response.reason)}", final=not passing)
-    if "text/html" in response.headers.get("Content-Type", ""):
+    if "text/html" in headers.get("Content-Type", ""):
         raise _Trouble("serves a web page, perhaps a login page of the network, instead of the file", final=True)
-    offset = offset if status == 206 else 0
-    length = response.headers.get("Content-Length", "")
-    total = offset + int(length) if re.fullmatch("[0-9]{1,18}", length) else size
-    if size not in (None, total):
-        raise _Trouble(f"has a file of {total} bytes instead of {size}", final=True)
-    bar = tqdm(total=total, initial=offset, desc=part.stem, unit="B", unit_scale=True)
-    with bar, part.open("ab" if offset else "wb") as file:
-        for block in answer:
-            file.write(block)
-            bar.update(len(block))
-            if size and file.tell() > size:  # perhaps it never ends
-                break
+    if headers.get("Content-Encoding", "identity") != "identity":
+        raise _Trouble("sends the file compressed, which nobody asked for", final=True)
 
 
-def _answer(url: str, offset: int) -> Iterator[Any]:
-    """The answer of a server, then the blocks of its body.
-
-    Another thread waits for them: the timeout of requests begins anew with each byte, and a server that sends single
-    ones, in the headers or later, would hold this one for ever.
-    """
-    headers = HEADERS | ({"Range": f"bytes={offset}-"} if offset else {})
-    how = {"headers": headers, "stream": True, "timeout": DEADLINE_S}
-    with ThreadPool(1) as pool:
-        try:
-            response = pool.apply_async(requests.get, [url], how).get(DEADLINE_S)
-            yield response
-            blocks = response.iter_content(BLOCK)
-            while block := pool.apply_async(next, [blocks, b""]).get(DEADLINE_S):
-                yield block
-        except multiprocessing.TimeoutError as error:
-            raise _Trouble(f"sent next to nothing for {DEADLINE_S:g} s") from error
-        except (requests.RequestException, ValueError) as error:
-            raise _Trouble(f"failed ({_root(error)})", final=isinstance(error, ValueError)) from error
+def _version_of(response: requests.Response) -> str:
+    """What tells one version of a file on a server from another, as If-Range takes it; empty if it tells none."""
+    tag = response.headers.get("ETag", "")
+    return response.headers.get("Last-Modified", "") if not tag or tag.startswith("W/") else tag
 
 
 def _is_there(path: Path, size: int | None, sha256: str | None) -> bool:
@@ -334,6 +336,11 @@ def _is_there(path: Path, size: int | None, sha256: str | None) -> bool:
 
 def _part(path: Path) -> Path:
     return path.with_name(f"{path.name}.part")
+
+
+def _version(path: Path) -> Path:
+    """Where it is noted which version of a file on the server its part is of."""
+    return path.with_name(f"{path.name}.version")
 
 
 def _had(archive: Archive, home: Path) -> int:

@@ -1,6 +1,7 @@
-"""A web server on the loopback address that fails in all the ways of the world, one request at a time."""
+"""A web server on the loopback address that fails in the ways of real ones, one request at a time."""
 
 import gzip
+import hashlib
 import re
 import threading
 import time
@@ -82,14 +83,15 @@ def serving():
         server.server_close()
 
 
-def well(handler, site, write=None, ranges=True, **headers):
-    """The file, or the rest of it that was asked for."""
+def well(handler, site, write=None, ranges=True, tagged=True, **headers):
+    """The file, or the rest of it that was asked for, if it is still of the version that was."""
     content = site.files.get(handler.name)
     if content is None:
         return status(404)(handler, site)
-    size = len(content)
+    size, tag = len(content), f'"{hashlib.sha256(content).hexdigest()}"'
+    headers = ({"ETag": tag} if tagged else {}) | headers
     span = re.fullmatch(r"bytes=(\d+)-", handler.headers["Range"] or "")
-    if not span or not ranges:
+    if not span or not ranges or handler.headers["If-Range"] not in (None, tag):
         handler.head(200, **({"Content_Length": size} | headers))
     elif int(span[1]) >= size:
         return handler.head(416, Content_Range=f"bytes */{size}", Content_Length=0)
@@ -105,7 +107,7 @@ def drops(at, **how):
     return lambda handler, site: well(handler, site, lambda it, content: it.body(content[:at]), **how)
 
 
-def trickles(block, pause_s, **how):
+def trickles(block, pause_s):
     """Sends so many bytes at a time, with pauses."""
 
     def write(handler, content):
@@ -113,7 +115,7 @@ def trickles(block, pause_s, **how):
             handler.body(content[start : start + block])
             time.sleep(pause_s)
 
-    return lambda handler, site: well(handler, site, write, **how)
+    return lambda handler, site: well(handler, site, write)
 
 
 def ignores_ranges(handler, site):
@@ -142,34 +144,18 @@ def redirects(to):
     return lambda handler, site: handler.head(302, Location=to, Content_Length=0)
 
 
-def status(number, **headers):
-    return lambda handler, site: handler.head(number, **({"Content_Length": 0} | headers))
-
-
-def chunked(at=None):
-    """No Content-Length; broken off without the last chunk if `at` is given."""
-
-    def answer(handler, site):
-        handler.head(200, Transfer_Encoding="chunked")
-        content = site.files[handler.name][:at]
-        for start in range(0, len(content), 5000):
-            block = content[start : start + 5000]
-            site.served[handler.name] += len(block)
-            handler.wfile.write(b"%x\r\n%b\r\n" % (len(block), block))
-        if at is None:
-            handler.wfile.write(b"0\r\n\r\n")
-
-    return answer
+def status(number):
+    return lambda handler, site: handler.head(number, Content_Length=0)
 
 
 def unsized(handler, site):
-    """Neither a length nor chunks: the end of the connection is the end of the file."""
+    """Says no length: the end of the connection is the end of the file."""
     handler.head(200)
     handler.body(site.files[handler.name])
 
 
 def endless(handler, site):
-    """No length, and far more bytes than the file has."""
+    """Says no length, and sends far more bytes than the file has."""
     handler.head(200)
     for _ in range(200):
         handler.body(bytes(1_000_000))
@@ -194,15 +180,6 @@ def silent(handler, site):
     site.over.wait(20)
 
 
-def drips(handler, site):
-    """Sends a header without an end, byte by byte: each byte is in time."""
-    handler.wfile.write(b"HTTP/1.1 200 OK\r\nX-Drip: ")
-    until = time.monotonic() + 20
-    while not site.over.wait(0.05) and time.monotonic() < until:
-        handler.wfile.write(b"x")
-        handler.wfile.flush()
-
-
 def hangs_up(handler, site):
     """Closes the connection instead of an answer."""
 
@@ -210,8 +187,3 @@ def hangs_up(handler, site):
 def babbles(handler, site):
     """Speaks no HTTP, and tries to colour the terminal of whoever shows it."""
     handler.wfile.write(b"\x1b[31mHTTP/9 hello\r\n\r\n")
-
-
-def shouts(handler, site):
-    """A refusal in words of its own, with an escape code."""
-    handler.wfile.write(b"HTTP/1.1 403 \x1b[31mgo away\r\nContent-Length: 0\r\n\r\n")

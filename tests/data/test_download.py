@@ -13,7 +13,6 @@ import subprocess
 import sys
 import tarfile
 import time
-import warnings
 import zipfile
 from pathlib import Path
 
@@ -37,7 +36,7 @@ ALWAYS = itertools.repeat
 @pytest.fixture(autouse=True)
 def quick(monkeypatch):
     monkeypatch.setenv("NO_PROXY", "127.0.0.1")
-    monkeypatch.setattr(download, "DEADLINE_S", 0.4)
+    monkeypatch.setattr(download, "TIMEOUT_S", 0.4)
     monkeypatch.setattr(download, "PAUSE_S", 0.001)
 
 
@@ -82,11 +81,6 @@ RECOVERS = {
     "500, 503 and 429": [server.status(500), server.status(503), server.status(429)],
     "hangs up": [server.hangs_up],
     "is silent": [server.silent],
-    "drips header bytes": [server.drips],
-    "trickles": [server.trickles(50, 0.02)],
-    "a senseless length": [server.drops(9, Content_Length="0x12"), server.drops(9, Content_Length="9" * 5000)],
-    "chunks": [server.chunked()],
-    "chunks without an end": [server.chunked(100_000)],
     "no length": [server.unsized],
 }
 
@@ -115,21 +109,34 @@ def test_a_cut_download_goes_on_with_the_same_call(site, target, known):
     assert site.asked == [("data.zip", f"bytes={kept}-")]
 
 
+@pytest.mark.parametrize(
+    "how", [{}, {"tagged": False}, {"tagged": False, "Last_Modified": "Mon, 01 Jan 2024"}], ids=str
+)
+def test_a_file_without_a_known_hash_is_never_spliced_from_two_versions(site, target, how):
+    url = site.put("data.zip", CONTENT, server.drops(200_000, **how), *[server.hangs_up] * 9)
+    error_of(download.download, [url], target)
+    assert part_of(target).stat().st_size > 100_000
+    site.put("data.zip", OTHER)  # as long as the one before
+    download.download([url], target)
+    assert visible(target.parent) == {"data.zip": OTHER}
+
+
+def test_a_file_of_unknown_length_is_refused_before_it_fills_the_disk(site, target):
+    url = site.put("data.zip", CONTENT, server.endless)
+    assert "does not say how long the file is" in error_of(download.download, [url], target)
+    assert visible(target.parent) == {}
+
+
 ENDS = {
     "other content": (server.wrong_content, "another file than expected"),
     "another length": (server.wrong_length(200_000), "a file of 200000 bytes instead of 300000"),
     "a web page": (server.page, "a web page"),
     "404": (server.status(404), "answered 404 Not Found"),
-    "a part unasked": (server.status(206), "cannot go on where it broke off"),
     "500": (server.status(500), "answered 500"),
     "a redirect to a file": (server.redirects("file:///etc/passwd"), "failed"),
-    "a redirect to nowhere": (server.redirects("http://["), "failed"),
-    "compressed": (server.compressed, "bytes instead of 300000"),
-    "silent": (server.silent, "failed .*timed out|next to nothing"),
-    "drips header bytes": (server.drips, "sent next to nothing for 0.4 s"),
-    "trickles": (server.trickles(10, 0.05, ranges=False), "sent next to nothing"),
+    "compressed": (server.compressed, "sends the file compressed"),
+    "silent": (server.silent, "failed .*timed out"),
     "speaks no HTTP": (server.babbles, r"failed \(\?\[31m"),
-    "shouts": (server.shouts, r"answered 403 \?\[31mgo away"),
     "without an end": (server.endless, "another file than expected"),
     "drops": (server.drops(100_000, ranges=False), "failed"),
 }
@@ -139,16 +146,13 @@ ENDS = {
 def test_what_does_not_pass_ends_soon_in_one_sentence_and_a_healthy_server_puts_it_right(
     site, target, capsys, monkeypatch, name
 ):
-    monkeypatch.setattr(download, "ATTEMPTS", 2)  # some of these last until the deadline each time
+    monkeypatch.setattr(download, "ATTEMPTS", 2)  # some of these last until the timeout each time
     fault, words = ENDS[name]
     url = site.put("data.zip", CONTENT)
     site.faults["data.zip"] = ALWAYS(fault)
-    began = time.monotonic()
     assert re.search(f"{re.escape(url)} .*({words})", error_of(download.download, [url], target, **RIGHT))
-    assert time.monotonic() - began < 10
     assert all(line.isprintable() for line in capsys.readouterr().out.splitlines())
     assert site.served["data.zip"] < 50_000_000  # what the sockets hold
-    assert visible(target.parent).keys() <= {"data.zip.part"}
     site.heal()
     download.download([url], target, **RIGHT)
     assert visible(target.parent) == {"data.zip": CONTENT}
@@ -175,24 +179,17 @@ def test_a_wrong_part_is_noticed_and_fetched_anew(site, target, part):
     assert visible(target.parent) == {"data.zip": CONTENT}
 
 
-def test_a_part_that_is_whole_is_not_fetched_again(site, target):
+@pytest.mark.parametrize(("known", "asked"), [(RIGHT, 0), ({}, 1)], ids=["known", "unknown"])
+def test_a_part_that_is_whole_is_not_fetched_again(site, target, monkeypatch, known, asked):
     url = site.put("data.zip", CONTENT)
-    for known, asked in ((RIGHT, 0), ({}, 1)):  # the size is not known: the server says that there is no more
-        target.parent.mkdir(exist_ok=True)
-        part_of(target).write_bytes(CONTENT)
-        download.download([url], target, **known)
-        assert target.read_bytes() == CONTENT
-        assert (len(site.asked), sum(site.served.values())) == (asked, 0)
-        target.unlink()
-
-
-def test_a_link_in_place_of_the_part_is_not_followed(site, target, tmp_path):
-    target.parent.mkdir()
-    (tmp_path / "mine").write_bytes(b"mine")
-    part_of(target).symlink_to(tmp_path / "mine")
-    download.download([site.put("data.zip", CONTENT)], target, **RIGHT)
-    assert not target.is_symlink()
-    assert (tmp_path / "mine").read_bytes() == b"mine"
+    with monkeypatch.context() as stopped:
+        stopped.setattr(download, "publish", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            download.download([url], target, **known)
+    site.heal()
+    download.download([url], target, **known)
+    assert target.read_bytes() == CONTENT
+    assert (len(site.asked), sum(site.served.values())) == (asked, 0)
 
 
 def test_the_first_digits_of_a_hash_will_do(site, target):
@@ -212,6 +209,10 @@ def test_a_file_that_is_there_is_taken_and_anything_else_is_left_alone(target):
     target.unlink()
     target.mkdir()
     assert f"{target} is there already, but" in error_of(download.download, [], target, **RIGHT)
+
+
+def interrupted(*_):
+    raise KeyboardInterrupt
 
 
 @pytest.mark.parametrize("error", [OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)), KeyboardInterrupt()], ids=repr)
@@ -249,41 +250,19 @@ GOOD = {f"x/{name}": content for name, content in IMAGES.items()} | {"x/Tiny/rea
 
 
 def packed(kind, members):
-    """An archive of (name or TarInfo or ZipInfo, content), in order."""
+    """An archive of (name, content), in order."""
     file = io.BytesIO()
     if kind == "zip":
-        with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive, warnings.catch_warnings(action="ignore"):
+        with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
             for name, content in members:
                 archive.writestr(name, content)
     else:
         with tarfile.open(fileobj=file, mode="w") as archive:
             for name, content in members:
-                info = name if isinstance(name, tarfile.TarInfo) else tarfile.TarInfo(name)
+                info = tarfile.TarInfo(name)
                 info.size = len(content)
                 archive.addfile(info, io.BytesIO(content))
     return file.getvalue()
-
-
-def linked(kind):
-    """A member that says of itself that it is a link."""
-    if kind == "zip":
-        info = zipfile.ZipInfo("Tiny/HR/b_2.png")
-        info.external_attr = 0o120777 << 16
-        return info, b"/etc/passwd"
-    info = tarfile.TarInfo("Tiny/HR/b_2.png")
-    info.type, info.linkname = tarfile.SYMTYPE, "/etc/passwd"
-    return info, b""
-
-
-def bomb(kind):
-    return packed(kind, [*list(GOOD.items())[:1], ("Tiny/HR/b_2.png", bytes(9_000_000))])
-
-
-def encrypted(kind):
-    data = bytearray(packed(kind, GOOD.items()))
-    for mark, offset in ((b"PK\x03\x04", 6), (b"PK\x01\x02", 8)) if kind == "zip" else ():
-        data[data.index(mark) + offset] |= 1
-    return data if kind == "zip" else b"\x1f\x8b" + data
 
 
 def image(content):
@@ -293,17 +272,11 @@ def image(content):
 FIRST = list(GOOD.items())[:1]
 REFUSED = {
     "a login page": lambda kind: b"<!DOCTYPE html><html>Please log in</html>" * 50,
-    "zeros": lambda kind: bytes(5000),
     "cut short": lambda kind: packed(kind, GOOD.items())[:700],
     "too few images": lambda kind: packed(kind, FIRST),
     "too many": lambda kind: packed(kind, [*GOOD.items(), ("Tiny/HR/c.png", png(2))]),
-    "one twice": lambda kind: packed(kind, [*FIRST, ("y/Tiny/HR/a.png", png(2))]),
-    "one for some disks": lambda kind: packed(kind, [*FIRST, ("x/Tiny/HR/A.png", png(2))]),
-    "a link": lambda kind: packed(kind, [*FIRST, linked(kind)]),
     "half an image": image(png(1)[:-20]),
     "a flipped bit": image(png(1)[:60] + bytes([png(1)[60] ^ 1]) + png(1)[61:]),
-    "a bomb": bomb,
-    "encrypted or compressed": encrypted,
 }
 
 
@@ -334,8 +307,7 @@ def test_a_bad_archive_is_one_sentence_writes_no_image_and_does_not_spoil_the_ne
     message = error_of(download.fetch, "tiny", home=home)
     part = home / "archives" / f"tiny.{tiny}.part"
     assert str(part) in message
-    assert ("would unpack to far more" in message) == ((name, tiny) == ("a bomb", "zip"))
-    assert visible(home).keys() <= {f"archives/{part.name}"}
+    assert images_in(home) == {}
     if "so delete it" in message:
         part.unlink()
     assert not part.exists()
@@ -349,23 +321,6 @@ def test_members_that_lead_out_of_the_folder_go_nowhere(tiny, site, home, tmp_pa
     site.put(f"tiny.{tiny}", packed(tiny, [*GOOD.items(), *[(name, png(3)) for name in outside]]))
     download.fetch("tiny", home=home)
     assert images_in(tmp_path) == {f"data/{name}": content for name, content in IMAGES.items()}
-
-
-def test_the_hash_of_the_first_good_archive_is_noted_and_another_is_noticed(tiny, site, home, capsys):
-    good = site.files[f"tiny.{tiny}"]
-    download.fetch("tiny", home=home)
-    note = home / "archives" / f"tiny.{tiny}.sha256"
-    digest = hashlib.sha256(good).hexdigest()
-    assert note.read_text() == f"{digest}  tiny.{tiny}\n"
-    assert f"nobody has stated its SHA-256; this one has {digest}." in capsys.readouterr().out
-    shutil.rmtree(home / "Tiny")
-    site.put(f"tiny.{tiny}", packed(tiny, reversed(GOOD.items())))
-    assert "another file than expected" in error_of(download.fetch, "tiny", home=home)
-    assert f"{note}; delete that if" in capsys.readouterr().out
-    assert images_in(home) == {}
-    note.unlink()
-    download.fetch("tiny", home=home)
-    assert images_in(home) == IMAGES
 
 
 @pytest.mark.parametrize("good", [True, False])
@@ -419,7 +374,7 @@ def test_the_disk_is_too_small_or_full_and_nothing_is_left_half(tiny, site, home
     with monkeypatch.context() as patch:
         patch.setattr(Path, "write_bytes", full)
         assert "No space left" in error_of(download.fetch, "tiny", home=home)
-    assert visible(home).keys() == {f"archives/{archive.name}.part"}
+    assert visible(home).keys() == {f"archives/{archive.name}.part", f"archives/{archive.name}.version"}
     site.heal()
     download.fetch("tiny", home=home)
     assert images_in(home) == IMAGES
@@ -455,7 +410,7 @@ def whole_folders(home):
     return found
 
 
-@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGKILL, -9)])
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGKILL, -9)])
 def test_a_signal_keeps_what_has_arrived_and_the_same_command_goes_on(site, home, start, benchmark, number, code):
     site.put("benchmark.tar", benchmark, server.trickles(20_000, 0.02))
     process, part = start("set5"), home / "archives" / "benchmark.tar.part"
@@ -477,7 +432,7 @@ def test_a_signal_keeps_what_has_arrived_and_the_same_command_goes_on(site, home
 def test_kills_at_any_moment_leave_whole_folders_or_none(site, home, start, benchmark):
     site.put("benchmark.tar", benchmark, *[server.trickles(100_000, 0.01)] * 3)
     dice = random.Random(0)
-    for _ in range(KILLS):
+    for _ in range(max(2, KILLS // 3)):
         if len(whole_folders(home)) == len(BENCHMARK):
             shutil.rmtree(home)
         asked = len(site.asked)
