@@ -6,7 +6,6 @@ All are small, and the same at each call. Truths are the 8-bit levels that an im
 import io
 import os
 import struct
-import zipfile
 import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -135,13 +134,9 @@ def bitmap(rgba: np.ndarray) -> bytes:
     return struct.pack("<2sIHHI", b"BM", start + rgba.nbytes, 0, 0, start) + header + rgba.tobytes()
 
 
-def cut(content: bytes, share: float) -> bytes:
-    return content[: int(share * len(content))]
-
-
-def flipped(content: bytes, share: float) -> bytes:
+def flipped(content: bytes) -> bytes:
     damaged = bytearray(content)
-    damaged[int(share * len(content))] ^= 0xFF
+    damaged[len(content) // 2] ^= 0xFF
     return bytes(damaged)
 
 
@@ -300,7 +295,7 @@ def turned() -> list[Entry]:
         6: lambda a: a[::-1].transpose(1, 0, 2),
         7: lambda a: a[::-1, ::-1].transpose(1, 0, 2),
         8: lambda a: a.transpose(1, 0, 2)[::-1],
-    } | dict.fromkeys((0, 1, 9), lambda a: a)
+    } | {1: lambda a: a}
     for number, turn in turns.items():
         exif = Image.Exif()
         exif[0x0112] = number
@@ -312,7 +307,15 @@ def turned() -> list[Entry]:
         content = encoded(noise(), form, exif=exif, **options)
         found.append(read_as(f"orientation-6{suffix}", content, turns[6](noise())))
     garbage = encoded(smooth(), "JPEG", quality=98, exif=b"Exif\0\0MM\0*\xff\xff\xff\xff")
-    return [*found, read_as("exif-damaged.jpg", garbage, smooth(), LOSSY)]
+    exif[0x0100] = WIDTH
+    wrong = exif.tobytes().replace(b"\1\0\0\4", b"\1\0\0\x10")  # the width as a number of 64 bits, which EXIF lacks
+    return [
+        *found,
+        read_as("exif-damaged.jpg", garbage, smooth(), LOSSY),
+        read_as(
+            "exif-of-another-type.jpg", encoded(smooth(), "JPEG", quality=98, exif=wrong), turns[6](smooth()), LOSSY
+        ),
+    ]
 
 
 def profiles() -> list[Entry]:
@@ -345,34 +348,25 @@ def several() -> list[Entry]:
 
 def sizes() -> list[Entry]:
     """A single pixel, a line, less than the scale."""
-    found = [
+    return [
         read_as(f"{width}x{height}.png", encoded(noise(height, width), "PNG"), noise(height, width))
-        for width, height in ((1, 1), (1, 2000), (2000, 1), (3, 3), (1, 2))
+        for width, height in ((1, 1), (2000, 1), (3, 3))
     ]
-    return [*found, read_as("1x1.jpg", encoded(smooth(1, 1), "JPEG", quality=98), smooth(1, 1), LOSSY)]
 
 
 def bombs() -> list[Entry]:
-    """A header that promises 60000 x 60000 pixels."""
-    side = 60000
-    tiff = bytearray(encoded(noise(), "TIFF"))
-    for tag in (256, 257):  # the width and the height, each a LONG or a SHORT
-        start = tiff.index(struct.pack("<H", tag), 8 if tag == 256 else 10)
-        tiff[start + 2 : start + 12] = struct.pack("<HII", 4, 1, side)
+    """A header that promises far more pixels than there are."""
     jpeg = encoded(noise(), "JPEG")
     start = jpeg.index(b"\xff\xc0") + 5
     return [
-        refused("bomb.png", png(side, side, 8, 2, [b"\0" * 99])),
-        refused("bomb-1-bit.png", png(side, side, 1, 0, [b"\0" * 7500] * 20)),
-        refused("bomb.tif", bytes(tiff)),
+        refused("bomb.png", png(60000, 60000, 8, 2, [b"\0" * 99])),
         refused("bomb.jpg", jpeg[:start] + struct.pack(">HH", 14000, 14000) + jpeg[start + 4 :]),
-        refused("bomb.bmp", encoded(noise(), "BMP")[:18] + struct.pack("<ii", side, side) + b"\1\0\x18\0" + b"\0" * 99),
         refused("no-pixels.png", png(0, 0, 8, 2, [])),
     ]
 
 
 def broken() -> list[Entry]:
-    found = []
+    """Cut short, with a wrong byte, or empty."""
     files = {
         "png": encoded(noise(), "PNG"),
         "jpg": encoded(noise(40, 50), "JPEG", quality=95),
@@ -380,37 +374,25 @@ def broken() -> list[Entry]:
         "tif": encoded(noise(), "TIFF", compression="tiff_adobe_deflate"),
         "bmp": encoded(noise(), "BMP"),
     }
-    for suffix, content in files.items():
-        for share in (0.02, 0.3, 0.9):
-            name = f"cut-at-{round(100 * share)}-percent.{suffix}"
-            found.append(refused(name, cut(content, share)))
-    for share in (0.3, 0.5, 0.8):
-        found.append(refused(f"flipped-{round(100 * share)}.png", flipped(files["png"], share)))
-    found.append(refused("flipped-50.tif", flipped(files["tif"], 0.5)))
-    for index, suffix in enumerate(files):
-        found.append(refused(f"flipped-first.{suffix}", flipped(files[suffix], 0)))
-        nothing = (b"", b"\0", b"\xff\xd8", b"RIFF", b"II*\0")[index]
-        found.append(refused(f"{len(nothing)}-bytes.{suffix}", nothing))
-    return found
+    found = [
+        refused(f"cut-at-{percent}-percent.{suffix}", content[: percent * len(content) // 100])
+        for suffix, content in files.items()
+        for percent in (2, 30, 90)
+    ]
+    found += [refused(f"flipped.{suffix}", flipped(files[suffix])) for suffix in ("png", "tif")]
+    return [*found, refused("empty.png", b""), refused("two-bytes.jpg", b"\xff\xd8")]
 
 
 def strangers() -> list[Entry]:
     """Another thing than its name says."""
-    archive = io.BytesIO()
-    with zipfile.ZipFile(archive, "w") as file:
-        file.writestr("a.txt", "hello")
     svg = b'<svg xmlns="http://www.w3.org/2000/svg" width="9" height="9"><rect width="9" height="9" fill="red"/></svg>'
     return [
         read_as("jpeg-as.png", encoded(smooth(), "JPEG", quality=98), smooth(), LOSSY),
         read_as("png-as.jpg", encoded(noise(), "PNG"), noise()),
-        read_as("png-as.bmp", encoded(noise(), "PNG"), noise()),
         read_as("bmp-as.png", encoded(noise(), "BMP"), noise()),
         refused("text-as.jpg", b"These are not the pixels you are looking for.\n"),
         refused("html-as.png", b"<!doctype html><html><body>404 Not Found</body></html>"),
-        refused("zip-as.tif", archive.getvalue()),
         refused("svg-as.png", svg),
-        refused("vips-as.png", b"\xb6\xa6\xf2\x08" + b"\0" * 200),
-        refused("csv-as.webp", b"1,2,3\n4,5,6\n"),
     ]
 
 
@@ -423,22 +405,15 @@ def names() -> list[Entry]:
         "quotes": "\"double\" and 'single' and `back`.png",
         "newline": "new\nline.png",
         "html": "<img src=x onerror=alert(1)>.png",
-        "script-end": "<!--<script>.png",
-        "json": '\\u003c&lt;".png',
         "dash": "-rf --force.png",
-        "brackets": "a[1].png",
         "vips-options": "a.png[page=1].png",
         "percent": "100%s %d {name} {0}.png",
-        "star": "a*b?.png",
         "dots": "a..x4...png",
         "capitals": "CAPITALS.PNG",
-        "long": "n" * 200 + ".png",
-        "escape": "\x1b[31mred\x07.png",
         "bytes": os.fsdecode(b"caf\xe9.png"),  # from before UTF-8
     }
     # In a folder a name must be a line of text, because it becomes one in tables; libvips wants UTF-8 everywhere.
-    more = {label: {"in_folder": "refused"} for label in ("newline", "escape")}
-    more["bytes"] = {"in_folder": "refused", "enlarged": False}
+    more = {"newline": {"in_folder": "refused"}, "bytes": {"in_folder": "refused", "enlarged": False}}
     found = [read_as(name, content, noise(), label=label, **more.get(label, {})) for label, name in odd.items()]
     return [*found, read_as(".hidden.png", content, noise(), in_folder="left out")]
 
@@ -455,10 +430,7 @@ def no_files() -> list[Entry]:
 
     entries = {
         "dangling.png": lambda path: path.symlink_to(path.with_name("gone.png")),
-        "loop.png": lambda path: path.symlink_to(path),
         "folder.png": lambda path: path.mkdir(),
-        "pipe.png": os.mkfifo,
-        "device.png": lambda path: path.symlink_to("/dev/zero"),
     }
     return [
         Entry("link.png", link, (HEIGHT, WIDTH), noise()),

@@ -12,13 +12,25 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import ExifTags, Image, UnidentifiedImageError
+from PIL.Image import Transpose
 
 from srlab.base.errors import SrlabError
 from srlab.base.files import write_atomic
 
 EXTENSIONS = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp")
 FORMATS = ("PNG", "JPEG", "BMP", "TIFF", "WEBP")  # all that is decoded: for an EPS file Pillow would run Ghostscript
+
+# EXIF orientation -> what turns the pixels upright; 1 is upright, and other numbers mean nothing.
+TURNS = {
+    2: Transpose.FLIP_LEFT_RIGHT,
+    3: Transpose.ROTATE_180,
+    4: Transpose.FLIP_TOP_BOTTOM,
+    5: Transpose.TRANSPOSE,
+    6: Transpose.ROTATE_270,
+    7: Transpose.TRANSVERSE,
+    8: Transpose.ROTATE_90,
+}
 
 # ITU-R BT.601, the "studio range" luma of MATLAB's rgb2ycbcr, in units of [0, 1]: black is 16/255, white 235/255.
 LUMA_WEIGHTS = (65.481 / 255, 128.553 / 255, 24.966 / 255)
@@ -121,7 +133,9 @@ def open_upright(path: Path) -> Iterator[Image.Image]:
     # Given a path instead of a file, Pillow 13.0 maps a plain TIFF into memory, and scrambles it if it is turned.
     with path.open("rb") as file, Image.open(file, formats=FORMATS) as image:
         image.load()
-        yield ImageOps.exif_transpose(image)
+        # ImageOps.exif_transpose would write the other EXIF entries anew, and fail at one that is damaged.
+        turn = TURNS.get(image.getexif().get(ExifTags.Base.Orientation))
+        yield image if turn is None else image.transpose(turn)
 
 
 def _decode(path: Path, image: Image.Image) -> np.ndarray:
