@@ -43,6 +43,15 @@ def test_content_is_on_the_disk_before_it_gets_its_name(tmp_path, monkeypatch):
     assert calls[:2] == ["fsync", "replace"]
 
 
+def test_sweeping_takes_what_dead_processes_left_and_nothing_else(tmp_path):
+    mine = ["run.safetensors", ".hidden", ".run.part", f".run.safetensors.{os.getppid()}.part", ".other.1.part.png"]
+    for name in [*mine, *(f".run [1].safetensors.{number}.part" for number in (2**31 - 1, os.getpid()))]:
+        (tmp_path / name).write_bytes(b"")
+    files.sweep_parts(tmp_path, "other")
+    files.sweep_parts(tmp_path, "run [1]")
+    assert sorted(path.name for path in tmp_path.iterdir()) == sorted(mine)
+
+
 # --- Locks ---------------------------------------------------------------------------------------------------
 
 

@@ -72,34 +72,16 @@ def test_wrapped_weights_are_found_and_the_averaged_ones_are_taken(tmp_path):
 
 # --- other people's networks ---
 
-ATTENTION = {"embed_dim": 12, "num_heads": [2], "upscale": 4}
-SWIN = ATTENTION | {"depths": [2], "window_size": 8}
+SWIN = {"embed_dim": 12, "num_heads": [2], "upscale": 4, "depths": [2], "window_size": 8}
 SPAN = {"num_in_ch": 3, "num_out_ch": 3, "feature_channels": 8}
-# Architecture (and class, if it is called otherwise) -> scale, and sizes that make it small.
+# Architecture (and class, if it is called otherwise) -> scale, and sizes that make it small. Convolutions alone, pixels
+# shuffled together first, one that writes over its input, paddings of its own, windows of attention.
 OTHERS = {
-    "CRAFT": (4, ATTENTION | {"depths": [1]}),
     "Compact": (2, {"num_feat": 8, "num_conv": 2, "upscale": 2}),
-    "DAT": (4, ATTENTION | {"embed_dim": 32, "depth": [2], "split_size": [8, 8]}),
-    "DCTLSA": (4, {"nf": 10, "num_head": 5, "upscale": 4}),
-    "DITN": (3, {"dim": 12, "ITL_blocks": 1, "SAL_blocks": 1, "UFONE_blocks": 1, "upscale": 3}),
-    "ESRGAN": (8, {"num_filters": 8, "num_blocks": 1, "scale": 8, "plus": True}),
     "ESRGAN unshuffled": (2, {"in_nc": 12, "num_filters": 8, "num_blocks": 1, "scale": 4, "shuffle_factor": 2}),
-    "FDAT": (4, {"embed_dim": 12, "num_groups": 1, "depth_per_group": 2, "num_heads": 2, "mid_dim": 16}),
-    "HAT": (4, SWIN | {"depths": [1], "squeeze_factor": 4}),
-    "MoESR": (4, {"dim": 8, "n_blocks": 1, "n_block": 1}),
-    "MoSR": (4, {"n_block": 1, "dim": 16}),
-    "OmniSR": (4, {"num_feat": 16}),
-    "PLKSR": (4, {"dim": 16, "n_blocks": 2}),
-    "PLKSR RealPLKSR": (3, {"dim": 16, "n_blocks": 2, "upscaling_factor": 3}),
     "RCAN": (2, {"scale": 2, "n_resgroups": 1, "n_resblocks": 1, "n_feats": 16}),
-    "RGT": (4, ATTENTION | {"depth": [2], "split_size": [8, 8]}),
     "RealCUGAN UpCunet3x": (3, {}),
-    "SAFMN": (4, {"dim": 12, "n_blocks": 1}),
     "SPAN": (8, SPAN | {"upscale": 8}),
-    "SeemoRe": (4, {"num_experts": 2, "num_layers": 1, "embedding_dim": 12}),
-    "SwiftSRGAN": (4, {"num_channels": 8, "num_blocks": 1}),
-    "Swin2SR": (4, SWIN | {"upsampler": "pixelshuffledirect"}),
-    "SwinIR": (8, SWIN | {"upscale": 8, "upsampler": "pixelshuffle"}),
     "SwinIR real": (4, SWIN | {"upsampler": "nearest+conv"}),
 }
 
