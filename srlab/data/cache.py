@@ -10,9 +10,9 @@ anew.
 
 import hashlib
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from pathlib import Path
-from typing import BinaryIO, NamedTuple
+from typing import NamedTuple
 
 import torch
 from tqdm.auto import tqdm
@@ -60,9 +60,13 @@ def fingerprint(images: Iterable[tuple[str, torch.Tensor]]) -> str:
     """
     digest = hashlib.sha256()
     for name, image in images:
-        digest.update(f"{name}{tuple(image.shape)}".encode())
-        digest.update(image.numpy().tobytes())
+        _add(digest, name, image)
     return digest.hexdigest()[:16]
+
+
+def _add(digest: "hashlib._Hash", name: str, image: torch.Tensor) -> None:
+    digest.update(f"{name}{tuple(image.shape)}".encode())
+    digest.update(image.numpy().tobytes())
 
 
 def cached(folder: Path, photos: dict[str, Path]) -> Cached:
@@ -132,24 +136,20 @@ def _open(index: Path) -> Cached | None:
 
 def _build(index: Path, photos: dict[str, Path]) -> None:
     """Decode all photos into a file of pixels, and write the index for it."""
-    sizes: list[tuple[int, int]] = []
-    grey: list[str] = []
-
-    def decode(file: BinaryIO) -> Iterator[tuple[str, torch.Tensor]]:
-        decoded = in_order(lambda photo: read_levels(photo, keep_grey=True), photos.values())
+    sizes, grey, digest = [], [], hashlib.sha256()
+    decoded = in_order(lambda photo: read_levels(photo, keep_grey=True), photos.values())
+    with files.open_atomic(index.with_suffix(".rgb")) as file:
         for name, image in zip(photos, tqdm(decoded, total=len(photos), unit="photo", leave=False), strict=True):
-            sizes.append((image.shape[1], image.shape[2]))
+            sizes.append(tuple(image.shape[1:]))
             if len(image) == 1:
                 grey.append(name)
             image = image.expand(3, -1, -1)
             file.write(image.permute(1, 2, 0).contiguous().numpy())
-            yield name, image
-
-    with files.open_atomic(index.with_suffix(".rgb")) as file:
-        hash_of_set = fingerprint(decode(file))  # which pulls image after image, and so writes them
+            _add(digest, name, image)
         if not index.stem.endswith(_state(photos)):
             folder = next(iter(photos.values())).parent
             raise SrlabError(
                 f"Photos in {folder} changed while they were decoded; wait for what writes there, and try again."
             )
-    files.write_atomic(index, json.dumps({"sizes": sizes, "grey": grey, "fingerprint": hash_of_set}).encode())
+    content = {"sizes": sizes, "grey": grey, "fingerprint": digest.hexdigest()[:16]}
+    files.write_atomic(index, json.dumps(content).encode())
