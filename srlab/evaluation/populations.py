@@ -42,7 +42,8 @@ def patch_distance(sr: torch.Tensor, hr: torch.Tensor, features: FeatureExtracto
     sr, hr
         ``(N, C, H, W)`` or ``(C, H, W)``, float in [0, 1]; C = 3 for RGB, 1 for grey. HR may have another size than SR.
     features
-        With one layer; default: ``vgg6 relu2_2``, which comes with srlab.
+        With one layer, on the device that is to compute; default: `patch_features`, which takes longer to build than
+        a small image to describe, so build it once for many.
 
     Returns
     -------
@@ -55,9 +56,14 @@ def patch_distance(sr: torch.Tensor, hr: torch.Tensor, features: FeatureExtracto
     SrlabError
         As for `srlab.evaluation.metrics.prepared`; `TooSmall` with less than 100 patches.
     """
-    features = features or FeatureExtractor("vgg6 relu2_2")
+    features = features or patch_features(sr.device)
     pairs = zip(*(_described(image, features) for image in (sr, hr)), strict=True)
-    return torch.stack([_discrepancy(found, wanted) for found, wanted in pairs])
+    return torch.stack([_discrepancy(found, wanted) for found, wanted in pairs]).to(sr.device)
+
+
+def patch_features(device: str | torch.device) -> FeatureExtractor:
+    """Build what `patch_distance` describes patches with: ``vgg6 relu2_2``, which comes with srlab."""
+    return FeatureExtractor("vgg6 relu2_2").to(device)
 
 
 def fresh_rank(
@@ -119,7 +125,7 @@ def _described(image: torch.Tensor, features: FeatureExtractor) -> torch.Tensor:
     """Mean features of the patches of each image, ``(N, patches, features)``, float64."""
     image = prepared(image, image, FACE)[0].expand(-1, 3, -1, -1)
     with torch.no_grad():
-        (maps,) = features(image).values()
+        (maps,) = features(image.to(features.mean.device)).values()
     window = SIDE // features.stride
     rows, columns = ((length - window) // (window // 2) + 1 for length in maps.shape[-2:])
     if min(rows, columns) < 1 or rows * columns < FEWEST:

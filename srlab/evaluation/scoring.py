@@ -8,6 +8,7 @@ from pathlib import Path
 import pandas as pd
 import torch
 
+from srlab.base.devices import pick_device
 from srlab.base.errors import SrlabError
 from srlab.base.files import refuse_existing, write_atomic
 from srlab.data.datasets import ImageSet
@@ -17,7 +18,7 @@ from srlab.data.resampling import downsample
 from srlab.evaluation import metrics as fidelity
 from srlab.evaluation import perception
 from srlab.evaluation.metrics import PAPER, Protocol, TooSmall
-from srlab.evaluation.populations import patch_distance
+from srlab.evaluation.populations import patch_distance, patch_features
 from srlab.inference.tiling import Upscaler, upscale
 
 FIDELITY = {"psnr": fidelity.psnr, "ssim": fidelity.ssim, "ms_ssim": fidelity.ms_ssim}  # under a protocol
@@ -26,9 +27,8 @@ PERCEPTION = {
     "energy_error": perception.energy_error,
     "colour_shift": perception.colour_shift,
     "saturation_ratio": perception.saturation_ratio,
-    "patch_distance": patch_distance,
 }
-METRICS = (*FIDELITY, *PERCEPTION, "lr_consistency", "checkerboard", "lpips")
+METRICS = (*FIDELITY, *PERCEPTION, "patch_distance", "lr_consistency", "checkerboard", "lpips")
 Measure = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]  # (sr, hr) -> (N,)
 
 
@@ -159,6 +159,8 @@ def measures(
         sr, downsample(hr, scale, protocol.resampler), protocol.resampler
     )
     known["checkerboard"] = lambda sr, _: perception.checkerboard(sr, scale)  # it needs no HR
+    if "patch_distance" in names:  # one network for the whole table
+        known["patch_distance"] = partial(patch_distance, features=patch_features(pick_device()))
     network = perception.load_lpips(weights) if "lpips" in names else None
     if network is not None:
         known["lpips"] = partial(perception.lpips, network=network)

@@ -14,7 +14,7 @@ from srlab.data.datasets import ImageSet, folder, photos
 from srlab.data.degradation import Degradation
 from srlab.data.images import mod_crop, to_uint8
 from srlab.data.resampling import downsample, upsample
-from srlab.evaluation import perception
+from srlab.evaluation import perception, populations
 from srlab.evaluation.competitors import METHODS, load_upscalers
 from srlab.evaluation.metrics import FACE, STUDY, Protocol, lr_consistency, psnr, ssim
 from srlab.evaluation.scoring import (
@@ -26,6 +26,7 @@ from srlab.evaluation.scoring import (
 )
 from srlab.inference.tiling import upscale
 from srlab.models import MSRResNet, SRResNet
+from srlab.models.features import FeatureExtractor
 from srlab.models.weights import load_shipped
 from srlab.training.runs import FORMAT, Run
 from srlab.view.plots import COLORS
@@ -160,6 +161,13 @@ def test_consistency_is_with_the_lr_of_the_resampler_and_needs_nothing_of_hr_but
     perfect = evaluate(lambda lr: hr, images.subset("a"), metrics=("lr_consistency", "patch_distance"))
     assert perfect["lr_consistency"][0] == math.inf
     assert perfect["patch_distance"].isna().all(), "too small"
+
+
+def test_the_network_of_the_patch_distance_is_built_once_for_a_table(images, monkeypatch):
+    built = []
+    monkeypatch.setattr(populations, "FeatureExtractor", lambda *a: built.append(a) or FeatureExtractor(*a))
+    evaluate_all({"one": bicubic, "two": nearest}, images, metrics="patch_distance")
+    assert len(built) == 1
 
 
 def test_lpips_has_a_column_where_its_weights_are_and_else_one_line_that_says_so(images, capsys, backbone_file):
