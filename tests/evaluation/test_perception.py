@@ -142,9 +142,11 @@ def test_the_same_energy_in_the_wrong_block_is_an_error_that_the_gradient_does_n
     assert gradient_ratio(there, here).item() == pytest.approx(1, abs=0.05)
 
 
-def whole_photos():
-    """All sixteen, and of the gravel both halves."""
+def whole_photos(*names):
+    """All sixteen or some, and of the gravel both halves."""
     for name, photo in itertools.chain(photos("train"), photos("validation")):
+        if names and name not in names:
+            continue
         yield name, torch.cat([half[name] for half in halves(name)], dim=3) if name == "gravel" else photo
 
 
@@ -254,17 +256,16 @@ def test_photos_their_smooth_enlargements_and_noise_have_none_and_two_levels_are
     assert checkerboard(upsample(small, 4, "nearest")).item() < 0.5, "stair steps follow each slope"
 
 
-def test_weak_dots_columns_and_rows_are_read_on_any_photo_and_without_them_it_has_next_to_none():
-    """On gravel and grass as well, whose own structure is far stronger than the pattern."""
-    for name, photo in whole_photos():
+def test_weak_dots_columns_and_rows_are_read_on_structure_far_stronger_than_they_are():
+    for name, photo in whole_photos("grass", "gravel", "page"):  # the others are easier
         hr = mod_crop(photo, 24)
-        for scale in (2, 3, 4):
-            assert checkerboard(hr, scale).item() < 0.3, (name, scale)
+        own = {scale: checkerboard(hr, scale).item() for scale in (2, 3, 4)}
+        assert max(own.values()) < 0.3, name
         for place in ((0, 0), (slice(None), 0), (1, slice(None))):
             cell = torch.zeros(4, 4)
             cell[place] = 2.0  # levels, so that rounding changes nothing
             image = (hr.clamp(0, 253 / 255) + (cell / 255).repeat(hr.shape[-2] // 4, hr.shape[-1] // 4)).contiguous()
-            wanted = math.hypot(cell.std(correction=0).item(), checkerboard(hr).item())
+            wanted = math.hypot(cell.std(correction=0).item(), own[4])
             assert checkerboard(image).item() == pytest.approx(wanted, abs=0.2 if name == "page" else 0.12), name
 
 

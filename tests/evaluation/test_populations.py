@@ -12,7 +12,7 @@ from srlab.data.images import mod_crop
 from srlab.data.resampling import downsample, upsample
 from srlab.evaluation.metrics import TooSmall
 from srlab.evaluation.perception import with_noise
-from srlab.evaluation.populations import fresh_rank, patch_distance
+from srlab.evaluation.populations import fresh_rank, patch_distance, patch_features
 from srlab.inference.tiling import upscale
 from srlab.models.features import FeatureExtractor
 from srlab.models.weights import load_shipped
@@ -51,16 +51,19 @@ def test_another_part_of_the_photo_is_nearer_than_any_enlargement_of_the_same_pa
 
 def test_the_order_is_that_of_the_eye_and_noise_does_not_change_it(pictures):
     """The last photo has bricks: SRGAN lines their joints with dots, which is worse than the smooth ones of MSE."""
-    *photos, bricks = zip(*(pictures[k] for k in ("HR", "bicubic", "MSRResNet", "SRGAN")), strict=True)
-    hr, bicubic, mse, srgan = bricks
-    mse, srgan, bicubic = (patch_distance(image, hr).item() for image in (mse, srgan, bicubic))
-    assert mse < srgan < bicubic
-    for hr, bicubic, mse, srgan in photos:
-        moved, *enlarged = (patch_distance(image, hr).item() for image in (hr[..., 8:, 8:], srgan, mse, bicubic))
-        assert moved < 0.1
-        assert enlarged == sorted(enlarged)
-    hr, mse, srgan = (pictures[name][1] for name in ("HR", "MSRResNet", "SRGAN"))
-    assert patch_distance(with_noise(mse, hr, 0.8), hr).item() > patch_distance(srgan, hr).item()
+    names, features = ("HR", "SRGAN", "MSRResNet", "bicubic"), patch_features("cpu")
+
+    def distances(hr, *srs):
+        return [patch_distance(sr, hr, features).item() for sr in srs]
+
+    hr, srgan, mse, bicubic = (pictures[name][3] for name in names)
+    found = distances(hr, mse, srgan, bicubic)
+    assert found == sorted(found)
+    hr, srgan, mse, bicubic = (pictures[name][1] for name in names)
+    moved, *enlarged = distances(hr, hr[..., 8:, 8:], srgan, mse, bicubic)
+    assert moved < 0.1
+    assert enlarged == sorted(enlarged)
+    assert distances(hr, with_noise(mse, hr, 0.8))[0] > enlarged[0]
 
 
 def test_overshoot_is_not_taken_for_sharpness(pictures):
