@@ -1,7 +1,7 @@
 """The notebooks of the course, for the commands: which there are, reading one, and saying where it lies."""
 
+import json
 import os
-import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -51,18 +51,19 @@ def read_notebook(path: Path) -> "NotebookNode":
         There is no such file, it cannot be read, or it is not a notebook.
     """
     import nbformat
+    from nbformat.validator import get_validator
 
-    if not path.is_file():  # a device or a pipe is none, and may never end
+    if not path.is_file():
         raise SrlabError(f"There is no file {path}; check the path.")
     try:
-        with warnings.catch_warnings(action="ignore"):  # cells had no ids once
-            notebook = nbformat.read(path, as_version=4)
-            nbformat.validate(notebook)
+        content = json.loads(path.read_text(encoding="utf-8-sig"))
+        # Before it is made a notebook, as nbformat trusts what it reads. Its cells may lack ids, as those of 4.4 do.
+        get_validator(4, 4, relax_add_props=True).validate(content)
+        return nbformat.v4.to_notebook_json(content)
     except OSError as error:
         raise SrlabError(f"Cannot read {path} ({error.strerror}); check its permissions.") from error
-    except (ValueError, AttributeError, RecursionError, nbformat.ValidationError) as error:
+    except (ValueError, RecursionError, nbformat.ValidationError) as error:  # the second: nested without end
         raise SrlabError(f"{path} is not a notebook of Jupyter; give a file that was saved there (.ipynb).") from error
-    return notebook
 
 
 def seen_from_here(path: Path) -> str:

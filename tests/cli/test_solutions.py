@@ -116,7 +116,7 @@ def test_what_it_will_not_do_is_one_sentence_and_nothing_is_written(course, caps
 
 
 def test_outside_of_the_course_and_for_a_lab_without_stubs_it_says_what_to_do(course, capsys, monkeypatch):
-    (course / "notebooks" / "03_srgan.ipynb").write_text('{"cells": []}')
+    (course / "notebooks" / "03_srgan.ipynb").write_text(nbformat.writes(nbformat.v4.new_notebook()))
     assert main(["solutions", "03"]) == 2
     assert "no untouched exercise; get the lab anew" in capsys.readouterr().err
     monkeypatch.chdir("/")
