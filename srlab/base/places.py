@@ -1,6 +1,8 @@
 """Where things lie: the course, its runs, its recipes, its data."""
 
 import os
+from collections.abc import Iterable
+from difflib import get_close_matches
 from pathlib import Path
 
 from srlab.base.errors import SrlabError
@@ -55,6 +57,37 @@ def run_folder(lab: str, name: str) -> Path:
             continue
         raise SrlabError(f"'{part}' is no good name for a run; {advice}.")
     return home() / lab / name
+
+
+def locate(typed: str | os.PathLike, known: Iterable[str] = ()) -> Path:
+    """The file or folder that somebody means by a path, or by ``<lab>/<name>`` for a run in the folder of the runs.
+
+    Parameters
+    ----------
+    typed
+        What was typed. A path that is there wins.
+    known
+        Other names that could have been meant, for the message.
+
+    Raises
+    ------
+    SrlabError
+        There is nothing of that name; the message says what looks alike.
+    """
+    path = Path(typed)
+    for place in (path, home() / path):
+        if place.exists():
+            return place
+    runs = [run.relative_to(home()).as_posix() for run in home().glob("*/*") if run.is_dir()]
+    beside = [file.name for file in path.parent.iterdir()] if path.parent.is_dir() else []
+    near = get_close_matches(str(path), [*runs, *known])
+    near += [str(path.with_name(name)) for name in get_close_matches(path.name, beside)]
+    advice = (
+        f"did you mean {' or '.join(dict.fromkeys(near))}?"
+        if near
+        else "give the folder of a run, <lab>/<name>, or a file."
+    )
+    raise SrlabError(f"There is no {path}, neither as a path nor among the runs in {home()}; {advice}")
 
 
 def generator_file(best: str = "") -> str:

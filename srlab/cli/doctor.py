@@ -6,7 +6,7 @@ import argparse
 def add_parser(commands: argparse._SubParsersAction) -> None:
     """Add the command to the parser of ``srlab``; imports nothing heavy."""
     parser = commands.add_parser("doctor", help="say what looks wrong with a run's curves, and what to try")
-    parser.add_argument("run", metavar="RUN", help="folder of a run, or <lab>/<name> in the folder of the runs")
+    parser.add_argument("run", metavar="RUN", help="a run: <lab>/<name>, or the path of its folder")
     parser.set_defaults(command=run)
 
 

@@ -28,7 +28,7 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
     add_choice(what)
     parser.add_argument("--lr", metavar="DIR", help="LR images for --run and --method; default: made from HR")
     parser.add_argument("--device", default="auto", help="of --run: auto, cpu or cuda (default: auto)")
-    parser.add_argument("--scale", type=int, default=4, help="HR pixels per LR pixel (default: 4)")
+    parser.add_argument("--scale", type=int, help="HR pixels per LR pixel (default: the network's; 4 without one)")
     parser.add_argument(
         "--protocol",
         default="paper",
@@ -61,7 +61,7 @@ def run(options: argparse.Namespace) -> int:
         refuse_existing(Path(options.csv), options.force)  # before the work, not after it
     protocol = PROTOCOLS[options.protocol]
     with redirect_stdout(sys.stderr):  # what is said on the way must not get into the JSON
-        table, notes = _table(options, protocol)
+        table, notes, scale = _table(options, protocol)
     for note in notes:
         print(printable(note), file=sys.stderr)
     means = table.mean(numeric_only=True).to_frame().T
@@ -72,7 +72,7 @@ def run(options: argparse.Namespace) -> int:
         report = {
             "scored": {name: value for name, value in given.items() if value is not None},
             "protocol": {"name": options.protocol} | asdict(protocol),
-            "scale": options.scale,
+            "scale": scale,
             "images": _records(table),
             "mean": _records(means)[0],
             "notes": notes,
@@ -84,19 +84,21 @@ def run(options: argparse.Namespace) -> int:
     return 0
 
 
-def _table(options: argparse.Namespace, protocol: Any) -> "tuple[pd.DataFrame, list[str]]":
+def _table(options: argparse.Namespace, protocol: Any) -> "tuple[pd.DataFrame, list[str], int]":
+    """The table, a note for each file that is not in it, and the scale."""
     from srlab.data.datasets import folder
     from srlab.evaluation.folders import evaluate_folders, paired_set
     from srlab.evaluation.scoring import evaluate
 
-    how = {"scale": options.scale, "protocol": protocol, "metrics": options.metrics, "weights": options.weights}
+    how = {"protocol": protocol, "metrics": options.metrics, "weights": options.weights}
     if options.sr:
         if options.lr:
             raise SrlabError("--lr goes with --run or --method; with --sr the images are there already.")
-        return evaluate_folders(options.sr, options.hr, **how)
-    upscaler, _ = pick_upscaler(options.run, options.method, options.scale, options.device)
-    images, notes = paired_set(options.hr, options.lr, options.scale) if options.lr else (folder(options.hr), [])
-    return evaluate(upscaler, images, **how), notes
+        scale = 4 if options.scale is None else options.scale
+        return *evaluate_folders(options.sr, options.hr, scale, **how), scale
+    upscaler, scale = pick_upscaler(options.run, options.method, options.scale, options.device)
+    images, notes = paired_set(options.hr, options.lr, scale) if options.lr else (folder(options.hr), [])
+    return evaluate(upscaler, images, scale, **how), notes, scale
 
 
 def _text(table: "pd.DataFrame", means: "pd.DataFrame") -> str:

@@ -61,12 +61,8 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _upscaler(options: argparse.Namespace) -> "tuple[Upscaler, int]":
-    from srlab.models.weights import find_shipped
-
-    run = options.run or DEFAULT
-    shipped = find_shipped(run) and not Path(run).exists()
-    if options.best and (not options.run or Path(run).is_file() or shipped):
+    if options.best and not options.run:
         raise SrlabError("--best goes with --run and the folder of a run.")
     if not options.run and not options.method:
         print(f"upscaling with {DEFAULT}, which comes with srlab; --run takes another network.", file=sys.stderr)
-    return pick_upscaler(run, options.method, options.scale, options.device, options.best)
+    return pick_upscaler(options.run or DEFAULT, options.method, options.scale, options.device, options.best)

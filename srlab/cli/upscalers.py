@@ -1,7 +1,6 @@
 """What the commands enlarge with: a network, or an interpolation."""
 
 import argparse
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from srlab.base.errors import SrlabError
@@ -10,14 +9,14 @@ if TYPE_CHECKING:
     from srlab.inference.tiling import Upscaler
 
 RUN = (
-    "a run folder, a weights file (.safetensors or .pth, also of others' networks), or what comes with srlab: "
+    "<lab>/<name>, a run folder, a weights file (.safetensors or .pth, also of others' networks), or what comes along: "
     "msrresnet, rrdb, or srgan, which is sharper and less faithful"
 )
 
 
 def add_choice(group: argparse._MutuallyExclusiveGroup, default: str = "") -> None:
     """Add ``--run`` and ``--method`` to a parser; imports nothing heavy."""
-    group.add_argument("--run", metavar="PATH", help=RUN + (f" (default: {default})" if default else ""))
+    group.add_argument("--run", metavar="RUN", help=RUN + (f" (default: {default})" if default else ""))
     group.add_argument("--method", choices=["nearest", "bilinear", "bicubic", "lanczos"], help="an interpolation")
 
 
@@ -53,7 +52,7 @@ def pick_upscaler(
         scale = 4 if scale is None else scale
         check_scale(scale)
         return lambda lr: upsample(lr, scale, method), scale
-    network = read_generator(Path(run), best).to(pick_device(device))
+    network = read_generator(run, best).to(pick_device(device))
     own = network.config["scale"]
     if scale not in (None, own):
         raise SrlabError(f"{run} enlarges x{own}, but --scale is {scale}; give --scale {own}.")

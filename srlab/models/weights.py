@@ -9,7 +9,7 @@ from torch import nn
 from srlab import models
 from srlab.base import files
 from srlab.base.errors import SrlabError
-from srlab.base.places import generator_file, run_folder
+from srlab.base.places import generator_file, locate, run_folder
 from srlab.models import published
 
 FOLDER = Path(__file__).parent / "shipped"
@@ -62,11 +62,11 @@ def read_generator(path: str | Path, best: str = "") -> nn.Module:
     Parameters
     ----------
     path
-        A run folder, a ``.safetensors`` file of one, or weights that others have published, see
+        A run folder or ``"<lab>/<name>"``, a ``.safetensors`` file of one, or weights that others have published, see
         `srlab.models.published`. A ``.pth`` is read for its tensors alone; nothing in it is executed. Where there is
         nothing of that name, ``msrresnet``, ``rrdb`` and ``srgan`` are what comes with srlab, see `SHIPPED`.
     best
-        Of a run folder: the weights with the best score of this name, instead of the last ones. Ignored for a file.
+        Of a run folder: the weights with the best score of this name, instead of the last ones.
 
     Returns
     -------
@@ -76,11 +76,12 @@ def read_generator(path: str | Path, best: str = "") -> nn.Module:
     Raises
     ------
     SrlabError
-        The file is missing, damaged, of another kind, or names an unknown network.
+        The file is missing, damaged, of another kind, or names an unknown network; or a file is to have best weights.
     """
-    path = Path(path)
-    if not path.exists():
-        path = find_shipped(str(path)) or path
+    shipped = None if Path(path).exists() else find_shipped(str(path))
+    path = shipped or locate(path, SHIPPED.values())
+    if best and not path.is_dir():
+        raise SrlabError(f"{path} is one file; the best {best} is chosen among the weights in a run's folder.")
     if path.is_dir():
         folder, path = path, path / generator_file(best)
         if best and not path.is_file():

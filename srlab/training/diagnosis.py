@@ -3,13 +3,12 @@
 import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from statistics import fmean, median
 
 from srlab.base.errors import SrlabError
-from srlab.base.text import in_markdown
+from srlab.base.text import in_markdown, printable
 from srlab.training.guard import DIVERGED, FALLEN, History
-from srlab.training.runs import Run, find_run
+from srlab.training.runs import LOG_EVERY, Run, find_run
 
 ENOUGH = 5  # logged rows; fewer say nothing
 SILENT = 1e-7  # a norm of the gradient of G below it is none
@@ -33,11 +32,12 @@ class Diagnosis:
 
     run: str
     findings: list[Finding] = field(default_factory=list)
+    too_early: str = ""  # says of a run that has hardly begun from which step on it can be judged
 
     @property
     def verdict(self) -> str:
         """Whether there are findings, in words."""
-        return "something looks wrong" if self.findings else "nothing looks wrong"
+        return "something looks wrong" if self.findings else self.too_early or "nothing looks wrong"
 
     def __str__(self) -> str:
         lines = [f"- {one.name}: {one.evidence}.\n  Why: {one.cause}\n  Try: {one.advice}" for one in self.findings]
@@ -45,7 +45,7 @@ class Diagnosis:
 
     def _repr_markdown_(self) -> str:
         lines = [f"- **{one.name}**: {one.evidence}. *Why:* {one.cause} *Try:* {one.advice}" for one in self.findings]
-        return "\n\n".join([f"**{in_markdown(self.run)}: {self.verdict}.**", "\n".join(lines)]).rstrip()
+        return "\n\n".join([f"**{in_markdown(f'{self.run}: {self.verdict}')}.**", "\n".join(lines)]).rstrip()
 
 
 def diagnose(run: Run | str | os.PathLike) -> Diagnosis:
@@ -56,23 +56,29 @@ def diagnose(run: Run | str | os.PathLike) -> Diagnosis:
     Parameters
     ----------
     run
-        A run, the path of its folder, or ``"<lab>/<name>"`` in the folder of the runs.
+        A run, or as `srlab.training.runs.find_run` takes it.
 
     Raises
     ------
     SrlabError
         There is no such run, or its files are damaged.
     """
-    run = run if isinstance(run, Run) else find_run(Path(run))
+    run = run if isinstance(run, Run) else find_run(run)
     manifest = run.manifest()
     if manifest is None:
         raise SrlabError(f"There is no run in {run.path}; give the folder of one, or <lab>/<name>.")
-    findings = find_symptoms(run.metrics())
+    history = run.metrics()
+    findings = find_symptoms(history)
     if manifest.get("state") == "failed":
         findings.insert(
             0, Finding("training broke down", f"it stopped by itself after step {manifest['step']}", *BROKEN)
         )
-    return Diagnosis(f"{run.lab}/{run.name}", findings)
+    logged = sum("loss" in row or "g_loss" in row for row in history)
+    too_early = (
+        f"too early to judge, with {logged} of the {ENOUGH} rows of losses that the rules need; a run has them from "
+        f"step {ENOUGH * LOG_EVERY} on"
+    )
+    return Diagnosis(printable(f"{run.lab}/{run.name}"), findings, too_early if logged < ENOUGH else "")
 
 
 def find_symptoms(history: History) -> list[Finding]:

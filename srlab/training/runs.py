@@ -6,6 +6,7 @@ the metadata), ``generator-best-<score>.safetensors``, ``samples/`` and TensorBo
 """
 
 import json
+import os
 import platform
 import subprocess
 import zipfile
@@ -18,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 import srlab
 from srlab.base import files
 from srlab.base.errors import SrlabError
-from srlab.base.places import generator_file, home, run_folder
+from srlab.base.places import generator_file, home, locate, run_folder
 
 if TYPE_CHECKING:
     import torch
@@ -29,6 +30,7 @@ REMEDY = "move the folder away or choose another run name"
 SIDE = "-ablation-"  # in the names of a lab's side runs, which stand for nothing by themselves
 # What stands in a manifest that is whole, and of what kind it is.
 ENTRIES = {"format": (int, str), "lab": str, "parameters": dict, "step": int, "state": str, "wall_time_s": (int, float)}
+LOG_EVERY = 10  # steps between two rows of the log; a reading of the losses waits for the device
 PACKAGES = ("torch", "accelerate", "numpy", "scikit-image", "matplotlib")
 
 
@@ -41,10 +43,12 @@ class Run:
         Name of the lab, for example ``"01_srresnet"``.
     name
         Name of the run: letters, digits, ``. _ -``.
+    path
+        Its folder, of any name, where that is not in the folder of the runs.
     """
 
-    def __init__(self, lab: str, name: str) -> None:
-        self.lab, self.name, self.path = lab, name, run_folder(lab, name)
+    def __init__(self, lab: str, name: str, path: Path | None = None) -> None:
+        self.lab, self.name, self.path = lab, name, path or run_folder(lab, name)
 
     def manifest(self) -> dict[str, Any] | None:
         """Content of ``run.json``, or None for a run that has not begun. A lost or damaged one is taken from the state.
@@ -68,7 +72,7 @@ class Run:
     def _ours(self, manifest: dict[str, Any]) -> dict[str, Any]:
         if manifest["format"] != FORMAT:
             raise SrlabError(f"{self.path} was made by another version of srlab ({manifest['format']}); {REMEDY}.")
-        if manifest["lab"] != self.lab:
+        if self.lab and manifest["lab"] != self.lab:
             raise SrlabError(f"{self.path} belongs to the lab {manifest['lab']}, not to {self.lab}; {REMEDY}.")
         return manifest
 
@@ -226,19 +230,20 @@ def _read_state(file: Path) -> dict[str, Any]:
     return state
 
 
-def find_run(path: Path) -> Run:
-    """Find a run by the path of its folder, or by ``<lab>/<name>`` in the folder of the runs.
+def find_run(typed: str | os.PathLike) -> Run:
+    """Find a run by the path of its folder or of a file in it, wherever that is, or by ``<lab>/<name>``.
 
     Raises
     ------
     SrlabError
-        There is none.
+        There is none, or as for `Run.manifest`.
     """
-    folder = path if path.is_dir() else home() / path
+    found = locate(typed)
+    folder = (found if found.is_dir() else found.parent).resolve()
     if not _is_run(folder):
-        raise SrlabError(f"There is no run in {path}; give the folder of one, or <lab>/<name> in {home()}.")
-    run = Run(folder.resolve().parent.name, folder.resolve().name)
-    run.path = folder  # which may lie outside of the folder of the runs
+        raise SrlabError(f"There is no run in {folder}; give the folder of one, or <lab>/<name>.")
+    run = Run("", folder.name, folder)
+    run.lab = run.manifest()["lab"]  # its folder may have been copied anywhere
     return run
 
 

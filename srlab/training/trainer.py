@@ -24,13 +24,12 @@ from srlab.training import guard
 from srlab.training.checkpoint import collect, put_back, tensors_in
 from srlab.training.probes import dead_units
 from srlab.training.record import Record
-from srlab.training.runs import Run
+from srlab.training.runs import LOG_EVERY, Run
 from srlab.training.schedules import Schedule, constant
 from srlab.training.signals import Interrupts
 from srlab.training.wrapping import bare, compile_networks, make_accelerator
 
 Losses = dict[str, torch.Tensor]
-LOG_EVERY = 10  # steps between two readings of the losses; a reading waits for the device
 SAVE_EVERY_S = 300  # seconds after which the state is saved even between validations
 
 

@@ -1,13 +1,19 @@
 """The command line: a slip is one line on stderr and exit code 2."""
 
+import json
+import shutil
 import subprocess
 import sys
 
 import pytest
+import torch
 
 from srlab.base.errors import SrlabError
 from srlab.cli import papermill
 from srlab.cli.main import main
+from srlab.data.images import read_image, write_image
+from srlab.models import MSRResNet
+from tests.conftest import leave_run
 
 
 @pytest.fixture
@@ -59,6 +65,70 @@ def test_labs_are_run_with_their_recipe_and_counted_in_the_exit_code(course, cap
     said = capsys.readouterr().out
     assert ("PSNR: 28.12 dB" in said and "2.0 GiB" in said) == ("01" in ran)
     assert ("02_content_loss failed: NameError" in said) == ("02" in ran)
+
+
+@pytest.fixture
+def lent(tmp_path, monkeypatch):
+    """A run, a copy of it with spaces in its path, and a photo; the working directory has none of them."""
+    run = leave_run("03_srgan", "default", 50)
+    run.save_generator(MSRResNet(1, 4, scale=2), step=50)
+    for step in range(10, 60, 10):
+        run.log(step, g_loss=0.1, g_norm=1.0)
+    write_image(torch.rand(3, 16, 18), tmp_path / "photos" / "baby.png")
+    shutil.copytree(run.path, tmp_path / "a friend's" / "default (copy)")
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path / "here")
+
+
+COMMANDS = {
+    "doctor": ["doctor", "RUN"],
+    "upscale": ["upscale", "../photos/baby.png", "sr.png", "--run", "RUN"],
+    "evaluate": ["evaluate", "--hr", "../photos", "--run", "RUN", "--metrics", "psnr", "--json"],
+}
+
+
+def with_run(command, run):
+    return main([run if word == "RUN" else word for word in COMMANDS[command]])
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+@pytest.mark.parametrize(
+    "run",
+    [
+        "03_srgan/default",
+        "../runs/03_srgan/default",
+        "../runs/03_srgan/default/generator.safetensors",
+        "../a friend's/default (copy)",
+        "../a friend's/default (copy)/generator.safetensors",
+    ],
+)
+def test_a_run_is_meant_alike_whatever_the_command_and_at_its_own_scale(lent, command, run, capsys):
+    assert with_run(command, run) == 0
+    said = capsys.readouterr()
+    assert {
+        "doctor": lambda: said.out.startswith("03_srgan/default"),
+        "upscale": lambda: read_image("sr.png").shape == (3, 32, 36),
+        "evaluate": lambda: json.loads(said.out)["scale"] == 2,
+    }[command]()
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+@pytest.mark.parametrize(
+    ("run", "near"),
+    [
+        ("03_srgna/default", "did you mean 03_srgan/default?"),
+        ("../runs/03_srgan/defualt/generator.safetensors", "give the folder of a run, <lab>/<name>, or a file."),
+        ("../runs/03_srgan/default/genrator.safetensors", "mean ../runs/03_srgan/default/generator.safetensors?"),
+        ("nothing.pth", "give the folder of a run, <lab>/<name>, or a file."),
+        ("../nowhere/at.all", "give the folder of a run, <lab>/<name>, or a file."),
+    ],
+)
+def test_a_run_that_is_not_there_is_said_to_be_missing_with_what_looks_alike(lent, command, run, near, capsys):
+    assert with_run(command, run) == 2
+    said = capsys.readouterr().err
+    assert said.startswith(f"srlab: There is no {run}, neither as a path nor among the runs in ")
+    assert said.endswith(f"{near}\n")
+    assert said.count("\n") == 1
 
 
 def test_a_reader_who_has_enough_is_no_error():

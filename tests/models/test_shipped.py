@@ -122,8 +122,8 @@ def test_a_folder_of_that_name_comes_first(tmp_path, monkeypatch, capsys):
     assert main(["upscale", str(source), "sr.png", "--run", "srgan"]) == 2
     assert "generator.safetensors" in capsys.readouterr().err
     assert main(["upscale", str(source), "sr.png", "--run", "msrresnet", "--best", "psnr"]) == 2
-    assert "--best goes with --run" in capsys.readouterr().err
+    assert "msrresnet.safetensors is one file; the best psnr" in capsys.readouterr().err
     assert main(["upscale", str(source), "sr.png", "--scale", "2"]) == 2
     assert "msrresnet enlarges x4, but --scale is 2" in capsys.readouterr().err
     assert main(["upscale", str(source), "sr.png", "--run", "srgn"]) == 2
-    assert "come with srlab: msrresnet, rrdb, srgan" in capsys.readouterr().err
+    assert "did you mean srgan?" in capsys.readouterr().err

@@ -150,8 +150,24 @@ def test_doctor_takes_a_folder_or_a_name_and_says_by_its_exit_code_whether_somet
     assert "03_srgan/ill: something looks wrong" in text
     assert "- no gradient reaches G" in text
     assert "Try: look for detach" in text
-    assert main(["doctor", "03_srgan/none"]) == 2
-    assert "There is no run in 03_srgan/none; give the folder of one, or <lab>/<name> in" in capsys.readouterr().err
+    assert main(["doctor", "03_srgan"]) == 2
+    assert "03_srgan; give the folder of one, or <lab>/<name>" in capsys.readouterr().err
+
+
+def test_of_an_almost_empty_log_it_is_said_that_it_is_too_early_and_from_which_step_on_it_is_not():
+    for rows, verdict in (
+        ([], "too early to judge, with 0 of the 5 rows"),
+        (
+            gan()[:4],
+            "too early to judge, with 4 of the 5 rows of losses that the rules need",
+        ),
+        (gan()[:5], "nothing looks wrong"),
+        ([*gan()[:1], {"step": 10, "val_psnr": 28.0}, {"step": 20, "val_psnr": 21.0}], "something looks wrong"),
+    ):
+        found = srlab.diagnose(leave(f"of-{len(rows)}", rows))
+        assert found.verdict.startswith(verdict)
+        assert verdict in found._repr_markdown_()
+        assert ("from step 50 on" in str(found)) == ("too early" in verdict)
 
 
 def test_in_a_notebook_it_is_shown_as_markdown():

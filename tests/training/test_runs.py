@@ -104,8 +104,8 @@ def test_a_run_is_found_by_its_folder_or_by_its_name(home, monkeypatch):
     for path in (run.path, run.path.relative_to(home), run.path / "."):
         found = find_run(path)
         assert (found.lab, found.name, found.manifest()["step"]) == (LAB, "long", 7)
-    with pytest.raises(SrlabError, match=r"There is no run in .*short; give the folder of one, or <lab>/<name>"):
-        find_run(home / LAB / "short")
+    with pytest.raises(SrlabError, match=rf"There is no run in .*{LAB}; give the folder of one, or <lab>/<name>"):
+        find_run(home / LAB)
 
 
 def test_a_start_is_the_shortest_finished_run_that_will_do_and_no_side_run(capsys):

@@ -19,9 +19,9 @@ from srlab.models import MSRResNet, SRResNet
 from srlab.models.weights import load_generator
 from srlab.training import record
 from srlab.training import trainer as training
-from srlab.training.runs import Run, environment
+from srlab.training.runs import LOG_EVERY, Run, environment
 from srlab.training.schedules import Milestones, OneCycle
-from srlab.training.trainer import LOG_EVERY, Trainer
+from srlab.training.trainer import Trainer
 
 from .little_run import LAB, LittleRun, images, refusal, what_is_left
 
