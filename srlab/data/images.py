@@ -6,6 +6,7 @@ sets keep 8-bit levels (uint8).
 
 import io
 import os
+import struct
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -102,7 +103,7 @@ def reading(path: Path) -> Iterator[None]:
         raise SrlabError(f"{path} may not be read by you; change its permissions.") from error
     except UnidentifiedImageError as error:
         raise unreadable(path) from error
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
+    except (OSError, SyntaxError, ValueError, struct.error, Image.DecompressionBombError) as error:
         raise damaged(path, error) from error
     except MemoryError as error:
         raise SrlabError(f"The image {path} is too large for the memory here; scale it down or cut it.") from error

@@ -1,8 +1,9 @@
 """Upscaling image files: any size, with their alpha, colour profile, EXIF and bit depth, through libvips."""
 
+import math
 import os
-import struct
 import sys
+import tempfile
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -10,14 +11,13 @@ from pathlib import Path
 from typing import BinaryIO
 
 import numpy as np
-import psutil
 import pyvips
 import torch
 from PIL import Image, UnidentifiedImageError
 
 from srlab.base.devices import explaining_lack_of_memory
 from srlab.base.errors import SrlabError
-from srlab.base.files import amount, need_room, open_atomic, refuse_existing, sweep_parts
+from srlab.base.files import need_room, open_atomic, refuse_existing, sweep_parts
 from srlab.base.text import breaks_line
 from srlab.data.images import (
     EXTENSIONS,
@@ -112,7 +112,7 @@ def upscale_file(
     ------
     SrlabError
         The source cannot be read, the target exists, cannot be written or cannot hold such an image, there is too
-        little room for it, or the upscaler fails as in `srlab.inference.tiling.upscale_tiles`.
+        little room on a disk, or the upscaler fails as in `srlab.inference.tiling.upscale_tiles`.
     """
     source, target = Path(source), Path(target)
     for path in (source, target):
@@ -121,7 +121,7 @@ def upscale_file(
     suffix = ALIASES.get(target.suffix.lower(), target.suffix.lower())
     if suffix not in SAVERS:
         raise SrlabError(f"Cannot write {target.name}: end its name in {', '.join([*SAVERS, *ALIASES])}.")
-    if target.exists() and source.exists() and target.samefile(source):
+    if _same(source, target):
         raise SrlabError(f"{source} would be replaced by its own enlargement; choose another name for the result.")
     if target.is_dir():
         raise SrlabError(f"{target} is a folder; give the name of a file to write.")
@@ -130,7 +130,9 @@ def upscale_file(
     tile = tile_of(upscaler, scale) if tile is None else tile
     overlap = overlap_of(upscaler) if overlap is None else overlap
     _check_format(source, target, suffix, image, scale)
-    _check_room(source, target, image, scale, tile, overlap)
+    size = (image.width * scale, image.height * scale)
+    # The pixels, and a file that noise makes as large.
+    need_room(target.parent, 2 * math.prod(size) * _bytes_of(image), f"{target} ({size[0]}x{size[1]} pixels)")
     sweep_parts(target.parent, f"{target.name}.")
     pixels = target.with_name(f".{target.name}.pixels.{os.getpid()}.part")
     explained = explaining_lack_of_memory(str(target), "close other programs, or give smaller tiles")
@@ -145,9 +147,6 @@ def upscale_file(
         refuse_existing(target, force)  # again: somebody may have written there meanwhile
     if suffix == ".tif" and image.get_typeof("exif-data"):
         print(f"The EXIF entries of {source} are not kept in TIFF; write a PNG if you need them.", file=sys.stderr)
-    if not image.hasalpha() and _hides_alpha(source):
-        said = f"{source} may be transparent, which a BMP of its kind does not say: it is lost; begin with a PNG."
-        print(said, file=sys.stderr)
     return target
 
 
@@ -200,7 +199,7 @@ def upscale_folder(
         raise SrlabError(f"There are no images in {source}; their names end in {', '.join(known)}.")
     if target.exists() and not target.is_dir():
         raise SrlabError(f"{target} is a file, but the results of a folder go into a folder; give the name of one.")
-    if target.exists() and target.samefile(source):
+    if _same(source, target):
         raise SrlabError(f"The results cannot go into the folder of their sources, {source}; choose another one.")
     for stem, path in images.items():
         result = target / f"{stem}.png"
@@ -214,6 +213,11 @@ def upscale_folder(
     return summary
 
 
+def _same(source: Path, target: Path) -> bool:
+    """Whether both are one file or folder, also where a part of the target's path is still to be made."""
+    return target.resolve() == source.resolve() or (target.exists() and source.exists() and target.samefile(source))
+
+
 def _check_format(source: Path, target: Path, suffix: str, image: pyvips.Image, scale: int) -> None:
     """Refuse a target of a format that cannot hold the result."""
     large = max(image.width, image.height) * scale
@@ -225,20 +229,6 @@ def _check_format(source: Path, target: Path, suffix: str, image: pyvips.Image, 
     for what, lacking in lacks.items():
         if lacking:
             raise SrlabError(f"{source} has {what}, which {target.name} cannot hold; write a PNG or TIFF instead.")
-
-
-def _check_room(source: Path, target: Path, image: pyvips.Image, scale: int, tile: int, overlap: int) -> None:
-    """Refuse a result that the disk or, as far as can be known before the work, the memory is too small for."""
-    width, height = image.width * scale, image.height * scale
-    # The pixels, and a file that noise makes as large.
-    need_room(target.parent, 2 * width * height * _bytes_of(image), f"{target} ({width}x{height} pixels)")
-    seen = (tile + 2 * overlap) * scale
-    needed, free = 2 * 12 * min(seen, width) * min(seen, height), psutil.virtual_memory().available
-    if needed > free:  # a tile and a copy of it, as floats of three channels
-        raise SrlabError(
-            f"A tile of {source} at x{scale} takes at least {amount(needed)}, and {amount(free)} of memory are free; "
-            "give smaller tiles (--tile, --overlap), or enlarge less."
-        )
 
 
 def _bytes_of(image: pyvips.Image) -> int:
@@ -295,6 +285,11 @@ def _piece(path: Path, image: pyvips.Image, top: int, bottom: int, left: int, ri
     try:
         levels = image.crop(left, top, right - left, bottom - top).numpy()
     except pyvips.Error as error:
+        if "write failed" in str(error):  # of the file that libvips decodes a large image into
+            raise SrlabError(
+                f"{path} could not be decoded into {tempfile.gettempdir()}, which is full; free some space there, or "
+                "name another folder in TMPDIR."
+            ) from error
         raise damaged(path, error) from error
     return levels.reshape(bottom - top, right - left, image.bands)
 
@@ -332,20 +327,6 @@ def _holds_luma(path: Path) -> bool:
     with suppress(UnidentifiedImageError, Image.DecompressionBombError), Image.open(path, formats=("TIFF",)) as header:
         return header.mode == "YCbCr"
     return False
-
-
-def _hides_alpha(path: Path) -> bool:
-    """Whether it is a BMP with something in the fourth, reserved byte of its pixels, where some programs put alpha."""
-    with path.open("rb") as file:
-        header = file.read(34)
-        if header[:2] != b"BM":
-            return False
-        start, size, width, height, bits, packing = struct.unpack("<10xIIii2xHI", header)
-        if size < 40 or (bits, packing) != (32, 0):  # the oldest headers have other fields
-            return False
-        file.seek(start)
-        fourth = np.frombuffer(file.read(4 * abs(width * height)), np.uint8)[3::4]
-    return bool((fourth != fourth[0]).any())
 
 
 def _by_pillow(path: Path, image: pyvips.Image | None) -> pyvips.Image:
