@@ -4,6 +4,7 @@ import argparse
 import os
 import signal
 import sys
+import warnings
 from collections.abc import Sequence
 
 from srlab.base.errors import SrlabError
@@ -27,6 +28,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     progress.add_parser(commands)
     solutions.add_parser(commands)
     options = parser.parse_args(arguments)
+    if not sys.warnoptions:  # what other libraries warn of is for whoever asks for it, by python -W
+        warnings.simplefilter("ignore")
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # ends like Ctrl-C: the labs get the time to save
     try:
         return options.command(options)
