@@ -34,7 +34,7 @@ def run(options: argparse.Namespace) -> int:
     out = Path(options.out or f"{lab.stem}.solved.ipynb")
     if out.suffix != ".ipynb":
         raise SrlabError(f"{out} is no name for a notebook; end it in .ipynb.")
-    if out.exists() or out.is_symlink():
+    if out.exists():
         raise SrlabError(f"{out} exists already; remove it, or give another name as OUT.")
     if out.resolve().is_relative_to(lab.parent.resolve()):  # students work there, and `srlab labs` runs what is there
         raise SrlabError(f"{out} would lie in notebooks/, among the labs; give a path outside of it as OUT.")

@@ -15,7 +15,6 @@ import pyvips
 import torch
 from PIL import Image, UnidentifiedImageError
 
-from srlab.base.devices import explaining_lack_of_memory
 from srlab.base.errors import SrlabError
 from srlab.base.files import need_room, open_atomic, refuse_existing, sweep_parts
 from srlab.base.text import breaks_line
@@ -135,8 +134,7 @@ def upscale_file(
     need_room(target.parent, 2 * math.prod(size) * _bytes_of(image), f"{target} ({size[0]}x{size[1]} pixels)")
     sweep_parts(target.parent, f"{target.name}.")
     pixels = target.with_name(f".{target.name}.pixels.{os.getpid()}.part")
-    explained = explaining_lack_of_memory(str(target), "close other programs, or give smaller tiles")
-    with explained, open_atomic(target) as encoded:
+    with open_atomic(target) as encoded:
         try:
             with pixels.open("wb") as file:
                 _write_pixels(file, source, image, upscaler, scale, tile=tile, overlap=overlap, progress=progress)
@@ -144,7 +142,6 @@ def upscale_file(
         finally:
             pyvips.cache_set_max(0)  # else libvips keeps the file open, and a deleted open file still fills the disk
             pixels.unlink(missing_ok=True)
-        refuse_existing(target, force)  # again: somebody may have written there meanwhile
     if suffix == ".tif" and image.get_typeof("exif-data"):
         print(f"The EXIF entries of {source} are not kept in TIFF; write a PNG if you need them.", file=sys.stderr)
     return target

@@ -106,10 +106,9 @@ def test_json_holds_the_protocol_the_rows_and_the_means_and_all_else_is_on_stder
     assert found["notes"][0] in err
 
 
-@pytest.mark.parametrize("method", ["bicubic", "nearest", "bilinear", "lanczos"])
-def test_an_interpolation_is_scored_on_lr_made_from_hr(capsys, method):
-    wanted = evaluate(lambda lr: upsample(lr, 4, method), folder("hr"))
-    assert psnr(report(capsys, "--method", method)) == wanted["psnr"].tolist()
+def test_an_interpolation_is_scored_on_lr_made_from_hr(capsys):
+    wanted = evaluate(lambda lr: upsample(lr, 4, "lanczos"), folder("hr"))
+    assert psnr(report(capsys, "--method", "lanczos")) == wanted["psnr"].tolist()
 
 
 def test_given_lr_files_are_used(capsys):
@@ -175,13 +174,3 @@ def test_the_table_is_written_as_csv_and_not_over_a_file_unless_forced(capsys, f
 )
 def test_a_slip_is_one_line(capsys, arguments, said):
     assert said in refused(capsys, *arguments)
-
-
-@pytest.mark.parametrize(
-    "arguments", [["--hr", "hr"], ["--sr", "sr"], ["--hr", "hr", "--sr", "a", "--method", "bicubic"]]
-)
-def test_exactly_one_thing_is_scored_against_hr(capsys, arguments):
-    with pytest.raises(SystemExit) as stopped:
-        main(["evaluate", *arguments])
-    assert stopped.value.code == 2
-    assert "usage" in capsys.readouterr().err

@@ -2,7 +2,6 @@
 
 from pathlib import Path
 
-import numpy as np
 import pytest
 import torch
 from PIL import Image
@@ -145,9 +144,3 @@ def test_ctrl_c_is_130_and_leaves_nothing(source, tmp_path, capsys, monkeypatch)
     assert main(["upscale", str(source), str(tmp_path / "sr.png"), "--method", "bicubic"]) == 130
     assert "stopped; files that were finished are whole" in capsys.readouterr().err
     assert [path.name for path in tmp_path.iterdir()] == ["lr.png"]
-
-
-def test_grey_and_deep_files_go_through_the_command(tmp_path):
-    Image.fromarray(np.arange(48, dtype=np.uint8).reshape(6, 8)).save(tmp_path / "g.png")
-    assert main(["upscale", str(tmp_path / "g.png"), str(tmp_path / "sr.tif"), "--method", "lanczos"]) == 0
-    assert Image.open(tmp_path / "sr.tif").mode == "L"
