@@ -114,9 +114,6 @@ def upscale_file(
         little room on a disk, or the upscaler fails as in `srlab.inference.tiling.upscale_tiles`.
     """
     source, target = Path(source), Path(target)
-    for path in (source, target):
-        if os.fsencode(path).decode(errors="replace") != str(path):
-            raise SrlabError(f"{str(path)!a} is no UTF-8, which libvips needs of a name; rename it.")
     suffix = ALIASES.get(target.suffix.lower(), target.suffix.lower())
     if suffix not in SAVERS:
         raise SrlabError(f"Cannot write {target.name}: end its name in {', '.join([*SAVERS, *ALIASES])}.")

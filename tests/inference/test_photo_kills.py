@@ -1,4 +1,4 @@
-"""Upscaling a photo is killed, or done by two processes at once: no file, or a whole one."""
+"""Upscaling a photo is killed: no file, or a whole one."""
 
 import sys
 from functools import partial
@@ -9,7 +9,7 @@ from PIL import Image
 
 from srlab.data.resampling import upsample
 from srlab.inference.photo import upscale_file
-from tests.kills import KILLS, Life, context, kill_until_done
+from tests.kills import kill_until_done
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="the processes are forked and killed")
 
@@ -21,8 +21,8 @@ def photo(tmp_path):
     return tmp_path / "lr.png"
 
 
-def enlarge(source, target, method="bicubic", force=False):
-    return upscale_file(source, target, partial(upsample, scale=2, method=method), 2, force=force, progress=False)
+def enlarge(source, target, force=False):
+    return upscale_file(source, target, partial(upsample, scale=2), 2, force=force, progress=False)
 
 
 def enlarge_in(say, place, force):
@@ -52,24 +52,3 @@ def test_upscaling_killed_at_any_moment_leaves_no_file_or_a_whole_one(photo, tmp
         return (place / "sr.png").read_bytes()
 
     kill_until_done(partial(enlarge_in, force=force), tmp_path / "rounds", check, result)
-
-
-def enlarge_beside(say, start, *arguments):
-    start.wait(20)
-    enlarge(*arguments)
-    say("written")
-
-
-@pytest.mark.parametrize("force", [False, True])
-def test_of_two_processes_that_upscale_into_one_file_one_leaves_it_whole(photo, tmp_path, force):
-    methods = ("nearest", "bilinear")
-    whole = [enlarge(photo, tmp_path / f"{method}.png", method).read_bytes() for method in methods]
-    for number in range(max(2, KILLS // 3)):
-        target, start = tmp_path / str(number) / "sr.png", context().Barrier(2)
-        lives = [Life(enlarge_beside, start, photo, target, method, force) for method in methods]
-        codes = [life.end() for life in lives]
-        assert target.read_bytes() in whole
-        assert [file.name for file in target.parent.iterdir()] == ["sr.png"]
-        assert codes in ([0, 0], [0, 2], [2, 0])[: 1 if force else 3]
-        said = [life.said[-1] for life, code in zip(lives, codes, strict=True) if code]
-        assert all("sr.png exists already; choose another name" in words for words in said)
