@@ -1,17 +1,25 @@
 """What `check` does with any answer, shown on exercises of two lines."""
 
+import contextlib
+import copy
+import functools
+import itertools
 import subprocess
 import sys
 
+import nbformat
 import pytest
 import torch
 
+import srlab
 from srlab import exercises
 from srlab.base.errors import SrlabError
-from srlab.exercises import TODO, Exercise, check, find
+from srlab.cli.progress import progress
+from srlab.exercises import TODO, Exercise, Wrong, check, find
 from srlab.exercises.difference import difference
+from srlab.exercises.judging import judge
 
-from .test_exercises import said
+from .test_exercises import listed, said
 
 SMALL_AND_LARGE = {"small": (torch.tensor(1.0),), "large": lambda: (torch.tensor(9.0),)}
 
@@ -50,7 +58,9 @@ OF_A_LIST = {"reference": lambda x: x[-1] + 1, "cases": {"a list": ([1, 2],)}}
         (lambda x: torch.ones(7) - x, {"mistakes": {"No fit.": lambda x: x + torch.ones(5)}}, "hint No fit. The lab"),
         # ... and only if the names in it agree too.
         (lambda x: x.sun(), {"mistakes": {"No moon.": lambda x: x.moon()}}, "no attribute 'sun'"),
+        (lambda x: x.log3(), {"mistakes": {"Logs.": lambda x: x.log4()}}, "no attribute 'log3'"),
         (lambda x: x.sun(1), {"mistakes": {"No sun.": lambda x: x.sun(2)}}, "hint No sun."),
+        (lambda x: x.reshape(5, -1), {"mistakes": {"No fit.": lambda x: x.reshape(3)}}, "hint No fit."),
         # What is good enough is taken, with a remark.
         (
             lambda x: 2.01 * x,
@@ -86,6 +96,21 @@ def test_of_two_mistakes_with_one_result_that_counts_which_explains_the_other_ca
     mistakes = {"Thrice.": lambda x: 3 * x, "Plus two.": lambda x: x + 2}
     assert "Plus two." in ask(lambda x: 2 + x, cases=cases, mistakes=mistakes)
     assert "Thrice." in ask(lambda x: x + x + x, cases=cases, mistakes=mistakes)
+
+
+def test_what_a_mistake_does_is_worked_out_once():
+    calls = []
+
+    def mistake(x):
+        calls.append(x)
+        return 3 * x
+
+    parts = {"cases": SMALL_AND_LARGE, "mistakes": {"Thrice.": mistake}}
+    exercise = Exercise(lambda x: 2 * x, level="easy", hints=("Think.",), **parts)
+    for _ in range(2):
+        with pytest.raises(Wrong, match=r"Thrice\."):
+            list(judge(exercise, lambda x: x + x + x))
+    assert len(calls) == 1
 
 
 @pytest.mark.parametrize(
@@ -178,3 +203,88 @@ def test_in_a_notebook_one_solution_is_folded_below_an_answer_that_is_not_right(
     count = len(shown)
     check("degradation.psnr", solved)
     assert len(shown) == count, "and none below a right one"
+
+
+# --- Cells that are run again -----------------------------------------------------------------------------------
+
+
+def run(scope, capsys, *cells):
+    """Run cells, and give back what the last one printed, and what `srlab progress` reads from it."""
+    capsys.readouterr()
+    for cell in cells:
+        with contextlib.suppress(SyntaxError, NameError):
+            exec(cell, scope)
+    text = capsys.readouterr().out
+    saved = nbformat.v4.new_code_cell(cells[-1], outputs=[nbformat.v4.new_output("stream", text=text)])
+    return " ".join(text.split()), progress(nbformat.v4.new_notebook(cells=[saved]))
+
+
+STEPS = ("wrong", "hints", "other", "syntax", "restart", "right")
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["degradation.cubic", "srresnet.Tail", "content_loss.freeze", "srgan.icnr", "evaluation.opinion_scores"],
+)
+def test_a_verdict_is_about_the_last_own_answer_in_whichever_order_cells_are_run(name, capsys):
+    exercise, short = find(name), name.partition(".")[2]
+    hints, mistakes = zip(*((hint, listed(one)[0]) for hint, one in exercise.mistakes.items()), strict=True)
+    own = {
+        "wrong": f"{short} = mistakes[0]",
+        "other": f"{short} = mistakes[1]",
+        "right": f"{short} = reference",
+        "syntax": f"{short} = mistakes[1",
+    }
+    last, scope = None, {}
+    for order in itertools.permutations(STEPS, 2):
+        for step in order:
+            if step == "restart":
+                last, scope = None, {}
+            scope |= {"srlab": srlab, "mistakes": mistakes, "reference": exercise.reference}
+            last = step if step in ("wrong", "other", "right") else last
+            call = f'{short} = srlab.check("{name}", {short}{", hints=2" if step == "hints" else ""})'
+            text, results = run(scope, capsys, *([own[step]] if step in own else []), call)
+            wanted = {"right": "right", None: "not run yet"}.get(last, "hint given")
+            assert results[name] == wanted, (order, step, text)
+            if wanted == "hint given":
+                assert hints[("wrong", "other").index(last)] in text
+                assert (exercise.hints[0] in text) == (step == "hints")
+                assert (f"Run the cell in which you write `{short}` first" in text) == (step in ("hints", "syntax"))
+
+
+def test_a_result_in_place_of_a_function_stays_one_when_the_cell_runs_again(capsys):
+    scope = {"srlab": srlab, "rgb": torch.ones(1, 3, 2, 2), "luma": lambda rgb: rgb.mean(1, keepdim=True)}
+    for call in ("luma(rgb)", "luma(rgb)", "luma", "luma, hints=2"):
+        text, results = run(scope, capsys, f'luma = srlab.check("degradation.luma", {call})')
+        assert results["degradation.luma"] == "hint given", call
+        assert "check needs the function itself" in text
+
+
+@pytest.mark.parametrize("wraps", ["", "@functools.wraps(luma)"])
+def test_the_reference_in_other_clothes_is_no_answer(wraps, capsys):
+    scope = {"srlab": srlab, "functools": functools, "luma": lambda rgb: rgb}
+    call = 'luma = srlab.check("degradation.luma", luma)'
+    run(scope, capsys, call)
+    text, results = run(scope, capsys, f"old = luma\n{wraps}\ndef luma(rgb): return old(rgb)", call)
+    assert "reference in other clothes" in text
+    assert results["degradation.luma"] == "hint given"
+
+
+def test_what_stands_in_for_a_class_is_one_to_build_on(capsys):
+    name = "srresnet.ResidualBlock"
+    block = check(name, lambda features: None)
+    assert str(block(4)) == str(find(name).reference(4))
+    assert isinstance(copy.deepcopy(block(4)), block)
+    block(4).load_state_dict(find(name).reference(4).state_dict())
+    check(name, type("ResidualBlock", (block,), {}))
+    assert "reference in other clothes" in said(capsys)
+
+
+def test_an_answer_may_call_what_stands_in_for_another_exercise(capsys, monkeypatch):
+    luma = check("degradation.luma", lambda rgb: rgb)
+    monkeypatch.setenv("SRLAB_STRICT", "1")
+    inner = find("degradation.psnr").reference
+    check("degradation.psnr", lambda sr, hr, crop: inner(sr, hr, crop) + 0 * luma(sr[:1]).mean())
+    assert "right The lab" in said(capsys)
+    with pytest.raises(SrlabError, match=r"degradation\.luma"):
+        check("degradation.luma", luma)
