@@ -90,8 +90,8 @@ class Exercise:
 def check(name: str, answer: Answer, hints: int = 1) -> Answer:
     """Check an answer, say what is right about it, and return what the lab goes on with.
 
-    The cell gives the result the name of the answer. So where the answer was wrong, it is the reference that comes
-    when the cell runs again without the one above it; what was said of the answer is then repeated.
+    The cell gives the result the name of the answer. So after a wrong one, when the check runs again and the cell of
+    the answer does not, the reference comes in; what was said of the answer is then repeated.
 
     With the environment variable ``SRLAB_STRICT=1`` an answer that is wrong or missing raises instead.
 
@@ -136,15 +136,14 @@ def check(name: str, answer: Answer, hints: int = 1) -> Answer:
         for hint in said[:hints]:
             _say("hint", hint)
         own = exercise.reference.__name__
-        print(
-            f"That was said of your last own answer, and `{own}` is now the reference. Run the cell in which you write "
-            f"`{own}` first, and then this one."
+        end = (
+            f"This was said of the last answer of your own; `{own}` is the reference now. Run the cell in which you "
+            f"write `{own}`, and once it runs without an error, run this one."
             if again
             else "The lab goes on with the reference answer. Change yours, run its cell, and then this one again."
         )
-        print(
-            f"For another hint, add hints={hints + 1} to this call." if hints < len(said) else "That was the last hint."
-        )
+        more = f"For another hint, add hints={hints + 1} to this call."
+        print(textwrap.fill(f"{end} {more if hints < len(said) else 'That was the last hint.'}", 100))
         _fold_away(exercise.reference)
         return answer if again else make_stand_in(exercise, passed, wrong)
     _say("right", "The lab goes on with your answer.")

@@ -249,7 +249,7 @@ def test_a_verdict_is_about_the_last_own_answer_in_whichever_order_cells_are_run
             if wanted == "hint given":
                 assert hints[("wrong", "other").index(last)] in text
                 assert (exercise.hints[0] in text) == (step == "hints")
-                assert (f"Run the cell in which you write `{short}` first" in text) == (step in ("hints", "syntax"))
+                assert (f"Run the cell in which you write `{short}`" in text) == (step in ("hints", "syntax"))
 
 
 def test_a_result_in_place_of_a_function_stays_one_when_the_cell_runs_again(capsys):
