@@ -1,6 +1,6 @@
 """The cross entropy of D's logits, which the losses of a GAN are made of, and what people write in its place."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
@@ -18,20 +18,37 @@ def cross_entropy(logits: torch.Tensor, label: float) -> torch.Tensor:
     return F.binary_cross_entropy_with_logits(logits, torch.full_like(logits, label))
 
 
-def sample_logits() -> tuple[torch.Tensor, torch.Tensor]:
-    """Logits of HR and of SR as a patch discriminator gives them, ``(2, 1, 3, 4)`` each, with a graph behind them."""
-    real, fake = sample(2, 1, 3, 4, low=-1.5, high=2.5, seed=1), sample(2, 1, 3, 4, low=-2, high=1.5, seed=2)
+def sample_logits(fakes: int = 2) -> tuple[torch.Tensor, torch.Tensor]:
+    """Logits of HR and of SR as a patch discriminator gives them, ``(2, 1, 3, 4)`` and ``(fakes, 1, 3, 4)``.
+
+    Both have a graph behind them.
+    """
+    real, fake = sample(2, 1, 3, 4, low=-1.5, high=2.5, seed=1), sample(fakes, 1, 3, 4, low=-2, high=1.5, seed=2)
     return real.requires_grad_() * 1, fake.requires_grad_() * 1
+
+
+def sure_logits(*logits: list[int]) -> tuple[torch.Tensor, ...]:
+    """Logits of a D that is very sure, each list as a tensor ``(n, 1)`` with a gradient to take."""
+    return tuple(torch.tensor(values, dtype=torch.float32)[:, None].requires_grad_() for values in logits)
 
 
 def observe_loss(answer: Answer, *logits: torch.Tensor) -> dict[str, Any]:
     """The loss of logits, and its gradients."""
     loss = as_loss(answer(*logits))
     return {
+        **slope_where_sure(logits, loss),
         "the loss": loss,
         "the logits that a graph leads to": [reaches(loss, [logit]) for logit in logits],
         "the gradients": gradient(loss, logits),
     }
+
+
+def slope_where_sure(logits: Sequence[torch.Tensor], *losses: torch.Tensor) -> dict[str, bool]:
+    """Whether losses keep a slope where D is very sure, and wrong; no observation for logits of ordinary size."""
+    if max(logit.abs().max() for logit in logits) < 100:
+        return {}
+    slopes = [gradient(loss, logits) for loss in losses]
+    return {"a slope where D is sure and wrong": all(bool(s.isfinite().all() and s.any()) for s in slopes)}
 
 
 def as_loss(result: Any) -> torch.Tensor:
@@ -51,6 +68,29 @@ def mistakes_of(loss: Callable[[Entropy], Answer], sure: bool = True) -> dict[st
     """
     wrong = _MISTAKES | _MISTAKES_WHERE_SURE if sure else _MISTAKES
     return {hint: [loss(entropy) for entropy in entropies] for hint, entropies in wrong.items()}
+
+
+def as_many_of_each(
+    pair: Callable[[torch.Tensor, torch.Tensor], tuple[torch.Tensor, torch.Tensor]],
+) -> dict[str, list[Answer]]:
+    """The mistakes that don't show while there are as many logits of HR as of SR.
+
+    Parameters
+    ----------
+    pair
+        Of the logits of HR and of SR, those with the target 1 and those with the target 0.
+    """
+    losses = [
+        lambda up, down: F.binary_cross_entropy_with_logits(up, torch.ones_like(down)) + cross_entropy(down, 0),
+        lambda up, down: cross_entropy(up, 1) + F.binary_cross_entropy_with_logits(down, torch.zeros_like(up)),
+        lambda up, down: (F.softplus(-up) + F.softplus(down)).mean(),
+        lambda up, down: 2 * torch.cat([F.softplus(-up), F.softplus(down)]).mean(),
+    ]
+    hint = (
+        "That works only with as many logits of HR as of SR. Each of the two kinds has targets of its own shape, and a "
+        "mean of its own."
+    )
+    return {hint: [lambda real, fake, loss=loss: loss(*pair(real, fake)) for loss in losses]}
 
 
 def _chance(logits: torch.Tensor, label: float) -> torch.Tensor:
@@ -93,6 +133,9 @@ _MISTAKES: dict[str, list[Entropy]] = {
         lambda x, label: F.binary_cross_entropy(x, torch.full_like(x, label)),  # raises
         lambda x, label: -(x if label else 1 - x).log().mean(),  # NaN
     ],
+    "The logits and their targets have changed places: the logits come first.": [
+        lambda x, label: F.binary_cross_entropy_with_logits(torch.full_like(x, label), x)
+    ],
     "A target is one number here, or one for each image; torch wants a tensor of the shape of the logits.": [
         lambda x, label: F.binary_cross_entropy_with_logits(x, label),
         lambda x, label: F.binary_cross_entropy_with_logits(x, torch.full((len(x),), float(label))),
@@ -104,10 +147,8 @@ _MISTAKES_WHERE_SURE: dict[str, list[Entropy]] = {
     "sigmoid of such a logit is exactly 0 or 1, and what is lost there cannot come back. Sigmoid and logarithm belong "
     "into one function, which torch has.": [
         lambda x, label: -_chance(x, label).log().mean(),
-        *(
-            lambda x, label, eps=eps: -(_chance(x, label) + eps).log().mean()
-            for eps in (1e-5, 1e-6, 1e-7, 1e-8, 1e-9, 1e-10, 1e-12, 1e-15)
-        ),
+        lambda x, label: -(_chance(x, label) + 1e-8).log().mean(),
+        lambda x, label: -_chance(x, label).clamp(1e-6, 1 - 1e-6).log().mean(),
         lambda x, label: F.binary_cross_entropy(x.sigmoid(), torch.full_like(x, label)),
     ],
 }

@@ -54,7 +54,12 @@ def gan_step(answer: Answer, *scene: Any) -> dict[str, Any]:
         for hook in hooks:
             hook.remove()
     of_g = [(image, after) for image, after in shown if any(_holds(image, sr) for _, sr in runs)]
-    kinds = {"HR": any(_holds(image, hr) for image, _ in shown), "SR": bool(of_g)}
+    known = [hr, *(sr for _, sr in runs)]
+    kinds = {
+        "HR": any(_holds(image, hr) for image, _ in shown),
+        "SR": bool(of_g),
+        "something else": any(not any(_holds(one, k) for k in known) for batch, _ in shown for one in batch.split(1)),
+    }
     return {
         "an error of torch": stopped,
         "runs of the generator": len(runs),

@@ -63,6 +63,7 @@ def _observe(answer: Answer, network: nn.Module, sr: torch.Tensor, hr: torch.Ten
         "nothing goes backward": True,
         "D's weights stay": all(map(torch.equal, weights, before)),
         "D's weights may learn": all(weight.requires_grad for weight in weights),
+        "D is asked": bool(shown),
         "D is shown sr and hr as they are": all(any(map(image.equal, (*sr, *hr))) for image in shown),
         "D trains": all(layer.training for layer in network.modules()),
         "d_loss": d_loss,
@@ -72,7 +73,17 @@ def _observe(answer: Answer, network: nn.Module, sr: torch.Tensor, hr: torch.Ten
         "the gradient of d_loss at D's weights": 10 * gradient(d_loss, weights),
         "a graph leads from g_loss to the picture": reaches(g_loss, [sr]),
         "the gradient of g_loss at the picture": 10 * gradient(g_loss, [sr]),
+        "both go backward, one after the other": _go_backward(d_loss, g_loss),
     }
+
+
+def _go_backward(*losses: torch.Tensor) -> bool:
+    try:
+        for loss in losses:
+            loss.backward()
+    except RuntimeError:  # its graph was freed by the one before, or it has none
+        return False
+    return True
 
 
 Loss = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
@@ -118,6 +129,11 @@ def _and(change: Callable[..., Any]) -> Answer:
 def _in_one_batch(discriminator: nn.Module, sr: torch.Tensor, hr: torch.Tensor) -> Pair:
     g_loss = ragan_generator_loss(*discriminator(torch.cat([hr, sr])).chunk(2))
     return _d_right(*discriminator(torch.cat([hr, sr.clone().data])).chunk(2)), g_loss
+
+
+def _with_one_answer_about_hr(discriminator: nn.Module, sr: torch.Tensor, hr: torch.Tensor) -> Pair:
+    real = discriminator(hr)
+    return _d_right(real, discriminator(sr.detach())), ragan_generator_loss(real, discriminator(sr))
 
 
 EXERCISE = Exercise(
@@ -187,6 +203,9 @@ EXERCISE = Exercise(
                 )
             )
         ),
+        "Both losses hang on one answer of D, discriminator(hr). The first backward frees its graph, and the second "
+        "then stops: 'Trying to backward through the graph a second time'. For G's loss, ask D again, or detach what "
+        "it said of hr.": _with_one_answer_about_hr,
         "No graph leads from g_loss to sr, so G would learn nothing: was the picture detached for this loss too, D's "
         "answer about it taken over from D's loss, or D run under no_grad? In G's loss the way through D to sr is how "
         "G learns.": _step(g_picture=torch.Tensor.detach),
@@ -197,6 +216,9 @@ EXERCISE = Exercise(
         _in_one_batch,
     ],
     otherwise={
+        "D is asked": "D was never asked. The losses want what it says of the pictures, and not the pictures.",
+        "d_loss": "d_loss is another one.",
+        "g_loss": "g_loss is another one.",
         "the gradient of d_loss at D's weights": "D's gradient is another one.",
         "the gradient of g_loss at the picture": "G's gradient at sr is another one.",
     },

@@ -1,6 +1,7 @@
 """Lab 04: a dense block."""
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import torch
@@ -9,7 +10,7 @@ import torch.nn.functional as F
 
 from srlab.exercises import Answer, Exercise, filled, sample
 from srlab.exercises.difference import take
-from srlab.exercises.networks import build, noted, reaches
+from srlab.exercises.networks import build, noted, reaches, strays
 
 
 class DenseBlock(nn.Module):
@@ -40,18 +41,17 @@ class DenseBlock(nn.Module):
 
 def _observe(answer: Answer, x: torch.Tensor, growth: int) -> dict[str, Any]:
     block = build(answer, x.shape[1], growth)
-    if not list(block.parameters()):
-        filled(block(x))
-        return {"torch finds its layers": False}
     x.requires_grad_()  # torch refuses to change it in place
     with noted(block, nn.Conv2d) as used:
         try:
-            block(x)
+            filled(block(x))
         except RuntimeError:
             if all(seen.shape[2:] == output.shape[2:] for _, seen, output in used):
                 raise
     if any(seen.shape[2:] != output.shape[2:] for _, seen, output in used):
-        return {"torch finds its layers": True, "the convolutions keep the size": False}
+        return {"the convolutions keep the size": False}
+    if missed := strays(block, x):
+        return {"the convolutions keep the size": True, "layers that torch does not find": missed}
     for place, (conv, _, _) in enumerate(used):
         # The same weights for all input channels: the order in which maps lie side by side makes no difference.
         weight = sample(conv.out_channels, 1, *conv.kernel_size, low=-0.5, high=0.5, seed=place)
@@ -63,8 +63,8 @@ def _observe(answer: Answer, x: torch.Tensor, growth: int) -> dict[str, Any]:
     convs = [layer for layer in block.modules() if isinstance(layer, nn.Conv2d)]
     learning = {id(parameter) for conv in convs for parameter in conv.parameters()}
     observed = {
-        "torch finds its layers": True,
         "the convolutions keep the size": True,
+        "layers that torch does not find": "",
         "a normalisation": any("Norm" in type(layer).__name__ for layer in block.modules()),
         "weights of its own for each step": len({conv for conv, _, _ in used}) == len(used),
         "the convolutions that are used": len(used),
@@ -152,13 +152,14 @@ class _Early(_block()):
 
 
 class _Listed(_block()):
-    """Its layers are in a list of Python."""
+    """Its layers are in a list of Python, but perhaps for the last."""
 
-    def __init__(self, features: int, growth: int) -> None:
+    def __init__(self, features: int, growth: int, registered: int = 0) -> None:
         super().__init__(features, growth)
         convs = list(self.convs)
         del self.convs
         self.convs = convs
+        self.last = nn.ModuleList(convs[3 - registered :])
 
 
 class _Made(nn.Module):
@@ -178,11 +179,13 @@ EXERCISE = Exercise(
     cases={"each sees all that came before, and a fifth of the third is added to x": (sample(2, 6, 7, 9, low=-1), 4)},
     observe=_observe,
     mistakes={
-        "Torch finds no layers in the block, so no optimizer would train them. Make them in __init__ and keep them in "
-        "self; a plain list or forward is no place for them (nn.ModuleList is a list that torch sees).": [
+        "Convolutions are in a plain Python list (or a dict), where torch doesn't look: parameters() leaves them out, "
+        "so no optimizer would train them. nn.ModuleList is a list that torch sees.": [
             _Listed,
-            _Made,
+            partial(_Listed, registered=1),
         ],
+        "Layers are made in forward, so each call starts with new random weights and nothing that is learned is kept. "
+        "Make them once, in __init__.": _Made,
         "Each convolution takes a rim off the feature maps. What keeps a 3x3 convolution from shrinking them?": (
             _block(padding=0)
         ),

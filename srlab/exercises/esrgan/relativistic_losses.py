@@ -7,7 +7,14 @@ import torch
 import torch.nn.functional as F
 
 from srlab.exercises import Answer, Exercise
-from srlab.exercises.cross_entropy import as_loss, cross_entropy, mistakes_of, sample_logits
+from srlab.exercises.cross_entropy import (
+    as_loss,
+    cross_entropy,
+    mistakes_of,
+    sample_logits,
+    slope_where_sure,
+    sure_logits,
+)
 from srlab.exercises.difference import take
 from srlab.exercises.esrgan.ragan_generator_loss import ragan_generator_loss
 from srlab.exercises.networks import gradient
@@ -34,6 +41,7 @@ def relativistic_losses(real: torch.Tensor, fake: torch.Tensor) -> tuple[torch.T
 def _observe(answer: Answer, real: torch.Tensor, fake: torch.Tensor) -> dict[str, Any]:
     d_loss, g_loss = map(as_loss, take(answer(real, fake), [0.0, 0.0]))
     return {
+        **slope_where_sure([real, fake], d_loss, g_loss),
         "D's loss": d_loss,
         "G's loss": g_loss,
         "the gradient of D's loss": gradient(d_loss, [real, fake]),
@@ -54,14 +62,12 @@ def _usual(real: torch.Tensor, fake: torch.Tensor) -> torch.Tensor:
     return cross_entropy(real, 1) + cross_entropy(fake, 0)
 
 
-_SURE = torch.tensor([[200.0], [-200.0]]), torch.zeros(2, 1)
-
 EXERCISE = Exercise(
     relativistic_losses,
     level="medium",
     cases={
         "one term for each pair, and a gradient for D and for G": sample_logits,
-        "a D that is very sure, and wrong": _SURE,
+        "a D that is very sure, and wrong": sure_logits([200, -200], [0, 0]),
     },
     observe=_observe,
     mistakes={

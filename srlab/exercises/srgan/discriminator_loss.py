@@ -4,7 +4,14 @@ import torch
 import torch.nn.functional as F
 
 from srlab.exercises import Exercise
-from srlab.exercises.cross_entropy import cross_entropy, mistakes_of, observe_loss, sample_logits
+from srlab.exercises.cross_entropy import (
+    as_many_of_each,
+    cross_entropy,
+    mistakes_of,
+    observe_loss,
+    sample_logits,
+    sure_logits,
+)
 
 
 def discriminator_loss(real: torch.Tensor, fake: torch.Tensor) -> torch.Tensor:
@@ -25,15 +32,14 @@ def discriminator_loss(real: torch.Tensor, fake: torch.Tensor) -> torch.Tensor:
     return on_hr + on_sr
 
 
-_SURE = torch.tensor([[200.0]])
-
 EXERCISE = Exercise(
     discriminator_loss,
     level="easy",
     cases={
         "-log D(x) - log(1 - D(y)), each with a mean, and a gradient for both": sample_logits,
-        "a D that is very sure of something generated, and wrong": (0 * _SURE, _SURE),
-        "a D that is very sure of something real, and wrong": (-_SURE, 0 * _SURE),
+        "a D that is very sure of something generated, and wrong": sure_logits([200], [200]),
+        "a D that is very sure of something real, and wrong": sure_logits([-200], [-200]),
+        "more logits of one kind than of the other": lambda: sample_logits(3),
     },
     observe=observe_loss,
     mistakes={
@@ -76,6 +82,7 @@ EXERCISE = Exercise(
         "The logits were averaged before the loss. Each of them has a loss of its own, and the mean comes last.": (
             lambda real, fake: cross_entropy(real.mean(), 1) + cross_entropy(fake.mean(), 0)
         ),
+        **as_many_of_each(lambda real, fake: (real, fake)),
         **mistakes_of(lambda entropy: lambda real, fake: entropy(real, 1) + entropy(fake, 0)),
     },
     also_right=[lambda real, fake: F.softplus(-real).mean() + F.softplus(fake).mean()],

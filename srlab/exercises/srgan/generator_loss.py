@@ -4,7 +4,7 @@ import torch
 import torch.nn.functional as F
 
 from srlab.exercises import Exercise
-from srlab.exercises.cross_entropy import cross_entropy, mistakes_of, observe_loss, sample_logits
+from srlab.exercises.cross_entropy import cross_entropy, mistakes_of, observe_loss, sample_logits, sure_logits
 
 
 def generator_loss(fake: torch.Tensor) -> torch.Tensor:
@@ -28,7 +28,7 @@ EXERCISE = Exercise(
     level="easy",
     cases={
         "-log D(y), with a mean, and a gradient for G": lambda: sample_logits()[1:],
-        "a D that is very sure": (torch.tensor([[-200.0]]),),
+        "a D that is very sure": sure_logits([-200]),
     },
     observe=observe_loss,
     mistakes={

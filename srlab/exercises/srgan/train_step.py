@@ -10,6 +10,7 @@ from srlab import losses
 from srlab.data.images import quantize
 from srlab.exercises import Answer, Exercise
 from srlab.exercises.cross_entropy import cross_entropy
+from srlab.exercises.difference import difference
 from srlab.exercises.gan_step import gan_scene, gan_step
 
 
@@ -51,7 +52,17 @@ def train_step(
 
 
 def _observe(answer: Answer, steps: int, *scene: Any) -> dict[str, Any]:
-    return [gan_step(answer, *scene) for _ in range(steps)][-1]
+    given, smoothed = (
+        [gan_step(one, *its_scene) for _ in range(steps)][-1]
+        for one, its_scene in ((answer, scene), (_smoothed, gan_scene()))
+    )
+    return {"all as with smoothed labels": not difference(given, smoothed, 1e-5)} | given
+
+
+def _smoothed(generator: Any, discriminator: Any, g_optimizer: Any, d_optimizer: Any, lr: Any, hr: Any) -> Any:
+    """The same with the targets of exercise 3."""
+    step = _step(d_loss=lambda real, fake: losses.discriminator_loss(real, fake, labels=(0.9, 0.0)))
+    return step(generator, discriminator, g_optimizer, d_optimizer, lr, hr)
 
 
 def _half(optimizer: torch.optim.Optimizer, loss: torch.Tensor, zero: str = "first", keep: bool = False) -> None:
@@ -291,8 +302,10 @@ EXERCISE = Exercise(
     },
     also_right=[_step(d_loss=lambda real, fake: F.softplus(-real).mean() + F.softplus(fake).mean())],
     notes={
+        "D's target for hr is 0.9, as in exercise 3. That is a step of the game as well, so it is taken; with a target "
+        "of 1 it would be the loss of exercise 1.": _smoothed,
         "The gradient of d_loss runs on through sr into G. Your code throws it away before G's own, so the step is "
-        "right, but D's half pays for a way back through G. sr.detach() saves that.": _step(for_d=_as_it_is, keep=True)
+        "right, but D's half pays for a way back through G. sr.detach() saves that.": _step(for_d=_as_it_is, keep=True),
     },
     otherwise={
         "what the generator is given": "The generator was given something else than lr.",
@@ -300,9 +313,9 @@ EXERCISE = Exercise(
         "runs of the generator": "The generator ran {given} times, and should run once.",
         "what D is shown": "D has to see hr and sr, as they are, but was shown {given}.",
         "the steps": "D should make one step, then G, by their optimizers, but yours are: {given}.",
-        "d_loss": "The loss of D:",
+        "d_loss": "d_loss is not that of exercise 1, from what D says of hr and of sr.",
         "D's gradient": _NOT_LEARNED.format("d_loss", "D"),
-        "g_loss": "The loss of G:",
+        "g_loss": "g_loss is not that of exercise 2, from what D says of sr after its own step.",
         "G's gradient": _NOT_LEARNED.format("g_loss", "G"),
         "the weights of D": "D's weights changed again after d_optimizer.step(). Only G should move in G's half.",
     },
