@@ -52,15 +52,14 @@ def _misplaced(height: int, width: int) -> tuple[torch.Tensor, torch.Tensor]:
     hr = _picture(height, width)
     faded = torch.linspace(0.3, 1.0, width)
     sr = 0.5 + faded * (hr - 0.5) + 0.1 * (1 - faded.flip(0)) * sample(1, 3, height, width, low=-1, seed=1)
-    # On levels, so that an answer that rounds, as srlab.evaluation.perception.energy_error does, is right too.
-    return quantize(sr), quantize(hr)
+    return sr, hr
 
 
 def _batch() -> tuple[torch.Tensor, torch.Tensor]:
     """Three pictures, with more and less of the mistakes, and HR of three strengths."""
     sr, hr = _misplaced(48, 64)
     share, strength = (torch.tensor(numbers).view(3, 1, 1, 1) for numbers in ([1.0, 0.5, 0.2], [1.0, 0.7, 1.3]))
-    return quantize(0.5 + strength * (hr + share * (sr - hr) - 0.5)), quantize(0.5 + strength * (hr - 0.5))
+    return 0.5 + strength * (hr + share * (sr - hr) - 0.5), 0.5 + strength * (hr - 0.5)
 
 
 def _observe(answer: Answer, sr: torch.Tensor, hr: torch.Tensor) -> dict[str, Any]:
@@ -247,6 +246,11 @@ EXERCISE = Exercise(
         "For a batch of three pictures the error of the first came. What became of the others?": (
             lambda sr, hr: energy_error(sr, hr)[0]
         ),
+        "The pictures are rounded to 8 bits before anything is measured, as in srlab's own metrics. Here the first "
+        "step is the luma.": [
+            lambda sr, hr: energy_error(quantize(sr), quantize(hr)),
+            lambda sr, hr: energy_error(quantize(sr), hr),
+        ],
         "A picture with too little detail has a negative error. Too little and too much are both wrong.": (
             lambda sr, hr: energy_error(sr, hr) * torch.where(_energy(_detail(sr)) < 1e-6, -1, 1)
         ),

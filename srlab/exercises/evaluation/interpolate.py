@@ -35,12 +35,16 @@ _A = {
     "conv.bias": torch.tensor([0.25, -1.0]),
     "norm.weight": torch.tensor([1.5, 0.75]),
     "norm.bias": torch.tensor([-0.5, 0.1]),
+    "norm.running_mean": torch.tensor([0.4, -0.9]),
+    "norm.running_var": torch.tensor([1.1, 2.0]),
 }
 _B = {
     "conv.weight": torch.tensor([[-1.0, 2.0], [4.0, 1.0]]),
     "norm.bias": torch.tensor([0.3, -0.8]),
     "conv.bias": torch.tensor([2.0, 0.5]),
+    "norm.running_var": torch.tensor([0.7, 3.0]),
     "norm.weight": torch.tensor([0.6, 1.25]),
+    "norm.running_mean": torch.tensor([-0.2, 1.3]),
 }
 _COUNTER = "norm.num_batches_tracked"
 _COUNTED = _A | {_COUNTER: torch.tensor(100)}, _B | {_COUNTER: torch.tensor(301)}
@@ -53,6 +57,11 @@ def _each(rule: Rule, named: str = "", counter: Rule = lambda x, y, t: x.clone()
         key: (rule if w.is_floating_point() else counter)(w, b[key], t) if named in key else w.clone()
         for key, w in a.items()
     }
+
+
+def _running(take: Callable[[torch.Tensor, torch.Tensor], torch.Tensor]) -> Answer:
+    """Right, but for the running statistics."""
+    return lambda a, b, t: interpolate(a, b, t) | {key: take(a[key], b[key]) for key in a if "running" in key}
 
 
 def _mix(x: torch.Tensor, y: torch.Tensor, t: float) -> torch.Tensor:
@@ -72,7 +81,8 @@ EXERCISE = Exercise(
         "`a` and `b` have changed places: alpha = 0 should give `a`, and alpha = 1 `b`.": _each(
             lambda x, y, t: t * x + (1 - t) * y
         ),
-        "alpha makes no difference in your code. Where does it come in?": [
+        "The result is the same for every alpha. Does your code get to the line with alpha in it? (A tensor is never a "
+        "float; its is_floating_point() says what kind of numbers it holds.)": [
             _each(lambda x, y, t: (x + y) / 2),
             _each(lambda x, y, t: x.clone()),
             _each(lambda x, y, t: y.clone()),
@@ -101,6 +111,11 @@ EXERCISE = Exercise(
             _each(_mix, named="weight"),
             _each(_mix, named="conv"),
             _each(_mix, named="bias"),
+        ],
+        "The running statistics of a batch norm are those of one network. They are floating tensors, and belong to the "
+        "weights that they were measured with: mix them as well.": [
+            _running(lambda x, y: x.clone()),
+            _running(lambda x, y: y.clone()),
         ],
         "The counter of a batch norm is an integer, and does not mix with a fraction. Which entries are weights?": [
             lambda a, b, t: {key: torch.lerp(a[key], b[key], t) for key in a},

@@ -201,7 +201,7 @@ EXERCISE = Exercise(
         "smaller tiles at the right and at the bottom": (partial(_repeat, scale=2), _map(10, 15), 2, 4, 0),
         "the context does not show in the result": (partial(_repeat, scale=2), _map(16, 20), 2, 8, 2),
         "the same picture as from the whole image at once": (_network, sample(1, 3, 21, 26), 2, 8, 2),
-        "context that is wider than a tile": (_network, sample(1, 3, 9, 7), 2, 2, 5),
+        "context that is wider than a tile": (_network, sample(1, 3, 9, 7), 2, 1, 3),
         "a failing upscaler is heard of": (_fails, _map(8, 8), 2, 4, 0),
     },
     observe=_observe,
@@ -240,9 +240,13 @@ EXERCISE = Exercise(
         "after the context. Your code cuts both alike.": [
             _but(cut=lambda start, size, tile, overlap, scale: overlap * scale),
         ],
-        "The context is counted in LR pixels. How many pixels is that in what the upscaler gives back?": _but(
-            cut=lambda start, size, tile, overlap, scale: min(start, overlap)
-        ),
+        "The context is counted in LR pixels. How many pixels is that in what the upscaler gives back?": [
+            _but(cut=lambda start, size, tile, overlap, scale: min(start, overlap)),
+            _but(
+                cut=lambda start, size, tile, overlap, scale: min(start, overlap),
+                length=lambda start, size, tile, overlap, scale: tile * scale,
+            ),
+        ],
         "There are seams: each tile was upscaled without its neighbours, and the network padded where the image goes "
         "on. What is `overlap` used for in your code?": (
             lambda upscaler, lr, scale, tile, overlap: upscale_tiled(upscaler, lr, scale, tile, 0)
@@ -250,6 +254,7 @@ EXERCISE = Exercise(
         "There are seams. Each tile has context, but less than `overlap` on each side.": [
             lambda upscaler, lr, scale, tile, overlap: upscale_tiled(upscaler, lr, scale, tile, overlap // 2),
             lambda upscaler, lr, scale, tile, overlap: upscale_tiled(upscaler, lr, scale, tile, max(overlap - 1, 0)),
+            lambda upscaler, lr, scale, tile, overlap: upscale_tiled(upscaler, lr, scale, tile, min(overlap, tile)),
         ],
         "There are seams. A tile inside the image needs context on all four sides, and yours has it on one side of "
         "each axis.": [
@@ -272,7 +277,7 @@ EXERCISE = Exercise(
         "of a row and a column may be smaller, and a piece has its context around it, but none where the image ends.",
         "called": "The upscaler was never called.",
         "small": "The upscaler was given a larger piece than a tile with its context. The point of tiles is that it "
-        "never sees more: a larger piece takes more memory than there is.",
+        "never sees more: a larger piece takes more memory than there is. Do your slices cut the last two axes?",
         "the rest": "The image is not a whole number of tiles. Smaller tiles are left at the right and at the bottom; "
         "what becomes of them?",
         "the border": "The inside is right, the border of the image is not: something was padded there. The network "
