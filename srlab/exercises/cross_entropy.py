@@ -1,9 +1,11 @@
 """The cross entropy of D's logits, which the losses of a GAN are made of, and what people write in its place."""
 
+import warnings
 from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
+import torch.nn as nn
 import torch.nn.functional as F
 
 from srlab.exercises import Answer, sample
@@ -97,6 +99,11 @@ def _chance(logits: torch.Tensor, label: float) -> torch.Tensor:
     return logits.sigmoid() if label else 1 - logits.sigmoid()
 
 
+def _logits_for_settings(logits: torch.Tensor, label: float) -> nn.Module:
+    with warnings.catch_warnings(action="ignore"):  # torch says that such settings are out of date
+        return nn.BCEWithLogitsLoss(logits, torch.full_like(logits, label))
+
+
 _MISTAKES: dict[str, list[Entropy]] = {
     "A sigmoid comes before a loss that has one inside already (its name ends in _with_logits). The answer of D is "
     "squeezed twice, and its loss can no longer come near 0.": [lambda x, label: cross_entropy(x.sigmoid(), label)],
@@ -136,8 +143,11 @@ _MISTAKES: dict[str, list[Entropy]] = {
     "The logits and their targets have changed places: the logits come first.": [
         lambda x, label: F.binary_cross_entropy_with_logits(torch.full_like(x, label), x)
     ],
+    "nn.BCEWithLogitsLoss is a class, and its brackets are for settings. Make a loss of it first, with empty brackets, "
+    "and give the logits and targets to that.": [_logits_for_settings],
     "A target is one number here, or one for each image; torch wants a tensor of the shape of the logits.": [
         lambda x, label: F.binary_cross_entropy_with_logits(x, label),
+        lambda x, label: F.binary_cross_entropy_with_logits(x, torch.tensor(float(label))),
         lambda x, label: F.binary_cross_entropy_with_logits(x, torch.full((len(x),), float(label))),
     ],
 }

@@ -55,7 +55,7 @@ def _observe(answer: Answer, network: nn.Module, sr: torch.Tensor, hr: torch.Ten
     weights = list(network.parameters())
     before = [weight.detach().clone() for weight in weights]
     shown: list[torch.Tensor] = []
-    with network.register_forward_pre_hook(lambda _, inputs: shown.extend(inputs[0])):
+    with network.register_forward_hook(lambda _, inputs, __: shown.extend(inputs[0])):
         d_loss, g_loss = map(as_loss, take(answer(network, sr, hr), [0.0, 0.0]))
     if any(tensor.grad is not None for tensor in (sr, *weights)):
         return {"nothing goes backward": False}

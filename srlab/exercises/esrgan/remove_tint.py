@@ -85,9 +85,10 @@ EXERCISE = Exercise(
         ),
         "The result was clamped or rounded. That comes last, when a picture is shown or saved; here it moves the mean "
         "again.": [lambda sr, lr: remove_tint(sr, lr).clamp(0, 1), lambda sr, lr: quantize(remove_tint(sr, lr))],
-        "The shapes do not fit. A mean over height and width is (N, 3); which option of mean keeps the two axes, with "
-        "one entry each? And SR is larger than LR, so they cannot be subtracted pixel by pixel.": [
+        "The shapes do not fit. The mean should run over height and width, and keep these two axes with one entry each "
+        "(an option of mean). And SR is larger than LR, so they cannot be subtracted pixel by pixel.": [
             lambda sr, lr: sr - sr.mean((2, 3)) + lr.mean((2, 3)),
+            lambda sr, lr: sr - sr.mean(1, keepdim=True) + lr.mean(1, keepdim=True),
             lambda sr, lr: sr + lr - _mean(sr),
         ],
     },

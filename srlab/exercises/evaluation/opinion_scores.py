@@ -37,6 +37,11 @@ _FIVE = ["HR", "ESRGAN", "SRGAN", "SRResNet", "bicubic"]
 _THREE = ["HR", "SRGAN", "bicubic"]
 
 
+def _case(methods: list[str], *votes: list[str]) -> tuple[list[list[str]], list[str]]:
+    """Votes and methods, all in lists of their own: what is taken out of one is not missing in another."""
+    return [[*vote] for vote in votes], [*methods]
+
+
 def _scored(score: Callable[[int, int], float]) -> Answer:
     """Another score for a place, counted from 0, in a ranking of so many methods."""
 
@@ -60,19 +65,17 @@ EXERCISE = Exercise(
     opinion_scores,
     level="medium",
     cases={
-        "a ranking of five: 5, 4, 3, 2, 1": ([_FIVE], _FIVE),
-        "from 5 to 1 with three methods as well": ([_THREE], _THREE),
-        "and with two": ([_FIVE[:2]], _FIVE[:2]),
-        "four methods, whose scores are no whole numbers": ([_FIVE[:4]], _FIVE[:4]),
-        "the mean over the rankings": (
-            [["SRGAN", "HR", "bicubic"], _THREE, _THREE, ["HR", "bicubic", "SRGAN"]],
-            _THREE,
+        "a ranking of five: 5, 4, 3, 2, 1": _case(_FIVE, _FIVE),
+        "from 5 to 1 with three methods as well": _case(_THREE, _THREE),
+        "and with two": _case(_FIVE[:2], _FIVE[:2]),
+        "four methods, whose scores are no whole numbers": _case(_FIVE[:4], _FIVE[:4]),
+        "the mean over the rankings": _case(
+            _THREE, ["SRGAN", "HR", "bicubic"], _THREE, _THREE, ["HR", "bicubic", "SRGAN"]
         ),
-        "methods that are missing from some rankings, or from all": (
-            [_THREE, ["HR", "bicubic"], ["SRGAN", "HR"], _THREE],
-            _FIVE,
+        "methods that are missing from some rankings, or from all": _case(
+            _FIVE, _THREE, ["HR", "bicubic"], ["SRGAN", "HR"], _THREE
         ),
-        "no votes yet": ([], _FIVE),
+        "no votes yet": _case(_FIVE),
     },
     mistakes={
         "Best and worst have changed places: the first of a ranking is the best, and 5 is the best score. A rank that "

@@ -102,7 +102,7 @@ EXERCISE = Exercise(
     mistakes={
         "That is one score for each photo of a batch, as srlab.psnr gives them, and asked for is the number alone. If "
         "it is from srlab.psnr, write yours from the MSE: the next cell compares the two.": (
-            lambda sr, hr: paper_psnr(sr, hr)[None]
+            lambda sr, hr: metrics.psnr(sr, hr)
         ),
         "srlab.psnr rounds, takes the luma and crops on its own, so with your own steps before it they happen twice.": (
             lambda sr, hr: metrics.psnr(_luma(sr)[..., 4:-4, 4:-4], _luma(hr)[..., 4:-4, 4:-4])[0]
