@@ -143,8 +143,9 @@ _MISTAKES: dict[str, list[Entropy]] = {
     "The logits and their targets have changed places: the logits come first.": [
         lambda x, label: F.binary_cross_entropy_with_logits(torch.full_like(x, label), x)
     ],
-    "nn.BCEWithLogitsLoss is a class, and its brackets are for settings. Make a loss of it first, with empty brackets, "
-    "and give the logits and targets to that.": [_logits_for_settings],
+    "Something asks whether a tensor is true, and many values have no one answer. An if does that, and so does "
+    "nn.BCEWithLogitsLoss(logits, targets): it's a class whose brackets are for settings. Make a loss of it first, "
+    "with empty brackets, and give logits and targets to that.": [_logits_for_settings],
     "A target is one number here, or one for each image; torch wants a tensor of the shape of the logits.": [
         lambda x, label: F.binary_cross_entropy_with_logits(x, label),
         lambda x, label: F.binary_cross_entropy_with_logits(x, torch.tensor(float(label))),

@@ -64,12 +64,6 @@ def _observe(answer: Answer, steps: int, *scene: Any) -> dict[str, Any]:
     return given | {"smoothed labels": smooth}
 
 
-def _smoothed(generator: Any, discriminator: Any, g_optimizer: Any, d_optimizer: Any, lr: Any, hr: Any) -> Any:
-    """The same with the targets of exercise 3."""
-    step = _step(d_loss=lambda real, fake: losses.discriminator_loss(real, fake, labels=(0.9, 0.0)))
-    return step(generator, discriminator, g_optimizer, d_optimizer, lr, hr)
-
-
 def _half(optimizer: torch.optim.Optimizer, loss: torch.Tensor, zero: str = "first", keep: bool = False) -> None:
     if zero == "first":
         optimizer.zero_grad()
@@ -103,6 +97,14 @@ def _step(
         return loss_of_d, told(loss_of_g, g_loss(fake))
 
     return step
+
+
+def _smooth_loss(real: torch.Tensor, fake: torch.Tensor) -> torch.Tensor:
+    """D's loss with the targets of exercise 3."""
+    return losses.discriminator_loss(real, fake, labels=(0.9, 0.0))
+
+
+_smoothed = _step(_smooth_loss)
 
 
 def _old_opinion(for_d: Answer) -> Answer:
@@ -143,12 +145,12 @@ def _swapped(step: Answer) -> Answer:
     return lambda g, d, g_optimizer, d_optimizer, lr, hr: step(g, d, d_optimizer, g_optimizer, lr, hr)
 
 
-def _unmoved(which: int) -> Answer:
-    """One of the optimizers never makes its step."""
+def _unmoved(*places: int) -> Answer:
+    """One of the optimizers never makes its step, or neither does."""
 
     def step(*scene: Any) -> Any:
-        still = torch.optim.SGD(scene[which].param_groups[0]["params"], lr=0.0)
-        return train_step(*scene[:which], still, *scene[which + 1 :])
+        still = {place: torch.optim.SGD(scene[place].param_groups[0]["params"], lr=0.0) for place in places}
+        return train_step(*(still.get(place, part) for place, part in enumerate(scene)))
 
     return step
 
@@ -243,6 +245,7 @@ EXERCISE = Exercise(
         ),
         "d_optimizer never makes its step, so D stays as it is.": _unmoved(3),
         "g_optimizer never makes its step, so G stays as it is.": _unmoved(2),
+        "Neither optimizer makes a step. Are there brackets behind step?": _unmoved(2, 3),
         "The losses get images, and they want what D says of them.": _losses_of(
             lambda discriminator, sr, hr: losses.discriminator_loss(hr, sr.detach()),
             lambda discriminator, sr, hr: losses.generator_loss(sr),
@@ -267,9 +270,9 @@ EXERCISE = Exercise(
         ),
         "A gradient in the second step still has that of the first in it: backward adds to .grad and doesn't replace "
         "it. What sets D's gradients to zero, and what G's?": [
-            _step(d_zero="never"),
-            _step(g_zero="never"),
-            _step(d_zero="never", g_zero="never"),
+            _step(d_loss, d_zero=d_zero, g_zero=g_zero)
+            for d_loss in (losses.discriminator_loss, _smooth_loss)
+            for d_zero, g_zero in (("never", "first"), ("first", "never"), ("never", "never"))
         ],
         "D's gradient in the second step is mixed with one of g_loss: on its way to G, g_loss.backward() fills the "
         ".grad of D too. Nobody used it, but it was still there. So when should D's gradients be set to zero?": (
