@@ -250,6 +250,9 @@ EXERCISE = Exercise(
             lambda x, third: 0.8 * x + 0.2 * third,
             lambda x, third: 0.2 * x + 0.8 * third,
         ),
+        "The factor stands before the third convolution, where its bias escapes it. It belongs to what comes out.": (
+            _block(join=lambda *maps: _joined(*maps) * (0.2 if len(maps) == 3 else 1), end=lambda x, third: x + third)
+        ),
         "x is not added at the end. The block computes a correction to it.": _ending(
             lambda x, third: third,
             lambda x, third: 0.2 * third,

@@ -27,10 +27,6 @@ def _mean(image: torch.Tensor) -> torch.Tensor:
     return image.mean((2, 3), keepdim=True)
 
 
-def _spread(image: torch.Tensor) -> torch.Tensor:
-    return image.std((2, 3), keepdim=True)
-
-
 def _over(*dims: int) -> Answer:
     """Takes the means over other dimensions."""
     return lambda sr, lr: sr + lr.mean(dims, keepdim=True) - sr.mean(dims, keepdim=True)
@@ -78,8 +74,6 @@ EXERCISE = Exercise(
         "The channels are scaled, and their texture with them. A tint lies over the picture: shift them.": (
             lambda sr, lr: sr * _mean(lr) / _mean(sr)
         ),
-        "The deviation was matched too. SR is sharper than LR and may have a larger one: the mean is all that LR knows "
-        "better.": lambda sr, lr: (sr - _mean(sr)) / _spread(sr) * _spread(lr) + _mean(lr),
         "The colour of each LR pixel was moved, and texture with it. A tint is one number a channel, and no more.": (
             lambda sr, lr: sr + F.interpolate(lr - F.adaptive_avg_pool2d(sr, lr.shape[-2:]), size=sr.shape[-2:])
         ),

@@ -94,9 +94,6 @@ EXERCISE = Exercise(
             _each(lambda x, y, t: x + t * y),
             _each(lambda x, y, t: (1 - t) * x + y),
             _each(lambda x, y, t: x + y),
-            _each(lambda x, y, t: x + t * (x + y)),
-            _each(lambda x, y, t: (1 - t) ** 0.5 * x + t**0.5 * y),
-            _each(lambda x, y, t: (1 - t) ** 2 * x + t**2 * y),
         ],
         "Between the ends the result is that of one of them. A mix lies on the straight line between both.": [
             _each(lambda x, y, t: x.clone() if t < 0.5 else y.clone()),

@@ -61,11 +61,7 @@ EXERCISE = Exercise(
         "Real has 1 and fake 0: these labels aren't smoothed yet. Which of the two should be less sure?": _labels(1, 0),
         "The target of fake is smoothed too. With a target above 0, D would give credit to a place because G is there, "
         "and G would stay. That's why the smoothing is one-sided.": _labels(0.9, 0.1),
-        "The target of real is above 1, and no sigmoid gets there: D would push its logits up for ever.": _labels(
-            1.1, 0
-        ),
         "Real and fake have changed places: the first result is for real.": [_labels(0, 0.9), _labels(0.1, 0.9)],
-        "Only the target of fake is smoothed, and it's that of real that should be.": _labels(1, 0.1),
         "Fake has the target of real. What should D say of something generated?": _labels(0.9, 0.9),
         "The target of real is smoothed by too much: it should be 0.1 away from 1.": _labels(0.1, 0),
         "That's one number. You're asked for the targets, not for the loss.": discriminator_loss,
