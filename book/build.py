@@ -25,7 +25,6 @@ BOOK = Path(__file__).resolve().parent
 ROOT = BOOK.parent
 WIDGET = "application/vnd.jupyter.widget-view+json"
 GITHUB = "https://github.com/"  # Colab opens notebooks from there
-KERNEL = "needs a running kernel."  # how the widgets of srlab speak where there is none
 
 
 def main() -> int:
@@ -122,11 +121,10 @@ def tidy(notebook: nbformat.NotebookNode, below_title: str = "") -> nbformat.Not
         notebook.cells.insert(notebook.cells.index(check) + 1, folded)
     for cell in notebook.cells:
         if cell.cell_type == "code":
-            cell.outputs = [output for output in cell.outputs if not _is_progress(output)]
+            # Before each widget of srlab stands what a page shows without it.
+            cell.outputs = [out for out in cell.outputs if not (_is_progress(out) or WIDGET in out.get("data", {}))]
             for data in (output.data for output in cell.outputs if "data" in output):
                 data.pop(HEADLINE, None)  # the same is there as text
-                if data.pop(WIDGET, None) and KERNEL not in data["text/plain"]:
-                    data["text/plain"] = f"Controls: {KERNEL}"
     return notebook
 
 

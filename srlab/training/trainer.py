@@ -9,7 +9,6 @@ from typing import Any
 import torch
 from accelerate.utils import broadcast_object_list
 from torch import nn
-from tqdm.auto import tqdm
 
 from srlab.base.devices import (
     explaining_lack_of_memory,
@@ -23,6 +22,7 @@ from srlab.data.patches import PatchSampler
 from srlab.training import guard
 from srlab.training.checkpoint import collect, put_back, tensors_in
 from srlab.training.probes import dead_units
+from srlab.training.progress import Progress
 from srlab.training.record import Record
 from srlab.training.runs import LOG_EVERY, Run
 from srlab.training.schedules import Schedule, constant
@@ -249,7 +249,7 @@ class Trainer:
                 return self.ema
             early = {max(1, validate_every // 4), max(1, validate_every // 2)}
             saved_at = time.monotonic()
-            bar = tqdm(total=iters, initial=self.step, desc=self.run.name, mininterval=1, disable=not main)
+            bar = Progress(total=iters, initial=self.step, desc=self.run.name, mininterval=1, disable=not main)
             with Interrupts() as interrupts, self.record.events(self.step), bar:
                 if self.step == 0:
                     self._validate(validate, monitor, best, floor)
@@ -320,14 +320,14 @@ class Trainer:
                 torch._foreach_copy_(buffers, list(generator.buffers()))
         return losses
 
-    def _log(self, losses: Losses, bar: tqdm) -> None:
+    def _log(self, losses: Losses, bar: Progress) -> None:
         first_bad = int(self._everywhere(self._first_bad).max())
         if first_bad:
             self.record.fail(f"a loss became NaN or infinite at step {first_bad}")
         values = self._everywhere(torch.stack([value.float() for value in losses.values()])).mean(0)
         row = dict(zip(losses, values.tolist(), strict=True))
-        bar.update(self.step - bar.n)
         bar.set_postfix({name: f"{value:.4f}" for name, value in row.items()}, refresh=False)
+        bar.update(self.step - bar.n)
         self.record.log(self.step, row | {"rate": next(iter(self.optimizers.values())).param_groups[0]["lr"]})
         if ruin := guard.explodes(self.history):
             self.record.fail(ruin)

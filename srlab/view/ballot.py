@@ -5,6 +5,7 @@ import itertools
 import json
 from collections.abc import Callable, Mapping
 from html import escape
+from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
@@ -14,11 +15,11 @@ import torch
 from srlab.base.errors import SrlabError
 from srlab.base.files import write_atomic
 from srlab.evaluation.mos import Trial, blind_trials
-from srlab.view.kernel import CellBox, KernelNotice
+from srlab.view.kernel import WATCH, CellBox, KernelNotice
 from srlab.view.slider import encode, magnify
 
 FORMAT = "srlab votes 1"
-WIDE = 360  # CSS pixels: three pictures of this width stand beside each other in most notebooks
+WIDE = 360  # CSS pixels: two pictures of this width stand beside each other in any notebook, four in a wide one
 
 
 class Ballot:
@@ -142,7 +143,9 @@ class Ballot:
 
         title, reveal = ipywidgets.HTML(), ipywidgets.HTML()
         cards = [card(place) for place in range(max(len(methods) for methods in self.pictures.values()))]
-        row = ipywidgets.HBox(layout={"flex_flow": "row wrap"})
+        # In pairs, so that four pictures stand in one row or in two, never three above one.
+        pairs = [ipywidgets.HBox() for _ in cards[::2]]
+        row = ipywidgets.HBox(pairs, layout={"flex_flow": "row wrap"})
         confirm = button("Confirm", self.confirm, button_style="primary")
         again = button("Start again", self.again)
         more = button("Vote again", self.another_round)
@@ -150,7 +153,9 @@ class Ballot:
 
         def show(problem: str = "") -> None:
             bar.children = [more] if self.done else [confirm, again]
-            row.children = () if self.done else cards[: len(self.trial.methods)]
+            shown = [] if self.done else cards[: len(self.trial.methods)]
+            for number, pair in enumerate(pairs):
+                pair.children = shown[2 * number :][:2]
             reveal.value = self._named() if self.done else ""
             title.value = f"<b>{self._title()}</b> {escape(problem)}"
             if self.done:
@@ -164,7 +169,7 @@ class Ballot:
                 below.button_style = "info" if rank else ""
 
         show()
-        return BallotWidget([title, row, reveal, bar, KernelNotice()], others=(*cards, confirm, again, more))
+        return BallotWidget([title, row, reveal, bar, BallotKeys()], others=(*pairs, *cards, confirm, again, more))
 
     def _title(self) -> str:
         if self.done:
@@ -172,7 +177,7 @@ class Ballot:
         which = f"Round {self.round}, trial" if self.round > 1 else "Trial"
         return (
             f"{which} {len(self.votes) % len(self.trials) + 1} of {len(self.trials)}: "
-            "click the letters from the best picture to the worst, then confirm."
+            "click the letters, or press their keys, from the best picture to the worst; then confirm (Enter)."
         )
 
     def _named(self) -> str:
@@ -192,10 +197,16 @@ class Ballot:
         display(self.widget())
 
 
+class BallotKeys(KernelNotice):
+    """The notice, and the letters as keys."""
+
+    _esm = WATCH + files("srlab.view").joinpath("ballot.js").read_text(encoding="utf-8")
+
+
 class BallotWidget(CellBox):
     """What a ballot looks like."""
 
-    def __repr__(self) -> str:  # what is saved beside the widget, and all that a page without it can show
+    def __repr__(self) -> str:
         return "Blind ranking: needs a running kernel."
 
 

@@ -1,54 +1,118 @@
-"""A guess before a result: buttons or a field in the notebook, and a line that puts it beside the outcome."""
+"""A guess before a result: buttons or a field in the notebook, kept with the runs, and set beside the outcome."""
 
+import json
 from collections.abc import Sequence
 from html import escape
+from importlib.resources import files
 
 import ipywidgets
 
-from srlab.view.kernel import CellBox, KernelNotice
+from srlab.base.errors import SrlabError
+from srlab.base.files import write_atomic
+from srlab.base.places import home
+from srlab.view.kernel import WATCH, CellBox, KernelNotice, asking_cell
+
+FILE = "guesses.json"  # in the folder of all runs: question -> what was guessed
+
+
+class GuessKeys(KernelNotice):
+    """The notice, and what Enter does in the field."""
+
+    _esm = WATCH + files("srlab.view").joinpath("guess.js").read_text(encoding="utf-8")
 
 
 class Guess(CellBox):
     """A question with buttons, or with a field for a number; `reveal` says later how it came out.
 
-    Without a page, in a headless run, nobody answers and nothing waits.
+    What is clicked or typed is taken at once and kept in ``guesses.json`` in the folder of all runs: a cell that runs
+    again, on another day too, shows it. Without a page, in a headless run, nobody answers, nothing waits, and nothing
+    from another day is shown.
 
     Parameters
     ----------
     question
-        One sentence.
+        One sentence; the guess is kept under it.
     choices
         What the buttons say; none makes it a number.
     unit
         Of the number.
+
+    Attributes
+    ----------
+    taken
+        The guess, ``""`` as long as there is none.
     """
 
     def __init__(self, question: str, choices: Sequence[str] = (), unit: str = "") -> None:
-        looks = {"style": {"description_width": "initial", "button_width": "initial"}, "layout": {"width": "auto"}}
+        self.question, self.choices, self.unit, self.taken = question, list(choices), unit, ""
         if choices:
-            self._field = ipywidgets.ToggleButtons(options=list(choices), value=None, **looks)
+            looks = {"style": {"button_width": "initial"}, "layout": {"width": "auto"}}
+            self.field = ipywidgets.ToggleButtons(options=self.choices, value=None, **looks)
         else:
-            self._field = ipywidgets.Text(placeholder="a number", description=unit, continuous_update=False)
-        self._unit, self._choices = unit, list(choices)
-        words = ipywidgets.HTML(f"<b>Your guess:</b> {escape(question)}")
-        super().__init__([words, self._field, KernelNotice()])
+            self.field = ipywidgets.Text(placeholder="a number", layout={"width": "9em"})
+        self._said, problem = ipywidgets.HTML(), ""
+        try:
+            before = _read().get(question, "") if asking_cell() != ("", "") else ""
+        except SrlabError as error:  # no reason to stop a lab
+            before, problem = "", str(error)
+        if before in self.choices or (before and not choices):
+            self.field.value = self.taken = before
+        self._say(problem)
+        self.field.observe(self._take, "value")
+        answer = ipywidgets.HBox([self.field, ipywidgets.Label(unit)])
+        super().__init__([ipywidgets.HTML(self._asked()), answer, self._said, GuessKeys()])
+
+    def _take(self, _: object) -> None:
+        said = (self.field.value or "").strip()
+        if said and not self.choices and not any(letter.isdigit() for letter in said):
+            self.taken = ""
+            self._say("A number please, such as 10.")
+            return
+        self.taken, problem = said, ""
+        try:
+            write_atomic(home() / FILE, json.dumps(_read() | {self.question: said}, indent=1).encode())
+        except SrlabError as error:  # raised here, it would end in the log of the notebook, unseen
+            problem = str(error)
+        self._say(problem)
+
+    def _say(self, problem: str) -> None:
+        taken = f"Taken: {self._worded(self.taken)}. Now run the next cell." if self.taken else ""
+        self._said.value = escape(problem or taken)
 
     def reveal(self, outcome: str | float) -> None:
         """Print the guess, if there is one, beside the outcome."""
-        said, came = self._field.value, self._worded(outcome)
-        if not said:
+        came = outcome if isinstance(outcome, str) else self._worded(f"{outcome:.3g}")
+        if not self.taken:
             print(f"The outcome: {came}.")
-        elif said == outcome:
-            print(f"Your guess: {said}. Right!")
+        elif self.taken == outcome:
+            print(f"Your guess: {self.taken}. Right!")
         else:
-            unit = "" if self._choices or said.endswith(self._unit) else f" {self._unit}"
-            print(f"Your guess: {said}{unit}. The outcome: {came}.")
+            print(f"Your guess: {self._worded(self.taken)}. The outcome: {came}.")
 
-    def _worded(self, outcome: str | float) -> str:
-        return outcome if isinstance(outcome, str) else f"{outcome:.3g} {self._unit}".strip()
+    def _worded(self, value: str) -> str:
+        return value if self.choices or value.endswith(self.unit) else f"{value} {self.unit}"
 
-    def __repr__(self) -> str:  # what is saved beside the widget, and all that a page without it can show
+    def _asked(self) -> str:
+        return f"<b>Your guess:</b> {escape(self.question)}"
+
+    def still(self) -> str:
+        """Return the question, and the guess if there is one."""
+        guessed = f" <b>{escape(self._worded(self.taken))}</b>." if self.taken else ""
+        return f"<p>{self._asked()}{guessed} Run this cell to answer.</p>"
+
+    def __repr__(self) -> str:
         return "Making a guess needs a running kernel."
+
+
+def _read() -> dict[str, str]:
+    """All guesses that were kept: question -> guess."""
+    path = home() / FILE
+    try:
+        return {str(question): str(said) for question, said in json.loads(path.read_bytes()).items()}
+    except FileNotFoundError:
+        return {}
+    except (OSError, ValueError, AttributeError) as error:
+        raise SrlabError(f"{path} is damaged, so guesses aren't kept; move it away.") from error
 
 
 def guess(question: str, choices: Sequence[str] = (), unit: str = "") -> Guess:

@@ -2,12 +2,18 @@
  *
  * watchKernel(model, el, say) asks the kernel for a sign of life whenever someone uses what stands in the same box as
  * the widget in `el`, and calls `say` with a sentence, or with "" when all is well. It returns what ends the watch.
+ * What the page shows without a kernel gives way as long as `el` is there and alive.
  */
 const KERNEL_GONE = "This needs its kernel, which was restarted or shut down: run the cell again.";
 const KERNEL_SILENT = "No answer yet: the kernel is busy, or it was restarted; then run this cell again.";
+const STILL_HIDDEN = // but beside a widget that JupyterLab knows to be dead
+  ":not(.jp-OutputArea-child:has(+ .jp-OutputArea-child .jupyter-widgets-disconnected) *) { display: none; }";
 const PATIENCE = 2500; // milliseconds
 
 function watchKernel(model, el, say) {
+  const style = document.createElement("style");
+  style.textContent = `[data-srlab-still="${model.get("still")}"]${STILL_HIDDEN}`;
+  el.append(style);
   let timer = 0;
   const tell = (text) => {
     clearTimeout(timer);
@@ -39,5 +45,25 @@ function watchKernel(model, el, say) {
     document.removeEventListener("keydown", ask, true);
     model.off("msg:custom", answered);
     model.off("comm_live_update", look);
+  };
+}
+
+/* The page's half of a KernelNotice; `heard(event, box)` gets what is pressed and clicked in the box where it stands. */
+function kernelNotice(heard = () => {}) {
+  return {
+    render({ model, el }) {
+      const words = document.createElement("div");
+      words.className = "srlab-words";
+      words.setAttribute("role", "status");
+      el.append(words);
+      // The box itself has no place on the page yet.
+      const listen = (event) => { if (el.parentElement?.contains(event.target)) heard(event, el.parentElement); };
+      for (const kind of ["keydown", "click"]) document.addEventListener(kind, listen, true);
+      const forget = watchKernel(model, el, (text) => { words.textContent = text; });
+      return () => {
+        for (const kind of ["keydown", "click"]) document.removeEventListener(kind, listen, true);
+        forget();
+      };
+    },
   };
 }

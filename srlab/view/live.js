@@ -8,8 +8,6 @@ export default {
     const box = make("div", "srlab-live", el);
     const root = make("div", "srlab-compare", box);
     const words = make("div", "srlab-words", box, { role: "status" });
-    // What a page without a kernel shows gives way as long as this is there.
-    make("style", "", box).textContent = `[data-srlab-still="${model.get("still")}"] { display: none; }`;
     const { frames, ...first } = model.get("content");
     const slider = mountSlider(root, {
       ...first, shown: model.get("shown"), images: first.labels.map(() => null), left: 1, right: 2,

@@ -1,6 +1,5 @@
 """The slider that Python redraws: a model, a degradation or a mix of two networks under a control."""
 
-import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from importlib.resources import files
@@ -9,7 +8,6 @@ from typing import Any
 import ipywidgets
 import torch
 import traitlets
-from IPython.display import display
 from torch import nn
 
 from srlab.base.errors import SrlabError
@@ -215,7 +213,6 @@ class LiveSlider(kernel.Watched):
     busy = traitlets.Bool().tag(sync=True)
     problem = traitlets.Unicode().tag(sync=True)  # what there is to say in place of the pictures
     shown = traitlets.Int().tag(sync=True)
-    still = traitlets.Unicode().tag(sync=True)  # names the HTML that gives way to this slider
 
 
 class LiveComparison(kernel.CellBox):
@@ -256,10 +253,8 @@ class LiveComparison(kernel.CellBox):
                 slider.content, slider.problem, slider.busy = fresh, problem, False
 
         pictures = scene.pictures(*choices())
-        still = _still(pictures, scene.scale)
-        key = hashlib.sha256(still.encode()).hexdigest()[:12]
-        self._html = f'<div data-srlab-still="{key}">{still}</div>'
-        slider = LiveSlider(content=_encoded(pictures), shown=shown_width(scene.crop), still=key)
+        self._opening = _still(pictures, scene.scale)
+        slider = LiveSlider(content=_encoded(pictures), shown=shown_width(scene.crop))
         for control in (image, model, value, down, across):
             control.observe(follow, "value")
         boxes = [box for box in (image, model) if len(box.options) > 1]
@@ -270,11 +265,9 @@ class LiveComparison(kernel.CellBox):
     def __repr__(self) -> str:  # what is saved beside the widget, and all that a page of text can show
         return "Live comparison: needs a running kernel."
 
-    def _ipython_display_(self) -> None:
-        # Two outputs. Of the kinds within one, a page without a kernel takes the widget and shows nothing.
-        display({"text/html": self._html, "text/plain": repr(self)}, raw=True)
-        if self._repr_mimebundle_:  # gone when it is closed
-            display(self._repr_mimebundle_(), raw=True)
+    def still(self) -> str:
+        """Return the opening state."""
+        return self._opening
 
 
 def _sentence(error: BaseException) -> str:

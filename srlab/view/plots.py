@@ -333,6 +333,12 @@ def sliders(draw: Callable[..., Figure], caption: str, **ranges: tuple[float, ..
     import ipywidgets
     from IPython.display import display
 
+    from srlab.view.kernel import CellBox, KernelNotice
+
+    class Controls(CellBox):
+        def __repr__(self) -> str:
+            return "Moving the sliders needs a running kernel."
+
     def drawn() -> Any:
         return picture(draw(**{name: slider.value for name, slider in controls.items()}), caption)
 
@@ -342,7 +348,7 @@ def sliders(draw: Callable[..., Figure], caption: str, **ranges: tuple[float, ..
         first = start[0] if start else low
         controls[name] = kind(first, min=low, max=high, step=step, description=name, continuous_update=False)
     # Not ipywidgets.interact: its output widget now and then makes a headless run wait for ever (nbclient 312).
-    display(ipywidgets.VBox(list(controls.values())))
+    display(Controls([*controls.values(), KernelNotice()]))
     handle = display(drawn(), display_id=True)
     write_caption(caption)
     for slider in controls.values():

@@ -11,6 +11,7 @@ import time
 import urllib.request
 from contextlib import suppress
 
+import nbformat
 import numpy as np
 import pytest
 import torch
@@ -19,6 +20,7 @@ from PIL import Image
 SIZE = 64  # pixels of a test picture
 FACTOR = 8  # so many screen pixels each: 512 in all
 WAIT = 30_000  # milliseconds that any wait may take
+FRAMES = "() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(() => done(true))))"
 
 
 @pytest.fixture(scope="session")
@@ -38,35 +40,65 @@ def browser():
 
 
 @pytest.fixture
-def open_page(browser):
-    """Open an address in a fresh context without a network; complains of errors on the page at the end."""
-    contexts, complaints, outside = [], [], []
+def open_page(browser, shared):
+    """Open an address without a network, with options in a fresh context; at the end complain of errors on the page."""
+    visits = Visits(browser)
 
     def visit(address, **options):
-        context = browser.new_context(**({"viewport": {"width": 900, "height": 1000}} | options))
+        page = visits.new_page(**options) if options else shared.pages[0]
+        page.outside.clear()
+        page.goto(str(address))
+        return page
+
+    yield visit
+    visits.close()
+    assert not shared.complaints + visits.complaints
+
+
+@pytest.fixture(scope="session")
+def shared(browser):
+    """A page for all tests that want no options."""
+    visits = Visits(browser)
+    visits.new_page()
+    yield visits
+    visits.close()
+
+
+class Visits:
+    """Pages of their own contexts, and what went wrong on them."""
+
+    def __init__(self, browser):
+        self.browser, self.pages, self.complaints = browser, [], []
+
+    def new_page(self, **options):
+        context = self.browser.new_context(
+            **({"viewport": {"width": 900, "height": 1000}, "reduced_motion": "reduce"} | options)
+        )
         context.set_default_timeout(WAIT)
-        contexts.append(context)
+        page = context.new_page()
+        page.outside = []
 
         def guard(route):
             if route.request.url.startswith(("file:", "data:", "blob:", "http://127.0.0.1")):
                 route.continue_()
             else:
-                outside.append(route.request.url)
+                page.outside.append(route.request.url)
                 route.abort()
 
         context.route("**/*", guard)
-        page = context.new_page()
-        page.outside = outside
-        # "Cannot send" is what a button of ipywidgets throws when its kernel is gone.
-        page.on("pageerror", lambda error: complaints.append(str(error)) if str(error) != "Cannot send" else None)
+        # What ipywidgets and JupyterLab themselves throw when a kernel is gone.
+        lost = ("Cannot send", "Canceled future")
+        complaints = self.complaints
+        page.on(
+            "pageerror", lambda error: None if any(text in str(error) for text in lost) else complaints.append(error)
+        )
         page.on("console", lambda said: complaints.append(said.text) if "srlab" in said.text.lower() else None)
-        page.goto(str(address))
+        self.pages.append(page)
         return page
 
-    yield visit
-    for context in contexts:
-        context.close()
-    assert not complaints
+    def close(self):
+        for page in self.pages:
+            page.context.close()
 
 
 def pictures():
@@ -81,8 +113,8 @@ def magnified(picture, factor=FACTOR):
 
 
 def screen(page, place):
-    """What is to be seen at a locator once the slider has come to rest, as ``(H, W, 3)``."""
-    settle(page)
+    """What is to be seen at a locator once the slider has drawn, as ``(H, W, 3)``."""
+    page.evaluate(FRAMES)
     return snap(page, place)
 
 
@@ -100,10 +132,9 @@ def pixels(png):
 
 
 def settle(page):
-    """Let the slider finish its movement and draw."""
-    page.wait_for_timeout(180)
-    frames = "() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(() => done(true))))"
-    page.wait_for_function(frames, timeout=WAIT)
+    """Let the slider draw, and score what is seen."""
+    page.wait_for_timeout(90)  # it waits for 80 before it does
+    page.evaluate(FRAMES)
 
 
 def shows(seen, left, right, split):
@@ -161,36 +192,49 @@ def _answers(address):
     return False
 
 
-@pytest.fixture
-def open_notebook(lab, open_page):
-    """Put a notebook into JupyterLab and open it."""
-    import nbformat
+@pytest.fixture(scope="session")
+def jupyter(browser, lab):
+    """The page of JupyterLab, high enough for whole notebooks; and its complaints."""
+    _, address, token = lab
+    visits = Visits(browser)
+    page = visits.new_page(viewport={"width": 1100, "height": 3000})
+    page.goto(f"{address}/doc?reset&token={token}")
+    page.wait_for_function("() => window.jupyterapp && window.jupyterapp.restored.then(() => true)", timeout=WAIT)
+    yield visits
+    visits.close()
 
-    folder, address, token = lab
+
+@pytest.fixture
+def open_notebook(lab, jupyter):
+    """Put a notebook into JupyterLab and open it; the kernel of the one before goes on with it, if it still can."""
+    page = jupyter.pages[0]
 
     def visit(name, cells):
         notebook = nbformat.v4.new_notebook(
             cells=cells, metadata={"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}
         )
-        nbformat.write(notebook, folder / f"{name}.ipynb")
-        page = open_page(
-            f"{address}/doc/tree/{name}.ipynb?reset&token={token}", viewport={"width": 1100, "height": 1200}
-        )
-        page.wait_for_function("() => window.jupyterapp && window.jupyterapp.restored.then(() => true)", timeout=WAIT)
-        page.wait_for_selector(".jp-Notebook .jp-Cell")
+        nbformat.write(notebook, lab[0] / f"{name}.ipynb")
+        page.evaluate(OPEN, f"{name}.ipynb")
         return page
 
-    return visit
+    yield visit
+    page.evaluate("""async () => {
+        const panel = window.jupyterapp.shell.currentWidget;
+        window.kernel = panel.sessionContext.session?.kernel?.id;
+        await panel.context.save();
+        panel.dispose();
+    }""")
+    assert not jupyter.complaints
+
+
+OPEN = """async (path) => {
+    const panel = await window.jupyterapp.commands.execute("docmanager:open",
+        { path, kernel: window.kernel && { id: window.kernel } });
+    await panel.revealed;
+    await panel.sessionContext.ready;
+}"""
 
 
 def run_all(page):
-    """Wait for the kernel and run the notebook."""
-    page.wait_for_function(
-        """() => {
-            const panel = window.jupyterapp.shell.currentWidget;
-            const kernel = panel?.sessionContext?.session?.kernel;
-            return panel?.sessionContext?.isReady && kernel && kernel.status === "idle";
-        }""",
-        timeout=WAIT,
-    )
-    page.evaluate("() => window.jupyterapp.commands.execute('notebook:run-all-cells')")
+    """Run the notebook and wait for its end."""
+    page.evaluate("async () => { await window.jupyterapp.commands.execute('notebook:run-all-cells'); }")

@@ -1,21 +1,21 @@
-"""The sliders and the ballot inside JupyterLab: run, used with mouse and keys, without trust, driven by a kernel."""
+"""Sliders, ballot and guesses inside JupyterLab: used with mouse and keys, without trust, and without their kernel."""
 
-import copy
 import json
 import os
 
-import nbclient
 import nbconvert
 import nbformat
 import numpy as np
 import pytest
 import torch
+from ipywidgets import embed
 
 import srlab
+from srlab.view import kernel
 from srlab.view.kernel import WATCH
 from srlab.view.slider import magnify
 
-from .conftest import FACTOR, SIZE, WAIT, magnified, pictures, run_all, screen, settle, shows
+from .conftest import FACTOR, OPEN, SIZE, WAIT, magnified, pictures, run_all, screen, settle, shows
 
 A, B, C = pictures().values()
 MIDDLE = SIZE * FACTOR / 2
@@ -89,7 +89,7 @@ random = torch.Generator().manual_seed(0)
 crops = {
     image: {
         name: torch.randint(0, 256, (3, 96, 144), generator=random, dtype=torch.uint8) / 255
-        for name in ("<b>ours</b>", "bicubic", "HR")
+        for name in ("<b>ours</b>", "bicubic", "SRGAN", "HR")
     }
     for image in ("cat", "dog")
 }
@@ -175,6 +175,10 @@ def test_the_live_slider_shows_what_the_kernel_computes_for_each_value(open_note
     page.keyboard.press("Home")
     seen = screen(page, stage)
     assert len(np.unique(seen[:200, 10:].reshape(-1, 3), axis=0)) > 100, "HR is noise, not grey"
+    labels = page.locator(".widget-label:visible")
+    assert "weight of white" in labels.all_inner_texts()
+    assert all(labels.evaluate_all("(all) => all.map((label) => label.scrollWidth <= label.clientWidth)"))
+    assert page.locator(".widget-slider .widget-readout").all_inner_texts()[1:] == ["75%", "90%"]
 
 
 def _wait_for_grey(page, stage, level):
@@ -186,7 +190,7 @@ def _wait_for_grey(page, stage, level):
     raise AssertionError(f"the right picture never became grey {level}, but has {np.unique(seen[:200, 262:])}")
 
 
-def test_a_live_slider_says_when_it_computes_fails_and_has_lost_its_kernel(open_notebook, lab):
+def test_a_live_slider_says_when_it_computes_and_when_it_fails(open_notebook, lab):
     new = nbformat.v4.new_code_cell
     page = open_notebook("trying", [new(TRYING), new(SHOW), new(FREED)])
     run_all(page)
@@ -208,21 +212,27 @@ def test_a_live_slider_says_when_it_computes_fails_and_has_lost_its_kernel(open_
     _type(down, "0.3")
     words.wait_for(state="hidden", timeout=WAIT)
     assert names.is_visible()
-    page.evaluate("() => window.jupyterapp.commands.execute('notebook:run-all-cells')")
+    run_all(page)
     page.get_by_text("freed", exact=True).wait_for(timeout=WAIT)
-    _leave_without_a_kernel(page, names)
-    _type(down, "0.4")
-    words.get_by_text("restarted or shut down: run the cell again.").wait_for(timeout=WAIT)
-    _keep(page, "shut down")
 
 
 @pytest.mark.parametrize("saved_by", ["nbclient", "JupyterLab"])
-def test_an_exported_page_shows_the_opening_state_once_and_says_what_it_needs(executed, open_page, tmp_path, saved_by):
-    notebook = copy.deepcopy(executed)
-    if saved_by == "JupyterLab":  # which leaves the state of the widgets out, unless it is told to
-        del notebook.metadata["widgets"]
-    outputs = [output.data for output in notebook.cells[1].outputs]
-    assert len(json.dumps([data for data in outputs if "text/html" in data])) < 200_000
+def test_an_exported_page_shows_the_opening_state_once_and_says_what_it_needs(
+    open_page, tmp_path, monkeypatch, saved_by
+):
+    outputs = []
+    monkeypatch.setattr(
+        kernel, "display", lambda data, raw: outputs.append(nbformat.v4.new_output("display_data", data))
+    )
+    live = srlab.compare_live(
+        srlab.photos("validation"), {"ours": lambda lr: srlab.upsample(lr, 4)}, place=(0.16, 0.44)
+    )
+    live._ipython_display_()
+    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell("live", outputs=outputs, execution_count=1)])
+    if saved_by == "nbclient":  # JupyterLab leaves the state of the widgets out, unless it is told to
+        state = embed.embed_data(views=[live])["manager_state"]
+        notebook.metadata["widgets"] = {"application/vnd.jupyter.widget-state+json": state}
+    assert len(json.dumps([output.data for output in outputs])) < 200_000
     path = tmp_path / "page.html"
     path.write_text(nbconvert.HTMLExporter().from_notebook_node(notebook)[0], encoding="utf-8")
     page = open_page(f"file://{path}")
@@ -235,42 +245,13 @@ def test_an_exported_page_shows_the_opening_state_once_and_says_what_it_needs(ex
     _keep(page, f"exported, saved by {saved_by}")
 
 
-@pytest.fixture(scope="module")
-def executed(tmp_path_factory):
-    """A notebook with a live comparison, as papermill and `nbconvert --execute` leave it."""
-    folder = tmp_path_factory.mktemp("executed")
-    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(source) for source in (TRYING, SHOW)])
-    nbclient.NotebookClient(notebook, kernel_name="python3", resources={"metadata": {"path": str(folder)}}).execute()
-    return notebook
-
-
-def test_the_ballot_says_that_its_kernel_was_restarted_died_or_is_shut_down(open_notebook):
-    page = open_notebook("lost", [nbformat.v4.new_code_cell(BALLOT.replace("votes.json", "lost.json"))])
-    words, context = page.locator(".srlab-words"), "window.jupyterapp.shell.currentWidget.sessionContext"
-    for name, end in (
-        ("restarted", f"{context}.session.kernel.restart()"),
-        ("died", f"{context}.session.kernel.requestExecute({{code: 'import os; os._exit(1)'}}) && 0"),
-        ("shut down", f"{context}.shutdown()"),
-    ):
-        run_all(page)
-        page.get_by_role("button", name="A", exact=True).click()  # not of the dead one, whose buttons have a sign
-        page.get_by_role("button", name="A: rank 1").wait_for(timeout=WAIT)
-        assert (words.count(), words.inner_text()) == (1, "")
-        page.evaluate(f"() => {end}")
-        if name == "died":
-            page.get_by_role("button", name="Ok").click(timeout=WAIT)
-        page.locator("button").get_by_text("B", exact=True).click()
-        words.get_by_text("was restarted or shut down: run the cell again.").wait_for(timeout=WAIT)
-        _keep(page, f"ballot, {name}")
-
-
 def test_the_notice_comes_when_sending_throws_and_goes_with_an_answer(open_page):
     """As a front end without JupyterLab's sign of a dead kernel behaves."""
     page = open_page("about:blank")
     page.set_content("<div><button>press</button><p></p></div><button>elsewhere</button>")
     script = """() => {
             WATCH
-            const model = { on(name, call) { this[name] = call; }, off() {}, send() { this.act(); } };
+            const model = { get: () => "", on(name, call) { this[name] = call; }, off() {}, send() { this.act(); } };
             const place = document.querySelector("p");
             window.model = model;
             model.act = () => { throw new Error("Cannot send"); };
@@ -295,25 +276,9 @@ def _type(readout, value):
     readout.press("Enter")
 
 
-def _leave_without_a_kernel(page, shown):
-    shown.wait_for(timeout=WAIT)
-    page.evaluate("() => window.jupyterapp.shell.currentWidget.sessionContext.shutdown()")
-
-
 def _keep(page, name):
     if "SRLAB_SCREENSHOTS" in os.environ:
         page.screenshot(path=f"{os.environ['SRLAB_SCREENSHOTS']}/{name}.png")
-
-
-def test_the_labels_of_the_live_controls_are_whole(open_notebook):
-    page = open_notebook("labels", [nbformat.v4.new_code_cell(LIVE)])
-    run_all(page)
-    page.locator(".srlab-live .srlab-stage").wait_for(timeout=WAIT)
-    labels = page.locator(".widget-label:visible")
-    assert "weight of white" in labels.all_inner_texts()
-    assert all(labels.evaluate_all("(all) => all.map((label) => label.scrollWidth <= label.clientWidth)"))
-    assert page.locator(".widget-slider .widget-readout").all_inner_texts()[1:] == ["75%", "90%"]
-    assert _saved_text(page) == "Live comparison: needs a running kernel."
 
 
 def test_the_ballot_is_ranked_by_mouse_and_keys_confirmed_and_begun_again(open_notebook, lab):
@@ -328,24 +293,34 @@ def test_the_ballot_is_ranked_by_mouse_and_keys_confirmed_and_begun_again(open_n
     crop = ballot.pictures[ballot.trial.image][ballot.trial.methods["A"]]
     assert np.array_equal(screen(page, picture), magnified((crop * 255).round().to(torch.uint8), 2))
     boxes = [place.bounding_box() for place in page.locator("img.widget-image").all()]
-    assert len({box["y"] for box in boxes}) == 1, "three stand side by side"
+    assert [boxes.index(box) for box in boxes if box["y"] == boxes[0]["y"]] == [0, 1], "two above two"
     confirm = page.get_by_role("button", name="Confirm")
     assert confirm.is_disabled()
     page.get_by_role("button", name="C", exact=True).dblclick()
     page.get_by_role("button", name="C: rank 1").wait_for(timeout=WAIT)
-    page.get_by_role("button", name="A", exact=True).click()
-    page.get_by_role("button", name="B: rank 3").wait_for(timeout=WAIT)
+    for key, ranked in (("a", "A: rank 2"), ("d", "B: rank 4")):  # a letter would add a cell, or delete one
+        page.keyboard.press(key)
+        page.get_by_role("button", name=ranked).wait_for(timeout=WAIT)
     assert not votes.exists()
     confirm.click()
     page.get_by_text("Trial 2 of 2").wait_for(timeout=WAIT)
-    first = [ballot.trials[0].methods[letter] for letter in "CAB"]
+    first = [ballot.trials[0].methods[letter] for letter in "CADB"]
     assert [row["ranking"] for row in json.loads(votes.read_text())["votes"]] == [first]
-    page.get_by_role("button", name="A", exact=True).focus()
-    for key in ("Enter", "Tab", "Space", "Tab", "Tab", "Enter"):  # A, then B, then past C to Confirm
+    for key, ranked in (("b", "B: rank 1"), ("c", "C: rank 2"), ("a", "D: rank 4")):  # the focus has stayed
         page.keyboard.press(key)
-        page.wait_for_timeout(300)
+        page.get_by_role("button", name=ranked).wait_for(timeout=WAIT)
+    page.get_by_role("button", name="Start again").click()
+    page.get_by_role("button", name="B", exact=True).focus()
+    page.keyboard.press("Enter")
+    page.get_by_role("button", name="B: rank 1").wait_for(timeout=WAIT)
+    page.keyboard.press("Tab")
+    page.keyboard.press("Space")
+    page.keyboard.press("a")
+    page.get_by_role("button", name="D: rank 4").wait_for(timeout=WAIT)
+    confirm.focus()
+    page.keyboard.press("Enter")
     page.get_by_text("Done: run the next cells for the scores.").wait_for(timeout=WAIT)
-    second = [ballot.trials[1].methods[letter] for letter in "ABC"]
+    second = [ballot.trials[1].methods[letter] for letter in "BCAD"]
     names = [figure.strip() for figure in page.locator(".widget-html figure").all_inner_texts()]
     assert names == first + second, "in plain text, and in the order of the ranking"
     page.get_by_role("button", name="Vote again").click()
@@ -353,7 +328,6 @@ def test_the_ballot_is_ranked_by_mouse_and_keys_confirmed_and_begun_again(open_n
     run_all(page)  # a new ballot over the same file
     page.get_by_text("Done: run the next cells for the scores.").wait_for(timeout=WAIT)
     assert page.evaluate(CELLS) == [["code", BALLOT], ["code", "ballot.votes"]]
-    assert _saved_text(page) == "Blind ranking: needs a running kernel."
 
 
 def _ballot():
@@ -362,15 +336,8 @@ def _ballot():
     return space["ballot"]
 
 
-def _saved_text(page):
-    """The text/plain of the widget of the first cell, as the notebook is saved."""
-    outputs = "window.jupyterapp.shell.currentWidget.content.widgets[0].model.outputs.toJSON()"
-    data = [output["data"] for output in page.evaluate(outputs) if "data" in output][-1]
-    assert "application/vnd.jupyter.widget-view+json" in data
-    return data["text/plain"]
-
-
 GUESS = """
+import torch
 import srlab
 from srlab.view import plots
 
@@ -394,16 +361,22 @@ plots.frames(draw, "A level.", "level of grey", [0, 1, 2], start=1)
 """
 
 
-def test_a_guess_is_clicked_or_typed_and_stands_beside_the_outcome(open_notebook):
+def test_a_guess_is_clicked_or_typed_kept_and_set_beside_the_outcome(open_notebook):
     new = nbformat.v4
     page = open_notebook("guess", [new.new_code_cell(text) for text in (GUESS, OUTCOME, FRAMES)])
     run_all(page)
     page.get_by_text("The outcome: text.").wait_for(timeout=WAIT)
     page.get_by_role("button", name="fur").click()
-    page.get_by_placeholder("a number").fill("2")
-    page.keyboard.press("Enter")
-    page.evaluate("() => window.jupyterapp.shell.currentWidget.content.activeCellIndex = 1")
-    page.evaluate("() => window.jupyterapp.commands.execute('notebook:run-cell')")
+    page.get_by_text("Taken: fur. Now run the next cell.").wait_for(timeout=WAIT)
+    field = page.get_by_placeholder("a number")
+    assert field.bounding_box()["x"] < page.get_by_text("dB", exact=True).bounding_box()["x"], "the unit is behind it"
+    field.click()
+    field.fill("ten")
+    page.get_by_text("A number please, such as 10.").wait_for(timeout=WAIT)
+    field.fill("2")
+    page.get_by_text("Taken: 2 dB. Now run the next cell.").wait_for(timeout=WAIT)
+    field.press("Shift+Enter")  # which leaves the field, and
+    page.keyboard.press("Shift+Enter")  # runs the next cell
     page.get_by_text("Your guess: fur. The outcome: text.").wait_for(timeout=WAIT)
     page.get_by_text("Your guess: 2 dB. The outcome: 1.6 dB.").wait_for(timeout=WAIT)
     seen = "[...document.querySelectorAll('figure img')].map((one) => one.checkVisibility())"
@@ -411,3 +384,66 @@ def test_a_guess_is_clicked_or_typed_and_stands_beside_the_outcome(open_notebook
     page.get_by_role("slider").fill("2")
     assert page.evaluate(seen) == [False, False, True]
     assert page.locator("figure output").inner_text() == "2"
+    run_all(page)
+    page.get_by_text("Taken: 2 dB. Now run the next cell.").wait_for(timeout=WAIT)
+
+
+ALL = [
+    """
+import torch
+import srlab
+which = srlab.guess("Which is left?", ["face", "fur", "text"])""",
+    """
+pictures = {name: torch.rand(3, 24, 24) for name in ("ours", "HR")}
+srlab.Ballot({"cat": pictures}, "reloaded.json")""",
+    """
+class Enlarge(torch.nn.Module):
+    def forward(self, lr):
+        return srlab.upsample(lr, 4)
+
+srlab.compare_live({"noise": torch.rand(3, 64, 64)}, {"ours": Enlarge()}, crop=64)""",
+    """
+import matplotlib.pyplot as plt
+from srlab.view import plots
+plots.sliders(lambda level: plt.figure(figsize=(2, 1)), "A figure.", level=(0, 9, 1))""",
+]
+STILL = [
+    "Your guess: Which is left? Run this cell to answer.",
+    "Blind ranking: needs a running kernel. Run this cell for its controls.",
+    "The opening state. The controls need a running kernel: run this cell to use them.",
+    "Moving the sliders needs a running kernel. Run this cell for its controls.",
+]
+
+
+PANEL = "window.jupyterapp.shell.currentWidget"
+
+
+def test_without_its_kernel_each_widget_is_a_still_that_says_what_to_do(open_notebook):
+    page = open_notebook("restart", [nbformat.v4.new_code_cell(text) for text in ALL])
+
+    def assert_stills():
+        for text in STILL:
+            page.locator("[data-srlab-still]").get_by_text(text).last.wait_for(timeout=WAIT)
+        assert page.locator("[data-srlab-still] .srlab-stage").is_visible()
+        assert page.locator(".jupyter-widgets:visible").count() == 0, "neither a broken chain nor 'model not found'"
+
+    def assert_widgets():
+        page.locator(".widget-slider:visible").last.wait_for(timeout=WAIT)
+        assert page.locator("[data-srlab-still]:visible").count() == 0
+
+    run_all(page)
+    assert_widgets()
+    page.evaluate(f"async () => {{ await {PANEL}.context.save(); }}")
+    page.evaluate(f"async () => {{ await {PANEL}.sessionContext.session.kernel.restart(); }}")
+    assert_stills()
+    _keep(page, "restarted")
+    path = page.evaluate(f"() => {{ const panel = {PANEL}; panel.dispose(); return panel.context.path; }}")
+    page.evaluate(OPEN, path)
+    page.get_by_text("model not found").last.wait_for(state="attached", timeout=WAIT)
+    assert_stills()
+    _keep(page, "opened again")
+    run_all(page)
+    assert_widgets()
+    page.evaluate(f"async () => {{ await {PANEL}.sessionContext.shutdown(); }}")
+    page.get_by_role("button", name="A", exact=True).click()  # JupyterLab itself doesn't mark these
+    page.locator(".srlab-words").get_by_text("restarted or shut down: run the cell again.").wait_for(timeout=WAIT)

@@ -123,7 +123,7 @@ def test_a_second_ballot_on_the_same_file_does_not_overwrite_the_first(pictures,
 def parts(widget):
     """Title, cards as (picture, button), what is revealed, and the buttons below by their text."""
     title, row, reveal, bar, _ = widget.children
-    cards = [card.children for card in row.children]
+    cards = [card.children for pair in row.children for card in pair.children]
     return title.value, cards, reveal.value, {button.description: button for button in bar.children}
 
 
@@ -166,7 +166,6 @@ def test_the_buttons_rank_take_back_confirm_and_begin_another_round(pictures, pa
     assert "Round 2, trial 1 of 1" in parts(widget)[0]
     assert parts(widget)[2] == "", "and the names are gone"
     assert pictures_in_the_notebook() == before
-    assert widget._repr_mimebundle_()["text/plain"] == "Blind ranking: needs a running kernel."
 
 
 def test_what_cannot_be_saved_is_said_on_the_screen_and_names_are_text(pictures, path):

@@ -68,10 +68,13 @@ class Shell:
 
 
 @pytest.mark.parametrize("show", [live, lambda net: srlab.Ballot({"a": {"x": net, "y": net}}, "v.json").widget()])
-def test_a_cell_that_runs_again_lets_go_of_what_it_showed(show, monkeypatch):
+def test_a_cell_that_runs_again_lets_go_of_what_it_showed(show, monkeypatch, request):
     shell = Shell()
     monkeypatch.setattr(kernel, "get_ipython", lambda: shell)
     make = Capricious if show is live else lambda: torch.rand(3, 24, 24)
+    gc.collect()
+    gc.freeze()  # what is older needn't be looked through each time
+    request.addfinalizer(gc.unfreeze)
     alive, counts = [], []
     for number, cell in enumerate(("one", "one", "other", "one", "other", None, None)):
         shell.run(cell, number)

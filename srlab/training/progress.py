@@ -1,0 +1,42 @@
+"""The progress of a training: a line for the bar, and one for the losses."""
+
+import io
+import textwrap
+from typing import Any
+
+from IPython import get_ipython
+from IPython.display import display
+from tqdm import tqdm
+
+WIDTH = 80  # letters of a line in a notebook
+RETURN = (
+    "Closed or reloaded the page? The training goes on. Run this cell again: it waits for the end and shows it.\n"
+    "Restarted the kernel? Run the cells above and this one: the training goes on from where it was last saved."
+)
+
+
+class Progress(tqdm):
+    """A bar of tqdm; in a notebook it is text in a place of its own, which a page that is opened again still shows.
+
+    The widget of tqdm squeezes the bar to nothing beside many losses, and is lost with its kernel.
+    """
+
+    def __init__(self, **options: Any) -> None:
+        self._place: Any = None
+        self._notebook = hasattr(get_ipython(), "kernel")
+        if self._notebook:
+            options |= {"file": io.StringIO(), "ascii": False, "ncols": WIDTH}  # tqdm itself writes nothing there
+        super().__init__(**options)
+
+    def display(self, msg: str | None = None, pos: int | None = None) -> None:
+        """Draw the bar as it stands."""
+        if not self._notebook:
+            super().display(msg, pos)
+            return
+        bar = self.format_meter(**self.format_dict | {"postfix": ""})
+        lines = [bar, textwrap.fill(self.postfix or "", WIDTH), "" if self.n >= self.total else RETURN]
+        shown = {"text/plain": "\n".join(line for line in lines if line)}
+        if self._place is None:
+            self._place = display(shown, raw=True, display_id=True)
+        else:
+            self._place.update(shown, raw=True)

@@ -1,0 +1,56 @@
+"""The bar of a training: in a notebook it is text in one place, with the losses below it."""
+
+import pytest
+
+from srlab.training import progress
+from srlab.training.progress import RETURN, WIDTH, Progress
+
+
+@pytest.fixture
+def shown(monkeypatch):
+    """What a notebook would show, the oldest first."""
+    texts = []
+
+    class Place:
+        def update(self, data, raw):
+            texts.append(data["text/plain"])
+
+    def display(data, **_):
+        texts.append(data["text/plain"])
+        return Place()
+
+    monkeypatch.setattr(progress, "display", display)
+    monkeypatch.setattr(progress, "get_ipython", lambda: type("Shell", (), {"kernel": None}))
+    return texts
+
+
+def test_in_a_notebook_the_bar_keeps_its_width_beside_any_number_of_losses(shown, capsys):
+    losses = {f"loss_{number}": "0.1234" for number in range(20)}
+    with Progress(total=20, initial=5, desc="default", mininterval=0) as bar:
+        bar.set_postfix(losses, refresh=False)
+        bar.update(5)
+        half = shown[-1]
+        bar.update(10)
+    first, *rest = half.split("\n")
+    assert first.startswith("default:  50%|█████")
+    assert len(first) == WIDTH
+    assert all(len(line) <= WIDTH for line in rest[:-2])
+    assert all(f"{name}={value}" in " ".join(rest) for name, value in losses.items())
+    assert half.endswith(RETURN)
+    assert "100%" in shown[-1]
+    assert RETURN not in shown[-1], "there is nothing to come back for"
+    assert capsys.readouterr() == ("", "")
+
+
+def test_in_a_terminal_it_is_the_bar_of_tqdm(capsys):
+    with Progress(total=2, desc="default") as bar:
+        bar.set_postfix({"loss": "0.5"}, refresh=False)
+        bar.update(2)
+    assert "default: 100%" in capsys.readouterr().err
+
+
+def test_where_it_is_switched_off_nothing_is_shown(shown):
+    with Progress(total=2, disable=True) as bar:
+        bar.set_postfix({"loss": "0.5"}, refresh=False)
+        bar.update(2)
+    assert shown == []
