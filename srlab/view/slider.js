@@ -6,6 +6,8 @@
  * view ([top, left, zoom]), preview ({factor, text}: each pixel stands for factor x factor of the photo).
  * It gives update(content), say(text): a sentence in place of the pictures until say(""), and destroy().
  */
+const AROUND = 255; // CSS pixels: names and buttons of the slider, and the bars of JupyterLab
+
 function mountSlider(root, options) {
   if (root.srlabSlider) return root.srlabSlider; // the script ran twice
   root.querySelectorAll(":scope > .srlab-ui").forEach((old) => old.remove()); // a page saved from a browser
@@ -126,8 +128,10 @@ function mountSlider(root, options) {
     if (!space) return; // not on the screen yet; the observer calls again
     const dpr = window.devicePixelRatio || 1;
     const wide = filled ? space : Math.min(space, Math.max(options.shown, 96) * count); // room for the labels
+    // A whole picture is seen at once with its names and buttons, in a notebook with bars above and below.
+    const room = Math.max(Math.min(0.7 * window.innerHeight, window.innerHeight - AROUND), 160);
     const high = (Math.min(space, options.shown) * height) / width; // of the two under the divider, and about of a grid
-    const tall = filled ? frame.clientHeight : grid ? Math.max(high, 420) : high, first = !view.scale;
+    const tall = filled ? frame.clientHeight : Math.min(grid ? Math.max(high, 420) : high, room), first = !view.scale;
     view.arrange(count, wide * dpr, tall * dpr, filled, dpr);
     if (first && options.view) view.open(options.view[0] / factor, options.view[1] / factor, options.view[2]);
     if (canvas.width !== view.width) canvas.width = view.width; // which would empty it even at the same size
@@ -438,11 +442,18 @@ function mountSlider(root, options) {
   const observer = new ResizeObserver(layout);
   observer.observe(frame);
   ui.addEventListener("fullscreenchange", layout);
+  window.addEventListener("resize", layout);
   fillButtons();
   images.forEach(watch);
   layout();
   const still = root.querySelector(":scope > .srlab-still");
   if (still) still.style.display = "none";
-  root.srlabSlider = { update, say, destroy: () => { observer.disconnect(); ui.remove(); delete root.srlabSlider; } };
+  const destroy = () => {
+    observer.disconnect();
+    window.removeEventListener("resize", layout);
+    ui.remove();
+    delete root.srlabSlider;
+  };
+  root.srlabSlider = { update, say, destroy };
   return root.srlabSlider;
 }

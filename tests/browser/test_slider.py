@@ -159,11 +159,18 @@ def fingers(page, box):
     return send
 
 
-@pytest.mark.parametrize("view", [None, (8, 8, 4)])
-@pytest.mark.parametrize("start", [100, MIDDLE])  # far from the line, and on it
+@pytest.mark.parametrize(
+    ("view", "start"),
+    [  # far from the line, and on it
+        (None, 100),
+        ((8, 8, 4), MIDDLE),
+        pytest.param(None, MIDDLE, marks=pytest.mark.nightly),
+        pytest.param((8, 8, 4), 100, marks=pytest.mark.nightly),
+    ],
+)
 def test_a_swipe_that_scrolls_the_page_moves_neither_the_divider_nor_the_picture(open_page, tmp_path, view, start):
     path = srlab.compare(pictures(), left="A", right="B", notes={}, view=view).save(tmp_path / "page.html")
-    page = open_page(path.as_uri(), has_touch=True, is_mobile=True, viewport={"width": 600, "height": 700})
+    page = open_page(path.as_uri(), has_touch=True, is_mobile=True, viewport={"width": 600, "height": 780})
     page.evaluate("document.body.style.height = '3000px'")
     stage = page.locator(".srlab-stage")
     send, before = fingers(page, stage.bounding_box()), screen(page, stage)
@@ -415,6 +422,20 @@ def test_a_long_picture_makes_no_long_stage(open_page, tmp_path, size, largest):
     box = page.locator(".srlab-stage").bounding_box()
     assert 96 <= box["width"] <= largest[0]
     assert 64 <= box["height"] <= largest[1]
+
+
+@pytest.mark.parametrize("height", [650, 1000])
+def test_a_portrait_is_seen_whole_with_its_names_and_buttons(open_page, tmp_path, height):
+    picture = torch.zeros(3, 640, 240, dtype=torch.uint8)
+    path = srlab.compare({"A": picture, "B": 255 - picture}).save(tmp_path / "page.html")
+    page = open_page(path.as_uri(), viewport={"width": 1200, "height": height})
+    stage, full = page.locator(".srlab-stage"), page.get_by_role("button", name="Full screen")
+    assert 0.5 * height < stage.bounding_box()["height"] <= 0.7 * height
+    names = page.locator(".srlab-names").bounding_box()
+    bars = 115  # of JupyterLab, above and below
+    assert full.bounding_box()["y"] + full.bounding_box()["height"] - names["y"] < height - bars
+    page.set_viewport_size({"width": 1200, "height": 2000})
+    page.wait_for_function("document.querySelector('.srlab-stage').clientHeight === 640", timeout=WAIT)
 
 
 def test_a_preview_says_so_on_the_picture_and_copies_places_of_the_photo(open_page, tmp_path):
