@@ -86,12 +86,15 @@ class Visits:
                 route.abort()
 
         context.route("**/*", guard)
-        # What ipywidgets and JupyterLab themselves throw when a kernel is gone.
-        lost = ("Cannot send", "Canceled future")
         complaints = self.complaints
-        page.on(
-            "pageerror", lambda error: None if any(text in str(error) for text in lost) else complaints.append(error)
-        )
+
+        def complain(error):
+            first = error.stack.partition("\n    at ")[2].partition("\n")[0]
+            # From /static/ JupyterLab and ipywidgets come; the other, without a place, is what a restart cancels.
+            if "/static/" not in first and "Canceled future" not in str(error):
+                complaints.append(error)
+
+        page.on("pageerror", complain)
         page.on("console", lambda said: complaints.append(said.text) if "srlab" in said.text.lower() else None)
         self.pages.append(page)
         return page

@@ -97,6 +97,7 @@ ballot = srlab.Ballot(crops, "votes.json", seed=3)
 ballot
 """
 
+PANEL = "window.jupyterapp.shell.currentWidget"
 CELLS = """() => window.jupyterapp.shell.currentWidget.content.widgets.map(
     (cell) => [cell.model.type, cell.model.sharedModel.getSource()])"""
 
@@ -375,8 +376,9 @@ def test_a_guess_is_clicked_or_typed_kept_and_set_beside_the_outcome(open_notebo
     page.get_by_text("A number please, such as 10.").wait_for(timeout=WAIT)
     field.fill("2")
     page.get_by_text("Taken: 2 dB. Now run the next cell.").wait_for(timeout=WAIT)
-    field.press("Shift+Enter")  # which leaves the field, and
-    page.keyboard.press("Shift+Enter")  # runs the next cell
+    field.press("Shift+Enter")  # leaves the field for the next cell
+    page.wait_for_function(f"() => {PANEL}.content.activeCellIndex === 1", timeout=WAIT)
+    page.keyboard.press("Shift+Enter")
     page.get_by_text("Your guess: fur. The outcome: text.").wait_for(timeout=WAIT)
     page.get_by_text("Your guess: 2 dB. The outcome: 1.6 dB.").wait_for(timeout=WAIT)
     seen = "[...document.querySelectorAll('figure img')].map((one) => one.checkVisibility())"
@@ -413,9 +415,6 @@ STILL = [
     "The opening state. The controls need a running kernel: run this cell to use them.",
     "Moving the sliders needs a running kernel. Run this cell for its controls.",
 ]
-
-
-PANEL = "window.jupyterapp.shell.currentWidget"
 
 
 def test_without_its_kernel_each_widget_is_a_still_that_says_what_to_do(open_notebook):
