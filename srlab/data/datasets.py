@@ -10,9 +10,10 @@ from pathlib import Path
 import torch
 
 from srlab.base.errors import SrlabError
+from srlab.base.places import expanded
 from srlab.base.text import breaks_line
 from srlab.data.cache import cached, fingerprint
-from srlab.data.catalog import is_named
+from srlab.data.catalog import data_set, folder_of, is_named
 from srlab.data.degradation import Degradation
 from srlab.data.images import EXTENSIONS, mod_crop, read_levels, to_float, to_uint8
 
@@ -331,11 +332,29 @@ def image_set(path: str | Path, scale: int = 4) -> ImageSet:
     SrlabError
         As for `benchmark` or `folder`, and for `srlab.data.download.fetch`.
     """
-    if is_named(path) and not Path(path).exists():
+    path = expanded(path)
+    if is_named(path) and not path.exists():
         from srlab.data.download import fetch  # brings requests, which no lab needs that downloads nothing
 
         path = fetch(str(path))
-    return benchmark(path, scale) if _one_of(Path(path), HR_FOLDERS) else folder(path)
+    return benchmark(path, scale) if _one_of(path, HR_FOLDERS) else folder(path)
+
+
+def stand_in(path: str | Path, scale: int = 4) -> ImageSet:
+    """The same as `image_set` without a download: of a named set that is not there, images of the usual size alone.
+
+    They have a shape and no pixels, which is enough to plan a training.
+    """
+    if not is_named(path) or Path(path).exists():
+        return image_set(path, scale)
+    known, place = data_set(str(path)), folder_of(str(path))
+    if (place / "HR").is_dir():
+        return image_set(place, scale)
+    count = next(
+        one.images for archive in known.archives for one in archive.folders if one.path == f"{known.folder}/HR"
+    )
+    image = torch.empty((3, *known.usual), dtype=torch.uint8, device="meta")
+    return ImageSet(known.title, [str(number) for number in range(count)], [image] * count, digest="not there yet")
 
 
 def _one_of(path: Path, names: Iterable[str]) -> Path | None:

@@ -17,7 +17,8 @@ def course(tmp_path, monkeypatch):
     recipe = "{about: x, source: y, values: {batch: 1}}"
     for lab, more in (("01_srresnet", f"blind: {recipe}\n"), ("02_content_loss", "")):
         (tmp_path / "notebooks" / f"{lab}.ipynb").write_text("{}")
-        text = f"meaning: {{batch: patches}}\nlaptop: {recipe}\nsmoke: {recipe}\n{more}"
+        text = "parameters: {}\nchoices: {}\nleast: {}\nsides: {}\n"
+        text += f"meaning: {{batch: patches}}\nlaptop: {recipe}\nsmoke: {recipe}\n{more}"
         (tmp_path / "notebooks" / "recipes" / f"{lab}.yaml").write_text(text)
     monkeypatch.chdir(tmp_path / "notebooks")
 
@@ -54,11 +55,19 @@ def test_labs_are_run_with_their_recipe_and_counted_in_the_exit_code(course, cap
         return {"label": "PSNR", "value": 28.1234, "unit": "dB", "peak_memory_mib": 2048}
 
     monkeypatch.setattr(papermill, "execute", execute)
-    assert main(["labs", "--recipe", "blind", *asked]) == int("02" in ran)
-    assert calls == [(lab, {"01": {"recipe": "blind"}, "02": {}}[lab]) for lab in ran]
+    assert main(["labs", "--recipe", "smoke", *asked]) == int("02" in ran)
+    assert calls == [(lab, {"recipe": "smoke"}) for lab in ran]
     said = capsys.readouterr().out
     assert ("PSNR: 28.12 dB" in said and "2.0 GiB" in said) == ("01" in ran)
     assert ("02_content_loss failed: NameError" in said) == ("02" in ran)
+
+
+def test_labs_without_the_recipe_are_named_and_left_out(course, capsys, monkeypatch):
+    calls = []
+    monkeypatch.setattr(papermill, "execute", lambda *given: calls.append(given) or {"label": "", "value": 1.0})
+    assert main(["labs", "02", "--recipe", "blind"]) == 0
+    assert capsys.readouterr().out == "There is no recipe blind for 02_content_loss: left out.\n"
+    assert calls == []
 
 
 def test_a_reader_who_has_enough_is_no_error():

@@ -6,13 +6,13 @@ import torch
 
 import srlab
 from srlab.cli.papermill import execute, read_headline
-from srlab.cli.recipes import read_recipes
+from srlab.cli.recipes import read_book
 from srlab.data import datasets
 
 from .conftest import ROOT
 
 LAB = ROOT / "notebooks" / "01_srresnet.ipynb"
-RECIPE = read_recipes(ROOT / "notebooks" / "recipes" / "01_srresnet.yaml")["blind"]["values"]
+RECIPE = read_book(ROOT / "notebooks" / "recipes" / "01_srresnet.yaml").recipes["blind"]["values"]
 SMALL = {"recipe": "blind", "run": "blind", "iters": 4, "size": "tiny", "batch": 2, "patch": 32, "validate_every": 2}
 SMALL |= {"ablation_iters": 2, "failure_iters": 12}
 FACE = srlab.Protocol(color="rgb", crop=0)

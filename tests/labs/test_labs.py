@@ -17,7 +17,7 @@ import torch
 import srlab
 from srlab.base.errors import SrlabError
 from srlab.cli.papermill import execute, read_headline
-from srlab.cli.recipes import read_recipes
+from srlab.cli.recipes import read_book
 
 from .conftest import LABS, ROOT
 
@@ -157,7 +157,7 @@ def test_papermill_with_a_wrong_parameter_fails_with_one_sentence(call, tmp_path
 def test_the_recipes_of_the_papers_look_through_their_layers():
     """SRGAN after the activation (Ledig 2017: VGG22 and VGG54), ESRGAN before it (Wang 2018, section 3.3)."""
     wanted = {"02_content_loss": "relu2_2", "03_srgan": "relu5_4", "04_esrgan": "conv5_4"}
-    recipes = {lab: read_recipes(ROOT / "notebooks" / "recipes" / f"{lab}.yaml")["paper"] for lab in wanted}
+    recipes = {lab: read_book(ROOT / "notebooks" / "recipes" / f"{lab}.yaml").recipes["paper"] for lab in wanted}
     found = {lab: recipe["values"]["features"] for lab, recipe in recipes.items()}
     assert found == {lab: f"vgg19 {layer}" for lab, layer in wanted.items()}
 
