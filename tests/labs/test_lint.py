@@ -62,14 +62,6 @@ def test_file_is_valid_with_fixed_ids_and_a_plain_kernel(lab):
     assert len(set(ids)) == len(ids)
 
 
-def test_length(cells):
-    assert 40 <= len(cells) <= 130
-    parameters, *others = code(cells)
-    assert parameters.source.count("\n") <= 15
-    longest = max(others, key=lambda cell: cell.source.count("\n"))
-    assert longest.source.count("\n") < 25, f"too long: {longest.source[:80]}"
-
-
 def test_starts_with_title_then_parameters_then_setup(lab, cells):
     assert cells[0].source.startswith(f"# {lab.stem[:2]} ")
     for promise in ("you will be able to", "**Time:**", "**Memory:**"):
