@@ -30,10 +30,8 @@ def run(options: argparse.Namespace) -> int:
     for text in options.y:
         try:
             given |= yaml.safe_load(text)
-        except (yaml.YAMLError, TypeError) as error:
-            raise SrlabError(
-                f'-y {text!r} is no YAML of names and values; write it as in -y "jpeg: [30, 95]".'
-            ) from error
+        except (yaml.YAMLError, TypeError, ValueError) as error:
+            raise SrlabError(f'-y {text!r} gives no names with values; write it as in -y "jpeg: [30, 95]".') from error
     setup(lab, read_book(places.recipes() / f"{lab}.yaml").parameters | given, dry=True)
     return 0
 
