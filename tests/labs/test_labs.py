@@ -52,6 +52,8 @@ def test_nbval_over_the_prepared_labs_in_order(call, tmp_path):
         cell for lab in LABS for cell in nbformat.read(lab, 4).cells if "nbval-check-output" in str(cell.metadata)
     ]
     assert len(compared) >= 2 * len(LABS)
+    gans = [json.loads(run.read_text()) for run in (tmp_path / "runs" / "03_srgan").glob("smoke*/run.json")]
+    assert {run["parameters"]["start"] for run in gans} == {"01_srresnet/smoke"}, "what was loaded is what is recorded"
 
 
 # Labs that look for what another lab left, one of them with another game that it suggests.
