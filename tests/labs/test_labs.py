@@ -23,11 +23,12 @@ from .conftest import LABS, ROOT
 STRICT = "SRLAB_STRICT"
 AGAIN = """\
 assert srlab.setup("{0}", globals()).run == lab.run == "smoke"
-itters = 5
+sseed = 5
 try:
     srlab.setup("{0}", globals())
 except srlab.SrlabError as error:
-    assert "Unknown parameter 'itters'" in str(error)
+    said = str(error)
+assert "Unknown parameter 'sseed' (did you mean seed?)" in said
 """
 
 
