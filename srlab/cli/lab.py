@@ -67,7 +67,8 @@ class Lab(SimpleNamespace):
     @property
     def wanted(self) -> starts.Wanted:
         """What a network must fit for this lab to begin with it."""
-        return starts.Wanted(_generator(self.parameters), self.degradation, self.train_set, self.unseen)
+        free = {"network", "pretrain_iters"} <= set(self.parameters)  # in lab 03 they are of a start of its own
+        return starts.Wanted(_generator(self.parameters), self.degradation, self.train_set, self.unseen, free)
 
     def find_start(self, lab: str = "", steps: int = 0, **alike: Any) -> tuple[Any, str]:
         """The network that the training begins with, and where it comes from; see `srlab.training.starts.find_start`.
@@ -198,7 +199,7 @@ def _check_photos(lab: Lab, sides: dict[str, int], scale: int) -> None:
     if "discriminator" in values:  # which takes a multiple
         patch = -(-patch // math.lcm(16, scale)) * math.lcm(16, scale)
     lab.train_set = lab.train_set.at_least(patch)
-    lab.unseen = lab.unseen.at_least(sides.get("validation", 1) * scale // 4)
+    lab.unseen = lab.unseen.at_least(max(sides.get("validation", 1), 12 * scale))
     stand_ins = any(image.is_meta for image in (*lab.train_set.hr, *lab.unseen.hr))  # of different photos, then
     for name in () if stand_ins else set(lab.train_set.names) & set(lab.unseen.names):
         same = lab.train_set.hr[lab.train_set.names.index(name)], lab.unseen.hr[lab.unseen.names.index(name)]

@@ -5,7 +5,7 @@ A file begins with what `srlab.setup` checks values by:
 - ``parameters``, the defaults in the notebook's cell of parameters;
 - ``choices``, what a parameter or a number of the recipe may be: a list, or where in srlab the known names stand;
 - ``least``, below which a number makes no sense;
-- ``sides``, of photos by where they were given: pixels a side that the figures and scores of the lab need;
+- ``sides``, pixels a side that the figures and scores of the lab need of photos, by where they were given;
 - ``meaning``, what each number of a recipe is and in which unit.
 
 Then each recipe has

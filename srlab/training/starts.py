@@ -26,12 +26,15 @@ class Wanted:
         How LR is made.
     train_set, unseen
         Photos to train on, and to validate on.
+    free
+        Whether a run that the reader names as the start may be of another network, which is then trained.
     """
 
     network: dict[str, Any]
     degradation: Degradation
     train_set: ImageSet
     unseen: ImageSet
+    free: bool = False
 
 
 def check_start(start: str, wanted: Wanted) -> None:
@@ -51,7 +54,7 @@ def check_start(start: str, wanted: Wanted) -> None:
     SrlabError
         There is no such start, or it was trained for something else.
     """
-    if reason := _misfit(start, wanted):
+    if reason := _misfit(start, wanted, named=True):
         raise SrlabError(f"start={start} won't do: {reason}.")
     if other := _other_photos(start, wanted):
         print(f"The start {start} may do, but {other}.")
@@ -105,7 +108,7 @@ def find_start(
     return None, ""
 
 
-def _misfit(start: str, wanted: Wanted) -> str:
+def _misfit(start: str, wanted: Wanted, named: bool = False) -> str:
     """Why a training can't begin with this, or ""."""
     if start == SHIPPED:
         fits = _load(SHIPPED, wanted) is not None and wanted.degradation == Degradation()
@@ -118,7 +121,8 @@ def _misfit(start: str, wanted: Wanted) -> str:
         return f"there is no trained run {run.path}"
     said = run.manifest()["parameters"]
     theirs, sampler = said.get("generator", {}), said.get("sampler", {})
-    if differs := [f"{k}={theirs.get(k)}, not {v}" for k, v in wanted.network.items() if theirs.get(k) != v]:
+    network = {"scale": wanted.network["scale"]} if named and wanted.free else wanted.network
+    if differs := [f"{k}={theirs.get(k)}, not {v}" for k, v in network.items() if theirs.get(k) != v]:
         return f"its network has {' and '.join(differs)}"
     if sampler.get("degradation") != str(wanted.degradation):
         return f"it has learned from LR by {sampler.get('degradation')}, not by {wanted.degradation}"

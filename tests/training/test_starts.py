@@ -1,5 +1,7 @@
 """srlab.training.starts: a training begins where it says, with a network that fits it."""
 
+from dataclasses import replace
+
 import pytest
 
 import srlab
@@ -72,6 +74,18 @@ def test_a_start_of_other_photos_may_be_named_and_is_never_found(capsys):
     assert find_start(f"{LAB}/brick", wanted(), named=False, lab=LAB) == (None, "")
     leave("gravel", images=TWELVE)  # of which its left half is one
     assert find_start("", wanted(), named=False, lab=LAB)[1] == f"{LAB}/gravel"
+
+
+def test_where_the_network_is_free_a_start_that_was_named_decides_it_but_for_the_scale():
+    leave("one")
+    for network, fits in ((NETWORK | {"network": "SRResNet", "blocks": 9}, True), (NETWORK | {"scale": 2}, False)):
+        free = replace(wanted(network), free=True)
+        assert find_start(f"{LAB}/one", free, named=False) == (None, "")
+        if fits:
+            assert find_start(f"{LAB}/one", free, named=True)[0].config == MADE.config
+        else:
+            with pytest.raises(SrlabError, match="its network has scale=4, not 2"):
+                check_start(f"{LAB}/one", free)
 
 
 def test_the_network_that_comes_with_srlab_is_a_start_of_its_own_size_scale_and_degradation():
