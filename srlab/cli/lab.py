@@ -53,8 +53,6 @@ class Lab(SimpleNamespace):
         All values by name.
     tricks
         The entries of the recipe that were changed.
-    table
-        The recipe, with what was changed.
     as_tried
         Whether this is what the lab's claims were measured on: a recipe of the course without changes, on a CPU.
     """
@@ -159,7 +157,7 @@ def setup(name: str, namespace: Mapping[str, Any], dry: bool = False) -> Lab:
     if values.get("images") or values.get("validation"):
         values["subject"] = ""
     vars(lab).update({key: value for key, value in values.items() if key not in ("device", "precision")})
-    lab.parameters, lab.table = values, recipe
+    lab.parameters = values
     if values.get("subject"):
         lab.train_set, lab.unseen = srlab.halves(values["subject"])
     elif values.get("validation"):

@@ -113,10 +113,10 @@ class ImageSet:
             No image is that large.
         """
         large = [name for name, image in zip(self.names, self.hr, strict=True) if min(image.shape[1:]) >= side]
-        if len(large) == len(self):
-            return self
         if not large:
             raise SrlabError(f"No image of {self.name} is {side} pixels wide and high; take larger ones.")
+        if len(large) == len(self):
+            return self
         small = [name for name in self.names if name not in large]
         more = f" and {len(small) - 3} more" if len(small) > 3 else ""
         print(
