@@ -346,6 +346,25 @@ def test_the_last_headline_is_read_back_from_the_executed_notebook(cells):
         read_headline(notebook([nbformat.v4.new_output("stream", text="PSNR: 3 dB")]))
 
 
+@pytest.mark.parametrize(
+    "noted", ["the run 01_srresnet/default", "the network that comes with srlab", "random weights"]
+)
+def test_lab_02_goes_on_with_a_run_that_notes_its_start_in_words(noted, capsys):
+    leave_run("02_content_loss", "default", 100, start=noted)
+    assert setup("02_content_loss").find_start()[1] == "shipped"
+    assert "The start 01_srresnet/default is passed over: there is no trained run" in capsys.readouterr().out
+
+
+def test_lab_04_goes_on_with_the_stage_that_its_run_began_with(capsys):
+    run = leave_run("04_esrgan", "default", 100)
+    run.write_manifest(run.manifest() | {"psnr_stage": "long-psnr"})
+    lab = setup("04_esrgan")
+    about = {"images": f"left ({lab.train_set.fingerprint()})", "degradation": str(lab.degradation)}
+    stage = leave_run("04_esrgan", "long-psnr", 600, generator=lab.wanted.network, sampler=about)
+    stage.save_generator(srlab.load_shipped()["RRDB"], 600)
+    assert lab.find_start()[1] == "04_esrgan/long-psnr"
+
+
 # --- Recipes -------------------------------------------------------------------------------------------------
 
 
