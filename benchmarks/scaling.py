@@ -19,7 +19,7 @@ from ways import batches_of, conditions, hand_written, labs_levers, markdown, pa
 
 import srlab
 import srlab.base.places
-from srlab.cli.recipes import read_recipes
+from srlab.cli.recipes import read_book
 
 # Stages of the papers: task, lab whose recipe ``paper`` has its sizes, and the recipe's name for its steps.
 STAGES = (
@@ -119,7 +119,7 @@ def budget(
     for name, lab, length in STAGES:
         if name not in stages:
             continue
-        recipe = read_recipes(srlab.base.places.recipes() / f"{lab}.yaml")["paper"]["values"]
+        recipe = read_book(srlab.base.places.recipes() / f"{lab}.yaml").recipes["paper"]["values"]
         task = resized(TASKS[name], recipe["batch"], recipe["patch"], *size)
         times = timed_fit(task, steps, device, f"budget-{name}")
         seconds = typical(times, repeats)

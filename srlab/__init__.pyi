@@ -10,9 +10,9 @@ from .base.devices import pick_precision as pick_precision
 from .base.errors import SrlabError as SrlabError
 from .base.places import data_home as data_home
 from .base.places import home as home
-from .cli.lab import headline as headline
 from .cli.lab import setup as setup
-from .cli.lab import show as show
+from .cli.show import headline as headline
+from .cli.show import show as show
 from .data.datasets import ImageSet as ImageSet
 from .data.datasets import benchmark as benchmark
 from .data.datasets import folder as folder
@@ -66,7 +66,6 @@ from .models.weights import load_shipped as load_shipped
 from .models.weights import read_generator as read_generator
 from .training.diagnosis import diagnose as diagnose
 from .training.runs import Run as Run
-from .training.runs import find_trained as find_trained
 from .training.schedules import Milestones as Milestones
 from .training.schedules import OneCycle as OneCycle
 from .training.schedules import constant as constant

@@ -1,7 +1,5 @@
 """Sizes of a study: the ``.yaml`` files in its folder."""
 
-import ast
-import json
 from collections.abc import Collection
 from pathlib import Path
 from typing import Any
@@ -9,7 +7,7 @@ from typing import Any
 import yaml
 
 from srlab.base.errors import SrlabError
-from srlab.cli.recipes import read_recipes
+from srlab.cli.recipes import read_book
 
 
 def read_preset(folder: Path, keys: Collection[str], name: str, **given: Any) -> dict[str, Any]:
@@ -50,7 +48,7 @@ def read_preset(folder: Path, keys: Collection[str], name: str, **given: Any) ->
 
 
 def defaults_of(notebook: Path, recipe: str = "laptop") -> dict[str, Any]:
-    """Name and default of each parameter of a lab, from its cell tagged ``parameters`` and one of its recipes.
+    """Name and default of each parameter of a lab, and each number of one of its recipes.
 
     Raises
     ------
@@ -59,7 +57,5 @@ def defaults_of(notebook: Path, recipe: str = "laptop") -> dict[str, Any]:
     """
     if not notebook.is_file():
         raise SrlabError(f"There is no lab {notebook}; the study trains by running the labs of the course.")
-    cells = json.loads(notebook.read_text(encoding="utf-8"))["cells"]
-    source = next("".join(cell["source"]) for cell in cells if "parameters" in cell["metadata"].get("tags", []))
-    declared = {node.targets[0].id: ast.literal_eval(node.value) for node in ast.parse(source).body}
-    return declared | read_recipes(notebook.parent / "recipes" / f"{notebook.stem}.yaml")[recipe]["values"]
+    book = read_book(notebook.parent / "recipes" / f"{notebook.stem}.yaml")
+    return book.parameters | book.recipes[recipe]["values"]

@@ -21,12 +21,12 @@ if "google.colab" in sys.modules:
     import subprocess
 
     # `make address URL=...` writes the address of the course between these quotes.
-    repository = ""
+    _repository = ""
     course = pathlib.Path("/content/srlab")
     if not course.is_dir():
-        if not repository:
+        if not _repository:
             sys.exit("Write the address of the course between the quotes, and run again.")
-        subprocess.run(["git", "clone", "-q", repository, str(course)], check=True)
+        subprocess.run(["git", "clone", "-q", _repository, str(course)], check=True)
     runpy.run_path(str(course / "data_scripts" / "colab.py"), run_name="__main__")
 """
 LABS = sorted((ROOT / "notebooks").glob("[0-9]*.ipynb"))
@@ -71,7 +71,7 @@ def test_on_colab_the_cell_clones_once_and_runs_the_script(monkeypatch, tmp_path
         subprocess.run([*git, *words], check=True)
     monkeypatch.setitem(sys.modules, "google.colab", types.ModuleType("google.colab"))
     monkeypatch.setattr(sys, "ran", 0, raising=False)
-    cell = CELL.replace("/content/srlab", str(course)).replace('repository = ""', f'repository = "{source}"')
+    cell = CELL.replace("/content/srlab", str(course)).replace('_repository = ""', f'_repository = "{source}"')
     for times in (1, 2):
         exec(cell, {})
         assert sys.ran == times

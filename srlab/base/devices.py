@@ -44,6 +44,11 @@ def pick_device(device: str | torch.device = "auto") -> torch.device:
     return torch.device(device)
 
 
+def memory_gib(device: torch.device) -> float:
+    """Memory of a GPU; 0 of a CPU."""
+    return torch.cuda.get_device_properties(device).total_memory / 2**30 if device.type == "cuda" else 0.0
+
+
 def pick_precision(precision: str, device: torch.device) -> str:
     """Turn ``"auto"`` into ``"bf16"`` where the hardware computes in it; else ``"fp16"`` on a GPU, ``"no"`` on a CPU.
 

@@ -17,6 +17,14 @@ def home() -> Path:
     return (course() or Path.cwd()) / "runs"
 
 
+def expanded(path: str | os.PathLike) -> Path:
+    """A path as a reader types it, with ``~`` for her home; one that only looks like that stays as it is."""
+    try:
+        return Path(path).expanduser()
+    except RuntimeError:  # there is no such user
+        return Path(path)
+
+
 def switched_on(variable: str) -> bool:
     """Whether an environment variable is set, to something else than 0."""
     return os.environ.get(variable, "0") not in ("", "0")

@@ -1,12 +1,10 @@
-"""What the first and last cells of a notebook call: `setup`, `show`, `headline`."""
+"""What the first cell of a lab calls: `setup`, which checks all that was typed and chooses the rest."""
 
-import ast
-import difflib
-import inspect
 import math
 import os
 import platform
 import re
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -15,19 +13,17 @@ from typing import Any
 import srlab
 from srlab.base import devices, files, places
 from srlab.base.errors import SrlabError
-from srlab.cli.notebooks import HEADLINE, seen_from_here
-from srlab.cli.recipes import Recipe, pick_recipe, read_recipes
+from srlab.cli.notebooks import seen_from_here
+from srlab.cli.parameters import read_parameters
+from srlab.cli.recipes import Book, Recipe, pick_recipe, read_book
+from srlab.data import catalog, datasets
 from srlab.models import pretrained
+from srlab.training import starts
 from srlab.training.runs import ADVICE
-from srlab.view import plots
+from srlab.view import missing_names, plots
 
-DECLARED = "# Parameters of this lab"  # how the cell with the defaults begins; a lint test holds the labs to it
-# Those of all labs, looked for where the notebook keeps no history.
-PARAMETERS = ("recipe", "iters", "run", "images", "validation", "backbone", "scale", "seed", "device", "precision")
-PARAMETERS += ("compiled", "tricks", "runs", "photo", "benchmark", "benchmarks", "lpips")
-INJECTED = "# Parameters\n"  # how the cell begins that papermill adds after it
 # What a run's name needn't tell: it says the recipe and the steps by itself, and the rest acts on no weight.
-PLAIN = {"iters", "run", "recipe", "tricks", "device", "precision", "compiled", "photo", "benchmark"}
+PLAIN = {"iters", "run", "recipe", "device", "precision", "compiled", "photo", "benchmark"}
 SEEN_OFTEN = 200  # times that a training sees each pixel, from which on it may learn photos by heart
 FEW = 30  # megapixels of photos, on which a network of the papers' size isn't trained without a word
 LONGEST = 100  # letters of a run's name, so that its side runs can have longer ones
@@ -51,8 +47,12 @@ class Lab(SimpleNamespace):
     train_set, unseen
         Photos to train on, and others to validate on, of a lab with recipes. Both halves of one photo where the recipe
         has a ``subject`` and nobody named others.
+    degradation
+        How LR is made from HR.
     parameters
         All values by name.
+    tricks
+        The entries of the recipe that were changed.
     as_tried
         Whether this is what the lab's claims were measured on: a recipe of the course without changes, on a CPU.
     """
@@ -61,6 +61,28 @@ class Lab(SimpleNamespace):
     def hardware(self) -> dict[str, Any]:
         """What `srlab.Trainer` is told of the machine: device, precision, and how networks are compiled."""
         return {"device": self.device, "precision": self.precision, "compiled": self.parameters.get("compiled", "")}
+
+    @property
+    def wanted(self) -> starts.Wanted:
+        """What a network must fit for this lab to begin with it."""
+        free = {"network", "pretrain_iters"} <= set(self.parameters)  # in lab 03 they are of a start of its own
+        return starts.Wanted(_generator(self.parameters), self.degradation, self.train_set, self.unseen, free)
+
+    def find_start(self, lab: str = "", steps: int = 0, **alike: Any) -> tuple[Any, str]:
+        """The network that the training begins with, and where it comes from; see `srlab.training.starts.find_start`.
+
+        Parameters
+        ----------
+        lab, steps, **alike
+            Among whose runs to look for one where the recipe's is not there, and what such a run must be.
+        """
+        manifest = srlab.Run(self.name, self.run).manifest() or {"parameters": {}}
+        begun = manifest.get("psnr_stage") or manifest["parameters"].get("start", "")  # as labs 04 and 03 note it
+        if " " in begun:  # lab 02 says it in words, and has no choice
+            begun = ""
+        elif begun not in ("", starts.SHIPPED) and "/" not in begun:
+            begun = f"{self.name}/{begun}"
+        return starts.find_start(self.start, self.wanted, "start" in self.tricks, begun, lab, steps, **alike)
 
     def expect(self, holds: bool, claim: str) -> None:
         """Hold what the text says against what was computed; a cell tagged ``check`` calls it.
@@ -85,16 +107,20 @@ class Lab(SimpleNamespace):
         print(f"Not so here: {claim}. The text speaks of the lab as it comes; other settings can turn out otherwise.")
 
 
-def setup(name: str) -> Lab:
-    """Choose a lab's recipe, check its parameters, print what will be done, and choose the colours of its figures.
+def setup(name: str, namespace: Mapping[str, Any], dry: bool = False) -> Lab:
+    """Check a lab's parameters, choose its recipe, print what will be done, and choose the colours of its figures.
 
-    The parameters are those that the notebook's cell of defaults assigns, and the entries of its recipe. Papermill
-    takes any ``-p`` name, known or not, so a slip would go unnoticed: this is where it is caught.
+    Papermill takes any ``-p`` name, known or not, and a notebook takes any name that is typed, so a slip would go
+    unnoticed: this is where it is caught.
 
     Parameters
     ----------
     name
         Of the lab, for example ``"01_srresnet"``.
+    namespace
+        What the notebook has defined: ``globals()``.
+    dry
+        For ``srlab plan``: nothing is downloaded, and photos that are not there yet have a stand-in of their size.
 
     Returns
     -------
@@ -104,60 +130,55 @@ def setup(name: str) -> Lab:
     Raises
     ------
     SrlabError
-        A parameter is unknown or has the wrong type, the run could not be kept, the device is not there, or a strict
+        A parameter is unknown or makes no sense, the run could not be kept, the device is not there, or a strict
         recipe has too few photos.
     """
     import matplotlib.pyplot as plt
 
-    shell = _shell()
-    scope = inspect.currentframe().f_back.f_globals if shell is None else shell.user_ns
-    cells = [str(cell) for cell in scope.get("In", [])]
-    declared = {key: ast.literal_eval(value) for key, value in _assignments(cells, DECLARED).items()}
-    if not declared:  # a script that was made of the notebook, or nbval, which keeps no history
-        declared = {key: scope[key] for key in PARAMETERS if key in scope}
-    named = dict.fromkeys([*declared, *_assignments(cells, INJECTED)])
-    values = {key: scope[key] for key in named}
-    book = read_recipes(places.recipes() / f"{name}.yaml") if "recipe" in declared else {}
-    numbers = book["laptop"]["values"] if book else {}
-    # A number of the recipe that -p gives is a change to the recipe, like one in the notebook's tricks.
-    tricks = values.get("tricks", {}) | {key: values.pop(key) for key in named if key in numbers and key != "iters"}
-    tricks = {key: _list(value) if isinstance(numbers.get(key), list) else value for key, value in tricks.items()}
-    check_parameters(numbers | declared, values | tricks, [*named, *tricks])
+    book = read_book(places.recipes() / f"{name}.yaml")
+    again = any(isinstance(value, Lab) and value.name == name for value in namespace.values())
+    values, tricks = read_parameters(book, namespace, again)
     if "run" in values:
         check_run(name, values["run"])
-    device = srlab.pick_device(values.get("device", "auto"))
+    device = srlab.pick_device(values["device"])
     precision = srlab.pick_precision(values.get("precision", "auto"), device)
     plt.rcParams["axes.prop_cycle"] = plots.line_styles()
+    missing_names.explain_missing_names()
     print(describe(device, precision))
-    if values.get("device") == "auto" and device.type == "cpu" and (reason := devices.unused_gpu()):
+    if values["device"] == "auto" and device.type == "cpu" and (reason := devices.unused_gpu()):
         print(f"WARNING: {reason}")
-    lab = Lab(name=name, device=device, precision=precision, recipe="", as_tried=False)
-    if book:
-        lab.train_set = _photos(values.get("images", ""), values.get("scale", 4))
-        recipe = _recipe_for(lab, book, values, tricks)
-        changed = {key: value for key, value in values.items() if key not in PLAIN and value != declared[key]}
-        written = book[recipe.name]
-        as_written = recipe.values in (written["values"], written["values"] | written.get("without_weights", {}))
-        as_written &= not changed.keys() - {"seed", "backbone"}
-        lab.as_tried = as_written and recipe.name in ("laptop", "smoke") and device.type == "cpu"
-        asked = values.get("iters", 0)
-        values |= recipe.values | {"recipe": recipe.name}
-        values["run"] = values.get("run") or _run_name(recipe, asked, changed | tricks)
-        if values.get("images") or values.get("validation"):
-            values["subject"] = ""
-        if values.get("subject"):
-            lab.train_set, lab.unseen = srlab.halves(values["subject"])
-        else:
-            lab.unseen = _unseen(values)
-        _announce(lab, recipe, values)
+    lab = Lab(name=name, device=device, precision=precision, tricks=tricks)
+    read, scale = datasets.stand_in if dry else srlab.image_set, values.get("scale", 4)
+    lab.train_set = read(values["images"], scale) if values.get("images") else srlab.photos("train")
+    recipe = _recipe_for(lab, book, values, tricks)
+    changed = {key: value for key, value in values.items() if key not in PLAIN and value != book.parameters[key]}
+    written = book.recipes[recipe.name]
+    as_written = recipe.values in (written["values"], written["values"] | written.get("without_weights", {}))
+    lab.as_tried = as_written and recipe.name in ("laptop", "smoke") and device.type == "cpu"
+    lab.as_tried &= not changed.keys() - {"seed", "backbone"}
+    values["run"] = values.get("run") or _run_name(recipe, values.get("iters", 0), changed | tricks)
+    values |= recipe.values | {"recipe": recipe.name}
+    if values.get("images") or values.get("validation"):
+        values["subject"] = ""
     vars(lab).update({key: value for key, value in values.items() if key not in ("device", "precision")})
     lab.parameters = values
+    if values.get("subject"):
+        lab.train_set, lab.unseen = srlab.halves(values["subject"])
+    elif values.get("validation"):
+        lab.unseen = read(values["validation"], scale)
+    else:
+        lab.unseen = srlab.photos("validation").subset(*values["photos"].split())
+    if values.get("center_crop") and not values.get("subject"):
+        lab.unseen = lab.unseen.center_crop(values["center_crop"])
+    _check_photos(lab, book.sides, scale)
+    _check_what_comes_later(lab)
+    _announce(lab, recipe, values, dry)
     return lab
 
 
-def _recipe_for(lab: Lab, book: dict[str, Any], values: dict[str, Any], tricks: dict[str, Any]) -> Recipe:
+def _recipe_for(lab: Lab, book: Book, values: dict[str, Any], tricks: dict[str, Any]) -> Recipe:
     """The recipe that is asked for or that fits, laid out for the number of steps, with what the reader changed."""
-    facts = {"device": lab.device.type, "iters": values.get("iters", 0), "memory_gib": _memory_gib(lab.device)}
+    facts = {"device": lab.device.type, "iters": values.get("iters", 0), "memory_gib": devices.memory_gib(lab.device)}
     facts |= {"processes": int(os.environ.get("WORLD_SIZE", 1)), "megapixels": _megapixels(lab.train_set)}
     recipe = pick_recipe(book, values["recipe"], facts)
     if "backbone" in values and not _real(recipe.values["features"], values["backbone"]):
@@ -168,31 +189,80 @@ def _recipe_for(lab: Lab, book: dict[str, Any], values: dict[str, Any], tricks: 
     return recipe.laid_out(facts["iters"]).changed_by(tricks)
 
 
-def _list(value: Any) -> Any:
-    """A list that papermill's -p has handed on as the text that was typed."""
-    import yaml
+def _check_photos(lab: Lab, sides: dict[str, int], scale: int) -> None:
+    """Leave out photos too small for what the lab does with them, also after its training, and say so.
 
-    return yaml.safe_load(value) if isinstance(value, str) and value.startswith("[") else value
+    Raises
+    ------
+    SrlabError
+        None is large enough, or one is among both, or the reader's own photo is too small.
+    """
+    values, patch = lab.parameters, lab.parameters.get("patch", 1)
+    if "discriminator" in values:  # which takes a multiple
+        patch = -(-patch // math.lcm(16, scale)) * math.lcm(16, scale)
+    lab.train_set = lab.train_set.at_least(patch)
+    lab.unseen = lab.unseen.at_least(max(sides.get("validation", 1), 12 * scale))
+    stand_ins = any(image.is_meta for image in (*lab.train_set.hr, *lab.unseen.hr))  # of different photos, then
+    for name in () if stand_ins else set(lab.train_set.names) & set(lab.unseen.names):
+        same = lab.train_set.hr[lab.train_set.names.index(name)], lab.unseen.hr[lab.unseen.names.index(name)]
+        if same[0].shape == same[1].shape and bool((same[0] == same[1]).all()):
+            raise SrlabError(
+                f"No photo may be trained on and validated on, but {name} is; leave it out of one of them."
+            )
+    if values.get("photo"):
+        height, width = srlab.read_image(values["photo"]).shape[-2:]
+        if min(height, width) < (least := max(sides["photo"], 16 * scale)):
+            raise SrlabError(f"{values['photo']} is {width} x {height}; this lab needs {least} pixels a side or more.")
 
 
-def _photos(images: str, scale: int) -> Any:
-    """The photos to train on: a folder or a named set, or those inside the packages where nothing is named."""
-    return srlab.image_set(images, scale) if images else srlab.photos("train")
+def _check_what_comes_later(lab: Lab) -> None:
+    """Refuse what a later cell would, before anything is computed, and set how LR is made.
+
+    Raises
+    ------
+    SrlabError
+        Strengths of the degradation, the network, the start, a benchmark set, or a run to compare won't do.
+    """
+    values = lab.parameters
+    made = {"blur": values.get("blur", 0.0), "noise": values.get("lr_noise", 0.0), "jpeg": values.get("jpeg", 0.0)}
+    lab.degradation = srlab.Degradation(values.get("downsampler", "bicubic"), **made)
+    if "size" in values:
+        _generator(values)
+    if lab.tricks.get("start"):
+        starts.check_start(lab.start, lab.wanted)
+    sets = [values["benchmark"]] if values.get("benchmark") else values.get("benchmarks", "auto").split()
+    for path in sets if sets != ["auto"] else ():
+        if not catalog.is_named(path) and not places.expanded(path).is_dir():
+            raise SrlabError(f"There is no folder {path}; check the path of the benchmark set.")
+    for run in values["runs"].split() if values.get("runs", "all") != "all" else ():
+        lab_of_run, _, name = run.partition("/")
+        if not (file := places.run_folder(lab_of_run, name or "default") / places.generator_file()).is_file():
+            raise SrlabError(
+                f"There is no run {run} with weights: {file} is missing; see srlab runs for those there are."
+            )
 
 
-def _unseen(values: dict[str, Any]) -> Any:
-    """The photos to validate on, whole or their middle."""
-    if values.get("validation"):
-        found = srlab.image_set(values["validation"], values["scale"])
-    else:
-        found = srlab.photos("validation").subset(*values["photos"].split())
-    return found.center_crop(values["center_crop"]) if values.get("center_crop") else found
+def _generator(values: dict[str, Any]) -> dict[str, Any]:
+    """Name and arguments of the generator that the recipe asks for, as a manifest has them.
 
-
-def _memory_gib(device: Any) -> float:
+    Raises
+    ------
+    SrlabError
+        There is no such network, or it has more parameters than the recipe's limit.
+    """
     import torch
 
-    return torch.cuda.get_device_properties(device).total_memory / 2**30 if device.type == "cuda" else 0.0
+    from srlab import models
+
+    network, changes = values.get("network", "RRDBNet"), {"blocks": values["blocks"]}
+    if "growth" in values:
+        changes |= {"features": values["width"], "growth": values["growth"]}
+    shape = models.pick_size(values["size"], network, **changes)
+    shape |= {key: values[key] for key in ("fusion", "beta") if key in values}
+    with torch.device("meta"):  # shapes alone
+        generator = models.GENERATORS[network](**shape, scale=values["scale"])
+    models.check_limit(generator, values.get("parameter_limit", 0))
+    return {"network": network} | generator.config
 
 
 def _real(features: str, backbone: str) -> bool:
@@ -216,7 +286,7 @@ def _run_name(recipe: Recipe, iters: int, changed: dict[str, Any]) -> str:
     return "default" if name == "laptop" else name  # the run that other labs look for
 
 
-def _announce(lab: Lab, recipe: Recipe, values: dict[str, Any]) -> None:
+def _announce(lab: Lab, recipe: Recipe, values: dict[str, Any], dry: bool) -> None:
     """Say what will be trained, on what, how long and why, and what would be better."""
     print(f"recipe:  {recipe.name}, {recipe.about}")
     if not values.get("iters"):  # nothing to train
@@ -229,8 +299,10 @@ def _announce(lab: Lab, recipe: Recipe, values: dict[str, Any]) -> None:
     size = f"of {values['batch']} patches of {values['patch']} px"
     print(f"because  {recipe.why}")
     print(f"trains:  {first}{values['iters']:,} steps {size}, on {photos}")
-    print(f"run:     {lab.name}/{values['run']}")
-    if _shell() is not None:
+    print(f"run:     {lab.name}/{values['run']}{_state_of(lab)}")
+    if dry:
+        print(recipe.text())
+    elif _in_notebook():
         from IPython.display import display
 
         display({"text/html": recipe.table(), "text/plain": ""}, raw=True)
@@ -265,46 +337,15 @@ def _warnings(lab: Lab, values: dict[str, Any]) -> list[str]:
     return found
 
 
-def check_parameters(declared: dict[str, Any], values: dict[str, Any], given: list[str]) -> None:
-    """Refuse unknown names, values of another type than the default, and numbers that make no sense.
-
-    Parameters
-    ----------
-    declared
-        Name and default of each parameter of the lab.
-    values
-        Name and value now.
-    given
-        Names given from outside.
-
-    Raises
-    ------
-    SrlabError
-        Says which parameter, what is known, and the nearest name.
-    """
-    for name in given:
-        if name not in declared:
-            near = difflib.get_close_matches(name, declared, n=1)
-            hint = f" (did you mean {near[0]}?)" if near else ""
-            raise SrlabError(f"Unknown parameter '{name}'{hint}. This lab knows: {', '.join(declared)}.")
-    for name, value in values.items():
-        default = declared[name]
-        kind = (int, float) if isinstance(default, float) else type(default)
-        if not isinstance(value, kind) or (isinstance(value, bool) and not isinstance(default, bool)):
-            kind = "number" if isinstance(default, float) else type(default).__name__
-            hint = " Papermill takes text that looks like a number with -r instead of -p." if kind == "str" else ""
-            raise SrlabError(
-                f"The parameter {name}={value!r} must be of type {kind}, like its default {default!r}.{hint}"
-            )
-    for name, value in values.items():
-        if isinstance(value, float) and not math.isfinite(value):
-            raise SrlabError(f"The parameter {name}={value} must be a finite number.")
-        if name == "learning_rate" and value < 0:
-            raise SrlabError(f"The parameter learning_rate={value} must be 0 or more.")
-        if name in ("batch", "patch", "scale", "validate_every", "ablation_iters") and value < 1:
-            raise SrlabError(f"The parameter {name}={value} must be at least 1.")
-    if values.get("iters", 0) < 0:
-        raise SrlabError(f"iters={values['iters']} is the total number of training steps; 0 takes the recipe's.")
+def _state_of(lab: Lab) -> str:
+    """Whether the run is there already, and what happens then."""
+    manifest = srlab.Run(lab.name, lab.run).manifest()
+    if manifest is None or not manifest["step"]:
+        return ""
+    done = f"{manifest['step']:,} of {lab.iters:,} steps"
+    if manifest["step"] >= lab.iters:
+        return f", which is there with {done}: nothing is trained anew"
+    return f", which goes on: it has {done}"
 
 
 def check_run(lab: str, run: str) -> None:
@@ -327,12 +368,6 @@ def check_run(lab: str, run: str) -> None:
     files.need_room(folder, ROOM, "A run", ADVICE)
 
 
-def _assignments(cells: list[str], beginning: str) -> dict[str, ast.expr]:
-    """Names and values that the last cell with this beginning assigns; papermill writes NaN as a call."""
-    source = next((cell for cell in reversed(cells) if cell.startswith(beginning)), "")
-    return {node.targets[0].id: node.value for node in ast.parse(source).body if isinstance(node, ast.Assign)}
-
-
 def describe(device: Any, precision: str) -> str:
     """Versions, hardware and where the runs are, in three lines."""
     import torch
@@ -346,48 +381,9 @@ def describe(device: Any, precision: str) -> str:
     )
 
 
-def show(*objects: Any) -> None:
-    """Show the source of functions or classes of srlab in the notebook, with the place where it stands.
-
-    Of each docstring only the description is shown; the lists of parameters stay in the file.
-    """
-    from IPython.display import Markdown, display
-
-    for thing in objects:
-        lines, first = inspect.getsourcelines(thing)
-        file = Path(inspect.getsourcefile(thing))
-        package = Path(srlab.__file__).parent
-        place = file.relative_to(package.parent).as_posix() if file.is_relative_to(package) else file.name
-        source = re.sub(r'\n+( *)(Parameters|Returns|Raises|Attributes)\n *---[\s\S]*?"""', _close, "".join(lines))
-        place = f"`{thing.__name__}`, from `{place}`, line {first}:"
-        display(Markdown(f"{place}\n\n```python\n{source}```"))
-
-
-def _close(lists: re.Match) -> str:
-    """End a docstring before its lists of parameters: on the same line if it is only one."""
-    before = lists.string[: lists.start()]
-    one_line = "\n" not in before[before.rindex('"""') :]
-    return '"""' if one_line else f'\n{lists[1]}"""'
-
-
-def headline(label: str, value: float, unit: str = "") -> None:
-    """Print a lab's main figure, and leave it in the output where ``make labs`` and the tests read it.
-
-    Parameters
-    ----------
-    label, value, unit
-        What was measured, the number, and its unit.
-    """
-    from IPython.display import display
-
-    text = f"{label}: {value:.2f} {unit}".rstrip()
-    figures = {"label": label, "value": value, "unit": unit, "peak_memory_mib": devices.peak_memory_mib()}
-    display({"text/plain": text, HEADLINE: figures}, raw=True)
-
-
-def _shell() -> Any:
+def _in_notebook() -> bool:
     try:
         from IPython import get_ipython
     except ImportError:  # srlab without its `labs` extra, in a plain script
-        return None
-    return get_ipython()
+        return False
+    return get_ipython() is not None

@@ -1,4 +1,4 @@
-"""Command line: ``srlab labs``, ``evaluate``, ``upscale``, ``doctor``, ``progress``, ``solutions``."""
+"""The command line: ``srlab labs`` and the others, each in a file of its own."""
 
 import argparse
 import os
@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 from srlab.base.errors import SrlabError
 from srlab.base.text import printable
-from srlab.cli import doctor, evaluate_command, progress, solutions, upscale_command
+from srlab.cli import doctor, evaluate_command, plan, progress, runs_command, solutions, upscale_command
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -22,6 +22,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     labs.add_argument("--recipe", default="auto", help="of notebooks/recipes/, such as smoke; default: what fits")
     labs.add_argument("--seed", type=int, default=0, help="of all random numbers; default: 0")
     labs.set_defaults(command=_labs, when_stopped="what was trained is saved, and the same command goes on from there.")
+    plan.add_parser(commands)
+    runs_command.add_parser(commands)
     evaluate_command.add_parser(commands)
     upscale_command.add_parser(commands)
     doctor.add_parser(commands)

@@ -17,7 +17,7 @@ from srlab.base.errors import SrlabError
 from srlab.base.files import writing
 from srlab.base.places import home
 from srlab.cli.notebooks import HEADLINE, find_lab, find_labs, seen_from_here
-from srlab.cli.recipes import read_recipes
+from srlab.cli.recipes import read_book
 
 
 def run_labs(recipe: str = "auto", labs: list[str] | None = None, seed: int = 0) -> int:
@@ -26,7 +26,8 @@ def run_labs(recipe: str = "auto", labs: list[str] | None = None, seed: int = 0)
     Parameters
     ----------
     recipe
-        Name of a recipe in ``notebooks/recipes/``, such as ``smoke``; ``"auto"`` takes those that fit.
+        Name of a recipe in ``notebooks/recipes/``, such as ``smoke``; ``"auto"`` takes those that fit. A lab that does
+        not have it is left out, and named.
     labs
         Names of labs, or unique beginnings of them; all of them where None.
     seed
@@ -39,10 +40,14 @@ def run_labs(recipe: str = "auto", labs: list[str] | None = None, seed: int = 0)
     """
     known = find_labs()
     chosen = [find_lab(lab) for lab in labs] if labs else known
-    books = {lab: read_recipes(lab.parent / "recipes" / f"{lab.stem}.yaml") for lab in known}
-    names = dict.fromkeys(name for book in books.values() for name in book if name != "meaning")
+    books = {lab: read_book(lab.parent / "recipes" / f"{lab.stem}.yaml") for lab in known}
+    names = dict.fromkeys(name for book in books.values() for name in book.recipes)
     if recipe not in ("auto", *names):
         raise SrlabError(f"There is no recipe '{recipe}'; choose auto, {', '.join(names)}.")
+    without = [lab for lab in chosen if recipe not in ("auto", *books[lab].recipes)]
+    chosen = [lab for lab in chosen if lab not in without]
+    if without:
+        print(f"There is no recipe {recipe} for {', '.join(lab.stem for lab in without)}: left out.")
     folder = home() / "notebooks" / ("" if recipe == "auto" else recipe)
     with writing(folder, "set SRLAB_HOME to a folder you own"):
         folder.mkdir(parents=True, exist_ok=True)
@@ -50,9 +55,9 @@ def run_labs(recipe: str = "auto", labs: list[str] | None = None, seed: int = 0)
     for lab in chosen:
         print(f"running {lab.stem} ...", flush=True)
         output, started = folder / lab.name, time.perf_counter()
-        parameters = {"recipe": recipe} if recipe in books[lab] else {}
+        parameters = {"recipe": recipe} if recipe != "auto" else {}
         if seed:
-            trains = "iters" in books[lab]["meaning"]
+            trains = "iters" in books[lab].parameters
             name = "default" if recipe == "auto" else recipe
             parameters |= {"seed": seed} | ({"run": name} if trains else {})
         try:

@@ -1,6 +1,14 @@
 """Recipes: the named sets of numbers in ``notebooks/recipes/<lab>.yaml`` by which a lab trains.
 
-A file begins with ``meaning``, what each number is and in which unit. Then each recipe has
+A file begins with what `srlab.setup` checks values by:
+
+- ``parameters``, the defaults in the notebook's cell of parameters;
+- ``choices``, what a parameter or a number of the recipe may be: a list, or where in srlab the known names stand;
+- ``least``, below which a number makes no sense;
+- ``sides``, pixels a side that the figures and scores of the lab need of photos, by where they were given;
+- ``meaning``, what each number of a recipe is and in which unit.
+
+Then each recipe has
 
 - ``about``, and ``source``, where its numbers come from; ``ours`` names those that the source leaves open;
 - ``like``, the recipe that has what it doesn't say;
@@ -20,7 +28,28 @@ from typing import Any
 from srlab.base.errors import SrlabError
 
 KEYS = {"about", "source", "ours", "like", "when", "scales", "strict", "values", "without_weights"}
+HEAD = ("parameters", "choices", "least", "sides", "meaning")
 LONGEST_AVERAGE = 0.999  # decay of the moving average of weights in published trainings of any length
+
+
+@dataclass(frozen=True)
+class Book:
+    """What a file of recipes says.
+
+    Attributes
+    ----------
+    parameters, choices, least, sides, meaning
+        By name, as above.
+    recipes
+        Name -> what the file says of it, with what ``like`` takes from others filled in.
+    """
+
+    parameters: dict[str, Any]
+    choices: dict[str, list[Any] | str]
+    least: dict[str, float]
+    sides: dict[str, int]
+    meaning: dict[str, str]
+    recipes: dict[str, dict[str, Any]]
 
 
 @dataclass(frozen=True)
@@ -77,23 +106,34 @@ class Recipe:
 
     def table(self) -> str:
         """All numbers as an HTML table, folded; where they come from is a column unless it's the same for all."""
-        known = {self.sources[name] for name in self.values}
-        same = known.pop() if len(known) == 1 else ""
-        lines = [("th", "name", "value", "what it is", "from")]
-        lines += [("td", n, _plain(v), self.meaning.get(n, ""), self.sources[n]) for n, v in self.values.items()]
-        rows = ""
-        for kind, *cells in lines:
-            shown = cells[:-1] if same else cells
-            row = "".join(f'<{kind} style="text-align:left">{html.escape(str(cell))}</{kind}>' for cell in shown)
-            rows += f"<tr>{row}</tr>"
+        rows, same = self._rows()
+        table = ""
+        for kind, row in zip(("th", *["td"] * len(rows)), rows, strict=False):
+            cells = "".join(f'<{kind} style="text-align:left">{html.escape(cell)}</{kind}>' for cell in row)
+            table += f"<tr>{cells}</tr>"
         return (
             f"<details><summary>The recipe <b>{html.escape(self.name)}</b> as a table</summary>"
-            f"<table>{rows}</table>{f'<p>All from: {html.escape(same)}</p>' if same else ''}</details>"
+            f"<table>{table}</table>{f'<p>All from: {html.escape(same)}</p>' if same else ''}</details>"
         )
 
+    def text(self) -> str:
+        """The same as plain text."""
+        rows, same = self._rows()
+        widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+        lines = ["  ".join(map(str.ljust, row, widths)).rstrip() for row in rows]
+        return "\n".join([*lines, *([f"All from: {same}"] if same else [])])
 
-def read_recipes(file: Path) -> dict[str, Any]:
-    """The recipes of a lab, with what ``like`` takes from others filled in.
+    def _rows(self) -> tuple[list[list[str]], str]:
+        """Head and rows of the table, and where all numbers come from, if that is the same for all."""
+        known = set(self.sources.values())
+        same = known.pop() if len(known) == 1 else ""
+        rows = [["name", "value", "what it is", "from"]]
+        rows += [[name, _plain(value), self.meaning[name], self.sources[name]] for name, value in self.values.items()]
+        return [row[:-1] if same else row for row in rows], same
+
+
+def read_book(file: Path) -> Book:
+    """Read the recipes of a lab, and what its values are checked by.
 
     Raises
     ------
@@ -103,36 +143,37 @@ def read_recipes(file: Path) -> dict[str, Any]:
     import yaml
 
     try:
-        book = yaml.safe_load(file.read_text(encoding="utf-8"))
-        meaning = book.pop("meaning")
-        for name, recipe in book.items():
+        recipes = yaml.safe_load(file.read_text(encoding="utf-8"))
+        head = {key: recipes.pop(key) for key in HEAD}
+        for name, recipe in recipes.items():
             if strange := set(recipe) - KEYS:
                 raise ValueError(f"{name} has {', '.join(sorted(strange))}; known are {', '.join(sorted(KEYS))}")
     except (OSError, yaml.YAMLError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise SrlabError(f"The recipes in {file} cannot be read ({error}); put the file right.") from error
-    for recipe in book.values():  # a recipe stands below the one it is like
-        above = book.get(recipe.get("like"), {})
+    meaning = head["meaning"]
+    for recipe in recipes.values():  # a recipe stands below the one it is like
+        above = recipes.get(recipe.get("like"), {})
         theirs = dict.fromkeys(recipe["values"], recipe["source"]) | dict.fromkeys(
             recipe.get("ours", ()), "this course"
         )
         recipe["values"] = above.get("values", {}) | recipe["values"]
         recipe["sources"] = above.get("sources", {}) | theirs
         recipe.setdefault("scales", above.get("scales", []))
-    for name, recipe in book.items():
+    for name, recipe in recipes.items():
         if strange := set(recipe["values"]) ^ set(meaning):
             raise SrlabError(f"{file}: {name} or the meanings lack {', '.join(sorted(strange))}; put the file right.")
         # In the order of the meanings, which is that of the table.
         recipe["values"] = {key: recipe["values"][key] for key in meaning}
-    return {"meaning": meaning} | book
+    return Book(recipes=recipes, **head)
 
 
-def pick_recipe(book: dict[str, Any], name: str, facts: dict[str, Any], real_features: bool = True) -> Recipe:
+def pick_recipe(book: Book, name: str, facts: dict[str, Any], real_features: bool = True) -> Recipe:
     """Take a recipe by its name, or by what there is to train on.
 
     Parameters
     ----------
     book
-        From `read_recipes`.
+        From `read_book`.
     name
         Of a recipe, or ``"auto"``.
     facts
@@ -146,23 +187,23 @@ def pick_recipe(book: dict[str, Any], name: str, facts: dict[str, Any], real_fea
     SrlabError
         There is no such recipe.
     """
-    known = [key for key in book if key != "meaning"]
+    known = book.recipes
     why = "it is the one you asked for"
     if name == "auto":
-        name = [key for key in known if "when" in book[key] and _fits(book[key]["when"], facts)][-1]
+        name = [key for key, one in known.items() if "when" in one and _fits(one["when"], facts)][-1]
         why = f"it suits {_in_words(facts)}"
-        if better := _out_of_reach(book, name, facts):
+        if better := _out_of_reach(known, name, facts):
             why += f"; {better}"
     if name not in known:
         raise SrlabError(f"There is no recipe '{name}'; choose auto, {', '.join(known)}.")
-    chosen = book[name]
+    chosen = known[name]
     recipe = Recipe(
         name,
         chosen["about"],
         why,
         chosen["values"],
         chosen["sources"],
-        book["meaning"],
+        book.meaning,
         tuple(chosen["scales"]),
         chosen.get("strict", False),
     )
@@ -178,16 +219,16 @@ def _fits(conditions: dict[str, Any], facts: dict[str, Any]) -> bool:
     )
 
 
-def _out_of_reach(book: dict[str, Any], taken: str, facts: dict[str, Any]) -> str:
+def _out_of_reach(recipes: dict[str, Any], taken: str, facts: dict[str, Any]) -> str:
     """What a larger recipe would need that the reader can give, or nothing where the machine is what it lacks."""
-    names = list(book)
+    names = list(recipes)
     for name in names[names.index(taken) + 1 :]:
-        conditions = book[name].get("when", {})
+        conditions = recipes[name].get("when", {})
         lacks = {key: least for key, least in conditions.items() if not _fits({key: least}, facts)}
         if lacks and "device" in conditions and set(lacks) <= {"iters", "megapixels"}:  # others are not larger
             words = {"iters": "-p iters {:,} or more", "megapixels": "{} megapixels of photos, such as -p images div2k"}
             needs = " and ".join(words[key].format(least) for key, least in lacks.items())
-            return f"the recipe {name}, {book[name]['about']}, needs {needs}"
+            return f"the recipe {name}, {recipes[name]['about']}, needs {needs}"
     return ""
 
 

@@ -61,6 +61,7 @@ class DataSet:
     licence: str
     citation: str
     trains: bool = False  # a set to train on, not to measure with
+    usual: tuple[int, int] = (321, 481)  # height and width of an image, about
 
     def own(self, folder: Folder) -> bool:
         """Whether a folder belongs to this set: others may come in the same archive."""
@@ -146,9 +147,11 @@ def _benchmark(
     return DataSet(title, title, (archive,), licence, citation)
 
 
+SIZE_2K = (1400, 2000)
+
 SETS = {
-    "div2k": DataSet("DIV2K", "DIV2K/train", DIV2K, *DIV2K_SAID, trains=True),
-    "div2k-valid": DataSet("DIV2K, validation", "DIV2K/valid", DIV2K_VALID, *DIV2K_SAID),
+    "div2k": DataSet("DIV2K", "DIV2K/train", DIV2K, *DIV2K_SAID, trains=True, usual=SIZE_2K),
+    "div2k-valid": DataSet("DIV2K, validation", "DIV2K/valid", DIV2K_VALID, *DIV2K_SAID, usual=SIZE_2K),
     "flickr2k": DataSet(
         "Flickr2K",
         "Flickr2K",
@@ -157,6 +160,7 @@ SETS = {
         "Timofte et al., NTIRE 2017 Challenge on Single Image Super-Resolution: Methods and Results; Lim et al., "
         "Enhanced Deep Residual Networks for Single Image Super-Resolution (EDSR); both CVPR Workshops 2017",
         trains=True,
+        usual=SIZE_2K,
     ),
     "set5": _benchmark(
         "Set5",

@@ -11,9 +11,10 @@ from pathlib import Path
 import torch
 
 from srlab.base.errors import SrlabError
+from srlab.base.places import expanded
 from srlab.base.text import breaks_line
 from srlab.data.cache import cached, fingerprint
-from srlab.data.catalog import is_named
+from srlab.data.catalog import data_set, folder_of, is_named
 from srlab.data.degradation import Degradation
 from srlab.data.images import EXTENSIONS, check_scale, mod_crop, read_levels, to_float, to_uint8
 
@@ -116,10 +117,10 @@ class ImageSet:
             No image is that large.
         """
         large = [name for name, image in zip(self.names, self.hr, strict=True) if min(image.shape[1:]) >= side]
-        if len(large) == len(self):
-            return self
         if not large:
             raise SrlabError(f"No image of {self.name} is {side} pixels wide and high; take larger ones.")
+        if len(large) == len(self):
+            return self
         small = [name for name, image in zip(self.names, self.hr, strict=True) if min(image.shape[1:]) < side]
         more = f" and {len(small) - 3} more" if len(small) > 3 else ""
         print(
@@ -340,11 +341,29 @@ def image_set(path: str | Path, scale: int = 4) -> ImageSet:
         As for `benchmark` or `folder`, and for `srlab.data.download.fetch`.
     """
     check_scale(scale)
-    if is_named(path) and not Path(path).exists():
+    path = expanded(path)
+    if is_named(path) and not path.exists():
         from srlab.data.download import fetch  # brings requests, which no lab needs that downloads nothing
 
         path = fetch(str(path))
-    return benchmark(path, scale) if _one_of(Path(path), HR_FOLDERS) else folder(path)
+    return benchmark(path, scale) if _one_of(path, HR_FOLDERS) else folder(path)
+
+
+def stand_in(path: str | Path, scale: int = 4) -> ImageSet:
+    """The same as `image_set` without a download: of a named set that is not there, images of the usual size alone.
+
+    They have a shape and no pixels, which is enough to plan a training.
+    """
+    if not is_named(path) or Path(path).exists():
+        return image_set(path, scale)
+    known, place = data_set(str(path)), folder_of(str(path))
+    if (place / "HR").is_dir():
+        return image_set(place, scale)
+    count = next(
+        one.images for archive in known.archives for one in archive.folders if one.path == f"{known.folder}/HR"
+    )
+    image = torch.empty((3, *known.usual), dtype=torch.uint8, device="meta")
+    return ImageSet(known.title, [str(number) for number in range(count)], [image] * count, digest="not there yet")
 
 
 def _one_of(path: Path, names: Iterable[str]) -> Path | None:

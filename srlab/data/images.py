@@ -18,6 +18,7 @@ from PIL.Image import Transpose
 
 from srlab.base.errors import SrlabError
 from srlab.base.files import write_atomic
+from srlab.base.places import expanded
 
 EXTENSIONS = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp")
 FORMATS = ("PNG", "JPEG", "BMP", "TIFF", "WEBP")  # all that is decoded: for an EPS file Pillow would run Ghostscript
@@ -62,7 +63,7 @@ def read_image(path: str | os.PathLike, keep_grey: bool = False) -> torch.Tensor
     SrlabError
         The file is missing, is no image, is damaged, or has pixels that are no numbers.
     """
-    return to_float(_read(Path(path), keep_grey))
+    return to_float(_read(expanded(path), keep_grey))
 
 
 def read_levels(path: str | os.PathLike, keep_grey: bool = False) -> torch.Tensor:
@@ -83,7 +84,7 @@ def read_levels(path: str | os.PathLike, keep_grey: bool = False) -> torch.Tenso
     SrlabError
         As for `read_image`.
     """
-    return to_uint8(_read(Path(path), keep_grey))
+    return to_uint8(_read(expanded(path), keep_grey))
 
 
 @contextmanager

@@ -80,11 +80,10 @@ class Record:
         said, total, step = self.manifest["parameters"], self.manifest["schedule_total"], self.manifest["step"]
         if total != iters:
             said = said | {name: parameters[name] for name in FOLLOW_LENGTH}
-        if changed := [name for name in said | parameters if said.get(name) != parameters.get(name)]:
-            was = ", ".join(f"{name}={said.get(name)!r} (now {parameters.get(name)!r})" for name in changed)
+        if changed := _differences(said, parameters):
             raise SrlabError(
-                f"The run '{self.run.name}' of {self.run.lab} was made with {was}; give this one another name with the "
-                f"parameter run, or delete {self.run.path} to start it anew."
+                f"The run '{self.run.name}' of {self.run.lab} was made with {', '.join(changed)}; give this "
+                f"one another name with the parameter run, or delete {self.run.path} to start it anew."
             )
         if 0 < step < iters:
             self.manifest["parameters"] = said
@@ -204,3 +203,15 @@ class Record:
             f"Training stopped: {what}; the state of step {self.manifest['step']} is kept in {self.run.path}. Lower "
             f"the learning rate{wider}, and give the run another name."
         )
+
+
+def _differences(said: dict[str, Any], now: dict[str, Any], within: str = "") -> list[str]:
+    """What differs, such as ``sampler.patch=32 (now 64)``, and nothing of what is the same beside it."""
+    found = []
+    for name in said | now:
+        was, becomes = said.get(name), now.get(name)
+        if isinstance(was, dict) and isinstance(becomes, dict):
+            found += _differences(was, becomes, f"{within}{name}.")
+        elif was != becomes:
+            found.append(f"{within}{name}={was!r} (now {becomes!r})")
+    return found

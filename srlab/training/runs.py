@@ -252,8 +252,20 @@ def _is_run(folder: Path) -> bool:
     return (folder / "run.json").is_file() or any((folder / "state").glob("*.pt"))
 
 
-def find_trained(lab: str, steps: int, parameters: dict[str, Any], without: str) -> Run | None:
-    """Find a finished run to begin with, rather than train the same again; the shortest that will do.
+def read_runs(labs: str = "*") -> Iterator[tuple[Run, dict[str, Any]]]:
+    """All runs of the labs that a pattern fits, with their manifests, but for side runs; a damaged one is named."""
+    for folder in filter(_is_run, home().glob(f"{labs}/*")):
+        if SIDE in folder.name:
+            continue
+        try:
+            run = Run(folder.parent.name, folder.name)  # that of a copy, such as "default (copy)", may be none of a run
+            yield run, run.manifest()
+        except SrlabError as error:
+            print(f"Passed over: {error}")
+
+
+def find_trained(lab: str, steps: int, parameters: dict[str, Any], without: str) -> list[Run]:
+    """Find finished runs to begin with, rather than train the same again; the shortest that will do comes first.
 
     Parameters
     ----------
@@ -267,20 +279,12 @@ def find_trained(lab: str, steps: int, parameters: dict[str, Any], without: str)
         What it must not have been trained with, such as a ``"discriminator"``.
     """
     wanted, found = json.loads(json.dumps(parameters)), {}
-    for folder in filter(_is_run, (home() / lab).glob("*")):
-        if SIDE in folder.name:
-            continue
-        try:
-            run = Run(lab, folder.name)  # a copy's name, such as "default (copy)", may be none of a run
-            manifest = run.manifest()
-        except SrlabError as error:
-            print(f"Passed over: {error}")
-            continue
+    for run, manifest in read_runs(lab):
         said = manifest["parameters"]
         fits = without not in said and all(said.get(key) == value for key, value in wanted.items())
         if fits and manifest.get("state") == "finished" and manifest["step"] >= steps:
             found[manifest["step"], run.name] = run
-    return found[min(found)] if found else None
+    return [found[key] for key in sorted(found)]
 
 
 def environment() -> dict[str, Any]:

@@ -13,13 +13,13 @@ import torch
 from PIL import Image
 
 import srlab
-import srlab.cli.lab
 from benchmarks.reference import record, report, rounded, run, summary
 from benchmarks.reference.published import PUBLISHED
 from benchmarks.reference.rows import BICUBIC, HERE, ROWS, read_rows
 from benchmarks.reference.summary import TITLES, beaten, claim, extrapolate
 from srlab.base.errors import SrlabError
 from srlab.base.text import in_markdown
+from srlab.cli.parameters import check_parameters
 from srlab.data import datasets
 from srlab.evaluation.perception import gap_closed
 from srlab.training.runs import Run
@@ -50,7 +50,7 @@ SCALED |= {"04_esrgan": {"pretrain_iters", "pretrain_rate", "ema"}}
 def test_a_row_sets_what_its_lab_knows_and_starts_from_a_row_before_it(row):
     known = defaults_of(HERE.parents[1] / "notebooks" / f"{row.lab}.ipynb")
     given = row.preset | row.given(0, "a", "b", "c")
-    srlab.cli.lab.check_parameters(known, known | given, list(given))
+    check_parameters(known, given)
     wanted = {"04_esrgan": "photos"}.get(row.lab, "laptop")
     assert row.preset["recipe"] == wanted, "or `auto` might take another one elsewhere"
     assert {"iters", "validate_every", *SCALED.get(row.lab, ())} <= set(row.preset), "or the lab would scale them"

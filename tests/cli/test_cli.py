@@ -1,9 +1,11 @@
 """The command line: a slip is one line on stderr and exit code 2."""
 
 import json
+import os
 import shutil
 import subprocess
 import sys
+import time
 
 import pytest
 import torch
@@ -24,7 +26,8 @@ def course(tmp_path, monkeypatch):
     recipe = "{about: x, source: y, values: {batch: 1}}"
     for lab, more in (("01_srresnet", f"blind: {recipe}\n"), ("02_content_loss", "")):
         (tmp_path / "notebooks" / f"{lab}.ipynb").write_text("{}")
-        text = f"meaning: {{batch: patches}}\nlaptop: {recipe}\nsmoke: {recipe}\n{more}"
+        text = "parameters: {}\nchoices: {}\nleast: {}\nsides: {}\n"
+        text += f"meaning: {{batch: patches}}\nlaptop: {recipe}\nsmoke: {recipe}\n{more}"
         (tmp_path / "notebooks" / "recipes" / f"{lab}.yaml").write_text(text)
     monkeypatch.chdir(tmp_path / "notebooks")
 
@@ -61,8 +64,8 @@ def test_labs_are_run_with_their_recipe_and_counted_in_the_exit_code(course, cap
         return {"label": "PSNR", "value": 28.1234, "unit": "dB", "peak_memory_mib": 2048}
 
     monkeypatch.setattr(papermill, "execute", execute)
-    assert main(["labs", "--recipe", "blind", *asked]) == int("02" in ran)
-    assert calls == [(lab, {"01": {"recipe": "blind"}, "02": {}}[lab]) for lab in ran]
+    assert main(["labs", "--recipe", "smoke", *asked]) == int("02" in ran)
+    assert calls == [(lab, {"recipe": "smoke"}) for lab in ran]
     said = capsys.readouterr().out
     assert ("PSNR: 28.12 dB" in said and "2.0 GiB" in said) == ("01" in ran)
     assert ("02_content_loss failed: NameError" in said) == ("02" in ran)
@@ -141,6 +144,14 @@ def test_what_other_libraries_warn_of_is_not_said(lent, capsys, recwarn):
     assert not recwarn.list
 
 
+def test_labs_without_the_recipe_are_named_and_left_out(course, capsys, monkeypatch):
+    calls = []
+    monkeypatch.setattr(papermill, "execute", lambda *given: calls.append(given) or {"label": "", "value": 1.0})
+    assert main(["labs", "02", "--recipe", "blind"]) == 0
+    assert capsys.readouterr().out == "There is no recipe blind for 02_content_loss: left out.\n"
+    assert calls == []
+
+
 def test_a_reader_who_has_enough_is_no_error():
     """As in ``srlab progress | head -1``: the first lines, and then nobody reads."""
     lines = "from srlab.cli import main, progress; progress.run = lambda options: print('a line\\n' * 10**5)"
@@ -151,3 +162,71 @@ def test_a_reader_who_has_enough_is_no_error():
         said = process.stderr.read()
     assert said == ""
     assert process.returncode == 1
+
+
+# --- plan and runs -----------------------------------------------------------------------------------------------
+
+
+def test_a_plan_says_what_would_be_trained_and_trains_and_downloads_nothing(capsys, home, monkeypatch, no_download):
+    monkeypatch.setenv("SRLAB_DATA", str(home / "data"))
+    given = (
+        "-p",
+        "iters",
+        "100000",
+        "-p",
+        "images",
+        "div2k",
+        "-p",
+        "validation",
+        "DIV2K-valid",
+        "-y",
+        "jpeg: [30, 95]",
+    )
+    assert main(["plan", "04", *given, "-p", "betas", "[0.9, 0.99]", "-p", "device", "cpu", "-r", "run", "7"]) == 0
+    said = capsys.readouterr().out
+    for words in (
+        "recipe:  photos, photos of many kinds",
+        "then 100,000 steps of 8 patches of 64 px, on 800 photos of DIV2K (2240.0 megapixels)",
+        "run:     04_esrgan/7\n",
+        "name                 value ",
+        "jpeg                 [30, 95] ",
+        "betas                [0.9, 0.99] ",
+        "WARNING: The content loss looks through",
+    ):
+        assert words in said
+    assert not home.exists()
+
+
+@pytest.mark.parametrize(
+    ("given", "sentence"),
+    [
+        (["-p", "itres", "5"], "Unknown parameter 'itres' (did you mean iters?)"),
+        (["-p", "seed", "3.5"], "seed=3.5 must be a whole number"),
+        (["-y", "noise"], "-y 'noise' gives no names with values; write it as in -y \"jpeg: [30, 95]\"."),
+    ],
+)
+def test_a_plan_that_makes_no_sense_is_one_sentence(capsys, given, sentence):
+    assert main(["plan", "04", *given]) == 2
+    assert sentence in capsys.readouterr().err
+
+
+def test_runs_are_listed_with_their_steps_and_scores_the_newest_last(capsys, home):
+    assert main(["runs"]) == 0
+    assert capsys.readouterr().out.startswith("There are no runs in ")
+    for number, (lab, name) in enumerate(
+        [("03_srgan", "long"), ("01_srresnet", "default"), ("03_srgan", "a-ablation-b")]
+    ):
+        run = leave_run(lab, name, 250 * number)
+        manifest = run.manifest() | {"metrics": {"val_psnr": 28.634}, "schedule_total": 1000}
+        run.write_manifest(manifest)
+        os.utime(run.path / "run.json", (time.time() - 7200 / (number + 1),) * 2)
+        os.utime(run.path, (0, 0))
+    assert main(["runs"]) == 0
+    lines = [line.split() for line in capsys.readouterr().out.splitlines()]
+    assert lines == [
+        ["run", "state", "steps", "psnr", "ssim", "age"],
+        ["03_srgan/long", "finished", "0", "of", "1,000", "28.63", "2", "h"],
+        ["01_srresnet/default", "finished", "250", "of", "1,000", "28.63", "1", "h"],
+    ]
+    assert main(["runs", "03"]) == 0
+    assert "01_srresnet" not in capsys.readouterr().out

@@ -1,6 +1,7 @@
-"""srlab.cli.lab: a slip in a parameter is caught, and a lab's main figure can be read back."""
+"""srlab.setup: a slip is caught wherever it was typed, and the same values make the same run."""
 
 import ast
+import functools
 import inspect
 import re
 import shutil
@@ -17,53 +18,233 @@ from traitlets.config import Config
 
 import srlab
 from srlab.base.errors import SrlabError
-from srlab.cli.lab import Lab, check_parameters, check_run
+from srlab.cli.lab import Lab, check_run
 from srlab.cli.papermill import read_headline
+from srlab.cli.recipes import read_book
+from srlab.data import datasets
 from srlab.models import ResidualBlock
-from tests.conftest import ROOT
+from tests.conftest import ROOT, leave_run
 
-DECLARED = {"iters": 600, "learning_rate": 2e-4, "batch": 8, "device": "auto", "augment": True, "run": "default"}
-CELL = "# Parameters of this lab\n" + "\n".join(f"{name} = {value!r}  # a comment" for name, value in DECLARED.items())
-
-
-# --- check_parameters ----------------------------------------------------------------------------------------
+LABS = sorted((ROOT / "notebooks").glob("[0-9]*.ipynb"))
 
 
-def check(given=(), **values):
-    check_parameters(DECLARED, DECLARED | values, list(given))
+@functools.cache
+def cell_of(lab):
+    """The cell of parameters, as it stands in the notebook."""
+    cells = nbformat.read(ROOT / "notebooks" / f"{lab}.ipynb", 4).cells
+    return next(cell.source for cell in cells if "parameters" in cell.metadata.get("tags", []))
 
 
-def test_the_defaults_and_values_of_their_type_are_accepted():
-    check()
-    check(["iters", "learning_rate"], iters=1, learning_rate=1e-3, device="cpu", augment=False)
-    check(iters=0, learning_rate=1)  # the recipe's steps, and an int will do for a float
-    check_parameters({"scale": 4}, {"scale": 2}, ["scale"])  # a lab without iters
+def namespace(lab, **given):
+    """What a notebook has defined when its setup runs: modules, what IPython brings, the cell, and what was given."""
+    scope = {
+        "torch": torch,
+        "In": ["", "x = 1"],
+        "Out": {},
+        "_": 3,
+        "_i1": "x = 1",
+        "__name__": "__main__",
+        "BLURS": (0.5, 1.0),
+    }
+    exec(cell_of(lab), scope)
+    return scope | given
+
+
+@functools.cache
+def decoded(read, *arguments):
+    return read(*arguments)
+
+
+@pytest.fixture(autouse=True)
+def photos_are_decoded_once_and_no_weights_are_there(monkeypatch, hub):
+    for name in ("photos", "halves"):
+        monkeypatch.setattr(srlab, name, functools.partial(decoded, getattr(datasets, name)))
+
+
+def setup(lab, **given):
+    """The lab, on the CPU in float32, wherever the tests run."""
+    usual = {"device": "cpu", "precision": "no"}
+    usual = {name: value for name, value in usual.items() if re.search(rf"^{name} = ", cell_of(lab), re.M)}
+    return srlab.setup(lab, namespace(lab, **usual | given))
+
+
+@pytest.mark.parametrize("lab", [lab.stem for lab in LABS])
+def test_the_cell_of_a_lab_has_the_defaults_that_it_is_checked_by(lab):
+    statements = ast.parse(cell_of(lab)).body
+    declared = {one.targets[0].id: ast.literal_eval(one.value) for one in statements}
+    book = read_book(ROOT / "notebooks" / "recipes" / f"{lab}.yaml")
+    assert list(declared.items()) == list(book.parameters.items())
+    assert setup(lab).as_tried
+
+
+# --- Values that are refused, and names of runs ------------------------------------------------------------------
+
+TRAINING = ["01_srresnet", "02_content_loss", "03_srgan", "04_esrgan", "05_evaluation"]
+EVERYWHERE = [
+    ({"sede": 5}, r"Unknown parameter 'sede' \(did you mean seed\?\); correct it, and restart the kernel"),
+    ({"SEED": 5}, r"Unknown parameter 'SEED' \(did you mean seed\?\)"),
+    ({"xyzzy": None}, r"Unknown parameter 'xyzzy'; correct it.* This lab knows: recipe, "),
+    ({"seed": "a"}, "seed='a' must be a whole number, like its default 0"),
+    ({"seed": 3.5}, "seed=3.5 must be a whole number"),
+    ({"seed": True}, "seed=True must be a whole number"),
+    ({"seed": None}, "seed=None must be a whole number"),
+    (
+        {"device": 0},
+        "device=0 must be text, like its default 'auto'. Papermill takes text that looks like a number with -r",
+    ),
+    ({"device": "tpu"}, "Unknown device 'tpu'; choose auto, cpu or cuda"),
+    ({"recipe": "papre"}, "no recipe 'papre'; choose auto, laptop"),
+    ({"photo": "no/such.png"}, "no/such.png"),
+    ({"photo": "~/no/such.png"}, re.escape(str(Path.home() / "no" / "such.png"))),
+    ({"tricks": "batch=4"}, r"tricks='batch=4' must be a dict, such as {'batch': 4}; .* -p batch 4"),
+    ({"tricks": {"batch"}}, r"tricks={'batch'} must be a dict"),
+    ({"tricks": '{"batch": 4'}, "tricks='{\"batch\": 4' cannot be read; a list is written"),
+    ({"tricks": {"seed": 4}}, "seed is no trick but a parameter of its own; write seed = 4"),
+    ({"tricks": {"fotos": "astronaut"}}, r"'fotos' \(did you mean photos\?\)"),
+    ({"tricks": {1: 2}}, "Unknown parameter '1'"),
+]
+OF_TRAINING = [
+    ({"itters": 5}, r"Unknown parameter 'itters' \(did you mean iters\?\)"),
+    ({"iters": 300.0}, "iters=300.0 must be a whole number"),
+    ({"iters": "300"}, "iters='300' must be a whole number"),
+    ({"iters": -1}, "iters=-1 must be at least 0"),
+    ({"batch": 0}, "batch=0 must be at least 1"),
+    ({"batch": "4"}, "batch='4' must be a whole number"),
+]
+REFUSED = [(lab.stem, *row) for lab in LABS for row in EVERYWHERE]
+REFUSED += [(lab, *row) for lab in TRAINING for row in OF_TRAINING]
+REFUSED += [(lab, {"images": None}, "images=None must be text") for lab in TRAINING[:-1]]
+REFUSED += [(lab, {"images": "~/no"}, re.escape(str(Path.home() / "no"))) for lab in TRAINING[:-1]]
+REFUSED += [(lab, {"scale": 3.0}, "scale=3.0 must be a whole number") for lab in ("00_degradation", *TRAINING[:-1])]
+REFUSED += [
+    ("00_degradation", {"scale": 5}, "Unknown scale 5; choose one of 2, 3, 4, 8"),
+    ("00_degradation", {"benchmark": "no/such/set"}, "no folder no/such/set"),
+    ("01_srresnet", {"blur": [3.0, 0.2]}, r"blur=\[3.0, 0.2\] must be 0 or more, low before high"),
+    ("01_srresnet", {"blur": [1.0]}, r"blur=\[1.0\] must be a list of 2 numbers"),
+    ("01_srresnet", {"jpeg": "[60, 95"}, r"jpeg='\[60, 95' cannot be read; a list is written \[0.9, 0.99\]"),
+    ("01_srresnet", {"jpeg": [60, 80, 95]}, r"jpeg=\[60, 80, 95\] must be a list of 2 numbers"),
+    ("01_srresnet", {"jpeg": [0, 95]}, "jpeg=.* must lie in 1 to 100"),
+    ("01_srresnet", {"lr_noise": ["a", "b"]}, r"lr_noise=\['a', 'b'\] must be a list of 2 numbers"),
+    ("01_srresnet", {"blur": [0.2, float("inf")]}, r"blur=\[0.2, inf\] must be a list of 2 numbers"),
+    ("01_srresnet", {"downsampler": "cubic"}, "Unknown downsampler 'cubic'; choose one of .*bicubic"),
+    ("01_srresnet", {"crop": -1}, "crop=-1 must be at least 0"),
+    ("01_srresnet", {"color": "hsv"}, "Unknown color 'hsv'; choose one of y, rgb"),
+    ("01_srresnet", {"loss": "ssim"}, "Unknown loss 'ssim'; choose one of mse, l1, charbonnier"),
+    ("01_srresnet", {"patch": 1500}, "No image of photos/train is 1500 pixels wide and high"),
+    ("01_srresnet", {"network": "RRDB"}, "Unknown network 'RRDB'; choose one of .*RRDBNet"),
+    ("01_srresnet", {"blocks": -2}, "blocks=-2 must be at least 0"),
+    ("01_srresnet", {"parameter_limit": 9}, "MSRResNet has [0-9,]+ parameters, more than the limit of 9"),
+    ("01_srresnet", {"validation": "no/such/folder"}, "no folder no/such/folder"),
+    ("01_srresnet", {"learning_rate": float("nan")}, "learning_rate=nan must be a finite number"),
+    ("01_srresnet", {"learning_rate": "2e-4"}, "learning_rate='2e-4' must be a number"),  # YAML 1.1 makes that of 2e-4
+    ("01_srresnet", {"precision": "half"}, "Unknown precision 'half'"),
+    ("02_content_loss", {"photos": ""}, "No image of photos/validation is 48 pixels wide and high"),
+    ("02_content_loss", {"content": "huber"}, "Unknown content 'huber'; choose one of mse, l1"),
+    ("02_content_loss", {"normalize": 1}, "normalize=1 must be True or False"),
+    ("03_srgan", {"shift": 0}, "shift=0 must be at least 1"),
+    ("03_srgan", {"discriminator": "unet"}, "Unknown discriminator 'unet'; choose one of patch, srgan, vgg, coded"),
+    ("03_srgan", {"start": "foo"}, "start=foo won't do: it is shipped, or LAB/RUN such as 01_srresnet/default"),
+    ("03_srgan", {"start": "01_srresnet/none"}, "start=01_srresnet/none won't do: there is no trained run"),
+    ("04_esrgan", {"scale": 3}, "Unknown scale 3; choose one of 2, 4, 8"),
+    ("04_esrgan", {"size": "huge"}, "Unknown size 'huge'; choose one of tiny, laptop, paper"),
+    ("04_esrgan", {"recipe": "paper"}, "paper refuses .* 12 photos .* -p images div2k.*random features"),
+    (
+        "04_esrgan",
+        {"start": "shipped", "blur": [1.0, 1.0]},
+        "start=shipped won't do: no RRDBNet of this size, scale and",
+    ),
+    ("05_evaluation", {"runs": "01_srresnet/none"}, "There is no run 01_srresnet/none with weights.* see srlab runs"),
+    ("05_evaluation", {"runs": ["01_srresnet/default"]}, "must be text"),
+    ("05_evaluation", {"benchmarks": "no/such/set"}, "no folder no/such/set"),
+]
+
+
+@pytest.mark.parametrize(("lab", "given", "words"), REFUSED, ids=lambda one: one if isinstance(one, str) else str(one))
+def test_what_makes_no_sense_is_refused_in_one_sentence(lab, given, words, home):
+    with pytest.raises(SrlabError, match=words):
+        setup(lab, **given)
+    assert not home.exists()
+
+
+NAMES = [
+    ("00_degradation", {"scale": 2}, "laptop-scale-2"),
+    ("01_srresnet", {"iters": 2 * 10**3}, "laptop-2000"),
+    ("01_srresnet", {"loss": "l1"}, "laptop-loss-l1"),
+    ("01_srresnet", {"blur": [1, 2.5]}, "laptop-blur-1-2.5"),
+    ("02_content_loss", {"pixel_weight": 10}, "laptop-pixel_weight-10"),
+    ("03_srgan", {"tricks": {"noise": 0.0}}, "laptop-noise-0.0"),
+    ("03_srgan", {"tricks": '{"noise": 0.0}'}, "laptop-noise-0.0"),
+    ("03_srgan", {"tricks": {"subject": ""}}, "laptop-subject"),
+    ("04_esrgan", {}, "default"),
+    ("04_esrgan", {"iters": 280}, "laptop-280"),
+    ("04_esrgan", {"recipe": "smoke"}, "smoke"),
+    ("04_esrgan", {"seed": 3}, "laptop-seed-3"),
+    ("04_esrgan", {"seed": 3, "device": "auto", "photo": ""}, "laptop-seed-3"),
+    ("04_esrgan", {"tricks": {"noise": 0.5}, "iters": 700}, "laptop-700-noise-0.5"),
+    ("04_esrgan", {"noise": 0.5, "iters": 700}, "laptop-700-noise-0.5"),
+    ("04_esrgan", {"betas": "[0.9, 0.99]", "batch": 4}, "laptop-batch-4-betas-0.9-0.99"),
+    ("04_esrgan", {"batch": 4, "tricks": {"betas": [0.9, 0.99]}}, "laptop-batch-4-betas-0.9-0.99"),
+    ("04_esrgan", {"iters": 5000, "run": "mine"}, "mine"),
+    ("05_evaluation", {"batch": 4}, "laptop-batch-4"),
+]
+
+
+@pytest.mark.parametrize(("lab", "given", "run"), NAMES, ids=str)
+def test_another_training_gets_another_name_and_the_same_values_the_same(lab, given, run):
+    found = setup(lab, **given)
+    assert found.run == run
+    changed = {"tricks", "scale"} | set(read_book(ROOT / "notebooks" / "recipes" / f"{lab}.yaml").meaning)
+    assert found.as_tried == (not changed & set(given))
+
+
+@pytest.mark.parametrize(("name", "typed", "value"), [("seed", "seed = 3", 3), ("iters", "iters = 10**3", 1000)])
+def test_what_is_edited_in_the_cell_is_what_papermill_gives(name, typed, value):
+    """Papermill adds a cell after that of the parameters, so the kernel's names are the same."""
+    edited, source = {}, re.sub(rf"^{name} = \S+", typed, cell_of("04_esrgan"), flags=re.M)
+    assert source != cell_of("04_esrgan")
+    exec(source, edited)
+    first, second = srlab.setup("04_esrgan", edited), setup("04_esrgan", **{name: value})
+    assert first.run == second.run == f"laptop-{name}-{value}".replace("iters-", "")
+    assert first.parameters[name] == value
+
+
+def test_a_parameter_that_is_not_there_is_asked_for():
+    with pytest.raises(
+        SrlabError, match=r"There is no recipe here: run the cell with the parameters .* recipe = 'auto'"
+    ):
+        srlab.setup("01_srresnet", {"torch": torch})
+    scope = namespace("01_srresnet")
+    del scope["scale"]
+    with pytest.raises(SrlabError, match="leave the line scale = 4 in it"):
+        srlab.setup("01_srresnet", scope)
+
+
+def test_when_it_runs_again_the_labs_own_names_are_no_mistakes_and_slips_still_are():
+    scope = namespace("03_srgan")
+    scope["lab"] = srlab.setup("03_srgan", scope)
+    scope |= {"scores": {}, "frames": [1, 2], "wide": 3, "name": "gravel"}
+    assert srlab.setup("03_srgan", scope).run == "default"
+    assert srlab.setup("03_srgan", scope | {"batch": 4, "seed": 2}).run == "laptop-seed-2-batch-4"
+    with pytest.raises(SrlabError, match=r"'itters' \(did you mean iters\?\)"):
+        srlab.setup("03_srgan", scope | {"itters": 5})
 
 
 @pytest.mark.parametrize(
-    ("given", "values", "words"),
+    ("given", "words"),
     [
-        (["batch", "iter"], {}, r"'iter' \(did you mean iters\?\)\. This lab knows: iters, learning_rate, batch, dev"),
-        (["xyzzy"], {}, r"'xyzzy'\. This lab knows: iters"),
-        ([], {"iters": -1}, "iters=-1 is the total number of training steps; 0 takes the recipe's"),
-        ([], {"learning_rate": float("nan")}, "learning_rate=nan must be a finite number"),
-        ([], {"learning_rate": -1.0}, "learning_rate=-1.0 must be 0 or more"),
-        ([], {"batch": 0}, "batch=0 must be at least 1"),
-        ([], {"iters": 600.0}, "iters=600.0 must be of type int, like its default 600"),
-        ([], {"iters": True}, "iters=True must be of type int"),
-        ([], {"iters": None}, "iters=None must be of type int"),
-        ([], {"learning_rate": "2e-4"}, "learning_rate='2e-4' must be of type number"),  # YAML 1.1 makes that of 2e-4
-        ([], {"learning_rate": True}, "learning_rate=True must be of type number"),
-        ([], {"device": 0}, "device=0 must be of type str"),
-        ([], {"augment": 1}, "augment=1 must be of type bool, like its default True"),
+        ({"patch": 80}, "patch=80 won't do: here it is a multiple of 32"),
+        ({"pixel_weight": 0, "content_weight": 0, "adversarial_weight": 0}, "All three weights of the GAN stage are 0"),
     ],
 )
-def test_an_unknown_name_another_type_or_a_number_without_sense_is_refused(given, values, words):
+def test_lab_04_refuses_in_the_cell_below_setup_what_its_networks_cannot_do(given, words):
+    scope = namespace("04_esrgan", recipe="smoke", **given)
+    cells = [cell.source for cell in nbformat.read(LABS[4], 4).cells if cell.source.startswith("# Setup: ")]
+    exec(cells[0], scope)
     with pytest.raises(SrlabError, match=words):
-        check(given, **values)
+        exec(cells[1], scope)
 
 
-# --- In a notebook -------------------------------------------------------------------------------------------
+# --- In a notebook -----------------------------------------------------------------------------------------------
 
 
 @pytest.fixture
@@ -83,41 +264,47 @@ def cells(tmp_path, monkeypatch):
     InteractiveShell.clear_instance()
 
 
-SETUP = "import srlab; lab = srlab.setup('01_srresnet')"
+SETUP = "import srlab; lab = srlab.setup('04_esrgan', globals())"
 
 
-def test_setup_prints_where_it_runs_and_returns_the_parameters(cells):
-    result, shown = cells(CELL, "device = 'cpu'; iters = 7", SETUP, "lab")
-    lab = result.result
-    assert lab.name == "01_srresnet"
-    assert lab.parameters == DECLARED | {"device": "cpu", "iters": 7}
-    assert (lab.iters, lab.learning_rate, lab.run) == (7, 2e-4, "default")
-    assert (lab.device.type, lab.precision) == ("cpu", srlab.pick_precision("auto", lab.device))
-    assert lab.hardware == {"device": lab.device, "precision": lab.precision, "compiled": ""}
-    other, _ = cells(CELL + "\ncompiled = 'default'  # a comment", SETUP, "lab")
-    assert other.result.hardware["compiled"] == "default"
-    _, shown = cells(SETUP)
-    assert f"srlab {srlab.__version__}, torch " in shown.stdout
-    assert "device:  cpu" in shown.stdout
-    assert "runs in: " in shown.stdout
-    assert len(shown.stdout.splitlines()) == 3
+def test_setup_says_what_is_trained_on_what_how_long_and_why(cells):
+    _, shown = cells(cell_of("04_esrgan"), "device = 'cpu'; precision = 'no'", SETUP)
+    lines = shown.stdout.splitlines()
+    assert lines[0].startswith(f"srlab {srlab.__version__}, torch ")
+    assert lines[1].startswith("device:  cpu")
+    assert lines[2].startswith("runs in: ")
+    assert lines[3] == "recipe:  laptop, a small network, minutes on two CPU cores"
+    assert lines[4].startswith("because  it suits a CPU, a run of a few minutes")
+    said = (
+        "trains:  600 steps for PSNR (unless that is done already), then 800 steps of 8 patches of 32 px, on the left"
+    )
+    assert lines[5].startswith(said)
+    assert lines[6:] == ["run:     04_esrgan/default"]
+    assert "The recipe <b>laptop</b> as a table" in shown.outputs[0].data["text/html"]
+    lab = cells("lab")[0].result
+    assert (lab.name, lab.iters, lab.run, lab.batch, lab.betas) == ("04_esrgan", 800, "default", 8, [0.5, 0.99])
+    assert (lab.train_set.name, lab.unseen.name) == ("left half of gravel", "right half of gravel")
+    assert lab.hardware == {"device": torch.device("cpu"), "precision": "no", "compiled": ""}
+    cells("compiled = 'default'", SETUP)
+    assert cells("lab")[0].result.hardware["compiled"] == "default"
 
 
-def test_setup_takes_the_cell_that_papermill_injects(cells):
-    result, _ = cells(CELL, '# Parameters\niters = 3\ndevice = "cpu"\n', SETUP, "lab.parameters")
-    assert result.result == DECLARED | {"iters": 3, "device": "cpu"}
+def test_a_slip_is_one_sentence_without_the_frames_inside_srlab(cells):
+    result, shown = cells(cell_of("04_esrgan"), "# Parameters\nitters = 3\n", SETUP)
+    assert isinstance(result.error_in_exec, SrlabError)
+    assert "Traceback" not in shown.stdout + shown.stderr
+    assert "SrlabError: Unknown parameter 'itters'" in shown.stdout
 
 
-@pytest.mark.parametrize(
-    ("injected", "words"),
-    [("iter = 3", r"'iter' \(did you mean iters\?\)"), ("device = 'tpu'", "Unknown device 'tpu'")],
-)
-def test_setup_refuses_a_slip_in_the_cell_that_papermill_injects(cells, injected, words):
-    result, shown = cells(CELL, f"# Parameters\n{injected}\n", SETUP)
-    with pytest.raises(SrlabError, match=words):
-        raise result.error_in_exec
-    assert "Traceback" not in shown.stdout + shown.stderr  # one sentence, without the frames inside srlab
-    assert "SrlabError: " in shown.stdout
+def test_of_a_run_that_is_there_setup_says_what_will_happen(capsys, home):
+    for step, words in (
+        (0, "default\n"),
+        (200, "default, which goes on: it has 200 of 800 steps\n"),
+        (800, "nothing is"),
+    ):
+        leave_run("04_esrgan", "default", step)
+        setup("04_esrgan")
+        assert f"run:     04_esrgan/{words}" in capsys.readouterr().out or step == 800
 
 
 def code_of(source):
@@ -159,122 +346,100 @@ def test_the_last_headline_is_read_back_from_the_executed_notebook(cells):
         read_headline(notebook([nbformat.v4.new_output("stream", text="PSNR: 3 dB")]))
 
 
+@pytest.mark.parametrize(
+    "noted", ["the run 01_srresnet/default", "the network that comes with srlab", "random weights"]
+)
+def test_lab_02_goes_on_with_a_run_that_notes_its_start_in_words(noted, capsys):
+    leave_run("02_content_loss", "default", 100, start=noted)
+    assert setup("02_content_loss").find_start()[1] == "shipped"
+    assert "The start 01_srresnet/default is passed over: there is no trained run" in capsys.readouterr().out
+
+
+def test_lab_04_goes_on_with_the_stage_that_its_run_began_with(capsys):
+    run = leave_run("04_esrgan", "default", 100)
+    run.write_manifest(run.manifest() | {"psnr_stage": "long-psnr"})
+    lab = setup("04_esrgan")
+    about = {"images": f"left ({lab.train_set.fingerprint()})", "degradation": str(lab.degradation)}
+    stage = leave_run("04_esrgan", "long-psnr", 600, generator=lab.wanted.network, sampler=about)
+    stage.save_generator(srlab.load_shipped()["RRDB"], 600)
+    assert lab.find_start()[1] == "04_esrgan/long-psnr"
+
+
 # --- Recipes -------------------------------------------------------------------------------------------------
-
-OPEN = {"recipe": "auto", "iters": 0, "run": "", "images": "", "validation": "", "backbone": "random", "scale": 4}
-OPEN |= {"seed": 0, "device": "cpu", "precision": "no", "tricks": {}}
-
-
-@pytest.fixture
-def lab_04(cells):
-    """Runs lab 04's setup with what papermill would give; the lab, and what was said."""
-
-    def run(**given):
-        cell = "# Parameters of this lab\n" + "\n".join(f"{name} = {value!r}" for name, value in OPEN.items())
-        injected = "# Parameters\n" + "\n".join(f"{name} = {value!r}" for name, value in given.items())
-        result, shown = cells(cell, injected + "\n", "import srlab; lab = srlab.setup('04_esrgan')")
-        if result.error_in_exec:
-            raise result.error_in_exec
-        return cells("lab")[0].result, shown
-
-    return run
-
-
-def test_setup_says_what_is_trained_on_what_how_long_and_why(lab_04):
-    lab, shown = lab_04()
-    for words in (
-        "recipe:  laptop, a small network, minutes on two CPU cores\nbecause  it suits a CPU, a run of a few minutes",
-        "trains:  600 steps for PSNR (unless that is done already), then 800 steps of 8 patches of 32 px, on the left",
-    ):
-        assert words in shown.stdout
-    assert "run:     04_esrgan/default" in shown.stdout
-    assert "WARNING" not in shown.stdout
-    assert "The recipe <b>laptop</b> as a table" in shown.outputs[0].data["text/html"]
-    assert (lab.iters, lab.run, lab.batch, lab.betas, lab.as_tried) == (800, "default", 8, [0.5, 0.99], True)
-    assert (lab.train_set.name, lab.unseen.name) == ("left half of gravel", "right half of gravel")
 
 
 @pytest.mark.parametrize("given", [{"subject": ""}, {"recipe": "photos"}, {"iters": 2000}], ids=str)
-def test_without_a_subject_and_in_a_long_training_there_are_twelve_photos_and_four_unseen_ones(lab_04, given):
-    lab, shown = lab_04(**given)
-    assert "on 12 photos inside scikit-image and matplotlib" in shown.stdout
+def test_without_a_subject_and_in_a_long_training_there_are_twelve_photos_and_four_unseen_ones(capsys, given):
+    lab = setup("04_esrgan", **given)
+    assert "on 12 photos inside scikit-image and matplotlib" in capsys.readouterr().out
     assert len(lab.train_set) == 12
     assert lab.unseen.names == ["astronaut", "chelsea", "text", "brick"]
 
 
-def test_photos_that_are_named_take_the_place_of_the_subject(lab_04, tmp_path):
-    srlab.write_image(torch.rand(3, 80, 80), tmp_path / "own.png")
-    lab, _ = lab_04(images=str(tmp_path))
-    assert (lab.subject, lab.train_set.names) == ("", ["own"])
+def test_photos_that_are_named_take_the_place_of_the_subject_from_the_readers_home_as_well(tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    srlab.write_image(torch.rand(3, 80, 80), tmp_path / "mine" / "own.png")
+    lab = setup("04_esrgan", images="~/mine", photo="~/mine/own.png")
+    assert (lab.subject, lab.train_set.names, lab.run) == ("", ["own"], "laptop-images-mine")
     assert len(lab.unseen) == 4
+    assert srlab.read_image("~/mine/own.png").shape == (3, 80, 80)
 
 
-@pytest.mark.parametrize(
-    ("given", "run"),
-    [
-        ({}, "default"),
-        ({"iters": 280}, "laptop-280"),
-        ({"recipe": "smoke"}, "smoke"),
-        ({"seed": 3}, "laptop-seed-3"),
-        ({"tricks": {"noise": 0.5}, "iters": 700}, "laptop-700-noise-0.5"),
-        ({"iters": 5000, "run": "mine"}, "mine"),
-    ],
-)
-def test_another_training_gets_another_name_and_the_same_command_the_same(lab_04, given, run):
-    assert lab_04(**given)[0].run == run
-
-
-def test_a_number_of_the_recipe_is_changed_by_p_or_by_tricks(lab_04):
+def test_a_number_of_the_recipe_is_changed_by_p_or_by_tricks():
     for given in ({"noise": 0.5, "betas": "[0.9, 0.99]"}, {"tricks": {"noise": 0.5, "betas": [0.9, 0.99]}}):
-        lab, _ = lab_04(**given)
+        lab = setup("04_esrgan", **given)
         assert (lab.noise, lab.betas, lab.batch) == (0.5, [0.9, 0.99], 8)
         assert not lab.as_tried
 
 
-def test_a_subject_is_one_photo_in_halves_unless_others_are_named(cells, tmp_path):
-    shutil.copy(ROOT / "docs" / "images" / "sharper.png", tmp_path)
-
-    def setup(**given):
-        cell = "# Parameters of this lab\n" + "\n".join(f"{name} = {value!r}" for name, value in OPEN.items())
-        cells(cell, "# Parameters\n" + "\n".join(f"{name} = {value!r}" for name, value in given.items()) + "\n")
-        _, shown = cells("import srlab; lab = srlab.setup('03_srgan')")
-        return cells("lab")[0].result, shown.stdout
-
-    lab, said = setup()
+def test_a_subject_is_one_photo_in_halves_unless_others_are_named(capsys, tmp_path):
+    srlab.write_image(torch.rand(3, 96, 96), tmp_path / "own.png")
+    lab = setup("03_srgan")
     assert (lab.subject, lab.train_set.name, lab.unseen.name) == (
         "gravel",
         "left half of gravel",
         "right half of gravel",
     )
+    said = capsys.readouterr().out
     assert "on the left half of gravel" in said
     assert "WARNING" not in said, "a subject is to be learned by heart"
-    assert lab.as_tried
-    _, said = setup(iters=100_000)
-    assert "WARNING: 1 photos" in said, "but not for so long"
+    setup("03_srgan", iters=100_000)
+    assert "WARNING: 1 photos" in capsys.readouterr().out, "but not for so long"
     four = ["astronaut", "chelsea", "text", "brick"]
-    lab, _ = setup(tricks={"subject": ""})
-    assert (lab.run, len(lab.train_set), lab.unseen.names) == ("laptop-subject", 12, four)
-    lab, _ = setup(images=str(tmp_path))
+    lab = setup("03_srgan", tricks={"subject": ""})
+    assert (len(lab.train_set), lab.unseen.names) == (12, four)
+    lab = setup("03_srgan", images=str(tmp_path))
     assert (lab.subject, lab.parameters["subject"], len(lab.train_set), lab.unseen.names) == ("", "", 1, four)
 
 
-@pytest.mark.parametrize(
-    ("given", "words"),
-    [
-        ({"tricks": {"noize": 0.5}}, r"Unknown parameter 'noize' \(did you mean noise\?\).*learning_rate"),
-        ({"noise": "much"}, "noise='much' must be of type number"),
-        ({"recipe": "papre"}, r"no recipe 'papre'; choose auto, laptop"),
-        ({"recipe": "paper"}, r"paper refuses .* 12 photos .* -p images div2k.*random features"),
-    ],
-)
-def test_what_cannot_be_is_refused(lab_04, given, words):
-    with pytest.raises(SrlabError, match=words):
-        lab_04(**given)
+def test_photos_too_small_for_what_comes_after_training_are_named_before_it(capsys, tmp_path):
+    for name, side in (("large", 64), ("small", 40)):
+        srlab.write_image(torch.rand(3, side, side), tmp_path / "val" / f"{name}.png")
+        srlab.write_image(torch.rand(3, side // 2, 200), tmp_path / "train" / f"{name}.png")
+    lab = setup("04_esrgan", images=str(tmp_path / "train"), validation=str(tmp_path / "val"), iters=10)
+    said = capsys.readouterr().out
+    assert "Left out of train, as they are smaller than 32 x 32 pixels: small." in said
+    assert "Left out of val, as they are smaller than 48 x 48 pixels: small." in said
+    assert (lab.train_set.names, lab.unseen.names) == (["large"], ["large"])
+    with pytest.raises(SrlabError, match="No image of train is 64 pixels wide and high"):
+        setup("04_esrgan", images=str(tmp_path / "train"), patch=64)
+    with pytest.raises(SrlabError, match=r"small.png is 40 x 40; this lab needs 64 pixels a side"):
+        setup("04_esrgan", photo=str(tmp_path / "val" / "small.png"))
 
 
-def test_a_long_training_on_few_photos_through_random_features_is_warned_of_with_the_words_that_change_it(lab_04):
-    _, shown = lab_04(iters=100_000)
-    photos, features = [line for line in shown.stdout.splitlines() if line.startswith("WARNING")]
+def test_no_photo_is_trained_on_and_validated_on(tmp_path):
+    for folder in ("train", "val"):
+        srlab.write_image(torch.rand(3, 96, 96), tmp_path / folder / "other.png")
+    folders = {"images": str(tmp_path / "train"), "validation": str(tmp_path / "val")}
+    assert setup("03_srgan", **folders).unseen.names == ["other"], "the same name, but another photo"
+    shutil.copytree(tmp_path / "train", tmp_path / "copy")
+    with pytest.raises(SrlabError, match="No photo may be trained on and validated on, but other is"):
+        setup("03_srgan", **folders | {"validation": str(tmp_path / "copy")})
+
+
+def test_a_long_training_on_few_photos_through_random_features_is_warned_of_with_the_words_that_change_it(capsys):
+    setup("04_esrgan", iters=100_000)
+    photos, features = [line for line in capsys.readouterr().out.splitlines() if line.startswith("WARNING")]
     assert "-p images div2k" in photos
     assert "-p backbone imagenet" in features
 
@@ -296,9 +461,9 @@ def test_a_long_training_on_few_photos_through_random_features_is_warned_of_with
         "中" * 40,
     ],
 )
-def test_setup_refuses_a_name_that_no_run_can_have_and_makes_nothing(lab_04, home, run):
+def test_setup_refuses_a_name_that_no_run_can_have_and_makes_nothing(home, run):
     with pytest.raises(SrlabError, match=r"no good name for a run; \w+|too long; use one of at most 100 letters"):
-        lab_04(run=run)
+        setup("04_esrgan", run=run)
     assert not home.exists()
 
 
@@ -323,29 +488,29 @@ UNWRITABLE = {
 
 
 @pytest.mark.parametrize("spoil", UNWRITABLE.values(), ids=UNWRITABLE)
-def test_setup_says_at_once_that_the_runs_cannot_be_written(lab_04, home, spoil):
+def test_setup_says_at_once_that_the_runs_cannot_be_written(home, spoil):
     spoil(home)
     before = sorted(home.rglob("*"))
     with pytest.raises(
         SrlabError, match=rf"Cannot write into {re.escape(str(home))}.*choose another folder with SRLAB"
     ):
-        lab_04()
+        setup("04_esrgan")
     assert sorted(home.rglob("*")) == before
 
 
 @pytest.mark.skipif(not Path("/proc/self").exists(), reason="the folder in which not even root can write")
-def test_setup_says_at_once_that_nothing_can_be_written_there(lab_04, monkeypatch):
+def test_setup_says_at_once_that_nothing_can_be_written_there(monkeypatch):
     monkeypatch.setenv("SRLAB_HOME", "/proc/self/runs")
     with pytest.raises(SrlabError, match=r"Cannot write into /proc/self \(.*\); free some space or choose"):
-        lab_04()
+        setup("04_esrgan")
 
 
-def test_setup_says_at_once_that_the_disk_is_full(lab_04, home, monkeypatch):
+def test_setup_says_at_once_that_the_disk_is_full(home, monkeypatch):
     monkeypatch.setattr("shutil.disk_usage", lambda _: SimpleNamespace(free=150_000_000))
     with pytest.raises(
         SrlabError, match=r"A run needs 100 MB, and the disk of .* has 14 MB too little free; .*SRLAB_HOME"
     ):
-        lab_04()
+        setup("04_esrgan")
     assert not home.exists()
 
 
@@ -353,14 +518,6 @@ def test_many_processes_may_set_up_at_once_and_leave_nothing(home):
     with ThreadPoolExecutor(8) as pool:
         list(pool.map(check_run, ["04_esrgan"] * 200, ["default"] * 200))
     assert not home.exists()
-
-
-def test_a_script_that_was_made_of_the_notebook_has_its_parameters_and_another_one_has_none():
-    InteractiveShell.clear_instance()
-    scope = dict(OPEN) | {"tricks": {"batch": 3}}
-    exec("import srlab; lab = srlab.setup('04_esrgan')", scope)
-    assert (scope["lab"].batch, scope["lab"].iters) == (3, 800)
-    assert srlab.setup("01_srresnet").parameters == {}
 
 
 @pytest.mark.parametrize(("as_tried", "strict", "raises"), [(True, "1", True), (True, "0", False), (False, "1", False)])

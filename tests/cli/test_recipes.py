@@ -3,8 +3,8 @@
 import pytest
 
 from srlab.base.errors import SrlabError
-from srlab.cli.lab import check_parameters
-from srlab.cli.recipes import pick_recipe, read_recipes
+from srlab.cli.parameters import check_parameters
+from srlab.cli.recipes import pick_recipe, read_book
 from tests.conftest import ROOT
 
 FILES = sorted((ROOT / "notebooks" / "recipes").glob("*.yaml"))
@@ -14,22 +14,27 @@ H200 = {"device": "cuda", "iters": 100_000, "memory_gib": 139.0, "processes": 1,
 
 @pytest.fixture(params=FILES, ids=lambda file: file.stem)
 def book(request):
-    return read_recipes(request.param)
+    return read_book(request.param)
 
 
 def recipes_of(lab):
-    return read_recipes(next(file for file in FILES if file.stem.startswith(lab)))
+    return read_book(next(file for file in FILES if file.stem.startswith(lab)))
 
 
 def test_each_recipe_has_each_number_of_the_kind_of_the_laptops(book):
-    for name, recipe in book.items():
-        if name != "meaning":
-            check_parameters(book["laptop"]["values"], recipe["values"], list(recipe["values"]))
-            assert set(recipe["sources"]) == set(recipe["values"])
-            assert recipe["about"]
-            names = {*recipe.get("scales", ()), *recipe.get("ours", ()), *recipe.get("without_weights", ())}
-            assert names <= set(recipe["values"])
-            assert set(recipe.get("when", ())) <= set(LAPTOP)
+    for recipe in book.recipes.values():
+        check_parameters(book.recipes["laptop"]["values"], recipe["values"], book.choices, book.least)
+        assert set(recipe["sources"]) == set(recipe["values"])
+        assert recipe["about"]
+        names = {*recipe.get("scales", ()), *recipe.get("ours", ()), *recipe.get("without_weights", ())}
+        assert names <= set(recipe["values"])
+        assert set(recipe.get("when", ())) <= set(LAPTOP)
+
+
+def test_what_values_are_checked_by_is_said_of_parameters_and_numbers_that_there_are(book):
+    assert {*book.choices, *book.least} <= {*book.parameters, *book.meaning}
+    assert set(book.sides) <= set(book.parameters)
+    check_parameters(book.parameters, book.parameters, book.choices, book.least)
 
 
 FEW_PHOTOS = "needs 30 megapixels of photos, such as -p images div2k"
@@ -62,8 +67,8 @@ def test_auto_takes_what_fits_and_names_what_would_be_better_and_can_be_had(lab,
 
 def test_a_network_of_the_papers_never_gets_the_rate_of_the_laptop():
     """2e-3 took RRDBNet-23 to a loss of 1e30; for 23 blocks and 64 features 2e-4 holds."""
-    for name, recipe in recipes_of("04").items():
-        if name != "meaning" and recipe["values"]["size"] == "paper":
+    for recipe in recipes_of("04").recipes.values():
+        if recipe["values"]["size"] == "paper":
             assert 0 < recipe["values"]["pretrain_rate"] <= 4e-4
             assert recipe["values"]["learning_rate"] <= 2e-4
 
@@ -107,6 +112,9 @@ def test_the_table_has_each_number_with_its_meaning_and_where_it_comes_from():
     ):
         assert "".join(f'<td style="text-align:left">{cell}</td>' for cell in cells) in table
     assert ">you<" in table
+    text = recipe.text().splitlines()
+    assert len(text) == len(recipe.values) + 1
+    assert [line.split()[:2] for line in text if line.startswith("learning_rate ")] == [["learning_rate", "0.0001"]]
 
 
 def test_the_table_says_once_where_its_numbers_come_from_if_it_is_the_same_for_all():
@@ -123,16 +131,19 @@ def test_an_unknown_recipe_is_refused_with_the_known_ones():
         pick_recipe(recipes_of("04"), "gpuu", LAPTOP)
 
 
+HEAD = "parameters: {}\nchoices: {}\nleast: {}\nsides: {}\nmeaning: {a: b}"
+
+
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ("laptop: {about: x, source: y, values: {}}", "cannot be read"),
-        ("meaning: {a: b}\nlaptop: {about: x, source: y, values: {a: 1}, wehn: {}}", "has wehn"),
-        ("meaning: {a: b}\nlaptop: {about: x, source: y, values: {b: 1}}", "lack a, b"),
+        ("", "cannot be read"),
+        (f"{HEAD}\nlaptop: {{about: x, source: y, values: {{a: 1}}, wehn: {{}}}}", "has wehn"),
+        (f"{HEAD}\nlaptop: {{about: x, source: y, values: {{b: 1}}}}", "lack a, b"),
         ("meaning: [", "cannot be read"),
     ],
 )
 def test_a_damaged_file_is_one_sentence(tmp_path, text, words):
     (tmp_path / "lab.yaml").write_text(text)
     with pytest.raises(SrlabError, match=words):
-        read_recipes(tmp_path / "lab.yaml")
+        read_book(tmp_path / "lab.yaml")

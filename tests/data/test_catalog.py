@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from srlab.cli.recipes import read_recipes
+from srlab.cli.recipes import read_book
 from srlab.data import catalog, datasets
 from tests.conftest import load_script
 from tests.data import server
@@ -161,7 +161,7 @@ def test_div2k_comes_to_lie_where_the_labs_read_it(tiny, home, main, capsys):
         assert "for academic research only" in text
         assert "Agustsson and Timofte" in text
     command = printed.splitlines()[-1].split()
-    assert command[5] in read_recipes(ROOT / "notebooks" / "recipes" / f"{Path(command[1]).stem}.yaml")
+    assert command[5] in read_book(ROOT / "notebooks" / "recipes" / f"{Path(command[1]).stem}.yaml").recipes
     assert command[-1] == str(home / "DIV2K" / "train")
     assert (ROOT / command[1]).is_file()
 

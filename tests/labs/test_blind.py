@@ -6,13 +6,13 @@ import torch
 
 import srlab
 from srlab.cli.papermill import execute, read_headline
-from srlab.cli.recipes import read_recipes
+from srlab.cli.recipes import read_book
 from srlab.data import datasets
 
 from .conftest import ROOT
 
 LAB = ROOT / "notebooks" / "01_srresnet.ipynb"
-RECIPE = read_recipes(ROOT / "notebooks" / "recipes" / "01_srresnet.yaml")["blind"]["values"]
+RECIPE = read_book(ROOT / "notebooks" / "recipes" / "01_srresnet.yaml").recipes["blind"]["values"]
 SMALL = {"recipe": "blind", "run": "blind", "iters": 4, "size": "tiny", "batch": 2, "patch": 32, "validate_every": 2}
 SMALL |= {"ablation_iters": 2, "failure_iters": 12}
 FACE = srlab.Protocol(color="rgb", crop=0)
@@ -91,7 +91,7 @@ def test_other_photos_go_through_by_the_recipe_of_the_lab_as_well(blind, split, 
     assert read_headline(executed)["label"] == "mean gain over bicubic"
 
 
-# --- The first cells, with parameters that make no sense -----------------------------------------------------
+# --- The first cells ------------------------------------------------------------------------------------------
 
 
 def first_cells(**changes):
@@ -99,7 +99,7 @@ def first_cells(**changes):
     scope = {}
     cells = [cell for cell in nbformat.read(LAB, 4).cells if cell.cell_type == "code"]
     code = [cell.source for cell in cells if "colab" not in cell.metadata.get("tags", [])]
-    (parameters, setup), (pairs,) = code[:2], [source for source in code if source.startswith("degradation =")]
+    (parameters, setup), (pairs,) = code[:2], [source for source in code if "\ndegradation = " in source]
     exec(parameters, scope)
     scope |= {"tricks": {"size": "tiny", "photos": "astronaut"} | changes}
     exec(setup, scope)
@@ -118,29 +118,3 @@ def test_the_defaults_are_the_task_of_the_papers():
 def test_each_stage_is_taken_from_its_parameter():
     scope = first_cells(downsampler="area", blur=[1, 2.5], lr_noise=[0.1, 0.1], jpeg=[60, 95])
     assert scope["degradation"] == srlab.Degradation("area", blur=(1.0, 2.5), noise=0.1, jpeg=(60.0, 95.0))
-
-
-@pytest.mark.parametrize(
-    ("changes", "words"),
-    [
-        ({"blur": [1.0]}, r"blur=\[1.0\] must be a number or a pair"),
-        ({"jpeg": [60, 80, 95]}, r"jpeg=\[60, 80, 95\] must be a number or a pair"),
-        ({"lr_noise": ["a", "b"]}, r"noise=\['a', 'b'\] must be a number or a pair"),
-        ({"blur": [0.2, float("inf")]}, r"blur=\[0.2, inf\] must be a number or a pair"),
-        ({"blur": [3.0, 0.2]}, r"blur=\[3.0, 0.2\] must be 0 or more, low before high"),
-        ({"jpeg": [0, 95]}, "jpeg=.* must lie in 1 to 100"),
-        ({"downsampler": "cubic"}, "downsampler 'cubic'; choose one of bicubic"),
-        ({"crop": -1}, "crop of 0 or more.*crop=-1"),
-        ({"color": "hsv"}, "color 'y' or 'rgb'.*hsv"),
-        ({"loss": "ssim"}, "Unknown loss 'ssim'; choose one of mse, l1, charbonnier"),
-        ({"patch": 1500}, "No image of photos/train is 1500 pixels wide and high"),
-        ({"network": "RRDB"}, "Unknown network 'RRDB'; choose one of .*RRDBNet"),
-        ({"blocks": -2}, "at least one.*-2"),
-        ({"parameter_limit": 9}, "MSRResNet has [0-9,]+ parameters, more than the limit of 9; take fewer blocks"),
-        ({"validation": "no/such/folder"}, "no folder no/such/folder"),
-    ],
-    ids=lambda value: next(iter(value)) if isinstance(value, dict) else "",
-)
-def test_parameters_that_make_no_sense_are_refused_with_one_sentence(changes, words):
-    with pytest.raises(srlab.SrlabError, match=words):
-        first_cells(**changes)

@@ -1,5 +1,6 @@
 """The labs run: in two chains with nbval, which compares the outputs that come with them, and by other recipes."""
 
+import json
 import re
 import shutil
 import subprocess
@@ -13,10 +14,20 @@ import torch
 import srlab
 from srlab.base.errors import SrlabError
 from srlab.cli.papermill import execute
-from srlab.cli.recipes import read_recipes
+from srlab.cli.recipes import read_book
 
 from .conftest import LABS, ROOT
 from .warm import execute_warm
+
+AGAIN = """\
+assert srlab.setup("{0}", globals()).run == lab.run == "smoke"
+sseed = 5
+try:
+    srlab.setup("{0}", globals())
+except srlab.SrlabError as error:
+    said = str(error)
+assert "Unknown parameter 'sseed' (did you mean seed?)" in said
+"""
 
 
 # Both halves at once where there are two cores. Labs 02 and 05 find networks of labs before them, 01, 03 and 04 none.
@@ -31,10 +42,16 @@ def test_labs_run_one_after_the_other_and_print_what_they_come_with(call, tmp_pa
     copies = [tmp_path / lab.name for lab in labs]
     for lab, copy in zip(labs, copies, strict=True):
         papermill.execute_notebook(str(lab), str(copy), {"recipe": "smoke"}, prepare_only=True, progress_bar=False)
+        prepared = nbformat.read(copy, 4)  # setup may run again, and takes no variable of the lab for a slip
+        prepared.cells.append(nbformat.v4.new_code_cell(AGAIN.format(lab.stem)))
+        nbformat.write(prepared, copy)
     options = ("--nbval-lax", "--nbval-current-env", "--nbval-cell-timeout=120", "-p", "no:cacheprovider")
     result = call("python", "-m", "pytest", "-q", *options, *copies, cwd=tmp_path)
     assert result.returncode == 0, result.stdout
     assert [cell for lab in labs for cell in nbformat.read(lab, 4).cells if "nbval-check-output" in str(cell.metadata)]
+    gans = [json.loads(run.read_text()) for run in (tmp_path / "runs" / "03_srgan").glob("smoke*/run.json")]
+    if labs == LABS:
+        assert {run["parameters"]["start"] for run in gans} == {"01_srresnet/smoke"}, "what was loaded is recorded"
     assert not (ROOT / "notebooks" / "runs").exists(), "a lab writes only into the folder of the runs"
 
 
@@ -106,7 +123,7 @@ def test_papermill_with_a_wrong_parameter_fails_with_one_sentence(tmp_path):
 def test_the_recipes_of_the_papers_look_through_their_layers():
     """SRGAN after the activation (Ledig 2017: VGG22 and VGG54), ESRGAN before it (Wang 2018, section 3.3)."""
     wanted = {"02_content_loss": "relu2_2", "03_srgan": "relu5_4", "04_esrgan": "conv5_4"}
-    recipes = {lab: read_recipes(ROOT / "notebooks" / "recipes" / f"{lab}.yaml")["paper"] for lab in wanted}
+    recipes = {lab: read_book(ROOT / "notebooks" / "recipes" / f"{lab}.yaml").recipes["paper"] for lab in wanted}
     found = {lab: recipe["values"]["features"] for lab, recipe in recipes.items()}
     assert found == {lab: f"vgg19 {layer}" for lab, layer in wanted.items()}
 

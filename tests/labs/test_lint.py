@@ -9,8 +9,7 @@ from pathlib import Path
 import nbformat
 import pytest
 
-from srlab.cli.lab import DECLARED, PARAMETERS
-from srlab.cli.recipes import read_recipes
+from srlab.cli.recipes import read_book
 
 ROOT = Path(__file__).parents[2]
 LABS = sorted((ROOT / "notebooks").glob("[0-9]*.ipynb"))
@@ -66,13 +65,13 @@ def test_starts_with_title_then_parameters_then_setup(lab, cells):
         assert promise in cells[0].source
     first, second = code(cells)[:2]
     assert tags(first) == {"parameters"}
-    assert f'srlab.setup("{lab.stem}")' in second.source
+    assert f'srlab.setup("{lab.stem}", globals())' in second.source
     assert [cell for cell in cells if "parameters" in tags(cell)] == [first]
 
 
 def test_parameters_are_commented_literals(cells):
     lines = code(cells)[0].source.splitlines()
-    assert lines[0].startswith(DECLARED)
+    assert lines[0].startswith("# Parameters of this lab")
     for line in lines[1:]:
         (statement,) = ast.parse(line).body
         assert isinstance(statement, ast.Assign), line
@@ -88,12 +87,11 @@ def declared(cells):
 
 def test_every_parameter_and_every_number_of_the_recipe_is_used(lab, cells):
     by_setup = {"recipe", "iters", "run", "images", "validation", "device", "precision", "compiled", "tricks"}
-    by_setup |= {"photos", "center_crop"}
+    by_setup |= {"photos", "center_crop", "start", "parameter_limit"}
     names = declared(cells).keys() - by_setup
-    assert set(declared(cells)) <= set(PARAMETERS)
     rest = "\n".join(cell.source for cell in code(cells)[1:])
     assert [name for name in names if not re.search(rf"\b{name}\b", rest)] == []
-    numbers = read_recipes(ROOT / "notebooks" / "recipes" / f"{lab.stem}.yaml")["meaning"]
+    numbers = read_book(ROOT / "notebooks" / "recipes" / f"{lab.stem}.yaml").meaning
     unused = [name for name in numbers.keys() - by_setup if not re.search(rf'\blab\.{name}\b|"{name}"', rest)]
     assert [name for name in unused if not name.startswith("min_gain_")] == []
 

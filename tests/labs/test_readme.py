@@ -12,7 +12,7 @@ import pytest
 import torch
 
 from srlab.cli.main import main
-from srlab.cli.recipes import read_recipes
+from srlab.cli.recipes import read_book
 from srlab.data.images import write_image
 from srlab.models import MSRResNet
 from tests.conftest import ROOT, leave_run
@@ -81,11 +81,11 @@ def test_papermill_gets_notebooks_recipes_and_parameters_that_exist(command):
     words = shlex.split(command)
     file = ROOT / next(word for word in words if word.endswith(".ipynb"))
     parameters = next(cell.source for cell in nbformat.read(file, 4).cells if "parameters" in str(cell.metadata))
-    book = read_recipes(file.parent / "recipes" / f"{file.stem}.yaml")
+    book = read_book(file.parent / "recipes" / f"{file.stem}.yaml")
     for flag, name, value in zip(words, words[1:], [*words[2:], ""], strict=False):
         if flag == "-p":
-            assert re.search(rf"^{name} = ", parameters, re.MULTILINE) or name in book["meaning"], name
-            assert name != "recipe" or value in book
+            assert re.search(rf"^{name} = ", parameters, re.MULTILINE) or name in book.meaning, name
+            assert name != "recipe" or value in book.recipes
         assert flag != "-f"
 
 

@@ -9,7 +9,7 @@ import torch.nn.functional as F
 
 import srlab
 from srlab import losses, models
-from srlab.cli.recipes import read_recipes
+from srlab.cli.recipes import read_book
 
 from .conftest import ROOT
 
@@ -124,7 +124,7 @@ class AverageScene(Scene):
     def __init__(self, **changes):
         super().__init__()
         scope = {"torch": torch, "F": F, "srlab": srlab, "losses": losses, "models": models}
-        numbers = read_recipes(ROOT / "notebooks" / "recipes" / "04_esrgan.yaml")["laptop"]["values"]
+        numbers = read_book(ROOT / "notebooks" / "recipes" / "04_esrgan.yaml").recipes["laptop"]["values"]
         scope["lab"] = SimpleNamespace(**numbers)
         for cell in nbformat.read(ROOT / "notebooks" / "04_esrgan.ipynb", 4).cells:
             if any(

@@ -7,8 +7,8 @@ import torch
 from torchvision.models import get_model
 
 import srlab
-import srlab.cli.lab
 from srlab.base.errors import SrlabError
+from srlab.cli.parameters import check_parameters
 from studies import run
 from studies.content_loss.configurations import LOSSES, SHALLOW, VARIANTS, Row, parameters, read_preset, rows
 from studies.content_loss.published import PUBLISHED
@@ -36,7 +36,7 @@ def test_every_row_is_a_run_that_its_lab_takes_after_the_row_that_it_needs(name)
         srlab.Run(row.lab, row.run)
         assert row.before is None or row.before in found[:place]
         given = parameters(row, preset, "auto")
-        srlab.cli.lab.check_parameters(labs[row.lab], labs[row.lab] | given, list(given))
+        check_parameters(labs[row.lab], given)
         assert given["recipe"] == "laptop"
         scaled = {"iters", "validate_every", "schedule", *(("ema", "start") if row.method == "SRGAN" else ())}
         assert scaled <= set(given), "or the lab would scale them"

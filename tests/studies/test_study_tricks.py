@@ -6,10 +6,10 @@ import json
 import pytest
 
 import srlab
-import srlab.cli.lab
 import srlab.models.features
 from srlab.base.errors import SrlabError
-from srlab.cli.recipes import read_recipes
+from srlab.cli.parameters import check_parameters
+from srlab.cli.recipes import read_book
 from srlab.training.runs import Run
 from studies import presets
 from studies import train as trainer
@@ -57,13 +57,13 @@ def laptop():
 
 
 def test_a_row_is_a_run_that_changes_what_it_names_in_the_lab_and_nothing_else(preset):
-    scaled = read_recipes(NOTEBOOK.parent / "recipes" / f"{LAB}.yaml")["photos"]["scales"]
+    scaled = read_book(NOTEBOOK.parent / "recipes" / f"{LAB}.yaml").recipes["photos"]["scales"]
     scaled = {name for name in scaled if declared()[name]}  # no milestones stay none
     seen = {}
     for row in rows(preset):
         Run(LAB, row.name)
         base, given = parameters(Row("base", row.seed), preset), parameters(row, preset)
-        srlab.cli.lab.check_parameters(declared(), declared() | given, list(given))
+        check_parameters(declared(), given)
         whole = declared() | base  # a parameter that the base leaves alone has the default of the lab
         changed = {name for name in given if given[name] != whole.get(name)}
         assert changed - {"run"} == set(changes(row.trick, preset)), row

@@ -257,12 +257,15 @@ CHANGES = [  # of a recipe with loss L1 and old 1; what is said
     ({"recipe": {"loss": "MSE", "new": 2}}, r"loss='L1' \(now 'MSE'\), old=1 \(now None\), new=None \(now 2\)"),
     ({"seed": 1}, r"seed=0 \(now 1\)"),
     ({"ema": 0.99}, r"ema=0.9 \(now 0.99\)"),
-    ({"sampler": {"batch": 4}}, "sampler="),
-    ({"sampler": {"degradation": Degradation(noise=0.1)}}, "sampler="),
-    ({"network": SRResNet}, "generator=.*MSRResNet.*now.*SRResNet"),
-    ({"network": lambda: MSRResNet(1, 6)}, "generator="),
-    ({"optimizer": torch.optim.SGD}, "optimizer=.*Adam.*now.*SGD"),
-    ({"rate": 2e-3}, "optimizer=.*0.001.*now.*0.002"),
+    ({"sampler": {"batch": 4}}, r"made with sampler\.batch=2 \(now 4\); give this"),
+    (
+        {"sampler": {"degradation": Degradation(noise=0.1)}},
+        r"made with sampler\.degradation=.*now [^;]*noise=0.1",
+    ),
+    ({"network": SRResNet}, r"generator\.network='MSRResNet' \(now 'SRResNet'\)"),
+    ({"network": lambda: MSRResNet(1, 6)}, r"made with generator\.features=4 \(now 6\); give this"),
+    ({"optimizer": torch.optim.SGD}, "optimizer.*Adam.*now.*SGD"),
+    ({"rate": 2e-3}, r"initial_lr=0.001 \(now 0.002\); give this"),
     ({"schedule": OneCycle(2, warmup=0.5)}, "schedule="),
 ]
 

@@ -3,7 +3,6 @@
 import pytest
 from IPython.core.interactiveshell import InteractiveShell
 
-from srlab.view import missing_names
 from srlab.view.missing_names import explain_missing_names
 
 
@@ -18,7 +17,7 @@ from srlab.view.missing_names import explain_missing_names
 )
 def test_a_missing_name_says_what_to_run_first(monkeypatch, capsys, cell, error, advised):
     shell = InteractiveShell(colors="nocolor")
-    monkeypatch.setattr(missing_names, "get_ipython", lambda: shell)
+    monkeypatch.setattr("IPython.get_ipython", lambda: shell)
     explain_missing_names()
     assert not shell.run_cell(cell).success
     said = capsys.readouterr().out

@@ -1,0 +1,143 @@
+"""The values that a lab is given, held against the defaults that came with it, wherever they were typed."""
+
+import difflib
+import math
+from collections.abc import Iterable, Mapping
+from pkgutil import resolve_name
+from typing import Any
+
+from srlab.base.errors import SrlabError
+from srlab.cli.recipes import Book
+
+PLAIN = (bool, int, float, str, list, dict, set, tuple, type(None))  # what a parameter can be, or be by mistake
+IPYTHON = {"In", "Out", "exit", "quit", "get_ipython", "open"}
+NEAR = 0.85  # likeness of two names, from which on one is taken for a slip of the other
+KINDS = {bool: "True or False", int: "a whole number", float: "a number", str: "text", list: "a list", dict: "a dict"}
+
+
+def read_parameters(book: Book, namespace: Mapping[str, Any], again: bool = False) -> tuple[dict, dict]:
+    """Take a lab's parameters, and the changes to its recipe, from all that a notebook has defined.
+
+    Parameters
+    ----------
+    book
+        From `srlab.cli.recipes.read_book`.
+    namespace
+        Of the notebook. A plain value under the name of an entry of the recipe changes the recipe, as ``tricks`` does.
+    again
+        Whether the lab's own variables may be there as well. Else an unknown name of a plain value is a mistake.
+
+    Returns
+    -------
+    tuple of dict
+        Name -> value: the parameters without ``tricks``, and the changed entries of the recipe, each in the order of
+        the file, so that the same values in another order make the same run.
+
+    Raises
+    ------
+    SrlabError
+        A name is unknown or missing, or a value makes no sense.
+    """
+    defaults, entries = book.parameters, [name for name in book.meaning if name not in book.parameters]
+    if missing := [name for name in defaults if name not in namespace]:
+        raise SrlabError(
+            f"There is no {missing[0]} here: run the cell with the parameters of this lab first, and leave the line "
+            f"{missing[0]} = {defaults[missing[0]]!r} in it."
+        )
+    given = [name for name, value in namespace.items() if isinstance(value, PLAIN) and name[0] != "_"]
+    for name in given:
+        if name in IPYTHON or name in defaults or name in entries:
+            continue
+        if name.isupper() and name.lower() not in (*defaults, *entries):
+            continue  # a constant that was imported
+        near = [
+            one for one in difflib.get_close_matches(name, defaults, 1, NEAR) if one.rstrip("s") != name.rstrip("s")
+        ]
+        if near or not again:  # a lab may have `validations`
+            _refuse_unknown(name, [*defaults, *entries], "; correct it, and restart the kernel, which remembers it")
+    values = {name: namespace[name] for name in defaults}
+    tricks = _read("tricks", values.pop("tricks"))
+    if not isinstance(tricks, dict):
+        raise SrlabError(
+            f"The parameter tricks={tricks!r} must be a dict, such as {{'batch': 4}}; papermill takes the entry itself "
+            "as well, as in -p batch 4."
+        )
+    for name in tricks:
+        if name in defaults:
+            raise SrlabError(f"{name} is no trick but a parameter of its own; write {name} = {tricks[name]!r}.")
+    tricks = tricks | {name: namespace[name] for name in given if name in entries}
+    tricks = {name: _read(name, value) for name, value in tricks.items()}
+    numbers = book.recipes["laptop"]["values"]
+    check_parameters(numbers | defaults, values | tricks, book.choices, book.least)
+    return values, {name: tricks[name] for name in entries if name in tricks}
+
+
+def check_parameters(
+    defaults: Mapping[str, Any],
+    values: Mapping[str, Any],
+    choices: Mapping[str, list[Any] | str] | None = None,
+    least: Mapping[str, float] | None = None,
+) -> None:
+    """Refuse unknown names, values of another type than the default, and values that make no sense.
+
+    Parameters
+    ----------
+    defaults, values
+        Name -> value.
+    choices, least
+        What some of them may be, and at least must be, see `srlab.cli.recipes`.
+
+    Raises
+    ------
+    SrlabError
+        Says which parameter, what is known, and the nearest name.
+    """
+    for name, value in values.items():
+        if name not in defaults:
+            _refuse_unknown(name, defaults)
+        default = defaults[name]
+        kind = (int, float) if isinstance(default, float) else type(default)
+        if not isinstance(value, kind) or (isinstance(value, bool) and not isinstance(default, bool)):
+            hint = " Papermill takes text that looks like a number with -r instead of -p." if kind is str else ""
+            raise SrlabError(
+                f"The parameter {name}={value!r} must be {KINDS[type(default)]}, like its default {default!r}.{hint}"
+            )
+        if isinstance(default, list):
+            _check_list(name, value, default)
+        if isinstance(value, float) and not math.isfinite(value):
+            raise SrlabError(f"The parameter {name}={value} must be a finite number.")
+        if least and name in least and value < least[name]:
+            raise SrlabError(f"The parameter {name}={value} must be at least {least[name]}.")
+        if choices and name in choices:
+            known = choices[name]
+            known = list(resolve_name(known) if isinstance(known, str) else known)
+            if value not in known:
+                raise SrlabError(f"Unknown {name} {value!r}; choose one of {', '.join(map(str, known))}.")
+
+
+def _check_list(name: str, value: list[Any], default: list[Any]) -> None:
+    numbers = all(isinstance(one, int | float) and math.isfinite(one) for one in value)
+    if not numbers or (default and len(value) != len(default)):
+        count = f"{len(default)} " if default else ""
+        raise SrlabError(f"The parameter {name}={value} must be a list of {count}numbers, like its default {default}.")
+
+
+def _refuse_unknown(name: Any, known: Iterable[str], advice: str = "") -> None:
+    near = difflib.get_close_matches(str(name).lower(), known, n=1)
+    hint = f" (did you mean {near[0]}?)" if near else ""
+    raise SrlabError(f"Unknown parameter '{name}'{hint}{advice}. This lab knows: {', '.join(known)}.")
+
+
+def _read(name: str, value: Any) -> Any:
+    """A list or a dict that papermill's -p has handed on as the text that was typed."""
+    if not (isinstance(value, str) and value.lstrip().startswith(("[", "{"))):
+        return value
+    import yaml
+
+    try:
+        return yaml.safe_load(value)
+    except yaml.YAMLError as error:
+        raise SrlabError(
+            f"The parameter {name}={value!r} cannot be read; a list is written [0.9, 0.99], and a dict "
+            '{"batch": 4}, within quotes of the shell.'
+        ) from error

@@ -1,0 +1,148 @@
+"""Where a training begins: with a network that comes with srlab, or with that of a run."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from torch import nn
+
+from srlab.base.errors import SrlabError
+from srlab.data.datasets import HALVED, ImageSet, photos
+from srlab.data.degradation import Degradation
+from srlab.models.weights import load_generator, load_shipped
+from srlab.training.runs import Run, find_trained
+
+SHIPPED = "shipped"  # as the name of a start
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What a start must fit.
+
+    Attributes
+    ----------
+    network
+        Name and arguments of the generator, as a manifest has them: ``{"network": "RRDBNet", "scale": 4, ...}``.
+    degradation
+        How LR is made.
+    train_set, unseen
+        Photos to train on, and to validate on.
+    free
+        Whether a run that the reader names as the start may be of another network, which is then trained.
+    """
+
+    network: dict[str, Any]
+    degradation: Degradation
+    train_set: ImageSet
+    unseen: ImageSet
+    free: bool = False
+
+
+def check_start(start: str, wanted: Wanted) -> None:
+    """Refuse a start that the reader has named, and with which this training can't begin.
+
+    It may have learned other photos, which a line says: that is how one goes on from many photos to a few.
+
+    Parameters
+    ----------
+    start
+        ``"shipped"``, or a run, ``"LAB/NAME"``.
+    wanted
+        What it must fit.
+
+    Raises
+    ------
+    SrlabError
+        There is no such start, or it was trained for something else.
+    """
+    if reason := _misfit(start, wanted, named=True):
+        raise SrlabError(f"start={start} won't do: {reason}.")
+    if other := _other_photos(start, wanted):
+        print(f"The start {start} may do, but {other}.")
+
+
+def find_start(
+    start: str, wanted: Wanted, named: bool, begun: str = "", lab: str = "", steps: int = 0, **alike: Any
+) -> tuple[nn.Module | None, str]:
+    """Load the network to begin with.
+
+    Parameters
+    ----------
+    start, wanted
+        As for `check_start`; "" for none.
+    named
+        Whether the reader has named the start, so that nothing takes its place. Else one that doesn't fit is passed
+        over with a line that says why, and so is one of other photos.
+    begun
+        The start that the run has, where it is there already: it comes first.
+    lab, steps, **alike
+        Where to look for another one, see `srlab.training.runs.find_trained`.
+
+    Returns
+    -------
+    tuple of torch.nn.Module and str
+        The network, in eval mode on the CPU, and where it comes from: ``"shipped"`` or ``"LAB/NAME"``. None and ""
+        where there is none.
+
+    Raises
+    ------
+    SrlabError
+        The start was named and won't do, or the run has begun with another.
+    """
+    if named and start:
+        if begun not in ("", start):
+            raise SrlabError(
+                f"This run began with {begun}, not with {start}; give it another name with the parameter run."
+            )
+        check_start(start, wanted)
+        return _load(start, wanted), start
+    names = [begun, start]
+    if lab:
+        runs = find_trained(lab, steps, {"generator": wanted.network} | alike, without="discriminator")
+        names += [f"{run.lab}/{run.name}" for run in runs]
+    for name in dict.fromkeys(filter(None, names)):
+        if not (reason := _misfit(name, wanted) or _other_photos(name, wanted)):
+            return _load(name, wanted), name
+        print(f"The start {name} is passed over: {reason}.")
+    if start and not _misfit(SHIPPED, wanted):
+        return _load(SHIPPED, wanted), SHIPPED
+    return None, ""
+
+
+def _misfit(start: str, wanted: Wanted, named: bool = False) -> str:
+    """Why a training can't begin with this, or ""."""
+    if start == SHIPPED:
+        fits = _load(SHIPPED, wanted) is not None and wanted.degradation == Degradation()
+        network = f"{wanted.network['network']} of this size, scale and degradation"
+        return "" if fits else f"no {network} comes with srlab"
+    if start.count("/") != 1:
+        return f"it is shipped, or LAB/RUN such as 01_srresnet/default, not '{start}'"
+    run = Run(*start.split("/"))
+    if not run.is_trained():
+        return f"there is no trained run {run.path}"
+    said = run.manifest()["parameters"]
+    theirs, sampler = said.get("generator", {}), said.get("sampler", {})
+    network = {"scale": wanted.network["scale"]} if named and wanted.free else wanted.network
+    if differs := [f"{k}={theirs.get(k)}, not {v}" for k, v in network.items() if theirs.get(k) != v]:
+        return f"its network has {' and '.join(differs)}"
+    if sampler.get("degradation") != str(wanted.degradation):
+        return f"it has learned from LR by {sampler.get('degradation')}, not by {wanted.degradation}"
+    if wanted.unseen.fingerprint() in sampler["images"]:
+        return f"it was trained on {wanted.unseen.name}, on which this run would be validated"
+    return ""
+
+
+def _other_photos(start: str, wanted: Wanted) -> str:
+    """Which photos a start has learned, if they are others; half of a photo is no other than the whole."""
+    if start == SHIPPED:
+        return ""
+    images = Run(*start.split("/")).manifest()["parameters"]["sampler"]["images"]
+    part = wanted.train_set.name.endswith(f" of {HALVED}") and photos("train").fingerprint() in images
+    return "" if part or wanted.train_set.fingerprint() in images else f"it was trained on {images}"
+
+
+def _load(start: str, wanted: Wanted) -> nn.Module | None:
+    if start != SHIPPED:
+        return load_generator(*start.split("/"))
+    shipped = load_shipped().get({"RRDBNet": "RRDB"}.get(wanted.network["network"], wanted.network["network"]))
+    fits = shipped is not None and {"network": wanted.network["network"]} | shipped.config == wanted.network
+    return shipped if fits else None

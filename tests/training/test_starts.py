@@ -1,0 +1,109 @@
+"""srlab.training.starts: a training begins where it says, with a network that fits it."""
+
+from dataclasses import replace
+
+import pytest
+
+import srlab
+from srlab.base.errors import SrlabError
+from srlab.data import datasets
+from srlab.data.degradation import Degradation
+from srlab.models import MSRResNet, RRDBNet
+from srlab.training.starts import Wanted, check_start, find_start
+from tests.conftest import leave_run
+
+LAB = "01_srresnet"
+TWELVE, FOUR = datasets.photos("train"), datasets.photos("validation")
+LEFT, RIGHT = datasets.halves("gravel")
+MADE = MSRResNet(1, 4)
+NETWORK = {"network": "MSRResNet"} | MADE.config
+
+
+def wanted(network=NETWORK, degradation=None, train_set=LEFT, unseen=RIGHT):
+    return Wanted(network, degradation or Degradation(), train_set, unseen)
+
+
+def described(images):
+    return f"{images.name} ({len(images)} images, {images.fingerprint()})"
+
+
+def leave(name, images=TWELVE, degradation=None, network=NETWORK, step=900, state="finished", **more):
+    sampler = {"images": described(images), "degradation": str(degradation or Degradation())}
+    run = leave_run(LAB, name, step, state, generator=network, sampler=sampler, loss="mse", **more)
+    if network == NETWORK:
+        run.save_generator(MADE, step)
+    return run
+
+
+MISFITS = [
+    (
+        {"degradation": Degradation(blur=(0.2, 3.0), jpeg=(60, 95))},
+        r"it has learned from LR by Degr.*blur=\(0.2, 3.0\)",
+    ),
+    ({"network": NETWORK | {"scale": 2}}, "its network has scale=2, not 4"),
+    ({"network": NETWORK | {"blocks": 3, "features": 8}}, "its network has blocks=3, not 1 and features=8, not 4"),
+    ({"images": RIGHT}, "it was trained on right half of gravel, on which this run would be validated"),
+    ({"step": 0}, "there is no trained run"),
+    ({"state": "failed"}, "there is no trained run"),
+]
+
+
+@pytest.mark.parametrize(("made", "words"), MISFITS, ids=str)
+def test_a_start_that_was_named_is_refused_and_another_is_passed_over_with_the_reason(capsys, made, words):
+    leave("one", **made)
+    with pytest.raises(SrlabError, match=rf"start={LAB}/one won't do: {words}"):
+        check_start(f"{LAB}/one", wanted())
+    with pytest.raises(SrlabError, match=words):
+        find_start(f"{LAB}/one", wanted(), named=True, lab=LAB)
+    leave("two", step=1000)
+    network, where = find_start(f"{LAB}/one", wanted(), named=False, lab=LAB, steps=400, loss="mse")
+    assert (network.config, where) == (MADE.config, f"{LAB}/two")
+    assert f"The start {LAB}/one is passed over: it" in capsys.readouterr().out.replace(": there", ": it")
+
+
+@pytest.mark.parametrize("start", ["foo", "a/b/c", "01_srresnet"])
+def test_what_is_no_run_is_refused(start):
+    with pytest.raises(SrlabError, match=rf"start={start} won't do: it is shipped, or LAB/RUN such as 01_srresnet/def"):
+        check_start(start, wanted())
+
+
+def test_a_start_of_other_photos_may_be_named_and_is_never_found(capsys):
+    leave("brick", images=FOUR.subset("brick"))
+    assert find_start(f"{LAB}/brick", wanted(), named=True)[1] == f"{LAB}/brick"
+    assert f"The start {LAB}/brick may do, but it was trained on photos/validation (1 images" in capsys.readouterr().out
+    assert find_start(f"{LAB}/brick", wanted(), named=False, lab=LAB) == (None, "")
+    leave("gravel", images=TWELVE)  # of which its left half is one
+    assert find_start("", wanted(), named=False, lab=LAB)[1] == f"{LAB}/gravel"
+
+
+def test_where_the_network_is_free_a_start_that_was_named_decides_it_but_for_the_scale():
+    leave("one")
+    for network, fits in ((NETWORK | {"network": "SRResNet", "blocks": 9}, True), (NETWORK | {"scale": 2}, False)):
+        free = replace(wanted(network), free=True)
+        assert find_start(f"{LAB}/one", free, named=False) == (None, "")
+        if fits:
+            assert find_start(f"{LAB}/one", free, named=True)[0].config == MADE.config
+        else:
+            with pytest.raises(SrlabError, match="its network has scale=4, not 2"):
+                check_start(f"{LAB}/one", free)
+
+
+def test_the_network_that_comes_with_srlab_is_a_start_of_its_own_size_scale_and_degradation():
+    for network, size in ((MSRResNet, srlab.models.SIZES["laptop"]), (RRDBNet, RRDBNet.SIZES["laptop"])):
+        fits = {"network": network.__name__} | network(**size).config
+        for named in (True, False):
+            assert find_start("shipped", wanted(fits), named)[1] == "shipped"
+        assert find_start(f"{LAB}/none", wanted(fits), named=False)[1] == "shipped"
+        for other in (wanted(fits | {"scale": 2}), wanted(fits, Degradation(blur=1.0))):
+            assert find_start("shipped", other, named=False) == (None, "")
+            with pytest.raises(SrlabError, match=f"no {network.__name__} of this size, scale and degradation comes"):
+                find_start("shipped", other, named=True)
+    assert find_start("", wanted(fits), named=True) == (None, "")
+
+
+def test_a_run_goes_on_with_the_start_that_it_has_begun_with():
+    leave("one")
+    leave("two", step=500)
+    assert find_start("", wanted(), False, f"{LAB}/one", lab=LAB)[1] == f"{LAB}/one"
+    with pytest.raises(SrlabError, match=f"began with {LAB}/one, not with {LAB}/two; give it another name"):
+        find_start(f"{LAB}/two", wanted(), True, f"{LAB}/one")
