@@ -73,7 +73,7 @@ SMALL |= {"growth": 8, "batch": 4, "patch": 32, "validate_every": 20, "probe_ite
         ),
         ("04_esrgan", SMALL | {"recipe": "esrdgan", "run": "esrdgan"}, []),
         ("04_esrgan", SMALL | {"recipe": "blind", "run": "blind"}, []),
-        ("05_evaluation", {}, []),
+        pytest.param("05_evaluation", {}, [], marks=pytest.mark.nightly),
     ],
     ids=["02 plain input", "03 other game", "03 without D", "04 without D", "04 esrdgan", "04 blind", "05 alone"],
 )

@@ -54,7 +54,8 @@ def _run(there: Any, lab: Path, parameters: dict[str, Any], environment: dict[st
         begun += 1
         with capture_output() as captured:
             result = shell.run_cell(cell.source)
-        text += [captured.stdout, *(str(output.data) for output in captured.outputs)]
+        shown = [data for output in captured.outputs for kind, data in output.data.items() if kind.startswith("text/")]
+        text += [captured.stdout, *map(str, shown)]
         if not result.success:
             failure = result.error_before_exec or result.error_in_exec
             error = "".join(traceback.format_exception_only(failure)).strip()
