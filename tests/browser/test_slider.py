@@ -397,7 +397,9 @@ def test_moving_the_divider_draws_no_picture_anew(slider):
     assert page.evaluate("window.drawn") == 0
     page.keyboard.press("3")
     assert shows(screen(page, stage), A, C, 0.75)
-    assert page.evaluate("window.drawn") == 2, "once for the view, and once for its score"
+    page.wait_for_function("window.drawn == 2", timeout=WAIT)  # once for the view, and once for its score
+    settle(page)
+    assert page.evaluate("window.drawn") == 2
 
 
 # --- where little is there -----------------------------------------------------------------------------------

@@ -63,16 +63,16 @@ SMALL |= {"growth": 8, "batch": 4, "patch": 32, "validate_every": 20, "probe_ite
 @pytest.mark.parametrize(
     ("lab", "changes", "words"),
     [
-        ("02_content_loss", {"normalize": False, "pixel_weight": 10.0}, []),
-        ("03_srgan", {"discriminator": "srgan", "gan": "hinge"}, []),
+        pytest.param("02_content_loss", {"normalize": False, "pixel_weight": 10.0}, [], marks=pytest.mark.nightly),
+        pytest.param("03_srgan", {"discriminator": "srgan", "gan": "hinge"}, [], marks=pytest.mark.nightly),
         ("03_srgan", {"adversarial_weight": 0.0}, []),
         (
             "04_esrgan",
             {"adversarial_weight": 0.0, "pretrain_iters": 0},
             ["so it is no ESRGAN", "so there is no PSNR stage", "There is no D in this run"],
         ),
-        ("04_esrgan", SMALL | {"recipe": "esrdgan", "run": "esrdgan"}, []),
-        ("04_esrgan", SMALL | {"recipe": "blind", "run": "blind"}, []),
+        pytest.param("04_esrgan", SMALL | {"recipe": "esrdgan", "run": "esrdgan"}, [], marks=pytest.mark.nightly),
+        pytest.param("04_esrgan", SMALL | {"recipe": "blind", "run": "blind"}, [], marks=pytest.mark.nightly),
         pytest.param("05_evaluation", {}, [], marks=pytest.mark.nightly),
     ],
     ids=["02 plain input", "03 other game", "03 without D", "04 without D", "04 esrdgan", "04 blind", "05 alone"],

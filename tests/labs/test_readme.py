@@ -107,8 +107,13 @@ def desk(tmp_path, monkeypatch, home):
         shutil.copy(ROOT / "notebooks" / "03_srgan.ipynb", tmp_path / name)
 
 
+SRLAB = dict.fromkeys(command for command in COMMANDS if command.startswith("srlab "))
+
+
 @pytest.mark.usefixtures("desk")
-@pytest.mark.parametrize("command", list(dict.fromkeys(c for c in COMMANDS if c.startswith("srlab "))))
+@pytest.mark.parametrize(
+    "command", [pytest.param(c, marks=pytest.mark.nightly if c.startswith("srlab labs") else ()) for c in SRLAB]
+)
 def test_srlab_does_what_the_pages_say(command):
     assert main(shlex.split(command)[1:]) == 0
 
