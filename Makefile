@@ -15,7 +15,7 @@ STUDY ?= content_loss
 BIN := .venv/bin
 PORT ?= 8888
 # A worker on each core, and one thread for each: much of what tests and labs do is not torch's work.
-PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n logical --maxprocesses 4 --maxschedchunk 4 --durations 10
+PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n logical --maxprocesses 4 --dist loadgroup --durations 10
 
 ARGS ?=
 

@@ -21,6 +21,8 @@ from tests.conftest import load_script
 
 from .conftest import FACTOR, SIZE, WAIT, pictures, screen, shows
 
+pytestmark = pytest.mark.xdist_group("browser")  # one worker, so one JupyterLab and one Chromium
+
 for package in ("myst_nb", "sphinx_book_theme", "sphinx_copybutton", "sphinx-mathjax-offline"):
     pytest.importorskip(package, reason=f"needs {package}, which `make book` installs with the extra `book`")
 

@@ -6,6 +6,8 @@ from srlab.view import plots
 from srlab.view.drawings import FOLDER
 from tests.conftest import ROOT
 
+pytestmark = pytest.mark.xdist_group("browser")  # one worker, so one JupyterLab and one Chromium
+
 FILES = sorted([*FOLDER.iterdir(), *(ROOT / "docs" / "images").glob("*.svg")])
 # Texts that leave the drawing, and pairs of which one lies on the other; lines may come as near as they do in print.
 TROUBLE = """() => {

@@ -17,6 +17,8 @@ from srlab.view.slider import magnify
 
 from .conftest import FACTOR, OPEN, SIZE, WAIT, magnified, pictures, run_all, screen, settle, shows
 
+pytestmark = pytest.mark.xdist_group("browser")  # one worker, so one JupyterLab and one Chromium
+
 A, B, C = pictures().values()
 MIDDLE = SIZE * FACTOR / 2
 

@@ -9,6 +9,8 @@ import srlab
 
 from .conftest import FACTOR, SIZE, WAIT, magnified, pictures, pixels, screen, settle, shows, snap
 
+pytestmark = pytest.mark.xdist_group("browser")  # one worker, so one JupyterLab and one Chromium
+
 A, B, C = pictures().values()
 MIDDLE = SIZE * FACTOR / 2
 
