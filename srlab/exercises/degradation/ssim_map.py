@@ -58,6 +58,11 @@ def _not_centred(x: torch.Tensor, y: torch.Tensor, mean: _Mean) -> _Five:
     return mean(x), mean(y), mean(x * x), mean(y * y), mean(x * y)
 
 
+def _product_of_means(x: torch.Tensor, y: torch.Tensor, mean: _Mean) -> _Five:
+    u, v = mean(x), mean(y)
+    return u, v, u**2 - u * u, v**2 - v * v, u * v - u * v  # mean(x)**2, and not mean(x * x)
+
+
 def _mean_not_squared(x: torch.Tensor, y: torch.Tensor, mean: _Mean) -> _Five:
     u, v = mean(x), mean(y)
     return u, v, mean(x * x) - u, mean(y * y) - v, mean(x * y) - u * v
@@ -158,9 +163,11 @@ EXERCISE = Exercise(
             lambda x, y, mean: ssim_map(x, y, mean).mean(),
             lambda x, y, mean: ssim_map(x, y, mean).mean((1, 2, 3)),
         ],
-        "Only the first factor is there, which compares brightness. Multiply by the second.": (
-            _with(join=lambda brightness, structure: brightness)
-        ),
+        "Only the first factor shows, which compares brightness. Either the second is not there, or it is 1 "
+        "everywhere, because variances and covariance are 0: mean(x * x) is not mean(x)**2.": [
+            _with(join=lambda brightness, structure: brightness),
+            _with(_product_of_means),
+        ],
         "Only the second factor is there, which compares contrast and structure. Multiply by the first.": (
             _with(join=lambda brightness, structure: structure)
         ),

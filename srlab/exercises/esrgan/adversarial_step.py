@@ -164,6 +164,12 @@ EXERCISE = Exercise(
         "HR and SR have changed places: each network would learn what the other should.": (
             _both(lambda real, fake: ragan_generator_loss(fake, real))
         ),
+        "d_loss is G's loss here, so both networks want the same. Exchange HR and SR in d_loss only.": (
+            _step(d_loss=ragan_generator_loss)
+        ),
+        "g_loss is D's loss here, so both networks want the same. Exchange HR and SR in g_loss only.": (
+            _step(g_loss=_d_right)
+        ),
         "Only HR is judged in d_loss. Where is the half about SR?": (
             _step(lambda real, fake: cross_entropy(real - fake.mean(), 1))
         ),
@@ -188,6 +194,11 @@ EXERCISE = Exercise(
         "picture that should be cut off from G, and not D's answer about it.": (
             _step(lambda real, fake: _d_right(real, fake).detach())
         ),
+        "No graph hangs on either loss, so nothing could go backward. item() makes a plain number of a loss, and "
+        "detach and no_grad leave the graph out too: return both as tensors, with their graphs.": [
+            lambda *given: tuple(loss.item() for loss in adversarial_step(*given)),
+            lambda *given: tuple(loss.detach() for loss in adversarial_step(*given)),
+        ],
         "The gradient of d_loss runs on through the SR picture into G: that costs a backward pass through G, and "
         "teaches it to be found out. For D the picture is data, as HR is. What cuts it off from where it came?": _step(
             d_picture=lambda sr: sr

@@ -32,6 +32,16 @@ def _over(*dims: int) -> Answer:
     return lambda sr, lr: sr + lr.mean(dims, keepdim=True) - sr.mean(dims, keepdim=True)
 
 
+def _with_contrast(unbiased: bool) -> Answer:
+    """Takes over LR's standard deviation along with its mean."""
+
+    def match(sr: torch.Tensor, lr: torch.Tensor) -> torch.Tensor:
+        own, wanted = (image.std((2, 3), unbiased, keepdim=True) for image in (sr, lr))
+        return (sr - _mean(sr)) * wanted / own + _mean(lr)
+
+    return match
+
+
 # Two images, each with a tint of its own, one of them beyond white.
 _LR = sample(2, 3, 4, 5, seed=1)
 _SR = sample(2, 3, 8, 10, seed=2) + torch.tensor([[0.1, -0.05, 0.0], [-0.08, 0.02, 0.3]])[..., None, None]
@@ -71,9 +81,12 @@ EXERCISE = Exercise(
             _over(1, 2, 3)
         ),
         "One number is added to all images and channels. A tint is different in each channel.": _over(0, 1, 2, 3),
-        "The channels are scaled, and their texture with them. A tint lies over the picture: shift them.": (
-            lambda sr, lr: sr * _mean(lr) / _mean(sr)
-        ),
+        "The mean colour is right, but the channels were scaled, and their texture with them. A tint lies over the "
+        "picture: only shift each channel.": [
+            lambda sr, lr: sr * _mean(lr) / _mean(sr),
+            _with_contrast(unbiased=True),
+            _with_contrast(unbiased=False),
+        ],
         "The colour of each LR pixel was moved, and texture with it. A tint is one number a channel, and no more.": (
             lambda sr, lr: sr + F.interpolate(lr - F.adaptive_avg_pool2d(sr, lr.shape[-2:]), size=sr.shape[-2:])
         ),

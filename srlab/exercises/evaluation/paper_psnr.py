@@ -32,10 +32,14 @@ def paper_psnr(sr: torch.Tensor, hr: torch.Tensor) -> torch.Tensor:
     return 10 * (1 / mse).log10()
 
 
-def _same_everywhere() -> tuple[torch.Tensor, torch.Tensor]:
-    """On 8-bit levels, with one error of colour in all pixels: no crop and no rounding of RGB makes a difference."""
+def _alternating() -> tuple[torch.Tensor, torch.Tensor]:
+    """On 8-bit levels, with an error of colour that is larger in every other row and column.
+
+    No crop and no rounding of RGB makes a difference, but the decibels of single rows, columns or pixels do.
+    """
     hr = quantize(sample(1, 3, 32, 40, low=0.2, high=0.8))
-    return quantize(hr + torch.tensor([12.0, 5, -9]).view(3, 1, 1) / 255), hr
+    strength = torch.tensor([[1.0, 2], [2, 4]]).repeat(16, 20)
+    return quantize(hr + strength * torch.tensor([12.0, 5, -9]).view(3, 1, 1) / 255), hr
 
 
 def _bad_border() -> tuple[torch.Tensor, torch.Tensor]:
@@ -94,7 +98,7 @@ EXERCISE = Exercise(
     paper_psnr,
     level="medium",
     cases={
-        "10 log10(1 / MSE) on the luma of BT.601": _same_everywhere(),
+        "10 log10(1 / MSE) on the luma of BT.601": _alternating(),
         "4 pixels less on each side": _bad_border(),
         "rounded to the levels of a file": _between_levels(),
         "no ceiling for an almost perfect image": _one_level(),
@@ -110,6 +114,11 @@ EXERCISE = Exercise(
         "The mean is taken before the square, so errors up and down make up for each other. Square each one first.": (
             _then(lambda error: -10 * error.mean().square().log10())
         ),
+        "Decibels of parts of the image were averaged. Take one MSE over all pixels, and then the logarithm, once.": [
+            _then(lambda error: -10 * error.square().mean(-1).log10().mean()),
+            _then(lambda error: -10 * error.square().mean(-2).log10().mean()),
+            _then(lambda error: -10 * error.square().log10().mean()),
+        ],
         "All three channels are measured. Papers report the luma alone, where errors of colour hardly count.": [
             _on(quantize),
             lambda sr, hr: torch.stack([psnr(sr[:, [c]], hr[:, [c]], 4) for c in range(3)]).mean(),

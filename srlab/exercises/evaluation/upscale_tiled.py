@@ -192,12 +192,37 @@ def _turned(upscaler: Upscaler, lr: torch.Tensor, scale: int, tile: int, overlap
     return torch.cat([torch.cat(tiles[row::rows], -1) for row in range(rows)], -2)
 
 
+def _joined_at(fixed: int) -> Answer:
+    """Cut with a number for the scale, and join what comes out, whatever its size is."""
+
+    def upscale(upscaler: Upscaler, lr: torch.Tensor, scale: int, tile: int, overlap: int) -> torch.Tensor:
+        rows = []
+        for top in range(0, lr.shape[-2], tile):
+            row = []
+            for left in range(0, lr.shape[-1], tile):
+                a, b = min(overlap, top), min(overlap, left)
+                piece = upscaler(lr[..., top - a : top + tile + overlap, left - b : left + tile + overlap])
+                row.append(piece[..., fixed * a : fixed * (a + tile), fixed * b : fixed * (b + tile)])
+            rows.append(torch.cat(row, -1))
+        return torch.cat(rows, -2)
+
+    return upscale
+
+
+def _cut_at(fixed: int) -> Answer:
+    """Cut with a number for the scale, and put what comes out into its right place."""
+    return _but(
+        cut=lambda start, size, tile, overlap, scale: min(start, overlap) * fixed,
+        length=lambda start, size, tile, overlap, scale: tile * fixed,
+    )
+
+
 EXERCISE = Exercise(
     upscale_tiled,
     level="hard",
     cases={
         "tiles are cut and put together again": (partial(_repeat, scale=1), _map(8, 12), 1, 4, 0),
-        "places in the result are counted in HR pixels": (partial(_repeat, scale=3), _map(8, 12), 3, 4, 0),
+        "places in the result are counted in HR pixels": (partial(_repeat, scale=5), _map(8, 12), 5, 4, 0),
         "smaller tiles at the right and at the bottom": (partial(_repeat, scale=2), _map(10, 15), 2, 4, 0),
         "the context does not show in the result": (partial(_repeat, scale=2), _map(16, 20), 2, 8, 2),
         "the same picture as from the whole image at once": (_network, sample(1, 3, 21, 26), 2, 8, 2),
@@ -214,9 +239,15 @@ EXERCISE = Exercise(
                 room=lambda start, size, tile, overlap, scale: min(tile, size - start),
             ),
         ],
-        "A scale is written down as a number in your code. Take `scale`: the network may enlarge by another one.": [
-            lambda upscaler, lr, scale, tile, overlap, fixed=fixed: upscale_tiled(upscaler, lr, fixed, tile, overlap)
-            for fixed in (2, 4)
+        "A number stands in your code where `scale` belongs, so it is right for one scale only. The network may "
+        "enlarge by another one.": [
+            *(
+                lambda upscaler, lr, scale, tile, overlap, fixed=fixed: upscale_tiled(
+                    upscaler, lr, fixed, tile, overlap
+                )
+                for fixed in (2, 4)
+            ),
+            *(wrong(fixed) for wrong in (_joined_at, _cut_at) for fixed in (2, 4)),
         ],
         "A piece and its place differ in size. With overlap=0, what does a slice that ends at -0 leave?": _shaved,
         "What is cut out of the piece that came back is smaller than the tile that it is for. A piece has context on "

@@ -1,5 +1,6 @@
 """Lab 01: the pixel shuffle."""
 
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -28,6 +29,18 @@ def pixel_shuffle(x: torch.Tensor, scale: int) -> torch.Tensor:
     x = x.reshape(count, channels // scale**2, scale, scale, height, width)
     x = x.permute(0, 1, 4, 2, 5, 3)  # (N, C, h, row in the block, w, column in the block)
     return x.reshape(count, channels // scale**2, height * scale, width * scale)
+
+
+def _into(colours: Callable[[int, int], int]) -> Answer:
+    """Take another number of colours, made of that of channels and the scale."""
+
+    def shuffle(x: torch.Tensor, scale: int) -> torch.Tensor:
+        count, channels, height, width = x.shape
+        kept = colours(channels, scale)
+        x = x.reshape(count, kept, scale, scale, height, width).permute(0, 1, 4, 2, 5, 3)
+        return x.reshape(count, kept, height * scale, width * scale)
+
+    return shuffle
 
 
 def _shuffle(split: str, order: tuple[int, ...]) -> Answer:
@@ -67,9 +80,12 @@ EXERCISE = Exercise(
     observe=_observe,
     mistakes={
         "This goes the other way, from a large image to many channels.": F.pixel_unshuffle,
-        "That is right for scale 2 and no other. Is there a 2 or a 4 in your code where `scale` should stand?": [
+        "A number in your code makes it right for some sizes only. Is there a 2 or a 4 where `scale` or scale**2 "
+        "should stand, or a 3 where c // scale**2 should?": [
             lambda x, scale: pixel_shuffle(x, 2),
             lambda x, scale: pixel_shuffle(x, 4),
+            _into(lambda channels, scale: channels // 4),
+            _into(lambda channels, scale: 3),
         ],
         "Channels become fewer by scale^2, height and width larger by scale.": [
             lambda x, scale: F.interpolate(x, scale_factor=scale),
