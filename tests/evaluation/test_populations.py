@@ -49,6 +49,7 @@ def test_another_part_of_the_photo_is_nearer_than_any_enlargement_of_the_same_pa
     assert found[2] > 5
 
 
+@pytest.mark.nightly
 def test_the_order_is_that_of_the_eye_and_noise_does_not_change_it(pictures):
     """The last photo has bricks: SRGAN lines their joints with dots, which is worse than the smooth ones of MSE."""
     names, features = ("HR", "SRGAN", "MSRResNet", "bicubic"), patch_features("cpu")
@@ -112,6 +113,7 @@ def test_a_distance_is_per_image_takes_grey_and_refuses_what_has_too_few_patches
 # --- A fresh discriminator -----------------------------------------------------------------------------------
 
 
+@pytest.mark.nightly
 def test_a_new_discriminator_tells_bicubic_from_photos_most_often_and_srgan_least(pictures):
     parts = {name: [image[..., :192, 128:320] for image in images[:2]] for name, images in pictures.items()}
     ranks = {name: fresh_rank(images, parts["HR"], steps=12, batch=4) for name, images in parts.items() if name != "HR"}
