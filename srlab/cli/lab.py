@@ -221,13 +221,16 @@ def _check_what_comes_later(lab: Lab) -> None:
     Raises
     ------
     SrlabError
-        Strengths of the degradation, the network, the start, a benchmark set, or a run to compare won't do.
+        Strengths of the degradation, the network, a weights file, the start, a benchmark set, or a run to compare
+        won't do.
     """
     values = lab.parameters
     made = {"blur": values.get("blur", 0.0), "noise": values.get("lr_noise", 0.0), "jpeg": values.get("jpeg", 0.0)}
     lab.degradation = srlab.Degradation(values.get("downsampler", "bicubic"), **made)
     if "size" in values:
         _generator(values)
+    if values.get("backbone", "auto") not in ("auto", "imagenet", "random"):
+        pretrained.find_weights(values["features"].split()[0], values["backbone"])
     if lab.tricks.get("start"):
         starts.check_start(lab.start, lab.wanted)
     sets = [values["benchmark"]] if values.get("benchmark") else values.get("benchmarks", "auto").split()

@@ -139,6 +139,7 @@ REFUSED += [
     ("01_srresnet", {"learning_rate": "2e-4"}, "learning_rate='2e-4' must be a number"),  # YAML 1.1 makes that of 2e-4
     ("01_srresnet", {"precision": "half"}, "Unknown precision 'half'"),
     ("02_content_loss", {"photos": ""}, "No image of photos/validation is 48 pixels wide and high"),
+    ("02_content_loss", {"backbone": "no/such.pth"}, "There is no weights file no/such.pth"),
     ("02_content_loss", {"content": "huber"}, "Unknown content 'huber'; choose one of mse, l1"),
     ("02_content_loss", {"normalize": 1}, "normalize=1 must be True or False"),
     ("03_srgan", {"shift": 0}, "shift=0 must be at least 1"),
