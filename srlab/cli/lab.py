@@ -283,7 +283,8 @@ def _run_name(recipe: Recipe, iters: int, changed: dict[str, Any]) -> str:
     """A name that the same command gives again, and another one does not: ``default``, ``gpu-100000``."""
     parts = [recipe.name, *([str(iters)] if iters else [])]
     parts += [f"{key}-{Path(value).name if isinstance(value, str) else value}" for key, value in changed.items()]
-    name = re.sub(r"[^A-Za-z0-9._]+", "-", "-".join(parts)).strip("-")
+    name = re.sub(r"--(?=\d)", "-minus-", "-".join(parts))  # seed=-1 is another run than seed=1
+    name = re.sub(r"[^A-Za-z0-9._]+", "-", name).strip("-")
     if len(name) > LONGEST:
         raise SrlabError("So many changes make no name for a run; give it one with the parameter run.")
     return "default" if name == "laptop" else name  # the run that other labs look for

@@ -98,7 +98,8 @@ def check_parameters(
         default = defaults[name]
         kind = (int, float) if isinstance(default, float) else type(default)
         if not isinstance(value, kind) or (isinstance(value, bool) and not isinstance(default, bool)):
-            hint = " Papermill takes text that looks like a number with -r instead of -p." if kind is str else ""
+            typed = kind is str and isinstance(value, int | float)
+            hint = " Papermill takes text that looks like a number with -r instead of -p." if typed else ""
             raise SrlabError(
                 f"The parameter {name}={value!r} must be {KINDS[type(default)]}, like its default {default!r}.{hint}"
             )
@@ -125,7 +126,8 @@ def _check_list(name: str, value: list[Any], default: list[Any]) -> None:
 def _refuse_unknown(name: Any, known: Iterable[str], advice: str = "") -> None:
     near = difflib.get_close_matches(str(name).lower(), known, n=1)
     hint = f" (did you mean {near[0]}?)" if near else ""
-    raise SrlabError(f"Unknown parameter '{name}'{hint}{advice}. This lab knows: {', '.join(known)}.")
+    listed = "" if near else f" This lab knows: {', '.join(known)}."
+    raise SrlabError(f"Unknown parameter '{name}'{hint}{advice}.{listed}")
 
 
 def _read(name: str, value: Any) -> Any:

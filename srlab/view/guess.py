@@ -97,8 +97,9 @@ class Guess(CellBox):
 
     def still(self) -> str:
         """Return the question, and the guess if there is one."""
-        guessed = f" <b>{escape(self._worded(self.taken))}</b>." if self.taken else ""
-        return f"<p>{self._asked()}{guessed} Run this cell to answer.</p>"
+        if self.taken:
+            return f"<p>{self._asked()} <b>{escape(self._worded(self.taken))}</b>. Run this cell to change it.</p>"
+        return f"<p>{self._asked()} Run this cell to answer.</p>"
 
     def __repr__(self) -> str:
         return "Making a guess needs a running kernel."

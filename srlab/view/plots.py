@@ -346,7 +346,8 @@ def sliders(draw: Callable[..., Figure], caption: str, **ranges: tuple[float, ..
     for name, (low, high, step, *start) in ranges.items():
         kind = ipywidgets.IntSlider if isinstance(step, int) else ipywidgets.FloatSlider
         first = start[0] if start else low
-        controls[name] = kind(first, min=low, max=high, step=step, description=name, continuous_update=False)
+        looks = {"description": name, "style": {"description_width": "initial"}, "continuous_update": False}
+        controls[name] = kind(first, min=low, max=high, step=step, **looks)
     # Not ipywidgets.interact: its output widget now and then makes a headless run wait for ever (nbclient 312).
     display(Controls([*controls.values(), KernelNotice()]))
     handle = display(drawn(), display_id=True)

@@ -180,6 +180,7 @@ NAMES = [
     ("04_esrgan", {"iters": 280}, "laptop-280"),
     ("04_esrgan", {"recipe": "smoke"}, "smoke"),
     ("04_esrgan", {"seed": 3}, "laptop-seed-3"),
+    ("04_esrgan", {"seed": -3}, "laptop-seed-minus-3"),
     ("04_esrgan", {"seed": 3, "device": "auto", "photo": ""}, "laptop-seed-3"),
     ("04_esrgan", {"tricks": {"noise": 0.5}, "iters": 700}, "laptop-700-noise-0.5"),
     ("04_esrgan", {"noise": 0.5, "iters": 700}, "laptop-700-noise-0.5"),
