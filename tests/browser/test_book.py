@@ -21,12 +21,15 @@ from tests.conftest import load_script
 
 from .conftest import FACTOR, SIZE, WAIT, pictures, screen, shows
 
-pytestmark = pytest.mark.xdist_group("browser")  # one worker, so one JupyterLab and one Chromium
 
 for package in ("myst_nb", "sphinx_book_theme", "sphinx_copybutton", "sphinx-mathjax-offline"):
     pytest.importorskip(package, reason=f"needs {package}, which `make book` installs with the extra `book`")
 
-pytestmark = pytest.mark.filterwarnings("ignore::PendingDeprecationWarning")  # of Sphinx to its own extensions
+pytestmark = [
+    pytest.mark.nightly,
+    pytest.mark.xdist_group("browser"),
+    pytest.mark.filterwarnings("ignore::PendingDeprecationWarning"),  # of Sphinx to its own extensions
+]
 
 ROOT = Path(__file__).parents[2]
 LABS = sorted((ROOT / "notebooks").glob("[0-9]*.ipynb"))
