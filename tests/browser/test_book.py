@@ -21,7 +21,6 @@ from tests.conftest import load_script
 
 from .conftest import FACTOR, SIZE, WAIT, pictures, screen, shows
 
-
 for package in ("myst_nb", "sphinx_book_theme", "sphinx_copybutton", "sphinx-mathjax-offline"):
     pytest.importorskip(package, reason=f"needs {package}, which `make book` installs with the extra `book`")
 
