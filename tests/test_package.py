@@ -25,6 +25,12 @@ def test_importing_it_loads_nothing_heavy(module):
     assert not loaded & HEAVY
 
 
+def test_a_script_trains_and_checks_without_ipython():
+    script = "import sys; sys.modules['IPython'] = None; from srlab import Trainer, check; check('degradation.psnr', 1)"
+    done = subprocess.run([sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+
+
 @pytest.mark.parametrize("name", dir(srlab))
 def test_a_public_name_is_there(name):
     assert getattr(srlab, name) is getattr(srlab, name)

@@ -13,6 +13,7 @@ from typing import Any
 import srlab
 from srlab.base import devices, files, places
 from srlab.base.errors import SrlabError
+from srlab.base.shell import running_shell
 from srlab.cli.notebooks import seen_from_here
 from srlab.cli.parameters import read_parameters
 from srlab.cli.recipes import Book, Recipe, pick_recipe, read_book
@@ -306,7 +307,7 @@ def _announce(lab: Lab, recipe: Recipe, values: dict[str, Any], dry: bool) -> No
     print(f"run:     {lab.name}/{values['run']}{_state_of(lab)}")
     if dry:
         print(recipe.text())
-    elif _in_notebook():
+    elif running_shell() is not None:
         from IPython.display import display
 
         display({"text/html": recipe.table(), "text/plain": ""}, raw=True)
@@ -383,11 +384,3 @@ def describe(device: Any, precision: str) -> str:
         f"device:  {device.type} ({hardware}), {numbers}\n"
         f"runs in: {seen_from_here(srlab.home())}"
     )
-
-
-def _in_notebook() -> bool:
-    try:
-        from IPython import get_ipython
-    except ImportError:  # srlab without its `labs` extra, in a plain script
-        return False
-    return get_ipython() is not None

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from srlab.base.errors import SrlabError
 from srlab.base.places import switched_on
+from srlab.base.shell import running_shell
 
 if TYPE_CHECKING:
     import torch
@@ -158,11 +159,10 @@ def _say(word: str, text: str) -> None:
 
 def _fold_away(answer: Answer) -> None:
     """In a notebook, put the source of an answer behind a click, without its docstring."""
-    from IPython import get_ipython
+    if running_shell() is None:
+        return
     from IPython.display import HTML, display
 
-    if get_ipython() is None:
-        return
     source = textwrap.dedent(inspect.getsource(answer))
     docstring = ast.parse(source).body[0].body[0]
     lines = source.splitlines()

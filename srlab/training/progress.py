@@ -4,9 +4,9 @@ import io
 import textwrap
 from typing import Any
 
-from IPython import get_ipython
-from IPython.display import display
 from tqdm import tqdm
+
+from srlab.base.shell import running_shell
 
 WIDTH = 80  # letters of a line in a notebook
 RETURN = (
@@ -23,7 +23,7 @@ class Progress(tqdm):
 
     def __init__(self, **options: Any) -> None:
         self._place: Any = None
-        self._notebook = hasattr(get_ipython(), "kernel")
+        self._notebook = hasattr(running_shell(), "kernel")
         if self._notebook:
             options |= {"file": io.StringIO(), "ascii": False, "ncols": WIDTH}  # tqdm itself writes nothing there
         super().__init__(**options)
@@ -37,6 +37,8 @@ class Progress(tqdm):
         lines = [bar, textwrap.fill(self.postfix or "", WIDTH), "" if self.n >= self.total else RETURN]
         shown = {"text/plain": "\n".join(line for line in lines if line)}
         if self._place is None:
+            from IPython.display import display  # which a script need not have
+
             self._place = display(shown, raw=True, display_id=True)
         else:
             self._place.update(shown, raw=True)

@@ -1,16 +1,16 @@
 """A cell that is run too early: its NameError says what to run first."""
 
-import sys
 from types import TracebackType
 from typing import Any
+
+from srlab.base.shell import running_shell
 
 ADVICE = "If a cell above makes {name}, run that first: menu Run > Run All Above Selected Cell, then this cell again."
 
 
 def explain_missing_names() -> None:
     """From here on, let each NameError of a cell say what to run first; nothing happens outside of IPython."""
-    ipython = sys.modules.get("IPython")  # a script has none
-    if ipython and (shell := ipython.get_ipython()):
+    if shell := running_shell():
         shell.set_custom_exc((NameError,), _show)
 
 

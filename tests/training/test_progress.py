@@ -2,7 +2,6 @@
 
 import pytest
 
-from srlab.training import progress
 from srlab.training.progress import RETURN, WIDTH, Progress
 
 
@@ -19,8 +18,8 @@ def shown(monkeypatch):
         texts.append(data["text/plain"])
         return Place()
 
-    monkeypatch.setattr(progress, "display", display)
-    monkeypatch.setattr(progress, "get_ipython", lambda: type("Shell", (), {"kernel": None}))
+    monkeypatch.setattr("IPython.display.display", display)
+    monkeypatch.setattr("IPython.get_ipython", lambda: type("Shell", (), {"kernel": None}))
     return texts
 
 
