@@ -16,7 +16,6 @@ from .cli.show import show as show
 from .data.datasets import ImageSet as ImageSet
 from .data.datasets import benchmark as benchmark
 from .data.datasets import folder as folder
-from .data.datasets import halves as halves
 from .data.datasets import image_set as image_set
 from .data.datasets import photos as photos
 from .data.degradation import Degradation as Degradation
@@ -33,6 +32,7 @@ from .data.resampling import DOWNSAMPLERS as DOWNSAMPLERS
 from .data.resampling import downsample as downsample
 from .data.resampling import resize as resize
 from .data.resampling import upsample as upsample
+from .data.subjects import halves as halves
 from .evaluation.competitors import load_upscalers as load_upscalers
 from .evaluation.metrics import PAPER as PAPER
 from .evaluation.metrics import STUDY as STUDY
@@ -61,6 +61,8 @@ from .models import interpolate_networks as interpolate_networks
 from .models import parameter_count as parameter_count
 from .models.features import FeatureExtractor as FeatureExtractor
 from .models.features import layer_names as layer_names
+from .models.realesrgan import find_published as find_published
+from .models.realesrgan import load_published as load_published
 from .models.weights import load_generator as load_generator
 from .models.weights import load_shipped as load_shipped
 from .models.weights import read_generator as read_generator

@@ -164,7 +164,7 @@ def setup(name: str, namespace: Mapping[str, Any], dry: bool = False) -> Lab:
     vars(lab).update({key: value for key, value in values.items() if key not in ("device", "precision")})
     lab.parameters = values
     if values.get("subject"):
-        lab.train_set, lab.unseen = srlab.halves(values["subject"])
+        lab.train_set, lab.unseen = srlab.halves(values["subject"], scale * _network(values).radius)
     elif values.get("validation"):
         lab.unseen = read(values["validation"], scale)
     else:
@@ -246,8 +246,8 @@ def _check_what_comes_later(lab: Lab) -> None:
             )
 
 
-def _generator(values: dict[str, Any]) -> dict[str, Any]:
-    """Name and arguments of the generator that the recipe asks for, as a manifest has them.
+def _network(values: dict[str, Any]) -> Any:
+    """The generator that the recipe asks for, without weights.
 
     Raises
     ------
@@ -266,7 +266,13 @@ def _generator(values: dict[str, Any]) -> dict[str, Any]:
     with torch.device("meta"):  # shapes alone
         generator = models.GENERATORS[network](**shape, scale=values["scale"])
     models.check_limit(generator, values.get("parameter_limit", 0))
-    return {"network": network} | generator.config
+    return generator
+
+
+def _generator(values: dict[str, Any]) -> dict[str, Any]:
+    """Name and arguments of that generator, as a manifest has them."""
+    generator = _network(values)
+    return {"network": type(generator).__name__} | generator.config
 
 
 def _real(features: str, backbone: str) -> bool:

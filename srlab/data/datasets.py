@@ -223,49 +223,15 @@ def photos(split: str) -> ImageSet:
     }
     if split not in chosen:
         raise SrlabError(f"Unknown split '{split}' of the embedded photos; choose one of {', '.join(chosen)}.")
-    images = _read_set(f"photos/{split}", {name: _photo_path(name) for name in chosen[split]})
-    images.hr = [_cut(hr)[0] if name == HALVED else hr for name, hr in zip(images.names, images.hr, strict=True)]
+    images = _read_set(f"photos/{split}", {name: photo_file(name) for name in chosen[split]})
+    if HALVED in images.names:
+        place = images.names.index(HALVED)
+        images.hr[place] = images.hr[place][..., : images.hr[place].shape[2] // 2].contiguous()
     return images
 
 
-def halves(name: str) -> tuple[ImageSet, ImageSet]:
-    """An embedded photo cut in two: its left half to train on, and its right half, to be tested on.
-
-    For a subject that is alike everywhere, such as "gravel": minutes are enough to learn it, and the other half shows
-    whether that is so. Of a photo whose right half is among the training photos it would show nothing.
-
-    Parameters
-    ----------
-    name
-        "gravel", or one of the validation photos.
-
-    Returns
-    -------
-    tuple of ImageSet
-        Both with that one name. An odd column in the middle belongs to the right half.
-
-    Raises
-    ------
-    SrlabError
-        There is no such photo, or all of it is trained on.
-    """
-    unseen = (HALVED, *VALIDATION_PHOTOS)
-    if name not in unseen:
-        raise SrlabError(f"'{name}' is no embedded photo with an unseen half; choose one of {', '.join(unseen)}.")
-    whole = _read_set(f"photos/{name}", {name: _photo_path(name)})
-    left, right = (
-        ImageSet(f"{side} half of {name}", [name], [pixels], grey=whole.grey)
-        for side, pixels in zip(("left", "right"), _cut(whole.hr[0]), strict=True)
-    )
-    return left, right
-
-
-def _cut(hr: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-    middle = hr.shape[2] // 2
-    return hr[..., :middle].contiguous(), hr[..., middle:].contiguous()
-
-
-def _photo_path(name: str) -> Path:
+def photo_file(name: str) -> Path:
+    """File of an embedded photo, inside the package that brings it."""
     package, file = PHOTOS[name]
     return Path(find_spec(package).origin).parent / file  # the package itself need not be imported
 

@@ -6,7 +6,7 @@ from typing import Any
 from torch import nn
 
 from srlab.base.errors import SrlabError
-from srlab.data.datasets import HALVED, ImageSet, photos
+from srlab.data.datasets import HALVED, PHOTOS, VALIDATION_PHOTOS, ImageSet, photos
 from srlab.data.degradation import Degradation
 from srlab.models.weights import load_generator, load_shipped
 from srlab.training.runs import Run, find_trained
@@ -111,6 +111,8 @@ def find_start(
 def _misfit(start: str, wanted: Wanted, named: bool = False) -> str:
     """Why a training can't begin with this, or ""."""
     if start == SHIPPED:
+        if whole := _known_whole(wanted):
+            return f"it has learned all of {whole}, whose right half is to stay unseen"
         fits = _load(SHIPPED, wanted) is not None and wanted.degradation == Degradation()
         network = f"{wanted.network['network']} of this size, scale and degradation"
         return "" if fits else f"no {network} comes with srlab"
@@ -126,9 +128,18 @@ def _misfit(start: str, wanted: Wanted, named: bool = False) -> str:
         return f"its network has {' and '.join(differs)}"
     if sampler.get("degradation") != str(wanted.degradation):
         return f"it has learned from LR by {sampler.get('degradation')}, not by {wanted.degradation}"
+    if (whole := _known_whole(wanted)) and photos("train").fingerprint() in sampler["images"]:
+        return f"it has learned all of {whole}, whose right half is to stay unseen"
     if wanted.unseen.fingerprint() in sampler["images"]:
         return f"it was trained on {wanted.unseen.name}, on which this run would be validated"
     return ""
+
+
+def _known_whole(wanted: Wanted) -> str:
+    """Name of the subject where both its halves are among the embedded training photos, or ""."""
+    name = wanted.unseen.names[0]
+    halved = wanted.unseen.name == f"right half of {name}"
+    return name if halved and name in set(PHOTOS) - {HALVED, *VALIDATION_PHOTOS} else ""
 
 
 def _other_photos(start: str, wanted: Wanted) -> str:

@@ -21,7 +21,7 @@ from srlab.base.errors import SrlabError
 from srlab.cli.lab import Lab, check_run
 from srlab.cli.papermill import read_headline
 from srlab.cli.recipes import read_book
-from srlab.data import datasets
+from srlab.data import datasets, subjects
 from srlab.models import ResidualBlock
 from tests.conftest import ROOT, leave_run
 
@@ -57,8 +57,8 @@ def decoded(read, *arguments):
 
 @pytest.fixture(autouse=True)
 def photos_are_decoded_once_and_no_weights_are_there(monkeypatch, hub):
-    for name in ("photos", "halves"):
-        monkeypatch.setattr(srlab, name, functools.partial(decoded, getattr(datasets, name)))
+    for room, name in ((datasets, "photos"), (subjects, "halves")):
+        monkeypatch.setattr(srlab, name, functools.partial(decoded, getattr(room, name)))
 
 
 def setup(lab, **given):

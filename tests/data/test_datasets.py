@@ -22,27 +22,6 @@ def save(path, height=8, width=12, grey=False, seed=0):
 # --- Embedded photos -----------------------------------------------------------------------------------------
 
 
-def test_halves_of_a_photo_share_no_pixel_and_lose_none():
-    whole = datasets.photos("validation").subset("brick")
-    left, right = datasets.halves("brick")
-    assert torch.equal(torch.cat([left["brick"], right["brick"]], dim=3), whole["brick"])
-    assert left["brick"].shape == right["brick"].shape
-    assert left.grey == right.grey == whole.grey
-
-
-def test_the_right_half_of_the_gravel_is_not_among_the_training_photos():
-    left, right = datasets.halves("gravel")
-    assert torch.equal(datasets.photos("train")["gravel"], left["gravel"])
-    assert left["gravel"].shape == right["gravel"].shape
-    assert not torch.equal(left["gravel"], right["gravel"])
-
-
-@pytest.mark.parametrize("name", ["sand", "grass"])
-def test_halves_of_a_photo_that_is_trained_on_as_a_whole_are_refused(name):
-    with pytest.raises(SrlabError, match=f"'{name}' is no embedded photo with an unseen half; choose one of gravel, "):
-        datasets.halves(name)
-
-
 def test_sixteen_photos_come_without_a_download_and_four_of_them_are_never_trained_on(astronaut):
     train, validation = datasets.photos("train"), datasets.photos("validation")
     assert len({image.numpy().tobytes() for image in train.hr + validation.hr}) == 16

@@ -7,9 +7,10 @@ import torch
 import torch.nn.functional as F
 
 from srlab.base.errors import SrlabError
-from srlab.data.datasets import halves, photos
+from srlab.data.datasets import photos
 from srlab.data.images import mod_crop
 from srlab.data.resampling import downsample, upsample
+from srlab.data.subjects import halves
 from srlab.evaluation.metrics import TooSmall
 from srlab.evaluation.perception import with_noise
 from srlab.evaluation.populations import fresh_rank, patch_distance, patch_features

@@ -6,7 +6,7 @@ import pytest
 
 import srlab
 from srlab.base.errors import SrlabError
-from srlab.data import datasets
+from srlab.data import datasets, subjects
 from srlab.data.degradation import Degradation
 from srlab.models import MSRResNet, RRDBNet
 from srlab.training.starts import Wanted, check_start, find_start
@@ -14,7 +14,7 @@ from tests.conftest import leave_run
 
 LAB = "01_srresnet"
 TWELVE, FOUR = datasets.photos("train"), datasets.photos("validation")
-LEFT, RIGHT = datasets.halves("gravel")
+LEFT, RIGHT = subjects.halves("gravel")
 MADE = MSRResNet(1, 4)
 NETWORK = {"network": "MSRResNet"} | MADE.config
 
