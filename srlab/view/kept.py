@@ -1,13 +1,19 @@
-"""Pictures that take longer to make than a lab may; ``python -m benchmarks.gravel.measure`` makes them."""
+"""Pictures that take longer to make than a lab may, or a network that need not be installed.
 
+``python -m benchmarks.gravel.measure`` and ``python -m benchmarks.subjects.pictures`` make them.
+"""
+
+import json
 from importlib.resources import files
 
 import torch
 
+from srlab.base.errors import SrlabError
 from srlab.data.images import read_image
 from srlab.view.drawings import find
 
 FOLDER = files("srlab.view").joinpath("pictures")
+STRIPS = files("srlab.view").joinpath("strips")  # crops side by side, of one size, and ``scores.json``
 
 
 def picture(name: str) -> torch.Tensor:
@@ -29,3 +35,33 @@ def picture(name: str) -> torch.Tensor:
         There is none of that name; the message lists those there are.
     """
     return read_image(str(find(FOLDER, "picture", name)))[None]
+
+
+def strip(name: str) -> tuple[dict[str, torch.Tensor], dict[str, str]]:
+    """Read what several networks made of one photo, the published one among them.
+
+    Parameters
+    ----------
+    name
+        Such as ``"cat_spoilt"``.
+
+    Returns
+    -------
+    tuple of dict
+        Label -> crop ``(1, 3, 144, 208)``, float in [0, 1], the photo ("HR") last; and label -> PSNR in dB and energy
+        error of the whole picture, as text.
+
+    Raises
+    ------
+    SrlabError
+        There is none of that name; the message lists those there are.
+    """
+    scores = json.loads(STRIPS.joinpath("scores.json").read_text(encoding="utf-8"))
+    if name not in scores:
+        raise SrlabError(f"There is no strip '{name}'; choose one of {', '.join(sorted(scores))}.")
+    labels = [*scores[name], "HR"]
+    crops = read_image(str(STRIPS.joinpath(f"{name}.jpg")))[None].chunk(len(labels), dim=3)
+    notes = {
+        label: f"{said['psnr']:.1f} dB, energy error {said['energy_error']:.2f}" for label, said in scores[name].items()
+    }
+    return dict(zip(labels, crops, strict=True)), notes

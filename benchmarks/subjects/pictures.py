@@ -1,0 +1,92 @@
+"""What the published network makes of the course's photos, kept for those who haven't installed it.
+
+    python -m benchmarks.subjects.pictures
+
+Writes strips of crops and their scores into ``srlab/view/strips``, a whole picture into ``srlab/view/pictures``, and
+the README's first picture. The networks of two minutes are the runs of ``python -m benchmarks.subjects.measure train``
+with seed 0.
+"""
+
+import json
+from pathlib import Path
+
+import torch
+from PIL import Image
+
+import srlab
+from benchmarks.subjects import measure
+from srlab.data.images import to_uint8
+from srlab.view import kept, plots
+
+FRONT = Path(__file__).parents[2] / "docs" / "images" / "published.jpg"
+SPOILT = srlab.Degradation(blur=1.5, noise=0.03, jpeg=50)
+SIZE = (144, 208)  # height and width of a crop; multiples of 16, so that no block of the JPEG lies in two crops
+# name of the strip -> photo, how its LR is made, top and left of the crop
+WHOLE = {
+    "cat": ("chelsea", srlab.Degradation(), (64, 112)),
+    "cat_spoilt": ("chelsea", SPOILT, (64, 112)),
+    "face": ("astronaut", srlab.Degradation(), (40, 128)),
+    "writing_spoilt": ("text", SPOILT, (8, 48)),
+}
+# name of the strip -> top and left of the crop of the right half
+HALVES = {"gravel": (208, 24), "brick": (208, 24), "ihc": (160, 40), "grass": (208, 24), "chelsea": (64, 0)}
+FRONT_ROWS = {"chelsea": "a cat", "gravel": "a heap of stones"}
+
+
+def of_whole(photo: str, degradation: srlab.Degradation) -> dict[str, torch.Tensor]:
+    """A whole photo by networks that never saw it."""
+    hr = srlab.mod_crop(srlab.photos("validation")[photo], 4)
+    lr = degradation(hr, 4, torch.Generator().manual_seed(0))
+    networks = {**srlab.load_shipped(), "published": srlab.load_published()}
+    made = {name: srlab.quantize(srlab.upscale(networks[name], lr)) for name in ("MSRResNet", "SRGAN", "published")}
+    return {"bicubic": srlab.upsample(lr, 4)} | made | {"HR": hr}
+
+
+def scores(pictures: dict[str, torch.Tensor], grey: bool) -> dict[str, dict[str, float]]:
+    """PSNR and energy error of each picture but HR."""
+    images = srlab.ImageSet(
+        "photo", ["photo"], [to_uint8(pictures["HR"])[0]], grey=frozenset(["photo"] if grey else [])
+    )
+    found = {}
+    for name, picture in pictures.items():
+        if name != "HR":
+            row = srlab.evaluate(lambda _, made=picture: made, images, 4, metrics=("psnr", "energy_error")).iloc[0]
+            found[name] = {"psnr": round(float(row.psnr), 2), "energy_error": round(float(row.energy_error), 3)}
+    return found
+
+
+def save(picture: torch.Tensor, file: Path) -> None:
+    """Write ``(1, 3, H, W)`` as a JPEG with all its colour."""
+    pixels = to_uint8(picture)[0].permute(1, 2, 0).numpy()
+    Image.fromarray(pixels).save(file, quality=92, subsampling=0, optimize=True)
+
+
+def main() -> None:
+    """Make the strips, what stands beside them, and the front picture."""
+    folder, published = Path(str(kept.STRIPS)), srlab.load_published()
+    folder.mkdir(exist_ok=True)
+    found, front = {}, {}
+    for strip, (photo, degradation, place) in WHOLE.items():
+        grey = photo in srlab.photos("validation").grey
+        found[strip] = (of_whole(photo, degradation), grey, place)
+    for name, place in HALVES.items():
+        made = measure.pictures(name, name, 0, published)
+        found[name] = (made, bool(measure.right_half(name).grey), place)
+    notes = {}
+    for strip, (pictures, grey, place) in found.items():
+        crops = {name: plots.cut(picture, (*place, *SIZE)) for name, picture in pictures.items()}
+        save(torch.cat([*crops.values()], dim=3), folder / f"{strip}.jpg")
+        notes[strip] = scores(pictures, grey)
+        if strip in FRONT_ROWS:
+            names = {"bicubic": "bicubic", "published": "the published network", "two minutes": "your two minutes"}
+            names |= {"HR": "the photo"}
+            front |= {f"{FRONT_ROWS[strip]}: {said}": crops[name] for name, said in names.items()}
+    save(found["gravel"][0]["published"], Path(str(kept.FOLDER)) / "published_gravel.jpg")
+    (folder / "scores.json").write_text(json.dumps(notes, indent=1) + "\n", encoding="utf-8")
+    figure = plots.draw_images(front, columns=4, width=16)
+    figure.savefig(FRONT, dpi=80, pil_kwargs={"quality": 88})
+    print(json.dumps(notes, indent=1))
+
+
+if __name__ == "__main__":
+    main()
