@@ -169,8 +169,8 @@ this repository; the others come inside scikit-image.
 """
 VOTES_SAID = """Does the eye agree? Five viewers saw five pairs of crops of each subject, three with seed 0 and one with
 each other seed, without names, sides and order drawn at random, and were asked which of the two looks more like a
-photo. The viewers were no people but instances of a model that sees pictures; none knew of the others. `votes.csv` has each vote.
-They didn't see the photo itself, so this is a vote on looks, not on truth."""
+photo. The viewers were no people but instances of a model that sees pictures; none knew of the others. They didn't see
+the photo itself, so this is a vote on looks and not on truth. `votes.csv` has each vote."""
 
 
 def report(machine: str) -> str:

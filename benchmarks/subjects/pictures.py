@@ -11,7 +11,7 @@ import json
 from pathlib import Path
 
 import torch
-from PIL import Image
+from PIL import Image, ImageDraw
 
 import srlab
 from benchmarks.subjects import measure
@@ -30,7 +30,9 @@ WHOLE = {
 }
 # name of the strip -> top and left of the crop of the right half
 HALVES = {"gravel": (208, 24), "brick": (208, 24), "ihc": (160, 40), "grass": (208, 24), "chelsea": (64, 0)}
-FRONT_ROWS = {"chelsea": "a cat", "gravel": "a heap of stones"}
+FRONT_ROWS = ("chelsea", "gravel")
+FRONT_COLUMNS = {"bicubic": "bicubic", "published": "published network", "two minutes": "your two minutes"}
+FRONT_COLUMNS |= {"HR": "the photo"}
 
 
 def of_whole(photo: str, degradation: srlab.Degradation) -> dict[str, torch.Tensor]:
@@ -61,30 +63,39 @@ def save(picture: torch.Tensor, file: Path) -> None:
     Image.fromarray(pixels).save(file, quality=92, subsampling=0, optimize=True)
 
 
+def draw_front(crops: dict[str, dict[str, torch.Tensor]]) -> Image.Image:
+    """The cat and the stones by the same four, half as large again as they are."""
+    height, width = (3 * side // 2 for side in SIZE)
+    sheet = Image.new("RGB", (len(FRONT_COLUMNS) * (width + 6), len(FRONT_ROWS) * (height + 6) + 30), "white")
+    for column, (name, title) in enumerate(FRONT_COLUMNS.items()):
+        left = column * (width + 6)
+        ImageDraw.Draw(sheet).text((left + width // 2, 15), title, "black", font_size=20, anchor="mm")
+        for row, strip in enumerate(FRONT_ROWS):
+            pixels = Image.fromarray(to_uint8(crops[strip][name])[0].permute(1, 2, 0).numpy())
+            sheet.paste(pixels.resize((width, height), Image.Resampling.BICUBIC), (left, 30 + row * (height + 6)))
+    return sheet
+
+
 def main() -> None:
     """Make the strips, what stands beside them, and the front picture."""
     folder, published = Path(str(kept.STRIPS)), srlab.load_published()
     folder.mkdir(exist_ok=True)
-    found, front = {}, {}
+    found, notes, front = {}, {}, {}
     for strip, (photo, degradation, place) in WHOLE.items():
         grey = photo in srlab.photos("validation").grey
         found[strip] = (of_whole(photo, degradation), grey, place)
     for name, place in HALVES.items():
         made = measure.pictures(name, name, 0, published)
         found[name] = (made, bool(measure.right_half(name).grey), place)
-    notes = {}
     for strip, (pictures, grey, place) in found.items():
         crops = {name: plots.cut(picture, (*place, *SIZE)) for name, picture in pictures.items()}
         save(torch.cat([*crops.values()], dim=3), folder / f"{strip}.jpg")
         notes[strip] = scores(pictures, grey)
         if strip in FRONT_ROWS:
-            names = {"bicubic": "bicubic", "published": "the published network", "two minutes": "your two minutes"}
-            names |= {"HR": "the photo"}
-            front |= {f"{FRONT_ROWS[strip]}: {said}": crops[name] for name, said in names.items()}
+            front[strip] = crops
     save(found["gravel"][0]["published"], Path(str(kept.FOLDER)) / "published_gravel.jpg")
     (folder / "scores.json").write_text(json.dumps(notes, indent=1) + "\n", encoding="utf-8")
-    figure = plots.draw_images(front, columns=4, width=16)
-    figure.savefig(FRONT, dpi=80, pil_kwargs={"quality": 88})
+    draw_front(front).save(FRONT, quality=88, optimize=True)
     print(json.dumps(notes, indent=1))
 
 
