@@ -34,7 +34,7 @@ HERE = Path(__file__).parent
 LAB = "04_esrgan"
 EMBEDDED = ("gravel", "brick", "ihc", "grass", "chelsea", "astronaut")
 SEEDS = (0, 1, 2)
-METRICS = ("psnr", "energy_error", "patch_distance", "gradient_ratio")
+METRICS = ("psnr", "energy_error")
 CROPS = {0: (0.0, 0.5, 1.0), 1: (0.25,), 2: (0.75,)}  # seed -> how far down the right half, from its top to its bottom
 WHO = ("bicubic", "published", "two minutes")
 SIDE, SHOWN = 160, 400  # pixels of a crop, and pixels that it is drawn with
@@ -152,9 +152,9 @@ which has never seen the photo, and was trained for inputs that are blurred, noi
 as here.
 
 All numbers are of the right half. PSNR is in dB, on luma or the grey values of a grey photo, four pixels cropped. The
-energy error says how far fine structure is from where the photo has it, the patch distance how far all patches together
-are from the photo's; both are 0 at best. Of the two minutes stand the lowest and the highest of three seeds, and who
-wins is bold where all three agree. A training took {minutes} minutes on one core of {machine}.
+energy error says how far fine structure is from where the photo has it, and is 0 at best. Of the two minutes stand the
+lowest and the highest of three seeds, and who wins is bold where all three agree. A training took {minutes} minutes on
+one core of {machine}.
 
 {scores}
 
@@ -180,7 +180,7 @@ def report(machine: str) -> str:
     for name in dict.fromkeys(table.subject):
         here = table[table.subject == name].set_index(["method", "seed"])
         cells = [name]
-        for metric, digits, sign in (("psnr", 1, 1), ("energy_error", 2, -1), ("patch_distance", 1, -1)):
+        for metric, digits, sign in (("psnr", 1, 1), ("energy_error", 2, -1)):
             bicubic, published = (here.loc[(method, 0), metric] for method in ("bicubic", "published"))
             ours = here.loc["two minutes", metric]
             shown = [
@@ -195,7 +195,7 @@ def report(machine: str) -> str:
             cells += shown
         lines.append(cells)
     head = ["subject"]
-    head += [f"{metric}, {who}" for metric in ("PSNR", "energy error", "patch distance") for who in WHO]
+    head += [f"{metric}, {who}" for metric in ("PSNR", "energy error") for who in WHO]
     minutes = table[table.method == "two minutes"].minutes
     words = {"machine": machine, "minutes": f"{minutes.min():.1f} to {minutes.max():.1f}"}
     words |= {"scores": markdown(head, lines), "votes_said": "", "votes": "", "crops": ""}

@@ -20,16 +20,17 @@ from srlab.view import kept, plots
 
 FRONT = Path(__file__).parents[2] / "docs" / "images" / "published.jpg"
 SPOILT = srlab.Degradation(blur=1.5, noise=0.03, jpeg=50)
-SIZE = (144, 208)  # height and width of a crop; multiples of 16, so that no block of the JPEG lies in two crops
+SIZE = (144, 176)  # height and width of a crop; multiples of 16, so that no block of the JPEG lies in two crops
 # name of the strip -> photo, how its LR is made, top and left of the crop
 WHOLE = {
-    "cat": ("chelsea", srlab.Degradation(), (64, 112)),
-    "cat_spoilt": ("chelsea", SPOILT, (64, 112)),
-    "face": ("astronaut", srlab.Degradation(), (40, 128)),
+    "cat": ("chelsea", srlab.Degradation(), (64, 128)),
+    "cat_spoilt": ("chelsea", SPOILT, (64, 128)),
+    "face": ("astronaut", srlab.Degradation(), (40, 144)),
     "writing_spoilt": ("text", SPOILT, (8, 48)),
 }
 # name of the strip -> top and left of the crop of the right half
-HALVES = {"gravel": (208, 24), "brick": (208, 24), "ihc": (160, 40), "grass": (208, 24), "chelsea": (64, 0)}
+HALVES = {"gravel": (208, 40), "brick": (208, 40), "ihc": (160, 56), "grass": (208, 40), "chelsea": (64, 8)}
+HALVES |= {"cloth": (208, 8)}
 FRONT_ROWS = ("chelsea", "gravel")
 FRONT_COLUMNS = {"bicubic": "bicubic", "published": "published network", "two minutes": "your two minutes"}
 FRONT_COLUMNS |= {"HR": "the photo"}
@@ -84,9 +85,10 @@ def main() -> None:
     for strip, (photo, degradation, place) in WHOLE.items():
         grey = photo in srlab.photos("validation").grey
         found[strip] = (of_whole(photo, degradation), grey, place)
+    known = measure.subjects([])
     for name, place in HALVES.items():
-        made = measure.pictures(name, name, 0, published)
-        found[name] = (made, bool(measure.right_half(name).grey), place)
+        made = measure.pictures(name, known[name], 0, published)
+        found[name] = (made, bool(measure.right_half(known[name]).grey), place)
     for strip, (pictures, grey, place) in found.items():
         crops = {name: plots.cut(picture, (*place, *SIZE)) for name, picture in pictures.items()}
         save(torch.cat([*crops.values()], dim=3), folder / f"{strip}.jpg")

@@ -48,7 +48,7 @@ def strip(name: str) -> tuple[dict[str, torch.Tensor], dict[str, str]]:
     Returns
     -------
     tuple of dict
-        Label -> crop ``(1, 3, 144, 208)``, float in [0, 1], the photo ("HR") last; and label -> PSNR in dB and energy
+        Label -> crop ``(1, 3, 144, 176)``, float in [0, 1], the photo ("HR") last; and label -> PSNR in dB and energy
         error of the whole picture, as text.
 
     Raises
