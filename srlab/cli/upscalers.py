@@ -9,8 +9,8 @@ if TYPE_CHECKING:
     from srlab.inference.tiling import Upscaler
 
 RUN = (
-    "<lab>/<name>, a run folder, a weights file (.safetensors or .pth, also of others' networks), or what comes along: "
-    "msrresnet, rrdb, or srgan, which is sharper and less faithful"
+    "<lab>/<name>, a run folder, a weights file (.safetensors or .pth, also of others' networks), what comes along: "
+    "msrresnet, rrdb, or srgan, which is sharper and less faithful; or realesrgan, the published network"
 )
 
 

@@ -10,7 +10,7 @@ from srlab import models
 from srlab.base import files
 from srlab.base.errors import SrlabError
 from srlab.base.places import generator_file, locate, run_folder
-from srlab.models import published
+from srlab.models import published, realesrgan
 
 FOLDER = Path(__file__).parent / "shipped"
 # Small generators that come with srlab: two trained for PSNR, and one that a discriminator made sharper. Labs 01, 03
@@ -18,6 +18,7 @@ FOLDER = Path(__file__).parent / "shipped"
 # commands, the photos with their licences, and the scores. So there is something to compare before any lab was run, and
 # a GAN can start from more than a few minutes of training. Method, as srlab.view.plots.COLORS spells it -> name:
 SHIPPED = {"MSRResNet": "msrresnet", "RRDB": "rrdb", "SRGAN": "srgan"}
+NAMES = (*SHIPPED.values(), realesrgan.NAME)  # what `read_generator` knows without a file
 
 
 def find_shipped(name: str) -> Path | None:
@@ -64,7 +65,8 @@ def read_generator(path: str | Path, best: str = "") -> nn.Module:
     path
         A run folder or ``"<lab>/<name>"``, a ``.safetensors`` file of one, or weights that others have published, see
         `srlab.models.published`. A ``.pth`` is read for its tensors alone; nothing in it is executed. Where there is
-        nothing of that name, ``msrresnet``, ``rrdb`` and ``srgan`` are what comes with srlab, see `SHIPPED`.
+        nothing of that name, ``msrresnet``, ``rrdb`` and ``srgan`` are what comes with srlab, see `SHIPPED`, and
+        ``realesrgan`` is `srlab.models.realesrgan.load_published`.
     best
         Of a run folder: the weights with the best score of this name, instead of the last ones.
 
@@ -78,8 +80,14 @@ def read_generator(path: str | Path, best: str = "") -> nn.Module:
     SrlabError
         The file is missing, damaged, of another kind, or names an unknown network; or a file is to have best weights.
     """
-    shipped = None if Path(path).exists() else find_shipped(str(path))
-    path = shipped or locate(path, SHIPPED.values())
+    named = "" if Path(path).exists() else str(path)
+    if named == realesrgan.NAME:
+        if best:
+            raise SrlabError(
+                f"{named} has one set of weights; the best {best} is chosen among those in a run's folder."
+            )
+        return realesrgan.load_published()
+    path = find_shipped(named) or locate(path, NAMES)
     if best and not path.is_dir():
         raise SrlabError(f"{path} is one file; the best {best} is chosen among the weights in a run's folder.")
     if path.is_dir():
@@ -91,10 +99,9 @@ def read_generator(path: str | Path, best: str = "") -> nn.Module:
     elif path.suffix in (".pth", ".pt"):
         return published.read_published(path)
     elif path.suffix != ".safetensors":
-        known = ", ".join(SHIPPED.values())
         raise SrlabError(
             f"{path} is neither a run folder nor a weights file (.safetensors or .pth), nor one of the networks that "
-            f"come with srlab: {known}."
+            f"srlab knows by name: {', '.join(NAMES)}."
         )
     weights, notes = files.read_safetensors(path)
     if not notes:
