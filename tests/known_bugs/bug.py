@@ -24,6 +24,7 @@ class Known(StrEnum):
     FIELD = "The receptive field is ignored in tiling"
     SWALLOWED = "Errors of single tiles are swallowed"
     CUT = "VGG is cut at the wrong side of the ReLU or pool"
+    UNCHECKED = "Weights of others are loaded without a look at their hash"
 
 
 @dataclass(frozen=True)
