@@ -18,11 +18,18 @@ def home() -> Path:
 
 
 def expanded(path: str | os.PathLike) -> Path:
-    """A path as a reader types it, with ``~`` for her home; one that only looks like that stays as it is."""
+    """A path as a reader types it: with ``~`` for her home, and from wherever in the course she types it.
+
+    What is not there from the working directory, that of the notebooks in Jupyter, is looked for from the course's own
+    folder and from its notebooks. What is nowhere stays as it is.
+    """
     try:
-        return Path(path).expanduser()
+        path = Path(path).expanduser()
     except RuntimeError:  # there is no such user
-        return Path(path)
+        path = Path(path)
+    top = course()
+    places = [path, *([top / path, top / "notebooks" / path] if top else [])]
+    return next((place for place in places if os.path.exists(place)), path)
 
 
 def switched_on(variable: str) -> bool:

@@ -1,5 +1,6 @@
 """What the first cell of a lab calls: `setup`, which checks all that was typed and chooses the rest."""
 
+import hashlib
 import math
 import os
 import platform
@@ -18,6 +19,7 @@ from srlab.cli.notebooks import seen_from_here
 from srlab.cli.parameters import read_parameters
 from srlab.cli.recipes import Book, Recipe, pick_recipe, read_book
 from srlab.data import catalog, datasets
+from srlab.data.subjects import subject_file
 from srlab.models import pretrained
 from srlab.training import starts
 from srlab.training.runs import ADVICE
@@ -157,18 +159,25 @@ def setup(name: str, namespace: Mapping[str, Any], dry: bool = False) -> Lab:
     as_written = recipe.values in (written["values"], written["values"] | written.get("without_weights", {}))
     lab.as_tried = as_written and recipe.name in ("laptop", "smoke") and device.type == "cpu"
     lab.as_tried &= not changed.keys() - {"seed", "backbone"}
-    values["run"] = values.get("run") or _run_name(recipe, values.get("iters", 0), changed | tricks)
+    named, run, iters = values.get("subject", "auto"), values.get("run"), values.get("iters", 0)
     values |= recipe.values | {"recipe": recipe.name}
-    if values.get("images") or values.get("validation"):
+    if others := [name for name in ("images", "validation") if values.get(name)]:
+        if named not in ("auto", ""):
+            print(f"The subject {named} is not used, because you have set {' and '.join(others)}.")
         values["subject"] = ""
-    vars(lab).update({key: value for key, value in values.items() if key not in ("device", "precision")})
-    lab.parameters = values
+        changed.pop("subject", None)
     if values.get("subject"):
-        lab.train_set, lab.unseen = srlab.halves(values["subject"], scale * _network(values).radius)
+        lab.train_set, lab.unseen = srlab.halves(values["subject"])
+        if values["subject"] not in datasets.PHOTOS:
+            values["subject"] = str(subject_file(values["subject"]))
+            changed["subject"] = _name_of_own(values["subject"], lab.train_set, lab.unseen)
     elif values.get("validation"):
         lab.unseen = read(values["validation"], scale)
     else:
         lab.unseen = srlab.photos("validation").subset(*values["photos"].split())
+    values["run"] = run or _run_name(recipe, iters, changed | tricks)
+    vars(lab).update({key: value for key, value in values.items() if key not in ("device", "precision")})
+    lab.parameters = values
     if values.get("center_crop") and not values.get("subject"):
         lab.unseen = lab.unseen.center_crop(values["center_crop"])
     _check_photos(lab, book.sides, scale)
@@ -187,7 +196,8 @@ def _recipe_for(lab: Lab, book: Book, values: dict[str, Any], tricks: dict[str, 
         note = f"; without ImageNet weights it has features and losses for {pretrained.OWN}, the course's own network"
         note = note if without.values != recipe.values else ""
         recipe = replace(without, why=recipe.why + note)
-    return recipe.laid_out(facts["iters"]).changed_by(tricks)
+    named = {"subject": values["subject"]} if values.get("subject", "auto") != "auto" else {}
+    return recipe.laid_out(facts["iters"]).changed_by(tricks | named)
 
 
 def _check_photos(lab: Lab, sides: dict[str, int], scale: int) -> None:
@@ -286,6 +296,10 @@ def _megapixels(images: Any) -> float:
     return sum(image.shape[1] * image.shape[2] for image in images.hr) / 1e6
 
 
+def _sides(images: Any) -> str:
+    return " x ".join(str(side) for side in images.hr[0].shape[:0:-1])
+
+
 def _run_name(recipe: Recipe, iters: int, changed: dict[str, Any]) -> str:
     """A name that the same command gives again, and another one does not: ``default``, ``gpu-100000``."""
     parts = [recipe.name, *([str(iters)] if iters else [])]
@@ -297,6 +311,12 @@ def _run_name(recipe: Recipe, iters: int, changed: dict[str, Any]) -> str:
     return "default" if name == "laptop" else name  # the run that other labs look for
 
 
+def _name_of_own(subject: str, *halves: datasets.ImageSet) -> str:
+    """Part of a run's name for a photo of the reader's own, which another photo of that name, or a changed one, lacks."""
+    sign = hashlib.sha256("".join([subject, *(half.fingerprint() for half in halves)]).encode()).hexdigest()
+    return f"{halves[0].names[0][:30]}-{sign[:6]}"
+
+
 def _announce(lab: Lab, recipe: Recipe, values: dict[str, Any], dry: bool) -> None:
     """Say what will be trained, on what, how long and why, and what would be better."""
     print(f"recipe:  {recipe.name}, {recipe.about}")
@@ -304,12 +324,15 @@ def _announce(lab: Lab, recipe: Recipe, values: dict[str, Any], dry: bool) -> No
         return
     photos = f"of {lab.train_set.name}" if values.get("images") else "inside scikit-image and matplotlib"
     photos = f"{len(lab.train_set)} photos {photos} ({_megapixels(lab.train_set):.1f} megapixels)"
-    photos = f"the {lab.train_set.name}" if values.get("subject") else photos
+    if values.get("subject"):
+        photos, unseen = (f"the {half.name} ({_sides(half)} pixels)" for half in (lab.train_set, lab.unseen))
     first = values.get("pretrain_iters", 0)
     first = f"{first:,} steps for PSNR (unless that is done already), then " if first else ""
     size = f"of {values['batch']} patches of {values['patch']} px"
     print(f"because  {recipe.why}")
     print(f"trains:  {first}{values['iters']:,} steps {size}, on {photos}")
+    if values.get("subject"):
+        print(f"shows:   {unseen}, on which it never trains")
     print(f"run:     {lab.name}/{values['run']}{_state_of(lab)}")
     if dry:
         print(recipe.text())

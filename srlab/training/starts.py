@@ -3,10 +3,11 @@
 from dataclasses import dataclass
 from typing import Any
 
+import torch
 from torch import nn
 
 from srlab.base.errors import SrlabError
-from srlab.data.datasets import HALVED, PHOTOS, VALIDATION_PHOTOS, ImageSet, photos
+from srlab.data.datasets import HALVED, ImageSet, photos
 from srlab.data.degradation import Degradation
 from srlab.models.weights import load_generator, load_shipped
 from srlab.training.runs import Run, find_trained
@@ -136,10 +137,12 @@ def _misfit(start: str, wanted: Wanted, named: bool = False) -> str:
 
 
 def _known_whole(wanted: Wanted) -> str:
-    """Name of the subject where both its halves are among the embedded training photos, or ""."""
-    name = wanted.unseen.names[0]
-    halved = wanted.unseen.name == f"right half of {name}"
-    return name if halved and name in set(PHOTOS) - {HALVED, *VALIDATION_PHOTOS} else ""
+    """Name of the subject where its right half is in an embedded training photo, or ""."""
+    if not wanted.unseen.name.startswith("right half of "):
+        return ""
+    right, known = wanted.unseen.hr[0], photos("train")
+    ends = {name: photo[..., -right.shape[2] :] for name, photo in zip(known.names, known.hr, strict=True)}
+    return next((name for name, end in ends.items() if torch.equal(end, right)), "")
 
 
 def _other_photos(start: str, wanted: Wanted) -> str:
@@ -147,7 +150,8 @@ def _other_photos(start: str, wanted: Wanted) -> str:
     if start == SHIPPED:
         return ""
     images = Run(*start.split("/")).manifest()["parameters"]["sampler"]["images"]
-    part = wanted.train_set.name.endswith(f" of {HALVED}") and photos("train").fingerprint() in images
+    known = photos("train")  # has the left half of one photo
+    part = known.fingerprint() in images and torch.equal(known.subset(HALVED).hr[0], wanted.train_set.hr[0])
     return "" if part or wanted.train_set.fingerprint() in images else f"it was trained on {images}"
 
 

@@ -175,7 +175,9 @@ NAMES = [
     ("02_content_loss", {"pixel_weight": 10}, "laptop-pixel_weight-10"),
     ("03_srgan", {"tricks": {"noise": 0.0}}, "laptop-noise-0.0"),
     ("03_srgan", {"tricks": '{"noise": 0.0}'}, "laptop-noise-0.0"),
-    ("03_srgan", {"tricks": {"subject": ""}}, "laptop-subject"),
+    ("03_srgan", {"subject": ""}, "laptop-subject"),
+    ("03_srgan", {"subject": "brick"}, "laptop-subject-brick"),
+    ("03_srgan", {"subject": "brick", "iters": 700, "noise": 0.0}, "laptop-700-subject-brick-noise-0.0"),
     ("04_esrgan", {}, "default"),
     ("04_esrgan", {"iters": 280}, "laptop-280"),
     ("04_esrgan", {"recipe": "smoke"}, "smoke"),
@@ -281,7 +283,9 @@ def test_setup_says_what_is_trained_on_what_how_long_and_why(cells):
         "trains:  600 steps for PSNR (unless that is done already), then 800 steps of 8 patches of 32 px, on the left"
     )
     assert lines[5].startswith(said)
-    assert lines[6:] == ["run:     04_esrgan/default"]
+    assert lines[5].endswith("half of gravel (256 x 512 pixels)")
+    assert lines[6] == "shows:   the right half of gravel (256 x 512 pixels), on which it never trains"
+    assert lines[7:] == ["run:     04_esrgan/default"]
     assert "The recipe <b>laptop</b> as a table" in shown.outputs[0].data["text/html"]
     lab = cells("lab")[0].result
     assert (lab.name, lab.iters, lab.run, lab.batch, lab.betas) == ("04_esrgan", 800, "default", 8, [0.5, 0.99])
@@ -408,10 +412,66 @@ def test_a_subject_is_one_photo_in_halves_unless_others_are_named(capsys, tmp_pa
     setup("03_srgan", iters=100_000)
     assert "WARNING: 1 photos" in capsys.readouterr().out, "but not for so long"
     four = ["astronaut", "chelsea", "text", "brick"]
-    lab = setup("03_srgan", tricks={"subject": ""})
+    lab = setup("03_srgan", subject="")
     assert (len(lab.train_set), lab.unseen.names) == (12, four)
     lab = setup("03_srgan", images=str(tmp_path))
     assert (lab.subject, lab.parameters["subject"], len(lab.train_set), lab.unseen.names) == ("", "", 1, four)
+
+
+@pytest.fixture
+def photo(tmp_path):
+    """Writes a photo that is fine as a subject, and gives its path."""
+
+    def write(path="own.png", seed=0, height=120):
+        torch.manual_seed(seed)
+        return srlab.write_image(torch.rand(3, height, 240), tmp_path / path)
+
+    return write
+
+
+def test_a_subject_of_ones_own_is_found_from_wherever_it_is_typed(photo, tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    (tmp_path / "notebooks" / "recipes").mkdir(parents=True)
+    shutil.copy(ROOT / "notebooks" / "recipes" / "03_srgan.yaml", tmp_path / "notebooks" / "recipes")
+    beside, spaced = photo("notebooks/own.png"), photo("home/Fotos im Wäldchen/Blätter (2).png", seed=1)
+    typed = {"own.png": beside, "notebooks/own.png": beside, str(beside): beside}
+    typed |= {"~/Fotos im Wäldchen/Blätter (2).png": spaced, "home/Fotos im Wäldchen/Blätter (2).png": spaced}
+    for here in (tmp_path, tmp_path / "notebooks"):
+        monkeypatch.chdir(here)
+        runs = {place: set() for place in typed.values()}
+        for path, place in typed.items():
+            lab = setup("03_srgan", subject=path)
+            assert lab.subject == lab.parameters["subject"] == str(place), "that lab 05 finds it again"
+            assert lab.train_set.names == [place.stem]
+            runs[place].add(lab.run)
+        assert [len(found) for found in runs.values()] == [1, 1]
+    assert re.fullmatch(r"laptop-subject-Bl-tter-2-[0-9a-f]{6}", lab.run)
+
+
+def test_another_photo_of_the_same_name_and_a_changed_one_get_runs_of_their_own(photo):
+    first, other = photo("a/leaf.png"), photo("b/leaf.png", seed=1)
+    runs = [setup("04_esrgan", subject=str(path)).run for path in (first, other, first)]
+    decoded.cache_clear()
+    photo("a/leaf.png", seed=2)
+    runs.append(setup("04_esrgan", subject=str(first)).run)
+    assert runs[0] == runs[2]
+    assert len(set(runs)) == 3
+
+
+def test_both_labs_show_the_same_half_of_a_subject(photo):
+    path = str(photo())
+    esrgan, srgan = (setup(lab, subject=path) for lab in ("04_esrgan", "03_srgan"))
+    assert (esrgan.run, esrgan.unseen.fingerprint()) == (srgan.run, srgan.unseen.fingerprint())
+    assert setup("04_esrgan", subject=path, size="paper").unseen.fingerprint() == srgan.unseen.fingerprint()
+
+
+def test_a_subject_that_is_named_beside_other_photos_is_said_not_to_be_used(photo, tmp_path, capsys):
+    path = photo("mine/own.png")
+    lab = setup("04_esrgan", subject=str(path), images=str(path.parent))
+    assert f"The subject {path} is not used, because you have set images.\n" in capsys.readouterr().out
+    assert (lab.subject, lab.train_set.names, lab.run) == ("", ["own"], "laptop-images-mine")
+    setup("04_esrgan", subject="", images=str(path.parent))
+    assert "not used" not in capsys.readouterr().out
 
 
 def test_photos_too_small_for_what_comes_after_training_are_named_before_it(capsys, tmp_path):

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import torch
-from PIL import Image
+from PIL import ExifTags, Image
 
 from srlab.base.errors import SrlabError
 from srlab.data import datasets, subjects
@@ -39,24 +39,28 @@ def test_the_right_half_of_the_gravel_is_not_among_the_training_photos():
     assert not torch.equal(left["gravel"], right["gravel"])
 
 
-@pytest.mark.parametrize(
-    ("width", "gap", "sizes"), [(400, 100, (150, 150)), (401, 100, (150, 151)), (401, 0, (200, 201))]
-)
-def test_the_halves_of_a_photo_of_ones_own_lie_a_gap_apart(save, width, gap, sizes):
-    pixels = noise(120, width)
-    left, right = subjects.halves(save(pixels), gap)
-    found = [half.hr[0].permute(1, 2, 0).numpy() for half in (left, right)]
-    assert tuple(half.shape[1] for half in found) == sizes
-    assert (found[0] == pixels[:, : sizes[0]]).all()
-    assert (found[1] == pixels[:, -sizes[1] :]).all()
+def test_an_odd_column_of_a_photo_of_ones_own_belongs_to_the_right_half(save):
+    pixels = noise(120, 401)
+    left, right = subjects.halves(save(pixels))
+    assert torch.equal(torch.cat([left.hr[0], right.hr[0]], dim=2), torch.from_numpy(pixels).permute(2, 0, 1))
+    assert (left.hr[0].shape[2], right.hr[0].shape[2]) == (200, 201)
     assert left.names == right.names == ["own"]
+    assert (left.name, right.name) == ("left half of own", "right half of own")
 
 
-def test_of_a_large_photo_the_middle_is_taken(save):
+def test_of_a_large_photo_the_middle_is_taken_and_the_name_says_so(save):
     pixels = noise(1100, 1300)
     left, right = subjects.halves(save(pixels))
     assert left.hr[0].shape == right.hr[0].shape == (3, subjects.LARGEST, subjects.LARGEST // 2)
     assert (left.hr[0].permute(1, 2, 0).numpy() == pixels[38:1062, 138:650]).all()
+    assert left.name == "left half of the middle of own"
+
+
+def test_a_photo_taken_upright_is_cut_as_it_is_seen(tmp_path):
+    exif = Image.Exif()
+    exif[ExifTags.Base.Orientation] = 6
+    Image.fromarray(noise(300, 400)).save(tmp_path / "own.png", exif=exif)
+    assert subjects.halves(tmp_path / "own.png")[0].hr[0].shape == (3, 400, 150)
 
 
 def test_a_grey_photo_is_known_as_grey(save):
@@ -72,8 +76,8 @@ HALF_FLAT = np.concatenate([noise(200, 200), np.full((200, 200, 3), 90, np.uint8
 @pytest.mark.parametrize(
     ("pixels", "said"),
     [
-        (noise(300, 290), "is 290 x 300 pixels; a subject is at least 292 wide and 96 high"),
-        (noise(80, 600), "is 600 x 80 pixels; a subject is at least 292 wide and 96 high"),
+        (noise(300, 190), "is 190 x 300 pixels; a subject is at least 192 wide and 96 high"),
+        (noise(80, 600), "is 600 x 80 pixels; a subject is at least 192 wide and 96 high"),
         (SMOOTH, "The left half of .* is so flat or so smooth that bicubic already brings it back"),
         (np.full((200, 400), 128, np.uint8), "The left half of .* is so flat"),
         (HALF_FLAT, "The right half of .* is so flat"),
@@ -82,14 +86,36 @@ HALF_FLAT = np.concatenate([noise(200, 200), np.full((200, 200, 3), 90, np.uint8
 )
 def test_a_photo_of_which_a_half_teaches_or_shows_nothing_is_refused(save, pixels, said):
     with pytest.raises(SrlabError, match=said):
-        subjects.halves(save(pixels), gap=100)
+        subjects.halves(save(pixels))
 
 
-def test_a_subject_that_is_neither_a_photo_of_the_course_nor_a_file_is_refused(tmp_path):
-    with pytest.raises(SrlabError, match=r"subject sand is neither a photo of the course \(camera, .*\) nor a file"):
+def soft(factor):
+    """Gravel as a camera would take it that is less sharp than its pixels are fine."""
+    whole = Image.open(datasets.photo_file("gravel")).convert("RGB")
+    return np.asarray(whole.resize([factor * side for side in whole.size], Image.Resampling.BICUBIC))
+
+
+def test_a_photo_as_soft_as_a_phones_will_do_and_one_that_was_enlarged_by_four_will_not(save):
+    subjects.halves(save(soft(2)))
+    with pytest.raises(SrlabError, match=r"so smooth that bicubic .* scale it down to half its size first"):
+        subjects.halves(save(soft(4)))
+
+
+def test_every_photo_of_the_course_but_the_retina_has_the_detail_that_is_asked_for():
+    for name in datasets.PHOTOS:
+        if name != "retina":
+            subjects.halves(datasets.photo_file(name))
+
+
+def test_a_subject_that_is_neither_a_photo_of_the_course_nor_a_file_is_refused(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(SrlabError, match=rf"There is no photo {tmp_path}/sand; .*, or one of the course's: camera, "):
         subjects.halves("sand")
-    with pytest.raises(SrlabError, match="nor a file that is there"):
+    with pytest.raises(SrlabError, match="is a folder; give one photo in it, or the folder as images"):
         subjects.halves(tmp_path)
-    (tmp_path / "no.png").write_text("no image")
-    with pytest.raises(SrlabError, match="is not an image that can be read"):
-        subjects.halves(tmp_path / "no.png")
+    (tmp_path / "film.mp4").write_text("no image")
+    with pytest.raises(SrlabError, match="is not an image that can be read; give a PNG, JPEG"):
+        subjects.halves(tmp_path / "film.mp4")
+    broken = (tmp_path / "film.mp4").rename(tmp_path / "a\nb.png")
+    with pytest.raises(SrlabError, match="no line of text; rename it"):
+        subjects.halves(broken)
