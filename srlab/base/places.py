@@ -29,7 +29,8 @@ def expanded(path: str | os.PathLike) -> Path:
         path = Path(path)
     top = course()
     places = [path, *([top / path, top / "notebooks" / path] if top else [])]
-    return next((place for place in places if os.path.exists(place)), path)
+    there = (place for place in places if os.path.exists(place))  # noqa: PTH110 - Path.exists fails at odd names
+    return next(there, path)
 
 
 def switched_on(variable: str) -> bool:

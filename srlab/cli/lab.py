@@ -312,7 +312,7 @@ def _run_name(recipe: Recipe, iters: int, changed: dict[str, Any]) -> str:
 
 
 def _name_of_own(subject: str, *halves: datasets.ImageSet) -> str:
-    """Part of a run's name for a photo of the reader's own, which another photo of that name, or a changed one, lacks."""
+    """Part of a run's name for a photo of the reader's own; another one of that name, or a changed one, has another."""
     sign = hashlib.sha256("".join([subject, *(half.fingerprint() for half in halves)]).encode()).hexdigest()
     return f"{halves[0].names[0][:30]}-{sign[:6]}"
 

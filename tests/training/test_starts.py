@@ -1,5 +1,6 @@
 """srlab.training.starts: a training begins where it says, with a network that fits it."""
 
+import shutil
 from dataclasses import replace
 
 import pytest
@@ -107,3 +108,33 @@ def test_a_run_goes_on_with_the_start_that_it_has_begun_with():
     assert find_start("", wanted(), False, f"{LAB}/one", lab=LAB)[1] == f"{LAB}/one"
     with pytest.raises(SrlabError, match=f"began with {LAB}/one, not with {LAB}/two; give it another name"):
         find_start(f"{LAB}/two", wanted(), True, f"{LAB}/one")
+
+
+RRDB = {"network": "RRDBNet"} | RRDBNet(**RRDBNet.SIZES["laptop"]).config
+
+
+def copied(name, folder, as_name):
+    return shutil.copy(datasets.photo_file(name), folder / f"{as_name}.png")
+
+
+def test_a_start_that_has_learned_a_subject_whole_is_passed_over_whatever_its_file_is_called(tmp_path, capsys):
+    for subject in ("grass", copied("grass", tmp_path, "lawn")):
+        left, right = subjects.halves(subject)
+        asked = wanted(RRDB, train_set=left, unseen=right)
+        assert find_start("shipped", asked, named=False) == (None, "")
+        assert "The start shipped is passed over: it has learned all of grass, whose right" in capsys.readouterr().out
+        with pytest.raises(SrlabError, match="start=shipped won't do: it has learned all of grass"):
+            check_start("shipped", asked)
+    leave("twelve", images=TWELVE)
+    with pytest.raises(SrlabError, match=f"start={LAB}/twelve won't do: it has learned all of grass"):
+        check_start(f"{LAB}/twelve", wanted(train_set=left, unseen=right))
+
+
+def test_a_subject_that_only_has_the_name_of_a_photo_of_the_course_is_another_photo(tmp_path, capsys):
+    for subject in ("gravel", "brick", copied("brick", tmp_path, "grass")):
+        left, right = subjects.halves(subject)
+        assert find_start("shipped", wanted(RRDB, train_set=left, unseen=right), named=False)[1] == "shipped"
+    leave("twelve", images=TWELVE)
+    left, right = subjects.halves(copied("brick", tmp_path, "gravel"))
+    assert find_start("", wanted(train_set=left, unseen=right), named=False, lab=LAB) == (None, "")
+    assert f"The start {LAB}/twelve is passed over: it was trained on photos/train" in capsys.readouterr().out
