@@ -66,18 +66,13 @@ def train(name: str, subject: str, seed: int) -> runs.Run:
     return run
 
 
-def right_half(subject: str) -> srlab.ImageSet:
-    """What is scored and shown, as lab 04 cuts it."""
-    radius = srlab.read_generator(find_shipped("rrdb")).radius
-    return srlab.halves(subject, 4 * radius)[1]
-
-
 def pictures(name: str, subject: str, seed: int, published: torch.nn.Module) -> dict[str, torch.Tensor]:
     """Who made it -> the right half, ``(1, 3, H, W)`` in 8-bit levels."""
     run = train(name, subject, seed)
     stage = run.manifest()["psnr_stage"]
     start = find_shipped("rrdb") if stage == "shipped" else runs.Run(LAB, stage).path
-    hr = srlab.mod_crop(right_half(subject)[right_half(subject).names[0]], 4)
+    half = srlab.halves(subject)[1]
+    hr = srlab.mod_crop(half[half.names[0]], 4)
     lr = srlab.downsample(hr, 4)
     networks = {"RRDB": srlab.read_generator(start), "two minutes": srlab.load_generator(LAB, run.name)}
     networks["published"] = published
@@ -90,7 +85,7 @@ def measure(found: dict[str, str]) -> pd.DataFrame:
     published, rows = srlab.load_published(), []
     for name, subject in found.items():
         for seed in SEEDS:
-            half = right_half(subject)
+            half = srlab.halves(subject)[1]
             minutes = train(name, subject, seed).manifest()["wall_time_s"] / 60
             for method, picture in pictures(name, subject, seed, published).items():
                 if method != "HR":

@@ -88,7 +88,7 @@ def main() -> None:
     known = measure.subjects([])
     for name, place in HALVES.items():
         made = measure.pictures(name, known[name], 0, published)
-        found[name] = (made, bool(measure.right_half(known[name]).grey), place)
+        found[name] = (made, bool(srlab.halves(known[name])[1].grey), place)
     for strip, (pictures, grey, place) in found.items():
         crops = {name: plots.cut(picture, (*place, *SIZE)) for name, picture in pictures.items()}
         save(torch.cat([*crops.values()], dim=3), folder / f"{strip}.jpg")

@@ -8,10 +8,11 @@ from srlab.base.errors import SrlabError
 from srlab.base.places import expanded
 from srlab.base.text import breaks_line
 from srlab.data.datasets import PHOTOS, ImageSet, photo_file
-from srlab.data.images import read_levels, to_float
+from srlab.data.images import mod_crop, read_levels, to_float
 from srlab.data.resampling import downsample, upsample
 
 LARGEST = 1024  # pixels a side that are used of a photo from elsewhere; its middle, so that minutes are enough
+GAP = 136  # columns in its middle that are in neither half: as far as the generators of labs 03 and 04 see to a side
 SMALLEST = 96  # pixels a side of a half, below which patches repeat and a score says little
 # dB of bicubic at scale 4, from which on the eye misses nothing: it is within 2.5 levels. All the embedded photos but
 # the retina have less than 32; enlarged by two, as soft as a phone's, less than 38; by four, most have more than 40.
@@ -22,9 +23,9 @@ def halves(subject: str | Path) -> tuple[ImageSet, ImageSet]:
     """Cut a photo in two: the left half to train on, and the right half to be tested on.
 
     For a subject that is alike everywhere, such as gravel, minutes are enough to learn it, and the other half shows
-    whether that is so. The halves touch, but share no pixel, and LR is made of each by itself. A gap
-    would change nothing: a network that never saw the 96 columns of gravel beside the cut was as good right behind it
-    as one that lacked 96 others.
+    whether that is so. LR is made of each half by itself. `GAP` columns of one from elsewhere are in neither. The
+    embedded photos are cut without a gap, which on gravel made no difference: a network that never saw the 96 columns
+    beside the cut was as good right behind it as one that lacked 96 others.
 
     Parameters
     ----------
@@ -34,7 +35,7 @@ def halves(subject: str | Path) -> tuple[ImageSet, ImageSet]:
     Returns
     -------
     tuple of ImageSet
-        Both with the photo's name. An odd column in the middle belongs to the right half.
+        Both with the photo's name. An odd column belongs to the right half.
 
     Raises
     ------
@@ -46,14 +47,19 @@ def halves(subject: str | Path) -> tuple[ImageSet, ImageSet]:
     name = str(subject) if embedded else file.stem
     levels = read_levels(file, keep_grey=True)
     grey = frozenset([name] if len(levels) == 1 else [])
-    levels, which = levels.expand(3, -1, -1), name
+    levels, which, gap = levels.expand(3, -1, -1), name, 0
     if not embedded:
+        gap = GAP
         if max(levels.shape[1:]) > LARGEST:
             levels, which = _middle(levels), f"the middle of {name}"
-        _check(file, levels)
-    cut = levels.shape[2] // 2
-    sides = (("left", levels[..., :cut]), ("right", levels[..., cut:]))
-    return tuple(ImageSet(f"{side} half of {which}", [name], [half.contiguous()], grey=grey) for side, half in sides)
+        _check_size(file, *levels.shape[1:])
+    cut = (levels.shape[2] - gap) // 2
+    sides = {"left": levels[..., :cut], "right": levels[..., cut + gap :]}
+    if not embedded:
+        _check_detail(file, sides)
+    return tuple(
+        ImageSet(f"{side} half of {which}", [name], [half.contiguous()], grey=grey) for side, half in sides.items()
+    )
 
 
 def subject_file(subject: str | Path) -> Path:
@@ -84,22 +90,19 @@ def _middle(levels: torch.Tensor) -> torch.Tensor:
     return levels[:, top : top + LARGEST, left : left + LARGEST]
 
 
-def _check(file: Path, levels: torch.Tensor) -> None:
-    """Refuse a photo of which a half is too small, or has nothing that bicubic does not bring back.
-
-    Raises
-    ------
-    SrlabError
-        It is so.
-    """
-    height, width = levels.shape[1:]
-    if height < SMALLEST or width < 2 * SMALLEST:
+def _check_size(file: Path, height: int, width: int) -> None:
+    least = 2 * SMALLEST + GAP
+    if height < SMALLEST or width < least:
         raise SrlabError(
-            f"{file} is {width} x {height} pixels; a subject is at least {2 * SMALLEST} wide and {SMALLEST} high, so "
-            "that each half can be learned from or judged."
+            f"{file} is {width} x {height} pixels; a subject is at least {least} wide and {SMALLEST} high, so that each"
+            " half can be learned from or judged."
         )
-    for side, half in zip(("left", "right"), levels.split([width // 2, width - width // 2], dim=2), strict=True):
-        hr = to_float(half[None, :, : height // 4 * 4, : half.shape[2] // 4 * 4])
+
+
+def _check_detail(file: Path, sides: dict[str, torch.Tensor]) -> None:
+    """Refuse a photo of which a half has nothing that bicubic does not bring back."""
+    for side, half in sides.items():
+        hr = mod_crop(to_float(half[None]), 4)
         error = (upsample(downsample(hr, 4), 4) - hr).square().mean().item()
         if error < 10 ** (-SMOOTH / 10):
             raise SrlabError(

@@ -424,7 +424,7 @@ def photo(tmp_path):
 
     def write(path="own.png", seed=0, height=120):
         torch.manual_seed(seed)
-        return srlab.write_image(torch.rand(3, height, 240), tmp_path / path)
+        return srlab.write_image(torch.rand(3, height, 340), tmp_path / path)
 
     return write
 

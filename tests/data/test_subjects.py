@@ -7,6 +7,7 @@ from PIL import ExifTags, Image
 
 from srlab.base.errors import SrlabError
 from srlab.data import datasets, subjects
+from srlab.models.weights import load_shipped
 
 
 @pytest.fixture
@@ -39,11 +40,21 @@ def test_the_right_half_of_the_gravel_is_not_among_the_training_photos():
     assert not torch.equal(left["gravel"], right["gravel"])
 
 
-def test_an_odd_column_of_a_photo_of_ones_own_belongs_to_the_right_half(save):
+def test_the_halves_of_a_photo_of_ones_own_lie_a_gap_apart_and_an_odd_column_belongs_to_the_right_one(save):
     pixels = noise(120, 401)
     left, right = subjects.halves(save(pixels))
-    assert torch.equal(torch.cat([left.hr[0], right.hr[0]], dim=2), torch.from_numpy(pixels).permute(2, 0, 1))
-    assert (left.hr[0].shape[2], right.hr[0].shape[2]) == (200, 201)
+    whole = torch.from_numpy(pixels).permute(2, 0, 1)
+    assert torch.equal(left.hr[0], whole[..., :132])
+    assert torch.equal(right.hr[0], whole[..., 132 + subjects.GAP :])
+
+
+def test_the_gap_is_as_wide_as_the_generators_of_labs_03_and_04_see():
+    radii = [load_shipped()[method].radius for method in ("MSRResNet", "RRDB")]
+    assert 4 * max(radii) == subjects.GAP
+
+
+def test_the_halves_are_named_after_the_photo(save):
+    left, right = subjects.halves(save(noise(120, 401)))
     assert left.names == right.names == ["own"]
     assert (left.name, right.name) == ("left half of own", "right half of own")
 
@@ -51,20 +62,20 @@ def test_an_odd_column_of_a_photo_of_ones_own_belongs_to_the_right_half(save):
 def test_of_a_large_photo_the_middle_is_taken_and_the_name_says_so(save):
     pixels = noise(1100, 1300)
     left, right = subjects.halves(save(pixels))
-    assert left.hr[0].shape == right.hr[0].shape == (3, subjects.LARGEST, subjects.LARGEST // 2)
-    assert (left.hr[0].permute(1, 2, 0).numpy() == pixels[38:1062, 138:650]).all()
+    assert left.hr[0].shape == right.hr[0].shape == (3, subjects.LARGEST, 444)
+    assert (left.hr[0].permute(1, 2, 0).numpy() == pixels[38:1062, 138:582]).all()
     assert left.name == "left half of the middle of own"
 
 
 def test_a_photo_taken_upright_is_cut_as_it_is_seen(tmp_path):
     exif = Image.Exif()
     exif[ExifTags.Base.Orientation] = 6
-    Image.fromarray(noise(300, 400)).save(tmp_path / "own.png", exif=exif)
-    assert subjects.halves(tmp_path / "own.png")[0].hr[0].shape == (3, 400, 150)
+    Image.fromarray(noise(350, 400)).save(tmp_path / "own.png", exif=exif)
+    assert subjects.halves(tmp_path / "own.png")[0].hr[0].shape == (3, 400, 107)
 
 
 def test_a_grey_photo_is_known_as_grey(save):
-    left, _ = subjects.halves(save(noise(100, 200)[..., 0]))
+    left, _ = subjects.halves(save(noise(100, 336)[..., 0]))
     assert left.grey == {"own"}
     assert left.hr[0].shape == (3, 100, 100)
 
@@ -76,8 +87,8 @@ HALF_FLAT = np.concatenate([noise(200, 200), np.full((200, 200, 3), 90, np.uint8
 @pytest.mark.parametrize(
     ("pixels", "said"),
     [
-        (noise(300, 190), "is 190 x 300 pixels; a subject is at least 192 wide and 96 high"),
-        (noise(80, 600), "is 600 x 80 pixels; a subject is at least 192 wide and 96 high"),
+        (noise(300, 320), "is 320 x 300 pixels; a subject is at least 328 wide and 96 high"),
+        (noise(80, 600), "is 600 x 80 pixels; a subject is at least 328 wide and 96 high"),
         (SMOOTH, "The left half of .* is so flat or so smooth that bicubic already brings it back"),
         (np.full((200, 400), 128, np.uint8), "The left half of .* is so flat"),
         (HALF_FLAT, "The right half of .* is so flat"),
