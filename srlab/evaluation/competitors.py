@@ -23,7 +23,7 @@ def load_upscalers(
     ----------
     names
         ``"all"``: every finished run in ``runs/``, except the side runs of a lab; one that cannot be read, enlarges by
-        another scale, or has learned a single subject, is named and left out. Or a list of runs such as
+        another scale, or knows a single subject, is named and left out. Or a list of runs such as
         ``"01_srresnet/default"``, each of which must be there and fit.
     scale
         That the networks must enlarge by; None takes any.
@@ -60,7 +60,8 @@ def load_upscalers(
                     network = _load(lab, name, scale)
                     found[_label(lab, name, network)] = network
                 elif not subject:
-                    raise SrlabError(f"it was trained on {printable(learned)} alone, and knows nothing else.")
+                    only = printable(learned)
+                    print(f'{printable(lab)}/{printable(name)} knows {only} alone: subject="{only}" takes it.')
         except SrlabError as error:
             if not subject:
                 print(f"The run {printable(lab)}/{printable(name)} is left out: {error}")

@@ -1,25 +1,18 @@
 """How alike two heaps of patches are: those of SR and those of photos, whichever patch came from where.
 
 PSNR asks whether each pixel is right. Here nobody asks where a patch belongs, so a stone in the wrong place costs
-nothing, and a smooth stone in the right place does. Neither measure says whether SR shows what LR shows; see
+nothing, and a smooth stone in the right place does. It doesn't say whether SR shows what LR shows; see
 `srlab.evaluation.metrics.lr_consistency` for that.
 """
-
-from collections.abc import Sequence
 
 import torch
 import torch.nn.functional as F
 
-from srlab.base.errors import SrlabError
 from srlab.evaluation.metrics import FACE, TooSmall, prepared
-from srlab.losses import discriminator_loss
-from srlab.models.discriminators import PatchDiscriminator
 from srlab.models.features import FeatureExtractor
 
 SIDE = 32  # pixels: of a patch whose features are compared; neighbours overlap by half
 FEWEST = 100  # patches, below which chance decides
-D_SIDE = 64  # pixels: of a patch that the discriminator sees
-D_FEATURES = 16  # half as many as in the labs' games: twice as fast, and no worse a judge
 
 
 def patch_distance(sr: torch.Tensor, hr: torch.Tensor, features: FeatureExtractor | None = None) -> torch.Tensor:
@@ -66,52 +59,6 @@ def patch_features(device: str | torch.device) -> FeatureExtractor:
     return FeatureExtractor("vgg6 relu2_2").to(device)
 
 
-def fresh_rank(
-    sr: Sequence[torch.Tensor], hr: Sequence[torch.Tensor], steps: int = 25, seed: int = 0, batch: int = 8
-) -> float:
-    """How well a new discriminator tells SR from photos after a few steps: .5 is not at all, 1 is always.
-
-    The discriminator that a GAN was trained with knows its own generator; this one has seen neither side, so it is as
-    fair to networks that were trained without one. It trains on one half of the patches and ranks the other half,
-    and the other way round. The number is the share of all pairs of an SR and a photo patch in which the photo's has
-    the higher logit. It needs photos, which may be others than those of SR.
-
-    On the four embedded validation photos, with seeds 0 to 3: bicubic .87 to .91, the network trained with MSE .74 to
-    .79, the same with noise that makes it as sharp as SRGAN .62 to .68, the shipped SRGAN .39 to .47. (Less than .5 is
-    as good as .5: the halves show different photos.) 25 steps take about 4 s on one core. Judged on two of the photos
-    alone, MSE and SRGAN changed places with some seeds after 12 steps, but not after 25 or 50.
-
-    Parameters
-    ----------
-    sr, hr
-        Images ``(1, 3, H, W)``, float in [0, 1]. The first half of the patches is of the first images.
-    steps
-        Of training in each half.
-    seed
-        Of the weights and the batches. Take the mean over some of them.
-    batch
-        Patches of each kind in a step.
-
-    Returns
-    -------
-    float
-        0 to 1; equal logits count half.
-
-    Raises
-    ------
-    SrlabError
-        An image is smaller than 64 x 64 pixels, or there is no more than that, or as for
-        `srlab.evaluation.metrics.prepared`.
-    """
-    fake, real = (torch.cat([_cut(image) for image in images]).chunk(2) for images in (sr, hr))
-    if min(len(fake), len(real)) < 2:
-        raise SrlabError(f"One patch of {D_SIDE} x {D_SIDE} pixels has no halves; give larger images, or more of them.")
-    with torch.random.fork_rng(devices=[]):  # nobody else's numbers may depend on this
-        torch.manual_seed(seed)
-        ranks = [_rank(fake[i], real[i], fake[1 - i], real[1 - i], steps, batch) for i in (0, 1)]
-    return sum(ranks) / 2
-
-
 def share_ranked_right(real: torch.Tensor, fake: torch.Tensor) -> float:
     """Share of all pairs of a photo's logit, of ``(M,)``, and one of SR, of ``(N,)``, in which the photo's is higher.
 
@@ -146,34 +93,3 @@ def _discrepancy(found: torch.Tensor, wanted: torch.Tensor) -> torch.Tensor:
 
 def _kernel(a: torch.Tensor, b: torch.Tensor) -> torch.Tensor:
     return (a @ b.mT / a.shape[1] + 1) ** 3
-
-
-def _cut(image: torch.Tensor) -> torch.Tensor:
-    """Patches side by side, ``(n, 3, 64, 64)``; what fills no whole one is left out."""
-    image = prepared(image, image, FACE)[0].expand(-1, 3, -1, -1)
-    if min(image.shape[-2:]) < D_SIDE:
-        raise TooSmall(
-            f"The discriminator sees {D_SIDE} x {D_SIDE} pixels, but an image has {tuple(image.shape[-2:])}."
-        )
-    patches = image.unfold(2, D_SIDE, D_SIDE).unfold(3, D_SIDE, D_SIDE)
-    return patches.permute(0, 2, 3, 1, 4, 5).reshape(-1, 3, D_SIDE, D_SIDE)
-
-
-def _rank(
-    fake: torch.Tensor, real: torch.Tensor, new_fake: torch.Tensor, new_real: torch.Tensor, steps: int, batch: int
-) -> float:
-    discriminator = PatchDiscriminator(D_FEATURES).to(memory_format=torch.channels_last)
-    optimizer = torch.optim.Adam(discriminator.parameters(), lr=1e-3, betas=(0.5, 0.99))
-    for _ in range(steps):
-        some = [patches[torch.randint(len(patches), (batch,))] for patches in (real, fake)]
-        loss = discriminator_loss(*(discriminator(patches) for patches in some))
-        optimizer.zero_grad()
-        loss.backward()
-        optimizer.step()
-    discriminator.eval()  # or spectral norm would go on estimating, and the answer depend on the order
-    with torch.no_grad():
-        photo, found = (
-            torch.cat([discriminator(part).mean(dim=(1, 2, 3)) for part in patches.split(32)])
-            for patches in (new_real, new_fake)
-        )
-    return share_ranked_right(photo, found)

@@ -41,6 +41,7 @@ COLORS = {
     "SRGAN": "#D55E00",
     "RRDB": "#2F4A33",
     "ESRGAN": "#0F9F6A",
+    "RealESRGAN": "#6000FC",
 }
 # For what is no method: dashed from the sixth on. Contrast and distances as above, and no colour is that of a method.
 CYCLE = ("#0072B2", "#CC6F11", "#40260D", "#7D04D6", "#6E6E74")

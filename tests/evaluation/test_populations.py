@@ -13,7 +13,7 @@ from srlab.data.resampling import downsample, upsample
 from srlab.data.subjects import halves
 from srlab.evaluation.metrics import TooSmall
 from srlab.evaluation.perception import with_noise
-from srlab.evaluation.populations import fresh_rank, patch_distance, patch_features
+from srlab.evaluation.populations import patch_distance, patch_features
 from srlab.inference.tiling import upscale
 from srlab.models.features import FeatureExtractor
 from srlab.models.weights import load_shipped
@@ -109,37 +109,3 @@ def test_a_distance_is_per_image_takes_grey_and_refuses_what_has_too_few_patches
         patch_distance(batch[..., :160], batch[..., :160])
     with pytest.raises(SrlabError, match="NaN"):
         patch_distance(batch * math.nan, batch)
-
-
-# --- A fresh discriminator -----------------------------------------------------------------------------------
-
-
-@pytest.mark.nightly
-def test_a_new_discriminator_tells_bicubic_from_photos_most_often_and_srgan_least(pictures):
-    parts = {name: [image[..., :192, 128:320] for image in images[:2]] for name, images in pictures.items()}
-    ranks = {name: fresh_rank(images, parts["HR"], steps=12, batch=4) for name, images in parts.items() if name != "HR"}
-    assert ranks["bicubic"] > ranks["MSRResNet"] > ranks["SRGAN"] + 0.04
-
-
-def test_it_is_judged_on_patches_that_it_has_not_seen():
-    """What is bright is the photo in one half and SR in the other, so whatever was learned is wrong."""
-    dark, bright = (torch.full((1, 3, 64, 128), level) for level in (0.2, 0.8))
-    assert fresh_rank([dark, bright], [bright, dark], steps=8, batch=2) == 0
-    assert fresh_rank([dark, dark], [bright, bright], steps=8, batch=2) == 1
-
-
-def test_a_rank_is_repeated_by_its_seed_and_moves_nobodys(gravel):
-    sr, hr = [gravel[..., :192, :192]], [gravel[..., 192:384, :192]]
-    before = torch.get_rng_state()
-    ranks = [fresh_rank(sr, hr, steps=1, seed=seed) for seed in (0, 0, 1, 2)]
-    assert torch.equal(torch.get_rng_state(), before)
-    assert ranks[0] == ranks[1]
-    assert len(set(ranks)) > 1
-    assert fresh_rank(hr, hr, steps=1) == 0.5, "equal logits count half"
-
-
-def test_too_few_patches_for_two_halves_are_refused(gravel):
-    with pytest.raises(SrlabError, match="has no halves"):
-        fresh_rank([gravel[..., :64, :64]], [gravel[..., :64, :64]])
-    with pytest.raises(TooSmall, match="64 x 64"):
-        fresh_rank([gravel[..., :60, :64]], [gravel])

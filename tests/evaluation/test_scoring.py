@@ -283,7 +283,7 @@ def test_a_run_that_knows_one_subject_is_named_and_left_out_unless_asked_for(cap
     make_run("03_srgan", "default", subject="gravel")
     make_run("03_srgan", "all", subject="")
     assert list(load_upscalers()) == ["SRGAN (all)"]
-    assert "03_srgan/default is left out: it was trained on gravel alone" in capsys.readouterr().out
+    assert '03_srgan/default knows gravel alone: subject="gravel" takes it.' in capsys.readouterr().out
     assert list(load_upscalers(["03_srgan"])) == ["SRGAN"]
 
 
