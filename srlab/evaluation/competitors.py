@@ -66,7 +66,7 @@ def load_upscalers(
             if not subject:
                 print(f"The run {printable(lab)}/{printable(name)} is left out: {error}")
     if not (found or subject):
-        print(f"There are no finished runs in {places.home()}; run the labs first.")
+        print(f"There are no finished runs for all kinds of photos in {places.home()}; run the labs first.")
     return found
 
 

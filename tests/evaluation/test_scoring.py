@@ -248,7 +248,7 @@ def make_run(lab, name, state="finished", **parameters):
 
 def test_all_finished_runs_are_loaded_by_the_name_of_their_method(home, capsys):
     assert load_upscalers() == {}
-    assert f"no finished runs in {home}" in capsys.readouterr().out
+    assert f"no finished runs for all kinds of photos in {home}" in capsys.readouterr().out
     for lab, name in [("03_srgan", "default"), ("01_srresnet", "long"), ("01_srresnet", "default"), ("my_lab", "x")]:
         make_run(lab, name)
     for name in ("default", "default-hybrid", "long-hybrid", "default-ablation-mse"):
