@@ -36,7 +36,7 @@ EMBEDDED = ("gravel", "brick", "ihc", "grass", "chelsea", "astronaut")
 SEEDS = (0, 1, 2)
 METRICS = ("psnr", "energy_error")
 CROPS = {0: (0.0, 0.5, 1.0), 1: (0.25,), 2: (0.75,)}  # seed -> how far down the right half, from its top to its bottom
-WHO = ("bicubic", "published", "two minutes")
+WHO = ("bicubic", "RealESRGAN", "two minutes")
 SIDE, SHOWN = 160, 400  # pixels of a crop, and pixels that it is drawn with
 
 
@@ -75,7 +75,7 @@ def pictures(name: str, subject: str, seed: int, published: torch.nn.Module) -> 
     hr = srlab.mod_crop(half[half.names[0]], 4)
     lr = srlab.downsample(hr, 4)
     networks = {"RRDB": srlab.read_generator(start), "two minutes": srlab.load_generator(LAB, run.name)}
-    networks["published"] = published
+    networks["RealESRGAN"] = published
     made = {method: srlab.quantize(srlab.upscale(network, lr)) for method, network in networks.items()}
     return {"bicubic": srlab.upsample(lr, 4)} | made | {"HR": hr}
 
@@ -110,7 +110,7 @@ def write_pairs(folder: Path, found: dict[str, str]) -> None:
         for place, letter in enumerate("AB"):
             at = 12 + place * (SHOWN + 12)
             ImageDraw.Draw(sheet).text((at + SHOWN // 2, 8), letter, fill="black", font_size=24)
-            picture = made[name, seed]["two minutes" if letter == side else "published"]
+            picture = made[name, seed]["two minutes" if letter == side else "RealESRGAN"]
             sheet.paste(crop(picture, down).resize((SHOWN, SHOWN), Image.Resampling.BICUBIC), (at, 40))
         sheet.save(folder / f"pair_{number:02d}.png")
         rows.append({"pair": number, "subject": name, "seed": seed, "down": down, "two_minutes_is": side})
@@ -119,7 +119,7 @@ def write_pairs(folder: Path, found: dict[str, str]) -> None:
 
 def draw_crops(made: dict[str, dict[str, torch.Tensor]]) -> Image.Image:
     """A row for each subject: bicubic, the published network, two minutes, and the photo, from the middle."""
-    names = ("bicubic", "published", "two minutes", "HR")
+    names = ("bicubic", "RealESRGAN", "two minutes", "HR")
     sheet = Image.new("RGB", (len(names) * (SIDE + 4), len(made) * (SIDE + 4) + 22), "white")
     for column, name in enumerate(names):
         ImageDraw.Draw(sheet).text((column * (SIDE + 4) + 4, 2), name, fill="black", font_size=15)
@@ -142,9 +142,8 @@ PAGE = """# Two minutes on half of a photo, against the published network
 
 *Two minutes* is lab 04's recipe `laptop` on the left half of a photo: 800 steps of a game, from the RRDBNet that comes
 with srlab (6,000 steps on twelve other photos). Of grass and ihc that network has seen the right half, so there the
-start was trained on the left half as well, 600 steps. *Published* is RealESRGAN x4plus (Xintao Wang, BSD-3-Clause),
-which has never seen the photo, and was trained for inputs that are blurred, noisy and compressed, not for bicubic ones
-as here.
+start was trained on the left half as well, 600 steps. *RealESRGAN* is the published network (x4plus, by Xintao Wang,
+BSD-3-Clause). It was trained for inputs that are blurred, noisy and compressed, not for bicubic ones as here.
 
 All numbers are of the right half. PSNR is in dB, on luma or the grey values of a grey photo, four pixels cropped. The
 energy error says how far fine structure is from where the photo has it, and is 0 at best. Of the two minutes stand the
@@ -176,7 +175,7 @@ def report(machine: str) -> str:
         here = table[table.subject == name].set_index(["method", "seed"])
         cells = [name]
         for metric, digits, sign in (("psnr", 1, 1), ("energy_error", 2, -1)):
-            bicubic, published = (here.loc[(method, 0), metric] for method in ("bicubic", "published"))
+            bicubic, published = (here.loc[(method, 0), metric] for method in ("bicubic", "RealESRGAN"))
             ours = here.loc["two minutes", metric]
             shown = [
                 f"{bicubic:.{digits}f}",

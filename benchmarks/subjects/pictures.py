@@ -2,7 +2,7 @@
 
     python -m benchmarks.subjects.pictures
 
-Writes strips of crops and their scores into ``srlab/view/strips``, a whole picture into ``srlab/view/pictures``, and
+Writes rows of crops and their scores into ``srlab/view/rows``, a whole picture into ``srlab/view/pictures``, and
 the README's first picture. The networks of two minutes are the runs of ``python -m benchmarks.subjects.measure train``
 with seed 0.
 """
@@ -21,18 +21,18 @@ from srlab.view import kept, plots
 FRONT = Path(__file__).parents[2] / "docs" / "images" / "published.jpg"
 SPOILT = srlab.Degradation(blur=1.5, noise=0.03, jpeg=50)
 SIZE = (144, 176)  # height and width of a crop; multiples of 16, so that no block of the JPEG lies in two crops
-# name of the strip -> photo, how its LR is made, top and left of the crop
+# name of the row -> photo, how its LR is made, top and left of the crop
 WHOLE = {
     "cat": ("chelsea", srlab.Degradation(), (64, 128)),
     "cat_spoilt": ("chelsea", SPOILT, (64, 128)),
     "face": ("astronaut", srlab.Degradation(), (40, 144)),
     "writing_spoilt": ("text", SPOILT, (8, 48)),
 }
-# name of the strip -> top and left of the crop of the right half
+# name of the row -> top and left of the crop of the right half
 HALVES = {"gravel": (208, 40), "brick": (208, 40), "ihc": (160, 56), "grass": (208, 40), "chelsea": (64, 8)}
 HALVES |= {"cloth": (208, 8)}
 FRONT_ROWS = ("chelsea", "gravel")
-FRONT_COLUMNS = {"bicubic": "bicubic", "published": "published network", "two minutes": "your two minutes"}
+FRONT_COLUMNS = {"bicubic": "bicubic", "RealESRGAN": "published network", "two minutes": "your two minutes"}
 FRONT_COLUMNS |= {"HR": "the photo"}
 
 
@@ -40,8 +40,8 @@ def of_whole(photo: str, degradation: srlab.Degradation) -> dict[str, torch.Tens
     """A whole photo by networks that never saw it."""
     hr = srlab.mod_crop(srlab.photos("validation")[photo], 4)
     lr = degradation(hr, 4, torch.Generator().manual_seed(0))
-    networks = {**srlab.load_shipped(), "published": srlab.load_published()}
-    made = {name: srlab.quantize(srlab.upscale(networks[name], lr)) for name in ("MSRResNet", "SRGAN", "published")}
+    networks = {**srlab.load_shipped(), "RealESRGAN": srlab.load_published()}
+    made = {name: srlab.quantize(srlab.upscale(networks[name], lr)) for name in ("MSRResNet", "SRGAN", "RealESRGAN")}
     return {"bicubic": srlab.upsample(lr, 4)} | made | {"HR": hr}
 
 
@@ -71,31 +71,31 @@ def draw_front(crops: dict[str, dict[str, torch.Tensor]]) -> Image.Image:
     for column, (name, title) in enumerate(FRONT_COLUMNS.items()):
         left = column * (width + 6)
         ImageDraw.Draw(sheet).text((left + width // 2, 15), title, "black", font_size=20, anchor="mm")
-        for row, strip in enumerate(FRONT_ROWS):
-            pixels = Image.fromarray(to_uint8(crops[strip][name])[0].permute(1, 2, 0).numpy())
-            sheet.paste(pixels.resize((width, height), Image.Resampling.BICUBIC), (left, 30 + row * (height + 6)))
+        for number, row in enumerate(FRONT_ROWS):
+            pixels = Image.fromarray(to_uint8(crops[row][name])[0].permute(1, 2, 0).numpy())
+            sheet.paste(pixels.resize((width, height), Image.Resampling.BICUBIC), (left, 30 + number * (height + 6)))
     return sheet
 
 
 def main() -> None:
-    """Make the strips, what stands beside them, and the front picture."""
-    folder, published = Path(str(kept.STRIPS)), srlab.load_published()
+    """Make the rows, what stands beside them, and the front picture."""
+    folder, published = Path(str(kept.ROWS)), srlab.load_published()
     folder.mkdir(exist_ok=True)
     found, notes, front = {}, {}, {}
-    for strip, (photo, degradation, place) in WHOLE.items():
+    for row, (photo, degradation, place) in WHOLE.items():
         grey = photo in srlab.photos("validation").grey
-        found[strip] = (of_whole(photo, degradation), grey, place)
+        found[row] = (of_whole(photo, degradation), grey, place)
     known = measure.subjects([])
     for name, place in HALVES.items():
         made = measure.pictures(name, known[name], 0, published)
         found[name] = (made, bool(srlab.halves(known[name])[1].grey), place)
-    for strip, (pictures, grey, place) in found.items():
+    for row, (pictures, grey, place) in found.items():
         crops = {name: plots.cut(picture, (*place, *SIZE)) for name, picture in pictures.items()}
-        save(torch.cat([*crops.values()], dim=3), folder / f"{strip}.jpg")
-        notes[strip] = scores(pictures, grey)
-        if strip in FRONT_ROWS:
-            front[strip] = crops
-    save(found["gravel"][0]["published"], Path(str(kept.FOLDER)) / "published_gravel.jpg")
+        save(torch.cat([*crops.values()], dim=3), folder / f"{row}.jpg")
+        notes[row] = scores(pictures, grey)
+        if row in FRONT_ROWS:
+            front[row] = crops
+    save(found["gravel"][0]["RealESRGAN"], Path(str(kept.FOLDER)) / "published_gravel.jpg")
     (folder / "scores.json").write_text(json.dumps(notes, indent=1) + "\n", encoding="utf-8")
     draw_front(front).save(FRONT, quality=88, optimize=True)
     print(json.dumps(notes, indent=1))

@@ -13,7 +13,7 @@ from srlab.data.images import read_image
 from srlab.view.drawings import find
 
 FOLDER = files("srlab.view").joinpath("pictures")
-STRIPS = files("srlab.view").joinpath("strips")  # crops side by side, of one size, and ``scores.json``
+ROWS = files("srlab.view").joinpath("rows")  # crops side by side, of one size, and ``scores.json``
 
 
 def picture(name: str) -> torch.Tensor:
@@ -37,7 +37,7 @@ def picture(name: str) -> torch.Tensor:
     return read_image(str(find(FOLDER, "picture", name)))[None]
 
 
-def strip(name: str) -> tuple[dict[str, torch.Tensor], dict[str, str]]:
+def row(name: str) -> tuple[dict[str, torch.Tensor], dict[str, str]]:
     """Read what several networks made of one photo, the published one among them.
 
     Parameters
@@ -56,11 +56,11 @@ def strip(name: str) -> tuple[dict[str, torch.Tensor], dict[str, str]]:
     SrlabError
         There is none of that name; the message lists those there are.
     """
-    scores = json.loads(STRIPS.joinpath("scores.json").read_text(encoding="utf-8"))
+    scores = json.loads(ROWS.joinpath("scores.json").read_text(encoding="utf-8"))
     if name not in scores:
-        raise SrlabError(f"There is no strip '{name}'; choose one of {', '.join(sorted(scores))}.")
+        raise SrlabError(f"There is no row '{name}'; choose one of {', '.join(sorted(scores))}.")
     labels = [*scores[name], "HR"]
-    crops = read_image(str(STRIPS.joinpath(f"{name}.jpg")))[None].chunk(len(labels), dim=3)
+    crops = read_image(str(ROWS.joinpath(f"{name}.jpg")))[None].chunk(len(labels), dim=3)
     notes = {
         label: f"{said['psnr']:.1f} dB, energy error {said['energy_error']:.2f}" for label, said in scores[name].items()
     }

@@ -18,5 +18,5 @@ def test_a_kept_picture_is_of_the_right_half_and_as_sharp_as_the_page_says(name)
 
 
 def test_an_unknown_picture_lists_the_known_ones():
-    with pytest.raises(SrlabError, match="no picture 'srgan'; choose one of esrgan_12000, srgan_12000"):
+    with pytest.raises(SrlabError, match="no picture 'srgan'; choose one of esrgan_12000, published_gravel, "):
         kept.picture("srgan")
