@@ -1,14 +1,13 @@
-"""Tiled inference of a large photo: memory, time, and what tiles cost.
+"""Upscaling a large photo: seconds and memory of `srlab upscale`, and what tiles cost.
 
-Each measurement runs in a process of its own.
-
-    python benchmarks/inference.py                                    # both networks, 2000x1800, memory and seconds
-    python benchmarks/inference.py --network rrdbnet --size 600 500   # one network, another size
-    python benchmarks/inference.py --ratio --size 600 500             # time of tiles against the whole image
+python benchmarks/inference.py                                       # a megapixel of output, both precisions
+python benchmarks/inference.py --run realesrgan --megapixels 2 6 24
+python benchmarks/inference.py --ratio rrdbnet --size 600 500        # time of tiles against the whole image
 """
 
 import argparse
-import json
+import math
+import os
 import statistics
 import subprocess
 import sys
@@ -16,12 +15,11 @@ import tempfile
 import time
 from pathlib import Path
 
-import psutil
 import torch
 import torch.nn.functional as F
+from ways import markdown
 
 import srlab
-from srlab.base.devices import peak_memory_mib
 
 NETWORKS = {"srresnet": srlab.SRResNet, "rrdbnet": srlab.RRDBNet}
 
@@ -34,14 +32,26 @@ def photo(width: int, height: int) -> torch.Tensor:
     return image[..., :height, :width]
 
 
-def measure(network: torch.nn.Module, width: int, height: int) -> list[float]:
-    """Upscale a file into a file; seconds, and the peak of resident memory in MiB above the loaded network."""
+def size_of(megapixels: float) -> tuple[int, int]:
+    """LR width and height, 3 to 2, of which x4 makes so many pixels."""
+    height = math.sqrt(megapixels * 1e6 * 2 / 3) / 4
+    return round(1.5 * height), round(height)
+
+
+def measure(run: str, precision: str, width: int, height: int) -> tuple[float, float, float]:
+    """`srlab upscale` in a process of its own: seconds by the clock and of computing, and its largest memory in MiB."""
     with tempfile.TemporaryDirectory() as folder:
         source = srlab.write_image(photo(width, height), Path(folder) / "lr.png")
-        loaded = psutil.Process().memory_info().rss / 2**20
+        command = [sys.executable, "-m", "srlab", "upscale", str(source), str(Path(folder) / "sr.png")]
         begun = time.perf_counter()
-        srlab.upscale_file(source, Path(folder) / "sr.png", network, 4)
-        return [time.perf_counter() - begun, peak_memory_mib() - loaded]
+        started = subprocess.Popen([*command, "--run", run, "--precision", precision], stdout=subprocess.DEVNULL)
+        _, status, used = os.wait4(started.pid, 0)  # of this process alone, which resource.getrusage can't say
+        seconds = time.perf_counter() - begun
+    started.returncode = os.waitstatus_to_exitcode(status)
+    if started.returncode:
+        raise SystemExit(f"srlab upscale ended with {started.returncode}.")
+    peak = used.ru_maxrss / (2**20 if sys.platform == "darwin" else 2**10)
+    return seconds, used.ru_utime + used.ru_stime, peak
 
 
 def ratios(network: torch.nn.Module, width: int, height: int, repeats: int) -> list[float]:
@@ -58,35 +68,40 @@ def ratios(network: torch.nn.Module, width: int, height: int, repeats: int) -> l
 
 
 def main() -> None:
-    """Measure each network in a process of its own, and print a table."""
+    """Measure and print a table."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--network", choices=[*NETWORKS, "both"], default="both")
-    parser.add_argument("--size", type=int, nargs=2, default=(2000, 1800), metavar=("W", "H"), help="LR pixels")
-    parser.add_argument("--ratio", action="store_true", help="time of tiles against the whole image, which must fit")
+    parser.add_argument("--run", nargs="+", default=["msrresnet", "realesrgan"], help="as srlab upscale takes them")
+    parser.add_argument("--megapixels", type=float, nargs="+", default=[1], metavar="N", help="of output")
+    parser.add_argument("--precision", nargs="+", default=["no", "bf16"])
+    parser.add_argument("--ratio", choices=NETWORKS, help="instead, time of tiles against the whole image")
+    parser.add_argument("--size", type=int, nargs=2, default=(600, 500), metavar=("W", "H"), help="--ratio: LR pixels")
     parser.add_argument("--repeats", type=int, default=3, help="with --ratio")
-    parser.add_argument("--child", action="store_true", help=argparse.SUPPRESS)
     options = parser.parse_args()
-    if options.child:
+    if options.ratio:
         torch.manual_seed(0)
-        network = NETWORKS[options.network]().eval()
-        print(
-            json.dumps(
-                ratios(network, *options.size, options.repeats) if options.ratio else measure(network, *options.size)
-            )
-        )
+        found = ratios(NETWORKS[options.ratio]().eval(), *options.size, options.repeats)
+        print(f"{options.ratio}: {statistics.median(found):.2f} of the time of the whole image", end=" ")
+        print(f"(from {min(found):.2f} to {max(found):.2f})")
         return
-    width, height = options.size
-    print(f"{width}x{height} LR pixels to x4, float32, {torch.get_num_threads()} threads")
-    for name in NETWORKS if options.network == "both" else [options.network]:
-        command = [sys.executable, __file__, "--child", "--network", name, "--size", str(width), str(height)]
-        command += ["--ratio", "--repeats", str(options.repeats)] if options.ratio else []
-        done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
-        found = json.loads(done.stdout.splitlines()[-1])
-        if options.ratio:
-            print(f"{name:9s} {statistics.median(found):.2f} of the time of the whole image", end=" ")
-            print(f"(from {min(found):.2f} to {max(found):.2f})")
-        else:
-            print(f"{name:9s} {found[0]:.0f} s, peak {found[1]:.0f} MiB above the loaded network")
+    print(f"x4 on the CPU, {torch.get_num_threads()} threads\n")
+    rows = []
+    for megapixels in options.megapixels:
+        for run in options.run:
+            for precision in options.precision:
+                width, height = size_of(megapixels)
+                seconds, computing, peak = measure(run, precision, width, height)
+                rows.append(
+                    {
+                        "network": run,
+                        "output": f"{4 * width}x{4 * height}",
+                        "precision": precision,
+                        "seconds": f"{seconds:.0f}",
+                        "CPU seconds": f"{computing:.0f}",
+                        "peak memory, MiB": f"{peak:.0f}",
+                    }
+                )
+                print(markdown(rows[-1:]).splitlines()[-1], file=sys.stderr, flush=True)
+    print(markdown(rows))
 
 
 if __name__ == "__main__":

@@ -50,9 +50,10 @@ def memory_gib(device: torch.device) -> float:
 
 
 def pick_precision(precision: str, device: torch.device) -> str:
-    """Turn ``"auto"`` into ``"bf16"`` where the hardware computes in it; else ``"fp16"`` on a GPU, ``"no"`` on a CPU.
+    """Turn ``"auto"`` into ``"bf16"`` where it is fast; else ``"fp16"`` on a GPU, ``"no"`` on a CPU.
 
-    ``"no"`` is float32. Emulated bfloat16 would be slower, so a CPU must have the instructions (AVX512-BF16 or AMX).
+    ``"no"`` is float32. Emulated bfloat16 would be slower, so a CPU must have the instructions: AMX, or AVX512-BF16,
+    which Intel's CPUs have too, but with half the speed of their float32 (benchmarks/RESULTS.md).
 
     Raises
     ------
@@ -62,13 +63,14 @@ def pick_precision(precision: str, device: torch.device) -> str:
     if precision not in ("auto", "no", "bf16", "fp16"):
         raise SrlabError(f"Unknown precision '{precision}'; choose auto, no, bf16 or fp16.")
     if precision == "fp16" and device.type == "cpu":
-        raise SrlabError("fp16 needs a GPU: without a gradient scaler small gradients vanish; choose bf16 or no.")
+        raise SrlabError("fp16 needs a GPU, but this network is on the CPU; choose bf16 or no.")
     if precision != "auto":
         return precision
     if device.type == "cuda":
         return "bf16" if torch.cuda.is_bf16_supported(including_emulation=False) else "fp16"
     capabilities = torch.cpu.get_capabilities()
-    return "bf16" if capabilities.get("avx512_bf16") or capabilities.get("amx_bf16") else "no"
+    fast = capabilities.get("avx512_bf16") and not capabilities.get("cpu_name", "").startswith("Intel")
+    return "bf16" if fast or capabilities.get("amx_bf16") else "no"
 
 
 def unused_gpu() -> str:

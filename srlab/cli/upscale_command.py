@@ -26,6 +26,11 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
     parser.add_argument("--tile", type=int, metavar="N", help="side of a tile in pixels (default: what fits 2 GB)")
     parser.add_argument("--overlap", type=int, metavar="N", help="overlap of tiles in pixels (default: by network)")
     parser.add_argument("--device", default="auto", help="auto, cpu or cuda (default: auto)")
+    parser.add_argument(
+        "--precision",
+        default="auto",
+        help="no, exact; bf16 or fp16, faster where the hardware is; auto: what is fastest (default: auto)",
+    )
     parser.add_argument("--force", action="store_true", help="replace files that exist")
     parser.set_defaults(command=run)
 
@@ -33,6 +38,7 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
 def run(options: argparse.Namespace) -> int:
     """Upscale, and say what was written; returns the exit code."""
     from srlab.inference.photo import upscale_file, upscale_folder
+    from srlab.inference.tiling import precision_of
 
     for name, least in (("tile", 1), ("overlap", 0)):
         value = getattr(options, name)
@@ -43,6 +49,7 @@ def run(options: argparse.Namespace) -> int:
         raise SrlabError(f"There is no file or folder {source}; check the path.")
     upscaler, scale = _upscaler(options)
     settings = {"force": options.force, "tile": options.tile, "overlap": options.overlap}
+    settings |= {"precision": precision_of(upscaler, options.precision), "progress": sys.stderr.isatty()}
     if not source.is_dir():
         print(upscale_file(source, target, upscaler, scale, **settings))
         return 0

@@ -17,7 +17,7 @@ from PIL import Image, UnidentifiedImageError
 
 from srlab.base.errors import SrlabError
 from srlab.base.files import need_room, open_atomic, refuse_existing, sweep_parts
-from srlab.base.text import breaks_line
+from srlab.base.text import breaks_line, printable
 from srlab.data.images import (
     EXTENSIONS,
     cmyk_to_rgb,
@@ -70,7 +70,8 @@ def upscale_file(
     force: bool = False,
     tile: int | None = None,
     overlap: int | None = None,
-    progress: bool = True,
+    progress: bool | str = True,
+    precision: str = "no",
 ) -> Path:
     """Upscale an image file into another one.
 
@@ -97,10 +98,8 @@ def upscale_file(
         SR pixels per LR pixel.
     force
         Replace a target that is there. The source itself is never replaced.
-    tile, overlap
+    tile, overlap, progress, precision
         As in `srlab.inference.tiling.upscale_tiles`.
-    progress
-        Show a bar over the LR pixels.
 
     Returns
     -------
@@ -134,7 +133,8 @@ def upscale_file(
     with open_atomic(target) as encoded:
         try:
             with pixels.open("wb") as file:
-                _write_pixels(file, source, image, upscaler, scale, tile=tile, overlap=overlap, progress=progress)
+                how = {"tile": tile, "overlap": overlap, "progress": progress, "precision": precision}
+                _write_pixels(file, source, image, upscaler, scale, **how)
             _encode(pixels, Path(encoded.name), image, scale, suffix)
         finally:
             pyvips.cache_set_max(0)  # else libvips keeps the file open, and a deleted open file still fills the disk
@@ -151,7 +151,8 @@ def upscale_folder(
     scale: int,
     *,
     force: bool = False,
-    **options: int | None,
+    progress: bool = True,
+    **options: int | str | None,
 ) -> Summary:
     """Upscale every image of a folder (not of those below it) into ``<name>.png`` in another one.
 
@@ -163,6 +164,8 @@ def upscale_folder(
         Folders; the target is made if it is missing.
     upscaler, scale, force, **options
         As in `upscale_file`.
+    progress
+        Show a bar for each image, with its name.
 
     Returns
     -------
@@ -195,13 +198,15 @@ def upscale_folder(
         raise SrlabError(f"{target} is a file, but the results of a folder go into a folder; give the name of one.")
     if _same(source, target):
         raise SrlabError(f"The results cannot go into the folder of their sources, {source}; choose another one.")
-    for stem, path in images.items():
+    for number, (stem, path) in enumerate(images.items(), 1):
         result = target / f"{stem}.png"
         if result.is_file() and not force:
             summary.present.append(result)
             continue
         try:
-            summary.written.append(upscale_file(path, result, upscaler, scale, force=force, **options))
+            label = progress and f"{number}/{len(images)} {printable(path.name)}"
+            made = upscale_file(path, result, upscaler, scale, force=force, progress=label, **options)
+            summary.written.append(made)
         except SrlabError as error:
             summary.failed.append((path, str(error)))
     return summary
@@ -231,7 +236,7 @@ def _bytes_of(image: pyvips.Image) -> int:
 
 
 def _write_pixels(
-    file: BinaryIO, path: Path, image: pyvips.Image, upscaler: Upscaler, scale: int, **options: int | bool
+    file: BinaryIO, path: Path, image: pyvips.Image, upscaler: Upscaler, scale: int, **options: int | bool | str
 ) -> None:
     """Write the SR pixels as they stand in memory, tile by tile, each row of a tile at its place."""
     colours, alpha = _split(image, scale) if image.hasalpha() else (image, None)

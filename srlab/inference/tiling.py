@@ -9,7 +9,7 @@ import torch.nn.functional as F
 from torch import nn
 from tqdm.auto import tqdm
 
-from srlab.base.devices import out_of_memory
+from srlab.base.devices import out_of_memory, pick_precision
 from srlab.base.errors import SrlabError
 from srlab.data.images import check_scale, refuse_tanh
 
@@ -22,6 +22,7 @@ TILE = 352
 # with large random weights, what lies farther off changes less than half an 8-bit level (tests/inference/).
 OVERLAP = 24
 SMALLEST_TILE = 16
+HALVES = {"bf16": torch.bfloat16, "fp16": torch.float16}
 
 
 def upscale(
@@ -31,6 +32,7 @@ def upscale(
     tile: int | None = None,
     overlap: int | None = None,
     progress: bool = False,
+    precision: str = "no",
 ) -> torch.Tensor:
     """Apply a network or a function to an LR batch, without gradients, in eval mode and on the network's device.
 
@@ -42,7 +44,7 @@ def upscale(
         ``upscaler(lr)`` gives SR.
     lr
         ``(N, 3, h, w)`` in [0, 1].
-    scale, tile, overlap, progress
+    scale, tile, overlap, progress, precision
         As in `upscale_tiles`.
 
     Returns
@@ -63,7 +65,9 @@ def upscale(
         tile = max(int(tile_of(upscaler, scale) / math.sqrt(len(lr))), SMALLEST_TILE)
     height, width = lr.shape[-2:]
     sr = None
-    for top, left, factor, part in upscale_tiles(upscaler, read, (height, width), scale, tile, overlap, progress):
+    for top, left, factor, part in upscale_tiles(
+        upscaler, read, (height, width), scale, tile, overlap, progress, precision
+    ):
         if sr is None:
             sr = part.new_empty(*part.shape[:2], height * factor, width * factor)
         sr[..., top : top + part.shape[-2], left : left + part.shape[-1]] = part
@@ -77,7 +81,8 @@ def upscale_tiles(
     scale: int | None = None,
     tile: int | None = None,
     overlap: int | None = None,
-    progress: bool = False,
+    progress: bool | str = False,
+    precision: str = "no",
 ) -> Iterator[tuple[int, int, int, torch.Tensor]]:
     """Upscale an image of any size in tiles.
 
@@ -100,7 +105,9 @@ def upscale_tiles(
         LR pixels. With the network's receptive radius or more, tiles give what the whole image gives, up to float
         rounding. None: `overlap_of` the upscaler, which is less for deep networks.
     progress
-        Show a bar over the LR pixels.
+        Show a bar over the LR pixels; a text stands before it.
+    precision
+        In what a network computes: ``"no"``, exact, ``"bf16"``, ``"fp16"``, or ``"auto"``, see `precision_of`.
 
     Yields
     ------
@@ -112,7 +119,7 @@ def upscale_tiles(
     ------
     SrlabError
         The image or the output has values that are no numbers, the output is in [-1, 1], the scale is another one, a
-        tile or an overlap is out of range, or even small tiles do not fit into the memory.
+        tile or an overlap is out of range, the precision cannot be had, or even small tiles do not fit into the memory.
     """
     height, width = size
     if scale is not None:
@@ -121,15 +128,16 @@ def upscale_tiles(
     overlap = overlap_of(upscaler) if overlap is None else overlap
     if tile < 1 or overlap < 0:
         raise SrlabError(f"A tile has at least 1 pixel and an overlap at least 0, but they are {tile} and {overlap}.")
-    tile, top = min(tile, max(height, width)), 0
-    with tqdm(total=height * width, disable=not progress, unit="px", unit_scale=True) as bar:
+    tile, top, precision = min(tile, max(height, width)), 0, precision_of(upscaler, precision)
+    label = progress if isinstance(progress, str) else None
+    with tqdm(total=height * width, desc=label, disable=not progress, unit="px", unit_scale=True) as bar:
         while top < height:
             rows, columns = _even(height - top, tile), _even(width, tile)
             bottom, failure = min(top + rows, height), None
             try:
                 for left in range(0, width, columns):
                     right = min(left + columns, width)
-                    factor, core = _core(upscaler, read, size, (top, bottom, left, right), overlap, scale)
+                    factor, core = _core(upscaler, read, size, (top, bottom, left, right), overlap, scale, precision)
                     yield top * factor, left * factor, factor, core
                     del core
                     bar.update((bottom - top) * (right - left))
@@ -154,6 +162,20 @@ def overlap_of(upscaler: Upscaler) -> int:
     return getattr(upscaler, "overlap", min(getattr(upscaler, "radius", OVERLAP), OVERLAP))
 
 
+def precision_of(upscaler: Upscaler, precision: str) -> str:
+    """Turn ``"auto"`` into what an upscaler computes in: its own precision, or `pick_precision` of its device.
+
+    Raises
+    ------
+    SrlabError
+        The precision is unknown, or the device doesn't have it.
+    """
+    weights = upscaler.parameters() if isinstance(upscaler, nn.Module) else ()
+    if precision == "auto":
+        precision = getattr(upscaler, "precision", precision)
+    return pick_precision(precision, next((weight.device for weight in weights), torch.device("cpu")))
+
+
 def _even(length: int, longest: int) -> int:
     """Length of the first of as few pieces as can be, about equal; a multiple of 32 aligns windows of attention."""
     equal = length / math.ceil(length / longest)
@@ -167,6 +189,7 @@ def _core(
     core: tuple[int, int, int, int],
     overlap: int,
     scale: int | None,
+    precision: str,
 ) -> tuple[int, torch.Tensor]:
     """Scale, and SR of the core (top, bottom, left, right), made from a tile that reaches beyond it."""
     top, bottom, left, right = core
@@ -175,8 +198,13 @@ def _core(
     lr = read(above, below, before, after)
     if not torch.isfinite(lr).all():
         raise SrlabError("The image has values that are no numbers (NaN or infinite); check how it was made.")
-    sr = apply(upscaler, lr)
+    sr = apply(upscaler, lr, precision)
     if not torch.isfinite(sr).all():
+        if precision != "no":
+            raise SrlabError(
+                f"In {precision} the network gives values that are no numbers (NaN or infinite) for this image; "
+                "take the precision no."
+            )
         raise SrlabError(
             "The network gives values that are no numbers (NaN or infinite) for this image, so its weights "
             "are broken; take weights from before, such as the best ones of the run."
@@ -207,8 +235,11 @@ def _halved(tile: int, overlap: int, failure: str) -> int:
     return smaller
 
 
-def apply(upscaler: Upscaler, lr: torch.Tensor) -> torch.Tensor:
-    """Upscale an LR batch whole, on the device of the network; not clamped, and it stays on that device."""
+def apply(upscaler: Upscaler, lr: torch.Tensor, precision: str = "no") -> torch.Tensor:
+    """Upscale an LR batch whole, on the device of the network; not clamped, and it stays on that device.
+
+    In ``"bf16"`` and ``"fp16"`` convolutions compute and answer in it, and the weights stay in float32.
+    """
     if not isinstance(upscaler, nn.Module):
         with torch.no_grad():
             return upscaler(lr)
@@ -220,7 +251,7 @@ def apply(upscaler: Upscaler, lr: torch.Tensor) -> torch.Tensor:
     training = upscaler.training
     upscaler.eval()
     try:
-        with torch.no_grad():
+        with torch.no_grad(), torch.autocast(lr.device.type, HALVES.get(precision), enabled=precision in HALVES):
             return upscaler(lr)
     finally:
         upscaler.train(training)

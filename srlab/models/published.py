@@ -28,6 +28,8 @@ class Published(nn.Module):
     ----------
     config : dict
         The ``scale``.
+    precision : str
+        ``"auto"`` where every half precision will do, else ``"no"``.
     tile, overlap : int
         In LR pixels, see `srlab.inference.tiling`. Networks with attention take more memory for a pixel than ours, and
         look farther; as multiples of 32 both keep their windows where they are in the whole image.
@@ -39,6 +41,7 @@ class Published(nn.Module):
         super().__init__()
         self.descriptor, self.network = found, found.model
         self.config = {"scale": found.scale}
+        self.precision = "auto" if found.supports_half and found.supports_bfloat16 else "no"
 
     def forward(self, lr: torch.Tensor) -> torch.Tensor:
         """Upscale ``(N, 3, h, w)`` in [0, 1] to ``(N, 3, h * scale, w * scale)`` in [0, 1], without gradients."""
