@@ -16,11 +16,12 @@ from srlab.data.images import check_scale, refuse_tanh
 Upscaler = Callable[[torch.Tensor], torch.Tensor]
 Reader = Callable[[int, int, int, int], torch.Tensor]
 
-# Side of a tile in LR pixels. At x4 SRResNet then takes about 1 GiB, and RRDBNet 1.5.
-TILE = 352
-# LR pixels that a tile sees of its neighbours where the receptive radius is larger (SRResNet 40, RRDBNet 349). Even
-# with large random weights, what lies farther off changes less than half an 8-bit level (tests/inference/).
-OVERLAP = 24
+# Side of a tile in LR pixels. At x4 SRResNet then takes about 1 GiB, and RRDBNet 2.
+TILE = 320
+# LR pixels that a tile sees of its neighbours where the receptive radius is larger (SRResNet 40, RRDBNet 349). What
+# lies farther off changes less than half an 8-bit level, also in the published RealESRGAN, where 24 pixels would leave
+# up to 24 levels (benchmarks/RESULTS.md).
+OVERLAP = 80
 SMALLEST_TILE = 16
 HALVES = {"bf16": torch.bfloat16, "fp16": torch.float16}
 

@@ -52,9 +52,15 @@ def enlarge(source, tmp_path):
 def test_a_run_folder_or_its_weights_file_upscales_a_file(run_folder, generator, source, enlarge, capsys):
     wanted = to_uint8(upscale(generator, read_image(source)[None]))
     for run in (run_folder, run_folder / "generator.safetensors"):
-        target = enlarge("--run", run, "--device", "cpu")
+        target = enlarge("--run", run, "--device", "cpu", "--precision", "no")
         assert capsys.readouterr().out == f"{target}\n"
         assert torch.equal(to_uint8(read_image(target)[None]), wanted)
+
+
+def test_the_precision_is_what_is_asked_for(run_folder, generator, source, enlarge):
+    coarse = to_uint8(upscale(generator, read_image(source)[None], precision="bf16"))
+    assert torch.equal(to_uint8(read_image(enlarge("--run", run_folder, "--precision", "bf16"))[None]), coarse)
+    assert not torch.equal(to_uint8(read_image(enlarge("--run", run_folder, "--precision", "no"))[None]), coarse)
 
 
 def test_the_best_weights_and_the_network_of_somebody_else_come_with_their_scale(run_folder, enlarge, tmp_path):
@@ -90,6 +96,14 @@ def test_a_folder_says_what_was_skipped_and_what_failed(source, tmp_path, capsys
     assert "notes.txt: its name is not that of an image" in said.err
     assert f"failed {tmp_path / 'broken.png'}: " in said.err
     assert "1 written, 3 skipped, 1 failed." in said.err
+    assert "px/s" not in said.err, "a bar is for a terminal"
+
+
+def test_in_a_terminal_each_image_of_a_folder_has_a_bar_with_its_name(source, tmp_path, capsys, monkeypatch):
+    source.rename(source.with_name("a.png"))
+    monkeypatch.setattr("sys.stderr.isatty", lambda: True)
+    assert main(["upscale", str(tmp_path), str(tmp_path / "out"), "--method", "bicubic"]) == 0
+    assert "1/1 a.png: 100%" in capsys.readouterr().err
 
 
 BICUBIC, RUN = ["--method", "bicubic"], ["--run", "RUN"]
@@ -103,6 +117,8 @@ BICUBIC, RUN = ["--method", "bicubic"], ["--run", "RUN"]
         ("lr.png", "sr.png", [*RUN, "--scale", "4"], "default enlarges x2, but --scale is 4"),
         ("lr.png", "sr.png", [*RUN, "--best", "lpips"], "no weights with the best lpips; take those it has: psnr"),
         ("lr.png", "sr.png", [*RUN, "--device", "tpu"], "Unknown device 'tpu'"),
+        ("lr.png", "sr.png", [*RUN, "--precision", "half"], "Unknown precision 'half'; choose auto, no, bf16 or fp16."),
+        ("lr.png", "sr.png", [*RUN, "--precision", "fp16", "--device", "cpu"], "fp16 needs a GPU"),
         ("lr.png", "sr.png", [*BICUBIC, "--best", "psnr"], "--best goes with --run"),
         ("lr.png", "sr.png", [*BICUBIC, "--scale", "0"], "at least 1, but is 0"),
         ("lr.png", "sr.png", [*BICUBIC, "--tile", "0"], "srlab: --tile must be at least 1, but is 0.\n"),

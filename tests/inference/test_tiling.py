@@ -6,7 +6,7 @@ from torch import nn
 
 from srlab.base.errors import SrlabError
 from srlab.data.resampling import upsample
-from srlab.inference.tiling import OVERLAP, TILE, apply, overlap_of, tile_of, upscale, upscale_tiles
+from srlab.inference.tiling import OVERLAP, TILE, apply, overlap_of, precision_of, tile_of, upscale, upscale_tiles
 from srlab.models import MSRResNet, RRDBNet, SRResNet
 
 
@@ -116,6 +116,46 @@ def test_the_network_is_left_as_it_was_and_gets_strides_that_are_channels_last(p
     odd = cut_out.as_strided(cut_out.shape, (3, *cut_out.stride()[1:]))  # as one image of a batch may have them
     apply(Look(3, 3, 1), odd)
     assert strides == [(3 * 20 * 10, 1, 3 * 10, 3)]
+
+
+# --- precision ---
+
+
+@pytest.mark.parametrize("make", [make for make, _ in list(NETWORKS.values())[1:]], ids=list(NETWORKS)[1:])
+def test_bfloat16_gives_nearly_the_picture_of_float32(make, photo):
+    network, piece = make(), photo[..., :48, :40]
+    exact, coarse = upscale(network, piece), upscale(network, piece, precision="bf16")
+    assert coarse.dtype == torch.float32
+    assert not torch.equal(coarse, exact)  # it was computed in something else
+    assert -10 * (coarse - exact).square().mean().log10() > 40
+
+
+def test_what_is_computed_is_exact_where_nothing_else_is_asked_for(photo, network):
+    piece = photo[..., :48, :40]
+    with torch.no_grad():
+        exact = network(piece.contiguous(memory_format=torch.channels_last)).clamp(0, 1)
+    with torch.autocast("cpu", torch.bfloat16):  # not even around it
+        assert torch.equal(upscale(network, piece), exact)
+        assert torch.equal(upscale(network, piece, precision="no"), exact)
+
+
+def test_an_upscaler_may_have_a_precision_of_its_own_and_one_that_cannot_be_had_is_refused(photo, network, monkeypatch):
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: {"amx_bf16": True})
+    assert precision_of(network, "auto") == "bf16"
+    network.precision = "no"
+    assert [precision_of(network, asked) for asked in ("auto", "no", "bf16")] == ["no", "no", "bf16"]
+    for precision, said in (("half", "Unknown precision 'half'"), ("fp16", "fp16 needs a GPU")):
+        with pytest.raises(SrlabError, match=said):
+            upscale(network, photo, precision=precision)
+
+
+def test_a_network_that_breaks_in_bfloat16_alone_is_not_said_to_be_broken(photo):
+    class Delicate(nn.Conv2d):
+        def forward(self, lr):
+            return super().forward(lr) / (not torch.is_autocast_enabled("cpu"))
+
+    with pytest.raises(SrlabError, match=r"In bf16 the network gives values .* take the precision no"):
+        upscale(Delicate(3, 3, 1), photo, precision="bf16")
 
 
 # --- memory ---

@@ -154,7 +154,7 @@ BUGS = [
         Known.FIELD,
         "`OVERLAP`: a few pixels are taken to be enough for every network",
         file="srlab/inference/tiling.py",
-        old="OVERLAP = 24",
+        old="OVERLAP = 80",
         new="OVERLAP = 8",
         check=f"{TILING}::test_with_the_default_overlap_tiles_give_the_whole_image",
     ),
@@ -172,11 +172,11 @@ BUGS = [
         "`upscale_tiles`: what goes wrong in a tile is printed, and the tile is black",
         file="srlab/inference/tiling.py",
         old="""
-    sr = apply(upscaler, lr)
+    sr = apply(upscaler, lr, precision)
 """,
         new="""
     try:
-        sr = apply(upscaler, lr)
+        sr = apply(upscaler, lr, precision)
     except RuntimeError as error:
         print("Error", error)
         sr = lr.new_zeros(*lr.shape[:-2], 4 * lr.shape[-2], 4 * lr.shape[-1])

@@ -359,6 +359,20 @@ def test_the_precision_can_change_within_a_process():
     assert alone["no"] != alone["bf16"]
 
 
+@pytest.mark.parametrize(
+    ("capabilities", "wanted"),
+    [
+        ({"cpu_name": "AMD EPYC", "avx512_bf16": True}, "bf16"),
+        ({"cpu_name": "Intel Xeon", "avx512_bf16": True, "amx_bf16": True}, "bf16"),
+        ({"cpu_name": "Intel Xeon", "avx512_bf16": True, "amx_bf16": False}, "no"),
+        ({"architecture": "aarch64"}, "no"),
+    ],
+)
+def test_a_cpu_computes_in_bfloat16_where_that_is_faster(capabilities, wanted, monkeypatch):
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: capabilities)
+    assert pick_precision("auto", torch.device("cpu")) == wanted
+
+
 @pytest.mark.parametrize(("precision", "words"), [("half", "Unknown precision 'half'"), ("fp16", "fp16 needs a GPU")])
 def test_a_precision_that_cannot_be_had_is_refused(precision, words):
     refusal(words, pick_precision, precision, torch.device("cpu"))
