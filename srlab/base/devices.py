@@ -52,8 +52,8 @@ def memory_gib(device: torch.device) -> float:
 def pick_precision(precision: str, device: torch.device) -> str:
     """Turn ``"auto"`` into ``"bf16"`` where it is fast; else ``"fp16"`` on a GPU, ``"no"`` on a CPU.
 
-    ``"no"`` is float32. Emulated bfloat16 would be slower, so a CPU must have the instructions: AMX, or AVX512-BF16,
-    which Intel's CPUs have too, but with half the speed of their float32 (benchmarks/RESULTS.md).
+    ``"no"`` is float32. Emulated bfloat16 would be slower, so a CPU must have the instructions: AMX, or AVX512-BF16
+    unless it is Intel's, which is slower than its float32 (benchmarks/RESULTS.md).
 
     Raises
     ------

@@ -128,7 +128,6 @@ def test_expected_times_are_arithmetic_at_a_share_of_what_is_promised(monkeypatc
 def test_tiles_are_timed_against_the_whole_image_and_a_file_is_measured():
     network = srlab.MSRResNet(1, 4).eval()
     assert inference.photo(600, 700).shape == (1, 3, 700, 600)
-    seconds, mib = inference.measure(network, 40, 30)
-    assert seconds > 0
-    assert mib >= 0
+    assert inference.size_of(24) == (1500, 1000)
+    assert all(value > 0 for value in inference.measure("msrresnet", "no", 40, 30))
     assert all(ratio > 0 for ratio in inference.ratios(network, 40, 30, 2))
