@@ -131,8 +131,8 @@ def compare_live(
     scale
         HR pixels per LR pixel.
     crop
-        Side of the shown part in HR pixels, a multiple of the scale. The published network (`load_published`) answers in
-        .4 s on one core for 128, and in 1.3 s for 256.
+        Side of the shown part in HR pixels, a multiple of the scale. With 128 the published network (`load_published`)
+        answers in .4 s on one core, with 256 in 1.3 s.
     place
         Where it is at first, down and across: from 0 (top, left) to 1. Two sliders move it.
     degradation

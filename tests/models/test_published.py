@@ -9,7 +9,7 @@ import torch
 from safetensors.torch import save_file
 
 from srlab.base.errors import SrlabError
-from srlab.inference.tiling import upscale
+from srlab.inference.tiling import precision_of, upscale
 from srlab.models import RRDBNet
 from srlab.models.pretrained import load_weights
 from srlab.models.weights import read_generator
@@ -109,6 +109,13 @@ def test_networks_that_spandrel_knows_upscale_any_size_as_they_do(name, scale, s
     assert torch.equal(given, lr)  # RCAN would write over it
     assert upscale(found, lr[..., :21, :25], tile=16).shape == (1, 3, 21 * scale, 25 * scale)
     assert upscale(found, lr[..., :1, :3]).shape == (1, 3, scale, 3 * scale)
+
+
+@pytest.mark.parametrize(("name", "precision"), [("Compact", "bf16"), ("SwinIR real", "no")])
+def test_by_itself_a_network_that_may_break_in_a_half_precision_is_exact(name, precision, tmp_path, monkeypatch):
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: {"amx_bf16": True})
+    torch.save(theirs(name, OTHERS[name][1]).state_dict(), tmp_path / "net.pth")
+    assert precision_of(read_generator(tmp_path / "net.pth"), "auto") == precision
 
 
 @pytest.mark.parametrize("name", ["Compact", "SwinIR real"])
