@@ -111,6 +111,7 @@ def test_networks_that_spandrel_knows_upscale_any_size_as_they_do(name, scale, s
     assert upscale(found, lr[..., :1, :3]).shape == (1, 3, scale, 3 * scale)
 
 
+@pytest.mark.filterwarnings("ignore")
 @pytest.mark.parametrize(("name", "precision"), [("Compact", "bf16"), ("SwinIR real", "no")])
 def test_by_itself_a_network_that_may_break_in_a_half_precision_is_exact(name, precision, tmp_path, monkeypatch):
     monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: {"amx_bf16": True})
