@@ -19,8 +19,8 @@ Reader = Callable[[int, int, int, int], torch.Tensor]
 # Side of a tile in LR pixels. At x4 SRResNet then takes about 1 GiB, and RRDBNet 2.
 TILE = 320
 # LR pixels that a tile sees of its neighbours where the receptive radius is larger (SRResNet 40, RRDBNet 349). What
-# lies farther off changes less than half an 8-bit level, also in the published RealESRGAN, where 24 pixels would leave
-# up to 24 levels (benchmarks/RESULTS.md).
+# lies farther off changes less than half an 8-bit level in our networks and at most one in the published RealESRGAN,
+# where 24 pixels would leave 26 (benchmarks/RESULTS.md).
 OVERLAP = 80
 SMALLEST_TILE = 16
 HALVES = {"bf16": torch.bfloat16, "fp16": torch.float16}
@@ -252,7 +252,10 @@ def apply(upscaler: Upscaler, lr: torch.Tensor, precision: str = "no") -> torch.
     training = upscaler.training
     upscaler.eval()
     try:
-        with torch.no_grad(), torch.autocast(lr.device.type, HALVES.get(precision), enabled=precision in HALVES):
+        # Without a cache of weights: each is used once, and those that stay would lie between the activations and keep
+        # their memory from being used again, which doubles what RRDBNet takes.
+        half = torch.autocast(lr.device.type, HALVES.get(precision), precision in HALVES, cache_enabled=False)
+        with torch.no_grad(), half:
             return upscaler(lr)
     finally:
         upscaler.train(training)
