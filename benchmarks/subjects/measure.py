@@ -6,9 +6,9 @@
 
 The first trains lab 04's recipe ``laptop`` on the left half of each subject with three seeds, without the cells that
 only explore (a run that is there already is taken), and writes ``scores.csv``, of the right half. The second writes
-pairs of crops without names, a picture of some, and ``pairs.csv``, which no viewer may see; each viewer's answers go
-into ``votes.csv`` as lines ``viewer,pair,vote``. The third writes ``README.md``. The published network must be
-installed.
+pairs of crops without names, alone (``looks``) and with the photo between them (``truth``), a picture of some, and
+``pairs.csv``, which no viewer may see; each viewer's answers go into ``votes.csv`` as lines
+``question,viewer,pair,vote``. The third writes ``README.md``. The published network must be installed.
 """
 
 import argparse
@@ -36,6 +36,7 @@ EMBEDDED = ("gravel", "brick", "ihc", "grass", "chelsea", "astronaut")
 SEEDS = (0, 1, 2)
 METRICS = ("psnr", "energy_error")
 CROPS = {0: (0.0, 0.5, 1.0), 1: (0.25,), 2: (0.75,)}  # seed -> how far down the right half, from its top to its bottom
+QUESTIONS = {"looks": "looks more like a photo", "truth": "is nearer to the photo"}
 WHO = ("bicubic", "RealESRGAN", "two minutes")
 SIDE, SHOWN = 160, 400  # pixels of a crop, and pixels that it is drawn with
 
@@ -100,21 +101,31 @@ def write_pairs(folder: Path, found: dict[str, str]) -> None:
     published, order = srlab.load_published(), random.Random(0)
     pairs = [(name, seed, down) for name in found for seed, places_ in CROPS.items() for down in places_]
     order.shuffle(pairs)
-    folder.mkdir(parents=True)  # refuses a folder that is there: votes belong to one set of pairs
+    for question in QUESTIONS:
+        (folder / question).mkdir(parents=True)  # refuses a folder that is there: votes belong to one set of pairs
     made = {(name, seed): pictures(name, found[name], seed, published) for name in found for seed in SEEDS}
     draw_crops({name: made[name, 0] for name in found}).save(HERE / "crops.jpg", quality=88)
     rows = []
     for number, (name, seed, down) in enumerate(pairs, start=1):
         side = order.choice("AB")
-        sheet = Image.new("RGB", (2 * SHOWN + 36, SHOWN + 48), "white")
-        for place, letter in enumerate("AB"):
-            at = 12 + place * (SHOWN + 12)
-            ImageDraw.Draw(sheet).text((at + SHOWN // 2, 8), letter, fill="black", font_size=24)
-            picture = made[name, seed]["two minutes" if letter == side else "RealESRGAN"]
-            sheet.paste(crop(picture, down).resize((SHOWN, SHOWN), Image.Resampling.BICUBIC), (at, 40))
-        sheet.save(folder / f"pair_{number:02d}.png")
+        here = made[name, seed]
+        ours, theirs = (crop(here[who], down) for who in ("two minutes", "RealESRGAN"))
+        shown = {"A": ours, "B": theirs} if side == "A" else {"A": theirs, "B": ours}
+        draw_sheet(shown).save(folder / "looks" / f"pair_{number:02d}.png")
+        shown = {"A": shown["A"], "the photo": crop(here["HR"], down), "B": shown["B"]}
+        draw_sheet(shown).save(folder / "truth" / f"pair_{number:02d}.png")
         rows.append({"pair": number, "subject": name, "seed": seed, "down": down, "two_minutes_is": side})
     pd.DataFrame(rows).to_csv(HERE / "pairs.csv", index=False)
+
+
+def draw_sheet(shown: dict[str, Image.Image]) -> Image.Image:
+    """Crops side by side, enlarged for the eye, with what they are called above."""
+    sheet = Image.new("RGB", (len(shown) * (SHOWN + 12) + 12, SHOWN + 48), "white")
+    for place, (name, picture) in enumerate(shown.items()):
+        left = 12 + place * (SHOWN + 12)
+        ImageDraw.Draw(sheet).text((left + SHOWN // 2, 20), name, fill="black", font_size=24, anchor="mm")
+        sheet.paste(picture.resize((SHOWN, SHOWN), Image.Resampling.BICUBIC), (left, 40))
+    return sheet
 
 
 def draw_crops(made: dict[str, dict[str, torch.Tensor]]) -> Image.Image:
@@ -161,10 +172,10 @@ one core of {machine}.
 Cloth, leaves and hair are drawn by `benchmarks/subjects/drawn.py`; bark is photo 311081 of BSDS500, which isn't in
 this repository; the others come inside scikit-image.
 """
-VOTES_SAID = """Does the eye agree? Five viewers saw five pairs of crops of each subject, three with seed 0 and one with
-each other seed, without names, sides and order drawn at random, and were asked which of the two looks more like a
-photo. The viewers were no people but instances of a model that sees pictures; none knew of the others. They didn't see
-the photo itself, so this is a vote on looks and not on truth. `votes.csv` has each vote."""
+VOTES_SAID = """Does the eye agree? Viewers saw five pairs of crops of each subject, three with seed 0 and one with each
+other seed, without names, sides and order drawn at random. Five were asked which of the two looks more like a photo,
+and didn't see the photo itself. Five others saw it between the two, and were asked which is nearer to it. The viewers
+were no people but instances of a model that sees pictures; none knew of the others. `votes.csv` has each vote."""
 
 
 def report(machine: str) -> str:
@@ -194,16 +205,14 @@ def report(machine: str) -> str:
     words = {"machine": machine, "minutes": f"{minutes.min():.1f} to {minutes.max():.1f}"}
     words |= {"scores": markdown(head, lines), "votes_said": "", "votes": "", "crops": ""}
     if (HERE / "votes.csv").exists():
-        votes = pd.read_csv(HERE / "votes.csv").merge(
-            pd.read_csv(HERE / "pairs.csv"), on="pair", validate="many_to_one"
-        )
+        votes, pairs = pd.read_csv(HERE / "votes.csv"), pd.read_csv(HERE / "pairs.csv")
+        votes = votes.merge(pairs, on="pair", validate="many_to_one")
         votes["won"] = votes.vote == votes.two_minutes_is
-        counted = [
-            [name, *(f"{of.won.sum()} of {len(of)}" for of in (here, *(here[here.seed == seed] for seed in SEEDS)))]
-            for name, here in votes.groupby("subject", sort=False)
-        ]
-        counted.sort(key=lambda line: [*dict.fromkeys(table.subject)].index(line[0]))
-        head = ["subject", "votes for the two minutes", *(f"with seed {seed}" for seed in SEEDS)]
+        counted = []
+        for name in dict.fromkeys(table.subject):
+            asked = [votes[(votes.subject == name) & (votes.question == question)] for question in QUESTIONS]
+            counted.append([name, *(f"{of.won.sum()} of {len(of)}" for of in asked)])
+        head = ["votes for the two minutes", *QUESTIONS.values()]
         words |= {"votes_said": VOTES_SAID, "votes": markdown(head, counted)}
         words["crops"] = "![Each subject: bicubic, the published network, two minutes, and the photo](crops.jpg)"
     return PAGE.format(**words)
