@@ -392,7 +392,9 @@ def frames(draw: Callable[[Any], Figure], caption: str, label: str, values: Sequ
     )
     html = (
         f'<figure style="margin: 0"><label>{escape(label)} <input type="range" min="0" max="{len(values) - 1}" '
-        f'value="{start}" data-names="{names}" oninput="{turned}" style="width: 20em; vertical-align: middle"> '
+        f'value="{start}" data-names="{names}" oninput="{turned}" '
+        'onkeydown="event.stopPropagation()" '  # which a notebook takes for a command
+        'style="width: 20em; vertical-align: middle"> '
         f"<output>{escape(str(values[start]))}</output></label>"
         f'{"".join(pictures)}<figcaption style="text-align: left"><em>{escape(caption)}</em></figcaption></figure>'
     )

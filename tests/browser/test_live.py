@@ -388,6 +388,10 @@ def test_a_guess_is_clicked_or_typed_kept_and_set_beside_the_outcome(open_notebo
     page.get_by_role("slider").fill("2")
     assert page.evaluate(seen) == [False, False, True]
     assert page.locator("figure output").inner_text() == "2"
+    page.get_by_role("slider").click(position={"x": 4, "y": 4})  # and the notebook doesn't take its keys
+    assert page.evaluate(seen) == [True, False, False]
+    page.keyboard.press("ArrowRight")
+    assert page.evaluate(seen) == [False, True, False]
     run_all(page)
     page.get_by_text("Taken: 2 dB. Now run the next cell.").wait_for(timeout=WAIT)
 
