@@ -256,8 +256,8 @@ def _check_what_comes_later(lab: Lab) -> None:
             )
 
 
-def _network(values: dict[str, Any]) -> Any:
-    """The generator that the recipe asks for, without weights.
+def _generator(values: dict[str, Any]) -> dict[str, Any]:
+    """Name and arguments of the generator that the recipe asks for, as a manifest has them.
 
     Raises
     ------
@@ -276,13 +276,7 @@ def _network(values: dict[str, Any]) -> Any:
     with torch.device("meta"):  # shapes alone
         generator = models.GENERATORS[network](**shape, scale=values["scale"])
     models.check_limit(generator, values.get("parameter_limit", 0))
-    return generator
-
-
-def _generator(values: dict[str, Any]) -> dict[str, Any]:
-    """Name and arguments of that generator, as a manifest has them."""
-    generator = _network(values)
-    return {"network": type(generator).__name__} | generator.config
+    return {"network": network} | generator.config
 
 
 def _real(features: str, backbone: str) -> bool:

@@ -49,9 +49,10 @@ def halves(subject: str | Path) -> tuple[ImageSet, ImageSet]:
     grey = frozenset([name] if len(levels) == 1 else [])
     levels, which, gap = levels.expand(3, -1, -1), name, 0
     if not embedded:
-        gap = GAP
         if max(levels.shape[1:]) > LARGEST:
-            levels, which = _middle(levels), f"the middle of {name}"
+            which = f"the middle of {name}"
+            levels = ImageSet(name, [name], [levels]).center_crop(LARGEST).hr[0]
+        gap = GAP
         _check_size(file, *levels.shape[1:])
     cut = (levels.shape[2] - gap) // 2
     sides = {"left": levels[..., :cut], "right": levels[..., cut + gap :]}
@@ -83,11 +84,6 @@ def subject_file(subject: str | Path) -> Path:
     if breaks_line(file.stem):
         raise SrlabError(f"The subject {str(file)!a} has a name that is no line of text; rename it.")
     return file
-
-
-def _middle(levels: torch.Tensor) -> torch.Tensor:
-    top, left = (max(0, (side - LARGEST) // 2) for side in levels.shape[1:])
-    return levels[:, top : top + LARGEST, left : left + LARGEST]
 
 
 def _check_size(file: Path, height: int, width: int) -> None:
