@@ -36,11 +36,12 @@ FRONT_COLUMNS = {"bicubic": "bicubic", "RealESRGAN": "published network", "two m
 FRONT_COLUMNS |= {"HR": "the photo"}
 
 
-def of_whole(photo: str, degradation: srlab.Degradation) -> dict[str, torch.Tensor]:
+def of_whole(
+    photo: str, degradation: srlab.Degradation, networks: dict[str, torch.nn.Module]
+) -> dict[str, torch.Tensor]:
     """A whole photo by networks that never saw it."""
     hr = srlab.mod_crop(srlab.photos("validation")[photo], 4)
     lr = degradation(hr, 4, torch.Generator().manual_seed(0))
-    networks = {**srlab.load_shipped(), "RealESRGAN": srlab.load_published()}
     made = {name: srlab.quantize(srlab.upscale(networks[name], lr)) for name in ("MSRResNet", "SRGAN", "RealESRGAN")}
     return {"bicubic": srlab.upsample(lr, 4)} | made | {"HR": hr}
 
@@ -81,10 +82,11 @@ def main() -> None:
     """Make the rows, what stands beside them, and the front picture."""
     folder, published = Path(str(kept.ROWS)), srlab.load_published()
     folder.mkdir(exist_ok=True)
+    networks = {**srlab.load_shipped(), "RealESRGAN": published}
     found, notes, front = {}, {}, {}
     for row, (photo, degradation, place) in WHOLE.items():
         grey = photo in srlab.photos("validation").grey
-        found[row] = (of_whole(photo, degradation), grey, place)
+        found[row] = (of_whole(photo, degradation, networks), grey, place)
     known = measure.subjects([])
     for name, place in HALVES.items():
         made = measure.pictures(name, known[name], 0, published)
