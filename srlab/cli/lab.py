@@ -88,26 +88,22 @@ class Lab(SimpleNamespace):
         return starts.find_start(self.start, self.wanted, "start" in self.tricks, begun, lab, steps, **alike)
 
     def expect(self, holds: bool, claim: str) -> None:
-        """Hold what the text says against what was computed; a cell tagged ``check`` calls it.
+        """Hold what the text says against what was computed; the blocks in ``notebooks/claims/`` call it.
 
         Parameters
         ----------
         holds
-            Whether it is so.
+            Whether it is so; nothing is asked of a lab with other settings than it was tried with.
         claim
             The sentence, without a full stop.
 
         Raises
         ------
         SrlabError
-            It is not so, in a lab as it was tried, and ``SRLAB_CLAIMS=1`` is set, as ``make labs`` does. A reader gets
-            a line to read instead.
+            It is not so.
         """
-        if holds:
-            return
-        if self.as_tried and places.switched_on("SRLAB_CLAIMS"):
+        if self.as_tried and not holds:
             raise SrlabError(f"What the lab says does not hold: {claim}.")
-        print(f"Not so here: {claim}. The text speaks of the lab as it comes; other settings can turn out otherwise.")
 
 
 def setup(name: str, namespace: Mapping[str, Any], dry: bool = False) -> Lab:

@@ -15,7 +15,8 @@ from typing import Any
 
 from srlab.base.errors import SrlabError
 from srlab.base.files import writing
-from srlab.base.places import home
+from srlab.base.places import home, switched_on
+from srlab.cli.claims import insert_claims
 from srlab.cli.notebooks import HEADLINE, find_lab, find_labs, seen_from_here
 from srlab.cli.recipes import read_book
 
@@ -101,12 +102,13 @@ def execute(notebook: Path, output: Path, parameters: dict[str, Any], without: s
     for name in parameters:  # papermill writes it into a cell as it stands; values it quotes
         if not str(name).isidentifier() or iskeyword(str(name)):
             raise SrlabError(f"{name!r} cannot be the name of a parameter; use letters, digits and underscores.")
-    if without is not None:
-        _copy_without(notebook, output, without)
-        notebook = output
+    source = notebook
+    if without is not None or switched_on("SRLAB_CLAIMS"):
+        _prepare(notebook, output, without)
+        source = output
     try:
         done = papermill.execute_notebook(
-            str(notebook),
+            str(source),
             str(output),
             parameters=parameters,
             kernel_name="python3",
@@ -139,12 +141,14 @@ def read_headline(notebook: Any) -> dict[str, Any]:
     return found[-1]
 
 
-def _copy_without(notebook: Path, copy: Path, tag: str) -> None:
-    """Write a copy of a notebook in which the cells with a tag are missing."""
+def _prepare(notebook: Path, copy: Path, without: str | None) -> None:
+    """Write a copy of a notebook without the cells of a tag, and with its claims where they are to hold."""
     import nbformat
 
     content = nbformat.read(notebook, as_version=4)
-    content.cells = [cell for cell in content.cells if tag not in cell.metadata.get("tags", [])]
+    content.cells = [cell for cell in content.cells if without not in cell.metadata.get("tags", [])]
+    if switched_on("SRLAB_CLAIMS"):
+        insert_claims(content, notebook.stem)
     nbformat.write(content, copy)
 
 

@@ -17,7 +17,7 @@ LABS = sorted((ROOT / "notebooks").glob("[0-9]*.ipynb"))
 
 @pytest.fixture(autouse=True)
 def strict_claims(monkeypatch):
-    """What a lab says of its results fails here; a reader gets a line to read."""
+    """What a lab says of its results must hold here."""
     monkeypatch.setenv("SRLAB_CLAIMS", "1")
 
 

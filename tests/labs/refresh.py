@@ -13,7 +13,7 @@ from srlab.cli.notebooks import find_labs
 from srlab.cli.papermill import execute
 
 KEPT = {"nbval-check-output", "keep_output"}
-FOLDED = {"check", "colab", "hide-input"}  # JupyterLab shows a bar instead; the book reads the last tag itself
+FOLDED = {"colab", "hide-input"}  # JupyterLab shows a bar instead; the book reads the last tag itself
 
 
 def refresh(notebook: Path, executed: Path) -> None:

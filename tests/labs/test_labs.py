@@ -13,6 +13,7 @@ import torch
 
 import srlab
 from srlab.base.errors import SrlabError
+from srlab.cli.claims import insert_claims
 from srlab.cli.papermill import execute
 from srlab.cli.recipes import read_book
 
@@ -42,7 +43,9 @@ def test_labs_run_one_after_the_other_and_print_what_they_come_with(call, tmp_pa
     copies = [tmp_path / lab.name for lab in labs]
     for lab, copy in zip(labs, copies, strict=True):
         papermill.execute_notebook(str(lab), str(copy), {"recipe": "smoke"}, prepare_only=True, progress_bar=False)
-        prepared = nbformat.read(copy, 4)  # setup may run again, and takes no variable of the lab for a slip
+        prepared = nbformat.read(copy, 4)
+        insert_claims(prepared, lab.stem)
+        # Setup may run again, and takes no variable of the lab for a slip.
         prepared.cells.append(nbformat.v4.new_code_cell(AGAIN.format(lab.stem)))
         nbformat.write(prepared, copy)
     options = ("--nbval-lax", "--nbval-current-env", "--nbval-cell-timeout=120", "-p", "no:cacheprovider")

@@ -43,12 +43,16 @@ def _run(there: Any, lab: Path, parameters: dict[str, Any], environment: dict[st
     from IPython.core.interactiveshell import InteractiveShell
     from IPython.utils.capture import capture_output
 
+    from srlab.cli.claims import insert_claims
+
     os.environ.clear()
     os.environ.update(environment)
     shell = InteractiveShell.instance()
     shell.cache_size = 0
     text, begun, error = [], 0, ""
-    for cell in nbformat.read(lab, 4).cells:
+    notebook = nbformat.read(lab, 4)
+    insert_claims(notebook, lab.stem)
+    for cell in notebook.cells:
         if cell.cell_type != "code":
             continue
         begun += 1

@@ -1,0 +1,37 @@
+"""What a lab says of its results, held against them: the files in ``notebooks/claims/``.
+
+A file has one block for each cell that has claims, below a line ``# %% after ID``, where ID is the id of that cell. Its
+code sees all that the lab has defined, and calls ``lab.expect(holds, "the claim")``. A learner's notebook has none of
+it; ``make labs`` and the tests set ``SRLAB_CLAIMS=1``, and the blocks are inserted into the copy that is executed.
+"""
+
+import re
+from typing import TYPE_CHECKING
+
+from srlab.base import places
+
+if TYPE_CHECKING:
+    from nbformat import NotebookNode
+
+BLOCK = re.compile(r"^# %% after (\S+)\n(.*?)(?=^# %% after |\Z)", re.MULTILINE | re.DOTALL)
+
+
+def read_claims(lab: str) -> dict[str, str]:
+    """The claims of a lab: id of a cell -> code that comes after it; empty for a lab without."""
+    file = places.recipes().parent / "claims" / f"{lab}.py"
+    return dict(BLOCK.findall(file.read_text(encoding="utf-8"))) if file.is_file() else {}
+
+
+def insert_claims(notebook: "NotebookNode", lab: str) -> None:
+    """Put the claims of a lab into a notebook of it, each after its cell; those of a cell that is not there go.
+
+    A block gets a copy of the lab's names, so that the lab computes the same with and without.
+    """
+    import nbformat
+
+    claims = read_claims(lab)
+    for number, cell in reversed(list(enumerate(notebook.cells))):
+        if cell.get("id") in claims:
+            source = f"exec({claims[cell.id]!r}, dict(globals()))"
+            checked = nbformat.v4.new_code_cell(source, metadata={"tags": ["check"]})
+            notebook.cells.insert(number + 1, checked)
