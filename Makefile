@@ -34,11 +34,12 @@ labs: .venv/ready
 
 LABS := $(sort $(patsubst notebooks/%.ipynb,lab-%,$(wildcard notebooks/[0-9]*.ipynb)))
 FIRST := $(filter-out lab-05%,$(LABS))
-every-lab: $(LABS)
+EXTRAS := $(sort $(patsubst notebooks/extras/%.ipynb,lab-%,$(wildcard notebooks/extras/*.ipynb)))
+every-lab: $(LABS) $(EXTRAS)
 lab-02_content_loss: lab-01_srresnet  # goes on from its network
 lab-04_esrgan: lab-03_srgan  # looks at its result
 lab-05_evaluation: $(FIRST)  # compares them all
-$(FIRST): export OMP_NUM_THREADS = $(shell echo $$((($$(getconf _NPROCESSORS_ONLN) + 1) / 2)))
+$(FIRST) $(EXTRAS): export OMP_NUM_THREADS = $(shell echo $$((($$(getconf _NPROCESSORS_ONLN) + 1) / 2)))
 
 lab-%: export SRLAB_CLAIMS = 1
 lab-%:

@@ -15,7 +15,7 @@ from sphinx.cmd.build import main as sphinx
 
 from srlab.base.errors import SrlabError
 from srlab.base.places import home
-from srlab.cli.notebooks import HEADLINE
+from srlab.cli.notebooks import HEADLINE, find_extras, find_labs
 from srlab.cli.papermill import run_labs
 from srlab.cli.solutions import open_exercises
 
@@ -31,7 +31,7 @@ def main() -> int:
     """Run the labs that need it and build the site; returns the exit code."""
     os.chdir(ROOT)
     executed = home() / "notebooks"
-    old = [lab.stem for lab in sorted(Path("notebooks").glob("[0-9]*.ipynb")) if stale(lab, executed / lab.name)]
+    old = [lab.stem for lab in [*find_labs(), *find_extras()] if stale(lab, executed / lab.name)]
     try:
         if old and run_labs(labs=old):
             return 1
@@ -83,26 +83,31 @@ def build(executed: Path, target: Path, address: str = "") -> int:
     """
     shutil.rmtree(target, ignore_errors=True)
     source = target / "source"
-    (source / "notebooks").mkdir(parents=True)
+    (source / "notebooks" / "extras").mkdir(parents=True)
     shutil.copy(BOOK / "index.md", source)
     shutil.copy(ROOT / "README.md", source)  # for its opening and its table of the labs
     shutil.copytree(ROOT / "docs" / "images", source / "docs" / "images")  # Sphinx takes those that are shown
-    for copy in sorted(executed.glob("[0-9]*.ipynb")):
-        nbformat.write(tidy(nbformat.read(copy, 4), links(copy.name, address)), source / "notebooks" / copy.name)
+    if (pictures := ROOT / "notebooks" / "pictures").is_dir():  # with which the labs begin
+        shutil.copytree(pictures, source / "notebooks" / "pictures")
+    for lab in [*find_labs(), *find_extras()]:
+        place, copy = lab.relative_to(ROOT / "notebooks"), executed / lab.name
+        if copy.is_file():
+            nbformat.write(tidy(nbformat.read(copy, 4), links(place, address)), source / "notebooks" / place)
     options = ["-q", "-W", "--keep-going", "-c", str(BOOK), "-d", str(target / "doctrees")]
     options += ["-D", f"html_baseurl={pages(address)}"]
     code = sphinx([*options, str(source), str(target / "html")])
     # Beside each page the lab itself, small and not executed.
-    for page in (target / "html" / "notebooks").glob("*.html"):
-        shutil.copy(ROOT / "notebooks" / f"{page.stem}.ipynb", page.parent)
+    pages_of_labs = target / "html" / "notebooks"
+    for page in pages_of_labs.rglob("*.html"):
+        shutil.copy(ROOT / "notebooks" / page.relative_to(pages_of_labs).with_suffix(".ipynb"), page.parent)
     return code
 
 
-def links(lab: str, address: str) -> str:
+def links(lab: Path, address: str) -> str:
     """Return the line of HTML that stands below the title of a lab: where to get its notebook."""
-    line = f'<a href="{lab}" download>Download the notebook</a>'
+    line = f'<a href="{lab.name}" download>Download the notebook</a>'
     if address.startswith(GITHUB):
-        colab = f"https://colab.research.google.com/github/{address.removeprefix(GITHUB)}/blob/main/notebooks/{lab}"
+        colab = f"https://colab.research.google.com/github/{address.removeprefix(GITHUB)}/blob/main/notebooks/{lab.as_posix()}"
         line = f'<a href="{colab}">Open in Colab</a>{line}'
     return f'<p class="lab-links">{line}</p>'
 

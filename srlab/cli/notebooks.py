@@ -15,7 +15,7 @@ HEADLINE = "application/vnd.srlab.headline+json"  # media type under which `make
 
 
 def find_labs() -> list[Path]:
-    """The labs of the course that the working directory lies in, in order.
+    """The six labs of the course that the working directory lies in, in order.
 
     Raises
     ------
@@ -27,15 +27,20 @@ def find_labs() -> list[Path]:
     return sorted((folder / "notebooks").glob("[0-9]*.ipynb"))
 
 
+def find_extras() -> list[Path]:
+    """The notebooks beside the labs, which no lab needs, by name; `find_labs` says where they are looked for."""
+    return sorted(find_labs()[0].parent.glob("extras/*.ipynb"))
+
+
 def find_lab(name: str) -> Path:
-    """Find the lab that a name or its beginning means.
+    """Find the lab or the extra that a name or its beginning means.
 
     Raises
     ------
     SrlabError
         There is none, or more than one.
     """
-    labs = find_labs()
+    labs = [*find_labs(), *find_extras()]
     fitting = [lab for lab in labs if lab.stem.startswith(name.removesuffix(".ipynb"))]
     if len(fitting) != 1:
         raise SrlabError(f"There is no single lab '{name}'; choose from {', '.join(lab.stem for lab in labs)}.")

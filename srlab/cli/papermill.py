@@ -15,14 +15,14 @@ from typing import Any
 
 from srlab.base.errors import SrlabError
 from srlab.base.files import writing
-from srlab.base.places import home, switched_on
+from srlab.base.places import home, recipes, switched_on
 from srlab.cli.claims import insert_claims
-from srlab.cli.notebooks import HEADLINE, find_lab, find_labs, seen_from_here
+from srlab.cli.notebooks import HEADLINE, find_extras, find_lab, find_labs, seen_from_here
 from srlab.cli.recipes import read_book
 
 
 def run_labs(recipe: str = "auto", labs: list[str] | None = None, seed: int = 0) -> int:
-    """Execute labs in order into ``runs/notebooks/``, and print of each its time, peak memory, headline and copy.
+    """Execute labs in order, then the extras, into ``runs/notebooks/``; print the time, memory and headline of each.
 
     Parameters
     ----------
@@ -30,7 +30,7 @@ def run_labs(recipe: str = "auto", labs: list[str] | None = None, seed: int = 0)
         Name of a recipe in ``notebooks/recipes/``, such as ``smoke``; ``"auto"`` takes those that fit. A lab that does
         not have it is left out, and named.
     labs
-        Names of labs, or unique beginnings of them; all of them where None.
+        Names of labs and extras, or unique beginnings of them; all of them where None.
     seed
         Of all random numbers. The runs have the names of seed 0, so that the labs find each other's.
 
@@ -39,9 +39,9 @@ def run_labs(recipe: str = "auto", labs: list[str] | None = None, seed: int = 0)
     int
         How many labs failed; the others were executed all the same.
     """
-    known = find_labs()
+    known = [*find_labs(), *find_extras()]
     chosen = [find_lab(lab) for lab in labs] if labs else known
-    books = {lab: read_book(lab.parent / "recipes" / f"{lab.stem}.yaml") for lab in known}
+    books = {lab: read_book(recipes() / f"{lab.stem}.yaml") for lab in known}
     names = dict.fromkeys(name for book in books.values() for name in book.recipes)
     if recipe not in ("auto", *names):
         raise SrlabError(f"There is no recipe '{recipe}'; choose auto, {', '.join(names)}.")

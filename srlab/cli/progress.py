@@ -32,14 +32,17 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
 def run(options: argparse.Namespace) -> int:
     """Print a table for each notebook; returns 2 where one of them is none, or has no exercises."""
     from srlab.cli.notebooks import read_notebook, seen_from_here
-    from srlab.exercises import find
+    from srlab.exercises import find, is_former
 
     tables: list[dict[str, str]] = []
     refused = 0
     for path in _notebooks(options.paths):
         try:
-            results = progress(read_notebook(path))
-            if not results:
+            notebook = read_notebook(path)
+            results = progress(notebook)
+            called = [name for cell in notebook.cells for name in CHECK.findall(cell.source)]
+            former = sorted({name for name in called if is_former(name)})
+            if not results and not former:
                 raise SrlabError(f"There are no exercises of this course in {path}; is it one of the labs?")
         except SrlabError as error:  # the others are shown all the same
             print(f"srlab: {error}", file=sys.stderr)
@@ -47,6 +50,11 @@ def run(options: argparse.Namespace) -> int:
             continue
         print(f"{printable(seen_from_here(path))}: {_sum([results])}")
         rows = [(name, find(name).level, result) for name, result in results.items()]
+        if former:
+            print(
+                f"This notebook is of an older edition of the lab. Its exercises {', '.join(former)} are gone and not "
+                "counted; the others are counted as they were saved."
+            )
         _print_table(("exercise", "level", "saved result"), rows)
         print()
         tables.append(results)
@@ -92,9 +100,9 @@ def _result(name: str, outputs: list["NotebookNode"]) -> str:
 def _notebooks(paths: Sequence[str]) -> list[Path]:
     """The files to read: as given, all below a folder that is given, or the labs of the course."""
     if not paths:
-        from srlab.cli.notebooks import find_labs
+        from srlab.cli.notebooks import find_extras, find_labs
 
-        return find_labs()
+        return find_labs() + [extra for extra in find_extras() if CHECK.search(extra.read_text(encoding="utf-8"))]
     found: list[Path] = []
     for path in map(Path, paths):
         files = [path]

@@ -27,6 +27,7 @@ def run(options: argparse.Namespace) -> int:
     """Write the notebook, and say where it is; returns the exit code."""
     import nbformat
 
+    from srlab.base import places
     from srlab.base.files import write_atomic
     from srlab.cli.notebooks import find_lab, read_notebook
 
@@ -36,7 +37,9 @@ def run(options: argparse.Namespace) -> int:
         raise SrlabError(f"{out} is no name for a notebook; end it in .ipynb.")
     if out.exists():
         raise SrlabError(f"{out} exists already; remove it, or give another name as OUT.")
-    if out.resolve().is_relative_to(lab.parent.resolve()):  # students work there, and `srlab labs` runs what is there
+    if out.resolve().is_relative_to(
+        places.recipes().parent.resolve()
+    ):  # students work there, and `srlab labs` runs what is there
         raise SrlabError(f"{out} would lie in notebooks/, among the labs; give a path outside of it as OUT.")
     notebook = read_notebook(lab)
     count = fill_in(notebook)

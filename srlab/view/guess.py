@@ -10,8 +10,11 @@ import ipywidgets
 from srlab.base.errors import SrlabError
 from srlab.base.files import write_atomic
 from srlab.base.places import home
+from srlab.base.shell import running_shell
 from srlab.view.kernel import WATCH, CellBox, KernelNotice, asking_cell
 
+# JupyterLab's page has the panel around a notebook, its exported pages and the book have not.
+ONLY_LIVE = ".srlab-live { display: none; } .jp-NotebookPanel .srlab-live { display: inline; }"
 FILE = "guesses.json"  # in the folder of all runs: question -> what was guessed
 
 
@@ -80,14 +83,21 @@ class Guess(CellBox):
         self._said.value = escape(problem or taken)
 
     def reveal(self, outcome: str | float) -> None:
-        """Print the guess, if there is one, beside the outcome."""
+        """Say the outcome, beside the guess if there is one; a page that nobody can type into has it folded."""
         came = outcome if isinstance(outcome, str) else self._worded(f"{outcome:.3g}")
         if not self.taken:
-            print(f"The outcome: {came}.")
+            said = f"The outcome: {came}."
         elif self.taken == outcome:
-            print(f"Your guess: {self.taken}. Right!")
+            said = f"Your guess: {self.taken}. Right!"
         else:
-            print(f"Your guess: {self._worded(self.taken)}. The outcome: {came}.")
+            said = f"Your guess: {self._worded(self.taken)}. The outcome: {came}."
+        if running_shell() is None or asking_cell() != ("", ""):
+            print(said)
+        else:
+            from IPython.display import display
+
+            folded = f"<details><summary>The outcome</summary>{escape(said)}</details>"
+            display({"text/html": folded, "text/plain": said}, raw=True)
 
     def _worded(self, value: str) -> str:
         return value if self.choices or value.endswith(self.unit) else f"{value} {self.unit}"
@@ -96,13 +106,13 @@ class Guess(CellBox):
         return f"<b>Your guess:</b> {escape(self.question)}"
 
     def still(self) -> str:
-        """Return the question, and the guess if there is one."""
-        if self.taken:
-            return f"<p>{self._asked()} <b>{escape(self._worded(self.taken))}</b>. Run this cell to change it.</p>"
-        return f"<p>{self._asked()} Run this cell to answer.</p>"
+        """Return the question, and the guess if there is one; only JupyterLab's page says that it can be answered."""
+        taken = f" <b>{escape(self._worded(self.taken))}</b>." if self.taken else ""
+        run = f'<span class="srlab-live"> Run this cell to {"change it" if self.taken else "answer"}.</span>'
+        return f"<style>{ONLY_LIVE}</style><p>{self._asked()}{taken}{run}</p>"
 
     def __repr__(self) -> str:
-        return "Making a guess needs a running kernel."
+        return f"Your guess: {self.question}"
 
 
 def _read() -> dict[str, str]:

@@ -169,7 +169,7 @@ def test_with_an_address_pages_open_in_colab_and_links_to_them_show_a_picture(bo
 
 
 def test_an_address_elsewhere_has_no_colab_and_no_pages(book):
-    assert "colab" not in book.links("lab.ipynb", "https://example.org/course")
+    assert "colab" not in book.links(Path("lab.ipynb"), "https://example.org/course")
     assert book.pages("https://example.org/course") == ""
 
 

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from srlab import exercises
 from srlab.base.errors import SrlabError
 from srlab.cli.main import main
 from srlab.exercises import TODO, check, find, names
@@ -212,3 +213,15 @@ def test_nothing_of_a_file_is_run_or_reaches_the_terminal(tmp_path, capsys, monk
         assert all(line.isprintable() for line in text.split("\n"))
     assert output.err.count("\n") == 1
     assert not Path("ran").exists()
+
+
+def test_a_notebook_of_an_older_edition_is_named_as_one(tmp_path, checked, capsys, monkeypatch):
+    """An exercise that is gone isn't counted, and no other result of the notebook is lost."""
+    monkeypatch.setitem(exercises.FORMER, "degradation", ("sharpen",))
+    old = save(tmp_path / "old.ipynb", cell("degradation.sharpen"), checked(TWIN, find(TWIN).reference))
+    text = said(capsys, old).out
+    assert "is of an older edition of the lab. Its exercises degradation.sharpen are gone and not counted" in text
+    assert results(text)[TWIN][1] == "right"
+    with pytest.raises(SrlabError, match=r"'degradation.sharpen' is of an older edition of this lab; get the lab anew"):
+        find("degradation.sharpen")
+    assert "older edition" not in said(capsys, save(tmp_path / "new.ipynb", cell(TWIN))).out

@@ -13,6 +13,7 @@ from srlab.cli.solutions import fill_in
 
 ROOT = Path(__file__).parents[2]
 LABS = sorted((ROOT / "notebooks").glob("[0-9]*.ipynb"))
+EXTRAS = sorted((ROOT / "notebooks" / "extras").glob("*.ipynb"))
 
 
 @pytest.fixture(autouse=True)
@@ -41,7 +42,7 @@ def solved(tmp_path):
 
     def write(lab, copy=None):
         notebook = read_notebook(lab)
-        assert fill_in(notebook) >= 6
+        fill_in(notebook)
         copy = copy or tmp_path / f"solved_{lab.name}"
         nbformat.write(notebook, copy)
         return copy

@@ -17,7 +17,7 @@ from srlab.cli.claims import insert_claims
 from srlab.cli.papermill import execute
 from srlab.cli.recipes import read_book
 
-from .conftest import LABS, ROOT
+from .conftest import EXTRAS, LABS, ROOT
 from .warm import execute_warm
 
 AGAIN = """\
@@ -35,8 +35,8 @@ assert "Unknown parameter 'sseed' (did you mean seed?)" in said
 @pytest.mark.long
 @pytest.mark.parametrize(
     "labs",
-    [LABS[:3], LABS[3:], pytest.param(LABS, marks=pytest.mark.nightly)],
-    ids=["00 to 02", "03 to 05", "00 to 05"],
+    [[*LABS[:3], *EXTRAS], LABS[3:], pytest.param(LABS, marks=pytest.mark.nightly)],
+    ids=["00 to 02 and extras", "03 to 05", "00 to 05"],
 )
 def test_labs_run_one_after_the_other_and_print_what_they_come_with(call, tmp_path, labs):
     """Papermill writes the parameters in, and nbval runs the copies; the exercises are as a learner finds them."""

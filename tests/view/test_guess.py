@@ -77,6 +77,19 @@ def test_a_cell_that_runs_again_shows_the_guess_of_before(home, capsys):
     assert Guess("Which?", ["a", "c"]).taken == "", "b can no longer be chosen"
 
 
+def test_a_page_that_nobody_can_type_into_shows_the_question_and_folds_the_outcome(monkeypatch):
+    """As `srlab labs` runs a lab for the book: there is a shell, and no cell of a page that asks."""
+    shown = []
+    monkeypatch.setattr("srlab.view.guess.running_shell", Shell)
+    monkeypatch.setattr("IPython.display.display", lambda data, raw: shown.append(data))
+    asked = Guess("Is <b> wide?", unit="px")
+    asked.reveal(8)
+    (data,) = shown
+    assert data["text/html"] == "<details><summary>The outcome</summary>The outcome: 8 px.</details>"
+    assert "Is &lt;b&gt; wide?" in asked.still()
+    assert repr(asked) == "Your guess: Is <b> wide?"
+
+
 def test_a_headless_run_shows_no_guess_of_another_day_and_writes_none(home, capsys):
     home.mkdir()
     (home / "guesses.json").write_text('{"How much?": "12"}')

@@ -1,0 +1,50 @@
+"""A learner may leave out any section of a lab that no later one says it needs: the rest runs through without it."""
+
+import re
+
+import nbformat
+import pytest
+
+from .conftest import LABS
+from .test_lint import is_new
+from .warm import execute_warm
+
+# Where the titles, the parameters and the setup stand, and what comes after the last section with code.
+NEEDS = re.compile(r"\bneeds? sections? ([\d, and]+)", re.IGNORECASE)
+
+
+def sections(lab):
+    """Number of each numbered section -> positions of its cells."""
+    found, number = {}, None
+    for position, cell in enumerate(nbformat.read(lab, 4).cells):
+        if cell.cell_type == "markdown" and cell.source.startswith("## "):
+            heading = re.match(r"## (\d+)\. ", cell.source)
+            number = int(heading[1]) if heading else None
+        if number:
+            found.setdefault(number, []).append(position)
+    return found
+
+
+def needed_by(lab, number):
+    """The section, and those after it that say they need it, or one of those."""
+    cells, gone = nbformat.read(lab, 4).cells, {number}
+    for later, positions in sections(lab).items():
+        text = " ".join(cells[position].source for position in positions if cells[position].cell_type == "markdown")
+        said = {int(one) for match in NEEDS.findall(text) for one in re.findall(r"\d+", match)}
+        if later > number and said & gone:
+            gone.add(later)
+    return gone
+
+
+CASES = [(lab, number) for lab in LABS if is_new(lab) for number in sections(lab)]
+
+
+@pytest.mark.nightly
+@pytest.mark.parametrize(("lab", "number"), CASES, ids=[f"{lab.stem} without {number}" for lab, number in CASES])
+def test_a_lab_runs_without_a_section_and_those_that_say_they_need_it(lab, number, tmp_path, monkeypatch):
+    monkeypatch.setenv("SRLAB_HOME", str(tmp_path / "runs"))
+    notebook, found = nbformat.read(lab, 4), sections(lab)
+    gone = {position for one in needed_by(lab, number) for position in found[one]}
+    notebook.cells = [cell for position, cell in enumerate(notebook.cells) if position not in gone]
+    nbformat.write(notebook, tmp_path / lab.name)
+    assert execute_warm(tmp_path / lab.name, {"recipe": "smoke"}).error == ""
