@@ -84,12 +84,6 @@ def test_the_residual_block_is_that_of_the_package():
     assert torch.equal(ours(x), theirs(x))
 
 
-@pytest.mark.parametrize("blocks", [1, 2])
-def test_the_receptive_radius_is_that_of_the_network(blocks):
-    radius = find("srresnet.receptive_radius").reference(blocks)
-    assert radius == models.SRResNet(blocks=blocks, features=2).radius
-
-
 def test_the_content_loss_is_that_of_the_package():
     sr, hr = sample(2, 2, 3, 32, 32)
     seen = features.FeatureExtractor("vgg16 conv2_2", backbone="random")

@@ -165,7 +165,6 @@ BUGS = [
         old="math.ceil(4 + 2 * blocks + 1",
         new="math.ceil(4 + blocks + 1",
         check="tests/models/test_models.py::test_the_radius_is_what_gradients_reach",
-        exercise="srresnet.receptive_radius: A block adds 1 pixel in your",
     ),
     Bug(
         Known.SWALLOWED,

@@ -14,7 +14,7 @@ from .conftest import ROOT
 LAB = ROOT / "notebooks" / "01_srresnet.ipynb"
 RECIPE = read_book(ROOT / "notebooks" / "recipes" / "01_srresnet.yaml").recipes["blind"]["values"]
 SMALL = {"recipe": "blind", "run": "blind", "iters": 4, "size": "tiny", "batch": 2, "patch": 32, "validate_every": 2}
-SMALL |= {"ablation_iters": 2, "failure_iters": 12}
+SMALL |= {"ablation_iters": 2}
 FACE = srlab.Protocol(color="rgb", crop=0)
 
 
@@ -95,21 +95,20 @@ def test_other_photos_go_through_by_the_recipe_of_the_lab_as_well(blind, split, 
 
 
 def first_cells(**changes):
-    """Parameters, setup, and the cell that says how LR is made and what is scored."""
+    """Parameters and setup, which says how LR is made and what is scored."""
     scope = {}
     cells = [cell for cell in nbformat.read(LAB, 4).cells if cell.cell_type == "code"]
     code = [cell.source for cell in cells if "colab" not in cell.metadata.get("tags", [])]
-    (parameters, setup), (pairs,) = code[:2], [source for source in code if "\ndegradation = " in source]
+    parameters, setup = code[:2]
     exec(parameters, scope)
     scope |= {"tricks": {"size": "tiny", "photos": "astronaut"} | changes}
     exec(setup, scope)
-    exec(pairs, scope)
     return scope
 
 
 def test_the_defaults_are_the_task_of_the_papers():
     scope = first_cells()
-    assert str(scope["degradation"]) == str(srlab.Degradation())  # as text, too: a run made before goes on
+    assert str(scope["lab"].degradation) == str(srlab.Degradation())  # as text, too: a run made before goes on
     assert scope["protocol"] == srlab.Protocol()
     assert scope["tested_on"] == {}
     assert torch.equal(scope["unseen"].lr_of("astronaut"), srlab.downsample(scope["unseen"]["astronaut"], 4))
@@ -117,4 +116,4 @@ def test_the_defaults_are_the_task_of_the_papers():
 
 def test_each_stage_is_taken_from_its_parameter():
     scope = first_cells(downsampler="area", blur=[1, 2.5], lr_noise=[0.1, 0.1], jpeg=[60, 95])
-    assert scope["degradation"] == srlab.Degradation("area", blur=(1.0, 2.5), noise=0.1, jpeg=(60.0, 95.0))
+    assert scope["lab"].degradation == srlab.Degradation("area", blur=(1.0, 2.5), noise=0.1, jpeg=(60.0, 95.0))

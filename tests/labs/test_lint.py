@@ -84,7 +84,7 @@ def test_starts_with_title_then_parameters_then_setup(lab, cells):
 
 def test_parameters_are_commented_literals(cells):
     lines = code(cells)[0].source.splitlines()
-    assert lines[0].startswith("# Parameters of this lab")
+    assert lines[0].startswith(("# Parameters of this lab", "# Parameters of this extra"))
     for line in lines[1:]:
         (statement,) = ast.parse(line).body
         assert isinstance(statement, ast.Assign), line
@@ -100,7 +100,7 @@ def declared(cells):
 
 def test_every_parameter_and_every_number_of_the_recipe_is_used(lab, cells):
     by_setup = {"recipe", "iters", "run", "images", "validation", "device", "precision", "compiled", "tricks"}
-    by_setup |= {"photos", "center_crop", "start", "parameter_limit"}
+    by_setup |= {"photos", "center_crop", "start", "parameter_limit", "downsampler", "blur", "lr_noise", "jpeg"}
     names = declared(cells).keys() - by_setup
     rest = "\n".join([*(cell.source for cell in code(cells)[1:]), *read_claims(lab.stem).values()])
     assert [name for name in names if not re.search(rf"\b{name}\b", rest)] == []

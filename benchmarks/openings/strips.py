@@ -1,0 +1,34 @@
+"""Rows of crops with labels above them, as one JPEG."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import torch
+import torch.nn.functional as F
+from PIL import Image, ImageDraw, ImageFont
+
+FOLDER = Path(__file__).parents[2] / "notebooks" / "pictures"
+WIDTH, GAP, HEAD = 1160, 8, 34  # pixels
+
+
+def write(name: str, rows: list[Mapping[str, torch.Tensor]]) -> Path:
+    """Write rows of crops of one size, each ``(1, 3, h, w)`` in [0, 1], below the labels of the first row.
+
+    A crop is enlarged by whole pixels as far as the width allows, so that nothing is smoothed.
+    """
+    columns = len(rows[0])
+    height, width = next(iter(rows[0].values())).shape[-2:]
+    factor = max(1, (WIDTH - GAP * (columns - 1)) // (columns * width))
+    step = factor * width + GAP
+    page = Image.new("RGB", (columns * step - GAP, HEAD + len(rows) * (factor * height + GAP) - GAP), "white")
+    draw, font = ImageDraw.Draw(page), ImageFont.load_default(22)
+    for line, row in enumerate(rows):
+        for column, (label, crop) in enumerate(row.items()):
+            if line == 0:
+                draw.text((column * step + factor * width / 2, HEAD / 2), label, "black", font, "mm")
+            large = F.interpolate(crop.expand(1, 3, -1, -1).clamp(0, 1), scale_factor=factor, mode="nearest")
+            pixels = (large[0].permute(1, 2, 0) * 255).round().byte().numpy()
+            page.paste(Image.fromarray(pixels), (column * step, HEAD + line * (factor * height + GAP)))
+    FOLDER.mkdir(exist_ok=True)
+    page.save(FOLDER / f"{name}.jpg", quality=88, optimize=True)
+    return FOLDER / f"{name}.jpg"
