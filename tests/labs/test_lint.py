@@ -245,3 +245,9 @@ def test_pictures_that_the_prose_shows_come_with_the_labs(lab, cells):
     for cell in prose(cells):
         for name in re.findall(r"!\[[^\]]+\]\((?!https?:)([^)]+)\)", cell.source):
             assert (lab.parent / name).is_file(), name
+
+
+def test_never_three_folded_bars_in_a_row(new):
+    """A learner who has only bars before her reads a program that she can't see."""
+    folded = ["1" if cell.metadata.get("jupyter", {}).get("source_hidden") else "0" for cell in new]
+    assert "111" not in "".join(folded)
