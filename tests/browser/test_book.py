@@ -67,8 +67,8 @@ def first_lab():
     ]
     code = new_code_cell(f"srlab.compare(images)  # {'long ' * 40}", outputs=outputs, execution_count=1)
     language = {"name": "python", "pygments_lexer": "ipython3"}
-    exercise = new_code_cell('def luma(rgb):\n    """Y of RGB."""\n    return srlab.TODO')
-    check = new_code_cell('luma = srlab.check("degradation.luma", luma)')
+    exercise = new_code_cell('def psnr(sr, hr, crop):\n    """PSNR."""\n    return srlab.TODO')
+    check = new_code_cell('psnr = srlab.check("degradation.psnr", psnr)')
     for_colab = new_code_cell("install('colab')", metadata={"tags": ["colab"]})
     cells = [new_markdown_cell(TEXT), for_colab, code, exercise, check]
     return new_notebook(cells=cells, metadata={"language_info": language})
@@ -263,7 +263,7 @@ def test_a_figure_that_a_phone_shrinks_opens_in_full_and_closes(open_lab):
 
 def test_buttons_for_copying_say_what_they_copy(open_lab):
     page = open_lab()
-    page.get_by_role("button", name="Copy the code that begins: def luma(rgb):").wait_for(timeout=WAIT)
+    page.get_by_role("button", name="Copy the code that begins: def psnr(sr, hr, crop):").wait_for(timeout=WAIT)
     assert page.locator("button.copybtn:not([aria-label])").count() == 0
 
 
@@ -281,7 +281,7 @@ def test_an_exercise_is_followed_by_a_solution_that_opens_with_a_click(open_lab)
     assert not solution.locator("pre").is_visible()
     solution.locator("summary").click()
     said = solution.locator("pre").inner_text()
-    assert "def luma(rgb):" in said
+    assert "def psnr(sr, hr, crop):" in said
     assert "srlab.TODO" not in said
 
 

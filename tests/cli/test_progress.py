@@ -11,7 +11,8 @@ from srlab.cli.main import main
 from srlab.exercises import TODO, check, find, names
 from tests.conftest import ROOT
 
-LUMA, SHRINK, CUBIC, PSNR, TWIN = (f"degradation.{name}" for name in ("luma", "shrink", "cubic", "psnr", "twin"))
+CROP, PROJECT, MATRIX = "degradation.paired_crop", "degradation.back_project", "degradation.shrink_matrix"
+PSNR, TWIN = "degradation.psnr", "degradation.twin"
 LAB = [name for name in names() if name.startswith("degradation.")]
 
 
@@ -59,16 +60,16 @@ def test_a_table_says_for_each_exercise_what_its_check_had_printed(tmp_path, che
     lab = save(
         tmp_path / "lab.ipynb",
         {"cell_type": "markdown", "source": f'`srlab.check("{TWIN}", twin)` is for later', "metadata": {}},
-        checked(LUMA, find(LUMA).reference),
-        checked(SHRINK, lambda signal, factor: signal, split=True),
-        checked(CUBIC, lambda x: TODO),
+        checked(CROP, find(CROP).reference),
+        checked(PROJECT, lambda sr, lr, down, up: sr, split=True),
+        checked(MATRIX, lambda size, scale, kernel: TODO),
         cell(PSNR),
     )
     text = said(capsys, lab).out
     printed = {
-        LUMA: ("easy", "right"),
-        SHRINK: ("easy", "hint given"),
-        CUBIC: ("medium", "still to do"),
+        CROP: ("easy", "right"),
+        PROJECT: ("medium", "hint given"),
+        MATRIX: ("medium", "still to do"),
         PSNR: ("medium", "not run yet"),
     }
     rest = {name: (find(name).level, "not in the file") for name in LAB if name not in printed}
@@ -84,29 +85,29 @@ def test_a_table_says_for_each_exercise_what_its_check_had_printed(tmp_path, che
 def test_what_strict_mode_raised_is_read_too(tmp_path, capsys, monkeypatch, answer, result):
     monkeypatch.setenv("SRLAB_STRICT", "1")
     with pytest.raises(SrlabError) as raised:
-        check(LUMA, answer)
+        check(CROP, answer)
     error = {"output_type": "error", "ename": raised.type.__name__, "evalue": str(raised.value), "traceback": []}
-    lab = save(tmp_path / "lab.ipynb", cell(LUMA, stream(capsys.readouterr().out), error))
-    assert results(said(capsys, lab).out)[LUMA] == ("easy", result)
+    lab = save(tmp_path / "lab.ipynb", cell(CROP, stream(capsys.readouterr().out), error))
+    assert results(said(capsys, lab).out)[CROP] == ("easy", result)
 
 
 def test_of_two_checks_of_an_exercise_the_later_one_that_was_run_counts(tmp_path, checked, capsys):
-    wrong, right = checked(LUMA, lambda rgb: rgb), checked(LUMA, find(LUMA).reference)
+    wrong, right = checked(CROP, lambda rgb: rgb), checked(CROP, find(CROP).reference)
     error = {"output_type": "error", "ename": "NameError", "evalue": "name 'srlab' is not defined", "traceback": []}
     for result, *cells in (
         ("right", wrong, right),
         ("hint given", right, wrong),
-        ("right", right, cell(LUMA)),
-        ("not run yet", cell(LUMA, error)),
+        ("right", right, cell(CROP)),
+        ("not run yet", cell(CROP, error)),
     ):
-        assert results(said(capsys, save(tmp_path / "lab.ipynb", *cells)).out)[LUMA][1] == result
+        assert results(said(capsys, save(tmp_path / "lab.ipynb", *cells)).out)[CROP][1] == result
 
 
 def test_a_folder_has_a_table_for_each_notebook_below_it_and_a_sum(tmp_path, checked, capsys):
-    right = checked(LUMA, find(LUMA).reference)
-    for student, cells in {"anna": [right], "bo": [cell(LUMA)]}.items():
+    right = checked(CROP, find(CROP).reference)
+    for student, cells in {"anna": [right], "bo": [cell(CROP)]}.items():
         save(tmp_path / student / "00.ipynb", *cells)
-    save(tmp_path / "anna" / ".ipynb_checkpoints" / "00-checkpoint.ipynb", cell(LUMA))
+    save(tmp_path / "anna" / ".ipynb_checkpoints" / "00-checkpoint.ipynb", cell(CROP))
     lines = said(capsys, tmp_path).out.splitlines()
     heads = [line for line in lines if f" of {len(LAB)} right" in line]
     assert [head.split(": ")[0] for head in heads] == [f"{tmp_path / name / '00.ipynb'}" for name in ("anna", "bo")]
@@ -116,7 +117,7 @@ def test_a_folder_has_a_table_for_each_notebook_below_it_and_a_sum(tmp_path, che
 
 def test_without_a_path_the_labs_of_the_course_are_read(tmp_path, checked, capsys, monkeypatch):
     (tmp_path / "notebooks" / "recipes").mkdir(parents=True)
-    save(tmp_path / "notebooks" / "00_degradation.ipynb", checked(LUMA, find(LUMA).reference))
+    save(tmp_path / "notebooks" / "00_degradation.ipynb", checked(CROP, find(CROP).reference))
     save(tmp_path / "notebooks" / "03_srgan.ipynb", cell("srgan.train_step"))
     save(tmp_path / "notebooks" / "notes.ipynb")
     monkeypatch.chdir(tmp_path / "notebooks")
@@ -150,12 +151,12 @@ def test_what_is_no_lab_is_one_sentence_and_the_others_are_shown(tmp_path, capsy
     bad = tmp_path / "bad.ipynb"
     if content is not None:
         bad.write_bytes(content)
-    output = said(capsys, bad, save(tmp_path / "good.ipynb", cell(LUMA)), code=2)
+    output = said(capsys, bad, save(tmp_path / "good.ipynb", cell(CROP)), code=2)
     assert output.err.startswith("srlab: ")
     assert output.err.count("\n") == 1
     assert words in output.err
     assert "bad.ipynb" in output.err
-    assert LUMA in results(output.out)
+    assert CROP in results(output.out)
 
 
 def parts(content, *way):
@@ -177,9 +178,12 @@ def changed(content, way, value):
 
 def test_no_file_however_broken_ends_the_report_of_a_class(tmp_path, capsys):
     """Each part of a notebook as something of another kind, other versions, and other bytes."""
-    printed = [stream(["degradation.luma (easy)\n", "  right \n"]), {"output_type": "display_data", "metadata": {}}]
+    printed = [
+        stream([f"{CROP} (easy)\n", "  right \n"]),
+        {"output_type": "display_data", "metadata": {}},
+    ]
     printed[1]["data"] = {"text/plain": ["x"], "application/json": {"a": [1]}}
-    save(tmp_path / "a.ipynb", cell(LUMA, *printed), {"cell_type": "markdown", "source": ["x"], "metadata": {}})
+    save(tmp_path / "a.ipynb", cell(CROP, *printed), {"cell_type": "markdown", "source": ["x"], "metadata": {}})
     text = (tmp_path / "a.ipynb").read_text()
     whole = json.loads(text)
     kinds = (None, True, -1, 3, 10**30, float("nan"), "text", [], [None], ["a"], {}, {"text": [1]})
@@ -203,12 +207,12 @@ def test_no_file_however_broken_ends_the_report_of_a_class(tmp_path, capsys):
 def test_nothing_of_a_file_is_run_or_reaches_the_terminal(tmp_path, capsys, monkeypatch):
     monkeypatch.chdir(tmp_path)
     escape = "\x1b[2J\x1b]0;mine\x07\u202e"
-    hostile = cell(LUMA, stream(f"{LUMA} ({escape})\n  {escape}\n  right   {escape}\n"))
+    hostile = cell(CROP, stream(f"{CROP} ({escape})\n  {escape}\n  right   {escape}\n"))
     hostile["source"] = f'%run x\nopen("ran", "w")  # {escape}\n{hostile["source"]}\nsrlab.check("{escape}.luma", 1)'
     save(Path(f"a{escape}\n.ipynb"), hostile)
     Path(f"b{escape}\n.ipynb").write_text("[]")
     output = said(capsys, ".", code=2)
-    assert results(output.out)[LUMA] == ("easy", "right")
+    assert results(output.out)[CROP] == ("easy", "right")
     for text in (output.out, output.err):
         assert all(line.isprintable() for line in text.split("\n"))
     assert output.err.count("\n") == 1

@@ -144,19 +144,19 @@ def test_the_first_difference_is_said_in_words(result, wanted, sentence):
     assert bool(said) == bool(sentence)
 
 
-def luma(rgb):
-    return rgb.no_such_method()
+def generator_loss(fake):
+    return fake.no_such_method()
 
 
 def test_an_exception_is_shown_with_its_line(capsys, monkeypatch):
-    check("degradation.luma", luma)
+    check("srgan.generator_loss", generator_loss)
     text = said(capsys)
     assert "AttributeError: 'Tensor' object has no attribute 'no_such_method'" in text
-    assert "in the line: return rgb.no_such_method()" in text
+    assert "in the line: return fake.no_such_method()" in text
     assert "Traceback" not in text
     monkeypatch.setenv("SRLAB_STRICT", "1")
-    with pytest.raises(SrlabError, match=r"degradation\.luma.*no_such_method") as caught:
-        check("degradation.luma", luma)
+    with pytest.raises(SrlabError, match=r"srgan\.generator_loss.*no_such_method") as caught:
+        check("srgan.generator_loss", generator_loss)
     assert isinstance(caught.value.__cause__, AttributeError)
 
 
@@ -224,7 +224,7 @@ STEPS = ("wrong", "hints", "other", "syntax", "restart", "right")
 
 @pytest.mark.parametrize(
     "name",
-    ["degradation.cubic", "srresnet.Tail", "content_loss.freeze", "srgan.icnr", "evaluation.opinion_scores"],
+    ["degradation.shrink_matrix", "srresnet.Tail", "content_loss.freeze", "srgan.icnr", "evaluation.opinion_scores"],
 )
 def test_a_verdict_is_about_the_last_own_answer_in_whichever_order_cells_are_run(name, capsys):
     exercise, short = find(name), name.partition(".")[2]
@@ -253,21 +253,22 @@ def test_a_verdict_is_about_the_last_own_answer_in_whichever_order_cells_are_run
 
 
 def test_a_result_in_place_of_a_function_stays_one_when_the_cell_runs_again(capsys):
-    scope = {"srlab": srlab, "rgb": torch.ones(1, 3, 2, 2), "luma": lambda rgb: rgb.mean(1, keepdim=True)}
-    for call in ("luma(rgb)", "luma(rgb)", "luma", "luma, hints=2"):
-        text, results = run(scope, capsys, f'luma = srlab.check("degradation.luma", {call})')
-        assert results["degradation.luma"] == "hint given", call
+    scope = {"srlab": srlab, "fake": torch.ones(1, 1, 2, 2), "generator_loss": lambda fake: fake.mean()}
+    for call in ("generator_loss(fake)", "generator_loss(fake)", "generator_loss", "generator_loss, hints=2"):
+        text, results = run(scope, capsys, f'generator_loss = srlab.check("srgan.generator_loss", {call})')
+        assert results["srgan.generator_loss"] == "hint given", call
         assert "check needs the function itself" in text
 
 
-@pytest.mark.parametrize("wraps", ["", "@functools.wraps(luma)"])
+@pytest.mark.parametrize("wraps", ["", "@functools.wraps(generator_loss)"])
 def test_the_reference_in_other_clothes_is_no_answer(wraps, capsys):
-    scope = {"srlab": srlab, "functools": functools, "luma": lambda rgb: rgb}
-    call = 'luma = srlab.check("degradation.luma", luma)'
+    scope = {"srlab": srlab, "functools": functools, "generator_loss": lambda fake: fake}
+    call = 'generator_loss = srlab.check("srgan.generator_loss", generator_loss)'
     run(scope, capsys, call)
-    text, results = run(scope, capsys, f"old = luma\n{wraps}\ndef luma(rgb): return old(rgb)", call)
+    again = f"old = generator_loss\n{wraps}\ndef generator_loss(fake): return old(fake)"
+    text, results = run(scope, capsys, again, call)
     assert "reference in other clothes" in text
-    assert results["degradation.luma"] == "hint given"
+    assert results["srgan.generator_loss"] == "hint given"
 
 
 def test_what_stands_in_for_a_class_is_one_to_build_on(capsys):
@@ -281,10 +282,10 @@ def test_what_stands_in_for_a_class_is_one_to_build_on(capsys):
 
 
 def test_an_answer_may_call_what_stands_in_for_another_exercise(capsys, monkeypatch):
-    luma = check("degradation.luma", lambda rgb: rgb)
+    generator_loss = check("srgan.generator_loss", lambda fake: fake)
     monkeypatch.setenv("SRLAB_STRICT", "1")
     inner = find("degradation.psnr").reference
-    check("degradation.psnr", lambda sr, hr, crop: inner(sr, hr, crop) + 0 * luma(sr[:1]).mean())
+    check("degradation.psnr", lambda sr, hr, crop: inner(sr, hr, crop) + 0 * generator_loss(sr[:1]).mean())
     assert "right The lab" in said(capsys)
-    with pytest.raises(SrlabError, match=r"degradation\.luma"):
-        check("degradation.luma", luma)
+    with pytest.raises(SrlabError, match=r"srgan\.generator_loss"):
+        check("srgan.generator_loss", generator_loss)

@@ -1,7 +1,5 @@
 """The references are what the package does, or what a network does."""
 
-import functools
-
 import pytest
 import torch
 import torch.nn.functional as F
@@ -27,10 +25,6 @@ def paper_psnr(sr, hr):
     return srlab.psnr(sr, hr)[0]
 
 
-def shrink(rows, factor):
-    return rows @ resampling.resize_matrix(rows.shape[-1], 1 / factor, "box").to(rows).T
-
-
 def twin(hr, texture, factor):
     return hr + texture - srlab.resize(srlab.resize(texture, 1 / factor, "box"), factor, "box")
 
@@ -47,9 +41,6 @@ def relativistic_losses(real, fake):
 @pytest.mark.parametrize(
     ("name", "same", "inputs"),
     [
-        ("degradation.luma", srlab.luma, (SR,)),
-        ("degradation.cubic", resampling.cubic, (torch.linspace(-3, 3, 61),)),
-        ("degradation.shrink", shrink, (SR[:, :, 0], 4)),
         ("degradation.twin", twin, (sample(1, 3, 12, 24), sample(1, 3, 12, 24, seed=1), 3)),
         ("degradation.psnr", psnr_of_rgb, (SR, HR, 4)),
         ("srresnet.pixel_shuffle", F.pixel_shuffle, (SR.transpose(1, 3).contiguous(), 2)),
@@ -67,13 +58,9 @@ def test_a_reference_is_the_function_of_the_package(name, same, inputs):
     torch.testing.assert_close(found, wanted, atol=1e-4, rtol=1e-5, check_dtype=False)
 
 
-def test_the_mean_of_the_ssim_map_is_ssim(astronaut):
-    y = srlab.luma(astronaut)
-    damaged = srlab.blur(y, 2.0)
-    window = functools.partial(srlab.blur, sigma=1.5)
-    inside = find("degradation.ssim_map").reference(y, damaged, window)[..., 5:-5, 5:-5]
-    wanted = srlab.ssim(damaged, y, Protocol("y", 0, quantize=False))
-    assert torch.allclose(inside.double().mean((1, 2, 3)), wanted, atol=1e-5)
+def test_the_matrix_that_shrinks_is_that_of_the_package_away_from_the_border():
+    ours = find("degradation.shrink_matrix").reference(32, 4, resampling.cubic)
+    assert torch.allclose(ours[2:-2], resampling.resize_matrix(32, 1 / 4)[2:-2].float(), atol=1e-6)
 
 
 def test_the_residual_block_is_that_of_the_package():

@@ -228,11 +228,15 @@ def test_no_paragraph_ends_in_a_colon_before_more_prose(cells):
 
 
 def test_an_exercise_says_how_long_it_takes_and_how_much_it_matters(new):
-    checks = [cell for cell in new if cell.cell_type == "code" and "srlab.check(" in cell.source]
-    above = [new[new.index(cell) - 2].source for cell in checks]
+    above, prose_before = [], ""
+    for cell in new:
+        if cell.cell_type == "markdown":
+            prose_before = cell.source
+        elif "srlab.check(" in cell.source:
+            above.append(prose_before)
     form = r"^\*\*Exercise (\d+)\.\*\* \*\d+ minutes, importance [1-5] of 5\.\*"
     found = [re.search(form, source, re.M) for source in above]
-    assert [match and int(match[1]) for match in found] == list(range(1, len(checks) + 1))
+    assert [match and int(match[1]) for match in found] == list(range(1, len(above) + 1))
 
 
 def test_nothing_is_trained_in_a_folded_cell(new):
