@@ -1,0 +1,81 @@
+"""Pieces of one photo that shrink to the same LR patch: what could have been there, as far as the photo knows."""
+
+from typing import TYPE_CHECKING
+
+from srlab.base.errors import SrlabError
+
+if TYPE_CHECKING:
+    import torch
+
+CORRECTIONS = 30  # rounds of back-projection, after which LR differs by less than one level of 255
+
+
+def shrink(hr: "torch.Tensor", scale: int = 4) -> "torch.Tensor":
+    """Shrink pieces ``(N, C, H, W)`` by the bicubic kernel, each by itself; sides are multiples of the scale."""
+    import torch.nn.functional as F
+
+    return F.interpolate(hr, scale_factor=1 / scale, mode="bicubic", antialias=True)
+
+
+def pieces_that_fit(
+    photo: "torch.Tensor", top: int, left: int, side: int = 8, count: int = 50, scale: int = 4
+) -> "torch.Tensor":
+    """Find pieces of a photo that look alike at LR size, and make them shrink to exactly the same LR patch.
+
+    The photo's LR is searched for the places most like the given one. None overlaps it, and no two are nearly the same
+    place. Back-projection then adds to each piece what its LR still lacks.
+
+    Parameters
+    ----------
+    photo
+        HR, ``(1, 1, H, W)`` in [0, 1]; sides are multiples of the scale.
+    top, left
+        Corner of the patch, in LR pixels.
+    side
+        Of the patch, in LR pixels.
+    count
+        How many pieces are wanted; there are fewer where the photo is too small for so many.
+    scale
+        HR pixels per LR pixel along each axis.
+
+    Returns
+    -------
+    torch.Tensor
+        ``(count, 1, side * scale, side * scale)``, the most similar first. The piece of the place itself isn't there.
+
+    Raises
+    ------
+    SrlabError
+        The patch lies outside the photo, or no place in the photo is far enough from it.
+    """
+    import torch
+    import torch.nn.functional as F
+
+    lr = shrink(photo, scale)
+    rows, columns = (length - side + 1 for length in lr.shape[-2:])
+    if not (0 <= top < rows and 0 <= left < columns):
+        raise SrlabError(f"A patch of {side} LR pixels at ({top}, {left}) doesn't lie within the photo.")
+    windows = F.unfold(lr, side)[0].T
+    windows = windows - windows.mean(1, keepdim=True)  # how bright a piece is can be corrected easily
+    unlike = (windows - windows[top * columns + left]).square().sum(1).view(rows, columns)
+
+    def rule_out(row: int, column: int, reach: int) -> None:
+        unlike[max(0, row - reach) : row + reach + 1, max(0, column - reach) : column + reach + 1] = torch.inf
+
+    rule_out(top, left, side - 1)
+    found = []
+    while len(found) < count and unlike.min() < torch.inf:
+        row, column = divmod(int(unlike.argmin()), columns)
+        found.append(_piece(photo, row, column, side, scale))
+        rule_out(row, column, side // 2 - 1)
+    if not found:
+        raise SrlabError("The photo is too small: every place in it overlaps the patch.")
+    pieces = torch.cat(found)
+    wanted = shrink(_piece(photo, top, left, side, scale), scale)
+    for _ in range(CORRECTIONS):
+        pieces = pieces + F.interpolate(wanted - shrink(pieces, scale), scale_factor=scale, mode="bicubic")
+    return pieces
+
+
+def _piece(photo: "torch.Tensor", top: int, left: int, side: int, scale: int) -> "torch.Tensor":
+    return photo[..., top * scale : (top + side) * scale, left * scale : (left + side) * scale]
