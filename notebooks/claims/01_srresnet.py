@@ -81,3 +81,14 @@ if lab.recipe == "laptop" and scale == 4:
     lab.expect(
         stones_paid["bicubic"] < 1.1 * stones_paid["mean of fifty"], "bicubic is hardly worse"
     )
+
+# %% after ebb5cb93
+steps_of = {
+    name: picture.diff(dim=-1).abs().mean()
+    for name, picture in {
+        "piece": stones_fit,
+        "mean": stones_fit.mean(0),
+        "median": stones_fit.median(0).values,
+    }.items()
+}
+lab.expect(steps_of["median"] < 0.6 * steps_of["piece"], "the median of fifty is smooth as well")
