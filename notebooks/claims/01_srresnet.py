@@ -75,8 +75,17 @@ if lab.recipe == "laptop" and scale == 4:
         network, middle, piece = (
             paid[name][label] for label in ("your network", "mean of fifty", "one piece")
         )
-        lab.expect(network < middle < piece, "a piece lies farthest from HR, the network closest")
+        lab.expect(middle < piece, "the mean lies closer to HR than a piece")
+        lab.expect(network < 1.1 * middle, "the network is about as close as the mean")
     stones_paid = paid["gravel"]
+    lab.expect(
+        max(stones_paid, key=stones_paid.get) == "one piece", "a piece of gravel is farthest"
+    )
+    lab.expect(min(stones_paid, key=stones_paid.get) == "your network", "the network is closest")
+    lab.expect(
+        abs(paid["handwriting"]["your network"] - paid["handwriting"]["mean of fifty"]) < 0.6,
+        "on the stroke the network and the mean are about equally close",
+    )
     lab.expect(
         stones_paid["bicubic"] < 1.1 * stones_paid["mean of fifty"], "bicubic is hardly worse"
     )
