@@ -15,7 +15,7 @@ from sphinx.cmd.build import main as sphinx
 
 from srlab.base.errors import SrlabError
 from srlab.base.places import home
-from srlab.cli.notebooks import HEADLINE, find_extras, find_labs
+from srlab.cli.notebooks import HEADLINE, find_notebooks
 from srlab.cli.papermill import run_labs
 from srlab.cli.solutions import open_exercises
 
@@ -31,7 +31,7 @@ def main() -> int:
     """Run the labs that need it and build the site; returns the exit code."""
     os.chdir(ROOT)
     executed = home() / "notebooks"
-    old = [lab.stem for lab in [*find_labs(), *find_extras()] if stale(lab, executed / lab.name)]
+    old = [lab.stem for lab in find_notebooks() if stale(lab, executed / lab.name)]
     try:
         if old and run_labs(labs=old):
             return 1
@@ -87,9 +87,8 @@ def build(executed: Path, target: Path, address: str = "") -> int:
     shutil.copy(BOOK / "index.md", source)
     shutil.copy(ROOT / "README.md", source)  # for its opening and its table of the labs
     shutil.copytree(ROOT / "docs" / "images", source / "docs" / "images")  # Sphinx takes those that are shown
-    if (pictures := ROOT / "notebooks" / "pictures").is_dir():  # with which the labs begin
-        shutil.copytree(pictures, source / "notebooks" / "pictures")
-    for lab in [*find_labs(), *find_extras()]:
+    shutil.copytree(ROOT / "notebooks" / "pictures", source / "notebooks" / "pictures")  # with which the labs begin
+    for lab in find_notebooks():
         place, copy = lab.relative_to(ROOT / "notebooks"), executed / lab.name
         if copy.is_file():
             nbformat.write(tidy(nbformat.read(copy, 4), links(place, address)), source / "notebooks" / place)

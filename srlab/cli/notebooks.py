@@ -22,14 +22,23 @@ def find_labs() -> list[Path]:
     SrlabError
         The working directory is outside of the course.
     """
-    if (folder := course()) is None:
-        raise SrlabError("There is no notebooks/ folder here; go to the folder of the course first.")
-    return sorted((folder / "notebooks").glob("[0-9]*.ipynb"))
+    return sorted(_folder().glob("[0-9]*.ipynb"))
 
 
 def find_extras() -> list[Path]:
     """The notebooks beside the labs, which no lab needs, by name; `find_labs` says where they are looked for."""
-    return sorted(find_labs()[0].parent.glob("extras/*.ipynb"))
+    return sorted(_folder().glob("extras/*.ipynb"))
+
+
+def find_notebooks() -> list[Path]:
+    """The labs in order, and then the extras."""
+    return [*find_labs(), *find_extras()]
+
+
+def _folder() -> Path:
+    if (folder := course()) is None:
+        raise SrlabError("There is no notebooks/ folder here; go to the folder of the course first.")
+    return folder / "notebooks"
 
 
 def find_lab(name: str) -> Path:
@@ -40,7 +49,7 @@ def find_lab(name: str) -> Path:
     SrlabError
         There is none, or more than one.
     """
-    labs = [*find_labs(), *find_extras()]
+    labs = find_notebooks()
     fitting = [lab for lab in labs if lab.stem.startswith(name.removesuffix(".ipynb"))]
     if len(fitting) != 1:
         raise SrlabError(f"There is no single lab '{name}'; choose from {', '.join(lab.stem for lab in labs)}.")

@@ -17,7 +17,7 @@ from srlab.base.errors import SrlabError
 from srlab.base.files import writing
 from srlab.base.places import home, recipes, switched_on
 from srlab.cli.claims import insert_claims
-from srlab.cli.notebooks import HEADLINE, find_extras, find_lab, find_labs, seen_from_here
+from srlab.cli.notebooks import HEADLINE, find_lab, find_notebooks, seen_from_here
 from srlab.cli.recipes import read_book
 
 
@@ -39,7 +39,7 @@ def run_labs(recipe: str = "auto", labs: list[str] | None = None, seed: int = 0)
     int
         How many labs failed; the others were executed all the same.
     """
-    known = [*find_labs(), *find_extras()]
+    known = find_notebooks()
     chosen = [find_lab(lab) for lab in labs] if labs else known
     books = {lab: read_book(recipes() / f"{lab.stem}.yaml") for lab in known}
     names = dict.fromkeys(name for book in books.values() for name in book.recipes)
@@ -102,9 +102,9 @@ def execute(notebook: Path, output: Path, parameters: dict[str, Any], without: s
     for name in parameters:  # papermill writes it into a cell as it stands; values it quotes
         if not str(name).isidentifier() or iskeyword(str(name)):
             raise SrlabError(f"{name!r} cannot be the name of a parameter; use letters, digits and underscores.")
-    source = notebook
-    if without is not None or switched_on("SRLAB_CLAIMS"):
-        _prepare(notebook, output, without)
+    source, claims = notebook, switched_on("SRLAB_CLAIMS")
+    if without is not None or claims:
+        _prepare(notebook, output, without, claims)
         source = output
     try:
         done = papermill.execute_notebook(
@@ -141,13 +141,13 @@ def read_headline(notebook: Any) -> dict[str, Any]:
     return found[-1]
 
 
-def _prepare(notebook: Path, copy: Path, without: str | None) -> None:
+def _prepare(notebook: Path, copy: Path, without: str | None, claims: bool) -> None:
     """Write a copy of a notebook without the cells of a tag, and with its claims where they are to hold."""
     import nbformat
 
     content = nbformat.read(notebook, as_version=4)
     content.cells = [cell for cell in content.cells if without not in cell.metadata.get("tags", [])]
-    if switched_on("SRLAB_CLAIMS"):
+    if claims:
         insert_claims(content, notebook.stem)
     nbformat.write(content, copy)
 

@@ -32,7 +32,7 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
 def run(options: argparse.Namespace) -> int:
     """Print a table for each notebook; returns 2 where one of them is none, or has no exercises."""
     from srlab.cli.notebooks import read_notebook, seen_from_here
-    from srlab.exercises import find, is_former
+    from srlab.exercises import FORMER, find
 
     tables: list[dict[str, str]] = []
     refused = 0
@@ -40,8 +40,7 @@ def run(options: argparse.Namespace) -> int:
         try:
             notebook = read_notebook(path)
             results = progress(notebook)
-            called = [name for cell in notebook.cells for name in CHECK.findall(cell.source)]
-            former = sorted({name for name in called if is_former(name)})
+            former = sorted({name for name, _ in _checks(notebook)} & FORMER)
             if not results and not former:
                 raise SrlabError(f"There are no exercises of this course in {path}; is it one of the labs?")
         except SrlabError as error:  # the others are shown all the same
@@ -78,13 +77,18 @@ def progress(notebook: "NotebookNode") -> dict[str, str]:
 
     known = names()
     results: dict[str, str] = {}
-    for cell in notebook.cells:
-        for name in CHECK.findall(cell.source) if cell.cell_type == "code" else []:
-            result = _result(name, cell.outputs)
-            if name in known and (result != NOT_RUN or name not in results):  # of two cells, the later that was run
-                results[name] = result
+    for name, outputs in _checks(notebook):
+        result = _result(name, outputs)
+        if name in known and (result != NOT_RUN or name not in results):  # of two cells, the later that was run
+            results[name] = result
     labs = {name.partition(".")[0] for name in results}
     return results | {n: MISSING for n in known if n.partition(".")[0] in labs and n not in results}
+
+
+def _checks(notebook: "NotebookNode") -> list[tuple[str, list["NotebookNode"]]]:
+    """Each exercise that a cell checks, and what the cell showed."""
+    cells = (cell for cell in notebook.cells if cell.cell_type == "code")
+    return [(name, cell.outputs) for cell in cells for name in CHECK.findall(cell.source)]
 
 
 def _result(name: str, outputs: list["NotebookNode"]) -> str:

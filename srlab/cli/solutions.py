@@ -37,9 +37,8 @@ def run(options: argparse.Namespace) -> int:
         raise SrlabError(f"{out} is no name for a notebook; end it in .ipynb.")
     if out.exists():
         raise SrlabError(f"{out} exists already; remove it, or give another name as OUT.")
-    if out.resolve().is_relative_to(
-        places.recipes().parent.resolve()
-    ):  # students work there, and `srlab labs` runs what is there
+    notebooks = places.recipes().parent  # students work there, and `srlab labs` runs what is there
+    if out.resolve().is_relative_to(notebooks.resolve()):
         raise SrlabError(f"{out} would lie in notebooks/, among the labs; give a path outside of it as OUT.")
     notebook = read_notebook(lab)
     count = fill_in(notebook)

@@ -33,9 +33,12 @@ TODO = _Todo()
 
 # Exercises of the labs' second edition that are gone; a notebook that has one of them is of that edition.
 FORMER = {
-    "degradation": ("cubic", "luma", "shrink", "ssim_map"),
-    "srresnet": ("agreement", "receptive_radius"),
-    "content_loss": ("freeze", "mean_cell", "to_imagenet"),
+    "degradation.cubic",
+    "degradation.luma",
+    "degradation.shrink",
+    "degradation.ssim_map",
+    "srresnet.agreement",
+    "srresnet.receptive_radius",
 }
 
 
@@ -180,17 +183,11 @@ def _fold_away(answer: Answer) -> None:
 def find(name: str) -> Exercise:
     """Look up an exercise by its full name, ``"<lab>.<exercise>"``; an unknown name raises `SrlabError`."""
     exercises = _exercises()
-    if is_former(name):
+    if name in FORMER:
         raise SrlabError(f"The exercise '{name}' is of an older edition of this lab; get the lab anew from the course.")
     if name not in exercises:
         raise SrlabError(f"There is no exercise '{name}'; the exercises are {', '.join(exercises)}.")
     return exercises[name]
-
-
-def is_former(name: str) -> bool:
-    """Whether an older edition of the labs had this exercise and the present one has not."""
-    lab, _, exercise = name.partition(".")
-    return exercise in FORMER.get(lab, ()) and name not in names()
 
 
 def names() -> list[str]:

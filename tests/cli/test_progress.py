@@ -221,7 +221,7 @@ def test_nothing_of_a_file_is_run_or_reaches_the_terminal(tmp_path, capsys, monk
 
 def test_a_notebook_of_an_older_edition_is_named_as_one(tmp_path, checked, capsys, monkeypatch):
     """An exercise that is gone isn't counted, and no other result of the notebook is lost."""
-    monkeypatch.setitem(exercises.FORMER, "degradation", ("sharpen",))
+    monkeypatch.setattr(exercises, "FORMER", {"degradation.sharpen"})
     old = save(tmp_path / "old.ipynb", cell("degradation.sharpen"), checked(TWIN, find(TWIN).reference))
     text = said(capsys, old).out
     assert "is of an older edition of the lab. Its exercises degradation.sharpen are gone and not counted" in text

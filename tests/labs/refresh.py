@@ -9,7 +9,7 @@ from pathlib import Path
 
 import nbformat
 
-from srlab.cli.notebooks import find_extras, find_labs
+from srlab.cli.notebooks import find_notebooks
 from srlab.cli.papermill import execute
 
 KEPT = {"nbval-check-output", "keep_output"}
@@ -37,7 +37,7 @@ if __name__ == "__main__":
 
     with tempfile.TemporaryDirectory() as folder:
         os.environ["SRLAB_HOME"] = folder
-        for notebook in [*find_labs(), *find_extras()]:
+        for notebook in find_notebooks():
             if len(sys.argv) > 1 and notebook.stem not in sys.argv[1:]:
                 continue
             executed = Path(folder) / notebook.name

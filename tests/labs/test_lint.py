@@ -4,7 +4,6 @@ import ast
 import itertools
 import json
 import re
-from pathlib import Path
 
 import nbformat
 import pytest
@@ -12,9 +11,8 @@ import pytest
 from srlab.cli.claims import read_claims
 from srlab.cli.recipes import read_book
 
-ROOT = Path(__file__).parents[2]
-LABS = sorted((ROOT / "notebooks").glob("[0-9]*.ipynb"))
-EXTRAS = sorted((ROOT / "notebooks" / "extras").glob("*.ipynb"))
+from .conftest import EXTRAS, LABS, ROOT
+
 COURSE = ["00_degradation", "01_srresnet", "02_content_loss", "03_srgan", "04_esrgan", "05_evaluation"]
 KEPT = {"nbval-check-output", "keep_output"}
 

@@ -9,14 +9,13 @@ from .conftest import LABS
 from .test_lint import is_new
 from .warm import execute_warm
 
-# Where the titles, the parameters and the setup stand, and what comes after the last section with code.
 NEEDS = re.compile(r"\bneeds? sections? ([\d, and]+)", re.IGNORECASE)
 
 
-def sections(lab):
+def sections(cells):
     """Number of each numbered section -> positions of its cells."""
     found, number = {}, None
-    for position, cell in enumerate(nbformat.read(lab, 4).cells):
+    for position, cell in enumerate(cells):
         if cell.cell_type == "markdown" and cell.source.startswith("## "):
             heading = re.match(r"## (\d+)\. ", cell.source)
             number = int(heading[1]) if heading else None
@@ -25,10 +24,10 @@ def sections(lab):
     return found
 
 
-def needed_by(lab, number):
+def with_those_that_need_it(cells, number):
     """The section, and those after it that say they need it, or one of those."""
-    cells, gone = nbformat.read(lab, 4).cells, {number}
-    for later, positions in sections(lab).items():
+    gone = {number}
+    for later, positions in sections(cells).items():
         text = " ".join(cells[position].source for position in positions if cells[position].cell_type == "markdown")
         said = {int(one) for match in NEEDS.findall(text) for one in re.findall(r"\d+", match)}
         if later > number and said & gone:
@@ -36,15 +35,16 @@ def needed_by(lab, number):
     return gone
 
 
-CASES = [(lab, number) for lab in LABS if is_new(lab) for number in sections(lab)]
+CASES = [(lab, number) for lab in LABS if is_new(lab) for number in sections(nbformat.read(lab, 4).cells)]
 
 
 @pytest.mark.nightly
 @pytest.mark.parametrize(("lab", "number"), CASES, ids=[f"{lab.stem} without {number}" for lab, number in CASES])
 def test_a_lab_runs_without_a_section_and_those_that_say_they_need_it(lab, number, tmp_path, monkeypatch):
     monkeypatch.setenv("SRLAB_HOME", str(tmp_path / "runs"))
-    notebook, found = nbformat.read(lab, 4), sections(lab)
-    gone = {position for one in needed_by(lab, number) for position in found[one]}
+    notebook = nbformat.read(lab, 4)
+    found = sections(notebook.cells)
+    gone = {position for one in with_those_that_need_it(notebook.cells, number) for position in found[one]}
     notebook.cells = [cell for position, cell in enumerate(notebook.cells) if position not in gone]
     nbformat.write(notebook, tmp_path / lab.name)
     assert execute_warm(tmp_path / lab.name, {"recipe": "smoke"}).error == ""
