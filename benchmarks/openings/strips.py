@@ -4,8 +4,9 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import torch
-import torch.nn.functional as F
 from PIL import Image, ImageDraw, ImageFont
+
+from srlab.data.images import to_uint8
 
 FOLDER = Path(__file__).parents[2] / "notebooks" / "pictures"
 WIDTH, GAP, HEAD = 1160, 8, 34  # pixels
@@ -26,9 +27,9 @@ def write(name: str, rows: list[Mapping[str, torch.Tensor]]) -> Path:
         for column, (label, crop) in enumerate(row.items()):
             if line == 0:
                 draw.text((column * step + factor * width / 2, HEAD / 2), label, "black", font, "mm")
-            large = F.interpolate(crop.expand(1, 3, -1, -1).clamp(0, 1), scale_factor=factor, mode="nearest")
-            pixels = (large[0].permute(1, 2, 0) * 255).round().byte().numpy()
-            page.paste(Image.fromarray(pixels), (column * step, HEAD + line * (factor * height + GAP)))
+            pixels = Image.fromarray(to_uint8(crop)[0].permute(1, 2, 0).numpy())
+            large = pixels.resize((factor * width, factor * height), Image.Resampling.NEAREST)
+            page.paste(large, (column * step, HEAD + line * (factor * height + GAP)))
     FOLDER.mkdir(exist_ok=True)
     page.save(FOLDER / f"{name}.jpg", quality=88, optimize=True)
     return FOLDER / f"{name}.jpg"
