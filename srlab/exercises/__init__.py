@@ -33,6 +33,10 @@ TODO = _Todo()
 
 # Exercises of the labs' second edition that are gone; a notebook that has one of them is of that edition.
 FORMER = {
+    "content_loss.content_loss",
+    "content_loss.freeze",
+    "content_loss.mean_cell",
+    "content_loss.to_imagenet",
     "degradation.cubic",
     "degradation.luma",
     "degradation.shrink",

@@ -224,7 +224,13 @@ STEPS = ("wrong", "hints", "other", "syntax", "restart", "right")
 
 @pytest.mark.parametrize(
     "name",
-    ["degradation.shrink_matrix", "srresnet.Tail", "content_loss.freeze", "srgan.icnr", "evaluation.opinion_scores"],
+    [
+        "degradation.shrink_matrix",
+        "srresnet.Tail",
+        "content_loss.ContentLoss",
+        "srgan.icnr",
+        "evaluation.opinion_scores",
+    ],
 )
 def test_a_verdict_is_about_the_last_own_answer_in_whichever_order_cells_are_run(name, capsys):
     exercise, short = find(name), name.partition(".")[2]

@@ -75,9 +75,17 @@ def test_the_content_loss_is_that_of_the_package():
     sr, hr = sample(2, 2, 3, 32, 32)
     seen = features.FeatureExtractor("vgg16 conv2_2", backbone="random")
     plain = features.FeatureExtractor("vgg16 conv2_2", backbone="random", normalize=False)
-    normalize = find("content_loss.to_imagenet").reference
-    found = find("content_loss.content_loss").reference(lambda image: plain(normalize(image))["conv2_2"], sr, hr)
-    assert torch.allclose(found, losses.content_loss(seen, sr, hr))
+    found = find("content_loss.ContentLoss").reference(plain)(sr, hr)
+    assert torch.allclose(found, losses.content_loss(seen, sr, hr, relative=True))
+
+
+def test_the_feature_maps_are_those_of_the_package():
+    wanted = {"features.1": "relu1_1", "features.5": "conv2_1"}
+    extractor = features.FeatureExtractor("vgg6 relu1_1 conv2_1", backbone="random", normalize=False)
+    layers = {f"features.{name}": layer for name, layer in extractor.network.features.named_children()}
+    found = find("content_loss.feature_maps").reference(layers, HR, wanted)
+    for place, layer in wanted.items():
+        assert torch.equal(found[place], extractor(HR)[layer])
 
 
 def test_the_dense_block_is_that_of_the_package_without_two_convolutions():

@@ -71,7 +71,7 @@ BUGS = [
     wanted = features(hr)
 """,
         check="tests/test_losses.py::test_hr_is_looked_at_once_and_without_a_graph",
-        exercise="content_loss.content_loss: A gradient also flows to HR, where",
+        exercise="content_loss.ContentLoss: A gradient also flows to HR, where",
     ),
     Bug(
         Known.STATISTICS,
@@ -106,7 +106,7 @@ BUGS = [
         old="return super().train(False)",
         new="return super().train(mode)",
         check=f"{FEATURES}::test_it_is_frozen_in_fact_and_the_gradient_reaches_the_image",
-        exercise="content_loss.freeze: The network is still in training mode:",
+        exercise="content_loss.ContentLoss: The network is still in training mode:",
     ),
     Bug(
         Known.SCHEDULE,

@@ -6,7 +6,7 @@ STEP = "tests/labs/test_srgan_step.py"
 FEATURES = "tests/models/test_features.py"
 NO_GRAPH = "srgan.train_step: G's step uses what D said before"
 ONE_NORM = "srresnet.ResidualBlock: One batch norm serves both convolutions: its"
-FREEZE = "content_loss.freeze: The parameters still take a gradient: `requires_grad"
+FREEZE = "content_loss.ContentLoss: The weights of the network still take a gradient: `requires_grad"
 
 BUGS = [
     Bug(
@@ -138,7 +138,7 @@ BUGS = [
 """,
         new="\n",
         check=f"{FEATURES}::test_images_are_normalised_as_in_training_unless_told_not_to",
-        exercise="content_loss.to_imagenet: The image came back as it was.",
+        exercise="content_loss.ContentLoss: The network got plain pictures in [0, 1].",
     ),
     Bug(
         Known.PLAIN_INPUT,
