@@ -26,7 +26,7 @@ if lab.recipe == "laptop":
     lab.expect(more["x"] > 3 * more["y"], "upright ones")
 
 # %% after c37aa0b7
-of_eyes, of_random = judged["vgg6"], judged["random weights"]
+of_eyes, of_random = by_eye["vgg6"], by_eye["random weights"]
 lab.expect(20 < 1 / of_eyes["shift"] < 50, "the blur costs some thirty times as much as the shift")
 lab.expect(max(of_eyes, key=of_eyes.get) == "blur", "the blur is the worst of the five")
 for name in ("shift", "brighter", "warmer"):
