@@ -43,7 +43,10 @@ lab.expect(0.7 < just["bicubic"] < 0.9, "bicubic brings back a small share there
 finest = {name: sum(shares[39:]) / len(shares[39:]) for name, (_, shares) in error.items()}
 lab.expect(0.95 < finest["MSRResNet"] < 1.02, "from 0.3 on nothing comes back")
 lab.expect(min(error["SRGAN"][1][39:]) > 1.03, "SRGAN's finest waves are not the photo's")
-lab.expect(beyond["moved"] > 1.3, "moved waves do much worse than none")
+lab.expect(1.75 < beyond["moved"] < 2.1, "the error of moved waves is nearly twice that of none")
+moved_strength = per_ring(moved, portrait)[1][16:]
+mean_strength = sum(moved_strength) / len(moved_strength)
+lab.expect(0.85 < mean_strength < 1.1, "moved waves are about as strong as the photo's")
 
 # %% after ac5e0971
 letters, fur = correlation.values()
