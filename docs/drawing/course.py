@@ -9,7 +9,7 @@ ROWS = (
         "What is lost when a photo\ngets small, and for good?",
         "00",
         "degradation",
-        "none:\nnothing is trained",
+        "squared error,\nfor a single layer",
         "PSNR, SSIM",
     ),
     (

@@ -44,6 +44,31 @@ if scale == 4:
     lab.expect(max(alone, key=alone.get) == "JPEG 30", "JPEG costs most")
 lab.expect(costs["all of them"] == max(costs.values()), "all damages together cost most")
 
+# %% after 2c8a5be1
+if lab.recipe == "laptop":
+    for name, (_, errors) in falling.items():
+        lab.expect(sum(errors[-3:]) < 0.95 * sum(errors[:3]), f"the loss falls: {name}")
+
+# %% after 9e0d47c3
+if lab.recipe == "laptop" and scale == 4:
+    over = {name: score - reached["bicubic"] for name, score in reached.items()}
+    lab.expect(0.5 < over["right pairs"] < 0.8, "a layer beats bicubic by more than half a decibel")
+    lab.expect(-5 < over["a pixel apart"] < -3, "careless pairs cost about four decibels")
+
 # %% after 5b0e7a41
 lab.expect(max(levels.values()) < 0.015, "all become this LR, to a hundredth of a level")
 lab.expect((its_twin - middle).abs().mean() > 2 / 255, "the twin is another picture")
+from srlab.base import places
+
+page = srlab.read_image(str(places.recipes().parent / "pictures" / "00_degradation.jpg"))[None]
+found = []
+for line, (row, column) in enumerate(((76, 108), (200, 196), (96, 252))):
+    parts = {letter: page[..., 34 + 248 * line :, x:] for letter, x in {"A": 380, "B": 760}.items()}
+    crops = {letter: F.avg_pool2d(part[..., :240, :372], 3) for letter, part in parts.items()}
+    there = cat[..., row : row + 80, column : column + 124]
+    gaps = {letter: (crop - there).abs().mean().item() for letter, crop in crops.items()}
+    found.append(min(gaps, key=gaps.get))
+    lab.expect(
+        min(gaps.values()) < 0.5 * max(gaps.values()), f"row {line}: one is clearly the photo"
+    )
+lab.expect(" ".join(found) == "B A B", "the photo is B, A, B")
