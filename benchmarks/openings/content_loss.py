@@ -19,5 +19,5 @@ def row(hr: torch.Tensor, box: tuple[int, int, int, int]) -> dict[str, torch.Ten
 
 if __name__ == "__main__":
     photos = srlab.photos("validation")
-    rows = [row(photos["astronaut"], (48, 168, 96, 144)), row(photos["text"], (20, 60, 96, 144))]
+    rows = [row(photos["astronaut"], (52, 172, 80, 124)), row(photos["text"], (30, 64, 80, 124))]
     print(write("02_content_loss", rows))
