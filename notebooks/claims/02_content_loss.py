@@ -65,17 +65,29 @@ if lab.recipe == "laptop":
     error = ladder.energy_error
     fallen = 1 - error["hybrid"] / error["squared error"]
     lab.expect(0.14 < fallen < 0.25, "the hybrid's energy error is lower by about a fifth")
-    gained = by_photo.loc["squared error"] - by_photo.loc["hybrid"]
-    for name in {"astronaut", "chelsea", "text"} & set(unseen.names):
-        lab.expect(gained[name] > 0.02, f"{name} gains")
-    if "brick" in unseen.names:
-        lab.expect(gained["brick"] < 0.09, "the bricks have little to gain")
+    ratio = by_photo.loc["hybrid"] / by_photo.loc["squared error"]
+    if "text" in ratio:
+        lab.expect(ratio["text"] < 0.75, "on the handwriting by more than a quarter")
     lab.expect(
         error["your loss"] < error["hybrid"] + 0.04, "the stripes are as good by this number"
     )
+    lab.expect(ladder.colour_shift["your loss"] < 0.2, "and bring no tint")
     lab.expect(1.4 < ladder.colour_shift[method] < 2.8, "features alone tint by about two levels")
     lab.expect(ladder.colour_shift["hybrid"] < 0.4, "a fifth of the pull holds the colour")
 
-# %% after d9f0b7c0
+# %% after 924d28c9
+if lab.features.startswith("vgg6"):
+    at_ten = {name: values[-1] for name, (_, values) in objections.items()}
+    lab.expect(at_ten[method] < 1.04, "ten levels of tint cost the content loss next to nothing")
+    lab.expect(at_ten["squared error"] > 1.3, "the squared error objects")
+    lab.expect(1.05 < at_ten["hybrid"] < at_ten["squared error"], "and the hybrid a little")
+
+# %% after a2729d41
 if lab.recipe == "laptop":
-    lab.expect(brought < 0.5, "random eyes bring less than half")
+    lab.expect(brought["random weights"] < 0.5, "random weights bring less than half")
+    lab.expect(0.5 < brought["sharpened"] < 1.05, "the filter brings most of it")
+    for name in {"chelsea", "text"} & set(unseen.names):
+        lab.expect(
+            errors[name]["hybrid"] < errors[name]["sharpened"] - 0.005,
+            f"the hybrid is ahead on {name}",
+        )
