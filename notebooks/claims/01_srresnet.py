@@ -62,9 +62,9 @@ if lab.recipe == "laptop":
         "started like the squared error, L1 never leaves the bilinear enlargement",
     )
     lab.expect(
-        min(gains["L1, a start of its own"]) > 0.4, "with a start of its own it learns every time"
+        min(gains["L1, a start of its own"]) > 0.3, "with a start of its own it learns every time"
     )
-    lab.expect(-0.1 < first - own_start < 0.4, "it is then a tenth or two from the squared error")
+    lab.expect(-0.1 < first - own_start < 0.4, "it ends a tenth to three from the squared error")
     lab.expect(shared < no_skip < first - 0.3, "the bilinear skip is worth a lot")
     lab.expect(abs(norm - first) < 0.3, "batch norm changes a tenth or two")
 
