@@ -62,9 +62,10 @@ if lab.recipe == "laptop":
         "started like the squared error, L1 never leaves the bilinear enlargement",
     )
     lab.expect(
-        min(gains["L1, a start of its own"]) > 0.3, "with a start of its own it learns every time"
+        min(gains["L1, a start of its own"]) > 0,
+        "with a start of its own it beats bicubic every time",
     )
-    lab.expect(-0.1 < first - own_start < 0.4, "it ends a tenth to three from the squared error")
+    lab.expect(0 < first - own_start < 0.5, "it ends a few tenths behind the squared error")
     lab.expect(shared < no_skip < first - 0.3, "the bilinear skip is worth a lot")
     lab.expect(abs(norm - first) < 0.3, "batch norm changes a tenth or two")
 
