@@ -5,7 +5,7 @@ fresh = srlab.MSRResNet(blocks=4, features=32, scale=4).blocks[0].conv1.weight
 lab.expect(abs(fresh.std().item() - 0.008) < 0.001, "the first weights are about 0.008 in size")
 if lab.recipe == "laptop":
     mse, stuck, cured = (curve[1][-1] for curve in curves.values())
-    lab.expect(stuck < -0.5, "started like MSE, L1 stays at the bilinear enlargement")
+    lab.expect(stuck < -0.5, "started like MSE, L1 ends at the bilinear enlargement")
     lab.expect(cured > 0.1 and mse > 0.5, "with a gentler start it learns, as MSE does")
 
 # %% after 5e1f0a06
