@@ -19,5 +19,5 @@ def row(hr: torch.Tensor, box: tuple[int, int, int, int]) -> dict[str, torch.Ten
 
 if __name__ == "__main__":
     photos = srlab.photos("validation")
-    rows = [row(photos["astronaut"], (76, 184, 60, 92)), row(photos["text"], (68, 64, 60, 92))]
+    rows = [row(photos["astronaut"], (52, 172, 80, 124)), row(photos["text"], (30, 64, 80, 124))]
     print(write("02_content_loss", rows))
