@@ -6,25 +6,25 @@ from drawing.pen import Drawing
 
 ROWS = (
     (
-        "What is lost when a photo\ngets small, and for good?",
+        "What is lost when a photo gets\nsmall? Who can bring it back?",
         "00",
         "degradation",
         "squared error,\nfor a single layer",
         "PSNR, SSIM",
     ),
     (
-        "What if we ask for the\nsmallest error, on average?",
+        "Why does the best network by\nPSNR iron out fur and gravel?",
         "01",
         "SRResNet",
         "squared error (MSE);\nabsolute error (L1)",
         "PSNR:\ngain over bicubic",
     ),
     (
-        "It blurs. What if we compare\nwhat a network sees?",
+        "What if the loss compares\nwhat a network sees?",
         "02",
         "content loss",
         "distance of\nfeature maps, φ",
-        "gradient ratio,\ncolour, grid",
+        "energy error,\ncolour shift",
     ),
     (
         "It's sharp, but is it real?\nLet a second network tell.",
