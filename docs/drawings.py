@@ -11,7 +11,6 @@ from drawing import course, games, losses, networks
 
 FOLDER = Path(__file__).parents[1] / "srlab" / "view" / "drawings"
 DRAWINGS = (
-    losses.data_flow,
     networks.residual_block,
     networks.srresnet,
     networks.msrresnet,

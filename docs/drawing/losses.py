@@ -1,49 +1,8 @@
-"""The drawings of a training, of its content loss, and of what losses are traded against."""
+"""The drawings of a content loss, and of what losses are traded against."""
 
 import itertools
 
 from drawing.pen import GRADIENT, INK, NOTE, PLOTS, ROLES, Drawing
-
-
-def data_flow() -> Drawing:
-    """From a photo to an update."""
-    d = Drawing(
-        440,
-        "The way of a training batch",
-        """A patch hr is cut out of a training photo. A degradation shrinks it by 4 to lr. The generator makes sr of
-        lr, as large as hr. The loss says how far sr is from hr. Its gradient goes back through sr to the generator
-        and updates the weights.""",
-    )
-    d.add("rect", x=20, y=50, width=180, height=150, fill="#CCBBBB", stroke="#222222")
-    d.add("path", d="M62 200q2-48 36-54h24q34 6 36 54z", fill="#D2691E")
-    d.add("path", d="M96 146h28l-14 22z", fill="#F2F2F2")
-    d.image(83, 93, 54, "hr")
-    d.label(110, 222, "a training photo")
-    hr = d.image(300, 60, 120, "hr")
-    d.label(360, 48, "hr", font_weight="bold")
-    d.label(360, 26, "for example 96 × 96", 15, fill=NOTE)
-    d.arrow((138, 120), hr.left)
-    d.label(249, 108, "cut out", 15, fill=NOTE)
-    shrink = d.box(270, 222, 180, 62, "degradation", "fixed", "shrinks, here by 4")
-    d.arrow(hr.bottom, shrink.top)
-    lr = d.image(345, 334, 30, "lr", "lr", "24 × 24")
-    d.arrow(shrink.bottom, lr.top)
-    generator = d.box(480, 314, 130, 70, "generator")
-    d.arrow(lr.right, generator.left)
-    d.image(700, 289, 120, "sr")
-    d.label(760, 429, "sr", font_weight="bold")
-    d.label(832, 354, "96 × 96", 15, "start", fill=NOTE)
-    d.arrow((610, 339), (700, 339))
-    loss = d.box(660, 80, 200, 80, "loss", "loss", "how far is sr from hr?")
-    d.arrow(hr.right, loss.left)
-    d.arrow((790, 289), (790, 160))
-    d.arrow((730, 160), (730, 289), kind="gradient")
-    d.arrow((700, 363), (610, 363), kind="gradient")
-    d.label(716, 216, "gradient", 15, "end", fill=GRADIENT)
-    d.label(716, 236, "how each pixel of sr", 15, "end", fill=GRADIENT)
-    d.label(716, 256, "should change", 15, "end", fill=GRADIENT)
-    d.label(545, 408, "update of the weights", 15, fill=GRADIENT)
-    return d
 
 
 def vgg_resnet() -> Drawing:

@@ -3,7 +3,8 @@
 # %% after 72c9c9b2
 far = {name: row["levels from MATLAB's"] for name, row in rows.items()}
 average = ("yours", "the same, antialias=True", "Pillow, BICUBIC")
-others = ("hr[..., ::s, ::s]", "F.interpolate(bicubic)")
+first, within = "hr[..., ::s, ::s]", "hr[..., s//2::s, s//2::s]"
+others = (first, within, "F.interpolate(bicubic)")
 lab.expect(max(far[name] for name in average) < 0.5, "who averages first makes MATLAB's LR")
 if scale > 2:
     lab.expect(min(far[name] for name in others) > 2, "the others are far from it")
@@ -11,6 +12,11 @@ if scale == 4:
     ahead = {name: row["network, dB"] - row["bicubic, dB"] for name, row in rows.items()}
     lab.expect(min(ahead[name] for name in average) > 1.5, "the network is two decibels ahead")
     lab.expect(max(ahead[name] for name in others) < 0, "and behind where nobody averaged")
+    back = rows[within]["bicubic, dB"] - rows[first]["bicubic, dB"]
+    lab.expect(2.5 < back < 3, "indexing from the middle gets almost three decibels back")
+    for score in ("bicubic, dB", "network, dB"):
+        worst_of_all = min(rows, key=lambda name: rows[name][score])
+        lab.expect(worst_of_all == first, f"indexing from the first pixel is worst: {score}")
 
 # %% after f9e37540
 lab.expect(abs(decibels["blurred"] - decibels["noisy"]) < 0.1, "both have the same PSNR")
@@ -41,21 +47,39 @@ lab.expect(min(off, key=off.get) == "bicubic (true)", "only the truth agrees wit
 
 # %% after f86dc12a
 if scale == 4:
-    lab.expect(max(alone, key=alone.get) == "JPEG 30", "JPEG costs most")
-lab.expect(costs["all of them"] == max(costs.values()), "all damages together cost most")
+    lab.expect(min(alone, key=alone.get) == "JPEG 30", "JPEG costs most")
+    soft = 255 * (srlab.Degradation(blur=1.0)(cat, scale) - srlab.downsample(cat, scale)).abs()
+    lab.expect(soft.mean() < 1, "a blur of 1 changes the cat's LR by less than a level")
+lab.expect(scores["all of them"] == min(scores.values()), "all damages together cost most")
+
+# %% after 3fd5a002
+decibels_of = {name: float(note.split()[0]) for name, note in notes.items()}
+best = max(decibels_of, key=decibels_of.get)
+lab.expect(best == "RealESRGAN", "here RealESRGAN has the best score")
 
 # %% after 2c8a5be1
 if lab.recipe == "laptop":
     for name, (_, errors) in falling.items():
-        lab.expect(sum(errors[-3:]) < 0.95 * sum(errors[:3]), f"the loss falls: {name}")
+        if name in taught:
+            lab.expect(sum(errors[-3:]) < 0.95 * sum(errors[:3]), f"the loss falls: {name}")
+    ends = {name: sum(errors[-3:]) for name, (_, errors) in falling.items()}
+    if scale == 4:
+        right, apart_too = ends["bicubic, right pairs"], ends["bicubic, a pixel apart"]
+        lab.expect(ends["right pairs"] < 0.98 * right, "right pairs end below bicubic")
+        lab.expect(ends["a pixel apart"] < 0.9 * apart_too, "slipped ones below bicubic on them")
+        lab.expect(apart_too > 2 * right, "on slipped pairs bicubic itself does badly")
 
 # %% after 9e0d47c3
 if lab.recipe == "laptop" and scale == 4:
     over = {name: score - reached["bicubic"] for name, score in reached.items()}
     lab.expect(0.5 < over["right pairs"] < 0.8, "a layer beats bicubic by more than half a decibel")
-    lab.expect(-5 < over["a pixel apart"] < -3, "careless pairs cost about four decibels")
+    lab.expect(-5 < over["a pixel apart"] < -3, "slipped pairs end four decibels behind bicubic")
 
-# %% after 5b0e7a41
+# %% after d3fc6a70
+sizes = {name: field.square().mean().item() for name, field in checked.items()}
+lab.expect(sizes["a pixel apart"] > 3 * sizes["right pair"], "much more is left of a slipped pair")
+
+# %% after dcdefae0
 lab.expect(max(levels.values()) < 0.015, "all become this LR, to a hundredth of a level")
 lab.expect((its_twin - middle).abs().mean() > 2 / 255, "the twin is another picture")
 from srlab.base import places

@@ -88,7 +88,7 @@ def test_it_is_shown_with_its_text_and_at_most_as_wide_as_the_page(monkeypatch):
 
 def test_an_unknown_name_is_refused_with_the_list():
     with pytest.raises(
-        SrlabError, match=r"no drawing 'gan_stop'; choose one of content_loss, data_flow, .*, vgg_resnet\."
+        SrlabError, match=r"no drawing 'gan_stop'; choose one of content_loss, gan_game, .*, vgg_resnet\."
     ):
         plots.drawing("gan_stop")
 
