@@ -18,7 +18,7 @@ from srlab.base.places import home
 FOLDER = Path(__file__).parent / "images"
 # file -> (lab, how the picture's caption begins)
 PICTURES = {
-    "twins.png": ("00_degradation", "Two different photos"),
+    "twins.png": ("00_degradation", "The same pictures with their names"),
     "training.png": ("01_srresnet", "Validation curve"),
     "letters.png": ("01_srresnet", "A piece of text: bicubic, the network"),
     "equally_wrong.png": ("02_content_loss", "The photo, and five pictures"),
