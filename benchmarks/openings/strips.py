@@ -1,15 +1,27 @@
 """Rows of crops with labels above them, as one JPEG."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import torch
 from PIL import Image, ImageDraw, ImageFont
 
+import srlab
 from srlab.data.images import to_uint8
+from srlab.view.plots import cut
 
 FOLDER = Path(__file__).parents[2] / "notebooks" / "pictures"
 WIDTH, GAP, HEAD = 1160, 8, 34  # pixels
+
+
+def enlarged(
+    upscalers: Mapping[str, Callable[[torch.Tensor], torch.Tensor]], hr: torch.Tensor, box: tuple[int, int, int, int]
+) -> dict[str, torch.Tensor]:
+    """Crop what each upscaler makes of a photo that was shrunk by 4, and the photo itself: a row for `write`."""
+    hr = srlab.mod_crop(hr, 4)
+    lr = srlab.downsample(hr, 4)
+    pictures = {label: srlab.upscale(upscaler, lr) for label, upscaler in upscalers.items()}
+    return {label: cut(picture, box) for label, picture in (pictures | {"HR": hr}).items()}
 
 
 def write(name: str, rows: list[Mapping[str, torch.Tensor]]) -> Path:
