@@ -67,6 +67,7 @@ from .models.weights import load_generator as load_generator
 from .models.weights import load_shipped as load_shipped
 from .models.weights import read_generator as read_generator
 from .training.diagnosis import diagnose as diagnose
+from .training.gan import gan_step as gan_step
 from .training.runs import Run as Run
 from .training.schedules import Milestones as Milestones
 from .training.schedules import OneCycle as OneCycle

@@ -1,0 +1,130 @@
+"""srlab.gan_step: who runs how often, and where gradients go."""
+
+from functools import partial
+
+import pytest
+import torch
+import torch.nn.functional as F
+
+import srlab
+from srlab import losses, models
+from srlab.training.gan import what_d_says
+
+
+class Trainer:
+    def backward(self, loss):
+        loss.backward()
+
+    def gradient_norm(self, network):
+        return torch.nn.utils.get_total_norm([p.grad for p in network.parameters() if p.grad is not None])
+
+
+def gradients(network):
+    return [None if p.grad is None else p.grad.clone() for p in network.parameters()]
+
+
+def adversary(sr, hr, look):
+    return losses.generator_loss(look(sr))
+
+
+def average(sr, hr, look):
+    return losses.generator_loss(look(sr), real=look(hr), kind="relativistic average")
+
+
+KINDS = {"SRGAN": ("vanilla", adversary), "ESRGAN": ("relativistic average", average)}
+
+
+class Scene:
+    """Tiny networks, a step of one kind, and a record of what it ran."""
+
+    def __init__(self, kind="SRGAN", d_rate=0.1, **options):
+        torch.manual_seed(0)
+        self.generator, self.discriminator = models.MSRResNet(1, 4), models.PatchDiscriminator(4)
+        self.runs, self.of_d = 0, []
+        self.generator.register_forward_hook(lambda *_: setattr(self, "runs", self.runs + 1))
+        self.g_optimizer = torch.optim.SGD(self.generator.parameters(), 0.1)
+        self.d_optimizer = torch.optim.SGD(self.discriminator.parameters(), d_rate)
+        self.d_optimizer.register_step_post_hook(lambda *_: self.of_d.append(gradients(self.discriminator)))
+        self.lr, self.hr = torch.rand(2, 3, 8, 8), torch.rand(2, 3, 32, 32)
+        name, g_loss = KINDS[kind]
+        networks = self.generator, self.discriminator, self.g_optimizer, self.d_optimizer
+        d_loss = partial(losses.discriminator_loss, kind=name)
+        g_loss = options.pop("g_loss", g_loss)
+        self.step = partial(srlab.gan_step, Trainer(), *networks, d_loss, g_loss, self.lr, self.hr, **options)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_generator_runs_once(kind):
+    scene = Scene(kind)
+    scene.step()
+    assert scene.runs == 1
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_generators_half_leaves_no_gradient_in_d_nor_ds_half_any_in_g(kind):
+    scene, seen = Scene(kind), []
+    scene.d_optimizer.register_step_post_hook(lambda *_: seen.append(gradients(scene.generator)))
+    scene.step()
+    assert all(map(torch.equal, scene.of_d[0], gradients(scene.discriminator)))
+    assert all(gradient is None for gradient in seen[0])
+    assert all(parameter.requires_grad for parameter in scene.discriminator.parameters())
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_generator_hears_the_d_that_has_just_learned(kind):
+    early, late = Scene(kind), Scene(kind, d_rate=0.0)  # the second one's D stays as it was
+    logs = [scene.step() for scene in (early, late)]
+    assert logs[0]["d_loss"] == logs[1]["d_loss"]
+    assert logs[0]["g_loss"] != logs[1]["g_loss"]
+    assert logs[0]["g_norm"] > 0
+
+
+def test_without_its_turn_the_generator_stays_and_d_learns():
+    scene = Scene(g_turn=False)
+    before = [p.clone() for p in scene.generator.parameters()]
+    log = scene.step()
+    assert all(map(torch.equal, before, scene.generator.parameters()))
+    assert len(scene.of_d) == 1
+    assert "d_loss" in log
+    assert "g_loss" not in log
+
+
+def test_a_loss_without_d_trains_the_generator_as_if_there_were_none():
+    scene = Scene(g_loss=lambda sr, hr, look: F.l1_loss(sr, hr))
+    scene.step()
+    torch.manual_seed(0)
+    alone = models.MSRResNet(1, 4)
+    F.l1_loss(alone(scene.lr), scene.hr).backward()
+    assert all(map(torch.equal, gradients(alone), gradients(scene.generator)))
+
+
+def test_noise_is_on_all_that_d_sees_and_new_each_time():
+    scene, seen = Scene(noise=0.5), []
+    scene.discriminator.convolutions.register_forward_pre_hook(lambda _, images: seen.append(images[0].detach()))
+    scene.step()
+    torch.manual_seed(1)
+    quiet = Scene()
+    quiet.discriminator.convolutions.register_forward_pre_hook(lambda _, images: seen.append(images[0].detach()))
+    quiet.step()
+    noisy, plain = seen[:3], seen[3:]
+    assert all(one[:, :3].std() > 1.5 * other[:, :3].std() for one, other in zip(noisy, plain, strict=True))
+    assert not torch.equal(noisy[1], noisy[2])
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_running_statistics_of_g_move_once_and_those_of_d_in_its_own_half_alone(kind):
+    scene, of_g, of_d = Scene(kind), torch.nn.BatchNorm2d(4), torch.nn.BatchNorm2d(4)
+    scene.generator.head = torch.nn.Sequential(scene.generator.head, of_g)
+    scene.discriminator.convolutions.insert(1, of_d)
+    scene.step()
+    assert int(of_g.num_batches_tracked) == 1
+    assert int(of_d.num_batches_tracked) == 2  # HR and SR
+
+
+def test_what_d_says_of_each_alone_and_of_pairs():
+    real, fake = torch.tensor([[2.0], [0.0]]), torch.tensor([[-1.0], [1.0]])
+    alone = what_d_says(real, fake)
+    assert alone["d_real"].item() == pytest.approx((torch.tensor([2.0, 0.0]).sigmoid().mean()).item())
+    pairs = what_d_says(real, fake, relative=True)
+    assert pairs["d_real"].item() == pytest.approx(torch.tensor([3.0, 1.0, 1.0, -1.0]).sigmoid().mean().item())
+    assert pairs["d_real"] + pairs["d_fake"] == pytest.approx(1.0)
