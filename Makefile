@@ -36,7 +36,9 @@ LABS := $(sort $(patsubst notebooks/%.ipynb,lab-%,$(wildcard notebooks/[0-9]*.ip
 FIRST := $(filter-out lab-05%,$(LABS))
 EXTRAS := $(sort $(patsubst notebooks/extras/%.ipynb,lab-%,$(wildcard notebooks/extras/*.ipynb)))
 every-lab: $(LABS) $(EXTRAS)
-lab-02_content_loss: lab-01_srresnet  # goes on from its network
+ifdef RECIPE
+lab-02_content_loss: lab-01_srresnet  # the recipe smoke goes on from its network
+endif
 lab-04_esrgan: lab-03_srgan  # looks at its result
 lab-05_evaluation: $(FIRST)  # compares them all
 $(FIRST) $(EXTRAS): export OMP_NUM_THREADS = $(shell echo $$((($$(getconf _NPROCESSORS_ONLN) + 1) / 2)))
