@@ -75,7 +75,7 @@ def _observe(answer: Answer, x: torch.Tensor, scale: int) -> dict[str, Any]:
 
 EXERCISE = Exercise(
     pixel_shuffle,
-    level="hard",
+    level="medium",
     cases={"scale 2": (sample(2, 8, 6, 12), 2), "scale 3": (sample(2, 36, 6, 12), 3)},
     observe=_observe,
     mistakes={
@@ -109,7 +109,7 @@ EXERCISE = Exercise(
     },
     hints=(
         "Four channels of one LR pixel become a block of 2x2 pixels, row by row. Try it on a 1x1 image first.",
-        "Split the channels into three axes (colour, row in the block, column in the block), bring each next to the "
-        "axis it belongs to, and merge.",
+        "Where two neighbouring axes are merged, the second of them runs faster. Row i of the block that replaces LR "
+        "row h becomes row h * scale + i: which of the two axes comes first?",
     ),
 )
