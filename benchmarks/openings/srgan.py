@@ -1,4 +1,4 @@
-"""Gravel that no training has seen: by lab 03's start, by its SRGAN of 12,000 steps, and HR, for the lab's first screen."""
+"""Gravel that no training has seen, for a first screen: by lab 03's start, by SRGAN after 12,000 steps, and HR."""
 
 import srlab
 from benchmarks.openings.strips import write

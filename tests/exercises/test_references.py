@@ -45,7 +45,6 @@ def relativistic_losses(real, fake):
         ("degradation.psnr", psnr_of_rgb, (SR, HR, 4)),
         ("srresnet.pixel_shuffle", F.pixel_shuffle, (SR.transpose(1, 3).contiguous(), 2)),
         ("srgan.discriminator_loss", losses.discriminator_loss, (HR - 0.5, SR - 0.5)),
-        ("srgan.generator_loss", losses.generator_loss, (SR - 0.5,)),
         ("esrgan.ragan_generator_loss", average_loss, (HR - 0.5, SR - 0.5)),
         ("esrgan.relativistic_losses", relativistic_losses, (HR - 0.5, SR - 0.5)),
         ("evaluation.paper_psnr", paper_psnr, (SR[:1], HR[:1])),
