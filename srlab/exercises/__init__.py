@@ -42,6 +42,7 @@ FORMER = {
     "degradation.shrink",
     "degradation.ssim_map",
     "srgan.generator_loss",
+    "srgan.icnr",
     "srgan.ranked_share",
     "srgan.smooth_labels",
     "srresnet.agreement",

@@ -228,7 +228,7 @@ STEPS = ("wrong", "hints", "other", "syntax", "restart", "right")
         "degradation.shrink_matrix",
         "srresnet.Tail",
         "content_loss.ContentLoss",
-        "srgan.icnr",
+        "checkerboard.icnr",
         "evaluation.opinion_scores",
     ],
 )
