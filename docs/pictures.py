@@ -22,7 +22,7 @@ PICTURES = {
     "training.png": ("01_srresnet", "Validation curve"),
     "letters.png": ("01_srresnet", "A piece of the handwriting: bicubic, your network"),
     "equally_wrong.png": ("02_content_loss", "The photo, and five pictures"),
-    "sharper.png": ("03_srgan", "stones: the start, with noise"),
+    "sharper.png": ("03_srgan", "Stones by pixels + content"),
     "trade.png": ("04_esrgan", "Mixtures of RRDB"),
     "worst.png": ("05_evaluation", "The worst block"),
 }

@@ -27,11 +27,11 @@ ROWS = (
         "energy error,\ncolour shift",
     ),
     (
-        "It's sharp, but is it real?\nLet a second network tell.",
+        "Can a second network teach\nwhat photos look like?",
         "03",
         "SRGAN",
-        "content loss and\n−log D(sr)",
-        "energy error,\nranked share",
+        "pixels, content\nand −log D(sr)",
+        "PSNR, and\nwhat D says",
     ),
     (
         "What do depth and\na fairer game add?",

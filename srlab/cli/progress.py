@@ -106,7 +106,7 @@ def _notebooks(paths: Sequence[str]) -> list[Path]:
     if not paths:
         from srlab.cli.notebooks import find_extras, find_labs
 
-        return find_labs() + [extra for extra in find_extras() if CHECK.search(extra.read_text(encoding="utf-8"))]
+        return find_labs() + [extra for extra in find_extras() if "srlab.check(" in extra.read_text(encoding="utf-8")]
     found: list[Path] = []
     for path in map(Path, paths):
         files = [path]

@@ -41,6 +41,10 @@ FORMER = {
     "degradation.luma",
     "degradation.shrink",
     "degradation.ssim_map",
+    "srgan.generator_loss",
+    "srgan.icnr",
+    "srgan.ranked_share",
+    "srgan.smooth_labels",
     "srresnet.agreement",
     "srresnet.receptive_radius",
 }

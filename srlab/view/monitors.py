@@ -83,7 +83,7 @@ class GanMonitor(Monitor):
     """Draws a GAN's run while it trains, as `Monitor` does for a generator alone, and what D says.
 
     The `step` of the training must give ``d_real`` and ``d_fake`` (what D says of HR and SR: means over the
-    patches, 0 to 1). For what else it logs there is `draw_logged`.
+    patches, 0 to 1).
     """
 
     ALT = "What D says of HR and SR, validation PSNR, and the current SR crop beside HR."
@@ -106,29 +106,6 @@ def draw_judgements(axis: "Axes", history: History) -> None:
         _draw_series(axis, history, key, label, color)
     axis.set(xlabel="training step", ylabel="D(HR), D(SR)", title="what D says; shaded: healthy", ylim=(0, 1.15))
     axis.legend(loc="upper right", ncols=2, frameon=False)
-
-
-def draw_logged(axis: "Axes", history: History, names: Mapping[str, str], title: str) -> None:
-    """Draw logged numbers of D and G over the steps, on a logarithmic scale where none is negative.
-
-    Parameters
-    ----------
-    axis
-        To draw on.
-    history
-        Lines of the log.
-    names
-        Key in the log -> label, for D and then for G.
-    title
-        Of the axes.
-    """
-    for (key, label), color in zip(names.items(), (COLORS["HR"], COLORS["SRGAN"]), strict=True):
-        _draw_series(axis, history, key, label, color)
-    positive = all(row[key] > 0 for row in history for key in names if key in row)
-    axis.set(xlabel="training step", title=title, yscale="log" if positive else "linear")
-    axis.grid(alpha=0.3)
-    axis.margins(y=0.2)  # room for the legend above the lines
-    axis.legend(loc="upper center", ncols=2, frameon=False, columnspacing=1)
 
 
 def _draw_series(axis: "Axes", history: History, key: str, label: str, color: str, marker: str = "") -> None:

@@ -49,12 +49,13 @@ ADVERSARIAL |= {"beta1": 0.9, "ema": 0.999, "shift": 1, "noise": 0.0}
 ADVERSARIAL |= {"max_ruin": 100.0}  # its networks begin below bicubic
 ADVERSARIAL |= {"subject": ""}  # all photos
 VARIANTS = {
-    "described": {"network": "SRResNet", "normalize": True, "black_corners": False}
-    | {"discriminator": "srgan", "stale_logits": False},
+    "described": {"network": "SRResNet", "normalize": True, "black_corners": False} | {"discriminator": "srgan"},
     "coded": {"network": "CodedSRResNet", "normalize": False, "black_corners": True}
-    | {"discriminator": "coded", "stale_logits": True},
+    # The code kept what D had said before its update, and detached it. No gradient comes back from that, so its G
+    # learned as if D had the weight 0.
+    | {"discriminator": "coded", "adversarial_weight": 0.0},
 }
-SRGAN_ONLY = {*ADVERSARIAL, "discriminator", "stale_logits"}  # lab 02 does not know these
+SRGAN_ONLY = {*ADVERSARIAL, "discriminator"}  # lab 02 does not know these
 PRESET_KEYS = {"iters", "seeds", "more_seeds", "more_rows", "blocks", "deeper", "extra_seeds", "rows", "backbone"}
 PRESET_KEYS |= {"parameters", "described", "coded", "SRResNet", "SRGAN", "scored", "benchmarks"}
 PRESET_KEYS |= {"threads", "gpu", "needs"}

@@ -144,19 +144,19 @@ def test_the_first_difference_is_said_in_words(result, wanted, sentence):
     assert bool(said) == bool(sentence)
 
 
-def generator_loss(fake):
+def discriminator_loss(real, fake):
     return fake.no_such_method()
 
 
 def test_an_exception_is_shown_with_its_line(capsys, monkeypatch):
-    check("srgan.generator_loss", generator_loss)
+    check("srgan.discriminator_loss", discriminator_loss)
     text = said(capsys)
     assert "AttributeError: 'Tensor' object has no attribute 'no_such_method'" in text
     assert "in the line: return fake.no_such_method()" in text
     assert "Traceback" not in text
     monkeypatch.setenv("SRLAB_STRICT", "1")
-    with pytest.raises(SrlabError, match=r"srgan\.generator_loss.*no_such_method") as caught:
-        check("srgan.generator_loss", generator_loss)
+    with pytest.raises(SrlabError, match=r"srgan\.discriminator_loss.*no_such_method") as caught:
+        check("srgan.discriminator_loss", discriminator_loss)
     assert isinstance(caught.value.__cause__, AttributeError)
 
 
@@ -228,7 +228,7 @@ STEPS = ("wrong", "hints", "other", "syntax", "restart", "right")
         "degradation.shrink_matrix",
         "srresnet.Tail",
         "content_loss.ContentLoss",
-        "srgan.icnr",
+        "checkerboard.icnr",
         "evaluation.opinion_scores",
     ],
 )
@@ -259,22 +259,23 @@ def test_a_verdict_is_about_the_last_own_answer_in_whichever_order_cells_are_run
 
 
 def test_a_result_in_place_of_a_function_stays_one_when_the_cell_runs_again(capsys):
-    scope = {"srlab": srlab, "fake": torch.ones(1, 1, 2, 2), "generator_loss": lambda fake: fake.mean()}
-    for call in ("generator_loss(fake)", "generator_loss(fake)", "generator_loss", "generator_loss, hints=2"):
-        text, results = run(scope, capsys, f'generator_loss = srlab.check("srgan.generator_loss", {call})')
-        assert results["srgan.generator_loss"] == "hint given", call
+    scope = {"srlab": srlab, "fake": torch.ones(1, 1, 2, 2), "discriminator_loss": lambda real, fake: fake.mean()}
+    result, name = "discriminator_loss(fake, fake)", "discriminator_loss"
+    for call in (result, result, name, f"{name}, hints=2"):
+        text, results = run(scope, capsys, f'{name} = srlab.check("srgan.{name}", {call})')
+        assert results["srgan.discriminator_loss"] == "hint given", call
         assert "check needs the function itself" in text
 
 
-@pytest.mark.parametrize("wraps", ["", "@functools.wraps(generator_loss)"])
+@pytest.mark.parametrize("wraps", ["", "@functools.wraps(discriminator_loss)"])
 def test_the_reference_in_other_clothes_is_no_answer(wraps, capsys):
-    scope = {"srlab": srlab, "functools": functools, "generator_loss": lambda fake: fake}
-    call = 'generator_loss = srlab.check("srgan.generator_loss", generator_loss)'
+    scope = {"srlab": srlab, "functools": functools, "discriminator_loss": lambda real, fake: fake}
+    call = 'discriminator_loss = srlab.check("srgan.discriminator_loss", discriminator_loss)'
     run(scope, capsys, call)
-    again = f"old = generator_loss\n{wraps}\ndef generator_loss(fake): return old(fake)"
+    again = f"old = discriminator_loss\n{wraps}\ndef discriminator_loss(real, fake): return old(real, fake)"
     text, results = run(scope, capsys, again, call)
     assert "reference in other clothes" in text
-    assert results["srgan.generator_loss"] == "hint given"
+    assert results["srgan.discriminator_loss"] == "hint given"
 
 
 def test_what_stands_in_for_a_class_is_one_to_build_on(capsys):
@@ -288,10 +289,10 @@ def test_what_stands_in_for_a_class_is_one_to_build_on(capsys):
 
 
 def test_an_answer_may_call_what_stands_in_for_another_exercise(capsys, monkeypatch):
-    generator_loss = check("srgan.generator_loss", lambda fake: fake)
+    discriminator_loss = check("srgan.discriminator_loss", lambda real, fake: fake)
     monkeypatch.setenv("SRLAB_STRICT", "1")
     inner = find("degradation.psnr").reference
-    check("degradation.psnr", lambda sr, hr, crop: inner(sr, hr, crop) + 0 * generator_loss(sr[:1]).mean())
+    check("degradation.psnr", lambda sr, hr, crop: inner(sr, hr, crop) + 0 * discriminator_loss(sr[:1], hr[:1]))
     assert "right The lab" in said(capsys)
-    with pytest.raises(SrlabError, match=r"srgan\.generator_loss"):
-        check("srgan.generator_loss", generator_loss)
+    with pytest.raises(SrlabError, match=r"srgan\.discriminator_loss"):
+        check("srgan.discriminator_loss", discriminator_loss)

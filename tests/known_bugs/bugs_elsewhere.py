@@ -2,7 +2,8 @@
 
 from .bug import Bug, Known
 
-STEP = "tests/labs/test_srgan_step.py"
+STEP = "tests/training/test_gan_step.py"
+STATISTICS = "test_running_statistics_of_g_move_once_and_those_of_d_in_its_own_half_alone"
 TRAINING = "tests/training/test_training.py"
 TRAIN = "early = {max(1, validate_every // 4), max(1, validate_every // 2)}"
 SCHEDULE = "schedule = (lambda whole, first: lambda step: whole({}))(schedule, self.step); "
@@ -25,39 +26,20 @@ BUGS = [
     ),
     Bug(
         Known.THRICE,
-        "lab 03: a picture for D, one for G's loss, and one before both",
-        file="notebooks/03_srgan.ipynb",
-        old="loss = generator_objective(discriminator, features, sr, hr, sigma, said, recipe)",
-        new="sr = net(lr)\n"
-        "            loss = generator_objective(discriminator, features, net(lr), hr, sigma, said, recipe)",
-        check=f"{STEP}::test_the_generator_runs_once_and_hr_is_seen_without_a_graph",
-        exercise=RAN_AGAIN,
-    ),
-    Bug(
-        Known.THRICE,
-        "lab 04: the same",
-        file="notebooks/04_esrgan.ipynb",
-        old="loss = generator_objective(discriminator, sr, hr, sigma, recipe, features)",
-        new="sr = net(lr)\n            loss = generator_objective(discriminator, net(lr), hr, sigma, recipe, features)",
-        check=f"{STEP}::test_lab_04_runs_the_generator_once_and_sees_hr_without_a_graph",
+        "`gan_step`: a picture for D, one for G's loss, and one before both",
+        file="srlab/training/gan.py",
+        old="loss_of_g = g_loss(sr, hr, look)",
+        new="sr = generator(lr)\n            loss_of_g = g_loss(generator(lr), hr, look)",
+        check=f"{STEP}::test_the_generator_runs_once",
         exercise=RAN_AGAIN,
     ),
     Bug(
         Known.HR_GRAPH,
-        "lab 04: D judges HR in G's half with its graph, so G's loss leaves gradients in D",
-        file="notebooks/04_esrgan.ipynb",
-        old="""
-        with srlab.frozen(discriminator):  # gradients pass through D and leave nothing in it
-            fake = discriminator(sr, sigma)
-            with torch.no_grad():
-                real = discriminator(hr, sigma) if "relativistic" in recipe["gan"] else None
-""",
-        new="""
-        with srlab.frozen(discriminator):  # gradients pass through D and leave nothing in it
-            fake = discriminator(sr, sigma)
-        real = discriminator(hr, sigma) if "relativistic" in recipe["gan"] else None
-""",
-        check=f"{STEP}::test_lab_04_leaves_nothing_of_the_generators_half_in_d",
+        "`gan_step`: D judges SR and HR in G's half with its graph, so G's loss leaves gradients in D",
+        file="srlab/training/gan.py",
+        old="with frozen(discriminator):",
+        new="with torch.enable_grad():",
+        check=f"{STEP}::test_the_generators_half_leaves_no_gradient_in_d_nor_ds_half_any_in_g",
     ),
     Bug(
         Known.HR_GRAPH,
@@ -75,20 +57,11 @@ BUGS = [
     ),
     Bug(
         Known.STATISTICS,
-        "lab 03: D's half makes a picture of its own, and G's batch norm sees the batch twice",
-        file="notebooks/03_srgan.ipynb",
-        old="trainer, discriminator, d_optimizer, sr, hr, sigma, recipe",
-        new="trainer, discriminator, d_optimizer, net(lr), hr, sigma, recipe",
-        check=f"{STEP}::test_the_running_statistics_of_the_generator_move_once_a_step[Scene]",
-        exercise=RAN_AGAIN,
-    ),
-    Bug(
-        Known.STATISTICS,
-        "lab 04: the same",
-        file="notebooks/04_esrgan.ipynb",
-        old="trainer, discriminator, d_optimizer, sr, hr, sigma, recipe",
-        new="trainer, discriminator, d_optimizer, net(lr), hr, sigma, recipe",
-        check=f"{STEP}::test_the_running_statistics_of_the_generator_move_once_a_step[AverageScene]",
+        "`gan_step`: D's half makes a picture of its own, and G's batch norm sees the batch twice",
+        file="srlab/training/gan.py",
+        old="real, fake = look(hr), look(sr.detach())",
+        new="real, fake = look(hr), look(generator(lr).detach())",
+        check=f"{STEP}::{STATISTICS}",
         exercise=RAN_AGAIN,
     ),
     Bug(
@@ -97,7 +70,7 @@ BUGS = [
         file="srlab/models/discriminators.py",
         old="norm.track_running_stats = False",
         new="norm.track_running_stats = True",
-        check=f"{STEP}::test_the_running_statistics_of_d_move_in_its_own_half_alone",
+        check=f"{STEP}::{STATISTICS}",
     ),
     Bug(
         Known.STATISTICS,

@@ -2,7 +2,7 @@
 
 from .bug import Bug, Known
 
-STEP = "tests/labs/test_srgan_step.py"
+STEP = "tests/training/test_gan_step.py"
 FEATURES = "tests/models/test_features.py"
 NO_GRAPH = "srgan.train_step: G's step uses what D said before"
 ONE_NORM = "srresnet.ResidualBlock: One batch norm serves both convolutions: its"
@@ -11,21 +11,21 @@ FREEZE = "content_loss.ContentLoss: The weights of the network still take a grad
 BUGS = [
     Bug(
         Known.STALE,
-        "lab 03: G hears what D said before its update, cut off",
-        file="notebooks/03_srgan.ipynb",
-        old='fake = fake if recipe["stale_logits"] else discriminator(sr, sigma)',
-        new="fake = said[1]",
-        check=f"{STEP}::test_d_is_updated_before_the_generator_hears_it",
+        "`gan_step`: G hears what D said before its update, cut off",
+        file="srlab/training/gan.py",
+        old="loss_of_g = g_loss(sr, hr, look)",
+        new="loss_of_g = g_loss(sr, hr, lambda image: fake.detach())",
+        check=f"{STEP}::test_the_generator_hears_the_d_that_has_just_learned",
         exercise=NO_GRAPH,
     ),
     Bug(
         Known.STALE,
-        "lab 04: D is asked again, but about a detached picture",
-        file="notebooks/04_esrgan.ipynb",
-        old="fake = discriminator(sr, sigma)",
-        new="fake = discriminator(sr.detach(), sigma)",
-        check=f"{STEP}::test_lab_04_lets_the_generator_learn_from_d_as_it_is_after_its_update",
-        exercise=NO_GRAPH,
+        "`gan_step`: D is asked again, but about a detached picture",
+        file="srlab/training/gan.py",
+        old="loss_of_g = g_loss(sr, hr, look)",
+        new="loss_of_g = g_loss(sr, hr, lambda image: look(image.detach()))",
+        check=f"{STEP}::test_the_generator_hears_the_d_that_has_just_learned",
+        exercise="srgan.whole_loss: The value is right, but D's answer doesn't reach G",
     ),
     Bug(
         Known.SHARED,

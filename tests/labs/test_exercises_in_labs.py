@@ -1,4 +1,4 @@
-"""The exercise cells of the labs as a student meets them: untouched, and solved."""
+"""The exercise cells of the labs and extras as a student meets them: untouched, and solved."""
 
 import inspect
 
@@ -11,11 +11,13 @@ from srlab.cli.notebooks import read_notebook
 from srlab.cli.progress import progress
 from srlab.cli.solutions import fill_in
 
-from .conftest import LABS
+from .conftest import EXTRAS, LABS
+
+ALL = [*LABS, *EXTRAS]
 
 CELLS = [
     (lab.stem, stub.source, check.source)
-    for lab in LABS
+    for lab in ALL
     for stub, check in zip(
         *[iter(c for c in nbformat.read(lab, 4).cells if "exercise" in str(c.metadata))] * 2, strict=True
     )
@@ -51,7 +53,7 @@ def test_strict_mode_refuses_the_stub(lab, stub, check, monkeypatch):
         exec(check, scope)
 
 
-@pytest.mark.parametrize("lab", LABS, ids=lambda lab: lab.stem)
+@pytest.mark.parametrize("lab", ALL, ids=lambda lab: lab.stem)
 def test_solved_exercises_are_right_one_after_the_other_and_count_as_such(lab, capsys, monkeypatch):
     """What `srlab solutions` writes is taken in strict mode, and `srlab progress` reads it so once it is saved."""
     monkeypatch.setenv("SRLAB_STRICT", "1")

@@ -72,12 +72,12 @@ def test_the_long_srgan_is_the_short_one_with_more_steps_and_nothing_else():
         (
             ("described", "SRGAN", "VGG19_5_4", 100),
             "laptop",
-            {"features": "vgg19 relu5_4", "stale_logits": False, "normalize": True, "black_corners": False},
+            {"features": "vgg19 relu5_4", "adversarial_weight": 1e-3, "normalize": True, "black_corners": False},
         ),
         (
             ("coded", "SRGAN", "VGG19_5_4", 100),
             "laptop",
-            {"features": "vgg19_bn conv4_4", "stale_logits": True, "normalize": False, "black_corners": True}
+            {"features": "vgg19_bn conv4_4", "adversarial_weight": 0.0, "normalize": False, "black_corners": True}
             | {"network": "CodedSRResNet", "discriminator": "coded"},
         ),
         (("coded", "SRResNet", "Res34_3", 250), "laptop", {"features": "resnet34 -stage1 block16"}),

@@ -5,14 +5,11 @@ so `Trainer.fit` runs as it is, from patches to validation and saved states. Wha
 or 0, and `backward`, for which autograd wants a device, only gives each parameter that it reaches a gradient.
 """
 
-import ast
 import importlib
-import inspect
 import sys
 from contextlib import ExitStack
 from dataclasses import replace
 
-import nbformat
 import pytest
 import torch
 import torch.nn.functional as F
@@ -161,22 +158,25 @@ TASKS = {  # small ones, as what is computed where does not depend on sizes
 }
 
 
-LABS = {"srgan": "03_srgan", "esrgan": "04_esrgan"}
-RECIPE = {"pixel": "l1", "pixel_weight": 1.0, "content": "l1", "content_weight": 1.0, "relative": True, "shift": 4}
-RECIPE |= {"adversarial_weight": 0.1, "noise": 0.1, "noise_until": 1.0, "label_real": 0.9, "label_flip": 0.1}
-RECIPE |= {"d_steps": 1, "g_every": 1, "stale_logits": False}
-
-
 def step_of(name, trainer, prepared):
-    """The training step of a lab as its cells define it."""
-    scope = {"torch": torch, "F": F, "srlab": srlab, "losses": losses}
-    for cell in nbformat.read(ROOT / "notebooks" / f"{LABS[name]}.ipynb", 4).cells:
-        for node in ast.parse(cell.source).body if cell.cell_type == "code" else ():
-            if getattr(node, "name", "") in ("update_discriminator", "generator_objective", "answers_of", "make_step"):
-                exec(compile(ast.Module([node], []), LABS[name], "exec"), scope)
-    given = {"trainer": trainer, "recipe": RECIPE | {"gan": TASKS[name].gan}, "total": 4}
-    given |= prepared | {"net": prepared["generator"]}
-    return scope["make_step"](**{key: given[key] for key in inspect.signature(scope["make_step"]).parameters})
+    """`srlab.gan_step` with all that the recipes of labs 03 and 04 may put into its losses."""
+    kind, features = TASKS[name].gan, prepared["features"]
+    players = [prepared[key] for key in ("generator", "discriminator", "g_optimizer", "d_optimizer")]
+    relative = kind.startswith("relativistic")
+
+    def d_loss(real, fake):
+        return losses.discriminator_loss(real, fake, kind, losses.noisy_labels(real, 0.9, 0.1))
+
+    def g_loss(sr, hr, look):
+        down, right = torch.randint(4, (2,)).tolist()
+        content = losses.content_loss(features, sr[..., down:, right:], hr[..., down:, right:], F.l1_loss, True)
+        adversary = losses.generator_loss(look(sr), real=look(hr) if relative else None, kind=kind)
+        return losses.hybrid((1.0, F.l1_loss(sr, hr)), (1.0, content), (0.1, adversary))
+
+    def step(lr, hr):
+        return srlab.gan_step(trainer, *players, d_loss, g_loss, lr, hr, noise=0.1, relative=relative)
+
+    return step
 
 
 def train(name, precision, iters, watch):

@@ -28,25 +28,6 @@ def test_the_judgements_are_drawn_with_their_bands():
     plt.close(figure)
 
 
-@pytest.mark.parametrize(("loss", "scale"), [(0.5, "log"), (-0.5, "linear")])
-def test_a_loss_below_zero_is_not_drawn_on_a_logarithmic_scale(loss, scale):
-    figure, axis = plt.subplots()
-    history = [row | {"g_loss": loss} for row in log((0.6, 0.4))]
-    monitors.draw_logged(axis, history, {"d_loss": "D", "g_loss": "G"}, "losses")
-    assert axis.get_yscale() == scale
-    plt.close(figure)
-
-
-def test_the_legend_of_logged_numbers_lies_on_no_line():
-    figure, axis = plt.subplots(figsize=(4, 3.2))
-    history = [row | {"d_loss": (0.06, 0.6)[row["step"] // 10 % 2]} for row in log(*[(0.6, 0.4)] * 28)]
-    monitors.draw_logged(axis, history, {"d_loss": "loss of D", "g_loss": "loss of G"}, "losses")
-    figure.canvas.draw()
-    highest = max(axis.transData.transform(line.get_xydata())[:, 1].max() for line in axis.get_lines())
-    assert axis.get_legend().get_window_extent().y0 > highest
-    plt.close(figure)
-
-
 def test_the_monitor_draws_four_panels_and_keeps_the_crop(tmp_path, monkeypatch):
     class Run:
         path = tmp_path

@@ -69,7 +69,7 @@ EXERCISE = Exercise(
             lambda real, fake: cross_entropy(real, 1) - (1 - F.logsigmoid(fake)).mean(),
             lambda real, fake: cross_entropy(real, 1) + cross_entropy(1 - fake, 1),
         ],
-        "The labels are smoothed already. That's exercise 3; here the targets are 1 and 0.": [
+        "The labels are smoothed. That is a known trick, but here the targets are 1 and 0.": [
             lambda real, fake: cross_entropy(real, 0.9) + cross_entropy(fake, 0),
             lambda real, fake: cross_entropy(real, 0.9) + cross_entropy(fake, 0.1),
         ],

@@ -100,7 +100,7 @@ def _step(
 
 
 def _smooth_loss(real: torch.Tensor, fake: torch.Tensor) -> torch.Tensor:
-    """D's loss with the targets of exercise 3."""
+    """D's loss with smoothed labels, a known trick."""
     return losses.discriminator_loss(real, fake, labels=(0.9, 0.0))
 
 
@@ -312,8 +312,8 @@ EXERCISE = Exercise(
     },
     also_right=[_step(d_loss=lambda real, fake: F.softplus(-real).mean() + F.softplus(fake).mean())],
     notes={
-        "D's target for hr is 0.9, as in exercise 3. That is a step of the game as well, so it is taken; with a target "
-        "of 1 it would be the loss of exercise 1.": _smoothed,
+        "D's target for hr is 0.9, which is called label smoothing. It's a step of a GAN as well, so it is taken; with "
+        "a target of 1 it would be the loss of exercise 1.": _smoothed,
         "The gradient of d_loss runs on through sr into G. Your code throws it away before G's own, so the step is "
         "right, but D's half pays for a way back through G. sr.detach() saves that.": _step(for_d=_as_it_is, keep=True),
     },
@@ -325,7 +325,7 @@ EXERCISE = Exercise(
         "the steps": "D should make one step, then G, by their optimizers, but yours are: {given}.",
         "d_loss": "d_loss is not that of exercise 1, from what D says of hr and of sr.",
         "D's gradient": _NOT_LEARNED.format("d_loss", "D"),
-        "g_loss": "g_loss is not that of exercise 2, from what D says of sr after its own step.",
+        "g_loss": "g_loss is not generator_loss of section 2, from what D says of sr after its own step.",
         "G's gradient": _NOT_LEARNED.format("g_loss", "G"),
         "the weights of D": "D's weights changed again after d_optimizer.step(). Only G should move in G's half.",
     },

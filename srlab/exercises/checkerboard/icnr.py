@@ -1,4 +1,4 @@
-"""Lab 03: first weights before a pixel shuffle, which need not leave a checkerboard."""
+"""Extra: first weights before a pixel shuffle, which need not leave a checkerboard."""
 
 from typing import Any
 
