@@ -41,6 +41,9 @@ FORMER = {
     "degradation.luma",
     "degradation.shrink",
     "degradation.ssim_map",
+    "evaluation.energy_error",
+    "evaluation.interpolate",
+    "evaluation.opinion_scores",
     "srresnet.agreement",
     "srresnet.receptive_radius",
 }
