@@ -44,6 +44,7 @@ FORMER = {
     "evaluation.energy_error",
     "evaluation.interpolate",
     "evaluation.opinion_scores",
+    "evaluation.upscale_tiled",
     "srresnet.agreement",
     "srresnet.receptive_radius",
 }

@@ -11,11 +11,11 @@ from srlab.cli.notebooks import read_notebook
 from srlab.cli.progress import progress
 from srlab.cli.solutions import fill_in
 
-from .conftest import LABS
+from .conftest import EXTRAS, LABS
 
 CELLS = [
     (lab.stem, stub.source, check.source)
-    for lab in LABS
+    for lab in [*LABS, *EXTRAS]
     for stub, check in zip(
         *[iter(c for c in nbformat.read(lab, 4).cells if "exercise" in str(c.metadata))] * 2, strict=True
     )
@@ -66,5 +66,5 @@ def test_solved_exercises_are_right_one_after_the_other_and_count_as_such(lab, c
     assert results == dict.fromkeys((n for place, n in zip(CELLS, NAMES, strict=True) if place[0] == lab.stem), "right")
 
 
-def test_every_exercise_stands_in_a_lab():
+def test_every_exercise_stands_in_a_lab_or_an_extra():
     assert sorted(NAMES) == sorted(exercises.names())
