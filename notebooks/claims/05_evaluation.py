@@ -69,7 +69,11 @@ if lab.recipe == "laptop" and {"content loss", "hybrid"} <= set(agreeing.index):
 
 # %% after 550f86bf
 if lab.recipe == "laptop":
-    lab.expect(1 <= len(firm) <= 2, "four photos settle one or two")
+    lab.expect(len(firm) <= 1, "four photos settle none, or just one")
+    each = whole[label] - whole["bicubic"]
+    lab.expect(
+        each.min() > 0.3 and 2.3 < each.max() < 3.2, "it is ahead on each, by half to three dB"
+    )
     lab.expect("RealESRGAN" not in firm, "RealESRGAN is not among them")
     settled_now = [
         m for m in rivals if abs(interval(piece_by_piece, m)[0]) > interval(piece_by_piece, m)[1]
