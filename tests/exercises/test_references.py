@@ -8,13 +8,14 @@ import srlab
 from srlab import losses, models
 from srlab.data import resampling
 from srlab.data.images import mod_crop
-from srlab.evaluation import perception
+from srlab.evaluation import metrics, perception
 from srlab.evaluation.metrics import Protocol
 from srlab.exercises import find, sample
 from srlab.exercises.gan_step import gan_scene, gan_step
 from srlab.models import features
 
 SR, HR = srlab.quantize(sample(2, 3, 16, 20)), srlab.quantize(sample(2, 3, 16, 20, seed=1))
+LR = srlab.downsample(HR[:1], 4)
 
 
 def psnr_of_rgb(sr, hr, crop):
@@ -23,6 +24,14 @@ def psnr_of_rgb(sr, hr, crop):
 
 def paper_psnr(sr, hr):
     return srlab.psnr(sr, hr)[0]
+
+
+def shrink(image):
+    return srlab.downsample(image, 4)
+
+
+def lr_consistency(sr, lr, _):
+    return metrics.lr_consistency(sr, lr)[0]
 
 
 def twin(hr, texture, factor):
@@ -48,7 +57,7 @@ def relativistic_losses(real, fake):
         ("esrgan.ragan_generator_loss", average_loss, (HR - 0.5, SR - 0.5)),
         ("esrgan.relativistic_losses", relativistic_losses, (HR - 0.5, SR - 0.5)),
         ("evaluation.paper_psnr", paper_psnr, (SR[:1], HR[:1])),
-        ("evaluation.energy_error", perception.energy_error, (SR, HR)),
+        ("evaluation.lr_consistency", lr_consistency, (SR[:1], LR, shrink)),
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )
@@ -112,7 +121,7 @@ def test_tiles_of_a_real_network_have_no_seams(tile, overlap):
     network = srlab.MSRResNet(blocks=1, features=4).double().eval()
     lr = torch.rand(1, 3, 19, 30, dtype=torch.float64)
     with torch.no_grad():
-        tiled = find("evaluation.upscale_tiled").reference(network, lr, 4, tile, overlap)
+        tiled = find("tiles.upscale_tiled").reference(network, lr, 4, tile, overlap)
         assert torch.allclose(tiled, network(lr), atol=1e-12)
 
 
