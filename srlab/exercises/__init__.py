@@ -41,6 +41,10 @@ FORMER = {
     "degradation.luma",
     "degradation.shrink",
     "degradation.ssim_map",
+    "esrgan.adversarial_step",
+    "esrgan.before_activation",
+    "esrgan.relativistic_losses",
+    "esrgan.remove_tint",
     "srresnet.agreement",
     "srresnet.receptive_radius",
 }
