@@ -237,15 +237,14 @@ def test_when_it_runs_again_the_labs_own_names_are_no_mistakes_and_slips_still_a
     ("given", "words"),
     [
         ({"patch": 80}, "patch=80 won't do: here it is a multiple of 32"),
-        ({"pixel_weight": 0, "content_weight": 0, "adversarial_weight": 0}, "All three weights of the GAN stage are 0"),
+        ({"pixel_weight": 0, "content_weight": 0, "adversarial_weight": 0}, "All three weights of G's loss are 0"),
     ],
 )
-def test_lab_04_refuses_in_the_cell_below_setup_what_its_networks_cannot_do(given, words):
+def test_lab_04_refuses_in_the_cell_of_its_setup_what_its_networks_cannot_do(given, words):
     scope = namespace("04_esrgan", recipe="smoke", **given)
-    cells = [cell.source for cell in nbformat.read(LABS[4], 4).cells if cell.source.startswith("# Setup: ")]
-    exec(cells[0], scope)
+    (source,) = [cell.source for cell in nbformat.read(LABS[4], 4).cells if cell.source.startswith("# Setup: ")]
     with pytest.raises(SrlabError, match=words):
-        exec(cells[1], scope)
+        exec(source, scope)
 
 
 # --- In a notebook -----------------------------------------------------------------------------------------------

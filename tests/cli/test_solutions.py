@@ -151,9 +151,7 @@ def test_comments_stay_and_only_what_is_needed_is_imported_section_by_section():
     score = solve(stub, find("srresnet.validate").reference)
     head = "import torch\n\nfrom srlab.evaluation.metrics import psnr\n\n\ndef f(generator, pairs):"
     assert score.startswith(head)
-    tiled = solve(
-        'def f(upscaler, lr, scale, tile, overlap):\n    """SR."""', find("tiles.upscale_tiled").reference
-    )
+    tiled = solve('def f(upscaler, lr, scale, tile, overlap):\n    """SR."""', find("tiles.upscale_tiled").reference)
     assert "            # Within" in tiled
     block = solve('class B(nn.Module):\n    """A block."""', find("esrgan.DenseBlock").reference)
     assert '\n    """A block."""\n\n    def __init__(self, ' in block
