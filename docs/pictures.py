@@ -23,7 +23,7 @@ PICTURES = {
     "letters.png": ("01_srresnet", "A piece of the handwriting: bicubic, your network"),
     "equally_wrong.png": ("02_content_loss", "The photo, and five pictures"),
     "sharper.png": ("03_srgan", "Stones by pixels + content"),
-    "trade.png": ("04_esrgan", "Mixtures of RRDB"),
+    "duel.png": ("04_esrgan", "Stones by RealESRGAN"),
     "worst.png": ("05_evaluation", "The worst block"),
 }
 SLIDER = ("05_evaluation", "The astronaut: LR, each competitor")

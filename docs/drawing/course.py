@@ -34,11 +34,11 @@ ROWS = (
         "PSNR, and\nwhat D says",
     ),
     (
-        "What do depth and\na fairer game add?",
+        "What do depth, a fairer\ngame and scale add?",
         "04",
         "ESRGAN",
         "L1, content loss and\nrelativistic average",
-        "energy error\nagainst PSNR",
+        "PSNR, and votes for\nlooks and nearness",
     ),
     (
         "Which one is better,\nand who says so?",

@@ -147,12 +147,11 @@ def test_what_an_answer_imports_has_no_other_meaning_in_the_lab(lab):
 
 
 def test_comments_stay_and_only_what_is_needed_is_imported_section_by_section():
-    energy = solve('def f(sr, hr):\n    """Error."""\n    return srlab.TODO', find("evaluation.energy_error").reference)
-    head = "import torch\nimport torch.nn.functional as F\n\nfrom srlab.data.images import luma\n\n\ndef f(sr, hr):"
-    assert energy.startswith(head)
-    tiled = solve(
-        'def f(upscaler, lr, scale, tile, overlap):\n    """SR."""', find("evaluation.upscale_tiled").reference
-    )
+    stub = 'def f(generator, pairs):\n    """Score."""\n    return srlab.TODO'
+    score = solve(stub, find("srresnet.validate").reference)
+    head = "import torch\n\nfrom srlab.evaluation.metrics import psnr\n\n\ndef f(generator, pairs):"
+    assert score.startswith(head)
+    tiled = solve('def f(upscaler, lr, scale, tile, overlap):\n    """SR."""', find("tiles.upscale_tiled").reference)
     assert "            # Within" in tiled
     block = solve('class B(nn.Module):\n    """A block."""', find("esrgan.DenseBlock").reference)
     assert '\n    """A block."""\n\n    def __init__(self, ' in block

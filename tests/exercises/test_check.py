@@ -229,7 +229,7 @@ STEPS = ("wrong", "hints", "other", "syntax", "restart", "right")
         "srresnet.Tail",
         "content_loss.ContentLoss",
         "checkerboard.icnr",
-        "evaluation.opinion_scores",
+        "evaluation.lr_consistency",
     ],
 )
 def test_a_verdict_is_about_the_last_own_answer_in_whichever_order_cells_are_run(name, capsys):

@@ -11,8 +11,8 @@ TILING = "tests/inference/test_tiling.py"
 FEATURES = "tests/models/test_features.py"
 PAPERS = "tests/labs/test_labs.py::test_the_recipes_of_the_papers_look_through_their_layers"
 RAN_AGAIN = "srgan.train_step: The generator ran more than once. It's"
-SEAMS = "evaluation.upscale_tiled: There are seams: each tile was upscaled"
-LET_THROUGH = "evaluation.upscale_tiled: The upscaler failed on a tile, and"
+SEAMS = "tiles.upscale_tiled: There are seams: each tile was upscaled"
+LET_THROUGH = "tiles.upscale_tiled: The upscaler failed on a tile, and"
 
 BUGS = [
     Bug(

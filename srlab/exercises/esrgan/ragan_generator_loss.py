@@ -25,7 +25,7 @@ def ragan_generator_loss(real: torch.Tensor, fake: torch.Tensor) -> torch.Tensor
     Parameters
     ----------
     real, fake
-        Logits of HR and of SR. Both keep their graph: exchanged, they give D's loss, and D learns from both.
+        Logits of HR and of SR. HR's need no graph, because G doesn't change them.
 
     Returns
     -------
@@ -44,7 +44,6 @@ def _observe(answer: Answer, real: torch.Tensor, fake: torch.Tensor) -> dict[str
         "G's loss": loss,
         "a graph leads to SR's logits": reaches(loss, [fake]),
         "the gradient at SR's logits": 100 * gradient(loss, [fake]),  # each logit has a small share of the mean
-        "the gradient at HR's logits": 100 * gradient(loss, [real]),
     }
 
 
@@ -142,23 +141,19 @@ EXERCISE = Exercise(
         "G learns only through the mean of SR's logits. In the half about SR, are its logits cut off?": (
             lambda real, fake: _hr_half(real, fake) + _sr_half(real, fake.detach())
         ),
-        "HR's logits, or their mean, are cut off from their graph. G's loss doesn't mind. But section 5 makes D's loss "
-        "of this function, with HR and SR exchanged, and D learns from what it says of both. Nothing needs a detach.": [
-            lambda real, fake: ragan_generator_loss(real.detach(), fake),
-            lambda real, fake: _hr_half(real, fake) + _sr_half(real.detach(), fake),
-            lambda real, fake: _hr_half(real.detach(), fake) + _sr_half(real, fake),
-        ],
         **OF_BOTH,
         **as_many_of_each(lambda real, fake: (fake - real.mean(), real - fake.mean())),
         **mistakes_of(made_of),
     },
-    also_right=[made_of(cross_entropy)],
+    also_right=[
+        made_of(cross_entropy),
+        lambda real, fake: ragan_generator_loss(real.detach(), fake),  # nobody learns from HR's logits here
+    ],
     otherwise={
         "G's loss": "G's loss is another one.",
         "a graph leads to SR's logits": "The value is right, but no gradient reaches the logits of SR, and G would "
         "learn nothing.",
         "the gradient at SR's logits": "The value is right, but not the gradient at the logits of SR.",
-        "the gradient at HR's logits": "The value is right, but not the gradient at the logits of HR.",
     },
     hints=(
         "There are two differences, HR's logits minus the mean of SR's, and the other way round. What target does G "

@@ -1,4 +1,4 @@
-"""Lab 05: mixing the weights of two networks."""
+"""Lab 04: mixing the weights of two networks."""
 
 from collections.abc import Callable
 

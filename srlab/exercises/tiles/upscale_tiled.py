@@ -1,4 +1,4 @@
-"""Lab 05: upscaling in tiles."""
+"""How do I enlarge a photo of any size? Upscaling in tiles."""
 
 import re
 from collections.abc import Callable
