@@ -13,8 +13,9 @@ No script of its own: ways.py has the loops around these steps, and peers.py and
 
 import copy
 from collections.abc import Callable
-from contextlib import nullcontext
 from dataclasses import dataclass, replace
+from functools import partial
+from types import SimpleNamespace
 
 import torch
 import torch.nn.functional as F
@@ -193,19 +194,26 @@ def make_step(
         found, wanted = features(sr), features(hr)
         return sum(criterion(found[layer], wanted[layer].detach()) for layer in found)
 
-    def adversarial_step(lr: torch.Tensor, hr: torch.Tensor) -> dict[str, torch.Tensor]:
+    def plain_step(lr: torch.Tensor, hr: torch.Tensor) -> dict[str, torch.Tensor]:
         sr = generator(lr)
         real, fake = discriminator(hr), discriminator(sr.detach())
         d_loss = losses.discriminator_loss(real, fake, task.gan)
         log = {"d_loss": d_loss} | update(discriminator, optimizers["d_optimizer"], d_loss, "d")
-        distance = distance_of_features(sr, hr)
-        with srlab.frozen(discriminator) if levers.labs else nullcontext():
-            fake, real = discriminator(sr), None
-            if relative:
-                with torch.no_grad() if levers.labs else nullcontext():
-                    real = discriminator(hr).detach()
-        parts = criterion(sr, hr), distance, losses.generator_loss(fake, real=real, kind=task.gan)
-        loss = losses.hybrid(*zip(task.weights, parts, strict=True))
+        loss = g_loss(sr, hr, discriminator)
         return {"loss": loss} | log | update(generator, optimizers["g_optimizer"], loss, "g")
 
-    return adversarial_step if task.layers else pixel_step
+    def g_loss(sr: torch.Tensor, hr: torch.Tensor, look: Callable[[torch.Tensor], torch.Tensor]) -> torch.Tensor:
+        adversary = losses.generator_loss(look(sr), real=look(hr).detach() if relative else None, kind=task.gan)
+        parts = criterion(sr, hr), distance_of_features(sr, hr), adversary
+        return losses.hybrid(*zip(task.weights, parts, strict=True))
+
+    def labs_step(lr: torch.Tensor, hr: torch.Tensor) -> dict[str, torch.Tensor]:
+        trainer = SimpleNamespace(backward=backward, gradient_norm=norm or (lambda network: torch.zeros(())))
+        players = generator, discriminator, optimizers["g_optimizer"], optimizers["d_optimizer"]
+        d_loss = partial(losses.discriminator_loss, kind=task.gan)
+        log = srlab.gan_step(trainer, *players, d_loss, g_loss, lr, hr, relative=relative)
+        return {"loss": log.pop("g_loss")} | log
+
+    if not task.layers:
+        return pixel_step
+    return labs_step if levers.labs else plain_step
