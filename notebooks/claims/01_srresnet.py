@@ -8,12 +8,21 @@ lab.expect(median[4] < 0.11 and median[6] > 0.89, "the median is one clear line"
 # %% after 77a41e3c
 lab.expect(len(stones_fit) == 50 and unlike < 1 / 255, "fifty pieces shrink to the LR patch")
 
-
 # %% after ebb5cb93
 melted, stayed = (fits.mean(0, keepdim=True) for fits in (stones_fit, stroke_fit))
 spread, of_stroke = (stones_fit - melted).square().mean(), (stroke_fit - stayed).square().mean()
-lab.expect(spread > 6 * of_stroke, "the stones differ far more than the strokes do")
+lab.expect(spread > 5 * of_stroke, "the stones differ far more than the strokes do")
 lab.expect(stayed.std() > 0.6 * true_stroke.std(), "the mean still shows the stroke")
+steps_of = {
+    name: picture.diff(dim=-1).abs().mean()
+    for name, picture in {
+        "piece": stones_fit,
+        "mean": stones_fit.mean(0),
+        "median": stones_fit.median(0).values,
+    }.items()
+}
+lab.expect(steps_of["median"] < 0.6 * steps_of["piece"], "the median of fifty is smooth as well")
+lab.expect(steps_of["median"] < 1.1 * steps_of["mean"], "as smooth as the mean")
 
 # %% after 7959b492
 mean_gain, alone = promised["mean of fifty"], promised["one piece"]
@@ -48,24 +57,6 @@ if lab.recipe == "laptop" and scale == 4 and set(promised.index) <= set(table.in
     lab.expect(0.1 < from_longer["text"] < 1.2, "it gives the handwriting a little")
     lab.expect(from_longer[["chelsea", "gravel"]].max() < 0.25, "fur and gravel next to nothing")
 
-# %% after ef11b51c
-if lab.recipe == "laptop":
-    typical = {label: sum(values) / len(values) for label, values in gains.items()}
-    first, norm, own_start, shared = typical.values()
-    lab.expect(
-        max(gains["L1, started like the squared error"]) < -0.5,
-        "started like the squared error, L1 never leaves the bilinear enlargement",
-    )
-    lab.expect(
-        min(gains["L1, a start of its own"]) > 0,
-        "with a start of its own it beats bicubic every time",
-    )
-    lab.expect(
-        0 < first - own_start < 0.5, "it ends less than half a decibel behind the squared error"
-    )
-    lab.expect(shared < min(first, norm, own_start) - 0.3, "that costs by far the most")
-    lab.expect(abs(norm - first) < 0.3, "batch norm changes a tenth or two")
-
 # %% after c93d58a7
 if lab.recipe == "laptop" and scale == 4:
     for name, (fits, _, place) in places.items():
@@ -88,14 +79,3 @@ if lab.recipe == "laptop" and scale == 4:
     lab.expect(
         stones_paid["bicubic"] < 1.1 * stones_paid["mean of fifty"], "bicubic is hardly worse"
     )
-
-# %% after ebb5cb93
-steps_of = {
-    name: picture.diff(dim=-1).abs().mean()
-    for name, picture in {
-        "piece": stones_fit,
-        "mean": stones_fit.mean(0),
-        "median": stones_fit.median(0).values,
-    }.items()
-}
-lab.expect(steps_of["median"] < 0.6 * steps_of["piece"], "the median of fifty is smooth as well")
