@@ -75,6 +75,8 @@ if axis_of_looks == "patch_distance":
     lab.expect(
         far[rival] < far[label] < far["bicubic"], "from bicubic over MSRResNet to SRGAN, down"
     )
+    if "RealESRGAN" in far:
+        lab.expect(far.idxmin() == "RealESRGAN", "RealESRGAN goes farthest down")
     right = board.psnr
     lab.expect(right[label] > right["bicubic"] > right[rival] - 1, "SRGAN pays with PSNR")
 
