@@ -113,7 +113,10 @@ def solve(stub: str, answer: "Answer") -> str:
 
 
 def _imports(module: ast.Module, names: set[str]) -> str:
-    """What a module imports of some names, in its order and its sections."""
+    """What a module imports of some names, in its order and its sections, but for the answer of another exercise.
+
+    That one is in the notebook already, where the earlier exercise stands.
+    """
     sections: list[list[str]] = []
     last = -1
     for node in module.body:
@@ -121,6 +124,8 @@ def _imports(module: ast.Module, names: set[str]) -> str:
             if node.lineno > last + 1:
                 sections.append([])
             last = node.end_lineno
-            node.names = [alias for alias in node.names if (alias.asname or alias.name) in names]
+            of_an_exercise = isinstance(node, ast.ImportFrom) and node.module.startswith("srlab.exercises.")
+            wanted = () if of_an_exercise else names
+            node.names = [alias for alias in node.names if (alias.asname or alias.name) in wanted]
             sections[-1] += [ast.unparse(node)] if node.names else []
     return "\n\n".join("\n".join(lines) for lines in sections if lines)
