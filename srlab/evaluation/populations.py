@@ -59,15 +59,6 @@ def patch_features(device: str | torch.device) -> FeatureExtractor:
     return FeatureExtractor("vgg6 relu2_2").to(device)
 
 
-def share_ranked_right(real: torch.Tensor, fake: torch.Tensor) -> float:
-    """Share of all pairs of a photo's logit, of ``(M,)``, and one of SR, of ``(N,)``, in which the photo's is higher.
-
-    Equal ones count half, so .5 is what somebody has who cannot tell.
-    """
-    difference = real[:, None] - fake
-    return ((difference.sign().double().mean() + 1) / 2).item()
-
-
 def _described(image: torch.Tensor, features: FeatureExtractor) -> torch.Tensor:
     """Mean features of the patches of each image, ``(N, patches, features)``, float64."""
     image = prepared(image, image, FACE)[0].expand(-1, 3, -1, -1)

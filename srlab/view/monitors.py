@@ -1,13 +1,12 @@
 """Watch a training while it runs: the validation curve and the picture, and of a GAN what D says."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import matplotlib.pyplot as plt
 import torch
 
 from srlab.data.images import write_image
-from srlab.evaluation.populations import share_ranked_right
 from srlab.inference.tiling import upscale
 from srlab.training.diagnosis import HEALTHY, History
 from srlab.view.plots import COLORS, OTHER, Box, cut, picture, to_numpy, write_caption
@@ -112,47 +111,3 @@ def _draw_series(axis: "Axes", history: History, key: str, label: str, color: st
     points = [(row["step"], row[key]) for row in history if key in row]
     look = {"label": label, "color": color, "linewidth": 2, "marker": marker}
     axis.plot([step for step, _ in points], [value for _, value in points], **look)
-
-
-def patch_logits(
-    discriminator: torch.nn.Module, generator: torch.nn.Module, pairs: Sequence[tuple[torch.Tensor, torch.Tensor]]
-) -> tuple[torch.Tensor, torch.Tensor]:
-    """Ask D about the HR and the SR patches of some batches.
-
-    Parameters
-    ----------
-    discriminator, generator
-        Are moved to the device of the patches and left in eval mode.
-    pairs
-        Batches ``(lr, hr)``.
-
-    Returns
-    -------
-    tuple of torch.Tensor
-        Logits of HR and of SR, ``(patches,)`` each. Where D gives several logits a patch, this is their mean.
-    """
-    device = pairs[0][0].device
-    discriminator.to(device).eval()
-    generator.to(device).eval()
-    with torch.no_grad():
-        real = torch.cat([discriminator(hr).flatten(1).mean(1) for _, hr in pairs])
-        fake = torch.cat([discriminator(generator(lr).clamp(0, 1)).flatten(1).mean(1) for lr, _ in pairs])
-    return real, fake
-
-
-def ranked_share(
-    discriminator: torch.nn.Module, generator: torch.nn.Module, pairs: Sequence[tuple[torch.Tensor, torch.Tensor]]
-) -> float:
-    """Share of all pairs of an HR and an SR patch in which D ranks HR higher; equal logits count half.
-
-    Parameters
-    ----------
-    discriminator, generator, pairs
-        As for `patch_logits`.
-
-    Returns
-    -------
-    float
-        0.5 means that D cannot tell, 1 that it always can.
-    """
-    return share_ranked_right(*patch_logits(discriminator, generator, pairs))

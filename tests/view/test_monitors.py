@@ -1,9 +1,8 @@
-"""What is drawn of a training while it runs, and how often D tells SR from HR."""
+"""What is drawn of a training while it runs."""
 
 from types import SimpleNamespace
 
 import matplotlib.pyplot as plt
-import pytest
 import torch
 
 from srlab.view import monitors
@@ -49,36 +48,6 @@ def test_the_monitor_draws_four_panels_and_keeps_the_crop(tmp_path, monkeypatch)
     assert "What D says" in shown[0].alt
     assert (tmp_path / "samples" / "step-0000020.png").is_file()
     plt.close("all")
-
-
-class Brightness(torch.nn.Module):
-    """A critic to whom the brighter picture is the more real one; as many logits as asked for."""
-
-    def forward(self, image):
-        return image.mean(1, keepdim=True)
-
-
-class Dim(torch.nn.Module):
-    """A generator that enlarges and dims."""
-
-    def forward(self, lr):
-        return torch.nn.functional.interpolate(lr, scale_factor=4) - 0.5
-
-
-@pytest.mark.parametrize(
-    ("hr", "lr", "share"),
-    [
-        ([0.2, 0.8], [0.9, 0.6], 0.75),  # SR is .4 and .1: .8 beats both, .2 beats one
-        ([0.1, 0.1], [0.9, 0.9], 0.0),
-        ([0.25, 0.25], [0.75, 0.75], 0.5),
-        ([0.0, 0.0], [0.1, 0.1], 0.5),  # SR is clamped as a picture is
-    ],
-)
-def test_each_hr_patch_is_compared_with_each_sr_patch(hr, lr, share):
-    def patches(values, side):
-        return torch.tensor(values).view(-1, 1, 1, 1).expand(-1, 3, side, side)
-
-    assert monitors.ranked_share(Brightness(), Dim(), [(patches(lr, 4), patches(hr, 16))]) == pytest.approx(share)
 
 
 def test_the_legend_of_a_falling_curve_hides_no_point():
