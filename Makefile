@@ -35,7 +35,7 @@ labs: .venv/ready
 LABS := $(sort $(patsubst notebooks/%.ipynb,lab-%,$(wildcard notebooks/[0-9]*.ipynb)))
 FIRST := $(filter-out lab-05%,$(LABS))
 EXTRAS := $(sort $(patsubst notebooks/extras/%.ipynb,lab-%,$(wildcard notebooks/extras/*.ipynb)))
-every-lab: $(LABS) $(EXTRAS)
+every-lab: lab-03_srgan $(LABS) $(EXTRAS)  # 03 first, as 04 waits for it and both are long
 ifdef RECIPE
 lab-02_content_loss: lab-01_srresnet  # the recipe smoke goes on from its network
 endif

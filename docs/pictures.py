@@ -22,7 +22,7 @@ PICTURES = {
     "training.png": ("01_srresnet", "Validation curve"),
     "letters.png": ("01_srresnet", "A piece of the handwriting: bicubic, your network"),
     "equally_wrong.png": ("02_content_loss", "The photo, and five pictures"),
-    "sharper.png": ("03_srgan", "Stones by pixels + content"),
+    "sharper.png": ("03_srgan", "Stones by networks whose loss has one part"),
     "duel.png": ("04_esrgan", "Stones by RealESRGAN"),
     "worst.png": ("05_evaluation", "The worst block"),
 }
