@@ -36,6 +36,7 @@ LABS := $(sort $(patsubst notebooks/%.ipynb,lab-%,$(wildcard notebooks/[0-9]*.ip
 FIRST := $(filter-out lab-05%,$(LABS))
 EXTRAS := $(sort $(patsubst notebooks/extras/%.ipynb,lab-%,$(wildcard notebooks/extras/*.ipynb)))
 every-lab: lab-03_srgan $(LABS) $(EXTRAS)  # 03 first, as 04 waits for it and both are long
+$(EXTRAS): | lab-03_srgan
 ifdef RECIPE
 lab-02_content_loss: lab-01_srresnet  # the recipe smoke goes on from its network
 endif

@@ -25,6 +25,12 @@ if lab.recipe == "laptop":
     }
     lab.expect(more["x"] > more["y"], "upright ones, or a weave")
 
+# %% after b6165998
+liked, flat, minds, a_tint = (values for _, values in said.values())
+lab.expect(min(liked) < 0.5, "stripes make the loss about a third of what it was")
+lab.expect(max(abs(cost - 1) for cost in flat) < 0.01, "to a tint it says nothing")
+lab.expect(min(minds[1:] + a_tint[1:]) > 1, "the squared error objects to both")
+
 # %% after c37aa0b7
 of_eyes, of_random = by_eye["vgg6"], by_eye["random weights"]
 lab.expect(20 < 1 / of_eyes["shift"] < 50, "the blur costs some thirty times as much as the shift")
