@@ -10,9 +10,6 @@ from .base.devices import pick_precision as pick_precision
 from .base.errors import SrlabError as SrlabError
 from .base.places import data_home as data_home
 from .base.places import home as home
-from .cli.lab import setup as setup
-from .cli.show import headline as headline
-from .cli.show import show as show
 from .data.datasets import ImageSet as ImageSet
 from .data.datasets import benchmark as benchmark
 from .data.datasets import folder as folder
@@ -50,6 +47,10 @@ from .exercises import check as check
 from .inference.photo import upscale_file as upscale_file
 from .inference.photo import upscale_folder as upscale_folder
 from .inference.tiling import upscale as upscale
+from .lab.guess import guess as guess
+from .lab.setup import setup as setup
+from .lab.show import headline as headline
+from .lab.show import show as show
 from .models import MSRResNet as MSRResNet
 from .models import PatchDiscriminator as PatchDiscriminator
 from .models import RRDBNet as RRDBNet
@@ -76,7 +77,6 @@ from .training.signals import TrainingStopped as TrainingStopped
 from .training.trainer import Trainer as Trainer
 from .view.ballot import Ballot as Ballot
 from .view.contact_sheet import contact_sheet as contact_sheet
-from .view.guess import guess as guess
 from .view.live import compare_live as compare_live
 from .view.perception_plot import perception_distortion as perception_distortion
 from .view.slider import compare as compare

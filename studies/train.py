@@ -10,7 +10,7 @@ import sys
 from pathlib import Path
 
 from srlab.base.errors import SrlabError
-from srlab.cli.papermill import execute
+from srlab.lab.execute import execute
 from srlab.training.runs import Run
 
 from .copies import keep

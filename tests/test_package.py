@@ -13,7 +13,7 @@ from tests.conftest import ROOT
 
 HEAVY = {"torch", "torchvision", "torchmetrics", "numpy", "pandas", "matplotlib", "skimage", "scipy", "accelerate"}
 HEAVY |= {"PIL", "pyvips", "IPython", "ipywidgets", "anywidget"}
-FLOORS = ("base", "data models", "losses training inference", "evaluation", "exercises", "view", "cli")
+FLOORS = ("base", "data models", "losses training inference", "evaluation", "exercises", "view", "lab", "cli")
 
 
 @pytest.mark.parametrize("module", ["srlab", "srlab.cli.main"])

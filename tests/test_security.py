@@ -18,11 +18,11 @@ import srlab
 from srlab import models
 from srlab.base import files
 from srlab.base.errors import SrlabError
-from srlab.cli import papermill
 from srlab.cli.main import main
 from srlab.data import datasets
 from srlab.evaluation.competitors import load_upscalers
 from srlab.inference import photo
+from srlab.lab import execute as executing
 from srlab.models import weights
 from srlab.view import plots
 from srlab.view.contact_sheet import draw_contact_sheet
@@ -221,7 +221,7 @@ def test_a_run_cannot_be_called_like_that(name):
 def test_a_parameter_is_a_name_and_no_code(name, tmp_path):
     """Papermill writes names into a cell as they stand; values it quotes."""
     with pytest.raises(SrlabError, match="parameter"):
-        papermill.execute(tmp_path / "lab.ipynb", tmp_path / "out.ipynb", {name: 1})
+        executing.execute(tmp_path / "lab.ipynb", tmp_path / "out.ipynb", {name: 1})
 
 
 def test_papermill_quotes_the_values_of_parameters():

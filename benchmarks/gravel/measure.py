@@ -21,9 +21,9 @@ from torch import nn
 import srlab
 from srlab.base import places
 from srlab.base.errors import SrlabError
-from srlab.cli.papermill import execute
 from srlab.data.images import to_uint8
 from srlab.evaluation import perception
+from srlab.lab.execute import execute
 from srlab.training import runs
 from srlab.view import plots
 from studies.report import markdown

@@ -17,9 +17,9 @@ from typing import Any
 
 from srlab.base.errors import SrlabError
 from srlab.base.places import home
-from srlab.cli.papermill import execute
 from srlab.data import datasets
 from srlab.data.catalog import is_named
+from srlab.lab.execute import execute
 from srlab.training.runs import Run
 from studies.content_loss.weights import has_layers
 from studies.train import failed

@@ -24,8 +24,8 @@ import srlab
 from benchmarks.subjects.drawn import DRAWN, draw
 from srlab.base import places
 from srlab.base.errors import SrlabError
-from srlab.cli.papermill import execute
 from srlab.data.images import to_uint8
+from srlab.lab.execute import execute
 from srlab.models.weights import find_shipped
 from srlab.training import runs
 from studies.report import markdown

@@ -1,4 +1,4 @@
-"""What lab 00 says of its results; srlab/cli/claims.py says how these blocks are run."""
+"""What lab 00 says of its results; srlab/lab/claims.py says how these blocks are run."""
 
 # %% after 72c9c9b2
 far = {name: row["levels off"] for name, row in rows.items()}

@@ -1,4 +1,4 @@
-"""What lab 01 says of its results; srlab/cli/claims.py says how these blocks are run."""
+"""What lab 01 says of its results; srlab/lab/claims.py says how these blocks are run."""
 
 # %% after 5210a193
 mean, median = (answers[name][0, 0, 8] for name in answers)

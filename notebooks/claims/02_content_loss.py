@@ -1,4 +1,4 @@
-"""What lab 02 says of its results; srlab/cli/claims.py says how these blocks are run."""
+"""What lab 02 says of its results; srlab/lab/claims.py says how these blocks are run."""
 
 # %% after 4ddcc92e
 errors = [F.mse_loss(image, face).item() for image in spoiled.values()]

@@ -1,4 +1,4 @@
-"""What lab 03 says of its results; srlab/cli/claims.py says how these blocks are run."""
+"""What lab 03 says of its results; srlab/lab/claims.py says how these blocks are run."""
 
 # %% after 0767fcce
 lab.expect(radius < 0.3, "the squared error puts its points near the middle of the ring")

@@ -1,4 +1,4 @@
-"""What lab 04 says of its results; srlab/cli/claims.py says how these blocks are run."""
+"""What lab 04 says of its results; srlab/lab/claims.py says how these blocks are run."""
 
 # %% after b82cbea5
 ends = {name: values[-1] for name, (_, values) in growing.items()}

@@ -1,4 +1,4 @@
-"""What lab 05 says of its results; srlab/cli/claims.py says how these blocks are run."""
+"""What lab 05 says of its results; srlab/lab/claims.py says how these blocks are run."""
 
 # %% after 027c0593
 at_hand = "RealESRGAN" in competitors

@@ -1,4 +1,4 @@
-"""What the extra says of its results; srlab/cli/claims.py says how these blocks are run."""
+"""What the extra says of its results; srlab/lab/claims.py says how these blocks are run."""
 
 # %% after 8888006a
 lab.expect(errors[-1] < 0.01 < errors[0], "tiles have seams, and none at the receptive radius")

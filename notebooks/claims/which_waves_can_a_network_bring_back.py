@@ -1,4 +1,4 @@
-"""What the extra says of its results; srlab/cli/claims.py says how these blocks are run."""
+"""What the extra says of its results; srlab/lab/claims.py says how these blocks are run."""
 
 # %% after 8ad4f519
 outside = torch.ones(height, width, dtype=torch.bool)

@@ -1,4 +1,4 @@
-"""What the extra says of its results; srlab/cli/claims.py says how these blocks are run."""
+"""What the extra says of its results; srlab/lab/claims.py says how these blocks are run."""
 
 # %% after b3e07d92
 fresh = srlab.MSRResNet(blocks=4, features=32, scale=4).blocks[0].conv1.weight

@@ -1,1 +1,1 @@
-"""What a person types: the first and last cells of a lab, and the commands."""
+"""The commands of ``srlab``, each in a file of its own."""

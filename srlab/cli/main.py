@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 from srlab.base.errors import SrlabError
 from srlab.base.text import printable
-from srlab.cli import doctor, evaluate_command, plan, progress, runs_command, solutions, upscale_command
+from srlab.cli import doctor, evaluate_command, labs_command, plan, progress, runs_command, solutions, upscale_command
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -17,11 +17,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="srlab", description="Tools of the super-resolution course.")
     parser.set_defaults(when_stopped="files that were finished are whole, and no others are left.")
     commands = parser.add_subparsers(required=True, metavar="command")
-    labs = commands.add_parser("labs", help="execute the labs headless and print what came out")
-    labs.add_argument("labs", nargs="*", metavar="LAB", help="names or beginnings of names, such as 01; default: all")
-    labs.add_argument("--recipe", default="auto", help="of notebooks/recipes/, such as smoke; default: what fits")
-    labs.add_argument("--seed", type=int, default=0, help="of all random numbers; default: 0")
-    labs.set_defaults(command=_labs, when_stopped="what was trained is saved, and the same command goes on from there.")
+    labs_command.add_parser(commands)
     plan.add_parser(commands)
     runs_command.add_parser(commands)
     evaluate_command.add_parser(commands)
@@ -48,9 +44,3 @@ def main(arguments: Sequence[str] | None = None) -> int:
         what = printable(error.filename or "a file")
         print(f"srlab: {what}: {error.strerror or printable(error)}; check the path.", file=sys.stderr)
         return 2
-
-
-def _labs(options: argparse.Namespace) -> int:
-    from srlab.cli.papermill import run_labs
-
-    return 1 if run_labs(options.recipe, options.labs, options.seed) else 0

@@ -21,9 +21,9 @@ def run(options: argparse.Namespace) -> int:
     import yaml
 
     from srlab.base import places
-    from srlab.cli.lab import setup
-    from srlab.cli.notebooks import find_lab
-    from srlab.cli.recipes import read_book
+    from srlab.lab.notebooks import find_lab
+    from srlab.lab.recipes import read_book
+    from srlab.lab.setup import setup
 
     lab = find_lab(options.lab).stem
     given = {name: _typed(value) for name, value in options.p} | dict(options.r)

@@ -31,8 +31,8 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Print a table for each notebook; returns 2 where one of them is none, or has no exercises."""
-    from srlab.cli.notebooks import read_notebook, seen_from_here
     from srlab.exercises import FORMER, find
+    from srlab.lab.notebooks import read_notebook, seen_from_here
 
     tables: list[dict[str, str]] = []
     refused = 0
@@ -104,7 +104,7 @@ def _result(name: str, outputs: list["NotebookNode"]) -> str:
 def _notebooks(paths: Sequence[str]) -> list[Path]:
     """The files to read: as given, all below a folder that is given, or the labs of the course."""
     if not paths:
-        from srlab.cli.notebooks import find_extras, find_labs
+        from srlab.lab.notebooks import find_extras, find_labs
 
         return find_labs() + [extra for extra in find_extras() if "srlab.check(" in extra.read_text(encoding="utf-8")]
     found: list[Path] = []

@@ -17,7 +17,7 @@ def run(options: argparse.Namespace) -> int:
     """Print a line for each run, the newest last."""
     from srlab.base.places import home
     from srlab.base.text import printable
-    from srlab.cli.notebooks import seen_from_here
+    from srlab.lab.notebooks import seen_from_here
     from srlab.training.runs import read_runs
 
     rows = []

@@ -29,7 +29,7 @@ def run(options: argparse.Namespace) -> int:
 
     from srlab.base import places
     from srlab.base.files import write_atomic
-    from srlab.cli.notebooks import find_lab, read_notebook
+    from srlab.lab.notebooks import find_lab, read_notebook
 
     lab = find_lab(options.lab)
     out = Path(options.out or f"{lab.stem}.solved.ipynb")
@@ -55,7 +55,7 @@ def fill_in(notebook: "NotebookNode") -> int:
     Parameters
     ----------
     notebook
-        From `srlab.cli.notebooks.read_notebook`; changed in place. Old outputs of these exercises are dropped.
+        From `srlab.lab.notebooks.read_notebook`; changed in place. Old outputs of these exercises are dropped.
     """
     exercises = open_exercises(notebook)
     for stub, check, solution in exercises:

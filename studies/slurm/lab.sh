@@ -16,4 +16,4 @@ cd "${SLURM_SUBMIT_DIR:?submit this file with sbatch}"
 source .venv/bin/activate
 first=$(scontrol show hostnames "$SLURM_JOB_NODELIST" | head -n 1)
 srun torchrun --nnodes "$SLURM_NNODES" --nproc-per-node gpu --rdzv-backend c10d --rdzv-id "$SLURM_JOB_ID" \
-    --rdzv-endpoint "$first:29500" -m srlab.cli.papermill "$@"
+    --rdzv-endpoint "$first:29500" -m srlab.lab.execute "$@"

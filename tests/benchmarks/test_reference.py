@@ -19,9 +19,9 @@ from benchmarks.reference.rows import BICUBIC, HERE, ROWS, read_rows
 from benchmarks.reference.summary import TITLES, beaten, claim, extrapolate
 from srlab.base.errors import SrlabError
 from srlab.base.text import in_markdown
-from srlab.cli.parameters import check_parameters
 from srlab.data import datasets
 from srlab.evaluation.perception import gap_closed
+from srlab.lab.parameters import check_parameters
 from srlab.training.runs import Run
 from studies.presets import defaults_of
 from studies.report import Page

@@ -16,7 +16,7 @@ from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_outp
 from PIL import Image
 
 import srlab
-import srlab.cli.notebooks
+import srlab.lab.notebooks
 from tests.conftest import load_script
 
 from .conftest import FACTOR, SIZE, WAIT, pictures, screen, shows
@@ -63,7 +63,7 @@ def first_lab():
             metadata={"image/png": {"alt": "A figure."}},
         ),
         new_output("display_data", {"text/html": slider.html, "text/plain": repr(slider)}),
-        new_output("display_data", {"text/plain": "gain: 1.00 dB", srlab.cli.notebooks.HEADLINE: {"label": "gain"}}),
+        new_output("display_data", {"text/plain": "gain: 1.00 dB", srlab.lab.notebooks.HEADLINE: {"label": "gain"}}),
     ]
     code = new_code_cell(f"srlab.compare(images)  # {'long ' * 40}", outputs=outputs, execution_count=1)
     language = {"name": "python", "pygments_lexer": "ipython3"}

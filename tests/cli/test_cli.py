@@ -12,9 +12,9 @@ import torch
 from PIL import Image
 
 from srlab.base.errors import SrlabError
-from srlab.cli import papermill
 from srlab.cli.main import main
 from srlab.data.images import read_image, write_image
+from srlab.lab import execute as executing
 from srlab.models import MSRResNet
 from tests.conftest import leave_run
 
@@ -63,7 +63,7 @@ def test_labs_are_run_with_their_recipe_and_counted_in_the_exit_code(course, cap
             raise SrlabError("NameError: name 'x' is not defined")
         return {"label": "PSNR", "value": 28.1234, "unit": "dB", "peak_memory_mib": 2048}
 
-    monkeypatch.setattr(papermill, "execute", execute)
+    monkeypatch.setattr(executing, "execute", execute)
     assert main(["labs", "--recipe", "smoke", *asked]) == int("02" in ran)
     assert calls == [(lab, {"recipe": "smoke"}) for lab in ran]
     said = capsys.readouterr().out
@@ -146,7 +146,7 @@ def test_what_other_libraries_warn_of_is_not_said(lent, capsys, recwarn):
 
 def test_labs_without_the_recipe_are_named_and_left_out(course, capsys, monkeypatch):
     calls = []
-    monkeypatch.setattr(papermill, "execute", lambda *given: calls.append(given) or {"label": "", "value": 1.0})
+    monkeypatch.setattr(executing, "execute", lambda *given: calls.append(given) or {"label": "", "value": 1.0})
     assert main(["labs", "02", "--recipe", "blind"]) == 0
     assert capsys.readouterr().out == "There is no recipe blind for 02_content_loss: left out.\n"
     assert calls == []

@@ -10,9 +10,9 @@ import pytest
 
 from srlab.base.errors import SrlabError
 from srlab.cli.main import main
-from srlab.cli.notebooks import read_notebook
 from srlab.cli.solutions import fill_in, solve
 from srlab.exercises import find, names
+from srlab.lab.notebooks import read_notebook
 from tests.conftest import ROOT
 
 NOTEBOOKS = ROOT / "notebooks"

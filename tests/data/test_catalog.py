@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from srlab.cli.recipes import read_book
 from srlab.data import catalog, datasets
+from srlab.lab.recipes import read_book
 from tests.conftest import load_script
 from tests.data import server
 from tests.data.test_download import packed, visible

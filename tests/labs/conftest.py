@@ -8,8 +8,8 @@ from pathlib import Path
 import nbformat
 import pytest
 
-from srlab.cli.notebooks import read_notebook
 from srlab.cli.solutions import fill_in
+from srlab.lab.notebooks import read_notebook
 
 ROOT = Path(__file__).parents[2]
 LABS = sorted((ROOT / "notebooks").glob("[0-9]*.ipynb"))

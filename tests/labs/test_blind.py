@@ -5,9 +5,9 @@ import pytest
 import torch
 
 import srlab
-from srlab.cli.papermill import execute, read_headline
-from srlab.cli.recipes import read_book
 from srlab.data import datasets
+from srlab.lab.execute import execute, read_headline
+from srlab.lab.recipes import read_book
 
 from .conftest import ROOT
 

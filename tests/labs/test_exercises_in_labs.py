@@ -7,9 +7,9 @@ import pytest
 
 import srlab
 from srlab import exercises
-from srlab.cli.notebooks import read_notebook
 from srlab.cli.progress import progress
 from srlab.cli.solutions import fill_in
+from srlab.lab.notebooks import read_notebook
 
 from .conftest import EXTRAS, LABS
 

@@ -13,9 +13,9 @@ import torch
 
 import srlab
 from srlab.base.errors import SrlabError
-from srlab.cli.claims import insert_claims
-from srlab.cli.papermill import execute
-from srlab.cli.recipes import read_book
+from srlab.lab.claims import insert_claims
+from srlab.lab.execute import execute
+from srlab.lab.recipes import read_book
 
 from .conftest import EXTRAS, LABS, ROOT
 from .warm import execute_warm

@@ -8,8 +8,8 @@ import re
 import nbformat
 import pytest
 
-from srlab.cli.claims import read_claims
-from srlab.cli.recipes import read_book
+from srlab.lab.claims import read_claims
+from srlab.lab.recipes import read_book
 
 from .conftest import EXTRAS, LABS, ROOT
 

@@ -12,8 +12,8 @@ import pytest
 import torch
 
 from srlab.cli.main import main
-from srlab.cli.recipes import read_book
 from srlab.data.images import write_image
+from srlab.lab.recipes import read_book
 from srlab.models import MSRResNet
 from srlab.models.realesrgan import find_published
 from tests.conftest import ROOT, leave_run
@@ -132,7 +132,7 @@ def test_the_code_of_the_page_about_tools(tmp_path, monkeypatch):
 def test_batch_files_exist_and_start_what_torchrun_starts(command):
     script = next(word for word in shlex.split(command) if word.endswith(".sh"))
     assert "torchrun" in (text := (ROOT / script).read_text(encoding="utf-8"))
-    assert '-m srlab.cli.papermill "$@"' in text
+    assert '-m srlab.lab.execute "$@"' in text
 
 
 def test_every_lab_stands_in_the_table():

@@ -8,7 +8,7 @@ from torchvision.models import get_model
 
 import srlab
 from srlab.base.errors import SrlabError
-from srlab.cli.parameters import check_parameters
+from srlab.lab.parameters import check_parameters
 from studies import run
 from studies.content_loss.configurations import LOSSES, SHALLOW, VARIANTS, Row, parameters, read_preset, rows
 from studies.content_loss.published import PUBLISHED

@@ -2,7 +2,7 @@
 
 import nbformat
 
-from srlab.cli.papermill import execute
+from srlab.lab.execute import execute
 
 HEADLINE = (
     "from IPython.display import display\n"

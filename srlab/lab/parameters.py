@@ -7,7 +7,7 @@ from pkgutil import resolve_name
 from typing import Any
 
 from srlab.base.errors import SrlabError
-from srlab.cli.recipes import Book
+from srlab.lab.recipes import Book
 
 PLAIN = (bool, int, float, str, list, dict, set, tuple, type(None))  # what a parameter can be, or be by mistake
 IPYTHON = {"In", "Out", "exit", "quit", "get_ipython", "open"}
@@ -21,7 +21,7 @@ def read_parameters(book: Book, namespace: Mapping[str, Any], again: bool = Fals
     Parameters
     ----------
     book
-        From `srlab.cli.recipes.read_book`.
+        From `srlab.lab.recipes.read_book`.
     namespace
         Of the notebook. A plain value under the name of an entry of the recipe changes the recipe, as ``tricks`` does.
     again
@@ -85,7 +85,7 @@ def check_parameters(
     defaults, values
         Name -> value.
     choices, least
-        What some of them may be, and at least must be, see `srlab.cli.recipes`.
+        What some of them may be, and at least must be, see `srlab.lab.recipes`.
 
     Raises
     ------

@@ -18,10 +18,10 @@ from traitlets.config import Config
 
 import srlab
 from srlab.base.errors import SrlabError
-from srlab.cli.lab import Lab, check_run
-from srlab.cli.papermill import read_headline
-from srlab.cli.recipes import read_book
 from srlab.data import datasets, subjects
+from srlab.lab.execute import read_headline
+from srlab.lab.recipes import read_book
+from srlab.lab.setup import Lab, check_run
 from srlab.models import ResidualBlock
 from tests.conftest import ROOT, leave_run
 

@@ -4,11 +4,11 @@ import nbformat
 import pytest
 
 from srlab.base.errors import SrlabError
-from srlab.cli.papermill import execute
+from srlab.lab.execute import execute
 
 LAB = """\
 import srlab
-from srlab.cli.lab import Lab
+from srlab.lab.setup import Lab
 
 lab, found = Lab(as_tried=True), 5
 """

@@ -3,7 +3,7 @@
 import pytest
 from IPython.core.interactiveshell import InteractiveShell
 
-from srlab.view.missing_names import explain_missing_names
+from srlab.lab.missing_names import explain_missing_names
 
 
 @pytest.mark.parametrize(

@@ -1,77 +1,21 @@
-"""Executes the labs headless with papermill, and says in a line of each how it went.
+"""Executes a notebook headless with papermill, with its claims if they are asked for.
 
-``torchrun --nproc-per-node N -m srlab.cli.papermill LAB OUT -p ...`` takes what ``papermill`` takes, and trains on N
+``torchrun --nproc-per-node N -m srlab.lab.execute LAB OUT -p ...`` takes what ``papermill`` takes, and trains on N
 devices: each process executes the notebook, and that of the first is kept.
 """
 
 import os
 import sys
 import tempfile
-import time
 from collections.abc import Sequence
 from keyword import iskeyword
 from pathlib import Path
 from typing import Any
 
 from srlab.base.errors import SrlabError
-from srlab.base.files import writing
-from srlab.base.places import home, recipes, switched_on
-from srlab.cli.claims import insert_claims
-from srlab.cli.notebooks import HEADLINE, find_lab, find_notebooks, seen_from_here
-from srlab.cli.recipes import read_book
-
-
-def run_labs(recipe: str = "auto", labs: list[str] | None = None, seed: int = 0) -> int:
-    """Execute labs in order, then the extras, into ``runs/notebooks/``; print the time, memory and headline of each.
-
-    Parameters
-    ----------
-    recipe
-        Name of a recipe in ``notebooks/recipes/``, such as ``smoke``; ``"auto"`` takes those that fit. A lab that does
-        not have it is left out, and named.
-    labs
-        Names of labs and extras, or unique beginnings of them; all of them where None.
-    seed
-        Of all random numbers. The runs have the names of seed 0, so that the labs find each other's.
-
-    Returns
-    -------
-    int
-        How many labs failed; the others were executed all the same.
-    """
-    known = find_notebooks()
-    chosen = [find_lab(lab) for lab in labs] if labs else known
-    books = {lab: read_book(recipes() / f"{lab.stem}.yaml") for lab in known}
-    names = dict.fromkeys(name for book in books.values() for name in book.recipes)
-    if recipe not in ("auto", *names):
-        raise SrlabError(f"There is no recipe '{recipe}'; choose auto, {', '.join(names)}.")
-    without = [lab for lab in chosen if recipe not in ("auto", *books[lab].recipes)]
-    chosen = [lab for lab in chosen if lab not in without]
-    if without:
-        print(f"There is no recipe {recipe} for {', '.join(lab.stem for lab in without)}: left out.")
-    folder = home() / "notebooks" / ("" if recipe == "auto" else recipe)
-    with writing(folder, "set SRLAB_HOME to a folder you own"):
-        folder.mkdir(parents=True, exist_ok=True)
-    failed = 0
-    for lab in chosen:
-        print(f"running {lab.stem} ...", flush=True)
-        output, started = folder / lab.name, time.perf_counter()
-        parameters = {"recipe": recipe} if recipe != "auto" else {}
-        if seed:
-            trains = "iters" in books[lab].parameters
-            name = "default" if recipe == "auto" else recipe
-            parameters |= {"seed": seed} | ({"run": name} if trains else {})
-        try:
-            figures = execute(lab, output, parameters)
-        except SrlabError as error:
-            failed += 1
-            print(f"{lab.stem} failed: {error}", flush=True)
-            continue
-        result = f"{figures['label']}: {figures['value']:.2f} {figures['unit']}".strip()
-        memory = f"{figures['peak_memory_mib'] / 1024:.1f} GiB"
-        seconds = f"{time.perf_counter() - started:.0f} s"
-        print(f"{lab.stem:15} {seconds:>6} {memory:>8}  {result:51} {seen_from_here(output)}", flush=True)
-    return failed
+from srlab.base.places import switched_on
+from srlab.lab.claims import insert_claims
+from srlab.lab.notebooks import HEADLINE, seen_from_here
 
 
 def execute(notebook: Path, output: Path, parameters: dict[str, Any], without: str | None = None) -> dict[str, Any]:
@@ -162,7 +106,7 @@ def main(arguments: Sequence[str]) -> None:
     """
     from papermill.cli import papermill as command
 
-    context = command.make_context("srlab.cli.papermill", list(arguments))
+    context = command.make_context("srlab.lab.execute", list(arguments))
     with context, tempfile.TemporaryDirectory() as folder:
         if rank := int(os.environ.get("RANK", 0)):
             context.params |= {"output_path": str(Path(folder) / f"{rank}.ipynb"), "progress_bar": False}

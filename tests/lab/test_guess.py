@@ -4,8 +4,8 @@ import json
 
 import pytest
 
+from srlab.lab.guess import Guess, guess
 from srlab.view import kernel
-from srlab.view.guess import Guess, guess
 
 
 class Shell:
@@ -80,7 +80,7 @@ def test_a_cell_that_runs_again_shows_the_guess_of_before(home, capsys):
 def test_a_page_that_nobody_can_type_into_shows_the_question_and_folds_the_outcome(monkeypatch):
     """As `srlab labs` runs a lab for the book: there is a shell, and no cell of a page that asks."""
     shown = []
-    monkeypatch.setattr("srlab.view.guess.running_shell", Shell)
+    monkeypatch.setattr("srlab.lab.guess.running_shell", Shell)
     monkeypatch.setattr("IPython.display.display", lambda data, raw: shown.append(data))
     asked = Guess("Is <b> wide?", unit="px")
     asked.reveal(8)

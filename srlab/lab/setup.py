@@ -15,15 +15,16 @@ import srlab
 from srlab.base import devices, files, places
 from srlab.base.errors import SrlabError
 from srlab.base.shell import running_shell
-from srlab.cli.notebooks import seen_from_here
-from srlab.cli.parameters import read_parameters
-from srlab.cli.recipes import Book, Recipe, pick_recipe, read_book
 from srlab.data import catalog, datasets
 from srlab.data.subjects import subject_file
+from srlab.lab import missing_names
+from srlab.lab.notebooks import seen_from_here
+from srlab.lab.parameters import read_parameters
+from srlab.lab.recipes import Book, Recipe, pick_recipe, read_book
 from srlab.models import pretrained
 from srlab.training import starts
 from srlab.training.runs import ADVICE
-from srlab.view import missing_names, plots
+from srlab.view import plots
 
 # What a run's name needn't tell: it says the recipe and the steps by itself, and the rest acts on no weight.
 PLAIN = {"iters", "run", "recipe", "device", "precision", "compiled", "photo", "benchmark"}

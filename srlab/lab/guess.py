@@ -21,7 +21,7 @@ FILE = "guesses.json"  # in the folder of all runs: question -> what was guessed
 class GuessKeys(KernelNotice):
     """The notice, and what Enter does in the field."""
 
-    _esm = WATCH + files("srlab.view").joinpath("guess.js").read_text(encoding="utf-8")
+    _esm = WATCH + files("srlab.lab").joinpath("guess.js").read_text(encoding="utf-8")
 
 
 class Guess(CellBox):

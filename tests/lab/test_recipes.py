@@ -1,10 +1,10 @@
-"""srlab.cli.recipes: which numbers a lab trains by, laid out for the length that is asked for."""
+"""srlab.lab.recipes: which numbers a lab trains by, laid out for the length that is asked for."""
 
 import pytest
 
 from srlab.base.errors import SrlabError
-from srlab.cli.parameters import check_parameters
-from srlab.cli.recipes import pick_recipe, read_book
+from srlab.lab.parameters import check_parameters
+from srlab.lab.recipes import pick_recipe, read_book
 from tests.conftest import ROOT
 
 FILES = sorted((ROOT / "notebooks" / "recipes").glob("*.yaml"))

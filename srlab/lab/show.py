@@ -7,7 +7,7 @@ from typing import Any
 
 import srlab
 from srlab.base import devices
-from srlab.cli.notebooks import HEADLINE
+from srlab.lab.notebooks import HEADLINE
 
 
 def show(*objects: Any) -> None:
