@@ -76,7 +76,5 @@ from .training.schedules import constant as constant
 from .training.signals import TrainingStopped as TrainingStopped
 from .training.trainer import Trainer as Trainer
 from .view.ballot import Ballot as Ballot
-from .view.contact_sheet import contact_sheet as contact_sheet
-from .view.live import compare_live as compare_live
 from .view.perception_plot import perception_distortion as perception_distortion
 from .view.slider import compare as compare

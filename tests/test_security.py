@@ -25,7 +25,6 @@ from srlab.inference import photo
 from srlab.lab import execute as executing
 from srlab.models import weights
 from srlab.view import plots
-from srlab.view.contact_sheet import draw_contact_sheet
 from studies import report
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -94,21 +93,6 @@ def test_a_name_adds_nothing_to_a_slider_but_text(name, plain, tmp_path):
     assert "<" not in settings
 
 
-@names
-def test_controls_of_a_live_slider_take_names_as_text(name):
-    pytest.importorskip("anywidget")
-    network = {name: lambda lr: srlab.upsample(lr, 4), "other": lambda lr: srlab.upsample(lr, 4)}
-    box = srlab.compare_live(
-        {name: noise(), "b": noise(1)}, network, crop=16, degradation=lambda s: srlab.Degradation(),
-        strength=(name, 0, 1, 0.5),
-    )  # fmt: skip
-    image, model, strength = box.children[0].children
-    assert name in image.options
-    assert name in model.options
-    assert not any(control.description_allow_html for control in (image, model, strength))
-    assert box.children[2].content["labels"] == ["LR", "bicubic", name, "HR"]
-
-
 @pytest.fixture
 def shown(monkeypatch):
     """What a figure displays; a name that is set as a formula fails."""
@@ -130,7 +114,6 @@ def scored(name):
 
 FIGURES = {
     "images": lambda name: plots.images({name: noise(), "HR": noise()}, "", notes={name: name}),
-    "sheet": lambda name: plots.to_png(draw_contact_sheet({name: noise()}, {name: (0, 0, 8, 8)})),
     "maps": lambda name: plots.maps({name: noise()[0]}, "", "unit"),
     "lines": lambda name: plots.lines({name: ([0, 1], [1, 2]), "b": ([0, 1], [2, 3])}, "", "x", "y", name),
     "bars": lambda name: plots.bars({name: 1.0}, "", "x", name),

@@ -401,25 +401,6 @@ def frames(draw: Callable[[Any], Figure], caption: str, label: str, values: Sequ
     display({"text/html": html, "text/plain": caption}, raw=True)
 
 
-def where(image: torch.Tensor, box: Box, caption: str) -> None:
-    """Show a whole image with a box drawn on it: where the crops of the next figures come from.
-
-    Parameters
-    ----------
-    image
-        ``(3, H, W)`` or ``(1, 3, H, W)`` in [0, 1].
-    box
-        (top, left, height, width) in pixels.
-    caption
-        See `show`.
-    """
-    figure, axis = plt.subplots(figsize=(5, 5 * image.shape[-2] / image.shape[-1]))
-    axis.imshow(to_numpy(image))
-    draw_box(axis, box, CYCLE[1])
-    axis.axis("off")
-    show(figure, caption)
-
-
 def maps(
     fields: Mapping[str, torch.Tensor],
     caption: str,

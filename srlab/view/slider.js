@@ -1,15 +1,13 @@
 /* The comparison slider: two pictures under one divider, drawn on a canvas so that a pixel stays a square.
  *
- * mountSlider(root, options) builds it inside `root`; the page made by `compare` and the widget of `compare_live`
- * share it. options: width, height (pixels of a picture), shown (CSS pixels it wants to be wide), labels, notes,
- * images (anything that drawImage takes, or null), left, right (indices), caption; and, where wanted: split (0 to 1),
- * view ([top, left, zoom]), preview ({factor, text}: each pixel stands for factor x factor of the photo).
- * It gives update(content), say(text): a sentence in place of the pictures until say(""), and destroy().
+ * mountSlider(root, options) builds it inside `root`. options: width, height (pixels of a picture), shown (CSS pixels it wants to be wide), labels, notes,
+ * images (anything that drawImage takes), left, right (indices), caption; and, where wanted: split (0 to 1),
+ * view ([top, left, zoom]).
  */
 const AROUND = 255; // CSS pixels: names and buttons of the slider, and the bars of JupyterLab
 
 function mountSlider(root, options) {
-  if (root.srlabSlider) return root.srlabSlider; // the script ran twice
+  if (root.srlabSlider) return; // the script ran twice
   root.querySelectorAll(":scope > .srlab-ui").forEach((old) => old.remove()); // a page saved from a browser
 
   const ui = make("div", "srlab-ui", root);
@@ -20,7 +18,6 @@ function mountSlider(root, options) {
   });
   const canvas = make("canvas", "srlab-canvas", stage, { "aria-hidden": "true" }), context = canvas.getContext("2d");
   const line = make("div", "srlab-line", stage), grip = make("div", "srlab-grip", line);
-  if (options.preview) make("div", "srlab-preview", stage).textContent = options.preview.text;
   const message = make("div", "srlab-message", stage, { role: "status", hidden: "" });
   const score = make("div", "srlab-score", ui);
   const bar = make("div", "srlab-bar", ui);
@@ -42,12 +39,12 @@ function mountSlider(root, options) {
   const help = make("div", "srlab-help", ui);
   if (options.caption) make("div", "srlab-caption", ui).textContent = options.caption;
 
-  let { width, height, labels, notes, images } = options;
+  const { width, height, labels, notes, images } = options;
   const shown = { left: options.left, right: options.right };
   const view = new SliderView(width, height);
-  const pointers = new Map(), factor = options.preview?.factor ?? 1;
+  const pointers = new Map();
   let split = options.split ?? 0.5, gain = 0, grid = false, swapped = false;
-  let drag = null, move = null, travel = 0, pending = false, ticket = 0, timer = 0;
+  let drag = null, move = null, travel = 0, pending = false, timer = 0;
 
   function side(key, title) {
     const name = make("div", `srlab-name srlab-${key}`, names);
@@ -133,7 +130,7 @@ function mountSlider(root, options) {
     const high = (Math.min(space, options.shown) * height) / width; // of the two under the divider, and about of a grid
     const tall = filled ? frame.clientHeight : Math.min(grid ? Math.max(high, 420) : high, room), first = !view.scale;
     view.arrange(count, wide * dpr, tall * dpr, filled, dpr);
-    if (first && options.view) view.open(options.view[0] / factor, options.view[1] / factor, options.view[2]);
+    if (first && options.view) view.open(options.view[0], options.view[1], options.view[2]);
     if (canvas.width !== view.width) canvas.width = view.width; // which would empty it even at the same size
     if (canvas.height !== view.height) canvas.height = view.height;
     stage.style.width = `${view.width / dpr}px`;
@@ -193,7 +190,7 @@ function mountSlider(root, options) {
       make("b", "", score).textContent = value < Infinity ? `${value.toFixed(2)} dB` : "identical";
     });
     make("span", "srlab-note", score).textContent =
-      `PSNR to ${labels[to]} on 8-bit RGB${options.preview ? " of the preview" : ""}, not on luma as in tables`;
+      `PSNR to ${labels[to]} on 8-bit RGB, not on luma as in tables`;
   }
 
   /* --- ways to look -------------------------------------------------------------------------------------------- */
@@ -221,7 +218,7 @@ function mountSlider(root, options) {
 
   async function copyView() {
     const [x, y] = view.origin, zoom = Number((view.scale / view.fit).toFixed(2));
-    const [top, left] = [-y, -x].map((at) => Math.max(0, Math.round((at * factor) / view.scale)));
+    const [top, left] = [-y, -x].map((at) => Math.max(0, Math.round(at / view.scale)));
     const text = `view=(${top}, ${left}, ${zoom}), split=${Number(split.toFixed(2))}`;
     try {
       await navigator.clipboard.writeText(text);
@@ -426,19 +423,6 @@ function mountSlider(root, options) {
     if (image.complete) blocked();
   }
 
-  /* New pictures from Python: {width, height, labels, notes, frames: encoded pictures as bytes}. */
-  async function update(fresh) {
-    const mine = ++ticket;
-    const decoded = await Promise.all(fresh.frames.map((bytes) => createImageBitmap(new Blob([bytes]))));
-    if (mine !== ticket) return; // a later one is on its way
-    [view.pictureWidth, view.pictureHeight] = [fresh.width, fresh.height];
-    const renamed = fresh.labels.join("\n") !== labels.join("\n");
-    ({ width, height, labels, notes } = fresh);
-    images = decoded;
-    if (renamed) fillButtons();
-    layout();
-  }
-
   const observer = new ResizeObserver(layout);
   observer.observe(frame);
   ui.addEventListener("fullscreenchange", layout);
@@ -448,12 +432,5 @@ function mountSlider(root, options) {
   layout();
   const still = root.querySelector(":scope > .srlab-still");
   if (still) still.style.display = "none";
-  const destroy = () => {
-    observer.disconnect();
-    window.removeEventListener("resize", layout);
-    ui.remove();
-    delete root.srlabSlider;
-  };
-  root.srlabSlider = { update, say, destroy };
-  return root.srlabSlider;
+  root.srlabSlider = true;
 }

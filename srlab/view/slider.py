@@ -17,7 +17,6 @@ from typing import Any
 
 import torch
 from PIL import Image
-from torch.nn import functional as F
 
 from srlab.base.errors import SrlabError
 from srlab.base.files import refuse_existing, write_atomic
@@ -25,7 +24,6 @@ from srlab.data.images import LOWEST, full_range, luma, to_float, to_uint8
 from srlab.evaluation.metrics import PAPER, psnr
 
 ROOMY = 560  # CSS pixels: small pictures are magnified by a whole number up to about this width
-TILE = 128  # pixels: the size of large pictures is estimated from squares of this side
 SCRIPT = "\n".join(
     files("srlab.view").joinpath(name).read_text(encoding="utf-8")
     for name in ("slider_view.js", "slider_out.js", "slider.js")
@@ -97,7 +95,6 @@ def compare(
     limit_mb: float = 8.0,
     view: tuple[float, float, float] | None = None,
     split: float = 0.5,
-    preview: bool = False,
 ) -> Comparison:
     """Compare pictures under a divider that the reader drags.
 
@@ -125,9 +122,6 @@ def compare(
         larger than the whole it is: a zoom of 4 shows a quarter of the width. Default: the whole.
     split
         Where the divider stands at first, from 0 (left) to 1.
-    preview
-        Show pictures that are too large for `limit_mb` so many times smaller that they fit, each pixel the mean of a
-        square, and say so on them. Scores stay those of the whole pictures.
 
     Returns
     -------
@@ -157,7 +151,7 @@ def compare(
             f"but is {view}."
         )
     full = [magnify(label, picture, size) for label, picture in pictures.items()]
-    factor, sources = _encode_within(full, limit_mb * 2**20, preview)
+    sources = _encode_within(full, limit_mb * 2**20)
     texts = _psnr_notes(pictures, size) if notes is None else notes
     shown = [texts.get(label, _size_note(picture, size)) for label, picture in pictures.items()]
     settings = {
@@ -166,34 +160,26 @@ def compare(
         "left": labels.index(first[0]),
         "right": labels.index(first[1]),
         "caption": caption,
-        "height": size[0] // factor,
-        "width": size[1] // factor,
+        "height": size[0],
+        "width": size[1],
         "split": split,
         "view": view,
     }
-    if factor > 1:
-        settings["preview"] = {"factor": factor, "text": f"Preview: 1/{factor} of {size[1]}×{size[0]} pixels"}
     return Comparison(tuple(labels), tuple(shown), size, _slider_html(settings, sources))
 
 
-def _encode_within(pictures: list[torch.Tensor], limit: float, preview: bool) -> tuple[int, list[str]]:
-    """How many times smaller the pictures are shown so that they fit into so many bytes, and their addresses."""
-    factor = 1
-    while True:
-        shown = [shrink(picture, factor) for picture in pictures]
-        size = sum(map(_estimate, shown))
-        if size <= 1.2 * limit:  # encoding a photo takes seconds, so first those are refused that surely do not fit
-            encoded = [base64.b64encode(encode(picture, effort=4)).decode() for picture in shown]
-            size = sum(map(len, encoded))
-            if size <= limit:
-                return factor, [f"data:image/webp;base64,{content}" for content in encoded]
-        if not preview:
+def _encode_within(pictures: list[torch.Tensor], limit: float) -> list[str]:
+    """The pictures as addresses that hold them, of so many bytes together at most."""
+    sources, size = [], 0
+    for picture in pictures:
+        sources.append(f"data:image/webp;base64,{base64.b64encode(encode(picture, effort=4)).decode()}")
+        size += len(sources[-1])
+        if size > limit:
             raise SrlabError(
-                f"This comparison would put about {size / 2**20:.1f} MB into the notebook, above its limit of "
-                f"{limit / 2**20:g} MB; crop the images to the part that matters, show them smaller with preview=True, "
-                "or raise limit_mb."
+                f"This comparison is above its limit of {limit / 2**20:g} MB, which each copy of the notebook "
+                "would carry; crop the images to the part that matters, or raise limit_mb."
             )
-        factor += 1
+    return sources
 
 
 def check_picture(label: str, image: torch.Tensor) -> torch.Tensor:
@@ -291,21 +277,6 @@ def _size_note(picture: torch.Tensor, size: tuple[int, int]) -> str:
     return "" if height == size[0] else f"{width}×{height} pixels, ×{size[0] // height}"
 
 
-def shrink(picture: torch.Tensor, factor: int) -> torch.Tensor:
-    """``(C, H, W)`` so many times smaller, each pixel the mean of a square; what is left over at the border is cut."""
-    return F.avg_pool2d(to_float(picture).float(), factor) if factor > 1 else picture
-
-
-def _estimate(picture: torch.Tensor) -> float:
-    """Bytes of ``(C, H, W)`` in the page, by squares spread over a sixteenth of it; 0 for a small picture."""
-    height, width = picture.shape[-2:]
-    if min(height, width) < 4 * TILE or height * width < 2**20:
-        return 0
-    rows = [picture[:, top : top + TILE] for top in range(0, height - TILE + 1, 4 * TILE)]
-    sample = torch.cat([row[..., x : x + TILE] for row in rows for x in range(0, width - TILE + 1, 4 * TILE)], 1)
-    return len(encode(sample, effort=4)) * height * width / sample[0].numel() * 4 / 3  # as base64
-
-
 def shown_width(width: int, height: int = 1) -> int:
     """CSS pixels for a picture that is so many pixels wide and high: if it fits a whole multiple, for square pixels."""
     times = max(1, min(ROOMY // width, 2 * ROOMY // height))
@@ -366,10 +337,9 @@ def _still_html(settings: dict[str, Any], sources: list[str]) -> str:
     pair += figure(right, "position: absolute; right: 0; top: 0", "overflow: hidden", full) if left != right else ""
     rest = (index for index in range(len(labels)) if index not in (left, right))
     others = "".join(figure(index, "", "", half, "margin-right: 16px") for index in rest)
-    preview = f"<p>{escape(settings['preview']['text'])}.</p>" if "preview" in settings else ""
     return (
         '<div class="srlab-still" style="overflow-x: auto">\n'
-        f'<div style="position: relative; width: {width}px; padding-top: 26px">{pair}</div>\n{preview}'
+        f'<div style="position: relative; width: {width}px; padding-top: 26px">{pair}</div>\n'
         '<div style="margin-top: 6px; font-size: 12px; opacity: 0.7">Where one picture lies on the other, pull the '
         "lower right corner of the left one. Zooming needs scripts: in Jupyter, trust this notebook first.</div>\n"
         f'<div style="display: flex; flex-wrap: wrap; margin-top: 10px">{others}</div>\n'

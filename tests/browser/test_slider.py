@@ -442,16 +442,6 @@ def test_a_portrait_is_seen_whole_with_its_names_and_buttons(open_page, tmp_path
     page.wait_for_function("document.querySelector('.srlab-stage').clientHeight === 640", timeout=WAIT)
 
 
-def test_a_preview_says_so_on_the_picture_and_copies_places_of_the_photo(open_page, tmp_path):
-    comparison = srlab.compare({"A": A, "HR": C}, limit_mb=0.02, preview=True, view=(16, 24, 2), notes={})
-    page = open_page(comparison.save(tmp_path / "page.html").as_uri())
-    assert page.locator(".srlab-stage").get_by_text("Preview: 1/2 of 64×64 pixels").is_visible()
-    settle(page)
-    assert " of the preview, " in page.locator(".srlab-score").inner_text()
-    page.get_by_role("button", name="Copy view").click()
-    page.get_by_text("view=(16, 24, 2), split=0.5").wait_for(timeout=WAIT)
-
-
 def test_without_scripts_it_fits_a_phone_with_both_labels(open_page, saved):
     page = open_page(saved, java_script_enabled=False, viewport={"width": 390, "height": 844})
     for text in ("A", "B"):

@@ -3,15 +3,12 @@
 import json
 import os
 
-import nbconvert
 import nbformat
 import numpy as np
 import pytest
 import torch
-from ipywidgets import embed
 
 import srlab
-from srlab.view import kernel
 from srlab.view.kernel import WATCH
 from srlab.view.slider import magnify
 
@@ -29,58 +26,6 @@ import srlab
 random = torch.Generator().manual_seed(0)
 images = {name: torch.randint(0, 256, (3, 64, 64), generator=random, dtype=torch.uint8) for name in "ABC"}
 srlab.compare(images, left="A", right="B", notes={})
-"""
-
-LIVE = """
-import torch
-import srlab
-
-class Flat(torch.nn.Module):
-    '''Gives a picture of one grey level.'''
-
-    def __init__(self, level):
-        super().__init__()
-        self.level = torch.nn.Parameter(torch.tensor(level))
-
-    def forward(self, lr):
-        return self.level.expand(len(lr), 3, 4 * lr.shape[-2], 4 * lr.shape[-1])
-
-random = torch.Generator().manual_seed(0)
-photo = torch.randint(0, 256, (1, 3, 96, 96), generator=random, dtype=torch.uint8) / 255
-photos = {"photo": photo, "small": photo[..., :68, :72]}
-white = ("weight of white", 0, 1, 0.05)
-mix = (Flat(0.0), Flat(1.0))
-live = srlab.compare_live(photos, {"half": Flat(0.5)}, mix=mix, crop=64, place=(0.75, 0.9), strength=white)
-live
-"""
-
-# What is asked of it is done when a file of that name is there: so a test says how long a change takes.
-TRYING = """
-import gc
-import weakref
-from pathlib import Path
-import torch
-import srlab
-
-class Trying(torch.nn.Module):
-    def forward(self, lr):
-        while Path("slow").exists():
-            pass
-        if Path("broken").exists():
-            raise ValueError("<b>no</b> luck")
-        return srlab.upsample(lr, 4)
-
-photos = srlab.photos("validation")
-"""
-SHOW = """
-network = Trying()
-first = globals().get("first") or weakref.ref(network)
-live = srlab.compare_live(photos, {"trying": network}, place=(0.16, 0.44))
-live
-"""
-FREED = """
-gc.collect()
-print("freed" if first() is None else "kept")
 """
 
 BALLOT = """
@@ -158,94 +103,6 @@ def test_an_untrusted_notebook_shows_the_divider_without_scripts(open_notebook):
     page.mouse.up()
     assert shows(screen(page, pair), A, B, 0.75)
     assert still.get_by_alt_text("C").is_visible()
-
-
-def test_the_live_slider_shows_what_the_kernel_computes_for_each_value(open_notebook):
-    page = open_notebook("live", [nbformat.v4.new_code_cell(LIVE)])
-    run_all(page)
-    stage = page.locator(".srlab-live .srlab-stage")
-    stage.wait_for(timeout=WAIT)
-    readout = page.locator(".widget-slider .widget-readout").first
-    for value, grey in (("0.00", 0), ("0.50", 128), ("1.00", 255)):
-        readout.fill(value)
-        readout.press("Enter")
-        _wait_for_grey(page, stage, grey)
-    page.locator(".widget-dropdown select").last.select_option("half")
-    _wait_for_grey(page, stage, 128)
-    assert page.locator(".srlab-live .srlab-right b").inner_text() == "half"
-    stage.focus()
-    page.keyboard.press("4")
-    page.keyboard.press("Home")
-    seen = screen(page, stage)
-    assert len(np.unique(seen[:200, 10:].reshape(-1, 3), axis=0)) > 100, "HR is noise, not grey"
-    labels = page.locator(".widget-label:visible")
-    assert "weight of white" in labels.all_inner_texts()
-    assert all(labels.evaluate_all("(all) => all.map((label) => label.scrollWidth <= label.clientWidth)"))
-    assert page.locator(".widget-slider .widget-readout").all_inner_texts()[1:] == ["75%", "90%"]
-
-
-def _wait_for_grey(page, stage, level):
-    for _ in range(40):
-        seen = screen(page, stage)
-        if (seen[:200, 262:] == level).all():
-            return
-        page.wait_for_timeout(100)
-    raise AssertionError(f"the right picture never became grey {level}, but has {np.unique(seen[:200, 262:])}")
-
-
-def test_a_live_slider_says_when_it_computes_and_when_it_fails(open_notebook, lab):
-    new = nbformat.v4.new_code_cell
-    page = open_notebook("trying", [new(TRYING), new(SHOW), new(FREED)])
-    run_all(page)
-    words, names = page.locator(".srlab-words"), page.locator(".srlab-live .srlab-names")
-    names.wait_for(timeout=WAIT)
-    assert page.locator(".srlab-names:visible").count() == 1, "the one of a page without a kernel gives way"
-    down = page.locator(".widget-slider .widget-readout:visible").first
-    slow, broken = lab[0] / "slow", lab[0] / "broken"
-    slow.touch()
-    _type(down, "0.2")
-    words.get_by_text("computing …").wait_for(timeout=WAIT)
-    _keep(page, "computing")
-    broken.touch()
-    slow.unlink()
-    words.get_by_text("No picture: ValueError: <b>no</b> luck. Move a control to try again.").wait_for(timeout=WAIT)
-    assert not names.is_visible(), "nor is the score of the picture before"
-    _keep(page, "error")
-    broken.unlink()
-    _type(down, "0.3")
-    words.wait_for(state="hidden", timeout=WAIT)
-    assert names.is_visible()
-    run_all(page)
-    page.get_by_text("freed", exact=True).wait_for(timeout=WAIT)
-
-
-@pytest.mark.parametrize("saved_by", ["nbclient", "JupyterLab"])
-def test_an_exported_page_shows_the_opening_state_once_and_says_what_it_needs(
-    open_page, tmp_path, monkeypatch, saved_by
-):
-    outputs = []
-    monkeypatch.setattr(
-        kernel, "display", lambda data, raw: outputs.append(nbformat.v4.new_output("display_data", data))
-    )
-    live = srlab.compare_live(
-        srlab.photos("validation"), {"ours": lambda lr: srlab.upsample(lr, 4)}, place=(0.16, 0.44)
-    )
-    live._ipython_display_()
-    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell("live", outputs=outputs, execution_count=1)])
-    if saved_by == "nbclient":  # JupyterLab leaves the state of the widgets out, unless it is told to
-        state = embed.embed_data(views=[live])["manager_state"]
-        notebook.metadata["widgets"] = {"application/vnd.jupyter.widget-state+json": state}
-    assert len(json.dumps([output.data for output in outputs])) < 200_000
-    path = tmp_path / "page.html"
-    path.write_text(nbconvert.HTMLExporter().from_notebook_node(notebook)[0], encoding="utf-8")
-    page = open_page(f"file://{path}")
-    stage = page.locator(".srlab-stage")
-    stage.wait_for(timeout=WAIT)
-    assert (stage.count(), stage.is_visible()) == (1, True)
-    assert page.locator(".srlab-caption").inner_text().startswith("The opening state. The controls need a running")
-    assert page.locator(".srlab-left").inner_text().endswith("dB")
-    assert len(np.unique(screen(page, stage).reshape(-1, 3), axis=0)) > 1000, "a photo"
-    _keep(page, f"exported, saved by {saved_by}")
 
 
 def test_the_notice_comes_when_sending_throws_and_goes_with_an_answer(open_page):
@@ -405,12 +262,6 @@ which = srlab.guess("Which is left?", ["face", "fur", "text"])""",
 pictures = {name: torch.rand(3, 24, 24) for name in ("ours", "HR")}
 srlab.Ballot({"cat": pictures}, "reloaded.json")""",
     """
-class Enlarge(torch.nn.Module):
-    def forward(self, lr):
-        return srlab.upsample(lr, 4)
-
-srlab.compare_live({"noise": torch.rand(3, 64, 64)}, {"ours": Enlarge()}, crop=64)""",
-    """
 import matplotlib.pyplot as plt
 from srlab.view import plots
 plots.sliders(lambda level: plt.figure(figsize=(2, 1)), "A figure.", level=(0, 9, 1))""",
@@ -418,7 +269,6 @@ plots.sliders(lambda level: plt.figure(figsize=(2, 1)), "A figure.", level=(0, 9
 STILL = [
     "Your guess: Which is left? Run this cell to answer.",
     "Blind ranking: needs a running kernel. Run this cell for its controls.",
-    "The opening state. The controls need a running kernel: run this cell to use them.",
     "Moving the sliders needs a running kernel. Run this cell for its controls.",
 ]
 
@@ -429,7 +279,6 @@ def test_without_its_kernel_each_widget_is_a_still_that_says_what_to_do(open_not
     def assert_stills():
         for text in STILL:
             page.locator("[data-srlab-still]").get_by_text(text).last.wait_for(timeout=WAIT)
-        assert page.locator("[data-srlab-still] .srlab-stage").is_visible()
         assert page.locator(".jupyter-widgets:visible").count() == 0, "neither a broken chain nor 'model not found'"
 
     def assert_widgets():
