@@ -4,6 +4,7 @@ Each generator knows its receptive radius: how many LR pixels to each side of an
 """
 
 import copy
+from collections.abc import Callable
 
 import torch
 from torch import nn
@@ -27,6 +28,14 @@ from srlab.models.srresnet import SRResNet as SRResNet
 # By name: the networks that a lab may take, and that the weights file of a run may be of: all of those imported here
 # that know their receptive radius.
 GENERATORS = {name: network for name, network in globals().items() if hasattr(network, "radius")}
+# The discriminators that a lab may take: name -> one for patches of so many pixels a side, with so many features, or
+# as many as it has by itself.
+DISCRIMINATORS: dict[str, Callable[[int, int], nn.Module]] = {
+    "patch": lambda patch, features: PatchDiscriminator(features or 32),
+    "srgan": lambda patch, features: SRGANDiscriminator(features or 64, patch),
+    "vgg": lambda patch, features: VGGDiscriminator(features or 64, patch),
+    "coded": lambda patch, features: CodedDiscriminator(),
+}
 # Blocks and features for the labs' parameter `size`; a laptop trains the one of its name in a minute or two. A network
 # with other arguments, or one that is heavier, has `SIZES` of its own.
 SIZES = {
@@ -97,6 +106,28 @@ def interpolate_networks(first: nn.Module, second: nn.Module, alpha: float) -> n
         {k: torch.lerp(w, others[k].to(w), alpha) if w.is_floating_point() else w for k, w in weights.items()}
     )
     return mixed
+
+
+def build_discriminator(name: str, patch: int, features: int = 0) -> nn.Module:
+    """Build a fresh discriminator.
+
+    Parameters
+    ----------
+    name
+        In `DISCRIMINATORS`, as the labs' parameter `discriminator` has it.
+    patch
+        Side of the HR patches that it will judge, in pixels.
+    features
+        Of its first layer; 0 for as many as the published ones have.
+
+    Raises
+    ------
+    SrlabError
+        There is no such discriminator, or it cannot judge patches of that side.
+    """
+    if name not in DISCRIMINATORS:
+        raise SrlabError(f"Unknown discriminator '{name}'; choose one of {', '.join(DISCRIMINATORS)}.")
+    return DISCRIMINATORS[name](patch, features)
 
 
 def pick_size(size: str, network: str = "MSRResNet", **changes: int) -> dict[str, int | bool]:

@@ -4,13 +4,17 @@ import pytest
 import torch
 from torch import nn
 
+from srlab.base.errors import SrlabError
 from srlab.losses import discriminator_loss, generator_loss
 from srlab.models import (
+    DISCRIMINATORS,
     CodedDiscriminator,
     PatchDiscriminator,
     SRGANDiscriminator,
     VGGDiscriminator,
+    build_discriminator,
     frozen,
+    parameter_count,
 )
 
 IMAGES = torch.rand(4, 3, 32, 32, generator=torch.Generator().manual_seed(0))
@@ -125,3 +129,15 @@ def test_frozen_gives_back_what_was_learning_and_no_more_also_after_an_error(dis
             discriminator(IMAGES[:, :2])
     assert {name: (p.requires_grad, p.grad) for name, p in discriminator.named_parameters()} == before
     assert all(m.track_running_stats for m in discriminator.modules() if isinstance(m, nn.BatchNorm2d))
+
+
+@pytest.mark.parametrize("name", DISCRIMINATORS)
+def test_a_discriminator_of_the_labs_is_built_for_the_patch_and_judges_it(name):
+    d = build_discriminator(name, 64, 4)
+    assert len(d(torch.rand(2, 3, 64, 64))) == 2
+    assert parameter_count(d) <= parameter_count(build_discriminator(name, 64))
+
+
+def test_an_unknown_discriminator_lists_the_known_ones():
+    with pytest.raises(SrlabError, match="discriminator 'unet'; choose one of patch, srgan, vgg, coded"):
+        build_discriminator("unet", 64)
