@@ -63,6 +63,7 @@ if lab.recipe == "laptop" and gravel and scale == 4:
 # %% after b82cbea5
 ends = {name: values[-1] for name, (_, values) in growing.items()}
 lab.expect(ends["beta = 1.0"] > 2**23, "without scaling a signal at least doubles in each block")
+lab.expect(2 < ends["beta = 1.0"] / 2**23 < 5, "that makes about three times the formula")
 lab.expect(40 < ends["beta = 0.2"] < 110, "with beta 0.2 it grows as the formula says, 66 times")
 
 # %% after 6e6cfd51
