@@ -41,6 +41,7 @@ FORMER = {
     "degradation.luma",
     "degradation.shrink",
     "degradation.ssim_map",
+    "degradation.twin",
     "esrgan.adversarial_step",
     "esrgan.before_activation",
     "esrgan.relativistic_losses",

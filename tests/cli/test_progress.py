@@ -12,7 +12,7 @@ from srlab.exercises import TODO, check, find, names
 from tests.conftest import ROOT
 
 CROP, PROJECT, MATRIX = "degradation.paired_crop", "degradation.back_project", "degradation.shrink_matrix"
-PSNR, TWIN = "degradation.psnr", "degradation.twin"
+PSNR = "degradation.psnr"
 LAB = [name for name in names() if name.startswith("degradation.")]
 
 
@@ -59,26 +59,31 @@ def results(text):
 def test_a_table_says_for_each_exercise_what_its_check_had_printed(tmp_path, checked, capsys):
     lab = save(
         tmp_path / "lab.ipynb",
-        {"cell_type": "markdown", "source": f'`srlab.check("{TWIN}", twin)` is for later', "metadata": {}},
         checked(CROP, find(CROP).reference),
         checked(PROJECT, lambda sr, lr, down, up: sr, split=True),
         checked(MATRIX, lambda size, scale, kernel: TODO),
         cell(PSNR),
     )
     text = said(capsys, lab).out
-    printed = {
+    assert results(text) == {
         CROP: ("easy", "right"),
         PROJECT: ("medium", "hint given"),
         MATRIX: ("medium", "still to do"),
         PSNR: ("medium", "not run yet"),
     }
-    rest = {name: (find(name).level, "not in the file") for name in LAB if name not in printed}
-    assert results(text) == printed | rest
-    assert TWIN in rest  # which stands in prose alone
-    counts = f"hint given: 1, still to do: 1, not run yet: 1, not in the file: {len(rest)}"
+    counts = "hint given: 1, still to do: 1, not run yet: 1"
     assert text.splitlines()[0] == f"{lab}: 1 of {len(LAB)} right ({counts})"
     assert "In all" not in text  # of one
     assert "This is what was saved." in text
+
+
+def test_what_stands_in_prose_alone_is_not_in_the_file(tmp_path, checked, capsys):
+    prose = {"cell_type": "markdown", "source": f'`srlab.check("{PSNR}", psnr)` is for later', "metadata": {}}
+    text = said(capsys, save(tmp_path / "lab.ipynb", prose, checked(CROP, find(CROP).reference))).out
+    rest = {name: (find(name).level, "not in the file") for name in LAB if name != CROP}
+    assert PSNR in rest
+    assert results(text) == {CROP: ("easy", "right")} | rest
+    assert text.startswith(f"{tmp_path / 'lab.ipynb'}: 1 of {len(LAB)} right (not in the file: {len(rest)})")
 
 
 @pytest.mark.parametrize(("answer", "result"), [(lambda image: image, "hint given"), (TODO, "still to do")])
@@ -222,10 +227,10 @@ def test_nothing_of_a_file_is_run_or_reaches_the_terminal(tmp_path, capsys, monk
 def test_a_notebook_of_an_older_edition_is_named_as_one(tmp_path, checked, capsys, monkeypatch):
     """An exercise that is gone isn't counted, and no other result of the notebook is lost."""
     monkeypatch.setattr(exercises, "FORMER", {"degradation.sharpen"})
-    old = save(tmp_path / "old.ipynb", cell("degradation.sharpen"), checked(TWIN, find(TWIN).reference))
+    old = save(tmp_path / "old.ipynb", cell("degradation.sharpen"), checked(PSNR, find(PSNR).reference))
     text = said(capsys, old).out
     assert "is of an older edition of the lab. Its exercises degradation.sharpen are gone and not counted" in text
-    assert results(text)[TWIN][1] == "right"
+    assert results(text)[PSNR][1] == "right"
     with pytest.raises(SrlabError, match=r"'degradation.sharpen' is of an older edition of this lab; get the lab anew"):
         find("degradation.sharpen")
-    assert "older edition" not in said(capsys, save(tmp_path / "new.ipynb", cell(TWIN))).out
+    assert "older edition" not in said(capsys, save(tmp_path / "new.ipynb", cell(PSNR))).out

@@ -33,10 +33,6 @@ def lr_consistency(sr, lr, _):
     return metrics.lr_consistency(sr, lr)[0]
 
 
-def twin(hr, texture, factor):
-    return hr + texture - srlab.resize(srlab.resize(texture, 1 / factor, "box"), factor, "box")
-
-
 def average_loss(real, fake):
     return losses.generator_loss(fake, real=real, kind="relativistic average")
 
@@ -48,7 +44,6 @@ def average_loss_of_d(real, fake):
 @pytest.mark.parametrize(
     ("name", "same", "inputs"),
     [
-        ("degradation.twin", twin, (sample(1, 3, 12, 24), sample(1, 3, 12, 24, seed=1), 3)),
         ("degradation.psnr", psnr_of_rgb, (SR, HR, 4)),
         ("srresnet.pixel_shuffle", F.pixel_shuffle, (SR.transpose(1, 3).contiguous(), 2)),
         ("srgan.discriminator_loss", losses.discriminator_loss, (HR - 0.5, SR - 0.5)),

@@ -119,6 +119,11 @@ EXERCISE = Exercise(
         "Only a part of what is missing was added, or more than that. One step adds it once, as it is.": [
             lambda sr, lr, down, up, part=part: sr + part * up(lr - down(sr)) for part in (0.1, 0.2, 0.25, 0.5, 2)
         ],
+        "SR was multiplied by what it falls short of LR, which mends a block of one brightness, too. But a black block "
+        "stays black however large the factor, and sharp detail grows with it. Add something instead.": [
+            lambda sr, lr, down, up: sr * up(lr / down(sr)),
+            lambda sr, lr, down, up: sr * up(lr) / up(down(sr)),
+        ],
         "Several steps were taken. Write one: the lab repeats it.": [
             lambda sr, lr, down, up, times=times: _repeated(times, sr, lr, down, up) for times in (2, 3, 4, 5, 10, 20)
         ],
