@@ -178,7 +178,7 @@ EXERCISE = Exercise(
     },
     hints=(
         "Two things are added: an enlargement of LR that needs no learning, and detail made of the features.",
-        "The detail: a 3x3 convolution from `features` to 3 * scale**2 channels, then your pixel shuffle. The "
+        "The detail: a 3x3 convolution from `features` to 3 * scale**2 channels, then F.pixel_shuffle. The "
         "enlargement: F.interpolate with scale_factor=scale and mode='bilinear'.",
     ),
 )
