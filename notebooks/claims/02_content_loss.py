@@ -12,6 +12,18 @@ lab.expect(
     max(of_yours["brighter"], of_yours["warmer"]) < 0.01, "it sees neither brightness nor tint"
 )
 
+# %% after a94be210
+ink = plots.cut(writing, INK).mean(dim=1, keepdim=True) < 0.38
+near = F.max_pool2d(ink.float(), 5, 1, 2)[0, 0] > 0
+if lab.recipe == "laptop":
+    for name, low, high in (("pixel", 4, 99), ("own", 0, 1.5)):
+        strength = wishes[name].square()
+        ratio = strength[near].mean() / strength[~near].mean()
+        lab.expect(low < ratio < high, f"{name}: along the strokes, or everywhere")
+    field = wishes["own"]
+    below, beside = (field[1:] * field[:-1]).mean(), (field[:, 1:] * field[:, :-1]).mean()
+    lab.expect(below > 0 > beside, "upright lines, brighter beside darker")
+
 # %% after 26d25943
 if lab.recipe == "laptop":
     paper = {name: plots.cut(image, plots.flattest(writing)) for name, image in drawn.items()}
