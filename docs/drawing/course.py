@@ -24,7 +24,7 @@ ROWS = (
         "02",
         "content loss",
         "distance of\nfeature maps, φ",
-        "energy error,\ncolour shift",
+        "PSNR,\ncolour shift",
     ),
     (
         "Can a second network teach\nwhat photos look like?",

@@ -33,6 +33,7 @@ TODO = _Todo()
 
 # Exercises of the labs' second edition that are gone; a notebook that has one of them is of that edition.
 FORMER = {
+    "content_loss.balance",
     "content_loss.content_loss",
     "content_loss.freeze",
     "content_loss.mean_cell",
