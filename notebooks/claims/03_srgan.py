@@ -20,6 +20,9 @@ lab.expect(abs(of_the_ring - 0.5) < 0.1, "D says about one half there")
 lab.expect(of_the_middle < 0.35, "D knows that nothing real is in the middle")
 
 # %% after 7b8171c1
+patch_of_pixels = torch.rand(1, 3, 96, 96, requires_grad=True)
+judge(patch_of_pixels)[0, 0, 12, 12].backward()
+columns = patch_of_pixels.grad.abs().sum(dim=(0, 1, 2)) > 0
 lab.expect(int(columns.sum()) == 28, "a logit looks at 28 pixels")
 
 # %% after 8ff47938
