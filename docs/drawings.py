@@ -18,7 +18,6 @@ DRAWINGS = (
     networks.rrdb,
     losses.vgg_resnet,
     losses.content_loss,
-    losses.perception_distortion,
     games.gan_game,
     games.gan_step,
     games.patch_discriminator,

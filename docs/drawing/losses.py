@@ -1,8 +1,8 @@
-"""The drawings of a content loss, and of what losses are traded against."""
+"""The drawings of a content loss."""
 
 import itertools
 
-from drawing.pen import GRADIENT, INK, NOTE, PLOTS, ROLES, Drawing
+from drawing.pen import GRADIENT, NOTE, PLOTS, ROLES, Drawing
 
 
 def vgg_resnet() -> Drawing:
@@ -96,38 +96,4 @@ def content_loss() -> Drawing:
     d.line((70, 366), (110, 366), color=GRADIENT, stroke_dasharray="6 4", stroke_width=2)
     d.label(118, 371, "gradient", 15, "start", fill=GRADIENT)
     d.label(125, 290, "hr is given:\nnothing to learn there", 15, fill=NOTE)
-    return d
-
-
-def perception_distortion() -> Drawing:
-    """The plane in which no method wins both ways."""
-    d = Drawing(
-        460,
-        "Perception against distortion",
-        """A sketch of a plane. To the right, higher PSNR: closer to hr, pixel by pixel. Downwards, a smaller
-        perceptual distance: sr looks more like a photo. Methods can reach the region above a curve that rises to
-        the right; the lower right corner, best at both, stays empty. Bicubic lies far from the curve, high and
-        left; SRResNet and RRDB lie far right; SRGAN and ESRGAN lie low and further left, ESRGAN a little better at
-        both than SRGAN.""",
-    )
-    curve = "M110 366C470 362 656 320 708 204C732 150 746 90 748 24"
-    d.add("path", d=f"{curve}H110z", fill="#E9F1E9")
-    d.add("path", d=curve, fill="none", stroke=INK, stroke_width=2.5)
-    d.line((110, 20), (110, 410), (884, 410), color=INK, stroke_width=2)
-    d.label(497, 442, "PSNR: closeness to hr, pixel by pixel (better →)")
-    d.label(0, 0, "distance from what photos look like", transform="translate(52 215) rotate(-90)")
-    d.label(0, 0, "(← better)", transform="translate(80 215) rotate(-90)")
-    places = {
-        "bicubic": (220, 80),
-        "SRGAN": (290, 318),
-        "ESRGAN": (420, 330),
-        "SRResNet": (562, 184),
-        "RRDB": (654, 196),
-    }
-    for name, (x, y) in places.items():
-        d.add("circle", cx=x, cy=y, r=8, fill=PLOTS[name])
-        d.label(x - 14, y + 6, name, 17, "end", font_weight="bold")
-    d.label(400, 130, "can be reached", 17, fill="#3F6B3F")
-    d.label(795, 300, "better at both\nthan any method\ncan be", 17, fill=NOTE)
-    d.label(884, 36, "a sketch", 15, "end", fill=NOTE)
     return d
