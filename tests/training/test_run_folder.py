@@ -100,15 +100,6 @@ def test_a_run_goes_on_from_the_state_before_a_damaged_one(run, capsys, damage):
     assert what_is_left() == undisturbed()
 
 
-def test_a_state_under_the_name_of_another_step_is_passed_over_and_not_overwritten(run, capsys):
-    (run.path / STATES[1]).rename(run.path / "state/000000009.pt")
-    LittleRun().fit()
-    assert "holds step 4, not that of its name; give it its old name. Falling back" in capsys.readouterr().out
-    assert (run.path / "state/000000009.pt").exists()
-    (run.path / "state/000000009.pt").unlink()
-    assert what_is_left() == undisturbed()
-
-
 def test_a_changed_bit_among_the_numbers_of_a_state_is_noticed(run):
     file = run.path / STATES[1]
     whole, flipped = file.read_bytes(), 0

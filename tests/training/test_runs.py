@@ -7,7 +7,7 @@ from srlab.base.errors import SrlabError
 from srlab.base.files import write_safetensors
 from srlab.models import MSRResNet, SRResNet
 from srlab.models.weights import load_generator
-from srlab.training.runs import Run, find_run, find_trained
+from srlab.training.runs import Run, find_run
 from tests.conftest import leave_run
 
 LAB = "01_srresnet"
@@ -106,26 +106,3 @@ def test_a_run_is_found_by_its_folder_or_by_its_name(home, monkeypatch):
         assert (found.lab, found.name, found.manifest()["step"]) == (LAB, "long", 7)
     with pytest.raises(SrlabError, match=rf"There is no run in .*{LAB}; give the folder of one, or <lab>/<name>"):
         find_run(home / LAB)
-
-
-def test_a_start_is_the_shortest_finished_run_that_will_do_and_no_side_run(capsys):
-    """The network of six crops, trained to overfit, is nothing to begin with."""
-    parameters = {"generator": {"network": "MSRResNet"}, "loss": "mse"}
-    for name, step, state, more in (
-        ("long", 900, "finished", {}),
-        ("short", 100, "finished", {}),
-        ("fits", 400, "finished", {"seed": 1}),
-        ("stopped", 350, "stopped", {}),
-        ("ruined", 350, "failed", {}),
-        ("other", 350, "finished", {"loss": "l1"}),
-        ("gan", 350, "finished", {"discriminator": {}}),
-        ("default-ablation-six", 350, "finished", {}),
-    ):
-        leave_run(LAB, name, step, state, **(parameters | more))
-    (leave_run(LAB, "damaged", 350, **parameters).path / "run.json").write_text("{")
-
-    def found(steps):
-        return [one.name for one in find_trained(LAB, steps, parameters, without="discriminator")]
-
-    assert (found(300), found(401), found(901)) == (["fits", "long"], ["long"], [])
-    assert "Passed over: " in capsys.readouterr().out

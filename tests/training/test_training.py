@@ -11,13 +11,12 @@ import pytest
 import torch
 from torch import nn
 
-from srlab.base.devices import pick_precision
 from srlab.base.errors import SrlabError
 from srlab.data.degradation import Degradation
 from srlab.data.patches import PatchSampler
 from srlab.models import MSRResNet, SRResNet
 from srlab.models.weights import load_generator
-from srlab.training import record
+from srlab.training import runs
 from srlab.training import trainer as training
 from srlab.training.runs import LOG_EVERY, Run, environment
 from srlab.training.schedules import Milestones, OneCycle
@@ -121,7 +120,7 @@ def test_validation_comes_at_the_start_twice_early_at_every_interval_and_at_the_
 def test_metrics_events_and_manifest_say_what_was_run_and_how_it_went(monkeypatch):
     from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-    monkeypatch.setattr(record, "environment", environment)
+    monkeypatch.setattr(runs, "environment", environment)
     little = LittleRun(network=small, recipe={"loss": "L1", "betas": (0.9, 0.99)}, notes={"psnr_stage": "long"})
     little.before_step = lambda number: time.sleep(0.01)
     little.fit(15, validate=lambda g: {"psnr": 20.0 + little.trainer.step}, validate_every=20, schedule=lambda _: 1.0)
@@ -357,26 +356,6 @@ def test_the_precision_can_change_within_a_process():
         now = what_is_left(f"run{number}")["generator.safetensors"]
         assert alone.setdefault(precision, now) == now
     assert alone["no"] != alone["bf16"]
-
-
-@pytest.mark.parametrize(
-    ("capabilities", "wanted"),
-    [
-        ({"cpu_name": "AMD EPYC", "avx512_bf16": True}, "bf16"),
-        ({"cpu_name": "Intel Xeon", "avx512_bf16": True, "amx_bf16": True}, "bf16"),
-        ({"cpu_name": "Intel Xeon", "avx512_bf16": True, "amx_bf16": False}, "no"),
-        ({"architecture": "aarch64"}, "no"),
-    ],
-)
-def test_a_cpu_computes_in_bfloat16_where_that_is_faster(capabilities, wanted, monkeypatch):
-    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: capabilities)
-    assert pick_precision("auto", torch.device("cpu")) == wanted
-
-
-@pytest.mark.parametrize(("precision", "words"), [("half", "Unknown precision 'half'"), ("fp16", "fp16 needs a GPU")])
-def test_a_precision_that_cannot_be_had_is_refused(precision, words):
-    refusal(words, pick_precision, precision, torch.device("cpu"))
-    refusal(words, lambda: LittleRun(precision=precision))
 
 
 class Scaled:
