@@ -16,11 +16,9 @@ class SrlabError(Exception):
 
     def __init__(self, sentence: object = "") -> None:
         text = printable(" ".join(str(sentence).splitlines()))
-        super().__init__(
-            text
-            if len(text) <= LONGEST_MESSAGE
-            else f"{text[: LONGEST_MESSAGE // 2]} [...] {text[-LONGEST_MESSAGE // 4 :]}"
-        )
+        if len(text) > LONGEST_MESSAGE:
+            text = f"{text[: LONGEST_MESSAGE // 2]} [...] {text[-LONGEST_MESSAGE // 4 :]}"
+        super().__init__(text)
 
     def _render_traceback_(self) -> list[str]:
         return [f"{type(self).__name__}: {self}"]
