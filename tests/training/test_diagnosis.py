@@ -133,10 +133,16 @@ def leave(name, history, state="finished"):
     return run
 
 
-def test_a_run_that_the_trainer_stopped_is_said_to_have_broken_down():
-    (found,) = srlab.diagnose(leave("default", gan(), "failed")).findings
-    assert found.name == "training broke down"
-    assert "after step 300" in found.evidence
+def test_a_run_that_the_trainer_stopped_is_said_to_have_broken_down_and_why():
+    run = leave("default", gan(), "failed")
+    (of_an_old_run,) = srlab.diagnose(run).findings
+    assert (of_an_old_run.name, of_an_old_run.evidence) == (
+        "training broke down",
+        "it stopped by itself after step 300",
+    )
+    run.write_manifest(run.manifest() | {"failure": "a loss became NaN at step 3"})
+    (found,) = srlab.diagnose(run).findings
+    assert (found.name, found.evidence) == ("training broke down", "a loss became NaN at step 3")
 
 
 def test_doctor_takes_a_folder_or_a_name_and_says_by_its_exit_code_whether_something_is_wrong(capsys):

@@ -206,8 +206,9 @@ def test_a_ruined_run_stops_with_a_sentence_and_keeps_its_last_good_state(ruin):
         return {"psnr": scores.get(little.trainer.step, 7)}
 
     settings = {"validate": None if scores is None else validate, "validate_every": 4, "floor": 25.0 if scores else 0.0}
-    refusal(words, lambda: little.fit(12, **settings))
+    said = refusal(words, lambda: little.fit(12, **settings))
     run = little.run
+    assert run.manifest()["failure"] in said
     assert (run.manifest()["state"], run.is_trained(), run.load_state()["step"]) == ("failed", False, kept)
     assert all(math.isfinite(value) for row in run.metrics() for value in row.values())
     assert weights(load_generator(LAB)).isfinite().all()
