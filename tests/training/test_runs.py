@@ -1,13 +1,16 @@
 """srlab.training.runs: one run folder, the weights it hands on, and finding the right one."""
 
+import re
+
 import pytest
 import torch
 
 from srlab.base.errors import SrlabError
 from srlab.base.files import write_safetensors
+from srlab.cli.main import main
 from srlab.models import MSRResNet, SRResNet
 from srlab.models.weights import load_generator
-from srlab.training.runs import Run, find_run
+from srlab.training.runs import Run, find_run, read_runs
 from tests.conftest import leave_run
 
 LAB = "01_srresnet"
@@ -106,3 +109,33 @@ def test_a_run_is_found_by_its_folder_or_by_its_name(home, monkeypatch):
         assert (found.lab, found.name, found.manifest()["step"]) == (LAB, "long", 7)
     with pytest.raises(SrlabError, match=rf"There is no run in .*{LAB}; give the folder of one, or <lab>/<name>"):
         find_run(home / LAB)
+
+
+@pytest.mark.parametrize("content", [b"", bytes(50), b'{"step": 1, "sta', b'{"step": "\xe9"}', b"[]", b'{"step": 4}'])
+def test_an_odd_manifest_is_one_sentence_for_whoever_reads_it(capsys, content):
+    run = leave_run(LAB, "default", 4)
+    (run.path / "run.json").write_bytes(content)
+    words = rf"{run.path / 'run.json'} cannot be read as a run's manifest .*; move the folder away"
+    with pytest.raises(SrlabError, match=words):
+        run.is_trained()
+    assert list(read_runs(LAB)) == []
+    assert re.match(f"Passed over: {words}", capsys.readouterr().out)
+    assert main(["doctor", str(run.path)]) == 2
+    assert re.search(words, capsys.readouterr().err)
+
+
+def test_the_name_of_a_copy_that_is_none_of_a_run_does_not_stop_the_search(capsys):
+    run = leave_run(LAB, "default", 4)
+    run.path.rename(run.path.with_name("default (copy)"))
+    leave_run(LAB, "good", 7)
+    assert [run.name for run, _ in read_runs()] == ["good"]
+    assert "Passed over: 'default (copy)' is no good name for a run" in capsys.readouterr().out
+
+
+def test_a_run_whose_manifest_is_lost_is_found_by_its_state():
+    run = leave_run(LAB, "default", 4)
+    manifest = run.manifest()
+    run.save_state({"step": 4, "manifest": manifest})
+    (run.path / "run.json").unlink()
+    assert main(["doctor", f"{LAB}/default"]) == 0
+    assert [(run.name, found) for run, found in read_runs()] == [("default", manifest)]
