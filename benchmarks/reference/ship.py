@@ -63,7 +63,7 @@ WHAT = (
 FEATURES = (
     "`vgg6` is a VGG of six convolutions, 101,720 weights in float16, through which labs 02 to 04 compare images where "
     "ImageNet's weights are not on the computer. It learned from the same photos to say which of them a patch is "
-    "from and how blurred it is, under random tints and a little noise; `srlab/training/own_features.py` is its "
+    "from and how blurred it is, under random tints and a little noise; `benchmarks/reference/ship_features.py` is its "
     "training. Its JSON file has the steps and the share of right answers."
 )
 READ = (

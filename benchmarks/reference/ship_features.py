@@ -10,20 +10,27 @@ import argparse
 import json
 import platform
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import torch
+import torch.nn.functional as F
+from torch import nn
 
 import srlab
 from srlab.base import files
 from srlab.data import datasets
+from srlab.data.datasets import ImageSet
+from srlab.data.degradation import blur
+from srlab.data.patches import PatchSampler
 from srlab.models.features import FeatureExtractor
 from srlab.models.pretrained import OWN, OWN_WEIGHTS
-from srlab.training.own_features import train_features
 
 LAYERS = f"{OWN} relu3_2"
 STEPS, SEED = 1000, 0
 LIMIT = 300_000  # bytes
+BLURS = (0.0, 0.6, 1.2, 2.4)  # sigma in pixels
+PATCH, FROM_EACH = 64, 2  # side in pixels, and patches of a photo in a batch
 
 
 def main() -> None:
@@ -63,6 +70,89 @@ def ship(steps: int, file: Path) -> None:
         "versions": {"srlab": srlab.__version__, "torch": torch.__version__, "python": platform.python_version()},
     }
     files.write_atomic(file.with_suffix(".json"), (json.dumps(about, indent=1) + "\n").encode())
+
+
+def puzzles(photos: ImageSet, seed: int = 0) -> Iterator[tuple[torch.Tensor, torch.Tensor, torch.Tensor]]:
+    """An endless stream of patches with two questions about each.
+
+    What must not matter for the answers changes at random: place, flips, a tint, a little noise.
+
+    Parameters
+    ----------
+    photos
+        Each gives two patches to a batch.
+    seed
+        Of all draws.
+
+    Yields
+    ------
+    image : torch.Tensor
+        ``(2 * len(photos), 3, 64, 64)``, about [0, 1].
+    which, how : torch.Tensor
+        Index of the photo that each patch is from, and index of its blur in `BLURS`.
+    """
+    samplers = [
+        PatchSampler(photos.subset(name), 1, PATCH, FROM_EACH, seed=seed + i) for i, name in enumerate(photos.names)
+    ]
+    which = torch.arange(len(photos)).repeat_interleave(FROM_EACH)
+    random = torch.Generator().manual_seed(seed)
+    each = (len(which), 1, 1, 1), (len(which), 3, 1, 1)
+    while True:
+        image = torch.cat([hr for _, hr in map(next, samplers)])
+        how = torch.randint(len(BLURS), (len(which),), generator=random)
+        image = blur(image, torch.tensor(BLURS)[how], largest=max(BLURS))
+        image = image + 0.03 * torch.rand(each[0], generator=random) * torch.randn(image.shape, generator=random)
+        contrast, brightness = (torch.rand(each[1], generator=random) for _ in range(2))
+        yield image * (0.6 + 0.8 * contrast) + 0.3 * (brightness - 0.5), which, how
+
+
+def train_features(
+    features: nn.Module, photos: ImageSet, steps: int, seed: int = 0, rate: float = 2e-3
+) -> list[dict[str, float]]:
+    """Train the last layer of some features, and all before it, on `puzzles`; they are frozen again afterwards.
+
+    Two linear layers answer from the mean of each channel and are thrown away. There is no label that somebody had to
+    give, so any photos will do.
+
+    Parameters
+    ----------
+    features
+        A `srlab.FeatureExtractor`, such as ``FeatureExtractor("vgg6 relu3_2", "random")``; changed in place.
+    photos
+        To train on.
+    steps
+        Of Adam, with one cycle of its rate.
+    seed
+        Of patches and of the two linear layers.
+    rate
+        Highest learning rate.
+
+    Returns
+    -------
+    list of dict
+        For each step the ``loss``, and the share of right answers to ``which`` and ``how``.
+    """
+    batches, log = puzzles(photos, seed), []
+    channels = list(features(next(batches)[0]).values())[-1].shape[1]
+    with torch.random.fork_rng():
+        torch.manual_seed(seed)
+        say_which, say_how = nn.Linear(channels, len(photos)), nn.Linear(channels, len(BLURS))
+    learned = [*features.requires_grad_(True).parameters(), *say_which.parameters(), *say_how.parameters()]
+    optimizer = torch.optim.Adam(learned, rate)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, rate, total_steps=steps)
+    for _, (image, which, how) in zip(range(steps), batches, strict=False):
+        seen = list(features(image).values())[-1].mean(dim=(2, 3))
+        answers = say_which(seen), say_how(seen)
+        loss = F.cross_entropy(answers[0], which) + F.cross_entropy(answers[1], how)
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        schedule.step()
+        right = [(a.argmax(1) == truth).float().mean().item() for a, truth in zip(answers, (which, how), strict=True)]
+        log.append({"loss": loss.item(), "which": right[0], "how": right[1]})
+    features.requires_grad_(False)
+    features.real, features.label = True, features.label.replace("(random)", f"({steps} steps)")
+    return log
 
 
 if __name__ == "__main__":

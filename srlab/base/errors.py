@@ -2,7 +2,7 @@
 
 from srlab.base.text import printable
 
-LONGEST = 2000  # characters of a message; a field of somebody else's file may have millions
+LONGEST_MESSAGE = 2000  # characters of a message; a field of somebody else's file may have millions
 
 
 class SrlabError(Exception):
@@ -16,7 +16,9 @@ class SrlabError(Exception):
 
     def __init__(self, sentence: object = "") -> None:
         text = printable(" ".join(str(sentence).splitlines()))
-        super().__init__(text if len(text) <= LONGEST else f"{text[: LONGEST // 2]} [...] {text[-LONGEST // 4 :]}")
+        if len(text) > LONGEST_MESSAGE:
+            text = f"{text[: LONGEST_MESSAGE // 2]} [...] {text[-LONGEST_MESSAGE // 4 :]}"
+        super().__init__(text)
 
     def _render_traceback_(self) -> list[str]:
         return [f"{type(self).__name__}: {self}"]

@@ -7,8 +7,6 @@ from pathlib import Path
 
 from srlab.base.errors import SrlabError
 
-LONGEST = 200  # bytes of a run's name; a file's may have 255, on some disks 143
-
 
 def home() -> Path:
     """Folder of all runs: ``$SRLAB_HOME``, or ``runs/`` of the course the working directory lies in."""
@@ -62,16 +60,13 @@ def run_folder(lab: str, name: str) -> Path:
     Raises
     ------
     SrlabError
-        A name has other signs than letters, digits and ``. _ -``, leads out of the folder, or is too long.
+        A name has other signs than letters, digits and ``. _ -``, or leads out of the folder.
     """
     for part in (lab, name):
         if not part or part != part.strip(".") or not all(c.isalnum() or c in "._-" for c in part):
-            advice = "use letters, digits, dashes, underscores, and dots between them"
-        elif len(part.encode()) > LONGEST:
-            advice = "use one of at most 100 letters"
-        else:
-            continue
-        raise SrlabError(f"'{part}' is no good name for a run; {advice}.")
+            raise SrlabError(
+                f"'{part}' is no good name for a run; use letters, digits, dashes, underscores, and dots between them."
+            )
     return home() / lab / name
 
 

@@ -31,7 +31,7 @@ class FeatureExtractor(nn.Module):
         after it; ``pool5`` as well, and ``norm5_4`` where there is batch norm. A ResNet has ``conv1``, ``norm1``,
         ``relu1``, ``pool1``, its blocks counted from 1 through all stages, and ``stage1`` to ``stage4`` (the last
         block of each). ``-stage1`` leaves out the first stage of ResNet18 or 34, which keeps the width. ``vgg6`` is the
-        course's own small one, with layers up to ``relu3_2``; see `srlab.training.own_features`.
+        course's own small one, with layers up to ``relu3_2``; ``models/shipped/README.md`` says what it learned.
     backbone
         Its weights. ``"auto"``: ImageNet's from torch's cache if they are there, else random ones, never a
         download; for ``vgg6`` those that come with srlab. ``"imagenet"``: the cache or a download. ``"random"``: He's

@@ -1,17 +1,22 @@
-"""Is my training stable? Rules that know a failure by one number in the log, with its cause and what to try."""
+"""Is my training stable? Rules that know a failure by one number in the log, with its cause and what to try.
 
+`find_ruin` is asked by the `Trainer` while a run is written, and ends it; `diagnose` reads any run, and only advises.
+"""
+
+import math
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from statistics import fmean, median
 
 from srlab.base.errors import SrlabError
 from srlab.base.text import in_markdown, printable
-from srlab.training.guard import DIVERGED, FALLEN, History
 from srlab.training.runs import LOG_EVERY, Run, find_run
 
+History = Sequence[Mapping[str, float]]
 ENOUGH = 5  # logged rows; fewer say nothing
-SILENT = 1e-7  # a norm of the gradient of G below it is none
+DIVERGED = 100  # a loss that is so many times its recent median has diverged
+FALLEN = 3.0  # dB below the best PSNR, from which on a network is ruined
 # Bands of D's mean answer, 0 to 1, in which it has something to teach: it can tell HR from SR, but is not sure.
 HEALTHY = {"D(HR)": (0.5, 0.9), "D(SR)": (0.1, 0.5)}
 
@@ -69,10 +74,9 @@ def diagnose(run: Run | str | os.PathLike) -> Diagnosis:
         raise SrlabError(f"There is no run in {run.path}; give the folder of one, or <lab>/<name>.")
     history = run.metrics()
     findings = find_symptoms(history)
-    if manifest.get("state") == "failed":
-        findings.insert(
-            0, Finding("training broke down", f"it stopped by itself after step {manifest['step']}", *BROKEN)
-        )
+    if manifest["state"] == "failed":
+        reason = manifest.get("failure", f"it stopped by itself after step {manifest['step']}")
+        findings.insert(0, Finding("training broke down", printable(reason), *BROKEN))
     logged = sum("loss" in row or "g_loss" in row for row in history)
     too_early = (
         f"too early to judge, with {logged} of the {ENOUGH} rows of losses that the rules need; a run has them from "
@@ -90,7 +94,37 @@ def find_symptoms(history: History) -> list[Finding]:
         Rows with ``step`` and what the trainer logs: ``loss``, or ``g_loss``, ``d_loss``, ``d_real``, ``d_fake``,
         ``g_norm`` and ``d_norm``; and with a validation ``val_psnr`` in decibels and ``dead_units``.
     """
-    return [Finding(name, evidence, *words) for name, (see, *words) in SYMPTOMS.items() if (evidence := see(history))]
+    seen = [(rule, rule.evidence(history)) for rule in RULES]
+    return [Finding(rule.name, evidence, rule.cause, rule.advice) for rule, evidence in seen if evidence is not None]
+
+
+def find_ruin(history: History, floor: float) -> str | None:
+    """Say that a training has failed, before a state of it takes the place of a good one; None while it may go on.
+
+    Parameters
+    ----------
+    history
+        Logged rows. A loss in the newest has exploded at a hundred times the median of the fifty before it. PSNR in it
+        tells of ruin under the floor and far below its best.
+    floor
+        In dB.
+    """
+    row = history[-1]
+    for name in ("loss", "g_loss"):
+        before = [abs(earlier[name]) for earlier in history[-51:-1] if name in earlier]
+        usual = median(before) if before else math.inf
+        if name in row and row[name] > max(DIVERGED * usual, 1.0):  # differences of images in [0, 1] are at most 1
+            return (
+                f"the {name} is {row[name]:.3g} at step {row['step']}, more than {DIVERGED} times the {usual:.3g} of "
+                "before"
+            )
+    scores = series(history, "val_psnr")
+    if "val_psnr" in row and scores[-1] < min(floor, max(scores) - FALLEN):
+        return (
+            f"the validation PSNR has fallen from {max(scores):.2f} to {scores[-1]:.2f} dB at step {row['step']}, "
+            f"below the {floor:.2f} dB that this run must not fall under"
+        )
+    return None
 
 
 def series(history: History, key: str) -> list[float]:
@@ -98,192 +132,157 @@ def series(history: History, key: str) -> list[float]:
     return [row[key] for row in history if key in row]
 
 
-def answers(history: History, share: float) -> tuple[float, float]:
-    """Mean of what D said of HR and of SR in the last share of a run in which it said something."""
-    real, fake = (fmean(_late(series(history, key), share)) for key in ("d_real", "d_fake"))
-    return real, fake
-
-
-def _answers_logged(history: History) -> int:
-    return min(len(series(history, key)) for key in ("d_real", "d_fake"))
-
-
 def _late(values: Sequence[float], share: float = 0.25) -> list[float]:
     """The last part of a curve."""
     return list(values[-max(1, round(share * len(values))) :])
 
 
-def _d_wins(history: History) -> str:
-    if _answers_logged(history) < ENOUGH:
-        return ""
-    real, fake = answers(history, 0.25)
-    # Their distance, not each alone: in a small batch one flat patch, which nobody can tell, moves either of them.
-    if real - fake <= HEALTHY["D(HR)"][1] - HEALTHY["D(SR)"][0]:
-        return ""
-    return f"at the end D(HR) is {real:.2f} and D(SR) {fake:.2f}"
+# --- Rules: each gives the evidence, or None where it sees nothing wrong -------------------------------------
 
 
-def _d_starves(history: History) -> str:
-    if _answers_logged(history) < ENOUGH:
-        return ""
-    real, fake = answers(history, 0.5)
-    if abs(real - fake) > 0.02:
-        return ""
-    return f"in the second half D(HR) - D(SR) is {real - fake:+.3f}"
+def _apart(history: History, share: float) -> float | None:
+    """D(HR) - D(SR), on average over the last share of a GAN's run; None where too little was logged.
+
+    Their distance, not each alone: in a small batch one flat patch, which nobody can tell, moves either of them.
+    """
+    gaps = [row["d_real"] - row["d_fake"] for row in history if "d_real" in row and "d_fake" in row]
+    return fmean(_late(gaps, share)) if len(gaps) >= ENOUGH else None
 
 
-def _d_upside_down(history: History) -> str:
-    if _answers_logged(history) < ENOUGH:
-        return ""
-    real, fake = answers(history, 0.25)
-    if real - fake > -0.1:
-        return ""
-    return f"at the end D(HR) is {real:.2f} and D(SR) {fake:.2f}"
+def _d_wins(history: History) -> str | None:
+    apart = _apart(history, 0.25)
+    sure = HEALTHY["D(HR)"][1] - HEALTHY["D(SR)"][0]
+    return None if apart is None or apart <= sure else f"D(HR) - D(SR) is {apart:.2f} at the end"
 
 
-def _g_hears_nothing(history: History) -> str:
+def _d_starves(history: History) -> str | None:
+    apart = _apart(history, 0.5)
+    return None if apart is None or abs(apart) > 0.02 else f"D(HR) - D(SR) is {apart:+.3f} in the second half"
+
+
+def _d_is_upside_down(history: History) -> str | None:
+    apart = _apart(history, 0.25)
+    return None if apart is None or apart > -0.1 else f"D(HR) - D(SR) is {apart:.2f} at the end"
+
+
+def _g_hears_nothing(history: History) -> str | None:
     norms = series(history, "g_norm")
-    if len(norms) < ENOUGH or (largest := max(_late(norms))) > SILENT:
-        return ""
-    return f"its norm is {largest:.1g} at the end"
+    if len(norms) < ENOUGH or max(_late(norms)) > 1e-7:
+        return None
+    return f"its norm is {max(_late(norms)):.1g} at the end"
 
 
-def _overflows(history: History) -> str:
-    norms = series(history, "g_norm")[ENOUGH:]  # the scaler of float16 begins too high, and finds its scale
-    lost = norms.count(0)  # what the trainer logs of such a step
-    if len(norms) < ENOUGH or lost < 0.1 * len(norms) or max(_late(norms)) <= SILENT:
-        return ""
-    return f"in {lost} of {len(norms)} logged steps the gradient of G was NaN or infinite"
+def _does_not_learn(history: History) -> str | None:
+    scored, losses = [row for row in history if "val_psnr" in row], series(history, "loss")
+    if len(losses) < 2 * ENOUGH or series(history, "d_loss"):
+        return None  # a second stage logs a g_loss, and may stand still
+    if len(scored) >= 4 and scored[0]["step"] == 0:  # a run whose log was lost has learned before
+        first, half = scored[0]["val_psnr"], len(losses) // 2
+        farthest = max(abs(row["val_psnr"] - first) for row in scored)
+        # Batches differ: with nothing learned, the halves of runs of 90 to 300 steps were up to a sixth apart.
+        if farthest <= 0.1 and fmean(losses[half:]) >= 0.7 * fmean(losses[:half]):
+            return f"up to step {scored[-1]['step']:g} PSNR stays within {farthest:.2f} dB of its first {first:.2f} dB"
+    first, last = fmean(losses[: max(1, len(losses) // 10)]), fmean(_late(losses))
+    if len(losses) < 4 * ENOUGH or last < 0.97 * first:
+        return None
+    return f"the loss is {first:.4g} at the beginning and {last:.4g} at the end"
 
 
-def _learns_nothing(history: History) -> str:
-    losses = series(history, "loss")
-    if len(losses) < 4 * ENOUGH or _explodes(history) or _never_began(history):
-        return ""
-    first, last = fmean(losses[: len(losses) // 10]), fmean(_late(losses))
-    if last < 0.97 * first:
-        return ""
-    return f"{first:.4g} at the beginning, {last:.4g} at the end"
-
-
-def _overfits(history: History) -> str:
+def _overfits(history: History) -> str | None:
     scores, name = series(history, "val_psnr"), "loss" if series(history, "loss") else "g_loss"
     losses = series(history, name)
     if len(scores) < 4 or len(losses) < 2 * ENOUGH or series(history, "d_loss"):
-        return ""  # a GAN pays PSNR for sharpness, which is not this
+        return None  # a GAN pays PSNR for sharpness, which is not this
     if max(losses) > DIVERGED * losses[0]:
-        return ""  # what has exploded falls as well, from a height that nothing was learned at
+        return None  # what has exploded falls as well, from a height that nothing was learned at
     lost = max(scores) - scores[-1]
     best = max((row for row in history if "val_psnr" in row), key=lambda row: row["val_psnr"])["step"]
     # Held against the loss at the best score: what is known by heart has a loss that is low already, and stays so.
     then = series([row for row in history if row["step"] <= best], name)[-ENOUGH:] or losses[:ENOUGH]
     if lost < 0.3 or fmean(_late(losses)) >= fmean(then):
-        return ""
+        return None
     return f"validation has lost {lost:.2f} dB since step {best:g}, while the training loss has fallen"
 
 
-def _runs_away(history: History) -> str:
+def _runs_away(history: History) -> str | None:
     scores = series(history, "val_psnr")
     if len(scores) < 2 or max(scores) - scores[-1] < FALLEN:
-        return ""
+        return None
     return f"validation PSNR has fallen from {max(scores):.2f} to {scores[-1]:.2f} dB"
 
 
-def _explodes(history: History) -> str:
-    losses = series(history, "loss") or series(history, "g_loss")
-    if len(losses) < ENOUGH:
-        return ""
-    # The lower half, as one may have exploded, and the first may be the start. Without signs: a loss of G has either.
-    half = len(losses) // 2
-    usual = min(median(map(abs, part)) for part in (losses[:half], losses[half:]))
-    if losses[-1] < max(DIVERGED * usual, 1.0):  # as in the guard
-        return ""
-    return f"it is {losses[-1]:.3g} at the end, and for half of the run {usual:.3g}"
-
-
-def _never_began(history: History) -> str:
-    scored, losses = [row for row in history if "val_psnr" in row], series(history, "loss")
-    # From step 0, as a run whose log was lost has learned before. A second stage logs a g_loss, and may stand still.
-    if len(scored) < 4 or scored[0]["step"] > 0 or len(losses) < 2 * ENOUGH or series(history, "d_loss"):
-        return ""
-    first, half = scored[0]["val_psnr"], len(losses) // 2
-    farthest = max(abs(row["val_psnr"] - first) for row in scored)
-    # Batches differ: with nothing learned, the halves of runs of 90 to 300 steps were up to a sixth apart.
-    if farthest > 0.1 or fmean(losses[half:]) < 0.7 * fmean(losses[:half]):
-        return ""
-    return (
-        f"up to step {scored[-1]['step']:g} validation PSNR stays within {farthest:.2f} dB of its first {first:.2f} dB"
-    )
-
-
-def _dead_units(history: History) -> str:
+def _relus_are_dead(history: History) -> str | None:
     shares = series(history, "dead_units")
     # MSRResNet of the laptop's size, after 90 to 1000 steps at rate 2e-3: 0.08 to 0.27 with MSE, and with L1 0.30 to
     # 0.48 where it learns (0.53 on the way), but 0.86 to 0.98 at a constant rate, where it does not.
     if not shares or shares[-1] < 0.6:
-        return ""
+        return None
     return f"{shares[-1]:.0%} of the channels behind ReLUs are zero at each pixel of a batch"
 
 
-# name -> what sees it and gives the evidence ("" where all is well), why it happens, what to try
-SYMPTOMS: dict[str, tuple[Callable[[History], str], str, str]] = {
-    "D wins": (
+@dataclass(frozen=True)
+class Rule:
+    """A failure that the log gives away: what sees it, why it happens, what to try."""
+
+    name: str
+    evidence: Callable[[History], str | None]
+    cause: str
+    advice: str
+
+
+RULES = (
+    Rule(
+        "D wins",
         _d_wins,
         "D is sure of every patch, so what it still tells G is little, or noise.",
         "a lower rate for D, instance noise, smooth labels, or a smaller D.",
     ),
-    "D starves": (
+    Rule(
+        "D starves",
         _d_starves,
         "D cannot tell HR from SR, so G hears nothing from it.",
         "a higher rate for D, less noise on what it sees, more updates of D; and see whether its optimiser steps.",
     ),
-    "D is upside down": (
-        _d_upside_down,
+    Rule(
+        "D is upside down",
+        _d_is_upside_down,
         "D takes SR for the photo: labels or signs are exchanged in one of the losses.",
         "look at which of HR and SR has the label 1 in the loss of D, and that G asks for the label of HR.",
     ),
-    "no gradient reaches G": (
+    Rule(
+        "no gradient reaches G",
         _g_hears_nothing,
         "A detach on G's way cuts the loss off from G, or a loss that fades where D is sure has faded.",
         "look for detach and no_grad in G's half of the step, and take the loss of G that does not saturate.",
     ),
-    "NaN in half precision": (
-        _overflows,
-        "Above 65,504 a number of float16 is infinite, and the difference of two such is NaN; the step is left out.",
-        "precision bf16 or 'no', or smaller weights of the losses, under another run name.",
+    Rule(
+        "it does not learn",
+        _does_not_learn,
+        "The steps are so large that they switch ReLUs off for good, or so small that nothing moves; or LR and HR do "
+        "not belong together, or the optimiser has the weights of another network. One that was trained before may "
+        "just have nothing left to learn.",
+        "show a batch of LR and HR side by side; then a learning rate four times lower or a slower rise to it, then "
+        "one ten times higher.",
     ),
-    "the loss does not fall": (
-        _learns_nothing,
-        "The steps are far too small or too large, or LR and HR do not belong together.",
-        "show a batch of LR and HR side by side; then another learning rate, tenfold up or down.",
-    ),
-    "it overfits": (
+    Rule(
+        "it overfits",
         _overfits,
         "The network learns the training photos by heart, which are too few for its size.",
         "more photos, a smaller network, or stop earlier: the best weights are kept.",
     ),
-    "the picture runs away": (
+    Rule(
+        "the picture runs away",
         _runs_away,
         "An update was too large, or the adversarial loss outweighs what holds the picture.",
         "lower the learning rates, or give D a smaller weight.",
     ),
-    "the loss explodes": (
-        _explodes,
-        "An update was too large, and each one since makes the next still larger. It need not come to NaN.",
-        "a learning rate four times lower or a slower rise to it, under another run name; or clip the gradient.",
-    ),
-    "it never began to learn": (
-        _never_began,
-        "Steps so large that they switch ReLUs off for good, or so small that nothing moves; or the optimiser has the "
-        "weights of another network. One that was trained before may just have nothing left to learn.",
-        "a learning rate four times lower or a slower rise to it, then one ten times higher.",
-    ),
-    "dead units": (
-        _dead_units,
+    Rule(
+        "dead units",
+        _relus_are_dead,
         "Large updates have pushed them below zero, where a ReLU passes no gradient that could bring them back.",
         "a learning rate four times lower or a slower rise to it, MSE in place of L1, or LeakyReLU or PReLU.",
     ),
-}
+)
 BROKEN = (
     "A loss or a weight became NaN or infinite, the loss exploded, or PSNR fell far: the steps were too large, or the "
     "precision too small.",

@@ -7,8 +7,6 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from srlab.base.errors import SrlabError
-
 Schedule = Callable[[int], float]
 
 
@@ -48,13 +46,6 @@ class OneCycle:
     total: int
     warmup: float = 0.2
     last: float = 0.02
-
-    def __post_init__(self) -> None:
-        if self.total < 1 or not 0 <= self.warmup < 1 or not 0 <= self.last <= 1:
-            raise SrlabError(
-                "A one-cycle schedule needs at least 1 step and a warm-up share below 1, and its last factor lies "
-                f"between 0 and 1, but got {self}."
-            )
 
     def __call__(self, step: int) -> float:
         """Return the factor for a step, counted from 0."""

@@ -1,5 +1,6 @@
-"""Where a training begins: with a network that comes with srlab, or with that of a run."""
+"""Where a training begins: `find_start` says from which places, in which order, it takes the network."""
 
+import json
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,7 +11,7 @@ from srlab.base.errors import SrlabError
 from srlab.data.datasets import HALVED, ImageSet, photos
 from srlab.data.degradation import Degradation
 from srlab.models.weights import load_generator, load_shipped
-from srlab.training.runs import Run, find_trained
+from srlab.training.runs import Run, read_runs
 
 SHIPPED = "shipped"  # as the name of a start
 
@@ -38,45 +39,31 @@ class Wanted:
     free: bool = False
 
 
-def check_start(start: str, wanted: Wanted) -> None:
-    """Refuse a start that the reader has named, and with which this training can't begin.
+def find_start(
+    start: str, wanted: Wanted, named: bool, begun: str = "", lab: str = "", steps: int = 0, **alike: Any
+) -> tuple[nn.Module | None, str]:
+    """Load the network to begin with, from the first of five places that has one.
 
-    It may have learned other photos, which a line says: that is how one goes on from many photos to a few.
+    1. the start that the reader has named: it must fit, and nothing takes its place
+    2. the start that this run has begun with
+    3. the start of the recipe
+    4. finished runs of a lab, the shortest first
+    5. the network that comes with srlab, for a recipe that has a start
+
+    In the places 2 to 4, one that doesn't fit or has learned other photos is passed over, and a line says why.
 
     Parameters
     ----------
     start
-        ``"shipped"``, or a run, ``"LAB/NAME"``.
+        ``"shipped"``, or a run, ``"LAB/NAME"``; "" for none.
     wanted
         What it must fit.
-
-    Raises
-    ------
-    SrlabError
-        There is no such start, or it was trained for something else.
-    """
-    if reason := _misfit(start, wanted, named=True):
-        raise SrlabError(f"start={start} won't do: {reason}.")
-    if other := _other_photos(start, wanted):
-        print(f"The start {start} may do, but {other}.")
-
-
-def find_start(
-    start: str, wanted: Wanted, named: bool, begun: str = "", lab: str = "", steps: int = 0, **alike: Any
-) -> tuple[nn.Module | None, str]:
-    """Load the network to begin with.
-
-    Parameters
-    ----------
-    start, wanted
-        As for `check_start`; "" for none.
     named
-        Whether the reader has named the start, so that nothing takes its place. Else one that doesn't fit is passed
-        over with a line that says why, and so is one of other photos.
+        Whether the reader has named `start`; else it is the recipe's.
     begun
-        The start that the run has, where it is there already: it comes first.
+        The start that this run has begun with, if it has.
     lab, steps, **alike
-        Where to look for another one, see `srlab.training.runs.find_trained`.
+        Of which lab the runs of place 4 are, how many steps they must have, and what else their manifest must say.
 
     Returns
     -------
@@ -96,17 +83,56 @@ def find_start(
             )
         check_start(start, wanted)
         return _load(start, wanted), start
-    names = [begun, start]
-    if lab:
-        runs = find_trained(lab, steps, {"generator": wanted.network} | alike, without="discriminator")
-        names += [f"{run.lab}/{run.name}" for run in runs]
-    for name in dict.fromkeys(filter(None, names)):
+    finished = find_trained(lab, steps, {"generator": wanted.network} | alike) if lab else []
+    for name in dict.fromkeys(name for name in (begun, start, *finished) if name):
         if not (reason := _misfit(name, wanted) or _other_photos(name, wanted)):
             return _load(name, wanted), name
         print(f"The start {name} is passed over: {reason}.")
     if start and not _misfit(SHIPPED, wanted):
         return _load(SHIPPED, wanted), SHIPPED
     return None, ""
+
+
+def check_start(start: str, wanted: Wanted) -> None:
+    """Refuse a start that the reader has named, and with which this training can't begin.
+
+    It may have learned other photos, which a line says: that is how one goes on from many photos to a few.
+
+    Parameters
+    ----------
+    start, wanted
+        As for `find_start`.
+
+    Raises
+    ------
+    SrlabError
+        There is no such start, or it was trained for something else.
+    """
+    if reason := _misfit(start, wanted, named=True):
+        raise SrlabError(f"start={start} won't do: {reason}.")
+    if other := _other_photos(start, wanted):
+        print(f"The start {start} may do, but {other}.")
+
+
+def find_trained(lab: str, steps: int, parameters: dict[str, Any]) -> list[str]:
+    """Names of a lab's finished runs without a discriminator, ``"LAB/NAME"``, the shortest first.
+
+    Parameters
+    ----------
+    lab
+        Whose runs to look through.
+    steps
+        That it must have at the least.
+    parameters
+        What its manifest must say, such as the network and the patches.
+    """
+    wanted, found = json.loads(json.dumps(parameters)), []
+    for run, manifest in read_runs(lab):
+        made = manifest["parameters"]
+        fits = "discriminator" not in made and all(made.get(key) == value for key, value in wanted.items())
+        if fits and manifest["state"] == "finished" and manifest["step"] >= steps:
+            found.append((manifest["step"], f"{run.lab}/{run.name}"))
+    return [name for _, name in sorted(found)]
 
 
 def _misfit(start: str, wanted: Wanted, named: bool = False) -> str:
@@ -122,8 +148,8 @@ def _misfit(start: str, wanted: Wanted, named: bool = False) -> str:
     run = Run(*start.split("/"))
     if not run.is_trained():
         return f"there is no trained run {run.path}"
-    said = run.manifest()["parameters"]
-    theirs, sampler = said.get("generator", {}), said.get("sampler", {})
+    made = run.manifest()["parameters"]
+    theirs, sampler = made.get("generator", {}), made.get("sampler", {})
     network = {"scale": wanted.network["scale"]} if named and wanted.free else wanted.network
     if differs := [f"{k}={theirs.get(k)}, not {v}" for k, v in network.items() if theirs.get(k) != v]:
         return f"its network has {' and '.join(differs)}"

@@ -1,9 +1,13 @@
-"""`Trainer`: the loop around the reader's own `step`. It never sees a loss function or a network's insides."""
+"""`Trainer`: the loop around the reader's own `step`. It never sees a loss function or a network's insides.
 
-import contextlib
+What it leaves in a run folder, and how a run survives a crash, is all in `srlab.training.runs`.
+"""
+
 import copy
+import functools
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext
 from typing import Any
 
 import torch
@@ -19,12 +23,10 @@ from srlab.base.devices import (
 from srlab.base.errors import SrlabError
 from srlab.base.files import all_finite
 from srlab.data.patches import PatchSampler
-from srlab.training import guard
-from srlab.training.checkpoint import collect, put_back, tensors_in
+from srlab.training.diagnosis import find_ruin
 from srlab.training.probes import dead_units
 from srlab.training.progress import Progress
-from srlab.training.record import Record
-from srlab.training.runs import LOG_EVERY, Run
+from srlab.training.runs import LOG_EVERY, RunWriter
 from srlab.training.schedules import Schedule, constant
 from srlab.training.signals import Interrupts
 from srlab.training.wrapping import bare, compile_networks, make_accelerator
@@ -94,24 +96,24 @@ class Trainer:
         notes: dict[str, Any] | None = None,
         ramp: int = 10,
     ) -> None:
-        self.run, self.notes = Run(lab, run), notes or {}
+        self.notes = notes or {}
         self.device = pick_device(device)
         self.precision = pick_precision(precision, self.device)
         self.accelerator = make_accelerator(self.device, self.precision)
         self.device = self.accelerator.device
+        self.run = RunWriter(lab, run, writes=self.accelerator.is_main_process)
         self.ramp = ramp
         self.ema_decay, self.seed, self.recipe, self.compiled = ema, seed, dict(recipe or {}), compiled
         self.modules: dict[str, nn.Module] = {}
         self.fixed: dict[str, nn.Module] = {}
         self.optimizers: dict[str, torch.optim.Optimizer] = {}
         self.step = 0
-        self.record = Record(self.run, writes=self.accelerator.is_main_process)
         self._last_lr: torch.Tensor | None = None  # LR of the last step
 
     @property
     def history(self) -> list[dict[str, float]]:
         """All logged rows, those of earlier calls included."""
-        return self.record.history
+        return self.run.history
 
     def prepare(self, **objects: nn.Module | torch.optim.Optimizer) -> Any:
         """Move networks and optimisers to the device and wrap them for precision and many processes.
@@ -234,52 +236,67 @@ class Trainer:
             raise SrlabError(f"iters is the total number of training steps and must be at least 1, but is {iters}.")
         if validate_every < 1:
             raise SrlabError(f"validate_every must be at least 1 step, but is {validate_every}.")
-        main = self.accelerator.is_main_process
+        score = functools.partial(self._validate, validate, monitor, best, floor)
+        with self._holding_the_run(sampler):
+            self._begin(sampler, schedule, iters)
+            if self.step < iters:
+                self._train(step, sampler, iters, schedule, score, validate_every)
+            else:
+                self._show_finished(iters, monitor)
+            self.accelerator.wait_for_everyone()  # what the first process saves is there for all
+        return self.ema
+
+    @contextmanager
+    def _holding_the_run(self, sampler: PatchSampler) -> Iterator[None]:
+        """Keep other processes off the run, and say of a lack of memory what to lower."""
         crowd = f"batches of {sampler.batch} patches of {sampler.patch} pixels"
         advice = (
             "close other programs and run the same again to go on, or lower batch or patch under another run name. "
             f"What was saved before is intact in {self.run.path}"
         )
-        lock = self.run.lock() if main else contextlib.nullcontext()
+        lock = self.run.lock() if self.accelerator.is_main_process else nullcontext()
         with lock, fastest_convolutions(), explaining_lack_of_memory(crowd, advice):
-            sampler.share(self.accelerator.process_index, self.accelerator.num_processes)
-            self._begin(sampler, schedule, iters)
-            if self.step >= iters:
-                self._show_finished(iters, monitor)
-                return self.ema
-            early = {max(1, validate_every // 4), max(1, validate_every // 2)}
-            saved_at = time.monotonic()
-            bar = Progress(total=iters, initial=self.step, desc=self.run.name, mininterval=1, disable=not main)
-            with Interrupts() as interrupts, self.record.events(self.step), bar:
-                if self.step == 0:
-                    self._validate(validate, monitor, best, floor)
-                while self.step < iters:
-                    losses = self._advance(step, sampler, schedule)
-                    late = self.step % LOG_EVERY == 0 and time.monotonic() - saved_at > SAVE_EVERY_S
-                    due = self.step in early or self.step % validate_every == 0 or self.step == iters
-                    stopping = self._stopping(interrupts)
-                    if due or stopping or self.step % LOG_EVERY == 0:
-                        self._log(losses, bar)
-                    if due:
-                        self._validate(validate, monitor, best, floor)
-                    if due or late or stopping:
-                        saved_at = time.monotonic()
-                        self._save(sampler, "finished" if self.step == iters else "stopped" if stopping else "running")
-                    if stopping:
-                        interrupts.leave(
-                            f"Stopped at step {self.step} of {iters}; everything is saved in {self.run.path}. "
-                            "Run the same cell or command again to go on."
-                        )
-            self.accelerator.wait_for_everyone()  # what the first process saves is there for all
-        return self.ema
+            yield
+
+    def _train(
+        self,
+        step: Callable[..., Losses],
+        sampler: PatchSampler,
+        iters: int,
+        schedule: Schedule,
+        score: Callable[[], None],
+        validate_every: int,
+    ) -> None:
+        """The loop: a step, and as often as it is due a row of the log, a validation and a saved state."""
+        main = self.accelerator.is_main_process
+        early = {max(1, validate_every // 4), max(1, validate_every // 2)}
+        saved_at = time.monotonic()
+        bar = Progress(total=iters, initial=self.step, desc=self.run.name, mininterval=1, disable=not main)
+        with Interrupts() as interrupts, self.run.events(self.step), bar:
+            if self.step == 0:
+                score()
+            while self.step < iters:
+                losses = self._advance(step, sampler, schedule)
+                late = self.step % LOG_EVERY == 0 and time.monotonic() - saved_at > SAVE_EVERY_S
+                due = self.step in early or self.step % validate_every == 0 or self.step == iters
+                stopping = self._stopping(interrupts)
+                if due or stopping or self.step % LOG_EVERY == 0:
+                    self._log(losses, bar)
+                if due:
+                    score()
+                if due or late or stopping:
+                    saved_at = time.monotonic()
+                    self._save(sampler, "finished" if self.step == iters else "stopped" if stopping else "running")
+                if stopping:
+                    interrupts.leave(
+                        f"Stopped at step {self.step} of {iters}; everything is saved in {self.run.path}. "
+                        "Run the same cell or command again to go on."
+                    )
 
     def _show_finished(self, iters: int, monitor: Callable | None) -> None:
         print(f"The run '{self.run.name}' has already done {self.step} of {iters} steps; nothing to train.")
         print("(If you have changed the code of its step: another name trains anew.)")
-        if self.accelerator.is_main_process:  # a crash may have come between the last state and the rest
-            self.run.save_generator(self.ema, self.step)
-            self.record.write("finished")
-        self.accelerator.wait_for_everyone()
+        self.run.finish(self.step, self.ema)
         if monitor is not None and self.accelerator.is_main_process:
             monitor(self)
 
@@ -323,14 +340,13 @@ class Trainer:
     def _log(self, losses: Losses, bar: Progress) -> None:
         first_bad = int(self._everywhere(self._first_bad).max())
         if first_bad:
-            self.record.fail(f"a loss became NaN or infinite at step {first_bad}")
+            self.run.fail(f"a loss became NaN or infinite at step {first_bad}")
         values = self._everywhere(torch.stack([value.float() for value in losses.values()])).mean(0)
         row = dict(zip(losses, values.tolist(), strict=True))
         bar.set_postfix({name: f"{value:.4f}" for name, value in row.items()}, refresh=False)
         bar.update(self.step - bar.n)
-        self.record.log(self.step, row | {"rate": next(iter(self.optimizers.values())).param_groups[0]["lr"]})
-        if ruin := guard.explodes(self.history):
-            self.record.fail(ruin)
+        self.run.add(self.step, row | {"rate": next(iter(self.optimizers.values())).param_groups[0]["lr"]})
+        self._stop_if_ruined()
 
     def _validate(
         self, validate: Callable | None, monitor: Callable | None, best: tuple[str, ...], floor: float
@@ -343,41 +359,31 @@ class Trainer:
                 if self._last_lr is not None:  # none before the first step
                     scores[0]["dead_units"] = dead_units(self.ema, self._last_lr)
             (scores,) = broadcast_object_list(scores)
-            self.record.log(self.step, scores)
-            if ruin := guard.falls(self.history, floor):
-                self.record.fail(ruin)
-            self.record.keep_best(best, self.step, self.ema)
+            self.run.add(self.step, scores)
+            self._stop_if_ruined(floor)
+            self.run.keep_best(best, self.step, self.ema)
         if monitor is not None and self.accelerator.is_main_process:
             monitor(self)
 
     def _begin(self, sampler: PatchSampler, schedule: Schedule, iters: int) -> None:
         """Take up the run where its newest state left it, or begin it."""
+        sampler.share(self.accelerator.process_index, self.accelerator.num_processes)
         for optimizer in self.optimizers.values():
             for group in optimizer.param_groups:
                 group.setdefault("initial_lr", group["lr"])
         self._first_bad = torch.zeros((), dtype=torch.long, device=self.device)
         self._last_lr = None  # of an earlier try in the same kernel, which is to leave no trace
         torch.manual_seed(self.seed)
-        state = self.record.take_up(self._full_recipe(sampler, schedule), iters, self.step)
+        state = self.run.find_state(self._full_recipe(sampler, schedule), iters, self.step)
         self.accelerator.wait_for_everyone()  # all have read before the first process writes
         if state:
-            put_back(state, self._stateful(sampler), self.optimizers, self.device)
-            self.step = state["step"]
+            self._put_back(state, sampler)
         facts = {"device": str(self.device), "precision": self.precision, "compiled": self.compiled}
         facts |= {"processes": self.accelerator.num_processes} | self.notes
-        self.record.go_on(self.step, iters, facts)
+        self.run.begin(self.step, iters, facts)
         if not state:
             # Should a step raise, a second try in the same kernel begins where this one does.
             self._save(sampler, "running")
-
-    def _save(self, sampler: PatchSampler, status: str) -> None:
-        parts = collect(self._stateful(sampler), self.optimizers, self.device)
-        self._require_finite(tensors_in(parts))
-        self.record.save(self.step, parts, self.ema, status)
-
-    def _stateful(self, sampler: PatchSampler) -> dict[str, Any]:
-        scaler = {"scaler": self.accelerator.scaler} if self.accelerator.scaler else {}
-        return self.modules | {"ema": self.ema, "sampler": sampler} | scaler
 
     def _full_recipe(self, sampler: PatchSampler, schedule: Schedule) -> dict[str, Any]:
         """All that decides the result, for the manifest."""
@@ -389,6 +395,46 @@ class Trainer:
             recipe[name] = {"optimizer": type(optimizer).__name__} | settings
         return recipe | {"schedule": getattr(schedule, "__name__", repr(schedule))}
 
-    def _require_finite(self, tensors: dict[str, torch.Tensor]) -> None:
-        if not all_finite(tensors):
-            self.record.fail(f"a weight became NaN or infinite by step {self.step}")
+    def _save(self, sampler: PatchSampler, status: str) -> None:
+        state = self._state(sampler)
+        slots = [slot for slots in state["optimizers"].values() for slot in slots.values()]
+        for tensors in (*state["networks"].values(), *slots):
+            self._require_finite(tensors)
+        self.run.save(self.step, state, self.ema, status)
+
+    def _state(self, sampler: PatchSampler) -> dict[str, Any]:
+        """What a resumed run needs to go on bit for bit; learning rates follow from the step."""
+        random = {"cpu": torch.get_rng_state()}
+        if self.device.type == "cuda":
+            random["cuda"] = torch.cuda.get_rng_state(self.device)
+        return {
+            "networks": {name: thing.state_dict() for name, thing in self._stateful(sampler).items()},
+            "optimizers": {name: optimizer.state_dict()["state"] for name, optimizer in self.optimizers.items()},
+            "random": random,
+        }
+
+    def _put_back(self, state: dict[str, Any], sampler: PatchSampler) -> None:
+        """Put back what `_state` collected, and go on at its step."""
+        for name, thing in self._stateful(sampler).items():
+            if name in state["networks"] or name != "scaler":  # one that begins to train in float16 has a new scaler
+                thing.load_state_dict(state["networks"][name])
+        for name, optimizer in self.optimizers.items():
+            groups = optimizer.state_dict()["param_groups"]  # its settings are those of the run that goes on
+            optimizer.load_state_dict({"state": state["optimizers"][name], "param_groups": groups})
+        torch.set_rng_state(state["random"]["cpu"])
+        if self.device.type == "cuda" and "cuda" in state["random"]:
+            torch.cuda.set_rng_state(state["random"]["cuda"], self.device)
+        self.step = state["step"]
+
+    def _stateful(self, sampler: PatchSampler) -> dict[str, Any]:
+        """By name, what has a state dict: networks, their average, the sampler and the scaler of float16."""
+        scaler = {"scaler": self.accelerator.scaler} if self.accelerator.scaler else {}
+        return self.modules | {"ema": self.ema, "sampler": sampler} | scaler
+
+    def _require_finite(self, values: dict[str, Any]) -> None:
+        if not all_finite({name: value for name, value in values.items() if isinstance(value, torch.Tensor)}):
+            self.run.fail(f"a weight became NaN or infinite by step {self.step}")
+
+    def _stop_if_ruined(self, floor: float = float("-inf")) -> None:
+        if ruin := find_ruin(self.history, floor):
+            self.run.fail(ruin)

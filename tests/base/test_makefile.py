@@ -113,16 +113,6 @@ def test_without_the_published_network_it_is_ready_and_says_so_in_one_line(cours
     assert published.exists()
 
 
-def test_a_clean_that_is_stopped_leaves_nothing_that_looks_ready(course):
-    course.make("new")
-    (course.path / "rm").unlink()
-    (course.path / "rm").write_text(f'#!/bin/sh\n[ "$1" = -f ] && exec {shutil.which("rm")} "$@"\nexit 130\n')
-    (course.path / "rm").chmod(0o755)
-    assert not course.make("new", "clean")[0]
-    assert course.python.exists()
-    assert not (course.folder / ".venv/ready").exists()
-
-
 def test_what_was_ready_stays_when_the_dependencies_change(course):
     course.make("new")
     (course.folder / ".venv/mine").touch()
@@ -135,16 +125,11 @@ def test_what_was_ready_stays_when_the_dependencies_change(course):
     assert (course.folder / ".venv/mine").exists()
 
 
-@pytest.mark.parametrize("how", ["gone", "dangling", "broken"])
-def test_what_was_ready_is_made_anew_where_its_python_has_gone(course, how):
+def test_what_was_ready_is_made_anew_where_its_python_has_gone(course):
     course.make("new")
     course.make("new", ".venv/book")
     course.python.unlink()
-    if how == "dangling":
-        course.python.symlink_to("/nowhere/python3")
-    elif how == "broken":
-        course.python.write_text("#!/bin/sh\nexit 127\n")
-        course.python.chmod(0o755)
+    course.python.symlink_to("/nowhere/python3")
     assert course.make("new", ".venv/book")[::2] == (True, ["made", "filled", "filled"])
     assert course.make("new", ".venv/book")[::2] == (True, [])
 

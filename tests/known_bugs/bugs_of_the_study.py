@@ -89,7 +89,7 @@ BUGS = [
     Bug(
         Known.BEST,
         "`Trainer`: the record to beat is one of SSIM",
-        file="srlab/training/record.py",
+        file="srlab/training/runs.py",
         old='if score > self.best.get(name, float("-inf")):',
         new='if score > self.history[-1].get("val_ssim", float("-inf")):',
         check="tests/training/test_training.py::test_the_weights_with_the_best_score_are_kept_beside_the_last",

@@ -5,7 +5,7 @@ import os
 import pytest
 import torch
 
-from srlab.training import record
+from srlab.training import runs
 
 
 @pytest.fixture(autouse=True, scope="module")
@@ -19,5 +19,5 @@ def _one_thread():
 
 @pytest.fixture(autouse=True)
 def _quick(monkeypatch):
-    monkeypatch.setattr(record, "environment", dict)
+    monkeypatch.setattr(runs, "environment", dict)
     monkeypatch.setattr(os, "fsync", lambda number: None)

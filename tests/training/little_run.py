@@ -15,7 +15,6 @@ from srlab.base.files import read_safetensors
 from srlab.data.datasets import ImageSet
 from srlab.data.degradation import Degradation
 from srlab.data.patches import PatchSampler
-from srlab.training.checkpoint import tensors_in
 from srlab.training.runs import Run
 from srlab.training.schedules import OneCycle
 from srlab.training.trainer import Trainer
@@ -120,6 +119,12 @@ class LittleRun:
                 raise error
 
         self.before_step = before_step
+
+
+def tensors_in(state):
+    """The tensors of networks and optimisers, flat."""
+    parts = [*state["networks"].values(), *(slot for slots in state["optimizers"].values() for slot in slots.values())]
+    return {f"{i}/{key}": v for i, part in enumerate(parts) for key, v in part.items() if isinstance(v, torch.Tensor)}
 
 
 class Crash(BaseException):

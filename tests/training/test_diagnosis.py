@@ -7,7 +7,7 @@ import pytest
 
 import srlab
 from srlab.cli.main import main
-from srlab.training.diagnosis import find_symptoms
+from srlab.training.diagnosis import find_ruin, find_symptoms
 from tests.conftest import leave_run
 
 
@@ -40,15 +40,13 @@ HEALTHY = {
     "a GAN": gan(),
     "a GAN that loses PSNR for sharpness": [*gan(), {"step": 0, "val_psnr": 28.0}, {"step": 300, "val_psnr": 27.3}],
     "no D": [{"step": row["step"], "g_loss": row["g_loss"], "g_norm": row["g_norm"]} for row in gan()],
-    "half precision that finds its scale": gan(g_norm=lambda t: 0.0 if t < 0.1 or 0.6 < t < 0.65 else 0.1),
+    "steps left out in half precision": gan(g_norm=lambda t: 0.0 if t < 0.1 or 0.6 < t < 0.65 else 0.1),
     "a short GAN": gan(7, d_real=0.6, d_fake=0.45),
     "pixels": pixels(FALLING, [24.0, 26.0, 27.0, 27.5, 27.6]),
     "loss and validation that get worse together": pixels(
         [*FALLING[:20], *FALLING[19:5:-1]], [24.0, 25.0, 27.6, 27.3, 27.0]
     ),
     "a best a little before the end": pixels(FALLING, [24.0, 26.0, 27.6, 27.5, 27.5]),
-    "a loss that jumps from batch to batch": pixels([100 * v for v in (*FALLING, 100 * FALLING[-1])]),
-    "a loss that jumps from next to nothing": pixels([1e-6] * 12 + [0.01]),
     "a loss of G that crosses zero": gan(g_loss=lambda t: 10 * (1 - 4 * t % 2) ** 3),
     "a GAN that keeps the PSNR it began with": [*gan(), *pixels(STILL, FLAT)],
     "a second stage without D": [{"step": 10 * (i + 1), "g_loss": v} for i, v in enumerate(STILL)] + pixels([], FLAT),
@@ -66,11 +64,8 @@ FAILURES = {
     "D starves": gan(d_real=0.5, d_fake=0.5),
     "D is upside down": gan(d_real=0.2, d_fake=0.8),
     "no gradient reaches G": gan(g_norm=0.0),
-    "NaN in half precision": gan(g_norm=lambda t: 0.0 if round(29 * t) % 4 == 1 else 0.1),
-    "the loss does not fall": pixels([0.1 + 0.001 * (i % 3) for i in range(60)]),
+    "it does not learn": pixels([0.1 + 0.001 * (i % 3) for i in range(60)]),
     "it overfits": pixels(FALLING, [24.0, 27.6, 27.4, 27.2, 27.0]),
-    "the loss explodes": pixels([*[0.05] * 40, 0.2, 9.0, 4e4, 1.9e30]),
-    "it never began to learn": pixels(STILL, FLAT),
     "dead units": [*pixels(FALLING), {"step": 0, "dead_units": 0.0}, {"step": 600, "dead_units": 0.9}],
     "the picture runs away": [*gan(), {"step": 0, "val_psnr": 28.0}, {"step": 300, "val_psnr": 21.0}],
 }
@@ -94,12 +89,16 @@ def test_photos_that_are_known_by_heart_already_overfit_as_well():
     assert found.evidence == "validation has lost 1.40 dB since step 60, while the training loss has fallen"
 
 
-def test_an_explosion_is_seen_whenever_it_comes_and_however_low_the_loss_had_been():
-    late = [4.0] * 10 + [0.04] * 12 + [5.0]  # 125 times what it was before, yet about the first
-    early = [0.05] * 10 + [1e30] * 15
-    for losses in (late, early, [0.05] * 4 + [9.0]):
-        assert "the loss explodes" in [found.name for found in find_symptoms(pixels(losses))]
-    assert [found.name for found in find_symptoms([*gan()[:20], {"step": 210, "g_loss": 6.0}])] == ["the loss explodes"]
+def test_an_explosion_ends_a_training_and_a_jump_does_not():
+    exploded = [
+        pixels([0.05] * 40 + [9.0]),
+        pixels([4.0] * 40 + [0.04] * 60 + [5.0]),  # 125 times what it was before, yet about the first
+        [*gan()[:20], {"step": 210, "g_loss": 6.0}],
+    ]
+    for history in exploded:
+        assert "more than 100 times the 0.0" in find_ruin(history, 0.0)
+    for losses in ([0.05] * 40 + [3.0], [1e-6] * 12 + [0.01], [5.0]):
+        assert find_ruin(pixels(losses), 0.0) is None
 
 
 def test_what_came_down_again_from_an_explosion_has_not_overfitted():
@@ -108,10 +107,10 @@ def test_what_came_down_again_from_an_explosion_has_not_overfitted():
     assert [one.name for one in found] == ["the picture runs away"]
 
 
-def test_a_network_that_stands_still_is_told_from_a_loss_that_does_not_fall_by_its_validation():
-    still = [0.1 + 0.001 * (i % 3) for i in range(60)]
-    assert [one.name for one in find_symptoms(pixels(still, FLAT))] == ["it never began to learn"]
-    assert [one.name for one in find_symptoms(pixels(still, [*FLAT[:-1], 27.9]))] == ["the loss does not fall"]
+def test_a_short_run_that_learns_nothing_is_known_by_its_validation():
+    (found,) = find_symptoms(pixels(STILL, FLAT))
+    assert found.name == "it does not learn"
+    assert found.evidence == "up to step 108 PSNR stays within 0.05 dB of its first 27.44 dB"
 
 
 @pytest.mark.parametrize(("name", "history"), FAILURES.items(), ids=FAILURES)
@@ -134,10 +133,16 @@ def leave(name, history, state="finished"):
     return run
 
 
-def test_a_run_that_the_trainer_stopped_is_said_to_have_broken_down():
-    (found,) = srlab.diagnose(leave("default", gan(), "failed")).findings
-    assert found.name == "training broke down"
-    assert "after step 300" in found.evidence
+def test_a_run_that_the_trainer_stopped_is_said_to_have_broken_down_and_why():
+    run = leave("default", gan(), "failed")
+    (of_an_old_run,) = srlab.diagnose(run).findings
+    assert (of_an_old_run.name, of_an_old_run.evidence) == (
+        "training broke down",
+        "it stopped by itself after step 300",
+    )
+    run.write_manifest(run.manifest() | {"failure": "a loss became NaN at step 3"})
+    (found,) = srlab.diagnose(run).findings
+    assert (found.name, found.evidence) == ("training broke down", "a loss became NaN at step 3")
 
 
 def test_doctor_takes_a_folder_or_a_name_and_says_by_its_exit_code_whether_something_is_wrong(capsys):

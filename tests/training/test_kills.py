@@ -184,23 +184,3 @@ def test_a_run_stops_at_any_one_write_to_a_full_disk_and_goes_on_when_there_is_r
         assert what_is_left(f"run{room}") == expected
 
     assert fill_up(monkeypatch, lambda room: LittleRun(f"run{room}").fit(EVERY), after) > 50
-
-
-def train_with_small_files(say, largest):
-    import resource
-
-    resource.setrlimit(resource.RLIMIT_FSIZE, (largest, largest))
-    LittleRun().fit()
-
-
-@pytest.mark.parametrize("largest", [200, 4000])
-def test_a_run_under_a_limit_of_the_system_stops_and_goes_on_without_it(largest):
-    stopped = Life(train_with_small_files, largest)
-    assert stopped.end() == 2, stopped.said
-    (said,) = stopped.said
-    assert said.startswith("SrlabError: ")
-    assert "File too large" in said
-    assert "\n" not in said
-    require_whole()
-    LittleRun().fit()
-    assert what_is_left() == undisturbed()

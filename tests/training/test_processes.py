@@ -11,7 +11,6 @@ import torch.nn.functional as F
 
 import srlab
 from srlab import losses
-from srlab.base.devices import pick_device
 from srlab.training.signals import TrainingStopped
 from tests.kills import Life
 
@@ -138,12 +137,3 @@ def test_two_processes_stay_the_same_follow_one_stop_together_and_one_goes_on(ca
     assert "was trained by 2 process(es) so far and goes on with 1" in capsys.readouterr().out
     assert two.manifest()["processes"] == 1
     assert far(srlab.load_generator(LAB, "two").state_dict(), "one") < 2e-5
-
-
-def test_each_process_takes_a_gpu_of_its_own(monkeypatch):
-    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
-    monkeypatch.delenv("LOCAL_RANK", raising=False)
-    assert pick_device("auto") == torch.device("cuda")
-    monkeypatch.setenv("LOCAL_RANK", "2")
-    assert pick_device("auto") == pick_device("cuda") == torch.device("cuda", 2)
-    assert pick_device("cpu") == torch.device("cpu")

@@ -46,10 +46,3 @@ def test_in_a_terminal_it_is_the_bar_of_tqdm(capsys):
         bar.set_postfix({"loss": "0.5"}, refresh=False)
         bar.update(2)
     assert "default: 100%" in capsys.readouterr().err
-
-
-def test_where_it_is_switched_off_nothing_is_shown(shown):
-    with Progress(total=2, disable=True) as bar:
-        bar.set_postfix({"loss": "0.5"}, refresh=False)
-        bar.update(2)
-    assert shown == []

@@ -10,7 +10,6 @@ import torch
 
 from srlab.models import PatchDiscriminator
 from srlab.models.features import FeatureExtractor
-from srlab.training.checkpoint import collect, put_back
 from srlab.training.runs import Run
 from srlab.training.signals import Interrupts, TrainingStopped
 from srlab.training.trainer import Trainer
@@ -126,10 +125,12 @@ def scaler(start):
 
 
 def test_the_scale_of_float16_is_kept_and_begins_anew_where_a_run_had_none():
-    cpu = torch.device("cpu")
-    for saved, scale in (({"scaler": scaler(1234.5678)}, 1234.5678), ({}, 2)):
-        resumed = scaler(2.0)
-        put_back(collect(saved, {}, cpu), {"scaler": resumed}, {}, cpu)
+    for saved, scale in ((scaler(1234.5678), 1234.5678), (None, 2)):
+        little, resumed = LittleRun(), scaler(2.0)
+        little.trainer.accelerator.scaler = saved
+        state = little.trainer._state(little.sampler) | {"step": 1}
+        little.trainer.accelerator.scaler = resumed
+        little.trainer._put_back(state, little.sampler)
         assert resumed.get_scale() == pytest.approx(scale)
 
 

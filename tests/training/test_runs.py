@@ -1,13 +1,16 @@
 """srlab.training.runs: one run folder, the weights it hands on, and finding the right one."""
 
+import re
+
 import pytest
 import torch
 
 from srlab.base.errors import SrlabError
 from srlab.base.files import write_safetensors
+from srlab.cli.main import main
 from srlab.models import MSRResNet, SRResNet
 from srlab.models.weights import load_generator
-from srlab.training.runs import Run, find_run, find_trained
+from srlab.training.runs import Run, find_run, read_runs
 from tests.conftest import leave_run
 
 LAB = "01_srresnet"
@@ -108,24 +111,31 @@ def test_a_run_is_found_by_its_folder_or_by_its_name(home, monkeypatch):
         find_run(home / LAB)
 
 
-def test_a_start_is_the_shortest_finished_run_that_will_do_and_no_side_run(capsys):
-    """The network of six crops, trained to overfit, is nothing to begin with."""
-    parameters = {"generator": {"network": "MSRResNet"}, "loss": "mse"}
-    for name, step, state, more in (
-        ("long", 900, "finished", {}),
-        ("short", 100, "finished", {}),
-        ("fits", 400, "finished", {"seed": 1}),
-        ("stopped", 350, "stopped", {}),
-        ("ruined", 350, "failed", {}),
-        ("other", 350, "finished", {"loss": "l1"}),
-        ("gan", 350, "finished", {"discriminator": {}}),
-        ("default-ablation-six", 350, "finished", {}),
-    ):
-        leave_run(LAB, name, step, state, **(parameters | more))
-    (leave_run(LAB, "damaged", 350, **parameters).path / "run.json").write_text("{")
+@pytest.mark.parametrize("content", [b"", bytes(50), b'{"step": 1, "sta', b'{"step": "\xe9"}', b"[]", b'{"step": 4}'])
+def test_an_odd_manifest_is_one_sentence_for_whoever_reads_it(capsys, content):
+    run = leave_run(LAB, "default", 4)
+    (run.path / "run.json").write_bytes(content)
+    words = rf"{run.path / 'run.json'} cannot be read as a run's manifest .*; move the folder away"
+    with pytest.raises(SrlabError, match=words):
+        run.is_trained()
+    assert list(read_runs(LAB)) == []
+    assert re.match(f"Passed over: {words}", capsys.readouterr().out)
+    assert main(["doctor", str(run.path)]) == 2
+    assert re.search(words, capsys.readouterr().err)
 
-    def found(steps):
-        return [one.name for one in find_trained(LAB, steps, parameters, without="discriminator")]
 
-    assert (found(300), found(401), found(901)) == (["fits", "long"], ["long"], [])
-    assert "Passed over: " in capsys.readouterr().out
+def test_the_name_of_a_copy_that_is_none_of_a_run_does_not_stop_the_search(capsys):
+    run = leave_run(LAB, "default", 4)
+    run.path.rename(run.path.with_name("default (copy)"))
+    leave_run(LAB, "good", 7)
+    assert [run.name for run, _ in read_runs()] == ["good"]
+    assert "Passed over: 'default (copy)' is no good name for a run" in capsys.readouterr().out
+
+
+def test_a_run_whose_manifest_is_lost_is_found_by_its_state():
+    run = leave_run(LAB, "default", 4)
+    manifest = run.manifest()
+    run.save_state({"step": 4, "manifest": manifest})
+    (run.path / "run.json").unlink()
+    assert main(["doctor", f"{LAB}/default"]) == 0
+    assert [(run.name, found) for run, found in read_runs()] == [("default", manifest)]

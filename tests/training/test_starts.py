@@ -10,7 +10,7 @@ from srlab.base.errors import SrlabError
 from srlab.data import datasets, subjects
 from srlab.data.degradation import Degradation
 from srlab.models import MSRResNet, RRDBNet
-from srlab.training.starts import Wanted, check_start, find_start
+from srlab.training.starts import Wanted, check_start, find_start, find_trained
 from tests.conftest import leave_run
 
 LAB = "01_srresnet"
@@ -108,6 +108,29 @@ def test_a_run_goes_on_with_the_start_that_it_has_begun_with():
     assert find_start("", wanted(), False, f"{LAB}/one", lab=LAB)[1] == f"{LAB}/one"
     with pytest.raises(SrlabError, match=f"began with {LAB}/one, not with {LAB}/two; give it another name"):
         find_start(f"{LAB}/two", wanted(), True, f"{LAB}/one")
+
+
+def test_a_start_is_the_shortest_finished_run_that_will_do_and_no_side_run(capsys):
+    """The network of six crops, trained to overfit, is nothing to begin with."""
+    parameters = {"generator": {"network": "MSRResNet"}, "loss": "mse"}
+    for name, step, state, more in (
+        ("long", 900, "finished", {}),
+        ("short", 100, "finished", {}),
+        ("fits", 400, "finished", {"seed": 1}),
+        ("stopped", 350, "stopped", {}),
+        ("ruined", 350, "failed", {}),
+        ("other", 350, "finished", {"loss": "l1"}),
+        ("gan", 350, "finished", {"discriminator": {}}),
+        ("default-ablation-six", 350, "finished", {}),
+    ):
+        leave_run(LAB, name, step, state, **(parameters | more))
+    (leave_run(LAB, "damaged", 350, **parameters).path / "run.json").write_text("{")
+
+    def found(steps):
+        return [name.removeprefix(f"{LAB}/") for name in find_trained(LAB, steps, parameters)]
+
+    assert (found(300), found(401), found(901)) == (["fits", "long"], ["long"], [])
+    assert "Passed over: " in capsys.readouterr().out
 
 
 RRDB = {"network": "RRDBNet"} | RRDBNet(**RRDBNet.SIZES["laptop"]).config

@@ -11,13 +11,11 @@ from srlab.base import files
 from srlab.data import datasets
 from srlab.models.features import FeatureExtractor
 from srlab.models.pretrained import OWN_WEIGHTS
-from srlab.training.own_features import BLURS, puzzles, train_features
 from srlab.view import plots
 
 pytestmark = pytest.mark.nightly
 
 CROPS = {"astronaut": (48, 168, 96, 144), "chelsea": (80, 120, 96, 144)}
-EYES = (("astronaut", 92, 200), ("chelsea", 110, 160), ("astronaut", 230, 60), ("astronaut", 70, 250))
 
 
 @pytest.fixture(scope="module")
@@ -55,20 +53,6 @@ def test_they_forgive_a_shift_a_tint_and_grain_more_than_a_blur_and_random_ones_
     assert cost["auto"]["shift"] < 0.1 * cost["random"]["shift"]
 
 
-def test_relatives_of_a_busy_patch_are_busier_than_those_by_random_features(both, photos):
-    queries = torch.cat([plots.cut(photos[name], (top, left, 32, 32)) for name, top, left in EYES])
-    library = next(srlab.PatchSampler(datasets.photos("train"), 4, 32, 240, augment="none", seed=0))[1]
-    busy = {}
-    for backbone, net in both.items():
-        with torch.no_grad():
-            wanted, known = (net(patches)["relu3_2"].flatten(1) for patches in (queries, library))
-        nearest = library[torch.cdist(wanted, known).topk(5, largest=False).indices]
-        steps = [x.diff(dim=-1).abs().flatten(-3).mean(-1) for x in (nearest, queries)]
-        busy[backbone] = (steps[0].mean(1) / steps[1]).mean().item()
-    assert busy["random"] < 0.5
-    assert busy["auto"] > busy["random"] + 0.3
-
-
 def test_what_comes_with_srlab_is_small_and_of_the_embedded_photos_alone():
     assert OWN_WEIGHTS.stat().st_size < ship_features.LIMIT
     photos = datasets.photos("train")
@@ -85,11 +69,11 @@ def test_what_comes_with_srlab_is_small_and_of_the_embedded_photos_alone():
 
 def test_a_puzzle_has_two_patches_of_each_photo_and_all_blurs_and_is_the_same_again():
     photos = datasets.photos("train").subset("grass", "page", "rocket")
-    image, which, how = next(puzzles(photos, seed=1))
+    image, which, how = next(ship_features.puzzles(photos, seed=1))
     assert image.shape == (6, 3, 64, 64)
     assert which.tolist() == [0, 0, 1, 1, 2, 2]
-    assert 0 <= how.min() <= how.max() < len(BLURS)
-    again = next(puzzles(photos, seed=1))
+    assert 0 <= how.min() <= how.max() < len(ship_features.BLURS)
+    again = next(ship_features.puzzles(photos, seed=1))
     assert torch.equal(how, again[2])
 
 
@@ -98,7 +82,7 @@ def test_features_learn_in_a_few_steps_and_are_frozen_again():
     features = FeatureExtractor("vgg6 relu2_2", "random")
     before = [value.clone() for value in features.parameters()]
     random = torch.get_rng_state()
-    log = train_features(features, photos, 30)
+    log = ship_features.train_features(features, photos, 30)
     assert sum(row["which"] for row in log[-10:]) / 10 > 0.6 > sum(row["which"] for row in log[:5]) / 5
     assert not any(value.requires_grad for value in features.parameters())
     assert all(not torch.equal(old, new) for old, new in zip(before, features.parameters(), strict=True))

@@ -1,0 +1,90 @@
+"""srlab.base.devices: which device and precision a run takes, and what is said of a GPU that can't be used."""
+
+import pytest
+import torch
+
+from srlab.base import devices
+from srlab.base.errors import SrlabError
+
+
+def test_each_process_takes_a_gpu_of_its_own(monkeypatch):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.delenv("LOCAL_RANK", raising=False)
+    assert devices.pick_device("auto") == torch.device("cuda")
+    monkeypatch.setenv("LOCAL_RANK", "2")
+    assert devices.pick_device("auto") == devices.pick_device("cuda") == torch.device("cuda", 2)
+    assert devices.pick_device("cpu") == torch.device("cpu")
+
+
+@pytest.mark.parametrize(
+    ("capabilities", "wanted"),
+    [
+        ({"cpu_name": "AMD EPYC", "avx512_bf16": True}, "bf16"),
+        ({"cpu_name": "Intel Xeon", "avx512_bf16": True, "amx_bf16": True}, "bf16"),
+        ({"cpu_name": "Intel Xeon", "avx512_bf16": True, "amx_bf16": False}, "no"),
+        ({"architecture": "aarch64"}, "no"),
+    ],
+)
+def test_a_cpu_computes_in_bfloat16_where_that_is_faster(capabilities, wanted, monkeypatch):
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: capabilities)
+    assert devices.pick_precision("auto", torch.device("cpu")) == wanted
+
+
+@pytest.mark.parametrize(("precision", "words"), [("half", "Unknown precision 'half'"), ("fp16", "fp16 needs a GPU")])
+def test_a_precision_that_cannot_be_had_is_refused(precision, words):
+    with pytest.raises(SrlabError, match=words):
+        devices.pick_precision(precision, torch.device("cpu"))
+
+
+# --- What is said of GPUs --------------------------------------------------------------------------------------
+
+OLD = "The NVIDIA driver on your system is too old (found version 12020). Please update your GPU driver."
+
+
+@pytest.fixture
+def broken(monkeypatch, tmp_path):
+    """A machine with a GPU, whose driver is too old for this torch."""
+
+    def init():
+        raise RuntimeError(OLD)
+
+    driver = tmp_path / "version"
+    driver.write_text("NVRM version: NVIDIA UNIX x86_64 Kernel Module  535.104.05  Sat Aug 19\nGCC version: 12.3.0 \n")
+    monkeypatch.setattr(devices, "DRIVER", driver)
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    monkeypatch.setattr(torch.cuda, "init", init)
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    return monkeypatch
+
+
+def test_a_gpu_that_cannot_be_used_is_named_with_the_reason(broken):
+    said = devices.unused_gpu()
+    assert "an NVIDIA driver 535.104.05, but torch" in said
+    assert "(The NVIDIA driver on your system is too old (found version 12020)); update the driver" in said
+    assert devices.pick_device().type == "cpu"
+    with pytest.raises(SrlabError, match=r"no usable GPU .*535\.104\.05"):
+        devices.pick_device("cuda")
+
+
+def test_nothing_is_said_of_a_gpu_that_works_is_hidden_or_is_not_there(broken):
+    broken.setenv("CUDA_VISIBLE_DEVICES", "")
+    assert devices.unused_gpu() == ""
+    broken.delenv("CUDA_VISIBLE_DEVICES")
+    with broken.context() as working:
+        working.setattr(torch.cuda, "is_available", lambda: True)
+        assert devices.unused_gpu() == ""
+    broken.setattr(devices.shutil, "which", lambda name: None)
+    devices.DRIVER.unlink()
+    assert devices.unused_gpu() == ""
+
+
+def test_a_lack_of_memory_on_a_gpu_is_known_by_its_words():
+    for words in (
+        "CUDA error: out of memory",
+        "CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling `cublasCreate(handle)`",
+        "cuDNN error: CUDNN_STATUS_ALLOC_FAILED",
+        "cuDNN error: CUDNN_STATUS_INTERNAL_ERROR_DEVICE_ALLOCATION_FAILED",
+    ):
+        assert devices.out_of_memory(RuntimeError(words)), words
+        assert not devices.out_of_memory(ValueError(words))
+    assert not devices.out_of_memory(RuntimeError("CUDA error: device-side assert triggered"))
