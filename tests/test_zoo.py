@@ -12,7 +12,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from PIL import Image
 
 from srlab.base.errors import SrlabError
 from srlab.cli.main import main
@@ -99,7 +98,7 @@ def test_upscale_takes_the_same_picture_as_a_data_set(entry, file, tmp_path, cap
     target = tmp_path / "out" / odd
     code = main(["upscale", str(file), str(target), "--method", "nearest", "--scale", "1"])
     said = capsys.readouterr()
-    if entry.size is None or not entry.enlarged:
+    if entry.size is None:
         assert code == 2
         assert is_one_sentence_about(words(said.err), file)
         assert words(said.err).startswith("srlab: ")
@@ -126,7 +125,7 @@ def test_upscale_of_a_folder_goes_on_after_it(entry, file, tmp_path, capsys):
         assert said.count("\n") == 1
         assert "its name is no line of text; rename it" in said
         assert files_below(out) == others
-    elif entry.size is None or entry.in_folder or not entry.enlarged:
+    elif entry.size is None or entry.in_folder:
         failed = file.is_file() and not entry.in_folder
         assert code == (1 if failed else 0)
         assert said.count("\n") == (1 if failed else 0)
@@ -169,14 +168,3 @@ def test_a_file_without_permission_is_refused(tmp_path, capsys):
         read_image(path)
     assert main(["upscale", str(path), str(tmp_path / "sr.png"), "--method", "bicubic"]) == 2
     assert "secret.png may not be read by you" in capsys.readouterr().err
-
-
-def test_a_gif_is_for_upscaling_only(tmp_path, capsys):
-    black, white = (Image.new("L", (5, 4), level) for level in (0, 255))
-    for name in ("a.gif", "b.png"):
-        black.save(tmp_path / name, "GIF", save_all=True, append_images=[white])
-        with pytest.raises(SrlabError, match=f"{name} is not an image that can be read"):
-            read_image(tmp_path / name)
-        target = tmp_path / "out" / f"{name}.png"
-        assert main(["upscale", str(tmp_path / name), str(target), "--method", "nearest", "--scale", "1"]) == 0
-        assert read_levels(target).unique().tolist() == [0]

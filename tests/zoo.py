@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 import PIL
-import pyvips
+import tifffile
 from PIL import Image, ImageCms
 
 HEIGHT, WIDTH = 13, 18
@@ -37,8 +37,6 @@ class Entry:
         ``(H, W, 3)`` levels, where they are known.
     tolerance
         Levels by which a reader may miss them.
-    enlarged
-        False where `srlab upscale` refuses what the other doors read, because it keeps the kind of a file.
     in_folder
         "left out" or "refused" where a folder of images does not have it, although it can be read by its name; where
         a data set refuses it, `srlab upscale` goes on without it.
@@ -51,7 +49,6 @@ class Entry:
     size: tuple[int, int] | None
     truth: np.ndarray | None = None
     tolerance: int = 0
-    enlarged: bool = True
     in_folder: str = ""
     label: str = ""
 
@@ -95,9 +92,11 @@ def encoded(picture: np.ndarray | Image.Image, kind: str, **options: object) -> 
     return file.getvalue()
 
 
-def by_vips(picture: np.ndarray, suffix: str, **options: object) -> bytes:
-    """A picture as the bytes of a file, by libvips, which writes what Pillow does not."""
-    return pyvips.Image.new_from_array(np.ascontiguousarray(picture)).write_to_buffer(suffix, **options)
+def tiff(picture: np.ndarray, photometric: str = "rgb") -> bytes:
+    """A picture as the bytes of a TIFF that Pillow does not write."""
+    file = io.BytesIO()
+    tifffile.imwrite(file, picture, photometric=photometric)
+    return file.getvalue()
 
 
 def chunk(name: bytes, content: bytes) -> bytes:
@@ -169,7 +168,7 @@ def greys() -> list[Entry]:
         found.append(read_as(f"black-or-white{suffix}", encoded(black_or_white, form), truth))
     levels = smooth()[..., 1]
     found.append(read_as("grey.jpg", encoded(levels, "JPEG"), in_rgb(levels), LOSSY))
-    inverted = by_vips(grey(), ".tif", miniswhite=True)
+    inverted = tiff(255 - grey(), "miniswhite")
     return [*found, read_as("white-is-zero.tif", inverted, in_rgb(grey()))]
 
 
@@ -242,9 +241,8 @@ def inks() -> list[Entry]:
         read_as("cmyk.jpg", encoded(cmyk, "JPEG", quality=98), truth, LOSSY),
         read_as("ycbcr.jpg", encoded(ycbcr, "JPEG", quality=98), truth, LOSSY),
         read_as("rgb.jpg", encoded(truth, "JPEG", quality=98, keep_rgb=True), truth, LOSSY),
-        read_as("lab.tif", encoded(lab, "TIFF"), truth, INKS, enlarged=False),
+        read_as("lab.tif", encoded(lab, "TIFF"), truth, INKS),
         read_as("progressive.jpg", encoded(truth, "JPEG", quality=98, progressive=True), truth, LOSSY),
-        read_as("interlaced.png", by_vips(noise(), ".png", interlace=True), noise()),
         read_as("lossy.webp", encoded(truth, "WEBP", quality=98), truth, LOSSY),
         read_as("rgb-lzw.tif", encoded(noise(), "TIFF", compression="tiff_lzw"), noise()),
     ]
@@ -255,15 +253,15 @@ def depths() -> list[Entry]:
     deep = grey().astype(np.uint16) * 257
     off = deep - (deep % 13).astype(np.uint16)  # between two 8-bit levels
     truth, rgb = in_rgb(np.rint(off / 257)), noise().astype(np.uint16) * 257
-    rows = [row.astype(">u2").tobytes() for row in rgb]
     rgba = np.dstack([rgb, np.full((HEIGHT, WIDTH), 65535, np.uint16)])
+    rows, rows_with_alpha = ([row.astype(">u2").tobytes() for row in pixels] for pixels in (rgb, rgba))
     return [
         read_as("grey-16-bit.png", encoded(off, "PNG"), truth),
         read_as("grey-16-bit.tif", encoded(off, "TIFF"), truth),
         read_as("grey-16-bit-big-endian.tif", encoded(Image.fromarray(off.astype(">u2")), "TIFF"), truth),
         read_as("rgb-16-bit.png", png(WIDTH, HEIGHT, 16, 2, rows), noise()),
-        read_as("rgb-16-bit.tif", by_vips(rgb, ".tif"), noise()),
-        read_as("rgba-16-bit.png", by_vips(rgba, ".png"), noise(), 1),
+        read_as("rgb-16-bit.tif", tiff(rgb), noise()),
+        read_as("rgba-16-bit.png", png(WIDTH, HEIGHT, 16, 6, rows_with_alpha), noise(), 1),
         refused("grey-32-bit.tif", encoded(Image.fromarray(off.astype(np.int32) * 1000), "TIFF")),
     ]
 
@@ -275,12 +273,12 @@ def floats() -> list[Entry]:
     bad[3, 4], endless[3, 4] = np.nan, np.inf
     clipped = np.rint(beyond.clip(0, 1) * 255)
     return [
-        read_as("float.tif", encoded(values, "TIFF"), in_rgb(grey()), enlarged=False),
-        read_as("float-beyond-1.tif", encoded(beyond, "TIFF"), in_rgb(clipped), 1, enlarged=False),
+        read_as("float.tif", encoded(values, "TIFF"), in_rgb(grey())),
+        read_as("float-beyond-1.tif", encoded(beyond, "TIFF"), in_rgb(clipped), 1),
         refused("float-nan.tif", encoded(bad, "TIFF")),
         refused("float-infinite.tif", encoded(endless, "TIFF")),
-        refused("rgb-float.tif", by_vips(noise().astype(np.float32) / 255, ".tif")),
-        refused("double.tif", by_vips(values.astype(np.float64), ".tif")),
+        refused("rgb-float.tif", tiff(noise().astype(np.float32) / 255)),
+        refused("double.tif", tiff(values.astype(np.float64), "minisblack")),
     ]
 
 
@@ -406,14 +404,13 @@ def names() -> list[Entry]:
         "newline": "new\nline.png",
         "html": "<img src=x onerror=alert(1)>.png",
         "dash": "-rf --force.png",
-        "vips-options": "a.png[page=1].png",
         "percent": "100%s %d {name} {0}.png",
         "dots": "a..x4...png",
         "capitals": "CAPITALS.PNG",
         "bytes": os.fsdecode(b"caf\xe9.png"),  # from before UTF-8
     }
-    # In a folder a name must be a line of text, because it becomes one in tables; libvips wants UTF-8 everywhere.
-    more = {"newline": {"in_folder": "refused"}, "bytes": {"in_folder": "refused", "enlarged": False}}
+    # In a folder a name must be a line of text, because it becomes one in tables.
+    more = {"newline": {"in_folder": "refused"}, "bytes": {"in_folder": "refused"}}
     found = [read_as(name, content, noise(), label=label, **more.get(label, {})) for label, name in odd.items()]
     return [*found, read_as(".hidden.png", content, noise(), in_folder="left out")]
 

@@ -4,7 +4,9 @@ Odd files of any kind are in `tests/test_zoo.py`.
 """
 
 import errno
+import itertools
 import os
+import struct
 
 import numpy as np
 import pytest
@@ -58,6 +60,26 @@ def test_16_bits_and_floats_keep_what_8_bits_would_lose(tmp_path):
     assert read_image(tmp_path / "16.png")[0, 0].tolist() == pytest.approx([0, 255 / 65535, 32768 / 65535, 1])
     Image.fromarray(np.array([[0, 0.123, 1]], np.float32)).save(tmp_path / "f.tif")
     assert read_image(tmp_path / "f.tif")[0, 0].tolist() == pytest.approx([0, 0.123, 1], abs=1e-7)
+
+
+def profile_of_inks():
+    """A small colour profile that is unlike Pillow's formula: every ink takes 63 of 255 levels of lightness."""
+    table = b"mft1" + bytes(4) + bytes([4, 3, 2, 0]) + struct.pack(">9i", *65536 * np.eye(3, dtype=int).ravel())
+    table += bytes(range(256)) * 4
+    for used in itertools.product((0, 1), repeat=4):
+        table += bytes([255 - 63 * sum(used), 128, 128])
+    table += bytes(range(256)) * 3
+    known = (132 + 12 + len(table), 0x02400000, b"prtr", b"CMYK", b"Lab ", b"acsp", 0xF6D6, 0x10000, 0xD32D)
+    header = struct.pack(">I4xI4s4s4s12x4s28x3I48x", *known)
+    return header + struct.pack(">I4sII", 1, b"A2B0", len(header) + 16, len(table)) + table
+
+
+@pytest.mark.parametrize("suffix", [".jpg", ".tif"])
+def test_inks_become_colours_through_their_profile(suffix, tmp_path):
+    inks = Image.new("CMYK", (16, 16), (255, 0, 0, 0))
+    for options, expected in (({}, [0, 255, 255]), ({"icc_profile": profile_of_inks()}, [185] * 3)):
+        inks.save(tmp_path / f"inks{suffix}", **options)
+        assert np.abs(levels(read_image(tmp_path / f"inks{suffix}"))[8, 8] - expected).max() <= 2
 
 
 @pytest.mark.parametrize("mode", ["L", "RGB", "CMYK", "F", "I;16"])
