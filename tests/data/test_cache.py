@@ -11,7 +11,7 @@ from PIL import Image
 
 from srlab.base.errors import SrlabError
 from srlab.data import cache, datasets, images
-from srlab.data.images import read_levels, write_image
+from srlab.data.images import read_levels, read_pixels, write_image
 from srlab.data.patches import PatchSampler
 from tests.full_disk import Disk
 from tests.kills import KILLS, Life, kill_until_done
@@ -51,11 +51,11 @@ def decoded(monkeypatch):
     """The files that were decoded, one entry each time."""
     seen = []
 
-    def read(path, keep_grey=False):
+    def read(path):
         seen.append(path.name)
-        return read_levels(path, keep_grey)
+        return read_pixels(path)
 
-    monkeypatch.setattr(cache, "read_levels", read)
+    monkeypatch.setattr(cache, "read_pixels", read)
     return seen
 
 
@@ -179,24 +179,24 @@ def full_disk(folder, patch):
 
 
 def full_memory(folder, patch):
-    decode = images._decode
+    decode = images.pixels_of
 
     def decode_one(path, image):
         if path.name == "4.png":
             raise MemoryError
         return decode(path, image)
 
-    patch.setattr(images, "_decode", decode_one)
+    patch.setattr(images, "pixels_of", decode_one)
 
 
 def changing(folder, patch):
-    def read_and_change(path, keep_grey=False):
-        levels = read_levels(path, keep_grey)
+    def read_and_change(path):
+        pixels = read_pixels(path)
         if path.name == "4.png":
-            write_image(255 - levels, path)
-        return levels
+            write_image(255 - pixels.permute(2, 0, 1), path)
+        return pixels
 
-    patch.setattr(cache, "read_levels", read_and_change)
+    patch.setattr(cache, "read_pixels", read_and_change)
 
 
 @pytest.mark.parametrize(

@@ -42,9 +42,7 @@ degradations = st.builds(
     Degradation,
     method=st.sampled_from(sorted(DOWNSAMPLERS)),
     blur=st.just(0.0) | st.floats(0, 4) | pairs(0, 4),
-    anisotropic=st.booleans(),
     noise=st.just(0.0) | pairs(0, 0.2),
-    photons=st.just(0.0) | pairs(1, 500),
     jpeg=st.just(0.0) | pairs(1, 100),
 )
 

@@ -238,7 +238,7 @@ def test_what_else_the_labs_have_in_a_step_does_not_wait_either(discriminator, d
 
 # --- Patches --------------------------------------------------------------------------------------------------
 
-BLIND = Degradation(blur=(0.2, 3.0), anisotropic=True, noise=(0.0, 0.05), photons=(50, 500))
+BLIND = Degradation(blur=(0.2, 3.0), noise=(0.0, 0.05))
 # LR of 8 pixels and the margin that a bicubic kernel and the blur reach into, 2 + 3 on each side
 BACK = ["(16, 18, 18, 3) to the CPU", *16 * ["a number is read"], "aten._to_copy.default of [('cpu', (16, 3, 18, 18))]"]
 SENT = ["aten._to_copy.default of [('cpu', (16, 48, 48, 3))]"]
