@@ -205,7 +205,7 @@ class ImageSet:
 
 def _batch(levels: torch.Tensor) -> torch.Tensor:
     """8-bit levels as a batch of one, float32 in [0, 1]; contiguous, because the pixels of a set lie channels last."""
-    return to_float(levels)[None].contiguous()
+    return to_float(levels.contiguous())[None]
 
 
 def photos(split: str) -> ImageSet:
