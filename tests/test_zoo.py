@@ -16,7 +16,7 @@ import torch
 from srlab.base.errors import SrlabError
 from srlab.cli.main import main
 from srlab.data.datasets import folder
-from srlab.data.images import read_image, read_levels, write_image
+from srlab.data.images import read_image, to_uint8, write_image
 from tests.zoo import Entry, encoded, names, no_files, noise, zoo
 
 ZOO = zoo()
@@ -74,22 +74,21 @@ def files_below(path: Path) -> list[Path]:
 @pytest.mark.parametrize("entry", cases())
 def test_a_data_set_has_its_picture(entry, file):
     if entry.size is None:
-        for read in (read_image, read_levels):
-            with pytest.raises(SrlabError) as refusal:
-                read(file)
-            assert file.name in str(refusal.value)
+        with pytest.raises(SrlabError) as refusal:
+            read_image(file)
+        assert file.name in str(refusal.value)
     else:
         image = read_image(file)
         assert image.dtype == torch.float32
         assert image.min() >= 0
         assert image.max() <= 1
-        assert close(picture(read_levels(file)), entry)
+        assert close(picture(to_uint8(read_image(file))), entry)
     if entry.size is None or entry.in_folder:
         with pytest.raises(SrlabError) as refusal:
             folder(file.parent)
         assert is_one_sentence_about(str(refusal.value), file)
     else:
-        assert torch.equal(folder(file.parent).hr[0], read_levels(file).expand(3, -1, -1))
+        assert torch.equal(folder(file.parent).hr[0], to_uint8(read_image(file)).expand(3, -1, -1))
 
 
 @pytest.mark.parametrize("entry", cases())
@@ -108,9 +107,9 @@ def test_upscale_takes_the_same_picture_as_a_data_set(entry, file, tmp_path, cap
     assert (code, words(said.err)) == (0, "")
     assert files_below(target.parent) == [target]
     if entry.tolerance:
-        assert close(picture(read_levels(target)), entry)
+        assert close(picture(to_uint8(read_image(target))), entry)
     else:
-        assert torch.equal(read_levels(target), read_levels(file))
+        assert torch.equal(to_uint8(read_image(target)), to_uint8(read_image(file)))
 
 
 @pytest.mark.parametrize("entry", cases(SOME))
@@ -135,7 +134,7 @@ def test_upscale_of_a_folder_goes_on_after_it(entry, file, tmp_path, capsys):
         assert (code, said) == (0, "2 written, 0 skipped, 0 failed.")
         target = out / f"{file.stem}.png"
         assert sorted(files_below(out)) == sorted([target, *others])
-        assert read_levels(target).shape[1:] == (2 * entry.size[0], 2 * entry.size[1])
+        assert to_uint8(read_image(target)).shape[1:] == (2 * entry.size[0], 2 * entry.size[1])
 
 
 @pytest.mark.parametrize("side", ["sr", "hr"])

@@ -70,11 +70,6 @@ def read_image(path: str | os.PathLike, keep_grey: bool = False) -> torch.Tensor
     return pixels.expand(-1, -1, 1 if keep_grey and pixels.shape[2] == 1 else 3).permute(2, 0, 1).contiguous()
 
 
-def read_levels(path: str | os.PathLike, keep_grey: bool = False) -> torch.Tensor:
-    """Read an image file as 8-bit levels: ``to_uint8(read_image(path))``, uint8."""
-    return to_uint8(read_image(path, keep_grey))
-
-
 def read_pixels(path: Path) -> torch.Tensor:
     """Read an image file as the pixels lie in it.
 

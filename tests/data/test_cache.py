@@ -11,7 +11,7 @@ from PIL import Image
 
 from srlab.base.errors import SrlabError
 from srlab.data import cache, datasets, images
-from srlab.data.images import read_levels, read_pixels, write_image
+from srlab.data.images import read_image, read_pixels, to_uint8, write_image
 from srlab.data.patches import PatchSampler
 from tests.full_disk import Disk
 from tests.kills import KILLS, Life, kill_until_done
@@ -157,7 +157,7 @@ def test_it_is_made_anew_when_a_photo_or_the_cache_is_not_as_it_was(folder, home
 
 def test_what_is_written_into_a_mapped_image_does_not_reach_the_cache(folder, from_cache):
     from_cache(folder).hr[0].zero_()
-    assert torch.equal(from_cache(folder).hr[0], read_levels(folder / "0.png"))
+    assert torch.equal(from_cache(folder).hr[0], to_uint8(read_image(folder / "0.png")))
 
 
 def test_two_folders_of_one_name_have_two_caches_and_few_photos_none(folder, home, from_cache, tmp_path):
@@ -223,7 +223,7 @@ def test_what_goes_wrong_is_one_sentence_leaves_nothing_half_made_and_can_be_men
     assert kept(home) == []
     if happens is not changing:
         (folder / "4.png").write_bytes(content)
-    assert torch.equal(from_cache(folder).hr[4], read_levels(folder / "4.png"))
+    assert torch.equal(from_cache(folder).hr[4], to_uint8(read_image(folder / "4.png")))
 
 
 def test_a_photo_that_has_gone_and_a_folder_that_is_none_are_named(folder, home, from_cache):
