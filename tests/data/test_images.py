@@ -93,39 +93,6 @@ def test_a_turned_tiff_that_pillow_could_map_into_memory_is_not_scrambled(tmp_pa
 # --- Files that cannot be read -------------------------------------------------------------------------------
 
 
-def refuse(path, match: str) -> None:
-    with pytest.raises(SrlabError, match=match) as caught:
-        read_image(path)
-    message = str(caught.value)
-    assert str(path) in message  # it names the file
-    assert "\n" not in message  # in one sentence
-    assert message.endswith(".")
-
-
-@pytest.mark.filterwarnings("ignore::UserWarning")
-@pytest.mark.parametrize("suffix", [".png", ".jpg", ".tif", ".webp"])
-def test_a_file_cut_anywhere_never_raises_anything_but_a_clear_sentence(tmp_path, suffix):
-    path = tmp_path / f"a{suffix}"
-    Image.fromarray(NOISE.repeat(4, axis=0)).save(path)
-    whole = path.read_bytes()
-    for length in range(0, len(whole) - 30, 29):
-        path.write_bytes(whole[:length])
-        refuse(path, "damaged or cut short|not an image")
-
-
-def test_what_pillow_refuses_and_a_file_that_is_missing_is_a_sentence(tmp_path, monkeypatch):
-    def convert(*args, **kwargs):
-        raise ValueError("conversion from LAB to RGB not supported")
-
-    Image.fromarray(NOISE).save(tmp_path / "a.png")
-    with monkeypatch.context() as other:
-        other.setattr(Image.Image, "convert", convert)
-        refuse(tmp_path / "a.png", "LAB")
-    refuse(tmp_path / "none.png", "no image file")
-    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 10)
-    refuse(tmp_path / "a.png", "decompression bomb")
-
-
 # --- Writing -------------------------------------------------------------------------------------------------
 
 

@@ -1,16 +1,14 @@
-"""What holds for every input, tried with what hypothesis makes up: always the same, so that a failure repeats."""
-
-import math
+"""srlab.data.patches, tried with what hypothesis makes up: always the same, so that a failure repeats."""
 
 import torch
-from hypothesis import example, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from srlab.data.datasets import ImageSet
 from srlab.data.degradation import Degradation
 from srlab.data.images import to_uint8
 from srlab.data.patches import PatchSampler
-from srlab.data.resampling import DOWNSAMPLERS, KERNELS, resize_matrix
+from srlab.data.resampling import DOWNSAMPLERS
 
 seeds = st.integers(0, 2**32)
 
@@ -19,24 +17,9 @@ def few(count):
     return settings(max_examples=count, deadline=None, derandomize=True, database=None)
 
 
-def randoms(seed):
-    return torch.Generator().manual_seed(seed)
-
-
-def on_levels(image):
-    return torch.equal(image, to_uint8(image).float() / 255)
-
-
-def pictures(seed, *shape):
-    """8-bit levels, so that nothing is lost in rounding."""
-    return torch.randint(256, shape, generator=randoms(seed)) / 255
-
-
 def pairs(low, high):
     return st.tuples(st.floats(low, high), st.floats(low, high)).map(lambda pair: tuple(sorted(pair)))
 
-
-# --- Degradation --------------------------------------------------------------------------------------------
 
 degradations = st.builds(
     Degradation,
@@ -46,45 +29,6 @@ degradations = st.builds(
     jpeg=st.just(0.0) | pairs(1, 100),
 )
 
-
-@few(12)
-@given(degradations, seeds, st.integers(1, 4), st.integers(1, 3), st.integers(1, 6), st.integers(1, 6))
-def test_any_degradation_gives_8_bit_levels_of_the_right_size_and_the_same_for_the_same_seed(
-    degradation, seed, scale, count, rows, columns
-):
-    hr = pictures(seed, count, 3, rows * scale, columns * scale)
-    before = hr.clone()
-    lr = degradation(hr, scale, randoms(seed))
-    assert lr.shape == (count, 3, rows, columns)
-    assert lr.dtype == torch.float32
-    assert on_levels(lr)
-    assert torch.equal(hr, before)
-    assert torch.equal(lr, degradation(hr, scale, randoms(seed)))
-
-
-# --- Resampling ---------------------------------------------------------------------------------------------
-
-
-@few(60)
-@given(
-    st.integers(1, 40),
-    st.sampled_from([1, 2, 3, 4, 5, 8, 1 / 2, 1 / 3, 1 / 4, 1 / 8, 0.7, 1.9]),
-    st.sampled_from(sorted(KERNELS)),
-    st.booleans(),
-)
-@example(1, 1 / 8, "lanczos", True)
-def test_each_row_of_a_resize_matrix_sums_to_1_and_a_mirrored_line_becomes_a_mirrored_line(
-    size, factor, kernel, antialias
-):
-    matrix = resize_matrix(size, factor, kernel, antialias)
-    assert matrix.shape == (math.ceil(size * factor), size)
-    assert torch.allclose(matrix.sum(dim=1), torch.ones(len(matrix), dtype=torch.float64), atol=1e-12)
-    # Elsewhere the last sample lies beyond the end of the line, and a box at its edge takes what is right of it.
-    if math.isclose(size * factor, round(size * factor)) and kernel != "box":
-        assert torch.allclose(matrix.flip(0, 1), matrix, atol=1e-9)
-
-
-# --- Patches ------------------------------------------------------------------------------------------------
 
 sides = st.integers(8, 15)
 sets = st.lists(st.tuples(sides, sides), min_size=1, max_size=4)
