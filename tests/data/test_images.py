@@ -3,9 +3,7 @@
 Odd files of any kind are in `tests/test_zoo.py`.
 """
 
-import errno
 import itertools
-import os
 import struct
 
 import numpy as np
@@ -110,25 +108,6 @@ def test_write_then_read_is_bit_exact_and_clamped(tmp_path, suffix):
         assert write_image(given, str(path)) == path
         assert torch.equal(read_image(path), expected)
         assert [file.name for file in path.parent.iterdir()] == [path.name]
-
-
-@pytest.mark.parametrize("error", [OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)), KeyboardInterrupt()])
-@pytest.mark.parametrize("existing", [True, False])
-def test_a_full_disk_or_an_interrupt_keeps_the_old_file_and_leaves_no_part(tmp_path, monkeypatch, existing, error):
-    path, old = tmp_path / "a.png", torch.full((3, 4, 4), 0.2)
-    if existing:
-        write_image(old, path)
-
-    def fail(handle):
-        raise error
-
-    with monkeypatch.context() as full:
-        full.setattr(os, "fsync", fail)
-        with pytest.raises((SrlabError, KeyboardInterrupt), match=r"a\.png .*No space left|^$"):
-            write_image(torch.ones(3, 4, 4), path)
-    assert [p.name for p in tmp_path.iterdir()] == (["a.png"] if existing else [])
-    if existing:
-        assert torch.equal(read_image(path), quantize(old))
 
 
 def test_a_target_that_cannot_be_written_is_named(tmp_path):

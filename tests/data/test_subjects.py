@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import torch
-from PIL import ExifTags, Image
+from PIL import Image
 
 from srlab.base.errors import SrlabError
 from srlab.data import datasets, subjects
@@ -59,13 +59,6 @@ def test_of_a_large_photo_the_middle_is_taken_and_the_name_says_so(save):
     assert left.hr[0].shape == right.hr[0].shape == (3, subjects.LARGEST, 444)
     assert (left.hr[0].permute(1, 2, 0).numpy() == pixels[38:1062, 138:582]).all()
     assert left.name == "left half of the middle of own"
-
-
-def test_a_photo_taken_upright_is_cut_as_it_is_seen(tmp_path):
-    exif = Image.Exif()
-    exif[ExifTags.Base.Orientation] = 6
-    Image.fromarray(noise(350, 400)).save(tmp_path / "own.png", exif=exif)
-    assert subjects.halves(tmp_path / "own.png")[0].hr[0].shape == (3, 400, 107)
 
 
 def test_a_grey_photo_is_known_as_grey(save):
