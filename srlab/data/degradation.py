@@ -169,6 +169,13 @@ class Degradation:
         if high and not 1 <= low <= high <= 100:
             raise SrlabError(f"Degradation strength jpeg={self.jpeg} must lie in 1 to 100, or be 0 for none.")
 
+    def __str__(self) -> str:
+        # Runs are compared by it, also with those made when there were two stages more.
+        return (
+            f"Degradation(method={self.method!r}, blur={self.blur}, anisotropic=False, noise={self.noise}, "
+            f"photons=0.0, jpeg={self.jpeg})"
+        )
+
     def reach(self, scale: int) -> int:
         """How many LR pixels beyond a pixel's own place its value depends on, noise and JPEG left out."""
         check_scale(scale)

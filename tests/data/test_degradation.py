@@ -275,6 +275,12 @@ def test_the_default_pipeline_is_downsampling_alone_and_stages_come_in_the_order
     assert torch.equal(lr, jpeg(expected, 40))
 
 
+def test_it_is_described_as_in_the_manifests_of_earlier_versions():
+    assert str(Degradation(blur=[0.2, 3], jpeg=(60, 60))) == (
+        "Degradation(method='bicubic', blur=(0.2, 3.0), anisotropic=False, noise=0.0, photons=0.0, jpeg=60.0)"
+    )
+
+
 @pytest.mark.parametrize(
     "degradation",
     [Degradation(blur=1.5), Degradation(blur=(1.5, 1.5)), Degradation(jpeg=50)],
