@@ -121,12 +121,13 @@ class ImageSet:
         SrlabError
             No image is that large.
         """
-        large = [name for name, image in zip(self.names, self.hr, strict=True) if min(image.shape[1:]) >= side]
+        small, large = [], []
+        for name, image in zip(self.names, self.hr, strict=True):
+            (large if min(image.shape[1:]) >= side else small).append(name)
         if not large:
             raise SrlabError(f"No image of {self.name} is {side} pixels wide and high; take larger ones.")
-        if len(large) == len(self):
+        if not small:
             return self
-        small = [name for name, image in zip(self.names, self.hr, strict=True) if min(image.shape[1:]) < side]
         more = f" and {len(small) - 3} more" if len(small) > 3 else ""
         print(
             f"Left out of {self.name}, as they are smaller than {side} x {side} pixels: {', '.join(small[:3])}{more}."

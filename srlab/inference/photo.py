@@ -38,7 +38,7 @@ OPTIONS = {
 }
 LARGEST_SIDE = {".jpg": 65500, ".jpeg": 65500, ".webp": 16383}  # pixels
 NO_ALPHA = (".jpg", ".jpeg")
-BYTES = 8  # of a pixel of the result: four as it is put together, and at most four of its file
+BYTES = 4  # of a pixel of the result in memory, and at most as many in its file
 HIDDEN_REACH = 4.0  # sigma in pixels, over which colours spread to where nothing shows
 
 
@@ -216,13 +216,13 @@ def _same(source: Path, target: Path) -> bool:
 
 
 def _check_room(target: Path, size: tuple[int, int]) -> None:
-    """Refuse a result that fits neither the disk nor the memory, before the work."""
-    pixels, needed = f"{target} ({size[0]}x{size[1]} pixels)", BYTES * math.prod(size)
-    need_room(target.parent, needed, pixels)
+    """Refuse a result for which the disk or the memory is too small, before the work."""
+    what, needed = f"{target} ({size[0]}x{size[1]} pixels)", BYTES * math.prod(size)
+    need_room(target.parent, needed, what)
     free = psutil.virtual_memory().available
-    if needed > free:
+    if 2 * needed > free:  # as it is put together, and its file
         raise SrlabError(
-            f"{pixels} needs {amount(needed)} of memory, and {amount(free)} are free; cut the photo first."
+            f"{what} needs {amount(2 * needed)} of memory, and {amount(free)} are free; cut the photo first."
         )
 
 

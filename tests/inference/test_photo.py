@@ -201,7 +201,7 @@ def test_what_a_target_cannot_hold_is_refused_before_the_work(rgb, save, tmp_pat
         refused(clear, "more.png", r"more\.png \(68x42 pixels\) needs 22.8 kB of memory, and 1 kB are free; cut")
     with monkeypatch.context() as little:
         little.setattr(shutil, "disk_usage", lambda _: disk)
-        refused(clear, "more.png", r"more\.png \(68x42 pixels\) needs 22.8 kB, and the disk of .* too little free")
+        refused(clear, "more.png", r"more\.png \(68x42 pixels\) needs 11.4 kB, and the disk of .* too little free")
 
 
 # --- failures on the way ---
