@@ -82,7 +82,7 @@ class ImageSet:
 
     def __post_init__(self) -> None:
         if self.pixels is None and self.hr:
-            self.pixels = torch.cat([image.permute(1, 2, 0).reshape(-1, 3) for image in self.hr])
+            self.pixels = torch.cat([image.permute(1, 2, 0).flatten(0, 1) for image in self.hr])
             self.hr = _views(self.pixels, [tuple(image.shape[1:]) for image in self.hr])
 
     def __len__(self) -> int:

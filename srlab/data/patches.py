@@ -148,8 +148,7 @@ class PatchSampler:
         if self.largest_angle:
             hr = quantize(self._rotate(hr, angles))
         lr = self.degradation(hr, self.scale, self._noise.manual_seed(seed))
-        # Padding by less than nothing cuts the margin off.
-        return F.pad(lr, 4 * [-self._around]), F.pad(hr, 4 * [-self._around * self.scale])
+        return _without_margin(lr, self._around), _without_margin(hr, self._around * self.scale)
 
     def _draw_windows(self) -> torch.Tensor:
         """Where its image begins in the flat buffer, height and width of that, place and flips: ``(8, batch)``."""
@@ -200,6 +199,11 @@ class PatchSampler:
     def load_state_dict(self, state: dict[str, torch.Tensor]) -> None:
         """Go on where `state_dict` was taken."""
         self.generator.set_state(state["generator"])
+
+
+def _without_margin(patches: torch.Tensor, margin: int) -> torch.Tensor:
+    height, width = patches.shape[-2:]
+    return patches[..., margin : height - margin, margin : width - margin].contiguous()
 
 
 def _fits(pixels: torch.Tensor, device: torch.device) -> bool:

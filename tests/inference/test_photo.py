@@ -10,14 +10,11 @@ import pytest
 import torch
 from PIL import Image, ImageCms
 from skimage import data
-from torch import nn
 
 from srlab.base.errors import SrlabError
 from srlab.data.images import read_image, to_uint8
 from srlab.data.resampling import upsample
 from srlab.inference.photo import upscale_file, upscale_folder
-from srlab.inference.tiling import upscale
-from srlab.models import SRResNet
 from srlab.models.weights import load_shipped
 
 
@@ -64,18 +61,6 @@ def test_pixels_are_those_of_the_upscaler_in_every_lossless_format(kind, suffix,
     found = pixels(target)[..., 0] if (kind, suffix) == ("grey", ".webp") else pixels(target)  # it has no grey
     assert np.array_equal(found, enlarged(levels))
     nothing_else_in(target.parent, target.name)
-
-
-def test_a_network_gives_what_it_gives_for_the_tensor(astronaut, save, tmp_path):
-    torch.manual_seed(0)
-    network = SRResNet(1, 4, scale=2).eval()
-    nn.init.constant_(network.tail.bias, 0.5)
-    lr = to_uint8(astronaut[0, :, 60:130, 200:300])
-    source = save("lr.png", lr.permute(1, 2, 0).numpy())
-    whole, tiled = run(source, tmp_path / "whole.png", network), run(source, tmp_path / "tiled.png", network, tile=40)
-    truth = to_uint8(upscale(network, lr[None] / 255))[0].permute(1, 2, 0).numpy()
-    assert np.array_equal(pixels(whole), truth)
-    assert np.abs(pixels(tiled).astype(int) - truth).max() <= 1
 
 
 # --- transparency ---
