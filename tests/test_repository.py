@@ -93,20 +93,6 @@ def test_the_page_of_a_kit_installs_what_the_makefile_installs():
     assert all(re.search(rf"^{re.escape(target)}:", makefile, re.M) for target in targets)
 
 
-@pytest.mark.skipif(not (ROOT / ".git").exists(), reason="a kit is made in a clone")
-def test_the_lines_that_make_a_kit_make_one_of_which_a_damaged_file_is_named(tmp_path):
-    text = (ROOT / "teaching.md").read_text(encoding="utf-8")
-    (block,) = [block for block in re.findall(r"^```\n(.*?)^```$", text, re.M | re.S) if "git clone" in block]
-    kit = tmp_path / "kit"
-    for line in block.replace("../kit", str(kit)).splitlines():
-        if "pip wheel" not in line:
-            subprocess.run(["bash", "-c", line], cwd=ROOT, check=True)
-    check = ["sha256sum", "--check", "--quiet", "SHA256SUMS"]
-    assert subprocess.run(check, cwd=kit).returncode == 0
-    (kit / "course" / "pyproject.toml").write_text("")
-    assert "pyproject.toml: FAILED" in subprocess.run(check, cwd=kit, capture_output=True, text=True).stdout
-
-
 def test_an_address_is_set_in_all_places_and_set_again(tmp_path):
     (tmp_path / "notebooks").mkdir()
     (tmp_path / "docs").mkdir()

@@ -37,7 +37,6 @@ LABS = [line for line in COMMANDS + "".join(blocks("ipython")).splitlines() if "
 LABS += [f"papermill {line}" for text in TEXTS.values() for line in re.findall(r"`papermill (notebooks/0.*?)`", text)]
 # They install, download or need a session of their own, and the pages say that they were not executed.
 ELSEWHERE = ("git clone ", "conda env create -f environment.yml", "conda activate srlab")
-ELSEWHERE += ("cp data_scripts/kit_start.md ", "(cd ../kit ")  # in tests/test_repository.py
 
 
 def test_blocks_hold_commands_and_nothing_that_no_test_looks_at():
