@@ -84,15 +84,6 @@ def test_what_the_licence_of_the_prose_names_is_there():
         assert (ROOT / name).exists(), name
 
 
-def test_the_page_of_a_kit_installs_what_the_makefile_installs():
-    page = (ROOT / "data_scripts" / "kit_start.md").read_text(encoding="utf-8")
-    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
-    assert re.search(r"-c requirements.lock -e \S+", page)[0] in makefile
-    targets = re.findall(r"^make (\S+)", page, re.M)
-    assert targets
-    assert all(re.search(rf"^{re.escape(target)}:", makefile, re.M) for target in targets)
-
-
 def test_an_address_is_set_in_all_places_and_set_again(tmp_path):
     (tmp_path / "notebooks").mkdir()
     (tmp_path / "docs").mkdir()
