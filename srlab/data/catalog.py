@@ -25,14 +25,11 @@ class Folder:
         The folders before it do not matter, as they differ between the archives that are about.
     images
         How many there are.
-    on_request
-        Not needed for the labs, which make LR images themselves.
     """
 
     path: str
     members: str
     images: int
-    on_request: bool = False
 
     def place(self, member: str) -> str | None:
         """The file name in the folder for a member of the archive, or None if it is not of this folder."""
@@ -105,13 +102,6 @@ DIV2K = (
         "9d0b9c463f6e35b6c62cc6a930ee2224f670b34c1df841a57670f9acf0f6c335",
     ),
     *DIV2K_VALID,
-    Archive(
-        "DIV2K_train_LR_bicubic_X4.zip",
-        ETHZ,
-        (Folder("DIV2K/train/LRx4", r"DIV2K_train_LR_bicubic/X4/(\d{4})x4", 800, on_request=True),),
-        246914039,
-        "f006b837f4eb52b82909aa01478e6d6d199eefce932179491d0c9dbb706dde3a",
-    ),
 )
 DIV2K_SAID = (
     "for academic research only; the photos belong to their owners",
@@ -121,10 +111,7 @@ DIV2K_SAID = (
 FLICKR2K = Archive(
     "Flickr2K.tar",
     EDSR,
-    (
-        Folder("Flickr2K/HR", r"Flickr2K_HR/(\d{6})", 2650),
-        Folder("Flickr2K/LRx4", r"Flickr2K_LR_bicubic/X4/(\d{6})x4", 2650, on_request=True),
-    ),
+    (Folder("Flickr2K/HR", r"Flickr2K_HR/(\d{6})", 2650),),
 )
 BENCHMARK = Archive(
     "benchmark.tar",

@@ -16,7 +16,7 @@ from srlab.base.text import breaks_line
 from srlab.data.cache import cached, fingerprint
 from srlab.data.catalog import data_set, folder_of, is_named
 from srlab.data.degradation import Degradation
-from srlab.data.images import EXTENSIONS, check_scale, mod_crop, read_levels, to_float, to_uint8
+from srlab.data.images import EXTENSIONS, check_scale, mod_crop, read_pixels, to_float, to_uint8
 
 # Photos that come inside packages the course needs anyway: name -> (package, file in the package).
 PHOTOS = {
@@ -54,14 +54,14 @@ class ImageSet:
     names
         Of the images.
     hr
-        One ``(3, H, W)`` uint8 tensor per image.
+        One ``(3, H, W)`` uint8 tensor per image. Whatever is given becomes a view of `pixels`.
     lr
         Low-resolution versions that came with the set, or None: then they are made from `hr`.
     grey
         Names of the images whose file is grey; the paper protocol scores their grey values.
     pixels
-        Of a set in the cache, or of a part of one: ``(all pixels, 3)``, uint8, mapped from the disk; the images of `hr`
-        are views of it. None for a set in memory.
+        ``(all pixels, 3)``, uint8: image after image and row after row, in memory or mapped from the disk. The images
+        of `hr` are views of it; a part of a set has the pixels of the whole.
     digest
         The fingerprint, where it is known without a look at the pixels.
 
@@ -80,6 +80,11 @@ class ImageSet:
     pixels: torch.Tensor | None = None
     digest: str = ""
 
+    def __post_init__(self) -> None:
+        if self.pixels is None and self.hr:
+            self.pixels = torch.cat([image.permute(1, 2, 0).flatten(0, 1) for image in self.hr])
+            self.hr = _views(self.pixels, [tuple(image.shape[1:]) for image in self.hr])
+
     def __len__(self) -> int:
         return len(self.names)
 
@@ -95,12 +100,12 @@ class ImageSet:
         return None if self.lr is None else _batch(self.lr[self._indices([name])[0]])
 
     def subset(self, *names: str) -> "ImageSet":
-        """The images of these names, as a set; those of a set in the cache stay on the disk."""
+        """The images of these names, as a set that shares the pixels of this one."""
         indices = self._indices(names)
         lr = None if self.lr is None else [self.lr[i] for i in indices]
         part = ImageSet(self.name, list(names), [self.hr[i] for i in indices], lr, self.grey & set(names), self.pixels)
-        if self.pixels is not None:  # hashing the pixels would read them all
-            part.digest = hashlib.sha256(f"{self.fingerprint()}{names}".encode()).hexdigest()[:16]
+        if self.digest:  # hashing the pixels would read them all
+            part.digest = hashlib.sha256(f"{self.digest}{names}".encode()).hexdigest()[:16]
         return part
 
     def at_least(self, side: int) -> "ImageSet":
@@ -116,12 +121,13 @@ class ImageSet:
         SrlabError
             No image is that large.
         """
-        large = [name for name, image in zip(self.names, self.hr, strict=True) if min(image.shape[1:]) >= side]
+        small, large = [], []
+        for name, image in zip(self.names, self.hr, strict=True):
+            (large if min(image.shape[1:]) >= side else small).append(name)
         if not large:
             raise SrlabError(f"No image of {self.name} is {side} pixels wide and high; take larger ones.")
-        if len(large) == len(self):
+        if not small:
             return self
-        small = [name for name, image in zip(self.names, self.hr, strict=True) if min(image.shape[1:]) < side]
         more = f" and {len(small) - 3} more" if len(small) > 3 else ""
         print(
             f"Left out of {self.name}, as they are smaller than {side} x {side} pixels: {', '.join(small[:3])}{more}."
@@ -199,8 +205,8 @@ class ImageSet:
 
 
 def _batch(levels: torch.Tensor) -> torch.Tensor:
-    """8-bit levels as a batch of one, float32 in [0, 1]; contiguous, because cached pixels lie channels last."""
-    return to_float(levels)[None].contiguous()
+    """8-bit levels as a batch of one, float32 in [0, 1]; contiguous, because the pixels of a set lie channels last."""
+    return to_float(levels.contiguous())[None]
 
 
 def photos(split: str) -> ImageSet:
@@ -224,10 +230,13 @@ def photos(split: str) -> ImageSet:
     if split not in chosen:
         raise SrlabError(f"Unknown split '{split}' of the embedded photos; choose one of {', '.join(chosen)}.")
     images = _read_set(f"photos/{split}", {name: photo_file(name) for name in chosen[split]})
-    if HALVED in images.names:
-        place = images.names.index(HALVED)
-        images.hr[place] = images.hr[place][..., : images.hr[place].shape[2] // 2].contiguous()
-    return images
+    if HALVED not in images.names:
+        return images
+    hr = [
+        image[..., : image.shape[2] // 2] if name == HALVED else image
+        for name, image in zip(images.names, images.hr, strict=True)
+    ]
+    return ImageSet(images.name, images.names, hr, grey=images.grey)
 
 
 def photo_file(name: str) -> Path:
@@ -386,17 +395,18 @@ def _read_folder(name: str, path: Path, files: dict[str, Path]) -> ImageSet:
     if len(files) < CACHE_FROM:
         return _read_set(name, files)
     decoded = cached(path, files)
-    areas = [height * width for height, width in decoded.sizes]
-    parts = zip(decoded.pixels.split(areas), decoded.sizes, strict=True)
-    hr = [part.view(*size, 3).permute(2, 0, 1) for part, size in parts]
+    hr = _views(decoded.pixels, decoded.sizes)
     return ImageSet(name, list(files), hr, grey=decoded.grey, pixels=decoded.pixels, digest=decoded.fingerprint)
 
 
 def _read_set(name: str, files: dict[str, Path]) -> ImageSet:
-    images, grey = [], set()
-    for image_name, file in files.items():
-        image = read_levels(file, keep_grey=True)
-        if len(image) == 1:
-            grey.add(image_name)
-        images.append(image.expand(3, -1, -1).contiguous())
-    return ImageSet(name, list(files), images, grey=frozenset(grey))
+    images = {image_name: to_uint8(read_pixels(file)) for image_name, file in files.items()}
+    grey = frozenset(image_name for image_name, image in images.items() if image.shape[2] == 1)
+    hr = [image.expand(-1, -1, 3).permute(2, 0, 1) for image in images.values()]
+    return ImageSet(name, list(images), hr, grey=grey)
+
+
+def _views(pixels: torch.Tensor, sizes: Sequence[tuple[int, int]]) -> list[torch.Tensor]:
+    """The images ``(3, H, W)`` that lie one after the other in ``(all pixels, 3)``."""
+    parts = pixels.split([height * width for height, width in sizes])
+    return [part.view(*size, 3).permute(2, 0, 1) for part, size in zip(parts, sizes, strict=True)]

@@ -21,15 +21,13 @@ from srlab.data.resampling import DOWNSAMPLERS, KERNELS, downsample, mirrored
 # --- Blur, noise, JPEG --------------------------------------------------------------------------------------
 
 
-def gaussian_kernel(sigma_x: torch.Tensor, sigma_y: torch.Tensor, angle: torch.Tensor, size: int) -> torch.Tensor:
+def gaussian_kernel(sigma: torch.Tensor, size: int) -> torch.Tensor:
     """Normalised Gaussian blur kernels, one per image.
 
     Parameters
     ----------
-    sigma_x, sigma_y
-        ``(N,)``, standard deviations in pixels along the two axes of the ellipse.
-    angle
-        ``(N,)``, rotation of the ellipse in radians.
+    sigma
+        ``(N,)``, standard deviations in pixels.
     size
         Odd side of the kernel in pixels.
 
@@ -38,35 +36,26 @@ def gaussian_kernel(sigma_x: torch.Tensor, sigma_y: torch.Tensor, angle: torch.T
     torch.Tensor
         ``(N, size, size)``, each summing to 1; beyond three times the largest sigma of all they are 0.
     """
-    axis = torch.arange(size, dtype=torch.float32, device=sigma_x.device) - size // 2
+    axis = torch.arange(size, dtype=torch.float32, device=sigma.device) - size // 2
     y, x = torch.meshgrid(axis, axis, indexing="ij")
-    cos, sin = angle.cos()[:, None, None], angle.sin()[:, None, None]
-    along, across = cos * x + sin * y, -sin * x + cos * y
-    exponent = (along / sigma_x[:, None, None]) ** 2 + (across / sigma_y[:, None, None]) ** 2
+    exponent = (x / sigma[:, None, None]) ** 2 + (y / sigma[:, None, None]) ** 2
     # Cut at three sigma whatever the size is, so that the result does not depend on the bound given for it.
-    near = axis.abs() <= (3 * torch.maximum(sigma_x, sigma_y).max().double()).ceil()
+    near = axis.abs() <= (3 * sigma.max().double()).ceil()
     kernel = torch.exp(-exponent / 2) * near[:, None] * near
     return kernel / kernel.sum(dim=(1, 2), keepdim=True)
 
 
-def blur(
-    image: torch.Tensor,
-    sigma: float | torch.Tensor,
-    sigma_y: float | torch.Tensor | None = None,
-    angle: float | torch.Tensor = 0.0,
-    largest: float | None = None,
-) -> torch.Tensor:
-    """Gaussian blur, isotropic or (with `sigma_y` and `angle`) anisotropic, each image with its own strength.
+def blur(image: torch.Tensor, sigma: float | torch.Tensor, largest: float | None = None) -> torch.Tensor:
+    """Gaussian blur, each image with its own strength.
 
     Parameters
     ----------
     image
         ``(N, C, H, W)``.
-    sigma, sigma_y, angle
-        Pixels, pixels (default: `sigma`), radians; numbers or ``(N,)`` tensors. A sigma of 0 leaves the image
-        as it is.
+    sigma
+        In pixels, a number or ``(N,)``; 0 leaves the image as it is.
     largest
-        Upper bound of all sigmas, which sets the size of the kernel. None reads the largest from the tensors, for which
+        Upper bound of all sigmas, which sets the size of the kernel. None reads the largest from the tensor, for which
         the CPU waits for a GPU.
 
     Returns
@@ -75,12 +64,10 @@ def blur(
         Same shape; borders mirrored.
     """
     count, channels, height, width = image.shape
-    sigmas = sigma, sigma if sigma_y is None else sigma_y
     if largest is None:
-        largest = max(float(torch.as_tensor(given).max()) for given in sigmas)
+        largest = float(torch.as_tensor(sigma).max())
     size = 2 * max(1, math.ceil(3 * largest)) + 1
-    sigmas = (_per_image(given, image).clamp(min=1e-3) for given in sigmas)
-    kernel = gaussian_kernel(*sigmas, _per_image(angle, image), size).to(image.dtype)
+    kernel = gaussian_kernel(_per_image(sigma, image).clamp(min=1e-3), size).to(image.dtype)
     rows, columns = (_with_border(length, size // 2, image.device) for length in (height, width))
     padded = image[:, :, rows][:, :, :, columns].reshape(1, count * channels, height + size - 1, width + size - 1)
     with torch.autocast(image.device.type, enabled=False):
@@ -114,23 +101,6 @@ def gaussian_noise(image: torch.Tensor, sigma: float | torch.Tensor, generator: 
     return image + noise * _per_image(sigma, image).view(-1, 1, 1, 1)
 
 
-def poisson_noise(image: torch.Tensor, photons: float | torch.Tensor, generator: torch.Generator) -> torch.Tensor:
-    """Shot noise: a white pixel counts `photons` on average, so its noise is ``1 / sqrt(photons)``.
-
-    Parameters
-    ----------
-    image
-        ``(N, C, H, W)``, float in [0, 1].
-    photons
-        A number or one per image.
-    generator
-        Of the draws.
-    """
-    photons = _per_image(photons, image).view(-1, 1, 1, 1).to(generator.device)
-    counts = torch.poisson(image.clamp(0, 1).to(generator.device) * photons, generator=generator)
-    return (counts / photons).to(image)
-
-
 def jpeg(image: torch.Tensor, quality: int | torch.Tensor) -> torch.Tensor:
     """Compress and decompress each image as JPEG (libjpeg, 4:2:0 chroma) at a quality of 1 to 100.
 
@@ -161,7 +131,7 @@ class Degradation:
     """HR to LR as a pipeline: blur -> downsample -> noise -> JPEG, each stage optional.
 
     A strength is a number, or a pair ``(low, high)`` from which each image draws its own. The default is the
-    degradation of the papers: bicubic alone. Blind face SR uses all four stages.
+    degradation of the papers: bicubic alone. Blind SR uses all four stages.
 
     Attributes
     ----------
@@ -169,12 +139,8 @@ class Degradation:
         Downsampler, a name in `DOWNSAMPLERS`.
     blur
         Sigma of the Gaussian blur in HR pixels; 0 for none.
-    anisotropic
-        With a range for `blur`: draw a second sigma, and an angle, as well.
     noise
         Sigma of the Gaussian noise on LR, in [0, 1] units; 0 for none.
-    photons
-        Photon count of a white LR pixel for Poisson noise; 0 for none.
     jpeg
         JPEG quality of LR, 1 to 100; 0 for none.
 
@@ -186,15 +152,13 @@ class Degradation:
 
     method: str = "bicubic"
     blur: float | tuple[float, float] = 0.0
-    anisotropic: bool = False
     noise: float | tuple[float, float] = 0.0
-    photons: float | tuple[float, float] = 0.0
     jpeg: float | tuple[float, float] = 0.0
 
     def __post_init__(self) -> None:
         if self.method not in DOWNSAMPLERS:
             raise SrlabError(f"Unknown downsampler '{self.method}'; choose one of {', '.join(DOWNSAMPLERS)}.")
-        for name in ("blur", "noise", "photons", "jpeg"):
+        for name in ("blur", "noise", "jpeg"):
             given = getattr(self, name)
             low, high = _pair(name, given)
             # One number where both are the same, so that equal degradations have equal descriptions.
@@ -205,6 +169,13 @@ class Degradation:
         if high and not 1 <= low <= high <= 100:
             raise SrlabError(f"Degradation strength jpeg={self.jpeg} must lie in 1 to 100, or be 0 for none.")
 
+    def __str__(self) -> str:
+        # Runs are compared by it, also with those made when there were two stages more.
+        return (
+            f"Degradation(method={self.method!r}, blur={self.blur}, anisotropic=False, noise={self.noise}, "
+            f"photons=0.0, jpeg={self.jpeg})"
+        )
+
     def reach(self, scale: int) -> int:
         """How many LR pixels beyond a pixel's own place its value depends on, noise and JPEG left out."""
         check_scale(scale)
@@ -213,27 +184,19 @@ class Degradation:
 
     def __call__(self, hr: torch.Tensor, scale: int, generator: torch.Generator | None = None) -> torch.Tensor:
         """Degrade ``(N, 3, H, W)`` in [0, 1] to ``(N, 3, H / scale, W / scale)`` in [0, 1], on 8-bit levels."""
-        random = bool(_range(self.noise)[1] or _range(self.photons)[1] or self._draws())
-        if random and generator is None:
+        noisy = _range(self.noise)[1] > 0
+        drawn = any(low != high for low, high in map(_range, (self.blur, self.jpeg)))
+        if (noisy or drawn) and generator is None:
             raise SrlabError("This degradation is random; give it a torch.Generator so that it can be repeated.")
         image = hr
         if _range(self.blur)[1]:
-            sigma = _draw(self.blur, hr, generator)
-            sigma_y = _draw(self.blur, hr, generator) if self.anisotropic else None
-            angle = _draw((0.0, math.pi), hr, generator) if self.anisotropic else 0.0
-            image = blur(image, sigma, sigma_y, angle, largest=_range(self.blur)[1])
+            image = blur(image, _draw(self.blur, hr, generator), largest=_range(self.blur)[1])
         lr = downsample(image, scale, self.method)
-        if _range(self.photons)[1]:
-            lr = poisson_noise(lr, _draw(self.photons, hr, generator), generator)
-        if _range(self.noise)[1]:
+        if noisy:
             lr = gaussian_noise(lr, _draw(self.noise, hr, generator), generator)
         if _range(self.jpeg)[1]:
-            lr = jpeg(lr, torch.as_tensor(_draw(self.jpeg, hr, generator)).round())
-        return quantize(lr)
-
-    def _draws(self) -> bool:
-        ranges = [_range(strength) for strength in (self.blur, self.jpeg)]
-        return bool(self.anisotropic and ranges[0][1]) or any(low != high for low, high in ranges)
+            return jpeg(lr, torch.as_tensor(_draw(self.jpeg, hr, generator)).round())
+        return quantize(lr) if noisy else lr
 
 
 def _pair(name: str, strength: Any) -> tuple[float, float]:

@@ -23,6 +23,8 @@ from srlab.base.places import expanded
 EXTENSIONS = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp")
 FORMATS = ("PNG", "JPEG", "BMP", "TIFF", "WEBP")  # all that is decoded: for an EPS file Pillow would run Ghostscript
 
+GREY = ("1", "L", "LA", "La")  # modes of Pillow
+
 # EXIF orientation -> what turns the pixels upright; 1 is upright, and other numbers mean nothing.
 TURNS = {
     2: Transpose.FLIP_LEFT_RIGHT,
@@ -44,7 +46,8 @@ def read_image(path: str | os.PathLike, keep_grey: bool = False) -> torch.Tensor
     """Read an image file as an RGB tensor.
 
     Grey, palette, CMYK (through its colour profile) and 16-bit files become RGB, an alpha channel is laid over white,
-    and the EXIF orientation is applied, so that the tensor shows what an image viewer shows.
+    and the EXIF orientation is applied, so that the tensor shows what an image viewer shows. Of 16 bits a channel, grey
+    keeps all, and colour 8.
 
     Parameters
     ----------
@@ -63,85 +66,77 @@ def read_image(path: str | os.PathLike, keep_grey: bool = False) -> torch.Tensor
     SrlabError
         The file is missing, is no image, is damaged, or has pixels that are no numbers.
     """
-    return to_float(_read(expanded(path), keep_grey))
+    pixels = to_float(read_pixels(expanded(path)))
+    return pixels.expand(-1, -1, 1 if keep_grey and pixels.shape[2] == 1 else 3).permute(2, 0, 1).contiguous()
 
 
-def read_levels(path: str | os.PathLike, keep_grey: bool = False) -> torch.Tensor:
-    """Read an image file as 8-bit levels: ``to_uint8(read_image(path))`` without the way over floats.
-
-    Parameters
-    ----------
-    path, keep_grey
-        As for `read_image`.
+def read_pixels(path: Path) -> torch.Tensor:
+    """Read an image file as the pixels lie in it.
 
     Returns
     -------
     torch.Tensor
-        ``(3, H, W)``, or ``(1, H, W)`` for a grey file that is kept so; uint8.
+        ``(H, W, 1 or 3)``: uint8 levels, or float32 in [0, 1] where the file has more than 8 bits a channel.
 
     Raises
     ------
     SrlabError
         As for `read_image`.
     """
-    return to_uint8(_read(expanded(path), keep_grey))
-
-
-@contextmanager
-def reading(path: Path) -> Iterator[None]:
-    """Say in one sentence that an image file cannot be read.
-
-    Raises
-    ------
-    SrlabError
-        Instead of what Pillow raises.
-    """
-    try:
-        if not path.is_file():
-            raise SrlabError(f"There is no image file at {path}; check the path.")
-        yield
-    except PermissionError as error:
-        raise SrlabError(f"{path} may not be read by you; change its permissions.") from error
-    except UnidentifiedImageError as error:
-        raise unreadable(path) from error
-    except (OSError, SyntaxError, ValueError, struct.error, Image.DecompressionBombError) as error:
-        raise damaged(path, error) from error
-    except MemoryError as error:
-        raise SrlabError(f"The image {path} is too large for the memory here; scale it down or cut it.") from error
-
-
-def unreadable(path: Path) -> SrlabError:
-    """The error of a file that is no image."""
-    return SrlabError(f"{path} is not an image that can be read; give a PNG, JPEG, BMP, TIFF or WebP file.")
-
-
-def damaged(path: Path, error: Exception) -> SrlabError:
-    """The error of an image file that breaks off."""
-    return SrlabError(f"The image {path} is damaged or cut short ({' '.join(str(error).split())}); replace the file.")
-
-
-def _read(path: Path, keep_grey: bool) -> torch.Tensor:
-    """The pixels as the file has them: uint8 levels where it has 8 bits a channel, else float32 in [0, 1]."""
-    with reading(path), open_upright(path) as image:
-        pixels = _decode(path, image)
-    if pixels.shape[2] == 1 and not keep_grey:
-        pixels = pixels.repeat(3, axis=2)
-    return torch.from_numpy(pixels).permute(2, 0, 1).contiguous()
+    with open_upright(path) as image:
+        return torch.from_numpy(pixels_of(path, image))
 
 
 @contextmanager
 def open_upright(path: Path) -> Iterator[Image.Image]:
-    """Open and decode an image file with Pillow, and turn it as its EXIF orientation says."""
-    # Given a path instead of a file, Pillow 13.0 maps a plain TIFF into memory, and scrambles it if it is turned.
-    with path.open("rb") as file, Image.open(file, formats=FORMATS) as image:
-        image.load()
-        # ImageOps.exif_transpose would write the other EXIF entries anew, and fail at one that is damaged.
-        turn = TURNS.get(image.getexif().get(ExifTags.Base.Orientation))
-        yield image if turn is None else image.transpose(turn)
+    """Open and decode an image file with Pillow, and turn it as its EXIF orientation says.
+
+    Raises
+    ------
+    SrlabError
+        Instead of what Pillow raises, there or in the block.
+    """
+    try:
+        if not path.is_file():
+            raise SrlabError(f"There is no image file at {path}; check the path.")
+        # Given a path instead of a file, Pillow 13.0 maps a plain TIFF into memory, and scrambles it if it is turned.
+        with path.open("rb") as file, Image.open(file, formats=FORMATS) as image:
+            image.load()
+            if image.mode == "P" and not image.getpalette():
+                raise ValueError("it has no palette for its colours")
+            # ImageOps.exif_transpose would write the other EXIF entries anew, and fail at one that is damaged.
+            turn = TURNS.get(image.getexif().get(ExifTags.Base.Orientation))
+            yield image if turn is None else image.transpose(turn)
+    except PermissionError as error:
+        raise SrlabError(f"{path} may not be read by you; change its permissions.") from error
+    except UnidentifiedImageError as error:
+        raise SrlabError(
+            f"{path} is not an image that can be read; give a PNG, JPEG, BMP, TIFF or WebP file."
+        ) from error
+    except Image.DecompressionBombError as error:
+        raise SrlabError(f"{path} says that it has far more pixels than a photo ({error}); cut it first.") from error
+    except (OSError, SyntaxError, ValueError, struct.error) as error:
+        reason = " ".join(str(error).split())
+        raise SrlabError(f"The image {path} is damaged or cut short ({reason}); replace the file.") from error
+    except MemoryError as error:
+        raise SrlabError(f"The image {path} is too large for the memory here; scale it down or cut it.") from error
 
 
-def _decode(path: Path, image: Image.Image) -> np.ndarray:
-    """Pixels ``(H, W, 1 or 3)``: uint8, or float32 in [0, 1] where the file has more than 8 bits a channel."""
+def pixels_of(path: Path, image: Image.Image) -> np.ndarray:
+    """Pixels ``(H, W, 1 or 3)`` of an opened image, as `read_pixels` gives them.
+
+    Parameters
+    ----------
+    path
+        For the messages.
+    image
+        In any mode of Pillow.
+
+    Raises
+    ------
+    SrlabError
+        Pixels are no numbers or have more than 16 bits, or the colour profile is damaged.
+    """
     if image.mode == "F":  # a float TIFF, already in [0, 1]
         pixels = np.asarray(image, dtype=np.float32)[..., None]
         if not np.isfinite(pixels).all():  # rounding would turn them into levels that look as good as any
@@ -152,9 +147,7 @@ def _decode(path: Path, image: Image.Image) -> np.ndarray:
         if levels.min() < 0 or levels.max() > 65535:
             raise SrlabError(f"{path} has more than 16 bits a pixel; save it with 8 or 16.")
         return levels.astype(np.float32) / 65535
-    if image.mode == "P" and not image.getpalette():
-        raise SrlabError(f"The image {path} is damaged (it has no palette for its colours); replace the file.")
-    grey = image.mode in ("1", "L", "LA", "La")
+    grey = image.mode in GREY
     if image.has_transparency_data:
         rgba = image.convert("RGBA")
         image = Image.alpha_composite(Image.new("RGBA", rgba.size, "white"), rgba).convert("RGB")
@@ -213,14 +206,25 @@ def write_image(image: torch.Tensor, path: str | os.PathLike) -> Path:
         raise SrlabError(f"write_image needs one RGB image (3, H, W), but got a tensor of shape {tuple(image.shape)}.")
     if path.suffix.lower() not in EXTENSIONS:
         raise SrlabError(f"Cannot tell the image format from the name {path.name}; end it in {', '.join(EXTENSIONS)}.")
-    pixels = to_uint8(image).permute(1, 2, 0).cpu().numpy()
-    file = io.BytesIO()
-    try:
-        Image.fromarray(pixels).save(file, Image.registered_extensions()[path.suffix.lower()])
-    except OSError as error:
-        raise SrlabError(f"Could not write the image {path}: {error.strerror or error}.") from error
-    write_atomic(path, file.getvalue())
+    write_atomic(path, encoded(Image.fromarray(to_uint8(image).permute(1, 2, 0).cpu().numpy()), path))
     return path
+
+
+def encoded(image: Image.Image, path: Path, **options: object) -> memoryview:
+    """The bytes of an image file; Pillow itself does not notice everywhere when a disk fills.
+
+    Parameters
+    ----------
+    image
+        Of Pillow.
+    path
+        Its suffix says the format.
+    **options
+        As Pillow takes them for the format.
+    """
+    file = io.BytesIO()
+    image.save(file, Image.registered_extensions()[path.suffix.lower()], **options)
+    return file.getbuffer()
 
 
 def to_float(image: torch.Tensor) -> torch.Tensor:

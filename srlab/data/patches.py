@@ -16,9 +16,9 @@ from srlab.data.resampling import mirrored
 class PatchSampler:
     """An endless stream of ``(lr, hr)`` training batches, cut and degraded on the device.
 
-    All images lie in one flat uint8 buffer: in memory, on the GPU where it fits, or mapped from the disk for a set in
-    the cache. A batch is a single gather from it: position, flips and transpose of a patch are index arithmetic
-    where the buffer is, and no file is decoded and no worker started during training.
+    The flat pixels of the set are taken as they are: in memory, on the GPU where they fit, or mapped from the disk for
+    a set in the cache. A batch is a single gather from them: position, flips and transpose of a patch are index
+    arithmetic where they lie, and no file is decoded and no worker started during training.
 
     LR is that of the whole image: it is made from the patch with a margin as wide as the kernels reach, mirrored where
     the image ends, and the margin is cut off. A rotated patch is an image of its own and has no margin.
@@ -103,16 +103,8 @@ class PatchSampler:
         self.generator = torch.Generator().manual_seed(seed)
         self._noise = torch.Generator(self.device)
         self._sizes = torch.tensor([image.shape[1:] for image in images.hr])
-        # One row of RGB per pixel. Those of a cached set stay on the disk until a patch needs them.
-        if images.pixels is None:
-            self._pixels = torch.cat([image.permute(1, 2, 0).reshape(-1, 3) for image in images.hr])
-            areas = self._sizes.prod(1)
-            self._starts = areas.cumsum(0) - areas
-        else:
-            self._pixels = images.pixels
-            self._starts = torch.tensor([image.storage_offset() // 3 for image in images.hr])
-        if _fits(self._pixels, self.device):
-            self._pixels = self._pixels.to(self.device)
+        self._starts = torch.tensor([image.storage_offset() // 3 for image in images.hr])
+        self._pixels = images.pixels.to(self.device) if _fits(images.pixels, self.device) else images.pixels
 
     def share(self, rank: int, world: int) -> None:
         """Make from now on what belongs to one of several processes: every `world`-th patch, from `rank` on.
@@ -156,8 +148,7 @@ class PatchSampler:
         if self.largest_angle:
             hr = quantize(self._rotate(hr, angles))
         lr = self.degradation(hr, self.scale, self._noise.manual_seed(seed))
-        # Padding by less than nothing cuts the margin off.
-        return F.pad(lr, 4 * [-self._around]), F.pad(hr, 4 * [-self._around * self.scale])
+        return _without_margin(lr, self._around), _without_margin(hr, self._around * self.scale)
 
     def _draw_windows(self) -> torch.Tensor:
         """Where its image begins in the flat buffer, height and width of that, place and flips: ``(8, batch)``."""
@@ -208,6 +199,11 @@ class PatchSampler:
     def load_state_dict(self, state: dict[str, torch.Tensor]) -> None:
         """Go on where `state_dict` was taken."""
         self.generator.set_state(state["generator"])
+
+
+def _without_margin(patches: torch.Tensor, margin: int) -> torch.Tensor:
+    height, width = patches.shape[-2:]
+    return patches[..., margin : height - margin, margin : width - margin].contiguous()
 
 
 def _fits(pixels: torch.Tensor, device: torch.device) -> bool:

@@ -1,25 +1,21 @@
 """Pieces of one photo that shrink to the same LR patch: what could have been there, as far as the photo knows."""
 
-from typing import TYPE_CHECKING
+import torch
+import torch.nn.functional as F
 
 from srlab.base.errors import SrlabError
-
-if TYPE_CHECKING:
-    import torch
 
 CORRECTIONS = 30  # rounds of back-projection, after which LR differs by less than one level of 255
 
 
-def shrink(hr: "torch.Tensor", scale: int = 4) -> "torch.Tensor":
+def shrink(hr: torch.Tensor, scale: int = 4) -> torch.Tensor:
     """Shrink pieces ``(N, C, H, W)`` by the bicubic kernel, each by itself; sides are multiples of the scale."""
-    import torch.nn.functional as F
-
     return F.interpolate(hr, scale_factor=1 / scale, mode="bicubic", antialias=True)
 
 
 def pieces_that_fit(
-    photo: "torch.Tensor", top: int, left: int, side: int = 8, count: int = 50, scale: int = 4
-) -> "torch.Tensor":
+    photo: torch.Tensor, top: int, left: int, side: int = 8, count: int = 50, scale: int = 4
+) -> torch.Tensor:
     """Find pieces of a photo that look alike at LR size, and make them shrink to exactly the same LR patch.
 
     The photo's LR is searched for the places most like the given one. None overlaps it, and no two are nearly the same
@@ -48,9 +44,6 @@ def pieces_that_fit(
     SrlabError
         The patch lies outside the photo, or no place in the photo is far enough from it.
     """
-    import torch
-    import torch.nn.functional as F
-
     lr = shrink(photo, scale)
     rows, columns = (length - side + 1 for length in lr.shape[-2:])
     if not (0 <= top < rows and 0 <= left < columns):
@@ -77,5 +70,5 @@ def pieces_that_fit(
     return pieces
 
 
-def _piece(photo: "torch.Tensor", top: int, left: int, side: int, scale: int) -> "torch.Tensor":
+def _piece(photo: torch.Tensor, top: int, left: int, side: int, scale: int) -> torch.Tensor:
     return photo[..., top * scale : (top + side) * scale, left * scale : (left + side) * scale]

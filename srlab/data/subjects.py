@@ -8,7 +8,7 @@ from srlab.base.errors import SrlabError
 from srlab.base.places import expanded
 from srlab.base.text import breaks_line
 from srlab.data.datasets import PHOTOS, ImageSet, photo_file
-from srlab.data.images import mod_crop, read_levels, to_float
+from srlab.data.images import mod_crop, read_pixels, to_float, to_uint8
 from srlab.data.resampling import downsample, upsample
 
 LARGEST = 1024  # pixels a side that are used of a photo from elsewhere; its middle, so that minutes are enough
@@ -45,9 +45,9 @@ def halves(subject: str | Path) -> tuple[ImageSet, ImageSet]:
     embedded = str(subject) in PHOTOS
     file = subject_file(subject)
     name = str(subject) if embedded else file.stem
-    levels = read_levels(file, keep_grey=True)
-    grey = frozenset([name] if len(levels) == 1 else [])
-    levels, which, gap = levels.expand(3, -1, -1), name, 0
+    levels = to_uint8(read_pixels(file))
+    grey = frozenset([name] if levels.shape[2] == 1 else [])
+    levels, which, gap = levels.expand(-1, -1, 3).permute(2, 0, 1), name, 0
     if not embedded:
         if max(levels.shape[1:]) > LARGEST:
             which = f"the middle of {name}"
@@ -58,9 +58,7 @@ def halves(subject: str | Path) -> tuple[ImageSet, ImageSet]:
     sides = {"left": levels[..., :cut], "right": levels[..., cut + gap :]}
     if not embedded:
         _check_detail(file, sides)
-    return tuple(
-        ImageSet(f"{side} half of {which}", [name], [half.contiguous()], grey=grey) for side, half in sides.items()
-    )
+    return tuple(ImageSet(f"{side} half of {which}", [name], [half], grey=grey) for side, half in sides.items())
 
 
 def subject_file(subject: str | Path) -> Path:

@@ -1,7 +1,5 @@
 """A web server on the loopback address that fails in the ways of real ones, one request at a time."""
 
-import gzip
-import hashlib
 import re
 import threading
 import time
@@ -83,28 +81,26 @@ def serving():
         server.server_close()
 
 
-def well(handler, site, write=None, ranges=True, tagged=True, **headers):
-    """The file, or the rest of it that was asked for, if it is still of the version that was."""
+def well(handler, site, write=None, ranges=True):
+    """The file, or the rest of it that was asked for."""
     content = site.files.get(handler.name)
     if content is None:
         return status(404)(handler, site)
-    size, tag = len(content), f'"{hashlib.sha256(content).hexdigest()}"'
-    headers = ({"ETag": tag} if tagged else {}) | headers
-    span = re.fullmatch(r"bytes=(\d+)-", handler.headers["Range"] or "")
-    if not span or not ranges or handler.headers["If-Range"] not in (None, tag):
-        handler.head(200, **({"Content_Length": size} | headers))
+    size, span = len(content), re.fullmatch(r"bytes=(\d+)-", handler.headers["Range"] or "")
+    if not span or not ranges:
+        handler.head(200, Content_Length=size)
     elif int(span[1]) >= size:
         return handler.head(416, Content_Range=f"bytes */{size}", Content_Length=0)
     else:
         content = content[int(span[1]) :]
         span = f"bytes {size - len(content)}-{size - 1}/{size}"
-        handler.head(206, **({"Content_Length": len(content), "Content_Range": span} | headers))
+        handler.head(206, Content_Length=len(content), Content_Range=span)
     return (write or type(handler).body)(handler, content)
 
 
-def drops(at, **how):
+def drops(at, ranges=True):
     """Breaks off after so many bytes of the body."""
-    return lambda handler, site: well(handler, site, lambda it, content: it.body(content[:at]), **how)
+    return lambda handler, site: well(handler, site, lambda it, content: it.body(content[:at]), ranges)
 
 
 def trickles(block, pause_s):
@@ -122,11 +118,6 @@ def ignores_ranges(handler, site):
     well(handler, site, ranges=False)
 
 
-def wrong_length(length):
-    """Says another length than the file has."""
-    return lambda handler, site: well(handler, site, Content_Length=length)
-
-
 def wrong_content(handler, site):
     """As many bytes, but others."""
     body = bytes(255 - byte for byte in site.files[handler.name])
@@ -134,14 +125,15 @@ def wrong_content(handler, site):
     handler.body(body)
 
 
+def wrong_length(handler, site):
+    """Says that the file is shorter than it should be."""
+    handler.head(200, Content_Length=200_000)
+
+
 def page(handler, site):
     """A web page, as a login page of a network answers everything."""
     handler.head(200, Content_Length=20, Content_Type="text/html; charset=utf-8")
     handler.body(b"<html>Log in!</html>")
-
-
-def redirects(to):
-    return lambda handler, site: handler.head(302, Location=to, Content_Length=0)
 
 
 def status(number):
@@ -152,27 +144,6 @@ def unsized(handler, site):
     """Says no length: the end of the connection is the end of the file."""
     handler.head(200)
     handler.body(site.files[handler.name])
-
-
-def endless(handler, site):
-    """Says no length, and sends far more bytes than the file has."""
-    handler.head(200)
-    for _ in range(200):
-        handler.body(bytes(1_000_000))
-
-
-def compressed(handler, site):
-    body = gzip.compress(site.files[handler.name])
-    handler.head(200, Content_Length=len(body), Content_Encoding="gzip")
-    handler.body(body)
-
-
-def misplaced(handler, site):
-    """Answers a Range with another range than asked."""
-    content = site.files[handler.name]
-    span = f"bytes 0-{len(content) - 1}/{len(content)}"
-    handler.head(206, Content_Length=len(content), Content_Range=span)
-    handler.body(content)
 
 
 def silent(handler, site):

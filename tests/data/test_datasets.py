@@ -9,6 +9,7 @@ from srlab.base.errors import SrlabError
 from srlab.data import datasets
 from srlab.data.degradation import Degradation
 from srlab.data.images import mod_crop, quantize
+from srlab.data.patches import PatchSampler
 from srlab.data.resampling import downsample, upsample
 from srlab.evaluation.scoring import evaluate
 
@@ -80,6 +81,14 @@ def test_a_centre_crop_takes_the_middle_and_keeps_what_is_smaller():
     assert torch.equal(images.hr[0], image[:, 1:5, 3:7])
     assert (images.name, images.names, images.lr, images.grey) == ("set centre 4", ["a"], None, {"a"})
     assert datasets.ImageSet("set", ["a"], [image]).center_crop(8).hr[0].shape == (3, 7, 8)
+
+
+def test_a_set_holds_its_pixels_once_and_parts_and_samplers_take_them_as_they_are():
+    images = textured_set()
+    for part in (images, images.subset("image 1"), images.with_lr(Degradation(), 4)):
+        assert part.pixels is images.pixels
+        assert PatchSampler(part, patch=8, batch=1)._pixels is images.pixels
+        assert all(hr.untyped_storage().data_ptr() == images.pixels.data_ptr() for hr in part.hr)
 
 
 # --- LR images made once -------------------------------------------------------------------------------------

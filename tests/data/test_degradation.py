@@ -6,12 +6,11 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 import torch
-import torch.nn.functional as F
 from scipy import ndimage
 
 from srlab.base.errors import SrlabError
 from srlab.data import datasets
-from srlab.data.degradation import Degradation, blur, gaussian_noise, jpeg, poisson_noise
+from srlab.data.degradation import Degradation, blur, gaussian_noise, jpeg
 from srlab.data.images import mod_crop, quantize, to_uint8
 from srlab.data.resampling import DOWNSAMPLERS, KERNELS, downsample, resize, resize_matrix, upsample
 from srlab.evaluation.metrics import psnr
@@ -143,12 +142,6 @@ def test_downsample_has_the_pixels_of_the_benchmark_files_that_matlab_made(bench
         assert not gap[..., 2:-2, 2:-2].any(), name
 
 
-def test_resize_matrix_of_a_known_case_has_the_published_weights():
-    # Bicubic to one half: centre between two samples, kernel stretched twice, so x = +-1/4, 3/4, 5/4, 7/4.
-    weights = torch.tensor([-3, -9, 29, 111, 111, 29, -9, -3], dtype=torch.float64) / 256
-    assert torch.allclose(resize_matrix(24, 0.5)[6, 9:17], weights, atol=1e-15)
-
-
 @pytest.mark.parametrize("scale", [2, 3, 4, 8])
 def test_nearest_picks_one_pixel_of_a_block_and_repeats_it(scale):
     image = quantize(noise_image(1, 3, 5 * scale, 7 * scale))
@@ -156,14 +149,6 @@ def test_nearest_picks_one_pixel_of_a_block_and_repeats_it(scale):
     assert torch.equal(downsample(image, scale, "nearest"), image[..., first::scale, first::scale])
     repeated = image.repeat_interleave(scale, -1).repeat_interleave(scale, -2)
     assert torch.equal(upsample(image, scale, "nearest"), repeated)
-
-
-@pytest.mark.parametrize("method", ["bicubic", "lanczos"])
-def test_upsample_clamps_its_overshoot(method):
-    step = torch.zeros(1, 3, 8, 8)
-    step[..., 4:] = 1
-    assert resize(step, 4, method).max() > 1.01
-    assert upsample(step, 4, method).aminmax() == (0, 1)
 
 
 @pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
@@ -219,50 +204,27 @@ def test_what_makes_no_sense_is_refused_with_what_there_is(ask, said):
         ask()
 
 
-# --- Against other libraries ---------------------------------------------------------------------------------
-
-
-def test_torch_antialiased_bicubic_is_uint8_identical_inside_and_differs_at_the_border(astronaut):
-    torchs = F.interpolate(astronaut, scale_factor=0.25, mode="bicubic", antialias=True, align_corners=False)
-    gap = (to_uint8(torchs).int() - to_uint8(resize(astronaut, 0.25)).int()).abs()
-    assert gap[..., 2:-2, 2:-2].max() == 0  # the kernel reaches 8 HR pixels, which are 2 LR pixels
-    assert 1 < gap.max() <= 14
-
-
 # --- Blur ----------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(("sigma", "sigma_y"), [(0.4, None), (1.0, None), (16.0, None), (3.0, 1.0), (1.0, 3.0)])
-def test_blur_equals_scipy_with_mirrored_borders(photo, sigma, sigma_y):
-    photo, along = photo[..., :40, :48], (0, 0, sigma_y or sigma, sigma)  # 16: the kernel is larger than the photo
-    radius = math.ceil(3 * max(along))
-    expected = ndimage.gaussian_filter(photo.double().numpy(), along, mode="reflect", radius=radius)
-    assert np.abs(blur(photo, sigma, sigma_y).numpy() - expected).max() < 1e-4
+@pytest.mark.parametrize("sigma", [0.4, 1.0, 16.0])
+def test_blur_equals_scipy_with_mirrored_borders(photo, sigma):
+    photo, along = photo[..., :40, :48], (0, 0, sigma, sigma)  # 16: the kernel is larger than the photo
+    expected = ndimage.gaussian_filter(photo.double().numpy(), along, mode="reflect", radius=math.ceil(3 * sigma))
+    assert np.abs(blur(photo, sigma).numpy() - expected).max() < 1e-4
 
 
 def test_each_image_of_a_batch_has_its_own_blur_and_a_bound_of_the_sigmas_only_spares_a_look_at_them(photo):
     batch = torch.cat([photo, photo.flip(-1), 1 - photo])
-    sigma, sigma_y = torch.tensor([0.0, 1.5, 3.0]), torch.tensor([0.0, 1.2, 0.1])
-    blurred = blur(batch, sigma, sigma_y)
+    sigma = torch.tensor([0.0, 1.5, 3.0])
+    blurred = blur(batch, sigma)
     assert torch.allclose(blurred[:1], batch[:1], atol=1e-7)
     for image in (1, 2):
-        along = (0, float(sigma_y[image]), float(sigma[image]))
+        along = (0, float(sigma[image]), float(sigma[image]))
         expected = ndimage.gaussian_filter(batch[image].double().numpy(), along, mode="reflect", radius=9)
         assert np.abs(blurred[image].numpy() - expected).max() < 1e-5
-    assert torch.allclose(blur(batch, sigma, sigma_y, largest=4.0), blurred, atol=1e-6)
+    assert torch.allclose(blur(batch, sigma, largest=4.0), blurred, atol=1e-6)
     assert torch.equal(blur(photo, 0), photo)
-
-
-def test_blur_of_a_point_has_the_axis_and_the_spread_that_were_asked_for():
-    point = torch.zeros(1, 1, 61, 61)
-    point[..., 30, 30] = 1
-    spot = blur(point, 4.0, 1.5, math.pi / 6)[0, 0].double()
-    axis = torch.arange(61) - 30.0
-    y, x = torch.meshgrid(axis, axis, indexing="ij")
-    covariance = torch.stack([(spot * a * b).sum() for a, b in ((x, x), (x, y), (y, y))])
-    cos, sin = math.cos(math.pi / 6), math.sin(math.pi / 6)
-    expected = [16 * cos**2 + 2.25 * sin**2, (16 - 2.25) * cos * sin, 16 * sin**2 + 2.25 * cos**2]
-    assert covariance.tolist() == pytest.approx(expected, rel=0.03)  # cut at three sigma
 
 
 # --- Noise and JPEG ------------------------------------------------------------------------------------------
@@ -275,17 +237,6 @@ def test_gaussian_noise_has_the_standard_deviation_of_each_image_and_no_bias():
     assert noise.std(dim=(1, 2, 3)).tolist() == pytest.approx(sigma.tolist(), rel=0.02)
     assert noise.mean(dim=(1, 2, 3)).abs().max() < 0.002
     assert gaussian_noise(image, 0.05, seeded()).sub(image).std().item() == pytest.approx(0.05, rel=0.02)
-
-
-@pytest.mark.parametrize("level", [-0.1, 0.0, 0.1, 0.5, 1.0])
-def test_poisson_noise_has_mean_x_and_variance_x_over_photons(level):
-    image = torch.full((2, 3, 128, 128), level)
-    photons, level = torch.tensor([30.0, 400.0]), max(level, 0)
-    noisy = poisson_noise(image, photons, seeded())
-    assert noisy.mean(dim=(1, 2, 3)).tolist() == pytest.approx([level, level], rel=0.01)
-    assert noisy.var(dim=(1, 2, 3)).tolist() == pytest.approx((level / photons).tolist(), rel=0.04)
-    counts = noisy * photons.view(-1, 1, 1, 1)
-    assert torch.allclose(counts, counts.round(), atol=1e-3)
 
 
 def test_jpeg_of_higher_quality_is_closer_and_each_image_has_its_own(photo):
@@ -301,12 +252,10 @@ def test_jpeg_of_higher_quality_is_closer_and_each_image_has_its_own(photo):
 
 # --- Pipelines -----------------------------------------------------------------------------------------------
 
-BLIND = Degradation(blur=(0.2, 3), anisotropic=True, noise=(0, 0.05), photons=(50, 500), jpeg=(30, 95))
+BLIND = Degradation(blur=(0.2, 3), noise=(0, 0.05), jpeg=(30, 95))
 RANDOM = [
     Degradation(noise=0.02),
-    Degradation(photons=100),
     Degradation(blur=(0.5, 2)),
-    Degradation(blur=2, anisotropic=True),
     Degradation(jpeg=(30, 90)),
     BLIND,
 ]
@@ -321,16 +270,20 @@ def test_the_default_pipeline_is_downsampling_alone_and_stages_come_in_the_order
     for method in DOWNSAMPLERS:
         assert torch.equal(Degradation(method)(photo, 4), downsample(photo, 4, method))
     assert torch.equal(Degradation()(photo, 4), downsample(photo, 4))
-    lr = Degradation(blur=1.2, photons=80, noise=0.03, jpeg=40)(photo, 4, seeded())
-    generator = seeded()
-    expected = downsample(blur(photo, 1.2), 4)
-    expected = gaussian_noise(poisson_noise(expected, 80.0, generator), 0.03, generator)
+    lr = Degradation(blur=1.2, noise=0.03, jpeg=40)(photo, 4, seeded())
+    expected = gaussian_noise(downsample(blur(photo, 1.2), 4), 0.03, seeded())
     assert torch.equal(lr, jpeg(expected, 40))
+
+
+def test_it_is_described_as_in_the_manifests_of_earlier_versions():
+    assert str(Degradation(blur=[0.2, 3], jpeg=(60, 60))) == (
+        "Degradation(method='bicubic', blur=(0.2, 3.0), anisotropic=False, noise=0.0, photons=0.0, jpeg=60.0)"
+    )
 
 
 @pytest.mark.parametrize(
     "degradation",
-    [Degradation(blur=1.5), Degradation(blur=(1.5, 1.5)), Degradation(jpeg=50), Degradation(anisotropic=True)],
+    [Degradation(blur=1.5), Degradation(blur=(1.5, 1.5)), Degradation(jpeg=50)],
 )
 def test_a_pipeline_that_draws_nothing_needs_no_generator_and_repeats(photo, degradation):
     assert torch.equal(degradation(photo, 4), degradation(photo, 4))
@@ -344,11 +297,10 @@ def test_the_seed_decides_and_nothing_else_and_every_image_draws_its_own(batch, 
     first, again, other = (degradation(batch, 4, seeded(seed)) for seed in (1, 1, 2))
     assert torch.equal(torch.get_rng_state(), before)
     assert torch.equal(first, again)
-    if degradation.blur != 2:  # a blur of one sigma in both directions is round however it is turned
-        assert not torch.equal(first, other)
-        assert all(not torch.equal(first[0], image) for image in first[1:])
-        generator = seeded()
-        assert not torch.equal(degradation(batch, 4, generator), degradation(batch, 4, generator))
+    assert not torch.equal(first, other)
+    assert all(not torch.equal(first[0], image) for image in first[1:])
+    generator = seeded()
+    assert not torch.equal(degradation(batch, 4, generator), degradation(batch, 4, generator))
 
 
 def test_a_strength_that_is_a_pair_is_drawn_within_the_pair():
@@ -363,15 +315,10 @@ def test_a_strength_that_is_a_pair_is_drawn_within_the_pair():
 
 @pytest.mark.parametrize(
     ("name", "strength"),
-    [("noise", math.nan), ("photons", (-1, 5))]
-    + [("jpeg", value) for value in (-3, 101, (0, 90), (50, 150), (90, 50))]
-    + [("blur", value) for value in (-1, [3, 1], (1, 2, 3), ["a", "b"], "strong", (0.2, math.inf))],
+    [("noise", math.nan)]
+    + [("jpeg", value) for value in (-3, 101, (0, 90), (90, 50))]
+    + [("blur", value) for value in (-1, (1, 2, 3), "strong", (0.2, math.inf))],
 )
 def test_bad_strengths_are_refused_when_the_pipeline_is_made(name, strength):
     with pytest.raises(SrlabError, match=f"{name}="):
         Degradation(**{name: strength})
-
-
-def test_a_pair_may_come_as_a_list_as_from_yaml_and_one_of_equal_ends_is_one_number():
-    assert Degradation(blur=[0.2, 3], jpeg=[60, 95]) == Degradation(blur=(0.2, 3), jpeg=(60, 95))
-    assert str(Degradation(blur=[1, 1], jpeg=[0, 0])) == str(Degradation(blur=1.0))

@@ -7,7 +7,6 @@ import shutil
 import subprocess
 import sys
 import zipfile
-from importlib.metadata import version
 from pathlib import Path
 
 import pytest
@@ -25,7 +24,7 @@ FILES = {
     "requirements.lock": 'a-network==3.0\none==1.0\nTwo.Dots==2.0\nelsewhere==1 ; sys_platform == "nowhere"\n',
 }
 ALL = {"one": "1.0", "two_dots": "2.0+local", "a_network": "3.0", "builder": "1.5", "editables": "0.5"}
-ALL["packaging"] = version("packaging")  # is installed where the kit is made, which must not count
+ALL["packaging"] = "24.0"  # is installed where the kit is made, which must not count
 WHEELS = {f"wheels/{name}-{version}-py3-none-any.whl" for name, version in ALL.items()}
 
 
@@ -135,9 +134,7 @@ def test_it_has_the_tracked_files_all_wheels_a_first_page_and_a_list_of_hashes(k
     assert "packages for Python {}.{} on".format(*sys.version_info) in held["START.md"].decode()
 
 
-def test_pip_gets_the_wheels_that_are_missing_and_the_next_call_needs_no_network(
-    script, refuses, course, tmp_path, monkeypatch, capsys
-):
+def test_pip_gets_the_wheels_that_are_missing(script, refuses, course, tmp_path, monkeypatch, capsys):
     kit, source = tmp_path / "kit", tmp_path / "source"
     for key in [key for key in os.environ if key.startswith("PIP_")]:
         monkeypatch.delenv(key)
@@ -145,7 +142,7 @@ def test_pip_gets_the_wheels_that_are_missing_and_the_next_call_needs_no_network
     for key, value in settings.items():
         monkeypatch.setenv(f"PIP_{key}", value)
     with monkeypatch.context() as patch:
-        patch.setattr(script, "pip", lambda *_, **__: "no matching distribution")
+        patch.setattr(script, "pip", lambda *_: "no matching distribution")
         assert "(no matching distribution); look whether there is a network" in refuses(kit)
     add_wheel(kit / "wheels", "one")  # is there already, and not to be had again
     for name in ALL.keys() - {"one", "a_network"}:
@@ -162,7 +159,7 @@ def test_pip_gets_the_wheels_that_are_missing_and_the_next_call_needs_no_network
     assert checked(kit).returncode == 0
     shutil.rmtree(source)
     before = contents(kit)
-    assert script.main([str(kit)]) == 0
+    assert script.main([str(kit)]) == 0  # what is there is not fetched again
     assert contents(kit) == before
 
 
@@ -277,13 +274,8 @@ def test_a_folder_of_somebody_else_or_in_the_course_is_left_alone(refuses, cours
     assert "lies in the course" in refuses(course / "kit")
 
 
-def test_what_is_missing_on_this_machine_is_one_sentence(script, refuses, course, tmp_path, monkeypatch):
-    with monkeypatch.context() as without_pip:
-        without_pip.setattr(script, "find_spec", lambda _: None)
-        assert "-m ensurepip first" in refuses(tmp_path / "kit")
+def test_a_course_without_git_is_one_sentence(script, refuses, course, tmp_path, monkeypatch):
     monkeypatch.setenv("GIT_CEILING_DIRECTORIES", str(tmp_path))
     monkeypatch.setattr(script, "COURSE", tmp_path / "unzipped")
     write(tmp_path / "unzipped", FILES)
     assert "A kit is made in a clone of the course" in refuses(tmp_path / "kit")
-    monkeypatch.setenv("PATH", str(tmp_path))
-    assert "git is not installed" in refuses(tmp_path / "kit")

@@ -1,7 +1,4 @@
-"""srlab.data.patches: the same seed gives the same batches, and a batch is what the images and the settings say.
-
-More of it, for settings of any kind, is in `test_properties.py`.
-"""
+"""srlab.data.patches: the same seed gives the same batches, and a batch is what the images and the settings say."""
 
 import hashlib
 import itertools
@@ -67,6 +64,26 @@ def test_the_seed_decides_and_global_random_numbers_are_not_used():
     assert torch.equal(torch.get_rng_state(), before)
     assert not torch.equal(stream(6), first)
     assert not torch.equal(first[0], first[1])
+
+
+@pytest.mark.parametrize("rotate", [0.0, 10.0])
+def test_a_saved_sampler_goes_on_with_the_same_stream(rotate):
+    options = {"patch": 16, "batch": 2, "rotate": rotate, "degradation": NOISY}
+    one, other = (PatchSampler(random_set(), seed=start, **options) for start in (0, 1))
+    next(one)
+    other.load_state_dict(one.state_dict())
+    assert all(torch.equal(a, b) for _ in range(3) for a, b in zip(next(one), next(other), strict=True))
+
+
+@pytest.mark.parametrize("rotate", [0.0, 10.0])
+def test_the_shares_of_all_processes_are_the_whole_batch(rotate):
+    whole, *shares = (PatchSampler(random_set(), patch=16, batch=6, rotate=rotate) for _ in range(4))
+    for rank, sampler in enumerate(shares):
+        sampler.share(rank, 3)
+    for _ in range(2):
+        batches = [next(share) for share in shares]
+        for part, truth in zip(zip(*batches, strict=True), next(whole), strict=True):
+            assert torch.equal(torch.stack(part, dim=1).flatten(0, 1), truth)
 
 
 # --- What a batch is -----------------------------------------------------------------------------------------

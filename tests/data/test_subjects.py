@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import torch
-from PIL import ExifTags, Image
+from PIL import Image
 
 from srlab.base.errors import SrlabError
 from srlab.data import datasets, subjects
@@ -53,25 +53,12 @@ def test_the_gap_is_as_wide_as_the_generators_of_labs_03_and_04_see():
     assert 4 * max(radii) == subjects.GAP
 
 
-def test_the_halves_are_named_after_the_photo(save):
-    left, right = subjects.halves(save(noise(120, 401)))
-    assert left.names == right.names == ["own"]
-    assert (left.name, right.name) == ("left half of own", "right half of own")
-
-
 def test_of_a_large_photo_the_middle_is_taken_and_the_name_says_so(save):
     pixels = noise(1100, 1300)
     left, right = subjects.halves(save(pixels))
     assert left.hr[0].shape == right.hr[0].shape == (3, subjects.LARGEST, 444)
     assert (left.hr[0].permute(1, 2, 0).numpy() == pixels[38:1062, 138:582]).all()
     assert left.name == "left half of the middle of own"
-
-
-def test_a_photo_taken_upright_is_cut_as_it_is_seen(tmp_path):
-    exif = Image.Exif()
-    exif[ExifTags.Base.Orientation] = 6
-    Image.fromarray(noise(350, 400)).save(tmp_path / "own.png", exif=exif)
-    assert subjects.halves(tmp_path / "own.png")[0].hr[0].shape == (3, 400, 107)
 
 
 def test_a_grey_photo_is_known_as_grey(save):
@@ -110,12 +97,6 @@ def test_a_photo_as_soft_as_a_phones_will_do_and_one_that_was_enlarged_by_four_w
     subjects.halves(save(soft(2)))
     with pytest.raises(SrlabError, match=r"so smooth that bicubic .* scale it down to half its size first"):
         subjects.halves(save(soft(4)))
-
-
-def test_every_photo_of_the_course_but_the_retina_has_the_detail_that_is_asked_for():
-    for name in datasets.PHOTOS:
-        if name != "retina":
-            subjects.halves(datasets.photo_file(name))
 
 
 def test_a_subject_that_is_neither_a_photo_of_the_course_nor_a_file_is_refused(tmp_path, monkeypatch):

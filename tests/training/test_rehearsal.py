@@ -217,7 +217,7 @@ def test_a_lab_stays_on_the_gpu_and_no_step_waits_for_it(name, precision, gpu):
 
 # --- Patches --------------------------------------------------------------------------------------------------
 
-BLIND = Degradation(blur=(0.2, 3.0), anisotropic=True, noise=(0.0, 0.05), photons=(50, 500))
+BLIND = Degradation(blur=(0.2, 3.0), noise=(0.0, 0.05))
 SENT = ["aten._to_copy.default of [('cpu', (16, 48, 48, 3))]"]
 BATCHES = {  # what the sampler is asked for, free bytes on the GPU, what waits
     "random blur and noise": ({"degradation": BLIND, "rotate": 10.0}, 2**34, []),
