@@ -32,6 +32,7 @@ pytestmark = [
 
 ROOT = Path(__file__).parents[2]
 LABS = sorted((ROOT / "notebooks").glob("[0-9]*.ipynb"))
+EXTRAS = sorted((ROOT / "notebooks" / "extras").glob("*.ipynb"))
 TEXT = """# The first lab
 
 A word to look for is quincunx. And an equation, $a_0$ in a line and
@@ -77,7 +78,7 @@ def first_lab():
 @pytest.fixture(scope="session")
 def executed(tmp_path_factory):
     executed = tmp_path_factory.mktemp("executed")
-    for lab in LABS:
+    for lab in [*LABS, *EXTRAS]:
         notebook = first_lab() if lab == LABS[0] else new_notebook(cells=[new_markdown_cell(f"# {lab.stem}")])
         nbformat.write(notebook, executed / lab.name)
     return executed
