@@ -15,8 +15,8 @@ from sphinx.cmd.build import main as sphinx
 
 from srlab.base.errors import SrlabError
 from srlab.base.places import home
+from srlab.cli.labs_command import run_labs
 from srlab.cli.solutions import open_exercises
-from srlab.lab.execute import run_labs
 from srlab.lab.notebooks import HEADLINE, find_notebooks
 
 SOLUTION = "<details><summary>One solution</summary>\n\n```python\n{}\n```\n\n</details>"

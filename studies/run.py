@@ -30,13 +30,11 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--images", help="folder of photos to train on")
     parser.add_argument("--validation", help="folder of photos to validate on")
     parser.add_argument("--benchmarks", help="folders of sets to score on, with commas: path/Set5,path/Set14")
-    parser.add_argument("--notebooks", help=argparse.SUPPRESS)
     options, more = parser.parse_known_args(arguments)
     if find_spec("snakemake") is None or find_spec("yaml") is None or find_spec("papermill") is None:
         raise SrlabError('The study needs Snakemake and the labs; install them with: pip install -e ".[labs,study]"')
     read_preset = import_module(f"studies.{options.study}.configurations").read_preset
-    given = {key: value for key, value in vars(options).items() if key not in ("study", "preset", "notebooks")}
-    given = {key: value for key, value in given.items() if value}
+    given = {key: value for key, value in vars(options).items() if key not in ("study", "preset") and value}
     for key in ("backbone", "images", "validation"):
         if given.get(key) and (key != "backbone" or given[key] not in ("auto", "random", "imagenet")):
             given[key] = str(Path(given[key]).absolute())
@@ -45,8 +43,6 @@ def main(arguments: list[str]) -> int:
     read_preset(options.preset, **given)  # refuses a slip before Snakemake does, and in one sentence
     folder = home() / "studies" / options.study / options.preset
     settings = {"preset": options.preset, "out": folder} | given
-    if options.notebooks:
-        settings["notebooks"] = options.notebooks
     command = [sys.executable, "-m", "snakemake", "-s", str(ROOT / "studies" / options.study / "Snakefile")]
     # Snakemake's own lock outlives a killed process and would ask for --unlock; the one here does not.
     command += ["--directory", str(folder), "--rerun-incomplete", "--keep-going", "--nolock"]

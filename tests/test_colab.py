@@ -56,13 +56,6 @@ def read(arguments):
     return [Path(arguments[1]).read_text(encoding="utf-8").split(), *arguments[2:]]
 
 
-def test_elsewhere_the_cell_does_nothing(monkeypatch):
-    monkeypatch.setattr(subprocess, "run", lambda *_, **__: pytest.fail("it ran something"))
-    names = {}
-    exec(CELL, names)
-    assert set(names) - {"__builtins__"} == {"sys"}
-
-
 def test_on_colab_the_cell_clones_once_and_runs_the_script(monkeypatch, tmp_path):
     source, course = tmp_path / "source", tmp_path / "content" / "srlab"
     (source / "data_scripts").mkdir(parents=True)
@@ -78,13 +71,6 @@ def test_on_colab_the_cell_clones_once_and_runs_the_script(monkeypatch, tmp_path
         assert sys.ran == times
 
 
-def test_a_copy_without_an_address_asks_for_it(monkeypatch, tmp_path):
-    monkeypatch.setitem(sys.modules, "google.colab", types.ModuleType("google.colab"))
-    monkeypatch.setattr(subprocess, "run", lambda *_, **__: pytest.fail("it ran something"))
-    with pytest.raises(SystemExit, match="address of the course between the quotes"):
-        exec(CELL.replace("/content/srlab", str(tmp_path / "srlab")), {})
-
-
 def test_what_colab_has_stays_at_its_version_and_what_is_missing_is_added(colab, capsys, monkeypatch):
     colab.have["torch"] = "2.9.0+cu126"
     del colab.have["torchmetrics"], colab.have["spandrel"]
@@ -96,13 +82,6 @@ def test_what_colab_has_stays_at_its_version_and_what_is_missing_is_added(colab,
     assert colab.log[1:] == [["--no-deps", "-e", str(ROOT)], "widgets"]
     assert "torch 2.9.0+cu126 stays, though the course asks for >=" in capsys.readouterr().out
     assert str(ROOT) in sys.path
-
-
-def test_with_all_there_nothing_is_installed_and_the_kernel_goes_to_the_labs(colab, tmp_path):
-    colab.have["srlab"] = "0.1.0"
-    colab.main()
-    assert colab.log == ["widgets"]
-    assert tmp_path.cwd() == ROOT / "notebooks"
 
 
 def test_the_published_network_is_added_where_it_can_be_had(colab, capsys, monkeypatch):
@@ -125,11 +104,6 @@ def test_a_failure_of_pip_is_told_with_its_words(monkeypatch):
     monkeypatch.setattr(subprocess, "run", lambda *_, **__: done)
     with pytest.raises(RuntimeError, match="could not install quux beside what Colab has:\nERROR: no matching"):
         script.pip("quux")
-
-
-def test_versions_are_read_by_the_names_of_requirements():
-    script = load_script(ROOT / "data_scripts" / "colab.py")
-    assert {one.name for one in script.requirements()} <= script.installed().keys()
 
 
 @pytest.mark.parametrize("lab", LABS, ids=lambda lab: lab.stem)

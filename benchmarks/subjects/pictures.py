@@ -3,8 +3,8 @@
     python -m benchmarks.subjects.pictures
 
 Writes rows of crops and their scores into ``srlab/view/rows``, a whole picture into ``srlab/view/pictures``, and
-the README's first picture. The networks of two minutes are the runs of ``python -m benchmarks.subjects.measure train``
-with seed 0.
+the README's first picture. *Two minutes* are lab 04's recipe ``laptop`` on the left half of a photo; a run that is
+there already is taken.
 """
 
 import json
@@ -14,11 +14,17 @@ import torch
 from PIL import Image, ImageDraw
 
 import srlab
-from benchmarks.subjects import measure
+from benchmarks.subjects.drawn import draw_cloth
+from srlab.base import places
 from srlab.data.images import to_uint8
+from srlab.lab.execute import execute
+from srlab.models.weights import find_shipped
+from srlab.training import runs
 from srlab.view import kept, plots
 
-FRONT = Path(__file__).parents[2] / "docs" / "images" / "published.jpg"
+ROOT = Path(__file__).parents[2]
+FRONT = ROOT / "docs" / "images" / "published.jpg"
+LAB = "04_esrgan"
 SPOILT = srlab.Degradation(blur=1.5, noise=0.03, jpeg=50)
 SIZE = (144, 176)  # height and width of a crop; multiples of 16, so that no block of the JPEG lies in two crops
 # name of the row -> photo, how its LR is made, top and left of the crop
@@ -43,6 +49,41 @@ def of_whole(
     hr = srlab.mod_crop(srlab.photos("validation")[photo], 4)
     lr = degradation(hr, 4, torch.Generator().manual_seed(0))
     made = {name: srlab.quantize(srlab.upscale(networks[name], lr)) for name in ("MSRResNet", "SRGAN", "RealESRGAN")}
+    return {"bicubic": srlab.upsample(lr, 4)} | made | {"HR": hr}
+
+
+def subject_of(name: str) -> str:
+    """What the lab's ``subject`` is to be; cloth is drawn, and becomes a file in the folder of the runs."""
+    if name != "cloth":
+        return name
+    file = places.home() / "subjects" / "cloth.png"
+    file.parent.mkdir(parents=True, exist_ok=True)
+    draw_cloth().save(file)
+    return str(file)
+
+
+def train(name: str) -> runs.Run:
+    """Run the lab, unless its run is finished."""
+    run = runs.Run(LAB, f"{name}-seed-0")
+    if (run.manifest() or {}).get("state") != "finished":
+        out = places.home() / "notebooks" / f"{run.name}.ipynb"
+        out.parent.mkdir(parents=True, exist_ok=True)
+        given = {"recipe": "laptop", "seed": 0, "run": run.name, "subject": subject_of(name)}
+        execute(ROOT / "notebooks" / f"{LAB}.ipynb", out, given, "explore")
+    return run
+
+
+def of_half(name: str, published: torch.nn.Module) -> dict[str, torch.Tensor]:
+    """The right half of a photo, by a network that was trained on its left half, and by others."""
+    run = train(name)
+    stage = run.manifest()["psnr_stage"]
+    start = find_shipped("rrdb") if stage == "shipped" else runs.Run(LAB, stage).path
+    half = srlab.halves(subject_of(name))[1]
+    hr = srlab.mod_crop(half[half.names[0]], 4)
+    lr = srlab.downsample(hr, 4)
+    networks = {"RRDB": srlab.read_generator(start), "two minutes": srlab.load_generator(LAB, run.name)}
+    networks["RealESRGAN"] = published
+    made = {method: srlab.quantize(srlab.upscale(network, lr)) for method, network in networks.items()}
     return {"bicubic": srlab.upsample(lr, 4)} | made | {"HR": hr}
 
 
@@ -87,10 +128,8 @@ def main() -> None:
     for row, (photo, degradation, place) in WHOLE.items():
         grey = photo in srlab.photos("validation").grey
         found[row] = (of_whole(photo, degradation, networks), grey, place)
-    known = measure.subjects([])
     for name, place in HALVES.items():
-        made = measure.pictures(name, known[name], 0, published)
-        found[name] = (made, bool(srlab.halves(known[name])[1].grey), place)
+        found[name] = (of_half(name, published), bool(srlab.halves(subject_of(name))[1].grey), place)
     for row, (pictures, grey, place) in found.items():
         crops = {name: plots.cut(picture, (*place, *SIZE)) for name, picture in pictures.items()}
         save(torch.cat([*crops.values()], dim=3), folder / f"{row}.jpg")

@@ -1,6 +1,6 @@
 """Pictures that take longer to make than a lab may, or a network that need not be installed.
 
-``python -m benchmarks.gravel.measure`` and ``python -m benchmarks.subjects.pictures`` make them.
+``python -m benchmarks.gravel.pictures`` and ``python -m benchmarks.subjects.pictures`` make them.
 """
 
 import json

@@ -87,7 +87,7 @@ def opening(means: pd.DataFrame, about: dict[str, Any]) -> list[str]:
         "# The SRGAN content-loss study, run again",
         "The SRGAN content-loss study (Kim 2021) trained SRResNet and SRGAN with MSE, with features of VGG19, ResNet18 "
         f"or ResNet34, and with hybrids. {_existing(rows)}",
-        made_by("studies/content_loss/run.py", about, rows) + ".",
+        made_by("studies/run.py content_loss", about, rows) + ".",
         f"**Features: {len(real)} rows looked through trained networks, {len(random)} through random ones, "
         f"{len(rows) - len(real) - len(random)} through none.** Every table says which.",
     ]

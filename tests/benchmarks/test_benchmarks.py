@@ -61,45 +61,11 @@ def test_loops_are_timed_in_turns_and_those_that_read_files_too(tmp_path):
     assert all(value > 0 for values in seconds.values() for value in values)
 
 
-def test_turns_go_there_and_back():
-    asked = []
-
-    def way(name):
-        for turn in itertools.count():
-            asked.append(name)
-            yield turn
-
-    seconds = ways.alternate({"a": way("a"), "b": way("b")}, repeats=2)
-    assert asked == ["b", "a", "a", "b", "b", "a"]
-    assert seconds == {"a": [1, 2], "b": [1, 2]}, "the first turn warms up"
-
-
-def test_tables():
-    assert ways.spread([3.0, 1.0, 2.0]) == "2.00 (1.00 to 3.00)"
-    assert ways.ratios([4.0, 6.0], [2.0, 2.0]) == [2.0, 3.0]
-
-
-def test_growth_is_a_slope_between_logarithms():
-    cells = scaling.row("side of a patch", [16, 32, 48, 96], lambda size: 3e-3 * size**2)
-    assert (cells["exponent"], cells["sizes"]) == ("2.00", "16, 32, 48, 96")
-    assert scaling.row("photos", [16, 32], lambda size: 0.5)["exponent"].lstrip("-") == "0.00"
-    assert scaling.sampling_seconds(1000, tiny("laptop"), 1, CPU) > 0, "of photos that are no files"
-
-
 def test_budget_is_steps_times_seconds(monkeypatch):
     monkeypatch.setattr(scaling, "timed_fit", lambda *arguments: itertools.repeat(8.64))
     rows = scaling.budget(["srresnet", "esrgan"], CPU, repeats=1, steps=1, devices=10)
     assert [row["days on 10"] for row in rows] == ["10.0", "4.0"], "a million and 400,000 steps"
     assert [row["batch"] for row in rows] == ["16 of 96 px", "16 of 128 px"]
-
-
-def test_basicsr_gets_its_own_discriminator_where_it_has_one_and_is_left_out_where_it_is_not(tmp_path, monkeypatch):
-    for patch, discriminator, notes in ((128, "VGGStyleDiscriminator", 0), (96, "PlainVGGDiscriminator", 1)):
-        options, said = peers.basicsr_options(replace(steps.TASKS["esrgan"], patch=patch), tmp_path, CPU)
-        assert (options["model_type"], options["network_d"]["type"]) == ("ESRGANModel", discriminator)
-        assert len(said) == notes
-    monkeypatch.setattr(peers, "find_spec", lambda name: None)
-    assert "left out" in peers.import_basicsr()
 
 
 def test_operations_are_counted_forward_and_backward():
@@ -116,13 +82,6 @@ def test_fake_tensors_give_the_operations_of_the_real_step():
     counted, kept = flops.counted(task)
     assert counted == flops.flops_of(train)
     assert kept > 2 * task.batch * 3 * task.patch**2, "more than the picture, in bfloat16"
-
-
-def test_expected_times_are_arithmetic_at_a_share_of_what_is_promised(monkeypatch):
-    monkeypatch.setattr(flops, "counted", lambda task: (int(31.2e12), 2**30))
-    row = flops.row("ESRGAN", steps.TASKS["esrgan"], 0.5, 36_000)
-    assert row["A100, bf16"] == "200.0 ms, 2.00 h"
-    assert row["MiB a patch"] == str(1024 // steps.TASKS["esrgan"].batch)
 
 
 def test_tiles_are_timed_against_the_whole_image_and_a_file_is_measured():

@@ -2,29 +2,21 @@
 
 import json
 import math
-import re
 import shutil
-from types import SimpleNamespace
 
-import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 import torch
-from PIL import Image
 
 import srlab
-from benchmarks.reference import record, report, rounded, run, summary
-from benchmarks.reference.published import PUBLISHED
+from benchmarks.reference import record, run, summary
 from benchmarks.reference.rows import BICUBIC, HERE, ROWS, read_rows
 from benchmarks.reference.summary import TITLES, beaten, claim, extrapolate
 from srlab.base.errors import SrlabError
-from srlab.base.text import in_markdown
-from srlab.data import datasets
 from srlab.evaluation.perception import gap_closed
 from srlab.lab.parameters import check_parameters
 from srlab.training.runs import Run
 from studies.presets import defaults_of
-from studies.report import Page
 
 pytestmark = pytest.mark.nightly
 
@@ -57,25 +49,6 @@ def test_a_row_sets_what_its_lab_knows_and_starts_from_a_row_before_it(row):
     names = [one.name for one in read_rows()]
     assert not row.start or row.start in names[: names.index(row.name)]
     assert row.name in TITLES or row.name.startswith(summary.LENGTHS)
-
-
-def test_rows_are_chosen_by_name_or_beginning_and_the_ladder_has_one_budget():
-    rungs = read_rows(["mse", "hybrid", "vgg22", "resnet18"])
-    budget = ("size", "iters", "batch", "patch", "learning_rate")
-    assert len({tuple(row.preset[key] for key in budget) for row in rungs}) == 1
-    assert len(read_rows(["length-*"])) == 5
-    with pytest.raises(SrlabError, match=r"no row 'mso'; choose from .*mse"):
-        read_rows(["mse", "mso"])
-
-
-def test_a_command_names_the_preset_and_no_folder_of_the_machine():
-    (row,) = read_rows(["srgan"])
-    command = row.command(row.given(2, "/secret/BSDS400", "/secret/Set5", "/secret/vgg19.pth"))
-    preset = "benchmarks/reference/rows/03_srgan/srgan.yaml"
-    assert command.startswith(f"papermill notebooks/03_srgan.ipynb out.ipynb -f {preset} ")
-    for words in ("-p start 01_srresnet/mse-seed2", "-p images path/to/BSDS400", "-p run srgan-seed2"):
-        assert words in command
-    assert "secret" not in command
 
 
 @pytest.fixture
@@ -198,22 +171,6 @@ def test_photos_that_are_scored_are_not_trained_on(small):
     assert trained == []
 
 
-def test_seeds_side_by_side_share_the_cores_and_a_killed_one_is_a_failure(small, monkeypatch):
-    call, _, folder = small
-    started = []
-
-    def started_as(command, env):
-        started.append(
-            (command[-1], env["OMP_NUM_THREADS"], command[command.index("--records") + 1], "--anew" in command)
-        )
-        return SimpleNamespace(returncode=-9 if command[-1] == "1" else 0)
-
-    monkeypatch.setattr(run.subprocess, "run", started_as)
-    monkeypatch.setattr(run.os, "cpu_count", lambda: 4)
-    assert call("mse", "--seeds", "0", "1", "--jobs", "4", "--anew") == 1
-    assert sorted(started) == [(seed, "2", str(folder / "records"), True) for seed in ("0", "1")]
-
-
 def test_time_to_beat_bicubic_lies_between_the_validations_before_and_after():
     found = beaten(made("mse"), 28.4)  # 600 s for 1000 steps; 28.9 dB at step 500, and 29.4 half way to the next
     assert found == {0.5: pytest.approx(5.0), 1.0: pytest.approx(7.5)}
@@ -258,82 +215,3 @@ def test_the_forecast_has_both_laws_and_each_finds_itself():
     found = lengths_by(levels_off)
     assert extrapolate(dict(list(found.items())[1:]), 1e6) is None, "it wants five lengths"
     assert extrapolate(found | {500: found[500][:1]}, 1e6) is None, "and two seeds of each"
-
-
-@pytest.fixture
-def undrawn(monkeypatch):
-    """Name the figures, and draw none: it is the text that counts."""
-    monkeypatch.setattr(Page, "keep", lambda page, name, figure: page.figures.update({name: plt.close(figure)}))
-
-
-@pytest.fixture
-def records(tmp_path):
-    bicubic = {"row": BICUBIC, "scores": dict.fromkeys(("Set5", "Set14"), SCORES)}
-    sharp = {"gradient_ratio": 0.6, "energy_error": 0.5, "psnr": 27.0}
-    random = {"layers": "vgg19 relu2_2", "weights": "random, seed 0"}
-    gan = made("srgan", scores=sharp, noise={"Set5": 0.55, "Set14": 0.55}, start="mse", features=random)
-    for file in ("bicubic", "mse-seed0", "srgan-seed0"):
-        srlab.write_image(torch.rand(3, 96, 144), tmp_path / f"{file}.png")
-    return [bicubic, made("mse"), made("mse", 1, scores={"psnr": 28.6}, threads=1, wall_time_s=900.0), gan]
-
-
-def test_the_report_puts_rows_beside_what_was_published_and_calls_a_miss_a_miss(records, tmp_path):
-    page = report.report(records, tmp_path)
-    text = page.text
-    assert "| **MSE** | 28.50 ± 1.27 (n=2) / 0.8000 (n=2, all alike) |" in text
-    assert "| MSE | 28.50 ± 1.27 |" in text, "the short table has the spread too, and n in a column"
-    assert f"**{in_markdown('SRGAN, by vgg19 relu2_2 (random)')}** | 27.00 (n=1) / 0.8000 (n=1) |" in text
-    assert "| **bicubic** | 28.40 / 0.8000 |" in text, "nobody trained it, so it has no seeds"
-    assert "10 min on 2 cores, 15 min on 1 core |" in text
-    assert f"published: {PUBLISHED['mse'].name} | 32.05 / .9019" in text
-    assert in_markdown("SRGAN, by vgg19 relu2_2 (random)") in text
-    assert f"{in_markdown('(random)')} | Set14 | ≤ 0.20 | 0.600 | 0.550 | 0.500 | 1.40 dB | 0 of 1 |" in text
-    assert "| MSE | 0, 1 | 0.20 dB | 0.20 dB | 0.000 | 0.000 | - |" in text
-    assert "LPIPS was not measured anywhere" in text
-    assert "not reached" in text
-    assert all(len(page.figures[f"{name}.png"]) > 1000 for name in ("curves", "plane", "crops"))
-
-
-def test_each_seed_is_held_to_the_bounds_against_its_own_start(records, tmp_path, undrawn):
-    *known, gan = records
-    sharper = {name: scores | {"gradient_ratio": 0.9, "psnr": 27.0} for name, scores in gan["scores"].items()}
-    text = report.report([*known, gan, gan | {"seed": 1, "scores": sharper}], tmp_path).text
-    assert "| 1.50 ± 1.27 (n=2) dB | at most 1 of 2 |" in text
-
-
-def test_the_forecast_shows_each_seed_and_says_what_its_interval_leaves_out(records, tmp_path, undrawn):
-    for steps, *psnr in ((500, 30.156, 30.157), (1000, 30.2, 30.3), (2000, 30.5, 30.49), (4000, 30.7, 30.6)):
-        seeds = [{"psnr": one} for one in psnr]
-        records += [made(f"length-{steps}", n, scores=one, step=steps) for n, one in enumerate(seeds)]
-    records += [made("length-8000", n, scores={"psnr": 30.9}, step=8000) for n in range(2)]
-    text = report.report(records, tmp_path).text
-    assert "| 500 | 30.16, 30.16 |" in text
-    assert "± 0.00" not in text
-    assert "leaves out the choice of law, and whether any law reaches 125 times beyond the longest length" in text
-
-
-def test_bicubic_has_both_kinds_of_ssim(tmp_path, capsys, monkeypatch):
-    photo = datasets.photos("validation").hr[0][:, :96, :96]
-    for name, image in {"colour": photo.permute(1, 2, 0), "grey": photo[0]}.items():
-        (tmp_path / "pair" / "HR").mkdir(parents=True, exist_ok=True)
-        Image.fromarray(image.numpy()).save(tmp_path / "pair" / "HR" / f"{name}.png")
-    monkeypatch.setattr("sys.argv", ["rounded", str(tmp_path / "pair")])
-    rounded.main()
-    *_, line = capsys.readouterr().out.strip().splitlines()
-    plain, whole = map(float, line.strip("| ").split(" | ")[1:])
-    scored = srlab.evaluate(lambda lr: srlab.upsample(lr, 4), datasets.image_set(str(tmp_path / "pair")))
-    assert plain == pytest.approx(scored.ssim.mean(), abs=1e-4)
-    assert 0 < abs(plain - whole) < 0.01
-
-
-def test_the_report_takes_rows_with_other_sets_metrics_and_without_their_start(records, tmp_path, undrawn):
-    bicubic, mse, _, gan = records
-    bicubic["scores"]["BSD100"] = SCORES
-    mse["scores"]["Set5"] = SCORES | {"lpips": 0.3}
-    gan["seed"] = 7
-    text = report.report([bicubic, mse, gan], tmp_path).text
-    assert "its start has no record" in text
-    assert re.search(r"\*\*MSE\*\* \| [^|]+ \| [^|]+ \| - \|", text)
-    assert "### LPIPS" in text
-    for table in re.findall(r"(?:^\|.*\n)+", text, flags=re.M):
-        assert len({line.count("|") for line in table.splitlines()}) == 1

@@ -37,21 +37,8 @@ def test_each_pair_shows_the_gan_on_the_side_that_is_written_down(folder):
             assert [*level.values()] == pytest.approx([BRIGHTNESS[row.rival]], abs=0.01)
 
 
-def test_pairs_that_were_shown_are_not_overwritten(folder):
-    vote.write_pairs(folder / "shown", 0)
-    with pytest.raises(FileExistsError):
-        vote.write_pairs(folder / "shown", 0)
-
-
 def test_the_page_says_what_was_voted():
     assert (vote.HERE / "README.md").read_text(encoding="utf-8") == vote.page()
     votes = pd.read_csv(vote.HERE / "votes.csv")
     assert (votes.groupby("pair").viewer.nunique() == 5).all()
     assert not votes.duplicated(["viewer", "pair"]).any()
-
-
-def test_one_rival_alone_can_be_shown(folder):
-    vote.write_pairs(folder / "shown", 0, only="SRGAN")
-    pairs = pd.read_csv(folder / "pairs.csv")
-    assert set(zip(pairs.gan, pairs.rival, strict=True)) == {("ESRGAN", "SRGAN")}
-    assert len(pairs) == len(vote.CROPS)

@@ -19,7 +19,7 @@ import srlab
 import srlab.lab.notebooks
 from tests.conftest import load_script
 
-from .conftest import FACTOR, SIZE, WAIT, pictures, screen, shows
+from .conftest import WAIT, pictures
 
 for package in ("myst_nb", "sphinx_book_theme", "sphinx_copybutton", "sphinx-mathjax-offline"):
     pytest.importorskip(package, reason=f"needs {package}, which `make book` installs with the extra `book`")
@@ -32,6 +32,7 @@ pytestmark = [
 
 ROOT = Path(__file__).parents[2]
 LABS = sorted((ROOT / "notebooks").glob("[0-9]*.ipynb"))
+EXTRAS = sorted((ROOT / "notebooks" / "extras").glob("*.ipynb"))
 TEXT = """# The first lab
 
 A word to look for is quincunx. And an equation, $a_0$ in a line and
@@ -77,7 +78,7 @@ def first_lab():
 @pytest.fixture(scope="session")
 def executed(tmp_path_factory):
     executed = tmp_path_factory.mktemp("executed")
-    for lab in LABS:
+    for lab in [*LABS, *EXTRAS]:
         notebook = first_lab() if lab == LABS[0] else new_notebook(cells=[new_markdown_cell(f"# {lab.stem}")])
         nbformat.write(notebook, executed / lab.name)
     return executed
@@ -133,17 +134,6 @@ def test_no_address_leaves_the_folder_and_every_one_is_there(site):
     assert wrong == []
 
 
-def test_the_index_leads_to_every_lab(site):
-    named = Addresses(site / "index.html").named
-    for lab in LABS:
-        assert named.count(f"notebooks/{lab.stem}.html") >= 2, "in the sidebar and in the table"
-
-
-def test_each_page_names_its_licence(site):
-    for lab in LABS:
-        assert "CC BY 4.0" in (site / "notebooks" / f"{lab.stem}.html").read_text(encoding="utf-8")
-
-
 def test_a_lab_can_be_downloaded_from_its_page_as_it_is_in_the_repository(site):
     page = site / "notebooks" / f"{LABS[0].stem}.html"
     assert LABS[0].name in Addresses(page).named
@@ -166,17 +156,6 @@ def test_with_an_address_pages_open_in_colab_and_links_to_them_show_a_picture(bo
         assert f'<meta property="{property}" content="{value}">' in text
     with Image.open(tmp_path / "html" / "_static" / "preview.png") as picture:
         assert picture.size == (1280, 640)
-
-
-def test_an_address_elsewhere_has_no_colab_and_no_pages(book):
-    assert "colab" not in book.links(Path("lab.ipynb"), "https://example.org/course")
-    assert book.pages("https://example.org/course") == ""
-
-
-def test_the_icon_and_the_picture_for_links_are_those_that_the_script_draws():
-    script = load_script(ROOT / "docs" / "site_pictures.py")
-    assert (script.STATIC / "icon.svg").read_text(encoding="utf-8") == script.icon()
-    assert (script.STATIC / "preview.png").stat().st_size < 300_000, "some readers of links take no larger one"
 
 
 def test_it_works_under_a_sub_path_of_a_web_server(site, open_page):
@@ -208,20 +187,6 @@ def test_equations_are_set_without_a_network(open_lab):
     assert page.outside == []
 
 
-def test_keys_and_mouse_move_the_slider(open_lab):
-    page = open_lab(viewport={"width": 1280, "height": 900})
-    stage = page.locator(".srlab-stage")
-    stage.scroll_into_view_if_needed()
-    stage.focus()
-    for key in ("3", "Home", "PageUp"):
-        page.keyboard.press(key)
-    assert shows(screen(page, stage), A, C, 0.1)
-    box = stage.bounding_box()
-    page.mouse.click(box["x"] + SIZE * FACTOR * 0.75, box["y"] + 40)
-    assert shows(screen(page, stage), A, C, 0.75)
-    assert page.outside == []
-
-
 def test_a_finger_moves_the_slider_on_a_phone_and_the_page_is_no_wider(open_lab):
     page = open_lab(has_touch=True, is_mobile=True, viewport={"width": 390, "height": 844}, color_scheme="dark")
     assert page.evaluate("document.documentElement.scrollWidth") == 390
@@ -230,41 +195,6 @@ def test_a_finger_moves_the_slider_on_a_phone_and_the_page_is_no_wider(open_lab)
     box = stage.bounding_box()
     page.touchscreen.tap(box["x"] + box["width"] / 4, box["y"] + box["height"] / 2)
     page.wait_for_function("document.querySelector('.srlab-stage').ariaValueNow === '25'", timeout=WAIT)
-
-
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_figures_have_their_text_and_their_colours(open_lab, scheme):
-    page = open_lab(color_scheme=scheme)
-    figure = page.get_by_alt_text("A figure.")
-    assert page.evaluate("document.documentElement.dataset.theme") == scheme
-    assert figure.evaluate("(image) => getComputedStyle(image).filter") == "none"
-    assert figure.evaluate("(image) => image.naturalWidth") == 900
-    ground = page.locator(".srlab-compare").evaluate("(slider) => getComputedStyle(slider.parentElement).background")
-    assert "rgba(0, 0, 0, 0)" in ground, "the slider has no ground of its own"
-
-
-def test_a_figure_that_a_phone_shrinks_opens_in_full_and_closes(open_lab):
-    page = open_lab(has_touch=True, is_mobile=True, viewport={"width": 390, "height": 844})
-    figure, dialog = page.get_by_role("button", name="A figure."), page.get_by_role("dialog", name="A figure.")
-    figure.scroll_into_view_if_needed()
-    page.locator(".figure.shrunk").wait_for(timeout=WAIT)
-    assert figure.locator("img").evaluate("(image) => image.clientWidth / image.clientHeight") == pytest.approx(
-        15, 0.05
-    )
-    figure.tap()
-    assert dialog.locator("img").evaluate("(image) => [image.clientWidth, image.clientHeight]") == [900, 60]
-    assert page.evaluate("document.documentElement.scrollWidth") == 390
-    page.keyboard.press("Escape")
-    assert not dialog.is_visible()
-    figure.press("Enter")
-    dialog.get_by_role("button", name="Close").tap()
-    assert not dialog.is_visible()
-
-
-def test_buttons_for_copying_say_what_they_copy(open_lab):
-    page = open_lab()
-    page.get_by_role("button", name="Copy the code that begins: def psnr(sr, hr, crop):").wait_for(timeout=WAIT)
-    assert page.locator("button.copybtn:not([aria-label])").count() == 0
 
 
 def test_neither_a_progress_bar_nor_a_widget_is_left_but_what_stands_for_it(open_lab):

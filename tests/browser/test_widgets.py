@@ -1,7 +1,6 @@
 """Sliders, ballot and guesses inside JupyterLab: used with mouse and keys, without trust, and without their kernel."""
 
 import json
-import os
 
 import nbformat
 import numpy as np
@@ -129,16 +128,6 @@ def test_the_notice_comes_when_sending_throws_and_goes_with_an_answer(open_page)
     said.get_by_text("No answer yet").wait_for(timeout=WAIT)
     page.evaluate("() => window.model['msg:custom']('here')")
     assert said.inner_text() == ""
-
-
-def _type(readout, value):
-    readout.fill(value)
-    readout.press("Enter")
-
-
-def _keep(page, name):
-    if "SRLAB_SCREENSHOTS" in os.environ:
-        page.screenshot(path=f"{os.environ['SRLAB_SCREENSHOTS']}/{name}.png")
 
 
 def test_the_ballot_is_ranked_by_mouse_and_keys_confirmed_and_begun_again(open_notebook, lab):
@@ -290,12 +279,10 @@ def test_without_its_kernel_each_widget_is_a_still_that_says_what_to_do(open_not
     page.evaluate(f"async () => {{ await {PANEL}.context.save(); }}")
     page.evaluate(f"async () => {{ await {PANEL}.sessionContext.session.kernel.restart(); }}")
     assert_stills()
-    _keep(page, "restarted")
     path = page.evaluate(f"() => {{ const panel = {PANEL}; panel.dispose(); return panel.context.path; }}")
     page.evaluate(OPEN, path)
     page.get_by_text("model not found").last.wait_for(state="attached", timeout=WAIT)
     assert_stills()
-    _keep(page, "opened again")
     run_all(page)
     assert_widgets()
     page.evaluate(f"async () => {{ await {PANEL}.sessionContext.shutdown(); }}")

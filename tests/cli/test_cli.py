@@ -9,7 +9,6 @@ import time
 
 import pytest
 import torch
-from PIL import Image
 
 from srlab.base.errors import SrlabError
 from srlab.cli.main import main
@@ -133,15 +132,6 @@ def test_a_run_that_is_not_there_is_said_to_be_missing_with_what_looks_alike(len
     assert said.startswith(f"srlab: There is no {run}, neither as a path nor among the runs in ")
     assert said.endswith(f"{near}\n")
     assert said.count("\n") == 1
-
-
-def test_what_other_libraries_warn_of_is_not_said(lent, capsys, recwarn):
-    Image.new("RGB", (24, 24)).save("../photos/bird.png", exif=b"Exif\0\0II*\0\x08\0\0\0\x01\0")
-    with pytest.warns(UserWarning, match="Corrupt EXIF data"):
-        read_image("../photos/bird.png")
-    with_run("evaluate", "03_srgan/default")
-    assert capsys.readouterr().err == ""
-    assert not recwarn.list
 
 
 def test_labs_without_the_recipe_are_named_and_left_out(course, capsys, monkeypatch):

@@ -5,7 +5,6 @@ import json
 import pandas as pd
 import pytest
 import torch
-from spandrel.architectures.SPAN import SPAN
 
 from srlab.cli.main import main
 from srlab.data.datasets import folder
@@ -130,13 +129,6 @@ def test_a_run_is_scored_by_its_folder_or_by_its_weights_file_and_at_its_own_sca
     said = refused(capsys, "--hr", "hr", "--run", str(run.path), "--scale", "2")
     assert "enlarges x4, but --scale is 2" in said
     run.save_generator(MSRResNet(1, 4, scale=2), step=1)
-
-
-def test_the_network_of_somebody_else_is_scored(capsys):
-    torch.save(SPAN(num_in_ch=3, num_out_ch=3, feature_channels=8, upscale=4).state_dict(), "span.pth")
-    assert len(report(capsys, "--run", "span.pth")["images"]) == 2
-    said = refused(capsys, "--hr", "hr", "--run", "span.pth", "--scale", "2")
-    assert "span.pth enlarges x4, but --scale is 2" in said
 
 
 def test_the_protocol_is_kept(capsys):

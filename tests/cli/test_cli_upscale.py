@@ -57,12 +57,6 @@ def test_a_run_folder_or_its_weights_file_upscales_a_file(run_folder, generator,
         assert torch.equal(to_uint8(read_image(target)[None]), wanted)
 
 
-def test_the_precision_is_what_is_asked_for(run_folder, generator, source, enlarge):
-    coarse = to_uint8(upscale(generator, read_image(source)[None], precision="bf16"))
-    assert torch.equal(to_uint8(read_image(enlarge("--run", run_folder, "--precision", "bf16"))[None]), coarse)
-    assert not torch.equal(to_uint8(read_image(enlarge("--run", run_folder, "--precision", "no"))[None]), coarse)
-
-
 def test_the_best_weights_and_the_network_of_somebody_else_come_with_their_scale(run_folder, enlarge, tmp_path):
     assert Image.open(enlarge("--run", run_folder, "--best", "psnr")).size == (36, 30)
     theirs = SPAN(num_in_ch=3, num_out_ch=3, feature_channels=8, upscale=2)
@@ -97,13 +91,6 @@ def test_a_folder_says_what_was_skipped_and_what_failed(source, tmp_path, capsys
     assert f"failed {tmp_path / 'broken.png'}: " in said.err
     assert "1 written, 3 skipped, 1 failed." in said.err
     assert "px/s" not in said.err, "a bar is for a terminal"
-
-
-def test_in_a_terminal_each_image_of_a_folder_has_a_bar_with_its_name(source, tmp_path, capsys, monkeypatch):
-    source.rename(source.with_name("a.png"))
-    monkeypatch.setattr("sys.stderr.isatty", lambda: True)
-    assert main(["upscale", str(tmp_path), str(tmp_path / "out"), "--method", "bicubic"]) == 0
-    assert "1/1 a.png: 100%" in capsys.readouterr().err
 
 
 BICUBIC, RUN = ["--method", "bicubic"], ["--run", "RUN"]

@@ -151,15 +151,6 @@ def test_a_grey_hr_is_scored_on_grey_values_also_of_a_colour_sr_as_the_network_t
         assert psnr_of[FACE] == pytest.approx(float(psnr(sr, hr, FACE)), abs=1e-4)
 
 
-def test_a_grey_sr_of_a_colour_hr_loses_its_colour_in_rgb_and_is_scored_as_luma_in_y(grey_dirs):
-    path, sr, _, _ = grey_dirs
-    hr = picture(48, 64)
-    write_image(hr, path / "hr" / "bridge.png")
-    table, _ = evaluate_folders(path / "sr", path / "hr", metrics=("psnr", "saturation_ratio"))
-    assert table["psnr"][0] == pytest.approx(float(psnr(sr.expand(-1, 3, -1, -1), hr)), abs=1e-4)
-    assert table["saturation_ratio"][0] == 0
-
-
 # --- LR and HR -----------------------------------------------------------------------------------------------
 
 

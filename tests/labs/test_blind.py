@@ -82,14 +82,6 @@ def test_given_pairs_are_validated_on_as_they_are(blind, split, without_explorin
     assert read_headline(executed)["label"] == "mean gain over bicubic"
 
 
-@pytest.mark.nightly
-def test_other_photos_go_through_by_the_recipe_of_the_lab_as_well(blind, split, without_exploring):
-    """What it claims of the course's own photos it doesn't ask of them."""
-    given = {"recipe": "laptop", "images": str(split / "train"), "validation": str(split / "val")}
-    _, executed = blind(without_exploring("01_srresnet"), **given)
-    assert read_headline(executed)["label"] == "mean gain over bicubic"
-
-
 # --- The first cells ------------------------------------------------------------------------------------------
 
 

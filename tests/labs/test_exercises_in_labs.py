@@ -44,15 +44,6 @@ def test_untouched_stub_goes_on_with_the_reference(lab, stub, check, capsys, mon
         assert inspect.getsource(scope[reference.__name__]) == inspect.getsource(reference)
 
 
-@pytest.mark.parametrize(("lab", "stub", "check"), CELLS, ids=NAMES)
-def test_strict_mode_refuses_the_stub(lab, stub, check, monkeypatch):
-    monkeypatch.setenv("SRLAB_STRICT", "1")
-    scope = namespace()
-    exec(stub, scope)
-    with pytest.raises(srlab.SrlabError, match="still to do"):
-        exec(check, scope)
-
-
 @pytest.mark.parametrize("lab", ALL, ids=lambda lab: lab.stem)
 def test_solved_exercises_are_right_one_after_the_other_and_count_as_such(lab, capsys, monkeypatch):
     """What `srlab solutions` writes is taken in strict mode, and `srlab progress` reads it so once it is saved."""

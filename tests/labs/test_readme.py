@@ -35,19 +35,6 @@ LINES = [line for block in blocks("") for line in block.splitlines() if line]
 COMMANDS = [re.sub(r"^(\.venv/bin/python|python3) ", "python ", line) for line in LINES]
 LABS = [line for line in COMMANDS + "".join(blocks("ipython")).splitlines() if "notebooks/0" in line]
 LABS += [f"papermill {line}" for text in TEXTS.values() for line in re.findall(r"`papermill (notebooks/0.*?)`", text)]
-# They install, download or need a session of their own, and the pages say that they were not executed.
-ELSEWHERE = ("git clone ", "conda env create -f environment.yml", "conda activate srlab")
-
-
-def test_blocks_hold_commands_and_nothing_that_no_test_looks_at():
-    assert {name for name, _ in FENCED} <= {"", "text", "python", "ipython"}
-    known = ("make ", "papermill ", "python ", "torchrun ", "sbatch ", "srlab ", *ELSEWHERE)
-    assert [line for line in COMMANDS if not f"{line} ".startswith(known)] == []
-
-
-def test_a_newcomer_meets_the_three_commands_first():
-    start = [shlex.split(command, comments=True) for command in COMMANDS[1:4]]
-    assert start == [["make", "lab"], ["make", "labs"], ["make", "test"]]
 
 
 @pytest.mark.parametrize("command", [c for c in COMMANDS if c.startswith("make ")])
@@ -68,13 +55,6 @@ def test_scripts_exist_and_know_their_options(command):
             return
     text = (ROOT / script).read_text(encoding="utf-8")
     assert all(f'"{option}"' in text for option in options if option.startswith("--"))
-
-
-def test_without_make_the_same_is_done():
-    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
-    for words in ("-m jupyterlab", "--notebook-dir notebooks", "-c requirements.lock -e", "-m srlab labs"):
-        assert words in makefile
-        assert any(words in command for command in COMMANDS)
 
 
 @pytest.mark.parametrize("command", LABS)
@@ -142,11 +122,6 @@ def test_every_lab_stands_in_the_table():
         assert f"[{title}]" in TEXTS[README]
 
 
-def test_ci_runs_what_the_readme_says():
-    commands = [line for line in (ROOT / ".ci" / "run").read_text().splitlines() if line.startswith("make ")]
-    assert commands == ["make test"]
-
-
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_links_lead_to_files_and_headings_that_are_there(page):
     prose = re.sub(r"```.*?```", "", TEXTS[page], flags=re.DOTALL)
@@ -165,12 +140,6 @@ def test_the_glossary_names_sections_that_are_there():
     labs = {lab.name[:2]: lab.read_text(encoding="utf-8") for lab in (ROOT / "notebooks").glob("*.ipynb")}
     assert len(asked) > 20
     assert [f"{lab}.{name}" for lab, name in asked if not re.search(rf'"## (Extra )?{name}[.:] ', labs[lab])] == []
-
-
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
-def test_pictures_have_a_text(page):
-    texts = re.findall(r"!\[([^\]]*)\]\(", TEXTS[page])
-    assert all(len(text) > 20 for text in texts)
 
 
 def anchors(file: Path) -> list[str]:

@@ -6,7 +6,6 @@ import nbformat
 import pytest
 
 from .conftest import LABS
-from .test_lint import is_new
 from .warm import execute_warm
 
 NEEDS = re.compile(r"\bneeds? sections? ([\d, and]+)", re.IGNORECASE)
@@ -35,7 +34,7 @@ def with_those_that_need_it(cells, number):
     return gone
 
 
-CASES = [(lab, number) for lab in LABS if is_new(lab) for number in sections(nbformat.read(lab, 4).cells)]
+CASES = [(lab, number) for lab in LABS for number in sections(nbformat.read(lab, 4).cells)]
 
 
 @pytest.mark.nightly

@@ -58,7 +58,7 @@ def test_smoke_study_of_tricks_shares_the_psnr_stage_and_claims_nothing(smoke):
 
 
 def test_an_unknown_preset_is_refused_before_anything_starts(call):
-    result = call("python", "studies/content_loss/run.py", "huge")
+    result = call("python", "studies/run.py", "content_loss", "huge")
     assert result.returncode != 0
     assert result.stdout.startswith("Error: There is no preset 'huge' of the study; choose one of")
     assert "Traceback" not in result.stdout

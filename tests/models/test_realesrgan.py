@@ -183,15 +183,6 @@ def test_where_it_is_not_installed_a_sentence_says_how_to_get_it(tmp_path):
     assert f"or put its authors' RealESRGAN_x4plus.pth into {tmp_path / 'data'}" in str(caught.value)
 
 
-def test_a_file_that_may_not_be_read_is_named(package, monkeypatch):
-    def refuse(path):
-        raise PermissionError(13, "Permission denied", str(path))
-
-    monkeypatch.setattr(Path, "read_bytes", refuse)
-    with pytest.raises(SrlabError, match=rf"{re.escape(str(package))} can't be read \(Permission denied\); .*{ANEW}"):
-        srlab.load_published()
-
-
 @pytest.mark.usefixtures("no_package")
 def test_the_file_of_the_authors_is_taken_and_another_network_of_that_name_is_not(network, tmp_path):
     path = tmp_path / "data" / "RealESRGAN_x4plus.pth"

@@ -3,12 +3,8 @@
 import json
 
 import pytest
-import torch.nn.functional as F
-import yaml
 
 import srlab
-from benchmarks.reference import ship
-from benchmarks.reference.rows import HERE
 from srlab.cli.main import main
 from srlab.data import datasets
 from srlab.data.images import read_image
@@ -62,45 +58,6 @@ def test_srgan_paints_neither_a_grid_nor_a_tint(table):
     assert sharper.checkerboard.max() < 0.6, "levels; faint dots on the bricks, and a visible grid has 1"
     assert sharper.checkerboard.drop("brick").max() < 0.36
     assert sharper.colour_shift.max() < 0.4
-
-
-@pytest.mark.parametrize("photo", ["astronaut", "chelsea"])
-def test_srgan_is_sharper_where_the_photo_has_structure_and_no_grittier_where_it_has_none(unseen, photo):
-    def gradient(image):
-        y = srlab.luma(image)
-        steps = (y[..., 1:, :-1] - y[..., :-1, :-1]).square() + (y[..., :-1, 1:] - y[..., :-1, :-1]).square()
-        return F.avg_pool2d(steps.sqrt(), 16).flatten()
-
-    hr = unseen[photo]
-    lr, truth = srlab.downsample(hr, 4), gradient(hr)
-    order = truth.argsort()
-    flat, busy = order[: len(order) // 4], order[-len(order) // 4 :]
-    found = {name: gradient(srlab.upscale(net, lr)) for name, net in weights.load_shipped().items()}
-    ratio = {name: [float(g[at].sum() / truth[at].sum()) for at in (flat, busy)] for name, g in found.items()}
-    assert ratio["SRGAN"][0] <= 1, "smooth areas are no rougher than those of the photo"
-    assert ratio["SRGAN"][1] > ratio["MSRResNet"][1] + 0.05, (
-        "and textured ones are sharper than after the squared error"
-    )
-
-
-def test_the_page_beside_them_says_how_much_grid_and_tint_they_have():
-    page = (weights.FOLDER / "README.md").read_text(encoding="utf-8")
-    assert "| gradient ratio | energy error | checkerboard | colour shift |" in page
-    commands = [line for line in page.splitlines() if line.startswith("papermill")]
-    assert len(commands) == 3
-    assert all(line in ship.__doc__ for line in commands)
-
-
-def test_srgan_was_trained_by_the_preset_that_its_command_names():
-    preset = yaml.safe_load((HERE / "shipped.yaml").read_text(encoding="utf-8"))
-    manifest = json.loads((weights.FOLDER / "srgan.json").read_text(encoding="utf-8"))
-    made = manifest["parameters"]
-    found = {"iters": manifest["step"], "precision": manifest["precision"], "pixel": made["pixel"]}
-    found |= {name: made["sampler"][name] for name in ("batch", "patch")} | {"features": made["features"]["layers"]}
-    found |= {name: made[name] for name in ("pixel_weight", "content_weight", "adversarial_weight")}
-    found |= {"noise": made["noise"], "ema": made["ema"], "start": made["start"]}
-    found |= {"learning_rate": made["g_optimizer"]["initial_lr"], "discriminator_rate": made["discriminator_rate"]}
-    assert found == {name: preset[name] for name in found}
 
 
 def test_upscale_takes_msrresnet_where_nothing_is_asked_for(tmp_path, capsys):

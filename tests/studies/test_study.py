@@ -1,7 +1,5 @@
 """The rows of the content-loss study: complete, with names a run may have, and parameters that the labs know."""
 
-import re
-
 import pytest
 import torch
 from torchvision.models import get_model
@@ -9,8 +7,7 @@ from torchvision.models import get_model
 import srlab
 from srlab.base.errors import SrlabError
 from srlab.lab.parameters import check_parameters
-from studies import run
-from studies.content_loss.configurations import LOSSES, SHALLOW, VARIANTS, Row, parameters, read_preset, rows
+from studies.content_loss.configurations import LOSSES, VARIANTS, Row, parameters, read_preset, rows
 from studies.content_loss.published import PUBLISHED
 from studies.content_loss.weights import backbones_of, shallow_is_real
 from studies.presets import defaults_of
@@ -51,21 +48,6 @@ def test_every_published_row_is_there_in_both_variants_and_so_are_the_hybrids_th
     assert sorted(found.count(row) for row in set(found)) == [1] * 49 + [3] * 5, "three seeds for five rows"
 
 
-def test_published_numbers_stand_in_the_right_place():
-    assert len(PUBLISHED) == 38
-    assert PUBLISHED["SRResNet", 250, "Set5", "hybrid Res34_3"] == (23.34, 0.9413)
-    assert PUBLISHED["SRGAN", 200, "Set14", "Res34_5"] == (18.02, 0.8449)
-    assert PUBLISHED["SRGAN", 100, "Set5", "VGG19_5_4"] == (20.96, 0.9073)
-    assert ("SRGAN", 200, "Set5", "hybrid VGG19_5_4") not in PUBLISHED
-
-
-def test_the_long_srgan_is_the_short_one_with_more_steps_and_nothing_else():
-    short, long = (given_to(("described", "SRGAN", "hybrid Res34_3", epochs)) for epochs in (100, 200))
-    assert short["iters"] < long["iters"]
-    assert short == long | {"iters": short["iters"]}
-    assert short["schedule"] == "constant", "or continuing would not be exact"
-
-
 @pytest.mark.parametrize(
     ("row", "preset", "expected"),
     [
@@ -101,17 +83,6 @@ def test_a_row_has_the_settings_of_the_study(row, preset, expected):
     assert {name: given[name] for name in expected} == expected
 
 
-def test_random_features_are_the_only_difference_of_their_rows():
-    for loss in SHALLOW:
-        real, random = (given_to(("shallow", "SRResNet", f"{loss.split()[0]}{end}", 250)) for end in ("", " random"))
-        assert real | {"run": 0, "backbone": 0} == random | {"run": 0, "backbone": 0}
-
-
-def test_coded_resnets_keep_all_blocks_after_the_first_stage():
-    names = [name for name, _ in srlab.FeatureExtractor("resnet34 -stage1 block16", "random").network.named_modules()]
-    assert sum(bool(re.fullmatch(r"layer\d\.\d+", name)) for name in names) == 13
-
-
 @pytest.mark.parametrize(
     ("call", "words"),
     [
@@ -126,12 +97,6 @@ def test_coded_resnets_keep_all_blocks_after_the_first_stage():
 def test_a_wrong_preset_is_refused_in_one_sentence(call, words):
     with pytest.raises(SrlabError, match=words):
         call()
-
-
-def test_without_snakemake_one_sentence_says_what_to_install(monkeypatch):
-    monkeypatch.setattr(run, "find_spec", lambda name: None if name == "snakemake" else object())
-    with pytest.raises(SrlabError, match=r"install them with: pip install -e \"\.\[labs,study\]\""):
-        run.main(["content_loss", "smoke"])
 
 
 def test_a_weights_file_serves_the_rows_whose_layers_it_has(tmp_path):

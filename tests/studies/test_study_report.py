@@ -9,9 +9,9 @@ import pytest
 import torch
 
 import srlab
-from studies.content_loss import published, tables
+from studies.content_loss import tables
 from studies.content_loss.claims import claims
-from studies.content_loss.report import main, opening, reading, variants
+from studies.content_loss.report import main
 from studies.copies import backbone_of
 from studies.report import interval, number
 
@@ -120,11 +120,6 @@ def test_with_random_features_nothing_is_said_of_vgg_against_resnet(read):
     assert question == ["Res34_3 (described): cannot be answered, because a feature network was random here."]
 
 
-def test_as_coded_the_gan_gets_no_credit(read):
-    means = read(line("MSE", **CODED), line("MSE", **CODED, **SRGAN, psnr_rgb=25.9))
-    assert "no gradient of D reached it" in claims(means, SET)[2][1][0]
-
-
 def test_the_whole_report_is_written_with_its_figures_and_without_paths(read, tmp_path):
     for row in read(*whole(real=False))["row"].unique():
         srlab.write_image(torch.rand(3, 96, 144), tmp_path / "scores" / f"{row}.png")
@@ -139,37 +134,6 @@ def test_the_whole_report_is_written_with_its_figures_and_without_paths(read, tm
     assert all((tmp_path / picture).stat().st_size > 1000 for picture in pictures)
     assert "0 rows looked through trained networks" in text
     assert "nan" not in text.lower()
-
-
-@pytest.mark.parametrize(
-    ("network", "discriminator", "words"),
-    [
-        ("MSRResNet", "Patch", " (here with MSRResNet and Patch instead of SRResNet and SRGANDiscriminator): normal"),
-        ("SRResNet", "SRGANDiscriminator", ", with SRResNet and SRGANDiscriminator: normalised input"),
-        ("MSRResNet", None, " (here with MSRResNet instead of SRResNet): "),  # a table from before the column
-    ],
-)
-def test_the_variants_name_the_networks_that_were_used(read, network, discriminator, words):
-    used = {"network": network, "discriminator": None}
-    text = variants(read(line("MSE", **used), line("MSE", **SRGAN, **used | {"discriminator": discriminator})), SET)
-    assert text.startswith(f"As described{words}")
-    assert "As coded" not in text, "no such row"
-
-
-def test_both_variants_are_promised_and_explained_only_where_both_are_there(read):
-    about = {"preset": "laptop", "given": {}}
-    means = read(line("MSE"), line("Res34_3"))
-    assert "Here are 2 rows as its text describes them and 0 rows as its code did them." in opening(means, about)[1]
-    means = read(line("MSE", **CODED), line("Res34_3", **CODED))  # beside those from before
-    assert "Here each row exists as its text describes it and as its code did it." in opening(means, about)[1]
-    text = variants(means, SET)
-    assert text.startswith("As described (here with MSRResNet instead of SRResNet): normalised input")
-    assert "As coded, with CodedSRResNet: one batch norm" in text
-
-
-def test_the_published_numbers_are_read_with_care():
-    assert "of the 19 networks published, none reaches it (the best has 24.17 dB)" in published.gap_to_bicubic("Set5")
-    assert '"SSIM" is probably MS-SSIM' in reading()
 
 
 def test_a_run_says_itself_what_its_features_were():

@@ -16,13 +16,10 @@ from studies import train as trainer
 from studies.esrdgan_tricks import score, train
 from studies.esrdgan_tricks.configurations import (
     COMMON,
-    DID_NOT,
     GAN_STAGE,
-    HELPED,
     HERE,
     LAB,
     TOGETHER,
-    TRICKS,
     Row,
     changes,
     degradation,
@@ -71,28 +68,6 @@ def test_a_row_is_a_run_that_changes_what_it_names_in_the_lab_and_nothing_else(p
         assert {*scaled, "ema", "validate_every"} <= set(given), "or the lab would scale them"
         seen.setdefault(json.dumps({**given, "run": ""}, sort_keys=True), row.name)
     assert list(seen.values()) == [row.name for row in rows(preset)], "no two rows are the same"
-
-
-def test_the_rows_say_what_esrdgan_says_and_have_its_sizes():
-    verdicts = {name: trick.verdict for name, trick in TRICKS.items()}
-    not_helped = [name for name, verdict in verdicts.items() if verdict == DID_NOT]
-    assert not_helped == ["flipped labels", "LR noise", "nearest LR", "low features"]
-    assert sum(verdict == HELPED for verdict in verdicts.values()) == 7
-    assert verdicts["no D"] == verdicts["vanilla"] == "not in its list"
-    paper = read_preset("paper", images="DIV2K")
-    assert changes("halved rates", paper) == {"milestones": [10000, 20000, 30000, 40000]}
-    assert changes("more features in D", paper) == {"d_features": 96}
-    assert changes("longer", laptop()) == {"iters": 840}
-
-
-def test_rows_that_build_on_others_have_all_of_them(preset):
-    together = changes(TOGETHER, preset)
-    assert set(together) == {"noise", "noise_until", "label_real", "g_every", "gan", "width", "growth", "d_features"}
-    assert together["width"] == changes("more features in G", preset)["width"]
-    network, *layers = preset["parameters"]["features"].split()
-    features = changes("low features", preset)["features"]
-    assert features.split() == [network, "conv1_2", *layers]
-    srlab.models.features.parse(features)
 
 
 def test_the_laptop_preset_is_the_recipe_of_the_lab():

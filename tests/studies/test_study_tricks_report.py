@@ -112,16 +112,6 @@ def test_what_is_said_of_a_trick(trick, values, metric, found, never):
     assert never not in text
 
 
-@pytest.mark.parametrize(
-    ("values", "cell"),
-    [(UP, "**+0.11 better**"), ([28.1, 28.1, 28.4], "(+0.20)"), (TURNS, "±"), ([28.0] * 3, "0"), (UP[:1], "one seed")],
-)
-def test_only_a_claim_is_bold(values, cell):
-    found = finding(table("vanilla", values), "vanilla", "psnr")
-    assert words.cell(found) == cell
-    assert found.claim == cell.startswith("**")
-
-
 def test_other_lr_is_compared_with_the_base_on_the_same_lr():
     lines = []
     for seed in range(3):
@@ -191,19 +181,6 @@ def test_the_whole_report_is_written_with_its_figures_and_without_paths(write, t
     rows = [one for one in text.splitlines() if re.match(r"\| (base|instance noise|nearest LR) \||[- ]*\*\*inst", one)]
     assert len(rows) > 10
     assert all("(random)" in row for row in rows)
-
-
-def test_trained_features_are_not_called_random_and_rows_that_ran_away_are_named_and_left_out(write, undrawn):
-    gone = {"row": "vanilla-seed1", "trick": "vanilla", "seed": 1, "lost": "SrlabError: reach from -125 to 555"}
-    two = [line("vanilla", seed, real=True, psnr=28.5) for seed in (0, 2)]
-    text = write([*whole(real=True), *two], lost=[gone])
-    assert "11 rows looked through trained networks, 0 through random ones" in text
-    assert "(random)" not in text
-    assert "nothing it has learned" not in text
-    assert "## Rows that ran away" in text
-    assert "| vanilla | 1 | SrlabError: reach from -125 to 555 |" in text
-    assert "28.50 (n=2, all alike)" in next(one for one in text.splitlines() if one.startswith("| vanilla | 28.50"))
-    assert "n=3" in next(one for one in text.splitlines() if one.startswith("| instance noise | 28.11"))
 
 
 def test_with_one_seed_nothing_is_claimed(write, undrawn):

@@ -1,5 +1,7 @@
 """Pictures that come with srlab: the whole right half of the gravel, as labs 03 and 04 cut it."""
 
+import json
+
 import pytest
 
 import srlab
@@ -20,3 +22,13 @@ def test_a_kept_picture_is_of_the_right_half_and_as_sharp_as_the_page_says(name)
 def test_an_unknown_picture_lists_the_known_ones():
     with pytest.raises(SrlabError, match="no picture 'srgan'; choose one of esrgan_12000, published_gravel, "):
         kept.picture("srgan")
+
+
+def test_a_row_comes_apart_into_its_pictures_with_the_photo_last():
+    known = json.loads(kept.ROWS.joinpath("scores.json").read_text(encoding="utf-8"))
+    for name in known:
+        pictures, notes = kept.row(name)
+        assert {tuple(picture.shape) for picture in pictures.values()} == {(1, 3, 144, 176)}
+        assert [*pictures] == [*known[name], "HR"]
+        assert notes.keys() == pictures.keys() - {"HR"}
+        assert "RealESRGAN" in pictures
