@@ -40,7 +40,7 @@ def main() -> None:
         sys.path.insert(0, str(COURSE))  # a kernel looks for editable packages only when it starts
     importlib.invalidate_caches()
     os.chdir(COURSE / "notebooks")
-    importlib.import_module("google.colab.output").enable_custom_widget_manager()  # for the live sliders
+    importlib.import_module("google.colab.output").enable_custom_widget_manager()  # for guesses, ballots and sliders
     print("The course is ready. Runs live in /content/srlab/runs, and go with the session.")
 
 

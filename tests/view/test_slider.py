@@ -1,4 +1,4 @@
-"""The comparison slider, its live twin and the contact sheet, as far as they need no browser."""
+"""The comparison slider, as far as it needs no browser."""
 
 import base64
 import io
