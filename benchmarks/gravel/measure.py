@@ -19,10 +19,10 @@ from PIL import Image
 from torch import nn
 
 import srlab
+from benchmarks.sharpness import gap_closed, ratios_of_squares
 from srlab.base import places
 from srlab.base.errors import SrlabError
 from srlab.data.images import to_uint8
-from srlab.evaluation import perception
 from srlab.lab.execute import execute
 from srlab.training import runs
 from srlab.view import plots
@@ -87,11 +87,11 @@ def measure(generator: nn.Module, start: nn.Module) -> dict[str, float]:
     """The numbers of a network on the right half, as the labs have them."""
     _, unseen = srlab.halves("gravel")
     scores = srlab.evaluate(generator, unseen, metrics=("psnr", "energy_error", "patch_distance")).iloc[0]
-    sharp, before = (perception.sharpness([(right_half(one), photo())]) for one in (generator, start))
+    sharp, before = (ratios_of_squares(right_half(one), photo()) for one in (generator, start))
     return {
         "PSNR": scores.psnr,
         "energy error": scores.energy_error,
-        "gap closed": perception.gap_closed(sharp, before),
+        "gap closed": gap_closed(sharp, before),
         "patch distance": scores.patch_distance,
     }
 

@@ -9,6 +9,7 @@ from typing import Any
 import torch
 
 import srlab
+from benchmarks.sharpness import gap_closed
 from srlab.base import files
 from srlab.base.errors import SrlabError
 from srlab.data import datasets
@@ -123,7 +124,7 @@ def beside(network: Any, start: Any, sets: list[ImageSet]) -> dict[str, dict[str
             sharp.append(perception.gradient_ratio(sr, hr).item())
             before.append(perception.gradient_ratio(begun, hr).item())
             errors.append(perception.energy_error(perception.with_noise(begun, hr, sharp[-1]), hr).item())
-        gap[images.name] = perception.gap_closed(sharp, before)
+        gap[images.name] = gap_closed(sharp, before)
         noise[images.name] = sum(errors) / len(errors)
     return {"gap": gap, "noise": noise}
 

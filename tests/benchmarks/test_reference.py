@@ -17,10 +17,10 @@ from benchmarks.reference import record, report, rounded, run, summary
 from benchmarks.reference.published import PUBLISHED
 from benchmarks.reference.rows import BICUBIC, HERE, ROWS, read_rows
 from benchmarks.reference.summary import TITLES, beaten, claim, extrapolate
+from benchmarks.sharpness import gap_closed
 from srlab.base.errors import SrlabError
 from srlab.base.text import in_markdown
 from srlab.data import datasets
-from srlab.evaluation.perception import gap_closed
 from srlab.lab.parameters import check_parameters
 from srlab.training.runs import Run
 from studies.presets import defaults_of
