@@ -319,42 +319,6 @@ def test_without_hr_the_score_is_that_of_one_picture_to_the_other(slider):
     assert page.locator(".srlab-score").inner_text().startswith(f"This part: A {between:.2f} dBPSNR to B on 8-bit RGB")
 
 
-def test_the_view_is_saved_as_it_is_seen_with_its_labels_above(slider):
-    page, stage, _ = slider
-    stage.focus()
-    for keys, name in (("", "A-B.png"), ("d", "A-B.png"), ("g", "A-B-C.png")):
-        page.keyboard.press(keys or "Home")
-        settle(page)
-        with page.expect_download() as download:
-            page.keyboard.press("s")
-        assert download.value.suggested_filename == name
-        assert page.locator(".srlab-status").inner_text() == f"Saved: {name}"
-        png = pixels(download.value.path().read_bytes())
-        strip = 22 if keys == "g" else 24  # those of the grid are part of it
-        assert png[:strip].min() < 100, "dark text"
-        assert (png[0, 0] == 255).all(), "on the white of the page"
-        left, right = (3, -3) if not keys else (0, 256 if keys == "g" else 512)
-        stage_rows = screen(page, stage)[22 if keys == "g" else 0 :][:200]
-        assert np.array_equal(png[strip:][:200][:, left:right], stage_rows[:, left:right])
-
-
-def test_it_fills_the_screen_and_comes_back(open_page, saved):
-    page = open_page(saved, color_scheme="dark", viewport={"width": 1000, "height": 800})
-    stage = page.locator(".srlab-stage")
-    small = stage.bounding_box()
-    stage.focus()
-    page.keyboard.press("f")
-    page.wait_for_function(f"document.querySelector('.srlab-stage').clientWidth > {small['width']}", timeout=WAIT)
-    large = stage.bounding_box()
-    assert large["width"] > 900
-    assert 550 < large["height"] < 700, "names and buttons stay on the screen"
-    assert page.get_by_role("button", name="Full screen").bounding_box()["y"] < 800
-    assert pixels(page.screenshot())[:10, :10].max() < 60, "on the dark of the page"
-    page.keyboard.press("f")
-    page.wait_for_function(f"document.querySelector('.srlab-stage').clientWidth == {small['width']}", timeout=WAIT)
-    assert shows(screen(page, stage), A, B, 0.5)
-
-
 def test_every_way_to_look_has_a_button_for_fingers_that_says_its_key(open_page, saved):
     page = open_page(saved, has_touch=True, is_mobile=True, viewport={"width": 390, "height": 844})
     keys = {
@@ -362,8 +326,6 @@ def test_every_way_to_look_has_a_button_for_fingers_that_says_its_key(open_page,
         "Difference": "D",
         "Grid": "G",
         "Copy view": "C",
-        "Save PNG": "S",
-        "Full screen": "F",
     }
     for name, key in keys.items():
         button = page.get_by_role("button", name=name)
@@ -433,11 +395,11 @@ def test_a_portrait_is_seen_whole_with_its_names_and_buttons(open_page, tmp_path
     picture = torch.zeros(3, 640, 240, dtype=torch.uint8)
     path = srlab.compare({"A": picture, "B": 255 - picture}).save(tmp_path / "page.html")
     page = open_page(path.as_uri(), viewport={"width": 1200, "height": height})
-    stage, full = page.locator(".srlab-stage"), page.get_by_role("button", name="Full screen")
+    stage, last = page.locator(".srlab-stage"), page.get_by_role("button", name="Copy view")
     assert 0.5 * height < stage.bounding_box()["height"] <= 0.7 * height
     names = page.locator(".srlab-names").bounding_box()
     bars = 115  # of JupyterLab, above and below
-    assert full.bounding_box()["y"] + full.bounding_box()["height"] - names["y"] < height - bars
+    assert last.bounding_box()["y"] + last.bounding_box()["height"] - names["y"] < height - bars
     page.set_viewport_size({"width": 1200, "height": 2000})
     page.wait_for_function("document.querySelector('.srlab-stage').clientHeight === 640", timeout=WAIT)
 
