@@ -5,7 +5,6 @@ Each generator knows its receptive radius: how many LR pixels to each side of an
 
 from collections.abc import Callable
 
-import torch
 from torch import nn
 
 from srlab.base.errors import SrlabError
