@@ -19,10 +19,11 @@ from PIL import Image
 from torch import nn
 
 import srlab
-from benchmarks.sharpness import gap_closed, ratios_of_squares
+from benchmarks.reference.record import gap_closed
 from srlab.base import places
 from srlab.base.errors import SrlabError
 from srlab.data.images import to_uint8
+from srlab.evaluation.perception import gradient_ratio
 from srlab.lab.execute import execute
 from srlab.training import runs
 from srlab.view import plots
@@ -94,6 +95,13 @@ def measure(generator: nn.Module, start: nn.Module) -> dict[str, float]:
         "gap closed": gap_closed(sharp, before),
         "patch distance": scores.patch_distance,
     }
+
+
+def ratios_of_squares(sr: torch.Tensor, hr: torch.Tensor) -> list[float]:
+    """Gradient ratio of each square of one picture ``(1, C, H, W)``; a square has a quarter of its shorter side."""
+    side = min(hr.shape[2:]) // 4
+    pair = (x[0].unfold(1, side, side).unfold(2, side, side).permute(1, 2, 0, 3, 4).flatten(0, 1) for x in (sr, hr))
+    return gradient_ratio(*pair).tolist()
 
 
 def photo() -> torch.Tensor:
