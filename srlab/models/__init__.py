@@ -61,11 +61,9 @@ def check_limit(model: nn.Module, limit: int) -> None:
     Raises
     ------
     SrlabError
-        There are more, or the limit is below 0.
+        There are more.
     """
     count = parameter_count(model)
-    if limit < 0:
-        raise SrlabError(f"parameter_limit={limit} must be 0, for no limit, or a number of parameters.")
     if limit and count > limit:
         raise SrlabError(
             f"{type(model).__name__} has {count:,} parameters, more than the limit of {limit:,}; "
