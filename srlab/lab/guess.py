@@ -5,24 +5,23 @@ from collections.abc import Sequence
 from html import escape
 from importlib.resources import files
 
-import anywidget
 import ipywidgets
 
 from srlab.base.errors import SrlabError
 from srlab.base.files import write_atomic
 from srlab.base.places import home
 from srlab.base.shell import running_shell
-from srlab.view.widgets import KEYS, CellBox, on_a_page
+from srlab.view.widgets import PRESENCE, CellBox, Presence, on_a_page
 
 # JupyterLab's page has the panel around a notebook, its exported pages and the book have not.
 ONLY_LIVE = ".srlab-live { display: none; } .jp-NotebookPanel .srlab-live { display: inline; }"
 FILE = "guesses.json"  # in the folder of all runs: question -> what was guessed
 
 
-class GuessKeys(anywidget.AnyWidget):
+class GuessKeys(Presence):
     """What Enter does in the field."""
 
-    _esm = KEYS + files("srlab.lab").joinpath("guess.js").read_text(encoding="utf-8")
+    _esm = PRESENCE + files("srlab.lab").joinpath("guess.js").read_text(encoding="utf-8")
 
 
 class Guess(CellBox):

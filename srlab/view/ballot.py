@@ -9,7 +9,6 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-import anywidget
 import ipywidgets
 import torch
 
@@ -17,7 +16,7 @@ from srlab.base.errors import SrlabError
 from srlab.base.files import write_atomic
 from srlab.evaluation.mos import Trial, blind_trials
 from srlab.view.slider import encode, magnify
-from srlab.view.widgets import KEYS, CellBox
+from srlab.view.widgets import PRESENCE, CellBox, Presence
 
 FORMAT = "srlab votes 1"
 WIDE = 360  # CSS pixels: two pictures of this width stand beside each other in any notebook, four in a wide one
@@ -198,10 +197,10 @@ class Ballot:
         display(self.widget())
 
 
-class BallotKeys(anywidget.AnyWidget):
+class BallotKeys(Presence):
     """The letters as keys."""
 
-    _esm = KEYS + files("srlab.view").joinpath("ballot.js").read_text(encoding="utf-8")
+    _esm = PRESENCE + files("srlab.view").joinpath("ballot.js").read_text(encoding="utf-8")
 
 
 class BallotWidget(CellBox):

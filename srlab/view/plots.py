@@ -334,7 +334,7 @@ def sliders(draw: Callable[..., Figure], caption: str, **ranges: tuple[float, ..
     import ipywidgets
     from IPython.display import display
 
-    from srlab.view.widgets import CellBox
+    from srlab.view.widgets import CellBox, Presence
 
     class Controls(CellBox):
         def __repr__(self) -> str:
@@ -350,7 +350,7 @@ def sliders(draw: Callable[..., Figure], caption: str, **ranges: tuple[float, ..
         looks = {"description": name, "style": {"description_width": "initial"}, "continuous_update": False}
         controls[name] = kind(first, min=low, max=high, step=step, **looks)
     # Not ipywidgets.interact: its output widget now and then makes a headless run wait for ever (nbclient 312).
-    display(Controls([*controls.values()]))
+    display(Controls([*controls.values(), Presence()]))
     handle = display(drawn(), display_id=True)
     write_caption(caption)
     for slider in controls.values():

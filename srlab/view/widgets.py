@@ -1,27 +1,44 @@
-"""What the widgets of a cell share: what a page without a kernel shows in their place, and which cell it is."""
+"""What the widgets of a cell share: what a page without a kernel shows in their place, and whether there is a page."""
 
+from collections.abc import Sequence
 from html import escape
 from importlib.resources import files
 
+import anywidget
 import ipywidgets
+import traitlets
 from IPython import get_ipython
 from IPython.display import display
 
-KEYS = files("srlab.view").joinpath("keys.js").read_text(encoding="utf-8")  # for the scripts of widgets with keys
+PRESENCE = files("srlab.view").joinpath("presence.js").read_text(encoding="utf-8")
 WIDGET = "application/vnd.jupyter.widget-view+json"
 # When a kernel was restarted, JupyterLab puts a broken chain beside each control, and once the page is loaded again it
-# says "model not found". Nobody can act on either: the page shows the still instead, and else the widget.
-_STILL = ".jp-OutputArea-child:has([data-srlab-still])"
-STYLE = (
-    f"{_STILL} + .jp-OutputArea-child > .jupyter-widgets:not(:has(*)), "
-    f"{_STILL} + .jp-OutputArea-child:has(.jupyter-widgets-disconnected), "
-    ".jp-OutputArea-child:has(+ .jp-OutputArea-child .widget-vbox)"
-    ":not(:has(+ .jp-OutputArea-child .jupyter-widgets-disconnected)) [data-srlab-still] { display: none; }"
+# says "model not found". Nobody can act on either: the page shows the still instead.
+_BESIDE = ".jp-OutputArea-child:has([data-srlab-still]) + .jp-OutputArea-child"
+_HIDE_LOST = (
+    f"{_BESIDE} > .jupyter-widgets:not(:has(*)), {_BESIDE}:has(.jupyter-widgets-disconnected) {{ display: none; }}"
 )
 
 
+class Presence(anywidget.AnyWidget):
+    """Shows nothing, and hides the still as long as it is on the page; a subclass may listen to keys."""
+
+    _esm = PRESENCE + "export default presence();"
+    still = traitlets.Unicode().tag(sync=True)  # names the HTML that gives way
+
+
 class CellBox(ipywidgets.VBox):
-    """A box of widgets that a cell shows; a page without the kernel, such as the notebook of yesterday, has `still`."""
+    """A box of widgets that a cell shows; a page without the kernel, such as the notebook of yesterday, has `still`.
+
+    Parameters
+    ----------
+    children
+        From top to bottom; a `Presence` is the last.
+    """
+
+    def __init__(self, children: Sequence[ipywidgets.Widget]) -> None:
+        super().__init__(children)
+        self.children[-1].still = self.model_id
 
     def still(self) -> str:
         """HTML that a page shows without the kernel."""
@@ -29,7 +46,7 @@ class CellBox(ipywidgets.VBox):
 
     def _ipython_display_(self) -> None:
         # Two outputs. Of the kinds within one, a page without a kernel takes the widget and shows nothing.
-        still = f"<div data-srlab-still><style>{STYLE}</style>{self.still()}</div>"
+        still = f'<div data-srlab-still="{self.model_id}"><style>{_HIDE_LOST}</style>{self.still()}</div>'
         display({"text/html": still, "text/plain": repr(self)}, raw=True)
         display({WIDGET: self._repr_mimebundle_()[WIDGET], "text/plain": ""}, raw=True)
 
