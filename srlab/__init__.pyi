@@ -58,7 +58,6 @@ from .models import SRGANDiscriminator as SRGANDiscriminator
 from .models import SRResNet as SRResNet
 from .models import VGGDiscriminator as VGGDiscriminator
 from .models import frozen as frozen
-from .models import interpolate_networks as interpolate_networks
 from .models import parameter_count as parameter_count
 from .models.features import FeatureExtractor as FeatureExtractor
 from .models.features import layer_names as layer_names

@@ -203,9 +203,7 @@ def generator_loss(fake: torch.Tensor, *, real: torch.Tensor | None = None, kind
             return _cross_entropy(real - fake.mean(), 0.0) + _cross_entropy(fake - real.mean(), 1.0)
 
 
-def noisy_labels(
-    logits: torch.Tensor, real: float = 1.0, flip: float = 0.0, generator: torch.Generator | None = None
-) -> tuple[torch.Tensor, torch.Tensor]:
+def noisy_labels(logits: torch.Tensor, real: float = 1.0, flip: float = 0.0) -> tuple[torch.Tensor, torch.Tensor]:
     """Targets for D that keep it from being too sure: one-sided smoothing, and some labels the wrong way round.
 
     Parameters
@@ -217,8 +215,6 @@ def noisy_labels(
         (Salimans et al. 2016, section 3.4).
     flip
         Chance that a label is swapped with its opposite.
-    generator
-        Of the draws, on the device of the logits.
 
     Returns
     -------
@@ -232,7 +228,7 @@ def noisy_labels(
     """
     if not (0 <= real <= 1 and 0 <= flip <= 1):
         raise SrlabError(f"A label and a chance must be within 0 and 1, but are {real} and {flip}.")
-    swapped = torch.rand(2, *logits.shape, generator=generator, device=logits.device) < flip
+    swapped = torch.rand(2, *logits.shape, device=logits.device) < flip
     yes, no = torch.full_like(logits, real), torch.zeros_like(logits)
     return torch.where(swapped[0], no, yes), torch.where(swapped[1], yes, no)
 

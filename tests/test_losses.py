@@ -138,16 +138,13 @@ def test_labels_outside_of_0_and_1_are_refused(wrong):
             noisy_labels(real, **call)
 
 
-def test_flips_swap_about_their_share_of_labels_and_repeat_with_the_generator():
-    shape = torch.zeros(100, 1, 10, 10)
-    real, fake = noisy_labels(shape, 0.9, 0.1, torch.Generator().manual_seed(0))
+def test_flips_swap_about_their_share_of_labels():
+    torch.manual_seed(0)
+    real, fake = noisy_labels(torch.zeros(100, 1, 10, 10), 0.9, 0.1)
     assert real.unique().tolist() == fake.unique().tolist() == pytest.approx([0.0, 0.9])
     assert (real == 0).float().mean().item() == pytest.approx(0.1, abs=0.012)  # four standard deviations
     assert (fake > 0).float().mean().item() == pytest.approx(0.1, abs=0.012)
     assert ((real == 0) == (fake > 0)).float().mean().item() == pytest.approx(0.82, abs=0.02)  # drawn one by one
-    again = noisy_labels(shape, 0.9, 0.1, torch.Generator().manual_seed(0))
-    assert torch.equal(real, again[0])
-    assert torch.equal(fake, again[1])
 
 
 def test_labels_have_the_shape_and_kind_of_the_logits_and_no_noise_unless_asked():

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from srlab.base.errors import SrlabError
-from srlab.base.text import printable
+from srlab.base.text import in_columns, printable
 
 if TYPE_CHECKING:
     from nbformat import NotebookNode
@@ -48,13 +48,13 @@ def run(options: argparse.Namespace) -> int:
             refused += 1
             continue
         print(f"{printable(seen_from_here(path))}: {_sum([results])}")
-        rows = [(name, find(name).level, result) for name, result in results.items()]
         if former:
             print(
                 f"This notebook is of an older edition of the lab. Its exercises {', '.join(former)} are gone and not "
                 "counted; the others are counted as they were saved."
             )
-        _print_table(("exercise", "level", "saved result"), rows)
+        rows = [(name, find(name).level, result) for name, result in results.items()]
+        print(in_columns([("exercise", "level", "saved result"), *rows]))
         print()
         tables.append(results)
     if len(tables) > 1:
@@ -124,10 +124,3 @@ def _sum(tables: Sequence[dict[str, str]]) -> str:
     counts = Counter(result for results in tables for result in results.values())
     others = [f"{r}: {counts[r]}" for r in (*RESULTS.values(), NOT_RUN, MISSING) if counts[r] and r != RESULTS["right"]]
     return f"{counts[RESULTS['right']]} of {counts.total()} right" + (f" ({', '.join(others)})" if others else "")
-
-
-def _print_table(head: tuple[str, ...], rows: list[tuple[str, ...]]) -> None:
-    """Print rows below their head, in columns."""
-    widths = [max(len(cell) for cell in column) for column in zip(head, *rows, strict=True)]
-    for row in (head, tuple("-" * width for width in widths), *rows):
-        print("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())

@@ -16,7 +16,7 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
 def run(options: argparse.Namespace) -> int:
     """Print a line for each run, the newest last."""
     from srlab.base.places import home
-    from srlab.base.text import printable
+    from srlab.base.text import in_columns, printable
     from srlab.lab.notebooks import seen_from_here
     from srlab.training.runs import read_runs
 
@@ -31,9 +31,7 @@ def run(options: argparse.Namespace) -> int:
         print(f"There are no runs in {seen_from_here(home())}.")
         return 0
     lines = [["run", "state", "steps", *(key for key, _ in SCORES), "age"], *(row for _, row in sorted(rows))]
-    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
-    for line in lines:
-        print("  ".join(map(str.ljust, line, widths)).rstrip())
+    print(in_columns(lines))
     return 0
 
 

@@ -40,13 +40,7 @@ def run(options: argparse.Namespace) -> int:
     from srlab.inference.photo import upscale_file, upscale_folder
     from srlab.inference.tiling import precision_of
 
-    for name, least in (("tile", 1), ("overlap", 0)):
-        value = getattr(options, name)
-        if value is not None and value < least:
-            raise SrlabError(f"--{name} must be at least {least}, but is {value}.")
     source, target = Path(options.source), Path(options.target)
-    if not source.exists():
-        raise SrlabError(f"There is no file or folder {source}; check the path.")
     upscaler, scale = _upscaler(options)
     settings = {"force": options.force, "tile": options.tile, "overlap": options.overlap}
     settings |= {"precision": precision_of(upscaler, options.precision), "progress": sys.stderr.isatty()}

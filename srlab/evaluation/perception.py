@@ -5,10 +5,8 @@ float64 per image, and look at the whole image rounded to 8-bit levels. None of 
 white noise raises the gradient as well as texture does, so read them together and beside PSNR.
 """
 
-from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import nn
@@ -48,73 +46,6 @@ def gradient_ratio(sr: torch.Tensor, hr: torch.Tensor) -> torch.Tensor:
     return _ratio(_gradient(sr), _gradient(hr))
 
 
-def sharpness(pairs: Sequence[tuple[torch.Tensor, torch.Tensor]]) -> list[float]:
-    """`gradient_ratio` of each picture; of a single one, that of each of its `squares`.
-
-    Parameters
-    ----------
-    pairs
-        SR and HR of each picture, ``(1, C, H, W)``.
-
-    Returns
-    -------
-    list of float
-        For `gap_closed`.
-    """
-    if len(pairs) == 1:
-        pairs = [tuple(squares(picture) for picture in pairs[0])]
-    return torch.cat([gradient_ratio(sr, hr) for sr, hr in pairs]).tolist()
-
-
-def gap_closed(ratios: Iterable[float], before: Iterable[float]) -> float:
-    """Share of the gap in sharpness that a method closes: ``1 - sum |1 - r| / sum |1 - r0|``.
-
-    Each picture counts by its distance from its own HR, so one that is too sharp can't make up for another that is too
-    soft, as it does in a mean of the ratios.
-
-    Parameters
-    ----------
-    ratios
-        From `sharpness`.
-    before
-        The same of the method to compare with, such as bicubic.
-
-    Returns
-    -------
-    float
-        1 where each ratio is 1, 0 where nothing is gained, below 0 where it got worse; NaN without any gap.
-    """
-    gap = np.abs(1 - np.asarray(list(before), dtype=float)).sum()
-    left = np.abs(1 - np.asarray(list(ratios), dtype=float)).sum()
-    return float(1 - left / gap) if gap else float("nan")
-
-
-def squares(image: torch.Tensor) -> torch.Tensor:
-    """Cut one picture into squares, a quarter of its shorter side each, to be measured one by one.
-
-    Parameters
-    ----------
-    image
-        ``(1, C, H, W)`` or ``(C, H, W)``.
-
-    Returns
-    -------
-    torch.Tensor
-        ``(squares, C, side, side)``, row by row, at least 16; what fills no whole square is left out.
-
-    Raises
-    ------
-    SrlabError
-        A side has less than 4 pixels, or there are several pictures.
-    """
-    if image.ndim == 4 and len(image) == 1:
-        image = image[0]
-    if image.ndim != 3 or min(image.shape[1:]) < 4:
-        raise SrlabError(f"squares() takes one picture of at least 4x4 pixels, not {tuple(image.shape)}.")
-    side = min(image.shape[1:]) // 4
-    return image.unfold(1, side, side).unfold(2, side, side).permute(1, 2, 0, 3, 4).flatten(0, 1)
-
-
 def energy_error(sr: torch.Tensor, hr: torch.Tensor) -> torch.Tensor:
     """Error of the local energy map: how far fine structure is from being where HR has it, and only there.
 
@@ -146,27 +77,6 @@ def energy_error(sr: torch.Tensor, hr: torch.Tensor) -> torch.Tensor:
     """
     sr, hr = (_energy(plane) for plane in _planes(sr, hr, BLOCK, "the energy map"))
     return _ratio((sr - hr).abs().mean(dim=(1, 2, 3)), hr.mean(dim=(1, 2, 3)), both_zero=0.0)
-
-
-def energy_map(image: torch.Tensor) -> torch.Tensor:
-    """How much fine structure each block of 16x16 pixels has: the map that `energy_error` compares.
-
-    Parameters
-    ----------
-    image
-        ``(N, C, H, W)`` or ``(C, H, W)``, float in [0, 1]; C = 3 for RGB, 1 for grey.
-
-    Returns
-    -------
-    torch.Tensor
-        ``(N, 1, H // 16, W // 16)``, float64, in units of the image: root mean squares of the luma's high-pass.
-
-    Raises
-    ------
-    SrlabError
-        As for `energy_error`.
-    """
-    return _energy(_planes(image, image, BLOCK, "the energy map")[0])
 
 
 def colour_shift(sr: torch.Tensor, hr: torch.Tensor) -> torch.Tensor:

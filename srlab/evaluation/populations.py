@@ -64,7 +64,7 @@ def _described(image: torch.Tensor, features: FeatureExtractor) -> torch.Tensor:
     image = prepared(image, image, FACE)[0].expand(-1, 3, -1, -1)
     with torch.no_grad():
         (maps,) = features(image.to(features.mean.device)).values()
-    window = SIDE // features.stride
+    window = SIDE // (image.shape[-1] // maps.shape[-1])
     rows, columns = ((length - window) // (window // 2) + 1 for length in maps.shape[-2:])
     if min(rows, columns) < 1 or rows * columns < FEWEST:
         height, width = image.shape[-2:]

@@ -11,17 +11,17 @@ from srlab.base.errors import SrlabError
 from srlab.base.files import write_atomic
 from srlab.base.places import home
 from srlab.base.shell import running_shell
-from srlab.view.kernel import WATCH, CellBox, KernelNotice, asking_cell
+from srlab.view.widgets import PRESENCE, CellBox, Presence, on_a_page
 
 # JupyterLab's page has the panel around a notebook, its exported pages and the book have not.
 ONLY_LIVE = ".srlab-live { display: none; } .jp-NotebookPanel .srlab-live { display: inline; }"
 FILE = "guesses.json"  # in the folder of all runs: question -> what was guessed
 
 
-class GuessKeys(KernelNotice):
-    """The notice, and what Enter does in the field."""
+class GuessKeys(Presence):
+    """What Enter does in the field."""
 
-    _esm = WATCH + files("srlab.lab").joinpath("guess.js").read_text(encoding="utf-8")
+    _esm = PRESENCE + files("srlab.lab").joinpath("guess.js").read_text(encoding="utf-8")
 
 
 class Guess(CellBox):
@@ -55,7 +55,7 @@ class Guess(CellBox):
             self.field = ipywidgets.Text(placeholder="a number", layout={"width": "9em"})
         self._said, problem = ipywidgets.HTML(), ""
         try:
-            before = _read().get(question, "") if asking_cell() != ("", "") else ""
+            before = _read().get(question, "") if on_a_page() else ""
         except SrlabError as error:  # no reason to stop a lab
             before, problem = "", str(error)
         if before in self.choices or (before and not choices):
@@ -91,7 +91,7 @@ class Guess(CellBox):
             said = f"Your guess: {self.taken}. Right!"
         else:
             said = f"Your guess: {self._worded(self.taken)}. The outcome: {came}."
-        if running_shell() is None or asking_cell() != ("", ""):
+        if running_shell() is None or on_a_page():
             print(said)
         else:
             from IPython.display import display

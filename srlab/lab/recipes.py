@@ -26,6 +26,7 @@ from pathlib import Path
 from typing import Any
 
 from srlab.base.errors import SrlabError
+from srlab.base.text import in_columns
 
 KEYS = {"about", "source", "ours", "like", "when", "scales", "strict", "values", "without_weights"}
 HEAD = ("parameters", "choices", "least", "sides", "meaning")
@@ -119,9 +120,7 @@ class Recipe:
     def text(self) -> str:
         """The same as plain text."""
         rows, same = self._rows()
-        widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-        lines = ["  ".join(map(str.ljust, row, widths)).rstrip() for row in rows]
-        return "\n".join([*lines, *([f"All from: {same}"] if same else [])])
+        return in_columns(rows) + (f"\nAll from: {same}" if same else "")
 
     def _rows(self) -> tuple[list[list[str]], str]:
         """Head and rows of the table, and where all numbers come from, if that is the same for all."""

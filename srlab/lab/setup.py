@@ -5,7 +5,7 @@ import math
 import os
 import platform
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -27,7 +27,7 @@ from srlab.training.runs import ADVICE
 from srlab.view import plots
 
 # What a run's name needn't tell: it says the recipe and the steps by itself, and the rest acts on no weight.
-PLAIN = {"iters", "run", "recipe", "device", "precision", "compiled", "photo", "benchmark"}
+NOT_IN_NAME = {"iters", "run", "recipe", "device", "precision", "compiled", "photo", "benchmark"}
 SEEN_OFTEN = 200  # times that a training sees each pixel, from which on it may learn photos by heart
 FEW = 30  # megapixels of photos, on which a network of the papers' size isn't trained without a word
 LONGEST = 100  # letters of a run's name, so that its side runs can have longer ones
@@ -151,32 +151,22 @@ def setup(name: str, namespace: Mapping[str, Any], dry: bool = False) -> Lab:
     read, scale = datasets.stand_in if dry else srlab.image_set, values.get("scale", 4)
     lab.train_set = read(values["images"], scale) if values.get("images") else srlab.photos("train")
     recipe = _recipe_for(lab, book, values, tricks)
-    changed = {key: value for key, value in values.items() if key not in PLAIN and value != book.parameters[key]}
+    changed = {key: value for key, value in values.items() if key not in NOT_IN_NAME and value != book.parameters[key]}
     written = book.recipes[recipe.name]
     as_written = recipe.values in (written["values"], written["values"] | written.get("without_weights", {}))
     lab.as_tried = as_written and recipe.name in ("laptop", "smoke") and device.type == "cpu"
     lab.as_tried &= not changed.keys() - {"seed", "backbone"}
-    named, run, iters = values.get("subject", "auto"), values.get("run"), values.get("iters", 0)
+    subject, run, iters = values.get("subject", "auto"), values.get("run"), values.get("iters", 0)
     values |= recipe.values | {"recipe": recipe.name}
     if others := [name for name in ("images", "validation") if values.get(name)]:
-        if named not in ("auto", ""):
-            print(f"The subject {named} is not used, because you have set {' and '.join(others)}.")
+        if subject not in ("auto", ""):
+            print(f"The subject {subject} is not used, because you have set {' and '.join(others)}.")
         values["subject"] = ""
         changed.pop("subject", None)
-    if values.get("subject"):
-        lab.train_set, lab.unseen = srlab.halves(values["subject"])
-        if values["subject"] not in datasets.PHOTOS:
-            values["subject"] = str(subject_file(values["subject"]))
-            changed["subject"] = _name_of_own(values["subject"], lab.train_set, lab.unseen)
-    elif values.get("validation"):
-        lab.unseen = read(values["validation"], scale)
-    else:
-        lab.unseen = srlab.photos("validation").subset(*values["photos"].split())
+    changed |= _choose_photos(lab, values, read)
     values["run"] = run or _run_name(recipe, iters, changed | tricks)
     vars(lab).update({key: value for key, value in values.items() if key not in ("device", "precision")})
     lab.parameters = values
-    if values.get("center_crop") and not values.get("subject"):
-        lab.unseen = lab.unseen.center_crop(values["center_crop"])
     _check_photos(lab, book.sides, scale)
     _check_what_comes_later(lab)
     _announce(lab, recipe, values, dry)
@@ -195,6 +185,23 @@ def _recipe_for(lab: Lab, book: Book, values: dict[str, Any], tricks: dict[str, 
         recipe = replace(without, why=recipe.why + note)
     named = {"subject": values["subject"]} if values.get("subject", "auto") != "auto" else {}
     return recipe.laid_out(facts["iters"]).changed_by(tricks | named)
+
+
+def _choose_photos(lab: Lab, values: dict[str, Any], read: Callable[..., datasets.ImageSet]) -> dict[str, str]:
+    """Set the photos to validate on, and of a subject those to train on; returns what a run's name says of them."""
+    if values.get("subject"):
+        lab.train_set, lab.unseen = srlab.halves(values["subject"])
+        if values["subject"] in datasets.PHOTOS:
+            return {}
+        values["subject"] = str(subject_file(values["subject"]))
+        return {"subject": _name_of_own(values["subject"], lab.train_set, lab.unseen)}
+    if values.get("validation"):
+        lab.unseen = read(values["validation"], values.get("scale", 4))
+    else:
+        lab.unseen = srlab.photos("validation").subset(*values["photos"].split())
+    if values.get("center_crop"):
+        lab.unseen = lab.unseen.center_crop(values["center_crop"])
+    return {}
 
 
 def _check_photos(lab: Lab, sides: dict[str, int], scale: int) -> None:

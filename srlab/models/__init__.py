@@ -3,10 +3,8 @@
 Each generator knows its receptive radius: how many LR pixels to each side of an SR pixel can change it.
 """
 
-import copy
 from collections.abc import Callable
 
-import torch
 from torch import nn
 
 from srlab.base.errors import SrlabError
@@ -63,49 +61,14 @@ def check_limit(model: nn.Module, limit: int) -> None:
     Raises
     ------
     SrlabError
-        There are more, or the limit is below 0.
+        There are more.
     """
     count = parameter_count(model)
-    if limit < 0:
-        raise SrlabError(f"parameter_limit={limit} must be 0, for no limit, or a number of parameters.")
     if limit and count > limit:
         raise SrlabError(
             f"{type(model).__name__} has {count:,} parameters, more than the limit of {limit:,}; "
             "take fewer blocks or features, or set parameter_limit to 0."
         )
-
-
-def interpolate_networks(first: nn.Module, second: nn.Module, alpha: float) -> nn.Module:
-    """Mix the weights of two networks: ``(1 - alpha) * first + alpha * second`` (Wang et al. 2018, section 3.4).
-
-    It works where the second was fine-tuned from the first, as a GAN is from its PSNR stage; two networks trained
-    apart have nothing in common that could be averaged.
-
-    Parameters
-    ----------
-    first, second
-        Of the same architecture.
-    alpha
-        0 for the first network, 1 for the second.
-
-    Returns
-    -------
-    torch.nn.Module
-        A new network in eval mode; the two are left as they are.
-
-    Raises
-    ------
-    SrlabError
-        The architectures differ.
-    """
-    weights, others = first.state_dict(), second.state_dict()
-    if {key: w.shape for key, w in weights.items()} != {key: w.shape for key, w in others.items()}:
-        raise SrlabError("Only two networks of the same architecture can be mixed; these have other layers or sizes.")
-    mixed = copy.deepcopy(first).eval()
-    mixed.load_state_dict(
-        {k: torch.lerp(w, others[k].to(w), alpha) if w.is_floating_point() else w for k, w in weights.items()}
-    )
-    return mixed
 
 
 def build_discriminator(name: str, patch: int, features: int = 0) -> nn.Module:

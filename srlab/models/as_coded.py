@@ -15,7 +15,7 @@ class CodedResidualBlock(nn.Module):
     """conv, BN, PReLU, conv, BN, add, with one batch norm for both places; no biases.
 
     In training each place is normalised by its own batch, but the running statistics mix both, so that the block
-    in use is another function than the one that was trained (lab 01 measures it).
+    in use is another function than the one that was trained: the extra *Why does my training not start?* measures it.
     """
 
     def __init__(self, features: int) -> None:

@@ -52,10 +52,6 @@ class FeatureExtractor(nn.Module):
         For figures and tables; names random weights as such, and the course's own.
     config : dict
         For the manifest of a run.
-    remedy : str
-        The line that gets trained weights.
-    stride : int
-        Image pixels, along a side, for each pixel of the smallest map.
 
     Raises
     ------
@@ -77,10 +73,6 @@ class FeatureExtractor(nn.Module):
         whole, places = _outline(network)
         self._places = {layer: places[layer] for layer in self.layer_weights}
         self.network = _cut(whole, set(self._places.values()), skips)
-        side = 512
-        with torch.no_grad():
-            maps = self.network(torch.empty(1, 3, side, side, device="meta")).values()
-        self.stride = side // min(found.shape[-1] for found in maps)
         self.register_buffer("mean", torch.tensor(MEAN).view(3, 1, 1), persistent=False)
         self.register_buffer("std", torch.tensor(STD).view(3, 1, 1), persistent=False)
         path = None if backbone == "random" else pretrained.find_weights(network, backbone)
@@ -94,7 +86,6 @@ class FeatureExtractor(nn.Module):
         self.label = " ".join([network, *["-stage1"] * skips, *self.layer_weights]) + whose
         source = path.name if self.real else f"random, seed {seed}"
         self.config = {"layers": layers, "weights": source, "normalize": normalize}
-        self.remedy = pretrained.remedy(network)
         self.requires_grad_(False)
         self.eval()
 

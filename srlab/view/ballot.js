@@ -1,7 +1,7 @@
 /* The keys of a ballot: a letter ranks its picture, Enter confirms. The ballot keeps the focus when a button goes. */
 const letterOf = (button) => /^[A-Z](?=$|:)/.exec(button.textContent.trim())?.[0];
 
-export default kernelNotice((event, box) => {
+export default presence((event, box) => {
   if (event.type === "click") {
     const button = event.target.closest("button");
     if (!button || letterOf(button)) return;

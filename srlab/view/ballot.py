@@ -15,8 +15,8 @@ import torch
 from srlab.base.errors import SrlabError
 from srlab.base.files import write_atomic
 from srlab.evaluation.mos import Trial, blind_trials
-from srlab.view.kernel import WATCH, CellBox, KernelNotice
 from srlab.view.slider import encode, magnify
+from srlab.view.widgets import PRESENCE, CellBox, Presence
 
 FORMAT = "srlab votes 1"
 WIDE = 360  # CSS pixels: two pictures of this width stand beside each other in any notebook, four in a wide one
@@ -169,7 +169,7 @@ class Ballot:
                 below.button_style = "info" if rank else ""
 
         show()
-        return BallotWidget([title, row, reveal, bar, BallotKeys()], others=(*pairs, *cards, confirm, again, more))
+        return BallotWidget([title, row, reveal, bar, BallotKeys()])
 
     def _title(self) -> str:
         if self.done:
@@ -197,10 +197,10 @@ class Ballot:
         display(self.widget())
 
 
-class BallotKeys(KernelNotice):
-    """The notice, and the letters as keys."""
+class BallotKeys(Presence):
+    """The letters as keys."""
 
-    _esm = WATCH + files("srlab.view").joinpath("ballot.js").read_text(encoding="utf-8")
+    _esm = PRESENCE + files("srlab.view").joinpath("ballot.js").read_text(encoding="utf-8")
 
 
 class BallotWidget(CellBox):

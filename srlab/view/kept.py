@@ -48,8 +48,8 @@ def row(name: str) -> tuple[dict[str, torch.Tensor], dict[str, str]]:
     Returns
     -------
     tuple of dict
-        Label -> crop ``(1, 3, 144, 176)``, float in [0, 1], the photo ("HR") last; and label -> PSNR in dB and energy
-        error of the whole picture, as text.
+        Label -> crop ``(1, 3, 144, 176)``, float in [0, 1], the photo ("HR") last; and label -> PSNR of the whole
+        picture, as text.
 
     Raises
     ------
@@ -61,7 +61,5 @@ def row(name: str) -> tuple[dict[str, torch.Tensor], dict[str, str]]:
         raise SrlabError(f"There is no row '{name}'; choose one of {', '.join(sorted(scores))}.")
     labels = [*scores[name], "HR"]
     crops = read_image(str(ROWS.joinpath(f"{name}.jpg")))[None].chunk(len(labels), dim=3)
-    notes = {
-        label: f"{said['psnr']:.1f} dB, energy error {said['energy_error']:.2f}" for label, said in scores[name].items()
-    }
+    notes = {label: f"{said['psnr']:.1f} dB" for label, said in scores[name].items()}
     return dict(zip(labels, crops, strict=True)), notes

@@ -29,7 +29,7 @@ SIDES = ((0, 7, "center", "bottom"), (0, -7, "center", "top"), (8, 0, "left", "c
 MARKERS = "osD^vP*X<>"  # in turn, so that methods of one colour are told apart
 
 
-def perception_distortion(table: "pd.DataFrame", caption: str | None = None, metric: str = "") -> None:
+def perception_distortion(table: "pd.DataFrame", caption: str, metric: str) -> None:
     """Show mean PSNR against a perception metric, one point per method, one panel per image set.
 
     Blau and Michaeli (2018) prove that beyond some quality the two can only be traded against each other: the lower
@@ -41,21 +41,16 @@ def perception_distortion(table: "pd.DataFrame", caption: str | None = None, met
         From `srlab.evaluate_all`, with ``psnr`` and the perception metric. Of a patch distance the median over the
         images is drawn, as one image can have a distance a hundred times that of another.
     caption
-        See `srlab.view.plots.show`; default: one that names the methods and their numbers.
+        See `srlab.view.plots.show`.
     metric
-        ``"lpips"``, ``"patch_distance"`` or ``"energy_error"``; default: the first of them that the table has.
+        ``"lpips"``, ``"patch_distance"`` or ``"energy_error"``.
 
     Raises
     ------
     SrlabError
         A column is missing, or no method has finite values.
     """
-    metric = metric or next((name for name in AXES if name in table), "energy_error")
-    figure = draw_perception_distortion(table, metric)
-    if caption is None:
-        values = [f"{p.method} on {p.set} {p.psnr:.2f} dB, {getattr(p, metric):.3f}" for p in _points(table, metric)]
-        caption = f"PSNR against {AXES[metric]}, one point per method: {'; '.join(values)}."
-    show(figure, caption)
+    show(draw_perception_distortion(table, metric), caption)
 
 
 def draw_perception_distortion(table: "pd.DataFrame", metric: str) -> "Figure":

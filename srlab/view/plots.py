@@ -190,15 +190,13 @@ def middle(image: torch.Tensor, scale: int) -> Box:
     return top, left, height, width
 
 
-def flattest(image: torch.Tensor, side: int = 48, step: int = 4) -> Box:
+def flattest(image: torch.Tensor) -> Box:
     """Find the square in which the luma varies least, of those that are neither black nor white: there a pattern shows.
 
     Parameters
     ----------
     image
-        ``(1, 3, H, W)`` in [0, 1].
-    side, step
-        Of the square in pixels, and from one to the next that is looked at.
+        ``(1, 3, H, W)`` in [0, 1], at least 48 pixels a side.
 
     Returns
     -------
@@ -208,7 +206,7 @@ def flattest(image: torch.Tensor, side: int = 48, step: int = 4) -> Box:
     from srlab.data.images import luma
 
     y = luma(image)
-    side = min(side, *y.shape[-2:])
+    side, step = 48, 4  # of the square in pixels, and from one to the next that is looked at
     mean = F.avg_pool2d(y, side, step)
     spread = F.avg_pool2d(y.square(), side, step) - mean.square()
     place = spread.masked_fill((mean < 0.15) | (mean > 0.85), 1).argmin().item()
@@ -334,7 +332,7 @@ def sliders(draw: Callable[..., Figure], caption: str, **ranges: tuple[float, ..
     import ipywidgets
     from IPython.display import display
 
-    from srlab.view.kernel import CellBox, KernelNotice
+    from srlab.view.widgets import CellBox, Presence
 
     class Controls(CellBox):
         def __repr__(self) -> str:
@@ -350,7 +348,7 @@ def sliders(draw: Callable[..., Figure], caption: str, **ranges: tuple[float, ..
         looks = {"description": name, "style": {"description_width": "initial"}, "continuous_update": False}
         controls[name] = kind(first, min=low, max=high, step=step, **looks)
     # Not ipywidgets.interact: its output widget now and then makes a headless run wait for ever (nbclient 312).
-    display(Controls([*controls.values(), KernelNotice()]))
+    display(Controls([*controls.values(), Presence()]))
     handle = display(drawn(), display_id=True)
     write_caption(caption)
     for slider in controls.values():

@@ -32,9 +32,6 @@ function mountSlider(root, options) {
   const differ = button(tools, "Difference", "D", "Show their difference: 8 times, 32 times, off (D)", difference);
   const all = button(tools, "Grid", "G", "Show the same part of all pictures (G)", toggleGrid);
   button(tools, "Copy view", "C", "Copy this view as Python text for compare (C)", copyView);
-  button(tools, "Save PNG", "S", "Save what is shown as a PNG file (S)", savePng);
-  const full = button(tools, "Full screen", "F", "Fill the screen, and back (F)", fullScreen);
-  full.hidden = !document.fullscreenEnabled;
   const status = make("div", "srlab-status", ui, { role: "status" });
   const help = make("div", "srlab-help", ui);
   if (options.caption) make("div", "srlab-caption", ui).textContent = options.caption;
@@ -121,15 +118,15 @@ function mountSlider(root, options) {
   }
 
   function layout() {
-    const space = frame.clientWidth, filled = document.fullscreenElement === ui, count = grid ? labels.length : 1;
+    const space = frame.clientWidth, count = grid ? labels.length : 1;
     if (!space) return; // not on the screen yet; the observer calls again
     const dpr = window.devicePixelRatio || 1;
-    const wide = filled ? space : Math.min(space, Math.max(options.shown, 96) * count); // room for the labels
+    const wide = Math.min(space, Math.max(options.shown, 96) * count); // room for the labels
     // A whole picture is seen at once with its names and buttons, in a notebook with bars above and below.
     const room = Math.max(Math.min(0.7 * window.innerHeight, window.innerHeight - AROUND), 160);
     const high = (Math.min(space, options.shown) * height) / width; // of the two under the divider, and about of a grid
-    const tall = filled ? frame.clientHeight : Math.min(grid ? Math.max(high, 420) : high, room), first = !view.scale;
-    view.arrange(count, wide * dpr, tall * dpr, filled, dpr);
+    const tall = Math.min(grid ? Math.max(high, 420) : high, room), first = !view.scale;
+    view.arrange(count, wide * dpr, tall * dpr, dpr);
     if (first && options.view) view.open(options.view[0], options.view[1], options.view[2]);
     if (canvas.width !== view.width) canvas.width = view.width; // which would empty it even at the same size
     if (canvas.height !== view.height) canvas.height = view.height;
@@ -210,12 +207,6 @@ function mountSlider(root, options) {
     layout();
   }
 
-  function fullScreen() {
-    if (document.fullscreenElement === ui) return void document.exitFullscreen();
-    ui.style.backgroundColor = groundOf(root);
-    ui.requestFullscreen().catch(() => { status.textContent = "The browser refuses a full screen here."; });
-  }
-
   async function copyView() {
     const [x, y] = view.origin, zoom = Number((view.scale / view.fit).toFixed(2));
     const [top, left] = [-y, -x].map((at) => Math.max(0, Math.round(at / view.scale)));
@@ -227,13 +218,6 @@ function mountSlider(root, options) {
       status.textContent = text;
       getSelection().selectAllChildren(status);
     }
-  }
-
-  function savePng() {
-    const [left, right] = ["left", "right"].map((key) => [sides[key].name.textContent, sides[key].note.textContent]);
-    const sheet = withLabels(canvas, grid ? [] : divided() ? [left, right] : [left], split, view.dpr, ui);
-    const name = (grid ? labels : pair().map((index) => labels[index])).join("-").replace(/[^\w.-]+/g, "_");
-    status.textContent = `Saved: ${download(sheet, `${name.slice(0, 80)}.png`)}`;
   }
 
   /* --- zoom: in steps of whole screen pixels per picture pixel, around one point of the stage ------------------ */
@@ -378,7 +362,7 @@ function mountSlider(root, options) {
     if (event.key === "-" || event.key === "_") return () => step(-1);
     if (event.key === "0" || event.code === "Digit0") return reset;
     const letter = /^[a-z]$/i.test(event.key) ? event.key.toUpperCase() : event.code.slice(3); // of no Latin keyboard
-    const tool = { D: difference, G: toggleGrid, C: copyView, S: savePng, F: fullScreen }[letter];
+    const tool = { D: difference, G: toggleGrid, C: copyView }[letter];
     if (tool) return event.repeat ? () => {} : tool;
     if (event.key === " " && [stage, flicker].includes(event.target)) return () => swap(true);
     if (event.target !== stage) return null; // a button keeps its arrows and its space bar
@@ -425,7 +409,6 @@ function mountSlider(root, options) {
 
   const observer = new ResizeObserver(layout);
   observer.observe(frame);
-  ui.addEventListener("fullscreenchange", layout);
   window.addEventListener("resize", layout);
   fillButtons();
   images.forEach(watch);

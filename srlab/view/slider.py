@@ -100,7 +100,7 @@ def compare(
 
     Held, the space bar lets left and right change places; D shows their difference, amplified; G all pictures side by
     side, the same part of each; below stands the PSNR of the part that is seen, on 8-bit RGB. C copies `view` and
-    `split` as text, S saves what is shown as a PNG file, F fills the screen. There is a button for each of them.
+    `split` as text. There is a button for each of them.
 
     Parameters
     ----------

@@ -12,22 +12,22 @@ class SliderView {
     Object.assign(this, { dpr: 1, fit: 1, columns: 1, gap: 0, strip: 0, scale: 0, x: width / 2, y: height / 2 });
   }
 
-  /* Cells as large as `wide` x `tall` allows, with whole device pixels per picture pixel if that is near. A stage that
-   * is to be filled gets larger cells than pictures, and very narrow ones get some room. */
-  arrange(count, wide, tall, filled, dpr) {
+  /* Cells as large as `wide` x `tall` allows, with whole device pixels per picture pixel if that is near; very narrow
+   * ones get some room. */
+  arrange(count, wide, tall, dpr) {
     const { pictureWidth, pictureHeight } = this, gap = count > 1 ? 8 * dpr : 0, strip = count > 1 ? 22 * dpr : 0;
     let best = { fit: -1 };
     for (let columns = 1; columns <= count; columns++) {
       const rows = Math.ceil(count / columns);
       const across = (wide - gap * (columns - 1)) / columns, down = (tall - gap * (rows - 1)) / rows - strip;
       const fit = Math.min(across / pictureWidth, down / pictureHeight);
-      if (fit > best.fit) best = { fit, columns, rows, across, down };
+      if (fit > best.fit) best = { fit, columns, rows, across };
     }
-    const { fit, columns, rows, across, down } = best, whole = Math.floor(fit + 1e-6), atFit = !this.zoomed;
+    const { fit, columns, rows, across } = best, whole = Math.floor(fit + 1e-6), atFit = !this.zoomed;
     Object.assign(this, { dpr, gap, strip, columns, fit: whole >= 0.75 * fit ? whole : fit });
     const natural = [Math.round(this.fit * pictureWidth), Math.round(this.fit * pictureHeight)];
-    this.cell.width = Math.floor(filled ? across : Math.min(Math.max(natural[0], 96 * dpr), across));
-    this.cell.height = Math.floor(filled ? down : Math.max(natural[1], 64 * dpr));
+    this.cell.width = Math.floor(Math.min(Math.max(natural[0], 96 * dpr), across));
+    this.cell.height = Math.floor(Math.max(natural[1], 64 * dpr));
     this.width = columns * (this.cell.width + gap) - gap;
     this.height = rows * (this.cell.height + strip + gap) - gap;
     this.set(atFit ? this.fit : Math.max(this.scale, this.fit), this.x, this.y);

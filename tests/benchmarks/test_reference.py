@@ -13,7 +13,6 @@ from benchmarks.reference import record, run, summary
 from benchmarks.reference.rows import BICUBIC, HERE, ROWS, read_rows
 from benchmarks.reference.summary import TITLES, beaten, claim, extrapolate
 from srlab.base.errors import SrlabError
-from srlab.evaluation.perception import gap_closed
 from srlab.lab.parameters import check_parameters
 from srlab.training.runs import Run
 from studies.presets import defaults_of
@@ -112,7 +111,7 @@ def test_a_record_has_the_manifest_the_curve_the_scores_and_the_noise_control(sm
     assert "noise" not in mse
     assert (srgan["start"], set(srgan["noise"]), set(srgan["gap"])) == ("mse", {"text", UNSEEN}, {"text", UNSEEN})
     ratios = [one["scores"]["text"]["gradient_ratio"] for one in (srgan, mse)]  # of one photo, so it is the means'
-    assert srgan["gap"]["text"] == pytest.approx(gap_closed(ratios[:1], ratios[1:]))
+    assert srgan["gap"]["text"] == pytest.approx(record.gap_closed(ratios[:1], ratios[1:]))
     assert (folder / "records" / "mse-seed0.png").exists()
     assert (folder / "runs" / "notebooks" / "mse-seed0.ipynb").exists()
 

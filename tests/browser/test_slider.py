@@ -6,7 +6,7 @@ import torch
 
 import srlab
 
-from .conftest import FACTOR, SIZE, WAIT, magnified, pictures, pixels, screen, settle, shows, snap
+from .conftest import FACTOR, SIZE, WAIT, magnified, pictures, screen, settle, shows, snap
 
 pytestmark = pytest.mark.xdist_group("browser")  # one worker, so one JupyterLab and one Chromium
 
@@ -297,25 +297,6 @@ def test_it_opens_at_a_view_scores_what_is_seen_and_copies_the_view(open_page, t
     page.keyboard.press("Shift+Digit3")
     settle(page)
     assert score.inner_text() == "", "HR against itself"
-
-
-def test_the_view_is_saved_as_it_is_seen_with_its_labels_above(slider):
-    page, stage, _ = slider
-    stage.focus()
-    for keys, name in (("", "A-B.png"), ("d", "A-B.png"), ("g", "A-B-C.png")):
-        page.keyboard.press(keys or "Home")
-        settle(page)
-        with page.expect_download() as download:
-            page.keyboard.press("s")
-        assert download.value.suggested_filename == name
-        assert page.locator(".srlab-status").inner_text() == f"Saved: {name}"
-        png = pixels(download.value.path().read_bytes())
-        strip = 22 if keys == "g" else 24  # those of the grid are part of it
-        assert png[:strip].min() < 100, "dark text"
-        assert (png[0, 0] == 255).all(), "on the white of the page"
-        left, right = (3, -3) if not keys else (0, 256 if keys == "g" else 512)
-        stage_rows = screen(page, stage)[22 if keys == "g" else 0 :][:200]
-        assert np.array_equal(png[strip:][:200][:, left:right], stage_rows[:, left:right])
 
 
 # --- where little is there -----------------------------------------------------------------------------------

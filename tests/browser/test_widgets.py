@@ -8,7 +8,6 @@ import pytest
 import torch
 
 import srlab
-from srlab.view.kernel import WATCH
 from srlab.view.slider import magnify
 
 from .conftest import FACTOR, OPEN, SIZE, WAIT, magnified, pictures, run_all, screen, settle, shows
@@ -102,32 +101,6 @@ def test_an_untrusted_notebook_shows_the_divider_without_scripts(open_notebook):
     page.mouse.up()
     assert shows(screen(page, pair), A, B, 0.75)
     assert still.get_by_alt_text("C").is_visible()
-
-
-def test_the_notice_comes_when_sending_throws_and_goes_with_an_answer(open_page):
-    """As a front end without JupyterLab's sign of a dead kernel behaves."""
-    page = open_page("about:blank")
-    page.set_content("<div><button>press</button><p></p></div><button>elsewhere</button>")
-    script = """() => {
-            WATCH
-            const model = { get: () => "", on(name, call) { this[name] = call; }, off() {}, send() { this.act(); } };
-            const place = document.querySelector("p");
-            window.model = model;
-            model.act = () => { throw new Error("Cannot send"); };
-            watchKernel(model, place, (text) => { place.textContent = text; });
-        }"""
-    page.evaluate(script.replace("WATCH", WATCH.replace("PATIENCE = 2500", "PATIENCE = 30")))
-    said = page.locator("p")
-    page.get_by_text("elsewhere").click()
-    page.wait_for_timeout(60)
-    assert said.inner_text() == ""
-    page.get_by_text("press").click()
-    assert "restarted or shut down" in said.inner_text()
-    page.evaluate("() => { window.model.act = () => {}; }")
-    page.get_by_text("press").click()
-    said.get_by_text("No answer yet").wait_for(timeout=WAIT)
-    page.evaluate("() => window.model['msg:custom']('here')")
-    assert said.inner_text() == ""
 
 
 def test_the_ballot_is_ranked_by_mouse_and_keys_confirmed_and_begun_again(open_notebook, lab):
@@ -285,6 +258,3 @@ def test_without_its_kernel_each_widget_is_a_still_that_says_what_to_do(open_not
     assert_stills()
     run_all(page)
     assert_widgets()
-    page.evaluate(f"async () => {{ await {PANEL}.sessionContext.shutdown(); }}")
-    page.get_by_role("button", name="A", exact=True).click()  # JupyterLab itself doesn't mark these
-    page.locator(".srlab-words").get_by_text("restarted or shut down: run the cell again.").wait_for(timeout=WAIT)

@@ -99,7 +99,7 @@ BICUBIC, RUN = ["--method", "bicubic"], ["--run", "RUN"]
 @pytest.mark.parametrize(
     ("source", "target", "options", "words"),
     [
-        ("none.png", "sr.png", BICUBIC, "There is no file or folder"),
+        ("none.png", "sr.png", BICUBIC, "There is no image file at none.png; check the path."),
         ("lr.png", "mine.png", BICUBIC, "exists already"),
         ("lr.png", "sr.png", [*RUN, "--scale", "4"], "default enlarges x2, but --scale is 4"),
         ("lr.png", "sr.png", [*RUN, "--best", "lpips"], "no weights with the best lpips; take those it has: psnr"),
@@ -108,8 +108,7 @@ BICUBIC, RUN = ["--method", "bicubic"], ["--run", "RUN"]
         ("lr.png", "sr.png", [*RUN, "--precision", "fp16", "--device", "cpu"], "fp16 needs a GPU"),
         ("lr.png", "sr.png", [*BICUBIC, "--best", "psnr"], "--best goes with --run"),
         ("lr.png", "sr.png", [*BICUBIC, "--scale", "0"], "at least 1, but is 0"),
-        ("lr.png", "sr.png", [*BICUBIC, "--tile", "0"], "srlab: --tile must be at least 1, but is 0.\n"),
-        ("lr.png", "sr.png", [*BICUBIC, "--overlap", "-1"], "srlab: --overlap must be at least 0, but is -1.\n"),
+        ("lr.png", "sr.png", [*BICUBIC, "--tile", "0"], "A tile has at least 1 pixel and an overlap at least 0"),
         ("lr.png", "sr.png", ["--run", "srgn"], "There is no srgn, neither as a path nor among the runs"),
         ("lr.png", "sr.png", ["--run", "mine.png"], "mine.png is neither a run folder nor a weights file"),
         ("lr.png", "sr.png", ["--run", "srgan", "--best", "psnr"], "srgan.safetensors is one file; the best psnr"),

@@ -2,7 +2,6 @@
 
 import math
 
-import numpy as np
 import pytest
 import torch
 from skimage.metrics import structural_similarity
@@ -79,36 +78,6 @@ def test_ssim_equals_scikit_image_on_the_valid_window(sr, hr, protocol):
     for i in range(2):
         expected = skimage_ssim(protocol(sr[i : i + 1])[0], protocol(hr[i : i + 1])[0])
         assert scores[i].item() == pytest.approx(expected, abs=1e-5)
-
-
-# --- MS-SSIM -------------------------------------------------------------------------------------------------
-
-
-def scale_by_scale(sr: np.ndarray, hr: np.ndarray) -> float:
-    """MS-SSIM from its definition with scikit-image's filter: contrast of each scale, luminance of the last."""
-    from skimage.filters import gaussian
-
-    def blur(x):
-        return gaussian(x, sigma=1.5, truncate=5 / 1.5)[5:-5, 5:-5]
-
-    result = 1.0
-    for scale, weight in enumerate((0.0448, 0.2856, 0.3001, 0.2363, 0.1333)):
-        x, y = blur(sr), blur(hr)
-        covariance, spread = blur(sr * hr) - x * y, blur(sr * sr) - x * x + blur(hr * hr) - y * y
-        field = (2 * covariance + 0.03**2) / (spread + 0.03**2)
-        if scale == 4:
-            field = field * (2 * x * y + 0.01**2) / (x * x + y * y + 0.01**2)
-        result *= field.mean() ** weight
-        even = [side - side % 2 for side in sr.shape]
-        sr, hr = (z[: even[0], : even[1]].reshape(even[0] // 2, 2, -1, 2).mean(axis=(1, 3)) for z in (sr, hr))
-    return float(result)
-
-
-def test_ms_ssim_equals_its_definition_scale_by_scale(astronaut):
-    hr = astronaut[..., :256, 64:384]  # sides that halve without a rest
-    sr = upsample(downsample(hr, 4), 4)
-    planes = [luma(quantize(x))[0, 0].double().numpy() for x in (sr, hr)]
-    assert ms_ssim(sr, hr, Protocol(crop=0)).item() == pytest.approx(scale_by_scale(*planes), abs=1e-6)
 
 
 @pytest.mark.parametrize(

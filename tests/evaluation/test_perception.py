@@ -18,14 +18,10 @@ from srlab.evaluation.perception import (
     checkerboard,
     colour_shift,
     energy_error,
-    energy_map,
-    gap_closed,
     gradient_ratio,
     load_lpips,
     lpips,
     saturation_ratio,
-    sharpness,
-    squares,
     with_noise,
 )
 from srlab.models import pretrained as backbones
@@ -62,35 +58,6 @@ def levels(*values: int) -> torch.Tensor:
 # --- Sharpness -----------------------------------------------------------------------------------------------
 
 
-def test_the_gap_is_closed_picture_by_picture():
-    assert gap_closed([1, 1], [0.5, 0.6]) == 1
-    assert gap_closed([0.5, 0.6], [0.5, 0.6]) == 0
-    assert gap_closed([0.75, 0.8], [0.5, 0.6]) == pytest.approx(0.5)
-    assert gap_closed([1.4, 0.6], [0.6, 0.6]) == pytest.approx(0)  # too sharp here doesn't make up for too soft there
-    assert gap_closed([1.5], [0.8]) == pytest.approx(-1.5)
-    assert gap_closed(torch.tensor([0.9]), (ratio for ratio in [0.5])) == pytest.approx(0.8)
-    assert math.isnan(gap_closed([0.5], [1.0]))
-
-
-def test_sharpness_is_that_of_each_picture_or_of_the_squares_of_the_only_one():
-    hr = torch.rand(1, 3, 32, 64)
-    soft = (hr - 0.5) / 2 + 0.5
-    assert sharpness([(hr, hr), (soft, hr)]) == pytest.approx([1, 0.5], abs=0.01)
-    soft[..., 16:] = hr[..., 16:]
-    assert sharpness([(soft, hr)]) == pytest.approx(([0.5] * 2 + [1] * 6) * 4, abs=0.02)
-
-
-def test_a_picture_is_cut_into_its_squares():
-    image = torch.arange(9 * 17, dtype=torch.float32).view(1, 1, 9, 17)
-    cut = squares(image)
-    assert cut.shape == (4 * 8, 1, 2, 2)
-    assert torch.equal(cut[9, 0], image[0, 0, 2:4, 2:4])
-    assert torch.equal(cut, squares(image[0]))
-    for wrong in (torch.zeros(2, 3, 8, 8), torch.zeros(3, 3, 8), torch.zeros(8, 8)):
-        with pytest.raises(SrlabError, match="one picture of at least 4x4 pixels"):
-            squares(wrong)
-
-
 def test_gradient_ratio_of_a_ramp_of_half_the_slope_is_a_half():
     ramp = (torch.arange(40).view(1, 1, 1, -1) / 255).repeat(1, 3, 20, 1)
     assert gradient_ratio(ramp, 2 * ramp).item() == pytest.approx(0.5, abs=1e-6)
@@ -115,17 +82,6 @@ def checkers(*amplitudes: float) -> torch.Tensor:
     sign = (torch.arange(16)[:, None] + torch.arange(16)) % 2 * 2 - 1
     blocks = [0.5 + amplitude * sign for amplitude in amplitudes]
     return torch.cat(blocks, dim=1).expand(1, 3, -1, -1)
-
-
-def test_the_energy_map_has_a_number_for_each_whole_block():
-    image = torch.full((1, 3, 40, 48), 0.5)
-    image[..., 16:32, 32:48] += 0.1 * (-1) ** torch.arange(16)  # stripes of one pixel, in one block
-    found = energy_map(image)
-    assert found.shape == (1, 1, 2, 3)
-    assert found[0, 0, 1, 2] > 0.05
-    assert found[0, 0, 0].tolist() == pytest.approx([0, 0, 0], abs=0.02)
-    error = (energy_map(image) - energy_map(image.flip(3))).abs().mean() / energy_map(image.flip(3)).mean()
-    assert energy_error(image, image.flip(3)).item() == pytest.approx(error.item())
 
 
 def test_the_energy_of_a_block_is_the_root_mean_square_of_its_high_pass():

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from srlab.lab.guess import Guess, guess
-from srlab.view import kernel
+from srlab.view import widgets
 
 
 class Shell:
@@ -17,7 +17,7 @@ class Shell:
 
 @pytest.fixture
 def page(monkeypatch):
-    monkeypatch.setattr(kernel, "get_ipython", Shell)
+    monkeypatch.setattr(widgets, "get_ipython", Shell)
 
 
 def said(asked):

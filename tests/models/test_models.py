@@ -8,7 +8,7 @@ from torch import nn
 from srlab import models
 from srlab.base.errors import SrlabError
 from srlab.inference.tiling import upscale
-from srlab.models import CodedSRResNet, MSRResNet, ResidualBlock, RRDBNet, SRResNet, interpolate_networks, pick_size
+from srlab.models import CodedSRResNet, MSRResNet, ResidualBlock, RRDBNet, SRResNet, pick_size
 from srlab.models.weights import load_generator
 from srlab.training.runs import Run
 
@@ -260,24 +260,9 @@ def test_an_unknown_size_network_or_number_is_refused_with_what_there_is():
         (lambda: pick_size("tiny", "Unheard"), r"Unknown network 'Unheard'; choose one of .*RRDBNet"),
         (lambda: RRDBNet(1, 4, 4, fusion=5), "kernel 1 or 3, not 5"),
         (lambda: RRDBNet(1, 4, 4, beta=0.0), "not by 0.0"),
-        (lambda: interpolate_networks(network, MSRResNet(2, 4), 0.5), "same architecture"),
         (lambda: models.VGGDiscriminator(4, 48), "multiple of 32"),
         (lambda: models.SRGANDiscriminator(4, 40), "multiple of 16"),
         (lambda: models.check_limit(network, count - 1), f"has {count:,} .*limit of {count - 1:,}; .*parameter_limit"),
-        (lambda: models.check_limit(network, -1), "parameter_limit=-1 must be 0"),
     ):
         with pytest.raises(SrlabError, match=said):
             call()
-
-
-def test_interpolation_goes_from_one_network_to_the_other():
-    first, second = SRResNet(1, 4), SRResNet(1, 4)
-    second.blocks[0].body[1].running_mean += 1
-    lr = torch.rand(1, 3, 8, 8)
-    ends = [network.eval()(lr) for network in (first, second)]
-    for alpha, expected in zip((0.0, 1.0), ends, strict=True):
-        assert torch.allclose(interpolate_networks(first, second, alpha)(lr), expected, atol=1e-6)
-    middle = interpolate_networks(first, second, 0.25)
-    assert torch.allclose(middle.tail.weight, 0.75 * first.tail.weight + 0.25 * second.tail.weight)
-    assert middle.blocks[0].body[1].running_mean.allclose(torch.full((4,), 0.25))
-    assert torch.equal(first(lr), ends[0])

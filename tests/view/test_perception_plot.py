@@ -8,7 +8,7 @@ import pytest
 from matplotlib.colors import to_hex
 
 from srlab.base.errors import SrlabError
-from srlab.view.perception_plot import draw_perception_distortion, perception_distortion
+from srlab.view.perception_plot import draw_perception_distortion
 from srlab.view.plots import COLORS
 
 
@@ -60,27 +60,9 @@ def test_of_a_patch_distance_the_median_is_drawn_and_one_below_zero_stays_on_the
     assert [c.get_offsets()[0][1] for c in axis.collections] == pytest.approx([1.5, 0.05])
 
 
-def test_it_is_shown_with_its_numbers_in_the_caption_and_by_the_energy_error_where_there_is_no_lpips(
-    table, monkeypatch
-):
-    shown = []
-    monkeypatch.setattr("srlab.view.perception_plot.show", lambda figure, caption: shown.append(caption))
-    perception_distortion(table)
-    perception_distortion(table.rename(columns={"lpips": "energy_error"}))
-    perception_distortion(table.assign(energy_error=0.5), metric="energy_error")
-    perception_distortion(table, caption="mine")
-    plt.close("all")
-    assert "bicubic on Set5 29.00 dB, 0.350; SRGAN on Set5 27.00 dB, 0.100" in shown[0]
-    assert "LPIPS" in shown[0]
-    assert "energy map" in shown[1]
-    assert "energy map" in shown[2]
-    assert "0.500" in shown[2]
-    assert shown[3] == "mine"
-
-
 def test_a_table_without_the_columns_of_the_plot_is_refused(table):
     for bad in (table.drop(columns="lpips"), table.drop(columns="psnr")):
         with pytest.raises(SrlabError, match="The plot needs the columns psnr"):
-            perception_distortion(bad)
+            draw_perception_distortion(bad, "lpips")
     with pytest.raises(SrlabError, match="no point to draw"):
-        perception_distortion(table[table["method"] == "HR"])
+        draw_perception_distortion(table[table["method"] == "HR"], "lpips")
