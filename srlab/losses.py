@@ -149,7 +149,7 @@ def discriminator_loss(
             return F.relu(1 - real).mean() + F.relu(1 + fake).mean()
         case "relativistic":
             return _cross_entropy(real - fake, yes)
-        case _:
+        case "relativistic average":
             return _cross_entropy(real - fake.mean(), yes) + _cross_entropy(fake - real.mean(), no)
 
 
@@ -199,7 +199,7 @@ def generator_loss(fake: torch.Tensor, *, real: torch.Tensor | None = None, kind
             return -fake.mean()
         case "relativistic":
             return _cross_entropy(fake - real, 1.0)
-        case _:
+        case "relativistic average":
             return _cross_entropy(real - fake.mean(), 0.0) + _cross_entropy(fake - real.mean(), 1.0)
 
 

@@ -86,11 +86,20 @@ def refuse_existing(path: Path, force: bool = False) -> None:
 
 
 def publish(part: Path, path: Path) -> None:
-    """Give a finished file its name once its content is on the disk; a folder is only renamed."""
+    """Give a finished file its name once its content is on the disk; a folder is only renamed.
+
+    The name itself is on the disk then, too, where a folder can be flushed: not on Windows.
+    """
     if part.is_file():
         with part.open("rb+") as file:
             os.fsync(file.fileno())
     part.replace(path)
+    if os.name == "posix":
+        folder = os.open(path.parent, os.O_RDONLY)
+        try:
+            os.fsync(folder)
+        finally:
+            os.close(folder)
 
 
 @contextmanager

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from srlab.base.errors import SrlabError
-from srlab.base.places import course
+from srlab.base.places import course, recipes
 
 if TYPE_CHECKING:
     from nbformat import NotebookNode
@@ -15,19 +15,21 @@ HEADLINE = "application/vnd.srlab.headline+json"  # media type under which `make
 
 
 def find_labs() -> list[Path]:
-    """The six labs of the course that the working directory lies in, in order.
+    """The labs of the course that the working directory lies in, in order.
+
+    A notebook is a lab if it has a file of recipes; ``03_srgan-Copy1.ipynb``, as JupyterLab duplicates one, is none.
 
     Raises
     ------
     SrlabError
         The working directory is outside of the course.
     """
-    return sorted(_folder().glob("[0-9]*.ipynb"))
+    return _with_recipes("[0-9]*.ipynb")
 
 
 def find_extras() -> list[Path]:
     """The notebooks beside the labs, which no lab needs, by name; `find_labs` says where they are looked for."""
-    return sorted(_folder().glob("extras/*.ipynb"))
+    return _with_recipes("extras/*.ipynb")
 
 
 def find_notebooks() -> list[Path]:
@@ -35,10 +37,11 @@ def find_notebooks() -> list[Path]:
     return [*find_labs(), *find_extras()]
 
 
-def _folder() -> Path:
+def _with_recipes(pattern: str) -> list[Path]:
     if (folder := course()) is None:
         raise SrlabError("There is no notebooks/ folder here; go to the folder of the course first.")
-    return folder / "notebooks"
+    found = (folder / "notebooks").glob(pattern)
+    return sorted(file for file in found if (recipes() / f"{file.stem}.yaml").is_file())
 
 
 def find_lab(name: str) -> Path:

@@ -212,10 +212,8 @@ def _check_photos(lab: Lab, sides: dict[str, int], scale: int) -> None:
     SrlabError
         None is large enough, or one is among both, or the reader's own photo is too small.
     """
-    values, patch = lab.parameters, lab.parameters.get("patch", 1)
-    if "discriminator" in values:  # which takes a multiple
-        patch = -(-patch // math.lcm(16, scale)) * math.lcm(16, scale)
-    lab.train_set = lab.train_set.at_least(patch)
+    values = lab.parameters
+    lab.train_set = lab.train_set.at_least(_judged(values) if "discriminator" in values else values.get("patch", 1))
     lab.unseen = lab.unseen.at_least(max(sides.get("validation", 1), 12 * scale))
     stand_ins = any(image.is_meta for image in (*lab.train_set.hr, *lab.unseen.hr))  # of different photos, then
     for name in () if stand_ins else set(lab.train_set.names) & set(lab.unseen.names):
@@ -239,11 +237,18 @@ def _check_what_comes_later(lab: Lab) -> None:
         Strengths of the degradation, the network, a weights file, the start, a benchmark set, or a run to compare
         won't do.
     """
+    import torch
+
+    from srlab import models
+
     values = lab.parameters
     made = {"blur": values.get("blur", 0.0), "noise": values.get("lr_noise", 0.0), "jpeg": values.get("jpeg", 0.0)}
     lab.degradation = srlab.Degradation(values.get("downsampler", "bicubic"), **made)
     if "size" in values:
         _generator(values)
+    if "discriminator" in values:
+        with torch.device("meta"):  # refuses patches that it can't judge
+            models.build_discriminator(values["discriminator"], _judged(values), values.get("d_features", 0))
     if values.get("backbone", "auto") not in ("auto", "imagenet", "random"):
         pretrained.find_weights(values["features"].split()[0], values["backbone"])
     if lab.tricks.get("start"):
@@ -258,6 +263,12 @@ def _check_what_comes_later(lab: Lab) -> None:
             raise SrlabError(
                 f"There is no run {run} with weights: {file} is missing; see srlab runs for those there are."
             )
+
+
+def _judged(values: dict[str, Any]) -> int:
+    """Side of the patches that the discriminator judges, which halves them four times: the next multiple of 16."""
+    block = math.lcm(16, values["scale"])
+    return -(-values["patch"] // block) * block
 
 
 def _generator(values: dict[str, Any]) -> dict[str, Any]:

@@ -114,10 +114,11 @@ class PatchDiscriminator(nn.Module):
 
 @contextmanager
 def frozen(network: nn.Module) -> Iterator[nn.Module]:
-    """Let gradients pass through a network and leave no trace in it: for D, while G learns from it.
+    """Let gradients pass through a network without any in its own parameters: for D, while G learns from it.
 
     ``detach`` would cut the way to G; this spares the work on D's own parameters, and keeps what it sees here out of
-    the running statistics of its batch norm, which count each picture once, in D's own half.
+    the running statistics of its batch norm, which count each picture once, in D's own half. Spectral norm goes on: in
+    training it estimates a layer's gain a little better with each call, whatever the picture.
     """
     learning = [parameter for parameter in network.parameters() if parameter.requires_grad]
     norms = [module for module in network.modules() if isinstance(module, (nn.BatchNorm2d, nn.SyncBatchNorm))]

@@ -118,8 +118,8 @@ def find_ruin(history: History, floor: float) -> str | None:
                 f"the {name} is {row[name]:.3g} at step {row['step']}, more than {DIVERGED} times the {usual:.3g} of "
                 "before"
             )
-    scores = series(history, "val_psnr")
-    if "val_psnr" in row and scores[-1] < min(floor, max(scores) - FALLEN):
+    scores = series(history, "val_psnr") if "val_psnr" in row else []
+    if scores and scores[-1] < min(floor, max(scores) - FALLEN):
         return (
             f"the validation PSNR has fallen from {max(scores):.2f} to {scores[-1]:.2f} dB at step {row['step']}, "
             f"below the {floor:.2f} dB that this run must not fall under"

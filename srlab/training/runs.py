@@ -9,9 +9,9 @@
 - ``samples/``: pictures that a monitor has drawn
 
 Who writes what, when: `RunWriter` alone writes, for the `Trainer`. ``run.json`` is written when a training begins or
-goes on (`RunWriter.begin`), after each saved state (`RunWriter.save`) and when it has failed (`RunWriter.fail`). A line
-of the log comes every ten steps; a state comes before the first step, with each validation, every five minutes, and
-when a training is stopped.
+goes on (`RunWriter.begin`), after each saved state (`RunWriter.save`), at the end (`RunWriter.finish`) and when it has
+failed (`RunWriter.fail`). A line of the log comes every ten steps; a state comes before the first step, with each
+validation, every five minutes, and when a training is stopped.
 
 A kill -9 loses the steps since the last state, and nothing else: every file but the log is written whole beside its
 place, flushed to the disk and then renamed (`srlab.base.files.open_atomic`). A state has its manifest in it, and is
@@ -46,6 +46,7 @@ ADVICE = f"{files.ADVICE} with SRLAB_HOME"  # where a file of a run cannot be wr
 REMEDY = "move the folder away or choose another run name"
 SIDE = "-ablation-"  # in the names of a lab's side runs, which stand for nothing by themselves
 IN_EACH_MANIFEST = {"format", "lab", "parameters", "step", "state", "wall_time_s"}
+COMPUTED = ("fused", "foreach", "capturable")  # settings of an optimizer: how an update is computed, not which
 FOLLOW_LENGTH = ("schedule", "ema")  # parameters that another total number of steps may change in a run that goes on
 LOG_EVERY = 10  # steps between two rows of the log; a reading of the losses waits for the device
 PACKAGES = ("torch", "accelerate", "numpy", "scikit-image", "matplotlib")
@@ -500,6 +501,9 @@ def _differences(earlier: dict[str, Any], now: dict[str, Any], within: str = "")
     for name in earlier | now:
         was, becomes = earlier.get(name), now.get(name)
         if isinstance(was, dict) and isinstance(becomes, dict):
+            if "optimizer" in becomes:  # another version of torch may have settings that this one hasn't
+                was = {key: was.get(key, setting) for key, setting in becomes.items() if key not in COMPUTED}
+                becomes = {key: becomes[key] for key in was}
             found += _differences(was, becomes, f"{within}{name}.")
         elif was != becomes:
             found.append(f"{within}{name}={was!r} (now {becomes!r})")

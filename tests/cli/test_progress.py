@@ -125,6 +125,9 @@ def test_without_a_path_the_labs_of_the_course_are_read(tmp_path, checked, capsy
     save(tmp_path / "notebooks" / "00_degradation.ipynb", checked(CROP, find(CROP).reference))
     save(tmp_path / "notebooks" / "03_srgan.ipynb", cell("srgan.train_step"))
     save(tmp_path / "notebooks" / "notes.ipynb")
+    save(tmp_path / "notebooks" / "03_srgan-Copy1.ipynb", cell("srgan.train_step"))  # as JupyterLab duplicates one
+    for lab in ("00_degradation", "03_srgan"):
+        (tmp_path / "notebooks" / "recipes" / f"{lab}.yaml").touch()
     monkeypatch.chdir(tmp_path / "notebooks")
     files = [line.split(":")[0] for line in said(capsys).out.splitlines() if ".ipynb: " in line]
     assert files == ["00_degradation.ipynb", "03_srgan.ipynb"]

@@ -21,6 +21,7 @@ LABS = sorted(path.stem for path in NOTEBOOKS.glob("[0-9]*.ipynb"))
 def course(tmp_path, monkeypatch):
     """A course with one lab, and a folder of the teacher beside it as the working directory."""
     (tmp_path / "notebooks" / "recipes").mkdir(parents=True)
+    (tmp_path / "notebooks" / "recipes" / "03_srgan.yaml").touch()
     (tmp_path / "notebooks" / "03_srgan.ipynb").write_bytes((NOTEBOOKS / "03_srgan.ipynb").read_bytes())
     (tmp_path / "mine").mkdir()
     monkeypatch.chdir(tmp_path / "mine")

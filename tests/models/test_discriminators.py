@@ -139,5 +139,5 @@ def test_a_discriminator_of_the_labs_is_built_for_the_patch_and_judges_it(name):
 
 
 def test_an_unknown_discriminator_lists_the_known_ones():
-    with pytest.raises(SrlabError, match="discriminator 'unet'; choose one of patch, srgan, vgg, coded"):
-        build_discriminator("unet", 64)
+    with pytest.raises(SrlabError, match="discriminator 'unheard'; choose one of patch, srgan"):
+        build_discriminator("unheard", 64)

@@ -20,7 +20,7 @@ from srlab.training.runs import LOG_EVERY, Run, environment
 from srlab.training.schedules import Milestones, OneCycle
 from srlab.training.trainer import Trainer
 
-from .little_run import LAB, LittleRun, images, refusal, what_is_left
+from .little_run import LAB, LittleRun, half_done, images, refusal, what_is_left
 
 
 def small():
@@ -264,6 +264,18 @@ def test_a_run_is_not_resumed_with_other_settings_and_is_left_as_it_was():
         said = refusal(words, partial(another.fit, 2, schedule=schedule))
         assert "give this one another name" in said
         assert what_is_left() == before
+
+
+def test_a_run_goes_on_by_another_way_to_compute_and_with_another_version_of_torch():
+    def newer(parameters, lr):
+        optimizer = torch.optim.Adam(parameters, lr=lr, fused=True)
+        optimizer.param_groups[0]["a_setting_of_tomorrow"] = True
+        return optimizer
+
+    half_done()
+    little = LittleRun(optimizer=newer)
+    little.fit()
+    assert little.trainer.step == 6
 
 
 def test_settings_may_change_while_nothing_is_trained():
