@@ -26,7 +26,7 @@ from srlab.evaluation.metrics import PAPER, psnr
 ROOMY = 560  # CSS pixels: small pictures are magnified by a whole number up to about this width
 SCRIPT = "\n".join(
     files("srlab.view").joinpath(name).read_text(encoding="utf-8")
-    for name in ("slider_view.js", "slider_out.js", "slider.js")
+    for name in ("slider_view.js", "slider_tools.js", "slider.js")
 )
 STYLE = files("srlab.view").joinpath("slider.css").read_text(encoding="utf-8")
 

@@ -1,4 +1,4 @@
-/* What a slider needs and what knows nothing of its state: elements, a score, text on a canvas. */
+/* What a slider draws and measures with: elements, a score, text on a canvas. None of it knows the state of a slider. */
 
 /* A new element with its class and attributes, at the end of its parent. */
 function make(tag, name, parent, attributes = {}) {
