@@ -1,0 +1,35 @@
+"""The smallest lab, as CONTRIBUTING.md has it: two files that the commands take as they take the others."""
+
+import re
+
+import nbformat
+
+from srlab.cli.main import main
+from tests.conftest import ROOT
+
+
+def notebook_of(text):
+    """A notebook from text with a cell below each ``# %%``."""
+    notebook = nbformat.v4.new_notebook(
+        metadata={"kernelspec": {"name": "python3", "display_name": "", "language": "python"}}
+    )
+    for head, body in re.findall(r"^# %%([^\n]*)\n(.*?)(?=^# %%|\Z)", text, re.MULTILINE | re.DOTALL):
+        if "markdown" in head:
+            notebook.cells.append(nbformat.v4.new_markdown_cell(body))
+        else:
+            tags = {"tags": ["parameters"]} if "parameters" in head else {}
+            notebook.cells.append(nbformat.v4.new_code_cell(body.strip(), metadata=tags))
+    return notebook
+
+
+def test_the_smallest_lab_is_planned_trained_and_scored(tmp_path, home, monkeypatch, capsys):
+    text = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    recipes, cells = (re.search(rf"```{kind}\n(.*?)```", text, re.DOTALL)[1] for kind in ("yaml", "python"))
+    (tmp_path / "notebooks" / "recipes").mkdir(parents=True)
+    (tmp_path / "notebooks" / "recipes" / "06_my_lab.yaml").write_text(recipes, encoding="utf-8")
+    nbformat.write(notebook_of(cells), tmp_path / "notebooks" / "06_my_lab.ipynb")
+    monkeypatch.chdir(tmp_path)
+    assert main(["plan", "06", "-p", "batch", "2"]) == 0
+    assert main(["labs", "06", "--recipe", "smoke"]) == 0
+    assert "PSNR of the unseen photos" in capsys.readouterr().out
+    assert (home / "06_my_lab" / "smoke" / "generator.safetensors").is_file()
