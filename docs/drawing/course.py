@@ -10,7 +10,7 @@ ROWS = (
         "00",
         "degradation",
         "squared error,\nfor a single layer",
-        "PSNR, SSIM",
+        "PSNR",
     ),
     (
         "Why does the best network by\nPSNR iron out fur and gravel?",
