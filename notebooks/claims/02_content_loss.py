@@ -69,6 +69,16 @@ if lab.recipe == "laptop":
     lab.expect(by_step[25] < -0.6, "most of the loss comes in the first 25 steps")
     lab.expect(after - before < -0.95, "features alone lose a decibel or more")
 
+# %% after 68177cd8
+if lab.recipe == "laptop":
+    by_name = {"start": soft} | results["handwriting"]
+    rough = {
+        name: plots.cut(image, plots.flattest(writing)).diff(dim=-1).abs().mean().item()
+        for name, image in by_name.items()
+    }
+    lab.expect(rough["hybrid"] < 1.6 * rough["start"], "no stripes on the paper")
+    lab.expect(rough[method] < 2.5 * rough["start"], "nor by the features alone")
+
 # %% after 884d4dc8
 if lab.recipe == "laptop":
     last = ladder.psnr - ladder.psnr["start"]
