@@ -58,8 +58,8 @@ if lab.recipe == "laptop":
     lab.expect(min(sharp["pixels + D"], sharp["all three"]) > 0.85, "with D they don't")
     lab.expect(sharp["pixels + D"] > sharp["all three"], "without content there's even more grain")
     lab.expect(
-        0.2 < decibels["all three"] - decibels["pixels + D"] < 1.0,
-        "without content the picture is further from HR, by some tenths of a decibel",
+        0.05 < decibels["all three"] - decibels["pixels + D"] < 1.0,
+        "beside D, content gains a fraction of a decibel",
     )
 
 # %% after a30f0803
