@@ -34,9 +34,9 @@ PAGE = """# Which looks more like a photo?
 {command}
 
 Labs 03 and 04 train on the left half of a photo of gravel. These are crops of its right half: as the start has them,
-which was trained for the smallest error; the start with just enough white noise to be as sharp as the GAN; and the
-GAN. ESRGAN also stands beside SRGAN, after as many steps. The runs are of the recipe `laptop`, without the cells that
-only explore. Five viewers a seed saw each pair once, A beside B without
+which was trained for the smallest error; the start with just enough white noise, drawn for each colour by itself, to
+be as sharp as the GAN; and the GAN. ESRGAN also stands beside SRGAN, after as many steps. The runs are of the recipe
+`laptop`, without the cells that only explore. Five viewers a seed saw each pair once, A beside B without
 names, sides and order drawn at random, and were asked one question: *which of the two looks more like a photo?*
 {viewers} `pairs.csv` has the pairs, `votes.csv` each vote. The crops are a plain grid. The recipes were chosen
 with the help of such votes, also on these crops.

@@ -182,7 +182,7 @@ def checkerboard(sr: torch.Tensor, scale: int = 4) -> torch.Tensor:
     return power.clamp(min=0).sqrt()
 
 
-def with_noise(sr: torch.Tensor, hr: torch.Tensor, ratio: float, seed: int = 0) -> torch.Tensor:
+def with_noise(sr: torch.Tensor, hr: torch.Tensor, ratio: float, seed: int = 0, *, grey: bool = False) -> torch.Tensor:
     """Lift an image to a gradient ratio by white noise alone: the opponent of any network that claims texture.
 
     Parameters
@@ -193,13 +193,16 @@ def with_noise(sr: torch.Tensor, hr: torch.Tensor, ratio: float, seed: int = 0) 
         `gradient_ratio` to reach; one that SR has already leaves it as it is.
     seed
         Of the noise.
+    grey
+        Whether all channels get the same noise. Else each has its own, which shows as specks of colour.
 
     Returns
     -------
     torch.Tensor
         SR plus noise of the strength found (at most 0.2), in [0, 1].
     """
-    pattern = torch.randn(sr.shape, generator=torch.Generator().manual_seed(seed)).to(sr)
+    shape = (*sr.shape[:-3], 1, *sr.shape[-2:]) if grey else sr.shape
+    pattern = torch.randn(shape, generator=torch.Generator().manual_seed(seed)).to(sr)
     low, high = 0.0, 0.2
     for _ in range(16):
         middle = (low + high) / 2

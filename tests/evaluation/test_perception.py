@@ -353,3 +353,11 @@ def test_noise_lifts_a_picture_to_the_gradient_that_was_asked_for():
     assert torch.equal(lifted, with_noise(sr, hr, 0.6))
     assert not torch.equal(lifted, with_noise(sr, hr, 0.6, seed=1))
     assert torch.allclose(with_noise(hr, hr, 0.5), hr, atol=1e-4), "sharp enough"
+
+
+def test_grey_noise_is_as_sharp_and_has_no_colour():
+    hr = torch.rand(1, 1, 48, 48, generator=torch.Generator().manual_seed(0)).expand(-1, 3, -1, -1)
+    sr = F.avg_pool2d(hr, 5, 1, 2, count_include_pad=False)
+    lifted = with_noise(sr, hr, 0.6, grey=True)
+    assert gradient_ratio(lifted, hr).item() == pytest.approx(0.6, abs=0.02)
+    assert torch.equal(lifted, lifted[:, :1].expand_as(lifted))
