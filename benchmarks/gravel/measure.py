@@ -5,7 +5,8 @@
 Each training is one ``papermill notebooks/LAB.ipynb ... -p recipe laptop`` with the changes of `GAMES`, without the
 cells that only explore; one that is there already is taken. They begin with the networks that come with srlab and play
 on the left half of the gravel; all numbers are of its right half. Writes ``README.md`` and its figures, and the
-pictures of the longest games, which the labs show, into ``srlab/view/pictures``.
+pictures that the labs show into ``srlab/view/pictures``: of the longest games, and those of lab 03's generator after
+800 steps of either game.
 """
 
 import argparse
@@ -39,7 +40,9 @@ GAMES = {  # its lab, the start, and what is changed of the recipe
     "ESRGAN": ("04_esrgan", "RRDB", {}),
 }
 WHOLE = ("SRGAN", "ESRGAN")  # trained at all lengths
+SHORT = {"SRGAN": "srgan", "the average game": "average"}  # kept after the usual length; lab 04 trains the other two
 LENGTHS, USUAL, SEEDS = (200, 800, 4000, 12000), 800, (0, 1)
+QUALITY = {LENGTHS[-1]: 92, USUAL: 98}  # of the JPEGs; beside the shorter ones stands PSNR, which 92 costs 0.04 dB
 CROP = (208, 144, 96, 96)  # top, left, height, width: one of those that benchmarks/votes shows
 SHOWN = {"energy error": "energy error", "gap closed": "share of the gap in sharpness", "PSNR": "PSNR in dB (Y)"}
 PAGE = """# Labs 03 and 04 on the gravel
@@ -113,6 +116,12 @@ def table_of(rows: list[dict[str, float]]) -> str:
     return markdown([*rows[0]], [[formats[name].format(value) for name, value in row.items()] for row in rows])
 
 
+def keep(picture: torch.Tensor, name: str, iters: int) -> None:
+    """Write what a network makes of the right half for the labs, as a JPEG with all its colour."""
+    pixels = to_uint8(picture)[0].permute(1, 2, 0).numpy()
+    Image.fromarray(pixels).save(PICTURES / f"{name}_{iters}.jpg", quality=QUALITY[iters], subsampling=0)
+
+
 def draw(rows: list[dict[str, float]], file: Path) -> None:
     """Each number against the minutes of training; dotted lines are the starts."""
     table = pd.DataFrame(rows)
@@ -161,9 +170,9 @@ def main(arguments: list[str]) -> int:
         print(f"Error: {error}", file=sys.stderr)
         return 1
     for game in WHOLE:
-        longest = to_uint8(crops[f"{game}, {LENGTHS[-1]:,} steps"])[0].permute(1, 2, 0).numpy()
-        name = f"{game.lower()}_{LENGTHS[-1]}.jpg"
-        Image.fromarray(longest).save(PICTURES / name, quality=92, subsampling=0)
+        keep(crops[f"{game}, {LENGTHS[-1]:,} steps"], game.lower(), LENGTHS[-1])
+    for game, name in SHORT.items():
+        keep(right_half(one(game, USUAL, 0)[0]), name, USUAL)
     draw(lengths, HERE / "figures" / "lengths.png")
     figure = plots.draw_images({n: plots.cut(p, CROP) for n, p in crops.items()}, columns=2 + len(LENGTHS), width=18)
     figure.savefig(HERE / "figures" / "crops.jpg", dpi=110, pil_kwargs={"quality": 90})
