@@ -4,6 +4,10 @@
 big = sizes["RRDBNet, 23 blocks of 64 channels"]
 lab.expect(big == 16_697_987, "the network of the first screen has 16.7 million numbers")
 lab.expect(10.5 < big / sizes["SRResNet"] < 11.5, "eleven times as many as SRResNet")
+if lab.size == "laptop" and not (lab.blocks or lab.width or lab.growth):
+    for measured in (sizes, depths):
+        times = measured["yours"] / measured["lab 03's generator"]
+        lab.expect(2.5 < times < 3, "yours is nearly three times as large as lab 03's generator")
 
 # %% after 59749e67
 lab.expect(round(says["photo", 0.0], 2) == 0.62, "of the photo D is sure to 0.62")
@@ -39,18 +43,36 @@ if usual:
     opinion = srlab.diagnose(srlab.Run(lab.name, lab.run))
     lab.expect(-2.3 < change < -1.5, "PSNR falls by almost two decibels")
     lab.expect(-lab.max_loss < before + change - by_bicubic < 0, "to a little below bicubic")
+    reached = [row["val_psnr"] for row in history if row.get("step") == 50 and "val_psnr" in row]
+    lab.expect(all(one - before < 0.6 * change for one in reached), "most of it in 50 steps")
     lab.expect(0.65 < real < 0.92, "D gives the photo of a pair a chance of about 0.8")
     lab.expect(not opinion.findings, "nothing looks wrong")
 
 # %% after 2d984ff8
 if lab.recipe == "laptop" and gravel and scale == 4:
     apart = max(decibels.values()) - min(decibels.values())
-    lab.expect(apart < 0.15, "by PSNR the three are within about a tenth of a decibel")
+    lab.expect(len(decibels) == 4, "the generators of both labs in both games")
+    lab.expect(apart < 0.2, "by PSNR all four are within 0.2 dB")
 
 # %% after 15ae97f0
 if lab.recipe == "laptop" and gravel and theirs is not None:
     ahead = won["yours"] - won["RealESRGAN"]
-    lab.expect(2.0 < ahead < 3.0, "yours is nearer by about 2.5 decibels")
+    lab.expect(2.0 < ahead < 3.0, "yours is ahead by about 2.5 decibels")
+    lab.expect(
+        won["start"] > won["bicubic"] > won["yours"], "bicubic and the start are ahead of both"
+    )
+
+# %% after 711fb646
+scored = {label: float(said.split()[0]) for label, said in kept.row("brick")[1].items()}
+lab.expect(scored["two minutes"] - scored["RealESRGAN"] > 11, "more than eleven decibels ahead")
+lab.expect(scored["two minutes"] > scored["RRDB"], "and ahead of their start")
+
+# %% after a7d201a9
+for name, kept_row in ROWS.items():
+    scored = {label: float(said.split()[0]) for label, said in kept.row(kept_row)[1].items()}
+    lab.expect(max(scored, key=scored.get) == "RRDB", "the start has the highest PSNR on all four")
+    ahead = scored["two minutes"] > scored["bicubic"]
+    lab.expect(ahead == (name == "a cloth"), "bicubic is ahead on all but the cloth")
 
 # %% after 28216f75
 if lab.recipe == "laptop" and gravel and scale == 4:
@@ -59,6 +81,13 @@ if lab.recipe == "laptop" and gravel and scale == 4:
     lab.expect(on_the_way[0] - on_the_way[2] < 1, "half way less than a decibel is gone")
     first, second = on_the_way[0] - on_the_way[2], on_the_way[2] - on_the_way[4]
     lab.expect(second > 1.2 * first, "the second half costs more than the first")
+
+# %% after 857c29b5
+if lab.recipe == "laptop" and gravel and scale == 4 and not photo:
+    on_cat = {name: srlab.psnr(srlab.quantize(sr), mine).item() for name, sr in versions.items()}
+    by_psnr = sorted(on_cat, key=on_cat.get, reverse=True)
+    wanted = [name for name in ("start", "bicubic", "yours", "RealESRGAN") if name in on_cat]
+    lab.expect(by_psnr == wanted, "the start, bicubic, yours and RealESRGAN, by PSNR on the cat")
 
 # %% after b82cbea5
 ends = {name: values[-1] for name, (_, values) in growing.items()}

@@ -10,7 +10,7 @@ from srlab.evaluation import perception
 from srlab.view import kept
 
 
-@pytest.mark.parametrize("name", ["srgan_12000", "esrgan_12000"])
+@pytest.mark.parametrize("name", ["srgan_800", "average_800", "srgan_12000", "esrgan_12000"])
 def test_a_kept_picture_is_of_the_right_half_and_as_sharp_as_the_page_says(name):
     hr = srlab.mod_crop(srlab.halves("gravel")[1]["gravel"], 4)
     sr = kept.picture(name)
@@ -20,7 +20,7 @@ def test_a_kept_picture_is_of_the_right_half_and_as_sharp_as_the_page_says(name)
 
 
 def test_an_unknown_picture_lists_the_known_ones():
-    with pytest.raises(SrlabError, match="no picture 'srgan'; choose one of esrgan_12000, published_gravel, "):
+    with pytest.raises(SrlabError, match="no picture 'srgan'; choose one of average_800, esrgan_12000, "):
         kept.picture("srgan")
 
 
