@@ -3,7 +3,7 @@
 import srlab
 from benchmarks.openings.strips import enlarged, write
 
-# The lab's last section says these letters.
+# The lab's first section says these letters.
 LETTERS = {"A": "SRGAN", "B": "bicubic", "C": "RealESRGAN", "D": "MSRResNet"}
 PLACES = {"chelsea": (80, 120, 96, 140), "astronaut": (332, 96, 96, 140)}
 
