@@ -109,7 +109,7 @@ FIGURES = {
     "maps": lambda name: plots.maps({name: noise()[0]}, "", "unit"),
     "lines": lambda name: plots.lines({name: ([0, 1], [1, 2]), "b": ([0, 1], [2, 3])}, "", "x", "y", name),
     "bars": lambda name: plots.bars({name: 1.0}, "", "x", name),
-    "perception": lambda name: srlab.perception_distortion(scored(name)),
+    "perception": lambda name: srlab.perception_distortion(scored(name), "", "energy_error"),
 }
 
 
