@@ -75,5 +75,4 @@ from .training.schedules import constant as constant
 from .training.signals import TrainingStopped as TrainingStopped
 from .training.trainer import Trainer as Trainer
 from .view.ballot import Ballot as Ballot
-from .view.perception_plot import perception_distortion as perception_distortion
 from .view.slider import compare as compare

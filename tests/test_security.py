@@ -24,6 +24,7 @@ from srlab.inference import photo
 from srlab.lab import execute as executing
 from srlab.models import weights
 from srlab.view import plots
+from srlab.view.perception_plot import draw_perception_distortion
 
 HOSTILE = [
     "</script><script>alert(1)</script>",
@@ -109,7 +110,7 @@ FIGURES = {
     "maps": lambda name: plots.maps({name: noise()[0]}, "", "unit"),
     "lines": lambda name: plots.lines({name: ([0, 1], [1, 2]), "b": ([0, 1], [2, 3])}, "", "x", "y", name),
     "bars": lambda name: plots.bars({name: 1.0}, "", "x", name),
-    "perception": lambda name: srlab.perception_distortion(scored(name), "", "energy_error"),
+    "perception": lambda name: plots.picture(draw_perception_distortion(scored(name), "energy_error"), ""),
 }
 
 

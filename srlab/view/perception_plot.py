@@ -10,7 +10,7 @@ from matplotlib.transforms import Bbox
 
 from srlab.base.errors import SrlabError
 from srlab.base.text import in_figure
-from srlab.view.plots import COLORS, OTHER, show
+from srlab.view.plots import COLORS, OTHER
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -29,8 +29,8 @@ SIDES = ((0, 7, "center", "bottom"), (0, -7, "center", "top"), (8, 0, "left", "c
 MARKERS = "osD^vP*X<>"  # in turn, so that methods of one colour are told apart
 
 
-def perception_distortion(table: "pd.DataFrame", caption: str, metric: str) -> None:
-    """Show mean PSNR against a perception metric, one point per method, one panel per image set.
+def draw_perception_distortion(table: "pd.DataFrame", metric: str) -> "Figure":
+    """Draw mean PSNR against a perception metric, one point per method, one panel per image set.
 
     Blau and Michaeli (2018) prove that beyond some quality the two can only be traded against each other: the lower
     right corner stays empty.
@@ -40,8 +40,6 @@ def perception_distortion(table: "pd.DataFrame", caption: str, metric: str) -> N
     table
         From `srlab.evaluate_all`, with ``psnr`` and the perception metric. Of a patch distance the median over the
         images is drawn, as one image can have a distance a hundred times that of another.
-    caption
-        See `srlab.view.plots.show`.
     metric
         ``"lpips"``, ``"patch_distance"`` or ``"energy_error"``.
 
@@ -50,11 +48,6 @@ def perception_distortion(table: "pd.DataFrame", caption: str, metric: str) -> N
     SrlabError
         A column is missing, or no method has finite values.
     """
-    show(draw_perception_distortion(table, metric), caption)
-
-
-def draw_perception_distortion(table: "pd.DataFrame", metric: str) -> "Figure":
-    """Draw what `perception_distortion` shows."""
     points = _points(table, metric)
     sets = list(dict.fromkeys(point.set for point in points))
     marker = dict(zip(dict.fromkeys(point.method for point in points), itertools.cycle(MARKERS), strict=False))
