@@ -26,12 +26,13 @@ def run(options: argparse.Namespace) -> int:
     from srlab.lab.setup import setup
 
     lab = find_lab(options.lab).stem
-    given = {name: _typed(value) for name, value in options.p} | dict(options.r)
+    given: dict[str, Any] = {}
     for text in options.y:
         try:
             given |= yaml.safe_load(text)
         except (yaml.YAMLError, TypeError, ValueError) as error:
             raise SrlabError(f'-y {text!r} gives no names with values; write it as in -y "jpeg: [30, 95]".') from error
+    given |= {name: _typed(value) for name, value in options.p} | dict(options.r)  # after -y, as in papermill
     setup(lab, read_book(places.recipes() / f"{lab}.yaml").parameters | given, dry=True)
     return 0
 

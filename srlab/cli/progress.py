@@ -102,11 +102,11 @@ def _result(name: str, outputs: list["NotebookNode"]) -> str:
 
 
 def _notebooks(paths: Sequence[str]) -> list[Path]:
-    """The files to read: as given, all below a folder that is given, or the labs of the course."""
+    """The files to read: as given, all below a folder that is given, or those of the course with exercises."""
     if not paths:
-        from srlab.lab.notebooks import find_extras, find_labs
+        from srlab.lab.notebooks import find_notebooks
 
-        return find_labs() + [extra for extra in find_extras() if "srlab.check(" in extra.read_text(encoding="utf-8")]
+        return [lab for lab in find_notebooks() if "srlab.check(" in lab.read_text(encoding="utf-8")]
     found: list[Path] = []
     for path in map(Path, paths):
         files = [path]

@@ -175,11 +175,13 @@ def upscale_folder(
     Raises
     ------
     SrlabError
-        Nothing was begun: the folder has no images, two of them would be written to the same file, both folders
-        are the same, or the target is a file.
+        Nothing was begun: the folder is not there or has no images, two of them would be written to the same file, both
+        folders are the same, or the target is a file.
     """
     source, target = Path(source), Path(target)
     summary, images = Summary(), {}
+    if not source.is_dir():
+        raise SrlabError(f"There is no folder {source}; check the path.")
     for path in sorted(path for path in source.iterdir() if path.is_file() and not path.name.startswith(".")):
         if path.suffix.lower() not in EXTENSIONS:
             summary.skipped.append((path, "its name is not that of an image"))

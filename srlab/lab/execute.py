@@ -56,6 +56,7 @@ def execute(notebook: Path, output: Path, parameters: dict[str, Any], without: s
             str(output),
             parameters=parameters,
             kernel_name="python3",
+            language="python",  # of a notebook that doesn't say, as jupytext makes one
             progress_bar=False,
             request_save_on_cell_execute=False,  # at the end only: twice a cell takes a quarter of a minute a lab
             # A kernel warns of unencrypted traffic, which stays on this machine, and calls its regular end an error.

@@ -416,7 +416,7 @@ class RunWriter(Run):
 
         folder = self.path / "tensorboard"
         with files.writing(folder, ADVICE):
-            self._events = SummaryWriter(str(folder), purge_step=step)
+            self._events = SummaryWriter(str(folder), purge_step=step + 1 if step else 0)
         try:
             yield
         finally:
@@ -468,10 +468,15 @@ class RunWriter(Run):
         self._write_manifest(status)
 
     def finish(self, step: int, generator: "nn.Module") -> None:
-        """Write what a crash may have cut off after the last state: the weights, and that the run is finished."""
+        """Write what a crash may have cut off after the last state: the weights, and that the run is finished.
+
+        One that has failed, or was stopped before its end, stays what it is, however few steps are asked for now.
+        """
         if self.writes:
             self.save_generator(generator, step)
-        self._write_manifest("finished")
+        failed = (self.manifest() or {}).get("state") == "failed"
+        if not failed and step >= self._manifest["schedule_total"]:
+            self._write_manifest("finished")
 
     def fail(self, what: str) -> None:
         """End a run that is past saving.

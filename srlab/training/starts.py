@@ -177,7 +177,8 @@ def _other_photos(start: str, wanted: Wanted) -> str:
         return ""
     images = Run(*start.split("/")).manifest()["parameters"]["sampler"]["images"]
     known = photos("train")  # has the left half of one photo
-    part = known.fingerprint() in images and torch.equal(known.subset(HALVED).hr[0], wanted.train_set.hr[0])
+    there = not wanted.train_set.hr[0].is_meta  # else it's a plan
+    part = there and known.fingerprint() in images and torch.equal(known.subset(HALVED).hr[0], wanted.train_set.hr[0])
     return "" if part or wanted.train_set.fingerprint() in images else f"it was trained on {images}"
 
 

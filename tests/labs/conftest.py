@@ -12,7 +12,7 @@ from srlab.cli.solutions import fill_in
 from srlab.lab.notebooks import read_notebook
 
 ROOT = Path(__file__).parents[2]
-LABS = sorted((ROOT / "notebooks").glob("[0-9]*.ipynb"))
+LABS = sorted((ROOT / "notebooks").glob("0[0-5]_*.ipynb"))
 EXTRAS = sorted((ROOT / "notebooks" / "extras").glob("*.ipynb"))
 
 

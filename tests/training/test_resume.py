@@ -163,3 +163,10 @@ def test_a_second_ctrl_c_acts_at_once(monkeypatch):
     assert not isinstance(caught.value, TrainingStopped)
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
     signal.signal(signal.SIGINT, before)
+
+
+def test_a_run_that_was_stopped_early_is_not_finished_by_asking_for_fewer_steps():
+    half_done()
+    little = LittleRun()
+    little.fit(2)
+    assert little.run.manifest()["state"] == "running"
