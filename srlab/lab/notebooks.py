@@ -14,27 +14,17 @@ if TYPE_CHECKING:
 HEADLINE = "application/vnd.srlab.headline+json"  # media type under which `make labs` finds a lab's main figure
 
 
-def find_labs() -> list[Path]:
-    """The labs of the course that the working directory lies in, in order.
+def find_notebooks() -> list[Path]:
+    """The labs of the course that the working directory lies in, in order, and then the extras, by name.
 
-    A notebook is a lab if it has a file of recipes; ``03_srgan-Copy1.ipynb``, as JupyterLab duplicates one, is none.
+    A notebook is one of them if it has a file of recipes: ``03_srgan-Copy1.ipynb``, as JupyterLab makes one, has none.
 
     Raises
     ------
     SrlabError
         The working directory is outside of the course.
     """
-    return _with_recipes("[0-9]*.ipynb")
-
-
-def find_extras() -> list[Path]:
-    """The notebooks beside the labs, which no lab needs, by name; `find_labs` says where they are looked for."""
-    return _with_recipes("extras/*.ipynb")
-
-
-def find_notebooks() -> list[Path]:
-    """The labs in order, and then the extras."""
-    return [*find_labs(), *find_extras()]
+    return [*_with_recipes("[0-9]*.ipynb"), *_with_recipes("extras/*.ipynb")]
 
 
 def _with_recipes(pattern: str) -> list[Path]:
