@@ -15,18 +15,18 @@ def residual_block() -> Drawing:
         In MSRResNet's block it goes through a convolution, ReLU and a convolution, without batch norm, and x is
         added. All maps have the same size, 64 channels.""",
     )
-    conv, norm = ("conv", "3 × 3"), ("batch\nnorm", "")
+    conv, norm = "conv\n3 × 3", "batch\nnorm"
     rows = {
-        "SRResNet": {0: conv, 1: norm, 2: ("PReLU", ""), 3: conv, 4: norm},
-        "MSRResNet": {0: conv, 2: ("ReLU", ""), 3: conv},
+        "SRResNet": {0: conv, 1: norm, 2: "PReLU", 3: conv, 4: norm},
+        "MSRResNet": {0: conv, 2: "ReLU", 3: conv},
     }
     for (name, layers), y in zip(rows.items(), (112, 296), strict=True):
-        d.label(20, y - 78, name, 18, "start", font_weight="bold")
-        d.box(26, y - 32, 44, 64, "x", "maps", stack=2)
-        d.label(48, y + 54, "64 channels", 15, fill=ROLES["maps"][1])
+        d.label(20, y - 82, name, 20, "start", font_weight="bold")
+        d.box(26, y - 32, 44, 64, "x", "maps", size=20, stack=2)
+        d.label(56, y + 56, "64 channels", 18, fill=ROLES["maps"][1])
         start = (80, y)
-        for place, (text, note) in layers.items():
-            layer = d.box(122 + 128 * place, y - 32, 96, 64, text, "fixed" if text == "ReLU" else "learns", note)
+        for place, text in layers.items():
+            layer = d.box(122 + 128 * place, y - 32, 96, 64, text, "fixed" if text == "ReLU" else "learns", size=20)
             d.arrow(start, layer.left)
             start = layer.right
         total = d.plus(778, y)
@@ -34,7 +34,7 @@ def residual_block() -> Drawing:
         d.arrow((98, y), (None, y - 60), (778, None), total.top, branch=True)
         d.arrow(total.right, (826, y))
         d.box(826, y - 32, 44, 64, "", "maps", stack=2)
-        d.label(438, y - 68, "skip: x as it is", 15, fill=NOTE)
+        d.label(438, y - 69, "skip: x as it is", 18, fill=NOTE)
     return d
 
 
@@ -50,23 +50,23 @@ def srresnet() -> Drawing:
     )
     y = 132
     lr = d.image(12, y - 12.5, 25, "lr", "lr")
-    head = d.box(62, y - 50, 84, 100, "conv\n9 × 9\nPReLU", size=16)
-    blocks = d.box(172, y - 50, 116, 100, "16 ×\nresidual\nblock", size=16, stack=2)
-    fuse = d.box(324, y - 50, 84, 100, "conv\n3 × 3\nbatch\nnorm", size=16)
-    total = d.plus(443, y)
-    ups = [d.box(x, y - 62, 94, 124, "conv 3 × 3\nto 256\npixel shuffle\nPReLU", size=15) for x in (480, 598)]
-    tail = d.box(716, y - 50, 64, 100, "conv\n9 × 9", size=16)
+    head = d.box(56, y - 54, 78, 108, "conv\n9 × 9\nPReLU", size=18)
+    blocks = d.box(164, y - 54, 100, 108, "16 ×\nresidual\nblock", size=18, stack=2)
+    fuse = d.box(298, y - 54, 80, 108, "conv\n3 × 3\nbatch\nnorm", size=18)
+    total = d.plus(412, y)
+    ups = [d.box(x, y - 62, 110, 124, "conv 3 × 3\nto 256\nshuffle × 2\nPReLU", size=18) for x in (448, 580)]
+    tail = d.box(712, y - 54, 68, 108, "conv\n9 × 9", size=18)
     sr = d.image(804, y - 43, 86, "sr", "sr")
     d.chain(lr, head, blocks)
     d.chain(fuse, total, *ups, tail, sr)
-    d.arrow((298, y), fuse.left)
-    d.arrow((152, y), (None, y - 90), (443, None), total.top, branch=True)
-    d.label(888, 24, "at scale 4", 15, "end", fill=NOTE)
-    d.label(298, y - 98, "long skip", 15, fill=NOTE)
-    for x, width, text in ((62, 394, "64 channels, h × w"), (480, 94, "2h × 2w"), (598, 182, "4h × 4w")):
-        d.span(x, y + 84, width, text)
-    d.label(24, y + 110, "h × w", 15, fill=ROLES["maps"][1])
-    d.label(847, y + 110, "4h × 4w", 15, fill=ROLES["maps"][1])
+    d.arrow((274, y), fuse.left)
+    d.arrow((144, y), (None, y - 90), (412, None), total.top, branch=True)
+    d.label(888, 26, "at scale 4", 18, "end", fill=NOTE)
+    d.label(278, y - 98, "long skip", 18, fill=NOTE)
+    for x, width, text in ((56, 369, "64 channels, h × w"), (448, 110, "2h × 2w"), (580, 200, "4h × 4w")):
+        d.span(x, y + 84, width, text, 18)
+    d.label(26, y + 110, "h × w", 18, fill=ROLES["maps"][1])
+    d.label(847, y + 110, "4h × 4w", 18, fill=ROLES["maps"][1])
     return d
 
 
@@ -81,26 +81,26 @@ def msrresnet() -> Drawing:
         which gives a blurry picture of the same size. Their sum is sr.""",
     )
     y = 112
-    lr = d.image(10, y - 12.5, 25, "lr", "lr")
-    head = d.box(64, y - 50, 84, 100, "conv\n3 × 3\nleaky\nReLU", size=16)
-    blocks = d.box(170, y - 50, 112, 100, "16 ×\nblock\nwithout\nbatch norm", size=16, stack=2)
-    ups = [d.box(x, y - 62, 94, 124, "conv 3 × 3\nto 256\npixel shuffle\nleaky ReLU", size=15) for x in (314, 430)]
-    tail = d.box(546, y - 62, 94, 124, "conv 3 × 3\nleaky ReLU\nconv 3 × 3\nto 3", size=15)
-    detail = d.image(658, y - 40, 80, "detail", "detail")
+    lr = d.image(6, y - 12.5, 25, "lr", "lr")
+    head = d.box(64, y - 54, 76, 108, "conv\n3 × 3\nleaky\nReLU", size=18)
+    blocks = d.box(164, y - 54, 110, 108, "16 ×\nblock\nwithout\nbatch norm", size=18, stack=2)
+    ups = [d.box(x, y - 62, 110, 124, "conv 3 × 3\nto 256\nshuffle × 2\nleaky ReLU", size=18) for x in (308, 440)]
+    tail = d.box(572, y - 62, 104, 124, "conv 3 × 3\nleaky ReLU\nconv 3 × 3\nto 3", size=18)
+    detail = d.image(700, y - 32, 64, "detail", "detail")
     for one, two in ((lr, head), (head, blocks), ups, (ups[1], tail), (tail, detail)):
         d.arrow(one.right, two.left)
-    d.arrow((292, y), ups[0].left)
-    for x, width, text in ((64, 228, "64 channels, h × w"), (314, 94, "2h × 2w"), (430, 210, "4h × 4w")):
-        d.span(x, y + 74, width, text)
-    enlarge = d.box(314, 272, 210, 54, "bilinear × 4", "fixed", "no weights")
-    smooth = d.image(658, 259, 80, "bilinear", "blurry picture")
-    d.arrow((43, y), (None, 299), enlarge.left, branch=True)
+    d.arrow((284, y), ups[0].left)
+    for x, width, text in ((64, 220, "64 channels, h × w"), (308, 110, "2h × 2w"), (440, 236, "4h × 4w")):
+        d.span(x, y + 74, width, text, 18)
+    enlarge = d.box(308, 272, 242, 58, "bilinear × 4\nnothing to learn", "fixed", size=18)
+    smooth = d.image(700, 269, 64, "bilinear", "bilinear")
+    d.arrow((41, y), (None, 301), enlarge.left, branch=True)
     d.arrow(enlarge.right, smooth.left)
-    d.label(888, 24, "at scale 4", 15, "end", fill=NOTE)
-    total = d.plus(770, 218)
-    d.arrow(detail.right, (770, None), total.top)
-    d.arrow(smooth.right, (770, None), total.bottom)
-    sr = d.image(812, 178, 80, "sr", "sr")
+    d.label(888, 26, "at scale 4", 18, "end", fill=NOTE)
+    total = d.plus(792, 206)
+    d.arrow(detail.right, (792, None), total.top)
+    d.arrow(smooth.right, (792, None), total.bottom)
+    sr = d.image(828, 172, 68, "sr", "sr")
     d.arrow(total.right, sr.left)
     return d
 
@@ -129,7 +129,7 @@ def pixel_shuffle() -> Drawing:
         )
     d.arrow((290, 166), (410, 166))
     d.label(350, 152, "pixel shuffle")
-    d.label(350, 192, "r = 2", 15, fill=NOTE)
+    d.label(350, 192, "s = 2", 18, fill=NOTE)
     d.label(546, 28, "one channel, twice as large", 15)
     d.label(
         696, 112, "Each 2 × 2 square\nholds the values\nof one place,\none from each\nof the 4 channels.", 17, "start"

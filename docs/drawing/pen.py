@@ -162,10 +162,10 @@ class Drawing:
             self.label(x + side / 2, y + side + 20 + (20 if text else 0), note, 15, fill=NOTE)
         return Box(x, y, side, side)
 
-    def span(self, x: float, y: float, width: float, text: str) -> None:
+    def span(self, x: float, y: float, width: float, text: str, size: int = 15) -> None:
         """Draw a bracket below a part of a drawing and say what holds there."""
         self.line((x, y), (x, y + 7), (x + width, y + 7), (x + width, y), color=ROLES["maps"][1])
-        self.label(x + width / 2, y + 26, text, 15, fill=ROLES["maps"][1])
+        self.label(x + width / 2, y + 26, text, size, fill=ROLES["maps"][1])
 
     def svg(self) -> str:
         """Return the file."""

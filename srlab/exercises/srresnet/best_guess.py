@@ -120,5 +120,6 @@ EXERCISE = Exercise(
         "Try a few guesses by hand and work out the expected loss of each. What moves the best guess more: one far "
         "candidate, or many near ones?",
         "The squared error is smallest at the mean, the absolute error at the median, both weighted.",
+        "For the median, argsort puts the candidates in order. Each probability moves along, and cumsum adds them up.",
     ),
 )
