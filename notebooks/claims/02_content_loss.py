@@ -1,6 +1,6 @@
 """What lab 02 says of its results; srlab/lab/claims.py says how these blocks are run."""
 
-# %% after 4ddcc92e
+# %% after ce69e776
 errors = [F.mse_loss(image, face).item() for image in spoiled.values()]
 lab.expect(max(errors) < 1.001 * min(errors), "all five have the same squared error")
 
@@ -63,11 +63,14 @@ if lab.recipe == "laptop":
 if lab.relative and lab.content == "mse":
     lab.expect(pull["content"] > 5 * pull["pixel"], "the smaller weight pulls much harder")
 
-# %% after d3a81f56
+# %% after 035c11b9
 if lab.recipe == "laptop":
+    before = scores_of(start)["psnr"]
     by_step = {row["step"]: row["val_psnr"] - before for row in history if "val_psnr" in row}
     lab.expect(by_step[25] < -0.6, "most of the loss comes in the first 25 steps")
-    lab.expect(after - before < -0.95, "features alone lose a decibel or more")
+    lab.expect(by_step[lab.iters] < -0.95, "features alone lose a decibel or more")
+    later = [change for step, change in by_step.items() if step >= 25]
+    lab.expect(max(later) - min(later) < 0.8, "after that PSNR moves by a few tenths")
 
 # %% after 68177cd8
 if lab.recipe == "laptop":
@@ -90,6 +93,13 @@ if lab.recipe == "laptop":
     lab.expect(1.4 < ladder.colour_shift[method] < 2.8, "features alone tint by about two levels")
     lab.expect(ladder.colour_shift["hybrid"] < 0.4, "a fifth of the pull holds the colour")
     lab.expect(ladder.colour_shift["your loss"] < 0.2, "stripes bring no tint")
+
+# %% after 1c772845
+if lab.recipe == "laptop" and not photo:
+    drawn_stones = last_look | {"HR": hr}
+    busy = {name: image.diff(dim=-1).abs().mean().item() for name, image in drawn_stones.items()}
+    lab.expect(busy["your loss"] > busy["HR"], "it makes the stones as busy as HR's")
+    lab.expect(busy["start"] < busy["hybrid"] < 0.8 * busy["HR"], "the hybrid's have less of it")
 
 # %% after 46f14b00
 at_one = {name: values[1] for name, (_, values) in by_shift.items()}

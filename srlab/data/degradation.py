@@ -75,6 +75,24 @@ def blur(image: torch.Tensor, sigma: float | torch.Tensor, largest: float | None
     return blurred.view(count, channels, height, width)
 
 
+def blur_until(image: torch.Tensor, error: float) -> torch.Tensor:
+    """Blur an image as much as it takes for a given squared error, found by halving.
+
+    Parameters
+    ----------
+    image
+        ``(N, C, H, W)``.
+    error
+        Mean squared error of the result, above 0. Where a blur of 8 pixels doesn't reach it, that blur is given.
+    """
+    low, high = 0.0, 8.0
+    for _ in range(30):
+        sigma = (low + high) / 2
+        blurred = blur(image, sigma)
+        low, high = (sigma, high) if F.mse_loss(blurred, image) < error else (low, sigma)
+    return blurred
+
+
 def _per_image(value: float | torch.Tensor, image: torch.Tensor) -> torch.Tensor:
     if not isinstance(value, torch.Tensor):  # a number is written by the device itself: nothing is copied to it
         return torch.full((len(image),), value, dtype=torch.float32, device=image.device)

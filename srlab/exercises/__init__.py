@@ -35,6 +35,7 @@ TODO = _Todo()
 FORMER = {
     "content_loss.balance",
     "content_loss.content_loss",
+    "content_loss.forgiving_loss",
     "content_loss.freeze",
     "content_loss.mean_cell",
     "content_loss.to_imagenet",

@@ -10,7 +10,7 @@ from scipy import ndimage
 
 from srlab.base.errors import SrlabError
 from srlab.data import datasets
-from srlab.data.degradation import Degradation, blur, gaussian_noise, jpeg
+from srlab.data.degradation import Degradation, blur, blur_until, gaussian_noise, jpeg
 from srlab.data.images import mod_crop, quantize, to_uint8
 from srlab.data.resampling import DOWNSAMPLERS, KERNELS, downsample, resize, resize_matrix, upsample
 from srlab.evaluation.metrics import psnr
@@ -212,6 +212,11 @@ def test_blur_equals_scipy_with_mirrored_borders(photo, sigma):
     photo, along = photo[..., :40, :48], (0, 0, sigma, sigma)  # 16: the kernel is larger than the photo
     expected = ndimage.gaussian_filter(photo.double().numpy(), along, mode="reflect", radius=math.ceil(3 * sigma))
     assert np.abs(blur(photo, sigma).numpy() - expected).max() < 1e-4
+
+
+def test_a_photo_is_blurred_until_its_squared_error_is_the_one_asked_for(photo):
+    for error in (0.0005, 0.002):
+        assert (blur_until(photo, error) - photo).square().mean().item() == pytest.approx(error, rel=0.01)
 
 
 def test_each_image_of_a_batch_has_its_own_blur_and_a_bound_of_the_sigmas_only_spares_a_look_at_them(photo):
