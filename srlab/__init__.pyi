@@ -44,6 +44,7 @@ from .evaluation.scoring import save_table as save_table
 from .evaluation.scoring import summarize as summarize
 from .exercises import TODO as TODO
 from .exercises import check as check
+from .exercises.quiz import quiz as quiz
 from .inference.photo import upscale_file as upscale_file
 from .inference.photo import upscale_folder as upscale_folder
 from .inference.tiling import upscale as upscale

@@ -9,7 +9,17 @@ from collections.abc import Sequence
 
 from srlab.base.errors import SrlabError
 from srlab.base.text import printable
-from srlab.cli import doctor, evaluate_command, labs_command, plan, progress, runs_command, solutions, upscale_command
+from srlab.cli import (
+    doctor,
+    evaluate_command,
+    labs_command,
+    plan,
+    progress,
+    quiz_command,
+    runs_command,
+    solutions,
+    upscale_command,
+)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -25,6 +35,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     doctor.add_parser(commands)
     progress.add_parser(commands)
     solutions.add_parser(commands)
+    quiz_command.add_parser(commands)
     options = parser.parse_args(arguments)
     if not sys.warnoptions:  # what other libraries warn of is for whoever asks for it, by python -W
         warnings.simplefilter("ignore")

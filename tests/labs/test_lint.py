@@ -8,6 +8,7 @@ import re
 import nbformat
 import pytest
 
+from srlab.exercises.quiz import count_right
 from srlab.lab.claims import read_claims
 from srlab.lab.recipes import read_book
 
@@ -217,3 +218,17 @@ def test_never_three_folded_bars_in_a_row(cells):
     """A learner who has only bars before her reads a program that she can't see."""
     folded = ["1" if cell.metadata.get("jupyter", {}).get("source_hidden") else "0" for cell in cells]
     assert "111" not in "".join(folded)
+
+
+def test_a_lab_ends_with_its_five_questions(lab, cells):
+    """Still open, and before the learner is asked to explain the lab; the extras have none."""
+    asked = [number for number, cell in enumerate(cells) if "quiz" in tags(cell) or "srlab.quiz(" in cell.source]
+    if lab in EXTRAS:
+        assert asked == []
+        return
+    (place,) = asked
+    above, cell, below = cells[place - 1 : place + 2]
+    assert (above.source, below.source) == ("## Five questions", "## Explain it to a friend")
+    assert tags(cell) == {"quiz"}
+    assert cell.source.splitlines()[1:] == [f'srlab.quiz("{lab.stem}", "?????")']
+    assert count_right({"cells": [cell]}) == 0

@@ -1,0 +1,180 @@
+"""The quizzes: questions that are in order, letters that are answered, and what a saved notebook has right."""
+
+from collections import Counter
+
+import nbformat
+import pytest
+
+from srlab.base.errors import SrlabError
+from srlab.cli.main import main
+from srlab.cli.quiz_command import in_gift
+from srlab.exercises.quiz import ASKED, Choice, Question, count_right, labs_with_quiz, quiz, read_questions
+
+BANKS = {lab: read_questions(lab) for lab in labs_with_quiz()}
+LAB, FIRST = "03_srgan", BANKS["03_srgan"][:ASKED]
+RIGHT = "".join(question.right for question in FIRST)
+WRONG = "".join("B" if letter == "A" else "A" for letter in RIGHT)
+
+
+# --- The questions --------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("lab", BANKS)
+def test_each_question_has_one_right_choice_and_a_reason_for_each(lab):
+    """Neither letter, length nor wording gives the right one away."""
+    questions = BANKS[lab]
+    assert len(questions) == 8
+    for question in questions:
+        assert len(question.choices) in (3, 4), question.text
+        assert [choice.right for choice in question.choices].count(True) == 1, question.text
+        for texts in ([choice.text for choice in question.choices], [choice.why for choice in question.choices]):
+            assert all(isinstance(text, str) and text.strip() for text in texts), texts
+            assert len(set(texts)) == len(texts), texts
+        for choice in question.choices:
+            assert choice.why[-1] in ".!?", choice.why
+    letters = [question.right for question in questions]
+    assert set(letters) == set("ABCD")
+    assert max(Counter(letters).values()) <= 3
+    assert len(set(letters[:ASKED])) >= 3
+    longest = [max(question.choices, key=lambda choice: len(choice.text)).right for question in questions]
+    assert sum(longest) <= 4
+
+
+def test_no_question_and_no_reason_stands_twice():
+    questions = [question for bank in BANKS.values() for question in bank]
+    said = [question.text for question in questions] + [c.why for question in questions for c in question.choices]
+    assert [text for text, count in Counter(said).items() if count > 1] == []
+
+
+# --- In a notebook --------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("strict", ["", "1"])
+def test_open_questions_are_shown_with_their_choices_and_without_a_word_on_them(strict, monkeypatch, capsys):
+    monkeypatch.setenv("SRLAB_STRICT", strict)
+    quiz(LAB, "?????")
+    text = capsys.readouterr().out
+    for number, question in enumerate(BANKS[LAB], 1):
+        assert (f"**{number}.** {question.text}" in text) == (number <= ASKED)
+        for choice in question.choices:
+            assert choice.text in text or number > ASKED
+            assert choice.why not in text
+    assert " right.**" not in text
+
+
+@pytest.mark.parametrize(
+    ("answers", "said"),
+    [(RIGHT, "is right."), (RIGHT.lower(), "is right."), (" ".join(RIGHT), "is right."), (WRONG, "is not right.")],
+)
+def test_a_letter_is_answered_with_the_reason_of_its_choice_and_no_other(answers, said, capsys):
+    given = "".join(answers.split()).upper()
+    quiz(LAB, given[0] + "?" + given[2:])
+    text = capsys.readouterr().out
+    for number, (question, letter) in enumerate(zip(FIRST, given, strict=True), 1):
+        for place, choice in zip(question.letters, question.choices, strict=True):
+            told = number != 2 and place == letter
+            assert (f"**{letter} {said}** {choice.why}" in text) == told
+            assert (choice.why in text) == told
+    quiz(LAB, answers)
+    assert capsys.readouterr().out.count(f" {said}** ") == ASKED
+
+
+@pytest.mark.parametrize(
+    ("answers", "words"),
+    [
+        ("ABC", "There are 5 questions, and 'ABC' answers 3"),
+        ("ABCABC", "There are 5 questions, and 'ABCABC' answers 6"),
+        ("", "There are 5 questions, and '' answers 0"),
+        ("?Z???", "Question 2 has the choices A, B, C, D, and 'Z' is none of them"),
+        ("????1", "Question 5 has the choices A, B, C, D, and '1' is none of them"),
+        (["A"] * 5, "The answers are one text in quotes"),
+    ],
+)
+def test_another_form_is_one_sentence_below_the_questions(answers, words, capsys):
+    with pytest.raises(SrlabError, match=f"^{words.replace('?', '[?]')}"):
+        quiz(LAB, answers)
+    text = capsys.readouterr().out
+    assert all(question.text in text for question in FIRST)
+    assert " right.**" not in text
+
+
+def test_a_lab_without_questions_is_named():
+    with pytest.raises(SrlabError, match=r"no quiz for '06_my_lab'; there is one for 00_degradation, 01"):
+        quiz("06_my_lab", "?????")
+
+
+# --- In a notebook that was handed in ---------------------------------------------------------------------------
+
+CALL = 'srlab.quiz("{}", "{}")'
+
+
+@pytest.mark.parametrize(
+    ("sources", "right"),
+    [
+        ([CALL.format(LAB, RIGHT)], 5),
+        ([CALL.format(LAB, RIGHT.lower())], 5),
+        ([CALL.format(LAB, "?????")], 0),
+        ([CALL.format(LAB, RIGHT[:3] + "?" + WRONG[4])], 3),
+        ([CALL.format(LAB, RIGHT[:4])], 4),
+        ([CALL.format(LAB, RIGHT + "A")], 5),
+        ([CALL.format(LAB, "XYZ!0")], 0),
+        ([f"# mine\nquiz('{LAB}', answers=\"{RIGHT}\")  # or so"], 5),
+        (["%matplotlib inline\nquiz(", CALL.format(LAB, RIGHT)], 5),
+        ([CALL.format(LAB, RIGHT), CALL.format(LAB, WRONG)], 0),
+        ([f"srlab.quiz('{LAB}', letters)"], 0),
+        ([f"srlab.quiz('{LAB}', 'A' + print('executed'))"], 0),
+        ([f"srlab.quiz('{LAB}')"], 0),
+        (["srlab.quiz()"], None),
+        (["quiz = 5", "-" * 5000 + "quiz"], None),
+        ([CALL.format("06_my_lab", RIGHT)], None),
+        ([CALL.format("../../secret", RIGHT)], None),
+        ([], None),
+    ],
+)
+def test_a_saved_notebook_is_read_and_not_executed(sources, right, capsys):
+    cells = [nbformat.v4.new_code_cell(source) for source in sources]
+    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_markdown_cell(CALL.format(LAB, RIGHT)), *cells])
+    assert count_right(notebook) == right
+    for cell in notebook.cells:  # as the file has it
+        cell.source = cell.source.splitlines(keepends=True)
+    assert count_right(notebook) == right
+    assert capsys.readouterr().out == ""
+
+
+# --- For teachers -----------------------------------------------------------------------------------------------
+
+
+def test_gift_keeps_each_sign_that_means_something_there():
+    """As question/format/gift/format.php of Moodle reads it: a backslash keeps ~ = # { } : and a backslash."""
+    signs = r"~ = # { } : \ // -> `f(a=1)` \n x::y"
+    wrong, right = Choice(f"no {signs}", f"since {signs}", False), Choice(f"yes {signs}", "so\n\nit is", True)
+    head, *rows, end = in_gift("03_srgan", [Question(signs, (wrong, right))]).splitlines()[2:]
+    kept = r"\~ \= \# \{ \} \: \\ // -> `f(a\=1)` \\n x\:\:y"
+    assert head == f"::03_srgan 1::[markdown]{kept} {{"
+    assert rows == [f"\t~no {kept}#since {kept}", f"\t=yes {kept}#so it is"]
+    assert end == "}"
+
+
+@pytest.mark.parametrize("style", ["gift", "markdown"])
+def test_the_command_writes_all_questions_with_their_reasons(style, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    assert main(["quiz", "03", "--format", style]) == 0
+    text = capsys.readouterr().out.replace("\\", "")
+    for question in BANKS[LAB]:
+        assert text.count(question.text) == 1
+        assert all(choice.text in text and choice.why in text for choice in question.choices)
+    if style == "markdown":
+        assert not any(choice.why in text.partition("## Answers")[0] for q in BANKS[LAB] for choice in q.choices)
+    assert main(["quiz", "03_srgan", "--format", style, "-o", "new/quiz.txt"]) == 0
+    written = (tmp_path / "new" / "quiz.txt").read_bytes()
+    assert written.decode().replace("\\", "") == text
+    assert capsys.readouterr().out == "new/quiz.txt: the 8 questions of 03_srgan\n"
+    assert main(["quiz", "04", "-o", "new/quiz.txt"]) == 2
+    assert "new/quiz.txt exists already" in capsys.readouterr().err
+    assert (tmp_path / "new" / "quiz.txt").read_bytes() == written
+
+
+@pytest.mark.parametrize("name", ["06", "0", ""])
+def test_the_command_asks_for_one_lab(name, capsys):
+    assert main(["quiz", name]) == 2
+    assert f"no single quiz '{name}'; choose from 00_degradation, " in capsys.readouterr().err
