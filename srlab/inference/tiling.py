@@ -51,7 +51,7 @@ def upscale(
     Returns
     -------
     torch.Tensor
-        ``(N, 3, H, W)``, clamped to [0, 1], on the device of `lr`. A network is left in the mode it was in.
+        ``(N, 3, H, W)``, clamped to [0, 1], on the device of `lr`. A network is left in the modes it was in.
 
     Raises
     ------
@@ -249,7 +249,7 @@ def apply(upscaler: Upscaler, lr: torch.Tensor, precision: str = "no") -> torch.
         # oneDNN then copies no activations into a layout of its own. A clone, because one image of a batch can
         # pass for channels_last with strides that the convolutions do not take for it.
         lr = lr.clone(memory_format=torch.channels_last)
-    training = upscaler.training
+    modes = {module: module.training for module in upscaler.modules()}  # some may be frozen
     upscaler.eval()
     try:
         # Without a cache of weights: each is used once, and those that stay would lie between the activations and keep
@@ -258,4 +258,5 @@ def apply(upscaler: Upscaler, lr: torch.Tensor, precision: str = "no") -> torch.
         with torch.no_grad(), half:
             return upscaler(lr)
     finally:
-        upscaler.train(training)
+        for module, training in modes.items():
+            module.training = training

@@ -154,13 +154,18 @@ def test_a_grey_hr_is_scored_on_grey_values_also_of_a_colour_sr_as_the_network_t
 # --- LR and HR -----------------------------------------------------------------------------------------------
 
 
-def test_lr_files_are_paired_with_hr_and_used(hr_dir, tmp_path):
+@pytest.mark.parametrize("below", ["", "faces"])
+def test_lr_files_are_paired_with_hr_and_used(hr_dir, tmp_path, below):
     for name, hr in folder(hr_dir):
-        write_image(downsample(mod_crop(hr, 4), 4), tmp_path / "lr" / f"{name}x4.png")
+        write_image(downsample(mod_crop(hr, 4), 4), tmp_path / "lr" / below / f"{name}x4.png")
+    if below:
+        hr_dir.rename(tmp_path / below)
+        hr_dir.mkdir()
+        (tmp_path / below).rename(hr_dir / below)
     images, notes = paired_set(hr_dir, tmp_path / "lr")
     assert notes == []
     assert evaluate(enlarge, images).equals(evaluate(enlarge, folder(hr_dir)))
-    write_image(torch.zeros(3, 13, 15), tmp_path / "lr" / "birdx4.png")
+    write_image(torch.zeros(3, 13, 15), tmp_path / "lr" / below / "birdx4.png")
     images, _ = paired_set(hr_dir, tmp_path / "lr")
     assert evaluate(enlarge, images)["psnr"][1] < 10
 
