@@ -39,6 +39,11 @@ OPTIONS = {
 LARGEST_SIDE = {".jpg": 65500, ".jpeg": 65500, ".webp": 16383}  # pixels
 NO_ALPHA = (".jpg", ".jpeg")
 BYTES = 4  # of a pixel of the result in memory, and at most as many in its file
+# EXIF entries that hold for the small photo only: its size, where its subject lies, and of what size it was made.
+OF_SIZE = (
+    *(ExifTags.Base.ImageWidth, ExifTags.Base.ImageLength, ExifTags.Base.ExifImageWidth, ExifTags.Base.ExifImageHeight),
+    *(0x9214, ExifTags.Base.SubjectLocation, ExifTags.IFD.Interop),  # the first: SubjectArea
+)
 HIDDEN_REACH = 4.0  # sigma in pixels, over which colours spread to where nothing shows
 
 
@@ -69,8 +74,9 @@ def upscale_file(
     The source is read as `srlab.read_image` reads it, but for transparency: grey stays grey, palettes become RGB and
     CMYK becomes sRGB. The alpha channel is enlarged by bicubic interpolation, and pixels of which nothing shows take
     the colour of those around them, so that what is hidden gives no halo. The pixels are turned upright first, so the
-    EXIF orientation becomes 1, upright; the other EXIF entries and the colour profile are kept, but for those that a
-    TIFF brings. Of an animation or a file of many pages the first image is taken.
+    EXIF orientation becomes 1, upright. The colour profile and the other EXIF entries are kept, but for those that are
+    true of the small photo alone (sizes, places in it, a thumbnail). A TIFF gives none, and gets none of ``Exif`` and
+    ``GPS``. Of an animation or a file of many pages the first image is taken.
 
     The network's memory is bounded by a tile; beside it lie up to eight bytes a pixel of the result. The target
     appears under its name only when it is complete and on the disk.
@@ -114,7 +120,7 @@ def upscale_file(
     with open_upright(source) as image:
         colours, alpha = _split(image)
         lr = torch.from_numpy(pixels_of(source, colours))
-        metadata = _metadata(image)
+        metadata = _metadata(image, suffix)
     height, width, channels = lr.shape
     size = (width * scale, height * scale)
     if alpha and suffix in NO_ALPHA:
@@ -244,15 +250,22 @@ def _split(image: Image.Image) -> tuple[Image.Image, Image.Image | None]:
     return colours.convert("L" if image.mode in GREY else "RGB"), alpha
 
 
-def _metadata(image: Image.Image) -> dict[str, bytes]:
-    """What of an upright image's metadata is still true of its enlargement, as Pillow writes it."""
+def _metadata(image: Image.Image, suffix: str) -> dict[str, bytes]:
+    """What of an upright image's metadata is still true of its enlargement, as Pillow writes it into such a file."""
     kept = {}
     if "icc_profile" in image.info and image.mode not in ("CMYK", "LAB"):  # RGB has been made of those
         kept["icc_profile"] = image.info["icc_profile"]
     if "exif" in image.info:
         exif = image.getexif()
+        if suffix in (".tif", ".tiff"):  # where Pillow 13.0 fails at them
+            for part in (ExifTags.IFD.Exif, ExifTags.IFD.GPSInfo):
+                exif.pop(part, None)
         if ExifTags.Base.Orientation in exif:
             exif[ExifTags.Base.Orientation] = 1
         with suppress(struct.error, ValueError, TypeError, KeyError):  # damaged entries cannot be written
+            camera = exif.get_ifd(ExifTags.IFD.Exif) if ExifTags.IFD.Exif in exif else {}
+            for entry in OF_SIZE:  # a thumbnail isn't written in any case
+                exif.pop(entry, None)
+                camera.pop(entry, None)
             kept["exif"] = exif.tobytes()
     return kept

@@ -8,7 +8,7 @@ import numpy as np
 import psutil
 import pytest
 import torch
-from PIL import Image, ImageCms
+from PIL import ExifTags, Image, ImageCms
 from skimage import data
 
 from srlab.base.errors import SrlabError
@@ -124,14 +124,18 @@ def test_16_bits_of_grey_reach_the_upscaler_and_become_8(tmp_path):
 
 
 @pytest.mark.parametrize("suffix", [".png", ".jpg", ".webp", ".tif"])
-def test_exif_and_the_colour_profile_are_kept(suffix, rgb, save, tmp_path):
+def test_exif_and_the_colour_profile_are_kept_but_for_what_was_true_of_the_small_photo(suffix, rgb, save, tmp_path):
     exif = Image.Exif()
-    exif[0x010F], exif[0x8298], exif[0x0112] = "A maker", "A person", 6
+    exif[0x010F], exif[0x8298], exif[0x0112], exif[0x0100], exif[0x0101] = "A maker", "A person", 6, 34, 21
+    of_size = {0xA002: 34, 0xA003: 21, 0x9214: (3, 4), 0xA214: (3, 4), 0xA005: {0x1001: 34}}
+    exif[ExifTags.IFD.Exif] = {0x829D: 2.8} | of_size
     profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
     source = save("lr.jpg", rgb, exif=exif, icc_profile=profile)
     with Image.open(run(source, tmp_path / f"sr{suffix}")) as sr:
         kept = sr.getexif()
         assert (kept[0x0112], kept[0x010F], kept[0x8298]) == (1, "A maker", "A person")
+        assert kept.get_ifd(ExifTags.IFD.Exif) == ({} if suffix == ".tif" else {0x829D: 2.8})
+        assert [kept.get(entry) for entry in (0x0100, 0x0101)] == ([42, 68] if suffix == ".tif" else [None] * 2)
         assert sr.info["icc_profile"] == profile
         assert sr.size == (42, 68)
         lr = to_uint8(read_image(source)).permute(1, 2, 0).numpy()
