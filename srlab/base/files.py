@@ -86,12 +86,12 @@ def refuse_existing(path: Path, force: bool = False) -> None:
 
 
 def publish(part: Path, path: Path) -> None:
-    """Give a finished file its name once its content is on the disk; a folder is only renamed.
+    """Give a finished file, or a folder of files, its name once all content is on the disk.
 
     The name itself is on the disk then, too, where a folder can be flushed: not on Windows.
     """
-    if part.is_file():
-        with part.open("rb+") as file:
+    for content in part.iterdir() if part.is_dir() else [part]:
+        with content.open("rb+") as file:
             os.fsync(file.fileno())
     part.replace(path)
     if os.name == "posix":

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from srlab.base.errors import SrlabError
 from srlab.base.places import data_home
+from srlab.data.formats import EXTENSIONS
 
 
 @dataclass(frozen=True)
@@ -21,7 +22,7 @@ class Folder:
     path
         Below the data home.
     members
-        Regular expression for the end of a member's path, without ``.png``; its group is the name that the image gets.
+        Regular expression for the end of a member's path without suffix; its group is the name that the image gets.
         The folders before it do not matter, as they differ between the archives that are about.
     images
         How many there are.
@@ -33,8 +34,9 @@ class Folder:
 
     def place(self, member: str) -> str | None:
         """The file name in the folder for a member of the archive, or None if it is not of this folder."""
-        found = re.fullmatch(rf"(?:.*/)?{self.members}\.png", member)
-        return f"{found[1]}.png" if found else None
+        suffix = Path(member).suffix
+        found = suffix.lower() in EXTENSIONS and re.fullmatch(rf"(?:.*/)?{self.members}", member.removesuffix(suffix))
+        return f"{found[1]}{suffix}" if found else None
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,8 @@ from srlab.base.text import breaks_line
 from srlab.data.cache import cached, fingerprint
 from srlab.data.catalog import data_set, folder_of, is_named
 from srlab.data.degradation import Degradation
-from srlab.data.images import EXTENSIONS, check_scale, mod_crop, read_pixels, to_float, to_uint8
+from srlab.data.formats import EXTENSIONS
+from srlab.data.images import check_scale, mod_crop, read_pixels, to_float, to_uint8
 
 # Photos that come inside packages the course needs anyway: name -> (package, file in the package).
 PHOTOS = {

@@ -28,6 +28,7 @@ from srlab.base.places import data_home
 from srlab.base.text import printable
 from srlab.data import catalog
 from srlab.data.catalog import Archive, Folder
+from srlab.data.formats import FORMATS
 
 BLOCK = 1 << 16  # bytes read at a time
 TIMEOUT_S = 60.0  # seconds without a byte, after which a server is asked anew
@@ -180,9 +181,10 @@ def _unpack(source: Path, folder: Folder, staging: Path) -> None:
         for name, member in tqdm(images.items(), desc=f"unpacking {folder.path}", unit="file"):
             content = archive.read(member) if is_zip else archive.extractfile(member).read()
             try:
-                Image.open(io.BytesIO(content), formats=["PNG"]).verify()  # checks all of its checksums
+                image = Image.open(io.BytesIO(content), formats=FORMATS)
+                (image.verify if image.format == "PNG" else image.load)()  # the first has checksums, others are decoded
             except (OSError, SyntaxError, *DAMAGE) as error:
-                raise ValueError(f"{name} is no whole PNG image") from error
+                raise ValueError(f"{name} is no whole image") from error
             (staging / name).write_bytes(content)
 
 

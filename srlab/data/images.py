@@ -19,9 +19,7 @@ from PIL.Image import Transpose
 from srlab.base.errors import SrlabError
 from srlab.base.files import write_atomic
 from srlab.base.places import expanded
-
-EXTENSIONS = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp")
-FORMATS = ("PNG", "JPEG", "BMP", "TIFF", "WEBP")  # all that is decoded: for an EPS file Pillow would run Ghostscript
+from srlab.data.formats import EXTENSIONS, FORMATS
 
 GREY = ("1", "L", "LA", "La")  # modes of Pillow
 

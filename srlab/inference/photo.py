@@ -14,8 +14,8 @@ from PIL import ExifTags, Image, ImageFilter
 from srlab.base.errors import SrlabError
 from srlab.base.files import amount, need_room, open_atomic, refuse_existing, sweep_parts
 from srlab.base.text import breaks_line, printable
+from srlab.data.formats import EXTENSIONS
 from srlab.data.images import (
-    EXTENSIONS,
     GREY,
     encoded,
     full_range,

@@ -40,7 +40,12 @@ def test_content_is_on_the_disk_before_it_gets_its_name(tmp_path, monkeypatch):
     monkeypatch.setattr(os, "fsync", lambda number: (calls.append("fsync"), fsync(number)))
     monkeypatch.setattr(Path, "replace", lambda *paths: (calls.append("replace"), replace(*paths)))
     write_atomic(tmp_path / "new" / "file", b"content")
-    assert calls[:2] == ["fsync", "replace"]
+    write_atomic(tmp_path / "new" / "another", b"content")
+    calls.clear()
+    files.publish(tmp_path / "new" / "file", tmp_path / "new" / "same")
+    assert calls == ["fsync", "replace", "fsync"]
+    files.publish(tmp_path / "new", tmp_path / "photos")
+    assert calls[3:] == ["fsync", "fsync", "replace", "fsync"]
 
 
 def test_sweeping_takes_what_dead_processes_left_and_nothing_else(tmp_path):

@@ -54,11 +54,15 @@ MEMBERS = [
     ("benchmark/Set5/HR/baby.png", "Set5/HR", "baby.png"),
     ("benchmark/Set5/LR_bicubic/X4/babyx4.png", "Set5/LRx4", "baby.png"),
     ("benchmark/Set14/HR/ppt3.png", "Set14/HR", "ppt3.png"),
+    ("benchmark/Set14/LR_bicubic/X4/ppt3x4.png", "Set14/LRx4", "ppt3.png"),
+    ("benchmark/B100/HR/101085.png", "BSD100/HR", "101085.png"),
     ("benchmark/B100/LR_bicubic/X4/101085x4.png", "BSD100/LRx4", "101085.png"),
+    ("benchmark/Urban100/HR/img_001.png", "Urban100/HR", "img_001.png"),
     ("benchmark/Urban100/LR_bicubic/X4/img_001x4.png", "Urban100/LRx4", "img_001.png"),
     ("__MACOSX/benchmark/Set5/HR/._baby.png", None, None),
     ("benchmark/Set5/LR_bicubic/X2/babyx2.png", None, None),
     ("benchmark/Set5/HR/baby.mat", None, None),
+    ("benchmark/Set5/HR/baby.JPG", "Set5/HR", "baby.JPG"),
     ("benchmark/Set5/HR/old/baby.png", None, None),
     ("benchmark/Set5/HR/..\\baby.png", None, None),
     ("DIV2K_train_HR/thumbs.png", None, None),
@@ -70,6 +74,10 @@ def test_a_member_goes_to_its_folder_and_to_no_other(member, path, name):
     for prefix in ("", "./", "a/b/"):
         found = {folder.path: folder.place(prefix + member) for folder in FOLDERS if folder.place(prefix + member)}
         assert found == ({path: name} if path else {})
+
+
+def test_for_each_folder_of_the_table_the_name_of_a_member_is_known():
+    assert {path for _, path, _ in MEMBERS if path} == {folder.path for folder in FOLDERS}
 
 
 def test_names_lead_to_folders_of_the_course_unless_it_is_said(home, monkeypatch, tmp_path):

@@ -23,6 +23,7 @@ from srlab.base.errors import SrlabError
 from srlab.base.files import MARGIN, amount
 from srlab.data import catalog, download
 from srlab.data.catalog import Archive, DataSet, Folder
+from srlab.data.formats import EXTENSIONS
 from tests.data import server
 from tests.kills import KILLS
 
@@ -195,13 +196,13 @@ def test_a_full_disk_keeps_the_part(site, target, monkeypatch):
 # --- a data set ---
 
 
-def png(seed):
+def encoded(seed, kind="PNG"):
     file = io.BytesIO()
-    Image.frombytes("RGB", (8, 8), random.Random(seed).randbytes(192)).save(file, "PNG")
+    Image.frombytes("RGB", (8, 8), random.Random(seed).randbytes(192)).save(file, kind)
     return file.getvalue()
 
 
-IMAGES = {"Tiny/HR/a.png": png(0), "Tiny/HR/b_2.png": png(1)}
+IMAGES = {"Tiny/HR/a.png": encoded(0), "Tiny/HR/b_2.JPG": encoded(1, "JPEG")}
 GOOD = {f"x/{name}": content for name, content in IMAGES.items()} | {"x/Tiny/readme.txt": b"read me"}
 
 
@@ -221,8 +222,8 @@ def packed(kind, members):
     return file.getvalue()
 
 
-def image(content):
-    return lambda kind: packed(kind, (GOOD | {"x/Tiny/HR/b_2.png": content}).items())
+def with_image(name, content):
+    return lambda kind: packed(kind, (GOOD | {f"x/Tiny/HR/{name}": content}).items())
 
 
 FIRST = list(GOOD.items())[:1]
@@ -230,7 +231,8 @@ REFUSED = {
     "a login page": lambda kind: b"<!DOCTYPE html><html>Please log in</html>" * 50,
     "cut short": lambda kind: packed(kind, GOOD.items())[:700],
     "too few images": lambda kind: packed(kind, FIRST),
-    "a flipped bit": image(png(1)[:60] + bytes([png(1)[60] ^ 1]) + png(1)[61:]),
+    "a flipped bit": with_image("a.png", encoded(0)[:60] + bytes([encoded(0)[60] ^ 1]) + encoded(0)[61:]),
+    "a cut JPEG": with_image("b_2.JPG", encoded(1, "JPEG")[:-20]),
 }
 
 
@@ -251,7 +253,11 @@ def home(tmp_path):
 def images_in(home):
     """Images under their names: not those on their way there."""
     files = visible(home).items()
-    return {name: content for name, content in files if name.endswith(".png") and not name.startswith(".unpacking")}
+    return {
+        name: content
+        for name, content in files
+        if name.lower().endswith(EXTENSIONS) and not name.startswith(".unpacking")
+    }
 
 
 @pytest.mark.parametrize("name", REFUSED)
@@ -272,7 +278,7 @@ def test_a_bad_archive_is_one_sentence_writes_no_image_and_does_not_spoil_the_ne
 
 def test_members_that_lead_out_of_the_folder_go_nowhere(tiny, site, home, tmp_path):
     outside = ("../HR/x.png", "../../Tiny/HR/../x.png", "/Tiny/HR/../x.png", "Tiny/HR/..\\x.png", "Tiny/HR/C:x.png")
-    site.put(f"tiny.{tiny}", packed(tiny, [*GOOD.items(), *[(name, png(3)) for name in outside]]))
+    site.put(f"tiny.{tiny}", packed(tiny, [*GOOD.items(), *[(name, encoded(3)) for name in outside]]))
     download.fetch("tiny", home=home)
     assert images_in(tmp_path) == {f"data/{name}": content for name, content in IMAGES.items()}
 
@@ -326,7 +332,7 @@ BENCHMARK = {
 def benchmark():
     """benchmark.tar with as many images as it should have."""
     names = [pattern.format(f"image{i}") for count, pattern in BENCHMARK.values() for i in range(count)]
-    return packed("tar", [(f"benchmark/{name}.png", png(0)) for name in names])
+    return packed("tar", [(f"benchmark/{name}.png", encoded(0)) for name in names])
 
 
 @pytest.fixture
