@@ -97,7 +97,10 @@ def unused_gpu() -> str:
 
 @contextmanager
 def fastest_convolutions() -> Iterator[None]:
-    """Let a GPU try its algorithms for each new shape once and keep the fastest; batches of training have one shape."""
+    """Let a GPU try its algorithms for each new shape once and keep the fastest; batches of training have one shape.
+
+    Which is the fastest may change from one process to the next, and with it the last bits of a result.
+    """
     before = torch.backends.cudnn.benchmark
     torch.backends.cudnn.benchmark = True
     try:

@@ -40,7 +40,8 @@ class Trainer:
 
     It gives a device, mixed precision and many processes (Hugging Face accelerate), a moving average of the
     generator, a learning-rate schedule, validation, a progress bar, TensorBoard events, a guard against NaN,
-    and runs that can be stopped at any moment and go on bit for bit.
+    and runs that can be stopped at any moment and go on: on a CPU bit for bit, on a GPU as nearly as its operations
+    repeat themselves.
 
     Under ``torchrun`` each process trains on its share of every batch, and PyTorch averages the gradients, so a loss
     that is a mean over patches is that of one process with the whole batch. What looks at several patches at once sees
@@ -105,7 +106,7 @@ class Trainer:
         self.ramp = ramp
         self.ema_decay, self.seed, self.recipe, self.compiled = ema, seed, dict(recipe or {}), compiled
         self.modules: dict[str, nn.Module] = {}
-        self.fixed: dict[str, nn.Module] = {}
+        self.fixed: dict[str, nn.Module] = {}  # without a parameter that learns
         self.optimizers: dict[str, torch.optim.Optimizer] = {}
         self.step = 0
         self._last_lr: torch.Tensor | None = None  # LR of the last step
@@ -117,6 +118,8 @@ class Trainer:
 
     def prepare(self, **objects: nn.Module | torch.optim.Optimizer) -> Any:
         """Move networks and optimisers to the device and wrap them for precision and many processes.
+
+        Called again, it begins anew: what is not among the objects then is neither trained nor kept.
 
         Parameters
         ----------
@@ -130,6 +133,7 @@ class Trainer:
             The objects to use in `step`, in the same order.
         """
         objects = {name: bare(thing) for name, thing in objects.items()}
+        self.modules, self.fixed, self.optimizers = {}, {}, {}
         for name, thing in objects.items():
             if name in ("ema", "sampler", "scaler"):
                 raise SrlabError(f"The trainer itself uses the name {name}; choose another one in prepare.")
@@ -391,8 +395,7 @@ class Trainer:
         for name, module in (self.modules | self.fixed).items():
             recipe[name] = {"network": type(module).__name__} | getattr(module, "config", {})
         for name, optimizer in self.optimizers.items():
-            settings = {key: value for key, value in optimizer.param_groups[0].items() if key not in ("params", "lr")}
-            recipe[name] = {"optimizer": type(optimizer).__name__} | settings
+            recipe[name] = {"optimizer": type(optimizer).__name__} | _settings(optimizer.param_groups)
         return recipe | {"schedule": getattr(schedule, "__name__", repr(schedule))}
 
     def _save(self, sampler: PatchSampler, status: str) -> None:
@@ -403,7 +406,7 @@ class Trainer:
         self.run.save(self.step, state, self.ema, status)
 
     def _state(self, sampler: PatchSampler) -> dict[str, Any]:
-        """What a resumed run needs to go on bit for bit; learning rates follow from the step."""
+        """What a resumed run needs to go on as if nothing had happened; learning rates follow from the step."""
         random = {"cpu": torch.get_rng_state()}
         if self.device.type == "cuda":
             random["cuda"] = torch.cuda.get_rng_state(self.device)
@@ -438,3 +441,10 @@ class Trainer:
     def _stop_if_ruined(self, floor: float = float("-inf")) -> None:
         if ruin := find_ruin(self.history, floor):
             self.run.fail(ruin)
+
+
+def _settings(groups: list[dict[str, Any]]) -> dict[str, Any]:
+    """An optimiser's settings; one that its groups of parameters don't share is a list, as is how many each has."""
+    settings = {key: [group[key] for group in groups] for key in groups[0] if key not in ("params", "lr")}
+    settings = {key: found[0] if found.count(found[0]) == len(found) else found for key, found in settings.items()}
+    return settings | ({"tensors": [len(group["params"]) for group in groups]} if len(groups) > 1 else {})

@@ -101,6 +101,14 @@ def test_running_the_prepare_cell_again_changes_nothing():
     assert what_is_left() == undisturbed(precision="bf16")
 
 
+def test_what_is_prepared_later_takes_the_place_of_all_that_was():
+    little = LittleRun(gan=little_discriminator)
+    little.gan = None
+    little.prepare()
+    little.fit()
+    assert what_is_left() == undisturbed()
+
+
 def test_a_trainer_whose_folder_was_deleted_does_not_go_on_from_its_trained_networks():
     little = LittleRun()
     little.fit(3)

@@ -237,6 +237,11 @@ def test_training_without_memory_says_what_to_lower(monkeypatch, place, error):
 # --- Refusals ------------------------------------------------------------------------------------------------
 
 
+def in_groups(parameters, lr):
+    first, *others = parameters
+    return torch.optim.Adam([{"params": [first]}, {"params": others, "weight_decay": 0.1}], lr=lr)
+
+
 CHANGES = [  # of a recipe with loss L1 and old 1; what is said
     ({"recipe": {"loss": "MSE", "new": 2}}, r"loss='L1' \(now 'MSE'\), old=1 \(now None\), new=None \(now 2\)"),
     ({"seed": 1}, r"seed=0 \(now 1\)"),
@@ -249,6 +254,7 @@ CHANGES = [  # of a recipe with loss L1 and old 1; what is said
     ({"network": SRResNet}, r"generator\.network='MSRResNet' \(now 'SRResNet'\)"),
     ({"network": lambda: MSRResNet(1, 6)}, r"made with generator\.features=4 \(now 6\); give this"),
     ({"optimizer": torch.optim.SGD}, "optimizer.*Adam.*now.*SGD"),
+    ({"optimizer": in_groups}, r"weight_decay=0 \(now \[0, 0.1\]\); give this"),
     ({"rate": 2e-3}, r"initial_lr=0.001 \(now 0.002\); give this"),
     ({"schedule": OneCycle(2, warmup=0.5)}, "schedule="),
 ]
