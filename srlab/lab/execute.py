@@ -15,7 +15,7 @@ from typing import Any
 from srlab.base.errors import SrlabError
 from srlab.base.places import switched_on
 from srlab.lab.claims import insert_claims
-from srlab.lab.notebooks import HEADLINE, seen_from_here
+from srlab.lab.notebooks import HEADLINE, read_notebook, seen_from_here
 
 
 def execute(notebook: Path, output: Path, parameters: dict[str, Any], without: str | None = None) -> dict[str, Any]:
@@ -38,7 +38,7 @@ def execute(notebook: Path, output: Path, parameters: dict[str, Any], without: s
     Raises
     ------
     SrlabError
-        A cell failed; the message is the cell's error.
+        A cell failed; the message is the cell's error. Or there is no cell tagged ``parameters`` to put them after.
     """
     import papermill
     from nbclient.exceptions import DeadKernelError
@@ -46,6 +46,8 @@ def execute(notebook: Path, output: Path, parameters: dict[str, Any], without: s
     for name in parameters:  # papermill writes it into a cell as it stands; values it quotes
         if not str(name).isidentifier() or iskeyword(str(name)):
             raise SrlabError(f"{name!r} cannot be the name of a parameter; use letters, digits and underscores.")
+    if parameters:
+        _require_place(notebook)
     source, claims = notebook, switched_on("SRLAB_CLAIMS")
     if without is not None or claims:
         _prepare(notebook, output, without, claims)
@@ -84,6 +86,14 @@ def read_headline(notebook: Any) -> dict[str, Any]:
     if not found:
         raise SrlabError("The lab ran through but left no headline; call srlab.headline in it.")
     return found[-1]
+
+
+def _require_place(notebook: Path) -> None:
+    """Refuse a notebook at whose top papermill would put parameters, and whose own cell would overwrite them."""
+    if not any("parameters" in cell.metadata.get("tags", []) for cell in read_notebook(notebook).cells):
+        raise SrlabError(
+            f"{notebook} takes no parameters, as none of its cells has the tag parameters; give it to one."
+        )
 
 
 def _prepare(notebook: Path, copy: Path, without: str | None, claims: bool) -> None:

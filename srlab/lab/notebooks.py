@@ -1,5 +1,6 @@
 """The notebooks of the course, for the commands: which there are, reading one, and saying where it lies."""
 
+import glob
 import json
 import os
 from pathlib import Path
@@ -40,10 +41,13 @@ def find_lab(name: str) -> Path:
     Raises
     ------
     SrlabError
-        There is none, or more than one.
+        There is none, or more than one, or its file of recipes is missing.
     """
-    labs = find_notebooks()
-    fitting = [lab for lab in labs if lab.stem.startswith(name.removesuffix(".ipynb"))]
+    labs, name = find_notebooks(), name.removesuffix(".ipynb")
+    fitting = [lab for lab in labs if lab.stem.startswith(name)]
+    if not fitting and (bare := sorted((course() / "notebooks").glob(f"{glob.escape(name)}*.ipynb"))):
+        file = recipes() / f"{bare[0].stem}.yaml"
+        raise SrlabError(f"{bare[0].name} has no recipes: {file} is missing; CONTRIBUTING.md says what goes into it.")
     if len(fitting) != 1:
         raise SrlabError(f"There is no single lab '{name}'; choose from {', '.join(lab.stem for lab in labs)}.")
     return fitting[0]

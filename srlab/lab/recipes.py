@@ -137,10 +137,14 @@ def read_book(file: Path) -> Book:
     Raises
     ------
     SrlabError
-        The file is damaged, or says something that means nothing.
+        The file is missing or damaged, or says something that means nothing.
     """
     import yaml
 
+    if not file.is_file():
+        raise SrlabError(
+            f"There is no file {file} with the recipes of this lab; CONTRIBUTING.md says what goes into it."
+        )
     try:
         recipes = yaml.safe_load(file.read_text(encoding="utf-8"))
         head = {key: recipes.pop(key) for key in HEAD}

@@ -188,3 +188,10 @@ def fill(network: torch.nn.Module, weights: dict[str, torch.Tensor], names: dict
         if not weights[theirs].isfinite().all():
             raise SrlabError(f"{path} has NaN or infinity in '{theirs}'; replace the file.")
     network.load_state_dict({name: weights[theirs] for name, theirs in names.items()}, strict=False)
+
+
+def is_trained(features: str, backbone: str) -> bool:
+    """Whether trained weights of the content loss are at hand, or will be downloaded."""
+    if backbone in ("random", "auto"):
+        return backbone == "auto" and find_weights(features.split()[0]) is not None
+    return True

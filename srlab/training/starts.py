@@ -1,6 +1,7 @@
 """Where a training begins: `find_start` says from which places, in which order, it takes the network."""
 
 import json
+import re
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,6 +15,7 @@ from srlab.models.weights import load_generator, load_shipped
 from srlab.training.runs import Run, read_runs
 
 SHIPPED = "shipped"  # as the name of a start
+RUN = re.compile(r"[\w.-]+/[\w.-]+")  # any other
 
 
 @dataclass(frozen=True)
@@ -37,6 +39,17 @@ class Wanted:
     train_set: ImageSet
     unseen: ImageSet
     free: bool = False
+
+
+def begun_with(run: Run) -> str:
+    """The start that a run has noted: ``"shipped"`` or ``"LAB/NAME"``; "" where it has none or isn't there.
+
+    Lab 04 notes a run of its own without its lab. What is no start, such as the words of an earlier lab 02, is none.
+    """
+    manifest = run.manifest() or {"parameters": {}}
+    noted = manifest.get("psnr_stage") or manifest["parameters"].get("start", "")
+    noted = noted if noted == SHIPPED or "/" in noted else f"{run.lab}/{noted}"
+    return noted if noted == SHIPPED or RUN.fullmatch(noted) else ""
 
 
 def find_start(
@@ -143,7 +156,7 @@ def _misfit(start: str, wanted: Wanted, named: bool = False) -> str:
         fits = _load(SHIPPED, wanted) is not None and wanted.degradation == Degradation()
         network = f"{wanted.network['network']} of this size, scale and degradation"
         return "" if fits else f"no {network} comes with srlab"
-    if start.count("/") != 1:
+    if not RUN.fullmatch(start):
         return f"it is shipped, or LAB/RUN such as 01_srresnet/default, not '{start}'"
     run = Run(*start.split("/"))
     if not run.is_trained():

@@ -53,6 +53,13 @@ def test_a_claim_that_does_not_hold_ends_a_lab_where_claims_are_to_hold(lab, tmp
         execute(lab(4), tmp_path / "out.ipynb", {}, "explore")
 
 
+def test_parameters_are_refused_where_no_cell_would_take_them(lab, tmp_path):
+    with pytest.raises(
+        SrlabError, match=r"lab\.ipynb takes no parameters, as none of its cells has the tag parameters"
+    ):
+        execute(lab(5), tmp_path / "out.ipynb", {"seed": 1})
+
+
 def test_a_claim_leaves_the_names_of_the_lab_alone(lab, tmp_path, monkeypatch):
     monkeypatch.setenv("SRLAB_CLAIMS", "1")
     assert (

@@ -386,7 +386,7 @@ def test_photos_that_are_named_take_the_place_of_the_subject_from_the_readers_ho
     monkeypatch.setenv("HOME", str(tmp_path))
     srlab.write_image(torch.rand(3, 80, 80), tmp_path / "mine" / "own.png")
     lab = setup("04_esrgan", images="~/mine", photo="~/mine/own.png")
-    assert (lab.subject, lab.train_set.names, lab.run) == ("", ["own"], "laptop-images-mine")
+    assert (lab.subject, lab.train_set.names, lab.run) == ("", ["own"], f"laptop-images-mine-{lab.run[-6:]}")
     assert len(lab.unseen) == 4
     assert srlab.read_image("~/mine/own.png").shape == (3, 80, 80)
 
@@ -470,7 +470,8 @@ def test_a_subject_that_is_named_beside_other_photos_is_said_not_to_be_used(phot
     path = photo("mine/own.png")
     lab = setup("04_esrgan", subject=str(path), images=str(path.parent))
     assert f"The subject {path} is not used, because you have set images.\n" in capsys.readouterr().out
-    assert (lab.subject, lab.train_set.names, lab.run) == ("", ["own"], "laptop-images-mine")
+    assert (lab.subject, lab.train_set.names) == ("", ["own"])
+    assert re.fullmatch("laptop-images-mine-[0-9a-f]{6}", lab.run)
     setup("04_esrgan", subject="", images=str(path.parent))
     assert "not used" not in capsys.readouterr().out
 
@@ -490,14 +491,29 @@ def test_photos_too_small_for_what_comes_after_training_are_named_before_it(caps
         setup("04_esrgan", photo=str(tmp_path / "val" / "small.png"))
 
 
-def test_no_photo_is_trained_on_and_validated_on(tmp_path):
+def test_no_photo_is_trained_on_and_validated_on_whatever_its_file_is_called(tmp_path):
     for folder in ("train", "val"):
         srlab.write_image(torch.rand(3, 96, 96), tmp_path / folder / "other.png")
     folders = {"images": str(tmp_path / "train"), "validation": str(tmp_path / "val")}
     assert setup("03_srgan", **folders).unseen.names == ["other"], "the same name, but another photo"
-    shutil.copytree(tmp_path / "train", tmp_path / "copy")
-    with pytest.raises(SrlabError, match="No photo may be trained on and validated on, but other is"):
-        setup("03_srgan", **folders | {"validation": str(tmp_path / "copy")})
+    for name in ("other", "another"):
+        (tmp_path / name).mkdir()
+        shutil.copy(tmp_path / "train" / "other.png", tmp_path / name / f"{name}.png")
+        for more in ({}, {"center_crop": 64}):
+            with pytest.raises(SrlabError, match=f"validated on, but {name} of {name} is other of train; leave it out"):
+                setup("03_srgan", **folders | more | {"validation": str(tmp_path / name)})
+
+
+def test_folders_and_starts_of_the_same_name_make_runs_of_their_own(photo):
+    folders = [str(photo(f"{place}/photos/own.png", seed).parent) for seed, place in enumerate("ab")]
+    runs = [setup("01_srresnet", validation=folder).run for folder in (*folders, *folders)]
+    assert (runs[:2], len(set(runs))) == (runs[2:], 2)
+    assert re.fullmatch("laptop-validation-photos-[0-9a-f]{6}", runs[0])
+    lab = setup("01_srresnet")
+    about = {"images": f"twelve ({lab.train_set.fingerprint()})", "degradation": str(lab.degradation)}
+    for other in ("01_srresnet", "02_content_loss"):
+        leave_run(other, "mine", 9, generator={"network": "MSRResNet", "scale": 4}, sampler=about)
+        assert setup("03_srgan", start=f"{other}/mine", subject="").run == f"laptop-subject-start-{other}-mine"
 
 
 def test_a_long_training_on_few_photos_through_random_features_is_warned_of_with_the_words_that_change_it(capsys):

@@ -32,4 +32,9 @@ def test_the_smallest_lab_is_planned_trained_and_scored(tmp_path, home, monkeypa
     assert main(["plan", "06", "-p", "batch", "2"]) == 0
     assert main(["labs", "06", "--recipe", "smoke"]) == 0
     assert "PSNR of the unseen photos" in capsys.readouterr().out
+    (tmp_path / "notebooks" / "recipes" / "06_my_lab.yaml").rename(tmp_path / "other.yaml")
+    for command in ("plan", "labs"):
+        assert main([command, "06"]) == 2
+        assert "06_my_lab.ipynb has no recipes: " in (said := capsys.readouterr().err)
+        assert "notebooks/recipes/06_my_lab.yaml is missing" in said
     assert (home / "06_my_lab" / "smoke" / "generator.safetensors").is_file()

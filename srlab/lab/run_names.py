@@ -1,0 +1,77 @@
+"""The name of a run: the same command gives it again, and another one doesn't."""
+
+import hashlib
+import re
+from pathlib import Path
+from typing import Any
+
+from srlab.base import files, places
+from srlab.base.errors import SrlabError
+from srlab.data.datasets import PHOTOS, ImageSet
+from srlab.training.runs import ADVICE
+
+# What a run's name needn't tell: it says the recipe and the steps by itself, and the rest acts on no weight.
+NOT_IN_NAME = {"iters", "run", "recipe", "device", "precision", "compiled", "photo", "benchmark"}
+LONGEST = 100  # letters of a run's name, so that its side runs can have longer ones
+ROOM = 100_000_000  # bytes; the runs of a lab of the laptop take from 14 MB to 430 MB
+
+
+def name_run(recipe: str, iters: int, changed: dict[str, Any], train_set: ImageSet, unseen: ImageSet) -> str:
+    """A name such as ``default``, ``gpu-100000`` or ``laptop-seed-3``.
+
+    Parameters
+    ----------
+    recipe, iters
+        Of the run; 0 where the steps are those of the recipe.
+    changed
+        What was changed, by name.
+    train_set, unseen
+        Photos that the run learns, and by which it is validated.
+
+    Raises
+    ------
+    SrlabError
+        It would be too long.
+    """
+    parts = [recipe, *([str(iters)] if iters else [])]
+    parts += [f"{key}-{_said(key, value, train_set, unseen)}" for key, value in changed.items()]
+    name = re.sub(r"--(?=\d)", "-minus-", "-".join(parts))  # seed=-1 is another run than seed=1
+    name = re.sub(r"[^A-Za-z0-9._]+", "-", name).strip("-")
+    if len(name) > LONGEST:
+        raise SrlabError("So many changes make no name for a run; give it one with the parameter run.")
+    return "default" if name == "laptop" else name  # the run that other labs look for
+
+
+def _said(key: str, value: Any, train_set: ImageSet, unseen: ImageSet) -> Any:
+    """A value as a name says it; photos of the reader's own with a sign, as others may be called the same."""
+    if not isinstance(value, str):
+        return value
+    if key == "subject" and value not in ("", *PHOTOS):
+        return f"{Path(value).stem[:30]}-{_sign(value, train_set.fingerprint(), unseen.fingerprint())}"
+    if key in ("images", "validation") and (folder := places.expanded(value)).is_dir():
+        return f"{folder.resolve().name}-{_sign((train_set if key == 'images' else unseen).fingerprint())}"
+    return value if key == "start" else Path(value).name
+
+
+def _sign(*what: str) -> str:
+    return hashlib.sha256("".join(what).encode()).hexdigest()[:6]
+
+
+def check_run(lab: str, run: str) -> None:
+    """Refuse a run that could not be kept; after this nothing is found out late but what fills the disk meanwhile.
+
+    Parameters
+    ----------
+    lab, run
+        Names; "" stands for one that is still to be made.
+
+    Raises
+    ------
+    SrlabError
+        The name is no good, or its folder cannot be made or written to.
+    """
+    folder = places.run_folder(lab, run or "default")
+    if len(run.encode()) > LONGEST:
+        raise SrlabError(f"The name '{run}' of the run is too long; use one of at most {LONGEST} letters.")
+    files.check_writable(folder, ADVICE)
+    files.need_room(folder, ROOM, "A run", ADVICE)
