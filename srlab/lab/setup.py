@@ -165,6 +165,9 @@ def setup(name: str, namespace: Mapping[str, Any], dry: bool = False) -> Lab:
         changed.pop("subject", None)
     changed |= _choose_photos(lab, values, read)
     values["run"] = run or _run_name(recipe, iters, changed | tricks)
+    if "discriminator" in values:  # which halves a patch four times
+        block = math.lcm(16, values["scale"])
+        values["patch"] = -(-values["patch"] // block) * block
     vars(lab).update({key: value for key, value in values.items() if key not in ("device", "precision")})
     lab.parameters = values
     _check_photos(lab, book.sides, scale)
@@ -213,7 +216,7 @@ def _check_photos(lab: Lab, sides: dict[str, int], scale: int) -> None:
         None is large enough, or one is among both, or the reader's own photo is too small.
     """
     values = lab.parameters
-    lab.train_set = lab.train_set.at_least(_judged(values) if "discriminator" in values else values.get("patch", 1))
+    lab.train_set = lab.train_set.at_least(values.get("patch", 1))
     lab.unseen = lab.unseen.at_least(max(sides.get("validation", 1), 12 * scale))
     stand_ins = any(image.is_meta for image in (*lab.train_set.hr, *lab.unseen.hr))  # of different photos, then
     for name in () if stand_ins else set(lab.train_set.names) & set(lab.unseen.names):
@@ -248,7 +251,7 @@ def _check_what_comes_later(lab: Lab) -> None:
         _generator(values)
     if "discriminator" in values:
         with torch.device("meta"):  # refuses patches that it can't judge
-            models.build_discriminator(values["discriminator"], _judged(values), values.get("d_features", 0))
+            models.build_discriminator(values["discriminator"], values["patch"], values.get("d_features", 0))
     if values.get("backbone", "auto") not in ("auto", "imagenet", "random"):
         pretrained.find_weights(values["features"].split()[0], values["backbone"])
     if lab.tricks.get("start"):
@@ -263,12 +266,6 @@ def _check_what_comes_later(lab: Lab) -> None:
             raise SrlabError(
                 f"There is no run {run} with weights: {file} is missing; see srlab runs for those there are."
             )
-
-
-def _judged(values: dict[str, Any]) -> int:
-    """Side of the patches that the discriminator judges, which halves them four times: the next multiple of 16."""
-    block = math.lcm(16, values["scale"])
-    return -(-values["patch"] // block) * block
 
 
 def _generator(values: dict[str, Any]) -> dict[str, Any]:
