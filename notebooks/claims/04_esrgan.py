@@ -40,7 +40,7 @@ if usual:
     late = [row for row in history if row["step"] > 0.75 * lab.iters and "d_real" in row]
     real, fake = (sum(row[key] for row in late) / len(late) for key in ("d_real", "d_fake"))
     opinion = srlab.diagnose(srlab.Run(lab.name, lab.run))
-    lab.expect(-2.3 < change < -1.5, "PSNR falls by almost two decibels")
+    lab.expect(-2.3 < change < -1.5, "PSNR falls by about two decibels")
     lab.expect(-lab.max_loss < before + change - by_bicubic < 0, "to a little below bicubic")
     reached = [row["val_psnr"] for row in history if row.get("step") == 50 and "val_psnr" in row]
     lab.expect(all(one - before < 0.6 * change for one in reached), "most of it in 50 steps")
