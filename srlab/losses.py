@@ -34,6 +34,7 @@ def content_loss(
     hr: torch.Tensor,
     criterion: Callable[[torch.Tensor, torch.Tensor], torch.Tensor] = F.mse_loss,
     relative: bool = False,
+    shift: int = 1,
 ) -> torch.Tensor:
     """Distance between the feature maps of SR and HR (Ledig et al. 2017, equation 5), summed over the layers.
 
@@ -51,12 +52,18 @@ def content_loss(
     relative
         Divide each layer's distance by that of HR's maps from zero. Then 1 means "nothing of HR's features is
         there", whatever the network, the layer and its weights, and losses over different ones can be compared.
+    shift
+        Cut 0 to ``shift - 1`` rows and columns off both images first, as many as chance has it. Features lie on a
+        grid of blocks of pixels, and this moves it, so that no pattern that fits one grid goes unseen.
 
     Returns
     -------
     torch.Tensor
         ``()``; squared or absolute units of the maps, no unit if relative.
     """
+    if shift > 1:
+        down, right = torch.randint(shift, (2,)).tolist()
+        sr, hr = sr[..., down:, right:], hr[..., down:, right:]
     with torch.no_grad():
         wanted = features(hr)
     found = features(sr)

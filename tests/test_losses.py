@@ -199,6 +199,19 @@ def test_content_loss_by_hand():
     assert content_loss(features, sr, hr, relative=True).item() == pytest.approx(21 / 17 + 10 * 0.0625 / 1.5625)
 
 
+def test_a_shift_cuts_the_same_rows_and_columns_off_both_images_and_moves(pair):
+    hr, seen = pair[1].detach(), set()
+    torch.manual_seed(0)
+    for _ in range(40):
+        features = Extractor()
+        assert content_loss(features, hr, hr, shift=3).item() == 0
+        seen.add(content_loss(features, *pair, shift=3).item())
+    corners = {
+        (pair[0] - pair[1])[..., down:, right:].square().mean().item() for down in range(3) for right in range(3)
+    }
+    assert seen == corners
+
+
 def test_hr_is_looked_at_once_and_without_a_graph(pair):
     sr, hr = pair
     features = Extractor()

@@ -32,7 +32,7 @@ if lab.recipe == "laptop":
         sum(row[key] for row in late) / len(late) for key in ("d_real", "d_fake", "d_loss")
     )
     opinion = srlab.diagnose(srlab.Run(lab.name, lab.run))
-    lab.expect(-2.3 < change < -1.5, "PSNR falls by almost two decibels")
+    lab.expect(-2.3 < change < -1.5, "PSNR falls by about two decibels")
     lab.expect(-lab.max_loss < before + change - by_bicubic < 0, "to a little below bicubic")
     lab.expect(0.5 < real < 0.9 and 0.1 < fake < 0.5, "what D says ends in the healthy bands")
     lab.expect(0.9 < of_d < 1.35, "D is a little ahead")

@@ -136,6 +136,9 @@ def setup(name: str, namespace: Mapping[str, Any], dry: bool = False) -> Lab:
     values["run"] = given.get("run") or name_run(
         recipe.name, given.get("iters", 0), changed | tricks, train_set, unseen
     )
+    if "discriminator" in values:  # which halves a patch four times
+        block = math.lcm(16, values["scale"])
+        values["patch"] = -(-values["patch"] // block) * block
     train_set, unseen = _large_enough(values, train_set, unseen, book.sides)
     lab = Lab(
         name=name,
@@ -216,7 +219,7 @@ def _large_enough(values: dict[str, Any], train_set: Any, unseen: Any, sides: di
         None is large enough, or the reader's own photo is too small.
     """
     scale = values.get("scale", 4)
-    train_set = train_set.at_least(_judged(values) if "discriminator" in values else values.get("patch", 1))
+    train_set = train_set.at_least(values.get("patch", 1))
     unseen = unseen.at_least(max(sides.get("validation", 1), 12 * scale))
     if values.get("photo"):
         height, width = srlab.read_image(values["photo"]).shape[-2:]
@@ -249,7 +252,7 @@ def _check_what_comes_later(lab: Lab) -> None:
         _generator(values)
     if "discriminator" in values:
         with torch.device("meta"):  # refuses patches that it can't judge
-            models.build_discriminator(values["discriminator"], _judged(values), values.get("d_features", 0))
+            models.build_discriminator(values["discriminator"], values["patch"], values.get("d_features", 0))
     if values.get("backbone", "auto") not in ("auto", "imagenet", "random"):
         pretrained.find_weights(values["features"].split()[0], values["backbone"])
     if lab.tricks.get("start"):
@@ -264,12 +267,6 @@ def _check_what_comes_later(lab: Lab) -> None:
             raise SrlabError(
                 f"There is no run {run} with weights: {file} is missing; see srlab runs for those there are."
             )
-
-
-def _judged(values: dict[str, Any]) -> int:
-    """Side of the patches that the discriminator judges, which halves them four times: the next multiple of 16."""
-    block = math.lcm(16, values["scale"])
-    return -(-values["patch"] // block) * block
 
 
 def _generator(values: dict[str, Any]) -> dict[str, Any]:

@@ -85,9 +85,9 @@ def what_d_says(real: torch.Tensor, fake: torch.Tensor, relative: bool = False) 
     Parameters
     ----------
     real, fake
-        Logits of as many patches of HR and of SR: ``(N, 1)``, or ``(N, 1, h, w)`` with one for each neighbourhood.
+        Logits of HR and of SR, of any number.
     relative
-        Ask for the photo in each pair of one HR and one SR, rather than of each alone; then both add up to 1.
+        Compare each logit with the mean of the other kind, as in ESRGAN's game, rather than take it alone.
 
     Returns
     -------
@@ -95,8 +95,6 @@ def what_d_says(real: torch.Tensor, fake: torch.Tensor, relative: bool = False) 
         ``d_real`` and ``d_fake``.
     """
     real, fake = real.detach(), fake.detach()
-    if not relative:
-        return {"d_real": real.sigmoid().mean(), "d_fake": fake.sigmoid().mean()}
-    real, fake = real.flatten(1).mean(1), fake.flatten(1).mean(1)  # one logit for each patch
-    chosen = (real[:, None] - fake).sigmoid().mean()
-    return {"d_real": chosen, "d_fake": 1 - chosen}
+    if relative:
+        real, fake = real - fake.mean(), fake - real.mean()
+    return {"d_real": real.sigmoid().mean(), "d_fake": fake.sigmoid().mean()}

@@ -5,6 +5,7 @@
 
 import json
 from importlib.resources import files
+from typing import Any
 
 import torch
 
@@ -13,7 +14,7 @@ from srlab.data.images import read_image
 from srlab.view.drawings import find
 
 FOLDER = files("srlab.view").joinpath("pictures")
-ROWS = files("srlab.view").joinpath("rows")  # crops side by side, of one size, and ``scores.json``
+ROWS = files("srlab.view").joinpath("rows")  # crops side by side, of one size, ``scores.json`` and ``duels.json``
 
 
 def picture(name: str) -> torch.Tensor:
@@ -63,3 +64,15 @@ def row(name: str) -> tuple[dict[str, torch.Tensor], dict[str, str]]:
     crops = read_image(str(ROWS.joinpath(f"{name}.jpg")))[None].chunk(len(labels), dim=3)
     notes = {label: f"{said['psnr']:.1f} dB" for label, said in scores[name].items()}
     return dict(zip(labels, crops, strict=True)), notes
+
+
+def duels() -> dict[str, dict[str, Any]]:
+    """Two minutes on half of a photo against RealESRGAN, as ``benchmarks/subjects`` measured it.
+
+    Returns
+    -------
+    dict
+        Name of the row -> by how many dB the two minutes are ahead in ``"psnr"``, the lowest and the highest of three
+        seeds; and how many of 25 votes they got for ``"looks"`` and for ``"nearness"``.
+    """
+    return json.loads(ROWS.joinpath("duels.json").read_text(encoding="utf-8"))

@@ -232,18 +232,18 @@ def test_when_it_runs_again_the_labs_own_names_are_no_mistakes_and_slips_still_a
         srlab.setup("03_srgan", scope | {"itters": 5})
 
 
-@pytest.mark.parametrize(
-    ("given", "words"),
-    [
-        ({"patch": 80}, "patch=80 won't do: here it is a multiple of 32"),
-        ({"pixel_weight": 0, "content_weight": 0, "adversarial_weight": 0}, "All three weights of G's loss are 0"),
-    ],
-)
-def test_lab_04_refuses_in_the_cell_of_its_setup_what_its_networks_cannot_do(given, words):
-    scope = namespace("04_esrgan", recipe="smoke", **given)
-    (source,) = [cell.source for cell in nbformat.read(LABS[4], 4).cells if cell.source.startswith("# Setup: ")]
-    with pytest.raises(SrlabError, match=words):
+@pytest.mark.parametrize("lab", [3, 4])
+def test_the_labs_of_gans_refuse_in_the_cell_of_their_setup_a_loss_without_any_part(lab):
+    given = {"pixel_weight": 0, "content_weight": 0, "adversarial_weight": 0}
+    scope = namespace(LABS[lab].stem, recipe="smoke", **given)
+    (source,) = [cell.source for cell in nbformat.read(LABS[lab], 4).cells if cell.source.startswith("# Setup: ")]
+    with pytest.raises(SrlabError, match="All three weights of G's loss are 0"):
         exec(source, scope)
+
+
+@pytest.mark.parametrize(("lab", "scale", "patch"), [("03_srgan", 3, 48), ("04_esrgan", 4, 48), ("04_esrgan", 8, 48)])
+def test_a_patch_that_d_cannot_halve_four_times_becomes_the_next_that_it_can(lab, scale, patch):
+    assert srlab.setup(lab, namespace(lab, recipe="smoke", scale=scale, patch=33)).patch == patch
 
 
 # --- In a notebook -----------------------------------------------------------------------------------------------

@@ -1,6 +1,7 @@
 """Lab 04 under papermill is stopped in the middle of its GAN stage, and the same command goes on to the same bits."""
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -107,7 +108,7 @@ def test_a_run_goes_on_after_every_kind_of_stop_to_the_same_bits(start, tmp_path
     executed = nbformat.read(tmp_path / "out.ipynb", 4)
     text = str([cell.outputs for cell in executed.cells if cell.cell_type == "code"])
     assert f"Going on with the run 'stopped' from step {before}" in text
-    assert "PSNR stage: that of stopped-psnr, 40 steps, is taken." in text
+    assert re.search(r"start: RRDBNet with [\d,]+ numbers, stopped-psnr", text)
     assert (run.manifest()["state"], run.manifest()["step"]) == ("finished", ITERS)
     steps = [row["step"] for row in run.metrics() if "g_loss" in row]
     assert steps == sorted(set(steps)), "each step is logged once"
