@@ -67,8 +67,8 @@ def fill_in(notebook: "NotebookNode") -> int:
 
 def open_exercises(notebook: "NotebookNode") -> list[tuple["NotebookNode", "NotebookNode", str]]:
     """The cells of each exercise that is still a stub, the stub and its check, and the source of a solution."""
-    from srlab.cli.progress import CHECK
     from srlab.exercises import find
+    from srlab.grading.results import CHECK
 
     return [
         (stub, check, solve(stub.source, find(names[0]).reference))

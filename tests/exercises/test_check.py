@@ -12,10 +12,10 @@ import torch
 import srlab
 from srlab import exercises
 from srlab.base.errors import SrlabError
-from srlab.cli.progress import progress
 from srlab.exercises import TODO, Exercise, Wrong, check, find
 from srlab.exercises.difference import difference
 from srlab.exercises.judging import judge
+from srlab.grading.results import progress
 
 from .test_exercises import listed, said
 

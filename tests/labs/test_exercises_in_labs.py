@@ -8,8 +8,8 @@ import pytest
 
 import srlab
 from srlab import exercises
-from srlab.cli.progress import progress
 from srlab.cli.solutions import fill_in
+from srlab.grading.results import progress
 from srlab.lab.notebooks import read_notebook
 
 from .conftest import EXTRAS, LABS
