@@ -1,7 +1,7 @@
-"""Keeps a process in a folder, by Landlock, which Linux has for programs without rights of an administrator.
+"""Keeps a process in a folder, by Landlock and seccomp, which Linux has for programs without an administrator's rights.
 
-What it holds and what it doesn't stands in SECURITY.md. There is no way back: the process, and each that it starts,
-stays as it is until it ends. https://docs.kernel.org/userspace-api/landlock.html
+What they hold and what they don't stands in SECURITY.md. There is no way back: the process, and each that it starts,
+stays as it is until it ends. https://docs.kernel.org/userspace-api/landlock.html and seccomp_filter.html beside it
 """
 
 import ctypes
@@ -11,15 +11,33 @@ import site
 import sys
 from pathlib import Path
 
-ABI = 6  # of Linux 6.12, the first in which a confined process can't send signals to others
-CREATE_RULESET, ADD_RULE, RESTRICT_SELF = 444, 445, 446  # system calls, the same on x86-64 and ARM
-NO_NEW_PRIVILEGES = 38  # for prctl
-ALL_OF_FILES, ALL_OF_TCP, SIGNALS_AND_SOCKETS = (1 << 16) - 1, 0b11, 0b11
-READ, EXECUTE, WRITE, LIST = 1 << 2, 1 << 0, 1 << 1, 1 << 3
+ABI = 6  # of Linux 6.12, the first in which Landlock lets a process send no signals to others
+CREATE_RULESET, ADD_RULE, RESTRICT_SELF = 444, 445, 446  # system calls, the same on all machines
+ALL_OF_FILES, SIGNALS_AND_SOCKETS = (1 << 16) - 1, 0b11
+EXECUTE, WRITE, READ, LIST = 1 << 0, 1 << 1, 1 << 2, 1 << 3
+SET_SECCOMP, FILTER, NO_NEW_PRIVILEGES = 22, 2, 38  # for prctl
+
+# What Landlock leaves open. Machine -> its number for seccomp; the numbers of socket, io_uring_setup, and of chmod and
+# its kin; and that of prlimit64, which acts on others unless its first argument is 0.
+CALLS = {
+    "x86_64": (0xC000003E, (41, 425, 90, 91, 268, 452), 302),
+    "aarch64": (0xC00000B7, (198, 425, 52, 53, 452), 261),
+}
+LOAD, EQUAL, AT_LEAST, RETURN = 0x20, 0x15, 0x35, 0x06  # instructions of a filter
+MACHINE, NUMBER, ARGUMENT = 4, 0, 16  # what it can load: places in the call's description
+ALLOW, REFUSE = 0x7FFF0000, 0x00050001  # go on; EPERM
 
 
 class _Ruleset(ctypes.Structure):
     _fields_ = (("files", ctypes.c_uint64), ("tcp", ctypes.c_uint64), ("scopes", ctypes.c_uint64))
+
+
+class _Instruction(ctypes.Structure):
+    _fields_ = (("code", ctypes.c_uint16), ("yes", ctypes.c_uint8), ("no", ctypes.c_uint8), ("value", ctypes.c_uint32))
+
+
+class _Program(ctypes.Structure):
+    _fields_ = (("length", ctypes.c_uint16), ("instructions", ctypes.POINTER(_Instruction)))
 
 
 class _Rule(ctypes.Structure):
@@ -29,20 +47,20 @@ class _Rule(ctypes.Structure):
 
 def available() -> bool:
     """Whether `confine` can do what it promises here."""
-    if sys.platform != "linux" or platform.machine() not in ("x86_64", "aarch64"):
+    if sys.platform != "linux" or platform.machine() not in CALLS:
         return False
     return ctypes.CDLL(None).syscall(CREATE_RULESET, None, ctypes.c_size_t(0), 1) >= ABI
 
 
 def confine(folder: Path) -> None:
-    """From here on write below a folder alone, read Python and the course besides, open no TCP, signal nobody else.
+    """From here on write below a folder alone, read Python and the course besides, open no socket, signal nobody else.
 
     Raises
     ------
     OSError
         The system refuses it.
     """
-    ruleset = _Ruleset(ALL_OF_FILES, ALL_OF_TCP, SIGNALS_AND_SOCKETS)
+    ruleset = _Ruleset(ALL_OF_FILES, 0, SIGNALS_AND_SOCKETS)
     rules = _call(CREATE_RULESET, ctypes.byref(ruleset), ctypes.c_size_t(ctypes.sizeof(ruleset)), 0)
     course = Path(__file__).parents[2]
     readable = [sys.prefix, sys.base_prefix, site.getusersitepackages(), course / "srlab", course / "notebooks"]
@@ -51,9 +69,9 @@ def confine(folder: Path) -> None:
     _allow(rules, "/dev/null", READ | WRITE)
     _allow(rules, "/dev/urandom", READ)
     _allow(rules, str(folder), ALL_OF_FILES)
-    if ctypes.CDLL(None, use_errno=True).prctl(NO_NEW_PRIVILEGES, 1, 0, 0, 0):
-        raise OSError(ctypes.get_errno(), "no_new_privs")
+    _prctl(NO_NEW_PRIVILEGES, 1)
     _call(RESTRICT_SELF, rules, 0)
+    _refuse_calls()
 
 
 def limit(memory: int, seconds: int) -> None:
@@ -83,6 +101,23 @@ def limit(memory: int, seconds: int) -> None:
         hard = resource.getrlimit(kind)[1]
         most = most if hard == resource.RLIM_INFINITY else min(most, hard)
         resource.setrlimit(kind, (most, most))
+
+
+def _refuse_calls() -> None:
+    """Refuse the calls of `CALLS`, and any that are made as another kind of machine would."""
+    machine, refused, prlimit = CALLS[platform.machine()]
+    tests = [(AT_LEAST, 1 << 30), *((EQUAL, number) for number in refused)]
+    lines = [(LOAD, 0, 0, MACHINE), (EQUAL, 1, 0, machine), (RETURN, 0, 0, REFUSE), (LOAD, 0, 0, NUMBER)]
+    lines += [(code, len(tests) - place + 3, 0, value) for place, (code, value) in enumerate(tests)]
+    lines += [(EQUAL, 0, 2, prlimit), (LOAD, 0, 0, ARGUMENT), (EQUAL, 0, 1, 0), (RETURN, 0, 0, ALLOW)]
+    lines += [(RETURN, 0, 0, REFUSE)]
+    instructions = (_Instruction * len(lines))(*lines)
+    _prctl(SET_SECCOMP, FILTER, ctypes.byref(_Program(len(lines), instructions)))
+
+
+def _prctl(*arguments: object) -> None:
+    if ctypes.CDLL(None, use_errno=True).prctl(*arguments, *[ctypes.c_ulong(0)] * (5 - len(arguments))):
+        raise OSError(ctypes.get_errno(), "prctl refused it")
 
 
 def _allow(rules: int, path: str, access: int) -> None:

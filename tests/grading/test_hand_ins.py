@@ -118,7 +118,7 @@ RIGHT += "return -10 * (d**2).mean((1, 2, 3)).log10()"
 
 def code(*lines):
     """A PSNR that is right in the end, and does something else before."""
-    return lambda: lab("; ".join(["import os, pathlib, shutil, socket", *lines]))
+    return lambda: lab("; ".join(["import os, pathlib, resource, shutil, socket", *lines]))
 
 
 NOW_WRONG = (ALL_RIGHT, with_psnr("wrong"))
@@ -146,7 +146,9 @@ CASES = {
     "cuts files": Case(code("os.truncate({folder!r} + '/precious', 0)", RIGHT), *NOW_WRONG, "denied"),
     "reads others": Case(code("pathlib.Path({folder!r}, 'precious').read_text()", RIGHT), *NOW_WRONG, "denied"),
     "kills": Case(code("os.kill(os.getppid(), 9)", RIGHT), *NOW_WRONG, "not permitted"),
-    "connects": Case(code("socket.create_connection(('127.0.0.1', 9))", RIGHT), *NOW_WRONG, "denied"),
+    "connects": Case(code("socket.socket()", RIGHT), *NOW_WRONG, "not permitted"),
+    "locks out": Case(code("os.chmod({folder!r}, 0)", RIGHT), *NOW_WRONG, "not permitted"),
+    "starves": Case(code("resource.prlimit(os.getppid(), 0, (0, 0))", RIGHT), *NOW_WRONG, "not permitted"),
     "leaves a process": Case(
         code("os.fork() or (os.setsid(), os.execlp('sleep', 'sleep', '98765'))", RIGHT), found=None
     ),
