@@ -55,6 +55,8 @@ def run(options: argparse.Namespace) -> int:
         tables.append(results)
     if len(tables) > 1:
         print(f"In all: {summary(tables)}")
+    if others := sum(_others(Path(path)) for path in options.paths):
+        print(f"{others} other files weren't read; with --class or --csv each of a folder is named.")
     if tables:
         print("This is what was saved. Save a notebook first, and what it shows now is counted.")
     return 2 if refused else 0
@@ -92,7 +94,9 @@ def finish(found: Sequence, names: dict[str, list[str]], options: argparse.Names
     print()
     for line in table.missing(found, students):
         print(printable(line))
-    print(f"{len(found)} files of {len(students)} students; {len(uncounted)} that aren't counted.")
+    if names and (others := [name for name in students if name not in names]):
+        print(printable(f"Not in the class list: {', '.join(others)}"))
+    print(f"{len(found)} files of {len(students)} students; not counted: {len(uncounted)}.")
     if options.csv:
         write_atomic(Path(options.csv), table.grades(found, list(names)))
         print(f"The table is in {printable(options.csv)}.")
@@ -102,6 +106,12 @@ def finish(found: Sequence, names: dict[str, list[str]], options: argparse.Names
 def printable_lines(lines: Sequence[str]) -> str:
     """Lines for a terminal, with nothing in them that it would obey."""
     return "\n".join(map(printable, lines))
+
+
+def _others(folder: Path) -> int:
+    """How many files of a folder are no notebooks, those that the system hides left out."""
+    files = (file.relative_to(folder) for file in folder.rglob("*") if file.suffix != ".ipynb" and file.is_file())
+    return sum(not any(part.startswith(".") for part in file.parts) for file in files)
 
 
 def _notebooks(paths: Sequence[str]) -> list[Path]:

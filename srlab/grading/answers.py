@@ -26,7 +26,7 @@ def find_answer(notebook: "NotebookNode", exercise: str) -> Answer:
     own = find(exercise).reference.__name__
     statements, answer, failed = _read(notebook, exercise, own)
     bound = [_bound(one) for one in statements]
-    needed, chosen = _used(answer), set()
+    needed, chosen = _used(answer) | {"*"}, set()
     while new := {i for i, made in enumerate(bound) if i not in chosen and made & needed}:
         chosen |= new
         needed |= set().union(*(_used(statements[i]) for i in new))
@@ -103,7 +103,9 @@ def _table(node: ast.AST) -> symtable.SymbolTable:
 
 
 def _bound(node: ast.stmt) -> set[str]:
-    """Names that a statement makes at the top level."""
+    """Names that a statement makes at the top level; ``*`` of ``from ... import *``."""
+    if isinstance(node, ast.ImportFrom) and node.names[0].name == "*":
+        return {"*"}
     symbols = _table(node).get_symbols()
     return {one.get_name() for one in symbols if one.is_assigned() or one.is_imported() or one.is_namespace()}
 

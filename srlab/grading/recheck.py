@@ -168,7 +168,7 @@ def _enter(folder: Path, pipe: int, seconds: int, memory: int, isolated: bool) -
     os.environ |= dict.fromkeys(("HOME", "SRLAB_HOME", "TMPDIR", "MPLCONFIGDIR"), str(folder)) | {"PATH": path}
     tempfile.tempdir = None
     os.chdir(folder)
-    limit(memory, seconds)
+    limit(memory, seconds + 5)  # by then it is ended anyway
     if isolated:
         confine(folder)
 
@@ -194,10 +194,11 @@ def _judge(notebook: "NotebookNode", exercise: str) -> tuple[str, str]:
 
 def _finish(one: _Running, ready: bool, keep: set[int]) -> Verdict:
     """End a process and all that it started, and read what it had to say; that comes from a hand-in, so it's text."""
-    said = os.read(one.pipe, 8 * LONGEST) if ready else b""
+    said = os.read(one.pipe, 1 << 16) if ready else b""
     os.close(one.pipe)
-    with suppress(ProcessLookupError):
-        os.killpg(one.pid, signal.SIGKILL)
+    for kill in (os.killpg, os.kill):  # the group, and who has no group of its own yet
+        with suppress(ProcessLookupError):
+            kill(one.pid, signal.SIGKILL)
     status = os.waitpid(one.pid, 0)[1]
     while left := [child for child in psutil.Process().children() if child.pid not in keep]:
         for child in left:  # its own children come here then
@@ -206,9 +207,9 @@ def _finish(one: _Running, ready: bool, keep: set[int]) -> Verdict:
     with suppress(OSError, RecursionError):
         shutil.rmtree(one.folder)
     result, reason = RESULTS["hint"], "It took too long." if not ready else _ended(status)
-    with suppress(ValueError, TypeError):
+    with suppress(ValueError, TypeError, RecursionError):  # of what isn't ours
         found, text = json.loads(said)
-        result, reason = (found, printable(text)) if found in RESULTS.values() else (result, reason)
+        result, reason = (found, printable(text)[:LONGEST]) if found in RESULTS.values() else (result, reason)
     return Verdict(one.hand_in, one.exercise, result, reason)
 
 

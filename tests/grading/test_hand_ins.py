@@ -270,6 +270,8 @@ def test_what_the_system_made_has_a_line_and_a_name_is_no_formula(tmp_path, caps
     assert main(["progress", str(tmp_path / "all"), "--csv", str(tmp_path / "grades.csv")]) == 2
     assert ".DS_Store: was made by a program, not by a student." in capsys.readouterr().out
     assert list(read_table(tmp_path)) == ["'=1+1_lab", "zip"]
+    assert main(["progress", str(tmp_path / "all"), "--class", str(tmp_path / "names.csv")]) == 2
+    assert "Not in the class list: =1+1_lab\n3 files of 2 students; not counted: 2." in capsys.readouterr().out
     assert main(["progress", str(tmp_path / "all"), "--csv", str(tmp_path / "grades.csv")]) == 2
     assert "exists already" in capsys.readouterr().err
 
@@ -286,7 +288,7 @@ isolated = pytest.mark.skipif(not isolation.available(), reason="needs Linux 6.1
 @isolated
 @pytest.mark.long
 def test_what_was_forged_or_does_harm_is_found_and_does_none(tmp_path):
-    hand_in(tmp_path, "right", "forged", "writes outside", "kills")
+    hand_in(tmp_path, "forged", "writes outside", "kills")
     done = recheck(tmp_path)
     assert done.returncode == 0, done.stderr
     assert "degradation.psnr: saved right, now hint given." in done.stdout
