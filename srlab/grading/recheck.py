@@ -11,7 +11,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from multiprocessing.connection import wait
 from pathlib import Path
@@ -31,6 +31,7 @@ JUDGES = ("srlab.exercises.judging", "srlab.grading.answers", "srlab.grading.iso
 NOT_ISOLATED = 3  # exit status of a process in which nothing of a hand-in was executed
 LONGEST = 300  # signs of what is said of an answer
 SUBREAPER = 36  # for prctl
+STOPPING = {signal.SIGINT, signal.SIGTERM}
 
 
 class Verdict(NamedTuple):
@@ -92,16 +93,29 @@ def recheck(
     try:
         while True:
             for answer in itertools.islice(todo, at_once - len(running)):
-                running.append(_start(*answer, seconds, memory, isolated))
+                with _undisturbed():
+                    running.append(_start(*answer, seconds, memory, isolated))
             if not running:
                 return
             ready = wait(running, timeout=max(0.0, min(one.until for one in running) - time.monotonic()))
             for one in [one for one in running if one in ready or time.monotonic() >= one.until]:
-                running.remove(one)
-                yield _finish(one, one in ready, others | {other.pid for other in running})
+                with _undisturbed():
+                    running.remove(one)
+                    verdict = _finish(one, one in ready, others | {other.pid for other in running})
+                yield verdict
     finally:
         for one in running:
-            _finish(one, False, others)
+            _finish(one, False, others | {other.pid for other in running})
+
+
+@contextmanager
+def _undisturbed() -> Iterator[None]:
+    """Let Ctrl-C wait, so that no process is left behind; amid a fork Python would even swallow it."""
+    signal.pthread_sigmask(signal.SIG_BLOCK, STOPPING)
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, STOPPING)
 
 
 def recheck_hand_ins(folder: Path, hand_ins: Sequence[HandIn], **limits: Any) -> Iterator[HandIn]:
