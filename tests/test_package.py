@@ -13,7 +13,17 @@ from tests.conftest import ROOT
 
 HEAVY = {"torch", "torchvision", "torchmetrics", "numpy", "pandas", "matplotlib", "skimage", "scipy", "accelerate"}
 HEAVY |= {"PIL", "IPython", "ipywidgets", "anywidget"}
-FLOORS = ("base", "data models", "losses training inference", "evaluation", "exercises", "view", "lab", "cli")
+FLOORS = (
+    "base",
+    "data models",
+    "losses training inference",
+    "evaluation",
+    "exercises",
+    "view",
+    "lab",
+    "grading",
+    "cli",
+)
 
 
 @pytest.mark.parametrize("module", ["srlab", "srlab.cli.main"])

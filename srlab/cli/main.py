@@ -16,6 +16,7 @@ from srlab.cli import (
     plan,
     progress,
     quiz_command,
+    recheck,
     runs_command,
     solutions,
     upscale_command,
@@ -34,6 +35,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     upscale_command.add_parser(commands)
     doctor.add_parser(commands)
     progress.add_parser(commands)
+    recheck.add_parser(commands)
     solutions.add_parser(commands)
     quiz_command.add_parser(commands)
     options = parser.parse_args(arguments)

@@ -1,23 +1,12 @@
 """``srlab progress``: which exercises are right, as the saved outputs of notebooks say; nothing is executed."""
 
 import argparse
-import re
 import sys
-from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from srlab.base.errors import SrlabError
 from srlab.base.text import in_columns, printable
-
-if TYPE_CHECKING:
-    from nbformat import NotebookNode
-
-CHECK = re.compile(r"""\bcheck\(\s*["'](\w+\.\w+)["']""")
-RESULTS = {"right": "right", "hint": "hint given", "to do": "still to do"}  # by the word that `check` puts before
-RAISED = {"Wrong": "hint", "StillToDo": "to do"}  # what it raises instead under SRLAB_STRICT
-NOT_RUN, MISSING = "not run yet", "not in the file"
 
 
 def add_parser(commands: argparse._SubParsersAction) -> None:
@@ -26,12 +15,23 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
     parser.add_argument(
         "paths", nargs="*", metavar="FILE_OR_FOLDER", help="notebooks, and folders of them; default: the labs"
     )
+    add_table(parser)
     parser.set_defaults(command=run, when_stopped="nothing was changed.")
 
 
+def add_table(parser: argparse.ArgumentParser) -> None:
+    """Add the options for a table of a class."""
+    parser.add_argument("--csv", metavar="FILE", help="write a table of the one folder given: a row a student")
+    parser.add_argument("--force", action="store_true", help="replace the file of --csv")
+    parser.add_argument("--class", metavar="FILE", dest="names", help="the students' names, one a line")
+
+
 def run(options: argparse.Namespace) -> int:
-    """Print a table for each notebook; returns 2 where one of them is none, or has no exercises."""
-    from srlab.exercises import FORMER, find
+    """Print a table for each notebook, or a line for each file of a class; returns 2 where something wasn't counted."""
+    if options.csv or options.names:
+        return _grade_class(options)
+    from srlab.exercises import find
+    from srlab.grading.results import other_edition, progress, summary
     from srlab.lab.notebooks import read_notebook, seen_from_here
 
     tables: list[dict[str, str]] = []
@@ -39,66 +39,79 @@ def run(options: argparse.Namespace) -> int:
     for path in _notebooks(options.paths):
         try:
             notebook = read_notebook(path)
-            results = progress(notebook)
-            former = sorted({name for name, _ in _checks(notebook)} & FORMER)
-            if not results and not former:
+            results, notes = progress(notebook), other_edition(notebook)
+            if not results and not notes:
                 raise SrlabError(f"There are no exercises of this course in {path}; is it one of the labs?")
         except SrlabError as error:  # the others are shown all the same
             print(f"srlab: {error}", file=sys.stderr)
             refused += 1
             continue
-        print(f"{printable(seen_from_here(path))}: {_sum([results])}")
-        if former:
-            print(
-                f"This notebook is of an older edition of the lab. Its exercises {', '.join(former)} are gone and not "
-                "counted; the others are counted as they were saved."
-            )
+        print(f"{printable(seen_from_here(path))}: {summary([results])}")
+        for note in notes:
+            print(note)
         rows = [(name, find(name).level, result) for name, result in results.items()]
         print(in_columns([("exercise", "level", "saved result"), *rows]))
         print()
         tables.append(results)
     if len(tables) > 1:
-        print(f"In all: {_sum(tables)}")
+        print(f"In all: {summary(tables)}")
+    if others := sum(_others(Path(path)) for path in options.paths):
+        print(f"{others} other files weren't read; with --class or --csv each of a folder is named.")
     if tables:
         print("This is what was saved. Save a notebook first, and what it shows now is counted.")
     return 2 if refused else 0
 
 
-def progress(notebook: "NotebookNode") -> dict[str, str]:
-    """Say of each exercise what its check printed when the notebook was last saved.
+def _grade_class(options: argparse.Namespace) -> int:
+    from srlab.grading import hand_ins, table
 
-    Returns
-    -------
-    dict of str to str
-        Exercise -> ``"right"``, ``"hint given"``, ``"still to do"``, ``"not run yet"``, or ``"not in the file"`` (its
-        lab has it, and the notebook has not). In the notebook's order; empty without an exercise that we know.
-    """
-    from srlab.exercises import names
-
-    known = names()
-    results: dict[str, str] = {}
-    for name, outputs in _checks(notebook):
-        result = _result(name, outputs)
-        if name in known and (result != NOT_RUN or name not in results):  # of two cells, the later that was run
-            results[name] = result
-    labs = {name.partition(".")[0] for name in results}
-    return results | {n: MISSING for n in known if n.partition(".")[0] in labs and n not in results}
+    folder, names = prepare(options.paths, options)
+    found = hand_ins.gather(folder, names)
+    for one in found:
+        print(printable_lines(table.describe(one)))
+    return finish(found, names, options)
 
 
-def _checks(notebook: "NotebookNode") -> list[tuple[str, list["NotebookNode"]]]:
-    """Each exercise that a cell checks, and what the cell showed."""
-    cells = (cell for cell in notebook.cells if cell.cell_type == "code")
-    return [(name, cell.outputs) for cell in cells for name in CHECK.findall(cell.source)]
+def prepare(paths: Sequence[str], options: argparse.Namespace) -> tuple[Path, dict[str, list[str]]]:
+    """The folder of a class and its names; whatever is wrong with the options is said before the work."""
+    from srlab.base.files import refuse_existing
+    from srlab.grading.hand_ins import read_class
+
+    if len(paths) != 1:
+        raise SrlabError("Give one folder with what the class has handed in.")
+    if options.csv:
+        refuse_existing(Path(options.csv), options.force)
+    return Path(paths[0]), read_class(Path(options.names)) if options.names else {}
 
 
-def _result(name: str, outputs: list["NotebookNode"]) -> str:
-    printed = "".join(output.text for output in outputs if output.get("name") == "stdout")
-    _, *checks = re.split(rf"^{re.escape(name)} \(", printed, flags=re.MULTILINE)
-    if not checks:
-        return NOT_RUN
-    words = re.findall(rf"^  ({'|'.join(RESULTS)}) ", checks[-1], re.MULTILINE)
-    words += [word for error, word in RAISED.items() if any(output.get("ename") == error for output in outputs)]
-    return RESULTS[words[0]] if words else NOT_RUN
+def finish(found: Sequence, names: dict[str, list[str]], options: argparse.Namespace) -> int:
+    """Say who is missing, and write the table; returns 2 where a file of a student wasn't counted."""
+    from srlab.base.files import write_atomic
+    from srlab.grading import table
+
+    students = table.students_of(found, names)
+    uncounted = [one for one in found if one.student and not one.results]
+    print()
+    for line in table.missing(found, students):
+        print(printable(line))
+    if names and (others := [name for name in students if name not in names]):
+        print(printable(f"Not in the class list: {', '.join(others)}"))
+    print(f"{len(found)} files of {len(students)} students; not counted: {len(uncounted)}.")
+    if options.csv:
+        write_atomic(Path(options.csv), table.grades(found, list(names)))
+        print(f"The table is in {printable(options.csv)}.")
+    return 2 if uncounted else 0
+
+
+def printable_lines(lines: Sequence[str]) -> str:
+    """Lines for a terminal, with nothing in them that it would obey."""
+    return "\n".join(map(printable, lines))
+
+
+def _others(folder: Path) -> int:
+    """How many files of a folder are no notebooks, those that the system hides left out."""
+    files = (file.relative_to(folder) for file in folder.rglob("*") if file.suffix != ".ipynb" and file.is_file())
+    return sum(not any(part.startswith(".") for part in file.parts) for file in files)
 
 
 def _notebooks(paths: Sequence[str]) -> list[Path]:
@@ -117,10 +130,3 @@ def _notebooks(paths: Sequence[str]) -> list[Path]:
             raise SrlabError(f"There is no notebook (.ipynb) in {path}; check the path.")
         found += files
     return found
-
-
-def _sum(tables: Sequence[dict[str, str]]) -> str:
-    """``3 of 5 right (hint given: 1, not run yet: 1)``."""
-    counts = Counter(result for results in tables for result in results.values())
-    others = [f"{r}: {counts[r]}" for r in (*RESULTS.values(), NOT_RUN, MISSING) if counts[r] and r != RESULTS["right"]]
-    return f"{counts[RESULTS['right']]} of {counts.total()} right" + (f" ({', '.join(others)})" if others else "")

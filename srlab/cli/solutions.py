@@ -19,7 +19,9 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
     """Add the command to the parser of ``srlab``; imports nothing heavy."""
     parser = commands.add_parser("solutions", help="write a lab with its exercises solved, for teachers")
     parser.add_argument("lab", metavar="LAB", help="name or beginning of a name, such as 03")
-    parser.add_argument("out", nargs="?", metavar="OUT", help="notebook to write (default: <lab>.solved.ipynb, here)")
+    parser.add_argument(
+        "out", nargs="?", metavar="OUT", help="notebook to write (default: solutions/<lab>.ipynb in the folder of runs)"
+    )
     parser.set_defaults(command=run)
 
 
@@ -29,10 +31,10 @@ def run(options: argparse.Namespace) -> int:
 
     from srlab.base import places
     from srlab.base.files import write_atomic
-    from srlab.lab.notebooks import find_lab, read_notebook
+    from srlab.lab.notebooks import find_lab, read_notebook, seen_from_here
 
     lab = find_lab(options.lab)
-    out = Path(options.out or f"{lab.stem}.solved.ipynb")
+    out = Path(options.out or places.home() / "solutions" / lab.name)  # among what git and the students don't see
     if out.suffix != ".ipynb":
         raise SrlabError(f"{out} is no name for a notebook; end it in .ipynb.")
     if out.exists():
@@ -45,7 +47,7 @@ def run(options: argparse.Namespace) -> int:
     if not count:
         raise SrlabError(f"{lab.stem} has no untouched exercise; get the lab anew from the repository.")
     write_atomic(out, (nbformat.writes(notebook) + "\n").encode())
-    print(f"{out}: {lab.stem} with {count} exercises solved")
+    print(f"{seen_from_here(out)}: {lab.stem} with {count} exercises solved")
     return 0
 
 
@@ -67,8 +69,8 @@ def fill_in(notebook: "NotebookNode") -> int:
 
 def open_exercises(notebook: "NotebookNode") -> list[tuple["NotebookNode", "NotebookNode", str]]:
     """The cells of each exercise that is still a stub, the stub and its check, and the source of a solution."""
-    from srlab.cli.progress import CHECK
     from srlab.exercises import find
+    from srlab.grading.results import CHECK
 
     return [
         (stub, check, solve(stub.source, find(names[0]).reference))

@@ -80,6 +80,8 @@ class Exercise:
         the stub, so it uses nothing of its module but imports.
     level
         How hard it is.
+    importance
+        What it counts for in a lab, from 1 to 5, as the text above it says.
     cases
         What is tested, in plain words -> the inputs: a tuple, which is copied for each run, or a function that makes
         one anew.
@@ -106,6 +108,7 @@ class Exercise:
     reference: Answer
     _: KW_ONLY
     level: Literal["easy", "medium", "hard"]
+    importance: Literal[1, 2, 3, 4, 5]
     cases: Mapping[str, tuple[Any, ...] | Callable[[], tuple[Any, ...]]]
     mistakes: Mapping[str, Answer | Sequence[Answer]]
     hints: tuple[str, ...]

@@ -4,7 +4,7 @@ import glob
 import json
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from srlab.base.errors import SrlabError
 from srlab.base.places import course, recipes
@@ -59,7 +59,7 @@ def read_notebook(path: Path) -> "NotebookNode":
     Raises
     ------
     SrlabError
-        There is no such file, it cannot be read, or it is not a notebook.
+        There is no such file, it cannot be read, or it is not a notebook of format 3 or 4.
     """
     import nbformat
     from nbformat.validator import get_validator
@@ -68,13 +68,22 @@ def read_notebook(path: Path) -> "NotebookNode":
         raise SrlabError(f"There is no file {path}; check the path.")
     try:
         content = json.loads(path.read_text(encoding="utf-8-sig"))
-        # Before it is made a notebook, as nbformat trusts what it reads. Its cells may lack ids, as those of 4.4 do.
-        get_validator(4, 4, relax_add_props=True).validate(content)
+        if isinstance(content, dict) and content.get("nbformat") == 3:  # as they were until 2015
+            get_validator(3).validate(content)
+            content = nbformat.v4.upgrade(nbformat.v3.to_notebook_json(content), 3, 0)
+        # Before it is made a notebook, as nbformat trusts what it reads. Its cells may lack ids, as those of 4.4 do,
+        # and its minor version may be lower, as Colab's is.
+        get_validator(4, 4, relax_add_props=True).validate(_at_least_4(content))
         return nbformat.v4.to_notebook_json(content)
     except OSError as error:
         raise SrlabError(f"Cannot read {path} ({error.strerror}); check its permissions.") from error
     except (ValueError, RecursionError, nbformat.ValidationError) as error:  # the second: nested without end
         raise SrlabError(f"{path} is not a notebook of Jupyter; give a file that was saved there (.ipynb).") from error
+
+
+def _at_least_4(content: Any) -> Any:
+    minor = content.get("nbformat_minor") if isinstance(content, dict) else None
+    return content | {"nbformat_minor": 4} if isinstance(minor, int) and 0 <= minor < 4 else content
 
 
 def seen_from_here(path: Path) -> str:

@@ -113,11 +113,13 @@ def test_a_folder_has_a_table_for_each_notebook_below_it_and_a_sum(tmp_path, che
     for student, cells in {"anna": [right], "bo": [cell(CROP)]}.items():
         save(tmp_path / student / "00.ipynb", *cells)
     save(tmp_path / "anna" / ".ipynb_checkpoints" / "00-checkpoint.ipynb", cell(CROP))
+    (tmp_path / "anna" / "lab.zip").write_bytes(b"PK")
     lines = said(capsys, tmp_path).out.splitlines()
     heads = [line for line in lines if f" of {len(LAB)} right" in line]
     assert [head.split(": ")[0] for head in heads] == [f"{tmp_path / name / '00.ipynb'}" for name in ("anna", "bo")]
     rest = 2 * (len(LAB) - 1)
-    assert lines[-2] == f"In all: 1 of {2 * len(LAB)} right (not run yet: 1, not in the file: {rest})"
+    assert lines[-2].startswith("1 other files weren't read;")
+    assert lines[-3] == f"In all: 1 of {2 * len(LAB)} right (not run yet: 1, not in the file: {rest})"
 
 
 def test_without_a_path_the_labs_of_the_course_are_read(tmp_path, checked, capsys, monkeypatch):

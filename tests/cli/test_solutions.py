@@ -40,11 +40,12 @@ def solved_cells(lab):
 # --- The file -----------------------------------------------------------------------------------------------
 
 
-def test_the_solved_lab_is_written_here_and_differs_in_its_stubs_alone(course, capsys):
+def test_the_solved_lab_is_written_among_the_runs_and_differs_in_its_stubs_alone(course, capsys, home):
     assert main(["solutions", "03"]) == 0
     name, _, rest = capsys.readouterr().out.partition(": ")
     before, after = nbformat.read(NOTEBOOKS / "03_srgan.ipynb", 4), nbformat.read(name, 4)
-    assert name == "03_srgan.solved.ipynb"
+    assert Path(name).resolve() == home / "solutions" / "03_srgan.ipynb"
+    assert not list(Path().iterdir())
     nbformat.validate(after)
     changed = [old for old, new in zip(before.cells, after.cells, strict=True) if old != new]
     assert all("return srlab.TODO" in cell.source for cell in changed)

@@ -12,10 +12,10 @@ import torch
 import srlab
 from srlab import exercises
 from srlab.base.errors import SrlabError
-from srlab.cli.progress import progress
 from srlab.exercises import TODO, Exercise, Wrong, check, find
 from srlab.exercises.difference import difference
 from srlab.exercises.judging import judge
+from srlab.grading.results import progress
 
 from .test_exercises import listed, said
 
@@ -28,7 +28,7 @@ def ask(monkeypatch, capsys):
 
     def ask(answer, reference=lambda x: 2 * x, hints=1, **parts):
         parts = {"cases": {"a pair": (torch.tensor([1.0, 2.0]),)}, "mistakes": {}, **parts}
-        exercise = Exercise(reference, level="easy", hints=("Think.", "Think again."), **parts)
+        exercise = Exercise(reference, level="easy", importance=1, hints=("Think.", "Think again."), **parts)
         monkeypatch.setattr(exercises, "find", lambda name: exercise)
         check("lab.exercise", answer, hints)
         return said(capsys)
@@ -104,7 +104,7 @@ def test_what_a_mistake_does_is_worked_out_once():
         return 3 * x
 
     parts = {"cases": SMALL_AND_LARGE, "mistakes": {"Thrice.": mistake}}
-    exercise = Exercise(lambda x: 2 * x, level="easy", hints=("Think.",), **parts)
+    exercise = Exercise(lambda x: 2 * x, level="easy", importance=1, hints=("Think.",), **parts)
     for _ in range(2):
         with pytest.raises(Wrong, match=r"Thrice\."):
             list(judge(exercise, lambda x: x + x + x))

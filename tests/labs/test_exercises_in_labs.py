@@ -1,14 +1,15 @@
 """The exercise cells of the labs and extras as a student meets them: untouched, and solved."""
 
 import inspect
+import re
 
 import nbformat
 import pytest
 
 import srlab
 from srlab import exercises
-from srlab.cli.progress import progress
 from srlab.cli.solutions import fill_in
+from srlab.grading.results import progress
 from srlab.lab.notebooks import read_notebook
 
 from .conftest import EXTRAS, LABS
@@ -57,6 +58,14 @@ def test_solved_exercises_are_right_one_after_the_other_and_count_as_such(lab, c
             cell.outputs = [nbformat.v4.new_output("stream", text=capsys.readouterr().out)]
     results = progress(notebook)
     assert results == dict.fromkeys((n for place, n in zip(CELLS, NAMES, strict=True) if place[0] == lab.stem), "right")
+
+
+@pytest.mark.parametrize("lab", ALL, ids=lambda lab: lab.stem)
+def test_the_importance_that_grading_counts_is_the_one_in_the_text(lab):
+    cells = nbformat.read(lab, 4).cells
+    for text, _, check in zip(cells, cells[1:], cells[2:], strict=False):
+        if check.cell_type == "code" and (name := re.search(r'srlab\.check\("([\w.]+)"', check.source)):
+            assert re.findall(r"importance (\d) of 5", text.source) == [str(exercises.find(name[1]).importance)]
 
 
 def test_every_exercise_stands_in_a_lab_or_an_extra():

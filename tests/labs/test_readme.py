@@ -83,7 +83,8 @@ def desk(tmp_path, monkeypatch, home):
         run.save_generator(MSRResNet(1, 4), 1)
         run.path.joinpath("metrics.jsonl").write_text('{"step": 1, "loss": 1.0}\n', encoding="utf-8")
     (tmp_path / "notebooks").symlink_to(ROOT / "notebooks")
-    for name in ("path/to/handed_in/03_srgan.ipynb", "handed_in/03_srgan.ipynb", "checked.ipynb"):
+    (tmp_path / "names.txt").write_text("Li, Anna; 03_srgan\n", encoding="utf-8")
+    for name in ("path/to/handed_in/03_srgan.ipynb", "handed_in/03_srgan.ipynb"):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(ROOT / "notebooks" / "03_srgan.ipynb", tmp_path / name)
 

@@ -45,6 +45,7 @@ def _first(wanted: torch.Tensor, kernels: torch.Tensor) -> int | None:
 EXERCISE = Exercise(
     icnr,
     level="medium",
+    importance=3,
     cases={
         "a factor of 2: all places of a cell begin alike, as one of the kernels that came in": (
             sample(12, 2, 3, 3, low=-1, seed=2),

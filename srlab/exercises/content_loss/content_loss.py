@@ -143,6 +143,7 @@ _COMPARED = _of_maps(_relative)
 EXERCISE = Exercise(
     ContentLoss,
     level="medium",
+    importance=5,
     cases={"frozen, with the right input, relative, with a gradient for SR and none for HR": _case},
     observe=_observe,
     mistakes={

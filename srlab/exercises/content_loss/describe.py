@@ -78,6 +78,7 @@ def _pooled(size: int) -> Callable[[torch.Tensor], torch.Tensor]:
 EXERCISE = Exercise(
     describe,
     level="medium",
+    importance=5,
     cases={
         "the astronaut's face": lambda: _copies("astronaut", 48, 168),
         "the cat's eye": lambda: _copies("chelsea", 80, 120),

@@ -105,6 +105,7 @@ def _last(layers: dict[str, Answer], image: torch.Tensor, wanted: list[str]) -> 
 EXERCISE = Exercise(
     feature_maps,
     level="easy",
+    importance=2,
     cases={
         "one layer at the end": lambda: _case("relu2"),
         "two layers on the way, and the gradient comes through": lambda: _case("conv1", "pool1"),

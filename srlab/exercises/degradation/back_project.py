@@ -90,6 +90,7 @@ _SR = sample(1, 3, 16, 24)
 EXERCISE = Exercise(
     back_project,
     level="medium",
+    importance=5,
     cases={
         "what the LR image lacks is added": _case(
             _SR, sample(1, 3, 4, 6, seed=1), _by(1 / 4, "lanczos"), _by(4, "lanczos")

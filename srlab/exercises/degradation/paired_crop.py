@@ -69,6 +69,7 @@ def _scene(
 EXERCISE = Exercise(
     paired_crop,
     level="easy",
+    importance=3,
     cases={
         "a place at scale 4": _scene(4, 3, 5, False),
         "mirrored": _scene(4, 3, 5, True),

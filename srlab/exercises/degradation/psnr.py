@@ -51,6 +51,7 @@ _SMALL = [1e-9, 1e-10, 1e-11, 1e-12, 1e-13]  # may be added to the MSE
 EXERCISE = Exercise(
     psnr,
     level="medium",
+    importance=3,
     cases={
         "10 log10(1 / MSE), with the MSE of each image": (*_pair(), 0),
         "the border is left out": (*_pair(), 4),

@@ -59,6 +59,7 @@ def _linear(x: torch.Tensor) -> torch.Tensor:
 EXERCISE = Exercise(
     shrink_matrix,
     level="medium",
+    importance=5,
     cases={
         "a linear kernel at scale 4": (16, 4, _linear),
         "the cubic kernel at scale 3": (18, 3, cubic),

@@ -176,6 +176,7 @@ class _Made(nn.Module):
 EXERCISE = Exercise(
     DenseBlock,
     level="hard",
+    importance=4,
     cases={"each sees all that came before, and a fifth of the third is added to x": (sample(2, 6, 7, 9, low=-1), 4)},
     observe=_observe,
     mistakes={

@@ -71,6 +71,7 @@ def _mix(x: torch.Tensor, y: torch.Tensor, t: float) -> torch.Tensor:
 EXERCISE = Exercise(
     interpolate,
     level="easy",
+    importance=3,
     cases={
         "alpha = 0 gives a": (_A, _B, 0.0),
         "alpha = 1 gives b": (_A, _B, 1.0),

@@ -49,6 +49,7 @@ def _sr_half(real: torch.Tensor, fake: torch.Tensor) -> torch.Tensor:
 EXERCISE = Exercise(
     ragan_discriminator_loss,
     level="medium",
+    importance=5,
     cases={
         "both halves, each against the mean of the other, and a gradient for both": sample_logits,
         "a D that is very sure, and wrong": sure_logits([0], [200]),

@@ -110,6 +110,7 @@ OF_BOTH: dict[str, list[Answer]] = {
 EXERCISE = Exercise(
     ragan_generator_loss,
     level="medium",
+    importance=3,
     cases={
         "both halves, each against the mean of the other, and a gradient through the mean too": sample_logits,
         "a D that is very sure": sure_logits([200], [0]),

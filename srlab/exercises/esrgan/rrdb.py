@@ -134,6 +134,7 @@ class _WithoutBeta(RRDB):
 EXERCISE = Exercise(
     RRDB,
     level="easy",
+    importance=2,
     cases={
         "three dense blocks, and x + 0.2 times what comes out": (sample(2, 6, 5, 7, low=-1), 4),
         "another beta": (sample(2, 6, 5, 7, low=-1, seed=1), 4, 0.5),

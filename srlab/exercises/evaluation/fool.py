@@ -84,6 +84,7 @@ def _chequered(picture: torch.Tensor) -> torch.Tensor:
 EXERCISE = Exercise(
     fool,
     level="medium",
+    importance=3,
     cases={
         "a face": _scene("astronaut", 40, 160, 1.5),
         "fur": _scene("chelsea", 100, 150, 1.2),

@@ -95,6 +95,7 @@ _SAVED = "SR isn't rounded. What you'd shrink is the file, so turn it into 8-bit
 EXERCISE = Exercise(
     lr_consistency,
     level="medium",
+    importance=5,
     cases={
         "SR is shrunk by what shrank HR": _scene(4, "bicubic", 0.02, 0),
         "another way to shrink": _scene(3, "box", 0.01, 5),

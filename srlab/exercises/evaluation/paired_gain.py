@@ -57,6 +57,7 @@ def _error(spread: Callable[[torch.Tensor, torch.Tensor, float], torch.Tensor]) 
 EXERCISE = Exercise(
     paired_gain,
     level="easy",
+    importance=2,
     cases={
         "six photos": _scores(6),
         "another number of photos": _scores(3),

@@ -97,6 +97,7 @@ _TINY = (1e-9, 1e-10, 1e-11, 1e-12)  # what may be added to the MSE, or be its f
 EXERCISE = Exercise(
     paper_psnr,
     level="medium",
+    importance=4,
     cases={
         "10 log10(1 / MSE) on the luma of BT.601": _alternating(),
         "4 pixels less on each side": _bad_border(),

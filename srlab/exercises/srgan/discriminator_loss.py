@@ -35,6 +35,7 @@ def discriminator_loss(real: torch.Tensor, fake: torch.Tensor) -> torch.Tensor:
 EXERCISE = Exercise(
     discriminator_loss,
     level="easy",
+    importance=4,
     cases={
         "-log D(x) - log(1 - D(y)), each with a mean, and a gradient for both": sample_logits,
         "a D that is very sure of something generated, and wrong": sure_logits([200], [200]),

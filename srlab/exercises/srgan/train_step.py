@@ -190,6 +190,7 @@ _NOT_LEARNED = (
 EXERCISE = Exercise(
     train_step,
     level="hard",
+    importance=5,
     cases={
         "one run of G, one step of D, then one of G, which learns from D as it is by then": lambda: (1, *gan_scene()),
         "nothing is left over for the second step": lambda: (2, *gan_scene()),

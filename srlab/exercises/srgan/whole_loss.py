@@ -93,6 +93,7 @@ def _loss(
 EXERCISE = Exercise(
     whole_loss,
     level="easy",
+    importance=3,
     cases={
         "pixels, content and adversary, each with its weight, and a gradient from all three": lambda: _case(
             {"pixel": 0.4, "content": 0.2, "adversary": 0.3}

@@ -72,6 +72,7 @@ _LARGE = torch.tensor([3.0, -1.5, 2.2, 0.5]), torch.tensor([0.35, 0.2, 0.2, 0.25
 EXERCISE = Exercise(
     best_guess,
     level="medium",
+    importance=5,
     cases={
         "mse": (*_PIXEL, "mse"),
         "l1": (*_PIXEL, "l1"),

@@ -117,6 +117,7 @@ def _by_zip(step: Any, batches: Any, iters: int, validate: Any, every: int) -> l
 EXERCISE = Exercise(
     fit,
     level="medium",
+    importance=3,
     cases={"eight steps, scored every four": (8, 4), "seven steps, scored every three": (7, 3)},
     observe=_observe,
     mistakes={

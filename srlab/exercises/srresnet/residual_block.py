@@ -110,6 +110,7 @@ def _convs(size: int, padding: int, features: int | None = None) -> dict[str, Ca
 EXERCISE = Exercise(
     ResidualBlock,
     level="medium",
+    importance=3,
     cases={"conv, BN, PReLU, conv, BN, and the input added at the end": (sample(2, 6, 7, 9, low=-1),)},
     observe=_observe,
     mistakes={

@@ -101,6 +101,7 @@ class _MadeAnew(nn.Module):
 EXERCISE = Exercise(
     Tail,
     level="medium",
+    importance=2,
     cases={
         "four times as large": (sample(2, 5, 6, 7, low=-1, seed=1), sample(2, 3, 6, 7), 4),
         "three times as large": (sample(1, 4, 5, 6, low=-1, seed=1), sample(1, 3, 5, 6), 3),

@@ -155,6 +155,7 @@ def _without_graph(generator: Any, lr: Any, hr: Any) -> torch.Tensor:
 EXERCISE = Exercise(
     train_step,
     level="medium",
+    importance=5,
     cases={
         "one step": lambda: (1, *_scene()),
         "a second step, with another batch": lambda: (2, *_scene()),

@@ -97,6 +97,7 @@ def _mean_error_first(generator: Any, pairs: Any) -> float:
 EXERCISE = Exercise(
     validate,
     level="medium",
+    importance=4,
     cases={
         "a network that is being trained": lambda: _scene(True),
         "a network in use": lambda: _scene(False),

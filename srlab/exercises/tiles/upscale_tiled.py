@@ -220,6 +220,7 @@ def _cut_at(fixed: int) -> Answer:
 EXERCISE = Exercise(
     upscale_tiled,
     level="hard",
+    importance=4,
     cases={
         "tiles are cut and put together again": (partial(_repeat, scale=1), _map(8, 12), 1, 4, 0),
         "places in the result are counted in HR pixels": (partial(_repeat, scale=5), _map(8, 12), 5, 4, 0),

@@ -1,0 +1,146 @@
+"""What lies in a folder of hand-ins: each file, whose it is, and what it says, or why it can't be counted."""
+
+import re
+import unicodedata
+from collections import Counter
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from srlab.base.errors import SrlabError
+from srlab.grading.results import lab_of, other_edition, progress
+from srlab.lab.notebooks import read_notebook
+
+LARGEST = 200_000_000  # bytes; a lab with all its outputs has 20 million
+# What Moodle and Canvas write behind a name: "Anna Li_1234_assignsubmission_file_", "lianna_LATE_1234_5678_".
+BEHIND_NAME = re.compile(r"_(?:LATE_)?\d{3,}(?:_|$)|_assignsubmission_")
+BEFORE_LAB = re.compile(r"[-_ ]+(?=\d\d_[a-z])")  # in "anna_li_03_srgan"
+
+
+@dataclass
+class HandIn:
+    """One file of the folder.
+
+    Attributes
+    ----------
+    path
+        Below the folder.
+    student
+        Whose it is; empty for files that the system made.
+    results
+        Exercise -> result, as `srlab.grading.results.progress` says; empty where it isn't counted.
+    notes
+        Sentences for the teacher; where it isn't counted, the first says why.
+    """
+
+    path: Path
+    student: str
+    results: dict[str, str] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
+
+    @property
+    def labs(self) -> list[str]:
+        """The labs that count: one, unless somebody has put two into one notebook."""
+        return list(dict.fromkeys(map(lab_of, self.results)))
+
+
+def gather(folder: Path, names: dict[str, list[str]]) -> list[HandIn]:
+    """Read all files below a folder, and account for each of them.
+
+    Parameters
+    ----------
+    folder
+        With a folder or files for each student.
+    names
+        Of the class, as from `read_class`; may be empty.
+
+    Raises
+    ------
+    SrlabError
+        There is no such folder, or nothing in it.
+    """
+    if not folder.is_dir():
+        raise SrlabError(f"There is no folder {folder}; give the one with what was handed in.")
+    empty = [path for path in folder.iterdir() if path.is_dir() and not any(path.iterdir())]
+    files = sorted([path for path in folder.rglob("*") if path.is_symlink() or not path.is_dir()] + empty)
+    if not files:
+        raise SrlabError(f"There is nothing in {folder}; check the path.")
+    found = [_read(folder, path.relative_to(folder), names) for path in files]
+    count = Counter((one.student, lab) for one in found for lab in one.labs)
+    for one in found:
+        if twice := [lab for lab in one.labs if count[one.student, lab] > 1]:
+            one.results = {}
+            one.notes.insert(0, f"is one of several files of {one.student} for {', '.join(twice)}; leave one there.")
+    return found
+
+
+def read_class(file: Path) -> dict[str, list[str]]:
+    """Read the names of a class: one a line, and behind a semicolon or a tab what else their files are called by.
+
+    Raises
+    ------
+    SrlabError
+        There is no such file, it isn't text, it is empty, or somebody stands there twice.
+    """
+    try:
+        lines = file.read_text(encoding="utf-8-sig").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise SrlabError(f"Cannot read {file}; give a text file in UTF-8 with one name a line.") from error
+    rows = [[part.strip(' "') for part in re.split("[;\t]", line)] for line in lines]
+    rows = [[part for part in row if part] for row in rows]
+    names = {row[0]: row for row in rows if row and row[0].casefold() != "name"}
+    twice = [words for words, times in Counter(_words(row[0]) for row in rows if row).items() if times > 1]
+    if twice or not names:
+        what = (
+            f"has {' '.join(twice[0])} twice; write something behind one" if twice else "has no names; write one a line"
+        )
+        raise SrlabError(f"{file} {what}.")
+    return names
+
+
+def student_of(path: Path, names: dict[str, list[str]]) -> str:
+    """Whose file it is, by the first folder of its path, or by its own name where it lies in none.
+
+    Somebody of the class where the name begins with hers, in whatever order, else what stands before the marks of
+    Moodle and Canvas, or before the lab.
+    """
+    called = path.parts[0] if len(path.parts) > 1 or not path.suffix else path.stem
+    called = re.sub("#U([0-9a-f]{4})", lambda code: chr(int(code[1], 16)), called)  # as unzip writes an umlaut
+    words = _words(called, in_order=True)
+    fitting = [
+        (len(parts), name)
+        for name, aliases in names.items()
+        for parts in map(_words, aliases)
+        if tuple(sorted(words[: len(parts)])) == parts
+    ]
+    if fitting:
+        return max(fitting)[1]
+    name = BEHIND_NAME.split(called)[0]
+    return unicodedata.normalize("NFC", name if len(path.parts) > 1 else BEFORE_LAB.split(name)[0]).strip()
+
+
+def _words(text: str, in_order: bool = False) -> tuple[str, ...]:
+    words = re.findall(r"[^\W_]+", unicodedata.normalize("NFC", text).casefold())
+    return tuple(words if in_order else sorted(words))
+
+
+def _read(folder: Path, path: Path, names: dict[str, list[str]]) -> HandIn:
+    if any(part.startswith(".") or part == "__MACOSX" for part in path.parts):
+        return HandIn(path, "", notes=["was made by a program, not by a student."])
+    one = HandIn(path, student_of(path, names))
+    whole = folder / path
+    try:
+        if whole.is_symlink() or not whole.is_file():
+            raise SrlabError("is an empty folder." if whole.is_dir() else "is no file; links aren't followed.")
+        if path.suffix.lower() != ".ipynb":
+            raise SrlabError(f"is no notebook; {'unpack it' if path.suffix == '.zip' else 'ask for the .ipynb'}.")
+        if whole.stat().st_size > LARGEST:
+            raise SrlabError("is larger than any lab (200 MB).")
+        notebook = read_notebook(whole)
+        one.results, one.notes = progress(notebook), other_edition(notebook)
+        if not one.results and not one.notes:
+            raise SrlabError("has no exercises of this course.")
+        if not one.results:
+            one.notes.insert(0, "has no exercises that this srlab has.")
+    except SrlabError as error:
+        one.notes = ["is no notebook of Jupyter that can be read." if str(whole) in str(error) else str(error)]
+    return one

@@ -1,0 +1,235 @@
+"""Executes the answers of hand-ins again, each in a process of its own that can write into an empty folder alone."""
+
+import ctypes
+import importlib
+import itertools
+import json
+import os
+import shutil
+import signal
+import sys
+import tempfile
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from multiprocessing.connection import wait
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import psutil
+
+from srlab.base.text import printable
+from srlab.grading.hand_ins import HandIn
+from srlab.grading.results import MISSING, RESULTS
+from srlab.lab.notebooks import read_notebook
+
+if TYPE_CHECKING:
+    from nbformat import NotebookNode
+
+JUDGES = ("srlab.exercises.judging", "srlab.grading.answers", "srlab.grading.isolation")
+NOT_ISOLATED = 3  # exit status of a process in which nothing of a hand-in was executed
+LONGEST = 300  # signs of what is said of an answer
+SUBREAPER = 36  # for prctl
+STOPPING = {signal.SIGINT, signal.SIGTERM}
+
+
+class Verdict(NamedTuple):
+    """Of one exercise of one hand-in."""
+
+    hand_in: Path
+    exercise: str
+    result: str  # as in `srlab.grading.results.progress`
+    reason: str  # why it isn't right
+
+
+@dataclass
+class _Running:
+    hand_in: Path
+    exercise: str
+    pid: int
+    pipe: int
+    folder: Path
+    until: float
+
+    def fileno(self) -> int:  # of what `wait` waits for
+        return self.pipe
+
+
+def recheck(
+    answers: Iterable[tuple[Path, "NotebookNode", str]],
+    *,
+    at_once: int = 2,
+    seconds: int = 30,
+    memory: int = 2 * 1024**3,
+    isolated: bool = True,
+) -> Iterator[Verdict]:
+    """Judge answers anew, and yield what was found as each of them is done.
+
+    Call it from a program with a single thread, as it forks, and before any training in that program.
+
+    Parameters
+    ----------
+    answers
+        The hand-in, its notebook, and the exercise to judge.
+    at_once
+        How many processes run at the same time.
+    seconds, memory
+        What each of them may take, in seconds and in bytes.
+    isolated
+        Whether it is confined as `srlab.grading.isolation.confine` says; it can't be on every machine.
+    """
+    import torch
+
+    from srlab.exercises import names
+
+    for module in ("IPython.core.inputtransformer2", "torch._dynamo", "srlab.evaluation.scoring", *JUDGES):
+        importlib.import_module(module)  # once, and not in each process
+    names()
+    torch.set_num_threads(1)
+    others = {child.pid for child in psutil.Process().children()}
+    ctypes.CDLL(None).prctl(SUBREAPER, 1, 0, 0, 0)  # whoever an answer starts, and leaves, becomes a child of this one
+    todo, running = iter(answers), []
+    try:
+        while True:
+            for answer in itertools.islice(todo, at_once - len(running)):
+                with _undisturbed():
+                    running.append(_start(*answer, seconds, memory, isolated))
+            if not running:
+                return
+            ready = wait(running, timeout=max(0.0, min(one.until for one in running) - time.monotonic()))
+            for one in [one for one in running if one in ready or time.monotonic() >= one.until]:
+                with _undisturbed():
+                    running.remove(one)
+                    verdict = _finish(one, one in ready, others | {other.pid for other in running})
+                yield verdict
+    finally:
+        for one in running:
+            _finish(one, False, others | {other.pid for other in running})
+
+
+@contextmanager
+def _undisturbed() -> Iterator[None]:
+    """Let Ctrl-C wait, so that no process is left behind; amid a fork Python would even swallow it."""
+    signal.pthread_sigmask(signal.SIG_BLOCK, STOPPING)
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, STOPPING)
+
+
+def recheck_hand_ins(folder: Path, hand_ins: Sequence[HandIn], **limits: Any) -> Iterator[HandIn]:
+    """Put what is found now in the place of what was saved, with a note where they differ; yields each as it is done.
+
+    Parameters
+    ----------
+    folder, hand_ins
+        As for and from `srlab.grading.hand_ins.gather`. An exercise that isn't in a notebook stays so.
+    **limits
+        As for `recheck`.
+    """
+    todo = {one.path: [name for name, result in one.results.items() if result != MISSING] for one in hand_ins}
+    yield from (one for one in hand_ins if not todo[one.path])
+    by_path = {one.path: one for one in hand_ins}
+    for path, exercise, result, reason in recheck(_answers(folder, todo), **limits):
+        one, saved = by_path[path], by_path[path].results[exercise]
+        one.results[exercise] = result
+        if result != saved:
+            one.notes.append(f"{exercise}: saved {saved}, now {result}. {reason}".strip())
+        todo[path].remove(exercise)
+        if not todo[path]:
+            yield one
+
+
+def _answers(folder: Path, todo: dict[Path, list[str]]) -> Iterator[tuple[Path, "NotebookNode", str]]:
+    for path, exercises in todo.items():
+        if exercises:
+            notebook = read_notebook(folder / path)
+            yield from ((path, notebook, exercise) for exercise in list(exercises))
+
+
+def _start(
+    hand_in: Path, notebook: "NotebookNode", exercise: str, seconds: int, memory: int, isolated: bool
+) -> _Running:
+    folder = Path(tempfile.mkdtemp(prefix="srlab-recheck-"))
+    reading, writing = os.pipe()
+    sys.stdout.flush()
+    pid = os.fork()
+    if pid == 0:
+        status = NOT_ISOLATED
+        try:
+            _enter(folder, writing, seconds, memory, isolated)
+            status = 0
+            os.write(writing, json.dumps(_judge(notebook, exercise)).encode())
+        finally:
+            os._exit(status)  # whatever happens, nothing of the parent goes on in here
+    os.close(writing)
+    return _Running(hand_in, exercise, pid, reading, folder, time.monotonic() + seconds)
+
+
+def _enter(folder: Path, pipe: int, seconds: int, memory: int, isolated: bool) -> None:
+    """In the new process: leave behind what the parent has open, its environment and, if isolated, its rights."""
+    from srlab.grading.isolation import confine, limit
+
+    os.setsid()
+    nothing = os.open(os.devnull, os.O_RDWR)
+    for stream in (0, 1, 2):
+        os.dup2(nothing, stream)
+    os.closerange(3, pipe)
+    os.closerange(pipe + 1, 65536)
+    path = os.environ.get("PATH", "")
+    os.environ.clear()
+    os.environ |= dict.fromkeys(("HOME", "SRLAB_HOME", "TMPDIR", "MPLCONFIGDIR"), str(folder)) | {"PATH": path}
+    tempfile.tempdir = None
+    os.chdir(folder)
+    limit(memory, seconds + 5)  # by then it is ended anyway
+    if isolated:
+        confine(folder)
+
+
+def _judge(notebook: "NotebookNode", exercise: str) -> tuple[str, str]:
+    from srlab.exercises import StillToDo, Wrong, find
+    from srlab.exercises.judging import judge, known_outcome
+    from srlab.grading.answers import find_answer
+
+    try:
+        for case in find(exercise).cases:  # before a line of the hand-in runs, so that it can't change them
+            known_outcome(find(exercise), find(exercise).reference, case)
+        for _ in judge(find(exercise), find_answer(notebook, exercise)):
+            pass
+    except StillToDo:
+        return RESULTS["to do"], ""
+    except Wrong as wrong:
+        return RESULTS["hint"], str(wrong)[:LONGEST]
+    except BaseException as error:  # such as exit(), which is no answer
+        return RESULTS["hint"], f"It stopped with {type(error).__name__}: {error}"[:LONGEST]
+    return RESULTS["right"], ""
+
+
+def _finish(one: _Running, ready: bool, keep: set[int]) -> Verdict:
+    """End a process and all that it started, and read what it had to say; that comes from a hand-in, so it's text."""
+    said = os.read(one.pipe, 1 << 16) if ready else b""
+    os.close(one.pipe)
+    for kill in (os.killpg, os.kill):  # the group, and who has no group of its own yet
+        with suppress(ProcessLookupError):
+            kill(one.pid, signal.SIGKILL)
+    status = os.waitpid(one.pid, 0)[1]
+    while left := [child for child in psutil.Process().children() if child.pid not in keep]:
+        for child in left:  # its own children come here then
+            child.kill()
+            child.wait()
+    with suppress(OSError, RecursionError):
+        shutil.rmtree(one.folder)
+    result, reason = RESULTS["hint"], "It took too long." if not ready else _ended(status)
+    with suppress(ValueError, TypeError, RecursionError):  # of what isn't ours
+        found, text = json.loads(said)
+        result, reason = (found, printable(text)[:LONGEST]) if found in RESULTS.values() else (result, reason)
+    return Verdict(one.hand_in, one.exercise, result, reason)
+
+
+def _ended(status: int) -> str:
+    if os.WIFEXITED(status) and os.WEXITSTATUS(status) == NOT_ISOLATED:
+        return "It couldn't be isolated, so it wasn't executed."
+    if os.WIFSIGNALED(status):
+        return f"Its process was ended by {signal.Signals(os.WTERMSIG(status)).name}."
+    return "Its process ended before the check did."

@@ -1,0 +1,54 @@
+"""An answer is executed with what it needs of its notebook, and with no more."""
+
+from pathlib import Path
+
+import nbformat
+import pytest
+
+from srlab.cli.solutions import fill_in
+from srlab.exercises import Wrong, find
+from srlab.exercises.judging import judge
+from srlab.grading.answers import find_answer
+from srlab.lab.notebooks import read_notebook
+from tests.conftest import ROOT
+
+TRAP = "open('executed', 'w')"
+
+
+@pytest.fixture
+def lab(tmp_path, monkeypatch):
+    """Lab 04, solved, with a trap in front of each cell but those of exercises."""
+    monkeypatch.chdir(tmp_path)
+    notebook = read_notebook(ROOT / "notebooks" / "04_esrgan.ipynb")
+    fill_in(notebook)
+    for cell in notebook.cells:
+        if cell.cell_type == "code" and "exercise" not in cell.metadata.get("tags", []):
+            cell.source = f"{TRAP}\n{cell.source}"
+    return notebook
+
+
+def cell_with(lab, text):
+    return next(cell for cell in lab.cells if text in cell.source and cell.cell_type == "code")
+
+
+def test_a_wrong_answer_costs_its_own_exercise_alone_and_nothing_else_of_the_lab_runs(lab):
+    cell_with(lab, "class DenseBlock").source = "class DenseBlock:\n    pass\n"
+    assert list(judge(find("esrgan.RRDB"), find_answer(lab, "esrgan.RRDB")))
+    with pytest.raises(Wrong):
+        list(judge(find("esrgan.DenseBlock"), find_answer(lab, "esrgan.DenseBlock")))
+    assert not Path("executed").exists()
+
+
+def test_names_of_other_cells_come_along_however_they_are_made(lab):
+    answer = "def interpolate(a, b, alpha):\n    return mix(a, b, alpha, SIZE, sqrt(1))\n"
+    cell_with(lab, "def interpolate").source = answer
+    for place, source in enumerate(("from math import *", "if True:\n    SIZE = 2", "mix = lambda *all: all", TRAP)):
+        lab.cells.insert(place, nbformat.v4.new_code_cell(source))
+    assert find_answer(lab, "esrgan.interpolate")(1, 2, 3) == (1, 2, 3, 2, 1.0)
+    assert not Path("executed").exists()
+
+
+def test_what_is_missing_is_said_with_the_reason(lab):
+    cell_with(lab, "def interpolate").source = "def interpolate(a, b, alpha:\n    return a"
+    with pytest.raises(Wrong, match=r"There is no interpolate\. SyntaxError"):
+        find_answer(lab, "esrgan.interpolate")
