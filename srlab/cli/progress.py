@@ -31,6 +31,7 @@ def run(options: argparse.Namespace) -> int:
     if options.csv or options.names:
         return _grade_class(options)
     from srlab.exercises import find
+    from srlab.exercises.quiz import ASKED, count_right
     from srlab.grading.results import other_edition, progress, summary
     from srlab.lab.notebooks import read_notebook, seen_from_here
 
@@ -51,6 +52,8 @@ def run(options: argparse.Namespace) -> int:
             print(note)
         rows = [(name, find(name).level, result) for name, result in results.items()]
         print(in_columns([("exercise", "level", "saved result"), *rows]))
+        if (answered := count_right(notebook)) is not None:
+            print(f"quiz: {answered} of {ASKED} right")
         print()
         tables.append(results)
     if len(tables) > 1:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from srlab.base.errors import SrlabError
+from srlab.exercises.quiz import count_right
 from srlab.grading.results import lab_of, other_edition, progress
 from srlab.lab.notebooks import read_notebook
 
@@ -30,12 +31,15 @@ class HandIn:
         Exercise -> result, as `srlab.grading.results.progress` says; empty where it isn't counted.
     notes
         Sentences for the teacher; where it isn't counted, the first says why.
+    quiz
+        How many of the lab's five questions are answered rightly; None without a quiz.
     """
 
     path: Path
     student: str
     results: dict[str, str] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
+    quiz: int | None = None
 
     @property
     def labs(self) -> list[str]:
@@ -136,7 +140,7 @@ def _read(folder: Path, path: Path, names: dict[str, list[str]]) -> HandIn:
         if whole.stat().st_size > LARGEST:
             raise SrlabError("is larger than any lab (200 MB).")
         notebook = read_notebook(whole)
-        one.results, one.notes = progress(notebook), other_edition(notebook)
+        one.results, one.notes, one.quiz = progress(notebook), other_edition(notebook), count_right(notebook)
         if not one.results and not one.notes:
             raise SrlabError("has no exercises of this course.")
         if not one.results:

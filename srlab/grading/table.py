@@ -49,14 +49,18 @@ def grades(hand_ins: Sequence[HandIn], names: Sequence[str] = ()) -> bytes:
     columns = {lab: [name for name in exercises() if lab_of(name) == lab] for lab in labs}
     table = io.StringIO()
     writer = csv.writer(table)
-    writer.writerow(["student", *(head for lab in labs for head in (lab, f"{lab} possible", *columns[lab])), "note"])
+    heads = [head for lab in labs for head in (lab, f"{lab} possible", f"{lab} quiz", *columns[lab])]
+    writer.writerow(["student", *heads, "note"])
     for student in students_of(hand_ins, names):
         own = [one for one in hand_ins if one.student == student]
         row: list[str | int] = [student]
         for lab in labs:
-            results = next((one.results for one in own if lab in one.labs), None)
-            cells = [WORDS[results[name]] for name in columns[lab]] if results else [""] * len(columns[lab])
-            row += [*(points(results, lab) if results else ("", points({}, lab)[1])), *cells]
+            counted = next((one for one in own if lab in one.labs), None)
+            if counted is None:
+                row += ["", points({}, lab)[1], *[""] * (1 + len(columns[lab]))]
+                continue
+            quiz = "" if counted.quiz is None else counted.quiz
+            row += [*points(counted.results, lab), quiz, *(WORDS[counted.results[name]] for name in columns[lab])]
         notes = ["not in the class list"] if names and student not in names else []
         notes += [] if own else ["nothing handed in"]
         notes += [f"{one.path} {note}" for one in own for note in one.notes]

@@ -18,6 +18,7 @@ import pytest
 from srlab.base.errors import SrlabError
 from srlab.cli.main import main
 from srlab.cli.solutions import fill_in
+from srlab.exercises.quiz import read_questions
 from srlab.grading import isolation
 from srlab.grading.hand_ins import read_class, student_of
 from srlab.lab.notebooks import read_notebook
@@ -274,6 +275,23 @@ def test_what_the_system_made_has_a_line_and_a_name_is_no_formula(tmp_path, caps
     assert "Not in the class list: =1+1_lab\n3 files of 2 students; not counted: 2." in capsys.readouterr().out
     assert main(["progress", str(tmp_path / "all"), "--csv", str(tmp_path / "grades.csv")]) == 2
     assert "exists already" in capsys.readouterr().err
+
+
+def test_the_quiz_has_a_column_and_a_line_of_its_own(tmp_path, capsys):
+    right = "".join(question.right for question in read_questions("00_degradation")[:4])
+    for name, answers in {"Bo Ek": right + "?", "Anna Li": "?????"}.items():
+        notebook = lab()
+        notebook.cells.append(nbformat.v4.new_code_cell(f'srlab.quiz("00_degradation", "{answers}")'))
+        (tmp_path / "all" / name).mkdir(parents=True)
+        nbformat.write(notebook, tmp_path / "all" / name / "00_degradation.ipynb")
+    assert main(["progress", str(tmp_path / "all"), "--csv", str(tmp_path / "grades.csv")]) == 0
+    assert {name: row["degradation quiz"] for name, row in read_table(tmp_path).items()} == {
+        "Anna Li": "0",
+        "Bo Ek": "4",
+    }
+    capsys.readouterr()
+    assert main(["progress", str(tmp_path / "all" / "Bo Ek")]) == 0
+    assert "\nquiz: 4 of 5 right\n" in capsys.readouterr().out
 
 
 def recheck(folder, *options):
