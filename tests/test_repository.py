@@ -54,23 +54,32 @@ def test_the_citation_names_this_version():
 
 
 def test_an_address_is_set_in_all_places_and_set_again(tmp_path):
-    (tmp_path / "notebooks").mkdir()
+    (tmp_path / "notebooks" / "extras").mkdir(parents=True)
     (tmp_path / "docs").mkdir()
     for name in ("pyproject.toml", "CITATION.cff", "README.md", "docs/colab.md"):
         (tmp_path / name).write_bytes((ROOT / name).read_bytes())
-    lab = tmp_path / "notebooks" / "lab.ipynb"
-    lab.write_text(json.dumps({"source": ['    repository = ""  # the address\n']}), encoding="utf-8")
+    labs = [tmp_path / "notebooks" / "lab.ipynb", tmp_path / "notebooks" / "extras" / "more.ipynb"]
+    for lab in labs:
+        lab.write_text(json.dumps({"source": ['    repository = ""  # the address\n']}), encoding="utf-8")
     for address in ("https://github.com/somebody/course", "https://example.org/else/where"):
         load_script(ROOT / "book" / "set_address.py").set_address(tmp_path, address)
         project = tomllib.loads((tmp_path / "pyproject.toml").read_text(encoding="utf-8"))["project"]
         assert project["urls"]["Repository"] == address
         citation = yaml.safe_load((tmp_path / "CITATION.cff").read_text(encoding="utf-8"))
         assert citation["repository-code"] == address
-        assert json.loads(lab.read_text(encoding="utf-8"))["source"] == [
-            f'    repository = "{address}"  # the address\n'
-        ]
+        for lab in labs:
+            source = json.loads(lab.read_text(encoding="utf-8"))["source"]
+            assert source == [f'    repository = "{address}"  # the address\n']
         assert f"git clone {address} srlab && cd srlab" in (tmp_path / "README.md").read_text(encoding="utf-8")
-        assert (tmp_path / "docs/colab.md").read_text(encoding="utf-8").count(f"git clone -q {address} ") == 2
+        page = (tmp_path / "docs/colab.md").read_text(encoding="utf-8")
+        assert page.count(f"git clone -q {address} ") == 2
+        assert "know its own address yet" not in page
+        for site in (
+            "https://colab.research.google.com/github/",
+            "https://kaggle.com/kernels/welcome?src=https://github.com/",
+        ):
+            found = page.count(f"({site}somebody/course/blob/main/notebooks/extras/more.ipynb)")
+            assert found == address.startswith("https://github.com/")
 
 
 @pytest.mark.parametrize("alt", ['A "figure" & <more>.', ""])
