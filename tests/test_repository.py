@@ -24,8 +24,12 @@ def read_workflow(path):
 
 @pytest.mark.parametrize(
     ("schema", "paths"),
-    [("vendor.github-workflows", WORKFLOWS), ("vendor.citation-file-format", [ROOT / "CITATION.cff"])],
-    ids=["workflows", "citation"],
+    [
+        ("vendor.github-workflows", WORKFLOWS),
+        ("vendor.github-issue-forms", sorted((ROOT / ".github" / "ISSUE_TEMPLATE").glob("*.yml"))),
+        ("vendor.citation-file-format", [ROOT / "CITATION.cff"]),
+    ],
+    ids=["workflows", "issues", "citation"],
 )
 def test_they_have_the_form_that_their_reader_asks_for(schema, paths):
     command = [sys.executable, "-m", "check_jsonschema", "--builtin-schema", schema, *map(str, paths)]
@@ -35,11 +39,21 @@ def test_they_have_the_form_that_their_reader_asks_for(schema, paths):
 
 def test_the_tests_run_on_every_python_that_the_course_takes():
     low, high = re.fullmatch(r">=3\.(\d+),<3\.(\d+)", PROJECT["requires-python"]).groups()
-    matrix = read_workflow(ROOT / ".github/workflows/tests.yml")["jobs"]["tests"]["strategy"]["matrix"]
-    assert matrix["python"] == [f"3.{minor}" for minor in range(int(low), int(high))]
+    for name in ("tests", "machines"):
+        (job,) = read_workflow(ROOT / f".github/workflows/{name}.yml")["jobs"].values()
+        assert job["strategy"]["matrix"]["python"] == [f"3.{minor}" for minor in range(int(low), int(high))]
 
 
-@pytest.mark.parametrize("path", [*WORKFLOWS, CONTAINER], ids=lambda path: path.name)
+def test_the_oldest_torch_is_tried_that_the_course_takes():
+    text = (ROOT / ".github/workflows/machines.yml").read_text(encoding="utf-8")
+    for name in ("torch", "torchvision"):
+        (wanted,) = (one for one in PROJECT["dependencies"] if one.startswith(f"{name}>="))
+        assert f'"{name}=={wanted.removeprefix(f"{name}>=")}.*"' in text
+
+
+@pytest.mark.parametrize(
+    "path", [*(one for one in WORKFLOWS if one.stem != "machines"), CONTAINER], ids=lambda path: path.name
+)
 def test_what_it_makes_is_in_the_makefile(path):
     targets = set(re.findall(r"^([-.\w/]+):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.M))
     made = re.findall(r"\bmake ([-.\w/]+)", re.sub(r"^\s*(#|//).*", "", path.read_text(encoding="utf-8"), flags=re.M))
