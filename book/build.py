@@ -25,6 +25,7 @@ BOOK = Path(__file__).resolve().parent
 ROOT = BOOK.parent
 WIDGET = "application/vnd.jupyter.widget-view+json"
 GITHUB = "https://github.com/"  # Colab opens notebooks from there
+KAGGLE = "https://kaggle.com/kernels/welcome?src="
 
 
 def main() -> int:
@@ -106,8 +107,9 @@ def links(lab: Path, address: str) -> str:
     """Return the line of HTML that stands below the title of a lab: where to get its notebook."""
     line = f'<a href="{lab.name}" download>Download the notebook</a>'
     if address.startswith(GITHUB):
-        colab = f"https://colab.research.google.com/github/{address.removeprefix(GITHUB)}/blob/main/notebooks/{lab.as_posix()}"
-        line = f'<a href="{colab}">Open in Colab</a>{line}'
+        file = f"{address.removeprefix(GITHUB)}/blob/main/notebooks/{lab.as_posix()}"
+        colab, kaggle = f"https://colab.research.google.com/github/{file}", f"{KAGGLE}{GITHUB}{file}"
+        line = f'<a href="{colab}">Open in Colab</a><a href="{kaggle}">Open in Kaggle</a>{line}'
     return f'<p class="lab-links">{line}</p>'
 
 

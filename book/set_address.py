@@ -1,7 +1,7 @@
 """Set the address of the course's repository, as in ``make address URL=https://github.com/OWNER/NAME``.
 
-``pyproject.toml`` has it, and the book reads it there. ``CITATION.cff``, the cells for Colab, and the commands of the
-README and ``docs/`` that clone get copies.
+``pyproject.toml`` has it, and the book reads it there. ``CITATION.cff``, the cells for Colab and Kaggle, and the
+commands of the README and ``docs/`` that clone get copies, and ``docs/colab.md`` links that open each lab there.
 """
 
 import re
@@ -13,6 +13,12 @@ ROOT = Path(__file__).resolve().parents[1]
 IN_PROJECT = re.compile(r'^(?:# )?\[project\.urls\]\n(?:# )?Repository = "(.*)"$', re.M)
 IN_CITATION = re.compile(r'^repository-code: "(.*)"$', re.M)
 IN_LAB = re.compile(r"repository = \\\"(.*?)\\\"")  # JSON escapes the quotes
+TABLE = re.compile(r"(?<=<!-- the labs, by make address -->\n).*?(?=<!-- end of the labs -->)", re.S)
+GITHUB = "https://github.com/"
+BADGES = (
+    "https://colab.research.google.com/assets/colab-badge.svg",
+    "https://kaggle.com/static/images/open-in-kaggle.svg",
+)
 IN_PAGES = re.compile(r"(?<=git clone )(-q )?(REPOSITORY|https://\S+)")
 
 
@@ -46,10 +52,27 @@ def set_address(course: Path, address: str) -> None:
         text = page.read_text(encoding="utf-8")
         if IN_PAGES.search(text):
             page.write_text(IN_PAGES.sub(rf"\g<1>{address}", text), encoding="utf-8")
-    for lab in (course / "notebooks").glob("*.ipynb"):
+    labs = sorted((course / "notebooks").glob("*.ipynb")) + sorted((course / "notebooks" / "extras").glob("*.ipynb"))
+    page = course / "docs" / "colab.md"
+    table = links([lab.relative_to(course).as_posix() for lab in labs], address)
+    page.write_text(TABLE.sub(lambda _: table, page.read_text(encoding="utf-8")), encoding="utf-8")
+    for lab in labs:
         text = lab.read_text(encoding="utf-8")
         if IN_LAB.search(text):
             lab.write_text(IN_LAB.sub(rf'repository = \\"{address}\\"', text), encoding="utf-8")
+
+
+def links(labs: list[str], address: str) -> str:
+    """Lines of a table with what opens each lab on Colab and on Kaggle; a sentence for an address not on GitHub."""
+    if not address.startswith(GITHUB):
+        return "Colab and Kaggle open notebooks from GitHub only. Upload a lab there instead.\n"
+    rows = ["| lab | | |", "|---|---|---|"]
+    for lab in labs:
+        file = f"{address.removeprefix(GITHUB)}/blob/main/{lab}"
+        colab = f"[![Open in Colab]({BADGES[0]})](https://colab.research.google.com/github/{file})"
+        kaggle = f"[![Open in Kaggle]({BADGES[1]})](https://kaggle.com/kernels/welcome?src={GITHUB}{file})"
+        rows.append(f"| {Path(lab).stem.replace('_', ' ')} | {colab} | {kaggle} |")
+    return "\n".join(rows) + "\n"
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
-"""Make a machine of Colab ready for the labs. Their first cell clones the course there and runs this file.
+"""Make a machine of Colab or Kaggle ready for the labs. Their first cell clones the course there and runs this file.
 
-What Colab brings stays as it is, its torch above all: only what is missing is added. This file needs nothing that Colab
-does not have.
+What such a machine brings stays as it is, its torch above all: only what is missing is added. This file needs nothing
+that they don't have.
 """
 
 import importlib
@@ -17,12 +17,17 @@ from packaging.requirements import Requirement
 from packaging.version import InvalidVersion, Version
 
 COURSE = Path(__file__).resolve().parents[1]
-NOT_THERE = {"jupyterlab"}  # Colab stands in for it
+NOT_THERE = {"jupyterlab"}  # Colab and Kaggle stand in for it
+# Where a GPU is switched on.
+SWITCH = {
+    "Colab": "Runtime, Change runtime type, T4 GPU",
+    "Kaggle": "Settings, Accelerator, GPU T4 x2",
+}
 
 
 def main() -> None:
     """Add what is missing, make srlab importable in this kernel and in commands, and go to the folder of the labs."""
-    versions = installed()
+    versions, host = installed(), "Kaggle" if "KAGGLE_KERNEL_RUN_TYPE" in os.environ else "Colab"
     missing = [wanted for wanted in requirements() if wanted.name not in versions]
     if missing:
         print(f"Adding {', '.join(wanted.name for wanted in missing)}: a minute or so, once a session.")
@@ -40,8 +45,19 @@ def main() -> None:
         sys.path.insert(0, str(COURSE))  # a kernel looks for editable packages only when it starts
     importlib.invalidate_caches()
     os.chdir(COURSE / "notebooks")
-    importlib.import_module("google.colab.output").enable_custom_widget_manager()  # for guesses, ballots and sliders
-    print("The course is ready. Runs live in /content/srlab/runs, and go with the session.")
+    if host == "Colab":
+        importlib.import_module("google.colab.output").enable_custom_widget_manager()  # for guesses, ballots, sliders
+    print(gpu_line(SWITCH[host]))
+    print(f"The course is ready. Runs live in {COURSE / 'runs'}, and go with the session.")
+
+
+def gpu_line(switch: str) -> str:
+    """Say whether a GPU is on, and where to switch one on."""
+    import torch
+
+    if torch.cuda.is_available():
+        return f"A GPU is on: {torch.cuda.get_device_name()}."
+    return f"No GPU is on, and the labs need none. For a long training: {switch}; a new session then begins."
 
 
 def requirements() -> list[Requirement]:
@@ -83,7 +99,7 @@ def pip(*arguments: str) -> None:
     command = [sys.executable, "-m", "pip", "install", "-q", "--disable-pip-version-check", *arguments]
     done = subprocess.run(command, capture_output=True, text=True)
     if done.returncode:
-        raise RuntimeError(f"pip could not install {arguments[-1]} beside what Colab has:\n{done.stderr.strip()}")
+        raise RuntimeError(f"pip could not install {arguments[-1]} beside what is there:\n{done.stderr.strip()}")
 
 
 if __name__ == "__main__":

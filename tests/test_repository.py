@@ -24,8 +24,12 @@ def read_workflow(path):
 
 @pytest.mark.parametrize(
     ("schema", "paths"),
-    [("vendor.github-workflows", WORKFLOWS), ("vendor.citation-file-format", [ROOT / "CITATION.cff"])],
-    ids=["workflows", "citation"],
+    [
+        ("vendor.github-workflows", WORKFLOWS),
+        ("vendor.github-issue-forms", sorted((ROOT / ".github" / "ISSUE_TEMPLATE").glob("*.yml"))),
+        ("vendor.citation-file-format", [ROOT / "CITATION.cff"]),
+    ],
+    ids=["workflows", "issues", "citation"],
 )
 def test_they_have_the_form_that_their_reader_asks_for(schema, paths):
     command = [sys.executable, "-m", "check_jsonschema", "--builtin-schema", schema, *map(str, paths)]
@@ -35,11 +39,21 @@ def test_they_have_the_form_that_their_reader_asks_for(schema, paths):
 
 def test_the_tests_run_on_every_python_that_the_course_takes():
     low, high = re.fullmatch(r">=3\.(\d+),<3\.(\d+)", PROJECT["requires-python"]).groups()
-    matrix = read_workflow(ROOT / ".github/workflows/tests.yml")["jobs"]["tests"]["strategy"]["matrix"]
-    assert matrix["python"] == [f"3.{minor}" for minor in range(int(low), int(high))]
+    for name in ("tests", "machines"):
+        (job,) = read_workflow(ROOT / f".github/workflows/{name}.yml")["jobs"].values()
+        assert job["strategy"]["matrix"]["python"] == [f"3.{minor}" for minor in range(int(low), int(high))]
 
 
-@pytest.mark.parametrize("path", [*WORKFLOWS, CONTAINER], ids=lambda path: path.name)
+def test_the_oldest_torch_is_tried_that_the_course_takes():
+    text = (ROOT / ".github/workflows/machines.yml").read_text(encoding="utf-8")
+    for name in ("torch", "torchvision"):
+        (wanted,) = (one for one in PROJECT["dependencies"] if one.startswith(f"{name}>="))
+        assert f'"{name}=={wanted.removeprefix(f"{name}>=")}.*"' in text
+
+
+@pytest.mark.parametrize(
+    "path", [*(one for one in WORKFLOWS if one.stem != "machines"), CONTAINER], ids=lambda path: path.name
+)
 def test_what_it_makes_is_in_the_makefile(path):
     targets = set(re.findall(r"^([-.\w/]+):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.M))
     made = re.findall(r"\bmake ([-.\w/]+)", re.sub(r"^\s*(#|//).*", "", path.read_text(encoding="utf-8"), flags=re.M))
@@ -54,23 +68,32 @@ def test_the_citation_names_this_version():
 
 
 def test_an_address_is_set_in_all_places_and_set_again(tmp_path):
-    (tmp_path / "notebooks").mkdir()
+    (tmp_path / "notebooks" / "extras").mkdir(parents=True)
     (tmp_path / "docs").mkdir()
     for name in ("pyproject.toml", "CITATION.cff", "README.md", "docs/colab.md"):
         (tmp_path / name).write_bytes((ROOT / name).read_bytes())
-    lab = tmp_path / "notebooks" / "lab.ipynb"
-    lab.write_text(json.dumps({"source": ['    repository = ""  # the address\n']}), encoding="utf-8")
+    labs = [tmp_path / "notebooks" / "lab.ipynb", tmp_path / "notebooks" / "extras" / "more.ipynb"]
+    for lab in labs:
+        lab.write_text(json.dumps({"source": ['    repository = ""  # the address\n']}), encoding="utf-8")
     for address in ("https://github.com/somebody/course", "https://example.org/else/where"):
         load_script(ROOT / "book" / "set_address.py").set_address(tmp_path, address)
         project = tomllib.loads((tmp_path / "pyproject.toml").read_text(encoding="utf-8"))["project"]
         assert project["urls"]["Repository"] == address
         citation = yaml.safe_load((tmp_path / "CITATION.cff").read_text(encoding="utf-8"))
         assert citation["repository-code"] == address
-        assert json.loads(lab.read_text(encoding="utf-8"))["source"] == [
-            f'    repository = "{address}"  # the address\n'
-        ]
+        for lab in labs:
+            source = json.loads(lab.read_text(encoding="utf-8"))["source"]
+            assert source == [f'    repository = "{address}"  # the address\n']
         assert f"git clone {address} srlab && cd srlab" in (tmp_path / "README.md").read_text(encoding="utf-8")
-        assert (tmp_path / "docs/colab.md").read_text(encoding="utf-8").count(f"git clone -q {address} ") == 2
+        page = (tmp_path / "docs/colab.md").read_text(encoding="utf-8")
+        assert page.count(f"git clone -q {address} ") == 2
+        assert "know its own address yet" not in page
+        for site in (
+            "https://colab.research.google.com/github/",
+            "https://kaggle.com/kernels/welcome?src=https://github.com/",
+        ):
+            found = page.count(f"({site}somebody/course/blob/main/notebooks/extras/more.ipynb)")
+            assert found == address.startswith("https://github.com/")
 
 
 @pytest.mark.parametrize("alt", ['A "figure" & <more>.', ""])

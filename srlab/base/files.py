@@ -6,7 +6,9 @@ import json
 import os
 import re
 import shutil
+import sys
 import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
 
 
 ADVICE = "free some space or choose another folder"
+WINDOWS_WAITS = (0.1, 0.5, 2.0)  # seconds, for Windows, where nobody can replace a file that somebody has open
 MARGIN = 64_000_000  # bytes that stay free: a disk filled to the last byte breaks more than a download
 
 
@@ -93,7 +96,14 @@ def publish(part: Path, path: Path) -> None:
     for content in part.iterdir() if part.is_dir() else [part]:
         with content.open("rb+") as file:
             os.fsync(file.fileno())
-    part.replace(path)
+    for wait in (*WINDOWS_WAITS, None):
+        try:
+            part.replace(path)
+            break
+        except PermissionError:  # there also while a virus scanner or another notebook reads the old file
+            if wait is None or sys.platform != "win32":
+                raise
+            time.sleep(wait)
     if os.name == "posix":
         folder = os.open(path.parent, os.O_RDONLY)
         try:

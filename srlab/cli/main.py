@@ -41,6 +41,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     if not sys.warnoptions:  # what other libraries warn of is for whoever asks for it, by python -W
         warnings.simplefilter("ignore")
+    if hasattr(sys.stdout, "reconfigure"):  # into a file, Windows writes an old encoding that lacks most signs
+        sys.stdout.reconfigure(errors="backslashreplace")
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # ends like Ctrl-C: the labs get the time to save
     try:
         return options.command(options)

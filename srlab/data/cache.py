@@ -11,6 +11,7 @@ anew.
 import hashlib
 import json
 from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
@@ -102,7 +103,8 @@ def cached(folder: Path, photos: dict[str, Path]) -> Cached:
         _build(index, photos)
         for old in index.parent.iterdir():  # of the same folder; whoever has mapped one of them keeps it
             if old.name.startswith(owner) and old.stem != index.stem:
-                old.unlink()
+                with suppress(PermissionError):  # Windows keeps what is mapped; the next cache sweeps it away
+                    old.unlink()
     return _open(index)
 
 

@@ -5,6 +5,7 @@ import torch
 
 from srlab.base import devices
 from srlab.base.errors import SrlabError
+from srlab.training.wrapping import make_accelerator
 
 
 def test_each_process_takes_a_gpu_of_its_own(monkeypatch):
@@ -34,6 +35,15 @@ def test_a_cpu_computes_in_bfloat16_where_that_is_faster(capabilities, wanted, m
 def test_a_precision_that_cannot_be_had_is_refused(precision, words):
     with pytest.raises(SrlabError, match=words):
         devices.pick_precision(precision, torch.device("cpu"))
+
+
+def test_a_mac_computes_on_its_cpu(monkeypatch):
+    monkeypatch.setattr(torch.backends.mps, "is_available", lambda: True)
+    monkeypatch.setattr(torch.backends.mps, "is_built", lambda: True)
+    assert devices.pick_device() == torch.device("cpu")
+    assert make_accelerator(torch.device("cpu"), "no").device.type == "cpu"  # by itself accelerate prefers the GPU
+    with pytest.raises(SrlabError, match="lacks the float64"):
+        devices.pick_device("mps")
 
 
 # --- What is said of GPUs --------------------------------------------------------------------------------------

@@ -3,6 +3,7 @@
 import errno
 import os
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -32,6 +33,31 @@ def test_a_full_disk_leaves_the_old_file_no_part_and_a_sentence_with_the_name(tm
     assert [path.name for path in tmp_path.iterdir()] == ["file"]
     write_atomic(file, b"new and longer")
     assert file.read_bytes() == b"new and longer"
+
+
+@pytest.mark.parametrize(("system", "busy", "written"), [("win32", 2, True), ("win32", 9, False), ("linux", 1, False)])
+def test_on_windows_a_file_that_is_open_elsewhere_is_tried_again_for_a_while(
+    tmp_path, monkeypatch, system, busy, written
+):
+    tries, replace = [], Path.replace
+
+    def in_use(self, target):
+        tries.append(target)
+        if len(tries) <= busy:
+            raise PermissionError(errno.EACCES, "open elsewhere")
+        return replace(self, target)
+
+    monkeypatch.setattr(files, "sys", SimpleNamespace(platform=system))
+    monkeypatch.setattr(files, "WINDOWS_WAITS", (0, 0))
+    monkeypatch.setattr(Path, "replace", in_use)
+    if written:
+        write_atomic(tmp_path / "file", b"new")
+        assert (tmp_path / "file").read_bytes() == b"new"
+    else:
+        with pytest.raises(SrlabError, match="open elsewhere"):
+            write_atomic(tmp_path / "file", b"new")
+        assert list(tmp_path.iterdir()) == []
+        assert len(tries) == (3 if system == "win32" else 1)
 
 
 def test_content_is_on_the_disk_before_it_gets_its_name(tmp_path, monkeypatch):

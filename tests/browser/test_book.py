@@ -146,7 +146,8 @@ def test_with_an_address_pages_open_in_colab_and_links_to_them_show_a_picture(bo
     name = f"notebooks/{LABS[0].stem}"
     page = tmp_path / "html" / f"{name}.html"
     colab = f"https://colab.research.google.com/github/Somebody/course/blob/main/{name}.ipynb"
-    assert colab in Addresses(page).named
+    kaggle = f"https://kaggle.com/kernels/welcome?src=https://github.com/Somebody/course/blob/main/{name}.ipynb"
+    assert {colab, kaggle} <= set(Addresses(page).named)
     text = page.read_text(encoding="utf-8")
     for property, value in (
         ("og:url", f"https://somebody.github.io/course/{name}.html"),

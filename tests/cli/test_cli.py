@@ -1,5 +1,6 @@
 """The command line: a slip is one line on stderr and exit code 2."""
 
+import io
 import json
 import os
 import shutil
@@ -220,3 +221,12 @@ def test_runs_are_listed_with_their_steps_and_scores_the_newest_last(capsys, hom
     ]
     assert main(["runs", "03"]) == 0
     assert "01_srresnet" not in capsys.readouterr().out
+
+
+def test_a_sign_that_a_files_encoding_lacks_ends_no_command(monkeypatch):
+    leave_run("01_srresnet", "default", 1, state="läuft →")
+    out = io.TextIOWrapper(io.BytesIO(), encoding="cp1252")  # what Windows writes into files
+    monkeypatch.setattr(sys, "stdout", out)
+    assert main(["runs"]) == 0
+    out.seek(0)
+    assert "läuft \\u2192" in out.read()

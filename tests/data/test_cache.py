@@ -3,6 +3,7 @@
 import os
 import shutil
 import sys
+from pathlib import Path
 
 import pytest
 import torch
@@ -139,6 +140,22 @@ def test_it_is_made_anew_when_a_photo_or_the_cache_is_not_as_it_was(folder, home
     assert all(torch.equal(one, other) for one, other in zip(mapped.hr, memory.hr, strict=True))
     assert change == "cut cache" or torch.equal(before.hr[2], third)  # what is in use stays,
     assert len(kept(home)) == 2  # and on the disk only what is new
+
+
+def test_an_old_cache_that_cannot_be_deleted_is_in_nobodys_way(folder, home, from_cache, monkeypatch):
+    mapped = from_cache(folder)
+    write_image(photo(20, 20, 50), folder / "new.png")
+
+    def refuse(path, missing_ok=False):
+        raise PermissionError("mapped, as Windows has it")
+
+    with monkeypatch.context() as windows:
+        windows.setattr(Path, "unlink", refuse)
+        assert len(from_cache(folder)) == len(mapped) + 1
+    assert len(kept(home, ".rgb")) == 2
+    write_image(photo(20, 20, 51), folder / "newer.png")
+    from_cache(folder)
+    assert len(kept(home, ".rgb")) == 1
 
 
 def test_two_folders_of_one_name_have_two_caches_and_few_photos_none(folder, home, from_cache, tmp_path):

@@ -53,10 +53,11 @@ def test_wrapped_weights_are_found_and_the_averaged_ones_are_taken(tmp_path):
 
 SWIN = {"embed_dim": 12, "num_heads": [2], "upscale": 4, "depths": [2], "window_size": 8}
 SPAN = {"num_in_ch": 3, "num_out_ch": 3, "feature_channels": 8}
-# Architecture -> scale, and sizes that make it small. Convolutions alone, one that writes over its input, x8, and
-# windows of attention.
+# Architecture -> scale, and sizes that make it small. Convolutions alone, large kernels, one that writes over its
+# input, x8, and windows of attention.
 OTHERS = {
     "Compact": (2, {"num_feat": 8, "num_conv": 2, "upscale": 2}),
+    "PLKSR": (4, {"dim": 8, "n_blocks": 1, "upscaling_factor": 4}),
     "RCAN": (2, {"scale": 2, "n_resgroups": 1, "n_resblocks": 1, "n_feats": 16}),
     "SPAN": (8, SPAN | {"upscale": 8}),
     "SwinIR real": (4, SWIN | {"upsampler": "nearest+conv"}),
