@@ -12,12 +12,15 @@ from srlab.base.text import printable
 from srlab.cli import (
     doctor,
     evaluate_command,
+    figures,
+    handout,
     labs_command,
     plan,
     progress,
     quiz_command,
     recheck,
     runs_command,
+    shorten,
     solutions,
     upscale_command,
 )
@@ -38,6 +41,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     recheck.add_parser(commands)
     solutions.add_parser(commands)
     quiz_command.add_parser(commands)
+    shorten.add_parser(commands)
+    handout.add_parser(commands)
+    figures.add_parser(commands)
     options = parser.parse_args(arguments)
     if not sys.warnoptions:  # what other libraries warn of is for whoever asks for it, by python -W
         warnings.simplefilter("ignore")

@@ -1,0 +1,91 @@
+"""``srlab shorten``: write a lab without some of its sections, which runs all the same."""
+
+import argparse
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from srlab.base.errors import SrlabError
+
+if TYPE_CHECKING:
+    from srlab.lab.sections import Section
+
+
+def add_parser(commands: argparse._SubParsersAction) -> None:
+    """Add the command to the parser of ``srlab``; imports nothing heavy."""
+    parser = commands.add_parser("shorten", help="write a lab without some of its sections, or list what can go")
+    parser.add_argument("lab", metavar="LAB", help="name or beginning of a name, such as 02")
+    parser.add_argument(
+        "--without", metavar="N,N", help="numbers of sections, such as 3,6,7; without it they're listed"
+    )
+    parser.add_argument("-o", "--out", metavar="FILE", help="notebook to write (default: <lab>.short.ipynb beside it)")
+    parser.set_defaults(command=run)
+
+
+def run(options: argparse.Namespace) -> int:
+    """List the sections, or write the notebook and say how long it takes; returns the exit code."""
+    import nbformat
+
+    from srlab.base.files import write_atomic
+    from srlab.base.text import in_columns
+    from srlab.lab.notebooks import find_lab, read_notebook, seen_from_here
+    from srlab.lab.sections import how_long, in_words, leave_out, read_sections
+
+    lab = find_lab(options.lab)
+    notebook = read_notebook(lab)
+    sections = read_sections(notebook.cells)
+    if options.without is None:
+        print(in_columns([("section", "minutes", "takes along", "title"), *_rows(sections)]))
+        print(how_long(notebook))
+        return 0
+    numbers = pick(sections, options.without)
+    out = Path(options.out) if options.out else lab.with_name(f"{lab.stem}.short.ipynb")
+    if out.suffix != ".ipynb":
+        raise SrlabError(f"{out} is no name for a notebook; end it in .ipynb.")
+    if out.exists():
+        raise SrlabError(f"{out} exists already; remove it, or name another file by -o.")
+    leave_out(notebook, numbers)
+    said = (
+        f"This copy is without section{'s' * (len(numbers) > 1)} {in_words(numbers)} of the lab. {how_long(notebook)}"
+    )
+    notebook.cells.insert(1, nbformat.v4.new_markdown_cell(f"**{said}**"))
+    write_atomic(out, (nbformat.writes(notebook) + "\n").encode())
+    print(f"{seen_from_here(out)}: {said}")
+    if out.resolve().parent != lab.resolve().parent:
+        print(f"Its text looks for pictures beside it: move it to {seen_from_here(lab.parent)} to see them.")
+    return 0
+
+
+def pick(sections: "dict[int, Section]", typed: str) -> set[int]:
+    """The sections that a lab is to be written without.
+
+    Raises
+    ------
+    SrlabError
+        There is none of a number, all would go, or one that stays says that it needs one that goes.
+    """
+    from srlab.lab.sections import in_words, with_those_that_need_them
+
+    words = typed.replace(",", " ").split()
+    numbers = {int(word) if word.isdecimal() else word for word in words}
+    if wrong := [str(number) for number in numbers if number not in sections]:
+        raise SrlabError(f"There is no section {wrong[0]}; choose from {in_words(sections)}, as in --without 2,5.")
+    if not numbers or len(numbers) == len(sections):
+        raise SrlabError(f"Some sections must go, and some stay: choose from {in_words(sections)}.")
+    for needed in sorted(numbers):
+        if needing := {n for n, section in sections.items() if needed in section.needs} - numbers:
+            whole = ",".join(map(str, sorted(with_those_that_need_them(sections, numbers))))
+            verb = "need" if len(needing) > 1 else "needs"
+            raise SrlabError(
+                f"Section{'s' * (len(needing) > 1)} {in_words(needing)} {verb} section {needed}: "
+                f"keep it, or leave out what hangs on it, too: --without {whole}."
+            )
+    return numbers
+
+
+def _rows(sections: "dict[int, Section]") -> Iterator[tuple[str, str, str, str]]:
+    from srlab.lab.sections import about, in_words, with_those_that_need_them
+
+    for number, section in sections.items():
+        others = with_those_that_need_them(sections, {number}) - {number}
+        yield str(number), str(about(section.minutes)), in_words(others) if others else "-", section.title

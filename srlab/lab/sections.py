@@ -1,0 +1,165 @@
+"""The sections of a lab: which needs which, the minutes of each, and what goes along when one is left out."""
+
+import re
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from nbformat import NotebookNode
+
+NEEDS = re.compile(r"\bneeds? sections? ([\d, and]+)", re.IGNORECASE)
+EXERCISE = re.compile(r"^\*\*Exercise (\d+)\.\*\* \*(\d+) minutes, importance (\d) of 5\.\*", re.MULTILINE)
+CHECK = re.compile(r"""\bcheck\(\s*["']\w+\.(\w+)["']""")
+QUESTION = re.compile(r"(?<![\w*])\*([^a-z*\n][^*\n]*\?[^*\n]*)\*(?!\*)")  # in italics, before the cell that answers it
+FOLDED = re.compile(r"<details>.*?</details>", re.DOTALL)
+BREAK = re.compile(r"^\*This is [^*]*\bbreak\.\*", re.MULTILINE)
+FOR_ANOTHER_DAY = re.compile(r"\*For another day \((\d+) minutes|\*For another day")
+IN_CLASS = 4  # the importance from which on an exercise is worth the time of a class
+# To read, guess, run and look. An estimate that comes near to the times on the labs' own first pages.
+MINUTES_FOR_100_WORDS = 3.0
+
+
+@dataclass(frozen=True)
+class Exercise:
+    """What stands above an exercise: its number, minutes, importance from 1 to 5, and name."""
+
+    number: int
+    minutes: int
+    importance: int
+    name: str
+
+
+@dataclass(frozen=True)
+class Section:
+    """A numbered section of a lab.
+
+    Attributes
+    ----------
+    number, title
+        As in its heading.
+    cells
+        Positions of its cells in the notebook.
+    needs
+        Numbers of the sections that its text says it needs.
+    reading
+        Minutes without its exercises: as it says of itself, else estimated.
+    exercises
+        In order.
+    questions
+        Those in italics, to be guessed before the next cell is run.
+    sitting
+        1 or 2, before or after the lab's first break; 3 if its text says that it's for another day.
+    """
+
+    number: int
+    title: str
+    cells: list[int]
+    needs: frozenset[int]
+    reading: float
+    exercises: tuple[Exercise, ...]
+    questions: tuple[str, ...]
+    sitting: int
+
+    @property
+    def for_class(self) -> list[Exercise]:
+        """The exercises that are worth the time of a class; the others are for home."""
+        return [one for one in self.exercises if self.sitting < 3 and one.importance >= IN_CLASS]
+
+    @property
+    def minutes(self) -> float:
+        """Minutes with its exercises."""
+        return self.reading + sum(exercise.minutes for exercise in self.exercises)
+
+
+def read_sections(cells: Sequence["NotebookNode"]) -> dict[int, Section]:
+    """The numbered sections of a notebook, by number; what stands before, between and after them belongs to none."""
+    positions: dict[int, list[int]] = {}
+    titles, number = {}, None
+    for position, cell in enumerate(cells):
+        if cell.cell_type == "markdown" and cell.source.startswith("## "):
+            heading = re.match(r"## (\d+)\. (.*)", cell.source)
+            number = int(heading[1]) if heading else None
+            if heading:
+                titles[number] = heading[2]
+        if number:
+            positions.setdefault(number, []).append(position)
+    found, sitting = {}, 1
+    for number, places in positions.items():
+        found[number] = _section(number, titles[number], places, cells, sitting)
+        if BREAK.search(prose(cells[place] for place in places)):
+            sitting = 2
+    return found
+
+
+def _section(number: int, title: str, places: list[int], cells: Sequence["NotebookNode"], sitting: int) -> Section:
+    text = prose(cells[place] for place in places)
+    names = [name for place in places for name in CHECK.findall(cells[place].source)]
+    said = [tuple(map(int, numbers)) for numbers in EXERCISE.findall(text)]
+    exercises = tuple(Exercise(*numbers, name) for numbers, name in zip(said, names, strict=False))
+    later = FOR_ANOTHER_DAY.search(text)
+    told = later and later[1] and int(later[1]) - sum(exercise.minutes for exercise in exercises)
+    return Section(
+        number,
+        title,
+        places,
+        needs=frozenset(int(one) for needed in NEEDS.findall(text) for one in re.findall(r"\d+", needed)),
+        reading=told or minutes_to_read(text),
+        exercises=exercises,
+        questions=tuple(QUESTION.findall(FOLDED.sub("", text))),
+        sitting=3 if later else sitting,
+    )
+
+
+def prose(cells: Iterable["NotebookNode"]) -> str:
+    """The text of some cells, without their code."""
+    return "\n".join(cell.source for cell in cells if cell.cell_type == "markdown")
+
+
+def minutes_to_read(text: str) -> float:
+    """Estimated minutes for a text and what is done on the way; a formula counts as one word."""
+    return len(re.sub(r"\$[^$]*\$", "x", text).split()) / 100 * MINUTES_FOR_100_WORDS
+
+
+def with_those_that_need_them(sections: dict[int, Section], left_out: Collection[int]) -> set[int]:
+    """Numbers of the sections that go: those given, and each later one that says it needs one that goes."""
+    gone = set(left_out)
+    for number, section in sections.items():
+        if section.needs & gone:
+            gone.add(number)
+    return gone
+
+
+def in_words(numbers: Collection[int]) -> str:
+    """``"2, 5 and 6"``."""
+    *first, last = map(str, sorted(numbers))
+    return f"{', '.join(first)} and {last}" if first else last
+
+
+def leave_out(notebook: "NotebookNode", numbers: Collection[int]) -> None:
+    """Take sections out of a notebook, heading and all; nothing checks that the rest can do without them."""
+    sections = read_sections(notebook.cells)
+    gone = {position for number in numbers for position in sections[number].cells}
+    notebook.cells = [cell for position, cell in enumerate(notebook.cells) if position not in gone]
+
+
+def how_long(notebook: "NotebookNode") -> str:
+    """The minutes of a lab as a sentence: estimated, in steps of five, with what is for another day apart."""
+    sections = read_sections(notebook.cells)
+    core = [section for section in sections.values() if section.sitting < 3]
+    exercises = sum(exercise.minutes for section in core for exercise in section.exercises)
+    reading = minutes_before(notebook.cells) + sum(section.reading for section in core)
+    extra = sum(section.minutes for section in sections.values() if section.sitting == 3)
+    more = f"; {about(extra)} more for another day" if extra else ""
+    return f"About {about(reading + exercises)} minutes, {exercises} of them for exercises{more}."
+
+
+def minutes_before(cells: Sequence["NotebookNode"]) -> float:
+    """Estimated minutes for what stands before the first numbered section."""
+    first = min((position for section in read_sections(cells).values() for position in section.cells), default=0)
+    return minutes_to_read(prose(cells[:first]))
+
+
+def about(minutes: float) -> int:
+    """Minutes in steps of five, as estimates are not better than that."""
+    return max(5, 5 * round(minutes / 5))
