@@ -32,9 +32,11 @@ BROKEN := $(shell $(BIN)/python -I -c "import srlab" 2>/dev/null || echo broken)
 labs: .venv/ready
 	@+$(MAKE) --no-print-directory --keep-going -j $(if $(shell command -v nvidia-smi),1,2) every-lab
 
-LABS := $(sort $(patsubst notebooks/%.ipynb,lab-%,$(wildcard notebooks/[0-9]*.ipynb)))
+# A notebook without recipes, such as a copy or a short lab, is none of them.
+with_recipe = $(sort $(foreach lab,$(basename $(notdir $(wildcard $(1)))),$(if $(wildcard notebooks/recipes/$(lab).yaml),lab-$(lab))))
+LABS := $(call with_recipe,notebooks/[0-9]*.ipynb)
 FIRST := $(filter-out lab-05%,$(LABS))
-EXTRAS := $(sort $(patsubst notebooks/extras/%.ipynb,lab-%,$(wildcard notebooks/extras/*.ipynb)))
+EXTRAS := $(call with_recipe,notebooks/extras/*.ipynb)
 every-lab: lab-03_srgan $(LABS) $(EXTRAS)  # 03 first, as 04 waits for it and both are long
 $(EXTRAS): | lab-03_srgan
 ifdef RECIPE

@@ -13,6 +13,10 @@ import torch
 from srlab.training.runs import FORMAT, Run
 
 ROOT = Path(__file__).resolve().parents[1]
+# By their recipes, as a folder of notebooks may have copies, short labs and whatever somebody wrote beside them.
+RECIPES = sorted((ROOT / "notebooks" / "recipes").glob("*.yaml"))
+LABS = [ROOT / "notebooks" / f"{file.stem}.ipynb" for file in RECIPES if file.match("0[0-5]_*")]
+EXTRAS = [lab for file in RECIPES if (lab := ROOT / "notebooks" / "extras" / f"{file.stem}.ipynb").is_file()]
 
 # A shell that starts the tests in the background lets all of them ignore Ctrl-C, which some are about.
 signal.signal(signal.SIGINT, signal.default_int_handler)

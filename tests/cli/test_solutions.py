@@ -11,10 +11,9 @@ from srlab.cli.main import main
 from srlab.cli.solutions import fill_in, solve
 from srlab.exercises import find, names
 from srlab.lab.notebooks import read_notebook
-from tests.conftest import ROOT
+from tests.conftest import LABS, ROOT
 
 NOTEBOOKS = ROOT / "notebooks"
-LABS = sorted(path.stem for path in NOTEBOOKS.glob("[0-9]*.ipynb"))
 
 
 @pytest.fixture
@@ -96,7 +95,7 @@ def test_outside_of_the_course_and_for_a_lab_without_stubs_it_says_what_to_do(co
 # --- The answers --------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("lab", LABS)
+@pytest.mark.parametrize("lab", [lab.stem for lab in LABS])
 def test_an_answer_is_the_stub_with_a_body_and_needs_nothing_but_imports(lab):
     for stub, answer in solved_cells(lab):
         (old,), (*others, new) = ast.parse(stub).body, ast.parse(answer).body

@@ -21,9 +21,7 @@ from srlab.data import datasets, subjects
 from srlab.lab.execute import read_headline
 from srlab.lab.recipes import read_book
 from srlab.models import ResidualBlock
-from tests.conftest import ROOT, leave_run
-
-LABS = sorted((ROOT / "notebooks").glob("[0-9]*.ipynb"))
+from tests.conftest import LABS, ROOT, leave_run
 
 
 @functools.cache

@@ -3,17 +3,15 @@
 import os
 import subprocess
 import sys
-from pathlib import Path
 
 import nbformat
 import pytest
 
 from srlab.cli.solutions import fill_in
 from srlab.lab.notebooks import read_notebook
+from tests.conftest import EXTRAS, LABS, ROOT
 
-ROOT = Path(__file__).parents[2]
-LABS = sorted((ROOT / "notebooks").glob("0[0-5]_*.ipynb"))
-EXTRAS = sorted((ROOT / "notebooks" / "extras").glob("*.ipynb"))
+__all__ = ["EXTRAS", "LABS", "ROOT"]
 
 
 @pytest.fixture(autouse=True)

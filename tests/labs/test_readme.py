@@ -13,10 +13,10 @@ import torch
 
 from srlab.cli.main import main
 from srlab.data.images import write_image
-from srlab.lab.notebooks import find_notebooks
 from srlab.lab.recipes import read_book
 from srlab.models import MSRResNet
 from srlab.models.realesrgan import find_published
+from tests.conftest import LABS as NOTEBOOKS
 from tests.conftest import ROOT, leave_run
 
 README, TEACHING = ROOT / "README.md", ROOT / "teaching.md"
@@ -120,7 +120,7 @@ def test_batch_files_exist_and_start_what_torchrun_starts(command):
 
 
 def test_every_lab_stands_in_the_table():
-    for lab in (file for file in find_notebooks() if file.parent.name == "notebooks"):
+    for lab in NOTEBOOKS:
         assert f"notebooks/{lab.name}" in TEXTS[README]
         title = nbformat.read(lab, 4).cells[0].source.splitlines()[0].removeprefix("# ")
         assert f"[{title}]" in TEXTS[README]
@@ -148,7 +148,7 @@ def test_the_glossary_names_sections_that_are_there():
 
 def test_each_question_to_explain_to_a_friend_has_an_answer_for_teachers():
     answers = dict(re.findall(r"^## Lab (\d\d)\n(.*?)(?=^## |\Z)", TEXTS[ROOT / "docs" / "answers.md"], re.M | re.S))
-    for lab in (file for file in find_notebooks() if file.parent.name == "notebooks"):
+    for lab in NOTEBOOKS:
         cells = nbformat.read(lab, 4).cells
         place = next(place for place, cell in enumerate(cells) if cell.source.startswith("## Explain it to a friend"))
         questions = re.findall(r"^- ", cells[place + 1].source, re.M)

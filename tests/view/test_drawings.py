@@ -12,7 +12,7 @@ from srlab.models import PatchDiscriminator, ResidualDenseBlock
 from srlab.models.features import layer_names
 from srlab.view import plots
 from srlab.view.drawings import FOLDER
-from tests.conftest import ROOT, load_script
+from tests.conftest import LABS, ROOT, load_script
 
 FILES = sorted((ROOT / "srlab" / "view" / "drawings").iterdir())
 SVG = "{http://www.w3.org/2000/svg}"
@@ -93,7 +93,7 @@ def test_an_unknown_name_is_refused_with_the_list():
         plots.drawing("gan_stop")
 
 
-@pytest.mark.parametrize("lab", sorted((ROOT / "notebooks").glob("*.ipynb")), ids=lambda lab: lab.stem)
+@pytest.mark.parametrize("lab", LABS, ids=lambda lab: lab.stem)
 def test_every_drawing_of_a_lab_is_there(lab):
     asked = re.findall(r"plots\.drawing\(\\?[\"'](\w+)", lab.read_text(encoding="utf-8"))
     assert set(asked) <= {file.stem for file in FILES}
