@@ -39,9 +39,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
         epilog="pip is asked for the packages, with its own settings. What lies in FOLDER/weights and in "
         "FOLDER/course/data, put there by export_backbone.py and download_data.py, becomes a part of the kit.",
     )
-    parser.add_argument("folder", type=Path, metavar="FOLDER", help="to make or to complete, outside of the course")
+    parser.add_argument("folder", type=Path, nargs="?", metavar="FOLDER", help="to make or to complete")
+    parser.add_argument("--dry-run", action="store_true", help="only say how large its wheels would be")
     parser.add_argument("--check", action="store_true", help="only compare a copied kit with its list of hashes")
     options = parser.parse_args(arguments)
+    if options.dry_run:
+        return subprocess.run([sys.executable, str(COURSE / "data_scripts" / "kit_sizes.py")]).returncode
+    if options.folder is None:
+        parser.error("name the folder of the kit")
     folder = options.folder.expanduser().resolve()
     try:
         if options.check:

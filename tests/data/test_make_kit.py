@@ -8,8 +8,11 @@ import subprocess
 import sys
 import zipfile
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
+from packaging.requirements import Requirement
+from packaging.tags import sys_tags
 
 from tests.conftest import load_script
 
@@ -192,6 +195,31 @@ def test_weights_and_photos_that_are_put_into_it_become_a_part_of_it(script, kit
         assert all(f"  {name}\n" in listed for name in added)
         assert "course/data/." not in listed
         assert checked(kit).returncode == 0
+
+
+def test_the_sizes_are_of_the_wheels_that_this_machine_would_take():
+    sizes = load_script(ROOT / "data_scripts" / "kit_sizes.py")
+    pin = Requirement("one==1.0")
+    best, second = (str(tag) for _, tag in zip(range(2), sys_tags(), strict=False))
+    names = {f"one-1.0-{second}.whl": 5, f"one-1.0-{best}.whl": 7, f"one-2.0-{best}.whl": 1}
+    names |= {"one-1.0-cp27-none-win32.whl": 2, "one-1.0.tar.gz": 3}
+    files = [{"filename": name, "size": size} for name, size in names.items()]
+    assert sizes.best_size(files, pin) == 7
+    assert sizes.best_size(files[2:], pin) is None
+    groups = sizes.in_groups(["torch", "nvidia-x", "torchvision", "numpy", "triton"])
+    assert [sorted(members) for members in groups.values()] == [
+        ["nvidia-x", "triton"],
+        ["torch", "torchvision"],
+        [],
+        ["numpy"],
+    ]
+
+
+def test_a_dry_run_needs_no_folder_and_makes_none(script, monkeypatch):
+    asked = []
+    monkeypatch.setattr(subprocess, "run", lambda command: asked.append(command) or SimpleNamespace(returncode=0))
+    assert script.main(["--dry-run"]) == 0
+    assert Path(asked[0][-1]) == ROOT / "data_scripts" / "kit_sizes.py"
 
 
 # --- Checking a copy -----------------------------------------------------------------------------------------
