@@ -1,9 +1,12 @@
 """How large the wheels of a kit are, as the index of packages tells: ``python data_scripts/kit_sizes.py``.
 
-Nothing is downloaded. It counts for a machine like this one, and asks pypi.org, whatever index pip is set to use.
+Nothing is downloaded. It counts for a machine like this one, and asks the index that pip is set to use, or pip's own.
 """
 
+import functools
 import json
+import os
+import subprocess
 import sys
 import urllib.request
 from collections.abc import Iterable
@@ -29,7 +32,8 @@ def main() -> int:
     needed = [one for one in needed if one.marker is None or one.marker.evaluate()]
     try:
         with ThreadPoolExecutor(8) as pool:
-            sizes = dict(zip((one.name for one in needed), pool.map(size_of, needed), strict=True))
+            asked = pool.map(functools.partial(size_of, find_index()), needed)
+            sizes = dict(zip((one.name for one in needed), asked, strict=True))
     except OSError as error:
         print(f"kit_sizes: the index of packages doesn't answer ({error}); look for a network.", file=sys.stderr)
         return 1
@@ -41,9 +45,18 @@ def main() -> int:
     return 0
 
 
-def size_of(requirement: Requirement) -> int | None:
+def find_index() -> str:
+    """Address of the index of packages, as pip's variable or its settings say."""
+    from pip._internal.models.index import PyPI  # pip tells its default nowhere else
+
+    ask = [sys.executable, "-m", "pip", "config", "get", "global.index-url"]
+    configured = subprocess.run(ask, capture_output=True, text=True).stdout.strip()  # nothing where it isn't set
+    return os.environ.get("PIP_INDEX_URL") or configured or PyPI.simple_url
+
+
+def size_of(index: str, requirement: Requirement) -> int | None:
     """Bytes of the wheel of a pinned package that suits this machine; None where there is none."""
-    address = f"https://pypi.org/simple/{requirement.name}/"
+    address = f"{index.rstrip('/')}/{requirement.name}/"
     asked = urllib.request.Request(address, headers={"Accept": "application/vnd.pypi.simple.v1+json"})
     with urllib.request.urlopen(asked, timeout=60) as answer:
         files = json.load(answer)["files"]
