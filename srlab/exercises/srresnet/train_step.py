@@ -248,6 +248,7 @@ EXERCISE = Exercise(
         "the mode": "The generator should be left in training mode.",
     },
     hints=(
+        "Which of the five needs what another one makes, or spoils it? More than one order is left, and each works.",
         "Five things happen in a step: SR is made, the loss is computed, old gradients go, the loss goes backward, "
         "the optimizer moves the weights.",
         "In code these are generator(lr), F.mse_loss, optimizer.zero_grad(), loss.backward() and optimizer.step(). "

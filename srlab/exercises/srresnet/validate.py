@@ -136,6 +136,8 @@ EXERCISE = Exercise(
     ],
     otherwise={"the score": "All is left as it should be, but the score is another one."},
     hints=(
+        "What could the scoring change in the network, and what would PyTorch keep that nobody asks for? Undo the one, "
+        "and switch off the other.",
         "Four things surround the scoring: note the mode, go to eval mode, build no graph, put the mode back.",
         "generator.training is the mode, generator.eval() and generator.train(was_training) change it, and `with "
         "torch.no_grad():` builds no graph. srlab.psnr(generator(lr), hr).item() is the score of one photo.",
