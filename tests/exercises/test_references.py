@@ -10,7 +10,7 @@ from srlab.data import resampling
 from srlab.evaluation import metrics
 from srlab.evaluation.metrics import Protocol
 from srlab.exercises import find, sample
-from srlab.exercises.gan_step import gan_scene, gan_step
+from srlab.exercises.gan_observation import gan_scene, observe
 from srlab.models import features
 
 SR, HR = srlab.quantize(sample(2, 3, 16, 20)), srlab.quantize(sample(2, 3, 16, 20, seed=1))
@@ -122,9 +122,9 @@ def test_what_the_loss_of_g_leaves_in_d_does_not_reach_the_next_step_of_d():
     plain, cleared = gan_scene(), gan_scene()
     step = find("srgan.train_step").reference
     for _ in range(3):
-        gan_step(step, *plain)
+        observe(step, *plain)
         cleared[1].zero_grad()
-        gan_step(step, *cleared)
+        observe(step, *cleared)
     parameters = list(plain[1].parameters())
     assert all(parameter.requires_grad for parameter in parameters)
     assert all(torch.equal(one, other) for one, other in zip(parameters, cleared[1].parameters(), strict=True))

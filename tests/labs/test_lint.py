@@ -74,7 +74,7 @@ def test_every_parameter_and_every_number_of_the_recipe_is_used(lab, cells):
     by_setup = {"recipe", "iters", "run", "images", "validation", "device", "precision", "compiled", "tricks"}
     by_setup |= {"photos", "center_crop", "start", "parameter_limit", "downsampler", "blur", "lr_noise", "jpeg"}
     names = declared(cells).keys() - by_setup
-    shared = (ROOT / "srlab" / "lab" / "gans.py").read_text(encoding="utf-8") if "gan" in lab.stem else ""
+    shared = (ROOT / "srlab" / "lab" / "gan_plumbing.py").read_text(encoding="utf-8") if "gan" in lab.stem else ""
     rest = "\n".join([shared, *(cell.source for cell in code(cells)[1:]), *read_claims(lab.stem).values()])
     assert [name for name in names if not re.search(rf"\b{name}\b", rest)] == []
     numbers = read_book(ROOT / "notebooks" / "recipes" / f"{lab.stem}.yaml").meaning

@@ -11,7 +11,7 @@ from srlab.data.images import quantize
 from srlab.exercises import Answer, Exercise
 from srlab.exercises.cross_entropy import cross_entropy
 from srlab.exercises.difference import difference
-from srlab.exercises.gan_step import gan_scene, gan_step
+from srlab.exercises.gan_observation import gan_scene, observe
 
 
 def train_step(
@@ -53,7 +53,7 @@ def train_step(
 
 def _observe(answer: Answer, steps: int, *scene: Any) -> dict[str, Any]:
     given, plain, smoothed = (
-        [gan_step(one, *where) for _ in range(steps)][-1]
+        [observe(one, *where) for _ in range(steps)][-1]
         for one, where in ((answer, scene), (train_step, gan_scene()), (_smoothed, gan_scene()))
     )
     smooth = not difference(given["d_loss"], smoothed["d_loss"], 1e-5)

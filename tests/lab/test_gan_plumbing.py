@@ -7,7 +7,7 @@ import torch
 import torch.nn.functional as F
 
 from srlab import losses
-from srlab.lab import gans
+from srlab.lab import gan_plumbing
 
 WEIGHTS = {"pixel": 0.5, "content": 2.0, "adversary": 3.0}
 SR, HR = torch.tensor([[0.5], [1.0]]), torch.tensor([[0.0], [2.0]])
@@ -27,7 +27,7 @@ def look(image):
 
 @pytest.mark.parametrize("game", losses.KINDS)
 def test_other_games_have_srlabs_losses_with_their_weights(game):
-    d_loss, g_loss = gans.losses_of(lab(), game, WEIGHTS, content)
+    d_loss, g_loss = gan_plumbing.losses_of(lab(), game, WEIGHTS, content)
     real, fake = look(HR), look(SR)
     assert d_loss(real, fake) == losses.discriminator_loss(real, fake, game)
     whole = 0.5 * 0.75 + 2 * 0.625 + 3 * losses.generator_loss(fake, real=real, kind=game)
@@ -40,18 +40,18 @@ def test_a_part_without_a_weight_is_not_computed(left_out):
         raise AssertionError("it costs time")
 
     parts = {"content": content, "adversary": look} | {left_out: refuse}
-    _, g_loss = gans.losses_of(lab(), "vanilla", WEIGHTS | {left_out: 0.0}, parts["content"])
+    _, g_loss = gan_plumbing.losses_of(lab(), "vanilla", WEIGHTS | {left_out: 0.0}, parts["content"])
     assert g_loss(SR, HR, parts["adversary"]).isfinite()
 
 
 def test_labels_of_a_recipe_reach_d():
-    smooth, _ = gans.losses_of(lab(label_real=0.9), "vanilla", WEIGHTS, content)
+    smooth, _ = gan_plumbing.losses_of(lab(label_real=0.9), "vanilla", WEIGHTS, content)
     real, fake = look(HR), look(SR)
     assert smooth(real, fake) == losses.discriminator_loss(real, fake, "vanilla", (0.9, 0.0))
 
 
 def test_a_run_notes_its_own_weights_and_of_the_recipe_what_there_is():
     known = lab(parameters={"gan": "vanilla", "shift": 4, "photo": "mine.png", "content_weight": 9.0})
-    found = gans.noted(known, WEIGHTS, gan="hinge", start="shipped")
+    found = gan_plumbing.noted(known, WEIGHTS, gan="hinge", start="shipped")
     weights = {"pixel_weight": 0.5, "content_weight": 2.0, "adversarial_weight": 3.0}
     assert found == {"gan": "hinge", "shift": 4, "start": "shipped"} | weights

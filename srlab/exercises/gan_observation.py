@@ -22,7 +22,7 @@ def gan_scene() -> tuple[Any, ...]:
     return generator, discriminator, *optimizers, sample(2, 3, 2, 2, seed=1), sample(2, 3, 4, 4, seed=2)
 
 
-def gan_step(answer: Answer, *scene: Any) -> dict[str, Any]:
+def observe(answer: Answer, *scene: Any) -> dict[str, Any]:
     """Let an answer make one step with what `gan_scene` gives, and tell what happened, causes before effects."""
     generator, discriminator, g_optimizer, d_optimizer, lr, hr = scene
     runs: list[tuple[torch.Tensor, torch.Tensor]] = []  # of G: its input and its picture
