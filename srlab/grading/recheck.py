@@ -135,7 +135,7 @@ def recheck_hand_ins(folder: Path, hand_ins: Sequence[HandIn], **limits: Any) ->
         one, saved = by_path[path], by_path[path].results[exercise]
         one.results[exercise] = result
         if result != saved:
-            one.notes.append(f"{exercise}: saved {saved}, now {result}. {reason}".strip())
+            one.notes.append(f"{exercise}: saved as '{saved}', executed again '{result}'. {reason}".strip())
         todo[path].remove(exercise)
         if not todo[path]:
             yield one

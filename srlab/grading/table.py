@@ -24,7 +24,7 @@ def missing(hand_ins: Sequence[HandIn], students: Iterable[str]) -> list[str]:
     lines = []
     for lab in _labs(hand_ins):
         absent = [name for name in students if not any(one.student == name and lab in one.labs for one in hand_ins)]
-        lines += [f"No {lab} that counts: {', '.join(absent)}"] if absent else []
+        lines += [f"No {lab} that counts: {'; '.join(absent)}"] if absent else []
     return lines
 
 

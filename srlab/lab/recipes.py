@@ -11,7 +11,8 @@ A file begins with what `srlab.setup` checks values by:
 Then each recipe has
 
 - ``about``, and ``source``, where its numbers come from; ``ours`` names those that the source leaves open;
-- ``like``, the recipe that has what it doesn't say;
+- ``like``, the recipe above it from which ``values``, their sources and ``scales`` come that it doesn't name itself;
+  ``when``, ``strict`` and ``without_weights`` don't come along;
 - ``when``, the conditions under which ``recipe="auto"`` may take it: a ``device``, and at least so many ``iters``,
   ``memory_gib``, ``processes`` and ``megapixels`` of training photos. Of those that may, the last one is taken;
 - ``scales``, the numbers of steps that grow and shrink with ``iters``;

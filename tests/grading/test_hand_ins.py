@@ -127,7 +127,9 @@ CASES = {
     "right": Case(lab),
     "wrong": Case(lambda: lab("return (sr - hr).mean()", with_psnr("wrong")), *[with_psnr("wrong")] * 2),
     "stub": Case(lambda: lab("return srlab.TODO", with_psnr("open")), *[with_psnr("open")] * 2),
-    "cleared outputs": Case(lambda: lab(said=[""] * 4), ("not run",) * 4, ALL_RIGHT, "saved not run yet, now right"),
+    "cleared outputs": Case(
+        lambda: lab(said=[""] * 4), ("not run",) * 4, ALL_RIGHT, "saved as 'not run yet', executed again 'right'"
+    ),
     "Colab": Case(colab, files=("Copy of 00_degradation.ipynb",)),
     "VS Code": Case(vs_code),
     "format 3": Case(lambda: nbformat.convert(lab(), 3)),
@@ -165,7 +167,7 @@ CASES = {
     "older edition": Case(lambda: edition("degradation.luma"), note="of an older edition"),
     "newer edition": Case(lambda: edition("degradation.sharpen"), note="doesn't have the exercises"),
     "checked twice": Case(checked_twice),
-    "forged": Case(lambda: lab("return 42.0"), *NOW_WRONG, "saved right, now hint given"),
+    "forged": Case(lambda: lab("return 42.0"), *NOW_WRONG, "saved as 'right', executed again 'hint given'"),
     "absent": Case(lambda: b"", None, None, "nothing handed in", ()),
 }
 
@@ -229,7 +231,7 @@ def test_the_table_says_of_everybody_what_was_saved(school, capsys):
     files = [path.relative_to(school / "all") for path in (school / "all").rglob("*") if path.is_file()]
     assert all(sum(line.startswith(f"{file}: ") for line in said.splitlines()) == 1 for file in files)
     absent = next(line for line in said.splitlines() if line.startswith("No degradation that counts: "))
-    assert absent.partition(": ")[2].split(", ") == [name for name in CASES if CASES[name].saved is None]
+    assert absent.partition(": ")[2].split("; ") == [name for name in CASES if CASES[name].saved is None]
 
 
 CLASS = {"Li, Anna": ["Li, Anna"], "Anna Li Wu": ["Anna Li Wu", "wuanna"], "Zoë": ["Zoë"]}
@@ -309,7 +311,7 @@ def test_what_was_forged_or_does_harm_is_found_and_does_none(tmp_path):
     hand_in(tmp_path, "forged", "writes outside", "kills")
     done = recheck(tmp_path)
     assert done.returncode == 0, done.stderr
-    assert "degradation.psnr: saved right, now hint given." in done.stdout
+    assert "degradation.psnr: saved as 'right', executed again 'hint given'." in done.stdout
     compare(tmp_path, "found")
     assert (tmp_path / "precious").read_text() == "kept"
 
