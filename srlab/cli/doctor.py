@@ -9,7 +9,7 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
     """Add the command to the parser of ``srlab``; imports nothing heavy."""
     parser = commands.add_parser("doctor", help="say what looks wrong with a run's curves, or with this machine")
     parser.add_argument("run", nargs="?", metavar="RUN", help="a run: <lab>/<name>, or the path of its folder")
-    parser.add_argument("--system", action="store_true", help="test this machine instead, in half a minute or so")
+    parser.add_argument("--system", action="store_true", help="test this machine instead, in about half a minute")
     parser.set_defaults(command=run, when_stopped="nothing was written.")
 
 

@@ -25,7 +25,7 @@ Found = tuple[str, str]  # a fact in a few words, and what to do about it: "" wh
 
 
 def check_system() -> Iterator[Found]:
-    """Look at one thing after the other, the quick ones first; takes half a minute on a laptop.
+    """Look at one thing after the other, the quick ones first; takes about half a minute on a laptop.
 
     Yields
     ------
