@@ -45,7 +45,7 @@ def announce(lab: Any, recipe: Recipe, dry: bool) -> None:
     if values.get("subject"):
         photos, unseen = (f"the {half.name} ({_sides(half)} pixels)" for half in (lab.train_set, lab.unseen))
     first = values.get("pretrain_iters", 0)
-    first = f"{first:,} steps for PSNR (unless that is done already), then " if first else ""
+    first = f"{first:,} steps for PSNR (only if there's no start yet), then " if first else ""
     size = f"of {values['batch']} patches of {values['patch']} px"
     print(f"because  {recipe.why}")
     print(f"trains:  {first}{values['iters']:,} steps {size}, on {photos}")

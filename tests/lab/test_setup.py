@@ -276,7 +276,7 @@ def test_setup_says_what_is_trained_on_what_how_long_and_why(cells):
     assert lines[3] == "recipe:  laptop, a small network, minutes on two CPU cores"
     assert lines[4].startswith("because  it suits a CPU, a run of a few minutes")
     said = (
-        "trains:  600 steps for PSNR (unless that is done already), then 800 steps of 8 patches of 32 px, on the left"
+        "trains:  600 steps for PSNR (only if there's no start yet), then 800 steps of 8 patches of 32 px, on the left"
     )
     assert lines[5].startswith(said)
     assert lines[5].endswith("half of gravel (256 x 512 pixels)")
