@@ -32,10 +32,10 @@ def run(options: argparse.Namespace) -> int:
         return _grade_class(options)
     from srlab.exercises import find
     from srlab.exercises.quiz import ASKED, count_right
-    from srlab.grading.results import other_edition, progress, summary
+    from srlab.grading.results import SAVED, other_edition, progress, summary
     from srlab.lab.notebooks import read_notebook, seen_from_here
 
-    tables: list[dict[str, str]] = []
+    tables = []
     refused = 0
     for path in _notebooks(options.paths):
         try:
@@ -50,7 +50,7 @@ def run(options: argparse.Namespace) -> int:
         print(f"{printable(seen_from_here(path))}: {summary([results])}")
         for note in notes:
             print(note)
-        rows = [(name, find(name).level, result) for name, result in results.items()]
+        rows = [(name, find(name).level, SAVED[result]) for name, result in results.items()]
         print(in_columns([("exercise", "level", "saved result"), *rows]))
         if (answered := count_right(notebook)) is not None:
             print(f"quiz: {answered} of {ASKED} right")

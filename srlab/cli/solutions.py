@@ -70,12 +70,12 @@ def fill_in(notebook: "NotebookNode") -> int:
 def open_exercises(notebook: "NotebookNode") -> list[tuple["NotebookNode", "NotebookNode", str]]:
     """The cells of each exercise that is still a stub, the stub and its check, and the source of a solution."""
     from srlab.exercises import find
-    from srlab.grading.results import CHECK
+    from srlab.exercises.saved import checks_in
 
     return [
         (stub, check, solve(stub.source, find(names[0]).reference))
         for stub, check in itertools.pairwise(notebook.cells)
-        if (names := CHECK.findall(check.source)) and "return srlab.TODO" in stub.source
+        if check.cell_type == "code" and (names := checks_in(check.source)) and "return srlab.TODO" in stub.source
     ]
 
 

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from srlab.base.errors import SrlabError
 from srlab.base.places import switched_on
 from srlab.base.shell import running_shell
+from srlab.exercises.saved import CHECKED, Result
 
 if TYPE_CHECKING:
     import torch
@@ -177,29 +178,43 @@ def check(name: str, answer: Answer, hints: int = 1) -> Answer:
         )
         more = f"For another hint, add hints={hints + 1} to this call."
         print(textwrap.fill(f"{end} {more if hints < len(said) else 'That was the last hint.'}", 100))
-        _fold_away(exercise.reference)
+        result = Result.TODO if todo else Result.HINT
+        _leave(name, result, "One solution is folded here.", _folded(exercise.reference))
         return answer if again else make_stand_in(exercise, passed, wrong)
-    _say("right", "The lab goes on with your answer.")
+    said = _worded("right", "The lab goes on with your answer.")
+    if running_shell() is None:
+        print(said)
+    _leave(name, Result.RIGHT, said)
     return answer
 
 
 def _say(word: str, text: str) -> None:
+    print(_worded(word, text))
+
+
+def _worded(word: str, text: str) -> str:
     first_line = f"  {word:8}"
     indent = {"initial_indent": first_line, "subsequent_indent": " " * len(first_line)}
-    print(textwrap.fill(text, 100, break_on_hyphens=False, **indent))
+    return textwrap.fill(text, 100, break_on_hyphens=False, **indent)
 
 
-def _fold_away(answer: Answer) -> None:
-    """In a notebook, put the source of an answer behind a click, without its docstring."""
+def _leave(name: str, result: Result, text: str, page: str = "") -> None:
+    """In a notebook, show a text or a page, and beside it the result, as `srlab progress` reads it."""
     if running_shell() is None:
         return
-    from IPython.display import HTML, display
+    from IPython.display import display
 
+    shown = {"text/plain": text} | ({"text/html": page} if page else {})
+    display(shown | {CHECKED: {"exercise": name, "result": result.value}}, raw=True)
+
+
+def _folded(answer: Answer) -> str:
+    """The source of an answer behind a click, without its docstring."""
     source = textwrap.dedent(inspect.getsource(answer))
     docstring = ast.parse(source).body[0].body[0]
     lines = source.splitlines()
     code = html.escape("\n".join(lines[: docstring.lineno - 1] + lines[docstring.end_lineno :]))
-    display(HTML(f"<details><summary>One solution. Try your own first!</summary><pre>{code}</pre></details>"))
+    return f"<details><summary>One solution. Try your own first!</summary><pre>{code}</pre></details>"
 
 
 def find(name: str) -> Exercise:

@@ -6,7 +6,7 @@ whoever takes it.
 """
 
 import ast
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.resources import files
 from string import ascii_uppercase
@@ -14,6 +14,7 @@ from typing import Any
 
 from srlab.base.errors import SrlabError
 from srlab.base.shell import running_shell
+from srlab.exercises.saved import calls_of
 
 ASKED = 5  # questions that a lab asks, the first ones of its file
 OPEN = "?"
@@ -173,26 +174,18 @@ def read_answers(notebook: Mapping[str, Any]) -> tuple[str, str] | None:
     The call counts, not the tag of its cell: some editors drop tags. What isn't a text as it stands is ``""``.
     None where there's no quiz.
     """
-    calls = [call for cell in notebook["cells"] if cell["cell_type"] == "code" for call in _calls(cell["source"])]
+    calls = [
+        call
+        for cell in notebook["cells"]
+        if cell["cell_type"] == "code"
+        for call in calls_of("quiz", "".join(cell["source"]))
+    ]
     if not calls:
         return None
     named = dict(zip(("lab", "answers"), calls[-1].args, strict=False))
     named |= {keyword.arg: keyword.value for keyword in calls[-1].keywords}
     lab, answers = (_text(named.get(name)) for name in ("lab", "answers"))
     return lab, _letters(answers)
-
-
-def _calls(source: str | list[str]) -> Iterator[ast.Call]:
-    """Calls of ``srlab.quiz`` in a cell, from the first to the last."""
-    code = "".join(source)  # in the file itself it is a list of lines
-    if "quiz" not in code:
-        return
-    try:
-        tree = ast.parse(code)
-    except (SyntaxError, ValueError, RecursionError):  # %magic, a slip, or what only an attacker writes
-        return
-    calls = (node for node in ast.walk(tree) if isinstance(node, ast.Call))
-    yield from (call for call in calls if getattr(call.func, "attr", getattr(call.func, "id", "")) == "quiz")
 
 
 def _text(node: ast.expr | None) -> str:

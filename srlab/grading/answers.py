@@ -6,7 +6,7 @@ import symtable
 from typing import TYPE_CHECKING, Any
 
 from srlab.exercises import Answer, Wrong, find, names
-from srlab.grading.results import CHECK
+from srlab.exercises.saved import checked, checks_in, parse_cell
 
 if TYPE_CHECKING:
     from nbformat import NotebookNode
@@ -54,17 +54,14 @@ def find_answer(notebook: "NotebookNode", exercise: str) -> Answer:
 
 def _read(notebook: "NotebookNode", exercise: str, own: str) -> tuple[list[ast.stmt], ast.Expression, list[str]]:
     """All statements down to the last check of an exercise, what is given to that, and which cells are no Python."""
-    from IPython.core.inputtransformer2 import TransformerManager
-
     cells = [cell.source for cell in notebook.cells if cell.cell_type == "code"]
-    last = max((i for i, source in enumerate(cells) if exercise in CHECK.findall(source)), default=len(cells) - 1)
+    last = max((i for i, source in enumerate(cells) if exercise in checks_in(source)), default=len(cells) - 1)
     checks = _Checks(exercise, ast.Name(own, ast.Load()))
     statements: list[ast.stmt] = []
     failed = []
     for source in cells[: last + 1]:
-        source = re.sub(r"\A\s*%%(time|capture).*\n", "", source)
         try:
-            tree = ast.parse(TransformerManager().transform_cell(source))
+            tree = parse_cell(source)
         except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
             if re.search(rf"\b{own}\b", source):
                 failed.append(f"{type(error).__name__}: {error}")
@@ -81,14 +78,14 @@ class _Checks(ast.NodeTransformer):
 
     def visit_Call(self, call: ast.Call) -> ast.expr:
         self.generic_visit(call)
-        found = CHECK.match(ast.unparse(call).removeprefix("srlab."))
+        found = checked(call)
         given = [*call.args[1:2], *(one.value for one in call.keywords if one.arg == "answer")]
         if not found or not given:
             return call
-        if found[1] == self.exercise:
+        if found == self.exercise:
             self.answer = given[0]
-        elif found[1] in names():
-            return ast.copy_location(ast.Name(_reference(found[1]), ast.Load()), call)
+        elif found in names():
+            return ast.copy_location(ast.Name(_reference(found), ast.Load()), call)
         return given[0]
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from srlab.base.errors import SrlabError
 from srlab.exercises.quiz import count_right
+from srlab.exercises.saved import Result
 from srlab.grading.results import lab_of, other_edition, progress
 from srlab.lab.notebooks import read_notebook
 
@@ -28,7 +29,7 @@ class HandIn:
     student
         Whose it is; empty for files that the system made.
     results
-        Exercise -> result, as `srlab.grading.results.progress` says; empty where it isn't counted.
+        As `srlab.grading.results.progress` says; empty where it isn't counted.
     notes
         Sentences for the teacher; where it isn't counted, the first says why.
     quiz
@@ -37,7 +38,7 @@ class HandIn:
 
     path: Path
     student: str
-    results: dict[str, str] = field(default_factory=dict)
+    results: dict[str, Result] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
     quiz: int | None = None
 

@@ -20,8 +20,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import psutil
 
 from srlab.base.text import printable
+from srlab.exercises.saved import Result
 from srlab.grading.hand_ins import HandIn
-from srlab.grading.results import MISSING, RESULTS
+from srlab.grading.results import BY_CHECK, SAVED
 from srlab.lab.notebooks import read_notebook
 
 if TYPE_CHECKING:
@@ -39,7 +40,7 @@ class Verdict(NamedTuple):
 
     hand_in: Path
     exercise: str
-    result: str  # as in `srlab.grading.results.progress`
+    result: Result
     reason: str  # why it isn't right
 
 
@@ -128,14 +129,16 @@ def recheck_hand_ins(folder: Path, hand_ins: Sequence[HandIn], **limits: Any) ->
     **limits
         As for `recheck`.
     """
-    todo = {one.path: [name for name, result in one.results.items() if result != MISSING] for one in hand_ins}
+    todo = {one.path: [name for name, result in one.results.items() if result != Result.MISSING] for one in hand_ins}
     yield from (one for one in hand_ins if not todo[one.path])
     by_path = {one.path: one for one in hand_ins}
     for path, exercise, result, reason in recheck(_answers(folder, todo), **limits):
         one, saved = by_path[path], by_path[path].results[exercise]
         one.results[exercise] = result
         if result != saved:
-            one.notes.append(f"{exercise}: saved as '{saved}', executed again '{result}'. {reason}".strip())
+            one.notes.append(
+                f"{exercise}: saved as '{SAVED[saved]}', executed again '{SAVED[result]}'. {reason}".strip()
+            )
         todo[path].remove(exercise)
         if not todo[path]:
             yield one
@@ -160,7 +163,8 @@ def _start(
         try:
             _enter(folder, writing, seconds, memory, isolated)
             status = 0
-            os.write(writing, json.dumps(_judge(notebook, exercise)).encode())
+            result, reason = _judge(notebook, exercise)
+            os.write(writing, json.dumps((result.value, reason)).encode())
         finally:
             os._exit(status)  # whatever happens, nothing of the parent goes on in here
     os.close(writing)
@@ -187,7 +191,7 @@ def _enter(folder: Path, pipe: int, seconds: int, memory: int, isolated: bool) -
         confine(folder)
 
 
-def _judge(notebook: "NotebookNode", exercise: str) -> tuple[str, str]:
+def _judge(notebook: "NotebookNode", exercise: str) -> tuple[Result, str]:
     from srlab.exercises import StillToDo, Wrong, find
     from srlab.exercises.judging import judge, known_outcome
     from srlab.grading.answers import find_answer
@@ -198,12 +202,12 @@ def _judge(notebook: "NotebookNode", exercise: str) -> tuple[str, str]:
         for _ in judge(find(exercise), find_answer(notebook, exercise)):
             pass
     except StillToDo:
-        return RESULTS["to do"], ""
+        return Result.TODO, ""
     except Wrong as wrong:
-        return RESULTS["hint"], str(wrong)[:LONGEST]
+        return Result.HINT, str(wrong)[:LONGEST]
     except BaseException as error:  # such as exit(), which is no answer
-        return RESULTS["hint"], f"It stopped with {type(error).__name__}: {error}"[:LONGEST]
-    return RESULTS["right"], ""
+        return Result.HINT, f"It stopped with {type(error).__name__}: {error}"[:LONGEST]
+    return Result.RIGHT, ""
 
 
 def _finish(one: _Running, ready: bool, keep: set[int]) -> Verdict:
@@ -220,10 +224,10 @@ def _finish(one: _Running, ready: bool, keep: set[int]) -> Verdict:
             child.wait()
     with suppress(OSError, RecursionError):
         shutil.rmtree(one.folder)
-    result, reason = RESULTS["hint"], "It took too long." if not ready else _ended(status)
+    result, reason = Result.HINT, "It took too long." if not ready else _ended(status)
     with suppress(ValueError, TypeError, RecursionError):  # of what isn't ours
         found, text = json.loads(said)
-        result, reason = (found, printable(text)[:LONGEST]) if found in RESULTS.values() else (result, reason)
+        result, reason = (Result(found), printable(text)[:LONGEST]) if found in BY_CHECK else (result, reason)
     return Verdict(one.hand_in, one.exercise, result, reason)
 
 

@@ -1,38 +1,45 @@
-"""What the checks of a notebook had printed when it was saved; nothing is executed."""
+"""What the checks of a notebook had found when it was saved; nothing is executed."""
 
 import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
+from srlab.exercises.saved import CHECKED, Result, checks_in
+
 if TYPE_CHECKING:
     from nbformat import NotebookNode
 
-CHECK = re.compile(r"""\bcheck\(\s*["'](\w+\.\w+)["']""", re.ASCII)
-RESULTS = {"right": "right", "hint": "hint given", "to do": "still to do"}  # by the word that `check` puts before
-RAISED = {"Wrong": "hint", "StillToDo": "to do"}  # what it raises instead under SRLAB_STRICT
-NOT_RUN, MISSING = "not run yet", "not in the file"
+# What a student is told of a saved notebook.
+SAVED = {
+    Result.RIGHT: "right",
+    Result.HINT: "hint given",
+    Result.TODO: "still to do",
+    Result.NOT_RUN: "not run yet",
+    Result.MISSING: "not in the file",
+}
+BY_CHECK = [one.value for one in (Result.RIGHT, Result.HINT, Result.TODO)]  # the words of `check`
+RAISED = {"Wrong": Result.HINT, "StillToDo": Result.TODO}  # what `check` raises under SRLAB_STRICT
 
 
-def progress(notebook: "NotebookNode") -> dict[str, str]:
-    """Say of each exercise what its check printed when the notebook was last saved.
+def progress(notebook: "NotebookNode") -> dict[str, Result]:
+    """Say of each exercise what its check found when the notebook was last saved.
 
     Returns
     -------
-    dict of str to str
-        Exercise -> ``"right"``, ``"hint given"``, ``"still to do"``, ``"not run yet"``, or ``"not in the file"`` (its
-        lab has it, and the notebook has not). In the notebook's order; empty without an exercise that we know.
+    dict of str to Result
+        By exercise, in the notebook's order; empty without an exercise that we know.
     """
     from srlab.exercises import names
 
     known = names()
-    results: dict[str, str] = {}
+    results: dict[str, Result] = {}
     for name, outputs in _checks(notebook):
         result = _result(name, outputs)
-        if name in known and (result != NOT_RUN or name not in results):  # of two cells, the later that was run
+        if name in known and (result != Result.NOT_RUN or name not in results):  # of two cells, the later that was run
             results[name] = result
     labs = {lab_of(name) for name in results}
-    return results | {n: MISSING for n in known if lab_of(n) in labs and n not in results}
+    return results | {n: Result.MISSING for n in known if lab_of(n) in labs and n not in results}
 
 
 def other_edition(notebook: "NotebookNode") -> list[str]:
@@ -66,32 +73,44 @@ def lab_of(exercise: str) -> str:
     return exercise.partition(".")[0]
 
 
-def points(results: dict[str, str], lab: str) -> tuple[int, int]:
+def points(results: dict[str, Result], lab: str) -> tuple[int, int]:
     """What the right answers of a lab sum up to by importance, and what all of them would."""
     from srlab.exercises import find, names
 
     weights = {name: find(name).importance for name in names() if lab_of(name) == lab}
-    return sum(weights[name] for name in weights if results.get(name) == RESULTS["right"]), sum(weights.values())
+    return sum(weights[name] for name in weights if results.get(name) == Result.RIGHT), sum(weights.values())
 
 
-def summary(tables: Sequence[dict[str, str]]) -> str:
+def summary(tables: Sequence[dict[str, Result]]) -> str:
     """``3 of 5 right (hint given: 1, not run yet: 1)``."""
     counts = Counter(result for results in tables for result in results.values())
-    others = [f"{r}: {counts[r]}" for r in (*RESULTS.values(), NOT_RUN, MISSING) if counts[r] and r != RESULTS["right"]]
-    return f"{counts[RESULTS['right']]} of {counts.total()} right" + (f" ({', '.join(others)})" if others else "")
+    others = [f"{word}: {counts[one]}" for one, word in SAVED.items() if counts[one] and one != Result.RIGHT]
+    return f"{counts[Result.RIGHT]} of {counts.total()} right" + (f" ({', '.join(others)})" if others else "")
 
 
 def _checks(notebook: "NotebookNode") -> Iterable[tuple[str, list["NotebookNode"]]]:
     """Each exercise that a cell checks, and what the cell showed."""
     cells = (cell for cell in notebook.cells if cell.cell_type == "code")
-    return [(name, cell.outputs) for cell in cells for name in CHECK.findall(cell.source)]
+    return [(name, cell.outputs) for cell in cells for name in checks_in(cell.source)]
 
 
-def _result(name: str, outputs: list["NotebookNode"]) -> str:
-    printed = "".join(output.text for output in outputs if output.get("name") == "stdout")
+def _result(name: str, outputs: list["NotebookNode"]) -> Result:
+    """What a check left, or what it printed where it left nothing: long ago, or in an editor that drops such types."""
+    shown = [output.get("data", {}) for output in outputs]
+    for left in (data.get(CHECKED) for data in reversed(shown)):
+        if isinstance(left, dict) and left.get("exercise") == name and left.get("result") in BY_CHECK:
+            return Result(left["result"])
+    printed = "".join(
+        output.text if output.get("name") == "stdout" else data.get("text/plain", "")
+        for output, data in zip(outputs, shown, strict=True)
+    )
     _, *checks = re.split(rf"^{re.escape(name)} \(", printed, flags=re.MULTILINE)
     if not checks:
-        return NOT_RUN
-    words = re.findall(rf"^  ({'|'.join(RESULTS)}) ", checks[-1], re.MULTILINE)
-    words += [word for error, word in RAISED.items() if any(output.get("ename") == error for output in outputs)]
-    return RESULTS[words[0]] if words else NOT_RUN
+        return Result.NOT_RUN
+    own, *others = re.split(r"^\w+\.\w+ \(", checks[-1], flags=re.MULTILINE)
+    found = [Result(word) for word in re.findall(rf"^  ({'|'.join(BY_CHECK)}) ", own, re.MULTILINE)]
+    found += [RAISED[one.ename] for one in outputs if one.get("ename") in RAISED and not others]
+    if not found:
+        return Result.NOT_RUN
+    # What the answer itself prints comes before what its check says, and hints to start from come after a "to do".
+    return Result.TODO if Result.TODO in found and found[-1] == Result.HINT else found[-1]

@@ -4,11 +4,18 @@ import csv
 import io
 from collections.abc import Iterable, Sequence
 
+from srlab.exercises.saved import Result
 from srlab.grading.hand_ins import HandIn
-from srlab.grading.results import MISSING, NOT_RUN, RESULTS, lab_of, points
+from srlab.grading.results import lab_of, points
 
-WORDS = {RESULTS["right"]: "right", RESULTS["hint"]: "wrong", RESULTS["to do"]: "open", NOT_RUN: "not run"}
-WORDS |= {MISSING: MISSING}
+# What a teacher is told.
+WORDS = {
+    Result.RIGHT: "right",
+    Result.HINT: "wrong",
+    Result.TODO: "open",
+    Result.NOT_RUN: "not run",
+    Result.MISSING: "not in the file",
+}
 
 
 def describe(one: HandIn) -> list[str]:

@@ -9,10 +9,12 @@ from srlab import exercises
 from srlab.base.errors import SrlabError
 from srlab.cli.main import main
 from srlab.exercises import TODO, check, find, names
+from srlab.exercises.saved import CHECKED
 from tests.conftest import ROOT
 
 CROP, PROJECT, MATRIX = "degradation.paired_crop", "degradation.back_project", "degradation.shrink_matrix"
 PSNR = "degradation.psnr"
+SAID_RIGHT = {"output_type": "display_data", "data": {"text/plain": "  right   The lab goes on"}, "metadata": {}}
 LAB = [name for name in names() if name.startswith("degradation.")]
 
 
@@ -106,6 +108,43 @@ def test_of_two_checks_of_an_exercise_the_later_one_that_was_run_counts(tmp_path
         ("not run yet", cell(CROP, error)),
     ):
         assert results(said(capsys, save(tmp_path / "lab.ipynb", *cells)).out)[CROP][1] == result
+
+
+def left(result, name=CROP):
+    return {"output_type": "display_data", "data": {CHECKED: {"exercise": name, "result": result}}, "metadata": {}}
+
+
+@pytest.mark.parametrize(
+    ("outputs", "result"),
+    [
+        ([left("hint")], "hint given"),
+        ([left("right", PSNR)], "not run yet"),
+        ([left(["right"])], "not run yet"),
+        ([stream("  right now sr is 3\n"), left("hint")], "hint given"),
+        ([stream(f"{CROP} (easy)\n  right now sr is 3\n"), left("hint"), left("right", PSNR)], "hint given"),
+        ([stream(f"{CROP} (easy)\n  right now sr is 3\n  hint    Cut both.\n")], "hint given"),
+        ([stream(f"{CROP} (easy)\n  hint now sr is 3\n  right   The lab\n")], "right"),
+        ([stream(f"{CROP} (easy)\n  hint    Cut both.\n{PSNR} (easy)\n  right   The lab\n")], "hint given"),
+        ([stream(f"{CROP} (easy)\n"), SAID_RIGHT], "right"),
+    ],
+)
+def test_what_a_check_left_counts_and_not_what_an_answer_printed(tmp_path, capsys, outputs, result):
+    """An editor may drop the type of what is left, and keep its text."""
+    assert results(said(capsys, save(tmp_path / "lab.ipynb", cell(CROP, *outputs))).out)[CROP][1] == result
+
+
+@pytest.mark.parametrize(
+    ("source", "found"),
+    [
+        (f"# srlab.check('{PSNR}', psnr)", False),
+        (f'"srlab.check({PSNR!r}, psnr)"', False),
+        (f"%%time\n%matplotlib inline\ncheck(\n    '{PSNR}',\n    psnr)", True),
+        (f"psnr = (\nsrlab.check('{PSNR}', psnr)", False),
+    ],
+)
+def test_a_check_is_a_call_and_no_comment(tmp_path, checked, capsys, source, found):
+    lab = save(tmp_path / "lab.ipynb", checked(CROP, find(CROP).reference), cell(PSNR) | {"source": source})
+    assert results(said(capsys, lab).out)[PSNR][1] == ("not run yet" if found else "not in the file")
 
 
 def test_a_folder_has_a_table_for_each_notebook_below_it_and_a_sum(tmp_path, checked, capsys):

@@ -15,6 +15,7 @@ from srlab.base.errors import SrlabError
 from srlab.exercises import TODO, Exercise, Wrong, check, find
 from srlab.exercises.difference import difference
 from srlab.exercises.judging import judge
+from srlab.exercises.saved import CHECKED, Result
 from srlab.grading.results import progress
 
 from .test_exercises import listed, said
@@ -175,19 +176,23 @@ def test_a_check_leaves_random_numbers_and_gradients_of_the_lab_alone(ask):
     assert torch.is_grad_enabled()
 
 
-def test_in_a_notebook_one_solution_is_folded_below_an_answer_that_is_not_right(monkeypatch):
+def test_in_a_notebook_the_result_is_left_and_a_solution_is_folded_below_an_answer_that_is_not_right(monkeypatch):
     shown = []
     monkeypatch.setattr("IPython.get_ipython", object)
-    monkeypatch.setattr("IPython.display.display", lambda page: shown.append(page.data))
+    monkeypatch.setattr("IPython.display.display", lambda data, raw: shown.append(data))
     for name in exercises.names():
         check(name, TODO)
-        assert shown[-1].startswith("<details><summary>One solution")
-        assert f" {name.partition('.')[2]}(" in shown[-1], "its source"
-        assert "Parameters" not in shown[-1], "without the docstring"
-    solved = find("degradation.psnr").reference
-    count = len(shown)
-    check("degradation.psnr", solved)
-    assert len(shown) == count, "and none below a right one"
+        page = shown[-1]["text/html"]
+        assert page.startswith("<details><summary>One solution")
+        assert f" {name.partition('.')[2]}(" in page, "its source"
+        assert "Parameters" not in page, "without the docstring"
+    check("degradation.psnr", lambda sr, hr, crop: sr.mean())
+    check("degradation.psnr", find("degradation.psnr").reference)
+    *_, todo, hint, right = shown
+    assert right["text/plain"] == "  right   The lab goes on with your answer.", "and none below a right one"
+    assert set(right) == {"text/plain", CHECKED}
+    assert [one[CHECKED]["result"] for one in (todo, hint, right)] == ["to do", "hint", "right"]
+    assert right[CHECKED]["exercise"] == "degradation.psnr"
 
 
 # --- Cells that are run again -----------------------------------------------------------------------------------
@@ -235,9 +240,9 @@ def test_a_verdict_is_about_the_last_own_answer_in_whichever_order_cells_are_run
             last = step if step in ("wrong", "other", "right") else last
             call = f'{short} = srlab.check("{name}", {short}{", hints=2" if step == "hints" else ""})'
             text, results = run(scope, capsys, *([own[step]] if step in own else []), call)
-            wanted = {"right": "right", None: "not run yet"}.get(last, "hint given")
+            wanted = {"right": Result.RIGHT, None: Result.NOT_RUN}.get(last, Result.HINT)
             assert results[name] == wanted, (order, step, text)
-            if wanted == "hint given":
+            if wanted == Result.HINT:
                 assert hints[("wrong", "other").index(last)] in text
                 assert (exercise.hints[0] in text) == (step == "hints")
                 assert (f"Run the cell in which you write `{short}`" in text) == (step in ("hints", "syntax"))
@@ -248,7 +253,7 @@ def test_a_result_in_place_of_a_function_stays_one_when_the_cell_runs_again(caps
     result, name = "discriminator_loss(fake, fake)", "discriminator_loss"
     for call in (result, result, name, f"{name}, hints=2"):
         text, results = run(scope, capsys, f'{name} = srlab.check("srgan.{name}", {call})')
-        assert results["srgan.discriminator_loss"] == "hint given", call
+        assert results["srgan.discriminator_loss"] == Result.HINT, call
         assert "check needs the function itself" in text
 
 
@@ -260,7 +265,7 @@ def test_the_reference_in_other_clothes_is_no_answer(wraps, capsys):
     again = f"old = discriminator_loss\n{wraps}\ndef discriminator_loss(real, fake): return old(real, fake)"
     text, results = run(scope, capsys, again, call)
     assert "reference in other clothes" in text
-    assert results["srgan.discriminator_loss"] == "hint given"
+    assert results["srgan.discriminator_loss"] == Result.HINT
 
 
 def test_what_stands_in_for_a_class_is_one_to_build_on(capsys):

@@ -9,6 +9,7 @@ import pytest
 import srlab
 from srlab import exercises
 from srlab.cli.solutions import fill_in
+from srlab.exercises.saved import Result
 from srlab.grading.results import progress
 from srlab.lab.notebooks import read_notebook
 
@@ -57,7 +58,9 @@ def test_solved_exercises_are_right_one_after_the_other_and_count_as_such(lab, c
             exec(cell.source, scope)
             cell.outputs = [nbformat.v4.new_output("stream", text=capsys.readouterr().out)]
     results = progress(notebook)
-    assert results == dict.fromkeys((n for place, n in zip(CELLS, NAMES, strict=True) if place[0] == lab.stem), "right")
+    assert results == dict.fromkeys(
+        (n for place, n in zip(CELLS, NAMES, strict=True) if place[0] == lab.stem), Result.RIGHT
+    )
 
 
 @pytest.mark.parametrize("lab", ALL, ids=lambda lab: lab.stem)

@@ -1,0 +1,60 @@
+"""What a check leaves in a saved notebook beside its words, and where a notebook calls one."""
+
+import ast
+import re
+from enum import Enum
+
+CHECKED = "application/vnd.srlab.check+json"  # media type of {"exercise": its name, "result": a value of `Result`}
+
+
+class Result(Enum):
+    """How an exercise of a notebook stands; each place that tells somebody has words of its own."""
+
+    RIGHT = "right"
+    HINT = "hint"
+    TODO = "to do"
+    NOT_RUN = "not run"
+    MISSING = "missing"  # the lab has it, and the notebook has not
+
+
+def parse_cell(source: str) -> ast.Module:
+    """The statements of a cell, magics and all.
+
+    Raises
+    ------
+    SyntaxError, ValueError, RecursionError, MemoryError
+        It is no Python; the last three of what only an attacker writes.
+    """
+    source = re.sub(r"\A\s*%%(time|capture).*\n", "", source)
+    try:
+        return ast.parse(source)
+    except SyntaxError:
+        from IPython.core.inputtransformer2 import TransformerManager
+
+        return ast.parse(TransformerManager().transform_cell(source))
+
+
+def calls_of(function: str, source: str) -> list[ast.Call]:
+    """Calls of a function of srlab in a cell, from the first to the last; none of a cell that is no Python."""
+    if function not in source:
+        return []
+    try:
+        tree = parse_cell(source)
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return []
+    calls = [node for node in ast.walk(tree) if isinstance(node, ast.Call)]
+    named = [call for call in calls if getattr(call.func, "attr", getattr(call.func, "id", "")) == function]
+    return sorted(named, key=lambda call: (call.lineno, call.col_offset))
+
+
+def checks_in(source: str) -> list[str]:
+    """The exercises that a cell checks, in order; a name that no exercise can have isn't one."""
+    return [name for call in calls_of("check", source) if (name := checked(call))]
+
+
+def checked(call: ast.Call) -> str:
+    """The exercise that a call of `check` is about, such as ``"degradation.psnr"``; empty of another call."""
+    given = call.args[0] if call.args else None
+    name = given.value if isinstance(given, ast.Constant) and isinstance(given.value, str) else ""
+    of_check = getattr(call.func, "attr", getattr(call.func, "id", "")) == "check"
+    return name if of_check and re.fullmatch(r"\w+\.\w+", name, re.ASCII) else ""
