@@ -84,7 +84,7 @@ def read_class(file: Path) -> dict[str, list[str]]:
     Raises
     ------
     SrlabError
-        There is no such file, it isn't text, it is empty, or somebody stands there twice.
+        There is no such file, it isn't text, it is empty, or two students, or none, could be meant by a name.
     """
     try:
         lines = file.read_text(encoding="utf-8-sig").splitlines()
@@ -93,12 +93,13 @@ def read_class(file: Path) -> dict[str, list[str]]:
     rows = [[part.strip(' "') for part in re.split("[;\t]", line)] for line in lines]
     rows = [[part for part in row if part] for row in rows]
     names = {row[0]: row for row in rows if row and row[0].casefold() != "name"}
-    twice = [words for words, times in Counter(_words(row[0]) for row in rows if row).items() if times > 1]
-    if twice or not names:
-        what = (
-            f"has {' '.join(twice[0])} twice; write something behind one" if twice else "has no names; write one a line"
-        )
-        raise SrlabError(f"{file} {what}.")
+    if not names:
+        raise SrlabError(f"{file} has no names; write one a line.")
+    if empty := [part for row in rows for part in row if not _words(part)]:
+        raise SrlabError(f"{file} has {empty[0]} for a name, which any file would fit; take it out.")
+    count = Counter(words for row in rows for words in {_words(part) for part in row})
+    if twice := [words for words, times in count.items() if times > 1]:
+        raise SrlabError(f"{file} has {' '.join(twice[0])} twice; give each student names that no other has.")
     return names
 
 

@@ -260,7 +260,14 @@ def test_a_class_list_is_one_name_a_line(tmp_path):
     file = tmp_path / "names.csv"
     file.write_bytes('\ufeffName\r\n"Li, Anna"\r\n\r\nAnna Li Wu;wuanna\r\nZoë\r\n'.encode())
     assert read_class(file) == CLASS
-    for content, words in ((b"", "has no names"), (b"Anna Li\nLi, Anna", "anna li twice"), (b"\xff\xfe\xfc", "UTF-8")):
+    for content, words in (
+        (b"", "has no names"),
+        (b"Anna Li\nLi, Anna", "anna li twice"),
+        (b"Anna Li; al\nAl Ek; al", "has al twice"),
+        (b"Anna Li\n---\nBo Ek", "has --- for a name"),
+        (b"Anna Li; -", "has - for a name"),
+        (b"\xff\xfe\xfc", "UTF-8"),
+    ):
         file.write_bytes(content)
         with pytest.raises(SrlabError, match=words):
             read_class(file)
