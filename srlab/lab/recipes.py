@@ -21,6 +21,7 @@ Then each recipe has
 """
 
 import html
+import itertools
 import math
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -152,6 +153,10 @@ def read_book(file: Path) -> Book:
         for name, recipe in recipes.items():
             if strange := set(recipe) - KEYS:
                 raise ValueError(f"{name} has {', '.join(sorted(strange))}; known are {', '.join(sorted(KEYS))}")
+            if lacking := [key for key in ("about", "source", "values") if key not in recipe]:
+                raise ValueError(f"{name} has no {lacking[0]}")
+            if (above := recipe.get("like")) and above not in itertools.takewhile(name.__ne__, recipes):
+                raise ValueError(f"{name} is like {above}, and no recipe of that name stands above it")
     except (OSError, yaml.YAMLError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise SrlabError(f"The recipes in {file} cannot be read ({error}); put the file right.") from error
     meaning = head["meaning"]

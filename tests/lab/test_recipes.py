@@ -140,6 +140,8 @@ HEAD = "parameters: {}\nchoices: {}\nleast: {}\nsides: {}\nmeaning: {a: b}"
         ("", "cannot be read"),
         (f"{HEAD}\nlaptop: {{about: x, source: y, values: {{a: 1}}, wehn: {{}}}}", "has wehn"),
         (f"{HEAD}\nlaptop: {{about: x, source: y, values: {{b: 1}}}}", "lack a, b"),
+        (f"{HEAD}\nlaptop: {{about: x, values: {{a: 1}}}}", "laptop has no source"),
+        (f"{HEAD}\nlaptop: {{about: x, source: y, like: lapptop, values: {{a: 1}}}}", "is like lapptop, and no recipe"),
         ("meaning: [", "cannot be read"),
     ],
 )
