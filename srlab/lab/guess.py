@@ -15,7 +15,7 @@ from srlab.view.widgets import PRESENCE, CellBox, Presence, on_a_page
 
 # JupyterLab's page has the panel around a notebook, its exported pages and the book have not.
 ONLY_LIVE = ".srlab-live { display: none; } .jp-NotebookPanel .srlab-live { display: inline; }"
-FILE = "guesses.json"  # in the folder of all runs: question -> what was guessed
+FILE = "guesses.json"  # in the folder of all runs: lab -> question -> what was guessed
 
 
 class GuessKeys(Presence):
@@ -34,7 +34,7 @@ class Guess(CellBox):
     Parameters
     ----------
     question
-        One sentence; the guess is kept under it.
+        One sentence; the guess is kept under it and the lab.
     choices
         What the buttons say; none makes it a number.
     unit
@@ -47,7 +47,7 @@ class Guess(CellBox):
     """
 
     def __init__(self, question: str, choices: Sequence[str] = (), unit: str = "") -> None:
-        self.question, self.choices, self.unit, self.taken = question, list(choices), unit, ""
+        self.lab, self.question, self.choices, self.unit, self.taken = _lab(), question, list(choices), unit, ""
         if choices:
             looks = {"style": {"button_width": "initial"}, "layout": {"width": "auto"}}
             self.field = ipywidgets.ToggleButtons(options=self.choices, value=None, **looks)
@@ -55,7 +55,8 @@ class Guess(CellBox):
             self.field = ipywidgets.Text(placeholder="a number", layout={"width": "9em"})
         self._said, problem = ipywidgets.HTML(), ""
         try:
-            before = _read().get(question, "") if on_a_page() else ""
+            kept = _read() if on_a_page() else {}
+            before = (kept.get("", {}) | kept.get(self.lab, {})).get(question, "")
         except SrlabError as error:  # no reason to stop a lab
             before, problem = "", str(error)
         if before in self.choices or (before and not choices):
@@ -73,7 +74,9 @@ class Guess(CellBox):
             return
         self.taken, problem = said, ""
         try:
-            write_atomic(home() / FILE, json.dumps(_read() | {self.question: said}, indent=1).encode())
+            kept = _read()
+            kept[self.lab] = kept.get(self.lab, {}) | {self.question: said}
+            write_atomic(home() / FILE, json.dumps(kept, indent=1).encode())
         except SrlabError as error:  # raised here, it would end in the log of the notebook, unseen
             problem = str(error)
         self._say(problem)
@@ -84,11 +87,12 @@ class Guess(CellBox):
 
     def reveal(self, outcome: str | float) -> None:
         """Say the outcome, beside the guess if there is one; a page that nobody can type into has it folded."""
-        came = outcome if isinstance(outcome, str) else self._worded(f"{outcome:.3g}")
+        number = "" if isinstance(outcome, str) else f"{outcome:.3g}" if abs(outcome) < 1000 else f"{outcome:,.0f}"
+        came = self._worded(number) if number else outcome
         if not self.taken:
             said = f"The outcome: {came}."
-        elif self.taken == outcome:
-            said = f"Your guess: {self.taken}. Right!"
+        elif self._worded(self.taken) in (came, came.replace(",", "") if number else came):
+            said = f"Your guess: {self._worded(self.taken)}. Right!"
         else:
             said = f"Your guess: {self._worded(self.taken)}. The outcome: {came}."
         if running_shell() is None or on_a_page():
@@ -115,11 +119,23 @@ class Guess(CellBox):
         return f"Your guess: {self.question}"
 
 
-def _read() -> dict[str, str]:
-    """All guesses that were kept: question -> guess."""
+def _lab() -> str:
+    """Name of the lab that runs here, as its notebook has set it up; empty without one."""
+    from srlab.lab.setup import Lab
+
+    here = getattr(running_shell(), "user_ns", {})
+    return next((value.name for value in list(here.values()) if isinstance(value, Lab)), "")
+
+
+def _read() -> dict[str, dict[str, str]]:
+    """All guesses that were kept: lab -> question -> guess; under no lab those of a version that knew none."""
     path = home() / FILE
     try:
-        return {str(question): str(said) for question, said in json.loads(path.read_bytes()).items()}
+        kept = dict(json.loads(path.read_bytes()).items())
+        without = {question: said for question, said in kept.items() if not isinstance(said, dict)}
+        labs = {lab: guesses for lab, guesses in kept.items() if lab not in without}
+        labs[""] = without | labs.get("", {})
+        return {lab: {question: str(said) for question, said in guesses.items()} for lab, guesses in labs.items()}
     except FileNotFoundError:
         return {}
     except (OSError, ValueError, AttributeError) as error:

@@ -1,10 +1,12 @@
 """Guesses: without a page nobody waits, what is typed is taken and kept, and it stands beside what came out."""
 
 import json
+from types import SimpleNamespace
 
 import pytest
 
 from srlab.lab.guess import Guess, guess
+from srlab.lab.setup import Lab
 from srlab.view import widgets
 
 
@@ -37,7 +39,11 @@ def test_without_a_guess_only_the_outcome_is_told(capsys):
         (["left", "right"], "", "right", "right", "left", "Your guess: right. The outcome: left."),
         ((), "dB", "28", "28 dB", 29.777, "Your guess: 28 dB. The outcome: 29.8 dB."),
         ((), "dB", " 28 dB", "28 dB", 29.777, "Your guess: 28 dB. The outcome: 29.8 dB."),
-        ((), "", "16", "16", 16, "Your guess: 16. The outcome: 16."),
+        ((), "", "16", "16", 16, "Your guess: 16. Right!"),
+        ((), "", "4", "4", 4.4, "Your guess: 4. The outcome: 4.4."),
+        ((), "", "16697987", "16697987", 16697987, "Your guess: 16697987. Right!"),
+        ((), "", "1,5", "1,5", 15, "Your guess: 1,5. The outcome: 15."),
+        ((), "", "9", "9", 16697987, "Your guess: 9. The outcome: 16,697,987."),
     ],
 )
 def test_a_guess_is_taken_as_it_is_typed_and_stands_beside_the_outcome(
@@ -68,13 +74,29 @@ def test_a_word_is_no_number_and_no_guess(capsys):
 def test_a_cell_that_runs_again_shows_the_guess_of_before(home, capsys):
     for question, choices, typed in (("How much?", (), "12"), ("Which?", ["a", "b"], "b")):
         Guess(question, choices).field.value = typed
-    assert json.loads((home / "guesses.json").read_text()) == {"How much?": "12", "Which?": "b"}
+    assert json.loads((home / "guesses.json").read_text()) == {"": {"How much?": "12", "Which?": "b"}}
     again = Guess("How much?", unit="dB")
     assert (again.field.value, said(again)) == ("12", "Taken: 12 dB. Now run the next cell.")
     assert "12 dB" in again.still()
     again.reveal(8)
     assert capsys.readouterr().out == "Your guess: 12 dB. The outcome: 8 dB.\n"
     assert Guess("Which?", ["a", "c"]).taken == "", "b can no longer be chosen"
+
+
+@pytest.mark.usefixtures("page")
+def test_two_labs_that_ask_the_same_keep_two_guesses_and_a_file_of_before_is_read(home, monkeypatch):
+    def ask(lab):
+        shell = SimpleNamespace(user_ns={"i": 3, "lab": Lab(name=lab)})
+        monkeypatch.setattr("srlab.lab.guess.running_shell", lambda: shell)
+        return Guess("How much?")
+
+    home.mkdir()
+    (home / "guesses.json").write_text('{"How much?": "1", "Else?": "2"}')
+    assert ask("03").taken == "1"
+    ask("03").field.value = "3"
+    ask("04").field.value = "4"
+    assert (ask("03").taken, ask("04").taken) == ("3", "4")
+    assert json.loads((home / "guesses.json").read_text())[""] == {"How much?": "1", "Else?": "2"}
 
 
 def test_a_page_that_nobody_can_type_into_shows_the_question_and_folds_the_outcome(monkeypatch):
