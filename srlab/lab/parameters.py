@@ -1,6 +1,7 @@
 """The values that a lab is given, held against the defaults that came with it, wherever they were typed."""
 
 import difflib
+import itertools
 import math
 from collections.abc import Iterable, Mapping
 from pkgutil import resolve_name
@@ -25,7 +26,8 @@ def read_parameters(book: Book, namespace: Mapping[str, Any], again: bool = Fals
     namespace
         Of the notebook. A plain value under the name of an entry of the recipe changes the recipe, as ``tricks`` does.
     again
-        Whether the lab's own variables may be there as well. Else an unknown name of a plain value is a mistake.
+        Whether the lab's own variables may be there as well. Else an unknown name of a plain value is a mistake, if
+        it was made with the parameters.
 
     Returns
     -------
@@ -45,6 +47,7 @@ def read_parameters(book: Book, namespace: Mapping[str, Any], again: bool = Fals
             f"{missing[0]} = {defaults[missing[0]]!r} in it."
         )
     given = [name for name, value in namespace.items() if isinstance(value, PLAIN) and name[0] != "_"]
+    typed = _typed(namespace, defaults)
     for name in given:
         if name in IPYTHON or name in defaults or name in entries:
             continue
@@ -53,8 +56,9 @@ def read_parameters(book: Book, namespace: Mapping[str, Any], again: bool = Fals
         near = [
             one for one in difflib.get_close_matches(name, defaults, 1, NEAR) if one.rstrip("s") != name.rstrip("s")
         ]
-        if near or not again:  # a lab may have `validations`
-            _refuse_unknown(name, [*defaults, *entries], "; correct it, and restart the kernel, which remembers it")
+        if near or (name in typed and not again):  # a lab may have `validations`
+            advice = f"; correct it, and restart the kernel, which remembers it, or run `del {name}`"
+            _refuse_unknown(name, [*defaults, *entries], advice)
     values = {name: namespace[name] for name in defaults}
     tricks = _read("tricks", values.pop("tricks"))
     if not isinstance(tricks, dict):
@@ -70,6 +74,18 @@ def read_parameters(book: Book, namespace: Mapping[str, Any], again: bool = Fals
     numbers = book.recipes["laptop"]["values"]
     check_parameters(numbers | defaults, values | tricks, book.choices, book.least)
     return values, {name: tricks[name] for name in entries if name in tricks}
+
+
+def _typed(namespace: Mapping[str, Any], defaults: Mapping[str, Any]) -> list[str]:
+    """Names that were made with the parameters, or by papermill in the cell after them; a namespace is in order.
+
+    What was made before the first of them isn't, nor what was made after the next import, function or class.
+    """
+    names = list(namespace)
+    places = [names.index(name) for name in defaults]
+    after = names[max(places, default=-1) + 1 :]
+    plain = itertools.takewhile(lambda name: isinstance(namespace[name], PLAIN), after)
+    return names[min(places, default=0) : max(places, default=-1) + 1] + list(plain)
 
 
 def check_parameters(

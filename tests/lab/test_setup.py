@@ -220,6 +220,16 @@ def test_a_parameter_that_is_not_there_is_asked_for():
         srlab.setup("01_srresnet", scope)
 
 
+@pytest.mark.parametrize(("before", "after"), [(["i"], []), ([], ["nn", "i"]), (["i"], ["nn", "name"])])
+def test_variables_of_other_cells_are_no_mistakes_and_those_of_the_cell_of_parameters_are(before, after):
+    """Before a setup has run through: papermill's cell follows that of the parameters, and imports come after it."""
+    own = {"i": 3, "name": "x", "nn": torch.nn}
+    scope = {name: own[name] for name in before} | namespace("01_srresnet")
+    assert srlab.setup("01_srresnet", scope | {name: own[name] for name in after}).run == "default"
+    with pytest.raises(SrlabError, match=r"'j'; correct it, and restart the kernel, .* or run `del j`"):
+        srlab.setup("01_srresnet", scope | {"j": 3} | {name: own[name] for name in after})
+
+
 def test_when_it_runs_again_the_labs_own_names_are_no_mistakes_and_slips_still_are():
     scope = namespace("03_srgan")
     scope["lab"] = srlab.setup("03_srgan", scope)
