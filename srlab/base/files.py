@@ -76,16 +76,24 @@ def open_atomic(path: Path, advice: str = ADVICE) -> Iterator[BinaryIO]:
             raise
 
 
-def refuse_existing(path: Path, force: bool = False) -> None:
+def refuse_existing(path: Path, force: bool | None = None) -> None:
     """Refuse a path where a file is already, unless it may be replaced: best called before the work that fills it.
+
+    Parameters
+    ----------
+    path
+        Where to write; a folder with nothing in it is as good as none.
+    force
+        Whether the user has said that it may be replaced; None where nobody can say so.
 
     Raises
     ------
     SrlabError
         Something is there, and `force` is not given.
     """
-    if path.exists() and not force:
-        raise SrlabError(f"{path} exists already; choose another name, or add --force (force=True) to replace it.")
+    if path.exists() and not force and not (path.is_dir() and not any(path.iterdir())):
+        way = "remove it" if force is None else "add --force (force=True) to replace it"
+        raise SrlabError(f"{path} exists already; choose another name, or {way}.")
 
 
 def publish(part: Path, path: Path) -> None:

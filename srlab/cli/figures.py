@@ -36,7 +36,7 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Write the folder, and say what is in it; returns the exit code."""
-    from srlab.base.files import publish, writing
+    from srlab.base.files import publish, refuse_existing, writing
     from srlab.base.places import home
     from srlab.lab.notebooks import find_lab, read_notebook, seen_from_here
 
@@ -45,8 +45,7 @@ def run(options: argparse.Namespace) -> int:
     if not executed.is_file():
         short = options.lab.removesuffix(".ipynb")
         raise SrlabError(f"{lab.stem} has not been executed here: {executed} is missing; run srlab labs {short} first.")
-    if out.exists() and not (out.is_dir() and not any(out.iterdir())):
-        raise SrlabError(f"{out} exists already; remove it, or name a new folder by -o.")
+    refuse_existing(out)
     notebook, shown, count = read_notebook(executed), [], 0
     with writing(out), TemporaryDirectory(dir=out.parent, prefix=f".{out.name}.") as unfinished:
         part = Path(unfinished) / out.name

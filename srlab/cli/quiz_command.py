@@ -26,15 +26,15 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Print the questions, or write them; returns the exit code."""
-    from srlab.base.files import write_atomic
+    from srlab.base.files import refuse_existing, write_atomic
     from srlab.exercises.quiz import labs_with_quiz, read_questions
 
     fitting = [lab for lab in labs_with_quiz() if lab.startswith(options.lab.removesuffix(".ipynb"))]
     if len(fitting) != 1:
         raise SrlabError(f"There is no single quiz '{options.lab}'; choose from {', '.join(labs_with_quiz())}.")
     (lab,) = fitting
-    if options.out and Path(options.out).exists():
-        raise SrlabError(f"{options.out} exists already; remove it, or give another name to -o.")
+    if options.out:
+        refuse_existing(Path(options.out))
     questions = read_questions(lab)
     text = (in_gift if options.format == "gift" else on_paper)(lab, questions)
     if not options.out:

@@ -26,7 +26,7 @@ def run(options: argparse.Namespace) -> int:
     """List the sections, or write the notebook and say how long it takes; returns the exit code."""
     import nbformat
 
-    from srlab.base.files import write_atomic
+    from srlab.base.files import refuse_existing, write_atomic
     from srlab.base.text import in_columns
     from srlab.lab.notebooks import find_lab, read_notebook, seen_from_here
     from srlab.lab.sections import how_long, in_words, leave_out, read_sections
@@ -42,8 +42,7 @@ def run(options: argparse.Namespace) -> int:
     out = Path(options.out) if options.out else lab.with_name(f"{lab.stem}.short.ipynb")
     if out.suffix != ".ipynb":
         raise SrlabError(f"{out} is no name for a notebook; end it in .ipynb.")
-    if out.exists():
-        raise SrlabError(f"{out} exists already; remove it, or name another file by -o.")
+    refuse_existing(out)
     leave_out(notebook, numbers)
     said = (
         f"This copy is without section{'s' * (len(numbers) > 1)} {in_words(numbers)} of the lab. {how_long(notebook)}"

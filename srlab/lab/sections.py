@@ -1,16 +1,18 @@
 """The sections of a lab: which needs which, the minutes of each, and what goes along when one is left out."""
 
 import re
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from srlab.base.errors import SrlabError
+from srlab.exercises.saved import checks_in
 
 if TYPE_CHECKING:
     from nbformat import NotebookNode
 
 NEEDS = re.compile(r"\bneeds? sections? ([\d, and]+)", re.IGNORECASE)
 EXERCISE = re.compile(r"^\*\*Exercise (\d+)\.\*\* \*(\d+) minutes, importance (\d) of 5\.\*", re.MULTILINE)
-CHECK = re.compile(r"""\bcheck\(\s*["']\w+\.(\w+)["']""")
 QUESTION = re.compile(r"(?<![\w*])\*([^a-z*\n][^*\n]*\?[^*\n]*)\*(?!\*)")  # in italics, before the cell that answers it
 FOLDED = re.compile(r"<details>.*?</details>", re.DOTALL)
 BREAK = re.compile(r"^\*This is [^*]*\bbreak\.\*", re.MULTILINE)
@@ -94,9 +96,7 @@ def read_sections(cells: Sequence["NotebookNode"]) -> dict[int, Section]:
 
 def _section(number: int, title: str, places: list[int], cells: Sequence["NotebookNode"], sitting: int) -> Section:
     text = prose(cells[place] for place in places)
-    names = [name for place in places for name in CHECK.findall(cells[place].source)]
-    said = [tuple(map(int, numbers)) for numbers in EXERCISE.findall(text)]
-    exercises = tuple(Exercise(*numbers, name) for numbers, name in zip(said, names, strict=False))
+    exercises = tuple(_exercises(cells[place] for place in places))
     later = FOR_ANOTHER_DAY.search(text)
     told = later and later[1] and int(later[1]) - sum(exercise.minutes for exercise in exercises)
     return Section(
@@ -109,6 +109,28 @@ def _section(number: int, title: str, places: list[int], cells: Sequence["Notebo
         questions=tuple(QUESTION.findall(FOLDED.sub("", text))),
         sitting=3 if later else sitting,
     )
+
+
+def _exercises(cells: Iterable["NotebookNode"]) -> Iterator[Exercise]:
+    """Each check with what stands above it, below the check before.
+
+    Raises
+    ------
+    SrlabError
+        Nothing that can be read stands there.
+    """
+    above = []
+    for cell in cells:
+        if cell.cell_type == "markdown":
+            above += EXERCISE.findall(cell.source)
+        for name in checks_in(cell.source) if cell.cell_type == "code" else ():
+            if not above:
+                raise SrlabError(
+                    f"Above the check of {name}, in the cell {cell.get('id', '')}, the exercise has no line "
+                    "'**Exercise 1.** *10 minutes, importance 3 of 5.*'; write its own there, in just that form."
+                )
+            yield Exercise(*map(int, above[-1]), name.partition(".")[2])
+            above = []
 
 
 def prose(cells: Iterable["NotebookNode"]) -> str:

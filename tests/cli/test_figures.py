@@ -49,7 +49,7 @@ def test_a_folder_that_is_there_is_refused_and_a_lab_that_was_not_run_is_named(e
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "slides.txt").write_text("mine")
     assert main(["figures", "00", "-o", "mine"]) == 2
-    assert "mine exists already; remove it, or name a new folder by -o." in capsys.readouterr().err
+    assert "mine exists already; choose another name, or remove it." in capsys.readouterr().err
     assert [file.name for file in (tmp_path / "mine").iterdir()] == ["slides.txt"]
     executed.unlink()
     assert main(["figures", "00"]) == 2

@@ -46,7 +46,10 @@ def test_a_shorter_lab_lies_beside_the_whole_one_and_says_what_it_lacks_and_how_
         (["--without", "two"], "There is no section two; choose"),
         (["--without", "1,2,3"], "Some sections must go, and some stay: choose from 1, 2 and 3."),
         (["--without", ""], "Some sections must go, and some stay"),
-        (["--without", "2", "-o", "notebooks/00_a.ipynb"], "00_a.ipynb exists already; remove it, or name another"),
+        (
+            ["--without", "2", "-o", "notebooks/00_a.ipynb"],
+            "00_a.ipynb exists already; choose another name, or ",
+        ),
         (["--without", "2", "-o", "short"], "short is no name for a notebook; end it in .ipynb."),
     ],
 )
@@ -56,6 +59,18 @@ def test_what_cannot_be_left_out_or_written_is_one_sentence(course, capsys, opti
     assert capsys.readouterr().err.startswith(f"srlab: {sentence}".replace("srlab: 00_a", "srlab: notebooks/00_a"))
     assert (course / "notebooks" / "00_a.ipynb").read_bytes() == before
     assert not list(course.rglob("*short*"))
+
+
+def test_a_line_above_an_exercise_that_cannot_be_read_gives_its_minutes_to_no_other(course, capsys):
+    lab = course / "notebooks" / "00_a.ipynb"
+    notebook = read_notebook(lab)
+    notebook.cells[6].source = notebook.cells[6].source.replace("5 of 5.*", "5 of 5*.")
+    nbformat.write(notebook, lab)
+    assert main(["shorten", "00"]) == 2
+    said = capsys.readouterr().err
+    assert said.startswith(
+        f"srlab: Above the check of a.answer, in the cell {notebook.cells[7].id}, the exercise has no "
+    )
 
 
 def test_without_a_choice_the_sections_are_listed(course, capsys):
