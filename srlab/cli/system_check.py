@@ -129,7 +129,7 @@ def check_gpu() -> Found:
     return ("no GPU in use (Apple's is there)" if apple else "no GPU, none needed"), ""
 
 
-def check_training(steps: int = 20) -> Found:
+def check_training() -> Found:
     """Train lab 01's network for a few steps, and say how long its whole training would take."""
     from srlab.base.devices import pick_device
     from srlab.base.places import recipes
@@ -137,7 +137,7 @@ def check_training(steps: int = 20) -> Found:
 
     try:
         values = read_book(recipes() / "01_srresnet.yaml").recipes["laptop"]["values"]
-        seconds = _step_seconds(pick_device(), values["batch"], values["patch"], steps)
+        seconds = _step_seconds(pick_device(), values["batch"], values["patch"], 20)
     except (SrlabError, RuntimeError) as error:
         reason = str(error).partition("\n")[0]
         return "no training", f"A training step failed ({reason}); send this sentence to your teacher as well."
