@@ -256,6 +256,7 @@ def test_all_finished_runs_are_loaded_by_the_name_of_their_method(home, capsys):
         make_run("02_content_loss", name)
     for name in ("default", "default-psnr", "paper-psnr", "default-ablation-without-d"):
         make_run("04_esrgan", name)
+    make_run("04_esrgan", "best-psnr", discriminator={"network": "PatchDiscriminator"})
     make_run("01_srresnet", "default-ablation-3")
     make_run("02_content_loss", "begun", state="running")
     make_run("03_srgan", "my-hybrid")
@@ -264,7 +265,7 @@ def test_all_finished_runs_are_loaded_by_the_name_of_their_method(home, capsys):
     upscalers = load_upscalers()
     assert list(upscalers)[:2] == ["MSRResNet", "MSRResNet (long)"]
     labels = {"content loss", "hybrid", "hybrid (long)", "SRGAN", "SRGAN (my-hybrid)", "ESRGAN", "RRDB", "RRDB (paper)"}
-    assert set(upscalers) == labels | {"MSRResNet", "MSRResNet (long)", "my_lab (x)"}
+    assert set(upscalers) == labels | {"ESRGAN (best-psnr)", "MSRResNet", "MSRResNet (long)", "my_lab (x)"}
     assert all(isinstance(network, MSRResNet) and not network.training for network in upscalers.values())
     assert capsys.readouterr().out == ""
     assert set(METHODS.values()) <= set(COLORS)
