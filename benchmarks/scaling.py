@@ -53,7 +53,7 @@ def sampling_seconds(photos: int, task: Task, repeats: int, device: torch.device
     pixels = torch.zeros(photos * area, 3, dtype=torch.uint8)
     hr = [part.view(task.patch, task.patch, 3).permute(2, 0, 1) for part in pixels.split(area)]
     names = [str(number) for number in range(photos)]
-    images = srlab.ImageSet("black", names, hr, pixels=pixels)
+    images = srlab.ImageSet("black", names, hr)
     sampler = srlab.PatchSampler(images, SCALE, task.patch, task.batch, device=device)
     times = timed(lambda: next(sampler), 3, device, files=False)
     return typical(times, repeats)

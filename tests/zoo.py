@@ -236,6 +236,7 @@ def depths() -> list[Entry]:
         read_as("rgb-16-bit.png", png(WIDTH, HEIGHT, 16, 2, rows), noise()),
         read_as("rgb-16-bit.tif", tiff(rgb), noise()),
         read_as("rgba-16-bit.png", png(WIDTH, HEIGHT, 16, 6, rows_with_alpha), noise(), 1),
+        refused("grey-8-in-32-bit.tif", encoded(Image.fromarray(grey().astype(np.int32)), "TIFF")),
         refused("grey-32-bit.tif", encoded(Image.fromarray(off.astype(np.int32) * 1000), "TIFF")),
     ]
 
@@ -249,6 +250,7 @@ def floats() -> list[Entry]:
     return [
         read_as("float.tif", encoded(values, "TIFF"), in_rgb(grey())),
         read_as("float-beyond-1.tif", encoded(beyond, "TIFF"), in_rgb(clipped), 1),
+        refused("float-to-255.tif", encoded(255 * values, "TIFF")),
         refused("float-nan.tif", encoded(bad, "TIFF")),
         refused("float-infinite.tif", encoded(endless, "TIFF")),
         refused("rgb-float.tif", tiff(noise().astype(np.float32) / 255)),

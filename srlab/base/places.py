@@ -21,14 +21,19 @@ def expanded(path: str | os.PathLike) -> Path:
     What is not there from the working directory, that of the notebooks in Jupyter, is looked for from the course's own
     folder and from its notebooks. What is nowhere stays as it is.
     """
-    try:
-        path = Path(path).expanduser()
-    except RuntimeError:  # there is no such user
-        path = Path(path)
+    path = from_home(path)
     top = course()
     places = [path, *([top / path, top / "notebooks" / path] if top else [])]
     there = (place for place in places if os.path.exists(place))  # noqa: PTH110 - Path.exists fails at odd names
     return next(there, path)
+
+
+def from_home(path: str | os.PathLike) -> Path:
+    """A path with ``~`` for the reader's home; one of a user that there isn't stays as it is."""
+    try:
+        return Path(path).expanduser()
+    except RuntimeError:
+        return Path(path)
 
 
 def switched_on(variable: str) -> bool:
@@ -85,7 +90,7 @@ def locate(typed: str | os.PathLike, known: Iterable[str] = ()) -> Path:
     SrlabError
         There is nothing of that name; the message says what looks alike.
     """
-    path = Path(typed)
+    path = from_home(typed)
     for place in (path, home() / path):
         if place.exists():
             return place

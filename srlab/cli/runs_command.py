@@ -26,7 +26,9 @@ def run(options: argparse.Namespace) -> int:
         metrics = manifest.get("metrics", {})
         scores = [f"{metrics[f'val_{key}']:.{digits}f}" if f"val_{key}" in metrics else "" for key, digits in SCORES]
         steps = f"{manifest['step']:,} of {manifest.get('schedule_total', manifest['step']):,}"
-        rows.append((written, [f"{one.lab}/{one.name}", printable(manifest["state"]), steps, *scores, _age(written)]))
+        killed = manifest["state"] == "running" and not one.is_held()
+        state = "stopped" if killed else printable(manifest["state"])
+        rows.append((written, [f"{one.lab}/{one.name}", state, steps, *scores, _age(written)]))
     if not rows:
         print(f"There are no runs in {seen_from_here(home())}.")
         return 0

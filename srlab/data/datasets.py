@@ -4,7 +4,7 @@ import hashlib
 import os
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -44,9 +44,9 @@ CACHE_FROM = 100  # photos in a folder, from which on they are decoded once and 
 HR_FOLDERS = ("HR", "GTmod12")  # of a benchmark set; the second as in the archives of BasicSR
 
 
-@dataclass
+@dataclass(frozen=True, eq=False)
 class ImageSet:
-    """Decoded images with names, in memory as 8-bit levels.
+    """Decoded images with names, in memory as 8-bit levels; `dataclasses.replace` makes a changed one.
 
     Attributes
     ----------
@@ -55,16 +55,19 @@ class ImageSet:
     names
         Of the images.
     hr
-        One ``(3, H, W)`` uint8 tensor per image. Whatever is given becomes a view of `pixels`.
+        One ``(3, H, W)`` uint8 tensor per image, each a view of `pixels`.
     lr
         Low-resolution versions that came with the set, or None: then they are made from `hr`.
     grey
         Names of the images whose file is grey; the paper protocol scores their grey values.
     pixels
-        ``(all pixels, 3)``, uint8: image after image and row after row, in memory or mapped from the disk. The images
-        of `hr` are views of it; a part of a set has the pixels of the whole.
-    digest
-        The fingerprint, where it is known without a look at the pixels.
+        ``(all pixels, 3)``, uint8: image after image and row after row, in memory or mapped from the disk. It follows
+        from `hr`; a part of a set has the pixels of the whole.
+
+    Raises
+    ------
+    SrlabError
+        There is no name for each image, or no LR image for each, or a name comes twice.
 
     Examples
     --------
@@ -75,16 +78,33 @@ class ImageSet:
 
     name: str
     names: list[str]
-    hr: list[torch.Tensor]
-    lr: list[torch.Tensor] | None = None
+    hr: Sequence[torch.Tensor]
+    lr: Sequence[torch.Tensor] | None = None
     grey: frozenset[str] = frozenset()
-    pixels: torch.Tensor | None = None
-    digest: str = ""
+    pixels: torch.Tensor = field(init=False, repr=False)
+    _digest: str = field(init=False, repr=False, default="")  # the fingerprint, known without a look at the pixels
 
     def __post_init__(self) -> None:
-        if self.pixels is None and self.hr:
-            self.pixels = torch.cat([image.permute(1, 2, 0).flatten(0, 1) for image in self.hr])
-            self.hr = _views(self.pixels, [tuple(image.shape[1:]) for image in self.hr])
+        for kind, images in (("HR", self.hr), ("LR", self.lr)):
+            if images is not None and len(images) != len(self.names):
+                raise SrlabError(
+                    f"{self.name} has {len(self.names)} names and {len(images)} {kind} images; give one for each name."
+                )
+        if twice := sorted(name for name, count in Counter(self.names).items() if count > 1):
+            raise SrlabError(f"{self.name} has several images named {', '.join(twice)}; names must differ.")
+        pixels = _pixels_under(self.hr)
+        if pixels is None:
+            pixels = torch.cat([image.permute(1, 2, 0).flatten(0, 1) for image in self.hr])
+            hr = _views(pixels, [tuple(image.shape[1:]) for image in self.hr])
+        else:
+            hr = self.hr
+        self._settle(pixels=pixels, hr=tuple(hr), lr=None if self.lr is None else tuple(self.lr))
+
+    def _settle(self, **values: object) -> "ImageSet":
+        """Set what follows from other things, which a frozen class refuses otherwise."""
+        for name, value in values.items():
+            object.__setattr__(self, name, value)
+        return self
 
     def __len__(self) -> int:
         return len(self.names)
@@ -104,9 +124,9 @@ class ImageSet:
         """The images of these names, as a set that shares the pixels of this one."""
         indices = self._indices(names)
         lr = None if self.lr is None else [self.lr[i] for i in indices]
-        part = ImageSet(self.name, list(names), [self.hr[i] for i in indices], lr, self.grey & set(names), self.pixels)
-        if self.digest:  # hashing the pixels would read them all
-            part.digest = hashlib.sha256(f"{self.digest}{names}".encode()).hexdigest()[:16]
+        part = ImageSet(self.name, list(names), [self.hr[i] for i in indices], lr, self.grey & set(names))
+        if self._digest:  # hashing the pixels would read them all
+            part._settle(_digest=hashlib.sha256(f"{self._digest}{names}".encode()).hexdigest()[:16])
         return part
 
     def at_least(self, side: int) -> "ImageSet":
@@ -191,11 +211,11 @@ class ImageSet:
             except SrlabError as error:
                 raise SrlabError(f"Image '{name}' of {self.name}: {error}") from error
             lr.append(to_uint8(made)[0])
-        return replace(self, lr=lr)
+        return replace(self, lr=lr)._settle(_digest=self._digest)
 
     def fingerprint(self) -> str:
         """A short hash of all names and pixels: two runs with the same one saw the same images."""
-        return self.digest or fingerprint(zip(self.names, self.hr, strict=True))
+        return self._digest or fingerprint(zip(self.names, self.hr, strict=True))
 
     def _indices(self, names: Sequence[str]) -> list[int]:
         place = {name: index for index, name in enumerate(self.names)}
@@ -256,14 +276,15 @@ def folder(path: str | Path) -> ImageSet:
     SrlabError
         No such folder, no image in it, two images that differ in their extension only, or a damaged image.
     """
-    path = Path(path)
+    path = expanded(path)
     return _read_folder(path.name, path, image_files(path))
 
 
 def benchmark(path: str | Path, scale: int = 4) -> ImageSet:
     """A benchmark set such as Set5: a folder with ``HR/`` and, if there, ``LRx4/`` with files of the same names.
 
-    The folders may also be called ``GTmod12/`` and ``LRbicx4/``, as in the archives of BasicSR.
+    An LR file may have the scale behind its name (``0801x4.png``), as in DIV2K. The folders may also be called
+    ``GTmod12/`` and ``LRbicx4/``, as in the archives of BasicSR.
 
     Without the LR folder the LR images are made from HR where they are needed.
 
@@ -280,7 +301,7 @@ def benchmark(path: str | Path, scale: int = 4) -> ImageSet:
         There is no HR folder, an HR image has no LR image, its size does not fit, or the scale is no whole number of
         at least 1.
     """
-    path = Path(path)
+    path = expanded(path)
     check_scale(scale)
     hr_folder = _one_of(path, HR_FOLDERS) or path / "HR"
     lr_folder = _one_of(path, (f"LRx{scale}", f"LRbicx{scale}"))
@@ -288,16 +309,17 @@ def benchmark(path: str | Path, scale: int = 4) -> ImageSet:
     if lr_folder is None:
         return images
     files = image_files(lr_folder)
-    missing = [name for name in images.names if name not in files]
+    files = {name: files.get(name, files.get(f"{name}x{scale}")) for name in images.names}  # 0801x4.png, as in DIV2K
+    missing = [name for name, file in files.items() if file is None]
     if missing:
         raise SrlabError(f"{lr_folder} has no LR image for {', '.join(missing)}; add them or remove the folder.")
-    images.lr = _read_folder(path.name, lr_folder, {name: files[name] for name in images.names}).hr
-    for name, hr, lr in zip(images.names, images.hr, images.lr, strict=True):
+    small = _read_folder(path.name, lr_folder, files).hr
+    for name, hr, lr in zip(images.names, images.hr, small, strict=True):
         if [side // scale for side in hr.shape[1:]] != list(lr.shape[1:]):
             raise SrlabError(
                 f"LR image '{name}' in {path} is {lr.shape[2]}x{lr.shape[1]}, which is not 1/{scale} of its HR image."
             )
-    return images
+    return replace(images, lr=small)._settle(_digest=images._digest)
 
 
 def image_set(path: str | Path, scale: int = 4) -> ImageSet:
@@ -339,7 +361,8 @@ def stand_in(path: str | Path, scale: int = 4) -> ImageSet:
         one.images for archive in known.archives for one in archive.folders if one.path == f"{known.folder}/HR"
     )
     image = torch.empty((3, *known.usual), dtype=torch.uint8, device="meta")
-    return ImageSet(known.title, [str(number) for number in range(count)], [image] * count, digest="not there yet")
+    images = ImageSet(known.title, [str(number) for number in range(count)], [image] * count)
+    return images._settle(_digest="not there yet")
 
 
 def _one_of(path: Path, names: Iterable[str]) -> Path | None:
@@ -397,7 +420,7 @@ def _read_folder(name: str, path: Path, files: dict[str, Path]) -> ImageSet:
         return _read_set(name, files)
     decoded = cached(path, files)
     hr = _views(decoded.pixels, decoded.sizes)
-    return ImageSet(name, list(files), hr, grey=decoded.grey, pixels=decoded.pixels, digest=decoded.fingerprint)
+    return ImageSet(name, list(files), hr, grey=decoded.grey)._settle(_digest=decoded.fingerprint)
 
 
 def _read_set(name: str, files: dict[str, Path]) -> ImageSet:
@@ -405,6 +428,18 @@ def _read_set(name: str, files: dict[str, Path]) -> ImageSet:
     grey = frozenset(image_name for image_name, image in images.items() if image.shape[2] == 1)
     hr = [image.expand(-1, -1, 3).permute(2, 0, 1) for image in images.values()]
     return ImageSet(name, list(images), hr, grey=grey)
+
+
+def _pixels_under(images: Sequence[torch.Tensor]) -> torch.Tensor | None:
+    """The pixels ``(all pixels, 3)`` that all these images are views of already, whatever else is there; or None."""
+    if not images:
+        return torch.empty(0, 3, dtype=torch.uint8)
+    memory, count = images[0].untyped_storage().data_ptr(), images[0].untyped_storage().nbytes() // 3
+    for image in images:
+        where = image.untyped_storage().data_ptr() == memory and image.storage_offset() % 3 == 0
+        if not where or image.dtype != torch.uint8 or image.stride() != (1, 3 * image.shape[2], 3):
+            return None
+    return images[0].as_strided((count, 3), (3, 1), 0)
 
 
 def _views(pixels: torch.Tensor, sizes: Sequence[tuple[int, int]]) -> list[torch.Tensor]:

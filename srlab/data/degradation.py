@@ -51,7 +51,7 @@ def blur(image: torch.Tensor, sigma: float | torch.Tensor, largest: float | None
     Parameters
     ----------
     image
-        ``(N, C, H, W)``.
+        ``(N, C, H, W)``, float or uint8.
     sigma
         In pixels, a number or ``(N,)``; 0 leaves the image as it is.
     largest
@@ -63,6 +63,7 @@ def blur(image: torch.Tensor, sigma: float | torch.Tensor, largest: float | None
     torch.Tensor
         Same shape; borders mirrored.
     """
+    image = to_float(image)
     count, channels, height, width = image.shape
     if largest is None:
         largest = float(torch.as_tensor(sigma).max())
@@ -115,6 +116,7 @@ def gaussian_noise(image: torch.Tensor, sigma: float | torch.Tensor, generator: 
     generator
         Of the draws.
     """
+    image = to_float(image)
     noise = torch.randn(image.shape, generator=generator, device=generator.device).to(image)
     return image + noise * _per_image(sigma, image).view(-1, 1, 1, 1)
 
@@ -138,7 +140,7 @@ def jpeg(image: torch.Tensor, quality: int | torch.Tensor) -> torch.Tensor:
         file = io.BytesIO()
         Image.fromarray(picture).save(file, "JPEG", quality=int(q), subsampling="4:2:0")
         decoded.append(torch.from_numpy(np.array(Image.open(file))))
-    return to_float(torch.stack(decoded).permute(0, 3, 1, 2)).to(image)
+    return to_float(torch.stack(decoded).permute(0, 3, 1, 2)).to(to_float(image))
 
 
 # --- Pipelines ----------------------------------------------------------------------------------------------

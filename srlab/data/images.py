@@ -18,7 +18,7 @@ from PIL.Image import Transpose
 
 from srlab.base.errors import SrlabError
 from srlab.base.files import write_atomic
-from srlab.base.places import expanded
+from srlab.base.places import expanded, from_home
 from srlab.data.formats import EXTENSIONS, FORMATS
 
 GREY = ("1", "L", "LA", "La")  # modes of Pillow
@@ -133,17 +133,21 @@ def pixels_of(path: Path, image: Image.Image) -> np.ndarray:
     Raises
     ------
     SrlabError
-        Pixels are no numbers or have more than 16 bits, or the colour profile is damaged.
+        Pixels are no numbers, have more than 16 bits or another range than their kind, or the colour profile is
+        damaged.
     """
     if image.mode == "F":  # a float TIFF, already in [0, 1]
-        pixels = np.asarray(image, dtype=np.float32)[..., None]
+        pixels = np.array(image, dtype=np.float32)[..., None]
         if not np.isfinite(pixels).all():  # rounding would turn them into levels that look as good as any
             raise SrlabError(f"{path} has pixels that are no numbers (NaN or infinite); check how the file was made.")
+        refuse_levels(torch.from_numpy(pixels), str(path))
         return pixels.clip(0, 1)
     if image.mode.startswith("I"):  # 16 bits a pixel, which Pillow's own conversion would clip, not scale
         levels = np.asarray(image)[..., None]
         if levels.min() < 0 or levels.max() > 65535:
             raise SrlabError(f"{path} has more than 16 bits a pixel; save it with 8 or 16.")
+        if image.mode == "I" and 0 < levels.max() <= 255:
+            raise SrlabError(f"{path} has 8-bit levels in pixels of 32 bits; save it with 8 bits, or scale them to 16.")
         return levels.astype(np.float32) / 65535
     grey = image.mode in GREY
     if image.has_transparency_data:
@@ -195,13 +199,19 @@ def write_image(image: torch.Tensor, path: str | os.PathLike) -> Path:
     Raises
     ------
     SrlabError
-        The tensor is not one RGB image, or the file cannot be written (no space, no permission).
+        The tensor is not one RGB image in its range, or the file cannot be written (no space, no permission).
     """
-    path = Path(path)
+    path = from_home(path)
     if image.ndim == 4 and len(image) == 1:
         image = image[0]
     if image.ndim != 3 or len(image) != 3:
         raise SrlabError(f"write_image needs one RGB image (3, H, W), but got a tensor of shape {tuple(image.shape)}.")
+    image = to_float(image)
+    if not image.isfinite().all():
+        raise SrlabError(
+            f"The image for {path} has values that are no numbers (NaN or infinite); check how it was made."
+        )
+    refuse_levels(image, f"The image for {path}")
     if path.suffix.lower() not in EXTENSIONS:
         raise SrlabError(f"Cannot tell the image format from the name {path.name}; end it in {', '.join(EXTENSIONS)}.")
     write_atomic(path, encoded(Image.fromarray(to_uint8(image).permute(1, 2, 0).cpu().numpy()), path))
@@ -226,8 +236,32 @@ def encoded(image: Image.Image, path: Path, **options: object) -> memoryview:
 
 
 def to_float(image: torch.Tensor) -> torch.Tensor:
-    """Turn 8-bit levels (uint8, 0 to 255) into float32 in [0, 1]; floats pass unchanged."""
-    return image.float() / 255 if image.dtype == torch.uint8 else image
+    """Turn 8-bit levels (uint8, 0 to 255) into float32 in [0, 1]; floats pass unchanged.
+
+    Raises
+    ------
+    SrlabError
+        The numbers are of another kind, of which nobody knows what is white.
+    """
+    if image.dtype == torch.uint8:
+        return image.float() / 255
+    if not image.is_floating_point():
+        raise SrlabError(
+            f"Images are float in [0, 1] or uint8 levels, but this one is {image.dtype}; turn it into one."
+        )
+    return image
+
+
+def refuse_levels(image: torch.Tensor, who: str) -> None:
+    """Refuse floats from 0 to 255, by their mean: what is brighter than 1 in places is only clamped.
+
+    Raises
+    ------
+    SrlabError
+        It is above 2; `who` begins the message.
+    """
+    if image.numel() and image.mean() > 2:
+        raise SrlabError(f"{who} has floats up to {image.max():g}, but images are in [0, 1] here: divide it by 255.")
 
 
 def to_uint8(image: torch.Tensor) -> torch.Tensor:
@@ -281,13 +315,14 @@ def luma(image: torch.Tensor) -> torch.Tensor:
     Parameters
     ----------
     image
-        ``(..., 3, H, W)``, float in [0, 1].
+        ``(..., 3, H, W)``, float in [0, 1] or uint8.
 
     Returns
     -------
     torch.Tensor
         ``(..., 1, H, W)``, in [16/255, 235/255].
     """
+    image = to_float(image)
     weights = torch.tensor(LUMA_WEIGHTS, dtype=image.dtype, device=image.device).view(3, 1, 1)
     return (image * weights).sum(dim=-3, keepdim=True) + LUMA_OFFSET
 

@@ -55,7 +55,7 @@ class PatchSampler:
     Raises
     ------
     SrlabError
-        An image is smaller than the patch, or a number makes no sense.
+        An image is smaller than the patch, a number makes no sense, or the set has LR images, which would not be used.
     """
 
     def __init__(
@@ -78,6 +78,11 @@ class PatchSampler:
             raise SrlabError(f"The batch must be at least 1, but is {batch}.")
         if not len(images):
             raise SrlabError(f"The set {images.name} has no images to cut patches from.")
+        if images.lr is not None:
+            raise SrlabError(
+                f"{images.name} brings LR images of its own, but patches get theirs made from HR; give the folder with "
+                "its HR images alone, or dataclasses.replace(images, lr=None)."
+            )
         if not 0 <= rotate <= 45:
             raise SrlabError(f"rotate={rotate} must be from 0 to 45 degrees.")
         if augment not in ("all", "flip", "none"):

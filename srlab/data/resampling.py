@@ -10,7 +10,7 @@ from functools import lru_cache
 import torch
 
 from srlab.base.errors import SrlabError
-from srlab.data.images import check_scale, quantize
+from srlab.data.images import check_scale, quantize, to_float
 
 
 def box(x: torch.Tensor) -> torch.Tensor:
@@ -54,6 +54,7 @@ DOWNSAMPLERS: dict[str, tuple[str, bool]] = {
     "bicubic-aliased": ("bicubic", False),
     "bilinear-aliased": ("bilinear", False),
 }
+UPSAMPLERS = ("nearest", "bilinear", "bicubic", "lanczos")
 
 
 def resize_matrix(size: int, factor: float, kernel: str = "bicubic", antialias: bool = True) -> torch.Tensor:
@@ -120,7 +121,7 @@ def resize(
     Parameters
     ----------
     image
-        ``(..., H, W)``, float; any range.
+        ``(..., H, W)``: float in any range, or uint8 levels, which become [0, 1].
     factor
         Output pixels per input pixel along each axis.
     kernel
@@ -141,6 +142,7 @@ def resize(
     SrlabError
         The factor is not positive, or the kernel is unknown.
     """
+    image = to_float(image)
     for dim in (-2, -1):
         bands = _bands(image.shape[dim], factor, kernel, antialias, image.dtype, image.device)
         with torch.autocast(image.device.type, enabled=False):
@@ -223,5 +225,7 @@ def upsample(lr: torch.Tensor, scale: int, method: str = "bicubic") -> torch.Ten
     SrlabError
         Unknown method, or the scale is no whole number of at least 1.
     """
+    if method not in UPSAMPLERS:
+        raise SrlabError(f"Unknown upsampler '{method}'; choose one of {', '.join(UPSAMPLERS)}.")
     check_scale(scale)
     return resize(lr, scale, "box" if method == "nearest" else method).clamp(0, 1)

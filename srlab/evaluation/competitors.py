@@ -1,6 +1,7 @@
 """The networks that are compared: the generators of runs, by the name of the method."""
 
 from collections.abc import Sequence
+from typing import Any
 
 from torch import nn
 
@@ -46,7 +47,7 @@ def load_upscalers(
         asked = [names] if isinstance(names, str) else names
         pairs = [name.partition("/")[::2] for name in asked]
         networks = [(lab, name or "default", _load(lab, name or "default", scale)) for lab, name in pairs]
-        return {_label(lab, name, network): network for lab, name, network in networks}
+        return {_label(lab, name, network, _parameters(lab, name)): network for lab, name, network in networks}
     found = {}
     for file in sorted(places.home().glob(f"*/*/{places.generator_file()}")):
         lab, name = file.parts[-3:-1]
@@ -58,7 +59,7 @@ def load_upscalers(
                 learned = manifest["parameters"].get("subject") or ""
                 if learned == subject:
                     network = _load(lab, name, scale)
-                    found[_label(lab, name, network)] = network
+                    found[_label(lab, name, network, manifest["parameters"])] = network
                 elif not subject:
                     only = printable(learned)
                     print(f'{printable(lab)}/{printable(name)} knows {only} alone: subject="{only}" takes it.')
@@ -77,10 +78,14 @@ def _load(lab: str, name: str, scale: int | None) -> nn.Module:
     return network
 
 
-def _label(lab: str, name: str, network: nn.Module) -> str:
+def _parameters(lab: str, name: str) -> dict[str, Any]:
+    return (runs.Run(lab, name).manifest() or {"parameters": {}})["parameters"]
+
+
+def _label(lab: str, name: str, network: nn.Module, parameters: dict[str, Any]) -> str:
     method = type(network).__name__ if lab == "01_srresnet" else METHODS.get(lab, lab)  # that lab has two networks
     if lab == "02_content_loss" and name.endswith("-hybrid"):  # its side run with a share of pixel error
         method, name = "hybrid", name.removesuffix("-hybrid")
-    if lab == "04_esrgan" and name.endswith("-psnr"):  # the stage before its GAN
+    if lab == "04_esrgan" and name.endswith("-psnr") and "discriminator" not in parameters:  # the stage before its GAN
         method, name = "RRDB", name.removesuffix("-psnr")
     return method if name == "default" else f"{method} ({name})"

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
@@ -160,7 +161,7 @@ def paired_set(hr: str | Path, lr: str | Path, scale: int = 4) -> tuple[ImageSet
     check_scale(scale)
     pairs, notes = pair_files(Path(lr), Path(hr))
     images, names = folder(hr).subset(*pairs), {file: name for name, file in image_files(Path(lr)).items()}
-    images.lr = folder(lr).subset(*(names[file] for file, _ in pairs.values())).hr
+    images = replace(images, lr=folder(lr).subset(*(names[file] for file, _ in pairs.values())).hr)
     for name, high, low in zip(images.names, images.hr, images.lr, strict=True):
         if [side // scale for side in high.shape[1:]] != list(low.shape[1:]):
             raise SrlabError(

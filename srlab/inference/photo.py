@@ -13,10 +13,12 @@ from PIL import ExifTags, Image, ImageFilter
 
 from srlab.base.errors import SrlabError
 from srlab.base.files import amount, need_room, open_atomic, refuse_existing, sweep_parts
+from srlab.base.places import from_home
 from srlab.base.text import breaks_line, printable
 from srlab.data.formats import EXTENSIONS
 from srlab.data.images import (
     GREY,
+    check_scale,
     encoded,
     full_range,
     luma,
@@ -108,7 +110,8 @@ def upscale_file(
         The source cannot be read, the target exists, cannot be written or cannot hold such an image, there is too
         little room on a disk or in memory, or the upscaler fails as in `srlab.inference.tiling.upscale_tiles`.
     """
-    source, target = Path(source), Path(target)
+    source, target = from_home(source), from_home(target)
+    check_scale(scale)
     suffix = target.suffix.lower()
     if suffix not in OPTIONS:
         raise SrlabError(f"Cannot write {target.name}: end its name in {', '.join(OPTIONS)}.")
@@ -184,7 +187,7 @@ def upscale_folder(
         Nothing was begun: the folder is not there or has no images, two of them would be written to the same file, both
         folders are the same, or the target is a file.
     """
-    source, target = Path(source), Path(target)
+    source, target = from_home(source), from_home(target)
     summary, images = Summary(), {}
     if not source.is_dir():
         raise SrlabError(f"There is no folder {source}; check the path.")
@@ -253,7 +256,8 @@ def _split(image: Image.Image) -> tuple[Image.Image, Image.Image | None]:
 def _metadata(image: Image.Image, suffix: str) -> dict[str, bytes]:
     """What of an upright image's metadata is still true of its enlargement, as Pillow writes it into such a file."""
     kept = {}
-    if "icc_profile" in image.info and image.mode not in ("CMYK", "LAB"):  # RGB has been made of those
+    made_rgb = image.mode in ("CMYK", "LAB") or (suffix == ".webp" and image.mode.startswith((*GREY, "F", "I")))
+    if "icc_profile" in image.info and not made_rgb:  # WebP has no grey
         kept["icc_profile"] = image.info["icc_profile"]
     if "exif" in image.info:
         exif = image.getexif()

@@ -44,20 +44,27 @@ def upscale(
     upscaler
         ``upscaler(lr)`` gives SR.
     lr
-        ``(N, 3, h, w)`` in [0, 1].
+        ``(N, 3, h, w)`` or ``(3, h, w)`` in [0, 1].
     scale, tile, overlap, progress, precision
         As in `upscale_tiles`.
 
     Returns
     -------
     torch.Tensor
-        ``(N, 3, H, W)``, clamped to [0, 1], on the device of `lr`. A network is left in the modes it was in.
+        ``(N, 3, H, W)`` or ``(3, H, W)``, clamped to [0, 1], on the device of `lr`. A network is left in the modes it
+        was in.
 
     Raises
     ------
     SrlabError
-        As in `upscale_tiles`.
+        As in `upscale_tiles`, or there is no image in the tensor.
     """
+    if lr.ndim == 3:
+        return upscale(upscaler, lr[None], scale, tile, overlap, progress, precision)[0]
+    if lr.ndim != 4 or not lr.numel():
+        raise SrlabError(
+            f"upscale needs images (N, 3, h, w) or (3, h, w), but got a tensor of shape {tuple(lr.shape)}."
+        )
 
     def read(top: int, bottom: int, left: int, right: int) -> torch.Tensor:
         return lr[..., top:bottom, left:right]

@@ -88,4 +88,7 @@ def _at_least_4(content: Any) -> Any:
 
 def seen_from_here(path: Path) -> str:
     """A path, or the way to it from the working directory where that is shorter."""
-    return min(str(path), os.path.relpath(path), key=len)
+    try:
+        return min(str(path), os.path.relpath(path), key=len)
+    except ValueError:  # on Windows from one drive to another
+        return str(path)

@@ -36,6 +36,7 @@ def name_run(recipe: str, iters: int, changed: dict[str, Any], train_set: ImageS
     parts = [recipe, *([str(iters)] if iters else [])]
     parts += [f"{key}-{_said(key, value, train_set, unseen)}" for key, value in changed.items()]
     name = re.sub(r"--(?=\d)", "-minus-", "-".join(parts))  # seed=-1 is another run than seed=1
+    name = re.sub(r" -(?=[a-z])", "-without-", name)  # "resnet34 -stage1 block16" and the same with stage1
     name = re.sub(r"[^A-Za-z0-9._]+", "-", name).strip("-")
     if len(name) > LONGEST:
         raise SrlabError("So many changes make no name for a run; give it one with the parameter run.")

@@ -1,5 +1,6 @@
 """Feature maps of VGG and ResNet for a content loss: which layer, with which weights, from where."""
 
+import hashlib
 import math
 from collections import OrderedDict
 from pathlib import Path
@@ -86,6 +87,8 @@ class FeatureExtractor(nn.Module):
         self.label = " ".join([network, *["-stage1"] * skips, *self.layer_weights]) + whose
         source = path.name if self.real else f"random, seed {seed}"
         self.config = {"layers": layers, "weights": source, "normalize": normalize}
+        if self.real:  # files of the same name may have other numbers
+            self.config["weights_sha256"] = _hash(self.network)
         self.requires_grad_(False)
         self.eval()
 
@@ -156,6 +159,14 @@ def parse(layers: str) -> tuple[str, dict[str, float], bool]:
     if not asked:
         raise SrlabError(f"'{layers}' names no layer of {network}; its layers are {', '.join(places)}.")
     return network, asked, skips
+
+
+def _hash(network: nn.Module) -> str:
+    digest = hashlib.sha256()
+    for name, value in network.state_dict().items():
+        if "num_batches" not in name:
+            digest.update(name.encode() + value.contiguous().numpy().tobytes())
+    return digest.hexdigest()[:16]
 
 
 def layer_names(network: str) -> list[str]:

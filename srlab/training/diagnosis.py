@@ -110,10 +110,11 @@ def find_ruin(history: History, floor: float) -> str | None:
         In dB.
     """
     row = history[-1]
-    for name in ("loss", "g_loss"):
+    # Not D's: it is near 0 where D is sure, and a hundred times that is no ruin.
+    for name in (name for name in row if name.endswith("loss") and name != "d_loss"):
         before = [abs(earlier[name]) for earlier in history[-51:-1] if name in earlier]
         usual = median(before) if before else math.inf
-        if name in row and row[name] > max(DIVERGED * usual, 1.0):  # differences of images in [0, 1] are at most 1
+        if row[name] > max(DIVERGED * usual, 1.0):  # differences of images in [0, 1] are at most 1
             return (
                 f"the {name} is {row[name]:.3g} at step {row['step']}, more than {DIVERGED} times the {usual:.3g} of "
                 "before"

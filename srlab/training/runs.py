@@ -23,11 +23,13 @@ process.
 import json
 import os
 import platform
+import re
 import subprocess
 import time
 import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from fnmatch import fnmatch
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -74,7 +76,8 @@ def find_run(typed: str | os.PathLike) -> "Run":
 
 def read_runs(labs: str = "*") -> Iterator[tuple["Run", dict[str, Any]]]:
     """All runs of the labs that a pattern fits, with their manifests, but for side runs; a damaged one is named."""
-    for folder in filter(_is_run, home().glob(f"{labs}/*")):
+    found = sorted(folder for folder in home().glob("*/*") if fnmatch(folder.parent.name, labs))
+    for folder in filter(_is_run, found):
         if SIDE in folder.name:
             continue
         try:
@@ -149,8 +152,9 @@ class Run:
         file = self.path / "run.json"
         try:
             manifest = json.loads(file.read_text(encoding="utf-8"))
-            if not isinstance(manifest, dict) or not manifest.keys() >= IN_EACH_MANIFEST:
-                raise ValueError("entries are missing")
+            whole = isinstance(manifest, dict) and manifest.keys() >= IN_EACH_MANIFEST
+            if not whole or not isinstance(manifest["step"], int):
+                raise ValueError("entries are missing or damaged")
         except (ValueError, OSError) as error:
             if state := self.load_state():
                 return state["manifest"]
@@ -165,6 +169,16 @@ class Run:
         if self.lab and manifest["lab"] != self.lab:
             raise SrlabError(f"{self.path} belongs to the lab {manifest['lab']}, not to {self.lab}; {REMEDY}.")
         return manifest
+
+    def is_held(self) -> bool:
+        """Whether a process is training it; where that cannot be found out, its manifest is believed."""
+        if not (self.path / ".lock").exists():
+            return False
+        try:
+            with files.lock(self.path / ".lock", "", "busy"):
+                return False
+        except SrlabError:
+            return True
 
     def is_trained(self) -> bool:
         """Whether there is something to begin another training with: a run that has begun, and didn't end in ruin."""
@@ -328,7 +342,7 @@ class RunWriter(Run):
         SrlabError
             The run was made with other parameters, or what it has trained cannot be gone on with.
         """
-        parameters = json.loads(json.dumps(parameters))  # as they are read back: tuples become lists
+        parameters = json.loads(json.dumps(parameters, default=_plain))  # as they are read back: tuples become lists
         state = self.load_state()
         if state and not state["step"] and state["manifest"]["parameters"] != parameters:
             state = None  # nothing is lost yet, so settings may still change
@@ -355,7 +369,9 @@ class RunWriter(Run):
 
     def _refuse_other_parameters(self, parameters: dict[str, Any], iters: int) -> None:
         """Refuse to go on with other parameters than those of the run, but for what follows its length."""
-        earlier = self._manifest["parameters"]
+        earlier, now = self._manifest["parameters"], parameters["schedule"]
+        if re.sub(" at 0x[0-9a-fA-F]+", "", earlier["schedule"]) == now.partition(" (curve ")[0]:
+            earlier = earlier | {"schedule": now}  # of a run from before curves were noted
         if self._manifest["schedule_total"] != iters:
             earlier = earlier | {name: parameters[name] for name in FOLLOW_LENGTH}
         if changed := _differences(earlier, parameters):
@@ -376,6 +392,7 @@ class RunWriter(Run):
         facts
             Of this machine, for the manifest: device, precision, processes ...
         """
+        facts = json.loads(json.dumps(facts, default=_plain))  # before a state holds what none can be read with
         if 0 < step < iters:
             self._say_what_changes(step, iters, facts)
         if self.writes:
@@ -403,6 +420,10 @@ class RunWriter(Run):
             print(
                 f"This run was laid out for {total:,} steps and goes on to {iters:,}: from step {step:,} on its "
                 "learning rate follows the schedule of the new length."
+            )
+        if before.get("code_of_step") and facts["code_of_step"] not in ("", before["code_of_step"]):
+            print(
+                f"The code of step is not what this run was trained by so far: from step {step:,} on it is the new one."
             )
         print(f"Going on with the run '{self.name}' from step {step}.")
 
@@ -500,6 +521,20 @@ class RunWriter(Run):
             self.write_manifest(self._manifest)
 
 
+def _plain(value: Any) -> Any:
+    """What JSON can hold of a value that it can't hold itself."""
+    if isinstance(value, os.PathLike):
+        return os.fspath(value)
+    if getattr(value, "size", None) is not None and hasattr(value, "item"):  # of torch or NumPy
+        try:
+            return value.item()
+        except (RuntimeError, ValueError):
+            pass  # more than one number
+    raise SrlabError(
+        f"The manifest of a run cannot hold a {type(value).__name__}; give numbers and texts as recipe and notes."
+    )
+
+
 def _differences(earlier: dict[str, Any], now: dict[str, Any], within: str = "") -> list[str]:
     """What differs, such as ``sampler.patch=32 (now 64)``, and nothing of what is the same beside it."""
     found = []
@@ -509,6 +544,8 @@ def _differences(earlier: dict[str, Any], now: dict[str, Any], within: str = "")
             if "optimizer" in becomes:  # another version of torch may have settings that this one hasn't
                 was = {key: was.get(key, setting) for key, setting in becomes.items() if key not in COMPUTED}
                 becomes = {key: becomes[key] for key in was}
+            if "weights_sha256" not in was:  # of features, in a run from before it was noted
+                becomes = {key: value for key, value in becomes.items() if key != "weights_sha256"}
             found += _differences(was, becomes, f"{within}{name}.")
         elif was != becomes:
             found.append(f"{within}{name}={was!r} (now {becomes!r})")

@@ -5,9 +5,13 @@ What it leaves in a run folder, and how a run survives a crash, is all in `srlab
 
 import copy
 import functools
+import hashlib
+import inspect
+import re
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
+from dataclasses import is_dataclass
 from typing import Any
 
 import torch
@@ -40,8 +44,8 @@ class Trainer:
 
     It gives a device, mixed precision and many processes (Hugging Face accelerate), a moving average of the
     generator, a learning-rate schedule, validation, a progress bar, TensorBoard events, a guard against NaN,
-    and runs that can be stopped at any moment and go on: on a CPU bit for bit, on a GPU as nearly as its operations
-    repeat themselves.
+    and runs that can be stopped at any moment and go on: on a CPU bit for bit, as long as a step draws its random
+    numbers from PyTorch, on a GPU as nearly as its operations repeat themselves.
 
     Under ``torchrun`` each process trains on its share of every batch, and PyTorch averages the gradients, so a loss
     that is a mean over patches is that of one process with the whole batch. What looks at several patches at once sees
@@ -242,7 +246,7 @@ class Trainer:
             raise SrlabError(f"validate_every must be at least 1 step, but is {validate_every}.")
         score = functools.partial(self._validate, validate, monitor, best, floor)
         with self._holding_the_run(sampler):
-            self._begin(sampler, schedule, iters)
+            self._begin(step, sampler, schedule, iters)
             if self.step < iters:
                 self._train(step, sampler, iters, schedule, score, validate_every)
             else:
@@ -329,6 +333,10 @@ class Trainer:
         if not isinstance(losses, dict) or not losses:
             raise SrlabError('The function step must return its losses by name, such as {"loss": loss}.')
         losses = {name: torch.as_tensor(value, device=self.device).detach() for name, value in losses.items()}
+        for name, value in losses.items():
+            if value.numel() != 1:
+                raise SrlabError(f"The loss '{name}' of step has {tuple(value.shape)} numbers; take its mean().")
+        losses = {name: value.reshape(()) for name, value in losses.items()}
         self.step += 1
         # Which step was the first to go wrong is noted on the device, without waiting for it.
         healthy = torch.stack([value.isfinite() for value in losses.values()]).all()
@@ -349,7 +357,7 @@ class Trainer:
         row = dict(zip(losses, values.tolist(), strict=True))
         bar.set_postfix({name: f"{value:.4f}" for name, value in row.items()}, refresh=False)
         bar.update(self.step - bar.n)
-        self.run.add(self.step, row | {"rate": next(iter(self.optimizers.values())).param_groups[0]["lr"]})
+        self.run.add(self.step, row | {"rate": float(next(iter(self.optimizers.values())).param_groups[0]["lr"])})
         self._stop_if_ruined()
 
     def _validate(
@@ -359,7 +367,13 @@ class Trainer:
             self._require_finite(self.ema.state_dict())  # here, or the score would be what fails
             scores: list[Any] = [None]
             if self.accelerator.is_main_process:  # the others would find the same, and wait for it anyway
-                scores = [{f"val_{name}": float(value) for name, value in validate(self.ema).items()}]
+                found = validate(self.ema)
+                if not hasattr(found, "items"):
+                    raise SrlabError(f'validate must return its scores by name, such as {{"psnr": 28.1}}, not {found}.')
+                missing = [name for name in best if name not in found]
+                if missing and best != ("psnr",):  # that is not asked for, but the default
+                    raise SrlabError(f"best names {', '.join(missing)}, but validate gives {', '.join(found)}.")
+                scores = [{f"val_{name}": float(value) for name, value in found.items()}]
                 if self._last_lr is not None:  # none before the first step
                     scores[0]["dead_units"] = dead_units(self.ema, self._last_lr)
             (scores,) = broadcast_object_list(scores)
@@ -369,7 +383,7 @@ class Trainer:
         if monitor is not None and self.accelerator.is_main_process:
             monitor(self)
 
-    def _begin(self, sampler: PatchSampler, schedule: Schedule, iters: int) -> None:
+    def _begin(self, step: Callable, sampler: PatchSampler, schedule: Schedule, iters: int) -> None:
         """Take up the run where its newest state left it, or begin it."""
         sampler.share(self.accelerator.process_index, self.accelerator.num_processes)
         for optimizer in self.optimizers.values():
@@ -378,25 +392,25 @@ class Trainer:
         self._first_bad = torch.zeros((), dtype=torch.long, device=self.device)
         self._last_lr = None  # of an earlier try in the same kernel, which is to leave no trace
         torch.manual_seed(self.seed)
-        state = self.run.find_state(self._full_recipe(sampler, schedule), iters, self.step)
+        state = self.run.find_state(self._full_recipe(sampler, schedule, iters), iters, self.step)
         self.accelerator.wait_for_everyone()  # all have read before the first process writes
         if state:
             self._put_back(state, sampler)
         facts = {"device": str(self.device), "precision": self.precision, "compiled": self.compiled}
-        facts |= {"processes": self.accelerator.num_processes} | self.notes
+        facts |= {"processes": self.accelerator.num_processes, "code_of_step": _code(step)} | self.notes
         self.run.begin(self.step, iters, facts)
         if not state:
             # Should a step raise, a second try in the same kernel begins where this one does.
             self._save(sampler, "running")
 
-    def _full_recipe(self, sampler: PatchSampler, schedule: Schedule) -> dict[str, Any]:
+    def _full_recipe(self, sampler: PatchSampler, schedule: Schedule, iters: int) -> dict[str, Any]:
         """All that decides the result, for the manifest."""
         recipe = self.recipe | {"seed": self.seed, "ema": self.ema_decay, "sampler": sampler.describe()}
         for name, module in (self.modules | self.fixed).items():
             recipe[name] = {"network": type(module).__name__} | getattr(module, "config", {})
         for name, optimizer in self.optimizers.items():
             recipe[name] = {"optimizer": type(optimizer).__name__} | _settings(optimizer.param_groups)
-        return recipe | {"schedule": getattr(schedule, "__name__", repr(schedule))}
+        return recipe | {"schedule": _said(schedule, iters)}
 
     def _save(self, sampler: PatchSampler, status: str) -> None:
         state = self._state(sampler)
@@ -441,6 +455,23 @@ class Trainer:
     def _stop_if_ruined(self, floor: float = float("-inf")) -> None:
         if ruin := find_ruin(self.history, floor):
             self.run.fail(ruin)
+
+
+def _said(schedule: Schedule, iters: int) -> str:
+    """What a schedule is called, and where that doesn't say all, a short hash of its curve over the run."""
+    if is_dataclass(schedule):
+        return repr(schedule)
+    curve = [f"{float(schedule(round(share * (iters - 1) / 50))):.6g}" for share in range(51)]
+    name = re.sub(" at 0x[0-9a-fA-F]+", "", getattr(schedule, "__name__", repr(schedule)))
+    return f"{name} (curve {hashlib.sha256(' '.join(curve).encode()).hexdigest()[:8]})"
+
+
+def _code(step: Callable) -> str:
+    """A short hash of a function's source; "" where there is none, as for what was typed into an interpreter."""
+    try:
+        return hashlib.sha256(inspect.getsource(step).encode()).hexdigest()[:16]
+    except (OSError, TypeError):
+        return ""
 
 
 def _settings(groups: list[dict[str, Any]]) -> dict[str, Any]:

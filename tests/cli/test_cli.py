@@ -221,6 +221,21 @@ def test_runs_are_listed_with_their_steps_and_scores_the_newest_last(capsys, hom
     ]
     assert main(["runs", "03"]) == 0
     assert "01_srresnet" not in capsys.readouterr().out
+    for odd in ("/tmp", "**/a", "[", ".."):
+        assert main(["runs", odd]) == 0
+        assert "There are no runs" in capsys.readouterr().out
+    leave_run("03_srgan", "killed", 5, state="running")
+    damaged = leave_run("03_srgan", "null", 5)
+    damaged.write_manifest(damaged.manifest() | {"step": None})
+    training = leave_run("03_srgan", "training", 5, state="running")
+    with training.lock():
+        assert main(["runs", "03"]) == 0
+    said = capsys.readouterr().out
+    assert [line.split()[:2] for line in said.splitlines() if "killed" in line or "training" in line] == [
+        ["03_srgan/killed", "stopped"],
+        ["03_srgan/training", "running"],
+    ]
+    assert "Passed over: " in said
 
 
 def test_a_sign_that_a_files_encoding_lacks_ends_no_command(monkeypatch):

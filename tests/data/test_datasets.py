@@ -1,5 +1,7 @@
 """srlab.data.datasets: the embedded photos, folders and benchmark sets, and one clear sentence for each thing amiss."""
 
+from dataclasses import FrozenInstanceError, replace
+
 import numpy as np
 import pytest
 import torch
@@ -57,7 +59,7 @@ def test_images_without_room_for_a_patch_are_left_out_with_a_word(capsys):
 
 def test_an_image_is_a_float_batch_of_one_and_a_subset_keeps_order_lr_and_grey():
     images = small_set()
-    images.lr = [image[:, :1, :1] for image in images.hr]
+    images = replace(images, lr=[image[:, :1, :1] for image in images.hr])
     assert torch.equal(images["b"], torch.full((1, 3, 6, 3), 20 / 255))
     assert [name for name, image in images if image.shape[0] == 1] == ["a", "b"]
     part = images.subset("b", "a")
@@ -71,7 +73,7 @@ def test_the_fingerprint_changes_with_a_pixel_a_name_and_a_shape_only():
     pixel, name, shape = small_set(), small_set(), small_set()
     pixel.hr[1][2, 5, 2] += 1
     name.names[0] = "z"
-    shape.hr[0] = shape.hr[0].reshape(3, 5, 4)
+    shape = replace(shape, hr=[shape.hr[0].reshape(3, 5, 4), shape.hr[1]])
     assert len({reference, pixel.fingerprint(), name.fingerprint(), shape.fingerprint()}) == 4
 
 
@@ -86,9 +88,18 @@ def test_a_centre_crop_takes_the_middle_and_keeps_what_is_smaller():
 def test_a_set_holds_its_pixels_once_and_parts_and_samplers_take_them_as_they_are():
     images = textured_set()
     for part in (images, images.subset("image 1"), images.with_lr(Degradation(), 4)):
-        assert part.pixels is images.pixels
-        assert PatchSampler(part, patch=8, batch=1)._pixels is images.pixels
-        assert all(hr.untyped_storage().data_ptr() == images.pixels.data_ptr() for hr in part.hr)
+        for pixels in (part.pixels, PatchSampler(replace(part, lr=None), patch=8, batch=1)._pixels, *part.hr):
+            assert pixels.untyped_storage().data_ptr() == images.pixels.data_ptr()
+
+
+def test_validation_and_training_see_the_same_pixels_of_a_set_that_was_changed():
+    images = textured_set(1)
+    with pytest.raises(FrozenInstanceError):
+        images.hr = []
+    for white in (torch.full((3, 33, 42), 255, dtype=torch.uint8), torch.ones(33, 42, 3).byte().permute(2, 0, 1) * 255):
+        changed = replace(images, hr=[white])
+        assert changed["image 0"].min() == next(PatchSampler(changed, patch=8, batch=1))[1].min() == 1
+        assert changed.fingerprint() != images.fingerprint()
 
 
 # --- LR images made once -------------------------------------------------------------------------------------
@@ -112,7 +123,7 @@ def test_lr_made_once_is_the_degraded_multiple_of_the_scale_on_8_bit_levels():
 
 def test_a_random_degradation_gives_pairs_that_follow_from_the_seed_and_each_image_its_own_draw():
     images = textured_set()
-    images.hr[1] = images.hr[0]
+    images = replace(images, hr=[images.hr[0], images.hr[0], images.hr[2]])
     one, again, other = (images.with_lr(BLIND, 4, seed=seed) for seed in (1, 1, 2))
     assert all(torch.equal(a, b) for a, b in zip(one.lr, again.lr, strict=True))
     assert not any(torch.equal(a, b) for a, b in zip(one.lr, other.lr, strict=True))
@@ -165,12 +176,14 @@ def benchmark(tmp_path):
 @pytest.mark.parametrize("names", [("HR", "LRx4"), ("GTmod12", "LRbicx4")])
 def test_a_benchmark_pairs_hr_and_lr_by_name(benchmark, names):
     hr, lr = (benchmark / name for name in names)
+    (benchmark / "LRx4" / "baby.png").rename(benchmark / "LRx4" / "babyx4.png")  # as in DIV2K
     (benchmark / "HR").rename(hr)
     (benchmark / "LRx4").rename(lr)
     for images in (datasets.benchmark(benchmark), datasets.image_set(str(benchmark))):
         assert (images.name, images.names) == ("Set", ["baby", "bird"])
         assert torch.equal(images["bird"], datasets.folder(hr)["bird"])
         assert torch.equal(images.lr_of("bird"), datasets.folder(lr)["bird"])
+        assert torch.equal(images.lr_of("baby"), datasets.folder(lr)["babyx4"])
     assert datasets.image_set(benchmark, scale=2).lr_of("baby") is None
     with pytest.raises(SrlabError, match=rf"give .*{names[0]}\."):  # HR and LR are never mixed into one set
         datasets.folder(benchmark)
@@ -185,6 +198,10 @@ def test_a_benchmark_pairs_hr_and_lr_by_name(benchmark, names):
         (lambda path: datasets.photos("test"), "'test'.*train, validation"),
         (lambda path: small_set()["c"], "'c' in two.*a, b"),
         (lambda path: small_set().subset("c"), "'c' in two.*a, b"),
+        (lambda path: replace(small_set(), names=["a"]), "two has 1 names and 2 HR images"),
+        (lambda path: replace(small_set(), lr=[]), "two has 2 names and 0 LR images"),
+        (lambda path: replace(small_set(), names=["a", "a"]), "several images named a;"),
+        (lambda path: PatchSampler(textured_set().with_lr(Degradation(), 4), patch=8), "noise brings LR images"),
         (lambda path: small_set().center_crop(0), "at least 1 pixel"),
         (lambda path: textured_set(1, height=3).with_lr(Degradation(), 4), "'image 0' of noise: .*42x3.*scale 4"),
         (lambda path: datasets.image_set(path / "nowhere"), "no folder .*nowhere"),

@@ -149,6 +149,8 @@ def test_nearest_picks_one_pixel_of_a_block_and_repeats_it(scale):
     assert torch.equal(downsample(image, scale, "nearest"), image[..., first::scale, first::scale])
     repeated = image.repeat_interleave(scale, -1).repeat_interleave(scale, -2)
     assert torch.equal(upsample(image, scale, "nearest"), repeated)
+    with pytest.raises(SrlabError, match="Unknown upsampler 'area'; choose one of nearest, bilinear, bicubic, lanczos"):
+        upsample(image, scale, "area")
 
 
 @pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])

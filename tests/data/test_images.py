@@ -4,6 +4,7 @@ Odd files of any kind are in `tests/test_zoo.py`.
 """
 
 import itertools
+import math
 import struct
 
 import numpy as np
@@ -13,6 +14,7 @@ from PIL import Image
 
 import srlab
 from srlab.base.errors import SrlabError
+from srlab.data.degradation import blur, gaussian_noise, jpeg
 from srlab.data.images import (
     full_range,
     luma,
@@ -23,6 +25,7 @@ from srlab.data.images import (
     to_uint8,
     write_image,
 )
+from srlab.data.resampling import resize
 from srlab.evaluation.folders import paired_set
 
 NOISE = np.random.default_rng(0).integers(0, 256, (9, 13, 3), dtype=np.uint8)
@@ -113,10 +116,10 @@ def test_write_then_read_is_bit_exact_and_clamped(tmp_path, suffix):
 def test_a_target_that_cannot_be_written_is_named(tmp_path):
     (tmp_path / "file").write_text("in the way")
     (tmp_path / "folder.png").mkdir()
-    for path in (tmp_path / "file" / "a.png", tmp_path / "folder.png", tmp_path / ("x" * 300 + ".png")):
-        with pytest.raises(SrlabError, match="Could not write") as caught:
-            write_image(torch.ones(3, 4, 4), path)
-        assert str(path) in str(caught.value)
+    for name, advice in (("file/a.png", "free"), ("folder.png", "free"), ("x" * 244 + ".png", "give it a shorter")):
+        with pytest.raises(SrlabError, match=f"Could not write .*; {advice}") as caught:
+            write_image(torch.ones(3, 4, 4), tmp_path / name)
+        assert str(tmp_path / name) in str(caught.value)
     assert sorted(p.name for p in tmp_path.iterdir()) == ["file", "folder.png"]
 
 
@@ -127,6 +130,21 @@ def test_what_is_no_rgb_image_or_no_name_of_one_is_refused(tmp_path):
     for name in ("a", "a.npy", "a.png.part"):
         with pytest.raises(SrlabError, match="Cannot tell the image format"):
             write_image(torch.zeros(3, 4, 4), tmp_path / name)
+    for value, words in ((math.nan, "no numbers"), (255.0, "up to 255, .* divide it by 255"), (255, "torch.int64")):
+        with pytest.raises(SrlabError, match=words):
+            write_image(torch.full((3, 4, 4), value), tmp_path / "a.png")
+    assert not any(tmp_path.iterdir())
+
+
+def test_the_readers_home_is_found_by_its_sign(tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("USERPROFILE", str(tmp_path))
+    assert write_image(torch.ones(3, 4, 4), "~/set/a.png") == tmp_path / "set" / "a.png"
+    assert srlab.folder("~/set").names == srlab.image_set("~/set").names == ["a"]
+    assert srlab.upscale_file("~/set/a.png", "~/b.png", lambda lr: lr, 1, progress=False).parent == tmp_path
+    (tmp_path / "notes.txt").write_text("none")
+    with pytest.raises(SrlabError, match=r"notes\.txt is neither a run folder nor a weights file"):
+        srlab.read_generator("~/notes.txt")
 
 
 # --- Levels, luma, crops -------------------------------------------------------------------------------------
@@ -160,6 +178,25 @@ def test_luma_of_a_known_colour_in_levels_as_rgb2ycbcr():
         assert luma(image).item() * 255 == pytest.approx(y, abs=1e-4)
         assert luma(image.double()).dtype == torch.float64
         assert torch.equal(luma(image.expand(2, 3, 4, 5)), luma(image).expand(2, 1, 4, 5))
+
+
+def test_levels_are_taken_as_the_image_that_they_stand_for():
+    levels = torch.from_numpy(NOISE[:8, :12]).permute(2, 0, 1)[None]
+    made = {
+        "luma": luma,
+        "resize": lambda image: resize(image, 0.5),
+        "downsample": lambda image: srlab.downsample(image, 4),
+        "upsample": lambda image: srlab.upsample(image, 2),
+        "blur": lambda image: blur(image, 1.0),
+        "degradation": lambda image: srlab.Degradation(jpeg=50)(image, 4),
+        "noise": lambda image: gaussian_noise(image, 0.1, torch.Generator().manual_seed(0)),
+        "jpeg": lambda image: jpeg(image, 50),
+    }
+    for name, make in made.items():
+        assert torch.equal(make(levels), make(to_float(levels))), name
+        if name != "jpeg":
+            with pytest.raises(SrlabError, match=r"uint8 levels, but this one is torch\.int64"):
+                make(levels.long())
 
 
 def test_full_range_gives_a_grey_image_its_grey_values_back():
@@ -199,6 +236,7 @@ def test_a_scale_that_is_no_whole_number_is_refused_wherever_one_is_taken(scale,
         lambda: srlab.mod_crop(hr, scale),
         lambda: srlab.evaluate(lambda lr: lr, plain, scale, metrics=["psnr"]),
         lambda: srlab.upscale(lambda lr: lr, hr, scale, tile=8),
+        lambda: srlab.upscale_file(tmp_path / "set" / "HR" / "a.png", tmp_path / "b.png", lambda lr: lr, scale),
         lambda: srlab.MSRResNet(1, 4, scale),
         lambda: srlab.SRResNet(1, 4, scale),
         lambda: srlab.RRDBNet(1, 4, 4, scale),

@@ -1,6 +1,7 @@
 """srlab.evaluate and its tables: what an upscaler scores on image sets, and that it is left as it was."""
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -76,10 +77,10 @@ def test_lr_that_came_with_the_set_is_used_unless_a_degradation_is_given_and_els
     aliased = evaluate(bicubic, images, protocol=Protocol(resampler="bicubic-aliased"))
     assert aliased.equals(evaluate(bicubic, images, degradation=Degradation("bicubic-aliased")))
     assert not aliased.equals(made)
-    images.lr = [to_uint8(downsample(mod_crop(images[name], 4), 4))[0] for name in images.names]
+    images = replace(images, lr=[to_uint8(downsample(mod_crop(images[name], 4), 4))[0] for name in images.names])
     assert evaluate(bicubic, images).equals(made)
     assert evaluate(bicubic, images, protocol=Protocol(resampler="bicubic-aliased")).equals(made)
-    images.lr[0] = torch.zeros_like(images.lr[0])
+    images = replace(images, lr=[torch.zeros_like(images.lr[0]), images.lr[1]])
     given = evaluate(bicubic, images)
     assert given["psnr"][0] < 10 < made["psnr"][0]
     assert given["psnr"][1] == made["psnr"][1]
@@ -255,6 +256,7 @@ def test_all_finished_runs_are_loaded_by_the_name_of_their_method(home, capsys):
         make_run("02_content_loss", name)
     for name in ("default", "default-psnr", "paper-psnr", "default-ablation-without-d"):
         make_run("04_esrgan", name)
+    make_run("04_esrgan", "best-psnr", discriminator={"network": "PatchDiscriminator"})
     make_run("01_srresnet", "default-ablation-3")
     make_run("02_content_loss", "begun", state="running")
     make_run("03_srgan", "my-hybrid")
@@ -263,7 +265,7 @@ def test_all_finished_runs_are_loaded_by_the_name_of_their_method(home, capsys):
     upscalers = load_upscalers()
     assert list(upscalers)[:2] == ["MSRResNet", "MSRResNet (long)"]
     labels = {"content loss", "hybrid", "hybrid (long)", "SRGAN", "SRGAN (my-hybrid)", "ESRGAN", "RRDB", "RRDB (paper)"}
-    assert set(upscalers) == labels | {"MSRResNet", "MSRResNet (long)", "my_lab (x)"}
+    assert set(upscalers) == labels | {"ESRGAN (best-psnr)", "MSRResNet", "MSRResNet (long)", "my_lab (x)"}
     assert all(isinstance(network, MSRResNet) and not network.training for network in upscalers.values())
     assert capsys.readouterr().out == ""
     assert set(METHODS.values()) <= set(COLORS)

@@ -142,11 +142,12 @@ def test_exif_and_the_colour_profile_are_kept_but_for_what_was_true_of_the_small
         assert np.abs(np.asarray(sr).astype(int) - enlarged(lr)).mean() < 8
 
 
-def test_a_profile_that_is_not_one_of_rgb_is_left_out(tmp_path):
-    lab = ImageCms.ImageCmsProfile(ImageCms.createProfile("LAB")).tobytes()
-    Image.new("LAB", (4, 4)).save(tmp_path / "lr.tif", icc_profile=lab)
-    with Image.open(run(tmp_path / "lr.tif", tmp_path / "sr.png")) as sr:
-        assert "icc_profile" not in sr.info
+@pytest.mark.parametrize(("mode", "target", "kept"), [("LAB", "sr.png", 0), ("L", "sr.webp", 0), ("L", "sr.png", 1)])
+def test_a_profile_that_is_not_one_of_the_result_is_left_out(mode, target, kept, tmp_path):
+    profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("LAB")).tobytes()
+    Image.new(mode, (4, 4)).save(tmp_path / "lr.tif", icc_profile=profile)
+    with Image.open(run(tmp_path / "lr.tif", tmp_path / target)) as sr:
+        assert ("icc_profile" in sr.info) == kept
 
 
 # --- targets ---

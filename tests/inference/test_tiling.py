@@ -206,6 +206,13 @@ def test_other_errors_are_not_taken_for_a_lack_of_memory(photo):
 # --- what is refused ---
 
 
+def test_one_image_or_a_batch_of_them_is_upscaled_and_nothing_else(photo):
+    assert torch.equal(upscale(lambda lr: upsample(lr, 2), photo[0]), upscale(lambda lr: upsample(lr, 2), photo)[0])
+    for shape in ((8, 8), (0, 3, 8, 8), (1, 3, 0, 8), (3, 0, 0), (1, 1, 3, 8, 8)):
+        with pytest.raises(SrlabError, match=r"upscale needs images .*, but got a tensor of shape"):
+            upscale(lambda lr: lr, torch.zeros(shape))
+
+
 @pytest.mark.parametrize("value", [float("nan"), float("inf")])
 def test_values_that_are_no_numbers_are_refused(value, photo, network):
     broken = photo.clone()

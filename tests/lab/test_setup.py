@@ -19,6 +19,7 @@ import srlab
 from srlab.base.errors import SrlabError
 from srlab.data import datasets, subjects
 from srlab.lab.execute import read_headline
+from srlab.lab.notebooks import seen_from_here
 from srlab.lab.recipes import read_book
 from srlab.models import ResidualBlock
 from tests.conftest import LABS, ROOT, leave_run
@@ -169,6 +170,8 @@ NAMES = [
     ("01_srresnet", {"iters": 2 * 10**3}, "laptop-2000"),
     ("01_srresnet", {"loss": "l1"}, "laptop-loss-l1"),
     ("01_srresnet", {"blur": [1, 2.5]}, "laptop-blur-1-2.5"),
+    ("02_content_loss", {"features": "resnet34 -stage1 block16"}, "laptop-features-resnet34-without-stage1-block16"),
+    ("02_content_loss", {"features": "resnet34 stage1 block16"}, "laptop-features-resnet34-stage1-block16"),
     ("02_content_loss", {"pixel_weight": 10}, "laptop-pixel_weight-10"),
     ("03_srgan", {"tricks": {"noise": 0.0}}, "laptop-noise-0.0"),
     ("03_srgan", {"tricks": '{"noise": 0.0}'}, "laptop-noise-0.0"),
@@ -188,6 +191,14 @@ NAMES = [
     ("04_esrgan", {"iters": 5000, "run": "mine"}, "mine"),
     ("05_evaluation", {"tricks": {"crops": 9}}, "laptop-crops-9"),
 ]
+
+
+def test_a_place_on_another_drive_of_windows_is_said_whole(tmp_path, monkeypatch):
+    def relpath(path):
+        raise ValueError("path is on mount 'D:', start on mount 'C:'")
+
+    monkeypatch.setattr("os.path.relpath", relpath)
+    assert seen_from_here(tmp_path) == str(tmp_path)
 
 
 @pytest.mark.parametrize(("lab", "given", "run"), NAMES, ids=str)

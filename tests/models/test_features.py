@@ -160,7 +160,7 @@ def test_images_are_normalised_as_in_training_unless_told_not_to(networks):
 # --- The course's own ------------------------------------------------------------------------------------------
 
 
-def test_the_courses_own_network_is_a_small_vgg_whose_weights_come_with_srlab(cache):
+def test_the_courses_own_network_is_a_small_vgg_whose_weights_come_with_srlab(cache, tmp_path):
     own = FeatureExtractor("vgg6 conv1_1 relu1_2 pool1 relu2_2 conv3_1 relu3_2")
     shapes = [(24, 32), (24, 32), (24, 16), (48, 16), (64, 8), (64, 8)]
     assert [tuple(found.shape[1:3]) for found in own(IMAGE).values()] == shapes
@@ -168,6 +168,11 @@ def test_the_courses_own_network_is_a_small_vgg_whose_weights_come_with_srlab(ca
     assert (own.real, own.label) == (True, "vgg6 conv1_1 relu1_2 pool1 relu2_2 conv3_1 relu3_2 (own)")
     assert own.config["weights"] == "vgg6.safetensors"
     assert all(value.dtype == torch.float32 for value in own.parameters())
+    twice = {name: 2 * value for name, value in own.network.state_dict().items()}
+    files.write_safetensors(tmp_path / "vgg6.safetensors", twice, {})
+    other = FeatureExtractor("vgg6 relu3_2", tmp_path / "vgg6.safetensors")
+    assert other.config["weights"] == own.config["weights"]
+    assert other.config["weights_sha256"] != own.config["weights_sha256"]
     random = FeatureExtractor("vgg6 relu3_2", "random")
     assert (random.real, random.label) == (False, "vgg6 relu3_2 (random)")
     assert not cache.exists()

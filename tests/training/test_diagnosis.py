@@ -94,6 +94,7 @@ def test_an_explosion_ends_a_training_and_a_jump_does_not():
         pixels([0.05] * 40 + [9.0]),
         pixels([4.0] * 40 + [0.04] * 60 + [5.0]),  # 125 times what it was before, yet about the first
         [*gan()[:20], {"step": 210, "g_loss": 6.0}],
+        [{"step": 10 * i, "loss": 0.05, "content_loss": 0.05 if i < 40 else 9.0} for i in range(41)],
     ]
     for history in exploded:
         assert "more than 100 times the 0.0" in find_ruin(history, 0.0)

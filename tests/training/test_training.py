@@ -5,6 +5,7 @@ import math
 import time
 from functools import partial
 from importlib.metadata import version
+from pathlib import Path
 
 import pytest
 import torch
@@ -295,6 +296,52 @@ def test_settings_may_change_while_nothing_is_trained():
     assert second.run.manifest()["parameters"]["optimizer"]["initial_lr"] == 2e-3
 
 
+def test_a_schedule_is_known_by_its_curve_and_not_by_the_place_it_has_in_memory(capsys):
+    class Falling:
+        def __init__(self, last):
+            self.last = last
+
+        def __call__(self, step):
+            return 1 - (1 - self.last) * step / 6
+
+    def with_last(step, last):
+        return Falling(last)(step)
+
+    kinds = (lambda last: lambda step: with_last(step, last), Falling, lambda last: partial(with_last, last=last))
+    for number, kind in enumerate(kinds):
+        LittleRun(f"run{number}").fit(2, schedule=kind(0.5))
+        LittleRun(f"run{number}").fit(2, schedule=kind(0.5))
+        refusal("schedule=", partial(LittleRun(f"run{number}").fit, 2, schedule=kind(0.4)))
+        run = Run(LAB, f"run{number}")
+        state = run.load_state()
+        text = state["manifest"]["parameters"]["schedule"].partition(" (curve")[0]  # as before curves were noted
+        state["manifest"]["parameters"]["schedule"] = text.replace(" object>", " object at 0x7f00>")
+        run.save_state(state)
+        LittleRun(f"run{number}").fit(2, schedule=kind(0.5))
+
+
+def test_settings_that_json_lacks_are_noted_as_what_they_stand_for_or_refused():
+    little = LittleRun(rate=torch.tensor(1e-3), recipe={"x": Path("a")}, notes={"from": Path("b")})
+    little.fit(LOG_EVERY)
+    manifest = little.run.manifest()
+    assert (manifest["parameters"]["x"], manifest["from"]) == ("a", "b")
+    assert manifest["parameters"]["optimizer"]["initial_lr"] == pytest.approx(1e-3)
+    LittleRun(rate=torch.tensor(1e-3), recipe={"x": Path("a")}).fit(LOG_EVERY)
+    refusal("cannot hold a set", LittleRun("other", recipe={"x": {1}}).fit)
+
+
+def test_another_step_is_noticed_when_a_run_goes_on(capsys):
+    half_done()
+    little = LittleRun()
+    usual = little.step
+    little.step = lambda lr, hr: usual(lr, hr)
+    little.fit()
+    assert "The code of step is not what this run was trained by so far: from step 4 on" in capsys.readouterr().out
+    half_done("same")
+    LittleRun("same").fit()
+    assert "The code of step" not in capsys.readouterr().out
+
+
 def test_a_number_of_steps_that_makes_no_sense_is_refused(home):
     little = LittleRun()
     for iters in (0, -1, 1.5, math.nan, math.inf, None, "5"):
@@ -308,7 +355,12 @@ def test_a_step_without_named_losses_gets_one_sentence_and_they_may_be_plain_num
     for result in (None, {}, 0.5):
         little.change = lambda number, losses, result=result: result
         refusal("must return its losses by name", little.fit)
-    little.change = lambda number, losses: {"loss": 0.5}
+    little.change = lambda number, losses: {"loss": torch.ones(2)}
+    refusal(r"The loss 'loss' of step has \(2,\) numbers; take its mean", little.fit)
+    refusal("validate must return its scores by name", partial(LittleRun("a").fit, validate=lambda _: None))
+    refusal("best names psrn, but validate gives psnr", partial(LittleRun("b").fit, best=("psrn",)))
+    little = LittleRun("c")
+    little.change = lambda number, losses: {"loss": torch.full((1,), 0.5)}
     little.fit(2)
     assert little.trainer.history[-2]["loss"] == 0.5
 
