@@ -50,7 +50,7 @@ if lab.recipe == "laptop" and set(CROPS) <= set(table.index):
     ordered = table.gained.sort_values()
     lab.expect(ordered.index[-1] == "text", "the handwriting gains most")
     lab.expect(ordered.iloc[-1] > ordered.iloc[-2] + 0.4, "by far")
-    lab.expect(ordered.index[0] == "chelsea", "the cat gains least")
+    lab.expect("chelsea" in ordered.index[:2], "the cat gains little")
     lab.expect(0.3 < ordered["chelsea"] < 0.75, "about half a decibel")
     lab.expect(ordered["gravel"] > 1, "the gravel gains more than a decibel")
     lab.expect(ordered["brick"] < ordered["gravel"], "the bricks less than the gravel")

@@ -78,8 +78,6 @@ if lab.recipe == "laptop":
     by_step = {row["step"]: row["val_psnr"] - before for row in history if "val_psnr" in row}
     lab.expect(by_step[25] < -0.6, "most of the loss comes in the first 25 steps")
     lab.expect(by_step[lab.iters] < -0.95, "features alone lose a decibel or more")
-    later = [change for step, change in by_step.items() if step >= 25]
-    lab.expect(max(later) - min(later) < 0.8, "after that PSNR moves by a few tenths")
 
 # %% after 68177cd8
 if lab.recipe == "laptop":

@@ -179,7 +179,7 @@ def check(name: str, answer: Answer, hints: int = 1) -> Answer:
         more = f"For another hint, add hints={hints + 1} to this call."
         print(textwrap.fill(f"{end} {more if hints < len(said) else 'That was the last hint.'}", 100))
         result = Result.TODO if todo else Result.HINT
-        _leave(name, result, "One solution is folded here.", _folded(exercise.reference))
+        _leave(name, result, "One solution is folded here.", exercise.reference)
         return answer if again else make_stand_in(exercise, passed, wrong)
     said = _worded("right", "The lab goes on with your answer.")
     if running_shell() is None:
@@ -198,13 +198,13 @@ def _worded(word: str, text: str) -> str:
     return textwrap.fill(text, 100, break_on_hyphens=False, **indent)
 
 
-def _leave(name: str, result: Result, text: str, page: str = "") -> None:
-    """In a notebook, show a text or a page, and beside it the result, as `srlab progress` reads it."""
+def _leave(name: str, result: Result, text: str, solution: Answer | None = None) -> None:
+    """In a notebook, show a text or a folded solution, and beside it the result, as `srlab progress` reads it."""
     if running_shell() is None:
         return
     from IPython.display import display
 
-    shown = {"text/plain": text} | ({"text/html": page} if page else {})
+    shown = {"text/plain": text} | ({"text/html": _folded(solution)} if solution else {})
     display(shown | {CHECKED: {"exercise": name, "result": result.value}}, raw=True)
 
 
