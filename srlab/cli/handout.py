@@ -2,7 +2,8 @@
 
 import argparse
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -12,23 +13,25 @@ if TYPE_CHECKING:
 def add_parser(commands: argparse._SubParsersAction) -> None:
     """Add the command to the parser of ``srlab``; imports nothing heavy."""
     parser = commands.add_parser("handout", help="print a page for class about a lab, in Markdown")
-    parser.add_argument("lab", metavar="LAB", help="name or beginning of a name, such as 02")
+    parser.add_argument("lab", metavar="LAB", help="name or beginning of a name, such as 02, or a copy of your own")
     parser.set_defaults(command=run)
 
 
 def run(options: argparse.Namespace) -> int:
     """Print the page; returns the exit code."""
+    from srlab.base import places
     from srlab.lab.notebooks import find_lab, find_notebooks, read_notebook
 
-    lab = find_lab(options.lab)
+    copy = Path(options.lab)
+    lab = copy if copy.suffix == ".ipynb" and copy.is_file() else find_lab(options.lab)
     extras = {_title(read_notebook(path)) for path in find_notebooks() if path.parent.name == "extras"}
-    glossary = lab.parents[1] / "docs" / "glossary.md"
+    glossary = places.recipes().parents[1] / "docs" / "glossary.md"
     print(page(read_notebook(lab), extras, glossary.read_text(encoding="utf-8") if glossary.is_file() else ""))
     return 0
 
 
 def page(notebook: "NotebookNode", extras: set[str], glossary: str) -> str:
-    """A lab's question, what to bring, guesses, exercises, symbols, and what it says at its end.
+    """A lab's question, what to bring, guesses, exercises and symbols, and none of the answers.
 
     Parameters
     ----------
@@ -63,17 +66,11 @@ def page(notebook: "NotebookNode", extras: set[str], glossary: str) -> str:
     ]
     if symbols := list(_symbols(glossary, title[:2])):
         blocks += ["## Words and symbols", "\n".join(f"- {word}: {meaning}" for word, meaning in symbols)]
-    return "\n\n".join([*blocks, "## To read afterwards", _below(cells, "## What you have seen")])
+    return "\n\n".join(blocks)
 
 
 def _title(notebook: "NotebookNode") -> str:
     return notebook.cells[0].source.partition("\n")[0].removeprefix("# ")
-
-
-def _below(cells: Sequence["NotebookNode"], heading: str) -> str:
-    """The first text below a heading, which has a cell of its own."""
-    places = [place for place, cell in enumerate(cells[:-1]) if cell.source.startswith(heading)]
-    return cells[places[0] + 1].source if places else ""
 
 
 def _symbols(glossary: str, lab: str) -> Iterator[tuple[str, str]]:

@@ -16,7 +16,7 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
     parser = commands.add_parser("shorten", help="write a lab without some of its sections, or list what can go")
     parser.add_argument("lab", metavar="LAB", help="name or beginning of a name, such as 02")
     parser.add_argument(
-        "--without", metavar="N,N", help="numbers of sections, such as 3,6,7; without it they're listed"
+        "--without", nargs="+", metavar="N", help="numbers of sections, such as 3 6 7; without it they're listed"
     )
     parser.add_argument("-o", "--out", metavar="FILE", help="notebook to write (default: <lab>.short.ipynb beside it)")
     parser.set_defaults(command=run)
@@ -38,7 +38,7 @@ def run(options: argparse.Namespace) -> int:
         print(in_columns([("section", "minutes", "takes along", "title"), *_rows(sections)]))
         print(how_long(notebook))
         return 0
-    numbers = pick(sections, options.without)
+    numbers = pick(sections, ",".join(options.without))
     out = Path(options.out) if options.out else lab.with_name(f"{lab.stem}.short.ipynb")
     if out.suffix != ".ipynb":
         raise SrlabError(f"{out} is no name for a notebook; end it in .ipynb.")

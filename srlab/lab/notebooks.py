@@ -43,7 +43,7 @@ def find_lab(name: str) -> Path:
     SrlabError
         There is none, or more than one, or its file of recipes is missing.
     """
-    labs, name = find_notebooks(), name.removesuffix(".ipynb")
+    labs, name = find_notebooks(), Path(name).name.removesuffix(".ipynb")
     fitting = [lab for lab in labs if lab.stem.startswith(name)]
     if not fitting and (bare := sorted((course() / "notebooks").glob(f"{glob.escape(name)}*.ipynb"))):
         file = recipes() / f"{bare[0].stem}.yaml"

@@ -102,6 +102,16 @@ def test_a_handout_has_the_lab_s_question_guesses_exercises_and_words(capsys):
     assert page.count("\n") < 70
 
 
+def test_a_handout_of_a_shortened_copy_has_its_sections_alone(tmp_path, capsys):
+    copy = str(tmp_path / "short.ipynb")
+    assert main(["shorten", "02", "--without", "5", "6", "7", "8", "-o", copy]) == 0
+    capsys.readouterr()
+    assert main(["handout", copy]) == 0
+    page = capsys.readouterr().out
+    assert "describe`" in page
+    assert "ContentLoss`" not in page
+
+
 def test_the_tables_for_teachers_follow_from_the_labs(monkeypatch):
     page = (ROOT / "teaching.md").read_text(encoding="utf-8")
     made = load_script(ROOT / "docs" / "tables.py").filled(page)
