@@ -38,7 +38,7 @@ def run(options: argparse.Namespace) -> int:
     """Write the folder, and say what is in it; returns the exit code."""
     from srlab.base.files import publish, refuse_existing, writing
     from srlab.base.places import home
-    from srlab.lab.notebooks import find_lab, read_notebook, seen_from_here
+    from srlab.lab.notebooks import find_lab, read_notebook, seen_from_here, title_of
 
     lab = find_lab(options.lab)
     executed, out = home() / "notebooks" / lab.name, Path(options.out or f"{lab.stem}_figures")
@@ -57,7 +57,7 @@ def run(options: argparse.Namespace) -> int:
                 (part / name).write_bytes(content)
                 shown.append(f'<figure><img src="{name}" alt="{escape(alt)}"><figcaption>{name}</figcaption></figure>')
             shown[-1] = shown[-1].replace("</figcaption>", f"<br>Figure {count}. {escape(caption)}</figcaption>")
-        title = escape(notebook.cells[0].source.partition("\n")[0].removeprefix("# "))
+        title = escape(title_of(notebook))
         page = PAGE.format(title=title, figures="\n".join(shown))
         (part / "index.html").write_text(page, encoding="utf-8")
         publish(part, out)

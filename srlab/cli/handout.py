@@ -20,11 +20,11 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
 def run(options: argparse.Namespace) -> int:
     """Print the page; returns the exit code."""
     from srlab.base import places
-    from srlab.lab.notebooks import find_lab, find_notebooks, read_notebook
+    from srlab.lab.notebooks import find_lab, find_notebooks, read_notebook, title_of
 
     copy = Path(options.lab)
     lab = copy if copy.suffix == ".ipynb" and copy.is_file() else find_lab(options.lab)
-    extras = {_title(read_notebook(path)) for path in find_notebooks() if path.parent.name == "extras"}
+    extras = {title_of(read_notebook(path)) for path in find_notebooks() if path.parent.name == "extras"}
     glossary = places.recipes().parents[1] / "docs" / "glossary.md"
     print(page(read_notebook(lab), extras, glossary.read_text(encoding="utf-8") if glossary.is_file() else ""))
     return 0
@@ -42,9 +42,10 @@ def page(notebook: "NotebookNode", extras: set[str], glossary: str) -> str:
     glossary
         Text of ``docs/glossary.md``, or empty.
     """
+    from srlab.lab.notebooks import title_of
     from srlab.lab.sections import how_long, read_sections
 
-    cells, title = notebook.cells, _title(notebook)
+    cells, title = notebook.cells, title_of(notebook)
     sections = list(read_sections(cells).values())
     asked = [(s.number, asked) for s in sections if s.sitting < 3 for asked in s.questions if asked not in extras]
     rows = [
@@ -67,10 +68,6 @@ def page(notebook: "NotebookNode", extras: set[str], glossary: str) -> str:
     if symbols := list(_symbols(glossary, title[:2])):
         blocks += ["## Words and symbols", "\n".join(f"- {word}: {meaning}" for word, meaning in symbols)]
     return "\n\n".join(blocks)
-
-
-def _title(notebook: "NotebookNode") -> str:
-    return notebook.cells[0].source.partition("\n")[0].removeprefix("# ")
 
 
 def _symbols(glossary: str, lab: str) -> Iterator[tuple[str, str]]:

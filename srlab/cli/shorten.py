@@ -26,9 +26,9 @@ def run(options: argparse.Namespace) -> int:
     """List the sections, or write the notebook and say how long it takes; returns the exit code."""
     import nbformat
 
-    from srlab.base.files import refuse_existing, write_atomic
+    from srlab.base.files import write_atomic
     from srlab.base.text import in_columns
-    from srlab.lab.notebooks import find_lab, read_notebook, seen_from_here
+    from srlab.lab.notebooks import find_lab, read_notebook, refuse_as_new, seen_from_here
     from srlab.lab.sections import how_long, in_words, leave_out, read_sections
 
     lab = find_lab(options.lab)
@@ -40,9 +40,7 @@ def run(options: argparse.Namespace) -> int:
         return 0
     numbers = pick(sections, ",".join(options.without))
     out = Path(options.out) if options.out else lab.with_name(f"{lab.stem}.short.ipynb")
-    if out.suffix != ".ipynb":
-        raise SrlabError(f"{out} is no name for a notebook; end it in .ipynb.")
-    refuse_existing(out)
+    refuse_as_new(out)
     leave_out(notebook, numbers)
     said = (
         f"This copy is without section{'s' * (len(numbers) > 1)} {in_words(numbers)} of the lab. {how_long(notebook)}"

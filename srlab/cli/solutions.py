@@ -30,14 +30,12 @@ def run(options: argparse.Namespace) -> int:
     import nbformat
 
     from srlab.base import places
-    from srlab.base.files import refuse_existing, write_atomic
-    from srlab.lab.notebooks import find_lab, read_notebook, seen_from_here
+    from srlab.base.files import write_atomic
+    from srlab.lab.notebooks import find_lab, read_notebook, refuse_as_new, seen_from_here
 
     lab = find_lab(options.lab)
     out = Path(options.out or places.home() / "solutions" / lab.name)  # among what git and the students don't see
-    if out.suffix != ".ipynb":
-        raise SrlabError(f"{out} is no name for a notebook; end it in .ipynb.")
-    refuse_existing(out)
+    refuse_as_new(out)
     notebooks = places.recipes().parent  # students work there, and `srlab labs` runs what is there
     if out.resolve().is_relative_to(notebooks.resolve()):
         raise SrlabError(f"{out} would lie in notebooks/, among the labs; give a path outside of it as OUT.")

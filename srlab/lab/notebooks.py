@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from srlab.base.errors import SrlabError
+from srlab.base.files import refuse_existing
 from srlab.base.places import course, recipes
 
 if TYPE_CHECKING:
@@ -51,6 +52,18 @@ def find_lab(name: str) -> Path:
     if len(fitting) != 1:
         raise SrlabError(f"There is no single lab '{name}'; choose from {', '.join(lab.stem for lab in labs)}.")
     return fitting[0]
+
+
+def refuse_as_new(path: Path) -> None:
+    """Refuse a path at which no new notebook can be written: of another kind of file, or where something is."""
+    if path.suffix != ".ipynb":
+        raise SrlabError(f"{path} is no name for a notebook; end it in .ipynb.")
+    refuse_existing(path)
+
+
+def title_of(notebook: "NotebookNode") -> str:
+    """The first line of a lab, without the sign of a heading."""
+    return notebook.cells[0].source.partition("\n")[0].removeprefix("# ")
 
 
 def read_notebook(path: Path) -> "NotebookNode":
