@@ -395,6 +395,8 @@ class RunWriter(Run):
         facts = json.loads(json.dumps(facts, default=_plain))  # before a state holds what none can be read with
         if 0 < step < iters:
             self._say_what_changes(step, iters, facts)
+        if step:
+            self._say_whether_code_changed(step, iters, facts["code_of_step"])
         if self.writes:
             self.forget_after(step or -1)  # the scores of step 0 are made again too
         self.history = self.metrics()
@@ -421,11 +423,16 @@ class RunWriter(Run):
                 f"This run was laid out for {total:,} steps and goes on to {iters:,}: from step {step:,} on its "
                 "learning rate follows the schedule of the new length."
             )
-        if before.get("code_of_step") and facts["code_of_step"] not in ("", before["code_of_step"]):
-            print(
-                f"The code of step is not what this run was trained by so far: from step {step:,} on it is the new one."
-            )
         print(f"Going on with the run '{self.name}' from step {step}.")
+
+    def _say_whether_code_changed(self, step: int, iters: int, code: str) -> None:
+        before = self._manifest.get("code_of_step")
+        if not (before and code) or code == before:
+            return
+        now = f"from step {step:,} on it is the new one."
+        if step >= iters:
+            now = "what you see is the work of the code before. Another name (the parameter run) trains anew."
+        print(f"The code of the training has changed since this run was made: {now}")
 
     @contextmanager
     def events(self, step: int) -> Iterator[None]:

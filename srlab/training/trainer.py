@@ -6,7 +6,6 @@ What it leaves in a run folder, and how a run survives a crash, is all in `srlab
 import copy
 import functools
 import hashlib
-import inspect
 import re
 import time
 from collections.abc import Callable, Iterator
@@ -33,6 +32,7 @@ from srlab.training.progress import Progress
 from srlab.training.runs import LOG_EVERY, RunWriter
 from srlab.training.schedules import Schedule, constant
 from srlab.training.signals import Interrupts
+from srlab.training.step_code import hash_of_step
 from srlab.training.wrapping import bare, compile_networks, make_accelerator
 
 Losses = dict[str, torch.Tensor]
@@ -303,7 +303,6 @@ class Trainer:
 
     def _show_finished(self, iters: int, monitor: Callable | None) -> None:
         print(f"The run '{self.run.name}' has already done {self.step} of {iters} steps; nothing to train.")
-        print("(If you have changed the code of its step: another name trains anew.)")
         self.run.finish(self.step, self.ema)
         if monitor is not None and self.accelerator.is_main_process:
             monitor(self)
@@ -397,7 +396,7 @@ class Trainer:
         if state:
             self._put_back(state, sampler)
         facts = {"device": str(self.device), "precision": self.precision, "compiled": self.compiled}
-        facts |= {"processes": self.accelerator.num_processes, "code_of_step": _code(step)} | self.notes
+        facts |= {"processes": self.accelerator.num_processes, "code_of_step": hash_of_step(step)} | self.notes
         self.run.begin(self.step, iters, facts)
         if not state:
             # Should a step raise, a second try in the same kernel begins where this one does.
@@ -464,14 +463,6 @@ def _said(schedule: Schedule, iters: int) -> str:
     curve = [f"{float(schedule(round(share * (iters - 1) / 50))):.6g}" for share in range(51)]
     name = re.sub(" at 0x[0-9a-fA-F]+", "", getattr(schedule, "__name__", repr(schedule)))
     return f"{name} (curve {hashlib.sha256(' '.join(curve).encode()).hexdigest()[:8]})"
-
-
-def _code(step: Callable) -> str:
-    """A short hash of a function's source; "" where there is none, as for what was typed into an interpreter."""
-    try:
-        return hashlib.sha256(inspect.getsource(step).encode()).hexdigest()[:16]
-    except (OSError, TypeError):
-        return ""
 
 
 def _settings(groups: list[dict[str, Any]]) -> dict[str, Any]:

@@ -330,18 +330,6 @@ def test_settings_that_json_lacks_are_noted_as_what_they_stand_for_or_refused():
     refusal("cannot hold a set", LittleRun("other", recipe={"x": {1}}).fit)
 
 
-def test_another_step_is_noticed_when_a_run_goes_on(capsys):
-    half_done()
-    little = LittleRun()
-    usual = little.step
-    little.step = lambda lr, hr: usual(lr, hr)
-    little.fit()
-    assert "The code of step is not what this run was trained by so far: from step 4 on" in capsys.readouterr().out
-    half_done("same")
-    LittleRun("same").fit()
-    assert "The code of step" not in capsys.readouterr().out
-
-
 def test_a_number_of_steps_that_makes_no_sense_is_refused(home):
     little = LittleRun()
     for iters in (0, -1, 1.5, math.nan, math.inf, None, "5"):
