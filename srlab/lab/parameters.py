@@ -16,7 +16,9 @@ NEAR = 0.85  # likeness of two names, from which on one is taken for a slip of t
 KINDS = {bool: "True or False", int: "a whole number", float: "a number", str: "text", list: "a list", dict: "a dict"}
 
 
-def read_parameters(book: Book, namespace: Mapping[str, Any], again: bool = False) -> tuple[dict, dict]:
+def read_parameters(
+    book: Book, namespace: Mapping[str, Any], earlier: Mapping[str, Any] | None = None
+) -> tuple[dict, dict]:
     """Take a lab's parameters, and the changes to its recipe, from all that a notebook has defined.
 
     Parameters
@@ -25,9 +27,10 @@ def read_parameters(book: Book, namespace: Mapping[str, Any], again: bool = Fals
         From `srlab.lab.recipes.read_book`.
     namespace
         Of the notebook. A plain value under the name of an entry of the recipe changes the recipe, as ``tricks`` does.
-    again
-        Whether the lab's own variables may be there as well. Else an unknown name of a plain value is a mistake, if
-        it was made with the parameters.
+    earlier
+        The changes that the setup before has taken, where this one runs again; else an unknown name of a plain value
+        is a mistake, if it was made with the parameters. By then a reader has variables of her own, so a new one under
+        the name of an entry is refused rather than taken.
 
     Returns
     -------
@@ -49,14 +52,18 @@ def read_parameters(book: Book, namespace: Mapping[str, Any], again: bool = Fals
     given = [name for name, value in namespace.items() if isinstance(value, PLAIN) and name[0] != "_"]
     typed = _typed(namespace, defaults)
     for name in given:
+        if earlier is not None and name in entries and name not in earlier:
+            raise SrlabError(
+                f"{name} is a number of this lab's recipe, and by now a variable of yours. To change the recipe, write "
+                f"tricks = {{{name!r}: {namespace[name]!r}}} among the parameters; for anything else take another "
+                f"name. Then run `del {name}`, and this cell again."
+            )
         if name in IPYTHON or name in defaults or name in entries:
             continue
         if name.isupper() and name.lower() not in (*defaults, *entries):
             continue  # a constant that was imported
-        near = [
-            one for one in difflib.get_close_matches(name, defaults, 1, NEAR) if one.rstrip("s") != name.rstrip("s")
-        ]
-        if near or (name in typed and not again):  # a lab may have `validations`
+        near = [one for one in difflib.get_close_matches(name, defaults, 1, NEAR) if _stem(one) != _stem(name)]
+        if near or (name in typed and earlier is None):
             advice = f"; correct it, and restart the kernel, which remembers it, or run `del {name}`"
             _refuse_unknown(name, [*defaults, *entries], advice)
     values = {name: namespace[name] for name in defaults}
@@ -74,6 +81,11 @@ def read_parameters(book: Book, namespace: Mapping[str, Any], again: bool = Fals
     numbers = book.recipes["laptop"]["values"]
     check_parameters(numbers | defaults, values | tricks, book.choices, book.least)
     return values, {name: tricks[name] for name in entries if name in tricks}
+
+
+def _stem(name: str) -> str:
+    """Without what makes `validations` or `seed2` of a name, which are no slips."""
+    return name.rstrip("s_0123456789")
 
 
 def _typed(namespace: Mapping[str, Any], defaults: Mapping[str, Any]) -> list[str]:

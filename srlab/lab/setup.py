@@ -121,8 +121,8 @@ def setup(name: str, namespace: Mapping[str, Any], dry: bool = False) -> Lab:
         recipe has too few photos.
     """
     book = read_book(places.recipes() / f"{name}.yaml")
-    again = any(isinstance(value, Lab) and value.name == name for value in namespace.values())
-    given, tricks = read_parameters(book, namespace, again)
+    labs = [value for value in namespace.values() if isinstance(value, Lab) and value.name == name]
+    given, tricks = read_parameters(book, namespace, labs[-1].tricks if labs else None)
     if "run" in given:
         check_run(name, given["run"])
     device, precision = _pick_hardware(given)

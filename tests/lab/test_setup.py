@@ -244,11 +244,22 @@ def test_variables_of_other_cells_are_no_mistakes_and_those_of_the_cell_of_param
 def test_when_it_runs_again_the_labs_own_names_are_no_mistakes_and_slips_still_are():
     scope = namespace("03_srgan")
     scope["lab"] = srlab.setup("03_srgan", scope)
-    scope |= {"scores": {}, "frames": [1, 2], "wide": 3, "name": "gravel"}
+    scope |= {"scores": {}, "frames": [1, 2], "wide": 3, "name": "gravel", "seed2": 1, "run_1": "x"}
     assert srlab.setup("03_srgan", scope).run == "default"
-    assert srlab.setup("03_srgan", scope | {"batch": 4, "seed": 2}).run == "laptop-seed-2-batch-4"
+    assert srlab.setup("03_srgan", scope | {"tricks": {"batch": 4}, "seed": 2}).run == "laptop-seed-2-batch-4"
     with pytest.raises(SrlabError, match=r"'itters' \(did you mean iters\?\)"):
         srlab.setup("03_srgan", scope | {"itters": 5})
+
+
+def test_a_variable_of_the_readers_own_never_changes_the_training_in_silence():
+    """She writes `noise = 0.3` in a cell of her own and runs the setup again: a training of minutes hangs on it."""
+    scope = namespace("03_srgan") | {"batch": 4}  # typed among the parameters, or given by papermill
+    scope["lab"] = srlab.setup("03_srgan", scope)
+    assert scope["lab"].run == "laptop-batch-4"
+    assert srlab.setup("03_srgan", scope | {"batch": 8}).run == "laptop-batch-8"
+    for name, value in {"noise": 0.3, "size": 5}.items():
+        with pytest.raises(SrlabError, match=rf"a variable of yours.* tricks = \{{'{name}': {value}\}} .*`del {name}`"):
+            srlab.setup("03_srgan", scope | {name: value})
 
 
 @pytest.mark.parametrize("lab", [3, 4])
