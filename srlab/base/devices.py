@@ -54,8 +54,9 @@ def memory_gib(device: torch.device) -> float:
 def pick_precision(precision: str, device: torch.device) -> str:
     """Turn ``"auto"`` into ``"bf16"`` where it is fast; else ``"fp16"`` on a GPU, ``"no"`` on a CPU.
 
-    ``"no"`` is float32. Emulated bfloat16 would be slower, so a CPU must have the instructions: AMX, or AVX512-BF16
-    unless it is Intel's, which is slower than its float32 (benchmarks/RESULTS.md).
+    ``"no"`` is float32, on a GPU without rounding to TF32 (`whole_float32`). Emulated bfloat16 would be slower, so a
+    CPU must have the instructions: AMX, or AVX512-BF16 unless it is Intel's, which is slower than its float32
+    (benchmarks/RESULTS.md).
 
     Raises
     ------
@@ -109,6 +110,23 @@ def fastest_convolutions() -> Iterator[None]:
         yield
     finally:
         torch.backends.cudnn.benchmark = before
+
+
+@contextmanager
+def whole_float32(wanted: bool = True) -> Iterator[None]:
+    """Let a GPU's convolutions take all 24 bits of a float32; by itself cuDNN rounds what it multiplies to 11 (TF32).
+
+    Parameters
+    ----------
+    wanted
+        False leaves it as it is, for what computes in 16 bits anyway.
+    """
+    before = torch.backends.cudnn.allow_tf32
+    torch.backends.cudnn.allow_tf32 = before and not wanted
+    try:
+        yield
+    finally:
+        torch.backends.cudnn.allow_tf32 = before
 
 
 def peak_memory_mib() -> float:

@@ -22,6 +22,7 @@ from srlab.base.devices import (
     fastest_convolutions,
     pick_device,
     pick_precision,
+    whole_float32,
 )
 from srlab.base.errors import SrlabError
 from srlab.base.files import all_finite
@@ -263,7 +264,8 @@ class Trainer:
             f"What was saved before is intact in {self.run.path}"
         )
         lock = self.run.lock() if self.accelerator.is_main_process else nullcontext()
-        with lock, fastest_convolutions(), explaining_lack_of_memory(crowd, advice):
+        exact = whole_float32(self.precision == "no")
+        with lock, fastest_convolutions(), exact, explaining_lack_of_memory(crowd, advice):
             yield
 
     def _train(

@@ -141,6 +141,15 @@ def test_what_is_computed_is_exact_where_nothing_else_is_asked_for(photo, networ
         assert torch.equal(upscale(network, piece, precision="no"), exact)
 
 
+@pytest.mark.parametrize(("precision", "rounded"), [("no", False), ("bf16", True)])
+def test_what_is_exact_lets_no_gpu_round_float32_to_tf32(precision, rounded, photo, network):
+    seen = []
+    network.register_forward_hook(lambda *_: seen.append(torch.backends.cudnn.allow_tf32))
+    upscale(network, photo, precision=precision)
+    assert set(seen) == {rounded}
+    assert torch.backends.cudnn.allow_tf32  # cuDNN's default, which others count on
+
+
 def test_an_upscaler_may_have_a_precision_of_its_own_and_one_that_cannot_be_had_is_refused(photo, network, monkeypatch):
     monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: {"amx_bf16": True})
     assert precision_of(network, "auto") == "bf16"

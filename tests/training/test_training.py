@@ -151,6 +151,15 @@ def test_the_weights_with_the_best_score_are_kept_beside_the_last():
     assert torch.equal(weights(load_generator(LAB, best="ssim")), kept[10])
 
 
+@pytest.mark.parametrize(("precision", "rounded"), [("no", False), ("bf16", True)])
+def test_a_training_in_float32_lets_no_gpu_round_to_tf32(precision, rounded):
+    little, seen = LittleRun(precision=precision), set()
+    little.before_step = lambda number: seen.add(torch.backends.cudnn.allow_tf32)
+    little.fit(2)
+    assert seen == {rounded}
+    assert torch.backends.cudnn.allow_tf32
+
+
 def test_the_state_is_saved_from_time_to_time_between_validations(monkeypatch):
     monkeypatch.setattr(training, "SAVE_EVERY_S", -1)
     little, seen = LittleRun(), set()
