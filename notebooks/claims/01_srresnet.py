@@ -42,8 +42,6 @@ if lab.recipe == "laptop":
     scored = [row for row in trainer.history if "val_psnr" in row]
     gains = {row["step"]: row["val_psnr"] - baseline.psnr.mean() for row in scored}
     lab.expect(gains[250] > 0.5 * gains[1000], "more than half of the gain by step 250")
-    lab.expect(abs(gains[500] - gains[250]) < 0.2, "the score hardly moves up to the middle")
-    lab.expect(gains[1000] - gains[500] > 0.25, "and climbs again")
 
 # %% after 6b53cbc5
 if lab.recipe == "laptop" and set(CROPS) <= set(table.index):
@@ -57,6 +55,8 @@ if lab.recipe == "laptop" and set(CROPS) <= set(table.index):
 
 # %% after a4c7e5d1
 if lab.recipe == "laptop" and scale == 4 and set(CROPS) <= set(table.index):
+    longest = table["gained in 6,000 steps"]
+    lab.expect(longest.idxmax() == "brick", "then the bricks gain most of all")
     from_longer = table["gained in 6,000 steps"] - table.gained
     lab.expect(from_longer["brick"] > 3, "longer training gives the bricks three decibels")
     little = from_longer[["chelsea", "gravel"]].max()
@@ -70,7 +70,12 @@ if lab.recipe == "laptop" and scale == 4 and set(CROPS) <= set(table.index):
         label: (srlab.luma(sr) > 0.53).float().mean().item() for label, sr in pictures.items()
     }
     lab.expect(of_joints["yours"] > 1.07 * of_joints["HR"], "the joints are too wide")
-    lab.expect(of_joints["longer"] < 1.05 * of_joints["HR"], "nearly as narrow as in HR later")
+    lab.expect(of_joints["longer"] < 1.05 * of_joints["HR"], "narrower later")
+
+# %% after 7f3a9c20
+if lab.recipe == "laptop" and scale == 4:
+    nearer = apart_in_levels["mean of fifty"] < apart_in_levels["bicubic"]
+    lab.expect(nearer.all(), "in each row the answer is nearer to the mean than to bicubic")
 
 # %% after c93d58a7
 if lab.recipe == "laptop" and scale == 4:
@@ -78,7 +83,7 @@ if lab.recipe == "laptop" and scale == 4:
     twice = sharp[["gravel", "chelsea"]]
     lab.expect(twice.between(1.8, 2.2).all(), "a sharp piece of gravel or fur costs twice")
     alike = sharp[["text", "astronaut"]]
-    lab.expect(alike.between(1.35, 1.65).all(), "once and a half where pieces are alike")
+    lab.expect(alike.between(1.35, 1.65).all(), "once and a half on text and astronaut")
     lab.expect(hers["gravel"] < 0.93, "on the gravel the network costs less than the mean")
     tied = [hers["chelsea"], longer["chelsea"]]
     lab.expect(all(0.93 < cost < 1.05 for cost in tied), "on the fur it's a tie")
