@@ -419,11 +419,13 @@ def image_files(path: Path) -> dict[str, Path]:
 
 def _folders_with_images(path: Path) -> list[str]:
     """Names of the folders in a folder that have images directly in them, but for hidden ones, sorted."""
+    with os.scandir(path) as entries:
+        below = sorted(entry.name for entry in entries if entry.name[0] != "." and entry.is_dir())
     found = []
-    for below in sorted(path.iterdir()):
+    for name in below:
         with suppress(OSError):  # one that nobody may look into, such as the lost+found of a disk
-            if below.name[0] != "." and below.is_dir() and _images_in(below):
-                found.append(below.name)
+            if _images_in(path / name):
+                found.append(name)
     return found
 
 
