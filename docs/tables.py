@@ -35,7 +35,7 @@ def filled(text: str) -> str:
 
 def timetable(notebooks: dict) -> Iterator[Sequence[str]]:
     """A row for each session: what is done in it, and what is left for home."""
-    yield "session", "lab, sections", "minutes in class", "exercises in class", "at home"
+    yield "session", "lab, sections", "minutes in class", "of these, exercises", "at home"
     yield ("---",) * 5
     session = 0
     for lab, notebook in notebooks.items():

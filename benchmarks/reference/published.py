@@ -22,7 +22,7 @@ class Published(NamedTuple):
 
 
 IMAGENET = "16 patches of 96 px, 350,000 photos, 1.5 million parameters"
-DF2K = "16 patches of {} px, 3,450 photos of 2K, 16.7 million parameters"
+DF2K = "16 patches of {} px, 3,450 photos of 2K{}, 16.7 million parameters"
 LEDIG = "Ledig et al. 2017"
 
 # Row -> the published network that it is to be read beside.
@@ -49,12 +49,12 @@ PUBLISHED = {
     "esrgan-psnr": Published(
         "RRDB (Wang et al. 2018)",
         {"Set5": "32.73 / .9011", "Set14": "28.99 / .7917", "BSD100": "27.85 / .7455"},
-        f"1,000,000 steps of {DF2K.format(192)}",
+        f"1,000,000 steps of {DF2K.format(192, '')}",
     ),
     "esrgan": Published(
         "ESRGAN (Wang et al. 2018; scores of Ma et al. 2020)",
         {"Set5": "30.45", "Set14": "26.28", "BSD100": "25.32"},
-        f"1,000,000 and 400,000 steps of {DF2K.format('192 and 128')}",
+        f"1,000,000 and 400,000 steps of {DF2K.format('192 and 128', ' (the GAN: and those of OST)')}",
     ),
 }
 PUBLISHED["srresnet"] = PUBLISHED["mse"]

@@ -135,12 +135,17 @@ def check_training() -> Found:
     from srlab.base.places import recipes
     from srlab.lab.recipes import read_book
 
+    device = pick_device()
     try:
         values = read_book(recipes() / "01_srresnet.yaml").recipes["laptop"]["values"]
-        seconds = _step_seconds(pick_device(), values["batch"], values["patch"], 20)
+        seconds = _step_seconds(device, values["batch"], values["patch"], 20)
     except (SrlabError, RuntimeError) as error:
+        advice = "send this sentence to your teacher as well"
+        if device.type == "cuda":  # too old for this torch, or full: CUDA says so in the first computation only
+            advice = "the labs run without it where the variable CUDA_VISIBLE_DEVICES is empty"
+        where = " on the GPU" * (device.type == "cuda")
         reason = str(error).partition("\n")[0]
-        return "no training", f"A training step failed ({reason}); send this sentence to your teacher as well."
+        return "no training", f"A training step failed{where} ({reason}); {advice}."
     minutes = seconds * values["iters"] / 60
     fact = f"a step takes {seconds:.3f} s, lab 01's training {minutes:.1f} min"
     if minutes > SLOW:

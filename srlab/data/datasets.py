@@ -4,6 +4,7 @@ import hashlib
 import os
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from importlib.util import find_spec
 from pathlib import Path
@@ -12,7 +13,7 @@ import torch
 
 from srlab.base.errors import SrlabError
 from srlab.base.places import expanded
-from srlab.base.text import breaks_line
+from srlab.base.text import breaks_line, printable
 from srlab.data.cache import cached, fingerprint
 from srlab.data.catalog import data_set, folder_of, is_named
 from srlab.data.degradation import Degradation
@@ -270,6 +271,7 @@ def folder(path: str | Path) -> ImageSet:
     """All images directly in a folder (or in the folders in it, if it has none itself), sorted by name.
 
     From 100 photos on they are decoded once, see `srlab.data.cache`, and read from there when a patch needs them.
+    Where it has both, a line names the folders that are left out.
 
     Raises
     ------
@@ -277,7 +279,15 @@ def folder(path: str | Path) -> ImageSet:
         No such folder, no image in it, two images that differ in their extension only, or a damaged image.
     """
     path = expanded(path)
-    return _read_folder(path.name, path, image_files(path))
+    files = image_files(path)
+    if next(iter(files.values())).parent == path and (passed := _folders_with_images(path)):
+        names = ", ".join(printable(name) for name in passed[:3])
+        more = f" and {len(passed) - 3} more" if len(passed) > 3 else ""
+        print(
+            f"{printable(path.name)} has images of its own, so those in its folders are left out: {names}{more}. "
+            "To take all, put its own into a folder beside those."
+        )
+    return _read_folder(path.name, path, files)
 
 
 def benchmark(path: str | Path, scale: int = 4) -> ImageSet:
@@ -405,6 +415,18 @@ def image_files(path: Path) -> dict[str, Path]:
             f"{path} has several images named {', '.join(twice)}; names must differ without the extension."
         )
     return dict(named)
+
+
+def _folders_with_images(path: Path) -> list[str]:
+    """Names of the folders in a folder that have images directly in them, but for hidden ones, sorted."""
+    with os.scandir(path) as entries:
+        below = sorted(entry.name for entry in entries if entry.name[0] != "." and entry.is_dir())
+    found = []
+    for name in below:
+        with suppress(OSError):  # one that nobody may look into, such as the lost+found of a disk
+            if _images_in(path / name):
+                found.append(name)
+    return found
 
 
 def _images_in(folder: Path) -> list[Path]:

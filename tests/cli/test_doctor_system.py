@@ -66,6 +66,20 @@ def test_what_a_machine_lacks_is_one_sentence_with_what_to_do(look, stand_in, wo
     assert "\n" not in problem
 
 
+def test_a_gpu_that_fails_in_its_first_computation_is_found_out(monkeypatch):
+    monkeypatch.setattr(devices, "pick_device", lambda: torch.device("cuda"))
+
+    def too_old(*_):
+        raise RuntimeError("CUDA error: no kernel image is available for execution on the device\nMore lines")
+
+    monkeypatch.setattr(system_check, "_step_seconds", too_old)
+    assert system_check.check_training() == (
+        "no training",
+        "A training step failed on the GPU (CUDA error: no kernel image is available for execution on the device); "
+        "the labs run without it where the variable CUDA_VISIBLE_DEVICES is empty.",
+    )
+
+
 def test_a_broken_torch_ends_the_look_with_what_to_do(monkeypatch):
     monkeypatch.setitem(sys.modules, "torch", None)
     *_, (fact, problem) = system_check.check_system()

@@ -157,6 +157,17 @@ def test_a_folder_gives_its_images_by_name_and_leaves_other_files(tmp_path):
     assert [image.shape for image in images.hr] == [(3, 8, 12)] * 2
 
 
+def test_folders_beside_images_are_left_out_with_a_word_and_an_empty_or_hidden_one_without(tmp_path, capsys):
+    for name in ("a.png", "crops/b.png", "raw/c.png", ".thumbnails/d.png"):
+        save(tmp_path / "mine" / name)
+    (tmp_path / "mine" / "notes").mkdir()
+    assert datasets.image_set(tmp_path / "mine").names == ["a"]
+    assert "mine has images of its own, so those in its folders are left out: crops, raw." in capsys.readouterr().out
+    assert datasets.folder(tmp_path / "mine" / "crops").names == ["b"]
+    assert datasets.folder(tmp_path).names == ["mine-a"]
+    assert capsys.readouterr().out == ""
+
+
 def test_a_folder_of_folders_gives_the_images_of_all(tmp_path):
     for number, name in enumerate(("00000/face.png", "00000/other.png", "01000/face.png", "notes/readme.txt/x.png")):
         save(tmp_path / name, seed=number)

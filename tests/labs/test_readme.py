@@ -14,6 +14,7 @@ import torch
 from srlab.cli.main import main
 from srlab.data.images import write_image
 from srlab.lab.recipes import read_book
+from srlab.lab.sections import how_long
 from srlab.models import MSRResNet
 from srlab.models.realesrgan import find_published
 from tests.conftest import LABS as NOTEBOOKS
@@ -119,11 +120,12 @@ def test_batch_files_exist_and_start_what_torchrun_starts(command):
     assert '-m srlab.lab.execute "$@"' in text
 
 
-def test_every_lab_stands_in_the_table():
+def test_every_lab_stands_in_the_table_with_its_minutes():
     for lab in NOTEBOOKS:
-        assert f"notebooks/{lab.name}" in TEXTS[README]
-        title = nbformat.read(lab, 4).cells[0].source.splitlines()[0].removeprefix("# ")
-        assert f"[{title}]" in TEXTS[README]
+        notebook = nbformat.read(lab, 4)
+        title = notebook.cells[0].source.splitlines()[0].removeprefix("# ")
+        minutes, _, later = re.findall(r"\d+", how_long(notebook))  # the second are those of the exercises
+        assert f"| [{title}](notebooks/{lab.name}) | {minutes}, and {later} |" in TEXTS[README]
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
