@@ -1,10 +1,19 @@
-"""What is committed of the reference runs: the report and the README's table are those of the records beside them."""
+"""What is committed of the benchmarks: pages are those of the numbers beside them, and rows fit their labs."""
+
+import json
 
 import matplotlib.pyplot as plt
 import pytest
+import torch
 
 from benchmarks.reference import record, report
-from benchmarks.reference.rows import HERE, RECORDS
+from benchmarks.reference.rows import HERE, RECORDS, read_rows
+from benchmarks.votes import vote
+from srlab.base import files
+from srlab.data import datasets
+from srlab.lab.parameters import check_parameters
+from srlab.models.pretrained import OWN_WEIGHTS
+from studies.presets import defaults_of
 from studies.report import Page
 
 
@@ -22,3 +31,26 @@ def test_the_committed_report_and_the_table_of_the_readme_are_those_of_the_commi
     assert all((HERE / "figures" / name).is_file() for name in page.figures)
     assert max(file.stat().st_size for file in HERE.rglob("*") if file.is_file()) < 1_000_000
     assert report.short(records, report.README) in (HERE.parents[1] / "README.md").read_text(encoding="utf-8")
+
+
+def test_the_page_of_the_votes_says_what_was_voted():
+    assert (vote.HERE / "README.md").read_text(encoding="utf-8") == vote.page()
+
+
+def test_rows_set_what_their_labs_know_and_start_from_rows_before_them():
+    before = []
+    for row in read_rows():
+        check_parameters(defaults_of(HERE.parents[1] / "notebooks" / f"{row.lab}.ipynb"), row.preset)
+        assert row.preset["recipe"] != "auto", "or another machine might take another one"
+        assert row.start in ("", *before)
+        before.append(row.name)
+
+
+def test_the_features_that_come_with_srlab_are_small_and_of_the_embedded_photos_alone():
+    photos = datasets.photos("train")
+    made = json.loads(OWN_WEIGHTS.with_suffix(".json").read_text(encoding="utf-8"))
+    assert made["images"] == f"{photos.name} (12 images, {photos.fingerprint()})"
+    assert OWN_WEIGHTS.stat().st_size < 1_000_000
+    weights, notes = files.read_safetensors(OWN_WEIGHTS)
+    assert {value.dtype for value in weights.values()} == {torch.float16}
+    assert notes["network"] == "vgg6"
