@@ -255,19 +255,6 @@ def test_every_image_of_a_folder_becomes_a_png_and_a_stopped_one_goes_on(rgb, sa
     assert np.array_equal(pixels(out / "a.png"), enlarged(rgb))
 
 
-@pytest.mark.filterwarnings("ignore::UserWarning")  # Pillow on broken EXIF
-def test_no_damaged_exif_ends_a_folder(rgb, tmp_path):
-    exif = Image.Exif()
-    exif[0x0112], exif[0x010F] = 6, "maker"
-    for place in range(6, len(exif.tobytes())):
-        broken = bytearray(exif.tobytes())
-        broken[place] ^= 7
-        Image.fromarray(rgb[:4, :4]).save(tmp_path / f"exif{place}.jpg", exif=bytes(broken))
-    summary = upscale_folder(tmp_path, tmp_path / "out", double, 2, progress=False)
-    assert len(summary.written) + len(summary.failed) == len(list(tmp_path.glob("*.jpg")))
-    assert len(summary.failed) < 3
-
-
 def test_a_folder_that_cannot_be_enlarged_whole_is_refused_before_the_work(rgb, save, tmp_path):
     def refused(target, said):
         with pytest.raises(SrlabError, match=said):
