@@ -15,7 +15,6 @@ from tests.conftest import ROOT, load_script
 
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 WORKFLOWS = sorted((ROOT / ".github" / "workflows").glob("*.yml"))
-CONTAINER = ROOT / ".devcontainer" / "devcontainer.json"
 
 
 def read_workflow(path):
@@ -42,23 +41,6 @@ def test_the_tests_run_on_every_python_that_the_course_takes():
     for name in ("tests", "machines"):
         (job,) = read_workflow(ROOT / f".github/workflows/{name}.yml")["jobs"].values()
         assert job["strategy"]["matrix"]["python"] == [f"3.{minor}" for minor in range(int(low), int(high))]
-
-
-def test_the_oldest_torch_is_tried_that_the_course_takes():
-    text = (ROOT / ".github/workflows/machines.yml").read_text(encoding="utf-8")
-    for name in ("torch", "torchvision"):
-        (wanted,) = (one for one in PROJECT["dependencies"] if one.startswith(f"{name}>="))
-        assert f'"{name}=={wanted.removeprefix(f"{name}>=")}.*"' in text
-
-
-@pytest.mark.parametrize(
-    "path", [*(one for one in WORKFLOWS if one.stem != "machines"), CONTAINER], ids=lambda path: path.name
-)
-def test_what_it_makes_is_in_the_makefile(path):
-    targets = set(re.findall(r"^([-.\w/]+):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.M))
-    made = re.findall(r"\bmake ([-.\w/]+)", re.sub(r"^\s*(#|//).*", "", path.read_text(encoding="utf-8"), flags=re.M))
-    assert made
-    assert set(made) <= targets
 
 
 def test_the_citation_names_this_version():
