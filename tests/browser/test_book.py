@@ -3,10 +3,7 @@
 import base64
 import io
 import os
-import threading
-from functools import partial
 from html.parser import HTMLParser
-from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
@@ -132,13 +129,6 @@ def test_no_address_leaves_the_folder_and_every_one_is_there(site):
     assert wrong == []
 
 
-def test_a_lab_can_be_downloaded_from_its_page_as_it_is_in_the_repository(site):
-    page = site / "notebooks" / f"{LABS[0].stem}.html"
-    assert LABS[0].name in Addresses(page).named
-    assert (page.parent / LABS[0].name).read_bytes() == LABS[0].read_bytes()
-    assert "colab" not in page.read_text(encoding="utf-8").lower(), "no address of a repository is given"
-
-
 def test_with_an_address_pages_open_in_colab_and_links_to_them_show_a_picture(book, executed, tmp_path):
     assert book.build(executed, tmp_path, "https://github.com/Somebody/course") == 0
     name = f"notebooks/{LABS[0].stem}"
@@ -155,35 +145,6 @@ def test_with_an_address_pages_open_in_colab_and_links_to_them_show_a_picture(bo
         assert f'<meta property="{property}" content="{value}">' in text
     with Image.open(tmp_path / "html" / "_static" / "preview.png") as picture:
         assert picture.size == (1280, 640)
-
-
-def test_it_works_under_a_sub_path_of_a_web_server(site, open_page):
-    quiet = type("Quiet", (SimpleHTTPRequestHandler,), {"log_message": lambda *_: None})
-    with ThreadingHTTPServer(("127.0.0.1", 0), partial(quiet, directory=site.parent)) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        address = f"http://127.0.0.1:{server.server_port}/html/"
-        page, missing = open_page(address), []
-        page.on("response", lambda reply: missing.append(reply.url) if reply.status >= 400 else None)
-        page.get_by_role("link", name="The first lab").first.click()
-        page.locator(".srlab-stage").wait_for(timeout=WAIT)
-        page.locator("mjx-container mjx-mfrac").wait_for(timeout=WAIT)
-        page.get_by_alt_text("A figure.").scroll_into_view_if_needed()
-        page.wait_for_function("document.querySelector('img[alt=\"A figure.\"]').naturalWidth === 900", timeout=WAIT)
-        assert page.url.startswith(f"{address}notebooks/")
-        with page.expect_download() as download:
-            page.get_by_role("link", name="Download the notebook").click()
-        assert download.value.suggested_filename == LABS[0].name
-        server.shutdown()
-    assert missing == page.outside == []
-
-
-def test_equations_are_set_without_a_network(open_lab):
-    page = open_lab()
-    page.locator("mjx-container mjx-mfrac").wait_for(timeout=WAIT)
-    assert page.locator("mjx-container").count() == 2
-    assert page.evaluate("document.fonts.ready.then((fonts) => [...fonts].some((f) => f.status === 'loaded'))")
-    assert page.locator("mjx-merror").count() == 0
-    assert page.outside == []
 
 
 def test_a_finger_moves_the_slider_on_a_phone_and_the_page_is_no_wider(open_lab):
@@ -212,14 +173,6 @@ def test_an_exercise_is_followed_by_a_solution_that_opens_with_a_click(open_lab)
     said = solution.locator("pre").inner_text()
     assert "def psnr(sr, hr, crop):" in said
     assert "srlab.TODO" not in said
-
-
-def test_the_search_finds_a_word(open_page, site):
-    page = open_page(f"{(site / 'search.html').as_uri()}?q=quincunx")
-    result = page.locator("#search-results li a").first
-    result.wait_for(timeout=WAIT)
-    assert "The first lab" in result.inner_text()
-    assert page.outside == []
 
 
 def test_a_lab_is_run_again_when_its_copy_is_missing_older_broken_or_cut_off(book, tmp_path):

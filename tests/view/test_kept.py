@@ -1,8 +1,6 @@
 """Pictures that come with srlab: the whole right half of the gravel, as labs 03 and 04 cut it."""
 
-import csv
 import json
-from collections import Counter
 
 import pytest
 
@@ -10,7 +8,6 @@ import srlab
 from srlab.base.errors import SrlabError
 from srlab.evaluation import perception
 from srlab.view import kept
-from tests.conftest import ROOT
 
 
 @pytest.mark.parametrize("name", ["srgan_800", "average_800", "srgan_12000", "esrgan_12000"])
@@ -35,18 +32,3 @@ def test_a_row_comes_apart_into_its_pictures_with_the_photo_last():
         assert [*pictures] == [*known[name], "HR"]
         assert notes.keys() == pictures.keys() - {"HR"}
         assert "RealESRGAN" in pictures
-
-
-def test_the_kept_duels_have_the_votes_that_were_cast_and_the_decibels_of_the_page():
-    folder, votes = ROOT / "benchmarks" / "subjects", Counter()
-    with (folder / "pairs.csv").open() as pairs, (folder / "votes.csv").open() as cast:
-        pair_of = {row["pair"]: row for row in csv.DictReader(pairs)}
-        for row in csv.DictReader(cast):
-            pair = pair_of[row["pair"]]
-            votes[pair["subject"], row["question"]] += row["vote"] == pair["two_minutes_is"]
-    lines = [line.replace("*", "").split("|")[1:5] for line in (folder / "README.md").read_text().splitlines()]
-    page = {line[0].strip(): line for line in lines if len(line) == 4 and " to " in line[3]}
-    for name, duel in kept.duels().items():
-        assert (duel["looks"], duel["nearness"]) == (votes[name, "looks"], votes[name, "truth"])
-        theirs, ours = float(page[name][2]), [float(end) for end in page[name][3].split(" to ")]
-        assert duel["psnr"] == pytest.approx([end - theirs for end in ours]), name
