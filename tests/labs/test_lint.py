@@ -40,11 +40,6 @@ def prose(cells):
     return [cell for cell in cells if cell.cell_type == "markdown"]
 
 
-def calls(cell):
-    """Names of what a cell calls, such as ``plots.show``, also within the functions that it defines."""
-    return {ast.unparse(node.func) for node in ast.walk(ast.parse(cell.source)) if isinstance(node, ast.Call)}
-
-
 def test_file_is_valid_with_fixed_ids_and_a_plain_kernel(lab):
     raw = json.loads(lab.read_text(encoding="utf-8"))
     notebook = nbformat.read(lab, 4)
@@ -129,21 +124,6 @@ def test_claims_stand_in_files_of_their_own_after_cells_that_are_there(lab, cell
         assert "assert" not in {type(node).__name__.lower() for node in ast.walk(ast.parse(cell.source))}, cell.source
 
 
-def test_plumbing_is_folded_and_nothing_else(cells):
-    for cell in code(cells):
-        folded = "hide-input" in tags(cell)
-        assert (cell.metadata.get("jupyter") == {"source_hidden": True}) == folded, f"run `make refresh`: {cell.source}"
-        assert not ("hide-input" in tags(cell) and tags(cell) & {"exercise", "parameters"}), cell.source
-
-
-def test_each_slider_is_shown(cells):
-    """JupyterLab shows what a cell ends with; a slider above its end needs display."""
-    for cell in code(cells):
-        for statement in ast.parse(cell.source).body[:-1]:
-            lost = isinstance(statement, ast.Expr) and ast.unparse(statement).startswith("srlab.compare")
-            assert not lost, cell.source
-
-
 def test_each_guess_is_held_against_its_outcome_further_down(cells):
     source = [cell.source for cell in code(cells)]
     for number, cell in enumerate(source):
@@ -156,39 +136,15 @@ def test_each_guess_is_held_against_its_outcome_further_down(cells):
         left_out |= dict.fromkeys(re.findall(r"^(\w+) = srlab\.guess\(", cell.source, re.M), "explore" in tags(cell))
 
 
-def test_figures_have_captions_by_construction(cells):
-    """All pictures go through srlab, whose functions demand a caption that is also the alt text."""
-    assert not [cell.source for cell in code(cells) if "plt.show" in calls(cell)]
-
-
 def test_pictures_in_the_prose_have_a_text_for_those_who_do_not_see_them(cells):
     for cell in prose(cells):
         assert not re.search(r"!\[\s*\]|<img(?![^>]*\balt=[\"'][^\"'])", cell.source), cell.source
-
-
-def test_answers_are_folded_in_one_way(cells):
-    """The question stands above the cell, the answer below it and closed; Markdown needs the empty lines."""
-    for cell in prose(cells):
-        folds = re.findall(r"^<details><summary>Answer</summary>\n\n.+?\n\n</details>$", cell.source, re.M | re.S)
-        assert len(folds) == len(re.findall(r"</?(?:details|summary)\b", cell.source)) / 4, cell.source
-
-
-def test_every_value_that_a_cell_wants_to_show_is_shown(cells):
-    """Jupyter shows a bare expression at the end of a cell only."""
-    for cell in code(cells):
-        for node in ast.parse(cell.source).body[:-1]:
-            assert not isinstance(node, ast.Expr) or isinstance(node.value, ast.Call | ast.Constant), cell.source
 
 
 def test_no_output_widget(cells):
     """ipywidgets' output widget now and then makes a headless run wait for ever (nbclient 312)."""
     for cell in code(cells):
         assert not re.search(r"\binteract(ive)?\(|\bOutput\(", cell.source), cell.source
-
-
-def test_headings_stand_alone_so_that_a_section_can_be_left_out(cells):
-    for cell in prose(cells):
-        assert not cell.source.startswith("## ") or "\n" not in cell.source, cell.source[:60]
 
 
 def test_an_exercise_says_how_long_it_takes_and_how_much_it_matters(cells):
