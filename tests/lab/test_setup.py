@@ -76,85 +76,39 @@ def test_the_cell_of_a_lab_has_the_defaults_that_it_is_checked_by(lab):
 
 # --- Values that are refused, and names of runs ------------------------------------------------------------------
 
-TRAINING = ["01_srresnet", "02_content_loss", "03_srgan", "04_esrgan"]
-EVERYWHERE = [
-    ({"sede": 5}, r"Unknown parameter 'sede' \(did you mean seed\?\); correct it, and restart the kernel"),
-    ({"SEED": 5}, r"Unknown parameter 'SEED' \(did you mean seed\?\)"),
-    ({"xyzzy": None}, r"Unknown parameter 'xyzzy'; correct it.* This lab knows: recipe, "),
-    ({"seed": "a"}, "seed='a' must be a whole number, like its default 0"),
-    ({"seed": 3.5}, "seed=3.5 must be a whole number"),
-    ({"seed": True}, "seed=True must be a whole number"),
-    ({"seed": None}, "seed=None must be a whole number"),
-    (
-        {"device": 0},
-        "device=0 must be text, like its default 'auto'. Papermill takes text that looks like a number with -r",
-    ),
-    ({"device": "tpu"}, "Unknown device 'tpu'; choose auto, cpu or cuda"),
-    ({"recipe": "papre"}, "no recipe 'papre'; choose auto, laptop"),
-    ({"photo": "no/such.png"}, "no/such.png"),
-    ({"photo": "~/no/such.png"}, re.escape(str(Path.home() / "no" / "such.png"))),
-    ({"tricks": "batch=4"}, r"tricks='batch=4' must be a dict, such as {'batch': 4}; .* -p batch 4"),
-    ({"tricks": {"batch"}}, r"tricks={'batch'} must be a dict"),
-    ({"tricks": '{"batch": 4'}, "tricks='{\"batch\": 4' cannot be read; a list is written"),
-    ({"tricks": {"seed": 4}}, "seed is no trick but a parameter of its own; write seed = 4"),
-    ({"tricks": {"fotos": "astronaut"}}, r"'fotos' \(did you mean photos\?\)"),
-    ({"tricks": {1: 2}}, "Unknown parameter '1'"),
-]
-OF_TRAINING = [
-    ({"itters": 5}, r"Unknown parameter 'itters' \(did you mean iters\?\)"),
-    ({"iters": 300.0}, "iters=300.0 must be a whole number"),
-    ({"iters": "300"}, "iters='300' must be a whole number"),
-    ({"iters": -1}, "iters=-1 must be at least 0"),
-    ({"batch": 0}, "batch=0 must be at least 1"),
-    ({"batch": "4"}, "batch='4' must be a whole number"),
-]
-REFUSED = [(lab, *row) for lab in ("00_degradation", "04_esrgan") for row in EVERYWHERE]
-REFUSED += [(lab, *row) for lab in TRAINING for row in OF_TRAINING]
-REFUSED += [(lab, {"images": None}, "images=None must be text") for lab in TRAINING]
-REFUSED += [(lab, {"images": "~/no"}, re.escape(str(Path.home() / "no"))) for lab in TRAINING]
-REFUSED += [(lab, {"scale": 3.0}, "scale=3.0 must be a whole number") for lab in ("00_degradation", *TRAINING)]
-REFUSED += [
+REFUSED = [
+    ("00_degradation", {"sede": 5}, r"Unknown parameter 'sede' \(did you mean seed\?\); correct it, and restart"),
+    ("00_degradation", {"xyzzy": None}, r"Unknown parameter 'xyzzy'; correct it.* This lab knows: recipe, "),
+    ("00_degradation", {"photo": "~/no/such.png"}, re.escape(str(Path.home() / "no" / "such.png"))),
     ("00_degradation", {"scale": 5}, "Unknown scale 5; choose one of 2, 3, 4, 8"),
     ("00_degradation", {"benchmark": "no/such/set"}, "no folder no/such/set"),
+    ("01_srresnet", {"seed": "a"}, "seed='a' must be a whole number, like its default 0"),
+    ("01_srresnet", {"seed": True}, "seed=True must be a whole number"),
+    ("01_srresnet", {"device": 0}, "device=0 must be text, .* Papermill takes text that looks like a number with -r"),
+    ("01_srresnet", {"tricks": "batch=4"}, r"tricks='batch=4' must be a dict, such as {'batch': 4}; .* -p batch 4"),
+    ("01_srresnet", {"tricks": '{"batch": 4'}, "tricks='{\"batch\": 4' cannot be read; a list is written"),
+    ("01_srresnet", {"iters": 300.0}, "iters=300.0 must be a whole number"),
+    ("01_srresnet", {"batch": 0}, "batch=0 must be at least 1"),
+    ("01_srresnet", {"images": "~/no"}, re.escape(str(Path.home() / "no"))),
     ("01_srresnet", {"blur": [3.0, 0.2]}, r"blur=\[3.0, 0.2\] must be 0 or more, low before high"),
-    ("01_srresnet", {"blur": [1.0]}, r"blur=\[1.0\] must be a list of 2 numbers"),
-    ("01_srresnet", {"jpeg": "[60, 95"}, r"jpeg='\[60, 95' cannot be read; a list is written \[0.9, 0.99\]"),
     ("01_srresnet", {"jpeg": [60, 80, 95]}, r"jpeg=\[60, 80, 95\] must be a list of 2 numbers"),
     ("01_srresnet", {"jpeg": [0, 95]}, "jpeg=.* must lie in 1 to 100"),
-    ("01_srresnet", {"lr_noise": ["a", "b"]}, r"lr_noise=\['a', 'b'\] must be a list of 2 numbers"),
-    ("01_srresnet", {"blur": [0.2, float("inf")]}, r"blur=\[0.2, inf\] must be a list of 2 numbers"),
-    ("01_srresnet", {"downsampler": "cubic"}, "Unknown downsampler 'cubic'; choose one of .*bicubic"),
-    ("01_srresnet", {"crop": -1}, "crop=-1 must be at least 0"),
-    ("01_srresnet", {"color": "hsv"}, "Unknown color 'hsv'; choose one of y, rgb"),
     ("01_srresnet", {"loss": "ssim"}, "Unknown loss 'ssim'; choose one of mse, l1, charbonnier"),
     ("01_srresnet", {"patch": 1500}, "No image of photos/train is 1500 pixels wide and high"),
-    ("01_srresnet", {"network": "RRDB"}, "Unknown network 'RRDB'; choose one of .*RRDBNet"),
-    ("01_srresnet", {"blocks": -2}, "blocks=-2 must be at least 0"),
     ("01_srresnet", {"parameter_limit": 9}, "MSRResNet has [0-9,]+ parameters, more than the limit of 9"),
-    ("01_srresnet", {"validation": "no/such/folder"}, "no folder no/such/folder"),
     ("01_srresnet", {"learning_rate": float("nan")}, "learning_rate=nan must be a finite number"),
     ("01_srresnet", {"learning_rate": "2e-4"}, "learning_rate='2e-4' must be a number"),  # YAML 1.1 makes that of 2e-4
-    ("01_srresnet", {"precision": "half"}, "Unknown precision 'half'"),
-    ("02_content_loss", {"photos": ""}, "No image of photos/validation is 48 pixels wide and high"),
     ("02_content_loss", {"backbone": "no/such.pth"}, "There is no weights file no/such.pth"),
-    ("02_content_loss", {"content": "huber"}, "Unknown content 'huber'; choose one of mse, l1"),
     ("02_content_loss", {"normalize": 1}, "normalize=1 must be True or False"),
-    ("03_srgan", {"shift": 0}, "shift=0 must be at least 1"),
-    ("03_srgan", {"discriminator": "unheard"}, "Unknown discriminator 'unheard'; choose one of patch, srgan, vgg"),
     ("03_srgan", {"discriminator": "vgg", "patch": 48}, "a size that is a multiple of 32, not 64 and 48"),
     ("03_srgan", {"start": "foo"}, "start=foo won't do: it is shipped, or LAB/RUN such as 01_srresnet/default"),
     ("03_srgan", {"start": "01_srresnet/none"}, "start=01_srresnet/none won't do: there is no trained run"),
-    ("04_esrgan", {"scale": 3}, "Unknown scale 3; choose one of 2, 4, 8"),
-    ("04_esrgan", {"size": "huge"}, "Unknown size 'huge'; choose one of tiny, laptop, paper"),
+    ("04_esrgan", {"recipe": "papre"}, "no recipe 'papre'; choose auto, laptop"),
     ("04_esrgan", {"recipe": "paper"}, "paper refuses .* 12 photos .* -p images div2k.*random features"),
-    (
-        "04_esrgan",
-        {"start": "shipped", "blur": [1.0, 1.0]},
-        "start=shipped won't do: no RRDBNet of this size, scale and",
-    ),
+    ("04_esrgan", {"tricks": {"seed": 4}}, "seed is no trick but a parameter of its own; write seed = 4"),
+    ("04_esrgan", {"tricks": {"fotos": "astronaut"}}, r"'fotos' \(did you mean photos\?\)"),
+    ("04_esrgan", {"start": "shipped", "blur": [1.0, 1.0]}, "start=shipped won't do: no RRDBNet of this size, scale"),
     ("05_evaluation", {"runs": "01_srresnet/none"}, "There is no run 01_srresnet/none with weights.* see srlab runs"),
-    ("05_evaluation", {"runs": ["01_srresnet/default"]}, "must be text"),
-    ("05_evaluation", {"benchmarks": "no/such/set"}, "no folder no/such/set"),
 ]
 
 
@@ -168,28 +122,18 @@ def test_what_makes_no_sense_is_refused_in_one_sentence(lab, given, words, home)
 NAMES = [
     ("00_degradation", {"scale": 2}, "laptop-scale-2"),
     ("01_srresnet", {"iters": 2 * 10**3}, "laptop-2000"),
-    ("01_srresnet", {"loss": "l1"}, "laptop-loss-l1"),
     ("01_srresnet", {"blur": [1, 2.5]}, "laptop-blur-1-2.5"),
     ("02_content_loss", {"features": "resnet34 -stage1 block16"}, "laptop-features-resnet34-without-stage1-block16"),
     ("02_content_loss", {"features": "resnet34 stage1 block16"}, "laptop-features-resnet34-stage1-block16"),
-    ("02_content_loss", {"pixel_weight": 10}, "laptop-pixel_weight-10"),
-    ("03_srgan", {"tricks": {"noise": 0.0}}, "laptop-noise-0.0"),
-    ("03_srgan", {"tricks": '{"noise": 0.0}'}, "laptop-noise-0.0"),
     ("03_srgan", {"subject": ""}, "laptop-subject"),
-    ("03_srgan", {"subject": "brick"}, "laptop-subject-brick"),
     ("03_srgan", {"subject": "brick", "iters": 700, "noise": 0.0}, "laptop-700-subject-brick-noise-0.0"),
     ("04_esrgan", {}, "default"),
-    ("04_esrgan", {"iters": 280}, "laptop-280"),
     ("04_esrgan", {"recipe": "smoke"}, "smoke"),
-    ("04_esrgan", {"seed": 3}, "laptop-seed-3"),
-    ("04_esrgan", {"seed": -3}, "laptop-seed-minus-3"),
-    ("04_esrgan", {"seed": 3, "device": "auto", "photo": ""}, "laptop-seed-3"),
-    ("04_esrgan", {"tricks": {"noise": 0.5}, "iters": 700}, "laptop-700-noise-0.5"),
-    ("04_esrgan", {"noise": 0.5, "iters": 700}, "laptop-700-noise-0.5"),
+    ("04_esrgan", {"seed": -3, "device": "auto", "photo": ""}, "laptop-seed-minus-3"),
     ("04_esrgan", {"betas": "[0.9, 0.99]", "batch": 4}, "laptop-batch-4-betas-0.9-0.99"),
     ("04_esrgan", {"batch": 4, "tricks": {"betas": [0.9, 0.99]}}, "laptop-batch-4-betas-0.9-0.99"),
+    ("04_esrgan", {"tricks": '{"noise": 0.5}', "iters": 700}, "laptop-700-noise-0.5"),
     ("04_esrgan", {"iters": 5000, "run": "mine"}, "mine"),
-    ("05_evaluation", {"tricks": {"crops": 9}}, "laptop-crops-9"),
 ]
 
 
@@ -301,19 +245,14 @@ SETUP = "import srlab; lab = srlab.setup('04_esrgan', globals())"
 
 def test_setup_says_what_is_trained_on_what_how_long_and_why(cells):
     _, shown = cells(cell_of("04_esrgan"), "device = 'cpu'; precision = 'no'", SETUP)
-    lines = shown.stdout.splitlines()
-    assert lines[0].startswith(f"srlab {srlab.__version__}, torch ")
-    assert lines[1].startswith("device:  cpu")
-    assert lines[2].startswith("runs in: ")
-    assert lines[3] == "recipe:  laptop, a small network, minutes on two CPU cores"
-    assert lines[4].startswith("because  it suits a CPU, a run of a few minutes")
-    said = (
-        "trains:  600 steps for PSNR (only if there's no start yet), then 800 steps of 8 patches of 32 px, on the left"
-    )
-    assert lines[5].startswith(said)
-    assert lines[5].endswith("half of gravel (256 x 512 pixels)")
-    assert lines[6] == "shows:   the right half of gravel (256 x 512 pixels), on which it never trains"
-    assert lines[7:] == ["run:     04_esrgan/default"]
+    for words in (
+        f"srlab {srlab.__version__}, torch ",
+        "recipe:  laptop, a small network, minutes on two CPU cores\n",
+        "(only if there's no start yet), then 800 steps of 8 patches of 32 px, on the left half of gravel",
+        "shows:   the right half of gravel (256 x 512 pixels), on which it never trains\n",
+        "run:     04_esrgan/default\n",
+    ):
+        assert words in shown.stdout
     assert "The recipe <b>laptop</b> as a table" in shown.outputs[0].data["text/html"]
     lab = cells("lab")[0].result
     assert (lab.name, lab.iters, lab.run, lab.batch, lab.betas) == ("04_esrgan", 800, "default", 8, [0.5, 0.99])
@@ -553,58 +492,21 @@ def test_a_long_training_on_few_photos_through_random_features_is_warned_of_with
     assert "-p backbone imagenet" in features
 
 
-@pytest.mark.parametrize(
-    "run",
-    [
-        "a/b",
-        "..",
-        "../x",
-        " ",
-        "a b",
-        ".x",
-        "x.",
-        "a\nb",
-        "\x1b[31m",
-        "caf\udce9",
-        "x" * 101,
-        "中" * 40,
-    ],
-)
+@pytest.mark.parametrize("run", ["../x", "a b", "x" * 101])
 def test_setup_refuses_a_name_that_no_run_can_have_and_makes_nothing(home, run):
     with pytest.raises(SrlabError, match=r"no good name for a run; \w+|too long; use one of at most 100 letters"):
         setup("04_esrgan", run=run)
     assert not home.exists()
 
 
-def dead_link(home):
-    home.symlink_to(home.parent / "a disk that was taken away")
-
-
-def file_in_the_way(path):
-    def put(home):
-        (home / path).parent.mkdir(parents=True, exist_ok=True)
-        (home / path).write_text("in the way")
-
-    return put
-
-
-UNWRITABLE = {
-    "a file": file_in_the_way(""),
-    "a file for the lab": file_in_the_way("04_esrgan"),
-    "a file for the run": file_in_the_way("04_esrgan/default"),
-    "dead link": dead_link,
-}
-
-
-@pytest.mark.parametrize("spoil", UNWRITABLE.values(), ids=UNWRITABLE)
-def test_setup_says_at_once_that_the_runs_cannot_be_written(home, spoil):
-    spoil(home)
-    before = sorted(home.rglob("*"))
+def test_setup_says_at_once_that_the_runs_cannot_be_written(home):
+    (home / "04_esrgan").mkdir(parents=True)
+    (home / "04_esrgan" / "default").write_text("in the way")
     with pytest.raises(
         SrlabError, match=rf"Cannot write into {re.escape(str(home))}.*choose another folder with SRLAB"
     ):
         setup("04_esrgan")
-    assert sorted(home.rglob("*")) == before
+    assert [path.name for path in home.rglob("*")] == ["04_esrgan", "default"]
 
 
 def test_setup_says_at_once_that_the_disk_is_full(home, monkeypatch):
