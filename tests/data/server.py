@@ -2,7 +2,6 @@
 
 import re
 import threading
-import time
 from collections import defaultdict
 from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -103,17 +102,6 @@ def drops(at, ranges=True):
     return lambda handler, site: well(handler, site, lambda it, content: it.body(content[:at]), ranges)
 
 
-def trickles(block, pause_s):
-    """Sends so many bytes at a time, with pauses."""
-
-    def write(handler, content):
-        for start in range(0, len(content), block):
-            handler.body(content[start : start + block])
-            time.sleep(pause_s)
-
-    return lambda handler, site: well(handler, site, write)
-
-
 def ignores_ranges(handler, site):
     well(handler, site, ranges=False)
 
@@ -125,11 +113,6 @@ def wrong_content(handler, site):
     handler.body(body)
 
 
-def wrong_length(handler, site):
-    """Says that the file is shorter than it should be."""
-    handler.head(200, Content_Length=200_000)
-
-
 def page(handler, site):
     """A web page, as a login page of a network answers everything."""
     handler.head(200, Content_Length=20, Content_Type="text/html; charset=utf-8")
@@ -138,12 +121,6 @@ def page(handler, site):
 
 def status(number):
     return lambda handler, site: handler.head(number, Content_Length=0)
-
-
-def unsized(handler, site):
-    """Says no length: the end of the connection is the end of the file."""
-    handler.head(200)
-    handler.body(site.files[handler.name])
 
 
 def silent(handler, site):
