@@ -16,14 +16,7 @@ from srlab.base.errors import SrlabError
 
 KILLS = int(os.environ.get("SRLAB_KILLS", "3"))  # how often each test kills; `make faults` asks for many
 # What a child would have to import, slowly, before it could begin; TensorBoard and dynamo are imported by training.
-PRELOADED = [
-    "pytest",
-    "torch._dynamo",
-    "torch.utils.tensorboard",
-    "srlab.training.trainer",
-    "srlab.inference.photo",
-    "srlab.evaluation.scoring",
-]
+PRELOADED = ["pytest", "torch._dynamo", "torch.utils.tensorboard", "srlab.training.trainer"]
 LONGEST = 120  # seconds without a word from a process, after which it counts as stuck
 
 

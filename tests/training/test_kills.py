@@ -1,11 +1,11 @@
 """Processes that train are killed, stopped, two at once, or on a full disk."""
 
 import contextlib
+import errno
 import io
 import os
 import signal
 import sys
-from functools import partial
 
 import pytest
 
@@ -13,10 +13,9 @@ from srlab.models import MSRResNet
 from srlab.models.weights import load_generator
 from srlab.training.runs import Run
 from srlab.training.signals import TrainingStopped
-from tests.full_disk import STRIDE, Disk, fill_up
 from tests.kills import KILLS, Life, context, kill_until_done
 
-from .little_run import EVERY, LAB, LittleRun, little_discriminator, refusal, require_whole, undisturbed, what_is_left
+from .little_run import EVERY, LAB, LittleRun, refusal, require_whole, undisturbed, what_is_left
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="the processes are forked and killed")
 
@@ -38,10 +37,10 @@ def at(monkeypatch):
 # --- kill -9 -------------------------------------------------------------------------------------------------
 
 
-def train(say, place, **kind):
+def train(say, place):
     """Train to the end, and say which states are saved once they are."""
     os.environ["SRLAB_HOME"] = str(place)
-    little = LittleRun(**kind)
+    little = LittleRun()
     save = little.run.save_state
 
     def save_and_tell(state):
@@ -57,35 +56,8 @@ def require_what_was_saved(said):
     assert state["step"] >= max(map(int, said), default=-1)
 
 
-GAN = pytest.param({"gan": little_discriminator, "precision": "bf16"}, id="gan in bf16", marks=pytest.mark.nightly)
-
-
-@pytest.mark.parametrize("kind", [pytest.param({}, id="one"), GAN])
-def test_training_killed_at_any_moment_ends_with_the_bytes_of_an_undisturbed_run(tmp_path, at, kind):
-    kill_until_done(partial(train, **kind), tmp_path, at(require_what_was_saved), at(what_is_left))
-
-
-def train_and_die(say, writes):
-    """Train, and die by kill -9 amid the write of that number."""
-
-    def die():
-        os.kill(os.getpid(), signal.SIGKILL)
-
-    Disk(pytest.MonkeyPatch(), writes, die)
-    LittleRun().fit(EVERY)
-
-
-def test_training_killed_at_any_one_write_ends_with_the_bytes_of_an_undisturbed_run(monkeypatch, tmp_path):
-    expected, code, writes = undisturbed(EVERY), -9, 0
-    while code == -9:
-        monkeypatch.setenv("SRLAB_HOME", str(tmp_path / str(writes)))
-        code = Life(train_and_die, writes).end()
-        require_whole()
-        LittleRun().fit(EVERY)
-        assert what_is_left() == expected, f"after a kill amid write {writes}"
-        writes += STRIDE
-    assert code == 0
-    assert writes > 50  # a run does write: two states, weights, manifests, the log, TensorBoard's events
+def test_training_killed_at_any_moment_ends_with_the_bytes_of_an_undisturbed_run(tmp_path, at):
+    kill_until_done(train, tmp_path, at(require_what_was_saved), at(what_is_left))
 
 
 # --- Two processes -------------------------------------------------------------------------------------------
@@ -174,13 +146,18 @@ def test_a_signal_lets_the_step_end_saves_and_says_how_to_go_on(number, code):
 # --- A disk that is full -------------------------------------------------------------------------------------
 
 
-@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")  # of TensorBoard's own thread
-def test_a_run_stops_at_any_one_write_to_a_full_disk_and_goes_on_when_there_is_room(monkeypatch):
-    expected = undisturbed(EVERY)
+def test_a_run_on_a_full_disk_stops_in_one_sentence_and_goes_on_when_there_is_room(monkeypatch):
+    expected, fsync, writes = undisturbed(EVERY), os.fsync, []
 
-    def after(room, passed):
-        require_whole(f"run{room}")
-        LittleRun(f"run{room}").fit(EVERY)
-        assert what_is_left(f"run{room}") == expected
+    def full_after_some_writes(number):
+        writes.append(number)
+        if len(writes) > 6:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        fsync(number)
 
-    assert fill_up(monkeypatch, lambda room: LittleRun(f"run{room}").fit(EVERY), after) > 50
+    with monkeypatch.context() as full:
+        full.setattr(os, "fsync", full_after_some_writes)
+        refusal("No space left on device", LittleRun().fit, EVERY)
+    require_whole()
+    LittleRun().fit(EVERY)
+    assert what_is_left() == expected
