@@ -113,6 +113,12 @@ def test_without_any_style_each_label_stands_with_its_own_picture_in_reading_ord
     assert not [word for word in ("keys", "press", "scroll", "click", "shift", "space") if word in text]
 
 
+def test_signs_of_markup_in_a_name_are_text():
+    html = srlab.compare({'1<u>2"</script>': noise(), "HR": noise(seed=1)}).html
+    assert "<u>" not in html
+    assert html.lower().count("</script>") == 1
+
+
 def test_it_shows_itself_and_saves_a_whole_page_that_is_not_overwritten_by_accident(tmp_path):
     comparison = srlab.compare({"SR": noise(), "HR": noise(seed=1)})
     assert comparison._repr_html_() == comparison.html
