@@ -1,7 +1,6 @@
 """The report of the content-loss study on made-up scores: numbers in their cells, and no claim from random features."""
 
 import json
-import math
 import re
 
 import pandas as pd
@@ -13,7 +12,7 @@ from studies.content_loss import tables
 from studies.content_loss.claims import claims
 from studies.content_loss.report import main
 from studies.copies import backbone_of
-from studies.report import interval, number
+from studies.report import interval
 
 pytestmark = pytest.mark.nightly
 
@@ -71,17 +70,6 @@ def test_mean_is_over_images_and_then_over_seeds_with_the_interval_by_hand(read)
     # mean of 1.5, 2, 4.5 is 2.6667; s = 1.6073; t(0.975, 2) = 4.3027; 4.3027 * 1.6073 / sqrt(3) = 3.9927
     assert cells(tables.over_losses(means, "colour_shift", SET), "MSE")[1] == "2.67 ± 3.99 (n=3)"
     assert interval([1.5, 2.0, 4.5]) == pytest.approx(3.9927, abs=1e-3)
-
-
-def test_what_is_missing_is_a_dash_and_does_not_count(read):
-    grey = line("Res34_3", image="text", saturation_ratio=math.nan)
-    means = read(line("MSE", saturation_ratio=math.nan), line("Res18_4", **CODED), line("Res34_3"), grey)
-    text = tables.over_losses(means, "saturation_ratio", SET)
-    found = {loss: cells(text, loss)[1:3] for loss in ("MSE", "Res18_4", "Res34_3")}
-    assert found == {"MSE": ["-", "-"], "Res18_4": ["-", "0.900"], "Res34_3": ["0.900", "-"]}
-    assert number([]) == "-"
-    assert number([0.3001, 0.3002, 0.3]) == "0.300 (n=3, all alike)", "nobody measured a spread of 0"
-    assert math.isnan(interval([1.0]))
 
 
 def whole(real):
