@@ -1,4 +1,4 @@
-"""A run folder: what a training leaves behind, who writes it when, and why a crash at any moment loses nothing.
+"""A run folder: what a training leaves behind, who writes it when, and how little a crash costs.
 
 ``runs/<lab>/<name>/`` holds:
 
