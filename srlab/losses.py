@@ -25,7 +25,7 @@ def charbonnier(sr: torch.Tensor, hr: torch.Tensor) -> torch.Tensor:
 Labels = float | torch.Tensor
 # Distances between two images or feature maps, by the names that recipes and ``-p`` may say: (sr, hr) -> ().
 PIXEL_LOSSES = {"mse": F.mse_loss, "l1": F.l1_loss, "charbonnier": charbonnier}
-KINDS = ("vanilla", "minimax", "least squares", "hinge", "relativistic", "relativistic average")
+KINDS = ("vanilla", "least squares", "hinge", "relativistic", "relativistic average")
 
 
 def content_loss(
@@ -111,7 +111,7 @@ def discriminator_loss(
     ============================ ====================================================== ===========================
     kind                         loss of D                                              source
     ============================ ====================================================== ===========================
-    vanilla, minimax             ``-log D(x) - log(1 - D(y))``                          Goodfellow 2014, equation 1
+    vanilla                      ``-log D(x) - log(1 - D(y))``                          Goodfellow 2014, equation 1
     least squares                ``(C(x) - 1)^2 / 2 + C(y)^2 / 2``                      Mao 2017, equation 9
     hinge                        ``max(0, 1 - C(x)) + max(0, 1 + C(y))``                Lim and Ye 2017
     relativistic                 ``-log sigmoid(C(x) - C(y))``                          Jolicoeur-Martineau 2019
@@ -146,7 +146,7 @@ def discriminator_loss(
     _check_labels(labels)
     yes, no = labels
     match kind:
-        case "vanilla" | "minimax":
+        case "vanilla":
             return _cross_entropy(real, yes) + _cross_entropy(fake, no)
         case "least squares":
             return ((real - yes).square().mean() + (fake - no).square().mean()) / 2
@@ -167,7 +167,6 @@ def generator_loss(fake: torch.Tensor, *, real: torch.Tensor | None = None, kind
     kind                         loss of G                                              source
     ============================ ====================================================== ===========================
     vanilla                      ``-log D(y)``, non-saturating                          Ledig 2017, equation 6
-    minimax                      ``log(1 - D(y))``, fades where D is sure               Goodfellow 2014, equation 1
     least squares                ``(C(y) - 1)^2 / 2``                                   Mao 2017, equation 9
     hinge                        ``-C(y)``                                              Lim and Ye 2017
     relativistic                 ``-log sigmoid(C(y) - C(x))``                          Jolicoeur-Martineau 2019
@@ -187,7 +186,7 @@ def generator_loss(fake: torch.Tensor, *, real: torch.Tensor | None = None, kind
     Returns
     -------
     torch.Tensor
-        ``()``, mean over all logits. Negative for minimax, any sign for hinge.
+        ``()``, mean over all logits; of any sign for hinge.
 
     Raises
     ------
@@ -198,8 +197,6 @@ def generator_loss(fake: torch.Tensor, *, real: torch.Tensor | None = None, kind
     match kind:
         case "vanilla":
             return _cross_entropy(fake, 1.0)
-        case "minimax":
-            return -F.softplus(fake).mean()  # log(1 - sigmoid(C)) = -softplus(C)
         case "least squares":
             return (fake - 1).square().mean() / 2
         case "hinge":

@@ -32,7 +32,6 @@ def d(logit: torch.Tensor) -> torch.Tensor:
 # What the papers write, letter by letter: x is real, y is fake, both are logits C.
 D_EQUATIONS = {
     "vanilla": lambda x, y: -(d(x).log().mean() + (1 - d(y)).log().mean()),
-    "minimax": lambda x, y: -(d(x).log().mean() + (1 - d(y)).log().mean()),
     "least squares": lambda x, y: ((x - 1) ** 2).mean() / 2 + (y**2).mean() / 2,
     "hinge": lambda x, y: (1 - x).clamp(min=0).mean() + (1 + y).clamp(min=0).mean(),
     "relativistic": lambda x, y: -d(x - y).log().mean(),
@@ -40,7 +39,6 @@ D_EQUATIONS = {
 }
 G_EQUATIONS = {
     "vanilla": lambda x, y: -d(y).log().mean(),
-    "minimax": lambda x, y: (1 - d(y)).log().mean(),
     "least squares": lambda x, y: ((y - 1) ** 2).mean() / 2,
     "hinge": lambda x, y: -y.mean(),
     "relativistic": lambda x, y: -d(y - x).log().mean(),
@@ -106,7 +104,7 @@ def test_logits_that_need_the_other_ones_say_so():
     for kind in ("relativistic", "relativistic average"):
         with pytest.raises(SrlabError, match="give the logits of HR as well"):
             generator_loss(torch.zeros(2, 1), kind=kind)
-    with pytest.raises(SrlabError, match="no adversarial loss 'wasserstein'; choose from vanilla, minimax"):
+    with pytest.raises(SrlabError, match="no adversarial loss 'wasserstein'; choose from vanilla, least squares"):
         generator_loss(torch.zeros(2, 1), kind="wasserstein")
     with pytest.raises(SrlabError, match="no adversarial loss"):
         discriminator_loss(torch.zeros(2, 1), torch.zeros(2, 1), "")
