@@ -72,7 +72,7 @@ def read_notebook(path: Path) -> "NotebookNode":
     Raises
     ------
     SrlabError
-        There is no such file, it cannot be read, or it is not a notebook of format 3 or 4.
+        There is no such file, it cannot be read, or it is not a notebook of format 4.
     """
     import nbformat
     from nbformat.validator import get_validator
@@ -81,9 +81,6 @@ def read_notebook(path: Path) -> "NotebookNode":
         raise SrlabError(f"There is no file {path}; check the path.")
     try:
         content = json.loads(path.read_text(encoding="utf-8-sig"))
-        if isinstance(content, dict) and content.get("nbformat") == 3:  # as they were until 2015
-            get_validator(3).validate(content)
-            content = nbformat.v4.upgrade(nbformat.v3.to_notebook_json(content), 3, 0)
         # Before it is made a notebook, as nbformat trusts what it reads. Its cells may lack ids, as those of 4.4 do,
         # and its minor version may be lower, as Colab's is.
         get_validator(4, 4, relax_add_props=True).validate(_at_least_4(content))

@@ -132,7 +132,6 @@ CASES = {
     ),
     "Colab": Case(colab, files=("Copy of 00_degradation.ipynb",)),
     "VS Code": Case(vs_code),
-    "format 3": Case(lambda: nbformat.convert(lab(), 3)),
     unicodedata.normalize("NFD", "Jürgen Öz"): Case(lab, files=("_2345_assignsubmission_file_00_degradation.ipynb",)),
     "deleted cells": Case(without_psnr, *[with_psnr("not in the file")] * 2),
     "syntax error": Case(
