@@ -26,7 +26,6 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
         "--sr", metavar="DIR", help="folder of SR images, paired by name (baby_x4.png goes with baby.png)"
     )
     add_choice(what)
-    parser.add_argument("--lr", metavar="DIR", help="LR images for --run and --method; default: made from HR")
     parser.add_argument("--device", default="auto", help="of --run: auto, cpu or cuda (default: auto)")
     parser.add_argument("--scale", type=int, help="HR pixels per LR pixel (default: the network's; 4 without one)")
     parser.add_argument(
@@ -68,7 +67,7 @@ def run(options: argparse.Namespace) -> int:
     if options.csv:
         save_table(table, options.csv, options.force)
     if options.json:
-        given = {name: getattr(options, name) for name in ("sr", "run", "method", "hr", "lr")}
+        given = {name: getattr(options, name) for name in ("sr", "run", "method", "hr")}
         report = {
             "scored": {name: value for name, value in given.items() if value is not None},
             "protocol": {"name": options.protocol} | asdict(protocol),
@@ -87,18 +86,15 @@ def run(options: argparse.Namespace) -> int:
 def _table(options: argparse.Namespace, protocol: Any) -> "tuple[pd.DataFrame, list[str], int]":
     """The table, a note for each file that is not in it, and the scale."""
     from srlab.data.datasets import folder
-    from srlab.evaluation.folders import evaluate_folders, paired_set
+    from srlab.evaluation.folders import evaluate_folders
     from srlab.evaluation.scoring import evaluate
 
     how = {"protocol": protocol, "metrics": options.metrics, "weights": options.weights}
     if options.sr:
-        if options.lr:
-            raise SrlabError("--lr goes with --run or --method; with --sr the images are there already.")
         scale = 4 if options.scale is None else options.scale
         return *evaluate_folders(options.sr, options.hr, scale, **how), scale
     upscaler, scale = pick_upscaler(options.run, options.method, options.scale, options.device)
-    images, notes = paired_set(options.hr, options.lr, scale) if options.lr else (folder(options.hr), [])
-    return evaluate(upscaler, images, scale, **how), notes, scale
+    return evaluate(upscaler, folder(options.hr), scale, **how), [], scale
 
 
 def _text(table: "pd.DataFrame", means: "pd.DataFrame") -> str:

@@ -3,36 +3,24 @@
 import argparse
 from typing import Any
 
-from srlab.base.errors import SrlabError
-
 
 def add_parser(commands: argparse._SubParsersAction) -> None:
     """Add the command to the parser of ``srlab``; imports nothing heavy."""
     parser = commands.add_parser("plan", help="print what a lab would train with these parameters, and train nothing")
     parser.add_argument("lab", metavar="LAB", help="name or beginning of a name, such as 04")
     parser.add_argument("-p", nargs=2, action="append", default=[], metavar=("NAME", "VALUE"), help="as for papermill")
-    parser.add_argument("-r", nargs=2, action="append", default=[], metavar=("NAME", "TEXT"), help="as for papermill")
-    parser.add_argument("-y", action="append", default=[], metavar="YAML", help="as for papermill")
     parser.set_defaults(command=run)
 
 
 def run(options: argparse.Namespace) -> int:
     """Do what the lab's setup does with the same parameters, without a download."""
-    import yaml
-
     from srlab.base import places
     from srlab.lab.notebooks import find_lab
     from srlab.lab.recipes import read_book
     from srlab.lab.setup import setup
 
     lab = find_lab(options.lab).stem
-    given: dict[str, Any] = {}
-    for text in options.y:
-        try:
-            given |= yaml.safe_load(text)
-        except (yaml.YAMLError, TypeError, ValueError) as error:
-            raise SrlabError(f'-y {text!r} gives no names with values; write it as in -y "jpeg: [30, 95]".') from error
-    given |= {name: _typed(value) for name, value in options.p} | dict(options.r)  # after -y, as in papermill
+    given = {name: _typed(value) for name, value in options.p}
     setup(lab, read_book(places.recipes() / f"{lab}.yaml").parameters | given, dry=True)
     return 0
 

@@ -5,7 +5,6 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from srlab.base.errors import SrlabError
 from srlab.base.text import printable
 from srlab.cli.upscalers import add_choice, pick_upscaler
 
@@ -21,7 +20,6 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
     parser.add_argument("source", metavar="IN", help="an image file, or a folder of images")
     parser.add_argument("target", metavar="OUT", help="the file to write (.png .tif .jpg .webp), or a folder for PNGs")
     add_choice(parser.add_mutually_exclusive_group(), DEFAULT)
-    parser.add_argument("--best", default="", metavar="SCORE", help="weights of the run with the best score, as psnr")
     parser.add_argument("--scale", type=int, help="times larger (default: what the network does; 4 with --method)")
     parser.add_argument("--tile", type=int, metavar="N", help="side of a tile in pixels (default: what fits 2 GB)")
     parser.add_argument("--overlap", type=int, metavar="N", help="overlap of tiles in pixels (default: by network)")
@@ -62,8 +60,6 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _upscaler(options: argparse.Namespace) -> "tuple[Upscaler, int]":
-    if options.best and not options.run:
-        raise SrlabError("--best goes with --run and the folder of a run.")
     if not options.run and not options.method:
         print(f"upscaling with {DEFAULT}, which comes with srlab; --run takes another network.", file=sys.stderr)
-    return pick_upscaler(options.run or DEFAULT, options.method, options.scale, options.device, options.best)
+    return pick_upscaler(options.run or DEFAULT, options.method, options.scale, options.device)

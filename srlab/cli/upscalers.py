@@ -20,9 +20,7 @@ def add_choice(group: argparse._MutuallyExclusiveGroup, default: str = "") -> No
     group.add_argument("--method", choices=["nearest", "bilinear", "bicubic", "lanczos"], help="an interpolation")
 
 
-def pick_upscaler(
-    run: str, method: str | None, scale: int | None, device: str, best: str = ""
-) -> "tuple[Upscaler, int]":
+def pick_upscaler(run: str, method: str | None, scale: int | None, device: str) -> "tuple[Upscaler, int]":
     """Read a network, or take an interpolation, and say how many times larger it makes an image.
 
     Parameters
@@ -35,8 +33,6 @@ def pick_upscaler(
         What is asked for; None takes the network's own, and 4 for a method.
     device
         Where the network runs.
-    best
-        Weights of the run with the best score of this name.
 
     Raises
     ------
@@ -52,7 +48,7 @@ def pick_upscaler(
         scale = 4 if scale is None else scale
         check_scale(scale)
         return lambda lr: upsample(lr, scale, method), scale
-    network = read_generator(run, best).to(pick_device(device))
+    network = read_generator(run).to(pick_device(device))
     own = network.config["scale"]
     if scale not in (None, own):
         raise SrlabError(f"{run} enlarges x{own}, but --scale is {scale}; give --scale {own}.")

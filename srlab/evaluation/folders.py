@@ -2,14 +2,13 @@
 
 import re
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
 
 from srlab.base.errors import SrlabError
-from srlab.data.datasets import ImageSet, folder, image_files
-from srlab.data.images import check_scale, mod_crop, read_image
+from srlab.data.datasets import image_files
+from srlab.data.images import mod_crop, read_image
 from srlab.evaluation.metrics import PAPER, Protocol
 from srlab.evaluation.scoring import measures, score_pair
 
@@ -27,7 +26,7 @@ def pair_names(found: Sequence[str], wanted: Sequence[str]) -> tuple[dict[str, s
     Parameters
     ----------
     found
-        Names of the SR (or LR) files.
+        Names of the SR files.
     wanted
         Names of the HR files.
 
@@ -136,36 +135,3 @@ def evaluate_folders(
             raise SrlabError(f"{sr_file}: {error}") from error
         rows.append({"image": name, "file": sr_file.name} | scores)
     return pd.DataFrame(rows, columns=["image", "file", *chosen]), notes
-
-
-def paired_set(hr: str | Path, lr: str | Path, scale: int = 4) -> tuple[ImageSet, list[str]]:
-    """A folder of HR files as a set, with the LR files of another folder.
-
-    Parameters
-    ----------
-    hr, lr
-        Folders; files are paired by name, see `pair_names`. HR images without LR are left out.
-    scale
-        HR pixels per LR pixel.
-
-    Returns
-    -------
-    tuple
-        The set, and a note for each file that was not paired.
-
-    Raises
-    ------
-    SrlabError
-        Nothing pairs, a file is damaged, or the size of an LR image does not fit; the message names it.
-    """
-    check_scale(scale)
-    pairs, notes = pair_files(Path(lr), Path(hr))
-    images, names = folder(hr).subset(*pairs), {file: name for name, file in image_files(Path(lr)).items()}
-    images = replace(images, lr=folder(lr).subset(*(names[file] for file, _ in pairs.values())).hr)
-    for name, high, low in zip(images.names, images.hr, images.lr, strict=True):
-        if [side // scale for side in high.shape[1:]] != list(low.shape[1:]):
-            raise SrlabError(
-                f"The LR image {pairs[name][0]} is {low.shape[2]}x{low.shape[1]}, which is not 1/{scale} of its HR "
-                f"image ({high.shape[2]}x{high.shape[1]})."
-            )
-    return images, notes

@@ -31,15 +31,13 @@ def load_shipped() -> dict[str, nn.Module]:
     return {method: read_generator(find_shipped(name)) for method, name in SHIPPED.items()}
 
 
-def load_generator(lab: str, name: str = "default", best: str = "") -> nn.Module:
+def load_generator(lab: str, name: str = "default") -> nn.Module:
     """Load the generator of a run: the network is built from the metadata of its weights file.
 
     Parameters
     ----------
     lab, name
         Of the run, for example ``"01_srresnet"``, ``"default"``.
-    best
-        ``"psnr"`` or another validation score: the weights that had the best one, instead of the last ones.
 
     Returns
     -------
@@ -54,10 +52,10 @@ def load_generator(lab: str, name: str = "default", best: str = "") -> nn.Module
     folder = run_folder(lab, name)
     if not folder.is_dir():
         raise SrlabError(f"There is no run {folder}; run the lab that makes it first.")
-    return read_generator(folder, best)
+    return read_generator(folder)
 
 
-def read_generator(path: str | Path, best: str = "") -> nn.Module:
+def read_generator(path: str | Path) -> nn.Module:
     """Build a network from the metadata of a weights file, and load its weights.
 
     Parameters
@@ -67,8 +65,6 @@ def read_generator(path: str | Path, best: str = "") -> nn.Module:
         `srlab.models.published`. A ``.pth`` is read for its tensors alone; nothing in it is executed. Where there is
         nothing of that name, ``msrresnet``, ``rrdb`` and ``srgan`` are what comes with srlab, see `SHIPPED`, and
         ``realesrgan`` is `srlab.models.realesrgan.load_published`.
-    best
-        Of a run folder: the weights with the best score of this name, instead of the last ones.
 
     Returns
     -------
@@ -78,24 +74,14 @@ def read_generator(path: str | Path, best: str = "") -> nn.Module:
     Raises
     ------
     SrlabError
-        The file is missing, damaged, of another kind, or names an unknown network; or a file is to have best weights.
+        The file is missing, damaged, of another kind, or names an unknown network.
     """
     named = "" if Path(path).exists() else str(path)
     if named == realesrgan.NAME:
-        if best:
-            raise SrlabError(
-                f"{named} has one set of weights; the best {best} is chosen among those in a run's folder."
-            )
         return realesrgan.load_published()
     path = find_shipped(named) or locate(path, NAMES)
-    if best and not path.is_dir():
-        raise SrlabError(f"{path} is one file; the best {best} is chosen among the weights in a run's folder.")
     if path.is_dir():
-        folder, path = path, path / generator_file(best)
-        if best and not path.is_file():
-            scores = sorted(file.stem.removeprefix("generator-best-") for file in folder.glob(generator_file("*")))
-            found = f"those it has: {', '.join(scores)}" if scores else "the last ones, as it has no best ones"
-            raise SrlabError(f"The run {folder} has no weights with the best {best}; take {found}.")
+        path = path / generator_file()
     elif path.suffix in (".pth", ".pt"):
         return published.read_published(path)
     elif path.suffix != ".safetensors":

@@ -1,7 +1,6 @@
 """The command line: a slip is one line on stderr and exit code 2."""
 
 import io
-import json
 import os
 import shutil
 import subprocess
@@ -9,11 +8,9 @@ import sys
 import time
 
 import pytest
-import torch
 
 from srlab.base.errors import SrlabError
 from srlab.cli.main import main
-from srlab.data.images import read_image, write_image
 from srlab.lab import execute as executing
 from srlab.models import MSRResNet
 from tests.conftest import leave_run
@@ -36,11 +33,7 @@ def course(tmp_path, monkeypatch):
     ("arguments", "sentence"),
     [
         (["--recipe", "smok"], "no recipe 'smok'; choose auto, laptop, smoke, blind."),
-        (["--recipe", ".."], "no recipe '..'; choose auto, laptop, smoke, blind."),
-        (["--recipe", "meaning"], "no recipe 'meaning'; choose auto, laptop, smoke, blind."),
         (["07"], "no single lab '07'; choose from 01_srresnet, 02_content_loss."),
-        (["0"], "no single lab '0'; choose from 01_srresnet, 02_content_loss."),
-        (["srresnet"], "no single lab 'srresnet'; choose from 01_srresnet, 02_content_loss."),
     ],
 )
 def test_a_recipe_or_a_lab_that_is_not_there_is_refused_with_the_known_ones(course, capsys, home, arguments, sentence):
@@ -73,62 +66,34 @@ def test_labs_are_run_with_their_recipe_and_counted_in_the_exit_code(course, cap
 
 @pytest.fixture
 def lent(tmp_path, monkeypatch):
-    """A run, a copy of it with spaces in its path, and a photo; the working directory has none of them."""
+    """A run, and a copy of it with spaces in its path; the working directory has none of them."""
     run = leave_run("03_srgan", "default", 50)
     run.save_generator(MSRResNet(1, 4, scale=2), step=50)
     for step in range(10, 60, 10):
         run.log(step, g_loss=0.1, g_norm=1.0)
-    write_image(torch.rand(3, 16, 18), tmp_path / "photos" / "baby.png")
     shutil.copytree(run.path, tmp_path / "a friend's" / "default (copy)")
     (tmp_path / "here").mkdir()
     monkeypatch.chdir(tmp_path / "here")
 
 
-COMMANDS = {
-    "doctor": ["doctor", "RUN"],
-    "upscale": ["upscale", "../photos/baby.png", "sr.png", "--run", "RUN"],
-    "evaluate": ["evaluate", "--hr", "../photos", "--run", "RUN", "--metrics", "psnr", "--json"],
-}
-
-
-def with_run(command, run):
-    return main([run if word == "RUN" else word for word in COMMANDS[command]])
-
-
-@pytest.mark.parametrize("command", COMMANDS)
 @pytest.mark.parametrize(
-    "run",
-    [
-        "03_srgan/default",
-        "../runs/03_srgan/default",
-        "../runs/03_srgan/default/generator.safetensors",
-        "../a friend's/default (copy)",
-        "../a friend's/default (copy)/generator.safetensors",
-    ],
+    "run", ["03_srgan/default", "../runs/03_srgan/default", "../a friend's/default (copy)/generator.safetensors"]
 )
-def test_a_run_is_meant_alike_whatever_the_command_and_at_its_own_scale(lent, command, run, capsys):
-    assert with_run(command, run) == 0
-    said = capsys.readouterr()
-    assert {
-        "doctor": lambda: said.out.startswith("03_srgan/default"),
-        "upscale": lambda: read_image("sr.png").shape == (3, 32, 36),
-        "evaluate": lambda: json.loads(said.out)["scale"] == 2,
-    }[command]()
+def test_a_run_is_meant_by_its_name_its_folder_or_its_weights_file(lent, run, capsys):
+    assert main(["doctor", run]) == 0
+    assert capsys.readouterr().out.startswith("03_srgan/default")
 
 
-@pytest.mark.parametrize("command", COMMANDS)
 @pytest.mark.parametrize(
     ("run", "near"),
     [
         ("03_srgna/default", "did you mean 03_srgan/default?"),
-        ("../runs/03_srgan/defualt/generator.safetensors", "give the folder of a run, <lab>/<name>, or a file."),
         ("../runs/03_srgan/default/genrator.safetensors", "mean ../runs/03_srgan/default/generator.safetensors?"),
         ("nothing.pth", "give the folder of a run, <lab>/<name>, or a file."),
-        ("../nowhere/at.all", "give the folder of a run, <lab>/<name>, or a file."),
     ],
 )
-def test_a_run_that_is_not_there_is_said_to_be_missing_with_what_looks_alike(lent, command, run, near, capsys):
-    assert with_run(command, run) == 2
+def test_a_run_that_is_not_there_is_said_to_be_missing_with_what_looks_alike(lent, run, near, capsys):
+    assert main(["upscale", "photo.png", "sr.png", "--run", run]) == 2
     said = capsys.readouterr().err
     assert said.startswith(f"srlab: There is no {run}, neither as a path nor among the runs in ")
     assert said.endswith(f"{near}\n")
@@ -160,25 +125,15 @@ def test_a_reader_who_has_enough_is_no_error():
 
 def test_a_plan_says_what_would_be_trained_and_trains_and_downloads_nothing(capsys, home, monkeypatch, no_download):
     monkeypatch.setenv("SRLAB_DATA", str(home / "data"))
-    given = (
-        "-p",
-        "iters",
-        "100000",
-        "-p",
-        "images",
-        "div2k",
-        "-p",
-        "validation",
-        "DIV2K-valid",
-        "-y",
-        "jpeg: [30, 95]",
-    )
-    assert main(["plan", "04", *given, "-p", "betas", "[0.9, 0.99]", "-p", "device", "cpu", "-r", "run", "7"]) == 0
+    given = {"iters": 100000, "images": "div2k", "validation": "DIV2K-valid", "jpeg": "[30, 95]", "run": "mine"}
+    given |= {"betas": "[0.9, 0.99]", "device": "cpu"}
+    options = [word for name, value in given.items() for word in ("-p", name, str(value))]
+    assert main(["plan", "04", *options]) == 0
     said = capsys.readouterr().out
     for words in (
         "recipe:  photos, photos of many kinds",
         "then 100,000 steps of 8 patches of 64 px, on 800 photos of DIV2K (2240.0 megapixels)",
-        "run:     04_esrgan/7\n",
+        "run:     04_esrgan/mine\n",
         "name                 value ",
         "jpeg                 [30, 95] ",
         "betas                [0.9, 0.99] ",
@@ -193,7 +148,6 @@ def test_a_plan_says_what_would_be_trained_and_trains_and_downloads_nothing(caps
     [
         (["-p", "itres", "5"], "Unknown parameter 'itres' (did you mean iters?)"),
         (["-p", "seed", "3.5"], "seed=3.5 must be a whole number"),
-        (["-y", "noise"], "-y 'noise' gives no names with values; write it as in -y \"jpeg: [30, 95]\"."),
     ],
 )
 def test_a_plan_that_makes_no_sense_is_one_sentence(capsys, given, sentence):

@@ -19,7 +19,7 @@ def version_without(name):
     def version(asked):
         if asked == name:
             raise metadata.PackageNotFoundError(asked)
-        return "0.1" if asked == "pandas" else "99.0"
+        return "99.0"
 
     return version
 
@@ -39,12 +39,9 @@ def takes(seconds):
 # What is looked at -> what stands in for the machine, and words of the sentence; "" for none.
 MACHINES = {
     "old Python": (lambda: system_check.check_python((3, 10, 4)), (), "3.10.4 is none of 3.11 to 3.13; install one"),
-    "new Python": (lambda: system_check.check_python((3, 14, 0)), (), "3.14.0 is none of 3.11 to 3.13"),
     "good Python": (lambda: system_check.check_python((3, 13, 9)), (), ""),
     "no package": (system_check.check_packages, (metadata, "version", version_without("anywidget")), "no anywidget"),
-    "old package": (system_check.check_packages, (metadata, "version", version_without("")), "pandas 0.1 instead of"),
     "little memory": (system_check.check_memory, (psutil, "virtual_memory", memory(2, 1)), "has 2.0 GiB of memory"),
-    "full memory": (system_check.check_memory, (psutil, "virtual_memory", memory(16, 1)), "close other programs"),
     "a 4 GB laptop": (system_check.check_memory, (psutil, "virtual_memory", memory(3.7, 2)), ""),
     "full disk": (system_check.check_disk, (shutil, "disk_usage", lambda _: SimpleNamespace(free=3e8)), "Only 0.3 GB"),
     "unused GPU": (system_check.check_gpu, (devices, "unused_gpu", lambda: "There is a driver; update it."), "update"),
@@ -104,10 +101,6 @@ def test_the_last_line_tells_a_teacher_all_and_nothing_about_the_user(monkeypatc
     assert f"torch {torch.__version__}" in line
     assert str(tmp_path) not in line
     assert getpass.getuser() not in line.split()
-
-
-def test_a_training_step_is_timed():
-    assert 0 < system_check._step_seconds(torch.device("cpu"), 2, 32, 3) < system_check.LONGEST_TRIAL
 
 
 @pytest.mark.parametrize("arguments", [["doctor"], ["doctor", "03_srgan/default", "--system"]])

@@ -1,6 +1,6 @@
 """srlab.data.images: a file becomes a tensor, or one clear sentence, and a tensor a file.
 
-Odd files of any kind are in `tests/test_zoo.py`.
+Odd files of any kind are in `test_odd_files.py`.
 """
 
 import itertools
@@ -26,7 +26,6 @@ from srlab.data.images import (
     write_image,
 )
 from srlab.data.resampling import resize
-from srlab.evaluation.folders import paired_set
 
 NOISE = np.random.default_rng(0).integers(0, 256, (9, 13, 3), dtype=np.uint8)
 
@@ -227,7 +226,6 @@ def test_a_scale_that_is_no_whole_number_is_refused_wherever_one_is_taken(scale,
         lambda: srlab.image_set(tmp_path / "set" / "HR", scale),
         lambda: srlab.image_set("div2k", scale),  # before anything is downloaded
         lambda: srlab.benchmark(tmp_path / "set", scale),
-        lambda: paired_set(tmp_path / "set" / "HR", tmp_path / "set" / "HR", scale),
         lambda: plain.with_lr(srlab.Degradation(), scale),
         lambda: srlab.PatchSampler(plain, scale, 16, 2),
         lambda: srlab.Degradation().reach(scale),

@@ -8,7 +8,7 @@ from srlab.base.errors import SrlabError
 from srlab.data.datasets import folder
 from srlab.data.images import mod_crop, quantize, to_uint8, write_image
 from srlab.data.resampling import downsample, upsample
-from srlab.evaluation.folders import evaluate_folders, pair_names, paired_set
+from srlab.evaluation.folders import evaluate_folders, pair_names
 from srlab.evaluation.metrics import FACE, PAPER, psnr
 from srlab.evaluation.scoring import evaluate
 
@@ -149,32 +149,3 @@ def test_a_grey_hr_is_scored_on_grey_values_also_of_a_colour_sr_as_the_network_t
         psnr_of = {p: evaluate_folders(path / "sr", path / "hr", protocol=p)[0]["psnr"][0] for p in (PAPER, FACE)}
         assert psnr_of[PAPER] == pytest.approx(wanted, abs=1e-4) == pytest.approx(scored, abs=1e-4)
         assert psnr_of[FACE] == pytest.approx(float(psnr(sr, hr, FACE)), abs=1e-4)
-
-
-# --- LR and HR -----------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("below", ["", "faces"])
-def test_lr_files_are_paired_with_hr_and_used(hr_dir, tmp_path, below):
-    for name, hr in folder(hr_dir):
-        write_image(downsample(mod_crop(hr, 4), 4), tmp_path / "lr" / below / f"{name}x4.png")
-    if below:
-        hr_dir.rename(tmp_path / below)
-        hr_dir.mkdir()
-        (tmp_path / below).rename(hr_dir / below)
-    images, notes = paired_set(hr_dir, tmp_path / "lr")
-    assert notes == []
-    assert evaluate(enlarge, images).equals(evaluate(enlarge, folder(hr_dir)))
-    write_image(torch.zeros(3, 13, 15), tmp_path / "lr" / below / "birdx4.png")
-    images, _ = paired_set(hr_dir, tmp_path / "lr")
-    assert evaluate(enlarge, images)["psnr"][1] < 10
-
-
-def test_an_hr_without_lr_is_left_out_and_an_lr_of_the_wrong_size_is_refused_both_by_name(hr_dir, tmp_path):
-    write_image(torch.zeros(3, 13, 15), tmp_path / "lr" / "bird.png")
-    images, notes = paired_set(hr_dir, tmp_path / "lr")
-    assert images.names == ["bird"]
-    assert notes == ["not paired: baby (an HR image without a partner)"]
-    write_image(torch.zeros(3, 26, 30), tmp_path / "lr" / "bird.png")
-    with pytest.raises(SrlabError, match=r"bird\.png is 30x26, which is not 1/4 of its HR image \(63x52\)"):
-        paired_set(hr_dir, tmp_path / "lr")

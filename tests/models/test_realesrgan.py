@@ -210,8 +210,6 @@ def test_upscale_knows_it_by_name_and_a_file_or_folder_of_that_name_comes_first(
     assert "did you mean realesrgan?" in capsys.readouterr().err
     assert main(["upscale", "lr.png", "other.png", "--run", "lr.png"]) == 2
     assert "srlab knows by name: msrresnet, rrdb, srgan, realesrgan." in capsys.readouterr().err
-    assert main(["upscale", "lr.png", "other.png", "--run", "realesrgan", "--best", "psnr"]) == 2
-    assert "realesrgan has one set of weights; the best psnr" in capsys.readouterr().err
     Path("realesrgan").mkdir()
     assert main(["upscale", "lr.png", "other.png", "--run", "realesrgan"]) == 2
     assert "generator.safetensors" in capsys.readouterr().err

@@ -78,8 +78,6 @@ def test_a_folder_of_that_name_comes_first(tmp_path, monkeypatch, capsys):
     source = srlab.write_image(datasets.photos("validation")["chelsea"][..., :40, :48], tmp_path / "lr.png")
     assert main(["upscale", str(source), "sr.png", "--run", "srgan"]) == 2
     assert "generator.safetensors" in capsys.readouterr().err
-    assert main(["upscale", str(source), "sr.png", "--run", "msrresnet", "--best", "psnr"]) == 2
-    assert "msrresnet.safetensors is one file; the best psnr" in capsys.readouterr().err
     assert main(["upscale", str(source), "sr.png", "--scale", "2"]) == 2
     assert "msrresnet enlarges x4, but --scale is 2" in capsys.readouterr().err
     assert main(["upscale", str(source), "sr.png", "--run", "srgn"]) == 2

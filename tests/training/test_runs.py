@@ -64,18 +64,6 @@ def test_a_generator_comes_back_with_its_architecture_and_in_eval_mode(run):
     assert all(torch.equal(value, network.state_dict()[key]) for key, value in loaded.state_dict().items())
 
 
-def test_best_weights_that_are_not_there_are_answered_with_those_that_are(run):
-    with pytest.raises(SrlabError, match=r"01_srresnet.*run the lab that makes it first"):
-        load_generator(LAB)
-    run.save_generator(MSRResNet(1, 4), 7)
-    with pytest.raises(SrlabError, match="no weights with the best lpips; take the last ones, as it has no best ones"):
-        load_generator(LAB, best="lpips")
-    for score in ("ssim", "psnr"):
-        run.save_generator(MSRResNet(1, 4), 7, best=score)
-    with pytest.raises(SrlabError, match=r"default has no weights with the best lpips; take those it has: psnr, ssim"):
-        load_generator(LAB, best="lpips")
-
-
 NETWORK = {"network": "MSRResNet", "config": {"blocks": 1, "features": 4}}
 NAN = {name: value * float("nan") for name, value in MSRResNet(1, 4).state_dict().items()}
 
