@@ -185,7 +185,7 @@ def precision_of(upscaler: Upscaler, precision: str) -> str:
 
 
 def _even(length: int, longest: int) -> int:
-    """Length of the first of as few pieces as can be, about equal; a multiple of 32 aligns windows of attention."""
+    """Length of the first of as few pieces as can be, about equal; multiples of 32 suit windows of attention."""
     equal = length / math.ceil(length / longest)
     return min(32 * math.ceil(equal / 32), longest)
 
