@@ -72,7 +72,7 @@ if lab.recipe == "laptop" and gravel and theirs is not None:
 scored = {label: float(said.split()[0]) for label, said in kept.row("brick")[1].items()}
 lab.expect(scored["two minutes"] - scored["RealESRGAN"] > 11, "more than eleven decibels ahead")
 lab.expect(scored["two minutes"] > scored["RRDB"], "and ahead of their start")
-lab.expect(duels["brick"]["looks"] == 0, "viewers preferred RealESRGAN's bricks in all 25 votes")
+lab.expect(duels["brick"]["looks"] == 0, "all 25 votes went to RealESRGAN's bricks")
 
 # %% after a7d201a9
 lab.expect(won_by_looks == ["a cloth"], "the cloth, and only that")

@@ -1,4 +1,4 @@
-"""``srlab solutions``: write a lab in which every exercise is solved, for teachers."""
+"""``srlab solutions``: write a lab in which every exercise is solved."""
 
 import argparse
 import ast
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 def add_parser(commands: argparse._SubParsersAction) -> None:
     """Add the command to the parser of ``srlab``; imports nothing heavy."""
-    parser = commands.add_parser("solutions", help="write a lab with its exercises solved, for teachers")
+    parser = commands.add_parser("solutions", help="write a lab with its exercises solved")
     parser.add_argument("lab", metavar="LAB", help="name or beginning of a name, such as 03")
     parser.add_argument(
         "out", nargs="?", metavar="OUT", help="notebook to write (default: solutions/<lab>.ipynb in the folder of runs)"

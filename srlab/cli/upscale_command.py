@@ -41,7 +41,7 @@ def run(options: argparse.Namespace) -> int:
     source, target = Path(options.source), Path(options.target)
     upscaler, scale = _upscaler(options)
     settings = {"force": options.force, "tile": options.tile, "overlap": options.overlap}
-    settings |= {"precision": precision_of(upscaler, options.precision), "progress": sys.stderr.isatty()}
+    settings |= {"precision": precision_of(upscaler, options.precision)}
     if not source.is_dir():
         print(printable(upscale_file(source, target, upscaler, scale, **settings)))
         return 0

@@ -141,7 +141,8 @@ def upscale_file(
 
     with open_atomic(target) as file:
         result = Image.new("L" if channels == 1 else "RGB", size)
-        tiles = upscale_tiles(upscaler, read, (height, width), scale, tile, overlap, progress, precision)
+        label = printable(source.name) if progress is True else progress
+        tiles = upscale_tiles(upscaler, read, (height, width), scale, tile, overlap, label, precision)
         for top, left, _, sr in tiles:
             if channels == 1:
                 sr = full_range(luma(sr)).clamp(0, 1)
@@ -173,7 +174,7 @@ def upscale_folder(
     upscaler, scale, force, **options
         As in `upscale_file`.
     progress
-        Show a bar for each image, with its name.
+        Show it for each image, with its name.
 
     Returns
     -------

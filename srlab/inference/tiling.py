@@ -12,6 +12,7 @@ from tqdm.auto import tqdm
 from srlab.base.devices import out_of_memory, pick_precision, whole_float32
 from srlab.base.errors import SrlabError
 from srlab.data.images import check_scale, refuse_tanh
+from srlab.inference.progress import show_progress
 
 Upscaler = Callable[[torch.Tensor], torch.Tensor]
 Reader = Callable[[int, int, int, int], torch.Tensor]
@@ -113,7 +114,7 @@ def upscale_tiles(
         LR pixels. With the network's receptive radius or more, tiles give what the whole image gives, up to float
         rounding. None: `overlap_of` the upscaler, which is less for deep networks.
     progress
-        Show a bar over the LR pixels; a text stands before it.
+        Show a bar over the LR pixels, or lines where it would go into a log; a text says what it is about.
     precision
         In what a network computes: ``"no"``, exact, ``"bf16"``, ``"fp16"``, or ``"auto"``, see `precision_of`.
 
@@ -138,7 +139,8 @@ def upscale_tiles(
         raise SrlabError(f"A tile has at least 1 pixel and an overlap at least 0, but they are {tile} and {overlap}.")
     tile, top, precision = min(tile, max(height, width)), 0, precision_of(upscaler, precision)
     label = progress if isinstance(progress, str) else None
-    with tqdm(total=height * width, desc=label, disable=not progress, unit="px", unit_scale=True) as bar:
+    tiles = math.ceil(height / tile) * math.ceil(width / tile)
+    with show_progress(height * width, tiles, label, bool(progress)) as bar:
         while top < height:
             rows, columns = _even(height - top, tile), _even(width, tile)
             bottom, failure = min(top + rows, height), None

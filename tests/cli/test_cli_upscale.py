@@ -1,5 +1,6 @@
 """``srlab upscale``: from a run or an interpolation to files, and one line for each slip."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -128,6 +129,18 @@ def test_a_slip_is_one_line(run_folder, source, target, options, words, capsys, 
     assert words in said.err
     assert sorted(tmp_path.iterdir()) == before, "nothing is written, and nothing in a weights file is run"
     assert Path("mine.png").read_bytes() == b"mine"
+
+
+def test_a_log_says_what_begins_and_each_tenth_once_and_has_no_bar(tmp_path, capsys):
+    write_image(torch.rand(3, 15, 40), tmp_path / "photo.png")
+    command = ["upscale", str(tmp_path / "photo.png"), str(tmp_path / "sr.png"), "--method", "bicubic"]
+    assert main([*command, "--tile", "5", "--overlap", "4"]) == 0
+    said = capsys.readouterr().err.splitlines()
+    assert said[0] == "photo.png, 24 tiles ..."
+    assert re.sub(r"\d+:\d\d", "TIME", said[1]) == "photo.png, 24 tiles: 10 % after TIME, about TIME to go"
+    assert [line.split()[3] for line in said[1:]] == [str(percent) for percent in range(10, 100, 10)]
+    assert main([*command, "--force"]) == 0
+    assert capsys.readouterr().err == "photo.png, 1 tile ...\n"
 
 
 def test_ctrl_c_is_130_and_leaves_nothing(source, tmp_path, capsys, monkeypatch):

@@ -1,5 +1,7 @@
 """srlab.inference.tiling: tiles without seams, in bounded memory, and honest errors."""
 
+import sys
+
 import pytest
 import torch
 from torch import nn
@@ -181,13 +183,14 @@ LACKS = [
 
 @pytest.mark.parametrize("tile", [None, 96])
 @pytest.mark.parametrize("error", LACKS, ids=str)
-def test_out_of_memory_halves_the_tile_says_so_once_and_gives_the_same_image(error, tile, photo, capsys):
+def test_out_of_memory_halves_the_tile_says_so_once_and_gives_the_same_image(error, tile, photo, capsys, monkeypatch):
     def greedy(lr):
         first = lr[0, 0, 0, 0] == photo[0, 0, 0, 0]  # is done, and done again
         if max(lr.shape[-2:]) > (110 if first else 80):
             raise error
         return upsample(lr, 2)
 
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
     sr = upscale(greedy, photo, tile=tile, overlap=4, progress=True)
     torch.testing.assert_close(sr, upsample(photo, 2), atol=1e-5, rtol=0)
     said = capsys.readouterr().err
