@@ -6,6 +6,7 @@ from typing import Any
 import srlab
 from srlab.base.errors import SrlabError
 from srlab.base.shell import running_shell
+from srlab.lab.lab import Lab
 from srlab.lab.notebooks import seen_from_here
 from srlab.lab.recipes import Recipe
 from srlab.models import pretrained
@@ -28,7 +29,7 @@ def describe(device: Any, precision: str) -> str:
     )
 
 
-def announce(lab: Any, recipe: Recipe, dry: bool) -> None:
+def announce(lab: Lab, recipe: Recipe, dry: bool) -> None:
     """Say what will be trained, on what, how long and why, and what would be better.
 
     Raises
@@ -65,7 +66,7 @@ def announce(lab: Any, recipe: Recipe, dry: bool) -> None:
         print(f"WARNING: {warning}")
 
 
-def _warnings(lab: Any) -> list[str]:
+def _warnings(lab: Lab) -> list[str]:
     """What stands in the way of a good result, and the words that change it."""
     values, found, pixels = lab.parameters, [], megapixels(lab.train_set)
     iters = values.get("iters", 0)
@@ -90,7 +91,7 @@ def _warnings(lab: Any) -> list[str]:
     return found
 
 
-def _state_of(lab: Any) -> str:
+def _state_of(lab: Lab) -> str:
     """Whether the run is there already, and what happens then."""
     manifest = srlab.Run(lab.name, lab.run).manifest()
     if manifest is None or not manifest["step"]:

@@ -9,7 +9,7 @@ from torch import nn
 from srlab import losses
 from srlab.base.errors import SrlabError
 from srlab.data.patches import PatchSampler
-from srlab.lab.setup import Lab
+from srlab.lab.lab import Lab
 from srlab.training.gan import Look
 from srlab.training.schedules import Schedule
 from srlab.training.trainer import Losses, Trainer

@@ -121,7 +121,7 @@ class Guess(CellBox):
 
 def _lab() -> str:
     """Name of the lab that runs here, as its notebook has set it up; empty without one."""
-    from srlab.lab.setup import Lab
+    from srlab.lab.lab import Lab
 
     here = getattr(running_shell(), "user_ns", {})
     return next((value.name for value in list(here.values()) if isinstance(value, Lab)), "")

@@ -8,7 +8,6 @@ import math
 import os
 from collections.abc import Mapping
 from dataclasses import replace
-from types import SimpleNamespace
 from typing import Any
 
 import srlab
@@ -18,6 +17,7 @@ from srlab.data import catalog, datasets
 from srlab.data.subjects import subject_file
 from srlab.lab import missing_names
 from srlab.lab.announce import announce, describe, megapixels
+from srlab.lab.lab import Lab, generator_of
 from srlab.lab.parameters import read_parameters
 from srlab.lab.photos import choose_photos
 from srlab.lab.recipes import Book, Recipe, pick_recipe, read_book
@@ -25,73 +25,6 @@ from srlab.lab.run_names import NOT_IN_NAME, check_run, name_run
 from srlab.models import pretrained
 from srlab.training import starts
 from srlab.view import plots
-
-
-class Lab(SimpleNamespace):
-    """What `setup` found out: each parameter and each number of the recipe is an attribute, such as ``lab.batch``.
-
-    Attributes
-    ----------
-    name
-        Of the lab, the folder of its runs.
-    recipe
-        Name of the recipe in use.
-    iters, run
-        Steps of the main stage, and the name of its run, as they were chosen.
-    device, precision
-        To train with, already chosen.
-    train_set, unseen
-        Photos to train on, and others to validate on, of a lab with recipes. Both halves of one photo where the recipe
-        has a ``subject`` and nobody named others.
-    degradation
-        How LR is made from HR.
-    parameters
-        All values by name.
-    tricks
-        The entries of the recipe that were changed.
-    as_tried
-        Whether this is what the lab's claims were measured on: a recipe of the course without changes, on a CPU.
-    """
-
-    @property
-    def hardware(self) -> dict[str, Any]:
-        """What `srlab.Trainer` is told of the machine: device, precision, and how networks are compiled."""
-        return {"device": self.device, "precision": self.precision, "compiled": self.parameters.get("compiled", "")}
-
-    @property
-    def wanted(self) -> starts.Wanted:
-        """What a network must fit for this lab to begin with it."""
-        free = {"network", "pretrain_iters"} <= set(self.parameters)  # in lab 03 they are of a start of its own
-        return starts.Wanted(_generator(self.parameters), self.degradation, self.train_set, self.unseen, free)
-
-    def find_start(self, lab: str = "", steps: int = 0, **alike: Any) -> tuple[Any, str]:
-        """The network that the training begins with, and where it comes from; see `srlab.training.starts.find_start`.
-
-        Parameters
-        ----------
-        lab, steps, **alike
-            Among whose runs to look for one where the recipe's is not there, and what such a run must be.
-        """
-        begun = starts.begun_with(srlab.Run(self.name, self.run))
-        return starts.find_start(self.start, self.wanted, "start" in self.tricks, begun, lab, steps, **alike)
-
-    def expect(self, holds: bool, claim: str) -> None:
-        """Hold what the text says against what was computed; the blocks in ``notebooks/claims/`` call it.
-
-        Parameters
-        ----------
-        holds
-            Whether it is so; nothing is asked of a lab with other settings than it was tried with.
-        claim
-            The sentence, without a full stop.
-
-        Raises
-        ------
-        SrlabError
-            It is not so.
-        """
-        if self.as_tried and not holds:
-            raise SrlabError(f"What the lab says does not hold: {claim}.")
 
 
 def setup(name: str, namespace: Mapping[str, Any], dry: bool = False) -> Lab:
@@ -136,18 +69,22 @@ def setup(name: str, namespace: Mapping[str, Any], dry: bool = False) -> Lab:
     values["run"] = given.get("run") or name_run(
         recipe.name, given.get("iters", 0), changed | tricks, train_set, unseen
     )
-    if "discriminator" in values:  # which halves a patch four times
-        block = math.lcm(16, values["scale"])
-        values["patch"] = -(-values["patch"] // block) * block
+    if "patch" in values:
+        values["patch"] = _whole_patch(values)
     train_set, unseen = _large_enough(values, train_set, unseen, book.sides)
     lab = Lab(
         name=name,
-        **{key: value for key, value in values.items() if key not in ("device", "precision")},
-        **{"device": device, "precision": precision, "train_set": train_set, "unseen": unseen},
+        recipe=values["recipe"],
+        run=values["run"],
+        iters=values.get("iters", 0),
+        device=device,
+        precision=precision,
+        train_set=train_set,
+        unseen=unseen,
         degradation=_degradation(values),
-        parameters=values,
         tricks=tricks,
         as_tried=_as_tried(book, recipe, changed) and device.type == "cpu",
+        parameters=values,
     )
     _check_what_comes_later(lab)
     announce(lab, recipe, dry)
@@ -210,6 +147,15 @@ def _as_tried(book: Book, recipe: Recipe, changed: dict[str, Any]) -> bool:
     return as_written and recipe.name in ("laptop", "smoke") and not changed.keys() - {"seed", "backbone"}
 
 
+def _whole_patch(values: dict[str, Any]) -> int:
+    """The patch as a whole number of LR pixels, and of the blocks that a discriminator can halve four times."""
+    scale, patch = values.get("scale", 4), values["patch"]
+    if "discriminator" in values:
+        block = math.lcm(16, scale)
+        return -(-patch // block) * block
+    return patch - patch % scale
+
+
 def _large_enough(values: dict[str, Any], train_set: Any, unseen: Any, sides: dict[str, int]) -> tuple[Any, Any]:
     """Leave out photos too small for what the lab does with them, also after its training, and say so.
 
@@ -249,7 +195,7 @@ def _check_what_comes_later(lab: Lab) -> None:
 
     values = lab.parameters
     if "size" in values:
-        _generator(values)
+        generator_of(values)
     if "discriminator" in values:
         with torch.device("meta"):  # refuses patches that it can't judge
             models.build_discriminator(values["discriminator"], values["patch"], values.get("d_features", 0))
@@ -267,26 +213,3 @@ def _check_what_comes_later(lab: Lab) -> None:
             raise SrlabError(
                 f"There is no run {run} with weights: {file} is missing; see srlab runs for those there are."
             )
-
-
-def _generator(values: dict[str, Any]) -> dict[str, Any]:
-    """Name and arguments of the generator that the recipe asks for, as a manifest has them.
-
-    Raises
-    ------
-    SrlabError
-        There is no such network, or it has more parameters than the recipe's limit.
-    """
-    import torch
-
-    from srlab import models
-
-    network, changes = values.get("network", "RRDBNet"), {"blocks": values["blocks"]}
-    if "growth" in values:
-        changes |= {"features": values["width"], "growth": values["growth"]}
-    shape = models.pick_size(values["size"], network, **changes)
-    shape |= {key: values[key] for key in ("fusion", "beta") if key in values}
-    with torch.device("meta"):  # shapes alone
-        generator = models.GENERATORS[network](**shape, scale=values["scale"])
-    models.check_limit(generator, values.get("parameter_limit", 0))
-    return {"network": network} | generator.config

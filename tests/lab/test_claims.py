@@ -7,10 +7,12 @@ from srlab.base.errors import SrlabError
 from srlab.lab.execute import execute
 
 LAB = """\
-import srlab
-from srlab.lab.setup import Lab
+import dataclasses
 
-lab, found = Lab(as_tried=True), 5
+import srlab
+from srlab.lab.lab import Lab
+
+lab, found = Lab(**dict.fromkeys(one.name for one in dataclasses.fields(Lab)) | {"as_tried": True}), 5
 """
 CLAIM = """\
 \"\"\"About the lab.\"\"\"
@@ -62,9 +64,7 @@ def test_parameters_are_refused_where_no_cell_would_take_them(lab, tmp_path):
 
 def test_a_claim_leaves_the_names_of_the_lab_alone(lab, tmp_path, monkeypatch):
     monkeypatch.setenv("SRLAB_CLAIMS", "1")
-    assert (
-        execute(lab("found; found, lab.expect = 6, lambda *_: None"), tmp_path / "out.ipynb", {}, "explore")["value"]
-        == 5
-    )
+    claim = lab("found; found, lab = 6, dataclasses.replace(lab, as_tried=False)")
+    assert execute(claim, tmp_path / "out.ipynb", {}, "explore")["value"] == 5
     copy = nbformat.read(tmp_path / "out.ipynb", 4)
     assert [cell.id for cell in copy.cells if "check" not in cell.metadata.get("tags", [])] == ["first", "last"]

@@ -1,12 +1,13 @@
 """Guesses: without a page nobody waits, what is typed is taken and kept, and it stands beside what came out."""
 
 import json
+from dataclasses import fields
 from types import SimpleNamespace
 
 import pytest
 
 from srlab.lab.guess import Guess, guess
-from srlab.lab.setup import Lab
+from srlab.lab.lab import Lab
 from srlab.view import widgets
 
 
@@ -86,7 +87,7 @@ def test_a_cell_that_runs_again_shows_the_guess_of_before(home, capsys):
 @pytest.mark.usefixtures("page")
 def test_two_labs_that_ask_the_same_keep_two_guesses_and_a_file_of_before_is_read(home, monkeypatch):
     def ask(lab):
-        shell = SimpleNamespace(user_ns={"i": 3, "lab": Lab(name=lab)})
+        shell = SimpleNamespace(user_ns={"i": 3, "lab": Lab(lab, *[None] * (len(fields(Lab)) - 1))})
         monkeypatch.setattr("srlab.lab.guess.running_shell", lambda: shell)
         return Guess("How much?")
 

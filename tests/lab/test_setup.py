@@ -1,6 +1,7 @@
 """srlab.setup: a slip is caught wherever it was typed, and the same values make the same run."""
 
 import ast
+import copy
 import functools
 import inspect
 import re
@@ -215,9 +216,30 @@ def test_the_labs_of_gans_refuse_in_the_cell_of_their_setup_a_loss_without_any_p
         exec(source, scope)
 
 
-@pytest.mark.parametrize(("lab", "scale", "patch"), [("03_srgan", 3, 48), ("04_esrgan", 4, 48), ("04_esrgan", 8, 48)])
-def test_a_patch_that_d_cannot_halve_four_times_becomes_the_next_that_it_can(lab, scale, patch):
+@pytest.mark.parametrize(
+    ("lab", "scale", "patch"),
+    [
+        ("01_srresnet", 4, 32),
+        ("02_content_loss", 3, 33),
+        ("03_srgan", 3, 48),
+        ("04_esrgan", 4, 48),
+        ("04_esrgan", 8, 48),
+    ],
+)
+def test_a_patch_is_whole_lr_pixels_and_one_for_d_the_next_that_it_can_halve_four_times(lab, scale, patch):
     assert srlab.setup(lab, namespace(lab, recipe="smoke", scale=scale, patch=33)).patch == patch
+
+
+def test_a_lab_knows_the_numbers_of_its_recipe_and_names_those_near_a_slip():
+    lab = setup("01_srresnet")
+    assert (lab.batch, lab.iters) == (lab.parameters["batch"], lab.parameters["iters"])
+    assert {"batch", "unseen", "expect"} <= set(dir(lab))
+    for slip, words in {"itters": "did you mean iters?", "crowd_size": "it has recipe, iters"}.items():
+        with pytest.raises(AttributeError, match=f"^The lab 01_srresnet has no {slip}; {re.escape(words)}"):
+            getattr(lab, slip)
+    with pytest.raises(AttributeError):
+        lab.batch = 4
+    assert copy.copy(lab).batch == lab.batch
 
 
 # --- In a notebook -----------------------------------------------------------------------------------------------
