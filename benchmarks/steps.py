@@ -209,9 +209,10 @@ def make_step(
 
     def labs_step(lr: torch.Tensor, hr: torch.Tensor) -> dict[str, torch.Tensor]:
         trainer = SimpleNamespace(backward=backward, gradient_norm=norm or (lambda network: torch.zeros(())))
-        players = generator, discriminator, optimizers["g_optimizer"], optimizers["d_optimizer"]
+        players = {"generator": generator, "discriminator": discriminator}
+        players |= {name: optimizers[name] for name in ("g_optimizer", "d_optimizer")}
         d_loss = partial(losses.discriminator_loss, kind=task.gan)
-        log = srlab.gan_step(trainer, *players, d_loss, g_loss, lr, hr, relative=relative)
+        log = srlab.gan_step(trainer, lr, hr, **players, d_loss=d_loss, g_loss=g_loss, relative=relative)
         return {"loss": log.pop("g_loss")} | log
 
     if not task.layers:

@@ -14,14 +14,15 @@ Look = Callable[[torch.Tensor], torch.Tensor]  # an image (N, 3, H, W) becomes D
 
 def gan_step(
     trainer: Trainer,
+    lr: torch.Tensor,
+    hr: torch.Tensor,
+    *,
     generator: nn.Module,
     discriminator: nn.Module,
     g_optimizer: Optimizer,
     d_optimizer: Optimizer,
     d_loss: Callable[[torch.Tensor, torch.Tensor], torch.Tensor],
     g_loss: Callable[[torch.Tensor, torch.Tensor, Look], torch.Tensor],
-    lr: torch.Tensor,
-    hr: torch.Tensor,
     noise: float = 0.0,
     relative: bool = False,
     g_turn: bool = True,
@@ -32,6 +33,8 @@ def gan_step(
     ----------
     trainer
         Computes the gradients, in 16 bits as well.
+    lr, hr
+        ``(N, 3, h, w)`` and ``(N, 3, H, W)``, in [0, 1].
     generator, discriminator
         G maps `lr` to SR; D takes images and the strength of the noise on them, and answers with logits.
     g_optimizer, d_optimizer
@@ -40,8 +43,6 @@ def gan_step(
         ``d_loss(real, fake)``, from D's logits of HR and of SR.
     g_loss
         ``g_loss(sr, hr, look)``, all that G minimises; ``look(image)`` gives D's logits.
-    lr, hr
-        ``(N, 3, h, w)`` and ``(N, 3, H, W)``, in [0, 1].
     noise
         Standard deviation of the noise on all that D sees (Sønderby et al. 2017), where white is 1.
     relative

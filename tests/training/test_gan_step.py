@@ -47,10 +47,16 @@ class Scene:
         self.d_optimizer.register_step_post_hook(lambda *_: self.of_d.append(gradients(self.discriminator)))
         self.lr, self.hr = torch.rand(2, 3, 8, 8), torch.rand(2, 3, 32, 32)
         name, g_loss = KINDS[kind]
-        networks = self.generator, self.discriminator, self.g_optimizer, self.d_optimizer
-        d_loss = partial(losses.discriminator_loss, kind=name)
-        g_loss = options.pop("g_loss", g_loss)
-        self.step = partial(srlab.gan_step, Trainer(), *networks, d_loss, g_loss, self.lr, self.hr, **options)
+        players = {"generator": self.generator, "discriminator": self.discriminator}
+        players |= {"g_optimizer": self.g_optimizer, "d_optimizer": self.d_optimizer}
+        goals = {"d_loss": partial(losses.discriminator_loss, kind=name), "g_loss": g_loss}
+        self.step = partial(srlab.gan_step, Trainer(), self.lr, self.hr, **players | goals | options)
+
+
+def test_what_could_be_swapped_unnoticed_is_given_by_name():
+    step = Scene().step
+    with pytest.raises(TypeError, match="positional"):
+        srlab.gan_step(*step.args, *step.keywords.values())
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -161,7 +161,7 @@ TASKS = {  # small ones, as what is computed where does not depend on sizes
 def step_of(name, trainer, prepared):
     """`srlab.gan_step` with all that the recipes of labs 03 and 04 may put into its losses."""
     kind, features = TASKS[name].gan, prepared["features"]
-    players = [prepared[key] for key in ("generator", "discriminator", "g_optimizer", "d_optimizer")]
+    players = {name: thing for name, thing in prepared.items() if name != "features"}
     relative = kind.startswith("relativistic")
 
     def d_loss(real, fake):
@@ -174,7 +174,8 @@ def step_of(name, trainer, prepared):
         return losses.hybrid((1.0, F.l1_loss(sr, hr)), (1.0, content), (0.1, adversary))
 
     def step(lr, hr):
-        return srlab.gan_step(trainer, *players, d_loss, g_loss, lr, hr, noise=0.1, relative=relative)
+        goals = {"d_loss": d_loss, "g_loss": g_loss, "relative": relative}
+        return srlab.gan_step(trainer, lr, hr, **players, **goals, noise=0.1)
 
     return step
 
