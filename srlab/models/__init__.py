@@ -23,9 +23,13 @@ from srlab.models.srresnet import ResidualBlock as ResidualBlock
 from srlab.models.srresnet import ResidualBlockNoBN as ResidualBlockNoBN
 from srlab.models.srresnet import SRResNet as SRResNet
 
-# By name: the networks that a lab may take, and that the weights file of a run may be of: all of those imported here
-# that know their receptive radius.
-GENERATORS = {name: network for name, network in globals().items() if hasattr(network, "radius")}
+# The networks that a lab may take, and that a weights file may be of, which notes the name of its class.
+GENERATORS: dict[str, type[nn.Module]] = {
+    "SRResNet": SRResNet,
+    "MSRResNet": MSRResNet,
+    "RRDBNet": RRDBNet,
+    "CodedSRResNet": CodedSRResNet,
+}
 # The discriminators that a lab may take: name -> one for patches of so many pixels a side, with so many features, or
 # as many as it has by itself.
 DISCRIMINATORS: dict[str, Callable[[int, int], nn.Module]] = {
