@@ -180,8 +180,8 @@ class ImageSet:
     def with_lr(self, degradation: Degradation, scale: int, seed: int = 0) -> "ImageSet":
         """The same set with LR images that are made once, so that a random degradation gives fixed pairs.
 
-        They are those that `srlab.evaluate` makes by itself with the same degradation and seed. LR images that came
-        with the set stay, and the degradation is not used; `srlab.evaluate`, given one, does the opposite.
+        With the seed 0 they are those that `srlab.evaluate` makes of the same degradation. LR images that came with
+        the set stay, and the degradation is not used; `srlab.evaluate`, given one, does the opposite.
 
         Parameters
         ----------

@@ -23,11 +23,11 @@ def triangle(x: torch.Tensor) -> torch.Tensor:
     return (1 - x.abs()).clamp(min=0)
 
 
-def cubic(x: torch.Tensor, a: float = -0.5) -> torch.Tensor:
-    """Cubic convolution kernel (Keys 1981, equation 15, where a = -1/2; OpenCV and plain torch use -3/4)."""
+def cubic(x: torch.Tensor) -> torch.Tensor:
+    """Cubic convolution kernel (Keys 1981, equation 15, with his a = -1/2; OpenCV and plain torch have -3/4)."""
     x = x.abs()
-    near = (a + 2) * x**3 - (a + 3) * x**2 + 1
-    far = a * (x**3 - 5 * x**2 + 8 * x - 4)
+    near = 1.5 * x**3 - 2.5 * x**2 + 1
+    far = -0.5 * (x**3 - 5 * x**2 + 8 * x - 4)
     return torch.where(x <= 1, near, torch.where(x < 2, far, torch.zeros_like(x)))
 
 

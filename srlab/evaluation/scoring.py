@@ -38,7 +38,6 @@ def evaluate(
     scale: int = 4,
     degradation: Degradation | None = None,
     protocol: Protocol = PAPER,
-    seed: int = 0,
     metrics: Sequence[str] = ("psnr", "ssim"),
     weights: str | Path = "auto",
 ) -> pd.DataFrame:
@@ -53,11 +52,10 @@ def evaluate(
     scale
         HR pixels per LR pixel.
     degradation
-        How LR is made (default: the resampler of the protocol alone).
+        How LR is made (default: the resampler of the protocol alone). A random one draws the same in each call; for
+        other draws, use `images.with_lr` with another seed.
     protocol
         What is measured on. The measures of `srlab.evaluation.perception` always look at the whole image in colour.
-    seed
-        Of a random degradation.
     metrics
         Names in `METRICS`: the columns.
     weights
@@ -75,7 +73,7 @@ def evaluate(
     SrlabError
         Unknown metric, or an image cannot be scored (the crop leaves nothing of it, say); the message names it.
     """
-    table = evaluate_all({"": model}, images, scale, degradation, protocol, seed, metrics, weights)
+    table = evaluate_all({"": model}, images, scale, degradation, protocol, metrics, weights)
     return table.drop(columns=["set", "method"])
 
 
@@ -85,7 +83,6 @@ def evaluate_all(
     scale: int = 4,
     degradation: Degradation | None = None,
     protocol: Protocol = PAPER,
-    seed: int = 0,
     metrics: Sequence[str] = ("psnr", "ssim"),
     weights: str | Path = "auto",
 ) -> pd.DataFrame:
@@ -97,7 +94,7 @@ def evaluate_all(
         Method -> network or function from LR to SR; see `srlab.load_upscalers` for those of the runs.
     sets
         Image sets with different names, or a single one.
-    scale, degradation, protocol, seed, metrics, weights
+    scale, degradation, protocol, metrics, weights
         As for `evaluate`.
 
     Returns
@@ -121,7 +118,7 @@ def evaluate_all(
     rows = []
     for images in sets:
         for method, model in models.items():
-            random = torch.Generator().manual_seed(seed)
+            random = torch.Generator().manual_seed(0)
             for name, image in images:
                 try:
                     hr = mod_crop(image, scale)

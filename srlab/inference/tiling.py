@@ -33,7 +33,6 @@ def upscale(
     scale: int | None = None,
     tile: int | None = None,
     overlap: int | None = None,
-    progress: bool = False,
     precision: str = "no",
 ) -> torch.Tensor:
     """Apply a network or a function to an LR batch, without gradients, in eval mode and on the network's device.
@@ -46,7 +45,7 @@ def upscale(
         ``upscaler(lr)`` gives SR.
     lr
         ``(N, 3, h, w)`` or ``(3, h, w)`` in [0, 1].
-    scale, tile, overlap, progress, precision
+    scale, tile, overlap, precision
         As in `upscale_tiles`.
 
     Returns
@@ -61,7 +60,7 @@ def upscale(
         As in `upscale_tiles`, or there is no image in the tensor.
     """
     if lr.ndim == 3:
-        return upscale(upscaler, lr[None], scale, tile, overlap, progress, precision)[0]
+        return upscale(upscaler, lr[None], scale, tile, overlap, precision)[0]
     if lr.ndim != 4 or not lr.numel():
         raise SrlabError(
             f"upscale needs images (N, 3, h, w) or (3, h, w), but got a tensor of shape {tuple(lr.shape)}."
@@ -74,9 +73,8 @@ def upscale(
         tile = max(int(tile_of(upscaler, scale) / math.sqrt(len(lr))), SMALLEST_TILE)
     height, width = lr.shape[-2:]
     sr = None
-    for top, left, factor, part in upscale_tiles(
-        upscaler, read, (height, width), scale, tile, overlap, progress, precision
-    ):
+    tiles = upscale_tiles(upscaler, read, (height, width), scale, tile, overlap, precision=precision)
+    for top, left, factor, part in tiles:
         if sr is None:
             sr = part.new_empty(*part.shape[:2], height * factor, width * factor)
         sr[..., top : top + part.shape[-2], left : left + part.shape[-1]] = part

@@ -87,11 +87,8 @@ def test_lr_that_came_with_the_set_is_used_unless_a_degradation_is_given_and_els
     assert evaluate(bicubic, images, degradation=Degradation()).equals(made)
 
 
-def test_a_random_degradation_is_repeated_by_its_seed_and_the_same_for_every_method(images):
+def test_a_random_degradation_is_the_same_for_every_method(images):
     noisy = Degradation(noise=0.1)
-    tables = [evaluate(bicubic, images, degradation=noisy, seed=seed) for seed in (1, 1, 2)]
-    assert tables[0].equals(tables[1])
-    assert not tables[0].equals(tables[2])
     table = evaluate_all({"one": bicubic, "two": bicubic}, images, degradation=noisy)
     one, two = (table[table["method"] == name]["psnr"].tolist() for name in ("one", "two"))
     assert one == two
