@@ -47,7 +47,7 @@ def timetable(notebooks: dict) -> Iterator[Sequence[str]]:
             solved = [exercise for section in now for exercise in section.for_class]
             home = [exercise for section in now for exercise in section.exercises if exercise not in solved]
             minutes = sum(s.reading for s in now) + sum(e.minutes for e in solved)
-            minutes += minutes_before(notebook.cells) if sitting == 1 else 0
+            minutes += minutes_before(notebook.cells, sections) if sitting == 1 else 0
             left = [name(exercise) for exercise in home] + [named(s) for s in later if sitting == 2]
             spoken = f"{lab}, {in_words([s.number for s in now])}"
             yield str(session), spoken, str(about(minutes)), ", ".join(map(name, solved)) or "-", ", ".join(left) or "-"

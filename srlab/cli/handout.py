@@ -57,7 +57,7 @@ def page(notebook: "NotebookNode", extras: set[str], glossary: str) -> str:
     needs = re.search(r"^\*\*You need\*\* (.*)$", cells[0].source, re.MULTILINE)
     blocks = [
         f"# {title}",
-        how_long(notebook),
+        how_long(cells, sections),
         "**Bring** a laptop on which the course opens, or the address of its site, and a pencil."
         + (f" **You need** {needs[1]}" if needs else ""),
         "## Write down your guess before you run the cell",

@@ -36,15 +36,14 @@ def run(options: argparse.Namespace) -> int:
     sections = read_sections(notebook.cells)
     if options.without is None:
         print(in_columns([("section", "minutes", "takes along", "title"), *_rows(sections)]))
-        print(how_long(notebook))
+        print(how_long(notebook.cells, sections.values()))
         return 0
     numbers = pick(sections, ",".join(options.without))
     out = Path(options.out) if options.out else lab.with_name(f"{lab.stem}.short.ipynb")
     refuse_as_new(out)
-    leave_out(notebook, numbers)
-    said = (
-        f"This copy is without section{'s' * (len(numbers) > 1)} {in_words(numbers)} of the lab. {how_long(notebook)}"
-    )
+    leave_out(notebook, [sections[number] for number in numbers])
+    minutes = how_long(notebook.cells, read_sections(notebook.cells).values())
+    said = f"This copy is without section{'s' * (len(numbers) > 1)} {in_words(numbers)} of the lab. {minutes}"
     notebook.cells.insert(1, nbformat.v4.new_markdown_cell(f"**{said}**"))
     write_atomic(out, (nbformat.writes(notebook) + "\n").encode())
     print(f"{seen_from_here(out)}: {said}")

@@ -158,27 +158,31 @@ def in_words(numbers: Collection[int]) -> str:
     return f"{', '.join(first)} and {last}" if first else last
 
 
-def leave_out(notebook: "NotebookNode", numbers: Collection[int]) -> None:
+def leave_out(notebook: "NotebookNode", sections: Iterable[Section]) -> None:
     """Take sections out of a notebook, heading and all; nothing checks that the rest can do without them."""
-    sections = read_sections(notebook.cells)
-    gone = {position for number in numbers for position in sections[number].cells}
+    gone = {position for section in sections for position in section.cells}
     notebook.cells = [cell for position, cell in enumerate(notebook.cells) if position not in gone]
 
 
-def how_long(notebook: "NotebookNode") -> str:
-    """The minutes of a lab as a sentence: estimated, in steps of five, with what is for another day apart."""
-    sections = read_sections(notebook.cells)
-    core = [section for section in sections.values() if section.sitting < 3]
+def how_long(cells: Sequence["NotebookNode"], sections: Collection[Section]) -> str:
+    """The minutes of a lab as a sentence: estimated, in steps of five, with what is for another day apart.
+
+    Parameters
+    ----------
+    cells, sections
+        Of the whole lab.
+    """
+    core = [section for section in sections if section.sitting < 3]
     exercises = sum(exercise.minutes for section in core for exercise in section.exercises)
-    reading = minutes_before(notebook.cells) + sum(section.reading for section in core)
-    extra = sum(section.minutes for section in sections.values() if section.sitting == 3)
+    reading = minutes_before(cells, sections) + sum(section.reading for section in core)
+    extra = sum(section.minutes for section in sections if section.sitting == 3)
     more = f"; {about(extra)} more for another day" if extra else ""
     return f"About {about(reading + exercises)} minutes, {exercises} of them for exercises{more}."
 
 
-def minutes_before(cells: Sequence["NotebookNode"]) -> float:
-    """Estimated minutes for what stands before the first numbered section."""
-    first = min((position for section in read_sections(cells).values() for position in section.cells), default=0)
+def minutes_before(cells: Sequence["NotebookNode"], sections: Iterable[Section]) -> float:
+    """Estimated minutes for what stands before the first of a lab's numbered sections."""
+    first = min((section.cells[0] for section in sections), default=0)
     return minutes_to_read(prose(cells[:first]))
 
 
