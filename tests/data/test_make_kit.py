@@ -203,9 +203,9 @@ def test_the_sizes_are_of_the_wheels_that_this_machine_would_take():
     best, second = (str(tag) for _, tag in zip(range(2), sys_tags(), strict=False))
     names = {f"one-1.0-{second}.whl": 5, f"one-1.0-{best}.whl": 7, f"one-2.0-{best}.whl": 1}
     names |= {"one-1.0-cp27-none-win32.whl": 2, "one-1.0.tar.gz": 3}
-    files = [{"filename": name, "size": size} for name, size in names.items()]
-    assert sizes.best_size(files, pin) == 7
-    assert sizes.best_size(files[2:], pin) is None
+    wheels = sizes.wheels_among({"filename": name, "size": size} for name, size in names.items())
+    assert sizes.best_size(wheels, pin, list(sys_tags())) == 7
+    assert sizes.best_size(wheels[2:], pin, list(sys_tags())) is None
     groups = sizes.in_groups(["torch", "nvidia-x", "torchvision", "numpy", "triton"])
     assert [sorted(members) for members in groups.values()] == [
         ["nvidia-x", "triton"],
@@ -213,6 +213,22 @@ def test_the_sizes_are_of_the_wheels_that_this_machine_would_take():
         [],
         ["numpy"],
     ]
+
+
+def test_the_size_of_a_kit_for_another_machine_is_of_its_own_wheels():
+    sizes = load_script(ROOT / "data_scripts" / "kit_sizes.py")
+    pins = [Requirement("one==1.0"), Requirement("two==1.0; sys_platform == 'win32'")]
+    built = {"win_amd64": 1, "manylinux_2_28_x86_64": 2, "manylinux2014_aarch64": 3, "macosx_11_0_arm64": 4}
+    of_one = [{"filename": f"one-1.0-py3-none-{platform}.whl", "size": size} for platform, size in built.items()]
+    wheels = {"one": sizes.wheels_among(of_one), "two": sizes.wheels_among([{"filename": "two-1.0.zip", "size": 9}])}
+    found = {machine: sizes.sizes_for(pins, wheels, *of) for machine, of in sizes.machines().items()}
+    assert found == {
+        "Windows, x86-64": {"one": 1, "two": None},
+        "Linux, x86-64": {"one": 2},
+        "Linux, ARM": {"one": 3},
+        "macOS, Apple silicon": {"one": 4},
+        "macOS, Intel": {"one": None},
+    }
 
 
 def test_a_dry_run_needs_no_folder_and_makes_none(script, monkeypatch):
