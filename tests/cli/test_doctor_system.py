@@ -1,11 +1,13 @@
 """srlab doctor --system: each lack of a machine is one sentence with what to do, and one line goes to the teacher."""
 
 import getpass
+import re
 import shutil
 import sys
 from importlib import metadata
 from types import SimpleNamespace
 
+import nbformat
 import psutil
 import pytest
 import torch
@@ -13,6 +15,7 @@ import torch
 from srlab.base import devices
 from srlab.cli import system_check
 from srlab.cli.main import main
+from tests.conftest import LABS, ROOT
 
 
 def version_without(name):
@@ -49,6 +52,14 @@ MACHINES = {
     "fast enough": (system_check.check_training, (system_check, "_step_seconds", takes(0.2)), ""),
     "no kernel": (system_check.check_kernel, ("jupyter_client.manager.start_new_kernel", no_kernel), "Kernel died"),
 }
+
+
+def test_the_memory_that_a_lab_takes_is_one_number_wherever_it_is_told():
+    pages = [nbformat.read(lab, 4).cells[0].source for lab in LABS]
+    told = [float(most) for page in pages for most in re.findall(r"\*\*Memory:\*\* up to ([\d.]+) GiB", page)]
+    assert max(told) == system_check.FREE_MEMORY
+    for page in ("teaching.md", "docs/jupyterhub.md", "docs/troubleshooting.md"):
+        assert f"{max(told)} GiB" in (ROOT / page).read_text(encoding="utf-8"), page
 
 
 @pytest.mark.parametrize(("look", "stand_in", "words"), MACHINES.values(), ids=MACHINES)
