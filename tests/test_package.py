@@ -5,10 +5,13 @@ import re
 import subprocess
 import sys
 from importlib.metadata import version
+from pkgutil import resolve_name
 
 import pytest
+import torch
 
 import srlab
+from srlab.training.wrapping import make_accelerator
 from tests.conftest import ROOT
 
 HEAVY = {"torch", "torchvision", "torchmetrics", "numpy", "pandas", "matplotlib", "skimage", "scipy", "accelerate"}
@@ -54,6 +57,31 @@ def test_an_unknown_name_is_an_attribute_error_and_completion_knows_the_others()
 
 def test_the_version_is_that_of_the_installed_package():
     assert srlab.__version__ == version("srlab")
+
+
+# What no public name of a library does -> the file whose comment says so.
+PRIVATE = {
+    "accelerate.state:AcceleratorState._reset_state": "srlab/training/wrapping.py",
+    "torch.nn:Module._compiled_call_impl": "srlab/training/wrapping.py",
+    "torch:_foreach_copy_": "srlab/training/trainer.py",
+    "torch:_dynamo": "srlab/grading/recheck.py",
+    "torchmetrics.functional.image.lpips:_NoTrainLpips": "srlab/evaluation/perception.py",
+    "pip._internal.models.index:PyPI.simple_url": "data_scripts/kit_sizes.py",
+}
+
+
+@pytest.mark.parametrize(("name", "file"), PRIVATE.items())
+def test_what_is_private_in_a_library_is_still_there(name, file):
+    pytest.importorskip(re.split("[.:]", name)[0])  # an environment of uv has no pip
+    try:
+        resolve_name(name)
+    except (ImportError, AttributeError) as error:
+        pytest.fail(f"The installed library has dropped {name}, which {file} uses; find another way there ({error}).")
+
+
+def test_a_network_that_accelerate_has_prepared_bears_the_mark_that_wrapping_takes_off():
+    network = make_accelerator(torch.device("cpu"), "no").prepare(torch.nn.Linear(1, 1))
+    assert network.__dict__.pop("_is_accelerate_prepared"), "accelerate has another mark: see bare in wrapping.py"
 
 
 def test_imports_point_down():

@@ -85,7 +85,7 @@ def recheck(
     from srlab.exercises import names
 
     for module in ("IPython.core.inputtransformer2", "torch._dynamo", "srlab.evaluation.scoring", *JUDGES):
-        importlib.import_module(module)  # once, and not in each process
+        importlib.import_module(module)  # once, and not in each process; torch takes the second for its first optimizer
     names()
     torch.set_num_threads(1)
     others = {child.pid for child in psutil.Process().children()}

@@ -16,6 +16,7 @@ from typing import Any
 import torch
 from accelerate.utils import broadcast_object_list
 from torch import nn
+from torch.optim.swa_utils import get_ema_multi_avg_fn
 
 from srlab.base.devices import (
     explaining_lack_of_memory,
@@ -345,9 +346,9 @@ class Trainer:
         decay = min(self.ema_decay, (1 + self.step) / (self.ramp + self.step))
         generator = self.modules["generator"]
         with torch.no_grad():
-            torch._foreach_lerp_(list(self.ema.parameters()), list(generator.parameters()), 1 - decay)
+            get_ema_multi_avg_fn(decay)(list(self.ema.parameters()), list(generator.parameters()), None)
             if buffers := list(self.ema.buffers()):
-                torch._foreach_copy_(buffers, list(generator.buffers()))
+                torch._foreach_copy_(buffers, list(generator.buffers()))  # one launch for all; no public name does that
         return losses
 
     def _log(self, losses: Losses, bar: Progress) -> None:

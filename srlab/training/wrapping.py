@@ -6,7 +6,7 @@ from typing import Any
 
 import torch
 from accelerate import Accelerator
-from accelerate.state import AcceleratorState
+from accelerate.state import AcceleratorState, is_initialized
 from accelerate.utils import DistributedDataParallelKwargs, InitProcessGroupKwargs, extract_model_from_parallel
 from torch import nn
 
@@ -18,8 +18,9 @@ MODES = ("default", "reduce-overhead", "max-autotune")
 
 def make_accelerator(device: torch.device, precision: str) -> Accelerator:
     """Prepare this process to train on a device, in a precision, with the other processes if there are some."""
-    if AcceleratorState._shared_state:
-        # accelerate keeps one state a process and refuses another one; a notebook may compare two.
+    if is_initialized():
+        # accelerate keeps one state a process and refuses another one; a notebook may compare two. No public name of it
+        # forgets that state.
         state = AcceleratorState()
         if state.device.type != device.type:
             AcceleratorState._reset_state(reset_partial_state=True)
@@ -34,7 +35,8 @@ def bare(thing: Any) -> Any:
     """Take off what an earlier `prepare` put around a network or optimiser: a reader may run its cell again."""
     if isinstance(thing, nn.Module):
         thing = extract_model_from_parallel(thing, keep_fp32_wrapper=False)
-        thing._compiled_call_impl = None  # where Module.compile keeps its work
+        # Neither library has a public way back: here Module.compile keeps its work, and accelerate its mark.
+        thing._compiled_call_impl = None
         thing.__dict__.pop("_is_accelerate_prepared", None)
     return getattr(thing, "optimizer", thing) if isinstance(thing, torch.optim.Optimizer) else thing
 
