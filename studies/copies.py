@@ -54,10 +54,11 @@ def read_manifest(folder: Path, iters: int) -> dict[str, Any]:
     SrlabError
         There are no copies, or they are of another step than the row.
     """
-    file = folder / "run.json"
-    if not file.is_file():
-        raise SrlabError(f"There is no {file}; delete {folder}.ipynb and run the study again, which makes it.")
-    manifest = json.loads(file.read_text(encoding="utf-8"))
+    manifest = Run("", folder.name, folder).manifest()
+    if manifest is None:
+        raise SrlabError(
+            f"There is no {folder / 'run.json'}; delete {folder}.ipynb and run the study again, which makes it."
+        )
     if manifest["step"] != iters:
         raise SrlabError(
             f"{folder} was copied at step {manifest['step']}, but the row is about step {iters}; "

@@ -80,7 +80,7 @@ def report(records: list[Record], crops: Path) -> Page:
 def opening(records: list[Record], trained: list[str]) -> str:
     """What was run, on what."""
     found = [one for row in trained for one in of_row(records, row)]
-    images = sorted({one["images"].partition(" (")[0] for one in found})
+    images = sorted({one["images"]["name"] for one in found})
     machine = sorted({f"{one['device']}, precision {one['precision']}" for one in found})
     torch = sorted({one["versions"]["torch"] for one in found})
     without = [one["row"] for one in records if not all("lpips" in scores for scores in one["scores"].values())]

@@ -21,6 +21,7 @@ from srlab.data import datasets
 from srlab.data.catalog import is_named
 from srlab.lab.execute import execute
 from srlab.training.runs import Run
+from srlab.training.starts import begun_with
 from studies.content_loss.weights import has_layers
 from studies.train import failed
 
@@ -84,8 +85,8 @@ def train(row: Row, seed: int, options: argparse.Namespace, sets: list[record.Im
     learn(row, given)
     run = Run(row.lab, given["run"])
     start = Run(*given["start"].split("/")) if row.start else None
-    if stage := run.manifest().get("psnr_stage"):  # of lab 04: its own, or one that the lab has found
-        start = Run(row.lab, stage)
+    if row.lab == "04_esrgan" and (stage := begun_with(run)):  # its own, or one that the lab has found
+        start = Run(*stage.split("/"))
         record.write(file.with_name(f"{row.name}-{STAGE}-seed{seed}.json"), start, seed, sets, command)
     print(record.write(file, run, seed, sets, command, start), flush=True)
 

@@ -97,7 +97,7 @@ def ship(run: Run, file: Path) -> None:
     if manifest is None or manifest.get("state") != "finished":
         raise SrlabError(f"There is no finished run {run.path}; train it with the commands in this script.")
     photos = datasets.photos("train")
-    if manifest["parameters"]["sampler"]["images"] != f"{photos.name} ({len(photos)} images, {photos.fingerprint()})":
+    if manifest["parameters"]["sampler"]["images"] != photos.describe():
         raise SrlabError(f"{run.path} was not trained on the embedded photos alone; only such weights may go in.")
     made = manifest["parameters"]
     if made.get("start", "01_srresnet/shipped") != "01_srresnet/shipped" or not of_no_network(made):

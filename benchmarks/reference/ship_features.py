@@ -61,7 +61,7 @@ def ship(steps: int, file: Path) -> None:
     files.write_safetensors(file, weights, notes)
     last = log[-max(1, steps // 10) :]
     about = notes | {
-        "images": f"{photos.name} ({len(photos)} images, {photos.fingerprint()})",
+        "images": photos.describe(),
         "steps": steps,
         "seed": SEED,
         "right_answers": {name: round(sum(row[name] for row in last) / len(last), 3) for name in ("which", "how")},

@@ -20,6 +20,7 @@ from srlab.data.images import to_uint8
 from srlab.lab.execute import execute
 from srlab.models.weights import find_shipped
 from srlab.training import runs
+from srlab.training.starts import SHIPPED, begun_with
 from srlab.view import kept, plots
 
 ROOT = Path(__file__).parents[2]
@@ -76,8 +77,8 @@ def train(name: str) -> runs.Run:
 def of_half(name: str, published: torch.nn.Module) -> dict[str, torch.Tensor]:
     """The right half of a photo, by a network that was trained on its left half, and by others."""
     run = train(name)
-    stage = run.manifest()["psnr_stage"]
-    start = find_shipped("rrdb") if stage == "shipped" else runs.Run(LAB, stage).path
+    begun = begun_with(run)
+    start = find_shipped("rrdb") if begun == SHIPPED else begun
     half = srlab.halves(subject_of(name))[1]
     hr = srlab.mod_crop(half[half.names[0]], 4)
     lr = srlab.downsample(hr, 4)

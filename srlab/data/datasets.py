@@ -8,6 +8,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 import torch
 
@@ -217,6 +218,10 @@ class ImageSet:
     def fingerprint(self) -> str:
         """A short hash of all names and pixels: two runs with the same one saw the same images."""
         return self._digest or fingerprint(zip(self.names, self.hr, strict=True))
+
+    def describe(self) -> dict[str, Any]:
+        """Its ``name``, the ``count`` of its images and its ``fingerprint``, for a run's manifest."""
+        return {"name": self.name, "count": len(self), "fingerprint": self.fingerprint()}
 
     def _indices(self, names: Sequence[str]) -> list[int]:
         place = {name: index for index, name in enumerate(self.names)}

@@ -6,7 +6,7 @@ draws its random numbers from a `torch.Generator` that the caller owns. Nothing 
 
 import io
 import math
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
@@ -189,12 +189,9 @@ class Degradation:
         if high and not 1 <= low <= high <= 100:
             raise SrlabError(f"Degradation strength jpeg={self.jpeg} must lie in 1 to 100, or be 0 for none.")
 
-    def __str__(self) -> str:
-        # Runs are compared by it, also with those made when there were two stages more.
-        return (
-            f"Degradation(method={self.method!r}, blur={self.blur}, anisotropic=False, noise={self.noise}, "
-            f"photons=0.0, jpeg={self.jpeg})"
-        )
+    def describe(self) -> dict[str, Any]:
+        """Its attributes by name, for a run's manifest; a pair is a list, as JSON reads it back."""
+        return {name: list(value) if isinstance(value, tuple) else value for name, value in asdict(self).items()}
 
     def reach(self, scale: int) -> int:
         """How many LR pixels beyond a pixel's own place its value depends on, noise and JPEG left out."""

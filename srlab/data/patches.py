@@ -192,10 +192,10 @@ class PatchSampler:
         return F.grid_sample(windows, grid, mode=mode, padding_mode=padding, align_corners=False)
 
     def describe(self) -> dict[str, Any]:
-        """All that decides the batches, in words and numbers, for a run's manifest."""
+        """All that decides the batches, by name, for a run's manifest."""
         names = ("scale", "patch", "batch", "augment", "rotate", "black_corners", "seed")
-        images = f"{self.images.name} ({len(self.images)} images, {self.images.fingerprint()})"
-        return {name: getattr(self, name) for name in names} | {"images": images, "degradation": str(self.degradation)}
+        parts = {"images": self.images.describe(), "degradation": self.degradation.describe()}
+        return {name: getattr(self, name) for name in names} | parts
 
     def state_dict(self) -> dict[str, torch.Tensor]:
         """All that decides the coming batches."""

@@ -39,11 +39,12 @@ from srlab.base import files
 from srlab.base.errors import SrlabError
 from srlab.base.places import generator_file, home, locate, run_folder
 from srlab.base.text import printable
+from srlab.training.format_1 import lift
 
 if TYPE_CHECKING:
     from torch import nn
 
-FORMAT = 1  # of the run folder; a folder of another format is not touched
+FORMAT = 2  # of the run folder; one of format 1 is read as well, and one of another is not touched
 ADVICE = f"{files.ADVICE} with SRLAB_HOME"  # where a file of a run cannot be written
 REMEDY = "move the folder away or choose another run name"
 SIDE = "-ablation-"  # in the names of a lab's side runs, which stand for nothing by themselves
@@ -164,6 +165,15 @@ class Run:
         return self._ours(manifest)
 
     def _ours(self, manifest: dict[str, Any]) -> dict[str, Any]:
+        """A manifest in today's format, if it is one of this run; whatever reads one gets it from here."""
+        if manifest["format"] == 1:
+            try:
+                manifest = lift(manifest)
+            except (AttributeError, KeyError, SyntaxError, TypeError, ValueError) as error:
+                file = self.path / "run.json"
+                raise SrlabError(
+                    f"{file} cannot be read as a run's manifest of format 1 ({error}); {REMEDY}."
+                ) from error
         if manifest["format"] != FORMAT:
             raise SrlabError(f"{self.path} was made by another version of srlab ({manifest['format']}); {REMEDY}.")
         if self.lab and manifest["lab"] != self.lab:
@@ -234,8 +244,7 @@ class Run:
             except SrlabError as error:
                 print(f"{error} Falling back to the state before it.")
                 continue
-            self._ours(state["manifest"])
-            return state
+            return state | {"manifest": self._ours(state["manifest"])}
         if self._states():
             raise SrlabError(
                 f"No state in {self.path / 'state'} can be read; delete {self.path} to start the run anew."

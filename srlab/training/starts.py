@@ -42,14 +42,8 @@ class Wanted:
 
 
 def begun_with(run: Run) -> str:
-    """The start that a run has noted: ``"shipped"`` or ``"LAB/NAME"``; "" where it has none or isn't there.
-
-    Lab 04 notes a run of its own without its lab. What is no start, such as the words of an earlier lab 02, is none.
-    """
-    manifest = run.manifest() or {"parameters": {}}
-    noted = manifest.get("psnr_stage") or manifest["parameters"].get("start", "")
-    noted = noted if noted == SHIPPED or "/" in noted else f"{run.lab}/{noted}"
-    return noted if noted == SHIPPED or RUN.fullmatch(noted) else ""
+    """The start that a run has noted: ``"shipped"`` or ``"LAB/NAME"``; "" where it has none or isn't there."""
+    return (run.manifest() or {"parameters": {}})["parameters"].get("start", "")
 
 
 def find_start(
@@ -151,8 +145,8 @@ def find_trained(lab: str, steps: int, parameters: dict[str, Any]) -> list[str]:
 def _misfit(start: str, wanted: Wanted, named: bool = False) -> str:
     """Why a training can't begin with this, or ""."""
     if start == SHIPPED:
-        if whole := _known_whole(wanted):
-            return f"it has learned all of {whole}, whose right half is to stay unseen"
+        if known := _known(wanted.unseen):
+            return f"it has learned all of {known}, and this run would be validated on pixels of it"
         fits = _load(SHIPPED, wanted) is not None and wanted.degradation == Degradation()
         network = f"{wanted.network['network']} of this size, scale and degradation"
         return "" if fits else f"no {network} comes with srlab"
@@ -164,24 +158,36 @@ def _misfit(start: str, wanted: Wanted, named: bool = False) -> str:
     made = run.manifest()["parameters"]
     theirs, sampler = made.get("generator", {}), made.get("sampler", {})
     network = {"scale": wanted.network["scale"]} if named and wanted.free else wanted.network
-    if differs := [f"{k}={theirs.get(k)}, not {v}" for k, v in network.items() if theirs.get(k) != v]:
-        return f"its network has {' and '.join(differs)}"
-    if sampler.get("degradation") != str(wanted.degradation):
-        return f"it has learned from LR by {sampler.get('degradation')}, not by {wanted.degradation}"
-    if (whole := _known_whole(wanted)) and photos("train").fingerprint() in sampler["images"]:
-        return f"it has learned all of {whole}, whose right half is to stay unseen"
-    if wanted.unseen.fingerprint() in sampler["images"]:
+    if differs := _differences(theirs, network):
+        return f"its network has {differs}"
+    if differs := _differences(sampler.get("degradation", {}), wanted.degradation.describe()):
+        return f"it has learned from LR of {differs}"
+    learned = sampler["images"]["fingerprint"]
+    if (known := _known(wanted.unseen)) and learned == photos("train").fingerprint():
+        return f"it has learned all of {known}, and this run would be validated on pixels of it"
+    if learned == wanted.unseen.fingerprint():
         return f"it was trained on {wanted.unseen.name}, on which this run would be validated"
     return ""
 
 
-def _known_whole(wanted: Wanted) -> str:
-    """Name of the subject where its right half is in an embedded training photo, or ""."""
-    if not wanted.unseen.name.startswith("right half of "):
+def _differences(theirs: dict[str, Any], ours: dict[str, Any]) -> str:
+    return " and ".join(
+        f"{name}={theirs.get(name)}, not {value}" for name, value in ours.items() if theirs.get(name) != value
+    )
+
+
+def _known(unseen: ImageSet) -> str:
+    """Name of the embedded training photo that the unseen one is the right half of, as that of a subject; or ""."""
+    if len(unseen) > 1:  # a subject is one photo
         return ""
-    right, known = wanted.unseen.hr[0], photos("train")
-    ends = {name: photo[..., -right.shape[2] :] for name, photo in zip(known.names, known.hr, strict=True)}
-    return next((name for name, end in ends.items() if torch.equal(end, right)), "")
+    learned, hr = photos("train"), unseen.hr[0]
+    ends = {name: photo[..., -hr.shape[2] :] for name, photo in zip(learned.names, learned.hr, strict=True)}
+    return next((name for name, end in ends.items() if _same(end, hr)), "")
+
+
+def _same(one: torch.Tensor, other: torch.Tensor) -> bool:
+    """Whether two photos have the same pixels; one that a plan has in the place of a photo has none."""
+    return not (one.is_meta or other.is_meta) and torch.equal(one, other)
 
 
 def _other_photos(start: str, wanted: Wanted) -> str:
@@ -190,9 +196,10 @@ def _other_photos(start: str, wanted: Wanted) -> str:
         return ""
     images = Run(*start.split("/")).manifest()["parameters"]["sampler"]["images"]
     known = photos("train")  # has the left half of one photo
-    there = not wanted.train_set.hr[0].is_meta  # else it's a plan
-    part = there and known.fingerprint() in images and torch.equal(known.subset(HALVED).hr[0], wanted.train_set.hr[0])
-    return "" if part or wanted.train_set.fingerprint() in images else f"it was trained on {images}"
+    part = images["fingerprint"] == known.fingerprint() and _same(known.subset(HALVED).hr[0], wanted.train_set.hr[0])
+    if part or images["fingerprint"] == wanted.train_set.fingerprint():
+        return ""
+    return "it was trained on {name} ({count} images, {fingerprint})".format(**images)
 
 
 def _load(start: str, wanted: Wanted) -> nn.Module | None:

@@ -49,7 +49,7 @@ def test_rows_set_what_their_labs_know_and_start_from_rows_before_them():
 def test_the_features_that_come_with_srlab_are_small_and_of_the_embedded_photos_alone():
     photos = datasets.photos("train")
     made = json.loads(OWN_WEIGHTS.with_suffix(".json").read_text(encoding="utf-8"))
-    assert made["images"] == f"{photos.name} (12 images, {photos.fingerprint()})"
+    assert made["images"] == photos.describe()
     assert OWN_WEIGHTS.stat().st_size < 1_000_000
     weights, notes = files.read_safetensors(OWN_WEIGHTS)
     assert {value.dtype for value in weights.values()} == {torch.float16}

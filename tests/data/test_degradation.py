@@ -1,5 +1,6 @@
 """srlab.data.degradation against definitions written out slowly, other libraries, and statistics."""
 
+import json
 import math
 from collections.abc import Callable
 
@@ -282,10 +283,12 @@ def test_the_default_pipeline_is_downsampling_alone_and_stages_come_in_the_order
     assert torch.equal(lr, jpeg(expected, 40))
 
 
-def test_it_is_described_as_in_the_manifests_of_earlier_versions():
-    assert str(Degradation(blur=[0.2, 3], jpeg=(60, 60))) == (
-        "Degradation(method='bicubic', blur=(0.2, 3.0), anisotropic=False, noise=0.0, photons=0.0, jpeg=60.0)"
-    )
+def test_it_is_described_by_its_attributes_as_json_reads_them_back():
+    degradation = Degradation(blur=[0.2, 3], jpeg=(60, 60))
+    described = degradation.describe()
+    assert described == {"method": "bicubic", "blur": [0.2, 3.0], "noise": 0.0, "jpeg": 60.0}
+    assert json.loads(json.dumps(described)) == described
+    assert Degradation(**described) == degradation
 
 
 @pytest.mark.parametrize(

@@ -30,7 +30,7 @@ def test_they_were_trained_on_the_embedded_photos_alone_and_are_small(name):
     file = weights.find_shipped(name)
     manifest = json.loads(file.with_suffix(".json").read_text())
     photos = datasets.photos("train")
-    assert manifest["parameters"]["sampler"]["images"] == f"{photos.name} (12 images, {photos.fingerprint()})"
+    assert manifest["parameters"]["sampler"]["images"] == photos.describe()
     if name == "srgan":
         assert manifest["parameters"]["features"]["weights"].startswith("random")
         assert manifest["parameters"]["start"] == "01_srresnet/shipped"

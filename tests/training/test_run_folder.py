@@ -8,9 +8,11 @@ import pytest
 import torch
 
 from srlab.base.files import write_safetensors
+from srlab.data.degradation import Degradation
 from srlab.models import MSRResNet
 from srlab.models.weights import load_generator, read_generator
-from srlab.training.runs import Run, find_run
+from srlab.training.format_1 import lift
+from srlab.training.runs import FORMAT, Run, find_run
 
 from .little_run import LAB, LittleRun, half_done, refusal, undisturbed, what_is_left
 
@@ -178,3 +180,41 @@ def test_a_run_of_the_version_before_can_be_read_and_is_never_overwritten(old):
     for iters in (6, 600, 900):
         refusal("There is no state in .* and its weights of step 600 stay; choose another run", LittleRun().fit, iters)
     assert {path: text for path, text in content_of(old.path).items() if path.name != ".lock"} == before
+
+
+FORMAT_1 = Path(__file__).with_name("run_of_format_1.json")  # of half a `LittleRun`, as format 1 wrote it
+
+
+def test_a_run_of_format_1_goes_on_to_the_same_bits_and_is_held_to_its_settings(run):
+    run.save_state(run.load_state() | {"manifest": json.loads(FORMAT_1.read_bytes())})
+    shutil.copy(FORMAT_1, run.path / "run.json")
+    other = LittleRun(sampler={"degradation": Degradation(noise=0.1)})
+    refusal(r"was made with sampler.degradation.noise=\[0.0, 0.1\] \(now 0.1\); give", other.fit)
+    LittleRun().fit()
+    left, expected = what_is_left(), dict(undisturbed())
+    made, described = left.pop("parameters"), expected.pop("parameters")
+    assert left == expected
+    assert made["sampler"] == described["sampler"], "Adam's settings depend on the version of torch"
+    assert json.loads((run.path / "run.json").read_text())["format"] == FORMAT
+
+
+BLIND = "Degradation(method='bicubic', blur=(0.2, 3.0), anisotropic=False, noise=(0.0, 0.05), photons=0.0, jpeg=0.0)"
+STARTS = {"01_srresnet/default": "01_srresnet/default", "shipped": "shipped", "": "", "random weights": ""}
+STAGES = {"own-psnr": "04_esrgan/own-psnr", "01_srresnet/own": "01_srresnet/own", "shipped": "shipped", "": ""}
+
+
+def test_what_format_1_had_in_words_is_read_as_facts():
+    sampler = {"patch": 32, "images": "left (half) of gravel (1 images, 166ea56e1a9f594a)", "degradation": BLIND}
+    old = {"format": 1, "lab": "04_esrgan", "parameters": {"sampler": sampler}}
+    made = lift(old)["parameters"]["sampler"]
+    assert made["images"] == {"name": "left (half) of gravel", "count": 1, "fingerprint": "166ea56e1a9f594a"}
+    assert made["degradation"] == Degradation(blur=(0.2, 3), noise=(0, 0.05)).describe()
+    photons = {"sampler": sampler | {"degradation": BLIND.replace("photons=0.0", "photons=9.0")}}
+    assert lift(old | {"parameters": photons})["parameters"]["sampler"]["degradation"]["photons"] == 9.0, (
+        "it did something"
+    )
+    assert {start: lift(old | {"parameters": {"start": start}})["parameters"]["start"] for start in STARTS} == STARTS
+    of_a_game = [old | {"parameters": {"psnr_stage": bool(stage)}, "psnr_stage": stage} for stage in STAGES]
+    assert [lift(one) for one in of_a_game] == [
+        {"format": FORMAT, "lab": "04_esrgan", "parameters": {"start": start}} for start in STAGES.values()
+    ]

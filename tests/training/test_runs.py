@@ -99,7 +99,11 @@ def test_a_run_is_found_by_its_folder_or_by_its_name(home, monkeypatch):
         find_run(home / LAB)
 
 
-@pytest.mark.parametrize("content", [b"", bytes(50), b'{"step": 1, "sta', b'{"step": "\xe9"}', b"[]", b'{"step": 4}'])
+ODD = [b"", bytes(50), b'{"step": 1, "sta', b'{"step": "\xe9"}', b"[]", b'{"step": 4}']
+ODD += [b'{"format":1,"lab":"01_srresnet","parameters":{"sampler":{"images":"a"}},"step":4,"state":"","wall_time_s":0}']
+
+
+@pytest.mark.parametrize("content", ODD)
 def test_an_odd_manifest_is_one_sentence_for_whoever_reads_it(capsys, content):
     run = leave_run(LAB, "default", 4)
     (run.path / "run.json").write_bytes(content)

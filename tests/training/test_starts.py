@@ -24,12 +24,8 @@ def wanted(network=NETWORK, degradation=None, train_set=LEFT, unseen=RIGHT):
     return Wanted(network, degradation or Degradation(), train_set, unseen)
 
 
-def described(images):
-    return f"{images.name} ({len(images)} images, {images.fingerprint()})"
-
-
 def leave(name, images=TWELVE, degradation=None, network=NETWORK, step=900, state="finished", **more):
-    sampler = {"images": described(images), "degradation": str(degradation or Degradation())}
+    sampler = {"images": images.describe(), "degradation": (degradation or Degradation()).describe()}
     run = leave_run(LAB, name, step, state, generator=network, sampler=sampler, loss="mse", **more)
     if network == NETWORK:
         run.save_generator(MADE, step)
@@ -39,7 +35,7 @@ def leave(name, images=TWELVE, degradation=None, network=NETWORK, step=900, stat
 MISFITS = [
     (
         {"degradation": Degradation(blur=(0.2, 3.0), jpeg=(60, 95))},
-        r"it has learned from LR by Degr.*blur=\(0.2, 3.0\)",
+        r"it has learned from LR of blur=\[0.2, 3.0\], not 0.0 and jpeg=\[60.0, 95.0\], not 0.0",
     ),
     ({"network": NETWORK | {"scale": 2}}, "its network has scale=2, not 4"),
     ({"network": NETWORK | {"blocks": 3, "features": 8}}, "its network has blocks=3, not 1 and features=8, not 4"),
@@ -145,7 +141,7 @@ def test_a_start_that_has_learned_a_subject_whole_is_passed_over_whatever_its_fi
         left, right = subjects.halves(subject)
         asked = wanted(RRDB, train_set=left, unseen=right)
         assert find_start("shipped", asked, named=False) == (None, "")
-        assert "The start shipped is passed over: it has learned all of grass, whose right" in capsys.readouterr().out
+        assert "The start shipped is passed over: it has learned all of grass, and this" in capsys.readouterr().out
         with pytest.raises(SrlabError, match="start=shipped won't do: it has learned all of grass"):
             check_start("shipped", asked)
     leave("twelve", images=TWELVE)
