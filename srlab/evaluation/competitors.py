@@ -13,6 +13,7 @@ from srlab.training import runs
 
 # Lab -> the method it teaches, as srlab.view.plots.COLORS spells it.
 METHODS = {"02_content_loss": "content loss", "03_srgan": "SRGAN", "04_esrgan": "ESRGAN"}
+BESIDE = {"hybrid": "default-hybrid", "RRDB": "default-psnr"}  # what labs 02 and 04 train beside their run "default"
 
 
 def load_upscalers(
@@ -35,8 +36,8 @@ def load_upscalers(
     -------
     dict
         Label -> network in eval mode on the CPU, sorted by lab and run. The run "default" of a lab has the name of
-        the method ("SRGAN"; of lab 01 that of its network, "MSRResNet"), others have their own behind it
-        ("SRGAN (long)").
+        the method ("SRGAN"; of lab 01 that of its network, "MSRResNet"), and so have the two that labs 02 and 04 train
+        beside it ("hybrid" and "RRDB"). Others have their own behind it ("SRGAN (long)").
 
     Raises
     ------
@@ -84,8 +85,9 @@ def _parameters(lab: str, name: str) -> dict[str, Any]:
 
 def _label(lab: str, name: str, network: nn.Module, parameters: dict[str, Any]) -> str:
     method = type(network).__name__ if lab == "01_srresnet" else METHODS.get(lab, lab)  # that lab has two networks
-    if lab == "02_content_loss" and name.endswith("-hybrid"):  # its side run with a share of pixel error
-        method, name = "hybrid", name.removesuffix("-hybrid")
-    if lab == "04_esrgan" and name.endswith("-psnr") and "discriminator" not in parameters:  # the stage before its GAN
-        method, name = "RRDB", name.removesuffix("-psnr")
-    return method if name == "default" else f"{method} ({name})"
+    weights = parameters.get("weights", {})
+    if lab == "02_content_loss" and weights.get("pixel") and weights.get("content"):
+        method = "hybrid"
+    if lab == "04_esrgan" and "discriminator" not in parameters:  # the stage before its GAN
+        method = "RRDB"
+    return method if name == BESIDE.get(method, "default") else f"{method} ({name})"

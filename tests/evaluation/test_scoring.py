@@ -249,11 +249,13 @@ def test_all_finished_runs_are_loaded_by_the_name_of_their_method(home, capsys):
     assert f"no finished runs for all kinds of photos in {home}" in capsys.readouterr().out
     for lab, name in [("03_srgan", "default"), ("01_srresnet", "long"), ("01_srresnet", "default"), ("my_lab", "x")]:
         make_run(lab, name)
-    for name in ("default", "default-hybrid", "long-hybrid", "default-ablation-mse"):
-        make_run("02_content_loss", name)
-    for name in ("default", "default-psnr", "paper-psnr", "default-ablation-without-d"):
+    for name, pixel in {"default": 0.0, "default-hybrid": 1.0, "long": 1.0, "my-hybrid": 0.0}.items():
+        make_run("02_content_loss", name, weights={"pixel": pixel, "content": 1.0})
+    make_run("02_content_loss", "default-ablation-mse", weights={"pixel": 1.0})
+    for name in ("default-psnr", "long"):
         make_run("04_esrgan", name)
-    make_run("04_esrgan", "best-psnr", discriminator={"network": "PatchDiscriminator"})
+    for name in ("default", "best-psnr", "default-ablation-without-d"):
+        make_run("04_esrgan", name, discriminator={"network": "PatchDiscriminator"})
     make_run("01_srresnet", "default-ablation-3")
     make_run("02_content_loss", "begun", state="running")
     make_run("03_srgan", "my-hybrid")
@@ -261,8 +263,9 @@ def test_all_finished_runs_are_loaded_by_the_name_of_their_method(home, capsys):
     (home / "04_esrgan" / "begun").mkdir(parents=True)
     upscalers = load_upscalers()
     assert list(upscalers)[:2] == ["MSRResNet", "MSRResNet (long)"]
-    labels = {"content loss", "hybrid", "hybrid (long)", "SRGAN", "SRGAN (my-hybrid)", "ESRGAN", "RRDB", "RRDB (paper)"}
-    assert set(upscalers) == labels | {"ESRGAN (best-psnr)", "MSRResNet", "MSRResNet (long)", "my_lab (x)"}
+    labels = {"content loss", "content loss (my-hybrid)", "hybrid", "hybrid (long)", "SRGAN", "SRGAN (my-hybrid)"}
+    labels |= {"ESRGAN", "ESRGAN (best-psnr)", "RRDB", "RRDB (long)", "MSRResNet", "MSRResNet (long)", "my_lab (x)"}
+    assert set(upscalers) == labels
     assert all(isinstance(network, MSRResNet) and not network.training for network in upscalers.values())
     assert capsys.readouterr().out == ""
     assert set(METHODS.values()) <= set(COLORS)
