@@ -5,7 +5,7 @@ import re
 from typing import Any
 
 IMAGES = re.compile(r"(?P<name>.*) \((?P<count>\d+) images, (?P<fingerprint>.+)\)", re.DOTALL)
-GONE = {"anisotropic": False, "photons": 0.0}  # stages of a degradation that was, and that did nothing
+GONE = {"anisotropic": False, "photons": 0.0}  # stages that a degradation once had, as they are where they did nothing
 
 
 def lift(manifest: dict[str, Any]) -> dict[str, Any]:
