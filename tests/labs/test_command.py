@@ -41,7 +41,7 @@ def test_a_longer_run_is_one_of_its_own_unless_it_is_given_the_name_of_another(t
     assert max(rates(long).values()) > 1e-4, "half of the rate of the recipe"
 
     said = typed("-p", "run", short, "-p", "iters", 4 * STEPS)
-    assert f" numbers, {short}-psnr\n" in said
+    assert f" numbers, 04_esrgan/{short}-psnr\n" in said
     assert f"laid out for 10 steps and goes on to {4 * STEPS}: from step 10 on" in said
     found = rates(short)
     assert found[10] < 0.1 * found[20]
