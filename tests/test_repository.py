@@ -66,7 +66,7 @@ def test_an_address_is_set_in_all_places_and_set_again(tmp_path):
         for lab in labs:
             source = json.loads(lab.read_text(encoding="utf-8"))["source"]
             assert source == [f'    repository = "{address}"  # the address\n']
-        assert f"git clone {address} srlab && cd srlab" in (tmp_path / "README.md").read_text(encoding="utf-8")
+        assert f"git clone {address} srlab\n" in (tmp_path / "README.md").read_text(encoding="utf-8")
         page = (tmp_path / "docs/colab.md").read_text(encoding="utf-8")
         assert page.count(f"git clone -q {address} ") == 2
         assert "know its own address yet" not in page

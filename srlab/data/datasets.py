@@ -285,12 +285,12 @@ def folder(path: str | Path) -> ImageSet:
     """
     path = expanded(path)
     files = image_files(path)
-    if next(iter(files.values())).parent == path and (passed := _folders_with_images(path)):
+    if passed := _folders_left_out(path, {file.parent for file in files.values()}):
         names = ", ".join(printable(name) for name in passed[:3])
         more = f" and {len(passed) - 3} more" if len(passed) > 3 else ""
         print(
-            f"{printable(path.name)} has images of its own, so those in its folders are left out: {names}{more}. "
-            "To take all, put its own into a folder beside those."
+            f"{printable(path.name)} has images in these folders, too, which are left out: {names}{more}. To take all, "
+            "put all images into folders directly in it."
         )
     return _read_folder(path.name, path, files)
 
@@ -422,15 +422,18 @@ def image_files(path: Path) -> dict[str, Path]:
     return dict(named)
 
 
-def _folders_with_images(path: Path) -> list[str]:
-    """Names of the folders in a folder that have images directly in them, but for hidden ones, sorted."""
-    with os.scandir(path) as entries:
-        below = sorted(entry.name for entry in entries if entry.name[0] != "." and entry.is_dir())
+def _folders_left_out(path: Path, taken: set[Path], deep: int = 2) -> list[str]:
+    """Folders up to two levels below one that have images and aren't among those taken, but for hidden ones, sorted."""
     found = []
-    for name in below:
-        with suppress(OSError):  # one that nobody may look into, such as the lost+found of a disk
-            if _images_in(path / name):
+    with suppress(OSError):  # one that nobody may look into, such as the lost+found of a disk
+        with os.scandir(path) as entries:
+            below = sorted(entry.name for entry in entries if entry.name[0] != "." and entry.is_dir())
+        for name in below:
+            folder = path / name
+            if folder not in taken and _images_in(folder):
                 found.append(name)
+            if deep > 1:
+                found += [f"{name}/{further}" for further in _folders_left_out(folder, taken, deep - 1)]
     return found
 
 

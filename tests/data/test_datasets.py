@@ -162,10 +162,16 @@ def test_folders_beside_images_are_left_out_with_a_word_and_an_empty_or_hidden_o
         save(tmp_path / "mine" / name)
     (tmp_path / "mine" / "notes").mkdir()
     assert datasets.image_set(tmp_path / "mine").names == ["a"]
-    assert "mine has images of its own, so those in its folders are left out: crops, raw." in capsys.readouterr().out
+    assert "mine has images in these folders, too, which are left out: crops, raw. To take" in capsys.readouterr().out
     assert datasets.folder(tmp_path / "mine" / "crops").names == ["b"]
-    assert datasets.folder(tmp_path).names == ["mine-a"]
     assert capsys.readouterr().out == ""
+
+
+def test_images_deeper_than_one_level_are_left_out_with_a_word(tmp_path, capsys):
+    for name in ("a/1.png", "b/2.png", "b/c/3.png", "d/e/4.png"):
+        save(tmp_path / "deep" / name)
+    assert datasets.image_set(tmp_path / "deep").names == ["a-1", "b-2"]
+    assert "which are left out: b/c, d/e. To take all, put" in capsys.readouterr().out
 
 
 def test_a_folder_of_folders_gives_the_images_of_all(tmp_path):

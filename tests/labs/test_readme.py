@@ -14,7 +14,7 @@ import torch
 from srlab.cli.main import main
 from srlab.data.images import write_image
 from srlab.lab.recipes import read_book
-from srlab.lab.sections import how_long
+from srlab.lab.sections import how_long, read_sections
 from srlab.models import MSRResNet
 from srlab.models.realesrgan import find_published
 from tests.conftest import LABS as NOTEBOOKS
@@ -124,7 +124,9 @@ def test_every_lab_stands_in_the_table_with_its_minutes():
     for lab in NOTEBOOKS:
         notebook = nbformat.read(lab, 4)
         title = notebook.cells[0].source.splitlines()[0].removeprefix("# ")
-        minutes, _, later = re.findall(r"\d+", how_long(notebook))  # the second are those of the exercises
+        minutes, _, later = re.findall(
+            r"\d+", how_long(notebook, read_sections(notebook))
+        )  # the second are those of the exercises
         assert f"| [{title}](notebooks/{lab.name}) | {minutes}, and {later} |" in TEXTS[README]
 
 
