@@ -35,7 +35,7 @@ def pick_device(device: str | torch.device = "auto") -> torch.device:
     if device == "auto":
         device = "cuda" if torch.cuda.is_available() else "cpu"
     if device == "mps":
-        raise SrlabError("A Mac's GPU (mps) is not used, as it lacks the float64 of the measures; set device to cpu.")
+        raise SrlabError("A Mac's GPU (mps) is not used: it lacks float64 and was never tried; set device to cpu.")
     if device not in ("cpu", "cuda"):
         raise SrlabError(f"Unknown device '{device}'; choose auto, cpu or cuda.")
     if device == "cuda" and not torch.cuda.is_available():
