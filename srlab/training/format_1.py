@@ -12,7 +12,7 @@ def lift(manifest: dict[str, Any]) -> dict[str, Any]:
     """A manifest of format 1 in that of today.
 
     The photos were one sentence, and so was the degradation. A start of lab 02 could be words for none, and lab 04 kept
-    its start beside the parameters, without the lab.
+    its start beside the parameters, without the lab. The hash of its step was of another kind, so it goes.
 
     Parameters
     ----------
@@ -25,6 +25,7 @@ def lift(manifest: dict[str, Any]) -> dict[str, Any]:
         It has something else in their places.
     """
     facts = manifest | {"format": 2, "parameters": dict(manifest["parameters"])}
+    facts.pop("code_of_step", None)
     made, stage = facts["parameters"], facts.pop("psnr_stage", None)
     if sampler := made.get("sampler"):
         images = IMAGES.fullmatch(sampler["images"]).groupdict()

@@ -185,12 +185,13 @@ def test_a_run_of_the_version_before_can_be_read_and_is_never_overwritten(old):
 FORMAT_1 = Path(__file__).with_name("run_of_format_1.json")  # of half a `LittleRun`, as format 1 wrote it
 
 
-def test_a_run_of_format_1_goes_on_to_the_same_bits_and_is_held_to_its_settings(run):
+def test_a_run_of_format_1_goes_on_to_the_same_bits_and_is_held_to_its_settings(run, capsys):
     run.save_state(run.load_state() | {"manifest": json.loads(FORMAT_1.read_bytes())})
     shutil.copy(FORMAT_1, run.path / "run.json")
     other = LittleRun(sampler={"degradation": Degradation(noise=0.1)})
     refusal(r"was made with sampler.degradation.noise=\[0.0, 0.1\] \(now 0.1\); give", other.fit)
     LittleRun().fit()
+    assert "code of the training" not in capsys.readouterr().out  # whose hash was of another kind
     left, expected = what_is_left(), dict(undisturbed())
     made, described = left.pop("parameters"), expected.pop("parameters")
     assert left == expected
