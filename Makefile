@@ -113,11 +113,11 @@ format: .venv/ready
 	else \
 		"$(PYTHON)" -c '$(FITS)' && rm -rf .venv && "$(PYTHON)" -m venv .venv; \
 	fi
-	@echo "Installing the course into .venv: some gigabytes, which takes minutes."
+	@$(if $(wildcard $@),:,echo "Installing the course into .venv: some gigabytes, which takes minutes.")
 	@if command -v uv >/dev/null 2>&1; then \
 		uv pip install --python $(BIN)/python --compile-bytecode -c requirements.lock -e ".[labs,test,study]"; \
 	else \
-		$(BIN)/python -m pip install --disable-pip-version-check -c requirements.lock -e ".[labs,test,study]"; \
+		$(BIN)/python -m pip install --disable-pip-version-check $(if $(wildcard $@),-q) -c requirements.lock -e ".[labs,test,study]"; \
 	fi || { echo "The course isn't installed: the reason stands above. If it's the network, give the same command again; \
 what was downloaded whole is kept."; exit 1; }
 	@$(GET_PUBLISHED) >/dev/null 2>&1 || \
