@@ -48,8 +48,7 @@ def execute(notebook: Path, output: Path, parameters: dict[str, Any], without: s
             raise SrlabError(f"{name!r} cannot be the name of a parameter; use letters, digits and underscores.")
     if parameters:
         _require_place(notebook)
-    # Claims look at what any cell has computed, so they are held against a whole lab only.
-    source, claims = notebook, switched_on("SRLAB_CLAIMS") and without is None
+    source, claims = notebook, switched_on("SRLAB_CLAIMS")
     if without is not None or claims:
         _prepare(notebook, output, without, claims)
         source = output
