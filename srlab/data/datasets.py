@@ -276,7 +276,7 @@ def folder(path: str | Path) -> ImageSet:
     """All images directly in a folder (or in the folders in it, if it has none itself), sorted by name.
 
     From 100 photos on they are decoded once, see `srlab.data.cache`, and read from there when a patch needs them.
-    Where it has both, a line names the folders that are left out.
+    A line names the folders below that have images and are left out, down to two levels.
 
     Raises
     ------
