@@ -43,7 +43,7 @@ class Page:
 
     def keep(self, name: str, figure: plt.Figure) -> None:
         """Put a figure beside the page, which does not show it itself."""
-        self.figures[name] = plots.to_png(figure)
+        self.figures[name] = plots.rendered(figure)
 
     def figure(self, name: str, figure: plt.Figure, caption: str) -> None:
         """Go on with a figure and its caption."""

@@ -4,22 +4,10 @@ import base64
 import re
 from html import escape, unescape
 from importlib.resources import files
-from importlib.resources.abc import Traversable
-from pathlib import Path
-
-from srlab.base.errors import SrlabError
 
 FOLDER = files("srlab.view").joinpath("drawings")
 # As wide as the page; on a phone not so small that its words could not be read, and then it scrolls by itself.
 STYLE = "display: block; width: 100%; min-width: 600px; max-width: 900px; height: auto; background: #fff"
-
-
-def find(folder: Traversable, kind: str, name: str) -> Traversable:
-    """The file of that name, whatever its suffix; refuses an unknown one with a list of those there are."""
-    known = {Path(file.name).stem: file for file in folder.iterdir()}
-    if name not in known:
-        raise SrlabError(f"There is no {kind} '{name}'; choose one of {', '.join(sorted(known))}.")
-    return known[name]
 
 
 def drawing(name: str) -> None:
@@ -28,16 +16,11 @@ def drawing(name: str) -> None:
     Parameters
     ----------
     name
-        Such as ``"srresnet"``.
-
-    Raises
-    ------
-    SrlabError
-        There is none of that name; the message lists those there are.
+        Such as ``"srresnet"``: that of a file in ``srlab/view/drawings``.
     """
     from IPython.display import display
 
-    svg = find(FOLDER, "drawing", name).read_text(encoding="utf-8")
+    svg = FOLDER.joinpath(f"{name}.svg").read_text(encoding="utf-8")
     alt = unescape(re.search("<desc.*?>(.*?)</desc>", svg)[1])
     # Not as SVG, which a notebook that is not trusted does not show, and on which the page's styles would have a say.
     source = f"data:image/svg+xml;base64,{base64.b64encode(svg.encode()).decode()}"

@@ -9,9 +9,7 @@ from typing import Any
 
 import torch
 
-from srlab.base.errors import SrlabError
 from srlab.data.images import read_image
-from srlab.view.drawings import find
 
 FOLDER = files("srlab.view").joinpath("pictures")
 ROWS = files("srlab.view").joinpath("rows")  # crops side by side, of one size, ``scores.json`` and ``duels.json``
@@ -33,9 +31,9 @@ def picture(name: str) -> torch.Tensor:
     Raises
     ------
     SrlabError
-        There is none of that name; the message lists those there are.
+        There is none of that name.
     """
-    return read_image(str(find(FOLDER, "picture", name)))[None]
+    return read_image(str(FOLDER.joinpath(f"{name}.jpg")))[None]
 
 
 def row(name: str) -> tuple[dict[str, torch.Tensor], dict[str, str]]:
@@ -55,15 +53,13 @@ def row(name: str) -> tuple[dict[str, torch.Tensor], dict[str, str]]:
     Raises
     ------
     SrlabError
-        There is none of that name; the message lists those there are.
+        There is none of that name.
     """
-    scores = json.loads(ROWS.joinpath("scores.json").read_text(encoding="utf-8"))
-    if name not in scores:
-        raise SrlabError(f"There is no row '{name}'; choose one of {', '.join(sorted(scores))}.")
-    labels = [*scores[name], "HR"]
-    crops = read_image(str(ROWS.joinpath(f"{name}.jpg")))[None].chunk(len(labels), dim=3)
-    notes = {label: f"{said['psnr']:.1f} dB" for label, said in scores[name].items()}
-    return dict(zip(labels, crops, strict=True)), notes
+    crops = read_image(str(ROWS.joinpath(f"{name}.jpg")))[None]
+    scores = json.loads(ROWS.joinpath("scores.json").read_text(encoding="utf-8"))[name]
+    labels = [*scores, "HR"]
+    notes = {label: f"{said['psnr']:.1f} dB" for label, said in scores.items()}
+    return dict(zip(labels, crops.chunk(len(labels), dim=3), strict=True)), notes
 
 
 def duels() -> dict[str, dict[str, Any]]:

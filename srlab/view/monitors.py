@@ -48,29 +48,25 @@ class Monitor:
 
         sr = upscale(trainer.ema, self.lr)
         write_image(sr, trainer.run.path / "samples" / f"step-{trainer.step:07d}.png")
-        drawn = picture(self._draw(trainer, sr), self.ALT)
+        figure, (*above, left, right) = self._panels()
+        self._draw_curves(trainer.history, *above)
+        for axis, label, image in ((left, f"SR at step {trainer.step}", sr), (right, "HR", self.hr)):
+            axis.imshow(to_numpy(image), interpolation="nearest")
+            axis.set_title(label)
+            axis.axis("off")
+        drawn = picture(figure, self.ALT)
         if self._handle is None:
             self._handle = display(drawn, display_id=True)
             write_caption(self.ALT)
         else:
             self._handle.update(drawn)
 
-    def _draw(self, trainer: "Trainer", sr: torch.Tensor) -> "Figure":
-        figure, (curve, left, right) = plt.subplots(
-            1, 3, figsize=(14, 3.8), width_ratios=(1, 1, 1), layout="constrained"
-        )
-        self._draw_curve(curve, trainer)
-        self._draw_crops(left, right, trainer, sr)
-        return figure
+    def _panels(self) -> tuple["Figure", list["Axes"]]:
+        """A new figure, and its axes: those of the curves, then of SR and HR."""
+        return plt.subplots(1, 3, figsize=(14, 3.8), layout="constrained")
 
-    def _draw_crops(self, left: "Axes", right: "Axes", trainer: "Trainer", sr: torch.Tensor) -> None:
-        for axis, label, image in ((left, f"SR at step {trainer.step}", sr), (right, "HR", self.hr)):
-            axis.imshow(to_numpy(image), interpolation="nearest")
-            axis.set_title(label)
-            axis.axis("off")
-
-    def _draw_curve(self, curve: "Axes", trainer: "Trainer") -> None:
-        _draw_series(curve, trainer.history, "val_psnr", "network", self.COLOR, marker="o")
+    def _draw_curves(self, history: History, curve: "Axes") -> None:
+        _draw_series(curve, history, "val_psnr", "network", self.COLOR, marker="o")
         for label, value in self.baseline.items():
             curve.axhline(value, linestyle="--", color=COLORS.get(label, OTHER), label=label)
         curve.set(xlabel="training step", ylabel="PSNR in dB (Y)", title="on images never trained on")
@@ -88,26 +84,23 @@ class GanMonitor(Monitor):
     ALT = "What D says of HR and SR, validation PSNR, and the current SR crop beside HR."
     COLOR = COLORS["SRGAN"]
 
-    def _draw(self, trainer: "Trainer", sr: torch.Tensor) -> "Figure":
+    def _panels(self) -> tuple["Figure", list["Axes"]]:
         figure, axes = plt.subplots(2, 2, figsize=(12, 8.4))
-        draw_judgements(axes[0, 0], trainer.history)
-        self._draw_curve(axes[0, 1], trainer)
-        self._draw_crops(*axes[1], trainer, sr)
         # Set by hand: a layout that matplotlib finds takes a third of the time.
         figure.subplots_adjust(left=0.06, right=0.99, top=0.95, bottom=0.02, wspace=0.16, hspace=0.24)
-        return figure
+        return figure, axes.flat
 
-
-def draw_judgements(axis: "Axes", history: History) -> None:
-    """Draw what D says of HR and SR over the steps, with the bands in which it has something to teach."""
-    for key, label, color in (("d_real", "D(HR)", COLORS["HR"]), ("d_fake", "D(SR)", COLORS["SRGAN"])):
-        axis.axhspan(*HEALTHY[label], color=color, alpha=0.15)
-        _draw_series(axis, history, key, label, color)
-    axis.set(xlabel="training step", ylabel="D(HR), D(SR)", title="what D says; shaded: healthy", ylim=(0, 1.15))
-    axis.legend(loc="upper right", ncols=2, frameon=False)
+    def _draw_curves(self, history: History, said: "Axes", curve: "Axes") -> None:
+        """What D says with the bands in which it has something to teach, and the validation curve."""
+        for key, label, color in (("d_real", "D(HR)", COLORS["HR"]), ("d_fake", "D(SR)", COLORS["SRGAN"])):
+            said.axhspan(*HEALTHY[label], color=color, alpha=0.15)
+            _draw_series(said, history, key, label, color)
+        said.set(xlabel="training step", ylabel="D(HR), D(SR)", title="what D says; shaded: healthy", ylim=(0, 1.15))
+        said.legend(loc="upper right", ncols=2, frameon=False)
+        super()._draw_curves(history, curve)
 
 
 def _draw_series(axis: "Axes", history: History, key: str, label: str, color: str, marker: str = "") -> None:
-    points = [(row["step"], row[key]) for row in history if key in row]
-    look = {"label": label, "color": color, "linewidth": 2, "marker": marker}
-    axis.plot([step for step, _ in points], [value for _, value in points], **look)
+    rows = [row for row in history if key in row]
+    steps, values = [row["step"] for row in rows], [row[key] for row in rows]
+    axis.plot(steps, values, label=label, color=color, linewidth=2, marker=marker)

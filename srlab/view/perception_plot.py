@@ -8,7 +8,6 @@ import numpy as np
 from matplotlib.ticker import LogLocator, NullFormatter
 from matplotlib.transforms import Bbox
 
-from srlab.base.errors import SrlabError
 from srlab.base.text import in_figure
 from srlab.view.plots import COLORS, OTHER
 
@@ -42,18 +41,18 @@ def draw_perception_distortion(table: "pd.DataFrame", metric: str) -> "Figure":
         images is drawn, as one image can have a distance a hundred times that of another.
     metric
         ``"lpips"``, ``"patch_distance"`` or ``"energy_error"``.
-
-    Raises
-    ------
-    SrlabError
-        A column is missing, or no method has finite values.
     """
-    points = _points(table, metric)
-    sets = list(dict.fromkeys(point.set for point in points))
-    marker = dict(zip(dict.fromkeys(point.method for point in points), itertools.cycle(MARKERS), strict=False))
+    by_method = table.groupby(["set", "method"], sort=False, as_index=False)
+    means = by_method.agg({"psnr": "mean", metric: "median" if metric == "patch_distance" else "mean"})
+    if metric == "patch_distance":
+        means[metric] = means[metric].clip(lower=NEAR)
+    means = means[np.isfinite(means[["psnr", metric]]).all(axis=1)]  # HR against itself is at infinity
+    marker = dict(zip(means.method.unique(), itertools.cycle(MARKERS), strict=False))
+    sets = means.set.unique()
     figure, axes = plt.subplots(1, len(sets), figsize=(7 * len(sets) + 1, 5.2), squeeze=False, layout="constrained")
     for axis, images in zip(axes.flat, sets, strict=True):
-        here = {point.method: (point.psnr, getattr(point, metric)) for point in points if point.set == images}
+        points = means[means.set == images]
+        here = dict(zip(points.method, zip(points.psnr, points[metric], strict=True), strict=True))
         for method, place in here.items():
             look = {"color": COLORS.get(method.partition(" (")[0], OTHER), "marker": marker[method]}
             axis.scatter(*place, s=80, zorder=2, **look)
@@ -86,20 +85,3 @@ def _label(axis: "Axes", points: dict[str, tuple[float, float]]) -> None:
                 break
             text.remove()
         taken.append(box)
-
-
-def _points(table: "pd.DataFrame", metric: str) -> list:
-    """A row per set and method with its means, without what is infinite or NaN (HR against itself)."""
-    if metric not in AXES or not {"psnr", metric} <= set(table):
-        raise SrlabError(
-            f"The plot needs the columns psnr and {' or '.join(AXES)}, but the table has {', '.join(table.columns)}; "
-            "name them in metrics of srlab.evaluate_all."
-        )
-    by_method = table.groupby(["set", "method"], sort=False, as_index=False)
-    means = by_method.agg({"psnr": "mean", metric: "median" if metric == "patch_distance" else "mean"})
-    if metric == "patch_distance":
-        means[metric] = means[metric].clip(lower=NEAR)
-    points = list(means[np.isfinite(means[["psnr", metric]]).all(axis=1)].itertuples())
-    if not points:
-        raise SrlabError(f"No method has a finite mean of psnr and {metric}, so there is no point to draw.")
-    return points

@@ -9,14 +9,12 @@ from typing import TYPE_CHECKING, Any
 
 import matplotlib.pyplot as plt
 import torch
-import torch.nn.functional as F
 from matplotlib import cycler
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from matplotlib.patheffects import withStroke
 
-from srlab.base.errors import SrlabError
 from srlab.base.text import in_figure, in_markdown
 from srlab.view.drawings import drawing as drawing
 
@@ -46,7 +44,6 @@ COLORS = {
 # For what is no method: dashed from the sixth on. Contrast and distances as above, and no colour is that of a method.
 CYCLE = ("#0072B2", "#CC6F11", "#40260D", "#7D04D6", "#6E6E74")
 OTHER = "#777777"  # a method that has no colour
-RINGS = 64  # of `radial_mean`
 Box = tuple[int, int, int, int]  # top, left, height, width in pixels of the image
 
 
@@ -96,28 +93,27 @@ def picture(figure: Figure, alt: str) -> Any:
     from IPython.display import Image
 
     # In the metadata, as IPython 7, which Colab has, knows no argument alt.
-    return Image(data=to_png(figure), metadata={"alt": alt, "width": _shown_width(figure)})
+    return Image(data=rendered(figure), metadata={"alt": alt, "width": _shown_width(figure)})
 
 
-def to_png(figure: Figure) -> bytes:
-    """Render a figure and close it.
+def rendered(figure: Figure, kind: str = "png", **options: Any) -> bytes:
+    """Render a figure at 150 pixels per inch, sharp on the screens of today and on a slide, and close it.
 
     Parameters
     ----------
     figure
         As matplotlib drew it.
+    kind
+        A format of Pillow; **options** are those of the format.
 
     Returns
     -------
     bytes
-        A PNG of 150 pixels per inch: sharp on the screens of today and on a slide.
+        What a file of that kind would hold.
     """
-    return _rendered(figure, format="png", pil_kwargs={"compress_level": 4})  # 6 takes half as long again for 4 %
-
-
-def _rendered(figure: Figure, **options: Any) -> bytes:
     buffer = io.BytesIO()
-    figure.savefig(buffer, dpi=150, bbox_inches="tight", **options)
+    # 6, which is usual, takes half as long again for 4 %.
+    figure.savefig(buffer, format=kind, dpi=150, bbox_inches="tight", pil_kwargs=options or {"compress_level": 4})
     plt.close(figure)
     return buffer.getvalue()
 
@@ -182,35 +178,10 @@ def middle(image: torch.Tensor, scale: int) -> Box:
     tuple of int
         Top, left, height, width in pixels.
     """
-    found = []
-    for side, length in zip((96, 144), image.shape[-2:], strict=True):
-        side = min(side, length) // scale * scale
-        found.append(((length - side) // 2 // scale * scale, side))
-    (top, height), (left, width) = found
+    full = image.shape[-2:]
+    height, width = (min(side, length) // scale * scale for side, length in zip((96, 144), full, strict=True))
+    top, left = ((length - side) // 2 // scale * scale for side, length in zip((height, width), full, strict=True))
     return top, left, height, width
-
-
-def flattest(image: torch.Tensor) -> Box:
-    """Find the square in which the luma varies least, of those that are neither black nor white: there a pattern shows.
-
-    Parameters
-    ----------
-    image
-        ``(1, 3, H, W)`` in [0, 1], at least 48 pixels a side.
-
-    Returns
-    -------
-    tuple of int
-        Top, left, height, width in pixels.
-    """
-    from srlab.data.images import luma
-
-    y = luma(image)
-    side, step = 48, 4  # of the square in pixels, and from one to the next that is looked at
-    mean = F.avg_pool2d(y, side, step)
-    spread = F.avg_pool2d(y.square(), side, step) - mean.square()
-    place = spread.masked_fill((mean < 0.15) | (mean > 0.85), 1).argmin().item()
-    return place // mean.shape[-1] * step, place % mean.shape[-1] * step, side, side
 
 
 def images(
@@ -259,8 +230,6 @@ def draw_images(
     width
         Of the figure in inches.
     """
-    if not pictures:
-        raise SrlabError("There are no pictures to show.")
     box_height = box_height or max(p.shape[-2] for p in pictures.values())
     parts = {label: p if box is None else cut(p, box, box_height) for label, p in pictures.items()}
     rows = -(-len(parts) // columns)
@@ -272,7 +241,9 @@ def draw_images(
     for axis in axes.flat:
         axis.axis("off")
     for axis, (label, part) in zip(axes.flat, parts.items(), strict=False):
-        draw_picture(axis, part, width / columns)
+        # Pixels are to be seen as squares; but a picture drawn smaller than it is must not alias in turn.
+        sampling = "nearest" if part.shape[-1] <= 50 * width / columns else "antialiased"
+        axis.imshow(to_numpy(part), cmap="gray", vmin=0, vmax=1, interpolation=sampling)
         title = [label, notes[label]] if notes and label in notes else [label]
         axis.set_title(in_figure("\n".join(title)), fontsize=14)
     whole = max(reversed([*pictures.values()]), key=lambda picture: picture.shape[-2])  # HR, where it stands last
@@ -287,13 +258,6 @@ def draw_images(
         overview.imshow(to_numpy(whole), cmap="gray", vmin=0, vmax=1)
         draw_box(overview, box, CYCLE[1])
     return figure
-
-
-def draw_picture(axis: Axes, picture: torch.Tensor, width: float) -> None:
-    """Draw an image ``(3, H, W)`` in [0, 1], some `width` inches wide, onto axes."""
-    # Pixels are to be seen as squares; but a picture drawn smaller than it is must not alias in turn.
-    sampling = "nearest" if picture.shape[-1] <= 50 * width else "antialiased"
-    axis.imshow(to_numpy(picture), cmap="gray", vmin=0, vmax=1, interpolation=sampling)
 
 
 def draw_box(axis: Axes, box: Box, color: str) -> None:
@@ -314,7 +278,7 @@ def draw_box(axis: Axes, box: Box, color: str) -> None:
     axis.add_patch(outline)
 
 
-def sliders(draw: Callable[..., Figure], caption: str, **ranges: tuple[float, ...]) -> None:
+def sliders(draw: Callable[..., Figure], caption: str, **ranges: tuple[float, float, float, float]) -> None:
     """Show a figure with a slider for each argument of the function that draws it.
 
     Without a running kernel, in an exported page, the figure for the first values is left.
@@ -326,29 +290,23 @@ def sliders(draw: Callable[..., Figure], caption: str, **ranges: tuple[float, ..
     caption
         See `show`.
     **ranges
-        Name -> (lowest, highest, step, start); without a start the slider begins at the lowest. Whole numbers give
-        whole numbers.
+        Name -> (lowest, highest, step, start). Whole numbers give whole numbers.
     """
     import ipywidgets
     from IPython.display import display
 
     from srlab.view.widgets import CellBox, Presence
 
-    class Controls(CellBox):
-        def __repr__(self) -> str:
-            return "Moving the sliders needs a running kernel."
-
     def drawn() -> Any:
         return picture(draw(**{name: slider.value for name, slider in controls.items()}), caption)
 
     controls = {}
-    for name, (low, high, step, *start) in ranges.items():
+    looks = {"style": {"description_width": "initial"}, "continuous_update": False}
+    for name, (low, high, step, start) in ranges.items():
         kind = ipywidgets.IntSlider if isinstance(step, int) else ipywidgets.FloatSlider
-        first = start[0] if start else low
-        looks = {"description": name, "style": {"description_width": "initial"}, "continuous_update": False}
-        controls[name] = kind(first, min=low, max=high, step=step, **looks)
+        controls[name] = kind(start, min=low, max=high, step=step, description=name, **looks)
     # Not ipywidgets.interact: its output widget now and then makes a headless run wait for ever (nbclient 312).
-    display(Controls([*controls.values(), Presence()]))
+    display(CellBox([*controls.values(), Presence()], "Moving the sliders needs a running kernel."))
     handle = display(drawn(), display_id=True)
     write_caption(caption)
     for slider in controls.values():
@@ -376,7 +334,7 @@ def frames(draw: Callable[[Any], Figure], caption: str, label: str, values: Sequ
     pictures = []
     for index, value in enumerate(values):
         figure = draw(value)
-        encoded = base64.b64encode(_rendered(figure, format="webp", pil_kwargs={"quality": 90})).decode()
+        encoded = base64.b64encode(rendered(figure, "webp", quality=90)).decode()
         pictures.append(
             f'<img src="data:image/webp;base64,{encoded}" '
             f'alt="{escape(f"{caption} {label}: {value}")}" width="{_shown_width(figure)}" '
@@ -405,7 +363,7 @@ def maps(
     unit: str,
     limit: float | None = None,
     width: float = 12.6,
-    boxes: Mapping[str, Box] | None = None,
+    box: Box | None = None,
 ) -> None:
     """Show labelled fields such as residuals or gradients, all on one colour scale with a bar.
 
@@ -421,8 +379,8 @@ def maps(
         End of the scale (default: the largest size of a value).
     width
         Of the figure in inches.
-    boxes
-        Label -> (top, left, height, width) of places to outline on each field.
+    box
+        (top, left, height, width) of a place to outline on each field.
     """
     limit = limit or max(float(field.abs().max()) for field in fields.values())
     signed = any(float(field.min()) < 0 for field in fields.values())
@@ -436,11 +394,8 @@ def maps(
         drawn = axis.imshow(field.cpu().numpy(), cmap=palette, vmin=low, vmax=limit, interpolation="nearest")
         axis.set_title(in_figure(label), fontsize=14)
         axis.axis("off")
-        for name, box in (boxes or {}).items():
+        if box is not None:
             draw_box(axis, box, "black")
-            axis.annotate(
-                name, (box[1], box[0] - 6), fontsize=12, path_effects=[withStroke(linewidth=3, foreground="white")]
-            )
     figure.colorbar(drawn, ax=axes, shrink=0.8, label=unit)
     show(figure, caption)
 
@@ -496,66 +451,18 @@ def bars(values: Mapping[str, float], caption: str, x: str, title: str) -> None:
     Parameters
     ----------
     values
-        Label -> number. A label that is a method, or begins with one and a comma, has the method's colour.
+        Label -> number. A label that is a method has the method's colour.
     caption
         See `show`.
     x, title
         What stands on the axis, with its unit, and above it.
     """
     figure, axis = plt.subplots(figsize=(8, 0.6 + 0.42 * len(values)))
-    drawn = axis.barh(
-        [in_figure(name) for name in values],
-        list(values.values()),
-        color=[COLORS.get(name.split(",")[0], OTHER) for name in values],
-    )
+    colors = [COLORS.get(name, OTHER) for name in values]
+    drawn = axis.barh([in_figure(name) for name in values], list(values.values()), color=colors)
     axis.bar_label(drawn, fmt="%.2f", padding=4)
     axis.invert_yaxis()
     axis.margins(x=0.12)
     axis.set(xlabel=x, title=in_figure(title))
     axis.spines[["top", "right"]].set_visible(False)
     show(figure, caption)
-
-
-def spectrum(image: torch.Tensor) -> torch.Tensor:
-    """Magnitude of the 2-D Fourier transform of the luma, zero frequency in the middle.
-
-    Parameters
-    ----------
-    image
-        ``(1, 3, H, W)`` or ``(3, H, W)`` in [0, 1].
-
-    Returns
-    -------
-    torch.Tensor
-        ``(H, W)``, with a Hann window against the cross that the borders would draw.
-    """
-    from srlab.data.images import luma
-
-    y = luma(image).reshape(image.shape[-2:])
-    window = torch.hann_window(y.shape[0])[:, None] * torch.hann_window(y.shape[1])
-    return torch.fft.fftshift(torch.fft.fft2((y - y.mean()) * window)).abs()
-
-
-def radial_mean(field: torch.Tensor) -> tuple[list[float], list[float]]:
-    """Mean of a centred field over rings around its middle.
-
-    Parameters
-    ----------
-    field
-        ``(H, W)``, such as a `spectrum`.
-
-    Returns
-    -------
-    tuple of list
-        Frequency of each ring in cycles per pixel (0 to 0.5), and the mean over it.
-    """
-    height, width = field.shape
-    y = (torch.arange(height) - height // 2) / height
-    x = (torch.arange(width) - width // 2) / width
-    ring = ((y[:, None] ** 2 + x**2).sqrt() / 0.5 * RINGS).long().clamp(max=RINGS)
-    total = torch.zeros(RINGS + 1, dtype=torch.float64).index_add_(0, ring.flatten(), field.double().flatten())
-    count = torch.zeros(RINGS + 1, dtype=torch.float64).index_add_(
-        0, ring.flatten(), torch.ones(field.numel()).double()
-    )
-    frequency = (torch.arange(RINGS) + 0.5) / RINGS * 0.5
-    return frequency.tolist(), (total / count.clamp(min=1))[:RINGS].tolist()

@@ -34,11 +34,17 @@ class CellBox(ipywidgets.VBox):
     ----------
     children
         From top to bottom; a `Presence` is the last.
+    words
+        What stands for it where there is only text.
     """
 
-    def __init__(self, children: Sequence[ipywidgets.Widget]) -> None:
+    def __init__(self, children: Sequence[ipywidgets.Widget], words: str = "") -> None:
         super().__init__(children)
+        self.words = words
         self.children[-1].still = self.model_id
+
+    def __repr__(self) -> str:
+        return self.words
 
     def still(self) -> str:
         """HTML that a page shows without the kernel."""
