@@ -15,14 +15,20 @@ import torch
 from srlab.base.errors import SrlabError
 from srlab.base.files import write_atomic
 from srlab.evaluation.mos import Trial, blind_trials
-from srlab.view.slider import encode, magnify
+from srlab.view.slider import encode
 from srlab.view.widgets import PRESENCE, CellBox, Presence
 
 FORMAT = "srlab votes 1"
 WIDE = 360  # CSS pixels: two pictures of this width stand beside each other in any notebook, four in a wide one
 
 
-class Ballot:
+class BallotKeys(Presence):
+    """The letters as keys."""
+
+    _esm = PRESENCE + files("srlab.view").joinpath("ballot.js").read_text(encoding="utf-8")
+
+
+class Ballot(CellBox):
     """Trials in which pictures without names are ranked from best to worst; each confirmed ranking is saved.
 
     At the end of a cell it shows itself. A ballot over the same pictures and file goes on where the last one ended. The
@@ -56,6 +62,17 @@ class Ballot:
         self.trials = blind_trials(pictures, seed)
         self.votes = self._load()
         self._begin(max(1, -(-len(self.votes) // len(self.trials))))
+        self._title, self._names, self._bar = ipywidgets.HTML(), ipywidgets.HTML(), ipywidgets.HBox()
+        self._cards = [self._card(place) for place in range(max(map(len, pictures.values())))]
+        # In pairs, so that four pictures stand in one row or in two, never three above one.
+        self._pairs = [ipywidgets.HBox() for _ in self._cards[::2]]
+        self._confirm = self._button("Confirm", self.confirm, button_style="primary")
+        self._again = self._button("Start again", self.again)
+        self._more = self._button("Vote again", self.another_round)
+        row = ipywidgets.HBox(self._pairs, layout={"flex_flow": "row wrap"})
+        children = [self._title, row, self._names, self._bar, BallotKeys()]
+        super().__init__(children, "Blind ranking: needs a running kernel.")
+        self._show()
 
     def _begin(self, number: int) -> None:
         self.round, self.trials, self.ranking = number, blind_trials(self.pictures, self.seed, number), []
@@ -122,56 +139,41 @@ class Ballot:
                 raise SrlabError(f"{self.path} has votes about other pictures than the ones here{advice}")
         return [ranking for _, ranking in found]
 
-    def widget(self) -> "BallotWidget":
-        """The ballot on the screen: a button below each picture, and three more for all of them."""
+    def _button(self, text: str, action: Callable[[], None], **looks: Any) -> ipywidgets.Button:
+        def clicked(_: ipywidgets.Button) -> None:
+            problem = ""
+            try:
+                action()
+            except SrlabError as error:  # raised here, it would end in the log of the notebook, unseen
+                problem = str(error)
+            self._show(problem)
 
-        def button(text: str, action: Callable[[], None], **looks: Any) -> ipywidgets.Button:
-            def clicked(_: ipywidgets.Button) -> None:
-                try:
-                    action()
-                    show()
-                except SrlabError as error:  # raised here, it would end in the log of the notebook, unseen
-                    show(str(error))
+        button = ipywidgets.Button(description=text, **looks)
+        button.on_click(clicked)
+        return button
 
-            made = ipywidgets.Button(description=text, **looks)
-            made.on_click(clicked)
-            return made
+    def _card(self, place: int) -> ipywidgets.VBox:
+        below = self._button("", lambda: self.rank(list(self.trial.methods)[place]), layout={"width": "auto"})
+        return ipywidgets.VBox([ipywidgets.Image(format="webp"), below])
 
-        def card(place: int) -> ipywidgets.VBox:
-            below = button("", lambda: self.rank(list(self.trial.methods)[place]), layout={"width": "auto"})
-            return ipywidgets.VBox([ipywidgets.Image(format="webp"), below])
+    def _show(self, problem: str = "") -> None:
+        """Bring the screen up to the votes and the ranking."""
+        methods = {} if self.done else self.trial.methods
+        shown = self._cards[: len(methods)]
+        for number, pair in enumerate(self._pairs):
+            pair.children = shown[2 * number :][:2]
+        self._bar.children = [self._more] if self.done else [self._confirm, self._again]
+        self._title.value = f"<b>{self._where()}</b> {escape(problem)}"
+        self._names.value = self._named() if self.done else ""
+        self._confirm.disabled = len(self.ranking) < len(methods)
+        for (letter, method), card in zip(methods.items(), shown, strict=True):
+            image, below = card.children
+            image.value = encode(_enlarged(self.pictures[self.trial.image][method]), effort=0)
+            rank = self.ranking.index(letter) + 1 if letter in self.ranking else 0
+            below.description = f"{letter}: rank {rank}" if rank else letter
+            below.button_style = "info" if rank else ""
 
-        title, reveal = ipywidgets.HTML(), ipywidgets.HTML()
-        cards = [card(place) for place in range(max(len(methods) for methods in self.pictures.values()))]
-        # In pairs, so that four pictures stand in one row or in two, never three above one.
-        pairs = [ipywidgets.HBox() for _ in cards[::2]]
-        row = ipywidgets.HBox(pairs, layout={"flex_flow": "row wrap"})
-        confirm = button("Confirm", self.confirm, button_style="primary")
-        again = button("Start again", self.again)
-        more = button("Vote again", self.another_round)
-        bar = ipywidgets.HBox()
-
-        def show(problem: str = "") -> None:
-            bar.children = [more] if self.done else [confirm, again]
-            shown = [] if self.done else cards[: len(self.trial.methods)]
-            for number, pair in enumerate(pairs):
-                pair.children = shown[2 * number :][:2]
-            reveal.value = self._named() if self.done else ""
-            title.value = f"<b>{self._title()}</b> {escape(problem)}"
-            if self.done:
-                return
-            confirm.disabled = len(self.ranking) < len(self.trial.methods)
-            for (letter, method), box in zip(self.trial.methods.items(), cards, strict=False):
-                image, below = box.children
-                image.value = encode(_enlarged(self.pictures[self.trial.image][method]), effort=0)
-                rank = self.ranking.index(letter) + 1 if letter in self.ranking else 0
-                below.description = f"{letter}: rank {rank}" if rank else letter
-                below.button_style = "info" if rank else ""
-
-        show()
-        return BallotWidget([title, row, reveal, bar, BallotKeys()])
-
-    def _title(self) -> str:
+    def _where(self) -> str:
         if self.done:
             return f"Done: run the next cells for the scores. Votes saved so far: {len(self.votes)}."
         which = f"Round {self.round}, trial" if self.round > 1 else "Trial"
@@ -191,24 +193,6 @@ class Ballot:
                 parts.append(f'<figure style="display: inline-block">{picture}<br>{escape(method)}</figure>')
         return "".join(parts)
 
-    def _ipython_display_(self) -> None:
-        from IPython.display import display
-
-        display(self.widget())
-
-
-class BallotKeys(Presence):
-    """The letters as keys."""
-
-    _esm = PRESENCE + files("srlab.view").joinpath("ballot.js").read_text(encoding="utf-8")
-
-
-class BallotWidget(CellBox):
-    """What a ballot looks like."""
-
-    def __repr__(self) -> str:
-        return "Blind ranking: needs a running kernel."
-
 
 def _plain(picture: torch.Tensor) -> torch.Tensor:
     return (picture[0] if picture.ndim == 4 else picture).detach().cpu()
@@ -216,7 +200,5 @@ def _plain(picture: torch.Tensor) -> torch.Tensor:
 
 def _enlarged(picture: torch.Tensor) -> torch.Tensor:
     """Twice or three times as large, every pixel as a square."""
-    picture = _plain(picture)
-    height, width = picture.shape[-2:]
-    zoom = 3 if 3 * width <= WIDE else 2
-    return magnify("", picture, (zoom * height, zoom * width))
+    zoom = 3 if 3 * picture.shape[-1] <= WIDE else 2
+    return _plain(picture).repeat_interleave(zoom, -2).repeat_interleave(zoom, -1)

@@ -1,7 +1,7 @@
 /* The comparison slider: two pictures under one divider, drawn on a canvas so that a pixel stays a square.
  *
  * mountSlider(root, options) builds it inside `root`. options: width, height (pixels of a picture), shown (CSS pixels it wants to be wide), labels, notes,
- * images (anything that drawImage takes), left, right (indices), caption; and, where wanted: split (0 to 1),
+ * images (anything that drawImage takes), left, right (indices), caption, split (0 to 1), and, where wanted,
  * view ([top, left, zoom]).
  */
 const AROUND = 255; // CSS pixels: names and buttons of the slider, and the bars of JupyterLab
@@ -40,7 +40,7 @@ function mountSlider(root, options) {
   const shown = { left: options.left, right: options.right };
   const view = new SliderView(width, height);
   const pointers = new Map();
-  let split = options.split ?? 0.5, gain = 0, grid = false, swapped = false;
+  let split = clamp(options.split, 0, 1), gain = 0, grid = false, swapped = false;
   let drag = null, move = null, travel = 0, pending = false, timer = 0;
 
   function side(key, title) {

@@ -8,8 +8,8 @@ import base64
 import hashlib
 import io
 import json
+import math
 from collections.abc import Mapping
-from dataclasses import dataclass
 from html import escape
 from importlib.resources import files
 from pathlib import Path
@@ -31,7 +31,6 @@ SCRIPT = "\n".join(
 STYLE = files("srlab.view").joinpath("slider.css").read_text(encoding="utf-8")
 
 
-@dataclass(frozen=True)
 class Comparison:
     """What `compare` returns: it shows itself at the end of a cell, and saves itself as a page.
 
@@ -39,22 +38,15 @@ class Comparison:
     ----------
     labels
         Of the pictures, in the order of the digit keys.
-    notes
-        Small text beside each label, such as a score; may be empty.
-    size
-        (height, width) in pixels.
     html
         The slider as self-contained HTML; each picture is in it once, with every one of its 8-bit levels.
     """
 
-    labels: tuple[str, ...]
-    notes: tuple[str, ...]
-    size: tuple[int, int]
-    html: str
+    def __init__(self, labels: list[str], html: str) -> None:
+        self.labels, self.html = labels, html
 
     def __repr__(self) -> str:
-        height, width = self.size
-        return f"Comparison of {', '.join(self.labels)} ({width}x{height}); a slider in a notebook, or save(path)"
+        return f"Comparison of {', '.join(self.labels)}; a slider in a notebook, or save(path)"
 
     def _repr_html_(self) -> str:
         return self.html
@@ -132,31 +124,22 @@ def compare(
     ------
     SrlabError
         Fewer than two pictures, an unknown label, sizes that do not fit, no tensor, NaN, values far outside of [0, 1]
-        as in 8-bit levels that are float or in pictures in [-1, 1], a view outside of them, or too many megabytes.
+        as in 8-bit levels that are float or in pictures in [-1, 1], or too many megabytes.
     """
     if len(images) < 2:
         raise SrlabError(f"A comparison needs at least two pictures, but got {len(images)}.")
-    pictures = {label: check_picture(label, image) for label, image in images.items()}
+    pictures = {label: _checked(label, image) for label, image in images.items()}
     labels = list(pictures)
     first = [labels[-2] if left is None else left, labels[-1] if right is None else right]
     for name in (*first, *(notes or ())):
         if name not in pictures:
             raise SrlabError(f"There is no picture '{name}' to compare; choose among {', '.join(labels)}.")
-    size = full_size(pictures)
-    if not 0 <= split <= 1:
-        raise SrlabError(f"The divider stands between 0 (left) and 1, but split is {split:g}.")
-    if view is not None and not (len(view) == 3 and 0 <= view[0] < size[0] and 0 <= view[1] < size[1] and view[2] >= 1):
-        raise SrlabError(
-            f"The view must be (top, left, zoom), a pixel inside {size[1]}x{size[0]} and a zoom of 1 or more, "
-            f"but is {view}."
-        )
+    size = max((tuple(picture.shape[-2:]) for picture in pictures.values()), key=math.prod)
     full = [magnify(label, picture, size) for label, picture in pictures.items()]
-    sources = _encode_within(full, limit_mb * 2**20)
-    texts = _psnr_notes(pictures, size) if notes is None else notes
-    shown = [texts.get(label, _size_note(picture, size)) for label, picture in pictures.items()]
+    hr = pictures.get("HR") if notes is None else None
     settings = {
         "labels": labels,
-        "notes": shown,
+        "notes": [(notes or {}).get(label, _note(picture, hr, size)) for label, picture in pictures.items()],
         "left": labels.index(first[0]),
         "right": labels.index(first[1]),
         "caption": caption,
@@ -164,25 +147,18 @@ def compare(
         "width": size[1],
         "split": split,
         "view": view,
+        "shown": shown_width(*size),
     }
-    return Comparison(tuple(labels), tuple(shown), size, _slider_html(settings, sources))
+    sources = [f"data:image/webp;base64,{base64.b64encode(encode(picture, effort=4)).decode()}" for picture in full]
+    if sum(map(len, sources)) > limit_mb * 2**20:
+        raise SrlabError(
+            f"This comparison is above its limit of {limit_mb:g} MB, which each copy of the notebook would carry; "
+            "crop the images to the part that matters, or raise limit_mb."
+        )
+    return Comparison(labels, _slider_html(settings, sources))
 
 
-def _encode_within(pictures: list[torch.Tensor], limit: float) -> list[str]:
-    """The pictures as addresses that hold them, of so many bytes together at most."""
-    sources, size = [], 0
-    for picture in pictures:
-        sources.append(f"data:image/webp;base64,{base64.b64encode(encode(picture, effort=4)).decode()}")
-        size += len(sources[-1])
-        if size > limit:
-            raise SrlabError(
-                f"This comparison is above its limit of {limit / 2**20:g} MB, which each copy of the notebook "
-                "would carry; crop the images to the part that matters, or raise limit_mb."
-            )
-    return sources
-
-
-def check_picture(label: str, image: torch.Tensor) -> torch.Tensor:
+def _checked(label: str, image: torch.Tensor) -> torch.Tensor:
     """One picture as it came, ``(C, H, W)`` on the CPU; refuses what would be shown wrongly or not at all."""
     if not isinstance(image, torch.Tensor):
         raise SrlabError(f"'{label}' is {type(image).__name__}; a picture is a torch tensor, as read_image gives it.")
@@ -192,21 +168,13 @@ def check_picture(label: str, image: torch.Tensor) -> torch.Tensor:
         raise SrlabError(
             f"'{label}' has shape {tuple(image.shape)}; a picture is (3, H, W), (1, 3, H, W) or (1, H, W)."
         )
-    if picture.dtype != torch.uint8 and not picture.is_floating_point():
-        raise SrlabError(f"'{label}' holds {picture.dtype}; a picture is float in [0, 1] or uint8.")
-    if picture.is_floating_point() and not (picture <= 2).all():  # an SR may overshoot 1 a little, and that is cut off
-        raise SrlabError(f"'{label}' has NaN or values above 2; a float picture is in [0, 1]: divide levels by 255.")
-    if picture.is_floating_point() and (lowest := float(picture.min())) < LOWEST:
+    values = to_float(picture)
+    if not ((values >= LOWEST) & (values <= 2)).all():  # an SR may overshoot a little, and that is cut off
         raise SrlabError(
-            f"'{label}' has values down to {lowest:.2f}; a float picture is in [0, 1]: from [-1, 1] take (x + 1) / 2."
+            f"'{label}' has values from {values.min():.4g} to {values.max():.4g}; a float picture is in [0, 1]: divide "
+            "levels by 255, and from [-1, 1] take (x + 1) / 2."
         )
     return picture
-
-
-def full_size(pictures: Mapping[str, torch.Tensor]) -> tuple[int, int]:
-    """(height, width) of the largest picture."""
-    height, width = max((picture.shape[-2:] for picture in pictures.values()), key=lambda shape: shape[0] * shape[1])
-    return height, width
 
 
 def magnify(label: str, picture: torch.Tensor, size: tuple[int, int]) -> torch.Tensor:
@@ -240,45 +208,27 @@ def encode(picture: torch.Tensor, effort: int) -> bytes:
     """Encode ``(C, H, W)`` as WebP without loss; effort 0 takes milliseconds, 4 tenths of a second, 6 many seconds."""
     pixels = to_uint8(picture).expand(3, -1, -1).permute(1, 2, 0).numpy()
     file = io.BytesIO()
-    try:
-        quality = 0 if effort == 0 else 75  # of the search: 100 takes twice as long for half a percent
-        Image.fromarray(pixels).save(file, "WEBP", lossless=True, quality=quality, method=effort, exact=True)
-    except (OSError, ValueError) as error:  # WebP ends at 16383 pixels a side
-        height, width = picture.shape[-2:]
-        raise SrlabError(f"A picture of {width}x{height} pixels is too large to show; crop it.") from error
+    quality = 0 if effort == 0 else 75  # of the search: 100 takes twice as long for half a percent
+    Image.fromarray(pixels).save(file, "WEBP", lossless=True, quality=quality, method=effort, exact=True)
     return file.getvalue()
 
 
-def decibels(sr: torch.Tensor, hr: torch.Tensor) -> str:
-    """PSNR of two pictures as it stands beside a label; nothing where they are too small to be scored."""
-    if min(hr.shape[-2:]) <= 2 * PAPER.crop:
+def _note(picture: torch.Tensor, hr: torch.Tensor | None, size: tuple[int, int]) -> str:
+    """How small a smaller picture is; of one of full size its PSNR to HR, where there is one that can be scored."""
+    height, width = picture.shape[-2:]
+    if (height, width) != size:
+        return f"{width}×{height} pixels, ×{size[0] // height}"
+    if hr is None or picture is hr or hr.shape[-2:] != size or min(size) <= 2 * PAPER.crop:
         return ""
-    pair = [to_float(picture).float().expand(1, 3, -1, -1) for picture in (sr, hr)]
+    pair = [to_float(image).float().expand(1, 3, -1, -1) for image in (picture, hr)]
     if bool((pair[1] == pair[1][:, :1]).all()):  # of a grey photo its values are scored, as in the tables
-        pair = [full_range(luma(picture)) for picture in pair]
+        pair = [full_range(luma(image)) for image in pair]
     value = float(psnr(*pair))
     return f"{value:.2f} dB" if value < float("inf") else "identical"
 
 
-def _psnr_notes(pictures: Mapping[str, torch.Tensor], size: tuple[int, int]) -> dict[str, str]:
-    hr = pictures.get("HR")
-    if hr is None or hr.shape[-2:] != size:
-        return {}
-    return {
-        label: decibels(picture, hr)
-        for label, picture in pictures.items()
-        if label != "HR" and picture.shape[-2:] == size
-    }
-
-
-def _size_note(picture: torch.Tensor, size: tuple[int, int]) -> str:
-    """Say of a smaller picture how small it is."""
-    height, width = picture.shape[-2:]
-    return "" if height == size[0] else f"{width}×{height} pixels, ×{size[0] // height}"
-
-
-def shown_width(width: int, height: int = 1) -> int:
-    """CSS pixels for a picture that is so many pixels wide and high: if it fits a whole multiple, for square pixels."""
+def shown_width(height: int, width: int) -> int:
+    """CSS pixels for a picture that is so many pixels high and wide: if it fits a whole multiple, for square pixels."""
     times = max(1, min(ROOMY // width, 2 * ROOMY // height))
     return max(1, min(width * times, 2 * ROOMY * width // height))
 
@@ -293,7 +243,6 @@ def _slider_html(settings: dict[str, Any], sources: list[str]) -> str:
     sources
         Of each picture the address of its data.
     """
-    settings = settings | {"shown": shown_width(settings["width"], settings["height"])}
     # Equal content gives equal ids, so that a notebook run again is the same file; the script mounts all of that id.
     key = "srlab-" + hashlib.sha256(json.dumps([settings, sources]).encode()).hexdigest()[:12]
     start = _START.replace("KEY", key).replace("SETTINGS", json.dumps(settings).replace("<", "\\u003c"))
