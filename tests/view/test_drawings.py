@@ -4,10 +4,8 @@ import re
 from html import unescape
 from xml.etree import ElementTree
 
-import pytest
 import torch
 
-from srlab.base.errors import SrlabError
 from srlab.models import PatchDiscriminator, ResidualDenseBlock
 from srlab.models.features import layer_names
 from srlab.view import plots
@@ -56,10 +54,3 @@ def test_it_is_shown_with_its_text_and_at_most_as_wide_as_the_page(monkeypatch):
     assert shown[0]["text/plain"] == alt
     assert unescape(re.search('alt="(.*?)"', shown[0]["text/html"])[1]) == alt
     assert "overflow-x: auto" in shown[0]["text/html"]
-
-
-def test_an_unknown_name_is_refused_with_the_list():
-    with pytest.raises(
-        SrlabError, match=r"no drawing 'gan_stop'; choose one of content_loss, gan_game, .*, vgg_resnet\."
-    ):
-        plots.drawing("gan_stop")
