@@ -1,8 +1,8 @@
 /* The comparison slider: two pictures under one divider, drawn on a canvas so that a pixel stays a square.
  *
- * mountSlider(root, options) builds it inside `root`. options: width, height (pixels of a picture), shown (CSS pixels it wants to be wide), labels, notes,
- * images (anything that drawImage takes), left, right (indices), caption, split (0 to 1), and, where wanted,
- * view ([top, left, zoom]).
+ * mountSlider(root, options) builds it inside `root`. options: width, height (pixels of a picture), shown (CSS pixels
+ * it wants to be wide), labels, notes, images (elements), left, right (indices), caption, split (0 to 1), and, where
+ * wanted, view ([top, left, zoom]).
  */
 const AROUND = 255; // CSS pixels: names and buttons of the slider, and the bars of JupyterLab
 
@@ -18,7 +18,6 @@ function mountSlider(root, options) {
   });
   const canvas = make("canvas", "srlab-canvas", stage, { "aria-hidden": "true" }), context = canvas.getContext("2d");
   const line = make("div", "srlab-line", stage), grip = make("div", "srlab-grip", line);
-  const message = make("div", "srlab-message", stage, { role: "status", hidden: "" });
   const score = make("div", "srlab-score", ui);
   const bar = make("div", "srlab-bar", ui);
   const sides = { left: side("left", "Left"), right: side("right", "Right") };
@@ -138,10 +137,8 @@ function mountSlider(root, options) {
 
   /* --- the picture --------------------------------------------------------------------------------------------- */
 
-  const ready = (image) => image && (!(image instanceof HTMLImageElement) || image.naturalWidth);
-
   function paint(index, from = 0, to = view.cell.width, x = 0, y = 0) {
-    if (!ready(images[index]) || from >= to) return;
+    if (!images[index].naturalWidth || from >= to) return;
     const high = view.cell.height;
     context.drawImage(view.draw(images[index], move), from, 0, to - from, high, x + from, y, to - from, high);
   }
@@ -179,7 +176,7 @@ function mountSlider(root, options) {
     const hr = labels.indexOf("HR"), to = hr < 0 ? shown.right : hr;
     const scored = [...new Set(grid ? labels.keys() : [shown.left, shown.right])].filter((index) => index !== to);
     score.textContent = "";
-    if (!view.width || !scored.length || (grid && hr < 0) || !images.every(ready)) return;
+    if (!view.width || !scored.length || (grid && hr < 0) || !images.every((image) => image.naturalWidth)) return;
     score.append("This part: ");
     scored.forEach((index, n) => {
       score.append(n ? " · " : "", `${labels[index]} `);
@@ -392,26 +389,11 @@ function mountSlider(root, options) {
 
   /* --- life ---------------------------------------------------------------------------------------------------- */
 
-  /* A sentence in place of the pictures, or with "" the pictures again. */
-  function say(text) {
-    message.textContent = text;
-    message.hidden = !text;
-  }
-
-  function watch(image) {
-    if (!(image instanceof HTMLImageElement) || image.naturalWidth) return;
-    const blocked = () => say("This page does not let the pictures through: it forbids images that are stored in it " +
-      "(data: in its Content-Security-Policy). Open the notebook in JupyterLab, or the page that save() writes.");
-    image.addEventListener("load", refresh, { once: true });
-    image.addEventListener("error", blocked, { once: true });
-    if (image.complete) blocked();
-  }
-
   const observer = new ResizeObserver(layout);
   observer.observe(frame);
   window.addEventListener("resize", layout);
   fillButtons();
-  images.forEach(watch);
+  images.forEach((image) => image.addEventListener("load", refresh)); // where it is not there yet
   layout();
   const still = root.querySelector(":scope > .srlab-still");
   if (still) still.style.display = "none";

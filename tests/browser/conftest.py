@@ -1,17 +1,13 @@
 """One Chromium and one JupyterLab for all browser tests, and helpers that look at pixels."""
 
 import io
+import json
 import os
-import secrets
 import shutil
-import socket
 import subprocess
 import sys
 import time
-import urllib.request
-from contextlib import suppress
 
-import nbformat
 import numpy as np
 import pytest
 import torch
@@ -39,69 +35,37 @@ def browser():
         running.close()
 
 
-@pytest.fixture
-def open_page(browser, shared):
-    """Open an address without a network, with options in a fresh context; at the end complain of errors on the page."""
-    visits = Visits(browser)
-
-    def visit(address, **options):
-        page = visits.new_page(**options) if options else shared.pages[0]
-        page.outside.clear()
-        page.goto(str(address))
-        return page
-
-    yield visit
-    visits.close()
-    assert not shared.complaints + visits.complaints
+def new_page(browser, **options):
+    """A page in a context of its own."""
+    usual = {"viewport": {"width": 900, "height": 1000}, "reduced_motion": "reduce"}
+    context = browser.new_context(**(usual | options))
+    context.set_default_timeout(WAIT)
+    return context.new_page()
 
 
 @pytest.fixture(scope="session")
 def shared(browser):
     """A page for all tests that want no options."""
-    visits = Visits(browser)
-    visits.new_page()
-    yield visits
-    visits.close()
+    return new_page(browser, offline=True)
 
 
-class Visits:
-    """Pages of their own contexts, and what went wrong on them."""
+@pytest.fixture
+def open_page(browser, shared):
+    """Open an address without a network, with options in a fresh context; at the end complain of errors on the page."""
+    complaints, opened = [], []
 
-    def __init__(self, browser):
-        self.browser, self.pages, self.complaints = browser, [], []
-
-    def new_page(self, **options):
-        context = self.browser.new_context(
-            **({"viewport": {"width": 900, "height": 1000}, "reduced_motion": "reduce"} | options)
-        )
-        context.set_default_timeout(WAIT)
-        page = context.new_page()
-        page.outside = []
-
-        def guard(route):
-            if route.request.url.startswith(("file:", "data:", "blob:", "http://127.0.0.1")):
-                route.continue_()
-            else:
-                page.outside.append(route.request.url)
-                route.abort()
-
-        context.route("**/*", guard)
-        complaints = self.complaints
-
-        def complain(error):
-            first = error.stack.partition("\n    at ")[2].partition("\n")[0]
-            # From /static/ JupyterLab and ipywidgets come; the other, without a place, is what a restart cancels.
-            if "/static/" not in first and "Canceled future" not in str(error):
-                complaints.append(error)
-
-        page.on("pageerror", complain)
-        page.on("console", lambda said: complaints.append(said.text) if "srlab" in said.text.lower() else None)
-        self.pages.append(page)
+    def visit(address, **options):
+        page = new_page(browser, offline=True, **options) if options else shared
+        page.on("pageerror", lambda error: complaints.append(error))
+        opened.append(page)
+        page.goto(address)
         return page
 
-    def close(self):
-        for page in self.pages:
+    yield visit
+    for page in opened:
+        if page is not shared:
             page.context.close()
+    assert not complaints
 
 
 def pictures():
@@ -116,22 +80,15 @@ def magnified(picture, factor=FACTOR):
 
 
 def screen(page, place):
-    """What is to be seen at a locator once the slider has drawn, as ``(H, W, 3)``."""
+    """What is to be seen at a locator once the slider has drawn, as ``(H, W, 3)``; it must be inside the window."""
     page.evaluate(FRAMES)
     return snap(page, place)
 
 
 def snap(page, place):
-    """What is to be seen at a locator now; it must be inside the window."""
-    box = place.bounding_box(
-        timeout=WAIT
-    )  # the browser paints a picture on whole pixels, wherever the text above it ends
-    return pixels(page.screenshot(clip={side: round(value) for side, value in box.items()}, timeout=WAIT))
-
-
-def pixels(png):
-    """A screenshot as ``(H, W, 3)``."""
-    return np.asarray(Image.open(io.BytesIO(png)).convert("RGB"))
+    """The same without scripts. The browser paints a picture on whole pixels, wherever the text above it ends."""
+    box = {side: round(value) for side, value in place.bounding_box(timeout=WAIT).items()}
+    return np.asarray(Image.open(io.BytesIO(page.screenshot(clip=box, timeout=WAIT))).convert("RGB"))
 
 
 def settle(page):
@@ -140,104 +97,43 @@ def settle(page):
     page.evaluate(FRAMES)
 
 
+def drag(page, box, start, end):
+    """Pull with the mouse between two places in a box."""
+    page.mouse.move(box["x"] + start[0], box["y"] + start[1])
+    page.mouse.down()
+    page.mouse.move(box["x"] + end[0], box["y"] + end[1], steps=6)
+    page.mouse.up()
+
+
 def shows(seen, left, right, split):
     """Whether the left picture is to be seen left of the divider and the right one beyond it."""
     cut = round(split * SIZE * FACTOR)
-    rows = slice(0, 200)  # above the grip
-    return np.array_equal(seen[rows, : max(cut - 3, 0)], magnified(left)[rows, : max(cut - 3, 0)]) and np.array_equal(
-        seen[rows, cut + 3 :], magnified(right)[rows, cut + 3 :]
+    before, beyond = np.s_[:200, : max(cut - 3, 0)], np.s_[:200, cut + 3 :]  # above the grip
+    return np.array_equal(seen[before], magnified(left)[before]) and np.array_equal(
+        seen[beyond], magnified(right)[beyond]
     )
 
 
 @pytest.fixture(scope="session")
-def lab(tmp_path_factory):
-    """A JupyterLab of its own: the folder that it serves, and its address."""
+def jupyter(browser, tmp_path_factory):
+    """The page of a JupyterLab of its own, high enough for whole notebooks, and the folder that it serves."""
     pytest.importorskip("jupyterlab")
     folder, own = tmp_path_factory.mktemp("notebooks"), tmp_path_factory.mktemp("jupyter")
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    command = [
-        *(sys.executable, "-m", "jupyterlab", "--no-browser", "--allow-root", "--expose-app-in-browser"),
-        *(
-            "--ServerApp.ip=127.0.0.1",
-            f"--ServerApp.port={port}",
-            "--ServerApp.port_retries=0",
-            f"--ServerApp.root_dir={folder}",
-        ),
-    ]
-    kinds = ("JUPYTER_CONFIG_DIR", "JUPYTER_DATA_DIR", "JUPYTER_RUNTIME_DIR", "IPYTHONDIR")
-    kinds += ("JUPYTERLAB_SETTINGS_DIR", "JUPYTERLAB_WORKSPACES_DIR")
-    environment = os.environ | {name: str(own / name) for name in kinds} | {"OMP_NUM_THREADS": "1"}
-    environment["JUPYTER_TOKEN"] = token = secrets.token_hex()
+    places = ("JUPYTER_CONFIG_DIR", "JUPYTER_DATA_DIR", "JUPYTER_RUNTIME_DIR", "IPYTHONDIR", "SRLAB_HOME")
+    environment = os.environ | dict.fromkeys(places, str(own)) | {"OMP_NUM_THREADS": "1"}
+    command = [sys.executable, "-m", "jupyterlab", "--no-browser", "--allow-root", "--expose-app-in-browser"]
+    command += [f"--ServerApp.root_dir={folder}", "--KernelManager.shutdown_wait_time=0.5"]
     with (own / "log").open("w") as log:
         server = subprocess.Popen(command, env=environment, stdout=log, stderr=log)
     try:
-        address = f"http://127.0.0.1:{port}"
         deadline = time.monotonic() + 60
-        while not _answers(f"{address}/api/status?token={token}"):
-            assert server.poll() is None, (own / "log").read_text()
+        while not (found := "".join(file.read_text() for file in own.glob("jpserver-*.json"))):
             assert time.monotonic() < deadline, (own / "log").read_text()
             time.sleep(0.2)
-        yield folder, address, token
+        page = new_page(browser, viewport={"width": 1100, "height": 3000})
+        page.goto(f"{json.loads(found)['url']}doc?token={json.loads(found)['token']}")
+        page.wait_for_function("() => window.jupyterapp && window.jupyterapp.restored.then(() => true)", timeout=WAIT)
+        yield page, folder
     finally:
         server.terminate()
-        try:
-            server.wait(timeout=15)
-        except subprocess.TimeoutExpired:
-            server.kill()
-            server.wait(timeout=15)
-
-
-def _answers(address):
-    with suppress(OSError), urllib.request.urlopen(address, timeout=5) as reply:
-        return reply.status == 200
-    return False
-
-
-@pytest.fixture(scope="session")
-def jupyter(browser, lab):
-    """The page of JupyterLab, high enough for whole notebooks; and its complaints."""
-    _, address, token = lab
-    visits = Visits(browser)
-    page = visits.new_page(viewport={"width": 1100, "height": 3000})
-    page.goto(f"{address}/doc?reset&token={token}")
-    page.wait_for_function("() => window.jupyterapp && window.jupyterapp.restored.then(() => true)", timeout=WAIT)
-    yield visits
-    visits.close()
-
-
-@pytest.fixture
-def open_notebook(lab, jupyter):
-    """Put a notebook into JupyterLab and open it; the kernel of the one before goes on with it, if it still can."""
-    page = jupyter.pages[0]
-
-    def visit(name, cells):
-        notebook = nbformat.v4.new_notebook(
-            cells=cells, metadata={"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}
-        )
-        nbformat.write(notebook, lab[0] / f"{name}.ipynb")
-        page.evaluate(OPEN, f"{name}.ipynb")
-        return page
-
-    yield visit
-    page.evaluate("""async () => {
-        const panel = window.jupyterapp.shell.currentWidget;
-        window.kernel = panel.sessionContext.session?.kernel?.id;
-        await panel.context.save();
-        panel.dispose();
-    }""")
-    assert not jupyter.complaints
-
-
-OPEN = """async (path) => {
-    const panel = await window.jupyterapp.commands.execute("docmanager:open",
-        { path, kernel: window.kernel && { id: window.kernel } });
-    await panel.revealed;
-    await panel.sessionContext.ready;
-}"""
-
-
-def run_all(page):
-    """Run the notebook and wait for its end."""
-    page.evaluate("async () => { await window.jupyterapp.commands.execute('notebook:run-all-cells'); }")
+        server.wait(timeout=30)

@@ -3,8 +3,6 @@
 import base64
 import io
 import os
-from html.parser import HTMLParser
-from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 import nbformat
@@ -14,12 +12,13 @@ from PIL import Image
 
 import srlab
 import srlab.lab.notebooks
-from tests.conftest import EXTRAS, LABS, load_script
+from tests.conftest import EXTRAS, LABS, ROOT, load_script
 
 from .conftest import WAIT, pictures
 
 for package in ("myst_nb", "sphinx_book_theme", "sphinx_copybutton", "sphinx-mathjax-offline"):
     pytest.importorskip(package, reason=f"needs {package}, which `make book` installs with the extra `book`")
+BeautifulSoup = pytest.importorskip("bs4").BeautifulSoup  # comes with the theme
 
 pytestmark = [
     pytest.mark.nightly,
@@ -27,7 +26,10 @@ pytestmark = [
     pytest.mark.filterwarnings("ignore::PendingDeprecationWarning"),  # of Sphinx to its own extensions
 ]
 
-ROOT = Path(__file__).parents[2]
+NAME = f"notebooks/{LABS[0].stem}"
+SITE, FILES = "https://somebody.github.io/course/", "github.com/Somebody/course"
+COLAB = f"https://colab.research.google.com/{FILES.replace('.com', '')}/blob/main/"
+KAGGLE = f"https://kaggle.com/kernels/welcome?src=https://{FILES}/blob/main/"
 TEXT = """# The first lab
 
 A word to look for is quincunx. And an equation, $a_0$ in a line and
@@ -36,7 +38,6 @@ $$\\mathrm{lr} = \\frac{\\mathrm{hr}}{4} + n .$$
 
 ## A section
 """
-A, B, C = pictures().values()
 
 
 @pytest.fixture(scope="session")
@@ -47,132 +48,93 @@ def book():
 def first_lab():
     png = io.BytesIO()
     Image.new("RGB", (900, 60), (200, 100, 50)).save(png, "png")
-    slider = srlab.compare(pictures(), left="A", right="B")
     widget = {"application/vnd.jupyter.widget-view+json": {"model_id": "x", "version_major": 2, "version_minor": 0}}
-    outputs = [
-        new_output("display_data", widget | {"text/plain": "run:   0%|          | 0/60 [00:00<?, ?it/s]"}),
-        new_output("display_data", {"text/html": "Guessing needs its kernel.", "text/plain": "Guess"}),
-        new_output("display_data", widget | {"text/plain": "VBox(children=(IntSlider(value=1),))"}),
-        new_output(
-            "display_data",
-            {"image/png": base64.b64encode(png.getvalue()).decode(), "text/plain": "Image"},
-            metadata={"image/png": {"alt": "A figure."}},
-        ),
-        new_output("display_data", {"text/html": slider.html, "text/plain": repr(slider)}),
-        new_output("display_data", {"text/plain": "gain: 1.00 dB", srlab.lab.notebooks.HEADLINE: {"label": "gain"}}),
+    figure = {"image/png": base64.b64encode(png.getvalue()).decode(), "text/plain": "Image"}
+    shown = [
+        widget | {"text/plain": "run:   0%|          | 0/60 [00:00<?, ?it/s]"},
+        {"text/html": "Guessing needs its kernel.", "text/plain": "Guess"},
+        widget | {"text/plain": "VBox(children=(IntSlider(value=1),))"},
+        {"text/html": srlab.compare(pictures(), left="A", right="B").html},
+        {"text/plain": "gain: 1.00 dB", srlab.lab.notebooks.HEADLINE: {"label": "gain"}},
     ]
-    code = new_code_cell(f"srlab.compare(images)  # {'long ' * 40}", outputs=outputs, execution_count=1)
-    language = {"name": "python", "pygments_lexer": "ipython3"}
-    exercise = new_code_cell('def psnr(sr, hr, crop):\n    """PSNR."""\n    return srlab.TODO')
-    check = new_code_cell('psnr = srlab.check("degradation.psnr", psnr)')
-    for_colab = new_code_cell("install('colab')", metadata={"tags": ["colab"]})
-    cells = [new_markdown_cell(TEXT), for_colab, code, exercise, check]
-    return new_notebook(cells=cells, metadata={"language_info": language})
+    outputs = [new_output("display_data", data) for data in shown]
+    outputs.append(new_output("display_data", figure, metadata={"image/png": {"alt": "A figure."}}))
+    cells = [
+        new_markdown_cell(TEXT),
+        new_code_cell("install('colab')", metadata={"tags": ["colab"]}),
+        new_code_cell(f"srlab.compare(images)  # {'long ' * 40}", outputs=outputs, execution_count=1),
+        new_code_cell('def psnr(sr, hr, crop):\n    """PSNR."""\n    return srlab.TODO'),
+        new_code_cell('psnr = srlab.check("degradation.psnr", psnr)'),
+    ]
+    return new_notebook(cells=cells, metadata={"language_info": {"name": "python", "pygments_lexer": "ipython3"}})
 
 
 @pytest.fixture(scope="session")
-def executed(tmp_path_factory):
-    executed = tmp_path_factory.mktemp("executed")
+def site(book, tmp_path_factory):
+    executed, target = tmp_path_factory.mktemp("executed"), tmp_path_factory.mktemp("book")
     for lab in [*LABS, *EXTRAS]:
         notebook = first_lab() if lab == LABS[0] else new_notebook(cells=[new_markdown_cell(f"# {lab.stem}")])
         nbformat.write(notebook, executed / lab.name)
-    return executed
-
-
-@pytest.fixture(scope="session")
-def site(book, executed, tmp_path_factory):
-    target = tmp_path_factory.mktemp("book")
-    assert book.build(executed, target) == 0, "Sphinx has warned, see above"
+    assert book.build(executed, target, f"https://{FILES}") == 0, "Sphinx has warned, see above"
     return target / "html"
 
 
-@pytest.fixture
-def open_lab(site, open_page):
-    def visit(**options):
-        page = open_page((site / "notebooks" / f"{LABS[0].stem}.html").as_uri(), **options)
-        page.locator(".srlab-stage").wait_for()
-        return page
-
-    return visit
+def read(page):
+    return BeautifulSoup(page.read_text(encoding="utf-8"), "html.parser")
 
 
-class Addresses(HTMLParser):
-    """Collects what a page names (links, scripts, styles, pictures) and the anchors that it has."""
-
-    def __init__(self, page):
-        super().__init__()
-        self.named, self.anchors = [], set()
-        self.feed(page.read_text(encoding="utf-8"))
-
-    def handle_starttag(self, tag, attributes):
-        for name, value in attributes:
-            if name in ("src", "href", "action", "srcset"):
-                self.named.append(value)
-            if name == "id":
-                self.anchors.add(value)
+def addresses(soup):
+    """What a page names: links, scripts, styles, pictures."""
+    return [tag[name] for name in ("src", "href", "action", "srcset") for tag in soup.find_all(attrs={name: True})]
 
 
-def test_no_address_leaves_the_folder_and_every_one_is_there(site):
-    pages = {page: Addresses(page) for page in site.rglob("*.html") if "_static" not in page.parts}  # templates there
+def test_no_address_leaves_the_folder_but_to_open_a_lab_and_every_one_is_there(site):
+    pages = {page: read(page) for page in site.rglob("*.html") if "_static" not in page.parts}  # templates there
     assert len(pages) >= len(LABS) + 2
+    anchors = {page: {tag["id"] for tag in soup.find_all(id=True)} for page, soup in pages.items()}
     wrong = []
-    for page, addresses in pages.items():
-        for address in addresses.named:
-            parts = urlsplit(address)
-            if parts.scheme == "data":
+    for page, soup in pages.items():
+        for address in addresses(soup):
+            if address.startswith(("data:", COLAB, KAGGLE, SITE)):
                 continue
+            parts = urlsplit(address)
             target = (page.parent / unquote(parts.path)).resolve() if parts.path else page
             inside = not (parts.scheme or parts.netloc) and target.is_relative_to(site) and target.is_file()
             anchor = unquote(parts.fragment)
-            if not inside or (anchor and target in pages and anchor not in pages[target].anchors):
+            if not inside or (anchor and anchor not in anchors.get(target, [anchor])):
                 wrong.append((page.name, address))
     assert wrong == []
 
 
-def test_with_an_address_pages_open_in_colab_and_links_to_them_show_a_picture(book, executed, tmp_path):
-    assert book.build(executed, tmp_path, "https://github.com/Somebody/course") == 0
-    name = f"notebooks/{LABS[0].stem}"
-    page = tmp_path / "html" / f"{name}.html"
-    colab = f"https://colab.research.google.com/github/Somebody/course/blob/main/{name}.ipynb"
-    kaggle = f"https://kaggle.com/kernels/welcome?src=https://github.com/Somebody/course/blob/main/{name}.ipynb"
-    assert {colab, kaggle} <= set(Addresses(page).named)
-    text = page.read_text(encoding="utf-8")
-    for property, value in (
-        ("og:url", f"https://somebody.github.io/course/{name}.html"),
-        ("og:image", "https://somebody.github.io/course/_static/preview.png"),
+def test_a_page_opens_in_colab_has_a_picture_for_links_and_shows_what_needs_no_kernel(site):
+    soup = read(site / f"{NAME}.html")
+    assert {f"{COLAB}{NAME}.ipynb", f"{KAGGLE}{NAME}.ipynb"} <= set(addresses(soup))
+    for name, value in (
+        ("og:url", f"{SITE}{NAME}.html"),
+        ("og:image", f"{SITE}_static/preview.png"),
         ("og:description", "A word to look for is quincunx. And an equation, a_0 in a line and"),
     ):
-        assert f'<meta property="{property}" content="{value}">' in text
-    with Image.open(tmp_path / "html" / "_static" / "preview.png") as picture:
-        assert picture.size == (1280, 640)
+        assert soup.find("meta", property=name)["content"] == value
+    assert (site / "_static" / "preview.png").is_file()
+    assert soup.find("img", alt="A figure.")
+    said = " ".join(output.get_text() for output in soup.find_all(class_="cell_output"))
+    found = {text: text in said for text in ("Guessing needs its kernel.", "gain: 1.00 dB", "0/60", "VBox")}
+    assert [*found.values()] == [True, True, False, False], found
+    solution = next(one for one in soup.find_all("details") if "One solution" in one.summary.get_text())
+    assert "def psnr(sr, hr, crop):" in solution.get_text()
+    assert "srlab.TODO" not in solution.get_text()
+    assert not soup.find_all(string=lambda text: "install(" in text)
 
 
-def test_a_finger_moves_the_slider_on_a_phone_and_the_page_is_no_wider(open_lab):
-    page = open_lab(has_touch=True, is_mobile=True, viewport={"width": 390, "height": 844}, color_scheme="dark")
-    assert page.evaluate("document.documentElement.scrollWidth") == 390
+def test_a_finger_moves_the_slider_on_a_phone_and_the_page_is_no_wider(site, open_page):
+    phone = {"has_touch": True, "is_mobile": True, "viewport": {"width": 390, "height": 844}, "color_scheme": "dark"}
+    page = open_page((site / f"{NAME}.html").as_uri(), **phone)
     stage = page.locator(".srlab-stage")
     stage.scroll_into_view_if_needed()
+    assert page.evaluate("document.documentElement.scrollWidth") == 390
     box = stage.bounding_box()
     page.touchscreen.tap(box["x"] + box["width"] / 4, box["y"] + box["height"] / 2)
     page.wait_for_function("document.querySelector('.srlab-stage').ariaValueNow === '25'", timeout=WAIT)
-
-
-def test_neither_a_progress_bar_nor_a_widget_is_left_but_what_stands_for_it(open_lab):
-    said = open_lab().locator("div.cell_output").inner_text()
-    assert "0/60" not in said
-    assert "VBox" not in said
-    assert "Guessing needs its kernel." in said
-    assert "gain: 1.00 dB" in said
-
-
-def test_an_exercise_is_followed_by_a_solution_that_opens_with_a_click(open_lab):
-    page = open_lab()
-    solution = page.locator("details", has_text="One solution")
-    assert not solution.locator("pre").is_visible()
-    solution.locator("summary").click()
-    said = solution.locator("pre").inner_text()
-    assert "def psnr(sr, hr, crop):" in said
-    assert "srlab.TODO" not in said
 
 
 def test_a_lab_is_run_again_when_its_copy_is_missing_older_broken_or_cut_off(book, tmp_path):
@@ -180,12 +142,11 @@ def test_a_lab_is_run_again_when_its_copy_is_missing_older_broken_or_cut_off(boo
     lab.touch()
     assert book.stale(lab, copy)
     for run, wanted in (
-        ({"exception": None, "end_time": "2026-01-01T00:00:00"}, False),
         ({"exception": True, "end_time": "2026-01-01T00:00:00"}, True),
         ({"exception": None, "end_time": None}, True),
+        ({"exception": None, "end_time": "2026-01-01T00:00:00"}, False),
     ):
         nbformat.write(new_notebook(metadata={"papermill": run}), copy)
         assert book.stale(lab, copy) == wanted
-    nbformat.write(new_notebook(metadata={"papermill": {"end_time": "2026-01-01T00:00:00"}}), copy)
     os.utime(copy, (0, 0))
     assert book.stale(lab, copy)

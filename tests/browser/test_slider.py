@@ -1,4 +1,4 @@
-"""The slider in a real browser: what the pixels show, with scripts and without, saved and exported."""
+"""The slider in a real browser: what the pixels show, with scripts and without."""
 
 import numpy as np
 import pytest
@@ -6,7 +6,7 @@ import torch
 
 import srlab
 
-from .conftest import FACTOR, SIZE, WAIT, magnified, pictures, screen, settle, shows, snap
+from .conftest import FACTOR, SIZE, WAIT, drag, magnified, pictures, screen, settle, shows, snap
 
 pytestmark = pytest.mark.xdist_group("browser")  # one worker, so one JupyterLab and one Chromium
 
@@ -27,44 +27,23 @@ def slider(open_page, saved):
     stage.wait_for()
     box = stage.bounding_box()
     assert (box["width"], box["height"]) == (SIZE * FACTOR, SIZE * FACTOR)
-    yield page, stage, box
-    assert page.outside == [], "the page asks for nothing from outside"
+    return page, stage, box
 
 
-def drag(page, box, start, end, steps=6):
-    page.mouse.move(box["x"] + start[0], box["y"] + start[1])
-    page.mouse.down()
-    page.mouse.move(box["x"] + end[0], box["y"] + end[1], steps=steps)
-    page.mouse.up()
+def zoomed(page):
+    return page.get_by_role("button", name="Reset the view (0)").inner_text()
 
 
-def zoom(page, stage, box, at, notches):
-    stage.focus()
-    page.mouse.move(box["x"] + at[0], box["y"] + at[1])
-    for _ in range(notches):
-        page.mouse.wheel(0, -100)
-        settle(page)
-
-
-def test_the_left_picture_is_left_of_the_divider_and_the_right_one_beyond(slider):
-    page, stage, _ = slider
-    assert shows(screen(page, stage), A, B, 0.5)
-
-
-def test_the_divider_follows_the_mouse_and_a_click_brings_it(slider):
+def test_the_divider_follows_mouse_and_keys_and_the_slider_says_where_it_is(slider):
     page, stage, box = slider
+    assert shows(screen(page, stage), A, B, 0.5)
     drag(page, box, (MIDDLE, 100), (MIDDLE + 128, 140))
     assert shows(screen(page, stage), A, B, 0.75)
     page.mouse.click(box["x"] + 64, box["y"] + 40)
     assert shows(screen(page, stage), A, B, 0.125)
     drag(page, box, (64, 40), (-50, 40))  # the mouse leaves the picture, and the divider stays at its edge
     assert shows(screen(page, stage), A, B, 0)
-
-
-def test_arrow_keys_move_the_divider_and_the_slider_says_where_it_is(slider):
-    page, stage, _ = slider
-    stage.focus()
-    for keys, percent in ((["PageDown"] * 2, 30), (["ArrowRight"] * 2, 32), (["Home"], 0), (["End"], 100)):
+    for keys, percent in ((["PageUp"] * 3, 30), (["ArrowRight"] * 2, 32), (["Home"], 0), (["End"], 100)):
         for key in keys:
             page.keyboard.press(key)
         assert shows(screen(page, stage), A, B, percent / 100), percent
@@ -73,96 +52,72 @@ def test_arrow_keys_move_the_divider_and_the_slider_says_where_it_is(slider):
     assert stage.get_attribute("aria-label") == "Divider between A and B"
 
 
-def test_digits_choose_the_right_picture_and_with_shift_the_left(slider):
+def test_digits_choose_the_right_picture_with_shift_the_left_and_held_space_swaps_them(slider):
     page, stage, _ = slider
     stage.focus()
     page.keyboard.press("3")
     assert shows(screen(page, stage), A, C, 0.5)
     page.keyboard.press("Shift+Digit2")
     assert shows(screen(page, stage), B, C, 0.5)
-    page.get_by_role("group", name="Left picture").get_by_role("button", name="C").click()
-    assert shows(screen(page, stage), C, C, 0.5)
-    assert page.locator(".srlab-left b").inner_text() == "C"
+    page.get_by_role("group", name="Left picture").get_by_role("button", name="A").click()
+    stage.focus()
+    flicker = page.get_by_role("button", name="Flicker").bounding_box()
+    page.mouse.move(flicker["x"] + 20, flicker["y"] + 10)
+    for hold, release in (
+        (lambda: page.keyboard.down(" "), lambda: page.keyboard.up(" ")),
+        (page.mouse.down, page.mouse.up),
+        (lambda: page.keyboard.down(" "), lambda: page.evaluate("document.activeElement.blur()")),  # now on the button
+    ):
+        hold()
+        assert shows(screen(page, stage), C, A, 0.5)
+        assert page.locator(".srlab-names b").all_inner_texts() == ["C", "A"]
+        release()
+        assert shows(screen(page, stage), A, C, 0.5)
 
 
-def test_the_wheel_magnifies_the_pixel_under_the_mouse_to_a_square_of_one_colour(slider):
-    page, stage, box = slider
-    zoom(page, stage, box, at=(100, 60), notches=2)
-    seen, scale = screen(page, stage), 16
-    assert page.get_by_role("button", name="Reset the view (0)").inner_text() == f"{scale}×"
-    pixel = A.permute(1, 2, 0).numpy()[60 // FACTOR, 100 // FACTOR]
-    assert np.array_equal(seen[60, 100], pixel)
-    same = (seen[:160, :240] == pixel).all(-1)
-    rows, columns = np.where(same.any(1))[0], np.where(same.any(0))[0]
-    assert (len(rows), len(columns)) == (scale, scale)
-    assert same.sum() == scale**2
-    # And the right picture has moved along: the two show the same place.
-    row, column = rows[0] % scale, columns[0] % scale
-    top, left = 60 // FACTOR - rows[0] // scale, 100 // FACTOR - columns[0] // scale
-    shown = magnified(B, scale)[top * scale - row :][:200, left * scale - column :][:, : SIZE * FACTOR]
-    start = round(MIDDLE) + 3
-    assert np.array_equal(seen[:200, start:], shown[:, start:])
-
-
-def test_a_zoomed_picture_is_dragged_while_the_divider_stays(slider):
-    page, stage, box = slider
-    zoom(page, stage, box, at=(MIDDLE, 250), notches=3)
-    before = screen(page, stage)
-    drag(page, box, (100, 150), (60, 120))
-    after = screen(page, stage)
-    assert np.array_equal(after[:170, :200], before[30:200, 40:240])
-    assert stage.get_attribute("aria-valuenow") == "50"
-    drag(page, box, (MIDDLE, 60), (MIDDLE - 100, 60))  # on the line it is the divider that moves
-    assert np.array_equal(screen(page, stage)[:170, :140], after[:170, :140])
-    assert int(stage.get_attribute("aria-valuenow")) == 30
-    page.mouse.dblclick(box["x"] + 300, box["y"] + 300)
-    assert shows(screen(page, stage), A, B, 0.5)
-
-
-def test_the_wheel_scrolls_the_page_until_the_slider_has_the_focus(slider):
+def test_the_wheel_scrolls_the_page_until_the_slider_has_the_focus_and_then_magnifies_what_is_under_the_mouse(slider):
     page, stage, box = slider
     page.evaluate("document.body.style.height = '5000px'")
-    page.mouse.move(box["x"] + 50, box["y"] + 50)
+    page.mouse.move(box["x"] + 100, box["y"] + 60)
     page.mouse.wheel(0, 120)
     page.wait_for_function("window.scrollY > 0", timeout=WAIT)
     page.evaluate("window.scrollTo(0, 0)")
     stage.focus()
-    page.mouse.wheel(0, -120)
-    settle(page)
-    assert page.get_by_role("button", name="Reset the view (0)").inner_text() == "12×"
-    page.mouse.wheel(0, 120)  # back out; from there on the page has it again
-    settle(page)
-    assert page.evaluate("window.scrollY") == 0
-    page.mouse.wheel(0, 120)
+    for zoom in ("12×", "16×"):
+        page.mouse.wheel(0, -100)
+        settle(page)
+        assert zoomed(page) == zoom
+
+    def assert_corner(top, left, cut):
+        """The pixel at that corner is where it should be, and each is a square of one colour."""
+        seen, half = screen(page, stage)[:170], round(cut * SIZE * FACTOR)
+        assert np.array_equal(seen[:, : half - 3], magnified(A, 16)[top:, left:][:170, : half - 3])
+        assert np.array_equal(seen[:, half + 3 :], magnified(B, 16)[top:, left + half + 3 :][:170, : 509 - half])
+        assert stage.get_attribute("aria-valuenow") == str(round(100 * cut))
+
+    assert_corner(60, 100, 0.5)
+    drag(page, box, (100, 150), (60, 120))
+    assert_corner(90, 140, 0.5)
+    drag(page, box, (MIDDLE, 60), (MIDDLE - 128, 60))  # on the line it is the divider that moves
+    assert_corner(90, 140, 0.25)
+    page.mouse.dblclick(box["x"] + 300, box["y"] + 300)
+    assert shows(screen(page, stage), A, B, 0.5)
+    page.mouse.wheel(0, 120)  # no further out: the page has it again
     page.wait_for_function("window.scrollY > 0", timeout=WAIT)
 
 
-def fingers(page, box):
-    """Sends touches at places of the stage."""
-    touch = page.context.new_cdp_session(page)
+@pytest.mark.parametrize(("view", "start"), [(None, 100), ((8, 8, 4), MIDDLE)])  # far from the line, and on it
+def test_a_swipe_scrolls_the_page_a_finger_moves_divider_or_picture_and_two_zoom(open_page, tmp_path, view, start):
+    path = srlab.compare(pictures(), left="A", right="B", notes={}, view=view).save(tmp_path / "page.html")
+    page = open_page(path.as_uri(), has_touch=True, is_mobile=True, viewport={"width": 600, "height": 780})
+    page.evaluate("document.body.style.height = '3000px'")
+    stage = page.locator(".srlab-stage")
+    box, before, touch = stage.bounding_box(), screen(page, stage), page.context.new_cdp_session(page)
 
     def send(kind, *points):
         points = [{"x": box["x"] + x, "y": box["y"] + y, "id": number} for number, (x, y) in enumerate(points)]
         touch.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": points})
 
-    return send
-
-
-@pytest.mark.parametrize(
-    ("view", "start"),
-    [  # far from the line, and on it
-        (None, 100),
-        ((8, 8, 4), MIDDLE),
-        pytest.param(None, MIDDLE, marks=pytest.mark.nightly),
-        pytest.param((8, 8, 4), 100, marks=pytest.mark.nightly),
-    ],
-)
-def test_a_swipe_that_scrolls_the_page_moves_neither_the_divider_nor_the_picture(open_page, tmp_path, view, start):
-    path = srlab.compare(pictures(), left="A", right="B", notes={}, view=view).save(tmp_path / "page.html")
-    page = open_page(path.as_uri(), has_touch=True, is_mobile=True, viewport={"width": 600, "height": 780})
-    page.evaluate("document.body.style.height = '3000px'")
-    stage = page.locator(".srlab-stage")
-    send, before = fingers(page, stage.bounding_box()), screen(page, stage)
     send("touchStart", (start, 400))
     for step in range(1, 16):
         send("touchMove", (start + 3 * min(step, 2), 400 - 20 * step))
@@ -174,25 +129,16 @@ def test_a_swipe_that_scrolls_the_page_moves_neither_the_divider_nor_the_picture
     page.evaluate("window.scrollTo(0, 0)")
     page.wait_for_function("window.scrollY === 0", timeout=WAIT)
     assert np.array_equal(screen(page, stage), before)
-    box = stage.bounding_box()
-    page.touchscreen.tap(box["x"] + 128, box["y"] + 100)  # which moves the line, or lets a finger move the picture
+    page.touchscreen.tap(box["x"] + 384, box["y"] + 100)  # which moves the line, or lets a finger move the picture
     send("touchStart", (400, 300))
     for step in range(1, 9):
         send("touchMove", (400 - 16 * step, 300 + 4 * step))
     send("touchEnd")
-    assert stage.get_attribute("aria-valuenow") == ("50" if view else str(round(100 * 272 / 512)))
-    assert not np.array_equal(screen(page, stage), before)
-
-
-def test_a_finger_moves_the_divider_and_two_fingers_zoom(open_page, saved):
-    page = open_page(saved, has_touch=True, is_mobile=True, viewport={"width": 600, "height": 900})
-    stage = page.locator(".srlab-stage")
-    send = fingers(page, stage.bounding_box())
-    send("touchStart", (MIDDLE, 100))
-    for x in range(0, 129, 16):
-        send("touchMove", (MIDDLE - x, 100))
-    send("touchEnd")
-    assert shows(screen(page, stage), A, B, 0.25)
+    if view:
+        assert stage.get_attribute("aria-valuenow") == "50"
+        assert not np.array_equal(screen(page, stage), before)
+        return
+    assert shows(screen(page, stage), A, B, 0.5)  # from 0.75, by a quarter
     send("touchStart", (300, 300))
     send("touchStart", (300, 300), (340, 300))
     for apart in (40, 60, 80, 120):
@@ -200,28 +146,10 @@ def test_a_finger_moves_the_divider_and_two_fingers_zoom(open_page, saved):
     send("touchEnd", (260, 300))
     send("touchEnd")
     settle(page)
-    assert page.get_by_role("button", name="Reset the view (0)").inner_text() == "24×"
+    assert zoomed(page) == "24×"
 
 
 # --- ways to look --------------------------------------------------------------------------------------------
-
-
-def test_left_and_right_change_places_as_long_as_space_or_its_button_is_held(slider):
-    page, stage, _ = slider
-    stage.focus()
-    button = page.get_by_role("button", name="Flicker").bounding_box()
-    page.mouse.move(button["x"] + 20, button["y"] + 10)
-    for hold, release in (
-        (lambda: page.keyboard.down(" "), lambda: page.keyboard.up(" ")),
-        (page.mouse.down, page.mouse.up),
-        (lambda: page.keyboard.down(" "), lambda: page.evaluate("document.activeElement.blur()")),  # now on the button
-    ):
-        hold()
-        assert shows(screen(page, stage), B, A, 0.5)
-        assert page.locator(".srlab-names b").all_inner_texts() == ["B", "A"]
-        release()
-        assert shows(screen(page, stage), A, B, 0.5)
-        assert page.locator(".srlab-names b").all_inner_texts() == ["A", "B"]
 
 
 def test_the_difference_is_exact_to_the_level_and_says_how_often_it_is_taken(slider):
@@ -232,8 +160,6 @@ def test_the_difference_is_exact_to_the_level_and_says_how_often_it_is_taken(sli
         page.keyboard.press("d")
         assert np.array_equal(screen(page, stage), np.minimum(between * times, 255))
         assert page.locator(".srlab-left b").inner_text() == f"|A − B| × {times}"
-        assert stage.get_attribute("aria-label") == f"Difference of A and B, {times} times"
-        assert page.get_by_role("button", name="Difference").inner_text().endswith(f"×{times}")
     page.keyboard.press("d")
     assert shows(screen(page, stage), A, B, 0.5)
 
@@ -243,28 +169,20 @@ def test_the_grid_shows_the_same_part_of_every_picture_zoomed_and_moved_together
     stage.focus()
     page.keyboard.press("g")
 
-    def cells_show(scale, top, left):
+    def assert_cells(scale, top, left):
         seen = screen(page, stage)  # cells of 256 pixels, 8 between them, with 22 for the labels
         for number, picture in enumerate((A, B, C)):
             part = magnified(picture, scale)[top : top + 256, left : left + 256]
             assert np.array_equal(seen[22:278, 264 * number :][:, :256], part), number
 
-    cells_show(4, 0, 0)
+    assert_cells(4, 0, 0)
     page.keyboard.press("+")
-    cells_show(6, 64, 64)
+    assert_cells(6, 64, 64)
     drag(page, stage.bounding_box(), (400, 150), (364, 126))
-    cells_show(6, 88, 100)
+    assert_cells(6, 88, 100)
     page.keyboard.press("Shift+ArrowRight")  # by a tenth of what is seen; without a divider the arrows alone do it
     page.keyboard.press("ArrowUp")
-    cells_show(6, 88 - 26, 100 + 26)
-    box = stage.bounding_box()
-    page.mouse.move(box["x"] + 264 + 2, box["y"] + 22 + 2)
-    page.mouse.wheel(0, -100)  # around the corner of the second cell
-    settle(page)
-    seen = screen(page, stage)
-    for number, picture in enumerate((A, B, C)):
-        pixel = picture[:, 64 // 6, 128 // 6].numpy()
-        assert np.array_equal(seen[22 + 2, 264 * number + 2], pixel)
+    assert_cells(6, 88 - 26, 100 + 26)
     page.keyboard.press("g")
     page.keyboard.press("0")
     assert shows(screen(page, stage), A, B, 0.5)
@@ -282,9 +200,9 @@ def test_it_opens_at_a_view_scores_what_is_seen_and_copies_the_view(open_page, t
     def psnr(sr, hr):
         return 10 * torch.log10(255**2 / (sr.double() - hr.double()).square().mean())
 
+    settle(page)
     expected = f"This part: A {psnr(A[part], C[part]):.2f} dB · B {psnr(B[part], C[part]):.2f} dB"
-    score = page.locator(".srlab-score")
-    assert score.inner_text() == f"{expected}PSNR to HR on 8-bit RGB, not on luma as in tables"
+    assert page.locator(".srlab-score").inner_text().startswith(f"{expected}PSNR to HR on 8-bit RGB")
     stage.focus()
     page.keyboard.press("c")
     page.get_by_text("Copied: ").wait_for(timeout=WAIT)
@@ -293,10 +211,6 @@ def test_it_opens_at_a_view_scores_what_is_seen_and_copies_the_view(open_page, t
     page.evaluate(refuse)  # as on a page from far without encryption
     page.get_by_role("button", name="Copy view").click()
     page.wait_for_function("getSelection().toString() === 'view=(16, 24, 4), split=0.25'", timeout=WAIT)
-    page.keyboard.press("3")
-    page.keyboard.press("Shift+Digit3")
-    settle(page)
-    assert score.inner_text() == "", "HR against itself"
 
 
 # --- where little is there -----------------------------------------------------------------------------------
@@ -310,23 +224,13 @@ def test_without_scripts_a_css_divider_shows_left_over_right_and_the_rest_below(
     assert still.get_by_alt_text("C").is_visible()
 
 
-def test_the_css_divider_is_pulled_by_its_corner(open_page, tmp_path):
-    """With the script taken out as sanitizers do; in a page that forbids scripts, Playwright waits for ever here."""
-    html = srlab.compare(pictures(), left="A", right="B", notes={}).html
-    (tmp_path / "still.html").write_text("<meta charset=utf-8>" + html[: html.index("<script>")], encoding="utf-8")
-    page = open_page((tmp_path / "still.html").as_uri(), viewport={"width": 900, "height": 1200})
-    pair = page.get_by_alt_text("B")
-    drag(page, pair.bounding_box(), (MIDDLE - 5, 505), (MIDDLE + 123, 505))
-    assert shows(screen(page, pair), A, B, 0.75)
-
-
-def test_two_sliders_on_one_page_and_a_script_that_runs_twice_do_not_meet(open_page, tmp_path):
+def test_two_sliders_on_a_dark_page_and_a_script_that_runs_twice_do_not_meet(open_page, tmp_path):
     one = srlab.compare({"A": A, "B": B}, notes={})
     two = srlab.compare({"B": B, "C": C}, notes={})
-    (tmp_path / "two.html").write_text(f"<meta charset=utf-8>{one.html}{two.html}{one.html}", encoding="utf-8")
-    page = open_page((tmp_path / "two.html").as_uri(), viewport={"width": 900, "height": 2400})
+    page_file = tmp_path / "two.html"
+    page_file.write_text(f"<meta charset=utf-8><body style='color: #fed'>{one.html}{two.html}{one.html}", "utf-8")
+    page = open_page(page_file.as_uri(), viewport={"width": 900, "height": 2400})
     stages = page.locator(".srlab-stage")
-    assert stages.count() == 3
     stages.nth(0).focus()
     page.keyboard.press("PageUp")
     page.evaluate(one.html.partition("<script>")[2].removesuffix("</script>"))
@@ -334,3 +238,4 @@ def test_two_sliders_on_one_page_and_a_script_that_runs_twice_do_not_meet(open_p
     assert shows(screen(page, stages.nth(0)), A, B, 0.6)
     assert shows(screen(page, stages.nth(1)), B, C, 0.5)
     assert shows(screen(page, stages.nth(2)), A, B, 0.5)
+    assert page.evaluate("getComputedStyle(document.querySelector('.srlab-left b')).color") == "rgb(255, 238, 221)"

@@ -6,30 +6,45 @@ import nbformat
 import numpy as np
 import pytest
 import torch
+from nbformat.v4 import new_code_cell, new_notebook, new_output
 
 import srlab
 from srlab.view.slider import magnify
 
-from .conftest import FACTOR, OPEN, SIZE, WAIT, magnified, pictures, run_all, screen, settle, shows
+from .conftest import FACTOR, SIZE, WAIT, drag, magnified, pictures, screen, settle, shows
 
 pytestmark = pytest.mark.xdist_group("browser")  # one worker, so one JupyterLab and one Chromium
 
 A, B, C = pictures().values()
 MIDDLE = SIZE * FACTOR / 2
 
-MAKE = """
+SLIDER = """
+import matplotlib.pyplot as plt
 import torch
+
 import srlab
+from srlab.view import plots
 
 random = torch.Generator().manual_seed(0)
 images = {name: torch.randint(0, 256, (3, 64, 64), generator=random, dtype=torch.uint8) for name in "ABC"}
 srlab.compare(images, left="A", right="B", notes={})
 """
+GUESS = """
+which = srlab.guess("Which gains most?", ["face", "fur", "text"])
+how_much = srlab.guess("How many dB?", unit="dB")
+"""
+OUTCOME = """
+which.reveal("text")
+how_much.reveal(1.604)
+"""
+FRAMES = """
+def draw(level):
+    return plt.figure(figsize=(4, 0.5))
 
+plots.frames(draw, "A level.", "level of grey", [0, 1, 2], start=1)
+plots.sliders(draw, "A figure.", level=(0, 9, 1, 0))
+"""
 BALLOT = """
-import torch
-import srlab
-
 random = torch.Generator().manual_seed(0)
 crops = {
     image: {
@@ -41,152 +56,48 @@ crops = {
 ballot = srlab.Ballot(crops, "votes.json", seed=3)
 ballot
 """
+ALL = [SLIDER, GUESS, OUTCOME, FRAMES, BALLOT]
 
 PANEL = "window.jupyterapp.shell.currentWidget"
-CELLS = """() => window.jupyterapp.shell.currentWidget.content.widgets.map(
-    (cell) => [cell.model.type, cell.model.sharedModel.getSource()])"""
+OPEN = """async (path) => {
+    const panel = await window.jupyterapp.commands.execute("docmanager:open", { path });
+    await panel.revealed;
+    await panel.sessionContext.ready;
+}"""
 
 
-def test_in_jupyterlab_mouse_and_keys_work_and_the_notebook_does_not_take_the_keys(open_notebook):
-    new = nbformat.v4
-    page = open_notebook("run", [new.new_code_cell(MAKE), new.new_markdown_cell("after")])
-    run_all(page)
+def open_notebook(jupyter, name, cells):
+    page, folder = jupyter
+    kernel = {"name": "python3", "display_name": "Python 3", "language": "python"}
+    nbformat.write(new_notebook(cells=cells, metadata={"kernelspec": kernel}), folder / name)
+    page.evaluate(OPEN, name)
+    return page
+
+
+@pytest.fixture(scope="module")
+def page(jupyter):
+    """A notebook with all widgets, executed."""
+    page = open_notebook(jupyter, "widgets.ipynb", [new_code_cell(text) for text in ALL])
+    page.evaluate("async () => { await window.jupyterapp.commands.execute('notebook:run-all-cells'); }")
+    page.get_by_text("Trial 1 of 2").wait_for(timeout=WAIT)
+    return page
+
+
+def test_the_slider_is_moved_by_mouse_and_keys(page):
     stage = page.locator(".srlab-stage")
-    stage.wait_for(timeout=WAIT)
     assert shows(screen(page, stage), A, B, 0.5)
-    box = stage.bounding_box()
-    page.mouse.move(box["x"] + MIDDLE, box["y"] + 100)
-    page.mouse.down()
-    page.mouse.move(box["x"] + MIDDLE + 128, box["y"] + 100, steps=5)
-    page.mouse.up()
+    drag(page, stage.bounding_box(), (MIDDLE, 100), (MIDDLE + 128, 100))
     assert shows(screen(page, stage), A, B, 0.75)
-    before = page.evaluate(CELLS)
-    assert [kind for kind, _ in before] == ["code", "markdown"]
     # In command mode these would add, cut and delete cells and turn them into headings.
     for key in ("3", "PageDown", "a", "b", "x", "d", "d", "d", "m", "1", "3", "ArrowLeft", "ArrowRight"):
         page.keyboard.press(key)
     assert shows(screen(page, stage), A, C, 0.65)
-    assert page.evaluate(CELLS) == before
     page.mouse.wheel(0, -100)
     settle(page)
     assert page.get_by_role("button", name="Reset the view (0)").inner_text() == "12×"
-    _assert_dark_theme_fits(page)
 
 
-def _assert_dark_theme_fits(page):
-    page.evaluate("() => window.jupyterapp.commands.execute('apputils:change-theme', {theme: 'JupyterLab Dark'})")
-    page.wait_for_selector('body[data-jp-theme-light="false"]', state="attached", timeout=WAIT)
-    color = "getComputedStyle(document.querySelector('.srlab-left b')).color"
-    page.wait_for_function(f"() => {color}.match(/[0-9.]+/g).slice(0, 3).every((level) => level > 150)", timeout=WAIT)
-    page.evaluate("() => window.jupyterapp.commands.execute('apputils:change-theme', {theme: 'JupyterLab Light'})")
-    page.wait_for_selector('body[data-jp-theme-light="true"]', state="attached", timeout=WAIT)
-
-
-def test_an_untrusted_notebook_shows_the_divider_without_scripts(open_notebook):
-    # Of full size, because the sanitizer takes `image-rendering` away and magnified pixels would be smooth.
-    large = {label: magnify(label, picture, (512, 512)) for label, picture in pictures().items()}
-    comparison = srlab.compare(large, left="A", right="B", notes={})
-    data = {"text/html": comparison.html, "text/plain": repr(comparison)}
-    output = nbformat.v4.new_output("execute_result", data, execution_count=1)
-    page = open_notebook("untrusted", [nbformat.v4.new_code_cell("images", outputs=[output], execution_count=1)])
-    still = page.locator(".srlab-still")
-    still.wait_for(timeout=WAIT)
-    assert page.locator(".srlab-stage").count() == 0, "it was sanitised"
-    pair = still.get_by_alt_text("B")
-    assert shows(screen(page, pair), A, B, 0.5)
-    box = pair.bounding_box()
-    page.mouse.move(box["x"] + MIDDLE - 5, box["y"] + 505)
-    page.mouse.down()
-    page.mouse.move(box["x"] + MIDDLE + 123, box["y"] + 505, steps=5)
-    page.mouse.up()
-    assert shows(screen(page, pair), A, B, 0.75)
-    assert still.get_by_alt_text("C").is_visible()
-
-
-def test_the_ballot_is_ranked_by_mouse_and_keys_confirmed_and_begun_again(open_notebook, lab):
-    votes = lab[0] / "votes.json"
-    votes.unlink(missing_ok=True)
-    page = open_notebook("ballot", [nbformat.v4.new_code_cell(BALLOT), nbformat.v4.new_code_cell("ballot.votes")])
-    run_all(page)
-    ballot = _ballot()
-    page.get_by_text("Trial 1 of 2").wait_for(timeout=WAIT)
-    page.mouse.move(0, 0)
-    picture = page.locator("img.widget-image").first
-    crop = ballot.pictures[ballot.trial.image][ballot.trial.methods["A"]]
-    assert np.array_equal(screen(page, picture), magnified((crop * 255).round().to(torch.uint8), 2))
-    boxes = [place.bounding_box() for place in page.locator("img.widget-image").all()]
-    assert [boxes.index(box) for box in boxes if box["y"] == boxes[0]["y"]] == [0, 1], "two above two"
-    confirm = page.get_by_role("button", name="Confirm")
-    assert confirm.is_disabled()
-    page.get_by_role("button", name="C", exact=True).dblclick()
-    page.get_by_role("button", name="C: rank 1").wait_for(timeout=WAIT)
-    for key, ranked in (("a", "A: rank 2"), ("d", "B: rank 4")):  # a letter would add a cell, or delete one
-        page.keyboard.press(key)
-        page.get_by_role("button", name=ranked).wait_for(timeout=WAIT)
-    assert not votes.exists()
-    confirm.click()
-    page.get_by_text("Trial 2 of 2").wait_for(timeout=WAIT)
-    first = [ballot.trials[0].methods[letter] for letter in "CADB"]
-    assert [row["ranking"] for row in json.loads(votes.read_text())["votes"]] == [first]
-    for key, ranked in (("b", "B: rank 1"), ("c", "C: rank 2"), ("a", "D: rank 4")):  # the focus has stayed
-        page.keyboard.press(key)
-        page.get_by_role("button", name=ranked).wait_for(timeout=WAIT)
-    page.get_by_role("button", name="Start again").click()
-    page.get_by_role("button", name="B", exact=True).focus()
-    page.keyboard.press("Enter")
-    page.get_by_role("button", name="B: rank 1").wait_for(timeout=WAIT)
-    page.keyboard.press("Tab")
-    page.keyboard.press("Space")
-    page.keyboard.press("a")
-    page.get_by_role("button", name="D: rank 4").wait_for(timeout=WAIT)
-    confirm.focus()
-    page.keyboard.press("Enter")
-    page.get_by_text("Done: run the next cells for the scores.").wait_for(timeout=WAIT)
-    second = [ballot.trials[1].methods[letter] for letter in "BCAD"]
-    names = [figure.strip() for figure in page.locator(".widget-html figure").all_inner_texts()]
-    assert names == first + second, "in plain text, and in the order of the ranking"
-    page.get_by_role("button", name="Vote again").click()
-    page.get_by_text("Round 2, trial 1 of 2").wait_for(timeout=WAIT)
-    run_all(page)  # a new ballot over the same file
-    page.get_by_text("Done: run the next cells for the scores.").wait_for(timeout=WAIT)
-    assert page.evaluate(CELLS) == [["code", BALLOT], ["code", "ballot.votes"]]
-
-
-def _ballot():
-    space = {}
-    exec(BALLOT.replace("votes.json", "nowhere.json").removesuffix("ballot\n"), space)
-    return space["ballot"]
-
-
-GUESS = """
-import torch
-import srlab
-from srlab.view import plots
-
-which = srlab.guess("Which gains most?", ["face", "fur", "text"])
-how_much = srlab.guess("How many dB?", unit="dB")
-"""
-OUTCOME = """
-which.reveal("text")
-how_much.reveal(1.604)
-"""
-FRAMES = """
-import matplotlib.pyplot as plt
-from srlab.view import plots
-
-def draw(level):
-    figure, axis = plt.subplots(figsize=(4, 2))
-    axis.set_title(f"level {level}")
-    return figure
-
-plots.frames(draw, "A level.", "level of grey", [0, 1, 2], start=1)
-"""
-
-
-def test_a_guess_is_clicked_or_typed_kept_and_set_beside_the_outcome(open_notebook):
-    new = nbformat.v4
-    page = open_notebook("guess", [new.new_code_cell(text) for text in (GUESS, OUTCOME, FRAMES)])
-    run_all(page)
+def test_a_guess_is_clicked_or_typed_kept_and_set_beside_the_outcome(page):
     page.get_by_text("The outcome: text.").wait_for(timeout=WAIT)
     page.get_by_role("button", name="fur").click()
     page.get_by_text("Taken: fur. Now run the next cell.").wait_for(timeout=WAIT)
@@ -198,57 +109,86 @@ def test_a_guess_is_clicked_or_typed_kept_and_set_beside_the_outcome(open_notebo
     field.fill("2")
     page.get_by_text("Taken: 2 dB. Now run the next cell.").wait_for(timeout=WAIT)
     field.press("Shift+Enter")  # leaves the field for the next cell
-    page.wait_for_function(f"() => {PANEL}.content.activeCellIndex === 1", timeout=WAIT)
+    page.wait_for_function(f"() => {PANEL}.content.activeCellIndex === 2", timeout=WAIT)
     page.keyboard.press("Shift+Enter")
     page.get_by_text("Your guess: fur. The outcome: text.").wait_for(timeout=WAIT)
     page.get_by_text("Your guess: 2 dB. The outcome: 1.6 dB.").wait_for(timeout=WAIT)
-    seen = "[...document.querySelectorAll('figure img')].map((one) => one.checkVisibility())"
-    assert page.evaluate(seen) == [False, True, False]
-    page.get_by_role("slider").fill("2")
-    assert page.evaluate(seen) == [False, False, True]
-    assert page.locator("figure output").inner_text() == "2"
-    page.get_by_role("slider").click(position={"x": 4, "y": 4})  # and the notebook doesn't take its keys
-    assert page.evaluate(seen) == [True, False, False]
-    page.keyboard.press("ArrowRight")
-    assert page.evaluate(seen) == [False, True, False]
-    run_all(page)
+    page.evaluate(f"() => {{ {PANEL}.content.activeCellIndex = 1; }}")
+    page.evaluate("async () => { await window.jupyterapp.commands.execute('notebook:run-cell'); }")
     page.get_by_text("Taken: 2 dB. Now run the next cell.").wait_for(timeout=WAIT)
 
 
-ALL = [
-    """
-import torch
-import srlab
-which = srlab.guess("Which is left?", ["face", "fur", "text"])""",
-    """
-pictures = {name: torch.rand(3, 24, 24) for name in ("ours", "HR")}
-srlab.Ballot({"cat": pictures}, "reloaded.json")""",
-    """
-import matplotlib.pyplot as plt
-from srlab.view import plots
-plots.sliders(lambda level: plt.figure(figsize=(2, 1)), "A figure.", level=(0, 9, 1))""",
-]
-STILL = [
-    "Your guess: Which is left? Run this cell to answer.",
-    "Blind ranking: needs a running kernel. Run this cell for its controls.",
-    "Moving the sliders needs a running kernel. Run this cell for its controls.",
-]
+def test_frames_are_moved_by_mouse_and_keys(page):
+    seen = "[...document.querySelectorAll('figure:has(input) img')].map((one) => one.checkVisibility())"
+    assert page.evaluate(seen) == [False, True, False]
+    place = page.locator("figure input")
+    place.fill("2")
+    assert page.evaluate(seen) == [False, False, True]
+    assert page.locator("figure output").inner_text() == "2"
+    place.click(position={"x": 4, "y": 4})
+    assert page.evaluate(seen) == [True, False, False]
+    page.keyboard.press("ArrowRight")
+    assert page.evaluate(seen) == [False, True, False]
 
 
-def test_without_its_kernel_each_widget_is_a_still_that_says_what_to_do(open_notebook):
-    page = open_notebook("restart", [nbformat.v4.new_code_cell(text) for text in ALL])
+def test_the_ballot_is_ranked_by_mouse_and_keys_confirmed_and_begun_again(page, jupyter):
+    votes = jupyter[1] / "votes.json"
+    ballot = _ballot()
+    page.mouse.move(0, 0)
+    shown = page.locator("img.widget-image")
+    crop = ballot.pictures[ballot.trial.image][ballot.trial.methods["A"]]
+    assert np.array_equal(screen(page, shown.first), magnified((crop * 255).round().to(torch.uint8), 2))
+    rows = [place.bounding_box()["y"] for place in shown.all()]
+    assert rows[0] == rows[1] < rows[2] == rows[3], "two above two"
+
+    def rank(*keys):
+        for key, ranked in keys:
+            page.keyboard.press(key)
+            page.get_by_role("button", name=ranked).wait_for(timeout=WAIT)
+
+    confirm = page.get_by_role("button", name="Confirm")
+    assert confirm.is_disabled()
+    page.get_by_title("C", exact=True).dblclick()
+    page.get_by_role("button", name="C: rank 1").wait_for(timeout=WAIT)
+    rank(("a", "A: rank 2"), ("d", "B: rank 4"))  # a letter would add a cell, or delete one
+    assert not votes.exists()
+    confirm.click()
+    page.get_by_text("Trial 2 of 2").wait_for(timeout=WAIT)
+    first = [ballot.trials[0].methods[letter] for letter in "CADB"]
+    assert [row["ranking"] for row in json.loads(votes.read_text())["votes"]] == [first]
+    rank(("b", "B: rank 1"), ("c", "C: rank 2"), ("a", "D: rank 4"))  # the focus has stayed
+    page.get_by_role("button", name="Start again").click()
+    page.get_by_title("B", exact=True).focus()
+    rank(("Enter", "B: rank 1"), ("Tab", "B: rank 1"), ("Space", "C: rank 2"), ("a", "D: rank 4"))
+    confirm.focus()
+    page.keyboard.press("Enter")
+    page.get_by_text("Done: run the next cells for the scores.").wait_for(timeout=WAIT)
+    second = [ballot.trials[1].methods[letter] for letter in "BCAD"]
+    names = [figure.strip() for figure in page.locator(".widget-html figure").all_inner_texts()]
+    assert names == first + second, "in plain text, and in the order of the ranking"
+    page.get_by_role("button", name="Vote again").click()
+    page.get_by_text("Round 2, trial 1 of 2").wait_for(timeout=WAIT)
+
+
+def _ballot():
+    space = {"srlab": srlab, "torch": torch}
+    exec(BALLOT.replace("votes.json", "nowhere.json").removesuffix("ballot\n"), space)
+    return space["ballot"]
+
+
+def test_without_its_kernel_each_widget_is_a_still_that_says_what_to_do(page):
+    stills, widgets = page.locator("[data-srlab-still]:visible"), page.locator(".jupyter-widgets:visible")
 
     def assert_stills():
-        for text in STILL:
-            page.locator("[data-srlab-still]").get_by_text(text).last.wait_for(timeout=WAIT)
-        assert page.locator(".jupyter-widgets:visible").count() == 0, "neither a broken chain nor 'model not found'"
+        page.wait_for_function("() => document.querySelectorAll('[data-srlab-still]').length === 4", timeout=WAIT)
+        stills.nth(3).wait_for(timeout=WAIT)
+        assert [text.partition("Run this cell")[2] != "" for text in stills.all_inner_texts()] == [True] * 4
+        assert widgets.count() == 0, "neither a broken chain nor 'model not found'"
 
-    def assert_widgets():
-        page.locator(".widget-slider:visible").last.wait_for(timeout=WAIT)
-        assert page.locator("[data-srlab-still]:visible").count() == 0
-
-    run_all(page)
-    assert_widgets()
+    texts = page.evaluate(f"() => {PANEL}.content.widgets.map((cell) => cell.model.sharedModel.getSource())")
+    assert texts == ALL, "no key of all these tests has reached the notebook"
+    assert widgets.count() > 3
+    assert stills.count() == 0
     page.evaluate(f"async () => {{ await {PANEL}.context.save(); }}")
     page.evaluate(f"async () => {{ await {PANEL}.sessionContext.session.kernel.restart(); }}")
     assert_stills()
@@ -256,5 +196,19 @@ def test_without_its_kernel_each_widget_is_a_still_that_says_what_to_do(open_not
     page.evaluate(OPEN, path)
     page.get_by_text("model not found").last.wait_for(state="attached", timeout=WAIT)
     assert_stills()
-    run_all(page)
-    assert_widgets()
+
+
+def test_an_untrusted_notebook_shows_the_divider_without_scripts(jupyter):
+    # Of full size, because the sanitizer takes `image-rendering` away and magnified pixels would be smooth.
+    large = {label: magnify(label, picture, (512, 512)) for label, picture in pictures().items()}
+    comparison = srlab.compare(large, left="A", right="B", notes={})
+    output = new_output("execute_result", {"text/html": comparison.html}, execution_count=1)
+    page = open_notebook(jupyter, "untrusted.ipynb", [new_code_cell("1", outputs=[output], execution_count=1)])
+    still = page.locator(".srlab-still:visible")
+    still.wait_for(timeout=WAIT)
+    assert page.locator(".srlab-stage:visible").count() == 0, "it was sanitised"
+    pair = still.get_by_alt_text("B")
+    assert shows(screen(page, pair), A, B, 0.5)
+    drag(page, pair.bounding_box(), (MIDDLE - 5, 505), (MIDDLE + 123, 505))
+    assert shows(screen(page, pair), A, B, 0.75)
+    assert still.get_by_alt_text("C").is_visible()
