@@ -163,7 +163,6 @@ class Ballot(CellBox):
         for number, pair in enumerate(self._pairs):
             pair.children = shown[2 * number :][:2]
         self._bar.children = [self._more] if self.done else [self._confirm, self._again]
-        self._title.value = f"<b>{self._where()}</b> {escape(problem)}"
         self._names.value = self._named() if self.done else ""
         self._confirm.disabled = len(self.ranking) < len(methods)
         for (letter, method), card in zip(methods.items(), shown, strict=True):
@@ -172,6 +171,8 @@ class Ballot(CellBox):
             rank = self.ranking.index(letter) + 1 if letter in self.ranking else 0
             below.description = f"{letter}: rank {rank}" if rank else letter
             below.button_style = "info" if rank else ""
+        # Last, as it says that the rest is there.
+        self._title.value = f"<b>{self._where()}</b> {escape(problem)}"
 
     def _where(self) -> str:
         if self.done:

@@ -13,6 +13,8 @@ import pytest
 import torch
 from PIL import Image
 
+from tests.conftest import ROOT
+
 SIZE = 64  # pixels of a test picture
 FACTOR = 8  # so many screen pixels each: 512 in all
 WAIT = 30_000  # milliseconds that any wait may take
@@ -120,7 +122,7 @@ def jupyter(browser, tmp_path_factory):
     pytest.importorskip("jupyterlab")
     folder, own = tmp_path_factory.mktemp("notebooks"), tmp_path_factory.mktemp("jupyter")
     places = ("JUPYTER_CONFIG_DIR", "JUPYTER_DATA_DIR", "JUPYTER_RUNTIME_DIR", "IPYTHONDIR", "SRLAB_HOME")
-    environment = os.environ | dict.fromkeys(places, str(own)) | {"OMP_NUM_THREADS": "1"}
+    environment = os.environ | dict.fromkeys(places, str(own)) | {"OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT)}
     command = [sys.executable, "-m", "jupyterlab", "--no-browser", "--allow-root", "--expose-app-in-browser"]
     command += [f"--ServerApp.root_dir={folder}", "--KernelManager.shutdown_wait_time=0.5"]
     with (own / "log").open("w") as log:

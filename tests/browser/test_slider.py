@@ -81,8 +81,10 @@ def test_the_wheel_scrolls_the_page_until_the_slider_has_the_focus_and_then_magn
     page.mouse.move(box["x"] + 100, box["y"] + 60)
     page.mouse.wheel(0, 120)
     page.wait_for_function("window.scrollY > 0", timeout=WAIT)
-    page.evaluate("window.scrollTo(0, 0)")
+    page.mouse.wheel(0, -120)
+    page.wait_for_function("window.scrollY === 0", timeout=WAIT)
     stage.focus()
+    assert zoomed(page) == "8×"
     for zoom in ("12×", "16×"):
         page.mouse.wheel(0, -100)
         settle(page)
