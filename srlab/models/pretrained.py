@@ -20,24 +20,10 @@ OWN_WEIGHTS = Path(__file__).parent / "shipped" / f"{OWN}.safetensors"
 
 
 def weights_url(name: str) -> str:
-    """Where the ImageNet weights of a torchvision network come from; the address ends in digits of the file's SHA-256.
-
-    Parameters
-    ----------
-    name
-        As torchvision spells it: ``"alexnet"``, ``"vgg19"``, ``"resnet34"``.
-
-    Raises
-    ------
-    SrlabError
-        torchvision does not have it.
-    """
+    """Where torchvision's ImageNet weights of a network are; the address ends in digits of the file's SHA-256."""
     from torchvision.models import get_model_weights
 
-    try:
-        return get_model_weights(name).IMAGENET1K_V1.url
-    except ValueError as error:
-        raise SrlabError(f"torchvision has no ImageNet weights for '{name}'; choose one such as vgg19.") from error
+    return get_model_weights(name).IMAGENET1K_V1.url
 
 
 def find_weights(name: str, weights: str | Path = "auto") -> Path | None:
@@ -49,7 +35,7 @@ def find_weights(name: str, weights: str | Path = "auto") -> Path | None:
         As torchvision spells it, for example ``"vgg19"``; or ``"vgg6"``.
     weights
         ``"auto"``: torch's cache or nothing, never a download. ``"imagenet"``: torch's cache, or a download into
-        it. Anything else is the path of a file. Those of ``vgg6`` come with srlab and are always there.
+        it. Anything else is the path of a file. With either word, ``vgg6`` has what comes with srlab.
 
     Returns
     -------
@@ -61,7 +47,7 @@ def find_weights(name: str, weights: str | Path = "auto") -> Path | None:
     SrlabError
         The download failed, the file at the path is missing, or it is not the one whose hash its name ends in.
     """
-    if name == OWN and weights == "auto":
+    if name == OWN and weights in ("auto", "imagenet"):
         return OWN_WEIGHTS
     if weights in ("auto", "imagenet"):
         url = weights_url(name)
@@ -117,7 +103,7 @@ def load_weights(path: Path, network: str = "") -> dict[str, torch.Tensor]:
     Raises
     ------
     SrlabError
-        The file is missing, damaged, of another network, or holds something other than named arrays.
+        The file is missing, damaged, of another network, or holds something other than named arrays of numbers.
     """
     if path.suffix == ".safetensors":
         weights, notes = read_safetensors(path)
@@ -135,8 +121,11 @@ def load_weights(path: Path, network: str = "") -> dict[str, torch.Tensor]:
     ):
         raise SrlabError(f"{path} holds no state dict (names and tensors); give one as torchvision's.")
     for name, value in weights.items():
-        if not _is_plain(value) or (name.endswith((".weight", ".bias")) and not value.is_floating_point()):
-            raise SrlabError(f"{path} has something else than an array of floats in '{name}'; replace the file.")
+        wanted = value.is_floating_point() or not name.endswith((".weight", ".bias"))
+        if not (wanted and _is_plain(value) and value.isfinite().all()):
+            raise SrlabError(
+                f"{path} has something else than an array of finite floats in '{name}' (NaN, say); replace the file."
+            )
     return weights
 
 
@@ -159,7 +148,7 @@ def _is_plain(tensor: torch.Tensor) -> bool:
     return dense and tensor.numel() * tensor.element_size() <= tensor.untyped_storage().nbytes()
 
 
-def fill(network: torch.nn.Module, weights: dict[str, torch.Tensor], names: dict[str, str], path: Path) -> None:
+def fill(network: torch.nn.Module, weights: dict[str, torch.Tensor], path: Path) -> None:
     """Copy weights into a network, all of them or none.
 
     Parameters
@@ -167,27 +156,24 @@ def fill(network: torch.nn.Module, weights: dict[str, torch.Tensor], names: dict
     network
         Gets the weights.
     weights
-        As `load_weights` read them.
-    names
-        Name in the network -> name in the file, for every parameter and buffer of the network that counts.
+        As `load_weights` read them, by the names of the network; there may be more of them.
     path
         Of the file, for the message.
 
     Raises
     ------
     SrlabError
-        A tensor is missing or has another shape (this is the file of another network), or has NaN.
+        A tensor is missing or has another shape: this is the file of another network.
     """
-    own = network.state_dict()
-    for name, theirs in names.items():
-        if theirs not in weights or weights[theirs].shape != own[name].shape:
+    # Not the counter of batch norm (num_batches_tracked), which nothing reads and old files lack.
+    own = {name: value for name, value in network.state_dict().items() if "num_batches" not in name}
+    for name, value in own.items():
+        if name not in weights or weights[name].shape != value.shape:
             raise SrlabError(
-                f"{path} does not fit: '{theirs}' is missing or has another shape than {tuple(own[name].shape)}; "
+                f"{path} does not fit: '{name}' is missing or has another shape than {tuple(value.shape)}; "
                 "it is the file of another network."
             )
-        if not weights[theirs].isfinite().all():
-            raise SrlabError(f"{path} has NaN or infinity in '{theirs}'; replace the file.")
-    network.load_state_dict({name: weights[theirs] for name, theirs in names.items()}, strict=False)
+    network.load_state_dict({name: weights[name] for name in own}, strict=False)
 
 
 def is_trained(features: str, backbone: str) -> bool:
