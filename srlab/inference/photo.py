@@ -115,7 +115,7 @@ def upscale_file(
     suffix = target.suffix.lower()
     if suffix not in OPTIONS:
         raise SrlabError(f"Cannot write {target.name}: end its name in {', '.join(OPTIONS)}.")
-    if target.exists() and source.exists() and target.samefile(source):
+    if source.exists() and target.resolve().exists() and target.resolve().samefile(source):
         raise SrlabError(f"{source} would be replaced by its own enlargement; choose another name for the result.")
     refuse_existing(target, force)
     with open_upright(source) as image:
@@ -202,7 +202,7 @@ def upscale_folder(
             images[path.stem] = path
     if not images:
         raise SrlabError(f"There are no images in {source}; their names end in {', '.join(EXTENSIONS)}.")
-    if target.exists() and target.samefile(source):
+    if target.resolve().exists() and target.resolve().samefile(source):
         raise SrlabError(f"The results cannot go into the folder of their sources, {source}; choose another one.")
     for number, (stem, path) in enumerate(images.items(), 1):
         result = target / f"{stem}.png"

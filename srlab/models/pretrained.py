@@ -6,8 +6,6 @@ refused. What no weights mean (random features, or no LPIPS) is for the caller t
 
 import re
 from pathlib import Path
-from pickle import UnpicklingError
-from typing import Any
 
 import torch
 
@@ -111,7 +109,12 @@ def load_weights(path: Path, network: str = "") -> dict[str, torch.Tensor]:
         if network and whose != network:
             raise SrlabError(f"{path} has weights of {whose}, not of {network}; give the file of that network.")
     else:
-        weights = _read_pth(path)
+        try:
+            weights = torch.load(path, map_location="cpu", weights_only=True)
+        except Exception as error:  # torch has many ways to meet bytes that it did not write
+            raise SrlabError(
+                f"{path} is damaged or holds more than tensors, so it isn't loaded; give a state dict as torchvision's."
+            ) from error
     for wrapper in WRAPPERS:
         if isinstance(weights, dict) and isinstance(weights.get(wrapper), dict):
             weights = weights[wrapper]
@@ -127,19 +130,6 @@ def load_weights(path: Path, network: str = "") -> dict[str, torch.Tensor]:
                 f"{path} has something else than an array of finite floats in '{name}' (NaN, say); replace the file."
             )
     return weights
-
-
-def _read_pth(path: Path) -> Any:
-    """What is in a ``.pth`` file, of tensors and the plain types of Python."""
-    try:
-        return torch.load(path, map_location="cpu", weights_only=True)
-    except UnpicklingError as error:
-        raise SrlabError(
-            f"{path} is damaged or holds more than tensors, so it is not loaded; give a state dict as torchvision's."
-        ) from error
-    except Exception as error:  # torch has many ways to meet bytes that it did not write
-        reason = str(error).partition("\n")[0] or type(error).__name__
-        raise SrlabError(f"The weights file {path} is damaged or cut short ({reason}); replace it.") from error
 
 
 def _is_plain(tensor: torch.Tensor) -> bool:

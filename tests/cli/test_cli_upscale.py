@@ -106,7 +106,7 @@ BICUBIC, RUN = ["--method", "bicubic"], ["--run", "RUN"]
         ("lr.png", "sr.png", [*BICUBIC, "--tile", "0"], "A tile has at least 1 pixel and an overlap at least 0"),
         ("lr.png", "sr.png", ["--run", "mine.png"], "mine.png is neither a run folder nor a weights file"),
         ("lr.png", "sr.png", ["--run", "empty.safetensors"], "damaged or cut short"),
-        ("lr.png", "sr.png", ["--run", "trap.pth"], "damaged or holds more than tensors, so it is not loaded"),
+        ("lr.png", "sr.png", ["--run", "trap.pth"], "damaged or holds more than tensors, so it isn't loaded"),
     ],
 )
 def test_a_slip_is_one_line(run_folder, source, target, options, words, capsys, tmp_path, monkeypatch):

@@ -152,7 +152,7 @@ def test_a_target_is_replaced_only_with_force_and_the_source_never(rgb, save, tm
     assert target.read_bytes() == b"mine"
     assert np.array_equal(pixels(run(source, target, force=True)), enlarged(rgb))
     (tmp_path / "link.png").symlink_to(source)
-    for itself in ("lr.png", "link.png"):
+    for itself in ("lr.png", "link.png", "new/../lr.png"):
         with pytest.raises(SrlabError, match="would be replaced by its own enlargement"):
             run(source, tmp_path / itself, force=True)
     assert np.array_equal(pixels(source), rgb)
