@@ -39,7 +39,8 @@ def pair_names(found: Sequence[str], wanted: Sequence[str]) -> tuple[dict[str, s
     claims: dict[str, list[str]] = {hr: [] for hr in wanted}
     pairs, alone = {}, []
     for name in found:
-        owners = [hr for hr in wanted if _continues(name, starts[hr])]
+        # What follows is no part of a word.
+        owners = [hr for hr in wanted if re.match(rf"{re.escape(starts[hr])}(x\d|[\W_]|$)", name)]
         if owners:
             claims[max(owners, key=lambda hr: len(starts[hr]))].append(name)
         else:
@@ -52,12 +53,6 @@ def pair_names(found: Sequence[str], wanted: Sequence[str]) -> tuple[dict[str, s
         else:
             alone.append(f"{hr} (an HR image without a partner)")
     return pairs, alone
-
-
-def _continues(name: str, start: str) -> bool:
-    """Whether a name is the other one, or that one with something behind it that is not part of a word."""
-    rest = name[len(start) :]
-    return name.startswith(start) and (not rest[:1].isalnum() or re.match(r"x\d", rest) is not None)
 
 
 def evaluate_folders(

@@ -124,13 +124,10 @@ def upscale_file(
         metadata = _metadata(image, suffix)
     height, width, channels = lr.shape
     size = (width * scale, height * scale)
-    if alpha and suffix in NO_ALPHA:
-        raise SrlabError(f"{source} has transparency, which {target.name} cannot hold; write a PNG or TIFF instead.")
-    if max(size) > LARGEST_SIDE.get(suffix, max(size)):
-        raise SrlabError(
-            f"{source} has {max(size)} enlarged pixels a side, which {target.name} cannot hold; write a PNG or TIFF "
-            "instead."
-        )
+    too_long = max(size) > LARGEST_SIDE.get(suffix, max(size))
+    if too_long or (alpha and suffix in NO_ALPHA):
+        what = f"{max(size)} enlarged pixels a side" if too_long else "transparency"
+        raise SrlabError(f"{source} has {what}, which {target.name} cannot hold; write a PNG or TIFF instead.")
     _check_room(target, size)
     sweep_parts(target.parent, f"{target.name}.")
 

@@ -14,37 +14,6 @@ from torch.nn.utils.parametrizations import spectral_norm
 from srlab.base.errors import SrlabError
 
 
-class VGGDiscriminator(nn.Module):
-    """The VGG-style discriminator of ESRGAN as BasicSR has it; 14,499,401 parameters with the defaults.
-
-    Parameters
-    ----------
-    features
-        Channels of the first two convolutions; they double at each halving of the image, up to eightfold.
-    size
-        Side of the images it takes, a multiple of 32: the last layers are linear.
-    """
-
-    def __init__(self, features: int = 64, size: int = 128) -> None:
-        super().__init__()
-        _check_shape(features, size, multiple=32)
-        self.config = {"features": features, "size": size}
-        widths = [features * factor for factor in (1, 2, 4, 8, 8)]
-        layers: list[nn.Module] = [nn.Conv2d(3, features, 3, padding=1), nn.LeakyReLU(0.2, inplace=True)]
-        for stage, width in enumerate(widths):
-            if stage > 0:
-                layers += _conv_bn(widths[stage - 1], width, kernel=3, stride=1)
-            layers += _conv_bn(width, width, kernel=4, stride=2)
-        self.convolutions = nn.Sequential(*layers)
-        self.hidden = nn.Linear(widths[-1] * (size // 32) ** 2, 100)
-        self.logit = nn.Linear(100, 1)
-
-    def forward(self, image: torch.Tensor, noise: float = 0.0) -> torch.Tensor:
-        """Map ``(N, 3, size, size)`` in [0, 1], with noise of so many units on it, to logits ``(N, 1)``."""
-        features = self.convolutions(noisy(image, noise))  # (N, 512, size / 32, size / 32)
-        return self.logit(F.leaky_relu(self.hidden(features.flatten(1)), 0.2))
-
-
 class SRGANDiscriminator(nn.Module):
     """The discriminator of SRGAN (Ledig et al. 2017, figure 4); 23,565,505 parameters with the defaults.
 
@@ -56,25 +25,51 @@ class SRGANDiscriminator(nn.Module):
         Side of the images it takes, a multiple of 16: the last layers are linear.
     """
 
+    # For each halving, how many times `features` it has; and the kernel that halves, biases before batch norm, and the
+    # width of the first linear layer.
+    WIDTHS, KERNEL, BIAS, HIDDEN = (1, 2, 4, 8), 3, True, 1024
+
     def __init__(self, features: int = 64, size: int = 96) -> None:
         super().__init__()
-        _check_shape(features, size, multiple=16)
+        multiple = 2 ** len(self.WIDTHS)
+        if features < 1 or size < multiple or size % multiple:
+            raise SrlabError(
+                f"A discriminator needs features >= 1 and a size that is a multiple of {multiple}, "
+                f"not {features} and {size}."
+            )
         self.config = {"features": features, "size": size}
         layers: list[nn.Module] = [nn.Conv2d(3, features, 3, padding=1), nn.LeakyReLU(0.2, inplace=True)]
         inputs = features
-        for stage, width in enumerate(features * factor for factor in (1, 2, 4, 8)):
+        for stage, width in enumerate(features * factor for factor in self.WIDTHS):
             if stage > 0:
-                layers += _conv_bn(inputs, width, kernel=3, stride=1, bias=True)
-            layers += _conv_bn(width, width, kernel=3, stride=2, bias=True)
+                layers += _conv_bn(inputs, width, kernel=3, stride=1, bias=self.BIAS)
+            layers += _conv_bn(width, width, kernel=self.KERNEL, stride=2, bias=self.BIAS)
             inputs = width
         self.convolutions = nn.Sequential(*layers)
-        self.hidden = nn.Linear(inputs * (size // 16) ** 2, 1024)
-        self.logit = nn.Linear(1024, 1)
+        self.hidden = nn.Linear(inputs * (size // multiple) ** 2, self.HIDDEN)
+        self.logit = nn.Linear(self.HIDDEN, 1)
 
     def forward(self, image: torch.Tensor, noise: float = 0.0) -> torch.Tensor:
         """Map ``(N, 3, size, size)`` in [0, 1], with noise of so many units on it, to logits ``(N, 1)``."""
         features = self.convolutions(noisy(image, noise))  # (N, 512, size / 16, size / 16)
         return self.logit(F.leaky_relu(self.hidden(features.flatten(1)), 0.2))
+
+
+class VGGDiscriminator(SRGANDiscriminator):
+    """The VGG-style discriminator of ESRGAN as BasicSR has it; 14,499,401 parameters with the defaults.
+
+    Parameters
+    ----------
+    features
+        Channels of the first two convolutions; they double at each halving of the image, up to eightfold.
+    size
+        Side of the images it takes, a multiple of 32: the last layers are linear.
+    """
+
+    WIDTHS, KERNEL, BIAS, HIDDEN = (1, 2, 4, 8, 8), 4, False, 100
+
+    def __init__(self, features: int = 64, size: int = 128) -> None:
+        super().__init__(features, size)
 
 
 class PatchDiscriminator(nn.Module):
@@ -141,15 +136,7 @@ def noisy(image: torch.Tensor, noise: float) -> torch.Tensor:
     return image + noise * torch.randn_like(image) if noise else image
 
 
-def _check_shape(features: int, size: int, multiple: int) -> None:
-    if features < 1 or size < multiple or size % multiple:
-        raise SrlabError(
-            f"A discriminator needs features >= 1 and a size that is a multiple of {multiple}, "
-            f"not {features} and {size}."
-        )
-
-
-def _conv_bn(inputs: int, outputs: int, kernel: int, stride: int, bias: bool = False) -> list[nn.Module]:
+def _conv_bn(inputs: int, outputs: int, kernel: int, stride: int, bias: bool) -> list[nn.Module]:
     """Convolution, batch norm, leaky ReLU. Batch norm removes a bias, but the published counts of SRGAN have one."""
     return [
         nn.Conv2d(inputs, outputs, kernel, stride, padding=1, bias=bias),

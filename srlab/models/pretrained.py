@@ -125,17 +125,13 @@ def load_weights(path: Path, network: str = "") -> dict[str, torch.Tensor]:
         raise SrlabError(f"{path} holds no state dict (names and tensors); give one as torchvision's.")
     for name, value in weights.items():
         wanted = value.is_floating_point() or not name.endswith((".weight", ".bias"))
-        if not (wanted and _is_plain(value) and value.isfinite().all()):
+        # Each value is in the file: one that is expanded or sparse may take far more memory.
+        plain = value.layout is torch.strided and value.nbytes <= value.untyped_storage().nbytes()
+        if not (wanted and plain and value.isfinite().all()):
             raise SrlabError(
                 f"{path} has something else than an array of finite floats in '{name}' (NaN, say); replace the file."
             )
     return weights
-
-
-def _is_plain(tensor: torch.Tensor) -> bool:
-    """Whether each value is in the file: one that is expanded or sparse may take far more memory than its file."""
-    dense = tensor.layout is torch.strided
-    return dense and tensor.numel() * tensor.element_size() <= tensor.untyped_storage().nbytes()
 
 
 def fill(network: torch.nn.Module, weights: dict[str, torch.Tensor], path: Path) -> None:
