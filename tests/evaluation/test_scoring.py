@@ -25,8 +25,8 @@ from srlab.evaluation.scoring import (
 )
 from srlab.inference.tiling import upscale
 from srlab.models import MSRResNet
-from srlab.training.runs import FORMAT, Run
 from srlab.view.plots import COLORS
+from tests.conftest import leave_run
 
 
 def bicubic(lr):
@@ -196,9 +196,7 @@ def test_a_table_is_saved_and_read_back_and_overwrites_nothing_unless_forced(tmp
 
 
 def make_run(lab, name, state="finished", **parameters):
-    run = Run(lab, name)
-    facts = {"format": FORMAT, "lab": lab, "parameters": parameters, "step": 1, "wall_time_s": 0.0, "state": state}
-    run.write_manifest(facts)
+    run = leave_run(lab, name, 1, state, **parameters)
     run.save_generator(MSRResNet(1, 4), step=1)
     return run
 

@@ -1,7 +1,9 @@
 """srlab.models.features: the layer that was asked for, with the weights that were asked for, and frozen in fact."""
 
+import functools
 import hashlib
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -27,13 +29,12 @@ def cache(hub, no_download):
     return hub
 
 
-class Networks(dict):
+@pytest.fixture(scope="module")
+def networks(tmp_path_factory) -> Callable[[str], tuple[nn.Module, Path]]:
     """Name -> torchvision's own network with random weights and statistics, and its state dict as a file."""
 
-    def __init__(self, folder):
-        self.folder = folder
-
-    def __missing__(self, name):
+    @functools.cache
+    def build(name):
         with torch.device("meta"):
             whole = models.get_model(name)
         if name.startswith("vgg"):
@@ -47,14 +48,11 @@ class Networks(dict):
                 nn.init.kaiming_normal_(value, nonlinearity="relu", generator=random)
             else:
                 value.uniform_(0.5, 1.0, generator=random)
-        torch.save(whole.state_dict(), self.folder / f"{name}.pth")
-        self[name] = whole.eval(), self.folder / f"{name}.pth"
-        return self[name]
+        file = tmp_path_factory.mktemp("weights") / f"{name}.pth"
+        torch.save(whole.state_dict(), file)
+        return whole.eval(), file
 
-
-@pytest.fixture(scope="module")
-def networks(tmp_path_factory) -> Networks:
-    return Networks(tmp_path_factory.mktemp("weights"))
+    return build
 
 
 def maps(layers: str, file: Path | str = "random", **settings) -> torch.Tensor:
@@ -81,7 +79,7 @@ def same(found: torch.Tensor, expected: torch.Tensor) -> None:
     ],
 )
 def test_a_layer_of_vgg_is_that_many_layers_of_torchvision(networks, layers, count):
-    network, file = networks[layers.split()[0]]
+    network, file = networks(layers.split()[0])
     with torch.no_grad():
         x = IMAGE
         for layer in network.features[:count]:
@@ -93,7 +91,7 @@ def test_a_layer_of_vgg_is_that_many_layers_of_torchvision(networks, layers, cou
 
 
 def test_a_map_before_the_activation_is_not_spoiled_by_the_activation_behind_it(networks):
-    found = FeatureExtractor("vgg19 conv1_2 relu1_2 conv2_1", networks["vgg19"][1])(IMAGE)
+    found = FeatureExtractor("vgg19 conv1_2 relu1_2 conv2_1", networks("vgg19")[1])(IMAGE)
     assert list(found) == ["conv1_2", "relu1_2", "conv2_1"]
     assert (found["conv1_2"] < 0).any()
     assert torch.equal(found["conv1_2"].relu(), found["relu1_2"])
@@ -108,7 +106,7 @@ def test_a_map_before_the_activation_is_not_spoiled_by_the_activation_behind_it(
     ],
 )
 def test_a_block_of_a_resnet_is_counted_through_all_stages(networks, layers, count, first):
-    network, file = networks[layers.split()[0]]
+    network, file = networks(layers.split()[0])
     blocks = [*network.layer1, *network.layer2, *network.layer3, *network.layer4][first:count]
     with torch.no_grad():
         expected = nn.Sequential(network.conv1, network.bn1, network.relu, network.maxpool, *blocks)(IMAGE)
@@ -125,7 +123,7 @@ def test_nothing_behind_the_last_layer_exists():
 
 
 def test_it_is_frozen_in_fact_and_the_gradient_reaches_the_image(networks):
-    extractor = FeatureExtractor("vgg19_bn norm2_2", networks["vgg19_bn"][1])
+    extractor = FeatureExtractor("vgg19_bn norm2_2", networks("vgg19_bn")[1])
     before = {key: value.clone() for key, value in extractor.state_dict().items() if "num_batches" not in key}
     nn.Sequential(extractor).train()
     assert not any(module.training for module in extractor.modules())
@@ -137,7 +135,7 @@ def test_it_is_frozen_in_fact_and_the_gradient_reaches_the_image(networks):
 
 
 def test_images_are_normalised_as_in_training_unless_told_not_to(networks):
-    file = networks["vgg19"][1]
+    file = networks("vgg19")[1]
     by_hand = (IMAGE - torch.tensor(MEAN).view(1, 3, 1, 1)) / torch.tensor(STD).view(1, 3, 1, 1)
     (plain,) = FeatureExtractor("vgg19 conv1_2", file, normalize=False)(by_hand).values()
     same(maps("vgg19 conv1_2", file, normalize=True), plain)
@@ -180,28 +178,28 @@ def test_auto_without_weights_is_random_by_its_seed_says_so_and_moves_nobodys_nu
 
 
 def test_what_is_in_the_cache_is_taken_if_it_is_whole_and_never_replaced_by_random(cache, networks, monkeypatch):
-    content = networks["resnet18"][1].read_bytes()
+    content = networks("resnet18")[1].read_bytes()
     name = f"resnet18-{hashlib.sha256(content).hexdigest()[:8]}.pth"
     monkeypatch.setattr(pretrained, "weights_url", lambda _: f"https://somewhere/{name}")
     cache.mkdir(parents=True)
     (cache / name).write_bytes(content)
     extractor = FeatureExtractor("resnet18 block1", normalize=False)
     assert (extractor.real, extractor.label, extractor.config["weights"]) == (True, "resnet18 block1", name)
-    assert torch.equal(extractor(IMAGE)["block1"], maps("resnet18 block1", networks["resnet18"][1]))
+    assert torch.equal(extractor(IMAGE)["block1"], maps("resnet18 block1", networks("resnet18")[1]))
     (cache / name).write_bytes(content[:-1])
     with pytest.raises(SrlabError, match=f"{name} is not the file its name says"):
         FeatureExtractor("resnet18 block1")
 
 
 def test_a_file_without_the_counters_of_batch_norm_is_read_like_the_full_one(networks, tmp_path):
-    network, file = networks["resnet18"]
+    network, file = networks("resnet18")
     old = {key: value for key, value in network.state_dict().items() if "num_batches" not in key}
     save_file(old, tmp_path / "old.safetensors", {"format": "pt"})
     assert torch.equal(maps("resnet18 block3", str(tmp_path / "old.safetensors")), maps("resnet18 block3", file))
 
 
 def test_a_partial_file_serves_the_layers_it_has_and_the_refusal_names_its_last_one(networks, tmp_path):
-    network, file = networks["vgg19"]
+    network, file = networks("vgg19")
     partial = {key: value for key, value in network.state_dict().items() if int(key.split(".")[1]) <= 16}
     torch.save(partial, tmp_path / "partial.pth")
     assert torch.equal(maps("vgg19 relu3_4", tmp_path / "partial.pth"), maps("vgg19 relu3_4", file))
@@ -230,12 +228,12 @@ def test_the_real_weights_up_to_conv3_4_serve_and_are_no_random_ones(astronaut):
 )
 def test_the_file_of_another_network_is_refused_even_where_its_shapes_fit(networks, layers, other, said):
     with pytest.raises(SrlabError, match=rf"{other}\.pth .*{said}"):
-        FeatureExtractor(layers, networks[other][1])
+        FeatureExtractor(layers, networks(other)[1])
 
 
 def test_an_export_for_a_machine_without_network_serves_its_layers_and_earlier_ones(networks, tmp_path):
     export = load_script(ROOT / "data_scripts" / "export_backbone.py").export
-    whole, small = networks["resnet18"][1], tmp_path / "small.safetensors"
+    whole, small = networks("resnet18")[1], tmp_path / "small.safetensors"
     export("resnet18 conv1 block4", small, whole)
     assert small.stat().st_size < whole.stat().st_size / 10
     assert torch.equal(maps("resnet18 block4", small), maps("resnet18 block4", whole))
