@@ -62,16 +62,6 @@ def test_values_and_gradients_are_those_of_the_equations_and_g_goes_where_d_come
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_the_mean_is_over_all_logits_of_a_patch_discriminator(kind):
-    real, fake = (value.detach().expand(3, 4)[..., None, None].repeat(1, 1, 2, 5) for value in logits())
-    flat = [value.detach() for value in logits()]
-    torch.testing.assert_close(discriminator_loss(real, fake, kind), discriminator_loss(*flat, kind))
-    torch.testing.assert_close(
-        generator_loss(fake, real=real, kind=kind), generator_loss(flat[1], real=flat[0], kind=kind)
-    )
-
-
-@pytest.mark.parametrize("kind", KINDS)
 def test_logits_of_200_give_finite_losses_and_gradients(kind):
     for size in (200.0, -200.0):
         real, fake = torch.full((2, 1), size, requires_grad=True), torch.full((2, 1), -size, requires_grad=True)
@@ -93,21 +83,11 @@ def test_g_learns_from_both_halves_of_the_average_loss():
     torch.testing.assert_close(difference, difference.mean().expand_as(difference))
 
 
-def test_the_average_loss_takes_batches_of_different_size_and_the_other_does_not():
-    real, fake = torch.zeros(3, 1), torch.zeros(5, 1)
-    assert discriminator_loss(real, fake, "relativistic average").item() == pytest.approx(2 * math.log(2))
-    with pytest.raises(SrlabError, match=r"one by one, but their shapes are \(3, 1\) and \(5, 1\)"):
-        discriminator_loss(real, fake, "relativistic")
-
-
 def test_logits_that_need_the_other_ones_say_so():
-    for kind in ("relativistic", "relativistic average"):
-        with pytest.raises(SrlabError, match="give the logits of HR as well"):
-            generator_loss(torch.zeros(2, 1), kind=kind)
+    with pytest.raises(SrlabError, match="give the logits of HR as well"):
+        generator_loss(torch.zeros(2, 1), kind="relativistic average")
     with pytest.raises(SrlabError, match="no adversarial loss 'wasserstein'; choose from vanilla, least squares"):
         generator_loss(torch.zeros(2, 1), kind="wasserstein")
-    with pytest.raises(SrlabError, match="no adversarial loss"):
-        discriminator_loss(torch.zeros(2, 1), torch.zeros(2, 1), "")
 
 
 # --- Labels --------------------------------------------------------------------------------------------------
@@ -122,38 +102,19 @@ def test_smoothed_labels_are_the_cross_entropy_with_that_target():
     torch.testing.assert_close(discriminator_loss(real, fake, "least squares", (0.9, 0.0)), squares)
 
 
-@pytest.mark.parametrize("wrong", [9, -0.1, 1.001, math.nan])
-def test_labels_outside_of_0_and_1_are_refused(wrong):
-    """With a label of 9 the cross-entropy has no lower end, and D runs away to it."""
-    real, fake = logits()
-    for kind in KINDS:
-        for label in (wrong, torch.full_like(real, wrong)):
-            for labels in ((label, 0.0), (1.0, label)):
-                with pytest.raises(SrlabError, match=f"to 1, which is real, but one is {wrong:g}"):
-                    discriminator_loss(real, fake, kind, labels)
-    for call in ({"real": wrong}, {"flip": wrong}):
-        with pytest.raises(SrlabError, match="within 0 and 1"):
-            noisy_labels(real, **call)
-
-
 def test_flips_swap_about_their_share_of_labels():
     torch.manual_seed(0)
-    real, fake = noisy_labels(torch.zeros(100, 1, 10, 10), 0.9, 0.1)
+    real, fake = noisy_labels(torch.zeros(100, 1, 10, 10, requires_grad=True), 0.9, 0.1)
+    assert (real.shape, real.requires_grad) == ((100, 1, 10, 10), False)
     assert real.unique().tolist() == fake.unique().tolist() == pytest.approx([0.0, 0.9])
     assert (real == 0).float().mean().item() == pytest.approx(0.1, abs=0.012)  # four standard deviations
     assert (fake > 0).float().mean().item() == pytest.approx(0.1, abs=0.012)
     assert ((real == 0) == (fake > 0)).float().mean().item() == pytest.approx(0.82, abs=0.02)  # drawn one by one
 
 
-def test_labels_have_the_shape_and_kind_of_the_logits_and_no_noise_unless_asked():
-    real, fake = noisy_labels(torch.zeros(2, 1, 3, 3, dtype=torch.float64, requires_grad=True))
-    assert not real.requires_grad
-    assert torch.equal(real, torch.ones(2, 1, 3, 3, dtype=torch.float64))
-    assert torch.equal(fake, torch.zeros(2, 1, 3, 3, dtype=torch.float64))
-
-
-@pytest.mark.parametrize(("real", "flip"), [(1.1, 0), (-0.1, 0), (math.nan, 0), (1, 1.5), (1, math.nan)])
+@pytest.mark.parametrize(("real", "flip"), [(9, 0), (math.nan, 0), (1, 1.5)])
 def test_labels_and_chances_outside_of_0_and_1_are_refused(real, flip):
+    """With a label of 9 the cross-entropy has no lower end, and D runs away to it."""
     with pytest.raises(SrlabError, match="within 0 and 1"):
         noisy_labels(torch.zeros(2, 1), real, flip)
 
@@ -172,9 +133,8 @@ def test_the_hinge_loss_has_no_labels():
 class Extractor:
     """Two layers: the image times a factor, and its 2x2 means; remembers whether gradients were on."""
 
-    def __init__(self, factor: float = 1.0, **weights: float) -> None:
-        self.factor, self.with_graph = factor, []
-        self.layer_weights = weights or {"fine": 1.0}
+    def __init__(self, *layers: str, factor: float = 1.0) -> None:
+        self.layers, self.factor, self.with_graph = layers or ["fine"], factor, []
 
     def __call__(self, image: torch.Tensor) -> dict[str, torch.Tensor]:
         self.with_graph.append(torch.is_grad_enabled() and image.requires_grad)
@@ -189,12 +149,12 @@ def pair() -> tuple[torch.Tensor, torch.Tensor]:
 
 def test_content_loss_by_hand():
     sr, hr = torch.tensor([[[[1.0, 3.0], [0.0, 0.0]]]]), torch.tensor([[[[0.0, 1.0], [0.0, 4.0]]]])
-    features = Extractor(fine=1.0, coarse=10.0)
+    features = Extractor("fine", "coarse")
     # fine: (1 + 4 + 0 + 16) / 4; coarse: means 1 and 5/4
-    assert content_loss(features, sr, hr).item() == pytest.approx(21 / 4 + 10 * 0.0625)
-    assert content_loss(features, sr, hr, F.l1_loss).item() == pytest.approx(7 / 4 + 10 * 0.25)
+    assert content_loss(features, sr, hr).item() == pytest.approx(21 / 4 + 0.0625)
+    assert content_loss(features, sr, hr, F.l1_loss).item() == pytest.approx(7 / 4 + 0.25)
     # from zero, HR's maps have 17/4 and (5/4)^2
-    assert content_loss(features, sr, hr, relative=True).item() == pytest.approx(21 / 17 + 10 * 0.0625 / 1.5625)
+    assert content_loss(features, sr, hr, relative=True).item() == pytest.approx(21 / 17 + 0.0625 / 1.5625)
 
 
 def test_a_shift_cuts_the_same_rows_and_columns_off_both_images_and_moves(pair):
@@ -220,34 +180,24 @@ def test_hr_is_looked_at_once_and_without_a_graph(pair):
 
 
 def test_the_relative_loss_does_not_see_how_large_the_features_are_and_is_one_where_nothing_of_hr_is_there(pair):
-    for criterion in (F.mse_loss, F.l1_loss):
-        one, large = (content_loss(Extractor(factor), *pair, criterion, relative=True) for factor in (1, 1000))
-        torch.testing.assert_close(one, large)
+    one, large = (content_loss(Extractor(factor=factor), *pair, F.l1_loss, relative=True) for factor in (1, 1000))
+    torch.testing.assert_close(one, large)
     hr = pair[1].detach()
-    assert content_loss(Extractor(fine=1.0, coarse=1.0), torch.zeros_like(hr), hr, relative=True).item() == 2
+    assert content_loss(Extractor("fine", "coarse"), torch.zeros_like(hr), hr, relative=True).item() == 2
     assert content_loss(Extractor(), hr, torch.zeros_like(hr), relative=True).isfinite(), "without any feature of HR"
-    assert content_loss(Extractor(), hr, hr, relative=True).item() == 0
 
 
 # --- Hybrids -------------------------------------------------------------------------------------------------
 
 
-def test_a_hybrid_is_the_weighted_sum_with_its_gradient():
+def test_a_hybrid_is_the_weighted_sum_without_what_has_weight_0():
     pixel, content = torch.tensor(2.0, requires_grad=True), torch.tensor(10.0, requires_grad=True)
-    loss = hybrid((0.7, pixel), (0.3, content))
+    loss = hybrid((0.7, pixel), (0.3, content), (0, torch.tensor(math.nan)))
     loss.backward()
     assert (loss.item(), pixel.grad.item(), content.grad.item()) == pytest.approx((4.4, 0.7, 0.3))
 
 
-def test_a_part_with_weight_0_is_left_out_whatever_it_is():
-    pixel, content = torch.tensor(2.0, requires_grad=True), torch.tensor(math.nan, requires_grad=True)
-    loss = hybrid((1, pixel), (0, content))
-    loss.backward()
-    assert loss.item() == 2
-    assert content.grad is None
-
-
-@pytest.mark.parametrize("weights", [(math.nan, 1), (-0.1, 1), (0, 0), (math.inf, 1), ()])
+@pytest.mark.parametrize("weights", [(math.nan, 1), (-0.1, 1), (0, 0)])
 def test_weights_of_a_hybrid_that_make_no_sense_are_refused(weights):
     with pytest.raises(SrlabError, match="weights of a hybrid loss must be 0 or more and not all 0"):
         hybrid(*((weight, torch.tensor(1.0)) for weight in weights))

@@ -1,7 +1,6 @@
 """The networks that are compared: the generators of runs, by the name of the method."""
 
 from collections.abc import Sequence
-from typing import Any
 
 from torch import nn
 
@@ -44,12 +43,12 @@ def load_upscalers(
     SrlabError
         A run of the list is not there or broken, or of another scale.
     """
+    found: dict[str, nn.Module] = {}
     if names != "all":
-        asked = [names] if isinstance(names, str) else names
-        pairs = [name.partition("/")[::2] for name in asked]
-        networks = [(lab, name or "default", _load(lab, name or "default", scale)) for lab, name in pairs]
-        return {_label(lab, name, network, _parameters(lab, name)): network for lab, name, network in networks}
-    found = {}
+        for asked in [names] if isinstance(names, str) else names:
+            lab, _, name = asked.partition("/")
+            found |= _load(lab, name or "default", scale)
+        return found
     for file in sorted(places.home().glob(f"*/*/{places.generator_file()}")):
         lab, name = file.parts[-3:-1]
         if runs.SIDE in name:
@@ -59,8 +58,7 @@ def load_upscalers(
             if manifest.get("state") == "finished":
                 learned = manifest["parameters"].get("subject") or ""
                 if learned == subject:
-                    network = _load(lab, name, scale)
-                    found[_label(lab, name, network, manifest["parameters"])] = network
+                    found |= _load(lab, name, scale)
                 elif not subject:
                     only = printable(learned)
                     print(f'{printable(lab)}/{printable(name)} knows {only} alone: subject="{only}" takes it.')
@@ -72,22 +70,16 @@ def load_upscalers(
     return found
 
 
-def _load(lab: str, name: str, scale: int | None) -> nn.Module:
+def _load(lab: str, name: str, scale: int | None) -> dict[str, nn.Module]:
+    """The network of a run by its label."""
     network = load_generator(lab, name)
     if scale not in (None, network.config["scale"]):
         raise SrlabError(f"The network of {lab}/{name} enlarges x{network.config['scale']}, not x{scale}.")
-    return network
-
-
-def _parameters(lab: str, name: str) -> dict[str, Any]:
-    return (runs.Run(lab, name).manifest() or {"parameters": {}})["parameters"]
-
-
-def _label(lab: str, name: str, network: nn.Module, parameters: dict[str, Any]) -> str:
+    parameters = (runs.Run(lab, name).manifest() or {"parameters": {}})["parameters"]
     method = type(network).__name__ if lab == "01_srresnet" else METHODS.get(lab, lab)  # that lab has two networks
     weights = parameters.get("weights", {})
     if lab == "02_content_loss" and weights.get("pixel") and weights.get("content"):
         method = "hybrid"
     if lab == "04_esrgan" and "discriminator" not in parameters:  # the stage before its GAN
         method = "RRDB"
-    return method if name == BESIDE.get(method, "default") else f"{method} ({name})"
+    return {method if name == BESIDE.get(method, "default") else f"{method} ({name})": network}

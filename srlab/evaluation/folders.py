@@ -12,8 +12,8 @@ from srlab.data.images import mod_crop, read_image
 from srlab.evaluation.metrics import PAPER, Protocol
 from srlab.evaluation.scoring import measures, score_pair
 
-# What says of an HR file that it is one, at the end of its name: img_001_SRF_4_HR, baby_GT, babyHR.
-_MARK = re.compile(r"(?<=.)[_-](?:HR|GT|hr|gt)$|(?<=[a-z0-9])HR$")
+# What says of an HR file that it is one, at the end of its name: img_001_SRF_4_HR, baby_GT.
+_MARK = re.compile(r"[_-](?:HR|GT)$", re.IGNORECASE)
 
 
 def pair_names(found: Sequence[str], wanted: Sequence[str]) -> tuple[dict[str, str], list[str]]:
@@ -21,7 +21,7 @@ def pair_names(found: Sequence[str], wanted: Sequence[str]) -> tuple[dict[str, s
 
     A file belongs to the longest HR name that its own begins with, when what follows is no letter or digit, or is
     ``x`` and a digit: ``baby_x4_SRGAN`` and ``babyx4`` belong to ``baby``, ``baby2`` does not. A mark at the end of an
-    HR name (``_HR``, ``-HR``, ``HR``, ``_GT``) does not count: ``baby_SRGAN`` belongs to ``baby_HR``.
+    HR name (``_HR``, ``-GT``) does not count: ``baby_SRGAN`` belongs to ``baby_HR``.
 
     Parameters
     ----------
@@ -39,47 +39,20 @@ def pair_names(found: Sequence[str], wanted: Sequence[str]) -> tuple[dict[str, s
     claims: dict[str, list[str]] = {hr: [] for hr in wanted}
     pairs, alone = {}, []
     for name in found:
-        owners = [hr for hr in wanted if _continues(name, starts[hr])]
+        # What follows is no part of a word.
+        owners = [hr for hr in wanted if re.match(rf"{re.escape(starts[hr])}(x\d|[\W_]|$)", name)]
         if owners:
             claims[max(owners, key=lambda hr: len(starts[hr]))].append(name)
         else:
             alone.append(f"{name} (no HR image has the beginning of its name)")
     for hr, names in claims.items():
-        same = [name for name in names if name in (hr, starts[hr])]
-        chosen = same or names
-        if len(chosen) == 1:
-            pairs[hr] = chosen[0]
-            alone += [f"{name} ({hr} has {chosen[0]} already)" for name in names if name not in chosen]
+        if len(names) == 1:
+            pairs[hr] = names[0]
         elif names:
             alone.append(f"{', '.join(names)} (more than one for {hr})")
         else:
             alone.append(f"{hr} (an HR image without a partner)")
     return pairs, alone
-
-
-def _continues(name: str, start: str) -> bool:
-    """Whether a name is the other one, or that one with something behind it that is not part of a word."""
-    rest = name[len(start) :]
-    return name.startswith(start) and (not rest[:1].isalnum() or re.match(r"x\d", rest) is not None)
-
-
-def pair_files(found: Path, hr: Path) -> tuple[dict[str, tuple[Path, Path]], list[str]]:
-    """Pair the image files of two folders: HR name -> (file, HR file), and a note for each file left alone.
-
-    Raises
-    ------
-    SrlabError
-        A folder is missing or empty, or nothing pairs.
-    """
-    files, originals = image_files(found), image_files(hr)
-    pairs, alone = pair_names(list(files), list(originals))
-    if not pairs:
-        raise SrlabError(
-            f"No image in {found} has the name of one in {hr} (such as {next(iter(files))} and "
-            f"{next(iter(originals))}); rename the files so that they begin alike."
-        )
-    notes = [f"not paired: {line}" for line in alone]
-    return {name: (files[mine], originals[name]) for name, mine in pairs.items()}, notes
 
 
 def evaluate_folders(
@@ -115,13 +88,20 @@ def evaluate_folders(
     Raises
     ------
     SrlabError
-        Nothing pairs, a file is damaged, or SR has another size than HR; the message names the file.
+        Nothing pairs, a folder or file is missing or damaged, or SR has another size than HR; the message says which.
     """
     chosen = measures(metrics, protocol, scale, weights)
-    pairs, notes = pair_files(Path(sr), Path(hr))
+    files, originals = image_files(Path(sr)), image_files(Path(hr))
+    pairs, alone = pair_names(list(files), list(originals))
+    if not pairs:
+        raise SrlabError(
+            f"No image in {sr} has the name of one in {hr} (such as {next(iter(files))} and "
+            f"{next(iter(originals))}); rename the files so that they begin alike."
+        )
     rows = []
-    for name, (sr_file, hr_file) in pairs.items():
-        result, original = (read_image(file, keep_grey=True)[None] for file in (sr_file, hr_file))
+    for name, mine in pairs.items():
+        sr_file = files[mine]
+        result, original = (read_image(file, keep_grey=True)[None] for file in (sr_file, originals[name]))
         try:
             cut = original if original.shape[-2:] == result.shape[-2:] else mod_crop(original, scale)
             if cut.shape[-2:] != result.shape[-2:]:
@@ -134,4 +114,4 @@ def evaluate_folders(
         except SrlabError as error:
             raise SrlabError(f"{sr_file}: {error}") from error
         rows.append({"image": name, "file": sr_file.name} | scores)
-    return pd.DataFrame(rows, columns=["image", "file", *chosen]), notes
+    return pd.DataFrame(rows, columns=["image", "file", *chosen]), [f"not paired: {line}" for line in alone]

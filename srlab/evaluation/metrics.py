@@ -109,8 +109,6 @@ def prepared(sr: torch.Tensor, hr: torch.Tensor, protocol: Protocol) -> tuple[to
     sr, hr = (x[None] if x.ndim == 3 else x for x in (sr, hr))
     if sr.ndim != 4 or sr.shape[1] not in (1, 3):
         raise SrlabError(f"Scoring needs RGB or grey images (N, C, H, W), but got a tensor of shape {tuple(sr.shape)}.")
-    if 0 in sr.shape:
-        raise SrlabError(f"There are no pixels to score in a tensor of shape {tuple(sr.shape)}.")
     if not (sr.isfinite().all() and hr.isfinite().all()):
         raise SrlabError("An image contains NaN or infinity, so it cannot be scored.")
     if max(sr.max(), hr.max()) > 2:

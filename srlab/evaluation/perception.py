@@ -241,8 +241,9 @@ def load_lpips(weights: str | Path = "auto") -> nn.Module | None:
         return None
     with torch.random.fork_rng(devices=[]):  # the initialisation that is overwritten must not move anybody's seed
         network = _NoTrainLpips(net="alex", pnet_rand=True)  # its public class would download the backbone unasked
-    names = {name: "features." + name.partition(".")[2] for name in network.net.state_dict()}
-    backbones.fill(network.net, backbones.load_weights(path), names, path)
+    weights = {name.removeprefix("features."): value for name, value in backbones.load_weights(path).items()}
+    slices = {name: name.partition(".")[2] for name in network.net.state_dict()}  # slice1.0.weight -> 0.weight
+    backbones.fill(network.net, {name: weights[own] for name, own in slices.items() if own in weights}, path)
     return network
 
 

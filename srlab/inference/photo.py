@@ -115,10 +115,8 @@ def upscale_file(
     suffix = target.suffix.lower()
     if suffix not in OPTIONS:
         raise SrlabError(f"Cannot write {target.name}: end its name in {', '.join(OPTIONS)}.")
-    if _same(source, target):
+    if source.exists() and target.resolve().exists() and target.resolve().samefile(source):
         raise SrlabError(f"{source} would be replaced by its own enlargement; choose another name for the result.")
-    if target.is_dir():
-        raise SrlabError(f"{target} is a folder; give the name of a file to write.")
     refuse_existing(target, force)
     with open_upright(source) as image:
         colours, alpha = _split(image)
@@ -126,13 +124,10 @@ def upscale_file(
         metadata = _metadata(image, suffix)
     height, width, channels = lr.shape
     size = (width * scale, height * scale)
-    if alpha and suffix in NO_ALPHA:
-        raise SrlabError(f"{source} has transparency, which {target.name} cannot hold; write a PNG or TIFF instead.")
-    if max(size) > LARGEST_SIDE.get(suffix, max(size)):
-        raise SrlabError(
-            f"{source} has {max(size)} enlarged pixels a side, which {target.name} cannot hold; write a PNG or TIFF "
-            "instead."
-        )
+    too_long = max(size) > LARGEST_SIDE.get(suffix, max(size))
+    if too_long or (alpha and suffix in NO_ALPHA):
+        what = f"{max(size)} enlarged pixels a side" if too_long else "transparency"
+        raise SrlabError(f"{source} has {what}, which {target.name} cannot hold; write a PNG or TIFF instead.")
     _check_room(target, size)
     sweep_parts(target.parent, f"{target.name}.")
 
@@ -185,8 +180,8 @@ def upscale_folder(
     Raises
     ------
     SrlabError
-        Nothing was begun: the folder is not there or has no images, two of them would be written to the same file, both
-        folders are the same, or the target is a file.
+        Nothing was begun: the folder is not there or has no images, two of them would be written to the same file, or
+        both folders are the same.
     """
     source, target = from_home(source), from_home(target)
     summary, images = Summary(), {}
@@ -204,9 +199,7 @@ def upscale_folder(
             images[path.stem] = path
     if not images:
         raise SrlabError(f"There are no images in {source}; their names end in {', '.join(EXTENSIONS)}.")
-    if target.exists() and not target.is_dir():
-        raise SrlabError(f"{target} is a file, but the results of a folder go into a folder; give the name of one.")
-    if _same(source, target):
+    if target.resolve().exists() and target.resolve().samefile(source):
         raise SrlabError(f"The results cannot go into the folder of their sources, {source}; choose another one.")
     for number, (stem, path) in enumerate(images.items(), 1):
         result = target / f"{stem}.png"
@@ -220,11 +213,6 @@ def upscale_folder(
         except SrlabError as error:
             summary.failed.append((path, str(error)))
     return summary
-
-
-def _same(source: Path, target: Path) -> bool:
-    """Whether both are one file or folder, also where a part of the target's path is still to be made."""
-    return target.resolve() == source.resolve() or (target.exists() and source.exists() and target.samefile(source))
 
 
 def _check_room(target: Path, size: tuple[int, int]) -> None:

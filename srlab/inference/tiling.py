@@ -11,8 +11,8 @@ from tqdm.auto import tqdm
 
 from srlab.base.devices import out_of_memory, pick_precision, whole_float32
 from srlab.base.errors import SrlabError
+from srlab.base.shell import running_shell
 from srlab.data.images import check_scale, refuse_tanh
-from srlab.inference.progress import show_progress
 
 Upscaler = Callable[[torch.Tensor], torch.Tensor]
 Reader = Callable[[int, int, int, int], torch.Tensor]
@@ -112,7 +112,7 @@ def upscale_tiles(
         LR pixels. With the network's receptive radius or more, tiles give what the whole image gives, up to float
         rounding. None: `overlap_of` the upscaler, which is less for deep networks.
     progress
-        Show a bar over the LR pixels, or lines where it would go into a log; a text says what it is about.
+        Show a bar over the LR pixels; a text says what it is about.
     precision
         In what a network computes: ``"no"``, exact, ``"bf16"``, ``"fp16"``, or ``"auto"``, see `precision_of`.
 
@@ -136,9 +136,11 @@ def upscale_tiles(
     if tile < 1 or overlap < 0:
         raise SrlabError(f"A tile has at least 1 pixel and an overlap at least 0, but they are {tile} and {overlap}.")
     tile, top, precision = min(tile, max(height, width)), 0, precision_of(upscaler, precision)
-    label = progress if isinstance(progress, str) else None
-    tiles = math.ceil(height / tile) * math.ceil(width / tile)
-    with show_progress(height * width, tiles, label, bool(progress)) as bar:
+    # In a log each state of the bar stays.
+    pause = 0.1 if sys.stderr.isatty() or hasattr(running_shell(), "kernel") else 30
+    shown = {"desc": progress if isinstance(progress, str) else None, "disable": not progress}
+    shown |= {"unit": "px", "unit_scale": True, "mininterval": pause, "maxinterval": max(pause, 10)}
+    with tqdm(total=height * width, **shown) as bar:
         while top < height:
             rows, columns = _even(height - top, tile), _even(width, tile)
             bottom, failure = min(top + rows, height), None
@@ -208,15 +210,9 @@ def _core(
         raise SrlabError("The image has values that are no numbers (NaN or infinite); check how it was made.")
     sr = apply(upscaler, lr, precision)
     if not torch.isfinite(sr).all():
-        if precision != "no":
-            raise SrlabError(
-                f"In {precision} the network gives values that are no numbers (NaN or infinite) for this image; "
-                "take the precision no."
-            )
-        raise SrlabError(
-            "The network gives values that are no numbers (NaN or infinite) for this image, so its weights "
-            "are broken; take weights from before, such as the best ones of the run."
-        )
+        broken = "its weights are broken; take weights from before, such as the best ones of the run"
+        advice = broken if precision == "no" else f"{precision} may be too coarse for it; take the precision no"
+        raise SrlabError(f"The network gives values that are no numbers (NaN or infinite) for this image: {advice}.")
     factor = scale or sr.shape[-1] // lr.shape[-1]
     if factor < 1 or sr.shape[-2:] != (factor * lr.shape[-2], factor * lr.shape[-1]):
         raise SrlabError(

@@ -1,7 +1,6 @@
 """Feature maps of VGG and ResNet for a content loss: which layer, with which weights, from where."""
 
 import hashlib
-import math
 from collections import OrderedDict
 from pathlib import Path
 
@@ -27,9 +26,9 @@ class FeatureExtractor(nn.Module):
     Parameters
     ----------
     layers
-        The network, then one layer or several, each with an optional weight: ``"vgg19 relu5_4"``,
-        ``"vgg19 conv2_2*0.1 conv5_4"``, ``"resnet34 block3"``. ``conv5_4`` is before the activation, ``relu5_4``
-        after it; ``pool5`` as well, and ``norm5_4`` where there is batch norm. A ResNet has ``conv1``, ``norm1``,
+        The network, then one layer or several: ``"vgg19 relu5_4"``, ``"vgg19 conv2_2 conv5_4"``,
+        ``"resnet34 block3"``. ``conv5_4`` is before the activation, ``relu5_4`` after it; ``pool5`` as well, and
+        ``norm5_4`` where there is batch norm. A ResNet has ``conv1``, ``norm1``,
         ``relu1``, ``pool1``, its blocks counted from 1 through all stages, and ``stage1`` to ``stage4`` (the last
         block of each). ``-stage1`` leaves out the first stage of ResNet18 or 34, which keeps the width. ``vgg6`` is the
         course's own small one, with layers up to ``relu3_2``; ``models/shipped/README.md`` says what it learned.
@@ -45,8 +44,8 @@ class FeatureExtractor(nn.Module):
 
     Attributes
     ----------
-    layer_weights : dict
-        Layer -> its weight in a loss.
+    layers : list of str
+        Those asked for.
     real : bool
         Whether the weights were trained, as far as one can know; False for random ones.
     label : str
@@ -57,8 +56,8 @@ class FeatureExtractor(nn.Module):
     Raises
     ------
     SrlabError
-        Unknown network or layer (the message lists what there is), a weight that is no positive number, or a
-        weights file that is missing, damaged, of another network, or ends before the layer.
+        Unknown network or layer (the message lists what there is), or a weights file that is missing, damaged, of
+        another network, or ends before the layer.
     """
 
     def __init__(
@@ -69,10 +68,10 @@ class FeatureExtractor(nn.Module):
         seed: int = 0,
     ) -> None:
         super().__init__()
-        network, self.layer_weights, skips = parse(layers)
+        network, self.layers, skips = parse(layers)
         self.normalize = normalize
         whole, places = _outline(network)
-        self._places = {layer: places[layer] for layer in self.layer_weights}
+        self._places = {layer: places[layer] for layer in self.layers}
         self.network = _cut(whole, set(self._places.values()), skips)
         self.register_buffer("mean", torch.tensor(MEAN).view(3, 1, 1), persistent=False)
         self.register_buffer("std", torch.tensor(STD).view(3, 1, 1), persistent=False)
@@ -84,7 +83,7 @@ class FeatureExtractor(nn.Module):
             _fill_from(path, self.network, network)
         self.real = path is not None
         whose = (" (own)" if network == pretrained.OWN else "") if self.real else " (random)"
-        self.label = " ".join([network, *["-stage1"] * skips, *self.layer_weights]) + whose
+        self.label = " ".join([network, *["-stage1"] * skips, *self.layers]) + whose
         source = path.name if self.real else f"random, seed {seed}"
         self.config = {"layers": layers, "weights": source, "normalize": normalize}
         if self.real:  # files of the same name may have other numbers
@@ -115,47 +114,38 @@ class FeatureExtractor(nn.Module):
         return {layer: maps[place] for layer, place in self._places.items()}
 
 
-def parse(layers: str) -> tuple[str, dict[str, float], bool]:
+def parse(layers: str) -> tuple[str, list[str], bool]:
     """Take apart what `FeatureExtractor` is asked for.
 
     Parameters
     ----------
     layers
-        Such as ``"resnet34 -stage1 block16"`` or ``"vgg19 conv2_2*0.1 conv5_4"``.
+        Such as ``"resnet34 -stage1 block16"`` or ``"vgg19 conv2_2 conv5_4"``.
 
     Returns
     -------
     network : str
         In torchvision's spelling.
-    layer_weights : dict
-        Layer -> weight, 1 where none is given.
+    asked : list of str
+        The layers.
     skips : bool
         Whether the first stage is left out.
 
     Raises
     ------
     SrlabError
-        Unknown network or layer, no layer at all, or a weight that is not a positive number.
+        Unknown network or layer, or no layer at all.
     """
-    network, *words = layers.split() or [""]
+    network, *asked = layers.split() or [""]
     if network not in NETWORKS:
         raise SrlabError(f"'{layers}' does not begin with a network; choose one of {', '.join(NETWORKS)}.")
     _, places = _outline(network)
-    skips = network in ("resnet18", "resnet34") and "-stage1" in words
+    skips = network in ("resnet18", "resnet34") and "-stage1" in asked
     if skips:
-        words.remove("-stage1")
+        asked.remove("-stage1")
         places = {name: place for name, place in places.items() if not place.startswith("layer1")}
-    asked: dict[str, float] = {}
-    for word in words:
-        name, _, weight = word.partition("*")
-        if name not in places:
-            raise SrlabError(f"{network} has no layer '{name}'; its layers are {', '.join(places)}.")
-        try:
-            asked[name] = float(weight or 1)
-        except ValueError:
-            asked[name] = math.nan
-        if not (math.isfinite(asked[name]) and asked[name] > 0):
-            raise SrlabError(f"The weight of {name} must be a positive number, as in {name}*0.5, but is {weight}.")
+    if strange := [name for name in asked if name not in places]:
+        raise SrlabError(f"{network} has no layer '{strange[0]}'; its layers are {', '.join(places)}.")
     if not asked:
         raise SrlabError(f"'{layers}' names no layer of {network}; its layers are {', '.join(places)}.")
     return network, asked, skips
@@ -249,7 +239,6 @@ def _fill_from(path: Path, part: nn.Module, network: str) -> None:
     # ResNet34's file has all that ResNet18 asks for, and VGG16's the first layers of VGG19.
     if strange := sorted(set(weights) - set(whole.state_dict())):
         raise SrlabError(f"{path} is the file of another network: {network} has no '{strange[0]}'.")
-    # Not the counter of batch norm (num_batches_tracked), which nothing reads and old files lack.
     names = [name for name in part.state_dict() if "num_batches" not in name]
     there = [layer for layer, place in places.items() if any(name.startswith(f"{place}.") for name in weights)]
     if there and (missing := set(names) - set(weights)):
@@ -257,4 +246,4 @@ def _fill_from(path: Path, part: nn.Module, network: str) -> None:
             f"{path} lacks '{min(missing)}' of {network}, and the last layer it has is {there[-1]}; "
             "choose an earlier layer, or a file with more."
         )
-    pretrained.fill(part, weights, {name: name for name in names}, path)
+    pretrained.fill(part, weights, path)

@@ -6,8 +6,6 @@ refused. What no weights mean (random features, or no LPIPS) is for the caller t
 
 import re
 from pathlib import Path
-from pickle import UnpicklingError
-from typing import Any
 
 import torch
 
@@ -20,24 +18,10 @@ OWN_WEIGHTS = Path(__file__).parent / "shipped" / f"{OWN}.safetensors"
 
 
 def weights_url(name: str) -> str:
-    """Where the ImageNet weights of a torchvision network come from; the address ends in digits of the file's SHA-256.
-
-    Parameters
-    ----------
-    name
-        As torchvision spells it: ``"alexnet"``, ``"vgg19"``, ``"resnet34"``.
-
-    Raises
-    ------
-    SrlabError
-        torchvision does not have it.
-    """
+    """Where torchvision's ImageNet weights of a network are; the address ends in digits of the file's SHA-256."""
     from torchvision.models import get_model_weights
 
-    try:
-        return get_model_weights(name).IMAGENET1K_V1.url
-    except ValueError as error:
-        raise SrlabError(f"torchvision has no ImageNet weights for '{name}'; choose one such as vgg19.") from error
+    return get_model_weights(name).IMAGENET1K_V1.url
 
 
 def find_weights(name: str, weights: str | Path = "auto") -> Path | None:
@@ -49,7 +33,7 @@ def find_weights(name: str, weights: str | Path = "auto") -> Path | None:
         As torchvision spells it, for example ``"vgg19"``; or ``"vgg6"``.
     weights
         ``"auto"``: torch's cache or nothing, never a download. ``"imagenet"``: torch's cache, or a download into
-        it. Anything else is the path of a file. Those of ``vgg6`` come with srlab and are always there.
+        it. Anything else is the path of a file. With either word, ``vgg6`` has what comes with srlab.
 
     Returns
     -------
@@ -61,7 +45,7 @@ def find_weights(name: str, weights: str | Path = "auto") -> Path | None:
     SrlabError
         The download failed, the file at the path is missing, or it is not the one whose hash its name ends in.
     """
-    if name == OWN and weights == "auto":
+    if name == OWN and weights in ("auto", "imagenet"):
         return OWN_WEIGHTS
     if weights in ("auto", "imagenet"):
         url = weights_url(name)
@@ -117,7 +101,7 @@ def load_weights(path: Path, network: str = "") -> dict[str, torch.Tensor]:
     Raises
     ------
     SrlabError
-        The file is missing, damaged, of another network, or holds something other than named arrays.
+        The file is missing, damaged, of another network, or holds something other than named arrays of numbers.
     """
     if path.suffix == ".safetensors":
         weights, notes = read_safetensors(path)
@@ -125,7 +109,12 @@ def load_weights(path: Path, network: str = "") -> dict[str, torch.Tensor]:
         if network and whose != network:
             raise SrlabError(f"{path} has weights of {whose}, not of {network}; give the file of that network.")
     else:
-        weights = _read_pth(path)
+        try:
+            weights = torch.load(path, map_location="cpu", weights_only=True)
+        except Exception as error:  # torch has many ways to meet bytes that it did not write
+            raise SrlabError(
+                f"{path} is damaged or holds more than tensors, so it isn't loaded; give a state dict as torchvision's."
+            ) from error
     for wrapper in WRAPPERS:
         if isinstance(weights, dict) and isinstance(weights.get(wrapper), dict):
             weights = weights[wrapper]
@@ -135,31 +124,17 @@ def load_weights(path: Path, network: str = "") -> dict[str, torch.Tensor]:
     ):
         raise SrlabError(f"{path} holds no state dict (names and tensors); give one as torchvision's.")
     for name, value in weights.items():
-        if not _is_plain(value) or (name.endswith((".weight", ".bias")) and not value.is_floating_point()):
-            raise SrlabError(f"{path} has something else than an array of floats in '{name}'; replace the file.")
+        wanted = value.is_floating_point() or not name.endswith((".weight", ".bias"))
+        # Each value is in the file: one that is expanded or sparse may take far more memory.
+        plain = value.layout is torch.strided and value.nbytes <= value.untyped_storage().nbytes()
+        if not (wanted and plain and value.isfinite().all()):
+            raise SrlabError(
+                f"{path} has something else than an array of finite floats in '{name}' (NaN, say); replace the file."
+            )
     return weights
 
 
-def _read_pth(path: Path) -> Any:
-    """What is in a ``.pth`` file, of tensors and the plain types of Python."""
-    try:
-        return torch.load(path, map_location="cpu", weights_only=True)
-    except UnpicklingError as error:
-        raise SrlabError(
-            f"{path} is damaged or holds more than tensors, so it is not loaded; give a state dict as torchvision's."
-        ) from error
-    except Exception as error:  # torch has many ways to meet bytes that it did not write
-        reason = str(error).partition("\n")[0] or type(error).__name__
-        raise SrlabError(f"The weights file {path} is damaged or cut short ({reason}); replace it.") from error
-
-
-def _is_plain(tensor: torch.Tensor) -> bool:
-    """Whether each value is in the file: one that is expanded or sparse may take far more memory than its file."""
-    dense = tensor.layout is torch.strided
-    return dense and tensor.numel() * tensor.element_size() <= tensor.untyped_storage().nbytes()
-
-
-def fill(network: torch.nn.Module, weights: dict[str, torch.Tensor], names: dict[str, str], path: Path) -> None:
+def fill(network: torch.nn.Module, weights: dict[str, torch.Tensor], path: Path) -> None:
     """Copy weights into a network, all of them or none.
 
     Parameters
@@ -167,27 +142,24 @@ def fill(network: torch.nn.Module, weights: dict[str, torch.Tensor], names: dict
     network
         Gets the weights.
     weights
-        As `load_weights` read them.
-    names
-        Name in the network -> name in the file, for every parameter and buffer of the network that counts.
+        As `load_weights` read them, by the names of the network; there may be more of them.
     path
         Of the file, for the message.
 
     Raises
     ------
     SrlabError
-        A tensor is missing or has another shape (this is the file of another network), or has NaN.
+        A tensor is missing or has another shape: this is the file of another network.
     """
-    own = network.state_dict()
-    for name, theirs in names.items():
-        if theirs not in weights or weights[theirs].shape != own[name].shape:
+    # Not the counter of batch norm (num_batches_tracked), which nothing reads and old files lack.
+    own = {name: value for name, value in network.state_dict().items() if "num_batches" not in name}
+    for name, value in own.items():
+        if name not in weights or weights[name].shape != value.shape:
             raise SrlabError(
-                f"{path} does not fit: '{theirs}' is missing or has another shape than {tuple(own[name].shape)}; "
+                f"{path} does not fit: '{name}' is missing or has another shape than {tuple(value.shape)}; "
                 "it is the file of another network."
             )
-        if not weights[theirs].isfinite().all():
-            raise SrlabError(f"{path} has NaN or infinity in '{theirs}'; replace the file.")
-    network.load_state_dict({name: weights[theirs] for name, theirs in names.items()}, strict=False)
+    network.load_state_dict({name: weights[name] for name in own}, strict=False)
 
 
 def is_trained(features: str, backbone: str) -> bool:

@@ -7,7 +7,6 @@ import torch
 from torch import nn
 
 from srlab.base.errors import SrlabError
-from srlab.base.files import all_finite
 from srlab.models.pretrained import load_weights
 
 if TYPE_CHECKING:
@@ -71,8 +70,6 @@ def read_published(path: Path) -> Published:
     from spandrel import ModelLoader, UnsupportedModelError
 
     weights = load_weights(path)
-    if not all_finite(weights):
-        raise SrlabError(f"{path} has values that are no numbers (NaN or infinite); replace the file.")
     try:
         found = ModelLoader("cpu").load_from_state_dict(weights)
     except UnsupportedModelError as error:
@@ -80,15 +77,10 @@ def read_published(path: Path) -> Published:
     except Exception as error:  # each of its architectures has its own ways to meet weights that do not fit
         reason = " ".join(f"{type(error).__name__}: {error}".split())[:200]
         raise SrlabError(f"The weights in {path} fit none of the networks they look like ({reason}).") from error
-    name = found.architecture.name
-    if found.purpose != "SR":
-        raise SrlabError(
-            f"{path} is a {name}, whose purpose is {found.purpose}; give a network for super-resolution of any photo."
-        )
     channels = (found.input_channels, found.output_channels)
-    if found.scale not in SCALES or channels != (3, 3):
+    if found.purpose != "SR" or found.scale not in SCALES or channels != (3, 3):
         raise SrlabError(
-            f"{path} is a {name} that enlarges x{found.scale} from {channels[0]} to {channels[1]} channels; give one "
-            f"from RGB to RGB that enlarges x{', x'.join(map(str, SCALES))}."
+            f"{path} is a {found.architecture.name} for {found.purpose}, x{found.scale}, from {channels[0]} to "
+            f"{channels[1]} channels; give one for SR from RGB to RGB that enlarges x{', x'.join(map(str, SCALES))}."
         )
     return Published(found).eval()

@@ -94,7 +94,7 @@ class RRDBNet(nn.Module):
     Raises
     ------
     SrlabError
-        A size below 1, another scale or kernel, or a `beta` that is not above 0 and at most 1.
+        A size below 1, or another scale.
     """
 
     # See `srlab.models.pick_size`. The small ones add to an enlargement, because they are trained for minutes only.
@@ -118,10 +118,6 @@ class RRDBNet(nn.Module):
         check_size(blocks, min(features, growth))
         if set(factors(scale)) != {2}:
             raise SrlabError(f"RRDBNet grows in steps of 2, so its scale is 2, 4 or 8, but is {scale}.")
-        if fusion not in (1, 3):
-            raise SrlabError(f"The fusion at the end of a dense block has kernel 1 or 3, not {fusion}.")
-        if not 0 < beta <= 1:
-            raise SrlabError(f"Residuals are scaled by a beta above 0 and at most 1, not by {beta}.")
         self.config = {"blocks": blocks, "features": features, "growth": growth, "scale": scale}
         self.config |= {"fusion": fusion, "beta": beta, "enlarge": enlarge}
         self.checkpointing = False

@@ -1,7 +1,6 @@
 """Weights files: of runs, of those that come with srlab, and published ones."""
 
 from pathlib import Path
-from typing import Any
 
 import torch
 from torch import nn
@@ -92,11 +91,16 @@ def read_generator(path: str | Path) -> nn.Module:
     weights, notes = files.read_safetensors(path)
     if not notes:
         return published.read_published(path)
-    if notes.get("network") not in list(models.GENERATORS):  # a list takes what cannot be hashed, too
+    if notes.get("network") not in models.GENERATORS:
         known = ", ".join(models.GENERATORS)
         raise SrlabError(f"{path} holds a network '{notes.get('network')}'; srlab knows {known}.")
     try:
-        generator = _build(models.GENERATORS[notes["network"]], notes["config"], weights)
+        network, config = models.GENERATORS[notes["network"]], notes["config"]
+        if config["blocks"] > len(weights):  # notes that ask for more than the file holds cost neither time nor memory
+            raise ValueError("each block has weights of its own")
+        with torch.device("meta"):  # shapes alone
+            network(**config).load_state_dict(weights, assign=True)
+        generator = network(**config)
         generator.load_state_dict(weights)
     except (KeyError, RuntimeError, TypeError, ValueError, SrlabError) as error:  # the last: a scale that is none
         raise SrlabError(f"The weights in {path} do not fit {notes['network']} {notes.get('config')}.") from error
@@ -106,17 +110,3 @@ def read_generator(path: str | Path) -> nn.Module:
             "of the run."
         )
     return generator.eval()
-
-
-def _build(network: type[nn.Module], config: dict[str, Any], weights: dict[str, torch.Tensor]) -> nn.Module:
-    """A network of the size of its weights; notes that ask for another size must cost neither memory nor time."""
-    if isinstance(config, dict) and config.get("blocks", 0) <= len(weights):  # each block has weights of its own
-        with torch.device("meta"):  # shapes alone
-            wanted = network(**config).state_dict()
-        if _forms(weights) == _forms(wanted):
-            return network(**config)
-    raise ValueError("the weights have other shapes than the network")
-
-
-def _forms(weights: dict[str, torch.Tensor]) -> dict[str, tuple[torch.Size, bool]]:
-    return {name: (value.shape, value.is_floating_point()) for name, value in weights.items()}

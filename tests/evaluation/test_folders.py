@@ -22,10 +22,6 @@ def enlarge(lr):
     return upsample(lr, 4)
 
 
-def save_grey(image, path):
-    Image.fromarray(to_uint8(image)[0, 0].numpy()).save(path)
-
-
 @pytest.fixture
 def hr_dir(tmp_path):
     (tmp_path / "hr").mkdir()
@@ -45,47 +41,29 @@ def sr_dir(hr_dir):
 # --- Names ---------------------------------------------------------------------------------------------------
 
 
-NAMES = ["baby", "baby_x4", "baby-SRGAN", "baby x4", "baby.out", "babyx4", "babyx4_SRGAN", "baby(1)"]
-STRANGERS = {
-    "baby": ["baby2", "babyface", "babyx", "babyxl", "Baby", "my_baby", "bab"],
-    "baby_HR": ["baby2_SRGAN"],
-    "babyHR": ["babyface"],
-    "CHR": ["C_x4"],  # a word in capitals, and no mark
-    "_HR": ["_x4"],
-    "img_1_HR": ["img_10_x4"],
-}
-
-
-@pytest.mark.parametrize("mark", ["", "_HR", "-HR", "HR", "_GT", "_gt"])
+@pytest.mark.parametrize("mark", ["", "_HR", "-HR", "_gt"])
 def test_names_that_belong_to_baby_with_or_without_a_mark(mark):
-    for name in NAMES:
+    for name in ("baby", "baby_x4", "baby-SRGAN", "baby x4", "babyx4_SRGAN", "baby(1)"):
         assert pair_names([name], ["baby" + mark]) == ({"baby" + mark: name}, [])
 
 
-@pytest.mark.parametrize("hr", STRANGERS)
-def test_names_that_do_not_belong_together_are_both_named(hr):
-    for name in STRANGERS[hr]:
-        pairs, alone = pair_names([name], [hr])
-        assert pairs == {}
-        assert [line.split(" (")[0] for line in alone] == [name, hr]
-
-
 @pytest.mark.parametrize(
-    ("found", "wanted", "pairs", "alone"),
+    ("name", "hr"),
     [
-        (["img_1_2_x4", "img_1_sr", "img_10", "img_x4"], ["img", "img_1", "img_1_2", "img_10"], [3, 1, 0, 2], []),
-        (["img_10_x4", "img_1_x4"], ["img_1", "img_10"], [1, 0], []),
-        (["img_1_2_x4", "img_1_x4"], ["img_1_HR", "img_1_2_HR"], [1, 0], []),  # the longest beginning wins
-        (["baby_x4", "baby"], ["baby"], [1], ["baby_x4 (baby has baby already)"]),
-        (["a", "a_y"], ["a_HR"], [0], ["a_y (a_HR has a already)"]),
-        (["a_HR", "a_y"], ["a_HR"], [0], ["a_y (a_HR has a_HR already)"]),
-        (["a_x", "a_y", "b"], ["a", "b"], [None, 2], ["a_x, a_y (more than one for a)"]),
-        (["a_x", "a_y"], ["a_HR"], [None], ["a_x, a_y (more than one for a_HR)"]),
+        *((name, "baby") for name in ("baby2", "babyface", "babyx", "my_baby", "bab")),
+        *[("baby2_SRGAN", "baby_HR"), ("C_x4", "CHR"), ("img_10_x4", "img_1_HR")],
     ],
 )
-def test_who_pairs_when_there_are_several(found, wanted, pairs, alone):
-    expected = {hr: found[place] for hr, place in zip(wanted, pairs, strict=True) if place is not None}
-    assert pair_names(found, wanted) == (expected, alone)
+def test_names_that_do_not_belong_together_are_both_named(name, hr):
+    pairs, alone = pair_names([name], [hr])
+    assert pairs == {}
+    assert [line.split(" (")[0] for line in alone] == [name, hr]
+
+
+def test_the_longest_beginning_wins_and_two_for_one_are_named():
+    found, wanted = ["img_1_2_x4", "img_1_sr", "img_10", "img_x4"], ["img", "img_1_HR", "img_1_2_HR", "img_10"]
+    assert pair_names(found, wanted) == (dict(zip(wanted, (found[i] for i in (3, 1, 0, 2)), strict=True)), [])
+    assert pair_names(["a_x", "a_y", "b"], ["a", "b"]) == ({"b": "b"}, ["a_x, a_y (more than one for a)"])
 
 
 # --- Scores --------------------------------------------------------------------------------------------------
@@ -119,33 +97,20 @@ def test_an_sr_of_the_full_hr_size_is_compared_uncut(hr_dir, sr_dir):
 
 
 def test_another_size_is_an_error_with_the_file_and_both_sizes(hr_dir, sr_dir):
-    for scale, cut in ((4, "60x52"), (3, "63x51")):
-        write_image(picture(48, 60), sr_dir / "baby_x4_SRGAN.png")
-        with pytest.raises(SrlabError, match=rf"baby_x4_SRGAN\.png: It has 60x48 pixels but its HR image {cut}"):
-            evaluate_folders(sr_dir, hr_dir, scale)
+    write_image(picture(48, 60), sr_dir / "baby_x4_SRGAN.png")
+    with pytest.raises(SrlabError, match=r"baby_x4_SRGAN\.png: It has 60x48 pixels but its HR image 63x51"):
+        evaluate_folders(sr_dir, hr_dir, 3)
 
 
-# --- Grey ----------------------------------------------------------------------------------------------------
-
-
-@pytest.fixture
-def grey_dirs(tmp_path):
-    """Folders with one grey HR and its grey SR; the pair, and its 1.32 dB lower PSNR on the grey values."""
-    (tmp_path / "hr").mkdir()
-    (tmp_path / "sr").mkdir()
+def test_a_grey_hr_is_scored_on_grey_values_also_of_a_colour_sr_as_the_network_that_made_it(tmp_path):
     hr = picture(48, 64)[:, :1]
     sr = quantize(enlarge(downsample(hr, 4)))
-    save_grey(hr, tmp_path / "hr" / "bridge.png")
-    save_grey(sr, tmp_path / "sr" / "bridge.png")
-    return tmp_path, sr, hr, float(psnr(sr, hr))
-
-
-def test_a_grey_hr_is_scored_on_grey_values_also_of_a_colour_sr_as_the_network_that_made_it(grey_dirs):
-    path, sr, hr, wanted = grey_dirs
-    scored = evaluate(enlarge, folder(path / "hr"))["psnr"][0]
-    for write in (save_grey, lambda image, file: write_image(image.expand(-1, 3, -1, -1), file)):
-        (path / "sr" / "bridge.png").unlink()
-        write(sr, path / "sr" / "bridge.png")
-        psnr_of = {p: evaluate_folders(path / "sr", path / "hr", protocol=p)[0]["psnr"][0] for p in (PAPER, FACE)}
-        assert psnr_of[PAPER] == pytest.approx(wanted, abs=1e-4) == pytest.approx(scored, abs=1e-4)
-        assert psnr_of[FACE] == pytest.approx(float(psnr(sr, hr, FACE)), abs=1e-4)
+    for name, image in (("hr", hr), ("sr", sr)):
+        (tmp_path / name).mkdir()
+        Image.fromarray(to_uint8(image)[0, 0].numpy()).save(tmp_path / name / "bridge.png")
+    scored = evaluate(enlarge, folder(tmp_path / "hr"))["psnr"][0]
+    for _ in range(2):
+        found = [evaluate_folders(tmp_path / "sr", tmp_path / "hr", protocol=p)[0]["psnr"][0] for p in (PAPER, FACE)]
+        assert found == pytest.approx([psnr(sr, hr).item(), psnr(sr, hr, FACE).item()], abs=1e-4)
+        assert found[0] == pytest.approx(scored, abs=1e-4)
+        write_image(sr.expand(-1, 3, -1, -1), tmp_path / "sr" / "bridge.png")

@@ -31,14 +31,12 @@ def sr(hr) -> torch.Tensor:
 # --- PSNR ----------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("levels", [1, 20])
-def test_psnr_of_a_constant_error_is_20_log_of_its_inverse(levels):
+def test_psnr_of_a_constant_error_is_20_log_of_its_inverse():
     hr = torch.full((1, 3, 16, 16), 100 / 255)
-    wanted = 20 * math.log10(255 / levels)
-    assert psnr(hr + levels / 255, hr, RGB).item() == pytest.approx(wanted, abs=1e-4)
-    assert psnr((hr + levels / 255)[:, :1], hr[:, :1]).item() == pytest.approx(wanted, abs=1e-4)
+    sr, wanted = hr + 20 / 255, 20 * math.log10(255 / 20)
+    assert psnr(sr, hr, RGB).item() == pytest.approx(wanted, abs=1e-4)
     # A grey step of one level is 219/255 of a level on the luma plane.
-    assert psnr(hr + levels / 255, hr).item() == pytest.approx(wanted + 20 * math.log10(255 / 219), abs=1e-4)
+    assert psnr(sr, hr).item() == pytest.approx(wanted + 20 * math.log10(255 / 219), abs=1e-4)
 
 
 def test_psnr_on_y_weighs_a_channel_by_its_luma_weight():
@@ -57,7 +55,6 @@ def test_a_metric_is_per_image_in_float64_and_leaves_its_images_as_they_were(met
     before, scores = sr.clone(), metric(sr.requires_grad_(), hr)
     assert (scores.shape, scores.dtype, scores.requires_grad) == ((2,), torch.float64, False)
     assert scores.tolist() == pytest.approx([metric(sr[i], hr[i]).item() for i in range(2)], abs=1e-12)
-    assert metric(hr, sr).tolist() == pytest.approx(scores.tolist(), abs=1e-12)
     assert metric(hr, hr).tolist() == pytest.approx([math.inf if metric is psnr else 1] * 2, abs=1e-9)
     assert torch.equal(sr, before)
 
@@ -72,7 +69,7 @@ def skimage_ssim(sr: torch.Tensor, hr: torch.Tensor) -> float:
     return float(similarity[:, 5:-5, 5:-5].mean())
 
 
-@pytest.mark.parametrize("protocol", [PAPER, FACE, GREY], ids=str)
+@pytest.mark.parametrize("protocol", [PAPER, FACE], ids=str)
 def test_ssim_equals_scikit_image_on_the_valid_window(sr, hr, protocol):
     scores = ssim(sr, hr, protocol)
     for i in range(2):
@@ -80,64 +77,40 @@ def test_ssim_equals_scikit_image_on_the_valid_window(sr, hr, protocol):
         assert scores[i].item() == pytest.approx(expected, abs=1e-5)
 
 
-@pytest.mark.parametrize(
-    ("metric", "size", "crop", "fits"),
-    [
-        (ssim, (11, 20), 0, True),
-        (ssim, (10, 20), 0, False),
-        (ssim, (18, 30), 4, False),
-        (ms_ssim, (161, 200), 0, True),
-        (ms_ssim, (160, 200), 0, False),
-        (ms_ssim, (168, 168), 4, False),
-    ],
-)
-def test_a_window_must_fit_after_the_crop(metric, size, crop, fits):
-    image = torch.rand(1, 3, *size)
-    if fits:
-        assert metric(image, image, Protocol(crop=crop)).item() == pytest.approx(1)
-    else:
-        with pytest.raises(TooSmall, match="at least"):
-            metric(image, image, Protocol(crop=crop))
+@pytest.mark.parametrize(("metric", "side"), [(ssim, 11), (ms_ssim, 161)])
+def test_a_window_must_fit_after_the_crop(metric, side):
+    image = torch.rand(1, 3, side + 8, side + 30)
+    assert metric(image, image, PAPER).item() == pytest.approx(1)
+    with pytest.raises(TooSmall, match="at least"):
+        metric(image[..., 1:, :], image[..., 1:, :], PAPER)
 
 
 # --- The protocol --------------------------------------------------------------------------------------------
 
 
-def test_the_protocols_by_name():
-    assert Protocol("y", 4, True, "bicubic") == PAPER
-    others = {"face": Protocol("rgb", 0, True), "study": Protocol("rgb", 0, False)}
-    assert {"paper": PAPER, "basicsr": Protocol("y", 4, grey="luma")} | others == PROTOCOLS
-
-
 def test_protocol_rounds_then_takes_the_luma_then_crops(hr):
     image = hr + 0.4 / 255
     assert torch.equal(PAPER(image), luma(quantize(image))[..., 4:-4, 4:-4])
-    assert torch.equal(Protocol("rgb", 2, False)(image), image[..., 2:-2, 2:-2])
-    assert torch.equal(Protocol("rgb", 0, True)(image), quantize(image))
+    assert torch.equal(PROTOCOLS["study"](image), image)
 
 
 def test_a_grey_image_is_scored_on_its_grey_values_and_on_their_luma_only_where_the_protocol_says_so(sr, hr):
     grey_sr, grey_hr = (quantize(full_range(luma(x)).clamp(0, 1)) for x in (sr, hr))
     assert torch.equal(PAPER(grey_hr), grey_hr[..., 4:-4, 4:-4])
-    gain = psnr(grey_sr.expand(-1, 3, -1, -1), grey_hr.expand(-1, 3, -1, -1)) - psnr(grey_sr, grey_hr)
-    assert gain.tolist() == pytest.approx(2 * [20 * math.log10(255 / 219)], abs=1e-4)
-    assert torch.equal(psnr(grey_sr, grey_hr), psnr(grey_sr, grey_hr, Protocol("rgb", 4)))
     as_rgb = psnr(grey_sr.expand(-1, 3, -1, -1), grey_hr.expand(-1, 3, -1, -1))
-    assert torch.equal(psnr(grey_sr, grey_hr, Protocol(grey="luma")), as_rgb)
-    with pytest.raises(SrlabError, match="'values' or the 'luma' of a grey file, but got 'y'"):
-        Protocol(grey="y")
+    gain = as_rgb - psnr(grey_sr, grey_hr)
+    assert gain.tolist() == pytest.approx(2 * [20 * math.log10(255 / 219)], abs=1e-4)
+    assert torch.equal(psnr(grey_sr, grey_hr, PROTOCOLS["basicsr"]), as_rgb)
 
 
 GOOD = torch.rand(1, 3, 20, 20)
 REFUSED = [
     (GOOD * math.nan, GOOD, "NaN or infinity"),
     (GOOD, GOOD / 0, "NaN or infinity"),
-    (GOOD, torch.rand(1, 3, 20, 24), r"\(1, 3, 20, 20\) but HR \(1, 3, 20, 24\)"),
-    (GOOD[:, :1], GOOD, "must be the same"),  # never broadcast grey over colour
-    *((torch.rand(shape), torch.rand(shape), "RGB or grey") for shape in ((20, 20), (1, 4, 20, 20), (20, 20, 3))),
-    *((torch.rand(shape), torch.rand(shape), "no pixels to score") for shape in ((0, 3, 200, 200), (1, 3, 0, 200))),
+    (GOOD[:, :1], GOOD, r"\(1, 1, 20, 20\) but HR \(1, 3, 20, 20\)"),  # never broadcast grey over colour
+    (torch.rand(20, 20, 3), torch.rand(20, 20, 3), "RGB or grey"),
     (torch.full((1, 3, 20, 20), 200.0), GOOD, "divide 8-bit levels by 255"),
-    *((torch.rand(shape), torch.rand(shape), "nothing left after a crop of 4") for shape in ((3, 8, 30), (3, 3, 3))),
+    (torch.rand(3, 8, 30), torch.rand(3, 8, 30), "nothing left after a crop of 4"),
 ]
 
 
@@ -153,7 +126,7 @@ def test_what_cannot_be_scored_is_refused_and_never_as_too_small(sr, hr, said):
     ("options", "said"),
     [
         ({"color": "Y"}, "color 'y' or 'rgb' and a crop of 0 or more"),
-        ({"crop": -1}, "color 'y' or 'rgb' and a crop of 0 or more"),
+        ({"grey": "y"}, "'values' or the 'luma' of a grey file, but got 'y'"),
         ({"resampler": "cubic"}, "Unknown resampler 'cubic'; choose one of bicubic, bilinear"),
     ],
 )
@@ -199,7 +172,6 @@ def test_hr_is_consistent_and_so_is_what_shrinks_to_the_same_lr_however_it_looks
     striped, tinted = hr + stripes, hr + 1.2 * stripes.abs().mean()
     assert psnr(striped, hr).item() == pytest.approx(psnr(tinted, hr).item(), abs=2)
     assert lr_consistency(striped, lr).item() > lr_consistency(tinted, lr).item() + 20
-    assert lr_consistency(hr, downsample(quantize(hr), 4, "nearest"), "nearest").item() == math.inf
 
 
 def test_consistency_is_the_psnr_of_all_pixels_of_lr_on_8_bit_levels():
@@ -215,5 +187,3 @@ def test_consistency_is_the_psnr_of_all_pixels_of_lr_on_8_bit_levels():
 def test_consistency_with_an_lr_of_another_shape_is_refused():
     with pytest.raises(SrlabError, match="32x32 pixels is no whole multiple of LR, which has 6x8"):
         lr_consistency(torch.rand(1, 3, 32, 32), torch.rand(1, 3, 8, 6))
-    with pytest.raises(SrlabError, match="NaN"):
-        lr_consistency(torch.rand(1, 3, 32, 32) * math.nan, torch.rand(1, 3, 8, 8))

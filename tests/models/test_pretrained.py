@@ -2,7 +2,6 @@
 
 import hashlib
 import io
-import pickle
 
 import pytest
 import torch
@@ -60,15 +59,13 @@ def test_auto_never_asks_a_server_and_imagenet_asks_once_for_what_the_name_says(
 def test_a_path_is_taken_or_refused_and_never_replaced_by_the_cache(cache, tmp_path, asked):
     find_weights("alexnet", "imagenet")
     own = tmp_path / "own.pth"
-    for path in (own, tmp_path):  # nothing, and a folder
-        with pytest.raises(SrlabError, match="no weights file"):
-            find_weights("alexnet", path)
+    with pytest.raises(SrlabError, match="no weights file"):
+        find_weights("alexnet", own)
     own.write_bytes(CONTENT)
     assert find_weights("alexnet", str(own)) == own
-    (cache / NAME).write_bytes(CONTENT[:-1])
-    for weights in ("auto", "imagenet", cache / NAME):  # its name ends in a hash, and it is held to it
-        with pytest.raises(SrlabError, match=f"{NAME} is not the file its name says .*; delete it"):
-            find_weights("alexnet", weights)
+    (cache / NAME).write_bytes(CONTENT[:-1])  # its name ends in a hash, and it is held to it
+    with pytest.raises(SrlabError, match=f"{NAME} is not the file its name says .*; delete it"):
+        find_weights("alexnet")
 
 
 def test_the_remedy_is_a_line_that_downloads(cache, asked):
@@ -85,11 +82,9 @@ class Trap:
         return (open, ("sprung", "w"))
 
 
-@pytest.mark.filterwarnings("ignore:Detected pickle protocol")
-@pytest.mark.parametrize("dump", [saved, pickle.dumps], ids=["torch.save", "pickle"])
-def test_a_file_with_code_in_it_is_refused_and_nothing_of_it_runs(tmp_path, monkeypatch, dump):
+def test_a_file_with_code_in_it_is_refused_and_nothing_of_it_runs(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    (tmp_path / "evil.pth").write_bytes(dump({"0.weight": Trap()}))
+    (tmp_path / "evil.pth").write_bytes(saved({"0.weight": Trap()}))
     with pytest.raises(SrlabError, match=r"evil\.pth"):
         load_weights(tmp_path / "evil.pth")
     assert not (tmp_path / "sprung").exists()
@@ -102,7 +97,7 @@ def test_a_file_is_read_or_named(tmp_path, suffix):
     read, content = load_weights(file), file.read_bytes()
     assert read.keys() == WEIGHTS.keys()
     assert all(torch.equal(read[key], WEIGHTS[key]) for key in WEIGHTS)
-    for damaged in (b"", b"<html>not found</html>", content[:90], content[: len(content) // 2]):
+    for damaged in (b"<html>not found</html>", content[: len(content) // 2]):
         file.write_bytes(damaged)
         with pytest.raises(SrlabError, match=rf"a\{suffix} is damaged"):
             load_weights(file)
@@ -111,35 +106,29 @@ def test_a_file_is_read_or_named(tmp_path, suffix):
 @pytest.mark.parametrize(
     ("content", "said"),
     [
-        ([1, 2], "holds no state dict"),
         (torch.zeros(3), "holds no state dict"),
         ({"epoch": 3, "0.weight": torch.zeros(2)}, "holds no state dict"),
-        ({0: torch.zeros(2)}, "holds no state dict"),
-        ({"0.weight": torch.zeros(1).expand(4 * 10**9)}, r"something else than an array of floats in '0\.weight'"),
-        ({"0.bias": torch.zeros(2, dtype=torch.int64)}, r"something else than an array of floats in '0\.bias'"),
-        ({"0.bias": torch.zeros(2, dtype=torch.complex64)}, r"something else than an array of floats in '0\.bias'"),
+        (
+            {"0.weight": torch.zeros(1).expand(4 * 10**9)},
+            r"something else than an array of finite floats in '0\.weight'",
+        ),
+        ({"0.bias": torch.zeros(2, dtype=torch.int64)}, r"something else than an array of finite floats in '0\.bias'"),
+        ({"0.bias": torch.tensor([0, torch.nan])}, r"something else than an array of finite floats in '0\.bias'"),
     ],
-    ids=["list", "tensor", "more", "numbers as names", "expanded", "integers", "complex"],
+    ids=["tensor", "more", "expanded", "integers", "nan"],
 )
 def test_what_is_no_state_dict_is_refused(tmp_path, content, said):
     (tmp_path / "other.pth").write_bytes(saved(content))
-    assert (tmp_path / "other.pth").stat().st_size < 5000
     with pytest.raises(SrlabError, match=rf"other\.pth .*{said}"):
         load_weights(tmp_path / "other.pth")
 
 
-def test_a_network_is_filled_by_the_names_in_the_file_or_left_as_it_was(tmp_path):
-    network, names = nn.Linear(3, 2), {"weight": "0.weight", "bias": "0.bias"}
-    before, file = network.weight.clone(), tmp_path / "a.pth"
-    for change, said in (
-        (None, r"'0\.bias' is missing or has another shape"),
-        (torch.zeros(3), r"'0\.bias' is missing or has another shape than \(2,\)"),
-        (torch.tensor([0, torch.nan]), r"NaN or infinity in '0\.bias'"),
-    ):
-        weights = {key: value for key, value in (WEIGHTS | {"0.bias": change}).items() if value is not None}
-        with pytest.raises(SrlabError, match=rf"a\.pth.*{said}"):
-            pretrained.fill(network, weights, names, file)
-        assert torch.equal(network.weight, before)
-    pretrained.fill(network, WEIGHTS, names, file)
-    assert torch.equal(network.weight, WEIGHTS["0.weight"])
-    assert torch.equal(network.bias, WEIGHTS["0.bias"])
+def test_a_network_is_filled_with_all_it_has_or_left_as_it_was(tmp_path):
+    network = nn.Sequential(nn.Linear(3, 2))
+    before = network[0].weight.clone()
+    for weights in ({"0.weight": WEIGHTS["0.weight"]}, WEIGHTS | {"0.bias": torch.zeros(3)}):
+        with pytest.raises(SrlabError, match=r"a\.pth.*'0\.bias' is missing or has another shape than \(2,\)"):
+            pretrained.fill(network, weights, tmp_path / "a.pth")
+        assert torch.equal(network[0].weight, before)
+    pretrained.fill(network, WEIGHTS | {"1.weight": torch.zeros(1)}, tmp_path / "a.pth")
+    assert torch.equal(network[0].weight, WEIGHTS["0.weight"])

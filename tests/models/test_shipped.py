@@ -31,54 +31,41 @@ def test_they_were_trained_on_the_embedded_photos_alone_and_are_small(name):
     manifest = json.loads(file.with_suffix(".json").read_text())
     photos = datasets.photos("train")
     assert manifest["parameters"]["sampler"]["images"] == photos.describe()
-    if name == "srgan":
-        assert manifest["parameters"]["features"]["weights"].startswith("random")
-        assert manifest["parameters"]["start"] == "01_srresnet/shipped"
-    assert manifest["parameters"]["generator"]["features"] == 32
     assert file.stat().st_size < 1_000_000
 
 
 @pytest.mark.parametrize("name", ["MSRResNet", "RRDB"])
 def test_those_for_psnr_beat_bicubic_on_every_photo_that_they_have_not_seen(table, name):
     gain = table.psnr[name] - table.psnr["bicubic"]
-    assert len(gain) == 4
     assert gain.min() > 0
     assert gain["astronaut"] >= 1.3
 
 
-def test_srgan_is_sharper_with_texture_where_the_photo_has_it(table):
+def test_srgan_is_sharper_with_texture_where_the_photo_has_it_and_paints_neither_a_grid_nor_a_tint(table):
     means = table.groupby("method").mean(numeric_only=True)
     assert means.gradient_ratio["SRGAN"] > means.gradient_ratio["MSRResNet"] + 0.1
     assert means.energy_error["SRGAN"] < means.energy_error["MSRResNet"] - 0.05
     assert means.psnr["SRGAN"] > means.psnr["bicubic"] - 1
-
-
-def test_srgan_paints_neither_a_grid_nor_a_tint(table):
     sharper = table.loc["SRGAN"]
     assert sharper.checkerboard.max() < 0.6, "levels; faint dots on the bricks, and a visible grid has 1"
     assert sharper.checkerboard.drop("brick").max() < 0.36
     assert sharper.colour_shift.max() < 0.4
 
 
-def test_upscale_takes_msrresnet_where_nothing_is_asked_for(tmp_path, capsys):
-    source = srlab.write_image(datasets.photos("validation")["chelsea"][..., :40, :48], tmp_path / "lr.png")
-    assert main(["upscale", str(source), str(tmp_path / "a.png")]) == 0
-    assert "msrresnet, which comes with srlab" in capsys.readouterr().err
-    assert main(["upscale", str(source), str(tmp_path / "b.png"), "--run", "msrresnet"]) == 0
-    assert "comes with srlab" not in capsys.readouterr().err
-    assert read_image(tmp_path / "a.png").shape == (3, 160, 192)
-    assert (tmp_path / "a.png").read_bytes() == (tmp_path / "b.png").read_bytes()
-    assert main(["upscale", str(source), str(tmp_path / "c.png"), "--run", "srgan"]) == 0
-    assert (tmp_path / "c.png").read_bytes() != (tmp_path / "b.png").read_bytes()
-
-
-def test_a_folder_of_that_name_comes_first(tmp_path, monkeypatch, capsys):
+def test_upscale_takes_msrresnet_where_nothing_is_asked_for_and_others_by_their_name(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
-    (tmp_path / "srgan").mkdir()
-    source = srlab.write_image(datasets.photos("validation")["chelsea"][..., :40, :48], tmp_path / "lr.png")
-    assert main(["upscale", str(source), "sr.png", "--run", "srgan"]) == 2
-    assert "generator.safetensors" in capsys.readouterr().err
-    assert main(["upscale", str(source), "sr.png", "--scale", "2"]) == 2
-    assert "msrresnet enlarges x4, but --scale is 2" in capsys.readouterr().err
-    assert main(["upscale", str(source), "sr.png", "--run", "srgn"]) == 2
-    assert "did you mean srgan?" in capsys.readouterr().err
+    source = str(srlab.write_image(datasets.photos("validation")["chelsea"][..., :40, :48], tmp_path / "lr.png"))
+    for target, *options in (["a.png"], ["b.png", "--run", "msrresnet"], ["c.png", "--run", "srgan"]):
+        assert main(["upscale", source, target, *options]) == 0
+        assert ("msrresnet, which comes with srlab" in capsys.readouterr().err) == (not options)
+    made = [(tmp_path / f"{name}.png").read_bytes() for name in "abc"]
+    assert read_image(tmp_path / "a.png").shape == (3, 160, 192)
+    assert made[0] == made[1] != made[2]
+    (tmp_path / "srgan").mkdir()  # a folder of that name comes first
+    for options, said in (
+        (["--run", "srgan"], "generator.safetensors"),
+        (["--scale", "2"], "msrresnet enlarges x4, but --scale is 2"),
+        (["--run", "srgn"], "did you mean srgan?"),
+    ):
+        assert main(["upscale", source, "sr.png", *options]) == 2
+        assert said in capsys.readouterr().err
