@@ -180,8 +180,8 @@ def upscale_folder(
     Raises
     ------
     SrlabError
-        Nothing was begun: the folder is not there or has no images, two of them would be written to the same file, or
-        both folders are the same.
+        Nothing was begun: the folder is not there or has no images, two of them would be written to the same file, both
+        folders are the same, or the target is a file.
     """
     source, target = from_home(source), from_home(target)
     summary, images = Summary(), {}
@@ -199,6 +199,8 @@ def upscale_folder(
             images[path.stem] = path
     if not images:
         raise SrlabError(f"There are no images in {source}; their names end in {', '.join(EXTENSIONS)}.")
+    if target.is_file():
+        raise SrlabError(f"{target} is a file, but the results of a folder go into a folder; give the name of one.")
     if target.resolve().exists() and target.resolve().samefile(source):
         raise SrlabError(f"The results cannot go into the folder of their sources, {source}; choose another one.")
     for number, (stem, path) in enumerate(images.items(), 1):
