@@ -3,9 +3,10 @@
 import argparse
 import os
 import sys
+from functools import partial
 
 from srlab.base.errors import SrlabError
-from srlab.cli.progress import add_table, finish, prepare, printable_lines
+from srlab.cli.progress import add_table, grade
 
 UNSAFE = "srlab: Nothing is isolated: what was handed in runs with all your rights, on all your files."
 
@@ -26,7 +27,7 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Print a line for each file and for each difference; returns 2 where something wasn't counted."""
-    from srlab.grading import hand_ins, isolation, table
+    from srlab.grading import isolation
 
     if min(options.at_once, options.seconds, options.memory) < 1:
         raise SrlabError("--at-once, --seconds and --memory are whole numbers from 1.")
@@ -39,18 +40,8 @@ def run(options: argparse.Namespace) -> int:
         )
     if options.not_isolated:
         print(UNSAFE, file=sys.stderr)
-    folder, names = prepare([options.folder], options)
-    found = hand_ins.gather(folder, names)
     os.environ["CUDA_VISIBLE_DEVICES"] = ""  # before torch is imported: a process that forks can't share a GPU
-    from srlab.grading.recheck import recheck_hand_ins
+    from srlab.grading.recheck import recheck
 
-    for one in recheck_hand_ins(
-        folder,
-        found,
-        at_once=options.at_once,
-        seconds=options.seconds,
-        memory=options.memory * 1024**2,
-        isolated=not options.not_isolated,
-    ):
-        print(printable_lines(table.describe(one)), flush=True)
-    return finish(found, names, options)
+    limits = {"at_once": options.at_once, "seconds": options.seconds, "memory": options.memory * 1024**2}
+    return grade([options.folder], options, partial(recheck, **limits, isolated=not options.not_isolated))

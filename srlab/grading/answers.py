@@ -11,8 +11,6 @@ from srlab.exercises.saved import checked, checks_in, parse_cell
 if TYPE_CHECKING:
     from nbformat import NotebookNode
 
-ONLY_LOOK = {"print", "display", "srlab", "matplotlib", "IPython"}  # functions and modules that change nothing given
-
 
 def find_answer(notebook: "NotebookNode", exercise: str) -> Answer:
     """Execute what an answer needs of the cells down to its check, statement by statement, and return it.
@@ -29,8 +27,9 @@ def find_answer(notebook: "NotebookNode", exercise: str) -> Answer:
     own = find(exercise).reference.__name__
     statements, answer, failed = _read(notebook, exercise, own)
     bound = [_bound(one) for one in statements]
-    modules = _modules(statements)
-    made = [names | _changed(one, modules) for names, one in zip(bound, statements, strict=True)]
+    pairs = list(zip(statements, bound, strict=True))
+    imported = set().union(*(names for one, names in pairs if isinstance(one, ast.Import | ast.ImportFrom)))
+    made = [names | (_changed(one) - imported) for one, names in pairs]
     needed, chosen = _used(answer) | {"*"}, set()
     while new := {i for i, names in enumerate(made) if i not in chosen and names & needed}:
         chosen |= new
@@ -112,12 +111,11 @@ def _bound(node: ast.stmt) -> set[str]:
     return {one.get_name() for one in symbols if one.is_assigned() or one.is_imported() or one.is_namespace()}
 
 
-def _changed(node: ast.stmt, modules: dict[str, str]) -> set[str]:
+def _changed(node: ast.stmt) -> set[str]:
     """Names whose value a statement changes, as far as one can see, and doesn't only read.
 
-    It assigns to an entry or an attribute, or it calls a method of the value or a function with it, and drops the
-    result. What is given to a method of something else stays as it was: so ``trainer.fit(step, sampler, 100)`` isn't
-    executed for a step. Nor is what shows a value.
+    It assigns to an entry or an attribute, or calls a method of the value and drops the result. What is given to a
+    function stays as it was: so ``trainer.fit(step, sampler, 100)`` isn't executed for a step.
     """
     found, inside = set(), [node]
     while inside:
@@ -127,31 +125,18 @@ def _changed(node: ast.stmt, modules: dict[str, str]) -> set[str]:
         inside += ast.iter_child_nodes(one)
         if isinstance(one, ast.Subscript | ast.Attribute) and not isinstance(one.ctx, ast.Load):
             found.add(_owner(one))
-        elif isinstance(one, ast.Expr) and isinstance(one.value, ast.Call):
-            call, owner = one.value, _owner(one.value.func)
-            if owner not in modules and isinstance(call.func, ast.Attribute):
-                found.add(owner)
-            elif modules.get(owner, owner) not in ONLY_LOOK:
-                found |= {_owner(given) for given in (*call.args, *(one.value for one in call.keywords))}
+        elif (
+            isinstance(one, ast.Expr) and isinstance(one.value, ast.Call) and isinstance(one.value.func, ast.Attribute)
+        ):
+            found.add(_owner(one.value.func))
     return found
 
 
 def _owner(node: ast.AST) -> str:
     """``a`` of ``a``, ``a.b`` and ``a[0].b``; empty of all else."""
-    while isinstance(node, ast.Subscript | ast.Attribute | ast.Starred):
+    while isinstance(node, ast.Subscript | ast.Attribute):
         node = node.value
     return getattr(node, "id", "")
-
-
-def _modules(statements: list[ast.stmt]) -> dict[str, str]:
-    """What is imported -> from which package."""
-    found = {}
-    for node in (node for one in statements for node in ast.walk(one)):
-        if isinstance(node, ast.Import | ast.ImportFrom):
-            for alias in node.names:
-                name = getattr(node, "module", None) or alias.name
-                found[alias.asname or alias.name.partition(".")[0]] = name.partition(".")[0]
-    return found
 
 
 def _used(node: ast.AST) -> set[str]:
