@@ -8,8 +8,6 @@ from functools import partial
 from srlab.base.errors import SrlabError
 from srlab.cli.progress import add_table, grade
 
-UNSAFE = "srlab: Nothing is isolated: what was handed in runs with all your rights, on all your files."
-
 
 def add_parser(commands: argparse._SubParsersAction) -> None:
     """Add the command to the parser of ``srlab``; imports nothing heavy."""
@@ -39,7 +37,7 @@ def run(options: argparse.Namespace) -> int:
             "can, or one that holds nothing of value, such as a container of your own, and there --not-isolated."
         )
     if options.not_isolated:
-        print(UNSAFE, file=sys.stderr)
+        print("srlab: Nothing is isolated: what was handed in runs with all your rights.", file=sys.stderr)
     os.environ["CUDA_VISIBLE_DEVICES"] = ""  # before torch is imported: a process that forks can't share a GPU
     from srlab.grading.recheck import recheck
 

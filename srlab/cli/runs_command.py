@@ -22,7 +22,7 @@ def run(options: argparse.Namespace) -> int:
 
     rows = []
     for one, manifest in read_runs(f"{options.lab}*"):
-        written = max(file.stat().st_mtime for file in (one.path, *one.path.glob("run.json")))
+        written = (one.path / "run.json").stat().st_mtime
         metrics = manifest.get("metrics", {})
         scores = [f"{metrics[f'val_{key}']:.{digits}f}" if f"val_{key}" in metrics else "" for key, digits in SCORES]
         steps = f"{manifest['step']:,} of {manifest.get('schedule_total', manifest['step']):,}"
