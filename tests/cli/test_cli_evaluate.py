@@ -1,7 +1,6 @@
 """``srlab evaluate``: tables and JSON on stdout, all else on stderr, and one line for each slip."""
 
 import json
-import re
 
 import pandas as pd
 import pytest
@@ -72,9 +71,6 @@ def test_a_folder_of_sr_files_is_scored_and_printed_with_its_mean(capsys, folder
     assert ["mean", f"{wanted['psnr'].mean():.2f}", f"{wanted['ssim'].mean():.4f}"] in rows
     assert "2 images, protocol paper; PSNR in dB" in out
     assert err == ""
-    for name in ("hr", "sr"):
-        write_image(picture(0, 16, 16), folders / name / "tiny.png")
-    assert re.search(r"^ *tiny +inf +-", ran(capsys, "--sr", "sr")[0], re.M), "it's too small for SSIM"
 
 
 def test_json_holds_the_protocol_the_rows_and_the_means_and_all_else_is_on_stderr(capsys, folders):
@@ -83,15 +79,8 @@ def test_json_holds_the_protocol_the_rows_and_the_means_and_all_else_is_on_stder
     out, err = ran(capsys, "--sr", "sr", "--json", "--metrics", "psnr", "ms_ssim", "lpips")
     found = json.loads(out, parse_constant=lambda name: pytest.fail(f"{name} is no JSON"))
     assert found["scored"] == {"sr": "sr", "hr": "hr"}
-    assert found["protocol"] == {
-        "name": "paper",
-        "color": "y",
-        "crop": 4,
-        "quantize": True,
-        "resampler": "bicubic",
-        "grey": "values",
-    }
-    assert found["scale"] == 4
+    assert found["protocol"]["name"] == "paper"
+    assert found["protocol"]["crop"] == found["scale"] == 4
     assert [row["image"] for row in found["images"]] == ["baby", "bird"]
     assert [row["file"] for row in found["images"]] == ["baby_x4_bicubic.png", "bird_x4_bicubic.png"]
     assert [row["ms_ssim"] for row in found["images"]] == [None, None]  # too small

@@ -81,24 +81,15 @@ def test_what_cannot_be_counted_is_named_with_what_to_do(tmp_path, capsys):
     """Such as a check of an older srlab, which left nothing but words, and an exercise of another edition."""
     old = cell(CROP, printed(f"{CROP} (easy)\n  right   The lab goes on with your answer.\n"))
     luma = cell("", left("degradation.luma", "right"), source='srlab.check("degradation.luma", luma)')
-    text = said(capsys, save(tmp_path / "lab.ipynb", old, luma, cell(PSNR))).out
+    comment = cell("", source=f"# srlab.check('{MATRIX}', psnr)")
+    strange = cell("", source=f"%%time\n%matplotlib inline\ncheck(\n    '{PSNR}',\n    psnr)")
+    text = said(capsys, save(tmp_path / "lab.ipynb", old, luma, comment, strange)).out
     assert results(text)[CROP] == results(text)[PSNR] == "not run yet"
+    assert results(text)[MATRIX] == "not in the file"
     assert f"older srlab has said of {CROP} isn't counted; run these checks again" in text
     assert "doesn't have the exercises degradation.luma, so they aren't counted: the notebook is of another" in text
     with pytest.raises(SrlabError, match=r"no exercise 'degradation.luma'.* get the lab anew if it is of another"):
         find("degradation.luma")
-
-
-@pytest.mark.parametrize(
-    ("source", "found"),
-    [
-        (f"# srlab.check('{PSNR}', psnr)", False),
-        (f"%%time\n%matplotlib inline\ncheck(\n    '{PSNR}',\n    psnr)", True),
-    ],
-)
-def test_a_check_is_a_call_and_no_comment_and_what_is_missing_is_said_to_be(tmp_path, capsys, source, found):
-    lab = save(tmp_path / "lab.ipynb", cell(CROP), cell(PSNR, source=source))
-    assert results(said(capsys, lab).out)[PSNR] == ("not run yet" if found else "not in the file")
 
 
 def test_a_folder_has_a_table_for_each_notebook_below_it_and_a_sum(tmp_path, capsys):
