@@ -40,9 +40,12 @@ def test_a_wrong_answer_costs_its_own_exercise_alone_and_nothing_else_of_the_lab
 
 
 def test_names_of_other_cells_come_along_however_they_are_made(lab):
-    answer = "def interpolate(a, b, alpha):\n    return mix(a, b, alpha, SIZE, sqrt(1))\n"
+    """And whatever the answer is called."""
+    answer = "%%time\ndef mine(a, b, alpha):\n    display(a)\n    return mix(a, b, alpha, SIZE, sqrt(1))\n"
     cell_with(lab, "def interpolate").source = answer
-    for place, source in enumerate(("from math import *", "if True:\n    SIZE = 2", "mix = lambda *all: all", TRAP)):
+    cell_with(lab, 'check("esrgan.interpolate"').source = 'f = srlab.check("esrgan.interpolate", mine, hints=2)'
+    helpers = "!ls\nimport nowhere\n%matplotlib inline\nmix = lambda *all: all"
+    for place, source in enumerate(("from math import *", "if True:\n    SIZE = 2", helpers, TRAP)):
         lab.cells.insert(place, nbformat.v4.new_code_cell(source))
     assert find_answer(lab, "esrgan.interpolate")(1, 2, 3) == (1, 2, 3, 2, 1.0)
     assert not Path("executed").exists()

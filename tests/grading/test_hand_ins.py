@@ -76,19 +76,6 @@ def colab():
     return notebook | {"cells": [{key: cell[key] for key in cell if key != "id"} for cell in notebook["cells"]]}
 
 
-def renamed():
-    """Another name for the answer, a helper in a cell below it, magics, and prints."""
-    mine = "%%time\nTEN = 10\n\n\ndef mine(sr, hr, crop):\n    display(crop)\n    print(crop)\n    "
-    mine += "return -TEN * ((cut(sr, crop) - cut(hr, crop)) ** 2).mean((1, 2, 3)).log10()"
-    notebook = lab(cell=mine)
-    place = next(i for i, cell in enumerate(notebook.cells) if 'check("degradation.psnr"' in cell.source)
-    notebook.cells[place].source = 'psnr = srlab.check("degradation.psnr", mine, hints=2)'
-    helper = "!ls\nimport nowhere\n%matplotlib inline\ndef cut(x, c):\n    "
-    helper += "return x[..., c : x.shape[2] - c, c : x.shape[3] - c]"
-    notebook.cells.insert(place, nbformat.v4.new_code_cell(helper))
-    return notebook
-
-
 RIGHT = "a, b = sr.shape[2] - crop, sr.shape[3] - crop; d = (sr - hr)[..., crop:a, crop:b]; "
 RIGHT += "return -10 * (d**2).mean((1, 2, 3)).log10()"
 
@@ -102,7 +89,6 @@ NOW_WRONG = ("right", "hint given")
 CASES = {
     "right": Case(with_quiz),
     "wrong": Case(lambda: lab("return (sr - hr).mean()", "hint"), "hint given", "hint given"),
-    "stub": Case(lambda: lab("return srlab.TODO", "to do"), "still to do", "still to do"),
     "cleared": Case(lambda: lab(said=""), "not run yet", "right", "saved as 'not run yet', executed again 'right'"),
     "Colab": Case(colab, files=("/Copy of 00_degradation.ipynb",)),
     unicodedata.normalize("NFD", "Jürgen Öz"): Case(lab, files=("_2345_assignsubmission_file_00_degradation.ipynb",)),
@@ -126,8 +112,9 @@ CASES = {
     "zip": Case(lambda: b"PK", None, None, "is no notebook; unpack it", ("/lab.zip",)),
     "broken JSON": Case(lambda: b'{"cells": [{"outputs"', None, None, "no notebook of Jupyter"),
     "foreign": Case(nbformat.v4.new_notebook, None, None, "has no exercises of this course"),
-    "renamed": Case(renamed, files=("_my solution.ipynb",)),
-    "forged": Case(lambda: lab("return 42.0"), *NOW_WRONG, "saved as 'right', executed again 'hint given'"),
+    "forged": Case(
+        lambda: lab("return 42.0"), *NOW_WRONG, "executed again 'hint given'", ("_my solution.ipynb",)
+    ),
     "absent": Case(lambda: b"", None, None, "nothing handed in", ()),
 }
 
