@@ -22,7 +22,6 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
     add_choice(parser.add_mutually_exclusive_group(), DEFAULT)
     parser.add_argument("--scale", type=int, help="times larger (default: what the network does; 4 with --method)")
     parser.add_argument("--tile", type=int, metavar="N", help="side of a tile in pixels (default: what fits 2 GB)")
-    parser.add_argument("--overlap", type=int, metavar="N", help="overlap of tiles in pixels (default: by network)")
     parser.add_argument("--device", default="auto", help="auto, cpu or cuda (default: auto)")
     parser.add_argument(
         "--precision",
@@ -40,7 +39,7 @@ def run(options: argparse.Namespace) -> int:
 
     source, target = Path(options.source), Path(options.target)
     upscaler, scale = _upscaler(options)
-    settings = {"force": options.force, "tile": options.tile, "overlap": options.overlap}
+    settings = {"force": options.force, "tile": options.tile}
     settings |= {"precision": precision_of(upscaler, options.precision)}
     if not source.is_dir():
         print(printable(upscale_file(source, target, upscaler, scale, **settings)))

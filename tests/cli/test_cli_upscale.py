@@ -67,7 +67,7 @@ def test_bicubic_needs_no_run(source, enlarge):
 
 def test_a_folder_says_what_was_skipped_and_what_failed(source, tmp_path, capsys):
     (tmp_path / "notes.txt").touch()
-    command = ["upscale", str(tmp_path), str(tmp_path / "out"), "--method", "bicubic", "--tile", "8", "--overlap", "4"]
+    command = ["upscale", str(tmp_path), str(tmp_path / "out"), "--method", "bicubic", "--tile", "8"]
     assert main(command) == 0
     capsys.readouterr()
     assert main(command) == 0
@@ -119,7 +119,7 @@ def test_a_slip_is_one_line(run_folder, source, target, options, words, capsys, 
 def test_a_log_says_what_begins_and_each_tenth_once_and_has_no_bar(tmp_path, capsys):
     write_image(torch.rand(3, 15, 40), tmp_path / "photo.png")
     command = ["upscale", str(tmp_path / "photo.png"), str(tmp_path / "sr.png"), "--method", "bicubic"]
-    assert main([*command, "--tile", "5", "--overlap", "4"]) == 0
+    assert main([*command, "--tile", "5"]) == 0
     said = capsys.readouterr().err.splitlines()
     assert said[0] == "photo.png, 24 tiles ..."
     assert re.sub(r"\d+:\d\d", "TIME", said[1]) == "photo.png, 24 tiles: 10 % after TIME, about TIME to go"

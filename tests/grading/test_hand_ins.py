@@ -112,9 +112,7 @@ CASES = {
     "zip": Case(lambda: b"PK", None, None, "is no notebook; unpack it", ("/lab.zip",)),
     "broken JSON": Case(lambda: b'{"cells": [{"outputs"', None, None, "no notebook of Jupyter"),
     "foreign": Case(nbformat.v4.new_notebook, None, None, "has no exercises of this course"),
-    "forged": Case(
-        lambda: lab("return 42.0"), *NOW_WRONG, "executed again 'hint given'", ("_my solution.ipynb",)
-    ),
+    "forged": Case(lambda: lab("return 42.0"), *NOW_WRONG, "executed again 'hint given'", ("_my solution.ipynb",)),
     "absent": Case(lambda: b"", None, None, "nothing handed in", ()),
 }
 
@@ -219,6 +217,7 @@ def test_what_the_system_made_has_a_line_and_a_name_is_no_formula(tmp_path, caps
     assert ".DS_Store: was made by a program, not by a student." in said
     assert "link.ipynb: is a link" in said
     assert "Not in the class list: =1+1_lab, link\n4 files of 3 students; not counted: 3." in said
+    assert (tmp_path / "grades.csv").read_bytes().startswith(b"\xef\xbb\xbf"), "or Excel takes it for another encoding"
     assert list(read_table(tmp_path)) == ["zip", "'=1+1_lab", "link"]
     assert progress(tmp_path) == 2
     assert "exists already" in capsys.readouterr().err
