@@ -33,7 +33,7 @@ def add_table(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """Print a table for each notebook, or a line for each file of a class; returns 2 where something wasn't counted."""
     if options.csv or options.names:
-        return grade(options.paths, options)
+        return grade(options)
     from srlab.exercises import find
     from srlab.exercises.quiz import ASKED, count_right
     from srlab.grading.results import SAVED, progress, summary
@@ -68,19 +68,13 @@ def run(options: argparse.Namespace) -> int:
     return 2 if len(tables) < len(paths) else 0
 
 
-def grade(
-    paths: Sequence[str],
-    options: argparse.Namespace,
-    again: "Callable[[Path, list[HandIn]], Iterable[HandIn]] | None" = None,
-) -> int:
+def grade(options: argparse.Namespace, again: "Callable[[Path, list[HandIn]], Iterable[HandIn]] | None" = None) -> int:
     """Print a line for each file of a class and who is missing, and write the table.
 
     Parameters
     ----------
-    paths
-        One folder with what was handed in.
     options
-        Those of `add_table`.
+        Those of `add_table`, and in `paths` one folder with what was handed in.
     again
         Executes what was handed in again, and gives each file as it is done; None takes what was saved.
 
@@ -92,11 +86,12 @@ def grade(
     from srlab.base.files import refuse_existing, write_atomic
     from srlab.grading import hand_ins, table
 
-    if len(paths) != 1:
+    if len(options.paths) != 1:
         raise SrlabError("Give one folder with what the class has handed in.")
     if options.csv:
         refuse_existing(Path(options.csv), options.force)
-    folder, names = Path(paths[0]), hand_ins.read_class(Path(options.names)) if options.names else {}
+    folder = Path(options.paths[0])
+    names = hand_ins.read_class(Path(options.names)) if options.names else {}
     found = hand_ins.gather(folder, names)
     for one in again(folder, found) if again else found:
         print("\n".join(map(printable, table.describe(one))), flush=True)

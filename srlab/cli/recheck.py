@@ -12,7 +12,7 @@ from srlab.cli.progress import add_table, grade
 def add_parser(commands: argparse._SubParsersAction) -> None:
     """Add the command to the parser of ``srlab``; imports nothing heavy."""
     parser = commands.add_parser("recheck", help="execute the answers that a class handed in, each apart, and compare")
-    parser.add_argument("folder", metavar="FOLDER", help="what was handed in")
+    parser.add_argument("paths", nargs=1, metavar="FOLDER", help="what was handed in")
     add_table(parser)
     parser.add_argument("--at-once", type=int, default=2, metavar="N", help="processes at the same time; default: 2")
     parser.add_argument("--seconds", type=int, default=30, help="for each exercise; default: 30")
@@ -42,4 +42,4 @@ def run(options: argparse.Namespace) -> int:
     from srlab.grading.recheck import recheck
 
     limits = {"at_once": options.at_once, "seconds": options.seconds, "memory": options.memory * 1024**2}
-    return grade([options.folder], options, partial(recheck, **limits, isolated=not options.not_isolated))
+    return grade(options, partial(recheck, **limits, isolated=not options.not_isolated))

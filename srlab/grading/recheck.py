@@ -49,13 +49,7 @@ class _Running:
 
 
 def recheck(
-    folder: Path,
-    hand_ins: Sequence[HandIn],
-    *,
-    at_once: int = 2,
-    seconds: int = 30,
-    memory: int = 2 * 1024**3,
-    isolated: bool = True,
+    folder: Path, hand_ins: Sequence[HandIn], *, at_once: int, seconds: int, memory: int, isolated: bool
 ) -> Iterator[HandIn]:
     """Put what is found now in the place of what was saved, with a note where they differ; yields each as it is done.
 
