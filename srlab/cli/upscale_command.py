@@ -3,13 +3,9 @@
 import argparse
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from srlab.base.text import printable
 from srlab.cli.upscalers import add_choice, pick_upscaler
-
-if TYPE_CHECKING:
-    from srlab.inference.tiling import Upscaler
 
 DEFAULT = "msrresnet"
 
@@ -38,7 +34,9 @@ def run(options: argparse.Namespace) -> int:
     from srlab.inference.tiling import precision_of
 
     source, target = Path(options.source), Path(options.target)
-    upscaler, scale = _upscaler(options)
+    if not options.run and not options.method:
+        print(f"upscaling with {DEFAULT}, which comes with srlab; --run takes another network.", file=sys.stderr)
+    upscaler, scale = pick_upscaler(options.run or DEFAULT, options.method, options.scale, options.device)
     settings = {"force": options.force, "tile": options.tile}
     settings |= {"precision": precision_of(upscaler, options.precision)}
     if not source.is_dir():
@@ -56,9 +54,3 @@ def run(options: argparse.Namespace) -> int:
         counts += f", {len(summary.present)} already there, which --force makes again"
     print(f"{counts}.", file=sys.stderr)
     return 1 if summary.failed else 0
-
-
-def _upscaler(options: argparse.Namespace) -> "tuple[Upscaler, int]":
-    if not options.run and not options.method:
-        print(f"upscaling with {DEFAULT}, which comes with srlab; --run takes another network.", file=sys.stderr)
-    return pick_upscaler(options.run or DEFAULT, options.method, options.scale, options.device)
