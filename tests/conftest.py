@@ -10,6 +10,7 @@ import nbformat
 import pytest
 import torch
 
+from srlab.exercises.saved import CHECKED
 from srlab.training.runs import FORMAT, Run
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -48,6 +49,22 @@ def leave_run(lab: str, name: str, step: int, state: str = "finished", **paramet
     facts = {"format": FORMAT, "lab": lab, "name": name, "parameters": parameters, "wall_time_s": 0.0}
     run.write_manifest(facts | {"step": step, "state": state})
     return run
+
+
+def left(exercise: str, result: str) -> nbformat.NotebookNode:
+    """What a check leaves in a notebook that is saved."""
+    return nbformat.v4.new_output("display_data", {CHECKED: {"exercise": exercise, "result": result}})
+
+
+@pytest.fixture
+def displayed(monkeypatch) -> list[nbformat.NotebookNode]:
+    """What was displayed since, as in a notebook."""
+    shown = []
+    monkeypatch.setattr("IPython.get_ipython", object)
+    monkeypatch.setattr(
+        "IPython.display.display", lambda data, raw: shown.append(nbformat.v4.new_output("display_data", data))
+    )
+    return shown
 
 
 @pytest.fixture(scope="session")

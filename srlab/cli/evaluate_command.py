@@ -110,10 +110,4 @@ def _text(table: "pd.DataFrame", means: "pd.DataFrame") -> str:
 
 def _records(table: "pd.DataFrame") -> list[dict[str, Any]]:
     """Rows as JSON can hold them: NaN as None, infinity as the text ``"inf"``."""
-
-    def plain(value: Any) -> Any:
-        if isinstance(value, float) and not math.isfinite(value):
-            return None if math.isnan(value) else str(value)
-        return value
-
-    return [{key: plain(value) for key, value in row.items()} for row in table.to_dict("records")]
+    return table.astype(object).replace({math.inf: "inf", math.nan: None}).to_dict("records")

@@ -5,8 +5,7 @@ import base64
 import io
 import re
 from collections.abc import Iterator
-from html import escape
-from html.parser import HTMLParser
+from html import escape, unescape
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
@@ -86,38 +85,25 @@ def find_figures(notebook: "NotebookNode", folder: Path) -> Iterator[tuple[str, 
                 alt = (about | about.get("image/png", {})).get("alt", "A figure without a text.")
                 yield alt, [(alt, base64.b64decode(data["image/png"]), "png")]
             elif "text/html" in data:
-                reader = _Pictures()
-                reader.feed(data["text/html"])
-                if reader.pictures:
-                    yield reader.caption or data.get("text/plain", reader.pictures[0][0]), reader.pictures
+                page = data["text/html"]
+                pictures = list(_pictures(page))
+                below = re.search(r'font-style: italic[^"]*">([^<]+)<', page)  # of a slider
+                if pictures:
+                    yield unescape(below[1]) if below else data.get("text/plain", pictures[0][0]), pictures
 
 
-class _Pictures(HTMLParser):
-    """Collects the pictures that a piece of HTML has in itself, and the line in italics below a slider."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.pictures: list[Picture] = []
-        self.caption, self.in_caption = "", False
-
-    def handle_endtag(self, tag: str) -> None:
-        self.in_caption = False
-
-    def handle_data(self, data: str) -> None:
-        self.caption += data if self.in_caption else ""
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        found = dict(attrs)
-        self.in_caption = "font-style: italic" in (found.get("style") or "")
-        source = re.fullmatch(r"data:image/([a-z+]+);base64,(.*)", found.get("src") or "", re.DOTALL)
-        if tag == "img" and source and found.get("alt"):
-            self.pictures.append((found["alt"], *_for_slides(base64.b64decode(source[2]), source[1])))
+def _pictures(page: str) -> Iterator[Picture]:
+    """The pictures that a piece of HTML of ours has in itself."""
+    for tag in re.findall(r"<img [^>]*>", page):
+        alt, source = re.search('alt="([^"]+)"', tag), re.search(r'src="data:image/(\w+)[^;]*;base64,([^"]*)"', tag)
+        if alt and source:
+            yield unescape(alt[1]), *_for_slides(base64.b64decode(source[2]), source[1])
 
 
 def _for_slides(content: bytes, kind: str) -> tuple[bytes, str]:
     """A file as programs for slides take it: WebP becomes PNG."""
     if kind != "webp":
-        return content, kind.partition("+")[0]
+        return content, kind
     from PIL import Image
 
     png = io.BytesIO()

@@ -25,25 +25,30 @@ from srlab.cli import (
     upscale_command,
 )
 
+COMMANDS = (
+    labs_command,
+    plan,
+    runs_command,
+    evaluate_command,
+    upscale_command,
+    doctor,
+    progress,
+    recheck,
+    solutions,
+    quiz_command,
+    shorten,
+    handout,
+    figures,
+)
+
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command; returns the exit code. Errors that the user can put right are one line on stderr."""
     parser = argparse.ArgumentParser(prog="srlab", description="Tools of the super-resolution course.")
     parser.set_defaults(when_stopped="files that were finished are whole, and no others are left.")
     commands = parser.add_subparsers(required=True, metavar="command")
-    labs_command.add_parser(commands)
-    plan.add_parser(commands)
-    runs_command.add_parser(commands)
-    evaluate_command.add_parser(commands)
-    upscale_command.add_parser(commands)
-    doctor.add_parser(commands)
-    progress.add_parser(commands)
-    recheck.add_parser(commands)
-    solutions.add_parser(commands)
-    quiz_command.add_parser(commands)
-    shorten.add_parser(commands)
-    handout.add_parser(commands)
-    figures.add_parser(commands)
+    for command in COMMANDS:
+        command.add_parser(commands)
     options = parser.parse_args(arguments)
     if not sys.warnoptions:  # what other libraries warn of is for whoever asks for it, by python -W
         warnings.simplefilter("ignore")

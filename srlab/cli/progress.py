@@ -2,11 +2,15 @@
 
 import argparse
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from srlab.base.errors import SrlabError
 from srlab.base.text import in_columns, printable
+
+if TYPE_CHECKING:
+    from srlab.grading.hand_ins import HandIn
 
 
 def add_parser(commands: argparse._SubParsersAction) -> None:
@@ -29,23 +33,22 @@ def add_table(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """Print a table for each notebook, or a line for each file of a class; returns 2 where something wasn't counted."""
     if options.csv or options.names:
-        return _grade_class(options)
+        return grade(options)
     from srlab.exercises import find
     from srlab.exercises.quiz import ASKED, count_right
-    from srlab.grading.results import SAVED, other_edition, progress, summary
+    from srlab.grading.results import SAVED, progress, summary
     from srlab.lab.notebooks import read_notebook, seen_from_here
 
+    paths, others = _notebooks(options.paths)
     tables = []
-    refused = 0
-    for path in _notebooks(options.paths):
+    for path in paths:
         try:
             notebook = read_notebook(path)
-            results, notes = progress(notebook), other_edition(notebook)
-            if not results and not notes:
-                raise SrlabError(f"There are no exercises of this course in {path}; is it one of the labs?")
+            results, notes = progress(notebook)
+            if not results:
+                raise SrlabError(f"{path} has no exercises of this course, or those of another edition.")
         except SrlabError as error:  # the others are shown all the same
             print(f"srlab: {error}", file=sys.stderr)
-            refused += 1
             continue
         print(f"{printable(seen_from_here(path))}: {summary([results])}")
         for note in notes:
@@ -58,78 +61,71 @@ def run(options: argparse.Namespace) -> int:
         tables.append(results)
     if len(tables) > 1:
         print(f"In all: {summary(tables)}")
-    if others := sum(_others(Path(path)) for path in options.paths):
+    if others:
         print(f"{others} other files weren't read; with --class or --csv each of a folder is named.")
     if tables:
         print("This is what was saved. Save a notebook first, and what it shows now is counted.")
-    return 2 if refused else 0
+    return 2 if len(tables) < len(paths) else 0
 
 
-def _grade_class(options: argparse.Namespace) -> int:
+def grade(options: argparse.Namespace, again: "Callable[[Path, list[HandIn]], Iterable[HandIn]] | None" = None) -> int:
+    """Print a line for each file of a class and who is missing, and write the table.
+
+    Parameters
+    ----------
+    options
+        Those of `add_table`, and in `paths` one folder with what was handed in.
+    again
+        Executes what was handed in again, and gives each file as it is done; None takes what was saved.
+
+    Returns
+    -------
+    int
+        2 where a file of a student wasn't counted.
+    """
+    from srlab.base.files import refuse_existing, write_atomic
     from srlab.grading import hand_ins, table
 
-    folder, names = prepare(options.paths, options)
-    found = hand_ins.gather(folder, names)
-    for one in found:
-        print(printable_lines(table.describe(one)))
-    return finish(found, names, options)
-
-
-def prepare(paths: Sequence[str], options: argparse.Namespace) -> tuple[Path, dict[str, list[str]]]:
-    """The folder of a class and its names; whatever is wrong with the options is said before the work."""
-    from srlab.base.files import refuse_existing
-    from srlab.grading.hand_ins import read_class
-
-    if len(paths) != 1:
+    if len(options.paths) != 1:
         raise SrlabError("Give one folder with what the class has handed in.")
     if options.csv:
         refuse_existing(Path(options.csv), options.force)
-    return Path(paths[0]), read_class(Path(options.names)) if options.names else {}
-
-
-def finish(found: Sequence, names: dict[str, list[str]], options: argparse.Namespace) -> int:
-    """Say who is missing, and write the table; returns 2 where a file of a student wasn't counted."""
-    from srlab.base.files import write_atomic
-    from srlab.grading import table
-
+    folder = Path(options.paths[0])
+    names = hand_ins.read_class(Path(options.names)) if options.names else {}
+    found = hand_ins.gather(folder, names)
+    for one in again(folder, found) if again else found:
+        print("\n".join(map(printable, table.describe(one))), flush=True)
     students = table.students_of(found, names)
-    uncounted = [one for one in found if one.student and not one.results]
     print()
     for line in table.missing(found, students):
         print(printable(line))
     if names and (others := [name for name in students if name not in names]):
         print(printable(f"Not in the class list: {', '.join(others)}"))
-    print(f"{len(found)} files of {len(students)} students; not counted: {len(uncounted)}.")
+    uncounted = sum(bool(one.student and not one.results) for one in found)
+    print(f"{len(found)} files of {len(students)} students; not counted: {uncounted}.")
     if options.csv:
         write_atomic(Path(options.csv), table.grades(found, list(names)))
         print(f"The table is in {printable(options.csv)}.")
     return 2 if uncounted else 0
 
 
-def printable_lines(lines: Sequence[str]) -> str:
-    """Lines for a terminal, with nothing in them that it would obey."""
-    return "\n".join(map(printable, lines))
-
-
-def _others(folder: Path) -> int:
-    """How many files of a folder are no notebooks, those that the system hides left out."""
-    files = (file.relative_to(folder) for file in folder.rglob("*") if file.suffix != ".ipynb" and file.is_file())
-    return sum(not any(part.startswith(".") for part in file.parts) for file in files)
-
-
-def _notebooks(paths: Sequence[str]) -> list[Path]:
-    """The files to read: as given, all below a folder that is given, or those of the course with exercises."""
+def _notebooks(paths: Sequence[str]) -> tuple[list[Path], int]:
+    """The notebooks as given, all below a folder that is given, or the labs; and how many other files lie there."""
     if not paths:
         from srlab.lab.notebooks import find_notebooks
 
-        return [lab for lab in find_notebooks() if "srlab.check(" in lab.read_text(encoding="utf-8")]
+        return [lab for lab in find_notebooks() if "srlab.check(" in lab.read_text(encoding="utf-8")], 0
     found: list[Path] = []
+    others = 0
     for path in map(Path, paths):
-        files = [path]
-        if path.is_dir():
-            inside = [file.relative_to(path) for file in sorted(path.rglob("*.ipynb"))]
-            files = [path / file for file in inside if not any(part.startswith(".") for part in file.parts)]
-        if not files:
+        if not path.is_dir():
+            found.append(path)
+            continue
+        below = [file.relative_to(path) for file in sorted(path.rglob("*")) if file.is_file()]
+        files = [path / file for file in below if not any(part.startswith(".") for part in file.parts)]
+        inside = [file for file in files if file.suffix == ".ipynb"]
+        if not inside:
             raise SrlabError(f"There is no notebook (.ipynb) in {path}; check the path.")
-        found += files
-    return found
+        found += inside
+        others += len(files) - len(inside)
+    return found, others

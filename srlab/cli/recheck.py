@@ -3,17 +3,16 @@
 import argparse
 import os
 import sys
+from functools import partial
 
 from srlab.base.errors import SrlabError
-from srlab.cli.progress import add_table, finish, prepare, printable_lines
-
-UNSAFE = "srlab: Nothing is isolated: what was handed in runs with all your rights, on all your files."
+from srlab.cli.progress import add_table, grade
 
 
 def add_parser(commands: argparse._SubParsersAction) -> None:
     """Add the command to the parser of ``srlab``; imports nothing heavy."""
     parser = commands.add_parser("recheck", help="execute the answers that a class handed in, each apart, and compare")
-    parser.add_argument("folder", metavar="FOLDER", help="what was handed in")
+    parser.add_argument("paths", nargs=1, metavar="FOLDER", help="what was handed in")
     add_table(parser)
     parser.add_argument("--at-once", type=int, default=2, metavar="N", help="processes at the same time; default: 2")
     parser.add_argument("--seconds", type=int, default=30, help="for each exercise; default: 30")
@@ -26,7 +25,7 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Print a line for each file and for each difference; returns 2 where something wasn't counted."""
-    from srlab.grading import hand_ins, isolation, table
+    from srlab.grading import isolation
 
     if min(options.at_once, options.seconds, options.memory) < 1:
         raise SrlabError("--at-once, --seconds and --memory are whole numbers from 1.")
@@ -38,19 +37,9 @@ def run(options: argparse.Namespace) -> int:
             "can, or one that holds nothing of value, such as a container of your own, and there --not-isolated."
         )
     if options.not_isolated:
-        print(UNSAFE, file=sys.stderr)
-    folder, names = prepare([options.folder], options)
-    found = hand_ins.gather(folder, names)
+        print("srlab: Nothing is isolated: what was handed in runs with all your rights.", file=sys.stderr)
     os.environ["CUDA_VISIBLE_DEVICES"] = ""  # before torch is imported: a process that forks can't share a GPU
-    from srlab.grading.recheck import recheck_hand_ins
+    from srlab.grading.recheck import recheck
 
-    for one in recheck_hand_ins(
-        folder,
-        found,
-        at_once=options.at_once,
-        seconds=options.seconds,
-        memory=options.memory * 1024**2,
-        isolated=not options.not_isolated,
-    ):
-        print(printable_lines(table.describe(one)), flush=True)
-    return finish(found, names, options)
+    limits = {"at_once": options.at_once, "seconds": options.seconds, "memory": options.memory * 1024**2}
+    return grade(options, partial(recheck, **limits, isolated=not options.not_isolated))

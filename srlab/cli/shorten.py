@@ -16,7 +16,7 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
     parser = commands.add_parser("shorten", help="write a lab without some of its sections, or list what can go")
     parser.add_argument("lab", metavar="LAB", help="name or beginning of a name, such as 02")
     parser.add_argument(
-        "--without", nargs="+", metavar="N", help="numbers of sections, such as 3 6 7; without it they're listed"
+        "--without", nargs="+", type=int, metavar="N", help="numbers of sections, such as 3 6 7; else they're listed"
     )
     parser.add_argument("-o", "--out", metavar="FILE", help="notebook to write (default: <lab>.short.ipynb beside it)")
     parser.set_defaults(command=run)
@@ -38,7 +38,8 @@ def run(options: argparse.Namespace) -> int:
         print(in_columns([("section", "minutes", "takes along", "title"), *_rows(sections)]))
         print(how_long(notebook.cells, sections.values()))
         return 0
-    numbers = pick(sections, ",".join(options.without))
+    numbers = set(options.without)
+    check_numbers(sections, numbers)
     out = Path(options.out) if options.out else lab.with_name(f"{lab.stem}.short.ipynb")
     refuse_as_new(out)
     leave_out(notebook, [sections[number] for number in numbers])
@@ -52,31 +53,21 @@ def run(options: argparse.Namespace) -> int:
     return 0
 
 
-def pick(sections: "dict[int, Section]", typed: str) -> set[int]:
-    """The sections that a lab is to be written without.
-
-    Raises
-    ------
-    SrlabError
-        There is none of a number, all would go, or one that stays says that it needs one that goes.
-    """
+def check_numbers(sections: "dict[int, Section]", numbers: set[int]) -> None:
+    """Refuse to leave sections out if there is none of a number, all would go, or one that stays needs one of them."""
     from srlab.lab.sections import in_words, with_those_that_need_them
 
-    words = typed.replace(",", " ").split()
-    numbers = {int(word) if word.isdecimal() else word for word in words}
-    if wrong := [str(number) for number in numbers if number not in sections]:
-        raise SrlabError(f"There is no section {wrong[0]}; choose from {in_words(sections)}, as in --without 2,5.")
-    if not numbers or len(numbers) == len(sections):
-        raise SrlabError(f"Some sections must go, and some stay: choose from {in_words(sections)}.")
+    if wrong := numbers - sections.keys():
+        raise SrlabError(f"There is no section {min(wrong)}; choose from {in_words(sections)}.")
+    if len(numbers) == len(sections):
+        raise SrlabError(f"Some sections must stay: choose from {in_words(sections)}.")
     for needed in sorted(numbers):
         if needing := {n for n, section in sections.items() if needed in section.needs} - numbers:
-            whole = ",".join(map(str, sorted(with_those_that_need_them(sections, numbers))))
-            verb = "need" if len(needing) > 1 else "needs"
+            whole = " ".join(map(str, sorted(with_those_that_need_them(sections, numbers))))
             raise SrlabError(
-                f"Section{'s' * (len(needing) > 1)} {in_words(needing)} {verb} section {needed}: "
-                f"keep it, or leave out what hangs on it, too: --without {whole}."
+                f"Section {needed} is needed in section {in_words(needing)}: keep it, or leave out what hangs on it, "
+                f"too: --without {whole}."
             )
-    return numbers
 
 
 def _rows(sections: "dict[int, Section]") -> Iterator[tuple[str, str, str, str]]:

@@ -108,23 +108,14 @@ def solve(stub: str, answer: "Answer") -> str:
     below = source.splitlines()[solved.body[0].end_lineno : solved.end_lineno]
     used = {node.id for part in solved.body for node in ast.walk(part) if isinstance(node, ast.Name)}
     imports = _imports(module, used)
-    return (imports and imports + "\n\n\n") + "\n".join(above + below)
+    return "\n".join([*imports, "", "", *above, *below] if imports else above + below)
 
 
-def _imports(module: ast.Module, names: set[str]) -> str:
-    """What a module imports of some names, in its order and its sections, but for the answer of another exercise.
-
-    That one is in the notebook already, where the earlier exercise stands.
-    """
-    sections: list[list[str]] = []
-    last = -1
+def _imports(module: ast.Module, names: set[str]) -> list[str]:
+    """What a module imports of some names, but for the answer of another exercise: it stands above in the notebook."""
+    found = []
     for node in module.body:
-        if isinstance(node, ast.Import | ast.ImportFrom):
-            if node.lineno > last + 1:
-                sections.append([])
-            last = node.end_lineno
-            of_an_exercise = isinstance(node, ast.ImportFrom) and node.module.startswith("srlab.exercises.")
-            wanted = () if of_an_exercise else names
-            node.names = [alias for alias in node.names if (alias.asname or alias.name) in wanted]
-            sections[-1] += [ast.unparse(node)] if node.names else []
-    return "\n\n".join("\n".join(lines) for lines in sections if lines)
+        if isinstance(node, ast.Import | ast.ImportFrom) and not ast.unparse(node).startswith("from srlab.exercises."):
+            node.names = [alias for alias in node.names if (alias.asname or alias.name) in names]
+            found += [ast.unparse(node)] if node.names else []
+    return found

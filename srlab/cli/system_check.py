@@ -5,7 +5,6 @@ import platform
 import shutil
 import statistics
 import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from importlib import metadata
@@ -35,7 +34,7 @@ def check_system() -> Iterator[Found]:
         is wrong and what to do, "" where nothing is.
     """
     yield f"{platform.system()} {platform.release()} {platform.machine()}", ""
-    yield check_python(sys.version_info[:3])
+    yield f"Python {platform.python_version()}", ""
     yield check_packages()
     yield check_memory()
     yield check_disk()
@@ -49,14 +48,6 @@ def check_system() -> Iterator[Found]:
     yield check_gpu()
     yield check_training()
     yield check_kernel()
-
-
-def check_python(version: tuple[int, int, int]) -> Found:
-    """Python's version, and whether the course takes it."""
-    fact = f"Python {'.'.join(map(str, version))}"
-    if (3, 11) <= version < (3, 14):
-        return fact, ""
-    return fact, f"{fact} is none of 3.11 to 3.13; install one of them, and the course with it."
 
 
 def check_packages() -> Found:
@@ -86,17 +77,12 @@ def check_memory() -> Found:
     memory = psutil.virtual_memory()
     there, free = memory.total / 2**30, memory.available / 2**30
     fact = f"{there:.1f} GiB of memory, {free:.1f} free"
+    problem = ""
     if there < MEMORY:
-        return (
-            fact,
-            f"This machine has {there:.1f} GiB of memory and the labs want 4; work in the browser, docs/colab.md.",
-        )
-    if free < FREE_MEMORY:
-        return (
-            fact,
-            f"Only {free:.1f} GiB of memory are free and a lab takes up to {FREE_MEMORY}; close other programs.",
-        )
-    return fact, ""
+        problem = f"This machine has {there:.1f} GiB of memory and the labs want 4; work in the browser, docs/colab.md."
+    elif free < FREE_MEMORY:
+        problem = f"Only {free:.1f} GiB of memory are free and a lab takes up to {FREE_MEMORY}; close other programs."
+    return fact, problem
 
 
 def check_disk() -> Found:

@@ -3,13 +3,9 @@
 import argparse
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from srlab.base.text import printable
 from srlab.cli.upscalers import add_choice, pick_upscaler
-
-if TYPE_CHECKING:
-    from srlab.inference.tiling import Upscaler
 
 DEFAULT = "msrresnet"
 
@@ -22,7 +18,6 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
     add_choice(parser.add_mutually_exclusive_group(), DEFAULT)
     parser.add_argument("--scale", type=int, help="times larger (default: what the network does; 4 with --method)")
     parser.add_argument("--tile", type=int, metavar="N", help="side of a tile in pixels (default: what fits 2 GB)")
-    parser.add_argument("--overlap", type=int, metavar="N", help="overlap of tiles in pixels (default: by network)")
     parser.add_argument("--device", default="auto", help="auto, cpu or cuda (default: auto)")
     parser.add_argument(
         "--precision",
@@ -39,8 +34,10 @@ def run(options: argparse.Namespace) -> int:
     from srlab.inference.tiling import precision_of
 
     source, target = Path(options.source), Path(options.target)
-    upscaler, scale = _upscaler(options)
-    settings = {"force": options.force, "tile": options.tile, "overlap": options.overlap}
+    if not options.run and not options.method:
+        print(f"upscaling with {DEFAULT}, which comes with srlab; --run takes another network.", file=sys.stderr)
+    upscaler, scale = pick_upscaler(options.run or DEFAULT, options.method, options.scale, options.device)
+    settings = {"force": options.force, "tile": options.tile}
     settings |= {"precision": precision_of(upscaler, options.precision)}
     if not source.is_dir():
         print(printable(upscale_file(source, target, upscaler, scale, **settings)))
@@ -57,9 +54,3 @@ def run(options: argparse.Namespace) -> int:
         counts += f", {len(summary.present)} already there, which --force makes again"
     print(f"{counts}.", file=sys.stderr)
     return 1 if summary.failed else 0
-
-
-def _upscaler(options: argparse.Namespace) -> "tuple[Upscaler, int]":
-    if not options.run and not options.method:
-        print(f"upscaling with {DEFAULT}, which comes with srlab; --run takes another network.", file=sys.stderr)
-    return pick_upscaler(options.run or DEFAULT, options.method, options.scale, options.device)

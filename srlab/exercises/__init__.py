@@ -32,35 +32,6 @@ class _Todo:
 
 TODO = _Todo()
 
-# Exercises of the labs' second edition that are gone; a notebook that has one of them is of that edition.
-FORMER = {
-    "content_loss.balance",
-    "content_loss.content_loss",
-    "content_loss.forgiving_loss",
-    "content_loss.freeze",
-    "content_loss.mean_cell",
-    "content_loss.to_imagenet",
-    "degradation.cubic",
-    "degradation.luma",
-    "degradation.shrink",
-    "degradation.ssim_map",
-    "degradation.twin",
-    "esrgan.adversarial_step",
-    "esrgan.before_activation",
-    "esrgan.relativistic_losses",
-    "esrgan.remove_tint",
-    "evaluation.energy_error",
-    "evaluation.interpolate",
-    "evaluation.opinion_scores",
-    "evaluation.upscale_tiled",
-    "srgan.generator_loss",
-    "srgan.icnr",
-    "srgan.ranked_share",
-    "srgan.smooth_labels",
-    "srresnet.agreement",
-    "srresnet.receptive_radius",
-}
-
 
 class Wrong(SrlabError):
     """An answer is not right (yet); the message is the hint."""
@@ -161,9 +132,11 @@ def check(name: str, answer: Answer, hints: int = 1) -> Answer:
             passed.append((word, text))
     except Wrong as wrong:
         todo = isinstance(wrong, StillToDo)
+        result = Result.TODO if todo else Result.HINT
         said = exercise.hints if todo else (str(wrong), *exercise.hints)
         if switched_on("SRLAB_STRICT"):
             message = "still to do" if todo else str(wrong)
+            _leave(name, result, message)
             raise type(wrong)(f"Exercise {name}: {message}") from wrong.__cause__
         if todo:
             _say("to do", "This one is still to do. Here is something to start from.")
@@ -178,7 +151,6 @@ def check(name: str, answer: Answer, hints: int = 1) -> Answer:
         )
         more = f"For another hint, add hints={hints + 1} to this call."
         print(textwrap.fill(f"{end} {more if hints < len(said) else 'That was the last hint.'}", 100))
-        result = Result.TODO if todo else Result.HINT
         _leave(name, result, "One solution is folded here.", exercise.reference)
         return answer if again else make_stand_in(exercise, passed, wrong)
     said = _worded("right", "The lab goes on with your answer.")
@@ -220,10 +192,11 @@ def _folded(answer: Answer) -> str:
 def find(name: str) -> Exercise:
     """Look up an exercise by its full name, ``"<lab>.<exercise>"``; an unknown name raises `SrlabError`."""
     exercises = _exercises()
-    if name in FORMER:
-        raise SrlabError(f"The exercise '{name}' is of an older edition of this lab; get the lab anew from the course.")
     if name not in exercises:
-        raise SrlabError(f"There is no exercise '{name}'; the exercises are {', '.join(exercises)}.")
+        raise SrlabError(
+            f"There is no exercise '{name}': correct the name, or get the lab anew if it is of another edition; the "
+            f"exercises are {', '.join(exercises)}."
+        )
     return exercises[name]
 
 

@@ -9,10 +9,9 @@ from pathlib import Path
 from srlab.base.errors import SrlabError
 from srlab.exercises.quiz import count_right
 from srlab.exercises.saved import Result
-from srlab.grading.results import lab_of, other_edition, progress
+from srlab.grading.results import lab_of, progress
 from srlab.lab.notebooks import read_notebook
 
-LARGEST = 200_000_000  # bytes; a lab with all its outputs has 20 million
 # What Moodle and Canvas write behind a name: "Anna Li_1234_assignsubmission_file_", "lianna_LATE_1234_5678_".
 BEHIND_NAME = re.compile(r"_(?:LATE_)?\d{3,}(?:_|$)|_assignsubmission_")
 BEFORE_LAB = re.compile(r"[-_ ]+(?=\d\d_[a-z])")  # in "anna_li_03_srgan"
@@ -65,8 +64,7 @@ def gather(folder: Path, names: dict[str, list[str]]) -> list[HandIn]:
     """
     if not folder.is_dir():
         raise SrlabError(f"There is no folder {folder}; give the one with what was handed in.")
-    empty = [path for path in folder.iterdir() if path.is_dir() and not any(path.iterdir())]
-    files = sorted([path for path in folder.rglob("*") if path.is_symlink() or not path.is_dir()] + empty)
+    files = sorted(path for path in folder.rglob("*") if path.is_symlink() or not path.is_dir())
     if not files:
         raise SrlabError(f"There is nothing in {folder}; check the path.")
     found = [_read(folder, path.relative_to(folder), names) for path in files]
@@ -84,20 +82,17 @@ def read_class(file: Path) -> dict[str, list[str]]:
     Raises
     ------
     SrlabError
-        There is no such file, it isn't text, it is empty, or two students, or none, could be meant by a name.
+        There is no such file, it isn't text, it is empty, or two students could be meant by a name.
     """
     try:
         lines = file.read_text(encoding="utf-8-sig").splitlines()
     except (OSError, UnicodeDecodeError) as error:
         raise SrlabError(f"Cannot read {file}; give a text file in UTF-8 with one name a line.") from error
-    rows = [[part.strip(' "') for part in re.split("[;\t]", line)] for line in lines]
-    rows = [[part for part in row if part] for row in rows]
+    rows = [[part.strip(' "') for part in re.split("[;\t]", line) if _words(part)] for line in lines]
     names = {row[0]: row for row in rows if row and row[0].casefold() != "name"}
     if not names:
         raise SrlabError(f"{file} has no names; write one a line.")
-    if empty := [part for row in rows for part in row if not _words(part)]:
-        raise SrlabError(f"{file} has {empty[0]} for a name, which any file would fit; take it out.")
-    count = Counter(words for row in rows for words in {_words(part) for part in row})
+    count = Counter(words for row in rows for words in {tuple(sorted(_words(part))) for part in row})
     if twice := [words for words, times in count.items() if times > 1]:
         raise SrlabError(f"{file} has {' '.join(twice[0])} twice; give each student names that no other has.")
     return names
@@ -111,12 +106,12 @@ def student_of(path: Path, names: dict[str, list[str]]) -> str:
     """
     called = path.parts[0] if len(path.parts) > 1 or not path.suffix else path.stem
     called = re.sub("#U([0-9a-f]{4})", lambda code: chr(int(code[1], 16)), called)  # as unzip writes an umlaut
-    words = _words(called, in_order=True)
+    words = _words(called)
     fitting = [
         (len(parts), name)
         for name, aliases in names.items()
         for parts in map(_words, aliases)
-        if tuple(sorted(words[: len(parts)])) == parts
+        if sorted(words[: len(parts)]) == sorted(parts)
     ]
     if fitting:
         return max(fitting)[1]
@@ -124,29 +119,26 @@ def student_of(path: Path, names: dict[str, list[str]]) -> str:
     return unicodedata.normalize("NFC", name if len(path.parts) > 1 else BEFORE_LAB.split(name)[0]).strip()
 
 
-def _words(text: str, in_order: bool = False) -> tuple[str, ...]:
-    words = re.findall(r"[^\W_]+", unicodedata.normalize("NFC", text).casefold())
-    return tuple(words if in_order else sorted(words))
+def _words(text: str) -> list[str]:
+    return re.findall(r"[^\W_]+", unicodedata.normalize("NFC", text).casefold())
 
 
 def _read(folder: Path, path: Path, names: dict[str, list[str]]) -> HandIn:
     if any(part.startswith(".") or part == "__MACOSX" for part in path.parts):
         return HandIn(path, "", notes=["was made by a program, not by a student."])
     one = HandIn(path, student_of(path, names))
-    whole = folder / path
-    try:
-        if whole.is_symlink() or not whole.is_file():
-            raise SrlabError("is an empty folder." if whole.is_dir() else "is no file; links aren't followed.")
-        if path.suffix.lower() != ".ipynb":
-            raise SrlabError(f"is no notebook; {'unpack it' if path.suffix == '.zip' else 'ask for the .ipynb'}.")
-        if whole.stat().st_size > LARGEST:
-            raise SrlabError("is larger than any lab (200 MB).")
-        notebook = read_notebook(whole)
-        one.results, one.notes, one.quiz = progress(notebook), other_edition(notebook), count_right(notebook)
-        if not one.results and not one.notes:
-            raise SrlabError("has no exercises of this course.")
+    if (folder / path).is_symlink():
+        one.notes = ["is a link, which isn't followed."]
+    elif path.suffix.lower() != ".ipynb":
+        one.notes = [f"is no notebook; {'unpack it' if path.suffix == '.zip' else 'ask for the .ipynb'}."]
+    else:
+        try:
+            notebook = read_notebook(folder / path)
+        except SrlabError:
+            one.notes = ["is no notebook of Jupyter that can be read."]
+            return one
+        one.results, one.notes = progress(notebook)
+        one.quiz = count_right(notebook)
         if not one.results:
-            one.notes.insert(0, "has no exercises that this srlab has.")
-    except SrlabError as error:
-        one.notes = ["is no notebook of Jupyter that can be read." if str(whole) in str(error) else str(error)]
+            one.notes = ["has no exercises of this course, or those of another edition."]
     return one

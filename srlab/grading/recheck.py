@@ -10,12 +10,12 @@ import signal
 import sys
 import tempfile
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from multiprocessing.connection import wait
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING
 
 import psutil
 
@@ -35,18 +35,9 @@ SUBREAPER = 36  # for prctl
 STOPPING = {signal.SIGINT, signal.SIGTERM}
 
 
-class Verdict(NamedTuple):
-    """Of one exercise of one hand-in."""
-
-    hand_in: Path
-    exercise: str
-    result: Result
-    reason: str  # why it isn't right
-
-
 @dataclass
 class _Running:
-    hand_in: Path
+    hand_in: HandIn
     exercise: str
     pid: int
     pipe: int
@@ -58,21 +49,16 @@ class _Running:
 
 
 def recheck(
-    answers: Iterable[tuple[Path, "NotebookNode", str]],
-    *,
-    at_once: int = 2,
-    seconds: int = 30,
-    memory: int = 2 * 1024**3,
-    isolated: bool = True,
-) -> Iterator[Verdict]:
-    """Judge answers anew, and yield what was found as each of them is done.
+    folder: Path, hand_ins: Sequence[HandIn], *, at_once: int, seconds: int, memory: int, isolated: bool
+) -> Iterator[HandIn]:
+    """Put what is found now in the place of what was saved, with a note where they differ; yields each as it is done.
 
-    Call it from a program with a single thread, as it forks, and before any training in that program.
+    Call it from a program with a single thread and no children, as it forks, and before any training in that program.
 
     Parameters
     ----------
-    answers
-        The hand-in, its notebook, and the exercise to judge.
+    folder, hand_ins
+        As for and from `srlab.grading.hand_ins.gather`. An exercise that isn't in a notebook stays so.
     at_once
         How many processes run at the same time.
     seconds, memory
@@ -88,12 +74,13 @@ def recheck(
         importlib.import_module(module)  # once, and not in each process; torch takes the second for its first optimizer
     names()
     torch.set_num_threads(1)
-    others = {child.pid for child in psutil.Process().children()}
     ctypes.CDLL(None).prctl(SUBREAPER, 1, 0, 0, 0)  # whoever an answer starts, and leaves, becomes a child of this one
-    todo, running = iter(answers), []
+    todo = {one.path: sum(result != Result.MISSING for result in one.results.values()) for one in hand_ins}
+    yield from (one for one in hand_ins if not todo[one.path])
+    answers, running = _answers(folder, hand_ins), []
     try:
         while True:
-            for answer in itertools.islice(todo, at_once - len(running)):
+            for answer in itertools.islice(answers, at_once - len(running)):
                 with _undisturbed():
                     running.append(_start(*answer, seconds, memory, isolated))
             if not running:
@@ -102,11 +89,18 @@ def recheck(
             for one in [one for one in running if one in ready or time.monotonic() >= one.until]:
                 with _undisturbed():
                     running.remove(one)
-                    verdict = _finish(one, one in ready, others | {other.pid for other in running})
-                yield verdict
+                    found, reason = _finish(one, one in ready, running)
+                hand_in, saved = one.hand_in, one.hand_in.results[one.exercise]
+                hand_in.results[one.exercise] = found
+                if found != saved:
+                    words = f"saved as '{SAVED[saved]}', executed again '{SAVED[found]}'. {reason}"
+                    hand_in.notes.append(f"{one.exercise}: {words}".strip())
+                todo[hand_in.path] -= 1
+                if not todo[hand_in.path]:
+                    yield hand_in
     finally:
         for one in running:
-            _finish(one, False, others | {other.pid for other in running})
+            _finish(one, False, running)
 
 
 @contextmanager
@@ -119,40 +113,15 @@ def _undisturbed() -> Iterator[None]:
         signal.pthread_sigmask(signal.SIG_UNBLOCK, STOPPING)
 
 
-def recheck_hand_ins(folder: Path, hand_ins: Sequence[HandIn], **limits: Any) -> Iterator[HandIn]:
-    """Put what is found now in the place of what was saved, with a note where they differ; yields each as it is done.
-
-    Parameters
-    ----------
-    folder, hand_ins
-        As for and from `srlab.grading.hand_ins.gather`. An exercise that isn't in a notebook stays so.
-    **limits
-        As for `recheck`.
-    """
-    todo = {one.path: [name for name, result in one.results.items() if result != Result.MISSING] for one in hand_ins}
-    yield from (one for one in hand_ins if not todo[one.path])
-    by_path = {one.path: one for one in hand_ins}
-    for path, exercise, result, reason in recheck(_answers(folder, todo), **limits):
-        one, saved = by_path[path], by_path[path].results[exercise]
-        one.results[exercise] = result
-        if result != saved:
-            one.notes.append(
-                f"{exercise}: saved as '{SAVED[saved]}', executed again '{SAVED[result]}'. {reason}".strip()
-            )
-        todo[path].remove(exercise)
-        if not todo[path]:
-            yield one
-
-
-def _answers(folder: Path, todo: dict[Path, list[str]]) -> Iterator[tuple[Path, "NotebookNode", str]]:
-    for path, exercises in todo.items():
-        if exercises:
-            notebook = read_notebook(folder / path)
-            yield from ((path, notebook, exercise) for exercise in list(exercises))
+def _answers(folder: Path, hand_ins: Sequence[HandIn]) -> Iterator[tuple[HandIn, "NotebookNode", str]]:
+    for one in hand_ins:
+        if todo := [name for name, result in one.results.items() if result != Result.MISSING]:
+            notebook = read_notebook(folder / one.path)
+            yield from ((one, notebook, exercise) for exercise in todo)
 
 
 def _start(
-    hand_in: Path, notebook: "NotebookNode", exercise: str, seconds: int, memory: int, isolated: bool
+    hand_in: HandIn, notebook: "NotebookNode", exercise: str, seconds: int, memory: int, isolated: bool
 ) -> _Running:
     folder = Path(tempfile.mkdtemp(prefix="srlab-recheck-"))
     reading, writing = os.pipe()
@@ -210,8 +179,12 @@ def _judge(notebook: "NotebookNode", exercise: str) -> tuple[Result, str]:
     return Result.RIGHT, ""
 
 
-def _finish(one: _Running, ready: bool, keep: set[int]) -> Verdict:
-    """End a process and all that it started, and read what it had to say; that comes from a hand-in, so it's text."""
+def _finish(one: _Running, ready: bool, others: Sequence[_Running]) -> tuple[Result, str]:
+    """End a process and all that it started, and read what it had to say; that comes from a hand-in, so it's text.
+
+    All children of this program but the others that run were left behind by it.
+    """
+    keep = {other.pid for other in others if other is not one}
     said = os.read(one.pipe, 1 << 16) if ready else b""
     os.close(one.pipe)
     for kill in (os.killpg, os.kill):  # the group, and who has no group of its own yet
@@ -228,7 +201,7 @@ def _finish(one: _Running, ready: bool, keep: set[int]) -> Verdict:
     with suppress(ValueError, TypeError, RecursionError):  # of what isn't ours
         found, text = json.loads(said)
         result, reason = (Result(found), printable(text)[:LONGEST]) if found in BY_CHECK else (result, reason)
-    return Verdict(one.hand_in, one.exercise, result, reason)
+    return result, reason
 
 
 def _ended(status: int) -> str:

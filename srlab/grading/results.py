@@ -1,8 +1,7 @@
 """What the checks of a notebook had found when it was saved; nothing is executed."""
 
-import re
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from srlab.exercises.saved import CHECKED, Result, checks_in
@@ -10,7 +9,7 @@ from srlab.exercises.saved import CHECKED, Result, checks_in
 if TYPE_CHECKING:
     from nbformat import NotebookNode
 
-# What a student is told of a saved notebook.
+# What is told of a saved notebook, to a student and to a teacher.
 SAVED = {
     Result.RIGHT: "right",
     Result.HINT: "hint given",
@@ -19,53 +18,45 @@ SAVED = {
     Result.MISSING: "not in the file",
 }
 BY_CHECK = [one.value for one in (Result.RIGHT, Result.HINT, Result.TODO)]  # the words of `check`
-RAISED = {"Wrong": Result.HINT, "StillToDo": Result.TODO}  # what `check` raises under SRLAB_STRICT
 
 
-def progress(notebook: "NotebookNode") -> dict[str, Result]:
+def progress(notebook: "NotebookNode") -> tuple[dict[str, Result], list[str]]:
     """Say of each exercise what its check found when the notebook was last saved.
 
     Returns
     -------
     dict of str to Result
         By exercise, in the notebook's order; empty without an exercise that we know.
+    list of str
+        Sentences about checks that couldn't be counted as they stand there.
     """
     from srlab.exercises import names
 
     known = names()
     results: dict[str, Result] = {}
-    for name, outputs in _checks(notebook):
-        result = _result(name, outputs)
-        if name in known and (result != Result.NOT_RUN or name not in results):  # of two cells, the later that was run
-            results[name] = result
-    labs = {lab_of(name) for name in results}
-    return results | {n: Result.MISSING for n in known if lab_of(n) in labs and n not in results}
-
-
-def other_edition(notebook: "NotebookNode") -> list[str]:
-    """A sentence for exercises of an older edition, and one for those that this srlab doesn't have; none are counted.
-
-    One that nobody knows counts where the notebook has one that we know, or its lab is ours: others have checks too.
-    """
-    from srlab.exercises import FORMER, names
-
-    known = set(names())
-    found = {name for name, _ in _checks(notebook)}
-    ours = {lab_of(name) for name in known | FORMER}
-    former = sorted(found & FORMER)
-    unknown = sorted(name for name in found - known - FORMER if found & known or lab_of(name) in ours)
-    sentences = []
-    if former:
-        sentences.append(
-            f"This notebook is of an older edition of the lab. Its exercises {', '.join(former)} are gone and not "
-            "counted; the others are counted as they were saved."
-        )
+    unknown, printed = [], set()
+    for cell in (cell for cell in notebook.cells if cell.cell_type == "code"):
+        for name in checks_in(cell.source):
+            if name not in known:
+                unknown.append(name)
+                continue
+            result = _left(name, cell.outputs)
+            if result != Result.NOT_RUN or name not in results:  # of two cells, the later that was run
+                results[name] = result
+            if any(f"{name} (" in output.get("text", "") for output in cell.outputs):
+                printed.add(name)
+    notes = []
     if unknown:
-        sentences.append(
-            f"This srlab doesn't have the exercises {', '.join(unknown)}, so they aren't counted. Is the notebook of a "
-            "newer edition, or did somebody change a name?"
+        notes.append(
+            f"This srlab doesn't have the exercises {', '.join(sorted(set(unknown)))}, so they aren't counted: the "
+            "notebook is of another edition, or somebody has changed a name."
         )
-    return sentences
+    if unread := [name for name, result in results.items() if result == Result.NOT_RUN and name in printed]:
+        notes.append(
+            f"What an older srlab has said of {', '.join(unread)} isn't counted; run these checks again, and save."
+        )
+    labs = {lab_of(name) for name in results}
+    return results | {n: Result.MISSING for n in known if lab_of(n) in labs and n not in results}, notes
 
 
 def lab_of(exercise: str) -> str:
@@ -88,29 +79,10 @@ def summary(tables: Sequence[dict[str, Result]]) -> str:
     return f"{counts[Result.RIGHT]} of {counts.total()} right" + (f" ({', '.join(others)})" if others else "")
 
 
-def _checks(notebook: "NotebookNode") -> Iterable[tuple[str, list["NotebookNode"]]]:
-    """Each exercise that a cell checks, and what the cell showed."""
-    cells = (cell for cell in notebook.cells if cell.cell_type == "code")
-    return [(name, cell.outputs) for cell in cells for name in checks_in(cell.source)]
-
-
-def _result(name: str, outputs: list["NotebookNode"]) -> Result:
-    """What a check left, or what it printed where it left nothing: long ago, or in an editor that drops such types."""
-    shown = [output.get("data", {}) for output in outputs]
-    for left in (data.get(CHECKED) for data in reversed(shown)):
+def _left(name: str, outputs: list["NotebookNode"]) -> Result:
+    """What the last run of a check left beside its words; where nothing is, as after clearing, it wasn't run."""
+    for output in reversed(outputs):
+        left = output.get("data", {}).get(CHECKED)
         if isinstance(left, dict) and left.get("exercise") == name and left.get("result") in BY_CHECK:
             return Result(left["result"])
-    printed = "".join(
-        output.text if output.get("name") == "stdout" else data.get("text/plain", "")
-        for output, data in zip(outputs, shown, strict=True)
-    )
-    _, *checks = re.split(rf"^{re.escape(name)} \(", printed, flags=re.MULTILINE)
-    if not checks:
-        return Result.NOT_RUN
-    own, *others = re.split(r"^\w+\.\w+ \(", checks[-1], flags=re.MULTILINE)
-    found = [Result(word) for word in re.findall(rf"^  ({'|'.join(BY_CHECK)}) ", own, re.MULTILINE)]
-    found += [RAISED[one.ename] for one in outputs if one.get("ename") in RAISED and not others]
-    if not found:
-        return Result.NOT_RUN
-    # What the answer itself prints comes before what its check says, and hints to start from come after a "to do".
-    return Result.TODO if Result.TODO in found and found[-1] == Result.HINT else found[-1]
+    return Result.NOT_RUN

@@ -40,14 +40,12 @@ def test_a_recipe_or_a_lab_that_is_not_there_is_refused_with_the_known_ones(cour
     assert main(["labs", *arguments]) == 2
     said = capsys.readouterr()
     assert said.out == ""
-    assert said.err.count("\n") == 1
     assert said.err.startswith("srlab: ")
-    assert sentence in said.err
+    assert said.err.endswith(f"{sentence}\n")
     assert not home.exists()
 
 
-@pytest.mark.parametrize(("asked", "ran"), [((), ["01", "02"]), (("02",), ["02"]), (("01_srresnet.ipynb",), ["01"])])
-def test_labs_are_run_with_their_recipe_and_counted_in_the_exit_code(course, capsys, monkeypatch, asked, ran):
+def test_labs_are_run_with_their_recipe_and_those_that_fail_or_lack_it_are_named(course, capsys, monkeypatch):
     calls = []
 
     def execute(notebook, output, parameters):
@@ -57,55 +55,35 @@ def test_labs_are_run_with_their_recipe_and_counted_in_the_exit_code(course, cap
         return {"label": "PSNR", "value": 28.1234, "unit": "dB", "peak_memory_mib": 2048}
 
     monkeypatch.setattr(executing, "execute", execute)
-    assert main(["labs", "--recipe", "smoke", *asked]) == int("02" in ran)
-    assert calls == [(lab, {"recipe": "smoke"}) for lab in ran]
+    assert main(["labs", "--recipe", "smoke"]) == 1
     said = capsys.readouterr().out
-    assert ("PSNR: 28.12 dB" in said and "2.0 GiB" in said) == ("01" in ran)
-    assert ("02_content_loss failed: NameError" in said) == ("02" in ran)
+    assert "PSNR: 28.12 dB" in said
+    assert "2.0 GiB" in said
+    assert "02_content_loss failed: NameError" in said
+    assert main(["labs", "01_srresnet.ipynb", "02", "--recipe", "blind"]) == 0
+    assert "There is no recipe blind for 02_content_loss: left out.\n" in capsys.readouterr().out
+    assert calls == [("01", {"recipe": "smoke"}), ("02", {"recipe": "smoke"}), ("01", {"recipe": "blind"})]
 
 
-@pytest.fixture
-def lent(tmp_path, monkeypatch):
-    """A run, and a copy of it with spaces in its path; the working directory has none of them."""
+def test_a_run_is_meant_by_its_name_or_a_path_and_what_looks_alike_is_told(tmp_path, monkeypatch, capsys):
     run = leave_run("03_srgan", "default", 50)
     run.save_generator(MSRResNet(1, 4, scale=2), step=50)
     for step in range(10, 60, 10):
         run.log(step, g_loss=0.1, g_norm=1.0)
     shutil.copytree(run.path, tmp_path / "a friend's" / "default (copy)")
-    (tmp_path / "here").mkdir()
-    monkeypatch.chdir(tmp_path / "here")
-
-
-@pytest.mark.parametrize(
-    "run", ["03_srgan/default", "../runs/03_srgan/default", "../a friend's/default (copy)/generator.safetensors"]
-)
-def test_a_run_is_meant_by_its_name_its_folder_or_its_weights_file(lent, run, capsys):
-    assert main(["doctor", run]) == 0
-    assert capsys.readouterr().out.startswith("03_srgan/default")
-
-
-@pytest.mark.parametrize(
-    ("run", "near"),
-    [
-        ("03_srgna/default", "did you mean 03_srgan/default?"),
-        ("../runs/03_srgan/default/genrator.safetensors", "mean ../runs/03_srgan/default/generator.safetensors?"),
-        ("nothing.pth", "give the folder of a run, <lab>/<name>, or a file."),
-    ],
-)
-def test_a_run_that_is_not_there_is_said_to_be_missing_with_what_looks_alike(lent, run, near, capsys):
-    assert main(["upscale", "photo.png", "sr.png", "--run", run]) == 2
-    said = capsys.readouterr().err
-    assert said.startswith(f"srlab: There is no {run}, neither as a path nor among the runs in ")
-    assert said.endswith(f"{near}\n")
-    assert said.count("\n") == 1
-
-
-def test_labs_without_the_recipe_are_named_and_left_out(course, capsys, monkeypatch):
-    calls = []
-    monkeypatch.setattr(executing, "execute", lambda *given: calls.append(given) or {"label": "", "value": 1.0})
-    assert main(["labs", "02", "--recipe", "blind"]) == 0
-    assert capsys.readouterr().out == "There is no recipe blind for 02_content_loss: left out.\n"
-    assert calls == []
+    monkeypatch.chdir(tmp_path)
+    for name in ("03_srgan/default", "runs/03_srgan/default", "a friend's/default (copy)/generator.safetensors"):
+        assert main(["doctor", name]) == 0
+        assert capsys.readouterr().out.startswith("03_srgan/default")
+    for name, near in {
+        "03_srgna/default": "did you mean 03_srgan/default?",
+        "runs/03_srgan/default/genrator.safetensors": "mean runs/03_srgan/default/generator.safetensors?",
+        "nothing.pth": "give the folder of a run, <lab>/<name>, or a file.",
+    }.items():
+        assert main(["upscale", "photo.png", "sr.png", "--run", name]) == 2
+        said = capsys.readouterr().err
+        assert said.startswith(f"srlab: There is no {name}, neither as a path nor among the runs in ")
+        assert said.endswith(f"{near}\n")
 
 
 def test_a_reader_who_has_enough_is_no_error():
@@ -141,26 +119,14 @@ def test_a_plan_says_what_would_be_trained_and_trains_and_downloads_nothing(caps
     ):
         assert words in said
     assert not home.exists()
-
-
-@pytest.mark.parametrize(
-    ("given", "sentence"),
-    [
-        (["-p", "itres", "5"], "Unknown parameter 'itres' (did you mean iters?)"),
-        (["-p", "seed", "3.5"], "seed=3.5 must be a whole number"),
-    ],
-)
-def test_a_plan_that_makes_no_sense_is_one_sentence(capsys, given, sentence):
-    assert main(["plan", "04", *given]) == 2
-    assert sentence in capsys.readouterr().err
+    assert main(["plan", "04", "-p", "itres", "5"]) == 2
+    assert "Unknown parameter 'itres' (did you mean iters?)" in capsys.readouterr().err
 
 
 def test_runs_are_listed_with_their_steps_and_scores_the_newest_last(capsys, home):
     assert main(["runs"]) == 0
     assert capsys.readouterr().out.startswith("There are no runs in ")
-    for number, (lab, name) in enumerate(
-        [("03_srgan", "long"), ("01_srresnet", "default"), ("03_srgan", "a-ablation-b")]
-    ):
+    for number, (lab, name) in enumerate([("03_srgan", "long"), ("01_srresnet", "default")]):
         run = leave_run(lab, name, 250 * number)
         manifest = run.manifest() | {"metrics": {"val_psnr": 28.634}, "schedule_total": 1000}
         run.write_manifest(manifest)
@@ -175,9 +141,6 @@ def test_runs_are_listed_with_their_steps_and_scores_the_newest_last(capsys, hom
     ]
     assert main(["runs", "03"]) == 0
     assert "01_srresnet" not in capsys.readouterr().out
-    for odd in ("/tmp", "**/a", "[", ".."):
-        assert main(["runs", odd]) == 0
-        assert "There are no runs" in capsys.readouterr().out
     leave_run("03_srgan", "killed", 5, state="running")
     damaged = leave_run("03_srgan", "null", 5)
     damaged.write_manifest(damaged.manifest() | {"step": None})

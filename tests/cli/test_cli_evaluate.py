@@ -1,7 +1,6 @@
 """``srlab evaluate``: tables and JSON on stdout, all else on stderr, and one line for each slip."""
 
 import json
-import re
 
 import pandas as pd
 import pytest
@@ -72,9 +71,6 @@ def test_a_folder_of_sr_files_is_scored_and_printed_with_its_mean(capsys, folder
     assert ["mean", f"{wanted['psnr'].mean():.2f}", f"{wanted['ssim'].mean():.4f}"] in rows
     assert "2 images, protocol paper; PSNR in dB" in out
     assert err == ""
-    for name in ("hr", "sr"):
-        write_image(picture(0, 16, 16), folders / name / "tiny.png")
-    assert re.search(r"^ *tiny +inf +-", ran(capsys, "--sr", "sr")[0], re.M), "it's too small for SSIM"
 
 
 def test_json_holds_the_protocol_the_rows_and_the_means_and_all_else_is_on_stderr(capsys, folders):
@@ -83,15 +79,8 @@ def test_json_holds_the_protocol_the_rows_and_the_means_and_all_else_is_on_stder
     out, err = ran(capsys, "--sr", "sr", "--json", "--metrics", "psnr", "ms_ssim", "lpips")
     found = json.loads(out, parse_constant=lambda name: pytest.fail(f"{name} is no JSON"))
     assert found["scored"] == {"sr": "sr", "hr": "hr"}
-    assert found["protocol"] == {
-        "name": "paper",
-        "color": "y",
-        "crop": 4,
-        "quantize": True,
-        "resampler": "bicubic",
-        "grey": "values",
-    }
-    assert found["scale"] == 4
+    assert found["protocol"]["name"] == "paper"
+    assert found["protocol"]["crop"] == found["scale"] == 4
     assert [row["image"] for row in found["images"]] == ["baby", "bird"]
     assert [row["file"] for row in found["images"]] == ["baby_x4_bicubic.png", "bird_x4_bicubic.png"]
     assert [row["ms_ssim"] for row in found["images"]] == [None, None]  # too small
@@ -103,28 +92,21 @@ def test_json_holds_the_protocol_the_rows_and_the_means_and_all_else_is_on_stder
     assert found["notes"][0] in err
 
 
-def test_an_interpolation_is_scored_on_lr_made_from_hr(capsys):
-    wanted = evaluate(lambda lr: upsample(lr, 4, "lanczos"), folder("hr"))
-    assert psnr(report(capsys, "--method", "lanczos")) == wanted["psnr"].tolist()
-
-
-def test_a_run_is_scored_by_its_folder_or_by_its_weights_file_and_at_its_own_scale(capsys):
+def test_a_run_is_scored_at_its_own_scale(capsys):
     network = MSRResNet(1, 4)
     run = Run("01_srresnet", "default")
     run.save_generator(network, step=1)
-    wanted = evaluate(network, folder("hr"))["psnr"].tolist()
-    for path in (run.path, run.path / "generator.safetensors"):
-        found = report(capsys, "--run", str(path))
-        assert psnr(found) == pytest.approx(wanted)
-        assert found["scored"] == {"run": str(path), "hr": "hr"}
+    found = report(capsys, "--run", str(run.path))
+    assert psnr(found) == pytest.approx(evaluate(network, folder("hr"))["psnr"].tolist())
+    assert found["scored"] == {"run": str(run.path), "hr": "hr"}
     said = refused(capsys, "--hr", "hr", "--run", str(run.path), "--scale", "2")
     assert "enlarges x4, but --scale is 2" in said
 
 
 def test_the_protocol_is_kept(capsys):
     wanted = evaluate(enlarge, folder("hr"), protocol=FACE)["psnr"].mean()
-    for name in ("face", "study"):  # files are rounded, so study is face
-        assert report(capsys, "--sr", "sr", "--protocol", name)["mean"]["psnr"] == pytest.approx(wanted, abs=1e-6)
+    for what in (["--sr", "sr"], ["--method", "bicubic"]):
+        assert report(capsys, *what, "--protocol", "face")["mean"]["psnr"] == pytest.approx(wanted, abs=1e-6)
 
 
 def test_the_table_is_written_as_csv_and_not_over_a_file_unless_forced(capsys, folders):
@@ -141,10 +123,7 @@ def test_the_table_is_written_as_csv_and_not_over_a_file_unless_forced(capsys, f
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (["--hr", "nowhere", "--sr", "sr"], "no folder nowhere"),
         (["--hr", "hr", "--sr", "sr", "--protocol", "y"], "no protocol 'y'; choose one of paper, basicsr, face, study"),
-        (["--hr", "hr", "--run", "hr/baby.png"], "baby.png"),
-        (["--hr", "hr", "--sr", "sr", "--csv", "hr/baby.png/t.csv"], "Could not write hr/baby.png/t.csv"),
         (["--hr", "hr", "--method", "bicubic", "--scale", "100"], "too small for scale 100"),
         (["--hr", "hr", "--sr", "sr", "--metrics", "lpips", "--weights", "none.pth"], "no weights file none.pth"),
     ],

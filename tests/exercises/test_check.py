@@ -12,9 +12,8 @@ import torch
 import srlab
 from srlab import exercises
 from srlab.base.errors import SrlabError
-from srlab.exercises import TODO, Exercise, Wrong, check, find
+from srlab.exercises import TODO, Exercise, check, find
 from srlab.exercises.difference import difference
-from srlab.exercises.judging import judge
 from srlab.exercises.saved import CHECKED, Result
 from srlab.grading.results import progress
 
@@ -43,8 +42,6 @@ def graph_too(answer, x):
 
 
 OF_A_GRAPH = {"observe": graph_too, "otherwise": {"a graph": "A graph is left."}}
-OF_A_SUM = {"reference": lambda x: x.sum()}
-OF_A_LIST = {"reference": lambda x: x[-1] + 1, "cases": {"a list": ([1, 2],)}}
 
 
 @pytest.mark.parametrize(
@@ -57,9 +54,6 @@ OF_A_LIST = {"reference": lambda x: x[-1] + 1, "cases": {"a list": ([1, 2],)}}
         (lambda x: torch.ones(7) - x, {"mistakes": {"No fit.": lambda x: x + torch.ones(5)}}, "hint No fit. The lab"),
         # ... and only if the names in it agree too.
         (lambda x: x.sun(), {"mistakes": {"No moon.": lambda x: x.moon()}}, "no attribute 'sun'"),
-        (lambda x: x.log3(), {"mistakes": {"Logs.": lambda x: x.log4()}}, "no attribute 'log3'"),
-        (lambda x: x.sun(1), {"mistakes": {"No sun.": lambda x: x.sun(2)}}, "hint No sun."),
-        (lambda x: x.reshape(5, -1), {"mistakes": {"No fit.": lambda x: x.reshape(3)}}, "hint No fit."),
         # What is good enough is taken, with a remark.
         (
             lambda x: 2.01 * x,
@@ -72,16 +66,10 @@ OF_A_LIST = {"reference": lambda x: x[-1] + 1, "cases": {"a list": ([1, 2],)}}
         (lambda x: x + 1.5, {"otherwise": {"a pair": "You gave {given}."}}, "You gave 2.5, 3.5."),
         (lambda x: (2 * x).requires_grad_(), OF_A_GRAPH, "hint A graph is left. The lab"),
         (lambda x: x.mul_(2), {}, "`x` was changed in place"),
-        (lambda x: x.pop() + 1, OF_A_LIST, "`x` was changed in place"),
         # What is half done is kept, and what is no answer at all is said so.
         (lambda x: 2 * x if x < 5 else TODO, {"cases": SMALL_AND_LARGE}, "passed small to do"),
         (torch.ones(3), {}, "the function itself"),
-        (lambda: 1, {}, "TypeError"),
         (lambda x: None, {}, "The result is None"),
-        (lambda x: [1.0], {}, "should be a tensor, but is a list"),
-        (lambda x: x.sum()[None], OF_A_SUM, "has shape (1,), but should be a single number"),
-        (lambda x: 2 * x.double(), {}, "is in float64, but should be in float32"),
-        (lambda x: x.double().sum(), OF_A_SUM, "right The lab"),
         # What costs memory only is taken with a remark.
         (lambda x: (2 * x).requires_grad_(), {}, "passed a pair note A graph hangs on your result"),
     ],
@@ -97,42 +85,20 @@ def test_of_two_mistakes_with_one_result_that_counts_which_explains_the_other_ca
     assert "Thrice." in ask(lambda x: x + x + x, cases=cases, mistakes=mistakes)
 
 
-def test_what_a_mistake_does_is_worked_out_once():
-    calls = []
-
-    def mistake(x):
-        calls.append(x)
-        return 3 * x
-
-    parts = {"cases": SMALL_AND_LARGE, "mistakes": {"Thrice.": mistake}}
-    exercise = Exercise(lambda x: 2 * x, level="easy", importance=1, hints=("Think.",), **parts)
-    for _ in range(2):
-        with pytest.raises(Wrong, match=r"Thrice\."):
-            list(judge(exercise, lambda x: x + x + x))
-    assert len(calls) == 1
-
-
 @pytest.mark.parametrize(
     ("result", "wanted", "sentence"),
     [
-        (1.00001, 1.0, ""),
         (1, torch.tensor(1.0), ""),
-        (torch.ones(()), 1.0, ""),
         (torch.ones(1), 1.0, "The result has shape (1,), but should be a single number"),
-        ([1, 2.0], (1.0, 2), ""),
         ({"a": torch.ones(2)}, {"a": torch.ones(2)}, ""),
         (1.00023, 1.0, "Expected 1, but your answer gives 1.0002."),
-        (float("nan"), 1.0, "Expected 1, but your answer gives nan."),
         (torch.tensor([1.0, float("nan")]), torch.ones(2), "The first difference is at [1]: expected 1, but your"),
+        (torch.ones(2).double(), torch.ones(2), "The result is in float64, but should be in float32."),
         (torch.ones(2, 1), torch.ones(2), "The result has shape (2, 1), but should have (2,)."),
-        ([1.0], torch.ones(1), "The result should be a tensor, but is a list."),
         ("1", 1.0, "The result should be a number, but is a str."),
-        ((1, 2, 3), (1, 2), "The result should be 2 values, but is 3."),
         (1, (1, 2), "The result should be 2 values, but is a int."),
         ((1, 3), (1, 2), "The first difference is at place 1: expected 2, but your answer gives 3."),
         ({"a": 1}, {"a": 1, "b": 2}, "There should be a value for b."),
-        ({"a": 1, "b": 2}, {"a": 1}, "b should have no value."),
-        ({"a": 2}, {"a": 1}, "The first difference is at a: expected 1, but your answer gives 2."),
         ("3x3", "5x5", "Expected 5x5, but your answer gives 3x3."),
         (False, True, "Expected True, but your answer gives False."),
     ],
@@ -176,53 +142,41 @@ def test_a_check_leaves_random_numbers_and_gradients_of_the_lab_alone(ask):
     assert torch.is_grad_enabled()
 
 
-def test_in_a_notebook_the_result_is_left_and_a_solution_is_folded_below_an_answer_that_is_not_right(monkeypatch):
-    shown = []
-    monkeypatch.setattr("IPython.get_ipython", object)
-    monkeypatch.setattr("IPython.display.display", lambda data, raw: shown.append(data))
+def test_in_a_notebook_a_solution_is_folded_below_an_answer_that_is_not_right(displayed):
     for name in exercises.names():
         check(name, TODO)
-        page = shown[-1]["text/html"]
+        page = displayed[-1].data["text/html"]
         assert page.startswith("<details><summary>One solution")
         assert f" {name.partition('.')[2]}(" in page, "its source"
         assert "Parameters" not in page, "without the docstring"
-    check("degradation.psnr", lambda sr, hr, crop: sr.mean())
     check("degradation.psnr", find("degradation.psnr").reference)
-    *_, todo, hint, right = shown
-    assert right["text/plain"] == "  right   The lab goes on with your answer.", "and none below a right one"
-    assert set(right) == {"text/plain", CHECKED}
-    assert [one[CHECKED]["result"] for one in (todo, hint, right)] == ["to do", "hint", "right"]
-    assert right[CHECKED]["exercise"] == "degradation.psnr"
+    assert set(displayed[-1].data) == {"text/plain", CHECKED}, "and none below a right one"
 
 
 # --- Cells that are run again -----------------------------------------------------------------------------------
 
 
-def run(scope, capsys, *cells):
-    """Run cells, and give back what the last one printed, and what `srlab progress` reads from it."""
-    capsys.readouterr()
-    for cell in cells:
-        with contextlib.suppress(SyntaxError, NameError):
-            exec(cell, scope)
-    text = capsys.readouterr().out
-    saved = nbformat.v4.new_code_cell(cells[-1], outputs=[nbformat.v4.new_output("stream", text=text)])
-    return " ".join(text.split()), progress(nbformat.v4.new_notebook(cells=[saved]))
+@pytest.fixture
+def run(displayed, capsys):
+    """Run cells, and give back what the last one said, and what `srlab progress` reads from it."""
+
+    def run(scope, *cells):
+        displayed.clear()
+        capsys.readouterr()
+        for cell in cells:
+            with contextlib.suppress(SyntaxError, NameError):
+                exec(cell, scope)
+        saved = nbformat.v4.new_code_cell(cells[-1], outputs=displayed)
+        return said(capsys), progress(nbformat.v4.new_notebook(cells=[saved]))[0]
+
+    return run
 
 
 STEPS = ("wrong", "hints", "other", "syntax", "restart", "right")
 
 
-@pytest.mark.parametrize(
-    "name",
-    [
-        "degradation.shrink_matrix",
-        "srresnet.Tail",
-        "content_loss.ContentLoss",
-        "checkerboard.icnr",
-        "evaluation.lr_consistency",
-    ],
-)
-def test_a_verdict_is_about_the_last_own_answer_in_whichever_order_cells_are_run(name, capsys):
+@pytest.mark.parametrize("name", ["degradation.shrink_matrix", "content_loss.ContentLoss"])
+def test_a_verdict_is_about_the_last_own_answer_in_whichever_order_cells_are_run(name, run):
     exercise, short = find(name), name.partition(".")[2]
     hints, mistakes = zip(*((hint, listed(one)[0]) for hint, one in exercise.mistakes.items()), strict=True)
     own = {
@@ -239,7 +193,7 @@ def test_a_verdict_is_about_the_last_own_answer_in_whichever_order_cells_are_run
             scope |= {"srlab": srlab, "mistakes": mistakes, "reference": exercise.reference}
             last = step if step in ("wrong", "other", "right") else last
             call = f'{short} = srlab.check("{name}", {short}{", hints=2" if step == "hints" else ""})'
-            text, results = run(scope, capsys, *([own[step]] if step in own else []), call)
+            text, results = run(scope, *([own[step]] if step in own else []), call)
             wanted = {"right": Result.RIGHT, None: Result.NOT_RUN}.get(last, Result.HINT)
             assert results[name] == wanted, (order, step, text)
             if wanted == Result.HINT:
@@ -248,22 +202,22 @@ def test_a_verdict_is_about_the_last_own_answer_in_whichever_order_cells_are_run
                 assert (f"Run the cell in which you write `{short}`" in text) == (step in ("hints", "syntax"))
 
 
-def test_a_result_in_place_of_a_function_stays_one_when_the_cell_runs_again(capsys):
+def test_a_result_in_place_of_a_function_stays_one_when_the_cell_runs_again(run):
     scope = {"srlab": srlab, "fake": torch.ones(1, 1, 2, 2), "discriminator_loss": lambda real, fake: fake.mean()}
     result, name = "discriminator_loss(fake, fake)", "discriminator_loss"
     for call in (result, result, name, f"{name}, hints=2"):
-        text, results = run(scope, capsys, f'{name} = srlab.check("srgan.{name}", {call})')
+        text, results = run(scope, f'{name} = srlab.check("srgan.{name}", {call})')
         assert results["srgan.discriminator_loss"] == Result.HINT, call
         assert "check needs the function itself" in text
 
 
 @pytest.mark.parametrize("wraps", ["", "@functools.wraps(discriminator_loss)"])
-def test_the_reference_in_other_clothes_is_no_answer(wraps, capsys):
+def test_the_reference_in_other_clothes_is_no_answer(wraps, run):
     scope = {"srlab": srlab, "functools": functools, "discriminator_loss": lambda real, fake: fake}
     call = 'discriminator_loss = srlab.check("srgan.discriminator_loss", discriminator_loss)'
-    run(scope, capsys, call)
+    run(scope, call)
     again = f"old = discriminator_loss\n{wraps}\ndef discriminator_loss(real, fake): return old(real, fake)"
-    text, results = run(scope, capsys, again, call)
+    text, results = run(scope, again, call)
     assert "reference in other clothes" in text
     assert results["srgan.discriminator_loss"] == Result.HINT
 

@@ -49,9 +49,7 @@ def test_no_question_and_no_reason_stands_twice():
 # --- In a notebook --------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("strict", ["", "1"])
-def test_open_questions_are_shown_with_their_choices_and_without_a_word_on_them(strict, monkeypatch, capsys):
-    monkeypatch.setenv("SRLAB_STRICT", strict)
+def test_open_questions_are_shown_with_their_choices_and_without_a_word_on_them(capsys):
     quiz(LAB, "?????")
     text = capsys.readouterr().out
     for number, question in enumerate(BANKS[LAB], 1):
@@ -63,8 +61,7 @@ def test_open_questions_are_shown_with_their_choices_and_without_a_word_on_them(
 
 
 @pytest.mark.parametrize(
-    ("answers", "said"),
-    [(RIGHT, "is right."), (RIGHT.lower(), "is right."), (" ".join(RIGHT), "is right."), (WRONG, "is not right.")],
+    ("answers", "said"), [(RIGHT, "is right."), (" ".join(RIGHT.lower()), "is right."), (WRONG, "is not right.")]
 )
 def test_a_letter_is_answered_with_the_reason_of_its_choice_and_no_other(answers, said, capsys):
     given = "".join(answers.split()).upper()
@@ -83,10 +80,7 @@ def test_a_letter_is_answered_with_the_reason_of_its_choice_and_no_other(answers
     ("answers", "words"),
     [
         ("ABC", "There are 5 questions, and 'ABC' answers 3"),
-        ("ABCABC", "There are 5 questions, and 'ABCABC' answers 6"),
-        ("", "There are 5 questions, and '' answers 0"),
         ("?Z???", "Question 2 has the choices A, B, C, D, and 'Z' is none of them"),
-        ("????1", "Question 5 has the choices A, B, C, D, and '1' is none of them"),
         (["A"] * 5, "The answers are one text in quotes"),
     ],
 )
@@ -98,11 +92,6 @@ def test_another_form_is_one_sentence_below_the_questions(answers, words, capsys
     assert " right.**" not in text
 
 
-def test_a_lab_without_questions_is_named():
-    with pytest.raises(SrlabError, match=r"no quiz for '06_my_lab'; there is one for 00_degradation, 01"):
-        quiz("06_my_lab", "?????")
-
-
 # --- In a notebook that was handed in ---------------------------------------------------------------------------
 
 CALL = 'srlab.quiz("{}", "{}")'
@@ -112,21 +101,13 @@ CALL = 'srlab.quiz("{}", "{}")'
     ("sources", "right"),
     [
         ([CALL.format(LAB, RIGHT)], 5),
-        ([CALL.format(LAB, RIGHT.lower())], 5),
-        ([CALL.format(LAB, "?????")], 0),
         ([CALL.format(LAB, RIGHT[:3] + "?" + WRONG[4])], 3),
-        ([CALL.format(LAB, RIGHT[:4])], 4),
         ([CALL.format(LAB, RIGHT + "A")], 5),
-        ([CALL.format(LAB, "XYZ!0")], 0),
         ([f"# mine\nquiz('{LAB}', answers=\"{RIGHT}\")  # or so"], 5),
         (["%matplotlib inline\nquiz(", CALL.format(LAB, RIGHT)], 5),
         ([CALL.format(LAB, RIGHT), CALL.format(LAB, WRONG)], 0),
-        ([f"srlab.quiz('{LAB}', letters)"], 0),
         ([f"srlab.quiz('{LAB}', 'A' + print('executed'))"], 0),
-        ([f"srlab.quiz('{LAB}')"], 0),
         (["srlab.quiz()"], None),
-        (["quiz = 5", "-" * 5000 + "quiz"], None),
-        ([CALL.format("06_my_lab", RIGHT)], None),
         ([CALL.format("../../secret", RIGHT)], None),
         ([], None),
     ],
@@ -134,9 +115,6 @@ CALL = 'srlab.quiz("{}", "{}")'
 def test_a_saved_notebook_is_read_and_not_executed(sources, right, capsys):
     cells = [nbformat.v4.new_code_cell(source) for source in sources]
     notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_markdown_cell(CALL.format(LAB, RIGHT)), *cells])
-    assert count_right(notebook) == right
-    for cell in notebook.cells:  # as the file has it
-        cell.source = cell.source.splitlines(keepends=True)
     assert count_right(notebook) == right
     assert capsys.readouterr().out == ""
 
@@ -172,9 +150,5 @@ def test_the_command_writes_all_questions_with_their_reasons(style, tmp_path, mo
     assert main(["quiz", "04", "-o", "new/quiz.txt"]) == 2
     assert "new/quiz.txt exists already" in capsys.readouterr().err
     assert (tmp_path / "new" / "quiz.txt").read_bytes() == written
-
-
-@pytest.mark.parametrize("name", ["06", "0", ""])
-def test_the_command_asks_for_one_lab(name, capsys):
-    assert main(["quiz", name]) == 2
-    assert f"no single quiz '{name}'; choose from 00_degradation, " in capsys.readouterr().err
+    assert main(["quiz", "0"]) == 2
+    assert "no single quiz '0'; choose from 00_degradation, " in capsys.readouterr().err

@@ -1,5 +1,7 @@
 """The references are what the package does, or what a network does."""
 
+from functools import partial
+
 import pytest
 import torch
 import torch.nn.functional as F
@@ -14,43 +16,23 @@ from srlab.exercises.gan_observation import gan_scene, observe
 from srlab.models import features
 
 SR, HR = srlab.quantize(sample(2, 3, 16, 20)), srlab.quantize(sample(2, 3, 16, 20, seed=1))
-LR = srlab.downsample(HR[:1], 4)
-
-
-def psnr_of_rgb(sr, hr, crop):
-    return srlab.psnr(sr, hr, Protocol("rgb", crop, quantize=False))
-
-
-def paper_psnr(sr, hr):
-    return srlab.psnr(sr, hr)[0]
-
-
-def shrink(image):
-    return srlab.downsample(image, 4)
-
-
-def lr_consistency(sr, lr, _):
-    return metrics.lr_consistency(sr, lr)[0]
-
-
-def average_loss(real, fake):
-    return losses.generator_loss(fake, real=real, kind="relativistic average")
-
-
-def average_loss_of_d(real, fake):
-    return losses.discriminator_loss(real, fake, "relativistic average")
+LOGITS, RAGAN = (HR - 0.5, SR - 0.5), "relativistic average"
 
 
 @pytest.mark.parametrize(
     ("name", "same", "inputs"),
     [
-        ("degradation.psnr", psnr_of_rgb, (SR, HR, 4)),
+        ("degradation.psnr", lambda sr, hr, crop: srlab.psnr(sr, hr, Protocol("rgb", crop, False)), (SR, HR, 4)),
         ("srresnet.pixel_shuffle", F.pixel_shuffle, (SR.transpose(1, 3).contiguous(), 2)),
-        ("srgan.discriminator_loss", losses.discriminator_loss, (HR - 0.5, SR - 0.5)),
-        ("esrgan.ragan_generator_loss", average_loss, (HR - 0.5, SR - 0.5)),
-        ("esrgan.ragan_discriminator_loss", average_loss_of_d, (HR - 0.5, SR - 0.5)),
-        ("evaluation.paper_psnr", paper_psnr, (SR[:1], HR[:1])),
-        ("evaluation.lr_consistency", lr_consistency, (SR[:1], LR, shrink)),
+        ("srgan.discriminator_loss", losses.discriminator_loss, LOGITS),
+        ("esrgan.ragan_generator_loss", lambda real, fake: losses.generator_loss(fake, real=real, kind=RAGAN), LOGITS),
+        ("esrgan.ragan_discriminator_loss", partial(losses.discriminator_loss, kind=RAGAN), LOGITS),
+        ("evaluation.paper_psnr", lambda sr, hr: srlab.psnr(sr, hr)[0], (SR[:1], HR[:1])),
+        (
+            "evaluation.lr_consistency",
+            lambda sr, lr, _: metrics.lr_consistency(sr, lr)[0],
+            (SR[:1], srlab.downsample(HR[:1], 4), partial(srlab.downsample, scale=4)),
+        ),
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )
@@ -108,7 +90,7 @@ def test_the_rrdb_puts_beta_and_the_skip_where_the_package_has_them():
     assert torch.allclose(ours(x), theirs(x), atol=1e-6)
 
 
-@pytest.mark.parametrize(("tile", "overlap"), [(8, 8), (64, 8), (5, 20)])
+@pytest.mark.parametrize(("tile", "overlap"), [(8, 8), (5, 20)])
 def test_tiles_of_a_real_network_have_no_seams(tile, overlap):
     torch.manual_seed(0)
     network = srlab.MSRResNet(blocks=1, features=4).double().eval()
