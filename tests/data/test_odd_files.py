@@ -3,13 +3,11 @@
 import io
 import json
 import os
-import struct
-import zlib
 
 import numpy as np
 import pytest
 import torch
-from PIL import Image, ImageCms, ImageOps
+from PIL import Image, ImageOps
 
 from srlab.base.errors import SrlabError
 from srlab.cli.main import main
@@ -33,17 +31,6 @@ def encoded(picture, kind, **options):
     return file.getvalue()
 
 
-def png(width, height, depth, colour, rows):
-    """A PNG written by hand, as Pillow writes none."""
-
-    def chunk(name, content):
-        return struct.pack(">I", len(content)) + name + content + struct.pack(">I", zlib.crc32(name + content))
-
-    header = struct.pack(">IIBBBBB", width, height, depth, colour, 0, 0, 0)
-    pixels = zlib.compress(b"".join(b"\0" + row for row in rows))
-    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", pixels) + chunk(b"IEND", b"")
-
-
 def exif(orientation):
     made = Image.Exif()
     made[0x0112], made[0x0100] = orientation, 18  # the second: the width
@@ -63,7 +50,6 @@ def palette():
 
 
 DEEP = GREY.astype(np.uint16) * 257
-PROFILE = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
 # Name of the file -> its bytes, the picture in it, and levels by which a reader may miss them.
 READ = {
     "one-hidden.png": (
@@ -73,11 +59,6 @@ READ = {
     ),
     "rgba.webp": (encoded(np.dstack([NOISE, ALPHA]), "WEBP", lossless=True, exact=True), over_white(NOISE, ALPHA), 1),
     "16-bit-big-endian.tif": (encoded(Image.fromarray(DEEP.astype(">u2")), "TIFF"), GREY[..., None], 0),
-    "rgb-16-bit.png": (
-        png(18, 13, 16, 2, [row.astype(">u2").tobytes() for row in NOISE.astype(np.uint16) * 257]),
-        NOISE,
-        0,
-    ),
     "inks.jpg": (encoded(Image.fromarray(SMOOTH).convert("CMYK"), "JPEG", quality=98), SMOOTH, 12),
     "exif-damaged.jpg": (encoded(SMOOTH, "JPEG", quality=98, exif=b"Exif\0\0MM\0*\xff\xff\xff\xff"), SMOOTH, 12),
     "exif-of-another-type.jpg": (  # a width of 64 bits, which EXIF lacks
@@ -85,8 +66,6 @@ READ = {
         np.rot90(SMOOTH, 3),
         12,
     ),
-    "profile-cut.png": (encoded(NOISE, "PNG", icc_profile=PROFILE[:50]), NOISE, 0),
-    "pages.tif": (encoded(NOISE, "TIFF", save_all=True, append_images=[Image.fromarray(255 - NOISE)]), NOISE, 0),
     "jpeg-as.png": (encoded(SMOOTH, "JPEG", quality=98), SMOOTH, 12),
 }
 WHOLE = {
@@ -99,9 +78,6 @@ REFUSED = {
     **{f"cut.{kind}": content[: len(content) // 3] for kind, content in WHOLE.items()},
     "flipped.png": WHOLE["png"][:400] + bytes([WHOLE["png"][400] ^ 255]) + WHOLE["png"][401:],
     "empty.png": b"",
-    "html-as.png": b"<!doctype html><html><body>404 Not Found</body></html>",
-    "bomb.png": png(60000, 60000, 8, 2, [b"\0" * 99]),
-    "palette-missing.png": png(18, 13, 8, 3, [row.tobytes() for row in GREY]),
     "32-bit.tif": encoded(Image.fromarray(GREY.astype(np.int32)), "TIFF"),
     "float.tif": encoded(GREY.astype(np.float32), "TIFF"),
 }
@@ -137,6 +113,13 @@ def test_what_has_no_whole_picture_is_refused_by_its_name(name, tmp_path):
     (tmp_path / name).write_bytes(REFUSED[name])
     with pytest.raises(SrlabError, match=name):
         read_image(tmp_path / name)
+
+
+def test_more_pixels_than_a_photo_has_are_refused(tmp_path, monkeypatch):
+    (tmp_path / "bomb.png").write_bytes(WHOLE["png"])
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 100)
+    with pytest.raises(SrlabError, match=r"bomb\.png says that it has far more pixels than a photo"):
+        read_image(tmp_path / "bomb.png")
 
 
 def test_a_broken_file_ends_a_command_in_one_sentence(tmp_path, capsys):
