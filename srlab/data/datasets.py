@@ -423,9 +423,14 @@ def image_files(path: Path) -> dict[str, Path]:
 
 def _folders_left_out(path: Path, taken: set[Path]) -> list[str]:
     """Folders up to two levels below one that have images and aren't among those taken, but for hidden ones, sorted."""
-    below = (folder for pattern in ("[!.]*/", "[!.]*/[!.]*/") for folder in path.glob(pattern) if folder not in taken)
-    has = {folder: any(file.suffix.lower() in EXTENSIONS for file in folder.glob("[!.]*")) for folder in below}
-    return sorted(folder.relative_to(path).as_posix() for folder in has if has[folder])
+    found = []
+    for place, below, names in os.walk(path):
+        folder = Path(place)
+        parts = folder.relative_to(path).parts
+        below[:] = [name for name in below if name[0] != "." and len(parts) < 2]
+        if folder not in taken and any(name[0] != "." and name.lower().endswith(EXTENSIONS) for name in names):
+            found.append("/".join(parts))
+    return sorted(found)
 
 
 def _images_in(folder: Path) -> list[Path]:
