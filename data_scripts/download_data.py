@@ -29,9 +29,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("names", nargs="*", metavar="NAME", help=f"{', '.join(catalog.SETS)}, or all")
     parser.add_argument("--list", action="store_true", help="print what there is, with licences and citations")
     parser.add_argument(
-        "--keep-archives", action="store_true", help="do not delete the archives once they are unpacked"
-    )
-    parser.add_argument(
         "--to", type=Path, metavar="FOLDER", help="where to (default: $SRLAB_DATA, or data/ of the course)"
     )
     options = parser.parse_args(arguments)
@@ -65,7 +62,7 @@ def _fetch_all(names: list[str], options: argparse.Namespace) -> None:
     data_sets = {name: catalog.data_set(name) for name in names}  # a name that is wrong is said before the first byte
     for name, data_set in data_sets.items():
         print(f"{data_set.title}\n  licence: {data_set.licence}\n  cite: {data_set.citation}", flush=True)
-        fetch(name, options.keep_archives, home)
+        fetch(name, home)
     for name, data_set in data_sets.items():
         print(f"{data_set.title}: {catalog.folder_of(name, home)}")
         if data_set.trains:

@@ -54,7 +54,7 @@ def memory_gib(device: torch.device) -> float:
 def pick_precision(precision: str, device: torch.device) -> str:
     """Turn ``"auto"`` into ``"bf16"`` where it is fast; else ``"fp16"`` on a GPU, ``"no"`` on a CPU.
 
-    ``"no"`` is float32, on a GPU without rounding to TF32 (`whole_float32`). Emulated bfloat16 would be slower, so a
+    ``"no"`` is float32, on a GPU without rounding to TF32 (`convolutions`). Emulated bfloat16 would be slower, so a
     CPU must have the instructions: AMX, or AVX512-BF16 unless it is Intel's, which is slower than its float32
     (benchmarks/RESULTS.md).
 
@@ -99,34 +99,25 @@ def unused_gpu() -> str:
 
 
 @contextmanager
-def fastest_convolutions() -> Iterator[None]:
-    """Let a GPU try its algorithms for each new shape once and keep the fastest; batches of training have one shape.
-
-    Which is the fastest may change from one process to the next, and with it the last bits of a result.
-    """
-    before = torch.backends.cudnn.benchmark
-    torch.backends.cudnn.benchmark = True
-    try:
-        yield
-    finally:
-        torch.backends.cudnn.benchmark = before
-
-
-@contextmanager
-def whole_float32(wanted: bool = True) -> Iterator[None]:
-    """Let a GPU's convolutions take all 24 bits of a float32; by itself cuDNN rounds what it multiplies to 11 (TF32).
+def convolutions(whole: bool = True, fastest: bool = False) -> Iterator[None]:
+    """How a GPU computes convolutions in the block; elsewhere nothing changes.
 
     Parameters
     ----------
-    wanted
-        False leaves it as it is, for what computes in 16 bits anyway.
+    whole
+        Take all 24 bits of a float32; by itself cuDNN rounds what it multiplies to 11 (TF32). False leaves it as it
+        is, for what computes in 16 bits anyway.
+    fastest
+        Try the algorithms for each new shape once and keep the fastest; batches of training have one shape. Which that
+        is may change from one process to the next, and with it the last bits of a result.
     """
-    before = torch.backends.cudnn.allow_tf32
-    torch.backends.cudnn.allow_tf32 = before and not wanted
+    cudnn = torch.backends.cudnn
+    before = cudnn.benchmark, cudnn.allow_tf32
+    cudnn.benchmark, cudnn.allow_tf32 = before[0] or fastest, before[1] and not whole
     try:
         yield
     finally:
-        torch.backends.cudnn.allow_tf32 = before
+        cudnn.benchmark, cudnn.allow_tf32 = before
 
 
 def peak_memory_mib() -> float:

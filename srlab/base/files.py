@@ -1,6 +1,5 @@
 """Files that are either whole or not there: atomic writes, locks, room for them, tensors with notes as safetensors."""
 
-import errno
 import glob
 import hashlib
 import json
@@ -140,7 +139,6 @@ def writing(path: Path, advice: str = ADVICE) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        advice = "give it a shorter name" if error.errno == errno.ENAMETOOLONG else advice
         raise SrlabError(
             f"Could not write {path} ({error.strerror or error}); {advice}. What was saved before is intact."
         ) from error

@@ -10,9 +10,7 @@ from srlab.base.errors import SrlabError
 
 def home() -> Path:
     """Folder of all runs: ``$SRLAB_HOME``, or ``runs/`` of the course the working directory lies in."""
-    if os.environ.get("SRLAB_HOME"):
-        return Path(os.environ["SRLAB_HOME"]).expanduser().absolute()
-    return (course() or Path.cwd()) / "runs"
+    return _place("SRLAB_HOME", "runs")
 
 
 def expanded(path: str | os.PathLike) -> Path:
@@ -54,9 +52,13 @@ def recipes() -> Path:
 
 def data_home() -> Path:
     """Folder of all data sets: ``$SRLAB_DATA``, or ``data/`` of the course the working directory lies in."""
-    if os.environ.get("SRLAB_DATA"):
-        return Path(os.environ["SRLAB_DATA"]).expanduser().absolute()
-    return (course() or Path.cwd()) / "data"
+    return _place("SRLAB_DATA", "data")
+
+
+def _place(variable: str, name: str) -> Path:
+    if os.environ.get(variable):
+        return Path(os.environ[variable]).expanduser().absolute()
+    return (course() or Path.cwd()) / name
 
 
 def run_folder(lab: str, name: str) -> Path:

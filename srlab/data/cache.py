@@ -10,8 +10,11 @@ anew.
 
 import hashlib
 import json
+from collections import deque
 from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from itertools import islice
 from pathlib import Path
 from typing import NamedTuple
 
@@ -20,9 +23,10 @@ from tqdm.auto import tqdm
 
 from srlab.base import files
 from srlab.base.errors import SrlabError
-from srlab.base.parallel import in_order
 from srlab.base.places import home
 from srlab.data.images import read_pixels, to_uint8
+
+AHEAD = 16  # photos in memory, decoded or in work, however many there are
 
 
 class Cached(NamedTuple):
@@ -139,9 +143,12 @@ def _open(index: Path) -> Cached | None:
 def _build(index: Path, photos: dict[str, Path]) -> None:
     """Decode all photos into a file of pixels, and write the index for it."""
     sizes, grey, digest = [], [], hashlib.sha256()
-    decoded = in_order(lambda photo: to_uint8(read_pixels(photo)), photos.values())
-    with files.open_atomic(index.with_suffix(".rgb")) as file:
-        for name, image in zip(photos, tqdm(decoded, total=len(photos), unit="photo", leave=False), strict=True):
+    rest, coming = iter(photos.values()), deque()
+    with files.open_atomic(index.with_suffix(".rgb")) as file, ThreadPoolExecutor() as pool:
+        for name in tqdm(photos, unit="photo", leave=False):
+            some = islice(rest, AHEAD - len(coming))
+            coming.extend(pool.submit(lambda photo: to_uint8(read_pixels(photo)), photo) for photo in some)
+            image = coming.popleft().result()
             sizes.append(tuple(image.shape[:2]))
             if image.shape[2] == 1:
                 grey.append(name)

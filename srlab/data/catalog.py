@@ -127,13 +127,9 @@ BENCHMARK = Archive(
 )
 
 
-def _benchmark(
-    title: str,
-    citation: str,
-    archive: Archive = BENCHMARK,
-    licence: str = "no licence is stated; in use for research, and not to be passed on",
-) -> DataSet:
-    return DataSet(title, title, (archive,), licence, citation)
+def _benchmark(title: str, citation: str) -> DataSet:
+    licence = "no licence is stated; in use for research, and not to be passed on"
+    return DataSet(title, title, (BENCHMARK,), licence, citation)
 
 
 SIZE_2K = (1400, 2000)

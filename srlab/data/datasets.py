@@ -4,7 +4,6 @@ import hashlib
 import os
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from importlib.util import find_spec
 from pathlib import Path
@@ -422,19 +421,16 @@ def image_files(path: Path) -> dict[str, Path]:
     return dict(named)
 
 
-def _folders_left_out(path: Path, taken: set[Path], deep: int = 2) -> list[str]:
+def _folders_left_out(path: Path, taken: set[Path]) -> list[str]:
     """Folders up to two levels below one that have images and aren't among those taken, but for hidden ones, sorted."""
     found = []
-    with suppress(OSError):  # one that nobody may look into, such as the lost+found of a disk
-        with os.scandir(path) as entries:
-            below = sorted(entry.name for entry in entries if entry.name[0] != "." and entry.is_dir())
-        for name in below:
-            folder = path / name
-            if folder not in taken and _images_in(folder):
-                found.append(name)
-            if deep > 1:
-                found += [f"{name}/{further}" for further in _folders_left_out(folder, taken, deep - 1)]
-    return found
+    for place, below, names in os.walk(path):
+        folder = Path(place)
+        parts = folder.relative_to(path).parts
+        below[:] = [name for name in below if name[0] != "." and len(parts) < 2]
+        if folder not in taken and any(name[0] != "." and name.lower().endswith(EXTENSIONS) for name in names):
+            found.append("/".join(parts))
+    return sorted(found)
 
 
 def _images_in(folder: Path) -> list[Path]:

@@ -6,7 +6,7 @@ draws its random numbers from a `torch.Generator` that the caller owns. Nothing 
 
 import io
 import math
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -150,8 +150,8 @@ def jpeg(image: torch.Tensor, quality: int | torch.Tensor) -> torch.Tensor:
 class Degradation:
     """HR to LR as a pipeline: blur -> downsample -> noise -> JPEG, each stage optional.
 
-    A strength is a number, or a pair ``(low, high)`` from which each image draws its own. The default is the
-    degradation of the papers: bicubic alone. Blind SR uses all four stages.
+    A strength is a number, or a pair ``(low, high)`` from which each image draws its own; a number is kept as a
+    pair of twice the same. The default is the degradation of the papers: bicubic alone. Blind SR uses all four stages.
 
     Attributes
     ----------
@@ -179,59 +179,47 @@ class Degradation:
         if self.method not in DOWNSAMPLERS:
             raise SrlabError(f"Unknown downsampler '{self.method}'; choose one of {', '.join(DOWNSAMPLERS)}.")
         for name in ("blur", "noise", "jpeg"):
-            given = getattr(self, name)
-            low, high = _pair(name, given)
-            # One number where both are the same, so that equal degradations have equal descriptions.
-            object.__setattr__(self, name, low if low == high else (low, high))
-            if not 0 <= low <= high:
-                raise SrlabError(f"Degradation strength {name}={given} must be 0 or more, low before high.")
-        low, high = _range(self.jpeg)
-        if high and not 1 <= low <= high <= 100:
-            raise SrlabError(f"Degradation strength jpeg={self.jpeg} must lie in 1 to 100, or be 0 for none.")
+            given = getattr(self, name)  # YAML and JSON know a pair as a list
+            pair = tuple(given) if isinstance(given, list | tuple) else (given, given)
+            numbers = len(pair) == 2 and all(isinstance(end, int | float) for end in pair)
+            if not numbers or not 0 <= pair[0] <= pair[1] < math.inf:
+                raise SrlabError(f"Degradation strength {name}={given} must be 0 or more, or a pair [lowest, highest].")
+            object.__setattr__(self, name, (float(pair[0]), float(pair[1])))
+        if self.jpeg[1] and not 1 <= self.jpeg[0] <= self.jpeg[1] <= 100:
+            given = self.describe()["jpeg"]
+            raise SrlabError(f"Degradation strength jpeg={given} must lie in 1 to 100, or be 0 for none.")
 
     def describe(self) -> dict[str, Any]:
-        """Its attributes by name, for a run's manifest; a pair is a list, as JSON reads it back."""
-        return {name: list(value) if isinstance(value, tuple) else value for name, value in asdict(self).items()}
+        """Its attributes by name, for a run's manifest: a number where a pair has one twice, else a list as in JSON."""
+        pairs = {"blur": self.blur, "noise": self.noise, "jpeg": self.jpeg}
+        strengths = {name: low if low == high else [low, high] for name, (low, high) in pairs.items()}
+        return {"method": self.method} | strengths
 
     def reach(self, scale: int) -> int:
         """How many LR pixels beyond a pixel's own place its value depends on, noise and JPEG left out."""
         check_scale(scale)
         width = KERNELS[DOWNSAMPLERS[self.method][0]][1]
-        return math.ceil(width / 2) + math.ceil(3 * _range(self.blur)[1] / scale)
+        return math.ceil(width / 2) + math.ceil(3 * self.blur[1] / scale)
 
     def __call__(self, hr: torch.Tensor, scale: int, generator: torch.Generator | None = None) -> torch.Tensor:
         """Degrade ``(N, 3, H, W)`` in [0, 1] to ``(N, 3, H / scale, W / scale)`` in [0, 1], on 8-bit levels."""
-        noisy = _range(self.noise)[1] > 0
-        drawn = any(low != high for low, high in map(_range, (self.blur, self.jpeg)))
+        noisy = self.noise[1] > 0
+        drawn = any(low != high for low, high in (self.blur, self.jpeg))
         if (noisy or drawn) and generator is None:
             raise SrlabError("This degradation is random; give it a torch.Generator so that it can be repeated.")
-        image = hr
-        if _range(self.blur)[1]:
-            image = blur(image, _draw(self.blur, hr, generator), largest=_range(self.blur)[1])
-        lr = downsample(image, scale, self.method)
+        count = len(hr)
+        if self.blur[1]:
+            hr = blur(hr, _draw(self.blur, count, generator), largest=self.blur[1])
+        lr = downsample(hr, scale, self.method)
         if noisy:
-            lr = gaussian_noise(lr, _draw(self.noise, hr, generator), generator)
-        if _range(self.jpeg)[1]:
-            return jpeg(lr, torch.as_tensor(_draw(self.jpeg, hr, generator)).round())
+            lr = gaussian_noise(lr, _draw(self.noise, count, generator), generator)
+        if self.jpeg[1]:
+            return jpeg(lr, torch.as_tensor(_draw(self.jpeg, count, generator)).round())
         return quantize(lr) if noisy else lr
 
 
-def _pair(name: str, strength: Any) -> tuple[float, float]:
-    """Both ends of a strength, which YAML and JSON know as a list."""
-    pair = strength if isinstance(strength, list | tuple) else (strength, strength)
-    if len(pair) != 2 or not all(isinstance(end, int | float) and math.isfinite(end) for end in pair):
-        raise SrlabError(f"Degradation strength {name}={strength} must be a number or a pair [lowest, highest].")
-    return float(pair[0]), float(pair[1])
-
-
-def _range(strength: float | tuple[float, float]) -> tuple[float, float]:
-    return strength if isinstance(strength, tuple) else (strength, strength)
-
-
-def _draw(
-    strength: float | tuple[float, float], like: torch.Tensor, generator: torch.Generator | None
-) -> float | torch.Tensor:
-    low, high = _range(strength)
+def _draw(strength: tuple[float, float], count: int, generator: torch.Generator | None) -> float | torch.Tensor:
+    low, high = strength
     if low == high:
         return low
-    return low + (high - low) * torch.rand(len(like), generator=generator, device=generator.device)
+    return low + (high - low) * torch.rand(count, generator=generator, device=generator.device)

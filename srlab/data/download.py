@@ -3,7 +3,6 @@
 What has arrived of a file lies in ``<name>.part`` beside it; the same command goes on from there.
 """
 
-import io
 import json
 import os
 import re
@@ -16,7 +15,6 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import requests
-from PIL import Image
 from requests.adapters import HTTPAdapter
 from tqdm.auto import tqdm
 from urllib3.util import Retry
@@ -28,17 +26,11 @@ from srlab.base.places import data_home
 from srlab.base.text import printable
 from srlab.data import catalog
 from srlab.data.catalog import Archive, Folder
-from srlab.data.formats import FORMATS
 
 BLOCK = 1 << 16  # bytes read at a time
 TIMEOUT_S = 60.0  # seconds without a byte, after which a server is asked anew
-RETRIES = Retry(
-    total=3,
-    backoff_factor=1.0,
-    status_forcelist=(429, 500, 502, 503, 504),
-    raise_on_status=False,
-    respect_retry_after_header=False,  # which may say hours
-)
+BUSY = (429, 500, 502, 503, 504)  # answers after which a server is asked again
+RETRIES = Retry(3, backoff_factor=1.0, status_forcelist=BUSY, respect_retry_after_header=False)  # may say hours
 # No encoding: bytes of a compressed answer are not those of the file, so one could not go on after them.
 HEADERS = {"Accept-Encoding": "identity", "User-Agent": f"srlab/{srlab.__version__}"}
 # What zipfile, tarfile and the libraries below them raise on a damaged file.
@@ -74,23 +66,22 @@ def download(urls: Sequence[str], path: Path, size: int | None = None, sha256: s
     """
     path = Path(path)
     with one_writer(path), writing(path):
-        if not _is_there(path, size, sha256):
-            publish(_receive(urls, path, size, sha256), path)
+        if (found := _have(urls, path, size, sha256)) != path:
+            publish(found, path)
     return path
 
 
-def fetch(name: str, keep_archives: bool = False, home: Path | None = None) -> Path:
+def fetch(name: str, home: Path | None = None) -> Path:
     """Have a data set on the disk; does nothing where it is already.
 
     What else a downloaded archive holds is unpacked with it: Set5, Set14, BSD100 and Urban100 come in one.
-    ``$SRLAB_MIRROR``, an address under which the archives lie with their names, is asked first.
+    ``$SRLAB_MIRROR``, an address under which the archives lie with their names, is asked first. An archive that
+    somebody has put into ``archives/`` below the data home is used and stays there; one that was downloaded goes.
 
     Parameters
     ----------
     name
         Of a set in `srlab.data.catalog.SETS`.
-    keep_archives
-        Leave the archives in ``archives/`` below the data home. One that is there already stays in any case.
     home
         Instead of `srlab.base.places.data_home`.
 
@@ -109,7 +100,7 @@ def fetch(name: str, keep_archives: bool = False, home: Path | None = None) -> P
     if _missing(name, home):
         with one_writer(home / "archives"), writing(home):
             for archive, folders in _missing(name, home).items():  # another process may have been at it
-                _fetch_archive(archive, folders, keep_archives, home)
+                _fetch_archive(archive, folders, home)
     return catalog.folder_of(name, home)
 
 
@@ -123,34 +114,26 @@ def _missing(name: str, home: Path) -> dict[Archive, list[Folder]]:
     return missing
 
 
-def _fetch_archive(archive: Archive, folders: Sequence[Folder], keep: bool, home: Path) -> None:
+def _fetch_archive(archive: Archive, folders: Sequence[Folder], home: Path) -> None:
     """Download one archive, and unpack these folders of it."""
     path = home / "archives" / archive.name
-    brought = _is_there(path, archive.size, archive.sha256)  # by somebody, or kept
     if archive.size:  # for itself and what is in it: PNG files shrink no more
         need_room(home, 2 * archive.size - (_length(path) or _length(_part(path))), archive.name)
     servers = filter(None, [os.environ.get("SRLAB_MIRROR"), archive.server])
     urls = [f"{server.rstrip('/')}/{archive.name}" for server in servers]
-    source = path if brought else _receive(urls, path, archive.size, archive.sha256)
+    source = _have(urls, path, archive.size, archive.sha256)
     staging = home / ".unpacking"
     try:
         for folder in folders:
             _unpack(source, folder, staging)
             _publish_folder(staging, folder, home)
     except DAMAGE as error:
-        if brought or archive.sha256:  # it is not ours, or certainly what the server has
-            remedy = "move it away, and it is downloaded"
-        else:
-            remedy = "the same command downloads it anew"
-            source.unlink()
-        raise SrlabError(f"{source} is damaged or something else ({error}); {remedy}.") from error
+        raise SrlabError(
+            f"{source} is damaged or something else ({error}); move it away, and the same command downloads it anew."
+        ) from error
     finally:
         shutil.rmtree(staging, ignore_errors=True)
-    if brought:
-        return
-    if keep:
-        publish(source, path)
-    else:
+    if source != path:
         source.unlink()
 
 
@@ -162,7 +145,7 @@ def _unpack(source: Path, folder: Folder, staging: Path) -> None:
     SrlabError
         The archive does not hold as many images as it should.
     One of DAMAGE
-        It is damaged, or an image is none.
+        It is damaged.
     """
     shutil.rmtree(staging, ignore_errors=True)  # of a process that was killed
     staging.mkdir()
@@ -176,15 +159,10 @@ def _unpack(source: Path, folder: Folder, staging: Path) -> None:
         if len(images) != folder.images:
             raise SrlabError(
                 f"{source} holds {len(images)} images for {folder.path} instead of {folder.images}; it is another "
-                "archive, so delete it, and the same command downloads it anew."
+                "archive, so move it away, and the same command downloads it anew."
             )
         for name, member in tqdm(images.items(), desc=f"unpacking {folder.path}", unit="file"):
             content = archive.read(member) if is_zip else archive.extractfile(member).read()
-            try:
-                image = Image.open(io.BytesIO(content), formats=FORMATS)
-                (image.verify if image.format == "PNG" else image.load)()  # the first has checksums, others are decoded
-            except (OSError, SyntaxError, *DAMAGE) as error:
-                raise ValueError(f"{name} is no whole image") from error
             (staging / name).write_bytes(content)
 
 
@@ -199,8 +177,12 @@ def _publish_folder(staging: Path, folder: Folder, home: Path) -> None:
     publish(staging, target)
 
 
-def _receive(urls: Sequence[str], path: Path, size: int | None, sha256: str | None) -> Path:
-    """Have the part of a file whole and checked, from the first server that has it."""
+def _have(urls: Sequence[str], path: Path, size: int | None, sha256: str | None) -> Path:
+    """The file where it is there already, else its part, whole and checked, from the first server that has it."""
+    if path.exists():
+        if not _is_right(path, size, sha256):
+            raise SrlabError(f"{path} is there already, but it is another file; move it away, and it is downloaded.")
+        return path
     part, failures = _part(path), []
     path.parent.mkdir(parents=True, exist_ok=True)
     for url in urls:
@@ -225,7 +207,7 @@ def _append(url: str, part: Path, size: int | None) -> None:
     with requests.Session() as session:
         for scheme in ("http://", "https://"):
             session.mount(scheme, HTTPAdapter(max_retries=RETRIES))
-        while size is None or _length(part) != size:  # else only the check is missing
+        while _length(part) != size:  # else only the check is missing
             had = _length(part)
             try:
                 _ask(session, url, part, size)
@@ -250,20 +232,12 @@ def _ask(session: requests.Session, url: str, part: Path, size: int | None) -> N
         goes_on = response.status_code == 206
         offset = offset if goes_on else 0
         total = offset + int(response.headers.get("Content-Length", 0))
-        if size and total not in (offset, size):
-            raise requests.RequestException(f"it has a file of {total} bytes instead of {size}")
         need_room(part.parent, total - offset, part.stem)
         bar = tqdm(total=total, initial=offset, desc=part.stem, unit="B", unit_scale=True)
         with bar, part.open("ab" if goes_on else "wb") as file:
             for block in response.iter_content(BLOCK):
                 file.write(block)
                 bar.update(len(block))
-
-
-def _is_there(path: Path, size: int | None, sha256: str | None) -> bool:
-    if path.exists() and not _is_right(path, size, sha256):
-        raise SrlabError(f"{path} is there already, but it is another file; move it away, and it is downloaded.")
-    return path.exists()
 
 
 def _is_right(path: Path, size: int | None, sha256: str | None) -> bool:

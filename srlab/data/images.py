@@ -43,9 +43,9 @@ LOWEST = -0.5  # an image in [0, 1] may undershoot 0 a little; one in [-1, 1] go
 def read_image(path: str | os.PathLike, keep_grey: bool = False) -> torch.Tensor:
     """Read an image file as an RGB tensor.
 
-    Grey, palette, CMYK (through its colour profile) and 16-bit files become RGB, an alpha channel is laid over white,
-    and the EXIF orientation is applied, so that the tensor shows what an image viewer shows. Of 16 bits a channel, grey
-    keeps all, and colour 8.
+    Grey, palette, CMYK (by Pillow's formula, without its profile) and 16-bit files become RGB, an alpha channel is laid
+    over white, and the EXIF orientation is applied, so that the tensor shows what an image viewer shows. Of 16 bits a
+    channel, grey keeps all, and colour 8.
 
     Parameters
     ----------
@@ -62,7 +62,7 @@ def read_image(path: str | os.PathLike, keep_grey: bool = False) -> torch.Tensor
     Raises
     ------
     SrlabError
-        The file is missing, is no image, is damaged, or has pixels that are no numbers.
+        The file is missing, is no image, is damaged, or has 32 bits a pixel.
     """
     pixels = to_float(read_pixels(expanded(path)))
     return pixels.expand(-1, -1, 1 if keep_grey and pixels.shape[2] == 1 else 3).permute(2, 0, 1).contiguous()
@@ -74,7 +74,7 @@ def read_pixels(path: Path) -> torch.Tensor:
     Returns
     -------
     torch.Tensor
-        ``(H, W, 1 or 3)``: uint8 levels, or float32 in [0, 1] where the file has more than 8 bits a channel.
+        ``(H, W, 1 or 3)``: uint8 levels, or float32 in [0, 1] where a grey file has 16 bits.
 
     Raises
     ------
@@ -100,8 +100,6 @@ def open_upright(path: Path) -> Iterator[Image.Image]:
         # Given a path instead of a file, Pillow 13.0 maps a plain TIFF into memory, and scrambles it if it is turned.
         with path.open("rb") as file, Image.open(file, formats=FORMATS) as image:
             image.load()
-            if image.mode == "P" and not image.getpalette():
-                raise ValueError("it has no palette for its colours")
             # ImageOps.exif_transpose would write the other EXIF entries anew, and fail at one that is damaged.
             turn = TURNS.get(image.getexif().get(ExifTags.Base.Orientation))
             yield image if turn is None else image.transpose(turn)
@@ -113,10 +111,10 @@ def open_upright(path: Path) -> Iterator[Image.Image]:
         ) from error
     except Image.DecompressionBombError as error:
         raise SrlabError(f"{path} says that it has far more pixels than a photo ({error}); cut it first.") from error
-    except (OSError, SyntaxError, ValueError, struct.error) as error:
+    except (OSError, SyntaxError, ValueError, AssertionError, struct.error) as error:
         reason = " ".join(str(error).split())
         raise SrlabError(f"The image {path} is damaged or cut short ({reason}); replace the file.") from error
-    except MemoryError as error:
+    except MemoryError as error:  # or one such photo would end a batch
         raise SrlabError(f"The image {path} is too large for the memory here; scale it down or cut it.") from error
 
 
@@ -133,50 +131,19 @@ def pixels_of(path: Path, image: Image.Image) -> np.ndarray:
     Raises
     ------
     SrlabError
-        Pixels are no numbers, have more than 16 bits or another range than their kind, or the colour profile is
-        damaged.
+        A pixel has 32 bits.
     """
-    if image.mode == "F":  # a float TIFF, already in [0, 1]
-        pixels = np.array(image, dtype=np.float32)[..., None]
-        if not np.isfinite(pixels).all():  # rounding would turn them into levels that look as good as any
-            raise SrlabError(f"{path} has pixels that are no numbers (NaN or infinite); check how the file was made.")
-        refuse_levels(torch.from_numpy(pixels), str(path))
-        return pixels.clip(0, 1)
-    if image.mode.startswith("I"):  # 16 bits a pixel, which Pillow's own conversion would clip, not scale
-        levels = np.asarray(image)[..., None]
-        if levels.min() < 0 or levels.max() > 65535:
-            raise SrlabError(f"{path} has more than 16 bits a pixel; save it with 8 or 16.")
-        if image.mode == "I" and 0 < levels.max() <= 255:
-            raise SrlabError(f"{path} has 8-bit levels in pixels of 32 bits; save it with 8 bits, or scale them to 16.")
-        return levels.astype(np.float32) / 65535
+    if image.mode in ("F", "I"):
+        raise SrlabError(f"{path} has 32 bits a pixel, and nobody knows which number is white; save it with 8 or 16.")
+    if image.mode.startswith("I;16"):  # which Pillow's own conversion would clip, not scale
+        return np.asarray(image)[..., None].astype(np.float32) / 65535
     grey = image.mode in GREY
     if image.has_transparency_data:
         rgba = image.convert("RGBA")
         image = Image.alpha_composite(Image.new("RGBA", rgba.size, "white"), rgba).convert("RGB")
     if grey:
         return np.array(image.convert("L"))[..., None]
-    image = cmyk_to_rgb(path, image) if image.mode == "CMYK" else image
     return np.array(image.convert("RGB"))  # a copy, because what Pillow lends may not be written to
-
-
-def cmyk_to_rgb(path: Path, image: Image.Image) -> Image.Image:
-    """Turn CMYK pixels into sRGB: through the colour profile of its file, or by Pillow's formula without one.
-
-    Raises
-    ------
-    SrlabError
-        The profile is damaged or not one for CMYK.
-    """
-    from PIL import ImageCms
-
-    profile = image.info.get("icc_profile")
-    if not profile:
-        return image.convert("RGB")
-    try:
-        inks = ImageCms.ImageCmsProfile(io.BytesIO(profile))
-        return ImageCms.profileToProfile(image, inks, ImageCms.createProfile("sRGB"), outputMode="RGB")
-    except (ImageCms.PyCMSError, OSError) as error:
-        raise SrlabError(f"The colour profile in {path} does not fit its CMYK pixels; save it as RGB first.") from error
 
 
 def write_image(image: torch.Tensor, path: str | os.PathLike) -> Path:
@@ -211,7 +178,10 @@ def write_image(image: torch.Tensor, path: str | os.PathLike) -> Path:
         raise SrlabError(
             f"The image for {path} has values that are no numbers (NaN or infinite); check how it was made."
         )
-    refuse_levels(image, f"The image for {path}")
+    if image.mean() > 2:  # what is brighter than 1 in places is only clamped
+        raise SrlabError(
+            f"The image for {path} has floats up to {image.max():g}, but images are in [0, 1] here: divide it by 255."
+        )
     if path.suffix.lower() not in EXTENSIONS:
         raise SrlabError(f"Cannot tell the image format from the name {path.name}; end it in {', '.join(EXTENSIONS)}.")
     write_atomic(path, encoded(Image.fromarray(to_uint8(image).permute(1, 2, 0).cpu().numpy()), path))
@@ -250,18 +220,6 @@ def to_float(image: torch.Tensor) -> torch.Tensor:
             f"Images are float in [0, 1] or uint8 levels, but this one is {image.dtype}; turn it into one."
         )
     return image
-
-
-def refuse_levels(image: torch.Tensor, who: str) -> None:
-    """Refuse floats from 0 to 255, by their mean: what is brighter than 1 in places is only clamped.
-
-    Raises
-    ------
-    SrlabError
-        It is above 2; `who` begins the message.
-    """
-    if image.numel() and image.mean() > 2:
-        raise SrlabError(f"{who} has floats up to {image.max():g}, but images are in [0, 1] here: divide it by 255.")
 
 
 def to_uint8(image: torch.Tensor) -> torch.Tensor:

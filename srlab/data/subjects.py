@@ -53,7 +53,12 @@ def halves(subject: str | Path) -> tuple[ImageSet, ImageSet]:
             which = f"the middle of {name}"
             levels = ImageSet(name, [name], [levels]).center_crop(LARGEST).hr[0]
         gap = GAP
-        _check_size(file, *levels.shape[1:])
+        height, width = levels.shape[1:]
+        if height < SMALLEST or width < 2 * SMALLEST + GAP:
+            raise SrlabError(
+                f"{file} is {width} x {height} pixels; a subject is at least {2 * SMALLEST + GAP} wide and {SMALLEST} "
+                "high, so that each half can be learned from or judged."
+            )
     cut = (levels.shape[2] - gap) // 2
     sides = {"left": levels[..., :cut], "right": levels[..., cut + gap :]}
     if not embedded:
@@ -82,15 +87,6 @@ def subject_file(subject: str | Path) -> Path:
     if breaks_line(file.stem):
         raise SrlabError(f"The subject {str(file)!a} has a name that is no line of text; rename it.")
     return file
-
-
-def _check_size(file: Path, height: int, width: int) -> None:
-    least = 2 * SMALLEST + GAP
-    if height < SMALLEST or width < least:
-        raise SrlabError(
-            f"{file} is {width} x {height} pixels; a subject is at least {least} wide and {SMALLEST} high, so that each"
-            " half can be learned from or judged."
-        )
 
 
 def _check_detail(file: Path, sides: dict[str, torch.Tensor]) -> None:

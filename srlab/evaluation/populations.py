@@ -8,7 +8,7 @@ nothing, and a smooth stone in the right place does. It doesn't say whether SR s
 import torch
 import torch.nn.functional as F
 
-from srlab.base.devices import whole_float32
+from srlab.base.devices import convolutions
 from srlab.evaluation.metrics import FACE, TooSmall, prepared
 from srlab.models.features import FeatureExtractor
 
@@ -63,7 +63,7 @@ def patch_features(device: str | torch.device) -> FeatureExtractor:
 def _described(image: torch.Tensor, features: FeatureExtractor) -> torch.Tensor:
     """Mean features of the patches of each image, ``(N, patches, features)``, float64."""
     image = prepared(image, image, FACE)[0].expand(-1, 3, -1, -1)
-    with torch.no_grad(), whole_float32():
+    with torch.no_grad(), convolutions():
         (maps,) = features(image.to(features.mean.device)).values()
     window = SIDE // (image.shape[-1] // maps.shape[-1])
     rows, columns = ((length - window) // (window // 2) + 1 for length in maps.shape[-2:])

@@ -74,7 +74,7 @@ def upscale_file(
     """Upscale an image file into another one, of 8 bits a channel.
 
     The source is read as `srlab.read_image` reads it, but for transparency: grey stays grey, palettes become RGB and
-    CMYK becomes sRGB. The alpha channel is enlarged by bicubic interpolation, and pixels of which nothing shows take
+    CMYK becomes RGB. The alpha channel is enlarged by bicubic interpolation, and pixels of which nothing shows take
     the colour of those around them, so that what is hidden gives no halo. The pixels are turned upright first, so the
     EXIF orientation becomes 1, upright. The colour profile and the other EXIF entries are kept, but for those that are
     true of the small photo alone (sizes, places in it, a thumbnail). A TIFF gives none, and gets none of ``Exif`` and
@@ -234,7 +234,7 @@ def _split(image: Image.Image) -> tuple[Image.Image, Image.Image | None]:
     Where nothing shows, a file may have any colour, mostly black. An upscaler would mix it into the edges of what
     shows, so it gives way to the colours around it, weighted by their alpha.
     """
-    if not image.has_transparency_data or image.mode.startswith(("F", "I")):
+    if not image.has_transparency_data or image.mode.startswith("I"):
         return image, None
     rgba = image.convert("RGBA")
     alpha = rgba.getchannel("A")
@@ -247,7 +247,7 @@ def _split(image: Image.Image) -> tuple[Image.Image, Image.Image | None]:
 def _metadata(image: Image.Image, suffix: str) -> dict[str, bytes]:
     """What of an upright image's metadata is still true of its enlargement, as Pillow writes it into such a file."""
     kept = {}
-    made_rgb = image.mode in ("CMYK", "LAB") or (suffix == ".webp" and image.mode.startswith((*GREY, "F", "I")))
+    made_rgb = image.mode in ("CMYK", "LAB") or (suffix == ".webp" and image.mode.startswith((*GREY, "I")))
     if "icc_profile" in image.info and not made_rgb:  # WebP has no grey
         kept["icc_profile"] = image.info["icc_profile"]
     if "exif" in image.info:

@@ -9,7 +9,7 @@ import torch.nn.functional as F
 from torch import nn
 from tqdm.auto import tqdm
 
-from srlab.base.devices import out_of_memory, pick_precision, whole_float32
+from srlab.base.devices import convolutions, out_of_memory, pick_precision
 from srlab.base.errors import SrlabError
 from srlab.base.shell import running_shell
 from srlab.data.images import check_scale, refuse_tanh
@@ -258,7 +258,7 @@ def apply(upscaler: Upscaler, lr: torch.Tensor, precision: str = "no") -> torch.
         # Without a cache of weights: each is used once, and those that stay would lie between the activations and keep
         # their memory from being used again, which doubles what RRDBNet takes.
         half = torch.autocast(lr.device.type, HALVES.get(precision), precision in HALVES, cache_enabled=False)
-        with torch.no_grad(), half, whole_float32(precision == "no"):
+        with torch.no_grad(), half, convolutions(whole=precision == "no"):
             return upscaler(lr)
     finally:
         for module, training in modes.items():

@@ -18,13 +18,7 @@ from accelerate.utils import broadcast_object_list
 from torch import nn
 from torch.optim.swa_utils import get_ema_multi_avg_fn
 
-from srlab.base.devices import (
-    explaining_lack_of_memory,
-    fastest_convolutions,
-    pick_device,
-    pick_precision,
-    whole_float32,
-)
+from srlab.base.devices import convolutions, explaining_lack_of_memory, pick_device, pick_precision
 from srlab.base.errors import SrlabError
 from srlab.base.files import all_finite
 from srlab.data.patches import PatchSampler
@@ -265,8 +259,8 @@ class Trainer:
             f"What was saved before is intact in {self.run.path}"
         )
         lock = self.run.lock() if self.accelerator.is_main_process else nullcontext()
-        exact = whole_float32(self.precision == "no")
-        with lock, fastest_convolutions(), exact, explaining_lack_of_memory(crowd, advice):
+        cudnn = convolutions(whole=self.precision == "no", fastest=True)
+        with lock, cudnn, explaining_lack_of_memory(crowd, advice):
             yield
 
     def _train(

@@ -1,4 +1,4 @@
-"""srlab.base.places: where runs are."""
+"""srlab.base.places: where runs are, and the files that somebody names."""
 
 from pathlib import Path
 
@@ -7,47 +7,40 @@ import pytest
 from srlab.base import places
 
 
-def test_home_is_srlab_home_made_absolute(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("SRLAB_HOME", "elsewhere")
-    assert places.home() == tmp_path / "elsewhere"
-    monkeypatch.setenv("SRLAB_HOME", "~/sr")
-    assert places.home() == Path("~/sr").expanduser()
+@pytest.fixture
+def course(tmp_path):
+    (tmp_path / "course" / "notebooks" / "recipes").mkdir(parents=True)
+    (tmp_path / "elsewhere").mkdir()
+    return tmp_path / "course"
 
 
 @pytest.mark.parametrize(
-    ("folder", "of"), [("course", "course"), ("course/notebooks/recipes", "course"), ("elsewhere", "elsewhere")]
+    ("folder", "variable", "runs"),
+    [
+        ("course", "", "course/runs"),  # as an empty line in a CI file leaves it
+        ("course/notebooks/recipes", None, "course/runs"),
+        ("elsewhere", None, "elsewhere/runs"),
+        ("elsewhere", "mine", "elsewhere/mine"),
+        ("elsewhere", "~/mine", "~/mine"),
+    ],
 )
-def test_home_is_runs_of_the_course_from_wherever_one_works_and_of_the_folder_outside(
-    tmp_path, monkeypatch, folder, of
-):
-    (tmp_path / "course" / "notebooks" / "recipes").mkdir(parents=True)
-    (tmp_path / "elsewhere").mkdir()
-    monkeypatch.chdir(tmp_path / folder)
-    monkeypatch.setenv("SRLAB_HOME", "")  # as an empty line in a CI file leaves it
-    assert places.home() == tmp_path / of / "runs"
+def test_runs_are_in_the_course_unless_it_is_said(course, monkeypatch, folder, variable, runs):
+    monkeypatch.chdir(course.parent / folder)
     monkeypatch.delenv("SRLAB_HOME")
-    assert places.home() == tmp_path / of / "runs"
+    if variable is not None:
+        monkeypatch.setenv("SRLAB_HOME", variable)
+    assert places.home() == course.parent / Path(runs).expanduser()
 
 
-def test_a_path_is_found_from_the_notebooks_and_from_the_courses_folder_alike(tmp_path, monkeypatch):
-    notebooks = tmp_path / "course" / "notebooks"
-    (notebooks / "recipes").mkdir(parents=True)
-    for file in (notebooks / "own.png", tmp_path / "course" / "top.png"):
-        file.touch()
-    for here in (notebooks, notebooks.parent):
+def test_a_path_is_found_from_where_one_is_then_from_the_notebooks_and_the_courses_folder(course, monkeypatch):
+    for file in ("course/notebooks/own.png", "course/top.png", "course/notebooks/recipes/own.png"):
+        (course.parent / file).touch()
+    for here in (course / "notebooks", course):
         monkeypatch.chdir(here)
-        assert places.expanded("own.png").resolve() == notebooks / "own.png"
-        assert places.expanded("notebooks/own.png").resolve() == notebooks / "own.png"
-        assert places.expanded("top.png").resolve() == tmp_path / "course" / "top.png"
+        assert places.expanded("own.png").resolve() == course / "notebooks" / "own.png"
+        assert places.expanded("notebooks/own.png").resolve() == course / "notebooks" / "own.png"
+        assert places.expanded("top.png").resolve() == course / "top.png"
         for nowhere in ("no.png", "x" * 300, "a\0b"):
             assert places.expanded(nowhere) == Path(nowhere)
-
-
-def test_what_is_in_the_working_directory_comes_first(tmp_path, monkeypatch):
-    (tmp_path / "notebooks" / "recipes").mkdir(parents=True)
-    for folder in ("notebooks", "elsewhere"):
-        (tmp_path / folder / "own.png").parent.mkdir(exist_ok=True)
-        (tmp_path / folder / "own.png").touch()
-    monkeypatch.chdir(tmp_path / "elsewhere")
+    monkeypatch.chdir(course / "notebooks" / "recipes")
     assert places.expanded("own.png") == Path("own.png")

@@ -1,37 +1,28 @@
 """A web server on the loopback address that fails in the ways of real ones, one request at a time."""
 
-import re
 import threading
-from collections import defaultdict
+import time
 from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 
 class Site:
-    """What is served, how each next request for it fails, and what was asked.
+    """What is served by name, and what was asked: names with their Range header or None.
 
-    `files` holds the content by name. `faults` holds, by name, an iterable of faults: each request takes the next one,
-    and when there is none left, the file is served as it should be.
+    The first requests for a name take a fault each, in order; then the file is served as it should be.
     """
 
     def __init__(self, base):
-        self.base = base
-        self.files = {}
-        self.faults = {}
-        self.asked = []  # (name, Range header or None)
-        self.served = defaultdict(int)  # bytes of bodies by name
-        self.over = threading.Event()
+        self.base, self.files, self.faults, self.asked = base, {}, {}, []
 
     def put(self, name, content, *faults):
         """Serve a file, the first requests with these faults; returns its address."""
-        self.files[name] = content
-        self.faults[name] = iter(faults)
+        self.files[name], self.faults[name] = content, list(faults)
         return f"{self.base}/{name}"
 
     def heal(self):
         self.faults.clear()
         self.asked.clear()
-        self.served.clear()
 
 
 @contextmanager
@@ -44,94 +35,67 @@ def serving():
         def do_GET(self):
             name = self.path.rpartition("/")[2]
             site.asked.append((name, self.headers["Range"]))
+            self.content, faults = site.files.get(name), site.faults.get(name)
+            with suppress(BrokenPipeError, ConnectionResetError):  # the client has had enough
+                (faults.pop(0) if faults else well)(self)
+
+        def answer(self, status, body=b"", kind="application/octet-stream", cut=None):
             self.close_connection = True
-            self.name = name
-            with suppress(BrokenPipeError, ConnectionResetError):  # the client has gone: killed, or had enough
-                next(site.faults.get(name, iter(())), well)(self, site)
-
-        def head(self, status, **headers):
             self.send_response(status)
-            for key, value in ({"Connection": "close"} | headers).items():
-                self.send_header(key.replace("_", "-"), value)
+            for key, value in {"Connection": "close", "Content-Length": len(body), "Content-Type": kind}.items():
+                self.send_header(key, value)
             self.end_headers()
-
-        def body(self, content):
-            site.served[self.name] += len(content)
-            self.wfile.write(content)
-            self.wfile.flush()
+            self.wfile.write(body[:cut])
 
         def log_message(self, *_):
             pass
 
-    class Server(ThreadingHTTPServer):
-        daemon_threads = True
-        block_on_close = False
-
-    server = Server(("127.0.0.1", 0), Handler)
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     site = Site(f"http://127.0.0.1:{server.server_port}")
     thread = threading.Thread(target=server.serve_forever, args=[0.01])
     thread.start()
     try:
         yield site
     finally:
-        site.over.set()
         server.shutdown()
         thread.join()
         server.server_close()
 
 
-def well(handler, site, write=None, ranges=True):
+def well(handler, cut=None, ranges=True):
     """The file, or the rest of it that was asked for."""
-    content = site.files.get(handler.name)
-    if content is None:
-        return status(404)(handler, site)
-    size, span = len(content), re.fullmatch(r"bytes=(\d+)-", handler.headers["Range"] or "")
-    if not span or not ranges:
-        handler.head(200, Content_Length=size)
-    elif int(span[1]) >= size:
-        return handler.head(416, Content_Range=f"bytes */{size}", Content_Length=0)
-    else:
-        content = content[int(span[1]) :]
-        span = f"bytes {size - len(content)}-{size - 1}/{size}"
-        handler.head(206, Content_Length=len(content), Content_Range=span)
-    return (write or type(handler).body)(handler, content)
+    if handler.content is None:
+        return handler.answer(404)
+    asked = handler.headers["Range"] if ranges else None
+    start = int(asked.removeprefix("bytes=").removesuffix("-")) if asked else 0
+    if start and start >= len(handler.content):
+        return handler.answer(416)
+    return handler.answer(206 if asked else 200, handler.content[start:], cut=cut)
 
 
-def drops(at, ranges=True):
+def drops(at):
     """Breaks off after so many bytes of the body."""
-    return lambda handler, site: well(handler, site, lambda it, content: it.body(content[:at]), ranges)
+    return lambda handler: well(handler, cut=at)
 
 
-def ignores_ranges(handler, site):
-    well(handler, site, ranges=False)
+def ignores_ranges(handler):
+    well(handler, ranges=False)
 
 
-def wrong_content(handler, site):
+def wrong_content(handler):
     """As many bytes, but others."""
-    body = bytes(255 - byte for byte in site.files[handler.name])
-    handler.head(200, Content_Length=len(body))
-    handler.body(body)
+    handler.answer(200, bytes(255 - byte for byte in handler.content))
 
 
-def page(handler, site):
+def page(handler):
     """A web page, as a login page of a network answers everything."""
-    handler.head(200, Content_Length=20, Content_Type="text/html; charset=utf-8")
-    handler.body(b"<html>Log in!</html>")
+    handler.answer(200, b"<html>Log in!</html>", kind="text/html; charset=utf-8")
 
 
 def status(number):
-    return lambda handler, site: handler.head(number, Content_Length=0)
+    return lambda handler: handler.answer(number)
 
 
-def silent(handler, site):
-    """Takes the request, and says nothing."""
-    site.over.wait(20)
-
-
-def hangs_up(handler, site):
-    """Closes the connection instead of an answer."""
-
-
-def babbles(handler, site):
-    """Speaks no HTTP, and tries to colour the terminal of whoever shows it."""
-    handler.wfile.write(b"\x1b[31mHTTP/9 hello\r\n\r\n")
+def silent(handler):
+    """Takes the request, and says nothing for a while."""
+    time.sleep(1)

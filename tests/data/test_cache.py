@@ -10,10 +10,10 @@ from PIL import Image
 
 from srlab.base.errors import SrlabError
 from srlab.data import cache, datasets
-from srlab.data.images import read_image, read_pixels, to_uint8, write_image
+from srlab.data.images import read_pixels, write_image
 from srlab.data.patches import PatchSampler
 
-unix = pytest.mark.skipif(sys.platform == "win32", reason="the process is forked, which Windows cannot")
+unix = pytest.mark.skipif(sys.platform == "win32", reason="a file has no time of its last change there")
 
 
 def photo(height, width, seed):
@@ -23,37 +23,31 @@ def photo(height, width, seed):
 
 @pytest.fixture
 def folder(tmp_path):
-    """Eight photos of different sizes, one of them grey."""
+    """Photos of different sizes, one of them grey; more than are decoded ahead."""
     path = tmp_path / "Photos [1]"
-    for index in range(7):
-        write_image(photo(20 + index, 24 + 2 * index, index), path / f"{index}.png")
+    for index in range(cache.AHEAD + 3):
+        write_image(photo(20 + index, 24 + 2 * index, index), path / f"{index:02}.png")
     Image.new("L", (24, 32), 77).save(path / "grey.png")
     return path
 
 
 @pytest.fixture
-def from_cache(monkeypatch):
-    """Read a folder as one of many photos."""
-
-    def read(folder):
-        with monkeypatch.context() as few:
-            few.setattr(datasets, "CACHE_FROM", 2)
-            return datasets.folder(folder)
-
-    return read
-
-
-@pytest.fixture
 def decoded(monkeypatch):
-    """The files that were decoded, one entry each time."""
+    """Reads a folder as one of many photos; the files that were decoded for it."""
     seen = []
 
     def read(path):
         seen.append(path.name)
         return read_pixels(path)
 
-    monkeypatch.setattr(cache, "read_pixels", read)
-    return seen
+    def from_cache(folder):
+        seen.clear()
+        with monkeypatch.context() as few:
+            few.setattr(datasets, "CACHE_FROM", 2)
+            few.setattr(cache, "read_pixels", read)
+            return datasets.folder(folder), sorted(seen)
+
+    return from_cache
 
 
 def kept(home, suffix=""):
@@ -61,105 +55,94 @@ def kept(home, suffix=""):
     return [path for path in (home / "cache").iterdir() if path.name.endswith(suffix) and path.suffix != ".lock"]
 
 
-def test_a_set_from_the_cache_is_the_set_from_memory(folder, from_cache):
-    memory, mapped = datasets.folder(folder), from_cache(folder)
-    assert (mapped.name, mapped.names, mapped.grey) == (memory.name, memory.names, memory.grey)
+def assert_same(one, other):
+    assert (one.name, one.names, one.grey, one.fingerprint()) == (
+        other.name,
+        other.names,
+        other.grey,
+        other.fingerprint(),
+    )
+    assert all(torch.equal(a, b) for a, b in zip(one.hr, other.hr, strict=True))
+
+
+def test_a_set_from_the_cache_is_the_set_from_memory_and_a_second_use_decodes_nothing(folder, home, decoded, capsys):
+    memory = datasets.folder(folder)
+    assert not (home / "cache").exists()  # of few photos there is none
+    mapped, files = decoded(folder)
+    assert files == sorted(path.name for path in folder.iterdir())
     assert mapped.grey == {"grey"}
-    assert all(torch.equal(one, other) for one, other in zip(mapped.hr, memory.hr, strict=True))
-    assert mapped.fingerprint() == memory.fingerprint()
-    assert mapped["3"].is_contiguous()
-    for pair in ((memory, mapped), (memory.subset("5", "1"), mapped.subset("5", "1"))):
+    assert_same(mapped, memory)
+    for pair in ((memory, mapped), (memory.subset("05", "01"), mapped.subset("05", "01"))):
         first, second = (PatchSampler(images, patch=16, batch=5, seed=3) for images in pair)
         assert all(torch.equal(a, b) for _ in range(3) for a, b in zip(next(first), next(second), strict=True))
+    capsys.readouterr()
+    again, files = decoded(folder)
+    assert (files, capsys.readouterr().out) == ([], "")
+    assert_same(again, memory)
 
 
 @unix
-def test_what_is_left_of_a_cached_set_without_its_small_photos_stays_on_the_disk(folder, home, from_cache):
-    mapped = from_cache(folder)
-    large = mapped.at_least(22)
-    assert large.names == ["2", "3", "4", "5", "6", "grey"]
+def test_no_pixels_are_read_before_a_patch_needs_them(folder, home, decoded):
+    large = decoded(folder)[0].at_least(22)
+    assert large.names[0] == "02"
     sampler = PatchSampler(large, patch=16, batch=5)
-    assert sampler.describe()["images"] != PatchSampler(mapped, patch=16, batch=5).describe()["images"]
-    with one_of(home, ".rgb").open("r+b") as file:
-        file.write(bytes(3 * len(mapped.pixels)))
-    assert next(sampler)[1].max() == 0, "pixels were read before a patch needed them"
-
-
-def test_a_second_use_decodes_nothing_and_reads_no_pixels(folder, from_cache, monkeypatch, decoded, capsys):
-    from_cache(folder)
-    assert sorted(decoded) == sorted(path.name for path in folder.iterdir())
-    decoded.clear()
-    capsys.readouterr()
-    monkeypatch.setattr(cache, "fingerprint", None)  # it would need the pixels
-    assert from_cache(folder).fingerprint()
-    assert not decoded
-    assert capsys.readouterr().out == ""
+    assert sampler.describe()["images"] != decoded(folder)[0].describe()
+    (file,) = kept(home, ".rgb")
+    with file.open("r+b") as pixels:
+        pixels.write(bytes(file.stat().st_size))
+    assert next(sampler)[1].max() == 0
 
 
 def other_pixels(path):
     """Replace a photo by another one of the same length and time."""
     status, other = path.stat(), path.with_name(".other.png")
-    turned = Image.open(path).rotate(180)
-    turned.save(other, compress_level=0)
+    Image.open(path).rotate(180).save(other, compress_level=0)
     path.write_bytes(other.read_bytes())
     other.unlink()
     os.utime(path, ns=(status.st_atime_ns, status.st_mtime_ns))
 
 
-def one_of(home, suffix):
-    (path,) = kept(home, suffix)
-    return path
-
-
 CHANGES = {
-    "same size and time": lambda folder, home: other_pixels(folder / "2.png"),
-    "gone": lambda folder, home: (folder / "2.png").unlink(),
-    "renamed": lambda folder, home: (folder / "2.png").rename(folder / "two.png"),
-    "new": lambda folder, home: write_image(photo(20, 20, 50), folder / "new.png"),
-    "cut cache": lambda folder, home: os.truncate(one_of(home, ".rgb"), 100),
-    "foreign index": lambda folder, home: one_of(home, ".json").write_text('["mine"]'),
+    "same size and time": lambda photo, cached: other_pixels(photo),
+    "gone": lambda photo, cached: photo.unlink(),
+    "renamed": lambda photo, cached: photo.rename(photo.with_name("two.png")),
+    "cut cache": lambda photo, cached: os.truncate(next(file for file in cached if file.suffix == ".rgb"), 100),
+    "foreign index": lambda photo, cached: next(f for f in cached if f.suffix == ".json").write_text('["mine"]'),
 }
 
 
-@unix  # on Windows a file has no time of its last change, and what is mapped is not replaced
+@unix
 @pytest.mark.parametrize("change", CHANGES)
-def test_it_is_made_anew_when_a_photo_or_the_cache_is_not_as_it_was(folder, home, from_cache, decoded, change):
-    other_pixels(folder / "2.png")  # uncompressed from now on
-    before = from_cache(folder)
+def test_it_is_made_anew_when_a_photo_or_the_cache_is_not_as_it_was(folder, home, decoded, change):
+    other_pixels(folder / "02.png")  # uncompressed from now on
+    before, _ = decoded(folder)
     third = before.hr[2].clone()
-    CHANGES[change](folder, home)
-    decoded.clear()
-    memory, mapped = datasets.folder(folder), from_cache(folder)
-    assert len(decoded) == len(memory)
-    assert mapped.names == memory.names
-    assert mapped.fingerprint() == memory.fingerprint()
-    assert (mapped.fingerprint() == before.fingerprint()) == (change in list(CHANGES)[-2:])
-    assert all(torch.equal(one, other) for one, other in zip(mapped.hr, memory.hr, strict=True))
+    CHANGES[change](folder / "02.png", kept(home))
+    mapped, files = decoded(folder)
+    assert len(files) == len(mapped)
+    assert_same(mapped, datasets.folder(folder))
     assert change == "cut cache" or torch.equal(before.hr[2], third)  # what is in use stays,
     assert len(kept(home)) == 2  # and on the disk only what is new
 
 
-def test_two_folders_of_one_name_have_two_caches_and_few_photos_none(folder, home, from_cache, tmp_path):
-    datasets.folder(folder)
-    assert not (home / "cache").exists()
+def test_two_folders_of_one_name_have_two_caches(folder, home, decoded, tmp_path):
     twin = tmp_path / "elsewhere" / folder.name
     shutil.copytree(folder, twin)
-    write_image(photo(9, 9, 70), twin / "0.png")
-    one, other = from_cache(folder), from_cache(twin)
-    assert one.fingerprint() == from_cache(folder).fingerprint() != other.fingerprint()
+    decoded(folder)
+    assert decoded(twin)[1]
+    assert decoded(folder)[1] == []
     assert len(kept(home)) == 4
 
 
-def test_photos_that_change_meanwhile_are_said_to_and_leave_nothing_half_made(folder, home, from_cache, monkeypatch):
+def test_photos_that_change_meanwhile_are_said_to_and_leave_nothing_half_made(folder, home, decoded, monkeypatch):
     def read_and_change(path):
         pixels = read_pixels(path)
-        if path.name == "4.png":
+        if path.name == "04.png":
             write_image(255 - pixels.permute(2, 0, 1), path)
         return pixels
 
-    with monkeypatch.context() as meanwhile:
-        meanwhile.setattr(cache, "read_pixels", read_and_change)
-        with pytest.raises(SrlabError, match=r"Photos in .*Photos \[1\] changed while they were decoded"):
-            from_cache(folder)
+    monkeypatch.setattr(datasets, "CACHE_FROM", 2)
+    monkeypatch.setattr(cache, "read_pixels", read_and_change)
+    with pytest.raises(SrlabError, match=r"Photos in .*Photos \[1\] changed while they were decoded"):
+        datasets.folder(folder)
     assert kept(home) == []
-    assert torch.equal(from_cache(folder).hr[4], to_uint8(read_image(folder / "4.png")))

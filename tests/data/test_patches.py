@@ -2,7 +2,6 @@
 
 import hashlib
 import itertools
-import math
 
 import pytest
 import torch
@@ -52,18 +51,14 @@ def test_a_seed_gives_the_patches_that_it_gave_in_earlier_versions(settings, dig
 
 
 def test_the_seed_decides_and_global_random_numbers_are_not_used():
-    def stream(seed):
-        sampler = PatchSampler(random_set(), 4, 16, 3, seed=seed, degradation=NOISY, rotate=10)
-        return torch.stack([next(sampler)[0] for _ in range(3)])
+    def batch(seed):
+        return next(PatchSampler(random_set(), 4, 16, 3, seed=seed, degradation=NOISY, rotate=10))[0]
 
-    torch.manual_seed(1)
-    first = stream(5)
-    torch.manual_seed(2)
-    before = torch.get_rng_state()
-    assert torch.equal(stream(5), first)
+    before, first = torch.get_rng_state(), batch(5)
     assert torch.equal(torch.get_rng_state(), before)
-    assert not torch.equal(stream(6), first)
-    assert not torch.equal(first[0], first[1])
+    torch.manual_seed(1)
+    assert torch.equal(batch(5), first)
+    assert not torch.equal(batch(6), first)
 
 
 @pytest.mark.parametrize("rotate", [0.0, 10.0])
@@ -109,15 +104,14 @@ def test_lr_is_cut_out_of_the_lr_of_the_whole_image_up_to_its_border(degradation
     whole = images["image0"], degradation(images["image0"], 4)
     known = {}
     for top, left in itertools.product(range(0, 17, 4), range(0, 21, 4)):
-        hr, lr = (
-            x[0, :, top // s :, left // s :][:, : side // s, : side // s] for x, s in zip(whole, (1, 4), strict=True)
-        )
+        hr = whole[0][0, :, top : top + side, left : left + side]
+        lr = whole[1][0, :, top // 4 : (top + side) // 4, left // 4 : (left + side) // 4]
         known |= {hr.numpy().tobytes(): lr, hr.flip(2).numpy().tobytes(): lr.flip(2)}
-    lrs, hrs = next(PatchSampler(images, 4, side, 800, degradation, augment))
+    lrs, hrs = next(PatchSampler(images, 4, side, 400, degradation, augment))
     found = [(lr, known[key]) for lr, hr in zip(lrs, hrs, strict=True) if (key := hr.numpy().tobytes()) in known]
-    assert len(found) > 20, "a sixteenth of all patches lies on the grid"
+    assert len(found) > 5, "a sixteenth of all patches lies on the grid"
     levels_off = 255 * max((lr - expected).abs().max() for lr, expected in found)
-    assert levels_off < (1.1 if degradation.blur else 0.1)  # a convolution adds up in another order
+    assert levels_off < (1.1 if degradation.blur[1] else 0.1)  # a convolution adds up in another order
 
 
 @pytest.mark.parametrize(("augment", "orientations"), [("all", 8), ("flip", 2), ("none", 1)])
@@ -160,32 +154,19 @@ def test_a_rotated_white_image_has_black_corners_only_where_the_study_had_them()
         PatchSampler(small, 4, 24, 2, rotate=10)
 
 
-@pytest.mark.parametrize("patch", [16, 24])
-def test_a_ramp_is_turned_about_the_centre_by_at_most_the_angle(patch):
-    size, slope = 80, 3
-    ramp = (torch.arange(size) * slope).to(torch.uint8)
-    image = torch.stack([ramp.expand(size, size), ramp.expand(size, size).T, torch.zeros(size, size).byte()])
-    sampler = PatchSampler(image_set(image), 4, patch, 300, augment="none", rotate=10, seed=1)
-    hr = next(sampler)[1].double() * 255
-
-    # A plane fitted to each channel: value = mean + down * y + right * x, with x and y from the centre.
-    axis = torch.arange(patch) - (patch - 1) / 2
-    down = (hr * axis.double()[:, None]).sum((2, 3)) / (patch * axis.double().square().sum())
-    right = (hr * axis.double()).sum((2, 3)) / (patch * axis.double().square().sum())
-    mean = hr.mean((2, 3))
-    plane = mean[..., None, None] + down[..., None, None] * axis[:, None] + right[..., None, None] * axis
+def test_a_ramp_is_turned_about_the_centre_by_at_most_the_angle():
+    ramp = (torch.arange(80) * 3).to(torch.uint8).expand(3, 80, 80)
+    hr = next(PatchSampler(image_set(ramp), 4, 24, 300, augment="none", rotate=10, seed=1))[1][:, 0].double() * 255
+    # A plane fitted to each patch: value = mean + down * y + right * x, with x and y from the centre.
+    axis = torch.arange(24).double() - 23 / 2
+    down, right = ((hr * along).sum((1, 2)) / (24 * axis.square().sum()) for along in (axis[:, None], axis))
+    plane = hr.mean((1, 2))[:, None, None] + down[:, None, None] * axis[:, None] + right[:, None, None] * axis
     assert (hr - plane).abs().max() <= 1  # still a ramp, up to rounding: no corner is filled up
-
-    angles = torch.atan2(down[:, 0], right[:, 0])
-    turned = torch.stack([-angles.sin(), angles.cos()], 1)  # the other ramp, were it a rotation and no mirror image
-    assert torch.allclose(torch.stack([right[:, 1], down[:, 1]], 1) / slope, turned, atol=0.02)
-    assert angles.abs().max() <= math.radians(10.3)
-    assert angles.max() > math.radians(9)
-    assert angles.min() < math.radians(-9)
-    assert angles.abs().median() == pytest.approx(math.radians(5), abs=math.radians(1))  # uniform
-
-    centres = mean[:, :2] / slope - (sampler.window - 1) / 2  # where the window began: whole pixels
-    assert (centres - centres.round()).abs().max() < 0.1
+    angles = torch.atan2(down, right).rad2deg()
+    assert torch.hypot(down, right).sub(3).abs().max() < 0.05  # and as steep
+    assert 9 < angles.max() < 10.3
+    assert -10.3 < angles.min() < -9
+    assert angles.abs().median() == pytest.approx(5, abs=1)  # uniform
 
 
 # --- Refusals, processes, the manifest -------------------------------------------------------------------------
@@ -197,9 +178,7 @@ def test_a_ramp_is_turned_about_the_centre_by_at_most_the_angle(patch):
         ({"images": random_set((30, 25), (15, 40))}, "'image1' of tiny is 40x15 pixels"),
         ({"images": image_set()}, "tiny has no images"),
         ({"patch": 18}, "patch of 18.*multiple of the scale 4"),
-        ({"scale": 0}, "scale must be a whole number of at least 1, but is 0"),
         ({"batch": 0}, "at least 1, but is 0"),
-        ({"rotate": -1}, "rotate=-1"),
         ({"rotate": 90}, "rotate=90"),
         ({"augment": "rotate"}, "augment 'rotate'; choose all, flip or none"),
     ],

@@ -13,8 +13,8 @@ def gravel():
     return srlab.luma(srlab.halves("gravel")[1]["gravel"])
 
 
-@pytest.mark.parametrize("scale", [2, 4])
-def test_all_pieces_shrink_to_the_patch_and_are_different_places(gravel, scale):
+def test_all_pieces_shrink_to_the_patch_and_are_different_places(gravel):
+    scale = 2
     pieces = pieces_that_fit(gravel, 10, 5, side=6, count=20, scale=scale)
     top, left, side = 10 * scale, 5 * scale, 6 * scale
     true = gravel[..., top : top + side, left : left + side]
