@@ -23,11 +23,11 @@ def recipes_of(lab):
 
 def test_each_recipe_has_each_number_of_the_kind_of_the_laptops(book):
     for recipe in book.recipes.values():
-        check_parameters(book.recipes["laptop"]["values"], recipe["values"], book.choices, book.least)
-        assert set(recipe["sources"]) == set(recipe["values"])
-        assert recipe["about"]
+        check_parameters(book.recipes["laptop"].values, recipe.values, book.choices, book.least)
+        assert set(recipe.sources) == set(recipe.values)
+        assert recipe.about
         names = {*recipe.get("scales", ()), *recipe.get("ours", ()), *recipe.get("without_weights", ())}
-        assert names <= set(recipe["values"])
+        assert names <= set(recipe.values)
         assert set(recipe.get("when", ())) <= set(LAPTOP)
 
 
@@ -68,9 +68,9 @@ def test_auto_takes_what_fits_and_names_what_would_be_better_and_can_be_had(lab,
 def test_a_network_of_the_papers_never_gets_the_rate_of_the_laptop():
     """2e-3 took RRDBNet-23 to a loss of 1e30; for 23 blocks and 64 features 2e-4 holds."""
     for recipe in recipes_of("04").recipes.values():
-        if recipe["values"]["size"] == "paper":
-            assert 0 < recipe["values"]["pretrain_rate"] <= 4e-4
-            assert recipe["values"]["learning_rate"] <= 2e-4
+        if recipe.values["size"] == "paper":
+            assert 0 < recipe.values["pretrain_rate"] <= 4e-4
+            assert recipe.values["learning_rate"] <= 2e-4
 
 
 def test_a_longer_run_keeps_the_shares_of_the_whole():

@@ -12,7 +12,7 @@ from srlab.lab.recipes import read_book
 from .conftest import ROOT
 
 LAB = ROOT / "notebooks" / "01_srresnet.ipynb"
-RECIPE = read_book(ROOT / "notebooks" / "recipes" / "01_srresnet.yaml").recipes["blind"]["values"]
+RECIPE = read_book(ROOT / "notebooks" / "recipes" / "01_srresnet.yaml").recipes["blind"].values
 SMALL = {"recipe": "blind", "run": "blind", "iters": 4, "size": "tiny", "batch": 2, "patch": 32, "validate_every": 2}
 FACE = srlab.Protocol(color="rgb", crop=0)
 

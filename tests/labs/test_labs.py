@@ -128,7 +128,7 @@ def test_the_recipes_of_the_papers_look_through_their_layers():
     """SRGAN after the activation (Ledig 2017: VGG22 and VGG54), ESRGAN before it (Wang 2018, section 3.3)."""
     wanted = {"02_content_loss": "relu2_2", "03_srgan": "relu5_4", "04_esrgan": "conv5_4"}
     recipes = {lab: read_book(ROOT / "notebooks" / "recipes" / f"{lab}.yaml").recipes["paper"] for lab in wanted}
-    found = {lab: recipe["values"]["features"] for lab, recipe in recipes.items()}
+    found = {lab: recipe.values["features"] for lab, recipe in recipes.items()}
     assert found == {lab: f"vgg19 {layer}" for lab, layer in wanted.items()}
 
 

@@ -54,7 +54,7 @@ def laptop():
 
 
 def test_a_row_is_a_run_that_changes_what_it_names_in_the_lab_and_nothing_else(preset):
-    scaled = read_book(NOTEBOOK.parent / "recipes" / f"{LAB}.yaml").recipes["photos"]["scales"]
+    scaled = read_book(NOTEBOOK.parent / "recipes" / f"{LAB}.yaml").recipes["photos"].scales
     scaled = {name for name in scaled if declared()[name]}  # no milestones stay none
     seen = {}
     for row in rows(preset):
