@@ -177,7 +177,8 @@ def _check_what_comes_later(lab: Lab) -> None:
     if "size" in values:
         generator_of(values)
     if "discriminator" in values:
-        with torch.device("meta"):  # refuses patches that it can't judge
+        # It refuses patches that it can't judge. On the meta device its spectral norm would take seconds.
+        with torch.random.fork_rng(devices=[]):
             models.build_discriminator(values["discriminator"], values["patch"], values.get("d_features", 0))
     if values.get("backbone", "auto") not in ("auto", "imagenet", "random"):
         pretrained.find_weights(values["features"].split()[0], values["backbone"])
