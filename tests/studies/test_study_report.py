@@ -36,9 +36,9 @@ def line(loss, seed=0, real=False, layers="vgg19 relu5_4", **changes):
 @pytest.fixture
 def read(tmp_path):
     """Means over tables as ``score.py`` leaves them in ``scores/``."""
+    (tmp_path / "scores").mkdir()
 
     def read(*lines):
-        (tmp_path / "scores").mkdir(exist_ok=True)
         for row, found in pd.DataFrame([*lines, BICUBIC]).groupby("row"):
             found.dropna(axis=1, how="all").to_csv(tmp_path / "scores" / f"{row}.csv", index=False)
         return tables.read_scores(tmp_path / "scores")
