@@ -156,6 +156,13 @@ def test_another_training_gets_another_name_and_the_same_values_the_same(lab, gi
         assert (found.betas, found.batch) == ([0.9, 0.99], 4)
 
 
+def test_how_lr_is_made_is_taken_from_the_recipe_and_is_that_of_the_papers_by_default():
+    made = {"downsampler": "area", "blur": [1, 2.5], "lr_noise": [0.1, 0.1], "jpeg": [60, 95]}
+    wanted = srlab.Degradation("area", blur=(1.0, 2.5), noise=0.1, jpeg=(60.0, 95.0))
+    assert setup("01_srresnet", **made).degradation == wanted
+    assert str(setup("01_srresnet").degradation) == str(srlab.Degradation()), "as text, too: a run made before goes on"
+
+
 def test_a_parameter_that_is_not_there_is_asked_for():
     scope = namespace("01_srresnet")
     del scope["scale"]
