@@ -13,7 +13,7 @@ from typing import Any
 import srlab
 from srlab.base import devices, places
 from srlab.base.errors import SrlabError
-from srlab.data import catalog, datasets
+from srlab.data import datasets
 from srlab.data.subjects import subject_file
 from srlab.lab import missing_names
 from srlab.lab.announce import announce, describe, megapixels
@@ -166,8 +166,7 @@ def _check_what_comes_later(lab: Lab) -> None:
     Raises
     ------
     SrlabError
-        The network, a weights file, the start, a benchmark set, or a run to compare
-        won't do.
+        The network, a weights file or the start won't do.
     """
     import torch
 
@@ -184,13 +183,3 @@ def _check_what_comes_later(lab: Lab) -> None:
         pretrained.find_weights(values["features"].split()[0], values["backbone"])
     if lab.tricks.get("start"):
         starts.check_start(lab.start, lab.wanted)
-    sets = [values["benchmark"]] if values.get("benchmark") else values.get("benchmarks", "auto").split()
-    for path in sets if sets != ["auto"] else ():
-        if not catalog.is_named(path) and not places.expanded(path).is_dir():
-            raise SrlabError(f"There is no folder {path}; check the path of the benchmark set.")
-    for run in values["runs"].split() if values.get("runs", "all") != "all" else ():
-        lab_of_run, _, name = run.partition("/")
-        if not (file := places.run_folder(lab_of_run, name or "default") / places.generator_file()).is_file():
-            raise SrlabError(
-                f"There is no run {run} with weights: {file} is missing; see srlab runs for those there are."
-            )

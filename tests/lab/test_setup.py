@@ -87,9 +87,7 @@ REFUSED = [
     ("00_degradation", {"xyzzy": None}, r"Unknown parameter 'xyzzy'; correct it.* This lab knows: recipe, "),
     ("00_degradation", {"photo": "~/no/such.png"}, re.escape(str(Path.home() / "no" / "such.png"))),
     ("00_degradation", {"scale": 5}, "Unknown scale 5; choose one of 2, 3, 4, 8"),
-    ("00_degradation", {"benchmark": "no/such/set"}, "no folder no/such/set"),
-    ("01_srresnet", {"seed": "a"}, "seed='a' must be a whole number, like its default 0"),
-    ("01_srresnet", {"seed": True}, "seed=True must be a whole number"),
+    ("01_srresnet", {"seed": True}, "seed=True must be a whole number, like its default 0"),
     ("01_srresnet", {"device": 0}, "device=0 must be text, .* Papermill takes text that looks like a number with -r"),
     ("01_srresnet", {"tricks": "batch=4"}, "tricks='batch=4' must be a dict, such as {'batch': 4}"),
     ("01_srresnet", {"tricks": '{"batch": 4'}, "tricks='{\"batch\": 4' cannot be read; a list is written"),
@@ -109,7 +107,6 @@ REFUSED = [
     ("04_esrgan", {"tricks": {"fotos": "astronaut"}}, r"'fotos' \(did you mean photos\?\)"),
     ("04_esrgan", {"run": "../x"}, r"no good name for a run; \w+"),
     ("04_esrgan", {"run": "x" * 101}, "too long; use one of at most 100 letters"),
-    ("05_evaluation", {"runs": "01_srresnet/none"}, "There is no run 01_srresnet/none with weights.* see srlab runs"),
 ]
 
 
@@ -199,13 +196,12 @@ def test_a_variable_of_the_readers_own_never_changes_the_training_in_silence():
         srlab.setup("03_srgan", scope | {"noise": 0.3})
 
 
-@pytest.mark.parametrize("lab", [3, 4])
+@pytest.mark.parametrize("lab", LABS[3:5], ids=lambda lab: lab.stem)
 def test_the_labs_of_gans_refuse_in_the_cell_of_their_setup_a_loss_without_any_part(lab):
-    given = {"pixel_weight": 0, "content_weight": 0, "adversarial_weight": 0}
-    scope = namespace(LABS[lab].stem, recipe="smoke", **given)
-    (source,) = [cell.source for cell in nbformat.read(LABS[lab], 4).cells if cell.source.startswith("# Setup: ")]
+    weights = dict.fromkeys(("pixel_weight", "content_weight", "adversarial_weight"), 0)
+    (source,) = [cell.source for cell in nbformat.read(lab, 4).cells if cell.source.startswith("# Setup: ")]
     with pytest.raises(SrlabError, match="All three weights of G's loss are 0"):
-        exec(source, scope)
+        exec(source, namespace(lab.stem, recipe="smoke", **weights))
 
 
 @pytest.mark.parametrize(("lab", "scale", "patch"), [("01_srresnet", 4, 32), ("03_srgan", 3, 48), ("04_esrgan", 8, 48)])
@@ -266,27 +262,15 @@ def test_a_slip_is_one_sentence_without_the_frames_inside_srlab(cells):
     assert "SrlabError: Unknown parameter 'itters'" in shown.stdout
 
 
-@pytest.mark.parametrize(
-    ("step", "words"),
-    [
-        (0, ""),
-        (200, ", which goes on: it has 200 of 800 steps"),
-        (800, ", which is there with 800 of 800 steps: nothing is trained anew"),
-    ],
-)
-def test_of_a_run_that_is_there_setup_says_what_will_happen(capsys, step, words):
-    leave_run("04_esrgan", "default", step)
-    setup("04_esrgan")
-    assert f"run:     04_esrgan/default{words}\n" in capsys.readouterr().out
-
-
-def test_lab_04_goes_on_with_the_stage_that_its_run_began_with():
-    leave_run("04_esrgan", "default", 100, start="04_esrgan/long-psnr")
-    lab = setup("04_esrgan")
-    about = {"images": lab.train_set.describe(), "degradation": lab.degradation.describe()}
-    stage = leave_run("04_esrgan", "long-psnr", 600, generator=lab.wanted.network, sampler=about)
-    stage.save_generator(srlab.load_shipped()["RRDB"], 600)
-    assert lab.find_start()[1] == "04_esrgan/long-psnr"
+def test_of_a_run_that_is_there_setup_says_what_will_happen(capsys):
+    for step, words in {
+        0: "",
+        200: ", which goes on: it has 200 of 800 steps",
+        800: ", which is there with 800 of 800 steps: nothing is trained anew",
+    }.items():
+        leave_run("04_esrgan", "default", step)
+        setup("04_esrgan")
+        assert f"run:     04_esrgan/default{words}\n" in capsys.readouterr().out
 
 
 def test_show_prints_the_source_without_the_lists_of_its_docstring_and_where_it_stands(cells):
@@ -384,7 +368,7 @@ def test_folders_and_starts_of_the_same_name_make_runs_of_their_own(photo):
     assert (runs[:2], len(set(runs))) == (runs[2:], 2)
     lab = setup("01_srresnet")
     about = {"images": lab.train_set.describe(), "degradation": lab.degradation.describe()}
-    for other in ("01_srresnet", "02_content_loss"):
+    for other in (lab.name, "02_content_loss"):
         leave_run(other, "mine", 9, generator={"network": "MSRResNet", "scale": 4}, sampler=about)
         assert setup("03_srgan", start=f"{other}/mine", subject="").run == f"laptop-subject-start-{other}-mine"
 
