@@ -96,14 +96,13 @@ def test_rows_that_are_not_there_or_miss_their_base_are_refused(chosen, words):
         rows(read_preset("laptop") | {"rows": chosen})
 
 
-# --- A row that runs away ------------------------------------------------------------------------------------
+def test_a_row_that_ran_away_is_lost_and_says_why_until_it_gets_through(tmp_path, monkeypatch):
+    output = tmp_path / "notebooks" / "base-seed0.ipynb"
+    note = output.with_suffix("") / train.LOST
 
+    def train_row(state, error):
+        """Its lab ends with an error, or none, after the trainer has left `state` in the manifest of its run."""
 
-@pytest.fixture
-def training(tmp_path, monkeypatch):
-    """Train a row whose lab ends with a fault, after the trainer has left `state` in the manifest of its run."""
-
-    def training(state, error="SrlabError: the weights are gone"):
         def execute(notebook, output, given, without):
             run = leave_run(notebook.stem, given["run"], given["iters"], state, seed=0)
             run.save_generator(srlab.models.MSRResNet(blocks=1, features=8), given["iters"])
@@ -116,29 +115,17 @@ def training(tmp_path, monkeypatch):
 
     monkeypatch.setenv("SRLAB_HOME", str(tmp_path))
     (tmp_path / f"{LAB}.ipynb").write_text("{}")
-    output = tmp_path / "notebooks" / "base-seed0.ipynb"
-    training.output, training.note = output, output.with_suffix("") / train.LOST
-    return training
-
-
-def test_a_row_that_ran_away_ends_as_lost_and_says_why(training, tmp_path):
-    training("failed")
-    assert training.output.read_text() == "cells so far"
-    assert training.note.read_text() == "SrlabError: the weights are gone"
+    with pytest.raises(SrlabError, match="a fault outside of training"):
+        train_row("finished", "a fault outside of training")
+    assert not output.exists()
+    assert not note.exists()
+    train_row("failed", "the weights are gone")
+    assert (output.read_text(), note.read_text()) == ("cells so far", "the weights are gone")
     facts = {"row": "base-seed0", "trick": "base", "seed": 0}
     score.main(json.dumps(facts), str(tmp_path / "scores" / "base-seed0.csv"))
     lost = read_lost(tmp_path / "scores")
-    assert lost.to_dict("records") == [facts | {"lost": "SrlabError: the weights are gone"}]
+    assert lost.to_dict("records") == [facts | {"lost": "the weights are gone"}]
     with pytest.raises(SrlabError, match="No row of the base has scores"):
         read_scores(tmp_path / "scores")
-
-
-def test_a_fault_outside_of_training_stops_the_row_and_one_that_gets_through_later_is_not_lost(training):
-    with pytest.raises(SrlabError, match="the weights are gone"):
-        training("finished")
-    assert not training.output.exists()
-    assert not training.note.exists()
-    training("failed")
-    assert training.note.exists()
-    training("finished", error=None)
-    assert not training.note.exists()
+    train_row("finished", "")
+    assert not note.exists()
