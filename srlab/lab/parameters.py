@@ -56,7 +56,11 @@ def read_parameters(
             f"{missing[0]} = {defaults[missing[0]]!r} in it."
         )
     given = [name for name, value in namespace.items() if isinstance(value, PLAIN) and name[0] != "_"]
-    typed = _typed(namespace, defaults) if earlier is None else []
+    # A namespace is in the order in which its names were made: the parameters, those of papermill's cell right after
+    # them, and then modules, functions and classes, behind which the reader's own names are no slips.
+    names = list(namespace)
+    made = names[min(map(names.index, defaults)) :] if earlier is None else []
+    typed = list(itertools.takewhile(lambda name: isinstance(namespace[name], PLAIN), made))
     for name in given:
         if earlier is not None and name in entries and name not in earlier:
             raise SrlabError(
@@ -85,16 +89,6 @@ def read_parameters(
 def _stem(name: str) -> str:
     """Without what makes `validations` or `seed2` of a name, which are no slips."""
     return name.rstrip("s_0123456789")
-
-
-def _typed(namespace: Mapping[str, Any], defaults: Mapping[str, Any]) -> list[str]:
-    """Names that were made with the parameters, or by papermill in the cell after them; a namespace is in order.
-
-    What was made before the first of them isn't, nor what was made after the next import, function or class.
-    """
-    names = list(namespace)
-    first = min(map(names.index, defaults))
-    return list(itertools.takewhile(lambda name: isinstance(namespace[name], PLAIN), names[first:]))
 
 
 def check_parameters(
