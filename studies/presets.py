@@ -58,4 +58,4 @@ def defaults_of(notebook: Path, recipe: str = "laptop") -> dict[str, Any]:
     if not notebook.is_file():
         raise SrlabError(f"There is no lab {notebook}; the study trains by running the labs of the course.")
     book = read_book(notebook.parent / "recipes" / f"{notebook.stem}.yaml")
-    return book.parameters | book.recipes[recipe]["values"]
+    return book.parameters | book.recipes[recipe].values

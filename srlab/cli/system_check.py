@@ -124,7 +124,7 @@ def check_training() -> Found:
 
     device = pick_device()
     try:
-        values = read_book(recipes() / "01_srresnet.yaml").recipes["laptop"]["values"]
+        values = read_book(recipes() / "01_srresnet.yaml").recipes["laptop"].values
         seconds = _step_seconds(device, values["batch"], values["patch"], 20)
     except (SrlabError, RuntimeError) as error:
         advice = "send this sentence to your teacher as well"

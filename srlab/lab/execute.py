@@ -40,30 +40,36 @@ def execute(notebook: Path, output: Path, parameters: dict[str, Any], without: s
     SrlabError
         A cell failed; the message is the cell's error. Or there is no cell tagged ``parameters`` to put them after.
     """
+    import nbformat
     import papermill
     from nbclient.exceptions import DeadKernelError
 
     for name in parameters:  # papermill writes it into a cell as it stands; values it quotes
         if not str(name).isidentifier() or iskeyword(str(name)):
             raise SrlabError(f"{name!r} cannot be the name of a parameter; use letters, digits and underscores.")
-    if parameters:
-        _require_place(notebook)
-    source, claims = notebook, switched_on("SRLAB_CLAIMS")
-    if without is not None or claims:
-        _prepare(notebook, output, without, claims)
-        source = output
-    try:
-        done = papermill.execute_notebook(
-            str(source),
-            str(output),
-            parameters=parameters,
-            kernel_name="python3",
-            language="python",  # of a notebook that doesn't say, as jupytext makes one
-            progress_bar=False,
-            request_save_on_cell_execute=False,  # at the end only: twice a cell takes a quarter of a minute a lab
-            # A kernel warns of unencrypted traffic, which stays on this machine, and calls its regular end an error.
-            extra_arguments=["--log-level=CRITICAL"],
+    content = read_notebook(notebook)
+    if parameters and not any("parameters" in tags_of(cell) for cell in content.cells):
+        # Papermill would put them at the top, and the lab's own cell would overwrite them.
+        raise SrlabError(
+            f"{notebook} takes no parameters, as none of its cells has the tag parameters; give it to one."
         )
+    content.cells = [cell for cell in content.cells if without not in tags_of(cell)]
+    if switched_on("SRLAB_CLAIMS"):
+        insert_claims(content, notebook.stem)
+    try:
+        with tempfile.TemporaryDirectory() as folder:  # papermill would keep a notebook that it is given whole twice
+            nbformat.write(content, Path(folder) / notebook.name)
+            done = papermill.execute_notebook(
+                str(Path(folder) / notebook.name),
+                str(output),
+                parameters=parameters,
+                kernel_name="python3",
+                language="python",  # of a notebook that doesn't say, as jupytext makes one
+                progress_bar=False,
+                request_save_on_cell_execute=False,  # at the end only: twice a cell takes a quarter of a minute a lab
+                # A kernel warns of unencrypted traffic, which stays on this machine, and calls its end an error.
+                extra_arguments=["--log-level=CRITICAL"],
+            )
     except papermill.PapermillExecutionError as error:
         raise SrlabError(
             f"{error.ename}: {error.evalue} (cell {error.exec_count} of {seen_from_here(output)})"
@@ -88,23 +94,9 @@ def read_headline(notebook: Any) -> dict[str, Any]:
     return found[-1]
 
 
-def _require_place(notebook: Path) -> None:
-    """Refuse a notebook at whose top papermill would put parameters, and whose own cell would overwrite them."""
-    if not any("parameters" in cell.metadata.get("tags", []) for cell in read_notebook(notebook).cells):
-        raise SrlabError(
-            f"{notebook} takes no parameters, as none of its cells has the tag parameters; give it to one."
-        )
-
-
-def _prepare(notebook: Path, copy: Path, without: str | None, claims: bool) -> None:
-    """Write a copy of a notebook without the cells of a tag, and with its claims where they are to hold."""
-    import nbformat
-
-    content = nbformat.read(notebook, as_version=4)
-    content.cells = [cell for cell in content.cells if without not in cell.metadata.get("tags", [])]
-    if claims:
-        insert_claims(content, notebook.stem)
-    nbformat.write(content, copy)
+def tags_of(cell: Any) -> list[str]:
+    """What a cell of a notebook is marked with."""
+    return cell.metadata.get("tags", [])
 
 
 def main(arguments: Sequence[str]) -> None:

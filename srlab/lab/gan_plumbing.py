@@ -142,10 +142,6 @@ def losses_of(
             labels = losses.noisy_labels(real, lab.label_real, lab.label_flip)
         return losses.discriminator_loss(real, fake, game, labels)
 
-    def adversary(sr: torch.Tensor, hr: torch.Tensor, look: Look) -> torch.Tensor:
-        fake, real = look(sr), look(hr) if game.startswith("relativistic") else None
-        return losses.generator_loss(fake, real=real, kind=game)
-
     def g_loss(sr: torch.Tensor, hr: torch.Tensor, look: Look) -> torch.Tensor:
         parts = []
         if weights["pixel"]:
@@ -153,7 +149,9 @@ def losses_of(
         if weights["content"]:
             parts.append((weights["content"], content(sr, hr)))
         if weights["adversary"]:
-            parts.append((weights["adversary"], adversary(sr, hr, look)))
+            fake = look(sr)
+            real = look(hr) if game.startswith("relativistic") else None
+            parts.append((weights["adversary"], losses.generator_loss(fake, real=real, kind=game)))
         return losses.hybrid(*parts)
 
     return d_loss, g_loss

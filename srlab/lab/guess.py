@@ -56,7 +56,7 @@ class Guess(CellBox):
         self._said, problem = ipywidgets.HTML(), ""
         try:
             kept = _read() if on_a_page() else {}
-            before = (kept.get("", {}) | kept.get(self.lab, {})).get(question, "")
+            before = kept.get(self.lab, {}).get(question, "")
         except SrlabError as error:  # no reason to stop a lab
             before, problem = "", str(error)
         if before in self.choices or (before and not choices):
@@ -88,13 +88,10 @@ class Guess(CellBox):
     def reveal(self, outcome: str | float) -> None:
         """Say the outcome, beside the guess if there is one; a page that nobody can type into has it folded."""
         number = "" if isinstance(outcome, str) else f"{outcome:.3g}" if abs(outcome) < 1000 else f"{outcome:,.0f}"
-        came = self._worded(number) if number else outcome
-        if not self.taken:
-            said = f"The outcome: {came}."
-        elif self._worded(self.taken) in (came, came.replace(",", "") if number else came):
-            said = f"Your guess: {self._worded(self.taken)}. Right!"
-        else:
-            said = f"Your guess: {self._worded(self.taken)}. The outcome: {came}."
+        came, guessed = self._worded(number) if number else outcome, self._worded(self.taken)
+        said = f"Your guess: {guessed}. " if self.taken else ""
+        right = guessed in (came, came.replace(",", "") if number else came)
+        said += "Right!" if right else f"The outcome: {came}."
         if running_shell() is None or on_a_page():
             print(said)
         else:
@@ -128,17 +125,14 @@ def _lab() -> str:
 
 
 def _read() -> dict[str, dict[str, str]]:
-    """All guesses that were kept: lab -> question -> guess; under no lab those of a version that knew none."""
+    """All guesses that were kept: lab -> question -> guess."""
     path = home() / FILE
     try:
-        kept = dict(json.loads(path.read_bytes()).items())
-        without = {question: said for question, said in kept.items() if not isinstance(said, dict)}
-        labs = {lab: guesses for lab, guesses in kept.items() if lab not in without}
-        labs[""] = without | labs.get("", {})
-        return {lab: {question: str(said) for question, said in guesses.items()} for lab, guesses in labs.items()}
+        kept = json.loads(path.read_bytes())
+        return {lab: {question: str(said) for question, said in asked.items()} for lab, asked in kept.items()}
     except FileNotFoundError:
         return {}
-    except (OSError, ValueError, AttributeError) as error:
+    except (OSError, ValueError, AttributeError) as error:  # the last is what a file of an early edition makes
         raise SrlabError(f"{path} is damaged, so guesses aren't kept; move it away.") from error
 
 

@@ -22,10 +22,6 @@ class Lab:
     ----------
     name
         Of the lab, the folder of its runs.
-    recipe
-        Name of the recipe in use.
-    run, iters
-        Name of the run of the main stage, and its steps, 0 in a lab without one.
     device, precision
         To train with, already chosen.
     train_set, unseen
@@ -38,13 +34,10 @@ class Lab:
     as_tried
         Whether this is what the lab's claims were measured on: a recipe of the course without changes, on a CPU.
     parameters
-        What was typed, and the numbers of the recipe, by name.
+        What was typed, and the numbers of the recipe, by name; ``recipe`` and ``run`` are those that were chosen.
     """
 
     name: str
-    recipe: str
-    run: str
-    iters: int
     device: "torch.device"
     precision: str
     train_set: ImageSet = field(repr=False)

@@ -11,9 +11,15 @@ from srlab.base.errors import SrlabError
 from srlab.lab.recipes import Book
 
 PLAIN = (bool, int, float, str, list, dict, set, tuple, type(None))  # what a parameter can be, or be by mistake
-IPYTHON = {"In", "Out", "exit", "quit", "get_ipython", "open"}
 NEAR = 0.85  # likeness of two names, from which on one is taken for a slip of the other
-KINDS = {bool: "True or False", int: "a whole number", float: "a number", str: "text", list: "a list", dict: "a dict"}
+KINDS = {
+    bool: "True or False",
+    int: "a whole number",
+    float: "a number",
+    str: "text",
+    list: "a list",
+    dict: "a dict, such as {'batch': 4}",
+}
 
 
 def read_parameters(
@@ -50,7 +56,11 @@ def read_parameters(
             f"{missing[0]} = {defaults[missing[0]]!r} in it."
         )
     given = [name for name, value in namespace.items() if isinstance(value, PLAIN) and name[0] != "_"]
-    typed = _typed(namespace, defaults)
+    # A namespace is in the order in which its names were made: the parameters, those of papermill's cell right after
+    # them, and then modules, functions and classes, behind which the reader's own names are no slips.
+    names = list(namespace)
+    made = names[min(map(names.index, defaults)) :] if earlier is None else []
+    typed = list(itertools.takewhile(lambda name: isinstance(namespace[name], PLAIN), made))
     for name in given:
         if earlier is not None and name in entries and name not in earlier:
             raise SrlabError(
@@ -58,46 +68,27 @@ def read_parameters(
                 f"tricks = {{{name!r}: {namespace[name]!r}}} among the parameters; for anything else take another "
                 f"name. Then run `del {name}`, and this cell again."
             )
-        if name in IPYTHON or name in defaults or name in entries:
-            continue
-        if name.isupper() and name.lower() not in (*defaults, *entries):
-            continue  # a constant that was imported
+        known = name in defaults or name in entries
+        constant = name.isupper() and name.lower() not in (*defaults, *entries)  # one that was imported
         near = [one for one in difflib.get_close_matches(name, defaults, 1, NEAR) if _stem(one) != _stem(name)]
-        if near or (name in typed and earlier is None):
+        if not known and not constant and (near or name in typed):
             advice = f"; correct it, and restart the kernel, which remembers it, or run `del {name}`"
             _refuse_unknown(name, [*defaults, *entries], advice)
     values = {name: namespace[name] for name in defaults}
     tricks = _read("tricks", values.pop("tricks"))
-    if not isinstance(tricks, dict):
-        raise SrlabError(
-            f"The parameter tricks={tricks!r} must be a dict, such as {{'batch': 4}}; papermill takes the entry itself "
-            "as well, as in -p batch 4."
-        )
+    check_parameters({"tricks": {}}, {"tricks": tricks})
     for name in tricks:
         if name in defaults:
             raise SrlabError(f"{name} is no trick but a parameter of its own; write {name} = {tricks[name]!r}.")
     tricks = tricks | {name: namespace[name] for name in given if name in entries}
     tricks = {name: _read(name, value) for name, value in tricks.items()}
-    numbers = book.recipes["laptop"]["values"]
-    check_parameters(numbers | defaults, values | tricks, book.choices, book.least)
+    check_parameters(book.recipes["laptop"].values | defaults, values | tricks, book.choices, book.least)
     return values, {name: tricks[name] for name in entries if name in tricks}
 
 
 def _stem(name: str) -> str:
     """Without what makes `validations` or `seed2` of a name, which are no slips."""
     return name.rstrip("s_0123456789")
-
-
-def _typed(namespace: Mapping[str, Any], defaults: Mapping[str, Any]) -> list[str]:
-    """Names that were made with the parameters, or by papermill in the cell after them; a namespace is in order.
-
-    What was made before the first of them isn't, nor what was made after the next import, function or class.
-    """
-    names = list(namespace)
-    places = [names.index(name) for name in defaults]
-    after = names[max(places, default=-1) + 1 :]
-    plain = itertools.takewhile(lambda name: isinstance(namespace[name], PLAIN), after)
-    return names[min(places, default=0) : max(places, default=-1) + 1] + list(plain)
 
 
 def check_parameters(
@@ -132,7 +123,12 @@ def check_parameters(
                 f"The parameter {name}={value!r} must be {KINDS[type(default)]}, like its default {default!r}.{hint}"
             )
         if isinstance(default, list):
-            _check_list(name, value, default)
+            count = f"{len(default)} " if default else ""
+            numbers = all(isinstance(one, int | float) and math.isfinite(one) for one in value)
+            if not numbers or (default and len(value) != len(default)):
+                raise SrlabError(
+                    f"The parameter {name}={value} must be a list of {count}numbers, like its default {default}."
+                )
         if isinstance(value, float) and not math.isfinite(value):
             raise SrlabError(f"The parameter {name}={value} must be a finite number.")
         if least and name in least and value < least[name]:
@@ -142,13 +138,6 @@ def check_parameters(
             known = list(resolve_name(known) if isinstance(known, str) else known)
             if value not in known:
                 raise SrlabError(f"Unknown {name} {value!r}; choose one of {', '.join(map(str, known))}.")
-
-
-def _check_list(name: str, value: list[Any], default: list[Any]) -> None:
-    numbers = all(isinstance(one, int | float) and math.isfinite(one) for one in value)
-    if not numbers or (default and len(value) != len(default)):
-        count = f"{len(default)} " if default else ""
-        raise SrlabError(f"The parameter {name}={value} must be a list of {count}numbers, like its default {default}.")
 
 
 def _refuse_unknown(name: Any, known: Iterable[str], advice: str = "") -> None:

@@ -21,68 +21,52 @@ Then each recipe has
 """
 
 import html
-import itertools
 import math
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
 from srlab.base.errors import SrlabError
 from srlab.base.text import in_columns
 
-KEYS = {"about", "source", "ours", "like", "when", "scales", "strict", "values", "without_weights"}
-HEAD = ("parameters", "choices", "least", "sides", "meaning")
 LONGEST_AVERAGE = 0.999  # decay of the moving average of weights in published trainings of any length
 
 
 @dataclass(frozen=True)
-class Book:
-    """What a file of recipes says.
-
-    Attributes
-    ----------
-    parameters, choices, least, sides, meaning
-        By name, as above.
-    recipes
-        Name -> what the file says of it, with what ``like`` takes from others filled in.
-    """
-
-    parameters: dict[str, Any]
-    choices: dict[str, list[Any] | str]
-    least: dict[str, float]
-    sides: dict[str, int]
-    meaning: dict[str, str]
-    recipes: dict[str, dict[str, Any]]
-
-
-@dataclass(frozen=True)
 class Recipe:
-    """Numbers to train by.
+    """Numbers to train by: what a file says of one recipe, with what ``like`` takes from another filled in.
 
     Attributes
     ----------
     name, about
         From the file.
-    why
-        Why it was taken.
     values, sources
         Each entry, and where it comes from.
     meaning
         What each entry is.
     scales
         Names of the entries that grow with ``iters``.
+    when
+        Conditions for ``"auto"``; None where it is only taken by its name.
     strict
         Whether warnings are errors.
+    without_weights
+        What takes the place of values where no ImageNet weights are at hand.
+    why
+        Why it was taken.
     """
 
     name: str
     about: str
-    why: str
     values: dict[str, Any]
     sources: dict[str, str]
     meaning: dict[str, str]
-    scales: tuple[str, ...] = ()
+    scales: Sequence[str] = ()
+    when: dict[str, Any] | None = None
     strict: bool = False
+    without_weights: dict[str, Any] = field(default_factory=dict)
+    why: str = "it is the one you asked for"
 
     def laid_out(self, iters: int) -> "Recipe":
         """The same recipe for another number of steps, 0 for its own: what it scales keeps its share of the whole.
@@ -103,9 +87,9 @@ class Recipe:
         about = f"{self.about} (made for {self.values['iters']:,} steps, here {iters:,})"
         return replace(self, about=about, values=values | changed, sources=self.sources | sources | {"iters": "you"})
 
-    def changed_by(self, tricks: dict[str, Any]) -> "Recipe":
+    def changed_by(self, values: dict[str, Any], source: str = "you") -> "Recipe":
         """The same recipe with single values changed."""
-        return replace(self, values=self.values | tricks, sources=self.sources | dict.fromkeys(tricks, "you"))
+        return replace(self, values=self.values | values, sources=self.sources | dict.fromkeys(values, source))
 
     def table(self) -> str:
         """All numbers as an HTML table, folded; where they come from is a column unless it's the same for all."""
@@ -133,6 +117,26 @@ class Recipe:
         return [row[:-1] if same else row for row in rows], same
 
 
+@dataclass(frozen=True)
+class Book:
+    """What a file of recipes says.
+
+    Attributes
+    ----------
+    parameters, choices, least, sides, meaning
+        By name, as above.
+    recipes
+        By name.
+    """
+
+    parameters: dict[str, Any]
+    choices: dict[str, list[Any] | str]
+    least: dict[str, float]
+    sides: dict[str, int]
+    meaning: dict[str, str]
+    recipes: dict[str, Recipe] = field(default_factory=dict)
+
+
 def read_book(file: Path) -> Book:
     """Read the recipes of a lab, and what its values are checked by.
 
@@ -147,36 +151,39 @@ def read_book(file: Path) -> Book:
         raise SrlabError(
             f"There is no file {file} with the recipes of this lab; CONTRIBUTING.md says what goes into it."
         )
+    name = "its head"
     try:
-        recipes = yaml.safe_load(file.read_text(encoding="utf-8"))
-        head = {key: recipes.pop(key) for key in HEAD}
-        for name, recipe in recipes.items():
-            if strange := set(recipe) - KEYS:
-                raise ValueError(f"{name} has {', '.join(sorted(strange))}; known are {', '.join(sorted(KEYS))}")
-            if lacking := [key for key in ("about", "source", "values") if key not in recipe]:
-                raise ValueError(f"{name} has no {lacking[0]}")
-            if (above := recipe.get("like")) and above not in itertools.takewhile(name.__ne__, recipes):
-                raise ValueError(f"{name} is like {above}, and no recipe of that name stands above it")
+        written = yaml.safe_load(file.read_text(encoding="utf-8"))
+        book = Book(*[written.pop(one.name) for one in fields(Book) if one.name != "recipes"])
+        for name, said in written.items():
+            book.recipes[name] = _read_recipe(book, name, **said)
     except (OSError, yaml.YAMLError, ValueError, KeyError, TypeError, AttributeError) as error:
-        raise SrlabError(f"The recipes in {file} cannot be read ({error}); put the file right.") from error
-    meaning = head["meaning"]
-    for recipe in recipes.values():  # a recipe stands below the one it is like
-        above = recipes.get(recipe.get("like"), {})
-        theirs = dict.fromkeys(recipe["values"], recipe["source"]) | dict.fromkeys(
-            recipe.get("ours", ()), "this course"
-        )
-        recipe["values"] = above.get("values", {}) | recipe["values"]
-        recipe["sources"] = above.get("sources", {}) | theirs
-        recipe.setdefault("scales", above.get("scales", []))
-    for name, recipe in recipes.items():
-        if strange := set(recipe["values"]) ^ set(meaning):
-            raise SrlabError(f"{file}: {name} or the meanings lack {', '.join(sorted(strange))}; put the file right.")
-        # In the order of the meanings, which is that of the table.
-        recipe["values"] = {key: recipe["values"][key] for key in meaning}
-    return Book(recipes=recipes, **head)
+        raise SrlabError(f"The recipes in {file} cannot be read ({name}: {error}); put the file right.") from error
+    return book
 
 
-def pick_recipe(book: Book, name: str, facts: dict[str, Any], real_features: bool = True) -> Recipe:
+def _read_recipe(
+    book: Book,
+    name: str,
+    about: str,
+    source: str,
+    values: dict[str, Any],
+    ours: Sequence[str] = (),
+    like: str = "",
+    **others: Any,
+) -> Recipe:
+    """A recipe from its entries in the file, which stands below the one that it is like."""
+    sources = dict.fromkeys(values, source) | dict.fromkeys(ours, "this course")
+    if like:
+        above = book.recipes[like]
+        values, sources, others = above.values | values, above.sources | sources, {"scales": above.scales} | others
+    if strange := set(values) ^ set(book.meaning):
+        raise ValueError(f"it or the meanings lack {', '.join(sorted(strange))}")
+    values = {key: values[key] for key in book.meaning}  # in this order the table has them
+    return Recipe(name, about, values, sources, book.meaning, **others)
+
+
+def pick_recipe(book: Book, name: str, facts: dict[str, Any]) -> Recipe:
     """Take a recipe by its name, or by what there is to train on.
 
     Parameters
@@ -188,38 +195,20 @@ def pick_recipe(book: Book, name: str, facts: dict[str, Any], real_features: boo
     facts
         What the conditions of the recipes are held against: ``device``, ``iters``, ``memory_gib``, ``processes``,
         ``megapixels``.
-    real_features
-        Whether trained weights of the features that the recipe names are at hand.
 
     Raises
     ------
     SrlabError
         There is no such recipe.
     """
-    known = book.recipes
-    why = "it is the one you asked for"
     if name == "auto":
-        name = [key for key, one in known.items() if "when" in one and _fits(one["when"], facts)][-1]
-        why = f"it suits {_in_words(facts)}"
-        if better := _out_of_reach(known, name, facts):
-            why += f"; {better}"
-    if name not in known:
-        raise SrlabError(f"There is no recipe '{name}'; choose auto, {', '.join(known)}.")
-    chosen = known[name]
-    recipe = Recipe(
-        name,
-        chosen["about"],
-        why,
-        chosen["values"],
-        chosen["sources"],
-        book.meaning,
-        tuple(chosen["scales"]),
-        chosen.get("strict", False),
-    )
-    if not real_features and (instead := chosen.get("without_weights")):
-        sources = dict.fromkeys(instead, "this course, as there are no ImageNet weights here")
-        recipe = replace(recipe, values=recipe.values | instead, sources=recipe.sources | sources)
-    return recipe
+        known = list(book.recipes.values())
+        taken = [one for one in known if one.when is not None and _fits(one.when, facts)][-1]
+        better = _out_of_reach(known[known.index(taken) + 1 :], facts)
+        return replace(taken, why=f"it suits {_in_words(facts)}{better}")
+    if name not in book.recipes:
+        raise SrlabError(f"There is no recipe '{name}'; choose auto, {', '.join(book.recipes)}.")
+    return book.recipes[name]
 
 
 def _fits(conditions: dict[str, Any], facts: dict[str, Any]) -> bool:
@@ -228,16 +217,15 @@ def _fits(conditions: dict[str, Any], facts: dict[str, Any]) -> bool:
     )
 
 
-def _out_of_reach(recipes: dict[str, Any], taken: str, facts: dict[str, Any]) -> str:
+def _out_of_reach(larger: Sequence[Recipe], facts: dict[str, Any]) -> str:
     """What a larger recipe would need that the reader can give, or nothing where the machine is what it lacks."""
-    names = list(recipes)
-    for name in names[names.index(taken) + 1 :]:
-        conditions = recipes[name].get("when", {})
+    for recipe in larger:
+        conditions = recipe.when or {}
         lacks = {key: least for key, least in conditions.items() if not _fits({key: least}, facts)}
         if lacks and "device" in conditions and set(lacks) <= {"iters", "megapixels"}:  # others are not larger
             words = {"iters": "-p iters {:,} or more", "megapixels": "{} megapixels of photos, such as -p images div2k"}
             needs = " and ".join(words[key].format(least) for key, least in lacks.items())
-            return f"the recipe {name}, {recipes[name]['about']}, needs {needs}"
+            return f"; the recipe {recipe.name}, {recipe.about}, needs {needs}"
     return ""
 
 

@@ -1,5 +1,6 @@
 """The sections of a lab: which needs which, the minutes of each, and what goes along when one is left out."""
 
+import itertools
 import re
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -76,39 +77,27 @@ class Section:
 
 def read_sections(cells: Sequence["NotebookNode"]) -> dict[int, Section]:
     """The numbered sections of a notebook, by number; what stands before, between and after them belongs to none."""
-    positions: dict[int, list[int]] = {}
-    titles, number = {}, None
-    for position, cell in enumerate(cells):
-        if cell.cell_type == "markdown" and cell.source.startswith("## "):
-            heading = re.match(r"## (\d+)\. (.*)", cell.source)
-            number = int(heading[1]) if heading else None
-            if heading:
-                titles[number] = heading[2]
-        if number:
-            positions.setdefault(number, []).append(position)
+    heads = [place for place, cell in enumerate(cells) if prose([cell]).startswith("## ")]
     found, sitting = {}, 1
-    for number, places in positions.items():
-        found[number] = _section(number, titles[number], places, cells, sitting)
-        if BREAK.search(prose(cells[place] for place in places)):
+    for first, end in itertools.pairwise([*heads, len(cells)]):
+        if not (heading := re.match(r"## (\d+)\. (.*)", cells[first].source)):
+            continue
+        text, exercises = prose(cells[first:end]), tuple(_exercises(cells[first:end]))
+        later = FOR_ANOTHER_DAY.search(text)
+        told = later and later[1] and int(later[1]) - sum(exercise.minutes for exercise in exercises)
+        found[int(heading[1])] = Section(
+            int(heading[1]),
+            heading[2],
+            cells=list(range(first, end)),
+            needs=frozenset(int(one) for needed in NEEDS.findall(text) for one in re.findall(r"\d+", needed)),
+            reading=told or minutes_to_read(text),
+            exercises=exercises,
+            questions=tuple(QUESTION.findall(FOLDED.sub("", text))),
+            sitting=3 if later else sitting,
+        )
+        if BREAK.search(text):
             sitting = 2
     return found
-
-
-def _section(number: int, title: str, places: list[int], cells: Sequence["NotebookNode"], sitting: int) -> Section:
-    text = prose(cells[place] for place in places)
-    exercises = tuple(_exercises(cells[place] for place in places))
-    later = FOR_ANOTHER_DAY.search(text)
-    told = later and later[1] and int(later[1]) - sum(exercise.minutes for exercise in exercises)
-    return Section(
-        number,
-        title,
-        places,
-        needs=frozenset(int(one) for needed in NEEDS.findall(text) for one in re.findall(r"\d+", needed)),
-        reading=told or minutes_to_read(text),
-        exercises=exercises,
-        questions=tuple(QUESTION.findall(FOLDED.sub("", text))),
-        sitting=3 if later else sitting,
-    )
 
 
 def _exercises(cells: Iterable["NotebookNode"]) -> Iterator[Exercise]:

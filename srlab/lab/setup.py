@@ -53,13 +53,16 @@ def setup(name: str, namespace: Mapping[str, Any], dry: bool = False) -> Lab:
         A parameter is unknown or makes no sense, the run could not be kept, the device is not there, or a strict
         recipe has too few photos.
     """
+    import matplotlib.pyplot as plt
+
     book = read_book(places.recipes() / f"{name}.yaml")
     labs = [value for value in namespace.values() if isinstance(value, Lab) and value.name == name]
     given, tricks = read_parameters(book, namespace, labs[-1].tricks if labs else None)
     if "run" in given:
         check_run(name, given["run"])
     device, precision = _pick_hardware(given)
-    _prepare_notebook()
+    plt.rcParams["axes.prop_cycle"] = plots.line_styles()
+    missing_names.explain_missing_names()
     read, scale = datasets.stand_in if dry else srlab.image_set, given.get("scale", 4)
     offered = read(given["images"], scale) if given.get("images") else srlab.photos("train")
     recipe = _choose_recipe(book, given, tricks, device, offered)
@@ -72,18 +75,17 @@ def setup(name: str, namespace: Mapping[str, Any], dry: bool = False) -> Lab:
     if "patch" in values:
         values["patch"] = _whole_patch(values)
     train_set, unseen = _large_enough(values, train_set, unseen, book.sides)
+    made = {"blur": values.get("blur", 0.0), "noise": values.get("lr_noise", 0.0), "jpeg": values.get("jpeg", 0.0)}
+    own = tricks or given.get("iters") or changed.keys() - {"seed", "backbone"}  # its claims depend on neither
     lab = Lab(
         name=name,
-        recipe=values["recipe"],
-        run=values["run"],
-        iters=values.get("iters", 0),
         device=device,
         precision=precision,
         train_set=train_set,
         unseen=unseen,
-        degradation=_degradation(values),
+        degradation=srlab.Degradation(values.get("downsampler", "bicubic"), **made),
         tricks=tricks,
-        as_tried=_as_tried(book, recipe, changed) and device.type == "cpu",
+        as_tried=recipe.name in ("laptop", "smoke") and not own and device.type == "cpu",
         parameters=values,
     )
     _check_what_comes_later(lab)
@@ -101,24 +103,15 @@ def _pick_hardware(given: dict[str, Any]) -> tuple[Any, str]:
     return device, precision
 
 
-def _prepare_notebook() -> None:
-    """Choose the colours of the figures, and let a NameError say what to run first."""
-    import matplotlib.pyplot as plt
-
-    plt.rcParams["axes.prop_cycle"] = plots.line_styles()
-    missing_names.explain_missing_names()
-
-
 def _choose_recipe(book: Book, given: dict[str, Any], tricks: dict[str, Any], device: Any, photos: Any) -> Recipe:
     """The recipe that is asked for or that fits, laid out for the number of steps, with what the reader changed."""
     facts = {"device": device.type, "iters": given.get("iters", 0), "memory_gib": devices.memory_gib(device)}
     facts |= {"processes": int(os.environ.get("WORLD_SIZE", 1)), "megapixels": megapixels(photos)}
     recipe = pick_recipe(book, given["recipe"], facts)
     if "backbone" in given and not pretrained.is_trained(recipe.values["features"], given["backbone"]):
-        without = pick_recipe(book, recipe.name, facts, real_features=False)
         note = f"; without ImageNet weights it has features and losses for {pretrained.OWN}, the course's own network"
-        note = note if without.values != recipe.values else ""
-        recipe = replace(without, why=recipe.why + note)
+        recipe = replace(recipe, why=recipe.why + (note if recipe.without_weights else ""))
+        recipe = recipe.changed_by(recipe.without_weights, "this course, as there are no ImageNet weights here")
     named = {"subject": given["subject"]} if given.get("subject", "auto") != "auto" else {}
     return recipe.laid_out(facts["iters"]).changed_by(tricks | named)
 
@@ -138,13 +131,6 @@ def _changed(book: Book, given: dict[str, Any], values: dict[str, Any]) -> dict[
     others = given.get("images") or given.get("validation")  # beside which a subject is not used
     changed = [key for key, value in given.items() if key not in NOT_IN_NAME and value != book.parameters[key]]
     return {key: values[key] for key in changed if key != "subject" or not others}
-
-
-def _as_tried(book: Book, recipe: Recipe, changed: dict[str, Any]) -> bool:
-    """Whether a recipe is as the course has it, with parameters that its claims don't depend on."""
-    written = book.recipes[recipe.name]
-    as_written = recipe.values in (written["values"], written["values"] | written.get("without_weights", {}))
-    return as_written and recipe.name in ("laptop", "smoke") and not changed.keys() - {"seed", "backbone"}
 
 
 def _whole_patch(values: dict[str, Any]) -> int:
@@ -174,12 +160,6 @@ def _large_enough(values: dict[str, Any], train_set: Any, unseen: Any, sides: di
     return train_set, unseen
 
 
-def _degradation(values: dict[str, Any]) -> srlab.Degradation:
-    """How LR is made from HR."""
-    made = {"blur": values.get("blur", 0.0), "noise": values.get("lr_noise", 0.0), "jpeg": values.get("jpeg", 0.0)}
-    return srlab.Degradation(values.get("downsampler", "bicubic"), **made)
-
-
 def _check_what_comes_later(lab: Lab) -> None:
     """Refuse what a later cell would, before anything is computed.
 
@@ -197,7 +177,8 @@ def _check_what_comes_later(lab: Lab) -> None:
     if "size" in values:
         generator_of(values)
     if "discriminator" in values:
-        with torch.device("meta"):  # refuses patches that it can't judge
+        # It refuses patches that it can't judge. On the meta device its spectral norm would take seconds.
+        with torch.random.fork_rng(devices=[]):
             models.build_discriminator(values["discriminator"], values["patch"], values.get("d_features", 0))
     if values.get("backbone", "auto") not in ("auto", "imagenet", "random"):
         pretrained.find_weights(values["features"].split()[0], values["backbone"])

@@ -38,12 +38,11 @@ class Bug:
     place
         Where and how it is planted, in words.
     file
-        Below the root of the repository. In a notebook, the replacement is in the source of a code cell.
+        Below the root of the repository.
     old, new
-        ``old`` occurs exactly once in the file.
+        ``old`` occurs exactly once in the file; in a notebook it is within a line.
     check
-        What must fail with it: the id of a test (or of all its parameters), or ``"lab <name>"`` for the claims of a
-        lab, executed by the recipe smoke.
+        What must fail with it: the id of a test (or of all its parameters).
     exercise
         Where an exercise recognises the same bug in an answer, its name and how the hint begins, as in
         ``"degradation.psnr: The value is far too low"``; "" where no exercise is about it.

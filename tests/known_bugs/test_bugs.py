@@ -34,9 +34,6 @@ def test_a_bug_has_its_place_and_changes_what_is_there(bug):
 
 @pytest.mark.parametrize("check", CHECKS)
 def test_a_check_exists(check):
-    if check.startswith("lab "):
-        assert (ROOT / "notebooks" / f"{check.removeprefix('lab ')}.ipynb").is_file()
-        return
     file, function = re.fullmatch(r"([\w/.]+)::(\w+)(?:\[.+\])?", check).groups()
     assert f"\ndef {function}(" in (ROOT / file).read_text()
 

@@ -16,10 +16,9 @@ IMPORTED += ["srlab.losses", "srlab.models", "srlab.evaluation.scoring", "srlab.
 
 
 class Executed(NamedTuple):
-    """What a lab printed and how far it came."""
+    """What a lab printed and how it ended."""
 
     text: str
-    cells: int  # code cells that were begun
     error: str  # "SrlabError: ..." of the cell that failed, or ""
 
 
@@ -49,13 +48,12 @@ def _run(there: Any, lab: Path, parameters: dict[str, Any], environment: dict[st
     os.environ.update(environment)
     shell = InteractiveShell.instance()
     shell.cache_size = 0
-    text, begun, error = [], 0, ""
+    text, error = [], ""
     notebook = nbformat.read(lab, 4)
     insert_claims(notebook, lab.stem)
     for cell in notebook.cells:
         if cell.cell_type != "code":
             continue
-        begun += 1
         with capture_output() as captured:
             result = shell.run_cell(cell.source)
         shown = [data for output in captured.outputs for kind, data in output.data.items() if kind.startswith("text/")]
@@ -66,4 +64,4 @@ def _run(there: Any, lab: Path, parameters: dict[str, Any], environment: dict[st
             break
         if "parameters" in cell.metadata.get("tags", []):
             shell.user_ns.update(parameters)
-    there.send(Executed("".join(text), begun, error))
+    there.send(Executed("".join(text), error))

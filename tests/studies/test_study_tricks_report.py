@@ -4,7 +4,6 @@ import json
 import math
 import re
 
-import matplotlib.pyplot as plt
 import pandas as pd
 import pytest
 import torch
@@ -26,7 +25,6 @@ from studies.esrdgan_tricks.differences import (
 )
 from studies.esrdgan_tricks.report import main
 from studies.esrdgan_tricks.score import crop_file
-from studies.report import Page
 
 pytestmark = pytest.mark.nightly
 
@@ -35,18 +33,12 @@ MEASURES = {"psnr": 28.0, "ssim": 0.8, "gradient_ratio": 0.7, "energy_error": 0.
 MEASURES |= {"checkerboard": 0.25}
 
 
-def line(trick, seed=0, image="astronaut", lr="bicubic", real=False, **scores):
+def line(trick, seed=0, image="astronaut", lr="bicubic", **scores):
     row = f"{trick.replace(' ', '-')}-seed{seed}"
     known = {"row": row, "trick": trick, "seed": seed, "lr": lr, "set": "photos/validation", "image": image}
-    known |= {"backbone": f"vgg19 conv2_2 ({'file' if real else 'random'})", "real": real, "network": "RRDBNet"}
+    known |= {"backbone": "vgg19 conv2_2 (random)", "real": False, "network": "RRDBNet"}
     known |= {"discriminator": "PatchDiscriminator", "iters": 300, "wall_time_s": 90.0}
     return known | MEASURES | scores
-
-
-def table(trick, values, metric="psnr"):
-    """A row with one value per seed beside a base that has the usual one."""
-    base = [line("base", seed) for seed in range(len(values))]
-    return pd.DataFrame(base + [line(trick, seed, **{metric: value}) for seed, value in enumerate(values)])
 
 
 def test_differences_are_paired_by_seed_after_the_mean_over_images():
@@ -77,11 +69,6 @@ def test_a_claim_needs_one_sign_and_more_than_the_spread(differences, kind):
     assert kind_of(differences) == kind
 
 
-def said(trick, values, metric="psnr"):
-    scores = table(trick, values, metric)
-    return words.sentences(scores, scores, trick, trick_of(trick))
-
-
 UP = [28.10, 28.11, 28.12]
 TURNS = [28.5, 28.6, 27.9]
 
@@ -90,16 +77,15 @@ TURNS = [28.5, 28.6, 27.9]
     ("trick", "values", "metric", "found", "never"),
     [
         ("instance noise", UP, "psnr", "Beyond the spread over seeds: PSNR +0.11 dB, better.", "worse"),
-        ("instance noise", UP, "psnr", "In line with ESRDGAN: PSNR.", "Against"),
         ("flipped labels", UP, "psnr", "Against it: PSNR.", "In line"),
-        ("no D", UP, "psnr", "PSNR +0.11 dB, better", "ESRDGAN: PSNR"),  # it is not in the list
-        ("longer", [1.49, 1.50, 1.51], "colour_shift", "colour shift +0.50 levels, worse", "better"),
         ("vanilla", [1.48, 1.50, 1.52], "gradient_ratio", "gradient ratio +0.800, sharper, further from HR", "nearer"),
         ("smooth labels", TURNS, "psnr", "No claim on PSNR: the sign changes over the seeds.", "ESRDGAN: PSNR"),
     ],
 )
 def test_what_is_said_of_a_trick(trick, values, metric, found, never):
-    text = said(trick, values, metric)
+    lines = [line("base", seed) for seed in range(3)]
+    scores = pd.DataFrame(lines + [line(trick, seed, **{metric: value}) for seed, value in enumerate(values)])
+    text = words.sentences(scores, scores, trick, trick_of(trick))
     assert text.startswith(f"**{trick}** (ESRDGAN: ")
     assert found in text
     assert never not in text
@@ -111,73 +97,39 @@ def test_other_lr_is_compared_with_the_base_on_the_same_lr():
         lines += [line("base", seed, psnr=28.0), line("base", seed, lr="nearest", psnr=20.0)]
         lines += [line("nearest LR", seed, psnr=25.0), line("nearest LR", seed, lr="nearest", psnr=23.0 + seed / 100)]
     scores = pd.DataFrame(lines)
-    assert other_lr(scores, "nearest LR") == "nearest"
-    assert other_lr(scores, "base") is None
+    assert (other_lr(scores, "nearest LR"), other_lr(scores, "base")) == ("nearest", None)
     assert finding(scores, "nearest LR", "psnr").good is False
     own = finding(scores, "nearest LR", "psnr", "nearest")
     assert (own.kind, own.good) == (BEYOND, True)
     assert own.mean == pytest.approx(3.01)
 
 
-@pytest.fixture
-def write(tmp_path):
-    """Write tables and crops as ``score.py`` does, then the report; returns its text."""
-
-    def write(lines, lost=()):
-        folder = tmp_path / "scores"
-        folder.mkdir()
-        for one in lost:
-            pd.DataFrame([one]).to_csv(folder / f"{one['row']}.csv", index=False)
-        for row, found in pd.DataFrame(lines).groupby("row", sort=False):
-            file = folder / f"{row}.csv"
-            found.to_csv(file, index=False)
-            for kind in found["lr"].unique():
-                srlab.write_image(torch.rand(3, 96, 144), crop_file(file, kind))
-        about = {"preset": "laptop", "given": {"backbone": "/home/somebody/vgg.pth"}}
-        about["settings"] = read_preset("laptop")
-        main(str(folder), str(tmp_path / "RESULTS.md"), json.dumps(about))
-        return (tmp_path / "RESULTS.md").read_text()
-
-    return write
-
-
-@pytest.fixture
-def undrawn(monkeypatch):
-    """Leave figures out, where it is the text that counts."""
-    monkeypatch.setattr(Page, "figure", lambda page, name, figure, caption: plt.close(figure))
-
-
-def whole(real=False, seeds=3):
+def test_the_whole_report_is_written_with_its_figures_and_without_paths(tmp_path):
+    """From tables and crops as ``score.py`` leaves them."""
     lines = []
     for image in (*MAIN, "text", "brick"):
         lines += [line("bicubic", 0, image, lr) | {"row": "bicubic", "backbone": None} for lr in ("bicubic", "nearest")]
-        for seed in range(seeds):
-            lines += [line("base", seed, image, lr, real) for lr in ("bicubic", "nearest")]
-            lines.append(line("instance noise", seed, image, real=real, psnr=28.1 + seed / 100))
-            lines += [line("nearest LR", seed, image, lr, real, psnr=27.0) for lr in ("bicubic", "nearest")]
-    return lines
-
-
-def test_the_whole_report_is_written_with_its_figures_and_without_paths(write, tmp_path):
-    text = write(whole())
+        for seed in range(3):
+            lines += [line("base", seed, image, lr) for lr in ("bicubic", "nearest")]
+            lines.append(line("instance noise", seed, image, psnr=28.1 + seed / 100))
+            lines += [line("nearest LR", seed, image, lr, psnr=27.0) for lr in ("bicubic", "nearest")]
+    (tmp_path / "scores").mkdir()
+    for row, found in pd.DataFrame(lines).groupby("row", sort=False):
+        file = tmp_path / "scores" / f"{row}.csv"
+        found.to_csv(file, index=False)
+        for kind in found["lr"].unique():
+            srlab.write_image(torch.rand(3, 96, 144), crop_file(file, kind))
+    about = {"preset": "laptop", "given": {"backbone": "/home/somebody/vgg.pth"}, "settings": read_preset("laptop")}
+    main(str(file.parent), str(tmp_path / "RESULTS.md"), json.dumps(about))
+    text = (tmp_path / "RESULTS.md").read_text()
     assert "`python studies/run.py esrdgan_tricks laptop --backbone vgg.pth`" in text
     assert "somebody" not in text
     pictures = re.findall(r"\]\((.+?\.png)\)", text)
     assert sorted(pictures) == [f"figures/{name}.png" for name in ("crops", "differences", "other-lr")]
     assert all((tmp_path / picture).stat().st_size > 1000 for picture in pictures)
-    assert "nan" not in text.lower().replace("resonance", "")
-    assert "### nearest LR: on nearest LR" in text
-    assert "## Numbers: all 4 photos" in text
-    assert "ran away" not in text
-    assert "| **+0.11 better** |" in text
+    for part in ("### nearest LR: on nearest LR", "## Numbers: all 4 photos", "| **+0.11 better** |"):
+        assert part in text
     assert "**Features: 0 rows looked through trained networks, 9 through random ones.**" in text
     rows = [one for one in text.splitlines() if re.match(r"\| (base|instance noise|nearest LR) \||[- ]*\*\*inst", one)]
     assert len(rows) > 10
     assert all("(random)" in row for row in rows)
-
-
-def test_with_one_seed_nothing_is_claimed(write, undrawn):
-    text = write(whole(seeds=1))
-    assert "There is one seed, so nothing can be claimed." in text
-    assert not re.search(r"\*\*[+-]\d", text)
-    assert "In line with ESRDGAN" not in text
