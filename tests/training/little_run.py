@@ -11,7 +11,6 @@ import torch.nn.functional as F
 from torch import nn
 
 from srlab.base.errors import SrlabError
-from srlab.base.files import read_safetensors
 from srlab.data.datasets import ImageSet
 from srlab.data.degradation import Degradation
 from srlab.data.patches import PatchSampler
@@ -24,11 +23,12 @@ ITERS, EVERY = 6, 2
 NOISY = Degradation(noise=(0.0, 0.1))
 
 
-def images():
-    """Two pictures of noise."""
+def images(*sizes):
+    """Pictures of noise."""
     random = torch.Generator().manual_seed(3)
-    pixels = [torch.randint(0, 256, (3, 20, 24), generator=random, dtype=torch.uint8) for _ in range(2)]
-    return ImageSet("random", ["a", "b"], pixels)
+    sizes = sizes or ((20, 24), (20, 24))
+    pixels = [torch.randint(0, 256, (3, *size), generator=random, dtype=torch.uint8) for size in sizes]
+    return ImageSet("random", [str(number) for number in range(len(sizes))], pixels)
 
 
 def little_network():
@@ -43,8 +43,8 @@ def little_discriminator():
 class LittleRun:
     """What the cells of a lab make, all of it new, as in a fresh kernel; a test puts its fault into one of these.
 
-    `gan` makes a discriminator, and `features` are prepared and not used. `before_step` is called with the number of
-    the step, and `change` with that and the losses, which it returns.
+    `gan` makes a discriminator. `before_step` is called with the number of the step, and `change` with that and the
+    losses, which it returns.
     """
 
     def __init__(
@@ -54,14 +54,13 @@ class LittleRun:
         optimizer=torch.optim.Adam,
         rate=1e-3,
         gan=None,
-        features=None,
         sampler=None,
         **settings,
     ):
         torch.manual_seed(0)
         self.network = network()
         self.raw_optimizer = optimizer(self.network.parameters(), lr=rate)
-        self.gan, self.features = gan, features
+        self.gan = gan
         self.sampler = PatchSampler(images(), **({"patch": 16, "batch": 2, "degradation": NOISY} | (sampler or {})))
         self.trainer = Trainer(LAB, run, **({"device": "cpu", "precision": "no", "ema": 0.9} | settings))
         self.run = self.trainer.run
@@ -70,15 +69,13 @@ class LittleRun:
         self.change = lambda number, losses: losses
         self.prepare()
 
-    def prepare(self):
+    def prepare(self, **others):
         """The cell that wraps networks and optimisers."""
-        things = {"generator": self.network, "optimizer": self.raw_optimizer}
+        things = {"generator": self.network, "optimizer": self.raw_optimizer} | others
         if self.gan:
             discriminator = self.gan()
             rule = torch.optim.Adam(discriminator.parameters(), lr=1e-3)
             things |= {"discriminator": discriminator, "d_optimizer": rule}
-        if self.features:
-            things["features"] = self.features
         self.things = dict(zip(things, self.trainer.prepare(**things), strict=True))
 
     def update(self, optimizer, loss):
@@ -107,18 +104,20 @@ class LittleRun:
         return {"psnr": float(-averaged(torch.full((1, 3, 4, 4), 0.3)).square().mean() * 100 + torch.rand(()))}
 
     def fit(self, iters=ITERS, **settings):
-        settings = {"validate": self.validate, "validate_every": EVERY} | settings
-        schedule = settings.pop("schedule", None) or OneCycle(iters)
-        return self.trainer.fit(self.step, self.sampler, iters, schedule, **settings)
+        defaults = {"schedule": OneCycle(iters), "validate": self.validate, "validate_every": EVERY}
+        return self.trainer.fit(self.step, self.sampler, iters, **defaults | settings)
 
-    def raise_at(self, number, error):
-        """Let an error come up at the beginning of a step."""
+    def fail_at(self, number, error, *iters, **settings):
+        """Fit, and let an error come up at the beginning of a step."""
 
         def before_step(step):
             if step == number:
                 raise error
 
         self.before_step = before_step
+        with pytest.raises(type(error)):
+            self.fit(*iters, **settings)
+        self.before_step = lambda number: None
 
 
 def tensors_in(state):
@@ -131,12 +130,9 @@ class Crash(BaseException):
     """The process is gone: nothing that catches errors sees it."""
 
 
-def half_done(run="default", steps=4, **settings):
-    """Leave a run that was killed after so many of its steps."""
-    little = LittleRun(run, **settings)
-    little.raise_at(steps + 1, Crash())
-    with pytest.raises(Crash):
-        little.fit()
+def half_done(run="default"):
+    """Leave a run that was killed after four of its six steps."""
+    LittleRun(run).fail_at(5, Crash())
 
 
 def what_is_left(run="default"):
@@ -158,24 +154,9 @@ def undisturbed(iters=ITERS, **settings):
         return what_is_left()
 
 
-def require_whole(run="default"):
-    """Every file of a run that has its final name can be read, and there is nothing else but parts."""
-    run = Run(LAB, run)
-    for file in run.path.rglob("*"):
-        if file.suffix == ".safetensors":
-            read_safetensors(file)
-        elif file.is_file() and file.parent.name != "tensorboard":
-            assert file.name in ("run.json", "metrics.jsonl", ".lock") or file.suffix in (".part", ".pt"), file
-    run.manifest()
-    run.load_state()
-    steps = [row["step"] for row in run.metrics() if "loss" in row]
-    assert steps == sorted(set(steps))
-    return run
-
-
-def refusal(words, function, *arguments):
+def refusal(words, function, *arguments, **settings):
     """The one sentence that a function ends with."""
     with pytest.raises(SrlabError, match=words) as caught:
-        function(*arguments)
+        function(*arguments, **settings)
     assert "\n" not in str(caught.value)
     return str(caught.value)
