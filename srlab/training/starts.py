@@ -147,7 +147,7 @@ def _misfit(start: str, wanted: Wanted, named: bool = False) -> str:
     if start == SHIPPED:
         if _load(start, wanted) is None or wanted.degradation != Degradation():
             return f"no {wanted.network['network']} of this size, scale and degradation comes with srlab"
-        return _seen(photos("train").fingerprint(), wanted.unseen)
+        return _seen(SHIPPED, wanted.unseen)
     if not RUN.fullmatch(start):
         return f"it is shipped, or LAB/RUN such as 01_srresnet/default, not '{start}'"
     run = Run(*start.split("/"))
@@ -169,14 +169,15 @@ def _differences(theirs: dict[str, Any], ours: dict[str, Any]) -> str:
 
 
 def _seen(learned: str, unseen: ImageSet) -> str:
-    """What a network that has learned the photos of this fingerprint knows of those to validate on, or ""."""
+    """What a network knows of the photos to validate on, or ""; `learned` is the fingerprint of its own, or shipped."""
+    if len(unseen) == 1:  # as of a subject, of which it is the right half
+        known, right = photos("train"), unseen.hr[0]
+        has_them = learned in (SHIPPED, known.fingerprint())
+        for name, photo in zip(known.names, known.hr, strict=True):
+            if has_them and torch.equal(photo[..., -right.shape[2] :], right):
+                return f"it has learned all of {name}, and this run would be validated on pixels of it"
     if learned == unseen.fingerprint():
         return f"it was trained on {unseen.name}, on which this run would be validated"
-    known, right = photos("train"), unseen.hr[0]
-    if learned == known.fingerprint() and len(unseen) == 1:  # as of a subject, of which it is the right half
-        for name, photo in zip(known.names, known.hr, strict=True):
-            if torch.equal(photo[..., -right.shape[2] :], right):
-                return f"it has learned all of {name}, and this run would be validated on pixels of it"
     return ""
 
 
