@@ -239,14 +239,17 @@ class Trainer:
         if validate_every < 1:
             raise SrlabError(f"validate_every must be at least 1 step, but is {validate_every}.")
 
+        def draw() -> None:
+            if monitor is not None and self.accelerator.is_main_process:
+                monitor(self)
+
         def score() -> None:
             if validate is not None:
                 self._require_finite(self.ema.state_dict())  # here, or the score would be what fails
                 self.run.add(self.step, self._scores(validate, best))
                 self._stop_if_ruined(floor)
                 self.run.keep_best(best, self.step, self.ema)
-            if monitor is not None and self.accelerator.is_main_process:
-                monitor(self)
+            draw()
 
         crowd = f"batches of {sampler.batch} patches of {sampler.patch} pixels"
         advice = (
@@ -260,7 +263,9 @@ class Trainer:
             if self.step < iters:
                 self._train(step, sampler, iters, schedule, score, validate_every)
             else:
-                self._show_finished(iters, monitor)
+                print(f"The run '{self.run.name}' has already done {self.step} of {iters} steps; nothing to train.")
+                self.run.finish(self.step, self.ema)
+                draw()
             self.accelerator.wait_for_everyone()  # what the first process saves is there for all
         return self.ema
 
@@ -298,12 +303,6 @@ class Trainer:
                         f"Stopped at step {self.step} of {iters}; everything is saved in {self.run.path}. "
                         "Run the same cell or command again to go on."
                     )
-
-    def _show_finished(self, iters: int, monitor: Callable | None) -> None:
-        print(f"The run '{self.run.name}' has already done {self.step} of {iters} steps; nothing to train.")
-        self.run.finish(self.step, self.ema)
-        if monitor is not None and self.accelerator.is_main_process:
-            monitor(self)
 
     def _stopping(self, interrupts: Interrupts) -> bool:
         """Whether to stop after this step. Several processes agree on it, and not at each step: it takes a wait."""

@@ -2,10 +2,10 @@
 
 import contextlib
 import errno
-import io
 import os
 import signal
 import sys
+from types import SimpleNamespace
 
 import pytest
 
@@ -103,19 +103,11 @@ def test_of_two_processes_one_trains_and_the_other_is_refused_until_the_first_di
 # --- Ctrl-C and SIGTERM --------------------------------------------------------------------------------------
 
 
-class Spoken(io.StringIO):
-    """What is printed, said at once."""
-
-    def __init__(self, say):
-        super().__init__()
-        self.write = say
-
-
 def train_until_stopped(say):
     little = LittleRun(network=lambda: MSRResNet(1, 4))
     little.before_step = lambda number: say(f"step {number}")
     try:
-        with contextlib.redirect_stdout(Spoken(say)):
+        with contextlib.redirect_stdout(SimpleNamespace(write=say, flush=lambda: None)):
             little.fit(100_000, validate=None, validate_every=100_000)
     except TrainingStopped as stopped:
         say(f"raised: {stopped}")
@@ -124,8 +116,6 @@ def train_until_stopped(say):
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 7), (signal.SIGTERM, -signal.SIGTERM)])
 def test_a_signal_lets_the_step_end_saves_and_says_how_to_go_on(number, code):
-    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
-
     life = Life(train_until_stopped)
     life.wait_for(13)
     os.kill(life.process.pid, number)
@@ -137,10 +127,7 @@ def test_a_signal_lets_the_step_end_saves_and_says_how_to_go_on(number, code):
     assert ("raised: Stopped" in text) == (number == signal.SIGINT)
     assert (run.manifest()["state"], run.manifest()["step"]) == ("stopped", step)
     assert all(value.isfinite().all() for value in load_generator(LAB).parameters())
-    events = EventAccumulator(str(run.path / "tensorboard")).Reload()
-    logged = [row["step"] for row in run.metrics() if "loss" in row]
-    assert logged == [event.step for event in events.Scalars("loss")]
-    assert logged[-1] == step
+    assert run.metrics()[-1]["step"] == step
 
 
 # --- A disk that is full -------------------------------------------------------------------------------------

@@ -57,20 +57,17 @@ def kill(conv, channels):
 
 @pytest.mark.parametrize("relu", [F.relu, torch.Tensor.relu_, nn.ReLU(inplace=True)])
 def test_dead_units_are_those_that_no_pixel_wakes_behind_each_kind_of_relu(relu, batch):
-    class Network(nn.Module):
-        def __init__(self):
-            super().__init__()
-            self.conv, self.drop = nn.Conv2d(3, 8, 1), nn.Dropout()
-
+    class Activation(nn.Module):
         def forward(self, x):
-            return self.drop(relu(self.conv(x)).add_(1))  # which writes over what the ReLU gave
+            return relu(x).add_(1)  # which writes over what the ReLU gave
 
-    network = Network()
-    network.conv.weight.data.abs_()
-    network.conv.bias.data.zero_()
+    conv = nn.Conv2d(3, 8, 1)
+    network = nn.Sequential(conv, Activation())
+    conv.weight.data.abs_()
+    conv.bias.data.zero_()
     assert probes.dead_units(network, batch) == 0
-    kill(network.conv, 6)
-    network.conv.weight.data[0, 0] = 1.0
+    kill(conv, 6)
+    conv.weight.data[0, 0] = 1.0
     assert probes.dead_units(network, batch) == 0.75
     batch[5, 0, 3, 3] = 2.0  # one pixel of one image
     assert probes.dead_units(network, batch) == 0.625

@@ -1,5 +1,6 @@
 """A run folder whose files are lost, damaged, moved or of somebody else: going on, or one sentence and all stays."""
 
+import math
 import re
 import shutil
 from pathlib import Path
@@ -153,22 +154,18 @@ def test_an_odd_manifest_is_one_sentence_for_whoever_reads_it(capsys, content):
     assert re.search(words, capsys.readouterr().err)
 
 
-NETWORK = {"network": "MSRResNet", "config": {"blocks": 1, "features": 4}}
-NAN = {name: value * float("nan") for name, value in MSRResNet(1, 4).state_dict().items()}
-
-
 @pytest.mark.parametrize(
-    ("notes", "weights", "words"),
+    ("network", "blocks", "factor", "words"),
     [
-        ({"network": "nn"}, None, "a network 'nn'; srlab knows .*RRDBNet"),
-        (NETWORK | {"config": {"blocks": 2, "features": 4}}, None, "The weights in .* do not fit MSRResNet"),
-        (NETWORK | {"config": None}, None, "The weights in .* do not fit MSRResNet"),
-        (NETWORK, NAN, "no numbers .NaN or infinite.*; take weights from before"),
+        ("nn", 1, 1, "a network 'nn'; srlab knows .*RRDBNet"),
+        ("MSRResNet", 2, 1, "The weights in .* do not fit MSRResNet"),
+        ("MSRResNet", 1, math.nan, "no numbers .NaN or infinite.*; take weights from before"),
     ],
 )
-def test_weights_that_cannot_be_used_are_refused(notes, weights, words):
+def test_weights_that_cannot_be_used_are_refused(network, blocks, factor, words):
     file = Run(LAB, "default").path / "generator.safetensors"
-    write_safetensors(file, weights or MSRResNet(1, 4).state_dict(), notes)
+    weights = {name: value * factor for name, value in MSRResNet(1, 4).state_dict().items()}
+    write_safetensors(file, weights, {"network": network, "config": {"blocks": blocks, "features": 4}})
     assert str(file) in refusal(words, load_generator, LAB)
 
 

@@ -98,9 +98,10 @@ def test_the_network_that_comes_with_srlab_is_a_start_of_its_own_size_scale_and_
 def test_a_run_goes_on_with_the_start_that_it_has_begun_with():
     leave("one")
     leave("two", step=500)
-    assert found("", wanted(), begun=f"{LAB}/one", lab=LAB) == f"{LAB}/one"
+    places = {"begun": f"{LAB}/one", "lab": LAB}
+    assert found("", wanted(), **places) == f"{LAB}/one"
     with pytest.raises(SrlabError, match=f"began with {LAB}/one, not with {LAB}/two; give it another name"):
-        find_start(f"{LAB}/two", wanted(), True, f"{LAB}/one")
+        found(f"{LAB}/two", wanted(), True, **places)
 
 
 def test_a_start_is_the_shortest_finished_run_that_will_do_and_no_side_run():
