@@ -10,6 +10,8 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
+import srlab
+from srlab import losses
 from srlab.base.errors import SrlabError
 from srlab.data.datasets import ImageSet
 from srlab.data.degradation import Degradation
@@ -36,8 +38,8 @@ def little_network():
     return nn.Sequential(*layers, nn.PixelShuffle(4))
 
 
-def little_discriminator():
-    return nn.Sequential(nn.Conv2d(3, 4, 3, stride=4), nn.BatchNorm2d(4), nn.PReLU(), nn.Conv2d(4, 1, 3))
+def g_loss(sr, hr, look):
+    return F.mse_loss(sr, hr) + 0.1 * losses.generator_loss(look(sr))
 
 
 class LittleRun:
@@ -60,11 +62,11 @@ class LittleRun:
         torch.manual_seed(0)
         self.network = network()
         self.raw_optimizer = optimizer(self.network.parameters(), lr=rate)
-        self.gan = gan
+        self.discriminator = gan() if gan else None
         self.sampler = PatchSampler(images(), **({"patch": 16, "batch": 2, "degradation": NOISY} | (sampler or {})))
         self.trainer = Trainer(LAB, run, **({"device": "cpu", "precision": "no", "ema": 0.9} | settings))
         self.run = self.trainer.run
-        self.rates, self.losses = [], []
+        self.rates, self.losses, self.noise = [], [], 0.01
         self.before_step = lambda number: None
         self.change = lambda number, losses: losses
         self.prepare()
@@ -72,33 +74,27 @@ class LittleRun:
     def prepare(self, **others):
         """The cell that wraps networks and optimisers."""
         things = {"generator": self.network, "optimizer": self.raw_optimizer} | others
-        if self.gan:
-            discriminator = self.gan()
-            rule = torch.optim.Adam(discriminator.parameters(), lr=1e-3)
-            things |= {"discriminator": discriminator, "d_optimizer": rule}
+        if self.discriminator:
+            d_optimizer = torch.optim.Adam(self.discriminator.parameters(), lr=1e-3)
+            things |= {"discriminator": self.discriminator, "d_optimizer": d_optimizer}
         self.things = dict(zip(things, self.trainer.prepare(**things), strict=True))
 
-    def update(self, optimizer, loss):
-        """One step of an optimiser."""
-        self.things[optimizer].zero_grad()
-        self.trainer.backward(loss)
-        self.things[optimizer].step()
-
     def step(self, lr, hr):
-        number = self.trainer.step + 1
+        number, generator, optimizer = self.trainer.step + 1, self.things["generator"], self.things["optimizer"]
         self.before_step(number)
         self.rates.append(self.raw_optimizer.param_groups[0]["lr"])
-        sr = self.things["generator"](lr + 0.01 * torch.randn_like(lr))
-        losses = {"loss": F.l1_loss(sr, hr)}
-        if self.gan:
-            losses["g_loss"] = F.softplus(-self.things["discriminator"](sr)).mean()
-        self.update("optimizer", sum(losses.values()))
-        if self.gan:
-            real, fake = self.things["discriminator"](hr), self.things["discriminator"](sr.detach())
-            losses["d_loss"] = (F.softplus(-real) + F.softplus(fake)).mean()
-            self.update("d_optimizer", losses["d_loss"])
-        self.losses.append(losses["loss"].item())
-        return self.change(number, losses)
+        lr = lr + self.noise * torch.randn_like(lr)
+        if self.discriminator:
+            players = {"generator": generator, "g_optimizer": optimizer}
+            players |= {name: self.things[name] for name in ("discriminator", "d_optimizer")}
+            made = srlab.gan_step(self.trainer, lr, hr, **players, d_loss=losses.discriminator_loss, g_loss=g_loss)
+        else:
+            made = {"loss": F.mse_loss(generator(lr), hr)}
+            optimizer.zero_grad()
+            self.trainer.backward(made["loss"])
+            optimizer.step()
+        self.losses.append({name: loss.item() for name, loss in made.items()})
+        return self.change(number, made)
 
     def validate(self, averaged):
         return {"psnr": float(-averaged(torch.full((1, 3, 4, 4), 0.3)).square().mean() * 100 + torch.rand(()))}

@@ -11,11 +11,10 @@ import torch
 from srlab.models import PatchDiscriminator
 from srlab.models.features import FeatureExtractor
 from srlab.training.runs import Run
-from srlab.training.schedules import constant
 from srlab.training.signals import Interrupts, TrainingStopped
 from srlab.training.trainer import Trainer
 
-from .little_run import LAB, NOISY, LittleRun, half_done, little_discriminator, refusal, undisturbed, what_is_left
+from .little_run import LAB, NOISY, LittleRun, half_done, refusal, undisturbed, what_is_left
 
 
 def fused(parameters, lr):
@@ -57,14 +56,6 @@ def test_a_run_that_is_stopped_twice_goes_on_bit_for_bit(kind):
     assert not kind or what_is_left() != undisturbed(), "these settings do matter"
 
 
-def test_a_longer_run_is_that_which_was_longer_from_the_beginning():
-    for name, lengths in (("longer", (4, 6)), ("straight", (6,))):
-        for iters in lengths:
-            LittleRun(name).fit(iters, schedule=constant)
-    left, straight = what_is_left("longer"), what_is_left("straight")
-    assert {name for name in left if left[name] != straight[name]} <= {"metrics.jsonl"}  # early validations
-
-
 def test_a_run_that_was_stopped_early_is_not_finished_by_asking_for_fewer_steps():
     half_done()
     LittleRun().fit(2)
@@ -91,14 +82,6 @@ def test_running_the_prepare_cell_again_changes_nothing():
     little.prepare()
     little.fit()
     assert what_is_left() == undisturbed(precision="bf16")
-
-
-def test_what_is_prepared_later_takes_the_place_of_all_that_was():
-    little = LittleRun(gan=little_discriminator)
-    little.gan = None
-    little.prepare()
-    little.fit()
-    assert what_is_left() == undisturbed()
 
 
 def test_features_are_named_in_the_manifest_stay_frozen_and_are_in_no_state():

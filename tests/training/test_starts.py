@@ -60,12 +60,6 @@ def test_a_start_that_was_named_is_refused_and_another_is_passed_over_with_the_r
     assert f"The start {LAB}/one is passed over: " in capsys.readouterr().out
 
 
-@pytest.mark.parametrize("start", ["foo", "a/b/c"])
-def test_what_is_no_run_is_refused(start):
-    with pytest.raises(SrlabError, match=rf"start={start} won't do: it is shipped, or LAB/RUN such as 01_srresnet/def"):
-        check_start(start, wanted())
-
-
 def test_a_start_of_other_photos_may_be_named_and_is_never_found(capsys):
     leave("brick", images=FOUR.subset("brick"))
     assert found(f"{LAB}/brick", wanted(), named=True) == f"{LAB}/brick"

@@ -116,7 +116,7 @@ def test_metrics_events_and_manifest_say_what_was_run_and_how_it_went(monkeypatc
     little.fit(15, validate=lambda g: {"psnr": 20.0 + little.trainer.step}, validate_every=20, schedule=lambda _: 1.0)
     logged = [row for row in little.run.metrics() if "loss" in row]
     assert [row["step"] for row in logged] == [5, 10, 15]
-    assert [row["loss"] for row in logged] == pytest.approx([little.losses[step - 1] for step in (5, 10, 15)])
+    assert [row["loss"] for row in logged] == pytest.approx([little.losses[step - 1]["loss"] for step in (5, 10, 15)])
     assert [row["rate"] for row in logged] == [1e-3] * 3
     events = EventAccumulator(str(little.run.path / "tensorboard")).Reload()
     assert [event.step for event in events.Scalars("loss")] == [5, 10, 15]
