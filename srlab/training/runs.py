@@ -511,12 +511,8 @@ class RunWriter(Run):
 
 
 def _plain(value: Any) -> Any:
-    """What JSON can hold of a value that it can't hold itself."""
-    if isinstance(value, os.PathLike):
-        return os.fspath(value)
-    if hasattr(value, "tolist"):  # numbers of torch or NumPy
-        return value.tolist()
-    raise SrlabError(f"The manifest of a run cannot hold a {type(value).__name__}; give numbers and texts as recipe.")
+    """What JSON can hold of numbers of torch or NumPy, and of a path."""
+    return value.tolist() if hasattr(value, "tolist") else os.fspath(value)
 
 
 def _differences(earlier: dict[str, Any], now: dict[str, Any], within: str = "") -> list[str]:
