@@ -172,10 +172,10 @@ def _seen(learned: str, unseen: ImageSet) -> str:
     """What a network knows of the photos to validate on, or ""; `learned` is the fingerprint of its own, or shipped."""
     if len(unseen) == 1:  # as of a subject, of which it is the right half
         known, right = photos("train"), unseen.hr[0]
-        has_them = learned in (SHIPPED, known.fingerprint())
-        for name, photo in zip(known.names, known.hr, strict=True):
-            if has_them and torch.equal(photo[..., -right.shape[2] :], right):
-                return f"it has learned all of {name}, and this run would be validated on pixels of it"
+        ends = {name: photo[..., -right.shape[2] :] for name, photo in zip(known.names, known.hr, strict=True)}
+        whole = [name for name, end in ends.items() if torch.equal(end, right)]
+        if whole and learned in (SHIPPED, known.fingerprint()):
+            return f"it has learned all of {whole[0]}, and this run would be validated on pixels of it"
     if learned == unseen.fingerprint():
         return f"it was trained on {unseen.name}, on which this run would be validated"
     return ""
