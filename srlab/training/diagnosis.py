@@ -75,8 +75,7 @@ def diagnose(run: Run | str | os.PathLike) -> Diagnosis:
     history = run.metrics()
     findings = find_symptoms(history)
     if manifest["state"] == "failed":
-        reason = manifest.get("failure", f"it stopped by itself after step {manifest['step']}")
-        findings.insert(0, Finding("training broke down", printable(reason), *BROKEN))
+        findings.insert(0, Finding("training broke down", printable(manifest["failure"]), *BROKEN))
     logged = sum("loss" in row or "g_loss" in row for row in history)
     too_early = (
         f"too early to judge, with {logged} of the {ENOUGH} rows of losses that the rules need; a run has them from "
@@ -94,8 +93,8 @@ def find_symptoms(history: History) -> list[Finding]:
         Rows with ``step`` and what the trainer logs: ``loss``, or ``g_loss``, ``d_loss``, ``d_real``, ``d_fake``,
         ``g_norm`` and ``d_norm``; and with a validation ``val_psnr`` in decibels and ``dead_units``.
     """
-    seen = [(rule, rule.evidence(history)) for rule in RULES]
-    return [Finding(rule.name, evidence, rule.cause, rule.advice) for rule, evidence in seen if evidence is not None]
+    seen = [(name, rule(history), cause, advice) for name, rule, cause, advice in RULES]
+    return [Finding(name, evidence, *why) for name, evidence, *why in seen if evidence is not None]
 
 
 def find_ruin(history: History, floor: float) -> str | None:
@@ -221,42 +220,32 @@ def _relus_are_dead(history: History) -> str | None:
     return f"{shares[-1]:.0%} of the channels behind ReLUs are zero at each pixel of a batch"
 
 
-@dataclass(frozen=True)
-class Rule:
-    """A failure that the log gives away: what sees it, why it happens, what to try."""
-
-    name: str
-    evidence: Callable[[History], str | None]
-    cause: str
-    advice: str
-
-
-RULES = (
-    Rule(
+RULES: tuple[tuple[str, Callable[[History], str | None], str, str], ...] = (  # name, what sees it, why, what to try
+    (
         "D wins",
         _d_wins,
         "D is sure of every patch, so what it still tells G is little, or noise.",
         "a lower rate for D, instance noise, smooth labels, or a smaller D.",
     ),
-    Rule(
+    (
         "D starves",
         _d_starves,
         "D cannot tell HR from SR, so G hears nothing from it.",
         "a higher rate for D, less noise on what it sees, more updates of D; and see whether its optimiser steps.",
     ),
-    Rule(
+    (
         "D is upside down",
         _d_is_upside_down,
         "D takes SR for the photo: labels or signs are exchanged in one of the losses.",
         "look at which of HR and SR has the label 1 in the loss of D, and that G asks for the label of HR.",
     ),
-    Rule(
+    (
         "no gradient reaches G",
         _g_hears_nothing,
         "A detach on G's way cuts the loss off from G, or a loss that fades where D is sure has faded.",
         "look for detach and no_grad in G's half of the step, and take the loss of G that does not saturate.",
     ),
-    Rule(
+    (
         "it does not learn",
         _does_not_learn,
         "The steps are so large that they switch ReLUs off for good, or so small that nothing moves; or LR and HR do "
@@ -265,19 +254,19 @@ RULES = (
         "show a batch of LR and HR side by side; then a learning rate four times lower or a slower rise to it, then "
         "one ten times higher.",
     ),
-    Rule(
+    (
         "it overfits",
         _overfits,
         "The network learns the training photos by heart, which are too few for its size.",
         "more photos, a smaller network, or stop earlier: the best weights are kept.",
     ),
-    Rule(
+    (
         "the picture runs away",
         _runs_away,
         "An update was too large, or the adversarial loss outweighs what holds the picture.",
         "lower the learning rates, or give D a smaller weight.",
     ),
-    Rule(
+    (
         "dead units",
         _relus_are_dead,
         "Large updates have pushed them below zero, where a ReLU passes no gradient that could bring them back.",

@@ -23,7 +23,6 @@ process.
 import json
 import os
 import platform
-import re
 import subprocess
 import time
 import zipfile
@@ -39,12 +38,11 @@ from srlab.base import files
 from srlab.base.errors import SrlabError
 from srlab.base.places import generator_file, home, locate, run_folder
 from srlab.base.text import printable
-from srlab.training.format_1 import lift
 
 if TYPE_CHECKING:
     from torch import nn
 
-FORMAT = 2  # of the run folder; one of format 1 is read as well, and one of another is not touched
+FORMAT = 2  # of the run folder; one of another is not touched
 ADVICE = f"{files.ADVICE} with SRLAB_HOME"  # where a file of a run cannot be written
 REMEDY = "move the folder away or choose another run name"
 SIDE = "-ablation-"  # in the names of a lab's side runs, which stand for nothing by themselves
@@ -165,15 +163,7 @@ class Run:
         return self._ours(manifest)
 
     def _ours(self, manifest: dict[str, Any]) -> dict[str, Any]:
-        """A manifest in today's format, if it is one of this run; whatever reads one gets it from here."""
-        if manifest["format"] == 1:
-            try:
-                manifest = lift(manifest)
-            except (AttributeError, KeyError, SyntaxError, TypeError, ValueError) as error:
-                file = self.path / "run.json"
-                raise SrlabError(
-                    f"{file} cannot be read as a run's manifest of format 1 ({error}); {REMEDY}."
-                ) from error
+        """A manifest, if it is one of this run; whatever reads one gets it from here."""
         if manifest["format"] != FORMAT:
             raise SrlabError(f"{self.path} was made by another version of srlab ({manifest['format']}); {REMEDY}.")
         if self.lab and manifest["lab"] != self.lab:
@@ -222,11 +212,6 @@ class Run:
         file = self.path / "metrics.jsonl"
         with files.writing(file, ADVICE), file.open("a", encoding="utf-8") as log:
             log.write(line)
-
-    def forget_after(self, step: int) -> None:
-        """Drop logged lines later than a step: a resumed run makes them again."""
-        kept = [json.dumps(row) + "\n" for row in self.metrics() if row["step"] <= step]
-        files.write_atomic(self.path / "metrics.jsonl", "".join(kept).encode(), ADVICE)
 
     # --- state/ ---
 
@@ -299,15 +284,15 @@ def _read_state(file: Path) -> dict[str, Any]:
 
     try:
         with zipfile.ZipFile(file) as archive:  # torch.load passes over checksums
-            damaged = archive.testzip()
+            if archive.testzip():
+                raise ValueError("its content is not what was written")
         state = torch.load(file, map_location="cpu", weights_only=True)
-        whole = not damaged and state["manifest"].keys() >= IN_EACH_MANIFEST and "step" in state
+        if not (state["manifest"].keys() >= IN_EACH_MANIFEST and "step" in state):
+            raise ValueError("entries are missing")
     except Exception as error:  # there is hardly one that a damaged file cannot raise
         if out_of_memory(error):
             raise
         raise SrlabError(f"{file} is damaged or no state of a run.") from error
-    if not whole:
-        raise SrlabError(f"{file} is damaged: its content is not what was written.")
     return state
 
 
@@ -356,7 +341,12 @@ class RunWriter(Run):
         if state and not state["step"] and state["manifest"]["parameters"] != parameters:
             state = None  # nothing is lost yet, so settings may still change
         if state is None:
-            self._refuse_to_overwrite(trained)
+            manifest = self.manifest()
+            if trained or (manifest["step"] if manifest else any(self.path.rglob("*.safetensors"))):
+                raise SrlabError(
+                    f"There is no state in {self.path} to go on from, and what was trained there stays; choose another "
+                    "run name, and run the cells that make the networks again."
+                )
             facts = {"format": FORMAT, "lab": self.lab, "name": self.name, "parameters": parameters, "step": 0}
             facts |= {"started": time.strftime("%Y-%m-%dT%H:%M:%S%z"), "wall_time_s": 0.0, "continued": []}
             self._manifest, self.best = facts, {}
@@ -365,22 +355,9 @@ class RunWriter(Run):
             self._refuse_other_parameters(parameters, iters)
         return state
 
-    def _refuse_to_overwrite(self, trained: int) -> None:
-        """Refuse to begin a run where there are weights that no state belongs to."""
-        manifest = self.manifest()
-        if done := trained or (manifest["step"] if manifest else 0):
-            raise SrlabError(
-                f"There is no state in {self.path} to go on from, and its weights of step {done} stay; choose "
-                "another run name, and run the cells that make the networks again."
-            )
-        if manifest is None and any(self.path.rglob("*.safetensors")):
-            raise SrlabError(f"{self.path} has weights but no run.json; {REMEDY}.")
-
     def _refuse_other_parameters(self, parameters: dict[str, Any], iters: int) -> None:
         """Refuse to go on with other parameters than those of the run, but for what follows its length."""
-        earlier, now = self._manifest["parameters"], parameters["schedule"]
-        if re.sub(" at 0x[0-9a-fA-F]+", "", earlier["schedule"]) == now.partition(" (curve ")[0]:
-            earlier = earlier | {"schedule": now}  # of a run from before curves were noted
+        earlier = self._manifest["parameters"]
         if self._manifest["schedule_total"] != iters:
             earlier = earlier | {name: parameters[name] for name in FOLLOW_LENGTH}
         if changed := _differences(earlier, parameters):
@@ -399,23 +376,28 @@ class RunWriter(Run):
         step, iters
             Done, and asked for.
         facts
-            Of this machine, for the manifest: device, precision, processes ...
+            Of this machine and the code, for the manifest: device, precision, processes ...
         """
-        facts = json.loads(json.dumps(facts, default=_plain))  # before a state holds what none can be read with
-        if 0 < step < iters:
-            self._say_what_changes(step, iters, facts)
         if step:
-            self._say_whether_code_changed(step, iters, facts["code_of_step"])
+            self._say_what_changes(step, iters, facts)
+        self.history = [row for row in self.metrics() if row["step"] <= step] if step else []
         if self.writes:
-            self.forget_after(step or -1)  # the scores of step 0 are made again too
-        self.history = self.metrics()
+            rows = [json.dumps(row) + "\n" for row in self.history]
+            files.write_atomic(self.path / "metrics.jsonl", "".join(rows).encode(), ADVICE)
         if step < iters:
             self._manifest |= facts | {"schedule_total": iters} | environment()
             self._write_manifest("running")
         self._began, self._seconds_before = time.perf_counter(), self._manifest["wall_time_s"]
 
     def _say_what_changes(self, step: int, iters: int, facts: dict[str, Any]) -> None:
-        before, total = self._manifest, self._manifest["schedule_total"]
+        before, total, code = self._manifest, self._manifest["schedule_total"], facts["code_of_step"]
+        if code and before["code_of_step"] not in ("", code):
+            now = f"from step {step:,} on it is the new one."
+            if step >= iters:
+                now = "what you see is the work of the code before. Another name (the parameter run) trains anew."
+            print(f"The code of the training has changed since this run was made: {now}")
+        if step >= iters:
+            return
         if before["precision"] != facts["precision"]:
             print(
                 f"This run was trained in {printable(before['precision'])} so far and goes on in {facts['precision']}."
@@ -433,15 +415,6 @@ class RunWriter(Run):
                 "learning rate follows the schedule of the new length."
             )
         print(f"Going on with the run '{self.name}' from step {step}.")
-
-    def _say_whether_code_changed(self, step: int, iters: int, code: str) -> None:
-        before = self._manifest.get("code_of_step")
-        if not (before and code) or code == before:
-            return
-        now = f"from step {step:,} on it is the new one."
-        if step >= iters:
-            now = "what you see is the work of the code before. Another name (the parameter run) trains anew."
-        print(f"The code of the training has changed since this run was made: {now}")
 
     @contextmanager
     def events(self, step: int) -> Iterator[None]:
@@ -538,17 +511,8 @@ class RunWriter(Run):
 
 
 def _plain(value: Any) -> Any:
-    """What JSON can hold of a value that it can't hold itself."""
-    if isinstance(value, os.PathLike):
-        return os.fspath(value)
-    if getattr(value, "size", None) is not None and hasattr(value, "item"):  # of torch or NumPy
-        try:
-            return value.item()
-        except (RuntimeError, ValueError):
-            pass  # more than one number
-    raise SrlabError(
-        f"The manifest of a run cannot hold a {type(value).__name__}; give numbers and texts as recipe and notes."
-    )
+    """What JSON can hold of numbers of torch or NumPy, and of a path."""
+    return value.tolist() if hasattr(value, "tolist") else os.fspath(value)
 
 
 def _differences(earlier: dict[str, Any], now: dict[str, Any], within: str = "") -> list[str]:
@@ -560,8 +524,6 @@ def _differences(earlier: dict[str, Any], now: dict[str, Any], within: str = "")
             if "optimizer" in becomes:  # another version of torch may have settings that this one hasn't
                 was = {key: was.get(key, setting) for key, setting in becomes.items() if key not in COMPUTED}
                 becomes = {key: becomes[key] for key in was}
-            if "weights_sha256" not in was:  # of features, in a run from before it was noted
-                becomes = {key: value for key, value in becomes.items() if key != "weights_sha256"}
             found += _differences(was, becomes, f"{within}{name}.")
         elif was != becomes:
             found.append(f"{within}{name}={was!r} (now {becomes!r})")

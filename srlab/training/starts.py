@@ -145,29 +145,21 @@ def find_trained(lab: str, steps: int, parameters: dict[str, Any]) -> list[str]:
 def _misfit(start: str, wanted: Wanted, named: bool = False) -> str:
     """Why a training can't begin with this, or ""."""
     if start == SHIPPED:
-        if known := _known(wanted.unseen):
-            return f"it has learned all of {known}, and this run would be validated on pixels of it"
-        fits = _load(SHIPPED, wanted) is not None and wanted.degradation == Degradation()
-        network = f"{wanted.network['network']} of this size, scale and degradation"
-        return "" if fits else f"no {network} comes with srlab"
+        if _load(start, wanted) is None or wanted.degradation != Degradation():
+            return f"no {wanted.network['network']} of this size, scale and degradation comes with srlab"
+        return _seen(SHIPPED, wanted.unseen)
     if not RUN.fullmatch(start):
         return f"it is shipped, or LAB/RUN such as 01_srresnet/default, not '{start}'"
     run = Run(*start.split("/"))
     if not run.is_trained():
         return f"there is no trained run {run.path}"
     made = run.manifest()["parameters"]
-    theirs, sampler = made.get("generator", {}), made.get("sampler", {})
     network = {"scale": wanted.network["scale"]} if named and wanted.free else wanted.network
-    if differs := _differences(theirs, network):
+    if differs := _differences(made["generator"], network):
         return f"its network has {differs}"
-    if differs := _differences(sampler.get("degradation", {}), wanted.degradation.describe()):
+    if differs := _differences(made["sampler"]["degradation"], wanted.degradation.describe()):
         return f"it has learned from LR of {differs}"
-    learned = sampler["images"]["fingerprint"]
-    if (known := _known(wanted.unseen)) and learned == photos("train").fingerprint():
-        return f"it has learned all of {known}, and this run would be validated on pixels of it"
-    if learned == wanted.unseen.fingerprint():
-        return f"it was trained on {wanted.unseen.name}, on which this run would be validated"
-    return ""
+    return _seen(made["sampler"]["images"]["fingerprint"], wanted.unseen)
 
 
 def _differences(theirs: dict[str, Any], ours: dict[str, Any]) -> str:
@@ -176,18 +168,17 @@ def _differences(theirs: dict[str, Any], ours: dict[str, Any]) -> str:
     )
 
 
-def _known(unseen: ImageSet) -> str:
-    """Name of the embedded training photo that the unseen one is the right half of, as that of a subject; or ""."""
-    if len(unseen) > 1:  # a subject is one photo
-        return ""
-    learned, hr = photos("train"), unseen.hr[0]
-    ends = {name: photo[..., -hr.shape[2] :] for name, photo in zip(learned.names, learned.hr, strict=True)}
-    return next((name for name, end in ends.items() if _same(end, hr)), "")
-
-
-def _same(one: torch.Tensor, other: torch.Tensor) -> bool:
-    """Whether two photos have the same pixels; one that a plan has in the place of a photo has none."""
-    return not (one.is_meta or other.is_meta) and torch.equal(one, other)
+def _seen(learned: str, unseen: ImageSet) -> str:
+    """What a network knows of the photos to validate on, or ""; `learned` is the fingerprint of its own, or shipped."""
+    if len(unseen) == 1:  # as of a subject, of which it is the right half
+        known, right = photos("train"), unseen.hr[0]
+        ends = {name: photo[..., -right.shape[2] :] for name, photo in zip(known.names, known.hr, strict=True)}
+        whole = [name for name, end in ends.items() if torch.equal(end, right)]
+        if whole and learned in (SHIPPED, known.fingerprint()):
+            return f"it has learned all of {whole[0]}, and this run would be validated on pixels of it"
+    if learned == unseen.fingerprint():
+        return f"it was trained on {unseen.name}, on which this run would be validated"
+    return ""
 
 
 def _other_photos(start: str, wanted: Wanted) -> str:
@@ -195,9 +186,8 @@ def _other_photos(start: str, wanted: Wanted) -> str:
     if start == SHIPPED:
         return ""
     images = Run(*start.split("/")).manifest()["parameters"]["sampler"]["images"]
-    known = photos("train")  # has the left half of one photo
-    part = images["fingerprint"] == known.fingerprint() and _same(known.subset(HALVED).hr[0], wanted.train_set.hr[0])
-    if part or images["fingerprint"] == wanted.train_set.fingerprint():
+    learned, ours, known = images["fingerprint"], wanted.train_set.fingerprint(), photos("train")
+    if learned == ours or (learned == known.fingerprint() and ours == known.subset(HALVED).fingerprint()):
         return ""
     return "it was trained on {name} ({count} images, {fingerprint})".format(**images)
 

@@ -4,12 +4,11 @@ What it leaves in a run folder, and how a run survives a crash, is all in `srlab
 """
 
 import copy
-import functools
 import hashlib
 import re
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, nullcontext
+from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import is_dataclass
 from typing import Any
 
@@ -62,8 +61,6 @@ class Trainer:
     recipe
         What else decides the result and cannot be seen from the objects, such as the name of the loss; among the
         ``parameters`` of the manifest. A run is resumed only with the same recipe.
-    notes
-        Further entries of the manifest, which may differ when a run goes on.
     compiled
         ``""``, or a mode of `srlab.training.wrapping.compile_networks` for all networks. Where torch.compile does not
         work, a line says why and the run goes on without. Sums may then be rounded in another order.
@@ -94,17 +91,15 @@ class Trainer:
         seed: int = 0,
         recipe: dict[str, Any] | None = None,
         compiled: str = "",
-        notes: dict[str, Any] | None = None,
         ramp: int = 10,
     ) -> None:
-        self.notes = notes or {}
         self.device = pick_device(device)
         self.precision = pick_precision(precision, self.device)
         self.accelerator = make_accelerator(self.device, self.precision)
         self.device = self.accelerator.device
         self.run = RunWriter(lab, run, writes=self.accelerator.is_main_process)
-        self.ramp = ramp
-        self.ema_decay, self.seed, self.recipe, self.compiled = ema, seed, dict(recipe or {}), compiled
+        self.ema_decay, self.ramp, self.seed = ema, ramp, seed
+        self.recipe, self.compiled = recipe or {}, compiled
         self.modules: dict[str, nn.Module] = {}
         self.fixed: dict[str, nn.Module] = {}  # without a parameter that learns
         self.optimizers: dict[str, torch.optim.Optimizer] = {}
@@ -150,21 +145,18 @@ class Trainer:
         # Copied before it is wrapped: accelerate binds the wrapped forward to the network it wraps.
         self.ema = copy.deepcopy(self.modules["generator"]).eval().requires_grad_(False)
         # A frozen network has nothing to exchange with the other processes, and accelerate refuses to try.
-        frozen = {
-            name: self.accelerator.prepare_model(thing, evaluation_mode=True)
+        prepared = tuple(
+            self.accelerator.prepare_optimizer(thing)
+            if name in self.optimizers
+            else self.accelerator.prepare_model(thing, evaluation_mode=name in self.fixed)
             for name, thing in objects.items()
-            if name in self.fixed
-        }
-        learning = {name: thing for name, thing in objects.items() if name not in frozen}
-        prepared = self.accelerator.prepare(*learning.values())
-        prepared = dict(zip(learning, prepared if len(learning) > 1 else [prepared], strict=True)) | frozen
+        )
         if self.compiled:
             networks = (*self.modules.values(), *self.fixed.values())
             if reason := compile_networks(networks, self.compiled, self.device):
                 print(f"torch.compile does not work here ({reason}); going on without it.")
                 self.compiled = ""
-        found = tuple(prepared[name] for name in objects)
-        return found if len(found) > 1 else found[0]
+        return prepared if len(prepared) > 1 else prepared[0]
 
     def backward(self, loss: torch.Tensor) -> None:
         """``loss.backward()``, scaled where the precision asks for it."""
@@ -240,19 +232,19 @@ class Trainer:
             raise SrlabError(f"iters is the total number of training steps and must be at least 1, but is {iters}.")
         if validate_every < 1:
             raise SrlabError(f"validate_every must be at least 1 step, but is {validate_every}.")
-        score = functools.partial(self._validate, validate, monitor, best, floor)
-        with self._holding_the_run(sampler):
-            self._begin(step, sampler, schedule, iters)
-            if self.step < iters:
-                self._train(step, sampler, iters, schedule, score, validate_every)
-            else:
-                self._show_finished(iters, monitor)
-            self.accelerator.wait_for_everyone()  # what the first process saves is there for all
-        return self.ema
 
-    @contextmanager
-    def _holding_the_run(self, sampler: PatchSampler) -> Iterator[None]:
-        """Keep other processes off the run, and say of a lack of memory what to lower."""
+        def draw() -> None:
+            if monitor is not None and self.accelerator.is_main_process:
+                monitor(self)
+
+        def score() -> None:
+            if validate is not None:
+                self._require_finite(self.ema.state_dict())  # here, or the score would be what fails
+                self.run.add(self.step, self._scores(validate, best))
+                self._stop_if_ruined(floor)
+                self.run.keep_best(best, self.step, self.ema)
+            draw()
+
         crowd = f"batches of {sampler.batch} patches of {sampler.patch} pixels"
         advice = (
             "close other programs and run the same again to go on, or lower batch or patch under another run name. "
@@ -261,7 +253,15 @@ class Trainer:
         lock = self.run.lock() if self.accelerator.is_main_process else nullcontext()
         cudnn = convolutions(whole=self.precision == "no", fastest=True)
         with lock, cudnn, explaining_lack_of_memory(crowd, advice):
-            yield
+            self._begin(step, sampler, schedule, iters)
+            if self.step < iters:
+                self._train(step, sampler, iters, schedule, score, validate_every)
+            else:
+                print(f"The run '{self.run.name}' has already done {self.step} of {iters} steps; nothing to train.")
+                self.run.finish(self.step, self.ema)
+                draw()
+            self.accelerator.wait_for_everyone()  # what the first process saves is there for all
+        return self.ema
 
     def _train(
         self,
@@ -297,12 +297,6 @@ class Trainer:
                         f"Stopped at step {self.step} of {iters}; everything is saved in {self.run.path}. "
                         "Run the same cell or command again to go on."
                     )
-
-    def _show_finished(self, iters: int, monitor: Callable | None) -> None:
-        print(f"The run '{self.run.name}' has already done {self.step} of {iters} steps; nothing to train.")
-        self.run.finish(self.step, self.ema)
-        if monitor is not None and self.accelerator.is_main_process:
-            monitor(self)
 
     def _stopping(self, interrupts: Interrupts) -> bool:
         """Whether to stop after this step. Several processes agree on it, and not at each step: it takes a wait."""
@@ -356,28 +350,20 @@ class Trainer:
         self.run.add(self.step, row | {"rate": float(next(iter(self.optimizers.values())).param_groups[0]["lr"])})
         self._stop_if_ruined()
 
-    def _validate(
-        self, validate: Callable | None, monitor: Callable | None, best: tuple[str, ...], floor: float
-    ) -> None:
-        if validate is not None:
-            self._require_finite(self.ema.state_dict())  # here, or the score would be what fails
-            scores: list[Any] = [None]
-            if self.accelerator.is_main_process:  # the others would find the same, and wait for it anyway
-                found = validate(self.ema)
-                if not hasattr(found, "items"):
-                    raise SrlabError(f'validate must return its scores by name, such as {{"psnr": 28.1}}, not {found}.')
-                missing = [name for name in best if name not in found]
-                if missing and best != ("psnr",):  # that is not asked for, but the default
-                    raise SrlabError(f"best names {', '.join(missing)}, but validate gives {', '.join(found)}.")
-                scores = [{f"val_{name}": float(value) for name, value in found.items()}]
-                if self._last_lr is not None:  # none before the first step
-                    scores[0]["dead_units"] = dead_units(self.ema, self._last_lr)
-            (scores,) = broadcast_object_list(scores)
-            self.run.add(self.step, scores)
-            self._stop_if_ruined(floor)
-            self.run.keep_best(best, self.step, self.ema)
-        if monitor is not None and self.accelerator.is_main_process:
-            monitor(self)
+    def _scores(self, validate: Callable, best: tuple[str, ...]) -> dict[str, float]:
+        """A row for the log, the same in all processes: the first finds it, and the others wait for it anyway."""
+        rows: list[Any] = [None]
+        if self.accelerator.is_main_process:
+            found = validate(self.ema)
+            if not hasattr(found, "items"):
+                raise SrlabError(f'validate must return its scores by name, such as {{"psnr": 28.1}}, not {found}.')
+            missing = [name for name in best if name not in found]
+            if missing and best != ("psnr",):  # that is not asked for, but the default
+                raise SrlabError(f"best names {', '.join(missing)}, but validate gives {', '.join(found)}.")
+            rows = [{f"val_{name}": float(value) for name, value in found.items()}]
+            if self._last_lr is not None:  # none before the first step
+                rows[0]["dead_units"] = dead_units(self.ema, self._last_lr)
+        return broadcast_object_list(rows)[0]
 
     def _begin(self, step: Callable, sampler: PatchSampler, schedule: Schedule, iters: int) -> None:
         """Take up the run where its newest state left it, or begin it."""
@@ -393,7 +379,7 @@ class Trainer:
         if state:
             self._put_back(state, sampler)
         facts = {"device": str(self.device), "precision": self.precision, "compiled": self.compiled}
-        facts |= {"processes": self.accelerator.num_processes, "code_of_step": hash_of_step(step)} | self.notes
+        facts |= {"processes": self.accelerator.num_processes, "code_of_step": hash_of_step(step)}
         self.run.begin(self.step, iters, facts)
         if not state:
             # Should a step raise, a second try in the same kernel begins where this one does.

@@ -10,22 +10,15 @@ from accelerate.state import AcceleratorState, is_initialized
 from accelerate.utils import DistributedDataParallelKwargs, InitProcessGroupKwargs, extract_model_from_parallel
 from torch import nn
 
-from srlab.base.errors import SrlabError
-
 PATIENCE = timedelta(hours=6)  # of processes that wait for the first to validate; torch gives up after ten minutes
-MODES = ("default", "reduce-overhead", "max-autotune")
 
 
 def make_accelerator(device: torch.device, precision: str) -> Accelerator:
     """Prepare this process to train on a device, in a precision, with the other processes if there are some."""
     if is_initialized():
-        # accelerate keeps one state a process and refuses another one; a notebook may compare two. No public name of it
-        # forgets that state.
-        state = AcceleratorState()
-        if state.device.type != device.type:
-            AcceleratorState._reset_state(reset_partial_state=True)
-        elif state.mixed_precision != precision:
-            AcceleratorState._reset_state()
+        # accelerate keeps one device and precision a process and refuses others, which a notebook may compare. No
+        # public name forgets them. What it knows of the other processes stays as long as the device does.
+        AcceleratorState._reset_state(reset_partial_state=AcceleratorState().device.type != device.type)
     # Running means of batch norm act on no gradient; sharing them would change D between its two looks at a batch.
     handlers = [DistributedDataParallelKwargs(broadcast_buffers=False), InitProcessGroupKwargs(timeout=PATIENCE)]
     return Accelerator(mixed_precision=precision, cpu=device.type == "cpu", kwargs_handlers=handlers)
@@ -56,23 +49,12 @@ def compile_networks(networks: Iterable[nn.Module], mode: str, device: torch.dev
     Returns
     -------
     str
-        Empty, or why nothing was compiled, such as a missing C++ compiler.
-
-    Raises
-    ------
-    SrlabError
-        There is no such mode.
+        Empty, or why nothing was compiled, such as a missing C++ compiler or an unknown mode.
     """
-    if mode not in MODES:
-        raise SrlabError(f"Unknown mode '{mode}' of compiling; choose one of {', '.join(MODES)}, or '' for none.")
     try:
-        torch.compile(_probe, mode=mode)(torch.ones(8, device=device))
+        torch.compile(lambda values: values * 2 + 1, mode=mode)(torch.ones(8, device=device))
     except (RuntimeError, ImportError, OSError) as error:  # what torch raises here is a RuntimeError
         return str(error).strip().partition("\n")[0] or type(error).__name__
     for network in networks:
         network.compile(mode=mode)
     return ""
-
-
-def _probe(values: torch.Tensor) -> torch.Tensor:
-    return values * 2 + 1

@@ -10,8 +10,9 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
+import srlab
+from srlab import losses
 from srlab.base.errors import SrlabError
-from srlab.base.files import read_safetensors
 from srlab.data.datasets import ImageSet
 from srlab.data.degradation import Degradation
 from srlab.data.patches import PatchSampler
@@ -24,11 +25,12 @@ ITERS, EVERY = 6, 2
 NOISY = Degradation(noise=(0.0, 0.1))
 
 
-def images():
-    """Two pictures of noise."""
+def images(*sizes):
+    """Pictures of noise."""
     random = torch.Generator().manual_seed(3)
-    pixels = [torch.randint(0, 256, (3, 20, 24), generator=random, dtype=torch.uint8) for _ in range(2)]
-    return ImageSet("random", ["a", "b"], pixels)
+    sizes = sizes or ((20, 24), (20, 24))
+    pixels = [torch.randint(0, 256, (3, *size), generator=random, dtype=torch.uint8) for size in sizes]
+    return ImageSet("random", [str(number) for number in range(len(sizes))], pixels)
 
 
 def little_network():
@@ -36,15 +38,15 @@ def little_network():
     return nn.Sequential(*layers, nn.PixelShuffle(4))
 
 
-def little_discriminator():
-    return nn.Sequential(nn.Conv2d(3, 4, 3, stride=4), nn.BatchNorm2d(4), nn.PReLU(), nn.Conv2d(4, 1, 3))
+def g_loss(sr, hr, look):
+    return F.mse_loss(sr, hr) + 0.1 * losses.generator_loss(look(sr))
 
 
 class LittleRun:
     """What the cells of a lab make, all of it new, as in a fresh kernel; a test puts its fault into one of these.
 
-    `gan` makes a discriminator, and `features` are prepared and not used. `before_step` is called with the number of
-    the step, and `change` with that and the losses, which it returns.
+    `gan` makes a discriminator. `before_step` is called with the number of the step, and `change` with that and the
+    losses, which it returns.
     """
 
     def __init__(
@@ -54,71 +56,64 @@ class LittleRun:
         optimizer=torch.optim.Adam,
         rate=1e-3,
         gan=None,
-        features=None,
         sampler=None,
         **settings,
     ):
         torch.manual_seed(0)
         self.network = network()
         self.raw_optimizer = optimizer(self.network.parameters(), lr=rate)
-        self.gan, self.features = gan, features
+        self.discriminator = gan() if gan else None
         self.sampler = PatchSampler(images(), **({"patch": 16, "batch": 2, "degradation": NOISY} | (sampler or {})))
         self.trainer = Trainer(LAB, run, **({"device": "cpu", "precision": "no", "ema": 0.9} | settings))
         self.run = self.trainer.run
-        self.rates, self.losses = [], []
+        self.rates, self.losses, self.noise = [], [], 0.01
         self.before_step = lambda number: None
         self.change = lambda number, losses: losses
         self.prepare()
 
-    def prepare(self):
+    def prepare(self, **others):
         """The cell that wraps networks and optimisers."""
-        things = {"generator": self.network, "optimizer": self.raw_optimizer}
-        if self.gan:
-            discriminator = self.gan()
-            rule = torch.optim.Adam(discriminator.parameters(), lr=1e-3)
-            things |= {"discriminator": discriminator, "d_optimizer": rule}
-        if self.features:
-            things["features"] = self.features
+        things = {"generator": self.network, "optimizer": self.raw_optimizer} | others
+        if self.discriminator:
+            d_optimizer = torch.optim.Adam(self.discriminator.parameters(), lr=1e-3)
+            things |= {"discriminator": self.discriminator, "d_optimizer": d_optimizer}
         self.things = dict(zip(things, self.trainer.prepare(**things), strict=True))
 
-    def update(self, optimizer, loss):
-        """One step of an optimiser."""
-        self.things[optimizer].zero_grad()
-        self.trainer.backward(loss)
-        self.things[optimizer].step()
-
     def step(self, lr, hr):
-        number = self.trainer.step + 1
+        number, generator, optimizer = self.trainer.step + 1, self.things["generator"], self.things["optimizer"]
         self.before_step(number)
         self.rates.append(self.raw_optimizer.param_groups[0]["lr"])
-        sr = self.things["generator"](lr + 0.01 * torch.randn_like(lr))
-        losses = {"loss": F.l1_loss(sr, hr)}
-        if self.gan:
-            losses["g_loss"] = F.softplus(-self.things["discriminator"](sr)).mean()
-        self.update("optimizer", sum(losses.values()))
-        if self.gan:
-            real, fake = self.things["discriminator"](hr), self.things["discriminator"](sr.detach())
-            losses["d_loss"] = (F.softplus(-real) + F.softplus(fake)).mean()
-            self.update("d_optimizer", losses["d_loss"])
-        self.losses.append(losses["loss"].item())
-        return self.change(number, losses)
+        lr = lr + self.noise * torch.randn_like(lr)
+        if self.discriminator:
+            players = {"generator": generator, "g_optimizer": optimizer}
+            players |= {name: self.things[name] for name in ("discriminator", "d_optimizer")}
+            made = srlab.gan_step(self.trainer, lr, hr, **players, d_loss=losses.discriminator_loss, g_loss=g_loss)
+        else:
+            made = {"loss": F.mse_loss(generator(lr), hr)}
+            optimizer.zero_grad()
+            self.trainer.backward(made["loss"])
+            optimizer.step()
+        self.losses.append({name: loss.item() for name, loss in made.items()})
+        return self.change(number, made)
 
     def validate(self, averaged):
         return {"psnr": float(-averaged(torch.full((1, 3, 4, 4), 0.3)).square().mean() * 100 + torch.rand(()))}
 
     def fit(self, iters=ITERS, **settings):
-        settings = {"validate": self.validate, "validate_every": EVERY} | settings
-        schedule = settings.pop("schedule", None) or OneCycle(iters)
-        return self.trainer.fit(self.step, self.sampler, iters, schedule, **settings)
+        defaults = {"schedule": OneCycle(iters), "validate": self.validate, "validate_every": EVERY}
+        return self.trainer.fit(self.step, self.sampler, iters, **defaults | settings)
 
-    def raise_at(self, number, error):
-        """Let an error come up at the beginning of a step."""
+    def fail_at(self, number, error, *iters, **settings):
+        """Fit, and let an error come up at the beginning of a step."""
 
         def before_step(step):
             if step == number:
                 raise error
 
         self.before_step = before_step
+        with pytest.raises(type(error)):
+            self.fit(*iters, **settings)
+        self.before_step = lambda number: None
 
 
 def tensors_in(state):
@@ -131,12 +126,9 @@ class Crash(BaseException):
     """The process is gone: nothing that catches errors sees it."""
 
 
-def half_done(run="default", steps=4, **settings):
-    """Leave a run that was killed after so many of its steps."""
-    little = LittleRun(run, **settings)
-    little.raise_at(steps + 1, Crash())
-    with pytest.raises(Crash):
-        little.fit()
+def half_done(run="default"):
+    """Leave a run that was killed after four of its six steps."""
+    LittleRun(run).fail_at(5, Crash())
 
 
 def what_is_left(run="default"):
@@ -158,24 +150,9 @@ def undisturbed(iters=ITERS, **settings):
         return what_is_left()
 
 
-def require_whole(run="default"):
-    """Every file of a run that has its final name can be read, and there is nothing else but parts."""
-    run = Run(LAB, run)
-    for file in run.path.rglob("*"):
-        if file.suffix == ".safetensors":
-            read_safetensors(file)
-        elif file.is_file() and file.parent.name != "tensorboard":
-            assert file.name in ("run.json", "metrics.jsonl", ".lock") or file.suffix in (".part", ".pt"), file
-    run.manifest()
-    run.load_state()
-    steps = [row["step"] for row in run.metrics() if "loss" in row]
-    assert steps == sorted(set(steps))
-    return run
-
-
-def refusal(words, function, *arguments):
+def refusal(words, function, *arguments, **settings):
     """The one sentence that a function ends with."""
     with pytest.raises(SrlabError, match=words) as caught:
-        function(*arguments)
+        function(*arguments, **settings)
     assert "\n" not in str(caught.value)
     return str(caught.value)

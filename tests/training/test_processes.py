@@ -4,100 +4,57 @@ import os
 import signal
 import socket
 import sys
+from functools import partial
 
 import pytest
 import torch
-import torch.nn.functional as F
 
-import srlab
-from srlab import losses
+from srlab.data.degradation import Degradation
+from srlab.models import MSRResNet, SRGANDiscriminator
+from srlab.models.weights import load_generator
+from srlab.training.runs import Run
+from srlab.training.schedules import constant
 from srlab.training.signals import TrainingStopped
 from tests.kills import Life
 
-LAB, STEPS = "processes", 20
+from .little_run import LAB, LittleRun
+
+STEPS = 20
 
 
-def images():
-    """Three noisy images of one size."""
-    random = torch.Generator().manual_seed(0)
-    pixels = [torch.randint(0, 256, (3, 48, 48), generator=random, dtype=torch.uint8) for _ in range(3)]
-    return srlab.ImageSet("noise", ["a", "b", "c"], pixels)
+def train(run, iters=STEPS, gan=None, signal_at=0):
+    """Train without random numbers in as many processes as there are; one signal is for the second alone."""
+    network = partial(MSRResNet, 1, 8)
+    little = LittleRun(run, network, gan=gan, ema=0, sampler={"batch": 8, "degradation": Degradation()})
+    little.noise = 0.0
+    processes = little.trainer.accelerator
 
+    def before_step(number):
+        if number == signal_at and processes.process_index == 1:
+            signal.raise_signal(signal.SIGINT)
 
-def train(run, steps=STEPS, batch=8, before=None):
-    """Train a small network with the squared error, in as many processes as there are; returns the trainer."""
-    torch.manual_seed(0)
-    net = srlab.MSRResNet(blocks=1, features=8)
-    optimizer = torch.optim.Adam(net.parameters(), 1e-3)
-    trainer = srlab.Trainer(LAB, run, "cpu", "no", ema=0.0)
-    generator, optimizer = trainer.prepare(generator=net, optimizer=optimizer)
-
-    def step(lr, hr):
-        if before:
-            before(trainer)
-        assert len(lr) * trainer.accelerator.num_processes == batch, "each has its share of a batch"
-        loss = F.mse_loss(generator(lr), hr)
-        optimizer.zero_grad()
-        trainer.backward(loss)
-        optimizer.step()
-        return {"loss": loss}
-
-    sampler = srlab.PatchSampler(images(), 4, 16, batch)
-    trainer.fit(step, sampler, steps, validate_every=STEPS)
-    return trainer
-
-
-def train_gan(run):
-    """A GAN as in lab 03: D with batch norm looks at a batch twice, and G learns from it while it is frozen."""
-    torch.manual_seed(0)
-    net, judge = srlab.MSRResNet(blocks=1, features=8), srlab.models.SRGANDiscriminator(features=4, size=16)
-    trainer = srlab.Trainer(LAB, run, "cpu", "no")
-    net, judge, g_optimizer, d_optimizer = trainer.prepare(
-        generator=net,
-        discriminator=judge,
-        g_optimizer=torch.optim.Adam(net.parameters(), 1e-3),
-        d_optimizer=torch.optim.Adam(judge.parameters(), 1e-3),
-    )
-
-    def step(lr, hr):
-        sr = net(lr)
-        d_loss = losses.discriminator_loss(judge(hr), judge(sr.detach()))
-        d_optimizer.zero_grad()
-        trainer.backward(d_loss)
-        d_optimizer.step()
-        with srlab.frozen(judge):
-            g_loss = F.mse_loss(sr, hr) + 0.1 * losses.generator_loss(judge(sr))
-        g_optimizer.zero_grad()
-        trainer.backward(g_loss)
-        g_optimizer.step()
-        return {"g_loss": g_loss, "d_loss": d_loss}
-
-    trainer.fit(step, srlab.PatchSampler(images(), 4, 16, 4), 6, validate_every=6)
-    return trainer
-
-
-def interrupt_second(trainer):
-    """Ctrl-C that reaches the second process alone, in its third step."""
-    if trainer.accelerator.process_index == 1 and trainer.step == 2:
-        signal.raise_signal(signal.SIGINT)
+    little.before_step = before_step
+    little.fit(iters, schedule=constant, validate=None, validate_every=STEPS)
+    assert len(little.trainer._last_lr) * processes.num_processes == 8, "each has its share of a batch"
+    return little.trainer
 
 
 def work(say, rank, port):
     """What each of the two processes does: two trainings, and one that is stopped."""
     os.environ |= {"RANK": rank, "LOCAL_RANK": rank, "WORLD_SIZE": "2", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port}
-    for trainer in (train("two"), train_gan("gan")):
+    for trainer in (train("two"), train("gan", 6, partial(SRGANDiscriminator, 4, 16))):  # D has batch norm
         modules = trainer.modules.items()
         found = {f"{name}.{key}": value for name, module in modules for key, value in module.named_parameters()}
         torch.save(found, trainer.run.path / f"{rank}.pt")
     try:
-        train("stopped", before=interrupt_second)
+        train("stopped", signal_at=3)
     except TrainingStopped as stop:
         say(str(stop))
 
 
 def far(weights, run):
     """Root mean square of the differences to the weights of a run; the largest tells little: Adam blows up noise."""
-    others = srlab.load_generator(LAB, run).state_dict()
+    others = load_generator(LAB, run).state_dict()
     gaps = torch.cat([(weights[name] - others[name]).flatten() for name in others])
     return gaps.square().mean().sqrt()
 
@@ -110,30 +67,27 @@ def test_two_processes_stay_the_same_follow_one_stop_together_and_one_goes_on(ca
     lives = [Life(work, str(rank), port) for rank in range(2)]
     assert [life.end() for life in lives] == [0, 0], [life.said for life in lives]
     for run in ("two", "gan"):
-        folder = srlab.Run(LAB, run).path
-        first, second = (torch.load(folder / f"{rank}.pt", weights_only=True) for rank in range(2))
+        first, second = (torch.load(Run(LAB, run).path / f"{rank}.pt", weights_only=True) for rank in range(2))
         assert first.keys() == second.keys()
         assert all(torch.equal(first[name], second[name]) for name in first), "the same weights in all, bit for bit"
         assert any(name.startswith("discriminator") for name in first) == (run == "gan")
 
     assert all("Stopped at step 10 of 20" in life.said[0] for life in lives)
-    assert srlab.Run(LAB, "stopped").load_state()["step"] == 10, "although one alone had the signal"
+    assert Run(LAB, "stopped").load_state()["step"] == 10, "although one alone had the signal"
 
-    one, two = train("one").run, srlab.Run(LAB, "two")
+    one, two = train("one").run, Run(LAB, "two")
     torch.manual_seed(0)
-    start = srlab.MSRResNet(blocks=1, features=8).state_dict()
-    assert far(start, "one") > 1e-3, "it has learned something to compare"
-    assert far(srlab.load_generator(LAB, "two").state_dict(), "one") < 2e-5
+    assert far(MSRResNet(1, 8).state_dict(), "one") > 1e-3, "it has learned something to compare"
+    assert far(load_generator(LAB, "two").state_dict(), "one") < 2e-5
     assert [row["step"] for row in one.metrics()] == [row["step"] for row in two.metrics()]
     means = [[row["loss"] for row in run.metrics() if "loss" in row] for run in (one, two)]
     assert means[0] == pytest.approx(means[1])
-    manifest = two.manifest()
-    assert (manifest["processes"], manifest["step"], manifest["state"]) == (2, STEPS, "finished")
+    assert (two.manifest()["processes"], two.manifest()["state"]) == (2, "finished")
     assert len(list((two.path / "tensorboard").iterdir())) == 1
 
     capsys.readouterr()
     for name in ("one", "two"):
-        train(name, steps=STEPS + 5)
+        train(name, STEPS + 5)
     assert "was trained by 2 process(es) so far and goes on with 1" in capsys.readouterr().out
     assert two.manifest()["processes"] == 1
-    assert far(srlab.load_generator(LAB, "two").state_dict(), "one") < 2e-5
+    assert far(load_generator(LAB, "two").state_dict(), "one") < 2e-5

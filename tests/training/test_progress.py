@@ -1,29 +1,19 @@
 """The bar of a training: in a notebook it is text in one place, with the losses below it."""
 
-import pytest
+from types import SimpleNamespace
 
 from srlab.training.progress import RETURN, WIDTH, Progress
 
 
-@pytest.fixture
-def shown(monkeypatch):
-    """What a notebook would show, the oldest first."""
-    texts = []
+def test_in_a_notebook_the_bar_keeps_its_width_beside_any_number_of_losses(monkeypatch, capsys):
+    shown = []
 
-    class Place:
-        def update(self, data, raw):
-            texts.append(data["text/plain"])
+    def show(data, **_):
+        shown.append(data["text/plain"])
+        return SimpleNamespace(update=show)
 
-    def display(data, **_):
-        texts.append(data["text/plain"])
-        return Place()
-
-    monkeypatch.setattr("IPython.display.display", display)
-    monkeypatch.setattr("IPython.get_ipython", lambda: type("Shell", (), {"kernel": None}))
-    return texts
-
-
-def test_in_a_notebook_the_bar_keeps_its_width_beside_any_number_of_losses(shown, capsys):
+    monkeypatch.setattr("IPython.display.display", show)
+    monkeypatch.setattr("IPython.get_ipython", lambda: SimpleNamespace(kernel=None))
     losses = {f"loss_{number}": "0.1234" for number in range(20)}
     with Progress(total=20, initial=5, desc="default", mininterval=0) as bar:
         bar.set_postfix(losses, refresh=False)

@@ -7,8 +7,9 @@ or 0, and `backward`, for which autograd wants a device, only gives each paramet
 
 import importlib
 import sys
-from contextlib import ExitStack
 from dataclasses import replace
+from functools import partial
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -22,17 +23,18 @@ from torch.utils._pytree import tree_leaves, tree_map_only
 import srlab
 from srlab import losses
 from srlab.data import resampling
-from srlab.data.datasets import ImageSet
 from srlab.data.degradation import Degradation
+from srlab.lab import gan_plumbing
 from srlab.training.trainer import Trainer
 from tests.conftest import ROOT
 
-from .little_run import tensors_in
+from .little_run import images, tensors_in
 
 sys.path.insert(0, str(ROOT / "benchmarks"))  # scripts, and no package
 steps = importlib.import_module("steps")
 aten = torch.ops.aten
 pytestmark = [pytest.mark.nightly, pytest.mark.filterwarnings("ignore:Accessing the data pointer of FakeTensor")]
+PHOTOS = images((60, 50), (41, 80))
 STAGED = 2**16  # bytes up to which CUDA takes a copy from ordinary memory at once, and nobody waits
 
 
@@ -104,17 +106,6 @@ def reach(loss, *_, **__):
                 node.variable.grad = torch.empty_like(node.variable)
 
 
-def save_on_cpu(state, file, save=torch.save):
-    """In place of ``torch.save``, which cannot write what has no numbers."""
-    save(tree_map_only(torch.Tensor, torch.Tensor.cpu, state), file)
-
-
-def load_real(*args, load=torch.load, **settings):
-    """In place of ``torch.load``, which would fake what is on the CPU as well."""
-    with unset_fake_temporarily():
-        return load(*args, **settings)
-
-
 @pytest.fixture
 def gpu(monkeypatch):
     for name, answer in {
@@ -128,65 +119,43 @@ def gpu(monkeypatch):
         monkeypatch.setattr(torch.cuda, name, lambda *_, _answer=answer, **__: _answer)
     monkeypatch.setattr(fake_tensor, "init_gpu_context", lambda device: None)  # that of torch 2.11 wants a driver
     monkeypatch.setattr(torch.Tensor, "backward", reach)
-    monkeypatch.setattr(torch, "save", save_on_cpu)
-    monkeypatch.setattr(torch, "load", load_real)
+    monkeypatch.setattr(torch, "save", lambda state, file: None)  # it has no numbers
     monkeypatch.setattr(torch, "Generator", Generator)
     resampling._bands.cache_clear()
     torch.__future__.set_swap_module_params_on_conversion(True)
-    with ExitStack() as stack:
-        fake = FakeGpu()
-        stack.enter_context(fake.tensors)
-        stack.enter_context(fake)
+    fake = FakeGpu()
+    with fake.tensors, fake:
         yield fake
     torch.__future__.set_swap_module_params_on_conversion(False)
     resampling._bands.cache_clear()
     AcceleratorState._reset_state(reset_partial_state=True)
 
 
-def images(*sizes):
-    random = torch.Generator().manual_seed(0)
-    sizes = sizes or ((60, 50), (41, 80))
-    hr = [torch.randint(0, 256, (3, *size), generator=random, dtype=torch.uint8) for size in sizes]
-    return ImageSet("random", [str(i) for i in range(len(hr))], hr)
-
-
 # --- The labs -------------------------------------------------------------------------------------------------
 
-TASKS = {  # small ones, as what is computed where does not depend on sizes
-    name: replace(steps.resized(task, 2, 32, 1, 4), layers=task.layers and "vgg19 relu2_1")
-    for name, task in steps.TASKS.items()
-}
+
+def step_of(task, trainer, players):
+    """The step of labs 03 and 04 with all that their recipes may put into its losses."""
+    features, lab = players.pop("features"), SimpleNamespace(label_real=0.9, label_flip=0.1, pixel="l1")
+
+    def content(sr, hr):
+        return losses.content_loss(features, sr, hr, F.l1_loss, relative=True, shift=4)
+
+    weights = {"pixel": 1.0, "content": 1.0, "adversary": 0.1}
+    d_loss, g_loss = gan_plumbing.losses_of(lab, task.gan, weights, content)
+    goals = {"d_loss": d_loss, "g_loss": g_loss, "relative": task.gan.startswith("relativistic"), "noise": 0.1}
+    return partial(srlab.gan_step, trainer, **players, **goals)
 
 
-def step_of(name, trainer, prepared):
-    """`srlab.gan_step` with all that the recipes of labs 03 and 04 may put into its losses."""
-    kind, features = TASKS[name].gan, prepared["features"]
-    players = {name: thing for name, thing in prepared.items() if name != "features"}
-    relative = kind.startswith("relativistic")
-
-    def d_loss(real, fake):
-        return losses.discriminator_loss(real, fake, kind, losses.noisy_labels(real, 0.9, 0.1))
-
-    def g_loss(sr, hr, look):
-        down, right = torch.randint(4, (2,)).tolist()
-        content = losses.content_loss(features, sr[..., down:, right:], hr[..., down:, right:], F.l1_loss, True)
-        adversary = losses.generator_loss(look(sr), real=look(hr) if relative else None, kind=kind)
-        return losses.hybrid((1.0, F.l1_loss(sr, hr)), (1.0, content), (0.1, adversary))
-
-    def step(lr, hr):
-        goals = {"d_loss": d_loss, "g_loss": g_loss, "relative": relative}
-        return srlab.gan_step(trainer, lr, hr, **players, **goals, noise=0.1)
-
-    return step
-
-
-def train(name, precision, iters, watch):
-    """A lab in short, whose steps `watch` looks at; returns the trainer and what it saves."""
-    task, networks = TASKS[name], steps.build(TASKS[name])
+@pytest.mark.parametrize(("name", "precision"), [("srgan", "bf16"), ("esrgan", "fp16")])
+def test_a_lab_stays_on_the_gpu_and_no_step_waits_for_it(name, precision, gpu):
+    """From its patches to the moving average; what is logged, validated and saved may be read."""
+    task = replace(steps.resized(steps.TASKS[name], 2, 32, 1, 4), layers="vgg19 relu2_1")  # sizes decide nothing here
+    networks = steps.build(task)
     objects = networks | steps.optimizers_of(networks, task.rate, fused=True)
     trainer = Trainer("03_srgan", "rehearsal", "cuda", precision)
-    step = step_of(name, trainer, dict(zip(objects, trainer.prepare(**objects), strict=True)))
-    sampler = srlab.PatchSampler(images(), 4, task.patch, task.batch, device="cuda")
+    step = step_of(task, trainer, dict(zip(objects, trainer.prepare(**objects), strict=True)))
+    sampler = srlab.PatchSampler(PHOTOS, 4, task.patch, task.batch, device="cuda")
 
     def validate(averaged):
         return srlab.evaluate(averaged, images((40, 44)), 4)[["psnr", "ssim"]].mean().to_dict()
@@ -194,23 +163,17 @@ def train(name, precision, iters, watch):
     advance = trainer._advance
 
     def watched(*arguments):
-        watch.waits.clear()
+        gpu.waits.clear()
         made = advance(*arguments)
         assert {value.device for value in made.values()} == {torch.device("cuda", 0)}
-        assert trainer.step == 1 or watch.waits == []  # the first one sends the matrices that make LR
+        assert trainer.step == 1 or gpu.waits == []  # the first one sends the matrices that make LR
         return made
 
     trainer._advance = watched
-    trainer.fit(step, sampler, iters, srlab.OneCycle(iters), validate, 8)
-    return trainer, trainer._state(sampler)
-
-
-@pytest.mark.parametrize(("name", "precision"), [("srgan", "bf16"), ("esrgan", "fp16")])
-def test_a_lab_stays_on_the_gpu_and_no_step_waits_for_it(name, precision, gpu):
-    """From its patches to the moving average; what is logged, validated and saved may be read."""
-    trainer, state = train(name, precision, 2, gpu)
+    trainer.fit(step, sampler, 2, srlab.OneCycle(2), validate, 8)
     assert trainer.run.manifest()["state"] == "finished"
     assert (trainer.accelerator.scaler is None) == (precision == "bf16")
+    state = trainer._state(sampler)
     del state["networks"]["sampler"]  # random numbers on the CPU
     places = {key: value.device.type for key, value in tensors_in(state).items()}
     assert set(places.values()) == {"cuda"}, [key for key, place in places.items() if place != "cuda"]
@@ -219,28 +182,31 @@ def test_a_lab_stays_on_the_gpu_and_no_step_waits_for_it(name, precision, gpu):
 # --- Patches --------------------------------------------------------------------------------------------------
 
 BLIND = Degradation(blur=(0.2, 3.0), noise=(0.0, 0.05))
-SENT = ["aten._to_copy.default of [('cpu', (16, 48, 48, 3))]"]
-BATCHES = {  # what the sampler is asked for, free bytes on the GPU, what waits
-    "random blur and noise": ({"degradation": BLIND, "rotate": 10.0}, 2**34, []),
-    "one blur": ({"degradation": Degradation(blur=2.0)}, 2**34, []),
-    "of a set on the disk the patches alone are sent": ({}, 0, SENT),
-}
+BATCHES = [  # what the sampler is asked for, free bytes on the GPU, what waits
+    ({"degradation": BLIND, "rotate": 10.0}, 2**34, []),
+    ({"degradation": Degradation(blur=2.0)}, 2**34, []),
+    (
+        {},
+        0,
+        ["aten._to_copy.default of [('cpu', (16, 48, 48, 3))]"],
+    ),  # the patches alone are sent, of a set on the disk
+]
+
+
+@pytest.mark.parametrize(("settings", "free", "waits"), BATCHES)
+def test_a_batch_is_made_on_the_gpu_and_nobody_waits_for_it(settings, free, waits, gpu, monkeypatch):
+    monkeypatch.setattr(torch.cuda, "mem_get_info", lambda *_: (free, free))
+    sampler = srlab.PatchSampler(PHOTOS, 4, 32, 16, device="cuda", **settings)
+    next(sampler)
+    gpu.waits.clear()
+    assert {batch.device.type for batch in next(sampler)} == {"cuda"}
+    assert gpu.waits == waits
 
 
 def test_memory_that_torch_keeps_for_later_counts_as_free(gpu, monkeypatch):
     monkeypatch.setattr(torch.cuda, "mem_get_info", lambda *_: (0, 2**34))
-    for reserved, allocated, fits in ((2**34, 0, True), (2**34, 2**34, False)):
-        monkeypatch.setattr(torch.cuda, "memory_reserved", lambda *_, value=reserved: value)
+    monkeypatch.setattr(torch.cuda, "memory_reserved", lambda *_: 2**34)
+    for allocated, fits in ((0, True), (2**34, False)):
         monkeypatch.setattr(torch.cuda, "memory_allocated", lambda *_, value=allocated: value)
-        sampler = srlab.PatchSampler(images(), 4, 32, 16, device="cuda")
+        sampler = srlab.PatchSampler(PHOTOS, 4, 32, 16, device="cuda")
         assert (sampler._pixels.device.type == "cuda") == fits
-
-
-@pytest.mark.parametrize(("settings", "free", "waits"), BATCHES.values(), ids=BATCHES)
-def test_a_batch_is_made_on_the_gpu_and_nobody_waits_for_it(settings, free, waits, gpu, monkeypatch):
-    monkeypatch.setattr(torch.cuda, "mem_get_info", lambda *_: (free, free))
-    sampler = srlab.PatchSampler(images(), 4, 32, 16, device="cuda", **settings)
-    next(sampler)
-    gpu.waits.clear()
-    assert {batch.device.type for batch in next(sampler)} == {"cuda"}
-    assert sorted(gpu.waits) == sorted(waits)

@@ -14,35 +14,37 @@ from srlab.training.runs import Run
 from srlab.training.signals import Interrupts, TrainingStopped
 from srlab.training.trainer import Trainer
 
-from .little_run import LAB, NOISY, LittleRun, half_done, little_discriminator, refusal, undisturbed, what_is_left
+from .little_run import LAB, NOISY, LittleRun, half_done, refusal, undisturbed, what_is_left
 
 
 def fused(parameters, lr):
     return torch.optim.Adam(parameters, lr=lr, fused=True)
 
 
-def momentum(parameters, lr):
-    return torch.optim.SGD(parameters, lr=lr, momentum=0.9)
-
-
 KINDS = {
     "Adam and batch norm": {},
-    "SGD with momentum": {"optimizer": momentum},
-    "fused Adam in bf16": {"optimizer": fused, "precision": "bf16"},
-    "two networks in bf16, not averaged": {"gan": little_discriminator, "precision": "bf16", "ema": 0},
-    "a discriminator with spectral norm": {"gan": partial(PatchDiscriminator, 4)},
-    "a sampler that blurs and rotates": {"sampler": {"degradation": replace(NOISY, blur=(0.2, 2)), "rotate": 5.0}},
+    "fused Adam, and a sampler that blurs and rotates": {
+        "optimizer": fused,
+        "sampler": {"degradation": replace(NOISY, blur=(0.2, 2)), "rotate": 5.0},
+    },
+    "a GAN with spectral norm in bf16, not averaged": {
+        "gan": partial(PatchDiscriminator, 4),
+        "precision": "bf16",
+        "ema": 0,
+    },
 }
 
 
 @pytest.mark.parametrize("kind", KINDS.values(), ids=KINDS)
 def test_a_run_that_is_stopped_twice_goes_on_bit_for_bit(kind):
-    settings = {key: value for key, value in kind.items() if key != "sampler"}
+    handlers = signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM)
     for stop in (1, 4):
         little = LittleRun(**kind)
         little.before_step = lambda number, stop=stop: signal.raise_signal(signal.SIGINT) if number == stop else None
-        with pytest.raises(TrainingStopped, match=f"Stopped at step {stop} of 6; everything is saved in"):
+        with pytest.raises(TrainingStopped, match=f"Stopped at step {stop} of 6; everything is saved in") as caught:
             little.fit()
+        assert caught.value._render_traceback_() == [str(caught.value)], "a sentence in a notebook"
+        assert (signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM)) == handlers
     torch.rand(5)  # whatever else happened in the process
     little = LittleRun(**kind)
     little.fit()
@@ -51,26 +53,13 @@ def test_a_run_that_is_stopped_twice_goes_on_bit_for_bit(kind):
     assert all(p.is_contiguous(memory_format=torch.channels_last) for p in weights)
     LittleRun("straight", **kind).fit()
     assert what_is_left() == what_is_left("straight")
-    assert settings == {} or what_is_left() != undisturbed(), "these settings do matter"
+    assert not kind or what_is_left() != undisturbed(), "these settings do matter"
 
 
-def test_a_longer_run_is_that_which_was_longer_from_the_beginning():
-    schedule = lambda step: 1.0  # noqa: E731
-    for name, lengths in (("longer", (4, 6)), ("straight", (6,))):
-        for iters in lengths:
-            LittleRun(name).fit(iters, schedule=schedule)
-    left, straight = what_is_left("longer"), what_is_left("straight")
-    assert {name for name in left if left[name] != straight[name]} <= {"metrics.jsonl"}  # early validations
-
-
-def test_features_are_named_in_the_manifest_stay_frozen_and_are_in_no_state():
-    little = LittleRun(features=FeatureExtractor("vgg19 relu1_2", "random"))
-    little.fit(2)
-    features, state = little.things["features"], little.run.load_state()
-    assert set(state["networks"]) == {"generator", "ema", "sampler"}
-    assert little.run.manifest()["parameters"]["features"].items() >= features.config.items()
-    assert not any(module.training for module in features.modules())
-    assert all(parameter.grad is None and not parameter.requires_grad for parameter in features.parameters())
+def test_a_run_that_was_stopped_early_is_not_finished_by_asking_for_fewer_steps():
+    half_done()
+    LittleRun().fit(2)
+    assert Run(LAB, "default").manifest()["state"] == "running"
 
 
 # --- In the same kernel --------------------------------------------------------------------------------------
@@ -80,40 +69,48 @@ def test_a_step_that_fails_and_is_put_right_in_the_same_kernel_trains_as_if_noth
     """A slip in the first step, one after a state, and Ctrl-C; the cell is only run again."""
     little = LittleRun()
     for number, error in ((1, NameError("a slip")), (3, NameError("another")), (5, KeyboardInterrupt())):
-        little.raise_at(number, error)
-        with pytest.raises(type(error)):
-            little.fit()
-    little.before_step = lambda number: None
+        little.fail_at(number, error)
     little.fit()
     assert what_is_left() == undisturbed()
 
 
 def test_running_the_prepare_cell_again_changes_nothing():
     little = LittleRun(precision="bf16")
-    little.raise_at(5, KeyboardInterrupt())
-    with pytest.raises(KeyboardInterrupt):
-        little.fit()
+    little.fail_at(5, KeyboardInterrupt())
     little.network, little.raw_optimizer = little.things["generator"], little.things["optimizer"]
     little.trainer = Trainer(LAB, "default", device="cpu", precision="bf16", ema=0.9)
     little.prepare()
-    little.before_step = lambda number: None
     little.fit()
     assert what_is_left() == undisturbed(precision="bf16")
 
 
-def test_what_is_prepared_later_takes_the_place_of_all_that_was():
-    little = LittleRun(gan=little_discriminator)
-    little.gan = None
-    little.prepare()
-    little.fit()
-    assert what_is_left() == undisturbed()
+def test_features_are_named_in_the_manifest_stay_frozen_and_are_in_no_state():
+    little = LittleRun()
+    little.prepare(features=FeatureExtractor("vgg19 relu1_2", "random"))
+    little.fit(2)
+    features = little.things["features"]
+    assert set(little.run.load_state()["networks"]) == {"generator", "ema", "sampler"}
+    assert little.run.manifest()["parameters"]["features"].items() >= features.config.items()
+    assert not any(module.training for module in features.modules())
+    assert all(parameter.grad is None and not parameter.requires_grad for parameter in features.parameters())
 
 
 def test_a_trainer_whose_folder_was_deleted_does_not_go_on_from_its_trained_networks():
     little = LittleRun()
     little.fit(3)
     shutil.rmtree(little.run.path)
-    refusal("no state in .* to go on from, and its weights of step 3 stay; .* run the cells", little.fit)
+    refusal("no state in .* to go on from, and what was trained there stays; .* run the cells", little.fit)
+
+
+def test_a_second_ctrl_c_acts_at_once():
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    with Interrupts():
+        signal.raise_signal(signal.SIGINT)
+        with pytest.raises(KeyboardInterrupt) as caught:
+            signal.raise_signal(signal.SIGINT)
+    assert not isinstance(caught.value, TrainingStopped)
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    signal.signal(signal.SIGINT, before)
 
 
 # --- With something else than before -------------------------------------------------------------------------
@@ -124,6 +121,20 @@ def test_going_on_in_another_precision_is_said(capsys):
     LittleRun(precision="bf16").fit()
     assert "This run was trained in no so far and goes on in bf16." in capsys.readouterr().out
     assert Run(LAB, "default").manifest()["precision"] == "bf16"
+
+
+@pytest.mark.parametrize(
+    ("steps", "sentence"), [(4, "from step 4 on it is the new one"), (6, "what you see is the work of the code before")]
+)
+def test_a_run_says_that_its_code_has_changed_also_when_it_is_finished(capsys, steps, sentence):
+    class Edited(LittleRun):
+        def step(self, lr, hr):
+            return super().step(lr, hr)
+
+    for run, kind in (("same", LittleRun), ("edited", Edited)):
+        half_done(run) if steps < 6 else LittleRun(run).fit()
+        kind(run).fit()
+        assert (sentence in capsys.readouterr().out) == (run == "edited")
 
 
 def scaler(start):
@@ -140,41 +151,3 @@ def test_the_scale_of_float16_is_kept_and_begins_anew_where_a_run_had_none():
         little.trainer.accelerator.scaler = resumed
         little.trainer._put_back(state, little.sampler)
         assert resumed.get_scale() == pytest.approx(scale)
-
-
-# --- Signals -------------------------------------------------------------------------------------------------
-
-
-def test_a_stop_in_a_notebook_is_one_sentence_and_signals_have_their_usual_effect_again():
-    before = signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM)
-    little = LittleRun()
-    little.before_step = lambda number: signal.raise_signal(signal.SIGINT)
-    with pytest.raises(KeyboardInterrupt) as caught:
-        little.fit()
-    assert isinstance(caught.value, TrainingStopped)
-    assert caught.value._render_traceback_() == [str(caught.value)]
-    assert (signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM)) == before
-
-
-def test_a_second_ctrl_c_acts_at_once(monkeypatch):
-    before, caught_first = signal.signal(signal.SIGINT, signal.default_int_handler), []
-
-    def train():
-        with Interrupts() as interrupts:
-            signal.raise_signal(signal.SIGINT)
-            caught_first.append(interrupts.caught)
-            signal.raise_signal(signal.SIGINT)
-
-    with pytest.raises(KeyboardInterrupt) as caught:
-        train()
-    assert caught_first == [signal.SIGINT]
-    assert not isinstance(caught.value, TrainingStopped)
-    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
-    signal.signal(signal.SIGINT, before)
-
-
-def test_a_run_that_was_stopped_early_is_not_finished_by_asking_for_fewer_steps():
-    half_done()
-    little = LittleRun()
-    little.fit(2)
-    assert little.run.manifest()["state"] == "running"

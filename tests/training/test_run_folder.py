@@ -1,22 +1,23 @@
 """A run folder whose files are lost, damaged, moved or of somebody else: going on, or one sentence and all stays."""
 
-import json
+import math
+import re
 import shutil
 from pathlib import Path
 
 import pytest
-import torch
 
 from srlab.base.files import write_safetensors
-from srlab.data.degradation import Degradation
+from srlab.cli.main import main
+from srlab.evaluation.competitors import load_upscalers
 from srlab.models import MSRResNet
-from srlab.models.weights import load_generator, read_generator
-from srlab.training.format_1 import lift
-from srlab.training.runs import FORMAT, Run, find_run
+from srlab.models.weights import load_generator
+from srlab.training.runs import Run, find_run, read_runs
+from tests.conftest import leave_run
 
 from .little_run import LAB, LittleRun, half_done, refusal, undisturbed, what_is_left
 
-STATES = ("state/000000002.pt", "state/000000004.pt")
+LAST = "state/000000004.pt"
 
 
 @pytest.fixture(scope="module")
@@ -35,11 +36,8 @@ def run(killed):
     return run
 
 
-def content_of(folder):
-    return {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
-
-
-# --- What can happen to a file -------------------------------------------------------------------------------
+def content_of(run):
+    return {path: path.read_bytes() for path in run.path.rglob("*") if path.is_file()}
 
 
 def cut(file):
@@ -47,46 +45,40 @@ def cut(file):
     file.write_bytes(content[: len(content) // 2 + 1])
 
 
-def one_bit(file):
-    content = bytearray(file.read_bytes())
-    content[len(content) // 2] ^= 16
-    file.write_bytes(content)
+# --- Lost and damaged ----------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("damage", [Path.unlink, cut])
-def test_a_run_goes_on_without_its_run_json(run, damage):
+def test_a_run_goes_on_without_its_run_json_and_is_found_by_its_state(run, damage):
     damage(run.path / "run.json")
-    assert run.manifest()["step"] == 4
+    assert [(found.name, manifest["step"]) for found, manifest in read_runs()] == [("default", 4)]
     LittleRun().fit()
     assert what_is_left() == undisturbed()
 
 
-@pytest.mark.parametrize("damage", [Path.unlink, one_bit])
-def test_a_run_goes_on_from_the_state_before_a_damaged_one(run, capsys, damage):
-    damage(run.path / STATES[1])
+def test_a_run_goes_on_from_the_state_before_one_with_a_wrong_bit(run, capsys):
+    content = bytearray((run.path / LAST).read_bytes())
+    content[len(content) // 2] ^= 16
+    (run.path / LAST).write_bytes(content)
     LittleRun().fit()
     said = capsys.readouterr().out
+    assert f"{run.path / LAST} is damaged" in said
     assert "from step 2." in said
-    assert (f"{run.path / STATES[1]} is damaged" in said) == (damage != Path.unlink)
     assert what_is_left() == undisturbed()
 
 
-def test_without_any_state_that_can_be_read_nothing_is_changed(run):
-    for state in STATES:
-        cut(run.path / state)
-    before = content_of(run.path)
+def test_without_a_state_that_can_be_read_nothing_is_trained_over(run):
+    for state in (run.path / "state").iterdir():
+        cut(state)
+    before = content_of(run)
     refusal("No state in .* can be read; delete .* to start the run anew", LittleRun().fit)
-    assert content_of(run.path) == before
-
-
-def test_weights_without_a_state_are_not_trained_over(run):
+    assert content_of(run) == before
     shutil.rmtree(run.path / "state")
-    before = content_of(run.path)
-    refusal("no state in .* to go on from, and its weights of step 4 stay; choose another run name", LittleRun().fit)
-    assert content_of(run.path) == before
-    (run.path / "run.json").unlink()
-    refusal(r"has weights but no run\.json; move the folder away or choose another run name", LittleRun().fit)
-    assert content_of(run.path) == {path: content for path, content in before.items() if path.name != "run.json"}
+    for file in ("run.json", "metrics.jsonl"):
+        before = content_of(run)
+        refusal("no state in .* to go on from, and what was trained there stays; choose", LittleRun().fit)
+        assert content_of(run) == before
+        (run.path / file).unlink()
 
 
 def test_a_run_without_its_log_keeps_its_weights_and_its_best_score(run):
@@ -99,32 +91,23 @@ def test_a_run_without_its_log_keeps_its_weights_and_its_best_score(run):
     assert {name for name in left if left[name] != expected[name]} <= {"metrics.jsonl", "metrics"}
 
 
-@pytest.mark.parametrize("torn", ['{"step": 5, "lo', '{"step": 5, "loss": 0.4}', "{"])
-def test_a_last_line_of_the_log_that_a_crash_cut_short_is_written_again(run, torn):
+def test_a_last_line_of_the_log_that_a_crash_cut_short_is_written_again(run):
     with (run.path / "metrics.jsonl").open("a") as file:
-        file.write(torn)
+        file.write('{"step": 5, "lo')
     LittleRun().fit()
     assert what_is_left() == undisturbed()
 
 
-@pytest.mark.parametrize("damage", [Path.unlink, cut])
-@pytest.mark.parametrize("iters", [4, 6])
-def test_damaged_weights_are_named_and_written_anew_by_the_next_call(run, damage, iters):
+def test_damaged_weights_are_named_and_written_anew_by_the_next_call(run):
     file = run.path / "generator.safetensors"
-    damage(file)
-    assert str(file) in refusal("damaged|no network that|no weights file", load_generator, LAB)
-    LittleRun().fit(iters)
-    assert what_is_left()["generator.safetensors"] == undisturbed()["generator.safetensors"] or iters == 4
-    assert refusal("network 'Sequential'", load_generator, LAB)
+    cut(file)
+    assert str(file) in refusal("damaged", load_generator, LAB)
+    LittleRun().fit(4)
+    assert refusal("network 'Sequential'", load_generator, LAB), "it can be read again"
 
 
 def test_only_that_a_lock_is_held_counts_and_what_cannot_be_locked_is_said(run, home):
-    lock = run.path / ".lock"
-    lock.unlink()
-    lock.mkdir()
-    assert str(run.path) in refusal("Cannot write into .*SRLAB_HOME", LittleRun().fit)
-    lock.rmdir()
-    lock.write_bytes(b"anything")
+    (run.path / ".lock").write_bytes(b"anything")
     LittleRun().fit()
     assert what_is_left() == undisturbed()
     shutil.rmtree(home)
@@ -136,86 +119,72 @@ def test_only_that_a_lock_is_held_counts_and_what_cannot_be_locked_is_said(run, 
     ("content", "words"),
     [
         ({"lab": "03_srgan"}, "belongs to the lab 03_srgan, not to 01_srresnet"),
-        ({"format": 99}, "another version of srlab .99"),
+        ({"format": 1, "state": "finished"}, "was made by another version of srlab .1."),
     ],
 )
-@pytest.mark.parametrize("states", [True, False])
-def test_a_folder_of_another_lab_or_version_is_named_and_left_alone(run, content, words, states):
-    manifest = run.manifest() | content
-    if states:
-        state = run.load_state()
-        run.save_state(state | {"manifest": state["manifest"] | content})
-    else:
-        shutil.rmtree(run.path / "state")
-        run.write_manifest(manifest)
-    before = content_of(run.path)
-    said = refusal(f"{words}.*; move the folder away or choose another run name", LittleRun().fit)
-    assert str(run.path) in said
-    assert content_of(run.path) == before
+def test_a_folder_of_another_lab_or_version_is_named_and_left_alone(run, content, words, capsys):
+    state = run.load_state()
+    run.write_manifest(run.manifest() | content)
+    run.save_state(state | {"manifest": state["manifest"] | content})
+    words = f"{re.escape(str(run.path))} {words}.*; move the folder away or choose another run name"
+    for with_states in (True, False):
+        before = content_of(run)
+        refusal(words, LittleRun().fit)
+        assert content_of(run) == before
+        assert list(read_runs()) == []
+        assert re.match(f"Passed over: {words}", capsys.readouterr().out)
+        assert load_upscalers() == {}
+        assert re.search(f"{LAB}/default is left out: {words}", capsys.readouterr().out)
+        if with_states:
+            shutil.rmtree(run.path / "state")
 
 
-# --- From the version before ---------------------------------------------------------------------------------
+ODD = [bytes(50), b'{"step": "\xe9"}', b"[]", b'{"step": 4}']
 
 
-@pytest.fixture
-def old(killed):
-    """A finished run as srlab left it when states were safetensors."""
-    run = Run(LAB, "default")
-    state = {"rng/cpu": torch.get_rng_state(), "generator/head.weight": torch.ones(4, 3, 9, 9)}
-    write_safetensors(run.path / "state" / "000000600.safetensors", state, {"step": 600})
-    run.save_generator(MSRResNet(1, 4), 600)
-    run.save_generator(MSRResNet(1, 4), 300, best="psnr", score=28.0)
-    manifest = json.loads((killed / "run.json").read_text()) | {"step": 600, "state": "finished"}
-    (run.path / "run.json").write_text(json.dumps(manifest))
-    (run.path / "metrics.jsonl").write_text('{"step": 600, "loss": 0.1}\n')
-    return run
+@pytest.mark.parametrize("content", ODD)
+def test_an_odd_manifest_is_one_sentence_for_whoever_reads_it(capsys, content):
+    run = leave_run(LAB, "default", 4)
+    (run.path / "run.json").write_bytes(content)
+    words = rf"{run.path / 'run.json'} cannot be read as a run's manifest .*; move the folder away"
+    refusal(words, run.is_trained)
+    assert list(read_runs(LAB)) == []
+    assert re.match(f"Passed over: {words}", capsys.readouterr().out)
+    assert main(["doctor", str(run.path)]) == 2
+    assert re.search(words, capsys.readouterr().err)
 
 
-def test_a_run_of_the_version_before_can_be_read_and_is_never_overwritten(old):
-    before = content_of(old.path)
-    for file in ("generator.safetensors", "generator-best-psnr.safetensors"):
-        assert isinstance(read_generator(old.path / file), MSRResNet)
-    assert (old.manifest()["step"], old.is_trained(), len(old.metrics())) == (600, True, 1)
-    assert find_run(Path(f"{LAB}/default")).manifest() == old.manifest()
-    for iters in (6, 600, 900):
-        refusal("There is no state in .* and its weights of step 600 stay; choose another run", LittleRun().fit, iters)
-    assert {path: text for path, text in content_of(old.path).items() if path.name != ".lock"} == before
+@pytest.mark.parametrize(
+    ("network", "blocks", "factor", "words"),
+    [
+        ("nn", 1, 1, "a network 'nn'; srlab knows .*RRDBNet"),
+        ("MSRResNet", 2, 1, "The weights in .* do not fit MSRResNet"),
+        ("MSRResNet", 1, math.nan, "no numbers .NaN or infinite.*; take weights from before"),
+    ],
+)
+def test_weights_that_cannot_be_used_are_refused(network, blocks, factor, words):
+    file = Run(LAB, "default").path / "generator.safetensors"
+    weights = {name: value * factor for name, value in MSRResNet(1, 4).state_dict().items()}
+    write_safetensors(file, weights, {"network": network, "config": {"blocks": blocks, "features": 4}})
+    assert str(file) in refusal(words, load_generator, LAB)
 
 
-FORMAT_1 = Path(__file__).with_name("run_of_format_1.json")  # of half a `LittleRun`, as format 1 wrote it
+# --- Finding -------------------------------------------------------------------------------------------------
 
 
-def test_a_run_of_format_1_goes_on_to_the_same_bits_and_is_held_to_its_settings(run, capsys):
-    run.save_state(run.load_state() | {"manifest": json.loads(FORMAT_1.read_bytes())})
-    shutil.copy(FORMAT_1, run.path / "run.json")
-    other = LittleRun(sampler={"degradation": Degradation(noise=0.1)})
-    refusal(r"was made with sampler.degradation.noise=\[0.0, 0.1\] \(now 0.1\); give", other.fit)
-    LittleRun().fit()
-    assert "code of the training" not in capsys.readouterr().out  # whose hash was of another kind
-    left, expected = what_is_left(), dict(undisturbed())
-    made, described = left.pop("parameters"), expected.pop("parameters")
-    assert left == expected
-    assert made["sampler"] == described["sampler"], "Adam's settings depend on the version of torch"
-    assert json.loads((run.path / "run.json").read_text())["format"] == FORMAT
+def test_a_name_that_would_leave_the_folder_of_runs_is_refused():
+    for name in ("", "..", "a/b", "a b", "a\\b"):
+        refusal("no good name for a run", Run, name, "default")
+        refusal("no good name for a run", Run, LAB, name)
 
 
-BLIND = "Degradation(method='bicubic', blur=(0.2, 3.0), anisotropic=False, noise=(0.0, 0.05), photons=0.0, jpeg=0.0)"
-STARTS = {"01_srresnet/default": "01_srresnet/default", "shipped": "shipped", "": "", "random weights": ""}
-STAGES = {"own-psnr": "04_esrgan/own-psnr", "01_srresnet/own": "01_srresnet/own", "shipped": "shipped", "": ""}
-
-
-def test_what_format_1_had_in_words_is_read_as_facts():
-    sampler = {"patch": 32, "images": "left (half) of gravel (1 images, 166ea56e1a9f594a)", "degradation": BLIND}
-    old = {"format": 1, "lab": "04_esrgan", "parameters": {"sampler": sampler}}
-    made = lift(old)["parameters"]["sampler"]
-    assert made["images"] == {"name": "left (half) of gravel", "count": 1, "fingerprint": "166ea56e1a9f594a"}
-    assert made["degradation"] == Degradation(blur=(0.2, 3), noise=(0, 0.05)).describe()
-    photons = {"sampler": sampler | {"degradation": BLIND.replace("photons=0.0", "photons=9.0")}}
-    assert lift(old | {"parameters": photons})["parameters"]["sampler"]["degradation"]["photons"] == 9.0, (
-        "it did something"
-    )
-    assert {start: lift(old | {"parameters": {"start": start}})["parameters"]["start"] for start in STARTS} == STARTS
-    of_a_game = [old | {"parameters": {"psnr_stage": bool(stage)}, "psnr_stage": stage} for stage in STAGES]
-    assert [lift(one) for one in of_a_game] == [
-        {"format": FORMAT, "lab": "04_esrgan", "parameters": {"start": start}} for start in STAGES.values()
-    ]
+def test_a_run_is_found_by_its_folder_and_a_copy_whose_name_is_none_does_not_stop_the_search(home, monkeypatch, capsys):
+    leave_run(LAB, "default", 4).path.rename(home / LAB / "default (copy)")
+    run = leave_run(LAB, "long", 7)
+    monkeypatch.chdir(run.path)
+    for path in (run.path, run.path.relative_to(home), run.path / "."):
+        found = find_run(path)
+        assert (found.lab, found.name, found.manifest()["step"]) == (LAB, "long", 7)
+    refusal(rf"There is no run in .*{LAB}; give the folder of one, or <lab>/<name>", find_run, home / LAB)
+    assert [run.name for run, _ in read_runs()] == ["long"]
+    assert "Passed over: 'default (copy)' is no good name for a run" in capsys.readouterr().out
