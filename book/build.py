@@ -17,7 +17,6 @@ from srlab.base.errors import SrlabError
 from srlab.base.places import home
 from srlab.cli.labs_command import run_labs
 from srlab.cli.solutions import open_exercises
-from srlab.exercises.saved import CHECKED
 from srlab.lab.notebooks import HEADLINE, find_notebooks
 
 SOLUTION = "<details><summary>One solution</summary>\n\n```python\n{}\n```\n\n</details>"
@@ -131,8 +130,7 @@ def tidy(notebook: nbformat.NotebookNode, below_title: str = "") -> nbformat.Not
             # Before each widget of srlab stands what a page shows without it.
             cell.outputs = [out for out in cell.outputs if not (_is_progress(out) or WIDGET in out.get("data", {}))]
             for data in (output.data for output in cell.outputs if "data" in output):
-                for kind in (HEADLINE, CHECKED):
-                    data.pop(kind, None)  # the same is there as text
+                data.pop(HEADLINE, None)  # the same is there as text
     return notebook
 
 

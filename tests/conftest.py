@@ -10,7 +10,7 @@ import nbformat
 import pytest
 import torch
 
-from srlab.exercises.saved import CHECKED
+from srlab.exercises.saved import MARK
 from srlab.training.runs import FORMAT, Run
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -53,7 +53,7 @@ def leave_run(lab: str, name: str, step: int, state: str = "finished", **paramet
 
 def left(exercise: str, result: str) -> nbformat.NotebookNode:
     """What a check leaves in a notebook that is saved."""
-    return nbformat.v4.new_output("display_data", {CHECKED: {"exercise": exercise, "result": result}})
+    return nbformat.v4.new_output("display_data", {"text/html": MARK.format(exercise, result)})
 
 
 @pytest.fixture

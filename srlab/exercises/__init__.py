@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from srlab.base.errors import SrlabError
 from srlab.base.places import switched_on
 from srlab.base.shell import running_shell
-from srlab.exercises.saved import CHECKED, Result
+from srlab.exercises.saved import MARK, Result
 
 if TYPE_CHECKING:
     import torch
@@ -171,13 +171,14 @@ def _worded(word: str, text: str) -> str:
 
 
 def _leave(name: str, result: Result, text: str, solution: Answer | None = None) -> None:
-    """In a notebook, show a text or a folded solution, and beside it the result, as `srlab progress` reads it."""
+    """In a notebook, show a text or a folded solution, marked with the result, as `srlab progress` reads it."""
     if running_shell() is None:
         return
     from IPython.display import display
 
-    shown = {"text/plain": text} | ({"text/html": _folded(solution)} if solution else {})
-    display(shown | {CHECKED: {"exercise": name, "result": result.value}}, raw=True)
+    shown = _folded(solution) if solution else f"<pre>{html.escape(text)}</pre>"
+    page = f"{MARK.format(name, result.value)}{shown}</div>"
+    display({"text/html": page, "text/plain": text}, raw=True)
 
 
 def _folded(answer: Answer) -> str:

@@ -1,10 +1,11 @@
 """What the checks of a notebook had found when it was saved; nothing is executed."""
 
+import re
 from collections import Counter
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from srlab.exercises.saved import CHECKED, Result, checks_in
+from srlab.exercises.saved import MARK, Result, checks_in
 
 if TYPE_CHECKING:
     from nbformat import NotebookNode
@@ -81,8 +82,7 @@ def summary(tables: Sequence[dict[str, Result]]) -> str:
 
 def _left(name: str, outputs: list["NotebookNode"]) -> Result:
     """What the last run of a check left beside its words; where nothing is, as after clearing, it wasn't run."""
-    for output in reversed(outputs):
-        left = output.get("data", {}).get(CHECKED)
-        if isinstance(left, dict) and left.get("exercise") == name and left.get("result") in BY_CHECK:
-            return Result(left["result"])
-    return Result.NOT_RUN
+    marks = re.compile(MARK.format(re.escape(name), f"({'|'.join(BY_CHECK)})"))
+    pages = [output.get("data", {}).get("text/html", "") for output in outputs]
+    found = marks.findall("".join(pages))
+    return Result(found[-1]) if found else Result.NOT_RUN
