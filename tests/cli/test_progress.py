@@ -9,6 +9,7 @@ import pytest
 from srlab.base.errors import SrlabError
 from srlab.cli.main import main
 from srlab.exercises import TODO, check, find, names
+from srlab.lab.notebooks import seen_from_here
 from tests.conftest import ROOT, left
 
 CROP, PROJECT, MATRIX = "degradation.paired_crop", "degradation.back_project", "degradation.shrink_matrix"
@@ -61,7 +62,7 @@ def test_a_table_says_for_each_exercise_what_its_check_has_left(tmp_path, displa
     text = said(capsys, lab).out
     assert results(text) == {CROP: "right", PROJECT: "hint given", MATRIX: "still to do", PSNR: "not run yet"}
     counts = "hint given: 1, still to do: 1, not run yet: 1"
-    assert text.splitlines()[0] == f"{lab}: 1 of {len(LAB)} right ({counts})"
+    assert text.splitlines()[0] == f"{seen_from_here(lab)}: 1 of {len(LAB)} right ({counts})"
     assert "In all" not in text  # of one
     assert "This is what was saved." in text
 
@@ -99,7 +100,9 @@ def test_a_folder_has_a_table_for_each_notebook_below_it_and_a_sum(tmp_path, cap
     (tmp_path / "anna" / "lab.zip").write_bytes(b"PK")
     lines = said(capsys, tmp_path).out.splitlines()
     heads = [line for line in lines if f" of {len(LAB)} right" in line]
-    assert [head.split(": ")[0] for head in heads] == [f"{tmp_path / name / '00.ipynb'}" for name in ("anna", "bo")]
+    assert [Path(head.split(": ")[0]).resolve() for head in heads] == [
+        tmp_path / n / "00.ipynb" for n in ("anna", "bo")
+    ]
     rest = 2 * (len(LAB) - 1)
     assert lines[-2].startswith("1 other files weren't read;")
     assert lines[-3] == f"In all: 1 of {2 * len(LAB)} right (not run yet: 1, not in the file: {rest})"
