@@ -1,5 +1,7 @@
 """The notebook contract, as far as a program can hold it."""
 
+import ast
+import inspect
 import itertools
 import json
 import re
@@ -97,6 +99,16 @@ def test_claims_stand_in_files_of_their_own_after_cells_that_are_there(lab, cell
     assert all("lab.expect(" in block for block in claims.values())
     for cell in code(cells):
         assert "lab.expect(" not in cell.source, cell.source
+
+
+def test_what_claims_call_of_a_module_is_there(lab, cells):
+    """Most of them run at full length alone, which no test has the time for."""
+    modules = {}
+    for line in re.findall(r"^(?:from srlab.* )?import .+$", "\n".join(cell.source for cell in code(cells)), re.M):
+        exec(line, modules)
+    for node in ast.walk(ast.parse("\n".join(read_claims(lab.stem).values()))):
+        if isinstance(node, ast.Attribute) and inspect.ismodule(modules.get(getattr(node.value, "id", ""))):
+            assert hasattr(modules[node.value.id], node.attr), ast.unparse(node)
 
 
 def test_each_guess_is_held_against_its_outcome_further_down(cells):
