@@ -222,7 +222,7 @@ def all_finite(tensors: dict[str, "torch.Tensor"]) -> bool:
 
 
 @contextmanager
-def lock(path: Path, advice: str, busy: str = "") -> Iterator[None]:
+def lock(path: Path, advice: str, busy: str = "", patience: float = 0.0) -> Iterator[None]:
     """Hold what a lock file stands for; the system lets go of it when the process dies, however it dies.
 
     Parameters
@@ -233,6 +233,8 @@ def lock(path: Path, advice: str, busy: str = "") -> Iterator[None]:
         What to do when the folder cannot be written to.
     busy
         What to say when another process holds it. If empty, say that this one waits, and wait.
+    patience
+        Seconds after which another process is said to hold it.
 
     Raises
     ------
@@ -243,7 +245,7 @@ def lock(path: Path, advice: str, busy: str = "") -> Iterator[None]:
         path.parent.mkdir(parents=True, exist_ok=True)
         held = FileLock(path)
         try:
-            held.acquire(timeout=0)
+            held.acquire(timeout=patience)
         except Timeout as error:
             if busy:
                 raise SrlabError(busy) from error

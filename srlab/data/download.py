@@ -223,8 +223,11 @@ def _ask(session: requests.Session, url: str, part: Path, size: int | None) -> N
     offset = _length(part)
     headers = HEADERS | ({"Range": f"bytes={offset}-"} if offset else {})
     with session.get(url, headers=headers, stream=True, timeout=TIMEOUT_S) as response:
-        if offset and response.status_code == 416:  # there is no more: it was whole, which the check will tell
-            return
+        if offset and response.status_code == 416:  # there is no more
+            if response.headers.get("Content-Range", f"/{offset}").endswith(f"/{offset}"):
+                return  # it was whole, which the check will tell
+            part.unlink()  # of a longer file than the server has
+            raise requests.RequestException("what was kept is longer than its file; the same command begins anew")
         if response.status_code not in (200, 206):
             raise requests.RequestException(f"it answered {response.status_code} {response.reason}")
         if "text/html" in response.headers.get("Content-Type", ""):

@@ -56,7 +56,7 @@ def checks_in(source: str) -> list[str]:
 
 def checked(call: ast.Call) -> str:
     """The exercise that a call of `check` is about, such as ``"degradation.psnr"``; empty of another call."""
-    given = call.args[0] if call.args else None
+    given = call.args[0] if call.args else next((one.value for one in call.keywords if one.arg == "name"), None)
     name = given.value if isinstance(given, ast.Constant) and isinstance(given.value, str) else ""
     of_check = getattr(call.func, "attr", getattr(call.func, "id", "")) == "check"
     return name if of_check and re.fullmatch(r"\w+\.\w+", name, re.ASCII) else ""

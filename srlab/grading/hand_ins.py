@@ -101,22 +101,20 @@ def read_class(file: Path) -> dict[str, list[str]]:
 def student_of(path: Path, names: dict[str, list[str]]) -> str:
     """Whose file it is, by the first folder of its path, or by its own name where it lies in none.
 
-    Somebody of the class where the name begins with hers, in whatever order, else what stands before the marks of
-    Moodle and Canvas, or before the lab.
+    What stands before the marks of Moodle and Canvas, or before the lab: the name of somebody of the class, in whatever
+    order, or else a stranger's. Where there are no such marks, hers if it begins with her name.
     """
     called = path.parts[0] if len(path.parts) > 1 or not path.suffix else path.stem
     called = re.sub("#U([0-9a-f]{4})", lambda code: chr(int(code[1], 16)), called)  # as unzip writes an umlaut
-    words = _words(called)
+    marked = BEFORE_LAB.split(BEHIND_NAME.split(called)[0])[0]
+    words = _words(marked)
     fitting = [
         (len(parts), name)
         for name, aliases in names.items()
         for parts in map(_words, aliases)
-        if sorted(words[: len(parts)]) == sorted(parts)
+        if sorted(words[: len(parts)]) == sorted(parts) and (marked == called or len(words) == len(parts))
     ]
-    if fitting:
-        return max(fitting)[1]
-    name = BEHIND_NAME.split(called)[0]
-    return unicodedata.normalize("NFC", name if len(path.parts) > 1 else BEFORE_LAB.split(name)[0]).strip()
+    return max(fitting)[1] if fitting else unicodedata.normalize("NFC", marked).strip()
 
 
 def _words(text: str) -> list[str]:

@@ -46,6 +46,7 @@ OF_SIZE = (
     *(ExifTags.Base.ImageWidth, ExifTags.Base.ImageLength, ExifTags.Base.ExifImageWidth, ExifTags.Base.ExifImageHeight),
     *(0x9214, ExifTags.Base.SubjectLocation, ExifTags.IFD.Interop),  # the first: SubjectArea
 )
+LONGEST_EXIF = 65533  # bytes that a JPEG takes
 HIDDEN_REACH = 4.0  # sigma in pixels, over which colours spread to where nothing shows
 
 
@@ -262,5 +263,7 @@ def _metadata(image: Image.Image, suffix: str) -> dict[str, bytes]:
             for entry in OF_SIZE:  # a thumbnail isn't written in any case
                 exif.pop(entry, None)
                 camera.pop(entry, None)
-            kept["exif"] = exif.tobytes()
+            entries = exif.tobytes()
+            if suffix not in (".jpg", ".jpeg") or len(entries) <= LONGEST_EXIF:
+                kept["exif"] = entries
     return kept

@@ -133,7 +133,8 @@ class Run:
             Another process holds it, or its folder cannot be written.
         """
         busy = f"The run {self.path} is in use by another process; wait for it, or choose another run name."
-        with files.lock(self.path / ".lock", "set SRLAB_HOME to a folder you own", busy):
+        # The second is for `is_held`, which takes the lock for an instant to see whether it could.
+        with files.lock(self.path / ".lock", "set SRLAB_HOME to a folder you own", busy, patience=1.0):
             for folder in (self.path, self.path / "state", self.path / "samples"):
                 files.sweep_parts(folder)
             yield

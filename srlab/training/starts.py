@@ -42,8 +42,9 @@ class Wanted:
 
 
 def begun_with(run: Run) -> str:
-    """The start that a run has noted: ``"shipped"`` or ``"LAB/NAME"``; "" where it has none or isn't there."""
-    return (run.manifest() or {"parameters": {}})["parameters"].get("start", "")
+    """The start that a run has noted: ``"shipped"`` or ``"LAB/NAME"``; "" where it has none or hasn't trained yet."""
+    manifest = run.manifest()
+    return manifest["parameters"].get("start", "") if manifest and manifest["step"] else ""
 
 
 def find_start(

@@ -326,6 +326,8 @@ class Trainer:
         for name, value in losses.items():
             if value.numel() != 1:
                 raise SrlabError(f"The loss '{name}' of step has {tuple(value.shape)} numbers; take its mean().")
+        if reserved := {"step", "rate"} & losses.keys():
+            raise SrlabError(f"The log itself has a column {min(reserved)}; give that loss of step another name.")
         losses = {name: value.reshape(()) for name, value in losses.items()}
         self.step += 1
         # Which step was the first to go wrong is noted on the device, without waiting for it.
@@ -377,6 +379,12 @@ class Trainer:
         state = self.run.find_state(self._full_recipe(sampler, schedule, iters), iters, self.step)
         self.accelerator.wait_for_everyone()  # all have read before the first process writes
         if state:
+            kept, given = state["networks"]["generator"], self.modules["generator"].state_dict()
+            if not state["step"] and not all(torch.equal(given[name].cpu(), value) for name, value in kept.items()):
+                print(
+                    "This run begins with the weights of its first try, not with those that it was given now; for "
+                    f"these, delete {self.run.path}, or take another run name."
+                )
             self._put_back(state, sampler)
         facts = {"device": str(self.device), "precision": self.precision, "compiled": self.compiled}
         facts |= {"processes": self.accelerator.num_processes, "code_of_step": hash_of_step(step)}

@@ -89,7 +89,7 @@ class Ballot(CellBox):
 
     def rank(self, letter: str) -> None:
         """Give a picture the next rank; the only one that is left then takes the last by itself."""
-        left = [key for key in self.trial.methods if key not in self.ranking]
+        left = [] if self.done else [key for key in self.trial.methods if key not in self.ranking]
         if letter in left:
             left.remove(letter)
             self.ranking += [letter, *(left if len(left) == 1 else [])]
@@ -107,6 +107,8 @@ class Ballot(CellBox):
             A picture has no rank yet, or the file cannot be written or was changed by another ballot. The ranking then
             stays as it is, and so does the file.
         """
+        if self.done:  # as by a double click
+            return
         if len(self.ranking) < len(self.trial.methods):
             raise SrlabError("Rank all pictures before you confirm.")
         if self._load() != self.votes:  # the same ballot in another tab

@@ -83,7 +83,7 @@ def test_what_cannot_be_counted_is_named_with_what_to_do(tmp_path, capsys):
     old = cell(CROP, printed(f"{CROP} (easy)\n  right   The lab goes on with your answer.\n"))
     luma = cell("", left("degradation.luma", "right"), source='srlab.check("degradation.luma", luma)')
     comment = cell("", source=f"# srlab.check('{MATRIX}', psnr)")
-    strange = cell("", source=f"%%time\n%matplotlib inline\ncheck(\n    '{PSNR}',\n    psnr)")
+    strange = cell("", source=f"%%time\n%matplotlib inline\ncheck(\n    answer=psnr, name='{PSNR}')")
     text = said(capsys, save(tmp_path / "lab.ipynb", old, luma, comment, strange)).out
     assert results(text)[CROP] == results(text)[PSNR] == "not run yet"
     assert results(text)[MATRIX] == "not in the file"

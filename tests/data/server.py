@@ -42,7 +42,10 @@ def serving():
         def answer(self, status, body=b"", kind="application/octet-stream", cut=None):
             self.close_connection = True
             self.send_response(status)
-            for key, value in {"Connection": "close", "Content-Length": len(body), "Content-Type": kind}.items():
+            headers = {"Connection": "close", "Content-Length": len(body), "Content-Type": kind}
+            if status == 416:
+                headers["Content-Range"] = f"bytes */{len(self.content)}"
+            for key, value in headers.items():
                 self.send_header(key, value)
             self.end_headers()
             self.wfile.write(body[:cut])

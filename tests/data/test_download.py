@@ -90,6 +90,15 @@ def test_a_part_that_is_whole_is_not_fetched_again(site, target, known):
     assert site.asked == ([] if known else [("data.zip", f"bytes={len(CONTENT)}-")])
 
 
+@KNOWN
+def test_a_part_that_is_longer_than_the_file_is_not_taken_for_it(site, target, known):
+    part_of(target).write_bytes(CONTENT + b"of another file")
+    url = site.put("data.zip", CONTENT)
+    assert "longer than its file; the same command begins anew" in error_of(download.download, [url], target, **known)
+    download.download([url], target, **known)
+    assert visible(target.parent) == {"data.zip": CONTENT}
+
+
 def test_another_file_than_expected_is_noticed_and_fetched_anew_by_the_same_call(site, target):
     for fault, part in ((server.wrong_content, b""), (server.well, b"of another file")):
         url = site.put("data.zip", CONTENT, fault)

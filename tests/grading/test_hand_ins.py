@@ -188,6 +188,8 @@ CLASS = {"Li, Anna": ["Li, Anna"], "Anna Li Wu": ["Anna Li Wu", "wuanna"], "Zoë
         ("Zoe\u0308/deep/lab.ipynb", CLASS, "Zoë"),
         ("Zo#U00eb_1234_assignsubmission_file_lab.ipynb", {}, "Zoë"),
         ("Bo Ek_1234_assignsubmission_file_/lab.ipynb", CLASS, "Bo Ek"),
+        ("Zoë Li_1234_assignsubmission_file_/lab.ipynb", CLASS, "Zoë Li"),
+        ("Zoë, once more/lab.ipynb", CLASS, "Zoë"),
         ("bo_ek_03_srgan.ipynb", {}, "bo_ek"),
         ("lianna_LATE_123_4567_lab.ipynb", {}, "lianna"),
     ],

@@ -133,6 +133,15 @@ def test_exif_and_the_colour_profile_are_kept_but_for_what_was_true_of_the_small
         assert np.abs(np.asarray(sr).astype(int) - enlarged(lr)).mean() < 8
 
 
+def test_exif_that_a_jpeg_cannot_hold_does_not_cost_the_picture(rgb, save, tmp_path):
+    exif = Image.Exif()
+    exif[0x010E] = "a description" * 6000
+    source = save("lr.png", rgb, exif=exif)
+    for suffix, kept in ((".jpg", False), (".png", True)):
+        with Image.open(run(source, tmp_path / f"sr{suffix}")) as sr:
+            assert (0x010E in sr.getexif()) == kept
+
+
 @pytest.mark.parametrize(("mode", "target", "kept"), [("LAB", "sr.png", 0), ("L", "sr.webp", 0), ("L", "sr.png", 1)])
 def test_a_profile_that_is_not_one_of_the_result_is_left_out(mode, target, kept, tmp_path):
     profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("LAB")).tobytes()

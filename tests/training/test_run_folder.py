@@ -3,8 +3,10 @@
 import math
 import re
 import shutil
+import threading
 from pathlib import Path
 
+import filelock
 import pytest
 
 from srlab.base.files import write_safetensors
@@ -113,6 +115,15 @@ def test_only_that_a_lock_is_held_counts_and_what_cannot_be_locked_is_said(run, 
     shutil.rmtree(home)
     home.write_text("in the way")
     refusal("Cannot write into .*SRLAB_HOME", LittleRun().fit)
+
+
+def test_a_look_whether_a_run_is_held_does_not_keep_it_from_beginning(run):
+    looking = filelock.FileLock(run.path / ".lock", thread_local=False)
+    looking.acquire()
+    threading.Timer(0.2, looking.release).start()
+    with run.lock():
+        assert run.is_held()
+    assert not run.is_held()
 
 
 @pytest.mark.parametrize(

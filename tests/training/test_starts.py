@@ -9,7 +9,7 @@ from srlab.base.errors import SrlabError
 from srlab.data import datasets, subjects
 from srlab.data.degradation import Degradation
 from srlab.models import MSRResNet, RRDBNet
-from srlab.training.starts import Wanted, check_start, find_start, find_trained
+from srlab.training.starts import Wanted, begun_with, check_start, find_start, find_trained
 from tests.conftest import leave_run
 
 LAB = "01_srresnet"
@@ -96,6 +96,8 @@ def test_a_run_goes_on_with_the_start_that_it_has_begun_with():
     assert found("", wanted(), **places) == f"{LAB}/one"
     with pytest.raises(SrlabError, match=f"began with {LAB}/one, not with {LAB}/two; give it another name"):
         found(f"{LAB}/two", wanted(), True, **places)
+    for step, begun in ((0, ""), (9, f"{LAB}/one")):  # before its first step a run may still begin elsewhere
+        assert begun_with(leave_run("03_srgan", "default", step, start=f"{LAB}/one")) == begun
 
 
 def test_a_start_is_the_shortest_finished_run_that_will_do_and_no_side_run():

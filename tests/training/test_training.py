@@ -269,6 +269,19 @@ def test_settings_may_change_while_nothing_is_trained():
     assert second.run.manifest()["parameters"]["optimizer"]["initial_lr"] == 2e-3
 
 
+def test_weights_that_a_run_of_no_steps_does_not_take_are_spoken_of(capsys):
+    for factor, words in ((1, ""), (2, "begins with the weights of its first try")):
+        LittleRun(f"times-{factor}").fail_at(1, ZeroDivisionError())
+        second = LittleRun(f"times-{factor}")
+        with torch.no_grad():
+            next(second.network.parameters()).mul_(factor)
+        capsys.readouterr()
+        second.fit()
+        said = capsys.readouterr().out
+        assert words in said
+        assert bool(words) == ("first try" in said)
+
+
 def test_a_schedule_is_known_by_its_curve_and_not_by_the_place_it_has_in_memory():
     class Falling:
         def __init__(self, last):
@@ -315,6 +328,8 @@ def test_losses_and_scores_have_names_and_are_single_numbers():
         refusal("must return its losses by name", little.fit)
     little.change = lambda number, losses: {"loss": torch.ones(2)}
     refusal(r"The loss 'loss' of step has \(2,\) numbers; take its mean", little.fit)
+    little.change = lambda number, losses: {"loss": 0.5, "rate": 0.5}
+    refusal("column rate; give that loss of step another name", little.fit)
     little.change = lambda number, losses: {"loss": 0.5}
     refusal("validate must return its scores by name", little.fit, validate=lambda _: None)
     refusal("best names psrn, but validate gives psnr", little.fit, best=("psrn",))
