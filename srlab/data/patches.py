@@ -21,7 +21,8 @@ class PatchSampler:
     arithmetic where they lie, and no file is decoded and no worker started during training.
 
     LR is that of the whole image: it is made from the patch with a margin as wide as the kernels reach, mirrored where
-    the image ends, and the margin is cut off. A rotated patch is an image of its own and has no margin.
+    the image ends, and the margin is cut off. A rotated patch is an image of its own and has no margin. So is a turned
+    or flipped one for ``nearest``, which takes a pixel beside the middle of each cell.
 
     Each image is equally likely, whatever its size. All draws come from one CPU generator, so a seed gives the
     same patches on every device, and `state_dict` is all that a resumed run needs. With several processes (`share`)

@@ -59,7 +59,7 @@ def _sign(*what: str) -> str:
 
 
 def check_run(lab: str, run: str) -> None:
-    """Refuse a run that could not be kept; after this nothing is found out late but what fills the disk meanwhile.
+    """Refuse a run that could not be kept, as far as a look at its folder and at the free space can tell.
 
     Parameters
     ----------

@@ -105,6 +105,7 @@ class Trainer:
         self.optimizers: dict[str, torch.optim.Optimizer] = {}
         self.step = 0
         self._last_lr: torch.Tensor | None = None  # LR of the last step
+        self._rates: dict[int, float] = {}  # of each group of parameters, as the last step had it
 
     @property
     def history(self) -> list[dict[str, float]]:
@@ -314,7 +315,7 @@ class Trainer:
     def _advance(self, update: Callable[..., Losses], sampler: PatchSampler, schedule: Schedule) -> Losses:
         for optimizer in self.optimizers.values():
             for group in optimizer.param_groups:
-                group["lr"] = group["initial_lr"] * schedule(self.step)
+                group["lr"] = self._rates[id(group)] = group["initial_lr"] * schedule(self.step)
         lr, hr = (batch.contiguous(memory_format=torch.channels_last) for batch in next(sampler))
         self._last_lr = lr
         if self.compiled:
@@ -373,12 +374,18 @@ class Trainer:
         for optimizer in self.optimizers.values():
             for group in optimizer.param_groups:
                 group.setdefault("initial_lr", group["lr"])
+                if group["lr"] != self._rates.get(id(group), group["lr"]):
+                    raise SrlabError(
+                        f"The learning rate was set to {group['lr']:g} between two calls of fit, which would overwrite "
+                        "it; make the optimiser with that rate, and give the run another name."
+                    )
         self._first_bad = torch.zeros((), dtype=torch.long, device=self.device)
         self._last_lr = None  # of an earlier try in the same kernel, which is to leave no trace
         torch.manual_seed(self.seed)
         state = self.run.find_state(self._full_recipe(sampler, schedule, iters), iters, self.step)
         self.accelerator.wait_for_everyone()  # all have read before the first process writes
         if state:
+            self._refuse_other_shapes(state)
             kept, given = state["networks"]["generator"], self.modules["generator"].state_dict()
             if not state["step"] and not all(torch.equal(given[name].cpu(), value) for name, value in kept.items()):
                 print(
@@ -419,6 +426,16 @@ class Trainer:
             "optimizers": {name: optimizer.state_dict()["state"] for name, optimizer in self.optimizers.items()},
             "random": random,
         }
+
+    def _refuse_other_shapes(self, state: dict[str, Any]) -> None:
+        """Refuse networks that the weights of a run don't fit, which no setting of theirs has told."""
+        for name, module in self.modules.items():
+            wanted = {key: value.shape for key, value in state["networks"][name].items()}
+            if {key: value.shape for key, value in module.state_dict().items()} != wanted:
+                raise SrlabError(
+                    f"The {name} has other layers than that of the run '{self.run.name}'; give this run another name, "
+                    f"or delete {self.run.path} to start it anew."
+                )
 
     def _put_back(self, state: dict[str, Any], sampler: PatchSampler) -> None:
         """Put back what `_state` collected, and go on at its step."""

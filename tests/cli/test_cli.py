@@ -23,7 +23,7 @@ def course(tmp_path, monkeypatch):
     recipe = "{about: x, source: y, values: {batch: 1}}"
     for lab, more in (("01_srresnet", f"blind: {recipe}\n"), ("02_content_loss", "")):
         (tmp_path / "notebooks" / f"{lab}.ipynb").write_text("{}")
-        text = "parameters: {}\nchoices: {}\nleast: {}\nsides: {}\n"
+        text = "parameters: {iters: 0}\nchoices: {}\nleast: {}\nsides: {}\n"
         text += f"meaning: {{batch: patches}}\nlaptop: {recipe}\nsmoke: {recipe}\n{more}"
         (tmp_path / "notebooks" / "recipes" / f"{lab}.yaml").write_text(text)
     monkeypatch.chdir(tmp_path / "notebooks")
@@ -63,6 +63,8 @@ def test_labs_are_run_with_their_recipe_and_those_that_fail_or_lack_it_are_named
     assert main(["labs", "01_srresnet.ipynb", "02", "--recipe", "blind"]) == 0
     assert "There is no recipe blind for 02_content_loss: left out.\n" in capsys.readouterr().out
     assert calls == [("01", {"recipe": "smoke"}), ("02", {"recipe": "smoke"}), ("01", {"recipe": "blind"})]
+    assert main(["labs", "01", "--seed", "3"]) == 0
+    assert calls[-1] == ("01", {"seed": 3, "run": "default"}), "and other labs find it under its usual name"
 
 
 def test_a_run_is_meant_by_its_name_or_a_path_and_what_looks_alike_is_told(tmp_path, monkeypatch, capsys):

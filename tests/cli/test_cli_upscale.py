@@ -1,6 +1,7 @@
 """``srlab upscale``: from a run or an interpolation to files, and one line for each slip."""
 
 import re
+import signal
 from pathlib import Path
 
 import pytest
@@ -122,9 +123,10 @@ def test_a_log_says_what_begins_and_what_is_done_and_has_no_state_of_the_bar_bet
     assert re.findall(r"photo\.png: +(\d+)%", capsys.readouterr().err) == ["0", "100"]
 
 
-def test_ctrl_c_is_130_and_leaves_nothing(source, tmp_path, capsys, monkeypatch):
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_is_130_and_leaves_nothing(source, tmp_path, capsys, monkeypatch, number):
     def interrupted(*_):
-        raise KeyboardInterrupt
+        signal.raise_signal(number)
 
     monkeypatch.setattr(resampling, "upsample", interrupted)
     assert main(["upscale", str(source), str(tmp_path / "sr.png"), "--method", "bicubic"]) == 130

@@ -8,6 +8,7 @@ from srlab.training.step_code import hash_of_step
 
 LESSON = """
 import functools
+import torch
 
 def square(x):
     return x * x
@@ -15,11 +16,24 @@ def square(x):
 def loss(sr, hr):
     return square(sr - hr)
 
+def bound(x):
+    return x.clamp(0, 1)
+
+class Block(torch.nn.Module):
+    def forward(self, x):
+        return x + 1
+
+class Content:
+    def __call__(self, x):
+        return [bound(part) for part in x]
+
+network, looks = torch.nn.Sequential(Block()), {"content": Content()}
+
 def make(weight):
     parts = {"own": (weight, functools.partial(loss))}
 
     def step(lr, hr):
-        return {"loss": sum(w * compare(lr, hr) for w, compare in parts.values())}
+        return {"loss": sum(w * compare(looks["content"](network(lr)), hr) for w, compare in parts.values())}
 
     return step
 """
@@ -38,11 +52,13 @@ def hashed(tmp_path, monkeypatch):
     return hashed
 
 
-def test_an_edit_of_the_step_or_of_a_function_that_it_reaches_is_noticed_and_no_other(hashed):
+def test_an_edit_of_the_step_or_of_what_it_reaches_is_noticed_and_no_other(hashed):
     before = hashed(LESSON)
     assert re.fullmatch("[0-9a-f]{16}", before)
-    for old, new in (("w * compare", "2 * w * compare"), ("square(sr", "abs(sr"), ("x * x", "x * x * x")):
-        assert hashed(LESSON.replace(old, new)) != before
+    edits = (("w * compare", "2 * w * compare"), ("square(sr", "abs(sr"), ("x * x", "x * x * x"))
+    edits += (("x + 1", "x + 2"), ("[bound(part)", "[2 * bound(part)"), ("clamp(0, 1)", "clamp(0, 2)"))
+    for old, new in edits:
+        assert hashed(LESSON.replace(old, new)) != before, new
     assert hashed(LESSON + "\ndef other():\n    pass\n", weight=3) == before
 
 

@@ -76,6 +76,13 @@ def test_the_rate_is_right_again_when_one_trainer_is_fitted_twice():
     assert little.rates == pytest.approx([1e-2] * 2 + [5e-3] * 4 + [2.5e-3] * 2)
 
 
+def test_a_rate_that_is_set_between_two_fits_is_not_ignored():
+    little = LittleRun()
+    little.fit(3)
+    little.raw_optimizer.param_groups[0]["lr"] = 1e-6
+    refusal("rate was set to 1e-06 between two calls of fit", little.fit, 6)
+
+
 def test_a_longer_run_goes_on_by_the_schedule_of_its_new_length_and_says_so(capsys):
     LittleRun(ema=0.9).fit(6)
     assert "laid out" not in capsys.readouterr().out
@@ -111,6 +118,8 @@ def test_metrics_events_and_manifest_say_what_was_run_and_how_it_went(monkeypatc
     from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
     monkeypatch.setattr(runs, "environment", environment)
+    monkeypatch.setattr(runs.subprocess, "run", lambda *_, **__: SimpleNamespace(stdout="abc\n"))
+    monkeypatch.setattr(training, "dead_units", lambda *_: 0.25)
     little = LittleRun(network=small, recipe={"loss": "L1", "betas": (0.9, 0.99)})
     little.before_step = lambda number: time.sleep(0.01)
     little.fit(15, validate=lambda g: {"psnr": 20.0 + little.trainer.step}, validate_every=20, schedule=lambda _: 1.0)
@@ -127,6 +136,7 @@ def test_metrics_events_and_manifest_say_what_was_run_and_how_it_went(monkeypatc
     assert (manifest["metrics"]["val_psnr"], manifest["versions"]["torch"]) == (35.0, version("torch"))
     assert 0.1 <= manifest["wall_time_s"] < 30
     assert manifest["peak_memory_mib"] > 0
+    assert (little.run.metrics()[-1]["dead_units"], manifest["git"]) == (0.25, "abc")
     parameters = manifest["parameters"]
     assert (parameters["loss"], parameters["betas"], parameters["sampler"]["batch"]) == ("L1", [0.9, 0.99], 2)
     assert parameters["generator"] == {"network": "MSRResNet", "blocks": 1, "features": 4, "scale": 4}
@@ -280,6 +290,15 @@ def test_weights_that_a_run_of_no_steps_does_not_take_are_spoken_of(capsys):
         said = capsys.readouterr().out
         assert words in said
         assert bool(words) == ("first try" in said)
+
+
+def test_another_network_that_no_setting_tells_of_is_refused_by_its_layers():
+    class Silent(nn.Sequential):
+        def __init__(self, features):
+            super().__init__(nn.Conv2d(3, features, 1), nn.Conv2d(features, 3, 1), nn.Upsample(scale_factor=4))
+
+    LittleRun(network=lambda: Silent(4)).fail_at(3, ZeroDivisionError())
+    refusal("generator has other layers than that of the run 'default'", LittleRun(network=lambda: Silent(5)).fit)
 
 
 def test_a_schedule_is_known_by_its_curve_and_not_by_the_place_it_has_in_memory():

@@ -22,7 +22,9 @@ def test_the_monitor_of_a_gan_draws_what_d_says_and_the_validation_and_keeps_the
     said, curve, sr, _ = figures[0].axes
     assert [line.get_ydata().tolist() for line in said.get_lines()] == [[0.6, 0.8], [0.4, 0.2]]
     assert len(said.patches) == 2, "with their bands"
-    assert curve.get_lines()[0].get_color() == COLORS["SRGAN"]  # not that of its start, which is a line beside it
+    drawn, to_beat = curve.get_lines()
+    assert drawn.get_color() == COLORS["SRGAN"]  # not that of its start, which is a line beside it
+    assert (to_beat.get_label(), set(to_beat.get_ydata())) == ("bicubic", {28.18})
     assert sr.get_images()[0].get_array().shape == (32, 32, 3)
     assert (tmp_path / "samples" / "step-0000200.png").is_file()
     figures[0].canvas.draw()
