@@ -75,10 +75,16 @@ def test_imports_point_down():
     for file in (ROOT / "srlab").rglob("*.py"):
         room = file.relative_to(ROOT / "srlab").parts[0].removesuffix(".py")
         for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))) if room in rooms else ():
-            if isinstance(node, ast.ImportFrom) and node.module and node.module.startswith("srlab"):
-                parts = node.module.split(".")[1:2] or [alias.name for alias in node.names]
-                known = rooms[: rooms.index(room) + 1]
-                up += [f"{file.name} imports {part}" for part in parts if part not in known]
+            modules = []
+            if isinstance(node, ast.ImportFrom) and node.level == 0:
+                modules = [f"{node.module}.{alias.name}" for alias in node.names]
+            elif isinstance(node, ast.Import):
+                modules = [alias.name for alias in node.names]
+            elif isinstance(node, ast.Attribute) and getattr(node.value, "id", "") == "srlab":  # its public names
+                modules = [getattr(getattr(srlab, node.attr), "__module__", "")]
+            parts = [module.split(".")[1] for module in modules if module.startswith("srlab.")]
+            known = rooms[: rooms.index(room) + 1]
+            up += [f"{file.name} imports {part}" for part in parts if part in rooms and part not in known]
     there = {
         path.stem for path in (ROOT / "srlab").iterdir() if path.suffix == ".py" or (path / "__init__.py").exists()
     }
