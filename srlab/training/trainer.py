@@ -160,7 +160,11 @@ class Trainer:
         return prepared if len(prepared) > 1 else prepared[0]
 
     def backward(self, loss: torch.Tensor) -> None:
-        """``loss.backward()``, scaled where the precision asks for it."""
+        """``loss.backward()``, scaled where the precision asks for it.
+
+        In float16 the gradients stay scaled until the optimiser steps. Before you clip them, call
+        ``trainer.accelerator.unscale_gradients(optimizer)``.
+        """
         self.accelerator.backward(loss)
 
     def gradient_norm(self, network: nn.Module) -> torch.Tensor:
