@@ -6,6 +6,7 @@ before a weight is read. The file that the authors released is taken, too.
 """
 
 import hashlib
+import os
 import shlex
 import sys
 from importlib import metadata
@@ -35,7 +36,8 @@ def find_published() -> Path | None:
     except metadata.PackageNotFoundError:
         files = []
     places = [*(Path(file.locate()) for file in files if file.name == FILE), data_home() / AUTHORS_FILE]
-    return next((place for place in places if place.is_file()), None)
+    # Path.is_file would raise where a folder may not be entered.
+    return next((place for place in places if os.access(place, os.F_OK)), None)
 
 
 def load_published() -> RRDBNet:

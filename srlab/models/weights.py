@@ -91,7 +91,7 @@ def read_generator(path: str | Path) -> nn.Module:
     weights, notes = files.read_safetensors(path)
     if not notes:
         return published.read_published(path)
-    if notes.get("network") not in models.GENERATORS:
+    if notes.get("network") not in list(models.GENERATORS):  # a list takes what cannot be hashed, too
         known = ", ".join(models.GENERATORS)
         raise SrlabError(f"{path} holds a network '{notes.get('network')}'; srlab knows {known}.")
     try:
