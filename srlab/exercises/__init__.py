@@ -136,7 +136,7 @@ def check(name: str, answer: Answer, hints: int = 1) -> Answer:
         said = exercise.hints if todo else (str(wrong), *exercise.hints)
         if switched_on("SRLAB_STRICT"):
             message = "still to do" if todo else str(wrong)
-            _leave(name, result, message)
+            _leave(name, result)
             raise type(wrong)(f"Exercise {name}: {message}") from wrong.__cause__
         if todo:
             _say("to do", "This one is still to do. Here is something to start from.")
@@ -151,34 +151,27 @@ def check(name: str, answer: Answer, hints: int = 1) -> Answer:
         )
         more = f"For another hint, add hints={hints + 1} to this call."
         print(textwrap.fill(f"{end} {more if hints < len(said) else 'That was the last hint.'}", 100))
-        _leave(name, result, "One solution is folded here.", exercise.reference)
+        _leave(name, result, exercise.reference)
         return answer if again else make_stand_in(exercise, passed, wrong)
-    said = _worded("right", "The lab goes on with your answer.")
-    if running_shell() is None:
-        print(said)
-    _leave(name, Result.RIGHT, said)
+    _say("right", "The lab goes on with your answer.")
+    _leave(name, Result.RIGHT)
     return answer
 
 
 def _say(word: str, text: str) -> None:
-    print(_worded(word, text))
-
-
-def _worded(word: str, text: str) -> str:
     first_line = f"  {word:8}"
     indent = {"initial_indent": first_line, "subsequent_indent": " " * len(first_line)}
-    return textwrap.fill(text, 100, break_on_hyphens=False, **indent)
+    print(textwrap.fill(text, 100, break_on_hyphens=False, **indent))
 
 
-def _leave(name: str, result: Result, text: str, solution: Answer | None = None) -> None:
-    """In a notebook, show a text or a folded solution, marked with the result, as `srlab progress` reads it."""
+def _leave(name: str, result: Result, solution: Answer | None = None) -> None:
+    """In a notebook, leave a mark with the result for `srlab progress`, and in it perhaps a folded solution."""
     if running_shell() is None:
         return
     from IPython.display import display
 
-    shown = _folded(solution) if solution else f"<pre>{html.escape(text)}</pre>"
-    page = f"{MARK.format(name, result.value)}{shown}</div>"
-    display({"text/html": page, "text/plain": text}, raw=True)
+    page = f"{MARK.format(name, result.value)}{_folded(solution) if solution else ''}</div>"
+    display({"text/html": page, "text/plain": "One solution is folded here." if solution else ""}, raw=True)
 
 
 def _folded(answer: Answer) -> str:
