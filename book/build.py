@@ -17,7 +17,7 @@ from srlab.base.errors import SrlabError
 from srlab.base.places import home
 from srlab.cli.labs_command import run_labs
 from srlab.cli.solutions import open_exercises
-from srlab.lab.notebooks import HEADLINE, find_notebooks
+from srlab.lab.notebooks import HEADLINE, find_notebooks, tags_of
 
 SOLUTION = "<details><summary>One solution</summary>\n\n```python\n{}\n```\n\n</details>"
 LEFT_OUT = {"check", "colab"}  # tags of cells
@@ -119,7 +119,7 @@ def tidy(notebook: nbformat.NotebookNode, below_title: str = "") -> nbformat.Not
     Nobody can type into a page, so each exercise that is still a stub is followed by a solution, folded.
     """
     notebook.metadata.pop("widgets", None)
-    notebook.cells = [cell for cell in notebook.cells if not LEFT_OUT & set(cell.metadata.get("tags", []))]
+    notebook.cells = [cell for cell in notebook.cells if not LEFT_OUT & set(tags_of(cell))]
     title, _, rest = notebook.cells[0].source.partition("\n")
     notebook.cells[0].source = f"{title}\n\n{below_title}\n{rest}"
     for _, check, solution in open_exercises(notebook):

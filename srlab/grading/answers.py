@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from srlab.exercises import Answer, Wrong, find, names
 from srlab.exercises.saved import checked, checks_in, parse_cell
+from srlab.lab.notebooks import tags_of
 
 if TYPE_CHECKING:
     from nbformat import NotebookNode
@@ -166,5 +167,5 @@ def _used(node: ast.AST) -> set[str]:
 
 
 def _parameters(notebook: "NotebookNode") -> set[str]:
-    cells = [cell.source for cell in notebook.cells if "parameters" in cell.metadata.get("tags", [])]
+    cells = [cell.source for cell in notebook.cells if "parameters" in tags_of(cell)]
     return {name for source in cells for name in re.findall(r"^(\w+) =", source, re.MULTILINE)}

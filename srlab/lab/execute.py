@@ -15,7 +15,7 @@ from typing import Any
 from srlab.base.errors import SrlabError
 from srlab.base.places import switched_on
 from srlab.lab.claims import insert_claims
-from srlab.lab.notebooks import HEADLINE, read_notebook, seen_from_here
+from srlab.lab.notebooks import HEADLINE, read_notebook, seen_from_here, tags_of
 
 
 def execute(notebook: Path, output: Path, parameters: dict[str, Any], without: str | None = None) -> dict[str, Any]:
@@ -92,11 +92,6 @@ def read_headline(notebook: Any) -> dict[str, Any]:
     if not found:
         raise SrlabError("The lab ran through but left no headline; call srlab.headline in it.")
     return found[-1]
-
-
-def tags_of(cell: Any) -> list[str]:
-    """What a cell of a notebook is marked with."""
-    return cell.metadata.get("tags", [])
 
 
 def main(arguments: Sequence[str]) -> None:

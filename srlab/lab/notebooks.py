@@ -66,6 +66,11 @@ def title_of(notebook: "NotebookNode") -> str:
     return notebook.cells[0].source.partition("\n")[0].removeprefix("# ")
 
 
+def tags_of(cell: "NotebookNode") -> list[str]:
+    """What a cell of a notebook is marked with."""
+    return cell.metadata.get("tags", [])
+
+
 def read_notebook(path: Path) -> "NotebookNode":
     """Read a notebook.
 

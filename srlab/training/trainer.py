@@ -105,7 +105,7 @@ class Trainer:
         self.optimizers: dict[str, torch.optim.Optimizer] = {}
         self.step = 0
         self._last_lr: torch.Tensor | None = None  # LR of the last step
-        self._rates: dict[int, float] = {}  # of each group of parameters, as the last step had it
+        self._rates: dict[str, list[float]] = {}  # of each optimiser's groups, as the last step had them
 
     @property
     def history(self) -> list[dict[str, float]]:
@@ -129,7 +129,7 @@ class Trainer:
             The objects to use in `step`, in the same order.
         """
         objects = {name: bare(thing) for name, thing in objects.items()}
-        self.modules, self.fixed, self.optimizers = {}, {}, {}
+        self.modules, self.fixed, self.optimizers, self._rates = {}, {}, {}, {}
         for name, thing in objects.items():
             if name in ("ema", "sampler", "scaler"):
                 raise SrlabError(f"The trainer itself uses the name {name}; choose another one in prepare.")
@@ -317,9 +317,10 @@ class Trainer:
         return self.accelerator.gather(values[None]) if self.accelerator.num_processes > 1 else values[None]
 
     def _advance(self, update: Callable[..., Losses], sampler: PatchSampler, schedule: Schedule) -> Losses:
-        for optimizer in self.optimizers.values():
+        for name, optimizer in self.optimizers.items():
             for group in optimizer.param_groups:
-                group["lr"] = self._rates[id(group)] = group["initial_lr"] * schedule(self.step)
+                group["lr"] = group["initial_lr"] * schedule(self.step)
+            self._rates[name] = [group["lr"] for group in optimizer.param_groups]
         lr, hr = (batch.contiguous(memory_format=torch.channels_last) for batch in next(sampler))
         self._last_lr = lr
         if self.compiled:
@@ -375,10 +376,11 @@ class Trainer:
     def _begin(self, step: Callable, sampler: PatchSampler, schedule: Schedule, iters: int) -> None:
         """Take up the run where its newest state left it, or begin it."""
         sampler.share(self.accelerator.process_index, self.accelerator.num_processes)
-        for optimizer in self.optimizers.values():
+        for name, optimizer in self.optimizers.items():
             for group in optimizer.param_groups:
                 group.setdefault("initial_lr", group["lr"])
-                if group["lr"] != self._rates.get(id(group), group["lr"]):
+            for group, rate in zip(optimizer.param_groups, self._rates.get(name, ()), strict=False):
+                if group["lr"] != rate:
                     raise SrlabError(
                         f"The learning rate was set to {group['lr']:g} between two calls of fit, which would overwrite "
                         "it; make the optimiser with that rate, and give the run another name."
@@ -389,13 +391,7 @@ class Trainer:
         state = self.run.find_state(self._full_recipe(sampler, schedule, iters), iters, self.step)
         self.accelerator.wait_for_everyone()  # all have read before the first process writes
         if state:
-            self._refuse_other_shapes(state)
-            kept, given = state["networks"]["generator"], self.modules["generator"].state_dict()
-            if not state["step"] and not all(torch.equal(given[name].cpu(), value) for name, value in kept.items()):
-                print(
-                    "This run begins with the weights of its first try, not with those that it was given now; for "
-                    f"these, delete {self.run.path}, or take another run name."
-                )
+            self._compare_with(state)
             self._put_back(state, sampler)
         facts = {"device": str(self.device), "precision": self.precision, "compiled": self.compiled}
         facts |= {"processes": self.accelerator.num_processes, "code_of_step": hash_of_step(step)}
@@ -431,15 +427,24 @@ class Trainer:
             "random": random,
         }
 
-    def _refuse_other_shapes(self, state: dict[str, Any]) -> None:
-        """Refuse networks that the weights of a run don't fit, which no setting of theirs has told."""
+    def _compare_with(self, state: dict[str, Any]) -> None:
+        """Refuse networks that the weights of a state don't fit, and say if it has others before the first step.
+
+        Before anything is put back, as `load_state_dict` would have filled a part by the time it refuses.
+        """
         for name, module in self.modules.items():
-            wanted = {key: value.shape for key, value in state["networks"][name].items()}
-            if {key: value.shape for key, value in module.state_dict().items()} != wanted:
+            kept, given = state["networks"][name], module.state_dict()
+            if {key: value.shape for key, value in given.items()} != {key: value.shape for key, value in kept.items()}:
                 raise SrlabError(
                     f"The {name} has other layers than that of the run '{self.run.name}'; give this run another name, "
                     f"or delete {self.run.path} to start it anew."
                 )
+        kept, given = state["networks"]["generator"], self.modules["generator"].state_dict()
+        if not state["step"] and not all(torch.equal(given[name].cpu(), value) for name, value in kept.items()):
+            print(
+                "This run begins with the weights of its first try, not with those that it was given now; for "
+                f"these, delete {self.run.path}, or take another run name."
+            )
 
     def _put_back(self, state: dict[str, Any], sampler: PatchSampler) -> None:
         """Put back what `_state` collected, and go on at its step."""

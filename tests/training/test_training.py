@@ -81,6 +81,9 @@ def test_a_rate_that_is_set_between_two_fits_is_not_ignored():
     little.fit(3)
     little.raw_optimizer.param_groups[0]["lr"] = 1e-6
     refusal("rate was set to 1e-06 between two calls of fit", little.fit, 6)
+    little.raw_optimizer = torch.optim.Adam(little.network.parameters(), lr=1e-3)
+    little.prepare()
+    little.fit(6)  # one that is prepared anew has the rate that it was made with
 
 
 def test_a_longer_run_goes_on_by_the_schedule_of_its_new_length_and_says_so(capsys):
