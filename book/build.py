@@ -4,28 +4,19 @@ The pages are the executed copies that ``make labs`` leaves. A lab without one, 
 """
 
 import os
-import re
 import shutil
 import sys
 import tomllib
 from pathlib import Path
 
 import nbformat
+from pages import BOOK, GITHUB, ROOT, gather
 from sphinx.cmd.build import main as sphinx
 
 from srlab.base.errors import SrlabError
 from srlab.base.places import home
 from srlab.cli.labs_command import run_labs
-from srlab.cli.solutions import open_exercises
-from srlab.lab.notebooks import HEADLINE, find_notebooks, tags_of
-
-SOLUTION = "<details><summary>One solution</summary>\n\n```python\n{}\n```\n\n</details>"
-LEFT_OUT = {"check", "colab"}  # tags of cells
-BOOK = Path(__file__).resolve().parent
-ROOT = BOOK.parent
-WIDGET = "application/vnd.jupyter.widget-view+json"
-GITHUB = "https://github.com/"  # Colab opens notebooks from there
-KAGGLE = "https://kaggle.com/kernels/welcome?src="
+from srlab.lab.notebooks import find_notebooks
 
 
 def main() -> int:
@@ -84,15 +75,7 @@ def build(executed: Path, target: Path, address: str = "") -> int:
     """
     shutil.rmtree(target, ignore_errors=True)
     source = target / "source"
-    (source / "notebooks" / "extras").mkdir(parents=True)
-    shutil.copy(BOOK / "index.md", source)
-    shutil.copy(ROOT / "README.md", source)  # for its opening and its table of the labs
-    shutil.copytree(ROOT / "docs" / "images", source / "docs" / "images")  # Sphinx takes those that are shown
-    shutil.copytree(ROOT / "notebooks" / "pictures", source / "notebooks" / "pictures")  # with which the labs begin
-    for lab in find_notebooks():
-        place, copy = lab.relative_to(ROOT / "notebooks"), executed / lab.name
-        if copy.is_file():
-            nbformat.write(tidy(nbformat.read(copy, 4), links(place, address)), source / "notebooks" / place)
+    gather(executed, source, address)
     options = ["-q", "-W", "--keep-going", "-c", str(BOOK), "-d", str(target / "doctrees")]
     options += ["-D", f"html_baseurl={pages(address)}"]
     code = sphinx([*options, str(source), str(target / "html")])
@@ -101,43 +84,6 @@ def build(executed: Path, target: Path, address: str = "") -> int:
     for page in pages_of_labs.rglob("*.html"):
         shutil.copy(ROOT / "notebooks" / page.relative_to(pages_of_labs).with_suffix(".ipynb"), page.parent)
     return code
-
-
-def links(lab: Path, address: str) -> str:
-    """Return the line of HTML that stands below the title of a lab: where to get its notebook."""
-    line = f'<a href="{lab.name}" download>Download the notebook</a>'
-    if address.startswith(GITHUB):
-        file = f"{address.removeprefix(GITHUB)}/blob/main/notebooks/{lab.as_posix()}"
-        colab, kaggle = f"https://colab.research.google.com/github/{file}", f"{KAGGLE}{GITHUB}{file}"
-        line = f'<a href="{colab}">Open in Colab</a><a href="{kaggle}">Open in Kaggle</a>{line}'
-    return f'<p class="lab-links">{line}</p>'
-
-
-def tidy(notebook: nbformat.NotebookNode, below_title: str = "") -> nbformat.NotebookNode:
-    """Take out checks, the cell for Colab, and what shows only beside a kernel: progress bars, widgets and their state.
-
-    Nobody can type into a page, so each exercise that is still a stub is followed by a solution, folded.
-    """
-    notebook.metadata.pop("widgets", None)
-    notebook.cells = [cell for cell in notebook.cells if not LEFT_OUT & set(tags_of(cell))]
-    title, _, rest = notebook.cells[0].source.partition("\n")
-    notebook.cells[0].source = f"{title}\n\n{below_title}\n{rest}"
-    for _, check, solution in open_exercises(notebook):
-        folded = nbformat.v4.new_markdown_cell(SOLUTION.format(solution))
-        notebook.cells.insert(notebook.cells.index(check) + 1, folded)
-    for cell in notebook.cells:
-        if cell.cell_type == "code":
-            # Before each widget of srlab stands what a page shows without it.
-            cell.outputs = [out for out in cell.outputs if not (_is_progress(out) or WIDGET in out.get("data", {}))]
-            for data in (output.data for output in cell.outputs if "data" in output):
-                data.pop(HEADLINE, None)  # the same is there as text
-    return notebook
-
-
-def _is_progress(output: nbformat.NotebookNode) -> bool:
-    """Whether this is a bar of tqdm, as a widget or as text."""
-    text = output.get("text") or output.get("data", {}).get("text/plain", "")
-    return re.search(r"\d%\|.*\| *\d+/\d+ \[", text) is not None
 
 
 if __name__ == "__main__":

@@ -25,6 +25,7 @@ nb_execution_mode = "off"  # `make labs` has executed them
 nb_ipywidgets_js = {}  # would come from a CDN; build.py takes the widgets out
 nb_merge_streams = True
 myst_enable_extensions = ["dollarmath", "amsmath"]
+myst_heading_anchors = 3  # labs link to sections of docs/next.md
 
 html_theme = "sphinx_book_theme"
 html_theme_options = {
