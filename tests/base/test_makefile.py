@@ -31,12 +31,12 @@ def make(tmp_path):
         shutil.copy(ROOT / name, tmp_path)
     for tool in ("sh", "rm", "mkdir", "touch", "cp"):
         (tools / tool).symlink_to(shutil.which(tool))
-    for name, version in {"old": "(3, 9, 18)", "new": "(3, 12, 1)"}.items():
+    for name, version in {"old": "(3, 9, 18)", "new": "(3, 12, 1)", "newest": "(3, 14, 0)"}.items():
         (tools / name).write_text(PYTHON.replace("VERSION", version))
         (tools / name).chmod(0o755)
 
-    def make(python):
-        command = [shutil.which("make"), ".venv/ready", f"PYTHON={tools / python}"]
+    def make(python, target=".venv/ready"):
+        command = [shutil.which("make"), target, f"PYTHON={tools / python}"]
         done = subprocess.run(command, cwd=tmp_path, env={"PATH": str(tools)}, capture_output=True, text=True)
         return done.returncode == 0, done.stdout + done.stderr
 
@@ -46,7 +46,7 @@ def make(tmp_path):
 def test_an_environment_is_of_the_right_python_and_whole_and_what_its_owner_put_into_it_stays(make, tmp_path):
     done, said = make("old")
     assert not done
-    assert re.search(r"Python 3\.11 to 3\.13 is needed, found 3\.9\.18 at .*; name another one, as in: make labs", said)
+    assert re.search(r"Python 3\.11 to 3\.14 is needed, found 3\.9\.18 at .*; name another one, as in: make labs", said)
     assert not (tmp_path / "log").exists()
     (tmp_path / "killed").touch()
     done, said = make("new")
@@ -67,6 +67,14 @@ def test_an_environment_is_of_the_right_python_and_whole_and_what_its_owner_put_
     assert make("old")[0], "the Python that it has is a right one"
     assert (tmp_path / "log").read_text() == 3 * "filled\n"
     assert (tmp_path / ".venv" / "mine").exists()
+
+
+def test_the_studies_are_refused_in_a_sentence_where_snakemake_does_not_install(make, tmp_path):
+    assert make("newest")[0], "the labs themselves install there"
+    done, said = make("newest", ".venv/study")
+    assert not done
+    assert "Snakemake, which is not available for Python 3.14 yet. Use Python 3.11 to 3.13" in said
+    assert (tmp_path / "log").read_text() == "filled\n"
 
 
 def test_the_makefile_asks_for_the_python_of_pyproject():
