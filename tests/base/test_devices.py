@@ -26,8 +26,19 @@ def test_each_process_takes_a_gpu_of_its_own(monkeypatch):
     ],
 )
 def test_a_cpu_computes_in_bfloat16_where_that_is_faster(capabilities, wanted, monkeypatch):
+    monkeypatch.delenv("SRLAB_PRECISION", raising=False)
     monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: capabilities)
     assert devices.pick_precision("auto", torch.device("cpu")) == wanted
+
+
+def test_srlab_precision_replaces_auto_and_nothing_else(monkeypatch):
+    for forced in ("no", "bf16"):
+        monkeypatch.setenv("SRLAB_PRECISION", forced)
+        assert devices.pick_precision("auto", torch.device("cpu")) == forced
+        assert [devices.pick_precision(name, torch.device("cpu")) for name in ("no", "bf16")] == ["no", "bf16"]
+    monkeypatch.setenv("SRLAB_PRECISION", "half")
+    with pytest.raises(SrlabError, match="Unknown precision 'half'"):
+        devices.pick_precision("auto", torch.device("cpu"))
 
 
 @pytest.mark.parametrize(("precision", "words"), [("half", "Unknown precision 'half'"), ("fp16", "fp16 needs a GPU")])

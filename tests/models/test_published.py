@@ -91,7 +91,7 @@ def test_networks_that_spandrel_knows_upscale_any_size_as_they_do(name, scale, s
 def test_tiles_meet_without_seams_and_what_may_break_in_a_half_precision_is_exact(
     name, precision, tmp_path, monkeypatch
 ):
-    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: {"amx_bf16": True})
+    monkeypatch.setenv("SRLAB_PRECISION", "bf16")
     torch.save({"params_ema": theirs(name, OTHERS[name][1]).state_dict()}, tmp_path / "net.pth")
     found = read_generator(tmp_path / "net.pth")
     assert precision_of(found, "auto") == precision

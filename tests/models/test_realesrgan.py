@@ -134,7 +134,7 @@ def test_upscale_knows_it_by_name_and_a_file_or_folder_of_that_name_comes_first(
     lr = torch.rand(1, 3, 20, 24, generator=torch.Generator().manual_seed(0))
     srlab.write_image(lr, "lr.png")
     assert main(["upscale", "lr.png", "sr.png", "--run", "realesrgan"]) == 0
-    wanted = srlab.upscale(network, read_image(tmp_path / "lr.png")[None])
+    wanted = srlab.upscale(network, read_image(tmp_path / "lr.png")[None], precision="auto")  # as the command does
     assert (read_image(tmp_path / "sr.png") - wanted[0]).abs().max() < 0.51 / 255
     Path("realesrgan").mkdir()
     capsys.readouterr()
