@@ -1,13 +1,14 @@
-"""What lab 01 says of its results; srlab/lab/claims.py says how these blocks are run."""
+"""What lab 01 claims about its results; srlab/lab/claims.py explains how these blocks run."""
 
 # %% after 77a41e3c
-lab.expect(len(stones_fit) == 50 and unlike < 1 / 255, "fifty pieces shrink to the LR patch")
+lab.expect("there are fifty pieces", len(stones_fit) == 50)
+lab.expect("the pieces downscale to the LR patch, to a gray level", 255 * unlike, below=1)
 
 # %% after ebb5cb93
 melted, stayed = (fits.mean(0, keepdim=True) for fits in (stones_fit, stroke_fit))
 spread, of_stroke = (stones_fit - melted).square().mean(), (stroke_fit - stayed).square().mean()
-lab.expect(spread > 5 * of_stroke, "the stones differ far more than the strokes do")
-lab.expect(stayed.std() > 0.6 * true_stroke.std(), "the mean still shows the stroke")
+lab.expect("the gravel pieces vary five times as much as the strokes", spread / of_stroke, above=5)
+lab.expect("the mean still shows the stroke", stayed.std() / true_stroke.std(), above=0.6)
 steps_of = {
     name: picture.diff(dim=-1).abs().mean()
     for name, picture in {
@@ -16,51 +17,76 @@ steps_of = {
         "median": stones_fit.median(0).values,
     }.items()
 }
-lab.expect(steps_of["median"] < 0.6 * steps_of["piece"], "the median of fifty is smooth as well")
-lab.expect(steps_of["median"] < 1.1 * steps_of["mean"], "as smooth as the mean")
-for fits in (stones_fit, stroke_fit):
+lab.expect(
+    "the median of fifty pieces is smooth", steps_of["median"] / steps_of["piece"], below=0.6
+)
+lab.expect(
+    "the median of fifty pieces is as smooth as the mean",
+    steps_of["median"] / steps_of["mean"],
+    below=1.1,
+)
+for scene, fits in {"gravel": stones_fit, "stroke": stroke_fit}.items():
     apart_by = (fits.mean(0) - fits.median(0).values).square().mean().sqrt()
-    lab.expect(apart_by < 0.2 * fits.var(0).mean().sqrt(), "mean and median look alike")
+    spread_of_pieces = fits.var(0).mean().sqrt()
+    lab.expect(f"mean and median look alike: {scene}", apart_by / spread_of_pieces, below=0.2)
     one, ten, fifty = (f.diff(dim=-1).abs().mean() for f in (fits, fits[:10].mean(0), fits.mean(0)))
-    lab.expect(one - ten > 0.7 * (one - fifty), "most of the melting is done by ten pieces")
+    lab.expect(
+        f"ten pieces do most of the smoothing: {scene}", (one - ten) / (one - fifty), above=0.7
+    )
 gaps = true_stones < 0.2
-lab.expect(melted[gaps].mean() < stones_bicubic.mean() - 0.15, "the dark gaps stay")
-lab.expect(stayed.min() < stroke_bicubic.min(), "the mean's stroke is darker than bicubic's")
+lab.expect("the mean keeps the dark gaps", stones_bicubic.mean() - melted[gaps].mean(), above=0.15)
+lab.expect(
+    "the mean's stroke is darker than bicubic's", stroke_bicubic.min() - stayed.min(), above=0
+)
 depths = [(picture.median() - picture)[0, 0, 6:] for picture in (stayed, stroke_bicubic)]
 widths = [(depth > depth.max(0).values / 2).sum() for depth in depths]
-lab.expect(widths[0] < 0.9 * widths[1], "and narrower")
+lab.expect("the mean's stroke is narrower than bicubic's", widths[0] / widths[1], below=0.9)
 
 # %% after e299f88b
 if lab.recipe == "laptop":
-    lab.expect(curve[3][1] > to_beat, "your first network beats bicubic within a hundred steps")
-    lab.expect(curve[-1][1] > to_beat + 0.3, "and stays ahead")
-    lab.expect(to_beat - 1 < start[1] < to_beat, "it begins less than a decibel below bicubic")
-    lab.expect(apart > 1, "in training and in use, batch norm gives two answers")
+    lab.expect("your first network beats bicubic within 100 steps", curve[3][1] - to_beat, above=0)
+    lab.expect("your first network ends 0.3 dB above bicubic", curve[-1][1] - to_beat, above=0.3)
+    lab.expect(
+        "your first network starts less than a decibel below bicubic",
+        start[1] - to_beat,
+        above=-1,
+        below=0,
+    )
+    lab.expect("batch norm gives two answers in training and in eval mode", apart, above=1)
 
 # %% after b4bd7362
 if lab.recipe == "laptop":
     scored = [row for row in trainer.history if "val_psnr" in row]
     gains = {row["step"]: row["val_psnr"] - baseline.psnr.mean() for row in scored}
-    lab.expect(gains[250] > 0.5 * gains[1000], "more than half of the gain by step 250")
+    lab.expect("half of the gain is there by step 250", gains[250] / gains[1000], above=0.5)
 
 # %% after 6b53cbc5
 if lab.recipe == "laptop" and set(CROPS) <= set(table.index):
     ordered = table.gained.sort_values()
-    lab.expect(ordered.index[-1] == "text", "the handwriting gains most")
-    lab.expect(ordered.iloc[-1] > ordered.iloc[-2] + 0.4, "by far")
-    lab.expect("chelsea" in ordered.index[:2], "the cat gains little")
-    lab.expect(0.3 < ordered["chelsea"] < 0.75, "about half a decibel")
-    lab.expect(ordered["gravel"] > 1, "the gravel gains more than a decibel")
-    lab.expect(ordered["brick"] < ordered["gravel"], "the bricks less than the gravel")
+    runner_up = ordered.drop("text").iloc[-1]
+    lab.expect("the handwriting gains most, by far", ordered["text"] - runner_up, above=0.4)
+    rest = ordered.drop("chelsea")
+    lab.expect(
+        "at most one photo gains less than the cat", rest.iloc[1] - ordered["chelsea"], above=0
+    )
+    lab.expect("the cat gains about half a decibel", ordered["chelsea"], above=0.3, below=0.75)
+    lab.expect("the gravel gains more than a decibel", ordered["gravel"], above=1)
+    lab.expect(
+        "the bricks gain less than the gravel", ordered["gravel"] - ordered["brick"], above=0
+    )
 
 # %% after a4c7e5d1
 if lab.recipe == "laptop" and scale == 4 and set(CROPS) <= set(table.index):
     longest = table["gained in 6,000 steps"]
-    lab.expect(longest.idxmax() == "brick", "then the bricks gain most of all")
+    lab.expect(
+        "after 6,000 steps the bricks gain most",
+        longest["brick"] - longest.drop("brick").max(),
+        above=0,
+    )
     from_longer = table["gained in 6,000 steps"] - table.gained
-    lab.expect(from_longer["brick"] > 3, "longer training gives the bricks three decibels")
-    little = from_longer[["chelsea", "gravel"]].max()
-    lab.expect(little < 0.25, "and fur and gravel next to nothing")
+    lab.expect("longer training gives the bricks three decibels", from_longer["brick"], above=3)
+    for subject in ("chelsea", "gravel"):
+        lab.expect(f"longer training hardly helps {subject}", from_longer[subject], below=0.25)
     wall, small_wall = srlab.mod_crop(unseen["brick"], 4), unseen.lr_of("brick")
     pictures = {"HR": wall} | {
         label: srlab.upscale(net, small_wall)
@@ -69,27 +95,43 @@ if lab.recipe == "laptop" and scale == 4 and set(CROPS) <= set(table.index):
     of_joints = {
         label: (srlab.luma(sr) > 0.53).float().mean().item() for label, sr in pictures.items()
     }
-    lab.expect(of_joints["yours"] > 1.07 * of_joints["HR"], "the joints are too wide")
-    lab.expect(of_joints["longer"] < 1.05 * of_joints["HR"], "narrower later")
+    lab.expect(
+        "your network's joints are too wide", of_joints["yours"] / of_joints["HR"], above=1.07
+    )
+    lab.expect(
+        "after 6,000 steps the joints are narrower",
+        of_joints["longer"] / of_joints["HR"],
+        below=1.05,
+    )
 
 # %% after 7f3a9c20
 if lab.recipe == "laptop" and scale == 4:
-    nearer = apart_in_levels["mean of fifty"] < apart_in_levels["bicubic"]
-    lab.expect(nearer.all(), "in each row the answer is nearer to the mean than to bicubic")
+    for subject, row in apart_in_levels.iterrows():
+        lab.expect(
+            f"the answer is nearer to the mean than to bicubic: {subject}",
+            row["bicubic"] - row["mean of fifty"],
+            above=0,
+        )
 
 # %% after c93d58a7
 if lab.recipe == "laptop" and scale == 4:
-    sharp, hers, longer = (paid[label] for label in ("a piece", "your network", "6,000 steps"))
-    twice = sharp[["gravel", "chelsea"]]
-    lab.expect(twice.between(1.8, 2.2).all(), "a sharp piece of gravel or fur costs twice")
-    alike = sharp[["text", "astronaut"]]
-    lab.expect(alike.between(1.35, 1.65).all(), "once and a half on text and astronaut")
-    lab.expect(hers["gravel"] < 0.93, "on the gravel the network costs less than the mean")
-    tied = [hers["chelsea"], longer["chelsea"]]
-    lab.expect(all(0.93 < cost < 1.05 for cost in tied), "on the fur it's a tie")
-    lab.expect(longer["brick"] < 0.6 * hers["brick"], "longer training halves that of the bricks")
-    unmoved = (longer - hers)[["gravel", "chelsea"]].abs()
-    lab.expect((unmoved < 0.06).all(), "and moves neither gravel nor fur")
+    sharp, trained, longer = (paid[label] for label in ("a piece", "your network", "6,000 steps"))
+    for subject in ("gravel", "chelsea"):
+        claim = f"a sharp piece costs twice the mean's squared error: {subject}"
+        lab.expect(claim, sharp[subject], above=1.8, below=2.2)
+    for subject in ("text", "astronaut"):
+        claim = f"a sharp piece costs 1.5 times the mean's squared error: {subject}"
+        lab.expect(claim, sharp[subject], above=1.35, below=1.65)
+    lab.expect("on the gravel your network costs less than the mean", trained["gravel"], below=0.93)
+    for label, column in {"your network": trained, "6,000 steps": longer}.items():
+        claim = f"on the fur the mean and the network tie: {label}"
+        lab.expect(claim, column["chelsea"], above=0.93, below=1.05)
+    lab.expect(
+        "longer training halves the bricks' error", longer["brick"] / trained["brick"], below=0.6
+    )
+    for subject in ("gravel", "chelsea"):
+        claim = f"longer training does not change the cost: {subject}"
+        lab.expect(claim, longer[subject] - trained[subject], above=-0.06, below=0.06)
 
 # %% after 04c7e9d8
-lab.expect(torch.equal(pixel_shuffle(parts, scale), hr), "the shuffle makes HR of its channels")
+lab.expect("pixel shuffle makes HR of its channels", torch.equal(pixel_shuffle(parts, scale), hr))

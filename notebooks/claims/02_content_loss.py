@@ -1,15 +1,18 @@
-"""What lab 02 says of its results; srlab/lab/claims.py says how these blocks are run."""
+"""What lab 02 claims about its results; srlab/lab/claims.py explains how these blocks run."""
 
 # %% after ce69e776
 errors = [F.mse_loss(image, face).item() for image in spoiled.values()]
-lab.expect(max(errors) < 1.001 * min(errors), "all five have the same squared error")
+lab.expect("all five images have the same MSE", max(errors) / min(errors), below=1.001)
 
 # %% after 708e083d
 of_yours = judged["your loss"]
-lab.expect(max(of_yours, key=of_yours.get) == "noise", "noise is worst for the course's solution")
-lab.expect(of_yours["shift"] < 0.1, "it forgives the shift")
+rest = max(cost for name, cost in of_yours.items() if name != "noise")
+lab.expect("noise is the worst image for your loss", of_yours["noise"] - rest, above=0)
+lab.expect("your loss ignores the shift", of_yours["shift"], below=0.1)
 lab.expect(
-    max(of_yours["brighter"], of_yours["warmer"]) < 0.01, "it sees neither brightness nor tint"
+    "your loss ignores brightness and tint",
+    max(of_yours["brighter"], of_yours["warmer"]),
+    below=0.01,
 )
 
 # %% after 26d25943
@@ -20,131 +23,182 @@ if lab.recipe == "laptop":
         {name: image.diff(dim=axis).abs().mean().item() for name, image in paper.items()}
         for axis in (-1, -2)
     )
-    lab.expect(across["your loss"] > 3 * across["start"], "it draws a pattern on the paper")
-    more = {
-        name: steps["your loss"] - steps["start"] for name, steps in (("x", across), ("y", down))
-    }
-    lab.expect(more["x"] > more["y"], "upright ones, or a weave")
+    lab.expect(
+        "your loss draws a pattern on the paper", across["your loss"] / across["start"], above=3
+    )
+    more = [steps["your loss"] - steps["start"] for steps in (across, down)]
+    lab.expect("the pattern is upright stripes or a weave", 255 * (more[0] - more[1]), above=0)
 
 # %% after b6165998
 liked, flat = (said[f"your loss, {change}"][1] for change in CHANGES)
-lab.expect(min(liked) < 0.5, "stripes make the loss about a third of what it was")
-lab.expect(max(abs(cost - 1) for cost in flat) < 0.01, "to a tint it says nothing")
+lab.expect("stripes more than halve your loss", min(liked), below=0.5)
+lab.expect("your loss ignores a tint", max(abs(cost - 1) for cost in flat), below=0.01)
 if lab.recipe == "laptop":
-    lab.expect(min(liked) in liked[3:5], "it takes three or four levels of them")
-    lab.expect(min(said["the sum, stripes"][1]) < 0.85, "the sum falls with stripes as well")
-lab.expect(min(said["the sum, tint"][1][1:]) > 1, "the sum is against the tint")
+    best_strength = liked.index(min(liked))
+    lab.expect("your loss prefers stripes of 3 or 4 levels", best_strength, above=2, below=5)
+    lab.expect(
+        "stripes lower the sum of MSE and your loss", min(said["the sum, stripes"][1]), below=0.85
+    )
+lab.expect("a tint raises the sum of MSE and your loss", min(said["the sum, tint"][1][1:]), above=1)
 
 # %% after c37aa0b7
 of_eyes = by_eye["vgg6"]
-lab.expect(max(of_eyes, key=of_eyes.get) == "blur", "the blur is the worst of the five")
-lab.expect(of_eyes["shift"] < 0.5, "the shift costs less than half of it")
-lab.expect(of_eyes["noise"] < of_eyes["shift"], "the noise costs less than the shift")
-lab.expect(of_eyes["shift"] > 5 * judged["your loss"]["shift"], "it still knows a shift")
+rest = max(cost for name, cost in of_eyes.items() if name != "blur")
+lab.expect("the blur is the worst image for vgg6", of_eyes["blur"] - rest, above=0)
+lab.expect("vgg6 rates the shift below half of the blur", of_eyes["shift"], below=0.5)
+lab.expect("vgg6 rates noise below the shift", of_eyes["shift"] - of_eyes["noise"], above=0)
+lab.expect(
+    "vgg6 notices a shift more than your loss",
+    of_eyes["shift"] / judged["your loss"]["shift"],
+    above=5,
+)
 by_chance = by_eye["random weights"]
 for name in ("brighter", "warmer"):
-    lab.expect(of_eyes[name] < 0.1, f"{name} costs next to nothing")
-    lab.expect(by_chance[name] > 5 * of_eyes[name], f"random weights mind {name} far more")
-lab.expect(by_chance["noise"] > 2 * of_eyes["noise"], "and the noise")
+    lab.expect(f"vgg6 nearly ignores this change: {name}", of_eyes[name], below=0.1)
+    lab.expect(
+        f"random weights penalize this change more: {name}",
+        by_chance[name] / of_eyes[name],
+        above=5,
+    )
+lab.expect(
+    "random weights penalize noise more than vgg6 does",
+    by_chance["noise"] / of_eyes["noise"],
+    above=2,
+)
 
 # %% after 5d1c7e90
 stripes, tint = (said_by_vgg6[f"vgg6, {change}"][1] for change in CHANGES)
 if lab.recipe == "laptop":  # another start has other faults
-    lab.expect(0.975 < min(stripes) < 0.995, "stripes gain next to nothing")
-    lab.expect(max(abs(cost - 1) for cost in stripes[:6]) < 0.025, "faint ones are nearly as good")
-    lab.expect(stripes[8] > 1.08 and stripes[12] > 1.4, "many stripes cost")
+    lab.expect("stripes hardly lower the vgg6 loss", min(stripes), above=0.975, below=0.995)
+    faint = max(abs(cost - 1) for cost in stripes[:6])
+    lab.expect("faint stripes hardly change the vgg6 loss", faint, below=0.025)
+    lab.expect("stripes of 8 levels raise the vgg6 loss", stripes[8], above=1.08)
+    lab.expect("stripes of 12 levels raise the vgg6 loss far more", stripes[12], above=1.4)
     by_pixels = said_by_vgg6["squared error, tint"][1]
-    lab.expect(by_pixels[12] > 2, "the squared error minds the tint")
-    lab.expect(max(abs(cost - 1) for cost in tint) < 0.03, "a tint is nearly the same to it")
-    for colour in ([-1, 0, 1], [-1, 1, -1], [1, -1, 1]):  # colder, green, violet
-        change = torch.tensor(colour).view(3, 1, 1)
+    lab.expect("a tint of 12 levels doubles the MSE", by_pixels[12], above=2)
+    lab.expect("a tint hardly changes the vgg6 loss", max(abs(c - 1) for c in tint), below=0.03)
+    for color, rgb in {"colder": [-1, 0, 1], "green": [-1, 1, -1], "violet": [1, -1, 1]}.items():
+        change = torch.tensor(rgb).view(3, 1, 1)
         tinted = soft + 8 / 255 * change / change.float().square().mean().sqrt() * (2 / 3) ** 0.5
         ratio = by_vgg6(tinted, writing) / by_vgg6(soft, writing)
-        lab.expect(abs(ratio - 1) < 0.03, f"other tints as well: {colour}")
+        claim = f"the vgg6 loss ignores this tint: {color}"
+        lab.expect(claim, ratio, above=0.97, below=1.03)
 
 # %% after 62aff2fa
 if lab.relative and lab.content == "mse":
-    lab.expect(pull["content"] > 5 * pull["pixel"], "the smaller weight pulls much harder")
+    lab.expect(
+        "the content loss has most of the gradient", pull["content"] / pull["pixel"], above=5
+    )
 
 # %% after 035c11b9
 if lab.recipe == "laptop":
     before = scores_of(start)["psnr"]
     by_step = {row["step"]: row["val_psnr"] - before for row in history if "val_psnr" in row}
-    lab.expect(by_step[25] < -0.6, "most of the loss comes in the first 25 steps")
-    lab.expect(by_step[lab.iters] < -0.95, "features alone lose a decibel or more")
+    lab.expect("the first 25 steps cost most of the PSNR", by_step[25], below=-0.6)
+    lab.expect("features alone cost a decibel", by_step[lab.iters], below=-0.95)
 
 # %% after 68177cd8
 if lab.recipe == "laptop":
     with torch.no_grad():
         trained = content_loss(srlab.blur(face, 1.5), face).item()
     asked = by_vgg6(srlab.blur(face, 1.5), face).item()
-    lab.expect(abs(trained - asked) < 1e-4, "the loss that is trained is the one that was asked")
+    lab.expect("the loss in training is the loss you examined", abs(trained - asked) < 1e-4)
     by_name = {"start": soft, "your loss": drawn["your loss"]} | results["handwriting"]
     blank = (124, 356, 48, 48)  # the smoothest place of the page
     rough = {
         name: plots.cut(image, blank).diff(dim=-1).abs().mean().item()
         for name, image in by_name.items()
     }
-    lab.expect(rough["hybrid"] < 1.6 * rough["start"], "no pattern like that of your loss")
-    lab.expect(rough[method] < rough["your loss"], "a fainter one by the features alone")
+    lab.expect(
+        "the hybrid's paper has less of a pattern than your loss's",
+        rough["your loss"] / rough["hybrid"],
+        above=1,
+    )
+    lab.expect(
+        "the hybrid's paper is nearly as smooth as the start's",
+        rough["hybrid"] / rough["start"],
+        below=1.6,
+    )
+    lab.expect(
+        "features alone draw a fainter pattern than your loss",
+        rough[method] / rough["your loss"],
+        below=1,
+    )
     comb = {}
     for name, image in results["face"].items():
-        grey = 255 * plots.cut(image, (76, 192, 20, 60)).mean(dim=(0, 1))
-        near = F.avg_pool2d(F.avg_pool2d(grey[None], (1, 4), 1), (1, 2), 1)[0]  # without stripes
-        columns = (grey[:, 2:-2] - near).reshape(20, -1, 4).mean(dim=(0, 1))
+        gray = 255 * plots.cut(image, (76, 192, 20, 60)).mean(dim=(0, 1))
+        near = F.avg_pool2d(F.avg_pool2d(gray[None], (1, 4), 1), (1, 2), 1)[0]  # without stripes
+        columns = (gray[:, 2:-2] - near).reshape(20, -1, 4).mean(dim=(0, 1))
         comb[name] = ((columns.max() - columns.min()) / 2).item()
     lab.expect(
-        0.7 < comb[method] < 3.5, "upright lines on the forehead, one to three levels strong"
+        "features draw upright lines of 1 to 3 levels on the forehead",
+        comb[method],
+        above=0.7,
+        below=3.5,
     )
-    lab.expect(comb["hybrid"] < 0.9 * comb[method], "they are weaker with pixels in the loss")
-    lab.expect(comb["hybrid"] > 2 * comb["squared error"], "but not gone")
+    lab.expect("pixels in the loss weaken the lines", comb["hybrid"] / comb[method], below=0.9)
+    lab.expect("the hybrid still has the lines", comb["hybrid"] / comb["squared error"], above=2)
     for name, hr in (("face", portrait), ("handwriting", writing)):
         red, green, blue = 255 * (results[name][method] - hr).mean(dim=(0, 2, 3))
-        lab.expect(green > max(red, blue) + 1, f"the {name} turns green")
+        lab.expect(f"features alone tint this image green: {name}", green - max(red, blue), above=1)
 
 # %% after 5b1d7c2e
 if lab.recipe == "laptop":
     spot = {name: 255 * image[0, :, 54, 167:169].mean().item() for name, image in end.items()}
     paper = 255 * writing[0, :, 54, 167:169].mean().item()
-    lab.expect(spot["hybrid"] < spot["squared error"] - 8, "the hybrid draws firmer ink there")
-    lab.expect(spot["hybrid"] < paper - 30, "with ink where HR has paper")
+    lab.expect(
+        "the hybrid draws darker ink at the stroke's end than MSE",
+        spot["squared error"] - spot["hybrid"],
+        above=8,
+    )
+    lab.expect("the hybrid draws ink where HR has paper", paper - spot["hybrid"], above=30)
 
 # %% after 884d4dc8
 if lab.recipe == "laptop":
     last = ladder.psnr - ladder.psnr["start"]
-    lab.expect(-0.4 < last["squared error"] < 0.2, "the squared error stays near the start")
-    lab.expect(-2.2 < last[method] < -1, "features alone cost more than a decibel")
-    lab.expect(last[method] + 0.1 < last["hybrid"] < -0.3, "the hybrid loses less")
-    lab.expect(-2.2 < last["your loss"] < -1, "the course's solution as well")
-    lab.expect(last["hybrid"] > -1.4, "it costs a decibel or so")
-    lab.expect(1.4 < ladder.colour_shift[method] < 2.8, "features alone tint by about two levels")
-    lab.expect(ladder.colour_shift["hybrid"] < 0.4, "a fifth of the pull holds the colour")
-    lab.expect(ladder.colour_shift["your loss"] < 0.2, "stripes bring no tint")
+    lab.expect("MSE stays near the start's PSNR", last["squared error"], above=-0.4, below=0.2)
+    lab.expect("features alone cost more than a decibel", last[method], above=-2.2, below=-1)
+    lab.expect("your loss costs more than a decibel", last["your loss"], above=-2.2, below=-1)
+    lab.expect(
+        "the hybrid loses less than features alone", last["hybrid"] - last[method], above=0.1
+    )
+    lab.expect("the hybrid costs about a decibel", last["hybrid"], above=-1.4, below=-0.3)
+    shift_of = ladder.colour_shift
+    lab.expect("features alone tint by about two levels", shift_of[method], above=1.4, below=2.8)
+    lab.expect("pixels in the loss keep the color", shift_of["hybrid"], below=0.4)
+    lab.expect("your loss brings no tint", shift_of["your loss"], below=0.2)
 
 # %% after 1c772845
 if lab.recipe == "laptop" and not photo:
     drawn_stones = last_look | {"HR": hr}
     busy = {name: image.diff(dim=-1).abs().mean().item() for name, image in drawn_stones.items()}
-    lab.expect(busy["your loss"] > busy["HR"], "it makes the stones as busy as HR's")
-    lab.expect(busy["start"] < busy["hybrid"] < 0.8 * busy["HR"], "the hybrid's have less of it")
+    lab.expect("your loss makes gravel busier than HR", busy["your loss"] / busy["HR"], above=1)
+    lab.expect(
+        "the hybrid's gravel is busier than the start's", busy["hybrid"] / busy["start"], above=1
+    )
+    lab.expect("the hybrid's gravel is calmer than HR's", busy["hybrid"] / busy["HR"], below=0.8)
 
 # %% after 46f14b00
 at_one = {name: values[1] for name, (_, values) in by_shift.items()}
-lab.expect(0.85 < at_one["relu1_2"] < 1.15, "a pixel of shift is as bad as a blur of 1.5")
+lab.expect("a shift of a pixel costs relu1_2 as much as the blur", 0.85 < at_one["relu1_2"] < 1.15)
 ratio = at_one["relu1_2"] / at_one["pixels"]
-lab.expect(0.5 < ratio < 0.65, "that's little more than half of what it costs the pixels")
-lab.expect(at_one["relu1_2"] > at_one["relu2_2"] > at_one["relu3_2"], "the deeper, the less")
-lab.expect(by_shift["relu3_2"][1][2] < 0.25, "the third hardly notices two pixels")
+lab.expect("relu1_2 penalizes a shift about half as much as pixels do", 0.5 < ratio < 0.65)
+lab.expect(
+    "deeper layers ignore a shift more",
+    at_one["relu1_2"] > at_one["relu2_2"] > at_one["relu3_2"],
+)
+lab.expect("relu3_2 hardly notices two pixels", by_shift["relu3_2"][1][2] < 0.25)
 
 # %% after c2e84a17
 first, second, third = (min(said_by_stage[f"{stage}, stripes"][1]) for stage in STAGES)
 if lab.recipe == "laptop":
-    lab.expect(third < 0.75, "stripes take away a third of the third stage's loss")
-    lab.expect(third + 0.1 < second < 0.95, "the second follows at a distance")
-    lab.expect(first > 0.98, "the first stage doesn't fall for stripes")
+    lab.expect("stripes lower the third stage's loss by a quarter", third, below=0.75)
+    lab.expect("stripes lower the second stage's loss less", second - third, above=0.1)
+    lab.expect("stripes lower the second stage's loss by 5%", second, below=0.95)
+    lab.expect("stripes do not lower the first stage's loss", first, above=0.98)
 
 # %% after f1d1658c
 reach = probes.input_statistics(plain, face)[1]
-lab.expect(0.2 < reach < 0.3, "plain input has a quarter of the contrast")
+lab.expect("plain input has about a quarter of the contrast", 0.2 < reach < 0.3)
 noise = [costs["noise"] for costs in by_input.values()]
-lab.expect(0.4 < noise[1] / noise[0] < 0.7, "the noise costs little more than half")
+lab.expect("plain input makes noise cost about half", noise[1] / noise[0], above=0.4, below=0.7)

@@ -1,29 +1,34 @@
-"""What lab 03 says of its results; srlab/lab/claims.py says how these blocks are run."""
+"""What lab 03 claims about its results; srlab/lab/claims.py explains how these blocks run."""
 
 # %% after 0767fcce
-lab.expect(radius < 0.3, "the squared error puts its points near the middle of the ring")
+lab.expect("the MSE generator puts its points near the center of the ring", radius, below=0.3)
 
 # %% after bd958d51
-lab.expect(slopes["log(1 - D)"][0] < 0.001, "log(1 - D) has almost no slope where D is sure")
-lab.expect(slopes["-log D"][0] > 0.99, "-log D pulls with full strength there")
+lab.expect("log(1 - D) has almost no slope where D is sure", slopes["log(1 - D)"][0], below=0.001)
+lab.expect("-log D keeps its full slope where D is sure", slopes["-log D"][0], above=0.99)
 
 # %% after 4f95009f
-lab.expect(norms["discriminator(sr)"] > 0, "G's loss reaches G")
-lab.expect(sum(norms.values()) == norms["discriminator(sr)"], "a detach on the way cuts G off")
+asked = norms["discriminator(sr)"]
+lab.expect("the gradient of the generator's loss reaches the generator", asked, above=0)
+lab.expect("a detach stops the gradient to the generator", sum(norms.values()) - asked, below=1e-9)
 
 # %% after 3c028ea5
 middle_points = 0.1 * torch.randn(200, 2, generator=torch.Generator().manual_seed(0))
 of_the_middle = film[800][1](middle_points).sigmoid().mean().item()
 of_the_ring = film[800][1](ring(1000)).sigmoid().mean().item()
-lab.expect(on_the_ring > 0.9, "more than 90 in 100 points of the GAN end on the ring")
-lab.expect(abs(of_the_ring - 0.5) < 0.1, "D says about one half there")
-lab.expect(of_the_middle < 0.35, "D knows that nothing real is in the middle")
+lab.expect("the GAN puts more than 90% of its points on the ring", on_the_ring, above=0.9)
+lab.expect(
+    "the toy discriminator gives about one half on the ring", of_the_ring, above=0.4, below=0.6
+)
+lab.expect(
+    "the toy discriminator rates the center of the ring as generated", of_the_middle, below=0.35
+)
 
 # %% after 7b8171c1
 patch_of_pixels = torch.rand(1, 3, 96, 96, requires_grad=True)
 judge(patch_of_pixels)[0, 0, 12, 12].backward()
 columns = patch_of_pixels.grad.abs().sum(dim=(0, 1, 2)) > 0
-lab.expect(int(columns.sum()) == 28, "a logit looks at 28 pixels")
+lab.expect("a logit of the PatchGAN sees 28 pixels", int(columns.sum()), above=27, below=29)
 
 # %% after 8ff47938
 if lab.recipe == "laptop":
@@ -32,11 +37,19 @@ if lab.recipe == "laptop":
         sum(row[key] for row in late) / len(late) for key in ("d_real", "d_fake", "d_loss")
     )
     opinion = srlab.diagnose(srlab.Run(lab.name, lab.run))
-    lab.expect(-2.3 < change < -1.5, "PSNR falls by about two decibels")
-    lab.expect(-lab.max_loss < before + change - by_bicubic < 0, "to a little below bicubic")
-    lab.expect(0.5 < real < 0.9 and 0.1 < fake < 0.5, "what D says ends in the healthy bands")
-    lab.expect(0.9 < of_d < 1.35, "D is a little ahead")
-    lab.expect(not opinion.findings, "nothing looks wrong")
+    lab.expect("SRGAN loses about two decibels of PSNR", change, above=-2.3, below=-1.5)
+    lab.expect(
+        "SRGAN ends a little below bicubic in PSNR",
+        before + change - by_bicubic,
+        above=-lab.max_loss,
+        below=0,
+    )
+    lab.expect("D(HR) ends in its healthy band", real, above=0.5, below=0.9)
+    lab.expect("D(SR) ends in its healthy band", fake, above=0.1, below=0.5)
+    lab.expect("the discriminator's loss ends a little below 1.39", of_d, above=0.9, below=1.35)
+    lab.expect(
+        "srlab.diagnose finds nothing wrong with the training", len(opinion.findings), below=1
+    )
 
 # %% after a30f0604
 if lab.recipe == "laptop":
@@ -44,33 +57,58 @@ if lab.recipe == "laptop":
         name: srlab.evaluation.perception.gradient_ratio(picture, stones).item()
         for name, picture in by_part.items()
     }
-    lab.expect(sharp["pixels"] < 0.65, "by pixels alone it's wax")
     lab.expect(
-        0.65 < sharp["pixels + content"] < 0.8, "content makes that firmer, and it's still wax"
+        "pixel loss alone gives less than 65% of HR's sharpness", sharp["pixels"], below=0.65
     )
     lab.expect(
-        0.45 < decibels["pixels"] - decibels["pixels + content"] < 0.75,
-        "without D, content costs half a decibel or more",
+        "pixel and content loss give 65% to 80% of HR's sharpness",
+        sharp["pixels + content"],
+        above=0.65,
+        below=0.8,
     )
-    for side_run in ("pixels", "pixels-content"):
-        last = srlab.Run(lab.name, f"{lab.run}-ablation-{side_run}").metrics()[-1]
-        lab.expect(last["d_real"] > 0.85 and last["d_fake"] < 0.15, "where nobody asks D, it wins")
-    lab.expect(min(sharp["pixels + D"], sharp["all three"]) > 0.85, "with D they don't")
     lab.expect(
-        0.05 < decibels["all three"] - decibels["pixels + D"] < 1.0,
-        "beside D, content gains a fraction of a decibel",
+        "content loss costs about half a decibel without the discriminator",
+        decibels["pixels"] - decibels["pixels + content"],
+        above=0.45,
+        below=0.75,
+    )
+    for parts in ("pixels", "pixels-content"):
+        last = srlab.Run(lab.name, f"{lab.run}-ablation-{parts}").metrics()[-1]
+        lab.expect(
+            f"D(HR) ends near 1 where the generator ignores D ({parts})", last["d_real"], above=0.85
+        )
+        lab.expect(
+            f"D(SR) ends near 0 where the generator ignores D ({parts})", last["d_fake"], below=0.15
+        )
+    lab.expect(
+        "training with D gives more than 85% of HR's sharpness",
+        min(sharp["pixels + D"], sharp["all three"]),
+        above=0.85,
+    )
+    lab.expect(
+        "content loss beside the discriminator gains a fraction of a decibel",
+        decibels["all three"] - decibels["pixels + D"],
+        above=0.05,
+        below=1.0,
     )
 
 # %% after a30f0803
 if lab.recipe == "laptop" and gravel and scale == 4:
     longer = scores_of(lambda lr: shown["SRGAN, 12,000 steps"])["psnr"]
-    lab.expect(0.3 < before + change - longer < 0.8, "the longer training costs PSNR once more")
+    lab.expect(
+        "12,000 steps of SRGAN cost about half a decibel more",
+        before + change - longer,
+        above=0.3,
+        below=0.8,
+    )
 
 # %% after 50d69bfb
 if lab.recipe == "laptop" and not photo:
     of_the_lawn = {name: srlab.psnr(picture, mine).item() for name, picture in made.items()}
     by_bicubic_there = srlab.psnr(bicubic(my_lr), mine).item()
-    lab.expect(of_the_lawn["SRGAN"] < by_bicubic_there, "on the lawn SRGAN is below bicubic")
+    lab.expect(
+        "bicubic beats SRGAN in PSNR on the lawn", by_bicubic_there - of_the_lawn["SRGAN"], above=0
+    )
 
 # %% after 8a11779e
 if lab.recipe == "laptop":
@@ -78,13 +116,21 @@ if lab.recipe == "laptop":
         name: perception.energy_error(picture, stones).item() for name, picture in shown.items()
     }
     lab.expect(
-        misplaced["the same + noise"] > 2 * misplaced["SRGAN"],
-        "noise lies everywhere alike, and SRGAN's grain where the stones are",
+        "noise of equal sharpness has twice the energy error of SRGAN",
+        misplaced["the same + noise"] / misplaced["SRGAN"],
+        above=2,
     )
 
 # %% after 6a59a526
 middle_points = 0.1 * torch.randn(200, 2, generator=torch.Generator().manual_seed(0))
 of_the_middle = hasty[800][1](middle_points).sigmoid().mean().item()
-lab.expect(slices(film[800][0]) >= 10, "the usual G covers the ring")
-lab.expect(pieces <= 4, "a G that learns ten times as fast covers a small piece of it")
-lab.expect(abs(of_the_middle - 0.5) < 0.2, "its D says about one half in the middle, too")
+lab.expect(
+    "the usual generator covers 10 or more of 12 slices of the ring", slices(film[800][0]), above=9
+)
+lab.expect("a generator 10 times as fast covers at most 4 of 12 slices", pieces, below=4.01)
+lab.expect(
+    "the discriminator of the fast generator gives about one half in the center",
+    of_the_middle,
+    above=0.3,
+    below=0.7,
+)

@@ -1,8 +1,12 @@
-"""What the extra says of its results; srlab/lab/claims.py says how these blocks are run."""
+"""What the extra claims about its results; srlab/lab/claims.py explains how these blocks run."""
 
 # %% after 8888006a
-lab.expect(errors[-1] < 0.01 < errors[0], "tiles have seams, and none at the receptive radius")
-lab.expect(errors[0] > 12, "without context a pixel is off by dozens of levels")
-lab.expect(6 <= first <= 8, "about two thirds of the radius are enough")
+lab.expect("an overlap of the receptive radius leaves no seam", errors[-1], below=0.01)
+lab.expect("tiles without overlap are off by over 12 gray levels", errors[0], above=12)
+lab.expect("an overlap of 6 to 8 LR pixels is enough", first, above=5, below=9)
 saved = [srlab.to_uint8(x).int() for x in (tiling.upscale(network, lr, tile=32), whole)]
-lab.expect((saved[0] - saved[1]).abs().max() <= 1, "the overlap that srlab takes is invisible")
+lab.expect(
+    "srlab's default overlap changes a pixel by at most one gray level",
+    (saved[0] - saved[1]).abs().max(),
+    below=2,
+)

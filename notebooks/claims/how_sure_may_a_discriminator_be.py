@@ -1,15 +1,32 @@
-"""What the extra says of its results; srlab/lab/claims.py says how these blocks are run."""
+"""What the extra claims about its results; srlab/lab/claims.py explains how these blocks run."""
 
 # %% after 77f0dae8
 if lab.recipe == "laptop":
-    lab.expect(slopes["with"] < 1.05, "with spectral norm no slope is steeper than 1")
-    steeper = slopes["without"] / slopes["with"]
-    lab.expect(60 < steeper < 150, "without it about a hundred times as steep")
-    lab.expect(logits["with"][45:].min() > logits["with"][:36].max(), "photos are above SR")
+    lab.expect(
+        "spectral norm keeps the discriminator's slope below about 1", slopes["with"], below=1.05
+    )
+    lab.expect(
+        "a discriminator without spectral norm is about 100 times as steep",
+        slopes["without"] / slopes["with"],
+        above=60,
+        below=150,
+    )
+    lab.expect(
+        "the discriminator with spectral norm puts all photos above all SR",
+        logits["with"][45:].min() - logits["with"][:36].max(),
+        above=0,
+    )
 
 # %% after 62d0a58d
 if lab.recipe == "laptop":
     usual, free, slow = ends.values()
-    lab.expect(8 < usual < 18, "with the brake the logits are more than ten apart, give or take")
-    lab.expect(1.25 < free / usual < 2.2, "without it about one and a half times as far")
-    lab.expect(abs(slow) < 1, "at a hundredth of the rate they are hardly apart")
+    lab.expect("the logits end about 10 apart with spectral norm", usual, above=8, below=18)
+    lab.expect(
+        "the logits end about 1.5 times as far apart without spectral norm",
+        free / usual,
+        above=1.25,
+        below=2.2,
+    )
+    lab.expect(
+        "the logits end less than 1 apart at a hundredth of the rate", slow, above=-1, below=1
+    )

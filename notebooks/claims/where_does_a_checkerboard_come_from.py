@@ -1,21 +1,29 @@
-"""What the extra says of its results; srlab/lab/claims.py says how these blocks are run."""
+"""What the extra claims about its results; srlab/lab/claims.py explains how these blocks run."""
 
 # %% after c4ec0106
 lab.expect(
-    levels["with ICNR"] < levels["as drawn"] / 5, "ICNR leaves next to nothing of the pattern"
+    "ICNR removes most of a fresh network's checkerboard",
+    levels["with ICNR"] / levels["as drawn"],
+    below=1 / 5,
 )
 
 # %% after c4ec0109
 if lab.recipe == "laptop":
     late = {name: max(curve[1][-4:]) for name, curve in curves.items()}  # from step 36 on
-    lab.expect(max(late.values()) < 1, "the squared error takes the pattern away")
-    apart = abs(late["as drawn"] - late["with ICNR"])
-    lab.expect(apart < 0.5, "after some thirty steps both have about as much")
+    lab.expect("MSE training removes the checkerboard", max(late.values()), below=1)
+    lab.expect(
+        "both starts keep about the same checkerboard after 36 steps",
+        late["as drawn"] - late["with ICNR"],
+        above=-0.5,
+        below=0.5,
+    )
 
 # %% after c4ec0204
 if lab.recipe == "laptop":
-    lab.expect(grid["the start"] < 0.3, "the start has no checkerboard")
-    lab.expect(grid["content"] > 2, "pixels and content bring a strong one")
+    lab.expect("the start has no visible checkerboard", grid["the start"], below=0.3)
+    lab.expect("pixel and content loss bring a strong checkerboard", grid["content"], above=2)
     lab.expect(
-        grid["content, four times the pixels"] < 1, "four times the weight on pixels keeps it away"
+        "four times the pixel weight keeps the checkerboard faint",
+        grid["content, four times the pixels"],
+        below=1,
     )

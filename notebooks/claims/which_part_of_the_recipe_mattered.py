@@ -1,20 +1,28 @@
-"""What the extra says of its results; srlab/lab/claims.py says how these blocks are run."""
+"""What the extra claims about its results; srlab/lab/claims.py explains how these blocks run."""
 
 # %% after 2022d62c
 if lab.recipe == "laptop":
-    print(gains)
     typical = {label: sum(values) / len(values) for label, values in gains.items()}
-    first, norm, own_start, shared = typical.values()
+    mse, norm, own_start, same_start = typical.values()
     lab.expect(
-        max(gains["L1, started like the squared error"]) < -0.5,
-        "started like the squared error, L1 never leaves the bilinear enlargement",
+        "L1 started like MSE never leaves the bilinear enlargement",
+        max(gains["L1, started like the squared error"]),
+        below=-0.5,
     )
     lab.expect(
-        min(gains["L1, a start of its own"]) > 0,
-        "with a start of its own it beats bicubic every time",
+        "L1 with a start of its own beats bicubic with every seed",
+        min(gains["L1, a start of its own"]),
+        above=0,
     )
     lab.expect(
-        0 < first - own_start < 0.5, "it ends less than half a decibel behind the squared error"
+        "L1 with a start of its own ends less than 0.5 dB behind MSE",
+        mse - own_start,
+        above=0,
+        below=0.5,
     )
-    lab.expect(shared < min(first, norm, own_start) - 0.3, "that costs by far the most")
-    lab.expect(abs(norm - first) < 0.3, "batch norm changes a tenth or two")
+    lab.expect(
+        "L1 started like MSE has by far the lowest PSNR",
+        min(mse, norm, own_start) - same_start,
+        above=0.3,
+    )
+    lab.expect("batch norm changes PSNR by less than 0.3 dB", norm - mse, above=-0.3, below=0.3)

@@ -1,4 +1,4 @@
-"""What the extra says of its results; srlab/lab/claims.py says how these blocks are run."""
+"""What the extra claims about its results; srlab/lab/claims.py explains how these blocks run."""
 
 # %% after 8ad4f519
 outside = torch.ones(height, width, dtype=torch.bool)
@@ -10,51 +10,77 @@ corners[: height // 8, : width // 8] = True
 mean = {name: field[outside].mean().item() for name, field in waves.items()}
 in_far = {name: field[far].mean().item() for name, field in waves.items()}
 in_corners = {name: field[corners].mean().item() for name, field in waves.items()}
+ranking = torch.tensor([mean[name] for name in ("bicubic", "MSRResNet", "SRGAN", "HR")])
 lab.expect(
-    mean["bicubic"] < mean["MSRResNet"] < mean["SRGAN"] < mean["HR"],
-    "SRGAN has more than MSRResNet",
+    "fine waves get stronger from bicubic to MSRResNet, SRGAN, and HR",
+    ranking.diff().min(),
+    above=0,
 )
+lab.expect("bicubic has no waves far beyond Nyquist", in_far["bicubic"], below=0.1)
+lab.expect("MSRResNet has waves far beyond Nyquist", in_far["MSRResNet"], above=0.4)
 lab.expect(
-    in_far["bicubic"] < 0.1 < 0.4 < in_far["MSRResNet"], "bicubic ends soon, the networks don't"
-)
-lab.expect(
-    in_corners["HR"] > 3 * max(v for k, v in in_corners.items() if k != "HR"),
-    "only HR fills the corners",
+    "HR alone fills the corners of the spectrum",
+    in_corners["HR"] / max(v for k, v in in_corners.items() if k != "HR"),
+    above=3,
 )
 
 # %% after 4b2e8f90
-fall = strength["MSRResNet"][1]
+fall = torch.tensor([strength["MSRResNet"][1][number] for number in (16, 24, 32, 40, 52)])
+lab.expect("MSRResNet's waves get weaker and weaker beyond Nyquist", -fall.diff().max(), above=0)
 lab.expect(
-    fall[16] > fall[24] > fall[32] > fall[40] > fall[52], "MSRResNet's waves get weaker and weaker"
+    "SRGAN keeps more than half of HR's energy up to 0.31",
+    min(strength["SRGAN"][1][16:40]),
+    above=0.5,
 )
-lab.expect(min(strength["SRGAN"][1][16:40]) > 0.5, "SRGAN's keep more than half up to 0.31")
 
 # %% after 95d1c7e2
 lab.expect(
-    beyond["MSRResNet"] < min(beyond["SRGAN"], beyond["bicubic"]),
-    "MSRResNet's error is the smaller one",
+    "MSRResNet has the smallest error energy beyond Nyquist",
+    min(beyond["SRGAN"], beyond["bicubic"]) / beyond["MSRResNet"],
+    above=1,
 )
 just = {name: sum(shares[16:24]) / 8 for name, (_, shares) in error.items()}
+for name in networks:
+    lab.expect(
+        f"{name} brings back about half of the energy just beyond Nyquist",
+        just[name],
+        above=0.4,
+        below=0.6,
+    )
 lab.expect(
-    all(0.4 < just[name] < 0.6 for name in networks),
-    "just beyond Nyquist both bring back about half",
+    "bicubic brings back a small share of the energy just beyond Nyquist",
+    just["bicubic"],
+    above=0.7,
+    below=0.9,
 )
-lab.expect(0.7 < just["bicubic"] < 0.9, "bicubic brings back a small share there")
 finest = {name: sum(shares[39:]) / len(shares[39:]) for name, (_, shares) in error.items()}
-lab.expect(0.95 < finest["MSRResNet"] < 1.02, "from 0.3 on nothing comes back")
-lab.expect(min(error["SRGAN"][1][39:]) > 1.03, "SRGAN's finest waves are not the photo's")
-lab.expect(1.75 < beyond["moved"] < 2.1, "the error of moved waves is nearly twice that of none")
+lab.expect("MSRResNet brings back nothing from 0.3 on", finest["MSRResNet"], above=0.95, below=1.02)
+lab.expect("SRGAN's finest waves differ from the photo's", min(error["SRGAN"][1][39:]), above=1.03)
+lab.expect(
+    "moved waves have nearly twice the error energy of no waves",
+    beyond["moved"],
+    above=1.75,
+    below=2.1,
+)
 moved_strength = per_ring(moved, portrait)[1][16:]
 mean_strength = sum(moved_strength) / len(moved_strength)
-lab.expect(0.85 < mean_strength < 1.1, "moved waves are about as strong as the photo's")
+lab.expect("moved waves are about as strong as the photo's", mean_strength, above=0.85, below=1.1)
 
 # %% after ac5e0971
 letters, fur = correlation.values()
-lab.expect(min(letters.values()) > 0.6, "the strokes come back")
+lab.expect("the networks bring back the strokes", min(letters.values()), above=0.6)
 if not photo:
-    lab.expect(max(v for k, v in fur.items() if k != "HR") < 0.35, "the fur does not")
+    lab.expect(
+        "the networks do not bring back the fur",
+        max(v for k, v in fur.items() if k != "HR"),
+        below=0.35,
+    )
     right = {name: crop[:, :, 72:].std().item() for name, crop in crops.items()}
-    lab.expect(right["MSRResNet"] < 0.3 * right["HR"], "of the fur MSRResNet has next to nothing")
+    lab.expect(
+        "MSRResNet draws little of the fur's fine waves",
+        right["MSRResNet"] / right["HR"],
+        below=0.3,
+    )
     rim = {name: crop[:, 20:56, :56].flatten() for name, crop in crops.items()}
     agree_there = torch.corrcoef(torch.stack([rim["MSRResNet"], rim["HR"]]))[0, 1].item()
-    lab.expect(agree_there > 0.5, "the rim of the eye comes back")
+    lab.expect("MSRResNet brings back the rim of the eye", agree_there, above=0.5)

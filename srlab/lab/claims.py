@@ -1,8 +1,9 @@
-"""What a lab says of its results, held against them: the files in ``notebooks/claims/``.
+"""Check what a lab claims about its results: the files in ``notebooks/claims/``.
 
 A file has one block for each cell that has claims, below a line ``# %% after ID``, where ID is the id of that cell. Its
-code sees all that the lab has defined, and calls ``lab.expect(holds, "the claim")``. A learner's notebook has none of
-it; ``make labs`` and the tests set ``SRLAB_CLAIMS=1``, and the blocks are inserted into the copy that is executed.
+code sees all that the lab has defined, and calls ``lab.expect("the claim", value, above=bound)``. A learner's notebook
+has none of it; ``make labs`` and the tests set ``SRLAB_CLAIMS=1``, and the blocks are inserted into the copy that is
+executed. With ``SRLAB_CLAIMS=record`` a false claim does not end the lab, so that ``make seeds`` measures all of them.
 """
 
 import re

@@ -1,12 +1,17 @@
 """What `srlab.setup` makes of a lab's parameters and its recipe, for the cells after it."""
 
 import difflib
+import math
+import os
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from srlab.base.errors import SrlabError
 from srlab.data.datasets import ImageSet
 from srlab.data.degradation import Degradation
+from srlab.lab.notebooks import CLAIM
 from srlab.training import starts
 from srlab.training.runs import Run
 
@@ -83,23 +88,42 @@ class Lab:
         begun = starts.begun_with(Run(self.name, self.run))
         return starts.find_start(self.start, self.wanted, "start" in self.tricks, begun, lab, steps, **alike)
 
-    def expect(self, holds: bool, claim: str) -> None:
-        """Hold what the text says against what was computed; the blocks in ``notebooks/claims/`` call it.
+    def expect(self, claim: str, value: Any, *, above: float = -math.inf, below: float = math.inf) -> None:
+        """Check a claim of the lab's text against a measured value; the blocks in ``notebooks/claims/`` call it.
+
+        The value is left in the output of the cell, where ``make seeds`` reads it. Nothing is checked in a lab with
+        other settings than those that the claims were measured with.
 
         Parameters
         ----------
-        holds
-            Whether it is so; nothing is asked of a lab with other settings than it was tried with.
         claim
-            The sentence, without a full stop.
+            The sentence, without a period.
+        value
+            The measured number; or a bool, for a fact that no random number can change.
+        above, below
+            The claim is true if the value is between these bounds.
 
         Raises
         ------
         SrlabError
-            It is not so.
+            The claim is false, unless ``SRLAB_CLAIMS`` is ``record``.
         """
-        if self.as_tried and not holds:
-            raise SrlabError(f"What the lab says does not hold: {claim}.")
+        from IPython.display import display
+
+        if not self.as_tried:
+            return
+        exact = (above, below) == (-math.inf, math.inf)
+        if exact and not isinstance(value, (bool, np.bool_)):
+            raise SrlabError(f"The claim '{claim}' has no bound. Pass above= or below=, or a bool as its value.")
+        value = float(value)
+        holds = value == 1 if exact else above < value < below
+        record = {"claim": claim, "value": value, "exact": exact, "holds": holds}
+        record |= {word: bound for word, bound in (("above", above), ("below", below)) if math.isfinite(bound)}
+        display({"text/plain": f"{claim}: {value:.4g}", CLAIM: record}, raw=True)
+        if not holds and os.environ.get("SRLAB_CLAIMS") != "record":
+            bounds = " and ".join(f"{word} {record[word]:g}" for word in ("above", "below") if word in record)
+            measured = f" ({value:.4g}, must be {bounds})" if bounds else ""
+            raise SrlabError(f"This claim of the lab is false: {claim}{measured}.")
 
 
 def generator_of(values: dict[str, Any]) -> dict[str, Any]:

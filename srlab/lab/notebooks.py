@@ -13,6 +13,7 @@ from srlab.base.places import course, recipes
 if TYPE_CHECKING:
     from nbformat import NotebookNode
 
+CLAIM = "application/vnd.srlab.claim+json"  # media type of a checked claim, from which `make seeds` makes its table
 HEADLINE = "application/vnd.srlab.headline+json"  # media type under which `make labs` finds a lab's main figure
 
 

@@ -1,0 +1,111 @@
+"""Measure by how much the labs' claims are true: read executed labs of several seeds and write a table.
+
+``make seeds SEEDS="20 21 22"`` executes the labs, one folder per seed, and then runs
+
+    python -m benchmarks.claims runs/seeds 20 21 22 --out notebooks/claims/seeds.md
+"""
+
+import argparse
+import math
+import statistics
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import nbformat
+
+from srlab.lab.notebooks import CLAIM, find_notebooks
+
+ENOUGH = 12  # seeds from which a standard deviation is worth a rule
+MARGIN = 4  # standard deviations between the mean and the bound
+HEADER = (
+    "| claim | mean | standard deviation | lowest | highest | bound | distance | true |\n" + "| --- |" + 7 * " ---: |"
+)
+
+Record = dict[str, str | float | bool]
+
+
+def read_records(notebook: Path) -> list[Record]:
+    """Return the claims that an executed lab left in its outputs, in order."""
+    outputs = [output for cell in nbformat.read(notebook, 4).cells for output in cell.get("outputs", [])]
+    return [output["data"][CLAIM] for output in outputs if CLAIM in output.get("data", {})]
+
+
+def distance(values: Sequence[float], record: Record) -> float:
+    """Return how many standard deviations lie between the mean and the nearer bound; negative on the wrong side.
+
+    A value that is the same for every seed is infinitely far from its bound, on either side.
+    """
+    mean, spread = statistics.fmean(values), statistics.stdev(values) if len(values) > 1 else math.nan
+    margins = [mean - record["above"]] if "above" in record else []
+    margins += [record["below"] - mean] if "below" in record else []
+    nearest = min(margins)
+    return nearest / spread if spread else math.copysign(math.inf, nearest)
+
+
+def rows_of(lab: str, folders: Sequence[Path]) -> tuple[list[str], list[str]]:
+    """Return the table of one lab as lines of Markdown, and a sentence for each claim that breaks the rule.
+
+    Parameters
+    ----------
+    lab
+        File name of the notebook, such as ``01_srresnet.ipynb``.
+    folders
+        One folder per seed, in which ``notebooks/`` has the executed labs.
+    """
+    found: dict[str, list[Record]] = {}
+    executed = [file for folder in folders if (file := folder / "notebooks" / lab).is_file()]
+    for file in executed:
+        for record in read_records(file):
+            found.setdefault(record["claim"], []).append(record)
+    lines, broken, exact = [], [], 0
+    for claim, records in found.items():
+        values = [record["value"] for record in records]
+        held = sum(record["holds"] for record in records)
+        if held < len(records) and not records[0].get("usually"):
+            broken.append(f"{lab}: {claim}: false for {len(records) - held} of {len(records)} seeds.")
+        if records[0]["exact"]:
+            exact += 1
+            continue
+        far = distance(values, records[0])
+        if far < MARGIN and not records[0].get("usually"):
+            broken.append(f"{lab}: {claim}: {far:.1f} standard deviations from its bound.")
+        bound = " and ".join(
+            f"{sign} {records[0][word]:.4g}" for word, sign in (("above", ">"), ("below", "<")) if word in records[0]
+        )
+        numbers = (
+            statistics.fmean(values),
+            statistics.stdev(values) if len(values) > 1 else 0,
+            min(values),
+            max(values),
+        )
+        cells = [claim.replace("|", r"\|"), *(f"{number:.4g}" for number in numbers), bound]
+        usual = "usually" if records[0].get("usually") else "constant" if math.isinf(far) else f"{far:.1f}"
+        lines.append("| " + " | ".join([*cells, usual, f"{held} of {len(records)}"]) + " |")
+    if not found:
+        return [], []
+    seeds = f"{len(executed)} seeds" + (f"; {exact} exact claims are not listed" if exact else "")
+    return [f"## {Path(lab).stem}", "", f"{seeds}.", "", HEADER, *lines, ""], broken
+
+
+def main() -> int:
+    """Write the table; returns 1 if a claim is false, or nearer to its bound than the rule allows."""
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("runs", type=Path, help="folder with one subfolder per seed")
+    parser.add_argument("seeds", nargs="+", help="names of the subfolders")
+    parser.add_argument("--out", type=Path, help="Markdown file to write (default: print it)")
+    options = parser.parse_args()
+    page, broken = [], []
+    for lab in find_notebooks():
+        lines, failures = rows_of(lab.name, [options.runs / seed for seed in options.seeds])
+        page += lines
+        broken += failures
+    text = "\n".join(page)
+    print(text) if options.out is None else options.out.write_text(text, encoding="utf-8")
+    rule = [line for line in broken if len(options.seeds) >= ENOUGH or "false" in line]
+    print("\n".join(rule), file=sys.stderr)
+    return 1 if rule else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
