@@ -38,6 +38,20 @@ def test_make_knows_what_to_do(command):
     subprocess.run([*shlex.split(command, comments=True), "-n"], cwd=ROOT, check=True, capture_output=True)
 
 
+def test_the_first_commands_are_those_that_run_everything_and_ci_calls_the_test_command():
+    start = TEXTS[README].partition("\n## The labs\n")[0]
+    commands = [
+        shlex.split(line, comments=True)
+        for block in re.findall(r"^```\n(.*?)^```$", start, re.M | re.S)
+        for line in block.splitlines()
+    ]
+    for target in ("lab", "labs", "test"):
+        assert ["make", target] in commands, f"make {target} is close to the top of the README"
+    ci = (ROOT / ".ci" / "run").read_text(encoding="utf-8").splitlines()
+    assert ci[-1] == "make test"
+    assert [line for line in ci if "pytest" in line or "pip install" in line] == [], "CI runs the README's command as it is"
+
+
 @pytest.mark.parametrize("command", [c for c in COMMANDS if c.startswith(("python ", "sbatch "))])
 def test_scripts_exist_and_know_their_options(command):
     words = shlex.split(command)
