@@ -53,10 +53,11 @@ lab-%:
 # How far the labs' claims are from their bounds: two seeds at a time, each on one core. Finished trainings are kept, so
 # the same command after a change of a claim takes a few minutes. Fails if a claim is false or has too small a margin.
 SEEDS ?= 0 1 2 3
+TABLE ?= runs/seeds/table.md
 seeds: .venv/ready
 	printf '%s\n' $(SEEDS) | OMP_NUM_THREADS=1 SRLAB_CLAIMS=record xargs -P 2 -I SEED \
 		env SRLAB_HOME=runs/seeds/SEED $(BIN)/python -m srlab labs --seed SEED
-	$(BIN)/python -m benchmarks.claims runs/seeds $(SEEDS) --out runs/seeds/table.md
+	$(BIN)/python -m benchmarks.claims runs/seeds $(SEEDS) --out $(TABLE)
 
 # An hour on two cores; ARGS="--backbone FILE --benchmarks Set5,Set14" and more, see studies/content_loss/README.md.
 study: .venv/study

