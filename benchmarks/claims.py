@@ -26,9 +26,10 @@ HEADER = (
 
 HEAD = """# Claims of the labs over seeds
 
-Each row is a claim that a lab makes about a random quantity: the measured values, its bound, and the distance between the mean and the
-nearer bound in standard deviations (of the logarithm, where the quantity is a ratio). Over at least twelve seeds the distance must be four
-or more; a claim marked *usually* is counted instead, and the text gives the count. Exact claims are checked as well, but not listed.
+Each row is a claim that a lab makes about a random quantity: the measured values, its bound, and the distance between
+the mean and the nearer bound in standard deviations (of the logarithm, where the quantity is a ratio). Over at least
+twelve seeds the distance must be four or more; a claim marked *usually* is counted instead, and the text gives the
+count. Exact claims are checked as well, but not listed.
 
 Made with `make seeds SEEDS="{}" TABLE=notebooks/claims/seeds.md` on a CPU, in the precision `{}`."""
 
@@ -44,8 +45,8 @@ def read_records(notebook: Path) -> list[Record]:
 def distance(values: Sequence[float], record: Record) -> float:
     """Return how many standard deviations lie between the mean and the nearer bound; negative on the wrong side.
 
-    For a ratio, all three are those of its logarithm. A value that is the same for every seed is infinitely far from its
-    bound, on either side.
+    For a ratio, all three are those of its logarithm. A value that is the same for every seed is infinitely far from
+    its bound, on either side.
     """
     if record.get("ratio"):
         record = record | {word: math.log(record[word]) for word in ("above", "below") if word in record}

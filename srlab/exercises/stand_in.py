@@ -21,7 +21,9 @@ def make_stand_in(exercise: Exercise, passed: list[tuple[str, str]], wrong: Wron
     """A copy of the reference that keeps a verdict: what was said before an answer failed, and why it did."""
     reference: Any = exercise.reference
     if isinstance(reference, type):
-        names = {name: getattr(reference, name) for name in ("__module__", "__qualname__", "__doc__")}
+        # With the line number, from which inspect.getsource finds a class since Python 3.13.
+        wanted = ("__module__", "__qualname__", "__doc__", "__firstlineno__")
+        names = {name: getattr(reference, name) for name in wanted if hasattr(reference, name)}
         copy: Any = type(reference)(reference.__name__, (reference,), names)
     else:
         parts = (reference.__globals__, reference.__name__, reference.__defaults__, reference.__closure__)

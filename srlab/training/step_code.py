@@ -3,6 +3,7 @@
 import hashlib
 import inspect
 from collections.abc import Callable, Iterator
+from tokenize import TokenError
 from types import CodeType, FunctionType
 from typing import Any
 
@@ -36,10 +37,12 @@ def hash_of_step(step: Callable) -> str:
             continue
         if function.__code__ in sources:
             continue
+        if function.__code__.co_filename == "<string>":  # since Python 3.13, that may be the text of `python -c`
+            return ""
         try:
             sources[function.__code__] = inspect.getsource(function)
             closed = [cell.cell_contents for cell in function.__closure__ or ()]
-        except (OSError, TypeError, ValueError):  # there is no source, or it closes over what isn't there yet
+        except (OSError, TypeError, ValueError, TokenError):  # no source, another file's, or a variable without a value
             return ""
         module = function.__module__
         named = [function.__globals__[name] for name in _names(function.__code__) if name in function.__globals__]

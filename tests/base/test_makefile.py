@@ -15,7 +15,7 @@ from tests.conftest import ROOT
 # A Python of some version that makes and fills environments in no time.
 PYTHON = f"""#!/bin/sh
 case "$1 $2" in
-"-c"*) exec {sys.executable} -c "import sys; sys.version_info = VERSION; $2" ;;
+"-c"*) exec "{sys.executable}" -c "import sys; sys.version_info = VERSION; $2" ;;
 "-m venv") mkdir -p .venv/bin; cp "$0" .venv/bin/python ;;
 "-m pip") case "$*" in *sr-vulkan-model*) [ ! -e unreachable ] ;; *) echo filled >> log; [ ! -e killed ] ;; esac ;;
 esac

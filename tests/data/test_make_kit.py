@@ -259,6 +259,7 @@ def test_files_that_were_changed_or_put_there_stay_and_are_named(refuses, course
     assert "lies in the course" in refuses(course / "kit")
 
 
+@pytest.mark.skipif(not shutil.which("git"), reason="needs git")
 def test_a_course_without_git_is_one_sentence(script, refuses, tmp_path, monkeypatch):
     monkeypatch.setenv("GIT_CEILING_DIRECTORIES", str(tmp_path))
     monkeypatch.setattr(script, "COURSE", tmp_path / "unzipped")
