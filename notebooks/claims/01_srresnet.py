@@ -45,9 +45,7 @@ lab.expect("the mean's stroke is narrower than bicubic's", widths[0] / widths[1]
 # %% after e299f88b
 if lab.recipe == "laptop":
     lab.expect("your first network beats bicubic within 100 steps", curve[3][1] - to_beat, above=0)
-    lab.expect(
-        "your first network ends above bicubic", curve[-1][1] - to_beat, above=0, usually=True
-    )
+
     lab.expect(
         "your first network starts less than a decibel below bicubic",
         start[1] - to_beat,
@@ -93,7 +91,12 @@ if lab.recipe == "laptop" and scale == 4 and set(CROPS) <= set(table.index):
         above=0,
     )
     from_longer = table["gained in 6,000 steps"] - table.gained
-    lab.expect("longer training gives the bricks over two decibels", from_longer["brick"], above=2)
+    lab.expect(
+        "longer training gives the bricks two to five decibels",
+        from_longer["brick"],
+        above=2,
+        below=5.5,
+    )
     for subject in ("chelsea", "gravel"):
         lab.expect(f"longer training hardly helps {subject}", from_longer[subject], below=0.25)
     wall, small_wall = srlab.mod_crop(unseen["brick"], 4), unseen.lr_of("brick")
@@ -105,7 +108,7 @@ if lab.recipe == "laptop" and scale == 4 and set(CROPS) <= set(table.index):
         label: (srlab.luma(sr) > 0.53).float().mean().item() for label, sr in pictures.items()
     }
     lab.expect(
-        "your network's joints are too wide", of_joints["yours"] / of_joints["HR"], above=1.07
+        "your network's joints are too wide", of_joints["yours"] / of_joints["HR"], above=1.02
     )
     lab.expect(
         "after 6,000 steps the joints are narrower",

@@ -28,7 +28,7 @@ if lab.recipe == "laptop":
         free / usual,
         above=1,
         below=3,
-        ratio=True,
+        usually=True,
     )
     lab.expect(
         "the logits end less than 1 apart at a hundredth of the rate", slow, above=-1, below=1

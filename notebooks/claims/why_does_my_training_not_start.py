@@ -19,8 +19,9 @@ if lab.recipe == "laptop":
     off_mse, off_stuck, off_cured = (sum(shares) for shares in silent.values())
     lab.expect(
         "L1 started like MSE has more dead features than the others",
-        off_stuck - max(off_mse, off_cured),  # the others may have none
+        off_stuck - max(off_mse, off_cured),
         above=0,
+        usually=True,
     )
 
 # %% after 4e25548c
@@ -30,9 +31,13 @@ if lab.recipe == "laptop":
         "a shared batch norm doubles the gap between training and use",
         shared_gap / eight,
         above=2,
+        usually=True,
     )
     lab.expect(
-        "a batch of one widens the gap between training and use by half", alone / eight, above=1.5
+        "a batch of one widens the gap between training and use by half",
+        alone / eight,
+        above=1.5,
+        usually=True,
     )
     in_training = min(value for name, value in decibels.items() if "in use" not in name)
     lab.expect(
