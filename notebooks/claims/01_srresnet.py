@@ -129,15 +129,27 @@ if lab.recipe == "laptop" and scale == 4:
 if lab.recipe == "laptop" and scale == 4:
     sharp, trained, longer = (paid[label] for label in ("a piece", "your network", "6,000 steps"))
     for subject in ("gravel", "chelsea"):
-        claim = f"a sharp piece costs twice the mean's squared error: {subject}"
-        lab.expect(claim, sharp[subject], above=1.8, below=2.2)
+        lab.expect(
+            f"a sharp piece costs twice the mean's squared error: {subject}",
+            sharp[subject],
+            above=1.8,
+            below=2.2,
+        )
     for subject in ("text", "astronaut"):
-        claim = f"a sharp piece costs 1.5 times the mean's squared error: {subject}"
-        lab.expect(claim, sharp[subject], above=1.35, below=1.65)
+        lab.expect(
+            f"a sharp piece costs 1.5 times the mean's squared error: {subject}",
+            sharp[subject],
+            above=1.35,
+            below=1.65,
+        )
     lab.expect("on the gravel your network costs less than the mean", trained["gravel"], below=0.93)
     for label, column in {"your network": trained, "6,000 steps": longer}.items():
-        claim = f"on the fur the mean and the network tie: {label}"
-        lab.expect(claim, column["chelsea"], above=0.93, below=1.05)
+        lab.expect(
+            f"on the fur the mean and the network tie: {label}",
+            column["chelsea"],
+            above=0.93,
+            below=1.05,
+        )
     lab.expect(
         "longer training takes a third of the bricks' error away",
         longer["brick"] / trained["brick"],
@@ -145,8 +157,12 @@ if lab.recipe == "laptop" and scale == 4:
         ratio=True,
     )
     for subject in ("gravel", "chelsea"):
-        claim = f"longer training does not change the cost: {subject}"
-        lab.expect(claim, longer[subject] - trained[subject], above=-0.06, below=0.06)
+        lab.expect(
+            f"longer training does not change the cost: {subject}",
+            longer[subject] - trained[subject],
+            above=-0.06,
+            below=0.06,
+        )
 
 # %% after 04c7e9d8
 lab.expect("pixel shuffle makes HR of its channels", torch.equal(pixel_shuffle(parts, scale), hr))

@@ -49,11 +49,8 @@ lab.expect(
 lab_of_start, _, stage = origin.partition("/")
 if lab_of_start == lab.name:
     course = [row["val_psnr"] for row in srlab.Run(lab.name, stage).metrics() if "val_psnr" in row]
-    lab.expect(
-        "the first stage gains PSNR over its fresh network",
-        course[-1] - course[0],
-        above=lab.min_progress,
-    )
+    gained = course[-1] - course[0] > lab.min_progress  # in smoke, which runs with one seed
+    lab.expect("the first stage gains PSNR over its fresh network", gained)
 
 # %% after a5d77f34
 usual = lab.recipe == "laptop" and gravel and scale == 4
