@@ -26,7 +26,7 @@ if lab.recipe == "laptop":
     lab.expect(
         "your loss draws a pattern on the paper",
         across["your loss"] / across["start"],
-        above=3,
+        above=1,
         ratio=True,
     )
     more = [steps["your loss"] - steps["start"] for steps in (across, down)]

@@ -88,8 +88,8 @@ if lab.recipe == "laptop":
     lab.expect(
         "content loss beside the discriminator gains a fraction of a decibel",
         decibels["all three"] - decibels["pixels + D"],
-        above=0.05,
-        below=1.0,
+        above=0,
+        below=1,
     )
 
 # %% after a30f0803

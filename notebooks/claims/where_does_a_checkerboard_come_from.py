@@ -14,7 +14,6 @@ if lab.recipe == "laptop":
         "MSE training lowers the checkerboard",
         max(late.values()) / curves["as drawn"][1][0],
         below=1,
-        ratio=True,
     )
     lab.expect(
         "after MSE training the checkerboard is below a gray level",
@@ -39,5 +38,4 @@ if lab.recipe == "laptop":
         "four times the pixel weight keeps the checkerboard faint",
         grid["content, four times the pixels"],
         below=1.5,
-        ratio=True,
     )
