@@ -44,7 +44,12 @@ lab.expect("the mean's stroke is narrower than bicubic's", widths[0] / widths[1]
 
 # %% after e299f88b
 if lab.recipe == "laptop":
-    lab.expect("your first network beats bicubic within 100 steps", curve[3][1] - to_beat, above=0)
+    lab.expect(
+        "your first network beats bicubic within 100 steps",
+        curve[3][1] - to_beat,
+        above=0,
+        usually=True,
+    )
 
     lab.expect(
         "your first network starts less than a decibel below bicubic",

@@ -174,7 +174,8 @@ if lab.recipe == "laptop":
     lab.expect(
         "the hybrid draws darker ink at the stroke's end than MSE",
         spot["squared error"] - spot["hybrid"],
-        above=0,
+        above=1,
+        ratio=True,
     )
     lab.expect("the hybrid draws ink where HR has paper", paper - spot["hybrid"], above=20)
 

@@ -43,7 +43,7 @@ if lab.recipe == "laptop":
 # %% after 5e1f0a08
 if lab.recipe == "laptop":
     scores = [row["val_psnr"] for row in histories["six crops"] if "val_psnr" in row]
-    lab.expect("overfitting to six crops costs PSNR elsewhere", max(scores) - scores[-1], above=0.5)
+    lab.expect("overfitting to six crops costs PSNR elsewhere", max(scores) - scores[-1], above=0.3)
     lab.expect(
         "srlab.diagnose finds the overfitting",
         sum(one.name == "it overfits" for one in opinion.findings),

@@ -1,0 +1,65 @@
+"""The committed table of claims over seeds: it has every claim, at its bound, and no margin is too small."""
+
+import ast
+import re
+from collections import Counter
+
+import pytest
+
+from benchmarks.claims import ENOUGH, MARGIN
+from tests.conftest import EXTRAS, LABS, ROOT
+
+TABLE = (ROOT / "notebooks" / "claims" / "seeds.md").read_text(encoding="utf-8")
+SECTIONS = dict(re.findall(r"^## (\S+)\n(.*?)(?=^## |\Z)", TABLE, re.MULTILINE | re.DOTALL))
+
+
+def rows_of(lab):
+    """Return claim -> the other cells of its row."""
+    rows = [line.strip("| ").split(" | ") for line in SECTIONS[lab.stem].splitlines() if line.startswith("| ")]
+    return {claim: cells for claim, *cells in rows[1:] if not claim.startswith("---")}
+
+
+def claims_of(lab):
+    """Return the claims about numbers in a lab's file: a pattern for the sentence, and the bounds that are literal."""
+    tree = ast.parse((ROOT / "notebooks" / "claims" / f"{lab.stem}.py").read_text(encoding="utf-8"))
+    for call in ast.walk(tree):
+        bounds = {word.arg: word.value for word in getattr(call, "keywords", []) if word.arg in ("above", "below")}
+        if getattr(getattr(call, "func", None), "attr", "") == "expect" and bounds:
+            parts = call.args[0].values if isinstance(call.args[0], ast.JoinedStr) else [call.args[0]]
+            pattern = "".join(re.escape(part.value) if isinstance(part, ast.Constant) else ".+" for part in parts)
+            yield pattern, {word: _literal(bound) for word, bound in bounds.items()}
+
+
+def _literal(node):
+    try:
+        return ast.literal_eval(node)
+    except ValueError:  # computed, such as -lab.max_loss
+        return None
+
+
+@pytest.mark.parametrize("lab", [*LABS, *EXTRAS], ids=lambda lab: lab.stem)
+def test_the_table_has_each_claim_at_its_bound(lab):
+    rows = rows_of(lab)
+    assert rows
+    for pattern, bounds in claims_of(lab):
+        found = [cells[4] for claim, cells in rows.items() if re.fullmatch(pattern, claim)]
+        assert found, f"no row for {pattern}; run make seeds again"
+        for word, sign in (("above", ">"), ("below", "<")):
+            if bounds.get(word) is not None:
+                assert f"{sign} {bounds[word]:.4g}" in found[0], f"{pattern}: another bound; run make seeds again"
+
+
+@pytest.mark.parametrize("lab", [*LABS, *EXTRAS], ids=lambda lab: lab.stem)
+def test_each_claim_has_a_margin_over_enough_seeds_or_is_counted(lab):
+    assert int(re.search(r"(\d+) seeds", SECTIONS[lab.stem])[1]) >= ENOUGH
+    usual = Counter()
+    for claim, (*_, distance, count) in rows_of(lab).items():
+        held, seeds = map(int, count.split(" of "))
+        assert seeds >= ENOUGH, claim
+        if distance == "usually":
+            usual["all twelve seeds that we tried" if held == seeds == 12 else f"{held} of {seeds} seeds"] += 1
+        else:
+            assert held == seeds, claim
+            assert distance == "over 100" or float(distance) >= MARGIN, claim
+    text = lab.read_text(encoding="utf-8")
+    assert [words for words, times in usual.items() if text.count(words) < times] == [], "the text gives the count"
