@@ -135,25 +135,25 @@ GET_PUBLISHED = $(BIN)/python -m pip install --disable-pip-version-check --retri
 published: .venv/ready
 	$(GET_PUBLISHED)
 
+# Adds an extra of pyproject.toml to the environment.
+define install_extra
+@if command -v uv >/dev/null 2>&1; then \
+	uv pip install --python $(BIN)/python -c requirements.lock -e ".[$(1)]"; \
+else \
+	$(BIN)/python -m pip install --disable-pip-version-check -q -c requirements.lock -e ".[$(1)]"; \
+fi
+@touch $@
+endef
+
 # What only `make book` and its tests need.
 .venv/book: .venv/ready
-	@if command -v uv >/dev/null 2>&1; then \
-		uv pip install --python $(BIN)/python -c requirements.lock -e ".[book]"; \
-	else \
-		$(BIN)/python -m pip install --disable-pip-version-check -q -c requirements.lock -e ".[book]"; \
-	fi
-	@touch $@
+	$(call install_extra,book)
 
 # What only `make study` and its tests need; Snakemake does not install on every Python that the labs run on.
 .venv/study: .venv/ready
 	@$(BIN)/python -c 'import sys; sys.version_info < (3, 14) or sys.exit("The studies need Snakemake, which is not \
 available for Python 3.14 yet. Use Python 3.11 to 3.13: rm -r .venv; make study PYTHON=python3.13")'
-	@if command -v uv >/dev/null 2>&1; then \
-		uv pip install --python $(BIN)/python -c requirements.lock -e ".[study]"; \
-	else \
-		$(BIN)/python -m pip install --disable-pip-version-check -q -c requirements.lock -e ".[study]"; \
-	fi
-	@touch $@
+	$(call install_extra,study)
 
 # Needs uv and the network: choose the newest versions that fit, for all platforms and Python versions at once.
 lock:

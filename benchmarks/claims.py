@@ -1,4 +1,4 @@
-"""Measure by how much the labs' claims are true: read executed labs of several seeds and write a table.
+"""Measure the margins of the labs' claims over seeds: read executed labs and write a table.
 
 ``make seeds SEEDS="20 21 22"`` executes the labs, one folder per seed, and then runs
 
@@ -16,15 +16,15 @@ import nbformat
 import torch
 
 import srlab
-from srlab.lab.notebooks import CLAIM, find_notebooks
+from srlab.lab.notebooks import CLAIM, find_notebooks, outputs_of
 
 ENOUGH = 12  # seeds from which a standard deviation is worth a rule
 MARGIN = 4  # standard deviations between the mean and the bound
-HEADER = (
+COLUMNS = (
     "| claim | mean | standard deviation | lowest | highest | bound | distance | true |\n" + "| --- |" + 7 * " ---: |"
 )
 
-HEAD = """# Claims of the labs over seeds
+INTRODUCTION = """# Claims of the labs over seeds
 
 Each row is a claim that a lab makes about a random quantity: the measured values, its bound, and the distance between
 the mean and the nearer bound in standard deviations (of the logarithm, where the quantity is a ratio). Over at least
@@ -38,8 +38,7 @@ Record = dict[str, str | float | bool]
 
 def read_records(notebook: Path) -> list[Record]:
     """Return the claims that an executed lab left in its outputs, in order."""
-    outputs = [output for cell in nbformat.read(notebook, 4).cells for output in cell.get("outputs", [])]
-    return [output["data"][CLAIM] for output in outputs if CLAIM in output.get("data", {})]
+    return outputs_of(nbformat.read(notebook, 4), CLAIM)
 
 
 def distance(values: Sequence[float], record: Record) -> float:
@@ -100,7 +99,7 @@ def rows_of(lab: str, folders: Sequence[Path]) -> tuple[list[str], list[str]]:
     if not found:
         return [], []
     seeds = f"{len(executed)} seeds" + (f"; {exact} exact claims are not listed" if exact else "")
-    return [f"## {Path(lab).stem}", "", f"{seeds}.", "", HEADER, *lines, ""], broken
+    return [f"## {Path(lab).stem}", "", f"{seeds}.", "", COLUMNS, *lines, ""], broken
 
 
 def main() -> int:
@@ -110,7 +109,10 @@ def main() -> int:
     parser.add_argument("seeds", nargs="+", help="names of the subfolders")
     parser.add_argument("--out", type=Path, help="Markdown file to write (default: print it)")
     options = parser.parse_args()
-    page, broken = [HEAD.format(" ".join(options.seeds), srlab.pick_precision("auto", torch.device("cpu"))), ""], []
+    page, broken = (
+        [INTRODUCTION.format(" ".join(options.seeds), srlab.pick_precision("auto", torch.device("cpu"))), ""],
+        [],
+    )
     for lab in find_notebooks():
         lines, failures = rows_of(lab.name, [options.runs / seed for seed in options.seeds])
         page += lines

@@ -15,7 +15,7 @@ from typing import Any
 from srlab.base.errors import SrlabError
 from srlab.base.places import switched_on
 from srlab.lab.claims import insert_claims
-from srlab.lab.notebooks import HEADLINE, read_notebook, seen_from_here, tags_of
+from srlab.lab.notebooks import HEADLINE, outputs_of, read_notebook, seen_from_here, tags_of
 
 
 def execute(notebook: Path, output: Path, parameters: dict[str, Any], without: str | None = None) -> dict[str, Any]:
@@ -87,8 +87,7 @@ def read_headline(notebook: Any) -> dict[str, Any]:
     SrlabError
         There is none.
     """
-    outputs = [output for cell in notebook.cells for output in cell.get("outputs", [])]
-    found = [output.data[HEADLINE] for output in outputs if HEADLINE in output.get("data", {})]
+    found = outputs_of(notebook, HEADLINE)
     if not found:
         raise SrlabError("The lab ran through but left no headline; call srlab.headline in it.")
     return found[-1]

@@ -102,6 +102,12 @@ def _at_least_4(content: Any) -> Any:
     return content | {"nbformat_minor": 4} if isinstance(minor, int) and 0 <= minor < 4 else content
 
 
+def outputs_of(notebook: "NotebookNode", kind: str) -> list[Any]:
+    """Return what the cells of an executed notebook left under a media type, in order."""
+    outputs = [output for cell in notebook.cells for output in cell.get("outputs", [])]
+    return [output["data"][kind] for output in outputs if kind in output.get("data", {})]
+
+
 def seen_from_here(path: Path) -> str:
     """A path, or the way to it from the working directory where that is shorter."""
     try:

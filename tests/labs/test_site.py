@@ -1,38 +1,24 @@
 """The pages of the site are gathered with all that the labs link to."""
 
 import re
-import sys
 
 import nbformat
 import pytest
 from nbformat.v4 import new_notebook
 
-from tests.conftest import EXTRAS, LABS, ROOT
+from tests.conftest import EXTRAS, LABS, ROOT, load_script
 
-
-@pytest.fixture
-def gather(monkeypatch):
-    monkeypatch.syspath_prepend(ROOT / "book")
-    sys.modules.pop("pages", None)
-    from pages import gather
-
-    return gather
-
-
-def anchors(text):
-    """Return the anchors that the headings of a page of Markdown get."""
-    headings = re.findall(r"^#+ (.+)$", text, re.MULTILINE)
-    return {re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings}
+from .test_readme import anchors
 
 
 @pytest.mark.parametrize("address", ["", "https://github.com/Somebody/course"])
-def test_every_link_of_a_page_of_the_site_has_its_target_there(gather, tmp_path, address):
+def test_every_link_of_a_page_of_the_site_has_its_target_there(tmp_path, address):
     executed, source = tmp_path / "executed", tmp_path / "source"
     executed.mkdir()
     for lab in [*LABS, *EXTRAS]:
         cells = [cell for cell in nbformat.read(lab, 4).cells if cell.cell_type == "markdown"]
         nbformat.write(new_notebook(cells=cells), executed / lab.name)
-    gather(executed, source, address)
+    load_script(ROOT / "book" / "pages.py").gather(executed, source, address)
     pages = {file: file.read_text(encoding="utf-8") for file in (source / "docs").glob("*.md")}
     for file in source.glob("notebooks/**/*.ipynb"):
         pages[file] = "\n".join(cell.source for cell in nbformat.read(file, 4).cells)
@@ -44,6 +30,6 @@ def test_every_link_of_a_page_of_the_site_has_its_target_there(gather, tmp_path,
             found = (page.parent / file).resolve() if file else page
             if "://" in target:
                 continue
-            if not found.is_file() or (anchor and anchor not in anchors(pages[found])):
+            if not found.is_file() or (anchor and anchor not in anchors(found)):
                 missing.append((page.name, target))
     assert missing == []
