@@ -26,13 +26,14 @@ def read_claims(lab: str) -> dict[str, str]:
 def insert_claims(notebook: "NotebookNode", lab: str) -> None:
     """Put the claims of a lab into a notebook of it, each after its cell; those of a cell that is not there go.
 
-    A block gets a copy of the lab's names, so that the lab computes the same with and without.
+    A block gets a copy of the lab's names, so that the lab computes the same with and without. It is skipped in a lab
+    with settings, or on a device, for which the claims were not measured.
     """
     import nbformat
 
     claims = read_claims(lab)
     for number, cell in reversed(list(enumerate(notebook.cells))):
         if cell.get("id") in claims:
-            source = f"exec({claims[cell.id]!r}, dict(globals()))"
+            source = f"if lab.as_tried:\n    exec({claims[cell.id]!r}, dict(globals()))"
             checked = nbformat.v4.new_code_cell(source, metadata={"tags": ["check"]})
             notebook.cells.insert(number + 1, checked)

@@ -100,8 +100,7 @@ class Lab:
     ) -> None:
         """Check a claim of the lab's text against a measured value; the blocks in ``notebooks/claims/`` call it.
 
-        The value is left in the output of the cell, where ``make seeds`` reads it. Nothing is checked in a lab with
-        other settings than those that the claims were measured with.
+        The value is left in the output of the cell, where ``make seeds`` reads it.
 
         Parameters
         ----------
@@ -123,8 +122,6 @@ class Lab:
         """
         from IPython.display import display
 
-        if not self.as_tried:
-            return
         exact = (above, below) == (-math.inf, math.inf)
         if exact and not isinstance(value, (bool, np.bool_)):
             raise SrlabError(f"The claim '{claim}' has no bound. Pass above= or below=, or a bool as its value.")

@@ -2,12 +2,14 @@
 
 import dataclasses
 import math
+from types import SimpleNamespace
 
 import nbformat
 import pytest
 
 from benchmarks.claims import distance, read_records, rows_of
 from srlab.base.errors import SrlabError
+from srlab.lab.claims import insert_claims
 from srlab.lab.execute import execute, read_headline
 from srlab.lab.lab import Lab
 from srlab.lab.notebooks import CLAIM
@@ -38,7 +40,7 @@ lab.expect("it is above six", found, above=6)
 
 @pytest.fixture
 def lab():
-    return Lab(**dict.fromkeys(field.name for field in dataclasses.fields(Lab)) | {"as_tried": True})
+    return Lab(**dict.fromkeys(field.name for field in dataclasses.fields(Lab)))
 
 
 def test_claims_end_a_lab_only_where_they_are_to_hold_and_change_nothing_in_it(tmp_path, monkeypatch):
@@ -61,6 +63,19 @@ def test_claims_end_a_lab_only_where_they_are_to_hold_and_change_nothing_in_it(t
     execute(file, out, {}, without="explore")
     records = [(record["claim"], record["value"], record["holds"]) for record in read_records(out)]
     assert records == [("it is five", 1, True), ("it is about five", 5, True), ("it is above six", 5, False)]
+
+
+@pytest.mark.parametrize("as_tried", [True, False])
+def test_claims_are_skipped_on_a_device_for_which_they_were_not_measured(tmp_path, monkeypatch, as_tried):
+    for folder in ("recipes", "claims"):
+        (tmp_path / "notebooks" / folder).mkdir(parents=True)
+    (tmp_path / "notebooks" / "claims" / "lab.py").write_text("# %% after first\nseen.append(1)\n")
+    monkeypatch.chdir(tmp_path)
+    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell("", id="first")])
+    insert_claims(notebook, "lab")
+    names = {"lab": SimpleNamespace(as_tried=as_tried), "seen": []}
+    exec(notebook.cells[1].source, names)
+    assert names["seen"] == [1] * as_tried
 
 
 def test_a_claim_about_a_number_needs_a_bound(lab):
