@@ -1,0 +1,176 @@
+"""Write hashes of what srlab computes, to see whether a change of the code changed a result.
+
+    OMP_NUM_THREADS=1 python -m tests.golden before.json         --quick leaves out the labs
+    OMP_NUM_THREADS=1 python -m tests.golden after.json --against before.json
+
+Bits differ between kinds of CPU, so make both files on the same machine. When you move or rename something that is
+called here, change the call and keep the name of the entry.
+"""
+
+import argparse
+import contextlib
+import hashlib
+import io
+import itertools
+import json
+import os
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+os.environ |= {"SRLAB_PRECISION": "no", "OMP_NUM_THREADS": "1"}
+
+import torch
+
+import srlab
+from srlab.exercises import check, find, names
+from srlab.inference.tiling import upscale
+from srlab.lab.execute import execute
+from tests.conftest import ROOT
+from tests.lab.test_setup import NAMES, REFUSED, namespace
+
+LABS = ("01_srresnet", "02_content_loss", "03_srgan", "04_esrgan")
+
+
+def digest(*values: object) -> str:
+    """Short SHA-256 of tensors, bytes and whatever JSON takes."""
+    found = hashlib.sha256()
+    for value in values:
+        if isinstance(value, torch.Tensor):
+            value = value.contiguous().cpu().numpy().tobytes()
+        found.update(value if isinstance(value, bytes) else json.dumps(value, sort_keys=True, default=str).encode())
+    return found.hexdigest()[:16]
+
+
+def printed(call: Callable[[], object]) -> str:
+    """What a call prints."""
+    with contextlib.redirect_stdout(io.StringIO()) as text:
+        call()
+    return text.getvalue()
+
+
+def samplers() -> Iterator[tuple[str, str]]:
+    """Ten batches of each combination of augmentation, rotation and degradation."""
+    kinds = {"bicubic": srlab.Degradation(), "area": srlab.Degradation("area")}
+    kinds["blind"] = srlab.Degradation(blur=(0.5, 2.0), noise=(0.0, 0.05), jpeg=(40.0, 90.0))
+    for (kind, degradation), augment, rotate in itertools.product(kinds.items(), ("all", "flip"), (0.0, 20.0)):
+        options = {"augment": augment, "rotate": rotate, "degradation": degradation, "seed": 3}
+        sampler = srlab.PatchSampler(srlab.photos("train"), 4, 64, 4, **options)
+        batches = list(itertools.chain.from_iterable(itertools.islice(sampler, 10)))
+        yield f"{kind}, {augment}, rotate {rotate:g}", digest(*batches, sampler.describe())
+
+
+def image_sets() -> Iterator[tuple[str, str]]:
+    """Names, fingerprints and pixels of photos, of halves, and of folders with and without LR."""
+    found = {split: srlab.photos(split) for split in ("train", "validation")}
+    for part, half in zip(("left", "right"), srlab.halves("gravel"), strict=True):
+        found[part] = half
+    with tempfile.TemporaryDirectory() as scratch:
+        for name, hr in found["validation"]:
+            srlab.write_image(hr, Path(scratch) / "one" / f"{name}.png")
+            hr = srlab.mod_crop(hr, 4)
+            srlab.write_image(hr, Path(scratch) / "two" / "HR" / f"{name}.png")
+            srlab.write_image(srlab.downsample(hr, 4), Path(scratch) / "two" / "LR_bicubic" / "X4" / f"{name}x4.png")
+        for name in ("one", "two"):
+            found[name] = srlab.image_set(Path(scratch) / name, 4)
+        found["LR of one"] = found["one"].with_lr(srlab.Degradation(noise=0.1), 4)
+        for name, images in found.items():
+            lr = [images.lr_of(image) for image, _ in images]
+            yield name, digest(images.fingerprint, *(hr for _, hr in images), *(x for x in lr if x is not None))
+
+
+def scores() -> Iterator[tuple[str, str]]:
+    """Tables of the shipped networks, and what they make of a photo as a whole and in tiles."""
+    networks = srlab.load_shipped()
+    table = srlab.evaluate_all(networks, srlab.photos("validation").center_crop(96))
+    yield "table", digest(table.round(9).to_csv())
+    hr = srlab.mod_crop(srlab.photos("validation")["chelsea"], 4)
+    lr = srlab.downsample(hr, 4)
+    for name, network in networks.items():
+        yield f"{name}, whole", digest(upscale(network, lr))
+        yield f"{name}, tiles", digest(upscale(network, lr, tile=40))
+    slider = srlab.compare({"bicubic": srlab.upsample(lr, 4), "hr": hr})
+    yield "slider", digest(slider._repr_html_())
+
+
+def setups() -> Iterator[tuple[str, str]]:
+    """Parameters and names of runs for all recipes and for typed values; sentences for those that are refused."""
+    given = [(lab, values) for lab, values, _ in NAMES]
+    given += [(file.stem, {}) for file in sorted((ROOT / "notebooks" / "recipes").glob("0*.yaml"))]
+    for lab, values in given:
+        out = io.StringIO()
+        with contextlib.redirect_stdout(out), contextlib.redirect_stderr(out):
+            lab_found = srlab.setup(lab, namespace(lab, **values))
+        yield f"{lab} {values}", f"{lab_found.parameters.get('run')} {digest(lab_found.parameters)}"
+    for lab, values, _ in REFUSED:
+        try:
+            with contextlib.redirect_stdout(io.StringIO()):
+                srlab.setup(lab, namespace(lab, **values))
+        except srlab.SrlabError as error:
+            yield f"refused {lab} {values}", str(error)[:60]
+
+
+def checks() -> Iterator[tuple[str, str]]:
+    """The transcript of each exercise, for its right answers, its notes and its mistakes."""
+    for name in names():
+        exercise = find(name)
+        sayings = [*exercise.notes.values(), *exercise.mistakes.values()]
+        answers = [exercise.reference, *exercise.also_right]
+        for one in sayings:
+            answers += [one] if callable(one) else list(one)
+        yield name, digest([printed(lambda answer=answer, name=name: check(name, answer)) for answer in answers])
+
+
+def labs() -> Iterator[tuple[str, str]]:
+    """Weights, parameters and logs that labs 01 to 04 leave, by smoke and by 40 steps of laptop."""
+    with tempfile.TemporaryDirectory() as scratch:
+        os.environ["SRLAB_HOME"] = scratch
+        for recipe, iters in (("smoke", 0), ("laptop", 40)):
+            for lab in LABS:
+                values = {"recipe": recipe, "run": recipe} | ({"iters": iters} if iters else {})
+                output = Path(scratch) / "out.ipynb"
+                with contextlib.redirect_stdout(io.StringIO()):
+                    headline = execute(ROOT / "notebooks" / f"{lab}.ipynb", output, values, "explore")
+                yield f"{lab} {recipe} headline", f"{headline['value']}"
+        for run in sorted(Path(scratch).rglob("run.json")):
+            name, about = str(run.parent.relative_to(scratch)), json.loads(run.read_text())
+            yield f"{name} parameters", digest(about["parameters"])
+            rows = [json.loads(row) for row in (run.parent / "metrics.jsonl").read_text().splitlines()]
+            yield f"{name} log", digest(rows)
+            for weights in sorted(run.parent.glob("generator*.safetensors")):
+                yield f"{name} {weights.name}", digest(weights.read_bytes())
+        del os.environ["SRLAB_HOME"]
+
+
+PARTS = {"samplers": samplers, "image sets": image_sets, "scores": scores, "setups": setups, "checks": checks}
+
+
+def main() -> None:
+    """Write the file, and compare it."""
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("file", type=Path)
+    parser.add_argument("--against", type=Path)
+    parser.add_argument("--quick", action="store_true", help="without labs")
+    args = parser.parse_args()
+    torch.set_num_threads(1)
+    found = {}
+    for name, part in (PARTS if args.quick else PARTS | {"labs": labs}).items():
+        found |= {f"{name}: {entry}": value for entry, value in part()}
+        print(f"{name} done", file=sys.stderr, flush=True)
+    args.file.write_text(json.dumps(found, indent=1))
+    if args.against:
+        before = json.loads(args.against.read_text())
+        both = before.keys() & found.keys()
+        changed = sorted(entry for entry in both if before[entry] != found[entry])
+        missing = sorted(entry for entry in before if entry not in found and not (args.quick and "labs:" in entry))
+        for entry in changed:
+            print(f"changed  {entry}: {before[entry]} -> {found[entry]}")
+        for entry in missing:
+            print(f"missing  {entry}")
+        print(f"{len(both) - len(changed)} of {len(before)} as before")
+        sys.exit(bool(changed or missing))
+
+
+if __name__ == "__main__":
+    main()
