@@ -52,7 +52,6 @@ PRIVATE = {
     "torch:_foreach_copy_": "srlab/training/trainer.py",
     "torch:_dynamo": "srlab/grading/recheck.py",
     "torchmetrics.functional.image.lpips:_NoTrainLpips": "srlab/evaluation/perception.py",
-    "pip._internal.models.index:PyPI.simple_url": "data_scripts/kit_sizes.py",
 }
 
 

@@ -1,0 +1,79 @@
+"""The blocks of commands in teaching.md that are marked ``bash`` run as they are."""
+
+import os
+import re
+import shutil
+import subprocess
+import zipfile
+
+import pytest
+
+from tests.conftest import ROOT
+
+TEACHING = (ROOT / "teaching.md").read_text(encoding="utf-8")
+COURSE = {  # a course in small: its build needs nothing, so that no package has to be fetched
+    "pyproject.toml": '[build-system]\nrequires = []\nbuild-backend = "build"\nbackend-path = ["."]\n',
+    "requirements.lock": "one==1.0\n",
+    "build.py": """\
+import pathlib, zipfile
+PURE = "Wheel-Version: 1.0\\nGenerator: a\\nRoot-Is-Purelib: true\\nTag: py3-none-any\\n"
+FILES = {"RECORD": "", "WHEEL": PURE}
+FILES["METADATA"] = "Metadata-Version: 2.1\\nName: srlab\\nVersion: 1.0\\nRequires-Dist: one\\nProvides-Extra: labs\\n"
+def build_wheel(folder, config_settings=None, metadata_directory=None):
+    with zipfile.ZipFile(pathlib.Path(folder) / "srlab-1.0-py3-none-any.whl", "w") as wheel:
+        for name, text in FILES.items():
+            wheel.writestr("srlab-1.0.dist-info/" + name, text)
+    return "srlab-1.0-py3-none-any.whl"
+build_editable = build_wheel
+""",
+}
+
+
+def blocks(heading):
+    """The blocks of commands between a heading and the next one."""
+    section = TEACHING.partition(f"### {heading}\n")[2].partition("\n### ")[0]
+    return re.findall(r"^```bash\n(.*?)^```$", section, re.M | re.S)
+
+
+def run(block, folder, **variables):
+    done = subprocess.run(
+        ["bash", "-euo", "pipefail", "-c", block],
+        cwd=folder,
+        env=os.environ | variables,
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def write_wheel(folder, name):
+    folder.mkdir(exist_ok=True)
+    files = {"METADATA": f"Metadata-Version: 2.1\nName: {name}\nVersion: 1.0\n", "RECORD": ""}
+    files["WHEEL"] = "Wheel-Version: 1.0\nGenerator: a\nRoot-Is-Purelib: true\nTag: py3-none-any\n"
+    with zipfile.ZipFile(folder / f"{name}-1.0-py3-none-any.whl", "w") as wheel:
+        for file, text in files.items():
+            wheel.writestr(f"{name}-1.0.dist-info/{file}", text)
+
+
+@pytest.mark.skipif(not shutil.which("git"), reason="needs git")
+def test_room_without_network(tmp_path):
+    fetch, install = blocks("A room without a network")
+    index, course, room = tmp_path / "index", tmp_path / "desk" / "srlab", tmp_path / "room"
+    for name in ("one", "hatchling", "editables"):
+        write_wheel(index, name)
+    course.mkdir(parents=True)
+    for name, text in COURSE.items():
+        (course / name).write_text(text)
+    git = "git -c user.name=a -c user.email=a@b.c -c commit.gpgsign=false"
+    run(f"git init -q; git add .; {git} commit -qm course", course)
+    run(fetch, course, PIP_NO_INDEX="1", PIP_FIND_LINKS=str(index))
+    assert sorted(path.name for path in course.parent.iterdir()) == ["SHA256SUMS", "course.tar", "srlab", "wheels"]
+    shutil.copytree(course.parent, room, ignore=shutil.ignore_patterns("srlab"))
+    shutil.rmtree(index)
+    run(install, room)
+    assert list((room / "course" / ".venv").rglob("one-1.0.dist-info"))
+    assert list((room / "course" / ".venv").rglob("srlab-1.0.dist-info"))
+    (room / "course.tar").write_bytes(b"damaged")
+    with pytest.raises(AssertionError, match=r"course\.tar: FAILED"):
+        run(install, room)
