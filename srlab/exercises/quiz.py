@@ -1,7 +1,7 @@
 """Five questions at the end of a lab: the student's letters stand in the cell, and each wrong one hears what is wrong.
 
-The questions of a lab are in ``quizzes/<lab>.yaml``, eight of them. The lab asks the first five; the others are left to
-teachers, for whom `srlab quiz` prints them all. A choice is ``right`` or ``wrong``, and ``why`` is what is said to
+The questions of a lab are in ``quizzes/<lab>.yaml``, eight of them. The lab asks the first five; the others are for
+class. A choice is ``right`` or ``wrong``, and ``why`` is what is said to
 whoever takes it.
 """
 

@@ -6,9 +6,7 @@ import nbformat
 import pytest
 
 from srlab.base.errors import SrlabError
-from srlab.cli.main import main
-from srlab.cli.quiz_command import in_gift
-from srlab.exercises.quiz import ASKED, Choice, Question, count_right, labs_with_quiz, quiz, read_questions
+from srlab.exercises.quiz import ASKED, count_right, labs_with_quiz, quiz, read_questions
 
 BANKS = {lab: read_questions(lab) for lab in labs_with_quiz()}
 LAB, FIRST = "03_srgan", BANKS["03_srgan"][:ASKED]
@@ -117,38 +115,3 @@ def test_a_saved_notebook_is_read_and_not_executed(sources, right, capsys):
     notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_markdown_cell(CALL.format(LAB, RIGHT)), *cells])
     assert count_right(notebook) == right
     assert capsys.readouterr().out == ""
-
-
-# --- For teachers -----------------------------------------------------------------------------------------------
-
-
-def test_gift_keeps_each_sign_that_means_something_there():
-    """As question/format/gift/format.php of Moodle reads it: a backslash keeps ~ = # { } : and a backslash."""
-    signs = r"~ = # { } : \ // -> `f(a=1)` \n x::y"
-    wrong, right = Choice(f"no {signs}", f"since {signs}", False), Choice(f"yes {signs}", "so\n\nit is", True)
-    head, *rows, end = in_gift("03_srgan", [Question(signs, (wrong, right))]).splitlines()[2:]
-    kept = r"\~ \= \# \{ \} \: \\ // -> `f(a\=1)` \\n x\:\:y"
-    assert head == f"::03_srgan 1::[markdown]{kept} {{"
-    assert rows == [f"\t~no {kept}#since {kept}", f"\t=yes {kept}#so it is"]
-    assert end == "}"
-
-
-@pytest.mark.parametrize("style", ["gift", "markdown"])
-def test_the_command_writes_all_questions_with_their_reasons(style, tmp_path, monkeypatch, capsys):
-    monkeypatch.chdir(tmp_path)
-    assert main(["quiz", "03", "--format", style]) == 0
-    text = capsys.readouterr().out.replace("\\", "")
-    for question in BANKS[LAB]:
-        assert text.count(question.text) == 1
-        assert all(choice.text in text and choice.why in text for choice in question.choices)
-    if style == "markdown":
-        assert not any(choice.why in text.partition("## Answers")[0] for q in BANKS[LAB] for choice in q.choices)
-    assert main(["quiz", "03_srgan", "--format", style, "-o", "new/quiz.txt"]) == 0
-    written = (tmp_path / "new" / "quiz.txt").read_bytes()
-    assert written.decode().replace("\\", "") == text
-    assert capsys.readouterr().out == "new/quiz.txt: the 8 questions of 03_srgan\n"
-    assert main(["quiz", "04", "-o", "new/quiz.txt"]) == 2
-    assert "new/quiz.txt exists already" in capsys.readouterr().err
-    assert (tmp_path / "new" / "quiz.txt").read_bytes() == written
-    assert main(["quiz", "0"]) == 2
-    assert "no single quiz '0'; choose from 00_degradation, " in capsys.readouterr().err
