@@ -50,7 +50,6 @@ PRIVATE = {
     "accelerate.state:AcceleratorState._reset_state": "srlab/training/wrapping.py",
     "torch.nn:Module._compiled_call_impl": "srlab/training/wrapping.py",
     "torch:_foreach_copy_": "srlab/training/trainer.py",
-    "torch:_dynamo": "srlab/grading/recheck.py",
     "torchmetrics.functional.image.lpips:_NoTrainLpips": "srlab/evaluation/perception.py",
 }
 

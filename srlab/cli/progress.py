@@ -2,15 +2,11 @@
 
 import argparse
 import sys
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from srlab.base.errors import SrlabError
 from srlab.base.text import in_columns, printable
-
-if TYPE_CHECKING:
-    from srlab.grading.hand_ins import HandIn
 
 
 def add_parser(commands: argparse._SubParsersAction) -> None:
@@ -19,15 +15,10 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
     parser.add_argument(
         "paths", nargs="*", metavar="FILE_OR_FOLDER", help="notebooks, and folders of them; default: the labs"
     )
-    add_table(parser)
-    parser.set_defaults(command=run, when_stopped="nothing was changed.")
-
-
-def add_table(parser: argparse.ArgumentParser) -> None:
-    """Add the options for a table of a class."""
     parser.add_argument("--csv", metavar="FILE", help="write a table of the one folder given: a row a student")
     parser.add_argument("--force", action="store_true", help="replace the file of --csv")
     parser.add_argument("--class", metavar="FILE", dest="names", help="the students' names, one a line")
+    parser.set_defaults(command=run, when_stopped="nothing was changed.")
 
 
 def run(options: argparse.Namespace) -> int:
@@ -68,15 +59,8 @@ def run(options: argparse.Namespace) -> int:
     return 2 if len(tables) < len(paths) else 0
 
 
-def grade(options: argparse.Namespace, again: "Callable[[Path, list[HandIn]], Iterable[HandIn]] | None" = None) -> int:
+def grade(options: argparse.Namespace) -> int:
     """Print a line for each file of a class and who is missing, and write the table.
-
-    Parameters
-    ----------
-    options
-        Those of `add_table`, and in `paths` one folder with what was handed in.
-    again
-        Executes what was handed in again, and gives each file as it is done; None takes what was saved.
 
     Returns
     -------
@@ -93,7 +77,7 @@ def grade(options: argparse.Namespace, again: "Callable[[Path, list[HandIn]], It
     folder = Path(options.paths[0])
     names = hand_ins.read_class(Path(options.names)) if options.names else {}
     found = hand_ins.gather(folder, names)
-    for one in again(folder, found) if again else found:
+    for one in found:
         print("\n".join(map(printable, table.describe(one))), flush=True)
     students = table.students_of(found, names)
     print()

@@ -1,19 +1,15 @@
-"""A class and what it handed in: every file is accounted for, counted right, and executed again without harm."""
+"""A class and what it handed in: every file is accounted for, and counted right."""
 
 import copy
 import csv
 import functools
 import json
-import subprocess
-import sys
-import tempfile
 import unicodedata
 from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
 import nbformat
-import psutil
 import pytest
 
 from srlab.base.errors import SrlabError
@@ -21,7 +17,6 @@ from srlab.cli.main import main
 from srlab.cli.solutions import fill_in
 from srlab.exercises.quiz import read_questions
 from srlab.exercises.saved import checks_in
-from srlab.grading import isolation
 from srlab.grading.hand_ins import read_class, student_of
 from srlab.lab.notebooks import read_notebook
 from tests.conftest import ROOT, left
@@ -30,10 +25,9 @@ from tests.conftest import ROOT, left
 class Case(NamedTuple):
     """What somebody hands in, and what the table has to say of it."""
 
-    write: Callable  # gives a notebook or bytes, with {folder!r} for the teacher's folder
+    write: Callable  # gives a notebook or bytes
     saved: str | None = "right"  # what is saved of PSNR; None where the file can't be counted
-    found: str | None = "right"  # what comes out once it is executed again; None where that depends on the user
-    note: str = ""  # then, or where it can't be counted
+    note: str = ""  # where it can't be counted
     files: tuple[str, ...] = ("/00_degradation.ipynb",)  # behind her name
 
 
@@ -76,57 +70,32 @@ def colab():
     return notebook | {"cells": [{key: cell[key] for key in cell if key != "id"} for cell in notebook["cells"]]}
 
 
-RIGHT = "a, b = sr.shape[2] - crop, sr.shape[3] - crop; d = (sr - hr)[..., crop:a, crop:b]; "
-RIGHT += "return -10 * (d**2).mean((1, 2, 3)).log10()"
-
-
-def code(*lines):
-    """A PSNR that is right in the end, and does something else before."""
-    return lambda: lab("; ".join(["import os, pathlib, resource, shutil, socket", *lines]))
-
-
-NOW_WRONG = ("right", "hint given")
 CASES = {
     "right": Case(with_quiz),
-    "wrong": Case(lambda: lab("return (sr - hr).mean()", "hint"), "hint given", "hint given"),
-    "cleared": Case(lambda: lab(said=""), "not run yet", "right", "saved as 'not run yet', executed again 'right'"),
+    "wrong": Case(lambda: lab("return (sr - hr).mean()", "hint"), "hint given"),
+    "cleared": Case(lambda: lab(said=""), "not run yet"),
     "Colab": Case(colab, files=("/Copy of 00_degradation.ipynb",)),
     unicodedata.normalize("NFD", "Jürgen Öz"): Case(lab, files=("_2345_assignsubmission_file_00_degradation.ipynb",)),
-    "deleted cells": Case(without_psnr, "not in the file", "not in the file"),
-    "syntax error": Case(lambda: lab("return (sr -", ""), "not run yet", "hint given", "no psnr. SyntaxError"),
-    "endless loop": Case(code("exec('while True: pass')"), *NOW_WRONG, "It took too long"),
-    "memory hog": Case(code("torch.ones(10**10)", RIGHT), *NOW_WRONG, "memory"),
-    "writes outside": Case(code("open({folder!r} + '/precious', 'w')", RIGHT), *NOW_WRONG, "denied"),
-    "writes inside": Case(code("pathlib.Path('here').write_text('mine')", RIGHT)),
-    "deletes files": Case(code("shutil.rmtree({folder!r}, ignore_errors=True)", RIGHT)),
-    "cuts files": Case(code("os.truncate({folder!r} + '/precious', 0)", RIGHT), *NOW_WRONG, "denied"),
-    "reads others": Case(code("pathlib.Path({folder!r}, 'precious').read_text()", RIGHT), *NOW_WRONG, "denied"),
-    "kills": Case(code("os.kill(os.getppid(), 9)", RIGHT), *NOW_WRONG, "not permitted"),
-    "connects": Case(code("socket.socket()", RIGHT), *NOW_WRONG, "not permitted"),
-    "locks out": Case(code("os.chmod({folder!r}, 0)", RIGHT), *NOW_WRONG, "not permitted"),
-    "starves": Case(code("resource.prlimit(os.getppid(), 0, (0, 0))", RIGHT), *NOW_WRONG, "not permitted"),
-    "leaves": Case(code("os.fork() or (os.setsid(), os.execlp('sleep', 'sleep', '98765'))", RIGHT), found=None),
-    "exit": Case(code("exit()"), *NOW_WRONG, "SystemExit"),
-    "dies": Case(code("os._exit(0)"), *NOW_WRONG, "ended before the check did"),
-    "two": Case(lab, None, None, "several files of two for degradation", ("/a.ipynb", "/b.ipynb")),
-    "zip": Case(lambda: b"PK", None, None, "is no notebook; unpack it", ("/lab.zip",)),
-    "broken JSON": Case(lambda: b'{"cells": [{"outputs"', None, None, "no notebook of Jupyter"),
-    "foreign": Case(nbformat.v4.new_notebook, None, None, "has no exercises of this course"),
-    "forged": Case(lambda: lab("return 42.0"), *NOW_WRONG, "executed again 'hint given'", ("_my solution.ipynb",)),
-    "absent": Case(lambda: b"", None, None, "nothing handed in", ()),
+    "deleted cells": Case(without_psnr, "not in the file"),
+    "syntax error": Case(lambda: lab("return (sr -", ""), "not run yet"),
+    "two": Case(lab, None, "several files of two for degradation", ("/a.ipynb", "/b.ipynb")),
+    "zip": Case(lambda: b"PK", None, "is no notebook; unpack it", ("/lab.zip",)),
+    "broken JSON": Case(lambda: b'{"cells": [{"outputs"', None, "no notebook of Jupyter"),
+    "foreign": Case(nbformat.v4.new_notebook, None, "has no exercises of this course"),
+    "other name": Case(lab, files=("_my solution.ipynb",)),
+    "absent": Case(lambda: b"", None, "nothing handed in", ()),
 }
 
 
 def hand_in(folder, *names):
-    """Write what some of the class have handed in, with a file of the teacher beside it, and their names."""
-    (folder / "precious").write_text("kept")
+    """Write what some of the class have handed in, and their names."""
     for name in names:
         for file in CASES[name].files:
             path = folder / "all" / f"{name}{file}"
             path.parent.mkdir(parents=True, exist_ok=True)
             content = CASES[name].write()
             if not isinstance(content, bytes):
-                content = json.dumps(content).replace("{folder!r}", f"'{folder}'").encode()
+                content = json.dumps(content).encode()
             path.write_bytes(content)
     (folder / "names.csv").write_text("name\n" + "\n".join(names), encoding="utf-8-sig")
     return folder
@@ -142,20 +111,19 @@ def read_table(folder):
         return {row["student"]: row for row in csv.DictReader(file)}
 
 
-def compare(folder, which):
+def compare(folder):
     """Hold a table against what it should say."""
     rows = read_table(folder)
     assert list(rows) == (folder / "names.csv").read_text(encoding="utf-8-sig").splitlines()[1:]
     for name, row in rows.items():
         case = CASES[name]
-        word = getattr(case, which)
-        if word:  # shrink_matrix and back_project count 5, paired_crop and psnr 3
+        if word := case.saved:  # shrink_matrix and back_project count 5, paired_crop and psnr 3
             points = "16" if word == "right" else "13"
             told = [row[f"degradation{part}"] for part in (".psnr", ".shrink_matrix", "", " possible")]
             assert (name, *told) == (name, word, "right", points, "16"), row["note"]
-        elif case.saved is None:
+        else:
             assert row["degradation"] == row["degradation.psnr"] == ""
-        assert case.note in row["note"] or (which == "saved" and case.saved), name
+        assert case.note in row["note"], name
 
 
 @pytest.fixture(scope="module")
@@ -165,7 +133,7 @@ def school(tmp_path_factory):
 
 def test_the_table_says_of_everybody_what_was_saved(school, capsys):
     assert progress(school, "--class", str(school / "names.csv"), "--force") == 2
-    compare(school, "saved")
+    compare(school)
     assert read_table(school)["right"]["degradation quiz"] == "4"
     said = capsys.readouterr().out
     files = [path.relative_to(school / "all") for path in (school / "all").rglob("*") if path.is_file()]
@@ -223,36 +191,3 @@ def test_what_the_system_made_has_a_line_and_a_name_is_no_formula(tmp_path, caps
     assert list(read_table(tmp_path)) == ["zip", "'=1+1_lab", "link"]
     assert progress(tmp_path) == 2
     assert "exists already" in capsys.readouterr().err
-
-
-def recheck(folder, *options):
-    command = [sys.executable, "-m", "srlab", "recheck", str(folder / "all"), "--class", str(folder / "names.csv")]
-    command += ["--csv", str(folder / "grades.csv"), *options]
-    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=500)
-
-
-isolated = pytest.mark.skipif(not isolation.available(), reason="needs Linux 6.12 or newer, with Landlock")
-
-
-@isolated
-@pytest.mark.long
-def test_what_does_harm_is_found_and_does_none(tmp_path):
-    hand_in(tmp_path, "writes outside", "kills")
-    done = recheck(tmp_path)
-    assert done.returncode == 0, done.stderr
-    assert "degradation.psnr: saved as 'right', executed again 'hint given'." in done.stdout
-    compare(tmp_path, "found")
-    assert (tmp_path / "precious").read_text() == "kept"
-
-
-@isolated
-@pytest.mark.nightly
-def test_a_whole_class_is_executed_again_and_harms_nobody(school):
-    before = {path: path.read_bytes() for path in (school / "all").rglob("*") if path.is_file()}
-    assert recheck(school, "--seconds", "20", "--force").returncode == 2
-    compare(school, "found")
-    assert {path: path.read_bytes() for path in (school / "all").rglob("*") if path.is_file()} == before
-    assert (school / "precious").read_text() == "kept"
-    assert {path.name for path in school.iterdir()} == {"all", "precious", "names.csv", "grades.csv"}
-    assert not any("98765" in process.info["cmdline"] for process in psutil.process_iter(["cmdline"]))
-    assert not list(Path(tempfile.gettempdir()).glob("srlab-recheck-*"))

@@ -1,14 +1,18 @@
 """The blocks of commands in teaching.md that are marked ``bash`` run as they are."""
 
+import csv
 import os
 import re
 import shutil
 import subprocess
+import sys
 import zipfile
+from pathlib import Path
 
+import nbformat
 import pytest
 
-from tests.conftest import ROOT
+from tests.conftest import ROOT, left
 
 TEACHING = (ROOT / "teaching.md").read_text(encoding="utf-8")
 COURSE = {  # a course in small: its build needs nothing, so that no package has to be fetched
@@ -31,7 +35,7 @@ build_editable = build_wheel
 
 def blocks(heading):
     """The blocks of commands between a heading and the next one."""
-    section = TEACHING.partition(f"### {heading}\n")[2].partition("\n### ")[0]
+    section = re.split(r"^##+ ", TEACHING.partition(f"# {heading}\n")[2], maxsplit=1, flags=re.M)[0]
     return re.findall(r"^```bash\n(.*?)^```$", section, re.M | re.S)
 
 
@@ -77,3 +81,28 @@ def test_room_without_network(tmp_path):
     (room / "course.tar").write_bytes(b"damaged")
     with pytest.raises(AssertionError, match=r"course\.tar: FAILED"):
         run(install, room)
+
+
+@pytest.mark.long
+def test_executing_what_was_handed_in(tmp_path, home):
+    answers = {"Anna Li": "def psnr(sr, hr, crop):\n    return srlab.psnr(sr, hr)", "Bo Ek": "1 / 0"}
+    for student, answer in answers.items():
+        sources = ['recipe = "auto"', "import srlab", answer, 'psnr = srlab.check("degradation.psnr", psnr)']
+        cells = [nbformat.v4.new_code_cell(source) for source in sources]
+        cells[0].metadata["tags"] = ["parameters"]
+        cells[-1].outputs = [left("degradation.psnr", "right")]  # forged
+        file = tmp_path / "handed_in" / student / "00_degradation.ipynb"
+        file.parent.mkdir(parents=True)
+        kernel = {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}
+        nbformat.write(nbformat.v4.new_notebook(cells=cells, metadata=kernel), file)
+    (tmp_path / "names.txt").write_text("Anna Li\nBo Ek\n")
+    before = {path: path.read_bytes() for path in (tmp_path / "handed_in").rglob("*.ipynb")}
+    (again,) = blocks("Grading")
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    run(again, tmp_path, PATH=path, SRLAB_HOME=str(home))
+    with (tmp_path / "executed.csv").open(encoding="utf-8-sig") as file:
+        found = {row["student"]: row["degradation.psnr"] for row in csv.DictReader(file)}
+    assert found == {"Anna Li": "hint given", "Bo Ek": "not run yet"}
+    assert {path: path.read_bytes() for path in before} == before
+    executed = nbformat.read(tmp_path / "executed" / "Anna Li" / "00_degradation.ipynb", 4)
+    assert 'recipe = "smoke"' in executed.cells[1].source
