@@ -12,13 +12,10 @@ from srlab.base.text import printable
 from srlab.cli import (
     doctor,
     evaluate_command,
-    figures,
-    handout,
     labs_command,
     plan,
     progress,
     runs_command,
-    shorten,
     solutions,
     upscale_command,
 )
@@ -32,9 +29,6 @@ COMMANDS = (
     doctor,
     progress,
     solutions,
-    shorten,
-    handout,
-    figures,
 )
 
 

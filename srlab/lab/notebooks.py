@@ -62,11 +62,6 @@ def refuse_as_new(path: Path) -> None:
     refuse_existing(path)
 
 
-def title_of(notebook: "NotebookNode") -> str:
-    """The first line of a lab, without the sign of a heading."""
-    return notebook.cells[0].source.partition("\n")[0].removeprefix("# ")
-
-
 def tags_of(cell: "NotebookNode") -> list[str]:
     """What a cell of a notebook is marked with."""
     return cell.metadata.get("tags", [])

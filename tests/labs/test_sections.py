@@ -1,22 +1,67 @@
-"""A learner may leave out any section of a lab that no later one says it needs: the rest runs through without it."""
+"""A lab runs without the sections that teaching.md lets a teacher leave out."""
+
+import re
 
 import nbformat
 import pytest
 
-from srlab.lab.sections import leave_out, read_sections, with_those_that_need_them
-
-from .conftest import LABS
+from .conftest import LABS, ROOT
 from .warm import execute_warm
 
-CASES = [(lab, number) for lab in LABS for number in read_sections(nbformat.read(lab, 4).cells)]
+TABLE = re.findall(r"^\| (0\d) \| (\d[\d, and]*) \| (\d with .*) \|$", (ROOT / "teaching.md").read_text("utf-8"), re.M)
+
+
+def numbers(text):
+    return set(map(int, re.findall(r"\d+", text)))
+
+
+ROWS = {
+    lab: [{one} for one in numbers(alone)] + [numbers(p) for p in others.split(";")] for lab, alone, others in TABLE
+}
+CASES = [(lab, left_out) for lab in LABS for left_out in ROWS[lab.stem[:2]]]
+
+
+def sections_of(notebook):
+    """The number of the section that each cell is in, by the headings; None outside of the numbered ones."""
+    found, now = [], None
+    for cell in notebook.cells:
+        if cell.cell_type == "markdown" and cell.source.startswith("## "):
+            heading = re.match(r"## (\d+)\. ", cell.source)
+            now = heading and int(heading[1])
+        found.append(now)
+    return found
+
+
+def tag_of(cell):
+    found = [tag for tag in cell.metadata.get("tags", []) if tag.startswith("section-")]
+    return int(found[0].removeprefix("section-")) if found else None
+
+
+@pytest.mark.parametrize("lab", LABS, ids=lambda lab: lab.stem)
+def test_section_tags(lab):
+    notebook = nbformat.read(lab, 4)
+    sections = sections_of(notebook)
+    assert [tag_of(cell) for cell in notebook.cells] == sections
+    listed = {next(iter(left_out)) for left_out in ROWS[lab.stem[:2]] if len(left_out) == 1}
+    listed |= numbers(
+        " ".join(part.split(" with ")[0] for row in TABLE if row[0] == lab.stem[:2] for part in row[2].split(";"))
+    )
+    assert listed == set(filter(None, sections)), "each section is in the table of teaching.md"
+
+
+@pytest.mark.parametrize("lab", LABS, ids=lambda lab: lab.stem)
+def test_whole_sections_are_for_another_day(lab):
+    notebook = nbformat.read(lab, 4)
+    later = {tag_of(cell) for cell in notebook.cells if "another-day" in cell.metadata.get("tags", [])}
+    for cell in notebook.cells:
+        assert ("another-day" in cell.metadata.get("tags", [])) == (tag_of(cell) in later)
 
 
 @pytest.mark.nightly
-@pytest.mark.parametrize(("lab", "number"), CASES, ids=[f"{lab.stem} without {number}" for lab, number in CASES])
-def test_a_lab_runs_without_a_section_and_those_that_say_they_need_it(lab, number, tmp_path, monkeypatch):
+@pytest.mark.parametrize(("lab", "left_out"), CASES, ids=[f"{lab.stem} without {sorted(out)}" for lab, out in CASES])
+def test_a_lab_runs_without_sections(lab, left_out, tmp_path, monkeypatch):
     monkeypatch.setenv("SRLAB_HOME", str(tmp_path / "runs"))
     notebook = nbformat.read(lab, 4)
-    sections = read_sections(notebook.cells)
-    leave_out(notebook, [sections[one] for one in with_those_that_need_them(sections, {number})])
+    notebook.cells = [cell for cell in notebook.cells if tag_of(cell) not in left_out]
     nbformat.write(notebook, tmp_path / lab.name)
     assert execute_warm(tmp_path / lab.name, {"recipe": "smoke"}).error == ""

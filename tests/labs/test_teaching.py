@@ -1,5 +1,6 @@
 """The blocks of commands in teaching.md that are marked ``bash`` run as they are."""
 
+import base64
 import csv
 import os
 import re
@@ -106,3 +107,26 @@ def test_executing_what_was_handed_in(tmp_path, home):
     assert {path: path.read_bytes() for path in before} == before
     executed = nbformat.read(tmp_path / "executed" / "Anna Li" / "00_degradation.ipynb", 4)
     assert 'recipe = "smoke"' in executed.cells[1].source
+
+
+def test_what_a_class_needs(tmp_path):
+    for place, name in (("notebooks", "02_content_loss.ipynb"), ("runs/notebooks", "03_srgan.ipynb")):
+        (tmp_path / place).mkdir(parents=True)
+        notebook = nbformat.read(ROOT / "notebooks" / name, 4)
+        figure = nbformat.v4.new_output("display_data", {"image/png": base64.b64encode(b"a figure").decode()})
+        cell = next(cell for cell in notebook.cells if cell.cell_type == "code" and "section-7" in cell.metadata.tags)
+        cell.outputs = [figure]
+        nbformat.write(notebook, tmp_path / place / name)
+    shutil.copytree(ROOT / "notebooks" / "pictures", tmp_path / "notebooks" / "pictures")
+    shutil.copytree(ROOT / "notebooks" / "pictures", tmp_path / "runs" / "notebooks" / "pictures")
+    (commands,) = blocks("A schedule")
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    run(commands, tmp_path, PATH=path)
+    assert "import srlab" not in (page := (tmp_path / "class" / "02_content_loss.html").read_text(encoding="utf-8"))
+    assert "Exercise 1." in page
+    assert "data:image/jpeg" in page
+    assert [file.read_bytes() for file in (tmp_path / "class" / "03_srgan_files").iterdir()] == [b"a figure"]
+    assert "<section>" in (tmp_path / "class" / "03_srgan.slides.html").read_text(encoding="utf-8")
+    short = nbformat.read(tmp_path / "notebooks" / "02_content_loss.short.ipynb", 4)
+    headings = re.findall(r"^## (\d)\.", "\n".join(cell.source for cell in short.cells), re.M)
+    assert headings == list("123456")
