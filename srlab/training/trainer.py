@@ -5,6 +5,7 @@ What it leaves in a run folder, and how a run survives a crash, is all in `srlab
 
 import copy
 import hashlib
+import inspect
 import re
 import time
 from collections.abc import Callable
@@ -27,7 +28,6 @@ from srlab.training.progress import Progress
 from srlab.training.runs import LOG_EVERY, RunWriter
 from srlab.training.schedules import Schedule, constant
 from srlab.training.signals import Interrupts
-from srlab.training.step_code import hash_of_step
 from srlab.training.wrapping import bare, compile_networks, make_accelerator
 
 Losses = dict[str, torch.Tensor]
@@ -394,7 +394,7 @@ class Trainer:
             self._compare_with(state)
             self._put_back(state, sampler)
         facts = {"device": str(self.device), "precision": self.precision, "compiled": self.compiled}
-        facts |= {"processes": self.accelerator.num_processes, "code_of_step": hash_of_step(step)}
+        facts |= {"processes": self.accelerator.num_processes, "code_of_step": _hash_of_source(step)}
         self.run.begin(self.step, iters, facts)
         if not state:
             # Should a step raise, a second try in the same kernel begins where this one does.
@@ -471,6 +471,17 @@ class Trainer:
     def _stop_if_ruined(self, floor: float = float("-inf")) -> None:
         if ruin := find_ruin(self.history, floor):
             self.run.fail(ruin)
+
+
+def _hash_of_source(step: Callable) -> str:
+    """A short hash of the text of a training step; "" where there is none, as for what was typed into an interpreter.
+
+    What the step calls is not looked at.
+    """
+    try:
+        return hashlib.sha256(inspect.getsource(step).encode()).hexdigest()[:16]
+    except (OSError, TypeError):
+        return ""
 
 
 def _said(schedule: Schedule, iters: int) -> str:
