@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from srlab.base.errors import SrlabError
 from srlab.base.text import printable
 from srlab.cli import (
+    diagnose_command,
     doctor,
     evaluate_command,
     labs_command,
@@ -26,6 +27,7 @@ COMMANDS = (
     runs_command,
     evaluate_command,
     upscale_command,
+    diagnose_command,
     doctor,
     progress,
     solutions,

@@ -75,7 +75,7 @@ def test_a_run_is_meant_by_its_name_or_a_path_and_what_looks_alike_is_told(tmp_p
     shutil.copytree(run.path, tmp_path / "a friend's" / "default (copy)")
     monkeypatch.chdir(tmp_path)
     for name in ("03_srgan/default", "runs/03_srgan/default", "a friend's/default (copy)/generator.safetensors"):
-        assert main(["doctor", name]) == 0
+        assert main(["diagnose", name]) == 0
         assert capsys.readouterr().out.startswith("03_srgan/default")
     for name, near in {
         "03_srgna/default": "did you mean 03_srgan/default?",

@@ -1,4 +1,4 @@
-"""srlab.diagnose: each failure is known by its number, a healthy run is left in peace, and the doctor says so."""
+"""srlab.diagnose: each failure is known by its number, and a healthy run is left in peace."""
 
 import math
 import random
@@ -117,14 +117,14 @@ def test_a_run_that_the_trainer_stopped_is_said_to_have_broken_down_and_why():
 def test_doctor_takes_a_folder_or_a_name_and_says_by_its_exit_code_whether_something_is_wrong(capsys):
     leave("well", gan())
     run = leave("ill", gan(g_norm=0.0))
-    assert main(["doctor", "03_srgan/well"]) == 0
+    assert main(["diagnose", "03_srgan/well"]) == 0
     assert "nothing looks wrong" in capsys.readouterr().out
-    assert main(["doctor", str(run.path)]) == 1
+    assert main(["diagnose", str(run.path)]) == 1
     text = capsys.readouterr().out
     assert "03_srgan/ill: something looks wrong" in text
     assert "- no gradient reaches G" in text
     assert "Try: look for detach" in text
-    assert main(["doctor", "03_srgan"]) == 2
+    assert main(["diagnose", "03_srgan"]) == 2
     assert "03_srgan; give the folder of one, or <lab>/<name>" in capsys.readouterr().err
     shown = srlab.diagnose(run)._repr_markdown_()
     assert shown.startswith("**03_srgan/ill: something looks wrong.**\n\n- **no gradient reaches G**: its norm is 0")

@@ -161,7 +161,7 @@ def test_an_odd_manifest_is_one_sentence_for_whoever_reads_it(capsys, content):
     refusal(words, run.is_trained)
     assert list(read_runs(LAB)) == []
     assert re.match(f"Passed over: {words}", capsys.readouterr().out)
-    assert main(["doctor", str(run.path)]) == 2
+    assert main(["diagnose", str(run.path)]) == 2
     assert re.search(words, capsys.readouterr().err)
 
 

@@ -1,0 +1,56 @@
+"""srlab doctor: each problem of a machine is one sentence."""
+
+import re
+import shutil
+from types import SimpleNamespace
+
+import nbformat
+import psutil
+import pytest
+
+from srlab.cli import doctor
+from srlab.cli.main import main
+from tests.conftest import LABS, ROOT
+
+
+def memory(total, free):
+    return lambda: SimpleNamespace(total=total * 2**30, available=free * 2**30)
+
+
+def too_old(*_):
+    raise RuntimeError("CUDA error: no kernel image is available\nMore lines")
+
+
+@pytest.mark.parametrize(
+    ("stand_in", "words"),
+    [
+        ((psutil, "virtual_memory", memory(2, 1)), "this machine has 2.0; work in the browser"),
+        ((psutil, "virtual_memory", memory(8, 1)), "Only 1.0 GiB of memory are free"),
+        ((shutil, "disk_usage", lambda _: SimpleNamespace(free=3e8)), "Only 0.3 GB of disk are free"),
+        ((doctor, "time_training", lambda _: (1.0, 17)), "would train for 17 minutes"),
+        ((doctor, "time_training", too_old), "A training step failed (CUDA error: no kernel image is available);"),
+        ((psutil, "virtual_memory", memory(3.7, 2)), ""),
+    ],
+)
+def test_doctor_problems(stand_in, words, monkeypatch, capsys):
+    monkeypatch.setattr(psutil, "virtual_memory", memory(16, 8))
+    monkeypatch.setattr(doctor, "time_training", lambda _: (0.1, 2.0))
+    monkeypatch.setattr(*stand_in)
+    assert main(["doctor"]) == bool(words)
+    facts, _, problems = capsys.readouterr().out.partition("\n\n")
+    assert problems.count("\n") == 1
+    assert words in problems
+    assert facts.count("! ") == bool(words)
+
+
+def test_doctor_times_a_step(capsys):
+    main(["doctor"])
+    assert re.search(r"a training step takes 0\.\d+ s, all of lab 01's \d+\.\d min", capsys.readouterr().out)
+
+
+def test_doctor_knows_the_memory_of_the_labs():
+    pages = [nbformat.read(lab, 4).cells[0].source for lab in LABS]
+    told = [float(most) for page in pages for most in re.findall(r"\*\*Memory:\*\* up to ([\d.]+) GiB", page)]
+    assert max(told) == doctor.FREE_MEMORY
+    for page in ("teaching.md", "docs/jupyterhub.md", "docs/troubleshooting.md"):
+        assert f"{max(told)} GiB" in (ROOT / page).read_text(encoding="utf-8"), page
