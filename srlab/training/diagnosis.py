@@ -91,7 +91,7 @@ def find_symptoms(history: History) -> list[Finding]:
     ----------
     history
         Rows with ``step`` and what the trainer logs: ``loss``, or ``g_loss``, ``d_loss``, ``d_real``, ``d_fake``,
-        ``g_norm`` and ``d_norm``; and with a validation ``val_psnr`` in decibels and ``dead_units``.
+        ``g_norm`` and ``d_norm``; and with a validation ``val_psnr`` in decibels.
     """
     seen = [(name, rule(history), cause, advice) for name, rule, cause, advice in RULES]
     return [Finding(name, evidence, *why) for name, evidence, *why in seen if evidence is not None]
@@ -211,15 +211,6 @@ def _runs_away(history: History) -> str | None:
     return f"validation PSNR has fallen from {max(scores):.2f} to {scores[-1]:.2f} dB"
 
 
-def _relus_are_dead(history: History) -> str | None:
-    shares = series(history, "dead_units")
-    # MSRResNet of the laptop's size, after 90 to 1000 steps at rate 2e-3: 0.08 to 0.27 with MSE, and with L1 0.30 to
-    # 0.48 where it learns (0.53 on the way), but 0.86 to 0.98 at a constant rate, where it does not.
-    if not shares or shares[-1] < 0.6:
-        return None
-    return f"{shares[-1]:.0%} of the channels behind ReLUs are zero at each pixel of a batch"
-
-
 RULES: tuple[tuple[str, Callable[[History], str | None], str, str], ...] = (  # name, what sees it, why, what to try
     (
         "D wins",
@@ -265,12 +256,6 @@ RULES: tuple[tuple[str, Callable[[History], str | None], str, str], ...] = (  # 
         _runs_away,
         "An update was too large, or the adversarial loss outweighs what holds the picture.",
         "lower the learning rates, or give D a smaller weight.",
-    ),
-    (
-        "dead units",
-        _relus_are_dead,
-        "Large updates have pushed them below zero, where a ReLU passes no gradient that could bring them back.",
-        "a learning rate four times lower or a slower rise to it, MSE in place of L1, or LeakyReLU or PReLU.",
     ),
 )
 BROKEN = (

@@ -1,12 +1,9 @@
-"""Numbers that give away a mistake without an error message: in a network's batch norm, its input, its ReLUs."""
+"""Numbers that give away a mistake without an error message: in a network's batch norm and its input."""
 
 import copy
-from collections.abc import Callable
-from typing import Any
 
 import torch
 import torch.nn as nn
-from torch.overrides import TorchFunctionMode
 
 
 @torch.no_grad()
@@ -62,44 +59,3 @@ def input_statistics(network: nn.Module, image: torch.Tensor) -> tuple[float, fl
             layer.register_forward_pre_hook(lambda _, inputs: seen.append(inputs[0]))
     copied(image)
     return seen[0].mean().item(), seen[0].std().item()
-
-
-@torch.no_grad()
-def dead_units(network: nn.Module, lr: torch.Tensor) -> float:
-    """Share of the channels behind ReLUs that are zero at each pixel of each image, and so learn nothing.
-
-    A ReLU passes no gradient where it answers zero, so what one large update has pushed below zero everywhere stays
-    there. PReLU and LeakyReLU have no such units. The network stays as it is.
-
-    Parameters
-    ----------
-    network
-        Looked at in eval mode.
-    lr
-        ``(N, C, H, W)``, a batch as it is trained with: in fewer pixels more channels happen to be silent.
-
-    Returns
-    -------
-    float
-        In [0, 1]; 0 without a ReLU.
-    """
-    with _ReluWatch() as watch:
-        copy.deepcopy(network).eval()(lr)
-    return torch.cat(watch.dead).float().mean().item() if watch.dead else 0.0
-
-
-class _ReluWatch(TorchFunctionMode):
-    """Notes which channels each ReLU leaves at zero: of modules and of functions, which no hook would see."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.dead: list[torch.Tensor] = []
-
-    def __torch_function__(
-        self, function: Callable, types: Any, args: tuple = (), kwargs: dict[str, Any] | None = None
-    ) -> Any:
-        """Call the function; of a ReLU, look at the output at once, as a later layer may write over it."""
-        out = function(*args, **(kwargs or {}))
-        if function.__name__ in ("relu", "relu_"):
-            self.dead.append(out.transpose(0, 1).flatten(1).amax(1) == 0)
-        return out

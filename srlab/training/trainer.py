@@ -23,7 +23,6 @@ from srlab.base.errors import SrlabError
 from srlab.base.files import all_finite
 from srlab.data.patches import PatchSampler
 from srlab.training.diagnosis import find_ruin
-from srlab.training.probes import dead_units
 from srlab.training.progress import Progress
 from srlab.training.runs import LOG_EVERY, RunWriter
 from srlab.training.schedules import Schedule, constant
@@ -104,7 +103,6 @@ class Trainer:
         self.fixed: dict[str, nn.Module] = {}  # without a parameter that learns
         self.optimizers: dict[str, torch.optim.Optimizer] = {}
         self.step = 0
-        self._last_lr: torch.Tensor | None = None  # LR of the last step
         self._rates: dict[str, list[float]] = {}  # of each optimiser's groups, as the last step had them
 
     @property
@@ -322,7 +320,6 @@ class Trainer:
                 group["lr"] = group["initial_lr"] * schedule(self.step)
             self._rates[name] = [group["lr"] for group in optimizer.param_groups]
         lr, hr = (batch.contiguous(memory_format=torch.channels_last) for batch in next(sampler))
-        self._last_lr = lr
         if self.compiled:
             torch.compiler.cudagraph_mark_step_begin()  # what CUDA graphs made in the last step is no longer needed
         losses = update(lr, hr)
@@ -369,8 +366,6 @@ class Trainer:
             if missing and best != ("psnr",):  # that is not asked for, but the default
                 raise SrlabError(f"best names {', '.join(missing)}, but validate gives {', '.join(found)}.")
             rows = [{f"val_{name}": float(value) for name, value in found.items()}]
-            if self._last_lr is not None:  # none before the first step
-                rows[0]["dead_units"] = dead_units(self.ema, self._last_lr)
         return broadcast_object_list(rows)[0]
 
     def _begin(self, step: Callable, sampler: PatchSampler, schedule: Schedule, iters: int) -> None:
@@ -386,7 +381,6 @@ class Trainer:
                         "it; make the optimiser with that rate, and give the run another name."
                     )
         self._first_bad = torch.zeros((), dtype=torch.long, device=self.device)
-        self._last_lr = None  # of an earlier try in the same kernel, which is to leave no trace
         torch.manual_seed(self.seed)
         state = self.run.find_state(self._full_recipe(sampler, schedule, iters), iters, self.step)
         self.accelerator.wait_for_everyone()  # all have read before the first process writes
