@@ -1,20 +1,15 @@
 """Files that are either whole or not there: atomic writes, locks, room for them, tensors with notes as safetensors."""
 
-import glob
 import hashlib
 import json
 import os
-import re
 import shutil
-import sys
 import tempfile
-import time
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
-import psutil
 from filelock import FileLock, Timeout
 
 from srlab.base.errors import SrlabError
@@ -24,7 +19,6 @@ if TYPE_CHECKING:
 
 
 ADVICE = "free some space or choose another folder"
-WINDOWS_WAITS = (0.1, 0.5, 2.0)  # seconds, for Windows, where nobody can replace a file that somebody has open
 MARGIN = 64_000_000  # bytes that stay free: a disk filled to the last byte breaks more than a download
 
 
@@ -53,6 +47,9 @@ def write_atomic(path: Path, content: bytes, advice: str = ADVICE) -> None:
 def open_atomic(path: Path, advice: str = ADVICE) -> Iterator[BinaryIO]:
     """Open a file for writing that appears under its name only when it is complete and on the disk.
 
+    Until then it is ``.<name>.part`` in the same folder, which stays there if the process is killed and is overwritten
+    the next time. Only one process may write a file at a time.
+
     Parameters
     ----------
     path, advice
@@ -63,7 +60,7 @@ def open_atomic(path: Path, advice: str = ADVICE) -> Iterator[BinaryIO]:
     SrlabError
         As for `write_atomic`. Whatever is raised while the file is open leaves no file behind either.
     """
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")
+    part = path.with_name(f".{path.name}.part")
     with writing(path, advice):
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -104,14 +101,7 @@ def publish(part: Path, path: Path) -> None:
     for content in part.iterdir() if part.is_dir() else [part]:
         with content.open("rb+") as file:
             os.fsync(file.fileno())
-    for wait in (*WINDOWS_WAITS, None):
-        try:
-            part.replace(path)
-            break
-        except PermissionError:  # there also while a virus scanner or another notebook reads the old file
-            if wait is None or sys.platform != "win32":
-                raise
-            time.sleep(wait)
+    part.replace(path)
     if os.name == "posix":
         folder = os.open(path.parent, os.O_RDONLY)
         try:
@@ -142,22 +132,6 @@ def writing(path: Path, advice: str = ADVICE) -> Iterator[None]:
         raise SrlabError(
             f"Could not write {path} ({error.strerror or error}); {advice}. What was saved before is intact."
         ) from error
-
-
-def sweep_parts(folder: Path, name: str = "") -> None:
-    """Remove what `open_atomic` left in a folder when its process was killed; nothing else.
-
-    Parameters
-    ----------
-    folder
-        Where to look; not in the folders below.
-    name
-        Only parts of files whose names begin so.
-    """
-    for part in folder.glob(f".{glob.escape(name)}*.part"):
-        found = re.fullmatch(r"\..+\.(\d+)\.part", part.name)
-        if found and (int(found[1]) == os.getpid() or not psutil.pid_exists(int(found[1]))):
-            part.unlink(missing_ok=True)
 
 
 def sha256_of(path: Path) -> str:

@@ -102,7 +102,8 @@ def cached(folder: Path, photos: dict[str, Path]) -> Cached:
     with files.one_writer(index.with_name(owner)):
         if (found := _open(index)) is not None:  # another process has made it while this one waited
             return found
-        files.sweep_parts(index.parent, owner)
+        for part in index.parent.glob(f".{owner}*.part"):  # of a process that was killed
+            part.unlink()
         print(f"Decoding {len(photos)} photos of {folder} once, into {index.parent}.")
         _build(index, photos)
         for old in index.parent.iterdir():  # of the same folder; whoever has mapped one of them keeps it

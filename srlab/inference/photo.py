@@ -12,7 +12,7 @@ import torch
 from PIL import ExifTags, Image, ImageFilter
 
 from srlab.base.errors import SrlabError
-from srlab.base.files import amount, need_room, open_atomic, refuse_existing, sweep_parts
+from srlab.base.files import amount, need_room, open_atomic, refuse_existing
 from srlab.base.places import from_home
 from srlab.base.text import breaks_line, printable
 from srlab.data.formats import EXTENSIONS
@@ -130,7 +130,6 @@ def upscale_file(
         what = f"{max(size)} enlarged pixels a side" if too_long else "transparency"
         raise SrlabError(f"{source} has {what}, which {target.name} cannot hold; write a PNG or TIFF instead.")
     _check_room(target, size)
-    sweep_parts(target.parent, f"{target.name}.")
 
     def read(top: int, bottom: int, left: int, right: int) -> torch.Tensor:
         return to_float(lr[top:bottom, left:right]).permute(2, 0, 1)[None].expand(-1, 3, -1, -1)

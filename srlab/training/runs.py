@@ -136,7 +136,8 @@ class Run:
         # The second is for `is_held`, which takes the lock for an instant to see whether it could.
         with files.lock(self.path / ".lock", "set SRLAB_HOME to a folder you own", busy, patience=1.0):
             for folder in (self.path, self.path / "state", self.path / "samples"):
-                files.sweep_parts(folder)
+                for part in folder.glob(".*.part"):  # of a process that was killed
+                    part.unlink()
             yield
 
     # --- run.json ---

@@ -2,9 +2,7 @@
 
 import errno
 import os
-from contextlib import nullcontext
 from pathlib import Path
-from types import SimpleNamespace
 
 import pytest
 import torch
@@ -35,28 +33,6 @@ def test_a_full_disk_leaves_the_old_file_no_part_and_a_sentence_with_the_name(tm
     assert file.read_bytes() == b"new and longer"
 
 
-@pytest.mark.parametrize(("system", "busy", "tries"), [("win32", 2, 3), ("win32", 9, 3), ("linux", 1, 1)])
-def test_on_windows_a_file_that_is_open_elsewhere_is_tried_again_for_a_while(
-    tmp_path, monkeypatch, system, busy, tries
-):
-    tried, replace = [], Path.replace
-
-    def in_use(self, target):
-        tried.append(target)
-        if len(tried) <= busy:
-            raise PermissionError(errno.EACCES, "open elsewhere")
-        return replace(self, target)
-
-    monkeypatch.setattr(files, "sys", SimpleNamespace(platform=system))
-    monkeypatch.setattr(files, "WINDOWS_WAITS", (0, 0))
-    monkeypatch.setattr(Path, "replace", in_use)
-    fails = pytest.raises(SrlabError, match="open elsewhere") if busy >= tries else nullcontext()
-    with fails:
-        write_atomic(tmp_path / "file", b"new")
-    assert len(tried) == tries
-    assert [path.read_bytes() for path in tmp_path.iterdir()] == ([] if busy >= tries else [b"new"])
-
-
 def test_content_is_on_the_disk_before_it_gets_its_name(tmp_path, monkeypatch):
     calls = []
     fsync, replace = os.fsync, Path.replace
@@ -69,15 +45,6 @@ def test_content_is_on_the_disk_before_it_gets_its_name(tmp_path, monkeypatch):
     assert calls == ["fsync", "replace", "fsync"]
     files.publish(tmp_path / "new", tmp_path / "photos")
     assert calls[3:] == ["fsync", "fsync", "replace", "fsync"]
-
-
-def test_sweeping_takes_what_dead_processes_left_and_nothing_else(tmp_path):
-    mine = ["run.safetensors", ".hidden", ".run.part", f".run.safetensors.{os.getppid()}.part", ".other.1.part.png"]
-    for name in [*mine, *(f".run [1].safetensors.{number}.part" for number in (2**31 - 1, os.getpid()))]:
-        (tmp_path / name).write_bytes(b"")
-    files.sweep_parts(tmp_path, "other")
-    files.sweep_parts(tmp_path, "run [1]")
-    assert sorted(path.name for path in tmp_path.iterdir()) == sorted(mine)
 
 
 # --- Locks ---------------------------------------------------------------------------------------------------
