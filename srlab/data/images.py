@@ -234,32 +234,6 @@ def to_uint8(image: torch.Tensor) -> torch.Tensor:
     return (image * 255 + (0.5 + 2e-5)).floor().clamp(0, 255).to(torch.uint8)
 
 
-def refuse_tanh(sr: torch.Tensor, like: torch.Tensor, who: str) -> None:
-    """Refuse SR in [-1, 1], as a tanh gives it, where [0, 1] is meant: cut off at 0 it is another picture.
-
-    It is one if it is ``2 * like - 1``: near `like` once it is taken to [0, 1], and with twice its contrast. So the
-    overshoot of a network passes, and so does all that one without training gives.
-
-    Parameters
-    ----------
-    sr, like
-        Of the same shape; `like` is in [0, 1].
-    who
-        Begins the message.
-
-    Raises
-    ------
-    SrlabError
-        It is such a picture.
-    """
-    if sr.min() > LOWEST:
-        return
-    spread, spread_of_like = sr - sr.mean(), like - like.mean()
-    slope = (spread * spread_of_like).mean() / spread_of_like.square().mean()
-    if 1.5 < slope < 2.5 and ((sr + 1) / 2 - like).square().mean() < 0.01:
-        raise SrlabError(f"{who} in [-1, 1], as a tanh does, but images are in [0, 1] here: take (sr + 1) / 2 of it.")
-
-
 def quantize(image: torch.Tensor) -> torch.Tensor:
     """Round a float image in [0, 1] to 8-bit levels, and return it as float32 in [0, 1] again."""
     return to_float(to_uint8(image))

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import torch
 
 from srlab.base.errors import SrlabError
-from srlab.data.images import LOWEST, luma, quantize, refuse_tanh
+from srlab.data.images import LOWEST, luma, quantize
 from srlab.data.resampling import DOWNSAMPLERS, downsample
 
 
@@ -113,9 +113,11 @@ def prepared(sr: torch.Tensor, hr: torch.Tensor, protocol: Protocol) -> tuple[to
         raise SrlabError("An image contains NaN or infinity, so it cannot be scored.")
     if max(sr.max(), hr.max()) > 2:
         raise SrlabError("Images are scored in [0, 1], but one has values above 2; divide 8-bit levels by 255.")
-    if hr.min() < LOWEST:
-        raise SrlabError("Images are scored in [0, 1], but HR goes down to -0.5 or less; of [-1, 1] take (x + 1) / 2.")
-    refuse_tanh(sr, hr, "SR is")
+    if min(sr.min(), hr.min()) < LOWEST:
+        raise SrlabError(
+            "Images are scored in [0, 1], but one goes down to -0.5 or less; of [-1, 1] take (x + 1) / 2, and clamp "
+            "what a network overshoots."
+        )
     return protocol(sr.detach()), protocol(hr.detach())
 
 

@@ -5,14 +5,13 @@ import sys
 from collections.abc import Callable, Iterator
 
 import torch
-import torch.nn.functional as F
 from torch import nn
 from tqdm.auto import tqdm
 
 from srlab.base.devices import convolutions, out_of_memory, pick_precision
 from srlab.base.errors import SrlabError
 from srlab.base.shell import running_shell
-from srlab.data.images import check_scale, refuse_tanh
+from srlab.data.images import check_scale
 
 Upscaler = Callable[[torch.Tensor], torch.Tensor]
 Reader = Callable[[int, int, int, int], torch.Tensor]
@@ -125,7 +124,7 @@ def upscale_tiles(
     Raises
     ------
     SrlabError
-        The image or the output has values that are no numbers, the output is in [-1, 1], the scale is another one, a
+        The image or the output has values that are no numbers, the scale is another one, a
         tile or an overlap is out of range, the precision cannot be had, or even small tiles do not fit into the memory.
     """
     height, width = size
@@ -219,7 +218,6 @@ def _core(
             f"The upscaler made {sr.shape[-1]}x{sr.shape[-2]} pixels of {lr.shape[-1]}x{lr.shape[-2]}, which is not "
             f"{scale or 'a whole number of'} times larger; give the scale that it was made for."
         )
-    refuse_tanh(F.avg_pool2d(sr.float(), factor), lr.to(sr), "The upscaler gives SR")
     rows = slice((top - above) * factor, (bottom - above) * factor)
     sr = sr[..., rows, (left - before) * factor : (right - before) * factor]
     return factor, sr.clamp(0, 1).to(lr)
