@@ -3,6 +3,7 @@
 import difflib
 import math
 import os
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -36,6 +37,8 @@ class Lab:
         How LR is made from HR.
     tricks
         The entries of the recipe that were changed.
+    typed
+        Names of those that were typed as variables of their own before the first setup.
     as_tried
         Whether this is what the lab's claims were measured on: a recipe of the course without changes, on a CPU.
     parameters
@@ -49,6 +52,7 @@ class Lab:
     unseen: ImageSet = field(repr=False)
     degradation: Degradation
     tricks: dict[str, Any]
+    typed: Collection[str] = field(repr=False)
     as_tried: bool
     parameters: dict[str, Any]
 

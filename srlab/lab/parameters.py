@@ -1,9 +1,8 @@
 """The values that a lab is given, held against the defaults that came with it, wherever they were typed."""
 
 import difflib
-import itertools
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from pkgutil import resolve_name
 from typing import Any
 
@@ -11,7 +10,6 @@ from srlab.base.errors import SrlabError
 from srlab.lab.recipes import Book
 
 PLAIN = (bool, int, float, str, list, dict, set, tuple, type(None))  # what a parameter can be, or be by mistake
-NEAR = 0.85  # likeness of two names, from which on one is taken for a slip of the other
 KINDS = {
     bool: "True or False",
     int: "a whole number",
@@ -23,20 +21,19 @@ KINDS = {
 
 
 def read_parameters(
-    book: Book, namespace: Mapping[str, Any], earlier: Mapping[str, Any] | None = None
-) -> tuple[dict, dict]:
-    """Take a lab's parameters, and the changes to its recipe, from all that a notebook has defined.
+    book: Book, namespace: Mapping[str, Any], earlier: Collection[str] | None = None
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Read a lab's parameters and the changed entries of its recipe from what a notebook has defined.
 
     Parameters
     ----------
     book
         From `srlab.lab.recipes.read_book`.
     namespace
-        Of the notebook. A plain value under the name of an entry of the recipe changes the recipe, as ``tricks`` does.
+        Of the notebook.
     earlier
-        The changes that the setup before has taken, where this one runs again; else an unknown name of a plain value
-        is a mistake, if it was made with the parameters. By then a reader has variables of her own, so a new one under
-        the name of an entry is refused rather than taken.
+        None for the first setup of a kernel: every plain value is then a parameter or an entry of the recipe, or an
+        error. For a later setup, the entries that the first one read. Any other variable is the reader's own.
 
     Returns
     -------
@@ -55,40 +52,27 @@ def read_parameters(
             f"There is no {missing[0]} here: run the cell with the parameters of this lab first, and leave the line "
             f"{missing[0]} = {defaults[missing[0]]!r} in it."
         )
-    given = [name for name, value in namespace.items() if isinstance(value, PLAIN) and name[0] != "_"]
-    # A namespace is in the order in which its names were made: the parameters, those of papermill's cell right after
-    # them, and then modules, functions and classes, behind which the reader's own names are no slips.
-    names = list(namespace)
-    made = names[min(map(names.index, defaults)) :] if earlier is None else []
-    typed = list(itertools.takewhile(lambda name: isinstance(namespace[name], PLAIN), made))
-    for name in given:
-        if earlier is not None and name in entries and name not in earlier:
-            raise SrlabError(
-                f"{name} is a number of this lab's recipe, and by now a variable of yours. To change the recipe, write "
-                f"tricks = {{{name!r}: {namespace[name]!r}}} among the parameters; for anything else take another "
-                f"name. Then run `del {name}`, and this cell again."
-            )
-        known = name in defaults or name in entries
-        constant = name.isupper() and name.lower() not in (*defaults, *entries)  # one that was imported
-        near = [one for one in difflib.get_close_matches(name, defaults, 1, NEAR) if _stem(one) != _stem(name)]
-        if not known and not constant and (near or name in typed):
-            advice = f"; correct it, and restart the kernel, which remembers it, or run `del {name}`"
-            _refuse_unknown(name, [*defaults, *entries], advice)
+    typed = [name for name in entries if isinstance(namespace.get(name), PLAIN) and name in namespace]
+    if earlier is None:
+        for name, value in namespace.items():
+            of_python = name.startswith("_") or name in ("In", "Out")
+            if isinstance(value, PLAIN) and not of_python and name not in (*defaults, *entries):
+                advice = f"; correct it, and run `del {name}` or restart the kernel, which remembers it"
+                _refuse_unknown(name, [*defaults, *entries], advice)
+    elif ignored := [name for name in typed if name not in earlier]:
+        name = ignored[0]
+        print(f"Your variable {name} does not change the recipe; tricks = {{{name!r}: {namespace[name]!r}}} would.")
+        typed = [name for name in typed if name in earlier]
     values = {name: namespace[name] for name in defaults}
     tricks = _read("tricks", values.pop("tricks"))
     check_parameters({"tricks": {}}, {"tricks": tricks})
     for name in tricks:
         if name in defaults:
             raise SrlabError(f"{name} is no trick but a parameter of its own; write {name} = {tricks[name]!r}.")
-    tricks = tricks | {name: namespace[name] for name in given if name in entries}
+    tricks = tricks | {name: namespace[name] for name in typed}
     tricks = {name: _read(name, value) for name, value in tricks.items()}
     check_parameters(book.recipes["laptop"].values | defaults, values | tricks, book.choices, book.least)
     return values, {name: tricks[name] for name in entries if name in tricks}
-
-
-def _stem(name: str) -> str:
-    """Without what makes `validations` or `seed2` of a name, which are no slips."""
-    return name.rstrip("s_0123456789")
 
 
 def check_parameters(

@@ -57,7 +57,7 @@ def setup(name: str, namespace: Mapping[str, Any], dry: bool = False) -> Lab:
 
     book = read_book(places.recipes() / f"{name}.yaml")
     labs = [value for value in namespace.values() if isinstance(value, Lab) and value.name == name]
-    given, tricks = read_parameters(book, namespace, labs[-1].tricks if labs else None)
+    given, tricks = read_parameters(book, namespace, labs[-1].typed if labs else None)
     if "run" in given:
         check_run(name, given["run"])
     device, precision = _pick_hardware(given)
@@ -85,6 +85,7 @@ def setup(name: str, namespace: Mapping[str, Any], dry: bool = False) -> Lab:
         unseen=unseen,
         degradation=srlab.Degradation(values.get("downsampler", "bicubic"), **made),
         tricks=tricks,
+        typed=labs[-1].typed if labs else tricks.keys() & namespace.keys(),
         as_tried=recipe.name in ("laptop", "smoke") and not own and device.type == "cpu",
         parameters=values,
     )
