@@ -16,7 +16,7 @@ import nbformat
 import torch
 
 import srlab
-from srlab.lab.notebooks import CLAIM, find_notebooks, outputs_of
+from srlab.course.notebooks import CLAIM, find_notebooks, outputs_of
 
 ENOUGH = 12  # seeds from which a standard deviation is worth a rule
 MARGIN = 4  # standard deviations between the mean and the bound

@@ -19,7 +19,7 @@ from ways import batches_of, conditions, hand_written, labs_levers, markdown, pa
 
 import srlab
 import srlab.base.places
-from srlab.lab.recipes import read_book
+from srlab.course.recipes import read_book
 
 # Stages of the papers: task, lab whose recipe ``paper`` has its sizes, and the recipe's name for its steps.
 STAGES = (

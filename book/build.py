@@ -15,8 +15,8 @@ from sphinx.cmd.build import main as sphinx
 
 from srlab.base.errors import SrlabError
 from srlab.base.places import home
-from srlab.cli.labs_command import run_labs
-from srlab.lab.notebooks import find_notebooks
+from srlab.course.cli.labs_command import run_labs
+from srlab.course.notebooks import find_notebooks
 
 
 def main() -> int:

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import nbformat
 
-from srlab.cli.solutions import open_exercises
-from srlab.lab.notebooks import HEADLINE, find_notebooks, tags_of
+from srlab.course.cli.solutions import open_exercises
+from srlab.course.notebooks import HEADLINE, find_notebooks, tags_of
 
 BOOK = Path(__file__).resolve().parent
 ROOT = BOOK.parent

@@ -1,6 +1,6 @@
 """Draw the diagrams: ``python docs/drawings.py``.
 
-Those of the labs go into ``srlab/view/drawings/``, where `plots.drawing` finds them, the others into ``images/``.
+Those of the labs go into ``srlab/course/drawings/``, where `course.drawing` finds them, the others into ``images/``.
 
 To change one, edit its function in ``drawing/``, run this, and look at the file in a browser.
 """
@@ -9,7 +9,7 @@ from pathlib import Path
 
 from drawing import course, games, losses, networks
 
-FOLDER = Path(__file__).parents[1] / "srlab" / "view" / "drawings"
+FOLDER = Path(__file__).parents[1] / "srlab" / "course" / "drawings"
 DRAWINGS = (
     networks.residual_block,
     networks.srresnet,

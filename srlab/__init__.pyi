@@ -30,7 +30,6 @@ from .data.resampling import downsample as downsample
 from .data.resampling import resize as resize
 from .data.resampling import upsample as upsample
 from .data.subjects import halves as halves
-from .evaluation.competitors import load_upscalers as load_upscalers
 from .evaluation.metrics import PAPER as PAPER
 from .evaluation.metrics import STUDY as STUDY
 from .evaluation.metrics import Protocol as Protocol
@@ -42,16 +41,9 @@ from .evaluation.scoring import evaluate as evaluate
 from .evaluation.scoring import evaluate_all as evaluate_all
 from .evaluation.scoring import save_table as save_table
 from .evaluation.scoring import summarize as summarize
-from .exercises import TODO as TODO
-from .exercises import check as check
-from .exercises.quiz import quiz as quiz
 from .inference.photo import upscale_file as upscale_file
 from .inference.photo import upscale_folder as upscale_folder
 from .inference.tiling import upscale as upscale
-from .lab.guess import guess as guess
-from .lab.setup import setup as setup
-from .lab.show import headline as headline
-from .lab.show import show as show
 from .models import MSRResNet as MSRResNet
 from .models import PatchDiscriminator as PatchDiscriminator
 from .models import RRDBNet as RRDBNet
@@ -67,7 +59,6 @@ from .models.realesrgan import load_published as load_published
 from .models.weights import load_generator as load_generator
 from .models.weights import load_shipped as load_shipped
 from .models.weights import read_generator as read_generator
-from .training.diagnosis import diagnose as diagnose
 from .training.gan import gan_step as gan_step
 from .training.runs import Run as Run
 from .training.schedules import Milestones as Milestones
@@ -75,5 +66,4 @@ from .training.schedules import OneCycle as OneCycle
 from .training.schedules import constant as constant
 from .training.signals import TrainingStopped as TrainingStopped
 from .training.trainer import Trainer as Trainer
-from .view.ballot import Ballot as Ballot
 from .view.slider import compare as compare

@@ -7,7 +7,7 @@ from typing import Any
 import yaml
 
 from srlab.base.errors import SrlabError
-from srlab.lab.recipes import read_book
+from srlab.course.recipes import read_book
 
 
 def read_preset(folder: Path, keys: Collection[str], name: str, **given: Any) -> dict[str, Any]:

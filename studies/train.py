@@ -11,7 +11,7 @@ import sys
 from pathlib import Path
 
 from srlab.base.errors import SrlabError
-from srlab.lab.execute import execute
+from srlab.course.execute import execute
 from srlab.training.runs import Run
 
 from .copies import keep

@@ -10,7 +10,7 @@ import nbformat
 import pytest
 import torch
 
-from srlab.exercises.saved import MARK
+from srlab.course.saved import MARK
 from srlab.training.runs import FORMAT, Run
 
 ROOT = Path(__file__).resolve().parents[1]

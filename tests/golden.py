@@ -24,9 +24,10 @@ os.environ |= {"SRLAB_PRECISION": "no", "OMP_NUM_THREADS": "1"}
 import torch
 
 import srlab
-from srlab.exercises import check, find, names
+from srlab import course
+from srlab.course.check import check, find, names
+from srlab.course.execute import execute
 from srlab.inference.tiling import upscale
-from srlab.lab.execute import execute
 from tests.conftest import ROOT
 from tests.lab.test_setup import NAMES, REFUSED, namespace
 
@@ -101,12 +102,12 @@ def setups() -> Iterator[tuple[str, str]]:
     for lab, values in given:
         out = io.StringIO()
         with contextlib.redirect_stdout(out), contextlib.redirect_stderr(out):
-            lab_found = srlab.setup(lab, namespace(lab, **values))
+            lab_found = course.setup(lab, namespace(lab, **values))
         yield f"{lab} {values}", f"{lab_found.parameters.get('run')} {digest(lab_found.parameters)}"
     for lab, values, _ in REFUSED:
         try:
             with contextlib.redirect_stdout(io.StringIO()):
-                srlab.setup(lab, namespace(lab, **values))
+                course.setup(lab, namespace(lab, **values))
         except srlab.SrlabError as error:
             yield f"refused {lab} {values}", str(error)[:60]
 

@@ -11,10 +11,10 @@ import srlab
 from srlab import models
 from srlab.base import files
 from srlab.base.errors import SrlabError
-from srlab.cli.main import main
+from srlab.course import execute as executing
+from srlab.course.cli.main import main
+from srlab.course.competitors import load_upscalers
 from srlab.data import datasets
-from srlab.evaluation.competitors import load_upscalers
-from srlab.lab import execute as executing
 from srlab.models import weights
 
 

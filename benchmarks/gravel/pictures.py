@@ -2,7 +2,7 @@
 
     python -m benchmarks.gravel.pictures
 
-Writes the pictures into ``srlab/view/pictures``: of both labs after 12,000 steps, and of lab 03's generator after 800
+Writes the pictures into ``srlab/course/pictures``: of both labs after 12,000 steps, and of lab 03's generator after 800
 steps of either game, beside which lab 04 shows its own two. A run that is there already is taken.
 """
 
@@ -13,10 +13,10 @@ from PIL import Image
 
 import srlab
 from srlab.base import places
+from srlab.course import kept
+from srlab.course.execute import execute
 from srlab.data.images import to_uint8
-from srlab.lab.execute import execute
 from srlab.training import runs
-from srlab.view import kept
 
 NOTEBOOKS = Path(__file__).parents[2] / "notebooks"
 AVERAGE = {"gan": "relativistic average", "adversarial_weight": 0.001}

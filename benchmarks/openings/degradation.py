@@ -4,8 +4,8 @@ from functools import partial
 
 import srlab
 from benchmarks.openings.strips import write
+from srlab.course.exercises.degradation.back_project import back_project
 from srlab.data.resampling import resize
-from srlab.exercises.degradation.back_project import back_project
 from srlab.view.plots import cut
 
 # Places as (top, left, height, width) in HR pixels, and the column in which each has the photo. The last section of the

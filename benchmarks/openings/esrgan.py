@@ -1,7 +1,8 @@
 """A spoilt cat and a face by the published network, from the rows that come with srlab, for lab 04's first screen."""
 
 from benchmarks.openings.strips import write
-from srlab.view import kept, plots
+from srlab.course import kept
+from srlab.view import plots
 
 LABELS = {"bicubic": "bicubic", "SRGAN": "this course so far", "RealESRGAN": "the published network", "HR": "HR"}
 BOX = (0, 8, 144, 140)  # top, left, height, width; four of these fit twice enlarged

@@ -2,7 +2,7 @@
 
 import srlab
 from benchmarks.openings.strips import write
-from srlab.view import kept
+from srlab.course import kept
 from srlab.view.plots import cut
 
 BOX = (248, 40, 260, 188)  # top, left, height, width in HR pixels

@@ -17,11 +17,11 @@ from typing import Any
 
 from srlab.base.errors import SrlabError
 from srlab.base.places import home
+from srlab.course.execute import execute
+from srlab.course.starts import begun_with
 from srlab.data import datasets
 from srlab.data.catalog import is_named
-from srlab.lab.execute import execute
 from srlab.training.runs import Run
-from srlab.training.starts import begun_with
 from studies.content_loss.weights import has_layers
 from studies.train import failed
 

@@ -2,7 +2,7 @@
 
     python -m benchmarks.subjects.pictures
 
-Writes rows of crops and their scores into ``srlab/view/rows``, a whole picture into ``srlab/view/pictures``, and
+Writes rows of crops and their scores into ``srlab/course/rows``, a whole picture into ``srlab/course/pictures``, and
 the README's first picture. *Two minutes* are lab 04's recipe ``laptop`` on the left half of a photo; a run that is
 there already is taken.
 """
@@ -16,12 +16,13 @@ from PIL import Image, ImageDraw
 import srlab
 from benchmarks.subjects.drawn import draw_cloth
 from srlab.base import places
+from srlab.course import kept
+from srlab.course.execute import execute
+from srlab.course.starts import SHIPPED, begun_with
 from srlab.data.images import to_uint8
-from srlab.lab.execute import execute
 from srlab.models.weights import find_shipped
 from srlab.training import runs
-from srlab.training.starts import SHIPPED, begun_with
-from srlab.view import kept, plots
+from srlab.view import plots
 
 ROOT = Path(__file__).parents[2]
 FRONT = ROOT / "docs" / "images" / "published.jpg"

@@ -1,4 +1,4 @@
-"""What lab 00 claims about its results; srlab/lab/claims.py explains how these blocks run."""
+"""What lab 00 claims about its results; srlab/course/claims.py explains how these blocks run."""
 
 # %% after 72c9c9b2
 far = {name: row["levels off"] for name, row in rows.items()}

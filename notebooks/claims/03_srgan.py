@@ -1,4 +1,4 @@
-"""What lab 03 claims about its results; srlab/lab/claims.py explains how these blocks run."""
+"""What lab 03 claims about its results; srlab/course/claims.py explains how these blocks run."""
 
 # %% after 0767fcce
 lab.expect("the MSE generator puts its points near the center of the ring", radius, below=0.3)
@@ -36,7 +36,7 @@ if lab.recipe == "laptop":
     real, fake, of_d = (
         sum(row[key] for row in late) / len(late) for key in ("d_real", "d_fake", "d_loss")
     )
-    opinion = srlab.diagnose(srlab.Run(lab.name, lab.run))
+    opinion = course.diagnose(srlab.Run(lab.name, lab.run))
     lab.expect("SRGAN loses about two decibels of PSNR", change, above=-2.3, below=-1.5)
     lab.expect(
         "SRGAN ends a little below bicubic in PSNR",
@@ -48,7 +48,7 @@ if lab.recipe == "laptop":
     lab.expect("D(SR) ends in its healthy band", fake, above=0.1, below=0.5)
     lab.expect("the discriminator's loss ends a little below 1.39", of_d, above=0.9, below=1.35)
     lab.expect(
-        "srlab.diagnose finds nothing wrong with the training", len(opinion.findings), below=1
+        "course.diagnose finds nothing wrong with the training", len(opinion.findings), below=1
     )
 
 # %% after a30f0604

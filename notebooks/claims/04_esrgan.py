@@ -1,4 +1,4 @@
-"""What lab 04 claims about its results; srlab/lab/claims.py explains how these blocks run."""
+"""What lab 04 claims about its results; srlab/course/claims.py explains how these blocks run."""
 
 # %% after b4a5dffb
 big = sizes["RRDBNet, 23 blocks of 64 channels"]
@@ -57,7 +57,7 @@ usual = lab.recipe == "laptop" and gravel and scale == 4
 if usual:
     late = [row for row in history if row["step"] > 0.75 * lab.iters and "d_real" in row]
     real, fake = (sum(row[key] for row in late) / len(late) for key in ("d_real", "d_fake"))
-    opinion = srlab.diagnose(srlab.Run(lab.name, lab.run))
+    opinion = course.diagnose(srlab.Run(lab.name, lab.run))
     lab.expect("ESRGAN loses about two decibels of PSNR", change, above=-2.3, below=-1.5)
     lab.expect(
         "ESRGAN ends a little below bicubic in PSNR",
@@ -75,7 +75,7 @@ if usual:
     lab.expect("D(HR) ends at about three quarters", real, above=0.6, below=0.9)
     lab.expect("D(SR) ends at about a quarter", fake, above=0.12, below=0.35)
     lab.expect(
-        "srlab.diagnose finds nothing wrong with the training", len(opinion.findings), below=1
+        "course.diagnose finds nothing wrong with the training", len(opinion.findings), below=1
     )
 
 # %% after 2d984ff8

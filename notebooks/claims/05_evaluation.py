@@ -1,4 +1,4 @@
-"""What lab 05 claims about its results; srlab/lab/claims.py explains how these blocks run."""
+"""What lab 05 claims about its results; srlab/course/claims.py explains how these blocks run."""
 
 # %% after 027c0593
 at_hand = "RealESRGAN" in competitors

@@ -1,4 +1,4 @@
-"""What the extra claims about its results; srlab/lab/claims.py explains how these blocks run."""
+"""What the extra claims about its results; srlab/course/claims.py explains how these blocks run."""
 
 # %% after 8888006a
 lab.expect("an overlap of the receptive radius leaves no seam", errors[-1], below=0.01)

@@ -1,4 +1,4 @@
-"""What the extra claims about its results; srlab/lab/claims.py explains how these blocks run."""
+"""What the extra claims about its results; srlab/course/claims.py explains how these blocks run."""
 
 # %% after b3e07d92
 fresh = srlab.MSRResNet(blocks=4, features=32, scale=4).blocks[0].conv1.weight
@@ -45,7 +45,7 @@ if lab.recipe == "laptop":
     scores = [row["val_psnr"] for row in histories["six crops"] if "val_psnr" in row]
     lab.expect("overfitting to six crops costs PSNR elsewhere", max(scores) - scores[-1], above=0.3)
     lab.expect(
-        "srlab.diagnose finds the overfitting",
+        "course.diagnose finds the overfitting",
         sum(one.name == "it overfits" for one in opinion.findings),
         above=0,
     )

@@ -91,7 +91,7 @@ def evaluate_all(
     Parameters
     ----------
     models
-        Method -> network or function from LR to SR; see `srlab.load_upscalers` for those of the runs.
+        Method -> network or function from LR to SR; see `course.load_upscalers` for those of the runs.
     sets
         Image sets with different names, or a single one.
     scale, degradation, protocol, metrics, weights

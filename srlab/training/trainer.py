@@ -22,8 +22,8 @@ from srlab.base.devices import convolutions, explaining_lack_of_memory, pick_dev
 from srlab.base.errors import SrlabError
 from srlab.base.files import all_finite
 from srlab.data.patches import PatchSampler
-from srlab.training.diagnosis import find_ruin
 from srlab.training.progress import Progress
+from srlab.training.ruin import find_ruin
 from srlab.training.runs import LOG_EVERY, RunWriter
 from srlab.training.schedules import Schedule, constant
 from srlab.training.signals import Interrupts

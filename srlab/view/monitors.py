@@ -8,7 +8,7 @@ import torch
 
 from srlab.data.images import write_image
 from srlab.inference.tiling import upscale
-from srlab.training.diagnosis import HEALTHY, History
+from srlab.training.ruin import HEALTHY, History
 from srlab.view.plots import COLORS, OTHER, Box, cut, picture, to_numpy, write_caption
 
 if TYPE_CHECKING:

@@ -16,7 +16,6 @@ from matplotlib.patches import Rectangle
 from matplotlib.patheffects import withStroke
 
 from srlab.base.text import in_figure, in_markdown
-from srlab.view.drawings import drawing as drawing
 
 if TYPE_CHECKING:
     from cycler import Cycler

@@ -10,8 +10,8 @@ from benchmarks.reference import record, report
 from benchmarks.reference.rows import HERE, RECORDS, read_rows
 from benchmarks.votes import vote
 from srlab.base import files
+from srlab.course.parameters import check_parameters
 from srlab.data import datasets
-from srlab.lab.parameters import check_parameters
 from srlab.models.pretrained import OWN_WEIGHTS
 from studies.presets import defaults_of
 from studies.report import Page

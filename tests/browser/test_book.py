@@ -11,7 +11,7 @@ from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_outp
 from PIL import Image
 
 import srlab
-import srlab.lab.notebooks
+import srlab.course.notebooks
 from tests.conftest import EXTRAS, LABS, ROOT, load_script
 
 from .conftest import WAIT, pictures
@@ -57,7 +57,7 @@ def first_lab():
         {"text/html": "Guessing needs its kernel.", "text/plain": "Guess"},
         widget | {"text/plain": "VBox(children=(IntSlider(value=1),))"},
         {"text/html": srlab.compare(pictures(), left="A", right="B").html},
-        {"text/plain": "gain: 1.00 dB", srlab.lab.notebooks.HEADLINE: {"label": "gain"}},
+        {"text/plain": "gain: 1.00 dB", srlab.course.notebooks.HEADLINE: {"label": "gain"}},
     ]
     outputs = [new_output("display_data", data) for data in shown]
     outputs.append(new_output("display_data", figure, metadata={"image/png": {"alt": "A figure."}}))
@@ -65,8 +65,8 @@ def first_lab():
         new_markdown_cell(TEXT),
         new_code_cell("install('colab')", metadata={"tags": ["colab"]}),
         new_code_cell(f"srlab.compare(images)  # {'long ' * 40}", outputs=outputs, execution_count=1),
-        new_code_cell('def psnr(sr, hr, crop):\n    """PSNR."""\n    return srlab.TODO'),
-        new_code_cell('psnr = srlab.check("degradation.psnr", psnr)'),
+        new_code_cell('def psnr(sr, hr, crop):\n    """PSNR."""\n    return course.TODO'),
+        new_code_cell('psnr = course.check("degradation.psnr", psnr)'),
     ]
     return new_notebook(cells=cells, metadata={"language_info": {"name": "python", "pygments_lexer": "ipython3"}})
 
@@ -127,7 +127,7 @@ def test_a_page_opens_in_colab_has_a_picture_for_links_and_shows_what_needs_no_k
     assert [*found.values()] == [True, True, False, False], found
     solution = next(one for one in soup.find_all("details") if "One solution" in one.summary.get_text())
     assert "def psnr(sr, hr, crop):" in solution.get_text()
-    assert "srlab.TODO" not in solution.get_text()
+    assert "course.TODO" not in solution.get_text()
     assert not soup.find_all(string=lambda text: "install(" in text)
 
 

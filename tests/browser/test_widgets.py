@@ -9,6 +9,7 @@ import torch
 from nbformat.v4 import new_code_cell, new_notebook, new_output
 
 import srlab
+from srlab import course
 from srlab.view.slider import magnify
 
 from .conftest import FACTOR, SIZE, WAIT, drag, magnified, pictures, screen, settle, shows
@@ -23,6 +24,7 @@ import matplotlib.pyplot as plt
 import torch
 
 import srlab
+from srlab import course
 from srlab.view import plots
 
 random = torch.Generator().manual_seed(0)
@@ -30,8 +32,8 @@ images = {name: torch.randint(0, 256, (3, 64, 64), generator=random, dtype=torch
 srlab.compare(images, left="A", right="B", notes={})
 """
 GUESS = """
-which = srlab.guess("Which gains most?", ["face", "fur", "text"])
-how_much = srlab.guess("How many dB?", unit="dB")
+which = course.guess("Which gains most?", ["face", "fur", "text"])
+how_much = course.guess("How many dB?", unit="dB")
 """
 OUTCOME = """
 which.reveal("text")
@@ -53,7 +55,7 @@ crops = {
     }
     for image in ("cat", "dog")
 }
-ballot = srlab.Ballot(crops, "votes.json", seed=3)
+ballot = course.Ballot(crops, "votes.json", seed=3)
 ballot
 """
 ALL = [SLIDER, GUESS, OUTCOME, FRAMES, BALLOT]
@@ -172,7 +174,7 @@ def test_the_ballot_is_ranked_by_mouse_and_keys_confirmed_and_begun_again(page, 
 
 
 def _ballot():
-    space = {"srlab": srlab, "torch": torch}
+    space = {"course": course, "torch": torch}
     exec(BALLOT.replace("votes.json", "nowhere.json").removesuffix("ballot\n"), space)
     return space["ballot"]
 

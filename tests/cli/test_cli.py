@@ -10,8 +10,8 @@ import time
 import pytest
 
 from srlab.base.errors import SrlabError
-from srlab.cli.main import main
-from srlab.lab import execute as executing
+from srlab.course import execute as executing
+from srlab.course.cli.main import main
 from srlab.models import MSRResNet
 from tests.conftest import leave_run
 
@@ -90,7 +90,7 @@ def test_a_run_is_meant_by_its_name_or_a_path_and_what_looks_alike_is_told(tmp_p
 
 def test_a_reader_who_has_enough_is_no_error():
     """As in ``srlab progress | head -1``: the first lines, and then nobody reads."""
-    lines = "from srlab.cli import main, progress; progress.run = lambda options: print('a line\\n' * 10**5)"
+    lines = "from srlab.course.cli import main, progress; progress.run = lambda options: print('a line\\n' * 10**5)"
     command = [sys.executable, "-c", f"import sys; {lines}; sys.exit(main.main(['progress']))"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
         process.stdout.readline()

@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 import torch
 
-from srlab.cli.main import main
+from srlab.course.cli.main import main
 from srlab.data.datasets import folder
 from srlab.data.images import mod_crop, quantize, write_image
 from srlab.data.resampling import downsample, upsample

@@ -9,7 +9,7 @@ import torch
 from PIL import Image
 from spandrel.architectures.SPAN import SPAN
 
-from srlab.cli.main import main
+from srlab.course.cli.main import main
 from srlab.data import resampling
 from srlab.data.images import read_image, to_uint8, write_image
 from srlab.data.resampling import upsample

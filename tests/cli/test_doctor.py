@@ -8,8 +8,8 @@ import nbformat
 import psutil
 import pytest
 
-from srlab.cli import doctor
-from srlab.cli.main import main
+from srlab.course.cli import doctor
+from srlab.course.cli.main import main
 from tests.conftest import LABS, ROOT
 
 

@@ -7,9 +7,9 @@ import nbformat
 import pytest
 
 from srlab.base.errors import SrlabError
-from srlab.cli.main import main
-from srlab.exercises import TODO, check, find, names
-from srlab.lab.notebooks import seen_from_here
+from srlab.course.check import TODO, check, find, names
+from srlab.course.cli.main import main
+from srlab.course.notebooks import seen_from_here
 from tests.conftest import ROOT, left
 
 CROP, PROJECT, MATRIX = "degradation.paired_crop", "degradation.back_project", "degradation.shrink_matrix"
@@ -19,7 +19,7 @@ LAB = [name for name in names() if name.startswith("degradation.")]
 
 def cell(name, *outputs, source=""):
     """The check of an exercise, with its outputs when the notebook was saved."""
-    return nbformat.v4.new_code_cell(source or f'answer = srlab.check("{name}", answer)', outputs=list(outputs))
+    return nbformat.v4.new_code_cell(source or f'answer = course.check("{name}", answer)', outputs=list(outputs))
 
 
 def printed(text):
@@ -81,8 +81,8 @@ def test_of_two_checks_of_an_exercise_the_later_one_that_was_run_counts(tmp_path
 def test_what_cannot_be_counted_is_named_with_what_to_do(tmp_path, capsys):
     """Such as a check of an older srlab, which left nothing but words, and an exercise of another edition."""
     old = cell(CROP, printed(f"{CROP} (easy)\n  right   The lab goes on with your answer.\n"))
-    luma = cell("", left("degradation.luma", "right"), source='srlab.check("degradation.luma", luma)')
-    comment = cell("", source=f"# srlab.check('{MATRIX}', psnr)")
+    luma = cell("", left("degradation.luma", "right"), source='course.check("degradation.luma", luma)')
+    comment = cell("", source=f"# course.check('{MATRIX}', psnr)")
     strange = cell("", source=f"%%time\n%matplotlib inline\ncheck(\n    answer=psnr, name='{PSNR}')")
     text = said(capsys, save(tmp_path / "lab.ipynb", old, luma, comment, strange)).out
     assert results(text)[CROP] == results(text)[PSNR] == "not run yet"

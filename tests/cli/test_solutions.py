@@ -7,10 +7,10 @@ from pathlib import Path
 import nbformat
 import pytest
 
-from srlab.cli.main import main
-from srlab.cli.solutions import fill_in, open_exercises, solve
-from srlab.exercises import find, names
-from srlab.lab.notebooks import read_notebook
+from srlab.course.check import find, names
+from srlab.course.cli.main import main
+from srlab.course.cli.solutions import fill_in, open_exercises, solve
+from srlab.course.notebooks import read_notebook
 from tests.conftest import LABS, ROOT
 
 NOTEBOOKS = ROOT / "notebooks"
@@ -35,17 +35,17 @@ def test_the_solved_lab_is_written_among_the_runs_and_differs_in_its_stubs_alone
     assert not list(Path().iterdir())
     nbformat.validate(after)
     changed = [old for old, new in zip(before.cells, after.cells, strict=True) if old != new]
-    assert all("return srlab.TODO" in cell.source for cell in changed)
+    assert all("return course.TODO" in cell.source for cell in changed)
     assert len(changed) == sum(name.startswith("srgan.") for name in names())
     assert rest == f"03_srgan with {len(changed)} exercises solved\n"
-    assert "srlab.TODO" not in "".join(cell.source for cell in after.cells if cell.cell_type == "code")
+    assert "course.TODO" not in "".join(cell.source for cell in after.cells if cell.cell_type == "code")
     assert main(["solutions", "03_srgan", "deep/er.ipynb"]) == 0
     assert nbformat.read("deep/er.ipynb", 4).cells
 
 
 def test_an_answer_that_is_there_already_stays():
     notebook = read_notebook(NOTEBOOKS / "03_srgan.ipynb")
-    stubs = [cell for cell in notebook.cells if "return srlab.TODO" in cell.source]
+    stubs = [cell for cell in notebook.cells if "return course.TODO" in cell.source]
     stubs[0]["source"] = "def discriminator_loss(real, fake):\n    return real.mean()"
     assert fill_in(notebook) == len(stubs) - 1
     assert stubs[0]["source"].endswith("real.mean()")
@@ -89,7 +89,7 @@ def test_an_answer_is_the_stub_with_a_body_and_needs_nothing_but_imports(lab):
 
 
 def test_comments_stay_and_only_what_is_needed_is_imported():
-    stub = 'def f(generator, pairs):\n    """Score."""\n    return srlab.TODO'
+    stub = 'def f(generator, pairs):\n    """Score."""\n    return course.TODO'
     score = solve(stub, find("srresnet.validate").reference)
     head = "import torch\nfrom srlab.evaluation.metrics import psnr\n\n\ndef f(generator, pairs):"
     assert score.startswith(head)

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
+from srlab.course.recipes import read_book
 from srlab.data import catalog, datasets
-from srlab.lab.recipes import read_book
 from tests.conftest import ROOT, load_script
 from tests.data import server
 from tests.data.test_download import packed, visible

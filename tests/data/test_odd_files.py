@@ -10,7 +10,7 @@ import torch
 from PIL import Image, ImageOps
 
 from srlab.base.errors import SrlabError
-from srlab.cli.main import main
+from srlab.course.cli.main import main
 from srlab.data.datasets import folder
 from srlab.data.images import read_image, to_uint8, write_image
 

@@ -4,8 +4,8 @@ import pytest
 
 import srlab
 from srlab.base.errors import SrlabError
-from srlab.data.pieces import pieces_that_fit, shrink
-from srlab.exercises import sample
+from srlab.course.check import sample
+from srlab.course.pieces import pieces_that_fit, shrink
 
 
 @pytest.fixture(scope="module")

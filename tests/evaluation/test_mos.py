@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from srlab.base.errors import SrlabError
-from srlab.evaluation.mos import blind_trials, mean_opinion_scores
+from srlab.course.mos import blind_trials, mean_opinion_scores
 
 METHODS = ("HR", "ESRGAN", "bicubic")
 IMAGES = dict.fromkeys(("cat", "cup", "sky"), METHODS)

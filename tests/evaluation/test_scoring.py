@@ -9,12 +9,12 @@ import torch
 from torch import nn
 
 from srlab.base.errors import SrlabError
+from srlab.course.competitors import METHODS, load_upscalers
 from srlab.data.datasets import ImageSet
 from srlab.data.degradation import Degradation
 from srlab.data.images import mod_crop, to_uint8
 from srlab.data.resampling import downsample, upsample
 from srlab.evaluation import perception
-from srlab.evaluation.competitors import METHODS, load_upscalers
 from srlab.evaluation.metrics import FACE, Protocol, lr_consistency, psnr, ssim
 from srlab.evaluation.scoring import (
     METRICS,

@@ -4,18 +4,18 @@ import contextlib
 import copy
 import functools
 import itertools
+import sys
 
 import nbformat
 import pytest
 import torch
 
-import srlab
-from srlab import exercises
+from srlab import course
 from srlab.base.errors import SrlabError
-from srlab.exercises import TODO, Exercise, check, find
-from srlab.exercises.difference import difference
-from srlab.exercises.saved import Result
-from srlab.grading.results import progress
+from srlab.course.check import TODO, Exercise, check, find, names
+from srlab.course.difference import difference
+from srlab.course.grading.results import progress
+from srlab.course.saved import Result
 
 from .test_exercises import listed, said
 
@@ -29,7 +29,7 @@ def ask(monkeypatch, capsys):
     def ask(answer, reference=lambda x: 2 * x, hints=1, **parts):
         parts = {"cases": {"a pair": (torch.tensor([1.0, 2.0]),)}, "mistakes": {}, **parts}
         exercise = Exercise(reference, level="easy", importance=1, hints=("Think.", "Think again."), **parts)
-        monkeypatch.setattr(exercises, "find", lambda name: exercise)
+        monkeypatch.setattr(sys.modules["srlab.course.check"], "find", lambda name: exercise)
         check("lab.exercise", answer, hints)
         return said(capsys)
 
@@ -143,7 +143,7 @@ def test_a_check_leaves_random_numbers_and_gradients_of_the_lab_alone(ask):
 
 
 def test_in_a_notebook_a_solution_is_folded_below_an_answer_that_is_not_right(displayed):
-    for name in exercises.names():
+    for name in names():
         check(name, TODO)
         page = displayed[-1].data["text/html"]
         assert "<details><summary>One solution" in page
@@ -190,9 +190,9 @@ def test_a_verdict_is_about_the_last_own_answer_in_whichever_order_cells_are_run
         for step in order:
             if step == "restart":
                 last, scope = None, {}
-            scope |= {"srlab": srlab, "mistakes": mistakes, "reference": exercise.reference}
+            scope |= {"course": course, "mistakes": mistakes, "reference": exercise.reference}
             last = step if step in ("wrong", "other", "right") else last
-            call = f'{short} = srlab.check("{name}", {short}{", hints=2" if step == "hints" else ""})'
+            call = f'{short} = course.check("{name}", {short}{", hints=2" if step == "hints" else ""})'
             text, results = run(scope, *([own[step]] if step in own else []), call)
             wanted = {"right": Result.RIGHT, None: Result.NOT_RUN}.get(last, Result.HINT)
             assert results[name] == wanted, (order, step, text)
@@ -203,18 +203,18 @@ def test_a_verdict_is_about_the_last_own_answer_in_whichever_order_cells_are_run
 
 
 def test_a_result_in_place_of_a_function_stays_one_when_the_cell_runs_again(run):
-    scope = {"srlab": srlab, "fake": torch.ones(1, 1, 2, 2), "discriminator_loss": lambda real, fake: fake.mean()}
+    scope = {"course": course, "fake": torch.ones(1, 1, 2, 2), "discriminator_loss": lambda real, fake: fake.mean()}
     result, name = "discriminator_loss(fake, fake)", "discriminator_loss"
     for call in (result, result, name, f"{name}, hints=2"):
-        text, results = run(scope, f'{name} = srlab.check("srgan.{name}", {call})')
+        text, results = run(scope, f'{name} = course.check("srgan.{name}", {call})')
         assert results["srgan.discriminator_loss"] == Result.HINT, call
         assert "check needs the function itself" in text
 
 
 @pytest.mark.parametrize("wraps", ["", "@functools.wraps(discriminator_loss)"])
 def test_the_reference_in_other_clothes_is_no_answer(wraps, run):
-    scope = {"srlab": srlab, "functools": functools, "discriminator_loss": lambda real, fake: fake}
-    call = 'discriminator_loss = srlab.check("srgan.discriminator_loss", discriminator_loss)'
+    scope = {"course": course, "functools": functools, "discriminator_loss": lambda real, fake: fake}
+    call = 'discriminator_loss = course.check("srgan.discriminator_loss", discriminator_loss)'
     run(scope, call)
     again = f"old = discriminator_loss\n{wraps}\ndef discriminator_loss(real, fake): return old(real, fake)"
     text, results = run(scope, again, call)

@@ -8,7 +8,7 @@ import torch
 import torch.nn as nn
 
 from srlab.base.errors import SrlabError
-from srlab.exercises import TODO, check, find, names
+from srlab.course.check import TODO, check, find, names
 
 
 def listed(answers):

@@ -6,7 +6,7 @@ import nbformat
 import pytest
 
 from srlab.base.errors import SrlabError
-from srlab.exercises.quiz import ASKED, count_right, labs_with_quiz, quiz, read_questions
+from srlab.course.quiz import ASKED, count_right, labs_with_quiz, quiz, read_questions
 
 BANKS = {lab: read_questions(lab) for lab in labs_with_quiz()}
 LAB, FIRST = "03_srgan", BANKS["03_srgan"][:ASKED]
@@ -92,7 +92,7 @@ def test_another_form_is_one_sentence_below_the_questions(answers, words, capsys
 
 # --- In a notebook that was handed in ---------------------------------------------------------------------------
 
-CALL = 'srlab.quiz("{}", "{}")'
+CALL = 'course.quiz("{}", "{}")'
 
 
 @pytest.mark.parametrize(
@@ -104,8 +104,8 @@ CALL = 'srlab.quiz("{}", "{}")'
         ([f"# mine\nquiz('{LAB}', answers=\"{RIGHT}\")  # or so"], 5),
         (["%matplotlib inline\nquiz(", CALL.format(LAB, RIGHT)], 5),
         ([CALL.format(LAB, RIGHT), CALL.format(LAB, WRONG)], 0),
-        ([f"srlab.quiz('{LAB}', 'A' + print('executed'))"], 0),
-        (["srlab.quiz()"], None),
+        ([f"course.quiz('{LAB}', 'A' + print('executed'))"], 0),
+        (["course.quiz()"], None),
         ([CALL.format("../../secret", RIGHT)], None),
         ([], None),
     ],

@@ -8,11 +8,11 @@ import torch.nn.functional as F
 
 import srlab
 from srlab import losses, models
+from srlab.course.check import find, sample
+from srlab.course.exercises.gan_observation import gan_scene, observe
 from srlab.data import resampling
 from srlab.evaluation import metrics
 from srlab.evaluation.metrics import Protocol
-from srlab.exercises import find, sample
-from srlab.exercises.gan_observation import gan_scene, observe
 from srlab.models import features
 
 SR, HR = srlab.quantize(sample(2, 3, 16, 20)), srlab.quantize(sample(2, 3, 16, 20, seed=1))

@@ -13,12 +13,12 @@ import nbformat
 import pytest
 
 from srlab.base.errors import SrlabError
-from srlab.cli.main import main
-from srlab.cli.solutions import fill_in
-from srlab.exercises.quiz import read_questions
-from srlab.exercises.saved import checks_in
-from srlab.grading.hand_ins import read_class, student_of
-from srlab.lab.notebooks import read_notebook
+from srlab.course.cli.main import main
+from srlab.course.cli.solutions import fill_in
+from srlab.course.grading.hand_ins import read_class, student_of
+from srlab.course.notebooks import read_notebook
+from srlab.course.quiz import read_questions
+from srlab.course.saved import checks_in
 from tests.conftest import ROOT, left
 
 

@@ -57,7 +57,7 @@ BUGS = [
     Bug(
         Known.SHARED,
         "the reference of the exercise, with which lab 01 goes on where there is no answer yet",
-        file="srlab/exercises/srresnet/residual_block.py",
+        file="srlab/course/exercises/srresnet/residual_block.py",
         old="self.norm2 = nn.BatchNorm2d(features)",
         new="self.norm2 = self.norm1",
         check="tests/exercises/test_references.py::test_the_residual_block_is_that_of_the_package",

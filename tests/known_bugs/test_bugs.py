@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from srlab.exercises import find
+from srlab.course.check import find
 
 from .bug import Known
 from .bugs import BUGS

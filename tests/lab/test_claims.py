@@ -9,16 +9,16 @@ import pytest
 
 from benchmarks.claims import distance, read_records, rows_of
 from srlab.base.errors import SrlabError
-from srlab.lab.claims import insert_claims
-from srlab.lab.execute import execute, read_headline
-from srlab.lab.lab import Lab
-from srlab.lab.notebooks import CLAIM
+from srlab.course.claims import insert_claims
+from srlab.course.execute import execute, read_headline
+from srlab.course.lab import Lab
+from srlab.course.notebooks import CLAIM
 
 LAB = """\
 import dataclasses
 
-import srlab
-from srlab.lab.lab import Lab
+from srlab import course
+from srlab.course.lab import Lab
 
 lab, found = Lab(**dict.fromkeys(one.name for one in dataclasses.fields(Lab)) | {"as_tried": True}), 5
 """
@@ -46,7 +46,7 @@ def lab():
 def test_claims_end_a_lab_only_where_they_are_to_hold_and_change_nothing_in_it(tmp_path, monkeypatch):
     file, out = tmp_path / "notebooks" / "lab.ipynb", tmp_path / "out.ipynb"
     parts = {"first": (LAB, []), "number": ("number = 1", ["parameters"]), "left-out": ("1 / 0", ["explore", "x"])}
-    parts["last"] = ('srlab.headline("found", found + number)', [])
+    parts["last"] = ('course.headline("found", found + number)', [])
     cells = [nbformat.v4.new_code_cell(code, id=name, metadata={"tags": tags}) for name, (code, tags) in parts.items()]
     for folder in ("recipes", "claims"):
         (tmp_path / "notebooks" / folder).mkdir(parents=True)

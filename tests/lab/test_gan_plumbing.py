@@ -7,7 +7,7 @@ import torch
 import torch.nn.functional as F
 
 from srlab import losses
-from srlab.lab import gan_plumbing
+from srlab.course import gan_plumbing
 
 WEIGHTS = {"pixel": 0.5, "content": 2.0, "adversary": 3.0}
 SR, HR = torch.tensor([[0.5], [1.0]]), torch.tensor([[0.0], [2.0]])

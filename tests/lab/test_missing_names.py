@@ -2,7 +2,7 @@
 
 from IPython.core.interactiveshell import InteractiveShell
 
-from srlab.lab.missing_names import explain_missing_names
+from srlab.course.missing_names import explain_missing_names
 
 ADVICE = "If a cell above makes sampler, run that first: menu Run > Run All Above Selected Cell"
 

@@ -1,10 +1,10 @@
-"""srlab.lab.recipes: which numbers a lab trains by, laid out for the length that is asked for."""
+"""srlab.course.recipes: which numbers a lab trains by, laid out for the length that is asked for."""
 
 import pytest
 
 from srlab.base.errors import SrlabError
-from srlab.lab.parameters import check_parameters
-from srlab.lab.recipes import pick_recipe, read_book
+from srlab.course.parameters import check_parameters
+from srlab.course.recipes import pick_recipe, read_book
 from tests.conftest import RECIPES
 
 LAPTOP = {"device": "cpu", "iters": 0, "memory_gib": 0.0, "processes": 1, "megapixels": 3.6}

@@ -1,4 +1,4 @@
-"""srlab.setup: a slip is caught wherever it was typed, and the same values make the same run."""
+"""course.setup: a slip is caught wherever it was typed, and the same values make the same run."""
 
 import ast
 import copy
@@ -17,11 +17,12 @@ from IPython.utils.capture import capture_output
 from traitlets.config import Config
 
 import srlab
+from srlab import course
 from srlab.base.errors import SrlabError
+from srlab.course.execute import read_headline
+from srlab.course.notebooks import seen_from_here
+from srlab.course.recipes import read_book
 from srlab.data import datasets, subjects
-from srlab.lab.execute import read_headline
-from srlab.lab.notebooks import seen_from_here
-from srlab.lab.recipes import read_book
 from srlab.models import SRResNet
 from tests.conftest import LABS, ROOT, leave_run
 
@@ -57,7 +58,7 @@ def setup(lab, **given):
     """The lab, on the CPU in float32, wherever the tests run."""
     usual = {"device": "cpu", "precision": "no"}
     usual = {name: value for name, value in usual.items() if re.search(rf"^{name} = ", cell_of(lab), re.M)}
-    return srlab.setup(lab, namespace(lab, **usual | given))
+    return course.setup(lab, namespace(lab, **usual | given))
 
 
 @pytest.fixture
@@ -170,34 +171,34 @@ def test_a_parameter_that_is_not_there_is_asked_for():
     scope = namespace("01_srresnet")
     del scope["scale"]
     with pytest.raises(SrlabError, match=r"no scale here: run the cell with the parameters .* line scale = 4"):
-        srlab.setup("01_srresnet", scope)
+        course.setup("01_srresnet", scope)
 
 
 def test_first_setup_refuses_unknown_names():
-    scope = namespace("01_srresnet", nn=torch.nn, _mine=3)
-    assert srlab.setup("01_srresnet", scope).run == "default"
+    scope = namespace("01_srresnet", nn=torch.nn, _mine=3, MEAN=(0.5, 0.5))
+    assert course.setup("01_srresnet", scope).run == "default"
     for slip, hint in {"itters": r" \(did you mean iters\?\)", "j": ""}.items():
         with pytest.raises(
             SrlabError, match=rf"'{slip}'{hint}; correct it, and run `del {slip}` or restart the kernel"
         ):
-            srlab.setup("01_srresnet", scope | {slip: 3})
+            course.setup("01_srresnet", scope | {slip: 3})
 
 
 def test_later_setup_leaves_variables_of_the_reader_alone(capsys):
     scope = namespace("03_srgan")
-    scope["lab"] = srlab.setup("03_srgan", scope)
+    scope["lab"] = course.setup("03_srgan", scope)
     scope |= {"scores": {}, "frames": [1, 2], "itters": 3, "name": "gravel", "seed2": 1, "noise": 0.3}
-    assert srlab.setup("03_srgan", scope).run == "default"
+    assert course.setup("03_srgan", scope).run == "default"
     told = "Your variable noise does not change the recipe; tricks = {'noise': 0.3} would."
     assert told in capsys.readouterr().out
-    assert srlab.setup("03_srgan", scope | {"tricks": {"batch": 4}, "seed": 2}).run == "laptop-seed-2-batch-4"
+    assert course.setup("03_srgan", scope | {"tricks": {"batch": 4}, "seed": 2}).run == "laptop-seed-2-batch-4"
 
 
 def test_entries_typed_before_the_first_setup_stay_settings():
     scope = namespace("03_srgan") | {"batch": 4}  # typed among the parameters, or passed by papermill
-    scope["lab"] = srlab.setup("03_srgan", scope)
+    scope["lab"] = course.setup("03_srgan", scope)
     assert scope["lab"].run == "laptop-batch-4"
-    scope["lab"] = srlab.setup("03_srgan", scope | {"batch": 8, "noise": 0.3})
+    scope["lab"] = course.setup("03_srgan", scope | {"batch": 8, "noise": 0.3})
     assert scope["lab"].run == "laptop-batch-8"
 
 
@@ -243,7 +244,7 @@ def cells(tmp_path, monkeypatch):
     InteractiveShell.clear_instance()
 
 
-SETUP = "import srlab; lab = srlab.setup('04_esrgan', globals()); lab"
+SETUP = "from srlab import course; lab = course.setup('04_esrgan', globals()); lab"
 
 
 def test_setup_says_what_is_trained_on_what_how_long_and_why(cells):
@@ -279,7 +280,7 @@ def test_of_a_run_that_is_there_setup_says_what_will_happen(capsys):
 
 
 def test_show_prints_the_source_without_the_lists_of_its_docstring_and_where_it_stands(cells):
-    _, shown = cells("import srlab", "srlab.show(srlab.models.SRResNet, srlab.psnr)")
+    _, shown = cells("import srlab; from srlab import course", "course.show(srlab.models.SRResNet, srlab.psnr)")
     for output, thing in zip(shown.outputs, (SRResNet, srlab.psnr), strict=True):
         source, first = inspect.getsourcelines(thing)
         file = Path(inspect.getsourcefile(thing)).relative_to(ROOT).as_posix()
@@ -291,7 +292,9 @@ def test_show_prints_the_source_without_the_lists_of_its_docstring_and_where_it_
 
 
 def test_the_last_headline_is_read_back_from_the_executed_notebook(cells):
-    _, shown = cells("import srlab", "srlab.headline('first', 1.0); srlab.headline('PSNR over bicubic', 1.23456, 'dB')")
+    _, shown = cells(
+        "from srlab import course", "course.headline('first', 1.0); course.headline('PSNR over bicubic', 1.23456, 'dB')"
+    )
     outputs = [nbformat.v4.new_output("display_data", output.data) for output in shown.outputs]
     lab = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell("x", outputs=made) for made in (outputs, [])])
     figures = read_headline(lab)

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import nbformat
 
-from srlab.lab.execute import execute
-from srlab.lab.notebooks import find_notebooks
+from srlab.course.execute import execute
+from srlab.course.notebooks import find_notebooks
 
 KEPT = {"nbval-check-output", "keep_output"}
 FOLDED = {"colab", "hide-input"}  # JupyterLab shows a bar instead; the book reads the last tag itself

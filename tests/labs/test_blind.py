@@ -4,9 +4,9 @@ import nbformat
 import pytest
 
 import srlab
+from srlab.course.execute import execute, read_headline
+from srlab.course.recipes import read_book
 from srlab.data import datasets
-from srlab.lab.execute import execute, read_headline
-from srlab.lab.recipes import read_book
 
 from .conftest import ROOT
 

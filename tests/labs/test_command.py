@@ -46,7 +46,7 @@ def test_a_longer_run_is_one_of_its_own_unless_it_is_given_the_name_of_another(t
 
 @pytest.mark.nightly
 def test_two_processes_train_one_run(typed):
-    torchrun = ("-m", "torch.distributed.run", "--standalone", "--nproc-per-node", 2, "-m", "srlab.lab.execute")
+    torchrun = ("-m", "torch.distributed.run", "--standalone", "--nproc-per-node", 2, "-m", "srlab.course.execute")
     typed("-p", "iters", 12, start=torchrun)
     run = Run("04_esrgan", "smoke-12-batch-2")
     manifest = run.manifest()

@@ -8,11 +8,12 @@ import pytest
 import torch
 
 import srlab
-from srlab import exercises
-from srlab.cli.solutions import fill_in
-from srlab.exercises.saved import Result
-from srlab.grading.results import progress
-from srlab.lab.notebooks import read_notebook
+from srlab import course
+from srlab.course.check import find, names
+from srlab.course.cli.solutions import fill_in
+from srlab.course.grading.results import progress
+from srlab.course.notebooks import read_notebook
+from srlab.course.saved import Result
 
 from .conftest import EXTRAS, LABS
 
@@ -31,12 +32,12 @@ NAMES = [check.split('"')[1] for _, _, check in CELLS]
 @pytest.mark.parametrize(("lab", "stub", "check"), CELLS, ids=NAMES)
 def test_untouched_stub_goes_on_with_the_reference(lab, stub, check, capsys, monkeypatch):
     monkeypatch.delenv("SRLAB_STRICT", raising=False)
-    scope = {"srlab": srlab, "torch": torch, "nn": torch.nn}
+    scope = {"srlab": srlab, "course": course, "torch": torch, "nn": torch.nn}
     exec(stub, scope)
     for _ in range(2):  # the check's cell alone, too
         exec(check, scope)
         assert "to do" in capsys.readouterr().out
-        reference = exercises.find(check.split('"')[1]).reference
+        reference = find(check.split('"')[1]).reference
         assert inspect.getsource(scope[reference.__name__]) == inspect.getsource(reference)
 
 
@@ -46,7 +47,7 @@ def test_solved_exercises_are_right_one_after_the_other_and_count_as_such(lab, d
     monkeypatch.setenv("SRLAB_STRICT", "1")
     notebook = read_notebook(lab)
     assert fill_in(notebook) == sum(place == lab.stem for place, _, _ in CELLS)
-    scope = {"srlab": srlab}  # an answer brings the rest
+    scope = {"srlab": srlab, "course": course}  # an answer brings the rest
     for cell in notebook.cells:
         if "exercise" in cell.metadata.get("tags", []):
             displayed.clear()
@@ -60,9 +61,9 @@ def test_solved_exercises_are_right_one_after_the_other_and_count_as_such(lab, d
 def test_the_importance_that_grading_counts_is_the_one_in_the_text(lab):
     cells = nbformat.read(lab, 4).cells
     for text, _, check in zip(cells, cells[1:], cells[2:], strict=False):
-        if check.cell_type == "code" and (name := re.search(r'srlab\.check\("([\w.]+)"', check.source)):
-            assert re.findall(r"importance (\d) of 5", text.source) == [str(exercises.find(name[1]).importance)]
+        if check.cell_type == "code" and (name := re.search(r'course\.check\("([\w.]+)"', check.source)):
+            assert re.findall(r"importance (\d) of 5", text.source) == [str(find(name[1]).importance)]
 
 
 def test_every_exercise_stands_in_a_lab_or_an_extra():
-    assert sorted(NAMES) == sorted(exercises.names())
+    assert sorted(NAMES) == sorted(names())

@@ -11,14 +11,14 @@ import pytest
 import torch
 
 import srlab
-from srlab.lab.claims import insert_claims
-from srlab.lab.recipes import read_book
+from srlab.course.claims import insert_claims
+from srlab.course.recipes import read_book
 
 from .conftest import EXTRAS, LABS, ROOT
 from .warm import execute_warm
 
 # Setup may run again, and takes no variable of the lab for a slip.
-AGAIN = 'assert srlab.setup("{}", globals()).run == lab.run == "smoke"'
+AGAIN = 'assert course.setup("{}", globals()).run == lab.run == "smoke"'
 
 
 # In three parts, which two cores can share. Labs 02 and 05 find networks of labs before them, 01, 03 and 04 none.

@@ -9,9 +9,9 @@ import re
 import nbformat
 import pytest
 
-from srlab.exercises.quiz import count_right
-from srlab.lab.claims import read_claims
-from srlab.lab.recipes import read_book
+from srlab.course.claims import read_claims
+from srlab.course.quiz import count_right
+from srlab.course.recipes import read_book
 
 from .conftest import EXTRAS, LABS, ROOT
 
@@ -52,14 +52,14 @@ def test_a_lab_is_a_valid_notebook_that_starts_with_title_parameters_and_setup(l
     assert "**Time:**" in cells[0].source
     first, second = code(cells)[:2]
     assert [cell for cell in cells if "parameters" in tags(cell)] == [first]
-    assert f'srlab.setup("{lab.stem}", globals())' in second.source
+    assert f'course.setup("{lab.stem}", globals())' in second.source
 
 
 def test_every_parameter_and_every_number_of_the_recipe_is_used(lab, cells):
     by_setup = {"recipe", "iters", "run", "images", "validation", "device", "precision", "compiled", "tricks"}
     by_setup |= {"photos", "center_crop", "start", "parameter_limit", "downsampler", "blur", "lr_noise", "jpeg"}
     book = read_book(ROOT / "notebooks" / "recipes" / f"{lab.stem}.yaml")
-    shared = (ROOT / "srlab" / "lab" / "gan_plumbing.py").read_text(encoding="utf-8") if "gan" in lab.stem else ""
+    shared = (ROOT / "srlab" / "course" / "gan_plumbing.py").read_text(encoding="utf-8") if "gan" in lab.stem else ""
     shared = re.sub(r"^NOTED .*$", "", shared, flags=re.M)  # to note a number in the manifest is not to use it
     rest = "\n".join([shared, *(cell.source for cell in code(cells)[1:]), *read_claims(lab.stem).values()])
     assert [name for name in book.parameters.keys() - by_setup if not re.search(rf"\b{name}\b", rest)] == []
@@ -82,12 +82,12 @@ def test_outputs_only_where_they_are_compared_and_below_no_question_that_they_an
 
 
 def test_each_exercise_has_a_line_above_it_a_stub_and_a_check(cells):
-    checks = [place for place, cell in enumerate(cells) if "srlab.check(" in cell.source]
+    checks = [place for place, cell in enumerate(cells) if "course.check(" in cell.source]
     for place in checks:
-        name = re.fullmatch(r'(\w+) = srlab\.check\("\w+\.(\w+)", (\w+)\)', cells[place].source.strip())
+        name = re.fullmatch(r'(\w+) = course\.check\("\w+\.(\w+)", (\w+)\)', cells[place].source.strip())
         assert name, cells[place].source
         assert len(set(name.groups())) == 1
-        assert "return srlab.TODO" in cells[place - 1].source
+        assert "return course.TODO" in cells[place - 1].source
         assert "exercise" in tags(cells[place]) & tags(cells[place - 1])
     form = r"^\*\*Exercise (\d+)\.\*\* \*\d+ minutes, importance [1-5] of 5\.\*"
     above = [re.search(form, cells[place - 2].source, re.M) for place in checks]
@@ -115,7 +115,7 @@ def test_what_claims_call_of_a_module_is_there(lab, cells):
 def test_each_guess_is_held_against_its_outcome_further_down(cells):
     left_out = {}  # of the guesses so far, whether a run without exploring lacks them
     for cell in reversed(code(cells)):
-        for name in re.findall(r"^(\w+) = srlab\.guess\(", cell.source, re.M):
+        for name in re.findall(r"^(\w+) = course\.guess\(", cell.source, re.M):
             assert left_out.pop(name) or "explore" not in tags(cell), cell.source
         left_out |= dict.fromkeys(re.findall(r"(\w+)\.reveal\(", cell.source), "explore" in tags(cell))
     assert left_out == {}
@@ -142,7 +142,7 @@ def test_a_learner_sees_what_is_trained_and_never_three_folded_bars_in_a_row(cel
 
 def test_a_lab_ends_with_its_five_questions(lab, cells):
     """Still open, and before the learner is asked to explain the lab; the extras have none."""
-    asked = [number for number, cell in enumerate(cells) if "quiz" in tags(cell) or "srlab.quiz(" in cell.source]
+    asked = [number for number, cell in enumerate(cells) if "quiz" in tags(cell) or "course.quiz(" in cell.source]
     if lab in EXTRAS:
         assert asked == []
         return
@@ -150,5 +150,5 @@ def test_a_lab_ends_with_its_five_questions(lab, cells):
     above, cell, below = cells[place - 1 : place + 2]
     assert (above.source, below.source) == ("## Five questions", "## Explain it to a friend")
     assert tags(cell) == {"quiz"}
-    assert cell.source.splitlines()[1:] == [f'srlab.quiz("{lab.stem}", "?????")']
+    assert cell.source.splitlines()[1:] == [f'course.quiz("{lab.stem}", "?????")']
     assert count_right({"cells": [cell]}) == 0

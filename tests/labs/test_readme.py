@@ -11,9 +11,9 @@ import nbformat
 import pytest
 import torch
 
-from srlab.cli.main import main
+from srlab.course.cli.main import main
+from srlab.course.recipes import read_book
 from srlab.data.images import write_image
-from srlab.lab.recipes import read_book
 from srlab.models import MSRResNet
 from srlab.models.realesrgan import find_published
 from tests.conftest import LABS as NOTEBOOKS

@@ -88,7 +88,12 @@ def test_room_without_network(tmp_path):
 def test_executing_what_was_handed_in(tmp_path, home):
     answers = {"Anna Li": "def psnr(sr, hr, crop):\n    return srlab.psnr(sr, hr)", "Bo Ek": "1 / 0"}
     for student, answer in answers.items():
-        sources = ['recipe = "auto"', "import srlab", answer, 'psnr = srlab.check("degradation.psnr", psnr)']
+        sources = [
+            'recipe = "auto"',
+            "import srlab\nfrom srlab import course",
+            answer,
+            'psnr = course.check("degradation.psnr", psnr)',
+        ]
         cells = [nbformat.v4.new_code_cell(source) for source in sources]
         cells[0].metadata["tags"] = ["parameters"]
         cells[-1].outputs = [left("degradation.psnr", "right")]  # forged

@@ -42,7 +42,7 @@ def _run(there: Any, lab: Path, parameters: dict[str, Any], environment: dict[st
     from IPython.core.interactiveshell import InteractiveShell
     from IPython.utils.capture import capture_output
 
-    from srlab.lab.claims import insert_claims
+    from srlab.course.claims import insert_claims
 
     os.environ.clear()
     os.environ.update(environment)

@@ -13,7 +13,7 @@ from torch import nn
 
 import srlab
 from srlab.base.errors import SrlabError
-from srlab.cli.main import main
+from srlab.course.cli.main import main
 from srlab.data.images import read_image
 from srlab.models import RRDBNet, realesrgan
 from srlab.models.weights import read_generator

@@ -5,7 +5,7 @@ import json
 import pytest
 
 import srlab
-from srlab.cli.main import main
+from srlab.course.cli.main import main
 from srlab.data import datasets
 from srlab.data.images import read_image
 from srlab.models import weights

@@ -6,7 +6,7 @@ from torchvision.models import get_model
 
 import srlab
 from srlab.base.errors import SrlabError
-from srlab.lab.parameters import check_parameters
+from srlab.course.parameters import check_parameters
 from studies.content_loss.configurations import LOSSES, VARIANTS, Row, parameters, read_preset, rows
 from studies.content_loss.published import PUBLISHED
 from studies.content_loss.weights import backbones_of, shallow_is_real

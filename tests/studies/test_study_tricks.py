@@ -8,8 +8,8 @@ import pytest
 import srlab
 import srlab.models.features
 from srlab.base.errors import SrlabError
-from srlab.lab.parameters import check_parameters
-from srlab.lab.recipes import read_book
+from srlab.course.parameters import check_parameters
+from srlab.course.recipes import read_book
 from srlab.training.runs import Run
 from studies import presets
 from studies import train as trainer

@@ -1,13 +1,14 @@
-"""srlab.diagnose: each failure is known by its number, and a healthy run is left in peace."""
+"""course.diagnose: each failure is known by its number, and a healthy run is left in peace."""
 
 import math
 import random
 
 import pytest
 
-import srlab
-from srlab.cli.main import main
-from srlab.training.diagnosis import find_ruin, find_symptoms
+from srlab import course
+from srlab.course.cli.main import main
+from srlab.course.diagnosis import find_symptoms
+from srlab.training.ruin import find_ruin
 from tests.conftest import leave_run
 
 
@@ -108,7 +109,7 @@ def leave(name, history, state="finished"):
 def test_a_run_that_the_trainer_stopped_is_said_to_have_broken_down_and_why():
     run = leave("default", gan(), "failed")
     run.write_manifest(run.manifest() | {"failure": "a loss became NaN at step 3"})
-    (found,) = srlab.diagnose(run).findings
+    (found,) = course.diagnose(run).findings
     assert (found.name, found.evidence) == ("training broke down", "a loss became NaN at step 3")
 
 
@@ -124,7 +125,7 @@ def test_doctor_takes_a_folder_or_a_name_and_says_by_its_exit_code_whether_somet
     assert "Try: look for detach" in text
     assert main(["diagnose", "03_srgan"]) == 2
     assert "03_srgan; give the folder of one, or <lab>/<name>" in capsys.readouterr().err
-    shown = srlab.diagnose(run)._repr_markdown_()
+    shown = course.diagnose(run)._repr_markdown_()
     assert shown.startswith("**03_srgan/ill: something looks wrong.**\n\n- **no gradient reaches G**: its norm is 0")
 
 
@@ -136,6 +137,6 @@ def test_of_an_almost_empty_log_it_is_said_that_it_is_too_early_and_from_which_s
         (gan()[:5], "nothing looks wrong"),
         (fallen, "something looks wrong"),
     ):
-        found = srlab.diagnose(leave(f"of-{len(rows)}", rows))
+        found = course.diagnose(leave(f"of-{len(rows)}", rows))
         assert found.verdict.startswith(verdict)
         assert ("from step 50 on" in str(found)) == ("too early" in verdict)

@@ -1,4 +1,4 @@
-"""srlab.training.probes: each silent mistake shows in its number, and the network that is looked at stays as it was."""
+"""srlab.course.probes: each silent mistake shows in its number, and the network that is looked at stays as it was."""
 
 import copy
 
@@ -6,8 +6,8 @@ import pytest
 import torch
 from torch import nn
 
+from srlab.course import probes
 from srlab.models import CodedSRResNet, MSRResNet, SRResNet
-from srlab.training import probes
 
 
 @pytest.fixture

@@ -22,9 +22,9 @@ from torch.utils._pytree import tree_leaves, tree_map_only
 
 import srlab
 from srlab import losses
+from srlab.course import gan_plumbing
 from srlab.data import resampling
 from srlab.data.degradation import Degradation
-from srlab.lab import gan_plumbing
 from srlab.training.trainer import Trainer
 from tests.conftest import ROOT
 

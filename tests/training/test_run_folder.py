@@ -10,8 +10,8 @@ import filelock
 import pytest
 
 from srlab.base.files import write_safetensors
-from srlab.cli.main import main
-from srlab.evaluation.competitors import load_upscalers
+from srlab.course.cli.main import main
+from srlab.course.competitors import load_upscalers
 from srlab.models import MSRResNet
 from srlab.models.weights import load_generator
 from srlab.training.runs import Run, find_run, read_runs

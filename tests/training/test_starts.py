@@ -1,4 +1,4 @@
-"""srlab.training.starts: a training begins where it says, with a network that fits it."""
+"""srlab.course.starts: a training begins where it says, with a network that fits it."""
 
 import shutil
 from dataclasses import replace
@@ -6,10 +6,10 @@ from dataclasses import replace
 import pytest
 
 from srlab.base.errors import SrlabError
+from srlab.course.starts import Wanted, begun_with, check_start, find_start, find_trained
 from srlab.data import datasets, subjects
 from srlab.data.degradation import Degradation
 from srlab.models import MSRResNet, RRDBNet
-from srlab.training.starts import Wanted, begun_with, check_start, find_start, find_trained
 from tests.conftest import leave_run
 
 LAB = "01_srresnet"

@@ -9,8 +9,8 @@ import torch
 from PIL import Image
 
 from srlab.base.errors import SrlabError
+from srlab.course.ballot import Ballot
 from srlab.data.images import to_uint8
-from srlab.view.ballot import Ballot
 
 METHODS = ("HR", "ESRGAN", "bicubic")
 

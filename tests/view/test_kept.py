@@ -5,8 +5,8 @@ import json
 import pytest
 
 import srlab
+from srlab.course import kept
 from srlab.evaluation import perception
-from srlab.view import kept
 
 
 @pytest.mark.parametrize("name", ["srgan_800", "average_800", "srgan_12000", "esrgan_12000"])

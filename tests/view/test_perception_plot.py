@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 from matplotlib.colors import to_hex
 
-from srlab.view.perception_plot import draw_perception_distortion
+from srlab.course.perception_plot import draw_perception_distortion
 from srlab.view.plots import COLORS
 
 

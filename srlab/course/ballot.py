@@ -1,0 +1,207 @@
+"""A blind ranking in the notebook: pictures under letters, put in order by the buttons below them."""
+
+import base64
+import itertools
+import json
+from collections.abc import Callable, Mapping
+from html import escape
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+import ipywidgets
+import torch
+
+from srlab.base.errors import SrlabError
+from srlab.base.files import write_atomic
+from srlab.course.mos import Trial, blind_trials
+from srlab.view.slider import encode
+from srlab.view.widgets import PRESENCE, CellBox, Presence
+
+FORMAT = "srlab votes 1"
+WIDE = 360  # CSS pixels: two pictures of this width stand beside each other in any notebook, four in a wide one
+
+
+class BallotKeys(Presence):
+    """The letters as keys."""
+
+    _esm = PRESENCE + files("srlab.course").joinpath("ballot.js").read_text(encoding="utf-8")
+
+
+class Ballot(CellBox):
+    """Trials in which pictures without names are ranked from best to worst; each confirmed ranking is saved.
+
+    At the end of a cell it shows itself. A ballot over the same pictures and file goes on where the last one ended. The
+    methods are named when each image had its turn; then another round can follow, under other letters.
+
+    Parameters
+    ----------
+    pictures
+        Image -> method -> picture ``(3, H, W)`` or ``(1, 3, H, W)`` in [0, 1]. HR can be one of the methods.
+    path
+        JSON file for the votes; missing folders are made with the first vote.
+    seed
+        Of the random order.
+
+    Attributes
+    ----------
+    votes
+        The rankings of all rounds, the oldest first: methods from best to worst. For
+        `srlab.course.mos.mean_opinion_scores`.
+    ranking
+        Letters that are ranked in this trial so far, the best first.
+
+    Raises
+    ------
+    SrlabError
+        The file is damaged, or its votes are about other pictures. It is left as it is.
+    """
+
+    def __init__(self, pictures: Mapping[str, Mapping[str, torch.Tensor]], path: str | Path, seed: int = 0) -> None:
+        self.pictures, self.path, self.seed = pictures, Path(path), seed
+        self.trials = blind_trials(pictures, seed)
+        self.votes = self._load()
+        self._begin(max(1, -(-len(self.votes) // len(self.trials))))
+        self._title, self._names, self._bar = ipywidgets.HTML(), ipywidgets.HTML(), ipywidgets.HBox()
+        self._cards = [self._card(place) for place in range(max(map(len, pictures.values())))]
+        # In pairs, so that four pictures stand in one row or in two, never three above one.
+        self._pairs = [ipywidgets.HBox() for _ in self._cards[::2]]
+        self._confirm = self._button("Confirm", self.confirm, button_style="primary")
+        self._again = self._button("Start again", self.again)
+        self._more = self._button("Vote again", self.another_round)
+        row = ipywidgets.HBox(self._pairs, layout={"flex_flow": "row wrap"})
+        children = [self._title, row, self._names, self._bar, BallotKeys()]
+        super().__init__(children, "Blind ranking: needs a running kernel.")
+        self._show()
+
+    def _begin(self, number: int) -> None:
+        self.round, self.trials, self.ranking = number, blind_trials(self.pictures, self.seed, number), []
+
+    @property
+    def done(self) -> bool:
+        """Whether all trials of this round have been voted on."""
+        return len(self.votes) == self.round * len(self.trials)
+
+    @property
+    def trial(self) -> Trial | None:
+        """The trial that is shown; None when all of this round are done."""
+        return None if self.done else self.trials[len(self.votes) % len(self.trials)]
+
+    def rank(self, letter: str) -> None:
+        """Give a picture the next rank; the only one that is left then takes the last by itself."""
+        left = [] if self.done else [key for key in self.trial.methods if key not in self.ranking]
+        if letter in left:
+            left.remove(letter)
+            self.ranking += [letter, *(left if len(left) == 1 else [])]
+
+    def again(self) -> None:
+        """Take all ranks of this trial back."""
+        self.ranking = []
+
+    def confirm(self) -> None:
+        """Save the ranking of this trial, and go on to the next.
+
+        Raises
+        ------
+        SrlabError
+            A picture has no rank yet, or the file cannot be written or was changed by another ballot. The ranking then
+            stays as it is, and so does the file.
+        """
+        if self.done:  # as by a double click
+            return
+        if len(self.ranking) < len(self.trial.methods):
+            raise SrlabError("Rank all pictures before you confirm.")
+        if self._load() != self.votes:  # the same ballot in another tab
+            raise SrlabError(f"The votes in {self.path} were changed meanwhile; run the cell again to go on.")
+        votes = [*self.votes, [self.trial.methods[letter] for letter in self.ranking]]
+        images = itertools.cycle(trial.image for trial in self.trials)
+        rows = [{"image": image, "ranking": ranking} for image, ranking in zip(images, votes, strict=False)]
+        content = json.dumps({"format": FORMAT, "votes": rows}, indent=1, ensure_ascii=False)
+        write_atomic(self.path, content.encode())
+        self.votes, self.ranking = votes, []
+
+    def another_round(self) -> None:
+        """Begin the same trials anew under other letters; the votes so far are kept and count."""
+        if self.done:
+            self._begin(self.round + 1)
+
+    def _load(self) -> list[list[str]]:
+        advice = "; move the file away to begin anew, or give another path."
+        try:
+            content = json.loads(self.path.read_bytes())
+            if content["format"] != FORMAT:
+                raise ValueError("another format")
+            found = [(row["image"], [str(method) for method in row["ranking"]]) for row in content["votes"]]
+        except FileNotFoundError:
+            return []
+        except (OSError, ValueError, TypeError, KeyError) as error:
+            raise SrlabError(f"{self.path} is damaged or holds no votes of srlab{advice}") from error
+        for (image, ranking), trial in zip(found, itertools.cycle(self.trials), strict=False):
+            if image != trial.image or sorted(ranking) != sorted(trial.methods.values()):
+                raise SrlabError(f"{self.path} has votes about other pictures than the ones here{advice}")
+        return [ranking for _, ranking in found]
+
+    def _button(self, text: str, action: Callable[[], None], **looks: Any) -> ipywidgets.Button:
+        def clicked(_: ipywidgets.Button) -> None:
+            problem = ""
+            try:
+                action()
+            except SrlabError as error:  # raised here, it would end in the log of the notebook, unseen
+                problem = str(error)
+            self._show(problem)
+
+        button = ipywidgets.Button(description=text, **looks)
+        button.on_click(clicked)
+        return button
+
+    def _card(self, place: int) -> ipywidgets.VBox:
+        below = self._button("", lambda: self.rank(list(self.trial.methods)[place]), layout={"width": "auto"})
+        return ipywidgets.VBox([ipywidgets.Image(format="webp"), below])
+
+    def _show(self, problem: str = "") -> None:
+        """Bring the screen up to the votes and the ranking."""
+        methods = {} if self.done else self.trial.methods
+        shown = self._cards[: len(methods)]
+        for number, pair in enumerate(self._pairs):
+            pair.children = shown[2 * number :][:2]
+        self._bar.children = [self._more] if self.done else [self._confirm, self._again]
+        self._names.value = self._named() if self.done else ""
+        self._confirm.disabled = len(self.ranking) < len(methods)
+        for (letter, method), card in zip(methods.items(), shown, strict=True):
+            image, below = card.children
+            image.value = encode(_enlarged(self.pictures[self.trial.image][method]), effort=0)
+            rank = self.ranking.index(letter) + 1 if letter in self.ranking else 0
+            below.description = f"{letter}: rank {rank}" if rank else letter
+            below.button_style = "info" if rank else ""
+        # Last, as it says that the rest is there.
+        self._title.value = f"<b>{self._where()}</b> {escape(problem)}"
+
+    def _where(self) -> str:
+        if self.done:
+            return f"Done: run the next cells for the scores. Votes saved so far: {len(self.votes)}."
+        which = f"Round {self.round}, trial" if self.round > 1 else "Trial"
+        return (
+            f"{which} {len(self.votes) % len(self.trials) + 1} of {len(self.trials)}: "
+            "click the letters, or press their keys, from the best picture to the worst; then confirm (Enter)."
+        )
+
+    def _named(self) -> str:
+        """The pictures of the round with their names, each trial from best to worst."""
+        parts = []
+        for trial, ranking in zip(self.trials, self.votes[-len(self.trials) :], strict=True):
+            parts.append(f"<p>{escape(trial.image)}, from best to worst:</p>")
+            for method in ranking:
+                source = base64.b64encode(encode(_plain(self.pictures[trial.image][method]), effort=4)).decode()
+                picture = f'<img alt="" src="data:image/webp;base64,{source}">'
+                parts.append(f'<figure style="display: inline-block">{picture}<br>{escape(method)}</figure>')
+        return "".join(parts)
+
+
+def _plain(picture: torch.Tensor) -> torch.Tensor:
+    return (picture[0] if picture.ndim == 4 else picture).detach().cpu()
+
+
+def _enlarged(picture: torch.Tensor) -> torch.Tensor:
+    """Twice or three times as large, every pixel as a square."""
+    zoom = 3 if 3 * picture.shape[-1] <= WIDE else 2
+    return _plain(picture).repeat_interleave(zoom, -2).repeat_interleave(zoom, -1)

@@ -1,0 +1,122 @@
+"""``srlab solutions``: write a lab in which every exercise is solved."""
+
+import argparse
+import ast
+import inspect
+import itertools
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from srlab.base.errors import SrlabError
+
+if TYPE_CHECKING:
+    from nbformat import NotebookNode
+
+    from srlab.course.check import Answer
+
+
+def add_parser(commands: argparse._SubParsersAction) -> None:
+    """Add the command to the parser of ``srlab``; imports nothing heavy."""
+    parser = commands.add_parser("solutions", help="write a lab with its exercises solved")
+    parser.add_argument("lab", metavar="LAB", help="name or beginning of a name, such as 03")
+    parser.add_argument(
+        "out", nargs="?", metavar="OUT", help="notebook to write (default: solutions/<lab>.ipynb in the folder of runs)"
+    )
+    parser.set_defaults(command=run)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Write the notebook, and say where it is; returns the exit code."""
+    import nbformat
+
+    from srlab.base import places
+    from srlab.base.files import write_atomic
+    from srlab.course.notebooks import find_lab, read_notebook, refuse_as_new, seen_from_here
+
+    lab = find_lab(options.lab)
+    out = Path(options.out or places.home() / "solutions" / lab.name)  # among what git and the students don't see
+    refuse_as_new(out)
+    notebooks = places.recipes().parent  # students work there, and `srlab labs` runs what is there
+    if out.resolve().is_relative_to(notebooks.resolve()):
+        raise SrlabError(f"{out} would lie in notebooks/, among the labs; give a path outside of it as OUT.")
+    notebook = read_notebook(lab)
+    count = fill_in(notebook)
+    if not count:
+        raise SrlabError(f"{lab.stem} has no untouched exercise; get the lab anew from the repository.")
+    write_atomic(out, (nbformat.writes(notebook) + "\n").encode())
+    print(f"{seen_from_here(out)}: {lab.stem} with {count} exercises solved")
+    return 0
+
+
+def fill_in(notebook: "NotebookNode") -> int:
+    """Solve the exercises of a lab that are still stubs; returns how many that were.
+
+    Parameters
+    ----------
+    notebook
+        From `srlab.course.notebooks.read_notebook`; changed in place. Old outputs of these exercises are dropped.
+    """
+    exercises = open_exercises(notebook)
+    for stub, check, solution in exercises:
+        stub.source = solution
+        stub.outputs = check.outputs = []
+        stub.execution_count = check.execution_count = None
+    return len(exercises)
+
+
+def open_exercises(notebook: "NotebookNode") -> list[tuple["NotebookNode", "NotebookNode", str]]:
+    """The cells of each exercise that is still a stub, the stub and its check, and the source of a solution."""
+    from srlab.course.check import find
+    from srlab.course.saved import checks_in
+
+    return [
+        (stub, check, solve(stub.source, find(names[0]).reference))
+        for stub, check in itertools.pairwise(notebook.cells)
+        if check.cell_type == "code" and (names := checks_in(check.source)) and "return course.TODO" in stub.source
+    ]
+
+
+def solve(stub: str, answer: "Answer") -> str:
+    """Write an answer into the stub of its exercise, with the imports that it needs.
+
+    Parameters
+    ----------
+    stub
+        Source of a function or a class that begins with a docstring, which stays.
+    answer
+        A function or a class with the same arguments, at the top level of its module, that begins with a docstring,
+        which goes.
+
+    Returns
+    -------
+    str
+        Source of a cell that needs no other cell.
+
+    Raises
+    ------
+    SrlabError
+        Something else is in the stub's cell.
+    """
+    source = inspect.getsource(inspect.getmodule(answer))
+    module = ast.parse(source)
+    try:
+        (head,) = ast.parse(stub).body
+    except (SyntaxError, ValueError) as error:
+        raise SrlabError(f"The cell of {answer.__name__} was changed; get the lab anew from the repository.") from error
+    (solved,) = (node for node in module.body if getattr(node, "name", None) == answer.__name__)
+    above = stub.splitlines()[: head.body[0].end_lineno]
+    below = source.splitlines()[solved.body[0].end_lineno : solved.end_lineno]
+    used = {node.id for part in solved.body for node in ast.walk(part) if isinstance(node, ast.Name)}
+    imports = _imports(module, used)
+    return "\n".join([*imports, "", "", *above, *below] if imports else above + below)
+
+
+def _imports(module: ast.Module, names: set[str]) -> list[str]:
+    """What a module imports of some names, but for the answer of another exercise: it stands above in the notebook."""
+    found = []
+    for node in module.body:
+        of_another = ast.unparse(node).startswith("from srlab.course.exercises.")
+        if isinstance(node, ast.Import | ast.ImportFrom) and not of_another:
+            node.names = [alias for alias in node.names if (alias.asname or alias.name) in names]
+            found += [ast.unparse(node)] if node.names else []
+    return found

@@ -1,0 +1,56 @@
+"""``srlab upscale``: enlarge an image file, or all images of a folder, with a run or an interpolation."""
+
+import argparse
+import sys
+from pathlib import Path
+
+from srlab.base.text import printable
+from srlab.course.cli.upscalers import add_choice, pick_upscaler
+
+DEFAULT = "msrresnet"
+
+
+def add_parser(commands: argparse._SubParsersAction) -> None:
+    """Add the command to the parser of ``srlab``; imports nothing heavy."""
+    parser = commands.add_parser("upscale", help="enlarge an image, or all images of a folder")
+    parser.add_argument("source", metavar="IN", help="an image file, or a folder of images")
+    parser.add_argument("target", metavar="OUT", help="the file to write (.png .tif .jpg .webp), or a folder for PNGs")
+    add_choice(parser.add_mutually_exclusive_group(), DEFAULT)
+    parser.add_argument("--scale", type=int, help="times larger (default: what the network does; 4 with --method)")
+    parser.add_argument("--tile", type=int, metavar="N", help="side of a tile in pixels (default: what fits 2 GB)")
+    parser.add_argument("--device", default="auto", help="auto, cpu or cuda (default: auto)")
+    parser.add_argument(
+        "--precision",
+        default="auto",
+        help="no, exact; bf16 or fp16, faster where the hardware is; auto: what is fastest (default: auto)",
+    )
+    parser.add_argument("--force", action="store_true", help="replace files that exist")
+    parser.set_defaults(command=run)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Upscale, and say what was written; returns the exit code."""
+    from srlab.inference.photo import upscale_file, upscale_folder
+    from srlab.inference.tiling import precision_of
+
+    source, target = Path(options.source), Path(options.target)
+    if not options.run and not options.method:
+        print(f"upscaling with {DEFAULT}, which comes with srlab; --run takes another network.", file=sys.stderr)
+    upscaler, scale = pick_upscaler(options.run or DEFAULT, options.method, options.scale, options.device)
+    settings = {"force": options.force, "tile": options.tile}
+    settings |= {"precision": precision_of(upscaler, options.precision)}
+    if not source.is_dir():
+        print(printable(upscale_file(source, target, upscaler, scale, **settings)))
+        return 0
+    summary = upscale_folder(source, target, upscaler, scale, **settings)
+    for path in summary.written:
+        print(path)
+    for path, reason in summary.skipped:
+        print(f"skipped {printable(path)}: {reason}", file=sys.stderr)
+    for path, reason in summary.failed:
+        print(f"failed {printable(path)}: {reason}", file=sys.stderr)
+    counts = f"{len(summary.written)} written, {len(summary.skipped)} skipped, {len(summary.failed)} failed"
+    if summary.present:
+        counts += f", {len(summary.present)} already there, which --force makes again"
+    print(f"{counts}.", file=sys.stderr)
+    return 1 if summary.failed else 0

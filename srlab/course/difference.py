@@ -1,0 +1,110 @@
+"""Where and how a result differs from the wanted one, in a sentence."""
+
+import math
+import numbers
+from typing import Any
+
+import torch
+
+from srlab.course.check import Wrong, filled
+
+
+def difference(given: Any, wanted: Any, tolerance: float = 1e-4, reveal: bool = True, place: str = "") -> str:
+    """Say the first difference between two results; "" where they are equal.
+
+    Parameters
+    ----------
+    given, wanted
+        Numbers, tensors, texts, or lists, tuples and dicts of these. A number is equal to a tensor of shape ``()``,
+        and a list to a tuple; a tensor in float64 is not equal to one in float32, for which no network would take
+        it; anything else is compared by ``==``.
+    tolerance
+        Largest absolute difference that counts as equal; NaN is equal to NaN. Infinite: values are not compared, and
+        only the kind and the shape of the results are.
+    reveal
+        Show the wanted value as well.
+    place
+        Where both were found in a larger result.
+
+    Raises
+    ------
+    Wrong
+        Something is missing: None in place of a value, or `TODO`, which raises `StillToDo`.
+    """
+    if wanted is not None:
+        filled(given)
+    name = f"The result ({place})" if place else "The result"
+    kind = type(given).__name__
+    parts: list[tuple[Any, Any, str]] = []
+    if isinstance(wanted, dict):
+        if not isinstance(given, dict):
+            return f"{name} should be a dict, but is a {kind}."
+        if odd := [key for key in {**wanted, **given} if (key in wanted) != (key in given)]:
+            return f"There should be a value for {odd[0]}." if odd[0] in wanted else f"{odd[0]} should have no value."
+        parts = [(given[key], wanted[key], str(key)) for key in wanted]
+    elif isinstance(wanted, list | tuple):
+        if not isinstance(given, list | tuple):
+            return f"{name} should be {len(wanted)} values, but is a {kind}."
+        if len(given) != len(wanted):
+            return f"{name} should be {len(wanted)} values, but is {len(given)}."
+        parts = [(*pair, f"place {i}") for i, pair in enumerate(zip(given, wanted, strict=True))]
+    elif isinstance(wanted, torch.Tensor | numbers.Real) and not isinstance(wanted, bool):
+        return _of_tensors(given, _tensor(wanted), tolerance, reveal, place)
+    elif not isinstance(given, type(wanted)) or (given != wanted and tolerance < math.inf):
+        return _sentence(place, str(wanted), str(given), reveal)
+    return next(filter(None, (difference(a, b, tolerance, reveal, where) for a, b, where in parts)), "")
+
+
+def take(result: Any, like: Any) -> Any:
+    """Pass a result on that has the kind and the shape of another, whatever its values; else raise `Wrong`."""
+    if said := difference(result, like, math.inf):
+        raise Wrong(said)
+    return result
+
+
+def _of_tensors(given: Any, wanted: torch.Tensor, tolerance: float, reveal: bool, place: str) -> str:
+    name = f"The result ({place})" if place else "The result"
+    given = _tensor(given)
+    if not isinstance(given, torch.Tensor):
+        return f"{name} should be a {'tensor' if wanted.ndim else 'number'}, but is a {type(given).__name__}."
+    if given.shape != wanted.shape:
+        shape = f"have {tuple(wanted.shape)}" if wanted.ndim else "be a single number, with shape ()"
+        return f"{name} has shape {tuple(given.shape)}, but should {shape}."
+    if wanted.ndim and given.is_floating_point() and given.dtype.itemsize > wanted.dtype.itemsize:
+        kinds = (str(values.dtype).removeprefix("torch.") for values in (given, wanted))
+        return "{} is in {}, but should be in {}.".format(name, *kinds)
+    if tolerance == math.inf:
+        return ""
+    given, wanted = (value.detach().double().cpu() for value in (given, wanted))
+    near = torch.isclose(given, wanted, rtol=0, atol=tolerance, equal_nan=True)
+    if near.all():
+        return ""
+    first = (~near).nonzero()[0].tolist()
+    where = f"{place} {first if first else ''}".strip()
+    return _sentence(where, *_unlike(wanted[tuple(first)].item(), given[tuple(first)].item()), reveal)
+
+
+def _tensor(value: Any) -> Any:
+    return torch.tensor(float(value), dtype=torch.float64) if isinstance(value, numbers.Real) else value
+
+
+def shown(value: Any) -> str:
+    """A value as it stands in a sentence: up to four numbers, with four digits each."""
+    if not isinstance(value, torch.Tensor | float):
+        return str(value)
+    values = torch.as_tensor(value).flatten()
+    return ", ".join(f"{x:.4g}" for x in values[:4].tolist()) + (", ..." if len(values) > 4 else "")
+
+
+def _sentence(place: str, wanted: str, given: str, reveal: bool) -> str:
+    if not reveal:
+        return f"Your answer gives {given}{place and f' at {place}'}."
+    if place:
+        return f"The first difference is at {place}: expected {wanted}, but your answer gives {given}."
+    return f"Expected {wanted}, but your answer gives {given}."
+
+
+def _unlike(a: float, b: float) -> tuple[str, str]:
+    """Both numbers with four digits, or as many more as it takes to tell them apart."""
+    texts = ((f"{a:.{digits}g}", f"{b:.{digits}g}") for digits in range(4, 18))
+    return next((pair for pair in texts if pair[0] != pair[1]), (str(a), str(b)))

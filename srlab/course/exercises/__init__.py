@@ -1,0 +1,1 @@
+"""The exercises: a folder for each lab, a file for each answer."""

@@ -1,0 +1,132 @@
+"""Lab 02: what a loss of one's own looks at, so that it minds a blur more than a shift."""
+
+import math
+from collections.abc import Callable
+from functools import cache
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+
+from srlab.course.check import Answer, Exercise, Wrong, filled
+from srlab.course.exercises.networks import reaches
+from srlab.data.datasets import photos
+from srlab.data.degradation import blur, blur_until
+
+
+def describe(image: torch.Tensor) -> torch.Tensor:
+    """Say how busy an image is, for each area of 8 x 8 pixels.
+
+    Parameters
+    ----------
+    image
+        ``(N, 3, H, W)`` in [0, 1].
+
+    Returns
+    -------
+    torch.Tensor
+        ``(N, 3, H // 8, W // 8)``, the mean size of a step from a pixel to its right neighbour.
+    """
+    steps = (image[..., 1:] - image[..., :-1]).abs()
+    return F.avg_pool2d(steps, 8)
+
+
+@cache
+def _spoiled(name: str, top: int, left: int) -> tuple[torch.Tensor, ...]:
+    """A crop of a photo; one pixel further right; blurred as much as it takes for the same squared error; and more."""
+    photo = photos("validation")[name][..., top : top + 96, left : left + 144]
+    shifted = photo[..., (torch.arange(144) - 1).clamp(min=0)]
+    blurred = blur_until(photo, F.mse_loss(shifted, photo).item())
+    return photo, shifted, blurred, blur(blurred, 2.0)
+
+
+def _copies(*crop: Any) -> tuple[torch.Tensor, ...]:
+    """Images that an answer may spoil without spoiling the next check."""
+    return tuple(image.clone() for image in _spoiled(*crop))
+
+
+def _look(answer: Answer, image: torch.Tensor) -> torch.Tensor:
+    said = filled(answer(image))
+    if not isinstance(said, torch.Tensor | float | int):
+        raise Wrong(f"A tensor of numbers is asked for, or one number; this is a {type(said).__name__}.")
+    return torch.as_tensor(said)
+
+
+def _observe(answer: Answer, photo: torch.Tensor, *spoiled: torch.Tensor) -> dict[str, Any]:
+    wanted = _look(answer, photo)
+    shifted, blurred, more = (float(F.mse_loss(_look(answer, picture), wanted)) for picture in spoiled)
+    sr = spoiled[1].requires_grad_() + 0  # a picture that was made, as by G
+    return {
+        "a blur costs something": blurred > 0,
+        # The ratio tells mistakes apart, whatever factor they have.
+        "a shift costs less than half of the blur": "yes"
+        if shifted < blurred / 2
+        else f"{shifted / (blurred or math.inf):.4g} times",
+        "more blur costs more": more > blurred,
+        "the gradient reaches SR": reaches(_look(answer, sr).sum(), [sr]),
+    }
+
+
+def _steps(image: torch.Tensor) -> torch.Tensor:
+    return (image[..., 1:] - image[..., :-1]).abs()
+
+
+def _pooled(size: int) -> Callable[[torch.Tensor], torch.Tensor]:
+    return lambda image: F.avg_pool2d(image, size)
+
+
+EXERCISE = Exercise(
+    describe,
+    level="medium",
+    importance=5,
+    cases={
+        "the astronaut's face": lambda: _copies("astronaut", 48, 168),
+        "the cat's eye": lambda: _copies("chelsea", 80, 120),
+    },
+    observe=_observe,
+    mistakes={
+        "Two such descriptions differ pixel by pixel, as the pictures do, so a shift is as bad as the blur. Say "
+        "something of a neighbourhood instead, such as how much its pixels differ from each other.": [
+            lambda image: image,
+            lambda image: image.mean(1, keepdim=True),
+        ],
+        "What is averaged here is brightness, and a blur leaves the brightness of a neighbourhood as it is. What does "
+        "a blur take away? Measure that, and then average.": [_pooled(2), _pooled(4), _pooled(8), _pooled(16)],
+        "The steps between neighbours are what a blur takes away, so that's a good start. But they're compared place "
+        "by place, and a shift moves every one of them. Average them over a neighbourhood.": [
+            _steps,
+            lambda image: image[..., 1:] - image[..., :-1],
+            lambda image: (image[..., 1:] - image[..., :-1]).square(),
+        ],
+        "The steps keep their signs, and in a neighbourhood up and down cancel. Take their size before the average.": [
+            lambda image, size=size: F.avg_pool2d(image[..., 1:] - image[..., :-1], size) for size in (4, 8, 16)
+        ],
+        "It says the same of every picture, so nothing costs anything. Does it look at the image?": (
+            lambda image: image.sum() * 0
+        ),
+        "No gradient reaches SR, so nothing could be trained with this. Is there a no_grad, detach, item or round?": [
+            lambda image: describe(image).detach(),
+            lambda image: _steps(image).mean().item(),
+        ],
+    },
+    also_right=[
+        lambda image: _steps(image).mean(),
+        lambda image: F.avg_pool2d((image - F.avg_pool2d(image, 5, 1, 2)).square(), 16),
+        lambda image: F.avg_pool2d((image[..., 1:, :] - image[..., :-1, :]).abs(), 8),
+        lambda image: torch.fft.rfft2(image).abs(),
+    ],
+    otherwise={
+        "a blur costs something": "The blurred picture should cost more than 0.",
+        "a shift costs less than half of the blur": "The shift costs {given} as much as the blur, though it's hardly "
+        "visible; less than 0.5 times is asked for. What changes when a picture is blurred, and stays when it's moved?",
+        "more blur costs more": "Twice the blur should cost more than the blur.",
+        "the gradient reaches SR": "No gradient reaches SR, so nothing could be trained with this.",
+    },
+    reveal=False,
+    hints=(
+        "A shift moves things and a blur takes things away. Which number about a small area, 8 x 8 pixels, say, stays "
+        "nearly the same when its content moves by one pixel, and falls when it's blurred?",
+        "The size of the step from each pixel to its neighbour: (image[..., 1:] - image[..., :-1]).abs(). F.avg_pool2d "
+        "takes the mean of each area.",
+    ),
+)

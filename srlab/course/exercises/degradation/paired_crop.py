@@ -1,0 +1,107 @@
+"""Lab 00: a patch of a photo and the same patch of its LR, for a network to learn from."""
+
+import torch
+
+from srlab.course.check import Answer, Exercise, sample
+
+
+def paired_crop(
+    lr: torch.Tensor, hr: torch.Tensor, scale: int, side: int, top: int, left: int, mirror: bool
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Cut the same place out of LR and HR.
+
+    Parameters
+    ----------
+    lr, hr
+        ``(N, 3, h, w)`` and ``(N, 3, scale * h, scale * w)``.
+    scale
+        HR pixels per LR pixel along each axis.
+    side, top, left
+        Of the patch, in LR pixels.
+    mirror
+        Whether both are flipped left to right.
+
+    Returns
+    -------
+    tuple of torch.Tensor
+        ``(N, 3, side, side)`` and ``(N, 3, scale * side, scale * side)``.
+    """
+    lr = lr[..., top : top + side, left : left + side]
+    hr = hr[..., scale * top : scale * (top + side), scale * left : scale * (left + side)]
+    return (lr.flip(-1), hr.flip(-1)) if mirror else (lr, hr)
+
+
+def _crop(
+    corner: int = 0,
+    size: int = 1,
+    off: int = 0,
+    flipped: str = "both",
+    axis: int = -1,
+    swapped: bool = False,
+    early: bool = False,
+) -> Answer:
+    """A crop with its parts right or wrong; `corner` and `size` of 0 leave HR's unscaled."""
+
+    def answer(lr, hr, scale, side, top, left, mirror):  # noqa: ANN001, ANN202 - as a student writes it
+        if swapped:
+            top, left = left, top
+        if early and mirror:
+            return tuple(paired_crop(lr.flip(-1), hr.flip(-1), scale, side, top, left, False))
+        y, x = (top * scale, left * scale) if not corner else (top, left)
+        length = side * scale if size else side
+        small = lr[..., top : top + side, left : left + side]
+        large = hr[..., y + off : y + off + length, x + off : x + off + length]
+        if mirror and flipped in ("both", "lr"):
+            small = small.flip(axis)
+        if mirror and flipped in ("both", "hr"):
+            large = large.flip(axis)
+        return small, large
+
+    return answer
+
+
+def _scene(
+    scale: int, top: int, left: int, mirror: bool
+) -> tuple[torch.Tensor, torch.Tensor, int, int, int, int, bool]:
+    return sample(2, 3, 10, 13), sample(2, 3, 10 * scale, 13 * scale, seed=1), scale, 4, top, left, mirror
+
+
+EXERCISE = Exercise(
+    paired_crop,
+    level="easy",
+    importance=3,
+    cases={
+        "a place at scale 4": _scene(4, 3, 5, False),
+        "mirrored": _scene(4, 3, 5, True),
+        "the upper left corner at scale 2": _scene(2, 0, 0, True),
+        "the lower right corner": _scene(3, 6, 9, True),
+    },
+    mistakes={
+        "HR is cut at the coordinates of LR, which is another place of the photo. How many HR rows lie above `top`?": [
+            _crop(corner=1),
+        ],
+        "The HR patch is as small as the LR patch. It shows the same place with more pixels.": [
+            _crop(size=0),
+            _crop(corner=1, size=0),
+        ],
+        "The HR patch is a pixel off. No error tells you, and the network learns to move pictures.": [
+            _crop(off=1),
+            _crop(off=-1),
+        ],
+        "Only one of the two is mirrored, so the network is asked to mirror faces.": [
+            _crop(flipped="lr"),
+            _crop(flipped="hr"),
+        ],
+        "Nothing is mirrored when `mirror` is set.": _crop(flipped="none"),
+        "They stand on their heads: that's up and down. Mirrored means left and right, the last axis.": _crop(axis=-2),
+        "Rows and columns are swapped: `top` belongs to the axis before the last.": _crop(swapped=True),
+        "The photos are mirrored first and cut afterwards, which cuts another place. Cut, and mirror the patch.": _crop(
+            early=True
+        ),
+    },
+    also_right=[_crop()],
+    hints=(
+        "LR is cut at top and left. HR is cut at the same place, where every number is scale times as large.",
+        "hr[..., scale * top : scale * (top + side), ...]. Where mirror is set, flip(-1) both.",
+    ),
+)

@@ -1,0 +1,152 @@
+"""Lab 00: PSNR."""
+
+import math
+
+import torch
+
+from srlab.course.check import Exercise, sample
+from srlab.data.images import luma
+from srlab.evaluation import metrics
+
+
+def psnr(sr: torch.Tensor, hr: torch.Tensor, crop: int) -> torch.Tensor:
+    """PSNR per image, ``10 log10(1 / MSE)``, after removing `crop` border pixels on each side.
+
+    Parameters
+    ----------
+    sr, hr
+        ``(N, C, H, W)`` in [0, 1].
+    crop
+        Pixels.
+
+    Returns
+    -------
+    torch.Tensor
+        ``(N,)``, decibels.
+    """
+    height, width = sr.shape[-2:]
+    error = (sr - hr)[..., crop : height - crop, crop : width - crop]
+    return -10 * error.double().square().mean((1, 2, 3)).log10()
+
+
+def _pair() -> tuple[torch.Tensor, torch.Tensor]:
+    """SR and HR, ``(3, 3, 16, 20)``: HR below 0.9; noise by image and channel, twice as much at the border."""
+    hr = sample(3, 3, 16, 20, low=0.1, high=0.9)
+    strength = torch.tensor([0.02, 0.05, 0.1]).view(3, 1, 1, 1) * torch.tensor([1.0, 0.4, 0.7]).view(1, 3, 1, 1)
+    strength = strength.repeat(1, 1, 16, 20)
+    strength[..., 4:-4, 4:-4] /= 2
+    return hr + strength * sample(3, 3, 16, 20, low=-1, seed=1), hr
+
+
+def _mse(sr: torch.Tensor, hr: torch.Tensor) -> torch.Tensor:
+    return (sr - hr).square().mean((1, 2, 3))
+
+
+def _rounded(image: torch.Tensor) -> torch.Tensor:
+    return (image * 255).round() / 255
+
+
+_SMALL = [1e-9, 1e-10, 1e-11, 1e-12, 1e-13]  # may be added to the MSE
+
+EXERCISE = Exercise(
+    psnr,
+    level="medium",
+    importance=3,
+    cases={
+        "10 log10(1 / MSE), with the MSE of each image": (*_pair(), 0),
+        "the border is left out": (*_pair(), 4),
+        "no ceiling for an almost perfect image": (torch.full((1, 3, 16, 16), 1e-6), torch.zeros(1, 3, 16, 16), 0),
+    },
+    mistakes={
+        "One number came for a batch of three: the squared errors of all images went into one pool, where the worst "
+        "image drowns the others. Which dimensions belong to one image?": (
+            lambda sr, hr, crop: -10 * (sr - hr).square().mean().log10()
+        ),
+        "One number came for a batch of three. Keep the images apart; averaging is left to the caller.": (
+            lambda sr, hr, crop: psnr(sr, hr, crop).mean()
+        ),
+        "A batch of N images has N values; look at the dimensions that your mean runs over.": [
+            lambda sr, hr, crop: -10 * (sr - hr).square().mean((2, 3)).log10(),
+            lambda sr, hr, crop: -10 * (sr - hr).square().mean(1).log10(),
+            lambda sr, hr, crop: -10 * (sr - hr).square().mean(0).log10(),
+            lambda sr, hr, crop: -10 * (sr - hr).square().mean((1, 2, 3), keepdim=True).log10(),
+        ],
+        "With crop=0 the value is NaN. What does the slice 0:-0 leave of an image?": (
+            lambda sr, hr, crop: -10 * _mse(sr[..., crop:-crop, crop:-crop], hr[..., crop:-crop, crop:-crop]).log10()
+        ),
+        "Luma or values rounded to 8 bits were scored, as papers do. Here all channels count, as they come.": [
+            lambda sr, hr, crop: psnr(luma(sr), luma(hr), crop),
+            lambda sr, hr, crop: psnr(_rounded(sr), _rounded(hr), crop),
+            lambda sr, hr, crop: psnr(_rounded(luma(_rounded(sr))), _rounded(luma(_rounded(hr))), crop),
+            lambda sr, hr, crop: metrics.psnr(sr, hr),
+        ],
+        "Each channel has a PSNR of its own here, and then these are averaged. The mean of the logarithms is not the "
+        "logarithm of the mean: average all squared errors of an image first.": (
+            lambda sr, hr, crop: -10 * (sr - hr).square().mean((2, 3)).log10().mean(1)
+        ),
+        "The value is far too low, and a larger image would lower it further. Look at what becomes of the squared "
+        "errors: a mean does not depend on the number of pixels, a sum does.": (
+            lambda sr, hr, crop: -10 * (sr - hr).square().sum((1, 2, 3)).log10()
+        ),
+        "The value depends on how bright the image is. The peak is the largest value that an image can take, not the "
+        "largest that this one has.": [
+            lambda sr, hr, crop: psnr(sr, hr, crop) + 20 * hr.max().log10(),
+            lambda sr, hr, crop: psnr(sr, hr, crop) + 20 * hr.amax((1, 2, 3)).log10(),
+        ],
+        "The value is twice or half what it should be. A factor of 10 belongs to squared quantities and 20 to those "
+        "that are not squared; which one goes into your logarithm?": [
+            lambda sr, hr, crop: -20 * _mse(sr, hr).log10(),
+            lambda sr, hr, crop: -10 * _mse(sr, hr).sqrt().log10(),
+        ],
+        "The value is 2.3 times too large. Decibels count powers of ten; which logarithm does your code take?": (
+            lambda sr, hr, crop: -10 * _mse(sr, hr).log()
+        ),
+        "The value is off by 48.13 dB, which is 20 log10(255). These images are in [0, 1]; look for the place where "
+        "levels from 0 to 255 come in.": [
+            lambda sr, hr, crop: psnr(sr, hr, crop) + 20 * math.log10(255),
+            lambda sr, hr, crop: psnr(255 * sr, 255 * hr, crop),
+        ],
+        "The size is right but the sign is not: a smaller error should give a larger value.": (
+            lambda sr, hr, crop: 10 * _mse(sr, hr).log10()
+        ),
+        "The error goes in without being squared. What does the S in MSE ask for?": [
+            lambda sr, hr, crop: -10 * (sr - hr).abs().mean((1, 2, 3)).log10(),
+            lambda sr, hr, crop: -20 * (sr - hr).abs().mean((1, 2, 3)).log10(),
+        ],
+        "With crop=4 the value is the same as with crop=0, so the border still counts. What is `crop` used for in your "
+        "code?": lambda sr, hr, crop: psnr(sr, hr, 0),
+        "The same border is cut off whatever `crop` says. Is there a number in your code that should be `crop`?": [
+            lambda sr, hr, crop, fixed=fixed: psnr(sr, hr, fixed) for fixed in (2, 3, 4)
+        ],
+        "Some of the border still counts. An image has four sides, and `crop` pixels go from each of them.": [
+            lambda sr, hr, crop: psnr(sr[..., crop:, crop:], hr[..., crop:, crop:], 0),
+            lambda sr, hr, crop: psnr(sr[..., crop : 16 - crop, :], hr[..., crop : 16 - crop, :], 0),
+            lambda sr, hr, crop: psnr(sr, hr, crop // 2),
+        ],
+    },
+    also_right=[
+        lambda sr, hr, crop: psnr(sr, hr, crop).float(),
+        lambda sr, hr, crop: (
+            -20 * (sr - hr)[..., crop : -crop or None, crop : -crop or None].flatten(1).square().mean(1).sqrt().log10()
+        ),
+    ],
+    notes={
+        "Your PSNR has a ceiling: it ends at so many decibels, or something tiny is added to the MSE. That keeps equal "
+        "images from giving infinity, many tools do it, and no score in this course comes near it. So it is taken.": [
+            *(lambda sr, hr, crop, top=top: psnr(sr, hr, crop).clamp(max=top) for top in (90, 96, 99, 100, 110)),
+            *(lambda sr, hr, crop, eps=eps: -10 * (10 ** (-psnr(sr, hr, crop) / 10) + eps).log10() for eps in _SMALL),
+            *(lambda sr, hr, crop, eps=eps: psnr(sr, hr, crop).clamp(max=-10 * math.log10(eps)) for eps in _SMALL[:3]),
+        ]
+    },
+    otherwise={
+        "no ceiling for an almost perfect image": "For an error of one millionth the PSNR is 120 dB, but yours gives "
+        "{given}. Is something small added to the MSE, or is it held above a floor? With 1e-8 there, no image gets "
+        "past 80 dB, and good ones score too low; with 1e-10 or less it does no harm.",
+    },
+    tolerance=0.01,
+    hints=(
+        "PSNR compares the mean squared error of one image with the largest value a pixel can have.",
+        "Cut the border off both images first, then average the squared difference over every dimension but the first, "
+        "then take 10 log10 of 1 over it.",
+    ),
+)

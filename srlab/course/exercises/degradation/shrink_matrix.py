@@ -1,0 +1,102 @@
+"""Lab 00: the weights with which a row of pixels is made small."""
+
+from collections.abc import Callable
+
+import torch
+
+from srlab.course.check import Answer, Exercise
+from srlab.data.resampling import cubic
+
+
+def shrink_matrix(size: int, scale: int, kernel: Callable[[torch.Tensor], torch.Tensor]) -> torch.Tensor:
+    """Return the weights of the old pixels in each new one: centre, stretch, normalise.
+
+    Parameters
+    ----------
+    size
+        Pixels of the old row, a multiple of `scale`.
+    scale
+        Old pixels per new one.
+    kernel
+        Weight at a distance, which is counted in new pixels; takes a tensor of distances of either sign.
+
+    Returns
+    -------
+    torch.Tensor
+        ``(size // scale, size)``; each row adds up to 1.
+    """
+    centres = (torch.arange(size // scale) + 0.5) * scale - 0.5
+    weights = kernel((torch.arange(size) - centres[:, None]) / scale)
+    return weights / weights.sum(dim=1, keepdim=True)
+
+
+def _matrix(
+    centre: Callable[[torch.Tensor, int], torch.Tensor] = lambda i, scale: (i + 0.5) * scale - 0.5,
+    stretch: Callable[[torch.Tensor, int], torch.Tensor] = lambda away, scale: away / scale,
+    share: Callable[[torch.Tensor], torch.Tensor] = lambda weights: weights / weights.sum(dim=1, keepdim=True),
+) -> Answer:
+    """The matrix with its three parts right or wrong."""
+
+    def answer(size: int, scale: int, kernel: Callable[[torch.Tensor], torch.Tensor]) -> torch.Tensor:
+        centres = centre(torch.arange(size // scale).float(), scale)
+        return share(kernel(stretch(torch.arange(size) - centres[:, None], scale)))
+
+    return answer
+
+
+def _by_a_loop(size: int, scale: int, kernel: Callable[[torch.Tensor], torch.Tensor]) -> torch.Tensor:
+    rows = []
+    for i in range(size // scale):
+        weights = kernel((torch.arange(size) - ((i + 0.5) * scale - 0.5)) / scale)
+        rows.append(weights / weights.sum())
+    return torch.stack(rows)
+
+
+def _linear(x: torch.Tensor) -> torch.Tensor:
+    return (1 - x.abs()).clamp(min=0)
+
+
+EXERCISE = Exercise(
+    shrink_matrix,
+    level="medium",
+    importance=5,
+    cases={
+        "a linear kernel at scale 4": (16, 4, _linear),
+        "the cubic kernel at scale 3": (18, 3, cubic),
+        "scale 2": (12, 2, cubic),
+    },
+    mistakes={
+        "The kernel sits half a pixel or more off: new pixel 0 stands for the old ones from 0 to scale - 1. Where is "
+        "their middle?": [
+            _matrix(centre=lambda i, scale: i * scale),
+            _matrix(centre=lambda i, scale: (i + 0.5) * scale),
+            _matrix(centre=lambda i, scale: i * scale + scale // 2),
+        ],
+        "The kernel isn't stretched: distances are counted in old pixels, so only the nearest few count and the others "
+        "are thrown away. That is aliasing. In which pixels does the kernel count?": _matrix(
+            stretch=lambda away, scale: away
+        ),
+        "The kernel is squeezed instead of stretched: the distances grow where they should shrink.": _matrix(
+            stretch=lambda away, scale: away * scale
+        ),
+        "The rows don't add up to 1, so a grey photo gets brighter or darker.": [
+            _matrix(share=lambda weights: weights),
+            _matrix(share=lambda weights: weights / weights.sum()),
+        ],
+        "The columns add up to 1, and the rows should: each new pixel is an average.": _matrix(
+            share=lambda weights: weights / weights.sum(dim=0)
+        ),
+        "The rows are divided by scale. With the kernels' sums, and at the border, that isn't quite 1; divide each row "
+        "by its own sum.": _matrix(share=lambda weights: weights / 4),
+        "The matrix lies on its side: one row is wanted for each new pixel.": lambda *given: shrink_matrix(*given).T,
+        "That is softmax, which takes exponentials. The weights themselves are divided by their sum.": _matrix(
+            share=lambda weights: weights.softmax(dim=1)
+        ),
+    },
+    also_right=[_by_a_loop],
+    hints=(
+        "For each new pixel: find its centre on the old row, ask the kernel how much each old pixel counts at its "
+        "distance, and divide by the sum.",
+        "The centre of new pixel i is (i + 0.5) * scale - 0.5. The distance of old pixel j is (j - centre) / scale.",
+    ),
+)

@@ -1,0 +1,211 @@
+"""Lab 04: the residual-in-residual dense block."""
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+import torch.nn as nn
+import torch.nn.functional as F
+
+from srlab.course.check import Answer, Exercise, filled, sample
+from srlab.course.exercises.esrgan.dense_block import DenseBlock
+from srlab.course.exercises.networks import build, calls, reaches, set_weights, strays
+
+
+class RRDB(nn.Module):
+    """Three dense blocks in a row, and a second skip around all of them (Wang et al. 2018, figure 4).
+
+    The blocks are those of the exercise before; `srlab.models.RRDB` has those of the paper.
+
+    Parameters
+    ----------
+    features, growth
+        Of each dense block.
+    beta
+        Factor on what the three blocks give, before the skip is added.
+    """
+
+    def __init__(self, features: int, growth: int, beta: float = 0.2) -> None:
+        super().__init__()
+        self.beta = beta
+        self.blocks = nn.Sequential(*[DenseBlock(features, growth) for _ in range(3)])
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """Map ``(N, features, h, w)`` to the same shape."""
+        return x + self.beta * self.blocks(x)
+
+
+def _observe(answer: Answer, x: torch.Tensor, growth: int, *beta: float) -> dict[str, Any]:
+    block = build(answer, x.shape[1], growth, *beta)
+    x.requires_grad_()  # torch refuses to change it in place
+    shape = str(tuple(filled(block(x)).shape))
+    made = [call for call in calls(block, x) if call.kind == "conv2d"]
+    own = [id(call.weights[0]) for call in made]
+    missed = strays(block, x)
+    set_weights(block, x)
+    result = block(x)
+    used = {id(weights) for call in made for weights in call.weights}
+    return {
+        "the shape stays": shape,
+        "where the weights are": missed,
+        "the convolutions": len(made),
+        "weights of their own": len(own) == len(set(own)),
+        "weights that are not used": sum(id(parameter) not in used for parameter in block.parameters()),
+        "what comes out": result,
+        "all weights learn": reaches(result.sum(), [made[0].weights[0]]),
+    }
+
+
+def _rrdb(
+    forward: Callable[[Any, torch.Tensor], torch.Tensor],
+    make: Callable[[int, int], list[nn.Module]] = lambda features, growth: [
+        DenseBlock(features, growth) for _ in range(3)
+    ],
+) -> type[nn.Module]:
+    """A class with a forward of its own, and perhaps other blocks."""
+
+    class Block(nn.Module):
+        def __init__(self, features: int, growth: int, beta: float = 0.2) -> None:
+            super().__init__()
+            self.beta = beta
+            self.blocks = nn.ModuleList(make(features, growth))
+
+    Block.forward = forward
+    return Block
+
+
+def _chain(rrdb: Any, x: torch.Tensor) -> torch.Tensor:
+    for block in rrdb.blocks:
+        x = block(x)
+    return x
+
+
+def _right(rrdb: Any, x: torch.Tensor) -> torch.Tensor:
+    return x + rrdb.beta * _chain(rrdb, x)
+
+
+def _apart(rrdb: Any, x: torch.Tensor) -> torch.Tensor:
+    """All blocks see x."""
+    return x + rrdb.beta * sum(block(x) for block in rrdb.blocks)
+
+
+def _skip_around_each(rrdb: Any, x: torch.Tensor) -> torch.Tensor:
+    for block in rrdb.blocks:
+        x = x + rrdb.beta * block(x)
+    return x
+
+
+def _one_shared(features: int, growth: int) -> list[nn.Module]:
+    return [DenseBlock(features, growth)] * 3
+
+
+def _many(count: int) -> Callable[[int, int], list[nn.Module]]:
+    return lambda features, growth: [DenseBlock(features, growth) for _ in range(count)]
+
+
+class _Listed(nn.Module):
+    """Its blocks are in a list of Python."""
+
+    def __init__(self, features: int, growth: int, beta: float = 0.2) -> None:
+        super().__init__()
+        self.beta = beta
+        self.blocks = [DenseBlock(features, growth) for _ in range(3)]
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return _right(self, x)
+
+
+class _Made(nn.Module):
+    """Makes its blocks when it is called."""
+
+    def __init__(self, features: int, growth: int, beta: float = 0.2) -> None:
+        super().__init__()
+        self.sizes, self.beta = (features, growth), beta
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return RRDB(*self.sizes, self.beta).to(x)(x)
+
+
+class _WithoutBeta(RRDB):
+    def __init__(self, features: int, growth: int) -> None:
+        super().__init__(features, growth)
+
+
+EXERCISE = Exercise(
+    RRDB,
+    level="easy",
+    importance=2,
+    cases={
+        "three dense blocks, and x + 0.2 times what comes out": (sample(2, 6, 5, 7, low=-1), 4),
+        "another beta": (sample(2, 6, 5, 7, low=-1, seed=1), 4, 0.5),
+    },
+    observe=_observe,
+    mistakes={
+        "The blocks are in a plain Python list, where torch doesn't look: parameters() leaves them out, and no "
+        "optimizer would train them. nn.ModuleList is a list that torch sees, and so is nn.Sequential.": _Listed,
+        "The blocks are made in forward, so each call starts with new random weights. Make them once, in __init__.": (
+            _Made
+        ),
+        "One block runs three times, and shares its weights. [block] * 3 is three times the same block; make three.": (
+            _rrdb(_right, _one_shared)
+        ),
+        "There should be three dense blocks, one after the other.": [
+            *(_rrdb(_right, _many(count)) for count in (1, 2, 4, 5)),
+        ],
+        "Blocks are made that nothing uses. The second sees what comes out of the first, the third what comes out of "
+        "the second.": _rrdb(lambda rrdb, x: x + rrdb.beta * rrdb.blocks[0](x)),
+        "All three blocks see x. They follow each other: the second sees what comes out of the first.": [
+            _rrdb(_apart),
+            _rrdb(lambda rrdb, x: x + rrdb.beta * sum(block(x) for block in rrdb.blocks) / 3),
+        ],
+        "The blocks follow each other, and the second skip is missing. It leads from x to the end.": [
+            _rrdb(_chain),
+            _rrdb(lambda rrdb, x: rrdb.beta * _chain(rrdb, x)),
+        ],
+        "There's a new skip around each block. Each has one inside already; the second one leads around all three.": (
+            _rrdb(_skip_around_each)
+        ),
+        "What the three blocks give is added as it is. Where does beta come in?": _rrdb(
+            lambda rrdb, x: x + _chain(rrdb, x)
+        ),
+        "beta is on the wrong one: is it x that should be made small, or what comes out of the blocks?": [
+            _rrdb(lambda rrdb, x: rrdb.beta * x + _chain(rrdb, x)),
+            _rrdb(lambda rrdb, x: rrdb.beta * (x + _chain(rrdb, x))),
+            _rrdb(lambda rrdb, x: rrdb.beta * x + (1 - rrdb.beta) * _chain(rrdb, x)),
+        ],
+        "Only the change that the blocks make is added. ESRGAN adds beta times all that comes out of the third.": [
+            _rrdb(lambda rrdb, x: x + rrdb.beta * (_chain(rrdb, x) - x)),
+            _rrdb(lambda rrdb, x: (1 - rrdb.beta) * x + rrdb.beta * _chain(rrdb, x)),
+        ],
+        "beta comes in twice. The factor inside the blocks is there already; the outer skip needs one of its own.": (
+            _rrdb(lambda rrdb, x: x + rrdb.beta**2 * _chain(rrdb, x))
+        ),
+        "The factor is 0.2 whatever beta is. Keep it in __init__, as self.beta, and use that.": [
+            _rrdb(lambda rrdb, x: x + 0.2 * _chain(rrdb, x)),
+        ],
+        "The class is to be made with a third number, beta, which is 0.2 if nobody says otherwise.": _WithoutBeta,
+        "An activation stands after the sum, and bends x in every block.": [
+            _rrdb(lambda rrdb, x: F.leaky_relu(_right(rrdb, x), 0.2)),
+            _rrdb(lambda rrdb, x: F.relu(_right(rrdb, x))),
+        ],
+        "What comes out of the blocks is taken off. It should be added.": _rrdb(
+            lambda rrdb, x: x - rrdb.beta * _chain(rrdb, x)
+        ),
+        "The block changes its input in place, and whoever uses that again gets something else.": (
+            _rrdb(lambda rrdb, x: x.add_(rrdb.beta * _chain(rrdb, x)))
+        ),
+        "The values are right, but the weights get no gradient. Is there a detach or no_grad?": _rrdb(
+            lambda rrdb, x: x + rrdb.beta * _chain(rrdb, x).detach()
+        ),
+    },
+    also_right=[_rrdb(_right), _rrdb(lambda rrdb, x: torch.add(x, _chain(rrdb, x), alpha=rrdb.beta))],
+    otherwise={
+        "the convolutions": "With three dense blocks of three convolutions each there are nine, but here {given} run.",
+        "what comes out": "What comes out is not x + beta * third, with the third block's output.",
+    },
+    reveal=False,
+    hints=(
+        "Make three blocks in __init__, and keep beta. In forward, hand x through them one after the other.",
+        "nn.Sequential(*[...]) runs blocks in a row. Then add beta times what comes out to x.",
+    ),
+)

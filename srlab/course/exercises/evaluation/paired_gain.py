@@ -1,0 +1,160 @@
+"""Lab 05: the gain over the same photos, and its standard error."""
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+
+from srlab.course.check import Answer, Exercise, Wrong, filled
+from srlab.course.difference import take
+
+
+def paired_gain(ours: torch.Tensor, theirs: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """Mean gain of one method over another on the same photos, and the standard error of that mean.
+
+    The scores are subtracted photo by photo, so that what makes a photo easy or hard for both methods cancels. The
+    standard error is the standard deviation of these gains, estimated from a sample (divided by N - 1), over the
+    root of N.
+
+    Parameters
+    ----------
+    ours, theirs
+        ``(N,)`` scores of the two methods, such as PSNR in dB, with the same photo at the same place; N >= 2.
+
+    Returns
+    -------
+    tuple of torch.Tensor
+        Mean gain and its standard error, each ``()``, in the unit of the scores.
+    """
+    gains = ours - theirs
+    return gains.mean(), gains.std() / len(gains) ** 0.5
+
+
+def _scores(count: int) -> tuple[torch.Tensor, torch.Tensor]:
+    """Photos that differ by far more than the two methods do; PSNR in dB. The methods sort them in other orders."""
+    theirs = torch.tensor([27.1, 31.4, 22.6, 26.3, 34.9, 29.3])[:count]
+    return theirs + torch.tensor([0.4, 0.2, 0.7, 1.6, -0.3, 0.5])[:count], theirs
+
+
+def _observe(answer: Answer, ours: torch.Tensor, theirs: torch.Tensor) -> dict[str, Any]:
+    result = filled(answer(ours, theirs))
+    if isinstance(result, torch.Tensor) and result.shape == ours.shape:
+        raise Wrong("The gain of every photo came back. What is asked for is their mean, and how sure it is.")
+    if not isinstance(result, tuple | list) and not (isinstance(result, torch.Tensor) and result.shape == (2,)):
+        raise Wrong("Return two numbers: the mean gain, and its standard error.")
+    pair = take(list(result), [0.0, 0.0])
+    return {"the mean gain over the photos": pair[0], "its standard error": pair[1]}
+
+
+def _gain(mean: Callable[[torch.Tensor, torch.Tensor], torch.Tensor]) -> Answer:
+    return lambda ours, theirs: (mean(ours, theirs), paired_gain(ours, theirs)[1])
+
+
+def _error(spread: Callable[[torch.Tensor, torch.Tensor, float], torch.Tensor]) -> Answer:
+    return lambda ours, theirs: ((ours - theirs).mean(), spread(ours, theirs, len(ours) ** 0.5))
+
+
+EXERCISE = Exercise(
+    paired_gain,
+    level="easy",
+    importance=2,
+    cases={
+        "six photos": _scores(6),
+        "another number of photos": _scores(3),
+        "no error where every photo gains the same": (
+            torch.tensor([20.5, 24.5, 36.5, 30.5]),
+            torch.tensor([20.0, 24.0, 36.0, 30.0]),
+        ),
+    },
+    observe=_observe,
+    mistakes={
+        "The gain of every photo came back. What is asked for is their mean, and how sure it is.": (
+            lambda ours, theirs: ours - theirs
+        ),
+        "Return two numbers: the mean gain, and its standard error.": [
+            lambda ours, theirs: (ours - theirs).mean(),
+            lambda ours, theirs: (ours - theirs).std() / len(ours) ** 0.5,
+        ],
+        "Both numbers are right, but have changed places: first the gain, then its error.": (
+            lambda ours, theirs: paired_gain(ours, theirs)[::-1]
+        ),
+        "The sign is turned round: a gain is positive where `ours` is better.": _gain(lambda x, y: (y - x).mean()),
+        "The gains were added up, so more photos would mean a larger gain. What does a mean do?": _gain(
+            lambda x, y: (x - y).sum()
+        ),
+        "All gains count as positive here, also on the photo that got worse. Keep the sign.": _gain(
+            lambda x, y: (x - y).abs().mean()
+        ),
+        "That is the median, which drops the best and the worst photos. Papers report means.": _gain(
+            lambda x, y: (x - y).median()
+        ),
+        "The sum was divided by N - 1. That belongs into the spread; a mean is divided by N.": _gain(
+            lambda x, y: (x - y).sum() / (len(x) - 1)
+        ),
+        "That is a ratio, or its logarithm. Decibels are logarithms already, and are subtracted.": [
+            _gain(lambda x, y: x.mean() / y.mean()),
+            _gain(lambda x, y: (x / y).mean()),
+            _gain(lambda x, y: ((x - y) / y).mean()),
+        ],
+        "That is the mean score of `ours`. A gain is over something.": _gain(lambda x, y: x.mean()),
+        "The two methods were treated as if each had had photos of its own, so the error is that of hard and easy "
+        "photos. Both saw the same ones: subtract photo by photo first, then look at how far the gains differ.": [
+            _error(lambda x, y, root: (x.var() + y.var()).sqrt() / root),
+            _error(lambda x, y, root: (x.var(correction=0) + y.var(correction=0)).sqrt() / root),
+            _error(lambda x, y, root: (x.std() + y.std()) / root),
+            _error(lambda x, y, root: torch.cat([x, y]).std() / root),
+            _error(lambda x, y, root: x.std() / root),
+            _error(lambda x, y, root: y.std() / root),
+        ],
+        "Errors of two means do not subtract. Subtract the scores first.": [
+            _error(lambda x, y, root: (x.std() - y.std()).abs() / root),
+            _error(lambda x, y, root: (x.std() - y.std()) / root),
+        ],
+        "The scores were sorted. Then the pairs are torn apart.": _error(
+            lambda x, y, root: (x.msort() - y.msort()).std() / root
+        ),
+        "That is the spread of the single gains. A mean of N photos is surer than one of them: by which factor of N?": [
+            _error(lambda x, y, root: (x - y).std()),
+            _error(lambda x, y, root: (x - y).std(correction=0)),
+        ],
+        "The squares were divided by N. Around its own mean a sample lies closer than around the true one, so divide "
+        "by N - 1 (what does `correction` do in torch.std?).": _error(
+            lambda x, y, root: (x - y).std(correction=0) / root
+        ),
+        "Two corrections were made at once: N - 1 belongs into the spread, and N under the root.": _error(
+            lambda x, y, root: (x - y).std() / (root**2 - 1) ** 0.5
+        ),
+        "The spread was divided by N, or by N - 1. Errors of a mean shrink more slowly: with the root of N.": [
+            _error(lambda x, y, root: (x - y).std() / root**2),
+            _error(lambda x, y, root: (x - y).std(correction=0) / root**2),
+            _error(lambda x, y, root: (x - y).std() / (root**2 - 1)),
+        ],
+        "The root is taken of the spread as well. It belongs to N alone, unless the variance is under it.": _error(
+            lambda x, y, root: (x - y).std().sqrt() / root
+        ),
+        "The spread was multiplied by the root of N. With more photos a mean gets surer, so its error gets smaller.": (
+            _error(lambda x, y, root: (x - y).std() * root)
+        ),
+        "The number of photos stands in your code as a number. Take it from the scores: there can be more or fewer.": [
+            _error(lambda x, y, root, count=count: (x - y).std() / count**0.5) for count in (4, 5, 6)
+        ],
+        "The gain is divided by its error here. That is how many standard errors it is; asked for is the error.": [
+            _error(lambda x, y, root: (x - y).mean() / (x - y).std() * root)
+        ],
+        "That is a variance, in squared decibels. Is a root missing?": [
+            _error(lambda x, y, root: (x - y).var()),
+            _error(lambda x, y, root: (x - y).var() / root),
+            _error(lambda x, y, root: (x - y).var() / root**2),
+        ],
+        "That is the half width of a 95 % interval, or two standard errors. Here one is asked for.": [
+            _error(lambda x, y, root: 1.96 * (x - y).std() / root),
+            _error(lambda x, y, root: 2 * (x - y).std() / root),
+        ],
+    },
+    also_right=[lambda ours, theirs: [ours.mean() - theirs.mean(), ((ours - theirs).var() / len(ours)).sqrt()]],
+    hints=(
+        "Both methods saw the same photos. What do you have to do first, so that it no longer matters which photos "
+        "are hard?",
+        "The gains are ours - theirs. Their spread is gains.std(), and the error of a mean is smaller than it.",
+    ),
+)

@@ -1,0 +1,239 @@
+"""Lab 05: PSNR as papers report it."""
+
+import math
+from collections.abc import Callable
+
+import torch
+
+from srlab.course.check import Answer, Exercise, sample
+from srlab.course.exercises.degradation.psnr import psnr
+from srlab.data.images import luma, quantize, to_uint8
+from srlab.evaluation import metrics
+
+
+def paper_psnr(sr: torch.Tensor, hr: torch.Tensor) -> torch.Tensor:
+    """PSNR of one image as super-resolution papers report it for x4.
+
+    Both images are rounded to the 8-bit levels of a file, turned into BT.601 luma of the studio range, and cropped
+    by 4 pixels on each side; the rest is ``10 log10(1 / MSE)``.
+
+    Parameters
+    ----------
+    sr, hr
+        ``(1, 3, H, W)`` in [0, 1].
+
+    Returns
+    -------
+    torch.Tensor
+        ``()``, decibels.
+    """
+    sr, hr = (luma(quantize(image))[..., 4:-4, 4:-4] for image in (sr, hr))
+    mse = (sr - hr).square().mean()
+    return 10 * (1 / mse).log10()
+
+
+def _alternating() -> tuple[torch.Tensor, torch.Tensor]:
+    """On 8-bit levels, with an error of colour that is larger in every other row and column.
+
+    No crop and no rounding of RGB makes a difference, but the decibels of single rows, columns or pixels do.
+    """
+    hr = quantize(sample(1, 3, 32, 40, low=0.2, high=0.8))
+    strength = torch.tensor([[1.0, 2], [2, 4]]).repeat(16, 20)
+    return quantize(hr + strength * torch.tensor([12.0, 5, -9]).view(3, 1, 1) / 255), hr
+
+
+def _bad_border() -> tuple[torch.Tensor, torch.Tensor]:
+    """On 8-bit levels, with a larger error at the border, differently on each side."""
+    hr = quantize(sample(1, 3, 32, 40, low=0.2, high=0.8))
+    strength = torch.full((32, 40), 0.05)
+    strength[:4], strength[-4:], strength[:, :4], strength[:, -4:] = 0.1, 0.14, 0.2, 0.3
+    strength[8:-8, 8:-8] = 0.02
+    return quantize(hr + strength * sample(1, 3, 32, 40, low=-1, seed=1)), hr
+
+
+def _between_levels() -> tuple[torch.Tensor, torch.Tensor]:
+    """SR about half a level from HR, and neither on levels: to round only one of them shows."""
+    hr = sample(1, 3, 32, 40, low=0.2, high=0.8)
+    return hr + 1.2 / 255 * sample(1, 3, 32, 40, low=-1, seed=1), hr
+
+
+def _one_level() -> tuple[torch.Tensor, torch.Tensor]:
+    """Equal but for one level of blue in one pixel: 104.4 dB."""
+    hr = quantize(sample(1, 3, 72, 72, low=0.2, high=0.8))
+    sr = hr.clone()
+    sr[0, 2, 30, 30] += 1 / 255
+    return sr, hr
+
+
+def _on(plane: Callable[[torch.Tensor], torch.Tensor], crop: int = 4) -> Answer:
+    """PSNR on something else than the luma of what was rounded, or with another crop."""
+    return lambda sr, hr: psnr(plane(sr), plane(hr), crop)[0]
+
+
+def _then(formula: Callable[[torch.Tensor], torch.Tensor]) -> Answer:
+    """Another formula for the right error."""
+    return lambda sr, hr: formula((_luma(sr) - _luma(hr))[..., 4:-4, 4:-4])
+
+
+def _luma(image: torch.Tensor) -> torch.Tensor:
+    return luma(quantize(image))
+
+
+def _bytes(image: torch.Tensor) -> torch.Tensor:
+    return to_uint8(image)[..., 4:-4, 4:-4]
+
+
+def _by_hand(image: torch.Tensor) -> torch.Tensor:
+    weights = torch.tensor([65.481, 128.553, 24.966]).view(3, 1, 1) / 255
+    return ((image * 255).round() / 255 * weights).sum(1)[:, 4:-4, 4:-4] + 16 / 255
+
+
+def _full_range(image: torch.Tensor) -> torch.Tensor:
+    return (quantize(image) * torch.tensor([0.299, 0.587, 0.114]).view(3, 1, 1)).sum(1, keepdim=True)
+
+
+_TINY = (1e-9, 1e-10, 1e-11, 1e-12)  # what may be added to the MSE, or be its floor, without harm
+
+EXERCISE = Exercise(
+    paper_psnr,
+    level="medium",
+    importance=4,
+    cases={
+        "10 log10(1 / MSE) on the luma of BT.601": _alternating(),
+        "4 pixels less on each side": _bad_border(),
+        "rounded to the levels of a file": _between_levels(),
+        "no ceiling for an almost perfect image": _one_level(),
+    },
+    mistakes={
+        "That is one score for each photo of a batch, as srlab.psnr gives them, and asked for is the number alone. If "
+        "it is from srlab.psnr, write yours from the MSE: the next cell compares the two.": (
+            lambda sr, hr: metrics.psnr(sr, hr)
+        ),
+        "srlab.psnr rounds, takes the luma and crops on its own, so with your own steps before it they happen twice.": (
+            lambda sr, hr: metrics.psnr(_luma(sr)[..., 4:-4, 4:-4], _luma(hr)[..., 4:-4, 4:-4])[0]
+        ),
+        "The mean is taken before the square, so errors up and down make up for each other. Square each one first.": (
+            _then(lambda error: -10 * error.mean().square().log10())
+        ),
+        "Decibels of parts of the image were averaged. Take one MSE over all pixels, and then the logarithm, once.": [
+            _then(lambda error: -10 * error.square().mean(-1).log10().mean()),
+            _then(lambda error: -10 * error.square().mean(-2).log10().mean()),
+            _then(lambda error: -10 * error.square().log10().mean()),
+        ],
+        "All three channels are measured. Papers report the luma alone, where errors of colour hardly count.": [
+            _on(quantize),
+            lambda sr, hr: torch.stack([psnr(sr[:, [c]], hr[:, [c]], 4) for c in range(3)]).mean(),
+        ],
+        "The value is 1.32 dB too low, or 20 log10(255 / 219). Either this luma runs from 0 to 1 (the one of the "
+        "papers has its black at 16/255 and its white at 235/255, which makes every error smaller), or the peak is "
+        "219/255: papers take 1 all the same.": _on(_full_range),
+        "These are not the weights of BT.601. srlab.luma has them.": _on(
+            lambda image: (quantize(image) * torch.tensor([0.2126, 0.7152, 0.0722]).view(3, 1, 1)).sum(1, keepdim=True)
+        ),
+        "8-bit numbers have no minus: a difference below 0 comes out near 255. Turn them into float first.": (
+            lambda sr, hr: -10 * ((_bytes(sr) - _bytes(hr)).float() / 255).square().mean().log10()
+        ),
+        "The mean of R, G and B is no luma: the eye sees green as much brighter than blue.": _on(
+            lambda image: quantize(image).mean(1, keepdim=True)
+        ),
+        "The border counts too. What is there depends on how an upscaler goes on beyond the image, so papers cut it "
+        "off. How many pixels do papers leave out for x4?": _on(_luma, 0),
+        "Some of the border still counts. An image has four sides, and 4 pixels go from each of them.": [
+            _on(lambda image: _luma(image)[..., 4:, 4:], 0),
+            _on(lambda image: _luma(image)[..., :-4, :-4], 0),
+            _on(lambda image: _luma(image)[..., 4:-4, :], 0),
+            _on(lambda image: _luma(image)[..., 4:-4], 0),
+        ],
+        "Only one of the two images was cropped, so they differ in size. Do the same to both.": [
+            lambda sr, hr: psnr(_luma(sr)[..., 4:-4, 4:-4], _luma(hr), 0)[0],
+            lambda sr, hr: (_luma(sr)[..., 4:-4, 4:-4] - _luma(hr)).square().mean(),
+        ],
+        "Another number of pixels is cropped on each side. For x4 it is as many as the scale.": [
+            _on(_luma, crop) for crop in (2, 3, 5, 6, 8)
+        ],
+        "The value is NaN, as the mean over no pixels is. Images are (1, 3, H, W): which two of these four axes does "
+        "your slice from 4 to -4 cut?": lambda sr, hr: psnr(_luma(sr)[:, 4:-4, 4:-4], _luma(hr)[:, 4:-4, 4:-4], 0)[0],
+        "The images were not rounded to 8-bit levels, so this is the PSNR of a picture that no file could hold. Which "
+        "helper of srlab rounds?": _on(luma),
+        "Only one of the two images was rounded. Either may lie between the 8-bit levels of a file when it comes in, "
+        "so both are rounded.": [
+            lambda sr, hr: psnr(luma(sr), _luma(hr), 4)[0],
+            lambda sr, hr: psnr(_luma(sr), luma(hr), 4)[0],
+        ],
+        "The levels were cut off, not rounded: a conversion to integers drops what is behind the point.": _on(
+            lambda image: luma((image * 255).floor() / 255)
+        ),
+        "The luma is rounded here. It is RGB that is saved in a file; the luma that is computed from it stays.": [
+            _on(lambda image: quantize(_luma(image))),
+            _on(lambda image: quantize(luma(image))),
+        ],
+        "The peak is the largest value that an image can take, which is 1, and not the largest that this HR has.": [
+            lambda sr, hr: paper_psnr(sr, hr) + 20 * hr.max().log10(),
+            lambda sr, hr: paper_psnr(sr, hr) + 20 * _luma(hr).max().log10(),
+            lambda sr, hr: paper_psnr(sr, hr) + 20 * _luma(hr)[..., 4:-4, 4:-4].max().log10(),
+        ],
+        "Something small is added to the error, or holds it above a floor: with 1e-8 no image gets past 80 dB. What is "
+        "lost if it goes?": [
+            _then(lambda error: -10 * (error.square().mean() + 1e-4).log10()),
+            _then(lambda error: -10 * (error.square().mean() + 1e-6).log10()),
+            _then(lambda error: -10 * (error.square().mean() + 1e-8).log10()),
+            _then(lambda error: -10 * error.square().mean().clamp(min=1e-8).log10()),
+            _then(lambda error: -20 * (error.square().mean().sqrt() + 1e-8).log10()),
+        ],
+        "A decibel counts powers of ten. Which logarithm does your code take?": lambda sr, hr: (
+            math.log(10) * paper_psnr(sr, hr)
+        ),
+        "A factor of 20 belongs to a root, 10 to what is squared. Which one goes into your logarithm?": [
+            lambda sr, hr: 2 * paper_psnr(sr, hr),
+            lambda sr, hr: paper_psnr(sr, hr) / 2,
+        ],
+        "The squared errors were added up, so a larger image would score lower. What does the M in MSE stand for?": [
+            _then(lambda error: -10 * error.square().sum().log10()),
+            lambda sr, hr: -10 * (_luma(sr) - _luma(hr)).square().sum().log10(),
+        ],
+        "The error is that of absolute differences. The S in MSE stands for squared.": [
+            _then(lambda error: -10 * error.abs().mean().log10()),
+            _then(lambda error: -20 * error.abs().mean().log10()),
+        ],
+        "That is the RMSE, an error in units of the image. PSNR puts the MSE on a logarithmic scale.": _then(
+            lambda error: error.square().mean().sqrt()
+        ),
+        "That is the MSE. PSNR puts it on a logarithmic scale.": _then(lambda error: error.square().mean()),
+        "That is an error, and PSNR turns it round: the smaller the error, the higher.": lambda sr, hr: (
+            -paper_psnr(sr, hr)
+        ),
+        "The value is off by 48.13 dB, or 20 log10(255): the peak of images in [0, 1] is not 255.": lambda sr, hr: (
+            paper_psnr(sr, hr) + 20 * math.log10(255)
+        ),
+        "The value is 48.13 dB too low, or 20 log10(255): the images are in levels from 0 to 255 here, but the peak is "
+        "still 1. Either works, if both are in the same unit.": lambda sr, hr: (
+            paper_psnr(sr, hr) - 20 * math.log10(255)
+        ),
+    },
+    also_right=[
+        _then(lambda error: -20 * error.square().mean().sqrt().log10()),
+        lambda sr, hr: -10 * (_by_hand(sr) - _by_hand(hr)).square().mean().log10(),
+    ],
+    notes={
+        "Your PSNR has a ceiling: it ends at so many decibels, or something tiny is added to the MSE. That keeps equal "
+        "images from giving infinity, many tools do it, and no score in this course comes near it. So it is taken.": [
+            *(lambda sr, hr, top=top: paper_psnr(sr, hr).clamp(max=top) for top in (90, 96, 99, 100)),
+            *(_then(lambda error, tiny=tiny: -10 * (error.square().mean() + tiny).log10()) for tiny in _TINY),
+            *(
+                _then(lambda error, tiny=tiny: -10 * error.square().mean().clamp(min=tiny).log10())
+                for tiny in _TINY[:2]
+            ),
+        ]
+    },
+    otherwise={
+        "no ceiling for an almost perfect image": "With one wrong level in one pixel PSNR is 104.4 dB, but yours "
+        "is {given}. Is something small added to the MSE, or is it held above a floor? With 1e-10 or less it does "
+        "no harm."
+    },
+    tolerance=5e-3,  # float32 is off by 1e-3 dB where one pixel differs
+    hints=(
+        "Three things happen to both images before they are compared: they become what a file would hold, then luma, "
+        "then the border goes.",
+        "srlab.quantize rounds and srlab.luma weighs the colours. A slice from 4 to -4 crops one dimension.",
+    ),
+)

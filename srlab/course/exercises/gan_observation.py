@@ -1,0 +1,94 @@
+"""What exercises about a step of a GAN observe: who ran, who was asked about which picture, and all gradients."""
+
+import math
+import re
+from typing import Any
+
+import torch
+import torch.nn as nn
+from torch.optim import SGD
+
+from srlab.course.check import Answer, sample
+from srlab.course.difference import take
+
+
+def gan_scene() -> tuple[Any, ...]:
+    """Tiny networks, their optimizers and images, the same in every run."""
+    generator = nn.Sequential(nn.Conv2d(3, 3, 1), nn.Upsample(scale_factor=2))
+    discriminator = nn.Sequential(nn.Conv2d(3, 4, 1), nn.LeakyReLU(0.2), nn.Conv2d(4, 1, 1))
+    for seed, parameter in enumerate([*generator.parameters(), *discriminator.parameters()]):
+        parameter.data = sample(*parameter.shape, low=-1.8, high=2.0, seed=seed)
+    optimizers = (SGD(network.parameters(), lr=0.5) for network in (generator, discriminator))
+    return generator, discriminator, *optimizers, sample(2, 3, 2, 2, seed=1), sample(2, 3, 4, 4, seed=2)
+
+
+def observe(answer: Answer, *scene: Any) -> dict[str, Any]:
+    """Let an answer make one step with what `gan_scene` gives, and tell what happened, causes before effects."""
+    generator, discriminator, g_optimizer, d_optimizer, lr, hr = scene
+    runs: list[tuple[torch.Tensor, torch.Tensor]] = []  # of G: its input and its picture
+    shown: list[tuple[torch.Tensor, bool]] = []  # to D, and whether after its step
+    steps: list[str] = []
+    modes: list[bool] = []  # of G and D as they run
+    # "G of D" is the gradient of G when the optimizer of D makes its step.
+    gradients = dict.fromkeys(("D of D", "G of D", "D of G", "G of G"), torch.zeros(()))
+
+    def note_step(name: str) -> None:
+        steps.append(name)
+        gradients[f"D of {name}"], gradients[f"G of {name}"] = _gradient(discriminator), _gradient(generator)
+
+    hooks = [
+        *(net.register_forward_hook(lambda net, *_: modes.append(net.training)) for net in (generator, discriminator)),
+        generator.register_forward_hook(lambda _, inputs, sr: runs.append((inputs[0], sr))),
+        discriminator.register_forward_pre_hook(lambda _, inputs: shown.append((inputs[0], "D" in steps))),
+        d_optimizer.register_step_pre_hook(lambda *_: note_step("D")),
+        g_optimizer.register_step_pre_hook(lambda *_: note_step("G")),
+    ]
+    before, stopped, result = _gradient(generator), "", (math.nan, math.nan)
+    try:
+        result = take(answer(*scene), (0.0, 0.0))
+    except RuntimeError as error:
+        if not re.search("does not require grad|a second time|inplace operation", str(error)):
+            raise
+        stopped = re.split(r"[.:\n] | \(", str(error))[0]
+    finally:
+        for hook in hooks:
+            hook.remove()
+    of_g = [(image, after) for image, after in shown if any(_holds(image, sr) for _, sr in runs)]
+    known = [hr, *(sr for _, sr in runs)]
+    kinds = {
+        "HR": any(_holds(image, hr) for image, _ in shown),
+        "SR": bool(of_g),
+        "something else": any(not any(_holds(one, k) for k in known) for batch, _ in shown for one in batch.split(1)),
+    }
+    return {
+        "an error of torch": stopped,
+        "runs of the generator": len(runs),
+        "what the generator is given": all(torch.equal(image, lr) for image, _ in runs),
+        "a graph from the picture to G": any(sr.requires_grad for _, sr in runs),
+        "what D is shown": " and ".join(kind for kind in kinds if kinds[kind]),
+        "the steps": ", ".join(steps),
+        "a gradient for D": bool(gradients["D of D"].any()),
+        "D is asked again": any(after for _, after in of_g),
+        "about a picture with a graph": any(after and image.requires_grad for image, after in of_g),
+        "a gradient for G": bool(gradients["G of G"].any()),
+        "d_loss": result[0],
+        "D's gradient": gradients["D of D"],
+        "g_loss": result[1],
+        "G's gradient": gradients["G of G"],
+        "the weights of D": nn.utils.parameters_to_vector(discriminator.parameters()),
+        "the weights of G": nn.utils.parameters_to_vector(generator.parameters()),
+        "the modes": all((*modes, generator.training, discriminator.training)),
+        "G in D's half": not gradients["G of D"].any() or torch.equal(gradients["G of D"], before),
+    }
+
+
+def _gradient(network: nn.Module) -> torch.Tensor:
+    """All gradients in one vector, 0 where there is none."""
+    return torch.cat([(torch.zeros_like(p) if p.grad is None else p.grad).flatten() for p in network.parameters()])
+
+
+def _holds(image: torch.Tensor, wanted: torch.Tensor) -> bool:
+    """Whether one of the wanted pictures is in a batch."""
+    if image.shape[1:] != wanted.shape[1:]:
+        return False
+    return bool((image[:, None] == wanted).flatten(2).all(-1).any())

@@ -1,0 +1,108 @@
+"""What exercises about networks observe: layers in their order of use, known weights, gradients."""
+
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+import torch.nn as nn
+import torch.nn.functional as F
+from torch.overrides import TorchFunctionMode
+
+from srlab.course.check import Answer, Wrong, filled, sample
+
+
+def build(answer: Answer, *sizes: int) -> nn.Module:
+    """Make a block of a class that was asked for; anything else raises `Wrong`."""
+    if isinstance(answer, nn.Module):
+        raise Wrong("check needs the class itself, not a block made from it. Give the name without brackets.")
+    block = filled(answer(*sizes))
+    if not isinstance(block, nn.Module):
+        raise Wrong("The block should be a torch.nn.Module.")
+    return block
+
+
+@contextmanager
+def noted(network: nn.Module, *kinds: type[nn.Module]) -> Iterator[list[tuple[nn.Module, torch.Tensor, torch.Tensor]]]:
+    """Note layers of some kinds as they are used: (layer, copy of its input, copy of its output), with repetitions."""
+    used: list[tuple[nn.Module, torch.Tensor, torch.Tensor]] = []
+
+    def note(layer: nn.Module, inputs: tuple[torch.Tensor, ...], output: torch.Tensor) -> None:
+        used.append((layer, inputs[0].detach().clone(), output.detach().clone()))
+
+    hooks = [layer.register_forward_hook(note) for layer in network.modules() if isinstance(layer, kinds)]
+    try:
+        yield used
+    finally:
+        for hook in hooks:
+            hook.remove()
+
+
+@dataclass
+class Call:
+    """One convolution or batch norm that a network computed, by a layer of its own or by a function."""
+
+    kind: str  # "conv2d" or "batch_norm"
+    weights: tuple[torch.Tensor | None, torch.Tensor | None]  # weight and bias
+
+
+class _Calls(TorchFunctionMode):
+    def __init__(self) -> None:
+        super().__init__()
+        self.made: list[Call] = []
+
+    def __torch_function__(self, function: Any, types: Any, args: tuple = (), kwargs: dict | None = None) -> Any:
+        kwargs = kwargs or {}
+        if (kind := getattr(function, "__name__", "")) in ("conv2d", "batch_norm"):
+            first = 3 if function is F.batch_norm else 1  # place of the weight; torch.batch_norm has it as conv2d has
+            given = dict(zip(("weight", "bias"), args[first : first + 2], strict=False)) | kwargs
+            self.made.append(Call(kind, (given.get("weight"), given.get("bias"))))
+        return function(*args, **kwargs)
+
+
+def calls(network: nn.Module, *inputs: torch.Tensor) -> list[Call]:
+    """The convolutions and batch norms that a network computes, in order."""
+    with _Calls() as watch:
+        network(*inputs)
+    return watch.made
+
+
+def set_weights(network: nn.Module, *inputs: torch.Tensor) -> None:
+    """Give convolutions and batch norms weights that depend on nothing but their order of use.
+
+    Two networks of the same structure then do the same, however their layers are named and made.
+    """
+    used = {id(call.weights[0]): call for call in calls(network, *inputs)}
+    for place, call in enumerate(used.values()):
+        for seed, weights in enumerate(call.weights):
+            if weights is not None:
+                weights.data = sample(*weights.shape, low=-0.5, high=0.5, seed=10 * place + seed).to(weights)
+
+
+def strays(network: nn.Module, *inputs: torch.Tensor) -> str:
+    """Whether an optimizer would miss weights that a network uses: "in a list", "made anew" at each call, or ""."""
+    first, second = (
+        [call.weights[0] for call in calls(network, *inputs) if call.weights[0] is not None] for _ in range(2)
+    )
+    known = {id(parameter) for parameter in network.parameters()}
+    if all(id(weight) in known for weight in first):
+        return ""
+    return "in a list" if [id(weight) for weight in first] == [id(weight) for weight in second] else "made anew"
+
+
+def gradient(loss: torch.Tensor, wanted: Iterable[torch.Tensor]) -> torch.Tensor:
+    """The gradients of a loss at tensors or parameters in one vector, 0 where no graph leads; the graph is kept."""
+    wanted = list(wanted)
+    if not loss.requires_grad:
+        return torch.cat([torch.zeros_like(w).flatten() for w in wanted])
+    found = torch.autograd.grad(loss, wanted, retain_graph=True, allow_unused=True, materialize_grads=True)
+    return torch.cat([g.flatten() for g in found])
+
+
+def reaches(loss: torch.Tensor, wanted: Iterable[torch.Tensor]) -> bool:
+    """Whether a graph leads from a loss to one of these tensors or parameters."""
+    if not loss.requires_grad:
+        return False
+    found = torch.autograd.grad(loss, list(wanted), retain_graph=True, allow_unused=True)
+    return any(g is not None for g in found)

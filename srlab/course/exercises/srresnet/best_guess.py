@@ -1,0 +1,126 @@
+"""Lab 01: what a loss asks for where the true pixel is uncertain."""
+
+from typing import Any
+
+import torch
+
+from srlab.base.errors import SrlabError
+from srlab.course.check import Answer, Exercise
+from srlab.course.difference import take
+
+
+def best_guess(candidates: torch.Tensor, probabilities: torch.Tensor, loss: str) -> torch.Tensor:
+    """Return the one value with the smallest expected loss.
+
+    Parameters
+    ----------
+    candidates
+        ``(K,)``, values that the true pixel may have.
+    probabilities
+        ``(K,)``, how likely each is; they add up to 1.
+    loss
+        ``"mse"`` (answered by the mean) or ``"l1"`` (answered by the median).
+
+    Returns
+    -------
+    torch.Tensor
+        ``()``.
+    """
+    if loss == "mse":
+        return (candidates * probabilities).sum()
+    if loss != "l1":
+        raise SrlabError(f"Unknown loss '{loss}'; choose mse or l1.")
+    order = candidates.argsort()
+    reached = probabilities[order].cumsum(0) >= 0.5
+    return candidates[order][reached.long().argmax()]
+
+
+def _observe(answer: Answer, candidates: torch.Tensor, probabilities: torch.Tensor, loss: str) -> dict[str, Any]:
+    guess, best = (float(take(f(candidates, probabilities, loss), 0.0)) for f in (answer, best_guess))
+    error = abs(guess - best)
+    near = "exact" if error < 1e-5 else "close" if error < 0.01 else "far off"  # a search among guesses comes close
+    return {f"the best guess for {loss}": guess if near == "far off" else best, "how near": near}
+
+
+def _of(guesses: torch.Tensor, candidates: torch.Tensor, probabilities: torch.Tensor, loss: str) -> torch.Tensor:
+    """The best of some guesses."""
+    away = candidates - guesses[:, None]
+    expected = (probabilities * (away.square() if loss == "mse" else away.abs())).sum(1)
+    return guesses[expected.argmin()]
+
+
+def _median(sort_values: bool, sort_chances: bool) -> Answer:
+    """The mean for mse, as it should be; for l1 where half of the probability is reached, in some order."""
+
+    def guess(candidates: torch.Tensor, probabilities: torch.Tensor, loss: str) -> torch.Tensor:
+        order = candidates.argsort()
+        values = candidates[order] if sort_values else candidates
+        chances = probabilities[order] if sort_chances else probabilities
+        return best_guess(candidates, probabilities, loss) if loss == "mse" else values[(chances.cumsum(0) < 0.5).sum()]
+
+    return guess
+
+
+# Each way to go wrong gives another value, and no right one lies on a grid.
+_PIXEL = (
+    torch.tensor([0.8617, 0.2143, 0.4126, 0.5638, 0.7811, 0.3459, 0.9324, 0.1307]),
+    torch.tensor([0.06, 0.09, 0.06, 0.04, 0.11, 0.13, 0.22, 0.29]),
+)
+_EDGE = torch.tensor([1.0, 0.0]), torch.tensor([0.4, 0.6])
+_LARGE = torch.tensor([3.0, -1.5, 2.2, 0.5]), torch.tensor([0.35, 0.2, 0.2, 0.25])
+
+EXERCISE = Exercise(
+    best_guess,
+    level="medium",
+    importance=5,
+    cases={
+        "mse": (*_PIXEL, "mse"),
+        "l1": (*_PIXEL, "l1"),
+        "mse at an edge that is bright with probability 0.4 and dark with 0.6": (*_EDGE, "mse"),
+        "l1 at that edge": (*_EDGE, "l1"),
+        "mse of any numbers": (*_LARGE, "mse"),
+        "l1 of any numbers": (*_LARGE, "l1"),
+    },
+    observe=_observe,
+    mistakes={
+        "All candidates count the same here. Some are more probable than others; where do the probabilities come in?": [
+            lambda candidates, probabilities, loss: candidates.mean(),
+            lambda candidates, probabilities, loss: candidates.median(),
+            lambda candidates, probabilities, loss: candidates.mean() if loss == "mse" else candidates.median(),
+        ],
+        "That is the most probable value. It is often right, but when it is wrong it may be wrong by much.": (
+            lambda candidates, probabilities, loss: candidates[probabilities.argmax()]
+        ),
+        "That is the median, which belongs to the other loss. What does the squared loss do to a far miss?": (
+            lambda candidates, probabilities, loss: best_guess(candidates, probabilities, "l1")
+        ),
+        "That is the mean, as for the squared loss. With the absolute error a far miss counts only in proportion; "
+        "which value has half of the probability on either side?": (
+            lambda candidates, probabilities, loss: best_guess(candidates, probabilities, "mse")
+        ),
+        "The weighted values were averaged again. The probabilities already add up to 1.": (
+            lambda candidates, probabilities, loss: (candidates * probabilities).mean()
+        ),
+        "Close, but a search among guesses meets the best one only by luck. Which formula gives it directly?": (
+            lambda candidates, *others: _of(torch.linspace(0, 1, 101), candidates, *others)
+        ),
+        "That's the best of the candidates. With the squared loss, a value between them may be better than each.": (
+            lambda candidates, *others: _of(candidates, candidates, *others)
+        ),
+        "Half of the probability was counted off in the order of the list. In which order should the values be?": (
+            _median(sort_values=False, sort_chances=False)
+        ),
+        "The values are in order, but each probability should move along with its value.": (
+            _median(sort_values=True, sort_chances=False)
+        ),
+    },
+    also_right=[_median(sort_values=True, sort_chances=True)],
+    otherwise={"how near": "Close, but not exact."},
+    tolerance=1e-5,
+    hints=(
+        "Try a few guesses by hand and work out the expected loss of each. What moves the best guess more: one far "
+        "candidate, or many near ones?",
+        "The squared error is smallest at the mean, the absolute error at the median, both weighted.",
+        "For the median, argsort puts the candidates in order. Each probability moves along, and cumsum adds them up.",
+    ),
+)

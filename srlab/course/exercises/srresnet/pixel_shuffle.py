@@ -1,0 +1,116 @@
+"""Lab 01: the pixel shuffle."""
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch.overrides import TorchFunctionMode
+
+from srlab.course.check import Answer, Exercise, filled, sample
+
+
+def pixel_shuffle(x: torch.Tensor, scale: int) -> torch.Tensor:
+    """Lay groups of channels out as blocks of pixels; `torch.nn.functional.pixel_shuffle` does the same.
+
+    Parameters
+    ----------
+    x
+        ``(N, C * scale**2, h, w)``.
+    scale
+        Side of a block.
+
+    Returns
+    -------
+    torch.Tensor
+        ``(N, C, h * scale, w * scale)``.
+    """
+    count, channels, height, width = x.shape
+    x = x.reshape(count, channels // scale**2, scale, scale, height, width)
+    x = x.permute(0, 1, 4, 2, 5, 3)  # (N, C, h, row in the block, w, column in the block)
+    return x.reshape(count, channels // scale**2, height * scale, width * scale)
+
+
+def _into(colours: Callable[[int, int], int]) -> Answer:
+    """Take another number of colours, made of that of channels and the scale."""
+
+    def shuffle(x: torch.Tensor, scale: int) -> torch.Tensor:
+        count, channels, height, width = x.shape
+        kept = colours(channels, scale)
+        x = x.reshape(count, kept, scale, scale, height, width).permute(0, 1, 4, 2, 5, 3)
+        return x.reshape(count, kept, height * scale, width * scale)
+
+    return shuffle
+
+
+def _shuffle(split: str, order: tuple[int, ...]) -> Answer:
+    """Split the channels into c(olours), r(ows) and columns, move the axes, and read the result off."""
+
+    def shuffle(x: torch.Tensor, scale: int) -> torch.Tensor:
+        count, channels, height, width = x.shape
+        sizes = {"c": channels // scale**2, "r": scale}
+        moved = x.reshape(count, *(sizes[axis] for axis in split), height, width).permute(order)
+        return moved.reshape(count, -1, height * scale, width * scale)
+
+    return shuffle
+
+
+class _Names(TorchFunctionMode):
+    """Notes the names of the torch functions that are called."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.called: set[str] = set()
+
+    def __torch_function__(self, function: Any, types: Any, args: tuple = (), kwargs: dict | None = None) -> Any:
+        self.called.add(getattr(function, "__name__", ""))
+        return function(*args, **(kwargs or {}))
+
+
+def _observe(answer: Answer, x: torch.Tensor, scale: int) -> dict[str, Any]:
+    with _Names() as names:
+        result = filled(answer(x, scale))
+    return {f"scale {scale}": result, "torch's own": "pixel_shuffle" in names.called}
+
+
+EXERCISE = Exercise(
+    pixel_shuffle,
+    level="medium",
+    importance=2,
+    cases={"scale 2": (sample(2, 8, 6, 12), 2), "scale 3": (sample(2, 36, 6, 12), 3)},
+    observe=_observe,
+    mistakes={
+        "This goes the other way, from a large image to many channels.": F.pixel_unshuffle,
+        "A number in your code makes it right for some sizes only. Is there a 2 or a 4 where `scale` or scale**2 "
+        "should stand, or a 3 where c // scale**2 should?": [
+            lambda x, scale: pixel_shuffle(x, 2),
+            lambda x, scale: pixel_shuffle(x, 4),
+            _into(lambda channels, scale: channels // 4),
+            _into(lambda channels, scale: 3),
+        ],
+        "Channels become fewer by scale^2, height and width larger by scale.": [
+            lambda x, scale: F.interpolate(x, scale_factor=scale),
+            lambda x, scale: pixel_shuffle(x, scale).flatten(2),
+        ],
+        "Every block of sub-pixels is mirrored along its diagonal. The first of the two scale axes counts rows: next "
+        "to which axis does it belong?": _shuffle("crr", (0, 1, 4, 3, 5, 2)),
+        "The shape is right, but the values were read off in their old order, and neighbours in the result come from "
+        "far apart. A reshape moves nothing; which step brings the axes into a new order?": _shuffle(
+            "crr", (0, 1, 2, 3, 4, 5)
+        ),
+        "The result shows small copies of the image side by side. Within a row, the sub-pixels of one LR pixel should "
+        "be neighbours; which axis runs faster?": _shuffle("crr", (0, 1, 2, 4, 3, 5)),
+        "The sub-pixels end up in the wrong channels. In torch's order the scale^2 channels of one colour follow each "
+        "other.": _shuffle("rrc", (0, 3, 4, 1, 5, 2)),
+    },
+    also_right=[_shuffle("crr", (0, 1, 4, 2, 5, 3))],
+    notes={
+        "This is torch's own pixel shuffle, and right, of course. The exercise asks for reshape and permute alone, "
+        "which show how it works; try them, too.": F.pixel_shuffle
+    },
+    hints=(
+        "Four channels of one LR pixel become a block of 2x2 pixels, row by row. Try it on a 1x1 image first.",
+        "Where two neighbouring axes are merged, the second of them runs faster. Row i of the block that replaces LR "
+        "row h becomes row h * scale + i: which of the two axes comes first?",
+    ),
+)

@@ -1,0 +1,161 @@
+"""A guess before a result: buttons or a field in the notebook, kept with the runs, and set beside the outcome."""
+
+import json
+from collections.abc import Sequence
+from html import escape
+from importlib.resources import files
+
+import ipywidgets
+
+from srlab.base.errors import SrlabError
+from srlab.base.files import write_atomic
+from srlab.base.places import home
+from srlab.base.shell import running_shell
+from srlab.view.widgets import PRESENCE, CellBox, Presence, on_a_page
+
+# JupyterLab's page has the panel around a notebook, its exported pages and the book have not.
+ONLY_LIVE = ".srlab-live { display: none; } .jp-NotebookPanel .srlab-live { display: inline; }"
+FILE = "guesses.json"  # in the folder of all runs: lab -> question -> what was guessed
+
+
+class GuessKeys(Presence):
+    """What Enter does in the field."""
+
+    _esm = PRESENCE + files("srlab.course").joinpath("guess.js").read_text(encoding="utf-8")
+
+
+class Guess(CellBox):
+    """A question with buttons, or with a field for a number; `reveal` says later how it came out.
+
+    What is clicked or typed is taken at once and kept in ``guesses.json`` in the folder of all runs: a cell that runs
+    again, on another day too, shows it. Without a page, in a headless run, nobody answers, nothing waits, and nothing
+    from another day is shown.
+
+    Parameters
+    ----------
+    question
+        One sentence; the guess is kept under it and the lab.
+    choices
+        What the buttons say; none makes it a number.
+    unit
+        Of the number.
+
+    Attributes
+    ----------
+    taken
+        The guess, ``""`` as long as there is none.
+    """
+
+    def __init__(self, question: str, choices: Sequence[str] = (), unit: str = "") -> None:
+        self.lab, self.question, self.choices, self.unit, self.taken = _lab(), question, list(choices), unit, ""
+        if choices:
+            looks = {"style": {"button_width": "initial"}, "layout": {"width": "auto"}}
+            self.field = ipywidgets.ToggleButtons(options=self.choices, value=None, **looks)
+        else:
+            self.field = ipywidgets.Text(placeholder="a number", layout={"width": "9em"})
+        self._said, problem = ipywidgets.HTML(), ""
+        try:
+            kept = _read() if on_a_page() else {}
+            before = kept.get(self.lab, {}).get(question, "")
+        except SrlabError as error:  # no reason to stop a lab
+            before, problem = "", str(error)
+        if before in self.choices or (before and not choices):
+            self.field.value = self.taken = before
+        self._say(problem)
+        self.field.observe(self._take, "value")
+        answer = ipywidgets.HBox([self.field, ipywidgets.Label(unit)])
+        super().__init__([ipywidgets.HTML(self._asked()), answer, self._said, GuessKeys()])
+
+    def _take(self, _: object) -> None:
+        said = (self.field.value or "").strip()
+        if said and not self.choices and not any(letter.isdigit() for letter in said):
+            self.taken = ""
+            self._say("A number please, such as 10.")
+            return
+        self.taken, problem = said, ""
+        try:
+            kept = _read()
+            kept[self.lab] = kept.get(self.lab, {}) | {self.question: said}
+            write_atomic(home() / FILE, json.dumps(kept, indent=1).encode())
+        except SrlabError as error:  # raised here, it would end in the log of the notebook, unseen
+            problem = str(error)
+        self._say(problem)
+
+    def _say(self, problem: str) -> None:
+        taken = f"Taken: {self._worded(self.taken)}. Now run the next cell." if self.taken else ""
+        self._said.value = escape(problem or taken)
+
+    def reveal(self, outcome: str | float) -> None:
+        """Say the outcome, beside the guess if there is one; a page that nobody can type into has it folded."""
+        number = "" if isinstance(outcome, str) else f"{outcome:.3g}" if abs(outcome) < 1000 else f"{outcome:,.0f}"
+        came, guessed = self._worded(number) if number else outcome, self._worded(self.taken)
+        said = f"Your guess: {guessed}. " if self.taken else ""
+        right = guessed in (came, came.replace(",", "") if number else came)
+        said += "Right!" if right else f"The outcome: {came}."
+        if running_shell() is None or on_a_page():
+            print(said)
+        else:
+            from IPython.display import display
+
+            folded = f"<details><summary>The outcome</summary>{escape(said)}</details>"
+            display({"text/html": folded, "text/plain": said}, raw=True)
+
+    def _worded(self, value: str) -> str:
+        return value if self.choices or value.endswith(self.unit) else f"{value} {self.unit}"
+
+    def _asked(self) -> str:
+        return f"<b>Your guess:</b> {escape(self.question)}"
+
+    def still(self) -> str:
+        """Return the question, and the guess if there is one; only JupyterLab's page says that it can be answered."""
+        taken = f" <b>{escape(self._worded(self.taken))}</b>." if self.taken else ""
+        run = f'<span class="srlab-live"> Run this cell to {"change it" if self.taken else "answer"}.</span>'
+        return f"<style>{ONLY_LIVE}</style><p>{self._asked()}{taken}{run}</p>"
+
+    def __repr__(self) -> str:
+        return f"Your guess: {self.question}"
+
+
+def _lab() -> str:
+    """Name of the lab that runs here, as its notebook has set it up; empty without one."""
+    from srlab.course.lab import Lab
+
+    here = getattr(running_shell(), "user_ns", {})
+    return next((value.name for value in list(here.values()) if isinstance(value, Lab)), "")
+
+
+def _read() -> dict[str, dict[str, str]]:
+    """All guesses that were kept: lab -> question -> guess."""
+    path = home() / FILE
+    try:
+        kept = json.loads(path.read_bytes())
+        return {lab: {question: str(said) for question, said in asked.items()} for lab, asked in kept.items()}
+    except FileNotFoundError:
+        return {}
+    except (OSError, ValueError, AttributeError) as error:  # the last is what a file of an early edition makes
+        raise SrlabError(f"{path} is damaged, so guesses aren't kept; move it away.") from error
+
+
+def guess(question: str, choices: Sequence[str] = (), unit: str = "") -> Guess:
+    """Ask for a guess before the cell that shows the outcome, and show the buttons or the field for it.
+
+    Parameters
+    ----------
+    question, choices, unit
+        As for `Guess`.
+
+    Returns
+    -------
+    Guess
+        Its ``reveal(outcome)`` puts both beside each other; the outcome is one of the choices or a number.
+
+    Examples
+    --------
+    >>> blur = course.guess("Which of the two costs more?", ["blur", "noise"])
+    >>> blur.reveal(max(costs, key=costs.get))
+    """
+    from IPython.display import display
+
+    made = Guess(question, choices, unit)
+    display(made)
+    return made

@@ -1,0 +1,191 @@
+"""Tell a right answer from a wrong one by what it does, and find the mistake that does the same."""
+
+import copy
+import functools
+import inspect
+import linecache
+import math
+import re
+import textwrap
+import traceback
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any
+
+import torch
+
+from srlab.course.check import TODO, Answer, Exercise, StillToDo, Wrong, filled
+from srlab.course.difference import difference, shown
+from srlab.course.stand_in import leans_on_stand_in
+
+Outcome = dict[str, Any] | Exception  # observation -> value; what an answer does in one case
+GRAPH_LEFT = (
+    "A graph hangs on your result, and as long as the result is kept, so is all that it was computed from. Where "
+    "nothing goes backward through it any more, item() or detach() hands over the value alone."
+)
+
+
+def judge(exercise: Exercise, answer: Answer) -> Iterator[tuple[str, str]]:
+    """Yield "passed" and each case in which an answer does what the reference does, and "note" and what is said of it.
+
+    Raises
+    ------
+    Wrong
+        It does something else: the hint of the mistake that does the same, or else the first difference. Or it is no
+        function.
+    StillToDo
+        It is `TODO`, or gives it back.
+    """
+    if answer is TODO:
+        raise StillToDo
+    if not callable(answer):
+        raise Wrong(
+            "check needs the function itself, but got what looks like its result "
+            f"({type(answer).__name__}). Give the name without brackets behind it."
+        )
+    if leans_on_stand_in(exercise, answer):
+        raise Wrong(
+            "This is the reference in other clothes: your code is built on what the lab went on with after the last "
+            "check, so there is nothing of yours to judge. Write it without, run its cell, and then this one."
+        )
+    noted: set[str] = set()
+    outcome = functools.cache(lambda case: run(exercise, answer, case))
+    for case in exercise.cases:
+        given, wanted = outcome(case), known_outcome(exercise, exercise.reference, case)
+        if isinstance(wanted, Exception):
+            raise wanted
+        if isinstance(given, StillToDo):
+            raise given
+        observation = _first_difference(exercise, given, wanted)
+        if observation is None:
+            yield "passed", case
+            note = GRAPH_LEFT if any(_with_graph(given[name]) > _with_graph(wanted[name]) for name in wanted) else None
+        elif not (note := _known(exercise, exercise.notes, outcome, case, observation)):
+            hint = _known(exercise, exercise.mistakes, outcome, case, observation)
+            if isinstance(given, Exception):
+                raise Wrong(hint or stopped(given, answer)) from given
+            kind = difference(given[observation], wanted[observation], math.inf)
+            raise Wrong(
+                f"{kind} {hint}".strip()
+                if hint
+                else _unknown(exercise, observation, given[observation], wanted[observation])
+            )
+        if note and note not in noted:
+            noted.add(note)
+            yield "note", note
+
+
+def run(exercise: Exercise, answer: Answer, case: str) -> Outcome:
+    """What an answer does with fresh inputs, from a seed of its own: the random numbers of the lab stay the same."""
+    inputs = exercise.cases[case]
+    observe = exercise.observe or (lambda answer, *inputs: {case: filled(answer(*inputs))})
+    with torch.random.fork_rng(devices=[]), torch.enable_grad():
+        torch.default_generator.manual_seed(0)
+        inputs = inputs() if callable(inputs) else copy.deepcopy(inputs)
+        before = [_data(value) for value in inputs]
+        try:
+            observed = observe(answer, *inputs)
+        except Exception as error:
+            return error
+    names = [f"`{name}`" for name in inspect.signature(exercise.reference).parameters]
+    for index, (old, new) in enumerate(zip(before, inputs, strict=True)):
+        if difference(_data(new), old, 0.0):
+            name = names[index] if exercise.observe is None else "An input"
+            return Wrong(
+                f"{name} was changed in place (by +=, pop, sort or a method that ends in _, say), and whoever uses it "
+                "afterwards gets something else. Make a new one."
+            )
+    return observed
+
+
+known_outcome = functools.cache(run)  # for the reference and the answers that an exercise lists: they don't change
+
+
+def _data(value: Any) -> Any:
+    """A copy of what can be compared of an input, which is not a network, an optimizer or a function."""
+    if isinstance(value, torch.Tensor):
+        return value.detach().clone()
+    if isinstance(value, list | tuple):
+        return [_data(part) for part in value]
+    if isinstance(value, dict):
+        return {key: _data(part) for key, part in value.items()}
+    return value if isinstance(value, int | float | str) else ""
+
+
+def _first_difference(exercise: Exercise, given: Outcome, wanted: dict[str, Any]) -> str | None:
+    """Name of the first observation that differs, "" where an exception came instead, None where all are equal."""
+    if isinstance(given, Exception):
+        return ""
+    return next((name for name in wanted if difference(given[name], wanted[name], exercise.tolerance)), None)
+
+
+def _known(
+    exercise: Exercise,
+    sayings: Mapping[str, Answer | Sequence[Answer]],
+    outcome: Callable[[str], Outcome],
+    case: str,
+    observation: str,
+) -> str | None:
+    """What is said of the answer that does the same in an observation; of several, the one that does so most often."""
+    pairs = [(said, one) for said, answers in sayings.items() for one in ([answers] if callable(answers) else answers)]
+    same = [
+        pair for pair in pairs if _agree(exercise, outcome(case), known_outcome(exercise, pair[1], case), observation)
+    ]
+    if len({said for said, _ in same}) > 1:
+        same.sort(key=lambda pair: _agreements(exercise, outcome, pair[1]), reverse=True)
+    return same[0][0] if same else None
+
+
+def _agreements(exercise: Exercise, outcome: Callable[[str], Outcome], mistake: Answer) -> int:
+    count = 0
+    for case in exercise.cases:
+        given, other = outcome(case), known_outcome(exercise, mistake, case)
+        observations = [""] if isinstance(given, Exception) else list(given)
+        count += sum(_agree(exercise, given, other, observation) for observation in observations)
+    return count
+
+
+def _agree(exercise: Exercise, given: Outcome, other: Outcome, observation: str) -> bool:
+    if isinstance(given, Exception) or isinstance(other, Exception):
+        return _signature(given) == _signature(other)
+    if observation not in other:
+        return False
+    try:
+        return not difference(given[observation], other[observation], exercise.tolerance)
+    except Wrong:  # in one of them something is missing
+        return False
+
+
+def _signature(outcome: Outcome) -> tuple[type, str]:
+    """Type and message of an exception, in which names count, but not the numbers that stand alone, such as sizes."""
+    message = str(outcome) if isinstance(outcome, Exception) else ""
+    return type(outcome), re.sub(r"(?<!\w)-?\d+(?:[., ]+-?\d+)*,?", "#", message)
+
+
+def _with_graph(value: Any) -> bool:
+    return isinstance(value, torch.Tensor) and value.requires_grad
+
+
+def _unknown(exercise: Exercise, observation: str, given: Any, wanted: Any) -> str:
+    """What is said of a difference that no mistake makes."""
+    sentence = exercise.otherwise.get(observation, f"Not right yet: {observation}.")
+    if "{given" in sentence:
+        return sentence.format(given=shown(given))
+    if isinstance(wanted, bool):
+        return sentence
+    return f"{sentence} {difference(given, wanted, exercise.tolerance, exercise.reveal)}"
+
+
+def stopped(error: Exception, answer: Answer) -> str:
+    """Say that an answer raised, and in which of its lines, if that is known; a `Wrong` is a hint itself."""
+    if isinstance(error, Wrong):
+        return str(error)
+    first_line = str(error).strip().partition("\n")[0]  # torch goes on with all that would have been right
+    text = textwrap.shorten(f"{type(error).__name__}: {first_line}", 250, placeholder=" ...")
+    home = getattr(answer, "__module__", None)
+    lines = [
+        linecache.getline(frame.f_code.co_filename, number).strip()
+        for frame, number in traceback.walk_tb(error.__traceback__)
+        if frame.f_globals.get("__name__") == home
+    ]
+    line = f" (in the line: {lines[-1]})" if lines and lines[-1] else ""
+    return f"Your code stopped with {text}{line}"

@@ -1,0 +1,163 @@
+"""What `course.setup` makes of a lab's parameters and its recipe, for the cells after it."""
+
+import difflib
+import math
+import os
+from collections.abc import Collection
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from srlab.base.errors import SrlabError
+from srlab.course import starts
+from srlab.course.notebooks import CLAIM
+from srlab.data.datasets import ImageSet
+from srlab.data.degradation import Degradation
+from srlab.training.runs import Run
+
+if TYPE_CHECKING:
+    import torch
+
+
+@dataclass(frozen=True, eq=False)
+class Lab:
+    """What `course.setup` found out; ``lab.batch`` is ``lab.parameters["batch"]``, and so for each of the parameters.
+
+    Attributes
+    ----------
+    name
+        Of the lab, the folder of its runs.
+    device, precision
+        To train with, already chosen.
+    train_set, unseen
+        Photos to train on, and others to validate on. Both halves of one photo where the recipe has a ``subject`` and
+        nobody named others.
+    degradation
+        How LR is made from HR.
+    tricks
+        The entries of the recipe that were changed.
+    typed
+        Names of those that were typed as variables of their own before the first setup.
+    as_tried
+        Whether this is what the lab's claims were measured on: a recipe of the course without changes, on a CPU.
+    parameters
+        What was typed, and the numbers of the recipe, by name; ``recipe`` and ``run`` are those that were chosen.
+    """
+
+    name: str
+    device: "torch.device"
+    precision: str
+    train_set: ImageSet = field(repr=False)
+    unseen: ImageSet = field(repr=False)
+    degradation: Degradation
+    tricks: dict[str, Any]
+    typed: Collection[str] = field(repr=False)
+    as_tried: bool
+    parameters: dict[str, Any]
+
+    def __getattr__(self, name: str) -> Any:
+        """A parameter or a number of the recipe; Python asks here for what is neither a field nor a method."""
+        if name.startswith("_"):  # what Python itself looks for, in a copy that has no fields yet as well
+            raise AttributeError(name)
+        if name in self.parameters:
+            return self.parameters[name]
+        near = difflib.get_close_matches(name, [one for one in dir(self) if not one.startswith("_")])
+        hint = f"; did you mean {' or '.join(near)}?" if near else f"; it has {', '.join(self.parameters)}."
+        raise AttributeError(f"The lab {self.name} has no {name}{hint}")
+
+    def __dir__(self) -> set[str]:
+        """All that the Tab key offers after ``lab.``."""
+        return {*super().__dir__(), *self.parameters}
+
+    @property
+    def hardware(self) -> dict[str, Any]:
+        """What `srlab.Trainer` is told of the machine: device, precision, and how networks are compiled."""
+        return {"device": self.device, "precision": self.precision, "compiled": self.parameters.get("compiled", "")}
+
+    @property
+    def wanted(self) -> starts.Wanted:
+        """What a network must fit for this lab to begin with it."""
+        free = {"network", "pretrain_iters"} <= set(self.parameters)  # in lab 03 they are of a start of its own
+        return starts.Wanted(generator_of(self.parameters), self.degradation, self.train_set, self.unseen, free)
+
+    def find_start(self, lab: str = "", steps: int = 0, **alike: Any) -> tuple[Any, str]:
+        """The network that the training begins with, and where it comes from; see `srlab.course.starts.find_start`.
+
+        Parameters
+        ----------
+        lab, steps, **alike
+            Among whose runs to look for one where the recipe's is not there, and what such a run must be.
+        """
+        begun = starts.begun_with(Run(self.name, self.run))
+        return starts.find_start(self.start, self.wanted, "start" in self.tricks, begun, lab, steps, **alike)
+
+    def expect(
+        self,
+        claim: str,
+        value: Any,
+        *,
+        above: float = -math.inf,
+        below: float = math.inf,
+        ratio: bool = False,
+        usually: bool = False,
+    ) -> None:
+        """Check a claim of the lab's text against a measured value; the blocks in ``notebooks/claims/`` call it.
+
+        The value is left in the output of the cell, where ``make seeds`` reads it.
+
+        Parameters
+        ----------
+        claim
+            The sentence, without a period.
+        value
+            The measured number; or a bool, for a fact that no random number can change.
+        above, below
+            The claim is true if the value is between these bounds.
+        ratio
+            Whether the value is positive and varies by a factor, so that ``make seeds`` compares logarithms.
+        usually
+            Whether the text claims it for most seeds only. Such a claim is counted by ``make seeds`` and never raises.
+
+        Raises
+        ------
+        SrlabError
+            The claim is false, unless ``SRLAB_CLAIMS`` is ``record``.
+        """
+        from IPython.display import display
+
+        exact = (above, below) == (-math.inf, math.inf)
+        if exact and not isinstance(value, (bool, np.bool_)):
+            raise SrlabError(f"The claim '{claim}' has no bound. Pass above= or below=, or a bool as its value.")
+        value = float(value)
+        holds = value == 1 if exact else above < value < below
+        record = {"claim": claim, "value": value, "exact": exact, "holds": holds, "ratio": ratio, "usually": usually}
+        record |= {word: bound for word, bound in (("above", above), ("below", below)) if math.isfinite(bound)}
+        display({"text/plain": f"{claim}: {value:.4g}", CLAIM: record}, raw=True)
+        if not holds and not usually and os.environ.get("SRLAB_CLAIMS") != "record":
+            bounds = " and ".join(f"{word} {record[word]:g}" for word in ("above", "below") if word in record)
+            measured = f" ({value:.4g}, must be {bounds})" if bounds else ""
+            raise SrlabError(f"This claim of the lab is false: {claim}{measured}.")
+
+
+def generator_of(values: dict[str, Any]) -> dict[str, Any]:
+    """Name and arguments of the generator that the recipe asks for, as a manifest has them.
+
+    Raises
+    ------
+    SrlabError
+        There is no such network, or it has more parameters than the recipe's limit.
+    """
+    import torch
+
+    from srlab import models
+
+    network, changes = values.get("network", "RRDBNet"), {"blocks": values["blocks"]}
+    if "growth" in values:
+        changes |= {"features": values["width"], "growth": values["growth"]}
+    shape = models.pick_size(values["size"], network, **changes)
+    shape |= {key: values[key] for key in ("fusion", "beta") if key in values}
+    with torch.device("meta"):  # shapes alone
+        generator = models.GENERATORS[network](**shape, scale=values["scale"])
+    models.check_limit(generator, values.get("parameter_limit", 0))
+    return {"network": network} | generator.config

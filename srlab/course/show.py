@@ -1,0 +1,49 @@
+"""What a notebook shows of srlab: the source of a function, and the lab's main figure."""
+
+import inspect
+import re
+from pathlib import Path
+from typing import Any
+
+import srlab
+from srlab.base import devices
+from srlab.course.notebooks import HEADLINE
+
+
+def show(*objects: Any) -> None:
+    """Show the source of functions or classes of srlab in the notebook, with the place where it stands.
+
+    Of each docstring only the description is shown; the lists of parameters stay in the file.
+    """
+    from IPython.display import Markdown, display
+
+    for thing in objects:
+        lines, first = inspect.getsourcelines(thing)
+        file = Path(inspect.getsourcefile(thing))
+        package = Path(srlab.__file__).parent
+        place = file.relative_to(package.parent).as_posix() if file.is_relative_to(package) else file.name
+        source = re.sub(r'\n+( *)(Parameters|Returns|Raises|Attributes)\n *---[\s\S]*?"""', _close, "".join(lines))
+        place = f"`{thing.__name__}`, from `{place}`, line {first}:"
+        display(Markdown(f"{place}\n\n```python\n{source}```"))
+
+
+def _close(lists: re.Match) -> str:
+    """End a docstring before its lists of parameters: on the same line if it is only one."""
+    before = lists.string[: lists.start()]
+    one_line = "\n" not in before[before.rindex('"""') :]
+    return '"""' if one_line else f'\n{lists[1]}"""'
+
+
+def headline(label: str, value: float, unit: str = "") -> None:
+    """Print a lab's main figure, and leave it in the output where ``make labs`` and the tests read it.
+
+    Parameters
+    ----------
+    label, value, unit
+        What was measured, the number, and its unit.
+    """
+    from IPython.display import display
+
+    text = f"{label}: {value:.2f} {unit}".rstrip()
+    figures = {"label": label, "value": value, "unit": unit, "peak_memory_mib": devices.peak_memory_mib()}
+    display({"text/plain": text, HEADLINE: figures}, raw=True)
