@@ -16,7 +16,8 @@ import nbformat
 import torch
 
 import srlab
-from srlab.course.notebooks import CLAIM, find_notebooks, outputs_of
+from srlab.course.notebooks import find_notebooks, outputs_of
+from srlab.course.saved import CLAIM
 
 ENOUGH = 12  # seeds from which a standard deviation is worth a rule
 MARGIN = 4  # standard deviations between the mean and the bound

@@ -7,7 +7,8 @@ from pathlib import Path
 import nbformat
 
 from srlab.course.cli.solutions import open_exercises
-from srlab.course.notebooks import HEADLINE, find_notebooks, tags_of
+from srlab.course.notebooks import find_notebooks, tags_of
+from srlab.course.saved import HEADLINE
 
 BOOK = Path(__file__).resolve().parent
 ROOT = BOOK.parent

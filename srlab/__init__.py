@@ -1,10 +1,73 @@
-"""srlab: the thin helper package of the super-resolution course.
-
-Importing it costs almost nothing: ``__init__.pyi`` says where each public name stands, for editors as well, and a name
-is looked up there when it is first used.
-"""
-
-import lazy_loader
+"""srlab: super-resolution in small; `srlab.course` is the page of a lab."""
 
 __version__ = "0.1.0"
-__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)
+
+from srlab import data as data
+from srlab import evaluation as evaluation
+from srlab import inference as inference
+from srlab import losses as losses
+from srlab import models as models
+from srlab import training as training
+from srlab import view as view
+from srlab.base.devices import pick_device as pick_device
+from srlab.base.devices import pick_precision as pick_precision
+from srlab.base.errors import SrlabError as SrlabError
+from srlab.base.places import data_home as data_home
+from srlab.base.places import home as home
+from srlab.data.datasets import ImageSet as ImageSet
+from srlab.data.datasets import benchmark as benchmark
+from srlab.data.datasets import folder as folder
+from srlab.data.datasets import image_set as image_set
+from srlab.data.datasets import photos as photos
+from srlab.data.degradation import Degradation as Degradation
+from srlab.data.degradation import blur as blur
+from srlab.data.images import full_range as full_range
+from srlab.data.images import luma as luma
+from srlab.data.images import mod_crop as mod_crop
+from srlab.data.images import quantize as quantize
+from srlab.data.images import read_image as read_image
+from srlab.data.images import to_uint8 as to_uint8
+from srlab.data.images import write_image as write_image
+from srlab.data.patches import PatchSampler as PatchSampler
+from srlab.data.resampling import DOWNSAMPLERS as DOWNSAMPLERS
+from srlab.data.resampling import downsample as downsample
+from srlab.data.resampling import resize as resize
+from srlab.data.resampling import upsample as upsample
+from srlab.data.subjects import halves as halves
+from srlab.evaluation.metrics import PAPER as PAPER
+from srlab.evaluation.metrics import STUDY as STUDY
+from srlab.evaluation.metrics import Protocol as Protocol
+from srlab.evaluation.metrics import ms_ssim as ms_ssim
+from srlab.evaluation.metrics import psnr as psnr
+from srlab.evaluation.metrics import ssim as ssim
+from srlab.evaluation.perception import checkerboard as checkerboard
+from srlab.evaluation.scoring import evaluate as evaluate
+from srlab.evaluation.scoring import evaluate_all as evaluate_all
+from srlab.evaluation.scoring import save_table as save_table
+from srlab.evaluation.scoring import summarize as summarize
+from srlab.inference.photo import upscale_file as upscale_file
+from srlab.inference.photo import upscale_folder as upscale_folder
+from srlab.inference.tiling import upscale as upscale
+from srlab.models import MSRResNet as MSRResNet
+from srlab.models import PatchDiscriminator as PatchDiscriminator
+from srlab.models import RRDBNet as RRDBNet
+from srlab.models import SRGANDiscriminator as SRGANDiscriminator
+from srlab.models import SRResNet as SRResNet
+from srlab.models import VGGDiscriminator as VGGDiscriminator
+from srlab.models import frozen as frozen
+from srlab.models import parameter_count as parameter_count
+from srlab.models.features import FeatureExtractor as FeatureExtractor
+from srlab.models.features import layer_names as layer_names
+from srlab.models.realesrgan import find_published as find_published
+from srlab.models.realesrgan import load_published as load_published
+from srlab.models.weights import load_generator as load_generator
+from srlab.models.weights import load_shipped as load_shipped
+from srlab.models.weights import read_generator as read_generator
+from srlab.training.gan import gan_step as gan_step
+from srlab.training.runs import Run as Run
+from srlab.training.schedules import Milestones as Milestones
+from srlab.training.schedules import OneCycle as OneCycle
+from srlab.training.schedules import constant as constant
+from srlab.training.signals import TrainingStopped as TrainingStopped
+from srlab.training.trainer import Trainer as Trainer
+from srlab.view.slider import compare as compare

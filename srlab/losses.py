@@ -6,15 +6,12 @@ D(x) = sigmoid(C(x)), x is an HR image and y = G(lr) an SR image.
 
 import math
 from collections.abc import Callable
-from typing import TYPE_CHECKING
 
 import torch
 import torch.nn.functional as F
 
 from srlab.base.errors import SrlabError
-
-if TYPE_CHECKING:
-    from srlab.models.features import FeatureExtractor
+from srlab.models.features import FeatureExtractor
 
 
 def charbonnier(sr: torch.Tensor, hr: torch.Tensor) -> torch.Tensor:
@@ -29,7 +26,7 @@ KINDS = ("vanilla", "least squares", "hinge", "relativistic", "relativistic aver
 
 
 def content_loss(
-    features: "FeatureExtractor",
+    features: FeatureExtractor,
     sr: torch.Tensor,
     hr: torch.Tensor,
     criterion: Callable[[torch.Tensor, torch.Tensor], torch.Tensor] = F.mse_loss,

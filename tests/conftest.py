@@ -3,6 +3,7 @@
 import importlib.util
 import os
 import signal
+import sys
 from pathlib import Path
 from types import ModuleType
 
@@ -61,10 +62,16 @@ def displayed(monkeypatch) -> list[nbformat.NotebookNode]:
     """What was displayed since, as in a notebook."""
     shown = []
     monkeypatch.setattr("IPython.get_ipython", object)
-    monkeypatch.setattr(
-        "IPython.display.display", lambda data, raw: shown.append(nbformat.v4.new_output("display_data", data))
-    )
+    replace_display(monkeypatch, lambda data, raw: shown.append(nbformat.v4.new_output("display_data", data)))
     return shown
+
+
+def replace_display(monkeypatch, display):
+    """Replace IPython's display, also where a module of srlab has imported it."""
+    monkeypatch.setattr("IPython.display.display", display)
+    for name, module in list(sys.modules.items()):
+        if name.startswith("srlab.") and "display" in vars(module):
+            monkeypatch.setattr(module, "display", display)
 
 
 @pytest.fixture(scope="session")
@@ -101,6 +108,7 @@ def no_download(monkeypatch) -> None:
         raise AssertionError("a download was tried")
 
     monkeypatch.setattr("srlab.data.download.download", refuse)
+    monkeypatch.setattr("srlab.models.pretrained.download", refuse)
 
 
 @pytest.fixture

@@ -25,8 +25,9 @@ import torch
 
 import srlab
 from srlab import course
-from srlab.course.check import check, find, names
+from srlab.course.check import check
 from srlab.course.execute import execute
+from srlab.course.exercise import find, names
 from srlab.inference.tiling import upscale
 from tests.conftest import ROOT
 from tests.lab.test_setup import NAMES, REFUSED, namespace
@@ -78,7 +79,7 @@ def image_sets() -> Iterator[tuple[str, str]]:
         found["LR of one"] = found["one"].with_lr(srlab.Degradation(noise=0.1), 4)
         for name, images in found.items():
             lr = [images.lr_of(image) for image, _ in images]
-            yield name, digest(images.fingerprint, *(hr for _, hr in images), *(x for x in lr if x is not None))
+            yield name, digest(images.fingerprint(), *(hr for _, hr in images), *(x for x in lr if x is not None))
 
 
 def scores() -> Iterator[tuple[str, str]]:
@@ -109,7 +110,7 @@ def setups() -> Iterator[tuple[str, str]]:
             with contextlib.redirect_stdout(io.StringIO()):
                 course.setup(lab, namespace(lab, **values))
         except srlab.SrlabError as error:
-            yield f"refused {lab} {values}", str(error)[:60]
+            yield f"refused {lab} {values}", str(error).replace(str(srlab.home()), "")[:60]
 
 
 def checks() -> Iterator[tuple[str, str]]:

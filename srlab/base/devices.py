@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import psutil
 import torch
 
 from srlab.base.errors import SrlabError
@@ -128,8 +129,6 @@ def peak_memory_mib() -> float:
     if torch.cuda.is_available() and torch.cuda.max_memory_allocated():
         return round(torch.cuda.max_memory_allocated() / 2**20, 1)
     if sys.platform == "win32":
-        import psutil
-
         return round(psutil.Process().memory_info().peak_wset / 2**20, 1)
     import resource
 

@@ -8,15 +8,14 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import Any, BinaryIO
 
+import torch
 from filelock import FileLock, Timeout
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save
 
 from srlab.base.errors import SrlabError
-
-if TYPE_CHECKING:
-    import torch
-
 
 ADVICE = "free some space or choose another folder"
 MARGIN = 64_000_000  # bytes that stay free: a disk filled to the last byte breaks more than a download
@@ -141,7 +140,7 @@ def sha256_of(path: Path) -> str:
 
 
 def write_safetensors(
-    path: Path, tensors: dict[str, "torch.Tensor"], notes: dict[str, Any], advice: str = ADVICE
+    path: Path, tensors: dict[str, torch.Tensor], notes: dict[str, Any], advice: str = ADVICE
 ) -> None:
     """Write tensors and JSON-able notes as one safetensors file, atomically; equal content gives equal bytes.
 
@@ -159,15 +158,13 @@ def write_safetensors(
     SrlabError
         As for `write_atomic`.
     """
-    from safetensors.torch import save
-
     # All notes under one key: the order of several keys in the file's header would be random.
     tensors = {key: value.detach().cpu().contiguous() for key, value in tensors.items()}
     metadata = {"srlab": json.dumps(notes, sort_keys=True)}
     write_atomic(path, save(tensors, metadata), advice)
 
 
-def read_safetensors(path: Path) -> tuple[dict[str, "torch.Tensor"], dict[str, Any]]:
+def read_safetensors(path: Path) -> tuple[dict[str, torch.Tensor], dict[str, Any]]:
     """Read what `write_safetensors` wrote, or another program; such a file has no notes.
 
     Raises
@@ -175,8 +172,6 @@ def read_safetensors(path: Path) -> tuple[dict[str, "torch.Tensor"], dict[str, A
     SrlabError
         The file is missing or cut short.
     """
-    from safetensors import SafetensorError, safe_open
-
     if not path.is_file():
         raise SrlabError(f"There is no weights file {path}; run the lab that makes it first.")
     try:
@@ -190,7 +185,7 @@ def read_safetensors(path: Path) -> tuple[dict[str, "torch.Tensor"], dict[str, A
     return tensors, notes
 
 
-def all_finite(tensors: dict[str, "torch.Tensor"]) -> bool:
+def all_finite(tensors: dict[str, torch.Tensor]) -> bool:
     """Whether no floating-point tensor holds NaN or infinity."""
     return all(bool(value.isfinite().all()) for value in tensors.values() if value.is_floating_point())
 

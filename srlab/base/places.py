@@ -111,3 +111,11 @@ def locate(typed: str | os.PathLike, known: Iterable[str] = ()) -> Path:
 def generator_file(best: str = "") -> str:
     """Name of the file with a run's last weights, or with its best ones by a score such as ``"psnr"``."""
     return f"generator-best-{best}.safetensors" if best else "generator.safetensors"
+
+
+def seen_from_here(path: Path) -> str:
+    """A path, or the way to it from the working directory where that is shorter."""
+    try:
+        return min(str(path), os.path.relpath(path), key=len)
+    except ValueError:  # on Windows from one drive to another
+        return str(path)

@@ -3,11 +3,14 @@
 import platform
 from typing import Any
 
+import torch
+from IPython.display import display
+
 import srlab
 from srlab.base.errors import SrlabError
+from srlab.base.places import seen_from_here
 from srlab.base.shell import running_shell
 from srlab.course.lab import Lab
-from srlab.course.notebooks import seen_from_here
 from srlab.course.recipes import Recipe
 from srlab.models import pretrained
 
@@ -18,8 +21,6 @@ LONG = 2000  # steps from which on random or small features hold a training back
 
 def describe(device: Any, precision: str) -> str:
     """Versions, hardware and where the runs are, in three lines."""
-    import torch
-
     hardware = torch.cuda.get_device_name(device) if device.type == "cuda" else f"{torch.get_num_threads()} threads"
     numbers = {"no": "float32", "bf16": "bfloat16 mixed precision", "fp16": "float16 mixed precision"}[precision]
     return (
@@ -56,8 +57,6 @@ def announce(lab: Lab, recipe: Recipe, dry: bool) -> None:
     if dry:
         print(recipe.text())
     elif running_shell() is not None:
-        from IPython.display import display
-
         display({"text/html": recipe.table(), "text/plain": ""}, raw=True)
     warnings = _warnings(lab)
     if warnings and recipe.strict:

@@ -7,12 +7,11 @@ executed. With ``SRLAB_CLAIMS=record`` a false claim does not end the lab, so th
 """
 
 import re
-from typing import TYPE_CHECKING
+
+import nbformat
+from nbformat import NotebookNode
 
 from srlab.base import places
-
-if TYPE_CHECKING:
-    from nbformat import NotebookNode
 
 BLOCK = re.compile(r"^# %% after (\S+)\n(.*?)(?=^# %% after |\Z)", re.MULTILINE | re.DOTALL)
 
@@ -23,14 +22,12 @@ def read_claims(lab: str) -> dict[str, str]:
     return dict(BLOCK.findall(file.read_text(encoding="utf-8"))) if file.is_file() else {}
 
 
-def insert_claims(notebook: "NotebookNode", lab: str) -> None:
+def insert_claims(notebook: NotebookNode, lab: str) -> None:
     """Put the claims of a lab into a notebook of it, each after its cell; those of a cell that is not there go.
 
     A block gets a copy of the lab's names, so that the lab computes the same with and without. It is skipped in a lab
     with settings, or on a device, for which the claims were not measured.
     """
-    import nbformat
-
     claims = read_claims(lab)
     for number, cell in reversed(list(enumerate(notebook.cells))):
         if cell.get("id") in claims:

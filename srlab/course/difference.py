@@ -6,7 +6,7 @@ from typing import Any
 
 import torch
 
-from srlab.course.check import Wrong, filled
+from srlab.course.exercise import Wrong, filled
 
 
 def difference(given: Any, wanted: Any, tolerance: float = 1e-4, reveal: bool = True, place: str = "") -> str:

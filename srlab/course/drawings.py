@@ -5,6 +5,8 @@ import re
 from html import escape, unescape
 from importlib.resources import files
 
+from IPython.display import display
+
 FOLDER = files("srlab.course").joinpath("drawings")
 # As wide as the page; on a phone not so small that its words could not be read, and then it scrolls by itself.
 STYLE = "display: block; width: 100%; min-width: 600px; max-width: 900px; height: auto; background: #fff"
@@ -18,8 +20,6 @@ def drawing(name: str) -> None:
     name
         Such as ``"srresnet"``: that of a file in ``srlab/course/drawings``.
     """
-    from IPython.display import display
-
     svg = FOLDER.joinpath(f"{name}.svg").read_text(encoding="utf-8")
     alt = unescape(re.search("<desc.*?>(.*?)</desc>", svg)[1])
     # Not as SVG, which a notebook that is not trusted does not show, and on which the page's styles would have a say.

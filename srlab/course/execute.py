@@ -12,10 +12,15 @@ from keyword import iskeyword
 from pathlib import Path
 from typing import Any
 
+import nbformat
+import papermill
+from nbclient.exceptions import DeadKernelError
+
 from srlab.base.errors import SrlabError
-from srlab.base.places import switched_on
+from srlab.base.places import seen_from_here, switched_on
 from srlab.course.claims import insert_claims
-from srlab.course.notebooks import HEADLINE, outputs_of, read_notebook, seen_from_here, tags_of
+from srlab.course.notebooks import outputs_of, read_notebook, tags_of
+from srlab.course.saved import HEADLINE
 
 
 def execute(notebook: Path, output: Path, parameters: dict[str, Any], without: str | None = None) -> dict[str, Any]:
@@ -40,10 +45,6 @@ def execute(notebook: Path, output: Path, parameters: dict[str, Any], without: s
     SrlabError
         A cell failed; the message is the cell's error. Or there is no cell tagged ``parameters`` to put them after.
     """
-    import nbformat
-    import papermill
-    from nbclient.exceptions import DeadKernelError
-
     for name in parameters:  # papermill writes it into a cell as it stands; values it quotes
         if not str(name).isidentifier() or iskeyword(str(name)):
             raise SrlabError(f"{name!r} cannot be the name of a parameter; use letters, digits and underscores.")

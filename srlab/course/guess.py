@@ -6,11 +6,13 @@ from html import escape
 from importlib.resources import files
 
 import ipywidgets
+from IPython.display import display
 
 from srlab.base.errors import SrlabError
 from srlab.base.files import write_atomic
 from srlab.base.places import home
 from srlab.base.shell import running_shell
+from srlab.course.lab import Lab
 from srlab.view.widgets import PRESENCE, CellBox, Presence, on_a_page
 
 # JupyterLab's page has the panel around a notebook, its exported pages and the book have not.
@@ -95,8 +97,6 @@ class Guess(CellBox):
         if running_shell() is None or on_a_page():
             print(said)
         else:
-            from IPython.display import display
-
             folded = f"<details><summary>The outcome</summary>{escape(said)}</details>"
             display({"text/html": folded, "text/plain": said}, raw=True)
 
@@ -118,8 +118,6 @@ class Guess(CellBox):
 
 def _lab() -> str:
     """Name of the lab that runs here, as its notebook has set it up; empty without one."""
-    from srlab.course.lab import Lab
-
     here = getattr(running_shell(), "user_ns", {})
     return next((value.name for value in list(here.values()) if isinstance(value, Lab)), "")
 
@@ -154,8 +152,6 @@ def guess(question: str, choices: Sequence[str] = (), unit: str = "") -> Guess:
     >>> blur = course.guess("Which of the two costs more?", ["blur", "noise"])
     >>> blur.reveal(max(costs, key=costs.get))
     """
-    from IPython.display import display
-
     made = Guess(question, choices, unit)
     display(made)
     return made

@@ -13,8 +13,8 @@ from typing import Any
 
 import torch
 
-from srlab.course.check import TODO, Answer, Exercise, StillToDo, Wrong, filled
 from srlab.course.difference import difference, shown
+from srlab.course.exercise import TODO, Answer, Exercise, StillToDo, Wrong, filled
 from srlab.course.stand_in import leans_on_stand_in
 
 Outcome = dict[str, Any] | Exception  # observation -> value; what an answer does in one case

@@ -5,19 +5,19 @@ import math
 import os
 from collections.abc import Collection
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
+import torch
+from IPython.display import display
 
+from srlab import models
 from srlab.base.errors import SrlabError
 from srlab.course import starts
-from srlab.course.notebooks import CLAIM
+from srlab.course.saved import CLAIM
 from srlab.data.datasets import ImageSet
 from srlab.data.degradation import Degradation
 from srlab.training.runs import Run
-
-if TYPE_CHECKING:
-    import torch
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,7 +46,7 @@ class Lab:
     """
 
     name: str
-    device: "torch.device"
+    device: torch.device
     precision: str
     train_set: ImageSet = field(repr=False)
     unseen: ImageSet = field(repr=False)
@@ -124,8 +124,6 @@ class Lab:
         SrlabError
             The claim is false, unless ``SRLAB_CLAIMS`` is ``record``.
         """
-        from IPython.display import display
-
         exact = (above, below) == (-math.inf, math.inf)
         if exact and not isinstance(value, (bool, np.bool_)):
             raise SrlabError(f"The claim '{claim}' has no bound. Pass above= or below=, or a bool as its value.")
@@ -148,10 +146,6 @@ def generator_of(values: dict[str, Any]) -> dict[str, Any]:
     SrlabError
         There is no such network, or it has more parameters than the recipe's limit.
     """
-    import torch
-
-    from srlab import models
-
     network, changes = values.get("network", "RRDBNet"), {"blocks": values["blocks"]}
     if "growth" in values:
         changes |= {"features": values["width"], "growth": values["growth"]}

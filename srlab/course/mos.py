@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 import torch
+from scipy.special import stdtrit
 
 from srlab.base.errors import SrlabError
 
@@ -80,8 +81,6 @@ def mean_opinion_scores(votes: Sequence[Sequence[str]]) -> pd.DataFrame:
     SrlabError
         A ranking has fewer than two methods, or one of them twice.
     """
-    from scipy.special import stdtrit
-
     rows = []
     for ranking in votes:
         if len(ranking) < 2 or len(set(ranking)) < len(ranking):

@@ -1,20 +1,17 @@
-"""The notebooks of the course, for the commands: which there are, reading one, and saying where it lies."""
+"""The notebooks of the course, for the commands: which there are, reading one, and finding one."""
 
 import glob
 import json
-import os
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+import nbformat
+from nbformat import NotebookNode
+from nbformat.validator import get_validator
 
 from srlab.base.errors import SrlabError
 from srlab.base.files import refuse_existing
 from srlab.base.places import course, recipes
-
-if TYPE_CHECKING:
-    from nbformat import NotebookNode
-
-CLAIM = "application/vnd.srlab.claim+json"  # media type of a checked claim, from which `make seeds` makes its table
-HEADLINE = "application/vnd.course.headline+json"  # media type under which `make labs` finds a lab's main figure
 
 
 def find_notebooks() -> list[Path]:
@@ -62,12 +59,12 @@ def refuse_as_new(path: Path) -> None:
     refuse_existing(path)
 
 
-def tags_of(cell: "NotebookNode") -> list[str]:
+def tags_of(cell: NotebookNode) -> list[str]:
     """What a cell of a notebook is marked with."""
     return cell.metadata.get("tags", [])
 
 
-def read_notebook(path: Path) -> "NotebookNode":
+def read_notebook(path: Path) -> NotebookNode:
     """Read a notebook.
 
     Raises
@@ -75,9 +72,6 @@ def read_notebook(path: Path) -> "NotebookNode":
     SrlabError
         There is no such file, it cannot be read, or it is not a notebook of format 4.
     """
-    import nbformat
-    from nbformat.validator import get_validator
-
     if not path.is_file():
         raise SrlabError(f"There is no file {path}; check the path.")
     try:
@@ -97,15 +91,7 @@ def _at_least_4(content: Any) -> Any:
     return content | {"nbformat_minor": 4} if isinstance(minor, int) and 0 <= minor < 4 else content
 
 
-def outputs_of(notebook: "NotebookNode", kind: str) -> list[Any]:
+def outputs_of(notebook: NotebookNode, kind: str) -> list[Any]:
     """Return what the cells of an executed notebook left under a media type, in order."""
     outputs = [output for cell in notebook.cells for output in cell.get("outputs", [])]
     return [output["data"][kind] for output in outputs if kind in output.get("data", {})]
-
-
-def seen_from_here(path: Path) -> str:
-    """A path, or the way to it from the working directory where that is shorter."""
-    try:
-        return min(str(path), os.path.relpath(path), key=len)
-    except ValueError:  # on Windows from one drive to another
-        return str(path)

@@ -6,6 +6,8 @@ from collections.abc import Collection, Iterable, Mapping
 from pkgutil import resolve_name
 from typing import Any
 
+import yaml
+
 from srlab.base.errors import SrlabError
 from srlab.course.recipes import Book
 
@@ -136,7 +138,6 @@ def _read(name: str, value: Any) -> Any:
     """A list or a dict that papermill's -p has handed on as the text that was typed."""
     if not (isinstance(value, str) and value.lstrip().startswith(("[", "{"))):
         return value
-    import yaml
 
     try:
         return yaml.safe_load(value)

@@ -1,20 +1,17 @@
 """The perception-distortion plot: no method is best at both."""
 
 import itertools
-from typing import TYPE_CHECKING
 
 import matplotlib.pyplot as plt
 import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, NullFormatter
 from matplotlib.transforms import Bbox
 
 from srlab.base.text import in_figure
 from srlab.view.plots import COLORS, OTHER
-
-if TYPE_CHECKING:
-    import pandas as pd
-    from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
 
 # Metric -> label of its axis; all of them are better when lower.
 AXES = {
@@ -28,7 +25,7 @@ SIDES = ((0, 7, "center", "bottom"), (0, -7, "center", "top"), (8, 0, "left", "c
 MARKERS = "osD^vP*X<>"  # in turn, so that methods of one colour are told apart
 
 
-def draw_perception_distortion(table: "pd.DataFrame", metric: str) -> "Figure":
+def draw_perception_distortion(table: pd.DataFrame, metric: str) -> Figure:
     """Draw mean PSNR against a perception metric, one point per method, one panel per image set.
 
     Blau and Michaeli (2018) prove that beyond some quality the two can only be traded against each other: the lower
@@ -71,7 +68,7 @@ def draw_perception_distortion(table: "pd.DataFrame", metric: str) -> "Figure":
     return figure
 
 
-def _label(axis: "Axes", points: dict[str, tuple[float, float]]) -> None:
+def _label(axis: Axes, points: dict[str, tuple[float, float]]) -> None:
     """Write each name beside its point, on the first side where nothing else is."""
     axis.figure.draw_without_rendering()  # until then nobody knows where in the picture a point lies
     pixels = axis.transData.transform(list(points.values()))

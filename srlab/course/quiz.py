@@ -12,6 +12,9 @@ from importlib.resources import files
 from string import ascii_uppercase
 from typing import Any
 
+import yaml
+from IPython.display import display
+
 from srlab.base.errors import SrlabError
 from srlab.base.shell import running_shell
 from srlab.course.saved import calls_of
@@ -66,8 +69,6 @@ def read_questions(lab: str) -> list[Question]:
     SrlabError
         It has none.
     """
-    import yaml
-
     if lab not in labs_with_quiz():
         raise SrlabError(f"There is no quiz for '{lab}'; there is one for {', '.join(labs_with_quiz())}.")
     file = files("srlab.course").joinpath("quizzes", f"{lab}.yaml")
@@ -140,7 +141,6 @@ def _show(text: str) -> None:
     if running_shell() is None:
         print(text)
         return
-    from IPython.display import display
 
     display({"text/markdown": text, "text/plain": text}, raw=True)
 

@@ -27,6 +27,8 @@ from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
+import yaml
+
 from srlab.base.errors import SrlabError
 from srlab.base.text import in_columns
 
@@ -145,8 +147,6 @@ def read_book(file: Path) -> Book:
     SrlabError
         The file is missing or damaged, or says something that means nothing.
     """
-    import yaml
-
     if not file.is_file():
         raise SrlabError(
             f"There is no file {file} with the recipes of this lab; CONTRIBUTING.md says what goes into it."

@@ -4,9 +4,14 @@ import ast
 import re
 from enum import Enum
 
+from IPython.core.inputtransformer2 import TransformerManager
+
 # An exercise and a value of `Result`, in the HTML that a check shows: each editor keeps HTML, and a media type of our
 # own perhaps not.
 MARK = '<div data-srlab-check="{} {}">'
+
+CLAIM = "application/vnd.srlab.claim+json"  # media type of a checked claim, from which `make seeds` makes its table
+HEADLINE = "application/vnd.srlab.headline+json"  # media type under which `make labs` finds a lab's main figure
 
 
 class Result(Enum):
@@ -31,8 +36,6 @@ def parse_cell(source: str) -> ast.Module:
     try:
         return ast.parse(source)
     except SyntaxError:
-        from IPython.core.inputtransformer2 import TransformerManager
-
         return ast.parse(TransformerManager().transform_cell(source))
 
 

@@ -10,7 +10,11 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
+import matplotlib.pyplot as plt
+import torch
+
 import srlab
+from srlab import models
 from srlab.base import devices, places
 from srlab.base.errors import SrlabError
 from srlab.course import missing_names, starts
@@ -52,8 +56,6 @@ def setup(name: str, namespace: Mapping[str, Any], dry: bool = False) -> Lab:
         A parameter is unknown or makes no sense, the run could not be kept, the device is not there, or a strict
         recipe has too few photos.
     """
-    import matplotlib.pyplot as plt
-
     book = read_book(places.recipes() / f"{name}.yaml")
     labs = [value for value in namespace.values() if isinstance(value, Lab) and value.name == name]
     given, tricks = read_parameters(book, namespace, labs[-1].typed if labs else None)
@@ -169,10 +171,6 @@ def _check_what_comes_later(lab: Lab) -> None:
         The network, a weights file, the start, a benchmark set, or a run to compare
         won't do.
     """
-    import torch
-
-    from srlab import models
-
     values = lab.parameters
     if "size" in values:
         generator_of(values)

@@ -5,9 +5,11 @@ import re
 from pathlib import Path
 from typing import Any
 
+from IPython.display import Markdown, display
+
 import srlab
 from srlab.base import devices
-from srlab.course.notebooks import HEADLINE
+from srlab.course.saved import HEADLINE
 
 
 def show(*objects: Any) -> None:
@@ -15,8 +17,6 @@ def show(*objects: Any) -> None:
 
     Of each docstring only the description is shown; the lists of parameters stay in the file.
     """
-    from IPython.display import Markdown, display
-
     for thing in objects:
         lines, first = inspect.getsourcelines(thing)
         file = Path(inspect.getsourcefile(thing))
@@ -42,8 +42,6 @@ def headline(label: str, value: float, unit: str = "") -> None:
     label, value, unit
         What was measured, the number, and its unit.
     """
-    from IPython.display import display
-
     text = f"{label}: {value:.2f} {unit}".rstrip()
     figures = {"label": label, "value": value, "unit": unit, "peak_memory_mib": devices.peak_memory_mib()}
     display({"text/plain": text, HEADLINE: figures}, raw=True)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from types import FunctionType
 from typing import Any
 
-from srlab.course.check import Answer, Exercise, Wrong
+from srlab.course.exercise import Answer, Exercise, Wrong
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from srlab.base.errors import SrlabError
 from srlab.base.places import data_home
-from srlab.data.formats import EXTENSIONS
+from srlab.data.images import EXTENSIONS
 
 
 @dataclass(frozen=True)

@@ -17,8 +17,8 @@ from srlab.base.text import breaks_line, printable
 from srlab.data.cache import cached, fingerprint
 from srlab.data.catalog import data_set, folder_of, is_named
 from srlab.data.degradation import Degradation
-from srlab.data.formats import EXTENSIONS
-from srlab.data.images import check_scale, mod_crop, read_pixels, to_float, to_uint8
+from srlab.data.download import fetch
+from srlab.data.images import EXTENSIONS, check_scale, mod_crop, read_pixels, to_float, to_uint8
 
 # Photos that come inside packages the course needs anyway: name -> (package, file in the package).
 PHOTOS = {
@@ -355,8 +355,6 @@ def image_set(path: str | Path, scale: int = 4) -> ImageSet:
     check_scale(scale)
     path = expanded(path)
     if is_named(path) and not path.exists():
-        from srlab.data.download import fetch  # brings requests, which no lab needs that downloads nothing
-
         path = fetch(str(path))
     return benchmark(path, scale) if _one_of(path, HR_FOLDERS) else folder(path)
 

@@ -19,8 +19,9 @@ from PIL.Image import Transpose
 from srlab.base.errors import SrlabError
 from srlab.base.files import write_atomic
 from srlab.base.places import expanded, from_home
-from srlab.data.formats import EXTENSIONS, FORMATS
 
+EXTENSIONS = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp")
+FORMATS = ("PNG", "JPEG", "BMP", "TIFF", "WEBP")  # all that is decoded: for an EPS file Pillow would run Ghostscript
 GREY = ("1", "L", "LA", "La")  # modes of Pillow
 
 # EXIF orientation -> what turns the pixels upright; 1 is upright, and other numbers mean nothing.

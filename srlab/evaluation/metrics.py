@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 
 import torch
+from pytorch_msssim import ms_ssim as multi_scale_ssim
+from pytorch_msssim import ssim as windowed_ssim
 
 from srlab.base.errors import SrlabError
 from srlab.data.images import LOWEST, luma, quantize
@@ -208,8 +210,6 @@ def ssim(sr: torch.Tensor, hr: torch.Tensor, protocol: Protocol = PAPER) -> torc
     SrlabError
         As for `psnr`; `TooSmall` if less than 11 pixels are left.
     """
-    from pytorch_msssim import ssim as windowed_ssim
-
     sr, hr = prepared(sr, hr, protocol)
     if min(sr.shape[-2:]) < 11:
         raise TooSmall(f"SSIM needs at least 11x11 pixels after the crop, but has {tuple(sr.shape[-2:])}.")
@@ -240,8 +240,6 @@ def ms_ssim(sr: torch.Tensor, hr: torch.Tensor, protocol: Protocol = PAPER) -> t
     SrlabError
         As for `psnr`; `TooSmall` if less than 161 pixels are left along a side.
     """
-    from pytorch_msssim import ms_ssim as multi_scale_ssim
-
     sr, hr = prepared(sr, hr, protocol)
     if min(sr.shape[-2:]) < MS_SSIM_SIDE:
         raise TooSmall(

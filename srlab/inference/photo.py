@@ -15,8 +15,8 @@ from srlab.base.errors import SrlabError
 from srlab.base.files import amount, need_room, open_atomic, refuse_existing
 from srlab.base.places import from_home
 from srlab.base.text import breaks_line, printable
-from srlab.data.formats import EXTENSIONS
 from srlab.data.images import (
+    EXTENSIONS,
     GREY,
     check_scale,
     encoded,

@@ -166,7 +166,7 @@ def layer_names(network: str) -> list[str]:
 
 def _outline(network: str) -> tuple[nn.Module, dict[str, str]]:
     """A whole network without storage, and for each layer its place there: what torchvision calls it."""
-    from torchvision.models import get_model  # slow to import
+    from torchvision.models import get_model  # importing torchvision costs a second
 
     with torch.device("meta"):  # costs neither time nor memory, and the classifier of VGG is large
         whole = _vgg6() if network == pretrained.OWN else get_model(network)
@@ -203,7 +203,7 @@ def _vgg6() -> nn.Module:
 
 def _cut(whole: nn.Module, places: set[str], skips: bool) -> nn.Module:
     """The part of a network that leads to some places, as a network that gives their maps."""
-    from torchvision.models.feature_extraction import create_feature_extractor
+    from torchvision.models.feature_extraction import create_feature_extractor  # as above
 
     if skips:
         whole.layer1 = nn.Identity()

@@ -11,6 +11,7 @@ import torch
 
 from srlab.base.errors import SrlabError
 from srlab.base.files import read_safetensors, sha256_of
+from srlab.data.download import download
 
 # The course's own small network; `benchmarks/reference/ship_features.py` has made its weights.
 OWN = "vgg6"
@@ -19,7 +20,7 @@ OWN_WEIGHTS = Path(__file__).parent / "shipped" / f"{OWN}.safetensors"
 
 def weights_url(name: str) -> str:
     """Where torchvision's ImageNet weights of a network are; the address ends in digits of the file's SHA-256."""
-    from torchvision.models import get_model_weights
+    from torchvision.models import get_model_weights  # importing torchvision costs a second
 
     return get_model_weights(name).IMAGENET1K_V1.url
 
@@ -53,8 +54,6 @@ def find_weights(name: str, weights: str | Path = "auto") -> Path | None:
         if weights == "auto" and not path.is_file():
             return None
         if not path.is_file():
-            from srlab.data.download import download  # brings requests, which nobody needs who has the weights
-
             download([url], path, sha256=_hash_in_name(path))
     else:
         path = Path(weights).expanduser()

@@ -31,16 +31,17 @@ from contextlib import contextmanager
 from fnmatch import fnmatch
 from importlib.metadata import version
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+import torch
+from torch import nn
 
 import srlab
 from srlab.base import files
+from srlab.base.devices import out_of_memory, peak_memory_mib
 from srlab.base.errors import SrlabError
 from srlab.base.places import generator_file, home, locate, run_folder
 from srlab.base.text import printable
-
-if TYPE_CHECKING:
-    from torch import nn
 
 FORMAT = 2  # of the run folder; one of another is not touched
 ADVICE = f"{files.ADVICE} with SRLAB_HOME"  # where a file of a run cannot be written
@@ -246,8 +247,6 @@ class Run:
         state
             With entries ``step`` and ``manifest``; made of tensors, numbers, texts, lists and dicts.
         """
-        import torch
-
         with files.open_atomic(self.path / "state" / f"{state['step']:09d}.pt", ADVICE) as file:
             torch.save(state, file)
         for old in self._states()[:-2]:
@@ -258,7 +257,7 @@ class Run:
 
     # --- generator.safetensors ---
 
-    def save_generator(self, generator: "nn.Module", step: int, best: str = "", **notes: float) -> None:
+    def save_generator(self, generator: nn.Module, step: int, best: str = "", **notes: float) -> None:
         """Write the generator's weights with its architecture, so that a later lab can load it by the run's name.
 
         Parameters
@@ -280,10 +279,6 @@ class Run:
 
 def _read_state(file: Path) -> dict[str, Any]:
     """A state, if it is whole; nothing in it is executed."""
-    import torch
-
-    from srlab.base.devices import out_of_memory
-
     try:
         with zipfile.ZipFile(file) as archive:  # torch.load passes over checksums
             if archive.testzip():
@@ -444,7 +439,7 @@ class RunWriter(Run):
                 for name, value in row.items():
                     self._events.add_scalar(name, value, step)
 
-    def keep_best(self, names: tuple[str, ...], step: int, generator: "nn.Module") -> None:
+    def keep_best(self, names: tuple[str, ...], step: int, generator: nn.Module) -> None:
         """Save the weights by which a score of the newest row is higher than ever before."""
         for name in names:
             score = self.history[-1].get(f"val_{name}", float("-inf"))
@@ -453,7 +448,7 @@ class RunWriter(Run):
                 if self.writes:
                     self.save_generator(generator, step, best=name, score=score)
 
-    def save(self, step: int, parts: dict[str, Any], generator: "nn.Module", status: str) -> None:
+    def save(self, step: int, parts: dict[str, Any], generator: nn.Module, status: str) -> None:
         """Write the state, the weights and the manifest, in this order.
 
         Parameters
@@ -467,8 +462,6 @@ class RunWriter(Run):
         status
             "running", "stopped" or "finished".
         """
-        from srlab.base.devices import peak_memory_mib
-
         metrics = {name: value for row in self.history for name, value in row.items() if name != "step"}
         seconds = round(self._seconds_before + time.perf_counter() - self._began, 1)
         facts = {"metrics": metrics, "wall_time_s": seconds, "peak_memory_mib": peak_memory_mib()}
@@ -479,7 +472,7 @@ class RunWriter(Run):
                 self.save_generator(generator, step)
         self._write_manifest(status)
 
-    def finish(self, step: int, generator: "nn.Module") -> None:
+    def finish(self, step: int, generator: nn.Module) -> None:
         """Write what a crash may have cut off after the last state: the weights, and that the run is finished.
 
         One that has failed, or was stopped before its end, stays what it is, however few steps are asked for now.

@@ -1,21 +1,18 @@
 """Watch a training while it runs: the validation curve and the picture, and of a GAN what D says."""
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import matplotlib.pyplot as plt
 import torch
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 
 from srlab.data.images import write_image
 from srlab.inference.tiling import upscale
 from srlab.training.ruin import HEALTHY, History
+from srlab.training.trainer import Trainer
 from srlab.view.plots import COLORS, OTHER, Box, cut, picture, to_numpy, write_caption
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
-
-    from srlab.training.trainer import Trainer
 
 
 class Monitor:
@@ -42,7 +39,7 @@ class Monitor:
         self.baseline = baseline
         self._handle: Any = None
 
-    def __call__(self, trainer: "Trainer") -> None:
+    def __call__(self, trainer: Trainer) -> None:
         """Redraw after a validation."""
         from IPython.display import display
 
@@ -61,11 +58,11 @@ class Monitor:
         else:
             self._handle.update(drawn)
 
-    def _panels(self) -> tuple["Figure", list["Axes"]]:
+    def _panels(self) -> tuple[Figure, list[Axes]]:
         """A new figure, and its axes: those of the curves, then of SR and HR."""
         return plt.subplots(1, 3, figsize=(14, 3.8), layout="constrained")
 
-    def _draw_curves(self, history: History, curve: "Axes") -> None:
+    def _draw_curves(self, history: History, curve: Axes) -> None:
         _draw_series(curve, history, "val_psnr", "network", self.COLOR, marker="o")
         for label, value in self.baseline.items():
             curve.axhline(value, linestyle="--", color=COLORS.get(label, OTHER), label=label)
@@ -84,13 +81,13 @@ class GanMonitor(Monitor):
     ALT = "What D says of HR and SR, validation PSNR, and the current SR crop beside HR."
     COLOR = COLORS["SRGAN"]
 
-    def _panels(self) -> tuple["Figure", list["Axes"]]:
+    def _panels(self) -> tuple[Figure, list[Axes]]:
         figure, axes = plt.subplots(2, 2, figsize=(12, 8.4))
         # Set by hand: a layout that matplotlib finds takes a third of the time.
         figure.subplots_adjust(left=0.06, right=0.99, top=0.95, bottom=0.02, wspace=0.16, hspace=0.24)
         return figure, axes.flat
 
-    def _draw_curves(self, history: History, said: "Axes", curve: "Axes") -> None:
+    def _draw_curves(self, history: History, said: Axes, curve: Axes) -> None:
         """What D says with the bands in which it has something to teach, and the validation curve."""
         for key, label, color in (("d_real", "D(HR)", COLORS["HR"]), ("d_fake", "D(SR)", COLORS["SRGAN"])):
             said.axhspan(*HEALTHY[label], color=color, alpha=0.15)
@@ -100,7 +97,7 @@ class GanMonitor(Monitor):
         super()._draw_curves(history, curve)
 
 
-def _draw_series(axis: "Axes", history: History, key: str, label: str, color: str, marker: str = "") -> None:
+def _draw_series(axis: Axes, history: History, key: str, label: str, color: str, marker: str = "") -> None:
     rows = [row for row in history if key in row]
     steps, values = [row["step"] for row in rows], [row[key] for row in rows]
     axis.plot(steps, values, label=label, color=color, linewidth=2, marker=marker)

@@ -5,10 +5,11 @@ import io
 import json
 from collections.abc import Callable, Mapping, Sequence
 from html import escape
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import matplotlib.pyplot as plt
 import torch
+from cycler import Cycler
 from matplotlib import cycler
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -16,9 +17,6 @@ from matplotlib.patches import Rectangle
 from matplotlib.patheffects import withStroke
 
 from srlab.base.text import in_figure, in_markdown
-
-if TYPE_CHECKING:
-    from cycler import Cycler
 
 # One colour per method in all labs. Each has a contrast of 3 or more on white, and any two are told apart by
 # readers of every colour vision: tests/view/test_plots.py computes both.
@@ -46,7 +44,7 @@ OTHER = "#777777"  # a method that has no colour
 Box = tuple[int, int, int, int]  # top, left, height, width in pixels of the image
 
 
-def line_styles() -> "Cycler":
+def line_styles() -> Cycler:
     """Colours and dashes of lines that are no method, for matplotlib's ``axes.prop_cycle``."""
     return cycler(linestyle=["-", "--"]) * cycler(color=CYCLE)
 

@@ -10,7 +10,7 @@ import time
 import pytest
 
 from srlab.base.errors import SrlabError
-from srlab.course import execute as executing
+from srlab.course.cli import labs_command
 from srlab.course.cli.main import main
 from srlab.models import MSRResNet
 from tests.conftest import leave_run
@@ -54,7 +54,7 @@ def test_labs_are_run_with_their_recipe_and_those_that_fail_or_lack_it_are_named
             raise SrlabError("NameError: name 'x' is not defined")
         return {"label": "PSNR", "value": 28.1234, "unit": "dB", "peak_memory_mib": 2048}
 
-    monkeypatch.setattr(executing, "execute", execute)
+    monkeypatch.setattr(labs_command, "execute", execute)
     assert main(["labs", "--recipe", "smoke"]) == 1
     said = capsys.readouterr().out
     assert "PSNR: 28.12 dB" in said

@@ -9,8 +9,8 @@ import torch
 from PIL import Image
 from spandrel.architectures.SPAN import SPAN
 
+from srlab.course.cli import upscalers
 from srlab.course.cli.main import main
-from srlab.data import resampling
 from srlab.data.images import read_image, to_uint8, write_image
 from srlab.data.resampling import upsample
 from srlab.inference.tiling import upscale
@@ -128,7 +128,7 @@ def test_a_signal_is_130_and_leaves_nothing(source, tmp_path, capsys, monkeypatc
     def interrupted(*_):
         signal.raise_signal(number)
 
-    monkeypatch.setattr(resampling, "upsample", interrupted)
+    monkeypatch.setattr(upscalers, "upsample", interrupted)
     assert main(["upscale", str(source), str(tmp_path / "sr.png"), "--method", "bicubic"]) == 130
     assert "stopped; files that were finished are whole" in capsys.readouterr().err
     assert [path.name for path in tmp_path.iterdir()] == ["lr.png"]

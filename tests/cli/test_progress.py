@@ -7,9 +7,10 @@ import nbformat
 import pytest
 
 from srlab.base.errors import SrlabError
-from srlab.course.check import TODO, check, find, names
+from srlab.base.places import seen_from_here
+from srlab.course.check import check
 from srlab.course.cli.main import main
-from srlab.course.notebooks import seen_from_here
+from srlab.course.exercise import TODO, find, names
 from tests.conftest import ROOT, left
 
 CROP, PROJECT, MATRIX = "degradation.paired_crop", "degradation.back_project", "degradation.shrink_matrix"

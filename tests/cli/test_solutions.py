@@ -7,9 +7,9 @@ from pathlib import Path
 import nbformat
 import pytest
 
-from srlab.course.check import find, names
 from srlab.course.cli.main import main
 from srlab.course.cli.solutions import fill_in, open_exercises, solve
+from srlab.course.exercise import find, names
 from srlab.course.notebooks import read_notebook
 from tests.conftest import LABS, ROOT
 

@@ -4,7 +4,7 @@ import pytest
 
 import srlab
 from srlab.base.errors import SrlabError
-from srlab.course.check import sample
+from srlab.course.exercise import sample
 from srlab.course.pieces import pieces_that_fit, shrink
 
 

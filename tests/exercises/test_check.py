@@ -12,8 +12,9 @@ import torch
 
 from srlab import course
 from srlab.base.errors import SrlabError
-from srlab.course.check import TODO, Exercise, check, find, names
+from srlab.course.check import check
 from srlab.course.difference import difference
+from srlab.course.exercise import TODO, Exercise, find, names
 from srlab.course.grading.results import progress
 from srlab.course.saved import Result
 

@@ -8,7 +8,8 @@ import torch
 import torch.nn as nn
 
 from srlab.base.errors import SrlabError
-from srlab.course.check import TODO, check, find, names
+from srlab.course.check import check
+from srlab.course.exercise import TODO, find, names
 
 
 def listed(answers):

@@ -8,7 +8,7 @@ import torch.nn.functional as F
 
 import srlab
 from srlab import losses, models
-from srlab.course.check import find, sample
+from srlab.course.exercise import find, sample
 from srlab.course.exercises.gan_observation import gan_scene, observe
 from srlab.data import resampling
 from srlab.evaluation import metrics

@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from srlab.course.check import find
+from srlab.course.exercise import find
 
 from .bug import Known
 from .bugs import BUGS

@@ -12,7 +12,7 @@ from srlab.base.errors import SrlabError
 from srlab.course.claims import insert_claims
 from srlab.course.execute import execute, read_headline
 from srlab.course.lab import Lab
-from srlab.course.notebooks import CLAIM
+from srlab.course.saved import CLAIM
 
 LAB = """\
 import dataclasses

@@ -10,6 +10,7 @@ import pytest
 from srlab.course.guess import Guess, guess
 from srlab.course.lab import Lab
 from srlab.view import widgets
+from tests.conftest import replace_display
 
 
 class Shell:
@@ -84,7 +85,7 @@ def test_a_page_that_nobody_can_type_into_shows_the_question_and_folds_the_outco
     """As `srlab labs` runs a lab for the book: there is a shell, and no cell of a page that asks."""
     shown = []
     monkeypatch.setattr(sys.modules["srlab.course.guess"], "running_shell", Shell)
-    monkeypatch.setattr("IPython.display.display", lambda data, raw: shown.append(data))
+    replace_display(monkeypatch, lambda data, raw: shown.append(data))
     asked = Guess("Is <b> wide?", unit="px")
     asked.reveal(8)
     (data,) = shown

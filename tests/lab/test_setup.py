@@ -19,8 +19,8 @@ from traitlets.config import Config
 import srlab
 from srlab import course
 from srlab.base.errors import SrlabError
+from srlab.base.places import seen_from_here
 from srlab.course.execute import read_headline
-from srlab.course.notebooks import seen_from_here
 from srlab.course.recipes import read_book
 from srlab.data import datasets, subjects
 from srlab.models import SRResNet

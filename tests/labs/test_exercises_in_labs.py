@@ -9,8 +9,8 @@ import torch
 
 import srlab
 from srlab import course
-from srlab.course.check import find, names
 from srlab.course.cli.solutions import fill_in
+from srlab.course.exercise import find, names
 from srlab.course.grading.results import progress
 from srlab.course.notebooks import read_notebook
 from srlab.course.saved import Result

@@ -40,7 +40,7 @@ def asked(monkeypatch):
         path.parent.mkdir(parents=True)
         path.write_bytes(CONTENT)
 
-    monkeypatch.setattr("srlab.data.download.download", download)
+    monkeypatch.setattr("srlab.models.pretrained.download", download)
     monkeypatch.setattr(pretrained, "weights_url", lambda _: f"https://somewhere/{NAME}")
     return asked
 

@@ -10,6 +10,7 @@ from srlab import course
 from srlab.course.drawings import FOLDER
 from srlab.models import PatchDiscriminator, ResidualDenseBlock
 from srlab.models.features import layer_names
+from tests.conftest import replace_display
 
 SVG = "{http://www.w3.org/2000/svg}"
 
@@ -48,7 +49,7 @@ def test_each_logit_of_the_patch_discriminator_sees_as_much_as_is_drawn():
 
 def test_it_is_shown_with_its_text_and_at_most_as_wide_as_the_page(monkeypatch):
     shown = []
-    monkeypatch.setattr("IPython.display.display", lambda data, raw: shown.append(data))
+    replace_display(monkeypatch, lambda data, raw: shown.append(data))
     assert course.drawing("gan_step") is None
     alt = ElementTree.parse(FOLDER / "gan_step.svg").getroot()[1].text
     assert shown[0]["text/plain"] == alt

@@ -6,6 +6,15 @@ import shutil
 import time
 from collections.abc import Iterator
 
+import psutil
+import torch
+import torch.nn.functional as F
+
+from srlab.base.devices import pick_device, unused_gpu
+from srlab.base.places import home, recipes
+from srlab.course.recipes import read_book
+from srlab.models import MSRResNet, pick_size
+
 MEMORY = 3.5  # GiB: a machine sold with 4 GB shows 3.6 to 3.9 of them
 FREE_MEMORY = 1.5  # GiB: the most that a lab says on its first page
 DISK = 1.0  # GB, of which the runs of all labs take 0.4
@@ -14,7 +23,7 @@ TIMED = 10  # training steps
 
 
 def add_parser(commands: argparse._SubParsersAction) -> None:
-    """Add the command to the parser of ``srlab``; imports nothing heavy."""
+    """Add the command to the parser of ``srlab``."""
     parser = commands.add_parser("doctor", help="test this machine in about ten seconds")
     parser.set_defaults(command=run, when_stopped="nothing was written.")
 
@@ -31,12 +40,6 @@ def run(options: argparse.Namespace) -> int:
 
 def examine() -> Iterator[tuple[str, str]]:
     """Look at one thing after the other; gives a fact, and what is wrong and what to do about it, or ""."""
-    import psutil
-    import torch
-
-    from srlab.base.devices import pick_device, unused_gpu
-    from srlab.base.places import home
-
     yield f"{platform.system()} {platform.machine()}, Python {platform.python_version()}, torch {torch.__version__}", ""
     memory = psutil.virtual_memory()
     there, free = memory.total / 2**30, memory.available / 2**30
@@ -67,13 +70,6 @@ def examine() -> Iterator[tuple[str, str]]:
 
 def time_training(device: object) -> tuple[float, float]:
     """Seconds of a training step of lab 01, and minutes of its whole training."""
-    import torch
-    import torch.nn.functional as F
-
-    from srlab.base.places import recipes
-    from srlab.course.recipes import read_book
-    from srlab.models import MSRResNet, pick_size
-
     values = read_book(recipes() / "01_srresnet.yaml").recipes["laptop"].values
     layout = torch.channels_last  # as in Trainer, three times as fast on a CPU
     generator = MSRResNet(**pick_size("laptop", "MSRResNet")).to(device, memory_format=layout)

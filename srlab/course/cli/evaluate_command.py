@@ -7,18 +7,22 @@ import sys
 from contextlib import redirect_stdout
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+import pandas as pd
 
 from srlab.base.errors import SrlabError
+from srlab.base.files import refuse_existing
 from srlab.base.text import printable
 from srlab.course.cli.upscalers import add_choice, pick_upscaler
-
-if TYPE_CHECKING:
-    import pandas as pd
+from srlab.data.datasets import folder
+from srlab.evaluation.folders import evaluate_folders
+from srlab.evaluation.metrics import PROTOCOLS
+from srlab.evaluation.scoring import evaluate, save_table
 
 
 def add_parser(commands: argparse._SubParsersAction) -> None:
-    """Add the command to the parser of ``srlab``; imports nothing heavy."""
+    """Add the command to the parser of ``srlab``."""
     parser = commands.add_parser("evaluate", help="score a folder of SR images, or a run, against HR images")
     parser.add_argument("--hr", required=True, metavar="DIR", help="folder of the original images")
     what = parser.add_mutually_exclusive_group(required=True)
@@ -50,10 +54,6 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Score, print the table, and write it where asked; returns the exit code."""
-    from srlab.base.files import refuse_existing
-    from srlab.evaluation.metrics import PROTOCOLS
-    from srlab.evaluation.scoring import save_table
-
     if options.protocol not in PROTOCOLS:
         raise SrlabError(f"There is no protocol '{options.protocol}'; choose one of {', '.join(PROTOCOLS)}.")
     if options.csv:
@@ -83,12 +83,8 @@ def run(options: argparse.Namespace) -> int:
     return 0
 
 
-def _table(options: argparse.Namespace, protocol: Any) -> "tuple[pd.DataFrame, list[str], int]":
+def _table(options: argparse.Namespace, protocol: Any) -> tuple[pd.DataFrame, list[str], int]:
     """The table, a note for each file that is not in it, and the scale."""
-    from srlab.data.datasets import folder
-    from srlab.evaluation.folders import evaluate_folders
-    from srlab.evaluation.scoring import evaluate
-
     how = {"protocol": protocol, "metrics": options.metrics, "weights": options.weights}
     if options.sr:
         scale = 4 if options.scale is None else options.scale
@@ -97,10 +93,8 @@ def _table(options: argparse.Namespace, protocol: Any) -> "tuple[pd.DataFrame, l
     return evaluate(upscaler, folder(options.hr), scale, **how), [], scale
 
 
-def _text(table: "pd.DataFrame", means: "pd.DataFrame") -> str:
+def _text(table: pd.DataFrame, means: pd.DataFrame) -> str:
     """The table with its means under a line, as text in columns."""
-    import pandas as pd
-
     whole = pd.concat([table, means.assign(image="mean")], ignore_index=True)[["image", *means.columns]]
     digits = {name: f"{{:.{2 if name == 'psnr' else 4}f}}".format for name in means.columns}
     names = whole["image"].map(printable).str.ljust(whole["image"].str.len().max())
@@ -108,6 +102,6 @@ def _text(table: "pd.DataFrame", means: "pd.DataFrame") -> str:
     return "\n".join([*lines[:-1], "-" * len(lines[0]), lines[-1]])
 
 
-def _records(table: "pd.DataFrame") -> list[dict[str, Any]]:
+def _records(table: pd.DataFrame) -> list[dict[str, Any]]:
     """Rows as JSON can hold them: NaN as None, infinity as the text ``"inf"``."""
     return table.astype(object).replace({math.inf: "inf", math.nan: None}).to_dict("records")

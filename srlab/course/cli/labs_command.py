@@ -4,10 +4,15 @@ import argparse
 import time
 
 from srlab.base.errors import SrlabError
+from srlab.base.files import writing
+from srlab.base.places import home, recipes, seen_from_here
+from srlab.course.execute import execute
+from srlab.course.notebooks import find_lab, find_notebooks
+from srlab.course.recipes import read_book
 
 
 def add_parser(commands: argparse._SubParsersAction) -> None:
-    """Add the command to the parser of ``srlab``; imports nothing heavy."""
+    """Add the command to the parser of ``srlab``."""
     parser = commands.add_parser("labs", help="execute the labs headless and print what came out")
     parser.add_argument("labs", nargs="*", metavar="LAB", help="names or beginnings of names, such as 01; default: all")
     parser.add_argument("--recipe", default="auto", help="of notebooks/recipes/, such as smoke; default: what fits")
@@ -38,12 +43,6 @@ def run_labs(recipe: str = "auto", labs: list[str] | None = None, seed: int = 0)
     int
         How many labs failed; the others were executed all the same.
     """
-    from srlab.base.files import writing
-    from srlab.base.places import home, recipes
-    from srlab.course.execute import execute
-    from srlab.course.notebooks import find_lab, find_notebooks, seen_from_here
-    from srlab.course.recipes import read_book
-
     known = find_notebooks()
     chosen = [find_lab(lab) for lab in labs] if labs else known
     books = {lab: read_book(recipes() / f"{lab.stem}.yaml") for lab in known}

@@ -3,9 +3,14 @@
 import argparse
 from typing import Any
 
+from srlab.base import places
+from srlab.course.notebooks import find_lab
+from srlab.course.recipes import read_book
+from srlab.course.setup import setup
+
 
 def add_parser(commands: argparse._SubParsersAction) -> None:
-    """Add the command to the parser of ``srlab``; imports nothing heavy."""
+    """Add the command to the parser of ``srlab``."""
     parser = commands.add_parser("plan", help="print what a lab would train with these parameters, and train nothing")
     parser.add_argument("lab", metavar="LAB", help="name or beginning of a name, such as 04")
     parser.add_argument("-p", nargs=2, action="append", default=[], metavar=("NAME", "VALUE"), help="as for papermill")
@@ -14,11 +19,6 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Do what the lab's setup does with the same parameters, without a download."""
-    from srlab.base import places
-    from srlab.course.notebooks import find_lab
-    from srlab.course.recipes import read_book
-    from srlab.course.setup import setup
-
     lab = find_lab(options.lab).stem
     given = {name: _typed(value) for name, value in options.p}
     setup(lab, read_book(places.recipes() / f"{lab}.yaml").parameters | given, dry=True)

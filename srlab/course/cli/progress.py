@@ -6,11 +6,18 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from srlab.base.errors import SrlabError
+from srlab.base.files import refuse_existing, write_atomic
+from srlab.base.places import seen_from_here
 from srlab.base.text import in_columns, printable
+from srlab.course.exercise import find
+from srlab.course.grading import hand_ins, table
+from srlab.course.grading.results import SAVED, progress, summary
+from srlab.course.notebooks import find_notebooks, read_notebook
+from srlab.course.quiz import ASKED, count_right
 
 
 def add_parser(commands: argparse._SubParsersAction) -> None:
-    """Add the command to the parser of ``srlab``; imports nothing heavy."""
+    """Add the command to the parser of ``srlab``."""
     parser = commands.add_parser("progress", help="say which exercises are right, as the saved notebooks tell")
     parser.add_argument(
         "paths", nargs="*", metavar="FILE_OR_FOLDER", help="notebooks, and folders of them; default: the labs"
@@ -25,10 +32,6 @@ def run(options: argparse.Namespace) -> int:
     """Print a table for each notebook, or a line for each file of a class; returns 2 where something wasn't counted."""
     if options.csv or options.names:
         return grade(options)
-    from srlab.course.check import find
-    from srlab.course.grading.results import SAVED, progress, summary
-    from srlab.course.notebooks import read_notebook, seen_from_here
-    from srlab.course.quiz import ASKED, count_right
 
     paths, others = _notebooks(options.paths)
     tables = []
@@ -67,9 +70,6 @@ def grade(options: argparse.Namespace) -> int:
     int
         2 where a file of a student wasn't counted.
     """
-    from srlab.base.files import refuse_existing, write_atomic
-    from srlab.course.grading import hand_ins, table
-
     if len(options.paths) != 1:
         raise SrlabError("Give one folder with what the class has handed in.")
     if options.csv:
@@ -96,8 +96,6 @@ def grade(options: argparse.Namespace) -> int:
 def _notebooks(paths: Sequence[str]) -> tuple[list[Path], int]:
     """The notebooks as given, all below a folder that is given, or the labs; and how many other files lie there."""
     if not paths:
-        from srlab.course.notebooks import find_notebooks
-
         return [lab for lab in find_notebooks() if "course.check(" in lab.read_text(encoding="utf-8")], 0
     found: list[Path] = []
     others = 0

@@ -3,11 +3,15 @@
 import argparse
 import time
 
+from srlab.base.places import home, seen_from_here
+from srlab.base.text import in_columns, printable
+from srlab.training.runs import read_runs
+
 SCORES = (("psnr", 2), ("ssim", 4))  # of the last validation, and their digits
 
 
 def add_parser(commands: argparse._SubParsersAction) -> None:
-    """Add the command to the parser of ``srlab``; imports nothing heavy."""
+    """Add the command to the parser of ``srlab``."""
     parser = commands.add_parser("runs", help="list the runs: how far each is, and its scores")
     parser.add_argument("lab", nargs="?", default="", metavar="LAB", help="beginning of a lab's name; default: all")
     parser.set_defaults(command=run)
@@ -15,11 +19,6 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Print a line for each run, the newest last."""
-    from srlab.base.places import home
-    from srlab.base.text import in_columns, printable
-    from srlab.course.notebooks import seen_from_here
-    from srlab.training.runs import read_runs
-
     rows = []
     for one, manifest in read_runs(f"{options.lab}*"):
         written = max(file.stat().st_mtime for file in (one.path, *one.path.glob("run.json")))

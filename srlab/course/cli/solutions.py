@@ -5,18 +5,21 @@ import ast
 import inspect
 import itertools
 from pathlib import Path
-from typing import TYPE_CHECKING
 
+import nbformat
+from nbformat import NotebookNode
+
+from srlab.base import places
 from srlab.base.errors import SrlabError
-
-if TYPE_CHECKING:
-    from nbformat import NotebookNode
-
-    from srlab.course.check import Answer
+from srlab.base.files import write_atomic
+from srlab.base.places import seen_from_here
+from srlab.course.exercise import Answer, find
+from srlab.course.notebooks import find_lab, read_notebook, refuse_as_new
+from srlab.course.saved import checks_in
 
 
 def add_parser(commands: argparse._SubParsersAction) -> None:
-    """Add the command to the parser of ``srlab``; imports nothing heavy."""
+    """Add the command to the parser of ``srlab``."""
     parser = commands.add_parser("solutions", help="write a lab with its exercises solved")
     parser.add_argument("lab", metavar="LAB", help="name or beginning of a name, such as 03")
     parser.add_argument(
@@ -27,12 +30,6 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Write the notebook, and say where it is; returns the exit code."""
-    import nbformat
-
-    from srlab.base import places
-    from srlab.base.files import write_atomic
-    from srlab.course.notebooks import find_lab, read_notebook, refuse_as_new, seen_from_here
-
     lab = find_lab(options.lab)
     out = Path(options.out or places.home() / "solutions" / lab.name)  # among what git and the students don't see
     refuse_as_new(out)
@@ -48,7 +45,7 @@ def run(options: argparse.Namespace) -> int:
     return 0
 
 
-def fill_in(notebook: "NotebookNode") -> int:
+def fill_in(notebook: NotebookNode) -> int:
     """Solve the exercises of a lab that are still stubs; returns how many that were.
 
     Parameters
@@ -64,11 +61,8 @@ def fill_in(notebook: "NotebookNode") -> int:
     return len(exercises)
 
 
-def open_exercises(notebook: "NotebookNode") -> list[tuple["NotebookNode", "NotebookNode", str]]:
+def open_exercises(notebook: NotebookNode) -> list[tuple[NotebookNode, NotebookNode, str]]:
     """The cells of each exercise that is still a stub, the stub and its check, and the source of a solution."""
-    from srlab.course.check import find
-    from srlab.course.saved import checks_in
-
     return [
         (stub, check, solve(stub.source, find(names[0]).reference))
         for stub, check in itertools.pairwise(notebook.cells)
@@ -76,7 +70,7 @@ def open_exercises(notebook: "NotebookNode") -> list[tuple["NotebookNode", "Note
     ]
 
 
-def solve(stub: str, answer: "Answer") -> str:
+def solve(stub: str, answer: Answer) -> str:
     """Write an answer into the stub of its exercise, with the imports that it needs.
 
     Parameters

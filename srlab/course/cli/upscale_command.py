@@ -6,12 +6,14 @@ from pathlib import Path
 
 from srlab.base.text import printable
 from srlab.course.cli.upscalers import add_choice, pick_upscaler
+from srlab.inference.photo import upscale_file, upscale_folder
+from srlab.inference.tiling import precision_of
 
 DEFAULT = "msrresnet"
 
 
 def add_parser(commands: argparse._SubParsersAction) -> None:
-    """Add the command to the parser of ``srlab``; imports nothing heavy."""
+    """Add the command to the parser of ``srlab``."""
     parser = commands.add_parser("upscale", help="enlarge an image, or all images of a folder")
     parser.add_argument("source", metavar="IN", help="an image file, or a folder of images")
     parser.add_argument("target", metavar="OUT", help="the file to write (.png .tif .jpg .webp), or a folder for PNGs")
@@ -30,9 +32,6 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Upscale, and say what was written; returns the exit code."""
-    from srlab.inference.photo import upscale_file, upscale_folder
-    from srlab.inference.tiling import precision_of
-
     source, target = Path(options.source), Path(options.target)
     if not options.run and not options.method:
         print(f"upscaling with {DEFAULT}, which comes with srlab; --run takes another network.", file=sys.stderr)

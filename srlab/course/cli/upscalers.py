@@ -1,12 +1,13 @@
 """What the commands enlarge with: a network, or an interpolation."""
 
 import argparse
-from typing import TYPE_CHECKING
 
+from srlab.base.devices import pick_device
 from srlab.base.errors import SrlabError
-
-if TYPE_CHECKING:
-    from srlab.inference.tiling import Upscaler
+from srlab.data.images import check_scale
+from srlab.data.resampling import upsample
+from srlab.inference.tiling import Upscaler
+from srlab.models.weights import read_generator
 
 RUN = (
     "<lab>/<name>, a run folder, a weights file (.safetensors or .pth, also of others' networks), what comes along: "
@@ -20,7 +21,7 @@ def add_choice(group: argparse._MutuallyExclusiveGroup, default: str = "") -> No
     group.add_argument("--method", choices=["nearest", "bilinear", "bicubic", "lanczos"], help="an interpolation")
 
 
-def pick_upscaler(run: str, method: str | None, scale: int | None, device: str) -> "tuple[Upscaler, int]":
+def pick_upscaler(run: str, method: str | None, scale: int | None, device: str) -> tuple[Upscaler, int]:
     """Read a network, or take an interpolation, and say how many times larger it makes an image.
 
     Parameters
@@ -39,11 +40,6 @@ def pick_upscaler(run: str, method: str | None, scale: int | None, device: str) 
     SrlabError
         The scale is no whole number of at least 1 or not the network's, or the network cannot be read.
     """
-    from srlab.base.devices import pick_device
-    from srlab.data.images import check_scale
-    from srlab.data.resampling import upsample
-    from srlab.models.weights import read_generator
-
     if method:
         scale = 4 if scale is None else scale
         check_scale(scale)

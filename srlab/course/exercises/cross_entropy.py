@@ -8,8 +8,8 @@ import torch
 import torch.nn as nn
 import torch.nn.functional as F
 
-from srlab.course.check import Answer, sample
 from srlab.course.difference import take
+from srlab.course.exercise import Answer, sample
 from srlab.course.exercises.networks import gradient, reaches
 
 Entropy = Callable[[torch.Tensor, float], torch.Tensor]

@@ -8,8 +8,8 @@ import torch
 import torch.nn as nn
 from torch.optim import SGD
 
-from srlab.course.check import Answer, sample
 from srlab.course.difference import take
+from srlab.course.exercise import Answer, sample
 
 
 def gan_scene() -> tuple[Any, ...]:

@@ -10,7 +10,7 @@ import torch.nn as nn
 import torch.nn.functional as F
 from torch.overrides import TorchFunctionMode
 
-from srlab.course.check import Answer, Wrong, filled, sample
+from srlab.course.exercise import Answer, Wrong, filled, sample
 
 
 def build(answer: Answer, *sizes: int) -> nn.Module:

@@ -3,12 +3,11 @@
 import re
 from collections import Counter
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
+from nbformat import NotebookNode
+
+from srlab.course.exercise import find, names
 from srlab.course.saved import MARK, Result, checks_in
-
-if TYPE_CHECKING:
-    from nbformat import NotebookNode
 
 # What is told of a saved notebook, to a student and to a teacher.
 SAVED = {
@@ -21,7 +20,7 @@ SAVED = {
 BY_CHECK = [one.value for one in (Result.RIGHT, Result.HINT, Result.TODO)]  # the words of `check`
 
 
-def progress(notebook: "NotebookNode") -> tuple[dict[str, Result], list[str]]:
+def progress(notebook: NotebookNode) -> tuple[dict[str, Result], list[str]]:
     """Say of each exercise what its check found when the notebook was last saved.
 
     Returns
@@ -31,8 +30,6 @@ def progress(notebook: "NotebookNode") -> tuple[dict[str, Result], list[str]]:
     list of str
         Sentences about checks that couldn't be counted as they stand there.
     """
-    from srlab.course.check import names
-
     known = names()
     results: dict[str, Result] = {}
     unknown, printed = [], set()
@@ -67,8 +64,6 @@ def lab_of(exercise: str) -> str:
 
 def points(results: dict[str, Result], lab: str) -> tuple[int, int]:
     """What the right answers of a lab sum up to by importance, and what all of them would."""
-    from srlab.course.check import find, names
-
     weights = {name: find(name).importance for name in names() if lab_of(name) == lab}
     return sum(weights[name] for name in weights if results.get(name) == Result.RIGHT), sum(weights.values())
 
@@ -80,7 +75,7 @@ def summary(tables: Sequence[dict[str, Result]]) -> str:
     return f"{counts[Result.RIGHT]} of {counts.total()} right" + (f" ({', '.join(others)})" if others else "")
 
 
-def _left(name: str, outputs: list["NotebookNode"]) -> Result:
+def _left(name: str, outputs: list[NotebookNode]) -> Result:
     """What the last run of a check left beside its words; where nothing is, as after clearing, it wasn't run."""
     marks = re.compile(MARK.format(re.escape(name), f"({'|'.join(BY_CHECK)})"))
     pages = [output.get("data", {}).get("text/html", "") for output in outputs]

@@ -4,6 +4,7 @@ import csv
 import io
 from collections.abc import Iterable, Sequence
 
+from srlab.course.exercise import names as exercises
 from srlab.course.grading.hand_ins import HandIn
 from srlab.course.grading.results import SAVED, lab_of, points
 
@@ -39,8 +40,6 @@ def grades(hand_ins: Sequence[HandIn], names: Sequence[str]) -> bytes:
     names
         Of the class; who isn't among them gets a row too, and a note.
     """
-    from srlab.course.check import names as exercises
-
     columns = ["student"]
     possible = {}
     for lab in _labs(hand_ins):

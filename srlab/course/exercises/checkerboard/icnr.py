@@ -4,8 +4,8 @@ from typing import Any
 
 import torch
 
-from srlab.course.check import Answer, Exercise, sample
 from srlab.course.difference import take
+from srlab.course.exercise import Answer, Exercise, sample
 
 
 def icnr(weight: torch.Tensor, factor: int) -> torch.Tensor:

@@ -6,8 +6,8 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from srlab.course.check import Answer, Exercise, Wrong, sample
 from srlab.course.difference import take
+from srlab.course.exercise import Answer, Exercise, Wrong, sample
 from srlab.course.exercises.networks import build, gradient, reaches
 from srlab.models.features import MEAN, STD
 

@@ -8,7 +8,7 @@ from typing import Any
 import torch
 import torch.nn.functional as F
 
-from srlab.course.check import Answer, Exercise, Wrong, filled
+from srlab.course.exercise import Answer, Exercise, Wrong, filled
 from srlab.course.exercises.networks import reaches
 from srlab.data.datasets import photos
 from srlab.data.degradation import blur, blur_until

@@ -7,7 +7,7 @@ from typing import Any
 import torch
 import torch.nn.functional as F
 
-from srlab.course.check import Answer, Exercise, Wrong, filled, sample
+from srlab.course.exercise import Answer, Exercise, Wrong, filled, sample
 from srlab.course.exercises.networks import gradient
 
 

@@ -6,7 +6,7 @@ from typing import Any
 import torch
 import torch.nn.functional as F
 
-from srlab.course.check import Answer, Exercise, Wrong, sample
+from srlab.course.exercise import Answer, Exercise, Wrong, sample
 from srlab.data.resampling import downsample, resize
 
 

@@ -2,7 +2,7 @@
 
 import torch
 
-from srlab.course.check import Answer, Exercise, sample
+from srlab.course.exercise import Answer, Exercise, sample
 
 
 def paired_crop(

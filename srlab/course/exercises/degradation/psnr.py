@@ -4,7 +4,7 @@ import math
 
 import torch
 
-from srlab.course.check import Exercise, sample
+from srlab.course.exercise import Exercise, sample
 from srlab.data.images import luma
 from srlab.evaluation import metrics
 

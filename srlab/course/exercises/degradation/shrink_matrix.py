@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import torch
 
-from srlab.course.check import Answer, Exercise
+from srlab.course.exercise import Answer, Exercise
 from srlab.data.resampling import cubic
 
 

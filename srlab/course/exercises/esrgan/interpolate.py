@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import torch
 
-from srlab.course.check import Answer, Exercise
+from srlab.course.exercise import Answer, Exercise
 
 
 def interpolate(a: dict[str, torch.Tensor], b: dict[str, torch.Tensor], alpha: float) -> dict[str, torch.Tensor]:

@@ -5,7 +5,7 @@ from typing import Any
 import torch
 import torch.nn.functional as F
 
-from srlab.course.check import Answer, Exercise
+from srlab.course.exercise import Answer, Exercise
 from srlab.course.exercises.cross_entropy import (
     Entropy,
     as_loss,

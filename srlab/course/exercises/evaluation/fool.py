@@ -6,8 +6,8 @@ from typing import Any
 
 import torch
 
-from srlab.course.check import Answer, Exercise, Wrong, filled
 from srlab.course.difference import take
+from srlab.course.exercise import Answer, Exercise, Wrong, filled
 from srlab.data.datasets import photos
 from srlab.data.degradation import blur
 from srlab.data.images import luma, quantize

@@ -5,8 +5,8 @@ from typing import Any
 
 import torch
 
-from srlab.course.check import Answer, Exercise, Wrong, filled
 from srlab.course.difference import take
+from srlab.course.exercise import Answer, Exercise, Wrong, filled
 
 
 def paired_gain(ours: torch.Tensor, theirs: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:

@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 import torch
 
-from srlab.course.check import Answer, Exercise, sample
+from srlab.course.exercise import Answer, Exercise, sample
 from srlab.course.exercises.degradation.psnr import psnr
 from srlab.data.images import luma, quantize, to_uint8
 from srlab.evaluation import metrics

@@ -3,7 +3,7 @@
 import torch
 import torch.nn.functional as F
 
-from srlab.course.check import Exercise
+from srlab.course.exercise import Exercise
 from srlab.course.exercises.cross_entropy import (
     as_many_of_each,
     cross_entropy,

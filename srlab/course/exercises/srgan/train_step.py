@@ -7,8 +7,8 @@ import torch.nn as nn
 import torch.nn.functional as F
 
 from srlab import losses
-from srlab.course.check import Answer, Exercise
 from srlab.course.difference import difference
+from srlab.course.exercise import Answer, Exercise
 from srlab.course.exercises.cross_entropy import cross_entropy
 from srlab.course.exercises.gan_observation import gan_scene, observe
 from srlab.data.images import quantize

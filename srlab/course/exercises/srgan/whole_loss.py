@@ -6,7 +6,7 @@ from typing import Any
 import torch
 import torch.nn.functional as F
 
-from srlab.course.check import Answer, Exercise, sample
+from srlab.course.exercise import Answer, Exercise, sample
 from srlab.course.exercises.cross_entropy import Entropy, as_loss, cross_entropy, mistakes_of
 from srlab.course.exercises.networks import gradient, reaches
 

@@ -5,8 +5,8 @@ from typing import Any
 import torch
 
 from srlab.base.errors import SrlabError
-from srlab.course.check import Answer, Exercise
 from srlab.course.difference import take
+from srlab.course.exercise import Answer, Exercise
 
 
 def best_guess(candidates: torch.Tensor, probabilities: torch.Tensor, loss: str) -> torch.Tensor:

@@ -5,7 +5,7 @@ from typing import Any
 
 import torch
 
-from srlab.course.check import Answer, Exercise, Wrong, filled
+from srlab.course.exercise import Answer, Exercise, Wrong, filled
 
 
 def fit(

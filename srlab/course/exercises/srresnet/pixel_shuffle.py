@@ -7,7 +7,7 @@ import torch
 import torch.nn.functional as F
 from torch.overrides import TorchFunctionMode
 
-from srlab.course.check import Answer, Exercise, filled, sample
+from srlab.course.exercise import Answer, Exercise, filled, sample
 
 
 def pixel_shuffle(x: torch.Tensor, scale: int) -> torch.Tensor:

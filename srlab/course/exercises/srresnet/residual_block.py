@@ -7,7 +7,7 @@ import torch
 import torch.nn as nn
 import torch.nn.functional as F
 
-from srlab.course.check import Answer, Exercise, filled, sample
+from srlab.course.exercise import Answer, Exercise, filled, sample
 from srlab.course.exercises.networks import build, calls, reaches, set_weights, strays
 
 

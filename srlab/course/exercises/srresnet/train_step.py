@@ -9,8 +9,8 @@ import torch.nn as nn
 import torch.nn.functional as F
 from torch.optim import SGD, Optimizer
 
-from srlab.course.check import Answer, Exercise, Wrong, filled, sample
 from srlab.course.difference import take
+from srlab.course.exercise import Answer, Exercise, Wrong, filled, sample
 
 
 def train_step(generator: nn.Module, optimizer: Optimizer, lr: torch.Tensor, hr: torch.Tensor) -> float:

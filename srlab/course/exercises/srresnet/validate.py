@@ -6,8 +6,8 @@ from typing import Any
 import torch
 import torch.nn as nn
 
-from srlab.course.check import Answer, Exercise, Wrong, filled, sample
 from srlab.course.difference import take
+from srlab.course.exercise import Answer, Exercise, Wrong, filled, sample
 from srlab.evaluation.metrics import psnr
 
 
