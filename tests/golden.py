@@ -30,7 +30,7 @@ from srlab.course.execute import execute
 from srlab.course.exercise import find, names
 from srlab.inference.tiling import upscale
 from tests.conftest import ROOT
-from tests.lab.test_setup import NAMES, REFUSED, namespace
+from tests.course.test_setup import NAMES, REFUSED, namespace
 
 LABS = ("01_srresnet", "02_content_loss", "03_srgan", "04_esrgan")
 

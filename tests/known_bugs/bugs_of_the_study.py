@@ -60,7 +60,7 @@ BUGS = [
         file="srlab/course/exercises/srresnet/residual_block.py",
         old="self.norm2 = nn.BatchNorm2d(features)",
         new="self.norm2 = self.norm1",
-        check="tests/exercises/test_references.py::test_the_residual_block_is_that_of_the_package",
+        check="tests/course/test_references.py::test_the_residual_block_is_that_of_the_package",
         exercise=ONE_NORM,
     ),
     Bug(
