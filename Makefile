@@ -37,12 +37,13 @@ with_recipe = $(sort $(foreach lab,$(basename $(notdir $(wildcard $(1)))),$(if $
 LABS := $(call with_recipe,notebooks/[0-9]*.ipynb)
 FIRST := $(filter-out lab-05%,$(LABS))
 EXTRAS := $(call with_recipe,notebooks/extras/*.ipynb)
-every-lab: lab-03_srgan $(LABS) $(EXTRAS)  # 03 first, as 04 waits for it and both are long
-$(EXTRAS): | lab-03_srgan
+LONG := $(filter lab-03_srgan,$(LABS))  # begins first, as 04 waits for it and both are long
+every-lab: $(LONG) $(LABS) $(EXTRAS)
+$(EXTRAS): | $(LONG)
 ifdef RECIPE
 lab-02_content_loss: lab-01_srresnet  # the recipe smoke goes on from its network
 endif
-lab-04_esrgan: lab-03_srgan  # looks at its result
+lab-04_esrgan: $(LONG)  # looks at its result
 lab-05_evaluation: $(FIRST)  # compares them all
 $(FIRST) $(EXTRAS): export OMP_NUM_THREADS = $(shell echo $$((($$(getconf _NPROCESSORS_ONLN) + 1) / 2)))
 
