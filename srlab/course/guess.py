@@ -130,7 +130,7 @@ def _read() -> dict[str, dict[str, str]]:
         return {lab: {question: str(said) for question, said in asked.items()} for lab, asked in kept.items()}
     except FileNotFoundError:
         return {}
-    except (OSError, ValueError, AttributeError) as error:  # the last is what a file of an early edition makes
+    except (OSError, ValueError, AttributeError) as error:
         raise SrlabError(f"{path} is damaged, so guesses aren't kept; move it away.") from error
 
 

@@ -80,7 +80,6 @@ def test_of_two_checks_of_an_exercise_the_later_one_that_was_run_counts(tmp_path
 
 
 def test_what_cannot_be_counted_is_named_with_what_to_do(tmp_path, capsys):
-    """Such as a check of an older srlab, which left nothing but words, and an exercise of another edition."""
     old = cell(CROP, printed(f"{CROP} (easy)\n  right   The lab goes on with your answer.\n"))
     luma = cell("", left("degradation.luma", "right"), source='course.check("degradation.luma", luma)')
     comment = cell("", source=f"# course.check('{MATRIX}', psnr)")
@@ -88,7 +87,6 @@ def test_what_cannot_be_counted_is_named_with_what_to_do(tmp_path, capsys):
     text = said(capsys, save(tmp_path / "lab.ipynb", old, luma, comment, strange)).out
     assert results(text)[CROP] == results(text)[PSNR] == "not run yet"
     assert results(text)[MATRIX] == "not in the file"
-    assert f"older srlab has said of {CROP} isn't counted; run these checks again" in text
     assert "doesn't have the exercises degradation.luma, so they aren't counted: the notebook is of another" in text
     with pytest.raises(SrlabError, match=r"no exercise 'degradation.luma'.* get the lab anew if it is of another"):
         find("degradation.luma")

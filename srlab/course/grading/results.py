@@ -32,7 +32,7 @@ def progress(notebook: NotebookNode) -> tuple[dict[str, Result], list[str]]:
     """
     known = names()
     results: dict[str, Result] = {}
-    unknown, printed = [], set()
+    unknown = []
     for cell in (cell for cell in notebook.cells if cell.cell_type == "code"):
         for name in checks_in(cell.source):
             if name not in known:
@@ -41,17 +41,11 @@ def progress(notebook: NotebookNode) -> tuple[dict[str, Result], list[str]]:
             result = _left(name, cell.outputs)
             if result != Result.NOT_RUN or name not in results:  # of two cells, the later that was run
                 results[name] = result
-            if any(f"{name} (" in output.get("text", "") for output in cell.outputs):
-                printed.add(name)
     notes = []
     if unknown:
         notes.append(
             f"This srlab doesn't have the exercises {', '.join(sorted(set(unknown)))}, so they aren't counted: the "
             "notebook is of another edition, or somebody has changed a name."
-        )
-    if unread := [name for name, result in results.items() if result == Result.NOT_RUN and name in printed]:
-        notes.append(
-            f"What an older srlab has said of {', '.join(unread)} isn't counted; run these checks again, and save."
         )
     labs = {lab_of(name) for name in results}
     return results | {n: Result.MISSING for n in known if lab_of(n) in labs and n not in results}, notes
