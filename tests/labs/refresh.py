@@ -3,6 +3,7 @@
 Run it after editing a lab: ``make refresh``.
 """
 
+import os
 import sys
 import tempfile
 from pathlib import Path
@@ -13,6 +14,7 @@ from srlab.course.execute import execute
 from srlab.course.notebooks import find_notebooks
 
 KEPT = {"nbval-check-output", "keep_output"}
+KEPT_METADATA = ("tags", "slideshow")  # the second begins a slide at each heading
 FOLDED = {"colab", "hide-input"}  # JupyterLab shows a bar instead; the book reads the last tag itself
 
 
@@ -21,7 +23,7 @@ def refresh(notebook: Path, executed: Path) -> None:
     clean, done = nbformat.read(notebook, 4), nbformat.read(executed, 4)
     outputs = {cell.id: cell for cell in done.cells}
     for cell in clean.cells:
-        cell.metadata = {key: value for key, value in cell.metadata.items() if key == "tags" and value}
+        cell.metadata = {key: value for key, value in cell.metadata.items() if key in KEPT_METADATA and value}
         if FOLDED & set(cell.metadata.get("tags", [])):
             cell.metadata["jupyter"] = {"source_hidden": True}
         if cell.cell_type == "code":
@@ -33,8 +35,6 @@ def refresh(notebook: Path, executed: Path) -> None:
 
 
 if __name__ == "__main__":
-    import os
-
     with tempfile.TemporaryDirectory() as folder:
         os.environ["SRLAB_HOME"] = folder
         for notebook in find_notebooks():

@@ -42,6 +42,8 @@ def test_section_tags(lab):
     notebook = nbformat.read(lab, 4)
     sections = sections_of(notebook)
     assert [tag_of(cell) for cell in notebook.cells] == sections
+    headings = [cell for cell in notebook.cells if cell.cell_type == "markdown" and cell.source.startswith("## ")]
+    assert all(cell.metadata.slideshow.slide_type == "slide" for cell in headings)
     listed = {next(iter(left_out)) for left_out in ROWS[lab.stem[:2]] if len(left_out) == 1}
     listed |= numbers(
         " ".join(part.split(" with ")[0] for row in TABLE if row[0] == lab.stem[:2] for part in row[2].split(";"))
