@@ -1,6 +1,7 @@
 """The command line: ``srlab labs`` and the others, each in a file of its own."""
 
 import argparse
+import importlib
 import os
 import signal
 import sys
@@ -9,29 +10,18 @@ from collections.abc import Sequence
 
 from srlab.base.errors import SrlabError
 from srlab.base.text import printable
-from srlab.course.cli import (
-    diagnose_command,
-    doctor,
-    evaluate_command,
-    labs_command,
-    plan,
-    progress,
-    runs_command,
-    solutions,
-    upscale_command,
-)
 
-COMMANDS = (
-    labs_command,
-    plan,
-    runs_command,
-    evaluate_command,
-    upscale_command,
-    diagnose_command,
-    doctor,
-    progress,
-    solutions,
-)
+COMMANDS = {  # in the order of the help -> the module of each, which is imported when it is called
+    "labs": "labs_command",
+    "plan": "plan",
+    "runs": "runs_command",
+    "evaluate": "evaluate_command",
+    "upscale": "upscale_command",
+    "diagnose": "diagnose_command",
+    "doctor": "doctor",
+    "progress": "progress",
+    "solutions": "solutions",
+}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -39,8 +29,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="srlab", description="Tools of the super-resolution course.")
     parser.set_defaults(when_stopped="files that were finished are whole, and no others are left.")
     commands = parser.add_subparsers(required=True, metavar="command")
-    for command in COMMANDS:
-        command.add_parser(commands)
+    arguments = sys.argv[1:] if arguments is None else list(arguments)
+    for name in arguments[:1] if arguments[:1] and arguments[0] in COMMANDS else COMMANDS:
+        importlib.import_module(f"srlab.course.cli.{COMMANDS[name]}").add_parser(commands)
     options = parser.parse_args(arguments)
     if not sys.warnoptions:  # what other libraries warn of is for whoever asks for it, by python -W
         warnings.simplefilter("ignore")
