@@ -30,6 +30,7 @@ from srlab.course.execute import execute
 from srlab.course.exercise import find, names
 from srlab.inference.tiling import upscale
 from tests.conftest import ROOT
+from tests.course.test_exercises import pairs
 from tests.course.test_setup import NAMES, REFUSED, namespace
 
 LABS = ("01_srresnet", "02_content_loss", "03_srgan", "04_esrgan")
@@ -117,10 +118,8 @@ def checks() -> Iterator[tuple[str, str]]:
     """The transcript of each exercise, for its right answers, its notes and its mistakes."""
     for name in names():
         exercise = find(name)
-        sayings = [*exercise.notes.values(), *exercise.mistakes.values()]
         answers = [exercise.reference, *exercise.also_right]
-        for one in sayings:
-            answers += [one] if callable(one) else list(one)
+        answers += [answer for _, answer in [*pairs(exercise.notes), *pairs(exercise.mistakes)]]
         yield name, digest([printed(lambda answer=answer, name=name: check(name, answer)) for answer in answers])
 
 

@@ -55,7 +55,7 @@ def read_parameters(
             f"There is no {missing[0]} here: run the cell with the parameters of this lab first, and leave the line "
             f"{missing[0]} = {defaults[missing[0]]!r} in it."
         )
-    typed = [name for name in entries if isinstance(namespace.get(name), PLAIN) and name in namespace]
+    typed = [name for name in entries if name in namespace and isinstance(namespace[name], PLAIN)]
     if earlier is None:
         for name, value in namespace.items():
             other = name.startswith("_") or name.isupper() or name in ("In", "Out")  # of IPython, or a constant

@@ -58,7 +58,8 @@ def setup(name: str, namespace: Mapping[str, Any], dry: bool = False) -> Lab:
     """
     book = read_book(places.recipes() / f"{name}.yaml")
     labs = [value for value in namespace.values() if isinstance(value, Lab) and value.name == name]
-    given, tricks = read_parameters(book, namespace, labs[-1].typed if labs else None)
+    earlier = labs[-1].typed if labs else None
+    given, tricks = read_parameters(book, namespace, earlier)
     if "run" in given:
         check_run(name, given["run"])
     device, precision = _pick_hardware(given)
@@ -86,7 +87,7 @@ def setup(name: str, namespace: Mapping[str, Any], dry: bool = False) -> Lab:
         unseen=unseen,
         degradation=srlab.Degradation(values.get("downsampler", "bicubic"), **made),
         tricks=tricks,
-        typed=labs[-1].typed if labs else tricks.keys() & namespace.keys(),
+        typed=tricks.keys() & namespace.keys() if earlier is None else earlier,
         as_tried=recipe.name in ("laptop", "smoke") and not own and device.type == "cpu",
         parameters=values,
     )

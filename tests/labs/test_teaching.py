@@ -41,10 +41,12 @@ def blocks(heading):
 
 
 def run(block, folder, **variables):
+    """Run a block as in the activated environment."""
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
     done = subprocess.run(
         ["bash", "-euo", "pipefail", "-c", block],
         cwd=folder,
-        env=os.environ | variables,
+        env=os.environ | {"PATH": path} | variables,
         capture_output=True,
         text=True,
         timeout=300,
@@ -104,8 +106,7 @@ def test_executing_what_was_handed_in(tmp_path, home):
     (tmp_path / "names.txt").write_text("Anna Li\nBo Ek\n")
     before = {path: path.read_bytes() for path in (tmp_path / "handed_in").rglob("*.ipynb")}
     (again,) = blocks("Grading")
-    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
-    run(again, tmp_path, PATH=path, SRLAB_HOME=str(home))
+    run(again, tmp_path, SRLAB_HOME=str(home))
     with (tmp_path / "executed.csv").open(encoding="utf-8-sig") as file:
         found = {row["student"]: row["degradation.psnr"] for row in csv.DictReader(file)}
     assert found == {"Anna Li": "hint given", "Bo Ek": "not run yet"}
@@ -125,8 +126,7 @@ def test_what_a_class_needs(tmp_path):
     shutil.copytree(ROOT / "notebooks" / "pictures", tmp_path / "notebooks" / "pictures")
     shutil.copytree(ROOT / "notebooks" / "pictures", tmp_path / "runs" / "notebooks" / "pictures")
     (commands,) = blocks("A schedule")
-    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
-    run(commands, tmp_path, PATH=path)
+    run(commands, tmp_path)
     assert "import srlab" not in (page := (tmp_path / "class" / "02_content_loss.html").read_text(encoding="utf-8"))
     assert "Exercise 1." in page
     assert "data:image/jpeg" in page

@@ -50,17 +50,16 @@ def examine() -> Iterator[tuple[str, str]]:
         problem = f"Only {free:.1f} GiB of memory are free and a lab takes up to {FREE_MEMORY}; close other programs."
     yield f"{there:.1f} GiB of memory, {free:.1f} free", problem
     disk = shutil.disk_usage(next(place for place in (home(), *home().parents) if place.exists())).free / 1e9
-    problem = (
-        f"Only {disk:.1f} GB of disk are free; make room for {DISK:.0f} GB, or set SRLAB_HOME." if disk < DISK else ""
-    )
-    yield f"{disk:.0f} GB of disk free", problem
+    full = f"Only {disk:.1f} GB of disk are free; make room for {DISK:.0f} GB, or set SRLAB_HOME."
+    yield f"{disk:.0f} GB of disk free", full if disk < DISK else ""
     device = pick_device()
     yield f"labs train on: {torch.cuda.get_device_name() if device.type == 'cuda' else device}", unused_gpu()
     try:
         seconds, minutes = time_training(device)
     except RuntimeError as error:  # a GPU that is full, or too old for this torch, fails in its first computation
         advice = "labs run without a GPU if the variable CUDA_VISIBLE_DEVICES is empty"
-        yield "no training", f"A training step failed ({str(error).partition(chr(10))[0]}); {advice}."
+        reason = str(error).partition("\n")[0]
+        yield "no training", f"A training step failed ({reason}); {advice}."
         return
     slow = (
         f"Lab 01 would train for {minutes:.0f} minutes instead of three; plug the laptop in and close other programs."

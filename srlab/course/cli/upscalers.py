@@ -16,7 +16,7 @@ RUN = (
 
 
 def add_choice(group: argparse._MutuallyExclusiveGroup, default: str = "") -> None:
-    """Add ``--run`` and ``--method`` to a parser; imports nothing heavy."""
+    """Add ``--run`` and ``--method`` to a parser."""
     group.add_argument("--run", metavar="RUN", help=RUN + (f" (default: {default})" if default else ""))
     group.add_argument("--method", choices=["nearest", "bilinear", "bicubic", "lanczos"], help="an interpolation")
 
