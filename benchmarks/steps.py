@@ -208,11 +208,10 @@ def make_step(
         return losses.hybrid(*zip(task.weights, parts, strict=True))
 
     def labs_step(lr: torch.Tensor, hr: torch.Tensor) -> dict[str, torch.Tensor]:
-        trainer = SimpleNamespace(backward=backward, gradient_norm=norm or (lambda network: torch.zeros(())))
-        players = {"generator": generator, "discriminator": discriminator}
-        players |= {name: optimizers[name] for name in ("g_optimizer", "d_optimizer")}
+        norms = norm or (lambda network: torch.zeros(()))
+        trainer = SimpleNamespace(prepared=networks | optimizers, backward=backward, gradient_norm=norms)
         d_loss = partial(losses.discriminator_loss, kind=task.gan)
-        log = srlab.gan_step(trainer, lr, hr, **players, d_loss=d_loss, g_loss=g_loss, relative=relative)
+        log = srlab.gan_step(trainer, lr, hr, d_loss, g_loss, relative=relative)
         return {"loss": log.pop("g_loss")} | log
 
     if not task.layers:

@@ -154,9 +154,9 @@ def trainer_step(task: Task, device: torch.device, run: str, precision: str = "a
     networks = build(task)
     objects = networks | optimizers_of(networks, task.rate, fused=True)
     trainer = srlab.Trainer("benchmark", run, device=device.type, precision=precision)
-    prepared = dict(zip(objects, trainer.prepare(**objects), strict=True))
+    trainer.prepare(**objects)
     norm = trainer.gradient_norm if task.layers else None
-    return trainer, make_step(task, prepared, prepared, LABS, trainer.backward, norm)
+    return trainer, make_step(task, trainer.prepared, trainer.prepared, LABS, trainer.backward, norm)
 
 
 def now(device: torch.device) -> float:

@@ -11,7 +11,7 @@ import pandas as pd
 
 from srlab.base.files import write_atomic
 from srlab.base.text import in_markdown
-from srlab.training import runs
+from srlab.training.settings import environment
 from srlab.view import plots
 
 DIGITS = {"psnr_rgb": 2, "psnr_y": 2, "psnr": 2, "colour_shift": 2}  # of other measures, four for SSIM and three else
@@ -116,7 +116,7 @@ def features(rows: pd.DataFrame) -> str:
 def made_by(study: str, about: dict[str, Any], rows: pd.DataFrame) -> str:
     """What was typed, with paths without the folders of the machine, and with which versions."""
     words = [f"--{key} {_names(value)}" for key, value in about["given"].items()]
-    typed, made = " ".join(["python", study, about["preset"], *words]), runs.environment()
+    typed, made = " ".join(["python", study, about["preset"], *words]), environment()
     return (
         f"Made by `{typed}` with srlab {made['versions']['srlab']}, torch {made['versions']['torch']}, git "
         f"{made['git'] or 'unknown'}; {len(rows)} rows"

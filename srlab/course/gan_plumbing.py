@@ -10,16 +10,13 @@ from srlab import losses
 from srlab.base.errors import SrlabError
 from srlab.course.lab import Lab
 from srlab.data.patches import PatchSampler
-from srlab.training.gan import Look
+from srlab.training.gan import DLoss, GLoss, Look
 from srlab.training.schedules import Schedule
 from srlab.training.trainer import Losses, Trainer
 
 NOTED = ("pixel", "content", "relative", "shift", "gan", "discriminator_rate", "noise", "noise_until")
 NOTED += ("label_real", "label_flip", "g_every")
 WEIGHTS = {"pixel": "pixel_weight", "content": "content_weight", "adversary": "adversarial_weight"}
-
-DLoss = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]  # logits of HR and of SR -> ()
-GLoss = Callable[[torch.Tensor, torch.Tensor, Look], torch.Tensor]  # SR, HR and how D looks -> ()
 
 
 def patches_of(lab: Lab, **looks: Any) -> PatchSampler:

@@ -38,7 +38,7 @@ def test_a_longer_run_is_one_of_its_own_unless_it_is_given_the_name_of_another(t
 
     said = typed("-p", "run", short.name, "-p", "iters", 4 * STEPS)
     assert f" numbers, 04_esrgan/{short.name}-psnr\n" in said
-    assert f"laid out for 10 steps and goes on to {4 * STEPS}: from step 10 on" in said
+    assert f"from step 10, iters=10 (now {4 * STEPS})" in said
     manifest = short.manifest()
     assert manifest["continued"] == [{"step": 10, "from": 10, "to": 4 * STEPS}]
     assert (manifest["step"], manifest["state"]) == (4 * STEPS, "finished")

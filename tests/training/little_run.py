@@ -76,20 +76,20 @@ class LittleRun:
         things = {"generator": self.network, "optimizer": self.raw_optimizer} | others
         if self.discriminator:
             d_optimizer = torch.optim.Adam(self.discriminator.parameters(), lr=1e-3)
+            things["g_optimizer"] = things.pop("optimizer")
             things |= {"discriminator": self.discriminator, "d_optimizer": d_optimizer}
-        self.things = dict(zip(things, self.trainer.prepare(**things), strict=True))
+        self.trainer.prepare(**things)
+        self.things = self.trainer.prepared
 
     def step(self, lr, hr):
-        number, generator, optimizer = self.trainer.step + 1, self.things["generator"], self.things["optimizer"]
+        number = self.trainer.step + 1
         self.before_step(number)
         self.rates.append(self.raw_optimizer.param_groups[0]["lr"])
         lr = lr + self.noise * torch.randn_like(lr)
         if self.discriminator:
-            players = {"generator": generator, "g_optimizer": optimizer}
-            players |= {name: self.things[name] for name in ("discriminator", "d_optimizer")}
-            made = srlab.gan_step(self.trainer, lr, hr, **players, d_loss=losses.discriminator_loss, g_loss=g_loss)
+            made = srlab.gan_step(self.trainer, lr, hr, losses.discriminator_loss, g_loss)
         else:
-            made = {"loss": F.mse_loss(generator(lr), hr)}
+            made, optimizer = {"loss": F.mse_loss(self.things["generator"](lr), hr)}, self.things["optimizer"]
             optimizer.zero_grad()
             self.trainer.backward(made["loss"])
             optimizer.step()

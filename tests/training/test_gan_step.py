@@ -7,10 +7,13 @@ import torch
 
 import srlab
 from srlab import losses, models
-from srlab.training.gan import what_d_says
+from srlab.training.gan import chances
 
 
 class Trainer:
+    def __init__(self, **prepared):
+        self.prepared = prepared
+
     def backward(self, loss):
         loss.backward()
 
@@ -50,7 +53,7 @@ class Scene:
         players |= {"g_optimizer": self.g_optimizer, "d_optimizer": self.d_optimizer}
         goals = {"d_loss": partial(losses.discriminator_loss, kind=name), "g_loss": g_loss}
         batch = torch.rand(2, 3, 8, 8), torch.rand(2, 3, 32, 32)
-        self.step = partial(srlab.gan_step, Trainer(), *batch, **players | goals | options)
+        self.step = partial(srlab.gan_step, Trainer(**players), *batch, **goals | options)
 
 
 @each_kind
@@ -110,9 +113,9 @@ def test_running_statistics_of_g_move_once_and_those_of_d_in_its_own_half_alone(
     assert int(of_d.num_batches_tracked) == 2  # HR and SR
 
 
-def test_what_d_says_of_each_alone_and_against_the_mean_of_the_other_kind():
+def test_the_chances_of_each_alone_and_against_the_mean_of_the_other_kind():
     real, fake = torch.tensor([[2.0], [0.0]]), torch.tensor([[-1.0], [0.0]])
     for relative, of_real, of_fake in ((False, [2.0, 0.0], [-1.0, 0.0]), (True, [2.5, 0.5], [-2.0, -1.0])):
-        said = what_d_says(real, fake, relative)
+        said = chances(real, fake, relative)
         assert said["d_real"].item() == pytest.approx(torch.tensor(of_real).sigmoid().mean().item())
         assert said["d_fake"].item() == pytest.approx(torch.tensor(of_fake).sigmoid().mean().item())

@@ -50,7 +50,7 @@ def work(say, rank, port):
     """What each of the two processes does: two trainings, and one that is stopped."""
     os.environ |= {"RANK": rank, "LOCAL_RANK": rank, "WORLD_SIZE": "2", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port}
     for trainer in (train("two"), train("gan", 6, partial(SRGANDiscriminator, 4, 16))):  # D has batch norm
-        modules = trainer.modules.items()
+        modules = trainer.networks.items()
         found = {f"{name}.{key}": value for name, module in modules for key, value in module.named_parameters()}
         torch.save(found, trainer.run.path / f"{rank}.pt")
     try:
@@ -95,6 +95,6 @@ def test_two_processes_stay_the_same_follow_one_stop_together_and_one_goes_on(ca
     capsys.readouterr()
     for name in ("one", "two"):
         train(name, STEPS + 5)
-    assert "was trained by 2 process(es) so far and goes on with 1" in capsys.readouterr().out
+    assert f"from step {STEPS}, iters={STEPS} (now {STEPS + 5}), processes=2 (now 1)." in capsys.readouterr().out
     assert two.manifest()["processes"] == 1
     assert far(load_generator(LAB, "two").state_dict(), "one") < 2e-5

@@ -8,7 +8,6 @@ or 0, and `backward`, for which autograd wants a device, only gives each paramet
 import importlib
 import sys
 from dataclasses import replace
-from functools import partial
 from types import SimpleNamespace
 
 import pytest
@@ -134,17 +133,17 @@ def gpu(monkeypatch):
 # --- The labs -------------------------------------------------------------------------------------------------
 
 
-def step_of(task, trainer, players):
+def step_of(task, trainer):
     """The step of labs 03 and 04 with all that their recipes may put into its losses."""
-    features, lab = players.pop("features"), SimpleNamespace(label_real=0.9, label_flip=0.1, pixel="l1")
+    lab = SimpleNamespace(label_real=0.9, label_flip=0.1, pixel="l1")
 
     def content(sr, hr):
-        return losses.content_loss(features, sr, hr, F.l1_loss, relative=True, shift=4)
+        return losses.content_loss(trainer.prepared["features"], sr, hr, F.l1_loss, relative=True, shift=4)
 
     weights = {"pixel": 1.0, "content": 1.0, "adversary": 0.1}
-    d_loss, g_loss = gan_plumbing.losses_of(lab, task.gan, weights, content)
-    goals = {"d_loss": d_loss, "g_loss": g_loss, "relative": task.gan.startswith("relativistic"), "noise": 0.1}
-    return partial(srlab.gan_step, trainer, **players, **goals)
+    goals = gan_plumbing.losses_of(lab, task.gan, weights, content)
+    relative = task.gan.startswith("relativistic")
+    return lambda lr, hr: srlab.gan_step(trainer, lr, hr, *goals, noise=0.1, relative=relative)
 
 
 @pytest.mark.parametrize(("name", "precision"), [("srgan", "bf16"), ("esrgan", "fp16")])
@@ -154,23 +153,32 @@ def test_a_lab_stays_on_the_gpu_and_no_step_waits_for_it(name, precision, gpu):
     networks = steps.build(task)
     objects = networks | steps.optimizers_of(networks, task.rate, fused=True)
     trainer = Trainer("03_srgan", "rehearsal", "cuda", precision)
-    step = step_of(task, trainer, dict(zip(objects, trainer.prepare(**objects), strict=True)))
+    trainer.prepare(**objects)
     sampler = srlab.PatchSampler(PHOTOS, 4, task.patch, task.batch, device="cuda")
 
     def validate(averaged):
         return srlab.evaluate(averaged, images((40, 44)), 4)[["psnr", "ssim"]].mean().to_dict()
 
-    advance = trainer._advance
+    begin, check, end = trainer._set_learning_rates, trainer._checked, trainer._update_average
 
-    def watched(*arguments):
+    def clear_and_begin(schedule):
         gpu.waits.clear()
-        made = advance(*arguments)
-        assert {value.device for value in made.values()} == {torch.device("cuda", 0)}
-        assert trainer.step == 1 or gpu.waits == []  # the first one sends the matrices that make LR
-        return made
+        begin(schedule)
 
-    trainer._advance = watched
-    trainer.fit(step, sampler, 2, srlab.OneCycle(2), validate, 8)
+    def check_places(made):
+        assert {value.device for value in made.values()} == {torch.device("cuda", 0)}
+        return check(made)
+
+    def end_and_count():
+        end()
+        assert trainer.step == 1 or gpu.waits == []  # the first one sends the matrices that make LR
+
+    trainer._set_learning_rates, trainer._checked, trainer._update_average = (
+        clear_and_begin,
+        check_places,
+        end_and_count,
+    )
+    trainer.fit(step_of(task, trainer), sampler, 2, srlab.OneCycle(2), validate, 8)
     assert trainer.run.manifest()["state"] == "finished"
     assert (trainer.accelerator.scaler is None) == (precision == "bf16")
     state = trainer._state(sampler)

@@ -119,12 +119,12 @@ def test_a_second_ctrl_c_acts_at_once():
 def test_going_on_in_another_precision_is_said(capsys):
     half_done()
     LittleRun(precision="bf16").fit()
-    assert "This run was trained in no so far and goes on in bf16." in capsys.readouterr().out
+    assert "from step 4, precision='no' (now 'bf16')." in capsys.readouterr().out
     assert Run(LAB, "default").manifest()["precision"] == "bf16"
 
 
 @pytest.mark.parametrize(
-    ("steps", "sentence"), [(4, "from step 4 on it is the new one"), (6, "what you see is the work of the code before")]
+    ("steps", "sentence"), [(4, "from step 4 on it is the new one"), (6, "these weights are of the old one")]
 )
 def test_a_run_says_that_its_code_has_changed_also_when_it_is_finished(capsys, steps, sentence):
     class Edited(LittleRun):
@@ -149,5 +149,5 @@ def test_the_scale_of_float16_is_kept_and_begins_anew_where_a_run_had_none():
         little.trainer.accelerator.scaler = saved
         state = little.trainer._state(little.sampler) | {"step": 1}
         little.trainer.accelerator.scaler = resumed
-        little.trainer._put_back(state, little.sampler)
+        little.trainer._load_state(state, little.sampler)
         assert resumed.get_scale() == pytest.approx(scale)

@@ -14,10 +14,11 @@ from torch import nn
 from srlab.data.degradation import Degradation
 from srlab.models import MSRResNet, SRResNet
 from srlab.models.weights import load_generator, read_generator
-from srlab.training import runs
+from srlab.training import runs, settings
 from srlab.training import trainer as training
-from srlab.training.runs import LOG_EVERY, environment
+from srlab.training.runs import LOG_EVERY
 from srlab.training.schedules import Milestones, OneCycle
+from srlab.training.settings import environment
 from srlab.training.trainer import Trainer
 
 from .little_run import LAB, LittleRun, half_done, refusal, what_is_left
@@ -88,10 +89,10 @@ def test_a_rate_that_is_set_between_two_fits_is_not_ignored():
 
 def test_a_longer_run_goes_on_by_the_schedule_of_its_new_length_and_says_so(capsys):
     LittleRun(ema=0.9).fit(6)
-    assert "laid out" not in capsys.readouterr().out
+    assert "Going on" not in capsys.readouterr().out
     longer = LittleRun(ema=0.99)  # which may follow the length, too
     longer.fit(30)
-    assert "laid out for 6 steps and goes on to 30: from step 6 on" in capsys.readouterr().out
+    assert "from step 6, iters=6 (now 30)." in capsys.readouterr().out
     assert longer.rates == pytest.approx([1e-3 * OneCycle(30)(step) for step in range(6, 30)])
     manifest = longer.run.manifest()
     assert manifest["schedule_total"] == 30
@@ -121,7 +122,7 @@ def test_metrics_events_and_manifest_say_what_was_run_and_how_it_went(monkeypatc
     from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
     monkeypatch.setattr(runs, "environment", environment)
-    monkeypatch.setattr(runs.subprocess, "run", lambda *_, **__: SimpleNamespace(stdout="abc\n"))
+    monkeypatch.setattr(settings.subprocess, "run", lambda *_, **__: SimpleNamespace(stdout="abc\n"))
     little = LittleRun(network=small, recipe={"loss": "L1", "betas": (0.9, 0.99)})
     little.before_step = lambda number: time.sleep(0.01)
     little.fit(15, validate=lambda g: {"psnr": 20.0 + little.trainer.step}, validate_every=20, schedule=lambda _: 1.0)
@@ -153,7 +154,7 @@ def test_the_weights_with_the_best_score_are_kept_beside_the_last():
         kept[little.trainer.step] = weights(generator)
         return {"psnr": scores[little.trainer.step], "ssim": little.trainer.step / 10}
 
-    little.fit(10, validate=validate, validate_every=8, best=("psnr", "ssim"))
+    little.fit(10, validate=validate, validate_every=8)
     for name, step in (("psnr", 2), ("ssim", 10)):
         best = read_generator(f"{LAB}/default/generator-best-{name}.safetensors")
         assert torch.equal(weights(best), kept[step])
@@ -353,7 +354,6 @@ def test_losses_and_scores_have_names_and_are_single_numbers():
     refusal("column rate; give that loss of step another name", little.fit)
     little.change = lambda number, losses: {"loss": 0.5}
     refusal("validate must return its scores by name", little.fit, validate=lambda _: None)
-    refusal("best names psrn, but validate gives psnr", little.fit, best=("psrn",))
     little.fit(2)
     assert little.trainer.history[-2]["loss"] == 0.5
 

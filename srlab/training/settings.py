@@ -1,0 +1,84 @@
+"""What decides the result of a run, as its manifest notes it, and what has changed when the run goes on."""
+
+import hashlib
+import inspect
+import json
+import os
+import platform
+import re
+import subprocess
+from collections.abc import Callable
+from dataclasses import is_dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import torch
+
+import srlab
+from srlab.training.schedules import Schedule
+
+COMPUTED = ("fused", "foreach", "capturable")  # settings of an optimizer: how an update is computed, not which
+PACKAGES = ("torch", "accelerate", "numpy", "scikit-image", "matplotlib")
+
+
+def environment() -> dict[str, Any]:
+    """Return the versions, the platform, and the git revision that a run is made with."""
+    git = ["git", "-C", str(Path(__file__).parent), "describe", "--always", "--dirty", "--exclude=*"]
+    try:
+        revision = subprocess.run(git, capture_output=True, text=True, timeout=10, check=True).stdout.strip()
+    except (OSError, subprocess.SubprocessError):
+        revision = None  # installed from a wheel, or git is missing
+    versions = {name: version(name) for name in PACKAGES}
+    versions = {"srlab": srlab.__version__, "python": platform.python_version()} | versions
+    return {"versions": versions, "platform": platform.platform(), "git": revision}
+
+
+def describe_optimizer(optimizer: torch.optim.Optimizer) -> dict[str, Any]:
+    """Return an optimizer's settings; where its groups of parameters differ, a list, and the size of each group."""
+    groups = optimizer.param_groups
+    settings = {key: [group[key] for group in groups] for key in groups[0] if key not in ("params", "lr")}
+    settings = {key: all_[0] if all_.count(all_[0]) == len(all_) else all_ for key, all_ in settings.items()}
+    sizes = {"tensors": [len(group["params"]) for group in groups]} if len(groups) > 1 else {}
+    return {"optimizer": type(optimizer).__name__} | settings | sizes
+
+
+def describe_schedule(schedule: Schedule, iters: int) -> str:
+    """Return the name of a schedule and, for a plain function, a short hash of its curve over the run."""
+    if is_dataclass(schedule):
+        return repr(schedule)
+    curve = [f"{float(schedule(round(share * (iters - 1) / 50))):.6g}" for share in range(51)]
+    name = re.sub(" at 0x[0-9a-fA-F]+", "", getattr(schedule, "__name__", repr(schedule)))
+    return f"{name} (curve {hashlib.sha256(' '.join(curve).encode()).hexdigest()[:8]})"
+
+
+def hash_of_source(step: Callable) -> str:
+    """Return a short hash of a training step's source, but not of what it calls; "" without a source file."""
+    try:
+        return hashlib.sha256(inspect.getsource(step).encode()).hexdigest()[:16]
+    except (OSError, TypeError):
+        return ""
+
+
+def as_read_back(settings: dict[str, Any]) -> dict[str, Any]:
+    """Return settings as JSON gives them back: tuples become lists, tensors numbers, and paths texts."""
+
+    def plain(value: Any) -> Any:
+        return value.tolist() if hasattr(value, "tolist") else os.fspath(value)
+
+    return json.loads(json.dumps(settings, default=plain))
+
+
+def differences(earlier: dict[str, Any], now: dict[str, Any], within: str = "") -> list[str]:
+    """Return the settings that differ, such as ``sampler.patch=32 (now 64)``."""
+    changed = []
+    for name in earlier | now:
+        was, becomes = earlier.get(name), now.get(name)
+        if isinstance(was, dict) and isinstance(becomes, dict):
+            if "optimizer" in becomes:  # another version of torch may know other settings
+                was = {key: was.get(key, setting) for key, setting in becomes.items() if key not in COMPUTED}
+                becomes = {key: becomes[key] for key in was}
+            changed += differences(was, becomes, f"{within}{name}.")
+        elif was != becomes:
+            changed.append(f"{within}{name}={was!r} (now {becomes!r})")
+    return changed
