@@ -159,7 +159,8 @@ def write_safetensors(
         As for `write_atomic`.
     """
     # All notes under one key: the order of several keys in the file's header would be random.
-    tensors = {key: value.detach().cpu().contiguous() for key, value in tensors.items()}
+    # Copies, because a layer that a network uses twice has two names, and safetensors refuses shared memory.
+    tensors = {key: value.detach().cpu().contiguous().clone() for key, value in tensors.items()}
     metadata = {"srlab": json.dumps(notes, sort_keys=True)}
     write_atomic(path, save(tensors, metadata), advice)
 

@@ -7,6 +7,7 @@ import copy
 import time
 from collections.abc import Callable
 from contextlib import nullcontext
+from numbers import Integral
 from typing import Any
 
 import torch
@@ -129,9 +130,12 @@ class Trainer:
             if name in ("ema", "sampler", "scaler"):
                 raise SrlabError(f"The trainer itself uses the name {name}; choose another one in prepare.")
             if isinstance(thing, nn.Module):
+                _refuse_what_cannot_be_trained(name, thing)
                 thing.to(self.device, memory_format=torch.channels_last)
                 learns = any(parameter.requires_grad for parameter in thing.parameters())
                 (self.networks if learns else self.frozen)[name] = thing
+            elif isinstance(thing, torch.optim.LBFGS):
+                raise SrlabError(f"{name} is an LBFGS, which cannot update weights in channels-last layout; take Adam.")
             elif isinstance(thing, torch.optim.Optimizer):
                 self.optimizers[name] = thing
             else:
@@ -139,7 +143,13 @@ class Trainer:
         if "generator" not in self.networks:
             raise SrlabError("One of the networks must be passed as generator=..., the one to validate and keep.")
         # Copied before it is wrapped: accelerate binds the wrapped forward to the network it wraps.
-        self.ema = copy.deepcopy(self.networks["generator"]).eval().requires_grad_(False)
+        try:
+            self.ema = copy.deepcopy(self.networks["generator"]).eval().requires_grad_(False)
+        except RuntimeError as error:
+            raise SrlabError(
+                "The generator cannot be copied for its moving average. If it has torch.nn.utils.weight_norm, take "
+                "torch.nn.utils.parametrizations.weight_norm."
+            ) from error
         # A frozen network has no gradients to exchange with the other processes, and accelerate refuses to try.
         self.prepared = {
             name: self.accelerator.prepare_optimizer(thing)
@@ -226,7 +236,7 @@ class Trainer:
         """
         if "generator" not in self.networks or not self.optimizers:
             raise SrlabError("Call prepare(generator=..., optimizer=...) before fit.")
-        if not isinstance(iters, int) or iters < 1:
+        if not isinstance(iters, Integral) or iters < 1:
             raise SrlabError(f"iters is the total number of training steps and must be at least 1, but is {iters}.")
         if validate_every < 1:
             raise SrlabError(f"validate_every must be at least 1 step, but is {validate_every}.")
@@ -241,7 +251,7 @@ class Trainer:
             convolutions(whole=self.precision == "no", fastest=True),
             explaining_lack_of_memory(f"batches of {sampler.batch} patches of {sampler.patch} pixels", advice),
         ):
-            self._begin(step, sampler, schedule, iters)
+            self._begin(step, sampler, schedule, int(iters))
             if self.step >= iters:
                 print(f"The run '{self.run.name}' has already done {self.step} of {iters} steps; nothing to train.")
                 self.run.finish(self.step, self.ema)
@@ -451,4 +461,17 @@ class Trainer:
             print(
                 "This run begins with the weights of its first try, not with those that it was given now; for "
                 f"these, delete {self.run.path}, or take another run name."
+            )
+
+
+def _refuse_what_cannot_be_trained(name: str, network: nn.Module) -> None:
+    for parameter in network.parameters():
+        if isinstance(parameter, nn.parameter.UninitializedParameter):
+            raise SrlabError(
+                f"The {name} has lazy layers without a size; pass a batch through it, and then prepare it."
+            )
+        if parameter.dtype != torch.float32:
+            kind = str(parameter.dtype).removeprefix("torch.")
+            raise SrlabError(
+                f"The {name} has {kind} weights; pass {name}.float(), as precision is the trainer's choice."
             )

@@ -7,10 +7,12 @@ from importlib.metadata import version
 from pathlib import Path
 from types import SimpleNamespace
 
+import numpy as np
 import pytest
 import torch
 from torch import nn
 
+from srlab.base.files import read_safetensors
 from srlab.data.degradation import Degradation
 from srlab.models import MSRResNet, SRResNet
 from srlab.models.weights import load_generator, read_generator
@@ -336,6 +338,14 @@ def test_what_cannot_be_trained_is_refused_before_anything_is_written(home):
         ({"generator": layer, "ema": layer}, "uses the name ema"),
     ):
         refusal(words, trainer.prepare, **things)
+    normed = nn.utils.weight_norm(nn.Conv2d(3, 3, 1))
+    for network, words in (
+        (nn.LazyConv2d(3, 1), "lazy layers without a size; pass a batch through it"),
+        (nn.Conv2d(3, 3, 1).double(), r"has float64 weights; pass generator.float\(\)"),
+        (normed, "cannot be copied for its moving average.*parametrizations.weight_norm"),
+    ):
+        refusal(words, trainer.prepare, generator=network)
+    refusal("is an LBFGS", trainer.prepare, generator=layer, optimizer=torch.optim.LBFGS(layer.parameters()))
     little = LittleRun()
     for iters in (0, 1.5, None):
         refusal(f"at least 1, but is {iters}", little.fit, iters)
@@ -356,6 +366,24 @@ def test_losses_and_scores_have_names_and_are_single_numbers():
     refusal("validate must return its scores by name", little.fit, validate=lambda _: None)
     little.fit(2)
     assert little.trainer.history[-2]["loss"] == 0.5
+
+
+def test_a_layer_that_is_used_twice_is_trained_saved_and_resumed():
+    class Twice(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.layer, self.enlarge = nn.Conv2d(3, 3, 3, padding=1), nn.Upsample(scale_factor=4)
+            self.body = nn.Sequential(self.layer, nn.PReLU(), self.layer)
+
+        def forward(self, lr):
+            return self.enlarge(self.body(lr))
+
+    LittleRun(network=Twice).fail_at(5, KeyboardInterrupt(), np.int64(6))
+    little = LittleRun(network=Twice)
+    averaged = little.fit(np.int64(6))
+    assert little.trainer.step == 6
+    saved, _ = read_safetensors(little.run.path / "generator.safetensors")
+    assert all(torch.equal(saved[name], value) for name, value in averaged.state_dict().items())
 
 
 # --- Precision and compiling ---------------------------------------------------------------------------------

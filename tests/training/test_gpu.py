@@ -1,0 +1,122 @@
+"""Training on a GPU: where tensors live, what waits for it, float16, and going on. Skipped where there is no GPU."""
+
+import contextlib
+from types import SimpleNamespace
+
+import pytest
+import torch
+import torch.nn.functional as F
+
+import srlab
+from srlab import losses
+from srlab.base.devices import convolutions
+from srlab.course import gan_plumbing
+from srlab.data.degradation import Degradation
+from srlab.models import MSRResNet, PatchDiscriminator
+from srlab.models.features import FeatureExtractor
+
+from .little_run import LittleRun, images, refusal, tensors_in
+
+pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no GPU on this machine")
+PHOTOS = images((60, 50), (41, 80))
+BLIND = Degradation(blur=(0.2, 3.0), noise=(0.0, 0.05))
+
+
+@contextlib.contextmanager
+def no_waits():
+    """Raise an error where the CPU waits for the GPU in the block."""
+    torch.cuda.set_sync_debug_mode("error")
+    try:
+        yield
+    finally:
+        torch.cuda.set_sync_debug_mode("default")
+
+
+class GanOnGpu(LittleRun):
+    """The game of lab 04 with all that a recipe may put into its losses."""
+
+    def __init__(self, **settings):
+        super().__init__(network=lambda: MSRResNet(1, 4), gan=lambda: PatchDiscriminator(4), device="cuda", **settings)
+        self.prepare(features=FeatureExtractor("vgg19 relu2_1", "random"))
+        lab = SimpleNamespace(label_real=0.9, label_flip=0.1, pixel="l1")
+        weights = {"pixel": 1.0, "content": 1.0, "adversary": 0.1}
+        self.goals = gan_plumbing.losses_of(lab, "relativistic average", weights, self.content)
+        self.step = self.gan_step
+
+    def content(self, sr, hr):
+        return losses.content_loss(self.things["features"], sr, hr, F.l1_loss, relative=True, shift=4)
+
+    def gan_step(self, lr, hr):
+        self.before_step(self.trainer.step + 1)
+        return srlab.gan_step(self.trainer, lr, hr, *self.goals, noise=0.1, relative=True)
+
+
+@pytest.mark.parametrize("precision", ["bf16", "fp16", "no"])
+def test_a_step_from_patches_to_the_average_never_waits_and_all_of_the_state_is_on_the_gpu(precision):
+    little = GanOnGpu(precision=precision, sampler={"device": "cuda", "patch": 16, "batch": 4})
+    trainer, stack = little.trainer, contextlib.ExitStack()
+    begin, end = trainer._set_learning_rates, trainer._update_average
+
+    def watch_from_here(schedule):
+        if trainer.step > 1:  # the first steps send the matrices that make LR, and choose convolutions
+            stack.enter_context(no_waits())
+        begin(schedule)
+
+    def watch_until_here():
+        end()
+        stack.close()
+
+    trainer._set_learning_rates, trainer._update_average = watch_from_here, watch_until_here
+    little.fit(6, validate_every=6)
+    assert trainer.run.manifest()["state"] == "finished"
+    assert (trainer.accelerator.scaler is None) == (precision != "fp16")
+    state = trainer._state(little.sampler)
+    del state["networks"]["sampler"], state["networks"]["scaler" if precision == "fp16" else "ema"]
+    assert {value.device.type for key, value in tensors_in(state).items() if not key.endswith("step")} == {"cuda"}
+
+
+@pytest.mark.parametrize("settings", [{"degradation": BLIND, "rotate": 10.0}, {"degradation": Degradation(blur=2.0)}])
+def test_a_batch_is_made_on_the_gpu_and_nothing_waits_for_it(settings):
+    sampler = srlab.PatchSampler(PHOTOS, 4, 32, 16, device="cuda", **settings)
+    next(sampler)
+    with no_waits():
+        batch = next(sampler)
+    assert {part.device.type for part in batch} == {"cuda"}
+
+
+@pytest.mark.parametrize(("free", "kept", "place"), [(2**34, 0, "cuda"), (0, 0, "cpu"), (0, 2**34, "cuda")])
+def test_photos_are_on_the_gpu_if_they_fit_into_half_of_what_is_free_or_kept_by_torch(monkeypatch, free, kept, place):
+    monkeypatch.setattr(torch.cuda, "mem_get_info", lambda *_: (free, 2**35))
+    monkeypatch.setattr(torch.cuda, "memory_reserved", lambda *_: kept)
+    monkeypatch.setattr(torch.cuda, "memory_allocated", lambda *_: 0)
+    sampler = srlab.PatchSampler(PHOTOS, 4, 32, 16, device="cuda")
+    assert sampler._pixels.device.type == place
+    assert next(sampler)[1].device.type == "cuda"
+
+
+def test_a_stopped_run_goes_on_nearly_as_one_that_was_left_alone():
+    GanOnGpu(run="straight", precision="no").fit(12)
+    stopped = GanOnGpu(precision="no")
+    stopped.fail_at(8, KeyboardInterrupt(), 12)
+    resumed = GanOnGpu(precision="no")
+    resumed.fit(12)
+    rows = [
+        [row["d_loss"] for row in srlab.Run("01_srresnet", run).metrics() if "d_loss" in row]
+        for run in ("straight", "default")
+    ]
+    assert rows[0] == pytest.approx(rows[1], rel=0.02)
+
+
+def test_float32_is_not_rounded_to_tf32():
+    torch.manual_seed(0)
+    image, weight = torch.randn(1, 64, 32, 32), torch.randn(64, 64, 3, 3)
+    exact = F.conv2d(image.double(), weight.double())
+    with convolutions(whole=True):
+        error = (F.conv2d(image.cuda(), weight.cuda()).cpu() - exact).abs().max()
+    assert error < 1e-3 < (F.conv2d(image.bfloat16().float(), weight.bfloat16().float()) - exact).abs().max()
+
+
+def test_training_without_memory_says_what_to_lower():
+    little = GanOnGpu()
+    little.before_step = lambda number: torch.empty(2**45, device="cuda")
+    refusal(r"memory.*batch.*patch", little.fit)
