@@ -14,6 +14,7 @@ import torch
 from srlab.base.errors import SrlabError
 
 DRIVER = Path("/proc/driver/nvidia/version")  # where Linux tells of NVIDIA's driver
+TORCHRUN = {"RANK", "LOCAL_RANK", "WORLD_SIZE", "MASTER_ADDR", "MASTER_PORT"}  # what torchrun sets in each process
 # Words in the plain errors of two of torch's allocators, CUDA, cuBLAS and cuDNN when the memory runs out.
 NO_MEMORY = (
     *("can't allocate memory", "not enough memory"),
@@ -42,9 +43,17 @@ def pick_device(device: str | torch.device = "auto") -> torch.device:
     if device == "cuda" and not torch.cuda.is_available():
         reason = unused_gpu()
         raise SrlabError(f"There is no usable GPU on this machine; set device to auto or cpu. {reason}".rstrip())
-    if device == "cuda" and "LOCAL_RANK" in os.environ:
-        return torch.device("cuda", int(os.environ["LOCAL_RANK"]))
+    if device == "cuda" and (rank := from_torchrun("LOCAL_RANK")) is not None:
+        return torch.device("cuda", rank)
     return torch.device(device)
+
+
+def from_torchrun(name: str) -> int | None:
+    """Return a number that torchrun has set, such as ``"RANK"``; None for a process that it did not start.
+
+    A stray variable of a cluster's shell does not count: torchrun sets all of `TORCHRUN`.
+    """
+    return int(os.environ[name]) if os.environ.keys() >= TORCHRUN else None
 
 
 def memory_gib(device: torch.device) -> float:

@@ -4,7 +4,6 @@
 devices: each process executes the notebook, and that of the first is kept.
 """
 
-import os
 import sys
 import tempfile
 from collections.abc import Sequence
@@ -16,6 +15,7 @@ import nbformat
 import papermill
 from nbclient.exceptions import DeadKernelError
 
+from srlab.base.devices import from_torchrun
 from srlab.base.errors import SrlabError
 from srlab.base.places import seen_from_here, switched_on
 from srlab.course.claims import insert_claims
@@ -106,7 +106,7 @@ def main(arguments: Sequence[str]) -> None:
 
     context = command.make_context("srlab.course.execute", list(arguments))
     with context, tempfile.TemporaryDirectory() as folder:
-        if rank := int(os.environ.get("RANK", 0)):
+        if rank := from_torchrun("RANK"):
             context.params |= {"output_path": str(Path(folder) / f"{rank}.ipynb"), "progress_bar": False}
         command.invoke(context)
 

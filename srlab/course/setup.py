@@ -5,7 +5,6 @@ the `Lab` is made, once and whole.
 """
 
 import math
-import os
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
@@ -109,7 +108,7 @@ def _pick_hardware(given: dict[str, Any]) -> tuple[Any, str]:
 def _choose_recipe(book: Book, given: dict[str, Any], tricks: dict[str, Any], device: Any, photos: Any) -> Recipe:
     """The recipe that is asked for or that fits, laid out for the number of steps, with what the reader changed."""
     facts = {"device": device.type, "iters": given.get("iters", 0), "memory_gib": devices.memory_gib(device)}
-    facts |= {"processes": int(os.environ.get("WORLD_SIZE", 1)), "megapixels": megapixels(photos)}
+    facts |= {"processes": devices.from_torchrun("WORLD_SIZE") or 1, "megapixels": megapixels(photos)}
     recipe = pick_recipe(book, given["recipe"], facts)
     if "backbone" in given and not pretrained.is_trained(recipe.values["features"], given["backbone"]):
         note = f"; without ImageNet weights it has features and losses for {pretrained.OWN}, the course's own network"

@@ -1,6 +1,8 @@
-"""What is put around networks and optimisers before they train: Hugging Face accelerate, and `torch.compile`."""
+"""What is put around networks and optimizers before they train: Hugging Face accelerate, and `torch.compile`."""
 
-from collections.abc import Iterable
+import os
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from datetime import timedelta
 from typing import Any
 
@@ -10,6 +12,9 @@ from accelerate.state import AcceleratorState, is_initialized
 from accelerate.utils import DistributedDataParallelKwargs, InitProcessGroupKwargs, extract_model_from_parallel
 from torch import nn
 
+from srlab.base.devices import TORCHRUN, from_torchrun
+
+OTHERS = ("ACCELERATE_", "FSDP_", "PMI_", "OMPI_", "MV2_")  # variables of other trainings, and of launchers like mpirun
 PATIENCE = timedelta(hours=6)  # of processes that wait for the first to validate; torch gives up after ten minutes
 
 
@@ -21,7 +26,21 @@ def make_accelerator(device: torch.device, precision: str) -> Accelerator:
         AcceleratorState._reset_state(reset_partial_state=AcceleratorState().device.type != device.type)
     # Running means of batch norm act on no gradient; sharing them would change D between its two looks at a batch.
     handlers = [DistributedDataParallelKwargs(broadcast_buffers=False), InitProcessGroupKwargs(timeout=PATIENCE)]
-    return Accelerator(mixed_precision=precision, cpu=device.type == "cpu", kwargs_handlers=handlers)
+    with _without_variables_of_others():
+        return Accelerator(mixed_precision=precision, cpu=device.type == "cpu", kwargs_handlers=handlers)
+
+
+@contextmanager
+def _without_variables_of_others() -> Iterator[None]:
+    """Hide what accelerate would read from a shell that was set up for another program; only torchrun counts."""
+    stray = TORCHRUN if from_torchrun("RANK") is None else ()
+    hidden = {name: os.environ[name] for name in os.environ if name in stray or name.startswith(OTHERS)}
+    for name in hidden:
+        del os.environ[name]
+    try:
+        yield
+    finally:
+        os.environ.update(hidden)
 
 
 def bare(thing: Any) -> Any:

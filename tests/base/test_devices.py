@@ -10,9 +10,10 @@ from srlab.training.wrapping import make_accelerator
 
 def test_each_process_takes_a_gpu_of_its_own(monkeypatch):
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
-    monkeypatch.delenv("LOCAL_RANK", raising=False)
-    assert devices.pick_device("auto") == torch.device("cuda")
     monkeypatch.setenv("LOCAL_RANK", "2")
+    assert devices.pick_device("auto") == torch.device("cuda"), "a stray variable, which torchrun has not set"
+    for name in devices.TORCHRUN:
+        monkeypatch.setenv(name, "2")
     assert devices.pick_device("auto") == devices.pick_device("cuda") == torch.device("cuda", 2)
     assert devices.pick_device("cpu") == torch.device("cpu")
 

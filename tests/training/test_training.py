@@ -2,6 +2,7 @@
 
 import json
 import math
+import os
 import time
 from importlib.metadata import version
 from pathlib import Path
@@ -10,6 +11,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import torch
+from accelerate.state import AcceleratorState
 from torch import nn
 
 from srlab.base.files import read_safetensors
@@ -23,7 +25,7 @@ from srlab.training.schedules import Milestones, OneCycle
 from srlab.training.settings import environment
 from srlab.training.trainer import Trainer
 
-from .little_run import LAB, LittleRun, half_done, refusal, what_is_left
+from .little_run import LAB, LittleRun, half_done, refusal, undisturbed, what_is_left
 
 
 def small():
@@ -384,6 +386,29 @@ def test_a_layer_that_is_used_twice_is_trained_saved_and_resumed():
     assert little.trainer.step == 6
     saved, _ = read_safetensors(little.run.path / "generator.safetensors")
     assert all(torch.equal(saved[name], value) for name, value in averaged.state_dict().items())
+
+
+STRAY = {
+    "ACCELERATE_GRADIENT_ACCUMULATION_STEPS": "4",
+    "ACCELERATE_MIXED_PRECISION": "fp16",
+    "ACCELERATE_USE_DEEPSPEED": "true",
+    "ACCELERATE_USE_FSDP": "true",
+    "ACCELERATE_DYNAMO_BACKEND": "INDUCTOR",
+    "ACCELERATE_TORCH_DEVICE": "meta",
+    "WORLD_SIZE": "4",
+    "OMPI_COMM_WORLD_SIZE": "4",
+    "RANK": "1",
+}
+
+
+def test_variables_of_other_programs_change_nothing(monkeypatch):
+    expected = undisturbed()
+    for name, value in STRAY.items():
+        monkeypatch.setenv(name, value)
+    AcceleratorState._reset_state(reset_partial_state=True)  # as in a new process
+    LittleRun().fit()
+    assert what_is_left() == expected
+    assert {name: os.environ[name] for name in STRAY} == STRAY
 
 
 # --- Precision and compiling ---------------------------------------------------------------------------------
