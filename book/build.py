@@ -15,7 +15,7 @@ from sphinx.cmd.build import main as sphinx
 
 from srlab.base.errors import SrlabError
 from srlab.base.places import home
-from srlab.course.cli.labs_command import run_labs
+from srlab.course.cli.labs import run_labs
 from srlab.course.notebooks import find_notebooks
 
 

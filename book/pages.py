@@ -6,9 +6,9 @@ from pathlib import Path
 
 import nbformat
 
-from srlab.course.cli.solutions import open_exercises
 from srlab.course.notebooks import find_notebooks, tags_of
 from srlab.course.saved import HEADLINE
+from srlab.course.solutions import open_exercises
 
 BOOK = Path(__file__).resolve().parent
 ROOT = BOOK.parent

@@ -25,7 +25,7 @@ import torch
 
 import srlab
 from srlab import course
-from srlab.course.check import check
+from srlab.course.checks import check
 from srlab.course.execute import execute
 from srlab.course.exercise import find, names
 from srlab.inference.tiling import upscale

@@ -1,12 +1,12 @@
 """The page of a lab: setup, exercises with checks, guesses, a quiz, a ballot. It imports srlab, never the other way."""
 
 from srlab.course.ballot import Ballot as Ballot
-from srlab.course.check import check as check
+from srlab.course.checks import check as check
 from srlab.course.competitors import load_upscalers as load_upscalers
 from srlab.course.diagnosis import diagnose as diagnose
 from srlab.course.drawings import drawing as drawing
 from srlab.course.exercise import TODO as TODO
-from srlab.course.guess import guess as guess
+from srlab.course.guesses import guess as guess
 from srlab.course.quiz import quiz as quiz
 from srlab.course.setup import setup as setup
 from srlab.course.show import headline as headline

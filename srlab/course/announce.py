@@ -7,6 +7,7 @@ import torch
 from IPython.display import display
 
 import srlab
+from srlab.base import devices
 from srlab.base.errors import SrlabError
 from srlab.base.places import seen_from_here
 from srlab.base.shell import running_shell
@@ -14,29 +15,29 @@ from srlab.course.lab import Lab
 from srlab.course.recipes import Recipe
 from srlab.models import pretrained
 
-SEEN_OFTEN = 200  # times that a training sees each pixel, from which on it may learn photos by heart
-FEW = 30  # megapixels of photos, on which a network of the papers' size isn't trained without a word
+SEEN_OFTEN = 200  # times that a training sees each pixel, from which on the network may memorize the photos
+FEW = 30  # megapixels of photos, with fewer of which a network of the papers' size gets a warning
 LONG = 2000  # steps from which on random or small features hold a training back
 
 
-def describe(device: Any, precision: str) -> str:
-    """Versions, hardware and where the runs are, in three lines."""
+def print_hardware(device: torch.device, precision: str, typed: str) -> None:
+    """Print versions, hardware, where the runs are, and why a GPU is not used."""
     hardware = torch.cuda.get_device_name(device) if device.type == "cuda" else f"{torch.get_num_threads()} threads"
     numbers = {"no": "float32", "bf16": "bfloat16 mixed precision", "fp16": "float16 mixed precision"}[precision]
-    return (
-        f"srlab {srlab.__version__}, torch {torch.__version__}, Python {platform.python_version()}\n"
-        f"device:  {device.type} ({hardware}), {numbers}\n"
-        f"runs in: {seen_from_here(srlab.home())}"
-    )
+    print(f"srlab {srlab.__version__}, torch {torch.__version__}, Python {platform.python_version()}")
+    print(f"device:  {device.type} ({hardware}), {numbers}")
+    print(f"runs in: {seen_from_here(srlab.home())}")
+    if typed == "auto" and device.type == "cpu" and (reason := devices.unused_gpu()):
+        print(f"WARNING: {reason}")
 
 
 def announce(lab: Lab, recipe: Recipe, dry: bool) -> None:
-    """Say what will be trained, on what, how long and why, and what would be better.
+    """Print what will be trained, on what, how long and why, and what would be better.
 
     Raises
     ------
     SrlabError
-        The recipe is strict, and something stands in the way of a good result.
+        The recipe is strict, and there is a warning.
     """
     values = lab.parameters
     print(f"recipe:  {recipe.name}, {recipe.about}")
@@ -45,53 +46,32 @@ def announce(lab: Lab, recipe: Recipe, dry: bool) -> None:
     photos = f"of {lab.train_set.name}" if values.get("images") else "inside scikit-image and matplotlib"
     photos = f"{len(lab.train_set)} photos {photos} ({megapixels(lab.train_set):.1f} megapixels)"
     if values.get("subject"):
-        photos, unseen = (f"the {half.name} ({_sides(half)} pixels)" for half in (lab.train_set, lab.unseen))
+        photos, unseen = (
+            f"the {half.name} ({half.hr[0].shape[2]} x {half.hr[0].shape[1]} pixels)"
+            for half in (lab.train_set, lab.unseen)
+        )
     first = values.get("pretrain_iters", 0)
     first = f"{first:,} steps for PSNR (only if there's no start yet), then " if first else ""
-    size = f"of {values['batch']} patches of {values['patch']} px"
     print(f"because  {recipe.why}")
-    print(f"trains:  {first}{values['iters']:,} steps {size}, on {photos}")
+    print(
+        f"trains:  {first}{values['iters']:,} steps of {values['batch']} patches of {values['patch']} px, on {photos}"
+    )
     if values.get("subject"):
         print(f"shows:   {unseen}, on which it never trains")
-    print(f"run:     {lab.name}/{values['run']}{_state_of(lab)}")
+    print(f"run:     {lab.name}/{values['run']}{_progress_of(lab)}")
     if dry:
         print(recipe.text())
     elif running_shell() is not None:
         display({"text/html": recipe.table(), "text/plain": ""}, raw=True)
     warnings = _warnings(lab)
     if warnings and recipe.strict:
-        raise SrlabError(f"The recipe {recipe.name} refuses what would spoil it. {' '.join(warnings)}")
+        raise SrlabError(f"The recipe {recipe.name} allows no warnings. {' '.join(warnings)}")
     for warning in warnings:
         print(f"WARNING: {warning}")
 
 
-def _warnings(lab: Lab) -> list[str]:
-    """What stands in the way of a good result, and the words that change it."""
-    values, found, pixels = lab.parameters, [], megapixels(lab.train_set)
-    iters = values.get("iters", 0)
-    seen = (
-        (iters + values.get("pretrain_iters", 0)) * values.get("batch", 0) * values.get("patch", 0) ** 2 / 1e6 / pixels
-    )
-    few = seen > SEEN_OFTEN and (iters > LONG or not values.get("subject"))  # a subject is to be learned by heart
-    if few or (iters > LONG and values.get("size") == "paper" and pixels < FEW):
-        found.append(
-            f"{len(lab.train_set)} photos ({pixels:.1f} megapixels) are few for this training: it sees each pixel "
-            f"{seen:,.0f} times, and the larger the network, the more of them it learns by heart. Better: "
-            "-p images div2k (800 photos, downloaded once, 4 GB), or -p images path/to/photos."
-        )
-    looks = "backbone" in values and values["content_weight"] and iters > LONG
-    random = looks and not pretrained.is_trained(values["features"], values["backbone"])
-    if random or (looks and values["features"].startswith(pretrained.OWN)):
-        found.append(
-            f"The content loss looks through {'random features' if random else 'the small features of the course'}, "
-            "because there are no ImageNet weights here. "
-            "Better: -p backbone imagenet (downloaded once), or -p backbone path/to/weights."
-        )
-    return found
-
-
-def _state_of(lab: Lab) -> str:
-    """Whether the run is there already, and what happens then."""
+def _progress_of(lab: Lab) -> str:
+    """How far the run is, and what happens then."""
     manifest = srlab.Run(lab.name, lab.run).manifest()
     if manifest is None or not manifest["step"]:
         return ""
@@ -101,10 +81,31 @@ def _state_of(lab: Lab) -> str:
     return f", which goes on: it has {done}"
 
 
+def _warnings(lab: Lab) -> list[str]:
+    """What stands in the way of a good result, and the parameters that change it."""
+    values, warnings, pixels = lab.parameters, [], megapixels(lab.train_set)
+    iters = values.get("iters", 0)
+    long = iters > LONG
+    steps = iters + values.get("pretrain_iters", 0)
+    seen = steps * values.get("batch", 0) * values.get("patch", 0) ** 2 / 1e6 / pixels
+    few = seen > SEEN_OFTEN and (long or not values.get("subject"))  # a subject is to be memorized
+    if few or (long and values.get("size") == "paper" and pixels < FEW):
+        warnings.append(
+            f"{len(lab.train_set)} photos ({pixels:.1f} megapixels) are few for this training: it sees each pixel "
+            f"{seen:,.0f} times, and the larger the network, the more of them it memorizes. Better: "
+            "-p images div2k (800 photos, downloaded once, 4 GB), or -p images path/to/photos."
+        )
+    if "backbone" in values and values["content_weight"] and long:
+        random = not pretrained.is_trained(values["features"], values["backbone"])
+        if random or values["features"].startswith(pretrained.OWN):
+            warnings.append(
+                f"The content loss uses {'random features' if random else 'the small features of the course'}, because "
+                "there are no ImageNet weights here. Better: -p backbone imagenet (downloaded once), or "
+                "-p backbone path/to/weights."
+            )
+    return warnings
+
+
 def megapixels(images: Any) -> float:
-    """Of all images of a set."""
+    """Return the megapixels of all images of a set."""
     return sum(image.shape[1] * image.shape[2] for image in images.hr) / 1e6
-
-
-def _sides(images: Any) -> str:
-    return " x ".join(str(side) for side in images.hr[0].shape[:0:-1])

@@ -13,7 +13,6 @@ from typing import Any
 
 import nbformat
 import papermill
-from nbclient.exceptions import DeadKernelError
 
 from srlab.base.devices import from_torchrun
 from srlab.base.errors import SrlabError
@@ -75,8 +74,11 @@ def execute(notebook: Path, output: Path, parameters: dict[str, Any], without: s
         raise SrlabError(
             f"{error.ename}: {error.evalue} (cell {error.exec_count} of {seen_from_here(output)})"
         ) from error
-    except DeadKernelError as error:
-        raise SrlabError(f"The kernel died while running {notebook.name}; the usual reason is memory.") from error
+    except RuntimeError as error:  # a dead kernel, and one that cannot start, as after a port clash
+        raise SrlabError(
+            f"The kernel of {notebook.name} died or did not start ({error}). Close programs that need memory, and run "
+            "the command again."
+        ) from error
     return read_headline(done)
 
 

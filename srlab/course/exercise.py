@@ -5,6 +5,7 @@ A lab is a folder of `srlab.course.exercises` and an exercise a file in it, ``sr
 answer; there is no other list.
 """
 
+import functools
 import importlib
 import pkgutil
 from collections.abc import Callable, Mapping, Sequence
@@ -102,6 +103,7 @@ def names() -> list[str]:
     return list(_exercises())
 
 
+@functools.cache
 def _exercises() -> dict[str, Exercise]:
     found = {}
     for lab in pkgutil.iter_modules(exercises.__path__):

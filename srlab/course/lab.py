@@ -82,15 +82,35 @@ class Lab:
         return starts.Wanted(generator_of(self.parameters), self.degradation, self.train_set, self.unseen, free)
 
     def find_start(self, lab: str = "", steps: int = 0, **alike: Any) -> tuple[Any, str]:
-        """The network that the training begins with, and where it comes from; see `srlab.course.starts.find_start`.
+        """Load the network that the training begins with.
+
+        It is the start that the reader has named. Else it is the first that fits of the start that this run began
+        with, the recipe's, and the finished runs of a lab; and last, if the recipe has a start, the bundled network.
 
         Parameters
         ----------
         lab, steps, **alike
-            Among whose runs to look for one where the recipe's is not there, and what such a run must be.
+            Name of that lab, the smallest number of steps, and other entries of the manifest's parameters.
+
+        Returns
+        -------
+        tuple of torch.nn.Module and str
+            The network, in eval mode on the CPU, and ``"shipped"`` or ``"LAB/NAME"``; None and "" without one.
+
+        Raises
+        ------
+        SrlabError
+            The named start does not fit, or the run began with another.
         """
         begun = starts.begun_with(Run(self.name, self.run))
-        return starts.find_start(self.start, self.wanted, "start" in self.tricks, begun, lab, steps, **alike)
+        if self.start and "start" in self.tricks:
+            if begun not in ("", self.start):
+                raise SrlabError(f"This run began with {begun}, not with {self.start}; give it another name with run.")
+            starts.check_start(self.start, self.wanted)
+            return starts.load_start(self.start, self.wanted), self.start
+        finished = starts.find_trained(lab, steps, {"generator": self.wanted.network} | alike) if lab else []
+        last = starts.SHIPPED if self.start else ""
+        return starts.find_start(filter(None, [begun, self.start, *finished, last]), self.wanted)
 
     def expect(
         self,

@@ -10,28 +10,23 @@ from nbformat import NotebookNode
 from nbformat.validator import get_validator
 
 from srlab.base.errors import SrlabError
-from srlab.base.files import refuse_existing
 from srlab.base.places import course, recipes
 
 
 def find_notebooks() -> list[Path]:
-    """The labs of the course that the working directory lies in, in order, and then the extras, by name.
+    """Return the labs in order, then the extras by name, of the course that has the working directory.
 
-    A notebook is one of them if it has a file of recipes: ``03_srgan-Copy1.ipynb``, as JupyterLab makes one, has none.
+    Each has a file of recipes, unlike copies such as ``03_srgan-Copy1.ipynb``.
 
     Raises
     ------
     SrlabError
         The working directory is outside of the course.
     """
-    return [*_with_recipes("[0-9]*.ipynb"), *_with_recipes("extras/*.ipynb")]
-
-
-def _with_recipes(pattern: str) -> list[Path]:
     if (folder := course()) is None:
         raise SrlabError("There is no notebooks/ folder here; go to the folder of the course first.")
-    found = (folder / "notebooks").glob(pattern)
-    return sorted(file for file in found if (recipes() / f"{file.stem}.yaml").is_file())
+    labs, extras = (sorted((folder / "notebooks").glob(pattern)) for pattern in ("[0-9]*.ipynb", "extras/*.ipynb"))
+    return [file for file in [*labs, *extras] if (recipes() / f"{file.stem}.yaml").is_file()]
 
 
 def find_lab(name: str) -> Path:
@@ -52,13 +47,6 @@ def find_lab(name: str) -> Path:
     return fitting[0]
 
 
-def refuse_as_new(path: Path) -> None:
-    """Refuse a path at which no new notebook can be written: of another kind of file, or where something is."""
-    if path.suffix != ".ipynb":
-        raise SrlabError(f"{path} is no name for a notebook; end it in .ipynb.")
-    refuse_existing(path)
-
-
 def tags_of(cell: NotebookNode) -> list[str]:
     """What a cell of a notebook is marked with."""
     return cell.metadata.get("tags", [])
@@ -76,19 +64,14 @@ def read_notebook(path: Path) -> NotebookNode:
         raise SrlabError(f"There is no file {path}; check the path.")
     try:
         content = json.loads(path.read_text(encoding="utf-8-sig"))
-        # Before it is made a notebook, as nbformat trusts what it reads. Its cells may lack ids, as those of 4.4 do,
-        # and its minor version may be lower, as Colab's is.
-        get_validator(4, 4, relax_add_props=True).validate(_at_least_4(content))
+        # nbformat trusts what it converts, so it is validated before. Cells may lack ids, as before format 4.5, and
+        # Colab writes the minor version 0.
+        get_validator(4, 4, relax_add_props=True).validate(content | {"nbformat_minor": 4})
         return nbformat.v4.to_notebook_json(content)
     except OSError as error:
         raise SrlabError(f"Cannot read {path} ({error.strerror}); check its permissions.") from error
-    except (ValueError, RecursionError, nbformat.ValidationError) as error:  # the second: nested without end
-        raise SrlabError(f"{path} is not a notebook of Jupyter; give a file that was saved there (.ipynb).") from error
-
-
-def _at_least_4(content: Any) -> Any:
-    minor = content.get("nbformat_minor") if isinstance(content, dict) else None
-    return content | {"nbformat_minor": 4} if isinstance(minor, int) and 0 <= minor < 4 else content
+    except (ValueError, TypeError, RecursionError, nbformat.ValidationError) as error:  # RecursionError: deep nesting
+        raise SrlabError(f"{path} is not a Jupyter notebook; pass a file that was saved there (.ipynb).") from error
 
 
 def outputs_of(notebook: NotebookNode, kind: str) -> list[Any]:

@@ -1,5 +1,6 @@
-"""Which photos a lab trains on and which it validates on; none is in both."""
+"""The photos that a lab trains on, and those that it validates on; none is in both."""
 
+import itertools
 from collections.abc import Callable
 from typing import Any
 
@@ -7,27 +8,45 @@ import torch
 
 import srlab
 from srlab.base.errors import SrlabError
-from srlab.data.datasets import ImageSet
+from srlab.data.datasets import PHOTOS, ImageSet
+from srlab.data.subjects import subject_file
+
+
+def find_subject(given: dict[str, Any], subject: str) -> str:
+    """Return the photo to learn by halves, a bundled one or the full path of a file; "" beside other photos.
+
+    Parameters
+    ----------
+    given
+        The lab's parameters, as they were typed.
+    subject
+        Of the recipe.
+    """
+    if others := [name for name in ("images", "validation") if given.get(name)]:
+        if given.get("subject", "auto") not in ("auto", ""):
+            print(f"The subject {subject} is not used, because you have set {' and '.join(others)}.")
+        return ""
+    return subject if subject in ("", *PHOTOS) else str(subject_file(subject))
 
 
 def choose_photos(
     values: dict[str, Any], offered: ImageSet, read: Callable[..., ImageSet]
 ) -> tuple[ImageSet, ImageSet]:
-    """Photos to train on, and others to validate on: the halves of a subject, or what is offered beside other ones.
+    """Return the photos to train on, and others to validate on.
 
     Parameters
     ----------
     values
-        The lab's parameters and the numbers of its recipe.
+        The lab's parameters and the entries of its recipe.
     offered
-        To train on, where there is no subject.
+        Photos to train on, if there is no subject.
     read
         Reads a folder or a named set: `srlab.image_set`, or a stand-in for it.
 
     Raises
     ------
     SrlabError
-        There are no such photos, or one is among both.
+        There are no such photos, or one is in both sets.
     """
     if values.get("subject"):
         return srlab.halves(values["subject"])
@@ -35,26 +54,39 @@ def choose_photos(
         unseen = read(values["validation"], values.get("scale", 4))
     else:
         unseen = srlab.photos("validation").subset(*values["photos"].split())
-    _refuse_shared(offered, unseen)
+    _reject_shared(offered, unseen)
     return offered, unseen.center_crop(values["center_crop"]) if values.get("center_crop") else unseen
 
 
-def _refuse_shared(train_set: ImageSet, unseen: ImageSet) -> None:
-    """Refuse a photo that is in both sets, by its pixels, whatever it is called there."""
-    if any(image.is_meta for image in (*train_set.hr, *unseen.hr)):  # stand-ins for photos that are still to come
+def _reject_shared(train_set: ImageSet, unseen: ImageSet) -> None:
+    """Reject a photo that is in both sets, by its pixels."""
+    if any(image.is_meta for image in (*train_set.hr, *unseen.hr)):  # stand-ins for photos that are not there yet
         return
-    learned: dict[Any, list[tuple[str, torch.Tensor]]] = {}
-    for name, image in zip(train_set.names, train_set.hr, strict=True):
-        learned.setdefault(_sketch(image), []).append((name, image))
-    for name, image in zip(unseen.names, unseen.hr, strict=True):
-        for other, theirs in learned.get(_sketch(image), ()):
-            if torch.equal(image, theirs):
-                raise SrlabError(
-                    f"No photo may be trained on and validated on, but {name} of {unseen.name} is {other} of "
-                    f"{train_set.name}; leave it out of one of them."
-                )
+    ours, theirs = (list(zip(images.names, images.hr, strict=True)) for images in (train_set, unseen))
+    for (name, image), (other, another) in itertools.product(ours, theirs):
+        few = slice(None), slice(None, None, 64), slice(None, None, 64)  # compared first, as photos may be on the disk
+        if image.shape == another.shape and torch.equal(image[few], another[few]) and torch.equal(image, another):
+            raise SrlabError(
+                f"A photo can't be trained on and validated on, but {other} of {unseen.name} is {name} of "
+                f"{train_set.name}; leave it out of one of them."
+            )
 
 
-def _sketch(image: torch.Tensor) -> tuple[torch.Size, bytes]:
-    """Size and a few pixels, so that of many photos on the disk only those that may be the same are read whole."""
-    return image.shape, image[:, ::64, ::64].numpy().tobytes()
+def large_enough(values: dict[str, Any], train_set: ImageSet, unseen: ImageSet, sides: dict[str, int]) -> Any:
+    """Return both sets without photos that are too small for the lab, and print which are left out.
+
+    Raises
+    ------
+    SrlabError
+        None is large enough, or the reader's own photo is too small.
+    """
+    scale = values.get("scale", 4)
+    train_set = train_set.at_least(values.get("patch", 1))
+    unseen = unseen.at_least(max(sides.get("validation", 1), 12 * scale))
+    if values.get("photo"):
+        height, width = srlab.read_image(values["photo"]).shape[-2:]
+        if min(height, width) < (least := max(sides["photo"], 16 * scale)):
+            raise SrlabError(
+                f"{values['photo']} is {width} x {height}; this lab needs {least} pixels per side or more."
+            )
+    return train_set, unseen

@@ -93,30 +93,20 @@ class Recipe:
         """The same recipe with single values changed."""
         return replace(self, values=self.values | values, sources=self.sources | dict.fromkeys(values, source))
 
-    def table(self) -> str:
-        """All numbers as an HTML table, folded; where they come from is a column unless it's the same for all."""
-        rows, same = self._rows()
-        table = ""
-        for kind, row in zip(("th", *["td"] * len(rows)), rows, strict=False):
-            cells = "".join(f'<{kind} style="text-align:left">{html.escape(cell)}</{kind}>' for cell in row)
-            table += f"<tr>{cells}</tr>"
-        return (
-            f"<details><summary>The recipe <b>{html.escape(self.name)}</b> as a table</summary>"
-            f"<table>{table}</table>{f'<p>All from: {html.escape(same)}</p>' if same else ''}</details>"
-        )
+    def rows(self) -> list[list[str]]:
+        """Return a head, and name, value, meaning and source of each entry."""
+        rows = [[name, _plain(value), self.meaning[name], self.sources[name]] for name, value in self.values.items()]
+        return [["name", "value", "what it is", "from"], *rows]
 
     def text(self) -> str:
-        """The same as plain text."""
-        rows, same = self._rows()
-        return in_columns(rows) + (f"\nAll from: {same}" if same else "")
+        """Return all entries as plain text."""
+        return in_columns(self.rows())
 
-    def _rows(self) -> tuple[list[list[str]], str]:
-        """Head and rows of the table, and where all numbers come from, if that is the same for all."""
-        known = set(self.sources.values())
-        same = known.pop() if len(known) == 1 else ""
-        rows = [["name", "value", "what it is", "from"]]
-        rows += [[name, _plain(value), self.meaning[name], self.sources[name]] for name, value in self.values.items()]
-        return [row[:-1] if same else row for row in rows], same
+    def table(self) -> str:
+        """Return all entries as a folded HTML table."""
+        rows = ["".join(f'<td style="text-align:left">{html.escape(cell)}</td>' for cell in row) for row in self.rows()]
+        table = f"<table><tr>{'</tr><tr>'.join(rows)}</tr></table>"
+        return f"<details><summary>The recipe <b>{html.escape(self.name)}</b> as a table</summary>{table}</details>"
 
 
 @dataclass(frozen=True)
@@ -203,7 +193,7 @@ def pick_recipe(book: Book, name: str, facts: dict[str, Any]) -> Recipe:
     """
     if name == "auto":
         known = list(book.recipes.values())
-        taken = [one for one in known if one.when is not None and _fits(one.when, facts)][-1]
+        taken = [one for one in known if one.when is not None and not _lacks(one.when, facts)][-1]
         better = _out_of_reach(known[known.index(taken) + 1 :], facts)
         return replace(taken, why=f"it suits {_in_words(facts)}{better}")
     if name not in book.recipes:
@@ -211,19 +201,21 @@ def pick_recipe(book: Book, name: str, facts: dict[str, Any]) -> Recipe:
     return book.recipes[name]
 
 
-def _fits(conditions: dict[str, Any], facts: dict[str, Any]) -> bool:
-    return all(
-        facts[key] == least if isinstance(least, str) else facts[key] >= least for key, least in conditions.items()
-    )
+def _lacks(conditions: dict[str, Any], facts: dict[str, Any]) -> dict[str, Any]:
+    """Return the conditions that are not met."""
+    return {
+        key: least
+        for key, least in conditions.items()
+        if not (facts[key] == least if isinstance(least, str) else facts[key] >= least)
+    }
 
 
 def _out_of_reach(larger: Sequence[Recipe], facts: dict[str, Any]) -> str:
-    """What a larger recipe would need that the reader can give, or nothing where the machine is what it lacks."""
+    """Name the first larger recipe that needs only more steps or photos; "" if all need another machine."""
+    words = {"iters": "-p iters {:,} or more", "megapixels": "{} megapixels of photos, such as -p images div2k"}
     for recipe in larger:
-        conditions = recipe.when or {}
-        lacks = {key: least for key, least in conditions.items() if not _fits({key: least}, facts)}
-        if lacks and "device" in conditions and set(lacks) <= {"iters", "megapixels"}:  # others are not larger
-            words = {"iters": "-p iters {:,} or more", "megapixels": "{} megapixels of photos, such as -p images div2k"}
+        lacks = _lacks(recipe.when or {}, facts)
+        if lacks and "device" in recipe.when and lacks.keys() <= words.keys():  # recipes for a CPU are not larger
             needs = " and ".join(words[key].format(least) for key, least in lacks.items())
             return f"; the recipe {recipe.name}, {recipe.about}, needs {needs}"
     return ""
@@ -232,8 +224,8 @@ def _out_of_reach(larger: Sequence[Recipe], facts: dict[str, Any]) -> str:
 def _in_words(facts: dict[str, Any]) -> str:
     steps = f"{facts['iters']:,} steps" if facts["iters"] else "a run of a few minutes"
     gpu = f"a GPU with {facts['memory_gib']:.0f} GiB" if facts["device"] == "cuda" else "a CPU"
-    crowd = f", {facts['processes']} processes" if facts["processes"] > 1 else ""
-    return f"{gpu}{crowd}, {steps}, and {facts['megapixels']:.1f} megapixels of photos"
+    processes = f", {facts['processes']} processes" if facts["processes"] > 1 else ""
+    return f"{gpu}{processes}, {steps}, and {facts['megapixels']:.1f} megapixels of photos"
 
 
 def _scaled(steps: Any, factor: float) -> Any:

@@ -2,7 +2,8 @@
 
 import ast
 import re
-from enum import Enum
+from collections.abc import Sequence
+from enum import StrEnum
 
 from IPython.core.inputtransformer2 import TransformerManager
 
@@ -14,52 +15,48 @@ CLAIM = "application/vnd.srlab.claim+json"  # media type of a checked claim, fro
 HEADLINE = "application/vnd.srlab.headline+json"  # media type under which `make labs` finds a lab's main figure
 
 
-class Result(Enum):
-    """How an exercise of a notebook stands; each place that tells somebody has words of its own."""
+class Result(StrEnum):
+    """Result of an exercise in a notebook."""
 
-    RIGHT = "right"
-    HINT = "hint"
-    TODO = "to do"
+    CORRECT = "correct"
+    INCORRECT = "incorrect"
+    NOT_ATTEMPTED = "not attempted"
     NOT_RUN = "not run"
-    MISSING = "missing"  # the lab has it, and the notebook has not
+    MISSING = "missing"  # the lab has the exercise, and the notebook does not
 
 
-def parse_cell(source: str) -> ast.Module:
-    """The statements of a cell, magics and all.
+def calls_of(function: str, parameters: Sequence[str], source: str) -> list[dict[str, str]]:
+    """Return the texts that each call of a function in a cell passes, by parameter; nothing is executed.
 
-    Raises
-    ------
-    SyntaxError, ValueError, RecursionError, MemoryError
-        It is no Python; the last three of what only an attacker writes.
+    Parameters
+    ----------
+    function
+        Name of a function of `srlab.course`.
+    parameters
+        Names of its positional parameters.
+    source
+        A cell, perhaps with magics.
+
+    Returns
+    -------
+    list of dict
+        From the first to the last call; empty if the cell is not Python.
     """
     source = re.sub(r"\A\s*%%(time|capture).*\n", "", source)
     try:
-        return ast.parse(source)
-    except SyntaxError:
-        return ast.parse(TransformerManager().transform_cell(source))
-
-
-def calls_of(function: str, source: str) -> list[ast.Call]:
-    """Calls of a function of srlab in a cell, from the first to the last; none of a cell that is no Python."""
-    if function not in source:
-        return []
-    try:
-        tree = parse_cell(source)
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        tree = ast.parse(TransformerManager().transform_cell(source)) if function in source else ast.Module([])
+    except (SyntaxError, ValueError, RecursionError, MemoryError):  # the last three only from an attacker
         return []
     calls = [node for node in ast.walk(tree) if isinstance(node, ast.Call)]
-    named = [call for call in calls if getattr(call.func, "attr", getattr(call.func, "id", "")) == function]
-    return sorted(named, key=lambda call: (call.lineno, call.col_offset))
+    calls = [call for call in calls if getattr(call.func, "attr", getattr(call.func, "id", "")) == function]
+    passed = []
+    for call in sorted(calls, key=lambda call: (call.lineno, call.col_offset)):
+        nodes = dict(zip(parameters, call.args, strict=False)) | {word.arg: word.value for word in call.keywords}
+        texts = {name: node.value for name, node in nodes.items() if isinstance(node, ast.Constant)}
+        passed.append({name: text for name, text in texts.items() if isinstance(text, str)})
+    return passed
 
 
 def checks_in(source: str) -> list[str]:
-    """The exercises that a cell checks, in order; a name that no exercise can have isn't one."""
-    return [name for call in calls_of("check", source) if (name := checked(call))]
-
-
-def checked(call: ast.Call) -> str:
-    """The exercise that a call of `check` is about, such as ``"degradation.psnr"``; empty of another call."""
-    given = call.args[0] if call.args else next((one.value for one in call.keywords if one.arg == "name"), None)
-    name = given.value if isinstance(given, ast.Constant) and isinstance(given.value, str) else ""
-    of_check = getattr(call.func, "attr", getattr(call.func, "id", "")) == "check"
-    return name if of_check and re.fullmatch(r"\w+\.\w+", name, re.ASCII) else ""
+    """Return the names of the exercises that a cell checks, in order."""
+    return [passed["name"] for passed in calls_of("check", ["name"], source) if "name" in passed]

@@ -1,12 +1,12 @@
-"""What the first cell of a lab calls: `setup`, which checks all that was typed and chooses the rest.
+"""The function that the first cell of a lab calls: `setup`, which checks the parameters and chooses all else.
 
-`setup` reads from top to bottom: what was typed, the hardware, the recipe, the photos, the name of the run. Only then
-the `Lab` is made, once and whole.
+`setup` reads from top to bottom: parameters, hardware, recipe, photos, name of the run. Then it makes the `Lab`.
 """
 
 import math
 from collections.abc import Mapping
 from dataclasses import replace
+from types import TracebackType
 from typing import Any
 
 import matplotlib.pyplot as plt
@@ -16,44 +16,43 @@ import srlab
 from srlab import models
 from srlab.base import devices, places
 from srlab.base.errors import SrlabError
-from srlab.course import missing_names, starts
-from srlab.course.announce import announce, describe, megapixels
+from srlab.base.shell import running_shell
+from srlab.course import starts
+from srlab.course.announce import announce, megapixels, print_hardware
 from srlab.course.lab import Lab, generator_of
 from srlab.course.parameters import read_parameters
-from srlab.course.photos import choose_photos
+from srlab.course.photos import choose_photos, find_subject, large_enough
 from srlab.course.recipes import Book, Recipe, pick_recipe, read_book
 from srlab.course.run_names import NOT_IN_NAME, check_run, name_run
 from srlab.data import catalog, datasets
-from srlab.data.subjects import subject_file
 from srlab.models import pretrained
 from srlab.view import plots
 
 
 def setup(name: str, namespace: Mapping[str, Any], dry: bool = False) -> Lab:
-    """Check a lab's parameters, choose its recipe, print what will be done, and choose the colours of its figures.
+    """Check a lab's parameters, choose its recipe, print what it will train, and set the colors of its figures.
 
-    Papermill takes any ``-p`` name, known or not, and a notebook takes any name that is typed, so a slip would go
-    unnoticed: this is where it is caught.
+    Papermill takes any ``-p`` name, and a notebook any variable, so this is where a typing mistake is found.
 
     Parameters
     ----------
     name
-        Of the lab, for example ``"01_srresnet"``.
+        Name of the lab, for example ``"01_srresnet"``.
     namespace
-        What the notebook has defined: ``globals()``.
+        The notebook's variables: ``globals()``.
     dry
         For ``srlab plan``: nothing is downloaded, and photos that are not there yet have a stand-in of their size.
 
     Returns
     -------
     Lab
-        Parameters, numbers of the recipe, device, precision and photos.
+        Parameters, entries of the recipe, device, precision and photos.
 
     Raises
     ------
     SrlabError
-        A parameter is unknown or makes no sense, the run could not be kept, the device is not there, or a strict
-        recipe has too few photos.
+        A parameter is unknown or not valid, the run could not be written, the device is not there, or a strict recipe
+        has too few photos.
     """
     book = read_book(places.recipes() / f"{name}.yaml")
     labs = [value for value in namespace.values() if isinstance(value, Lab) and value.name == name]
@@ -61,23 +60,31 @@ def setup(name: str, namespace: Mapping[str, Any], dry: bool = False) -> Lab:
     given, tricks = read_parameters(book, namespace, earlier)
     if "run" in given:
         check_run(name, given["run"])
-    device, precision = _pick_hardware(given)
+    device = srlab.pick_device(given["device"])
+    precision = srlab.pick_precision(given.get("precision", "auto"), device)
+    print_hardware(device, precision, given["device"])
     plt.rcParams["axes.prop_cycle"] = plots.line_styles()
-    missing_names.explain_missing_names()
+    if shell := running_shell():
+        shell.set_custom_exc((NameError,), explain_name_error)
     read, scale = datasets.stand_in if dry else srlab.image_set, given.get("scale", 4)
     offered = read(given["images"], scale) if given.get("images") else srlab.photos("train")
     recipe = _choose_recipe(book, given, tricks, device, offered)
-    values = given | recipe.values | {"recipe": recipe.name, "subject": _subject(given, recipe)}
+    subject = find_subject(given, recipe.values.get("subject", ""))
+    values = given | recipe.values | {"recipe": recipe.name, "subject": subject}
     train_set, unseen = choose_photos(values, offered, read)
-    changed = _changed(book, given, values)
-    values["run"] = given.get("run") or name_run(
-        recipe.name, given.get("iters", 0), changed | tricks, train_set, unseen
-    )
-    if "patch" in values:
-        values["patch"] = _whole_patch(values)
-    train_set, unseen = _large_enough(values, train_set, unseen, book.sides)
+    changed = [key for key, value in given.items() if key not in NOT_IN_NAME and value != book.parameters[key]]
+    others = given.get("images") or given.get("validation")  # then the subject is not used
+    changed = {key: values[key] for key in changed if key != "subject" or not others}
+    iters = given.get("iters", 0)
+    values["run"] = given.get("run") or name_run(recipe.name, iters, changed | tricks, train_set, unseen)
+    if "discriminator" in values:  # the next patch that it can halve four times
+        block = math.lcm(16, scale)
+        values["patch"] = -(-values["patch"] // block) * block
+    elif "patch" in values:
+        values["patch"] -= values["patch"] % scale
+    train_set, unseen = large_enough(values, train_set, unseen, book.sides)
     made = {"blur": values.get("blur", 0.0), "noise": values.get("lr_noise", 0.0), "jpeg": values.get("jpeg", 0.0)}
-    own = tricks or given.get("iters") or changed.keys() - {"seed", "backbone"}  # its claims depend on neither
+    own = tricks or given.get("iters") or changed.keys() - {"seed", "backbone"}  # the claims depend on neither
     lab = Lab(
         name=name,
         device=device,
@@ -95,18 +102,8 @@ def setup(name: str, namespace: Mapping[str, Any], dry: bool = False) -> Lab:
     return lab
 
 
-def _pick_hardware(given: dict[str, Any]) -> tuple[Any, str]:
-    """Device and precision, which are printed, with what keeps a GPU from being used."""
-    device = srlab.pick_device(given["device"])
-    precision = srlab.pick_precision(given.get("precision", "auto"), device)
-    print(describe(device, precision))
-    if given["device"] == "auto" and device.type == "cpu" and (reason := devices.unused_gpu()):
-        print(f"WARNING: {reason}")
-    return device, precision
-
-
 def _choose_recipe(book: Book, given: dict[str, Any], tricks: dict[str, Any], device: Any, photos: Any) -> Recipe:
-    """The recipe that is asked for or that fits, laid out for the number of steps, with what the reader changed."""
+    """Return the recipe that is named or that fits, scaled to the number of steps, with the reader's changes."""
     facts = {"device": device.type, "iters": given.get("iters", 0), "memory_gib": devices.memory_gib(device)}
     facts |= {"processes": devices.from_torchrun("WORLD_SIZE") or 1, "megapixels": megapixels(photos)}
     recipe = pick_recipe(book, given["recipe"], facts)
@@ -118,64 +115,13 @@ def _choose_recipe(book: Book, given: dict[str, Any], tricks: dict[str, Any], de
     return recipe.laid_out(facts["iters"]).changed_by(tricks | named)
 
 
-def _subject(given: dict[str, Any], recipe: Recipe) -> str:
-    """The photo to learn by halves, an embedded one or the full path of a file; "" where other photos are named."""
-    subject = recipe.values.get("subject", "")
-    if others := [name for name in ("images", "validation") if given.get(name)]:
-        if given.get("subject", "auto") not in ("auto", ""):
-            print(f"The subject {subject} is not used, because you have set {' and '.join(others)}.")
-        return ""
-    return subject if subject in ("", *datasets.PHOTOS) else str(subject_file(subject))
-
-
-def _changed(book: Book, given: dict[str, Any], values: dict[str, Any]) -> dict[str, Any]:
-    """The parameters that are not the lab's own and act on what is trained, by name."""
-    others = given.get("images") or given.get("validation")  # beside which a subject is not used
-    changed = [key for key, value in given.items() if key not in NOT_IN_NAME and value != book.parameters[key]]
-    return {key: values[key] for key in changed if key != "subject" or not others}
-
-
-def _whole_patch(values: dict[str, Any]) -> int:
-    """The patch as a whole number of LR pixels, and of the blocks that a discriminator can halve four times."""
-    scale, patch = values.get("scale", 4), values["patch"]
-    if "discriminator" in values:
-        block = math.lcm(16, scale)
-        return -(-patch // block) * block
-    return patch - patch % scale
-
-
-def _large_enough(values: dict[str, Any], train_set: Any, unseen: Any, sides: dict[str, int]) -> tuple[Any, Any]:
-    """Leave out photos too small for what the lab does with them, also after its training, and say so.
-
-    Raises
-    ------
-    SrlabError
-        None is large enough, or the reader's own photo is too small.
-    """
-    scale = values.get("scale", 4)
-    train_set = train_set.at_least(values.get("patch", 1))
-    unseen = unseen.at_least(max(sides.get("validation", 1), 12 * scale))
-    if values.get("photo"):
-        height, width = srlab.read_image(values["photo"]).shape[-2:]
-        if min(height, width) < (least := max(sides["photo"], 16 * scale)):
-            raise SrlabError(f"{values['photo']} is {width} x {height}; this lab needs {least} pixels a side or more.")
-    return train_set, unseen
-
-
 def _check_what_comes_later(lab: Lab) -> None:
-    """Refuse what a later cell would, before anything is computed.
-
-    Raises
-    ------
-    SrlabError
-        The network, a weights file, the start, a benchmark set, or a run to compare
-        won't do.
-    """
+    """Reject what a later cell would reject, before anything is computed."""
     values = lab.parameters
     if "size" in values:
         generator_of(values)
     if "discriminator" in values:
-        # It refuses patches that it can't judge. On the meta device its spectral norm would take seconds.
+        # It rejects patches that it can't judge. On the meta device its spectral norm would take seconds.
         with torch.random.fork_rng(devices=[]):
             models.build_discriminator(values["discriminator"], values["patch"], values.get("d_features", 0))
     if values.get("backbone", "auto") not in ("auto", "imagenet", "random"):
@@ -189,6 +135,16 @@ def _check_what_comes_later(lab: Lab) -> None:
     for run in values["runs"].split() if values.get("runs", "all") != "all" else ():
         lab_of_run, _, name = run.partition("/")
         if not (file := places.run_folder(lab_of_run, name or "default") / places.generator_file()).is_file():
-            raise SrlabError(
-                f"There is no run {run} with weights: {file} is missing; see srlab runs for those there are."
-            )
+            raise SrlabError(f"There is no run {run} with weights: {file} is missing; srlab runs lists all runs.")
+
+
+def explain_name_error(
+    shell: Any, kind: type[NameError], error: NameError, trace: TracebackType, tb_offset: int | None = None
+) -> None:
+    """Show a NameError with what to run first; for a cell that is run too early."""
+    if not isinstance(error, UnboundLocalError):  # a local variable, which no cell above defines
+        error.add_note(
+            f"If a cell above makes {error.name}, run that first: menu Run > Run All Above Selected Cell, then this "
+            "cell again."
+        )
+    shell.showtraceback((kind, error, trace), tb_offset=tb_offset)

@@ -1,7 +1,8 @@
-"""Where a training begins: `find_start` says from which places, in which order, it takes the network."""
+"""The network that a training begins with: which are fit, and loading one."""
 
 import json
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,18 +21,18 @@ RUN = re.compile(r"[\w.-]+/[\w.-]+")  # any other
 
 @dataclass(frozen=True)
 class Wanted:
-    """What a start must fit.
+    """Requirements of a start.
 
     Attributes
     ----------
     network
-        Name and arguments of the generator, as a manifest has them: ``{"network": "RRDBNet", "scale": 4, ...}``.
+        Name and arguments of the generator, as in a manifest: ``{"network": "RRDBNet", "scale": 4, ...}``.
     degradation
         How LR is made.
     train_set, unseen
         Photos to train on, and to validate on.
     free
-        Whether a run that the reader names as the start may be of another network, which is then trained.
+        Whether a start that the reader names may be of another network, which is then trained.
     """
 
     network: dict[str, Any]
@@ -42,111 +43,74 @@ class Wanted:
 
 
 def begun_with(run: Run) -> str:
-    """The start that a run has noted: ``"shipped"`` or ``"LAB/NAME"``; "" where it has none or hasn't trained yet."""
+    """Return the start in a run's manifest, ``"shipped"`` or ``"LAB/NAME"``; "" before the first step, and without."""
     manifest = run.manifest()
     return manifest["parameters"].get("start", "") if manifest and manifest["step"] else ""
 
 
-def find_start(
-    start: str, wanted: Wanted, named: bool, begun: str = "", lab: str = "", steps: int = 0, **alike: Any
-) -> tuple[nn.Module | None, str]:
-    """Load the network to begin with, from the first of five places that has one.
-
-    1. the start that the reader has named: it must fit, and nothing takes its place
-    2. the start that this run has begun with
-    3. the start of the recipe
-    4. finished runs of a lab, the shortest first
-    5. the network that comes with srlab, for a recipe that has a start
-
-    In the places 2 to 4, one that doesn't fit or has learned other photos is passed over, and a line says why.
+def find_start(starts: Iterable[str], wanted: Wanted) -> tuple[nn.Module | None, str]:
+    """Load the first start that fits, and print why others are passed over.
 
     Parameters
     ----------
-    start
-        ``"shipped"``, or a run, ``"LAB/NAME"``; "" for none.
+    starts
+        Names of starts, ``"shipped"`` or ``"LAB/NAME"``.
     wanted
-        What it must fit.
-    named
-        Whether the reader has named `start`; else it is the recipe's.
-    begun
-        The start that this run has begun with, if it has.
-    lab, steps, **alike
-        Of which lab the runs of place 4 are, how many steps they must have, and what else their manifest must say.
+        Their requirements. One that has learned other photos does not fit.
 
     Returns
     -------
     tuple of torch.nn.Module and str
-        The network, in eval mode on the CPU, and where it comes from: ``"shipped"`` or ``"LAB/NAME"``. None and ""
-        where there is none.
-
-    Raises
-    ------
-    SrlabError
-        The start was named and won't do, or the run has begun with another.
+        The network, in eval mode on the CPU, and its name; None and "" if none fits.
     """
-    if named and start:
-        if begun not in ("", start):
-            raise SrlabError(
-                f"This run began with {begun}, not with {start}; give it another name with the parameter run."
-            )
-        check_start(start, wanted)
-        return _load(start, wanted), start
-    finished = find_trained(lab, steps, {"generator": wanted.network} | alike) if lab else []
-    for name in dict.fromkeys(name for name in (begun, start, *finished) if name):
-        if not (reason := _misfit(name, wanted) or _other_photos(name, wanted)):
-            return _load(name, wanted), name
-        print(f"The start {name} is passed over: {reason}.")
-    if start and not _misfit(SHIPPED, wanted):
-        return _load(SHIPPED, wanted), SHIPPED
+    for start in dict.fromkeys(starts):
+        if not (reason := _misfit(start, wanted) or _other_photos(start, wanted)):
+            return load_start(start, wanted), start
+        print(f"The start {start} is passed over: {reason}.")
     return None, ""
 
 
 def check_start(start: str, wanted: Wanted) -> None:
-    """Refuse a start that the reader has named, and with which this training can't begin.
+    """Reject a start that the reader has named if it does not fit.
 
-    It may have learned other photos, which a line says: that is how one goes on from many photos to a few.
-
-    Parameters
-    ----------
-    start, wanted
-        As for `find_start`.
+    One that has learned other photos is accepted with a note: you can go on from many photos to a few.
 
     Raises
     ------
     SrlabError
         There is no such start, or it was trained for something else.
     """
-    if reason := _misfit(start, wanted, named=True):
+    if reason := _misfit(start, wanted, wanted.free):
         raise SrlabError(f"start={start} won't do: {reason}.")
     if other := _other_photos(start, wanted):
         print(f"The start {start} may do, but {other}.")
 
 
 def find_trained(lab: str, steps: int, parameters: dict[str, Any]) -> list[str]:
-    """Names of a lab's finished runs without a discriminator, ``"LAB/NAME"``, the shortest first.
+    """Return the names of a lab's finished runs without a discriminator, ``"LAB/NAME"``, the shortest first.
 
     Parameters
     ----------
     lab
-        Whose runs to look through.
+        Name of the lab.
     steps
-        That it must have at the least.
+        Smallest number of steps.
     parameters
-        What its manifest must say, such as the network and the patches.
+        Required entries of the manifest's parameters, such as the network and the patches.
     """
-    wanted, found = json.loads(json.dumps(parameters)), []
+    required, found = json.loads(json.dumps(parameters)), []
     for run, manifest in read_runs(lab):
         made = manifest["parameters"]
-        fits = "discriminator" not in made and all(made.get(key) == value for key, value in wanted.items())
+        fits = "discriminator" not in made and all(made.get(key) == value for key, value in required.items())
         if fits and manifest["state"] == "finished" and manifest["step"] >= steps:
             found.append((manifest["step"], f"{run.lab}/{run.name}"))
     return [name for _, name in sorted(found)]
 
 
-def _misfit(start: str, wanted: Wanted, named: bool = False) -> str:
-    """Why a training can't begin with this, or ""."""
+def _misfit(start: str, wanted: Wanted, free: bool = False) -> str:
+    """Return why a training can't begin with a start, or ""."""
     if start == SHIPPED:
-        if _load(start, wanted) is None or wanted.degradation != Degradation():
+        if load_start(start, wanted) is None or wanted.degradation != Degradation():
             return f"no {wanted.network['network']} of this size, scale and degradation comes with srlab"
         return _seen(SHIPPED, wanted.unseen)
     if not RUN.fullmatch(start):
@@ -155,7 +119,7 @@ def _misfit(start: str, wanted: Wanted, named: bool = False) -> str:
     if not run.is_trained():
         return f"there is no trained run {run.path}"
     made = run.manifest()["parameters"]
-    network = {"scale": wanted.network["scale"]} if named and wanted.free else wanted.network
+    network = {"scale": wanted.network["scale"]} if free else wanted.network
     if differs := _differences(made["generator"], network):
         return f"its network has {differs}"
     if differs := _differences(made["sampler"]["degradation"], wanted.degradation.describe()):
@@ -170,20 +134,22 @@ def _differences(theirs: dict[str, Any], ours: dict[str, Any]) -> str:
 
 
 def _seen(learned: str, unseen: ImageSet) -> str:
-    """What a network knows of the photos to validate on, or ""; `learned` is the fingerprint of its own, or shipped."""
-    if len(unseen) == 1:  # as of a subject, of which it is the right half
-        known, right = photos("train"), unseen.hr[0]
-        ends = {name: photo[..., -right.shape[2] :] for name, photo in zip(known.names, known.hr, strict=True)}
-        whole = [name for name, end in ends.items() if torch.equal(end, right)]
-        if whole and learned in (SHIPPED, known.fingerprint()):
-            return f"it has learned all of {whole[0]}, and this run would be validated on pixels of it"
+    """Return what a network has learned of the photos to validate on, or "".
+
+    `learned` is the fingerprint of its photos, or ``"shipped"``. The validation photo of a subject is a right half.
+    """
+    known = photos("train")
+    if learned in (SHIPPED, known.fingerprint()):
+        for name, photo in zip(known.names, known.hr, strict=True):
+            if any(torch.equal(photo[..., -right.shape[2] :], right) for right in unseen.hr):
+                return f"it has learned all of {name}, and this run would be validated on pixels of it"
     if learned == unseen.fingerprint():
         return f"it was trained on {unseen.name}, on which this run would be validated"
     return ""
 
 
 def _other_photos(start: str, wanted: Wanted) -> str:
-    """Which photos a start has learned, if they are others; half of a photo is no other than the whole."""
+    """Return which other photos a start has learned, or ""; half of a photo is not another one."""
     if start == SHIPPED:
         return ""
     images = Run(*start.split("/")).manifest()["parameters"]["sampler"]["images"]
@@ -193,7 +159,8 @@ def _other_photos(start: str, wanted: Wanted) -> str:
     return "it was trained on {name} ({count} images, {fingerprint})".format(**images)
 
 
-def _load(start: str, wanted: Wanted) -> nn.Module | None:
+def load_start(start: str, wanted: Wanted) -> nn.Module | None:
+    """Load a run's network, or the bundled network if it is the wanted one."""
     if start != SHIPPED:
         return load_generator(*start.split("/"))
     shipped = load_shipped().get({"RRDBNet": "RRDB"}.get(wanted.network["network"], wanted.network["network"]))

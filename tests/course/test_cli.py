@@ -10,7 +10,7 @@ import time
 import pytest
 
 from srlab.base.errors import SrlabError
-from srlab.course.cli import labs_command
+from srlab.course.cli import labs as labs_command
 from srlab.course.cli.main import main
 from srlab.models import MSRResNet
 from tests.conftest import leave_run
@@ -61,7 +61,7 @@ def test_labs_are_run_with_their_recipe_and_those_that_fail_or_lack_it_are_named
     assert "2.0 GiB" in said
     assert "02_content_loss failed: NameError" in said
     assert main(["labs", "01_srresnet.ipynb", "02", "--recipe", "blind"]) == 0
-    assert "There is no recipe blind for 02_content_loss: left out.\n" in capsys.readouterr().out
+    assert "02_content_loss has no recipe blind: left out.\n" in capsys.readouterr().out
     assert calls == [("01", {"recipe": "smoke"}), ("02", {"recipe": "smoke"}), ("01", {"recipe": "blind"})]
     assert main(["labs", "01", "--seed", "3"]) == 0
     assert calls[-1] == ("01", {"seed": 3, "run": "default"}), "and other labs find it under its usual name"
@@ -89,9 +89,9 @@ def test_a_run_is_meant_by_its_name_or_a_path_and_what_looks_alike_is_told(tmp_p
 
 
 def test_a_reader_who_has_enough_is_no_error():
-    """As in ``srlab progress | head -1``: the first lines, and then nobody reads."""
-    lines = "from srlab.course.cli import main, progress; progress.run = lambda options: print('a line\\n' * 10**5)"
-    command = [sys.executable, "-c", f"import sys; {lines}; sys.exit(main.main(['progress']))"]
+    """As in ``srlab runs | head -1``: the first lines, and then nobody reads."""
+    lines = "from srlab.course.cli import main, runs; runs.list_runs = lambda options: print('a line\\n' * 10**5)"
+    command = [sys.executable, "-c", f"import sys; {lines}; sys.exit(main.main(['runs']))"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
         process.stdout.readline()
         process.stdout.close()
@@ -117,7 +117,7 @@ def test_a_plan_says_what_would_be_trained_and_trains_and_downloads_nothing(caps
         "name                 value ",
         "jpeg                 [30, 95] ",
         "betas                [0.9, 0.99] ",
-        "WARNING: The content loss looks through",
+        "WARNING: The content loss uses",
     ):
         assert words in said
     assert not home.exists()

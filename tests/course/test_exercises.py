@@ -8,7 +8,7 @@ import torch
 import torch.nn as nn
 
 from srlab.base.errors import SrlabError
-from srlab.course.check import check
+from srlab.course.checks import check
 from srlab.course.exercise import TODO, find, names
 
 

@@ -96,9 +96,6 @@ def test_the_table_has_each_number_with_its_meaning_and_where_it_comes_from():
         assert "".join(f'<td style="text-align:left">{cell}</td>' for cell in cells) in table
     assert ">you<" in table
     assert [line.split()[:2] for line in text if line.startswith("learning_rate ")] == [["learning_rate", "0.0001"]]
-    plain = recipes_of("01").recipes["laptop"].table()
-    assert plain.count("this course, by trying on two cores") == 1, "said once if it is the same for all"
-    assert ">from<" not in plain
 
 
 HEAD = "parameters: {}\nchoices: {}\nleast: {}\nsides: {}\nmeaning: {a: b}"

@@ -89,19 +89,19 @@ REFUSED = [
         {"sede": 5},
         r"Unknown parameter 'sede' \(did you mean seed\?\); correct it, and run `del sede`",
     ),
-    ("00_degradation", {"xyzzy": None}, r"Unknown parameter 'xyzzy'; correct it.* This lab knows: recipe, "),
+    ("00_degradation", {"xyzzy": None}, r"Unknown parameter 'xyzzy'; correct it.* This lab has recipe, "),
     ("00_degradation", {"photo": "~/no/such.png"}, re.escape(str(Path.home() / "no" / "such.png"))),
-    ("00_degradation", {"scale": 5}, "Unknown scale 5; choose one of 2, 3, 4, 8"),
+    ("00_degradation", {"scale": 5}, "scale=5 must be one of 2, 3, 4, 8"),
     ("00_degradation", {"benchmark": "no/such/set"}, "no folder no/such/set"),
     ("05_evaluation", {"runs": "01_srresnet/none"}, "There is no run 01_srresnet/none"),
     ("01_srresnet", {"seed": True}, "seed=True must be a whole number, like its default 0"),
     ("01_srresnet", {"device": 0}, "device=0 must be text, .* Papermill takes text that looks like a number with -r"),
     ("01_srresnet", {"tricks": "batch=4"}, "tricks='batch=4' must be a dict, such as {'batch': 4}"),
-    ("01_srresnet", {"tricks": '{"batch": 4'}, "tricks='{\"batch\": 4' cannot be read; a list is written"),
+    ("01_srresnet", {"tricks": '{"batch": 4'}, "tricks='{\"batch\": 4' must be a dict"),
     ("01_srresnet", {"batch": 0}, "batch=0 must be at least 1"),
     ("01_srresnet", {"blur": [3.0, 0.2]}, r"blur=\[3.0, 0.2\] must be 0 or more"),
     ("01_srresnet", {"jpeg": [60, 80, 95]}, r"jpeg=\[60, 80, 95\] must be a list of 2 numbers"),
-    ("01_srresnet", {"loss": "ssim"}, "Unknown loss 'ssim'; choose one of mse, l1, charbonnier"),
+    ("01_srresnet", {"loss": "ssim"}, "loss='ssim' must be one of mse, l1, charbonnier"),
     ("01_srresnet", {"parameter_limit": 9}, "MSRResNet has [0-9,]+ parameters, more than the limit of 9"),
     ("01_srresnet", {"learning_rate": float("nan")}, "learning_rate=nan must be a finite number"),
     ("01_srresnet", {"learning_rate": "2e-4"}, "learning_rate='2e-4' must be a number"),  # YAML 1.1 makes that of 2e-4
@@ -109,8 +109,8 @@ REFUSED = [
     ("03_srgan", {"discriminator": "vgg", "patch": 48}, "a size that is a multiple of 32, not 64 and 48"),
     ("03_srgan", {"start": "01_srresnet/none"}, "start=01_srresnet/none won't do: there is no trained run"),
     ("04_esrgan", {"recipe": "papre"}, "no recipe 'papre'; choose auto, laptop"),
-    ("04_esrgan", {"recipe": "paper"}, "paper refuses .* 12 photos .* -p images div2k.*random features"),
-    ("04_esrgan", {"tricks": {"seed": 4}}, "seed is no trick but a parameter of its own; write seed = 4"),
+    ("04_esrgan", {"recipe": "paper"}, "paper allows no warnings.* 12 photos .* -p images div2k.*random features"),
+    ("04_esrgan", {"tricks": {"seed": 4}}, "seed is a parameter and not a trick; write seed = 4"),
     ("04_esrgan", {"tricks": {"fotos": "astronaut"}}, r"'fotos' \(did you mean photos\?\)"),
     ("04_esrgan", {"run": "../x"}, r"no good name for a run; \w+"),
     ("04_esrgan", {"run": "x" * 101}, "too long; use one of at most 100 letters"),
@@ -390,7 +390,7 @@ def test_photos_too_small_for_what_comes_after_training_are_named_before_it(caps
     assert "Left out of train, as they are smaller than 32 x 32 pixels: small." in said
     assert "Left out of val, as they are smaller than 48 x 48 pixels: small." in said
     assert (lab.train_set.names, lab.unseen.names) == (["large"], ["large"])
-    with pytest.raises(SrlabError, match=r"small.png is 40 x 40; this lab needs 64 pixels a side"):
+    with pytest.raises(SrlabError, match=r"small.png is 40 x 40; this lab needs 64 pixels per side"):
         setup("04_esrgan", photo=str(val))
 
 
@@ -408,3 +408,12 @@ def test_a_long_training_on_few_photos_through_random_features_is_warned_of_with
     photos, features = [line for line in capsys.readouterr().out.splitlines() if line.startswith("WARNING")]
     assert "-p images div2k" in photos
     assert "-p backbone imagenet" in features
+
+
+def test_a_name_that_is_not_there_yet_gets_what_to_run_first(cells, capsys):
+    _, shown = cells(cell_of("00_degradation"), SETUP.replace("04_esrgan", "00_degradation"), "lab + sampler")
+    assert "NameError: name 'sampler' is not defined" in shown.stdout
+    assert "If a cell above makes sampler, run that first: menu Run > Run All Above Selected Cell" in shown.stdout
+    _, shown = cells("def f():\n    sampler += 1\nf()")
+    assert "UnboundLocalError" in shown.stdout
+    assert "Run All Above" not in shown.stdout

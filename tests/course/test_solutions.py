@@ -8,9 +8,9 @@ import nbformat
 import pytest
 
 from srlab.course.cli.main import main
-from srlab.course.cli.solutions import fill_in, open_exercises, solve
 from srlab.course.exercise import find, names
 from srlab.course.notebooks import read_notebook
+from srlab.course.solutions import fill_in, open_exercises, solve
 from tests.conftest import LABS, ROOT
 
 NOTEBOOKS = ROOT / "notebooks"
@@ -55,7 +55,7 @@ def test_an_answer_that_is_there_already_stays():
     ("arguments", "words"),
     [
         (["03", "there.ipynb"], "there.ipynb exists already"),
-        (["03", "../notebooks/03_solved.ipynb"], "among the labs"),
+        (["03", "../notebooks/03_solved.ipynb"], "outside of notebooks/"),
     ],
 )
 def test_what_it_will_not_do_is_one_sentence_and_nothing_is_written(course, capsys, arguments, words):
@@ -72,7 +72,7 @@ def test_what_it_will_not_do_is_one_sentence_and_nothing_is_written(course, caps
 def test_a_lab_without_stubs_is_named_with_what_to_do(course, capsys):
     (course / "notebooks" / "03_srgan.ipynb").write_text(nbformat.writes(nbformat.v4.new_notebook()))
     assert main(["solutions", "03"]) == 2
-    assert "no untouched exercise; get the lab anew" in capsys.readouterr().err
+    assert "no untouched exercise; get the lab again" in capsys.readouterr().err
 
 
 # --- The answers --------------------------------------------------------------------------------------------

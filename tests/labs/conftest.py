@@ -7,8 +7,8 @@ import sys
 import nbformat
 import pytest
 
-from srlab.course.cli.solutions import fill_in
 from srlab.course.notebooks import read_notebook
+from srlab.course.solutions import fill_in
 from tests.conftest import EXTRAS, LABS, ROOT
 
 __all__ = ["EXTRAS", "LABS", "ROOT"]

@@ -9,11 +9,11 @@ import torch
 
 import srlab
 from srlab import course
-from srlab.course.cli.solutions import fill_in
 from srlab.course.exercise import find, names
-from srlab.course.grading.results import progress
+from srlab.course.grading import read_results
 from srlab.course.notebooks import read_notebook
 from srlab.course.saved import Result
+from srlab.course.solutions import fill_in
 
 from .conftest import EXTRAS, LABS
 
@@ -54,7 +54,7 @@ def test_solved_exercises_are_right_one_after_the_other_and_count_as_such(lab, d
             exec(cell.source, scope)
             cell.outputs = displayed.copy()
     names = [name for (place, *_), name in zip(CELLS, NAMES, strict=True) if place == lab.stem]
-    assert progress(notebook)[0] == dict.fromkeys(names, Result.RIGHT)
+    assert read_results(notebook) == dict.fromkeys(names, Result.CORRECT)
 
 
 @pytest.mark.parametrize("lab", ALL, ids=lambda lab: lab.stem)

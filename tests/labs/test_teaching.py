@@ -98,7 +98,7 @@ def test_executing_what_was_handed_in(tmp_path, home):
         ]
         cells = [nbformat.v4.new_code_cell(source) for source in sources]
         cells[0].metadata["tags"] = ["parameters"]
-        cells[-1].outputs = [left("degradation.psnr", "right")]  # forged
+        cells[-1].outputs = [left("degradation.psnr", "correct")]  # forged
         file = tmp_path / "handed_in" / student / "00_degradation.ipynb"
         file.parent.mkdir(parents=True)
         kernel = {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}
@@ -109,7 +109,7 @@ def test_executing_what_was_handed_in(tmp_path, home):
     run(again, tmp_path, SRLAB_HOME=str(home))
     with (tmp_path / "executed.csv").open(encoding="utf-8-sig") as file:
         found = {row["student"]: row["degradation.psnr"] for row in csv.DictReader(file)}
-    assert found == {"Anna Li": "hint given", "Bo Ek": "not run yet"}
+    assert found == {"Anna Li": "incorrect", "Bo Ek": "not run"}
     assert {path: path.read_bytes() for path in before} == before
     executed = nbformat.read(tmp_path / "executed" / "Anna Li" / "00_degradation.ipynb", 4)
     assert 'recipe = "smoke"' in executed.cells[1].source

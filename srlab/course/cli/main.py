@@ -1,4 +1,4 @@
-"""The command line: ``srlab labs`` and the others, each in a file of its own."""
+"""The command line: ``srlab labs`` and the others."""
 
 import argparse
 import importlib
@@ -11,33 +11,35 @@ from collections.abc import Sequence
 from srlab.base.errors import SrlabError
 from srlab.base.text import printable
 
-COMMANDS = {  # in the order of the help -> the module of each, which is imported when it is called
-    "labs": "labs_command",
-    "plan": "plan",
-    "runs": "runs_command",
-    "evaluate": "evaluate_command",
-    "upscale": "upscale_command",
-    "diagnose": "diagnose_command",
-    "doctor": "doctor",
-    "progress": "progress",
-    "solutions": "solutions",
+COMMANDS = {  # in the order of the help -> module with the command, which is imported when the command is run
+    "labs": "srlab.course.cli.labs",
+    "plan": "srlab.course.cli.labs",
+    "runs": "srlab.course.cli.runs",
+    "diagnose": "srlab.course.cli.runs",
+    "evaluate": "srlab.course.cli.evaluate_command",
+    "upscale": "srlab.course.cli.upscale_command",
+    "doctor": "srlab.course.cli.doctor",
+    "progress": "srlab.course.grading",
+    "grade": "srlab.course.grading",
+    "solutions": "srlab.course.solutions",
 }
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run a command; returns the exit code. Errors that the user can put right are one line on stderr."""
+    """Run a command and return its exit code. Errors that the user can correct are one line on stderr."""
     parser = argparse.ArgumentParser(prog="srlab", description="Tools of the super-resolution course.")
-    parser.set_defaults(when_stopped="files that were finished are whole, and no others are left.")
+    parser.set_defaults(when_stopped="finished files are whole, and there are no others.")
     commands = parser.add_subparsers(required=True, metavar="command")
     arguments = sys.argv[1:] if arguments is None else list(arguments)
-    for name in arguments[:1] if arguments[:1] and arguments[0] in COMMANDS else COMMANDS:
-        importlib.import_module(f"srlab.course.cli.{COMMANDS[name]}").add_parser(commands)
+    known = COMMANDS.get(arguments[0]) if arguments else None
+    for module in [known] if known else dict.fromkeys(COMMANDS.values()):
+        importlib.import_module(module).add_parser(commands)
     options = parser.parse_args(arguments)
-    if not sys.warnoptions:  # what other libraries warn of is for whoever asks for it, by python -W
+    if not sys.warnoptions:  # python -W shows the warnings of other libraries
         warnings.simplefilter("ignore")
-    if hasattr(sys.stdout, "reconfigure"):  # into a file, Windows writes an old encoding that lacks most signs
+    if hasattr(sys.stdout, "reconfigure"):  # Windows writes files in an old encoding that lacks most characters
         sys.stdout.reconfigure(errors="backslashreplace")
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # ends like Ctrl-C: the labs get the time to save
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # like Ctrl-C, so that the labs have time to save
     try:
         return options.command(options)
     except KeyboardInterrupt:
@@ -46,10 +48,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except SrlabError as error:
         print(f"srlab: {error}", file=sys.stderr)
         return 2
-    except BrokenPipeError:  # whoever reads has enough, as in `srlab progress | head`
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # what Python would still print at its end
+    except BrokenPipeError:  # as in `srlab progress | head`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or Python fails to flush at its end
         return 1
-    except OSError as error:  # such as a path that is longer than the system takes
+    except OSError as error:  # such as a path that is too long for the system
         what = printable(error.filename or "a file")
         print(f"srlab: {what}: {error.strerror or printable(error)}; check the path.", file=sys.stderr)
         return 2

@@ -1,10 +1,9 @@
 """Lab 00: PSNR."""
 
-import math
-
 import torch
 
-from srlab.course.exercise import Exercise, sample
+from srlab.course.exercise import Answer, Exercise, sample
+from srlab.course.exercises.decibels import CEILING, Formula, mistakes_of, with_ceiling
 from srlab.data.images import luma
 from srlab.evaluation import metrics
 
@@ -46,7 +45,10 @@ def _rounded(image: torch.Tensor) -> torch.Tensor:
     return (image * 255).round() / 255
 
 
-_SMALL = [1e-9, 1e-10, 1e-11, 1e-12, 1e-13]  # may be added to the MSE
+def _then(formula: Formula) -> Answer:
+    """Another formula for the errors of each image."""
+    return lambda sr, hr, crop: formula((sr - hr)[..., crop : -crop or None, crop : -crop or None].flatten(1))
+
 
 EXERCISE = Exercise(
     psnr,
@@ -84,34 +86,10 @@ EXERCISE = Exercise(
         "logarithm of the mean: average all squared errors of an image first.": (
             lambda sr, hr, crop: -10 * (sr - hr).square().mean((2, 3)).log10().mean(1)
         ),
-        "The value is far too low, and a larger image would lower it further. Look at what becomes of the squared "
-        "errors: a mean does not depend on the number of pixels, a sum does.": (
-            lambda sr, hr, crop: -10 * (sr - hr).square().sum((1, 2, 3)).log10()
-        ),
         "The value depends on how bright the image is. The peak is the largest value that an image can take, not the "
         "largest that this one has.": [
             lambda sr, hr, crop: psnr(sr, hr, crop) + 20 * hr.max().log10(),
             lambda sr, hr, crop: psnr(sr, hr, crop) + 20 * hr.amax((1, 2, 3)).log10(),
-        ],
-        "The value is twice or half what it should be. A factor of 10 belongs to squared quantities and 20 to those "
-        "that are not squared; which one goes into your logarithm?": [
-            lambda sr, hr, crop: -20 * _mse(sr, hr).log10(),
-            lambda sr, hr, crop: -10 * _mse(sr, hr).sqrt().log10(),
-        ],
-        "The value is 2.3 times too large. Decibels count powers of ten; which logarithm does your code take?": (
-            lambda sr, hr, crop: -10 * _mse(sr, hr).log()
-        ),
-        "The value is off by 48.13 dB, which is 20 log10(255). These images are in [0, 1]; look for the place where "
-        "levels from 0 to 255 come in.": [
-            lambda sr, hr, crop: psnr(sr, hr, crop) + 20 * math.log10(255),
-            lambda sr, hr, crop: psnr(255 * sr, 255 * hr, crop),
-        ],
-        "The size is right but the sign is not: a smaller error should give a larger value.": (
-            lambda sr, hr, crop: 10 * _mse(sr, hr).log10()
-        ),
-        "The error goes in without being squared. What does the S in MSE ask for?": [
-            lambda sr, hr, crop: -10 * (sr - hr).abs().mean((1, 2, 3)).log10(),
-            lambda sr, hr, crop: -20 * (sr - hr).abs().mean((1, 2, 3)).log10(),
         ],
         "With crop=4 the value is the same as with crop=0, so the border still counts. What is `crop` used for in your "
         "code?": lambda sr, hr, crop: psnr(sr, hr, 0),
@@ -123,6 +101,7 @@ EXERCISE = Exercise(
             lambda sr, hr, crop: psnr(sr[..., crop : 16 - crop, :], hr[..., crop : 16 - crop, :], 0),
             lambda sr, hr, crop: psnr(sr, hr, crop // 2),
         ],
+        **mistakes_of(_then),
     },
     also_right=[
         lambda sr, hr, crop: psnr(sr, hr, crop).float(),
@@ -130,14 +109,7 @@ EXERCISE = Exercise(
             -20 * (sr - hr)[..., crop : -crop or None, crop : -crop or None].flatten(1).square().mean(1).sqrt().log10()
         ),
     ],
-    notes={
-        "Your PSNR has a ceiling: it ends at so many decibels, or something tiny is added to the MSE. That keeps equal "
-        "images from giving infinity, many tools do it, and no score in this course comes near it. So it is taken.": [
-            *(lambda sr, hr, crop, top=top: psnr(sr, hr, crop).clamp(max=top) for top in (90, 96, 99, 100, 110)),
-            *(lambda sr, hr, crop, eps=eps: -10 * (10 ** (-psnr(sr, hr, crop) / 10) + eps).log10() for eps in _SMALL),
-            *(lambda sr, hr, crop, eps=eps: psnr(sr, hr, crop).clamp(max=-10 * math.log10(eps)) for eps in _SMALL[:3]),
-        ]
-    },
+    notes={CEILING: with_ceiling(_then, smallest=1e-12)},
     otherwise={
         "no ceiling for an almost perfect image": "For an error of one millionth the PSNR is 120 dB, but yours gives "
         "{given}. Is something small added to the MSE, or is it held above a floor? With 1e-8 there, no image gets "

@@ -1,7 +1,6 @@
 """Lab 04: a dense block."""
 
 from collections.abc import Callable
-from functools import partial
 from typing import Any
 
 import torch
@@ -10,7 +9,7 @@ import torch.nn.functional as F
 
 from srlab.course.difference import take
 from srlab.course.exercise import Answer, Exercise, filled, sample
-from srlab.course.exercises.networks import build, noted, reaches, strays
+from srlab.course.exercises.networks import build, in_a_list, made_in_forward, noted, reaches, strays
 
 
 class DenseBlock(nn.Module):
@@ -151,28 +150,6 @@ class _Early(_block()):
         return 0.8 * x + super().forward(0.2 * x)
 
 
-class _Listed(_block()):
-    """Its layers are in a list of Python, but perhaps for the last."""
-
-    def __init__(self, features: int, growth: int, registered: int = 0) -> None:
-        super().__init__(features, growth)
-        convs = list(self.convs)
-        del self.convs
-        self.convs = convs
-        self.last = nn.ModuleList(convs[3 - registered :])
-
-
-class _Made(nn.Module):
-    """Makes its layers when it is called."""
-
-    def __init__(self, features: int, growth: int) -> None:
-        super().__init__()
-        self.sizes = features, growth
-
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        return _block()(*self.sizes)(x)
-
-
 EXERCISE = Exercise(
     DenseBlock,
     level="hard",
@@ -182,11 +159,11 @@ EXERCISE = Exercise(
     mistakes={
         "Convolutions are in a plain Python list (or a dict), where torch doesn't look: parameters() leaves them out, "
         "so no optimizer would train them. nn.ModuleList is a list that torch sees.": [
-            _Listed,
-            partial(_Listed, registered=1),
+            in_a_list(DenseBlock),
+            in_a_list(DenseBlock, registered="conv3"),
         ],
         "Layers are made in forward, so each call starts with new random weights and nothing that is learned is kept. "
-        "Make them once, in __init__.": _Made,
+        "Make them once, in __init__.": made_in_forward(DenseBlock),
         "Each convolution takes a rim off the feature maps. What keeps a 3x3 convolution from shrinking them?": (
             _block(padding=0)
         ),

@@ -9,7 +9,7 @@ import torch.nn.functional as F
 
 from srlab.course.exercise import Answer, Exercise, filled, sample
 from srlab.course.exercises.esrgan.dense_block import DenseBlock
-from srlab.course.exercises.networks import build, calls, reaches, set_weights, strays
+from srlab.course.exercises.networks import build, calls, in_a_list, made_in_forward, reaches, set_weights, strays
 
 
 class RRDB(nn.Module):
@@ -103,29 +103,6 @@ def _many(count: int) -> Callable[[int, int], list[nn.Module]]:
     return lambda features, growth: [DenseBlock(features, growth) for _ in range(count)]
 
 
-class _Listed(nn.Module):
-    """Its blocks are in a list of Python."""
-
-    def __init__(self, features: int, growth: int, beta: float = 0.2) -> None:
-        super().__init__()
-        self.beta = beta
-        self.blocks = [DenseBlock(features, growth) for _ in range(3)]
-
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        return _right(self, x)
-
-
-class _Made(nn.Module):
-    """Makes its blocks when it is called."""
-
-    def __init__(self, features: int, growth: int, beta: float = 0.2) -> None:
-        super().__init__()
-        self.sizes, self.beta = (features, growth), beta
-
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        return RRDB(*self.sizes, self.beta).to(x)(x)
-
-
 class _WithoutBeta(RRDB):
     def __init__(self, features: int, growth: int) -> None:
         super().__init__(features, growth)
@@ -142,9 +119,11 @@ EXERCISE = Exercise(
     observe=_observe,
     mistakes={
         "The blocks are in a plain Python list, where torch doesn't look: parameters() leaves them out, and no "
-        "optimizer would train them. nn.ModuleList is a list that torch sees, and so is nn.Sequential.": _Listed,
+        "optimizer would train them. nn.ModuleList is a list that torch sees, and so is nn.Sequential.": in_a_list(
+            RRDB
+        ),
         "The blocks are made in forward, so each call starts with new random weights. Make them once, in __init__.": (
-            _Made
+            made_in_forward(RRDB)
         ),
         "One block runs three times, and shares its weights. [block] * 3 is three times the same block; make three.": (
             _rrdb(_right, _one_shared)

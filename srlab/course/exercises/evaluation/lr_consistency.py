@@ -1,6 +1,5 @@
 """Lab 05: whether SR still shows what LR showed."""
 
-import math
 from collections.abc import Callable
 from typing import Any
 
@@ -8,6 +7,7 @@ import torch
 import torch.nn.functional as F
 
 from srlab.course.exercise import Answer, Exercise, Wrong, filled, sample
+from srlab.course.exercises.decibels import Formula, decibels, mistakes_of
 from srlab.data.images import luma, quantize
 from srlab.data.resampling import resize
 
@@ -67,12 +67,12 @@ def _observe(answer: Answer, sr: torch.Tensor, lr: torch.Tensor, shrink: Shrink)
 
 
 def _decibels(error: torch.Tensor) -> torch.Tensor:
-    return -10 * error.square().mean().log10()
+    return decibels(error.flatten())
 
 
-def _then(formula: Callable[[torch.Tensor], torch.Tensor]) -> Answer:
-    """Another formula for the right error."""
-    return lambda sr, lr, shrink: formula(shrink(quantize(sr)) - lr)
+def _then(formula: Formula) -> Answer:
+    """Another formula for the right errors."""
+    return lambda sr, lr, shrink: formula((shrink(quantize(sr)) - lr).flatten())
 
 
 def _on(plane: Callable[[torch.Tensor], torch.Tensor]) -> Answer:
@@ -136,39 +136,13 @@ EXERCISE = Exercise(
             _on(lambda image, rim=rim: image[..., rim:-rim, rim:-rim]) for rim in (1, 2, 3, 4)
         ],
         "Decibels of parts of the image were averaged. Take one mean over all, and then the logarithm, once.": [
-            _then(lambda error: -10 * error.square().mean((0, 2, 3)).log10().mean()),
-            _then(lambda error: -10 * error.square().mean((1, 2, 3)).log10().reshape(1)),
-        ],
-        "The mean is taken before the square, so errors up and down make up for each other.": _then(
-            lambda error: -10 * error.mean().square().log10()
-        ),
-        "The squared errors were added up, so a larger image scores lower. What does the M in MSE stand for?": _then(
-            lambda error: -10 * error.square().sum().log10()
-        ),
-        "The error is that of absolute differences. PSNR squares them.": [
-            _then(lambda error: -10 * error.abs().mean().log10()),
-            _then(lambda error: -20 * error.abs().mean().log10()),
-        ],
-        "That's the error itself, or its root. PSNR puts the MSE on a logarithmic scale.": [
-            _then(lambda error: error.square().mean()),
-            _then(lambda error: error.square().mean().sqrt()),
-        ],
-        "The sign is turned round: the smaller the error, the higher is PSNR.": _then(
-            lambda error: 10 * error.square().mean().log10()
-        ),
-        "A decibel counts powers of ten. Which logarithm does your code take?": _then(
-            lambda error: -10 * error.square().mean().log()
-        ),
-        "A factor of 20 belongs to a root, 10 to what is squared. Which one goes into your logarithm?": [
-            _then(lambda error: -20 * error.square().mean().log10()),
-            _then(lambda error: -10 * error.square().mean().sqrt().log10()),
+            _then(lambda error: decibels(error.view(3, -1)).mean()),
+            _then(lambda error: decibels(error).reshape(1)),
         ],
         "The peak is the largest value that an image can take, which is 1, and not the largest that is there.": (
             lambda sr, lr, shrink: _decibels(shrink(quantize(sr)) - lr) + 20 * lr.max().log10()
         ),
-        "The value is off by 48.13 dB, or 20 log10(255): the peak of images in [0, 1] is not 255.": _then(
-            lambda error: _decibels(error) + 20 * math.log10(255)
-        ),
+        **mistakes_of(_then),
     },
     also_right=[
         lambda sr, lr, shrink: -10 * F.mse_loss(shrink(quantize(sr)), lr).log10(),

@@ -1,11 +1,11 @@
 """Lab 05: PSNR as papers report it."""
 
-import math
 from collections.abc import Callable
 
 import torch
 
 from srlab.course.exercise import Answer, Exercise, sample
+from srlab.course.exercises.decibels import CEILING, Formula, mistakes_of, mse, with_ceiling
 from srlab.course.exercises.degradation.psnr import psnr
 from srlab.data.images import luma, quantize, to_uint8
 from srlab.evaluation import metrics
@@ -70,9 +70,9 @@ def _on(plane: Callable[[torch.Tensor], torch.Tensor], crop: int = 4) -> Answer:
     return lambda sr, hr: psnr(plane(sr), plane(hr), crop)[0]
 
 
-def _then(formula: Callable[[torch.Tensor], torch.Tensor]) -> Answer:
-    """Another formula for the right error."""
-    return lambda sr, hr: formula((_luma(sr) - _luma(hr))[..., 4:-4, 4:-4])
+def _then(formula: Formula) -> Answer:
+    """Another formula for the right errors."""
+    return lambda sr, hr: formula((_luma(sr) - _luma(hr))[..., 4:-4, 4:-4].flatten())
 
 
 def _luma(image: torch.Tensor) -> torch.Tensor:
@@ -92,8 +92,6 @@ def _full_range(image: torch.Tensor) -> torch.Tensor:
     return (quantize(image) * torch.tensor([0.299, 0.587, 0.114]).view(3, 1, 1)).sum(1, keepdim=True)
 
 
-_TINY = (1e-9, 1e-10, 1e-11, 1e-12)  # what may be added to the MSE, or be its floor, without harm
-
 EXERCISE = Exercise(
     paper_psnr,
     level="medium",
@@ -112,12 +110,9 @@ EXERCISE = Exercise(
         "srlab.psnr rounds, takes the luma and crops on its own, so with your own steps before it they happen twice.": (
             lambda sr, hr: metrics.psnr(_luma(sr)[..., 4:-4, 4:-4], _luma(hr)[..., 4:-4, 4:-4])[0]
         ),
-        "The mean is taken before the square, so errors up and down make up for each other. Square each one first.": (
-            _then(lambda error: -10 * error.mean().square().log10())
-        ),
         "Decibels of parts of the image were averaged. Take one MSE over all pixels, and then the logarithm, once.": [
-            _then(lambda error: -10 * error.square().mean(-1).log10().mean()),
-            _then(lambda error: -10 * error.square().mean(-2).log10().mean()),
+            _then(lambda error: -10 * error.view(24, 32).square().mean(-1).log10().mean()),
+            _then(lambda error: -10 * error.view(24, 32).square().mean(-2).log10().mean()),
             _then(lambda error: -10 * error.square().log10().mean()),
         ],
         "All three channels are measured. Papers report the luma alone, where errors of colour hardly count.": [
@@ -174,57 +169,17 @@ EXERCISE = Exercise(
         ],
         "Something small is added to the error, or holds it above a floor: with 1e-8 no image gets past 80 dB. What is "
         "lost if it goes?": [
-            _then(lambda error: -10 * (error.square().mean() + 1e-4).log10()),
-            _then(lambda error: -10 * (error.square().mean() + 1e-6).log10()),
-            _then(lambda error: -10 * (error.square().mean() + 1e-8).log10()),
-            _then(lambda error: -10 * error.square().mean().clamp(min=1e-8).log10()),
-            _then(lambda error: -20 * (error.square().mean().sqrt() + 1e-8).log10()),
+            *(_then(lambda error, eps=eps: -10 * (mse(error) + eps).log10()) for eps in (1e-4, 1e-6, 1e-8)),
+            _then(lambda error: -10 * mse(error).clamp(min=1e-8).log10()),
+            _then(lambda error: -20 * (mse(error).sqrt() + 1e-8).log10()),
         ],
-        "A decibel counts powers of ten. Which logarithm does your code take?": lambda sr, hr: (
-            math.log(10) * paper_psnr(sr, hr)
-        ),
-        "A factor of 20 belongs to a root, 10 to what is squared. Which one goes into your logarithm?": [
-            lambda sr, hr: 2 * paper_psnr(sr, hr),
-            lambda sr, hr: paper_psnr(sr, hr) / 2,
-        ],
-        "The squared errors were added up, so a larger image would score lower. What does the M in MSE stand for?": [
-            _then(lambda error: -10 * error.square().sum().log10()),
-            lambda sr, hr: -10 * (_luma(sr) - _luma(hr)).square().sum().log10(),
-        ],
-        "The error is that of absolute differences. The S in MSE stands for squared.": [
-            _then(lambda error: -10 * error.abs().mean().log10()),
-            _then(lambda error: -20 * error.abs().mean().log10()),
-        ],
-        "That is the RMSE, an error in units of the image. PSNR puts the MSE on a logarithmic scale.": _then(
-            lambda error: error.square().mean().sqrt()
-        ),
-        "That is the MSE. PSNR puts it on a logarithmic scale.": _then(lambda error: error.square().mean()),
-        "That is an error, and PSNR turns it round: the smaller the error, the higher.": lambda sr, hr: (
-            -paper_psnr(sr, hr)
-        ),
-        "The value is off by 48.13 dB, or 20 log10(255): the peak of images in [0, 1] is not 255.": lambda sr, hr: (
-            paper_psnr(sr, hr) + 20 * math.log10(255)
-        ),
-        "The value is 48.13 dB too low, or 20 log10(255): the images are in levels from 0 to 255 here, but the peak is "
-        "still 1. Either works, if both are in the same unit.": lambda sr, hr: (
-            paper_psnr(sr, hr) - 20 * math.log10(255)
-        ),
+        **mistakes_of(_then),
     },
     also_right=[
-        _then(lambda error: -20 * error.square().mean().sqrt().log10()),
+        _then(lambda error: -20 * mse(error).sqrt().log10()),
         lambda sr, hr: -10 * (_by_hand(sr) - _by_hand(hr)).square().mean().log10(),
     ],
-    notes={
-        "Your PSNR has a ceiling: it ends at so many decibels, or something tiny is added to the MSE. That keeps equal "
-        "images from giving infinity, many tools do it, and no score in this course comes near it. So it is taken.": [
-            *(lambda sr, hr, top=top: paper_psnr(sr, hr).clamp(max=top) for top in (90, 96, 99, 100)),
-            *(_then(lambda error, tiny=tiny: -10 * (error.square().mean() + tiny).log10()) for tiny in _TINY),
-            *(
-                _then(lambda error, tiny=tiny: -10 * error.square().mean().clamp(min=tiny).log10())
-                for tiny in _TINY[:2]
-            ),
-        ]
-    },
+    notes={CEILING: with_ceiling(_then, smallest=3.6e-11)},
     otherwise={
         "no ceiling for an almost perfect image": "With one wrong level in one pixel PSNR is 104.4 dB, but yours "
         "is {given}. Is something small added to the MSE, or is it held above a floor? With 1e-10 or less it does "

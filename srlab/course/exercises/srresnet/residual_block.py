@@ -8,7 +8,7 @@ import torch.nn as nn
 import torch.nn.functional as F
 
 from srlab.course.exercise import Answer, Exercise, filled, sample
-from srlab.course.exercises.networks import build, calls, reaches, set_weights, strays
+from srlab.course.exercises.networks import build, calls, in_a_list, made_in_forward, reaches, set_weights, strays
 
 
 class ResidualBlock(nn.Module):
@@ -77,24 +77,6 @@ def _block(forward: Callable[[Any, torch.Tensor], torch.Tensor], **other: Any) -
 
 def _branch(block: ResidualBlock, x: torch.Tensor) -> torch.Tensor:
     return block.norm2(block.conv2(block.act(block.norm1(block.conv1(x)))))
-
-
-def _in_a_list(features: int) -> nn.Module:
-    """Two of the layers where the module does not look."""
-    block = ResidualBlock(features)
-    hidden = [block.conv1, block.norm1, block.conv2, block.norm2]
-    del block.conv1, block.norm1, block.conv2, block.norm2
-    block.forward = lambda x: x + hidden[3](hidden[2](block.act(hidden[1](hidden[0](x)))))
-    return block
-
-
-class _MadeAnew(nn.Module):
-    def __init__(self, features: int) -> None:
-        super().__init__()
-        self.features = features
-
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        return ResidualBlock(self.features).to(x)(x)
 
 
 def _right(block: ResidualBlock, x: torch.Tensor) -> torch.Tensor:
@@ -176,10 +158,10 @@ EXERCISE = Exercise(
         ),
         "The layers are in a plain Python list (or a dict), where PyTorch doesn't look: parameters() leaves them out, "
         "so no optimizer would train them. Give each a name of its own, self.conv1 and so on, or use nn.Sequential.": (
-            _in_a_list
+            in_a_list(ResidualBlock)
         ),
         "Layers are made in forward, so each call starts with new random weights and nothing that is learned is kept. "
-        "Make them once, in __init__.": _MadeAnew,
+        "Make them once, in __init__.": made_in_forward(ResidualBlock),
     },
     also_right=[
         _block(_right, conv1=lambda features: nn.Conv2d(features, features, 3, padding=1, bias=False)),

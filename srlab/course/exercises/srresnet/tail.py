@@ -8,7 +8,7 @@ import torch.nn as nn
 import torch.nn.functional as F
 
 from srlab.course.exercise import Answer, Exercise, filled, sample
-from srlab.course.exercises.networks import build, calls, set_weights, strays
+from srlab.course.exercises.networks import build, calls, in_a_list, made_in_forward, set_weights, strays
 
 
 class Tail(nn.Module):
@@ -79,25 +79,6 @@ def _fixed(scale: int) -> Answer:
     return Fixed
 
 
-def _in_a_list(features: int, scale: int) -> nn.Module:
-    tail = Tail(features, scale)
-    hidden = [tail.conv]
-    del tail.conv
-    tail.forward = lambda features, lr: (
-        F.pixel_shuffle(hidden[0](features), scale) + F.interpolate(lr, scale_factor=scale, mode="bilinear")
-    )
-    return tail
-
-
-class _MadeAnew(nn.Module):
-    def __init__(self, features: int, scale: int) -> None:
-        super().__init__()
-        self.sizes = features, scale
-
-    def forward(self, features: torch.Tensor, lr: torch.Tensor) -> torch.Tensor:
-        return Tail(*self.sizes)(features, lr)
-
-
 EXERCISE = Exercise(
     Tail,
     level="medium",
@@ -157,9 +138,9 @@ EXERCISE = Exercise(
             )
         ),
         "The layer is in a plain Python list (or a dict), where PyTorch doesn't look: parameters() leaves it out, so "
-        "no optimizer would train it. Give it a name, such as self.conv.": _in_a_list,
+        "no optimizer would train it. Give it a name, such as self.conv.": in_a_list(Tail),
         "The layer is made in forward, so each call starts with new random weights and nothing that is learned is "
-        "kept. Make it once, in __init__.": _MadeAnew,
+        "kept. Make it once, in __init__.": made_in_forward(Tail),
     },
     also_right=[
         _tail(

@@ -1,13 +1,13 @@
 """Guesses: without a page nobody waits, what is typed is taken and kept, and it stands beside what came out."""
 
 import json
-import sys
 from dataclasses import fields
 from types import SimpleNamespace
 
 import pytest
 
-from srlab.course.guess import Guess, guess
+from srlab.course import guesses
+from srlab.course.guesses import Guess, guess
 from srlab.course.lab import Lab
 from srlab.view import widgets
 from tests.conftest import replace_display
@@ -65,7 +65,7 @@ def test_a_word_is_no_number_and_no_guess(capsys):
 def test_a_cell_that_runs_again_shows_the_guess_of_before_in_its_own_lab(home, monkeypatch):
     def ask(lab, question="How much?", choices=()):
         shell = SimpleNamespace(user_ns={"i": 3, "lab": Lab(lab, *[None] * (len(fields(Lab)) - 1))})
-        monkeypatch.setattr(sys.modules["srlab.course.guess"], "running_shell", lambda: shell)
+        monkeypatch.setattr(guesses, "running_shell", lambda: shell)
         return Guess(question, choices, unit="dB")
 
     ask("03").field.value = "3"
@@ -84,7 +84,7 @@ def test_a_cell_that_runs_again_shows_the_guess_of_before_in_its_own_lab(home, m
 def test_a_page_that_nobody_can_type_into_shows_the_question_and_folds_the_outcome(monkeypatch):
     """As `srlab labs` runs a lab for the book: there is a shell, and no cell of a page that asks."""
     shown = []
-    monkeypatch.setattr(sys.modules["srlab.course.guess"], "running_shell", Shell)
+    monkeypatch.setattr(guesses, "running_shell", Shell)
     replace_display(monkeypatch, lambda data, raw: shown.append(data))
     asked = Guess("Is <b> wide?", unit="px")
     asked.reveal(8)

@@ -52,7 +52,7 @@ def check(name: str, answer: Answer, hints: int = 1) -> Answer:
             passed.append((word, text))
     except Wrong as wrong:
         todo = isinstance(wrong, StillToDo)
-        result = Result.TODO if todo else Result.HINT
+        result = Result.NOT_ATTEMPTED if todo else Result.INCORRECT
         said = exercise.hints if todo else (str(wrong), *exercise.hints)
         if switched_on("SRLAB_STRICT"):
             message = "still to do" if todo else str(wrong)
@@ -74,7 +74,7 @@ def check(name: str, answer: Answer, hints: int = 1) -> Answer:
         _leave(name, result, exercise.reference)
         return answer if again else make_stand_in(exercise, passed, wrong)
     _say("right", "The lab goes on with your answer.")
-    _leave(name, Result.RIGHT)
+    _leave(name, Result.CORRECT)
     return answer
 
 

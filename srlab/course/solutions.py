@@ -11,10 +11,9 @@ from nbformat import NotebookNode
 
 from srlab.base import places
 from srlab.base.errors import SrlabError
-from srlab.base.files import write_atomic
-from srlab.base.places import seen_from_here
+from srlab.base.files import refuse_existing, write_atomic
 from srlab.course.exercise import Answer, find
-from srlab.course.notebooks import find_lab, read_notebook, refuse_as_new
+from srlab.course.notebooks import find_lab, read_notebook
 from srlab.course.saved import checks_in
 
 
@@ -29,19 +28,18 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Write the notebook, and say where it is; returns the exit code."""
+    """Write the notebook and print its path."""
     lab = find_lab(options.lab)
-    out = Path(options.out or places.home() / "solutions" / lab.name)  # among what git and the students don't see
-    refuse_as_new(out)
-    notebooks = places.recipes().parent  # students work there, and `srlab labs` runs what is there
-    if out.resolve().is_relative_to(notebooks.resolve()):
-        raise SrlabError(f"{out} would lie in notebooks/, among the labs; give a path outside of it as OUT.")
+    out = Path(options.out or places.home() / "solutions" / lab.name)  # where neither git nor the students look
+    refuse_existing(out)
+    if out.suffix != ".ipynb" or out.resolve().is_relative_to(places.recipes().parent.resolve()):
+        raise SrlabError(f"{out} must end in .ipynb and be outside of notebooks/, where the labs are.")
     notebook = read_notebook(lab)
     count = fill_in(notebook)
     if not count:
-        raise SrlabError(f"{lab.stem} has no untouched exercise; get the lab anew from the repository.")
+        raise SrlabError(f"{lab.stem} has no untouched exercise; get the lab again from the repository.")
     write_atomic(out, (nbformat.writes(notebook) + "\n").encode())
-    print(f"{seen_from_here(out)}: {lab.stem} with {count} exercises solved")
+    print(f"{places.seen_from_here(out)}: {lab.stem} with {count} exercises solved")
     return 0
 
 

@@ -6,7 +6,8 @@ from dataclasses import replace
 import pytest
 
 from srlab.base.errors import SrlabError
-from srlab.course.starts import Wanted, begun_with, check_start, find_start, find_trained
+from srlab.course.lab import Lab, generator_of
+from srlab.course.starts import Wanted, begun_with, check_start, find_start, find_trained, load_start
 from srlab.data import datasets, subjects
 from srlab.data.degradation import Degradation
 from srlab.models import MSRResNet, RRDBNet
@@ -30,9 +31,15 @@ def leave(name, images=TWELVE, degradation=None, network=NETWORK, step=900, stat
     run.save_generator(MADE, step)
 
 
-def found(start, asked, named=False, **places):
+def found(asked, *starts):
     """Where the network of `find_start` is from."""
-    return find_start(start, asked, named, **places)[1]
+    return find_start(starts, asked)[1]
+
+
+def named(start, asked):
+    """The network of a start that the reader has named."""
+    check_start(start, asked)
+    return load_start(start, asked)
 
 
 MISFITS = {
@@ -53,51 +60,69 @@ MISFITS = {
 def test_a_start_that_was_named_is_refused_and_another_is_passed_over_with_the_reason(capsys, made, words):
     leave("one", **made)
     with pytest.raises(SrlabError, match=rf"start={LAB}/one won't do: {words}"):
-        find_start(f"{LAB}/one", wanted(), named=True, lab=LAB)
+        named(f"{LAB}/one", wanted())
     leave("two", step=1000)
-    network, where = find_start(f"{LAB}/one", wanted(), named=False, lab=LAB, steps=400, loss="mse")
+    network, where = find_start([f"{LAB}/one", f"{LAB}/two"], wanted())
     assert (network.config, where) == (MADE.config, f"{LAB}/two")
     assert f"The start {LAB}/one is passed over: " in capsys.readouterr().out
 
 
 def test_a_start_of_other_photos_may_be_named_and_is_never_found(capsys):
     leave("brick", images=FOUR.subset("brick"))
-    assert found(f"{LAB}/brick", wanted(), named=True) == f"{LAB}/brick"
+    assert named(f"{LAB}/brick", wanted())
     assert f"The start {LAB}/brick may do, but it was trained on photos/validation (1 images" in capsys.readouterr().out
-    assert found(f"{LAB}/brick", wanted(), lab=LAB) == ""
+    assert found(wanted(), f"{LAB}/brick") == ""
     leave("gravel", images=TWELVE)  # of which its left half is one
-    assert found("", wanted(), lab=LAB) == f"{LAB}/gravel"
+    assert found(wanted(), f"{LAB}/gravel") == f"{LAB}/gravel"
 
 
 def test_where_the_network_is_free_a_start_that_was_named_decides_it_but_for_the_scale():
     leave("one")
     other = replace(wanted(NETWORK | {"network": "SRResNet", "blocks": 9}), free=True)
-    assert found(f"{LAB}/one", other) == ""
-    assert find_start(f"{LAB}/one", other, named=True)[0].config == MADE.config
+    assert found(other, f"{LAB}/one") == ""
+    assert named(f"{LAB}/one", other).config == MADE.config
     with pytest.raises(SrlabError, match="its network has scale=4, not 2"):
         check_start(f"{LAB}/one", replace(wanted(NETWORK | {"scale": 2}), free=True))
 
 
 def test_the_network_that_comes_with_srlab_is_a_start_of_its_own_size_scale_and_degradation():
-    for named in (True, False):
-        assert found("shipped", wanted(RRDB), named) == "shipped"
-    assert found(f"{LAB}/none", wanted(RRDB)) == "shipped"
+    assert found(wanted(RRDB), "shipped") == "shipped"
+    assert named("shipped", wanted(RRDB))
     for other in (wanted(RRDB | {"scale": 2}), wanted(RRDB, Degradation(blur=1.0))):
-        assert found("shipped", other) == ""
+        assert found(other, "shipped") == ""
         with pytest.raises(SrlabError, match="no RRDBNet of this size, scale and degradation comes"):
-            find_start("shipped", other, named=True)
-    assert find_start("", wanted(RRDB), named=True) == (None, "")
+            named("shipped", other)
 
 
 def test_a_run_goes_on_with_the_start_that_it_has_begun_with():
-    leave("one")
-    leave("two", step=500)
-    places = {"begun": f"{LAB}/one", "lab": LAB}
-    assert found("", wanted(), **places) == f"{LAB}/one"
-    with pytest.raises(SrlabError, match=f"began with {LAB}/one, not with {LAB}/two; give it another name"):
-        found(f"{LAB}/two", wanted(), True, **places)
     for step, begun in ((0, ""), (9, f"{LAB}/one")):  # before its first step a run may still begin elsewhere
         assert begun_with(leave_run("03_srgan", "default", step, start=f"{LAB}/one")) == begun
+
+
+@pytest.mark.parametrize(
+    ("start", "tricks", "step", "where"),
+    [
+        ("shipped", {}, 0, f"{LAB}/one"),  # no MSRResNet of this size is bundled, so the shortest run of the lab
+        (f"{LAB}/two", {}, 0, f"{LAB}/two"),
+        (f"{LAB}/two", {}, 9, f"{LAB}/begun"),
+        (f"{LAB}/two", {"start"}, 0, f"{LAB}/two"),
+        (f"{LAB}/two", {"start"}, 9, "began with"),
+        ("", {}, 0, f"{LAB}/one"),
+    ],
+)
+def test_the_start_of_a_lab_is_the_named_one_its_own_the_recipes_or_a_finished_run(start, tricks, step, where):
+    leave_run("03_srgan", "default", step, start=f"{LAB}/begun")
+    values = {"start": start, "run": "default", "scale": 4, "network": "MSRResNet", "size": "tiny", "blocks": 1}
+    made = MSRResNet(**{key: value for key, value in generator_of(values).items() if key != "network"})
+    shape = {"network": "MSRResNet"} | made.config
+    for name, steps in (("one", 500), ("two", 900), ("begun", 100)):
+        leave(name, step=steps, network=shape)
+    lab = Lab("03_srgan", "cpu", "no", LEFT, RIGHT, Degradation(), dict.fromkeys(tricks), (), False, values)
+    if where == "began with":
+        with pytest.raises(SrlabError, match=f"began with {LAB}/begun, not with {LAB}/two"):
+            lab.find_start(LAB, 200)
+    else:
+        assert lab.find_start(LAB, 200, loss="mse")[1] == where
 
 
 def test_a_start_is_the_shortest_finished_run_that_will_do_and_no_side_run():
@@ -123,7 +148,7 @@ def copied(name, folder, as_name):
 def test_a_start_that_has_learned_a_subject_whole_is_passed_over_whatever_its_file_is_called(tmp_path, capsys):
     left, right = subjects.halves(copied("grass", tmp_path, "lawn"))
     asked = wanted(RRDB, train_set=left, unseen=right)
-    assert found("shipped", asked) == ""
+    assert found(asked, "shipped") == ""
     assert "The start shipped is passed over: it has learned all of grass, and this" in capsys.readouterr().out
     leave("twelve", images=TWELVE)
     for start, network in (("shipped", RRDB), (f"{LAB}/twelve", NETWORK)):
@@ -134,8 +159,8 @@ def test_a_start_that_has_learned_a_subject_whole_is_passed_over_whatever_its_fi
 def test_a_subject_that_only_has_the_name_of_a_photo_of_the_course_is_another_photo(tmp_path, capsys):
     for subject in ("gravel", copied("brick", tmp_path, "grass")):
         left, right = subjects.halves(subject)
-        assert found("shipped", wanted(RRDB, train_set=left, unseen=right)) == "shipped"
+        assert found(wanted(RRDB, train_set=left, unseen=right), "shipped") == "shipped"
     leave("twelve", images=TWELVE)
     left, right = subjects.halves(copied("brick", tmp_path, "gravel"))
-    assert found("", wanted(train_set=left, unseen=right), lab=LAB) == ""
+    assert found(wanted(train_set=left, unseen=right), f"{LAB}/twelve") == ""
     assert f"The start {LAB}/twelve is passed over: it was trained on photos/train" in capsys.readouterr().out

@@ -4,7 +4,6 @@ import contextlib
 import copy
 import functools
 import itertools
-import sys
 
 import nbformat
 import pytest
@@ -12,10 +11,11 @@ import torch
 
 from srlab import course
 from srlab.base.errors import SrlabError
-from srlab.course.check import check
+from srlab.course import checks
+from srlab.course.checks import check
 from srlab.course.difference import difference
 from srlab.course.exercise import TODO, Exercise, find, names
-from srlab.course.grading.results import progress
+from srlab.course.grading import read_results
 from srlab.course.saved import Result
 
 from .test_exercises import listed, said
@@ -30,7 +30,7 @@ def ask(monkeypatch, capsys):
     def ask(answer, reference=lambda x: 2 * x, hints=1, **parts):
         parts = {"cases": {"a pair": (torch.tensor([1.0, 2.0]),)}, "mistakes": {}, **parts}
         exercise = Exercise(reference, level="easy", importance=1, hints=("Think.", "Think again."), **parts)
-        monkeypatch.setattr(sys.modules["srlab.course.check"], "find", lambda name: exercise)
+        monkeypatch.setattr(checks, "find", lambda name: exercise)
         check("lab.exercise", answer, hints)
         return said(capsys)
 
@@ -168,7 +168,7 @@ def run(displayed, capsys):
             with contextlib.suppress(SyntaxError, NameError):
                 exec(cell, scope)
         saved = nbformat.v4.new_code_cell(cells[-1], outputs=displayed)
-        return said(capsys), progress(nbformat.v4.new_notebook(cells=[saved]))[0]
+        return said(capsys), read_results(nbformat.v4.new_notebook(cells=[saved]))
 
     return run
 
@@ -195,9 +195,9 @@ def test_a_verdict_is_about_the_last_own_answer_in_whichever_order_cells_are_run
             last = step if step in ("wrong", "other", "right") else last
             call = f'{short} = course.check("{name}", {short}{", hints=2" if step == "hints" else ""})'
             text, results = run(scope, *([own[step]] if step in own else []), call)
-            wanted = {"right": Result.RIGHT, None: Result.NOT_RUN}.get(last, Result.HINT)
+            wanted = {"right": Result.CORRECT, None: Result.NOT_RUN}.get(last, Result.INCORRECT)
             assert results[name] == wanted, (order, step, text)
-            if wanted == Result.HINT:
+            if wanted == Result.INCORRECT:
                 assert hints[("wrong", "other").index(last)] in text
                 assert (exercise.hints[0] in text) == (step == "hints")
                 assert (f"Run the cell in which you write `{short}`" in text) == (step in ("hints", "syntax"))
@@ -208,7 +208,7 @@ def test_a_result_in_place_of_a_function_stays_one_when_the_cell_runs_again(run)
     result, name = "discriminator_loss(fake, fake)", "discriminator_loss"
     for call in (result, result, name, f"{name}, hints=2"):
         text, results = run(scope, f'{name} = course.check("srgan.{name}", {call})')
-        assert results["srgan.discriminator_loss"] == Result.HINT, call
+        assert results["srgan.discriminator_loss"] == Result.INCORRECT, call
         assert "check needs the function itself" in text
 
 
@@ -220,7 +220,7 @@ def test_the_reference_in_other_clothes_is_no_answer(wraps, run):
     again = f"old = discriminator_loss\n{wraps}\ndef discriminator_loss(real, fake): return old(real, fake)"
     text, results = run(scope, again, call)
     assert "reference in other clothes" in text
-    assert results["srgan.discriminator_loss"] == Result.HINT
+    assert results["srgan.discriminator_loss"] == Result.INCORRECT
 
 
 def test_what_stands_in_for_a_class_is_one_to_build_on(capsys):

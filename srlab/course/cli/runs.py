@@ -1,0 +1,55 @@
+"""``srlab runs`` and ``srlab diagnose``: list the runs, or show what looks wrong with one."""
+
+import argparse
+import time
+
+from srlab.base.places import home, seen_from_here
+from srlab.base.text import in_columns, printable
+from srlab.course.diagnosis import diagnose
+from srlab.training.runs import read_runs
+
+
+def add_parser(commands: argparse._SubParsersAction) -> None:
+    """Add the commands to the parser of ``srlab``."""
+    parser = commands.add_parser("runs", help="list the runs with their progress and scores")
+    parser.add_argument("lab", nargs="?", default="", metavar="LAB", help="beginning of a lab's name; default: all")
+    parser.set_defaults(command=list_runs)
+    parser = commands.add_parser("diagnose", help="show what looks wrong with the curves of a training run")
+    parser.add_argument("run", metavar="RUN", help="<lab>/<name>, or the path of its folder")
+    parser.set_defaults(command=diagnose_run, when_stopped="nothing was written.")
+
+
+def list_runs(options: argparse.Namespace) -> int:
+    """Print a line for each run, the newest last."""
+    rows = []
+    for run, manifest in read_runs(f"{options.lab}*"):
+        written = max(file.stat().st_mtime for file in (run.path, *run.path.glob("run.json")))
+        metrics = manifest.get("metrics", {})
+        scores = [
+            f"{metrics[name]:.{digits}f}" if name in metrics else ""
+            for name, digits in (("val_psnr", 2), ("val_ssim", 4))
+        ]
+        steps = f"{manifest['step']:,} of {manifest.get('schedule_total', manifest['step']):,}"
+        killed = manifest["state"] == "running" and not run.is_held()
+        state = "stopped" if killed else printable(manifest["state"])
+        rows.append((written, [f"{run.lab}/{run.name}", state, steps, *scores, _age(written)]))
+    if rows:
+        print(in_columns([["run", "state", "steps", "psnr", "ssim", "age"], *(row for _, row in sorted(rows))]))
+    else:
+        print(f"There are no runs in {seen_from_here(home())}.")
+    return 0
+
+
+def _age(written: float) -> str:
+    seconds = time.time() - written
+    for name, length in (("d", 86400), ("h", 3600), ("min", 60)):
+        if seconds >= length:
+            return f"{seconds / length:.0f} {name}"
+    return "now"
+
+
+def diagnose_run(options: argparse.Namespace) -> int:
+    """Print the diagnosis; return 1 if something looks wrong."""
+    found = diagnose(options.run)
+    print(found)
+    return 1 if found.findings else 0

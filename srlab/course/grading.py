@@ -1,0 +1,246 @@
+"""``srlab progress`` and ``srlab grade``: read what checks left in saved notebooks. Nothing is executed.
+
+`checks.check` leaves a mark in the output of its cell, with the name of the exercise and the result. A forged mark
+counts like any other; teaching.md shows how to execute the submissions again.
+"""
+
+import argparse
+import re
+import sys
+import unicodedata
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pandas as pd
+from nbformat import NotebookNode
+
+from srlab.base.errors import SrlabError
+from srlab.base.files import refuse_existing, write_atomic
+from srlab.base.places import seen_from_here
+from srlab.base.text import in_columns, printable
+from srlab.course.exercise import find, names
+from srlab.course.notebooks import find_notebooks, read_notebook
+from srlab.course.quiz import ASKED, count_right
+from srlab.course.saved import MARK, Result, checks_in
+
+MARKS = re.compile(MARK.format(r"(\w+\.\w+)", f"({'|'.join(Result)})"))
+# The end of the student's name in "Anna Li_1234_assignsubmission_file_" (Moodle), "lianna_LATE_1234_5678_" (Canvas)
+# and "anna_li_03_srgan".
+AFTER_NAME = re.compile(r"_(?:LATE_)?\d{3,}(?:_|$)|_assignsubmission_|[-_ ]+(?=\d\d_[a-z])")
+
+
+def add_parser(commands: argparse._SubParsersAction) -> None:
+    """Add the commands to the parser of ``srlab``."""
+    parser = commands.add_parser("progress", help="show which exercises are correct, in saved notebooks")
+    parser.add_argument("notebooks", nargs="*", metavar="FILE", help="default: the labs")
+    parser.set_defaults(command=progress, when_stopped="nothing was changed.")
+    parser = commands.add_parser("grade", help="list what a class has submitted, and write a table of it")
+    parser.add_argument("folder", metavar="FOLDER", help="a folder with a folder or a file for each student")
+    parser.add_argument("--class", metavar="FILE", dest="names", help="the students' names, one per line")
+    parser.add_argument("--csv", metavar="FILE", help="write a table with one row per student")
+    parser.add_argument("--force", action="store_true", help="replace the file of --csv")
+    parser.set_defaults(command=grade, when_stopped="nothing was changed.")
+
+
+def progress(options: argparse.Namespace) -> int:
+    """Print a table for each notebook; return 2 if one of them has no exercises that can be read."""
+    labs = options.notebooks or [lab for lab in find_notebooks() if "course.check(" in lab.read_text(encoding="utf-8")]
+    unread = 0
+    for path in map(Path, labs):
+        try:
+            notebook = read_notebook(path)
+            if not (results := read_results(notebook)):
+                raise SrlabError(f"{path} has no exercises of this course, or those of another edition.")
+        except SrlabError as error:
+            print(f"srlab: {error}", file=sys.stderr)
+            unread += 1
+            continue
+        counts = ", ".join(f"{count} {result}" for result, count in Counter(results.values()).items())
+        rows = [(name, find(name).level, result) for name, result in results.items()]
+        print(f"{printable(seen_from_here(path))}: {counts}")
+        print(in_columns([("exercise", "level", "saved result"), *rows]))
+        if (answered := count_right(notebook)) is not None:
+            print(f"quiz: {answered} of {ASKED} correct")
+        print()
+    print("These are saved results. Save a notebook, then its new results are counted.")
+    return 2 if unread else 0
+
+
+def read_results(notebook: NotebookNode) -> dict[str, Result]:
+    """Return the saved result of each exercise of a notebook's labs, in the order of the exercises.
+
+    Of several checks of an exercise, the last one that was run counts. The dict is empty for a notebook without a
+    known exercise.
+    """
+    code = [cell for cell in notebook.cells if cell.cell_type == "code"]
+    calls = {name for cell in code for name in checks_in(cell.source)}
+    pages = [output.get("data", {}).get("text/html", "") for cell in code for output in cell.outputs]
+    marks = dict(MARKS.findall("".join(pages)))
+    labs = {lab_of(name) for name in names() if name in calls}
+    unmarked = {name: Result.NOT_RUN if name in calls else Result.MISSING for name in names() if lab_of(name) in labs}
+    return {name: Result(marks.get(name, without)) for name, without in unmarked.items()}
+
+
+def lab_of(exercise: str) -> str:
+    """Return ``srgan`` for ``srgan.train_step``."""
+    return exercise.partition(".")[0]
+
+
+def points(results: dict[str, Result], lab: str) -> tuple[int, int]:
+    """Return the points of a lab's correct answers, and the points of all its exercises."""
+    weights = {name: find(name).importance for name in names() if lab_of(name) == lab}
+    return sum(weights[name] for name in weights if results.get(name) == Result.CORRECT), sum(weights.values())
+
+
+# --- A class ----------------------------------------------------------------------------------------------------
+
+
+@dataclass
+class Submission:
+    """A file that a student has submitted.
+
+    Attributes
+    ----------
+    path
+        Relative to the folder of all submissions.
+    student
+        Name in the class list, or else the name in the path.
+    results
+        From `read_results`; empty if the file does not count.
+    points
+        Lab -> points, and points of all its exercises.
+    quiz
+        Number of correct quiz answers; None without a quiz.
+    note
+        The reason why the file does not count.
+    """
+
+    path: Path
+    student: str
+    results: dict[str, Result] = field(default_factory=dict)
+    points: dict[str, tuple[int, int]] = field(default_factory=dict)
+    quiz: int | None = None
+    note: str = ""
+
+
+def grade(options: argparse.Namespace) -> int:
+    """Print a line for each file and write the table; return 2 if a file does not count."""
+    if options.csv:
+        refuse_existing(Path(options.csv), options.force)
+    known = read_class(Path(options.names)) if options.names else {}
+    submissions = read_submissions(Path(options.folder), known)
+    for one in submissions:
+        reached = ", ".join("{} {} of {} points".format(lab, *found) for lab, found in one.points.items())
+        print(printable(f"{one.path}: {one.note or f'{one.student}: {reached}'}"))
+    students = list(dict.fromkeys([*known.values(), *sorted(one.student for one in submissions)]))
+    counted = [(one.student, lab) for one in submissions for lab in one.points]
+    for lab in sorted({lab for _, lab in counted}):
+        if absent := [name for name in students if (name, lab) not in counted]:
+            print(printable(f"No {lab} that counts: {'; '.join(absent)}"))
+    if strangers := [name for name in students if known and name not in known.values()]:
+        print(printable(f"Not in the class list: {'; '.join(strangers)}"))
+    uncounted = sum(bool(one.note) for one in submissions)
+    print(f"{len(submissions)} files of {len(students)} students; not counted: {uncounted}.")
+    if options.csv:
+        write_atomic(Path(options.csv), table_of(submissions, students))
+        print(f"The table is in {printable(options.csv)}.")
+    return 2 if uncounted else 0
+
+
+def read_class(file: Path) -> dict[str, str]:
+    """Read a class list: one student per line, and after a semicolon or a tab the other names that files may have.
+
+    Returns
+    -------
+    dict
+        Key of a name, for `student_of` -> name of the student.
+
+    Raises
+    ------
+    SrlabError
+        The file cannot be read or has no names, or two students share a name.
+    """
+    try:
+        lines = file.read_text(encoding="utf-8-sig").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise SrlabError(f"Cannot read {file}; use a text file in UTF-8 with one name per line.") from error
+    known: dict[str, str] = {}
+    for line in lines:
+        row = [name for part in re.split("[;\t]", line) if _key(name := part.strip(' "'))]
+        for name in row:
+            if known.setdefault(_key(name), row[0]) != row[0]:
+                raise SrlabError(f"{file} has {name} twice; give each student a name that no other has.")
+    known.pop("name", None)  # a heading
+    if not known:
+        raise SrlabError(f"{file} has no names; write one per line.")
+    return known
+
+
+def student_of(path: Path, known: dict[str, str]) -> str:
+    """Return whose file it is, from its first folder or, in no folder, from its own name.
+
+    Parameters
+    ----------
+    path
+        Relative to the folder of all submissions.
+    known
+        From `read_class`. The words of a name may come in any order.
+    """
+    called = path.parts[0] if len(path.parts) > 1 else path.stem
+    called = re.sub("#U([0-9a-f]{4})", lambda code: chr(int(code[1], 16)), called)  # an umlaut after unzip
+    called = unicodedata.normalize("NFC", AFTER_NAME.split(called)[0]).strip()
+    return known.get(_key(called), called)
+
+
+def _key(name: str) -> str:
+    return " ".join(sorted(re.findall(r"[^\W_]+", unicodedata.normalize("NFC", name).casefold())))
+
+
+def read_submissions(folder: Path, known: dict[str, str]) -> list[Submission]:
+    """Read all files in a folder and below it, except hidden ones. Of two files for one lab neither counts."""
+    files = [path.relative_to(folder) for path in sorted(folder.rglob("*")) if path.is_file()]
+    files = [path for path in files if not any(part.startswith(".") or part == "__MACOSX" for part in path.parts)]
+    if not files:
+        raise SrlabError(f"There are no files in {folder}; check the path.")
+    submissions = [_read(folder, Submission(path, student_of(path, known))) for path in files]
+    count = Counter((one.student, lab) for one in submissions for lab in one.points)
+    for one in submissions:
+        if twice := [lab for lab in one.points if count[one.student, lab] > 1]:
+            one.results, one.points = {}, {}
+            one.note = f"is one of several files of {one.student} for {', '.join(twice)}; keep one."
+    return submissions
+
+
+def _read(folder: Path, one: Submission) -> Submission:
+    try:
+        notebook = read_notebook(folder / one.path)
+        one.results, one.quiz = read_results(notebook), count_right(notebook)
+        one.points = {lab: points(one.results, lab) for lab in map(lab_of, one.results)}
+        one.note = "" if one.results else "has no exercises of this course, or those of another edition."
+    except SrlabError:
+        one.note = "is not a notebook that can be read; request the .ipynb file."
+    return one
+
+
+def table_of(submissions: Sequence[Submission], students: Sequence[str]) -> bytes:
+    """Return the table of a class as CSV, one row per student.
+
+    It is UTF-8 with a mark by which Excel recognizes it, and no cell begins a formula.
+    """
+    columns, possible, rows = ["student"], {}, []
+    for lab in sorted({lab for one in submissions for lab in one.points}):
+        columns += [lab, f"{lab} possible", f"{lab} quiz", *(name for name in names() if lab_of(name) == lab)]
+        possible[f"{lab} possible"] = points({}, lab)[1]
+    for student in students:
+        own = [one for one in submissions if one.student == student]
+        notes = [f"{one.path} {one.note}" for one in own if one.note] if own else ["nothing submitted"]
+        rows.append(possible | {"student": student, "note": " ".join(notes)})
+        for one in own:
+            rows[-1] |= one.results
+            for lab, (reached, _) in one.points.items():
+                rows[-1] |= {lab: reached, f"{lab} quiz": one.quiz}
+    table = pd.DataFrame(rows, columns=[*columns, "note"], dtype=object)
+    table = table.replace(r"^(?=[=+\-@\t\r])", "'", regex=True)
+    return table.to_csv(index=False).encode("utf-8-sig", errors="replace")  # a file's name may not be valid text

@@ -1,1 +1,0 @@
-"""Grading: what was handed in, what its saved outputs say, and executing its answers again, apart from all else."""

@@ -1,0 +1,217 @@
+"""srlab progress and srlab grade: what the checks of saved notebooks left is read, and nothing is executed."""
+
+import copy
+import csv
+import functools
+import json
+import unicodedata
+from pathlib import Path
+
+import nbformat
+import pytest
+
+from srlab.base.errors import SrlabError
+from srlab.course.checks import check
+from srlab.course.cli.main import main
+from srlab.course.exercise import TODO, find, names
+from srlab.course.grading import read_class, read_results, student_of
+from srlab.course.notebooks import read_notebook
+from srlab.course.quiz import read_questions
+from srlab.course.saved import checks_in
+from srlab.course.solutions import fill_in
+from tests.conftest import ROOT, left
+
+CROP, PROJECT, MATRIX = "degradation.paired_crop", "degradation.back_project", "degradation.shrink_matrix"
+PSNR = "degradation.psnr"
+
+
+def cell(name, *outputs, source=""):
+    """The check of an exercise, with its outputs when the notebook was saved."""
+    return nbformat.v4.new_code_cell(source or f'answer = course.check("{name}", answer)', outputs=list(outputs))
+
+
+def notebook(*cells):
+    return nbformat.v4.new_notebook(cells=list(cells))
+
+
+# --- One notebook -----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("strict", ["", "1"])
+def test_a_check_leaves_its_result_in_the_output_also_where_a_wrong_answer_raises(displayed, monkeypatch, strict):
+    monkeypatch.setenv("SRLAB_STRICT", strict)
+    cells = [cell(PSNR)]
+    for name, answer in {CROP: find(CROP).reference, PROJECT: lambda sr, lr, down, up: sr, MATRIX: TODO}.items():
+        displayed.clear()
+        try:
+            check(name, answer)
+        except SrlabError:
+            assert strict
+        cells.append(cell(name, nbformat.v4.new_output("stream", text="right   so says the answer"), *displayed))
+    wanted = {CROP: "correct", PROJECT: "incorrect", MATRIX: "not attempted", PSNR: "not run"}
+    assert read_results(notebook(*cells)) == wanted
+
+
+WRONG, RIGHT = left(CROP, "incorrect"), left(CROP, "correct")
+
+
+@pytest.mark.parametrize(
+    ("cells", "results"),
+    [
+        ([cell(CROP, WRONG), cell(CROP, RIGHT)], {CROP: "correct"}),
+        ([cell(CROP, RIGHT), cell(CROP, WRONG)], {CROP: "incorrect"}),
+        ([cell(CROP, RIGHT), cell(CROP)], {CROP: "correct"}),
+        ([cell(CROP, WRONG, RIGHT)], {CROP: "correct", PSNR: "missing"}),
+        ([cell(CROP), cell("", source=f"# course.check('{PSNR}', psnr)")], {CROP: "not run", PSNR: "missing"}),
+        ([cell("", source=f"%%time\n%matplotlib inline\ncheck(\n    answer=x, name='{PSNR}')")], {PSNR: "not run"}),
+        ([cell("degradation.luma", left("degradation.luma", "correct"))], {}),
+    ],
+)
+def test_the_last_check_that_was_run_counts(cells, results):
+    found = read_results(notebook(*cells))
+    assert found | results == found
+    assert bool(found) == bool(results)
+
+
+def test_progress_reads_the_labs_of_the_course(capsys, monkeypatch):
+    monkeypatch.chdir(ROOT)
+    assert main(["progress"]) == 0
+    rows = [line.split(maxsplit=2) for line in capsys.readouterr().out.splitlines()]
+    assert {row[0]: row[2] for row in rows if row and row[0] in names()} == dict.fromkeys(names(), "not run")
+    monkeypatch.chdir("/")
+    assert main(["progress"]) == 2
+    assert "go to the folder of the course first" in capsys.readouterr().err
+
+
+def test_nothing_of_a_file_is_run_or_reaches_the_terminal(tmp_path, capsys, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    escape = "\x1b[2J\x1b]0;mine\x07\u202e"
+    source = f'%run x\nopen("ran", "w")  # {escape}\nsrlab.check("{CROP}", 1)\nsrlab.check("{escape}.luma", 1)'
+    hostile = cell(CROP, nbformat.v4.new_output("stream", text=escape), left(CROP, escape), RIGHT, source=source)
+    nbformat.write(notebook(hostile), f"a{escape}\n.ipynb")
+    Path(f"b{escape}\n.ipynb").write_text("[" * 100_000)
+    for command in (["progress", *map(str, Path().iterdir())], ["grade", "."]):
+        assert main(command) == 2
+        output = capsys.readouterr()
+        assert all(line.isprintable() for line in (output.out + output.err).split("\n"))
+        assert "correct" in output.out or "3 of 16 points" in output.out
+    assert not Path("ran").exists()
+
+
+# --- A class ----------------------------------------------------------------------------------------------------
+
+
+@functools.cache
+def solved():
+    found = read_notebook(ROOT / "notebooks" / "00_degradation.ipynb")
+    fill_in(found)
+    return found
+
+
+def lab(psnr="correct", drop=""):
+    """The solved lab with what its checks left, and four of its five questions answered."""
+    found = copy.deepcopy(solved())
+    letters = "".join(question.right for question in read_questions("00_degradation")[:4])
+    found.cells = [one for one in found.cells if not drop or drop not in one.source]
+    for one in found.cells:
+        one.source = one.source.replace('"?????"', f'"{letters}?"')
+        for name in checks_in(one.source) if one.cell_type == "code" else ():
+            one.outputs = [left(name, psnr if name == PSNR else "correct")]
+    return found
+
+
+def colab():
+    made = lab() | {"nbformat_minor": 0, "metadata": {"colab": {"provenance": []}, "accelerator": "GPU"}}
+    return made | {"cells": [{key: cell[key] for key in cell if key != "id"} for cell in made["cells"]]}
+
+
+MOODLE = "_2345_assignsubmission_file_/00_degradation.ipynb"
+CLASS = {  # student -> content, the result of PSNR or the note in the table, and what her files are called
+    "Ann": (lab, "correct", "/00_degradation.ipynb"),
+    "Bo Wrong": (lambda: lab("incorrect"), "incorrect", "_bo/lab.ipynb"),
+    "Cleared": (lambda: lab("no such word"), "not run", "/lab.ipynb"),
+    "Deleted": (lambda: lab(drop='"degradation.psnr"'), "missing", "/lab.ipynb"),
+    "From Colab": (colab, "correct", "/Copy of 00_degradation.ipynb"),
+    unicodedata.normalize("NFD", "Jürgen Öz"): (lab, "correct", MOODLE),
+    "Two": (lab, "one of several files of Two for degradation", "/a.ipynb", "/b.ipynb"),
+    "Zip": (lambda: b"PK", "is not a notebook that can be read", "/lab.zip"),
+    "Broken": (lambda: b'{"cells": [{"outputs"', "is not a notebook that can be read", "/lab.ipynb"),
+    "Odd": (lambda: b'{"nbformat": 4, "cells": [{"outputs": [null]}]}', "is not a notebook that", "/lab.ipynb"),
+    "Foreign": (nbformat.v4.new_notebook, "has no exercises of this course", "/lab.ipynb"),
+    "Absent": (None, "nothing submitted"),
+}
+
+
+@pytest.fixture
+def school(tmp_path):
+    for name, (write, _, *files) in CLASS.items():
+        for file in files:
+            path = tmp_path / "all" / f"{name.removesuffix(' Wrong')}{file}"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            content = write()
+            path.write_bytes(content if isinstance(content, bytes) else json.dumps(content).encode())
+    for name in ("=1+1_lab.zip", ".DS_Store", "__MACOSX/x.ipynb"):
+        (tmp_path / "all" / name).parent.mkdir(exist_ok=True)
+        (tmp_path / "all" / name).write_bytes(b"")
+    listed = "name\n" + "\n".join(CLASS).replace("Bo Wrong", "Bo Wrong; Bo_bo")
+    (tmp_path / "names.csv").write_text(listed, encoding="utf-8-sig")
+    return tmp_path
+
+
+def test_each_student_has_a_row_and_each_file_a_line(school, capsys):
+    command = ["grade", *[str(school / name) for name in ("all", "names.csv", "grades.csv")]]
+    command[2:2], command[4:4] = ["--class"], ["--csv"]
+    assert main(command) == 2
+    with (school / "grades.csv").open(encoding="utf-8-sig", newline="") as file:
+        rows = {row["student"]: row for row in csv.DictReader(file)}
+    assert list(rows) == [*CLASS, "'=1+1_lab"]
+    for name, (_, result, *_) in CLASS.items():
+        row = rows[name]
+        if result in ("correct", "incorrect", "not run", "missing"):
+            points = "16" if result == "correct" else "13"  # psnr counts 3
+            told = [row[f"degradation{part}"] for part in ("", ".psnr", ".shrink_matrix", " possible", " quiz")]
+            assert told == [points, result, "correct", "16", "4"], name
+            assert row["note"] == ""
+        else:
+            assert row["degradation"] == row["degradation.psnr"] == row["degradation quiz"] == ""
+            assert result in row["note"], name
+    said = capsys.readouterr().out
+    files = [path.relative_to(school / "all") for path in (school / "all").rglob("*.*") if path.is_file()]
+    assert sum(said.count(f"{file}: ") for file in files) == len(files) - 2, "hidden files are left out"
+    assert "No degradation that counts: Two; Zip; Broken; Odd; Foreign; Absent; =1+1_lab\n" in said
+    assert "Not in the class list: =1+1_lab\n13 files of 13 students; not counted: 7.\n" in said
+    assert (school / "grades.csv").read_bytes().startswith(b"\xef\xbb\xbf"), "or Excel takes it for another encoding"
+    before = (school / "grades.csv").read_bytes()
+    assert main(command) == 2
+    assert "exists already" in capsys.readouterr().err
+    assert (school / "grades.csv").read_bytes() == before
+
+
+KNOWN = {"anna li": "Li, Anna", "anna li wu": "Anna Li Wu", "wuanna": "Anna Li Wu", "zoë": "Zoë"}
+
+
+@pytest.mark.parametrize(
+    ("path", "student"),
+    [
+        ("Anna Li_1234_assignsubmission_file_/lab.ipynb", "Li, Anna"),
+        ("anna_li_wu_03_srgan.ipynb", "Anna Li Wu"),
+        ("wuanna_LATE_123_4567_lab.ipynb", "Anna Li Wu"),
+        ("Zoe\u0308/deep/lab.ipynb", "Zoë"),
+        ("Zo#U00eb_1234_assignsubmission_file_lab.ipynb", "Zoë"),
+        ("Bo Ek_1234_assignsubmission_file_/lab.ipynb", "Bo Ek"),
+        ("bo_ek_03_srgan.ipynb", "bo_ek"),
+    ],
+)
+def test_whose_a_file_is(path, student):
+    assert student_of(Path(path), KNOWN) == student
+
+
+def test_a_class_list_has_one_name_per_line(tmp_path):
+    file = tmp_path / "names.csv"
+    file.write_bytes('\ufeffName\r\n"Li, Anna"; -\r\n\r\n---\r\nAnna Li Wu;wuanna\r\nZoë\r\n'.encode())
+    assert read_class(file) == KNOWN
+    contents = {"has no names": b"", "Li, Anna twice": b"Anna Li\nLi, Anna", "Al twice": b"A; al\nAl", "UTF-8": b"\xff"}
+    for words, content in contents.items():
+        file.write_bytes(content)
+        with pytest.raises(SrlabError, match=words):
+            read_class(file)
