@@ -4,7 +4,6 @@ import argparse
 import ast
 import inspect
 import itertools
-from pathlib import Path
 
 import nbformat
 from nbformat import NotebookNode
@@ -19,21 +18,18 @@ from srlab.course.saved import checks_in
 
 def add_parser(commands: argparse._SubParsersAction) -> None:
     """Add the command to the parser of ``srlab``."""
-    parser = commands.add_parser("solutions", help="write a lab with its exercises solved")
-    parser.add_argument("lab", metavar="LAB", help="name or beginning of a name, such as 03")
-    parser.add_argument(
-        "out", nargs="?", metavar="OUT", help="notebook to write (default: solutions/<lab>.ipynb in the folder of runs)"
+    parser = commands.add_parser(
+        "solutions", help="write a lab with its exercises solved into solutions/ in the folder of runs"
     )
+    parser.add_argument("lab", metavar="LAB", help="name or beginning of a name, such as 03")
     parser.set_defaults(command=run)
 
 
 def run(options: argparse.Namespace) -> int:
     """Write the notebook and print its path."""
     lab = find_lab(options.lab)
-    out = Path(options.out or places.home() / "solutions" / lab.name)  # where neither git nor the students look
+    out = places.home() / "solutions" / lab.name  # where neither git nor the students look
     refuse_existing(out)
-    if out.suffix != ".ipynb" or out.resolve().is_relative_to(places.recipes().parent.resolve()):
-        raise SrlabError(f"{out} must end in .ipynb and be outside of notebooks/, where the labs are.")
     notebook = read_notebook(lab)
     count = fill_in(notebook)
     if not count:

@@ -53,16 +53,25 @@ def test_claims_end_a_lab_only_where_they_are_to_hold_and_change_nothing_in_it(t
     (tmp_path / "notebooks" / "claims" / "lab.py").write_text(CLAIMS)
     nbformat.write(nbformat.v4.new_notebook(cells=cells), file)
     monkeypatch.chdir(tmp_path)
-    assert execute(file, out, {"number": 3}, without="explore")["value"] == 8
-    assert [cell.id for cell in nbformat.read(out, 4).cells if cell.id in parts] == ["first", "number", "last"]
     monkeypatch.setenv("SRLAB_CLAIMS", "1")
     with pytest.raises(SrlabError, match=r"is false: it is above six \(5, must be above 6\)"):
         execute(file, out, {"number": 4}, without="explore")
     assert read_headline(nbformat.read(out, 4))["value"] == 9
     monkeypatch.setenv("SRLAB_CLAIMS", "record")
-    execute(file, out, {}, without="explore")
+    assert execute(file, out, {}, without="explore")["value"] == 6
+    assert [cell.id for cell in nbformat.read(out, 4).cells if cell.id in parts] == ["first", "number", "last"]
     records = [(record["claim"], record["value"], record["holds"]) for record in read_records(out)]
     assert records == [("it is five", 1, True), ("it is about five", 5, True), ("it is above six", 5, False)]
+
+
+def test_a_kernel_that_cannot_start_is_one_sentence(tmp_path, monkeypatch):
+    def clash(*_, **__):
+        raise RuntimeError("Kernel died before replying to kernel_info")
+
+    monkeypatch.setattr("papermill.execute_notebook", clash)
+    nbformat.write(nbformat.v4.new_notebook(), tmp_path / "lab.ipynb")
+    with pytest.raises(SrlabError, match=r"kernel of lab.ipynb died or did not start \(Kernel died before .*again\.$"):
+        execute(tmp_path / "lab.ipynb", tmp_path / "out.ipynb", {})
 
 
 @pytest.mark.parametrize("as_tried", [True, False])

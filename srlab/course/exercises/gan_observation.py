@@ -10,6 +10,7 @@ from torch.optim import SGD
 
 from srlab.course.difference import take
 from srlab.course.exercise import Answer, sample
+from srlab.course.exercises.networks import gradients_of
 
 
 def gan_scene() -> tuple[Any, ...]:
@@ -34,7 +35,7 @@ def observe(answer: Answer, *scene: Any) -> dict[str, Any]:
 
     def note_step(name: str) -> None:
         steps.append(name)
-        gradients[f"D of {name}"], gradients[f"G of {name}"] = _gradient(discriminator), _gradient(generator)
+        gradients[f"D of {name}"], gradients[f"G of {name}"] = gradients_of(discriminator), gradients_of(generator)
 
     hooks = [
         *(net.register_forward_hook(lambda net, *_: modes.append(net.training)) for net in (generator, discriminator)),
@@ -43,7 +44,7 @@ def observe(answer: Answer, *scene: Any) -> dict[str, Any]:
         d_optimizer.register_step_pre_hook(lambda *_: note_step("D")),
         g_optimizer.register_step_pre_hook(lambda *_: note_step("G")),
     ]
-    before, stopped, result = _gradient(generator), "", (math.nan, math.nan)
+    before, stopped, result = gradients_of(generator), "", (math.nan, math.nan)
     try:
         result = take(answer(*scene), (0.0, 0.0))
     except RuntimeError as error:
@@ -80,11 +81,6 @@ def observe(answer: Answer, *scene: Any) -> dict[str, Any]:
         "the modes": all((*modes, generator.training, discriminator.training)),
         "G in D's half": not gradients["G of D"].any() or torch.equal(gradients["G of D"], before),
     }
-
-
-def _gradient(network: nn.Module) -> torch.Tensor:
-    """All gradients in one vector, 0 where there is none."""
-    return torch.cat([(torch.zeros_like(p) if p.grad is None else p.grad).flatten() for p in network.parameters()])
 
 
 def _holds(image: torch.Tensor, wanted: torch.Tensor) -> bool:

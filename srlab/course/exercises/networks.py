@@ -100,6 +100,11 @@ def gradient(loss: torch.Tensor, wanted: Iterable[torch.Tensor]) -> torch.Tensor
     return torch.cat([g.flatten() for g in found])
 
 
+def gradients_of(network: nn.Module) -> torch.Tensor:
+    """The gradients that a network's parameters have, in one vector, 0 where there is none."""
+    return torch.cat([(torch.zeros_like(p) if p.grad is None else p.grad).flatten() for p in network.parameters()])
+
+
 def reaches(loss: torch.Tensor, wanted: Iterable[torch.Tensor]) -> bool:
     """Whether a graph leads from a loss to one of these tensors or parameters."""
     if not loss.requires_grad:

@@ -11,6 +11,7 @@ from torch.optim import SGD, Optimizer
 
 from srlab.course.difference import take
 from srlab.course.exercise import Answer, Exercise, Wrong, filled, sample
+from srlab.course.exercises.networks import gradients_of
 
 
 def train_step(generator: nn.Module, optimizer: Optimizer, lr: torch.Tensor, hr: torch.Tensor) -> float:
@@ -63,7 +64,7 @@ def _observe(answer: Answer, steps: int, generator: Any, optimizer: Any, batches
 
     def step(*_: Any) -> None:
         events.append("step")
-        gradients.append(_gradient(generator))
+        gradients.append(gradients_of(generator))
 
     generator.forward = forward
     optimizer.register_step_post_hook(step)
@@ -89,11 +90,6 @@ def _observe(answer: Answer, steps: int, generator: Any, optimizer: Any, batches
         "the weights": weights,
         "the mode": generator.training,
     }
-
-
-def _gradient(network: nn.Module) -> torch.Tensor:
-    """All gradients in one vector, 0 where there is none."""
-    return torch.cat([(torch.zeros_like(p) if p.grad is None else p.grad).flatten() for p in network.parameters()])
 
 
 def _step(
