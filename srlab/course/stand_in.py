@@ -1,9 +1,9 @@
 """What a lab goes on with in place of an answer that isn't right: the reference, and what was said of the answer."""
 
+import functools
 import inspect
 from collections.abc import Iterator
 from dataclasses import dataclass
-from types import FunctionType
 from typing import Any
 
 from srlab.course.exercise import Answer, Exercise, Wrong
@@ -24,11 +24,13 @@ def make_stand_in(exercise: Exercise, passed: list[tuple[str, str]], wrong: Wron
         # With the line number, from which inspect.getsource finds a class since Python 3.13.
         wanted = ("__module__", "__qualname__", "__doc__", "__firstlineno__")
         names = {name: getattr(reference, name) for name in wanted if hasattr(reference, name)}
-        copy: Any = type(reference)(reference.__name__, (reference,), names)
+        copy = type(reference)(reference.__name__, (reference,), names)
     else:
-        parts = (reference.__globals__, reference.__name__, reference.__defaults__, reference.__closure__)
-        copy = FunctionType(reference.__code__, *parts)
-        copy.__kwdefaults__, copy.__annotations__ = reference.__kwdefaults__, reference.__annotations__
+
+        @functools.wraps(reference)
+        def copy(*inputs: Any, **named: Any) -> Any:
+            return reference(*inputs, **named)
+
     copy.verdict = _Verdict(exercise, copy, passed, wrong)
     return copy
 

@@ -111,36 +111,3 @@ def reaches(loss: torch.Tensor, wanted: Iterable[torch.Tensor]) -> bool:
         return False
     found = torch.autograd.grad(loss, list(wanted), retain_graph=True, allow_unused=True)
     return any(g is not None for g in found)
-
-
-# --- Mistakes of all blocks -------------------------------------------------------------------------------------
-
-
-def in_a_list(block: Answer, registered: str = "") -> Answer:
-    """Return a class whose layers are in a plain list, where torch does not look, except perhaps for one of them."""
-
-    class Listed(nn.Module):
-        def __init__(self, *sizes: Any) -> None:
-            super().__init__()
-            self.hidden = [block(*sizes)]
-            if registered:
-                self.registered = getattr(self.hidden[0], registered)
-
-        def forward(self, *inputs: torch.Tensor) -> torch.Tensor:
-            return self.hidden[0](*inputs)
-
-    return Listed
-
-
-def made_in_forward(block: Answer) -> Answer:
-    """Return a class that makes its layers when it is called, with new weights each time."""
-
-    class Made(nn.Module):
-        def __init__(self, *sizes: Any) -> None:
-            super().__init__()
-            self.sizes = sizes
-
-        def forward(self, *inputs: torch.Tensor) -> torch.Tensor:
-            return block(*self.sizes)(*inputs)
-
-    return Made

@@ -9,7 +9,8 @@ import torch.nn.functional as F
 
 from srlab.course.difference import take
 from srlab.course.exercise import Answer, Exercise, filled, sample
-from srlab.course.exercises.networks import build, in_a_list, made_in_forward, noted, reaches, strays
+from srlab.course.exercises.blocks import in_a_list, made_in_forward
+from srlab.course.exercises.networks import build, noted, reaches, strays
 
 
 class DenseBlock(nn.Module):

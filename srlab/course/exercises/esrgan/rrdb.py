@@ -1,6 +1,6 @@
 """Lab 04: the residual-in-residual dense block."""
 
-from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import torch
@@ -8,8 +8,9 @@ import torch.nn as nn
 import torch.nn.functional as F
 
 from srlab.course.exercise import Answer, Exercise, filled, sample
+from srlab.course.exercises.blocks import in_a_list, made_in_forward, variant
 from srlab.course.exercises.esrgan.dense_block import DenseBlock
-from srlab.course.exercises.networks import build, calls, in_a_list, made_in_forward, reaches, set_weights, strays
+from srlab.course.exercises.networks import build, calls, reaches, set_weights, strays
 
 
 class RRDB(nn.Module):
@@ -56,22 +57,7 @@ def _observe(answer: Answer, x: torch.Tensor, growth: int, *beta: float) -> dict
     }
 
 
-def _rrdb(
-    forward: Callable[[Any, torch.Tensor], torch.Tensor],
-    make: Callable[[int, int], list[nn.Module]] = lambda features, growth: [
-        DenseBlock(features, growth) for _ in range(3)
-    ],
-) -> type[nn.Module]:
-    """A class with a forward of its own, and perhaps other blocks."""
-
-    class Block(nn.Module):
-        def __init__(self, features: int, growth: int, beta: float = 0.2) -> None:
-            super().__init__()
-            self.beta = beta
-            self.blocks = nn.ModuleList(make(features, growth))
-
-    Block.forward = forward
-    return Block
+_rrdb = partial(variant, RRDB)
 
 
 def _chain(rrdb: Any, x: torch.Tensor) -> torch.Tensor:
@@ -95,12 +81,12 @@ def _skip_around_each(rrdb: Any, x: torch.Tensor) -> torch.Tensor:
     return x
 
 
-def _one_shared(features: int, growth: int) -> list[nn.Module]:
-    return [DenseBlock(features, growth)] * 3
+def _shared(features: int, growth: int, *_: float) -> nn.Module:
+    return nn.ModuleList([DenseBlock(features, growth)] * 3)
 
 
-def _many(count: int) -> Callable[[int, int], list[nn.Module]]:
-    return lambda features, growth: [DenseBlock(features, growth) for _ in range(count)]
+def _many(count: int) -> Answer:
+    return lambda features, growth, *_: nn.ModuleList(DenseBlock(features, growth) for _ in range(count))
 
 
 class _WithoutBeta(RRDB):
@@ -126,10 +112,10 @@ EXERCISE = Exercise(
             made_in_forward(RRDB)
         ),
         "One block runs three times, and shares its weights. [block] * 3 is three times the same block; make three.": (
-            _rrdb(_right, _one_shared)
+            _rrdb(_right, blocks=_shared)
         ),
         "There should be three dense blocks, one after the other.": [
-            *(_rrdb(_right, _many(count)) for count in (1, 2, 4, 5)),
+            *(_rrdb(_right, blocks=_many(count)) for count in (1, 2, 4, 5)),
         ],
         "Blocks are made that nothing uses. The second sees what comes out of the first, the third what comes out of "
         "the second.": _rrdb(lambda rrdb, x: x + rrdb.beta * rrdb.blocks[0](x)),

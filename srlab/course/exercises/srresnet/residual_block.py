@@ -1,6 +1,7 @@
 """Lab 01: the residual block of SRResNet."""
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import torch
@@ -8,7 +9,8 @@ import torch.nn as nn
 import torch.nn.functional as F
 
 from srlab.course.exercise import Answer, Exercise, filled, sample
-from srlab.course.exercises.networks import build, calls, in_a_list, made_in_forward, reaches, set_weights, strays
+from srlab.course.exercises.blocks import in_a_list, made_in_forward, variant
+from srlab.course.exercises.networks import build, calls, reaches, set_weights, strays
 
 
 class ResidualBlock(nn.Module):
@@ -62,17 +64,7 @@ def _observe(answer: Answer, x: torch.Tensor) -> dict[str, Any]:
     }
 
 
-def _block(forward: Callable[[Any, torch.Tensor], torch.Tensor], **other: Any) -> type[nn.Module]:
-    """A class of blocks with a forward of its own, and perhaps other layers."""
-
-    class Block(ResidualBlock):
-        def __init__(self, features: int) -> None:
-            super().__init__(features)
-            for name, make in other.items():
-                setattr(self, name, make(features))
-
-    Block.forward = forward
-    return Block
+_block = partial(variant, ResidualBlock)
 
 
 def _branch(block: ResidualBlock, x: torch.Tensor) -> torch.Tensor:

@@ -8,7 +8,8 @@ import torch.nn as nn
 import torch.nn.functional as F
 
 from srlab.course.exercise import Answer, Exercise, filled, sample
-from srlab.course.exercises.networks import build, calls, in_a_list, made_in_forward, set_weights, strays
+from srlab.course.exercises.blocks import in_a_list, made_in_forward, variant
+from srlab.course.exercises.networks import build, calls, set_weights, strays
 
 
 class Tail(nn.Module):
@@ -48,14 +49,11 @@ def _observe(answer: Answer, features: torch.Tensor, lr: torch.Tensor, scale: in
 def _tail(forward: Callable[..., torch.Tensor], size: int = 3, channels: Callable[..., int] | None = None) -> Answer:
     """A class of tails with a forward of its own, and perhaps another convolution."""
 
-    class Other(Tail):
-        def __init__(self, features: int, scale: int) -> None:
-            super().__init__(features, scale)
-            out = channels(features, scale) if channels else 3 * scale**2
-            self.conv = nn.Conv2d(features, out, size, padding=size // 2)
+    def conv(features: int, scale: int) -> nn.Module:
+        out = channels(features, scale) if channels else 3 * scale**2
+        return nn.Conv2d(features, out, size, padding=size // 2)
 
-    Other.forward = forward
-    return Other
+    return variant(Tail, forward, conv=conv)
 
 
 def _detail(tail: Tail, features: torch.Tensor) -> torch.Tensor:
