@@ -1,4 +1,4 @@
-"""A blind ranking in the notebook: pictures under letters, put in order by the buttons below them."""
+"""A blind ranking in the notebook: images under letters, with a button for each."""
 
 import base64
 import itertools
@@ -31,8 +31,8 @@ class BallotKeys(Presence):
 class Ballot(CellBox):
     """Trials in which pictures without names are ranked from best to worst; each confirmed ranking is saved.
 
-    At the end of a cell it shows itself. A ballot over the same pictures and file goes on where the last one ended. The
-    methods are named when each image had its turn; then another round can follow, under other letters.
+    A ballot over the same images and file resumes where the last one ended. The methods are named at the end of a
+    round; then another round can follow, under other letters.
 
     Parameters
     ----------
@@ -41,7 +41,7 @@ class Ballot(CellBox):
     path
         JSON file for the votes; missing folders are made with the first vote.
     seed
-        Of the random order.
+        Random seed of the order.
 
     Attributes
     ----------
@@ -88,18 +88,18 @@ class Ballot(CellBox):
         return None if self.done else self.trials[len(self.votes) % len(self.trials)]
 
     def rank(self, letter: str) -> None:
-        """Give a picture the next rank; the only one that is left then takes the last by itself."""
+        """Give an image the next rank; the only one that is left then gets the last rank."""
         left = [] if self.done else [key for key in self.trial.methods if key not in self.ranking]
         if letter in left:
             left.remove(letter)
             self.ranking += [letter, *(left if len(left) == 1 else [])]
 
     def again(self) -> None:
-        """Take all ranks of this trial back."""
+        """Clear all ranks of this trial."""
         self.ranking = []
 
     def confirm(self) -> None:
-        """Save the ranking of this trial, and go on to the next.
+        """Save the ranking of this trial, and show the next one.
 
         Raises
         ------
@@ -121,7 +121,7 @@ class Ballot(CellBox):
         self.votes, self.ranking = votes, []
 
     def another_round(self) -> None:
-        """Begin the same trials anew under other letters; the votes so far are kept and count."""
+        """Begin the same trials again under other letters; the votes so far still count."""
         if self.done:
             self._begin(self.round + 1)
 
@@ -159,7 +159,7 @@ class Ballot(CellBox):
         return ipywidgets.VBox([ipywidgets.Image(format="webp"), below])
 
     def _show(self, problem: str = "") -> None:
-        """Bring the screen up to the votes and the ranking."""
+        """Update the widgets."""
         methods = {} if self.done else self.trial.methods
         shown = self._cards[: len(methods)]
         for number, pair in enumerate(self._pairs):
@@ -186,7 +186,7 @@ class Ballot(CellBox):
         )
 
     def _named(self) -> str:
-        """The pictures of the round with their names, each trial from best to worst."""
+        """Return the images of the round with their names, each trial from best to worst, as HTML."""
         parts = []
         for trial, ranking in zip(self.trials, self.votes[-len(self.trials) :], strict=True):
             parts.append(f"<p>{escape(trial.image)}, from best to worst:</p>")

@@ -1,4 +1,4 @@
-"""Check an answer to an exercise: a cell gives an answer, `check` prints how far it is right, and the lab goes on."""
+"""Exercises in a notebook: `check` prints what is right about an answer, and returns what the lab goes on with."""
 
 import ast
 import html
@@ -16,31 +16,31 @@ from srlab.course.stand_in import make_stand_in, repeat, stands_in
 
 
 def check(name: str, answer: Answer, hints: int = 1) -> Answer:
-    """Check an answer, say what is right about it, and return what the lab goes on with.
+    """Check an answer, print what is right about it, and return what the lab goes on with.
 
-    The cell gives the result the name of the answer. So after a wrong one, when the check runs again and the cell of
-    the answer does not, the reference comes in; what was said of the answer is then repeated.
+    The cell assigns the result to the name of the answer. After a wrong answer, that is the reference. If the check
+    runs again, but not the cell of the answer, then `answer` is this reference, and the same hints are printed again.
 
-    With the environment variable ``SRLAB_STRICT=1`` an answer that is wrong or missing raises instead.
+    With the environment variable ``SRLAB_STRICT=1`` an incorrect or missing answer raises an error instead.
 
     Parameters
     ----------
     name
-        The exercise, such as ``"degradation.psnr"``.
+        Name of the exercise, such as ``"degradation.psnr"``.
     answer
-        The student's function or class itself, not what it returns.
+        The student's function or class, not its result.
     hints
-        How many hints to show when the answer is not right; the last one is said to be the last.
+        Number of hints to show for an incorrect answer.
 
     Returns
     -------
     Callable
-        `answer` when it is right, else one that does what the reference does, and keeps what was said of `answer`.
+        `answer` if it is correct, else a stand-in: it does the same as the reference, and keeps the hints.
 
     Raises
     ------
     SrlabError
-        There is no such exercise, or the answer is not right and ``SRLAB_STRICT`` is set.
+        There is no such exercise, or the answer is not correct and ``SRLAB_STRICT`` is set.
     """
     exercise = find(name)
     print(f"{name} ({exercise.level})")
@@ -85,7 +85,7 @@ def _say(word: str, text: str) -> None:
 
 
 def _leave(name: str, result: Result, solution: Answer | None = None) -> None:
-    """In a notebook, leave a mark with the result for `srlab progress`, and in it perhaps a folded solution."""
+    """In a notebook, leave a mark with the result for `srlab progress`, and perhaps a folded solution in it."""
     if running_shell() is None:
         return
     page = f"{MARK.format(name, result.value)}{_folded(solution) if solution else ''}</div>"
@@ -93,7 +93,7 @@ def _leave(name: str, result: Result, solution: Answer | None = None) -> None:
 
 
 def _folded(answer: Answer) -> str:
-    """The source of an answer behind a click, without its docstring."""
+    """Return the folded source of an answer, without its docstring."""
     source = textwrap.dedent(inspect.getsource(answer))
     docstring = ast.parse(source).body[0].body[0]
     lines = source.splitlines()

@@ -1,4 +1,4 @@
-"""Is my training stable? Rules that know a failure by one number in the log, with its cause and what to try."""
+"""Find failures of a training in its log. Each rule needs one number, and has a cause and what to try."""
 
 import os
 from collections.abc import Callable, Sequence
@@ -25,7 +25,7 @@ class Finding:
 
 @dataclass(frozen=True)
 class Diagnosis:
-    """What `diagnose` found about a run; prints as text, and as Markdown in a notebook."""
+    """Findings about a run; prints as text, and as Markdown in a notebook."""
 
     run: str
     findings: list[Finding] = field(default_factory=list)
@@ -46,9 +46,9 @@ class Diagnosis:
 
 
 def diagnose(run: Run | str | os.PathLike) -> Diagnosis:
-    """Read a run's curves and say what looks wrong and what to try.
+    """Read a run's curves, and return what looks wrong and what to try.
 
-    A rule knows a failure by one number, so nothing found is no proof of health.
+    Each rule looks at one number, so a run without findings may still have failed.
 
     Parameters
     ----------
@@ -77,7 +77,7 @@ def diagnose(run: Run | str | os.PathLike) -> Diagnosis:
 
 
 def find_symptoms(history: History) -> list[Finding]:
-    """Hold logged rows against the rules.
+    """Apply the rules to logged rows.
 
     Parameters
     ----------
@@ -90,7 +90,7 @@ def find_symptoms(history: History) -> list[Finding]:
 
 
 def _late(values: Sequence[float], share: float = 0.25) -> list[float]:
-    """The last part of a curve."""
+    """Return the last part of a curve."""
     return list(values[-max(1, round(share * len(values))) :])
 
 
@@ -98,7 +98,7 @@ def _late(values: Sequence[float], share: float = 0.25) -> list[float]:
 
 
 def _apart(history: History, share: float) -> float | None:
-    """D(HR) - D(SR), on average over the last share of a GAN's run; None where too little was logged.
+    """Return D(HR) - D(SR), averaged over the last share of a GAN's run, or None if too little was logged.
 
     Their distance, not each alone: in a small batch one flat patch, which nobody can tell, moves either of them.
     """

@@ -1,4 +1,4 @@
-"""Where and how a result differs from the wanted one, in a sentence."""
+"""Compare two results, and describe their first difference in a sentence."""
 
 import math
 import numbers
@@ -10,21 +10,21 @@ from srlab.course.exercise import Wrong, filled
 
 
 def difference(given: Any, wanted: Any, tolerance: float = 1e-4, reveal: bool = True, place: str = "") -> str:
-    """Say the first difference between two results; "" where they are equal.
+    """Return a description of the first difference between two results, or "" if they are equal.
 
     Parameters
     ----------
     given, wanted
         Numbers, tensors, texts, or lists, tuples and dicts of these. A number is equal to a tensor of shape ``()``,
-        and a list to a tuple; a tensor in float64 is not equal to one in float32, for which no network would take
-        it; anything else is compared by ``==``.
+        and a list to a tuple; a tensor in float64 is not equal to one in float32, because a network would reject it;
+        anything else is compared with ``==``.
     tolerance
-        Largest absolute difference that counts as equal; NaN is equal to NaN. Infinite: values are not compared, and
-        only the kind and the shape of the results are.
+        Largest absolute difference that counts as equal; NaN is equal to NaN. If it is infinite, only the kind and
+        the shape of the results are compared.
     reveal
         Show the wanted value as well.
     place
-        Where both were found in a larger result.
+        Position of both in a larger result.
 
     Raises
     ------
@@ -56,7 +56,7 @@ def difference(given: Any, wanted: Any, tolerance: float = 1e-4, reveal: bool = 
 
 
 def take(result: Any, like: Any) -> Any:
-    """Pass a result on that has the kind and the shape of another, whatever its values; else raise `Wrong`."""
+    """Return a result if it has the kind and the shape of another; else raise `Wrong`."""
     if said := difference(result, like, math.inf):
         raise Wrong(said)
     return result
@@ -89,7 +89,7 @@ def _tensor(value: Any) -> Any:
 
 
 def shown(value: Any) -> str:
-    """A value as it stands in a sentence: up to four numbers, with four digits each."""
+    """Return a value as text: up to four numbers with four digits each."""
     if not isinstance(value, torch.Tensor | float):
         return str(value)
     values = torch.as_tensor(value).flatten()
@@ -105,6 +105,6 @@ def _sentence(place: str, wanted: str, given: str, reveal: bool) -> str:
 
 
 def _unlike(a: float, b: float) -> tuple[str, str]:
-    """Both numbers with four digits, or as many more as it takes to tell them apart."""
+    """Return both numbers with four digits, or with as many as it takes to tell them apart."""
     texts = ((f"{a:.{digits}g}", f"{b:.{digits}g}") for digits in range(4, 18))
     return next((pair for pair in texts if pair[0] != pair[1]), (str(a), str(b)))

@@ -1,4 +1,4 @@
-"""The drawn diagrams of the labs: networks, games, and the way of the data. ``docs/drawings.py`` makes them."""
+"""The diagrams of the labs: networks, losses and data flow. ``docs/drawings.py`` draws them."""
 
 import base64
 import re

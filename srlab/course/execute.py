@@ -1,4 +1,4 @@
-"""Executes a notebook headless with papermill, with its claims if they are asked for.
+"""Execute a notebook headless with papermill, and with its claims if ``SRLAB_CLAIMS`` is set.
 
 ``torchrun --nproc-per-node N -m srlab.course.execute LAB OUT -p ...`` takes what ``papermill`` takes, and trains on N
 devices: each process executes the notebook, and that of the first is kept.
@@ -23,7 +23,7 @@ from srlab.course.saved import HEADLINE
 
 
 def execute(notebook: Path, output: Path, parameters: dict[str, Any], without: str | None = None) -> dict[str, Any]:
-    """Run one notebook with papermill.
+    """Execute one notebook with papermill.
 
     Parameters
     ----------

@@ -29,7 +29,7 @@ TODO = _Todo()
 
 
 class Wrong(SrlabError):
-    """An answer is not right (yet); the message is the hint."""
+    """An answer is not correct; the message is the hint."""
 
 
 class StillToDo(Wrong):
@@ -38,38 +38,37 @@ class StillToDo(Wrong):
 
 @dataclass(frozen=True, eq=False)
 class Exercise:
-    """One exercise: what is asked, and how an answer is told right from wrong.
+    """One exercise: its reference answer, and everything that an answer is checked with.
 
     Attributes
     ----------
     reference
-        The answer that the lab goes on with when the student's is missing or wrong. `srlab solutions` writes it into
-        the stub, so it uses nothing of its module but imports.
+        The answer that the lab goes on with if the student's is missing or incorrect. `srlab solutions` writes it into
+        the stub, so it uses nothing from its module except imports.
     level
-        How hard it is.
+        Difficulty.
     importance
-        What it counts for in a lab, from 1 to 5, as the text above it says.
+        Points, from 1 to 5, as in the text above the exercise.
     cases
-        What is tested, in plain words -> the inputs: a tuple, which is copied for each run, or a function that makes
-        one anew.
+        Description of a case -> its inputs: a tuple, which is copied for each run, or a function that makes one.
     mistakes
-        Hint -> the wrong answer that it belongs to, or several of them.
+        Hint -> the wrong answer that it is about, or several of them.
     hints
         Help for a start, the gentlest first.
     also_right
-        Other answers that must be taken.
+        Other correct answers.
     notes
-        Remark -> an answer, or several, that is taken as well, and of which the remark is made.
+        Remark -> an answer, or several, that is accepted with this remark.
     observe
-        Gets an answer and the inputs of a case, and gives back what is compared in place of the result, in order:
+        Function of an answer and the inputs of a case. It returns what is compared in place of the result, in order:
         a dict of observation -> number, tensor, text, or a list, tuple or dict of these.
     otherwise
-        Case or observation -> what to say of a difference there that no known mistake makes; ``{given}`` stands for
+        Case or observation -> message for a difference there that no known mistake makes; ``{given}`` is replaced by
         the answer's value.
     tolerance
         Largest absolute difference of numbers that count as equal.
     reveal
-        Show the wanted value as well; not where it is itself what is asked for.
+        Show the wanted value as well; False if it would give the answer away.
     """
 
     reference: Answer
@@ -88,7 +87,7 @@ class Exercise:
 
 
 def find(name: str) -> Exercise:
-    """Look up an exercise by its full name, ``"<lab>.<exercise>"``; an unknown name raises `SrlabError`."""
+    """Return the exercise with a full name, ``"<lab>.<exercise>"``; an unknown name raises `SrlabError`."""
     known = _exercises()
     if name not in known:
         raise SrlabError(
@@ -99,7 +98,7 @@ def find(name: str) -> Exercise:
 
 
 def names() -> list[str]:
-    """Full names of all exercises, lab by lab."""
+    """Return the full names of all exercises, lab by lab."""
     return list(_exercises())
 
 
@@ -119,12 +118,12 @@ def _exercises() -> dict[str, Exercise]:
 
 
 def sample(*shape: int, low: float = 0.0, high: float = 1.0, seed: int = 0) -> torch.Tensor:
-    """Float32 values in [low, high) that are the same in every run."""
+    """Return float32 values in [low, high) that are the same in every run."""
     return low + (high - low) * torch.rand(shape, generator=torch.Generator().manual_seed(seed))
 
 
 def filled(result: Any) -> Any:
-    """Pass a result on unless it is missing: `TODO` means that the stub is untouched, None a forgotten return."""
+    """Return a result unless it is missing: `TODO` means that the stub is untouched, None a forgotten return."""
     if result is TODO:
         raise StillToDo
     if result is None:

@@ -1,4 +1,4 @@
-"""A guess before a result: buttons or a field in the notebook, kept with the runs, and set beside the outcome."""
+"""Guesses: buttons or a field before a result; the guess is saved with the runs and shown next to the outcome."""
 
 import json
 from collections.abc import Sequence
@@ -21,31 +21,30 @@ FILE = "guesses.json"  # in the folder of all runs: lab -> question -> what was 
 
 
 class GuessKeys(Presence):
-    """What Enter does in the field."""
+    """The Enter key in the field."""
 
     _esm = PRESENCE + files("srlab.course").joinpath("guess.js").read_text(encoding="utf-8")
 
 
 class Guess(CellBox):
-    """A question with buttons, or with a field for a number; `reveal` says later how it came out.
+    """A question with buttons, or with a field for a number; `reveal` shows the outcome later.
 
-    What is clicked or typed is taken at once and kept in ``guesses.json`` in the folder of all runs: a cell that runs
-    again, on another day too, shows it. Without a page, in a headless run, nobody answers, nothing waits, and nothing
-    from another day is shown.
+    The guess is saved at once in ``guesses.json`` in the folder of all runs, and the cell shows it when it runs again.
+    A headless run does not wait for an answer, and shows no saved guess.
 
     Parameters
     ----------
     question
-        One sentence; the guess is kept under it and the lab.
+        One sentence; the guess is saved under the lab and this sentence.
     choices
-        What the buttons say; none makes it a number.
+        Labels of the buttons; without any, the guess is a number.
     unit
-        Of the number.
+        Unit of the number.
 
     Attributes
     ----------
     taken
-        The guess, ``""`` as long as there is none.
+        The guess, or ``""``.
     """
 
     def __init__(self, question: str, choices: Sequence[str] = (), unit: str = "") -> None:
@@ -88,7 +87,7 @@ class Guess(CellBox):
         self._said.value = escape(problem or taken)
 
     def reveal(self, outcome: str | float) -> None:
-        """Say the outcome, beside the guess if there is one; a page that nobody can type into has it folded."""
+        """Show the outcome next to the guess, if there is one; folded on a page without a kernel."""
         number = "" if isinstance(outcome, str) else f"{outcome:.3g}" if abs(outcome) < 1000 else f"{outcome:,.0f}"
         came, guessed = self._worded(number) if number else outcome, self._worded(self.taken)
         said = f"Your guess: {guessed}. " if self.taken else ""
@@ -107,7 +106,7 @@ class Guess(CellBox):
         return f"<b>Your guess:</b> {escape(self.question)}"
 
     def still(self) -> str:
-        """Return the question, and the guess if there is one; only JupyterLab's page says that it can be answered."""
+        """Return the question and the guess as HTML; only JupyterLab shows that you can answer by running the cell."""
         taken = f" <b>{escape(self._worded(self.taken))}</b>." if self.taken else ""
         run = f'<span class="srlab-live"> Run this cell to {"change it" if self.taken else "answer"}.</span>'
         return f"<style>{ONLY_LIVE}</style><p>{self._asked()}{taken}{run}</p>"
@@ -117,13 +116,13 @@ class Guess(CellBox):
 
 
 def _lab() -> str:
-    """Name of the lab that runs here, as its notebook has set it up; empty without one."""
+    """Return the name of the lab that this notebook has set up, or ""."""
     here = getattr(running_shell(), "user_ns", {})
     return next((value.name for value in list(here.values()) if isinstance(value, Lab)), "")
 
 
 def _read() -> dict[str, dict[str, str]]:
-    """All guesses that were kept: lab -> question -> guess."""
+    """Return all saved guesses: lab -> question -> guess."""
     path = home() / FILE
     try:
         kept = json.loads(path.read_bytes())
@@ -135,7 +134,7 @@ def _read() -> dict[str, dict[str, str]]:
 
 
 def guess(question: str, choices: Sequence[str] = (), unit: str = "") -> Guess:
-    """Ask for a guess before the cell that shows the outcome, and show the buttons or the field for it.
+    """Show a question before the cell with the outcome, with buttons or a field for a guess.
 
     Parameters
     ----------
@@ -145,7 +144,7 @@ def guess(question: str, choices: Sequence[str] = (), unit: str = "") -> Guess:
     Returns
     -------
     Guess
-        Its ``reveal(outcome)`` puts both beside each other; the outcome is one of the choices or a number.
+        Its ``reveal(outcome)`` shows both; the outcome is one of the choices or a number.
 
     Examples
     --------

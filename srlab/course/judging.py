@@ -1,4 +1,4 @@
-"""Tell a right answer from a wrong one by what it does, and find the mistake that does the same."""
+"""Compare what an answer does with the reference, and find the known mistake that does the same."""
 
 import copy
 import functools
@@ -25,15 +25,15 @@ GRAPH_LEFT = (
 
 
 def judge(exercise: Exercise, answer: Answer) -> Iterator[tuple[str, str]]:
-    """Yield "passed" and each case in which an answer does what the reference does, and "note" and what is said of it.
+    """Yield ("passed", case) for each case in which an answer does the same as the reference, and ("note", remark).
 
     Raises
     ------
     Wrong
-        It does something else: the hint of the mistake that does the same, or else the first difference. Or it is no
-        function.
+        It does something else. The message is the hint of the mistake that does the same, or else the first
+        difference. Or it is not a function.
     StillToDo
-        It is `TODO`, or gives it back.
+        It is `TODO`, or returns it.
     """
     if answer is TODO:
         raise StillToDo
@@ -75,7 +75,7 @@ def judge(exercise: Exercise, answer: Answer) -> Iterator[tuple[str, str]]:
 
 
 def run(exercise: Exercise, answer: Answer, case: str) -> Outcome:
-    """What an answer does with fresh inputs, from a seed of its own: the random numbers of the lab stay the same."""
+    """Run an answer on fresh inputs with a fixed seed, which leaves the random numbers of the lab as they are."""
     inputs = exercise.cases[case]
     observe = exercise.observe or (lambda answer, *inputs: {case: filled(answer(*inputs))})
     with torch.random.fork_rng(devices=[]), torch.enable_grad():
@@ -101,7 +101,7 @@ known_outcome = functools.cache(run)  # for the reference and the answers that a
 
 
 def _data(value: Any) -> Any:
-    """A copy of what can be compared of an input, which is not a network, an optimizer or a function."""
+    """Copy the comparable parts of an input; a network, an optimizer or a function is not one."""
     if isinstance(value, torch.Tensor):
         return value.detach().clone()
     if isinstance(value, list | tuple):
@@ -112,7 +112,7 @@ def _data(value: Any) -> Any:
 
 
 def _first_difference(exercise: Exercise, given: Outcome, wanted: dict[str, Any]) -> str | None:
-    """Name of the first observation that differs, "" where an exception came instead, None where all are equal."""
+    """Return the name of the first observation that differs, "" after an exception, or None if all are equal."""
     if isinstance(given, Exception):
         return ""
     return next((name for name in wanted if difference(given[name], wanted[name], exercise.tolerance)), None)
@@ -125,7 +125,7 @@ def _known(
     case: str,
     observation: str,
 ) -> str | None:
-    """What is said of the answer that does the same in an observation; of several, the one that does so most often."""
+    """Return the hint or note of the listed answer that does the same in an observation, or of the most similar one."""
     pairs = [(said, one) for said, answers in sayings.items() for one in ([answers] if callable(answers) else answers)]
     same = [
         pair for pair in pairs if _agree(exercise, outcome(case), known_outcome(exercise, pair[1], case), observation)
@@ -156,7 +156,7 @@ def _agree(exercise: Exercise, given: Outcome, other: Outcome, observation: str)
 
 
 def _signature(outcome: Outcome) -> tuple[type, str]:
-    """Type and message of an exception, in which names count, but not the numbers that stand alone, such as sizes."""
+    """Return type and message of an exception, without numbers such as sizes."""
     message = str(outcome) if isinstance(outcome, Exception) else ""
     return type(outcome), re.sub(r"(?<!\w)-?\d+(?:[., ]+-?\d+)*,?", "#", message)
 
@@ -166,7 +166,7 @@ def _with_graph(value: Any) -> bool:
 
 
 def _unknown(exercise: Exercise, observation: str, given: Any, wanted: Any) -> str:
-    """What is said of a difference that no mistake makes."""
+    """Return the message for a difference that no known mistake makes."""
     sentence = exercise.otherwise.get(observation, f"Not right yet: {observation}.")
     if "{given" in sentence:
         return sentence.format(given=shown(given))
@@ -176,7 +176,7 @@ def _unknown(exercise: Exercise, observation: str, given: Any, wanted: Any) -> s
 
 
 def stopped(error: Exception, answer: Answer) -> str:
-    """Say that an answer raised, and in which of its lines, if that is known; a `Wrong` is a hint itself."""
+    """Return the message for an answer that raised, with the line if it is known; a `Wrong` is a hint itself."""
     if isinstance(error, Wrong):
         return str(error)
     first_line = str(error).strip().partition("\n")[0]  # torch goes on with all that would have been right

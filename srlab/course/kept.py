@@ -1,4 +1,4 @@
-"""Pictures that take longer to make than a lab may, or a network that need not be installed.
+"""Precomputed images: they would take too long in a lab, or need a network that may not be installed.
 
 ``python -m benchmarks.gravel.pictures`` and ``python -m benchmarks.subjects.pictures`` make them.
 """
@@ -16,7 +16,7 @@ ROWS = files("srlab.course").joinpath("rows")  # crops side by side, of one size
 
 
 def picture(name: str) -> torch.Tensor:
-    """Read one of them.
+    """Read a precomputed image.
 
     Parameters
     ----------
@@ -37,7 +37,7 @@ def picture(name: str) -> torch.Tensor:
 
 
 def row(name: str) -> tuple[dict[str, torch.Tensor], dict[str, str]]:
-    """Read what several networks made of one photo, the published one among them.
+    """Read the results of several networks for one photo, Real-ESRGAN among them.
 
     Parameters
     ----------
@@ -63,7 +63,7 @@ def row(name: str) -> tuple[dict[str, torch.Tensor], dict[str, str]]:
 
 
 def duels() -> dict[str, dict[str, Any]]:
-    """Two minutes on half of a photo against RealESRGAN, as ``benchmarks/subjects`` measured it.
+    """Return how two minutes of training on half of a photo compare with Real-ESRGAN, from ``benchmarks/subjects``.
 
     Returns
     -------

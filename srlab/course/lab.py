@@ -1,4 +1,4 @@
-"""What `course.setup` makes of a lab's parameters and its recipe, for the cells after it."""
+"""The settings of a lab, for the cells after `course.setup`."""
 
 import difflib
 import math
@@ -22,27 +22,26 @@ from srlab.training.runs import Run
 
 @dataclass(frozen=True, eq=False)
 class Lab:
-    """What `course.setup` found out; ``lab.batch`` is ``lab.parameters["batch"]``, and so for each of the parameters.
+    """The settings of a lab; ``lab.batch`` is ``lab.parameters["batch"]``, and so on for each parameter.
 
     Attributes
     ----------
     name
-        Of the lab, the folder of its runs.
+        Name of the lab, and of the folder of its runs.
     device, precision
-        To train with, already chosen.
+        Device and precision for training.
     train_set, unseen
-        Photos to train on, and others to validate on. Both halves of one photo where the recipe has a ``subject`` and
-        nobody named others.
+        Photos to train on, and others to validate on. With a ``subject``, they are the halves of one photo.
     degradation
         How LR is made from HR.
     tricks
-        The entries of the recipe that were changed.
+        Changed entries of the recipe.
     typed
-        Names of those that were typed as variables of their own before the first setup.
+        Names of those that were variables of the notebook before the first setup.
     as_tried
-        Whether this is what the lab's claims were measured on: a recipe of the course without changes, on a CPU.
+        Whether the lab's claims were measured with these settings: a recipe without changes, on a CPU.
     parameters
-        What was typed, and the numbers of the recipe, by name; ``recipe`` and ``run`` are those that were chosen.
+        Parameters and entries of the recipe, by name; ``recipe`` and ``run`` are the chosen ones.
     """
 
     name: str
@@ -57,8 +56,8 @@ class Lab:
     parameters: dict[str, Any]
 
     def __getattr__(self, name: str) -> Any:
-        """A parameter or a number of the recipe; Python asks here for what is neither a field nor a method."""
-        if name.startswith("_"):  # what Python itself looks for, in a copy that has no fields yet as well
+        """Return a parameter or an entry of the recipe."""
+        if name.startswith("_"):  # Python looks for such names in a copy that has no fields yet
             raise AttributeError(name)
         if name in self.parameters:
             return self.parameters[name]
@@ -67,17 +66,17 @@ class Lab:
         raise AttributeError(f"The lab {self.name} has no {name}{hint}")
 
     def __dir__(self) -> set[str]:
-        """All that the Tab key offers after ``lab.``."""
+        """List all names for the Tab key."""
         return {*super().__dir__(), *self.parameters}
 
     @property
     def hardware(self) -> dict[str, Any]:
-        """What `srlab.Trainer` is told of the machine: device, precision, and how networks are compiled."""
+        """Arguments of `srlab.Trainer` about the machine: device, precision, and how networks are compiled."""
         return {"device": self.device, "precision": self.precision, "compiled": self.parameters.get("compiled", "")}
 
     @property
     def wanted(self) -> starts.Wanted:
-        """What a network must fit for this lab to begin with it."""
+        """Requirements of a network that this lab can begin with."""
         free = {"network", "pretrain_iters"} <= set(self.parameters)  # in lab 03 they are of a start of its own
         return starts.Wanted(generator_of(self.parameters), self.degradation, self.train_set, self.unseen, free)
 
@@ -159,7 +158,7 @@ class Lab:
 
 
 def generator_of(values: dict[str, Any]) -> dict[str, Any]:
-    """Name and arguments of the generator that the recipe asks for, as a manifest has them.
+    """Return name and arguments of the recipe's generator, as in a manifest.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""What people think of pictures: blind trials, and mean opinion scores from their rankings."""
+"""Blind trials, and mean opinion scores from rankings."""
 
 import string
 from collections.abc import Iterable, Mapping, Sequence
@@ -28,7 +28,7 @@ class Trial:
 
 
 def blind_trials(methods: Mapping[str, Iterable[str]], seed: int = 0, number: int = 1) -> list[Trial]:
-    """One round of a blind test: each image once, its methods hidden behind letters.
+    """Return one round of a blind test: each image once, its methods hidden behind letters.
 
     Parameters
     ----------
@@ -58,7 +58,7 @@ def _shuffled(names: Iterable[str], random: torch.Generator) -> list[str]:
 
 
 def mean_opinion_scores(votes: Sequence[Sequence[str]]) -> pd.DataFrame:
-    """Mean opinion score of each method, with a confidence interval.
+    """Return the mean opinion score of each method, with a confidence interval.
 
     A ranking gives 5 to its best and 1 to its worst, evenly spaced between. These are scores from ranks: they say
     which picture was preferred, not whether it was good.

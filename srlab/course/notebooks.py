@@ -1,4 +1,4 @@
-"""The notebooks of the course, for the commands: which there are, reading one, and finding one."""
+"""The notebooks of the course: list them, find one, read one."""
 
 import glob
 import json
@@ -30,7 +30,7 @@ def find_notebooks() -> list[Path]:
 
 
 def find_lab(name: str) -> Path:
-    """Find the lab or the extra that a name or its beginning means.
+    """Return the lab or the extra with a name or a beginning of a name.
 
     Raises
     ------
@@ -48,7 +48,7 @@ def find_lab(name: str) -> Path:
 
 
 def tags_of(cell: NotebookNode) -> list[str]:
-    """What a cell of a notebook is marked with."""
+    """Return the tags of a cell."""
     return cell.metadata.get("tags", [])
 
 
@@ -75,6 +75,6 @@ def read_notebook(path: Path) -> NotebookNode:
 
 
 def outputs_of(notebook: NotebookNode, kind: str) -> list[Any]:
-    """Return what the cells of an executed notebook left under a media type, in order."""
+    """Return the outputs of a media type in an executed notebook, in order."""
     outputs = [output for cell in notebook.cells for output in cell.get("outputs", [])]
     return [output["data"][kind] for output in outputs if kind in output.get("data", {})]

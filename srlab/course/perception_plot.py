@@ -69,7 +69,7 @@ def draw_perception_distortion(table: pd.DataFrame, metric: str) -> Figure:
 
 
 def _label(axis: Axes, points: dict[str, tuple[float, float]]) -> None:
-    """Write each name beside its point, on the first side where nothing else is."""
+    """Write each name next to its point, on the first side with enough room."""
     axis.figure.draw_without_rendering()  # until then nobody knows where in the picture a point lies
     pixels = axis.transData.transform(list(points.values()))
     taken = [Bbox.from_bounds(x - 7, y - 7, 14, 14) for x, y in pixels]

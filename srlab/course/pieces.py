@@ -1,4 +1,4 @@
-"""Pieces of one photo that shrink to the same LR patch: what could have been there, as far as the photo knows."""
+"""Crops of one photo that downscale to the same LR patch: what could have been there."""
 
 import torch
 import torch.nn.functional as F
@@ -9,14 +9,14 @@ CORRECTIONS = 30  # rounds of back-projection, after which LR differs by less th
 
 
 def shrink(hr: torch.Tensor, scale: int = 4) -> torch.Tensor:
-    """Shrink pieces ``(N, C, H, W)`` by the bicubic kernel, each by itself; sides are multiples of the scale."""
+    """Downscale crops ``(N, C, H, W)`` with the bicubic kernel; sides are multiples of the scale."""
     return F.interpolate(hr, scale_factor=1 / scale, mode="bicubic", antialias=True)
 
 
 def pieces_that_fit(
     photo: torch.Tensor, top: int, left: int, side: int = 8, count: int = 50, scale: int = 4
 ) -> torch.Tensor:
-    """Find pieces of a photo that look alike at LR size, and make them shrink to exactly the same LR patch.
+    """Find crops of a photo that are similar at LR size, and make them downscale to exactly the same LR patch.
 
     The photo's LR is searched for the places most like the given one. None overlaps it, and no two are nearly the same
     place. Back-projection then adds to each piece what its LR still lacks.

@@ -1,4 +1,4 @@
-"""Numbers that give away a mistake without an error message: in a network's batch norm and its input."""
+"""Numbers that show a silent mistake: in a network's batch norm, or in its input."""
 
 import copy
 
@@ -8,7 +8,7 @@ import torch.nn as nn
 
 @torch.no_grad()
 def mode_gap(network: nn.Module, image: torch.Tensor) -> float:
-    """How far a network's output in eval mode is from that in train mode, with the same weights and the same input.
+    """Return the distance of a network's output in eval mode from that in train mode.
 
     Batch norm takes mean and deviation from the batch while training and from running averages in use. Where the
     two disagree, the training loss cannot show what the network will do. About 0.02 is usual for a network that was
@@ -35,7 +35,7 @@ def mode_gap(network: nn.Module, image: torch.Tensor) -> float:
 
 @torch.no_grad()
 def input_statistics(network: nn.Module, image: torch.Tensor) -> tuple[float, float]:
-    """Mean and standard deviation of what reaches the first convolution of a network.
+    """Return mean and standard deviation of the input of a network's first convolution.
 
     A network that was trained on ImageNet expects about 0 and 1. Plain images in [0, 1] show as about 0.5 and 0.25,
     8-bit levels as values of a hundred.

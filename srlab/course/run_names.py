@@ -1,4 +1,4 @@
-"""The name of a run: the same command gives it again, and another one doesn't."""
+"""Names of runs: the same parameters give the same name, and other parameters give another."""
 
 import hashlib
 import re
@@ -10,28 +10,28 @@ from srlab.base.errors import SrlabError
 from srlab.data.datasets import PHOTOS, ImageSet
 from srlab.training.runs import ADVICE
 
-# What a run's name needn't tell: it says the recipe and the steps by itself, and the rest acts on no weight.
+# Not among the changes in a name: the recipe and the steps are in it already, and the others change no weight.
 NOT_IN_NAME = {"iters", "run", "recipe", "device", "precision", "compiled", "photo", "benchmark"}
 LONGEST = 100  # letters of a run's name, so that its side runs can have longer ones
 ROOM = 100_000_000  # bytes; the runs of a lab of the laptop take from 14 MB to 430 MB
 
 
 def name_run(recipe: str, iters: int, changed: dict[str, Any], train_set: ImageSet, unseen: ImageSet) -> str:
-    """A name such as ``default``, ``gpu-100000`` or ``laptop-seed-3``.
+    """Return a name such as ``default``, ``gpu-100000`` or ``laptop-seed-3``.
 
     Parameters
     ----------
     recipe, iters
-        Of the run; 0 where the steps are those of the recipe.
+        Recipe and number of steps; 0 for the recipe's.
     changed
-        What was changed, by name.
+        Changed parameters and entries of the recipe, by name.
     train_set, unseen
-        Photos that the run learns, and by which it is validated.
+        Photos for training and for validation.
 
     Raises
     ------
     SrlabError
-        It would be too long.
+        The name would be too long.
     """
     parts = [recipe, *([str(iters)] if iters else [])]
     parts += [f"{key}-{_said(key, value, train_set, unseen)}" for key, value in changed.items()]
@@ -44,7 +44,7 @@ def name_run(recipe: str, iters: int, changed: dict[str, Any], train_set: ImageS
 
 
 def _said(key: str, value: Any, train_set: ImageSet, unseen: ImageSet) -> Any:
-    """A value as a name says it; photos of the reader's own with a sign, as others may be called the same."""
+    """Return a value for a name; the reader's own photos get a hash, because others may have the same name."""
     if not isinstance(value, str):
         return value
     if key == "subject" and value not in ("", *PHOTOS):
@@ -59,17 +59,17 @@ def _sign(*what: str) -> str:
 
 
 def check_run(lab: str, run: str) -> None:
-    """Refuse a run that could not be kept, as far as a look at its folder and at the free space can tell.
+    """Reject a run that could not be written, because of its name, its folder or the free space.
 
     Parameters
     ----------
     lab, run
-        Names; "" stands for one that is still to be made.
+        Names; "" for a run without a name yet.
 
     Raises
     ------
     SrlabError
-        The name is no good, or its folder cannot be made or written to.
+        The name is not valid, or its folder cannot be made or written to.
     """
     folder = places.run_folder(lab, run or "default")
     if len(run.encode()) > LONGEST:

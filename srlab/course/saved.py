@@ -1,4 +1,4 @@
-"""What a check leaves in a saved notebook beside its words, and where a notebook calls one."""
+"""What a check leaves in a saved notebook, and where a notebook calls one."""
 
 import ast
 import re
@@ -7,8 +7,7 @@ from enum import StrEnum
 
 from IPython.core.inputtransformer2 import TransformerManager
 
-# An exercise and a value of `Result`, in the HTML that a check shows: each editor keeps HTML, and a media type of our
-# own perhaps not.
+# Name of an exercise and its `Result`, in the HTML that a check shows. All editors keep HTML, unlike other media types.
 MARK = '<div data-srlab-check="{} {}">'
 
 CLAIM = "application/vnd.srlab.claim+json"  # media type of a checked claim, from which `make seeds` makes its table

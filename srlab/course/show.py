@@ -1,4 +1,4 @@
-"""What a notebook shows of srlab: the source of a function, and the lab's main figure."""
+"""Show the source of a function, and the main number of a lab."""
 
 import inspect
 import re
@@ -13,7 +13,7 @@ from srlab.course.saved import HEADLINE
 
 
 def show(*objects: Any) -> None:
-    """Show the source of functions or classes of srlab in the notebook, with the place where it stands.
+    """Show the source of functions or classes of srlab in the notebook, with file and line.
 
     Of each docstring only the description is shown; the lists of parameters stay in the file.
     """
@@ -35,12 +35,12 @@ def _close(lists: re.Match) -> str:
 
 
 def headline(label: str, value: float, unit: str = "") -> None:
-    """Print a lab's main figure, and leave it in the output where ``make labs`` and the tests read it.
+    """Print a lab's main number, and leave it in the output for ``make labs`` and the tests.
 
     Parameters
     ----------
     label, value, unit
-        What was measured, the number, and its unit.
+        Name, number and unit.
     """
     text = f"{label}: {value:.2f} {unit}".rstrip()
     figures = {"label": label, "value": value, "unit": unit, "peak_memory_mib": devices.peak_memory_mib()}

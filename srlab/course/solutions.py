@@ -40,7 +40,7 @@ def run(options: argparse.Namespace) -> int:
 
 
 def fill_in(notebook: NotebookNode) -> int:
-    """Solve the exercises of a lab that are still stubs; returns how many that were.
+    """Solve the exercises of a lab that are still stubs, and return their number.
 
     Parameters
     ----------
@@ -56,7 +56,7 @@ def fill_in(notebook: NotebookNode) -> int:
 
 
 def open_exercises(notebook: NotebookNode) -> list[tuple[NotebookNode, NotebookNode, str]]:
-    """The cells of each exercise that is still a stub, the stub and its check, and the source of a solution."""
+    """Return stub, check and the source of a solution, for each exercise that is still a stub."""
     return [
         (stub, check, solve(stub.source, find(names[0]).reference))
         for stub, check in itertools.pairwise(notebook.cells)
@@ -100,7 +100,7 @@ def solve(stub: str, answer: Answer) -> str:
 
 
 def _imports(module: ast.Module, names: set[str]) -> list[str]:
-    """What a module imports of some names, but for the answer of another exercise: it stands above in the notebook."""
+    """Return a module's imports of some names, except answers of other exercises, which are above in the notebook."""
     found = []
     for node in module.body:
         of_another = ast.unparse(node).startswith("from srlab.course.exercises.")

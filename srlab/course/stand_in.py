@@ -1,4 +1,4 @@
-"""What a lab goes on with in place of an answer that isn't right: the reference, and what was said of the answer."""
+"""The stand-in for an incorrect answer: it does the same as the reference, and keeps the hints about the answer."""
 
 import functools
 import inspect
@@ -12,13 +12,13 @@ from srlab.course.exercise import Answer, Exercise, Wrong
 @dataclass(frozen=True)
 class _Verdict:
     exercise: Exercise
-    bearer: Answer  # functools.wraps copies the attributes of a function, so that a verdict says whose it is
+    bearer: Answer  # functools.wraps copies attributes, so that a verdict needs its owner
     passed: list[tuple[str, str]]
     wrong: Wrong
 
 
 def make_stand_in(exercise: Exercise, passed: list[tuple[str, str]], wrong: Wrong) -> Answer:
-    """A copy of the reference that keeps a verdict: what was said before an answer failed, and why it did."""
+    """Return a copy of the reference that keeps a verdict: the passed cases of an answer, and why it failed."""
     reference: Any = exercise.reference
     if isinstance(reference, type):
         # With the line number, from which inspect.getsource finds a class since Python 3.13.
@@ -36,13 +36,13 @@ def make_stand_in(exercise: Exercise, passed: list[tuple[str, str]], wrong: Wron
 
 
 def stands_in(exercise: Exercise, answer: Any) -> bool:
-    """Whether `make_stand_in` made an answer of this exercise, and not somebody who builds on what it made."""
+    """Return whether an answer is a stand-in for this exercise, and not a function that is derived from one."""
     verdict = getattr(answer, "verdict", None)
     return isinstance(verdict, _Verdict) and verdict.bearer is answer and verdict.exercise is exercise
 
 
 def leans_on_stand_in(exercise: Exercise, answer: Any) -> bool:
-    """Whether an answer is derived from a stand-in of its own exercise, or calls one by name."""
+    """Return whether an answer is derived from a stand-in for its exercise, or calls one by name."""
     used = list(getattr(answer, "__mro__", ()))
     if inspect.isfunction(answer):
         names = inspect.getclosurevars(answer)
@@ -51,6 +51,6 @@ def leans_on_stand_in(exercise: Exercise, answer: Any) -> bool:
 
 
 def repeat(stand_in: Any) -> Iterator[tuple[str, str]]:
-    """What `judge` gave of the answer in whose place a stand-in is, up to the hint that it raised."""
+    """Yield and raise the same as `judge` did for the answer that a stand-in replaces."""
     yield from stand_in.verdict.passed
     raise stand_in.verdict.wrong
