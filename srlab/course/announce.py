@@ -11,6 +11,7 @@ from srlab.base import devices
 from srlab.base.errors import SrlabError
 from srlab.base.places import seen_from_here
 from srlab.base.shell import running_shell
+from srlab.base.text import in_columns
 from srlab.course.lab import Lab
 from srlab.course.recipes import Recipe
 from srlab.models import pretrained
@@ -60,7 +61,7 @@ def announce(lab: Lab, recipe: Recipe, dry: bool) -> None:
         print(f"shows:   {unseen}, on which it never trains")
     print(f"run:     {lab.name}/{values['run']}{_progress_of(lab)}")
     if dry:
-        print(recipe.text())
+        print(in_columns(recipe.rows()))
     elif running_shell() is not None:
         display({"text/html": recipe.table(), "text/plain": ""}, raw=True)
     warnings = _warnings(lab)

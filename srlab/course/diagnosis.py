@@ -1,5 +1,6 @@
 """Find failures of a training in its log. Each rule needs one number, and has a cause and what to try."""
 
+import math
 import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -85,8 +86,8 @@ def find_symptoms(history: History) -> list[Finding]:
         Rows with ``step`` and what the trainer logs: ``loss``, or ``g_loss``, ``d_loss``, ``d_real``, ``d_fake``,
         ``g_norm`` and ``d_norm``; and with a validation ``val_psnr`` in decibels.
     """
-    seen = [(name, rule(history), cause, advice) for name, rule, cause, advice in RULES]
-    return [Finding(name, evidence, *why) for name, evidence, *why in seen if evidence is not None]
+    found = [(name, rule(history), cause, advice) for name, rule, cause, advice in RULES]
+    return [Finding(name, evidence, *why) for name, evidence, *why in found if evidence]
 
 
 def _late(values: Sequence[float], share: float = 0.25) -> list[float]:
@@ -94,45 +95,43 @@ def _late(values: Sequence[float], share: float = 0.25) -> list[float]:
     return list(values[-max(1, round(share * len(values))) :])
 
 
-# --- Rules: each gives the evidence, or None where it sees nothing wrong -------------------------------------
+# --- Rules: each returns the evidence of a failure, or "" ------------------------------------------------------
 
 
-def _apart(history: History, share: float) -> float | None:
-    """Return D(HR) - D(SR), averaged over the last share of a GAN's run, or None if too little was logged.
+def _gap(history: History, share: float) -> float:
+    """Return D(HR) - D(SR), averaged over the last share of a GAN's run, or NaN if too little was logged.
 
-    Their distance, not each alone: in a small batch one flat patch, which nobody can tell, moves either of them.
+    It is their distance because in a small batch one flat patch, which D can't tell, moves either of them.
     """
     gaps = [row["d_real"] - row["d_fake"] for row in history if "d_real" in row and "d_fake" in row]
-    return fmean(_late(gaps, share)) if len(gaps) >= ENOUGH else None
+    return fmean(_late(gaps, share)) if len(gaps) >= ENOUGH else math.nan
 
 
-def _d_wins(history: History) -> str | None:
-    apart = _apart(history, 0.25)
-    sure = HEALTHY["D(HR)"][1] - HEALTHY["D(SR)"][0]
-    return None if apart is None or apart <= sure else f"D(HR) - D(SR) is {apart:.2f} at the end"
+def _d_wins(history: History) -> str:
+    gap, sure = _gap(history, 0.25), HEALTHY["D(HR)"][1] - HEALTHY["D(SR)"][0]
+    return f"D(HR) - D(SR) is {gap:.2f} at the end" if gap > sure else ""
 
 
-def _d_starves(history: History) -> str | None:
-    apart = _apart(history, 0.5)
-    return None if apart is None or abs(apart) > 0.02 else f"D(HR) - D(SR) is {apart:+.3f} in the second half"
+def _d_starves(history: History) -> str:
+    gap = _gap(history, 0.5)
+    return f"D(HR) - D(SR) is {gap:+.3f} in the second half" if abs(gap) <= 0.02 else ""
 
 
-def _d_is_upside_down(history: History) -> str | None:
-    apart = _apart(history, 0.25)
-    return None if apart is None or apart > -0.1 else f"D(HR) - D(SR) is {apart:.2f} at the end"
+def _d_is_upside_down(history: History) -> str:
+    gap = _gap(history, 0.25)
+    return f"D(HR) - D(SR) is {gap:.2f} at the end" if gap <= -0.1 else ""
 
 
-def _g_hears_nothing(history: History) -> str | None:
+def _no_gradient(history: History) -> str:
     norms = series(history, "g_norm")
-    if len(norms) < ENOUGH or max(_late(norms)) > 1e-7:
-        return None
-    return f"its norm is {max(_late(norms)):.1g} at the end"
+    largest = max(_late(norms), default=math.inf)
+    return f"its norm is {largest:.1g} at the end" if len(norms) >= ENOUGH and largest <= 1e-7 else ""
 
 
-def _does_not_learn(history: History) -> str | None:
+def _does_not_learn(history: History) -> str:
     scored, losses = [row for row in history if "val_psnr" in row], series(history, "loss")
     if len(losses) < 2 * ENOUGH or series(history, "d_loss"):
-        return None  # a second stage logs a g_loss, and may stand still
+        return ""  # a second stage logs a g_loss, and may stand still
     if len(scored) >= 4 and scored[0]["step"] == 0:  # a run whose log was lost has learned before
         first, half = scored[0]["val_psnr"], len(losses) // 2
         farthest = max(abs(row["val_psnr"] - first) for row in scored)
@@ -141,34 +140,34 @@ def _does_not_learn(history: History) -> str | None:
             return f"up to step {scored[-1]['step']:g} PSNR stays within {farthest:.2f} dB of its first {first:.2f} dB"
     first, last = fmean(losses[: max(1, len(losses) // 10)]), fmean(_late(losses))
     if len(losses) < 4 * ENOUGH or last < 0.97 * first:
-        return None
+        return ""
     return f"the loss is {first:.4g} at the beginning and {last:.4g} at the end"
 
 
-def _overfits(history: History) -> str | None:
+def _overfits(history: History) -> str:
     scores, name = series(history, "val_psnr"), "loss" if series(history, "loss") else "g_loss"
     losses = series(history, name)
     if len(scores) < 4 or len(losses) < 2 * ENOUGH or series(history, "d_loss"):
-        return None  # a GAN pays PSNR for sharpness, which is not this
+        return ""  # a GAN pays PSNR for sharpness, which is not this
     if max(losses) > DIVERGED * losses[0]:
-        return None  # what has exploded falls as well, from a height that nothing was learned at
+        return ""  # what has exploded falls as well, from a height that nothing was learned at
     lost = max(scores) - scores[-1]
     best = max((row for row in history if "val_psnr" in row), key=lambda row: row["val_psnr"])["step"]
     # Held against the loss at the best score: what is known by heart has a loss that is low already, and stays so.
     then = series([row for row in history if row["step"] <= best], name)[-ENOUGH:] or losses[:ENOUGH]
     if lost < 0.3 or fmean(_late(losses)) >= fmean(then):
-        return None
+        return ""
     return f"validation has lost {lost:.2f} dB since step {best:g}, while the training loss has fallen"
 
 
-def _runs_away(history: History) -> str | None:
+def _collapses(history: History) -> str:
     scores = series(history, "val_psnr")
     if len(scores) < 2 or max(scores) - scores[-1] < FALLEN:
-        return None
+        return ""
     return f"validation PSNR has fallen from {max(scores):.2f} to {scores[-1]:.2f} dB"
 
 
-RULES: tuple[tuple[str, Callable[[History], str | None], str, str], ...] = (  # name, what sees it, why, what to try
+RULES: tuple[tuple[str, Callable[[History], str], str, str], ...] = (  # name, rule, cause, advice
     (
         "D wins",
         _d_wins,
@@ -189,7 +188,7 @@ RULES: tuple[tuple[str, Callable[[History], str | None], str, str], ...] = (  # 
     ),
     (
         "no gradient reaches G",
-        _g_hears_nothing,
+        _no_gradient,
         "A detach on G's way cuts the loss off from G, or a loss that fades where D is sure has faded.",
         "look for detach and no_grad in G's half of the step, and take the loss of G that does not saturate.",
     ),
@@ -210,7 +209,7 @@ RULES: tuple[tuple[str, Callable[[History], str | None], str, str], ...] = (  # 
     ),
     (
         "the picture runs away",
-        _runs_away,
+        _collapses,
         "An update was too large, or the adversarial loss outweighs what holds the picture.",
         "lower the learning rates, or give D a smaller weight.",
     ),

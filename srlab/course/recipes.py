@@ -1,23 +1,23 @@
-"""Recipes: the named sets of numbers in ``notebooks/recipes/<lab>.yaml`` by which a lab trains.
+"""Recipes: named sets of hyperparameters for a lab, in ``notebooks/recipes/<lab>.yaml``.
 
-A file begins with what `course.setup` checks values by:
+A file begins with what `course.setup` checks values with:
 
 - ``parameters``, the defaults in the notebook's cell of parameters;
-- ``choices``, what a parameter or a number of the recipe may be: a list, or where in srlab the known names stand;
-- ``least``, below which a number makes no sense;
-- ``sides``, pixels a side that the figures and scores of the lab need of photos, by where they were given;
-- ``meaning``, what each number of a recipe is and in which unit.
+- ``choices``, valid values of a parameter or an entry: a list, or the name of a table in srlab;
+- ``least``, the smallest valid numbers;
+- ``sides``, the smallest sides in pixels of photos, by the parameter that gives the photos;
+- ``meaning``, a description of each entry, with its unit.
 
 Then each recipe has
 
-- ``about``, and ``source``, where its numbers come from; ``ours`` names those that the source leaves open;
-- ``like``, the recipe above it from which ``values``, their sources and ``scales`` come that it doesn't name itself;
-  ``when``, ``strict`` and ``without_weights`` don't come along;
-- ``when``, the conditions under which ``recipe="auto"`` may take it: a ``device``, and at least so many ``iters``,
-  ``memory_gib``, ``processes`` and ``megapixels`` of training photos. Of those that may, the last one is taken;
+- ``about``, and ``source``, where its values come from; ``ours`` lists the entries that the source leaves open;
+- ``like``, a recipe above it, for ``values``, their sources and ``scales`` that are not in this recipe; ``when``,
+  ``strict`` and ``without_weights`` are not inherited;
+- ``when``, the conditions for ``recipe="auto"``: a ``device``, and the smallest numbers of ``iters``, ``memory_gib``,
+  ``processes`` and ``megapixels`` of training photos. The last recipe whose conditions are met is taken;
 - ``scales``, the numbers of steps that grow and shrink with ``iters``;
-- ``strict``: what would only be a warning is refused;
-- ``values``, and ``without_weights``, what takes their place where no ImageNet weights are at hand.
+- ``strict``: a warning is an error;
+- ``values``, and ``without_weights``, which replaces some of them if there are no ImageNet weights.
 """
 
 import html
@@ -30,33 +30,32 @@ from typing import Any
 import yaml
 
 from srlab.base.errors import SrlabError
-from srlab.base.text import in_columns
 
 LONGEST_AVERAGE = 0.999  # decay of the moving average of weights in published trainings of any length
 
 
 @dataclass(frozen=True)
 class Recipe:
-    """Numbers to train by: what a file says of one recipe, with what ``like`` takes from another filled in.
+    """The hyperparameters of one recipe, with the inherited ones.
 
     Attributes
     ----------
     name, about
         From the file.
     values, sources
-        Each entry, and where it comes from.
+        Value of each entry, and where it comes from.
     meaning
-        What each entry is.
+        Description of each entry.
     scales
         Names of the entries that grow with ``iters``.
     when
-        Conditions for ``"auto"``; None where it is only taken by its name.
+        Conditions for ``"auto"``; None if it is only taken by its name.
     strict
         Whether warnings are errors.
     without_weights
-        What takes the place of values where no ImageNet weights are at hand.
+        Values that replace others if there are no ImageNet weights.
     why
-        Why it was taken.
+        The reason why it was taken.
     """
 
     name: str
@@ -71,10 +70,10 @@ class Recipe:
     why: str = "it is the one you asked for"
 
     def laid_out(self, iters: int) -> "Recipe":
-        """The same recipe for another number of steps, 0 for its own: what it scales keeps its share of the whole.
+        """Return the recipe for another number of steps, 0 for its own: the entries in `scales` keep their share.
 
-        The moving average looks back over the same share as well, up to the decay of the papers. Validations, each of
-        which saves the state, come at most fifty times, and not more often than the recipe has them.
+        The moving average covers the same share as well, up to the decay of the papers. There are at most fifty
+        validations, each of which saves a checkpoint, and not more often than in the recipe.
         """
         if not iters or iters == self.values["iters"]:
             return self
@@ -90,17 +89,13 @@ class Recipe:
         return replace(self, about=about, values=values | changed, sources=self.sources | sources | {"iters": "you"})
 
     def changed_by(self, values: dict[str, Any], source: str = "you") -> "Recipe":
-        """The same recipe with single values changed."""
+        """Return the recipe with single values changed."""
         return replace(self, values=self.values | values, sources=self.sources | dict.fromkeys(values, source))
 
     def rows(self) -> list[list[str]]:
         """Return a head, and name, value, meaning and source of each entry."""
         rows = [[name, _plain(value), self.meaning[name], self.sources[name]] for name, value in self.values.items()]
         return [["name", "value", "what it is", "from"], *rows]
-
-    def text(self) -> str:
-        """Return all entries as plain text."""
-        return in_columns(self.rows())
 
     def table(self) -> str:
         """Return all entries as a folded HTML table."""
@@ -111,14 +106,14 @@ class Recipe:
 
 @dataclass(frozen=True)
 class Book:
-    """What a file of recipes says.
+    """The content of a file of recipes.
 
     Attributes
     ----------
     parameters, choices, least, sides, meaning
-        By name, as above.
+        Head of the file, by name.
     recipes
-        By name.
+        Recipes by name.
     """
 
     parameters: dict[str, Any]
@@ -130,12 +125,12 @@ class Book:
 
 
 def read_book(file: Path) -> Book:
-    """Read the recipes of a lab, and what its values are checked by.
+    """Read the recipes of a lab.
 
     Raises
     ------
     SrlabError
-        The file is missing or damaged, or says something that means nothing.
+        The file is missing or damaged, or has an unknown entry.
     """
     if not file.is_file():
         raise SrlabError(
@@ -162,7 +157,7 @@ def _read_recipe(
     like: str = "",
     **others: Any,
 ) -> Recipe:
-    """A recipe from its entries in the file, which stands below the one that it is like."""
+    """Return a recipe from its entries in the file, which are below those of the recipe that it is like."""
     sources = dict.fromkeys(values, source) | dict.fromkeys(ours, "this course")
     if like:
         above = book.recipes[like]
@@ -174,17 +169,16 @@ def _read_recipe(
 
 
 def pick_recipe(book: Book, name: str, facts: dict[str, Any]) -> Recipe:
-    """Take a recipe by its name, or by what there is to train on.
+    """Return the recipe with a name, or the one that fits the hardware and the photos.
 
     Parameters
     ----------
     book
         From `read_book`.
     name
-        Of a recipe, or ``"auto"``.
+        Name of a recipe, or ``"auto"``.
     facts
-        What the conditions of the recipes are held against: ``device``, ``iters``, ``memory_gib``, ``processes``,
-        ``megapixels``.
+        Values for the conditions: ``device``, ``iters``, ``memory_gib``, ``processes``, ``megapixels``.
 
     Raises
     ------
@@ -235,7 +229,7 @@ def _scaled(steps: Any, factor: float) -> Any:
 
 
 def _plain(value: Any) -> str:
-    """A value as one would write it: 2e-05 is hard to read, and so is 1000000."""
+    """Return a number in a readable form: not 2e-05, and not 1000000."""
     if isinstance(value, bool) or not isinstance(value, (int, float)):
         return str(value)
     return f"{value:,}" if isinstance(value, int) or not value or abs(math.log10(abs(value))) <= 4 else f"{value:.1e}"

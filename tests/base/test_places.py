@@ -44,3 +44,11 @@ def test_a_path_is_found_from_where_one_is_then_from_the_notebooks_and_the_cours
             assert places.expanded(nowhere) == Path(nowhere)
     monkeypatch.chdir(course / "notebooks" / "recipes")
     assert places.expanded("own.png") == Path("own.png")
+
+
+def test_a_place_on_another_drive_of_windows_is_said_whole(tmp_path, monkeypatch):
+    def relpath(path):
+        raise ValueError("path is on mount 'D:', start on mount 'C:'")
+
+    monkeypatch.setattr("os.path.relpath", relpath)
+    assert places.seen_from_here(tmp_path) == str(tmp_path)

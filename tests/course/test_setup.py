@@ -19,7 +19,6 @@ from traitlets.config import Config
 import srlab
 from srlab import course
 from srlab.base.errors import SrlabError
-from srlab.base.places import seen_from_here
 from srlab.course.execute import read_headline
 from srlab.course.recipes import read_book
 from srlab.data import datasets, subjects
@@ -303,14 +302,6 @@ def test_the_last_headline_is_read_back_from_the_executed_notebook(cells):
     assert outputs[1].data["text/plain"] == "PSNR over bicubic: 1.23 dB"
     with pytest.raises(SrlabError, match="left no headline"):
         read_headline(nbformat.v4.new_notebook())
-
-
-def test_a_place_on_another_drive_of_windows_is_said_whole(tmp_path, monkeypatch):
-    def relpath(path):
-        raise ValueError("path is on mount 'D:', start on mount 'C:'")
-
-    monkeypatch.setattr("os.path.relpath", relpath)
-    assert seen_from_here(tmp_path) == str(tmp_path)
 
 
 # --- Photos ------------------------------------------------------------------------------------------------------
