@@ -45,7 +45,7 @@ class Bug:
         What must fail with it: the id of a test (or of all its parameters).
     exercise
         Where an exercise recognises the same bug in an answer, its name and how the hint begins, as in
-        ``"degradation.psnr: The value is far too low"``; "" where no exercise is about it.
+        ``"degradation.psnr: The squared errors were added up"``; "" where no exercise is about it.
     """
 
     name: Known

@@ -101,7 +101,7 @@ BUGS = [
         old=".square().mean(dim=(1, 2, 3))",
         new=".square().sum(dim=(1, 2, 3))",
         check="tests/evaluation/test_metrics.py::test_psnr_of_a_constant_error_is_20_log_of_its_inverse",
-        exercise="degradation.psnr: The value is far too low, and",
+        exercise="degradation.psnr: The squared errors were added up",
     ),
     Bug(
         Known.SUM,
