@@ -16,6 +16,19 @@ LONGEST = 100  # letters of a run's name, so that its side runs can have longer 
 ROOM = 100_000_000  # bytes; the runs of a lab of the laptop take from 14 MB to 430 MB
 
 
+def changes(defaults: dict[str, Any], given: dict[str, Any], values: dict[str, Any]) -> dict[str, Any]:
+    """Return the changed parameters that act on what is trained.
+
+    Parameters
+    ----------
+    defaults, given, values
+        Default values, typed values, and values after the recipe, by name.
+    """
+    unused = {"subject"} if given.get("images") or given.get("validation") else set()
+    names = given.keys() - NOT_IN_NAME - unused
+    return {name: values[name] for name, value in given.items() if name in names and value != defaults[name]}
+
+
 def name_run(recipe: str, iters: int, changed: dict[str, Any], train_set: ImageSet, unseen: ImageSet) -> str:
     """Return a name such as ``default``, ``gpu-100000`` or ``laptop-seed-3``.
 

@@ -23,7 +23,7 @@ from srlab.course.lab import Lab, generator_of
 from srlab.course.parameters import read_parameters
 from srlab.course.photos import choose_photos, find_subject, large_enough
 from srlab.course.recipes import Book, Recipe, pick_recipe, read_book
-from srlab.course.run_names import NOT_IN_NAME, check_run, name_run
+from srlab.course.run_names import changes, check_run, name_run
 from srlab.data import catalog, datasets
 from srlab.models import pretrained
 from srlab.view import plots
@@ -72,11 +72,9 @@ def setup(name: str, namespace: Mapping[str, Any], dry: bool = False) -> Lab:
     subject = find_subject(given, recipe.values.get("subject", ""))
     values = given | recipe.values | {"recipe": recipe.name, "subject": subject}
     train_set, unseen = choose_photos(values, offered, read)
-    changed = [key for key, value in given.items() if key not in NOT_IN_NAME and value != book.parameters[key]]
-    others = given.get("images") or given.get("validation")  # then the subject is not used
-    changed = {key: values[key] for key in changed if key != "subject" or not others}
+    changed = changes(book.parameters, given, values) | tricks
     iters = given.get("iters", 0)
-    values["run"] = given.get("run") or name_run(recipe.name, iters, changed | tricks, train_set, unseen)
+    values["run"] = given.get("run") or name_run(recipe.name, iters, changed, train_set, unseen)
     if "discriminator" in values:  # the next patch that it can halve four times
         block = math.lcm(16, scale)
         values["patch"] = -(-values["patch"] // block) * block
@@ -84,7 +82,7 @@ def setup(name: str, namespace: Mapping[str, Any], dry: bool = False) -> Lab:
         values["patch"] -= values["patch"] % scale
     train_set, unseen = large_enough(values, train_set, unseen, book.sides)
     made = {"blur": values.get("blur", 0.0), "noise": values.get("lr_noise", 0.0), "jpeg": values.get("jpeg", 0.0)}
-    own = tricks or given.get("iters") or changed.keys() - {"seed", "backbone"}  # the claims depend on neither
+    own = iters or changed.keys() - {"seed", "backbone"}  # the claims depend on neither
     lab = Lab(
         name=name,
         device=device,
