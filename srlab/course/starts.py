@@ -120,17 +120,11 @@ def _misfit(start: str, wanted: Wanted, free: bool = False) -> str:
         return f"there is no trained run {run.path}"
     made = run.manifest()["parameters"]
     network = {"scale": wanted.network["scale"]} if free else wanted.network
-    if differs := _differences(made["generator"], network):
-        return f"its network has {differs}"
-    if differs := _differences(made["sampler"]["degradation"], wanted.degradation.describe()):
-        return f"it has learned from LR of {differs}"
+    theirs = made["generator"] | made["sampler"]["degradation"]
+    ours = (network | wanted.degradation.describe()).items()
+    if differs := [f"{name}={theirs.get(name)}, not {value}" for name, value in ours if theirs.get(name) != value]:
+        return f"it was trained with {' and '.join(differs)}"
     return _seen(made["sampler"]["images"]["fingerprint"], wanted.unseen)
-
-
-def _differences(theirs: dict[str, Any], ours: dict[str, Any]) -> str:
-    return " and ".join(
-        f"{name}={theirs.get(name)}, not {value}" for name, value in ours.items() if theirs.get(name) != value
-    )
 
 
 def _seen(learned: str, unseen: ImageSet) -> str:

@@ -45,11 +45,11 @@ def named(start, asked):
 MISFITS = {
     "degradation": (
         {"degradation": Degradation(blur=(0.2, 3.0), jpeg=(60, 95))},
-        r"it has learned from LR of blur=\[0.2, 3.0\], not 0.0 and jpeg=\[60.0, 95.0\], not 0.0",
+        r"it was trained with blur=\[0.2, 3.0\], not 0.0 and jpeg=\[60.0, 95.0\], not 0.0",
     ),
     "network": (
         {"network": NETWORK | {"blocks": 3, "features": 8}},
-        "its network has blocks=3, not 1 and features=8, not 4",
+        "it was trained with blocks=3, not 1 and features=8, not 4",
     ),
     "images": ({"images": RIGHT}, "it was trained on right half of gravel, on which this run would be validated"),
     "failed": ({"state": "failed"}, "there is no trained run"),
@@ -81,7 +81,7 @@ def test_where_the_network_is_free_a_start_that_was_named_decides_it_but_for_the
     other = replace(wanted(NETWORK | {"network": "SRResNet", "blocks": 9}), free=True)
     assert found(other, f"{LAB}/one") == ""
     assert named(f"{LAB}/one", other).config == MADE.config
-    with pytest.raises(SrlabError, match="its network has scale=4, not 2"):
+    with pytest.raises(SrlabError, match="it was trained with scale=4, not 2"):
         check_start(f"{LAB}/one", replace(wanted(NETWORK | {"scale": 2}), free=True))
 
 
