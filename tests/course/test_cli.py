@@ -132,14 +132,14 @@ def test_runs_are_listed_with_their_steps_and_scores_the_newest_last(capsys, hom
         run = leave_run(lab, name, 250 * number)
         manifest = run.manifest() | {"metrics": {"val_psnr": 28.634}, "schedule_total": 1000}
         run.write_manifest(manifest)
-        os.utime(run.path / "run.json", (time.time() - 7200 / (number + 1),) * 2)
+        os.utime(run.path / "run.json", (time.mktime((2026, 5, number + 1, 9, 5, 0, 0, 0, -1)),) * 2)
         os.utime(run.path, (0, 0))
     assert main(["runs"]) == 0
     lines = [line.split() for line in capsys.readouterr().out.splitlines()]
     assert lines == [
-        ["run", "state", "steps", "psnr", "ssim", "age"],
-        ["03_srgan/long", "finished", "0", "of", "1,000", "28.63", "2", "h"],
-        ["01_srresnet/default", "finished", "250", "of", "1,000", "28.63", "1", "h"],
+        ["run", "state", "steps", "psnr", "ssim", "written"],
+        ["03_srgan/long", "finished", "0", "of", "1,000", "28.63", "2026-05-01", "09:05"],
+        ["01_srresnet/default", "finished", "250", "of", "1,000", "28.63", "2026-05-02", "09:05"],
     ]
     assert main(["runs", "03"]) == 0
     assert "01_srresnet" not in capsys.readouterr().out

@@ -32,20 +32,13 @@ def list_runs(options: argparse.Namespace) -> int:
         steps = f"{manifest['step']:,} of {manifest.get('schedule_total', manifest['step']):,}"
         killed = manifest["state"] == "running" and not run.is_held()
         state = "stopped" if killed else printable(manifest["state"])
-        rows.append((written, [f"{run.lab}/{run.name}", state, steps, *scores, _age(written)]))
+        when = time.strftime("%Y-%m-%d %H:%M", time.localtime(written))
+        rows.append((written, [f"{run.lab}/{run.name}", state, steps, *scores, when]))
     if rows:
-        print(in_columns([["run", "state", "steps", "psnr", "ssim", "age"], *(row for _, row in sorted(rows))]))
+        print(in_columns([["run", "state", "steps", "psnr", "ssim", "written"], *(row for _, row in sorted(rows))]))
     else:
         print(f"There are no runs in {seen_from_here(home())}.")
     return 0
-
-
-def _age(written: float) -> str:
-    seconds = time.time() - written
-    for name, length in (("d", 86400), ("h", 3600), ("min", 60)):
-        if seconds >= length:
-            return f"{seconds / length:.0f} {name}"
-    return "now"
 
 
 def diagnose_run(options: argparse.Namespace) -> int:
