@@ -18,7 +18,6 @@ from srlab.course.mos import Trial, blind_trials
 from srlab.view.slider import encode
 from srlab.view.widgets import PRESENCE, CellBox, Presence
 
-FORMAT = "srlab votes 1"
 WIDE = 360  # CSS pixels: two pictures of this width stand beside each other in any notebook, four in a wide one
 
 
@@ -116,8 +115,7 @@ class Ballot(CellBox):
         votes = [*self.votes, [self.trial.methods[letter] for letter in self.ranking]]
         images = itertools.cycle(trial.image for trial in self.trials)
         rows = [{"image": image, "ranking": ranking} for image, ranking in zip(images, votes, strict=False)]
-        content = json.dumps({"format": FORMAT, "votes": rows}, indent=1, ensure_ascii=False)
-        write_atomic(self.path, content.encode())
+        write_atomic(self.path, json.dumps(rows, indent=1, ensure_ascii=False).encode())
         self.votes, self.ranking = votes, []
 
     def another_round(self) -> None:
@@ -126,19 +124,17 @@ class Ballot(CellBox):
             self._begin(self.round + 1)
 
     def _load(self) -> list[list[str]]:
-        advice = "; move the file away to begin anew, or give another path."
+        advice = "; move the file away to begin again, or pass another path."
         try:
-            content = json.loads(self.path.read_bytes())
-            if content["format"] != FORMAT:
-                raise ValueError("another format")
-            found = [(row["image"], [str(method) for method in row["ranking"]]) for row in content["votes"]]
+            rows = json.loads(self.path.read_bytes())
+            found = [(row["image"], [str(method) for method in row["ranking"]]) for row in rows]
         except FileNotFoundError:
             return []
         except (OSError, ValueError, TypeError, KeyError) as error:
-            raise SrlabError(f"{self.path} is damaged or holds no votes of srlab{advice}") from error
+            raise SrlabError(f"{self.path} is damaged or has no votes{advice}") from error
         for (image, ranking), trial in zip(found, itertools.cycle(self.trials), strict=False):
             if image != trial.image or sorted(ranking) != sorted(trial.methods.values()):
-                raise SrlabError(f"{self.path} has votes about other pictures than the ones here{advice}")
+                raise SrlabError(f"{self.path} has votes about other pictures{advice}")
         return [ranking for _, ranking in found]
 
     def _button(self, text: str, action: Callable[[], None], **looks: Any) -> ipywidgets.Button:

@@ -37,7 +37,7 @@ def test_a_ballot_goes_on_where_it_was_left_and_rounds_have_other_letters(pictur
     first = Ballot(pictures, path, seed=5)
     assert not path.parent.exists(), "nothing is written before the first vote"
     vote(first, *METHODS)
-    assert json.loads(path.read_text())["votes"] == [{"image": first.trials[0].image, "ranking": list(METHODS)}]
+    assert json.loads(path.read_text()) == [{"image": first.trials[0].image, "ranking": list(METHODS)}]
     first.rank("A")  # not confirmed, so not saved
     second = Ballot(pictures, path, seed=5)
     assert (second.votes, second.trial, second.ranking) == (first.votes, first.trials[1], [])
@@ -51,10 +51,10 @@ def test_a_ballot_goes_on_where_it_was_left_and_rounds_have_other_letters(pictur
     assert (third.round, third.trial) == (2, second.trial)
 
 
-GOOD = {"votes": [{"image": "cat", "ranking": ["HR", "ESRGAN", "bicubic"]}]}
+GOOD = [{"image": "cat", "ranking": ["HR", "ESRGAN", "bicubic"]}]
 
 
-@pytest.mark.parametrize("content", ["", json.dumps(GOOD)[:-9], "[]", '{"votes": [{}]}', "\xff"])
+@pytest.mark.parametrize("content", ["", json.dumps(GOOD)[:-9], "3", '{"votes": []}', "[{}]", "\xff"])
 def test_a_damaged_file_is_named_and_left_as_it_is(pictures, tmp_path, content):
     path = tmp_path / "votes.json"
     path.write_bytes(before := content.encode("latin-1"))
