@@ -28,7 +28,7 @@ COMMANDS = {  # in the order of the help -> module with the command, which is im
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command and return its exit code. Errors that the user can correct are one line on stderr."""
     parser = argparse.ArgumentParser(prog="srlab", description="Tools of the super-resolution course.")
-    parser.set_defaults(when_stopped="finished files are whole, and there are no others.")
+    parser.set_defaults(when_stopped="files that were finished are whole, and no others are left.")
     commands = parser.add_subparsers(required=True, metavar="command")
     arguments = sys.argv[1:] if arguments is None else list(arguments)
     known = COMMANDS.get(arguments[0]) if arguments else None
