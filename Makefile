@@ -66,7 +66,7 @@ study: .venv/study
 
 # Labs that were not executed yet, or changed since, are run first.
 book: .venv/book
-	$(BIN)/python book/build.py
+	$(BIN)/python docs/book/build.py
 
 # All in one go, the longest first, so that no core waits for another.
 test: lint
@@ -98,7 +98,7 @@ browser: .venv/book
 # What is exported from its menu as HTML has the alternative texts of the figures.
 lab: .venv/ready
 	$(BIN)/python -m jupyterlab --port $(PORT) $(if $(filter 0,$(shell id -u)),--allow-root) --notebook-dir notebooks \
-		--HTMLExporter.template_name=srlab --HTMLExporter.extra_template_basedirs="$(CURDIR)/book/nbconvert"
+		--HTMLExporter.template_name=srlab --HTMLExporter.extra_template_basedirs="$(CURDIR)/docs/book/nbconvert"
 
 # After editing a lab: drop its outputs, and make those anew that the tests compare.
 refresh: .venv/ready
@@ -167,7 +167,7 @@ audit: .venv/ready
 	.venv/audit/bin/pip-audit --strict --no-deps --disable-pip -r requirements.lock
 
 address:
-	"$(PYTHON)" book/set_address.py "$(URL)"
+	"$(PYTHON)" docs/book/set_address.py "$(URL)"
 
 clean:
 	[ -L .venv ] || rm -f .venv/ready

@@ -58,7 +58,7 @@ def test_an_address_is_set_in_all_places_and_set_again(tmp_path):
     for lab in labs:
         lab.write_text(json.dumps({"source": ['    repository = ""  # the address\n']}), encoding="utf-8")
     for address in ("https://github.com/somebody/course", "https://example.org/else/where"):
-        load_script(ROOT / "book" / "set_address.py").set_address(tmp_path, address)
+        load_script(ROOT / "docs" / "book" / "set_address.py").set_address(tmp_path, address)
         project = tomllib.loads((tmp_path / "pyproject.toml").read_text(encoding="utf-8"))["project"]
         assert project["urls"]["Repository"] == address
         citation = yaml.safe_load((tmp_path / "CITATION.cff").read_text(encoding="utf-8"))

@@ -43,8 +43,8 @@ $$\\mathrm{lr} = \\frac{\\mathrm{hr}}{4} + n .$$
 @pytest.fixture(scope="session")
 def book():
     with pytest.MonkeyPatch.context() as patch:
-        patch.syspath_prepend(ROOT / "book")  # build.py imports pages.py, next to it
-        return load_script(ROOT / "book" / "build.py")
+        patch.syspath_prepend(ROOT / "docs" / "book")  # build.py imports pages.py, next to it
+        return load_script(ROOT / "docs" / "book" / "build.py")
 
 
 def first_lab():

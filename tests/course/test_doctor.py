@@ -51,5 +51,5 @@ def test_doctor_knows_the_memory_of_the_labs():
     pages = [nbformat.read(lab, 4).cells[0].source for lab in LABS]
     told = [float(most) for page in pages for most in re.findall(r"\*\*Memory:\*\* up to ([\d.]+) GiB", page)]
     assert max(told) == doctor.FREE_MEMORY
-    for page in ("teaching.md", "docs/jupyterhub.md", "docs/troubleshooting.md"):
+    for page in ("docs/teaching.md", "docs/jupyterhub.md", "docs/troubleshooting.md"):
         assert f"{max(told)} GiB" in (ROOT / page).read_text(encoding="utf-8"), page

@@ -1,4 +1,4 @@
-"""README, ``teaching.md`` and ``docs/``: commands that work or name what exists, links and pictures that are there."""
+"""README and ``docs/``: commands that work or name what exists, links and pictures that are there."""
 
 import importlib.util
 import re
@@ -19,8 +19,8 @@ from srlab.models.realesrgan import find_published
 from tests.conftest import LABS as NOTEBOOKS
 from tests.conftest import ROOT, leave_run
 
-README, TEACHING = ROOT / "README.md", ROOT / "teaching.md"
-PAGES = [README, TEACHING, *sorted((ROOT / "docs").glob("*.md"))]
+README = ROOT / "README.md"
+PAGES = [README, *sorted((ROOT / "docs").glob("*.md"))]
 TEXTS = {page: page.read_text(encoding="utf-8") for page in PAGES}
 
 

@@ -8,7 +8,9 @@ import pytest
 from .conftest import LABS, ROOT
 from .warm import execute_warm
 
-TABLE = re.findall(r"^\| (0\d) \| (\d[\d, and]*) \| (\d with .*) \|$", (ROOT / "teaching.md").read_text("utf-8"), re.M)
+TABLE = re.findall(
+    r"^\| (0\d) \| (\d[\d, and]*) \| (\d with .*) \|$", (ROOT / "docs" / "teaching.md").read_text("utf-8"), re.M
+)
 
 
 def numbers(text):

@@ -18,7 +18,7 @@ def test_every_link_of_a_page_of_the_site_has_its_target_there(tmp_path, address
     for lab in [*LABS, *EXTRAS]:
         cells = [cell for cell in nbformat.read(lab, 4).cells if cell.cell_type == "markdown"]
         nbformat.write(new_notebook(cells=cells), executed / lab.name)
-    load_script(ROOT / "book" / "pages.py").gather(executed, source, address)
+    load_script(ROOT / "docs" / "book" / "pages.py").gather(executed, source, address)
     pages = {file: file.read_text(encoding="utf-8") for file in (source / "docs").glob("*.md")}
     for file in source.glob("notebooks/**/*.ipynb"):
         pages[file] = "\n".join(cell.source for cell in nbformat.read(file, 4).cells)

@@ -15,7 +15,7 @@ import pytest
 
 from tests.conftest import ROOT, left
 
-TEACHING = (ROOT / "teaching.md").read_text(encoding="utf-8")
+TEACHING = (ROOT / "docs" / "teaching.md").read_text(encoding="utf-8")
 COURSE = {  # a course in small: its build needs nothing, so that no package has to be fetched
     "pyproject.toml": '[build-system]\nrequires = []\nbuild-backend = "build"\nbackend-path = ["."]\n',
     "requirements.lock": "one==1.0\n",

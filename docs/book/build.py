@@ -1,4 +1,4 @@
-"""The course as a site that needs no network: ``make book``, or ``python book/build.py``.
+"""The course as a site that needs no network: ``make book``, or ``python docs/book/build.py``.
 
 The pages are the executed copies that ``make labs`` leaves. A lab without one, or changed since, is run first.
 """

@@ -11,7 +11,7 @@ from srlab.course.saved import HEADLINE
 from srlab.course.solutions import open_exercises
 
 BOOK = Path(__file__).resolve().parent
-ROOT = BOOK.parent
+ROOT = BOOK.parents[1]
 DOCS = ("next.md",)  # pages of docs/ that labs link to
 SOLUTION = "<details><summary>One solution</summary>\n\n```python\n{}\n```\n\n</details>"
 LEFT_OUT = {"check", "colab"}  # tags of cells
