@@ -1,4 +1,4 @@
-"""The diagrams of the labs: networks, losses and data flow. ``docs/drawings.py`` draws them."""
+"""The diagrams of the labs: networks, losses and data flow."""
 
 import base64
 import re
