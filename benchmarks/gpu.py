@@ -1,6 +1,6 @@
-"""A training step on a GPU: the ways of `ways.py`, its kernels, and the time for which the GPU itself computes.
+"""A training step on a GPU: plain and by `Trainer`, its kernels, and the time for which the GPU itself computes.
 
-Batches of every way are made on the GPU, so the table is about computing alone; peers.py has the loading of files.
+Batches of both are cut on the GPU, so the table is about computing only; peers.py has the loading of files.
 
     python benchmarks/gpu.py
     python benchmarks/gpu.py --task esrgan --batch 64 --patch 128
@@ -10,12 +10,11 @@ import os
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 
 import torch
-from steps import LABS, PLAIN, TASKS, Levers, Task, resized
+from steps import TASKS, resized
 from torch.profiler import ProfilerActivity, profile
-from ways import batches_of, conditions, hand_written, labs_levers, markdown, now, parser_for, spread, timed, timed_fit
+from ways import conditions, markdown, now, parser_for, plain_loop, sampled, spread, timed, timed_fit, trainer_step
 
 import srlab
 
@@ -23,13 +22,8 @@ SIZES = {"srresnet": (16, 96), "srgan": (16, 96), "rrdbnet": (16, 128), "esrgan"
 PROFILED = 5  # steps
 
 
-def loop(task: Task, levers: Levers, device: torch.device) -> Callable[[], object]:
-    """One step of a loop by hand, with batches that are sampled on the device."""
-    return hand_written(task, levers, batches_of(task, LABS, None, device), device)[0]
-
-
 def kernels(train: Callable[[], object], device: torch.device) -> tuple[float, float]:
-    """Kernels a step, and the milliseconds for which the GPU computes."""
+    """Return the kernels per step, and the milliseconds for which the GPU computes."""
     for _ in range(PROFILED):
         train()
     now(device)
@@ -42,7 +36,7 @@ def kernels(train: Callable[[], object], device: torch.device) -> tuple[float, f
 
 
 def milliseconds(times: Iterator[float], repeats: int) -> str:
-    """Median, smallest and largest milliseconds a step, after a turn that warms up."""
+    """Return median, smallest and largest milliseconds per step, after a turn that warms up."""
     next(times)
     return spread([1000 * next(times) for _ in range(repeats)], digits=1)
 
@@ -55,19 +49,19 @@ def main() -> None:
     device = srlab.pick_device(args.device)
     if device.type != "cuda":
         sys.exit("This benchmark needs an NVIDIA GPU; peers.py measures on a CPU.")
-    levers, rows = labs_levers(device), []
+    rows = []
     for name in args.task:
         batch, patch = SIZES[name]
         task = resized(TASKS[name], args.batch or batch, args.patch or patch, args.blocks, args.features)
         row = {"step": f"{name}, {task.batch} of {task.patch} px"}
-        ways = {"plain, ms": PLAIN, "by hand with all levers": levers, "as a CUDA graph": replace(levers, graph=True)}
-        for way, chosen in ways.items():
-            times = timed(loop(task, chosen, device), args.steps, device, files=False)
-            row[way] = milliseconds(times, args.repeats)
+        plain, _ = plain_loop(task, sampled(task, device), device)
+        row["plain, ms"] = milliseconds(timed(plain, args.steps, device, files=False), args.repeats)
         with tempfile.TemporaryDirectory() as scratch:
             os.environ["SRLAB_HOME"] = scratch
-            row["Trainer"] = milliseconds(timed_fit(task, args.steps, device, name), args.repeats)
-        count, busy = kernels(loop(task, levers, device), device)
+            row["Trainer, ms"] = milliseconds(timed_fit(task, args.steps, device, name), args.repeats)
+            _, step = trainer_step(task, device, f"{name}-kernels")
+            batches = sampled(task, device)
+            count, busy = kernels(lambda step=step, batches=batches: step(*next(batches)), device)
         rows.append(row | {"kernels": f"{count:,.0f}", "GPU computes, ms": f"{busy:.1f}"})
     print(f"{conditions(device)}; median (smallest to largest) of {args.repeats} turns, {args.steps} steps each\n")
     print(markdown(rows))

@@ -1,8 +1,7 @@
 """The training steps of the course, plain, by BasicSR and by srlab, in turns within one run.
 
 Same architectures, photos, batch and losses. The ratios say how much faster srlab is; what else the machine does slows
-all ways alike. A second table says what part of a step the data take, and what `Trainer` costs over a loop written by
-hand with the same levers. README.md beside this file says how to install BasicSR; without it its column is left out.
+all ways alike. README.md next to this file has how to install BasicSR; without it its column is left out.
 
     python benchmarks/peers.py
     python benchmarks/peers.py --task rrdbnet --batch 4 --patch 96 --repeats 5 --steps 2
@@ -20,19 +19,18 @@ from pathlib import Path
 from types import ModuleType, SimpleNamespace
 
 import torch
-from steps import LABS, PLAIN, SCALE, TASKS, TINY_RATE, Task, layer_by_layer, resized
+from steps import SCALE, TASKS, TINY_RATE, Task, layer_by_layer, resized
 from ways import (
-    DECAY,
     WORKERS,
     alternate,
-    batches_of,
-    by_hand,
     conditions,
-    labs_levers,
+    loaded,
     markdown,
     now,
     parser_for,
+    plain_loop,
     ratios,
+    sampled,
     spread,
     timed,
     timed_fit,
@@ -111,7 +109,7 @@ def basicsr_options(task: Task, folder: Path, device: torch.device) -> tuple[dic
     generator, discriminator, notes = basicsr_networks(task)
     rate = TINY_RATE if task.layers else task.rate  # its content loss is L1
     adam = {"type": "Adam", "lr": rate, "weight_decay": 0, "betas": [0.9, 0.999]}
-    train = {"ema_decay": DECAY, "optim_g": dict(adam), "optim_d": dict(adam)}
+    train = {"ema_decay": 0.999, "optim_g": dict(adam), "optim_d": dict(adam)}
     train["scheduler"] = {"type": "MultiStepLR", "milestones": [MILLION], "gamma": 0.5}
     pixel, content, adversarial = task.weights
     if pixel:
@@ -170,7 +168,7 @@ def write_lr(folder: Path) -> None:
 
 def sampling_share(task: Task, device: torch.device, step: float, count: int = 20) -> str:
     """Milliseconds that `PatchSampler` takes for a batch, and the share of a step of so many seconds that this is."""
-    sampler = batches_of(task, LABS, None, device)
+    sampler = sampled(task, device)
     next(sampler)
     begun = now(device)
     for _ in range(count):
@@ -183,7 +181,8 @@ def compare(
     task: Task, folder: Path, device: torch.device, repeats: int, steps: int, peer: bool
 ) -> tuple[dict[str, str], list[str]]:
     """Time a task in all ways; returns cells of the table, and notes about what is not the same."""
-    ways, notes = {"plain": by_hand(task, PLAIN, folder / "HR", device, steps)}, []
+    plain, _ = plain_loop(task, loaded(task, folder / "HR", device), device)
+    ways, notes = {"plain": timed(plain, steps, device, files=True)}, []
     if peer:
         options, notes = basicsr_options(task, folder, device)
         ways["BasicSR"] = timed(basicsr_loop(options), steps, device, files=True)
@@ -195,17 +194,8 @@ def compare(
     return cells | {"sampler of srlab": sampling_share(task, device, statistics.median(seconds["srlab"]))}, notes
 
 
-def overhead(task: Task, folder: Path, device: torch.device, repeats: int, steps: int) -> dict[str, str]:
-    """Time `Trainer.fit` against a loop by hand with the same levers; returns cells of the table."""
-    ways = {"Trainer": timed_fit(task, steps, device, f"overhead-{task.network}")}
-    ways["by hand"] = by_hand(task, labs_levers(device), folder / "HR", device, steps)
-    seconds = alternate(ways, repeats)
-    cells = {f"{way}, s": spread(times, 4) for way, times in seconds.items()}
-    return cells | {"Trainer / by hand": spread(ratios(seconds["Trainer"], seconds["by hand"]), 3)}
-
-
 def main() -> None:
-    """Print both tables and the notes."""
+    """Print the table and the notes."""
     parser = parser_for(__doc__.partition("\n")[0], repeats=5, steps=4)
     parser.add_argument("--task", nargs="+", choices=TASKS, default=list(TASKS))
     options = parser.parse_args()
@@ -213,7 +203,7 @@ def main() -> None:
     size = options.batch, options.patch, options.blocks, options.features
     tasks = {name: resized(TASKS[name], *size) for name in options.task}
     problem = import_basicsr()
-    notes, rows, overheads = [problem] if problem else [], [], []
+    notes, rows = [problem] if problem else [], []
     with tempfile.TemporaryDirectory() as scratch:
         os.environ["SRLAB_HOME"] = scratch
         folder = write_photos(Path(scratch) / "photos").parent
@@ -225,12 +215,8 @@ def main() -> None:
             rows.append(step | cells)
             print(rows[-1], file=sys.stderr, flush=True)  # so that a run which is cut off has not been for nothing
             notes += [f"{name}: {note}." for note in more]
-            if not task.layers:
-                overheads.append(step | overhead(task, folder, device, options.repeats, options.steps))
     print(f"{conditions(device)}; median (smallest to largest) of {options.repeats} turns, {options.steps} steps each")
     print(f"\n{markdown(rows)}\n", *notes, sep="\n")
-    if overheads:
-        print(f"\n{markdown(overheads)}")
 
 
 if __name__ == "__main__":

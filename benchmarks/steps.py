@@ -1,21 +1,21 @@
-"""The training steps of the course, the way tutorials write them and the way the labs do: what the benchmarks share.
+"""The training steps that the benchmarks compare: as tutorials write them, and as the labs do.
 
 *Plain*: float32, contiguous memory, the last pixel shuffle before the last convolution as the SRGAN paper draws it,
-Adam with its defaults, and a DataLoader with two workers that decode PNG files, crop, flip and shrink with Pillow. In
-the GAN steps G runs once and D sees its detached output; the features of HR are computed with a graph and detached
+Adam with its defaults, and a DataLoader with two workers that decode PNG files, crop, flip and downscale with Pillow.
+In the GAN steps G runs once and D sees its detached output; the features of HR are computed with a graph and detached
 afterwards; neither VGG19 nor, in G's half, D is frozen. That is what the widely copied tutorials do (PyTorch-GAN, and
-sgrvinod's on super-resolution); others waste more, and run G again, or less, and freeze VGG19. *srlab*: `Trainer` and
-`PatchSampler`, fused Adam and `frozen`, as in labs 01, 03 and 04. Both compute the same; the order, D before G, is
-that of the labs. All features are random ones, because their values cost nothing.
+sgrvinod's on super-resolution); others waste more, and run G again, or less, and freeze VGG19. *srlab*: `Trainer`,
+`PatchSampler` and `gan_step`, as in labs 01, 03 and 04. Both compute the same; the order, D before G, is that of the
+labs. All features are random, because their values cost nothing.
 
-No script of its own: ways.py has the loops around these steps, and peers.py and scaling.py measure them.
+`ways.py` has the loops around these steps.
 """
 
 import copy
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
-from types import SimpleNamespace
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -25,6 +25,7 @@ import srlab
 from srlab import losses, models
 
 Step = Callable[[torch.Tensor, torch.Tensor], dict[str, torch.Tensor]]
+Look = Callable[[torch.Tensor], torch.Tensor]
 Modules = dict[str, nn.Module]
 Optimizers = dict[str, torch.optim.Optimizer]
 
@@ -86,31 +87,6 @@ TASKS = {
 }
 
 
-@dataclass(frozen=True)
-class Levers:
-    """How a step is computed; all off is the plain step.
-
-    Attributes
-    ----------
-    labs
-        What the labs do everywhere: ``channels_last``, fused Adam, a moving average of the generator, batches of
-        `srlab.PatchSampler`, the last pixel shuffle of SRResNet after its last convolution, and no gradient for the
-        weights of VGG19, for those of D in G's half, and for HR.
-    bf16
-        Autocast to bfloat16.
-    graph
-        The whole step replayed as a CUDA graph.
-    """
-
-    labs: bool = False
-    bf16: bool = False
-    graph: bool = False
-
-
-PLAIN = Levers()
-LABS = Levers(labs=True, bf16=True)
-
-
 def resized(task: Task, batch: int = 0, patch: int = 0, blocks: int = 0, features: int = 0) -> Task:
     """Another size of a task; 0 keeps what it has. `features` are the channels of G, and the first ones of D."""
     shape = task.shape | {name: n for name, n in (("blocks", blocks), ("features", features)) if n}
@@ -155,65 +131,61 @@ def optimizers_of(networks: Modules, rate: float, **options: bool) -> Optimizers
     }
 
 
-def make_step(
-    task: Task,
-    networks: Modules,
-    optimizers: Optimizers,
-    levers: Levers,
-    backward: Callable[[torch.Tensor], None] = torch.Tensor.backward,
-    norm: Callable[[nn.Module], torch.Tensor] | None = None,
-) -> Step:
-    """A training step, ``step(lr, hr)``, that returns its losses: of lab 01, or with a discriminator of labs 03 and 04.
-
-    Parameters
-    ----------
-    task, networks, optimizers, levers
-        What to train, and how.
-    backward
-        ``Trainer.backward``, or that of a tensor.
-    norm
-        ``Trainer.gradient_norm``, which labs 03 and 04 log.
-    """
+def plain_step(task: Task, networks: Modules, optimizers: Optimizers) -> Step:
+    """Return a training step as tutorials write it: ``step(lr, hr)`` updates the networks and returns the losses."""
     generator, discriminator, features = (networks.get(n) for n in ("generator", "discriminator", "features"))
-    criterion, relative = losses.PIXEL_LOSSES[task.criterion], "relativistic" in task.gan
+    criterion = losses.PIXEL_LOSSES[task.criterion]
 
-    def update(network: nn.Module, optimizer: torch.optim.Optimizer, loss: torch.Tensor, whose: str) -> dict:
+    def update(loss: torch.Tensor, optimizer: torch.optim.Optimizer) -> None:
         optimizer.zero_grad()
-        backward(loss)
-        log = {f"{whose}_norm": norm(network)} if norm else {}
+        loss.backward()
         optimizer.step()
-        return log
 
     def pixel_step(lr: torch.Tensor, hr: torch.Tensor) -> dict[str, torch.Tensor]:
         loss = criterion(generator(lr), hr)
-        return {"loss": loss} | update(generator, optimizers["g_optimizer"], loss, "g")
+        update(loss, optimizers["g_optimizer"])
+        return {"loss": loss}
 
-    def distance_of_features(sr: torch.Tensor, hr: torch.Tensor) -> torch.Tensor:
-        if levers.labs:
-            return losses.content_loss(features, sr, hr, criterion)
-        found, wanted = features(sr), features(hr)
-        return sum(criterion(found[layer], wanted[layer].detach()) for layer in found)
-
-    def plain_step(lr: torch.Tensor, hr: torch.Tensor) -> dict[str, torch.Tensor]:
+    def gan_step(lr: torch.Tensor, hr: torch.Tensor) -> dict[str, torch.Tensor]:
         sr = generator(lr)
-        real, fake = discriminator(hr), discriminator(sr.detach())
-        d_loss = losses.discriminator_loss(real, fake, task.gan)
-        log = {"d_loss": d_loss} | update(discriminator, optimizers["d_optimizer"], d_loss, "d")
-        loss = g_loss(sr, hr, discriminator)
-        return {"loss": loss} | log | update(generator, optimizers["g_optimizer"], loss, "g")
+        d_loss = losses.discriminator_loss(discriminator(hr), discriminator(sr.detach()), task.gan)
+        update(d_loss, optimizers["d_optimizer"])
+        found, wanted = features(sr), features(hr)
+        content = sum(criterion(found[layer], wanted[layer].detach()) for layer in found)
+        loss = loss_of_g(task, sr, hr, content, discriminator)
+        update(loss, optimizers["g_optimizer"])
+        return {"loss": loss, "d_loss": d_loss}
 
-    def g_loss(sr: torch.Tensor, hr: torch.Tensor, look: Callable[[torch.Tensor], torch.Tensor]) -> torch.Tensor:
-        adversary = losses.generator_loss(look(sr), real=look(hr).detach() if relative else None, kind=task.gan)
-        parts = criterion(sr, hr), distance_of_features(sr, hr), adversary
-        return losses.hybrid(*zip(task.weights, parts, strict=True))
+    return gan_step if task.layers else pixel_step
 
-    def labs_step(lr: torch.Tensor, hr: torch.Tensor) -> dict[str, torch.Tensor]:
-        norms = norm or (lambda network: torch.zeros(()))
-        trainer = SimpleNamespace(prepared=networks | optimizers, backward=backward, gradient_norm=norms)
+
+def labs_step(task: Task, trainer: srlab.Trainer) -> Step:
+    """Return the same step as the labs write it, with what the trainer has prepared."""
+    generator, g_optimizer = trainer.prepared["generator"], trainer.prepared["g_optimizer"]
+    features = trainer.prepared.get("features")
+    criterion, relative = losses.PIXEL_LOSSES[task.criterion], "relativistic" in task.gan
+
+    def pixel_step(lr: torch.Tensor, hr: torch.Tensor) -> dict[str, torch.Tensor]:
+        loss = criterion(generator(lr), hr)
+        g_optimizer.zero_grad()
+        trainer.backward(loss)
+        g_optimizer.step()
+        return {"loss": loss}
+
+    def g_loss(sr: torch.Tensor, hr: torch.Tensor, look: Look) -> torch.Tensor:
+        return loss_of_g(task, sr, hr, losses.content_loss(features, sr, hr, criterion), look)
+
+    def gan_step(lr: torch.Tensor, hr: torch.Tensor) -> dict[str, torch.Tensor]:
         d_loss = partial(losses.discriminator_loss, kind=task.gan)
         log = srlab.gan_step(trainer, lr, hr, d_loss, g_loss, relative=relative)
         return {"loss": log.pop("g_loss")} | log
 
-    if not task.layers:
-        return pixel_step
-    return labs_step if levers.labs else plain_step
+    return gan_step if task.layers else pixel_step
+
+
+def loss_of_g(task: Task, sr: torch.Tensor, hr: torch.Tensor, content: torch.Tensor, look: Look) -> torch.Tensor:
+    """Return the weighted sum of pixel, content and adversarial loss; ``look`` returns the logits of D."""
+    real = look(hr).detach() if "relativistic" in task.gan else None
+    adversary = losses.generator_loss(look(sr), real=real, kind=task.gan)
+    parts = losses.PIXEL_LOSSES[task.criterion](sr, hr), content, adversary
+    return losses.hybrid(*zip(task.weights, parts, strict=True))

@@ -1,33 +1,27 @@
-"""The loops that the benchmarks time, and the tables they print.
+"""The loops that the benchmarks time, and the tables that they print.
 
-A way of training is an iterator of seconds a step, over a few steps each time it is asked; `alternate` asks them in
-turns. The plain way has a loop written by hand; srlab's is `Trainer.fit`.
+Each way of training is an iterator of seconds per step, over a few steps at a time; `alternate` takes turns.
 """
 
 import argparse
 import contextlib
-import copy
 import itertools
 import statistics
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import torch
-from accelerate.utils import convert_outputs_to_fp32
 from PIL import Image
-from steps import LABS, SCALE, Levers, Modules, Step, Task, build, layer_by_layer, make_step, optimizers_of
-from torch import nn
+from steps import SCALE, Modules, Step, Task, build, labs_step, layer_by_layer, optimizers_of, plain_step
 from torch.utils.data import DataLoader, Dataset
 
 import srlab
 
 Batches = Iterator[tuple[torch.Tensor, torch.Tensor]]
 
-DECAY = 0.999  # of the moving average
 WORKERS = 2  # that decode files
 QUEUE = 2 * WORKERS  # batches that a DataLoader makes ahead
 REST_S = 2.0  # seconds in which its workers fill the queue, so that they are idle while another way is timed
@@ -60,103 +54,44 @@ def write_photos(folder: Path) -> Path:
     return folder / "HR"
 
 
-def batches_of(
-    task: Task, levers: Levers, folder: Path | None, device: torch.device, workers: int = WORKERS
-) -> Batches:
-    """An endless stream of ``(lr, hr)``, from the files in a folder or sampled on the device; seeded."""
-    if levers.labs:
-        return srlab.PatchSampler(srlab.photos("train"), SCALE, task.patch, task.batch, device=device)
-    seed = torch.Generator().manual_seed(0)
-    files, pinned = FileDataset(folder, task.patch), device.type == "cuda"
-    return iter(DataLoader(files, task.batch, num_workers=workers, pin_memory=pinned, generator=seed))
+def loaded(task: Task, folder: Path, device: torch.device) -> Batches:
+    """Return an endless stream of ``(lr, hr)`` from the files in a folder, as a DataLoader reads them."""
+    seed, pinned = torch.Generator().manual_seed(0), device.type == "cuda"
+    files = FileDataset(folder, task.patch)
+    return iter(DataLoader(files, task.batch, num_workers=WORKERS, pin_memory=pinned, generator=seed))
 
 
-def average(averaged: nn.Module, network: nn.Module) -> None:
-    """Move the averaged weights towards those of a network, and copy its buffers."""
-    with torch.no_grad():
-        torch._foreach_lerp_(list(averaged.parameters()), list(network.parameters()), 1 - DECAY)
-        for mean, value in zip(averaged.buffers(), network.buffers(), strict=True):
-            mean.copy_(value)
+def sampled(task: Task, device: torch.device) -> srlab.PatchSampler:
+    """Return an endless stream of ``(lr, hr)`` that are cut on the device."""
+    return srlab.PatchSampler(srlab.photos("train"), SCALE, task.patch, task.batch, device=device)
 
 
-def in_bfloat16(network: nn.Module, device: torch.device) -> None:
-    """Let a network compute in bfloat16 and answer in float32, as accelerate does for `Trainer`."""
-    network.forward = convert_outputs_to_fp32(torch.autocast(device.type, torch.bfloat16)(network.forward))
-
-
-def replayed(step: Step, lr: torch.Tensor, hr: torch.Tensor) -> Step:
-    """Record a step as a CUDA graph; the result copies each batch to where the graph reads it, and replays."""
-    lr, hr = lr.clone(), hr.clone()
-    stream = torch.cuda.Stream()
-    stream.wait_stream(torch.cuda.current_stream())
-    with torch.cuda.stream(stream):  # what is made on first use must be there before the recording
-        for _ in range(3):
-            step(lr, hr)
-    torch.cuda.current_stream().wait_stream(stream)
-    graph = torch.cuda.CUDAGraph()
-    with torch.cuda.graph(graph):
-        log = step(lr, hr)
-
-    def replay(new_lr: torch.Tensor, new_hr: torch.Tensor) -> dict[str, torch.Tensor]:
-        lr.copy_(new_lr)
-        hr.copy_(new_hr)
-        graph.replay()
-        return log
-
-    return replay
-
-
-def hand_written(
-    task: Task, levers: Levers, batches: Batches, device: torch.device
+def plain_loop(
+    task: Task, batches: Batches, device: torch.device
 ) -> tuple[Callable[[], dict[str, torch.Tensor]], Modules]:
-    """A training loop without `Trainer`: a function that does one step and returns its losses, and its networks."""
+    """Return a function that does one plain step with the next batch and returns its losses, and the networks."""
     networks = build(task)
-    if task.network == "SRResNet" and not levers.labs:
+    if task.network == "SRResNet":
         networks["generator"] = layer_by_layer(networks["generator"])
-    layout = torch.channels_last if levers.labs else torch.contiguous_format
     for network in networks.values():
-        network.to(device, memory_format=layout)
-    if task.layers and not levers.labs:
+        network.to(device)
+    if task.layers:
         networks["features"].requires_grad_(True)
-    generator = networks["generator"]
-    averaged = copy.deepcopy(generator).eval().requires_grad_(False) if levers.labs else None
-    if levers.bf16:
-        for network in networks.values():
-            in_bfloat16(network, device)
-    options = {"fused": True} if levers.labs else {}
-    optimizers = optimizers_of(networks, task.rate, **options | ({"capturable": True} if levers.graph else {}))
-    step = make_step(task, networks, optimizers, levers)
-    if levers.graph:
-        step = replayed(step, *(x.to(device, memory_format=layout) for x in next(batches)))
+    step = plain_step(task, networks, optimizers_of(networks, task.rate))
 
     def train() -> dict[str, torch.Tensor]:
-        log = step(*(x.to(device, memory_format=layout, non_blocking=True) for x in next(batches)))
-        if averaged is not None:
-            average(averaged, generator)
-        return log
+        return step(*(x.to(device, non_blocking=True) for x in next(batches)))
 
     return train, networks
 
 
-def by_hand(task: Task, levers: Levers, folder: Path, device: torch.device, steps: int) -> Iterator[float]:
-    """Seconds a step of a loop written by hand; `folder` is that of `write_photos`."""
-    train, _ = hand_written(task, levers, batches_of(task, levers, folder, device), device)
-    return timed(train, steps, device, files=not levers.labs)
-
-
-def labs_levers(device: torch.device) -> Levers:
-    """What the labs pull on a device: all of `LABS`, but bfloat16 only where the hardware computes in it."""
-    return replace(LABS, bf16=srlab.pick_precision("auto", device) == "bf16")
-
-
 def trainer_step(task: Task, device: torch.device, run: str, precision: str = "auto") -> tuple[srlab.Trainer, Step]:
-    """A `Trainer` and the step of the labs for its `fit`."""
+    """Return a `Trainer`, and the step of the labs for its `fit`."""
     networks = build(task)
     objects = networks | optimizers_of(networks, task.rate, fused=True)
     trainer = srlab.Trainer("benchmark", run, device=device.type, precision=precision)
     trainer.prepare(**objects)
-    norm = trainer.gradient_norm if task.layers else None
-    return trainer, make_step(task, trainer.prepared, trainer.prepared, LABS, trainer.backward, norm)
+    return trainer, labs_step(task, trainer)
 
 
 def now(device: torch.device) -> float:
@@ -166,10 +101,8 @@ def now(device: torch.device) -> float:
     return time.perf_counter()
 
 
-def timed(
-    train: Callable[[], object], steps: int, device: torch.device, files: bool, rest: float = REST_S
-) -> Iterator[float]:
-    """Yield seconds a step, over so many steps at a time.
+def timed(train: Callable[[], object], steps: int, device: torch.device, files: bool) -> Iterator[float]:
+    """Yield seconds per step, over this many steps at a time.
 
     With files, as many steps as there are batches in the queue go before, untimed: those were made for free while
     another way ran.
@@ -181,14 +114,14 @@ def timed(
         for _ in range(steps):
             train()
         seconds = (now(device) - begun) / steps
-        time.sleep(rest if files else 0)
+        time.sleep(REST_S if files else 0)
         yield seconds
 
 
-def timed_fit(task: Task, steps: int, device: torch.device, run: str, precision: str = "auto") -> Iterator[float]:
-    """Yield seconds a step of `Trainer.fit`, over so many steps a call; its begin and its last saving do not count."""
-    trainer, step = trainer_step(task, device, run, precision)
-    sampler = batches_of(task, LABS, None, trainer.device)
+def timed_fit(task: Task, steps: int, device: torch.device, run: str) -> Iterator[float]:
+    """Yield seconds per step of `Trainer.fit`; its beginning and its last saving don't count."""
+    trainer, step = trainer_step(task, device, run)
+    sampler = sampled(task, trainer.device)
     for first in itertools.count(0, steps + 2):
         seen: list[float] = []
 
@@ -197,7 +130,7 @@ def timed_fit(task: Task, steps: int, device: torch.device, run: str, precision:
                 seen.append(now(trainer.device))
             return step(lr, hr)
 
-        with contextlib.redirect_stdout(sys.stderr):  # "Going on with the run" is no part of a table
+        with contextlib.redirect_stdout(sys.stderr):  # its messages are not part of a table
             trainer.fit(watched, sampler, first + steps + 2, validate_every=10**9)
         yield (seen[1] - seen[0]) / steps
 
@@ -213,11 +146,6 @@ def alternate(ways: dict[str, Iterator[float]], repeats: int) -> dict[str, list[
     return seconds
 
 
-def typical(times: Iterator[float], repeats: int) -> float:
-    """Median of the next so many times."""
-    return statistics.median(itertools.islice(times, repeats))
-
-
 def spread(values: Sequence[float], digits: int = 2) -> str:
     """Median, and in brackets smallest and largest."""
     low, middle, high = (f"{value:.{digits}f}" for value in (min(values), statistics.median(values), max(values)))
@@ -230,13 +158,9 @@ def ratios(over: Sequence[float], under: Sequence[float]) -> list[float]:
 
 
 def markdown(rows: Sequence[dict[str, str]]) -> str:
-    """Rows with the same names as a table in Markdown."""
-    lines = [list(rows[0]), *([row[name] for name in rows[0]] for row in rows)]
-    widths = [max(3, *map(len, column)) for column in zip(*lines, strict=True)]
-    lines.insert(1, ["-" * width for width in widths])
-    return "\n".join(
-        f"| {' | '.join(cell.ljust(width) for cell, width in zip(line, widths, strict=True))} |" for line in lines
-    )
+    """Return rows with the same keys as a table in Markdown."""
+    lines = [list(rows[0]), ["---"] * len(rows[0]), *(row.values() for row in rows)]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
 def conditions(device: torch.device) -> str:
@@ -246,15 +170,13 @@ def conditions(device: torch.device) -> str:
 
 
 def parser_for(description: str, repeats: int, steps: int) -> argparse.ArgumentParser:
-    """The options that the scripts have in common; without `repeats` or `steps` there is no option for them."""
+    """Return the options that the scripts have in common."""
     parser = argparse.ArgumentParser(description=description)
-    parser.add_argument("--batch", type=int, default=0, help="patches a step; 0 takes that of the task")
+    parser.add_argument("--batch", type=int, default=0, help="patches per step (default: those of the task)")
     parser.add_argument("--patch", type=int, default=0, help="side of a patch in HR pixels, likewise")
     parser.add_argument("--blocks", type=int, default=0, help="blocks of the generator, likewise")
     parser.add_argument("--features", type=int, default=0, help="channels of the networks, likewise")
-    if repeats:
-        parser.add_argument("--repeats", type=int, default=repeats)
-    if steps:
-        parser.add_argument("--steps", type=int, default=steps, help="steps that are timed together")
+    parser.add_argument("--repeats", type=int, default=repeats)
+    parser.add_argument("--steps", type=int, default=steps, help="steps that are timed together")
     parser.add_argument("--device", default="auto", choices=("auto", "cpu", "cuda"))
     return parser

@@ -1,6 +1,6 @@
 """Precomputed images: they would take too long in a lab, or need a network that may not be installed.
 
-``python -m benchmarks.gravel.pictures`` and ``python -m benchmarks.subjects.pictures`` make them.
+``git show acafbcc:benchmarks/gravel/pictures.py`` and ``git show acafbcc:benchmarks/subjects/pictures.py`` made them.
 """
 
 import json

@@ -8,7 +8,6 @@ import torch
 
 from benchmarks.reference import record, report
 from benchmarks.reference.rows import HERE, RECORDS, read_rows
-from benchmarks.votes import vote
 from srlab.base import files
 from srlab.course.parameters import check_parameters
 from srlab.data import datasets
@@ -31,10 +30,6 @@ def test_the_committed_report_and_the_table_of_the_readme_are_those_of_the_commi
     assert all((HERE / "figures" / name).is_file() for name in page.figures)
     assert max(file.stat().st_size for file in HERE.rglob("*") if file.is_file()) < 1_000_000
     assert report.short(records, report.README) in (HERE.parents[1] / "README.md").read_text(encoding="utf-8")
-
-
-def test_the_page_of_the_votes_says_what_was_voted():
-    assert (vote.HERE / "README.md").read_text(encoding="utf-8") == vote.page()
 
 
 def test_rows_set_what_their_labs_know_and_start_from_rows_before_them():

@@ -1,0 +1,147 @@
+"""Draw the pictures at the top of the labs and of the README: ``python docs/openings.py [NAME ...]``.
+
+Labs 00 and 05 need the published network, 01 and 02 the runs of those labs (``make labs``). The rest uses images that
+come with srlab.
+"""
+
+import sys
+from collections.abc import Callable, Mapping
+from functools import partial
+from pathlib import Path
+
+import torch
+from PIL import Image, ImageDraw, ImageFont
+
+import srlab
+from srlab.course import kept
+from srlab.course.exercises.degradation.back_project import back_project
+from srlab.data.images import to_uint8
+from srlab.data.resampling import resize
+from srlab.view.plots import cut
+
+ROOT = Path(__file__).parents[1]
+WIDTH, GAP, HEAD = 1160, 8, 34  # pixels
+
+Box = tuple[int, int, int, int]  # top, left, height, width in HR pixels
+Row = dict[str, torch.Tensor]  # label -> crop, (1, 3, h, w) in [0, 1]
+
+
+def upscaled(upscalers: Mapping[str, Callable[[torch.Tensor], torch.Tensor]], hr: torch.Tensor, box: Box) -> Row:
+    """Return one crop of each method's result for a photo downscaled by 4, and of the photo itself."""
+    hr = srlab.mod_crop(hr, 4)
+    lr = srlab.downsample(hr, 4)
+    results = {label: srlab.upscale(upscaler, lr) for label, upscaler in upscalers.items()} | {"HR": hr}
+    return {label: cut(result, box) for label, result in results.items()}
+
+
+def bicubic(lr: torch.Tensor) -> torch.Tensor:
+    """Upscale by 4."""
+    return srlab.upsample(lr, 4)
+
+
+def gravel() -> torch.Tensor:
+    """Return the half of the photo that no network of the course has seen."""
+    return srlab.halves("gravel")[1]["gravel"]
+
+
+def degradation() -> list[Row]:
+    """A photo of a cat, and a photo that a network invented from the same LR image."""
+    hr = srlab.mod_crop(srlab.photos("validation")["chelsea"], 4)
+    lr = srlab.downsample(hr, 4)
+    other = srlab.upscale(srlab.load_published(), lr)
+    for _ in range(50):  # until it agrees with LR
+        other = back_project(other, lr, partial(resize, factor=1 / 4), partial(resize, factor=4)).clamp(0, 1)
+    images = {"LR": srlab.upsample(lr, 4, "nearest"), "photo": hr, "invented": other}
+    orders = ("LR", "invented", "photo"), ("LR", "photo", "invented")  # the lab's last section says B, A, B
+    places = (orders[0], (76, 108, 80, 124)), (orders[1], (200, 196, 80, 124)), (orders[0], (96, 252, 80, 124))
+    return [
+        {label: cut(images[key], box) for label, key in zip(("LR", "A", "B"), order, strict=True)}
+        for order, box in places
+    ]
+
+
+def srresnet() -> list[Row]:
+    """Handwriting and gravel, upscaled with bicubic and with lab 01's network."""
+    methods = {"LR": lambda lr: srlab.upsample(lr, 4, "nearest"), "bicubic": bicubic}
+    methods["network"] = srlab.load_generator("01_srresnet", "default")
+    writing = srlab.photos("validation")["text"]
+    return [upscaled(methods, writing, (20, 60, 96, 140)), upscaled(methods, gravel(), (160, 80, 96, 140))]
+
+
+def content_loss() -> list[Row]:
+    """A face and handwriting by lab 02's squared error and by its hybrid."""
+    runs = {"squared error": "default-ablation-mse", "another loss": "default-hybrid"}
+    methods = {label: srlab.load_generator("02_content_loss", run) for label, run in runs.items()}
+    photos = srlab.photos("validation")
+    places = {"astronaut": (52, 172, 80, 124), "text": (30, 64, 80, 124)}
+    return [upscaled(methods, photos[name], box) for name, box in places.items()]
+
+
+def srgan() -> list[Row]:
+    """Gravel by the network that lab 03 starts from, and by SRGAN after 12,000 steps."""
+    hr = srlab.mod_crop(gravel(), 4)
+    start = srlab.upscale(srlab.load_shipped()["MSRResNet"], srlab.downsample(hr, 4))
+    images = {"squared error": start, "SRGAN": kept.picture("srgan_12000"), "HR": hr}
+    return [{label: cut(image, (248, 40, 260, 188)) for label, image in images.items()}]
+
+
+def esrgan() -> list[Row]:
+    """A degraded cat and a face by the published network."""
+    return kept_rows(
+        ("cat_spoilt", "face"),
+        {"bicubic": "bicubic", "SRGAN": "this course so far", "RealESRGAN": "the published network", "HR": "HR"},
+        (0, 8, 144, 140),
+    )
+
+
+def evaluation() -> list[Row]:
+    """An eye and a badge by four methods under letters, which the lab's first section names."""
+    networks = srlab.load_shipped() | {"RealESRGAN": srlab.load_published(), "bicubic": bicubic}
+    letters = dict(zip("ABCD", ("SRGAN", "bicubic", "RealESRGAN", "MSRResNet"), strict=True))
+    methods = {letter: networks[name] for letter, name in letters.items()}
+    places = {"chelsea": (80, 120, 96, 140), "astronaut": (332, 96, 96, 140)}
+    rows = [upscaled(methods, srlab.photos("validation")[name], box) for name, box in places.items()]
+    return [{label: crop for label, crop in row.items() if label != "HR"} for row in rows]
+
+
+def front() -> list[Row]:
+    """A cat and gravel by the published network, and by two minutes of lab 04."""
+    titles = {"bicubic": "bicubic", "RealESRGAN": "published network", "two minutes": "your two minutes"}
+    return kept_rows(("chelsea", "gravel"), titles | {"HR": "the photo"}, (0, 0, 144, 176))
+
+
+def kept_rows(names: tuple[str, ...], titles: dict[str, str], box: Box) -> list[Row]:
+    """Return crops of the rows that come with srlab."""
+    return [{title: cut(row[key], box) for key, title in titles.items()} for row, _ in map(kept.row, names)]
+
+
+def write(file: Path, rows: list[Row]) -> None:
+    """Write rows of crops of one size as a JPEG, below the labels of the first row.
+
+    A crop is enlarged to whole pixels as far as the width allows, so nothing is smoothed.
+    """
+    columns = len(rows[0])
+    height, width = next(iter(rows[0].values())).shape[-2:]
+    factor = max(1, (WIDTH - GAP * (columns - 1)) // (columns * width))
+    step = factor * width + GAP
+    page = Image.new("RGB", (columns * step - GAP, HEAD + len(rows) * (factor * height + GAP) - GAP), "white")
+    draw, font = ImageDraw.Draw(page), ImageFont.load_default(22)
+    for column, label in enumerate(rows[0]):
+        draw.text((column * step + factor * width / 2, HEAD / 2), label, "black", font, "mm")
+        for line, row in enumerate(rows):
+            pixels = Image.fromarray(to_uint8(row[label])[0].permute(1, 2, 0).numpy())
+            large = pixels.resize((factor * width, factor * height), Image.Resampling.NEAREST)
+            page.paste(large, (column * step, HEAD + line * (factor * height + GAP)))
+    page.save(file, quality=88, optimize=True)
+
+
+PICTURES = {
+    f"{place:02d}_{draw.__name__}": draw
+    for place, draw in enumerate((degradation, srresnet, content_loss, srgan, esrgan, evaluation))
+}
+
+if __name__ == "__main__":
+    for name in sys.argv[1:] or [*PICTURES, "front"]:
+        file = ROOT / "docs/images/published.jpg" if name == "front" else ROOT / "notebooks/pictures" / f"{name}.jpg"
+        write(file, PICTURES.get(name, front)())
+        print(file.relative_to(ROOT))
