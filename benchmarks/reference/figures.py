@@ -13,7 +13,7 @@ from studies.report import Page
 from studies.shown import crop, photo
 
 from .rows import BICUBIC
-from .summary import STEPS, TITLES, Forecast, Record, lengths, minutes_a_step, of_row
+from .summary import TITLES, Record, minutes_a_step, of_row
 
 FRONT = (BICUBIC, "srresnet-short", "srresnet-srgan")
 
@@ -30,10 +30,8 @@ def curves(page: Page, records: list[Record], rows: list[str]) -> None:
             x, y = zip(*[(step * minutes, psnr) for step, psnr in record["curve"] if step], strict=True)
             axis.plot(x, y, style, color=colour, label=None if i else TITLES[row])
     bicubic = of_row(records, BICUBIC)[0]["scores"].get(validation, {}).get("psnr")
-    for gain in (0.0, *STEPS) if bicubic else ():
-        axis.axhline(bicubic + gain, color=plots.COLORS["bicubic"], linewidth=0.8, linestyle=":")
-        words = f"bicubic + {gain:g} dB" if gain else "bicubic"
-        axis.annotate(words, (0.01, bicubic + gain + 0.04), xycoords=("axes fraction", "data"))
+    if bicubic:
+        axis.axhline(bicubic, color=plots.COLORS["bicubic"], linewidth=0.8, linestyle=":", label="bicubic")
         axis.set_ylim(bottom=bicubic - 1)
     axis.set(xscale="log", xlabel="minutes of training", ylabel="PSNR in dB (Y)", title=f"{validation}, while training")
     axis.xaxis.set_major_formatter("{x:g}")
@@ -78,29 +76,3 @@ def _crops(rows: Sequence[str], pictures_of: Path, columns: int) -> plt.Figure:
         if file.is_file():
             pictures[TITLES[row]] = srlab.read_image(file)
     return plots.draw_images(pictures | {"HR": crop(photo())}, columns=columns)
-
-
-def extrapolation(page: Page, records: list[Record], images: str, at: float, found: Forecast) -> None:
-    """Final PSNR against the length of the training, and where two laws go."""
-    figure, axis = plt.subplots(figsize=(8, 4.2), layout="constrained")
-    for steps, values in lengths(records, images).items():
-        axis.plot([steps] * len(values), values, "o", color=plots.COLORS["MSE"])
-    laws = {
-        "power law": (found.power, found.power_low, found.power_high),
-        "logarithm": (found.logarithm, found.logarithm_low, found.logarithm_high),
-    }
-    sides = (0.92, 1.08)  # beside each other, or one would hide the other
-    for (name, (middle, low, high)), colour, shape, side in zip(
-        laws.items(), plots.CYCLE[1:], "sD", sides, strict=False
-    ):
-        spread = [[max(0.0, middle - low)], [max(0.0, high - middle)]]
-        axis.errorbar([at * side], [middle], spread, fmt=shape, color=colour, capsize=4, label=name)
-    title = f"{images}, at the end of the training"
-    axis.set(xscale="log", xlabel="steps of the training", ylabel="PSNR in dB (Y)", title=title)
-    axis.xaxis.set_major_formatter("{x:,.0f}")
-    axis.grid(alpha=0.3)
-    axis.legend(loc="lower right")
-    caption = (
-        "Each dot is a training of its own, right of them the two forecasts; their bars leave out the choice of law."
-    )
-    page.figure("lengths.png", figure, caption)

@@ -18,7 +18,7 @@ from srlab.models import weights
 from srlab.training import runs
 from studies.shown import bicubic, crop, photo
 
-from .rows import BICUBIC, LENGTHS, RECORDS
+from .rows import BICUBIC, RECORDS
 
 METRICS = ("psnr", "ssim", "lpips", "gradient_ratio", "energy_error", "colour_shift")
 MANIFEST = ("step", "wall_time_s", "device", "precision", "processes", "peak_memory_mib", "platform", "git", "versions")
@@ -86,7 +86,7 @@ def write(
     record["scores"] = scores(network, sets)
     if start is not None:
         record |= beside(network, weights.load_generator(start.lab, start.name), sets)
-    return _write(file, record, network if seed == 0 and not record["row"].startswith(LENGTHS) else None)
+    return _write(file, record, network if seed == 0 else None)
 
 
 def _digest(pixels: torch.Tensor) -> bytes:

@@ -8,12 +8,11 @@ from studies.report import Page, markdown, number, spread
 from . import figures, record
 from .published import PUBLISHED
 from .rows import BICUBIC, HERE, RECORDS, read_rows
-from .summary import STEPS, TITLES, Record, beaten, claim, extrapolate, lengths, of_row
+from .summary import TITLES, Record, claim, of_row
 
 SETS = ("Set5", "Set14", "BSD100", "photos/validation")
 BENCHMARKS = SETS[:3]
 README = (BICUBIC, "mse", "hybrid", "srgan", "esrgan-psnr", "esrgan")  # rows of the table there
-PAPER = 1_000_000  # steps of SRResNet in the paper
 MEASURES = {  # beside PSNR and SSIM: how a table calls them, and decimals
     "gradient_ratio": ("Gradient ratio", 3),
     "energy_error": ("Energy error", 3),
@@ -33,8 +32,8 @@ READ_FIDELITY = (
     "seeds ± half of the 95 % interval of the mean, n the number of seeds. Below a row that has a published "
     "counterpart stands what its authors reported and what that took: read no difference without the last column. "
     "SSIM is taken here on luma as it is computed. MATLAB rounds luma to whole levels first, and so did who made most"
-    " published tables: that gives bicubic .8103, .7024 and .6674 in the place of our .8113, .7031 and .6682 (`python"
-    " -m benchmarks.reference.rounded path/to/Set5 path/to/Set14 path/to/BSD100` measures both). SSIM of Ledig et al."
+    " published tables: that gives bicubic .8103, .7024 and .6674 in the place of our .8113, .7031 and .6682 (measured"
+    " with `git show acafbcc:benchmarks/reference/rounded.py`). SSIM of Ledig et al."
     " is another implementation than either (bicubic has .8211 there on Set5)."
 )
 READ_PERCEPTION = (
@@ -49,11 +48,6 @@ READ_CLAIMS = (
     "and ≤ or at most stands before what they give: photo by photo it is as much or less. The energy error must be "
     "below that of the start, and below that of the start with white noise that makes it as sharp. Bounds: half of the "
     "gap, both errors, and at most 2.5 dB of PSNR; each seed is held to them for itself."
-)
-READ_TIMES = (
-    "When the averaged weights were above bicubic for the first time, on a line between two validations; "
-    "validations are counted in. A schedule for a long training is slow at first, so a shorter one is faster to "
-    "the first goals."
 )
 
 
@@ -70,10 +64,9 @@ def report(records: list[Record], crops: Path) -> Page:
     figures.crops(page, records, crops)
     figures.plane(page, records, [name for name in sets if name.startswith("Set")])
     page.add(*claims_section(records, trained, sets))
-    page.add("## Time to beat bicubic", READ_TIMES, times(records, trained))
+    page.add("## While training")
     figures.curves(page, records, curved(trained))
-    extrapolation(page, records)
-    page.add("## Seeds", repeats(records, trained, sets), "## How each row was trained", commands(records))
+    page.add("## How each row was trained", commands(records))
     return page
 
 
@@ -86,6 +79,8 @@ def opening(records: list[Record], trained: list[str]) -> str:
     without = [one["row"] for one in records if not all("lpips" in scores for scores in one["scores"].values())]
     everywhere = "" if len(set(without)) < len({one["row"] for one in records}) else " anywhere"
     note = f"LPIPS was not measured{everywhere}: the weights of its AlexNet were not there. " if without else ""
+    if twice := [f"seed {one['seed']} of `{one['row']}`" for one in found if one.get("again")]:
+        note += f"Trained twice, with the same weights bit for bit: {', '.join(twice)}. "
     return (
         "The labs on real training photos. `mse`, `hybrid`, `vgg22` and `resnet18` are one network, set of photos, "
         "schedule and number of steps, from scratch: only the loss changes. The others go on from one of them, or are "
@@ -215,63 +210,6 @@ def starts(records: list[Record], one: Record) -> list[Record]:
 def curved(trained: list[str]) -> list[str]:
     """Rows whose curve is about PSNR: those without a discriminator."""
     return [row for row in ("mse", "esrgan-psnr", "srresnet", "srresnet-short") if row in trained]
-
-
-def times(records: list[Record], trained: list[str]) -> str:
-    """Minutes until a run is above bicubic by so many dB on its validation set."""
-    lines = []
-    for row in curved(trained):
-        for one in of_row(records, row):
-            known = values(records, BICUBIC, one["validation"], "psnr")
-            found = beaten(one, known[0]) if known else {}
-            cells = [f"{found[gain]:.1f} min" if gain in found else "not reached" for gain in STEPS]
-            whole = f"{one['wall_time_s'] / 60:.1f} min, {one['step']:,} steps"
-            lines.append([TITLES[row], str(one["seed"]), one["validation"], *cells, whole, str(one["threads"])])
-    head = ["row", "seed", "validation", *(f"bicubic + {gain:g} dB" for gain in STEPS), "whole training", "threads"]
-    return markdown(head, lines)
-
-
-def extrapolation(page: Page, records: list[Record]) -> None:
-    """What trainings of different length say of the length of the paper, where there are enough of them."""
-    known = lengths(records, SETS[0])
-    found = extrapolate(known, PAPER)
-    if found is None:
-        return
-    words = (
-        f"After {PAPER:,} steps, the length of the paper, a power law that levels off has {found.power:.2f} dB (95 % "
-        f"of the bootstrap over seeds: {found.power_low:.2f} to {found.power_high:.2f}), and a logarithm through the "
-        f"longer half of the lengths, which never levels off, {found.logarithm:.2f} dB ({found.logarithm_low:.2f} to "
-        f"{found.logarithm_high:.2f}). From the shorter lengths alone the power law misses the longest one by "
-        f"{abs(found.held_out):.2f} dB. Each interval takes its law for granted and holds only what seeds scatter: it "
-        f"leaves out the choice of law, and whether any law reaches {PAPER // max(known):,} times beyond the longest "
-        "length. So do not read either as an error bar of the forecast. And it is about this small network, batch and "
-        "patch: SRResNet of the paper has ten times the parameters."
-    )
-    page.add("## At the length of the paper")
-    seeds = [[f"{steps:,}", ", ".join(f"{one:.2f}" for one in psnr)] for steps, psnr in known.items()]
-    page.table(["steps", f"PSNR on {SETS[0]}, each seed"], seeds)
-    page.add(words)
-    figures.extrapolation(page, records, SETS[0], PAPER, found)
-
-
-def repeats(records: list[Record], trained: list[str], sets: list[str]) -> str:
-    """How far seeds are apart, and which of them were trained twice."""
-    lines = []
-    for row in trained:
-        found = of_row(records, row)
-        spread = []
-        for name in sets[:2]:
-            each = values(records, row, name, "psnr")
-            spread.append(f"{max(each) - min(each):.2f} dB" if len(each) > 1 else "-")
-        for metric in ("gradient_ratio", "energy_error"):
-            each = values(records, row, sets[0], metric)
-            spread.append(f"{max(each) - min(each):.3f}" if len(each) > 1 else "-")
-        twice = [str(one["seed"]) for one in found if one.get("again")]
-        same = f"seed {', '.join(twice)}: the same weights, bit for bit" if twice else "-"
-        lines.append([TITLES[row], ", ".join(str(one["seed"]) for one in found), *spread, same])
-    head = ["row", "seeds", *(f"largest difference in PSNR, {name}" for name in sets[:2])]
-    head += [f"in gradient ratio, {sets[0]}", f"in energy error, {sets[0]}", "trained twice"]
-    return markdown(head, lines)
 
 
 def commands(records: list[Record]) -> str:

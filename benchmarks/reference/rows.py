@@ -17,7 +17,6 @@ HERE = Path(__file__).parent
 ROWS = HERE / "rows"
 RECORDS = HERE / "records"
 BICUBIC = "bicubic"  # a record that no training stands behind
-LENGTHS = "length-"  # rows that differ in their number of steps alone, with `mse` one more of them
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,6 @@
 """Trains the rows of the reference, scores them, and writes what stays of each into ``records/``.
 
-    python -m benchmarks.reference.run --images path/to/BSDS400 --sets path/to/Set5 path/to/Set14 --seeds 0 1 2 --jobs 2
+    python -m benchmarks.reference.run --images path/to/BSDS400 --sets path/to/Set5 path/to/Set14 --seeds 0 1 2
     python -m benchmarks.reference.run srresnet --images path/to/BSDS400 --sets path/to/Set5 path/to/Set14
 
 Each row is one papermill command, which is printed and recorded. Here the lab runs without the cells that only explore;
@@ -9,9 +9,7 @@ they have no part in the training. A row that has its record is left alone, and 
 
 import argparse
 import os
-import subprocess
 import sys
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +24,7 @@ from studies.content_loss.weights import has_layers
 from studies.train import failed
 
 from . import record
-from .rows import HERE, RECORDS, ROWS, Row, read_rows
+from .rows import HERE, RECORDS, Row, read_rows
 
 LABS = HERE.parents[1] / "notebooks"
 POLICIES = ("auto", "random", "imagenet")
@@ -41,24 +39,20 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--sets", nargs="+", required=True, help="benchmark sets to score on; the first one validates")
     parser.add_argument("--backbone", default="auto", help="weights of the features: auto, imagenet, random or a file")
     parser.add_argument("--seeds", nargs="+", type=int, default=[0], help="one training of each row per seed")
-    parser.add_argument("--jobs", type=int, default=1, help="seeds at a time, which share the cores")
     parser.add_argument("--anew", action="store_true", help="train rows that have a record as well, and replace it")
-    parser.add_argument("--presets", type=Path, default=ROWS, help="folder of the rows, for rows of your own")
     parser.add_argument("--records", type=Path, default=RECORDS, help="folder of what stays of them")
     parser.add_argument(
         "--runs", type=Path, default=home() / "reference", help="folder of the runs, away from the labs'"
     )
     options = parser.parse_args(arguments)
     os.environ["SRLAB_HOME"] = str(options.runs.absolute())
-    rows = read_rows(options.rows, options.presets)
+    rows = read_rows(options.rows)
     options.images, *options.sets = (
         name if is_named(name) and not Path(name).exists() else str(Path(name).absolute())
         for name in (options.images, *options.sets)
     )
     if options.backbone not in POLICIES:
         options.backbone = str(Path(options.backbone).absolute())
-    if options.jobs > 1 and len(options.seeds) > 1:
-        return side_by_side(options)
     sets = record.image_sets(options.sets)
     record.refuse_known(datasets.image_set(options.images), sets)
     record.write_bicubic(sets, options.records)
@@ -112,22 +106,6 @@ def learn(row: Row, given: dict[str, Any]) -> None:
     done.parent.mkdir(parents=True, exist_ok=True)
     execute(LABS / f"{row.lab}.ipynb", failed(done), row.preset | given, without="explore")
     failed(done).replace(done)
-
-
-def side_by_side(options: argparse.Namespace) -> int:
-    """Run each seed in a process of its own, with its share of the cores."""
-    threads = str(max(1, (os.cpu_count() or 1) // min(options.jobs, len(options.seeds))))
-    common = [*options.rows, "--images", options.images, "--backbone", options.backbone, "--sets", *options.sets]
-    for name in ("presets", "records", "runs"):
-        common += [f"--{name}", str(getattr(options, name).absolute())]
-    common += ["--anew"] if options.anew else []
-
-    def one(seed: int) -> int:
-        command = [sys.executable, "-m", "benchmarks.reference.run", *common, "--seeds", str(seed)]
-        return subprocess.run(command, env=os.environ | {"OMP_NUM_THREADS": threads}).returncode
-
-    with ThreadPoolExecutor(options.jobs) as pool:
-        return int(any(list(pool.map(one, options.seeds))))
 
 
 if __name__ == "__main__":

@@ -1,9 +1,8 @@
 """Trains the features that come with srlab, `vgg6`, and puts them into ``srlab/models/shipped/``; a minute on one core.
 
     python -m benchmarks.reference.ship_features
-    python -m benchmarks.reference.ship
 
-The second line writes the page of the folder anew. Only the embedded training photos go in: licences.
+Only the embedded training photos go in: licences.
 """
 
 import argparse
