@@ -1,6 +1,7 @@
-"""Sizes of a study: the ``.yaml`` files in its folder."""
+"""Sizes of a study, the ``.yaml`` files in its folder, and the jobs that they become."""
 
 from collections.abc import Collection
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -8,6 +9,27 @@ import yaml
 
 from srlab.base.errors import SrlabError
 from srlab.course.recipes import read_book
+
+
+@dataclass(frozen=True)
+class Job:
+    """What the Snakefile does for one row of a study.
+
+    Attributes
+    ----------
+    facts
+        For ``score.py``: ``known`` (columns of its table), ``degradations``, ``scored`` and ``benchmarks``, and what
+        `studies.score.load` reads.
+    lab, parameters
+        The lab that trains the row, and what papermill passes to it; an empty lab for what isn't trained.
+    before
+        Name of the row that is trained first.
+    """
+
+    facts: dict[str, Any]
+    lab: str = ""
+    parameters: dict[str, Any] = field(default_factory=dict)
+    before: str = ""
 
 
 def read_preset(folder: Path, keys: Collection[str], name: str, **given: Any) -> dict[str, Any]:

@@ -113,6 +113,31 @@ def features(rows: pd.DataFrame) -> str:
     return "<br>".join(dict.fromkeys(rows["backbone"].dropna().astype(str))) or "-"
 
 
+def random_features(rows: pd.DataFrame) -> str:
+    """Return how many rows looked through trained networks, and what that allows to be concluded."""
+    random, real = (int(rows["real"].eq(kind).sum()) for kind in (False, True))
+    text = f"**Features: {real} rows looked through trained networks, {random} through random ones, "
+    text += f"{len(rows) - real - random} through none.** Every table shows which."
+    if random:
+        text += (
+            " Random features have the shape of a network and nothing that it has learned, so nothing about one "
+            "feature network against another rests on them."
+        )
+    return text
+
+
+def broke_down(lost: pd.DataFrame) -> list[str]:
+    """Return the section about the rows without scores, or nothing."""
+    if lost.empty:
+        return []
+    lines = lost.sort_values("row")[["row", "lost"]].astype(str).to_numpy().tolist()
+    return [
+        "## Rows that broke down",
+        "The training of these rows broke down, so they have no scores. That it can happen is a result as well.",
+        markdown(["row", "what stopped it"], lines),
+    ]
+
+
 def made_by(study: str, about: dict[str, Any], rows: pd.DataFrame) -> str:
     """What was typed, with paths without the folders of the machine, and with which versions."""
     words = [f"--{key} {_names(value)}" for key, value in about["given"].items()]

@@ -1,6 +1,6 @@
 """Runs a study: ``python studies/run.py esrdgan_tricks laptop``. What it does not know, it hands to Snakemake.
 
-It only spares typing: the Snakefile in the study's folder can be called directly as well, see the README beside it.
+It only spares typing: the Snakefile can be called directly as well.
 """
 
 import argparse
@@ -18,7 +18,7 @@ from srlab.base.errors import SrlabError  # noqa: E402
 from srlab.base.files import lock  # noqa: E402
 from srlab.base.places import home  # noqa: E402
 
-STUDIES = sorted(file.parent.name for file in (ROOT / "studies").glob("*/Snakefile"))
+STUDIES = sorted(file.parent.name for file in (ROOT / "studies").glob("*/jobs.py"))
 
 
 def main(arguments: list[str]) -> int:
@@ -33,7 +33,7 @@ def main(arguments: list[str]) -> int:
     options, more = parser.parse_known_args(arguments)
     if find_spec("snakemake") is None or find_spec("yaml") is None or find_spec("papermill") is None:
         raise SrlabError('The study needs Snakemake and the labs; install them with: pip install -e ".[labs,study]"')
-    read_preset = import_module(f"studies.{options.study}.configurations").read_preset
+    read_preset = import_module(f"studies.{options.study}.jobs").read_preset
     given = {key: value for key, value in vars(options).items() if key not in ("study", "preset") and value}
     for key in ("backbone", "images", "validation"):
         if given.get(key) and (key != "backbone" or given[key] not in ("auto", "random", "imagenet")):
@@ -42,8 +42,8 @@ def main(arguments: list[str]) -> int:
         given["benchmarks"] = ",".join(str(Path(folder).absolute()) for folder in options.benchmarks.split(","))
     read_preset(options.preset, **given)  # refuses a slip before Snakemake does, and in one sentence
     folder = home() / "studies" / options.study / options.preset
-    settings = {"preset": options.preset, "out": folder} | given
-    command = [sys.executable, "-m", "snakemake", "-s", str(ROOT / "studies" / options.study / "Snakefile")]
+    settings = {"study": options.study, "preset": options.preset, "out": folder} | given
+    command = [sys.executable, "-m", "snakemake", "-s", str(ROOT / "studies" / "Snakefile")]
     # Snakemake's own lock outlives a killed process and would ask for --unlock; the one here does not.
     command += ["--directory", str(folder), "--rerun-incomplete", "--keep-going", "--nolock"]
     command += ["--cores", str(os.cpu_count())] if not {"--cores", "-c", "--jobs", "-j"} & set(more) else []

@@ -15,8 +15,8 @@ def bicubic(lr: torch.Tensor) -> torch.Tensor:
 
 
 def photo() -> torch.Tensor:
-    """The whole photo, HR."""
-    return datasets.photos("validation")[PICTURE]
+    """Return the whole photo, HR, in a size that LR divides."""
+    return srlab.mod_crop(datasets.photos("validation")[PICTURE], 4)
 
 
 def crop(image: torch.Tensor) -> torch.Tensor:

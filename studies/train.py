@@ -1,8 +1,9 @@
-"""Trains one row of a study: runs its lab by papermill, without the cells that only explore.
+"""Trains one row of a study: runs its lab with papermill, without the cells that only explore.
 
-A Snakefile calls it: ``python -m studies.train NOTEBOOK OUTPUT PARAMETERS`` (JSON). The run goes on where an earlier
-call was stopped. What scoring needs of it is copied into a folder beside the executed notebook, which gets its name
-last: where it is, the lab has run through and the copies are whole.
+The Snakefile calls it: ``python -m studies.train NOTEBOOK OUTPUT PARAMETERS`` (JSON). The run resumes where an earlier
+call was stopped. What scoring needs is copied into a folder next to the executed notebook, which gets its name last:
+where it is, the lab has run through and the copies are whole. A training run that breaks down is a result too: such a
+row leaves a note in place of the copies, and the report goes on without it.
 """
 
 import json
@@ -11,28 +12,58 @@ import sys
 from pathlib import Path
 
 from srlab.base.errors import SrlabError
+from srlab.base.files import write_atomic
 from srlab.course.execute import execute
 from srlab.training.runs import Run
 
-from .copies import keep
+LOST = "lost.txt"  # among the copies of a row: why there are none
 
 
 def main(notebook: str, output: str, parameters: str) -> None:
     """Run the lab, and leave the executed notebook as `output` (or as ``failed-...`` beside it) and the copies."""
     done, given = Path(output), json.loads(parameters)
-    done.parent.mkdir(parents=True, exist_ok=True)
-    part = failed(done)
+    folder, part, run = done.with_suffix(""), failed(done), Run(Path(notebook).stem, given["run"])
+    folder.mkdir(parents=True, exist_ok=True)
     if not Path(notebook).is_file():
         raise SrlabError(f"There is no lab {notebook}; the study trains by running the labs of the course.")
-    os.environ.pop("SRLAB_CLAIMS", None)  # they are about a whole lab, and look at what it explores
-    execute(Path(notebook), part, given, without="explore")
-    keep(Run(Path(notebook).stem, given["run"]), given["iters"], done.with_suffix(""))
+    os.environ.pop("SRLAB_CLAIMS", None)  # claims are about a whole lab, and read what it explores
+    (folder / LOST).unlink(missing_ok=True)
+    try:
+        execute(Path(notebook), part, given, without="explore")
+    except SrlabError as error:
+        if (run.manifest() or {}).get("state") != "failed":  # not a fault of the training run
+            raise
+        write_atomic(folder / LOST, str(error).encode())
+        print(f"This row broke down and has no scores: {error}")
+    else:
+        keep(run, given["iters"], folder)
     part.replace(done)
 
 
 def failed(output: Path) -> Path:
-    """Name of an executed notebook that has not got through."""
+    """Return the name of an executed notebook that has not run through."""
     return output.with_name(f"failed-{output.name}")
+
+
+def keep(run: Run, iters: int, folder: Path) -> None:
+    """Copy the generator and the manifest of a run that is at the end of its row.
+
+    Copied because the run may go on: a long SRGAN trains in the run folder of the short one.
+
+    Raises
+    ------
+    SrlabError
+        The run has other steps than the row, and no copies were made when it had the same.
+    """
+    step, kept = (run.manifest() or {"step": 0})["step"], folder / "run.json"
+    if step == iters:
+        for name in ("generator.safetensors", kept.name):
+            write_atomic(folder / name, (run.path / name).read_bytes())
+    elif not kept.is_file() or json.loads(kept.read_text(encoding="utf-8"))["step"] != iters:
+        raise SrlabError(
+            f"{run.path} is at step {step}, but the row {folder.name} ends at step {iters}; delete the folder "
+            f"{run.path} and run the study again."
+        )
 
 
 if __name__ == "__main__":

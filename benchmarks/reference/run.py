@@ -20,7 +20,7 @@ from srlab.course.starts import begun_with
 from srlab.data import datasets
 from srlab.data.catalog import is_named
 from srlab.training.runs import Run
-from studies.content_loss.weights import has_layers
+from studies.content_loss.jobs import has_layers
 from studies.train import failed
 
 from . import record

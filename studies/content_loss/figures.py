@@ -8,6 +8,7 @@ import pandas as pd
 import srlab
 from srlab.view import plots
 from studies.report import Page, interval
+from studies.score import crop_file
 from studies.shown import crop, photo
 
 from .configurations import LOSSES, VARIANTS
@@ -17,11 +18,11 @@ from .tables import METHODS, select
 def crops(page: Page, means: pd.DataFrame, scores: Path) -> None:
     """Draw the same crop for all losses, one figure per variant and method."""
     for variant, (method, epochs) in ((v, m) for v in VARIANTS for m in METHODS):
-        pictures = {"HR": crop(photo()), "bicubic": srlab.read_image(scores / "bicubic.png")}
+        pictures = {"HR": crop(photo()), "bicubic": srlab.read_image(crop_file(scores / "bicubic.csv"))}
         for loss in LOSSES:
             rows = select(means, variant=variant, method=method, epochs=epochs, loss=loss)
             if not rows.empty:
-                pictures[_label(rows)] = srlab.read_image(scores / f"{rows['row'].iloc[0]}.png")
+                pictures[_label(rows)] = srlab.read_image(crop_file(scores / f"{rows['row'].iloc[0]}.csv"))
         if len(pictures) > 2:
             caption = f"{method} after {epochs} epochs of the study, as {variant}: one crop for all losses."
             page.figure(f"{variant}-{method.lower()}-{epochs}.png", plots.draw_images(pictures), caption)
@@ -32,7 +33,7 @@ def other_crops(page: Page, means: pd.DataFrame, scores: Path, variant: str) -> 
     pictures = {"HR": crop(photo())}
     for row, rows in means[means["variant"] == variant].groupby("row", sort=False):
         if rows["seed"].iloc[0] == means["seed"].min():
-            pictures[_label(rows)] = srlab.read_image(scores / f"{row}.png")
+            pictures[_label(rows)] = srlab.read_image(crop_file(scores / f"{row}.csv"))
     caption = f"The rows of the section '{variant}': one crop for all."
     page.figure(f"{variant}.png", plots.draw_images(pictures), caption)
 

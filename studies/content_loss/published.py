@@ -1,7 +1,5 @@
 """What the study published: mean PSNR in dB and "SSIM" (probably MS-SSIM) on RGB; and what bicubic has there."""
 
-from .configurations import LOSSES
-
 _COLUMNS = ("MSE", "VGG19_5_4", "Res18_4", "Res34_3", "Res34_5", "hybrid VGG19_5_4", "hybrid Res34_3")
 _TABLES = {
     ("SRResNet", 250, "Set5"): "23.13/.9348 14.68/.8186 16.79/.8017 14.90/.8287 14.58/.8184 23.42/.9379 23.34/.9413",
@@ -27,14 +25,12 @@ def cell(method: str, epochs: int, name: str, loss: str) -> str:
     return f"{found[0]:.2f} / {found[1]:.4f}" if found else "-"
 
 
-def gap_to_bicubic(name: str) -> str:
-    """How many of the study's networks reach bicubic's PSNR on a set, in a sentence."""
-    found = {key: value for key, value in PUBLISHED.items() if key[2] == name and key[3] in LOSSES}
-    best = max(psnr for psnr, _ in found.values())
-    above = sum(psnr >= BICUBIC[name][0] for psnr, _ in found.values())
-    reach = "none reaches it" if not above else f"{above} reach it"
-    return (
-        f"On {name}, bicubic has {BICUBIC[name][0]:.2f} dB; of the {len(found)} networks published, {reach} (the best "
-        f'has {best:.2f} dB), and yet {sum(s > BICUBIC[name][1] for _, s in found.values())} have an "SSIM" above '
-        f"bicubic's SSIM of {BICUBIC[name][1]:.3f}. Its MS-SSIM is {BICUBIC[name][2]:.3f}."
-    )
+READING = (
+    "Published numbers are on RGB without a crop. On Set5, bicubic has 26.70 dB, and none of the 19 published networks "
+    "reaches it (the best has 24.17 dB); on Set14 it has 24.26, and the best of them 22.50. And yet all 19 have an "
+    '"SSIM" above bicubic\'s SSIM of 0.774 and 0.665, '
+    "so that is probably MS-SSIM, of which bicubic has 0.955 and 0.924: compare it with our third "
+    "number. The weights that we score are averages over the last training steps (EMA), "
+    "which the study did not have. Where there are several seeds, ± is half of the 95 % interval of the mean "
+    "(Student's t) and n the number of seeds."
+)

@@ -3,44 +3,21 @@
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import pandas as pd
 
-from srlab.base.errors import SrlabError
-from studies.report import interval
+from studies.report import digits, interval
+from studies.score import FIDELITY, PERCEPTION, PLAIN
 
-from .score import METRICS, PLAIN
+from .configurations import TOGETHER, TRICKS
 
 BASE = "base"
+METRICS = (*FIDELITY, *PERCEPTION)
+NAMES = {"psnr": "PSNR", "ssim": "SSIM", "energy_error": "energy-map error"}
+NAMES = {metric: NAMES.get(metric, metric.replace("_", " ")) for metric in METRICS}
 # Sign of a change for the better. The gradient ratio has none of its own: HR is 1, and more is sharper.
 BETTER = {"psnr": 1, "ssim": 1, "energy_error": -1, "colour_shift": -1, "checkerboard": -1}
 BEYOND, LEANS, CHANGES_SIGN, EQUAL, ONE_SEED = "beyond", "leans", "changes sign", "equal", "one seed"
-
-
-def read_scores(folder: Path) -> pd.DataFrame:
-    """All tables of ``score.py`` in a folder as one: a line per row, kind of LR and image.
-
-    Raises
-    ------
-    SrlabError
-        There are no scores of the base, which all others are compared with.
-    """
-    tables = [table for table in _tables(folder) if "lost" not in table]
-    if not tables or not any(table["trick"].eq(BASE).any() for table in tables):
-        raise SrlabError(f"No row of the base has scores in {folder}, so there is nothing to compare with.")
-    return pd.concat(tables, ignore_index=True)
-
-
-def read_lost(folder: Path) -> pd.DataFrame:
-    """The rows that ran away: a line for each with ``row``, ``trick``, ``seed`` and ``lost``, which says why."""
-    tables = [table for table in _tables(folder) if "lost" in table]
-    empty = pd.DataFrame(columns=["row", "trick", "seed", "lost"])
-    return pd.concat(tables, ignore_index=True) if tables else empty
-
-
-def _tables(folder: Path) -> list[pd.DataFrame]:
-    return [pd.read_csv(file) for file in sorted(folder.glob("*.csv"))]
 
 
 def groups(scores: pd.DataFrame, main: Sequence[str]) -> dict[str, pd.DataFrame]:
@@ -93,6 +70,16 @@ class Finding:
         """Whether anything may be said."""
         return self.kind == BEYOND
 
+    def __str__(self) -> str:
+        """A cell of a table: a claim is bold with its direction, and anything else shows why it isn't one."""
+        amount = f"{self.mean:+.{digits(self.metric)}f}"
+        if not self.claim:
+            return {LEANS: f"({amount})", CHANGES_SIGN: "±", EQUAL: "0", ONE_SEED: "one seed"}[self.kind]
+        if self.metric != "gradient_ratio":
+            return f"**{amount} {'better' if self.good else 'worse'}**"
+        where = {True: ", nearer to HR", False: ", further from HR", None: ""}[self.good]
+        return f"**{amount} {'sharper' if self.mean > 0 else 'softer'}{where}**"
+
 
 def kind_of(differences: Sequence[float]) -> str:
     """The kind of a `Finding`, from one difference per seed."""
@@ -135,8 +122,6 @@ def _nearer(group: pd.DataFrame, trick: str, metric: str, lr: str) -> bool | Non
 
 def tricks(scores: pd.DataFrame) -> list[str]:
     """Rows to compare with the base, in the order of the study."""
-    from .configurations import TOGETHER, TRICKS
-
     there = set(scores["trick"])
     return [name for name in (*TRICKS, TOGETHER) if name in there and name != BASE]
 

@@ -8,11 +8,10 @@ import pandas as pd
 import srlab
 from srlab.view import plots
 from studies.report import Page
+from studies.score import PLAIN, crop_file
 from studies.shown import crop, photo
 
-from .differences import BASE, BEYOND, finding, other_lr, paired, tricks
-from .score import METRICS, PLAIN, crop_file
-from .words import NAMES
+from .differences import BASE, BEYOND, METRICS, NAMES, finding, other_lr, paired, tricks
 
 COLOURS = {True: "#009E73", False: "#D55E00", None: "#0072B2"}
 

@@ -1,4 +1,4 @@
-"""Writes the report of the study from the tables that ``score.py`` left.
+"""Writes the report of the study from the tables that ``studies/score.py`` left.
 
 The Snakefile calls it: ``python -m studies.esrdgan_tricks.report SCORES RESULTS.md ABOUT`` (JSON: the name of the
 preset, what was given on the command line, and the preset as it is with that). Figures go into ``figures/`` beside it.
@@ -12,30 +12,46 @@ from typing import Any
 import pandas as pd
 
 from srlab.base.errors import SrlabError
-from studies.report import Page, digits, interval, made_by, markdown, numbers
+from studies.report import Page, broke_down, features, made_by, markdown, numbers, random_features
+from studies.score import PLAIN, read_scores
 
 from . import figures
-from .configurations import changes, trick_of
-from .differences import BASE, Finding, by_seed, groups, other_lr, paired, read_lost, read_scores, tricks
-from .score import METRICS, PLAIN
-from .words import NAMES, cell, chance, features_of, findings, own_stage, sentences
+from .configurations import GAN_STAGE, changes, trick_of
+from .differences import BASE, METRICS, NAMES, ONE_SEED, by_seed, finding, groups, other_lr, tricks
 
-HEAD = [*(NAMES[metric] for metric in METRICS), "features"]
+HEAD = [*NAMES.values(), "features"]
+READING = """A difference is the row minus the base *of the same seed*, so both saw the same patches. It is claimed, in
+bold, only if it has the same sign in all seeds and its 95 % interval (Student's t over the paired differences) does not
+contain 0. In parentheses: the same sign in all seeds, but within that spread. ± means that the sign changes over the
+seeds: nothing can be concluded. Elsewhere, ± is half of the 95 % interval of the mean and n the number of seeds.
+
+PSNR and SSIM (on Y, 4 pixels cropped) measure fidelity: higher is better. The gradient ratio measures sharpness, and HR
+has 1. The energy-map error is low where structure is where HR has it, colour shift and checkerboard are the size of a
+color cast and of a pattern: lower is better. A trick may be good for one and bad for another, so there is no verdict
+over all of them. ESRDGAN's list names tricks, not measures."""
 
 
 def main(scores: str, output: str, about: str) -> None:
-    """Write the report and its figures."""
-    found, lost = read_scores(Path(scores)), read_lost(Path(scores))
+    """Write the report and its figures.
+
+    Raises
+    ------
+    SrlabError
+        There are no scores of the base, which all others are compared with.
+    """
+    found, lost = read_scores(Path(scores))
+    if not found["trick"].eq(BASE).any():
+        raise SrlabError(f"No row of the base has scores in {scores}, so there is nothing to compare with.")
     report(found, lost, Path(scores), json.loads(about)).write(Path(output))
 
 
 def report(scores: pd.DataFrame, lost: pd.DataFrame, folder: Path, about: dict[str, Any]) -> Page:
-    """The whole page.
+    """Return the whole page.
 
     Parameters
     ----------
     scores, lost
-        From `differences.read_scores` and `differences.read_lost`.
+        From `studies.score.read_scores`.
     folder
         Where the crops of the rows are.
     about
@@ -43,112 +59,65 @@ def report(scores: pd.DataFrame, lost: pd.DataFrame, folder: Path, about: dict[s
     """
     preset, page = about["settings"], Page()
     found = groups(scores, preset["main"].split())
-    title, group = next(iter(found.items()))
-    page.add(*opening(scores, about), *ran_away(lost), "## How to read it", reading(preset))
-    page.add("## What ESRDGAN found, and what we see", f"On {title}, LR made by bicubic.")
-    page.add(verdicts(scores, group, preset), chance(every(scores, group)))
-    figures.dots(page, scores, group, title)
-    page.add("In words:", in_words(scores, group), "## Pictures")
+    rows = scores[scores["trick"].isin([BASE, *tricks(scores)])].drop_duplicates("row")
+    page.add(
+        "# ESRDGAN's tricks, one at a time",
+        "ESRDGAN (a student's project of 2019 that rebuilt ESRGAN) lists tricks that helped and others that did not. "
+        "Here each is switched on by itself over the recipe of lab 04, and compared with that recipe.",
+        f"{made_by('studies/run.py esrdgan_tricks', about, rows)}, seeds "
+        f"{', '.join(map(str, sorted(rows['seed'].unique())))}.",
+        random_features(rows),
+        f"This is the preset '{about['preset']}', with {preset['parameters']['iters']} steps; ESRDGAN had 100,000 of a "
+        "large network. A trick may need that length to help, or to harm.",
+        *broke_down(lost),
+        "## How to read it",
+        READING,
+    )
+    for number, (title, group) in enumerate(found.items()):
+        page.add(f"## {title.capitalize()}", "LR made by bicubic. Differences from the base, and what ESRDGAN found:")
+        page.add(verdicts(scores, group, preset), chance(scores, group))
+        if number == 0:
+            figures.dots(page, scores, group, title)
+        page.add("Mean over the images, then over the seeds:", absolute(scores, group))
+    page.add("## Pictures")
     figures.crops(page, scores, folder)
     other_section(page, scores, found, folder)
-    for name, one in found.items():
-        page.add(f"## Numbers: {name}", "Mean over the images, then over the seeds; LR made by bicubic.")
-        page.add(absolute(scores, one), "Differences from the base of the same seed:", differences(scores, one))
-        if name != title:
-            page.add("What may be said of them:", verdicts(scores, one, preset), chance(every(scores, one)))
     page.add("## What it cost", costs(scores))
     return page
 
 
-def opening(scores: pd.DataFrame, about: dict[str, Any]) -> list[str]:
-    """Title, command, versions, and what the features were."""
-    rows = scores[scores["trick"].isin([BASE, *tricks(scores)])].drop_duplicates("row")
-    random = int(rows["real"].eq(False).sum())
-    text = [
-        "# ESRDGAN's tricks, one at a time",
-        "ESRDGAN (a student's project of 2019 that rebuilt ESRGAN) lists tricks that helped and others that did not. "
-        "Here each is switched on alone over the recipe of lab 04, and compared with that recipe.",
-        f"{made_by('studies/run.py esrdgan_tricks', about, rows)}, seeds "
-        f"{', '.join(map(str, sorted(rows['seed'].unique())))}.",
-        f"**Features: {len(rows) - random} rows looked through trained networks, {random} through random ones.** Every "
-        "row says which.",
-    ]
-    if random:
-        text.append(
-            "Random features have the shape of a network and nothing it has learned. So what is said here holds for a "
-            "content loss of that kind, and nothing is said of ESRDGAN's own, which had trained features."
-        )
-    if about["preset"] != "paper":
-        networks = " against ".join(rows.loc[rows["trick"] == BASE, ["network", "discriminator"]].iloc[0])
-        text.append(
-            f"This is the preset '{about['preset']}': {about['settings']['parameters']['iters']} steps of a small "
-            f"network ({networks}), where "
-            "ESRDGAN had 100,000 of a large one. A trick may need that length to help, or to harm; what "
-            "is found here is found for this size."
-        )
-    return text
-
-
-def ran_away(lost: pd.DataFrame) -> list[str]:
-    """The rows without scores, and why."""
-    if lost.empty:
-        return []
-    lines = lost.sort_values(["trick", "seed"])[["trick", "seed", "lost"]].astype(str).to_numpy().tolist()
-    return [
-        "## Rows that ran away",
-        "The training of these rows broke down, so they have no scores, and what is said of a row below comes from its "
-        "other seeds. That it can happen is a result as well.",
-        markdown(["row", "seed", "what stopped it"], lines),
-    ]
-
-
-def reading(preset: dict[str, Any]) -> str:
-    """How a difference becomes a claim, and what the measures are."""
-    seeds = len(preset["seeds"])
-    return (
-        "A difference is the row minus the base *of the same seed*, so both saw the same patches. It is claimed, in "
-        "bold, only if it has the same sign in all seeds and its 95 % interval (Student's t over the paired "
-        f"differences, n={seeds}) does not hold 0. In brackets: the same sign in all seeds, but within that "
-        "spread. ± stands where the sign changes over the seeds: nothing can be said. Elsewhere, ± is half of the 95 % "
-        "interval of the mean and n the number of seeds.\n\n"
-        "PSNR and SSIM (on Y, 4 pixels cropped) ask how faithful a picture is: higher is better. The gradient ratio "
-        "asks how sharp it is, and HR has 1. The energy-map error asks whether structure is where HR has it, colour "
-        "shift and checkerboard how large a tint and a pattern are: lower is better. These are different questions: a "
-        "trick may be good for one and bad for another, so there is no verdict over all of them. ESRDGAN's list names "
-        "tricks, not measures; what it says is held against each measure by itself."
-    )
-
-
 def verdicts(scores: pd.DataFrame, group: pd.DataFrame, preset: dict[str, Any]) -> str:
-    """One line per trick: what it changes, what ESRDGAN found, and what may be said of each metric."""
-    lines = [
-        [
-            *(name, _settings(changes(name, preset)), trick_of(name).verdict),
-            *(cell(one) for one in findings(group, name)),
-            features_of(scores, name),
-        ]
-        for name in tricks(scores)
-    ]
+    """Return one line per trick: what it changes, what ESRDGAN found, and what may be concluded for each metric."""
+    lines = []
+    for name in tricks(scores):
+        changed, trick = changes(name, preset), trick_of(name)
+        settings = ", ".join(f"`{key}={value!r}`" for key, value in changed.items())
+        settings += "" if set(changed) <= GAN_STAGE else "; its PSNR stage differs too"
+        settings += f". {trick.caution}" if trick.caution else ""
+        cells = (str(finding(group, name, metric)) for metric in METRICS)
+        lines.append([name, settings, trick.verdict, *cells, features_of(scores, name)])
     return markdown(["trick", "what changes in lab 04", "ESRDGAN", *HEAD], lines)
 
 
-def _settings(changed: dict[str, Any]) -> str:
-    note = "; its PSNR stage differs too" if own_stage(changed) else ""
-    return ", ".join(f"`{name}={value!r}`" for name, value in changed.items()) + note
+def features_of(scores: pd.DataFrame, trick: str) -> str:
+    """Return what a row looked through."""
+    return features(scores[scores["trick"] == trick])
 
 
-def every(scores: pd.DataFrame, group: pd.DataFrame) -> list[Finding]:
-    """All comparisons in a group."""
-    return [one for name in tricks(scores) for one in findings(group, name)]
-
-
-def in_words(scores: pd.DataFrame, group: pd.DataFrame) -> str:
-    """A sentence or more per trick."""
-    return "\n".join(f"- {sentences(scores, group, name, trick_of(name))}" for name in tricks(scores))
+def chance(scores: pd.DataFrame, group: pd.DataFrame) -> str:
+    """Return how many of the claims chance alone would give."""
+    found = [finding(group, name, metric) for name in tricks(scores) for metric in METRICS]
+    if all(one.kind == ONE_SEED for one in found):
+        return "There is one seed, so nothing can be claimed."
+    return (
+        f"{sum(one.claim for one in found)} of {len(found)} comparisons are beyond the spread. A 95 % interval is "
+        f"wrong once in twenty, so chance alone would give about {len(found) / 20:.0f}: trust a pattern over "
+        "metrics and images more than a single cell."
+    )
 
 
 def absolute(scores: pd.DataFrame, group: pd.DataFrame, lr: str = PLAIN, names: list[str] | None = None) -> str:
-    """The measures themselves, with bicubic and the PSNR stage in front."""
+    """Return the measures themselves, with bicubic and the PSNR stage in front."""
     lines = []
     for name in names or ["bicubic", "PSNR stage", BASE, *tricks(scores)]:
         found = by_seed(group, name, lr)
@@ -157,42 +126,28 @@ def absolute(scores: pd.DataFrame, group: pd.DataFrame, lr: str = PLAIN, names: 
     return markdown(["row", *HEAD], lines)
 
 
-def differences(scores: pd.DataFrame, group: pd.DataFrame) -> str:
-    """Mean and interval of the paired differences."""
-    lines = []
-    for name in tricks(scores):
-        values = {metric: paired(group, name, metric) for metric in METRICS}
-        cells = [_difference(found, digits(metric)) for metric, found in values.items()]
-        lines.append([name, *cells, features_of(scores, name)])
-    return markdown(["row", *HEAD], lines)
-
-
-def _difference(values: list[float], places: int) -> str:
-    mean = f"{sum(values) / len(values):+.{places}f}" if values else "-"
-    return f"{mean} ± {interval(values):.{places}f}" if len(values) > 1 else mean
-
-
 def other_section(page: Page, scores: pd.DataFrame, found: dict[str, pd.DataFrame], folder: Path) -> None:
-    """Rows that were trained on other LR, scored on it, beside the base on the same LR."""
+    """Add the rows that were trained on other LR, scored on it, next to the base on the same LR."""
     kinds = {name: kind for name in tricks(scores) if (kind := other_lr(scores, name))}
     if not kinds:
         return
     page.add(
         "## LR made as in training",
-        "Above, all rows have to solve the task of everybody: LR made by bicubic. A row that was trained on other LR "
-        "images was trained for another task, so here it is scored on that one, with the base, which never saw it. "
-        "Both answers count: whether a trick 'did not help' depends on which of the two LR images one has.",
+        "Above, all rows solve the same task: LR made by bicubic. A row that was trained on other LR images was "
+        "trained for another task, so here it is scored on that one, with the base, which never saw it. Both answers "
+        "count.",
     )
     for name, kind in kinds.items():
         page.add(f"### {name}: on {kind} LR")
         for title, group in found.items():
+            cells = [str(finding(group, name, metric, kind)) for metric in METRICS]
             page.add(f"On {title}:", absolute(scores, group, kind, ["bicubic", "PSNR stage", BASE, name]))
-            page.add(sentences(scores, group, name, trick_of(name), kind))
+            page.add(f"Difference from the base: {', '.join(map(' '.join, zip(NAMES.values(), cells, strict=True)))}.")
     figures.other_crops(page, scores, folder)
 
 
 def costs(scores: pd.DataFrame) -> str:
-    """Steps and training time of the second stage of each row."""
+    """Return steps and training time of the second stage of each row."""
     lines = []
     for name in (BASE, *tricks(scores)):
         rows = scores[scores["trick"] == name].drop_duplicates("row").sort_values("seed")

@@ -40,8 +40,7 @@ def test_smoke_study_of_content_losses_claims_nothing_from_random_features(smoke
     assert sorted(copies) == sorted(row.split()[1] for row in rows)
     assert [sum(what in row for row in rows) for what in ("vgg19 relu5_4 (random)", "no features")] == [1, 1]
     assert "1 through random ones, 1 through none" in text
-    claims = re.findall(r"^- .+$", text[text.index("## The study's claims") :], re.MULTILINE)
-    assert "holds" not in "".join(claims)
+    assert not re.search(r"\| (holds|does not hold)", text)
 
 
 @pytest.mark.nightly

@@ -8,8 +8,8 @@ import srlab
 from srlab.base.errors import SrlabError
 from srlab.course.parameters import check_parameters
 from studies.content_loss.configurations import LOSSES, VARIANTS, Row, parameters, read_preset, rows
+from studies.content_loss.jobs import backbones_of, jobs, shallow_is_real
 from studies.content_loss.published import PUBLISHED
-from studies.content_loss.weights import backbones_of, shallow_is_real
 from studies.presets import defaults_of
 from tests.conftest import ROOT
 
@@ -77,6 +77,15 @@ def test_a_preset_without_its_images_or_with_an_unknown_row_is_refused_in_one_se
         read_preset("paper")
     with pytest.raises(SrlabError, match="'described SRResNet 250 Res50', which is no row"):
         rows(read_preset("laptop") | {"rows": ["described SRResNet 250 Res50"]})
+
+
+def test_each_job_comes_after_the_one_that_it_needs():
+    found = jobs(read_preset("laptop", backbone="random"))
+    assert all(job.before in ["", *list(found)[:place]] for place, job in enumerate(found.values()))
+    long, short = (found[f"described-srgan-{epochs}-vgg19_5_4-seed0"] for epochs in (200, 100))
+    assert long.facts["run"] == short.facts["run"] == "03_srgan/described-vgg19_5_4-seed0"
+    assert long.facts["iters"] > short.facts["iters"]
+    assert "run" not in found["bicubic"].facts
 
 
 def test_a_weights_file_serves_the_rows_whose_layers_it_has(tmp_path):

@@ -5,15 +5,11 @@ import json
 
 import pytest
 
-import srlab
-import srlab.models.features
 from srlab.base.errors import SrlabError
 from srlab.course.parameters import check_parameters
 from srlab.course.recipes import read_book
 from srlab.training.runs import Run
 from studies import presets
-from studies import train as trainer
-from studies.esrdgan_tricks import score, train
 from studies.esrdgan_tricks.configurations import (
     COMMON,
     GAN_STAGE,
@@ -29,8 +25,7 @@ from studies.esrdgan_tricks.configurations import (
     read_preset,
     rows,
 )
-from studies.esrdgan_tricks.differences import read_lost, read_scores
-from tests.conftest import leave_run
+from studies.esrdgan_tricks.jobs import jobs
 
 NOTEBOOK = HERE.parents[1] / "notebooks" / f"{LAB}.ipynb"
 PRESETS = {"smoke": {}, "laptop": {}, "paper": {"images": "DIV2K"}}
@@ -85,6 +80,11 @@ def test_a_row_is_scored_on_lr_as_it_was_trained_on():
     found = {row.trick: degradation(parameters(row, preset)) for row in rows(preset)}
     assert {trick: made for trick, made in found.items() if made} == OWN_LR
     assert set(map(str, degradations(preset))) == {"{}", *map(str, OWN_LR.values())}
+    found = jobs(preset)
+    assert all(job.before in ["", *list(found)[:place]] for place, job in enumerate(found.values()))
+    kinds = {name: len(found[f"{name}-seed0"].facts["degradations"]) for name in ("base", "nearest-lr", "vanilla")}
+    assert kinds == {"base": 4, "nearest-lr": 2, "vanilla": 1}
+    assert found["psnr-stage-seed0"].facts["run"] == f"{LAB}/base-seed0-psnr"
 
 
 @pytest.mark.parametrize(
@@ -94,38 +94,3 @@ def test_a_row_is_scored_on_lr_as_it_was_trained_on():
 def test_rows_that_are_not_there_or_miss_their_base_are_refused(chosen, words):
     with pytest.raises(SrlabError, match=words):
         rows(read_preset("laptop") | {"rows": chosen})
-
-
-def test_a_row_that_ran_away_is_lost_and_says_why_until_it_gets_through(tmp_path, monkeypatch):
-    output = tmp_path / "notebooks" / "base-seed0.ipynb"
-    note = output.with_suffix("") / train.LOST
-
-    def train_row(state, error):
-        """Its lab ends with an error, or none, after the trainer has left `state` in the manifest of its run."""
-
-        def execute(notebook, output, given, without):
-            run = leave_run(notebook.stem, given["run"], given["iters"], state, seed=0)
-            run.save_generator(srlab.models.MSRResNet(blocks=1, features=8), given["iters"])
-            output.write_text("cells so far")
-            if error:
-                raise SrlabError(error)
-
-        monkeypatch.setattr(trainer, "execute", execute)
-        train.main(str(tmp_path / f"{LAB}.ipynb"), str(output), json.dumps({"run": "base-seed0", "iters": 10}))
-
-    monkeypatch.setenv("SRLAB_HOME", str(tmp_path))
-    (tmp_path / f"{LAB}.ipynb").write_text("{}")
-    with pytest.raises(SrlabError, match="a fault outside of training"):
-        train_row("finished", "a fault outside of training")
-    assert not output.exists()
-    assert not note.exists()
-    train_row("failed", "the weights are gone")
-    assert (output.read_text(), note.read_text()) == ("cells so far", "the weights are gone")
-    facts = {"row": "base-seed0", "trick": "base", "seed": 0}
-    score.main(json.dumps(facts), str(tmp_path / "scores" / "base-seed0.csv"))
-    lost = read_lost(tmp_path / "scores")
-    assert lost.to_dict("records") == [facts | {"lost": "the weights are gone"}]
-    with pytest.raises(SrlabError, match="No row of the base has scores"):
-        read_scores(tmp_path / "scores")
-    train_row("finished", "")
-    assert not note.exists()

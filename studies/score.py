@@ -1,0 +1,133 @@
+"""Scores one row of a study on the validation photos and on benchmark sets.
+
+The Snakefile calls it: ``python -m studies.score FACTS OUTPUT`` (JSON of `studies.presets.Job`). It writes a table with
+one line per image and kind of LR, and next to it a crop of the SR photo for each kind of LR. The generator is the one
+that ``train.py`` copied into ``notebooks/<row>/``, because the run itself may have gone on since. A row that broke down
+gets a table of one line with the reason.
+"""
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import torch
+
+import srlab
+from srlab.base.errors import SrlabError
+from srlab.data import datasets
+from srlab.evaluation.metrics import STUDY
+from srlab.models import weights
+from srlab.training.runs import Run
+
+from .shown import bicubic, crop, photo
+from .train import LOST
+
+FIDELITY = ("psnr", "ssim")  # on Y, 4 pixels cropped
+PERCEPTION = ("gradient_ratio", "energy_error", "colour_shift", "checkerboard")
+RGB = ("psnr", "ssim", "ms_ssim")  # on RGB without a crop, where a study asks for them
+PLAIN = "bicubic"  # the kind of LR that every row is scored on
+
+
+def main(facts: str, output: str) -> None:
+    """Write ``output`` (CSV), and the crops as PNGs named after it and the kind of LR."""
+    about, table = json.loads(facts), Path(output)
+    copies = table.parents[1] / "notebooks" / table.stem
+    known = {"row": table.stem} | about["known"]
+    if (note := copies / LOST).is_file():
+        found = pd.DataFrame([known | {"lost": note.read_text(encoding="utf-8")}])
+    else:
+        network, more = load(about, copies)
+        found = pd.concat([score(network, about, settings) for settings in about["degradations"]], ignore_index=True)
+        found = pd.concat([pd.DataFrame([known | more] * len(found)), found], axis=1)
+        for settings in about["degradations"]:
+            lr = srlab.Degradation(**settings)(photo(), 4, torch.Generator().manual_seed(0))
+            srlab.write_image(crop(srlab.upscale(network, lr)), crop_file(table, label(settings)))
+    srlab.save_table(found, output, force=True)
+
+
+def load(about: dict[str, Any], folder: Path) -> tuple[Any, dict[str, Any]]:
+    """Return what is scored, and what its manifest reports.
+
+    Parameters
+    ----------
+    about
+        The facts of a job. Without ``layers`` it is the run ``LAB/NAME`` as it is, and without ``run`` bicubic.
+    folder
+        The copies of the row.
+
+    Raises
+    ------
+    SrlabError
+        The copies are missing or of another step, or the manifest doesn't have the features of the row.
+    """
+    if "run" not in about:
+        return bicubic, {}
+    if "layers" not in about:
+        return weights.load_generator(*about["run"].split("/")), {"backbone": "no features"}
+    manifest = Run("", folder.name, folder).manifest()
+    if manifest is None or manifest["step"] != about["iters"]:
+        raise SrlabError(
+            f"{folder} has no copies of step {about['iters']}; delete {folder}.ipynb and run the study again."
+        )
+    features, real = backbone_of(manifest, about["layers"])
+    known = {"backbone": features, "real": real, "iters": about["iters"], "wall_time_s": manifest["wall_time_s"]}
+    for key, part in {"network": "generator", "discriminator": "discriminator"}.items():
+        known[key] = manifest["parameters"].get(part, {}).get("network", "")
+    return weights.read_generator(folder), known
+
+
+def backbone_of(manifest: dict[str, Any], layers: str) -> tuple[str, bool | None]:
+    """Return what a table calls the features of a run, and whether they were trained; None for a row without any."""
+    if not layers:
+        return "no features", None
+    made = manifest["parameters"].get("features", {})
+    if made.get("layers") != layers or "weights" not in made:
+        raise SrlabError(f"The run {manifest.get('name')} has other features than {layers}; delete it and run again.")
+    real = not made["weights"].startswith("random")
+    note = made["weights"] if real else "random"
+    return f"{layers} ({note}{'' if made.get('normalize', True) else ', not normalised'})", real
+
+
+def score(network: Any, about: dict[str, Any], settings: dict[str, Any]) -> pd.DataFrame:
+    """Return one line per image. A random degradation uses the same seed for every row, so all get the same LR."""
+    sets = [datasets.photos("validation").subset(*about["scored"].split())]
+    sets += [datasets.benchmark(folder) for folder in about["benchmarks"]]
+    made = srlab.Degradation(**settings) if settings else None  # None takes the LR images of a benchmark set
+    metrics = (*FIDELITY, *PERCEPTION, *about.get("more", ()))
+    table = srlab.evaluate_all({"": network}, sets, degradation=made, metrics=metrics).drop(columns="method")
+    if about.get("rgb"):
+        rgb = srlab.evaluate_all({"": network}, sets, degradation=made, protocol=STUDY, metrics=RGB)
+        table[[f"{name}_rgb" for name in RGB]] = rgb[list(RGB)]
+    table.insert(0, "lr", label(settings))
+    return table
+
+
+def label(settings: dict[str, Any]) -> str:
+    """Return the name of a kind of LR: ``bicubic``, ``nearest``, ``bicubic, noise 0.01``."""
+    parts = [settings.get("method", PLAIN)]
+    for name in ("blur", "noise", "jpeg"):
+        if name in settings:
+            parts.append(f"{name} {' to '.join(f'{end:g}' for end in dict.fromkeys(settings[name]))}")
+    return ", ".join(parts)
+
+
+def crop_file(table: Path, kind: str = PLAIN) -> Path:
+    """Return the crop that belongs to a table of scores and a kind of LR."""
+    return table.with_name(f"{table.stem} {kind}.png")
+
+
+def read_scores(folder: Path) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Return all tables of a folder as one, and the rows that broke down, with ``lost`` for the reason."""
+    tables = [pd.read_csv(file) for file in sorted(folder.glob("*.csv"))]
+    lost = [table for table in tables if "lost" in table]
+    scores = pd.concat([table for table in tables if "lost" not in table], ignore_index=True)
+    return scores, pd.concat(lost, ignore_index=True) if lost else pd.DataFrame()
+
+
+if __name__ == "__main__":
+    try:
+        main(*sys.argv[1:])
+    except SrlabError as error:
+        sys.exit(f"Error: {error}")
