@@ -85,18 +85,13 @@ def rows_of(lab: str, folders: Sequence[Path]) -> tuple[list[str], list[str]]:
         far = distance(values, records[0])
         if far < MARGIN and not records[0].get("usually"):
             broken.append(f"{lab}: {claim}: {far:.1f} standard deviations from its bound.")
-        bound = " and ".join(
-            f"{sign} {records[0][word]:.4g}" for word, sign in (("above", ">"), ("below", "<")) if word in records[0]
-        )
-        numbers = (
-            statistics.fmean(values),
-            statistics.stdev(values) if len(values) > 1 else 0,
-            min(values),
-            max(values),
-        )
-        cells = [claim.replace("|", r"\|"), *(f"{number:.4g}" for number in numbers), bound]
-        cells.append("usually" if records[0].get("usually") else "over 100" if far > 100 else f"{far:.1f}")
-        lines.append("| " + " | ".join([*cells, f"{held} of {len(records)}"]) + " |")
+        signs = {"above": ">", "below": "<"}
+        bound = " and ".join(f"{sign} {records[0][word]:.4g}" for word, sign in signs.items() if word in records[0])
+        spread = statistics.stdev(values) if len(values) > 1 else 0
+        numbers = (f"{number:.4g}" for number in (statistics.fmean(values), spread, min(values), max(values)))
+        far = "usually" if records[0].get("usually") else "over 100" if far > 100 else f"{far:.1f}"
+        cells = [claim.replace("|", r"\|"), *numbers, bound, far, f"{held} of {len(records)}"]
+        lines.append(f"| {' | '.join(cells)} |")
     if not found:
         return [], []
     seeds = f"{len(executed)} seeds" + (f"; {exact} exact claims are not listed" if exact else "")
@@ -110,10 +105,8 @@ def main() -> int:
     parser.add_argument("seeds", nargs="+", help="names of the subfolders")
     parser.add_argument("--out", type=Path, help="Markdown file to write (default: print it)")
     options = parser.parse_args()
-    page, broken = (
-        [INTRODUCTION.format(" ".join(options.seeds), srlab.pick_precision("auto", torch.device("cpu"))), ""],
-        [],
-    )
+    precision = srlab.pick_precision("auto", torch.device("cpu"))
+    page, broken = [INTRODUCTION.format(" ".join(options.seeds), precision), ""], []
     for lab in find_notebooks():
         lines, failures = rows_of(lab.name, [options.runs / seed for seed in options.seeds])
         page += lines
