@@ -1,6 +1,7 @@
 """Every row of the study: a trick of ESRDGAN, what it changes in lab 04, and what ESRDGAN found."""
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,28 +20,24 @@ GAN_STAGE |= {"adversarial_weight", "gan", "discriminator", "d_features", "learn
 GAN_STAGE |= {"betas", "ema", "milestones", "label_real", "label_flip", "noise", "noise_until", "g_every"}
 
 
-class Of:
-    """Steps as shares of those of the preset: a number, or where there are several, a list."""
+def share(*shares: float) -> Callable[[dict[str, Any]], int | list[int]]:
+    """Return what computes steps as shares of those of the preset: a number, or where there are several, a list."""
 
-    def __init__(self, *shares: float) -> None:
-        self.shares = shares
-
-    def value(self, recipe: dict[str, Any]) -> int | list[int]:
-        """The steps, each at least 1."""
-        found = [max(1, round(share * recipe["iters"])) for share in self.shares]
+    def steps(recipe: dict[str, Any]) -> int | list[int]:
+        found = [max(1, round(part * recipe["iters"])) for part in shares]
         return found[0] if len(found) == 1 else found
 
+    return steps
 
-class Also:
-    """A layer before those that the content loss of the recipe looks at."""
 
-    def __init__(self, layer: str) -> None:
-        self.layer = layer
+def also(layer: str) -> Callable[[dict[str, Any]], str]:
+    """Return what puts a layer in front of those that the content loss of the preset uses."""
 
-    def value(self, recipe: dict[str, Any]) -> str:
-        """The layers, as ``features`` has them."""
-        network, *layers = recipe["features"].split()
-        return " ".join([network, self.layer, *layers])
+    def layers(recipe: dict[str, Any]) -> str:
+        network, *others = recipe["features"].split()
+        return " ".join([network, layer, *others])
+
+    return layers
 
 
 @dataclass(frozen=True)
@@ -50,7 +47,7 @@ class Trick:
     Attributes
     ----------
     changes
-        Parameters of lab 04.
+        Parameters of lab 04, and their values; a function computes one from the preset's parameters.
     verdict
         ``"helped"`` or ``"did not help"`` where ESRDGAN's list says so, or what else ESRDGAN has to do with it.
     caution
@@ -73,14 +70,14 @@ TRICKS = {
     "relativistic": Trick({"gan": "relativistic"}, HELPED, HALF),
     "more features in G": Trick({"width": 48, "growth": 24}, HELPED),
     "more features in D": Trick({"d_features": 48}, HELPED),
-    "longer": Trick({"iters": Of(3)}, HELPED),
+    "longer": Trick({"iters": share(3)}, HELPED),
     "flipped labels": Trick({"label_flip": 0.1}, DID_NOT),
     "LR noise": Trick({"lr_noise": [0.01, 0.01]}, DID_NOT),
     "nearest LR": Trick({"downsampler": "nearest"}, DID_NOT),
-    "low features": Trick({"features": Also("conv1_2")}, DID_NOT, SUM),
+    "low features": Trick({"features": also("conv1_2")}, DID_NOT, SUM),
     "aliased cubic LR": Trick({"downsampler": "bicubic-aliased"}, "its own LR"),
     "no PSNR stage": Trick({"pretrain_iters": 0}, "its own way, and its first weakness, it says"),
-    "halved rates": Trick({"milestones": Of(0.1, 0.2, 0.3, 0.4)}, "its own schedule"),
+    "halved rates": Trick({"milestones": share(0.1, 0.2, 0.3, 0.4)}, "its own schedule"),
     "vanilla": Trick({"gan": "vanilla"}, caution=HALF),
     "no D": Trick({"adversarial_weight": 0.0}),
 }
@@ -160,7 +157,7 @@ def changes(name: str, preset: dict[str, Any]) -> dict[str, Any]:
         return {key: value for trick in parts for key, value in changes(trick, preset).items()}
     found = TRICKS[name].changes | preset.get("tricks", {}).get(name, {})
     recipe = preset["parameters"]
-    return {key: value.value(recipe) if isinstance(value, Of | Also) else value for key, value in found.items()}
+    return {key: value(recipe) if callable(value) else value for key, value in found.items()}
 
 
 def parameters(row: Row, preset: dict[str, Any]) -> dict[str, Any]:
