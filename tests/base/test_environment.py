@@ -1,4 +1,4 @@
-"""requirements.lock and environment.yml agree with pyproject.toml, the one list of dependencies."""
+"""All files that name dependencies or Pythons agree with pyproject.toml."""
 
 import re
 import tomllib
@@ -48,7 +48,25 @@ def test_each_dependency_has_one_pin_that_fits(python, system):
         assert asked.specifier.contains(version, prereleases=True), f"{pin} does not satisfy {asked}"
 
 
-def test_conda_gives_the_python_of_pyproject_and_the_published_network_is_the_one_that_srlab_knows():
-    python, *_ = yaml.safe_load((ROOT / "environment.yml").read_text(encoding="utf-8"))["dependencies"]
-    assert python == f"python{PROJECT['requires-python']}"
+def pythons_of(file):
+    """The Pythons that a file names, as ``pyproject.toml`` would write them."""
+    text = (ROOT / file).read_text(encoding="utf-8")
+    if file == "Makefile":
+        return ">=3.{},<3.{}".format(*re.search(r"\(3, (\d+)\) <= v < \(3, (\d+)\)", text).groups())
+    if file == "environment.yml":
+        return yaml.safe_load(text)["dependencies"][0].removeprefix("python")
+    (job,) = yaml.safe_load(text)["jobs"].values()
+    minors = [int(python.partition(".")[2]) for python in job["strategy"]["matrix"]["python"]]
+    assert minors == list(range(minors[0], minors[-1] + 1))
+    return f">=3.{minors[0]},<3.{minors[-1] + 1}"
+
+
+@pytest.mark.parametrize(
+    "file", ["Makefile", "environment.yml", ".github/workflows/tests.yml", ".github/workflows/machines.yml"]
+)
+def test_every_file_has_the_pythons_of_pyproject(file):
+    assert pythons_of(file) == PROJECT["requires-python"]
+
+
+def test_the_published_network_is_the_one_that_srlab_knows():
     assert EXTRAS["published"] == [f"{realesrgan.PACKAGE}=={realesrgan.VERSION}"]

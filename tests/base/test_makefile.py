@@ -5,10 +5,8 @@ import re
 import shutil
 import subprocess
 import sys
-import tomllib
 
 import pytest
-from packaging.specifiers import SpecifierSet
 
 from tests.conftest import ROOT
 
@@ -75,10 +73,3 @@ def test_the_studies_are_refused_in_a_sentence_where_snakemake_does_not_install(
     assert not done
     assert "Snakemake, which is not available for Python 3.14 yet. Use Python 3.11 to 3.13" in said
     assert (tmp_path / "log").read_text() == "filled\n"
-
-
-def test_the_makefile_asks_for_the_python_of_pyproject():
-    text = (ROOT / "Makefile").read_text(encoding="utf-8")
-    low, high = re.search(r"\(3, (\d+)\) <= v < \(3, (\d+)\)", text).groups()
-    wanted = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["requires-python"]
-    assert SpecifierSet(wanted) == SpecifierSet(f">=3.{low},<3.{high}")
