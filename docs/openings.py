@@ -115,14 +115,14 @@ def kept_rows(names: tuple[str, ...], titles: dict[str, str], box: Box) -> list[
     return [{title: cut(row[key], box) for key, title in titles.items()} for row, _ in map(kept.row, names)]
 
 
-def write(file: Path, rows: list[Row]) -> None:
+def write(file: Path, rows: list[Row], most: int = WIDTH) -> None:
     """Write rows of crops of one size as a JPEG, below the labels of the first row.
 
-    A crop is enlarged to whole pixels as far as the width allows, so nothing is smoothed.
+    A crop is enlarged by a whole number as far as the page is at most this wide, so nothing is smoothed.
     """
     columns = len(rows[0])
     height, width = next(iter(rows[0].values())).shape[-2:]
-    factor = max(1, (WIDTH - GAP * (columns - 1)) // (columns * width))
+    factor = max(1, (most - GAP * (columns - 1)) // (columns * width))
     step = factor * width + GAP
     page = Image.new("RGB", (columns * step - GAP, HEAD + len(rows) * (factor * height + GAP) - GAP), "white")
     draw, font = ImageDraw.Draw(page), ImageFont.load_default(22)
@@ -142,6 +142,7 @@ PICTURES = {
 
 if __name__ == "__main__":
     for name in sys.argv[1:] or [*PICTURES, "front"]:
-        file = ROOT / "docs/images/published.jpg" if name == "front" else ROOT / "notebooks/pictures" / f"{name}.jpg"
-        write(file, PICTURES.get(name, front)())
-        print(file.relative_to(ROOT))
+        if name == "front":
+            write(ROOT / "docs/images/published.jpg", front(), most=1440)
+        else:
+            write(ROOT / "notebooks/pictures" / f"{name}.jpg", PICTURES[name]())
