@@ -18,7 +18,7 @@ CODED = {"variant": "coded", "network": "CodedSRResNet"}
 BICUBIC = {"row": "bicubic", "lr": "bicubic", "set": SET, "image": "astronaut", "psnr_rgb": 24.5, "ssim_rgb": 0.7}
 SCORES = {"psnr_rgb": 25.0, "ssim_rgb": 0.8, "ms_ssim_rgb": 0.95, "psnr": 26.0, "ssim": 0.82, "checkerboard": 0.1}
 SCORES |= {"gradient_ratio": 0.6, "energy_error": 0.5, "colour_shift": 1.0, "saturation_ratio": 0.9}
-TEXTURE, HYBRID, GAN, QUESTION = tables.CLAIMS
+TEXTURE, HYBRID, GAN, SIZE, QUESTION = tables.CLAIMS
 
 
 def line(loss, seed=0, real=False, layers="vgg19 relu5_4", **changes):
@@ -80,6 +80,7 @@ HERE = "(described, SRResNet 250)"
         (TEXTURE, f"Res34_3 {HERE} - MSE {HERE}", ["+0.100", "+0.100", "does not hold, 3 seeds"]),
         (HYBRID, f"hybrid VGG19_5_4 {HERE} - MSE {HERE}", ["+0.50", "+0.0100", "+0.0100", "holds, 3 seeds"]),
         (GAN, f"MSE (described, SRGAN 100) - MSE {HERE}", ["-1.00", "+0.0000", "+0.0000", "does not hold, one seed"]),
+        (SIZE, f"Res34_3 {HERE} - MSE {HERE}", ["-3.00", "compare, 3 seeds"]),
         (QUESTION, f"Res34_3 {HERE} - VGG19_5_4 {HERE}", ["+0.300", "holds, 3 seeds"]),
     ],
 )
