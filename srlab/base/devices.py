@@ -1,7 +1,6 @@
-"""Which hardware a run uses: device, precision, memory, and what to say when it does not suffice."""
+"""Choose device and precision, measure memory, and explain what the hardware lacks."""
 
 import os
-import re
 import shutil
 import sys
 from collections.abc import Iterator
@@ -13,9 +12,9 @@ import torch
 
 from srlab.base.errors import SrlabError
 
-DRIVER = Path("/proc/driver/nvidia/version")  # where Linux tells of NVIDIA's driver
+DRIVER = Path("/proc/driver/nvidia/version")  # exists on Linux with NVIDIA's driver
 TORCHRUN = {"RANK", "LOCAL_RANK", "WORLD_SIZE", "MASTER_ADDR", "MASTER_PORT"}  # what torchrun sets in each process
-# Words in the plain errors of two of torch's allocators, CUDA, cuBLAS and cuDNN when the memory runs out.
+# Words in the errors of two of torch's allocators, CUDA, cuBLAS and cuDNN when the memory runs out.
 NO_MEMORY = (
     *("can't allocate memory", "not enough memory"),
     *("cuda error: out of memory", "status_alloc_failed", "allocation_failed"),
@@ -23,21 +22,21 @@ NO_MEMORY = (
 
 
 def pick_device(device: str | torch.device = "auto") -> torch.device:
-    """Turn ``"auto"`` into the GPU where there is one, else the CPU; a device is taken as it is.
+    """Turn ``"auto"`` into the GPU where there is one, else into the CPU.
 
-    Under ``torchrun`` each process has a GPU of its own, numbered by ``LOCAL_RANK``.
+    Under ``torchrun`` each process uses its own GPU, numbered by ``LOCAL_RANK``.
 
     Raises
     ------
     SrlabError
-        The device is unknown, or a GPU is asked for and there is none.
+        The device is unknown or missing.
     """
     if isinstance(device, torch.device):
         return device
     if device == "auto":
         device = "cuda" if torch.cuda.is_available() else "cpu"
     if device == "mps":
-        raise SrlabError("A Mac's GPU (mps) is not used: it lacks float64 and was never tried; set device to cpu.")
+        raise SrlabError("A Mac's GPU (mps) can't be used: it lacks float64. Set device to cpu.")
     if device not in ("cpu", "cuda"):
         raise SrlabError(f"Unknown device '{device}'; choose auto, cpu or cuda.")
     if device == "cuda" and not torch.cuda.is_available():
@@ -57,22 +56,21 @@ def from_torchrun(name: str) -> int | None:
 
 
 def memory_gib(device: torch.device) -> float:
-    """Memory of a GPU; 0 of a CPU."""
+    """Return the memory of a GPU in GiB; 0 for a CPU."""
     return torch.cuda.get_device_properties(device).total_memory / 2**30 if device.type == "cuda" else 0.0
 
 
 def pick_precision(precision: str, device: torch.device) -> str:
-    """Turn ``"auto"`` into ``"bf16"`` where it is fast; else ``"fp16"`` on a GPU, ``"no"`` on a CPU.
+    """Turn ``"auto"`` into ``"bf16"`` where it is fast, else into ``"fp16"`` on a GPU and ``"no"`` on a CPU.
 
     ``"no"`` is float32, on a GPU without rounding to TF32 (`convolutions`). Emulated bfloat16 would be slower, so a
     CPU must have the instructions: AMX, or AVX512-BF16 unless it is Intel's, which is slower than its float32
-    (benchmarks/RESULTS.md). The environment variable ``SRLAB_PRECISION`` replaces ``"auto"``; the tests run with both
-    ``no`` and ``bf16``, so that they pass on every CPU.
+    (benchmarks/RESULTS.md). The environment variable ``SRLAB_PRECISION`` replaces ``"auto"``.
 
     Raises
     ------
     SrlabError
-        The precision is unknown, or fp16 is asked for on a CPU.
+        The precision is unknown, or it is fp16 on a CPU.
     """
     if precision == "auto":
         precision = os.environ.get("SRLAB_PRECISION") or "auto"
@@ -90,22 +88,17 @@ def pick_precision(precision: str, device: torch.device) -> str:
 
 
 def unused_gpu() -> str:
-    """Say in a sentence why an NVIDIA GPU can't be used that seems to be there; "" where there is nothing to say.
-
-    `pick_device` then takes the CPU, which nobody should find out from the hours that a run takes.
-    """
+    """Return a sentence why an NVIDIA GPU of this machine cannot be used; "" if there is none, or it is usable."""
     hidden = os.environ.get("CUDA_VISIBLE_DEVICES") in ("", "-1")  # on purpose
     if hidden or torch.cuda.is_available() or not (DRIVER.is_file() or shutil.which("nvidia-smi")):
         return ""
-    known = re.search(r" \d+\.[\d.]+ ", DRIVER.read_text(encoding="utf-8")) if DRIVER.is_file() else None
-    build = f"CUDA {torch.version.cuda}" if torch.version.cuda else "the CPU alone"
     try:
         torch.cuda.init()
-    except (RuntimeError, AssertionError) as error:  # the reason, which is_available keeps to itself
-        reason = str(error).partition(". ")[0].rstrip(".")
+    except (RuntimeError, AssertionError) as error:  # the reason, which is_available hides
+        build = f"CUDA {torch.version.cuda}" if torch.version.cuda else "CPUs only"
         return (
-            f"There is an NVIDIA driver{known[0].rstrip() if known else ''}, but torch {torch.__version__}, built for "
-            f"{build}, cannot use it ({reason}); update the driver, or install a torch that fits it from "
+            f"There is an NVIDIA driver, but torch {torch.__version__}, built for {build}, cannot use it "
+            f"({str(error).partition('. ')[0].rstrip('.')}); update the driver, or install a torch that fits it from "
             "https://pytorch.org/get-started/locally."
         )
     return ""
@@ -113,16 +106,16 @@ def unused_gpu() -> str:
 
 @contextmanager
 def convolutions(whole: bool = True, fastest: bool = False) -> Iterator[None]:
-    """How a GPU computes convolutions in the block; elsewhere nothing changes.
+    """Set how a GPU computes convolutions in the block.
 
     Parameters
     ----------
     whole
-        Take all 24 bits of a float32; by itself cuDNN rounds what it multiplies to 11 (TF32). False leaves it as it
-        is, for what computes in 16 bits anyway.
+        Use all 24 bits of a float32; by default cuDNN rounds factors to 11 bits (TF32). False changes nothing, for
+        networks that compute in 16 bits anyway.
     fastest
-        Try the algorithms for each new shape once and keep the fastest; batches of training have one shape. Which that
-        is may change from one process to the next, and with it the last bits of a result.
+        Try the algorithms for each new shape once and keep the fastest; batches of training have one shape. The choice
+        may differ between processes, and with it the last bits of a result.
     """
     cudnn = torch.backends.cudnn
     before = cudnn.benchmark, cudnn.allow_tf32
@@ -134,7 +127,7 @@ def convolutions(whole: bool = True, fastest: bool = False) -> Iterator[None]:
 
 
 def peak_memory_mib() -> float:
-    """Largest memory this process has held so far, in MiB: on the GPU where one was used, else in RAM."""
+    """Return the largest memory of this process so far in MiB: on the GPU where one was used, else in RAM."""
     if torch.cuda.is_available() and torch.cuda.max_memory_allocated():
         return round(torch.cuda.max_memory_allocated() / 2**20, 1)
     if sys.platform == "win32":
@@ -146,7 +139,7 @@ def peak_memory_mib() -> float:
 
 
 def out_of_memory(error: BaseException) -> bool:
-    """Tell a lack of memory from all other errors."""
+    """Return whether an error reports a lack of memory."""
     text = str(error).lower()
     return isinstance(error, (torch.OutOfMemoryError, MemoryError)) or (
         isinstance(error, RuntimeError) and any(words in text for words in NO_MEMORY)
@@ -155,19 +148,12 @@ def out_of_memory(error: BaseException) -> bool:
 
 @contextmanager
 def explaining_lack_of_memory(what: str, advice: str) -> Iterator[None]:
-    """Say in one sentence that the memory is too small, and what to do.
-
-    Parameters
-    ----------
-    what
-        Names what does not fit, such as a file.
-    advice
-        What to do.
+    """Turn a lack of memory in the block into one sentence: the memory is too small for `what`, and `advice`.
 
     Raises
     ------
     SrlabError
-        Instead of the several errors that tell of a lack of memory.
+        Instead of the several errors that report a lack of memory.
     """
     try:
         yield

@@ -1,17 +1,17 @@
-"""The exception for what the reader can put right: a clear sentence instead of a stack trace."""
+"""The exception for mistakes that you can correct: a clear sentence instead of a stack trace."""
 
 from srlab.base.text import printable
 
-LONGEST_MESSAGE = 2000  # characters of a message; a field of somebody else's file may have millions
+LONGEST_MESSAGE = 2000  # characters of a message; a field of a file may have millions
 
 
 class SrlabError(Exception):
-    """Something the reader can put right: the message says what is wrong, where, and what to do.
+    """A mistake that you can correct: the message is what is wrong, where, and what to do.
 
-    It may quote the name of a file, or what stands in one, whoever made that: it is one line that a terminal can show.
+    It may quote names and contents of files from anywhere, so it is reduced to one line that is safe on a terminal.
 
-    In a notebook only the sentence is shown (IPython asks an exception for ``_render_traceback_``), because
-    the frames inside srlab would bury it. ``%debug`` still reaches them.
+    A notebook shows only the message (IPython calls ``_render_traceback_``), because the frames inside srlab would bury
+    it. ``%debug`` still reaches them.
     """
 
     def __init__(self, sentence: object = "") -> None:

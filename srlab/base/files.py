@@ -1,10 +1,9 @@
-"""Files that are either whole or not there: atomic writes, locks, room for them, tensors with notes as safetensors."""
+"""Files that are whole or absent: atomic writes, locks, and tensors with notes as safetensors."""
 
 import hashlib
 import json
 import os
 import shutil
-import tempfile
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
@@ -19,6 +18,7 @@ from srlab.base.errors import SrlabError
 
 ADVICE = "free some space or choose another folder"
 MARGIN = 64_000_000  # bytes that stay free: a disk filled to the last byte breaks more than a download
+LONGEST_NAME = 255  # bytes of a file's name
 
 
 def write_atomic(path: Path, content: bytes, advice: str = ADVICE) -> None:
@@ -27,16 +27,16 @@ def write_atomic(path: Path, content: bytes, advice: str = ADVICE) -> None:
     Parameters
     ----------
     path
-        Where to write; missing folders are made.
+        File to write; missing folders are made.
     content
         All bytes of the file.
     advice
-        What to do when it cannot be written, for the message.
+        End of the error message: what to do when the file cannot be written.
 
     Raises
     ------
     SrlabError
-        No space or no permission; a file of that name from before is left as it was.
+        The disk is full or the folder cannot be written to. An existing file of that name stays as it was.
     """
     with open_atomic(path, advice) as file:
         file.write(content)
@@ -46,8 +46,8 @@ def write_atomic(path: Path, content: bytes, advice: str = ADVICE) -> None:
 def open_atomic(path: Path, advice: str = ADVICE) -> Iterator[BinaryIO]:
     """Open a file for writing that appears under its name only when it is complete and on the disk.
 
-    Until then it is ``.<name>.part`` in the same folder, which stays there if the process is killed and is overwritten
-    the next time. Only one process may write a file at a time.
+    Until then it is ``.<name>.part`` in the same folder. That file stays there if the process is killed, and the next
+    call overwrites it. Only one process may write a file at a time.
 
     Parameters
     ----------
@@ -57,9 +57,12 @@ def open_atomic(path: Path, advice: str = ADVICE) -> Iterator[BinaryIO]:
     Raises
     ------
     SrlabError
-        As for `write_atomic`. Whatever is raised while the file is open leaves no file behind either.
+        As for `write_atomic`. After any error, no file is left behind.
     """
-    part = path.with_name(f".{path.name}.part")
+    name = f".{path.name}.part"
+    if len(os.fsencode(name)) > LONGEST_NAME:
+        name = f".{hashlib.sha256(os.fsencode(path.name)).hexdigest()}.part"
+    part = path.with_name(name)
     with writing(path, advice):
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -67,25 +70,25 @@ def open_atomic(path: Path, advice: str = ADVICE) -> Iterator[BinaryIO]:
                 yield file
             publish(part, path)
         except BaseException:  # also Ctrl-C
-            with suppress(OSError):  # there may be no part, or its folder may be none
+            with suppress(OSError):  # there may be no part, or a file where its folder should be
                 part.unlink()
             raise
 
 
 def refuse_existing(path: Path, force: bool | None = None) -> None:
-    """Refuse a path where a file is already, unless it may be replaced: best called before the work that fills it.
+    """Reject a path that exists, unless it may be replaced: best called before the work that fills it.
 
     Parameters
     ----------
     path
-        Where to write; a folder with nothing in it is as good as none.
+        File or folder to write; an empty folder counts as absent.
     force
-        Whether the user has said that it may be replaced; None where nobody can say so.
+        Whether the user allows to replace it; None if there is no way to allow it.
 
     Raises
     ------
     SrlabError
-        Something is there, and `force` is not given.
+        The path exists, and `force` is not set.
     """
     if path.exists() and not force and not (path.is_dir() and not any(path.iterdir())):
         way = "remove it" if force is None else "add --force (force=True) to replace it"
@@ -93,15 +96,14 @@ def refuse_existing(path: Path, force: bool | None = None) -> None:
 
 
 def publish(part: Path, path: Path) -> None:
-    """Give a finished file, or a folder of files, its name once all content is on the disk.
-
-    The name itself is on the disk then, too, where a folder can be flushed: not on Windows.
-    """
+    """Give a finished file, or a folder of files, its name once all content is on the disk."""
     for content in part.iterdir() if part.is_dir() else [part]:
         with content.open("rb+") as file:
             os.fsync(file.fileno())
     part.replace(path)
-    if os.name == "posix":
+    # Flush the name as well, where the system and the disk can flush a folder. Where they can't (Windows, shared
+    # folders of virtual machines, some network disks), the file is complete all the same.
+    with suppress(OSError):
         folder = os.open(path.parent, os.O_RDONLY)
         try:
             os.fsync(folder)
@@ -111,14 +113,7 @@ def publish(part: Path, path: Path) -> None:
 
 @contextmanager
 def writing(path: Path, advice: str = ADVICE) -> Iterator[None]:
-    """Say in one sentence that a file or folder could not be written, and what to do.
-
-    Parameters
-    ----------
-    path
-        What is written in the block.
-    advice
-        What to do when it cannot be.
+    """Turn an OSError in the block into one sentence: `path` could not be written, and `advice`.
 
     Raises
     ------
@@ -134,7 +129,7 @@ def writing(path: Path, advice: str = ADVICE) -> Iterator[None]:
 
 
 def sha256_of(path: Path) -> str:
-    """The SHA-256 of a file: 64 hexadecimal digits."""
+    """Return the SHA-256 of a file, 64 hexadecimal digits."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
@@ -149,14 +144,9 @@ def write_safetensors(
     path, advice
         As for `write_atomic`.
     tensors
-        By name, on any device.
+        Name -> tensor on any device.
     notes
-        What JSON can hold.
-
-    Raises
-    ------
-    SrlabError
-        As for `write_atomic`.
+        JSON-able values by name.
     """
     # All notes under one key: the order of several keys in the file's header would be random.
     # Copies, because a layer that a network uses twice has two names, and safetensors refuses shared memory.
@@ -166,12 +156,12 @@ def write_safetensors(
 
 
 def read_safetensors(path: Path) -> tuple[dict[str, torch.Tensor], dict[str, Any]]:
-    """Read what `write_safetensors` wrote, or another program; such a file has no notes.
+    """Read tensors and notes of a safetensors file; a file of another program has no notes.
 
     Raises
     ------
     SrlabError
-        The file is missing or cut short.
+        The file is missing or damaged.
     """
     if not path.is_file():
         raise SrlabError(f"There is no weights file {path}; run the lab that makes it first.")
@@ -180,36 +170,36 @@ def read_safetensors(path: Path) -> tuple[dict[str, torch.Tensor], dict[str, Any
             notes = json.loads((file.metadata() or {}).get("srlab", "{}"))
             if not isinstance(notes, dict):
                 raise ValueError("its notes have no names")
-            tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118 - it is no dict
+            tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118 - not a dict
     except (SafetensorError, OSError, ValueError) as error:
         raise SrlabError(f"The weights file {path} is damaged or cut short ({error}); replace it.") from error
     return tensors, notes
 
 
 def all_finite(tensors: dict[str, torch.Tensor]) -> bool:
-    """Whether no floating-point tensor holds NaN or infinity."""
+    """Return whether no floating-point tensor contains NaN or infinity."""
     return all(bool(value.isfinite().all()) for value in tensors.values() if value.is_floating_point())
 
 
 @contextmanager
 def lock(path: Path, advice: str, busy: str = "", patience: float = 0.0) -> Iterator[None]:
-    """Hold what a lock file stands for; the system lets go of it when the process dies, however it dies.
+    """Hold a lock file during the block; the system releases it when the process dies, however it dies.
 
     Parameters
     ----------
     path
-        Of the lock file; its folder is made if it is missing.
+        Lock file; its folder is made if it is missing.
     advice
-        What to do when the folder cannot be written to.
+        End of the error message when the folder cannot be written to.
     busy
-        What to say when another process holds it. If empty, say that this one waits, and wait.
+        Error message when another process holds the lock. If empty, print a line and wait.
     patience
-        Seconds after which another process is said to hold it.
+        Seconds to wait before another process counts as holding it.
 
     Raises
     ------
     SrlabError
-        Another process holds it (with `busy`), or the folder cannot be made or written to.
+        Another process holds the lock (with `busy`), or the folder cannot be written to.
     """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -232,69 +222,29 @@ def lock(path: Path, advice: str, busy: str = "", patience: float = 0.0) -> Iter
 
 
 def one_writer(path: Path) -> AbstractContextManager[None]:
-    """Hold a file or folder for this process while it is made; a second process waits.
-
-    Raises
-    ------
-    SrlabError
-        The folder it lies in cannot be made or written to.
-    """
+    """Let only this process make a file or folder during the block; a second process waits."""
     return lock(path.with_name(f".{path.name}.lock"), "choose a folder that you own")
 
 
-def check_writable(folder: Path, advice: str) -> None:
-    """Check that files can be written into a folder, or into the next one above it that is there; none is left.
-
-    Parameters
-    ----------
-    folder
-        It need not exist yet, and is not made: several processes may ask at once.
-    advice
-        What to do when it cannot be written to.
-
-    Raises
-    ------
-    SrlabError
-        There is a file or a dead link in the way, or no permission, or no room.
-    """
-    there = next(place for place in (folder, *folder.parents) if os.path.lexists(place))
-    try:
-        with tempfile.TemporaryFile(dir=there) as file:
-            file.write(bytes(1 << 16))
-    except OSError as error:
-        raise SrlabError(f"Cannot write into {there} ({error.strerror or error}); {advice}.") from error
-
-
 def amount(count: float) -> str:
-    """A number of bytes for people: ``"3.53 GB"``."""
+    """Return a number of bytes for people: ``"3.53 GB"``."""
     for unit, name in ((1e9, "GB"), (1e6, "MB"), (1e3, "kB")):
         if count >= unit:
             return f"{count / unit:.3g} {name}"
     return f"{count:.0f} bytes"
 
 
-def need_room(folder: Path, count: int, what: str, advice: str = ADVICE) -> None:
-    """Check that a folder's disk takes so many bytes more, before the first is written.
-
-    Parameters
-    ----------
-    folder
-        Where they go; it need not exist yet.
-    count
-        Bytes.
-    what
-        Names what needs the room; the message begins with it.
-    advice
-        What to do when there is too little; the message ends with it.
+def need_room(folder: Path, count: int, what: str) -> None:
+    """Check that the disk of a folder has room for `count` bytes of `what`, before the first is written.
 
     Raises
     ------
     SrlabError
-        There is too little room; the message says how much is missing.
+        There is too little room; the message has the amount that is missing.
     """
     there = next(place for place in (folder, *folder.absolute().parents) if place.exists())
     missing = count + MARGIN - shutil.disk_usage(there).free
     if missing > 0:
         raise SrlabError(
-            f"{what} needs {amount(count)}, and the disk of {folder} has {amount(missing)} too little free; {advice}."
+            f"{what} needs {amount(count)}, and the disk of {folder} has {amount(missing)} too little free; {ADVICE}."
         )

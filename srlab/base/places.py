@@ -1,4 +1,4 @@
-"""Where things lie: the course, its runs, its recipes, its data."""
+"""Paths: the course, its runs, its recipes, its data, and what a path that you type means."""
 
 import os
 from collections.abc import Iterable
@@ -9,15 +9,15 @@ from srlab.base.errors import SrlabError
 
 
 def home() -> Path:
-    """Folder of all runs: ``$SRLAB_HOME``, or ``runs/`` of the course the working directory lies in."""
+    """Return the folder of all runs: ``$SRLAB_HOME``, or ``runs/`` of the course around the working directory."""
     return _place("SRLAB_HOME", "runs")
 
 
 def expanded(path: str | os.PathLike) -> Path:
-    """A path as a reader types it: with ``~`` for her home, and from wherever in the course she types it.
+    """Resolve a typed path: ``~`` is your home, and a relative path may start anywhere in the course.
 
-    What is not there from the working directory, that of the notebooks in Jupyter, is looked for from the course's own
-    folder and from its notebooks. What is nowhere stays as it is.
+    If it is not in the working directory (in Jupyter, that of the notebook), it is looked up in the folder of the
+    course and in its notebooks. A path that is nowhere stays as it is.
     """
     path = from_home(path)
     top = course()
@@ -27,7 +27,7 @@ def expanded(path: str | os.PathLike) -> Path:
 
 
 def from_home(path: str | os.PathLike) -> Path:
-    """A path with ``~`` for the reader's home; one of a user that there isn't stays as it is."""
+    """Expand ``~`` to your home; the ``~`` of an unknown user stays as it is."""
     try:
         return Path(path).expanduser()
     except RuntimeError:
@@ -35,23 +35,23 @@ def from_home(path: str | os.PathLike) -> Path:
 
 
 def switched_on(variable: str) -> bool:
-    """Whether an environment variable is set, to something else than 0."""
+    """Return whether an environment variable is set to something else than 0."""
     return os.environ.get(variable, "0") not in ("", "0")
 
 
 def course() -> Path | None:
-    """Folder of the course that the working directory lies in, or None outside of one."""
+    """Return the folder of the course around the working directory, or None outside of a course."""
     here = Path.cwd()
     return next((folder for folder in (here, *here.parents) if (folder / "notebooks" / "recipes").is_dir()), None)
 
 
 def recipes() -> Path:
-    """Folder of the recipes: of the course that the working directory lies in, else of the one srlab came with."""
+    """Return the folder of the recipes: of the course around the working directory, else of srlab's own."""
     return (course() or Path(__file__).parents[2]) / "notebooks" / "recipes"
 
 
 def data_home() -> Path:
-    """Folder of all data sets: ``$SRLAB_DATA``, or ``data/`` of the course the working directory lies in."""
+    """Return the folder of all data sets: ``$SRLAB_DATA``, or ``data/`` of the course around the working directory."""
     return _place("SRLAB_DATA", "data")
 
 
@@ -62,12 +62,12 @@ def _place(variable: str, name: str) -> Path:
 
 
 def run_folder(lab: str, name: str) -> Path:
-    """Folder of a run, whether it is there or not: ``<home>/<lab>/<name>``.
+    """Return the folder of a run, which need not exist: ``<home>/<lab>/<name>``.
 
     Raises
     ------
     SrlabError
-        A name has other signs than letters, digits and ``. _ -``, or leads out of the folder.
+        A name has other characters than letters, digits and ``. _ -``, or leads out of the folder.
     """
     for part in (lab, name):
         if not part or part != part.strip(".") or not all(c.isalnum() or c in "._-" for c in part):
@@ -78,19 +78,19 @@ def run_folder(lab: str, name: str) -> Path:
 
 
 def locate(typed: str | os.PathLike, known: Iterable[str] = ()) -> Path:
-    """The file or folder that somebody means by a path, or by ``<lab>/<name>`` for a run in the folder of the runs.
+    """Return the file or folder of a typed path, or of ``<lab>/<name>`` for a run.
 
     Parameters
     ----------
     typed
-        What was typed. A path that is there wins.
+        The path or run. An existing path wins.
     known
-        Other names that could have been meant, for the message.
+        Other valid names, for the message.
 
     Raises
     ------
     SrlabError
-        There is nothing of that name; the message says what looks alike.
+        Neither exists; the message has similar names.
     """
     path = from_home(typed)
     for place in (path, home() / path):
@@ -109,12 +109,12 @@ def locate(typed: str | os.PathLike, known: Iterable[str] = ()) -> Path:
 
 
 def generator_file(best: str = "") -> str:
-    """Name of the file with a run's last weights, or with its best ones by a score such as ``"psnr"``."""
+    """Return the file name of a run's last weights, or of the best ones by a score such as ``"psnr"``."""
     return f"generator-best-{best}.safetensors" if best else "generator.safetensors"
 
 
 def seen_from_here(path: Path) -> str:
-    """A path, or the way to it from the working directory where that is shorter."""
+    """Return a path, relative to the working directory if that is shorter."""
     try:
         return min(str(path), os.path.relpath(path), key=len)
     except ValueError:  # on Windows from one drive to another

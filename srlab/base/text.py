@@ -1,4 +1,4 @@
-"""Text as it is, where some of its signs would mean more: in Markdown, in figures and on a terminal."""
+"""Escape text for Markdown, figures and terminals."""
 
 import re
 import unicodedata
@@ -20,18 +20,18 @@ def in_figure(text: str) -> str:
 
 
 def printable(text: object) -> str:
-    """A foreign text with ``?`` for what would break a line, colour a terminal, or turn the direction of writing."""
+    """Replace characters that break a line, color a terminal, or turn the direction of writing with ``?``."""
     # All spaces stay: macOS puts a narrow one into the names of its screenshots.
     shown = (sign if sign.isprintable() or unicodedata.category(sign) == "Zs" else "?" for sign in str(text))
     return "".join(shown)
 
 
 def in_columns(rows: Sequence[Sequence[str]]) -> str:
-    """Rows of cells as lines, each column as wide as its longest cell."""
+    """Join rows of cells to lines, with each column as wide as its longest cell."""
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     return "\n".join("  ".join(map(str.ljust, row, widths)).rstrip() for row in rows)
 
 
 def breaks_line(name: str) -> bool:
-    """Whether a file's name would break a line or a terminal, or is no text (bytes of another encoding)."""
+    """Return whether a file's name would break a line or a terminal, or is not text (bytes of another encoding)."""
     return any(unicodedata.category(sign) in ("Cc", "Cs", "Zl", "Zp") for sign in name)

@@ -5,15 +5,13 @@ import re
 from pathlib import Path
 from typing import Any
 
-from srlab.base import files, places
+from srlab.base import places
 from srlab.base.errors import SrlabError
 from srlab.data.datasets import PHOTOS, ImageSet
-from srlab.training.runs import ADVICE
 
 # Not among the changes in a name: the recipe and the steps are in it already, and the others change no weight.
 NOT_IN_NAME = {"iters", "run", "recipe", "device", "precision", "compiled", "photo", "benchmark"}
 LONGEST = 100  # letters of a run's name, so that its side runs can have longer ones
-ROOM = 100_000_000  # bytes; the runs of a lab of the laptop take from 14 MB to 430 MB
 
 
 def changes(defaults: dict[str, Any], given: dict[str, Any], values: dict[str, Any]) -> dict[str, Any]:
@@ -72,7 +70,7 @@ def _sign(*what: str) -> str:
 
 
 def check_run(lab: str, run: str) -> None:
-    """Reject a run that could not be written, because of its name, its folder or the free space.
+    """Reject the name of a run that cannot be the name of a folder.
 
     Parameters
     ----------
@@ -82,10 +80,8 @@ def check_run(lab: str, run: str) -> None:
     Raises
     ------
     SrlabError
-        The name is not valid, or its folder cannot be made or written to.
+        The name has other characters than letters, digits and ``. _ -``, or is too long.
     """
-    folder = places.run_folder(lab, run or "default")
+    places.run_folder(lab, run or "default")
     if len(run.encode()) > LONGEST:
         raise SrlabError(f"The name '{run}' of the run is too long; use one of at most {LONGEST} letters.")
-    files.check_writable(folder, ADVICE)
-    files.need_room(folder, ROOM, "A run", ADVICE)

@@ -1,5 +1,7 @@
 """srlab.base.devices: which device and precision a run takes, and what is said of a GPU that can't be used."""
 
+import re
+
 import pytest
 import torch
 
@@ -67,7 +69,7 @@ def broken(monkeypatch, tmp_path):
         raise RuntimeError("The NVIDIA driver on your system is too old (found version 12020). Please update.")
 
     driver = tmp_path / "version"
-    driver.write_text("NVRM version: NVIDIA UNIX x86_64 Kernel Module  535.104.05  Sat Aug 19\nGCC version: 12.3.0 \n")
+    driver.touch()
     monkeypatch.setattr(devices, "DRIVER", driver)
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     monkeypatch.setattr(torch.cuda, "init", init)
@@ -76,11 +78,10 @@ def broken(monkeypatch, tmp_path):
 
 
 def test_a_gpu_that_cannot_be_used_is_named_with_the_reason_unless_it_is_hidden_or_not_there(broken):
-    said = devices.unused_gpu()
-    assert "an NVIDIA driver 535.104.05, but torch" in said
-    assert "(The NVIDIA driver on your system is too old (found version 12020)); update the driver" in said
+    reason = "(The NVIDIA driver on your system is too old (found version 12020)); update the driver"
+    assert reason in devices.unused_gpu()
     assert devices.pick_device().type == "cpu"
-    with pytest.raises(SrlabError, match=r"no usable GPU .*535\.104\.05"):
+    with pytest.raises(SrlabError, match=f"no usable GPU .*{re.escape(reason)}"):
         devices.pick_device("cuda")
     broken.setenv("CUDA_VISIBLE_DEVICES", "")
     assert devices.unused_gpu() == ""

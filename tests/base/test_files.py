@@ -2,6 +2,7 @@
 
 import errno
 import os
+import stat
 from pathlib import Path
 
 import pytest
@@ -31,6 +32,29 @@ def test_a_full_disk_leaves_the_old_file_no_part_and_a_sentence_with_the_name(tm
     assert [path.name for path in tmp_path.iterdir()] == ["file"]
     write_atomic(file, b"new and longer")
     assert file.read_bytes() == b"new and longer"
+
+
+@pytest.mark.parametrize("fails", ["open", "fsync"])
+def test_a_disk_that_cannot_flush_a_folder_takes_files_all_the_same(tmp_path, monkeypatch, fails):
+    """As folders that a virtual machine shares, and older CIFS; on Windows a folder cannot even be opened."""
+    works = getattr(os, fails)
+
+    def refuse(what, *rest):
+        if Path(what).is_dir() if fails == "open" else stat.S_ISDIR(os.fstat(what).st_mode):
+            raise OSError(errno.EINVAL, os.strerror(errno.EINVAL))
+        return works(what, *rest)
+
+    monkeypatch.setattr(os, fails, refuse)
+    write_atomic(tmp_path / "new" / "file", b"content")
+    assert (tmp_path / "new" / "file").read_bytes() == b"content"
+    files.publish(tmp_path / "new", tmp_path / "photos")
+    assert (tmp_path / "photos" / "file").is_file()
+
+
+@pytest.mark.parametrize("name", ["x" * 255, "ä" * 127])
+def test_a_name_may_be_as_long_as_the_system_allows(tmp_path, name):
+    write_atomic(tmp_path / name, b"content")
+    assert [path.name for path in tmp_path.iterdir()] == [name]
 
 
 def test_content_is_on_the_disk_before_it_gets_its_name(tmp_path, monkeypatch):

@@ -7,7 +7,6 @@ import inspect
 import re
 import shutil
 from pathlib import Path
-from types import SimpleNamespace
 
 import nbformat
 import pytest
@@ -117,18 +116,6 @@ def test_what_makes_no_sense_is_refused_in_one_sentence(lab, given, words, home)
     with pytest.raises(SrlabError, match=words):
         setup(lab, **given)
     assert not home.exists()
-
-
-def test_setup_says_at_once_that_the_disk_is_full_or_that_runs_cannot_be_written(home, monkeypatch):
-    monkeypatch.setattr("shutil.disk_usage", lambda _: SimpleNamespace(free=150_000_000))
-    with pytest.raises(SrlabError, match=r"A run needs 100 MB, .* has 14 MB too little free; .*SRLAB_HOME"):
-        setup("04_esrgan")
-    assert not home.exists()
-    (home / "04_esrgan").mkdir(parents=True)
-    (home / "04_esrgan" / "default").write_text("in the way")
-    with pytest.raises(SrlabError, match=r"Cannot write into .*choose another folder with SRLAB"):
-        setup("04_esrgan")
-    assert [path.name for path in home.rglob("*")] == ["04_esrgan", "default"]
 
 
 NAMES = [
