@@ -1,26 +1,25 @@
-"""Upscaling images of any size with a network or a function: tile by tile where the image is large."""
+"""Upscale images of any size with a network or a function: tile by tile where the image is large."""
 
 import math
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import torch
 from torch import nn
 from tqdm.auto import tqdm
 
-from srlab.base.devices import convolutions, out_of_memory, pick_precision
+from srlab.base.devices import convolutions, explaining_lack_of_memory, out_of_memory, pick_precision
 from srlab.base.errors import SrlabError
 from srlab.base.shell import running_shell
-from srlab.data.images import check_scale
+from srlab.data.images import check_scale, full_range, luma, to_float, to_uint8
 
 Upscaler = Callable[[torch.Tensor], torch.Tensor]
-Reader = Callable[[int, int, int, int], torch.Tensor]
 
 # Side of a tile in LR pixels. At x4 SRResNet then takes about 1 GiB, and RRDBNet 2.
 TILE = 320
-# LR pixels that a tile sees of its neighbours where the receptive radius is larger (SRResNet 40, RRDBNet 349). What
-# lies farther off changes less than half an 8-bit level in our networks and at most one in the published RealESRGAN,
-# where 24 pixels would leave 26 (benchmarks/RESULTS.md).
+# LR pixels that a tile sees of its neighbors where the receptive radius is larger (SRResNet 40, RRDBNet 349). Pixels
+# further away change less than half an 8-bit level in our networks and at most one level in Real-ESRGAN, where an
+# overlap of 24 pixels would leave 26 (benchmarks/RESULTS.md).
 OVERLAP = 80
 SMALLEST_TILE = 16
 HALVES = {"bf16": torch.bfloat16, "fp16": torch.float16}
@@ -33,146 +32,107 @@ def upscale(
     tile: int | None = None,
     overlap: int | None = None,
     precision: str = "no",
+    progress: str = "",
+    dtype: torch.dtype | None = None,
 ) -> torch.Tensor:
-    """Apply a network or a function to an LR batch, without gradients, in eval mode and on the network's device.
+    """Upscale an LR image or batch, without gradients, in eval mode and on the device of the network.
 
-    A large image is upscaled tile by tile (see `upscale_tiles`).
+    A large image is upscaled in tiles. Each tile sees `overlap` LR pixels of its neighbors, and only its core is kept,
+    so the memory that the network takes does not grow with the image. If a tile does not fit into the memory, its row
+    begins again with smaller tiles.
 
     Parameters
     ----------
     upscaler
-        ``upscaler(lr)`` gives SR.
+        A network or a function: ``upscaler(lr)`` returns SR.
     lr
-        ``(N, 3, h, w)`` or ``(3, h, w)`` in [0, 1].
-    scale, tile, overlap, precision
-        As in `upscale_tiles`.
+        ``(N, C, h, w)`` or ``(C, h, w)``, float in [0, 1] or uint8 levels; C = 3 for RGB, 1 for gray.
+    scale
+        SR pixels per LR pixel. By default, what the upscaler does.
+    tile
+        Longest side of a tile's core in LR pixels. By default the upscaler's own ``tile``, or `TILE`, and less for a
+        batch or a scale above 4.
+    overlap
+        LR pixels. With the receptive radius of the network or more, tiles give the same image as the whole, up to float
+        rounding. By default the upscaler's own ``overlap``, or its ``radius``, at most `OVERLAP`.
+    precision
+        Number format of the network: ``"no"`` (exact), ``"bf16"``, ``"fp16"``, or ``"auto"``, see `precision_of`.
+    progress
+        Label of a progress bar over the LR pixels; "" shows no bar.
+    dtype
+        Number format of the result (default: that of `lr`); ``torch.uint8`` rounds each tile to 8-bit levels.
 
     Returns
     -------
     torch.Tensor
-        ``(N, 3, H, W)`` or ``(3, H, W)``, clamped to [0, 1], on the device of `lr`. A network is left in the modes it
+        ``(N, C, H, W)`` or ``(C, H, W)``, clamped to [0, 1], on the device of `lr`. A network is left in the modes it
         was in.
 
     Raises
     ------
     SrlabError
-        As in `upscale_tiles`, or there is no image in the tensor.
+        The tensor is not an image, the image or the output contains NaN or infinity, the upscaler has another scale, a
+        setting is out of range, the device lacks the precision, or the memory is too small even for small tiles.
     """
     if lr.ndim == 3:
-        return upscale(upscaler, lr[None], scale, tile, overlap, precision)[0]
-    if lr.ndim != 4 or not lr.numel():
+        return upscale(upscaler, lr[None], scale, tile, overlap, precision, progress, dtype)[0]
+    if lr.ndim != 4 or lr.shape[1] not in (1, 3) or not lr.numel():
         raise SrlabError(
-            f"upscale needs images (N, 3, h, w) or (3, h, w), but got a tensor of shape {tuple(lr.shape)}."
+            f"upscale needs RGB or gray images (N, C, h, w) or (C, h, w), but got a tensor of shape {tuple(lr.shape)}."
         )
-
-    def read(top: int, bottom: int, left: int, right: int) -> torch.Tensor:
-        return lr[..., top:bottom, left:right]
-
-    if tile is None:  # a batch takes no more memory than one image
-        tile = max(int(tile_of(upscaler, scale) / math.sqrt(len(lr))), SMALLEST_TILE)
-    height, width = lr.shape[-2:]
-    sr = None
-    tiles = upscale_tiles(upscaler, read, (height, width), scale, tile, overlap, precision=precision)
-    for top, left, factor, part in tiles:
-        if sr is None:
-            sr = part.new_empty(*part.shape[:2], height * factor, width * factor)
-        sr[..., top : top + part.shape[-2], left : left + part.shape[-1]] = part
-    return sr
-
-
-def upscale_tiles(
-    upscaler: Upscaler,
-    read: Reader,
-    size: tuple[int, int],
-    scale: int | None = None,
-    tile: int | None = None,
-    overlap: int | None = None,
-    progress: bool | str = False,
-    precision: str = "no",
-) -> Iterator[tuple[int, int, int, torch.Tensor]]:
-    """Upscale an image of any size in tiles.
-
-    Each tile sees `overlap` LR pixels of its neighbours, and only its core is kept. Memory is bounded by a tile,
-    whatever the size of the image. If a tile does not fit into the memory, its row begins again with smaller ones.
-
-    Parameters
-    ----------
-    upscaler
-        A network or a function from LR to SR.
-    read
-        ``read(top, bottom, left, right)`` gives that piece of LR, ``(N, 3, bottom - top, right - left)`` in [0, 1].
-    size
-        Height and width of the image in LR pixels.
-    scale
-        SR pixels per LR pixel; found out where it is not given, and checked where it is.
-    tile
-        Longest side of a tile's core in LR pixels. None: `tile_of` the upscaler.
-    overlap
-        LR pixels. With the network's receptive radius or more, tiles give what the whole image gives, up to float
-        rounding. None: `overlap_of` the upscaler, which is less for deep networks.
-    progress
-        Show a bar over the LR pixels; a text says what it is about.
-    precision
-        In what a network computes: ``"no"``, exact, ``"bf16"``, ``"fp16"``, or ``"auto"``, see `precision_of`.
-
-    Yields
-    ------
-    tuple of int, int, int and torch.Tensor
-        First row and column of a core in SR, the scale, and the core ``(N, 3, rows, columns)``, clamped to [0, 1], on
-        the device of what `read` gives.
-
-    Raises
-    ------
-    SrlabError
-        The image or the output has values that are no numbers, the scale is another one, a
-        tile or an overlap is out of range, the precision cannot be had, or even small tiles do not fit into the memory.
-    """
-    height, width = size
     if scale is not None:
         check_scale(scale)
-    tile = tile_of(upscaler, scale) if tile is None else tile
+    count, channels, height, width = lr.shape
+    dtype = dtype or lr.dtype
+    # Levels lie in the memory as in an image file.
+    layout = torch.channels_last if dtype == torch.uint8 else torch.contiguous_format
+    if tile is None:  # a batch takes no more memory than one image
+        tile = max(int(tile_of(upscaler, scale) / math.sqrt(count)), SMALLEST_TILE)
     overlap = overlap_of(upscaler) if overlap is None else overlap
     if tile < 1 or overlap < 0:
         raise SrlabError(f"A tile has at least 1 pixel and an overlap at least 0, but they are {tile} and {overlap}.")
-    tile, top, precision = min(tile, max(height, width)), 0, precision_of(upscaler, precision)
-    # In a log each state of the bar stays.
-    pause = 0.1 if sys.stderr.isatty() or hasattr(running_shell(), "kernel") else 30
-    shown = {"desc": progress if isinstance(progress, str) else None, "disable": not progress}
-    shown |= {"unit": "px", "unit_scale": True, "mininterval": pause, "maxinterval": max(pause, 10)}
-    with tqdm(total=height * width, **shown) as bar:
+    tile, precision = min(tile, max(height, width)), precision_of(upscaler, precision)
+    sr, top = None, 0
+    with _bar(height * width, progress) as bar:
         while top < height:
             rows, columns = _even(height - top, tile), _even(width, tile)
-            bottom, failure = min(top + rows, height), None
+            bottom, failure = min(top + rows, height), ""
             try:
                 for left in range(0, width, columns):
                     right = min(left + columns, width)
-                    factor, core = _core(upscaler, read, size, (top, bottom, left, right), overlap, scale, precision)
-                    yield top * factor, left * factor, factor, core
+                    core, factor = _core(upscaler, lr, (top, bottom, left, right), overlap, scale, precision)
+                    if sr is None:
+                        with explaining_lack_of_memory("the upscaled image", "cut the image first"):
+                            size = (count, channels, height * factor, width * factor)
+                            sr = torch.empty(size, dtype=dtype, device=lr.device, memory_format=layout)
+                    core = to_uint8(core) if dtype == torch.uint8 else core
+                    sr[..., top * factor : bottom * factor, left * factor : right * factor] = core
                     del core
                     bar.update((bottom - top) * (right - left))
             except (RuntimeError, MemoryError) as error:
                 if not out_of_memory(error):
                     raise
                 failure = str(error).split("\n")[0] or type(error).__name__
-            if failure is None:
-                top = bottom
-            else:  # outside of the handler, where nothing holds the failed tensors any more
+            if failure:  # outside of the handler, where nothing keeps the tensors of the failed tile any more
                 tile = _halved(tile, overlap, failure)
                 bar.n = top * width
+            else:
+                top = bottom
+    return sr
 
 
 def tile_of(upscaler: Upscaler, scale: int | None = None) -> int:
-    """Longest side of a tile in LR pixels where none is given: the upscaler's own, or `TILE`, and less beyond x4."""
+    """Return the default side of a tile in LR pixels."""
     return max(getattr(upscaler, "tile", TILE) * 4 // max(scale or 4, 4), 1)
 
 
 def overlap_of(upscaler: Upscaler) -> int:
-    """Overlap of tiles in LR pixels where none is given: the upscaler's own, or its radius, at most `OVERLAP`."""
+    """Return the default overlap of tiles in LR pixels."""
     return getattr(upscaler, "overlap", min(getattr(upscaler, "radius", OVERLAP), OVERLAP))
 
 
 def precision_of(upscaler: Upscaler, precision: str) -> str:
-    """Turn ``"auto"`` into what an upscaler computes in: its own precision, or `pick_precision` of its device.
+    """Turn ``"auto"`` into the upscaler's own ``precision``, or into `pick_precision` of its device.
 
     Raises
     ------
@@ -185,62 +145,10 @@ def precision_of(upscaler: Upscaler, precision: str) -> str:
     return pick_precision(precision, next((weight.device for weight in weights), torch.device("cpu")))
 
 
-def _even(length: int, longest: int) -> int:
-    """Length of the first of as few pieces as can be, about equal; multiples of 32 suit windows of attention."""
-    equal = length / math.ceil(length / longest)
-    return min(32 * math.ceil(equal / 32), longest)
-
-
-def _core(
-    upscaler: Upscaler,
-    read: Reader,
-    size: tuple[int, int],
-    core: tuple[int, int, int, int],
-    overlap: int,
-    scale: int | None,
-    precision: str,
-) -> tuple[int, torch.Tensor]:
-    """Scale, and SR of the core (top, bottom, left, right), made from a tile that reaches beyond it."""
-    top, bottom, left, right = core
-    above, below = max(top - overlap, 0), min(bottom + overlap, size[0])
-    before, after = max(left - overlap, 0), min(right + overlap, size[1])
-    lr = read(above, below, before, after)
-    if not torch.isfinite(lr).all():
-        raise SrlabError("The image has values that are no numbers (NaN or infinite); check how it was made.")
-    sr = apply(upscaler, lr, precision)
-    if not torch.isfinite(sr).all():
-        broken = "its weights are broken; take weights from before, such as the best ones of the run"
-        advice = broken if precision == "no" else f"{precision} may be too coarse for it; take the precision no"
-        raise SrlabError(f"The network gives values that are no numbers (NaN or infinite) for this image: {advice}.")
-    factor = scale or sr.shape[-1] // lr.shape[-1]
-    if factor < 1 or sr.shape[-2:] != (factor * lr.shape[-2], factor * lr.shape[-1]):
-        raise SrlabError(
-            f"The upscaler made {sr.shape[-1]}x{sr.shape[-2]} pixels of {lr.shape[-1]}x{lr.shape[-2]}, which is not "
-            f"{scale or 'a whole number of'} times larger; give the scale that it was made for."
-        )
-    rows = slice((top - above) * factor, (bottom - above) * factor)
-    sr = sr[..., rows, (left - before) * factor : (right - before) * factor]
-    return factor, sr.clamp(0, 1).to(lr)
-
-
-def _halved(tile: int, overlap: int, failure: str) -> int:
-    """Half the side after a lack of memory, or an error when tiles are small already."""
-    if torch.cuda.is_available():
-        torch.cuda.empty_cache()
-    if tile <= SMALLEST_TILE:
-        raise SrlabError(
-            f"Not even tiles of {tile} pixels with an overlap of {overlap} fit into the memory ({failure}); "
-            "close other programs, or give a smaller overlap."
-        )
-    smaller = math.ceil(tile / 2)
-    tqdm.write(f"The memory is too small for tiles of {tile} pixels; going on with {smaller}.", file=sys.stderr)
-    return smaller
-
-
 def apply(upscaler: Upscaler, lr: torch.Tensor, precision: str = "no") -> torch.Tensor:
-    """Upscale an LR batch whole, on the device of the network; not clamped, and it stays on that device.
+    """Upscale an LR batch as a whole; the result is not clamped and stays on the device of the network.
 
-    In ``"bf16"`` and ``"fp16"`` convolutions compute and answer in it, and the weights stay in float32.
+    In ``"bf16"`` and ``"fp16"`` convolutions compute in that format, and the weights stay in float32.
     """
     if not isinstance(upscaler, nn.Module):
         with torch.no_grad():
@@ -261,3 +169,66 @@ def apply(upscaler: Upscaler, lr: torch.Tensor, precision: str = "no") -> torch.
     finally:
         for module, training in modes.items():
             module.training = training
+
+
+def _core(
+    upscaler: Upscaler,
+    lr: torch.Tensor,
+    core: tuple[int, int, int, int],
+    overlap: int,
+    scale: int | None,
+    precision: str,
+) -> tuple[torch.Tensor, int]:
+    """Return SR of the core (top, bottom, left, right), on the device of `lr`, and the scale."""
+    top, bottom, left, right = core
+    above, below = max(top - overlap, 0), min(bottom + overlap, lr.shape[-2])
+    before, after = max(left - overlap, 0), min(right + overlap, lr.shape[-1])
+    seen = to_float(lr[..., above:below, before:after]).expand(-1, 3, -1, -1)
+    if not torch.isfinite(seen).all():
+        raise SrlabError("The image contains NaN or infinity. Check how it was made.")
+    sr = apply(upscaler, seen, precision)
+    if not torch.isfinite(sr).all():
+        advice = f"{precision} may be too coarse for it. Use precision no."
+        if precision == "no":
+            advice = "its weights are broken. Use earlier weights, such as the best ones of the run."
+        raise SrlabError(f"The network's output contains NaN or infinity for this image; {advice}")
+    factor = scale or sr.shape[-1] // seen.shape[-1]
+    if factor < 1 or sr.shape[-2:] != (factor * seen.shape[-2], factor * seen.shape[-1]):
+        raise SrlabError(
+            f"The upscaler made {sr.shape[-1]}x{sr.shape[-2]} pixels of {seen.shape[-1]}x{seen.shape[-2]}, which is "
+            f"not {scale or 'a whole number of'} times larger; pass the scale that it was made for."
+        )
+    sr = sr[
+        ..., (top - above) * factor : (bottom - above) * factor, (left - before) * factor : (right - before) * factor
+    ]
+    sr = sr.clamp(0, 1).to(seen)
+    if lr.shape[1] == 1:  # the upscaler gets RGB, but gray stays gray
+        sr = full_range(luma(sr)).clamp(0, 1)
+    return sr, factor
+
+
+def _even(length: int, longest: int) -> int:
+    """Return the length of the first of the fewest pieces, about equal; multiples of 32 suit windows of attention."""
+    equal = length / math.ceil(length / longest)
+    return min(32 * math.ceil(equal / 32), longest)
+
+
+def _halved(tile: int, overlap: int, failure: str) -> int:
+    """Return half the side of a tile that did not fit, or raise where tiles are small already."""
+    if torch.cuda.is_available():
+        torch.cuda.empty_cache()
+    if tile <= SMALLEST_TILE:
+        raise SrlabError(
+            f"Not even tiles of {tile} pixels with an overlap of {overlap} fit into the memory ({failure}); "
+            "close other programs, or use a smaller overlap."
+        )
+    smaller = math.ceil(tile / 2)
+    tqdm.write(f"The memory is too small for tiles of {tile} pixels; continuing with {smaller}.", file=sys.stderr)
+    return smaller
+
+
+def _bar(total: int, label: str) -> tqdm:
+    """Return a progress bar over pixels; a log, where each state of a bar stays, gets few of them."""
+    pause = 0.1 if sys.stderr.isatty() or hasattr(running_shell(), "kernel") else 30
+    pauses = {"mininterval": pause, "maxinterval": max(pause, 10)}
+    return tqdm(total=total, desc=label, disable=not label, unit="px", unit_scale=True, **pauses)

@@ -5,8 +5,9 @@ import torch
 from torch import nn
 
 from srlab.base.errors import SrlabError
+from srlab.data.images import full_range, luma, quantize, to_uint8
 from srlab.data.resampling import upsample
-from srlab.inference.tiling import OVERLAP, TILE, apply, overlap_of, precision_of, tile_of, upscale, upscale_tiles
+from srlab.inference.tiling import OVERLAP, TILE, apply, overlap_of, precision_of, tile_of, upscale
 from srlab.models import MSRResNet, RRDBNet, SRResNet
 
 
@@ -75,34 +76,37 @@ def test_any_size_and_any_tile_give_the_whole_image(height, width, tile, photo):
     torch.testing.assert_close(sr, upsample(lr, 4), atol=1e-5, rtol=0)
 
 
-def test_no_more_is_read_than_a_tile_with_its_overlap_and_a_batch_has_smaller_tiles():
+def test_no_more_is_seen_than_a_tile_with_its_overlap_and_a_batch_has_smaller_tiles():
     pieces = []
 
-    def read(top, bottom, left, right):
-        pieces.append((bottom - top, right - left))
-        return torch.zeros(1, 3, bottom - top, right - left)
-
     def watched(lr):
-        pieces.append((len(lr) * lr.shape[2], lr.shape[3]))
+        pieces.append((len(lr), *lr.shape[2:]))
         return lr
 
-    for _ in upscale_tiles(lambda lr: lr, read, (500, 1900), overlap=5):
-        pass
+    upscale(watched, torch.zeros(3, 500, 1900), overlap=5)
     assert len(pieces) == 2 * 6
-    assert max(pieces) <= (TILE + 10, TILE + 10)
+    assert max(pieces) <= (1, TILE + 10, TILE + 10)
     pieces.clear()
     upscale(watched, torch.zeros(4, 3, 400, 400), overlap=0)
-    assert max(height * width for height, width in pieces) <= TILE**2
+    assert max(count * height * width for count, height, width in pieces) <= TILE**2
+
+
+def test_8_bit_levels_and_gray_stay_what_they_are(photo, network):
+    whole = upscale(network, quantize(photo), tile=64)
+    levels = upscale(network, to_uint8(photo), tile=64)
+    assert torch.equal(levels, to_uint8(whole))
+    gray = upscale(network, photo[:, :1])
+    of_rgb = upscale(network, photo[:, :1].expand(-1, 3, -1, -1))
+    assert torch.equal(gray, full_range(luma(of_rgb)).clamp(0, 1))
 
 
 def test_the_network_is_left_as_it_was_and_gets_strides_that_are_channels_last(photo, network):
     network.train()
-    network.fuse[1].eval()  # as one freezes a batch norm
+    network.fuse[1].eval()  # as when a batch norm is frozen
     modes = [module.training for module in network.modules()]
     before = {key: value.clone() for key, value in network.state_dict().items()}  # running statistics too
-    tiles = upscale_tiles(network, lambda *place: photo[..., :64, :64], (128, 64), tile=64, overlap=0)
-    assert not next(tiles)[3].requires_grad
-    assert modes == [module.training for module in network.modules()]  # between tiles too: the caller may stop there
+    assert not upscale(network, photo[..., :64, :64], tile=32, overlap=0).requires_grad
+    assert modes == [module.training for module in network.modules()]
     assert all(torch.equal(value, before[key]) for key, value in network.state_dict().items())
     strides = []
 
@@ -156,7 +160,7 @@ def test_a_network_that_breaks_in_bfloat16_alone_is_not_said_to_be_broken(photo)
         def forward(self, lr):
             return super().forward(lr) / (not torch.is_autocast_enabled("cpu"))
 
-    with pytest.raises(SrlabError, match=r"no numbers .* bf16 may be too coarse for it; take the precision no"):
+    with pytest.raises(SrlabError, match=r"NaN or infinity .* bf16 may be too coarse for it. Use precision no"):
         upscale(Delicate(3, 3, 1), photo, precision="bf16")
 
 
@@ -174,7 +178,7 @@ def test_out_of_memory_halves_the_tile_says_so_once_and_gives_the_same_image(til
     sr = upscale(greedy, photo, tile=tile, overlap=4)
     torch.testing.assert_close(sr, upsample(photo, 2), atol=1e-5, rtol=0)
     said, side = capsys.readouterr().err, tile or 144
-    assert said == f"The memory is too small for tiles of {side} pixels; going on with {side // 2}.\n"
+    assert said == f"The memory is too small for tiles of {side} pixels; continuing with {side // 2}.\n"
 
 
 def test_memory_too_small_for_any_tile_is_an_error_with_advice(photo):
@@ -198,18 +202,18 @@ def test_other_errors_are_not_taken_for_a_lack_of_memory(photo):
 
 def test_one_image_or_a_batch_of_them_is_upscaled_and_nothing_else(photo):
     assert torch.equal(upscale(lambda lr: upsample(lr, 2), photo[0]), upscale(lambda lr: upsample(lr, 2), photo)[0])
-    for shape in ((8, 8), (0, 3, 8, 8)):
-        with pytest.raises(SrlabError, match=r"upscale needs images .*, but got a tensor of shape"):
+    for shape in ((8, 8), (0, 3, 8, 8), (1, 2, 8, 8)):
+        with pytest.raises(SrlabError, match=r"upscale needs RGB or gray images .*, but got a tensor of shape"):
             upscale(lambda lr: lr, torch.zeros(shape))
 
 
-def test_values_that_are_no_numbers_are_refused(photo, network):
+def test_nan_and_infinity_are_refused(photo, network):
     broken = photo.clone()
     broken[0, 0, 100, 100] = float("nan")
-    with pytest.raises(SrlabError, match="The image has values that are no numbers"):
+    with pytest.raises(SrlabError, match="The image contains NaN or infinity"):
         upscale(network, broken, tile=50, overlap=4)
     network.fuse[0].weight.data[0, 0, 0, 0] = float("inf")
-    with pytest.raises(SrlabError, match="The network gives values that are no numbers"):
+    with pytest.raises(SrlabError, match="The network's output contains NaN or infinity"):
         upscale(network, photo)
 
 

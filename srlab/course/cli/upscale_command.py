@@ -1,4 +1,4 @@
-"""``srlab upscale``: enlarge an image file, or all images of a folder, with a run or an interpolation."""
+"""``srlab upscale``: upscale an image file, or all images of a folder, with a run or an interpolation."""
 
 import argparse
 import sys
@@ -14,7 +14,7 @@ DEFAULT = "msrresnet"
 
 def add_parser(commands: argparse._SubParsersAction) -> None:
     """Add the command to the parser of ``srlab``."""
-    parser = commands.add_parser("upscale", help="enlarge an image, or all images of a folder")
+    parser = commands.add_parser("upscale", help="upscale an image, or all images of a folder")
     parser.add_argument("source", metavar="IN", help="an image file, or a folder of images")
     parser.add_argument("target", metavar="OUT", help="the file to write (.png .tif .jpg .webp), or a folder for PNGs")
     add_choice(parser.add_mutually_exclusive_group(), DEFAULT)
@@ -31,10 +31,10 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Upscale, and say what was written; returns the exit code."""
+    """Upscale, print what was written, and return the exit code."""
     source, target = Path(options.source), Path(options.target)
     if not options.run and not options.method:
-        print(f"upscaling with {DEFAULT}, which comes with srlab; --run takes another network.", file=sys.stderr)
+        print(f"upscaling with {DEFAULT}, which comes with srlab; --run chooses another network.", file=sys.stderr)
     upscaler, scale = pick_upscaler(options.run or DEFAULT, options.method, options.scale, options.device)
     settings = {"force": options.force, "tile": options.tile}
     settings |= {"precision": precision_of(upscaler, options.precision)}
@@ -43,13 +43,9 @@ def run(options: argparse.Namespace) -> int:
         return 0
     summary = upscale_folder(source, target, upscaler, scale, **settings)
     for path in summary.written:
-        print(path)
-    for path, reason in summary.skipped:
-        print(f"skipped {printable(path)}: {reason}", file=sys.stderr)
+        print(printable(path))
     for path, reason in summary.failed:
         print(f"failed {printable(path)}: {reason}", file=sys.stderr)
-    counts = f"{len(summary.written)} written, {len(summary.skipped)} skipped, {len(summary.failed)} failed"
-    if summary.present:
-        counts += f", {len(summary.present)} already there, which --force makes again"
-    print(f"{counts}.", file=sys.stderr)
+    present = f", {len(summary.present)} already there (--force replaces them)" if summary.present else ""
+    print(f"{len(summary.written)} written, {len(summary.failed)} failed{present}.", file=sys.stderr)
     return 1 if summary.failed else 0
