@@ -1,9 +1,7 @@
 """The networks, as plain modules.
 
-Each generator knows its receptive radius: how many LR pixels to each side of an SR pixel can change it.
+Each generator has a receptive ``radius``: the LR pixels to each side of an SR pixel that can change it.
 """
-
-from collections.abc import Callable
 
 from torch import nn
 
@@ -23,96 +21,92 @@ from srlab.models.srresnet import ResidualBlock as ResidualBlock
 from srlab.models.srresnet import ResidualBlockNoBN as ResidualBlockNoBN
 from srlab.models.srresnet import SRResNet as SRResNet
 
-# The networks that a lab may take, and that a weights file may be of, which notes the name of its class.
+# Generators by the name of their class, as recipes and weights files have it.
 GENERATORS: dict[str, type[nn.Module]] = {
-    "SRResNet": SRResNet,
-    "MSRResNet": MSRResNet,
-    "RRDBNet": RRDBNet,
-    "CodedSRResNet": CodedSRResNet,
+    network.__name__: network for network in (SRResNet, MSRResNet, RRDBNet, CodedSRResNet)
 }
-# The discriminators that a lab may take: name -> one for patches of so many pixels a side, with so many features, or
-# as many as it has by itself.
-DISCRIMINATORS: dict[str, Callable[[int, int], nn.Module]] = {
-    "patch": lambda patch, features: PatchDiscriminator(features or 32),
-    "srgan": lambda patch, features: SRGANDiscriminator(features or 64, patch),
-    "vgg": lambda patch, features: VGGDiscriminator(features or 64, patch),
-    "coded": lambda patch, features: CodedDiscriminator(),
+# Discriminators by the name that recipes have; `build_discriminator` builds them.
+DISCRIMINATORS: dict[str, type[nn.Module]] = {
+    "patch": PatchDiscriminator,
+    "srgan": SRGANDiscriminator,
+    "vgg": VGGDiscriminator,
+    "coded": CodedDiscriminator,
 }
-# Blocks and features for the labs' parameter `size`; a laptop trains the one of its name in a minute or two. A network
-# with other arguments, or one that is heavier, has `SIZES` of its own.
+# Arguments of a generator for the labs' parameter `size`; a laptop trains the one of its name in a minute or two.
 SIZES = {
     "tiny": {"blocks": 1, "features": 16},
     "laptop": {"blocks": 4, "features": 32},
     "paper": {"blocks": 16, "features": 64},
 }
+# The same for RRDBNet. The small ones add their output to an upscaled LR, because they train for minutes only.
+RRDB_SIZES = {
+    "tiny": {"blocks": 1, "features": 16, "growth": 8, "enlarge": True},
+    "laptop": {"blocks": 2, "features": 32, "growth": 16, "enlarge": True},
+    "paper": {"blocks": 23, "features": 64, "growth": 32},
+}
 
 
 def parameter_count(model: nn.Module) -> int:
-    """Number of trainable and frozen parameters; buffers such as BN statistics do not count."""
+    """Return the number of trainable and frozen parameters; buffers such as BN statistics do not count."""
     return sum(parameter.numel() for parameter in model.parameters())
 
 
 def check_limit(model: nn.Module, limit: int) -> None:
-    """Refuse a network with more parameters than the rules of a challenge allow.
-
-    Parameters
-    ----------
-    model
-        The network.
-    limit
-        Most parameters it may have; 0 for no limit.
+    """Reject a network with more parameters than the rules of a challenge allow; 0 is no limit.
 
     Raises
     ------
     SrlabError
-        There are more.
+        The network has more.
     """
     count = parameter_count(model)
     if limit and count > limit:
         raise SrlabError(
             f"{type(model).__name__} has {count:,} parameters, more than the limit of {limit:,}; "
-            "take fewer blocks or features, or set parameter_limit to 0."
+            "use fewer blocks or features, or set parameter_limit to 0."
         )
 
 
 def build_discriminator(name: str, patch: int, features: int = 0) -> nn.Module:
-    """Build a fresh discriminator.
+    """Build a new discriminator.
 
     Parameters
     ----------
     name
-        In `DISCRIMINATORS`, as the labs' parameter `discriminator` has it.
+        Key of `DISCRIMINATORS`.
     patch
         Side of the HR patches that it will judge, in pixels.
     features
-        Of its first layer; 0 for as many as the published ones have.
+        Channels of the first layer; 0 for the published number.
 
     Raises
     ------
     SrlabError
-        There is no such discriminator, or it cannot judge patches of that side.
+        The name is unknown, or the discriminator cannot judge patches of that side.
     """
     if name not in DISCRIMINATORS:
         raise SrlabError(f"Unknown discriminator '{name}'; choose one of {', '.join(DISCRIMINATORS)}.")
-    return DISCRIMINATORS[name](patch, features)
+    arguments = {"features": features} if features and name != "coded" else {}
+    arguments |= {"size": patch} if name in ("srgan", "vgg") else {}
+    return DISCRIMINATORS[name](**arguments)
 
 
 def pick_size(size: str, network: str = "MSRResNet", **changes: int) -> dict[str, int | bool]:
-    """Turn a size into blocks and features.
+    """Turn a size into arguments of a generator.
 
     Parameters
     ----------
     size
-        A name in `SIZES`.
+        Key of `SIZES`.
     network
-        A name in `GENERATORS`.
+        Key of `GENERATORS`.
     **changes
-        Other numbers than those of the size, such as ``blocks``; 0 (or False) takes those of the size.
+        Arguments that replace those of the size, such as ``blocks``; 0 and False replace nothing.
 
     Returns
     -------
     dict
-        Arguments for the network; a copy, which may be changed.
+        Arguments for the network; a copy.
 
     Raises
     ------
@@ -121,7 +115,7 @@ def pick_size(size: str, network: str = "MSRResNet", **changes: int) -> dict[str
     """
     if network not in GENERATORS:
         raise SrlabError(f"Unknown network '{network}'; choose one of {', '.join(GENERATORS)}.")
-    sizes = getattr(GENERATORS[network], "SIZES", SIZES)
+    sizes = RRDB_SIZES if network == "RRDBNet" else SIZES
     if size not in sizes:
         raise SrlabError(f"Unknown size '{size}'; choose {', '.join(sizes)}.")
     return sizes[size] | {name: value for name, value in changes.items() if value}

@@ -1,6 +1,6 @@
-"""The networks of the SRGAN content-loss study (Kim 2021) as its code built them, bugs included, to repeat its results.
+"""The networks of the SRGAN content-loss study (Kim 2021) as in its code, bugs included, to repeat its results.
 
-Its text describes SRGAN's own networks: `srlab.models.SRResNet` and `srlab.models.SRGANDiscriminator`.
+Its text describes the networks of SRGAN: `srlab.models.SRResNet` and `srlab.models.SRGANDiscriminator`.
 """
 
 import torch
@@ -12,10 +12,10 @@ from srlab.models.srresnet import SRResNet
 
 
 class CodedResidualBlock(nn.Module):
-    """conv, BN, PReLU, conv, BN, add, with one batch norm for both places; no biases.
+    """conv, BN, PReLU, conv, BN, add, with one batch norm in both places; no biases.
 
-    In training each place is normalised by its own batch, but the running statistics mix both, so that the block
-    in use is another function than the one that was trained: the extra *Why does my training not start?* measures it.
+    In training each place is normalized by its own batch, but the running statistics mix both, so that in eval mode the
+    block is another function than the trained one. The extra *Why does my training not start?* measures it.
     """
 
     def __init__(self, features: int) -> None:
@@ -60,16 +60,15 @@ class CodedSRResNet(nn.Module):
         shallow = self.head(lr)
         return self.tail(self.upsample(shallow + self.fuse(self.blocks(shallow))))
 
-    # The same kernels in the same places: it sees as far as the network of the paper.
+    # The same kernels in the same places as in the network of the paper.
     radius = SRResNet.radius
 
 
 class CodedDiscriminator(nn.Module):
     """The study's D: without the 256-channel convolution of stride 2.
 
-    Its head cannot run as printed: a Linear without input width, then an average pool of a matrix. So the average
-    comes first here. What D is like has no influence on G in the study's code anyway, because no gradient of D
-    reaches G there.
+    Its head cannot run as printed: a Linear without input width, then an average pool of a matrix. So the average comes
+    first here. D has no influence on G in the study's code anyway, because no gradient of D reaches G there.
     """
 
     def __init__(self) -> None:
@@ -85,5 +84,5 @@ class CodedDiscriminator(nn.Module):
         self.head = nn.Sequential(nn.Linear(512, 1024), nn.LeakyReLU(0.2), nn.Linear(1024, 1))
 
     def forward(self, image: torch.Tensor, noise: float = 0.0) -> torch.Tensor:
-        """Map ``(N, 3, H, W)`` in [0, 1], with noise of so many units on it, to logits ``(N, 1)``."""
+        """Map ``(N, 3, H, W)`` in [0, 1], plus noise of that standard deviation, to logits ``(N, 1)``."""
         return self.head(self.convolutions(noisy(image, noise)).mean(dim=(2, 3)))

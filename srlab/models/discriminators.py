@@ -1,6 +1,7 @@
-"""The discriminators, as plain modules: they answer with logits, so the sigmoid belongs to the loss.
+"""The discriminators, as plain modules: they return logits, so the sigmoid belongs to the loss.
 
-All take instance noise: with it real and fake overlap, so that D cannot become sure at once (Sønderby et al. 2017).
+All accept instance noise: it makes real and fake overlap, so that D cannot become confident at once (Sønderby et al.
+2017).
 """
 
 from collections.abc import Iterator
@@ -22,7 +23,7 @@ class VGGDiscriminator(nn.Module):
     features
         Channels of the first two convolutions; they double at each halving of the image, up to eightfold.
     size
-        Side of the images it takes, a multiple of 32: the last layers are linear.
+        Side of its images, a multiple of 32: the last layers are linear.
     """
 
     def __init__(self, features: int = 64, size: int = 128) -> None:
@@ -40,7 +41,7 @@ class VGGDiscriminator(nn.Module):
         self.logit = nn.Linear(100, 1)
 
     def forward(self, image: torch.Tensor, noise: float = 0.0) -> torch.Tensor:
-        """Map ``(N, 3, size, size)`` in [0, 1], with noise of so many units on it, to logits ``(N, 1)``."""
+        """Map ``(N, 3, size, size)`` in [0, 1], plus noise of that standard deviation, to logits ``(N, 1)``."""
         features = self.convolutions(noisy(image, noise))  # (N, 512, size / 32, size / 32)
         return self.logit(F.leaky_relu(self.hidden(features.flatten(1)), 0.2))
 
@@ -51,9 +52,9 @@ class SRGANDiscriminator(nn.Module):
     Parameters
     ----------
     features
-        Channels of the first convolution; they double with each halving of the image but the last.
+        Channels of the first convolution; they double with each halving of the image except the last.
     size
-        Side of the images it takes, a multiple of 16: the last layers are linear.
+        Side of its images, a multiple of 16: the last layers are linear.
     """
 
     def __init__(self, features: int = 64, size: int = 96) -> None:
@@ -72,18 +73,18 @@ class SRGANDiscriminator(nn.Module):
         self.logit = nn.Linear(1024, 1)
 
     def forward(self, image: torch.Tensor, noise: float = 0.0) -> torch.Tensor:
-        """Map ``(N, 3, size, size)`` in [0, 1], with noise of so many units on it, to logits ``(N, 1)``."""
+        """Map ``(N, 3, size, size)`` in [0, 1], plus noise of that standard deviation, to logits ``(N, 1)``."""
         features = self.convolutions(noisy(image, noise))  # (N, 512, size / 16, size / 16)
         return self.logit(F.leaky_relu(self.hidden(features.flatten(1)), 0.2))
 
 
 class PatchDiscriminator(nn.Module):
-    """A light discriminator with spectral norm (Miyato et al. 2018): a logit for each neighbourhood, not one for all.
+    """A light discriminator with spectral norm (Miyato et al. 2018): one logit per neighborhood, not one per image.
 
-    Many logits an image are many lessons for G, so it learns on a laptop (Isola et al. 2017, section 3.2.2, call it
-    PatchGAN). Spectral norm holds the gain of each layer's table of kernels at 1, which keeps D from becoming sure too
-    soon, and it needs no batch norm. Beside the image it gets the image's fine part, amplified: a D that has only
-    seconds to learn would spend most of them on finding out where to look. 203,873 parameters with the defaults.
+    Many logits per image teach G much, so it learns on a laptop (Isola et al. 2017, section 3.2.2, call it PatchGAN).
+    Spectral norm constrains the gain of each layer's kernels to 1, which keeps D from becoming confident too soon, and
+    makes batch norm unnecessary. The input has the image's fine part, amplified, as well: a D that has only seconds to
+    learn would spend most of them on finding out where to look. 203,873 parameters with the defaults.
 
     Parameters
     ----------
@@ -104,21 +105,21 @@ class PatchDiscriminator(nn.Module):
         self.logit = spectral_norm(nn.Conv2d(wider, 1, 3, padding=1))
 
     def forward(self, image: torch.Tensor, noise: float = 0.0) -> torch.Tensor:
-        """Map ``(N, 3, H, W)`` in [0, 1], with noise of so many units on it, to logits ``(N, 1, H / 4, W / 4)``."""
-        # In plain order both drawing noise and the mean take a fraction of the time on a CPU.
+        """Map ``(N, 3, H, W)`` in [0, 1], plus noise of that standard deviation, to logits ``(N, 1, H / 4, W / 4)``."""
+        # On contiguous memory both the noise and the mean take a fraction of the time on a CPU.
         image = noisy(image.contiguous(), noise)
         fine = image - F.avg_pool2d(image, 5, stride=1, padding=2, count_include_pad=False)
-        # Centred and scaled, so that both parts are about as large as the weights of a fresh layer expect.
+        # Centered and scaled, so that both parts are about as large as the weights of a new layer expect.
         return self.logit(self.convolutions(torch.cat([4 * image - 2, 16 * fine], dim=1)))
 
 
 @contextmanager
 def frozen(network: nn.Module) -> Iterator[nn.Module]:
-    """Let gradients pass through a network without any in its own parameters: for D, while G learns from it.
+    """Let gradients pass through a network without any for its own parameters: for D, while G learns from it.
 
-    ``detach`` would cut the way to G; this spares the work on D's own parameters, and keeps what it sees here out of
-    the running statistics of its batch norm, which count each picture once, in D's own half. Spectral norm goes on: in
-    training it estimates a layer's gain a little better with each call, whatever the picture.
+    ``detach`` would cut G off. This saves the work on D's parameters, and keeps the images of G's step out of the
+    running statistics of D's batch norm, which count each image once, in D's own step. Spectral norm continues: in
+    training each call estimates the gain of a layer a little better, whatever the image.
     """
     learning = [parameter for parameter in network.parameters() if parameter.requires_grad]
     norms = [module for module in network.modules() if isinstance(module, (nn.BatchNorm2d, nn.SyncBatchNorm))]
@@ -137,7 +138,7 @@ def frozen(network: nn.Module) -> Iterator[nn.Module]:
 
 
 def noisy(image: torch.Tensor, noise: float) -> torch.Tensor:
-    """Add instance noise of this standard deviation, in units of [0, 1]; without it no number is drawn."""
+    """Add instance noise of this standard deviation, in units of [0, 1]; 0 draws no random number."""
     return image + noise * torch.randn_like(image) if noise else image
 
 

@@ -1,4 +1,4 @@
-"""What several generators are built from."""
+"""Layers and checks that several generators share."""
 
 import torch
 import torch.nn as nn
@@ -18,15 +18,15 @@ def factors(scale: int) -> list[int]:
 
 
 def check_size(blocks: int, features: int) -> None:
-    """Refuse a network without blocks or features."""
+    """Reject a network without blocks or features."""
     if blocks < 1 or features < 1:
         raise SrlabError(f"A network needs at least one block and one feature, but got {blocks} and {features}.")
 
 
 def start_small(network: nn.Module) -> None:
-    """Initialise all convolutions as He et al. (2015), times 0.1: residual branches start as small corrections."""
+    """Initialize all convolutions as He et al. (2015), times 0.1: residual branches start as small corrections."""
     for module in network.modules():
-        # Not where the shapes alone are asked for (`srlab.models.weights`): drawing there would load torch's compiler.
+        # Not on the meta device (`srlab.models.weights`), where drawing numbers would load torch's compiler.
         if isinstance(module, nn.Conv2d) and not module.weight.is_meta:
             nn.init.kaiming_normal_(module.weight)
             module.weight.data *= 0.1
@@ -34,7 +34,7 @@ def start_small(network: nn.Module) -> None:
 
 
 def radius_of_upsampling(scale: int) -> float:
-    """LR pixels that a 3x3 convolution before each pixel shuffle reaches: each works on a finer grid."""
+    """Return the LR pixels that 3x3 convolutions before each pixel shuffle reach: each has a finer grid."""
     reach, grid = 0.0, 1
     for factor in factors(scale):
         reach, grid = reach + 1 / grid, grid * factor
@@ -42,10 +42,10 @@ def radius_of_upsampling(scale: int) -> float:
 
 
 class InPlacePReLU(nn.PReLU):
-    """PReLU with one slope for all channels, which writes over its input where no gradient is needed.
+    """PReLU with one slope for all channels, which overwrites its input if no gradient is needed.
 
-    Before the last convolution of SRResNet the features are as large as they get; a second copy of them would
-    double the memory that upscaling takes.
+    The features before the last convolution of SRResNet are the largest; a second copy of them would double the memory
+    of upscaling.
     """
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
@@ -58,19 +58,18 @@ class InPlacePReLU(nn.PReLU):
 class ShuffledConv2d(nn.Conv2d):
     """Pixel shuffle followed by a convolution, ``conv(pixel_shuffle(x, factor))``, computed in the other order.
 
-    A convolution of the large image with few output channels uses the hardware badly: SRResNet's last one
-    makes 3 channels with a 9x9 kernel at full size. Each of the ``factor**2`` pixels of a block can instead be
-    an output channel of its own on the small grid, with a kernel that is smaller there, and the shuffle comes
-    last. Weights, bias and result are those of the plain order.
+    A convolution at full size with few output channels uses the hardware badly: SRResNet's last one makes 3 channels
+    with a 9x9 kernel. Here each of the ``factor**2`` pixels of a block is an output channel on the small grid, with a
+    smaller kernel, and the shuffle comes last. Weights, bias and result are those of the plain order.
 
     Parameters
     ----------
     in_channels
         Channels after the pixel shuffle; the input has ``in_channels * factor**2``.
     out_channels, kernel_size
-        Of the convolution at full size; the kernel side is odd.
+        Output channels and odd kernel side of the convolution at full size.
     factor
-        Of the pixel shuffle.
+        Factor of the pixel shuffle.
     """
 
     def __init__(self, in_channels: int, out_channels: int, kernel_size: int, factor: int) -> None:
@@ -85,7 +84,7 @@ class ShuffledConv2d(nn.Conv2d):
         weights = []
         for row in range(factor):
             for column in range(factor):
-                # Move the kernel to this pixel of the block, then sort its taps by LR pixel and place within.
+                # Move the kernel to this pixel of the block, then sort its taps by LR pixel and position within.
                 top, left = row + factor * small_border - border, column + factor * small_border - border
                 bottom, right = (small_kernel * factor - kernel - side for side in (top, left))
                 moved = F.pad(self.weight, (left, right, top, bottom))

@@ -1,7 +1,7 @@
-"""Weights that others have trained: torchvision's, found or fetched and never by surprise, and any file of tensors.
+"""Find and read pretrained weights: torchvision's, which are never downloaded by surprise, and any file of tensors.
 
-`"auto"` takes a file that is already there and downloads nothing; ``"imagenet"`` downloads; a path is read or
-refused. What no weights mean (random features, or no LPIPS) is for the caller to decide and to say.
+``"auto"`` uses a file that is already there; ``"imagenet"`` downloads it; a path must exist. What follows from missing
+weights (random features, or no LPIPS) is up to the caller.
 """
 
 import re
@@ -19,32 +19,32 @@ OWN_WEIGHTS = Path(__file__).parent / "shipped" / f"{OWN}.safetensors"
 
 
 def weights_url(name: str) -> str:
-    """Where torchvision's ImageNet weights of a network are; the address ends in digits of the file's SHA-256."""
+    """Return the address of torchvision's ImageNet weights, which ends in digits of the file's SHA-256."""
     from torchvision.models import get_model_weights  # importing torchvision costs a second
 
     return get_model_weights(name).IMAGENET1K_V1.url
 
 
 def find_weights(name: str, weights: str | Path = "auto") -> Path | None:
-    """Find the weights of a torchvision network by the policy of the course.
+    """Find the weights file of a torchvision network, or of ``vgg6``, which comes with srlab.
 
     Parameters
     ----------
     name
-        As torchvision spells it, for example ``"vgg19"``; or ``"vgg6"``.
+        Name in torchvision, for example ``"vgg19"``; or ``"vgg6"``.
     weights
-        ``"auto"``: torch's cache or nothing, never a download. ``"imagenet"``: torch's cache, or a download into
-        it. Anything else is the path of a file. With either word, ``vgg6`` has what comes with srlab.
+        ``"auto"``: the file in torch's cache, if any. ``"imagenet"``: the same, downloaded if necessary. Anything else
+        is the path of a file.
 
     Returns
     -------
     Path or None
-        None only for ``"auto"`` when nothing is there.
+        None only for ``"auto"``, if there is no file.
 
     Raises
     ------
     SrlabError
-        The download failed, the file at the path is missing, or it is not the one whose hash its name ends in.
+        The download failed, the file is missing, or its SHA-256 is not the one in its name.
     """
     if name == OWN and weights in ("auto", "imagenet"):
         return OWN_WEIGHTS
@@ -67,18 +67,18 @@ def find_weights(name: str, weights: str | Path = "auto") -> Path | None:
 
 
 def _hash_in_name(path: Path) -> str:
-    """The first digits of a file's SHA-256, in which torchvision's names end, or nothing."""
+    """Return the digits of the SHA-256 in a name of torchvision, or "" if there are none."""
     found = re.search(r"-([0-9a-f]{8})\.pth$", path.name)
     return found[1] if found else ""
 
 
 def remedy(name: str) -> str:
-    """The one line that gets real weights, for whoever works without them."""
+    """Return the command that downloads real weights."""
     name = "vgg19" if name == OWN else name
     return f"""python -c "from srlab.models.pretrained import find_weights; find_weights('{name}', 'imagenet')\""""
 
 
-# Under these names training programs put the weights into a file, the averaged ones beside the last ones.
+# Keys under which training programs save the weights; averaged ones come first.
 WRAPPERS = ("params_ema", "params-ema", "params", "state_dict", "model_state_dict", "model", "net")
 
 
@@ -88,9 +88,9 @@ def load_weights(path: Path, network: str = "") -> dict[str, torch.Tensor]:
     Parameters
     ----------
     path
-        Of the file.
+        File to read.
     network
-        Whose weights they must be, where the file says whose they are; anybody's if empty.
+        Network that the weights must belong to, if the file names one; "" for any.
 
     Returns
     -------
@@ -100,7 +100,7 @@ def load_weights(path: Path, network: str = "") -> dict[str, torch.Tensor]:
     Raises
     ------
     SrlabError
-        The file is missing, damaged, of another network, or holds something other than named arrays of numbers.
+        The file is missing, damaged, of another network, or contains anything but named arrays of finite numbers.
     """
     if path.suffix == ".safetensors":
         weights, notes = read_safetensors(path)
@@ -112,7 +112,7 @@ def load_weights(path: Path, network: str = "") -> dict[str, torch.Tensor]:
             weights = torch.load(path, map_location="cpu", weights_only=True)
         except Exception as error:  # torch has many ways to meet bytes that it did not write
             raise SrlabError(
-                f"{path} is damaged or holds more than tensors, so it isn't loaded; give a state dict as torchvision's."
+                f"{path} is damaged or holds more than tensors, so it is not loaded; use a state dict of tensors."
             ) from error
     for wrapper in WRAPPERS:
         if isinstance(weights, dict) and isinstance(weights.get(wrapper), dict):
@@ -121,10 +121,10 @@ def load_weights(path: Path, network: str = "") -> dict[str, torch.Tensor]:
     if not isinstance(weights, dict) or not all(
         isinstance(name, str) and isinstance(value, torch.Tensor) for name, value in weights.items()
     ):
-        raise SrlabError(f"{path} holds no state dict (names and tensors); give one as torchvision's.")
+        raise SrlabError(f"{path} holds no state dict (names and tensors); use one like torchvision's.")
     for name, value in weights.items():
         wanted = value.is_floating_point() or not name.endswith((".weight", ".bias"))
-        # Each value is in the file: one that is expanded or sparse may take far more memory.
+        # Each number is in the file: an expanded or sparse tensor might take far more memory.
         plain = value.layout is torch.strided and value.nbytes <= value.untyped_storage().nbytes()
         if not (wanted and plain and value.isfinite().all()):
             raise SrlabError(
@@ -139,18 +139,18 @@ def fill(network: torch.nn.Module, weights: dict[str, torch.Tensor], path: Path)
     Parameters
     ----------
     network
-        Gets the weights.
+        Network to fill.
     weights
-        As `load_weights` read them, by the names of the network; there may be more of them.
+        Name -> tensor, from `load_weights`; more than the network needs is fine.
     path
-        Of the file, for the message.
+        File of the weights, for the message.
 
     Raises
     ------
     SrlabError
         A tensor is missing or has another shape: this is the file of another network.
     """
-    # Not the counter of batch norm (num_batches_tracked), which nothing reads and old files lack.
+    # Without the counters of batch norm (num_batches_tracked), which nothing reads and old files lack.
     own = {name: value for name, value in network.state_dict().items() if "num_batches" not in name}
     for name, value in own.items():
         if name not in weights or weights[name].shape != value.shape:
@@ -162,7 +162,5 @@ def fill(network: torch.nn.Module, weights: dict[str, torch.Tensor], path: Path)
 
 
 def is_trained(features: str, backbone: str) -> bool:
-    """Whether trained weights of the content loss are at hand, or will be downloaded."""
-    if backbone in ("random", "auto"):
-        return backbone == "auto" and find_weights(features.split()[0]) is not None
-    return True
+    """Return whether the content loss has trained weights, here or from a download."""
+    return backbone != "random" and (backbone != "auto" or find_weights(features.split()[0]) is not None)

@@ -1,7 +1,6 @@
 """RRDBNet, the generator of ESRGAN. Comments give shapes for one image of h x w LR pixels at scale 4."""
 
 import math
-from typing import ClassVar
 
 import torch
 import torch.nn as nn
@@ -15,15 +14,15 @@ from srlab.models.layers import check_size, factors, start_small
 class ResidualDenseBlock(nn.Module):
     """Five convolutions, each of which sees the outputs of all before it (Wang et al. 2018, figure 4).
 
-    The last one, the local feature fusion, has a 3x3 kernel in ESRGAN and a 1x1 kernel in the paper that dense blocks
-    for this task come from (Zhang et al. 2018). Its output is scaled by `beta` before the skip.
+    The last one, the local feature fusion, has a 3x3 kernel in ESRGAN and a 1x1 kernel in the paper that introduced
+    dense blocks for this task (Zhang et al. 2018). Its output is scaled by `beta` before the skip.
 
     Parameters
     ----------
     features, growth
         Channels, and channels that each convolution adds.
     fusion, beta
-        Kernel of the last convolution, and the factor on its output.
+        Kernel side of the last convolution, and the factor on its output.
     """
 
     def __init__(self, features: int, growth: int, fusion: int = 3, beta: float = 0.2) -> None:
@@ -67,42 +66,35 @@ class RRDB(nn.Module):
 class RRDBNet(nn.Module):
     """The generator of ESRGAN (Wang et al. 2018, section 3.1), 16,697,987 parameters with the defaults.
 
-    Names of layers are those of BasicSR, so that weights published in its format fit.
+    The layers have BasicSR's names, so that weights published in its format fit.
 
     Parameters
     ----------
     blocks, features, growth
         RRDBs, channels, and channels that each convolution of a dense block adds.
     scale
-        2, 4 or 8: the image grows in steps of 2, by nearest neighbour unless `enlarge` says otherwise.
+        2, 4 or 8: the image grows in steps of 2, by nearest neighbor unless `enlarge` is set.
     fusion
-        Kernel of the last convolution of a dense block: 3, or 1. ESRDGAN has 12 blocks of 128 features, with 18,522,499
-        or 9,085,315 parameters.
+        Kernel side of the last convolution of a dense block: 3, or 1. ESRDGAN has 12 blocks of 128 features, with
+        18,522,499 or 9,085,315 parameters.
     beta
         Factor on every residual; 0.2 in the paper.
     enlarge
-        Grow by pixel shuffle, and add the output to a bilinear enlargement of LR, as MSRResNet does. The paper does
-        neither; with it even minutes of training give a usable picture, because the network need not learn first what
-        the picture is, and minutes of a GAN give grain, where nearest neighbour gives outlines around everything.
+        Grow by pixel shuffle, and add the output to bilinear interpolation of LR, like MSRResNet. The paper does
+        neither. With it minutes of training give a usable image, because the network need not learn the image itself
+        first, and minutes of a GAN give texture, where nearest neighbor gives outlines around everything.
 
     Attributes
     ----------
     checkpointing : bool
-        Keep only what goes into each RRDB for the backward pass and compute the rest again: less memory in training for
-        more time. Off at first; it is no part of the architecture, so it is not stored with the weights.
+        Keep only the input of each RRDB for the backward pass and compute the rest again: less memory in training for
+        more time. Off by default; not part of the architecture, so it is not stored with the weights.
 
     Raises
     ------
     SrlabError
         A size below 1, or another scale.
     """
-
-    # See `srlab.models.pick_size`. The small ones add to an enlargement, because they are trained for minutes only.
-    SIZES: ClassVar = {
-        "tiny": {"blocks": 1, "features": 16, "growth": 8, "enlarge": True},
-        "laptop": {"blocks": 2, "features": 32, "growth": 16, "enlarge": True},
-        "paper": {"blocks": 23, "features": 64, "growth": 32},
-    }
 
     def __init__(
         self,
@@ -154,8 +146,8 @@ class RRDBNet(nn.Module):
     def radius(self) -> int:
         """Receptive radius in LR pixels; 349 with the defaults."""
         blocks, scale = self.config["blocks"], self.config["scale"]
-        # Nearest neighbour repeats pixels, so on a finer grid a 3x3 kernel reaches the next LR pixel in one step.
-        # Before a pixel shuffle the kernel stands on the coarser grid.
+        # Nearest neighbor repeats pixels, so on a finer grid a 3x3 kernel reaches the next LR pixel in one step.
+        # Before a pixel shuffle the kernel is on the coarser grid.
         grids = [2 ** (step + (not self.config["enlarge"])) for step in range(len(factors(scale)))]
         per_block = 3 * (4 + self.config["fusion"] // 2)
         return math.ceil(1 + per_block * blocks + 1 + sum(1 / grid for grid in grids) + 2 / scale)

@@ -10,7 +10,7 @@ from srlab.models.layers import InPlacePReLU, ShuffledConv2d, check_size, factor
 
 
 class ResidualBlock(nn.Module):
-    """conv, BN, PReLU, conv, BN, add (Ledig et al. 2017, figure 4). Each convolution has a BN of its own."""
+    """conv, BN, PReLU, conv, BN, add (Ledig et al. 2017, figure 4). Each convolution has its own BN."""
 
     def __init__(self, features: int) -> None:
         super().__init__()
@@ -55,7 +55,7 @@ class SRResNet(nn.Module):
             self.upsample.append(InPlacePReLU())
         self.upsample.append(nn.Conv2d(features, features * last**2, 3, padding=1))
         self.upsample.append(InPlacePReLU())
-        # The last pixel shuffle is inside the tail, which gives the same numbers in less time.
+        # The last pixel shuffle is inside the tail, which computes the same numbers in less time.
         self.tail = ShuffledConv2d(features, 3, 9, last)
 
     def forward(self, lr: torch.Tensor) -> torch.Tensor:
@@ -85,10 +85,10 @@ class ResidualBlockNoBN(nn.Module):
 
 
 class MSRResNet(nn.Module):
-    """SRResNet as modified by BasicSR: no batch norm, and the network adds detail to a bilinear enlargement.
+    """SRResNet as modified by BasicSR: no batch norm, and the network adds detail to bilinear interpolation.
 
-    The small initial weights (x0.1) make the first output nearly the bilinear picture, so training starts from
-    a sensible image instead of a nearly black one. 1,517,571 parameters with the defaults.
+    The small initial weights (x0.1) make the first output nearly the bilinear image, so training starts from a sensible
+    image instead of a nearly black one. 1,517,571 parameters with the defaults.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""Weights files: of runs, of those that come with srlab, and published ones."""
+"""Load generators: of runs, of the files that come with srlab, and of files that others published."""
 
 from pathlib import Path
 
@@ -17,26 +17,26 @@ FOLDER = Path(__file__).parent / "shipped"
 # commands, the photos with their licences, and the scores. So there is something to compare before any lab was run, and
 # a GAN can start from more than a few minutes of training. Method, as srlab.view.plots.COLORS spells it -> name:
 SHIPPED = {"MSRResNet": "msrresnet", "RRDB": "rrdb", "SRGAN": "srgan"}
-NAMES = (*SHIPPED.values(), realesrgan.NAME)  # what `read_generator` knows without a file
+NAMES = (*SHIPPED.values(), realesrgan.NAME)  # that `read_generator` loads without a path
 
 
 def find_shipped(name: str) -> Path | None:
-    """Weights file of a name, or None where no generator of that name comes with srlab."""
+    """Return the weights file of a generator that comes with srlab, or None for another name."""
     return FOLDER / f"{name}.safetensors" if name in SHIPPED.values() else None
 
 
 def load_shipped() -> dict[str, nn.Module]:
-    """Each generator by its method, in eval mode on the CPU; they enlarge x4."""
+    """Load the generators that come with srlab: method -> network for x4, in eval mode on the CPU."""
     return {method: read_generator(find_shipped(name)) for method, name in SHIPPED.items()}
 
 
 def load_generator(lab: str, name: str = "default") -> nn.Module:
-    """Load the generator of a run: the network is built from the metadata of its weights file.
+    """Load the generator of a run.
 
     Parameters
     ----------
     lab, name
-        Of the run, for example ``"01_srresnet"``, ``"default"``.
+        Lab and name of the run, for example ``"01_srresnet"``, ``"default"``.
 
     Returns
     -------
@@ -46,7 +46,7 @@ def load_generator(lab: str, name: str = "default") -> nn.Module:
     Raises
     ------
     SrlabError
-        No such run, or its weights file is damaged or names an unknown network.
+        The run does not exist, or as for `read_generator`.
     """
     folder = run_folder(lab, name)
     if not folder.is_dir():
@@ -55,15 +55,14 @@ def load_generator(lab: str, name: str = "default") -> nn.Module:
 
 
 def read_generator(path: str | Path) -> nn.Module:
-    """Build a network from the metadata of a weights file, and load its weights.
+    """Build a network according to a weights file, and load its weights; nothing in the file is ever executed.
 
     Parameters
     ----------
     path
-        A run folder or ``"<lab>/<name>"``, a ``.safetensors`` file of one, or weights that others have published, see
-        `srlab.models.published`. A ``.pth`` is read for its tensors alone; nothing in it is executed. Where there is
-        nothing of that name, ``msrresnet``, ``rrdb`` and ``srgan`` are what comes with srlab, see `SHIPPED`, and
-        ``realesrgan`` is `srlab.models.realesrgan.load_published`.
+        A run folder or ``"<lab>/<name>"``, a ``.safetensors`` file of a run, or published weights of another network,
+        see `srlab.models.published`. If there is no such file or folder: ``"msrresnet"``, ``"rrdb"``, ``"srgan"``
+        (`SHIPPED`), or ``"realesrgan"`` (`srlab.models.realesrgan.load_published`).
 
     Returns
     -------
@@ -73,40 +72,39 @@ def read_generator(path: str | Path) -> nn.Module:
     Raises
     ------
     SrlabError
-        The file is missing, damaged, of another kind, or names an unknown network.
+        The file is missing, damaged, of another kind, or of an unknown network.
     """
-    named = "" if Path(path).exists() else str(path)
-    if named == realesrgan.NAME:
+    name = "" if Path(path).exists() else str(path)
+    if name == realesrgan.NAME:
         return realesrgan.load_published()
-    path = find_shipped(named) or locate(path, NAMES)
+    path = find_shipped(name) or locate(path, NAMES)
     if path.is_dir():
         path = path / generator_file()
-    elif path.suffix in (".pth", ".pt"):
+    if path.suffix in (".pth", ".pt"):
         return published.read_published(path)
-    elif path.suffix != ".safetensors":
+    if path.suffix != ".safetensors":
         raise SrlabError(
             f"{path} is neither a run folder nor a weights file (.safetensors or .pth), nor one of the networks that "
             f"srlab knows by name: {', '.join(NAMES)}."
         )
     weights, notes = files.read_safetensors(path)
-    if not notes:
-        return published.read_published(path)
-    if notes.get("network") not in list(models.GENERATORS):  # a list takes what cannot be hashed, too
-        known = ", ".join(models.GENERATORS)
-        raise SrlabError(f"{path} holds a network '{notes.get('network')}'; srlab knows {known}.")
+    return _build(path, weights, notes) if notes else published.read_published(path)
+
+
+def _build(path: Path, weights: dict[str, torch.Tensor], notes: dict) -> nn.Module:
+    """Build the network that the notes of a weights file describe."""
+    name, config = str(notes.get("network")), notes.get("config")
+    if name not in models.GENERATORS:
+        raise SrlabError(f"{path} holds a network '{name}'; srlab knows {', '.join(models.GENERATORS)}.")
     try:
-        network, config = models.GENERATORS[notes["network"]], notes["config"]
-        if config["blocks"] > len(weights):  # notes that ask for more than the file holds cost neither time nor memory
-            raise ValueError("each block has weights of its own")
-        with torch.device("meta"):  # shapes alone
-            network(**config).load_state_dict(weights, assign=True)
-        generator = network(**config)
+        if config["blocks"] > len(weights):  # notes that describe more than the file holds cost no time and memory
+            raise ValueError("each block has its own weights")
+        with torch.device("meta"):  # only shapes
+            models.GENERATORS[name](**config).load_state_dict(weights, assign=True)
+        generator = models.GENERATORS[name](**config)
         generator.load_state_dict(weights)
-    except (KeyError, RuntimeError, TypeError, ValueError, SrlabError) as error:  # the last: a scale that is none
-        raise SrlabError(f"The weights in {path} do not fit {notes['network']} {notes.get('config')}.") from error
+    except (KeyError, RuntimeError, TypeError, ValueError, SrlabError) as error:  # the last: an invalid scale
+        raise SrlabError(f"The weights in {path} do not fit {name} {config}.") from error
     if not files.all_finite(weights):
-        raise SrlabError(
-            f"{path} has values that are no numbers (NaN or infinite); take weights from before, such as the best ones "
-            "of the run."
-        )
+        raise SrlabError(f"{path} contains NaN or infinity; use earlier weights, such as the best ones of the run.")
     return generator.eval()

@@ -10,7 +10,7 @@ from srlab.course.lab import Lab, generator_of
 from srlab.course.starts import Wanted, begun_with, check_start, find_start, find_trained, load_start
 from srlab.data import datasets, subjects
 from srlab.data.degradation import Degradation
-from srlab.models import MSRResNet, RRDBNet
+from srlab.models import MSRResNet, RRDBNet, pick_size
 from tests.conftest import leave_run
 
 LAB = "01_srresnet"
@@ -18,7 +18,7 @@ TWELVE, FOUR = datasets.photos("train"), datasets.photos("validation")
 LEFT, RIGHT = subjects.halves("gravel")
 MADE = MSRResNet(1, 4)
 NETWORK = {"network": "MSRResNet"} | MADE.config
-RRDB = {"network": "RRDBNet"} | RRDBNet(**RRDBNet.SIZES["laptop"]).config
+RRDB = {"network": "RRDBNet"} | RRDBNet(**pick_size("laptop", "RRDBNet")).config
 
 
 def wanted(network=NETWORK, degradation=None, train_set=LEFT, unseen=RIGHT):

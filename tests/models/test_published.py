@@ -111,7 +111,7 @@ REFUSED = {
     "shape": (ESRGAN | {"conv_hr.weight": torch.zeros(16, 16, 1, 1)}, "fit none of the networks they look like"),
     "other": ({"features.0.weight": torch.zeros(64, 3, 3, 3)}, "holds no network that srlab or spandrel knows"),
     "restoration": (compact(upscale=1), "is a RealESRGAN Compact for Restoration"),
-    "scale": (compact(upscale=5), r"for SR, x5, .*; give one for SR from RGB to RGB that enlarges x2, x3, x4, x8\."),
+    "scale": (compact(upscale=5), "for SR, x5, .*; use one for SR from RGB to RGB with a scale of 2, 3, 4, 8"),
     "grey": (compact(num_in_ch=1, num_out_ch=1), "x4, from 1 to 1 channels"),
 }
 
