@@ -21,12 +21,13 @@ from srlab.evaluation.metrics import STUDY
 from srlab.models import weights
 from srlab.training.runs import Run
 
+from .content_loss.saturation import saturation_ratio
 from .shown import bicubic, crop, photo
 from .train import LOST
 
 FIDELITY = ("psnr", "ssim")  # on Y, 4 pixels cropped
 PERCEPTION = ("gradient_ratio", "energy_error", "colour_shift", "checkerboard")
-RGB = ("psnr", "ssim", "ms_ssim")  # on RGB without a crop, where a study asks for them
+RGB = ("psnr", "ssim", "ms_ssim")  # on RGB without a crop, for a study of color
 PLAIN = "bicubic"  # the kind of LR that every row is scored on
 
 
@@ -95,7 +96,8 @@ def score(network: Any, about: dict[str, Any], settings: dict[str, Any]) -> pd.D
     sets = [datasets.photos("validation").subset(*about["scored"].split())]
     sets += [datasets.benchmark(folder) for folder in about["benchmarks"]]
     made = srlab.Degradation(**settings) if settings else None  # None takes the LR images of a benchmark set
-    metrics = (*FIDELITY, *PERCEPTION, *about.get("more", ()))
+    color = (saturation_ratio,) if about.get("rgb") else ()
+    metrics = (*FIDELITY, *PERCEPTION, *color)
     table = srlab.evaluate_all({"": network}, sets, degradation=made, metrics=metrics).drop(columns="method")
     if about.get("rgb"):
         rgb = srlab.evaluate_all({"": network}, sets, degradation=made, protocol=STUDY, metrics=RGB)

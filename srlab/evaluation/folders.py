@@ -1,6 +1,7 @@
-"""Folders of SR and HR files: which belongs to which, and what the pairs score."""
+"""Score a folder of SR files against a folder of HR files: which files belong together, and their scores."""
 
 import re
+import unicodedata
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -12,47 +13,39 @@ from srlab.data.images import mod_crop, read_image
 from srlab.evaluation.metrics import PAPER, Protocol
 from srlab.evaluation.scoring import measures, score_pair
 
-# What says of an HR file that it is one, at the end of its name: img_001_SRF_4_HR, baby_GT.
+# The end of a name that marks an HR file: img_001_SRF_4_HR, baby_GT.
 _MARK = re.compile(r"[_-](?:HR|GT)$", re.IGNORECASE)
 
 
-def pair_names(found: Sequence[str], wanted: Sequence[str]) -> tuple[dict[str, str], list[str]]:
-    """Pair names (without extension) of files with those of the HR images they belong to.
+def pair_names(sr: Sequence[str], hr: Sequence[str]) -> tuple[dict[str, str], list[str]]:
+    """Pair names of SR files, without extension, with names of HR files.
 
-    A file belongs to the longest HR name that its own begins with, when what follows is no letter or digit, or is
-    ``x`` and a digit: ``baby_x4_SRGAN`` and ``babyx4`` belong to ``baby``, ``baby2`` does not. A mark at the end of an
-    HR name (``_HR``, ``-GT``) does not count: ``baby_SRGAN`` belongs to ``baby_HR``.
-
-    Parameters
-    ----------
-    found
-        Names of the SR files.
-    wanted
-        Names of the HR files.
+    An SR file belongs to the longest HR name that its own name begins with, if no letter or digit follows, or ``x`` and
+    a digit: ``baby_x4_SRGAN`` and ``babyx4`` belong to ``baby``, ``baby2`` does not. A mark at the end of the HR name
+    (``_HR``, ``-GT``) does not count: ``baby_SRGAN`` belongs to ``baby_HR``.
 
     Returns
     -------
     tuple
-        HR name -> its file, in the order of `wanted`; and a line for each name that stays alone, which says why.
+        HR name -> SR name, in the order of `hr`; and for each name without a partner a line with the reason.
     """
-    starts = {hr: _MARK.sub("", hr) for hr in wanted}
-    claims: dict[str, list[str]] = {hr: [] for hr in wanted}
-    pairs, alone = {}, []
-    for name in found:
-        # What follows is no part of a word.
-        owners = [hr for hr in wanted if re.match(rf"{re.escape(starts[hr])}(x\d|[\W_]|$)", name)]
+    # One form of accents: macOS decomposes them in names of files.
+    starts = {name: unicodedata.normalize("NFC", _MARK.sub("", name)) for name in hr}
+    claims: dict[str, list[str]] = {name: [] for name in hr}
+    alone = []
+    for name in sr:
+        composed = unicodedata.normalize("NFC", name)
+        owners = [owner for owner in hr if re.match(rf"{re.escape(starts[owner])}(x\d|[\W_]|$)", composed)]
         if owners:
-            claims[max(owners, key=lambda hr: len(starts[hr]))].append(name)
+            claims[max(owners, key=lambda owner: len(starts[owner]))].append(name)
         else:
             alone.append(f"{name} (no HR image has the beginning of its name)")
-    for hr, names in claims.items():
-        if len(names) == 1:
-            pairs[hr] = names[0]
-        elif names:
-            alone.append(f"{', '.join(names)} (more than one for {hr})")
-        else:
-            alone.append(f"{hr} (an HR image without a partner)")
-    return pairs, alone
+    for owner, names in claims.items():
+        if len(names) > 1:
+            alone.append(f"{', '.join(names)} (more than one for {owner})")
+        elif not names:
+            alone.append(f"{owner} (an HR image without a partner)")
+    return {owner: names[0] for owner, names in claims.items() if len(names) == 1}, alone
 
 
 def evaluate_folders(
@@ -63,17 +56,15 @@ def evaluate_folders(
     metrics: Sequence[str] = ("psnr", "ssim"),
     weights: str | Path = "auto",
 ) -> tuple[pd.DataFrame, list[str]]:
-    """Score a folder of SR files, made by anybody, against the folder of HR files.
+    """Score a folder of SR files, whatever made them, against the folder of HR files.
 
-    An HR image that is a little larger than its SR is cut at the bottom and right to a multiple of the scale. The HR
-    file decides what grey means under a Y protocol: against a grey HR the paper's scores grey values (of a colour SR:
-    its full-range luma, which is what `srlab.evaluate` does with the output of a network), and a grey SR against a
-    colour HR becomes RGB first.
+    An HR image of another size is first cropped at the bottom and right to a multiple of the scale. A gray HR file
+    makes the pair gray, see `srlab.evaluation.scoring.score_pair`.
 
     Parameters
     ----------
     sr, hr
-        Folders; files are paired by name, see `pair_names`.
+        Folders; `pair_names` pairs their files.
     scale
         HR pixels per LR pixel.
     protocol, metrics, weights
@@ -82,13 +73,12 @@ def evaluate_folders(
     Returns
     -------
     tuple
-        The table (one row per pair: ``image``, ``file``, then the metrics), and a note for each file that was not
-        paired.
+        Table with one row per pair (``image``, ``file``, then the metrics), and a note for each file without a partner.
 
     Raises
     ------
     SrlabError
-        Nothing pairs, a folder or file is missing or damaged, or SR has another size than HR; the message says which.
+        Nothing pairs, a folder or file is missing or damaged, or SR has another size than HR; the message names it.
     """
     chosen = measures(metrics, protocol, scale, weights)
     files, originals = image_files(Path(sr)), image_files(Path(hr))
@@ -99,19 +89,18 @@ def evaluate_folders(
             f"{next(iter(originals))}); rename the files so that they begin alike."
         )
     rows = []
-    for name, mine in pairs.items():
-        sr_file = files[mine]
-        result, original = (read_image(file, keep_grey=True)[None] for file in (sr_file, originals[name]))
+    for name, sr_name in pairs.items():
+        file = files[sr_name]
+        result, original = (read_image(path, keep_grey=True)[None] for path in (file, originals[name]))
         try:
-            cut = original if original.shape[-2:] == result.shape[-2:] else mod_crop(original, scale)
-            if cut.shape[-2:] != result.shape[-2:]:
-                sizes = [f"{image.shape[-1]}x{image.shape[-2]}" for image in (result, cut)]
-                raise SrlabError(
-                    f"It has {sizes[0]} pixels but its HR image {sizes[1]} (cut to a multiple of {scale})."
-                )
-            pair = (image.expand(-1, 3, -1, -1) for image in (result, cut))
-            scores = score_pair(*pair, cut.shape[1] == 1, chosen, protocol)
+            if original.shape[-2:] != result.shape[-2:]:
+                original = mod_crop(original, scale)
+            if original.shape[-2:] != result.shape[-2:]:
+                sizes = [f"{image.shape[-1]}x{image.shape[-2]}" for image in (result, original)]
+                raise SrlabError(f"It has {sizes[0]} pixels but its HR image {sizes[1]}, a multiple of {scale}.")
+            pair = [image.expand(-1, 3, -1, -1) for image in (result, original)]
+            scores = score_pair(*pair, original.shape[1] == 1, chosen, protocol)
         except SrlabError as error:
-            raise SrlabError(f"{sr_file}: {error}") from error
-        rows.append({"image": name, "file": sr_file.name} | scores)
+            raise SrlabError(f"{file}: {error}") from error
+        rows.append({"image": name, "file": file.name} | scores)
     return pd.DataFrame(rows, columns=["image", "file", *chosen]), [f"not paired: {line}" for line in alone]

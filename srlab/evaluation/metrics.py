@@ -1,4 +1,4 @@
-"""PSNR, SSIM and MS-SSIM, and the protocol that says on what they are measured."""
+"""PSNR, SSIM and MS-SSIM, and the protocol: what they are measured on."""
 
 from dataclasses import dataclass
 
@@ -12,12 +12,12 @@ from srlab.data.resampling import DOWNSAMPLERS, downsample
 
 
 class TooSmall(SrlabError):
-    """An image has too few pixels for the window of a metric: no slip, so a table has NaN there."""
+    """An image has too few pixels for the window of a metric; a table has NaN there."""
 
 
 @dataclass(frozen=True)
 class Protocol:
-    """What an image goes through before it is scored; two numbers compare only under the same protocol.
+    """Preparation of an image before it is scored; two scores compare only under the same protocol.
 
     Attributes
     ----------
@@ -26,14 +26,13 @@ class Protocol:
     crop
         Border pixels removed on each side.
     quantize
-        Round to 8-bit levels first, as a saved file would be.
+        Round to 8-bit levels first, as in a saved file.
     resampler
-        How LR is made from HR where a set brings no LR: a name in `srlab.DOWNSAMPLERS`.
+        Downsampler from HR to LR for sets without LR: a key of `srlab.DOWNSAMPLERS`.
     grey
-        What is scored of a grey file under ``color="y"``: its ``"values"``, as in tables made with MATLAB, or its
-        ``"luma"``, as by scripts that read every file as RGB, BasicSR's and IMDN's among them. The luma lies between 16
-        and 235, which makes errors smaller and flatters the PSNR by 1.32 dB (that of Set14, with one grey file in
-        fourteen, by .094 dB).
+        What ``color="y"`` scores for a gray file: its ``"values"``, as in tables made with MATLAB, or its ``"luma"``,
+        as in scripts that read every file as RGB, such as BasicSR's and IMDN's. The luma is between 16 and 235, which
+        makes errors smaller and raises the PSNR by 1.32 dB (by .094 dB on Set14, with one gray file of fourteen).
     """
 
     color: str = "y"
@@ -48,7 +47,7 @@ class Protocol:
         if self.resampler not in DOWNSAMPLERS:
             raise SrlabError(f"Unknown resampler '{self.resampler}'; choose one of {', '.join(DOWNSAMPLERS)}.")
         if self.grey not in ("values", "luma"):
-            raise SrlabError(f"A protocol scores the 'values' or the 'luma' of a grey file, but got '{self.grey}'.")
+            raise SrlabError(f"A protocol scores the 'values' or the 'luma' of a gray file, but got '{self.grey}'.")
 
     def __call__(self, image: torch.Tensor) -> torch.Tensor:
         """Prepare a batch for scoring.
@@ -56,7 +55,7 @@ class Protocol:
         Parameters
         ----------
         image
-            RGB ``(N, 3, H, W)`` or grey ``(N, 1, H, W)``, float in [0, 1].
+            RGB ``(N, 3, H, W)`` or gray ``(N, 1, H, W)``, float in [0, 1].
 
         Returns
         -------
@@ -74,7 +73,7 @@ class Protocol:
 
 # The protocol of SRGAN, ESRGAN and nearly every table of x4 results.
 PAPER = Protocol(color="y", crop=4)
-# The same as tables have it that were made with BasicSR or by IMDN's script.
+# The same in tables made with BasicSR or IMDN's script.
 BASICSR = Protocol(color="y", crop=4, grey="luma")
 # The protocol of blind face SR.
 FACE = Protocol(color="rgb", crop=0)
@@ -87,19 +86,19 @@ MS_SSIM_SIDE = 161  # pixels: after four halvings an 11x11 window must still fit
 
 
 def prepared(sr: torch.Tensor, hr: torch.Tensor, protocol: Protocol) -> tuple[torch.Tensor, torch.Tensor]:
-    """Check a pair of batches and put both through the protocol: the first step of every metric.
+    """Check a pair of batches and apply the protocol to both: the first step of every metric.
 
     Parameters
     ----------
     sr, hr
-        ``(N, C, H, W)`` or ``(C, H, W)``, float in [0, 1]; C = 3 for RGB, 1 for grey.
+        ``(N, C, H, W)`` or ``(C, H, W)``, float in [0, 1]; C = 3 for RGB, 1 for gray.
     protocol
-        What to measure on.
+        Protocol of the metric.
 
     Returns
     -------
     tuple of torch.Tensor
-        SR and HR, each ``(N, C, H, W)`` as the protocol leaves them, without gradient.
+        SR and HR, each ``(N, C, H, W)``, without gradient.
 
     Raises
     ------
@@ -110,31 +109,31 @@ def prepared(sr: torch.Tensor, hr: torch.Tensor, protocol: Protocol) -> tuple[to
         raise SrlabError(f"SR has shape {tuple(sr.shape)} but HR {tuple(hr.shape)}; they must be the same.")
     sr, hr = (x[None] if x.ndim == 3 else x for x in (sr, hr))
     if sr.ndim != 4 or sr.shape[1] not in (1, 3):
-        raise SrlabError(f"Scoring needs RGB or grey images (N, C, H, W), but got a tensor of shape {tuple(sr.shape)}.")
+        raise SrlabError(f"Scoring needs RGB or gray images (N, C, H, W), but got a tensor of shape {tuple(sr.shape)}.")
     if not (sr.isfinite().all() and hr.isfinite().all()):
         raise SrlabError("An image contains NaN or infinity, so it cannot be scored.")
     if max(sr.max(), hr.max()) > 2:
         raise SrlabError("Images are scored in [0, 1], but one has values above 2; divide 8-bit levels by 255.")
     if min(sr.min(), hr.min()) < LOWEST:
         raise SrlabError(
-            "Images are scored in [0, 1], but one goes down to -0.5 or less; of [-1, 1] take (x + 1) / 2, and clamp "
-            "what a network overshoots."
+            "Images are scored in [0, 1], but one goes down to -0.5 or less; from [-1, 1] take (x + 1) / 2, and clamp "
+            "the overshoot of a network."
         )
     return protocol(sr.detach()), protocol(hr.detach())
 
 
 def psnr(sr: torch.Tensor, hr: torch.Tensor, protocol: Protocol = PAPER) -> torch.Tensor:
-    """Peak signal-to-noise ratio per image: ``10 log10(1 / MSE)`` with the peak at 1.
+    """Compute the peak signal-to-noise ratio per image: ``10 log10(1 / MSE)`` with the peak at 1.
 
-    The mean square error is taken per image; averaging PSNR over images is left to the caller, because
-    pooling the errors of several images first gives another, lower number.
+    The mean squared error is per image. Average PSNR over images afterwards: an average of the errors of several images
+    gives another, lower number.
 
     Parameters
     ----------
     sr, hr
-        ``(N, C, H, W)`` or ``(C, H, W)``, float in [0, 1]; C = 3 for RGB, 1 for grey.
+        ``(N, C, H, W)`` or ``(C, H, W)``, float in [0, 1]; C = 3 for RGB, 1 for gray.
     protocol
-        What to measure on.
+        Protocol of the metric.
 
     Returns
     -------
@@ -152,23 +151,22 @@ def psnr(sr: torch.Tensor, hr: torch.Tensor, protocol: Protocol = PAPER) -> torc
 
 
 def lr_consistency(sr: torch.Tensor, lr: torch.Tensor, resampler: str = "bicubic") -> torch.Tensor:
-    """PSNR of SR made small again, against LR: whether SR still shows what LR showed.
+    """Compute the PSNR of downscaled SR against LR: whether SR still shows what LR shows.
 
-    It needs LR alone, and no HR, so it can be had of any picture that was ever enlarged. Each photo that could have
-    become this LR scores the same. So a generator may invent what it likes, as long as it is gone after shrinking; a
-    low value says that it changed what was known. SR is rounded to 8 bits, shrunk, and rounded again, as LR was, and
-    all channels of all pixels count. On the embedded validation photos: bicubic 36 to 42 dB, the network trained with
-    MSE 43 to 52, the shipped SRGAN 41 to 47.
+    It needs no HR, so it works for any upscaled image. Every photo that could have become this LR scores the same, so a
+    generator may invent whatever disappears when SR is downscaled; a low value means that it changed what was known. SR
+    is rounded to 8 bits, downscaled, and rounded again, like LR, and all channels of all pixels count. On the embedded
+    validation photos: bicubic 36 to 42 dB, the network trained with MSE 43 to 52, the bundled SRGAN 41 to 47.
 
     Parameters
     ----------
     sr
-        ``(N, C, H, W)`` or ``(C, H, W)``, float in [0, 1]; C = 3 for RGB, 1 for grey.
+        ``(N, C, H, W)`` or ``(C, H, W)``, float in [0, 1]; C = 3 for RGB, 1 for gray.
     lr
-        Likewise, a whole number of times smaller. It must have been made with the resampler and nothing else: noise,
-        blur or JPEG on the way count as errors of SR.
+        The same, a whole number of times smaller, made only with the resampler: noise, blur or JPEG count as errors of
+        SR.
     resampler
-        A name in `srlab.DOWNSAMPLERS`.
+        Key of `srlab.DOWNSAMPLERS`.
 
     Returns
     -------
@@ -185,20 +183,20 @@ def lr_consistency(sr: torch.Tensor, lr: torch.Tensor, resampler: str = "bicubic
     scale = height // small_height
     if (height, width) != (scale * small_height, scale * small_width):
         raise SrlabError(
-            f"SR of {width}x{height} pixels is no whole multiple of LR, which has {small_width}x{small_height}."
+            f"SR of {width}x{height} pixels is not a whole multiple of LR, which has {small_width}x{small_height}."
         )
     return psnr(downsample(sr, scale, resampler), lr, FACE)
 
 
 def ssim(sr: torch.Tensor, hr: torch.Tensor, protocol: Protocol = PAPER) -> torch.Tensor:
-    """Structural similarity per image (Wang 2004): Gaussian 11x11 window of sigma 1.5, no padding.
+    """Compute the structural similarity per image (Wang 2004): Gaussian 11x11 window of sigma 1.5, no padding.
 
     Parameters
     ----------
     sr, hr
-        ``(N, C, H, W)`` or ``(C, H, W)``, float in [0, 1]; C = 3 for RGB, 1 for grey.
+        ``(N, C, H, W)`` or ``(C, H, W)``, float in [0, 1]; C = 3 for RGB, 1 for gray.
     protocol
-        What to measure on.
+        Protocol of the metric.
 
     Returns
     -------
@@ -218,17 +216,17 @@ def ssim(sr: torch.Tensor, hr: torch.Tensor, protocol: Protocol = PAPER) -> torc
 
 
 def ms_ssim(sr: torch.Tensor, hr: torch.Tensor, protocol: Protocol = PAPER) -> torch.Tensor:
-    """Multi-scale structural similarity per image (Wang, Simoncelli and Bovik 2003): five scales, 11x11 window.
+    """Compute the multi-scale structural similarity per image (Wang, Simoncelli and Bovik 2003): five scales.
 
-    It forgives much of what x4 loses, because four of its five scales are coarser than the image: never compare
-    it with an SSIM. Where a side does not halve evenly, pytorch-msssim pads it with zeros.
+    It ignores much of what x4 loses, because four of its five scales are coarser than the image: never compare it with
+    SSIM. If a side is not a multiple of 16, pytorch-msssim pads it with zeros.
 
     Parameters
     ----------
     sr, hr
-        ``(N, C, H, W)`` or ``(C, H, W)``, float in [0, 1]; C = 3 for RGB, 1 for grey.
+        ``(N, C, H, W)`` or ``(C, H, W)``, float in [0, 1]; C = 3 for RGB, 1 for gray.
     protocol
-        What to measure on.
+        Protocol of the metric.
 
     Returns
     -------

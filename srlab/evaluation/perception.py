@@ -1,8 +1,8 @@
-"""What PSNR does not see: sharpness, texture in its place, colour, and LPIPS.
+"""What PSNR does not see: sharpness, texture in its place, color, and LPIPS.
 
-The measures take SR and HR (`checkerboard` SR alone) as ``(N, 3, H, W)`` (or grey, or without N) in [0, 1], give one
-float64 per image, and look at the whole image rounded to 8-bit levels. None of them says alone that a picture is good:
-white noise raises the gradient as well as texture does, so read them together and beside PSNR.
+The metrics take SR and HR (`checkerboard` only SR) as ``(N, C, H, W)`` or ``(C, H, W)``, float in [0, 1], with C = 3
+for RGB and 1 for gray. They return one float64 per image and use the whole image, rounded to 8-bit levels. No single
+one shows that an image is good: white noise raises the gradient as well as texture does, so read them with PSNR.
 """
 
 from pathlib import Path
@@ -23,14 +23,9 @@ LPIPS_SIDE = 31  # pixels: below that nothing is left after AlexNet's second poo
 
 
 def gradient_ratio(sr: torch.Tensor, hr: torch.Tensor) -> torch.Tensor:
-    """Mean gradient magnitude of the luma of SR, relative to HR's: 1 is as sharp, below is blurred.
+    """Compute the mean gradient magnitude of SR's luma relative to HR's: 1 is as sharp as HR, less is blurry.
 
-    The gradient is the step to the right and to the lower neighbour. Noise counts as sharpness: see `energy_error`.
-
-    Parameters
-    ----------
-    sr, hr
-        ``(N, C, H, W)`` or ``(C, H, W)``, float in [0, 1]; C = 3 for RGB, 1 for grey.
+    The gradient is the step to the right and to the lower neighbor. Noise counts as sharpness: see `energy_error`.
 
     Returns
     -------
@@ -47,22 +42,17 @@ def gradient_ratio(sr: torch.Tensor, hr: torch.Tensor) -> torch.Tensor:
 
 
 def energy_error(sr: torch.Tensor, hr: torch.Tensor) -> torch.Tensor:
-    """Error of the local energy map: how far fine structure is from being where HR has it, and only there.
+    """Compute the error of the local energy map: whether fine structure is where HR has it, and only there.
 
-    The high-pass is the luma minus its 5x5 mean; its root mean square in each block of 16x16 pixels is the energy map;
-    rows and columns that fill no whole block are left out. The error is the mean absolute difference of the two maps
-    over the mean of HR's. White noise lifts the energy everywhere alike, so it lowers this error much less than texture
-    in its place does. Phase plays no role: invented texture of the right strength costs nothing, where PSNR punishes
-    it. Nor does it matter what the structure looks like: the stair steps of nearest-neighbour enlargement lie where the
-    edges are and score far better than bicubic (.35 against .68 on Set5). Where the structure is alike everywhere, its
-    place does not matter either: HR itself in the mirror, another picture pixel by pixel (9 to 22 dB), scores better
-    than bicubic x4 on 13 of the 16 embedded photos (.57 against .74 in the mean, .19 against .71 on the gravel). So it
-    compares networks of one family, and is no proof of quality.
-
-    Parameters
-    ----------
-    sr, hr
-        ``(N, C, H, W)`` or ``(C, H, W)``, float in [0, 1]; C = 3 for RGB, 1 for grey.
+    The high-pass is the luma minus its 5x5 mean; its root mean square in each block of 16x16 pixels is the energy map,
+    without the rows and columns that fill no whole block. The error is the mean absolute difference of the two maps
+    over the mean of HR's. White noise raises the energy everywhere, so it lowers this error much less than texture in
+    its place does. The error ignores phase: invented texture of the right strength costs nothing, while PSNR penalizes
+    it. It also ignores what the structure looks like: the stair steps of nearest-neighbor interpolation are where the
+    edges are and score far better than bicubic (.35 against .68 on Set5). If the structure is the same everywhere, its
+    place does not matter either: HR mirrored, another image pixel by pixel (9 to 22 dB), scores better than bicubic x4
+    on 13 of the 16 embedded photos (.57 against .74 on average, .19 against .71 on the gravel). So it compares networks
+    of one family, and does not prove quality.
 
     Returns
     -------
@@ -80,74 +70,51 @@ def energy_error(sr: torch.Tensor, hr: torch.Tensor) -> torch.Tensor:
 
 
 def colour_shift(sr: torch.Tensor, hr: torch.Tensor) -> torch.Tensor:
-    """Distance of the mean chroma of SR from that of HR: the tint that lies over the whole image.
+    """Compute the distance of SR's mean chroma from HR's: the color cast of the whole image.
 
     ``sqrt(dCb^2 + dCr^2)`` with BT.601 chroma (112 levels for a pure blue or red), means over all pixels.
 
-    Parameters
-    ----------
-    sr, hr
-        ``(N, C, H, W)`` or ``(C, H, W)``, float in [0, 1]; C = 3 for RGB, 1 for grey.
-
     Returns
     -------
     torch.Tensor
-        ``(N,)``, in 8-bit levels, float64; 0 for grey images.
+        ``(N,)``, in 8-bit levels, float64; 0 for gray images.
 
     Raises
     ------
     SrlabError
         As for `srlab.evaluation.metrics.prepared`.
     """
-    sr, hr = (_chroma(image).mean(dim=(2, 3)) for image in prepared(sr, hr, WHOLE))
+    sr, hr = (chroma(image).mean(dim=(2, 3)) for image in prepared(sr, hr, WHOLE))
     return (sr - hr).norm(dim=1)
 
 
-def saturation_ratio(sr: torch.Tensor, hr: torch.Tensor) -> torch.Tensor:
-    """Mean distance of the pixels from grey in SR, relative to HR's: below 1 the colours are paler.
-
-    The distance from grey is ``sqrt(Cb^2 + Cr^2)`` (BT.601 chroma around 0). A tint is another matter: see
-    `colour_shift`. The content-loss study asks which loss desaturates; this is the number for it.
-
-    Parameters
-    ----------
-    sr, hr
-        ``(N, C, H, W)`` or ``(C, H, W)``, float in [0, 1]; C = 3 for RGB, 1 for grey.
-
-    Returns
-    -------
-    torch.Tensor
-        ``(N,)``, no unit, float64; NaN where HR is grey, because then there is nothing to compare with.
-
-    Raises
-    ------
-    SrlabError
-        As for `srlab.evaluation.metrics.prepared`.
-    """
-    sr, hr = (_chroma(image).norm(dim=1).mean(dim=(1, 2)) for image in prepared(sr, hr, WHOLE))
-    return torch.where(hr == 0, torch.nan, sr / hr)
+def chroma(image: torch.Tensor) -> torch.Tensor:
+    """Return BT.601 Cb and Cr around 0, ``(N, 2, H, W)`` in 8-bit levels; gray gives exactly 0."""
+    red, green, blue = image.double().expand(-1, 3, -1, -1).unbind(dim=1)
+    cb = 37.797 * (blue - red) + 74.203 * (blue - green)
+    cr = 93.786 * (red - green) + 18.214 * (red - blue)
+    return torch.stack([cb, cr], dim=1)
 
 
 def checkerboard(sr: torch.Tensor, scale: int = 4) -> torch.Tensor:
-    """Strength of what repeats on the grid of LR pixels: the checkerboard of a learned enlargement (Odena 2016).
+    """Compute the strength of a pattern on the grid of LR pixels: the checkerboard artifact (Odena et al. 2016).
 
-    A pattern that is the same in every cell of scale x scale pixels lives on the frequencies that are multiples of
-    1 / scale alone, and has the same phase there wherever one looks. A photo has some power at these frequencies too,
-    but of another phase in each place. So this takes windows of 8 x 8 cells of the luma (Hann, half overlapping) and
-    multiplies each one's spectrum with that of others a knight's move away: what they share is left, and the rest
-    cancels. A knight's move, because an edge that runs along a row, a column or a diagonal would be shared as well.
-    Pairs count less the more structure of their own they have.
+    A pattern that is the same in every cell of scale x scale pixels has only frequencies that are multiples of
+    1 / scale, with the same phase everywhere. A photo has some power at these frequencies too, but with another phase
+    in each place. So this multiplies the spectra of windows of 8 x 8 cells of the luma (Hann, half overlapping) with
+    those a knight's move away: what two windows share is left, and the rest cancels. A knight's move, because windows
+    would share an edge along a row, a column or a diagonal as well. Pairs with more structure of their own count less.
 
-    It needs no HR. A pattern of one level reads as one, within .1, on gravel as well as on a wall. The embedded photos
-    themselves read less than .3 at scale 4 and .45 at scale 8, which leaves few windows, and their bicubic enlargements
-    less than .1. A pattern may change its sign or strength slowly. One that changes from window to window mostly
-    cancels, such as the stair steps of nearest-neighbour enlargement, which follow each slope. Regular structure of HR
-    itself (cloth, a screen) counts if it happens to have the period of the grid.
+    It needs no HR. A pattern of one level gives 1, within .1, on gravel as well as on a wall. The embedded photos
+    themselves give less than .3 at scale 4 and .45 at scale 8, which leaves few windows, and bicubic less than .1. A
+    pattern may change its sign or strength slowly. One that changes from window to window mostly cancels, such as the
+    stair steps of nearest-neighbor interpolation, which follow each slope. Regular structure of HR itself (cloth, a
+    screen) counts if it has the period of the grid.
 
     Parameters
     ----------
     sr
-        ``(N, C, H, W)`` or ``(C, H, W)``, float in [0, 1]; C = 3 for RGB, 1 for grey.
+        SR images.
     scale
         HR pixels per LR pixel, at least 2.
 
@@ -162,7 +129,7 @@ def checkerboard(sr: torch.Tensor, scale: int = 4) -> torch.Tensor:
         As for `srlab.evaluation.metrics.prepared`, the image is smaller than two windows, or the scale is below 2.
     """
     if scale < 2:
-        raise SrlabError(f"A pattern of the grid is left by a scale of 2 or more, not by {scale}.")
+        raise SrlabError(f"A checkerboard needs a scale of 2 or more, but the scale is {scale}.")
     side = CELLS * scale
     image = prepared(sr, sr, WHOLE)[0].double()
     _refuse_small(image, 2 * side, "the checkerboard")
@@ -183,18 +150,18 @@ def checkerboard(sr: torch.Tensor, scale: int = 4) -> torch.Tensor:
 
 
 def with_noise(sr: torch.Tensor, hr: torch.Tensor, ratio: float, seed: int = 0, *, grey: bool = False) -> torch.Tensor:
-    """Lift an image to a gradient ratio by white noise alone: the opponent of any network that claims texture.
+    """Raise the gradient ratio of an image with nothing but white noise: the opponent of a network that claims texture.
 
     Parameters
     ----------
     sr, hr
         ``(N, C, H, W)``, float in [0, 1].
     ratio
-        `gradient_ratio` to reach; one that SR has already leaves it as it is.
+        `gradient_ratio` to reach; SR stays as it is if it already has that one.
     seed
-        Of the noise.
+        Random seed of the noise.
     grey
-        Whether all channels get the same noise. Else each has its own, which shows as specks of colour.
+        Add the same noise to all channels; otherwise it shows as colored specks.
 
     Returns
     -------
@@ -214,19 +181,19 @@ def with_noise(sr: torch.Tensor, hr: torch.Tensor, ratio: float, seed: int = 0, 
 def load_lpips(weights: str | Path = "auto") -> nn.Module | None:
     """Load the network of LPIPS (Zhang 2018): AlexNet trained on ImageNet, and linear heads trained on human votes.
 
-    The heads come inside torchmetrics. LPIPS with random features would be another measure under a known name, so
-    without the AlexNet weights there is none.
+    The heads are part of torchmetrics. LPIPS with random features would be another metric under a known name, so
+    without the AlexNet weights there is no LPIPS.
 
     Parameters
     ----------
     weights
-        ``"auto"`` takes torchvision's AlexNet from torch's cache and never downloads; ``"imagenet"`` downloads it
-        (233 MiB); a path is read or refused.
+        ``"auto"`` uses torchvision's AlexNet from torch's cache and never downloads; ``"imagenet"`` downloads it
+        (233 MiB); anything else is the path of a file.
 
     Returns
     -------
     torch.nn.Module or None
-        For `lpips`, on the CPU; None when ``"auto"`` finds nothing, which is said in one line.
+        For `lpips`, on the CPU; None if ``"auto"`` finds nothing, after a line that explains it.
 
     Raises
     ------
@@ -239,7 +206,7 @@ def load_lpips(weights: str | Path = "auto") -> nn.Module | None:
     if path is None:
         print(f"LPIPS is left out: no ImageNet weights of AlexNet here. To get them: {backbones.remedy('alexnet')}")
         return None
-    with torch.random.fork_rng(devices=[]):  # the initialisation that is overwritten must not move anybody's seed
+    with torch.random.fork_rng(devices=[]):  # the initialization, which is overwritten, must not change other results
         network = _NoTrainLpips(net="alex", pnet_rand=True)  # its public class would download the backbone unasked
     weights = {name.removeprefix("features."): value for name, value in backbones.load_weights(path).items()}
     slices = {name: name.partition(".")[2] for name in network.net.state_dict()}  # slice1.0.weight -> 0.weight
@@ -248,12 +215,12 @@ def load_lpips(weights: str | Path = "auto") -> nn.Module | None:
 
 
 def lpips(sr: torch.Tensor, hr: torch.Tensor, network: nn.Module) -> torch.Tensor:
-    """Learned perceptual distance per image (Zhang 2018, AlexNet, version 0.1); lower is closer.
+    """Compute the learned perceptual distance per image (Zhang 2018, AlexNet, version 0.1); lower is closer.
 
     Parameters
     ----------
     sr, hr
-        ``(N, C, H, W)`` or ``(C, H, W)``, float in [0, 1]; C = 3 for RGB, 1 for grey.
+        SR and HR images.
     network
         From `load_lpips`.
 
@@ -276,7 +243,7 @@ def lpips(sr: torch.Tensor, hr: torch.Tensor, network: nn.Module) -> torch.Tenso
 
 
 def _planes(sr: torch.Tensor, hr: torch.Tensor, side: int, what: str) -> list[torch.Tensor]:
-    """Luma planes ``(N, 1, H, W)`` in float64; a grey image is its own."""
+    """Return luma planes ``(N, 1, H, W)`` in float64; a gray image is its own plane."""
     pair = prepared(sr, hr, WHOLE)
     _refuse_small(pair[0], side, what)
     return [luma(x.double()) if x.shape[1] == 3 else x.double() for x in pair]
@@ -289,7 +256,7 @@ def _refuse_small(image: torch.Tensor, side: int, what: str) -> None:
 
 
 def _spectra(plane: torch.Tensor, side: int) -> torch.Tensor:
-    """Fourier transform of half overlapping windows, ``(N, rows, columns, side, side)``."""
+    """Return the Fourier transform of half overlapping windows, ``(N, rows, columns, side, side)``."""
     hann = torch.hann_window(side, dtype=plane.dtype, device=plane.device)
     hann = hann[:, None] * hann
     plane = plane - plane[..., :1, :1]  # so that a flat plane is exactly 0
@@ -308,14 +275,6 @@ def _energy(plane: torch.Tensor) -> torch.Tensor:
     plane = plane - plane[..., :1, :1]  # changes nothing, but a flat plane is exactly 0 then and leaves no residue
     mean = F.avg_pool2d(plane, 5, stride=1, padding=2, count_include_pad=False)  # at the border, of what is there
     return F.avg_pool2d((plane - mean).square(), BLOCK).sqrt()
-
-
-def _chroma(image: torch.Tensor) -> torch.Tensor:
-    """BT.601 Cb and Cr around 0, ``(N, 2, H, W)`` in 8-bit levels; written so that grey gives exactly 0."""
-    red, green, blue = image.double().expand(-1, 3, -1, -1).unbind(dim=1)
-    cb = 37.797 * (blue - red) + 74.203 * (blue - green)
-    cr = 93.786 * (red - green) + 18.214 * (red - blue)
-    return torch.stack([cb, cr], dim=1)
 
 
 def _ratio(part: torch.Tensor, whole: torch.Tensor, both_zero: float = 1.0) -> torch.Tensor:

@@ -1,14 +1,16 @@
-"""How alike two heaps of patches are: those of SR and those of photos, whichever patch came from where.
+"""Compare two distributions of patches, those of SR and those of photos, wherever a patch is from.
 
-PSNR asks whether each pixel is right. Here nobody asks where a patch belongs, so a stone in the wrong place costs
-nothing, and a smooth stone in the right place does. It doesn't say whether SR shows what LR shows; see
-`srlab.evaluation.metrics.lr_consistency` for that.
+PSNR compares each pixel with the one at the same place. Here the place of a patch does not matter: a stone in the wrong
+place costs nothing, and a smooth stone in the right place does. `srlab.evaluation.metrics.lr_consistency` tells whether
+SR shows what LR shows.
 """
+
+from functools import cache
 
 import torch
 import torch.nn.functional as F
 
-from srlab.base.devices import convolutions
+from srlab.base.devices import convolutions, pick_device
 from srlab.evaluation.metrics import FACE, TooSmall, prepared
 from srlab.models.features import FeatureExtractor
 
@@ -17,7 +19,7 @@ FEWEST = 100  # patches, below which chance decides
 
 
 def patch_distance(sr: torch.Tensor, hr: torch.Tensor, features: FeatureExtractor | None = None) -> torch.Tensor:
-    """Distance of the population of SR's patches from that of HR's: a KID of small patches (Bińkowski et al. 2018).
+    """Compute the distance between the patches of SR and those of HR: a KID of small patches (Bińkowski et al. 2018).
 
     A patch of 32 x 32 pixels is described by the mean of each feature map over it. The distance is the squared maximum
     mean discrepancy with the kernel ``(x y / d + 1)^3``, without bias. Features count from HR's mean, in units of
@@ -34,10 +36,9 @@ def patch_distance(sr: torch.Tensor, hr: torch.Tensor, features: FeatureExtracto
     Parameters
     ----------
     sr, hr
-        ``(N, C, H, W)`` or ``(C, H, W)``, float in [0, 1]; C = 3 for RGB, 1 for grey. HR may have another size than SR.
+        ``(N, C, H, W)`` or ``(C, H, W)``, float in [0, 1]; C = 3 for RGB, 1 for gray. HR may have another size than SR.
     features
-        With one layer, on the device that is to compute; default: `patch_features`, which takes longer to build than
-        a small image to describe, so build it once for many.
+        Extractor with one layer, on the device that computes (default: ``vgg6 relu2_2``, which comes with srlab).
 
     Returns
     -------
@@ -50,18 +51,18 @@ def patch_distance(sr: torch.Tensor, hr: torch.Tensor, features: FeatureExtracto
     SrlabError
         As for `srlab.evaluation.metrics.prepared`; `TooSmall` with less than 100 patches.
     """
-    features = features or patch_features(sr.device)
+    features = features or _patch_features()
     pairs = zip(*(_described(image, features) for image in (sr, hr)), strict=True)
     return torch.stack([_discrepancy(found, wanted) for found, wanted in pairs]).to(sr.device)
 
 
-def patch_features(device: str | torch.device) -> FeatureExtractor:
-    """Build what `patch_distance` describes patches with: ``vgg6 relu2_2``, which comes with srlab."""
-    return FeatureExtractor("vgg6 relu2_2").to(device)
+@cache
+def _patch_features() -> FeatureExtractor:
+    return FeatureExtractor("vgg6 relu2_2").to(pick_device())
 
 
 def _described(image: torch.Tensor, features: FeatureExtractor) -> torch.Tensor:
-    """Mean features of the patches of each image, ``(N, patches, features)``, float64."""
+    """Return the mean features of the patches of each image, ``(N, patches, features)``, float64."""
     image = prepared(image, image, FACE)[0].expand(-1, 3, -1, -1)
     with torch.no_grad(), convolutions():
         (maps,) = features(image.to(features.mean.device)).values()

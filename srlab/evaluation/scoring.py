@@ -1,4 +1,4 @@
-"""Upscalers over image sets, scored into tables."""
+"""Score upscalers on image sets, as tables."""
 
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -8,7 +8,6 @@ from pathlib import Path
 import pandas as pd
 import torch
 
-from srlab.base.devices import pick_device
 from srlab.base.errors import SrlabError
 from srlab.base.files import refuse_existing, write_atomic
 from srlab.data.datasets import ImageSet
@@ -18,18 +17,18 @@ from srlab.data.resampling import downsample
 from srlab.evaluation import metrics as fidelity
 from srlab.evaluation import perception
 from srlab.evaluation.metrics import PAPER, Protocol, TooSmall
-from srlab.evaluation.populations import patch_distance, patch_features
+from srlab.evaluation.populations import patch_distance
 from srlab.inference.tiling import Upscaler, upscale
 
+Measure = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]  # (sr, hr) -> (N,)
 FIDELITY = {"psnr": fidelity.psnr, "ssim": fidelity.ssim, "ms_ssim": fidelity.ms_ssim}  # under a protocol
-PERCEPTION = {
+WHOLE = {  # of the whole image in color
     "gradient_ratio": perception.gradient_ratio,
     "energy_error": perception.energy_error,
     "colour_shift": perception.colour_shift,
-    "saturation_ratio": perception.saturation_ratio,
+    "patch_distance": patch_distance,
 }
-METRICS = (*FIDELITY, *PERCEPTION, "patch_distance", "lr_consistency", "checkerboard", "lpips")
-Measure = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]  # (sr, hr) -> (N,)
+METRICS = (*FIDELITY, *WHOLE, "lr_consistency", "checkerboard", "lpips")
 
 
 def evaluate(
@@ -38,7 +37,7 @@ def evaluate(
     scale: int = 4,
     degradation: Degradation | None = None,
     protocol: Protocol = PAPER,
-    metrics: Sequence[str] = ("psnr", "ssim"),
+    metrics: Sequence[str | Measure] = ("psnr", "ssim"),
     weights: str | Path = "auto",
 ) -> pd.DataFrame:
     """Score a network, or any function from LR to SR, on every image of a set.
@@ -46,32 +45,32 @@ def evaluate(
     Parameters
     ----------
     model
-        A network or a function from LR to SR.
+        Network or function from LR to SR.
     images
-        HR images; LR images that came with the set are used unless a degradation is given.
+        HR images. LR images of the set are used unless there is a degradation.
     scale
         HR pixels per LR pixel.
     degradation
-        How LR is made (default: the resampler of the protocol alone). A random one draws the same in each call; for
-        other draws, use `images.with_lr` with another seed.
+        Degradation from HR to LR (default: only the resampler of the protocol). A random one draws the same numbers in
+        each call; for others, use `images.with_lr` with another seed.
     protocol
-        What is measured on. The measures of `srlab.evaluation.perception` always look at the whole image in colour.
+        Protocol of PSNR, SSIM and MS-SSIM. The other metrics use the whole image in color.
     metrics
-        Names in `METRICS`: the columns.
+        Names from `METRICS`, or functions from SR and HR ``(1, 3, H, W)`` to ``(1,)``: the columns.
     weights
-        Of LPIPS, see `srlab.evaluation.perception.load_lpips`. Where there are none, the column ``lpips`` is left out.
+        AlexNet weights of LPIPS, see `srlab.evaluation.perception.load_lpips`. Without them there is no column
+        ``lpips``.
 
     Returns
     -------
     pandas.DataFrame
-        One row per image: ``image``, then the metrics (``psnr`` in dB). NaN stands where an image is too small for
-        the window of a metric (11 pixels for SSIM, 161 for MS-SSIM, 176 for the patch distance), and for the
-        saturation of a grey image.
+        One row per image: ``image``, then the metrics (``psnr`` in dB); NaN if an image is too small for the window of
+        a metric (11 pixels for SSIM, 161 for MS-SSIM, 176 for the patch distance).
 
     Raises
     ------
     SrlabError
-        Unknown metric, or an image cannot be scored (the crop leaves nothing of it, say); the message names it.
+        A metric is unknown, or an image cannot be scored (the crop leaves nothing of it, say); the message names it.
     """
     table = evaluate_all({"": model}, images, scale, degradation, protocol, metrics, weights)
     return table.drop(columns=["set", "method"])
@@ -83,7 +82,7 @@ def evaluate_all(
     scale: int = 4,
     degradation: Degradation | None = None,
     protocol: Protocol = PAPER,
-    metrics: Sequence[str] = ("psnr", "ssim"),
+    metrics: Sequence[str | Measure] = ("psnr", "ssim"),
     weights: str | Path = "auto",
 ) -> pd.DataFrame:
     """Score several methods on several image sets; every method gets the same LR images.
@@ -91,9 +90,9 @@ def evaluate_all(
     Parameters
     ----------
     models
-        Method -> network or function from LR to SR; see `course.load_upscalers` for those of the runs.
+        Method -> network or function from LR to SR.
     sets
-        Image sets with different names, or a single one.
+        Image sets with different names, or a single set.
     scale, degradation, protocol, metrics, weights
         As for `evaluate`.
 
@@ -132,9 +131,9 @@ def evaluate_all(
 
 
 def measures(
-    metrics: Sequence[str], protocol: Protocol, scale: int, weights: str | Path = "auto"
+    metrics: Sequence[str | Measure], protocol: Protocol, scale: int, weights: str | Path = "auto"
 ) -> dict[str, Measure]:
-    """Name -> function of (SR, HR) for the metrics asked for; LPIPS only where its weights are.
+    """Return name -> function of (SR, HR) for some metrics, without LPIPS if it has no weights.
 
     Parameters
     ----------
@@ -144,31 +143,30 @@ def measures(
     Raises
     ------
     SrlabError
-        No metric (left), or an unknown one, or `srlab.evaluation.perception.load_lpips` refuses the weights.
+        A metric is unknown, none is left, or `srlab.evaluation.perception.load_lpips` rejects the weights.
     """
-    names = [metrics] if isinstance(metrics, str) else list(dict.fromkeys(metrics))
-    unknown = [name for name in names if name not in METRICS]
-    if unknown or not names:
-        raise SrlabError(f"There is no metric '{', '.join(unknown)}'; choose from {', '.join(METRICS)}.")
-    known = {name: partial(metric, protocol=protocol) for name, metric in FIDELITY.items()} | PERCEPTION
+    resampler = protocol.resampler
+    known = {name: partial(metric, protocol=protocol) for name, metric in FIDELITY.items()} | WHOLE
     # The LR of the resampler, whatever else a degradation does to it.
-    known["lr_consistency"] = lambda sr, hr: fidelity.lr_consistency(
-        sr, downsample(hr, scale, protocol.resampler), protocol.resampler
-    )
+    known["lr_consistency"] = lambda sr, hr: fidelity.lr_consistency(sr, downsample(hr, scale, resampler), resampler)
     known["checkerboard"] = lambda sr, _: perception.checkerboard(sr, scale)  # it needs no HR
-    if "patch_distance" in names:  # one network for the whole table
-        known["patch_distance"] = partial(patch_distance, features=patch_features(pick_device()))
-    network = perception.load_lpips(weights) if "lpips" in names else None
-    if network is not None:
-        known["lpips"] = partial(perception.lpips, network=network)
-    found = {name: known[name] for name in names if name in known}
-    if not found:
-        raise SrlabError("Without LPIPS no metric is left to score; ask for others as well, such as energy_error.")
-    return found
+    chosen: dict[str, Measure] = {}
+    for metric in [metrics] if isinstance(metrics, str) else metrics:
+        if callable(metric):
+            chosen[metric.__name__] = metric
+        elif metric in known:
+            chosen[metric] = known[metric]
+        elif metric != "lpips":
+            raise SrlabError(f"There is no metric '{metric}'; choose from {', '.join(METRICS)}.")
+        elif network := perception.load_lpips(weights):
+            chosen[metric] = partial(perception.lpips, network=network)
+    if not chosen:
+        raise SrlabError(f"No metric is left to score; choose from {', '.join(METRICS)}.")
+    return chosen
 
 
 def score_pair(
-    sr: torch.Tensor, hr: torch.Tensor, grey: bool, chosen: Mapping[str, Measure], protocol: Protocol
+    sr: torch.Tensor, hr: torch.Tensor, gray: bool, chosen: Mapping[str, Measure], protocol: Protocol = PAPER
 ) -> dict[str, float]:
     """Score one pair of images.
 
@@ -176,27 +174,27 @@ def score_pair(
     ----------
     sr, hr
         ``(1, 3, H, W)``, float in [0, 1].
-    grey
-        The HR file is grey; what is scored of it then under a Y protocol, `Protocol.grey` says.
+    gray
+        The HR file is gray: its gray values are scored under a Y protocol, unless `Protocol.grey` is ``"luma"``.
     chosen
         From `measures`.
     protocol
-        The one that `chosen` was made for.
+        Protocol that `chosen` was made for.
 
     Returns
     -------
     dict
-        Metric -> number; NaN where the image is too small for the window of the metric.
+        Metric -> number; NaN if the image is too small for the window of the metric.
 
     Raises
     ------
     SrlabError
         The crop leaves nothing, or as for the metrics.
     """
-    on_grey = grey and protocol.color == "y" and protocol.grey == "values"
     values = {}
+    gray = gray and protocol.color == "y" and protocol.grey == "values"
     for name, measure in chosen.items():
-        pair = [full_range(luma(image)) for image in (sr, hr)] if on_grey and name in FIDELITY else (sr, hr)
+        pair = [full_range(luma(image)) for image in (sr, hr)] if gray and name in FIDELITY else (sr, hr)
         try:
             values[name] = float(measure(*pair))
         except TooSmall:
@@ -205,15 +203,15 @@ def score_pair(
 
 
 def summarize(table: pd.DataFrame) -> pd.DataFrame:
-    """Mean over the images, per set and method, in the order of the table.
+    """Average over the images, per set and method, in the order of the table.
 
-    PSNR is averaged in decibels, as the papers do. An image that is too small for a metric (NaN) does not count in
-    that column; it is the same one for all methods.
+    PSNR is averaged in decibels, as in the papers. An image that is too small for a metric (NaN) does not count in that
+    column.
 
     Parameters
     ----------
     table
-        From `evaluate_all`.
+        Table from `evaluate_all`.
 
     Returns
     -------
@@ -229,21 +227,21 @@ def save_table(table: pd.DataFrame, path: str | Path, force: bool = False) -> Pa
     Parameters
     ----------
     table
-        Of numbers and names.
+        Table to write.
     path
-        Missing folders are made.
+        CSV file; missing folders are made.
     force
-        Replace a file that is there.
+        Replace an existing file.
 
     Returns
     -------
     Path
-        The path written.
+        The path.
 
     Raises
     ------
     SrlabError
-        A file is there, or it cannot be written.
+        The file exists, or it cannot be written.
     """
     path = Path(path)
     refuse_existing(path, force)

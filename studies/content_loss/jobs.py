@@ -17,7 +17,7 @@ POLICIES = ("auto", "random", "imagenet")
 def jobs(preset: dict[str, Any]) -> dict[str, Job]:
     """Return all jobs of a preset by name, each after the one that it needs."""
     weights = backbones_of(rows(preset), preset["backbone"])
-    facts = {"rgb": True, "more": ["saturation_ratio"], "degradations": [{}]}
+    facts = {"rgb": True, "degradations": [{}]}
     facts |= {key: preset.get(key, []) for key in ("scored", "benchmarks")}
     found = {"bicubic": Job(facts | {"known": {}})}
     for row in rows(preset, shallow=bool(preset.get("extra_seeds")) and shallow_is_real(weights)):

@@ -1,7 +1,6 @@
 """Odd image files: the picture that a viewer shows is read, or the file is refused by its name."""
 
 import io
-import json
 import os
 
 import numpy as np
@@ -150,8 +149,8 @@ def test_odd_names_go_through_every_door(tmp_path, capsys):
     assert len(folder(hr)) == len(names)
     assert main(["upscale", str(hr), str(sr), "--method", "nearest", "--scale", "1"]) == 0
     capsys.readouterr()
-    assert main(["evaluate", "--sr", str(sr), "--hr", str(hr), "--protocol", "face", "--json"]) == 0
-    assert [row["psnr"] for row in json.loads(capsys.readouterr().out)["images"]] == ["inf"] * len(names)
+    assert main(["evaluate", "--sr", str(sr), "--hr", str(hr), "--protocol", "face", "--metrics", "psnr"]) == 0
+    assert capsys.readouterr().out.count("inf") == len(names) + 1  # the mean as well
 
 
 @pytest.mark.skipif(os.name == "nt" or os.geteuid() == 0, reason="root may read everything")

@@ -1,5 +1,7 @@
 """srlab.evaluation.folders: which file belongs to which, and what folders of anybody's files score."""
 
+import unicodedata
+
 import pytest
 import torch
 from PIL import Image
@@ -64,6 +66,12 @@ def test_the_longest_beginning_wins_and_two_for_one_are_named():
     found, wanted = ["img_1_2_x4", "img_1_sr", "img_10", "img_x4"], ["img", "img_1_HR", "img_1_2_HR", "img_10"]
     assert pair_names(found, wanted) == (dict(zip(wanted, (found[i] for i in (3, 1, 0, 2)), strict=True)), [])
     assert pair_names(["a_x", "a_y", "b"], ["a", "b"]) == ({"b": "b"}, ["a_x, a_y (more than one for a)"])
+
+
+@pytest.mark.parametrize("forms", [("NFC", "NFD"), ("NFD", "NFC")])
+def test_accents_pair_in_whatever_form_a_system_writes_them(forms):
+    hr, sr = (unicodedata.normalize(form, "bébé") for form in forms)
+    assert pair_names([f"{sr}_x4"], [hr]) == ({hr: f"{sr}_x4"}, [])
 
 
 # --- Scores --------------------------------------------------------------------------------------------------

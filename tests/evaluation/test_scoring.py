@@ -106,9 +106,16 @@ def test_the_metrics_asked_for_are_the_columns_in_that_order(images):
     for name in ("energy_error", "colour_shift", "gradient_ratio"):
         wanted = float(getattr(perception, name)(bicubic(downsample(hr, 4)), hr))
         assert table[name][0] == pytest.approx(wanted, abs=1e-9)
-    # Perception looks at colour and the whole image, whatever the protocol.
+    # Perception uses the whole image in color, whatever the protocol.
     again = evaluate(bicubic, images, protocol=FACE, metrics=("energy_error", "colour_shift"))
     assert again.equals(table[["image", "energy_error", "colour_shift"]])
+
+    def mean_error(sr, hr):
+        return (sr - hr).abs().mean(dim=(1, 2, 3))
+
+    own = evaluate(bicubic, images, metrics=("psnr", mean_error))
+    assert own["mean_error"][0] == pytest.approx(mean_error(bicubic(downsample(hr, 4)).clamp(0, 1), hr).item())
+    assert own["psnr"].equals(table["psnr"])
 
 
 def test_an_image_too_small_for_a_window_has_nan_there_and_the_others_are_scored():
@@ -135,7 +142,7 @@ def test_lpips_has_a_column_where_its_weights_are_and_else_one_line_that_says_so
     table = evaluate_all({"one": bicubic, "two": bicubic}, images, metrics=("psnr", "lpips"))
     assert list(table.columns) == ["set", "image", "method", "psnr"]
     assert capsys.readouterr().out.count("LPIPS is left out") == 1
-    with pytest.raises(SrlabError, match="no metric is left"):
+    with pytest.raises(SrlabError, match="No metric is left"):
         evaluate(bicubic, images, metrics="lpips")
     both = ImageSet("two", ["small", "large"], [texture(28, 64), texture(64, 64)])
     table = evaluate(bicubic, both, metrics="lpips", weights=backbone_file)

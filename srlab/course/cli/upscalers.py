@@ -1,4 +1,4 @@
-"""What the commands enlarge with: a network, or an interpolation."""
+"""The upscaler of a command: a network, or an interpolation."""
 
 import argparse
 
@@ -10,8 +10,8 @@ from srlab.inference.tiling import Upscaler
 from srlab.models.weights import read_generator
 
 RUN = (
-    "<lab>/<name>, a run folder, a weights file (.safetensors or .pth, also of others' networks), what comes along: "
-    "msrresnet, rrdb, or srgan, which is sharper and less faithful; or realesrgan, the published network"
+    "<lab>/<name>, a run folder, a weights file (.safetensors or .pth, also of other networks), a bundled network: "
+    "msrresnet, rrdb, or srgan, which is sharper and less faithful; or realesrgan, if it is installed"
 )
 
 
@@ -22,23 +22,23 @@ def add_choice(group: argparse._MutuallyExclusiveGroup, default: str = "") -> No
 
 
 def pick_upscaler(run: str, method: str | None, scale: int | None, device: str) -> tuple[Upscaler, int]:
-    """Read a network, or take an interpolation, and say how many times larger it makes an image.
+    """Return an interpolation if there is a `method`, else the network of a `run`, and its scale.
 
     Parameters
     ----------
     run
-        As `srlab.models.weights.read_generator` takes it; ignored with a method.
+        Argument of `srlab.models.weights.read_generator`.
     method
-        Of `srlab.data.resampling.upsample`, or None.
+        Method of `srlab.data.resampling.upsample`, or None.
     scale
-        What is asked for; None takes the network's own, and 4 for a method.
+        Requested scale; None uses the network's own, and 4 for a method.
     device
-        Where the network runs.
+        Device of the network.
 
     Raises
     ------
     SrlabError
-        The scale is no whole number of at least 1 or not the network's, or the network cannot be read.
+        The scale is not a whole number of at least 1, or not that of the network, or the network cannot be read.
     """
     if method:
         scale = 4 if scale is None else scale
@@ -47,5 +47,5 @@ def pick_upscaler(run: str, method: str | None, scale: int | None, device: str) 
     network = read_generator(run).to(pick_device(device))
     own = network.config["scale"]
     if scale not in (None, own):
-        raise SrlabError(f"{run} enlarges x{own}, but --scale is {scale}; give --scale {own}.")
+        raise SrlabError(f"{run} enlarges x{own}, but --scale is {scale}; pass --scale {own}.")
     return network, own

@@ -1,0 +1,25 @@
+"""The study's own metric: whether a loss makes the colors paler."""
+
+import torch
+
+from srlab.evaluation.metrics import prepared
+from srlab.evaluation.perception import WHOLE, chroma
+
+
+def saturation_ratio(sr: torch.Tensor, hr: torch.Tensor) -> torch.Tensor:
+    """Compute the mean distance of SR's pixels from gray relative to HR's: below 1 the colors are paler.
+
+    The distance from gray is ``sqrt(Cb^2 + Cr^2)`` (BT.601 chroma around 0).
+
+    Parameters
+    ----------
+    sr, hr
+        ``(N, C, H, W)`` or ``(C, H, W)``, float in [0, 1]; C = 3 for RGB, 1 for gray.
+
+    Returns
+    -------
+    torch.Tensor
+        ``(N,)``, no unit, float64; NaN where HR is gray.
+    """
+    sr, hr = (chroma(image).norm(dim=1).mean(dim=(1, 2)) for image in prepared(sr, hr, WHOLE))
+    return torch.where(hr == 0, torch.nan, sr / hr)
