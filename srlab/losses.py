@@ -1,7 +1,7 @@
 """Losses as pure functions: content, hybrids, and the adversarial pairs over logits.
 
-The adversarial losses take what a discriminator says before any sigmoid. In the equations below C(x) is that logit,
-D(x) = sigmoid(C(x)), x is an HR image and y = G(lr) an SR image.
+The adversarial losses take logits of a discriminator. In the equations below C(x) is the logit, D(x) = sigmoid(C(x)), x
+is an HR image and y = G(lr) an SR image.
 """
 
 import math
@@ -15,12 +15,12 @@ from srlab.models.features import FeatureExtractor
 
 
 def charbonnier(sr: torch.Tensor, hr: torch.Tensor) -> torch.Tensor:
-    """Absolute error with its tip rounded off, the mean of ``sqrt(d^2 + 1e-8)`` (Lai et al. 2017, section 3.2)."""
+    """Compute the mean of ``sqrt(d^2 + 1e-8)``, a smooth absolute error (Lai et al. 2017, section 3.2)."""
     return ((sr - hr).square() + 1e-8).sqrt().mean()
 
 
 Labels = float | torch.Tensor
-# Distances between two images or feature maps, by the names that recipes and ``-p`` may say: (sr, hr) -> ().
+# Distances between two images or feature maps, by their names in recipes: (sr, hr) -> ().
 PIXEL_LOSSES = {"mse": F.mse_loss, "l1": F.l1_loss, "charbonnier": charbonnier}
 KINDS = ("vanilla", "least squares", "hinge", "relativistic", "relativistic average")
 
@@ -33,25 +33,25 @@ def content_loss(
     relative: bool = False,
     shift: int = 1,
 ) -> torch.Tensor:
-    """Distance between the feature maps of SR and HR (Ledig et al. 2017, equation 5), summed over the layers.
+    """Compute the distance between the feature maps of SR and HR (Ledig et al. 2017, equation 5), summed over layers.
 
-    The criterion takes the mean over the channels too, which the paper sums over. HR is looked at without a graph,
-    because nothing before it learns.
+    The criterion averages over the channels as well, while the paper sums over them. The features of HR have no graph,
+    because nothing before them learns.
 
     Parameters
     ----------
     features
-        Gives the maps of each layer.
+        Extractor of the maps of each layer.
     sr, hr
         ``(N, 3, H, W)`` in [0, 1].
     criterion
         ``F.mse_loss`` as in SRGAN, or ``F.l1_loss`` as in ESRGAN.
     relative
-        Divide each layer's distance by that of HR's maps from zero. Then 1 means "nothing of HR's features is
-        there", whatever the network, the layer and its weights, and losses over different ones can be compared.
+        Divide each layer's distance by that of HR's maps from zero. Then 1 means that none of HR's features is there,
+        whatever the network, the layer and its weights, so losses over different ones can be compared.
     shift
-        Cut 0 to ``shift - 1`` rows and columns off both images first, as many as chance has it. Features lie on a
-        grid of blocks of pixels, and this moves it, so that no pattern that fits one grid goes unseen.
+        Cut a random number of rows and columns, 0 to ``shift - 1``, off both images first. Features are on a grid of
+        blocks of pixels; this moves the grid, so that no pattern can hide in it.
 
     Returns
     -------
@@ -74,7 +74,7 @@ def content_loss(
 
 
 def hybrid(*parts: tuple[float, torch.Tensor]) -> torch.Tensor:
-    """Weighted sum of losses, such as ``hybrid((0.7, pixel), (0.3, content))`` of the SRGAN content-loss study.
+    """Compute a weighted sum of losses, such as ``hybrid((0.7, pixel), (0.3, content))`` in the content-loss study.
 
     Parameters
     ----------
@@ -89,7 +89,7 @@ def hybrid(*parts: tuple[float, torch.Tensor]) -> torch.Tensor:
     Raises
     ------
     SrlabError
-        A weight is negative, infinite or NaN, or all are 0: then nothing would be learned, or the opposite.
+        A weight is negative, infinite or NaN, or all are 0.
     """
     weights = [weight for weight, _ in parts]
     if not all(math.isfinite(weight) and weight >= 0 for weight in weights) or not sum(weights):
@@ -103,7 +103,7 @@ def hybrid(*parts: tuple[float, torch.Tensor]) -> torch.Tensor:
 def discriminator_loss(
     real: torch.Tensor, fake: torch.Tensor, kind: str = "vanilla", labels: tuple[Labels, Labels] = (1.0, 0.0)
 ) -> torch.Tensor:
-    """Compute what D minimises.
+    """Compute the loss of D.
 
     ============================ ====================================================== ===========================
     kind                         loss of D                                              source
@@ -119,14 +119,13 @@ def discriminator_loss(
     Parameters
     ----------
     real, fake
-        Logits of HR and SR, of any shape; the same shape for "relativistic". Detach SR before D sees it, or
-        G pays for the gradient in vain.
+        Logits of HR and SR, of any shape; the same shape for "relativistic". Detach SR before D sees it, or the
+        gradient of G is computed for nothing.
     kind
         One of `KINDS`.
     labels
-        Targets for real and fake within [0, 1], from `noisy_labels`, say. ``(0.9, 0)`` is one-sided smoothing
-        (Salimans 2016).
-        "relativistic" compares pairs and takes the first alone, "HR is the more real one"; its average takes both.
+        Targets for real and fake within [0, 1], for example from `noisy_labels`. ``(0.9, 0)`` is one-sided smoothing
+        (Salimans 2016). "relativistic" compares pairs and uses only the first; "relativistic average" uses both.
 
     Returns
     -------
@@ -136,7 +135,7 @@ def discriminator_loss(
     Raises
     ------
     SrlabError
-        Unknown kind, or labels for the hinge loss, which has none.
+        The kind is unknown, or there are labels for the hinge loss, which has none.
     """
     _check(kind, real)
     yes, no = labels
@@ -156,7 +155,7 @@ def discriminator_loss(
 
 
 def generator_loss(fake: torch.Tensor, *, real: torch.Tensor | None = None, kind: str = "vanilla") -> torch.Tensor:
-    """Compute what G minimises.
+    """Compute the adversarial loss of G.
 
     ============================ ====================================================== ===========================
     kind                         loss of G                                              source
@@ -172,9 +171,9 @@ def generator_loss(fake: torch.Tensor, *, real: torch.Tensor | None = None, kind
     Parameters
     ----------
     fake
-        Logits of SR, with the graph to G, from D as it is now.
+        Logits of SR, with the graph to G, from the current D.
     real
-        Logits of HR, which only the relativistic kinds need. G does not change them, so no graph is needed.
+        Logits of HR, only for the relativistic kinds. G does not change them, so they need no graph.
     kind
         One of `KINDS`.
 
@@ -186,7 +185,7 @@ def generator_loss(fake: torch.Tensor, *, real: torch.Tensor | None = None, kind
     Raises
     ------
     SrlabError
-        Unknown kind, or logits of HR that are missing.
+        The kind is unknown, or the logits of HR are missing.
     """
     _check(kind, real)
     match kind:
@@ -203,17 +202,17 @@ def generator_loss(fake: torch.Tensor, *, real: torch.Tensor | None = None, kind
 
 
 def noisy_labels(logits: torch.Tensor, real: float = 1.0, flip: float = 0.0) -> tuple[torch.Tensor, torch.Tensor]:
-    """Targets for D that keep it from being too sure: one-sided smoothing, and some labels the wrong way round.
+    """Draw targets that keep D from becoming too confident: one-sided smoothing, and some swapped labels.
 
     Parameters
     ----------
     logits
-        Of real or fake; the targets get their shape, device and kind of number.
+        Logits of real or fake; the targets have their shape, device and number format.
     real
-        Target of a real image; 0.9 is usual. That of a fake stays 0, or D would praise what is bad already
-        (Salimans et al. 2016, section 3.4).
+        Target of a real image; 0.9 is usual. That of a fake stays 0, or D would reward bad images (Salimans et al.
+        2016, section 3.4).
     flip
-        Chance that a label is swapped with its opposite.
+        Probability that a label is swapped.
 
     Returns
     -------
@@ -223,17 +222,17 @@ def noisy_labels(logits: torch.Tensor, real: float = 1.0, flip: float = 0.0) -> 
     Raises
     ------
     SrlabError
-        A number outside of [0, 1].
+        A number is outside of [0, 1].
     """
     if not (0 <= real <= 1 and 0 <= flip <= 1):
-        raise SrlabError(f"A label and a chance must be within 0 and 1, but are {real} and {flip}.")
+        raise SrlabError(f"A label and a probability must be within 0 and 1, but are {real} and {flip}.")
     swapped = torch.rand(2, *logits.shape, device=logits.device) < flip
     yes, no = torch.full_like(logits, real), torch.zeros_like(logits)
     return torch.where(swapped[0], no, yes), torch.where(swapped[1], yes, no)
 
 
 def _cross_entropy(logits: torch.Tensor, label: Labels) -> torch.Tensor:
-    # A number is written by the device itself; with as_tensor the CPU would wait for a copy to it.
+    # The device itself writes the number; with as_tensor the CPU would wait for a copy to it.
     label = label.to(logits) if isinstance(label, torch.Tensor) else logits.new_full((), label)
     return F.binary_cross_entropy_with_logits(logits, label.expand_as(logits))
 

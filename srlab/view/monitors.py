@@ -1,10 +1,11 @@
-"""Watch a training while it runs: the validation curve and the picture, and of a GAN what D says."""
+"""Watch a training run: the validation curve, the current SR crop, and for a GAN what D says."""
 
 from collections.abc import Mapping
 from typing import Any
 
 import matplotlib.pyplot as plt
 import torch
+from IPython.display import display
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
@@ -16,23 +17,22 @@ from srlab.view.plots import COLORS, OTHER, Box, cut, picture, to_numpy, write_c
 
 
 class Monitor:
-    """Draws a run while it trains: the validation curve, and the same crop as it gets better.
+    """Draws the validation curve and a crop after each validation, as the ``monitor`` of `Trainer.fit`.
 
-    Give it to `Trainer.fit` as `monitor`. Each validation redraws one figure in place, and the crop is kept in
-    the run's ``samples/``.
+    It redraws one figure in place, and saves the crop to the run's ``samples/``.
 
     Parameters
     ----------
     lr, hr
-        One image, ``(1, 3, h, w)`` and ``(1, 3, H, W)``; only the box of it is upscaled.
+        One image, ``(1, 3, h, w)`` and ``(1, 3, H, W)``; only its box is upscaled.
     box
         (top, left, height, width) in HR pixels, multiples of the scale.
     baseline
-        Label -> validation PSNR of a method to beat, drawn as a line.
+        Method -> its validation PSNR, drawn as a line.
     """
 
     ALT = "Validation curve, and the current SR crop beside HR."
-    COLOR = COLORS["SRResNet"]  # of the network that is trained
+    COLOR = COLORS["SRResNet"]  # of the trained network
 
     def __init__(self, lr: torch.Tensor, hr: torch.Tensor, box: Box, baseline: Mapping[str, float]) -> None:
         self.lr, self.hr = cut(lr, box, hr.shape[-2]), cut(hr, box)
@@ -41,8 +41,6 @@ class Monitor:
 
     def __call__(self, trainer: Trainer) -> None:
         """Redraw after a validation."""
-        from IPython.display import display
-
         sr = upscale(trainer.ema, self.lr)
         write_image(sr, trainer.run.path / "samples" / f"step-{trainer.step:07d}.png")
         figure, (*above, left, right) = self._panels()
@@ -59,7 +57,7 @@ class Monitor:
             self._handle.update(drawn)
 
     def _panels(self) -> tuple[Figure, list[Axes]]:
-        """A new figure, and its axes: those of the curves, then of SR and HR."""
+        """Return a new figure, and its axes: those of the curves, then of SR and HR."""
         return plt.subplots(1, 3, figsize=(14, 3.8), layout="constrained")
 
     def _draw_curves(self, history: History, curve: Axes) -> None:
@@ -68,14 +66,13 @@ class Monitor:
             curve.axhline(value, linestyle="--", color=COLORS.get(label, OTHER), label=label)
         curve.set(xlabel="training step", ylabel="PSNR in dB (Y)", title="on images never trained on")
         curve.grid(alpha=0.3)
-        curve.legend()  # wherever it hides no point
+        curve.legend()  # where it hides no point
 
 
 class GanMonitor(Monitor):
-    """Draws a GAN's run while it trains, as `Monitor` does for a generator alone, and what D says.
+    """A `Monitor` for a GAN, which also draws the output of D.
 
-    The `step` of the training must give ``d_real`` and ``d_fake`` (what D says of HR and SR: means over the
-    patches, 0 to 1).
+    The ``step`` of the training must return ``d_real`` and ``d_fake``: D's mean output for HR and SR, from 0 to 1.
     """
 
     ALT = "What D says of HR and SR, validation PSNR, and the current SR crop beside HR."
@@ -83,12 +80,12 @@ class GanMonitor(Monitor):
 
     def _panels(self) -> tuple[Figure, list[Axes]]:
         figure, axes = plt.subplots(2, 2, figsize=(12, 8.4))
-        # Set by hand: a layout that matplotlib finds takes a third of the time.
+        # By hand: an automatic layout takes a third of the time.
         figure.subplots_adjust(left=0.06, right=0.99, top=0.95, bottom=0.02, wspace=0.16, hspace=0.24)
         return figure, axes.flat
 
     def _draw_curves(self, history: History, said: Axes, curve: Axes) -> None:
-        """What D says with the bands in which it has something to teach, and the validation curve."""
+        """Draw the output of D with the bands of healthy values, and the validation curve."""
         for key, label, color in (("d_real", "D(HR)", COLORS["HR"]), ("d_fake", "D(SR)", COLORS["SRGAN"])):
             said.axhspan(*HEALTHY[label], color=color, alpha=0.15)
             _draw_series(said, history, key, label, color)

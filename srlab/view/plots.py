@@ -1,4 +1,4 @@
-"""Figures of the labs: the same look, the same colour for the same method, and a caption that is also alt text."""
+"""Figures of the labs: the same look, the same color for the same method, and a caption that is also alt text."""
 
 import base64
 import io
@@ -7,9 +7,11 @@ from collections.abc import Callable, Mapping, Sequence
 from html import escape
 from typing import Any
 
+import ipywidgets
 import matplotlib.pyplot as plt
 import torch
 from cycler import Cycler
+from IPython.display import Image, Markdown, display
 from matplotlib import cycler
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -17,9 +19,10 @@ from matplotlib.patches import Rectangle
 from matplotlib.patheffects import withStroke
 
 from srlab.base.text import in_figure, in_markdown
+from srlab.view.widgets import CellBox, Presence
 
-# One colour per method in all labs. Each has a contrast of 3 or more on white, and any two are told apart by
-# readers of every colour vision: tests/view/test_plots.py computes both.
+# One color per method in all labs. Each has a contrast of 3 or more on white, and any two are distinct in every kind of
+# color vision: tests/view/test_plots.py computes both.
 COLORS = {
     "HR": "#000000",
     "nearest": "#8E8E94",
@@ -32,20 +35,20 @@ COLORS = {
     "MSE": "#0D4797",
     "hybrid": "#A36434",
     "content loss": "#A1006A",
-    "random features": "#8E8E94",  # as nearest, with which they never meet
+    "random features": "#8E8E94",  # the same as nearest; no figure has both
     "SRGAN": "#D55E00",
     "RRDB": "#2F4A33",
     "ESRGAN": "#0F9F6A",
     "RealESRGAN": "#6000FC",
 }
-# For what is no method: dashed from the sixth on. Contrast and distances as above, and no colour is that of a method.
+# For lines that are not methods, dashed from the sixth on; contrast and distances as above, and no color of a method.
 CYCLE = ("#0072B2", "#CC6F11", "#40260D", "#7D04D6", "#6E6E74")
-OTHER = "#777777"  # a method that has no colour
+OTHER = "#777777"  # a method without a color
 Box = tuple[int, int, int, int]  # top, left, height, width in pixels of the image
 
 
 def line_styles() -> Cycler:
-    """Colours and dashes of lines that are no method, for matplotlib's ``axes.prop_cycle``."""
+    """Return colors and dashes of lines that are not methods, for matplotlib's ``axes.prop_cycle``."""
     return cycler(linestyle=["-", "--"]) * cycler(color=CYCLE)
 
 
@@ -55,20 +58,16 @@ def show(figure: Figure, caption: str) -> None:
     Parameters
     ----------
     figure
-        Is closed afterwards, so that Jupyter does not show it twice.
+        Closed afterwards, so that Jupyter does not show it twice.
     caption
-        One or two sentences: what is to be seen.
+        One or two sentences: what the figure shows.
     """
-    from IPython.display import display
-
     display(picture(figure, caption))
     write_caption(caption)
 
 
 def write_caption(caption: str) -> None:
-    """Display a caption, below what was displayed last."""
-    from IPython.display import Markdown, display
-
+    """Display a caption below the last output."""
     display(Markdown(f"*{in_markdown(caption)}*"))
 
 
@@ -78,18 +77,16 @@ def picture(figure: Figure, alt: str) -> Any:
     Parameters
     ----------
     figure
-        As matplotlib drew it.
+        Figure of matplotlib.
     alt
         Its alternative text.
 
     Returns
     -------
     IPython.display.Image
-        With the text where browsers and the book look for it.
+        With the alternative text where browsers and the book look for it.
     """
-    from IPython.display import Image
-
-    # In the metadata, as IPython 7, which Colab has, knows no argument alt.
+    # In the metadata, because the Image of IPython 7, which Colab has, has no argument alt.
     return Image(data=rendered(figure), metadata={"alt": alt, "width": _shown_width(figure)})
 
 
@@ -99,17 +96,17 @@ def rendered(figure: Figure, kind: str = "png", **options: Any) -> bytes:
     Parameters
     ----------
     figure
-        As matplotlib drew it.
+        Figure of matplotlib.
     kind
-        A format of Pillow; **options** are those of the format.
+        Format of Pillow, with its **options**.
 
     Returns
     -------
     bytes
-        What a file of that kind would hold.
+        Content of a file of that format.
     """
     buffer = io.BytesIO()
-    # 6, which is usual, takes half as long again for 4 %.
+    # The usual level 6 takes half as long again for 4 %.
     figure.savefig(buffer, format=kind, dpi=150, bbox_inches="tight", pil_kwargs=options or {"compress_level": 4})
     plt.close(figure)
     return buffer.getvalue()
@@ -126,7 +123,7 @@ def to_numpy(image: torch.Tensor) -> Any:
     Parameters
     ----------
     image
-        ``(3, H, W)`` or ``(1, 3, H, W)``, or with one channel; what is outside of [0, 1] is clipped.
+        ``(3, H, W)`` or ``(1, 3, H, W)``, or with one channel; clipped to [0, 1].
 
     Returns
     -------
@@ -148,7 +145,7 @@ def cut(image: torch.Tensor, box: Box, full_height: int | None = None) -> torch.
     box
         (top, left, height, width) in pixels.
     full_height
-        Height of the image that the box is measured on (default: this one), so that LR fits as well.
+        Height of the image that the box is measured on (default: this one), for LR.
 
     Returns
     -------
@@ -168,7 +165,7 @@ def middle(image: torch.Tensor, scale: int) -> Box:
     image
         ``(..., H, W)``.
     scale
-        HR pixels per LR pixel; the box lies on the LR grid.
+        HR pixels per LR pixel; the box is on the LR grid.
 
     Returns
     -------
@@ -188,7 +185,7 @@ def images(
     box_height: int | None = None,
     **layout: Any,
 ) -> None:
-    """Show labelled pictures side by side; where there is room, every pixel as a square.
+    """Show labeled pictures side by side, with square pixels if there is room.
 
     Parameters
     ----------
@@ -197,9 +194,9 @@ def images(
     caption
         See `show`.
     box
-        Show this part only: (top, left, height, width) in pixels.
+        Crop to show: (top, left, height, width) in pixels.
     box_height
-        Height of the image that the box is measured on (default: the tallest picture), so that LR fits as well.
+        Height of the image that the box is measured on (default: the tallest picture), for LR.
     **layout
         ``notes``, ``columns`` and ``width`` of `draw_images`.
     """
@@ -214,7 +211,7 @@ def draw_images(
     columns: int = 3,
     width: float = 12.0,
 ) -> Figure:
-    """Draw what `images` shows; a place that stays empty, or a corner of the first picture, has the whole with its box.
+    """Draw the figure of `images`; an empty place, or a corner of the first picture, has the whole image with the box.
 
     Parameters
     ----------
@@ -223,9 +220,9 @@ def draw_images(
     notes
         Label -> a second line of the label, such as a score.
     columns
-        Pictures per row, at most.
+        Largest number of pictures per row.
     width
-        Of the figure in inches.
+        Width of the figure in inches.
     """
     box_height = box_height or max(p.shape[-2] for p in pictures.values())
     parts = {label: p if box is None else cut(p, box, box_height) for label, p in pictures.items()}
@@ -238,12 +235,12 @@ def draw_images(
     for axis in axes.flat:
         axis.axis("off")
     for axis, (label, part) in zip(axes.flat, parts.items(), strict=False):
-        # Pixels are to be seen as squares; but a picture drawn smaller than it is must not alias in turn.
+        # Pixels are drawn as squares, but a picture with more pixels than the screen must not alias.
         sampling = "nearest" if part.shape[-1] <= 50 * width / columns else "antialiased"
         axis.imshow(to_numpy(part), cmap="gray", vmin=0, vmax=1, interpolation=sampling)
         title = [label, notes[label]] if notes and label in notes else [label]
         axis.set_title(in_figure("\n".join(title)), fontsize=14)
-    whole = max(reversed([*pictures.values()]), key=lambda picture: picture.shape[-2])  # HR, where it stands last
+    whole = max(reversed([*pictures.values()]), key=lambda picture: picture.shape[-2])  # HR, if it is last
     if box is not None and whole.shape[-2] == box_height and 3 * box[2] * box[3] < box_height**2:
         if len(parts) < axes.size:
             overview = axes.flat[-1]
@@ -258,41 +255,27 @@ def draw_images(
 
 
 def draw_box(axis: Axes, box: Box, color: str) -> None:
-    """Draw the outline of a box onto the axes of an image.
-
-    Parameters
-    ----------
-    axis
-        Of a picture.
-    box
-        (top, left, height, width) in its pixels.
-    color
-        Of the outline.
-    """
+    """Draw the outline of a box, (top, left, height, width) in pixels, onto the axes of an image."""
     top, left, height, width = box
     outline = Rectangle((left - 0.5, top - 0.5), width, height, fill=False, edgecolor=color, linewidth=2.5)
-    outline.set_path_effects([withStroke(linewidth=4.5, foreground="white")])  # seen on whatever is below it
+    outline.set_path_effects([withStroke(linewidth=4.5, foreground="white")])  # visible on any background
     axis.add_patch(outline)
 
 
 def sliders(draw: Callable[..., Figure], caption: str, **ranges: tuple[float, float, float, float]) -> None:
     """Show a figure with a slider for each argument of the function that draws it.
 
-    Without a running kernel, in an exported page, the figure for the first values is left.
+    Without a running kernel, an exported page shows the figure for the first values.
 
     Parameters
     ----------
     draw
-        Called with the sliders' values by name.
+        Function of the sliders' values by name.
     caption
         See `show`.
     **ranges
         Name -> (lowest, highest, step, start). Whole numbers give whole numbers.
     """
-    import ipywidgets
-    from IPython.display import display
-
-    from srlab.view.widgets import CellBox, Presence
 
     def drawn() -> Any:
         return picture(draw(**{name: slider.value for name, slider in controls.items()}), caption)
@@ -302,7 +285,7 @@ def sliders(draw: Callable[..., Figure], caption: str, **ranges: tuple[float, fl
     for name, (low, high, step, start) in ranges.items():
         kind = ipywidgets.IntSlider if isinstance(step, int) else ipywidgets.FloatSlider
         controls[name] = kind(start, min=low, max=high, step=step, description=name, **looks)
-    # Not ipywidgets.interact: its output widget now and then makes a headless run wait for ever (nbclient 312).
+    # Not ipywidgets.interact: its output widget sometimes makes a headless run wait forever (nbclient 312).
     display(CellBox([*controls.values(), Presence()], "Moving the sliders needs a running kernel."))
     handle = display(drawn(), display_id=True)
     write_caption(caption)
@@ -311,23 +294,21 @@ def sliders(draw: Callable[..., Figure], caption: str, **ranges: tuple[float, fl
 
 
 def frames(draw: Callable[[Any], Figure], caption: str, label: str, values: Sequence[Any], start: int = 0) -> None:
-    """Show a figure with one slider, its pictures drawn beforehand: it works without a kernel and in exported pages.
+    """Show a figure with one slider, drawn beforehand for each value, so that it works in exported pages.
 
     Parameters
     ----------
     draw
-        Called once with each value.
+        Function of a value.
     caption
         See `show`.
     label
-        What the slider moves, with its unit.
+        Name of the value, with its unit.
     values
-        Where it can stand.
+        Values of the slider.
     start
-        Index of the one it shows first.
+        Index of the value shown first.
     """
-    from IPython.display import display
-
     pictures = []
     for index, value in enumerate(values):
         figure = draw(value)
@@ -346,7 +327,7 @@ def frames(draw: Callable[[Any], Figure], caption: str, label: str, values: Sequ
     html = (
         f'<figure style="margin: 0"><label>{escape(label)} <input type="range" min="0" max="{len(values) - 1}" '
         f'value="{start}" data-names="{names}" oninput="{turned}" '
-        'onkeydown="event.stopPropagation()" '  # which a notebook takes for a command
+        'onkeydown="event.stopPropagation()" '  # keys are commands of the notebook
         'style="width: 20em; vertical-align: middle"> '
         f"<output>{escape(str(values[start]))}</output></label>"
         f'{"".join(pictures)}<figcaption style="text-align: left"><em>{escape(caption)}</em></figcaption></figure>'
@@ -362,22 +343,22 @@ def maps(
     width: float = 12.6,
     box: Box | None = None,
 ) -> None:
-    """Show labelled fields such as residuals or gradients, all on one colour scale with a bar.
+    """Show labeled fields such as residuals or gradients, all on one color scale with a bar.
 
     Parameters
     ----------
     fields
-        Label -> ``(H, W)``. Where a value is negative, the scale is symmetric around 0.
+        Label -> ``(H, W)``. With negative values, the scale is symmetric around 0.
     caption
         See `show`.
     unit
-        What stands beside the bar.
+        Label of the bar.
     limit
-        End of the scale (default: the largest size of a value).
+        End of the scale (default: the largest absolute value).
     width
-        Of the figure in inches.
+        Width of the figure in inches.
     box
-        (top, left, height, width) of a place to outline on each field.
+        (top, left, height, width) of a region to outline on each field.
     """
     limit = limit or max(float(field.abs().max()) for field in fields.values())
     signed = any(float(field.min()) < 0 for field in fields.values())
@@ -407,27 +388,27 @@ def lines(
     marker: str = "",
     points: Mapping[str, tuple[float, float]] | None = None,
 ) -> None:
-    """Draw labelled curves in one figure.
+    """Draw labeled curves in one figure.
 
     Parameters
     ----------
     series
-        Label -> (x values, y values). A label that is a method has the method's colour.
+        Label -> (x values, y values). A method has its color.
     caption
         See `show`.
     x, y, title
-        What stands on the axes, with units, and above them.
+        Labels of the axes, with units, and of the figure.
     log_y
         Logarithmic vertical axis.
     marker
-        Of each point, where there are few: ``"o"``.
+        Marker of each point, such as ``"o"`` for a few points.
     points
-        Label -> (x, y) of places to mark.
+        Label -> (x, y) of points to mark.
     """
     figure, axis = plt.subplots(figsize=(8, 4.2), layout="constrained")
     axis.set_prop_cycle(line_styles())
     for label, (horizontal, vertical) in series.items():
-        dash = "--" if label == "HR" else "-"  # a method's colour may be nearly as dark
+        dash = "--" if label == "HR" else "-"  # a method's color may be nearly as dark
         method = {"color": COLORS[label], "linestyle": dash} if label in COLORS else {}
         axis.plot(horizontal, vertical, label=in_figure(label), linewidth=2, marker=marker, **method)
     for label, place in (points or {}).items():
@@ -435,7 +416,7 @@ def lines(
         axis.annotate(label, place, (0, 10), textcoords="offset points", ha="center")
     axis.set(xlabel=x, ylabel=y, title=in_figure(title), yscale="log" if log_y else "linear")
     axis.grid(alpha=0.3)
-    if len(series) > 3:  # inside it would hide a curve
+    if len(series) > 3:  # inside the axes it would hide a curve
         figure.legend(loc="outside right upper")
     elif len(series) > 1:
         axis.legend()
@@ -448,11 +429,11 @@ def bars(values: Mapping[str, float], caption: str, x: str, title: str) -> None:
     Parameters
     ----------
     values
-        Label -> number. A label that is a method has the method's colour.
+        Label -> number. A method has its color.
     caption
         See `show`.
     x, title
-        What stands on the axis, with its unit, and above it.
+        Labels of the axis, with its unit, and of the figure.
     """
     figure, axis = plt.subplots(figsize=(8, 0.6 + 0.42 * len(values)))
     colors = [COLORS.get(name, OTHER) for name in values]

@@ -1,7 +1,7 @@
-"""The LR / SR / HR slider: one piece of HTML that needs neither kernel nor network, and no widget.
+"""The LR / SR / HR slider: one piece of HTML that needs no kernel, no network and no widget.
 
-The markup by itself is a divider made by CSS (a box that can be resized), which is what an untrusted notebook and
-a page without scripts show; the script in ``slider.js`` turns it into the real one.
+The markup alone is a divider made with CSS (a resizable box), which is what an untrusted notebook and a page without
+scripts show. The script in ``slider.js`` turns it into the real slider.
 """
 
 import base64
@@ -20,8 +20,9 @@ from PIL import Image
 
 from srlab.base.errors import SrlabError
 from srlab.base.files import refuse_existing, write_atomic
-from srlab.data.images import LOWEST, full_range, luma, to_float, to_uint8
+from srlab.data.images import LOWEST, to_float, to_uint8
 from srlab.evaluation.metrics import PAPER, psnr
+from srlab.evaluation.scoring import score_pair
 
 ROOMY = 560  # CSS pixels: small pictures are magnified by a whole number up to about this width
 SCRIPT = "\n".join(
@@ -32,14 +33,14 @@ STYLE = files("srlab.view").joinpath("slider.css").read_text(encoding="utf-8")
 
 
 class Comparison:
-    """What `compare` returns: it shows itself at the end of a cell, and saves itself as a page.
+    """Result of `compare`: shows itself at the end of a cell, and saves itself as a page.
 
     Attributes
     ----------
     labels
-        Of the pictures, in the order of the digit keys.
+        Labels of the images, in the order of the digit keys.
     html
-        The slider as self-contained HTML; each picture is in it once, with every one of its 8-bit levels.
+        The slider as self-contained HTML, with each image once and without loss of 8-bit levels.
     """
 
     def __init__(self, labels: list[str], html: str) -> None:
@@ -57,19 +58,19 @@ class Comparison:
         Parameters
         ----------
         path
-            Such as ``"slider.html"``; missing folders are made.
+            File such as ``"slider.html"``; missing folders are made.
         force
-            Replace a file of that name.
+            Replace an existing file.
 
         Returns
         -------
         Path
-            The path written.
+            The path.
 
         Raises
         ------
         SrlabError
-            The file is there already, or it cannot be written.
+            The file exists, or it cannot be written.
         """
         path = Path(path)
         refuse_existing(path, force)
@@ -88,32 +89,31 @@ def compare(
     view: tuple[float, float, float] | None = None,
     split: float = 0.5,
 ) -> Comparison:
-    """Compare pictures under a divider that the reader drags.
+    """Compare images under a divider that you drag.
 
-    Held, the space bar lets left and right change places; D shows their difference, amplified; G all pictures side by
-    side, the same part of each; below stands the PSNR of the part that is seen, on 8-bit RGB. C copies `view` and
-    `split` as text. There is a button for each of them.
+    Holding the space bar swaps left and right; D shows their difference, amplified; G shows all images side by side.
+    Below is the PSNR of the visible part, on 8-bit RGB. C copies `view` and `split` as text. Each has a button.
 
     Parameters
     ----------
     images
-        Label -> ``(3, H, W)``, ``(1, 3, H, W)`` or ``(1, H, W)``; float in [0, 1] or uint8. A smaller picture such
-        as LR is shown magnified, every pixel as a square; its size must be the largest one over a whole number.
-        What an SR has a little outside of [0, 1] is cut off, as in a saved file.
+        Label -> ``(3, H, W)``, ``(1, 3, H, W)`` or ``(1, H, W)``; float in [0, 1] or uint8. A smaller image such as LR
+        is magnified, every pixel as a square; the largest size must be a whole multiple of its size. Values of SR a
+        little outside of [0, 1] are clipped, as in a saved file.
     left, right
         Labels shown first (default: the last but one, and the last).
     notes
-        Label -> text beside it, such as a score. Default: PSNR on luma of each picture of full size against the one
-        called HR.
+        Label -> text next to it, such as a score. Default: PSNR on luma against the image with the label HR, for images
+        of full size.
     caption
         One or two sentences below.
     limit_mb
-        Refuse a comparison with more megabytes than this, because every saved copy of the notebook would carry it.
+        Largest size in megabytes, because every saved copy of the notebook contains the images.
     view
-        What is seen first: the pixel of the largest picture at the top, the one at the left, and how many times
-        larger than the whole it is: a zoom of 4 shows a quarter of the width. Default: the whole.
+        First view: top row and left column, in pixels of the largest image, and the zoom: 4 shows a quarter of the
+        width. Default: the whole image.
     split
-        Where the divider stands at first, from 0 (left) to 1.
+        First position of the divider, from 0 (left) to 1.
 
     Returns
     -------
@@ -123,8 +123,8 @@ def compare(
     Raises
     ------
     SrlabError
-        Fewer than two pictures, an unknown label, sizes that do not fit, no tensor, NaN, values far outside of [0, 1]
-        as in 8-bit levels that are float or in pictures in [-1, 1], or too many megabytes.
+        There are fewer than two images, a label is unknown, sizes do not fit, an image is not a tensor, contains NaN or
+        values far outside of [0, 1], or the limit is exceeded.
     """
     if len(images) < 2:
         raise SrlabError(f"A comparison needs at least two pictures, but got {len(images)}.")
@@ -159,7 +159,7 @@ def compare(
 
 
 def _checked(label: str, image: torch.Tensor) -> torch.Tensor:
-    """One picture as it came, ``(C, H, W)`` on the CPU; refuses what would be shown wrongly or not at all."""
+    """Return one image as ``(C, H, W)`` on the CPU, or raise if it would look wrong."""
     if not isinstance(image, torch.Tensor):
         raise SrlabError(f"'{label}' is {type(image).__name__}; a picture is a torch tensor, as read_image gives it.")
     picture = image.detach().cpu()
@@ -169,7 +169,7 @@ def _checked(label: str, image: torch.Tensor) -> torch.Tensor:
             f"'{label}' has shape {tuple(image.shape)}; a picture is (3, H, W), (1, 3, H, W) or (1, H, W)."
         )
     values = to_float(picture)
-    if not ((values >= LOWEST) & (values <= 2)).all():  # an SR may overshoot a little, and that is cut off
+    if not ((values >= LOWEST) & (values <= 2)).all():  # a little overshoot of an SR is clipped
         raise SrlabError(
             f"'{label}' has values from {values.min():.4g} to {values.max():.4g}; a float picture is in [0, 1]: divide "
             "levels by 255, and from [-1, 1] take (x + 1) / 2."
@@ -178,28 +178,19 @@ def _checked(label: str, image: torch.Tensor) -> torch.Tensor:
 
 
 def magnify(label: str, picture: torch.Tensor, size: tuple[int, int]) -> torch.Tensor:
-    """Repeat the pixels of ``(C, h, w)`` so that it has `size`, which must be a whole multiple.
-
-    Parameters
-    ----------
-    label
-        Its name, for the message.
-    picture
-        ``(C, h, w)``.
-    size
-        (height, width) in pixels.
+    """Repeat the pixels of ``(C, h, w)`` until it has a `size` in pixels; `label` is for the message.
 
     Raises
     ------
     SrlabError
-        The size is no whole multiple.
+        The size is not a whole multiple of the picture's.
     """
     (height, width), (rows, columns) = picture.shape[-2:], size
     factor = rows // height
     if (height * factor, width * factor) != (rows, columns):
         raise SrlabError(
-            f"'{label}' has {width}x{height} pixels and the largest picture {columns}x{rows}, which is no whole "
-            "multiple of it; crop them to the same part."
+            f"'{label}' has {width}x{height} pixels and the largest picture {columns}x{rows}, which is not a whole "
+            "multiple; crop them to the same part."
         )
     return picture.repeat_interleave(factor, -2).repeat_interleave(factor, -1)
 
@@ -214,36 +205,34 @@ def encode(picture: torch.Tensor, effort: int) -> bytes:
 
 
 def _note(picture: torch.Tensor, hr: torch.Tensor | None, size: tuple[int, int]) -> str:
-    """How small a smaller picture is; of one of full size its PSNR to HR, where there is one that can be scored."""
+    """Return the size of a smaller picture, and the PSNR of one of full size if HR is there and large enough."""
     height, width = picture.shape[-2:]
     if (height, width) != size:
         return f"{width}×{height} pixels, ×{size[0] // height}"
     if hr is None or picture is hr or hr.shape[-2:] != size or min(size) <= 2 * PAPER.crop:
         return ""
-    pair = [to_float(image).float().expand(1, 3, -1, -1) for image in (picture, hr)]
-    if bool((pair[1] == pair[1][:, :1]).all()):  # of a grey photo its values are scored, as in the tables
-        pair = [full_range(luma(image)) for image in pair]
-    value = float(psnr(*pair))
-    return f"{value:.2f} dB" if value < float("inf") else "identical"
+    sr, hr = (to_float(image).float().expand(1, 3, -1, -1) for image in (picture, hr))
+    decibels = score_pair(sr, hr, bool((hr == hr[:, :1]).all()), {"psnr": psnr})["psnr"]  # as in the tables
+    return f"{decibels:.2f} dB" if decibels < math.inf else "identical"
 
 
 def shown_width(height: int, width: int) -> int:
-    """CSS pixels for a picture that is so many pixels high and wide: if it fits a whole multiple, for square pixels."""
+    """Return the width in CSS pixels for a picture of some size: if possible a whole multiple, for square pixels."""
     times = max(1, min(ROOMY // width, 2 * ROOMY // height))
     return max(1, min(width * times, 2 * ROOMY * width // height))
 
 
 def _slider_html(settings: dict[str, Any], sources: list[str]) -> str:
-    """The slider as one piece of HTML: the divider without scripts, its style, and the script that replaces it.
+    """Return the slider as one piece of HTML: the divider without scripts, its style, and the script that replaces it.
 
     Parameters
     ----------
     settings
-        What ``mountSlider`` in ``slider.js`` takes, but the pictures.
+        Argument of ``mountSlider`` in ``slider.js``, without the pictures.
     sources
-        Of each picture the address of its data.
+        Data URL of each picture.
     """
-    # Equal content gives equal ids, so that a notebook run again is the same file; the script mounts all of that id.
+    # Equal content gives equal ids, so that a notebook stays the same when it is run again; the script mounts each one.
     key = "srlab-" + hashlib.sha256(json.dumps([settings, sources]).encode()).hexdigest()[:12]
     start = _START.replace("KEY", key).replace("SETTINGS", json.dumps(settings).replace("<", "\\u003c"))
     return (
@@ -261,9 +250,9 @@ _START = """for (const root of document.querySelectorAll('[id="KEY"]')) {
 
 
 def _still_html(settings: dict[str, Any], sources: list[str]) -> str:
-    """The divider without scripts. JupyterLab's sanitizer keeps these inline styles, but no style sheet and no ids.
+    """Return the divider without scripts. JupyterLab's sanitizer keeps inline styles, but no style sheet and no ids.
 
-    Where not even they are kept, as on GitHub, the figures come in reading order, each with its label.
+    Without inline styles, as on GitHub, the figures come in reading order, each with its label.
     """
     labels, notes, width = settings["labels"], settings["notes"], settings["shown"]
     left, right = settings["left"], settings["right"]

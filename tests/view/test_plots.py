@@ -73,8 +73,8 @@ class OldImage(IPython.display.Image):
 
 def test_a_caption_is_also_what_readers_hear_who_do_not_see_the_figure(monkeypatch):
     shown = []
-    monkeypatch.setattr(IPython.display, "Image", OldImage)
-    monkeypatch.setattr(IPython.display, "display", lambda *things, **_: shown.extend(things))
+    monkeypatch.setattr(plots, "Image", OldImage)
+    monkeypatch.setattr(plots, "display", lambda *things, **_: shown.extend(things))
     plots.show(plt.figure(), "A *cat*.")
     plots.frames(lambda size: plt.figure(figsize=(size, 1)), 'A "ruler".', "inches", [1, 2])
     image, _, film = shown
