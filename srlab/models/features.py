@@ -1,4 +1,4 @@
-"""Feature maps of VGG and ResNet for a content loss: which layer, with which weights, from where."""
+"""Feature maps of VGG and ResNet for a content loss: the layers, and their weights."""
 
 import hashlib
 from collections import OrderedDict
@@ -11,52 +11,52 @@ from srlab.base.errors import SrlabError
 from srlab.models import pretrained
 
 NETWORKS = ("vgg6", "vgg16", "vgg16_bn", "vgg19", "vgg19_bn", "resnet18", "resnet34", "resnet50")
-# Of vgg6, the course's own: features of the two convolutions of each stage. 101,720 weights in all.
+# Channels of the two convolutions of each stage of vgg6, the course-trained network with 101,720 weights.
 WIDTHS = (24, 48, 64)
-# Mean and standard deviation of ImageNet's RGB channels in [0, 1]: what all these networks were trained on.
+# Mean and standard deviation of ImageNet's RGB channels in [0, 1], which all these networks were trained on.
 MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 
 
 class FeatureExtractor(nn.Module):
     """A frozen part of a classification network that turns an image into feature maps.
 
-    Frozen in fact: no parameter takes a gradient, batch norm stays in eval mode whatever `train` is called with,
-    and nothing behind the last layer asked for exists.
+    No parameter has a gradient, batch norm stays in eval mode even after ``train()``, and layers after the last
+    requested one do not exist.
 
     Parameters
     ----------
     layers
         The network, then one layer or several: ``"vgg19 relu5_4"``, ``"vgg19 conv2_2 conv5_4"``,
-        ``"resnet34 block3"``. ``conv5_4`` is before the activation, ``relu5_4`` after it; ``pool5`` as well, and
-        ``norm5_4`` where there is batch norm. A ResNet has ``conv1``, ``norm1``,
-        ``relu1``, ``pool1``, its blocks counted from 1 through all stages, and ``stage1`` to ``stage4`` (the last
-        block of each). ``-stage1`` leaves out the first stage of ResNet18 or 34, which keeps the width. ``vgg6`` is the
-        course's own small one, with layers up to ``relu3_2``; ``models/shipped/README.md`` says what it learned.
+        ``"resnet34 block3"``. ``conv5_4`` is before the activation, ``relu5_4`` after it; there is also ``pool5``, and
+        ``norm5_4`` with batch norm. A ResNet has ``conv1``, ``norm1``, ``relu1``, ``pool1``, its blocks counted from 1
+        through all stages, and ``stage1`` to ``stage4`` (the last block of each). ``-stage1`` leaves out the first
+        stage of ResNet18 or 34, which keeps the width. ``vgg6`` is the small course-trained network, with layers up to
+        ``relu3_2``; see ``models/shipped/README.md``.
     backbone
-        Its weights. ``"auto"``: ImageNet's from torch's cache if they are there, else random ones, never a
-        download; for ``vgg6`` those that come with srlab. ``"imagenet"``: the cache or a download. ``"random"``: He's
-        initialisation. Anything else is the path of torchvision's state dict, whole or in part. See
+        Its weights. ``"auto"``: ImageNet's from torch's cache if they are there, else random ones, without a download;
+        for ``vgg6`` those that come with srlab. ``"imagenet"``: the cache or a download. ``"random"``: He's
+        initialization. Anything else is the path of torchvision's state dict, whole or in part. See
         `srlab.models.pretrained`.
     normalize
-        Bring images from [0, 1] to the mean and standard deviation of ImageNet first, as in training.
+        Normalize images in [0, 1] with the mean and standard deviation of ImageNet, as in training.
     seed
-        Of random weights.
+        Random seed of random weights.
 
     Attributes
     ----------
     layers : list of str
-        Those asked for.
+        The requested layers.
     real : bool
-        Whether the weights were trained, as far as one can know; False for random ones.
+        False for random weights.
     label : str
-        For figures and tables; names random weights as such, and the course's own.
+        Label for figures and tables, which marks random and course-trained weights.
     config : dict
-        For the manifest of a run.
+        Entry for the manifest of a run.
 
     Raises
     ------
     SrlabError
-        Unknown network or layer (the message lists what there is), or a weights file that is missing, damaged, of
+        The network or layer is unknown (the message lists the known ones), or the weights file is missing, damaged, of
         another network, or ends before the layer.
     """
 
@@ -115,7 +115,7 @@ class FeatureExtractor(nn.Module):
 
 
 def parse(layers: str) -> tuple[str, list[str], bool]:
-    """Take apart what `FeatureExtractor` is asked for.
+    """Parse the layers of a `FeatureExtractor`.
 
     Parameters
     ----------
@@ -125,16 +125,16 @@ def parse(layers: str) -> tuple[str, list[str], bool]:
     Returns
     -------
     network : str
-        In torchvision's spelling.
+        Name in torchvision.
     asked : list of str
         The layers.
     skips : bool
-        Whether the first stage is left out.
+        Whether to leave out the first stage.
 
     Raises
     ------
     SrlabError
-        Unknown network or layer, or no layer at all.
+        The network or a layer is unknown, or there is no layer.
     """
     network, *asked = layers.split() or [""]
     if network not in NETWORKS:
@@ -160,12 +160,12 @@ def _hash(network: nn.Module) -> str:
 
 
 def layer_names(network: str) -> list[str]:
-    """Names of all layers of a network of `NETWORKS`, in the order of computation; then its stages."""
+    """Return the names of all layers of a network of `NETWORKS`, in the order of computation, then its stages."""
     return list(_outline(network)[1])
 
 
 def _outline(network: str) -> tuple[nn.Module, dict[str, str]]:
-    """A whole network without storage, and for each layer its place there: what torchvision calls it."""
+    """Return a whole network without storage, and for each layer its name in torchvision."""
     from torchvision.models import get_model  # importing torchvision costs a second
 
     with torch.device("meta"):  # costs neither time nor memory, and the classifier of VGG is large
@@ -190,7 +190,7 @@ def _outline(network: str) -> tuple[nn.Module, dict[str, str]]:
 
 
 def _vgg6() -> nn.Module:
-    """Two 3x3 convolutions in each of three stages, with average pooling between: smoother than the maximum."""
+    """Build two 3x3 convolutions in each of three stages, with average pooling between: smoother than max pooling."""
     layers, channels = nn.Sequential(), 3
     for width in WIDTHS:
         if layers:
@@ -202,22 +202,22 @@ def _vgg6() -> nn.Module:
 
 
 def _cut(whole: nn.Module, places: set[str], skips: bool) -> nn.Module:
-    """The part of a network that leads to some places, as a network that gives their maps."""
+    """Return the part of a network that leads to some places, as a network that returns their maps."""
     from torchvision.models.feature_extraction import create_feature_extractor  # as above
 
     if skips:
         whole.layer1 = nn.Identity()
     for module in whole.modules():
         if isinstance(module, nn.ReLU):
-            module.inplace = False  # or it would spoil the map before it
+            module.inplace = False  # or it would overwrite the map before it
     return create_feature_extractor(whole, sorted(places))
 
 
 def _fill_randomly(network: nn.Module, seed: int) -> None:
-    """Draw weights as He et al. (2015) do, so that the size of the maps stays about the same through the layers.
+    """Draw weights as He et al. (2015), so that the size of the maps stays about the same through the layers.
 
-    In a ResNet each block adds its branch to the sum, which is about 100 times as large after 16 blocks. So the last
-    batch norm of each block starts at 1/4, which makes the variance of the branch a 16th.
+    In a ResNet each block adds its branch to the sum, which grows about 100 times in 16 blocks. So the last batch norm
+    of each block starts at 1/4, which divides the variance of the branch by 16.
     """
     generator = torch.Generator().manual_seed(seed)
     for module in network.modules():
@@ -233,10 +233,10 @@ def _fill_randomly(network: nn.Module, seed: int) -> None:
 
 
 def _fill_from(path: Path, part: nn.Module, network: str) -> None:
-    """Load the weights of a part of a network from a file that may hold more of it, but nothing of another one."""
+    """Load the weights of a part of a network from a file that may contain more of it, but nothing of another one."""
     weights = pretrained.load_weights(path, network)
     whole, places = _outline(network)
-    # ResNet34's file has all that ResNet18 asks for, and VGG16's the first layers of VGG19.
+    # ResNet34's file has all weights of ResNet18, and VGG16's those of the first layers of VGG19.
     if strange := sorted(set(weights) - set(whole.state_dict())):
         raise SrlabError(f"{path} is the file of another network: {network} has no '{strange[0]}'.")
     names = [name for name in part.state_dict() if "num_batches" not in name]

@@ -31,8 +31,9 @@ INSTALL = f"{shlex.quote(sys.executable)} -m pip install --force-reinstall --no-
 def find_published() -> Path | None:
     """Return the network's file on this computer, from its package or `AUTHORS_FILE` in the `data_home`, or None."""
     package = find_spec(PACKAGE.replace("-", "_"))  # without importing it
-    files = [Path(package.origin).parent / "models" / FILE] if package else []
-    return next((file for file in [*files, data_home() / AUTHORS_FILE] if file.is_file()), None)
+    folders = package.submodule_search_locations if package else []
+    files = [*(Path(folder) / "models" / FILE for folder in folders), data_home() / AUTHORS_FILE]
+    return next((file for file in files if file.is_file()), None)
 
 
 def load_published() -> RRDBNet:
