@@ -173,36 +173,37 @@ def apply(upscaler: Upscaler, lr: torch.Tensor, precision: str = "no") -> torch.
 
 def _core(
     upscaler: Upscaler,
-    lr: torch.Tensor,
+    image: torch.Tensor,
     core: tuple[int, int, int, int],
     overlap: int,
     scale: int | None,
     precision: str,
 ) -> tuple[torch.Tensor, int]:
-    """Return SR of the core (top, bottom, left, right), on the device of `lr`, and the scale."""
+    """Return SR of the core (top, bottom, left, right), on the device of the LR image, and the scale."""
     top, bottom, left, right = core
-    above, below = max(top - overlap, 0), min(bottom + overlap, lr.shape[-2])
-    before, after = max(left - overlap, 0), min(right + overlap, lr.shape[-1])
-    seen = to_float(lr[..., above:below, before:after]).expand(-1, 3, -1, -1)
-    if not torch.isfinite(seen).all():
+    size = image.shape[-2:]
+    above, below = max(top - overlap, 0), min(bottom + overlap, size[0])
+    before, after = max(left - overlap, 0), min(right + overlap, size[1])
+    lr = to_float(image[..., above:below, before:after]).expand(-1, 3, -1, -1)
+    if not torch.isfinite(lr).all():
         raise SrlabError("The image contains NaN or infinity. Check how it was made.")
-    sr = apply(upscaler, seen, precision)
+    sr = apply(upscaler, lr, precision)
     if not torch.isfinite(sr).all():
         advice = f"{precision} may be too coarse for it. Use precision no."
         if precision == "no":
             advice = "its weights are broken. Use earlier weights, such as the best ones of the run."
         raise SrlabError(f"The network's output contains NaN or infinity for this image; {advice}")
-    factor = scale or sr.shape[-1] // seen.shape[-1]
-    if factor < 1 or sr.shape[-2:] != (factor * seen.shape[-2], factor * seen.shape[-1]):
+    factor = scale or sr.shape[-1] // lr.shape[-1]
+    if factor < 1 or sr.shape[-2:] != (factor * lr.shape[-2], factor * lr.shape[-1]):
         raise SrlabError(
-            f"The upscaler made {sr.shape[-1]}x{sr.shape[-2]} pixels of {seen.shape[-1]}x{seen.shape[-2]}, which is "
+            f"The upscaler made {sr.shape[-1]}x{sr.shape[-2]} pixels of {lr.shape[-1]}x{lr.shape[-2]}, which is "
             f"not {scale or 'a whole number of'} times larger; pass the scale that it was made for."
         )
     sr = sr[
         ..., (top - above) * factor : (bottom - above) * factor, (left - before) * factor : (right - before) * factor
     ]
-    sr = sr.clamp(0, 1).to(seen)
-    if lr.shape[1] == 1:  # the upscaler gets RGB, but gray stays gray
+    sr = sr.clamp(0, 1).to(lr)
+    if image.shape[1] == 1:  # the upscaler gets RGB, but gray stays gray
         sr = full_range(luma(sr)).clamp(0, 1)
     return sr, factor
 

@@ -207,7 +207,7 @@ def test_one_image_or_a_batch_of_them_is_upscaled_and_nothing_else(photo):
             upscale(lambda lr: lr, torch.zeros(shape))
 
 
-def test_nan_and_infinity_are_refused(photo, network):
+def test_values_that_are_no_numbers_are_refused(photo, network):
     broken = photo.clone()
     broken[0, 0, 100, 100] = float("nan")
     with pytest.raises(SrlabError, match="The image contains NaN or infinity"):

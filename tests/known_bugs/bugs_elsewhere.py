@@ -107,16 +107,16 @@ BUGS = [
     ),
     Bug(
         Known.FIELD,
-        "`upscale`: a tile sees nothing of those at its left and right",
+        "`upscale_tiles`: a tile sees nothing of those at its left and right",
         file="srlab/inference/tiling.py",
-        old="before, after = max(left - overlap, 0), min(right + overlap, lr.shape[-1])",
+        old="before, after = max(left - overlap, 0), min(right + overlap, size[1])",
         new="before, after = left, right",
         check=f"{TILING}::test_with_the_receptive_radius_as_overlap_only_rounding_is_left",
         exercise=SEAMS,
     ),
     Bug(
         Known.FIELD,
-        "`upscale`: no overlap where none is given",
+        "`upscale_tiles`: no overlap where none is given",
         file="srlab/inference/tiling.py",
         old="overlap = overlap_of(upscaler) if overlap is None else overlap",
         new="overlap = overlap or 0",
@@ -141,24 +141,24 @@ BUGS = [
     ),
     Bug(
         Known.SWALLOWED,
-        "`upscale`: what goes wrong in a tile is printed, and the tile is black",
+        "`upscale_tiles`: what goes wrong in a tile is printed, and the tile is black",
         file="srlab/inference/tiling.py",
         old="""
-    sr = apply(upscaler, seen, precision)
+    sr = apply(upscaler, lr, precision)
 """,
         new="""
     try:
-        sr = apply(upscaler, seen, precision)
+        sr = apply(upscaler, lr, precision)
     except RuntimeError as error:
         print("Error", error)
-        sr = seen.new_zeros(*seen.shape[:-2], 4 * seen.shape[-2], 4 * seen.shape[-1])
+        sr = lr.new_zeros(*lr.shape[:-2], 4 * lr.shape[-2], 4 * lr.shape[-1])
 """,
         check=f"{TILING}::test_other_errors_are_not_taken_for_a_lack_of_memory",
         exercise=LET_THROUGH,
     ),
     Bug(
         Known.SWALLOWED,
-        "`upscale`: any error is taken for a lack of memory",
+        "`upscale_tiles`: any error is taken for a lack of memory",
         file="srlab/inference/tiling.py",
         old="""
                 if not out_of_memory(error):
@@ -170,11 +170,11 @@ BUGS = [
     ),
     Bug(
         Known.SWALLOWED,
-        "`upscale`: NaN of the network goes into the picture",
+        "`upscale_tiles`: NaN of the network goes into the picture",
         file="srlab/inference/tiling.py",
         old="if not torch.isfinite(sr).all():",
         new="if False:",
-        check=f"{TILING}::test_nan_and_infinity_are_refused",
+        check=f"{TILING}::test_values_that_are_no_numbers_are_refused",
     ),
     Bug(
         Known.CUT,
