@@ -199,10 +199,9 @@ def _core(
             f"The upscaler made {sr.shape[-1]}x{sr.shape[-2]} pixels of {lr.shape[-1]}x{lr.shape[-2]}, which is "
             f"not {scale or 'a whole number of'} times larger; pass the scale that it was made for."
         )
-    sr = sr[
-        ..., (top - above) * factor : (bottom - above) * factor, (left - before) * factor : (right - before) * factor
-    ]
-    sr = sr.clamp(0, 1).to(lr)
+    rows = slice((top - above) * factor, (bottom - above) * factor)
+    columns = slice((left - before) * factor, (right - before) * factor)
+    sr = sr[..., rows, columns].clamp(0, 1).to(lr)
     if image.shape[1] == 1:  # the upscaler gets RGB, but gray stays gray
         sr = full_range(luma(sr)).clamp(0, 1)
     return sr, factor
