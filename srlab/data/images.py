@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from PIL import ExifTags, Image, UnidentifiedImageError
+from PIL import ExifTags, Image, PngImagePlugin, UnidentifiedImageError
 from PIL.Image import Transpose
 
 from srlab.base.errors import SrlabError
@@ -23,6 +23,10 @@ from srlab.base.places import expanded, from_home
 EXTENSIONS = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp")
 FORMATS = ("PNG", "JPEG", "BMP", "TIFF", "WEBP")  # all that is decoded: for an EPS file Pillow would run Ghostscript
 GREY = ("1", "L", "LA", "La")  # modes of Pillow
+REDUCED, DNG_VERSION = 254, 50706  # TIFF tags: the image is a preview of another one; the file is a DNG
+PngImagePlugin.MAX_TEXT_CHUNK = (
+    1 << 26
+)  # bytes of a text or a profile in a PNG; Pillow's limit of 1 MiB rejects some XMP
 
 # EXIF orientation -> what turns the pixels upright; 1 is upright, and other numbers mean nothing.
 TURNS = {
@@ -100,6 +104,8 @@ def open_upright(path: Path) -> Iterator[Image.Image]:
             raise SrlabError(f"There is no image file at {path}; check the path.")
         # Given a path instead of a file, Pillow 13.0 maps a plain TIFF into memory, and scrambles it if it is turned.
         with path.open("rb") as file, Image.open(file, formats=FORMATS) as image:
+            if image.format == "TIFF" and (image.tag_v2.get(REDUCED, 0) & 1 or DNG_VERSION in image.tag_v2):
+                raise SrlabError(f"{path} is a camera raw file, which begins with a small preview; develop it first.")
             image.load()
             # ImageOps.exif_transpose would write the other EXIF entries anew, and fail at one that is damaged.
             turn = TURNS.get(image.getexif().get(ExifTags.Base.Orientation))

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image, ImageOps
+from PIL.PngImagePlugin import PngInfo
 
 from srlab.base.errors import SrlabError
 from srlab.course.cli.main import main
@@ -48,6 +49,8 @@ def palette():
     return image
 
 
+XMP = PngInfo()
+XMP.add_itxt("XML:com.adobe.xmp", "x" * 2_000_000, zip=True)
 DEEP = GREY.astype(np.uint16) * 257
 # Name of the file -> its bytes, the picture in it, and levels by which a reader may miss them.
 READ = {
@@ -66,6 +69,8 @@ READ = {
         12,
     ),
     "jpeg-as.png": (encoded(SMOOTH, "JPEG", quality=98), SMOOTH, 12),
+    "much-text.png": (encoded(NOISE, "PNG", pnginfo=XMP), NOISE, 0),
+    "large-profile.png": (encoded(NOISE, "PNG", icc_profile=bytes(2_000_000)), NOISE, 0),
 }
 WHOLE = {
     "png": encoded(NOISE, "PNG"),
@@ -79,6 +84,8 @@ REFUSED = {
     "empty.png": b"",
     "32-bit.tif": encoded(Image.fromarray(GREY.astype(np.int32)), "TIFF"),
     "float.tif": encoded(GREY.astype(np.float32), "TIFF"),
+    "raw.NEF": encoded(NOISE, "TIFF", tiffinfo={254: 1}),  # the preview before the pixels of the sensor
+    "raw.dng": encoded(NOISE, "TIFF", tiffinfo={50706: b"\1\4\0\0"}),
 }
 
 
