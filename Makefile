@@ -24,7 +24,7 @@ ARGS ?=
 FITS := import os, sys; v = sys.version_info; (3, 11) <= v < (3, 15) or sys.exit("Python 3.11 to 3.14 is needed, found \
 %d.%d.%d at %s; name another one, as in: make labs PYTHON=python3.12" % (v[:3] + (os.path.realpath(sys.executable),)))
 # What is ready is so no longer where its Python has gone, as in an upgrade of the system, or the course has moved.
-BROKEN := $(shell $(BIN)/python -I -c "import srlab" 2>/dev/null || echo broken)
+BROKEN := $(shell $(BIN)/python -I -c "from importlib.util import find_spec; assert find_spec('srlab')" 2>/dev/null || echo broken)
 
 .PHONY: labs seeds study book test test-all lint unit faults mutations notebooks browser lab published refresh format lock audit address clean broken every-lab
 
