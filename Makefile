@@ -3,7 +3,7 @@
 # make test-all  the long tests as well: studies, the chain of all labs, everything in the browser; every night on GitHub
 # make study  the content-loss study (PRESET=smoke|laptop|paper); STUDY=esrdgan_tricks   make format   tidy the code
 # make faults kill a training at 150 moments (KILLS=500 for more)     make audit   known holes in dependencies
-# make mutations  plant known bugs one by one and see that a test fails, into tests/known_bugs/RESULTS.md
+# make mutations  plant the known bugs one by one in a copy and check that a test fails
 # make book   the labs as a site for a browser, without a network: build/book/html/index.html
 # make seeds SEEDS="20 21 22"  all labs with each seed, and a table of how far their claims are from their bounds
 # make address URL=https://github.com/OWNER/NAME   where this copy of the course lives, for Colab and the links of the book
@@ -87,7 +87,7 @@ faults: .venv/ready
 	SRLAB_KILLS=$(or $(KILLS),150) $(PYTEST) -m "" tests/training/test_kills.py
 
 mutations: .venv/ready
-	OMP_NUM_THREADS=1 $(BIN)/python -m tests.known_bugs.plant --table tests/known_bugs/RESULTS.md
+	$(PYTEST) -m "" tests/known_bugs
 
 notebooks: .venv/ready
 	$(PYTEST) tests/labs

@@ -1,44 +1,71 @@
-"""The list of bugs fits the code as it is today; whether each is caught is seen by `make mutations`."""
+"""Each bug fits the code as it is today. At night each is planted in a copy of the repository, where its test fails."""
 
 import ast
 import json
+import os
 import re
+import shutil
+import subprocess
+import sys
 
 import pytest
 
 from srlab.course.exercise import find
 
-from .bug import Known
-from .bugs import BUGS
-from .plant import ROOT, planted
+from .bugs import BUGS, ROOT
 
-IDS = [f"{bug.name.name}-{bug.place}" for bug in BUGS]
-CHECKS = sorted({bug.check for bug in BUGS})
-
-
-def test_every_known_bug_is_planted_somewhere_and_none_twice():
-    assert {bug.name for bug in BUGS} == set(Known)
-    assert len(set(IDS)) == len(BUGS)
+PLANTED = [
+    pytest.param(bug, id=re.sub(r"\W+", "-", f"{name} {number}"))
+    for name, bugs in BUGS.items()
+    for number, bug in enumerate(bugs, start=1)
+]
+# Python rejected the replacement itself, so the test has not caught the bug.
+SLIPS = r" - (SyntaxError|IndentationError|NameError|ImportError|ModuleNotFoundError)"
 
 
-@pytest.mark.parametrize("bug", BUGS, ids=IDS)
-def test_a_bug_has_its_place_and_changes_what_is_there(bug):
-    text = planted(ROOT, bug)  # which refuses a text that is not there exactly once
-    assert bug.new != bug.old
+@pytest.mark.parametrize("bug", PLANTED)
+def test_bug_fits_the_code_and_names_a_test_and_an_exercise(bug):
+    text = bug.plant(ROOT)
     if bug.file.endswith(".py"):
         ast.parse(text)
     elif bug.file.endswith(".ipynb"):
-        (source,) = [s for cell in json.loads(text)["cells"] if bug.new in (s := "".join(cell["source"]))]
-        ast.parse(source)
+        (cell,) = [source for cell in json.loads(text)["cells"] if bug.new in (source := "".join(cell["source"]))]
+        ast.parse(cell)
+    file, test = bug.check.split("::")
+    assert f"\ndef {test}(" in (ROOT / "tests" / file).read_text(encoding="utf-8")
+    assert not bug.exercise or find(bug.exercise).mistakes
 
 
-@pytest.mark.parametrize("check", CHECKS)
-def test_a_check_exists(check):
-    file, function = re.fullmatch(r"([\w/.]+)::(\w+)(?:\[.+\])?", check).groups()
-    assert f"\ndef {function}(" in (ROOT / file).read_text()
+def failures(copy, checks):
+    """Run tests of the copy as on a machine where no variable of the course is set; return a line per failure."""
+    environment = {name: value for name, value in os.environ.items() if not name.startswith(("SRLAB_", "PYTEST_"))}
+    environment |= {"PYTHONPATH": str(copy), "PYTHONDONTWRITEBYTECODE": "1", "COLUMNS": "1000"}
+    command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "-m", "", *checks]
+    done = subprocess.run(command, cwd=copy / "tests", env=environment, capture_output=True, text=True, timeout=600)
+    assert done.returncode in (0, 1), done.stdout
+    return re.findall(r"^(?:FAILED|ERROR) .*", done.stdout, re.M)
 
 
-@pytest.mark.parametrize("told", sorted({bug.exercise for bug in BUGS if bug.exercise}))
-def test_an_exercise_has_a_hint_for_it(told):
-    name, hint = told.split(": ", 1)
-    assert [known for known in find(name).mistakes if known.startswith(hint)]
+@pytest.fixture(scope="session")
+def copy(tmp_path_factory):
+    """A copy in which all checks pass."""
+    folder = tmp_path_factory.mktemp("copy")
+    for name in ("srlab", "notebooks", "tests"):
+        shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__", "runs"))
+    shutil.copy(ROOT / "pyproject.toml", folder)
+    assert failures(folder, {bug.check for bugs in BUGS.values() for bug in bugs}) == []
+    return folder
+
+
+@pytest.mark.nightly
+@pytest.mark.parametrize("bug", PLANTED)
+def test_planted_bug_is_caught(copy, bug):
+    file = copy / bug.file
+    text = file.read_text(encoding="utf-8")
+    file.write_text(bug.plant(copy), encoding="utf-8")
+    try:
+        failed = failures(copy, [bug.check])
+    finally:
+        file.write_text(text, encoding="utf-8")
+    assert failed, f"no failure in {bug.check}"
+    assert not re.search(SLIPS, "\n".join(failed))
