@@ -38,36 +38,28 @@ def browser():
 
 
 def new_page(browser, **options):
-    """A page in a context of its own."""
+    """Open a page in its own context."""
     usual = {"viewport": {"width": 900, "height": 1000}, "reduced_motion": "reduce"}
     context = browser.new_context(**(usual | options))
     context.set_default_timeout(WAIT)
     return context.new_page()
 
 
-@pytest.fixture(scope="session")
-def shared(browser):
-    """A page for all tests that want no options."""
-    return new_page(browser, offline=True)
-
-
 @pytest.fixture
-def open_page(browser, shared):
-    """Open an address without a network, with options in a fresh context; at the end complain of errors on the page."""
-    complaints, opened = [], []
+def open_page(browser):
+    """Open an address without a network; at the end no page may have raised an error."""
+    errors, pages = [], []
 
     def visit(address, **options):
-        page = new_page(browser, offline=True, **options) if options else shared
-        page.on("pageerror", lambda error: complaints.append(error))
-        opened.append(page)
-        page.goto(address)
-        return page
+        pages.append(new_page(browser, offline=True, **options))
+        pages[-1].on("pageerror", lambda error: errors.append(error))
+        pages[-1].goto(address)
+        return pages[-1]
 
     yield visit
-    for page in opened:
-        if page is not shared:
-            page.context.close()
-    assert not complaints
+    for page in pages:
+        page.context.close()
+    assert errors == []
 
 
 def pictures():
