@@ -4,8 +4,6 @@ import json
 from pathlib import Path
 from typing import NamedTuple
 
-ROOT = Path(__file__).parents[2]
-
 
 class Bug(NamedTuple):
     """A replacement of text that makes the bug.
@@ -28,7 +26,7 @@ class Bug(NamedTuple):
     check: str
     exercise: str = ""
 
-    def plant(self, root: Path = ROOT) -> str:
+    def plant(self, root: Path) -> str:
         """Return the text of the file below ``root`` with the bug in it."""
         text, old, new = (root / self.file).read_text(encoding="utf-8"), self.old, self.new
         if self.file.endswith(".ipynb"):  # where a line of code is a JSON string

@@ -11,8 +11,9 @@ import sys
 import pytest
 
 from srlab.course.exercise import find
+from tests.conftest import ROOT
 
-from .bugs import BUGS, ROOT
+from .bugs import BUGS
 
 PLANTED = [
     pytest.param(bug, id=re.sub(r"\W+", "-", f"{name} {number}"))
