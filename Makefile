@@ -1,6 +1,6 @@
 # make labs   install into .venv and execute all labs         make labs RECIPE=smoke   the same code in seconds
-# make test   lint, and the tests, in five minutes       make lab                 open JupyterLab
-# make test-all  the long tests as well: studies, the chain of all labs, everything in the browser; every night on GitHub
+# make test   lint, and the tests, in four minutes       make lab                 open JupyterLab
+# make test-all  the long tests as well: studies, the extras, planted bugs, the site in the browser; every night on GitHub
 # make study  the content-loss study (PRESET=smoke|laptop|paper); STUDY=esrdgan_tricks   make format   tidy the code
 # make faults kill a training at 150 moments (KILLS=500 for more)     make audit   known holes in dependencies
 # make mutations  plant the known bugs one by one in a copy and check that a test fails
@@ -15,8 +15,10 @@ PRESET ?=
 STUDY ?= content_loss
 BIN := .venv/bin
 PORT ?= 8888
-# A worker on each core, and one thread for each: much of what tests and labs do is not torch's work.
-PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n logical --maxprocesses 4 --dist loadgroup --durations 10
+# A worker on each core, and one thread for each: much of what tests and labs do is not torch's work. In the order of
+# tests/conftest.py, as the labs are long; xdist would begin with the largest group.
+PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n logical --maxprocesses 4 --dist loadgroup --no-loadscope-reorder \
+	--durations 10
 
 ARGS ?=
 

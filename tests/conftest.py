@@ -1,4 +1,4 @@
-"""What several test files share: the benchmark folder, one embedded photo, scripts as modules, and labs cut short."""
+"""What several test files share: the benchmark folder, one embedded photo, and scripts as modules."""
 
 import importlib.util
 import os
@@ -109,16 +109,3 @@ def no_download(monkeypatch) -> None:
 
     monkeypatch.setattr("srlab.data.download.download", refuse)
     monkeypatch.setattr("srlab.models.pretrained.download", refuse)
-
-
-@pytest.fixture
-def without_exploring(tmp_path):
-    """Copy a lab without the cells that only explore: the training, and what comes before and after it."""
-
-    def copy(lab):
-        notebook = nbformat.read(ROOT / "notebooks" / f"{lab}.ipynb", 4)
-        notebook.cells = [cell for cell in notebook.cells if "explore" not in cell.metadata.get("tags", [])]
-        nbformat.write(notebook, tmp_path / f"{lab}.ipynb")
-        return tmp_path / f"{lab}.ipynb"
-
-    return copy

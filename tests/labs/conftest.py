@@ -4,11 +4,8 @@ import os
 import subprocess
 import sys
 
-import nbformat
 import pytest
 
-from srlab.course.notebooks import read_notebook
-from srlab.course.solutions import fill_in
 from tests.conftest import EXTRAS, LABS, ROOT
 
 __all__ = ["EXTRAS", "LABS", "ROOT"]
@@ -32,17 +29,3 @@ def call(tmp_path):
         )
 
     return run
-
-
-@pytest.fixture
-def solved(tmp_path):
-    """Write a copy of a lab in which each exercise has the answer of `srlab solutions`; returns its path."""
-
-    def write(lab, copy=None):
-        notebook = read_notebook(lab)
-        fill_in(notebook)
-        copy = copy or tmp_path / f"solved_{lab.name}"
-        nbformat.write(notebook, copy)
-        return copy
-
-    return write

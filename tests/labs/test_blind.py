@@ -30,11 +30,9 @@ def split(tmp_path):
 
 
 @pytest.mark.nightly
-def test_the_recipe_trains_on_its_degradation_and_validates_on_given_pairs_as_they_are(
-    tmp_path, split, without_exploring
-):
-    out = tmp_path / "out.ipynb"
-    execute(without_exploring("01_srresnet"), out, SMALL | split | {"network": "RRDBNet", "blocks": 2})
+def test_the_recipe_trains_on_its_degradation_and_validates_on_given_pairs_as_they_are(tmp_path, split):
+    lab, out = ROOT / "notebooks" / "01_srresnet.ipynb", tmp_path / "out.ipynb"
+    execute(lab, out, SMALL | split | {"network": "RRDBNet", "blocks": 2}, "explore")
     run = srlab.Run("01_srresnet", "blind")
     recipe = run.manifest()["parameters"]
     assert recipe["generator"] == srlab.RRDBNet(2, 16, 8, enlarge=True).config | {"network": "RRDBNet"}

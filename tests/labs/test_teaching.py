@@ -63,6 +63,7 @@ def write_wheel(folder, name):
             wheel.writestr(f"{name}-1.0.dist-info/{file}", text)
 
 
+@pytest.mark.nightly
 @pytest.mark.skipif(not shutil.which("git"), reason="needs git")
 def test_room_without_network(tmp_path):
     fetch, install = blocks("A room without a network")
@@ -115,6 +116,7 @@ def test_executing_what_was_handed_in(tmp_path, home):
     assert 'recipe = "smoke"' in executed.cells[1].source
 
 
+@pytest.mark.nightly
 def test_what_a_class_needs(tmp_path):
     for place, name in (("notebooks", "02_content_loss.ipynb"), ("runs/notebooks", "03_srgan.ipynb")):
         (tmp_path / place).mkdir(parents=True)
