@@ -214,10 +214,8 @@ BUGS = {
     "The learning-rate schedule is wrong after resume": [
         Bug(
             "srlab/training/trainer.py",
-            "        with Interrupts() as interrupts",
-            """        first, whole = self.step, schedule
-        schedule = lambda step: whole(step - first)
-        with Interrupts() as interrupts""",
+            "early = {",
+            "schedule = (lambda f, first: lambda step: f(step - first))(schedule, self.step); early = {",
             "training/test_training.py::test_learning_rates_follow_the_schedule_at_absolute_steps_also_after_a_resume",
         ),
         Bug(
@@ -228,10 +226,8 @@ BUGS = {
         ),
         Bug(
             "srlab/training/trainer.py",
-            "        with Interrupts() as interrupts",
-            """        first, whole = self.step, schedule
-        schedule = lambda step: whole(min(step, first or iters))
-        with Interrupts() as interrupts""",
+            "early = {",
+            "schedule = (lambda f, first: lambda step: f(min(step, first or iters)))(schedule, self.step); early = {",
             "training/test_training.py::test_a_longer_run_goes_on_by_the_schedule_of_its_new_length_and_says_so",
         ),
     ],
