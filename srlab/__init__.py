@@ -15,9 +15,7 @@ from srlab.base.errors import SrlabError as SrlabError
 from srlab.base.places import data_home as data_home
 from srlab.base.places import home as home
 from srlab.data.datasets import ImageSet as ImageSet
-from srlab.data.datasets import benchmark as benchmark
-from srlab.data.datasets import folder as folder
-from srlab.data.datasets import image_set as image_set
+from srlab.data.datasets import load_images as load_images
 from srlab.data.datasets import photos as photos
 from srlab.data.degradation import Degradation as Degradation
 from srlab.data.degradation import blur as blur

@@ -76,7 +76,7 @@ def image_sets() -> Iterator[tuple[str, str]]:
             srlab.write_image(hr, Path(scratch) / "two" / "HR" / f"{name}.png")
             srlab.write_image(srlab.downsample(hr, 4), Path(scratch) / "two" / "LR_bicubic" / "X4" / f"{name}x4.png")
         for name in ("one", "two"):
-            found[name] = srlab.image_set(Path(scratch) / name, 4)
+            found[name] = srlab.load_images(Path(scratch) / name, 4)
         found["LR of one"] = found["one"].with_lr(srlab.Degradation(noise=0.1), 4)
         for name, images in found.items():
             lr = [images.lr_of(image) for image, _ in images]

@@ -48,8 +48,8 @@ def test_what_is_foreign_reaches_the_terminal_without_its_escapes(tmp_path, home
 @pytest.mark.parametrize("part", ["a\x1b[31m", "caf\udce9"], ids=ascii)
 def test_an_image_whose_name_is_no_line_of_text_is_refused(part, tmp_path):
     srlab.write_image(noise(), tmp_path / f"{part}.png")
-    with pytest.raises(SrlabError, match="rename") as caught:
-        datasets.folder(tmp_path)
+    with pytest.raises(SrlabError, match="Rename it") as caught:
+        datasets.load_images(tmp_path)
     assert str(caught.value).removeprefix(str(tmp_path)).isprintable()
 
 

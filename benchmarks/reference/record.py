@@ -27,7 +27,7 @@ LR = srlab.Degradation()  # made the same way for every set, also where a set br
 
 def image_sets(folders: Iterable[str]) -> list[ImageSet]:
     """The unseen embedded photos, and benchmark sets."""
-    return [datasets.photos("validation"), *(datasets.image_set(folder) for folder in folders)]
+    return [datasets.photos("validation"), *(datasets.load_images(folder) for folder in folders)]
 
 
 def refuse_known(train: ImageSet, sets: Iterable[ImageSet]) -> None:

@@ -54,7 +54,7 @@ def main(arguments: list[str]) -> int:
     if options.backbone not in POLICIES:
         options.backbone = str(Path(options.backbone).absolute())
     sets = record.image_sets(options.sets)
-    record.refuse_known(datasets.image_set(options.images), sets)
+    record.refuse_known(datasets.load_images(options.images), sets)
     record.write_bicubic(sets, options.records)
     failures = 0
     for seed in options.seeds:

@@ -41,7 +41,7 @@ def choose_photos(
     offered
         Photos to train on, if there is no subject.
     read
-        Reads a folder or a named set: `srlab.image_set`, or a stand-in for it.
+        Reads a folder or a named set: `srlab.load_images` or `srlab.data.datasets.planned_set`.
 
     Raises
     ------
@@ -60,7 +60,7 @@ def choose_photos(
 
 def _reject_shared(train_set: ImageSet, unseen: ImageSet) -> None:
     """Reject a photo that is in both sets, by its pixels."""
-    if any(image.is_meta for image in (*train_set.hr, *unseen.hr)):  # stand-ins for photos that are not there yet
+    if any(image.is_meta for image in (*train_set.hr, *unseen.hr)):  # a planned set has no pixels
         return
     ours, theirs = (list(zip(images.names, images.hr, strict=True)) for images in (train_set, unseen))
     for (name, image), (other, another) in itertools.product(ours, theirs):

@@ -66,7 +66,7 @@ def setup(name: str, namespace: Mapping[str, Any], dry: bool = False) -> Lab:
     plt.rcParams["axes.prop_cycle"] = plots.line_styles()
     if shell := running_shell():
         shell.set_custom_exc((NameError,), explain_name_error)
-    read, scale = datasets.stand_in if dry else srlab.image_set, given.get("scale", 4)
+    read, scale = datasets.planned_set if dry else srlab.load_images, given.get("scale", 4)
     offered = read(given["images"], scale) if given.get("images") else srlab.photos("train")
     recipe = _choose_recipe(book, given, tricks, device, offered)
     subject = find_subject(given, recipe.values.get("subject", ""))

@@ -1,11 +1,12 @@
-"""Where images come from: embedded photos, folders, benchmark sets."""
+"""Where images come from: the bundled photos, folders, and the benchmark sets."""
 
 import hashlib
 import os
+import re
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from importlib.util import find_spec
+from itertools import accumulate
 from pathlib import Path
 from typing import Any
 
@@ -14,13 +15,13 @@ import torch
 from srlab.base.errors import SrlabError
 from srlab.base.places import expanded
 from srlab.base.text import breaks_line, printable
-from srlab.data.cache import cached, fingerprint
+from srlab.data.cache import cached, decode, fingerprint
 from srlab.data.catalog import data_set, folder_of, is_named
 from srlab.data.degradation import Degradation
 from srlab.data.download import fetch
-from srlab.data.images import EXTENSIONS, check_scale, mod_crop, read_pixels, to_float, to_uint8
+from srlab.data.images import EXTENSIONS, check_scale, mod_crop, to_float, to_uint8
 
-# Photos that come inside packages the course needs anyway: name -> (package, file in the package).
+# Photos inside packages that the course needs anyway: name -> (package, file in the package).
 PHOTOS = {
     "camera": ("skimage", "data/camera.png"),
     "coffee": ("skimage", "data/coffee.png"),
@@ -40,35 +41,48 @@ PHOTOS = {
     "brick": ("skimage", "data/brick.png"),
 }
 VALIDATION_PHOTOS = ("astronaut", "chelsea", "text", "brick")
-HALVED = "gravel"  # alike everywhere, so its left half is trained on, and its right half stays unseen
-CACHE_FROM = 100  # photos in a folder, from which on they are decoded once and then mapped
-HR_FOLDERS = ("HR", "GTmod12")  # of a benchmark set; the second as in the archives of BasicSR
+HALVED = "gravel"  # looks the same everywhere, so we train on its left half and hold out the right half
+CACHE_FROM = 100  # from this number of photos on, a set is decoded once into a file and mapped from there
+
+# Marks in the path of an image below the folder of its set. HR: HR/, img_HR, GT/, GTmod12/. LR: LR/, img_LR, LR4, LQ/,
+# LRx4/, LRbicx4/, LR_bicubic/X4/, X4/; the group is the scale.
+HR_MARK = re.compile(r"(?:(?<=/)|^|[_-])(?:HR|GT)(?:mod\d+)?(?=/|$)", re.IGNORECASE)
+LR_MARK = re.compile(
+    r"(?:(?<=/)|^|[_-])L[RQ](?:bic|[_-][a-z]+)?(?:[_-]?x?(\d))?(?=/|$)|(?:(?<=/)|^)x(\d)(?=/)", re.IGNORECASE
+)
+SCALE_MARK = re.compile(r"[_-]?x(\d)$")  # of an LR file next to its HR file, such as 0801x4
+# Hidden folders, recycle bins, thumbnails and snapshots of Linux, Windows, macOS and network disks.
+SYSTEM_FOLDER = re.compile(
+    r"[.@$].*|#recycle|#snapshot|lost\+found|RECYCLER|System Volume Information|__MACOSX", re.IGNORECASE
+)
 
 
-@dataclass(frozen=True, eq=False)
 class ImageSet:
-    """Decoded images with names, in memory as 8-bit levels; `dataclasses.replace` makes a changed one.
+    """Images with names: the 8-bit pixels of all of them in one buffer.
+
+    Parameters
+    ----------
+    name
+        Name of the set, for tables and manifests.
+    names
+        Names of the images.
+    pixels
+        ``(all pixels, 3)``, uint8, RGB: image after image and row after row; in memory, or mapped from the cache.
+    sizes
+        Height and width of each image.
+    starts
+        Index in `pixels` of each image's first pixel; by default one image follows the other.
+    lr
+        LR images of the same names, or None if LR is made from HR.
+    grey
+        Names of the images whose file is grey; the paper protocol scores their grey values.
+    digest
+        Fingerprint, if it is known without reading the pixels.
 
     Attributes
     ----------
-    name
-        Of the set, for tables and manifests.
-    names
-        Of the images.
     hr
-        One ``(3, H, W)`` uint8 tensor per image, each a view of `pixels`.
-    lr
-        Low-resolution versions that came with the set, or None: then they are made from `hr`.
-    grey
-        Names of the images whose file is grey; the paper protocol scores their grey values.
-    pixels
-        ``(all pixels, 3)``, uint8: image after image and row after row, in memory or mapped from the disk. It follows
-        from `hr`; a part of a set has the pixels of the whole.
-
-    Raises
-    ------
-    SrlabError
-        There is no name for each image, or no LR image for each, or a name comes twice.
+        One uint8 tensor ``(3, H, W)`` per image, each a view of `pixels`.
 
     Examples
     --------
@@ -77,35 +91,43 @@ class ImageSet:
     torch.Size([1, 3, 512, 512])
     """
 
-    name: str
-    names: list[str]
-    hr: Sequence[torch.Tensor]
-    lr: Sequence[torch.Tensor] | None = None
-    grey: frozenset[str] = frozenset()
-    pixels: torch.Tensor = field(init=False, repr=False)
-    _digest: str = field(init=False, repr=False, default="")  # the fingerprint, known without a look at the pixels
+    def __init__(
+        self,
+        name: str,
+        names: Sequence[str],
+        pixels: torch.Tensor,
+        sizes: Sequence[tuple[int, int]],
+        starts: Sequence[int] | None = None,
+        lr: "ImageSet | None" = None,
+        grey: Collection[str] = (),
+        digest: str = "",
+    ) -> None:
+        counts = [height * width for height, width in sizes]
+        self.name, self.names, self.pixels, self.sizes = name, list(names), pixels, list(sizes)
+        self.starts = list(accumulate(counts, initial=0))[:-1] if starts is None else list(starts)
+        self.lr, self.grey, self.digest = lr, frozenset(grey), digest
+        self.hr = [
+            pixels[start : start + count].view(*size, 3).permute(2, 0, 1)
+            for start, count, size in zip(self.starts, counts, sizes, strict=True)
+        ]
 
-    def __post_init__(self) -> None:
-        for kind, images in (("HR", self.hr), ("LR", self.lr)):
-            if images is not None and len(images) != len(self.names):
-                raise SrlabError(
-                    f"{self.name} has {len(self.names)} names and {len(images)} {kind} images; give one for each name."
-                )
-        if twice := sorted(name for name, count in Counter(self.names).items() if count > 1):
-            raise SrlabError(f"{self.name} has several images named {', '.join(twice)}; names must differ.")
-        pixels = _pixels_under(self.hr)
-        if pixels is None:
-            pixels = torch.cat([image.permute(1, 2, 0).flatten(0, 1) for image in self.hr])
-            hr = _views(pixels, [tuple(image.shape[1:]) for image in self.hr])
-        else:
-            hr = self.hr
-        self._settle(pixels=pixels, hr=tuple(hr), lr=None if self.lr is None else tuple(self.lr))
+    @classmethod
+    def from_images(cls, name: str, images: Mapping[str, torch.Tensor], grey: Collection[str] = ()) -> "ImageSet":
+        """Copy images ``(3, H, W)``, uint8, into one buffer.
 
-    def _settle(self, **values: object) -> "ImageSet":
-        """Set what follows from other things, which a frozen class refuses otherwise."""
-        for name, value in values.items():
-            object.__setattr__(self, name, value)
-        return self
+        Parameters
+        ----------
+        name
+            Name of the set.
+        images
+            Images by name.
+        grey
+            Names of the images whose file is grey.
+        """
+        pixels = [image.permute(1, 2, 0).flatten(0, 1) for image in images.values()]
+        sizes = [tuple(image.shape[1:]) for image in images.values()]
+        flat = torch.cat(pixels) if pixels else torch.empty(0, 3, dtype=torch.uint8)
+        return cls(name, list(images), flat, sizes, grey=grey)
 
     def __len__(self) -> int:
         return len(self.names)
@@ -114,55 +136,40 @@ class ImageSet:
         return ((name, _batch(hr)) for name, hr in zip(self.names, self.hr, strict=True))
 
     def __getitem__(self, name: str) -> torch.Tensor:
-        """The HR image of that name as a batch of one: ``(1, 3, H, W)``, float32 in [0, 1]."""
+        """Return an HR image as a batch of one: ``(1, 3, H, W)``, float32 in [0, 1]."""
         return _batch(self.hr[self._indices([name])[0]])
 
     def lr_of(self, name: str) -> torch.Tensor | None:
-        """The LR image that came with the set as ``(1, 3, h, w)``, float32 in [0, 1], or None."""
-        return None if self.lr is None else _batch(self.lr[self._indices([name])[0]])
+        """Return an LR image of the set as ``(1, 3, h, w)``, float32 in [0, 1], or None if the set has none."""
+        return None if self.lr is None else self.lr[name]
 
     def subset(self, *names: str) -> "ImageSet":
-        """The images of these names, as a set that shares the pixels of this one."""
+        """Return the images of these names as a set with the same buffer."""
         indices = self._indices(names)
-        lr = None if self.lr is None else [self.lr[i] for i in indices]
-        part = ImageSet(self.name, list(names), [self.hr[i] for i in indices], lr, self.grey & set(names))
-        if self._digest:  # hashing the pixels would read them all
-            part._settle(_digest=hashlib.sha256(f"{self._digest}{names}".encode()).hexdigest()[:16])
-        return part
+        sizes, starts = ([values[i] for i in indices] for values in (self.sizes, self.starts))
+        lr = None if self.lr is None else self.lr.subset(*names)
+        digest = hashlib.sha256(f"{self.digest}{names}".encode()).hexdigest()[:16] if self.digest else ""
+        return ImageSet(self.name, names, self.pixels, sizes, starts, lr, self.grey & set(names), digest)
 
     def at_least(self, side: int) -> "ImageSet":
-        """The images in which a square patch of so many pixels a side finds room; a line names those left out.
-
-        Parameters
-        ----------
-        side
-            In HR pixels.
+        """Return the images that contain a square patch of `side` HR pixels; print which are left out.
 
         Raises
         ------
         SrlabError
             No image is that large.
         """
-        small, large = [], []
-        for name, image in zip(self.names, self.hr, strict=True):
-            (large if min(image.shape[1:]) >= side else small).append(name)
+        large = [name for name, size in zip(self.names, self.sizes, strict=True) if min(size) >= side]
+        small = [name for name, size in zip(self.names, self.sizes, strict=True) if min(size) < side]
         if not large:
-            raise SrlabError(f"No image of {self.name} is {side} pixels wide and high; take larger ones.")
+            raise SrlabError(f"No image of {self.name} is {side} pixels wide and high. Use larger ones.")
         if not small:
             return self
-        more = f" and {len(small) - 3} more" if len(small) > 3 else ""
-        print(
-            f"Left out of {self.name}, as they are smaller than {side} x {side} pixels: {', '.join(small[:3])}{more}."
-        )
+        print(f"Left out of {self.name}, as they are smaller than {side} x {side} pixels: {_some(small)}.")
         return self.subset(*large)
 
     def center_crop(self, side: int) -> "ImageSet":
-        """The middle of each image, at most `side` pixels a side; LR is then made from it.
-
-        Parameters
-        ----------
-        side
-            In HR pixels; 256 in the SRGAN content-loss study. An image with shorter sides keeps them.
+        """Return the center of each image, at most `side` HR pixels square, without LR images.
 
         Raises
         ------
@@ -170,56 +177,50 @@ class ImageSet:
             The side is below 1.
         """
         if side < 1:
-            raise SrlabError(f"A centre crop must be at least 1 pixel a side, but is {side}.")
-        parts = []
-        for image in self.hr:
+            raise SrlabError(f"A center crop must be at least 1 pixel square, but is {side}.")
+        crops = {}
+        for name, image in zip(self.names, self.hr, strict=True):
             top, left = (max(0, (length - side) // 2) for length in image.shape[1:])
-            parts.append(image[:, top : top + side, left : left + side])
-        return ImageSet(f"{self.name} centre {side}", list(self.names), parts, grey=self.grey)
+            crops[name] = image[:, top : top + side, left : left + side]
+        return ImageSet.from_images(f"{self.name} centre {side}", crops, grey=self.grey)
 
     def with_lr(self, degradation: Degradation, scale: int, seed: int = 0) -> "ImageSet":
-        """The same set with LR images that are made once, so that a random degradation gives fixed pairs.
+        """Return the same set with LR images made once, so that a random degradation gives fixed pairs.
 
-        With the seed 0 they are those that `srlab.evaluate` makes of the same degradation. LR images that came with
-        the set stay, and the degradation is not used; `srlab.evaluate`, given one, does the opposite.
+        With seed 0 they are the LR images that `srlab.evaluate` makes with the same degradation. If the set has LR
+        images, they stay.
 
         Parameters
         ----------
         degradation
             How LR is made from HR. Each image gets its own draw, in the order of the set.
         scale
-            HR pixels per LR pixel; HR is cropped to a multiple of it first, at the bottom and on the right.
+            HR pixels per LR pixel; HR is first cropped to a multiple of it, at the bottom and on the right.
         seed
-            Of the draws.
-
-        Returns
-        -------
-        ImageSet
-            With the same HR images as this one.
+            Random seed.
 
         Raises
         ------
         SrlabError
-            An image is smaller than one LR pixel; the message names it.
+            An image is smaller than one LR pixel.
         """
         if self.lr is not None:
             return self
-        random = torch.Generator().manual_seed(seed)
-        lr = []
-        for name, image in zip(self.names, self.hr, strict=True):
+        random, lr = torch.Generator().manual_seed(seed), {}
+        for name, image in self:
             try:
-                made = degradation(mod_crop(_batch(image), scale).contiguous(), scale, random)
+                lr[name] = to_uint8(degradation(mod_crop(image, scale).contiguous(), scale, random))[0]
             except SrlabError as error:
                 raise SrlabError(f"Image '{name}' of {self.name}: {error}") from error
-            lr.append(to_uint8(made)[0])
-        return replace(self, lr=lr)._settle(_digest=self._digest)
+        small = ImageSet.from_images(self.name, lr)
+        return ImageSet(self.name, self.names, self.pixels, self.sizes, self.starts, small, self.grey, self.digest)
 
     def fingerprint(self) -> str:
-        """A short hash of all names and pixels: two runs with the same one saw the same images."""
-        return self._digest or fingerprint(zip(self.names, self.hr, strict=True))
+        """Return a short hash of all names and HR pixels."""
+        return self.digest or fingerprint(zip(self.names, self.hr, strict=True))
 
     def describe(self) -> dict[str, Any]:
-        """Its ``name``, the ``count`` of its images and its ``fingerprint``, for a run's manifest."""
+        """Return the set's ``name``, the ``count`` of its images and its ``fingerprint``, for a run's manifest."""
         return {"name": self.name, "count": len(self), "fingerprint": self.fingerprint()}
 
     def _indices(self, names: Sequence[str]) -> list[int]:
@@ -231,187 +232,174 @@ class ImageSet:
 
 
 def _batch(levels: torch.Tensor) -> torch.Tensor:
-    """8-bit levels as a batch of one, float32 in [0, 1]; contiguous, because the pixels of a set lie channels last."""
+    """Return 8-bit levels as a batch of one, float32 in [0, 1]; contiguous, because a buffer is channels last."""
     return to_float(levels.contiguous())[None]
 
 
 def photos(split: str) -> ImageSet:
-    """The photos that come inside scikit-image and matplotlib, so that the labs need no download.
+    """Return the photos inside scikit-image and matplotlib, with which the labs need no download.
 
     Parameters
     ----------
     split
-        ``"train"`` (12 photos, of gravel the left half), or ``"validation"`` (astronaut, chelsea, text, brick: never
-        trained on).
+        ``"train"`` (12 photos; of gravel the left half), or ``"validation"`` (astronaut, chelsea, text, brick: held
+        out).
 
     Returns
     -------
     ImageSet
-        Licences: the README files beside the images in the two packages (public domain and CC0 for most).
+        Licenses: the README files next to the images in the two packages (public domain and CC0 for most).
+
+    Raises
+    ------
+    SrlabError
+        Unknown split.
     """
-    chosen = {
-        "train": [name for name in PHOTOS if name not in VALIDATION_PHOTOS],
-        "validation": list(VALIDATION_PHOTOS),
-    }
-    if split not in chosen:
-        raise SrlabError(f"Unknown split '{split}' of the embedded photos; choose one of {', '.join(chosen)}.")
-    images = _read_set(f"photos/{split}", {name: photo_file(name) for name in chosen[split]})
+    splits = {"train": [name for name in PHOTOS if name not in VALIDATION_PHOTOS], "validation": VALIDATION_PHOTOS}
+    if split not in splits:
+        raise SrlabError(f"Unknown split '{split}' of the bundled photos; choose one of {', '.join(splits)}.")
+    images = read_images(f"photos/{split}", {name: photo_file(name) for name in splits[split]})
     if HALVED not in images.names:
         return images
-    hr = [
-        image[..., : image.shape[2] // 2] if name == HALVED else image
-        for name, image in zip(images.names, images.hr, strict=True)
-    ]
-    return ImageSet(images.name, images.names, hr, grey=images.grey)
+    parts = dict(zip(images.names, images.hr, strict=True))
+    parts[HALVED] = parts[HALVED][..., : parts[HALVED].shape[2] // 2]
+    return ImageSet.from_images(images.name, parts, grey=images.grey)
 
 
 def photo_file(name: str) -> Path:
-    """File of an embedded photo, inside the package that brings it."""
+    """Return the file of a bundled photo, inside the package that contains it."""
     package, file = PHOTOS[name]
-    return Path(find_spec(package).origin).parent / file  # the package itself need not be imported
+    return Path(find_spec(package).origin).parent / file  # without importing the package
 
 
-def folder(path: str | Path) -> ImageSet:
-    """All images directly in a folder (or in the folders in it, if it has none itself), sorted by name.
+def load_images(where: str | Path, scale: int = 4) -> ImageSet:
+    """Load all images in a folder and the folders below it, or a data set by its name.
 
-    From 100 photos on they are decoded once, see `srlab.data.cache`, and read from there when a patch needs them.
-    A line names the folders below that have images and are left out, down to two levels.
+    LR images that are there are paired with the HR images of the same name. They are recognized by ``LR`` in the name
+    of the file or its folder, or by a folder ``X4``; HR images by ``HR`` or ``GT``, or because they aren't LR images.
+    So ``HR/a.png`` goes with ``LRx4/a.png``, ``LR_bicubic/X4/ax4.png`` or ``LR/a.png``, and ``a_HR.png`` with
+    ``a_LR4.png``. Images with neither mark are left out if others are marked HR, and so are LR images of another
+    scale; a printed line names their folders. Hidden folders, recycle bins and folders that can't be read are skipped.
 
-    Raises
-    ------
-    SrlabError
-        No such folder, no image in it, two images that differ in their extension only, or a damaged image.
-    """
-    path = expanded(path)
-    files = image_files(path)
-    if passed := _folders_left_out(path, {file.parent for file in files.values()}):
-        names = ", ".join(printable(name) for name in passed[:3])
-        more = f" and {len(passed) - 3} more" if len(passed) > 3 else ""
-        print(
-            f"{printable(path.name)} has images in these folders, too, which are left out: {names}{more}. To take all, "
-            "put all images into folders directly in it."
-        )
-    return _read_folder(path.name, path, files)
-
-
-def benchmark(path: str | Path, scale: int = 4) -> ImageSet:
-    """A benchmark set such as Set5: a folder with ``HR/`` and, if there, ``LRx4/`` with files of the same names.
-
-    An LR file may have the scale behind its name (``0801x4.png``), as in DIV2K. The folders may also be called
-    ``GTmod12/`` and ``LRbicx4/``, as in the archives of BasicSR.
-
-    Without the LR folder the LR images are made from HR where they are needed.
+    From 100 images on they are decoded once, see `srlab.data.cache`.
 
     Parameters
     ----------
-    path
-        The folder of the set.
+    where
+        The folder; or the name of a data set in `srlab.data.catalog`, such as ``"div2k"`` or ``"set5"``, which is
+        downloaded if it isn't there yet.
     scale
-        Which ``LRx<scale>`` folder to take.
+        HR pixels per LR pixel.
+
+    Returns
+    -------
+    ImageSet
+        Sorted by path. The name of an image is that of its file, with its folder in front if there are several.
 
     Raises
     ------
     SrlabError
-        There is no HR folder, an HR image has no LR image, its size does not fit, or the scale is no whole number of
-        at least 1.
-    """
-    path = expanded(path)
-    check_scale(scale)
-    hr_folder = _one_of(path, HR_FOLDERS) or path / "HR"
-    lr_folder = _one_of(path, (f"LRx{scale}", f"LRbicx{scale}"))
-    images = _read_folder(path.name, hr_folder, image_files(hr_folder))
-    if lr_folder is None:
-        return images
-    files = image_files(lr_folder)
-    files = {name: files.get(name, files.get(f"{name}x{scale}")) for name in images.names}  # 0801x4.png, as in DIV2K
-    missing = [name for name, file in files.items() if file is None]
-    if missing:
-        raise SrlabError(f"{lr_folder} has no LR image for {', '.join(missing)}; add them or remove the folder.")
-    small = _read_folder(path.name, lr_folder, files).hr
-    for name, hr, lr in zip(images.names, images.hr, small, strict=True):
-        if [side // scale for side in hr.shape[1:]] != list(lr.shape[1:]):
-            raise SrlabError(
-                f"LR image '{name}' in {path} is {lr.shape[2]}x{lr.shape[1]}, which is not 1/{scale} of its HR image."
-            )
-    return replace(images, lr=small)._settle(_digest=images._digest)
-
-
-def image_set(path: str | Path, scale: int = 4) -> ImageSet:
-    """A benchmark set where the folder has ``HR/`` (or ``GTmod12/``) inside, else the images directly in the folder.
-
-    Parameters
-    ----------
-    path
-        The folder; or the name of a data set in `srlab.data.catalog`, such as ``"div2k"``, ``"div2k-valid"`` or
-        ``"set5"``, which is downloaded if it is not there yet.
-    scale
-        Of the LR images that a benchmark set may bring, see `benchmark`.
-
-    Raises
-    ------
-    SrlabError
-        As for `benchmark` or `folder`, and for `srlab.data.download.fetch`.
+        No such folder, no image in it, or a damaged one; two images of one name; an HR image without its LR image, or
+        one of another size; or as for `srlab.data.download.fetch`.
     """
     check_scale(scale)
-    path = expanded(path)
+    path = expanded(where)
     if is_named(path) and not path.exists():
         path = fetch(str(path))
-    return benchmark(path, scale) if _one_of(path, HR_FOLDERS) else folder(path)
+    hr, lr = find_images(path, scale)
+    images = read_images(path.name, hr)
+    if not lr:
+        return images
+    images.lr = read_images(path.name, lr, f"LRx{scale}")
+    for name, (height, width), size in zip(images.names, images.sizes, images.lr.sizes, strict=True):
+        if (height // scale, width // scale) != tuple(size):
+            raise SrlabError(
+                f"LR image '{name}' in {path} is {size[1]}x{size[0]}, which is not 1/{scale} of its HR image."
+            )
+    return images
 
 
-def stand_in(path: str | Path, scale: int = 4) -> ImageSet:
-    """The same as `image_set` without a download: of a named set that is not there, images of the usual size alone.
+def planned_set(where: str | Path, scale: int = 4) -> ImageSet:
+    """Return the same as `load_images`, but images without pixels in place of a download.
 
-    They have a shape and no pixels, which is enough to plan a training.
+    They have the usual size of the data set, which is enough to plan a training run.
     """
-    if not is_named(path) or Path(path).exists():
-        return image_set(path, scale)
-    known, place = data_set(str(path)), folder_of(str(path))
-    if (place / "HR").is_dir():
-        return image_set(place, scale)
-    count = next(
-        one.images for archive in known.archives for one in archive.folders if one.path == f"{known.folder}/HR"
-    )
-    image = torch.empty((3, *known.usual), dtype=torch.uint8, device="meta")
-    images = ImageSet(known.title, [str(number) for number in range(count)], [image] * count)
-    return images._settle(_digest="not there yet")
+    if not is_named(where) or Path(where).exists():
+        return load_images(where, scale)
+    if (folder_of(where) / "HR").is_dir():
+        return load_images(folder_of(where), scale)
+    known = data_set(where)
+    names, (height, width) = [str(number) for number in range(known.images)], known.usual
+    pixels = torch.empty(known.images * height * width, 3, dtype=torch.uint8, device="meta")
+    return ImageSet(known.title, names, pixels, [known.usual] * known.images, digest="not there yet")
 
 
-def _one_of(path: Path, names: Iterable[str]) -> Path | None:
-    """The first folder in `path` with one of these names."""
-    return next((path / name for name in names if (path / name).is_dir()), None)
+def find_images(path: Path, scale: int = 4) -> tuple[dict[str, Path], dict[str, Path]]:
+    """Find the HR images of a folder, and the LR images that belong to them.
 
+    Parameters
+    ----------
+    path, scale
+        As for `load_images`.
 
-def image_files(path: Path) -> dict[str, Path]:
-    """Name without extension -> file, for the images directly in a folder, sorted by name.
-
-    A folder that has only folders of images in it, as the 70 of FFHQ, gives the images of all these, named
-    ``<folder>-<image>``.
+    Returns
+    -------
+    tuple of dict
+        Name -> HR file, and name -> LR file: all of the same names, or none.
 
     Raises
     ------
     SrlabError
-        No such folder, no image in it, or two images that would have the same name.
+        As for `load_images`, except for what is inside a file.
     """
-    try:
-        if not path.is_dir():
-            raise SrlabError(f"There is no folder {path}; check the path.")
-        named = [(file.stem, file) for file in _images_in(path)]
-        if not named:
-            if hr := _one_of(path, HR_FOLDERS):
-                raise SrlabError(f"{path} is a set with HR images in a folder of their own; give {hr}.")
-            below = sorted(folder for folder in path.iterdir() if folder.is_dir())
-            named = [(f"{folder.name}-{file.stem}", file) for folder in below for file in _images_in(folder)]
-    except OSError as error:
-        raise SrlabError(
-            f"The folder {path} cannot be read ({error.strerror}); check it and who may read it."
-        ) from error
-    if not named:
+    places = {file: file.relative_to(path).as_posix()[: -len(file.suffix)] for file in _walk(path)}
+    if not places:
         raise SrlabError(f"There are no images in {path}; it needs files that end in {', '.join(EXTENSIONS)}.")
+    scales = _lr_scales(set(places.values()), scale)
+    if len(scales) == len(places):  # LR images only, as in LR_bicubic/
+        scales = {}
+    hr = [file for file, place in places.items() if place not in scales]
+    hr = [file for file in hr if HR_MARK.search(places[file])] or hr
+    lr = {_key(place): file for file, place in places.items() if scales.get(place) == scale}
+    images, pairs = _named(path, hr), {}
+    for name, file in images.items():
+        for end in ("", f"x{scale}", f"_x{scale}"):  # 0801x4.png, as in DIV2K
+            if (found := lr.get(_key(places[file]) + end)) is not None:
+                pairs[name] = found
+    if pairs and (missing := [name for name in images if name not in pairs]):
+        raise SrlabError(f"{path} has no LR image for {_some(missing)}. Add them, or move the LR images away.")
+    if unused := places.keys() - {*hr, *pairs.values()}:
+        folders = sorted({(path.name / file.parent.relative_to(path)).as_posix() for file in unused})
+        print(f"Left out of {printable(path.name)}: {len(unused)} images in {printable(_some(folders))}.")
+    return images, pairs
+
+
+def _lr_scales(places: Collection[str], scale: int) -> dict[str, int]:
+    """Return the scale of each path that is marked as an LR image, `scale` if the mark has none."""
+    scales = {}
+    for place in places:
+        marks = LR_MARK.findall(place)
+        if (base := SCALE_MARK.sub("", place)) != place and base in places:  # a_x4 next to a
+            marks += SCALE_MARK.findall(place)
+        if marks:
+            digits = "".join("".join(mark) for mark in marks)
+            scales[place] = int(digits[-1]) if digits else scale
+    return scales
+
+
+def _key(place: str) -> str:
+    """Return a path without marks, by which HR and LR images are paired."""
+    return "/".join(filter(None, HR_MARK.sub("", LR_MARK.sub("", place)).split("/")))
+
+
+def _named(path: Path, files: Sequence[Path]) -> dict[str, Path]:
+    """Return the files by the names of their images."""
+    top = os.path.commonpath([file.parent for file in files])
+    named = [("-".join(file.relative_to(top).parts)[: -len(file.suffix)], file) for file in files]
     counts = Counter(name for name, _ in named)
     for name in counts:
         if breaks_line(name):
-            raise SrlabError(f"{path} has a file named {name!a}, which is no line of text; rename it.")
+            raise SrlabError(f"{path} has a file named {name!a}, which is not a line of text. Rename it.")
     if twice := sorted(name for name in counts if counts[name] > 1):
         raise SrlabError(
             f"{path} has several images named {', '.join(twice)}; names must differ without the extension."
@@ -419,54 +407,48 @@ def image_files(path: Path) -> dict[str, Path]:
     return dict(named)
 
 
-def _folders_left_out(path: Path, taken: set[Path]) -> list[str]:
-    """Folders up to two levels below one that have images and aren't among those taken, but for hidden ones, sorted."""
-    found = []
-    for place, below, names in os.walk(path):
-        folder = Path(place)
-        parts = folder.relative_to(path).parts
-        below[:] = [name for name in below if name[0] != "." and len(parts) < 2]
-        if folder not in taken and any(name[0] != "." and name.lower().endswith(EXTENSIONS) for name in names):
-            found.append("/".join(parts))
-    return sorted(found)
+def _walk(path: Path) -> Iterator[Path]:
+    """Find all image files in a folder and below it, sorted; a line names each folder that can't be read."""
+
+    def skip(error: OSError) -> None:
+        if Path(error.filename) == path:
+            raise SrlabError(f"There is no folder {path} that can be read ({error.strerror}).") from error
+        print(f"Left out: the folder {printable(error.filename)}, which can't be read ({error.strerror}).")
+
+    seen = set()
+    for place, folders, names in os.walk(path, onerror=skip, followlinks=True):
+        if (real := os.path.realpath(place)) in seen:  # a link to a folder above
+            folders.clear()
+            continue
+        seen.add(real)
+        folders[:] = sorted(name for name in folders if not SYSTEM_FOLDER.fullmatch(name))
+        for name in sorted(names):
+            if name[0] != "." and name.lower().endswith(EXTENSIONS):
+                yield Path(place, name)
 
 
-def _images_in(folder: Path) -> list[Path]:
-    # Without the hidden ones, such as macOS leaves. Path.iterdir would take seconds for the 70,000 faces of FFHQ.
-    with os.scandir(folder) as entries:
-        names = [e.name for e in entries if e.name.lower().endswith(EXTENSIONS) and e.name[0] != "." and e.is_file()]
-    return [folder / name for name in sorted(names)]
+def read_images(name: str, files: Mapping[str, Path], part: str = "") -> ImageSet:
+    """Read image files into a set: into memory if they are few, mapped from the cache if they are many.
+
+    Parameters
+    ----------
+    name
+        Name of the set.
+    files
+        Files by the names of the images.
+    part
+        As for `srlab.data.cache.cached`.
+    """
+    if len(files) >= CACHE_FROM:
+        folder = Path(os.path.commonpath([file.parent for file in files.values()]))
+        decoded = cached(folder, files, part)
+        return ImageSet(name, list(files), decoded.pixels, decoded.sizes, grey=decoded.grey, digest=decoded.fingerprint)
+    images = dict(decode(files))
+    grey = [image_name for image_name, pixels in images.items() if pixels.shape[2] == 1]
+    images = {image_name: pixels.expand(-1, -1, 3).permute(2, 0, 1) for image_name, pixels in images.items()}
+    return ImageSet.from_images(name, images, grey=grey)
 
 
-def _read_folder(name: str, path: Path, files: dict[str, Path]) -> ImageSet:
-    """The images of a folder: in memory if they are few, mapped from the cache if they are many."""
-    if len(files) < CACHE_FROM:
-        return _read_set(name, files)
-    decoded = cached(path, files)
-    hr = _views(decoded.pixels, decoded.sizes)
-    return ImageSet(name, list(files), hr, grey=decoded.grey)._settle(_digest=decoded.fingerprint)
-
-
-def _read_set(name: str, files: dict[str, Path]) -> ImageSet:
-    images = {image_name: to_uint8(read_pixels(file)) for image_name, file in files.items()}
-    grey = frozenset(image_name for image_name, image in images.items() if image.shape[2] == 1)
-    hr = [image.expand(-1, -1, 3).permute(2, 0, 1) for image in images.values()]
-    return ImageSet(name, list(images), hr, grey=grey)
-
-
-def _pixels_under(images: Sequence[torch.Tensor]) -> torch.Tensor | None:
-    """The pixels ``(all pixels, 3)`` that all these images are views of already, whatever else is there; or None."""
-    if not images:
-        return torch.empty(0, 3, dtype=torch.uint8)
-    memory, count = images[0].untyped_storage().data_ptr(), images[0].untyped_storage().nbytes() // 3
-    for image in images:
-        where = image.untyped_storage().data_ptr() == memory and image.storage_offset() % 3 == 0
-        if not where or image.dtype != torch.uint8 or image.stride() != (1, 3 * image.shape[2], 3):
-            return None
-    return images[0].as_strided((count, 3), (3, 1), 0)
-
-
-def _views(pixels: torch.Tensor, sizes: Sequence[tuple[int, int]]) -> list[torch.Tensor]:
-    """The images ``(3, H, W)`` that lie one after the other in ``(all pixels, 3)``."""
-    parts = pixels.split([height * width for height, width in sizes])
-    return [part.view(*size, 3).permute(2, 0, 1) for part, size in zip(parts, sizes, strict=True)]
+def _some(names: Sequence[str]) -> str:
+    """Return up to three names, and how many more there are."""
+    return ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")

@@ -1,7 +1,7 @@
-"""From HR to LR: blur, noise, JPEG, and pipelines of them around a downsampler.
+"""Degradations from HR to LR: blur, noise, JPEG, and pipelines of them around a downsampler.
 
 Every function takes a batch ``(N, 3, H, W)`` of float images in [0, 1], runs on the device of its input, and
-draws its random numbers from a `torch.Generator` that the caller owns. Nothing here knows about files.
+draws its random numbers from the caller's `torch.Generator`.
 """
 
 import io
@@ -22,7 +22,7 @@ from srlab.data.resampling import DOWNSAMPLERS, KERNELS, downsample, mirrored
 
 
 def gaussian_kernel(sigma: torch.Tensor, size: int) -> torch.Tensor:
-    """Normalised Gaussian blur kernels, one per image.
+    """Return normalized Gaussian blur kernels, one per image.
 
     Parameters
     ----------
@@ -34,29 +34,29 @@ def gaussian_kernel(sigma: torch.Tensor, size: int) -> torch.Tensor:
     Returns
     -------
     torch.Tensor
-        ``(N, size, size)``, each summing to 1; beyond three times the largest sigma of all they are 0.
+        ``(N, size, size)``, each summing to 1; further than three times the largest sigma from the center they are 0.
     """
     axis = torch.arange(size, dtype=torch.float32, device=sigma.device) - size // 2
     y, x = torch.meshgrid(axis, axis, indexing="ij")
     exponent = (x / sigma[:, None, None]) ** 2 + (y / sigma[:, None, None]) ** 2
-    # Cut at three sigma whatever the size is, so that the result does not depend on the bound given for it.
+    # Cut at three sigma for any size, so that the result does not depend on the bound that the caller passes.
     near = axis.abs() <= (3 * sigma.max().double()).ceil()
     kernel = torch.exp(-exponent / 2) * near[:, None] * near
     return kernel / kernel.sum(dim=(1, 2), keepdim=True)
 
 
 def blur(image: torch.Tensor, sigma: float | torch.Tensor, largest: float | None = None) -> torch.Tensor:
-    """Gaussian blur, each image with its own strength.
+    """Blur with a Gaussian, each image with its own strength.
 
     Parameters
     ----------
     image
         ``(N, C, H, W)``, float or uint8.
     sigma
-        In pixels, a number or ``(N,)``; 0 leaves the image as it is.
+        Standard deviation in pixels, a number or ``(N,)``; 0 leaves the image as it is.
     largest
-        Upper bound of all sigmas, which sets the size of the kernel. None reads the largest from the tensor, for which
-        the CPU waits for a GPU.
+        Upper bound of all sigmas, which sets the size of the kernel. None reads it from the tensor, so that the CPU has
+        to wait for a GPU.
 
     Returns
     -------
@@ -77,14 +77,14 @@ def blur(image: torch.Tensor, sigma: float | torch.Tensor, largest: float | None
 
 
 def blur_until(image: torch.Tensor, error: float) -> torch.Tensor:
-    """Blur an image as much as it takes for a given squared error, found by halving.
+    """Blur an image until it has a given MSE, found by bisection.
 
     Parameters
     ----------
     image
         ``(N, C, H, W)``.
     error
-        Mean squared error of the result, above 0. Where a blur of 8 pixels doesn't reach it, that blur is given.
+        MSE of the result, above 0. If a blur of 8 pixels doesn't reach it, that blur is returned.
     """
     low, high = 0.0, 8.0
     for _ in range(30):
@@ -112,9 +112,9 @@ def gaussian_noise(image: torch.Tensor, sigma: float | torch.Tensor, generator: 
     image
         ``(N, C, H, W)``, float in [0, 1]; the result is not clamped to that.
     sigma
-        In the same units: 0.1 is a tenth of the way from black to white.
+        Standard deviation in the same units: 0.1 is a tenth of the way from black to white.
     generator
-        Of the draws.
+        Random generator.
     """
     image = to_float(image)
     noise = torch.randn(image.shape, generator=generator, device=generator.device).to(image)
@@ -124,12 +124,12 @@ def gaussian_noise(image: torch.Tensor, sigma: float | torch.Tensor, generator: 
 def jpeg(image: torch.Tensor, quality: int | torch.Tensor) -> torch.Tensor:
     """Compress and decompress each image as JPEG (libjpeg, 4:2:0 chroma) at a quality of 1 to 100.
 
-    The result is on 8-bit levels, and no gradient flows through. It is the one stage for which images leave a GPU.
+    The result is on 8-bit levels, and no gradient flows through. It is the only stage that runs on the CPU.
 
     Raises
     ------
     SrlabError
-        A quality outside of 1 to 100.
+        A quality is not from 1 to 100.
     """
     qualities = torch.as_tensor(quality).expand(len(image)).tolist()
     if not all(1 <= q <= 100 for q in qualities):
@@ -148,10 +148,10 @@ def jpeg(image: torch.Tensor, quality: int | torch.Tensor) -> torch.Tensor:
 
 @dataclass(frozen=True)
 class Degradation:
-    """HR to LR as a pipeline: blur -> downsample -> noise -> JPEG, each stage optional.
+    """Pipeline from HR to LR: blur -> downsample -> noise -> JPEG, each stage optional.
 
-    A strength is a number, or a pair ``(low, high)`` from which each image draws its own; a number is kept as a
-    pair of twice the same. The default is the degradation of the papers: bicubic alone. Blind SR uses all four stages.
+    A strength is a number, or a pair ``(low, high)`` from which each image draws its own; a number is stored as a pair
+    of equal numbers. The default is the degradation of the papers: bicubic only. Blind SR uses all four stages.
 
     Attributes
     ----------
@@ -179,7 +179,7 @@ class Degradation:
         if self.method not in DOWNSAMPLERS:
             raise SrlabError(f"Unknown downsampler '{self.method}'; choose one of {', '.join(DOWNSAMPLERS)}.")
         for name in ("blur", "noise", "jpeg"):
-            given = getattr(self, name)  # YAML and JSON know a pair as a list
+            given = getattr(self, name)  # in YAML and JSON a pair is a list
             pair = tuple(given) if isinstance(given, list | tuple) else (given, given)
             numbers = len(pair) == 2 and all(isinstance(end, int | float) for end in pair)
             if not numbers or not 0 <= pair[0] <= pair[1] < math.inf:
@@ -187,16 +187,16 @@ class Degradation:
             object.__setattr__(self, name, (float(pair[0]), float(pair[1])))
         if self.jpeg[1] and not 1 <= self.jpeg[0] <= self.jpeg[1] <= 100:
             given = self.describe()["jpeg"]
-            raise SrlabError(f"Degradation strength jpeg={given} must lie in 1 to 100, or be 0 for none.")
+            raise SrlabError(f"Degradation strength jpeg={given} must be from 1 to 100, or 0 for none.")
 
     def describe(self) -> dict[str, Any]:
-        """Its attributes by name, for a run's manifest: a number where a pair has one twice, else a list as in JSON."""
+        """Return the attributes by name, for a run's manifest: a number for equal ends, else a list as in JSON."""
         pairs = {"blur": self.blur, "noise": self.noise, "jpeg": self.jpeg}
         strengths = {name: low if low == high else [low, high] for name, (low, high) in pairs.items()}
         return {"method": self.method} | strengths
 
     def reach(self, scale: int) -> int:
-        """How many LR pixels beyond a pixel's own place its value depends on, noise and JPEG left out."""
+        """Return how many LR pixels around a pixel decide its value, without noise and JPEG."""
         check_scale(scale)
         width = KERNELS[DOWNSAMPLERS[self.method][0]][1]
         return math.ceil(width / 2) + math.ceil(3 * self.blur[1] / scale)
@@ -206,7 +206,7 @@ class Degradation:
         noisy = self.noise[1] > 0
         drawn = any(low != high for low, high in (self.blur, self.jpeg))
         if (noisy or drawn) and generator is None:
-            raise SrlabError("This degradation is random; give it a torch.Generator so that it can be repeated.")
+            raise SrlabError("This degradation is random. Pass a torch.Generator, so that it can be repeated.")
         count = len(hr)
         if self.blur[1]:
             hr = blur(hr, _draw(self.blur, count, generator), largest=self.blur[1])

@@ -16,23 +16,23 @@ from srlab.data.resampling import mirrored
 class PatchSampler:
     """An endless stream of ``(lr, hr)`` training batches, cut and degraded on the device.
 
-    The flat pixels of the set are taken as they are: in memory, on the GPU where they fit, or mapped from the disk for
-    a set in the cache. A batch is a single gather from them: position, flips and transpose of a patch are index
-    arithmetic where they lie, and no file is decoded and no worker started during training.
+    The sampler uses the buffer of the set: in memory, on the GPU if it fits there, or mapped from the cache. A batch is
+    a single gather from it. Position, flips and transpose of a patch are index arithmetic on the device of the buffer,
+    so training decodes no file and starts no worker.
 
-    LR is that of the whole image: it is made from the patch with a margin as wide as the kernels reach, mirrored where
-    the image ends, and the margin is cut off. A rotated patch is an image of its own and has no margin. So is a turned
-    or flipped one for ``nearest``, which takes a pixel beside the middle of each cell.
+    LR is that of the whole image: it is made from the patch with a margin as wide as the kernels reach, mirrored at the
+    border of the image, and the margin is cut off. A rotated patch counts as a whole image and has no margin. For
+    ``nearest``, which takes a pixel next to the center of each cell, so does a transposed or flipped patch.
 
-    Each image is equally likely, whatever its size. All draws come from one CPU generator, so a seed gives the
-    same patches on every device, and `state_dict` is all that a resumed run needs. With several processes (`share`)
-    each draws for the whole batch and keeps its share, so the patches do not depend on how many GPUs share them (the
-    noise of a random degradation is drawn by each process for itself).
+    Each image is equally likely, whatever its size. All draws come from one CPU generator, so a seed gives the same
+    patches on every device, and `state_dict` is all that a resumed run needs. With several processes (`share`) each
+    draws for the whole batch and keeps its share, so the patches do not depend on the number of GPUs. Only the noise of
+    a random degradation differs, because each process draws its own.
 
     Parameters
     ----------
     images
-        Where patches are cut from.
+        Images to cut patches from.
     scale
         HR pixels per LR pixel along an axis.
     patch
@@ -42,21 +42,21 @@ class PatchSampler:
     degradation
         How LR is made from HR.
     augment
-        ``"all"``: flip and transpose at random, so that each of the eight orientations is equally likely.
-        ``"flip"``: left to right only, as in the SRGAN content-loss study. ``"none"``.
+        ``"all"``: flip and transpose at random, so that each of the eight orientations is equally likely;
+        ``"flip"``: left to right only, as in the SRGAN content-loss study; or ``"none"``.
     rotate
-        Also rotate by up to so many degrees (that study: 10). A larger window is cut first, so no corner stays black.
+        Largest random rotation in degrees (that study: 10). A larger window is cut first, so no corner stays black.
     black_corners
         Cut first, rotate without blending and leave the corners black, as that study's code does.
     seed
-        Of all draws.
+        Random seed of all draws.
     device
-        Where batches are made.
+        Device of the batches.
 
     Raises
     ------
     SrlabError
-        An image is smaller than the patch, a number makes no sense, or the set has LR images, which would not be used.
+        An image is smaller than the patch, a number is out of range, or the set has LR images, which would be ignored.
     """
 
     def __init__(
@@ -81,23 +81,22 @@ class PatchSampler:
             raise SrlabError(f"The set {images.name} has no images to cut patches from.")
         if images.lr is not None:
             raise SrlabError(
-                f"{images.name} brings LR images of its own, but patches get theirs made from HR; give the folder with "
-                "its HR images alone, or dataclasses.replace(images, lr=None)."
+                f"{images.name} has LR images, but patches are made from HR. Use the folder with its HR images only, "
+                "or set images.lr = None."
             )
         if not 0 <= rotate <= 45:
             raise SrlabError(f"rotate={rotate} must be from 0 to 45 degrees.")
         if augment not in ("all", "flip", "none"):
             raise SrlabError(f"Unknown augment '{augment}'; choose all, flip or none.")
         angle = math.radians(rotate)
-        # The window holds the rotated patch, and keeps its parity so that both have the same centre.
+        # The window holds the rotated patch, and keeps its parity so that both have the same center.
         margin = 0 if black_corners else math.ceil(patch * (math.cos(angle) + math.sin(angle) - 1) / 2)
         self.window = patch + 2 * margin
-        for name, image in zip(images.names, images.hr, strict=True):
-            if min(image.shape[1:]) < self.window:
-                size = f"{image.shape[2]}x{image.shape[1]}"
+        for name, (height, width) in zip(images.names, images.sizes, strict=True):
+            if min(height, width) < self.window:
                 raise SrlabError(
-                    f"Image '{name}' of {images.name} is {size} pixels, smaller than the patch of {self.window}; "
-                    "choose a smaller patch or leave the image out."
+                    f"Image '{name}' of {images.name} is {width}x{height} pixels, smaller than the patch of "
+                    f"{self.window}. Use a smaller patch, or leave the image out."
                 )
         self.images, self.scale, self.patch, self.batch = images, scale, patch, batch
         self.degradation = degradation or Degradation()
@@ -108,17 +107,16 @@ class PatchSampler:
         self.device, self.rank, self.world = torch.device(device), 0, 1
         self.generator = torch.Generator().manual_seed(seed)
         self._noise = torch.Generator(self.device)
-        self._sizes = torch.tensor([image.shape[1:] for image in images.hr])
-        self._starts = torch.tensor([image.storage_offset() // 3 for image in images.hr])
+        self._sizes, self._starts = torch.tensor(images.sizes), torch.tensor(images.starts)
         self._pixels = images.pixels.to(self.device) if _fits(images.pixels, self.device) else images.pixels
 
     def share(self, rank: int, world: int) -> None:
-        """Make from now on what belongs to one of several processes: every `world`-th patch, from `rank` on.
+        """Make from now on the batch of one of several processes: every `world`-th patch, from `rank` on.
 
         Parameters
         ----------
         rank, world
-            Which process this is, from 0 on, and how many there are.
+            Number of this process, from 0 on, and number of processes.
 
         Raises
         ------
@@ -143,10 +141,10 @@ class PatchSampler:
             ``(batch, 3, patch, patch)``, likewise.
         """
         mine = slice(self.rank, None, self.world)
-        # A few numbers a patch are all that a GPU is sent, and it does not have to be waited for.
+        # Only a few numbers per patch are sent to a GPU, and the CPU does not wait for it.
         windows = self._draw_windows()[:, mine].to(self._pixels.device, non_blocking=True)
         angles = (2 * torch.rand(self.batch, generator=self.generator) - 1)[mine] * self.largest_angle
-        # Degradations draw for this process alone, so they have a generator of their own, seeded anew each step.
+        # Degradations draw for this process only, so they have their own generator, which is seeded in each step.
         seed = int(torch.randint(2**62, (), generator=self.generator)) + self.rank
         indices = self._indices(windows)
         patches = self._pixels.index_select(0, indices.flatten()).view(*indices.shape, 3).to(self.device)
@@ -157,7 +155,7 @@ class PatchSampler:
         return _without_margin(lr, self._around), _without_margin(hr, self._around * self.scale)
 
     def _draw_windows(self) -> torch.Tensor:
-        """Where its image begins in the flat buffer, height and width of that, place and flips: ``(8, batch)``."""
+        """Draw for each patch the start, height and width of its image, its place and its flips: ``(8, batch)``."""
 
         def below(limit: torch.Tensor) -> torch.Tensor:
             return (torch.rand(self.batch, generator=self.generator, dtype=torch.float64) * limit).long()
@@ -171,7 +169,7 @@ class PatchSampler:
         return torch.stack([self._starts[image], height, width, top, left, *flips])
 
     def _indices(self, windows: torch.Tensor) -> torch.Tensor:
-        """``(batch, side, side)`` indices into the flat buffer for windows with their margin, from `_draw_windows`."""
+        """Return indices into the buffer, ``(batch, side, side)``, of windows with their margin."""
         start, height, width, top, left, flip_rows, flip_columns, transpose = windows[:, :, None]
         margin = self._around * self.scale
         steps = torch.arange(-margin, self.window + margin, device=windows.device)
@@ -182,7 +180,7 @@ class PatchSampler:
         return torch.where(transpose[:, None] > 0, indices.transpose(1, 2), indices)
 
     def _rotate(self, windows: torch.Tensor, angles: torch.Tensor) -> torch.Tensor:
-        """Rotate each window about its centre by its angle in radians and keep the patch in the middle."""
+        """Rotate each window about its center by its angle in radians, and keep the patch in its center."""
         cos, sin = angles.cos(), angles.sin()
         zero = torch.zeros_like(cos)
         theta = torch.stack([torch.stack([cos, -sin, zero], 1), torch.stack([sin, cos, zero], 1)], 1)
@@ -193,17 +191,17 @@ class PatchSampler:
         return F.grid_sample(windows, grid, mode=mode, padding_mode=padding, align_corners=False)
 
     def describe(self) -> dict[str, Any]:
-        """All that decides the batches, by name, for a run's manifest."""
+        """Return all settings that decide the batches, by name, for a run's manifest."""
         names = ("scale", "patch", "batch", "augment", "rotate", "black_corners", "seed")
         parts = {"images": self.images.describe(), "degradation": self.degradation.describe()}
         return {name: getattr(self, name) for name in names} | parts
 
     def state_dict(self) -> dict[str, torch.Tensor]:
-        """All that decides the coming batches."""
+        """Return all that decides the next batches."""
         return {"generator": self.generator.get_state()}
 
     def load_state_dict(self, state: dict[str, torch.Tensor]) -> None:
-        """Go on where `state_dict` was taken."""
+        """Resume where `state_dict` was called."""
         self.generator.set_state(state["generator"])
 
 
@@ -213,7 +211,7 @@ def _without_margin(patches: torch.Tensor, margin: int) -> torch.Tensor:
 
 
 def _fits(pixels: torch.Tensor, device: torch.device) -> bool:
-    """Whether a buffer may live on the device: at most half of what is free there."""
+    """Return whether a buffer may be on the device: it may fill half of the free memory."""
     if device.type != "cuda":
         return True
     free, _ = torch.cuda.mem_get_info(device)

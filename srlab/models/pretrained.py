@@ -6,12 +6,12 @@ weights (random features, or no LPIPS) is up to the caller.
 
 import re
 from pathlib import Path
+from urllib.error import URLError
 
 import torch
 
 from srlab.base.errors import SrlabError
-from srlab.base.files import read_safetensors, sha256_of
-from srlab.data.download import download
+from srlab.base.files import read_safetensors, sha256_of, writing
 
 # The course's own small network; `benchmarks/reference/ship_features.py` has made its weights.
 OWN = "vgg6"
@@ -54,7 +54,7 @@ def find_weights(name: str, weights: str | Path = "auto") -> Path | None:
         if weights == "auto" and not path.is_file():
             return None
         if not path.is_file():
-            download([url], path, sha256=_hash_in_name(path))
+            _download(url, path)
     else:
         path = Path(weights).expanduser()
         if not path.is_file():
@@ -64,6 +64,18 @@ def find_weights(name: str, weights: str | Path = "auto") -> Path | None:
         if not found.startswith(digits):
             raise SrlabError(f"{path} is not the file its name says (SHA-256 begins {found[:8]}); delete it.")
     return path
+
+
+def _download(url: str, path: Path) -> None:
+    """Download a file, which appears under its name only when it is complete and has the hash in its name."""
+    with writing(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            torch.hub.download_url_to_file(url, str(path), _hash_in_name(path))
+        except (URLError, RuntimeError) as error:
+            raise SrlabError(
+                f"Could not download {url} ({error}). Check the network, or put the file at {path} yourself."
+            ) from error
 
 
 def _hash_in_name(path: Path) -> str:

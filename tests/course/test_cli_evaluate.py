@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from srlab.course.cli.main import main
-from srlab.data.datasets import folder
+from srlab.data.datasets import load_images
 from srlab.data.images import mod_crop, quantize, write_image
 from srlab.data.resampling import downsample, upsample
 from srlab.evaluation.metrics import FACE
@@ -60,7 +60,7 @@ def refused(capsys, *arguments):
 
 def test_a_folder_of_sr_files_is_scored_and_printed_with_its_mean(capsys, folders):
     out, err = ran(capsys, "--sr", "sr")
-    wanted = evaluate(enlarge, folder("hr"))
+    wanted = evaluate(enlarge, load_images("hr"))
     rows = [line.split() for line in out.splitlines()]
     for _, row in wanted.iterrows():
         assert [row["image"], f"{row['psnr']:.2f}", f"{row['ssim']:.4f}"] in rows
@@ -70,7 +70,7 @@ def test_a_folder_of_sr_files_is_scored_and_printed_with_its_mean(capsys, folder
 
 
 def test_what_cannot_be_scored_is_left_out_and_named(capsys, folders):
-    write_image(mod_crop(folder("hr")["bird"], 4), "sr/bird_x4_bicubic.png")  # perfect
+    write_image(mod_crop(load_images("hr")["bird"], 4), "sr/bird_x4_bicubic.png")  # perfect
     write_image(picture(2), folders / "sr" / "stranger.png")
     out, err = ran(capsys, "--sr", "sr", "--metrics", "psnr", "ms_ssim", "lpips")
     rows = [line.split() for line in out.splitlines()]
@@ -84,13 +84,13 @@ def test_a_run_is_scored_at_its_own_scale(capsys):
     run = Run("01_srresnet", "default")
     run.save_generator(network, step=1)
     found, _ = scores(capsys, "--run", str(run.path))
-    assert found["psnr"].tolist() == pytest.approx(evaluate(network, folder("hr"))["psnr"].tolist())
+    assert found["psnr"].tolist() == pytest.approx(evaluate(network, load_images("hr"))["psnr"].tolist())
     said = refused(capsys, "--hr", "hr", "--run", str(run.path), "--scale", "2")
     assert "enlarges x4, but --scale is 2" in said
 
 
 def test_the_protocol_is_kept(capsys):
-    wanted = evaluate(enlarge, folder("hr"), protocol=FACE)["psnr"].tolist()
+    wanted = evaluate(enlarge, load_images("hr"), protocol=FACE)["psnr"].tolist()
     for what in (["--sr", "sr"], ["--method", "bicubic"]):
         assert scores(capsys, *what, "--protocol", "face")[0]["psnr"].tolist() == pytest.approx(wanted, abs=1e-6)
 
@@ -99,7 +99,7 @@ def test_the_table_is_written_as_csv_and_not_over_a_file_unless_forced(capsys, f
     ran(capsys, "--sr", "sr", "--csv", "out/table.csv")
     table = pd.read_csv(folders / "out" / "table.csv")
     assert list(table.columns) == ["image", "file", "psnr", "ssim"]
-    assert table["psnr"].tolist() == evaluate(enlarge, folder("hr"))["psnr"].tolist()
+    assert table["psnr"].tolist() == evaluate(enlarge, load_images("hr"))["psnr"].tolist()
     said = refused(capsys, "--hr", "hr", "--sr", "sr", "--csv", "out/table.csv")
     assert "out/table.csv exists already; choose another name, or add --force" in said
     ran(capsys, "--method", "nearest", "--csv", "out/table.csv", "--force")

@@ -1,6 +1,6 @@
-"""srlab.data.datasets: the embedded photos, folders and benchmark sets, and one clear sentence for each thing amiss."""
+"""srlab.data.datasets: the bundled photos, folders with and without LR, and one clear sentence for each mistake."""
 
-from dataclasses import FrozenInstanceError, replace
+import os
 
 import numpy as np
 import pytest
@@ -9,6 +9,7 @@ from PIL import Image
 
 from srlab.base.errors import SrlabError
 from srlab.data import datasets
+from srlab.data.datasets import ImageSet, load_images
 from srlab.data.degradation import Degradation
 from srlab.data.images import mod_crop, quantize
 from srlab.data.patches import PatchSampler
@@ -25,30 +26,32 @@ def save(path, height=8, width=12, grey=False, seed=0):
 
 
 def noise_set(*sizes):
-    """Images of noise by the letters; b is grey."""
+    """Images of noise called a, b, c, d; b is grey."""
     random = torch.Generator().manual_seed(0)
-    images = [torch.randint(256, (3, *size), generator=random, dtype=torch.uint8) for size in sizes]
-    return datasets.ImageSet("mine", list("abcd")[: len(sizes)], images, grey=frozenset({"b"}))
+    images = {
+        name: torch.randint(256, (3, *size), generator=random, dtype=torch.uint8)
+        for name, size in zip("abcd", sizes, strict=False)
+    }
+    return ImageSet.from_images("mine", images, grey={"b"} & images.keys())
 
 
-# --- Embedded photos -----------------------------------------------------------------------------------------
+# --- Bundled photos ------------------------------------------------------------------------------------------
 
 
-def test_sixteen_photos_come_without_a_download_and_four_of_them_are_never_trained_on(astronaut):
+def test_sixteen_photos_need_no_download_and_four_of_them_are_held_out(astronaut):
     train, validation = datasets.photos("train"), datasets.photos("validation")
     assert len({image.numpy().tobytes() for image in train.hr + validation.hr}) == 16
     assert validation.names == ["astronaut", "chelsea", "text", "brick"]
     assert not set(train.names) & set(validation.names)
     assert torch.equal(validation["astronaut"], astronaut)
     assert validation.grey == {"brick", "text"}
-    assert "camera" in train.grey
-    assert "coffee" not in train.grey
+    assert train.grey == {"camera", "grass", "gravel", "page"}
 
 
 # --- ImageSet ------------------------------------------------------------------------------------------------
 
 
-def test_images_without_room_for_a_patch_are_left_out_with_a_word(capsys):
+def test_small_images_are_left_out_and_named(capsys):
     images = noise_set((96, 96), (95, 200), (200, 95), (100, 300))
     assert images.at_least(96).names == ["a", "d"]
     assert capsys.readouterr().out == "Left out of mine, as they are smaller than 96 x 96 pixels: b, c.\n"
@@ -56,134 +59,162 @@ def test_images_without_room_for_a_patch_are_left_out_with_a_word(capsys):
     assert capsys.readouterr().out == ""
 
 
-def test_an_image_is_a_float_batch_of_one_and_a_subset_keeps_order_lr_and_grey():
+def test_images_are_float_batches_and_a_subset_keeps_order_lr_and_grey():
     images = noise_set((4, 5), (6, 3))
-    images = replace(images, lr=[image[:, :1, :1] for image in images.hr])
+    images.lr = ImageSet.from_images("lr", {name: hr[:, :1, :1] for name, hr in zip("ab", images.hr, strict=True)})
     assert torch.equal(images["b"], images.hr[1][None] / 255)
     assert [name for name, image in images if image.shape[0] == 1] == ["a", "b"]
     part = images.subset("b", "a")
     assert (part.names, part.grey, images.subset("a").grey) == (["b", "a"], {"b"}, frozenset())
+    assert torch.equal(part["b"], images["b"])
     assert torch.equal(part.lr_of("b"), images.lr_of("b"))
 
 
-def test_the_fingerprint_changes_with_a_pixel_a_name_and_a_shape_only():
-    reference, pixel, name, shape = (noise_set((4, 5), (6, 3)) for _ in range(4))
-    assert pixel.fingerprint() == reference.fingerprint()
+def test_fingerprint_changes_with_a_pixel_a_name_and_a_shape():
+    reference, pixel, name = (noise_set((4, 5), (6, 3)) for _ in range(3))
+    assert pixel.fingerprint() == reference.fingerprint() == "b1fae77192707b47"
     pixel.hr[1][2, 5, 2] += 1
     name.names[0] = "z"
-    shape = replace(shape, hr=[shape.hr[0].reshape(3, 5, 4), shape.hr[1]])
+    shape = ImageSet("mine", ["a", "b"], reference.pixels, [(5, 4), (6, 3)])
     assert len({images.fingerprint() for images in (reference, pixel, name, shape)}) == 4
 
 
-def test_a_centre_crop_takes_the_middle_and_keeps_what_is_smaller():
-    images = noise_set((7, 10), (3, 9))
-    middle = replace(images, lr=images.hr).center_crop(4)
-    assert torch.equal(middle.hr[0], images.hr[0][:, 1:5, 3:7])
-    assert middle.hr[1].shape == (3, 3, 4)
-    assert (middle.name, middle.names, middle.lr, middle.grey) == ("mine centre 4", ["a", "b"], None, {"b"})
+def test_center_crop():
+    images = noise_set((7, 10), (3, 9)).with_lr(Degradation(), 1).center_crop(4)
+    assert torch.equal(images.hr[0], noise_set((7, 10)).hr[0][:, 1:5, 3:7])
+    assert images.hr[1].shape == (3, 3, 4)
+    assert (images.name, images.names, images.lr, images.grey) == ("mine centre 4", ["a", "b"], None, {"b"})
 
 
-def test_a_set_holds_its_pixels_once_and_parts_and_samplers_take_them_as_they_are():
+def test_parts_and_samplers_use_the_buffer_of_the_set():
     images = noise_set((33, 42), (33, 42))
     for part in (images, images.subset("b"), images.with_lr(Degradation(), 4)):
-        for pixels in (part.pixels, PatchSampler(replace(part, lr=None), patch=8, batch=1)._pixels, *part.hr):
+        part.lr = None
+        for pixels in (part.pixels, PatchSampler(part, patch=8, batch=1)._pixels, *part.hr):
             assert pixels.untyped_storage().data_ptr() == images.pixels.data_ptr()
 
 
-def test_validation_and_training_see_the_same_pixels_of_a_set_that_was_changed():
-    images = noise_set((33, 42))
-    with pytest.raises(FrozenInstanceError):
-        images.hr = []
-    for white in (torch.full((3, 33, 42), 255, dtype=torch.uint8), torch.ones(33, 42, 3).byte().permute(2, 0, 1) * 255):
-        changed = replace(images, hr=[white])
-        assert changed["a"].min() == next(PatchSampler(changed, patch=8, batch=1))[1].min() == 1
-        assert changed.fingerprint() != images.fingerprint()
+@pytest.mark.parametrize("degradation", [Degradation(), Degradation("nearest")])
+def test_lr_is_made_from_cropped_hr_or_stays(degradation):
+    images = noise_set((33, 42), (20, 23))
+    pairs = images.with_lr(degradation, 4)
+    assert images.lr_of("a") is None
+    for name, hr in pairs:
+        assert torch.equal(pairs.lr_of(name), quantize(downsample(mod_crop(hr, 4), 4, degradation.method)))
+    assert pairs.with_lr(BLIND, 4) is pairs
 
 
-# --- LR images made once -------------------------------------------------------------------------------------
-
-
-def test_lr_made_once_is_the_degraded_multiple_of_the_scale_on_8_bit_levels():
-    images = noise_set((33, 42), (34, 41)).with_lr(Degradation(), 4)
-    assert all(lr.dtype == torch.uint8 and lr.shape == (3, 8, 10) for lr in images.lr)
-    assert torch.equal(images.lr_of("b"), quantize(downsample(mod_crop(images["b"], 4), 4)))
-    assert images.with_lr(BLIND, 4) is images  # what came with the set is kept
-
-
-def test_a_random_degradation_gives_pairs_that_follow_from_the_seed_and_each_image_its_own_draw():
-    images = noise_set((33, 42), (33, 42))
-    images = replace(images, hr=[images.hr[0], images.hr[0]])
+def test_random_degradation_gives_pairs_that_follow_from_the_seed_and_the_image():
+    image = noise_set((33, 42)).hr[0]
+    images = ImageSet.from_images("twice", {"a": image, "b": image})
     one, again, other = (images.with_lr(BLIND, 4, seed=seed) for seed in (0, 0, 1))
-    assert all(torch.equal(a, b) for a, b in zip(one.lr, again.lr, strict=True))
-    assert not any(torch.equal(a, b) for a, b in zip(one.lr, (*other.lr, one.lr[1]), strict=False))
-    assert not torch.equal(one.lr[0], one.lr[1])
-    assert (one.name, one.names, one.grey) == (images.name, images.names, images.grey)
+    assert torch.equal(one.lr.pixels, again.lr.pixels)
+    assert not torch.equal(one.lr.hr[0], other.lr.hr[0])
+    assert not torch.equal(one.lr.hr[0], one.lr.hr[1])
     assert one.fingerprint() == images.fingerprint()
     scores = [evaluate(lambda lr: upsample(lr, 4), pairs) for pairs in (one, other)]
-    made = evaluate(lambda lr: upsample(lr, 4), images, degradation=BLIND)  # on the fly
+    made = evaluate(lambda lr: upsample(lr, 4), images, degradation=BLIND)
     assert [made.equals(table) for table in scores] == [True, False]
 
 
-# --- Folders and benchmark sets --------------------------------------------------------------------------------
+# --- Folders -------------------------------------------------------------------------------------------------
 
 
-def test_a_folder_gives_its_images_by_name_and_leaves_other_files(tmp_path):
+def test_folder_gives_its_images_by_name(tmp_path):
     save(tmp_path / "set" / "b.png", seed=1)
     save(tmp_path / "set" / "a.JPG", grey=True)
-    save(tmp_path / "set" / ".hidden.png")
     (tmp_path / "set" / "notes.txt").write_text("no image")
     (tmp_path / "set" / "sub.png").mkdir()
-    images = datasets.image_set(tmp_path / "set")
+    images = load_images(tmp_path / "set")
     assert (images.name, images.names, images.grey, images.lr) == ("set", ["a", "b"], {"a"}, None)
     assert [image.shape for image in images.hr] == [(3, 8, 12)] * 2
 
 
-@pytest.mark.parametrize(
-    ("files", "names", "left_out"),
-    [
-        (("a.png", "crops/b.png", "raw/c.png", ".thumbnails/d.png"), ["a"], "crops, raw"),
-        (("a/1.png", "b/2.png", "b/c/3.png", "d/e/4.png", "d/.f/5.png"), ["a-1", "b-2"], "b/c, d/e"),
-        (("0/face.png", "0/other.png", "1/face.png"), ["0-face", "0-other", "1-face"], ""),  # as FFHQ
-    ],
-)
-def test_a_folder_of_folders_gives_the_images_of_all_and_what_is_left_out_is_named(
-    tmp_path, capsys, files, names, left_out
-):
-    for number, name in enumerate(files):
-        save(tmp_path / "mine" / name, seed=number)
-    (tmp_path / "mine" / "no images").mkdir()
-    images = datasets.image_set(tmp_path / "mine")
-    assert images.names == names
-    assert len({image.numpy().tobytes() for image in images.hr}) == len(names)
-    said = f"mine has images in these folders, too, which are left out: {left_out}. To take"
-    assert capsys.readouterr().out.startswith(said) if left_out else capsys.readouterr().out == ""
+# Files, the images that they are, and what is left out.
+TREES = {
+    "images on several levels": ("a.png crops/b.png crops/old/c.png", "a crops-b crops-old-c", ""),
+    "a folder per class, as FFHQ": ("0/face.png 0/other.png 1/face.png", "0-face 0-other 1-face", ""),
+    "hidden files and folders": (
+        "a.png .b.png .thumbnails/c.png .Trash-1000/d.png x/.ipynb_checkpoints/e.png",
+        "a",
+        "",
+    ),
+    "recycle bins": ("a.png #recycle/b.png $RECYCLE.BIN/c.png @eaDir/d.png lost+found/e.png x/__MACOSX/f.png", "a", ""),
+    "HR of several kinds": ("HR/a.png original/a.png b.png", "a", "2 images in set, set/original"),
+    "LR only": ("LR_bicubic/X4/ax4.png LR_bicubic/X4/bx4.png", "ax4 bx4", ""),
+    "a scale in the name of an image": ("poster_x4.png vertex2.png", "poster_x4 vertex2", ""),
+}
 
 
-@pytest.fixture
-def benchmark(tmp_path):
-    for number, name in enumerate(("baby", "bird")):
-        save(tmp_path / "Set" / "HR" / f"{name}.png", 17, 22, seed=number)
-        save(tmp_path / "Set" / "LRx4" / f"{name}.png", 4, 5, seed=10 + number)
-    return tmp_path / "Set"
+@pytest.mark.parametrize(("files", "names", "left_out"), TREES.values(), ids=TREES)
+def test_a_tree_of_images(tmp_path, capsys, files, names, left_out):
+    for seed, name in enumerate(files.split()):
+        save(tmp_path / "set" / name, seed=seed)
+    images = load_images(tmp_path / "set")
+    assert (" ".join(images.names), images.lr) == (names, None)
+    assert len({image.numpy().tobytes() for image in images.hr}) == len(images)
+    assert capsys.readouterr().out == (f"Left out of set: {left_out}.\n" if left_out else "")
 
 
-@pytest.mark.parametrize("names", [("HR", "LRx4"), ("GTmod12", "LRbicx4")])
-def test_a_benchmark_pairs_hr_and_lr_by_name(benchmark, names):
-    hr, lr = (benchmark / name for name in names)
-    (benchmark / "LRx4" / "baby.png").rename(benchmark / "LRx4" / "babyx4.png")  # as in DIV2K
-    (benchmark / "HR").rename(hr)
-    (benchmark / "LRx4").rename(lr)
-    for images in (datasets.benchmark(benchmark), datasets.image_set(str(benchmark))):
-        assert (images.name, images.names) == ("Set", ["baby", "bird"])
-        assert torch.equal(images["bird"], datasets.folder(hr)["bird"])
-        assert torch.equal(images.lr_of("bird"), datasets.folder(lr)["bird"])
-        assert torch.equal(images.lr_of("baby"), datasets.folder(lr)["babyx4"])
-    assert datasets.image_set(benchmark, scale=2).lr_of("baby") is None
-    with pytest.raises(SrlabError, match=rf"give .*{names[0]}\."):  # HR and LR are never mixed into one set
-        datasets.folder(benchmark)
+# Paths of HR, LR, and images of another scale or kind that are left out; NAME is the image.
+PAIRS = {
+    "this course": ("HR/NAME", "LRx4/NAME", "LRx2/NAME"),
+    "EDSR": ("HR/NAME", "LR_bicubic/X4/NAMEx4", "LR_bicubic/X2/NAMEx2"),
+    "BasicSR": ("GTmod12/NAME", "LRbicx4/NAME", "original/NAME"),
+    "DIV2K": ("DIV2K_valid_HR/NAME", "DIV2K_valid_LR_bicubic/X4/NAMEx4", "DIV2K_valid_LR_bicubic/X2/NAMEx2"),
+    "folder of the scale": ("HR/NAME", "X4/NAMEx4", "X3/NAMEx3"),
+    "RealSR": ("HR/NAME_HR", "LR/NAME_LR4", "LR/NAME_LR2"),
+    "one folder": ("NAME_HR", "NAME_LR4", "NAME_LR3"),
+    "SelfExSR": ("image_SRF_4/NAME_SRF_4_HR", "image_SRF_4/NAME_SRF_4_LR", ""),
+    "a folder per scene": ("NAME/HR", "NAME/LR", ""),
+    "scale at the end": ("NAME", "NAME_x4", "NAME_x2"),
+    "other words": ("gt/NAME", "lq/NAME", ""),
+    "LR below HR": ("NAME", "LRx4/NAME", "LRx2/NAME"),
+}
 
 
-# --- What is amiss ---------------------------------------------------------------------------------------------
+@pytest.mark.parametrize("cache_from", [100, 2], ids=["memory", "cache"])
+@pytest.mark.parametrize(("hr", "lr", "other"), PAIRS.values(), ids=PAIRS)
+def test_hr_and_lr_are_paired_in_the_usual_layouts(tmp_path, capsys, monkeypatch, hr, lr, other, cache_from):
+    monkeypatch.setattr(datasets, "CACHE_FROM", cache_from)
+    for seed, image in enumerate(("bird", "lenna")):
+        for number, (path, height, width) in enumerate(((hr, 17, 22), (lr, 4, 5), (other, 8, 11))):
+            if path:
+                save(tmp_path / "set" / f"{path.replace('NAME', image)}.png", height, width, seed=10 * number + seed)
+    images = load_images(tmp_path / "set")
+    for seed, (name, image) in enumerate(images):
+        assert image.shape[2:] == (17, 22)
+        pixels = np.random.default_rng(10 + seed).integers(0, 256, (4, 5, 3), dtype=np.uint8)
+        assert torch.equal(images.lr_of(name)[0].permute(1, 2, 0), torch.from_numpy(pixels) / 255)
+    assert len(images) == 2
+    assert ("Left out of set: 2 images in set" in capsys.readouterr().out) == bool(other)
+    load_images(tmp_path / "set")
+    assert "Decoding" not in capsys.readouterr().out  # HR and LR of one folder have two caches
+
+
+@pytest.mark.skipif(os.name == "nt" or os.geteuid() == 0, reason="root may read everything")
+def test_locked_folder(tmp_path, capsys):
+    for name in ("a.png", "b/c.png"):
+        save(tmp_path / "set" / name)
+    (tmp_path / "set" / "b").chmod(0)
+    assert load_images(tmp_path / "set").names == ["a"]
+    assert (
+        capsys.readouterr().out == f"Left out: the folder {tmp_path}/set/b, which can't be read (Permission denied).\n"
+    )
+    (tmp_path / "set").chmod(0)
+    with pytest.raises(SrlabError, match=r"no folder .*set that can be read \(Permission denied\)"):
+        load_images(tmp_path / "set")
+
+
+def test_linked_folders_count_and_a_link_to_a_folder_above_does_not(tmp_path):
+    save(tmp_path / "one" / "a.png")
+    save(tmp_path / "set" / "b" / "c.png")
+    (tmp_path / "set" / "one").symlink_to("../one")
+    (tmp_path / "set" / "b" / "loop").symlink_to("..")
+    assert load_images(tmp_path / "set").names == ["b-c", "one-a"]
+
+
+# --- Mistakes ------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -191,23 +222,20 @@ def test_a_benchmark_pairs_hr_and_lr_by_name(benchmark, names):
     [
         (lambda path: datasets.photos("test"), "'test'.*train, validation"),
         (lambda path: noise_set((4, 5))["c"], "'c' in mine.* a"),
-        (lambda path: replace(noise_set((4, 5)), names=["a", "b"]), "mine has 2 names and 1 HR images"),
-        (lambda path: replace(noise_set((4, 5)), lr=[]), "mine has 1 names and 0 LR images"),
-        (lambda path: replace(noise_set((4, 5), (4, 5)), names=["a", "a"]), "several images named a;"),
         (lambda path: noise_set((95, 99)).at_least(96), "No image of mine is 96 pixels"),
         (lambda path: noise_set((4, 5)).center_crop(0), "at least 1 pixel"),
         (lambda path: noise_set((3, 42)).with_lr(Degradation(), 4), "'a' of mine: .*42x3.*scale 4"),
-        (lambda path: PatchSampler(noise_set((9, 9)).with_lr(Degradation(), 4), patch=8), "mine brings LR images"),
-        (lambda path: datasets.image_set(path / "nowhere"), "no folder .*nowhere"),
-        (lambda path: datasets.image_set(path / "empty"), r"no images in .*empty.*\.png"),
-        (lambda path: datasets.image_set(path / "twice"), "several images named cat;"),
-        (lambda path: datasets.image_set(path / "torn"), r"a\.png is damaged"),
-        (lambda path: datasets.image_set(path / "line"), "a file named 'cat.nback', which is no line of text"),
-        (lambda path: datasets.image_set(path / "unpaired"), "LRx4 has no LR image for bird;"),
-        (lambda path: datasets.image_set(path / "unfit"), "'bird' in .* is 5x5, .* 1/4"),
+        (lambda path: PatchSampler(noise_set((9, 9)).with_lr(Degradation(), 4), patch=8), "mine has LR images"),
+        (lambda path: load_images(path / "nowhere"), "no folder .*nowhere"),
+        (lambda path: load_images(path / "empty"), r"no images in .*empty.*\.png"),
+        (lambda path: load_images(path / "twice"), "several images named cat;"),
+        (lambda path: load_images(path / "torn"), r"a\.png is damaged"),
+        (lambda path: load_images(path / "line"), "a file named 'cat.nback', which is not a line of text"),
+        (lambda path: load_images(path / "unpaired"), "unpaired has no LR image for bird"),
+        (lambda path: load_images(path / "unfit"), "'bird' in .* is 5x5, .* 1/4"),
     ],
 )
-def test_what_is_amiss_is_one_sentence_that_names_it(tmp_path, ask, said):
+def test_a_mistake_is_one_sentence_that_names_it(tmp_path, ask, said):
     (tmp_path / "empty").mkdir()
     for name in ("twice/cat.png", "twice/cat.jpg", "twice/dog.png", "torn/a.png", "line/cat\nback.png"):
         save(tmp_path / name)

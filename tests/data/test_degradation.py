@@ -96,7 +96,7 @@ def test_downsample_has_the_uint8_pixels_of_the_definition_on_a_whole_photo_bord
 
 def test_downsample_has_the_pixels_of_the_benchmark_files_that_matlab_made(benchmark_dir):
     """Not at the border: the files at hand were mirrored there in another way."""
-    images = datasets.benchmark(benchmark_dir / "Set5")
+    images = datasets.load_images(benchmark_dir / "Set5")
     for name, hr in images:
         gap = downsample(mod_crop(hr, 4), 4) - images.lr_of(name)
         assert not gap[..., 2:-2, 2:-2].any(), name
@@ -193,7 +193,7 @@ def test_it_is_described_by_its_attributes_as_json_reads_them_back():
 @pytest.mark.parametrize("made", [{"noise": 0.02}, {"blur": (0.5, 2)}, {"jpeg": (30, 90)}, BLIND.describe()])
 def test_the_seed_decides_and_nothing_else_and_every_image_draws_its_own(photo, made):
     degradation, batch = Degradation(**made), photo.repeat(4, 1, 1, 1)
-    with pytest.raises(SrlabError, match=r"random; give it a torch\.Generator"):
+    with pytest.raises(SrlabError, match=r"random\. Pass a torch\.Generator"):
         degradation(batch, 4)
     before, generator = torch.get_rng_state(), seeded(1)
     first, second, again = (degradation(batch, 4, random) for random in (generator, generator, seeded(1)))

@@ -1,138 +1,28 @@
-"""srlab.data.download: the network, the servers, archives and the disk fail: one sentence, or the file."""
+"""srlab.data.download, the catalog and data_scripts/download_data.py, against a server on the loopback address."""
 
 import hashlib
 import io
+import json
 import random
 import re
-import shutil
 import tarfile
+import threading
 import zipfile
-from dataclasses import replace
 
 import pytest
+from PIL import Image
 
 from srlab.base.errors import SrlabError
-from srlab.base.files import MARGIN, amount
-from srlab.data import catalog, download
+from srlab.data import catalog, datasets, download
 from srlab.data.catalog import Archive, DataSet, Folder
+from tests.conftest import ROOT, load_script
 from tests.data import server
 
-CONTENT = random.Random(0).randbytes(300_000)
-RIGHT = {"size": len(CONTENT), "sha256": hashlib.sha256(CONTENT).hexdigest()}
-KNOWN = pytest.mark.parametrize("known", [RIGHT, {}], ids=["known", "unknown"])
 
-
-@pytest.fixture
-def site(monkeypatch):
-    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
-    monkeypatch.setattr(download, "TIMEOUT_S", 0.4)
-    monkeypatch.setattr(download, "RETRIES", download.RETRIES.new(backoff_factor=0.001))
-    with server.serving() as site:
-        yield site
-
-
-@pytest.fixture
-def target(tmp_path):
-    (tmp_path / "files").mkdir()
-    return tmp_path / "files" / "data.zip"
-
-
-def part_of(path):
-    return path.with_name(f"{path.name}.part")
-
-
-def visible(folder):
-    """All files but locks, and what is in them."""
-    files = (file for file in folder.rglob("*") if file.is_file() and not file.name.endswith(".lock"))
-    return {file.relative_to(folder).as_posix(): file.read_bytes() for file in files}
-
-
-def error_of(call, *arguments, **known):
-    """The sentence that a call ends with."""
-    with pytest.raises(SrlabError) as caught:
-        call(*arguments, **known)
-    assert "HTTPConnectionPool" not in str(caught.value)
-    return str(caught.value)
-
-
-# --- one file ---
-
-
-@pytest.mark.parametrize(
-    "faults",
-    [[server.drops(100_000), server.ignores_ranges], [server.status(503), server.status(429)], [server.silent]],
-    ids=["drops, and ignores the range", "is busy", "is silent"],
-)
-def test_what_may_pass_is_tried_again(site, target, faults):
-    download.download([site.put("data.zip", CONTENT, *faults)], target, **RIGHT)
-    assert visible(target.parent) == {"data.zip": CONTENT}
-
-
-@KNOWN
-def test_a_cut_download_goes_on_with_the_same_call(site, target, known):
-    url = site.put("data.zip", CONTENT, server.drops(200_000), server.status(404))
-    message = error_of(download.download, [url], target, **known)
-    kept = part_of(target).stat().st_size
-    assert 100_000 < kept <= 200_000
-    assert f"{amount(kept)} are kept, and the same command goes on from there" in message
-    assert not target.exists()
-    site.heal()
-    download.download([url], target, **known)
-    assert visible(target.parent) == {"data.zip": CONTENT}
-    assert site.asked == [("data.zip", f"bytes={kept}-")]
-
-
-@KNOWN
-def test_a_part_that_is_whole_is_not_fetched_again(site, target, known):
-    part_of(target).write_bytes(CONTENT)
-    download.download([site.put("data.zip", CONTENT)], target, **known)
-    assert visible(target.parent) == {"data.zip": CONTENT}
-    assert site.asked == ([] if known else [("data.zip", f"bytes={len(CONTENT)}-")])
-
-
-@KNOWN
-def test_a_part_that_is_longer_than_the_file_is_not_taken_for_it(site, target, known):
-    part_of(target).write_bytes(CONTENT + b"of another file")
-    url = site.put("data.zip", CONTENT)
-    assert "longer than its file; the same command begins anew" in error_of(download.download, [url], target, **known)
-    download.download([url], target, **known)
-    assert visible(target.parent) == {"data.zip": CONTENT}
-
-
-def test_another_file_than_expected_is_noticed_and_fetched_anew_by_the_same_call(site, target):
-    for fault, part in ((server.wrong_content, b""), (server.well, b"of another file")):
-        url = site.put("data.zip", CONTENT, fault)
-        part_of(target).write_bytes(part)
-        assert f"{url} sent another file than expected" in error_of(download.download, [url], target, **RIGHT)
-        download.download([url], target, **RIGHT)
-        assert visible(target.parent) == {"data.zip": CONTENT}
-        target.unlink()
-
-
-def test_addresses_are_asked_in_turn_and_the_error_names_each_without_its_password(site, target):
-    bad = [site.put("gone.zip", None), site.put("page.zip", b"", server.page, server.page)]
-    bad += ["http://me:secret@127.0.0.1:1/x?token=secret", "localhost:8000/me", ""]
-    message = error_of(download.download, bad, target, **RIGHT)
-    said = r"gone\.zip .*answered 404 .*page\.zip .*a web page .*1:1/x failed \(Connection refused\)"
-    assert re.search(said, message)
-    assert f"put the file at {target} yourself" in message
-    assert "secret" not in message
-    download.download([*bad, site.put("data.zip", CONTENT)], target, **RIGHT)
-    assert visible(target.parent) == {"data.zip": CONTENT}
-
-
-def test_a_file_that_is_there_is_taken_and_another_one_is_left_alone(target):
-    target.write_bytes(CONTENT)
-    assert download.download([], target, **RIGHT) == target
-    target.write_bytes(CONTENT[::-1])
-    assert f"{target} is there already, but" in error_of(download.download, [], target, **RIGHT)
-    assert target.read_bytes() == CONTENT[::-1]
-
-
-# --- a data set ---
-
-IMAGES = {"Tiny/HR/a.png": b"one", "Tiny/HR/b_2.JPG": b"two"}
-GOOD = {f"x/{name}": content for name, content in IMAGES.items()} | {"x/Tiny/readme.txt": b"read me"}
+def png(side=8, seed=0):
+    file = io.BytesIO()
+    Image.frombytes("RGB", (side, side), random.Random(seed).randbytes(3 * side**2)).save(file, "PNG")
+    return file.getvalue()
 
 
 def packed(kind, members):
@@ -149,61 +39,202 @@ def packed(kind, members):
     return file.getvalue()
 
 
+IMAGES = {
+    "Tiny/HR/a.png": png(16),
+    "Tiny/HR/b_2.png": png(16, 1),
+    "Tiny/LRx4/ax4.png": png(4),
+    "Tiny/LRx4/b_2x4.png": png(4),
+}
+# As in real archives: under a folder of any name, and with more than is wanted.
+MEMBERS = {f"./x/{name}".replace("LRx4", "LR/X4"): content for name, content in IMAGES.items()}
+MEMBERS |= {"x/Tiny/readme.txt": b"?", "x/Tiny/LR/X2/ax2.png": b"?", "__MACOSX/Tiny/HR/._a.png": b"?"}
+OUTSIDE = ("../HR/x.png", "../../Tiny/HR/../x.png", "/Tiny/HR/../x.png", "Tiny/HR/..\\x.png", "Tiny/HR/C:x.png")
+FOLDERS = (Folder("Tiny/HR", "Tiny/HR", 2), Folder("Tiny/LRx4", "Tiny/LR/X4", 2))
+
+
 @pytest.fixture(params=["zip", "tar"])
-def tiny(request, site, monkeypatch):
-    """A catalogue of one set in an archive whose hash nobody has stated; returns the kind of the archive."""
-    archive = Archive(f"tiny.{request.param}", site.base, (Folder("Tiny/HR", r"Tiny/HR/([\w-]+)", 2),))
-    monkeypatch.setattr(catalog, "SETS", {"tiny": DataSet("Tiny", "Tiny", (archive,), "free", "Nobody, 2020")})
-    site.put(archive.name, packed(request.param, GOOD))
-    return request.param
+def site(request, monkeypatch):
+    """A server of the only set of the catalog, `tiny`; ``site.name`` is its archive."""
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+    monkeypatch.setattr(download, "BLOCK", 64)  # what is left of a block is lost when a connection drops
+    with server.serving() as site:
+        site.name = f"tiny.{request.param}"
+        site.files[site.name] = packed(request.param, MEMBERS)
+        know(monkeypatch, site)
+        yield site
 
 
-def images_in(home):
-    return {name: content for name, content in visible(home).items() if name.lower().endswith((".png", ".jpg"))}
+def know(monkeypatch, site, sha256=None):
+    """Put the set into the catalog."""
+    archive = Archive(f"{site.base}/{site.name}", FOLDERS, sha256)
+    tiny = DataSet("Tiny", "Tiny", 2, (16, 16), (archive,), "free for all", "Doe, Tiny Images, 2020")
+    monkeypatch.setattr(catalog, "SETS", {"tiny": tiny})
 
 
-@pytest.mark.parametrize("bad", ["a login page", "cut short", "too few images"])
-def test_a_bad_archive_is_one_sentence_and_leaves_no_image(tiny, site, tmp_path, bad):
-    good, few = site.files[f"tiny.{tiny}"], dict(list(GOOD.items())[:1])
-    made = {"a login page": b"<html>" * 500, "cut short": good[:300], "too few images": packed(tiny, few)}
-    site.put(f"tiny.{tiny}", made[bad])
-    part = tmp_path / "archives" / f"tiny.{tiny}.part"
-    message = error_of(download.fetch, "tiny", tmp_path)
-    assert re.search(rf"{re.escape(str(part))} .*move it away, and the same command downloads it anew", message)
-    assert images_in(tmp_path) == {}
-    part.unlink()
-    site.put(f"tiny.{tiny}", good)
-    assert download.fetch("tiny", tmp_path) == tmp_path / "Tiny"
-    assert images_in(tmp_path) == IMAGES
-    assert not list((tmp_path / "archives").glob("tiny*"))
+def files_in(home):
+    """All files except for locks and the note about the source, and what is in them."""
+    files = (file for file in home.rglob("*") if file.is_file() and file.suffix not in (".lock", ".json"))
+    return {file.relative_to(home).as_posix(): file.read_bytes() for file in files}
 
 
-def test_members_that_lead_out_of_the_folder_go_nowhere(tiny, site, tmp_path):
-    outside = ("../HR/x.png", "../../Tiny/HR/../x.png", "/Tiny/HR/../x.png", "Tiny/HR/..\\x.png", "Tiny/HR/C:x.png")
-    site.put(f"tiny.{tiny}", packed(tiny, GOOD | dict.fromkeys(outside, b"x")))
-    download.fetch("tiny", tmp_path / "data")
-    assert images_in(tmp_path) == {f"data/{name}": content for name, content in IMAGES.items()}
+def error_of(home):
+    with pytest.raises(SrlabError) as caught:
+        download.fetch("tiny", home)
+    return str(caught.value)
 
 
-@pytest.mark.parametrize("good", [True, False])
-def test_an_archive_that_somebody_brought_is_used_without_the_network_and_stays(tiny, site, tmp_path, good):
-    archive = tmp_path / "archives" / f"tiny.{tiny}"
+# --- The table ---
+
+
+def test_catalog():
+    for name, data_set in catalog.SETS.items():
+        assert re.search(r"\b(19|20)\d\d\b", data_set.citation)
+        own = {
+            folder.path: folder for archive in data_set.archives for folder in archive.folders if data_set.owns(folder)
+        }
+        assert own[f"{data_set.folder}/HR"].images == data_set.images, name
+        assert all(re.fullmatch(r"\w+(/train|/valid)?/(HR|LRx4)", path) for path in own)
+        assert all(archive.sha256 is None or len(archive.sha256) == 64 for archive in data_set.archives)
+    names = re.search(r"The names are (.*?)\.", (ROOT / "docs" / "data.md").read_text(encoding="utf-8"))[1]
+    assert re.findall(r"`(.+?)`", names) == [*catalog.SETS, "all"]
+
+
+# --- The network ---
+
+
+@pytest.mark.parametrize("known", [True, False])
+@pytest.mark.parametrize(
+    ("fault", "second"),
+    [("drops", ""), ("drops", "no ranges"), (503, ""), (404, "")],
+)
+def test_failure_is_one_sentence_and_the_same_call_resumes(site, tmp_path, monkeypatch, fault, second, known):
+    content = site.files[site.name]
+    know(monkeypatch, site, hashlib.sha256(content).hexdigest() if known else None)
+    site.faults = [fault, second]
+    message = error_of(tmp_path)
+    assert re.match(rf"Could not download {site.base}/{site.name} \(.*\)\. Check the network", message)
+    assert "HTTPConnectionPool" not in message
+    assert not (tmp_path / "archives" / site.name).exists()
+    download.fetch("tiny", tmp_path)
+    assert files_in(tmp_path) == IMAGES
+    (resumed,) = [asked for _, asked in site.requests[1:]]
+    assert (resumed is not None) == (fault == "drops")
+
+
+@pytest.mark.parametrize("extra", [b"", b"of a longer file"])
+def test_complete_part_is_not_downloaded_again_and_a_longer_one_is_another_file(site, tmp_path, extra):
+    (tmp_path / "archives").mkdir()
+    (tmp_path / "archives" / f"{site.name}.part").write_bytes(site.files[site.name] + extra)
+    if extra:
+        assert "416" in error_of(tmp_path)
+    download.fetch("tiny", tmp_path)
+    assert files_in(tmp_path) == IMAGES
+    assert site.requests[0][1] is not None
+    assert len(site.requests) == (2 if extra else 1)
+
+
+def test_wrong_hash_is_an_error_and_no_archive_stays(site, tmp_path, monkeypatch):
+    know(monkeypatch, site, "0" * 64)
+    assert "does not match" in error_of(tmp_path)
+    assert files_in(tmp_path) == {}
+
+
+def test_no_server(site, tmp_path, monkeypatch):
+    monkeypatch.setattr(site, "base", "http://127.0.0.1:1")
+    know(monkeypatch, site)
+    assert re.search(rf"\(Connection refused\)\. Check the network.* or put the file at {tmp_path}", error_of(tmp_path))
+
+
+def test_two_at_once_download_once(site, tmp_path):
+    threads = [threading.Thread(target=download.fetch, args=("tiny", tmp_path)) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert files_in(tmp_path) == IMAGES
+    assert len(site.requests) == 1
+
+
+# --- The archive ---
+
+
+def test_only_wanted_members_are_unpacked_and_none_leads_out_of_its_folder(site, tmp_path):
+    kind = site.name[-3:]
+    site.files[site.name] = packed(kind, MEMBERS | dict.fromkeys(OUTSIDE, b"x"))
+    assert download.fetch("tiny", tmp_path / "data") == tmp_path / "data" / "Tiny"
+    assert files_in(tmp_path) == {f"data/{name}": content for name, content in IMAGES.items()}
+    source = json.loads((tmp_path / "data" / "Tiny" / "source.json").read_text())
+    assert source == {
+        "license": "free for all",
+        "citation": "Doe, Tiny Images, 2020",
+        "archives": [f"{site.base}/{site.name}"],
+    }
+
+
+@pytest.mark.parametrize("content", ["page", "cut", "few"])
+@pytest.mark.parametrize("yours", [True, False])
+def test_bad_archive_is_one_sentence_and_leaves_no_image(site, tmp_path, content, yours):
+    kind, good = site.name[-3:], site.files[site.name]
+    bad = {"page": b"<html>" * 500, "cut": good[:300], "few": packed(kind, dict(list(MEMBERS.items())[:1]))}[content]
+    archive = tmp_path / "archives" / site.name
+    if yours:
+        archive.parent.mkdir()
+        archive.write_bytes(bad)
+    site.files[site.name] = bad
+    assert re.match(
+        rf"{re.escape(str(archive))} (is damaged|has 1 images for Tiny/HR instead of 2)", error_of(tmp_path)
+    )
+    assert files_in(tmp_path) == {f"archives/{site.name}": bad}
+    archive.unlink()
+    site.files[site.name] = good
+    download.fetch("tiny", tmp_path)
+    assert files_in(tmp_path) == IMAGES
+
+
+def test_your_archive_is_used_without_the_network_and_kept(site, tmp_path):
+    archive = tmp_path / "archives" / site.name
     archive.parent.mkdir()
-    archive.write_bytes(packed(tiny, GOOD) if good else b"noise")
-    before = archive.read_bytes()
-    if good:
-        download.fetch("tiny", tmp_path)
-    else:
-        assert f"{archive} is damaged" in error_of(download.fetch, "tiny", tmp_path)
-    assert archive.read_bytes() == before
-    assert images_in(tmp_path) == (IMAGES if good else {})
-    assert site.asked == []
+    archive.write_bytes(site.files[site.name])
+    download.fetch("tiny", tmp_path)
+    assert files_in(tmp_path) == IMAGES | {f"archives/{site.name}": archive.read_bytes()}
+    assert site.requests == []
 
 
-def test_a_disk_that_is_too_small_is_said_before_the_first_byte(tiny, site, tmp_path, monkeypatch):
-    usage = shutil.disk_usage("/")._replace(free=MARGIN + 10)
-    (archive,) = catalog.SETS["tiny"].archives
-    catalog.SETS["tiny"] = replace(catalog.SETS["tiny"], archives=(replace(archive, size=1000),))
-    monkeypatch.setattr(shutil, "disk_usage", lambda _: usage)
-    assert re.search(r"needs .*, and the disk .* too little free", error_of(download.fetch, "tiny", tmp_path))
-    assert site.asked == []
+# --- By name ---
+
+
+def test_load_images_downloads_a_set_once_unless_a_folder_has_its_name(site, tmp_path, monkeypatch):
+    monkeypatch.setenv("SRLAB_DATA", str(tmp_path / "data"))
+    monkeypatch.chdir(tmp_path)
+    for name in ("tiny", "TINY"):
+        images = datasets.load_images(name)
+        assert (images.names, images.lr_of("b_2").shape) == (["a", "b_2"], (1, 3, 4, 4))
+    assert len(site.requests) == 1
+    (tmp_path / "tiny").mkdir()
+    (tmp_path / "tiny" / "own.png").write_bytes(png())
+    assert datasets.load_images("tiny").names == ["own"]
+
+
+def test_planned_set_has_sizes_and_no_download(site, tmp_path, monkeypatch):
+    monkeypatch.setenv("SRLAB_DATA", str(tmp_path))
+    planned = datasets.planned_set("tiny")
+    assert (planned.name, planned.sizes, planned.describe()["count"]) == ("Tiny", [(16, 16)] * 2, 2)
+    assert planned.at_least(16).hr[1].is_meta
+    assert site.requests == []
+    download.fetch("tiny")
+    assert datasets.planned_set("tiny").names == ["a", "b_2"]
+
+
+def test_command(site, tmp_path, capsys):
+    main = load_script(ROOT / "data_scripts" / "download_data.py").main
+    to = tmp_path / "else where"
+    assert main(["tiny", "set6", "--to", str(to)]) == 2
+    assert capsys.readouterr().err.startswith("download_data: There is no data set 'set6' to download; choose one of")
+    assert main(["--list"]) == 0
+    assert site.requests == []
+    capsys.readouterr()
+    for _ in range(2):
+        assert main(["tiny", "tiny", "--to", str(to)]) == 0
+        said = "tiny: Tiny\n  license: free for all\n  cite: Doe, Tiny Images, 2020\n"
+        assert capsys.readouterr().out == f"{said}  folder: {to / 'Tiny'}\n"
+    assert len(site.requests) == 1

@@ -82,7 +82,7 @@ def test_the_readers_home_is_found_by_its_sign(tmp_path, monkeypatch):
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.setenv("USERPROFILE", str(tmp_path))
     assert write_image(torch.ones(3, 4, 4), "~/set/a.png") == tmp_path / "set" / "a.png"
-    assert srlab.folder("~/set").names == srlab.image_set("~/set").names == ["a"]
+    assert srlab.load_images("~/set").names == ["a"]
     assert srlab.upscale_file("~/set/a.png", "~/b.png", lambda lr: lr, 1, progress=False).parent == tmp_path
     (tmp_path / "notes.txt").write_text("none")
     with pytest.raises(SrlabError, match=r"notes\.txt is neither a run folder nor a weights file"):
@@ -141,9 +141,9 @@ def test_mod_crop_cuts_the_bottom_and_the_right_and_needs_an_lr_pixel():
 @pytest.mark.parametrize("scale", [0, 4.0, "4"], ids=repr)
 def test_a_scale_that_is_no_whole_number_is_refused_wherever_one_is_taken(scale, tmp_path):
     write_image(torch.rand(3, 16, 16), tmp_path / "a.png")
-    plain, hr = srlab.folder(tmp_path), torch.rand(1, 3, 16, 16)
+    plain, hr = srlab.load_images(tmp_path), torch.rand(1, 3, 16, 16)
     for take in (
-        lambda: srlab.image_set("div2k", scale),  # before anything is downloaded
+        lambda: srlab.load_images("div2k", scale),  # before anything is downloaded
         lambda: srlab.PatchSampler(plain, scale, 16, 2),
         lambda: srlab.downsample(hr, scale),
         lambda: srlab.evaluate(lambda lr: lr, plain, scale, metrics=["psnr"]),

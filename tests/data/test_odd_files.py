@@ -11,7 +11,7 @@ from PIL.PngImagePlugin import PngInfo
 
 from srlab.base.errors import SrlabError
 from srlab.course.cli.main import main
-from srlab.data.datasets import folder
+from srlab.data.datasets import load_images
 from srlab.data.images import read_image, to_uint8, write_image
 
 pytestmark = pytest.mark.filterwarnings("ignore::UserWarning")  # Pillow on broken EXIF
@@ -153,7 +153,7 @@ def test_odd_names_go_through_every_door(tmp_path, capsys):
     names += ["<img src=x onerror=alert(1)>.png", "-rf --force.png", "100%s %d {name} {0}.png", "a..x4...png"]
     for place, name in enumerate(names):
         write_image(torch.from_numpy(NOISE[: place + 3]).permute(2, 0, 1), hr / name)
-    assert len(folder(hr)) == len(names)
+    assert len(load_images(hr)) == len(names)
     assert main(["upscale", str(hr), str(sr), "--method", "nearest", "--scale", "1"]) == 0
     capsys.readouterr()
     assert main(["evaluate", "--sr", str(sr), "--hr", str(hr), "--protocol", "face", "--metrics", "psnr"]) == 0

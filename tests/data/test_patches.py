@@ -16,7 +16,7 @@ NOISY = Degradation(blur=(0.2, 2.0), noise=(0.0, 0.1))
 
 
 def image_set(*images):
-    return ImageSet("tiny", [f"image{i}" for i in range(len(images))], list(images))
+    return ImageSet.from_images("tiny", {f"image{i}": image for i, image in enumerate(images)})
 
 
 def random_set(*sizes):

@@ -7,6 +7,7 @@ from PIL import Image
 
 from srlab.base.errors import SrlabError
 from srlab.data import datasets, subjects
+from srlab.data.images import read_pixels
 from srlab.models.weights import load_shipped
 
 
@@ -28,7 +29,7 @@ def noise(height, width, seed=0):
 @pytest.mark.parametrize("name", ["brick", "gravel"])
 def test_halves_of_a_photo_share_no_pixel_and_lose_none_and_only_the_left_one_is_trained_on(name):
     left, right = subjects.halves(name)
-    whole = datasets.read_pixels(datasets.photo_file(name)).expand(-1, -1, 3).permute(2, 0, 1)
+    whole = read_pixels(datasets.photo_file(name)).expand(-1, -1, 3).permute(2, 0, 1)
     assert torch.equal(torch.cat([left.hr[0], right.hr[0]], dim=2), whole)
     assert left.hr[0].shape == right.hr[0].shape
     assert left.grey == right.grey == {name}
@@ -66,9 +67,9 @@ HALF_FLAT = np.concatenate([noise(200, 200), np.full((200, 200, 3), 90, np.uint8
 @pytest.mark.parametrize(
     ("pixels", "said"),
     [
-        (noise(300, 320), "is 320 x 300 pixels; a subject is at least 328 wide and 96 high"),
-        (SMOOTH, "The left half of .* is so flat or so smooth that bicubic .* scale it down to half its size first"),
-        (HALF_FLAT, "The right half of .* is so flat"),
+        (noise(300, 320), "is 320 x 300 pixels. A subject must be at least 328 wide and 96 high"),
+        (SMOOTH, "The left half of .* is so smooth that bicubic .* downscale it to half its size first"),
+        (HALF_FLAT, "The right half of .* is so smooth"),
     ],
     ids=["narrow", "smooth", "half flat"],
 )
@@ -87,8 +88,8 @@ def test_a_subject_that_is_neither_a_photo_of_the_course_nor_a_file_is_refused(t
     monkeypatch.chdir(tmp_path)
     with pytest.raises(SrlabError, match=rf"There is no photo {tmp_path}/sand; .*, or one of the course's: camera, "):
         subjects.halves("sand")
-    with pytest.raises(SrlabError, match="is a folder; give one photo in it, or the folder as images"):
+    with pytest.raises(SrlabError, match="is a folder; pass one photo in it, or the folder as images"):
         subjects.halves(tmp_path)
     (tmp_path / "a\nb.png").touch()
-    with pytest.raises(SrlabError, match="no line of text; rename it"):
+    with pytest.raises(SrlabError, match=r"not a line of text\. Rename it"):
         subjects.halves(tmp_path / "a\nb.png")

@@ -7,7 +7,7 @@ import torch
 from PIL import Image
 
 from srlab.base.errors import SrlabError
-from srlab.data.datasets import folder
+from srlab.data.datasets import load_images
 from srlab.data.images import mod_crop, quantize, to_uint8, write_image
 from srlab.data.resampling import downsample, upsample
 from srlab.evaluation.folders import evaluate_folders, pair_names
@@ -35,7 +35,7 @@ def hr_dir(tmp_path):
 
 @pytest.fixture
 def sr_dir(hr_dir):
-    for name, hr in folder(hr_dir):
+    for name, hr in load_images(hr_dir):
         write_image(enlarge(downsample(mod_crop(hr, 4), 4)), hr_dir.parent / "sr" / f"{name}_x4_SRGAN.png")
     return hr_dir.parent / "sr"
 
@@ -79,7 +79,7 @@ def test_accents_pair_in_whatever_form_a_system_writes_them(forms):
 
 def test_saved_sr_files_score_what_the_upscaler_scores(hr_dir, sr_dir):
     table, notes = evaluate_folders(sr_dir, hr_dir, metrics=("psnr", "ssim", "gradient_ratio"))
-    wanted = evaluate(enlarge, folder(hr_dir), metrics=("psnr", "ssim", "gradient_ratio"))
+    wanted = evaluate(enlarge, load_images(hr_dir), metrics=("psnr", "ssim", "gradient_ratio"))
     assert notes == []
     assert table["file"].tolist() == ["baby_x4_SRGAN.png", "bird_x4_SRGAN.png"]
     for column in ("psnr", "ssim", "gradient_ratio"):
@@ -97,7 +97,7 @@ def test_what_stays_alone_is_named_and_the_rest_is_scored(hr_dir, sr_dir):
 
 
 def test_an_sr_of_the_full_hr_size_is_compared_uncut(hr_dir, sr_dir):
-    for name, hr in folder(hr_dir):  # 63x52: no multiple of 4 in width
+    for name, hr in load_images(hr_dir):  # 63x52: no multiple of 4 in width
         write_image((hr + 0.1).clamp(0, 1), sr_dir / f"{name}_x4_SRGAN.png")
     table, _ = evaluate_folders(sr_dir, hr_dir, protocol=FACE)
     hr = picture()
@@ -116,7 +116,7 @@ def test_a_grey_hr_is_scored_on_grey_values_also_of_a_colour_sr_as_the_network_t
     for name, image in (("hr", hr), ("sr", sr)):
         (tmp_path / name).mkdir()
         Image.fromarray(to_uint8(image)[0, 0].numpy()).save(tmp_path / name / "bridge.png")
-    scored = evaluate(enlarge, folder(tmp_path / "hr"))["psnr"][0]
+    scored = evaluate(enlarge, load_images(tmp_path / "hr"))["psnr"][0]
     for _ in range(2):
         found = [evaluate_folders(tmp_path / "sr", tmp_path / "hr", protocol=p)[0]["psnr"][0] for p in (PAPER, FACE)]
         assert found == pytest.approx([psnr(sr, hr).item(), psnr(sr, hr, FACE).item()], abs=1e-4)

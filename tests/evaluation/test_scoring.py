@@ -1,7 +1,6 @@
 """srlab.evaluate and its tables: what an upscaler scores on image sets, and that it is left as it was."""
 
 import math
-from dataclasses import replace
 
 import pandas as pd
 import pytest
@@ -46,7 +45,7 @@ def texture(height, width, seed=0, channels=3):
 
 @pytest.fixture
 def images():
-    return ImageSet("two", ["a", "b"], [texture(50, 43), texture(40, 60, 1)])
+    return ImageSet.from_images("two", {"a": texture(50, 43), "b": texture(40, 60, 1)})
 
 
 # --- One model on one set ------------------------------------------------------------------------------------
@@ -69,10 +68,10 @@ def test_lr_that_came_with_the_set_is_used_unless_a_degradation_is_given_and_els
     aliased = evaluate(bicubic, images, protocol=Protocol(resampler="bicubic-aliased"))
     assert aliased.equals(evaluate(bicubic, images, degradation=Degradation("bicubic-aliased")))
     assert not aliased.equals(made)
-    images = replace(images, lr=[to_uint8(downsample(mod_crop(images[name], 4), 4))[0] for name in images.names])
+    images.lr = ImageSet.from_images("lr", {name: to_uint8(downsample(mod_crop(hr, 4), 4))[0] for name, hr in images})
     assert evaluate(bicubic, images).equals(made)
     assert evaluate(bicubic, images, protocol=Protocol(resampler="bicubic-aliased")).equals(made)
-    images = replace(images, lr=[torch.zeros_like(images.lr[0]), images.lr[1]])
+    images.lr.hr[0].zero_()
     given = evaluate(bicubic, images)
     assert given["psnr"][0] < 10 < made["psnr"][0]
     assert given["psnr"][1] == made["psnr"][1]
@@ -88,7 +87,7 @@ def test_a_random_degradation_is_the_same_for_every_method(images):
 
 def test_a_grey_file_is_scored_on_its_grey_values_which_is_1_32_db_lower_and_in_rgb_as_any_other():
     grey = texture(48, 64, channels=1).repeat(3, 1, 1)
-    as_file, expanded = ImageSet("set", ["g"], [grey], grey=frozenset({"g"})), ImageSet("set", ["g"], [grey])
+    as_file, expanded = (ImageSet.from_images("set", {"g": grey}, names) for names in (["g"], []))
     scored = evaluate(bicubic, as_file)
     gain = evaluate(bicubic, expanded)["psnr"][0] - scored["psnr"][0]
     assert gain == pytest.approx(20 * math.log10(255 / 219), abs=0.02)
@@ -119,7 +118,8 @@ def test_the_metrics_asked_for_are_the_columns_in_that_order(images):
 
 
 def test_an_image_too_small_for_a_window_has_nan_there_and_the_others_are_scored():
-    both, metrics = ImageSet("two", ["small", "large"], [texture(16, 180), texture(172, 180)]), ["ssim", "ms_ssim"]
+    both = ImageSet.from_images("two", {"small": texture(16, 180), "large": texture(172, 180)})
+    metrics = ["ssim", "ms_ssim"]
     table = evaluate(bicubic, both, metrics=("psnr", *metrics))
     for metric in metrics:
         assert table[metric].isna().tolist() == [True, False]
@@ -144,7 +144,7 @@ def test_lpips_has_a_column_where_its_weights_are_and_else_one_line_that_says_so
     assert capsys.readouterr().out.count("LPIPS is left out") == 1
     with pytest.raises(SrlabError, match="No metric is left"):
         evaluate(bicubic, images, metrics="lpips")
-    both = ImageSet("two", ["small", "large"], [texture(28, 64), texture(64, 64)])
+    both = ImageSet.from_images("two", {"small": texture(28, 64), "large": texture(64, 64)})
     table = evaluate(bicubic, both, metrics="lpips", weights=backbone_file)
     assert table["lpips"].isna().tolist() == [True, False]
 
@@ -160,14 +160,14 @@ def test_lpips_has_a_column_where_its_weights_are_and_else_one_line_that_says_so
 )
 def test_what_cannot_be_scored_is_named(model, images, options, said):
     with pytest.raises(SrlabError, match=said):
-        evaluate(model, ImageSet("bad", [str(i) for i in range(len(images))], images), **options)
+        evaluate(model, ImageSet.from_images("bad", {str(i): image for i, image in enumerate(images)}), **options)
 
 
 # --- Many methods on many sets -------------------------------------------------------------------------------
 
 
 def test_evaluate_all_has_a_row_per_image_and_method_and_summarize_their_means_in_that_order(images):
-    other = ImageSet("an earlier name", ["c"], [texture(40, 40, 3)])
+    other = ImageSet.from_images("an earlier name", {"c": texture(40, 40, 3)})
     table = evaluate_all({"nearest": nearest, "bicubic": bicubic}, [images, other], metrics="psnr")
     assert list(table.columns) == ["set", "image", "method", "psnr"]
     wanted = [("two", image, method) for method in ("nearest", "bicubic") for image in "ab"]

@@ -42,10 +42,10 @@ def test_the_recipe_trains_on_its_degradation_and_validates_on_given_pairs_as_th
     assert recipe["sampler"]["images"].items() >= {"name": "train", "count": 3}.items()
     assert (recipe["loss"], recipe["validation"].split()[0], recipe["protocol"]) == ("l1", "val", str(FACE))
     (*_, last) = [row["val_psnr"] for row in run.metrics() if "val_psnr" in row]
-    generator, given = srlab.load_generator("01_srresnet", "blind"), datasets.image_set(split["validation"])
+    generator, given = srlab.load_generator("01_srresnet", "blind"), datasets.load_images(split["validation"])
     assert last == pytest.approx(srlab.evaluate(generator, given, protocol=FACE).psnr.mean(), abs=1e-3)
     assert abs(srlab.evaluate(generator, given).psnr.mean() - last) > 0.1  # the luma, cropped
     srlab.write_image(1 - given.lr_of("1"), tmp_path / "val" / "LRx4" / "1.png")
-    other = srlab.evaluate(generator, datasets.image_set(split["validation"]), protocol=FACE)
+    other = srlab.evaluate(generator, datasets.load_images(split["validation"]), protocol=FACE)
     assert abs(other.psnr.mean() - last) > 0.01
     assert read_headline(nbformat.read(out, 4))["label"] == "mean gain over bicubic"

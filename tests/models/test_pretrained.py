@@ -2,6 +2,7 @@
 
 import hashlib
 import io
+from pathlib import Path
 
 import pytest
 import torch
@@ -35,12 +36,11 @@ def asked(monkeypatch):
     """What was downloaded: a server has the weights, as far as this module can see."""
     asked = []
 
-    def download(urls, path, sha256):
-        asked.append((urls, sha256))
-        path.parent.mkdir(parents=True)
-        path.write_bytes(CONTENT)
+    def download(url, path, digits):
+        asked.append((url, digits))
+        Path(path).write_bytes(CONTENT)
 
-    monkeypatch.setattr("srlab.models.pretrained.download", download)
+    monkeypatch.setattr("torch.hub.download_url_to_file", download)
     monkeypatch.setattr(pretrained, "weights_url", lambda _: f"https://somewhere/{NAME}")
     return asked
 
@@ -53,7 +53,15 @@ def test_auto_never_asks_a_server_and_imagenet_asks_once_for_what_the_name_says(
     assert asked == []
     assert find_weights("alexnet", "imagenet") == cache / NAME
     assert find_weights("alexnet", "imagenet") == find_weights("alexnet") == cache / NAME
-    assert asked == [([f"https://somewhere/{NAME}"], NAME[-12:-4])]
+    assert asked == [(f"https://somewhere/{NAME}", NAME[-12:-4])]
+
+
+def test_failed_download_is_one_sentence(cache, monkeypatch):
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+    monkeypatch.setattr(pretrained, "weights_url", lambda _: f"http://127.0.0.1:1/{NAME}")
+    with pytest.raises(SrlabError, match=rf"Could not download http://127\.0\.0\.1:1/{NAME} .*refused"):
+        find_weights("alexnet", "imagenet")
+    assert list(cache.iterdir()) == []
 
 
 def test_a_path_is_taken_or_refused_and_never_replaced_by_the_cache(cache, tmp_path, asked):

@@ -30,7 +30,7 @@ def images(*sizes):
     random = torch.Generator().manual_seed(3)
     sizes = sizes or ((20, 24), (20, 24))
     pixels = [torch.randint(0, 256, (3, *size), generator=random, dtype=torch.uint8) for size in sizes]
-    return ImageSet("random", [str(number) for number in range(len(sizes))], pixels)
+    return ImageSet.from_images("random", {str(number): image for number, image in enumerate(pixels)})
 
 
 def little_network():
