@@ -1,7 +1,7 @@
-"""Images as tensors: read and write files, round to 8 bits, take the luma, crop.
+"""Images as tensors: read and write files, round to 8 bits, convert to luma, crop.
 
-Networks and metrics take RGB, float32, in [0, 1]: ``(3, H, W)`` for an image and ``(N, 3, H, W)`` for a batch. Image
-sets keep 8-bit levels (uint8).
+Networks and metrics use RGB, float32, in [0, 1]: ``(3, H, W)`` for an image and ``(N, 3, H, W)`` for a batch. Image
+sets have 8-bit levels (uint8).
 """
 
 import io
@@ -48,26 +48,26 @@ LOWEST = -0.5  # an image in [0, 1] may undershoot 0 a little; one in [-1, 1] go
 def read_image(path: str | os.PathLike, keep_grey: bool = False) -> torch.Tensor:
     """Read an image file as an RGB tensor.
 
-    Grey, palette, CMYK (by Pillow's formula, without its profile) and 16-bit files become RGB, an alpha channel is laid
-    over white, and the EXIF orientation is applied, so that the tensor shows what an image viewer shows. Of 16 bits a
-    channel, grey keeps all, and colour 8.
+    Grey, palette, CMYK (by Pillow's formula, without its profile) and 16-bit files become RGB, an alpha channel is
+    composited onto white, and the EXIF orientation is applied, so that the tensor shows what an image viewer shows.
+    With 16 bits per channel, grey keeps all, and color keeps 8.
 
     Parameters
     ----------
     path
         A PNG, JPEG, BMP, TIFF or WebP file, whatever its name says.
     keep_grey
-        Leave a grey file at its single channel.
+        Keep the single channel of a grey file.
 
     Returns
     -------
     torch.Tensor
-        ``(3, H, W)``, or ``(1, H, W)`` for a grey file that is kept so; float32 in [0, 1].
+        ``(3, H, W)``, or ``(1, H, W)`` for a grey file with `keep_grey`; float32 in [0, 1].
 
     Raises
     ------
     SrlabError
-        The file is missing, is no image, is damaged, or has 32 bits a pixel.
+        The file is missing, is not an image, is damaged, or has 32 bits per pixel.
     """
     pixels = to_float(read_pixels(expanded(path)))
     return pixels.expand(-1, -1, 1 if keep_grey and pixels.shape[2] == 1 else 3).permute(2, 0, 1).contiguous()
@@ -196,16 +196,16 @@ def write_image(image: torch.Tensor, path: str | os.PathLike) -> Path:
 
 
 def encoded(image: Image.Image, path: Path, **options: object) -> memoryview:
-    """The bytes of an image file; Pillow itself does not notice everywhere when a disk fills.
+    """Return the bytes of an image file; Pillow doesn't always notice when a disk is full.
 
     Parameters
     ----------
     image
-        Of Pillow.
+        Image of Pillow.
     path
-        Its suffix says the format.
+        File whose suffix decides the format.
     **options
-        As Pillow takes them for the format.
+        Options of Pillow for the format.
     """
     file = io.BytesIO()
     image.save(file, Image.registered_extensions()[path.suffix.lower()], **options)
@@ -218,7 +218,7 @@ def to_float(image: torch.Tensor) -> torch.Tensor:
     Raises
     ------
     SrlabError
-        The numbers are of another kind, of which nobody knows what is white.
+        The numbers are of another type, for which white is undefined.
     """
     if image.dtype == torch.uint8:
         return image.float() / 255
@@ -230,11 +230,11 @@ def to_float(image: torch.Tensor) -> torch.Tensor:
 
 
 def to_uint8(image: torch.Tensor) -> torch.Tensor:
-    """Round an image in [0, 1] to the 8-bit levels that a file would hold (uint8 passes unchanged).
+    """Round an image in [0, 1] to 8-bit levels, as in a file (uint8 passes unchanged).
 
-    Halves are rounded up as in MATLAB. A bicubic weight is a fraction with a power of two below the line, so
-    exact halves do occur, and float32 puts them a hair above or below; the small offset settles them. It is no larger
-    than float32 asks for at 255, as what is truly less than 2e-5 of a level below a half is rounded up as well.
+    Halves are rounded up as in MATLAB. The denominator of a bicubic weight is a power of two, so exact halves occur,
+    and float32 puts them slightly above or below; the small offset rounds them all up. It is no larger than float32
+    needs at 255, because a value that is less than 2e-5 of a level below a half is rounded up as well.
     """
     if image.dtype == torch.uint8:
         return image
@@ -272,7 +272,7 @@ def full_range(y: torch.Tensor) -> torch.Tensor:
 
 
 def check_scale(scale: int) -> None:
-    """Refuse a scale that is no whole number of at least 1."""
+    """Raise SrlabError if a scale is not a whole number of at least 1."""
     if type(scale) is not int or scale < 1:
         raise SrlabError(f"The scale must be a whole number of at least 1, but is {scale!r}.")
 

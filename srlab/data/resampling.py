@@ -1,6 +1,6 @@
-"""Making images smaller and larger: kernels, resizing by MATLAB's conventions, and the mistakes people make.
+"""Resampling: kernels, resizing with MATLAB's conventions, and the usual mistakes.
 
-Every function works on the device of its input and knows nothing about files.
+Every function works on the device of its input.
 """
 
 import math
@@ -14,7 +14,7 @@ from srlab.data.images import check_scale, quantize, to_float
 
 
 def box(x: torch.Tensor) -> torch.Tensor:
-    """Box kernel, 1 on [-1/2, 1/2): nearest neighbour when enlarging, area average when shrinking."""
+    """Box kernel, 1 on [-1/2, 1/2): nearest neighbor for upscaling, area average for downscaling."""
     return ((x >= -0.5) & (x < 0.5)).to(x.dtype)
 
 
@@ -44,7 +44,7 @@ KERNELS: dict[str, tuple[Callable[[torch.Tensor], torch.Tensor], int]] = {
     "bicubic": (cubic, 4),
     "lanczos": (lanczos, 6),
 }
-# What labs and recipes may ask for: name -> (kernel, antialias)
+# Downsamplers of labs and recipes: name -> (kernel, antialias)
 DOWNSAMPLERS: dict[str, tuple[str, bool]] = {
     "bicubic": ("bicubic", True),
     "bilinear": ("bilinear", True),
@@ -58,24 +58,24 @@ UPSAMPLERS = ("nearest", "bilinear", "bicubic", "lanczos")
 
 
 def resize_matrix(size: int, factor: float, kernel: str = "bicubic", antialias: bool = True) -> torch.Tensor:
-    """Resizing one axis is a matrix product; this is the matrix.
+    """Return the matrix with which resizing one axis is a matrix product.
 
-    Output sample ``i`` sits at ``(i + 1/2) / factor - 1/2`` on the input axis (pixel centres are at the
-    integers), and row ``i`` holds the kernel around that place. When shrinking with `antialias`, the kernel is
-    stretched by ``1 / factor`` and so averages over all the samples that an output pixel covers; without it
-    the kernel is as narrow as for enlarging, and the samples next to its centre decide nearly alone: aliasing.
-    Beyond the border the image is mirrored, edge sample included, as MATLAB does.
+    Output sample ``i`` is at ``(i + 1/2) / factor - 1/2`` on the input axis (pixel centers are at the integers), and
+    row ``i`` contains the kernel around that position. For downscaling with `antialias`, the kernel is stretched by
+    ``1 / factor``, so it averages over all samples that an output pixel covers. Without it, the kernel is as narrow as
+    for upscaling, and only the samples next to its center count: aliasing. At the border the image is mirrored, edge
+    sample included, as in MATLAB.
 
     Parameters
     ----------
     size
         Number of input samples.
     factor
-        Output samples per input sample: 0.25 shrinks four times, 4 enlarges four times.
+        Output samples per input sample: 0.25 downscales by 4, 4 upscales by 4.
     kernel
         A name in `KERNELS`.
     antialias
-        Stretch the kernel when shrinking (MATLAB's default).
+        Stretch the kernel for downscaling (MATLAB's default).
 
     Returns
     -------
@@ -93,16 +93,16 @@ def resize_matrix(size: int, factor: float, kernel: str = "bicubic", antialias: 
         raise SrlabError(f"Cannot resize by a factor of {factor}; it must be positive.")
     function, width = KERNELS[kernel]
     stretch = max(1 / factor, 1.0) if antialias else 1.0
-    centre = (torch.arange(math.ceil(size * factor), dtype=torch.float64) + 0.5) / factor - 0.5
+    center = (torch.arange(math.ceil(size * factor), dtype=torch.float64) + 0.5) / factor - 0.5
     taps = torch.arange(math.ceil(width * stretch) + 2, dtype=torch.float64)
-    samples = torch.floor(centre - width * stretch / 2)[:, None] + taps  # (out, taps), some beyond the border
-    weights = function((samples - centre[:, None]) / stretch)
+    samples = torch.floor(center - width * stretch / 2)[:, None] + taps  # (out, taps), some beyond the border
+    weights = function((samples - center[:, None]) / stretch)
     weights = weights / weights.sum(dim=1, keepdim=True)
-    return torch.zeros(len(centre), size, dtype=torch.float64).scatter_add_(1, mirrored(samples.long(), size), weights)
+    return torch.zeros(len(center), size, dtype=torch.float64).scatter_add_(1, mirrored(samples.long(), size), weights)
 
 
 def mirrored(indices: torch.Tensor, size: int | torch.Tensor) -> torch.Tensor:
-    """Indices beyond an axis of so many samples, reflected into it; the sample at the border comes twice."""
+    """Reflect indices beyond an axis of `size` samples into it; the sample at the border is repeated."""
     indices = indices % (2 * size)
     return torch.where(indices < size, indices, 2 * size - 1 - indices)
 
@@ -110,13 +110,12 @@ def mirrored(indices: torch.Tensor, size: int | torch.Tensor) -> torch.Tensor:
 def resize(
     image: torch.Tensor, factor: float, kernel: str = "bicubic", antialias: bool = True, levels: bool = False
 ) -> torch.Tensor:
-    """Resize a batch of images; with the defaults as MATLAB's ``imresize(im2double(image), factor)`` does.
+    """Resize a batch of images; the defaults are MATLAB's ``imresize(im2double(image), factor)``.
 
     ``out = A_rows @ image @ A_columns.T`` with the matrices of `resize_matrix`. Source: Keys 1981 for the
-    cubic kernel; the conventions (stretched kernel, pixel centres, mirrored border) are those of MATLAB, which
-    made the LR images of DIV2K and of the benchmark sets. It was given 8-bit images and rounds those twice, after the
-    rows and after the columns: with `levels` their pixels come out, while a single rounding at the end misses a tenth
-    of them by a few levels.
+    cubic kernel; the conventions (stretched kernel, pixel centers, mirrored border) are those of MATLAB, which
+    made the LR images of DIV2K and of the benchmark sets. It rounds 8-bit images twice, after the rows and after the
+    columns: `levels` gives the same pixels, while rounding once at the end misses a tenth of them by a few gray levels.
 
     Parameters
     ----------
@@ -127,9 +126,9 @@ def resize(
     kernel
         A name in `KERNELS`.
     antialias
-        Stretch the kernel when shrinking.
+        Stretch the kernel for downscaling.
     levels
-        Round to 8-bit levels after each axis, as MATLAB does with an image of that kind; it must lie in [0, 1].
+        Round to 8-bit levels after each axis, as MATLAB does with an 8-bit image; the image must be in [0, 1].
 
     Returns
     -------
@@ -160,8 +159,8 @@ def resize(
 def _bands(
     size: int, factor: float, kernel: str, antialias: bool, dtype: torch.dtype, device: torch.device
 ) -> list[tuple[int, int, torch.Tensor]]:
-    # Far from the diagonal the matrix is zero. Cut into strips of rows, and each strip to the columns it uses,
-    # the cost grows with the size of an image and not with its square.
+    # Far from the diagonal the matrix is zero. In strips of rows, each with only the columns that it uses, the cost
+    # grows with the size of an image and not with its square.
     matrix = resize_matrix(size, factor, kernel, antialias)
     bands = []
     for strip in matrix.split(256):
@@ -172,16 +171,16 @@ def _bands(
 
 
 def downsample(hr: torch.Tensor, scale: int, method: str = "bicubic") -> torch.Tensor:
-    """Make an LR batch as MATLAB makes it from an 8-bit image: shrink by an integer scale, rounded to 8-bit levels.
+    """Downscale a batch by an integer scale as MATLAB does with an 8-bit image, rounded to 8-bit levels.
 
     Parameters
     ----------
     hr
         ``(N, 3, H, W)`` in [0, 1]; H and W multiples of `scale`.
     scale
-        How many times smaller.
+        HR pixels per LR pixel.
     method
-        A name in `DOWNSAMPLERS`. Those without antialiasing are wrong for photos and here to show why.
+        A name in `DOWNSAMPLERS`. Those without antialiasing are wrong for photos; the labs show why.
 
     Returns
     -------
@@ -191,7 +190,7 @@ def downsample(hr: torch.Tensor, scale: int, method: str = "bicubic") -> torch.T
     Raises
     ------
     SrlabError
-        Unknown method, scale below 1, or a size that is no multiple of the scale.
+        Unknown method, scale below 1, or a size that is not a multiple of the scale.
     """
     if method not in DOWNSAMPLERS:
         raise SrlabError(f"Unknown downsampler '{method}'; choose one of {', '.join(DOWNSAMPLERS)}.")
@@ -204,14 +203,14 @@ def downsample(hr: torch.Tensor, scale: int, method: str = "bicubic") -> torch.T
 
 
 def upsample(lr: torch.Tensor, scale: int, method: str = "bicubic") -> torch.Tensor:
-    """Enlarge a batch by interpolation and clamp to [0, 1]: the baselines of every comparison.
+    """Upscale a batch by interpolation, and clamp it to [0, 1]: the baselines of every comparison.
 
     Parameters
     ----------
     lr
         ``(N, 3, H, W)`` in [0, 1].
     scale
-        How many times larger.
+        SR pixels per LR pixel.
     method
         ``"nearest"``, ``"bilinear"``, ``"bicubic"`` or ``"lanczos"``.
 
@@ -223,7 +222,7 @@ def upsample(lr: torch.Tensor, scale: int, method: str = "bicubic") -> torch.Ten
     Raises
     ------
     SrlabError
-        Unknown method, or the scale is no whole number of at least 1.
+        Unknown method, or the scale is not a whole number of at least 1.
     """
     if method not in UPSAMPLERS:
         raise SrlabError(f"Unknown upsampler '{method}'; choose one of {', '.join(UPSAMPLERS)}.")
