@@ -58,7 +58,7 @@ def fingerprint(images: Iterable[tuple[str, torch.Tensor]]) -> str:
     return digest.hexdigest()[:16]
 
 
-def decode(photos: Mapping[str, Path]) -> Iterator[tuple[str, torch.Tensor]]:
+def _decode(photos: Mapping[str, Path]) -> Iterator[tuple[str, torch.Tensor]]:
     """Read photos with several threads; yields names and pixels ``(H, W, 1 or 3)``, uint8, in the order given.
 
     Raises
@@ -149,7 +149,7 @@ def _build(index: Path, photos: Mapping[str, Path]) -> None:
     with files.open_atomic(index.with_suffix(".rgb")) as file:
 
         def written() -> Iterator[tuple[str, torch.Tensor]]:
-            for name, pixels in tqdm(decode(photos), total=len(photos), unit="photo", leave=False):
+            for name, pixels in tqdm(_decode(photos), total=len(photos), unit="photo", leave=False):
                 sizes.append(tuple(pixels.shape[:2]))
                 if pixels.shape[2] == 1:
                     grey.append(name)

@@ -15,11 +15,11 @@ import torch
 from srlab.base.errors import SrlabError
 from srlab.base.places import expanded
 from srlab.base.text import breaks_line, printable
-from srlab.data.cache import cached, decode, fingerprint
+from srlab.data.cache import cached, fingerprint
 from srlab.data.catalog import data_set, folder_of, is_named
 from srlab.data.degradation import Degradation
 from srlab.data.download import fetch
-from srlab.data.images import EXTENSIONS, check_scale, mod_crop, to_float, to_uint8
+from srlab.data.images import EXTENSIONS, check_scale, mod_crop, read_pixels, to_float, to_uint8
 
 # Photos inside packages that the course needs anyway: name -> (package, file in the package).
 PHOTOS = {
@@ -352,26 +352,26 @@ def find_images(path: Path, scale: int = 4) -> tuple[dict[str, Path], dict[str, 
     SrlabError
         As for `load_images`, except for what is inside a file.
     """
-    places = {file: file.relative_to(path).as_posix()[: -len(file.suffix)] for file in _walk(path)}
+    places = {file: file.rpartition(".")[0] for file in _walk(path)}
     if not places:
         raise SrlabError(f"There are no images in {path}; it needs files that end in {', '.join(EXTENSIONS)}.")
     scales = _lr_scales(set(places.values()), scale)
     if len(scales) == len(places):  # LR images only, as in LR_bicubic/
         scales = {}
-    hr = [file for file, place in places.items() if place not in scales]
-    hr = [file for file in hr if HR_MARK.search(places[file])] or hr
+    hr = {file: place for file, place in places.items() if place not in scales}
+    hr = {file: place for file, place in hr.items() if HR_MARK.search(place)} or hr
     lr = {_key(place): file for file, place in places.items() if scales.get(place) == scale}
     images, pairs = _named(path, hr), {}
-    for name, file in images.items():
+    for name, file in images.items() if lr else ():
         for end in ("", f"x{scale}", f"_x{scale}"):  # 0801x4.png, as in DIV2K
-            if (found := lr.get(_key(places[file]) + end)) is not None:
+            if (found := lr.get(_key(hr[file]) + end)) is not None:
                 pairs[name] = found
     if pairs and (missing := [name for name in images if name not in pairs]):
         raise SrlabError(f"{path} has no LR image for {_some(missing)}. Add them, or move the LR images away.")
     if unused := places.keys() - {*hr, *pairs.values()}:
-        folders = sorted({(path.name / file.parent.relative_to(path)).as_posix() for file in unused})
+        folders = sorted({f"{path.name}/{file}".rpartition("/")[0] for file in unused})
         print(f"Left out of {printable(path.name)}: {len(unused)} images in {printable(_some(folders))}.")
-    return images, pairs
+    return tuple({name: path / file for name, file in found.items()} for found in (images, pairs))
 
 
 def _lr_scales(places: Collection[str], scale: int) -> dict[str, int]:
@@ -392,10 +392,10 @@ def _key(place: str) -> str:
     return "/".join(filter(None, HR_MARK.sub("", LR_MARK.sub("", place)).split("/")))
 
 
-def _named(path: Path, files: Sequence[Path]) -> dict[str, Path]:
+def _named(path: Path, places: Mapping[str, str]) -> dict[str, str]:
     """Return the files by the names of their images."""
-    top = os.path.commonpath([file.parent for file in files])
-    named = [("-".join(file.relative_to(top).parts)[: -len(file.suffix)], file) for file in files]
+    top = os.path.commonpath({file.rpartition("/")[0] for file in places})
+    named = [(place[len(top) :].lstrip("/").replace("/", "-"), file) for file, place in places.items()]
     counts = Counter(name for name, _ in named)
     for name in counts:
         if breaks_line(name):
@@ -407,8 +407,8 @@ def _named(path: Path, files: Sequence[Path]) -> dict[str, Path]:
     return dict(named)
 
 
-def _walk(path: Path) -> Iterator[Path]:
-    """Find all image files in a folder and below it, sorted; a line names each folder that can't be read."""
+def _walk(path: Path) -> Iterator[str]:
+    """Find all image files in a folder and below it, sorted, as ``sub/a.png``; print which folders can't be read."""
 
     def skip(error: OSError) -> None:
         if Path(error.filename) == path:
@@ -422,9 +422,10 @@ def _walk(path: Path) -> Iterator[Path]:
             continue
         seen.add(real)
         folders[:] = sorted(name for name in folders if not SYSTEM_FOLDER.fullmatch(name))
+        below = Path(place).relative_to(path).as_posix()
         for name in sorted(names):
             if name[0] != "." and name.lower().endswith(EXTENSIONS):
-                yield Path(place, name)
+                yield name if below == "." else f"{below}/{name}"
 
 
 def read_images(name: str, files: Mapping[str, Path], part: str = "") -> ImageSet:
@@ -443,10 +444,10 @@ def read_images(name: str, files: Mapping[str, Path], part: str = "") -> ImageSe
         folder = Path(os.path.commonpath([file.parent for file in files.values()]))
         decoded = cached(folder, files, part)
         return ImageSet(name, list(files), decoded.pixels, decoded.sizes, grey=decoded.grey, digest=decoded.fingerprint)
-    images = dict(decode(files))
-    grey = [image_name for image_name, pixels in images.items() if pixels.shape[2] == 1]
-    images = {image_name: pixels.expand(-1, -1, 3).permute(2, 0, 1) for image_name, pixels in images.items()}
-    return ImageSet.from_images(name, images, grey=grey)
+    levels = {image: to_uint8(read_pixels(file)) for image, file in files.items()}
+    grey = [image for image, pixels in levels.items() if pixels.shape[2] == 1]
+    hr = {image: pixels.expand(-1, -1, 3).permute(2, 0, 1) for image, pixels in levels.items()}
+    return ImageSet.from_images(name, hr, grey=grey)
 
 
 def _some(names: Sequence[str]) -> str:
