@@ -94,7 +94,7 @@ def backbone_of(manifest: dict[str, Any], layers: str) -> tuple[str, bool | None
 def score(network: Any, about: dict[str, Any], settings: dict[str, Any]) -> pd.DataFrame:
     """Return one line per image. A random degradation uses the same seed for every row, so all get the same LR."""
     sets = [datasets.photos("validation").subset(*about["scored"].split())]
-    sets += [datasets.benchmark(folder) for folder in about["benchmarks"]]
+    sets += [datasets.load_images(folder) for folder in about["benchmarks"]]
     made = srlab.Degradation(**settings) if settings else None  # None takes the LR images of a benchmark set
     color = (saturation_ratio,) if about.get("rgb") else ()
     metrics = (*FIDELITY, *PERCEPTION, *color)

@@ -3,7 +3,6 @@
 import hashlib
 import json
 import os
-import shutil
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
@@ -17,7 +16,6 @@ from safetensors.torch import save
 from srlab.base.errors import SrlabError
 
 ADVICE = "free some space or choose another folder"
-MARGIN = 64_000_000  # bytes that stay free: a disk filled to the last byte breaks more than a download
 LONGEST_NAME = 255  # bytes of a file's name
 
 
@@ -224,27 +222,3 @@ def lock(path: Path, advice: str, busy: str = "", patience: float = 0.0) -> Iter
 def one_writer(path: Path) -> AbstractContextManager[None]:
     """Let only this process make a file or folder during the block; a second process waits."""
     return lock(path.with_name(f".{path.name}.lock"), "choose a folder that you own")
-
-
-def amount(count: float) -> str:
-    """Return a number of bytes for people: ``"3.53 GB"``."""
-    for unit, name in ((1e9, "GB"), (1e6, "MB"), (1e3, "kB")):
-        if count >= unit:
-            return f"{count / unit:.3g} {name}"
-    return f"{count:.0f} bytes"
-
-
-def need_room(folder: Path, count: int, what: str) -> None:
-    """Check that the disk of a folder has room for `count` bytes of `what`, before the first is written.
-
-    Raises
-    ------
-    SrlabError
-        There is too little room; the message has the amount that is missing.
-    """
-    there = next(place for place in (folder, *folder.absolute().parents) if place.exists())
-    missing = count + MARGIN - shutil.disk_usage(there).free
-    if missing > 0:
-        raise SrlabError(
-            f"{what} needs {amount(count)}, and the disk of {folder} has {amount(missing)} too little free; {ADVICE}."
-        )

@@ -352,9 +352,7 @@ def find_images(path: Path, scale: int = 4) -> tuple[dict[str, Path], dict[str, 
     SrlabError
         As for `load_images`, except for what is inside a file.
     """
-    places = {file: file.rpartition(".")[0] for file in _walk(path)}
-    if not places:
-        raise SrlabError(f"There are no images in {path}; it needs files that end in {', '.join(EXTENSIONS)}.")
+    places = _places(path)
     scales = _lr_scales(set(places.values()), scale)
     if len(scales) == len(places):  # LR images only, as in LR_bicubic/
         scales = {}
@@ -372,6 +370,25 @@ def find_images(path: Path, scale: int = 4) -> tuple[dict[str, Path], dict[str, 
         folders = sorted({f"{path.name}/{file}".rpartition("/")[0] for file in unused})
         print(f"Left out of {printable(path.name)}: {len(unused)} images in {printable(_some(folders))}.")
     return tuple({name: path / file for name, file in found.items()} for found in (images, pairs))
+
+
+def image_files(path: Path) -> dict[str, Path]:
+    """Return the images in a folder, not those below it, sorted by name, which is that of the file.
+
+    Raises
+    ------
+    SrlabError
+        No such folder, no image in it, or two images of one name.
+    """
+    return {name: path / file for name, file in _named(path, _places(path, below=False)).items()}
+
+
+def _places(path: Path, below: bool = True) -> dict[str, str]:
+    """Return the image files of a folder, relative to it, with their paths without an extension."""
+    places = {file: file.rpartition(".")[0] for file in _walk(path, below)}
+    if not places:
+        raise SrlabError(f"There are no images in {path}; it needs files that end in {', '.join(EXTENSIONS)}.")
+    return places
 
 
 def _lr_scales(places: Collection[str], scale: int) -> dict[str, int]:
@@ -397,9 +414,6 @@ def _named(path: Path, places: Mapping[str, str]) -> dict[str, str]:
     top = os.path.commonpath({file.rpartition("/")[0] for file in places})
     named = [(place[len(top) :].lstrip("/").replace("/", "-"), file) for file, place in places.items()]
     counts = Counter(name for name, _ in named)
-    for name in counts:
-        if breaks_line(name):
-            raise SrlabError(f"{path} has a file named {name!a}, which is not a line of text. Rename it.")
     if twice := sorted(name for name in counts if counts[name] > 1):
         raise SrlabError(
             f"{path} has several images named {', '.join(twice)}; names must differ without the extension."
@@ -407,8 +421,8 @@ def _named(path: Path, places: Mapping[str, str]) -> dict[str, str]:
     return dict(named)
 
 
-def _walk(path: Path) -> Iterator[str]:
-    """Find all image files in a folder and below it, sorted, as ``sub/a.png``; print which folders can't be read."""
+def _walk(path: Path, below: bool) -> Iterator[str]:
+    """Find the images in a folder, and those `below` it, as ``sub/a.png``; print which folders can't be read."""
 
     def skip(error: OSError) -> None:
         if Path(error.filename) == path:
@@ -421,11 +435,15 @@ def _walk(path: Path) -> Iterator[str]:
             folders.clear()
             continue
         seen.add(real)
-        folders[:] = sorted(name for name in folders if not SYSTEM_FOLDER.fullmatch(name))
-        below = Path(place).relative_to(path).as_posix()
+        folders[:] = sorted(name for name in folders if below and not SYSTEM_FOLDER.fullmatch(name))
+        inner = Path(place).relative_to(path).as_posix()
         for name in sorted(names):
-            if name[0] != "." and name.lower().endswith(EXTENSIONS):
-                yield name if below == "." else f"{below}/{name}"
+            if name[0] == "." or not name.lower().endswith(EXTENSIONS):
+                continue
+            if breaks_line(name):
+                print(f"Left out: {name!a} in {printable(place)}, as its name is not a line of text. Rename it.")
+            else:
+                yield name if inner == "." else f"{inner}/{name}"
 
 
 def read_images(name: str, files: Mapping[str, Path], part: str = "") -> ImageSet:

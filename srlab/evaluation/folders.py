@@ -8,7 +8,7 @@ from pathlib import Path
 import pandas as pd
 
 from srlab.base.errors import SrlabError
-from srlab.data.datasets import find_images
+from srlab.data.datasets import find_images, image_files
 from srlab.data.images import mod_crop, read_image
 from srlab.evaluation.metrics import PAPER, Protocol
 from srlab.evaluation.scoring import measures, score_pair
@@ -81,7 +81,7 @@ def evaluate_folders(
         Nothing pairs, a folder or file is missing or damaged, or SR has another size than HR; the message names it.
     """
     chosen = measures(metrics, protocol, scale, weights)
-    files, originals = find_images(Path(sr))[0], find_images(Path(hr))[0]
+    files, originals = image_files(Path(sr)), find_images(Path(hr))[0]
     pairs, alone = pair_names(list(files), list(originals))
     if not pairs:
         raise SrlabError(

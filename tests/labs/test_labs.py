@@ -12,10 +12,10 @@ import torch
 
 import srlab
 from srlab.course.claims import insert_claims
-from srlab.course.solutions import fill_in
 from srlab.course.execute import execute
 from srlab.course.notebooks import read_notebook
 from srlab.course.recipes import read_book
+from srlab.course.solutions import fill_in
 
 from .conftest import EXTRAS, LABS, ROOT
 

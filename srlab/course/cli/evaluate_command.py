@@ -46,7 +46,7 @@ def run(options: argparse.Namespace) -> int:
         table, notes = evaluate_folders(options.sr, options.hr, scale, **how)
     else:
         upscaler, scale = pick_upscaler(options.run, options.method, options.scale, options.device)
-        table = evaluate(upscaler, folder(options.hr), scale, **how)
+        table = evaluate(upscaler, load_images(options.hr, scale), scale, **how)
     for note in notes:
         print(printable(note), file=sys.stderr)
     if options.csv:
