@@ -8,9 +8,9 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from srlab.base.errors import SrlabError
 from srlab.data.catalog import SETS, data_set
 from srlab.data.download import fetch
+from srlab.errors import SrlabError
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -9,8 +9,8 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from srlab.base.errors import SrlabError
-from srlab.base.files import write_safetensors
+from srlab.errors import SrlabError
+from srlab.files import write_safetensors
 from srlab.models.features import FeatureExtractor
 
 

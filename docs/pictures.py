@@ -13,7 +13,7 @@ import nbformat
 from PIL import Image
 from playwright.sync_api import sync_playwright
 
-from srlab.base.places import home
+from srlab.paths import home
 
 FOLDER = Path(__file__).parent / "images"
 # file -> (lab, how the picture's caption begins)

@@ -4,16 +4,10 @@ __version__ = "0.1.0"
 
 from srlab import data as data
 from srlab import evaluation as evaluation
-from srlab import inference as inference
 from srlab import losses as losses
 from srlab import models as models
 from srlab import training as training
 from srlab import view as view
-from srlab.base.devices import pick_device as pick_device
-from srlab.base.devices import pick_precision as pick_precision
-from srlab.base.errors import SrlabError as SrlabError
-from srlab.base.places import data_home as data_home
-from srlab.base.places import home as home
 from srlab.data.datasets import ImageSet as ImageSet
 from srlab.data.datasets import load_images as load_images
 from srlab.data.datasets import photos as photos
@@ -26,12 +20,15 @@ from srlab.data.images import quantize as quantize
 from srlab.data.images import read_image as read_image
 from srlab.data.images import to_uint8 as to_uint8
 from srlab.data.images import write_image as write_image
-from srlab.data.patches import PatchSampler as PatchSampler
 from srlab.data.resampling import DOWNSAMPLERS as DOWNSAMPLERS
 from srlab.data.resampling import downsample as downsample
 from srlab.data.resampling import resize as resize
 from srlab.data.resampling import upsample as upsample
+from srlab.data.sampler import PatchSampler as PatchSampler
 from srlab.data.subjects import halves as halves
+from srlab.devices import pick_device as pick_device
+from srlab.devices import pick_precision as pick_precision
+from srlab.errors import SrlabError as SrlabError
 from srlab.evaluation.metrics import PAPER as PAPER
 from srlab.evaluation.metrics import STUDY as STUDY
 from srlab.evaluation.metrics import Protocol as Protocol
@@ -43,9 +40,6 @@ from srlab.evaluation.scoring import evaluate as evaluate
 from srlab.evaluation.scoring import evaluate_all as evaluate_all
 from srlab.evaluation.scoring import save_table as save_table
 from srlab.evaluation.scoring import summarize as summarize
-from srlab.inference.photo import upscale_file as upscale_file
-from srlab.inference.photo import upscale_folder as upscale_folder
-from srlab.inference.tiling import upscale as upscale
 from srlab.models import MSRResNet as MSRResNet
 from srlab.models import PatchDiscriminator as PatchDiscriminator
 from srlab.models import RRDBNet as RRDBNet
@@ -61,6 +55,11 @@ from srlab.models.realesrgan import load_published as load_published
 from srlab.models.weights import load_generator as load_generator
 from srlab.models.weights import load_shipped as load_shipped
 from srlab.models.weights import read_generator as read_generator
+from srlab.paths import data_home as data_home
+from srlab.paths import home as home
+from srlab.photo_files import upscale_file as upscale_file
+from srlab.photo_files import upscale_folder as upscale_folder
+from srlab.tiling import upscale as upscale
 from srlab.training.gan import gan_step as gan_step
 from srlab.training.runs import Run as Run
 from srlab.training.schedules import Milestones as Milestones

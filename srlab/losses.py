@@ -10,7 +10,7 @@ from collections.abc import Callable
 import torch
 import torch.nn.functional as F
 
-from srlab.base.errors import SrlabError
+from srlab.errors import SrlabError
 from srlab.models.features import FeatureExtractor
 
 

@@ -7,8 +7,8 @@ from typing import Any
 
 import yaml
 
-from srlab.base.errors import SrlabError
 from srlab.course.recipes import read_book
+from srlab.errors import SrlabError
 
 
 @dataclass(frozen=True)

@@ -9,8 +9,8 @@ import matplotlib as mpl
 import matplotlib.pyplot as plt
 import pandas as pd
 
-from srlab.base.files import write_atomic
-from srlab.base.text import in_markdown
+from srlab.files import write_atomic
+from srlab.text import in_markdown
 from srlab.training.settings import environment
 from srlab.view import plots
 

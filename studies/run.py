@@ -14,9 +14,9 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
-from srlab.base.errors import SrlabError  # noqa: E402
-from srlab.base.files import lock  # noqa: E402
-from srlab.base.places import home  # noqa: E402
+from srlab.errors import SrlabError  # noqa: E402
+from srlab.files import lock  # noqa: E402
+from srlab.paths import home  # noqa: E402
 
 STUDIES = sorted(file.parent.name for file in (ROOT / "studies").glob("*/jobs.py"))
 

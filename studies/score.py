@@ -15,8 +15,8 @@ import pandas as pd
 import torch
 
 import srlab
-from srlab.base.errors import SrlabError
 from srlab.data import datasets
+from srlab.errors import SrlabError
 from srlab.evaluation.metrics import STUDY
 from srlab.models import weights
 from srlab.training.runs import Run

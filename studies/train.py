@@ -11,9 +11,9 @@ import os
 import sys
 from pathlib import Path
 
-from srlab.base.errors import SrlabError
-from srlab.base.files import write_atomic
 from srlab.course.execute import execute
+from srlab.errors import SrlabError
+from srlab.files import write_atomic
 from srlab.training.runs import Run
 
 LOST = "lost.txt"  # among the copies of a row: why there are none

@@ -28,7 +28,7 @@ from srlab import course
 from srlab.course.checks import check
 from srlab.course.execute import execute
 from srlab.course.exercise import find, names
-from srlab.inference.tiling import upscale
+from srlab.tiling import upscale
 from tests.conftest import ROOT
 from tests.course.test_exercises import pairs
 from tests.course.test_setup import NAMES, REFUSED, namespace

@@ -13,7 +13,7 @@ from pathlib import Path
 import torch
 from tqdm import tqdm
 
-from srlab.base.errors import SrlabError
+from srlab.errors import SrlabError
 
 KILLS = int(os.environ.get("SRLAB_KILLS", "3"))  # kills per test; `make faults` sets many
 # Slow imports of a child; training imports TensorBoard and dynamo.

@@ -6,7 +6,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from srlab.base.errors import SrlabError
+from srlab.errors import SrlabError
 from srlab.losses import (
     KINDS,
     PIXEL_LOSSES,

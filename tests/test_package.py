@@ -15,7 +15,7 @@ from srlab.training.wrapping import make_accelerator
 from tests.conftest import ROOT
 
 # In this order: each imports only those before it. Nothing outside of course/ imports course/.
-ROOMS = "base data models losses training inference evaluation view course"
+ROOMS = "text errors shell files paths devices data models losses training tiling photo_files evaluation view course"
 
 
 def test_importing_it_loads_neither_the_course_nor_what_only_single_functions_need():

@@ -9,10 +9,10 @@ from typing import Any
 import torch
 
 import srlab
-from srlab.base import files
-from srlab.base.errors import SrlabError
+from srlab import files
 from srlab.data import datasets
 from srlab.data.datasets import ImageSet
+from srlab.errors import SrlabError
 from srlab.evaluation import perception
 from srlab.models import weights
 from srlab.training import runs

@@ -11,7 +11,7 @@ from typing import Any
 
 import yaml
 
-from srlab.base.errors import SrlabError
+from srlab.errors import SrlabError
 
 HERE = Path(__file__).parent
 ROWS = HERE / "rows"

@@ -13,12 +13,12 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from srlab.base.errors import SrlabError
-from srlab.base.places import home
 from srlab.course.execute import execute
 from srlab.course.starts import begun_with
 from srlab.data import datasets
 from srlab.data.catalog import is_named
+from srlab.errors import SrlabError
+from srlab.paths import home
 from srlab.training.runs import Run
 from studies.content_loss.jobs import has_layers
 from studies.train import failed

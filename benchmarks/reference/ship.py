@@ -17,11 +17,11 @@ from pathlib import Path
 import torch
 
 import srlab
-from srlab.base import files
-from srlab.base.errors import SrlabError
-from srlab.base.places import generator_file
+from srlab import files
 from srlab.data import datasets
+from srlab.errors import SrlabError
 from srlab.models.weights import FOLDER, load_shipped
+from srlab.paths import generator_file
 from srlab.training.runs import Run
 from studies.shown import bicubic
 

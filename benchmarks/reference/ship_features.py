@@ -17,11 +17,11 @@ import torch.nn.functional as F
 from torch import nn
 
 import srlab
-from srlab.base import files
+from srlab import files
 from srlab.data import datasets
 from srlab.data.datasets import ImageSet
 from srlab.data.degradation import blur
-from srlab.data.patches import PatchSampler
+from srlab.data.sampler import PatchSampler
 from srlab.models.features import FeatureExtractor
 from srlab.models.pretrained import OWN, OWN_WEIGHTS
 

@@ -13,10 +13,10 @@ import nbformat
 from pages import BOOK, GITHUB, ROOT, gather
 from sphinx.cmd.build import main as sphinx
 
-from srlab.base.errors import SrlabError
-from srlab.base.places import home
 from srlab.course.cli.labs import run_labs
 from srlab.course.notebooks import find_notebooks
+from srlab.errors import SrlabError
+from srlab.paths import home
 
 
 def main() -> int:

@@ -58,9 +58,9 @@ lab.expect("all answers agree with LR to 0.015 levels", bool(max(levels.values()
 lab.expect(
     "the twin is two levels from the photo", bool((its_twin - middle).abs().mean() > 2 / 255)
 )
-from srlab.base import places
+from srlab import paths
 
-page = srlab.read_image(str(places.recipes().parent / "pictures" / "00_degradation.jpg"))[None]
+page = srlab.read_image(str(paths.recipes().parent / "pictures" / "00_degradation.jpg"))[None]
 found = []
 for line, (row, column) in enumerate(((76, 108), (200, 196), (96, 252)), 1):
     parts = {

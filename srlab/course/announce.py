@@ -7,14 +7,14 @@ import torch
 from IPython.display import display
 
 import srlab
-from srlab.base import devices
-from srlab.base.errors import SrlabError
-from srlab.base.places import seen_from_here
-from srlab.base.shell import running_shell
-from srlab.base.text import in_columns
+from srlab import devices
 from srlab.course.lab import Lab
 from srlab.course.recipes import Recipe
+from srlab.errors import SrlabError
 from srlab.models import pretrained
+from srlab.paths import seen_from_here
+from srlab.shell import running_shell
+from srlab.text import in_columns
 
 SEEN_OFTEN = 200  # times that a training sees each pixel, from which on the network may memorize the photos
 FEW = 30  # megapixels of photos, with fewer of which a network of the papers' size gets a warning

@@ -12,9 +12,9 @@ from typing import Any
 import ipywidgets
 import torch
 
-from srlab.base.errors import SrlabError
-from srlab.base.files import write_atomic
 from srlab.course.mos import Trial, blind_trials
+from srlab.errors import SrlabError
+from srlab.files import write_atomic
 from srlab.view.slider import encode
 from srlab.view.widgets import PRESENCE, CellBox, Presence
 

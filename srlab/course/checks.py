@@ -7,12 +7,12 @@ import textwrap
 
 from IPython.display import display
 
-from srlab.base.places import switched_on
-from srlab.base.shell import running_shell
 from srlab.course.exercise import Answer, StillToDo, Wrong, find
 from srlab.course.judging import judge
 from srlab.course.saved import MARK, Result
 from srlab.course.stand_in import make_stand_in, repeat, stands_in
+from srlab.paths import switched_on
+from srlab.shell import running_shell
 
 
 def check(name: str, answer: Answer, hints: int = 1) -> Answer:

@@ -11,14 +11,14 @@ import re
 import nbformat
 from nbformat import NotebookNode
 
-from srlab.base import places
+from srlab import paths
 
 BLOCK = re.compile(r"^# %% after (\S+)\n(.*?)(?=^# %% after |\Z)", re.MULTILINE | re.DOTALL)
 
 
 def read_claims(lab: str) -> dict[str, str]:
     """The claims of a lab: id of a cell -> code that comes after it; empty for a lab without."""
-    file = places.recipes().parent / "claims" / f"{lab}.py"
+    file = paths.recipes().parent / "claims" / f"{lab}.py"
     return dict(BLOCK.findall(file.read_text(encoding="utf-8"))) if file.is_file() else {}
 
 

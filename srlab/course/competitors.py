@@ -4,10 +4,10 @@ from collections.abc import Sequence
 
 from torch import nn
 
-from srlab.base import places
-from srlab.base.errors import SrlabError
-from srlab.base.text import printable
+from srlab import paths
+from srlab.errors import SrlabError
 from srlab.models.weights import load_generator
+from srlab.text import printable
 from srlab.training import runs
 
 # Lab -> the method it teaches, as srlab.view.plots.COLORS spells it.
@@ -49,7 +49,7 @@ def load_upscalers(
             lab, _, name = asked.partition("/")
             found |= _load(lab, name or "default", scale)
         return found
-    for file in sorted(places.home().glob(f"*/*/{places.generator_file()}")):
+    for file in sorted(paths.home().glob(f"*/*/{paths.generator_file()}")):
         lab, name = file.parts[-3:-1]
         if runs.SIDE in name:
             continue
@@ -66,7 +66,7 @@ def load_upscalers(
             if not subject:
                 print(f"The run {printable(lab)}/{printable(name)} is left out: {error}")
     if not (found or subject):
-        print(f"There are no finished runs for all kinds of photos in {places.home()}; run the labs first.")
+        print(f"There are no finished runs for all kinds of photos in {paths.home()}; run the labs first.")
     return found
 
 

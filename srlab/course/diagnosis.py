@@ -6,8 +6,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from statistics import fmean
 
-from srlab.base.errors import SrlabError
-from srlab.base.text import in_markdown, printable
+from srlab.errors import SrlabError
+from srlab.text import in_markdown, printable
 from srlab.training.ruin import DIVERGED, FALLEN, HEALTHY, History, series
 from srlab.training.runs import LOG_EVERY, Run, find_run
 

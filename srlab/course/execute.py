@@ -14,12 +14,12 @@ from typing import Any
 import nbformat
 import papermill
 
-from srlab.base.devices import from_torchrun
-from srlab.base.errors import SrlabError
-from srlab.base.places import seen_from_here, switched_on
 from srlab.course.claims import insert_claims
 from srlab.course.notebooks import outputs_of, read_notebook, tags_of
 from srlab.course.saved import HEADLINE
+from srlab.devices import from_torchrun
+from srlab.errors import SrlabError
+from srlab.paths import seen_from_here, switched_on
 
 
 def execute(notebook: Path, output: Path, parameters: dict[str, Any], without: str | None = None) -> dict[str, Any]:

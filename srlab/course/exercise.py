@@ -14,8 +14,8 @@ from typing import Any, Literal
 
 import torch
 
-from srlab.base.errors import SrlabError
 from srlab.course import exercises
+from srlab.errors import SrlabError
 
 Answer = Callable[..., Any]  # a function, or an nn.Module class
 

@@ -7,9 +7,9 @@ import torch
 from torch import nn
 
 from srlab import losses
-from srlab.base.errors import SrlabError
 from srlab.course.lab import Lab
-from srlab.data.patches import PatchSampler
+from srlab.data.sampler import PatchSampler
+from srlab.errors import SrlabError
 from srlab.training.gan import DLoss, GLoss, Look
 from srlab.training.schedules import Schedule
 from srlab.training.trainer import Losses, Trainer

@@ -16,14 +16,14 @@ from pathlib import Path
 import pandas as pd
 from nbformat import NotebookNode
 
-from srlab.base.errors import SrlabError
-from srlab.base.files import refuse_existing, write_atomic
-from srlab.base.places import seen_from_here
-from srlab.base.text import in_columns, printable
 from srlab.course.exercise import find, names
 from srlab.course.notebooks import find_notebooks, read_notebook
 from srlab.course.quiz import ASKED, count_right
 from srlab.course.saved import MARK, Result, checks_in
+from srlab.errors import SrlabError
+from srlab.files import refuse_existing, write_atomic
+from srlab.paths import seen_from_here
+from srlab.text import in_columns, printable
 
 MARKS = re.compile(MARK.format(r"(\w+\.\w+)", f"({'|'.join(Result)})"))
 # The end of the student's name in "Anna Li_1234_assignsubmission_file_" (Moodle), "lianna_LATE_1234_5678_" (Canvas)

@@ -8,11 +8,11 @@ from importlib.resources import files
 import ipywidgets
 from IPython.display import display
 
-from srlab.base.errors import SrlabError
-from srlab.base.files import write_atomic
-from srlab.base.places import home
-from srlab.base.shell import running_shell
 from srlab.course.lab import Lab
+from srlab.errors import SrlabError
+from srlab.files import write_atomic
+from srlab.paths import home
+from srlab.shell import running_shell
 from srlab.view.widgets import PRESENCE, CellBox, Presence, on_a_page
 
 # JupyterLab's page has the panel around a notebook, its exported pages and the book have not.

@@ -12,11 +12,11 @@ import torch
 from IPython.display import display
 
 from srlab import models
-from srlab.base.errors import SrlabError
 from srlab.course import starts
 from srlab.course.saved import CLAIM
 from srlab.data.datasets import ImageSet
 from srlab.data.degradation import Degradation
+from srlab.errors import SrlabError
 from srlab.training.runs import Run
 
 

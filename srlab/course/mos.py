@@ -8,7 +8,7 @@ import pandas as pd
 import torch
 from scipy.special import stdtrit
 
-from srlab.base.errors import SrlabError
+from srlab.errors import SrlabError
 
 
 @dataclass(frozen=True)

@@ -9,8 +9,8 @@ import nbformat
 from nbformat import NotebookNode
 from nbformat.validator import get_validator
 
-from srlab.base.errors import SrlabError
-from srlab.base.places import course, recipes
+from srlab.errors import SrlabError
+from srlab.paths import course, recipes
 
 
 def find_notebooks() -> list[Path]:

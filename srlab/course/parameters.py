@@ -8,8 +8,8 @@ from typing import Any
 
 import yaml
 
-from srlab.base.errors import SrlabError
 from srlab.course.recipes import Book
+from srlab.errors import SrlabError
 
 PLAIN = (bool, int, float, str, list, dict, set, tuple, type(None))  # what a parameter can be, or be by mistake
 KINDS = {

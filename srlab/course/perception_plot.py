@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, NullFormatter
 from matplotlib.transforms import Bbox
 
-from srlab.base.text import in_figure
+from srlab.text import in_figure
 from srlab.view.plots import COLORS, OTHER
 
 # Metric -> label of its axis; all of them are better when lower.

@@ -7,9 +7,9 @@ from typing import Any
 import torch
 
 import srlab
-from srlab.base.errors import SrlabError
 from srlab.data.datasets import PHOTOS, ImageSet
 from srlab.data.subjects import subject_file
+from srlab.errors import SrlabError
 
 
 def find_subject(given: dict[str, Any], subject: str) -> str:

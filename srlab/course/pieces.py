@@ -3,7 +3,7 @@
 import torch
 import torch.nn.functional as F
 
-from srlab.base.errors import SrlabError
+from srlab.errors import SrlabError
 
 CORRECTIONS = 30  # rounds of back-projection, after which LR differs by less than one level of 255
 

@@ -13,9 +13,9 @@ from typing import Any
 import yaml
 from IPython.display import display
 
-from srlab.base.errors import SrlabError
-from srlab.base.shell import running_shell
 from srlab.course.saved import calls_of
+from srlab.errors import SrlabError
+from srlab.shell import running_shell
 
 ASKED = 5  # questions that a lab uses, the first ones of its file
 OPEN = "?"

@@ -29,7 +29,7 @@ from typing import Any
 
 import yaml
 
-from srlab.base.errors import SrlabError
+from srlab.errors import SrlabError
 
 LONGEST_AVERAGE = 0.999  # decay of the moving average of weights in published trainings of any length
 

@@ -5,9 +5,9 @@ import re
 from pathlib import Path
 from typing import Any
 
-from srlab.base import places
-from srlab.base.errors import SrlabError
+from srlab import paths
 from srlab.data.datasets import PHOTOS, ImageSet
+from srlab.errors import SrlabError
 
 # Not among the changes in a name: the recipe and the steps are in it already, and the others change no weight.
 NOT_IN_NAME = {"iters", "run", "recipe", "device", "precision", "compiled", "photo", "benchmark"}
@@ -60,7 +60,7 @@ def _said(key: str, value: Any, train_set: ImageSet, unseen: ImageSet) -> Any:
         return value
     if key == "subject" and value not in ("", *PHOTOS):
         return f"{Path(value).stem[:30]}-{_sign(value, train_set.fingerprint(), unseen.fingerprint())}"
-    if key in ("images", "validation") and (folder := places.expanded(value)).is_dir():
+    if key in ("images", "validation") and (folder := paths.expanded(value)).is_dir():
         return f"{folder.resolve().name}-{_sign((train_set if key == 'images' else unseen).fingerprint())}"
     return value if key == "start" else Path(value).name
 
@@ -82,6 +82,6 @@ def check_run(lab: str, run: str) -> None:
     SrlabError
         The name has other characters than letters, digits and ``. _ -``, or is too long.
     """
-    places.run_folder(lab, run or "default")
+    paths.run_folder(lab, run or "default")
     if len(run.encode()) > LONGEST:
         raise SrlabError(f"The name '{run}' of the run is too long; use one of at most {LONGEST} letters.")

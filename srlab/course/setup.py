@@ -13,10 +13,7 @@ import matplotlib.pyplot as plt
 import torch
 
 import srlab
-from srlab import models
-from srlab.base import devices, places
-from srlab.base.errors import SrlabError
-from srlab.base.shell import running_shell
+from srlab import devices, models, paths
 from srlab.course import starts
 from srlab.course.announce import announce, megapixels, print_hardware
 from srlab.course.lab import Lab, generator_of
@@ -25,7 +22,9 @@ from srlab.course.photos import choose_photos, find_subject, large_enough
 from srlab.course.recipes import Book, Recipe, pick_recipe, read_book
 from srlab.course.run_names import changes, check_run, name_run
 from srlab.data import catalog, datasets
+from srlab.errors import SrlabError
 from srlab.models import pretrained
+from srlab.shell import running_shell
 from srlab.view import plots
 
 
@@ -54,7 +53,7 @@ def setup(name: str, namespace: Mapping[str, Any], dry: bool = False) -> Lab:
         A parameter is unknown or not valid, the run could not be written, the device is not there, or a strict recipe
         has too few photos.
     """
-    book = read_book(places.recipes() / f"{name}.yaml")
+    book = read_book(paths.recipes() / f"{name}.yaml")
     labs = [value for value in namespace.values() if isinstance(value, Lab) and value.name == name]
     earlier = labs[-1].typed if labs else None
     given, tricks = read_parameters(book, namespace, earlier)
@@ -128,11 +127,11 @@ def _check_what_comes_later(lab: Lab) -> None:
         starts.check_start(lab.start, lab.wanted)
     sets = [values["benchmark"]] if values.get("benchmark") else values.get("benchmarks", "auto").split()
     for path in sets if sets != ["auto"] else ():
-        if not catalog.is_named(path) and not places.expanded(path).is_dir():
+        if not catalog.is_named(path) and not paths.expanded(path).is_dir():
             raise SrlabError(f"There is no folder {path}; check the path of the benchmark set.")
     for run in values["runs"].split() if values.get("runs", "all") != "all" else ():
         lab_of_run, _, name = run.partition("/")
-        if not (file := places.run_folder(lab_of_run, name or "default") / places.generator_file()).is_file():
+        if not (file := paths.run_folder(lab_of_run, name or "default") / paths.generator_file()).is_file():
             raise SrlabError(f"There is no run {run} with weights: {file} is missing; srlab runs lists all runs.")
 
 

@@ -8,7 +8,7 @@ from typing import Any
 from IPython.display import Markdown, display
 
 import srlab
-from srlab.base import devices
+from srlab import devices
 from srlab.course.saved import HEADLINE
 
 

@@ -8,12 +8,12 @@ import itertools
 import nbformat
 from nbformat import NotebookNode
 
-from srlab.base import places
-from srlab.base.errors import SrlabError
-from srlab.base.files import refuse_existing, write_atomic
+from srlab import paths
 from srlab.course.exercise import Answer, find
 from srlab.course.notebooks import find_lab, read_notebook
 from srlab.course.saved import checks_in
+from srlab.errors import SrlabError
+from srlab.files import refuse_existing, write_atomic
 
 
 def add_parser(commands: argparse._SubParsersAction) -> None:
@@ -28,14 +28,14 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
 def run(options: argparse.Namespace) -> int:
     """Write the notebook and print its path."""
     lab = find_lab(options.lab)
-    out = places.home() / "solutions" / lab.name  # where neither git nor the students look
+    out = paths.home() / "solutions" / lab.name  # where neither git nor the students look
     refuse_existing(out)
     notebook = read_notebook(lab)
     count = fill_in(notebook)
     if not count:
         raise SrlabError(f"{lab.stem} has no untouched exercise; get the lab again from the repository.")
     write_atomic(out, (nbformat.writes(notebook) + "\n").encode())
-    print(f"{places.seen_from_here(out)}: {lab.stem} with {count} exercises solved")
+    print(f"{paths.seen_from_here(out)}: {lab.stem} with {count} exercises solved")
     return 0
 
 

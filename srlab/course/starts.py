@@ -9,9 +9,9 @@ from typing import Any
 import torch
 from torch import nn
 
-from srlab.base.errors import SrlabError
 from srlab.data.datasets import HALVED, ImageSet, photos
 from srlab.data.degradation import Degradation
+from srlab.errors import SrlabError
 from srlab.models.weights import load_generator, load_shipped
 from srlab.training.runs import Run, read_runs
 

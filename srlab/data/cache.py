@@ -20,10 +20,10 @@ from typing import NamedTuple
 import torch
 from tqdm.auto import tqdm
 
-from srlab.base import files
-from srlab.base.errors import SrlabError
-from srlab.base.places import home
+from srlab import files
 from srlab.data.images import read_pixels, to_uint8
+from srlab.errors import SrlabError
+from srlab.paths import home
 
 AHEAD = 16  # photos in memory or being decoded
 

@@ -7,8 +7,8 @@ On the disk a set is a folder of the data home, with ``HR/`` and ``LRx4/`` as `s
 from pathlib import Path
 from typing import NamedTuple
 
-from srlab.base.errors import SrlabError
-from srlab.base.places import data_home
+from srlab.errors import SrlabError
+from srlab.paths import data_home
 
 
 class Folder(NamedTuple):
@@ -157,7 +157,7 @@ def folder_of(name: str | Path, home: Path | None = None) -> Path:
     name
         Name of a set.
     home
-        Folder of all data sets; by default `srlab.base.places.data_home`.
+        Folder of all data sets; by default `srlab.paths.data_home`.
 
     Raises
     ------

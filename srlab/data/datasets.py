@@ -12,14 +12,14 @@ from typing import Any
 
 import torch
 
-from srlab.base.errors import SrlabError
-from srlab.base.places import expanded
-from srlab.base.text import breaks_line, printable
 from srlab.data.cache import cached, fingerprint
 from srlab.data.catalog import data_set, folder_of, is_named
 from srlab.data.degradation import Degradation
 from srlab.data.download import fetch
 from srlab.data.images import EXTENSIONS, check_scale, mod_crop, read_pixels, to_float, to_uint8
+from srlab.errors import SrlabError
+from srlab.paths import expanded
+from srlab.text import breaks_line, printable
 
 # Photos inside packages that the course needs anyway: name -> (package, file in the package).
 PHOTOS = {

@@ -14,9 +14,9 @@ import torch
 import torch.nn.functional as F
 from PIL import Image
 
-from srlab.base.errors import SrlabError
 from srlab.data.images import check_scale, quantize, to_float, to_uint8
 from srlab.data.resampling import DOWNSAMPLERS, KERNELS, downsample, mirrored
+from srlab.errors import SrlabError
 
 # --- Blur, noise, JPEG --------------------------------------------------------------------------------------
 

@@ -14,11 +14,11 @@ import pooch
 import requests
 from tqdm.auto import tqdm
 
-from srlab.base.errors import SrlabError
-from srlab.base.files import one_writer, publish, write_atomic, writing
-from srlab.base.places import data_home
 from srlab.data import catalog
 from srlab.data.catalog import Archive, DataSet, Folder
+from srlab.errors import SrlabError
+from srlab.files import one_writer, publish, write_atomic, writing
+from srlab.paths import data_home
 
 BLOCK = 1 << 16  # bytes read at a time
 TIMEOUT_S = 60.0  # seconds without a byte, after which a download fails
@@ -37,7 +37,7 @@ def fetch(name: str, home: Path | None = None) -> Path:
     name
         Name of a set in `srlab.data.catalog.SETS`.
     home
-        Folder of all data sets; by default `srlab.base.places.data_home`.
+        Folder of all data sets; by default `srlab.paths.data_home`.
 
     Returns
     -------

@@ -16,9 +16,9 @@ import torch
 from PIL import ExifTags, Image, PngImagePlugin, UnidentifiedImageError
 from PIL.Image import Transpose
 
-from srlab.base.errors import SrlabError
-from srlab.base.files import write_atomic
-from srlab.base.places import expanded, from_home
+from srlab.errors import SrlabError
+from srlab.files import write_atomic
+from srlab.paths import expanded, from_home
 
 EXTENSIONS = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp")
 FORMATS = ("PNG", "JPEG", "BMP", "TIFF", "WEBP")  # all that is decoded: for an EPS file Pillow would run Ghostscript

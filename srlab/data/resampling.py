@@ -9,8 +9,8 @@ from functools import lru_cache
 
 import torch
 
-from srlab.base.errors import SrlabError
 from srlab.data.images import check_scale, quantize, to_float
+from srlab.errors import SrlabError
 
 
 def box(x: torch.Tensor) -> torch.Tensor:

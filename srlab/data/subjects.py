@@ -2,12 +2,12 @@
 
 from pathlib import Path
 
-from srlab.base.errors import SrlabError
-from srlab.base.places import expanded
-from srlab.base.text import breaks_line
 from srlab.data.datasets import PHOTOS, ImageSet, photo_file, read_images
 from srlab.data.images import mod_crop, to_float
 from srlab.data.resampling import downsample, upsample
+from srlab.errors import SrlabError
+from srlab.paths import expanded
+from srlab.text import breaks_line
 
 LARGEST = 1024  # height and width in pixels of the center crop of your own photo, so that minutes are enough
 GAP = 136  # columns in its middle that are in neither half: as far as the generators of labs 03 and 04 see to a side

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pandas as pd
 
-from srlab.base.errors import SrlabError
 from srlab.data.datasets import find_images, image_files
 from srlab.data.images import mod_crop, read_image
+from srlab.errors import SrlabError
 from srlab.evaluation.metrics import PAPER, Protocol
 from srlab.evaluation.scoring import measures, score_pair
 

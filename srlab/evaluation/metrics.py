@@ -6,9 +6,9 @@ import torch
 from pytorch_msssim import ms_ssim as multi_scale_ssim
 from pytorch_msssim import ssim as windowed_ssim
 
-from srlab.base.errors import SrlabError
 from srlab.data.images import LOWEST, luma, quantize
 from srlab.data.resampling import DOWNSAMPLERS, downsample
+from srlab.errors import SrlabError
 
 
 class TooSmall(SrlabError):

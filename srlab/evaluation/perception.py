@@ -11,8 +11,8 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from srlab.base.errors import SrlabError
 from srlab.data.images import full_range, luma
+from srlab.errors import SrlabError
 from srlab.evaluation.metrics import Protocol, TooSmall, prepared
 from srlab.models import pretrained as backbones
 

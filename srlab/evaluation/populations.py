@@ -10,7 +10,7 @@ from functools import cache
 import torch
 import torch.nn.functional as F
 
-from srlab.base.devices import convolutions, pick_device
+from srlab.devices import convolutions, pick_device
 from srlab.evaluation.metrics import FACE, TooSmall, prepared
 from srlab.models.features import FeatureExtractor
 

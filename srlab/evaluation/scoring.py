@@ -8,17 +8,17 @@ from pathlib import Path
 import pandas as pd
 import torch
 
-from srlab.base.errors import SrlabError
-from srlab.base.files import refuse_existing, write_atomic
 from srlab.data.datasets import ImageSet
 from srlab.data.degradation import Degradation
 from srlab.data.images import full_range, luma, mod_crop
 from srlab.data.resampling import downsample
+from srlab.errors import SrlabError
 from srlab.evaluation import metrics as fidelity
 from srlab.evaluation import perception
 from srlab.evaluation.metrics import PAPER, Protocol, TooSmall
 from srlab.evaluation.populations import patch_distance
-from srlab.inference.tiling import Upscaler, upscale
+from srlab.files import refuse_existing, write_atomic
+from srlab.tiling import Upscaler, upscale
 
 Measure = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]  # (sr, hr) -> (N,)
 FIDELITY = {"psnr": fidelity.psnr, "ssim": fidelity.ssim, "ms_ssim": fidelity.ms_ssim}  # under a protocol

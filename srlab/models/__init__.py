@@ -5,7 +5,7 @@ Each generator has a receptive ``radius``: the LR pixels to each side of an SR p
 
 from torch import nn
 
-from srlab.base.errors import SrlabError
+from srlab.errors import SrlabError
 from srlab.models.as_coded import CodedDiscriminator as CodedDiscriminator
 from srlab.models.as_coded import CodedSRResNet as CodedSRResNet
 from srlab.models.discriminators import PatchDiscriminator as PatchDiscriminator

@@ -12,7 +12,7 @@ import torch.nn as nn
 import torch.nn.functional as F
 from torch.nn.utils.parametrizations import spectral_norm
 
-from srlab.base.errors import SrlabError
+from srlab.errors import SrlabError
 
 
 class VGGDiscriminator(nn.Module):

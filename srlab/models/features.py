@@ -7,7 +7,7 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from srlab.base.errors import SrlabError
+from srlab.errors import SrlabError
 from srlab.models import pretrained
 
 NETWORKS = ("vgg6", "vgg16", "vgg16_bn", "vgg19", "vgg19_bn", "resnet18", "resnet34", "resnet50")

@@ -4,8 +4,8 @@ import torch
 import torch.nn as nn
 import torch.nn.functional as F
 
-from srlab.base.errors import SrlabError
 from srlab.data.images import check_scale
+from srlab.errors import SrlabError
 
 
 def factors(scale: int) -> list[int]:

@@ -10,8 +10,8 @@ from urllib.error import URLError
 
 import torch
 
-from srlab.base.errors import SrlabError
-from srlab.base.files import read_safetensors, sha256_of, writing
+from srlab.errors import SrlabError
+from srlab.files import read_safetensors, sha256_of, writing
 
 # The course's own small network; `benchmarks/reference/ship_features.py` has made its weights.
 OWN = "vgg6"

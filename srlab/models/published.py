@@ -5,7 +5,7 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from srlab.base.errors import SrlabError
+from srlab.errors import SrlabError
 from srlab.models.pretrained import load_weights
 
 SCALES = (2, 3, 4, 8)

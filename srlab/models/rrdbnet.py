@@ -7,7 +7,7 @@ import torch.nn as nn
 import torch.nn.functional as F
 from torch.utils.checkpoint import checkpoint
 
-from srlab.base.errors import SrlabError
+from srlab.errors import SrlabError
 from srlab.models.layers import check_size, factors, start_small
 
 

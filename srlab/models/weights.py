@@ -5,11 +5,10 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from srlab import models
-from srlab.base import files
-from srlab.base.errors import SrlabError
-from srlab.base.places import generator_file, locate, run_folder
+from srlab import files, models
+from srlab.errors import SrlabError
 from srlab.models import published, realesrgan
+from srlab.paths import generator_file, locate, run_folder
 
 FOLDER = Path(__file__).parent / "shipped"
 # Small generators that come with srlab: two trained for PSNR, and one that a discriminator made sharper. Labs 01, 03

@@ -6,7 +6,7 @@ from typing import Any
 
 from tqdm import tqdm
 
-from srlab.base.shell import running_shell
+from srlab.shell import running_shell
 
 WIDTH = 80  # letters of a line in a notebook
 RETURN = (

@@ -12,7 +12,7 @@
 and `Run.save` while it trains; `Run.finish` for a run that is done, or `Run.fail` for one that is ruined.
 
 A kill -9 loses the steps since the last state, and nothing else. Every file but the log is written whole under another
-name, flushed to the disk, and then renamed (`srlab.base.files.open_atomic`). A state contains its manifest and is
+name, flushed to the disk, and then renamed (`srlab.files.open_atomic`). A state contains its manifest and is
 written before the weights and ``run.json``, so whichever of them is missing or older is made from it. A run that goes
 on cuts its log back to the state's step, and skips a damaged state for the one before it. The lock goes with its
 process.
@@ -31,10 +31,10 @@ from typing import Any
 import torch
 from torch import nn
 
-from srlab.base import files
-from srlab.base.devices import out_of_memory, peak_memory_mib
-from srlab.base.errors import SrlabError
-from srlab.base.places import generator_file, home, locate, run_folder
+from srlab import files
+from srlab.devices import out_of_memory, peak_memory_mib
+from srlab.errors import SrlabError
+from srlab.paths import generator_file, home, locate, run_folder
 from srlab.training.settings import as_read_back, differences, environment
 
 FORMAT = 2  # of the run folder; one with another number is left alone

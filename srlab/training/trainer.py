@@ -15,10 +15,10 @@ from accelerate.utils import broadcast_object_list
 from torch import nn
 from torch.optim.swa_utils import get_ema_multi_avg_fn
 
-from srlab.base.devices import convolutions, explaining_lack_of_memory, pick_device, pick_precision
-from srlab.base.errors import SrlabError
-from srlab.base.files import all_finite
-from srlab.data.patches import PatchSampler
+from srlab.data.sampler import PatchSampler
+from srlab.devices import convolutions, explaining_lack_of_memory, pick_device, pick_precision
+from srlab.errors import SrlabError
+from srlab.files import all_finite
 from srlab.training.progress import Progress
 from srlab.training.ruin import find_ruin
 from srlab.training.runs import LOG_EVERY, Run

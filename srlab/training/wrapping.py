@@ -12,7 +12,7 @@ from accelerate.state import AcceleratorState, is_initialized
 from accelerate.utils import DistributedDataParallelKwargs, InitProcessGroupKwargs, extract_model_from_parallel
 from torch import nn
 
-from srlab.base.devices import TORCHRUN, from_torchrun
+from srlab.devices import TORCHRUN, from_torchrun
 
 OTHERS = ("ACCELERATE_", "FSDP_", "PMI_", "OMPI_", "MV2_")  # variables of other trainings, and of launchers like mpirun
 PATIENCE = timedelta(hours=6)  # of processes that wait for the first to validate; torch gives up after ten minutes

@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from srlab.data.images import write_image
-from srlab.inference.tiling import upscale
+from srlab.tiling import upscale
 from srlab.training.ruin import HEALTHY, History
 from srlab.training.trainer import Trainer
 from srlab.view.plots import COLORS, OTHER, Box, cut, picture, to_numpy, write_caption

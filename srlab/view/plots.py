@@ -18,7 +18,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from matplotlib.patheffects import withStroke
 
-from srlab.base.text import in_figure, in_markdown
+from srlab.text import in_figure, in_markdown
 from srlab.view.widgets import CellBox, Presence
 
 # One color per method in all labs. Each has a contrast of 3 or more on white, and any two are distinct in every kind of

@@ -18,11 +18,11 @@ from typing import Any
 import torch
 from PIL import Image
 
-from srlab.base.errors import SrlabError
-from srlab.base.files import refuse_existing, write_atomic
 from srlab.data.images import LOWEST, to_float, to_uint8
+from srlab.errors import SrlabError
 from srlab.evaluation.metrics import PAPER, psnr
 from srlab.evaluation.scoring import score_pair
+from srlab.files import refuse_existing, write_atomic
 
 ROOMY = 560  # CSS pixels: small pictures are magnified by a whole number up to about this width
 SCRIPT = "\n".join(

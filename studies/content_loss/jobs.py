@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any
 
 import srlab
-from srlab.base.errors import SrlabError
+from srlab.errors import SrlabError
 from srlab.models import pretrained
 from studies.presets import Job
 

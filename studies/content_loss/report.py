@@ -11,7 +11,7 @@ from typing import Any
 
 import pandas as pd
 
-from srlab.base.errors import SrlabError
+from srlab.errors import SrlabError
 from studies.report import Page, broke_down, made_by, random_features
 from studies.score import read_scores
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from srlab.base.errors import SrlabError
+from srlab.errors import SrlabError
 from studies import presets
 
 HERE = Path(__file__).parent

@@ -11,7 +11,7 @@ from typing import Any
 
 import pandas as pd
 
-from srlab.base.errors import SrlabError
+from srlab.errors import SrlabError
 from studies.report import Page, broke_down, features, made_by, markdown, numbers, random_features
 from studies.score import PLAIN, read_scores
 

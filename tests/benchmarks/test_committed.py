@@ -8,7 +8,7 @@ import torch
 
 from benchmarks.reference import record, report
 from benchmarks.reference.rows import HERE, RECORDS, read_rows
-from srlab.base import files
+from srlab import files
 from srlab.course.parameters import check_parameters
 from srlab.data import datasets
 from srlab.models.pretrained import OWN_WEIGHTS

@@ -8,9 +8,9 @@ import pytest
 import torch
 from PIL import Image
 
-from srlab.base.errors import SrlabError
 from srlab.course.ballot import Ballot
 from srlab.data.images import to_uint8
+from srlab.errors import SrlabError
 
 METHODS = ("HR", "ESRGAN", "bicubic")
 

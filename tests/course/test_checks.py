@@ -10,13 +10,13 @@ import pytest
 import torch
 
 from srlab import course
-from srlab.base.errors import SrlabError
 from srlab.course import checks
 from srlab.course.checks import check
 from srlab.course.difference import difference
 from srlab.course.exercise import TODO, Exercise, find, names
 from srlab.course.grading import read_results
 from srlab.course.saved import Result
+from srlab.errors import SrlabError
 
 from .test_exercises import listed, said
 

@@ -8,11 +8,11 @@ import nbformat
 import pytest
 
 from benchmarks.claims import distance, read_records, rows_of
-from srlab.base.errors import SrlabError
 from srlab.course.claims import insert_claims
 from srlab.course.execute import execute, read_headline
 from srlab.course.lab import Lab
 from srlab.course.saved import CLAIM
+from srlab.errors import SrlabError
 
 LAB = """\
 import dataclasses

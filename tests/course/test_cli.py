@@ -9,9 +9,9 @@ import time
 
 import pytest
 
-from srlab.base.errors import SrlabError
 from srlab.course.cli import labs as labs_command
 from srlab.course.cli.main import main
+from srlab.errors import SrlabError
 from srlab.models import MSRResNet
 from tests.conftest import leave_run
 

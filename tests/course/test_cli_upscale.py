@@ -13,9 +13,9 @@ from srlab.course.cli import upscalers
 from srlab.course.cli.main import main
 from srlab.data.images import read_image, to_uint8, write_image
 from srlab.data.resampling import upsample
-from srlab.inference.tiling import upscale
 from srlab.models import SRResNet
 from srlab.models.weights import read_generator
+from srlab.tiling import upscale
 from srlab.training.runs import Run
 
 

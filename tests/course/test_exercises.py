@@ -7,9 +7,9 @@ import pytest
 import torch
 import torch.nn as nn
 
-from srlab.base.errors import SrlabError
 from srlab.course.checks import check
 from srlab.course.exercise import TODO, find, names
+from srlab.errors import SrlabError
 
 
 def listed(answers):

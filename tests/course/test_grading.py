@@ -10,7 +10,6 @@ from pathlib import Path
 import nbformat
 import pytest
 
-from srlab.base.errors import SrlabError
 from srlab.course.checks import check
 from srlab.course.cli.main import main
 from srlab.course.exercise import TODO, find, names
@@ -19,6 +18,7 @@ from srlab.course.notebooks import read_notebook
 from srlab.course.quiz import read_questions
 from srlab.course.saved import checks_in
 from srlab.course.solutions import fill_in
+from srlab.errors import SrlabError
 from tests.conftest import ROOT, left
 
 CROP, PROJECT, MATRIX = "degradation.paired_crop", "degradation.back_project", "degradation.shrink_matrix"

@@ -3,9 +3,9 @@
 import pytest
 
 import srlab
-from srlab.base.errors import SrlabError
 from srlab.course.exercise import sample
 from srlab.course.pieces import pieces_that_fit, shrink
+from srlab.errors import SrlabError
 
 
 @pytest.fixture(scope="module")

@@ -2,9 +2,9 @@
 
 import pytest
 
-from srlab.base.errors import SrlabError
 from srlab.course.parameters import check_parameters
 from srlab.course.recipes import pick_recipe, read_book
+from srlab.errors import SrlabError
 from tests.conftest import RECIPES
 
 LAPTOP = {"device": "cpu", "iters": 0, "memory_gib": 0.0, "processes": 1, "megapixels": 3.6}

@@ -17,10 +17,10 @@ from traitlets.config import Config
 
 import srlab
 from srlab import course
-from srlab.base.errors import SrlabError
 from srlab.course.execute import read_headline
 from srlab.course.recipes import read_book
 from srlab.data import datasets, subjects
+from srlab.errors import SrlabError
 from srlab.models import SRResNet
 from tests.conftest import LABS, ROOT, leave_run
 

@@ -5,11 +5,11 @@ from dataclasses import replace
 
 import pytest
 
-from srlab.base.errors import SrlabError
 from srlab.course.lab import Lab, generator_of
 from srlab.course.starts import Wanted, begun_with, check_start, find_start, find_trained, load_start
 from srlab.data import datasets, subjects
 from srlab.data.degradation import Degradation
+from srlab.errors import SrlabError
 from srlab.models import MSRResNet, RRDBNet, pick_size
 from tests.conftest import leave_run
 

@@ -8,10 +8,10 @@ import pytest
 import torch
 from PIL import Image
 
-from srlab.base.errors import SrlabError
 from srlab.data import cache, datasets
 from srlab.data.images import read_pixels, write_image
-from srlab.data.patches import PatchSampler
+from srlab.data.sampler import PatchSampler
+from srlab.errors import SrlabError
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="a file has no time of its last change there")
 

@@ -7,13 +7,13 @@ import pytest
 import torch
 from PIL import Image
 
-from srlab.base.errors import SrlabError
 from srlab.data import datasets
 from srlab.data.datasets import ImageSet, load_images
 from srlab.data.degradation import Degradation
 from srlab.data.images import mod_crop, quantize
-from srlab.data.patches import PatchSampler
 from srlab.data.resampling import downsample, upsample
+from srlab.data.sampler import PatchSampler
+from srlab.errors import SrlabError
 from srlab.evaluation.scoring import evaluate
 
 BLIND = Degradation(blur=(0.2, 3.0), noise=(0.01, 0.08), jpeg=(30, 95))

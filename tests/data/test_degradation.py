@@ -8,11 +8,11 @@ import pytest
 import torch
 from scipy import ndimage
 
-from srlab.base.errors import SrlabError
 from srlab.data import datasets
 from srlab.data.degradation import Degradation, blur, blur_until, gaussian_noise, jpeg
 from srlab.data.images import mod_crop, quantize, to_uint8
 from srlab.data.resampling import DOWNSAMPLERS, KERNELS, downsample, resize, upsample
+from srlab.errors import SrlabError
 from srlab.evaluation.metrics import psnr
 
 BLIND = Degradation(blur=(0.2, 3), noise=(0, 0.05), jpeg=(30, 95))

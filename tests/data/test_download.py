@@ -12,9 +12,9 @@ import zipfile
 import pytest
 from PIL import Image
 
-from srlab.base.errors import SrlabError
 from srlab.data import catalog, datasets, download
 from srlab.data.catalog import Archive, DataSet, Folder
+from srlab.errors import SrlabError
 from tests.conftest import ROOT, load_script
 from tests.data import server
 

@@ -11,7 +11,6 @@ import torch
 from PIL import Image
 
 import srlab
-from srlab.base.errors import SrlabError
 from srlab.data.degradation import blur, gaussian_noise, jpeg
 from srlab.data.images import (
     full_range,
@@ -24,6 +23,7 @@ from srlab.data.images import (
     write_image,
 )
 from srlab.data.resampling import resize
+from srlab.errors import SrlabError
 
 NOISE = np.random.default_rng(0).integers(0, 256, (9, 13, 3), dtype=np.uint8)
 LEVELS = torch.from_numpy(NOISE).permute(2, 0, 1)

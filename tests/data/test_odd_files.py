@@ -9,10 +9,10 @@ import torch
 from PIL import Image, ImageOps
 from PIL.PngImagePlugin import PngInfo
 
-from srlab.base.errors import SrlabError
 from srlab.course.cli.main import main
 from srlab.data.datasets import load_images
 from srlab.data.images import read_image, to_uint8, write_image
+from srlab.errors import SrlabError
 
 pytestmark = pytest.mark.filterwarnings("ignore::UserWarning")  # Pillow on broken EXIF
 NOISE = np.random.default_rng(7).integers(0, 256, (13, 18, 3), dtype=np.uint8)  # so any part of a file matters

@@ -5,9 +5,9 @@ import pytest
 import torch
 from PIL import Image
 
-from srlab.base.errors import SrlabError
 from srlab.data import datasets, subjects
 from srlab.data.images import read_pixels
+from srlab.errors import SrlabError
 from srlab.models.weights import load_shipped
 
 

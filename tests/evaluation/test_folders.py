@@ -6,10 +6,10 @@ import pytest
 import torch
 from PIL import Image
 
-from srlab.base.errors import SrlabError
 from srlab.data.datasets import load_images
 from srlab.data.images import mod_crop, quantize, to_uint8, write_image
 from srlab.data.resampling import downsample, upsample
+from srlab.errors import SrlabError
 from srlab.evaluation.folders import evaluate_folders, pair_names
 from srlab.evaluation.metrics import FACE, PAPER, psnr
 from srlab.evaluation.scoring import evaluate

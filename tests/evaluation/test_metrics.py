@@ -7,9 +7,9 @@ import pytest
 import torch
 from skimage.metrics import structural_similarity
 
-from srlab.base.errors import SrlabError
 from srlab.data.images import full_range, luma, mod_crop, quantize, read_image, to_uint8
 from srlab.data.resampling import downsample, resize, upsample
+from srlab.errors import SrlabError
 from srlab.evaluation import perception
 from srlab.evaluation.metrics import (
     FACE,

@@ -7,10 +7,10 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from srlab.base.errors import SrlabError
 from srlab.data.datasets import photos
 from srlab.data.images import mod_crop, quantize
 from srlab.data.resampling import downsample, upsample
+from srlab.errors import SrlabError
 from srlab.evaluation.metrics import TooSmall
 from srlab.evaluation.perception import (
     checkerboard,

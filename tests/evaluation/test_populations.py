@@ -6,17 +6,17 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from srlab.base.errors import SrlabError
 from srlab.data.datasets import photos
 from srlab.data.images import mod_crop
 from srlab.data.resampling import downsample, upsample
 from srlab.data.subjects import halves
+from srlab.errors import SrlabError
 from srlab.evaluation.metrics import TooSmall
 from srlab.evaluation.perception import with_noise
 from srlab.evaluation.populations import patch_distance
-from srlab.inference.tiling import upscale
 from srlab.models.features import FeatureExtractor
 from srlab.models.weights import load_shipped
+from srlab.tiling import upscale
 
 
 @pytest.fixture(scope="module")

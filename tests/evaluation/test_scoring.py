@@ -7,12 +7,12 @@ import pytest
 import torch
 from torch import nn
 
-from srlab.base.errors import SrlabError
 from srlab.course.competitors import METHODS, load_upscalers
 from srlab.data.datasets import ImageSet
 from srlab.data.degradation import Degradation
 from srlab.data.images import mod_crop, to_uint8
 from srlab.data.resampling import downsample, upsample
+from srlab.errors import SrlabError
 from srlab.evaluation import perception
 from srlab.evaluation.metrics import FACE, Protocol, lr_consistency, psnr, ssim
 from srlab.evaluation.scoring import (
@@ -22,8 +22,8 @@ from srlab.evaluation.scoring import (
     save_table,
     summarize,
 )
-from srlab.inference.tiling import upscale
 from srlab.models import MSRResNet
+from srlab.tiling import upscale
 from srlab.view.plots import COLORS
 from tests.conftest import leave_run
 

@@ -233,24 +233,24 @@ BUGS = {
     ],
     "The receptive field is ignored in tiling": [
         Bug(
-            "srlab/inference/tiling.py",
+            "srlab/tiling.py",
             "before, after = max(left - overlap, 0), min(right + overlap, size[1])",
             "before, after = left, right",
-            "inference/test_tiling.py::test_with_the_receptive_radius_as_overlap_only_rounding_is_left",
+            "test_tiling.py::test_with_the_receptive_radius_as_overlap_only_rounding_is_left",
             "tiles.upscale_tiled",
         ),
         Bug(
-            "srlab/inference/tiling.py",
+            "srlab/tiling.py",
             "overlap = overlap_of(upscaler) if overlap is None else overlap",
             "overlap = overlap or 0",
-            "inference/test_tiling.py::test_with_the_default_overlap_tiles_give_the_whole_image",
+            "test_tiling.py::test_with_the_default_overlap_tiles_give_the_whole_image",
             "tiles.upscale_tiled",
         ),
         Bug(
-            "srlab/inference/tiling.py",
+            "srlab/tiling.py",
             "OVERLAP = 80",
             "OVERLAP = 8",
-            "inference/test_tiling.py::test_with_the_default_overlap_tiles_give_the_whole_image",
+            "test_tiling.py::test_with_the_default_overlap_tiles_give_the_whole_image",
         ),
         Bug(
             "srlab/models/srresnet.py",
@@ -261,7 +261,7 @@ BUGS = {
     ],
     "Errors of single tiles are swallowed": [
         Bug(
-            "srlab/inference/tiling.py",
+            "srlab/tiling.py",
             """
     sr = apply(upscaler, lr, precision)
 """,
@@ -272,21 +272,21 @@ BUGS = {
         print("Error", error)
         sr = lr.new_zeros(*lr.shape[:-2], 4 * lr.shape[-2], 4 * lr.shape[-1])
 """,
-            "inference/test_tiling.py::test_other_errors_are_not_taken_for_a_lack_of_memory",
+            "test_tiling.py::test_other_errors_are_not_taken_for_a_lack_of_memory",
             "tiles.upscale_tiled",
         ),
         Bug(
-            "srlab/inference/tiling.py",
+            "srlab/tiling.py",
             "if not out_of_memory(error):",
             "if False:",
-            "inference/test_tiling.py::test_other_errors_are_not_taken_for_a_lack_of_memory",
+            "test_tiling.py::test_other_errors_are_not_taken_for_a_lack_of_memory",
             "tiles.upscale_tiled",
         ),
         Bug(
-            "srlab/inference/tiling.py",
+            "srlab/tiling.py",
             "if not torch.isfinite(sr).all():",
             "if False:",
-            "inference/test_tiling.py::test_values_that_are_no_numbers_are_refused",
+            "test_tiling.py::test_values_that_are_no_numbers_are_refused",
         ),
     ],
     "VGG is cut at the wrong side of the ReLU or pool": [

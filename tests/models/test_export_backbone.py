@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from srlab.base import files
+from srlab import files
 from tests.conftest import load_script
 
 SCRIPT = Path(__file__).resolve().parents[2] / "data_scripts" / "export_backbone.py"

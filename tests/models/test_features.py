@@ -13,8 +13,8 @@ from safetensors.torch import save_file
 from torch import nn
 from torchvision import models
 
-from srlab.base import files
-from srlab.base.errors import SrlabError
+from srlab import files
+from srlab.errors import SrlabError
 from srlab.models import pretrained
 from srlab.models.features import MEAN, STD, FeatureExtractor, parse
 from tests.conftest import load_script

@@ -6,10 +6,10 @@ import torch.nn.functional as F
 from torch import nn
 
 from srlab import models
-from srlab.base.errors import SrlabError
-from srlab.inference.tiling import upscale
+from srlab.errors import SrlabError
 from srlab.models import CodedSRResNet, MSRResNet, ResidualBlock, RRDBNet, SRResNet, pick_size
 from srlab.models.weights import load_generator
+from srlab.tiling import upscale
 from srlab.training.runs import Run
 
 

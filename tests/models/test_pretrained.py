@@ -9,7 +9,7 @@ import torch
 from safetensors.torch import save_file
 from torch import nn
 
-from srlab.base.errors import SrlabError
+from srlab.errors import SrlabError
 from srlab.models import pretrained
 from srlab.models.pretrained import find_weights, load_weights
 

@@ -7,11 +7,11 @@ import spandrel
 import torch
 from safetensors.torch import save_file
 
-from srlab.base.errors import SrlabError
-from srlab.inference.tiling import precision_of, upscale
+from srlab.errors import SrlabError
 from srlab.models import RRDBNet
 from srlab.models.pretrained import load_weights
 from srlab.models.weights import read_generator
+from srlab.tiling import precision_of, upscale
 
 SIZE = {"blocks": 2, "features": 16, "growth": 32}  # there the growth is always 32
 

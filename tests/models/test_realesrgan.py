@@ -11,7 +11,7 @@ import torch
 from torch import nn
 
 import srlab
-from srlab.base.errors import SrlabError
+from srlab.errors import SrlabError
 from srlab.models import RRDBNet, realesrgan
 from srlab.models.weights import read_generator
 

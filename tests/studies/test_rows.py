@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 
 import srlab
-from srlab.base.errors import SrlabError
+from srlab.errors import SrlabError
 from srlab.training.runs import Run
 from studies import score, train
 from tests.conftest import leave_run

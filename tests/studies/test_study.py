@@ -5,8 +5,8 @@ import torch
 from torchvision.models import get_model
 
 import srlab
-from srlab.base.errors import SrlabError
 from srlab.course.parameters import check_parameters
+from srlab.errors import SrlabError
 from studies.content_loss.configurations import LOSSES, VARIANTS, Row, parameters, read_preset, rows
 from studies.content_loss.jobs import backbones_of, jobs, shallow_is_real
 from studies.content_loss.published import PUBLISHED

@@ -5,9 +5,9 @@ import json
 
 import pytest
 
-from srlab.base.errors import SrlabError
 from srlab.course.parameters import check_parameters
 from srlab.course.recipes import read_book
+from srlab.errors import SrlabError
 from srlab.training.runs import Run
 from studies import presets
 from studies.esrdgan_tricks.configurations import (

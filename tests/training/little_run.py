@@ -12,10 +12,10 @@ from torch import nn
 
 import srlab
 from srlab import losses
-from srlab.base.errors import SrlabError
 from srlab.data.datasets import ImageSet
 from srlab.data.degradation import Degradation
-from srlab.data.patches import PatchSampler
+from srlab.data.sampler import PatchSampler
+from srlab.errors import SrlabError
 from srlab.training.runs import Run
 from srlab.training.schedules import OneCycle
 from srlab.training.trainer import Trainer

@@ -9,9 +9,9 @@ import torch.nn.functional as F
 
 import srlab
 from srlab import losses
-from srlab.base.devices import convolutions
 from srlab.course import gan_plumbing
 from srlab.data.degradation import Degradation
+from srlab.devices import convolutions
 from srlab.models import MSRResNet, PatchDiscriminator
 from srlab.models.features import FeatureExtractor
 

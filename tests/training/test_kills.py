@@ -9,7 +9,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from srlab.base.files import read_safetensors
+from srlab.files import read_safetensors
 from srlab.models import MSRResNet
 from srlab.models.weights import load_generator
 from srlab.training.runs import Run

@@ -14,8 +14,8 @@ import torch
 from accelerate.state import AcceleratorState
 from torch import nn
 
-from srlab.base.files import read_safetensors
 from srlab.data.degradation import Degradation
+from srlab.files import read_safetensors
 from srlab.models import MSRResNet, SRResNet
 from srlab.models.weights import load_generator, read_generator
 from srlab.training import runs, settings

@@ -9,10 +9,10 @@ import psutil
 import torch
 import torch.nn.functional as F
 
-from srlab.base.devices import pick_device, unused_gpu
-from srlab.base.places import home, recipes
 from srlab.course.recipes import read_book
+from srlab.devices import pick_device, unused_gpu
 from srlab.models import MSRResNet, pick_size
+from srlab.paths import home, recipes
 
 MEMORY = 3.5  # GiB: a machine sold with 4 GB shows 3.6 to 3.9 of them
 FREE_MEMORY = 1.5  # GiB: the largest number on the labs' first pages

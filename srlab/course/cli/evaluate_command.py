@@ -6,13 +6,13 @@ from pathlib import Path
 
 import pandas as pd
 
-from srlab.base.files import refuse_existing
-from srlab.base.text import printable
 from srlab.course.cli.upscalers import add_choice, pick_upscaler
 from srlab.data.datasets import load_images
 from srlab.evaluation.folders import evaluate_folders
 from srlab.evaluation.metrics import PROTOCOLS
 from srlab.evaluation.scoring import evaluate, save_table
+from srlab.files import refuse_existing
+from srlab.text import printable
 
 
 def add_parser(commands: argparse._SubParsersAction) -> None:

@@ -5,13 +5,13 @@ import ast
 import time
 from typing import Any
 
-from srlab.base.errors import SrlabError
-from srlab.base.files import writing
-from srlab.base.places import home, recipes, seen_from_here
 from srlab.course.execute import execute
 from srlab.course.notebooks import find_lab, find_notebooks
 from srlab.course.recipes import read_book
 from srlab.course.setup import setup
+from srlab.errors import SrlabError
+from srlab.files import writing
+from srlab.paths import home, recipes, seen_from_here
 
 
 def add_parser(commands: argparse._SubParsersAction) -> None:

@@ -8,8 +8,8 @@ import sys
 import warnings
 from collections.abc import Sequence
 
-from srlab.base.errors import SrlabError
-from srlab.base.text import printable
+from srlab.errors import SrlabError
+from srlab.text import printable
 
 COMMANDS = {  # in the order of the help -> module with the command, which is imported when the command is run
     "labs": "srlab.course.cli.labs",

@@ -3,9 +3,9 @@
 import argparse
 import time
 
-from srlab.base.places import home, seen_from_here
-from srlab.base.text import in_columns, printable
 from srlab.course.diagnosis import diagnose
+from srlab.paths import home, seen_from_here
+from srlab.text import in_columns, printable
 from srlab.training.runs import read_runs
 
 

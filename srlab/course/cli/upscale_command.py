@@ -4,10 +4,10 @@ import argparse
 import sys
 from pathlib import Path
 
-from srlab.base.text import printable
 from srlab.course.cli.upscalers import add_choice, pick_upscaler
-from srlab.inference.photo import upscale_file, upscale_folder
-from srlab.inference.tiling import precision_of
+from srlab.photo_files import upscale_file, upscale_folder
+from srlab.text import printable
+from srlab.tiling import precision_of
 
 DEFAULT = "msrresnet"
 

@@ -2,12 +2,12 @@
 
 import argparse
 
-from srlab.base.devices import pick_device
-from srlab.base.errors import SrlabError
 from srlab.data.images import check_scale
 from srlab.data.resampling import upsample
-from srlab.inference.tiling import Upscaler
+from srlab.devices import pick_device
+from srlab.errors import SrlabError
 from srlab.models.weights import read_generator
+from srlab.tiling import Upscaler
 
 RUN = (
     "<lab>/<name>, a run folder, a weights file (.safetensors or .pth, also of other networks), a bundled network: "

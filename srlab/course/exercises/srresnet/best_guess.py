@@ -4,9 +4,9 @@ from typing import Any
 
 import torch
 
-from srlab.base.errors import SrlabError
 from srlab.course.difference import take
 from srlab.course.exercise import Answer, Exercise
+from srlab.errors import SrlabError
 
 
 def best_guess(candidates: torch.Tensor, probabilities: torch.Tensor, loss: str) -> torch.Tensor:

@@ -10,13 +10,13 @@ import psutil
 import torch
 from PIL import ExifTags, Image, ImageFilter
 
-from srlab.base.errors import SrlabError
-from srlab.base.files import open_atomic, refuse_existing
-from srlab.base.places import from_home
-from srlab.base.text import printable
 from srlab.data.datasets import image_files
 from srlab.data.images import GREY, check_scale, encoded, open_upright, pixels_of
-from srlab.inference.tiling import Upscaler, upscale
+from srlab.errors import SrlabError
+from srlab.files import open_atomic, refuse_existing
+from srlab.paths import from_home
+from srlab.text import printable
+from srlab.tiling import Upscaler, upscale
 
 TIFF, JPEG = {"compression": "tiff_adobe_deflate"}, {"quality": 95, "subsampling": "4:4:4"}
 # Options that each format is written with.

@@ -13,7 +13,7 @@ from filelock import FileLock, Timeout
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 
-from srlab.base.errors import SrlabError
+from srlab.errors import SrlabError
 
 ADVICE = "free some space or choose another folder"
 LONGEST_NAME = 255  # bytes of a file's name

@@ -6,11 +6,11 @@ from typing import Any
 import torch
 import torch.nn.functional as F
 
-from srlab.base.errors import SrlabError
 from srlab.data.datasets import ImageSet
 from srlab.data.degradation import Degradation
 from srlab.data.images import check_scale, quantize, to_float
 from srlab.data.resampling import mirrored
+from srlab.errors import SrlabError
 
 
 class PatchSampler:

@@ -1,12 +1,12 @@
-"""srlab.base.devices: which device and precision a run takes, and what is said of a GPU that can't be used."""
+"""srlab.devices: which device and precision a run takes, and what is said of a GPU that can't be used."""
 
 import re
 
 import pytest
 import torch
 
-from srlab.base import devices
-from srlab.base.errors import SrlabError
+from srlab import devices
+from srlab.errors import SrlabError
 from srlab.training.wrapping import make_accelerator
 
 

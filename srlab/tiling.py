@@ -8,10 +8,10 @@ import torch
 from torch import nn
 from tqdm.auto import tqdm
 
-from srlab.base.devices import convolutions, explaining_lack_of_memory, out_of_memory, pick_precision
-from srlab.base.errors import SrlabError
-from srlab.base.shell import running_shell
 from srlab.data.images import check_scale, full_range, luma, to_float, to_uint8
+from srlab.devices import convolutions, explaining_lack_of_memory, out_of_memory, pick_precision
+from srlab.errors import SrlabError
+from srlab.shell import running_shell
 
 Upscaler = Callable[[torch.Tensor], torch.Tensor]
 

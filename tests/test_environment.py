@@ -12,7 +12,7 @@ from packaging.utils import canonicalize_name
 
 from srlab.models import realesrgan
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 EXTRAS = PROJECT["optional-dependencies"]
 ASKED = [Requirement(line) for group in (PROJECT["dependencies"], *EXTRAS.values()) for line in group]

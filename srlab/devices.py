@@ -10,7 +10,7 @@ from pathlib import Path
 import psutil
 import torch
 
-from srlab.base.errors import SrlabError
+from srlab.errors import SrlabError
 
 DRIVER = Path("/proc/driver/nvidia/version")  # exists on Linux with NVIDIA's driver
 TORCHRUN = {"RANK", "LOCAL_RANK", "WORLD_SIZE", "MASTER_ADDR", "MASTER_PORT"}  # what torchrun sets in each process

@@ -1,4 +1,4 @@
-"""srlab.inference.photo: image files keep what they are, and a target is whole or not there."""
+"""srlab.photo_files: image files keep what they are, and a target is whole or not there."""
 
 import struct
 
@@ -9,10 +9,10 @@ import torch
 from PIL import ExifTags, Image, ImageCms
 from skimage import data
 
-from srlab.base.errors import SrlabError
 from srlab.data.images import read_image, to_uint8
 from srlab.data.resampling import upsample
-from srlab.inference.photo import upscale_file, upscale_folder
+from srlab.errors import SrlabError
+from srlab.photo_files import upscale_file, upscale_folder
 
 RGB = np.random.default_rng(0).integers(0, 256, (21, 34, 3), dtype=np.uint8)
 SRGB = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()

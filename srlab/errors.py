@@ -1,6 +1,6 @@
 """The exception for mistakes that you can correct: a clear sentence instead of a stack trace."""
 
-from srlab.base.text import printable
+from srlab.text import printable
 
 LONGEST_MESSAGE = 2000  # characters of a message; a field of a file may have millions
 

@@ -1,14 +1,14 @@
-"""srlab.inference.tiling: tiles without seams, in bounded memory, and honest errors."""
+"""srlab.tiling: tiles without seams, in bounded memory, and honest errors."""
 
 import pytest
 import torch
 from torch import nn
 
-from srlab.base.errors import SrlabError
 from srlab.data.images import full_range, luma, quantize, to_uint8
 from srlab.data.resampling import upsample
-from srlab.inference.tiling import OVERLAP, TILE, apply, overlap_of, precision_of, tile_of, upscale
+from srlab.errors import SrlabError
 from srlab.models import MSRResNet, RRDBNet, SRResNet
+from srlab.tiling import OVERLAP, TILE, apply, overlap_of, precision_of, tile_of, upscale
 
 
 def trained_size(network, seed, gain):

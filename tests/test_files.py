@@ -1,4 +1,4 @@
-"""srlab.base.files: a file is whole or not there, one process at a time makes it, and tensors come back exactly."""
+"""srlab.files: a file is whole or not there, one process at a time makes it, and tensors come back exactly."""
 
 import errno
 import os
@@ -10,9 +10,9 @@ import torch
 from filelock import FileLock
 from safetensors.torch import save_file
 
-from srlab.base import files
-from srlab.base.errors import SrlabError
-from srlab.base.files import read_safetensors, write_atomic, write_safetensors
+from srlab import files
+from srlab.errors import SrlabError
+from srlab.files import read_safetensors, write_atomic, write_safetensors
 from srlab.training.runs import Run
 
 

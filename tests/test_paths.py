@@ -1,10 +1,10 @@
-"""srlab.base.places: where runs are, and the files that somebody names."""
+"""srlab.paths: where runs are, and the files that somebody names."""
 
 from pathlib import Path
 
 import pytest
 
-from srlab.base import places
+from srlab import paths
 
 
 @pytest.fixture
@@ -29,7 +29,7 @@ def test_runs_are_in_the_course_unless_it_is_said(course, monkeypatch, folder, v
     monkeypatch.delenv("SRLAB_HOME")
     if variable is not None:
         monkeypatch.setenv("SRLAB_HOME", variable)
-    assert places.home() == course.parent / Path(runs).expanduser()
+    assert paths.home() == course.parent / Path(runs).expanduser()
 
 
 def test_a_path_is_found_from_where_one_is_then_from_the_notebooks_and_the_courses_folder(course, monkeypatch):
@@ -37,13 +37,13 @@ def test_a_path_is_found_from_where_one_is_then_from_the_notebooks_and_the_cours
         (course.parent / file).touch()
     for here in (course / "notebooks", course):
         monkeypatch.chdir(here)
-        assert places.expanded("own.png").resolve() == course / "notebooks" / "own.png"
-        assert places.expanded("notebooks/own.png").resolve() == course / "notebooks" / "own.png"
-        assert places.expanded("top.png").resolve() == course / "top.png"
+        assert paths.expanded("own.png").resolve() == course / "notebooks" / "own.png"
+        assert paths.expanded("notebooks/own.png").resolve() == course / "notebooks" / "own.png"
+        assert paths.expanded("top.png").resolve() == course / "top.png"
         for nowhere in ("no.png", "x" * 300, "a\0b"):
-            assert places.expanded(nowhere) == Path(nowhere)
+            assert paths.expanded(nowhere) == Path(nowhere)
     monkeypatch.chdir(course / "notebooks" / "recipes")
-    assert places.expanded("own.png") == Path("own.png")
+    assert paths.expanded("own.png") == Path("own.png")
 
 
 def test_a_place_on_another_drive_of_windows_is_said_whole(tmp_path, monkeypatch):
@@ -51,4 +51,4 @@ def test_a_place_on_another_drive_of_windows_is_said_whole(tmp_path, monkeypatch
         raise ValueError("path is on mount 'D:', start on mount 'C:'")
 
     monkeypatch.setattr("os.path.relpath", relpath)
-    assert places.seen_from_here(tmp_path) == str(tmp_path)
+    assert paths.seen_from_here(tmp_path) == str(tmp_path)

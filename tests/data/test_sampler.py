@@ -1,4 +1,4 @@
-"""srlab.data.patches: the same seed gives the same batches, and a batch is what the images and the settings say."""
+"""srlab.data.sampler: the same seed gives the same batches, and a batch is what the images and the settings say."""
 
 import hashlib
 import itertools
@@ -6,11 +6,11 @@ import itertools
 import pytest
 import torch
 
-from srlab.base.errors import SrlabError
 from srlab.data.datasets import ImageSet
 from srlab.data.degradation import Degradation
-from srlab.data.patches import PatchSampler
 from srlab.data.resampling import downsample
+from srlab.data.sampler import PatchSampler
+from srlab.errors import SrlabError
 
 NOISY = Degradation(blur=(0.2, 2.0), noise=(0.0, 0.1))
 

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from difflib import get_close_matches
 from pathlib import Path
 
-from srlab.base.errors import SrlabError
+from srlab.errors import SrlabError
 
 
 def home() -> Path:

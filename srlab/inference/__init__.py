@@ -1,1 +1,0 @@
-"""Enlarging whole images, files and folders in bounded memory."""
