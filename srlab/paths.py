@@ -47,7 +47,7 @@ def course() -> Path | None:
 
 def recipes() -> Path:
     """Return the folder of the recipes: of the course around the working directory, else of srlab's own."""
-    return (course() or Path(__file__).parents[2]) / "notebooks" / "recipes"
+    return (course() or Path(__file__).parents[1]) / "notebooks" / "recipes"
 
 
 def data_home() -> Path:

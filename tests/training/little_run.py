@@ -61,6 +61,7 @@ class LittleRun:
     ):
         torch.manual_seed(0)
         self.network = network()
+        self.make_optimizer = optimizer
         self.raw_optimizer = optimizer(self.network.parameters(), lr=rate)
         self.discriminator = gan() if gan else None
         self.sampler = PatchSampler(images(), **({"patch": 16, "batch": 2, "degradation": NOISY} | (sampler or {})))
@@ -75,7 +76,7 @@ class LittleRun:
         """The cell that wraps networks and optimisers."""
         things = {"generator": self.network, "optimizer": self.raw_optimizer} | others
         if self.discriminator:
-            d_optimizer = torch.optim.Adam(self.discriminator.parameters(), lr=1e-3)
+            d_optimizer = self.make_optimizer(self.discriminator.parameters(), lr=1e-3)
             things["g_optimizer"] = things.pop("optimizer")
             things |= {"discriminator": self.discriminator, "d_optimizer": d_optimizer}
         self.trainer.prepare(**things)

@@ -1,6 +1,7 @@
 """Training on a GPU: where tensors live, what waits for it, float16, and going on. Skipped where there is no GPU."""
 
 import contextlib
+from functools import partial
 from types import SimpleNamespace
 
 import pytest
@@ -32,16 +33,26 @@ def no_waits():
         torch.cuda.set_sync_debug_mode("default")
 
 
+@pytest.fixture(autouse=True)
+def waits_allowed_again():
+    yield
+    torch.cuda.set_sync_debug_mode("default")
+
+
 class GanOnGpu(LittleRun):
     """The game of lab 04 with all that a recipe may put into its losses."""
 
     def __init__(self, **settings):
-        super().__init__(network=lambda: MSRResNet(1, 4), gan=lambda: PatchDiscriminator(4), device="cuda", **settings)
+        networks = {"network": lambda: MSRResNet(1, 4), "gan": lambda: PatchDiscriminator(4)}
+        super().__init__(**networks, optimizer=partial(torch.optim.Adam, fused=True), device="cuda", **settings)
         self.prepare(features=FeatureExtractor("vgg19 relu2_1", "random"))
         lab = SimpleNamespace(label_real=0.9, label_flip=0.1, pixel="l1")
         weights = {"pixel": 1.0, "content": 1.0, "adversary": 0.1}
         self.goals = gan_plumbing.losses_of(lab, "relativistic average", weights, self.content)
         self.step = self.gan_step
+
+    def validate(self, averaged):
+        return {"psnr": float(-averaged(torch.full((1, 3, 4, 4), 0.3, device="cuda")).square().mean())}
 
     def content(self, sr, hr):
         return losses.content_loss(self.things["features"], sr, hr, F.l1_loss, relative=True, shift=4)
