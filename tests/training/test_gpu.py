@@ -42,9 +42,10 @@ def waits_allowed_again():
 class GanOnGpu(LittleRun):
     """The game of lab 04 with all that a recipe may put into its losses."""
 
-    def __init__(self, **settings):
+    def __init__(self, sampler=None, **settings):
         networks = {"network": lambda: MSRResNet(1, 4), "gan": lambda: PatchDiscriminator(4)}
-        super().__init__(**networks, optimizer=partial(torch.optim.Adam, fused=True), device="cuda", **settings)
+        settings |= networks | {"optimizer": partial(torch.optim.Adam, fused=True), "device": "cuda"}
+        super().__init__(sampler={"device": "cuda"} | (sampler or {}), **settings)
         self.prepare(features=FeatureExtractor("vgg19 relu2_1", "random"))
         lab = SimpleNamespace(label_real=0.9, label_flip=0.1, pixel="l1")
         weights = {"pixel": 1.0, "content": 1.0, "adversary": 0.1}
@@ -64,7 +65,7 @@ class GanOnGpu(LittleRun):
 
 @pytest.mark.parametrize("precision", ["bf16", "fp16", "no"])
 def test_a_step_from_patches_to_the_average_never_waits_and_all_of_the_state_is_on_the_gpu(precision):
-    little = GanOnGpu(precision=precision, sampler={"device": "cuda", "patch": 16, "batch": 4})
+    little = GanOnGpu(precision=precision, sampler={"batch": 4})
     trainer, stack = little.trainer, contextlib.ExitStack()
     begin, end = trainer._set_learning_rates, trainer._update_average
 
