@@ -22,7 +22,7 @@ TILE = 320
 # overlap of 24 pixels would leave 26 (benchmarks/RESULTS.md).
 OVERLAP = 80
 SMALLEST_TILE = 16
-HALVES = {"bf16": torch.bfloat16, "fp16": torch.float16}
+DTYPES = {"bf16": torch.bfloat16, "fp16": torch.float16}
 
 
 def upscale(
@@ -163,7 +163,7 @@ def apply(upscaler: Upscaler, lr: torch.Tensor, precision: str = "no") -> torch.
     try:
         # Without a cache of weights: each is used once, and those that stay would lie between the activations and keep
         # their memory from being used again, which doubles what RRDBNet takes.
-        half = torch.autocast(lr.device.type, HALVES.get(precision), precision in HALVES, cache_enabled=False)
+        half = torch.autocast(lr.device.type, DTYPES.get(precision), precision in DTYPES, cache_enabled=False)
         with torch.no_grad(), half, convolutions(whole=precision == "no"):
             return upscaler(lr)
     finally:

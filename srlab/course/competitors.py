@@ -51,7 +51,7 @@ def load_upscalers(
         return found
     for file in sorted(paths.home().glob(f"*/*/{paths.generator_file()}")):
         lab, name = file.parts[-3:-1]
-        if runs.SIDE in name:
+        if runs.SIDE_RUN in name:
             continue
         try:
             manifest = runs.Run(lab, name).manifest() or {}

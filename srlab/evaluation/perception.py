@@ -13,10 +13,9 @@ from torch import nn
 
 from srlab.data.images import full_range, luma
 from srlab.errors import SrlabError
-from srlab.evaluation.metrics import Protocol, TooSmall, prepared
+from srlab.evaluation.metrics import FACE, TooSmall, prepared
 from srlab.models import pretrained as backbones
 
-WHOLE = Protocol(color="rgb", crop=0)
 BLOCK = 16  # side of a block of the energy map in pixels
 CELLS = 8  # LR pixels along a side of the window in which a pattern of the grid is looked for
 LPIPS_SIDE = 31  # pixels: below that nothing is left after AlexNet's second pooling
@@ -84,7 +83,7 @@ def colour_shift(sr: torch.Tensor, hr: torch.Tensor) -> torch.Tensor:
     SrlabError
         As for `srlab.evaluation.metrics.prepared`.
     """
-    sr, hr = (chroma(image).mean(dim=(2, 3)) for image in prepared(sr, hr, WHOLE))
+    sr, hr = (chroma(image).mean(dim=(2, 3)) for image in prepared(sr, hr, FACE))
     return (sr - hr).norm(dim=1)
 
 
@@ -131,7 +130,7 @@ def checkerboard(sr: torch.Tensor, scale: int = 4) -> torch.Tensor:
     if scale < 2:
         raise SrlabError(f"A checkerboard needs a scale of 2 or more, but the scale is {scale}.")
     side = CELLS * scale
-    image = prepared(sr, sr, WHOLE)[0].double()
+    image = prepared(sr, sr, FACE)[0].double()
     _refuse_small(image, 2 * side, "the checkerboard")
     spectra = _spectra(255 * (full_range(luma(image)) if image.shape[1] == 3 else image), side)
     grid = spectra[..., ::CELLS, ::CELLS]
@@ -234,7 +233,7 @@ def lpips(sr: torch.Tensor, hr: torch.Tensor, network: nn.Module) -> torch.Tenso
     SrlabError
         As for `srlab.evaluation.metrics.prepared`, or less than 31 pixels along a side.
     """
-    sr, hr = prepared(sr, hr, WHOLE)
+    sr, hr = prepared(sr, hr, FACE)
     _refuse_small(sr, LPIPS_SIDE, "LPIPS")
     device = next(network.parameters()).device
     with torch.no_grad(), torch.autocast(device.type, enabled=False):
@@ -244,7 +243,7 @@ def lpips(sr: torch.Tensor, hr: torch.Tensor, network: nn.Module) -> torch.Tenso
 
 def _planes(sr: torch.Tensor, hr: torch.Tensor, side: int, what: str) -> list[torch.Tensor]:
     """Return luma planes ``(N, 1, H, W)`` in float64; a gray image is its own plane."""
-    pair = prepared(sr, hr, WHOLE)
+    pair = prepared(sr, hr, FACE)
     _refuse_small(pair[0], side, what)
     return [luma(x.double()) if x.shape[1] == 3 else x.double() for x in pair]
 

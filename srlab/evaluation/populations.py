@@ -14,7 +14,7 @@ from srlab.devices import convolutions, pick_device
 from srlab.evaluation.metrics import FACE, TooSmall, prepared
 from srlab.models.features import FeatureExtractor
 
-SIDE = 32  # pixels: of a patch whose features are compared; neighbours overlap by half
+PATCH = 32  # pixels: of a patch whose features are compared; neighbours overlap by half
 FEWEST = 100  # patches, below which chance decides
 
 
@@ -66,7 +66,7 @@ def _described(image: torch.Tensor, features: FeatureExtractor) -> torch.Tensor:
     image = prepared(image, image, FACE)[0].expand(-1, 3, -1, -1)
     with torch.no_grad(), convolutions():
         (maps,) = features(image.to(features.mean.device)).values()
-    window = SIDE // (image.shape[-1] // maps.shape[-1])
+    window = PATCH // (image.shape[-1] // maps.shape[-1])
     rows, columns = ((length - window) // (window // 2) + 1 for length in maps.shape[-2:])
     if min(rows, columns) < 1 or rows * columns < FEWEST:
         height, width = image.shape[-2:]

@@ -22,13 +22,13 @@ from srlab.tiling import Upscaler, upscale
 
 Measure = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]  # (sr, hr) -> (N,)
 FIDELITY = {"psnr": fidelity.psnr, "ssim": fidelity.ssim, "ms_ssim": fidelity.ms_ssim}  # under a protocol
-WHOLE = {  # of the whole image in color
+IN_COLOR = {  # of the whole image in color
     "gradient_ratio": perception.gradient_ratio,
     "energy_error": perception.energy_error,
     "colour_shift": perception.colour_shift,
     "patch_distance": patch_distance,
 }
-METRICS = (*FIDELITY, *WHOLE, "lr_consistency", "checkerboard", "lpips")
+METRICS = (*FIDELITY, *IN_COLOR, "lr_consistency", "checkerboard", "lpips")
 
 
 def evaluate(
@@ -146,7 +146,7 @@ def measures(
         A metric is unknown, none is left, or `srlab.evaluation.perception.load_lpips` rejects the weights.
     """
     resampler = protocol.resampler
-    known = {name: partial(metric, protocol=protocol) for name, metric in FIDELITY.items()} | WHOLE
+    known = {name: partial(metric, protocol=protocol) for name, metric in FIDELITY.items()} | IN_COLOR
     # The LR of the resampler, whatever else a degradation does to it.
     known["lr_consistency"] = lambda sr, hr: fidelity.lr_consistency(sr, downsample(hr, scale, resampler), resampler)
     known["checkerboard"] = lambda sr, _: perception.checkerboard(sr, scale)  # it needs no HR

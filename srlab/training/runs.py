@@ -40,7 +40,7 @@ from srlab.training.settings import as_read_back, differences, environment
 FORMAT = 2  # of the run folder; one with another number is left alone
 ADVICE = f"{files.ADVICE} with SRLAB_HOME"  # where a file of a run cannot be written
 REMEDY = "move the folder away or choose another run name"
-SIDE = "-ablation-"  # in the names of a lab's side runs, which no later lab uses
+SIDE_RUN = "-ablation-"  # in the names of a lab's side runs, which no later lab uses
 IN_EACH_MANIFEST = {"format", "lab", "parameters", "step", "state", "wall_time_s"}
 FOLLOW_LENGTH = ("schedule", "ema")  # parameters that may change with the total number of steps
 LOG_EVERY = 10  # steps between two rows of the log; reading the losses waits for the device
@@ -202,7 +202,7 @@ class Run:
                     f"The run '{self.name}' of {self.lab} was made with {', '.join(changed)}; give this "
                     f"one another name with the parameter run, or delete {self.path} to start it anew."
                 )
-            if 0 < state["step"] < iters:
+            if 0 < state["step"] < iters:  # a run that is done keeps what it was trained with
                 self._manifest["parameters"] = earlier
             return state
         manifest = self.manifest()
@@ -423,7 +423,7 @@ def find_run(typed: str | os.PathLike) -> Run:
 def read_runs(labs: str = "*") -> Iterator[tuple[Run, dict[str, Any]]]:
     """Yield all runs of the labs that fit a pattern, but no side runs, with their manifests; print a damaged one."""
     for folder in sorted(home().glob("*/*")):
-        if not fnmatch(folder.parent.name, labs) or SIDE in folder.name or not _is_run(folder):
+        if not fnmatch(folder.parent.name, labs) or SIDE_RUN in folder.name or not _is_run(folder):
             continue
         try:
             run = Run(folder.parent.name, folder.name)  # refuses the name of a copy, such as "default (copy)"

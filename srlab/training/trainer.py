@@ -28,6 +28,7 @@ from srlab.training.signals import Interrupts
 from srlab.training.wrapping import bare, compile_networks, make_accelerator
 
 Losses = dict[str, torch.Tensor]
+RESERVED = ("ema", "ramp", "sampler", "scaler", "schedule", "seed")  # names in a state or a manifest
 SAVE_EVERY_S = 300  # seconds after which the state is saved even between validations
 
 
@@ -127,7 +128,7 @@ class Trainer:
         objects = {name: bare(thing) for name, thing in objects.items()}
         self.networks, self.frozen, self.optimizers, self._rates = {}, {}, {}, {}
         for name, thing in objects.items():
-            if name in ("ema", "sampler", "scaler"):
+            if name in RESERVED:
                 raise SrlabError(f"The trainer itself uses the name {name}; choose another one in prepare.")
             if isinstance(thing, nn.Module):
                 _refuse_what_cannot_be_trained(name, thing)
@@ -401,7 +402,8 @@ class Trainer:
 
     def _parameters(self, sampler: PatchSampler, schedule: Schedule, iters: int) -> dict[str, Any]:
         """Return all that decides the result, for the manifest."""
-        parameters = self.recipe | {"seed": self.seed, "ema": self.ema_decay, "sampler": sampler.describe()}
+        parameters = self.recipe | {"seed": self.seed, "ema": self.ema_decay, "ramp": self.ramp}
+        parameters["sampler"] = sampler.describe()
         for name, network in (self.networks | self.frozen).items():
             parameters[name] = {"network": type(network).__name__} | getattr(network, "config", {})
         for name, optimizer in self.optimizers.items():

@@ -2,8 +2,8 @@
 
 import torch
 
-from srlab.evaluation.metrics import prepared
-from srlab.evaluation.perception import WHOLE, chroma
+from srlab.evaluation.metrics import FACE, prepared
+from srlab.evaluation.perception import chroma
 
 
 def saturation_ratio(sr: torch.Tensor, hr: torch.Tensor) -> torch.Tensor:
@@ -21,5 +21,5 @@ def saturation_ratio(sr: torch.Tensor, hr: torch.Tensor) -> torch.Tensor:
     torch.Tensor
         ``(N,)``, no unit, float64; NaN where HR is gray.
     """
-    sr, hr = (chroma(image).norm(dim=1).mean(dim=(1, 2)) for image in prepared(sr, hr, WHOLE))
+    sr, hr = (chroma(image).norm(dim=1).mean(dim=(1, 2)) for image in prepared(sr, hr, FACE))
     return torch.where(hr == 0, torch.nan, sr / hr)

@@ -331,6 +331,7 @@ def test_settings_that_json_lacks_are_noted_as_what_they_stand_for():
     assert parameters["optimizer"]["initial_lr"] == pytest.approx(1e-3)
 
 
+@pytest.mark.filterwarnings("ignore:.*weight_norm:FutureWarning")
 def test_what_cannot_be_trained_is_refused_before_anything_is_written(home):
     trainer, layer = Trainer(LAB, "default", device="cpu", precision="no"), nn.Linear(2, 2)
     refusal("Call prepare", trainer.fit, None, None, 3)
