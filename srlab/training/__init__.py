@@ -1,1 +1,1 @@
-"""The loop around a lab's step: runs, checkpoints, schedules, and what went wrong."""
+"""Train networks: the loop, run folders, learning-rate schedules and checks for divergence."""

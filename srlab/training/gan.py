@@ -1,4 +1,4 @@
-"""The training step of a GAN. It is here once: labs 03 and 04 show it, and all of their recipes run through it."""
+"""The training step of a GAN; labs 03 and 04 show it, and all of their recipes use it."""
 
 from collections.abc import Callable
 
@@ -22,29 +22,29 @@ def gan_step(
     relative: bool = False,
     g_turn: bool = True,
 ) -> Losses:
-    """Let D learn from one batch, and then G (Goodfellow et al. 2014, algorithm 1, with one update of D).
+    """Update D on one batch, and then G (Goodfellow et al. 2014, algorithm 1, with one update of D).
 
     Parameters
     ----------
     trainer
-        With ``generator``, ``discriminator``, ``g_optimizer`` and ``d_optimizer`` prepared.
+        Has prepared ``generator``, ``discriminator``, ``g_optimizer`` and ``d_optimizer``.
     lr, hr
         ``(N, 3, h, w)`` and ``(N, 3, H, W)``, in [0, 1].
     d_loss
         ``d_loss(real, fake)``, from D's logits of HR and of SR.
     g_loss
-        ``g_loss(sr, hr, look)``, all that G minimizes; ``look(image)`` gives D's logits.
+        ``g_loss(sr, hr, look)``, the whole loss of G; ``look(image)`` returns D's logits.
     noise
-        Standard deviation of the noise on all that D sees (Sønderby et al. 2017), where white is 1.
+        Standard deviation of the noise added to all inputs of D (Sønderby et al. 2017), where white is 1.
     relative
-        Whether D compares HR with SR, so that its logit of either alone means nothing; for the log only.
+        True if D compares HR with SR (relativistic GAN). Changes only the log.
     g_turn
-        Whether G learns as well; some recipes let D learn more often.
+        False skips G's update, for recipes in which D learns more often.
 
     Returns
     -------
     dict
-        To log: both losses, the norms of both gradients, and D's answers before its update (`chances`).
+        Values to log: both losses, both gradient norms, and D's mean outputs before its update (`chances`).
     """
     generator, discriminator = trainer.prepared["generator"], trainer.prepared["discriminator"]
     g_optimizer, d_optimizer = trainer.prepared["g_optimizer"], trainer.prepared["d_optimizer"]
@@ -74,19 +74,10 @@ def gan_step(
 
 
 def chances(real: torch.Tensor, fake: torch.Tensor, relative: bool = False) -> Losses:
-    """Return the chances from 0 to 1 that D gives HR and SR to be the photo, as means over a batch.
+    """Return the mean probabilities of being real that D gives to HR and to SR, as ``d_real`` and ``d_fake``.
 
-    Parameters
-    ----------
-    real, fake
-        Logits of HR and of SR, any number of them.
-    relative
-        Compare each logit with the mean of the other kind, as ESRGAN does, in place of taking it alone.
-
-    Returns
-    -------
-    dict
-        ``d_real`` and ``d_fake``.
+    `real` and `fake` are D's logits. If `relative`, each logit is compared with the mean of the other kind, as in
+    ESRGAN.
     """
     real, fake = real.detach(), fake.detach()
     if relative:

@@ -1,4 +1,4 @@
-"""The progress of a training: a line for the bar, and one for the losses."""
+"""The progress bar of a training run."""
 
 import io
 import textwrap
@@ -8,7 +8,7 @@ from tqdm import tqdm
 
 from srlab.shell import running_shell
 
-WIDTH = 80  # letters of a line in a notebook
+WIDTH = 80  # characters per line in a notebook
 RETURN = (
     "Closed or reloaded the page? The training goes on. Run this cell again: it waits for the end and shows it.\n"
     "Restarted the kernel? Run the cells above and this one: the training goes on from where it was last saved."
@@ -16,20 +16,20 @@ RETURN = (
 
 
 class Progress(tqdm):
-    """A bar of tqdm; in a notebook it is text in a place of its own, which a page that is opened again still shows.
+    """A tqdm bar; in a notebook it is plain text, which survives reloading the page.
 
-    The widget of tqdm squeezes the bar to nothing beside many losses, and is lost with its kernel.
+    The widget of tqdm leaves no room for the bar next to many losses, and is lost with its kernel.
     """
 
     def __init__(self, **options: Any) -> None:
         self._place: Any = None
         self._notebook = hasattr(running_shell(), "kernel")
         if self._notebook:
-            options |= {"file": io.StringIO(), "ascii": False, "ncols": WIDTH}  # tqdm itself writes nothing there
+            options |= {"file": io.StringIO(), "ascii": False, "ncols": WIDTH}  # keeps tqdm from writing
         super().__init__(**options)
 
     def display(self, msg: str | None = None, pos: int | None = None) -> None:
-        """Draw the bar as it stands."""
+        """Draw the bar in its current state."""
         if not self._notebook:
             super().display(msg, pos)
             return
@@ -37,7 +37,7 @@ class Progress(tqdm):
         lines = [bar, textwrap.fill(self.postfix or "", WIDTH), "" if self.n >= self.total else RETURN]
         shown = {"text/plain": "\n".join(line for line in lines if line)}
         if self._place is None:
-            from IPython.display import display  # which a script need not have
+            from IPython.display import display  # scripts may run without IPython
 
             self._place = display(shown, raw=True, display_id=True)
         else:

@@ -1,29 +1,24 @@
-"""When a training has failed: a loss that explodes, or a picture that is ruined. `Trainer` stops such a run."""
+"""Detect a failed training run: an exploding loss or a collapsed PSNR. `Trainer` stops such a run."""
 
 import math
 from collections.abc import Mapping, Sequence
 from statistics import median
 
 History = Sequence[Mapping[str, float]]
-DIVERGED = 100  # a loss that is so many times its recent median has diverged
-FALLEN = 3.0  # dB below the best PSNR, from which on a network is ruined
-# Bands of D's mean answer, 0 to 1, in which it has something to teach: it can tell HR from SR, but is not sure.
+DIVERGED = 100  # a loss above this multiple of its recent median has diverged
+FALLEN = 3.0  # dB below the best PSNR at which a network counts as ruined
+# Ranges of D's mean output (0 to 1) from which G can learn: D tells HR from SR, but is not certain.
 HEALTHY = {"D(HR)": (0.5, 0.9), "D(SR)": (0.1, 0.5)}
 
 
 def find_ruin(history: History, floor: float) -> str | None:
-    """Say that a training has failed, before a state of it takes the place of a good one; None while it may go on.
+    """Return why a training run has failed, or None while it may continue.
 
-    Parameters
-    ----------
-    history
-        Logged rows. A loss in the newest has exploded at a hundred times the median of the fifty before it. PSNR in it
-        tells of ruin under the floor and far below its best.
-    floor
-        In dB.
+    Only the newest row of `history` is checked: each loss except D's against the median of the 50 rows before, and the
+    PSNR against `floor` (in dB) and its best value so far.
     """
     row = history[-1]
-    # Not D's: it is near 0 where D is sure, and a hundred times that is no ruin.
+    # D's loss does not count: it is near 0 when D is confident, and 100 times that is still harmless.
     for name in (name for name in row if name.endswith("loss") and name != "d_loss"):
         before = [abs(earlier[name]) for earlier in history[-51:-1] if name in earlier]
         usual = median(before) if before else math.inf
@@ -42,5 +37,5 @@ def find_ruin(history: History, floor: float) -> str | None:
 
 
 def series(history: History, key: str) -> list[float]:
-    """The values of a logged number, in the order of the steps."""
+    """Return the values of a logged number, in the order of the steps."""
     return [row[key] for row in history if key in row]

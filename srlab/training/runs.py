@@ -1,21 +1,21 @@
-"""A run folder: what a training run leaves behind, and how little a crash costs.
+"""The folder of a training run, and how it survives a crash.
 
-``runs/<lab>/<name>/`` has:
+``runs/<lab>/<name>/`` contains:
 
-- ``state/``: the last two full states, with all that a run needs to go on
-- ``run.json``, the manifest: what is trained, on what, how far it is, and with which result
+- ``state/``: the last two checkpoints, with everything needed to resume
+- ``run.json``, the manifest: networks, settings, progress and results
 - ``metrics.jsonl`` and ``tensorboard/``: the log
-- ``generator.safetensors``: EMA weights, with the architecture in the metadata; ``generator-best-<score>.safetensors``
-- ``samples/``: pictures that a monitor has drawn
+- ``generator.safetensors``: EMA weights, with the architecture in the metadata;
+  ``generator-best-<score>.safetensors``
+- ``samples/``: images saved by a monitor
 
-`srlab.Trainer` alone writes there, and calls, in this order: `Run.resume` and `Run.begin`; `Run.log`, `Run.keep_best`
-and `Run.save` while it trains; `Run.finish` for a run that is done, or `Run.fail` for one that is ruined.
+Only `srlab.Trainer` writes there. It calls `Run.resume` and `Run.begin`, then `Run.log`, `Run.keep_best` and `Run.save`
+during training, and at the end `Run.finish` or `Run.fail`.
 
-A kill -9 loses the steps since the last state, and nothing else. Every file but the log is written whole under another
-name, flushed to the disk, and then renamed (`srlab.files.open_atomic`). A state contains its manifest and is
-written before the weights and ``run.json``, so whichever of them is missing or older is made from it. A run that goes
-on cuts its log back to the state's step, and skips a damaged state for the one before it. The lock goes with its
-process.
+After a kill -9 only the steps since the last checkpoint are lost. Each file except the log is written under another
+name, flushed to disk and then renamed (`srlab.files.open_atomic`). A checkpoint contains the manifest and is written
+before the weights and ``run.json``, so both can be restored from it. A resumed run skips a damaged checkpoint for the
+one before it, and cuts the log back to the checkpoint's step. The lock is released when its process ends.
 """
 
 import json
@@ -37,17 +37,17 @@ from srlab.errors import SrlabError
 from srlab.paths import generator_file, home, locate, run_folder
 from srlab.training.settings import as_read_back, differences, environment
 
-FORMAT = 2  # of the run folder; one with another number is left alone
-ADVICE = f"{files.ADVICE} with SRLAB_HOME"  # where a file of a run cannot be written
+FORMAT = 2  # version of the run folder; folders of other versions are left untouched
+ADVICE = f"{files.ADVICE} with SRLAB_HOME"  # for errors when a file cannot be written
 REMEDY = "move the folder away or choose another run name"
-SIDE_RUN = "-ablation-"  # in the names of a lab's side runs, which no later lab uses
+SIDE_RUN = "-ablation-"  # marks the names of a lab's side runs; later labs do not use them
 IN_EACH_MANIFEST = {"format", "lab", "parameters", "step", "state", "wall_time_s"}
 FOLLOW_LENGTH = ("schedule", "ema")  # parameters that may change with the total number of steps
-LOG_EVERY = 10  # steps between two rows of the log; reading the losses waits for the device
+LOG_EVERY = 10  # steps between rows of the log; reading the losses waits for the device
 
 
 class Run:
-    """One run folder: to read, and for the `srlab.Trainer` to write.
+    """A run folder, to read; `srlab.Trainer` also writes to it.
 
     Parameters
     ----------
@@ -56,27 +56,21 @@ class Run:
     name
         Name of the run: letters, digits, ``. _ -``.
     path
-        The folder, if it is not ``runs/<lab>/<name>``.
+        Folder, if not ``runs/<lab>/<name>``.
     """
 
     def __init__(self, lab: str, name: str, path: Path | None = None) -> None:
         self.lab, self.name, self.path = lab, name, path or run_folder(lab, name)
-        self.writes = True  # when several processes train a run, only the first one writes
-        self.history: list[dict[str, float]] = []  # all logged rows, while it trains
+        self.writes = True  # only the first of several processes writes
+        self.history: list[dict[str, float]] = []  # all logged rows, during training
         self.best: dict[str, float] = {}  # highest validation scores so far
         self._manifest: dict[str, Any] = {}
-        self._events: Any = None  # of TensorBoard
+        self._events: Any = None  # TensorBoard's writer
 
-    # --- To read ---
+    # --- Reading ---
 
     def manifest(self) -> dict[str, Any] | None:
-        """Return ``run.json``, or None for a run that has not begun. A lost or damaged one is taken from the state.
-
-        Raises
-        ------
-        SrlabError
-            It is damaged and there is no state, or the run is of another lab or another version of the run folder.
-        """
+        """Return ``run.json``, or the checkpoint's copy if it is lost or damaged; None for a new run."""
         file = self.path / "run.json"
         try:
             manifest = json.loads(file.read_text(encoding="utf-8"))
@@ -92,7 +86,7 @@ class Run:
         return self._ours(manifest)
 
     def _ours(self, manifest: dict[str, Any]) -> dict[str, Any]:
-        """Return a manifest if it belongs to this run."""
+        """Return the manifest if it belongs to this lab and has the current format; raise otherwise."""
         if manifest["format"] != FORMAT:
             raise SrlabError(f"{self.path} was made by another version of srlab ({manifest['format']}); {REMEDY}.")
         if self.lab and manifest["lab"] != self.lab:
@@ -100,7 +94,7 @@ class Run:
         return manifest
 
     def metrics(self) -> list[dict[str, float]]:
-        """Return all rows of ``metrics.jsonl``, without a last one that a crash cut short."""
+        """Return all rows of ``metrics.jsonl``, without a last row that a crash has cut off."""
         file = self.path / "metrics.jsonl"
         if not file.exists():
             return []
@@ -115,13 +109,7 @@ class Run:
             ) from error
 
     def load_state(self) -> dict[str, Any] | None:
-        """Read the newest whole state, on the CPU; None where there is none yet.
-
-        Raises
-        ------
-        SrlabError
-            There are states, but none can be read; or they are of another lab or version.
-        """
+        """Load the newest readable checkpoint on the CPU; return None if there are no checkpoints."""
         for file in reversed(self._states()):
             try:
                 state = _read_state(file)
@@ -139,12 +127,12 @@ class Run:
         return sorted(file for file in (self.path / "state").glob("*.pt") if file.stem.isdecimal())
 
     def is_trained(self) -> bool:
-        """Whether another training can begin with it: it has begun, and did not end in ruin."""
+        """Return whether another training run can start from this one: it has begun and has not failed."""
         manifest = self.manifest() or {"step": 0}
         return manifest["step"] > 0 and manifest["state"] != "failed"
 
     def is_held(self) -> bool:
-        """Whether a process is training it now; where that cannot be found out, its manifest is believed."""
+        """Return whether a process is training this run; True if the lock cannot be checked."""
         if not (self.path / ".lock").exists():
             return False
         try:
@@ -153,45 +141,29 @@ class Run:
         except SrlabError:
             return True
 
-    # --- To train ---
+    # --- Training ---
 
     @contextmanager
     def lock(self) -> Iterator[None]:
-        """Keep the run for this process while the block runs.
-
-        Raises
-        ------
-        SrlabError
-            Another process has it, or its folder cannot be written.
-        """
+        """Lock the run for this process inside the block; raise if another process has the lock."""
         busy = f"The run {self.path} is in use by another process; wait for it, or choose another run name."
-        # The second is for `is_held`, which takes the lock for an instant to see whether it could.
+        # Wait a second because `is_held` takes the lock for an instant.
         with files.lock(self.path / ".lock", "set SRLAB_HOME to a folder you own", busy, patience=1.0):
             for folder in (self.path, self.path / "state", self.path / "samples"):
-                for part in folder.glob(".*.part"):  # of a process that was killed
+                for part in folder.glob(".*.part"):  # left by a killed process
                     part.unlink()
             yield
 
     def resume(self, parameters: dict[str, Any], iters: int, trained: int) -> dict[str, Any] | None:
-        """Read the state to go on from, or None for a run that begins; write nothing yet.
+        """Return the checkpoint to resume from, or None for a new run; write nothing yet.
 
-        Parameters
-        ----------
-        parameters
-            All that decides the result.
-        iters
-            Total number of steps that is asked for.
-        trained
-            Steps that the networks in memory have done already.
-
-        Raises
-        ------
-        SrlabError
-            The run was made with other parameters, or the state of a trained run is missing.
+        `parameters` decide the result and must equal those of the checkpoint; only the schedule and the EMA may change,
+        if `iters`, the total number of steps, does. `trained` counts the steps that the networks in memory have done:
+        it must be 0 without a checkpoint.
         """
         parameters, state = as_read_back(parameters), self.load_state()
         if state and not state["step"] and state["manifest"]["parameters"] != parameters:
-            state = None  # nothing is lost yet, so settings may still change
+            state = None  # nothing is trained yet, so settings may still change
         if state:
             self._manifest, self.best = state["manifest"], state["best"]
             earlier = self._manifest["parameters"]
@@ -217,14 +189,9 @@ class Run:
         return None
 
     def begin(self, step: int, iters: int, facts: dict[str, Any]) -> None:
-        """Cut the log back to the state's step, print what has changed since, and write the manifest.
+        """Cut the log back to the checkpoint's step, print what has changed since then, and write the manifest.
 
-        Parameters
-        ----------
-        step, iters
-            Steps done, and the total that is asked for.
-        facts
-            For the manifest: ``device``, ``precision``, ``compiled``, ``processes`` and ``code_of_step``.
+        `facts` go into the manifest: ``device``, ``precision``, ``compiled``, ``processes`` and ``code_of_step``.
         """
         if step:
             self._print_changes(step, iters, facts)
@@ -253,7 +220,7 @@ class Run:
 
     @contextmanager
     def tensorboard(self, step: int) -> Iterator[None]:
-        """Send what is logged in the block to TensorBoard as well, in place of what came after `step` before."""
+        """Also log to TensorBoard inside the block, and discard its events after `step`."""
         if not self.writes:
             yield
             return
@@ -270,7 +237,7 @@ class Run:
             self._events = None
 
     def log(self, step: int, **values: float) -> None:
-        """Append a row to the history, to ``metrics.jsonl``, and in a block of `tensorboard` to its events."""
+        """Append a row to the history and to ``metrics.jsonl``; inside a `tensorboard` block also to its events."""
         row = {"step": step} | values
         self.history.append(row)
         if not self.writes:
@@ -283,7 +250,7 @@ class Run:
                 self._events.add_scalar(name, value, step)
 
     def keep_best(self, step: int, generator: nn.Module) -> None:
-        """Save the weights if the validation in the newest row has the highest PSNR or SSIM so far."""
+        """Save the weights if the newest row has the highest validation PSNR or SSIM so far."""
         for name in ("psnr", "ssim"):
             score = self.history[-1].get(f"val_{name}", float("-inf"))
             if score > self.best.get(name, float("-inf")):
@@ -291,32 +258,24 @@ class Run:
                 self.save_generator(generator, step, best=name, score=score)
 
     def save(self, step: int, parts: dict[str, Any], generator: nn.Module, status: str) -> None:
-        """Write the state, the weights and the manifest, in this order.
+        """Write the checkpoint, the weights and the manifest, in this order.
 
-        Parameters
-        ----------
-        step
-            Steps done.
-        parts
-            Of the state: networks, optimizers and random numbers.
-        generator
-            Its moving average.
-        status
-            "running", "stopped" or "finished".
+        `parts` are the networks, optimizers and random states; `generator` has the averaged weights; `status` is
+        "running", "stopped" or "finished".
         """
         metrics = {name: value for row in self.history for name, value in row.items() if name != "step"}
         seconds = round(self._seconds_before + time.perf_counter() - self._began, 1)
         facts = {"metrics": metrics, "wall_time_s": seconds, "peak_memory_mib": peak_memory_mib()}
         self._manifest |= facts | {"step": step, "state": status}
         self.save_state(parts | {"step": step, "manifest": self._manifest, "best": self.best})
-        if step:  # there is nothing to use before the first one
+        if step:  # before the first step there is nothing to use
             self.save_generator(generator, step)
         self._write_status(status)
 
     def finish(self, step: int, generator: nn.Module) -> None:
-        """Write what a crash may have cut off after the last state: the weights, and that the run is finished.
+        """Write what a crash may have cut off: the weights and the status "finished".
 
-        A run that has failed, or was stopped before its end, stays what it is, however few steps are asked for now.
+        A run that failed or was stopped early keeps its status, even if fewer steps are requested now.
         """
         self.save_generator(generator, step)
         failed = (self.manifest() or {}).get("state") == "failed"
@@ -324,13 +283,7 @@ class Run:
             self._write_status("finished")
 
     def fail(self, what: str) -> None:
-        """End a run that is past saving.
-
-        Raises
-        ------
-        SrlabError
-            Always: what went wrong, which state is kept, and what to try.
-        """
+        """Mark the run as failed and raise `SrlabError` with the reason and what to try."""
         self._manifest["failure"] = what
         self._write_status("failed")
         wider = "" if self._manifest["precision"] == "no" else " or set precision to 'no'"
@@ -343,7 +296,7 @@ class Run:
         self._manifest["state"] = status
         self.write_manifest(self._manifest)
 
-    # --- Its files ---
+    # --- Files ---
 
     def write_manifest(self, manifest: dict[str, Any]) -> None:
         """Write ``run.json``."""
@@ -351,12 +304,10 @@ class Run:
             files.write_atomic(self.path / "run.json", json.dumps(manifest, indent=1).encode(), ADVICE)
 
     def save_state(self, state: dict[str, Any]) -> None:
-        """Write all that going on needs as one file, and keep the one before it as a spare.
+        """Write a checkpoint as one file, and keep the previous one.
 
-        Parameters
-        ----------
-        state
-            With entries ``step`` and ``manifest``; made of tensors, numbers, texts, lists and dicts.
+        `state` has the entries ``step`` and ``manifest``, and consists only of tensors, numbers, strings, lists and
+        dicts.
         """
         if self.writes:
             with files.open_atomic(self.path / "state" / f"{state['step']:09d}.pt", ADVICE) as file:
@@ -365,18 +316,10 @@ class Run:
                 old.unlink()
 
     def save_generator(self, generator: nn.Module, step: int, best: str = "", **notes: float) -> None:
-        """Write the generator's weights with its architecture, so that a later lab can load it by the run's name.
+        """Write the generator's weights with its architecture, so that a later lab can load them by the run's name.
 
-        Parameters
-        ----------
-        generator
-            A network of `srlab.models.GENERATORS`.
-        step
-            At which it has these weights.
-        best
-            Name of the score by which these are the best weights; "" for the last ones.
-        **notes
-            More for the file's metadata.
+        `best` names the score for which these weights are the best, or is "" for the latest; `notes` are extra
+        metadata.
         """
         if self.writes:
             notes |= {"network": type(generator).__name__, "config": getattr(generator, "config", {})}
@@ -385,9 +328,9 @@ class Run:
 
 
 def _read_state(file: Path) -> dict[str, Any]:
-    """Read a state if it is whole; nothing in it is executed."""
+    """Load a checkpoint and check that it is complete, without executing anything in it."""
     try:
-        with zipfile.ZipFile(file) as archive:  # torch.load passes over checksums
+        with zipfile.ZipFile(file) as archive:  # torch.load ignores checksums
             if archive.testzip():
                 raise ValueError("its content is not what was written")
         state = torch.load(file, map_location="cpu", weights_only=True)
@@ -404,34 +347,28 @@ def _read_state(file: Path) -> dict[str, Any]:
 
 
 def find_run(typed: str | os.PathLike) -> Run:
-    """Find a run by ``<lab>/<name>``, or by the path of its folder or of a file in it, wherever that is.
-
-    Raises
-    ------
-    SrlabError
-        There is none, or as for `Run.manifest`.
-    """
+    """Find a run from ``<lab>/<name>``, or from the path of its folder or of a file in it, anywhere on disk."""
     place = locate(typed)
     folder = (place if place.is_dir() else place.parent).resolve()
     if not _is_run(folder):
         raise SrlabError(f"There is no run in {folder}; give the folder of one, or <lab>/<name>.")
     run = Run("", folder.name, folder)
-    run.lab = run.manifest()["lab"]  # its folder may have been copied anywhere
+    run.lab = run.manifest()["lab"]  # the folder may have been copied elsewhere
     return run
 
 
 def read_runs(labs: str = "*") -> Iterator[tuple[Run, dict[str, Any]]]:
-    """Yield all runs of the labs that fit a pattern, but no side runs, with their manifests; print a damaged one."""
+    """Yield runs and manifests of all labs that match a pattern, without side runs; report and skip damaged ones."""
     for folder in sorted(home().glob("*/*")):
         if not fnmatch(folder.parent.name, labs) or SIDE_RUN in folder.name or not _is_run(folder):
             continue
         try:
-            run = Run(folder.parent.name, folder.name)  # refuses the name of a copy, such as "default (copy)"
+            run = Run(folder.parent.name, folder.name)  # rejects names of copies, such as "default (copy)"
             yield run, run.manifest()
         except SrlabError as error:
             print(f"Passed over: {error}")
 
 
 def _is_run(folder: Path) -> bool:
-    """Whether a folder has a manifest, or a state, which contains one."""
+    """Return whether a folder has a manifest, or a checkpoint, which contains one."""
     return (folder / "run.json").is_file() or any((folder / "state").glob("*.pt"))

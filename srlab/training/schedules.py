@@ -1,6 +1,6 @@
 """Learning-rate schedules: functions from the step to a factor on the learning rate.
 
-They hold no state. A resumed run asks for the factor of its step and gets what an uninterrupted run got.
+They have no state, so a resumed run uses the same rates as an uninterrupted one.
 """
 
 import math
@@ -11,13 +11,13 @@ Schedule = Callable[[int], float]
 
 
 def constant(step: int) -> float:
-    """Leave the learning rate as it is."""
+    """Return 1: the learning rate does not change."""
     return 1.0
 
 
 @dataclass(frozen=True)
 class Milestones:
-    """Multiply by `gamma` at each of the given steps; the schedule of SRGAN, ESRGAN and most papers."""
+    """A schedule that multiplies by `gamma` at each of the given steps, as in SRGAN, ESRGAN and most papers."""
 
     steps: tuple[int, ...]
     gamma: float = 0.5
@@ -29,18 +29,16 @@ class Milestones:
 
 @dataclass(frozen=True)
 class OneCycle:
-    """Rise linearly to 1, then fall along a cosine to `last` (after Smith 2018), each for a share of the total.
+    """A schedule that rises linearly to 1, then falls along a cosine to `last` (after Smith 2018).
 
-    Short runs reach further with it than with a constant rate. Beyond `total` the rate stays at `last`.
+    A short run gets further with it than with a constant rate. After `total` steps the factor stays at `last`.
 
     Attributes
     ----------
     total
-        Steps of the whole run.
+        Number of steps of the whole run.
     warmup
         Share of `total` spent rising.
-    last
-        Factor at the end.
     """
 
     total: int

@@ -1,4 +1,4 @@
-"""What decides the result of a run, as its manifest notes it, and what has changed when the run goes on."""
+"""The settings that decide the result of a run, as recorded in its manifest, and how two sets of them differ."""
 
 import hashlib
 import inspect
@@ -18,12 +18,12 @@ import torch
 import srlab
 from srlab.training.schedules import Schedule
 
-COMPUTED = ("fused", "foreach", "capturable")  # settings of an optimizer: how an update is computed, not which
+COMPUTED = ("fused", "foreach", "capturable")  # optimizer settings that affect only how an update is computed
 PACKAGES = ("torch", "accelerate", "numpy", "scikit-image", "matplotlib")
 
 
 def environment() -> dict[str, Any]:
-    """Return the versions, the platform, and the git revision that a run is made with."""
+    """Return the versions, the platform and the git revision for the manifest."""
     git = ["git", "-C", str(Path(__file__).parent), "describe", "--always", "--dirty", "--exclude=*"]
     try:
         revision = subprocess.run(git, capture_output=True, text=True, timeout=10, check=True).stdout.strip()
@@ -35,7 +35,7 @@ def environment() -> dict[str, Any]:
 
 
 def describe_optimizer(optimizer: torch.optim.Optimizer) -> dict[str, Any]:
-    """Return an optimizer's settings; where its groups of parameters differ, a list, and the size of each group."""
+    """Return an optimizer's settings, as lists if its parameter groups differ, and the size of each group."""
     groups = optimizer.param_groups
     settings = {key: [group[key] for group in groups] for key in groups[0] if key not in ("params", "lr")}
     settings = {key: all_[0] if all_.count(all_[0]) == len(all_) else all_ for key, all_ in settings.items()}
@@ -44,7 +44,7 @@ def describe_optimizer(optimizer: torch.optim.Optimizer) -> dict[str, Any]:
 
 
 def describe_schedule(schedule: Schedule, iters: int) -> str:
-    """Return the name of a schedule and, for a plain function, a short hash of its curve over the run."""
+    """Return the name of a schedule; for a plain function also a short hash of its curve over the run."""
     if is_dataclass(schedule):
         return repr(schedule)
     curve = [f"{float(schedule(round(share * (iters - 1) / 50))):.6g}" for share in range(51)]
@@ -53,7 +53,7 @@ def describe_schedule(schedule: Schedule, iters: int) -> str:
 
 
 def hash_of_source(step: Callable) -> str:
-    """Return a short hash of a training step's source, but not of what it calls; "" without a source file."""
+    """Return a hash of a training step's source, without the functions it calls; "" without a file."""
     try:
         return hashlib.sha256(inspect.getsource(step).encode()).hexdigest()[:16]
     except (OSError, TypeError):
@@ -61,7 +61,7 @@ def hash_of_source(step: Callable) -> str:
 
 
 def as_read_back(settings: dict[str, Any]) -> dict[str, Any]:
-    """Return settings as JSON gives them back: tuples become lists, tensors numbers, and paths texts."""
+    """Return settings as JSON returns them: tuples become lists, tensors numbers, and paths strings."""
 
     def plain(value: Any) -> Any:
         return value.tolist() if hasattr(value, "tolist") else os.fspath(value)
@@ -75,7 +75,7 @@ def differences(earlier: dict[str, Any], now: dict[str, Any], within: str = "") 
     for name in earlier | now:
         was, becomes = earlier.get(name), now.get(name)
         if isinstance(was, dict) and isinstance(becomes, dict):
-            if "optimizer" in becomes:  # another version of torch may know other settings
+            if "optimizer" in becomes:  # another version of torch may have other settings
                 was = {key: was.get(key, setting) for key, setting in becomes.items() if key not in COMPUTED}
                 becomes = {key: becomes[key] for key in was}
             changed += differences(was, becomes, f"{within}{name}.")

@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM as a request that a loop honours when it is ready."""
+"""Handle Ctrl-C and SIGTERM when a training loop is ready for them."""
 
 import signal
 import threading
@@ -6,16 +6,16 @@ from types import FrameType, TracebackType
 
 
 class TrainingStopped(KeyboardInterrupt):
-    """Training was interrupted and its state saved; the message says how to go on."""
+    """An interrupted training run, after saving; the message explains how to resume."""
 
     def _render_traceback_(self) -> list[str]:
         return [str(self)]
 
 
 class Interrupts:
-    """While the block runs, SIGINT and SIGTERM only set `caught`; a second one acts at once.
+    """A context in which SIGINT and SIGTERM only set `caught`; a second signal takes effect at once.
 
-    Outside the main thread Python allows no handlers, and signals keep their usual effect.
+    Python allows handlers only in the main thread. In other threads signals keep their usual effect.
     """
 
     def __enter__(self) -> "Interrupts":
@@ -37,12 +37,9 @@ class Interrupts:
         self.caught = number
 
     def leave(self, message: str) -> None:
-        """End the block as the sender of the signal expects.
+        """End the block the way the sender of the signal expects.
 
-        Raises
-        ------
-        TrainingStopped
-            After Ctrl-C. After SIGTERM the message is printed and the signal takes its usual effect.
+        After Ctrl-C raise `TrainingStopped`; after SIGTERM print the message and let the signal take its usual effect.
         """
         self.__exit__(None, None, None)
         if self.caught == signal.SIGTERM:

@@ -1,6 +1,6 @@
-"""`Trainer`: the loop around your own `step`. It never sees a loss function or a network's insides.
+"""`Trainer`: the loop around your own `step`, independent of losses and architectures.
 
-`srlab.training.runs` has the run folder that it writes, and how a run survives a crash.
+`srlab.training.runs` describes the run folder and how a run survives a crash.
 """
 
 import copy
@@ -29,21 +29,20 @@ from srlab.training.wrapping import bare, compile_networks, make_accelerator
 
 Losses = dict[str, torch.Tensor]
 RESERVED = ("ema", "ramp", "sampler", "scaler", "schedule", "seed")  # names in a state or a manifest
-SAVE_EVERY_S = 300  # seconds after which the state is saved even between validations
+SAVE_EVERY_S = 300  # seconds between checkpoints if no validation is due
 
 
 class Trainer:
-    """Train whatever your `step` updates.
+    """A training loop that calls your `step` for each batch.
 
-    The trainer gives you a device, mixed precision and several processes (Hugging Face accelerate), a moving average
-    of the generator, a learning-rate schedule, validation, a progress bar, TensorBoard events, a guard against NaN,
-    and runs that can be stopped at any moment and go on: on a CPU bit for bit, as long as a step draws its random
-    numbers from PyTorch; on a GPU as exactly as its operations repeat.
+    The trainer handles devices, mixed precision, a moving average of the generator (EMA), the learning rate,
+    validation, logging and divergence. You can stop a run at any moment and resume it: on a CPU bit for bit, if the
+    step draws its random numbers from PyTorch; on a GPU as exactly as its operations are reproducible.
 
-    Under ``torchrun`` each process trains on its share of every batch, and PyTorch averages the gradients, so a loss
-    that is a mean over patches is that of one process with the whole batch. Batch norm and a relativistic average,
-    which look at several patches at once, see those of one process. Random numbers that a step draws are the same in
-    all processes. The first process alone writes, and logged losses are means over all.
+    Under ``torchrun`` each process trains on its share of every batch, and gradients are averaged, so a mean over
+    patches acts as in one process. Batch norm and a relativistic average see only the patches of one process. Random
+    numbers drawn by a step are the same in all processes. Only the first process writes; logged losses are means over
+    all.
 
     Parameters
     ----------
@@ -52,17 +51,16 @@ class Trainer:
     device, precision
         See `srlab.pick_device` and `srlab.pick_precision`.
     ema, ramp
-        Decay of the moving average of the generator's weights; 0 keeps the weights themselves. It warms up as
-        ``min(ema, (1 + step) / (ramp + step))``: a `ramp` of 10 averages over a ninth of the steps so far, for a
-        random start; 3 over half of them, for a GAN that begins with a trained generator.
+        Decay of the EMA (0: no averaging). It warms up as ``min(ema, (1 + step) / (ramp + step))``: a `ramp` of 10
+        averages over a ninth of the steps so far, for a random initialization; 3 over half of them, for a GAN that
+        starts from a pretrained generator.
     seed
-        Seed of PyTorch's global random numbers when the run begins.
+        Seed of PyTorch's global random numbers at the start of the run.
     recipe
-        What else decides the result and cannot be seen in the objects, such as the name of the loss. It is noted in
-        the manifest, and a run is resumed only with the same recipe.
+        Other settings that decide the result, such as the name of the loss. A run is resumed only with the same recipe.
     compiled
-        ``""``, or a mode of `srlab.training.wrapping.compile_networks` for all networks. Where torch.compile does not
-        work, the trainer prints why and goes on without it. Sums may then be rounded in another order.
+        ``""``, or a mode of `srlab.training.wrapping.compile_networks`. If torch.compile does not work, the trainer
+        prints why and continues without it. Compiled networks may round differently.
 
     Examples
     --------
@@ -97,33 +95,24 @@ class Trainer:
         self.run.writes = self.accelerator.is_main_process
         self.ema_decay, self.ramp, self.seed = ema, ramp, seed
         self.recipe, self.compiled = recipe or {}, compiled
-        self.networks: dict[str, nn.Module] = {}  # those that learn
+        self.networks: dict[str, nn.Module] = {}  # trainable networks
         self.frozen: dict[str, nn.Module] = {}
         self.optimizers: dict[str, torch.optim.Optimizer] = {}
-        self.prepared: dict[str, Any] = {}  # all of them, as a step uses them
+        self.prepared: dict[str, Any] = {}  # all of them, wrapped for use in a step
         self.step = 0
-        self._rates: dict[str, list[float]] = {}  # of each optimizer's groups, as the last step set them
+        self._rates: dict[str, list[float]] = {}  # learning rates of each optimizer's groups in the last step
 
     @property
     def history(self) -> list[dict[str, float]]:
-        """All logged rows, those of earlier calls included."""
+        """All logged rows, including those of earlier calls."""
         return self.run.history
 
     def prepare(self, **objects: nn.Module | torch.optim.Optimizer) -> Any:
-        """Move networks and optimizers to the device and wrap them for precision and several processes.
+        """Move networks and optimizers to the device and return them wrapped, in the same order.
 
-        A second call forgets the objects of the first.
-
-        Parameters
-        ----------
-        **objects
-            Networks and optimizers by name; the network to validate and keep is called ``generator``. A network
-            without trainable parameters, such as a feature extractor, gets device and precision, but is not saved.
-
-        Returns
-        -------
-        tuple
-            The objects to use in `step`, in the same order; also by name, in ``trainer.prepared``.
+        ``trainer.prepared`` has them by name. The network to validate and keep must be called ``generator``. A network
+        without trainable parameters, such as a feature extractor, is not saved. A second call replaces all objects of
+        the first.
         """
         objects = {name: bare(thing) for name, thing in objects.items()}
         self.networks, self.frozen, self.optimizers, self._rates = {}, {}, {}, {}
@@ -143,7 +132,7 @@ class Trainer:
                 raise SrlabError(f"prepare takes networks and optimizers, but {name} is a {type(thing).__name__}.")
         if "generator" not in self.networks:
             raise SrlabError("One of the networks must be passed as generator=..., the one to validate and keep.")
-        # Copied before it is wrapped: accelerate binds the wrapped forward to the network it wraps.
+        # Copy before wrapping: accelerate binds the wrapped forward to the original network.
         try:
             self.ema = copy.deepcopy(self.networks["generator"]).eval().requires_grad_(False)
         except RuntimeError as error:
@@ -151,7 +140,7 @@ class Trainer:
                 "The generator cannot be copied for its moving average. If it has torch.nn.utils.weight_norm, take "
                 "torch.nn.utils.parametrizations.weight_norm."
             ) from error
-        # A frozen network has no gradients to exchange with the other processes, and accelerate refuses to try.
+        # A frozen network has no gradients to exchange between processes, and accelerate raises an error if it should.
         self.prepared = {
             name: self.accelerator.prepare_optimizer(thing)
             if name in self.optimizers
@@ -166,17 +155,16 @@ class Trainer:
         return tuple(self.prepared.values())
 
     def backward(self, loss: torch.Tensor) -> None:
-        """Call ``loss.backward()``, scaled where the precision needs it.
+        """Call ``loss.backward()``, with loss scaling in float16.
 
-        In float16 the gradients stay scaled until the optimizer steps. Before you clip them, call
-        ``trainer.accelerator.unscale_gradients(optimizer)``.
+        Before you clip gradients in float16, call ``trainer.accelerator.unscale_gradients(optimizer)``.
         """
         self.accelerator.backward(loss)
 
     def gradient_norm(self, network: nn.Module) -> torch.Tensor:
-        """Return the norm of a network's gradients after `backward`, without the scale of float16: ``()``.
+        """Return the norm of a network's gradients after `backward`, shape ``()``.
 
-        It is 0 in a step whose gradients overflow; the scaler of float16 skips such a step, which is no failure.
+        It is 0 if they overflow in float16; the scaler skips such a step, which is harmless.
         """
         norm = torch.nn.utils.get_total_norm([p.grad for p in network.parameters() if p.grad is not None])
         if self.accelerator.scaler is None:
@@ -197,43 +185,34 @@ class Trainer:
         monitor: Callable[["Trainer"], None] | None = None,
         floor: float = float("-inf"),
     ) -> nn.Module:
-        """Train to a total of `iters` steps, from where an earlier call or a crash left the run.
+        """Train until the run has `iters` steps in total, starting where an earlier call or a crash left it.
+
+        Interrupting it raises `TrainingStopped` after a checkpoint. If training fails, the last good checkpoint is
+        kept.
 
         Parameters
         ----------
         step
             ``step(lr, hr)`` updates the networks once and returns its losses by name.
-        sampler
-            Gives the batches.
         iters
-            Total number of steps of the run, those of earlier calls included. A run that was planned for another
-            total follows the schedule that it is given now, and the manifest notes that.
+            Total number of steps, including earlier calls. If it changes, the run follows the new schedule from there
+            on.
         schedule
             Factor on every optimizer's learning rate as a function of the step.
         validate
-            ``validate(generator)`` scores the averaged generator, for example ``{"psnr": 28.1}``. The weights with
-            the highest ``psnr`` and ``ssim`` are kept as ``generator-best-psnr.safetensors`` and ``-ssim``.
+            ``validate(generator)`` scores the averaged generator, for example ``{"psnr": 28.1}``. The weights with the
+            highest ``psnr`` and ``ssim`` are kept as ``generator-best-psnr.safetensors`` and ``-ssim``.
         validate_every
-            Steps between validations, each of which also saves the state. Two early ones come at a quarter
-            and at half of it.
-        monitor
-            Called with the trainer after each validation, to draw.
+            Steps between validations; each also saves a checkpoint and calls `monitor`, to draw. Two extra ones come
+            after a quarter and a half of it.
         floor
-            Training stops when ``psnr`` falls below this, and far below its best: no later stage should begin with
-            such a network. Some dB below bicubic make sense.
+            Lowest acceptable ``psnr`` in dB, for example a few dB below bicubic. Training stops if the score falls
+            below it and far below its best, so that no later stage starts from a collapsed network.
 
         Returns
         -------
         torch.nn.Module
             The averaged generator, in eval mode and float32.
-
-        Raises
-        ------
-        SrlabError
-            `iters` is below 1, the run belongs to other settings or is in use, a loss is NaN, infinite or a hundred
-            times what it was, the picture is ruined, or the disk is full. The last good state stays.
-        TrainingStopped
-            Interrupted; the state was saved.
         """
         if "generator" not in self.networks or not self.optimizers:
             raise SrlabError("Call prepare(generator=..., optimizer=...) before fit.")
@@ -257,7 +236,7 @@ class Trainer:
                 print(f"The run '{self.run.name}' has already done {self.step} of {iters} steps; nothing to train.")
                 self.run.finish(self.step, self.ema)
                 draw(self)
-                self.accelerator.wait_for_everyone()  # what the first process writes is there for all
+                self.accelerator.wait_for_everyone()  # until the first process has written its files
                 return self.ema
             early = {max(1, validate_every // 4), max(1, validate_every // 2)}
             saved_at = time.monotonic()
@@ -305,7 +284,10 @@ class Trainer:
             self._rates[name] = [group["lr"] for group in optimizer.param_groups]
 
     def _checked(self, losses: Any) -> Losses:
-        """Return a step's losses as ``()`` on the device; note there, without a wait, the first step with a bad one."""
+        """Return a step's losses as ``()`` tensors on the device, and record the first step with a bad loss.
+
+        The record stays on the device, so that the loop does not wait for the GPU.
+        """
         if not isinstance(losses, dict) or not losses:
             raise SrlabError('The function step must return its losses by name, such as {"loss": loss}.')
         losses = {name: torch.as_tensor(value, device=self.device).detach() for name, value in losses.items()}
@@ -341,7 +323,7 @@ class Trainer:
         """Log the scores of the averaged generator, and keep its weights if they are the best so far."""
         if validate is None:
             return
-        self._require_finite(self.ema.state_dict())  # otherwise the score would be what fails
+        self._require_finite(self.ema.state_dict())  # otherwise the error would come from the score
         rows: list[Any] = [None]
         if self.accelerator.is_main_process:
             scores = validate(self.ema)
@@ -353,7 +335,7 @@ class Trainer:
         self.run.keep_best(self.step, self.ema)
 
     def _stopping(self, interrupts: Interrupts) -> bool:
-        """Whether to stop after this step. Several processes agree on it when they log, as that makes them wait."""
+        """Return whether to stop after this step. Several processes agree on it when they log and wait anyway."""
         if self.accelerator.num_processes > 1:
             if self.step % LOG_EVERY:
                 return False
@@ -373,10 +355,10 @@ class Trainer:
         if ruin := find_ruin(self.history, floor):
             self.run.fail(ruin)
 
-    # --- What is saved, and put back ---
+    # --- Saving and loading ---
 
     def _begin(self, step: Callable, sampler: PatchSampler, schedule: Schedule, iters: int) -> None:
-        """Go on from the run's newest state, or begin the run."""
+        """Resume from the run's newest checkpoint, or begin the run."""
         sampler.share(self.accelerator.process_index, self.accelerator.num_processes)
         for name, optimizer in self.optimizers.items():
             for group in optimizer.param_groups:
@@ -390,7 +372,7 @@ class Trainer:
         self._first_bad = torch.zeros((), dtype=torch.long, device=self.device)
         torch.manual_seed(self.seed)
         state = self.run.resume(self._parameters(sampler, schedule, iters), iters, trained=self.step)
-        self.accelerator.wait_for_everyone()  # all have read before the first process writes
+        self.accelerator.wait_for_everyone()  # until all have read, before the first process writes
         if state:
             self._refuse_other_layers(state)
             self._load_state(state, sampler)
@@ -398,10 +380,10 @@ class Trainer:
         facts |= {"processes": self.accelerator.num_processes, "code_of_step": hash_of_source(step)}
         self.run.begin(self.step, iters, facts)
         if not state:
-            self._save(sampler, "running")  # if a step raises, a second try in the same kernel begins here
+            self._save(sampler, "running")  # if a step raises, a second attempt in this kernel starts here
 
     def _parameters(self, sampler: PatchSampler, schedule: Schedule, iters: int) -> dict[str, Any]:
-        """Return all that decides the result, for the manifest."""
+        """Return the settings that decide the result, for the manifest."""
         parameters = self.recipe | {"seed": self.seed, "ema": self.ema_decay, "ramp": self.ramp}
         parameters["sampler"] = sampler.describe()
         for name, network in (self.networks | self.frozen).items():
@@ -411,12 +393,12 @@ class Trainer:
         return parameters | {"schedule": describe_schedule(schedule, iters)}
 
     def _stateful(self, sampler: PatchSampler) -> dict[str, Any]:
-        """Return what has a state dict, by name: networks, their average, the sampler, and the scaler of float16."""
+        """Return the objects with a state dict by name: networks, EMA, sampler, and the float16 scaler."""
         scaler = {"scaler": self.accelerator.scaler} if self.accelerator.scaler else {}
         return self.networks | {"ema": self.ema, "sampler": sampler} | scaler
 
     def _state(self, sampler: PatchSampler) -> dict[str, Any]:
-        """Return what a resumed run needs to go on as if nothing had happened; learning rates follow from the step."""
+        """Return the checkpoint, except for learning rates, which follow from the step."""
         random = {"cpu": torch.get_rng_state()}
         if self.device.type == "cuda":
             random["cuda"] = torch.cuda.get_rng_state(self.device)
@@ -427,12 +409,12 @@ class Trainer:
         }
 
     def _load_state(self, state: dict[str, Any], sampler: PatchSampler) -> None:
-        """Put back what `_state` collected, and go on at its step."""
+        """Load what `_state` collected, and continue at its step."""
         for name, thing in self._stateful(sampler).items():
             if name in state["networks"] or name != "scaler":  # a run that changes to float16 has a new scaler
                 thing.load_state_dict(state["networks"][name])
         for name, optimizer in self.optimizers.items():
-            groups = optimizer.state_dict()["param_groups"]  # settings are those of the run that goes on
+            groups = optimizer.state_dict()["param_groups"]  # the settings passed now count
             optimizer.load_state_dict({"state": state["optimizers"][name], "param_groups": groups})
         torch.set_rng_state(state["random"]["cpu"])
         if self.device.type == "cuda" and "cuda" in state["random"]:
@@ -447,9 +429,9 @@ class Trainer:
         self.run.save(self.step, state, self.ema, status)
 
     def _refuse_other_layers(self, state: dict[str, Any]) -> None:
-        """Refuse networks that a state's weights don't fit, before `load_state_dict` has filled a part of them.
+        """Reject networks whose layers differ from the checkpoint, before `load_state_dict` partly overwrites them.
 
-        Print if the run has other weights before its first step than those that it was given now.
+        Report if the run keeps other initial weights than those passed now.
         """
         for name, network in self.networks.items():
             saved, given = state["networks"][name], network.state_dict()
