@@ -19,19 +19,19 @@ from srlab.text import printable
 from srlab.tiling import Upscaler, upscale
 
 TIFF, JPEG = {"compression": "tiff_adobe_deflate"}, {"quality": 95, "subsampling": "4:4:4"}
-# Options that each format is written with.
+# Options for writing each format.
 OPTIONS = {".png": {}, ".tif": TIFF, ".tiff": TIFF, ".jpg": JPEG, ".jpeg": JPEG, ".webp": {"lossless": True}}
-BYTES = 8  # of memory per pixel of the result: pixels for Pillow, and the file
+BYTES = 8  # of memory per pixel of the result, for Pillow's pixels and the encoded file
 LARGEST_SIDE = {".jpg": 65500, ".jpeg": 65500, ".webp": 16383}  # pixels
-# EXIF entries that are true of the small photo only: its size, and where its subject is.
+# EXIF entries that are true only of the LR photo: its size, and the location of its subject.
 OF_SIZE = {0x0100, 0x0101, 0xA002, 0xA003, 0x9214, 0xA214}
-Entry = tuple[int, int, object]  # group (0: the main one), tag, value
-HIDDEN_REACH = 4.0  # sigma in pixels, over which colors spread to transparent pixels
+Entry = tuple[int, int, object]  # group (0: main), tag, value
+HIDDEN_REACH = 4.0  # sigma in pixels with which colors spread to transparent pixels
 
 
 @dataclass
 class Summary:
-    """Results written, results that were there already, and files that failed, each with the reason."""
+    """Files written, files that existed already, and files that failed, each with the reason."""
 
     written: list[Path] = field(default_factory=list)
     present: list[Path] = field(default_factory=list)
@@ -50,45 +50,29 @@ def upscale_file(
     precision: str = "no",
     progress: bool | str = True,
 ) -> Path:
-    """Upscale an image file into another one with 8 bits per channel.
+    """Upscale an image file into another one with 8 bits per channel, and return the path of the target.
 
-    The source is read as in `srlab.read_image`, except for transparency: gray stays gray, palettes and CMYK become RGB.
-    The alpha channel is upscaled by bicubic interpolation, and transparent pixels take the color of their surroundings,
-    so that hidden colors cause no halo. The pixels are turned upright. The color profile and EXIF entries are kept
-    where they describe the result and its format can store them; a line on stderr names the rest. The first image of
-    an animation or a file with several pages is used.
+    The source is read as in `srlab.read_image`, except for transparency: gray stays gray; palettes and CMYK become RGB.
+    The alpha channel is upscaled with bicubic interpolation. Transparent pixels get the color of their surroundings, so
+    that hidden colors cause no halo. The pixels are turned upright. The color profile and EXIF entries are kept if they
+    fit the result and its format can store them; a message on stderr lists the rest. Only the first image of an
+    animation or of a file with several pages is used.
 
-    Besides a tile of the network, the memory holds up to eight bytes per pixel of the result. The target appears under
-    its name only when it is complete and on the disk.
+    The result needs up to eight bytes of memory per pixel, besides a tile of the network. The target appears only when
+    it is complete and on the disk. `srlab.upscale` explains `tile`, `overlap` and `precision`.
 
     Parameters
     ----------
-    source
-        LR file.
     target
-        SR file: ``.png``, ``.tif``, ``.tiff``, ``.jpg``, ``.jpeg`` (quality 95) or ``.webp`` (lossless). Missing
-        folders are made.
+        SR file: ``.png``, ``.tif``, ``.tiff``, ``.jpg``, ``.jpeg`` (quality 95) or ``.webp`` (lossless).
     upscaler
         Network or function from LR ``(1, 3, h, w)`` in [0, 1] to SR.
     scale
         SR pixels per LR pixel.
     force
-        Replace an existing target. The source itself is never replaced.
-    tile, overlap, precision
-        As for `srlab.upscale`.
+        Replace an existing target, but never the source.
     progress
-        Show a progress bar; a text is its label.
-
-    Returns
-    -------
-    Path
-        The target.
-
-    Raises
-    ------
-    SrlabError
-        The source cannot be read, the target exists, cannot be written or cannot store such an image, the memory is too
-        small, or the upscaler fails as in `srlab.upscale`.
+        Show a progress bar; a string is its label.
     """
     source, target = from_home(source), from_home(target)
     check_scale(scale)
@@ -113,12 +97,12 @@ def upscale_file(
                 f"{target.name} ({size[0]}x{size[1]} pixels) needs {needed:.3g} GB of memory, and {free:.3g} GB are "
                 "free; cut the photo first."
             )
-        metadata = _metadata(image, target, "L" if gray and suffix != ".webp" else "RGB")  # WebP has no gray
+        metadata = _metadata(image, target, "L" if gray and suffix != ".webp" else "RGB")  # WebP has no gray mode
     label = printable(source.name) if progress is True else progress or ""
     with open_atomic(target) as file:
         sr = upscale(upscaler, lr, scale, tile, overlap, precision, label, torch.uint8)
         result = Image.fromarray(sr.permute(1, 2, 0).squeeze(2).numpy())
-        del sr  # its memory is for the file
+        del sr  # frees memory for the file
         if alpha:
             result.putalpha(alpha.resize(size, Image.Resampling.BICUBIC))
         file.write(encoded(result, target, **OPTIONS[suffix], **metadata))
@@ -137,24 +121,7 @@ def upscale_folder(
 ) -> Summary:
     """Upscale every image of a folder into ``<name>.png`` in another one; a second call resumes a stopped one.
 
-    Parameters
-    ----------
-    source, target
-        Folders; `srlab.data.datasets.image_files` finds the images.
-    upscaler, scale, force, **options
-        As for `upscale_file`.
-    progress
-        Show a progress bar for each image.
-
-    Returns
-    -------
-    Summary
-        A file that fails does not stop the others.
-
-    Raises
-    ------
-    SrlabError
-        Before the first image: the source has no images, or the target is the source or a file.
+    A file that fails does not stop the others; the returned `Summary` lists it. `options` are those of `upscale_file`.
     """
     source, target = from_home(source), from_home(target)
     summary, images = Summary(), image_files(source)
@@ -175,10 +142,10 @@ def upscale_folder(
 
 
 def _split(image: Image.Image) -> tuple[Image.Image, Image.Image | None]:
-    """Return colors without transparency, and the alpha channel where something is transparent.
+    """Return the colors, and the alpha channel if something is transparent.
 
-    A file may have any color, mostly black, where nothing shows. An upscaler would mix it into the edges of what shows,
-    so the surrounding colors replace it, weighted by their alpha.
+    Transparent pixels may have any color, mostly black. The upscaler would mix it into visible edges, so surrounding
+    colors replace it, weighted by their alpha.
     """
     if not image.has_transparency_data or image.mode.startswith("I"):
         return image, None
@@ -194,9 +161,9 @@ def _split(image: Image.Image) -> tuple[Image.Image, Image.Image | None]:
 
 
 def _metadata(image: Image.Image, target: Path, mode: str) -> dict[str, bytes]:
-    """Return the color profile and EXIF of an upright image that its enlargement keeps; a line names the rest.
+    """Return the color profile and EXIF entries that the result keeps, and print the names of the rest.
 
-    Pillow fails in many ways at what other programs write, so each entry is first tried on an image of one pixel.
+    Pillow fails in many ways on metadata of other programs, so each entry is first tried on an image of one pixel.
     """
     suffix, lost = target.suffix.lower(), []
 
@@ -214,7 +181,7 @@ def _metadata(image: Image.Image, target: Path, mode: str) -> dict[str, bytes]:
         profile = None
     entries: list[Entry] = []
     for entry in _entries(image):
-        # In a compressed TIFF Pillow 13.0 cannot write the entries of the camera and of GPS.
+        # Pillow 13.0 cannot write camera and GPS entries into a compressed TIFF.
         if (entry[0] and suffix in (".tif", ".tiff")) or storable(None, [*entries, entry]) is None:
             lost.append(ExifTags.TAGS.get(entry[1], str(entry[1])))
         else:
@@ -225,14 +192,14 @@ def _metadata(image: Image.Image, target: Path, mode: str) -> dict[str, bytes]:
 
 
 def _entries(image: Image.Image) -> Iterator[Entry]:
-    """Yield the EXIF entries of an image that are not about its size; a thumbnail is not among them."""
+    """Yield the EXIF entries of an image, except for those about its size and its thumbnail."""
     if "exif" not in image.info:  # the tags of a TIFF describe its own layout
         return
     exif = image.getexif()
     for group in (0, ExifTags.IFD.Exif, ExifTags.IFD.GPSInfo):
         try:
             found = dict(exif.get_ifd(group) if group else exif)
-            if ExifTags.IFD.Interop in found:  # it marks Adobe RGB
+            if ExifTags.IFD.Interop in found:  # marks Adobe RGB
                 found[ExifTags.IFD.Interop] = {1: exif.get_ifd(ExifTags.IFD.Interop)[1]}
         except Exception:  # a damaged group
             continue

@@ -1,4 +1,4 @@
-"""Upscale images of any size with a network or a function: tile by tile where the image is large."""
+"""Upscale images of any size with a network or a function; large images are upscaled in tiles."""
 
 import math
 import sys
@@ -15,11 +15,11 @@ from srlab.shell import running_shell
 
 Upscaler = Callable[[torch.Tensor], torch.Tensor]
 
-# Side of a tile in LR pixels. At x4 SRResNet then takes about 1 GiB, and RRDBNet 2.
+# Side of a tile in LR pixels. At x4 SRResNet then uses about 1 GiB of memory, and RRDBNet 2.
 TILE = 320
-# LR pixels that a tile sees of its neighbors where the receptive radius is larger (SRResNet 40, RRDBNet 349). Pixels
-# further away change less than half an 8-bit level in our networks and at most one level in Real-ESRGAN, where an
-# overlap of 24 pixels would leave 26 (benchmarks/RESULTS.md).
+# Largest default overlap in LR pixels (receptive radius of SRResNet 40, of RRDBNet 349). Pixels further away change the
+# result by less than half an 8-bit level in our networks and by at most one level in Real-ESRGAN, where an overlap of
+# 24 pixels would cause errors of 26 levels (benchmarks/RESULTS.md).
 OVERLAP = 80
 SMALLEST_TILE = 16
 DTYPES = {"bf16": torch.bfloat16, "fp16": torch.float16}
@@ -37,9 +37,9 @@ def upscale(
 ) -> torch.Tensor:
     """Upscale an LR image or batch, without gradients, in eval mode and on the device of the network.
 
-    A large image is upscaled in tiles. Each tile sees `overlap` LR pixels of its neighbors, and only its core is kept,
-    so the memory that the network takes does not grow with the image. If a tile does not fit into the memory, its row
-    begins again with smaller tiles.
+    A large image is upscaled in tiles. Each tile includes `overlap` LR pixels of its neighbors, and only its core is
+    kept, so the network's memory use does not grow with the image. If a tile does not fit into memory, its row is
+    repeated with smaller tiles.
 
     Parameters
     ----------
@@ -48,31 +48,24 @@ def upscale(
     lr
         ``(N, C, h, w)`` or ``(C, h, w)``, float in [0, 1] or uint8 levels; C = 3 for RGB, 1 for gray.
     scale
-        SR pixels per LR pixel. By default, what the upscaler does.
+        SR pixels per LR pixel (default: the upscaler's own factor).
     tile
-        Longest side of a tile's core in LR pixels. By default the upscaler's own ``tile``, or `TILE`, and less for a
-        batch or a scale above 4.
+        Longest side of a tile's core in LR pixels (default: the upscaler's attribute ``tile``, or `TILE`; less for a
+        batch or a scale above 4).
     overlap
-        LR pixels. With the receptive radius of the network or more, tiles give the same image as the whole, up to float
-        rounding. By default the upscaler's own ``overlap``, or its ``radius``, at most `OVERLAP`.
+        LR pixels (default: the upscaler's attribute ``overlap``, or its ``radius``, at most `OVERLAP`). If it is at
+        least the receptive radius of the network, the result is the same as without tiles, up to float rounding.
     precision
         Number format of the network: ``"no"`` (exact), ``"bf16"``, ``"fp16"``, or ``"auto"``, see `precision_of`.
     progress
         Label of a progress bar over the LR pixels; "" shows no bar.
     dtype
-        Number format of the result (default: that of `lr`); ``torch.uint8`` rounds each tile to 8-bit levels.
+        Number format of the result (default: that of `lr`); ``torch.uint8`` rounds to 8-bit levels.
 
     Returns
     -------
     torch.Tensor
-        ``(N, C, H, W)`` or ``(C, H, W)``, clamped to [0, 1], on the device of `lr`. A network is left in the modes it
-        was in.
-
-    Raises
-    ------
-    SrlabError
-        The tensor is not an image, the image or the output contains NaN or infinity, the upscaler has another scale, a
-        setting is out of range, the device lacks the precision, or the memory is too small even for small tiles.
+        ``(N, C, H, W)`` or ``(C, H, W)``, clamped to [0, 1], on the device of `lr`.
     """
     if lr.ndim == 3:
         return upscale(upscaler, lr[None], scale, tile, overlap, precision, progress, dtype)[0]
@@ -84,9 +77,9 @@ def upscale(
         check_scale(scale)
     count, channels, height, width = lr.shape
     dtype = dtype or lr.dtype
-    # Levels lie in the memory as in an image file.
+    # Store 8-bit levels in the order of an image file, so that saving needs no copy.
     layout = torch.channels_last if dtype == torch.uint8 else torch.contiguous_format
-    if tile is None:  # a batch takes no more memory than one image
+    if tile is None:  # a batch should use no more memory than one image
         tile = max(int(tile_of(upscaler, scale) / math.sqrt(count)), SMALLEST_TILE)
     overlap = overlap_of(upscaler) if overlap is None else overlap
     if tile < 1 or overlap < 0:
@@ -113,7 +106,7 @@ def upscale(
                 if not out_of_memory(error):
                     raise
                 failure = str(error).split("\n")[0] or type(error).__name__
-            if failure:  # outside of the handler, where nothing keeps the tensors of the failed tile any more
+            if failure:  # outside of the handler, which would keep the tensors of the failed tile alive
                 tile = _halved(tile, overlap, failure)
                 bar.n = top * width
             else:
@@ -132,13 +125,7 @@ def overlap_of(upscaler: Upscaler) -> int:
 
 
 def precision_of(upscaler: Upscaler, precision: str) -> str:
-    """Turn ``"auto"`` into the upscaler's own ``precision``, or into `pick_precision` of its device.
-
-    Raises
-    ------
-    SrlabError
-        The precision is unknown, or the device doesn't have it.
-    """
+    """Replace ``"auto"`` with the upscaler's own ``precision``, or with `pick_precision` of its device."""
     weights = upscaler.parameters() if isinstance(upscaler, nn.Module) else ()
     if precision == "auto":
         precision = getattr(upscaler, "precision", precision)
@@ -155,14 +142,14 @@ def apply(upscaler: Upscaler, lr: torch.Tensor, precision: str = "no") -> torch.
             return upscaler(lr)
     lr = lr.to(next(upscaler.parameters(), lr).device)
     if lr.device.type == "cpu":
-        # oneDNN then copies no activations into a layout of its own. A clone, because one image of a batch can
-        # pass for channels_last with strides that the convolutions do not take for it.
+        # In channels_last oneDNN does not copy activations into its own layout. Clone, because one image of a batch
+        # can count as channels_last with strides that the convolutions do not accept as such.
         lr = lr.clone(memory_format=torch.channels_last)
     modes = {module: module.training for module in upscaler.modules()}  # some may be frozen
     upscaler.eval()
     try:
-        # Without a cache of weights: each is used once, and those that stay would lie between the activations and keep
-        # their memory from being used again, which doubles what RRDBNet takes.
+        # Do not cache the weights in half precision: each is used once, and cached weights between the activations
+        # would fragment the memory, which doubles what RRDBNet needs.
         half = torch.autocast(lr.device.type, DTYPES.get(precision), precision in DTYPES, cache_enabled=False)
         with torch.no_grad(), half, convolutions(whole=precision == "no"):
             return upscaler(lr)
@@ -202,19 +189,19 @@ def _core(
     rows = slice((top - above) * factor, (bottom - above) * factor)
     columns = slice((left - before) * factor, (right - before) * factor)
     sr = sr[..., rows, columns].clamp(0, 1).to(lr)
-    if image.shape[1] == 1:  # the upscaler gets RGB, but gray stays gray
+    if image.shape[1] == 1:  # the upscaler got RGB, but gray stays gray
         sr = full_range(luma(sr)).clamp(0, 1)
     return sr, factor
 
 
 def _even(length: int, longest: int) -> int:
-    """Return the length of the first of the fewest pieces, about equal; multiples of 32 suit windows of attention."""
+    """Return the length of the first of the fewest, about equal pieces: a multiple of 32, for windows of attention."""
     equal = length / math.ceil(length / longest)
     return min(32 * math.ceil(equal / 32), longest)
 
 
 def _halved(tile: int, overlap: int, failure: str) -> int:
-    """Return half the side of a tile that did not fit, or raise where tiles are small already."""
+    """Return half the side of a tile that did not fit into memory; raise if it is already small."""
     if torch.cuda.is_available():
         torch.cuda.empty_cache()
     if tile <= SMALLEST_TILE:
@@ -228,7 +215,7 @@ def _halved(tile: int, overlap: int, failure: str) -> int:
 
 
 def _bar(total: int, label: str) -> tqdm:
-    """Return a progress bar over pixels; a log, where each state of a bar stays, gets few of them."""
+    """Return a progress bar over pixels; in a log file, which keeps each update, it updates rarely."""
     pause = 0.1 if sys.stderr.isatty() or hasattr(running_shell(), "kernel") else 30
     pauses = {"mininterval": pause, "maxinterval": max(pause, 10)}
     return tqdm(total=total, desc=label, disable=not label, unit="px", unit_scale=True, **pauses)

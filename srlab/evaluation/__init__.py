@@ -1,1 +1,1 @@
-"""What a result is worth: metrics, tables over image sets, and mean opinion scores."""
+"""Evaluate upscalers: metrics, protocols, and tables of scores over image sets."""

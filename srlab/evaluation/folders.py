@@ -1,4 +1,4 @@
-"""Score a folder of SR files against a folder of HR files: which files belong together, and their scores."""
+"""Score a folder of SR files against a folder of HR files."""
 
 import re
 import unicodedata
@@ -18,18 +18,15 @@ _MARK = re.compile(r"[_-](?:HR|GT)$", re.IGNORECASE)
 
 
 def pair_names(sr: Sequence[str], hr: Sequence[str]) -> tuple[dict[str, str], list[str]]:
-    """Pair names of SR files, without extension, with names of HR files.
+    """Pair names of SR files with names of HR files, both without extension.
 
-    An SR file belongs to the longest HR name that its own name begins with, if no letter or digit follows, or ``x`` and
-    a digit: ``baby_x4_SRGAN`` and ``babyx4`` belong to ``baby``, ``baby2`` does not. A mark at the end of the HR name
-    (``_HR``, ``-GT``) does not count: ``baby_SRGAN`` belongs to ``baby_HR``.
+    An SR file belongs to the longest HR name at the start of its own name, if the next character is not a letter or
+    digit, or is an ``x`` before a digit: ``baby_x4_SRGAN`` and ``babyx4`` belong to ``baby``, ``baby2`` does not. A
+    mark at the end of an HR name (``_HR``, ``-GT``) is ignored: ``baby_SRGAN`` belongs to ``baby_HR``.
 
-    Returns
-    -------
-    tuple
-        HR name -> SR name, in the order of `hr`; and for each name without a partner a line with the reason.
+    Return HR name -> SR name, in the order of `hr`, and a message for each name without a partner.
     """
-    # One form of accents: macOS decomposes them in names of files.
+    # Compare accents in one form: macOS decomposes them in file names.
     starts = {name: unicodedata.normalize("NFC", _MARK.sub("", name)) for name in hr}
     claims: dict[str, list[str]] = {name: [] for name in hr}
     alone = []
@@ -56,29 +53,13 @@ def evaluate_folders(
     metrics: Sequence[str] = ("psnr", "ssim"),
     weights: str | Path = "auto",
 ) -> tuple[pd.DataFrame, list[str]]:
-    """Score a folder of SR files, whatever made them, against the folder of HR files.
+    """Score a folder of SR files against the folder of HR files; `pair_names` pairs them.
 
     An HR image of another size is first cropped at the bottom and right to a multiple of the scale. A gray HR file
-    makes the pair gray, see `srlab.evaluation.scoring.score_pair`.
+    makes the pair gray, see `srlab.evaluation.scoring.score_pair`. `srlab.evaluate` explains the other parameters.
 
-    Parameters
-    ----------
-    sr, hr
-        Folders; `pair_names` pairs their files.
-    scale
-        HR pixels per LR pixel.
-    protocol, metrics, weights
-        As for `srlab.evaluate`.
-
-    Returns
-    -------
-    tuple
-        Table with one row per pair (``image``, ``file``, then the metrics), and a note for each file without a partner.
-
-    Raises
-    ------
-    SrlabError
-        Nothing pairs, a folder or file is missing or damaged, or SR has another size than HR; the message names it.
+    Return a table with one row per pair (``image``, ``file``, then the metrics), and a note for each file without a
+    partner.
     """
     chosen = measures(metrics, protocol, scale, weights)
     files, originals = image_files(Path(sr)), find_images(Path(hr))[0]

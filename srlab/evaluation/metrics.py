@@ -1,4 +1,8 @@
-"""PSNR, SSIM and MS-SSIM, and the protocol: what they are measured on."""
+"""PSNR, SSIM, MS-SSIM and LR consistency, and the protocol that prepares images for them.
+
+Images are ``(N, C, H, W)`` or ``(C, H, W)``, float in [0, 1], with C = 3 for RGB and 1 for gray. Metrics return one
+float64 per image, ``(N,)``. They reject images of different shapes, and values that are NaN or far outside of [0, 1].
+"""
 
 from dataclasses import dataclass
 
@@ -12,12 +16,12 @@ from srlab.errors import SrlabError
 
 
 class TooSmall(SrlabError):
-    """An image has too few pixels for the window of a metric; a table has NaN there."""
+    """An error: the image is smaller than the window of the metric. Tables then contain NaN."""
 
 
 @dataclass(frozen=True)
 class Protocol:
-    """Preparation of an image before it is scored; two scores compare only under the same protocol.
+    """The preparation of images before they are scored. Compare scores only if their protocols are equal.
 
     Attributes
     ----------
@@ -31,8 +35,8 @@ class Protocol:
         Downsampler from HR to LR for sets without LR: a key of `srlab.DOWNSAMPLERS`.
     grey
         What ``color="y"`` scores for a gray file: its ``"values"``, as in tables made with MATLAB, or its ``"luma"``,
-        as in scripts that read every file as RGB, such as BasicSR's and IMDN's. The luma is between 16 and 235, which
-        makes errors smaller and raises the PSNR by 1.32 dB (by .094 dB on Set14, with one gray file of fourteen).
+        as in scripts that read every file as RGB, such as BasicSR's and IMDN's. The range of the luma is only 16 to
+        235, which makes errors smaller and raises the PSNR by 1.32 dB.
     """
 
     color: str = "y"
@@ -50,18 +54,7 @@ class Protocol:
             raise SrlabError(f"A protocol scores the 'values' or the 'luma' of a gray file, but got '{self.grey}'.")
 
     def __call__(self, image: torch.Tensor) -> torch.Tensor:
-        """Prepare a batch for scoring.
-
-        Parameters
-        ----------
-        image
-            RGB ``(N, 3, H, W)`` or gray ``(N, 1, H, W)``, float in [0, 1].
-
-        Returns
-        -------
-        torch.Tensor
-            ``(N, C, H - 2 * crop, W - 2 * crop)``.
-        """
+        """Prepare ``(N, C, H, W)`` for scoring: return ``(N, C, H - 2 * crop, W - 2 * crop)``."""
         height, width = image.shape[-2:]
         if min(height, width) <= 2 * self.crop:
             raise SrlabError(f"An image of {width}x{height} pixels has nothing left after a crop of {self.crop}.")
@@ -73,37 +66,22 @@ class Protocol:
 
 # The protocol of SRGAN, ESRGAN and nearly every table of x4 results.
 PAPER = Protocol(color="y", crop=4)
-# The same in tables made with BasicSR or IMDN's script.
+# The same for tables made with BasicSR or IMDN's script.
 BASICSR = Protocol(color="y", crop=4, grey="luma")
 # The protocol of blind face SR.
 FACE = Protocol(color="rgb", crop=0)
-# The protocol of the SRGAN content-loss study. Its column "SSIM" is probably MS-SSIM: under this protocol bicubic on
-# Set5 scores 26.71 dB (26.70 when rounded), an SSIM of .774 and an MS-SSIM of .955, while the study reports "SSIM"
-# .935 beside 23.13 dB for a network trained with MSE: far above bicubic's SSIM in spite of a much larger error.
+# The protocol of the SRGAN content-loss study. Its column "SSIM" is probably MS-SSIM: it reports .935 with 23.13 dB on
+# Set5 for a network trained with MSE, while bicubic scores 26.71 dB, an SSIM of .774 and an MS-SSIM of .955 under this
+# protocol. An SSIM this far above bicubic's would contradict the much larger error.
 STUDY = Protocol(color="rgb", crop=0, quantize=False)
 PROTOCOLS = {"paper": PAPER, "basicsr": BASICSR, "face": FACE, "study": STUDY}
-MS_SSIM_SIDE = 161  # pixels: after four halvings an 11x11 window must still fit
+MS_SSIM_SIDE = 161  # pixels: an 11x11 window must still fit after halving four times
 
 
 def prepared(sr: torch.Tensor, hr: torch.Tensor, protocol: Protocol) -> tuple[torch.Tensor, torch.Tensor]:
-    """Check a pair of batches and apply the protocol to both: the first step of every metric.
+    """Check a pair of batches and apply the protocol to both, the first step of every metric.
 
-    Parameters
-    ----------
-    sr, hr
-        ``(N, C, H, W)`` or ``(C, H, W)``, float in [0, 1]; C = 3 for RGB, 1 for gray.
-    protocol
-        Protocol of the metric.
-
-    Returns
-    -------
-    tuple of torch.Tensor
-        SR and HR, each ``(N, C, H, W)``, without gradient.
-
-    Raises
-    ------
-    SrlabError
-        Shapes differ, a value is NaN or infinite or above 2, an image is in [-1, 1], or the crop leaves nothing.
+    Both results are ``(N, C, H, W)``, without gradient.
     """
     if sr.shape != hr.shape:
         raise SrlabError(f"SR has shape {tuple(sr.shape)} but HR {tuple(hr.shape)}; they must be the same.")
@@ -125,25 +103,19 @@ def prepared(sr: torch.Tensor, hr: torch.Tensor, protocol: Protocol) -> tuple[to
 def psnr(sr: torch.Tensor, hr: torch.Tensor, protocol: Protocol = PAPER) -> torch.Tensor:
     """Compute the peak signal-to-noise ratio per image: ``10 log10(1 / MSE)`` with the peak at 1.
 
-    The mean squared error is per image. Average PSNR over images afterwards: an average of the errors of several images
-    gives another, lower number.
+    Average the PSNR over images afterwards: the PSNR of an averaged MSE is lower.
 
     Parameters
     ----------
     sr, hr
         ``(N, C, H, W)`` or ``(C, H, W)``, float in [0, 1]; C = 3 for RGB, 1 for gray.
     protocol
-        Protocol of the metric.
+        Preparation of both images.
 
     Returns
     -------
     torch.Tensor
         ``(N,)``, decibels, float64; infinite for equal images.
-
-    Raises
-    ------
-    SrlabError
-        As for `prepared`.
     """
     sr, hr = prepared(sr, hr, protocol)
     mse = (sr.double() - hr.double()).square().mean(dim=(1, 2, 3))
@@ -151,32 +123,19 @@ def psnr(sr: torch.Tensor, hr: torch.Tensor, protocol: Protocol = PAPER) -> torc
 
 
 def lr_consistency(sr: torch.Tensor, lr: torch.Tensor, resampler: str = "bicubic") -> torch.Tensor:
-    """Compute the PSNR of downscaled SR against LR: whether SR still shows what LR shows.
+    """Compute the PSNR in dB between downscaled SR and LR: whether SR agrees with its input.
 
-    It needs no HR, so it works for any upscaled image. Every photo that could have become this LR scores the same, so a
-    generator may invent whatever disappears when SR is downscaled; a low value means that it changed what was known. SR
-    is rounded to 8 bits, downscaled, and rounded again, like LR, and all channels of all pixels count. On the embedded
-    validation photos: bicubic 36 to 42 dB, the network trained with MSE 43 to 52, the bundled SRGAN 41 to 47.
+    It needs no HR. All HR images that could have become this LR score the same, so hallucinated detail costs nothing if
+    it disappears when SR is downscaled; a low value means that known content has changed. SR is rounded to 8 bits,
+    downscaled and rounded again. All channels of all pixels count.
 
     Parameters
     ----------
-    sr
-        ``(N, C, H, W)`` or ``(C, H, W)``, float in [0, 1]; C = 3 for RGB, 1 for gray.
     lr
-        The same, a whole number of times smaller, made only with the resampler: noise, blur or JPEG count as errors of
-        SR.
+        LR image, smaller by a whole factor. It must be made only with the resampler: noise, blur or JPEG would count as
+        errors of SR.
     resampler
         Key of `srlab.DOWNSAMPLERS`.
-
-    Returns
-    -------
-    torch.Tensor
-        ``(N,)``, decibels, float64; higher is better, infinite for equal images.
-
-    Raises
-    ------
-    SrlabError
-        As for `prepared`, an unknown resampler, or LR is not a whole number of times smaller.
     """
     sr, lr = (prepared(image, image, FACE)[0] for image in (sr, lr))
     (height, width), (small_height, small_width) = sr.shape[-2:], lr.shape[-2:]
@@ -189,54 +148,24 @@ def lr_consistency(sr: torch.Tensor, lr: torch.Tensor, resampler: str = "bicubic
 
 
 def ssim(sr: torch.Tensor, hr: torch.Tensor, protocol: Protocol = PAPER) -> torch.Tensor:
-    """Compute the structural similarity per image (Wang 2004): Gaussian 11x11 window of sigma 1.5, no padding.
+    """Compute the structural similarity per image (Wang 2004), at most 1.
 
-    Parameters
-    ----------
-    sr, hr
-        ``(N, C, H, W)`` or ``(C, H, W)``, float in [0, 1]; C = 3 for RGB, 1 for gray.
-    protocol
-        Protocol of the metric.
-
-    Returns
-    -------
-    torch.Tensor
-        ``(N,)``, at most 1 (equal images), float64.
-
-    Raises
-    ------
-    SrlabError
-        As for `psnr`; `TooSmall` if less than 11 pixels are left.
+    The window is Gaussian, 11x11 pixels with sigma 1.5, without padding. Less than 11 pixels per side after the crop
+    raise `TooSmall`.
     """
     sr, hr = prepared(sr, hr, protocol)
     if min(sr.shape[-2:]) < 11:
         raise TooSmall(f"SSIM needs at least 11x11 pixels after the crop, but has {tuple(sr.shape[-2:])}.")
-    # In float32 a variance is a small difference of large numbers; float64 keeps the fourth decimal right.
+    # A variance is a small difference of large numbers; in float32 the fourth decimal would be wrong.
     return windowed_ssim(sr.double(), hr.double(), data_range=1.0, size_average=False)
 
 
 def ms_ssim(sr: torch.Tensor, hr: torch.Tensor, protocol: Protocol = PAPER) -> torch.Tensor:
-    """Compute the multi-scale structural similarity per image (Wang, Simoncelli and Bovik 2003): five scales.
+    """Compute the multi-scale structural similarity per image (Wang, Simoncelli and Bovik 2003), from 0 to 1.
 
-    It ignores much of what x4 loses, because four of its five scales are coarser than the image: never compare it with
-    SSIM. If a side is not a multiple of 16, pytorch-msssim pads it with zeros.
-
-    Parameters
-    ----------
-    sr, hr
-        ``(N, C, H, W)`` or ``(C, H, W)``, float in [0, 1]; C = 3 for RGB, 1 for gray.
-    protocol
-        Protocol of the metric.
-
-    Returns
-    -------
-    torch.Tensor
-        ``(N,)``, from 0 to 1 (equal images), float64.
-
-    Raises
-    ------
-    SrlabError
-        As for `psnr`; `TooSmall` if less than 161 pixels are left along a side.
+    Never compare it with SSIM: four of its five scales are coarser than the image, so it ignores much of what x4 loses.
+    If a side is not a multiple of 16, pytorch-msssim pads it with zeros. Less than 161 pixels per side after the crop
+    raise `TooSmall`.
     """
     sr, hr = prepared(sr, hr, protocol)
     if min(sr.shape[-2:]) < MS_SSIM_SIDE:

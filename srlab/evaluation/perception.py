@@ -1,8 +1,9 @@
-"""What PSNR does not see: sharpness, texture in its place, color, and LPIPS.
+"""Metrics for what PSNR ignores: sharpness, the place of texture, color, checkerboard artifacts, and LPIPS.
 
-The metrics take SR and HR (`checkerboard` only SR) as ``(N, C, H, W)`` or ``(C, H, W)``, float in [0, 1], with C = 3
-for RGB and 1 for gray. They return one float64 per image and use the whole image, rounded to 8-bit levels. No single
-one shows that an image is good: white noise raises the gradient as well as texture does, so read them with PSNR.
+The metrics use SR and HR (`checkerboard` only SR) as ``(N, C, H, W)`` or ``(C, H, W)``, float in [0, 1], with C = 3 for
+RGB and 1 for gray. They return one float64 per image, ``(N,)``, and use the whole image in color, rounded to 8-bit
+levels. They raise `TooSmall` for images smaller than their window. No single metric proves that an image is good: white
+noise raises the gradient as texture does, so read them together with PSNR.
 """
 
 from pathlib import Path
@@ -17,24 +18,15 @@ from srlab.evaluation.metrics import FACE, TooSmall, prepared
 from srlab.models import pretrained as backbones
 
 BLOCK = 16  # side of a block of the energy map in pixels
-CELLS = 8  # LR pixels along a side of the window in which a pattern of the grid is looked for
+CELLS = 8  # LR pixels per side of a window of `checkerboard`
 LPIPS_SIDE = 31  # pixels: below that nothing is left after AlexNet's second pooling
 
 
 def gradient_ratio(sr: torch.Tensor, hr: torch.Tensor) -> torch.Tensor:
     """Compute the mean gradient magnitude of SR's luma relative to HR's: 1 is as sharp as HR, less is blurry.
 
-    The gradient is the step to the right and to the lower neighbor. Noise counts as sharpness: see `energy_error`.
-
-    Returns
-    -------
-    torch.Tensor
-        ``(N,)``, no unit, float64; 1 where both are flat, infinite where only HR is.
-
-    Raises
-    ------
-    SrlabError
-        As for `srlab.evaluation.metrics.prepared`, or the image has less than 2 pixels along a side.
+    The gradient is the step to the right and to the lower neighbor. Noise counts as sharpness: see `energy_error`. The
+    ratio is 1 if both images are flat and infinite if only HR is.
     """
     sr, hr = _planes(sr, hr, 2, "a gradient")
     return _ratio(_gradient(sr), _gradient(hr))
@@ -43,52 +35,34 @@ def gradient_ratio(sr: torch.Tensor, hr: torch.Tensor) -> torch.Tensor:
 def energy_error(sr: torch.Tensor, hr: torch.Tensor) -> torch.Tensor:
     """Compute the error of the local energy map: whether fine structure is where HR has it, and only there.
 
-    The high-pass is the luma minus its 5x5 mean; its root mean square in each block of 16x16 pixels is the energy map,
-    without the rows and columns that fill no whole block. The error is the mean absolute difference of the two maps
-    over the mean of HR's. White noise raises the energy everywhere, so it lowers this error much less than texture in
-    its place does. The error ignores phase: invented texture of the right strength costs nothing, while PSNR penalizes
-    it. It also ignores what the structure looks like: the stair steps of nearest-neighbor interpolation are where the
-    edges are and score far better than bicubic (.35 against .68 on Set5). If the structure is the same everywhere, its
-    place does not matter either: HR mirrored, another image pixel by pixel (9 to 22 dB), scores better than bicubic x4
-    on 13 of the 16 embedded photos (.57 against .74 on average, .19 against .71 on the gravel). So it compares networks
-    of one family, and does not prove quality.
+    Subtract from the luma its 5x5 mean; the root mean square of the rest in each block of 16x16 pixels is the energy
+    map. The error is the mean absolute difference of the two maps over the mean of HR's map: 0 for equal images, 1 for
+    SR without any structure, infinite if only SR has structure. Incomplete blocks at the right and bottom are ignored.
 
-    Returns
-    -------
-    torch.Tensor
-        ``(N,)``, no unit, float64; 0 for equal images, 1 for an SR without any structure; infinite where HR has none
-        and SR has some.
+    Compare only networks of one family, because the error has blind spots:
 
-    Raises
-    ------
-    SrlabError
-        As for `srlab.evaluation.metrics.prepared`, or the image is smaller than one block.
+    - It ignores phase: invented texture of the right strength costs nothing, while PSNR penalizes it. White noise
+      lowers the error too, but much less than texture in the right place.
+    - It ignores the kind of structure: the stair steps of nearest-neighbor interpolation lie on the edges, and score
+      far better than bicubic (.35 against .68 on Set5).
+    - If the structure is the same everywhere, as in gravel, its place does not matter: even HR mirrored scores better
+      than bicubic x4.
     """
     sr, hr = (_energy(plane) for plane in _planes(sr, hr, BLOCK, "the energy map"))
     return _ratio((sr - hr).abs().mean(dim=(1, 2, 3)), hr.mean(dim=(1, 2, 3)), both_zero=0.0)
 
 
 def colour_shift(sr: torch.Tensor, hr: torch.Tensor) -> torch.Tensor:
-    """Compute the distance of SR's mean chroma from HR's: the color cast of the whole image.
+    """Compute the distance between the mean chroma of SR and of HR, in 8-bit levels: the color cast of the whole image.
 
-    ``sqrt(dCb^2 + dCr^2)`` with BT.601 chroma (112 levels for a pure blue or red), means over all pixels.
-
-    Returns
-    -------
-    torch.Tensor
-        ``(N,)``, in 8-bit levels, float64; 0 for gray images.
-
-    Raises
-    ------
-    SrlabError
-        As for `srlab.evaluation.metrics.prepared`.
+    ``sqrt(dCb^2 + dCr^2)`` with BT.601 chroma (112 levels for a pure blue or red); 0 for gray images.
     """
     sr, hr = (chroma(image).mean(dim=(2, 3)) for image in prepared(sr, hr, FACE))
     return (sr - hr).norm(dim=1)
 
 
 def chroma(image: torch.Tensor) -> torch.Tensor:
-    """Return BT.601 Cb and Cr around 0, ``(N, 2, H, W)`` in 8-bit levels; gray gives exactly 0."""
+    """Return BT.601 Cb and Cr around 0, ``(N, 2, H, W)`` in 8-bit levels; exactly 0 for gray."""
     red, green, blue = image.double().expand(-1, 3, -1, -1).unbind(dim=1)
     cb = 37.797 * (blue - red) + 74.203 * (blue - green)
     cr = 93.786 * (red - green) + 18.214 * (red - blue)
@@ -98,34 +72,21 @@ def chroma(image: torch.Tensor) -> torch.Tensor:
 def checkerboard(sr: torch.Tensor, scale: int = 4) -> torch.Tensor:
     """Compute the strength of a pattern on the grid of LR pixels: the checkerboard artifact (Odena et al. 2016).
 
-    A pattern that is the same in every cell of scale x scale pixels has only frequencies that are multiples of
-    1 / scale, with the same phase everywhere. A photo has some power at these frequencies too, but with another phase
-    in each place. So this multiplies the spectra of windows of 8 x 8 cells of the luma (Hann, half overlapping) with
-    those a knight's move away: what two windows share is left, and the rest cancels. A knight's move, because windows
-    would share an edge along a row, a column or a diagonal as well. Pairs with more structure of their own count less.
+    A pattern that repeats in every cell of scale x scale pixels has only frequencies that are multiples of 1 / scale,
+    with the same phase everywhere. A photo also has power at these frequencies, but its phase varies from place to
+    place. So this multiplies the spectra of windows of 8 x 8 cells of the luma (Hann, half overlapping) with those a
+    knight's move away: common components remain, and the rest cancels. Windows along a row, a column or a diagonal
+    would share an edge, which a knight's move avoids. Pairs with more structure of their own get less weight.
 
-    It needs no HR. A pattern of one level gives 1, within .1, on gravel as well as on a wall. The embedded photos
-    themselves give less than .3 at scale 4 and .45 at scale 8, which leaves few windows, and bicubic less than .1. A
-    pattern may change its sign or strength slowly. One that changes from window to window mostly cancels, such as the
-    stair steps of nearest-neighbor interpolation, which follow each slope. Regular structure of HR itself (cloth, a
-    screen) counts if it has the period of the grid.
-
-    Parameters
-    ----------
-    sr
-        SR images.
-    scale
-        HR pixels per LR pixel, at least 2.
+    It needs no HR, but at least two windows per side. A pattern may change its sign or strength slowly; one that
+    changes from window to window mostly cancels, such as the stair steps of nearest-neighbor interpolation, which
+    follow each slope. Regular structure in HR (cloth, a screen) counts if it has the period of the grid.
 
     Returns
     -------
     torch.Tensor
-        ``(N,)``, root mean square of the pattern in 8-bit levels, float64; 0 where windows share less than by chance.
-
-    Raises
-    ------
-    SrlabError
-        As for `srlab.evaluation.metrics.prepared`, the image is smaller than two windows, or the scale is below 2.
+        ``(N,)``, root mean square of the pattern in 8-bit levels (accurate to about .1), float64; below .3 for photos
+        without artifacts at scale 4, and .45 at scale 8, which leaves few windows.
     """
     if scale < 2:
         raise SrlabError(f"A checkerboard needs a scale of 2 or more, but the scale is {scale}.")
@@ -134,38 +95,25 @@ def checkerboard(sr: torch.Tensor, scale: int = 4) -> torch.Tensor:
     _refuse_small(image, 2 * side, "the checkerboard")
     spectra = _spectra(255 * (full_range(luma(image)) if image.shape[1] == 3 else image), side)
     grid = spectra[..., ::CELLS, ::CELLS]
-    # Weights from the frequencies between those of the grid, on which the pattern has nothing.
+    # Weights come from the frequencies between those of the grid, where the pattern has no power.
     near = [spectra.roll(step, axis).abs().square() for axis in (-2, -1) for step in (-CELLS // 2, CELLS // 2)]
-    weight = (sum(near)[..., ::CELLS, ::CELLS] / 4 + 0.1).reciprocal()  # below .3 levels all are as good
+    weight = (sum(near)[..., ::CELLS, ::CELLS] / 4 + 0.1).reciprocal()  # below .3 levels all get the same weight
     shared = total = 0
-    for down, right in ((2, 1), (2, -1), (1, 2), (1, -2)):  # half windows; one of both is a whole one
+    for down, right in ((2, 1), (2, -1), (1, 2), (1, -2)):  # in half windows; one of the two steps is a whole window
         there = [x[:, down:, max(right, 0) : min(right, 0) or None] for x in (grid, weight)]
         here = [x[:, :-down, max(-right, 0) : min(-right, 0) or None] for x in (grid, weight)]
         both = here[1] * there[1]
         shared = shared + (both * (here[0] * there[0].conj()).real).sum(dim=(1, 2))
         total = total + both.sum(dim=(1, 2))
-    power = (shared / total).sum(dim=(1, 2)) - (shared / total)[:, 0, 0]  # the mean is no pattern
+    power = (shared / total).sum(dim=(1, 2)) - (shared / total)[:, 0, 0]  # without the mean, which is not a pattern
     return power.clamp(min=0).sqrt()
 
 
 def with_noise(sr: torch.Tensor, hr: torch.Tensor, ratio: float, seed: int = 0, *, grey: bool = False) -> torch.Tensor:
-    """Raise the gradient ratio of an image with nothing but white noise: the opponent of a network that claims texture.
+    """Raise the `gradient_ratio` of SR to `ratio` with white noise: a baseline for networks that claim to add texture.
 
-    Parameters
-    ----------
-    sr, hr
-        ``(N, C, H, W)``, float in [0, 1].
-    ratio
-        `gradient_ratio` to reach; SR stays as it is if it already has that one.
-    seed
-        Random seed of the noise.
-    grey
-        Add the same noise to all channels; otherwise it shows as colored specks.
-
-    Returns
-    -------
-    torch.Tensor
-        SR plus noise of the strength found (at most 0.2), in [0, 1].
+    The noise has a standard deviation of at most 0.2. SR stays as it is if it is already sharp enough. `grey` adds the
+    same noise to all channels; otherwise it shows as colored specks. Images are ``(N, C, H, W)`` in [0, 1].
     """
     shape = (*sr.shape[:-3], 1, *sr.shape[-2:]) if grey else sr.shape
     pattern = torch.randn(shape, generator=torch.Generator().manual_seed(seed)).to(sr)
@@ -178,26 +126,16 @@ def with_noise(sr: torch.Tensor, hr: torch.Tensor, ratio: float, seed: int = 0, 
 
 
 def load_lpips(weights: str | Path = "auto") -> nn.Module | None:
-    """Load the network of LPIPS (Zhang 2018): AlexNet trained on ImageNet, and linear heads trained on human votes.
+    """Load the network of LPIPS (Zhang 2018): AlexNet trained on ImageNet, and linear heads trained on human ratings.
 
-    The heads are part of torchmetrics. LPIPS with random features would be another metric under a known name, so
-    without the AlexNet weights there is no LPIPS.
+    The heads are part of torchmetrics. LPIPS with random features would be another metric under a known name, so this
+    prints why and returns None if ``"auto"`` finds no AlexNet weights.
 
     Parameters
     ----------
     weights
-        ``"auto"`` uses torchvision's AlexNet from torch's cache and never downloads; ``"imagenet"`` downloads it
-        (233 MiB); anything else is the path of a file.
-
-    Returns
-    -------
-    torch.nn.Module or None
-        For `lpips`, on the CPU; None if ``"auto"`` finds nothing, after a line that explains it.
-
-    Raises
-    ------
-    SrlabError
-        The download failed, or the file is damaged or of another network.
+        ``"auto"`` uses torchvision's AlexNet from torch's cache and never downloads; ``"imagenet"`` downloads it (233
+        MiB); anything else is the path of a file.
     """
     from torchmetrics.functional.image.lpips import _NoTrainLpips
 
@@ -205,8 +143,8 @@ def load_lpips(weights: str | Path = "auto") -> nn.Module | None:
     if path is None:
         print(f"LPIPS is left out: no ImageNet weights of AlexNet here. To get them: {backbones.remedy('alexnet')}")
         return None
-    with torch.random.fork_rng(devices=[]):  # the initialization, which is overwritten, must not change other results
-        network = _NoTrainLpips(net="alex", pnet_rand=True)  # its public class would download the backbone unasked
+    with torch.random.fork_rng(devices=[]):  # the unused random initialization must not change other results
+        network = _NoTrainLpips(net="alex", pnet_rand=True)  # the public class downloads the backbone
     weights = {name.removeprefix("features."): value for name, value in backbones.load_weights(path).items()}
     slices = {name: name.partition(".")[2] for name in network.net.state_dict()}  # slice1.0.weight -> 0.weight
     backbones.fill(network.net, {name: weights[own] for name, own in slices.items() if own in weights}, path)
@@ -214,24 +152,9 @@ def load_lpips(weights: str | Path = "auto") -> nn.Module | None:
 
 
 def lpips(sr: torch.Tensor, hr: torch.Tensor, network: nn.Module) -> torch.Tensor:
-    """Compute the learned perceptual distance per image (Zhang 2018, AlexNet, version 0.1); lower is closer.
+    """Compute the learned perceptual distance per image (Zhang 2018, AlexNet, version 0.1); 0 for equal images.
 
-    Parameters
-    ----------
-    sr, hr
-        SR and HR images.
-    network
-        From `load_lpips`.
-
-    Returns
-    -------
-    torch.Tensor
-        ``(N,)``, float64; 0 for equal images.
-
-    Raises
-    ------
-    SrlabError
-        As for `srlab.evaluation.metrics.prepared`, or less than 31 pixels along a side.
+    `network` is from `load_lpips`. Images must have at least 31 pixels per side.
     """
     sr, hr = prepared(sr, hr, FACE)
     _refuse_small(sr, LPIPS_SIDE, "LPIPS")
@@ -242,7 +165,7 @@ def lpips(sr: torch.Tensor, hr: torch.Tensor, network: nn.Module) -> torch.Tenso
 
 
 def _planes(sr: torch.Tensor, hr: torch.Tensor, side: int, what: str) -> list[torch.Tensor]:
-    """Return luma planes ``(N, 1, H, W)`` in float64; a gray image is its own plane."""
+    """Return luma planes ``(N, 1, H, W)`` in float64; a gray image is used as it is."""
     pair = prepared(sr, hr, FACE)
     _refuse_small(pair[0], side, what)
     return [luma(x.double()) if x.shape[1] == 3 else x.double() for x in pair]
@@ -258,7 +181,7 @@ def _spectra(plane: torch.Tensor, side: int) -> torch.Tensor:
     """Return the Fourier transform of half overlapping windows, ``(N, rows, columns, side, side)``."""
     hann = torch.hann_window(side, dtype=plane.dtype, device=plane.device)
     hann = hann[:, None] * hann
-    plane = plane - plane[..., :1, :1]  # so that a flat plane is exactly 0
+    plane = plane - plane[..., :1, :1]  # makes a flat plane exactly 0
     windows = plane[:, 0].unfold(1, side, side // 2).unfold(2, side, side // 2)
     mean = (windows * hann).sum(dim=(-2, -1), keepdim=True) / hann.sum()
     return torch.fft.fft2((windows - mean) * hann) / hann.sum()
@@ -271,8 +194,8 @@ def _gradient(plane: torch.Tensor) -> torch.Tensor:
 
 
 def _energy(plane: torch.Tensor) -> torch.Tensor:
-    plane = plane - plane[..., :1, :1]  # changes nothing, but a flat plane is exactly 0 then and leaves no residue
-    mean = F.avg_pool2d(plane, 5, stride=1, padding=2, count_include_pad=False)  # at the border, of what is there
+    plane = plane - plane[..., :1, :1]  # makes a flat plane exactly 0, without rounding errors
+    mean = F.avg_pool2d(plane, 5, stride=1, padding=2, count_include_pad=False)  # at the border only of existing pixels
     return F.avg_pool2d((plane - mean).square(), BLOCK).sqrt()
 
 

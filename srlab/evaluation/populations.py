@@ -1,8 +1,8 @@
-"""Compare two distributions of patches, those of SR and those of photos, wherever a patch is from.
+"""Compare the distribution of patches in SR with that in photos, regardless of where a patch is.
 
-PSNR compares each pixel with the one at the same place. Here the place of a patch does not matter: a stone in the wrong
-place costs nothing, and a smooth stone in the right place does. `srlab.evaluation.metrics.lr_consistency` tells whether
-SR shows what LR shows.
+PSNR compares each pixel with the one at the same place. Here the place does not matter: a stone in the wrong place
+costs nothing, but a smooth stone in the right place does. To check that SR agrees with LR, use
+`srlab.evaluation.metrics.lr_consistency`.
 """
 
 from functools import cache
@@ -14,42 +14,33 @@ from srlab.devices import convolutions, pick_device
 from srlab.evaluation.metrics import FACE, TooSmall, prepared
 from srlab.models.features import FeatureExtractor
 
-PATCH = 32  # pixels: of a patch whose features are compared; neighbours overlap by half
-FEWEST = 100  # patches, below which chance decides
+PATCH = 32  # pixels per side of a patch; neighbors overlap by half
+FEWEST = 100  # smallest number of patches; with fewer, chance decides
 
 
 def patch_distance(sr: torch.Tensor, hr: torch.Tensor, features: FeatureExtractor | None = None) -> torch.Tensor:
     """Compute the distance between the patches of SR and those of HR: a KID of small patches (Bińkowski et al. 2018).
 
-    A patch of 32 x 32 pixels is described by the mean of each feature map over it. The distance is the squared maximum
-    mean discrepancy with the kernel ``(x y / d + 1)^3``, without bias. Features count from HR's mean, in units of
-    HR's spread, so distances of different photos are alike in kind, though not in size: of a photo that is the same
-    everywhere, such as gravel, anything else is far away.
+    A patch of 32 x 32 pixels is described by the mean of each feature map over it. The distance is the unbiased squared
+    maximum mean discrepancy with the kernel ``(x y / d + 1)^3``. Features are measured from HR's mean, in units of HR's
+    spread. HR may have another size, and may show another place of the same subject.
 
-    It needs an HR, but not of the same place, nor of the same size: other photos of the same subject will do. On the
-    embedded validation photos HR moved by half a stride has -.2 to 0, the shipped SRGAN .8 to 1.7, the network trained
-    with MSE 1.6 to 2.6, bicubic 2.9 to 8. White noise hardly helps (MSE lifted to SRGAN's sharpness 1.5 to 2.6), and
-    sharpening makes it worse where it overshoots (MSE sharpened to HR's gradient 1.9 to 33; on bricks, whose edges are
-    hard, .5). On gravel: the other half of the photo .3, good GANs .2 to .8, MSE 530, bicubic 7,000. Faint patterns
-    of the grid escape it, see `srlab.checkerboard`.
+    The size of the distance depends on the photo: for uniform texture such as gravel, everything else is far away, and
+    if HR is the same everywhere the distance has no meaning. White noise hardly lowers it, and sharpening raises it
+    where it overshoots. It misses faint patterns of the grid, see `srlab.checkerboard`.
 
     Parameters
     ----------
     sr, hr
-        ``(N, C, H, W)`` or ``(C, H, W)``, float in [0, 1]; C = 3 for RGB, 1 for gray. HR may have another size than SR.
+        ``(N, C, H, W)`` or ``(C, H, W)``, float in [0, 1]; C = 3 for RGB, 1 for gray.
     features
-        Extractor with one layer, on the device that computes (default: ``vgg6 relu2_2``, which comes with srlab).
+        Extractor with one layer, on the device that computes (default: the bundled ``vgg6 relu2_2``).
 
     Returns
     -------
     torch.Tensor
-        ``(N,)``, no unit, float64; about 0, also below it, for two parts of one population; without meaning where HR is
-        the same everywhere. By chance alone it varies by .1 to .5 with 200 patches, which 256 x 256 pixels have.
-
-    Raises
-    ------
-    SrlabError
-        As for `srlab.evaluation.metrics.prepared`; `TooSmall` with less than 100 patches.
+        ``(N,)``, no unit, float64; about 0, possibly below, for two samples of one distribution. By chance it varies by
+        .1 to .5 with 200 patches (256 x 256 pixels); less than 100 patches raise `TooSmall`.
     """
     features = features or _patch_features()
     pairs = zip(*(_described(image, features) for image in (sr, hr)), strict=True)
@@ -79,7 +70,7 @@ def _discrepancy(found: torch.Tensor, wanted: torch.Tensor) -> torch.Tensor:
     spread = (wanted - mean).square().mean().sqrt()
     found, wanted = (found - mean) / spread, (wanted - mean) / spread
     alike = [_kernel(patches, patches) for patches in (found, wanted)]
-    # A patch compared with itself would make each population look more alike than it is.
+    # Comparing patches with themselves would bias the similarity within each set upward.
     inside = [(k.sum() - k.trace()) / (len(k) * (len(k) - 1)) for k in alike]
     return inside[0] + inside[1] - 2 * _kernel(found, wanted).mean()
 

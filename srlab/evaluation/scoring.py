@@ -21,8 +21,8 @@ from srlab.files import refuse_existing, write_atomic
 from srlab.tiling import Upscaler, upscale
 
 Measure = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]  # (sr, hr) -> (N,)
-FIDELITY = {"psnr": fidelity.psnr, "ssim": fidelity.ssim, "ms_ssim": fidelity.ms_ssim}  # under a protocol
-IN_COLOR = {  # of the whole image in color
+FIDELITY = {"psnr": fidelity.psnr, "ssim": fidelity.ssim, "ms_ssim": fidelity.ms_ssim}  # these use a protocol
+IN_COLOR = {  # these use the whole image in color
     "gradient_ratio": perception.gradient_ratio,
     "energy_error": perception.energy_error,
     "colour_shift": perception.colour_shift,
@@ -44,33 +44,25 @@ def evaluate(
 
     Parameters
     ----------
-    model
-        Network or function from LR to SR.
     images
-        HR images. LR images of the set are used unless there is a degradation.
+        HR images. Their LR images, if the set has them, are used unless there is a degradation.
     scale
         HR pixels per LR pixel.
     degradation
-        Degradation from HR to LR (default: only the resampler of the protocol). A random one draws the same numbers in
-        each call; for others, use `images.with_lr` with another seed.
+        Degradation from HR to LR (default: only the resampler of the protocol). Random degradations draw the same
+        numbers in each call; for others, use `images.with_lr` with another seed.
     protocol
         Protocol of PSNR, SSIM and MS-SSIM. The other metrics use the whole image in color.
     metrics
         Names from `METRICS`, or functions from SR and HR ``(1, 3, H, W)`` to ``(1,)``: the columns.
     weights
-        AlexNet weights of LPIPS, see `srlab.evaluation.perception.load_lpips`. Without them there is no column
-        ``lpips``.
+        AlexNet weights of LPIPS, see `load_lpips`. Without them the column ``lpips`` is left out.
 
     Returns
     -------
     pandas.DataFrame
-        One row per image: ``image``, then the metrics (``psnr`` in dB); NaN if an image is too small for the window of
-        a metric (11 pixels for SSIM, 161 for MS-SSIM, 176 for the patch distance).
-
-    Raises
-    ------
-    SrlabError
-        A metric is unknown, or an image cannot be scored (the crop leaves nothing of it, say); the message names it.
+        One row per image: ``image``, then the metrics (``psnr`` in dB); NaN if an image is too small for a metric (11
+        pixels per side for SSIM, 161 for MS-SSIM, 176 for the patch distance).
     """
     table = evaluate_all({"": model}, images, scale, degradation, protocol, metrics, weights)
     return table.drop(columns=["set", "method"])
@@ -85,26 +77,14 @@ def evaluate_all(
     metrics: Sequence[str | Measure] = ("psnr", "ssim"),
     weights: str | Path = "auto",
 ) -> pd.DataFrame:
-    """Score several methods on several image sets; every method gets the same LR images.
+    """Score several methods on several image sets; all methods get the same LR images.
 
-    Parameters
-    ----------
-    models
-        Method -> network or function from LR to SR.
-    sets
-        Image sets with different names, or a single set.
-    scale, degradation, protocol, metrics, weights
-        As for `evaluate`.
+    `models` maps method names to networks or functions. `srlab.evaluate` explains the other parameters.
 
     Returns
     -------
     pandas.DataFrame
-        Tidy: one row per image and method, with the columns ``set``, ``image``, ``method`` and the metrics.
-
-    Raises
-    ------
-    SrlabError
-        Nothing to score, two sets of the same name, or as for `evaluate`.
+        One row per image and method, with the columns ``set``, ``image``, ``method`` and the metrics.
     """
     sets = [sets] if isinstance(sets, ImageSet) else list(sets)
     names = [images.name for images in sets]
@@ -133,21 +113,10 @@ def evaluate_all(
 def measures(
     metrics: Sequence[str | Measure], protocol: Protocol, scale: int, weights: str | Path = "auto"
 ) -> dict[str, Measure]:
-    """Return name -> function of (SR, HR) for some metrics, without LPIPS if it has no weights.
-
-    Parameters
-    ----------
-    metrics, protocol, scale, weights
-        As for `evaluate`.
-
-    Raises
-    ------
-    SrlabError
-        A metric is unknown, none is left, or `srlab.evaluation.perception.load_lpips` rejects the weights.
-    """
+    """Return name -> function of (SR, HR) for the chosen metrics, without LPIPS if its weights are missing."""
     resampler = protocol.resampler
     known = {name: partial(metric, protocol=protocol) for name, metric in FIDELITY.items()} | IN_COLOR
-    # The LR of the resampler, whatever else a degradation does to it.
+    # LR from the resampler only, without other degradations.
     known["lr_consistency"] = lambda sr, hr: fidelity.lr_consistency(sr, downsample(hr, scale, resampler), resampler)
     known["checkerboard"] = lambda sr, _: perception.checkerboard(sr, scale)  # it needs no HR
     chosen: dict[str, Measure] = {}
@@ -168,28 +137,10 @@ def measures(
 def score_pair(
     sr: torch.Tensor, hr: torch.Tensor, gray: bool, chosen: Mapping[str, Measure], protocol: Protocol = PAPER
 ) -> dict[str, float]:
-    """Score one pair of images.
+    """Score one pair of images, ``(1, 3, H, W)`` in [0, 1]; the score is NaN for a metric whose window is larger.
 
-    Parameters
-    ----------
-    sr, hr
-        ``(1, 3, H, W)``, float in [0, 1].
-    gray
-        The HR file is gray: its gray values are scored under a Y protocol, unless `Protocol.grey` is ``"luma"``.
-    chosen
-        From `measures`.
-    protocol
-        Protocol that `chosen` was made for.
-
-    Returns
-    -------
-    dict
-        Metric -> number; NaN if the image is too small for the window of the metric.
-
-    Raises
-    ------
-    SrlabError
-        The crop leaves nothing, or as for the metrics.
+    `gray` means that the HR file is gray: its gray values are scored under a Y protocol, unless `Protocol.grey` is
+    ``"luma"``. `chosen` is from `measures` with the same protocol.
     """
     values = {}
     gray = gray and protocol.color == "y" and protocol.grey == "values"
@@ -203,46 +154,15 @@ def score_pair(
 
 
 def summarize(table: pd.DataFrame) -> pd.DataFrame:
-    """Average over the images, per set and method, in the order of the table.
+    """Average a table of `evaluate_all` over the images: ``set``, ``method``, and the mean of each metric.
 
-    PSNR is averaged in decibels, as in the papers. An image that is too small for a metric (NaN) does not count in that
-    column.
-
-    Parameters
-    ----------
-    table
-        Table from `evaluate_all`.
-
-    Returns
-    -------
-    pandas.DataFrame
-        ``set``, ``method``, and the mean of each metric.
+    PSNR is averaged in decibels, as in papers. NaN (an image too small for a metric) is ignored.
     """
     return table.drop(columns="image").groupby(["set", "method"], sort=False, as_index=False).mean()
 
 
 def save_table(table: pd.DataFrame, path: str | Path, force: bool = False) -> Path:
-    """Write a table as CSV; the file appears only when it is complete.
-
-    Parameters
-    ----------
-    table
-        Table to write.
-    path
-        CSV file; missing folders are made.
-    force
-        Replace an existing file.
-
-    Returns
-    -------
-    Path
-        The path.
-
-    Raises
-    ------
-    SrlabError
-        The file exists, or it cannot be written.
-    """
+    """Write a table as CSV, complete or not at all, and return the path; `force` replaces a file."""
     path = Path(path)
     refuse_existing(path, force)
     write_atomic(path, table.to_csv(index=False).encode())
