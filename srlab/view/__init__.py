@@ -1,1 +1,1 @@
-"""What a reader looks at: figures, monitors, sliders."""
+"""Figures, training monitors, and the comparison slider."""

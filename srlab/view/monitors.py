@@ -1,4 +1,4 @@
-"""Watch a training run: the validation curve, the current SR crop, and for a GAN what D says."""
+"""Watch a training run: validation curve, current SR crop, and for a GAN the output of D."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -17,7 +17,7 @@ from srlab.view.plots import COLORS, OTHER, Box, cut, picture, to_numpy, write_c
 
 
 class Monitor:
-    """Draws the validation curve and a crop after each validation, as the ``monitor`` of `Trainer.fit`.
+    """A callback for `Trainer.fit` that draws the validation curve and an SR crop after each validation.
 
     It redraws one figure in place, and saves the crop to the run's ``samples/``.
 
@@ -57,7 +57,7 @@ class Monitor:
             self._handle.update(drawn)
 
     def _panels(self) -> tuple[Figure, list[Axes]]:
-        """Return a new figure, and its axes: those of the curves, then of SR and HR."""
+        """Return a new figure and its axes: first the curves, then SR and HR."""
         return plt.subplots(1, 3, figsize=(14, 3.8), layout="constrained")
 
     def _draw_curves(self, history: History, curve: Axes) -> None:
@@ -66,13 +66,13 @@ class Monitor:
             curve.axhline(value, linestyle="--", color=COLORS.get(label, OTHER), label=label)
         curve.set(xlabel="training step", ylabel="PSNR in dB (Y)", title="on images never trained on")
         curve.grid(alpha=0.3)
-        curve.legend()  # where it hides no point
+        curve.legend()  # placed where it hides no point
 
 
 class GanMonitor(Monitor):
     """A `Monitor` for a GAN, which also draws the output of D.
 
-    The ``step`` of the training must return ``d_real`` and ``d_fake``: D's mean output for HR and SR, from 0 to 1.
+    The training step must return ``d_real`` and ``d_fake``: D's mean output for HR and SR, from 0 to 1.
     """
 
     ALT = "What D says of HR and SR, validation PSNR, and the current SR crop beside HR."
@@ -80,12 +80,12 @@ class GanMonitor(Monitor):
 
     def _panels(self) -> tuple[Figure, list[Axes]]:
         figure, axes = plt.subplots(2, 2, figsize=(12, 8.4))
-        # By hand: an automatic layout takes a third of the time.
+        # Fixed margins, because an automatic layout takes a third of the drawing time.
         figure.subplots_adjust(left=0.06, right=0.99, top=0.95, bottom=0.02, wspace=0.16, hspace=0.24)
         return figure, axes.flat
 
     def _draw_curves(self, history: History, said: Axes, curve: Axes) -> None:
-        """Draw the output of D with the bands of healthy values, and the validation curve."""
+        """Draw the output of D with the ranges of healthy values, and the validation curve."""
         for key, label, color in (("d_real", "D(HR)", COLORS["HR"]), ("d_fake", "D(SR)", COLORS["SRGAN"])):
             said.axhspan(*HEALTHY[label], color=color, alpha=0.15)
             _draw_series(said, history, key, label, color)

@@ -1,4 +1,7 @@
-"""Figures of the labs: the same look, the same color for the same method, and a caption that is also alt text."""
+"""Figures of the labs, with the same color for a method everywhere, and a caption that is also the alternative text.
+
+Images are ``(3, H, W)``, ``(1, 3, H, W)`` or ``(1, H, W)`` in [0, 1]. A box is (top, left, height, width) in pixels.
+"""
 
 import base64
 import io
@@ -21,8 +24,8 @@ from matplotlib.patheffects import withStroke
 from srlab.text import in_figure, in_markdown
 from srlab.view.widgets import CellBox, Presence
 
-# One color per method in all labs. Each has a contrast of 3 or more on white, and any two are distinct in every kind of
-# color vision: tests/view/test_plots.py computes both.
+# One color per method in all labs. Each has a contrast of at least 3 on white, and any two are distinct in every kind
+# of color vision; tests/view/test_plots.py tests both.
 COLORS = {
     "HR": "#000000",
     "nearest": "#8E8E94",
@@ -41,27 +44,19 @@ COLORS = {
     "ESRGAN": "#0F9F6A",
     "RealESRGAN": "#6000FC",
 }
-# For lines that are not methods, dashed from the sixth on; contrast and distances as above, and no color of a method.
+# For lines that are not methods, dashed from the sixth on. They meet the same conditions and differ from all methods.
 CYCLE = ("#0072B2", "#CC6F11", "#40260D", "#7D04D6", "#6E6E74")
 OTHER = "#777777"  # a method without a color
 Box = tuple[int, int, int, int]  # top, left, height, width in pixels of the image
 
 
 def line_styles() -> Cycler:
-    """Return colors and dashes of lines that are not methods, for matplotlib's ``axes.prop_cycle``."""
+    """Return colors and dashes for lines that are not methods, for matplotlib's ``axes.prop_cycle``."""
     return cycler(linestyle=["-", "--"]) * cycler(color=CYCLE)
 
 
 def show(figure: Figure, caption: str) -> None:
-    """Display a figure with its caption below, and as its alternative text.
-
-    Parameters
-    ----------
-    figure
-        Closed afterwards, so that Jupyter does not show it twice.
-    caption
-        One or two sentences: what the figure shows.
-    """
+    """Display a figure with its caption below and as alternative text, and close it, so that Jupyter shows it once."""
     display(picture(figure, caption))
     write_caption(caption)
 
@@ -72,85 +67,39 @@ def write_caption(caption: str) -> None:
 
 
 def picture(figure: Figure, alt: str) -> Any:
-    """Render a figure for ``IPython.display.display``, and close it.
-
-    Parameters
-    ----------
-    figure
-        Figure of matplotlib.
-    alt
-        Its alternative text.
-
-    Returns
-    -------
-    IPython.display.Image
-        With the alternative text where browsers and the book look for it.
-    """
-    # In the metadata, because the Image of IPython 7, which Colab has, has no argument alt.
+    """Render a figure for ``IPython.display.display`` with its alternative text, and close it."""
+    # In the metadata, because Image has no argument alt in IPython 7, which Colab uses.
     return Image(data=rendered(figure), metadata={"alt": alt, "width": _shown_width(figure)})
 
 
 def rendered(figure: Figure, kind: str = "png", **options: Any) -> bytes:
-    """Render a figure at 150 pixels per inch, sharp on the screens of today and on a slide, and close it.
+    """Render a figure at 150 pixels per inch, sharp on screens and slides, and close it.
 
-    Parameters
-    ----------
-    figure
-        Figure of matplotlib.
-    kind
-        Format of Pillow, with its **options**.
-
-    Returns
-    -------
-    bytes
-        Content of a file of that format.
+    Return the content of an image file. `kind` is a format of Pillow, with its `options`.
     """
     buffer = io.BytesIO()
-    # The usual level 6 takes half as long again for 4 %.
+    # The default level 6 takes 50 % longer for files that are 4 % smaller.
     figure.savefig(buffer, format=kind, dpi=150, bbox_inches="tight", pil_kwargs=options or {"compress_level": 4})
     plt.close(figure)
     return buffer.getvalue()
 
 
 def _shown_width(figure: Figure) -> int:
-    """CSS pixels."""
+    """Return the width of a figure on a page in CSS pixels."""
     return round(100 * figure.get_figwidth())
 
 
 def to_numpy(image: torch.Tensor) -> Any:
-    """Turn an image into what matplotlib draws.
-
-    Parameters
-    ----------
-    image
-        ``(3, H, W)`` or ``(1, 3, H, W)``, or with one channel; clipped to [0, 1].
-
-    Returns
-    -------
-    numpy.ndarray
-        ``(H, W, 3)``, or ``(H, W)`` for one channel, float32 in [0, 1].
-    """
+    """Convert an image to a float32 array for matplotlib, ``(H, W, 3)`` or ``(H, W)``, clipped to [0, 1]."""
     image = image[0] if image.ndim == 4 else image
     image = image.detach().float().clamp(0, 1).cpu()
     return image[0].numpy() if len(image) == 1 else image.permute(1, 2, 0).numpy()
 
 
 def cut(image: torch.Tensor, box: Box, full_height: int | None = None) -> torch.Tensor:
-    """Cut a box out of an image.
+    """Crop a box from an image ``(..., H, W)``, as a view.
 
-    Parameters
-    ----------
-    image
-        ``(..., H, W)``.
-    box
-        (top, left, height, width) in pixels.
-    full_height
-        Height of the image that the box is measured on (default: this one), for LR.
-
-    Returns
-    -------
-    torch.Tensor
-        ``(..., height, width)``, a view.
+    For LR pass `full_height`, the height of the HR image that the box refers to.
     """
     factor = 1 if full_height is None else image.shape[-2] / full_height
     top, left, height, width = (round(side * factor) for side in box)
@@ -158,20 +107,7 @@ def cut(image: torch.Tensor, box: Box, full_height: int | None = None) -> torch.
 
 
 def middle(image: torch.Tensor, scale: int) -> Box:
-    """Find a box of 96x144 pixels in the middle of an image, or as large as it is.
-
-    Parameters
-    ----------
-    image
-        ``(..., H, W)``.
-    scale
-        HR pixels per LR pixel; the box is on the LR grid.
-
-    Returns
-    -------
-    tuple of int
-        Top, left, height, width in pixels.
-    """
+    """Return a box of 96x144 pixels in the center of an image (less if it is smaller), aligned to the LR grid."""
     full = image.shape[-2:]
     height, width = (min(side, length) // scale * scale for side, length in zip((96, 144), full, strict=True))
     top, left = ((length - side) // 2 // scale * scale for side, length in zip((height, width), full, strict=True))
@@ -185,20 +121,10 @@ def images(
     box_height: int | None = None,
     **layout: Any,
 ) -> None:
-    """Show labeled pictures side by side, with square pixels if there is room.
+    """Show labeled images side by side, with square pixels if there is enough space.
 
-    Parameters
-    ----------
-    pictures
-        Label -> image ``(3, H, W)`` or ``(1, 3, H, W)`` in [0, 1], or ``(1, H, W)`` for grey.
-    caption
-        See `show`.
-    box
-        Crop to show: (top, left, height, width) in pixels.
-    box_height
-        Height of the image that the box is measured on (default: the tallest picture), for LR.
-    **layout
-        ``notes``, ``columns`` and ``width`` of `draw_images`.
+    With `box`, show only that crop. It refers to an image of height `box_height` (default: the tallest image); smaller
+    images such as LR are cropped in proportion. `layout` is ``notes``, ``columns`` and ``width`` of `draw_images`.
     """
     show(draw_images(pictures, box, box_height, **layout), caption)
 
@@ -211,18 +137,10 @@ def draw_images(
     columns: int = 3,
     width: float = 12.0,
 ) -> Figure:
-    """Draw the figure of `images`; an empty place, or a corner of the first picture, has the whole image with the box.
+    """Draw the figure of `images`; a free cell, or a corner of the first image, shows the whole image with the box.
 
-    Parameters
-    ----------
-    pictures, box, box_height
-        As for `images`.
-    notes
-        Label -> a second line of the label, such as a score.
-    columns
-        Largest number of pictures per row.
-    width
-        Width of the figure in inches.
+    `notes` maps labels to a second line, such as a score. `columns` is the largest number of images per row, and
+    `width` is the width of the figure in inches.
     """
     box_height = box_height or max(p.shape[-2] for p in pictures.values())
     parts = {label: p if box is None else cut(p, box, box_height) for label, p in pictures.items()}
@@ -235,7 +153,7 @@ def draw_images(
     for axis in axes.flat:
         axis.axis("off")
     for axis, (label, part) in zip(axes.flat, parts.items(), strict=False):
-        # Pixels are drawn as squares, but a picture with more pixels than the screen must not alias.
+        # Draw pixels as squares, but avoid aliasing in an image with more pixels than the screen.
         sampling = "nearest" if part.shape[-1] <= 50 * width / columns else "antialiased"
         axis.imshow(to_numpy(part), cmap="gray", vmin=0, vmax=1, interpolation=sampling)
         title = [label, notes[label]] if notes and label in notes else [label]
@@ -255,7 +173,7 @@ def draw_images(
 
 
 def draw_box(axis: Axes, box: Box, color: str) -> None:
-    """Draw the outline of a box, (top, left, height, width) in pixels, onto the axes of an image."""
+    """Draw the outline of a box onto the axes of an image."""
     top, left, height, width = box
     outline = Rectangle((left - 0.5, top - 0.5), width, height, fill=False, edgecolor=color, linewidth=2.5)
     outline.set_path_effects([withStroke(linewidth=4.5, foreground="white")])  # visible on any background
@@ -263,18 +181,10 @@ def draw_box(axis: Axes, box: Box, color: str) -> None:
 
 
 def sliders(draw: Callable[..., Figure], caption: str, **ranges: tuple[float, float, float, float]) -> None:
-    """Show a figure with a slider for each argument of the function that draws it.
+    """Show a figure with a slider for each argument of `draw`, the function that draws it.
 
-    Without a running kernel, an exported page shows the figure for the first values.
-
-    Parameters
-    ----------
-    draw
-        Function of the sliders' values by name.
-    caption
-        See `show`.
-    **ranges
-        Name -> (lowest, highest, step, start). Whole numbers give whole numbers.
+    `ranges` are name -> (lowest, highest, step, start); integers give an integer slider. Without a running kernel, an
+    exported page shows the figure for the first values.
     """
 
     def drawn() -> Any:
@@ -285,7 +195,7 @@ def sliders(draw: Callable[..., Figure], caption: str, **ranges: tuple[float, fl
     for name, (low, high, step, start) in ranges.items():
         kind = ipywidgets.IntSlider if isinstance(step, int) else ipywidgets.FloatSlider
         controls[name] = kind(start, min=low, max=high, step=step, description=name, **looks)
-    # Not ipywidgets.interact: its output widget sometimes makes a headless run wait forever (nbclient 312).
+    # Not ipywidgets.interact: its output widget sometimes blocks a headless run forever (nbclient 312).
     display(CellBox([*controls.values(), Presence()], "Moving the sliders needs a running kernel."))
     handle = display(drawn(), display_id=True)
     write_caption(caption)
@@ -294,20 +204,10 @@ def sliders(draw: Callable[..., Figure], caption: str, **ranges: tuple[float, fl
 
 
 def frames(draw: Callable[[Any], Figure], caption: str, label: str, values: Sequence[Any], start: int = 0) -> None:
-    """Show a figure with one slider, drawn beforehand for each value, so that it works in exported pages.
+    """Show a figure with one slider over `values`, all drawn in advance, so that it works in exported pages.
 
-    Parameters
-    ----------
-    draw
-        Function of a value.
-    caption
-        See `show`.
-    label
-        Name of the value, with its unit.
-    values
-        Values of the slider.
-    start
-        Index of the value shown first.
+    `draw` makes the figure of one value, `label` is the name of the value with its unit, and `start` is the index of
+    the value shown first.
     """
     pictures = []
     for index, value in enumerate(values):
@@ -327,7 +227,7 @@ def frames(draw: Callable[[Any], Figure], caption: str, label: str, values: Sequ
     html = (
         f'<figure style="margin: 0"><label>{escape(label)} <input type="range" min="0" max="{len(values) - 1}" '
         f'value="{start}" data-names="{names}" oninput="{turned}" '
-        'onkeydown="event.stopPropagation()" '  # keys are commands of the notebook
+        'onkeydown="event.stopPropagation()" '  # keys would be commands of the notebook
         'style="width: 20em; vertical-align: middle"> '
         f"<output>{escape(str(values[start]))}</output></label>"
         f'{"".join(pictures)}<figcaption style="text-align: left"><em>{escape(caption)}</em></figcaption></figure>'
@@ -343,22 +243,10 @@ def maps(
     width: float = 12.6,
     box: Box | None = None,
 ) -> None:
-    """Show labeled fields such as residuals or gradients, all on one color scale with a bar.
+    """Show labeled fields ``(H, W)`` such as residuals or gradients, on one color scale with a bar.
 
-    Parameters
-    ----------
-    fields
-        Label -> ``(H, W)``. With negative values, the scale is symmetric around 0.
-    caption
-        See `show`.
-    unit
-        Label of the bar.
-    limit
-        End of the scale (default: the largest absolute value).
-    width
-        Width of the figure in inches.
-    box
-        (top, left, height, width) of a region to outline on each field.
+    With negative values the scale is symmetric around 0. It ends at `limit`, or at the largest absolute value. `unit`
+    is the label of the bar, `width` is in inches, and `box` is outlined on each field.
     """
     limit = limit or max(float(field.abs().max()) for field in fields.values())
     signed = any(float(field.min()) < 0 for field in fields.values())
@@ -390,25 +278,13 @@ def lines(
 ) -> None:
     """Draw labeled curves in one figure.
 
-    Parameters
-    ----------
-    series
-        Label -> (x values, y values). A method has its color.
-    caption
-        See `show`.
-    x, y, title
-        Labels of the axes, with units, and of the figure.
-    log_y
-        Logarithmic vertical axis.
-    marker
-        Marker of each point, such as ``"o"`` for a few points.
-    points
-        Label -> (x, y) of points to mark.
+    `series` maps labels to (x values, y values); a method gets its color. `marker` marks each value, such as ``"o"``
+    for a few values, and `points` maps labels to single points (x, y).
     """
     figure, axis = plt.subplots(figsize=(8, 4.2), layout="constrained")
     axis.set_prop_cycle(line_styles())
     for label, (horizontal, vertical) in series.items():
-        dash = "--" if label == "HR" else "-"  # a method's color may be nearly as dark
+        dash = "--" if label == "HR" else "-"  # because a method's color may be nearly as dark
         method = {"color": COLORS[label], "linestyle": dash} if label in COLORS else {}
         axis.plot(horizontal, vertical, label=in_figure(label), linewidth=2, marker=marker, **method)
     for label, place in (points or {}).items():
@@ -424,17 +300,7 @@ def lines(
 
 
 def bars(values: Mapping[str, float], caption: str, x: str, title: str) -> None:
-    """Draw one horizontal bar per label with its number at the end.
-
-    Parameters
-    ----------
-    values
-        Label -> number. A method has its color.
-    caption
-        See `show`.
-    x, title
-        Labels of the axis, with its unit, and of the figure.
-    """
+    """Draw one horizontal bar per label with its number at the end; `x` is the label of the axis, with its unit."""
     figure, axis = plt.subplots(figsize=(8, 0.6 + 0.42 * len(values)))
     colors = [COLORS.get(name, OTHER) for name in values]
     drawn = axis.barh([in_figure(name) for name in values], list(values.values()), color=colors)

@@ -1,7 +1,7 @@
-"""The LR / SR / HR slider: one piece of HTML that needs no kernel, no network and no widget.
+"""The slider that compares images: one piece of HTML without a kernel, a network connection or a widget.
 
-The markup alone is a divider made with CSS (a resizable box), which is what an untrusted notebook and a page without
-scripts show. The script in ``slider.js`` turns it into the real slider.
+The markup is a divider made with CSS (a resizable box), which untrusted notebooks and pages without scripts show. The
+script in ``slider.js`` replaces it with the full slider.
 """
 
 import base64
@@ -24,7 +24,7 @@ from srlab.evaluation.metrics import PAPER, psnr
 from srlab.evaluation.scoring import score_pair
 from srlab.files import refuse_existing, write_atomic
 
-ROOMY = 560  # CSS pixels: small pictures are magnified by a whole number up to about this width
+ROOMY = 560  # CSS pixels: small images are magnified by a whole number up to about this width
 SCRIPT = "\n".join(
     files("srlab.view").joinpath(name).read_text(encoding="utf-8")
     for name in ("slider_view.js", "slider_tools.js", "slider.js")
@@ -33,14 +33,9 @@ STYLE = files("srlab.view").joinpath("slider.css").read_text(encoding="utf-8")
 
 
 class Comparison:
-    """Result of `compare`: shows itself at the end of a cell, and saves itself as a page.
+    """The result of `compare`: the last expression of a cell displays it, and `save` writes it as a page.
 
-    Attributes
-    ----------
-    labels
-        Labels of the images, in the order of the digit keys.
-    html
-        The slider as self-contained HTML, with each image once and without loss of 8-bit levels.
+    `labels` are in the order of the digit keys. `html` is self-contained, with each image once and lossless in 8 bits.
     """
 
     def __init__(self, labels: list[str], html: str) -> None:
@@ -53,25 +48,7 @@ class Comparison:
         return self.html
 
     def save(self, path: str | Path, force: bool = False) -> Path:
-        """Write a page that opens in any browser, without a network.
-
-        Parameters
-        ----------
-        path
-            File such as ``"slider.html"``; missing folders are made.
-        force
-            Replace an existing file.
-
-        Returns
-        -------
-        Path
-            The path.
-
-        Raises
-        ------
-        SrlabError
-            The file exists, or it cannot be written.
-        """
+        """Write a page that opens offline in any browser, and return its path; `force` replaces a file."""
         path = Path(path)
         refuse_existing(path, force)
         page = _PAGE.format(title=escape(" / ".join(self.labels)), body=self.html)
@@ -91,40 +68,29 @@ def compare(
 ) -> Comparison:
     """Compare images under a divider that you drag.
 
-    Holding the space bar swaps left and right; D shows their difference, amplified; G shows all images side by side.
-    Below is the PSNR of the visible part, on 8-bit RGB. C copies `view` and `split` as text. Each has a button.
+    Holding the space bar swaps left and right; D shows their difference, amplified; G shows all images side by side; C
+    copies `view` and `split` as text. Each has a button. Below is the PSNR of the visible part, on 8-bit RGB.
 
     Parameters
     ----------
     images
         Label -> ``(3, H, W)``, ``(1, 3, H, W)`` or ``(1, H, W)``; float in [0, 1] or uint8. A smaller image such as LR
-        is magnified, every pixel as a square; the largest size must be a whole multiple of its size. Values of SR a
-        little outside of [0, 1] are clipped, as in a saved file.
+        is magnified with square pixels; the largest size must be a whole multiple of its size. Values of SR slightly
+        outside of [0, 1] are clipped, as in a saved file.
     left, right
-        Labels shown first (default: the last but one, and the last).
+        Labels shown first (default: the last two).
     notes
-        Label -> text next to it, such as a score. Default: PSNR on luma against the image with the label HR, for images
-        of full size.
+        Label -> text next to it, such as a score (default: PSNR on luma against the image with the label HR, for images
+        of full size).
     caption
         One or two sentences below.
     limit_mb
         Largest size in megabytes, because every saved copy of the notebook contains the images.
     view
-        First view: top row and left column, in pixels of the largest image, and the zoom: 4 shows a quarter of the
-        width. Default: the whole image.
+        First view: top row and left column, in pixels of the largest image, and the zoom, where 4 shows a quarter of
+        the width (default: the whole image).
     split
         First position of the divider, from 0 (left) to 1.
-
-    Returns
-    -------
-    Comparison
-        Shows itself when it is the last expression of a cell.
-
-    Raises
-    ------
-    SrlabError
-        There are fewer than two images, a label is unknown, sizes do not fit, an image is not a tensor, contains NaN or
-        values far outside of [0, 1], or the limit is exceeded.
     """
     if len(images) < 2:
         raise SrlabError(f"A comparison needs at least two pictures, but got {len(images)}.")
@@ -159,7 +125,7 @@ def compare(
 
 
 def _checked(label: str, image: torch.Tensor) -> torch.Tensor:
-    """Return one image as ``(C, H, W)`` on the CPU, or raise if it would look wrong."""
+    """Return one image as ``(C, H, W)`` on the CPU; raise if it would look wrong."""
     if not isinstance(image, torch.Tensor):
         raise SrlabError(f"'{label}' is {type(image).__name__}; a picture is a torch tensor, as read_image gives it.")
     picture = image.detach().cpu()
@@ -169,7 +135,7 @@ def _checked(label: str, image: torch.Tensor) -> torch.Tensor:
             f"'{label}' has shape {tuple(image.shape)}; a picture is (3, H, W), (1, 3, H, W) or (1, H, W)."
         )
     values = to_float(picture)
-    if not ((values >= LOWEST) & (values <= 2)).all():  # a little overshoot of an SR is clipped
+    if not ((values >= LOWEST) & (values <= 2)).all():  # a small overshoot of SR is clipped later
         raise SrlabError(
             f"'{label}' has values from {values.min():.4g} to {values.max():.4g}; a float picture is in [0, 1]: divide "
             "levels by 255, and from [-1, 1] take (x + 1) / 2."
@@ -178,13 +144,7 @@ def _checked(label: str, image: torch.Tensor) -> torch.Tensor:
 
 
 def magnify(label: str, picture: torch.Tensor, size: tuple[int, int]) -> torch.Tensor:
-    """Repeat the pixels of ``(C, h, w)`` until it has a `size` in pixels; `label` is for the message.
-
-    Raises
-    ------
-    SrlabError
-        The size is not a whole multiple of the picture's.
-    """
+    """Repeat the pixels of ``(C, h, w)`` up to `size`, a whole multiple; `label` is for the error message."""
     (height, width), (rows, columns) = picture.shape[-2:], size
     factor = rows // height
     if (height * factor, width * factor) != (rows, columns):
@@ -196,16 +156,16 @@ def magnify(label: str, picture: torch.Tensor, size: tuple[int, int]) -> torch.T
 
 
 def encode(picture: torch.Tensor, effort: int) -> bytes:
-    """Encode ``(C, H, W)`` as WebP without loss; effort 0 takes milliseconds, 4 tenths of a second, 6 many seconds."""
+    """Encode ``(C, H, W)`` as lossless WebP; effort 0 takes milliseconds, 4 tenths of a second, 6 many seconds."""
     pixels = to_uint8(picture).expand(3, -1, -1).permute(1, 2, 0).numpy()
     file = io.BytesIO()
-    quality = 0 if effort == 0 else 75  # of the search: 100 takes twice as long for half a percent
+    quality = 0 if effort == 0 else 75  # effort of the search: 100 takes twice as long and saves half a percent
     Image.fromarray(pixels).save(file, "WEBP", lossless=True, quality=quality, method=effort, exact=True)
     return file.getvalue()
 
 
 def _note(picture: torch.Tensor, hr: torch.Tensor | None, size: tuple[int, int]) -> str:
-    """Return the size of a smaller picture, and the PSNR of one of full size if HR is there and large enough."""
+    """Return the size of a smaller image, or the PSNR of a full-size image if there is an HR image."""
     height, width = picture.shape[-2:]
     if (height, width) != size:
         return f"{width}×{height} pixels, ×{size[0] // height}"
@@ -217,22 +177,18 @@ def _note(picture: torch.Tensor, hr: torch.Tensor | None, size: tuple[int, int])
 
 
 def shown_width(height: int, width: int) -> int:
-    """Return the width in CSS pixels for a picture of some size: if possible a whole multiple, for square pixels."""
+    """Return the width of an image in CSS pixels: if possible a whole multiple, for square pixels."""
     times = max(1, min(ROOMY // width, 2 * ROOMY // height))
     return max(1, min(width * times, 2 * ROOMY * width // height))
 
 
 def _slider_html(settings: dict[str, Any], sources: list[str]) -> str:
-    """Return the slider as one piece of HTML: the divider without scripts, its style, and the script that replaces it.
+    """Return the slider as one piece of HTML: the divider without scripts, and the script that replaces it.
 
-    Parameters
-    ----------
-    settings
-        Argument of ``mountSlider`` in ``slider.js``, without the pictures.
-    sources
-        Data URL of each picture.
+    `settings` is the argument of ``mountSlider`` in ``slider.js`` without the images, and `sources` are their data
+    URLs.
     """
-    # Equal content gives equal ids, so that a notebook stays the same when it is run again; the script mounts each one.
+    # Equal content gives equal ids, so that running a notebook again does not change it; the script mounts each copy.
     key = "srlab-" + hashlib.sha256(json.dumps([settings, sources]).encode()).hexdigest()[:12]
     start = _START.replace("KEY", key).replace("SETTINGS", json.dumps(settings).replace("<", "\\u003c"))
     return (
@@ -250,9 +206,9 @@ _START = """for (const root of document.querySelectorAll('[id="KEY"]')) {
 
 
 def _still_html(settings: dict[str, Any], sources: list[str]) -> str:
-    """Return the divider without scripts. JupyterLab's sanitizer keeps inline styles, but no style sheet and no ids.
+    """Return the divider without scripts. JupyterLab's sanitizer keeps inline styles, but removes style sheets and ids.
 
-    Without inline styles, as on GitHub, the figures come in reading order, each with its label.
+    Without inline styles, as on GitHub, the images appear in reading order, each with its label.
     """
     labels, notes, width = settings["labels"], settings["notes"], settings["shown"]
     left, right = settings["left"], settings["right"]

@@ -1,4 +1,4 @@
-"""Parts of the widgets of a cell: their still for pages without a kernel, and whether there is a page."""
+"""Base classes of the labs' widgets, with HTML that replaces them on pages without a kernel."""
 
 from collections.abc import Sequence
 from html import escape
@@ -12,8 +12,8 @@ from IPython.display import display
 
 PRESENCE = files("srlab.view").joinpath("presence.js").read_text(encoding="utf-8")
 WIDGET = "application/vnd.jupyter.widget-view+json"
-# After a kernel was restarted, JupyterLab shows a broken chain next to each control, and after a reload the text "model
-# not found". The page shows the still instead.
+# After a restart of the kernel JupyterLab shows a broken chain next to each control, and after a reload the text "model
+# not found". This style hides both, and the page shows the replacement.
 _BESIDE = ".jp-OutputArea-child:has([data-srlab-still]) + .jp-OutputArea-child"
 _HIDE_LOST = (
     f"{_BESIDE} > .jupyter-widgets:not(:has(*)), {_BESIDE}:has(.jupyter-widgets-disconnected) {{ display: none; }}"
@@ -21,21 +21,16 @@ _HIDE_LOST = (
 
 
 class Presence(anywidget.AnyWidget):
-    """An invisible widget that hides the still while it is on the page; a subclass may listen to keys."""
+    """An invisible widget that hides `CellBox.still` while it is on the page; a subclass may listen to keys."""
 
     _esm = PRESENCE + "export default presence();"
     still = traitlets.Unicode().tag(sync=True)  # name of the HTML to hide
 
 
 class CellBox(ipywidgets.VBox):
-    """A box of widgets that a cell shows; a page without its kernel, such as yesterday's notebook, shows `still`.
+    """A box of widgets; without its kernel, as in a notebook opened the next day, a page shows `still` instead.
 
-    Parameters
-    ----------
-    children
-        Widgets from top to bottom; a `Presence` is the last.
-    words
-        Text for outputs without widgets.
+    The last of the `children` must be a `Presence`. `words` is the text for outputs without widgets.
     """
 
     def __init__(self, children: Sequence[ipywidgets.Widget], words: str = "") -> None:
@@ -47,18 +42,18 @@ class CellBox(ipywidgets.VBox):
         return self.words
 
     def still(self) -> str:
-        """Return the HTML of a page without the kernel."""
+        """Return the HTML for a page without the kernel."""
         return f"<p>{escape(repr(self))} Run this cell for its controls.</p>"
 
     def _ipython_display_(self) -> None:
-        # Two outputs: of the formats of a single one, a page without a kernel would choose the widget and show nothing.
+        # Two outputs, because from a single one a page without a kernel would choose the widget and show nothing.
         still = f'<div data-srlab-still="{self.model_id}"><style>{_HIDE_LOST}</style>{self.still()}</div>'
         display({"text/html": still, "text/plain": repr(self)}, raw=True)
         display({WIDGET: self._repr_mimebundle_()[WIDGET], "text/plain": ""}, raw=True)
 
 
 def on_a_page() -> bool:
-    """Return whether a page runs this cell, where you can click and type; not so in papermill."""
+    """Return whether a page runs this cell, where you can click and type; False in papermill."""
     shell = get_ipython()
-    request = shell.get_parent() if hasattr(shell, "get_parent") else {}  # a terminal has none
+    request = shell.get_parent() if hasattr(shell, "get_parent") else {}  # a terminal has no get_parent
     return "cellId" in request.get("metadata", {})
