@@ -1,4 +1,4 @@
-"""The page of a lab: setup, exercises with checks, guesses, a quiz, a ballot. It imports srlab, never the other way."""
+"""What a lab's notebook calls: setup, exercises, guesses, quizzes, ballots. The rest of srlab never imports it."""
 
 from srlab.course.ballot import Ballot as Ballot
 from srlab.course.checks import check as check

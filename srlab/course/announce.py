@@ -1,4 +1,4 @@
-"""What `course.setup` prints: where a lab runs, what it will train, and what would be better."""
+"""The text that `course.setup` prints: where a lab runs, what it will train, and how to get better results."""
 
 import platform
 from typing import Any
@@ -16,9 +16,9 @@ from srlab.paths import seen_from_here
 from srlab.shell import running_shell
 from srlab.text import in_columns
 
-SEEN_OFTEN = 200  # times that a training sees each pixel, from which on the network may memorize the photos
-FEW = 30  # megapixels of photos, with fewer of which a network of the papers' size gets a warning
-LONG = 2000  # steps from which on random or small features hold a training back
+SEEN_OFTEN = 200  # times that training sees each pixel; above this, the network may memorize the photos
+FEW = 30  # megapixels of training photos; with fewer, a network of the papers' size gets a warning
+LONG = 2000  # steps; in longer runs, random or small features limit the result
 
 
 def print_hardware(device: torch.device, precision: str, typed: str) -> None:
@@ -33,13 +33,7 @@ def print_hardware(device: torch.device, precision: str, typed: str) -> None:
 
 
 def announce(lab: Lab, recipe: Recipe, dry: bool) -> None:
-    """Print what will be trained, on what, how long and why, and what would be better.
-
-    Raises
-    ------
-    SrlabError
-        The recipe is strict, and there is a warning.
-    """
+    """Print what will be trained, on what, for how long, and warnings; raise them if the recipe is strict."""
     values = lab.parameters
     print(f"recipe:  {recipe.name}, {recipe.about}")
     if not values.get("iters"):  # nothing to train
@@ -72,7 +66,7 @@ def announce(lab: Lab, recipe: Recipe, dry: bool) -> None:
 
 
 def _progress_of(lab: Lab) -> str:
-    """How far the run is, and what happens then."""
+    """Return how far the run is and how it continues, or "" for a new run."""
     manifest = srlab.Run(lab.name, lab.run).manifest()
     if manifest is None or not manifest["step"]:
         return ""
@@ -83,13 +77,13 @@ def _progress_of(lab: Lab) -> str:
 
 
 def _warnings(lab: Lab) -> list[str]:
-    """What stands in the way of a good result, and the parameters that change it."""
+    """Return what limits the result, with the parameters that change it."""
     values, warnings, pixels = lab.parameters, [], megapixels(lab.train_set)
     iters = values.get("iters", 0)
     long = iters > LONG
     steps = iters + values.get("pretrain_iters", 0)
     seen = steps * values.get("batch", 0) * values.get("patch", 0) ** 2 / 1e6 / pixels
-    few = seen > SEEN_OFTEN and (long or not values.get("subject"))  # a subject is to be memorized
+    few = seen > SEEN_OFTEN and (long or not values.get("subject"))  # memorizing a subject is the aim
     if few or (long and values.get("size") == "paper" and pixels < FEW):
         warnings.append(
             f"{len(lab.train_set)} photos ({pixels:.1f} megapixels) are few for this training: it sees each pixel "

@@ -1,4 +1,4 @@
-"""A blind ranking in the notebook: images under letters, with a button for each."""
+"""A blind ranking in the notebook: images labeled with letters, and a button for each."""
 
 import base64
 import itertools
@@ -18,42 +18,38 @@ from srlab.files import write_atomic
 from srlab.view.slider import encode
 from srlab.view.widgets import PRESENCE, CellBox, Presence
 
-WIDE = 360  # CSS pixels: two pictures of this width stand beside each other in any notebook, four in a wide one
+WIDE = 360  # CSS pixels: two images of this width fit next to each other in any notebook, four in a wide one
 
 
 class BallotKeys(Presence):
-    """The letters as keys."""
+    """The letters as keyboard shortcuts."""
 
     _esm = PRESENCE + files("srlab.course").joinpath("ballot.js").read_text(encoding="utf-8")
 
 
 class Ballot(CellBox):
-    """Trials in which pictures without names are ranked from best to worst; each confirmed ranking is saved.
+    """A blind test in which you rank unlabeled images from best to worst; each confirmed ranking is saved.
 
-    A ballot over the same images and file resumes where the last one ended. The methods are named at the end of a
-    round; then another round can follow, under other letters.
+    A ballot for the same images and file resumes where the last one ended. The methods are named at the end of a round;
+    then you can start another round, with other letters.
 
     Parameters
     ----------
     pictures
         Image -> method -> picture ``(3, H, W)`` or ``(1, 3, H, W)`` in [0, 1]. HR can be one of the methods.
     path
-        JSON file for the votes; missing folders are made with the first vote.
+        JSON file for the votes, created with the first vote. A file that is damaged or has votes about other images
+        raises `SrlabError` and is not changed.
     seed
         Random seed of the order.
 
     Attributes
     ----------
     votes
-        The rankings of all rounds, the oldest first: methods from best to worst. For
+        Rankings of all rounds, oldest first: methods from best to worst. Pass them to
         `srlab.course.mos.mean_opinion_scores`.
     ranking
-        Letters that are ranked in this trial so far, the best first.
-
-    Raises
-    ------
-    SrlabError
-        The file is damaged, or its votes are about other pictures. It is left as it is.
+        Letters ranked so far in this trial, best first.
     """
 
     def __init__(self, pictures: Mapping[str, Mapping[str, torch.Tensor]], path: str | Path, seed: int = 0) -> None:
@@ -63,7 +59,7 @@ class Ballot(CellBox):
         self._begin(max(1, -(-len(self.votes) // len(self.trials))))
         self._title, self._names, self._bar = ipywidgets.HTML(), ipywidgets.HTML(), ipywidgets.HBox()
         self._cards = [self._card(place) for place in range(max(map(len, pictures.values())))]
-        # In pairs, so that four pictures stand in one row or in two, never three above one.
+        # Pairs, so that four images wrap into one row or two rows of two, never into three above one.
         self._pairs = [ipywidgets.HBox() for _ in self._cards[::2]]
         self._confirm = self._button("Confirm", self.confirm, button_style="primary")
         self._again = self._button("Start again", self.again)
@@ -78,16 +74,16 @@ class Ballot(CellBox):
 
     @property
     def done(self) -> bool:
-        """Whether all trials of this round have been voted on."""
+        """Whether this round is complete."""
         return len(self.votes) == self.round * len(self.trials)
 
     @property
     def trial(self) -> Trial | None:
-        """The trial that is shown; None when all of this round are done."""
+        """The current trial; None when the round is complete."""
         return None if self.done else self.trials[len(self.votes) % len(self.trials)]
 
     def rank(self, letter: str) -> None:
-        """Give an image the next rank; the only one that is left then gets the last rank."""
+        """Give an image the next rank; the last remaining image then gets the last rank."""
         left = [] if self.done else [key for key in self.trial.methods if key not in self.ranking]
         if letter in left:
             left.remove(letter)
@@ -98,15 +94,12 @@ class Ballot(CellBox):
         self.ranking = []
 
     def confirm(self) -> None:
-        """Save the ranking of this trial, and show the next one.
+        """Save the ranking of this trial and continue with the next one.
 
-        Raises
-        ------
-        SrlabError
-            A picture has no rank yet, or the file cannot be written or was changed by another ballot. The ranking then
-            stays as it is, and so does the file.
+        On an error (unranked images, or a file that cannot be written or was changed by another ballot), the ranking
+        and the file stay unchanged.
         """
-        if self.done:  # as by a double click
+        if self.done:  # for example after a double click
             return
         if len(self.ranking) < len(self.trial.methods):
             raise SrlabError("Rank all pictures before you confirm.")
@@ -119,7 +112,7 @@ class Ballot(CellBox):
         self.votes, self.ranking = votes, []
 
     def another_round(self) -> None:
-        """Begin the same trials again under other letters; the votes so far still count."""
+        """Start the same trials again with other letters; earlier votes still count."""
         if self.done:
             self._begin(self.round + 1)
 
@@ -142,7 +135,7 @@ class Ballot(CellBox):
             problem = ""
             try:
                 action()
-            except SrlabError as error:  # raised here, it would end in the log of the notebook, unseen
+            except SrlabError as error:  # Jupyter hides errors of callbacks in its log
                 problem = str(error)
             self._show(problem)
 
@@ -169,7 +162,7 @@ class Ballot(CellBox):
             rank = self.ranking.index(letter) + 1 if letter in self.ranking else 0
             below.description = f"{letter}: rank {rank}" if rank else letter
             below.button_style = "info" if rank else ""
-        # Last, as it says that the rest is there.
+        # Last, because a changed title means that all other widgets are up to date.
         self._title.value = f"<b>{self._where()}</b> {escape(problem)}"
 
     def _where(self) -> str:
@@ -182,7 +175,7 @@ class Ballot(CellBox):
         )
 
     def _named(self) -> str:
-        """Return the images of the round with their names, each trial from best to worst, as HTML."""
+        """Return the images of the finished round with their methods, each trial from best to worst, as HTML."""
         parts = []
         for trial, ranking in zip(self.trials, self.votes[-len(self.trials) :], strict=True):
             parts.append(f"<p>{escape(trial.image)}, from best to worst:</p>")
@@ -198,6 +191,6 @@ def _plain(picture: torch.Tensor) -> torch.Tensor:
 
 
 def _enlarged(picture: torch.Tensor) -> torch.Tensor:
-    """Twice or three times as large, every pixel as a square."""
+    """Enlarge 2 or 3 times with nearest-neighbor interpolation."""
     zoom = 3 if 3 * picture.shape[-1] <= WIDE else 2
     return _plain(picture).repeat_interleave(zoom, -2).repeat_interleave(zoom, -1)

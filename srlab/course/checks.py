@@ -1,4 +1,4 @@
-"""Exercises in a notebook: `check` prints what is right about an answer, and returns what the lab goes on with."""
+"""Exercises in a notebook: `check` prints feedback, and returns the function that the lab continues with."""
 
 import html
 import inspect
@@ -16,12 +16,10 @@ from srlab.shell import running_shell
 
 
 def check(name: str, answer: Answer, hints: int = 1) -> Answer:
-    """Check an answer, print what is right about it, and return what the lab goes on with.
+    """Check an answer, print feedback, and return the function that the lab continues with.
 
-    The cell assigns the result to the name of the answer. After a wrong answer, that is the reference. If the check
-    runs again, but not the cell of the answer, then `answer` is this reference, and the same hints are printed again.
-
-    With the environment variable ``SRLAB_STRICT=1`` an incorrect or missing answer raises an error instead.
+    Assign the result to the name of the answer. If the answer is incorrect, this name then refers to a stand-in for it.
+    Checking the stand-in again prints the same hints again.
 
     Parameters
     ----------
@@ -35,12 +33,12 @@ def check(name: str, answer: Answer, hints: int = 1) -> Answer:
     Returns
     -------
     Callable
-        `answer` if it is correct, else a stand-in: it does the same as the reference, and keeps the hints.
+        `answer` if it is correct. Otherwise a stand-in, which computes the same as the reference and keeps the hints.
 
     Raises
     ------
     SrlabError
-        There is no such exercise, or the answer is not correct and ``SRLAB_STRICT`` is set.
+        The exercise does not exist; or the answer is incorrect or missing, and ``SRLAB_STRICT=1`` is set.
     """
     exercise = find(name)
     print(f"{name} ({exercise.level})")
@@ -85,7 +83,7 @@ def _say(word: str, text: str) -> None:
 
 
 def _leave(name: str, result: Result, solution: Answer | None = None) -> None:
-    """In a notebook, leave a mark with the result for `srlab progress`, and perhaps a folded solution in it."""
+    """In a notebook, leave a mark with the result for `srlab progress`, and optionally a folded solution."""
     if running_shell() is None:
         return
     page = f"{MARK.format(name, result.value)}{_folded(solution) if solution else ''}</div>"
@@ -93,6 +91,6 @@ def _leave(name: str, result: Result, solution: Answer | None = None) -> None:
 
 
 def _folded(answer: Answer) -> str:
-    """Return the folded source of an answer, without its docstring."""
+    """Return the source of an answer without its docstring, folded."""
     source = re.sub(r'\n *"""[\s\S]*?"""', "", textwrap.dedent(inspect.getsource(answer)), count=1)
     return f"<details><summary>One solution. Try your own first!</summary><pre>{html.escape(source)}</pre></details>"

@@ -1,9 +1,9 @@
-"""Check what a lab claims about its results: the files in ``notebooks/claims/``.
+"""The claims that a lab makes about its results: the files in ``notebooks/claims/``.
 
-A file has one block for each cell that has claims, below a line ``# %% after ID``, where ID is the id of that cell. Its
-code sees all that the lab has defined, and calls ``lab.expect("the claim", value, above=bound)``. A learner's notebook
-has none of it; ``make labs`` and the tests set ``SRLAB_CLAIMS=1``, and the blocks are inserted into the copy that is
-executed. With ``SRLAB_CLAIMS=record`` a false claim does not end the lab, so that ``make seeds`` measures all of them.
+A file has one block per cell with claims, below a line ``# %% after ID`` with the id of the cell. The code can use all
+variables of the lab, and calls ``lab.expect("the claim", value, above=bound)``. A learner's notebook has no claims.
+``make labs`` and the tests set ``SRLAB_CLAIMS=1``, which inserts the blocks into the copy that is executed. With
+``SRLAB_CLAIMS=record`` a false claim does not stop the lab, so ``make seeds`` can measure all claims.
 """
 
 import re
@@ -17,16 +17,16 @@ BLOCK = re.compile(r"^# %% after (\S+)\n(.*?)(?=^# %% after |\Z)", re.MULTILINE 
 
 
 def read_claims(lab: str) -> dict[str, str]:
-    """The claims of a lab: id of a cell -> code that comes after it; empty for a lab without."""
+    """Return the claims of a lab: cell id -> code to run after this cell."""
     file = paths.recipes().parent / "claims" / f"{lab}.py"
     return dict(BLOCK.findall(file.read_text(encoding="utf-8"))) if file.is_file() else {}
 
 
 def insert_claims(notebook: NotebookNode, lab: str) -> None:
-    """Put the claims of a lab into a notebook of it, each after its cell; those of a cell that is not there go.
+    """Insert the claims of a lab into its notebook, each after its cell; claims about missing cells are dropped.
 
-    A block gets a copy of the lab's names, so that the lab computes the same with and without. It is skipped in a lab
-    with settings, or on a device, for which the claims were not measured.
+    A block runs in a copy of the lab's variables, so it cannot change what the lab computes. It is skipped if the
+    claims were not measured with the lab's settings or on its device.
     """
     claims = read_claims(lab)
     for number, cell in reversed(list(enumerate(notebook.cells))):

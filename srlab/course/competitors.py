@@ -1,4 +1,4 @@
-"""The networks that are compared: the generators of runs, by the name of the method."""
+"""The networks to compare: generators of training runs, named by method."""
 
 from collections.abc import Sequence
 
@@ -10,38 +10,33 @@ from srlab.models.weights import load_generator
 from srlab.text import printable
 from srlab.training import runs
 
-# Lab -> the method it teaches, as srlab.view.plots.COLORS spells it.
+# Lab -> the method it teaches, spelled as in srlab.view.plots.COLORS.
 METHODS = {"02_content_loss": "content loss", "03_srgan": "SRGAN", "04_esrgan": "ESRGAN"}
-BESIDE = {"hybrid": "default-hybrid", "RRDB": "default-psnr"}  # what labs 02 and 04 train beside their run "default"
+BESIDE = {"hybrid": "default-hybrid", "RRDB": "default-psnr"}  # what labs 02 and 04 train in addition to "default"
 
 
 def load_upscalers(
     names: str | Sequence[str] = "all", scale: int | None = None, subject: str = ""
 ) -> dict[str, nn.Module]:
-    """The generators of runs, by the name of the method.
+    """Load the generators of runs, named by method.
 
     Parameters
     ----------
     names
-        ``"all"``: every finished run in ``runs/``, except the side runs of a lab; one that cannot be read, enlarges by
-        another scale, or knows a single subject, is named and left out. Or a list of runs such as
-        ``"01_srresnet/default"``, each of which must be there and fit.
+        Runs such as ``["01_srresnet/default"]``, all of which must exist and fit. Or ``"all"``: every finished run
+        except the side runs of a lab. Runs that cannot be read, have another scale or were trained on one subject are
+        skipped with a message.
     scale
-        That the networks must enlarge by; None takes any.
+        Required scale; None accepts any.
     subject
-        Such as ``"gravel"``: of ``"all"``, take those that learned this alone, and leave the others out in silence.
+        Such as ``"gravel"``: with ``"all"``, load only the runs trained on this subject.
 
     Returns
     -------
     dict
-        Label -> network in eval mode on the CPU, sorted by lab and run. The run "default" of a lab has the name of
-        the method ("SRGAN"; of lab 01 that of its network, "MSRResNet"), and so have the two that labs 02 and 04 train
-        beside it ("hybrid" and "RRDB"). Others have their own behind it ("SRGAN (long)").
-
-    Raises
-    ------
-    SrlabError
-        A run of the list is not there or broken, or of another scale.
+        Label -> network in eval mode on the CPU, sorted by lab and run. The run "default" of a lab is labeled with its
+        method ("SRGAN"; in lab 01 the network, "MSRResNet"), and so are the two other runs of labs 02 and 04 ("hybrid",
+        "RRDB"). Labels of other runs include their name ("SRGAN (long)").
     """
     found: dict[str, nn.Module] = {}
     if names != "all":
@@ -71,15 +66,15 @@ def load_upscalers(
 
 
 def _load(lab: str, name: str, scale: int | None) -> dict[str, nn.Module]:
-    """The network of a run by its label."""
+    """Load the network of a run, as a dict with its label."""
     network = load_generator(lab, name)
     if scale not in (None, network.config["scale"]):
         raise SrlabError(f"The network of {lab}/{name} enlarges x{network.config['scale']}, not x{scale}.")
     parameters = (runs.Run(lab, name).manifest() or {"parameters": {}})["parameters"]
-    method = type(network).__name__ if lab == "01_srresnet" else METHODS.get(lab, lab)  # that lab has two networks
+    method = type(network).__name__ if lab == "01_srresnet" else METHODS.get(lab, lab)  # lab 01 has two networks
     weights = parameters.get("weights", {})
     if lab == "02_content_loss" and weights.get("pixel") and weights.get("content"):
         method = "hybrid"
-    if lab == "04_esrgan" and "discriminator" not in parameters:  # the stage before its GAN
+    if lab == "04_esrgan" and "discriminator" not in parameters:  # the stage before the GAN
         method = "RRDB"
     return {method if name == BESIDE.get(method, "default") else f"{method} ({name})": network}

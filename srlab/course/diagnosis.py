@@ -1,4 +1,4 @@
-"""Find failures of a training in its log. Each rule needs one number, and has a cause and what to try."""
+"""Find failures of a training run in its log. Each rule returns evidence, and has a cause and advice."""
 
 import math
 import os
@@ -11,12 +11,12 @@ from srlab.text import in_markdown, printable
 from srlab.training.ruin import DIVERGED, FALLEN, HEALTHY, History, series
 from srlab.training.runs import LOG_EVERY, Run, find_run
 
-ENOUGH = 5  # logged rows; fewer say nothing
+ENOUGH = 5  # logged rows that a rule needs
 
 
 @dataclass(frozen=True)
 class Finding:
-    """Something that looks wrong: its name, the number it is seen in, why it happens, and what to try."""
+    """Something that looks wrong: its name, the evidence, the likely cause, and what to try."""
 
     name: str
     evidence: str
@@ -26,15 +26,15 @@ class Finding:
 
 @dataclass(frozen=True)
 class Diagnosis:
-    """Findings about a run; prints as text, and as Markdown in a notebook."""
+    """The findings about a run; prints as text, and as Markdown in a notebook."""
 
     run: str
     findings: list[Finding] = field(default_factory=list)
-    too_early: str = ""  # says of a run that has hardly begun from which step on it can be judged
+    too_early: str = ""  # for a run that has just begun: from which step it can be judged
 
     @property
     def verdict(self) -> str:
-        """Whether there are findings, in words."""
+        """A summary in words."""
         return "something looks wrong" if self.findings else self.too_early or "nothing looks wrong"
 
     def __str__(self) -> str:
@@ -49,17 +49,8 @@ class Diagnosis:
 def diagnose(run: Run | str | os.PathLike) -> Diagnosis:
     """Read a run's curves, and return what looks wrong and what to try.
 
-    Each rule looks at one number, so a run without findings may still have failed.
-
-    Parameters
-    ----------
-    run
-        A run, or as `srlab.training.runs.find_run` takes it.
-
-    Raises
-    ------
-    SrlabError
-        There is no such run, or its files are damaged.
+    `run` is a `Run`, ``"LAB/NAME"``, or the path of a run folder. The rules are simple, so a run without findings may
+    still have failed.
     """
     run = run if isinstance(run, Run) else find_run(run)
     manifest = run.manifest()
@@ -80,11 +71,8 @@ def diagnose(run: Run | str | os.PathLike) -> Diagnosis:
 def find_symptoms(history: History) -> list[Finding]:
     """Apply the rules to logged rows.
 
-    Parameters
-    ----------
-    history
-        Rows with ``step`` and what the trainer logs: ``loss``, or ``g_loss``, ``d_loss``, ``d_real``, ``d_fake``,
-        ``g_norm`` and ``d_norm``; and with a validation ``val_psnr`` in decibels.
+    Rows have ``step`` and the logged values: ``loss``, or for a GAN ``g_loss``, ``d_loss``, ``d_real``, ``d_fake``,
+    ``g_norm`` and ``d_norm``; rows with a validation have ``val_psnr`` in dB.
     """
     found = [(name, rule(history), cause, advice) for name, rule, cause, advice in RULES]
     return [Finding(name, evidence, *why) for name, evidence, *why in found if evidence]
@@ -101,7 +89,7 @@ def _late(values: Sequence[float], share: float = 0.25) -> list[float]:
 def _gap(history: History, share: float) -> float:
     """Return D(HR) - D(SR), averaged over the last share of a GAN's run, or NaN if too little was logged.
 
-    It is their distance because in a small batch one flat patch, which D can't tell, moves either of them.
+    The rules use this difference because in a small batch one flat patch, which D cannot classify, moves both values.
     """
     gaps = [row["d_real"] - row["d_fake"] for row in history if "d_real" in row and "d_fake" in row]
     return fmean(_late(gaps, share)) if len(gaps) >= ENOUGH else math.nan
@@ -131,11 +119,11 @@ def _no_gradient(history: History) -> str:
 def _does_not_learn(history: History) -> str:
     scored, losses = [row for row in history if "val_psnr" in row], series(history, "loss")
     if len(losses) < 2 * ENOUGH or series(history, "d_loss"):
-        return ""  # a second stage logs a g_loss, and may stand still
-    if len(scored) >= 4 and scored[0]["step"] == 0:  # a run whose log was lost has learned before
+        return ""  # the second stage of a run logs g_loss, and may not improve
+    if len(scored) >= 4 and scored[0]["step"] == 0:  # otherwise the run had learned before its log starts
         first, half = scored[0]["val_psnr"], len(losses) // 2
         farthest = max(abs(row["val_psnr"] - first) for row in scored)
-        # Batches differ: with nothing learned, the halves of runs of 90 to 300 steps were up to a sixth apart.
+        # Batches differ: in runs of 90 to 300 steps that learned nothing, the halves differed by up to a sixth.
         if farthest <= 0.1 and fmean(losses[half:]) >= 0.7 * fmean(losses[:half]):
             return f"up to step {scored[-1]['step']:g} PSNR stays within {farthest:.2f} dB of its first {first:.2f} dB"
     first, last = fmean(losses[: max(1, len(losses) // 10)]), fmean(_late(losses))
@@ -148,12 +136,12 @@ def _overfits(history: History) -> str:
     scores, name = series(history, "val_psnr"), "loss" if series(history, "loss") else "g_loss"
     losses = series(history, name)
     if len(scores) < 4 or len(losses) < 2 * ENOUGH or series(history, "d_loss"):
-        return ""  # a GAN pays PSNR for sharpness, which is not this
+        return ""  # a GAN trades PSNR for sharpness, which is not overfitting
     if max(losses) > DIVERGED * losses[0]:
-        return ""  # what has exploded falls as well, from a height that nothing was learned at
+        return ""  # after an explosion the loss falls too, from a level at which nothing was learned
     lost = max(scores) - scores[-1]
     best = max((row for row in history if "val_psnr" in row), key=lambda row: row["val_psnr"])["step"]
-    # Held against the loss at the best score: what is known by heart has a loss that is low already, and stays so.
+    # Compare with the loss at the best score: once photos are memorized, the loss is low and hardly falls further.
     then = series([row for row in history if row["step"] <= best], name)[-ENOUGH:] or losses[:ENOUGH]
     if lost < 0.3 or fmean(_late(losses)) >= fmean(then):
         return ""

@@ -12,24 +12,12 @@ from srlab.course.exercise import Wrong, filled
 def difference(given: Any, wanted: Any, tolerance: float = 1e-4, reveal: bool = True, place: str = "") -> str:
     """Return a description of the first difference between two results, or "" if they are equal.
 
-    Parameters
-    ----------
-    given, wanted
-        Numbers, tensors, texts, or lists, tuples and dicts of these. A number is equal to a tensor of shape ``()``,
-        and a list to a tuple; a tensor in float64 is not equal to one in float32, because a network would reject it;
-        anything else is compared with ``==``.
-    tolerance
-        Largest absolute difference that counts as equal; NaN is equal to NaN. If it is infinite, only the kind and
-        the shape of the results are compared.
-    reveal
-        Show the wanted value as well.
-    place
-        Position of both in a larger result.
+    Results are numbers, tensors, texts, or lists, tuples and dicts of these; anything else is compared with ``==``. A
+    number equals a tensor of shape ``()``, a list equals a tuple, and NaN equals NaN. A float64 tensor does not equal a
+    float32 tensor, because a network would reject it. With infinite tolerance, only kinds and shapes are compared.
 
-    Raises
-    ------
-    Wrong
-        Something is missing: None in place of a value, or `TODO`, which raises `StillToDo`.
+    `reveal` shows the expected value, and `place` is the position of both in a larger result. A missing value raises
+    `Wrong` (None) or `StillToDo` (`TODO`).
     """
     if wanted is not None:
         filled(given)
@@ -56,7 +44,7 @@ def difference(given: Any, wanted: Any, tolerance: float = 1e-4, reveal: bool = 
 
 
 def take(result: Any, like: Any) -> Any:
-    """Return a result if it has the kind and the shape of another; else raise `Wrong`."""
+    """Return a result if it has the kind and shape of another one; otherwise raise `Wrong`."""
     if said := difference(result, like, math.inf):
         raise Wrong(said)
     return result
@@ -105,6 +93,6 @@ def _sentence(place: str, wanted: str, given: str, reveal: bool) -> str:
 
 
 def _unlike(a: float, b: float) -> tuple[str, str]:
-    """Return both numbers with four digits, or with as many as it takes to tell them apart."""
+    """Return both numbers with four digits, or more if the texts would be equal."""
     texts = ((f"{a:.{digits}g}", f"{b:.{digits}g}") for digits in range(4, 18))
     return next((pair for pair in texts if pair[0] != pair[1]), (str(a), str(b)))

@@ -1,7 +1,7 @@
-"""Execute a notebook headless with papermill, and with its claims if ``SRLAB_CLAIMS`` is set.
+"""Execute a notebook headless with papermill, with the lab's claims if ``SRLAB_CLAIMS`` is set.
 
-``torchrun --nproc-per-node N -m srlab.course.execute LAB OUT -p ...`` takes what ``papermill`` takes, and trains on N
-devices: each process executes the notebook, and that of the first is kept.
+``torchrun --nproc-per-node N -m srlab.course.execute LAB OUT -p ...`` accepts the arguments of ``papermill`` and trains
+on N devices: each process executes the notebook, and the output of the first one is kept.
 """
 
 import sys
@@ -23,33 +23,17 @@ from srlab.paths import seen_from_here, switched_on
 
 
 def execute(notebook: Path, output: Path, parameters: dict[str, Any], without: str | None = None) -> dict[str, Any]:
-    """Execute one notebook with papermill.
+    """Execute one notebook with papermill, and return the lab's last `course.headline`.
 
-    Parameters
-    ----------
-    notebook, output
-        Where it is and where its executed copy goes: at its end, also when a cell failed, but not when its kernel died.
-    parameters
-        Injected after the cell tagged ``parameters``.
-    without
-        Leave the cells with this tag out, in the copy as well: a study runs labs without those tagged ``explore``.
-
-    Returns
-    -------
-    dict
-        What the lab's last `course.headline` left: ``label``, ``value``, ``unit``, ``peak_memory_mib``.
-
-    Raises
-    ------
-    SrlabError
-        A cell failed; the message is the cell's error. Or there is no cell tagged ``parameters`` to put them after.
+    The headline has ``label``, ``value``, ``unit`` and ``peak_memory_mib``. The executed copy is written even if a cell
+    fails, but not if the kernel dies. It has no cells with the tag `without`: studies run labs without ``explore``.
     """
-    for name in parameters:  # papermill writes it into a cell as it stands; values it quotes
+    for name in parameters:  # papermill quotes values, but inserts names as code
         if not str(name).isidentifier() or iskeyword(str(name)):
             raise SrlabError(f"{name!r} cannot be the name of a parameter; use letters, digits and underscores.")
     content = read_notebook(notebook)
     if parameters and not any("parameters" in tags_of(cell) for cell in content.cells):
-        # Papermill would put them at the top, and the lab's own cell would overwrite them.
+        # Papermill would insert them at the top, and the lab's own cell would overwrite them.
         raise SrlabError(
             f"{notebook} takes no parameters, as none of its cells has the tag parameters; give it to one."
         )
@@ -57,24 +41,24 @@ def execute(notebook: Path, output: Path, parameters: dict[str, Any], without: s
     if switched_on("SRLAB_CLAIMS"):
         insert_claims(content, notebook.stem)
     try:
-        with tempfile.TemporaryDirectory() as folder:  # papermill would keep a notebook that it is given whole twice
+        with tempfile.TemporaryDirectory() as folder:  # papermill keeps two copies of a notebook object
             nbformat.write(content, Path(folder) / notebook.name)
             done = papermill.execute_notebook(
                 str(Path(folder) / notebook.name),
                 str(output),
                 parameters=parameters,
                 kernel_name="python3",
-                language="python",  # of a notebook that doesn't say, as jupytext makes one
+                language="python",  # notebooks from jupytext have no language
                 progress_bar=False,
-                request_save_on_cell_execute=False,  # at the end only: twice a cell takes a quarter of a minute a lab
-                # A kernel warns of unencrypted traffic, which stays on this machine, and calls its end an error.
+                request_save_on_cell_execute=False,  # saving around each cell costs 15 s per lab
+                # A kernel warns about unencrypted traffic, which is local, and logs its shutdown as an error.
                 extra_arguments=["--log-level=CRITICAL"],
             )
     except papermill.PapermillExecutionError as error:
         raise SrlabError(
             f"{error.ename}: {error.evalue} (cell {error.exec_count} of {seen_from_here(output)})"
         ) from error
-    except RuntimeError as error:  # a dead kernel, and one that cannot start, as after a port clash
+    except RuntimeError as error:  # a kernel that died, or could not start because of a port clash
         raise SrlabError(
             f"The kernel of {notebook.name} died or did not start ({error}). Close programs that need memory, and run "
             "the command again."
@@ -83,13 +67,7 @@ def execute(notebook: Path, output: Path, parameters: dict[str, Any], without: s
 
 
 def read_headline(notebook: Any) -> dict[str, Any]:
-    """Return the last headline in the outputs of an executed notebook.
-
-    Raises
-    ------
-    SrlabError
-        There is none.
-    """
+    """Return the last headline in the outputs of an executed notebook."""
     found = outputs_of(notebook, HEADLINE)
     if not found:
         raise SrlabError("The lab ran through but left no headline; call course.headline in it.")
@@ -97,13 +75,7 @@ def read_headline(notebook: Any) -> dict[str, Any]:
 
 
 def main(arguments: Sequence[str]) -> None:
-    """Do as ``papermill`` does with the same arguments; under torchrun, leave the notebook of the first process alone.
-
-    Parameters
-    ----------
-    arguments
-        Those of ``papermill``: the notebook, its executed copy, and options.
-    """
+    """Run ``papermill`` with these arguments; under torchrun, keep only the notebook of the first process."""
     from papermill.cli import papermill as command
 
     context = command.make_context("srlab.course.execute", list(arguments))

@@ -1,8 +1,8 @@
-"""What an exercise is: a reference answer, cases, and known mistakes with a hint each.
+"""What an exercise consists of: a reference answer, cases, and known mistakes with a hint for each.
 
-A lab is a folder of `srlab.course.exercises` and an exercise a file in it, ``srresnet/residual_block.py`` for
-``srresnet.ResidualBlock``, with one `Exercise` named ``EXERCISE``. The name of an exercise is that of its reference
-answer; there is no other list.
+A lab is a subpackage of `srlab.course.exercises`, and an exercise is a module in it that defines ``EXERCISE``:
+``srresnet/residual_block.py`` for ``srresnet.ResidualBlock``. An exercise has the name of its reference answer. There
+is no list to register it in.
 """
 
 import functools
@@ -33,42 +33,40 @@ class Wrong(SrlabError):
 
 
 class StillToDo(Wrong):
-    """The stub was called as it stands."""
+    """The answer is the untouched stub."""
 
 
 @dataclass(frozen=True, eq=False)
 class Exercise:
-    """One exercise: its reference answer, and everything that an answer is checked with.
+    """An exercise: its reference answer, and what answers are checked with.
 
     Attributes
     ----------
     reference
-        The answer that the lab goes on with if the student's is missing or incorrect. `srlab solutions` writes it into
-        the stub, so it uses nothing from its module except imports.
-    level
-        Difficulty.
+        The answer that the lab continues with if the student's is missing or incorrect. `srlab solutions` copies it
+        into the stub, so it must not use anything from its module except imports.
     importance
-        Points, from 1 to 5, as in the text above the exercise.
+        Points, as stated in the text above the exercise.
     cases
-        Description of a case -> its inputs: a tuple, which is copied for each run, or a function that makes one.
+        Description of a case -> its inputs: a tuple, which is copied for each run, or a function that returns one.
     mistakes
-        Hint -> the wrong answer that it is about, or several of them.
+        Hint -> one or several wrong answers that the hint is about.
     hints
-        Help for a start, the gentlest first.
+        Hints for getting started, most general first.
     also_right
         Other correct answers.
     notes
-        Remark -> an answer, or several, that is accepted with this remark.
+        Remark -> one or several answers that are accepted with this remark.
     observe
-        Function of an answer and the inputs of a case. It returns what is compared in place of the result, in order:
-        a dict of observation -> number, tensor, text, or a list, tuple or dict of these.
+        Function of an answer and the inputs of a case. It returns the values to compare instead of the result: a dict
+        observation -> number, tensor, text, or a list, tuple or dict of these.
     otherwise
-        Case or observation -> message for a difference there that no known mistake makes; ``{given}`` is replaced by
-        the answer's value.
+        Case or observation -> message for a difference that no known mistake explains; ``{given}`` is replaced by the
+        answer's value.
     tolerance
         Largest absolute difference of numbers that count as equal.
     reveal
-        Show the wanted value as well; False if it would give the answer away.
+        Whether messages show the expected value; False if it would give the answer away.
     """
 
     reference: Answer
@@ -87,7 +85,7 @@ class Exercise:
 
 
 def find(name: str) -> Exercise:
-    """Return the exercise with a full name, ``"<lab>.<exercise>"``; an unknown name raises `SrlabError`."""
+    """Return the exercise with a full name, ``"<lab>.<exercise>"``."""
     known = _exercises()
     if name not in known:
         raise SrlabError(
@@ -98,7 +96,7 @@ def find(name: str) -> Exercise:
 
 
 def names() -> list[str]:
-    """Return the full names of all exercises, lab by lab."""
+    """Return the full names of all exercises, ordered by lab."""
     return list(_exercises())
 
 
@@ -118,12 +116,12 @@ def _exercises() -> dict[str, Exercise]:
 
 
 def sample(*shape: int, low: float = 0.0, high: float = 1.0, seed: int = 0) -> torch.Tensor:
-    """Return float32 values in [low, high) that are the same in every run."""
+    """Return uniform float32 values in [low, high), the same in every run."""
     return low + (high - low) * torch.rand(shape, generator=torch.Generator().manual_seed(seed))
 
 
 def filled(result: Any) -> Any:
-    """Return a result unless it is missing: `TODO` means that the stub is untouched, None a forgotten return."""
+    """Return a result unless it is missing: `TODO` raises `StillToDo`, and None raises `Wrong`."""
     if result is TODO:
         raise StillToDo
     if result is None:

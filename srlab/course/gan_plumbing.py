@@ -1,4 +1,4 @@
-"""What labs 03 and 04 share around a GAN and no learner needs to read: patches, a start, other games, what is noted."""
+"""Code that labs 03 and 04 share and students need not read: patches, pretraining, other losses, recorded settings."""
 
 from collections.abc import Callable
 from typing import Any
@@ -20,14 +20,9 @@ WEIGHTS = {"pixel": "pixel_weight", "content": "content_weight", "adversary": "a
 
 
 def patches_of(lab: Lab, **looks: Any) -> PatchSampler:
-    """Batches of patches as the lab's recipe wants them; each call begins with the same ones.
+    """Return the batches of patches that the lab's recipe specifies; each call starts with the same ones.
 
-    Parameters
-    ----------
-    lab
-        What `course.setup` gave.
-    **looks
-        How patches are turned, as for `srlab.PatchSampler`.
+    ``looks`` are augmentation arguments of `srlab.PatchSampler`.
     """
     sizes = (lab.scale, lab.patch, lab.batch)
     return PatchSampler(lab.train_set, *sizes, lab.degradation, seed=lab.seed, device=lab.device, **looks)
@@ -43,29 +38,10 @@ def train_start(
     recipe: dict[str, Any] | None = None,
     **watched: Any,
 ) -> nn.Module:
-    """Train a network to begin a game with, by lab 01's step, where none that is there fits.
+    """Pretrain a generator with lab 01's training step, and return the averaged network in eval mode.
 
-    Parameters
-    ----------
-    lab
-        What `course.setup` gave; its ``pretrain_iters`` are the steps.
-    name
-        Of the run.
-    generator
-        Fresh.
-    loss
-        ``loss(sr, hr)``, a mean over pixels.
-    rate, schedule
-        Learning rate of Adam, and how it changes.
-    recipe
-        What to note with the run, as for `srlab.Trainer`.
-    **watched
-        How it is validated, as for `srlab.Trainer.fit`.
-
-    Returns
-    -------
-    torch.nn.Module
-        The averaged network, in eval mode.
+    It trains for ``lab.pretrain_iters`` steps with ``loss(sr, hr)``, a mean over pixels. `rate` is Adam's learning
+    rate, `recipe` is recorded with the run, and ``watched`` are validation arguments of `srlab.Trainer.fit`.
     """
     optimizer = torch.optim.Adam(generator.parameters(), rate, fused=True)
     trainer = Trainer(lab.name, name, **lab.hardware, seed=lab.seed, recipe=recipe)
@@ -82,13 +58,7 @@ def train_start(
 
 
 def weights_of(lab: Lab) -> dict[str, float]:
-    """Weights of the three parts of G's loss by the recipe: ``"pixel"``, ``"content"`` and ``"adversary"``.
-
-    Raises
-    ------
-    SrlabError
-        All are 0.
-    """
+    """Return the weights of G's loss from the recipe: ``"pixel"``, ``"content"`` and ``"adversary"``, not all 0."""
     weights = {part: lab.parameters[name] for part, name in WEIGHTS.items()}
     if not any(weights.values()):
         raise SrlabError("All three weights of G's loss are 0; set one of them above 0.")
@@ -96,16 +66,10 @@ def weights_of(lab: Lab) -> dict[str, float]:
 
 
 def noted(lab: Lab, weights: dict[str, float], **others: Any) -> dict[str, Any]:
-    """What a run of a game depends on beside its networks and patches; it goes on only with the same.
+    """Return what a GAN run depends on in addition to its networks and patches; it only resumes if this is the same.
 
-    Parameters
-    ----------
-    lab
-        What `course.setup` gave.
-    weights
-        Of G's three parts, as this run has them.
-    **others
-        More to note, or in place of the recipe's, such as ``gan="vanilla"``.
+    `weights` are those of G's three losses in this run; ``others`` adds to the recipe or replaces entries of it, such
+    as ``gan="vanilla"``.
     """
     chosen = {key: lab.parameters[key] for key in NOTED if key in lab.parameters}
     return chosen | {WEIGHTS[part]: weight for part, weight in weights.items()} | others
@@ -114,23 +78,10 @@ def noted(lab: Lab, weights: dict[str, float], **others: Any) -> dict[str, Any]:
 def losses_of(
     lab: Lab, game: str, weights: dict[str, float], content: Callable[..., torch.Tensor]
 ) -> tuple[DLoss, GLoss]:
-    """What D and G minimise by srlab's own losses, where a recipe wants others than the learner's, or fewer parts.
+    """Return ``d_loss(real, fake)`` and ``g_loss(sr, hr, look)`` for `srlab.gan_step`, built from srlab's own losses.
 
-    Parameters
-    ----------
-    lab
-        What `course.setup` gave.
-    game
-        One of `srlab.losses.KINDS`.
-    weights
-        Of G's three parts; one with the weight 0 is not computed.
-    content
-        ``content(sr, hr)``, the content loss.
-
-    Returns
-    -------
-    tuple
-        ``d_loss(real, fake)`` and ``g_loss(sr, hr, look)``, as `srlab.gan_step` takes them.
+    For recipes with another adversarial loss than the student's, or with fewer parts. `game` is one of
+    `srlab.losses.KINDS`, `content` is the content loss ``content(sr, hr)``, and a part with weight 0 is not computed.
     """
 
     def d_loss(real: torch.Tensor, fake: torch.Tensor) -> torch.Tensor:

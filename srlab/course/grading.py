@@ -1,7 +1,7 @@
-"""``srlab progress`` and ``srlab grade``: read what checks left in saved notebooks. Nothing is executed.
+"""``srlab progress`` and ``srlab grade``: read results of checks from saved notebooks, without executing them.
 
-`checks.check` leaves a mark in the output of its cell, with the name of the exercise and the result. A forged mark
-counts like any other; teaching.md shows how to execute the submissions again.
+`checks.check` leaves a mark with the exercise and its result in the output of its cell. These marks can be forged;
+teaching.md describes how to execute submissions again.
 """
 
 import argparse
@@ -26,7 +26,7 @@ from srlab.paths import seen_from_here
 from srlab.text import in_columns, printable
 
 MARKS = re.compile(MARK.format(r"(\w+\.\w+)", f"({'|'.join(Result)})"))
-# The end of the student's name in "Anna Li_1234_assignsubmission_file_" (Moodle), "lianna_LATE_1234_5678_" (Canvas)
+# What follows the student's name in "Anna Li_1234_assignsubmission_file_" (Moodle), "lianna_LATE_1234_5678_" (Canvas)
 # and "anna_li_03_srgan".
 AFTER_NAME = re.compile(r"_(?:LATE_)?\d{3,}(?:_|$)|_assignsubmission_|[-_ ]+(?=\d\d_[a-z])")
 
@@ -45,7 +45,7 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
 
 
 def progress(options: argparse.Namespace) -> int:
-    """Print a table for each notebook; return 2 if one of them has no exercises that can be read."""
+    """Print a table for each notebook; return 2 if one of them has no readable exercises."""
     labs = options.notebooks or [lab for lab in find_notebooks() if "course.check(" in lab.read_text(encoding="utf-8")]
     unread = 0
     for path in map(Path, labs):
@@ -69,10 +69,9 @@ def progress(options: argparse.Namespace) -> int:
 
 
 def read_results(notebook: NotebookNode) -> dict[str, Result]:
-    """Return the saved result of each exercise of a notebook's labs, in the order of the exercises.
+    """Return the saved result of each exercise of the labs in a notebook; empty if it has no known exercise.
 
-    Of several checks of an exercise, the last one that was run counts. The dict is empty for a notebook without a
-    known exercise.
+    If an exercise was checked several times, the last check in the notebook counts.
     """
     code = [cell for cell in notebook.cells if cell.cell_type == "code"]
     calls = {name for cell in code for name in checks_in(cell.source)}
@@ -84,12 +83,12 @@ def read_results(notebook: NotebookNode) -> dict[str, Result]:
 
 
 def lab_of(exercise: str) -> str:
-    """Return ``srgan`` for ``srgan.train_step``."""
+    """Return the lab of an exercise: ``srgan`` for ``srgan.train_step``."""
     return exercise.partition(".")[0]
 
 
 def points(results: dict[str, Result], lab: str) -> tuple[int, int]:
-    """Return the points of a lab's correct answers, and the points of all its exercises."""
+    """Return the points for a lab's correct answers, and the lab's maximum."""
     weights = {name: find(name).importance for name in names() if lab_of(name) == lab}
     return sum(weights[name] for name in weights if results.get(name) == Result.CORRECT), sum(weights.values())
 
@@ -99,22 +98,10 @@ def points(results: dict[str, Result], lab: str) -> tuple[int, int]:
 
 @dataclass
 class Submission:
-    """A file that a student has submitted.
+    """A submitted file, with its results; or with a note, if it is not counted.
 
-    Attributes
-    ----------
-    path
-        Relative to the folder of all submissions.
-    student
-        Name in the class list, or else the name in the path.
-    results
-        From `read_results`; empty if the file does not count.
-    points
-        Lab -> points, and points of all its exercises.
-    quiz
-        Number of correct quiz answers; None without a quiz.
-    note
-        The reason why the file does not count.
+    `path` is relative to the folder of all submissions, and `student` is from the class list, or else from the path.
+    `points` are points and maximum points by lab. `quiz` is the number of correct answers, None without a quiz.
     """
 
     path: Path
@@ -126,7 +113,7 @@ class Submission:
 
 
 def grade(options: argparse.Namespace) -> int:
-    """Print a line for each file and write the table; return 2 if a file does not count."""
+    """Print a line for each file and write the table; return 2 if a file is not counted."""
     if options.csv:
         refuse_existing(Path(options.csv), options.force)
     known = read_class(Path(options.names)) if options.names else {}
@@ -150,17 +137,9 @@ def grade(options: argparse.Namespace) -> int:
 
 
 def read_class(file: Path) -> dict[str, str]:
-    """Read a class list: one student per line, and after a semicolon or a tab the other names that files may have.
+    """Read a class list into a dict: key for `student_of` -> name of the student.
 
-    Returns
-    -------
-    dict
-        Key of a name, for `student_of` -> name of the student.
-
-    Raises
-    ------
-    SrlabError
-        The file cannot be read or has no names, or two students share a name.
+    Each line has a student's name and, after semicolons or tabs, other names for the same student in file names.
     """
     try:
         lines = file.read_text(encoding="utf-8-sig").splitlines()
@@ -179,17 +158,13 @@ def read_class(file: Path) -> dict[str, str]:
 
 
 def student_of(path: Path, known: dict[str, str]) -> str:
-    """Return whose file it is, from its first folder or, in no folder, from its own name.
+    """Return which student submitted a file, from its first folder or, without a folder, from the file name.
 
-    Parameters
-    ----------
-    path
-        Relative to the folder of all submissions.
-    known
-        From `read_class`. The words of a name may come in any order.
+    `path` is relative to the folder of all submissions, and `known` is from `read_class`. The words of a name can be in
+    any order.
     """
     called = path.parts[0] if len(path.parts) > 1 else path.stem
-    called = re.sub("#U([0-9a-f]{4})", lambda code: chr(int(code[1], 16)), called)  # an umlaut after unzip
+    called = re.sub("#U([0-9a-f]{4})", lambda code: chr(int(code[1], 16)), called)  # how unzip writes an umlaut
     called = unicodedata.normalize("NFC", AFTER_NAME.split(called)[0]).strip()
     return known.get(_key(called), called)
 
@@ -199,7 +174,10 @@ def _key(name: str) -> str:
 
 
 def read_submissions(folder: Path, known: dict[str, str]) -> list[Submission]:
-    """Read all files in a folder and below it, except hidden ones. Of two files for one lab neither counts."""
+    """Read all files in a folder and its subfolders, except hidden ones.
+
+    If a student submitted several files for a lab, none of them is counted.
+    """
     files = [path.relative_to(folder) for path in sorted(folder.rglob("*")) if path.is_file()]
     files = [path for path in files if not any(part.startswith(".") or part == "__MACOSX" for part in path.parts)]
     if not files:
@@ -227,7 +205,7 @@ def _read(folder: Path, one: Submission) -> Submission:
 def table_of(submissions: Sequence[Submission], students: Sequence[str]) -> bytes:
     """Return the table of a class as CSV, one row per student.
 
-    It is UTF-8 with a mark by which Excel recognizes it, and no cell begins a formula.
+    It is UTF-8 with a byte order mark, which Excel needs, and no cell starts a formula.
     """
     columns, possible, rows = ["student"], {}, []
     for lab in sorted({lab for one in submissions for lab in one.points}):
@@ -243,4 +221,4 @@ def table_of(submissions: Sequence[Submission], students: Sequence[str]) -> byte
                 rows[-1] |= {lab: reached, f"{lab} quiz": one.quiz}
     table = pd.DataFrame(rows, columns=[*columns, "note"], dtype=object)
     table = table.replace(r"^(?=[=+\-@\t\r])", "'", regex=True)
-    return table.to_csv(index=False).encode("utf-8-sig", errors="replace")  # a file's name may not be valid text
+    return table.to_csv(index=False).encode("utf-8-sig", errors="replace")  # file names may be invalid Unicode

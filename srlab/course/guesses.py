@@ -1,4 +1,4 @@
-"""Guesses: buttons or a field before a result; the guess is saved with the runs and shown next to the outcome."""
+"""Guesses before a result: buttons or a text field. The guess is saved with the runs and shown next to the outcome."""
 
 import json
 from collections.abc import Sequence
@@ -15,29 +15,29 @@ from srlab.paths import home
 from srlab.shell import running_shell
 from srlab.view.widgets import PRESENCE, CellBox, Presence, on_a_page
 
-# JupyterLab's page has the panel around a notebook, its exported pages and the book have not.
+# JupyterLab has a panel around the notebook; exported pages and the book do not.
 ONLY_LIVE = ".srlab-live { display: none; } .jp-NotebookPanel .srlab-live { display: inline; }"
-FILE = "guesses.json"  # in the folder of all runs: lab -> question -> what was guessed
+FILE = "guesses.json"  # in the folder of all runs: lab -> question -> guess
 
 
 class GuessKeys(Presence):
-    """The Enter key in the field."""
+    """The Enter key of the text field."""
 
     _esm = PRESENCE + files("srlab.course").joinpath("guess.js").read_text(encoding="utf-8")
 
 
 class Guess(CellBox):
-    """A question with buttons, or with a field for a number; `reveal` shows the outcome later.
+    """A question with buttons or a field for a number; `reveal` shows the outcome later.
 
-    The guess is saved at once in ``guesses.json`` in the folder of all runs, and the cell shows it when it runs again.
-    A headless run does not wait for an answer, and shows no saved guess.
+    The guess is saved in ``guesses.json`` in the folder of all runs, and shown when the cell runs again. A headless run
+    neither waits for an answer nor shows a saved one.
 
     Parameters
     ----------
     question
         One sentence; the guess is saved under the lab and this sentence.
     choices
-        Labels of the buttons; without any, the guess is a number.
+        Labels of the buttons; without them, the guess is a number.
     unit
         Unit of the number.
 
@@ -58,7 +58,7 @@ class Guess(CellBox):
         try:
             kept = _read() if on_a_page() else {}
             before = kept.get(self.lab, {}).get(question, "")
-        except SrlabError as error:  # no reason to stop a lab
+        except SrlabError as error:  # a damaged file must not stop the lab
             before, problem = "", str(error)
         if before in self.choices or (before and not choices):
             self.field.value = self.taken = before
@@ -78,7 +78,7 @@ class Guess(CellBox):
             kept = _read()
             kept[self.lab] = kept.get(self.lab, {}) | {self.question: said}
             write_atomic(home() / FILE, json.dumps(kept, indent=1).encode())
-        except SrlabError as error:  # raised here, it would end in the log of the notebook, unseen
+        except SrlabError as error:  # Jupyter hides errors of callbacks in its log
             problem = str(error)
         self._say(problem)
 
@@ -87,7 +87,7 @@ class Guess(CellBox):
         self._said.value = escape(problem or taken)
 
     def reveal(self, outcome: str | float) -> None:
-        """Show the outcome next to the guess, if there is one; folded on a page without a kernel."""
+        """Show the outcome next to the guess, if there is one; folded on a static page."""
         number = "" if isinstance(outcome, str) else f"{outcome:.3g}" if abs(outcome) < 1000 else f"{outcome:,.0f}"
         came, guessed = self._worded(number) if number else outcome, self._worded(self.taken)
         said = f"Your guess: {guessed}. " if self.taken else ""
@@ -106,7 +106,7 @@ class Guess(CellBox):
         return f"<b>Your guess:</b> {escape(self.question)}"
 
     def still(self) -> str:
-        """Return the question and the guess as HTML; only JupyterLab shows that you can answer by running the cell."""
+        """Return the question and the guess as HTML for a static page."""
         taken = f" <b>{escape(self._worded(self.taken))}</b>." if self.taken else ""
         run = f'<span class="srlab-live"> Run this cell to {"change it" if self.taken else "answer"}.</span>'
         return f"<style>{ONLY_LIVE}</style><p>{self._asked()}{taken}{run}</p>"
@@ -116,7 +116,7 @@ class Guess(CellBox):
 
 
 def _lab() -> str:
-    """Return the name of the lab that this notebook has set up, or ""."""
+    """Return the name of the lab that is set up in this notebook, or ""."""
     here = getattr(running_shell(), "user_ns", {})
     return next((value.name for value in list(here.values()) if isinstance(value, Lab)), "")
 
@@ -134,17 +134,9 @@ def _read() -> dict[str, dict[str, str]]:
 
 
 def guess(question: str, choices: Sequence[str] = (), unit: str = "") -> Guess:
-    """Show a question before the cell with the outcome, with buttons or a field for a guess.
+    """Show a question with buttons or a text field before the cell with the outcome; see `Guess` for the arguments.
 
-    Parameters
-    ----------
-    question, choices, unit
-        As for `Guess`.
-
-    Returns
-    -------
-    Guess
-        Its ``reveal(outcome)`` shows both; the outcome is one of the choices or a number.
+    ``reveal(outcome)`` then shows guess and outcome, which is one of the choices or a number.
 
     Examples
     --------

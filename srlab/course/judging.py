@@ -1,4 +1,4 @@
-"""Compare what an answer does with the reference, and find the known mistake that does the same."""
+"""Compare the behavior of an answer with that of the reference, and find a known mistake with the same behavior."""
 
 import copy
 import functools
@@ -25,15 +25,10 @@ GRAPH_LEFT = (
 
 
 def judge(exercise: Exercise, answer: Answer) -> Iterator[tuple[str, str]]:
-    """Yield ("passed", case) for each case in which an answer does the same as the reference, and ("note", remark).
+    """Yield ("passed", case) for each case in which an answer agrees with the reference, and ("note", remark).
 
-    Raises
-    ------
-    Wrong
-        It does something else. The message is the hint of the mistake that does the same, or else the first
-        difference. Or it is not a function.
-    StillToDo
-        It is `TODO`, or returns it.
+    Raise `Wrong` if it disagrees, with the hint for the known mistake with the same behavior, or else the first
+    difference. Raise `StillToDo` if it is `TODO` or returns it.
     """
     if answer is TODO:
         raise StillToDo
@@ -75,7 +70,7 @@ def judge(exercise: Exercise, answer: Answer) -> Iterator[tuple[str, str]]:
 
 
 def run(exercise: Exercise, answer: Answer, case: str) -> Outcome:
-    """Run an answer on fresh inputs with a fixed seed, which leaves the random numbers of the lab as they are."""
+    """Run an answer on fresh inputs with a fixed seed; the lab's random state is unchanged."""
     inputs = exercise.cases[case]
     observe = exercise.observe or (lambda answer, *inputs: {case: filled(answer(*inputs))})
     with torch.random.fork_rng(devices=[]), torch.enable_grad():
@@ -97,11 +92,11 @@ def run(exercise: Exercise, answer: Answer, case: str) -> Outcome:
     return observed
 
 
-known_outcome = functools.cache(run)  # for the reference and the answers that an exercise lists: they don't change
+known_outcome = functools.cache(run)  # for the reference and the listed answers, which do not change
 
 
 def _data(value: Any) -> Any:
-    """Copy the comparable parts of an input; a network, an optimizer or a function is not one."""
+    """Copy the comparable parts of an input; networks, optimizers and functions become ""."""
     if isinstance(value, torch.Tensor):
         return value.detach().clone()
     if isinstance(value, list | tuple):
@@ -112,7 +107,7 @@ def _data(value: Any) -> Any:
 
 
 def _first_difference(exercise: Exercise, given: Outcome, wanted: dict[str, Any]) -> str | None:
-    """Return the name of the first observation that differs, "" after an exception, or None if all are equal."""
+    """Return the first observation that differs, "" for an exception, or None if all are equal."""
     if isinstance(given, Exception):
         return ""
     return next((name for name in wanted if difference(given[name], wanted[name], exercise.tolerance)), None)
@@ -125,7 +120,10 @@ def _known(
     case: str,
     observation: str,
 ) -> str | None:
-    """Return the hint or note of the listed answer that does the same in an observation, or of the most similar one."""
+    """Return the hint or note of the listed answer that agrees in an observation.
+
+    If several agree, use the one that agrees in most observations of all cases.
+    """
     pairs = [(said, one) for said, answers in sayings.items() for one in ([answers] if callable(answers) else answers)]
     same = [
         pair for pair in pairs if _agree(exercise, outcome(case), known_outcome(exercise, pair[1], case), observation)
@@ -151,12 +149,12 @@ def _agree(exercise: Exercise, given: Outcome, other: Outcome, observation: str)
         return False
     try:
         return not difference(given[observation], other[observation], exercise.tolerance)
-    except Wrong:  # in one of them something is missing
+    except Wrong:  # a value is missing in one of them
         return False
 
 
 def _signature(outcome: Outcome) -> tuple[type, str]:
-    """Return type and message of an exception, without numbers such as sizes."""
+    """Return type and message of an exception, with numbers such as sizes masked."""
     message = str(outcome) if isinstance(outcome, Exception) else ""
     return type(outcome), re.sub(r"(?<!\w)-?\d+(?:[., ]+-?\d+)*,?", "#", message)
 
@@ -166,7 +164,7 @@ def _with_graph(value: Any) -> bool:
 
 
 def _unknown(exercise: Exercise, observation: str, given: Any, wanted: Any) -> str:
-    """Return the message for a difference that no known mistake makes."""
+    """Return the message for a difference that no known mistake explains."""
     sentence = exercise.otherwise.get(observation, f"Not right yet: {observation}.")
     if "{given" in sentence:
         return sentence.format(given=shown(given))
@@ -176,10 +174,10 @@ def _unknown(exercise: Exercise, observation: str, given: Any, wanted: Any) -> s
 
 
 def stopped(error: Exception, answer: Answer) -> str:
-    """Return the message for an answer that raised, with the line if it is known; a `Wrong` is a hint itself."""
+    """Return the message for an answer that raised an error, with the line of code if it is known."""
     if isinstance(error, Wrong):
         return str(error)
-    first_line = str(error).strip().partition("\n")[0]  # torch goes on with all that would have been right
+    first_line = str(error).strip().partition("\n")[0]  # torch adds a long list of valid arguments
     text = textwrap.shorten(f"{type(error).__name__}: {first_line}", 250, placeholder=" ...")
     home = getattr(answer, "__module__", None)
     lines = [

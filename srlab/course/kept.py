@@ -1,6 +1,7 @@
-"""Precomputed images: they would take too long in a lab, or need a network that may not be installed.
+"""Precomputed images, which would take too long in a lab or need a network that may not be installed.
 
-``git show acafbcc:benchmarks/gravel/pictures.py`` and ``git show acafbcc:benchmarks/subjects/pictures.py`` made them.
+They were made with ``git show acafbcc:benchmarks/gravel/pictures.py`` and ``git show
+acafbcc:benchmarks/subjects/pictures.py``.
 """
 
 import json
@@ -16,44 +17,18 @@ ROWS = files("srlab.course").joinpath("rows")  # crops side by side, of one size
 
 
 def picture(name: str) -> torch.Tensor:
-    """Read a precomputed image.
+    """Read a precomputed image, ``(1, 3, H, W)`` in [0, 1].
 
-    Parameters
-    ----------
-    name
-        Such as ``"srgan_12000"``: what SRGAN makes of the right half of the gravel after 12,000 steps.
-
-    Returns
-    -------
-    torch.Tensor
-        ``(1, 3, H, W)``, float in [0, 1].
-
-    Raises
-    ------
-    SrlabError
-        There is none of that name.
+    For example, ``"srgan_12000"`` is the output of SRGAN after 12,000 steps for the right half of the gravel.
     """
     return read_image(str(FOLDER.joinpath(f"{name}.jpg")))[None]
 
 
 def row(name: str) -> tuple[dict[str, torch.Tensor], dict[str, str]]:
-    """Read the results of several networks for one photo, Real-ESRGAN among them.
+    """Read the outputs of several networks, including Real-ESRGAN, for one photo, such as ``"cat_spoilt"``.
 
-    Parameters
-    ----------
-    name
-        Such as ``"cat_spoilt"``.
-
-    Returns
-    -------
-    tuple of dict
-        Label -> crop ``(1, 3, 144, 176)``, float in [0, 1], the photo ("HR") last; and label -> PSNR of the whole
-        picture, as text.
-
-    Raises
-    ------
-    SrlabError
-        There is none of that name.
+    Return label -> crop ``(1, 3, 144, 176)`` in [0, 1], with ground truth ("HR") last; and label -> PSNR of the whole
+    image, as text.
     """
     crops = read_image(str(ROWS.joinpath(f"{name}.jpg")))[None]
     scores = json.loads(ROWS.joinpath("scores.json").read_text(encoding="utf-8"))[name]
@@ -65,10 +40,7 @@ def row(name: str) -> tuple[dict[str, torch.Tensor], dict[str, str]]:
 def duels() -> dict[str, dict[str, Any]]:
     """Return how two minutes of training on half of a photo compare with Real-ESRGAN, from ``benchmarks/subjects``.
 
-    Returns
-    -------
-    dict
-        Name of the row -> by how many dB the two minutes are ahead in ``"psnr"``, the lowest and the highest of three
-        seeds; and how many of 25 votes they got for ``"looks"`` and for ``"nearness"``.
+    For each row, ``"psnr"`` is the lowest and highest lead of the short training in dB over three seeds; ``"looks"``
+    and ``"nearness"`` are its votes for perceptual quality and for fidelity, out of 25.
     """
     return json.loads(ROWS.joinpath("duels.json").read_text(encoding="utf-8"))

@@ -1,4 +1,4 @@
-"""The settings of a lab, for the cells after `course.setup`."""
+"""The settings of a lab, returned by `course.setup`."""
 
 import difflib
 import math
@@ -22,26 +22,24 @@ from srlab.training.runs import Run
 
 @dataclass(frozen=True, eq=False)
 class Lab:
-    """The settings of a lab; ``lab.batch`` is ``lab.parameters["batch"]``, and so on for each parameter.
+    """The settings of a lab; each parameter is also an attribute: ``lab.batch`` is ``lab.parameters["batch"]``.
 
     Attributes
     ----------
-    name
-        Name of the lab, and of the folder of its runs.
     device, precision
         Device and precision for training.
     train_set, unseen
-        Photos to train on, and others to validate on. With a ``subject``, they are the halves of one photo.
+        Photos for training and for validation. With a ``subject``, they are the two halves of one photo.
     degradation
-        How LR is made from HR.
+        How LR images are made from HR images.
     tricks
-        Changed entries of the recipe.
+        Overrides: entries of the recipe that were changed.
     typed
-        Names of those that were variables of the notebook before the first setup.
+        Overrides that were notebook variables before the first setup.
     as_tried
         Whether the lab's claims were measured with these settings: a recipe without changes, on a CPU.
     parameters
-        Parameters and entries of the recipe, by name; ``recipe`` and ``run`` are the chosen ones.
+        Parameters and entries of the recipe; ``recipe`` and ``run`` are the chosen names.
     """
 
     name: str
@@ -57,7 +55,7 @@ class Lab:
 
     def __getattr__(self, name: str) -> Any:
         """Return a parameter or an entry of the recipe."""
-        if name.startswith("_"):  # Python looks for such names in a copy that has no fields yet
+        if name.startswith("_"):  # copy and pickle look these up before there are fields
             raise AttributeError(name)
         if name in self.parameters:
             return self.parameters[name]
@@ -66,40 +64,26 @@ class Lab:
         raise AttributeError(f"The lab {self.name} has no {name}{hint}")
 
     def __dir__(self) -> set[str]:
-        """List all names for the Tab key."""
+        """List all names, for tab completion."""
         return {*super().__dir__(), *self.parameters}
 
     @property
     def hardware(self) -> dict[str, Any]:
-        """Arguments of `srlab.Trainer` about the machine: device, precision, and how networks are compiled."""
+        """Hardware arguments for `srlab.Trainer`: device, precision, and how networks are compiled."""
         return {"device": self.device, "precision": self.precision, "compiled": self.parameters.get("compiled", "")}
 
     @property
     def wanted(self) -> starts.Wanted:
-        """Requirements of a network that this lab can begin with."""
-        free = {"network", "pretrain_iters"} <= set(self.parameters)  # in lab 03 they are of a start of its own
+        """Requirements for a pretrained network."""
+        free = {"network", "pretrain_iters"} <= set(self.parameters)  # lab 03 has them too, but trains its own start
         return starts.Wanted(generator_of(self.parameters), self.degradation, self.train_set, self.unseen, free)
 
     def find_start(self, lab: str = "", steps: int = 0, **alike: Any) -> tuple[Any, str]:
-        """Load the network that the training begins with.
+        """Return the pretrained network that training starts from and its name; None and "" without one.
 
-        It is the start that the reader has named. Else it is the first that fits of the start that this run began
-        with, the recipe's, and the finished runs of a lab; and last, if the recipe has a start, the bundled network.
-
-        Parameters
-        ----------
-        lab, steps, **alike
-            Name of that lab, the smallest number of steps, and other entries of the manifest's parameters.
-
-        Returns
-        -------
-        tuple of torch.nn.Module and str
-            The network, in eval mode on the CPU, and ``"shipped"`` or ``"LAB/NAME"``; None and "" without one.
-
-        Raises
-        ------
-        SrlabError
-            The named start does not fit, or the run began with another.
+        A ``start`` set by the user must fit. Otherwise use the first one that fits: the start that this run began with,
+        the recipe's, the finished runs of `lab` with enough `steps` and these parameters, and last, if the recipe has a
+        start, the bundled network. Names are ``"shipped"`` and ``"LAB/NAME"``. The network is in eval mode on the CPU.
         """
         begun = starts.begun_with(Run(self.name, self.run))
         if self.start and "start" in self.tricks:
@@ -121,27 +105,24 @@ class Lab:
         ratio: bool = False,
         usually: bool = False,
     ) -> None:
-        """Check a claim of the lab's text against a measured value; the blocks in ``notebooks/claims/`` call it.
+        """Check a claim in the lab's text against a measured value; called by the blocks in ``notebooks/claims/``.
 
-        The value is left in the output of the cell, where ``make seeds`` reads it.
+        The value is saved in the cell's output, where ``make seeds`` reads it. A false claim raises an error, unless
+        ``SRLAB_CLAIMS`` is ``record``.
 
         Parameters
         ----------
         claim
             The sentence, without a period.
         value
-            The measured number; or a bool, for a fact that no random number can change.
+            The measured number; or a bool for a fact that does not depend on random numbers.
         above, below
-            The claim is true if the value is between these bounds.
+            Bounds: the claim is true if ``above < value < below``.
         ratio
-            Whether the value is positive and varies by a factor, so that ``make seeds`` compares logarithms.
+            Whether the value is a positive ratio; ``make seeds`` then compares logarithms.
         usually
-            Whether the text claims it for most seeds only. Such a claim is counted by ``make seeds`` and never raises.
-
-        Raises
-        ------
-        SrlabError
-            The claim is false, unless ``SRLAB_CLAIMS`` is ``record``.
+            Whether the text claims it only for most seeds. ``make seeds`` counts such claims, and they never raise an
+            error.
         """
         exact = (above, below) == (-math.inf, math.inf)
         if exact and not isinstance(value, (bool, np.bool_)):
@@ -158,19 +139,13 @@ class Lab:
 
 
 def generator_of(values: dict[str, Any]) -> dict[str, Any]:
-    """Return name and arguments of the recipe's generator, as in a manifest.
-
-    Raises
-    ------
-    SrlabError
-        There is no such network, or it has more parameters than the recipe's limit.
-    """
+    """Return name and arguments of the recipe's generator, as in a manifest, after checking the parameter limit."""
     network, changes = values.get("network", "RRDBNet"), {"blocks": values["blocks"]}
     if "growth" in values:
         changes |= {"features": values["width"], "growth": values["growth"]}
     shape = models.pick_size(values["size"], network, **changes)
     shape |= {key: values[key] for key in ("fusion", "beta") if key in values}
-    with torch.device("meta"):  # shapes alone
+    with torch.device("meta"):  # only shapes, no memory
         generator = models.GENERATORS[network](**shape, scale=values["scale"])
     models.check_limit(generator, values.get("parameter_limit", 0))
     return {"network": network} | generator.config

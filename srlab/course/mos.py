@@ -1,4 +1,4 @@
-"""Blind trials, and mean opinion scores from rankings."""
+"""Blind trials, and mean opinion scores computed from rankings."""
 
 import string
 from collections.abc import Iterable, Mapping, Sequence
@@ -13,36 +13,17 @@ from srlab.errors import SrlabError
 
 @dataclass(frozen=True)
 class Trial:
-    """The methods of one image under letters, in random order.
-
-    Attributes
-    ----------
-    image
-        Name of the image.
-    methods
-        Letter -> method that made the picture; not for those who vote.
-    """
+    """The methods of one image, by letter in random order; hidden from voters."""
 
     image: str
     methods: dict[str, str]
 
 
 def blind_trials(methods: Mapping[str, Iterable[str]], seed: int = 0, number: int = 1) -> list[Trial]:
-    """Return one round of a blind test: each image once, its methods hidden behind letters.
+    """Return one round of a blind test: each image once, with its methods hidden behind letters.
 
-    Parameters
-    ----------
-    methods
-        Name of the image -> methods whose pictures of it are ranked. HR can be one of them.
-    seed
-        Of the random order.
-    number
-        Of the round: the same images in the same order, under other letters in each.
-
-    Returns
-    -------
-    list of Trial
-        The same for the same names, seed and number.
+    `methods` are the methods to rank for each image; HR can be one of them. Each round (`number`) has the same images
+    in the same order, with other letters.
     """
     images = _shuffled(methods, torch.Generator().manual_seed(seed))
     random = torch.Generator().manual_seed(seed + number)
@@ -60,26 +41,21 @@ def _shuffled(names: Iterable[str], random: torch.Generator) -> list[str]:
 def mean_opinion_scores(votes: Sequence[Sequence[str]]) -> pd.DataFrame:
     """Return the mean opinion score of each method, with a confidence interval.
 
-    A ranking gives 5 to its best and 1 to its worst, evenly spaced between. These are scores from ranks: they say
-    which picture was preferred, not whether it was good.
+    The best method of a ranking gets 5, the worst 1, and the others are evenly spaced. Scores from ranks show which
+    image was preferred, not whether it was good.
 
     Parameters
     ----------
     votes
-        Rankings, each from best to worst. A method need not be in all of them.
+        Rankings, each from best to worst. A method may be missing from some.
 
     Returns
     -------
     pandas.DataFrame
-        One row per method that was voted on, the best first: ``method``, ``mos`` from 1 to 5, ``half_width`` of the
-        95 % confidence interval, ``votes`` (rankings that it is in). The interval is Student's t for independent
-        votes, and NaN with one vote; votes of one person are not independent, so it is too narrow for what other
-        people would say. It may reach beyond 1 or 5.
-
-    Raises
-    ------
-    SrlabError
-        A ranking has fewer than two methods, or one of them twice.
+        One row per method, best first: ``method``, ``mos`` from 1 to 5, ``half_width`` of the 95 % confidence interval,
+        and ``votes``, the number of rankings that include the method. The interval is Student's t for independent
+        votes, NaN for one vote, and may extend beyond 1 or 5. Votes of one person are not independent, so for other
+        people it is too narrow.
     """
     rows = []
     for ranking in votes:

@@ -1,4 +1,4 @@
-"""The notebooks of the course: list them, find one, read one."""
+"""List, find and read the notebooks of the course."""
 
 import glob
 import json
@@ -14,14 +14,9 @@ from srlab.paths import course, recipes
 
 
 def find_notebooks() -> list[Path]:
-    """Return the labs in order, then the extras by name, of the course that has the working directory.
+    """Return the labs in order, then the extras by name, of the course that contains the working directory.
 
-    Each has a file of recipes, unlike copies such as ``03_srgan-Copy1.ipynb``.
-
-    Raises
-    ------
-    SrlabError
-        The working directory is outside of the course.
+    Only notebooks with a recipe file count, so copies such as ``03_srgan-Copy1.ipynb`` are left out.
     """
     if (folder := course()) is None:
         raise SrlabError("There is no notebooks/ folder here; go to the folder of the course first.")
@@ -30,13 +25,7 @@ def find_notebooks() -> list[Path]:
 
 
 def find_lab(name: str) -> Path:
-    """Return the lab or the extra with a name or a beginning of a name.
-
-    Raises
-    ------
-    SrlabError
-        There is none, or more than one, or its file of recipes is missing.
-    """
+    """Return the lab or extra with a name or a unique beginning of a name."""
     labs, name = find_notebooks(), Path(name).name.removesuffix(".ipynb")
     fitting = [lab for lab in labs if lab.stem.startswith(name)]
     if not fitting and (bare := sorted((course() / "notebooks").glob(f"{glob.escape(name)}*.ipynb"))):
@@ -53,19 +42,13 @@ def tags_of(cell: NotebookNode) -> list[str]:
 
 
 def read_notebook(path: Path) -> NotebookNode:
-    """Read a notebook.
-
-    Raises
-    ------
-    SrlabError
-        There is no such file, it cannot be read, or it is not a notebook of format 4.
-    """
+    """Read a notebook of format 4."""
     if not path.is_file():
         raise SrlabError(f"There is no file {path}; check the path.")
     try:
         content = json.loads(path.read_text(encoding="utf-8-sig"))
-        # nbformat trusts what it converts, so it is validated before. Cells may lack ids, as before format 4.5, and
-        # Colab writes the minor version 0.
+        # Validate first, because nbformat's conversion trusts its input. Validate as 4.4, because notebooks before 4.5
+        # have no cell ids, and Colab writes the minor version 0.
         get_validator(4, 4, relax_add_props=True).validate(content | {"nbformat_minor": 4})
         return nbformat.v4.to_notebook_json(content)
     except OSError as error:
@@ -75,6 +58,6 @@ def read_notebook(path: Path) -> NotebookNode:
 
 
 def outputs_of(notebook: NotebookNode, kind: str) -> list[Any]:
-    """Return the outputs of a media type in an executed notebook, in order."""
+    """Return the outputs of a media type in an executed notebook."""
     outputs = [output for cell in notebook.cells for output in cell.get("outputs", [])]
     return [output["data"][kind] for output in outputs if kind in output.get("data", {})]

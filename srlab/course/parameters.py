@@ -11,7 +11,7 @@ import yaml
 from srlab.course.recipes import Book
 from srlab.errors import SrlabError
 
-PLAIN = (bool, int, float, str, list, dict, set, tuple, type(None))  # what a parameter can be, or be by mistake
+PLAIN = (bool, int, float, str, list, dict, set, tuple, type(None))  # types of parameters, also of mistaken ones
 KINDS = {
     bool: "True or False",
     int: "a whole number",
@@ -25,29 +25,12 @@ KINDS = {
 def read_parameters(
     book: Book, namespace: Mapping[str, Any], earlier: Collection[str] | None = None
 ) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Read a lab's parameters and the changed entries of its recipe from a notebook's variables.
+    """Return a lab's parameters, without ``tricks``, and its overrides, read from a notebook's variables.
 
-    Parameters
-    ----------
-    book
-        From `srlab.course.recipes.read_book`.
-    namespace
-        The notebook's variables.
-    earlier
-        None for the first setup of a kernel: every plain value with a lower-case name must then be a parameter or an
-        entry of the recipe. For a later setup, the entries that the first one has read; all other variables are the
-        reader's own.
-
-    Returns
-    -------
-    tuple of dict
-        Name -> value: the parameters without ``tricks``, and the changed entries of the recipe in the order of the
-        file, so that the same values in another order make the same run.
-
-    Raises
-    ------
-    SrlabError
-        A name is unknown or missing, or a value is not valid.
+    `earlier` is None for the first setup in a kernel: every plain value with a lower-case name must then be a parameter
+    or an entry of the recipe. For a later setup, it has the overrides that the first one read from variables; other
+    variables are ignored. Overrides are in the order of the recipe file, so that the same values in another order name
+    the same run.
     """
     defaults, entries = book.parameters, [name for name in book.meaning if name not in book.parameters]
     if missing := [name for name in defaults if name not in namespace]:
@@ -59,7 +42,7 @@ def read_parameters(
     typed = [name for name in entries if name in plain]
     if earlier is None:
         for name in plain:
-            exempt = name.startswith("_") or name.isupper() or name in ("In", "Out")  # from IPython, or a constant
+            exempt = name.startswith("_") or name.isupper() or name in ("In", "Out")  # of IPython, or a constant
             if not exempt and name not in (*defaults, *entries):
                 advice = f"; correct it, and run `del {name}` or restart the kernel, which remembers it"
                 _reject_unknown(name, [*defaults, *entries], advice)
@@ -85,17 +68,7 @@ def check_parameters(
 ) -> None:
     """Reject unknown names, values of another type than the default, and values that are not valid.
 
-    Parameters
-    ----------
-    defaults, values
-        Name -> value.
-    choices, least
-        Valid values, and smallest valid values, see `srlab.course.recipes`.
-
-    Raises
-    ------
-    SrlabError
-        The message has the parameter, and what would be valid.
+    `choices` are valid values and `least` smallest values, see `srlab.course.recipes`.
     """
     for name, value in values.items():
         if name not in defaults:
@@ -131,7 +104,7 @@ def _reject_unknown(name: Any, known: Iterable[str], advice: str = "") -> None:
 
 
 def _from_text(value: Any) -> Any:
-    """Return the list or dict in a text, which papermill's -p passes on as it was typed; other values as they are."""
+    """Parse a list or dict, which papermill's -p passes as text; return other values unchanged."""
     try:
         return yaml.safe_load(value) if isinstance(value, str) and value.lstrip().startswith(("[", "{")) else value
     except yaml.YAMLError:

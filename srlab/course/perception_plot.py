@@ -13,29 +13,29 @@ from matplotlib.transforms import Bbox
 from srlab.text import in_figure
 from srlab.view.plots import COLORS, OTHER
 
-# Metric -> label of its axis; all of them are better when lower.
+# Metric -> axis label; lower is better for all of them.
 AXES = {
     "lpips": "LPIPS",
     "patch_distance": "distance of the patches from HR's, logarithmic",
     "energy_error": "error of the local energy map",
 }
-NEAR = 0.05  # a patch distance that is chance, or below 0, is drawn here
-# Where a name can stand beside its point: offset in points, and which of its sides is there.
+NEAR = 0.05  # smaller patch distances are noise and can be negative; they are drawn here
+# Positions of a label next to its point: offset in points, and horizontal and vertical alignment.
 SIDES = ((0, 7, "center", "bottom"), (0, -7, "center", "top"), (8, 0, "left", "center"), (-8, 0, "right", "center"))
-MARKERS = "osD^vP*X<>"  # in turn, so that methods of one colour are told apart
+MARKERS = "osD^vP*X<>"  # distinguish methods of the same color
 
 
 def draw_perception_distortion(table: pd.DataFrame, metric: str) -> Figure:
-    """Draw mean PSNR against a perception metric, one point per method, one panel per image set.
+    """Plot mean PSNR against a perception metric, one point per method, one panel per image set.
 
-    Blau and Michaeli (2018) prove that beyond some quality the two can only be traded against each other: the lower
-    right corner stays empty.
+    Blau and Michaeli (2018) prove that beyond some quality one can only be traded for the other: the lower right corner
+    stays empty.
 
     Parameters
     ----------
     table
-        From `srlab.evaluate_all`, with ``psnr`` and the perception metric. Of a patch distance the median over the
-        images is drawn, as one image can have a distance a hundred times that of another.
+        From `srlab.evaluate_all`, with ``psnr`` and the perception metric. A patch distance is plotted as the median
+        over the images, because one image can have a distance a hundred times that of another.
     metric
         ``"lpips"``, ``"patch_distance"`` or ``"energy_error"``.
     """
@@ -43,7 +43,7 @@ def draw_perception_distortion(table: pd.DataFrame, metric: str) -> Figure:
     means = by_method.agg({"psnr": "mean", metric: "median" if metric == "patch_distance" else "mean"})
     if metric == "patch_distance":
         means[metric] = means[metric].clip(lower=NEAR)
-    means = means[np.isfinite(means[["psnr", metric]]).all(axis=1)]  # HR against itself is at infinity
+    means = means[np.isfinite(means[["psnr", metric]]).all(axis=1)]  # HR has infinite PSNR
     marker = dict(zip(means.method.unique(), itertools.cycle(MARKERS), strict=False))
     sets = means.set.unique()
     figure, axes = plt.subplots(1, len(sets), figsize=(7 * len(sets) + 1, 5.2), squeeze=False, layout="constrained")
@@ -69,8 +69,8 @@ def draw_perception_distortion(table: pd.DataFrame, metric: str) -> Figure:
 
 
 def _label(axis: Axes, points: dict[str, tuple[float, float]]) -> None:
-    """Write each name next to its point, on the first side with enough room."""
-    axis.figure.draw_without_rendering()  # until then nobody knows where in the picture a point lies
+    """Write each name next to its point, on the first side with enough space."""
+    axis.figure.draw_without_rendering()  # the layout fixes the pixel positions
     pixels = axis.transData.transform(list(points.values()))
     taken = [Bbox.from_bounds(x - 7, y - 7, 14, 14) for x, y in pixels]
     for method, place in points.items():

@@ -1,4 +1,4 @@
-"""The photos that a lab trains on, and those that it validates on; none is in both."""
+"""The photos for training and for validation; they never overlap."""
 
 import itertools
 from collections.abc import Callable
@@ -13,14 +13,9 @@ from srlab.errors import SrlabError
 
 
 def find_subject(given: dict[str, Any], subject: str) -> str:
-    """Return the photo to learn by halves, a bundled one or the full path of a file; "" beside other photos.
+    """Return the photo that a network is trained on: a bundled one, a full path, or "" if the user set other photos.
 
-    Parameters
-    ----------
-    given
-        The lab's parameters, as they were typed.
-    subject
-        Of the recipe.
+    `given` are the parameters as typed, and `subject` is from the recipe.
     """
     if others := [name for name in ("images", "validation") if given.get(name)]:
         if given.get("subject", "auto") not in ("auto", ""):
@@ -34,19 +29,8 @@ def choose_photos(
 ) -> tuple[ImageSet, ImageSet]:
     """Return the photos to train on, and others to validate on.
 
-    Parameters
-    ----------
-    values
-        The lab's parameters and the entries of its recipe.
-    offered
-        Photos to train on, if there is no subject.
-    read
-        Reads a folder or a named set: `srlab.load_images` or `srlab.data.datasets.planned_set`.
-
-    Raises
-    ------
-    SrlabError
-        There are no such photos, or one is in both sets.
+    `values` are parameters and entries of the recipe, and `offered` are the training photos without a subject. `read`
+    loads a folder or a named set: `srlab.load_images` or `srlab.data.datasets.planned_set`.
     """
     if values.get("subject"):
         return srlab.halves(values["subject"])
@@ -59,12 +43,12 @@ def choose_photos(
 
 
 def _reject_shared(train_set: ImageSet, unseen: ImageSet) -> None:
-    """Reject a photo that is in both sets, by its pixels."""
+    """Reject photos that are in both sets, by their pixels."""
     if any(image.is_meta for image in (*train_set.hr, *unseen.hr)):  # a planned set has no pixels
         return
     ours, theirs = (list(zip(images.names, images.hr, strict=True)) for images in (train_set, unseen))
     for (name, image), (other, another) in itertools.product(ours, theirs):
-        few = slice(None), slice(None, None, 64), slice(None, None, 64)  # compared first, as photos may be on the disk
+        few = slice(None), slice(None, None, 64), slice(None, None, 64)  # compared first: photos may be on disk
         if image.shape == another.shape and torch.equal(image[few], another[few]) and torch.equal(image, another):
             raise SrlabError(
                 f"A photo can't be trained on and validated on, but {other} of {unseen.name} is {name} of "
@@ -73,13 +57,7 @@ def _reject_shared(train_set: ImageSet, unseen: ImageSet) -> None:
 
 
 def large_enough(values: dict[str, Any], train_set: ImageSet, unseen: ImageSet, sides: dict[str, int]) -> Any:
-    """Return both sets without photos that are too small for the lab, and print which are left out.
-
-    Raises
-    ------
-    SrlabError
-        None is large enough, or the reader's own photo is too small.
-    """
+    """Return both sets without photos that are too small for the lab, and print which are left out."""
     scale = values.get("scale", 4)
     train_set = train_set.at_least(values.get("patch", 1))
     unseen = unseen.at_least(max(sides.get("validation", 1), 12 * scale))

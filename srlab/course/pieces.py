@@ -1,15 +1,15 @@
-"""Crops of one photo that downscale to the same LR patch: what could have been there."""
+"""Crops of one photo that downscale to the same LR patch: ambiguity of super-resolution made visible."""
 
 import torch
 import torch.nn.functional as F
 
 from srlab.errors import SrlabError
 
-CORRECTIONS = 30  # rounds of back-projection, after which LR differs by less than one level of 255
+CORRECTIONS = 30  # rounds of back-projection, after which LR differs by less than one gray level of 255
 
 
 def shrink(hr: torch.Tensor, scale: int = 4) -> torch.Tensor:
-    """Downscale crops ``(N, C, H, W)`` with the bicubic kernel; sides are multiples of the scale."""
+    """Downscale crops ``(N, C, H, W)`` with the bicubic kernel; H and W are multiples of the scale."""
     return F.interpolate(hr, scale_factor=1 / scale, mode="bicubic", antialias=True)
 
 
@@ -18,38 +18,33 @@ def pieces_that_fit(
 ) -> torch.Tensor:
     """Find crops of a photo that are similar at LR size, and make them downscale to exactly the same LR patch.
 
-    The photo's LR is searched for the places most like the given one. None overlaps it, and no two are nearly the same
-    place. Back-projection then adds to each piece what its LR still lacks.
+    Search the photo's LR for the locations most similar to the given patch. None of them overlaps the patch, and no two
+    are nearly the same location. Back-projection then corrects each crop until its LR matches.
 
     Parameters
     ----------
     photo
-        HR, ``(1, 1, H, W)`` in [0, 1]; sides are multiples of the scale.
+        HR, ``(1, 1, H, W)`` in [0, 1]; H and W are multiples of the scale.
     top, left
         Corner of the patch, in LR pixels.
     side
-        Of the patch, in LR pixels.
+        Side of the patch, in LR pixels.
     count
-        How many pieces are wanted; there are fewer where the photo is too small for so many.
+        Number of crops; a small photo may give fewer.
     scale
         HR pixels per LR pixel along each axis.
 
     Returns
     -------
     torch.Tensor
-        ``(count, 1, side * scale, side * scale)``, the most similar first. The piece of the place itself isn't there.
-
-    Raises
-    ------
-    SrlabError
-        The patch lies outside the photo, or no place in the photo is far enough from it.
+        ``(count, 1, side * scale, side * scale)``, most similar first, without the crop of the patch itself.
     """
     lr = shrink(photo, scale)
     rows, columns = (length - side + 1 for length in lr.shape[-2:])
     if not (0 <= top < rows and 0 <= left < columns):
         raise SrlabError(f"A patch of {side} LR pixels at ({top}, {left}) doesn't lie within the photo.")
     windows = F.unfold(lr, side)[0].T
-    windows = windows - windows.mean(1, keepdim=True)  # how bright a piece is can be corrected easily
+    windows = windows - windows.mean(1, keepdim=True)  # back-projection corrects brightness easily
     unlike = (windows - windows[top * columns + left]).square().sum(1).view(rows, columns)
 
     def rule_out(row: int, column: int, reach: int) -> None:

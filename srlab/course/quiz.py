@@ -1,7 +1,7 @@
-"""The quiz at the end of a lab: the student's letters are in the cell, and each choice has its explanation.
+"""The quiz at the end of a lab: the student's letters are in the cell, and each choice has an explanation.
 
-The questions of a lab are in ``quizzes/<lab>.yaml``, eight of them. The lab uses the first five; the others are for
-class. A choice is ``right`` or ``wrong``, with the reason as ``why``.
+``quizzes/<lab>.yaml`` has the eight questions of a lab. The lab uses the first five, and the others are for class. A
+choice is ``right`` or ``wrong``, and ``why`` explains it.
 """
 
 from collections.abc import Mapping
@@ -17,14 +17,14 @@ from srlab.course.saved import calls_of
 from srlab.errors import SrlabError
 from srlab.shell import running_shell
 
-ASKED = 5  # questions that a lab uses, the first ones of its file
+ASKED = 5  # questions that a lab uses, the first ones in its file
 OPEN = "?"
 FOLDER = files("srlab.course").joinpath("quizzes")
 
 
 @dataclass(frozen=True)
 class Choice:
-    """One choice of a question, and why it is right or what is wrong about it."""
+    """A choice of a question, and why it is right or wrong."""
 
     text: str
     why: str
@@ -33,7 +33,7 @@ class Choice:
 
 @dataclass(frozen=True)
 class Question:
-    """A question in Markdown, and its choices by letter."""
+    """A question in Markdown, with its choices by letter."""
 
     text: str
     choices: dict[str, Choice]
@@ -44,7 +44,7 @@ class Question:
         return next(letter for letter, choice in self.choices.items() if choice.right)
 
     def answered(self, number: int, letter: str) -> str:
-        """Return the question with its choices and, unless it is open, what is said of the letter."""
+        """Return the question with its choices and, for an answer, its explanation."""
         rows = [f"- **{key}** {choice.text}" for key, choice in self.choices.items()]
         if letter != OPEN:
             choice = self.choices[letter]
@@ -53,12 +53,12 @@ class Question:
 
 
 def labs_with_quiz() -> list[str]:
-    """Return the names of the labs that have questions, in order."""
+    """Return the sorted names of the labs that have a quiz."""
     return sorted(file.name.removesuffix(".yaml") for file in FOLDER.iterdir() if file.name.endswith(".yaml"))
 
 
 def read_questions(lab: str) -> list[Question]:
-    """Read all questions of a lab; `SrlabError` if it has none."""
+    """Read all questions of a lab."""
     if lab not in labs_with_quiz():
         raise SrlabError(f"There is no quiz for '{lab}'; there is one for {', '.join(labs_with_quiz())}.")
     questions = []
@@ -69,19 +69,15 @@ def read_questions(lab: str) -> list[Question]:
 
 
 def quiz(lab: str, answers: str) -> None:
-    """Show the five questions of a lab and, below each letter of the student, whether it is right and why.
+    """Show the five questions of a lab and, for each letter of the student, whether it is right and why.
 
     Parameters
     ----------
     lab
-        Such as ``"00_degradation"``.
+        Name of the lab, such as ``"00_degradation"``.
     answers
-        A letter for each question in order, or ``?`` for an open one: ``"BA?C?"``.
-
-    Raises
-    ------
-    SrlabError
-        The lab has no quiz, or `answers` does not fit. In the second case the questions are shown first.
+        A letter for each question in order, or ``?`` for an open one: ``"BA?C?"``. If it does not fit, the questions
+        are shown before `SrlabError` is raised.
     """
     questions = read_questions(lab)[:ASKED]
     given = _letters(answers)
@@ -106,18 +102,7 @@ def _letters(answers: Any) -> str:
 
 
 def count_right(notebook: Mapping[str, Any]) -> int | None:
-    """Count the right answers in the last quiz of a saved notebook; nothing is executed.
-
-    Parameters
-    ----------
-    notebook
-        From `srlab.course.notebooks.read_notebook` or `nbformat.read`.
-
-    Returns
-    -------
-    int or None
-        0 to 5; None without a quiz that we know.
-    """
+    """Count the right answers in the last quiz of a saved notebook, without executing it; None without a quiz."""
     # The call counts, not the tag of its cell: some editors drop tags.
     sources = [cell["source"] for cell in notebook["cells"] if cell["cell_type"] == "code"]
     calls = [call for source in sources for call in calls_of("quiz", ["lab", "answers"], source)]

@@ -1,23 +1,23 @@
-"""Recipes: named sets of hyperparameters for a lab, in ``notebooks/recipes/<lab>.yaml``.
+"""Recipes: presets of hyperparameters for a lab, in ``notebooks/recipes/<lab>.yaml``.
 
 A file begins with what `course.setup` checks values with:
 
-- ``parameters``, the defaults in the notebook's cell of parameters;
-- ``choices``, valid values of a parameter or an entry: a list, or the name of a table in srlab;
-- ``least``, the smallest valid numbers;
-- ``sides``, the smallest sides in pixels of photos, by the parameter that gives the photos;
-- ``meaning``, a description of each entry, with its unit.
+- ``parameters``: defaults of the parameters in the notebook;
+- ``choices``: valid values of a parameter or an entry, as a list or the name of a table in srlab;
+- ``least``: the smallest valid numbers;
+- ``sides``: the smallest side of photos in pixels, by the parameter that the photos are from;
+- ``meaning``: a description of each entry, with its unit.
 
 Then each recipe has
 
-- ``about``, and ``source``, where its values come from; ``ours`` lists the entries that the source leaves open;
-- ``like``, a recipe above it, for ``values``, their sources and ``scales`` that are not in this recipe; ``when``,
+- ``about``; and ``source``, where its values come from, except entries in ``ours``, which the source leaves open;
+- ``like``, an earlier recipe from which missing ``values``, their sources and ``scales`` are inherited. ``when``,
   ``strict`` and ``without_weights`` are not inherited;
 - ``when``, the conditions for ``recipe="auto"``: a ``device``, and the smallest numbers of ``iters``, ``memory_gib``,
-  ``processes`` and ``megapixels`` of training photos. The last recipe whose conditions are met is taken;
-- ``scales``, the numbers of steps that grow and shrink with ``iters``;
-- ``strict``: a warning is an error;
-- ``values``, and ``without_weights``, which replaces some of them if there are no ImageNet weights.
+  ``processes`` and ``megapixels`` of training photos. The last recipe whose conditions are met is used;
+- ``scales``, numbers of steps that scale with ``iters``;
+- ``strict``, which makes warnings errors;
+- ``values``; and ``without_weights``, which replaces some values if there are no ImageNet weights.
 """
 
 import html
@@ -31,31 +31,15 @@ import yaml
 
 from srlab.errors import SrlabError
 
-LONGEST_AVERAGE = 0.999  # decay of the moving average of weights in published trainings of any length
+LONGEST_AVERAGE = 0.999  # decay of the moving average of weights in papers, however long they train
 
 
 @dataclass(frozen=True)
 class Recipe:
-    """The hyperparameters of one recipe, with the inherited ones.
+    """The hyperparameters of one recipe, including inherited ones.
 
-    Attributes
-    ----------
-    name, about
-        From the file.
-    values, sources
-        Value of each entry, and where it comes from.
-    meaning
-        Description of each entry.
-    scales
-        Names of the entries that grow with ``iters``.
-    when
-        Conditions for ``"auto"``; None if it is only taken by its name.
-    strict
-        Whether warnings are errors.
-    without_weights
-        Values that replace others if there are no ImageNet weights.
-    why
-        The reason why it was taken.
+    The module docstring describes the fields. `sources` has the source of each value, and `why` the reason for choosing
+    this recipe. A recipe whose `when` is None is only used by name.
     """
 
     name: str
@@ -70,10 +54,10 @@ class Recipe:
     why: str = "it is the one you asked for"
 
     def laid_out(self, iters: int) -> "Recipe":
-        """Return the recipe for another number of steps, 0 for its own: the entries in `scales` keep their share.
+        """Return the recipe for another number of steps (0: its own); the entries in `scales` scale along.
 
-        The moving average covers the same share as well, up to the decay of the papers. There are at most fifty
-        validations, each of which saves a checkpoint, and not more often than in the recipe.
+        The moving average also covers the same share of the steps, up to the decay used in papers. There are at most
+        fifty validations, each of which saves a checkpoint, and they are at least as far apart as in the recipe.
         """
         if not iters or iters == self.values["iters"]:
             return self
@@ -89,11 +73,11 @@ class Recipe:
         return replace(self, about=about, values=values | changed, sources=self.sources | sources | {"iters": "you"})
 
     def changed_by(self, values: dict[str, Any], source: str = "you") -> "Recipe":
-        """Return the recipe with single values changed."""
+        """Return the recipe with some values changed."""
         return replace(self, values=self.values | values, sources=self.sources | dict.fromkeys(values, source))
 
     def rows(self) -> list[list[str]]:
-        """Return a head, and name, value, meaning and source of each entry."""
+        """Return a header, and then name, value, meaning and source of each entry."""
         rows = [[name, _plain(value), self.meaning[name], self.sources[name]] for name, value in self.values.items()]
         return [["name", "value", "what it is", "from"], *rows]
 
@@ -106,15 +90,7 @@ class Recipe:
 
 @dataclass(frozen=True)
 class Book:
-    """The content of a file of recipes.
-
-    Attributes
-    ----------
-    parameters, choices, least, sides, meaning
-        Head of the file, by name.
-    recipes
-        Recipes by name.
-    """
+    """The content of a recipe file: its first part, and the recipes by name."""
 
     parameters: dict[str, Any]
     choices: dict[str, list[Any] | str]
@@ -125,13 +101,7 @@ class Book:
 
 
 def read_book(file: Path) -> Book:
-    """Read the recipes of a lab.
-
-    Raises
-    ------
-    SrlabError
-        The file is missing or damaged, or has an unknown entry.
-    """
+    """Read the recipes of a lab."""
     if not file.is_file():
         raise SrlabError(
             f"There is no file {file} with the recipes of this lab; CONTRIBUTING.md says what goes into it."
@@ -157,33 +127,21 @@ def _read_recipe(
     like: str = "",
     **others: Any,
 ) -> Recipe:
-    """Return a recipe from its entries in the file, which are below those of the recipe that it is like."""
+    """Return a recipe from its entries in the file, completed from the recipe in ``like``."""
     sources = dict.fromkeys(values, source) | dict.fromkeys(ours, "this course")
     if like:
         above = book.recipes[like]
         values, sources, others = above.values | values, above.sources | sources, {"scales": above.scales} | others
     if strange := set(values) ^ set(book.meaning):
         raise ValueError(f"it or the meanings lack {', '.join(sorted(strange))}")
-    values = {key: values[key] for key in book.meaning}  # in this order the table has them
+    values = {key: values[key] for key in book.meaning}  # the order of the table
     return Recipe(name, about, values, sources, book.meaning, **others)
 
 
 def pick_recipe(book: Book, name: str, facts: dict[str, Any]) -> Recipe:
-    """Return the recipe with a name, or the one that fits the hardware and the photos.
+    """Return the recipe with a name or, for ``"auto"``, the one that fits the hardware and the photos.
 
-    Parameters
-    ----------
-    book
-        From `read_book`.
-    name
-        Name of a recipe, or ``"auto"``.
-    facts
-        Values for the conditions: ``device``, ``iters``, ``memory_gib``, ``processes``, ``megapixels``.
-
-    Raises
-    ------
-    SrlabError
-        There is no such recipe.
+    `facts` are the values for the conditions: ``device``, ``iters``, ``memory_gib``, ``processes``, ``megapixels``.
     """
     if name == "auto":
         known = list(book.recipes.values())
@@ -205,11 +163,11 @@ def _lacks(conditions: dict[str, Any], facts: dict[str, Any]) -> dict[str, Any]:
 
 
 def _out_of_reach(larger: Sequence[Recipe], facts: dict[str, Any]) -> str:
-    """Name the first larger recipe that needs only more steps or photos; "" if all need another machine."""
+    """Name the first larger recipe that only needs more steps or photos; "" if all need other hardware."""
     words = {"iters": "-p iters {:,} or more", "megapixels": "{} megapixels of photos, such as -p images div2k"}
     for recipe in larger:
         lacks = _lacks(recipe.when or {}, facts)
-        if lacks and "device" in recipe.when and lacks.keys() <= words.keys():  # recipes for a CPU are not larger
+        if lacks and "device" in recipe.when and lacks.keys() <= words.keys():  # CPU recipes have no device
             needs = " and ".join(words[key].format(least) for key, least in lacks.items())
             return f"; the recipe {recipe.name}, {recipe.about}, needs {needs}"
     return ""
@@ -225,11 +183,11 @@ def _in_words(facts: dict[str, Any]) -> str:
 def _scaled(steps: Any, factor: float) -> Any:
     if isinstance(steps, list):
         return [_scaled(step, factor) for step in steps]
-    return max(1, round(steps * factor)) if steps else steps  # no steps stay none
+    return max(1, round(steps * factor)) if steps else steps  # 0 means never
 
 
 def _plain(value: Any) -> str:
-    """Return a number in a readable form: not 2e-05, and not 1000000."""
+    """Return a number in readable form: neither 2e-05 nor 1000000."""
     if isinstance(value, bool) or not isinstance(value, (int, float)):
         return str(value)
     return f"{value:,}" if isinstance(value, int) or not value or abs(math.log10(abs(value))) <= 4 else f"{value:.1e}"

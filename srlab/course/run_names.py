@@ -1,4 +1,4 @@
-"""Names of runs: the same parameters give the same name, and other parameters give another."""
+"""Names of runs: the same parameters give the same name, and different parameters give different names."""
 
 import hashlib
 import re
@@ -9,18 +9,15 @@ from srlab import paths
 from srlab.data.datasets import PHOTOS, ImageSet
 from srlab.errors import SrlabError
 
-# Not among the changes in a name: the recipe and the steps are in it already, and the others change no weight.
+# Changes not in a name: recipe and steps are in it anyway, and the others do not affect the weights.
 NOT_IN_NAME = {"iters", "run", "recipe", "device", "precision", "compiled", "photo", "benchmark"}
-LONGEST = 100  # letters of a run's name, so that its side runs can have longer ones
+LONGEST = 100  # letters of a name, which leaves space for the suffixes of side runs
 
 
 def changes(defaults: dict[str, Any], given: dict[str, Any], values: dict[str, Any]) -> dict[str, Any]:
-    """Return the changed parameters that act on what is trained.
+    """Return the changed parameters that affect training.
 
-    Parameters
-    ----------
-    defaults, given, values
-        Default values, typed values, and values after the recipe, by name.
+    `given` are the values as typed, and `values` the values after the recipe was applied.
     """
     unused = {"subject"} if given.get("images") or given.get("validation") else set()
     names = given.keys() - NOT_IN_NAME - unused
@@ -30,24 +27,12 @@ def changes(defaults: dict[str, Any], given: dict[str, Any], values: dict[str, A
 def name_run(recipe: str, iters: int, changed: dict[str, Any], train_set: ImageSet, unseen: ImageSet) -> str:
     """Return a name such as ``default``, ``gpu-100000`` or ``laptop-seed-3``.
 
-    Parameters
-    ----------
-    recipe, iters
-        Recipe and number of steps; 0 for the recipe's.
-    changed
-        Changed parameters and entries of the recipe, by name.
-    train_set, unseen
-        Photos for training and for validation.
-
-    Raises
-    ------
-    SrlabError
-        The name would be too long.
+    `iters` is 0 for the recipe's number of steps, and `changed` are the changed parameters and entries of the recipe.
     """
     parts = [recipe, *([str(iters)] if iters else [])]
     parts += [f"{key}-{_said(key, value, train_set, unseen)}" for key, value in changed.items()]
-    name = re.sub(r"--(?=\d)", "-minus-", "-".join(parts))  # seed=-1 is another run than seed=1
-    name = re.sub(r" -(?=[a-z])", "-without-", name)  # "resnet34 -stage1 block16" and the same with stage1
+    name = re.sub(r"--(?=\d)", "-minus-", "-".join(parts))  # seed=-1 and seed=1 are different runs
+    name = re.sub(r" -(?=[a-z])", "-without-", name)  # tell "resnet34 -stage1 block16" from "resnet34 stage1 block16"
     name = re.sub(r"[^A-Za-z0-9._]+", "-", name).strip("-")
     if len(name) > LONGEST:
         raise SrlabError("So many changes make no name for a run; give it one with the parameter run.")
@@ -55,7 +40,7 @@ def name_run(recipe: str, iters: int, changed: dict[str, Any], train_set: ImageS
 
 
 def _said(key: str, value: Any, train_set: ImageSet, unseen: ImageSet) -> Any:
-    """Return a value for a name; the reader's own photos get a hash, because others may have the same name."""
+    """Return a value for a name; the user's photos get a hash, because different photos can have the same name."""
     if not isinstance(value, str):
         return value
     if key == "subject" and value not in ("", *PHOTOS):
@@ -70,18 +55,7 @@ def _sign(*what: str) -> str:
 
 
 def check_run(lab: str, run: str) -> None:
-    """Reject the name of a run that cannot be the name of a folder.
-
-    Parameters
-    ----------
-    lab, run
-        Names; "" for a run without a name yet.
-
-    Raises
-    ------
-    SrlabError
-        The name has other characters than letters, digits and ``. _ -``, or is too long.
-    """
+    """Reject a run name that cannot name a folder; "" is accepted, for a run that is named later."""
     paths.run_folder(lab, run or "default")
     if len(run.encode()) > LONGEST:
         raise SrlabError(f"The name '{run}' of the run is too long; use one of at most {LONGEST} letters.")

@@ -1,4 +1,4 @@
-"""What a check leaves in a saved notebook, and where a notebook calls one."""
+"""What a check leaves in a saved notebook, and which cells call one."""
 
 import ast
 import re
@@ -7,11 +7,11 @@ from enum import StrEnum
 
 from IPython.core.inputtransformer2 import TransformerManager
 
-# Name of an exercise and its `Result`, in the HTML that a check shows. All editors keep HTML, unlike other media types.
+# Exercise and `Result`, in the HTML output of a check. All editors keep HTML, unlike other media types.
 MARK = '<div data-srlab-check="{} {}">'
 
-CLAIM = "application/vnd.srlab.claim+json"  # media type of a checked claim, from which `make seeds` makes its table
-HEADLINE = "application/vnd.srlab.headline+json"  # media type under which `make labs` finds a lab's main figure
+CLAIM = "application/vnd.srlab.claim+json"  # media type of a checked claim, for `make seeds`
+HEADLINE = "application/vnd.srlab.headline+json"  # media type of a lab's main number, for `make labs`
 
 
 class Result(StrEnum):
@@ -21,30 +21,19 @@ class Result(StrEnum):
     INCORRECT = "incorrect"
     NOT_ATTEMPTED = "not attempted"
     NOT_RUN = "not run"
-    MISSING = "missing"  # the lab has the exercise, and the notebook does not
+    MISSING = "missing"  # the exercise is not in the notebook
 
 
 def calls_of(function: str, parameters: Sequence[str], source: str) -> list[dict[str, str]]:
-    """Return the texts that each call of a function in a cell passes, by parameter; nothing is executed.
+    """Return the string arguments of each call of a function in a cell, by parameter, without executing the cell.
 
-    Parameters
-    ----------
-    function
-        Name of a function of `srlab.course`.
-    parameters
-        Names of its positional parameters.
-    source
-        A cell, perhaps with magics.
-
-    Returns
-    -------
-    list of dict
-        From the first to the last call; empty if the cell is not Python.
+    `parameters` are the names of the positional parameters. The cell may have magics; it has no calls if it is not
+    Python.
     """
     source = re.sub(r"\A\s*%%(time|capture).*\n", "", source)
     try:
         tree = ast.parse(TransformerManager().transform_cell(source)) if function in source else ast.Module([])
-    except (SyntaxError, ValueError, RecursionError, MemoryError):  # the last three only from an attacker
+    except (SyntaxError, ValueError, RecursionError, MemoryError):  # the last three only in malicious files
         return []
     calls = [node for node in ast.walk(tree) if isinstance(node, ast.Call)]
     calls = [call for call in calls if getattr(call.func, "attr", getattr(call.func, "id", "")) == function]
@@ -57,5 +46,5 @@ def calls_of(function: str, parameters: Sequence[str], source: str) -> list[dict
 
 
 def checks_in(source: str) -> list[str]:
-    """Return the names of the exercises that a cell checks, in order."""
+    """Return the names of the exercises that a cell checks."""
     return [passed["name"] for passed in calls_of("check", ["name"], source) if "name" in passed]

@@ -1,6 +1,6 @@
-"""The function that the first cell of a lab calls: `setup`, which checks the parameters and chooses all else.
+"""The first call of a lab: `setup` checks the parameters and chooses everything else.
 
-`setup` reads from top to bottom: parameters, hardware, recipe, photos, name of the run. Then it makes the `Lab`.
+Read `setup` from top to bottom: parameters, hardware, recipe, photos, name of the run, and finally the `Lab`.
 """
 
 import math
@@ -31,7 +31,8 @@ from srlab.view import plots
 def setup(name: str, namespace: Mapping[str, Any], dry: bool = False) -> Lab:
     """Check a lab's parameters, choose its recipe, print what it will train, and set the colors of its figures.
 
-    Papermill takes any ``-p`` name, and a notebook any variable, so this is where a typing mistake is found.
+    Papermill accepts any ``-p`` name, and a notebook any variable, so typing mistakes are detected here. Errors that
+    later cells would raise are raised here too.
 
     Parameters
     ----------
@@ -40,18 +41,7 @@ def setup(name: str, namespace: Mapping[str, Any], dry: bool = False) -> Lab:
     namespace
         The notebook's variables: ``globals()``.
     dry
-        For ``srlab plan``: nothing is downloaded, and photos that are not there yet have a stand-in of their size.
-
-    Returns
-    -------
-    Lab
-        Parameters, entries of the recipe, device, precision and photos.
-
-    Raises
-    ------
-    SrlabError
-        A parameter is unknown or not valid, the run could not be written, the device is not there, or a strict recipe
-        has too few photos.
+        For ``srlab plan``: download nothing; missing data sets are replaced by placeholders of their size.
     """
     book = read_book(paths.recipes() / f"{name}.yaml")
     labs = [value for value in namespace.values() if isinstance(value, Lab) and value.name == name]
@@ -74,7 +64,7 @@ def setup(name: str, namespace: Mapping[str, Any], dry: bool = False) -> Lab:
     changed = changes(book.parameters, given, values) | tricks
     iters = given.get("iters", 0)
     values["run"] = given.get("run") or name_run(recipe.name, iters, changed, train_set, unseen)
-    if "discriminator" in values:  # the next patch that it can halve four times
+    if "discriminator" in values:  # D halves the patch four times
         block = math.lcm(16, scale)
         values["patch"] = -(-values["patch"] // block) * block
     elif "patch" in values:
@@ -100,7 +90,7 @@ def setup(name: str, namespace: Mapping[str, Any], dry: bool = False) -> Lab:
 
 
 def _choose_recipe(book: Book, given: dict[str, Any], tricks: dict[str, Any], device: Any, photos: Any) -> Recipe:
-    """Return the recipe that is named or that fits, scaled to the number of steps, with the reader's changes."""
+    """Return the named or fitting recipe, scaled to the number of steps, with the user's changes."""
     facts = {"device": device.type, "iters": given.get("iters", 0), "memory_gib": devices.memory_gib(device)}
     facts |= {"processes": devices.from_torchrun("WORLD_SIZE") or 1, "megapixels": megapixels(photos)}
     recipe = pick_recipe(book, given["recipe"], facts)
@@ -113,12 +103,12 @@ def _choose_recipe(book: Book, given: dict[str, Any], tricks: dict[str, Any], de
 
 
 def _check_what_comes_later(lab: Lab) -> None:
-    """Reject what a later cell would reject, before anything is computed."""
+    """Raise the errors of later cells now, before anything is computed."""
     values = lab.parameters
     if "size" in values:
         generator_of(values)
     if "discriminator" in values:
-        # It rejects patches that it can't judge. On the meta device its spectral norm would take seconds.
+        # It rejects unsuitable patch sizes. Not on the meta device, where its spectral norm would take seconds.
         with torch.random.fork_rng(devices=[]):
             models.build_discriminator(values["discriminator"], values["patch"], values.get("d_features", 0))
     if values.get("backbone", "auto") not in ("auto", "imagenet", "random"):
@@ -138,8 +128,8 @@ def _check_what_comes_later(lab: Lab) -> None:
 def explain_name_error(
     shell: Any, kind: type[NameError], error: NameError, trace: TracebackType, tb_offset: int | None = None
 ) -> None:
-    """Show a NameError with what to run first; for a cell that is run too early."""
-    if not isinstance(error, UnboundLocalError):  # a local variable, which no cell above defines
+    """Show a NameError with advice for a cell that was run too early."""
+    if not isinstance(error, UnboundLocalError):  # a local variable is not from another cell
         error.add_note(
             f"If a cell above makes {error.name}, run that first: menu Run > Run All Above Selected Cell, then this "
             "cell again."

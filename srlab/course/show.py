@@ -1,4 +1,4 @@
-"""Show the source of a function, and the main number of a lab."""
+"""Show source code, and the main number of a lab."""
 
 import inspect
 import re
@@ -13,9 +13,9 @@ from srlab.course.saved import HEADLINE
 
 
 def show(*objects: Any) -> None:
-    """Show the source of functions or classes of srlab in the notebook, with file and line.
+    """Show the source of functions or classes in the notebook, with file and line.
 
-    Of each docstring only the description is shown; the lists of parameters stay in the file.
+    Sections of docstrings, such as the parameters, are left out.
     """
     for thing in objects:
         lines, first = inspect.getsourcelines(thing)
@@ -28,20 +28,14 @@ def show(*objects: Any) -> None:
 
 
 def _close(lists: re.Match) -> str:
-    """End a docstring before its lists of parameters: on the same line if it is only one."""
+    """Close a docstring before its first section, on the same line if it has only one."""
     before = lists.string[: lists.start()]
     one_line = "\n" not in before[before.rindex('"""') :]
     return '"""' if one_line else f'\n{lists[1]}"""'
 
 
 def headline(label: str, value: float, unit: str = "") -> None:
-    """Print a lab's main number, and leave it in the output for ``make labs`` and the tests.
-
-    Parameters
-    ----------
-    label, value, unit
-        Name, number and unit.
-    """
+    """Print a lab's main number, and save it in the output for ``make labs`` and the tests."""
     text = f"{label}: {value:.2f} {unit}".rstrip()
     figures = {"label": label, "value": value, "unit": unit, "peak_memory_mib": devices.peak_memory_mib()}
     display({"text/plain": text, HEADLINE: figures}, raw=True)

@@ -1,4 +1,4 @@
-"""``srlab solutions``: write a lab in which every exercise is solved."""
+"""``srlab solutions``: write a lab with all exercises solved."""
 
 import argparse
 import ast
@@ -28,7 +28,7 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
 def run(options: argparse.Namespace) -> int:
     """Write the notebook and print its path."""
     lab = find_lab(options.lab)
-    out = paths.home() / "solutions" / lab.name  # where neither git nor the students look
+    out = paths.home() / "solutions" / lab.name  # neither in git nor where students look
     refuse_existing(out)
     notebook = read_notebook(lab)
     count = fill_in(notebook)
@@ -40,13 +40,7 @@ def run(options: argparse.Namespace) -> int:
 
 
 def fill_in(notebook: NotebookNode) -> int:
-    """Solve the exercises of a lab that are still stubs, and return their number.
-
-    Parameters
-    ----------
-    notebook
-        From `srlab.course.notebooks.read_notebook`; changed in place. Old outputs of these exercises are dropped.
-    """
+    """Solve the exercises of a notebook that are still stubs, drop their outputs, and return their number."""
     exercises = open_exercises(notebook)
     for stub, check, solution in exercises:
         stub.source = solution
@@ -56,7 +50,7 @@ def fill_in(notebook: NotebookNode) -> int:
 
 
 def open_exercises(notebook: NotebookNode) -> list[tuple[NotebookNode, NotebookNode, str]]:
-    """Return stub, check and the source of a solution, for each exercise that is still a stub."""
+    """Return stub, check and solution (as source) of each exercise that is still a stub."""
     return [
         (stub, check, solve(stub.source, find(names[0]).reference))
         for stub, check in itertools.pairwise(notebook.cells)
@@ -65,25 +59,10 @@ def open_exercises(notebook: NotebookNode) -> list[tuple[NotebookNode, NotebookN
 
 
 def solve(stub: str, answer: Answer) -> str:
-    """Write an answer into the stub of its exercise, with the imports that it needs.
+    """Replace the body of a stub with an answer, and return this source with the imports that it needs.
 
-    Parameters
-    ----------
-    stub
-        Source of a function or a class that begins with a docstring, which stays.
-    answer
-        A function or a class with the same arguments, at the top level of its module, that begins with a docstring,
-        which goes.
-
-    Returns
-    -------
-    str
-        Source of a cell that needs no other cell.
-
-    Raises
-    ------
-    SrlabError
-        Something else is in the stub's cell.
+    The stub is a function or a class that begins with a docstring, which is kept. The answer has the same arguments, is
+    at the top level of its module, and begins with a docstring, which is dropped.
     """
     source = inspect.getsource(inspect.getmodule(answer))
     module = ast.parse(source)
@@ -100,7 +79,7 @@ def solve(stub: str, answer: Answer) -> str:
 
 
 def _imports(module: ast.Module, names: set[str]) -> list[str]:
-    """Return a module's imports of some names, except answers of other exercises, which are above in the notebook."""
+    """Return a module's imports of some names, without answers of other exercises, which earlier cells define."""
     found = []
     for node in module.body:
         of_another = ast.unparse(node).startswith("from srlab.course.exercises.")

@@ -1,4 +1,4 @@
-"""The stand-in for an incorrect answer: it does the same as the reference, and keeps the hints about the answer."""
+"""The stand-in for an incorrect answer: it computes the same as the reference, and keeps the hints for the answer."""
 
 import functools
 import inspect
@@ -12,16 +12,16 @@ from srlab.course.exercise import Answer, Exercise, Wrong
 @dataclass(frozen=True)
 class _Verdict:
     exercise: Exercise
-    bearer: Answer  # functools.wraps copies attributes, so that a verdict needs its owner
+    bearer: Answer  # functools.wraps also copies a verdict, to functions that are not its owner
     passed: list[tuple[str, str]]
     wrong: Wrong
 
 
 def make_stand_in(exercise: Exercise, passed: list[tuple[str, str]], wrong: Wrong) -> Answer:
-    """Return a copy of the reference that keeps a verdict: the passed cases of an answer, and why it failed."""
+    """Return a copy of the reference with a verdict: the cases that the answer passed, and why it failed."""
     reference: Any = exercise.reference
     if isinstance(reference, type):
-        # With the line number, from which inspect.getsource finds a class since Python 3.13.
+        # Since Python 3.13, inspect.getsource needs the line number to find a class.
         wanted = ("__module__", "__qualname__", "__doc__", "__firstlineno__")
         names = {name: getattr(reference, name) for name in wanted if hasattr(reference, name)}
         copy = type(reference)(reference.__name__, (reference,), names)
@@ -36,13 +36,13 @@ def make_stand_in(exercise: Exercise, passed: list[tuple[str, str]], wrong: Wron
 
 
 def stands_in(exercise: Exercise, answer: Any) -> bool:
-    """Return whether an answer is a stand-in for this exercise, and not a function that is derived from one."""
+    """Return whether an answer is a stand-in for this exercise itself, not a function derived from one."""
     verdict = getattr(answer, "verdict", None)
     return isinstance(verdict, _Verdict) and verdict.bearer is answer and verdict.exercise is exercise
 
 
 def leans_on_stand_in(exercise: Exercise, answer: Any) -> bool:
-    """Return whether an answer is derived from a stand-in for its exercise, or calls one by name."""
+    """Return whether an answer is derived from a stand-in for its exercise, or calls one."""
     used = list(getattr(answer, "__mro__", ()))
     if inspect.isfunction(answer):
         names = inspect.getclosurevars(answer)
@@ -51,6 +51,6 @@ def leans_on_stand_in(exercise: Exercise, answer: Any) -> bool:
 
 
 def repeat(stand_in: Any) -> Iterator[tuple[str, str]]:
-    """Yield and raise the same as `judge` did for the answer that a stand-in replaces."""
+    """Yield and raise the same as `judge` for the replaced answer."""
     yield from stand_in.verdict.passed
     raise stand_in.verdict.wrong

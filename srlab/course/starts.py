@@ -1,4 +1,7 @@
-"""The network that a training begins with: which are fit, and loading one."""
+"""The pretrained network that training starts from: which networks fit, and how to load one.
+
+Names of starts are ``"shipped"``, for the bundled networks, or ``"LAB/NAME"`` of a run.
+"""
 
 import json
 import re
@@ -15,24 +18,16 @@ from srlab.errors import SrlabError
 from srlab.models.weights import load_generator, load_shipped
 from srlab.training.runs import Run, read_runs
 
-SHIPPED = "shipped"  # as the name of a start
-RUN = re.compile(r"[\w.-]+/[\w.-]+")  # any other
+SHIPPED = "shipped"
+RUN = re.compile(r"[\w.-]+/[\w.-]+")
 
 
 @dataclass(frozen=True)
 class Wanted:
-    """Requirements of a start.
+    """Requirements for a pretrained network.
 
-    Attributes
-    ----------
-    network
-        Name and arguments of the generator, as in a manifest: ``{"network": "RRDBNet", "scale": 4, ...}``.
-    degradation
-        How LR is made.
-    train_set, unseen
-        Photos to train on, and to validate on.
-    free
-        Whether a start that the reader names may be of another network, which is then trained.
+    `network` has name and arguments of the generator, as in a manifest: ``{"network": "RRDBNet", "scale": 4, ...}``. If
+    `free`, a start set by the user may be another network, which is then trained.
     """
 
     network: dict[str, Any]
@@ -43,25 +38,15 @@ class Wanted:
 
 
 def begun_with(run: Run) -> str:
-    """Return the start in a run's manifest, ``"shipped"`` or ``"LAB/NAME"``; "" before the first step, and without."""
+    """Return the name of the start in a run's manifest; "" without one, or before the first step."""
     manifest = run.manifest()
     return manifest["parameters"].get("start", "") if manifest and manifest["step"] else ""
 
 
 def find_start(starts: Iterable[str], wanted: Wanted) -> tuple[nn.Module | None, str]:
-    """Load the first start that fits, and print why others are passed over.
+    """Load the first start that fits, and print why others are skipped; return None and "" if none fits.
 
-    Parameters
-    ----------
-    starts
-        Names of starts, ``"shipped"`` or ``"LAB/NAME"``.
-    wanted
-        Their requirements. One that has learned other photos does not fit.
-
-    Returns
-    -------
-    tuple of torch.nn.Module and str
-        The network, in eval mode on the CPU, and its name; None and "" if none fits.
+    A network trained on other photos does not fit. The loaded network is in eval mode on the CPU.
     """
     for start in dict.fromkeys(starts):
         if not (reason := _misfit(start, wanted) or _other_photos(start, wanted)):
@@ -71,14 +56,9 @@ def find_start(starts: Iterable[str], wanted: Wanted) -> tuple[nn.Module | None,
 
 
 def check_start(start: str, wanted: Wanted) -> None:
-    """Reject a start that the reader has named if it does not fit.
+    """Reject a start set by the user if it does not fit.
 
-    One that has learned other photos is accepted with a note: you can go on from many photos to a few.
-
-    Raises
-    ------
-    SrlabError
-        There is no such start, or it was trained for something else.
+    A network trained on other photos is accepted with a note, because you can continue from many photos to a few.
     """
     if reason := _misfit(start, wanted, wanted.free):
         raise SrlabError(f"start={start} won't do: {reason}.")
@@ -87,16 +67,9 @@ def check_start(start: str, wanted: Wanted) -> None:
 
 
 def find_trained(lab: str, steps: int, parameters: dict[str, Any]) -> list[str]:
-    """Return the names of a lab's finished runs without a discriminator, ``"LAB/NAME"``, the shortest first.
+    """Return the names of a lab's finished runs without a discriminator, shortest first.
 
-    Parameters
-    ----------
-    lab
-        Name of the lab.
-    steps
-        Smallest number of steps.
-    parameters
-        Required entries of the manifest's parameters, such as the network and the patches.
+    They have at least this number of steps, and these entries in the parameters of their manifest.
     """
     required, found = json.loads(json.dumps(parameters)), []
     for run, manifest in read_runs(lab):
@@ -108,7 +81,7 @@ def find_trained(lab: str, steps: int, parameters: dict[str, Any]) -> list[str]:
 
 
 def _misfit(start: str, wanted: Wanted, free: bool = False) -> str:
-    """Return why a training can't begin with a start, or ""."""
+    """Return why training cannot start from a network, or ""."""
     if start == SHIPPED:
         if load_start(start, wanted) is None or wanted.degradation != Degradation():
             return f"no {wanted.network['network']} of this size, scale and degradation comes with srlab"
@@ -128,9 +101,10 @@ def _misfit(start: str, wanted: Wanted, free: bool = False) -> str:
 
 
 def _seen(learned: str, unseen: ImageSet) -> str:
-    """Return what a network has learned of the photos to validate on, or "".
+    """Return which validation photos a network was trained on, or "".
 
-    `learned` is the fingerprint of its photos, or ``"shipped"``. The validation photo of a subject is a right half.
+    `learned` is the fingerprint of its training photos, or ``"shipped"``. The validation photo of a subject is a right
+    half.
     """
     known = photos("train")
     if learned in (SHIPPED, known.fingerprint()):
@@ -143,7 +117,7 @@ def _seen(learned: str, unseen: ImageSet) -> str:
 
 
 def _other_photos(start: str, wanted: Wanted) -> str:
-    """Return which other photos a start has learned, or ""; half of a photo is not another one."""
+    """Return which other photos a network was trained on, or ""; the left half of a photo is not another photo."""
     if start == SHIPPED:
         return ""
     images = Run(*start.split("/")).manifest()["parameters"]["sampler"]["images"]
@@ -154,7 +128,7 @@ def _other_photos(start: str, wanted: Wanted) -> str:
 
 
 def load_start(start: str, wanted: Wanted) -> nn.Module | None:
-    """Load a run's network, or the bundled network if it is the wanted one."""
+    """Load the network of a run, or the bundled network if it meets the requirements."""
     if start != SHIPPED:
         return load_generator(*start.split("/"))
     shipped = load_shipped().get({"RRDBNet": "RRDB"}.get(wanted.network["network"], wanted.network["network"]))

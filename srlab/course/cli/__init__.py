@@ -1,1 +1,1 @@
-"""The commands of ``srlab``, each in a file of its own."""
+"""The commands of ``srlab``, one module each."""

@@ -14,10 +14,10 @@ from srlab.devices import pick_device, unused_gpu
 from srlab.models import MSRResNet, pick_size
 from srlab.paths import home, recipes
 
-MEMORY = 3.5  # GiB: a machine sold with 4 GB shows 3.6 to 3.9 of them
-FREE_MEMORY = 1.5  # GiB: the largest number on the labs' first pages
-DISK = 1.0  # GB; the runs of all labs take 0.4
-SLOW = 10.0  # minutes of lab 01's training, which is made for two to three
+MEMORY = 3.5  # GiB; a machine with 4 GB reports 3.6 to 3.9
+FREE_MEMORY = 1.5  # GiB; the largest number that a lab's first cell states
+DISK = 1.0  # GB; the runs of all labs need 0.4
+SLOW = 10.0  # minutes of training in lab 01; two to three are usual
 
 
 def add_parser(commands: argparse._SubParsersAction) -> None:
@@ -27,7 +27,7 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
 
 
 def doctor(options: argparse.Namespace) -> int:
-    """Print facts about this machine, and what to do about its problems; return 1 if there are any."""
+    """Print facts about this machine and how to fix its problems; return 1 if there are any."""
     there, free = (count / 2**30 for count in psutil.virtual_memory()[:2])
     disk = shutil.disk_usage(next(place for place in (home(), *home().parents) if place.exists())).free / 1e9
     device, minutes, failure = pick_device(), 0.0, ""
@@ -55,7 +55,7 @@ def doctor(options: argparse.Namespace) -> int:
 
 
 def minutes_of_lab_01(device: torch.device, steps: int = 10) -> float:
-    """Return the minutes of lab 01's training, from the median of a few training steps."""
+    """Estimate the minutes that lab 01 trains, from the median of a few training steps."""
     values, times = read_book(recipes() / "01_srresnet.yaml").recipes["laptop"].values, []
     layout = torch.channels_last  # as in Trainer
     generator = MSRResNet(**pick_size("laptop", "MSRResNet")).to(device, memory_format=layout)

@@ -36,9 +36,9 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Score, print the table, write it to a file if requested, and return the exit code."""
+    """Score, print and optionally write the table, and return the exit code."""
     if options.csv:
-        refuse_existing(Path(options.csv), options.force)  # before the work, not after it
+        refuse_existing(Path(options.csv), options.force)  # before the work
     how = {"protocol": PROTOCOLS[options.protocol], "metrics": options.metrics, "weights": options.weights}
     notes = []
     if options.sr:
@@ -57,7 +57,7 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _text(table: pd.DataFrame) -> str:
-    """Return the table, with the means under a line, as text in columns."""
+    """Return the table as text in columns, with a last row of means."""
     means = table.mean(numeric_only=True).to_frame().T
     whole = pd.concat([table, means.assign(image="mean")], ignore_index=True)[["image", *means.columns]]
     digits = {name: f"{{:.{2 if name == 'psnr' else 4}f}}".format for name in means.columns}

@@ -31,22 +31,10 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
 
 
 def run_labs(recipe: str = "auto", labs: list[str] | None = None, seed: int = 0) -> int:
-    """Execute labs in order, then the extras, into ``runs/notebooks/``; print the time, memory and headline of each.
+    """Execute labs in order, then the extras, and print time, memory and headline of each; return how many failed.
 
-    Parameters
-    ----------
-    recipe
-        Name of a recipe in ``notebooks/recipes/``, such as ``smoke``; ``"auto"`` takes those that fit. Labs without
-        this recipe are named and left out.
-    labs
-        Names of labs and extras, or unique beginnings of them; None for all.
-    seed
-        Random seed. The runs have the names of seed 0, so that the labs find each other's.
-
-    Returns
-    -------
-    int
-        Number of labs that failed. The others are executed anyway.
+    The executed notebooks are in ``runs/notebooks/``. Labs without this recipe are skipped with a message. With another
+    seed, the runs are named as for seed 0, so that the labs find each other's runs.
     """
     known = find_notebooks()
     chosen = [find_lab(lab) for lab in labs] if labs else known
@@ -83,7 +71,7 @@ def run_labs(recipe: str = "auto", labs: list[str] | None = None, seed: int = 0)
 
 
 def plan(options: argparse.Namespace) -> int:
-    """Run the lab's setup without a download."""
+    """Run the lab's setup without downloads."""
     lab = find_lab(options.lab).stem
     given = {name: _typed(value) for name, value in options.p}
     setup(lab, read_book(recipes() / f"{lab}.yaml").parameters | given, dry=True)

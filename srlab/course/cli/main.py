@@ -1,4 +1,4 @@
-"""The command line: ``srlab labs`` and the others."""
+"""The command line ``srlab``."""
 
 import argparse
 import importlib
@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from srlab.errors import SrlabError
 from srlab.text import printable
 
-COMMANDS = {  # in the order of the help -> module with the command, which is imported when the command is run
+COMMANDS = {  # in the order of the help -> module, imported only when its command is run
     "labs": "srlab.course.cli.labs",
     "plan": "srlab.course.cli.labs",
     "runs": "srlab.course.cli.runs",
@@ -26,7 +26,7 @@ COMMANDS = {  # in the order of the help -> module with the command, which is im
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run a command and return its exit code. Errors that the user can correct are one line on stderr."""
+    """Run a command and return its exit code; errors that the user can fix are one line on stderr."""
     parser = argparse.ArgumentParser(prog="srlab", description="Tools of the super-resolution course.")
     parser.set_defaults(when_stopped="files that were finished are whole, and no others are left.")
     commands = parser.add_subparsers(required=True, metavar="command")
@@ -37,9 +37,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     if not sys.warnoptions:  # python -W shows the warnings of other libraries
         warnings.simplefilter("ignore")
-    if hasattr(sys.stdout, "reconfigure"):  # Windows writes files in an old encoding that lacks most characters
+    if hasattr(sys.stdout, "reconfigure"):  # Windows redirects output in a legacy encoding
         sys.stdout.reconfigure(errors="backslashreplace")
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # like Ctrl-C, so that the labs have time to save
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # like Ctrl-C, so that labs can save
     try:
         return options.command(options)
     except KeyboardInterrupt:
@@ -48,10 +48,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except SrlabError as error:
         print(f"srlab: {error}", file=sys.stderr)
         return 2
-    except BrokenPipeError:  # as in `srlab progress | head`
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or Python fails to flush at its end
+    except BrokenPipeError:  # for example `srlab progress | head`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # otherwise Python fails to flush at exit
         return 1
-    except OSError as error:  # such as a path that is too long for the system
+    except OSError as error:  # for example a path that is too long
         what = printable(error.filename or "a file")
         print(f"srlab: {what}: {error.strerror or printable(error)}; check the path.", file=sys.stderr)
         return 2

@@ -1,4 +1,4 @@
-"""``srlab runs`` and ``srlab diagnose``: list the runs, or show what looks wrong with one."""
+"""``srlab runs`` and ``srlab diagnose``: list the runs, or show what looks wrong with one of them."""
 
 import argparse
 import time
@@ -20,7 +20,7 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
 
 
 def list_runs(options: argparse.Namespace) -> int:
-    """Print a line for each run, the newest last."""
+    """Print a line for each run, newest last."""
     rows = []
     for run, manifest in read_runs(f"{options.lab}*"):
         written = max(file.stat().st_mtime for file in (run.path, *run.path.glob("run.json")))

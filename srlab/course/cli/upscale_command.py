@@ -1,4 +1,4 @@
-"""``srlab upscale``: upscale an image file, or all images of a folder, with a run or an interpolation."""
+"""``srlab upscale``: upscale an image file, or all images in a folder, with a network or an interpolation."""
 
 import argparse
 import sys

@@ -1,4 +1,4 @@
-"""The upscaler of a command: a network, or an interpolation."""
+"""The upscaler that a command uses: a network, or an interpolation."""
 
 import argparse
 
@@ -22,23 +22,9 @@ def add_choice(group: argparse._MutuallyExclusiveGroup, default: str = "") -> No
 
 
 def pick_upscaler(run: str, method: str | None, scale: int | None, device: str) -> tuple[Upscaler, int]:
-    """Return an interpolation if there is a `method`, else the network of a `run`, and its scale.
+    """Return the interpolation `method`, or without one the network of a `run`, and its scale.
 
-    Parameters
-    ----------
-    run
-        Argument of `srlab.models.weights.read_generator`.
-    method
-        Method of `srlab.data.resampling.upsample`, or None.
-    scale
-        Requested scale; None uses the network's own, and 4 for a method.
-    device
-        Device of the network.
-
-    Raises
-    ------
-    SrlabError
-        The scale is not a whole number of at least 1, or not that of the network, or the network cannot be read.
+    `scale` None uses the network's scale, or 4 for a method; any other value must match the network's.
     """
     if method:
         scale = 4 if scale is None else scale
