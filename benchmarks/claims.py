@@ -19,7 +19,7 @@ import srlab
 from srlab.course.notebooks import find_notebooks, outputs_of
 from srlab.course.saved import CLAIM
 
-ENOUGH = 12  # seeds from which a standard deviation is worth a rule
+ENOUGH = 12  # seeds; with fewer, the standard deviation is too uncertain for the rule
 MARGIN = 4  # standard deviations between the mean and the bound
 COLUMNS = (
     "| claim | mean | standard deviation | lowest | highest | bound | distance | true |\n" + "| --- |" + 7 * " ---: |"
@@ -43,10 +43,9 @@ def read_records(notebook: Path) -> list[Record]:
 
 
 def distance(values: Sequence[float], record: Record) -> float:
-    """Return how many standard deviations lie between the mean and the nearer bound; negative on the wrong side.
+    """Return the distance between the mean and the nearer bound in standard deviations; negative on the wrong side.
 
-    For a ratio, all three are those of its logarithm. A value that is the same for every seed is infinitely far from
-    its bound, on either side.
+    Ratios are compared by their logarithms. A value that is the same for every seed is infinitely far from its bound.
     """
     if record.get("ratio"):
         record = record | {word: math.log(record[word]) for word in ("above", "below") if word in record}
@@ -61,12 +60,7 @@ def distance(values: Sequence[float], record: Record) -> float:
 def rows_of(lab: str, folders: Sequence[Path]) -> tuple[list[str], list[str]]:
     """Return the table of one lab as lines of Markdown, and a sentence for each claim that breaks the rule.
 
-    Parameters
-    ----------
-    lab
-        File name of the notebook, such as ``01_srresnet.ipynb``.
-    folders
-        One folder per seed, in which ``notebooks/`` has the executed labs.
+    Each folder is for one seed and has the executed labs in ``notebooks/``.
     """
     found: dict[str, list[Record]] = {}
     executed = [file for folder in folders if (file := folder / "notebooks" / lab).is_file()]
@@ -99,7 +93,7 @@ def rows_of(lab: str, folders: Sequence[Path]) -> tuple[list[str], list[str]]:
 
 
 def main() -> int:
-    """Write the table; returns 1 if a claim is false, or nearer to its bound than the rule allows."""
+    """Write the table; return 1 if a claim is false, or nearer to its bound than the rule allows."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("runs", type=Path, help="folder with one subfolder per seed")
     parser.add_argument("seeds", nargs="+", help="names of the subfolders")

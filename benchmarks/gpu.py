@@ -23,7 +23,7 @@ PROFILED = 5  # steps
 
 
 def kernels(train: Callable[[], object], device: torch.device) -> tuple[float, float]:
-    """Return the kernels per step, and the milliseconds for which the GPU computes."""
+    """Return the number of kernels per step, and the milliseconds that the GPU computes."""
     for _ in range(PROFILED):
         train()
     now(device)
@@ -36,7 +36,7 @@ def kernels(train: Callable[[], object], device: torch.device) -> tuple[float, f
 
 
 def milliseconds(times: Iterator[float], repeats: int) -> str:
-    """Return median, smallest and largest milliseconds per step, after a turn that warms up."""
+    """Return median, smallest and largest milliseconds per step, after one warm-up turn."""
     next(times)
     return spread([1000 * next(times) for _ in range(repeats)], digits=1)
 

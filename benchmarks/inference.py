@@ -22,7 +22,7 @@ import srlab
 
 
 def photo(width: int, height: int) -> torch.Tensor:
-    """The astronaut, mirrored on until it is large enough: ``(1, 3, height, width)`` in [0, 1]."""
+    """Return the astronaut, extended by reflection to ``(1, 3, height, width)`` in [0, 1]."""
     image = srlab.photos("validation")["astronaut"]
     while image.shape[-1] < width or image.shape[-2] < height:
         image = F.pad(image, (0, image.shape[-1] - 1, 0, image.shape[-2] - 1), mode="reflect")
@@ -30,19 +30,19 @@ def photo(width: int, height: int) -> torch.Tensor:
 
 
 def size_of(megapixels: float) -> tuple[int, int]:
-    """LR width and height, 3 to 2, of which x4 makes so many pixels."""
+    """Return width and height (3 to 2) of the LR image whose 4x output has this many megapixels."""
     height = math.sqrt(megapixels * 1e6 * 2 / 3) / 4
     return round(1.5 * height), round(height)
 
 
 def measure(run: str, precision: str, width: int, height: int) -> tuple[float, float, float]:
-    """`srlab upscale` in a process of its own: seconds by the clock and of computing, and its largest memory in MiB."""
+    """Run `srlab upscale` in a new process; return seconds, CPU seconds and peak memory in MiB."""
     with tempfile.TemporaryDirectory() as folder:
         source = srlab.write_image(photo(width, height), Path(folder) / "lr.png")
         command = [sys.executable, "-m", "srlab", "upscale", str(source), str(Path(folder) / "sr.png")]
         begun = time.perf_counter()
         started = subprocess.Popen([*command, "--run", run, "--precision", precision], stdout=subprocess.DEVNULL)
-        _, status, used = os.wait4(started.pid, 0)  # of this process alone, which resource.getrusage can't say
+        _, status, used = os.wait4(started.pid, 0)  # resource.getrusage would include earlier processes
         seconds = time.perf_counter() - begun
     started.returncode = os.waitstatus_to_exitcode(status)
     if started.returncode:

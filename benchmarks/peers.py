@@ -40,13 +40,13 @@ from ways import (
 import srlab
 from srlab import models
 
-MILLION = 10**6  # steps; no schedule changes anything before
+MILLION = 10**6  # steps; schedules change nothing before
 
 
 def import_basicsr() -> str:
-    """Import BasicSR; returns why that cannot be done, or "".
+    """Import BasicSR; return why it cannot be imported, or "".
 
-    It asks for a module that torchvision has renamed, and for VGG19's ImageNet weights; it gets random ones.
+    It needs a module that torchvision has renamed. It also loads ImageNet weights of VGG19, and gets random ones here.
     """
     if find_spec("basicsr") is None:
         return "BasicSR is not installed, so its column is left out; benchmarks/README.md says how to get it."
@@ -70,22 +70,22 @@ def import_basicsr() -> str:
 
 
 def PlainSRResNet(**shape: int) -> models.SRResNet:
-    """SRResNet for BasicSR, which finds it by this name; its own one has no batch norm."""
+    """Return SRResNet for BasicSR, which finds it by this name; BasicSR's SRResNet has no batch norm."""
     return layer_by_layer(models.SRResNet(**shape))
 
 
 def PlainSRGANDiscriminator(**shape: int) -> models.SRGANDiscriminator:
-    """The discriminator of SRGAN for BasicSR, which has none."""
+    """Return SRGAN's discriminator for BasicSR, which does not have it."""
     return models.SRGANDiscriminator(**shape)
 
 
 def PlainVGGDiscriminator(**shape: int) -> models.VGGDiscriminator:
-    """The discriminator of ESRGAN for BasicSR, whose own one takes 128 and 256 px only."""
+    """Return ESRGAN's discriminator for BasicSR, whose own one only accepts 128 and 256 px."""
     return models.VGGDiscriminator(**shape)
 
 
 def basicsr_networks(task: Task) -> tuple[dict[str, object], dict[str, object], list[str]]:
-    """Options of G and D for BasicSR, and notes about what is not its own or not the same."""
+    """Return options of G and D for BasicSR, and notes about differences."""
     shape, notes = task.shape, []
     if task.network == "SRResNet":
         generator = {"type": "PlainSRResNet", **shape, "scale": SCALE}
@@ -105,7 +105,7 @@ def basicsr_networks(task: Task) -> tuple[dict[str, object], dict[str, object], 
 
 
 def basicsr_options(task: Task, folder: Path, device: torch.device) -> tuple[dict[str, object], list[str]]:
-    """The dictionary that BasicSR reads from a YAML file, and notes about what is not the same."""
+    """Return the dictionary that BasicSR reads from a YAML file, and notes about differences."""
     generator, discriminator, notes = basicsr_networks(task)
     rate = TINY_RATE if task.layers else task.rate  # its content loss is L1
     adam = {"type": "Adam", "lr": rate, "weight_decay": 0, "betas": [0.9, 0.999]}
@@ -133,7 +133,7 @@ def basicsr_options(task: Task, folder: Path, device: torch.device) -> tuple[dic
 
 
 def basicsr_loop(options: dict[str, object]) -> Callable[[], None]:
-    """BasicSR's loop of ``train.py``, as a function that does one step with the next batch."""
+    """Return the loop of BasicSR's ``train.py``, as a function that runs one step with the next batch."""
     from basicsr.data import build_dataloader, build_dataset
     from basicsr.data.data_sampler import EnlargedSampler
     from basicsr.data.prefetch_dataloader import CPUPrefetcher, CUDAPrefetcher
@@ -148,7 +148,7 @@ def basicsr_loop(options: dict[str, object]) -> Callable[[], None]:
     steps = itertools.count(1)
 
     def train() -> None:
-        torch.backends.cudnn.benchmark = True  # train.py switches it on; here for this way alone
+        torch.backends.cudnn.benchmark = True  # train.py enables it; here only for BasicSR
         step = next(steps)
         batch = prefetcher.next()
         model.update_learning_rate(step)
@@ -160,14 +160,14 @@ def basicsr_loop(options: dict[str, object]) -> Callable[[], None]:
 
 
 def write_lr(folder: Path) -> None:
-    """Write what BasicSR wants beside the photos of `write_photos`: their LR images in ``folder/LR``."""
+    """Write the LR images that BasicSR needs in addition to `write_photos`, into ``folder/LR``."""
     photos = srlab.photos("train").with_lr(srlab.Degradation(), SCALE)
     for name in photos.names:
         srlab.write_image(photos.lr_of(name), folder / "LR" / f"{name}.png")
 
 
 def sampling_share(task: Task, device: torch.device, step: float, count: int = 20) -> str:
-    """Milliseconds that `PatchSampler` takes for a batch, and the share of a step of so many seconds that this is."""
+    """Return the milliseconds that `PatchSampler` needs for a batch, and their share of a step of `step` seconds."""
     sampler = sampled(task, device)
     next(sampler)
     begun = now(device)
@@ -180,7 +180,7 @@ def sampling_share(task: Task, device: torch.device, step: float, count: int = 2
 def compare(
     task: Task, folder: Path, device: torch.device, repeats: int, steps: int, peer: bool
 ) -> tuple[dict[str, str], list[str]]:
-    """Time a task in all ways; returns cells of the table, and notes about what is not the same."""
+    """Time a task in all ways; return cells of the table, and notes about differences."""
     plain, _ = plain_loop(task, loaded(task, folder / "HR", device), device)
     ways, notes = {"plain": timed(plain, steps, device, files=True)}, []
     if peer:
@@ -213,7 +213,7 @@ def main() -> None:
             step = {"step": f"{name}, {task.batch} of {task.patch} px"}
             cells, more = compare(task, folder, device, options.repeats, options.steps, peer=not problem)
             rows.append(step | cells)
-            print(rows[-1], file=sys.stderr, flush=True)  # so that a run which is cut off has not been for nothing
+            print(rows[-1], file=sys.stderr, flush=True)  # so that an interrupted run leaves results
             notes += [f"{name}: {note}." for note in more]
     print(f"{conditions(device)}; median (smallest to largest) of {options.repeats} turns, {options.steps} steps each")
     print(f"\n{markdown(rows)}\n", *notes, sep="\n")

@@ -1,12 +1,13 @@
 """The training steps that the benchmarks compare: as tutorials write them, and as the labs do.
 
-*Plain*: float32, contiguous memory, the last pixel shuffle before the last convolution as the SRGAN paper draws it,
-Adam with its defaults, and a DataLoader with two workers that decode PNG files, crop, flip and downscale with Pillow.
-In the GAN steps G runs once and D sees its detached output; the features of HR are computed with a graph and detached
-afterwards; neither VGG19 nor, in G's half, D is frozen. That is what the widely copied tutorials do (PyTorch-GAN, and
-sgrvinod's on super-resolution); others waste more, and run G again, or less, and freeze VGG19. *srlab*: `Trainer`,
-`PatchSampler` and `gan_step`, as in labs 01, 03 and 04. Both compute the same; the order, D before G, is that of the
-labs. All features are random, because their values cost nothing.
+*Plain* steps are float32 with contiguous memory, with the last pixel shuffle before the last convolution as in the
+SRGAN paper, Adam with its defaults, and a DataLoader with two workers that decode PNG files, crop, flip and downscale
+with Pillow. In GAN steps, G runs once and D gets its detached output; the features of HR are computed with a graph and
+detached afterwards; neither VGG19 nor, in G's half, D is frozen. This is what widely copied tutorials do (PyTorch-GAN,
+and sgrvinod's on super-resolution). Others waste more (they run G twice) or less (they freeze VGG19).
+
+*srlab* steps use `Trainer`, `PatchSampler` and `gan_step`, as in labs 01, 03 and 04. Both compute the same, with the
+update of D before that of G as in the labs. All features are random, because their values do not affect the time.
 
 `ways.py` has the loops around these steps.
 """
@@ -29,8 +30,8 @@ Modules = dict[str, nn.Module]
 Optimizers = dict[str, torch.optim.Optimizer]
 
 SCALE = 4
-RATE = 2e-4  # of Adam, where a task has no other
-TINY_RATE = 2e-7  # with random features a GAN soon leaves the range that D takes; the time of a step is the same
+RATE = 2e-4  # default learning rate of Adam
+TINY_RATE = 2e-7  # with random features a GAN soon leaves the range that D accepts; the time of a step is the same
 
 
 @dataclass(frozen=True)
@@ -42,19 +43,19 @@ class Task:
     network, shape
         Class of the generator in `srlab.models`, and its arguments.
     batch, patch
-        Patches a step, and their side in HR pixels.
+        Patches per step, and their side in HR pixels.
     criterion
         ``"mse"`` or ``"l1"``, for pixels and for features.
     layers
-        What a content loss looks at, as for `srlab.FeatureExtractor`, with a discriminator; "" for pixels alone.
+        Layers of the content loss, as for `srlab.FeatureExtractor`; "" to train without content loss and discriminator.
     discriminator, d_features
         Class of the discriminator, and the channels of its first convolution.
     gan
-        The adversarial loss, one of `srlab.losses.KINDS`.
+        Adversarial loss, one of `srlab.losses.KINDS`.
     weights
-        Of the losses on pixels, on features and of the adversarial one.
+        Weights of pixel, content and adversarial loss.
     rate
-        Of Adam, for all networks.
+        Learning rate of Adam, for all networks.
     """
 
     network: str
@@ -87,27 +88,27 @@ TASKS = {
 
 
 def resized(task: Task, batch: int = 0, patch: int = 0, blocks: int = 0, features: int = 0) -> Task:
-    """Another size of a task; 0 keeps what it has. `features` are the channels of G, and the first ones of D."""
+    """Return a task in another size; 0 keeps a value. `features` are the channels of G, and the first ones of D."""
     shape = task.shape | {name: n for name, n in (("blocks", blocks), ("features", features)) if n}
     width = features or task.d_features
     return replace(task, batch=batch or task.batch, patch=patch or task.patch, shape=shape, d_features=width)
 
 
 def build(task: Task, seed: int = 0) -> Modules:
-    """The networks of a task by the names of `srlab.Trainer.prepare`, with the same weights for the same seed."""
+    """Return the networks of a task, named as in `srlab.Trainer.prepare`, with the same weights for the same seed."""
     torch.manual_seed(seed)
     networks = {"generator": getattr(models, task.network)(**task.shape, scale=SCALE)}
     if task.layers:
         networks["discriminator"] = getattr(models, task.discriminator)(task.d_features, task.patch)
         networks["features"] = srlab.FeatureExtractor(task.layers, "random")
-        if task.network == "RRDBNet":  # which answers beyond the range that D takes as long as it is fresh
+        if task.network == "RRDBNet":  # untrained, its output is outside the range that D accepts
             for last in list(networks["generator"].parameters())[-2:]:
                 last.data.mul_(0.1)
     return networks
 
 
 class ShuffleFirst(nn.Conv2d):
-    """Pixel shuffle and then a convolution of the large image, in the order in which the paper draws them."""
+    """Pixel shuffle followed by a convolution of the large image, in the order of the paper."""
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """Map ``(N, C * 4, h, w)`` to ``(N, out, 2h, 2w)``."""
@@ -115,7 +116,7 @@ class ShuffleFirst(nn.Conv2d):
 
 
 def layer_by_layer(network: models.SRResNet) -> models.SRResNet:
-    """The same SRResNet, layer by layer as the paper draws it; the weights keep names and values."""
+    """Return the same SRResNet, with the layers of the paper and the same weights."""
     plain, own = copy.deepcopy(network), network.tail
     plain.tail = ShuffleFirst(own.in_channels, own.out_channels, own.kernel_size, padding=own.padding)
     plain.tail.load_state_dict(own.state_dict())
@@ -123,7 +124,7 @@ def layer_by_layer(network: models.SRResNet) -> models.SRResNet:
 
 
 def optimizers_of(networks: Modules, rate: float, **options: bool) -> Optimizers:
-    """Adam for G, and for D where there is one."""
+    """Return Adam for G, and for D if there is one."""
     learning = {name: networks[name] for name in ("generator", "discriminator") if name in networks}
     return {
         f"{name[0]}_optimizer": torch.optim.Adam(net.parameters(), rate, **options) for name, net in learning.items()
@@ -131,7 +132,7 @@ def optimizers_of(networks: Modules, rate: float, **options: bool) -> Optimizers
 
 
 def plain_step(task: Task, networks: Modules, optimizers: Optimizers) -> Step:
-    """Return a training step as tutorials write it: ``step(lr, hr)`` updates the networks and returns the losses."""
+    """Return a training step as in tutorials: ``step(lr, hr)`` updates the networks and returns the losses."""
     generator, discriminator, features = (networks.get(n) for n in ("generator", "discriminator", "features"))
     criterion = losses.PIXEL_LOSSES[task.criterion]
 
@@ -159,7 +160,7 @@ def plain_step(task: Task, networks: Modules, optimizers: Optimizers) -> Step:
 
 
 def labs_step(task: Task, trainer: srlab.Trainer) -> Step:
-    """Return the same step as the labs write it, with what the trainer has prepared."""
+    """Return the same step as in the labs, with the networks that the trainer prepared."""
     generator, g_optimizer = trainer.prepared["generator"], trainer.prepared["g_optimizer"]
     features = trainer.prepared.get("features")
     criterion, relative = losses.PIXEL_LOSSES[task.criterion], "relativistic" in task.gan

@@ -22,13 +22,13 @@ import srlab
 
 Batches = Iterator[tuple[torch.Tensor, torch.Tensor]]
 
-WORKERS = 2  # that decode files
-QUEUE = 2 * WORKERS  # batches that a DataLoader makes ahead
-REST_S = 2.0  # seconds in which its workers fill the queue, so that they are idle while another way is timed
+WORKERS = 2  # of a DataLoader
+QUEUE = 2 * WORKERS  # batches that a DataLoader prefetches
+REST_S = 2.0  # seconds in which the workers fill the queue, so that they are idle while another way is timed
 
 
 class FileDataset(Dataset):
-    """HR files, opened and decoded for every patch."""
+    """HR files, opened and decoded again for every patch."""
 
     def __init__(self, folder: Path, patch: int) -> None:
         self.files, self.patch = sorted(folder.glob("*.png")), patch
@@ -48,28 +48,28 @@ class FileDataset(Dataset):
 
 
 def write_photos(folder: Path) -> Path:
-    """Write the training photos as PNG files into ``folder/HR``, and return it: the ways that read files need it."""
+    """Write the training photos as PNG files, for the ways that read files, and return their folder ``folder/HR``."""
     for name, hr in srlab.photos("train"):
         srlab.write_image(srlab.mod_crop(hr, SCALE), folder / "HR" / f"{name}.png")
     return folder / "HR"
 
 
 def loaded(task: Task, folder: Path, device: torch.device) -> Batches:
-    """Return an endless stream of ``(lr, hr)`` from the files in a folder, as a DataLoader reads them."""
+    """Return an endless stream of ``(lr, hr)`` that a DataLoader reads from files."""
     seed, pinned = torch.Generator().manual_seed(0), device.type == "cuda"
     files = FileDataset(folder, task.patch)
     return iter(DataLoader(files, task.batch, num_workers=WORKERS, pin_memory=pinned, generator=seed))
 
 
 def sampled(task: Task, device: torch.device) -> srlab.PatchSampler:
-    """Return an endless stream of ``(lr, hr)`` that are cut on the device."""
+    """Return an endless stream of ``(lr, hr)`` that is cut on the device."""
     return srlab.PatchSampler(srlab.photos("train"), SCALE, task.patch, task.batch, device=device)
 
 
 def plain_loop(
     task: Task, batches: Batches, device: torch.device
 ) -> tuple[Callable[[], dict[str, torch.Tensor]], Modules]:
-    """Return a function that does one plain step with the next batch and returns its losses, and the networks."""
+    """Return a function that runs one plain step with the next batch and returns its losses, and the networks."""
     networks = build(task)
     if task.network == "SRResNet":
         networks["generator"] = layer_by_layer(networks["generator"])
@@ -95,17 +95,17 @@ def trainer_step(task: Task, device: torch.device, run: str, precision: str = "a
 
 
 def now(device: torch.device) -> float:
-    """Seconds on a clock, when all work before is done."""
+    """Return the time in seconds, after all GPU work is done."""
     if device.type == "cuda":
         torch.cuda.synchronize(device)
     return time.perf_counter()
 
 
 def timed(train: Callable[[], object], steps: int, device: torch.device, files: bool) -> Iterator[float]:
-    """Yield seconds per step, over this many steps at a time.
+    """Yield seconds per step, averaged over this many steps.
 
-    With files, as many steps as there are batches in the queue go before, untimed: those were made for free while
-    another way ran.
+    With files, as many untimed steps as the queue has batches run first, because those batches were made while another
+    way was timed.
     """
     while True:
         for _ in range(QUEUE if files else 1):
@@ -119,7 +119,7 @@ def timed(train: Callable[[], object], steps: int, device: torch.device, files: 
 
 
 def timed_fit(task: Task, steps: int, device: torch.device, run: str) -> Iterator[float]:
-    """Yield seconds per step of `Trainer.fit`; its beginning and its last saving don't count."""
+    """Yield seconds per step of `Trainer.fit`, without its start and its last checkpoint."""
     trainer, step = trainer_step(task, device, run)
     sampler = sampled(task, trainer.device)
     for first in itertools.count(0, steps + 2):
@@ -136,7 +136,7 @@ def timed_fit(task: Task, steps: int, device: torch.device, run: str) -> Iterato
 
 
 def alternate(ways: dict[str, Iterator[float]], repeats: int) -> dict[str, list[float]]:
-    """Take turns, there and back, so that a busy machine slows all ways alike; a first turn warms up."""
+    """Time the ways in turns, back and forth, so that a busy machine slows all of them alike; turn 0 is a warm-up."""
     seconds: dict[str, list[float]] = {name: [] for name in ways}
     for turn in range(repeats + 1):
         for name in list(ways) if turn % 2 else reversed(ways):
@@ -147,13 +147,13 @@ def alternate(ways: dict[str, Iterator[float]], repeats: int) -> dict[str, list[
 
 
 def spread(values: Sequence[float], digits: int = 2) -> str:
-    """Median, and in brackets smallest and largest."""
+    """Return the median, with smallest and largest in parentheses."""
     low, middle, high = (f"{value:.{digits}f}" for value in (min(values), statistics.median(values), max(values)))
     return f"{middle} ({low} to {high})"
 
 
 def ratios(over: Sequence[float], under: Sequence[float]) -> list[float]:
-    """Ratios of two ways, turn by turn."""
+    """Return the ratios of two ways, per turn."""
     return [a / b for a, b in zip(over, under, strict=True)]
 
 
@@ -164,13 +164,13 @@ def markdown(rows: Sequence[dict[str, str]]) -> str:
 
 
 def conditions(device: torch.device) -> str:
-    """What a table was measured on: device, threads, what `precision="auto"` is there, version of torch."""
+    """Return what a table was measured on: device, threads, precision, version of torch."""
     name = torch.cuda.get_device_name(device) if device.type == "cuda" else f"CPU, {torch.get_num_threads()} threads"
     return f"{name}, precision {srlab.pick_precision('auto', device)}, torch {torch.__version__}"
 
 
 def parser_for(description: str, repeats: int, steps: int) -> argparse.ArgumentParser:
-    """Return the options that the scripts have in common."""
+    """Return a parser with the options that the scripts share."""
     parser = argparse.ArgumentParser(description=description)
     parser.add_argument("--batch", type=int, default=0, help="patches per step (default: those of the task)")
     parser.add_argument("--patch", type=int, default=0, help="side of a patch in HR pixels, likewise")

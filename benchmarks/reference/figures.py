@@ -1,4 +1,4 @@
-"""The pictures of the report."""
+"""The figures of the report."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -19,7 +19,7 @@ FRONT = (BICUBIC, "srresnet-short", "srresnet-srgan")
 
 
 def curves(page: Page, records: list[Record], rows: list[str]) -> None:
-    """PSNR on the validation set against minutes of training, a line per seed."""
+    """Plot PSNR on the validation set against minutes of training, a line per seed."""
     figure, axis = plt.subplots(figsize=(9, 4.6), layout="constrained")
     dashes = iter(("-", "--", ":", "-."))
     validation = next(one["validation"] for row in rows for one in of_row(records, row))
@@ -41,7 +41,7 @@ def curves(page: Page, records: list[Record], rows: list[str]) -> None:
 
 
 def plane(page: Page, records: list[Record], sets: list[str]) -> None:
-    """Mean PSNR against the energy error: a point per row."""
+    """Plot mean PSNR against the energy error, a point per row."""
     lines = [
         {"set": images, "image": str(record.get("seed", 0)), "method": TITLES[record["row"]]} | record["scores"][images]
         for images in sets
@@ -58,13 +58,13 @@ def plane(page: Page, records: list[Record], sets: list[str]) -> None:
 
 
 def crops(page: Page, records: list[Record], pictures_of: Path) -> None:
-    """The same crop for all rows."""
+    """Show the same crop for all rows."""
     figure = _crops([row for row in TITLES if of_row(records, row)], pictures_of, columns=3)
     page.figure("crops.png", figure, "One crop of a photo that no row was trained on, seed 0.")
 
 
 def front(page: Page, records: list[Record], pictures_of: Path) -> None:
-    """The picture that the README opens with: bicubic, a network trained for PSNR, what a GAN makes of it, HR."""
+    """Draw the first figure of the README: bicubic, a network trained for PSNR, the GAN that continues it, and HR."""
     if all(of_row(records, row) for row in FRONT):
         page.keep("front.png", _crops(FRONT, pictures_of, columns=4))
 

@@ -1,4 +1,4 @@
-"""What was published for the methods of the rows, and what it took; PSNR / SSIM on Y with four pixels cropped."""
+"""Published results for the methods of the rows, and their cost; PSNR / SSIM on Y with four pixels cropped."""
 
 from typing import NamedTuple
 
@@ -9,9 +9,9 @@ class Published(NamedTuple):
     Attributes
     ----------
     name
-        With its source.
+        Name, with the source.
     scores
-        Set -> what a table shows: PSNR in dB, and SSIM where it is at hand.
+        Set -> published PSNR in dB, with SSIM if it was reported.
     budget
         Steps, batch, data and parameters.
     """
@@ -25,7 +25,7 @@ IMAGENET = "16 patches of 96 px, 350,000 photos, 1.5 million parameters"
 DF2K = "16 patches of {} px, 3,450 photos of 2K{}, 16.7 million parameters"
 LEDIG = "Ledig et al. 2017"
 
-# Row -> the published network that it is to be read beside.
+# Row -> its published counterpart.
 PUBLISHED = {
     "bicubic": Published(
         "bicubic (Wang et al. 2018)", {"Set5": "28.42 / .8104", "Set14": "26.00 / .7027", "BSD100": "25.96 / .6675"}, ""

@@ -1,4 +1,4 @@
-"""What stays of a run: its manifest, its curve and its scores in one small file, and a crop of one photo."""
+"""The record of a run: its manifest, curve and scores in one small file, and a crop of one photo."""
 
 import hashlib
 import json
@@ -22,22 +22,16 @@ from .rows import BICUBIC, RECORDS
 
 METRICS = ("psnr", "ssim", "lpips", "gradient_ratio", "energy_error", "colour_shift")
 MANIFEST = ("step", "wall_time_s", "device", "precision", "processes", "peak_memory_mib", "platform", "git", "versions")
-LR = srlab.Degradation()  # made the same way for every set, also where a set brings LR files
+LR = srlab.Degradation()  # the same for every set, also for sets with LR files
 
 
 def image_sets(folders: Iterable[str]) -> list[ImageSet]:
-    """The unseen embedded photos, and benchmark sets."""
+    """Return the bundled validation photos and the benchmark sets."""
     return [datasets.photos("validation"), *(datasets.load_images(folder) for folder in folders)]
 
 
 def refuse_known(train: ImageSet, sets: Iterable[ImageSet]) -> None:
-    """Refuse training photos that are among those to be scored.
-
-    Raises
-    ------
-    SrlabError
-        Some are, pixel by pixel; the message names them.
-    """
+    """Reject training photos that are also in a scored set, comparing pixels."""
     known = {_digest(hr) for hr in train.hr}
     for images in sets:
         both = [n for n, hr in zip(images.names, images.hr, strict=True) if _digest(hr) in known]
@@ -46,7 +40,7 @@ def refuse_known(train: ImageSet, sets: Iterable[ImageSet]) -> None:
 
 
 def write_bicubic(sets: list[ImageSet], folder: Path = RECORDS) -> None:
-    """Write the record of bicubic interpolation, unless it is there and has all the sets."""
+    """Write the record of bicubic interpolation, unless it exists and has all sets."""
     file = folder / f"{BICUBIC}.json"
     known = json.loads(file.read_text(encoding="utf-8"))["scores"] if file.exists() else {}
     if missing := [images for images in sets if images.name not in known]:
@@ -58,20 +52,9 @@ def write(
 ) -> Path:
     """Score a finished run and write its record.
 
-    Parameters
-    ----------
-    file
-        Of the record, ``<row>-seed<seed>.json``; the row is ``esrgan-psnr`` for the first stage of ``esrgan``.
-    run
-        Which the lab has trained.
-    seed
-        Of all its random numbers.
-    sets
-        To score on.
-    command
-        That trains it.
-    start
-        Run whose generator it began with; with one, what this run has done to it is recorded as well, see `beside`.
+    `file` is ``<row>-seed<seed>.json``; the row is ``esrgan-psnr`` for the first stage of ``esrgan``. `command` trains
+    the run. `start` is the run whose generator this run continued; then the effect of this run on it is recorded as
+    well, see `beside`.
     """
     network, manifest = weights.load_generator(run.lab, run.name), run.manifest()
     made = manifest["parameters"]
@@ -94,7 +77,7 @@ def _digest(pixels: torch.Tensor) -> bytes:
 
 
 def digest(network: torch.nn.Module) -> str:
-    """SHA-256 over the names and bytes of all weights."""
+    """Return the SHA-256 of the names and bytes of all weights."""
     found = hashlib.sha256()
     for name, value in sorted(network.state_dict().items()):
         found.update(name.encode() + value.contiguous().numpy().tobytes())
@@ -102,16 +85,16 @@ def digest(network: torch.nn.Module) -> str:
 
 
 def scores(upscaler: Any, sets: list[ImageSet]) -> dict[str, dict[str, float]]:
-    """Set -> metric -> mean over its images (PSNR and SSIM on Y, crop 4)."""
+    """Return set -> metric -> mean over its images (PSNR and SSIM on Y, crop 4)."""
     table = srlab.summarize(srlab.evaluate_all({"": upscaler}, sets, degradation=LR, metrics=METRICS))
     return {line.pop("set"): line for line in table.drop(columns="method").to_dict("records")}
 
 
 def beside(network: Any, start: Any, sets: list[ImageSet]) -> dict[str, dict[str, float]]:
-    """What a network has done to its start, photo by photo: two measures, each set -> number.
+    """Compare a network with the one it started from, photo by photo; return two measures, each set -> number.
 
-    ``gap`` is the share of the gap in sharpness that it closes, and ``noise`` the mean energy error of the start with
-    white noise, as sharp in each photo as the network is.
+    ``gap`` is the share of the gap in sharpness that it closes. ``noise`` is the mean energy error of the start with
+    white noise that makes each photo as sharp as the network's.
     """
     gap, noise = {}, {}
     for images in sets:
@@ -129,21 +112,17 @@ def beside(network: Any, start: Any, sets: list[ImageSet]) -> dict[str, dict[str
 
 
 def gap_closed(ratios: list[float], before: list[float]) -> float:
-    """Share of the gap in sharpness that a method closes: ``1 - sum |1 - r| / sum |1 - r0|``.
+    """Return the share of the gap in sharpness that a method closes: ``1 - sum |1 - r| / sum |1 - r0|``.
 
-    Each picture counts by its distance from its own HR, so one that is too sharp can't make up for another that is too
-    soft, as it does in a mean of the ratios.
-
-    Parameters
-    ----------
-    ratios, before
-        Gradient ratio of each picture, by the method and by the one to compare with.
+    `ratios` (r) and `before` (r0) are the gradient ratios of each image, for the method and for the one to compare
+    with. Each image counts by its distance from its own HR, so an image that is too sharp cannot compensate for one
+    that is too blurry, as it does in a mean of the ratios.
     """
     return 1 - sum(abs(1 - ratio) for ratio in ratios) / sum(abs(1 - ratio) for ratio in before)
 
 
 def _write(file: Path, record: dict[str, Any], upscaler: Any = None) -> Path:
-    """Write a record, and the crop by an upscaler beside it."""
+    """Write a record, and an upscaler's crop next to it."""
     files.write_atomic(file, (json.dumps(record, indent=1) + "\n").encode())
     if upscaler is not None:
         sr = srlab.upscale(upscaler, LR(photo(), 4))
@@ -152,6 +131,6 @@ def _write(file: Path, record: dict[str, Any], upscaler: Any = None) -> Path:
 
 
 def read_all(folder: Path = RECORDS) -> list[dict[str, Any]]:
-    """All records, by name and seed."""
+    """Return all records, sorted by row and seed."""
     found = [json.loads(file.read_text(encoding="utf-8")) for file in sorted(folder.glob("*.json"))]
     return sorted(found, key=lambda record: (record["row"], record.get("seed", 0)))

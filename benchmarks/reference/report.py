@@ -13,7 +13,7 @@ from .summary import TITLES, Record, claim, of_row
 SETS = ("Set5", "Set14", "BSD100", "photos/validation")
 BENCHMARKS = SETS[:3]
 README = (BICUBIC, "mse", "hybrid", "srgan", "esrgan-psnr", "esrgan")  # rows of the table there
-MEASURES = {  # beside PSNR and SSIM: how a table calls them, and decimals
+MEASURES = {  # in addition to PSNR and SSIM: title and decimals
     "gradient_ratio": ("Gradient ratio", 3),
     "energy_error": ("Energy error", 3),
     "colour_shift": ("Colour shift", 2),
@@ -52,7 +52,7 @@ READ_CLAIMS = (
 
 
 def report(records: list[Record], crops: Path) -> Page:
-    """The whole page, with the crops of a folder."""
+    """Return the whole page, with the crops in a folder."""
     rows, page = [row for row in TITLES if of_row(records, row)], Page()
     trained = [row for row in rows if row != BICUBIC]
     sets = [name for name in SETS if name in of_row(records, BICUBIC)[0]["scores"]]
@@ -71,7 +71,7 @@ def report(records: list[Record], crops: Path) -> Page:
 
 
 def opening(records: list[Record], trained: list[str]) -> str:
-    """What was run, on what."""
+    """Return the introduction: what was trained, on what."""
     found = [one for row in trained for one in of_row(records, row)]
     images = sorted({one["images"]["name"] for one in found})
     machine = sorted({f"{one['device']}, precision {one['precision']}" for one in found})
@@ -93,7 +93,7 @@ def opening(records: list[Record], trained: list[str]) -> str:
 
 
 def title(records: list[Record], row: str) -> str:
-    """Name of a row, with its features and what weights they had."""
+    """Return the title of a row, with its features and their weights."""
     labels = []
     for made in (one.get("features") or {} for one in of_row(records, row)):
         if made:
@@ -104,22 +104,22 @@ def title(records: list[Record], row: str) -> str:
 
 
 def values(records: list[Record], row: str, images: str, metric: str) -> list[float]:
-    """A metric of a row on a set, one per seed that has it."""
+    """Return a metric of a row on a set, one value per seed that has it."""
     return [s[metric] for one in of_row(records, row) if metric in (s := one["scores"].get(images, {}))]
 
 
 def cell(records: list[Record], row: str, images: str, metric: str, digits: int) -> str:
-    """A metric of a row on a set, with its spread over the seeds; what one seed alone gave says so."""
+    """Return a metric of a row on a set with its spread over the seeds, or a note that there is one seed."""
     found = values(records, row, images, metric)
     return number(found, digits) + (" (n=1)" if len(found) == 1 and row != BICUBIC else "")
 
 
 def fidelity(records: list[Record], rows: list[str], sets: list[str]) -> str:
-    """A line per row, with the published one below it."""
+    """Return a table with a line per row, with its published counterpart below."""
     lines = []
     for row in rows:
         pairs = [[cell(records, row, name, *one) for one in (("psnr", 2), ("ssim", 4))] for name in sets]
-        cells = [" / ".join(dict.fromkeys(pair)) for pair in pairs]  # where nothing was scored, one dash
+        cells = [" / ".join(dict.fromkeys(pair)) for pair in pairs]  # one dash if nothing was scored
         lines.append([f"**{title(records, row)}**", *cells, budget(records, row)])
         if row in PUBLISHED:
             known = PUBLISHED[row]
@@ -128,7 +128,10 @@ def fidelity(records: list[Record], rows: list[str], sets: list[str]) -> str:
 
 
 def short(records: list[Record], only: tuple[str, ...] = ()) -> str:
-    """Means and spread over the seeds, and what was published, once, below its last row; or some rows alone."""
+    """Return the table of means and spreads over the seeds, for all rows or for the rows in `only`.
+
+    For all rows it includes the published counterparts, each once, below its last row.
+    """
     rows = [row for row in only or TITLES if of_row(records, row)]
     counterparts = {PUBLISHED[row].name: row for row in rows if row in PUBLISHED and row != BICUBIC and not only}
     lines = []
@@ -149,7 +152,7 @@ def short(records: list[Record], only: tuple[str, ...] = ()) -> str:
 
 
 def budget(records: list[Record], row: str) -> str:
-    """Steps, batch, network and time of a row."""
+    """Return steps, batch, network and time of a row."""
     if row == BICUBIC:
         return ""
     found = of_row(records, row)
@@ -161,7 +164,7 @@ def budget(records: list[Record], row: str) -> str:
 
 
 def minutes(found: list[Record]) -> str:
-    """Mean time of trainings, for each kind of machine."""
+    """Return the mean training time for each kind of machine."""
     times: dict[str, list[float]] = {}
     for one in found:
         cores = f"{one['threads']} {'cores' if one['threads'] > 1 else 'core'}"
@@ -170,7 +173,7 @@ def minutes(found: list[Record]) -> str:
 
 
 def perception(records: list[Record], rows: list[str], sets: list[str]) -> list[str]:
-    """A table per measure: each row on each set."""
+    """Return a table per measure, each row on each set."""
     parts = []
     for metric, (name, digits) in MEASURES.items():
         if any(values(records, row, images, metric) for row in rows for images in sets):
@@ -182,7 +185,7 @@ def perception(records: list[Record], rows: list[str], sets: list[str]) -> list[
 
 
 def claims_section(records: list[Record], trained: list[str], sets: list[str]) -> list[str]:
-    """A line per GAN and set, over the seeds whose start has a record; nothing where there is no GAN."""
+    """Return a line per GAN and set, over the seeds whose start has a record; empty without a GAN."""
     lines = []
     for row in trained:
         gans = [one for one in of_row(records, row) if "noise" in one]
@@ -203,17 +206,17 @@ def claims_section(records: list[Record], trained: list[str], sets: list[str]) -
 
 
 def starts(records: list[Record], one: Record) -> list[Record]:
-    """The record of the run that a GAN went on from, if it is there."""
+    """Return the record of the run that a GAN continued, in a list that may be empty."""
     return [start for start in of_row(records, one["start"]) if start["seed"] == one["seed"]]
 
 
 def curved(trained: list[str]) -> list[str]:
-    """Rows whose curve is about PSNR: those without a discriminator."""
+    """Return the rows whose PSNR curve is meaningful: those without a discriminator."""
     return [row for row in ("mse", "esrgan-psnr", "srresnet", "srresnet-short") if row in trained]
 
 
 def commands(records: list[Record]) -> str:
-    """The papermill command of the first seed of each row."""
+    """Return the papermill command of the first seed of each row."""
     found = [of_row(records, row.name) for row in read_rows()]
     return "```\n" + "\n".join(one[0]["command"] for one in found if one) + "\n```"
 

@@ -1,6 +1,6 @@
-"""The rows: one preset for papermill each, in the folder of its lab under ``rows/``.
+"""The rows: one papermill preset each, in the folder of its lab in ``rows/``.
 
-A preset names the recipe that it changes, and gives all that the lab would scale with ``iters``.
+A preset names the recipe that it changes, and sets everything that the lab would scale with ``iters``.
 """
 
 from collections.abc import Sequence
@@ -16,45 +16,37 @@ from srlab.errors import SrlabError
 HERE = Path(__file__).parent
 ROWS = HERE / "rows"
 RECORDS = HERE / "records"
-BICUBIC = "bicubic"  # a record that no training stands behind
+BICUBIC = "bicubic"  # a record without training
 
 
 @dataclass(frozen=True)
 class Row:
-    """One training of the ladder.
-
-    Attributes
-    ----------
-    file
-        Its preset, ``<lab>/<name>.yaml``.
-    preset
-        What stands in it.
-    """
+    """One training run of the ladder: its preset, and the file ``<lab>/<name>.yaml`` that it is from."""
 
     file: Path
     preset: dict[str, Any]
 
     @property
     def name(self) -> str:
-        """Of the row and, with the seed behind it, of its runs."""
+        """Name of the row; runs add the seed to it."""
         return self.file.stem
 
     @property
     def lab(self) -> str:
-        """That trains it."""
+        """Name of the lab that trains it."""
         return self.file.parent.name
 
     @property
     def start(self) -> str:
-        """Name of the row whose generator this one goes on with; empty for a row from scratch."""
+        """Name of the row whose generator this one continues; "" for training from scratch."""
         return str(self.preset.get("start", "")).partition("/")[2]
 
     def run(self, seed: int) -> str:
-        """Name of the run of a seed."""
+        """Return the name of the run of a seed."""
         return f"{self.name}-seed{seed}"
 
     def given(self, seed: int, images: str, validation: str, backbone: str) -> dict[str, Any]:
-        """What the command line adds to the preset."""
+        """Return what the command line adds to the preset."""
         given: dict[str, Any] = {"images": images, "validation": validation, "seed": seed, "run": self.run(seed)}
         if self.start:
             given["start"] = f"{self.preset['start']}-seed{seed}"
@@ -63,7 +55,7 @@ class Row:
         return given
 
     def command(self, given: dict[str, Any]) -> str:
-        """What one types to train it with plain papermill, with paths without the folders of the machine."""
+        """Return the papermill command that trains this row, with paths shortened to their last part."""
         preset = self.file.relative_to(HERE.parents[1]) if self.file.is_relative_to(HERE) else self.file.name
         words = ["papermill", f"notebooks/{self.lab}.ipynb", "out.ipynb", "-f", str(preset)]
         for name, value in given.items():
@@ -73,20 +65,7 @@ class Row:
 
 
 def read_rows(names: Sequence[str] = (), folder: Path = ROWS) -> list[Row]:
-    """Rows in an order in which each comes after its start; all of them, or those asked for.
-
-    Parameters
-    ----------
-    names
-        Of rows; a beginning that ends with ``*`` takes all that begin so.
-    folder
-        Of the presets.
-
-    Raises
-    ------
-    SrlabError
-        There is no such row.
-    """
+    """Return all rows or the named ones, each after its start; ``name*`` selects all rows that begin with ``name``."""
     files = sorted(folder.glob("*/*.yaml"))
     rows = [Row(file, yaml.safe_load(file.read_text(encoding="utf-8"))) for file in files]
     for name in names:

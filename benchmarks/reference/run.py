@@ -3,8 +3,8 @@
     python -m benchmarks.reference.run --images path/to/BSDS400 --sets path/to/Set5 path/to/Set14 --seeds 0 1 2
     python -m benchmarks.reference.run srresnet --images path/to/BSDS400 --sets path/to/Set5 path/to/Set14
 
-Each row is one papermill command, which is printed and recorded. Here the lab runs without the cells that only explore;
-they have no part in the training. A row that has its record is left alone, and one that was stopped goes on.
+Each row is one papermill command, which is printed and recorded. Cells tagged ``explore`` are left out, because they do
+not affect training. A row that has a record is skipped, and a row that was stopped resumes.
 """
 
 import argparse
@@ -28,11 +28,11 @@ from .rows import HERE, RECORDS, Row, read_rows
 
 LABS = HERE.parents[1] / "notebooks"
 POLICIES = ("auto", "random", "imagenet")
-STAGE = "psnr"  # suffix of the first stage of lab 04, which gets a record of its own
+STAGE = "psnr"  # suffix of the first stage of lab 04, which has its own record
 
 
 def main(arguments: list[str]) -> int:
-    """Train and score what has no record yet; returns the exit code."""
+    """Train and score everything without a record; return the exit code."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0], prog="benchmarks.reference.run")
     parser.add_argument("rows", nargs="*", help="names of presets in rows/, such as mse or 'length-*'; default: all")
     parser.add_argument("--images", required=True, help="folder of photos to train on")
@@ -68,7 +68,7 @@ def main(arguments: list[str]) -> int:
 
 
 def train(row: Row, seed: int, options: argparse.Namespace, sets: list[record.ImageSet]) -> None:
-    """Train and score one row, unless its record is there."""
+    """Train and score one row, unless it has a record."""
     file = options.records / f"{row.run(seed)}.json"
     if file.exists() and not options.anew:
         print(f"{row.run(seed)} is there", flush=True)
@@ -79,14 +79,17 @@ def train(row: Row, seed: int, options: argparse.Namespace, sets: list[record.Im
     learn(row, given)
     run = Run(row.lab, given["run"])
     start = Run(*given["start"].split("/")) if row.start else None
-    if row.lab == "04_esrgan" and (stage := begun_with(run)):  # its own, or one that the lab has found
+    if row.lab == "04_esrgan" and (stage := begun_with(run)):  # trained by this run, or found by the lab
         start = Run(*stage.split("/"))
         record.write(file.with_name(f"{row.name}-{STAGE}-seed{seed}.json"), start, seed, sets, command)
     print(record.write(file, run, seed, sets, command, start), flush=True)
 
 
 def given_to(row: Row, seed: int, options: argparse.Namespace) -> dict[str, Any]:
-    """What a row gets beside its preset; a weights file serves the rows whose layers it has, others get "auto"."""
+    """Return the parameters of a row besides its preset.
+
+    A weights file is only used for rows whose layers it has; other rows get "auto".
+    """
     backbone, layers = options.backbone, row.preset.get("features")
     if backbone not in POLICIES and layers and not has_layers(Path(backbone), layers):
         backbone = "auto"
@@ -94,7 +97,7 @@ def given_to(row: Row, seed: int, options: argparse.Namespace) -> dict[str, Any]
 
 
 def learn(row: Row, given: dict[str, Any]) -> None:
-    """Run the lab of a row, without what it only explores."""
+    """Run the lab of a row without its ``explore`` cells."""
     if row.start:
         start = Run(*given["start"].split("/"))
         if (start.manifest() or {}).get("state") != "finished":

@@ -1,4 +1,4 @@
-"""Puts the generators of three runs into ``srlab/models/shipped/``, with their manifests, and prints their scores.
+"""Copy the generators of three runs into ``srlab/models/shipped/``, with their manifests, and print their scores.
 
     papermill notebooks/01_srresnet.ipynb out.ipynb -p recipe laptop -p run shipped -p iters 6000
     papermill notebooks/03_srgan.ipynb out.ipynb -f benchmarks/reference/shipped.yaml
@@ -6,8 +6,8 @@
     python -m benchmarks.reference.ship_features
     python -m benchmarks.reference.ship
 
-Only what was trained on the embedded photos goes in, and nothing larger than 1 MB: licences and size of the package.
-Of lab 04 that is its first stage; weights that would be too large go in as float16.
+The networks must be trained on the embedded photos only (for the license) and have at most 1 MB (for the size of the
+package); larger weights are stored as float16. From lab 04, only the first stage is used.
 """
 
 import json
@@ -36,13 +36,7 @@ METRICS = ("psnr", "gradient_ratio", "energy_error", "checkerboard", "colour_shi
 
 
 def main() -> None:
-    """Check, copy, and print the scores for the page of that folder.
-
-    Raises
-    ------
-    SrlabError
-        A run is missing, not finished, of other photos, or too large.
-    """
+    """Check and copy the networks, and print the scores for the README of their folder."""
     for name, run in RUNS.items():
         ship(run, FOLDER / f"{name}.safetensors")
     networks = {"bicubic": bicubic} | load_shipped()
@@ -52,7 +46,7 @@ def main() -> None:
 
 
 def ship(run: Run, file: Path) -> None:
-    """Copy the generator of a run, and what is worth knowing of it into a JSON file beside it."""
+    """Copy the generator of a run, with part of its manifest as a JSON file."""
     manifest = run.manifest()
     if manifest is None or manifest.get("state") != "finished":
         raise SrlabError(f"There is no finished run {run.path}; train it with the commands in this script.")
@@ -75,12 +69,12 @@ def ship(run: Run, file: Path) -> None:
 
 
 def size(weights: dict[str, torch.Tensor]) -> int:
-    """Bytes of all numbers."""
+    """Return the bytes of all weights."""
     return sum(value.nbytes for value in weights.values())
 
 
 def of_no_network(made: dict) -> bool:
-    """Whether no network that somebody else has trained had a part in a run with these parameters."""
+    """Return whether a run with these parameters used no network trained by others."""
     return "features" not in made or made["features"]["weights"].startswith("random")
 
 

@@ -29,7 +29,7 @@ LAYERS = f"{OWN} relu3_2"
 STEPS, SEED = 1000, 0
 LIMIT = 300_000  # bytes
 BLURS = (0.0, 0.6, 1.2, 2.4)  # sigma in pixels
-PATCH, FROM_EACH = 64, 2  # side in pixels, and patches of a photo in a batch
+PATCH, FROM_EACH = 64, 2  # side in pixels, and patches per photo in a batch
 
 
 def main() -> None:
@@ -43,14 +43,8 @@ def main() -> None:
 
 
 def ship(steps: int, file: Path) -> None:
-    """Train features for so many steps; write their weights as float16, and what is worth knowing of them beside it.
-
-    Raises
-    ------
-    SrlabError
-        The file cannot be written.
-    """
-    torch.set_num_threads(1)  # the sums of several threads come out a little different
+    """Train the features; write their weights as float16, and a JSON file about them."""
+    torch.set_num_threads(1)  # with several threads, sums vary slightly
     photos, began = datasets.photos("train"), time.perf_counter()
     features = FeatureExtractor(LAYERS, "random", seed=SEED)
     log = train_features(features, photos, steps, SEED)
@@ -72,23 +66,11 @@ def ship(steps: int, file: Path) -> None:
 
 
 def puzzles(photos: ImageSet, seed: int = 0) -> Iterator[tuple[torch.Tensor, torch.Tensor, torch.Tensor]]:
-    """An endless stream of patches with two questions about each.
+    """Yield batches of patches with two questions about each: which photo it is from, and how it is blurred.
 
-    What must not matter for the answers changes at random: place, flips, a tint, a little noise.
-
-    Parameters
-    ----------
-    photos
-        Each gives two patches to a batch.
-    seed
-        Of all draws.
-
-    Yields
-    ------
-    image : torch.Tensor
-        ``(2 * len(photos), 3, 64, 64)``, about [0, 1].
-    which, how : torch.Tensor
-        Index of the photo that each patch is from, and index of its blur in `BLURS`.
+    A batch is ``(image, which, how)``: two patches of each photo, ``(2 * len(photos), 3, 64, 64)`` in about [0, 1], and
+    for each patch the index of its photo, and the index of its blur in `BLURS`. What must not affect the answers
+    changes at random: location, flips, contrast, brightness, a little noise.
     """
     samplers = [
         PatchSampler(photos.subset(name), 1, PATCH, FROM_EACH, seed=seed + i) for i, name in enumerate(photos.names)
@@ -108,28 +90,11 @@ def puzzles(photos: ImageSet, seed: int = 0) -> Iterator[tuple[torch.Tensor, tor
 def train_features(
     features: nn.Module, photos: ImageSet, steps: int, seed: int = 0, rate: float = 2e-3
 ) -> list[dict[str, float]]:
-    """Train the last layer of some features, and all before it, on `puzzles`; they are frozen again afterwards.
+    """Train a `srlab.FeatureExtractor` in place on `puzzles`, up to its last layer, and freeze it again.
 
-    Two linear layers answer from the mean of each channel and are thrown away. There is no label that somebody had to
-    give, so any photos will do.
-
-    Parameters
-    ----------
-    features
-        A `srlab.FeatureExtractor`, such as ``FeatureExtractor("vgg6 relu3_2", "random")``; changed in place.
-    photos
-        To train on.
-    steps
-        Of Adam, with one cycle of its rate.
-    seed
-        Of patches and of the two linear layers.
-    rate
-        Highest learning rate.
-
-    Returns
-    -------
-    list of dict
-        For each step the ``loss``, and the share of right answers to ``which`` and ``how``.
+    Two linear layers answer the questions from the mean of each channel, and are discarded. Training needs no labels
+    made by people, so any photos can be used. `rate` is the highest learning rate of one cycle of Adam. Return for each
+    step the ``loss``, and the share of right answers to ``which`` and ``how``.
     """
     batches, log = puzzles(photos, seed), []
     channels = list(features(next(batches)[0]).values())[-1].shape[1]

@@ -1,4 +1,4 @@
-"""Numbers of the report, computed from the records."""
+"""Numbers in the report that are computed from the records."""
 
 from collections.abc import Iterable
 from typing import Any, NamedTuple
@@ -7,7 +7,7 @@ from .rows import BICUBIC
 
 Record = dict[str, Any]
 
-# Row -> its name in tables and figures; the part before the bracket has the colour of the method.
+# Row -> its name in tables and figures; the part before the parenthesis selects the color.
 TITLES = {
     BICUBIC: "bicubic",
     "mse": "MSE",
@@ -26,27 +26,27 @@ TITLES = {
 
 
 def of_row(records: Iterable[Record], row: str) -> list[Record]:
-    """The records of a row, one per seed."""
+    """Return the records of a row, one per seed."""
     return [record for record in records if record["row"] == row]
 
 
 def minutes_a_step(record: Record) -> float:
-    """Mean over the training, validations included."""
+    """Return the mean minutes per step, including validations."""
     return record["wall_time_s"] / record["step"] / 60
 
 
 class Claim(NamedTuple):
-    """What a GAN has done to its start, on one set.
+    """The effect of a GAN on the network it started from, on one set.
 
     Attributes
     ----------
     gap
-        Share of the gap in sharpness between the start and HR that it closes, photo by photo. Of a record without it,
-        that of the means, which is as large or larger.
+        Share of the gap in sharpness between the start and HR that it closes, photo by photo; for older records the
+        share for the means, which is the same or larger.
     energy
-        Energy errors: of the start, of the start with noise, and of the GAN.
+        Energy errors of the start, of the start with noise, and of the GAN.
     loss
-        dB of PSNR that it gives up against its start.
+        Loss of PSNR in dB.
     """
 
     gap: float
@@ -55,7 +55,7 @@ class Claim(NamedTuple):
 
     @property
     def holds(self) -> bool:
-        """At least half of the gap, a lower error than start and noise, and at most 2.5 dB."""
+        """Whether it closes half of the gap, has a lower error than start and noise, and loses at most 2.5 dB."""
         return self.gap >= 0.5 and self.energy[2] < min(self.energy[:2]) and self.loss <= 2.5
 
 
