@@ -1,4 +1,4 @@
-"""Sizes of a study, the ``.yaml`` files in its folder, and the jobs that they become."""
+"""Presets of a study, the ``.yaml`` files in its folder, and the jobs made from them."""
 
 from collections.abc import Collection
 from dataclasses import dataclass, field
@@ -18,12 +18,12 @@ class Job:
     Attributes
     ----------
     facts
-        For ``score.py``: ``known`` (columns of its table), ``degradations``, ``scored`` and ``benchmarks``, and what
-        `studies.score.load` reads.
+        For ``score.py``: ``known`` (columns of its table), ``degradations``, ``scored`` and ``benchmarks``, and the
+        keys that `studies.score.load` reads.
     lab, parameters
-        The lab that trains the row, and what papermill passes to it; an empty lab for what isn't trained.
+        The lab that trains the row, and its papermill parameters; "" for a row without training.
     before
-        Name of the row that is trained first.
+        Name of the row to train first.
     """
 
     facts: dict[str, Any]
@@ -33,24 +33,16 @@ class Job:
 
 
 def read_preset(folder: Path, keys: Collection[str], name: str, **given: Any) -> dict[str, Any]:
-    """Read ``<name>.yaml`` of a study.
+    """Read ``<name>.yaml`` in the folder of a study, with overrides from the command line.
 
     Parameters
     ----------
-    folder
-        Of the study.
     keys
-        What a preset of this study may say; ``parameters``, those of its labs, is among them.
+        Valid entries of the study's presets; one of them is ``parameters``, for the labs.
     name
-        ``"smoke"``, ``"laptop"``, ``"paper"``, or another file put beside them.
+        ``"smoke"``, ``"laptop"``, ``"paper"``, or the name of another file in the folder.
     **given
-        What the command line sets instead: one of `keys`, or a parameter of the labs such as ``images``. None leaves
-        the preset's.
-
-    Raises
-    ------
-    SrlabError
-        No such preset, an entry that means nothing, or one that the preset needs and nobody gave.
+        Overrides: one of `keys`, or a parameter of the labs such as ``images``. None keeps the preset's value.
     """
     file = folder / f"{name}.yaml"
     if not file.is_file():
@@ -70,13 +62,7 @@ def read_preset(folder: Path, keys: Collection[str], name: str, **given: Any) ->
 
 
 def defaults_of(notebook: Path, recipe: str = "laptop") -> dict[str, Any]:
-    """Name and default of each parameter of a lab, and each number of one of its recipes.
-
-    Raises
-    ------
-    SrlabError
-        There is no such lab.
-    """
+    """Return the defaults of a lab's parameters, and the entries of one of its recipes."""
     if not notebook.is_file():
         raise SrlabError(f"There is no lab {notebook}; the study trains by running the labs of the course.")
     book = read_book(notebook.parent / "recipes" / f"{notebook.stem}.yaml")

@@ -1,4 +1,4 @@
-"""What every report is made of: numbers of several seeds as text, tables, and a page with its figures beside it."""
+"""Parts of every report: numbers over several seeds as text, tables, and a page with figures."""
 
 import math
 from collections.abc import Iterable, Sequence
@@ -14,39 +14,39 @@ from srlab.text import in_markdown
 from srlab.training.settings import environment
 from srlab.view import plots
 
-DIGITS = {"psnr_rgb": 2, "psnr_y": 2, "psnr": 2, "colour_shift": 2}  # of other measures, four for SSIM and three else
+DIGITS = {"psnr_rgb": 2, "psnr_y": 2, "psnr": 2, "colour_shift": 2}  # otherwise four for SSIM and three for others
 
 
 class Page:
-    """A page in Markdown that is put together part by part, and the figures that it shows.
+    """A Markdown page that is built part by part, with its figures.
 
     Attributes
     ----------
     parts
-        Headings, paragraphs and tables in their order.
+        Headings, paragraphs and tables in order.
     figures
-        Name of a file -> its PNG; they go into the folder ``figures`` beside the page.
+        File name -> PNG; they go into the folder ``figures`` next to the page.
     """
 
     def __init__(self) -> None:
-        mpl.use("Agg")  # nobody looks at a screen
+        mpl.use("Agg")  # without a screen
         self.parts: list[str] = []
         self.figures: dict[str, bytes] = {}
 
     def add(self, *parts: str) -> None:
-        """Go on with these parts."""
+        """Append parts."""
         self.parts += parts
 
     def table(self, head: Sequence[str], lines: Iterable[Sequence[str]]) -> None:
-        """Go on with a table."""
+        """Append a table."""
         self.add(markdown(head, lines))
 
     def keep(self, name: str, figure: plt.Figure) -> None:
-        """Put a figure beside the page, which does not show it itself."""
+        """Save a figure with the page without showing it."""
         self.figures[name] = plots.rendered(figure)
 
     def figure(self, name: str, figure: plt.Figure, caption: str) -> None:
-        """Go on with a figure and its caption."""
+        """Append a figure and its caption."""
         self.keep(name, figure)
         caption = in_markdown(caption)
         self.add(f"![{caption}](figures/{name})\n\n*{caption}*")
@@ -57,7 +57,7 @@ class Page:
         return "\n\n".join(self.parts) + "\n"
 
     def write(self, target: Path) -> None:
-        """Write the page, and its figures beside it."""
+        """Write the page, and its figures next to it."""
         for name, png in self.figures.items():
             write_atomic(target.parent / "figures" / name, png)
         write_atomic(target, self.text.encode())
@@ -65,7 +65,7 @@ class Page:
 
 
 def interval(values: Sequence[float]) -> float:
-    """Half of the 95 % interval of the mean (Student's t over the seeds); NaN for less than two values."""
+    """Return half of the 95 % interval of the mean (Student's t over the seeds); NaN for fewer than two values."""
     if len(values) < 2:
         return math.nan
     from scipy.stats import t
@@ -74,9 +74,9 @@ def interval(values: Sequence[float]) -> float:
 
 
 def number(values: Iterable[float], digits: int = 3) -> str:
-    """The mean of one number per seed as a table shows it: ``1.20 ± 0.10 (n=3)``, ``1.20`` of one, or a dash.
+    """Return the mean of one number per seed for a table: ``1.20 ± 0.10 (n=3)``, ``1.20`` for one seed, or a dash.
 
-    Where the interval rounds to nothing it is left out, as in ``0.00 (n=3, all alike)``: nobody measured a spread of 0.
+    An interval that rounds to 0 is left out, as in ``0.00 (n=3, all alike)``, because the spread is not exactly 0.
     """
     values = [value for value in values if not pd.isna(value)]
     if not values:
@@ -88,33 +88,33 @@ def number(values: Iterable[float], digits: int = 3) -> str:
 
 
 def spread(values: Sequence[float], digits: int) -> str:
-    """The mean of one number per seed, and half of its interval unless that rounds to nothing: ``1.20 ± 0.10``."""
+    """Return the mean of one number per seed, and half of its interval unless that rounds to 0: ``1.20 ± 0.10``."""
     mean, half = (f"{value:.{digits}f}" for value in (sum(values) / len(values), interval(values)))
     return f"{mean} ± {half}" if len(values) > 1 and float(half) else mean
 
 
 def digits(metric: str) -> int:
-    """Decimals of a measure."""
+    """Return the decimals of a measure."""
     return DIGITS.get(metric, 4 if "ssim" in metric else 3)
 
 
 def numbers(rows: pd.DataFrame, metrics: Iterable[str]) -> list[str]:
-    """Cells of a table: each of the measures, over rows that differ in their seed."""
+    """Return table cells: each of the measures, over rows that differ in their seed."""
     return [number(rows[metric], digits(metric)) for metric in metrics]
 
 
 def markdown(head: Sequence[str], lines: Iterable[Sequence[str]]) -> str:
-    """A Markdown table."""
+    """Return a Markdown table."""
     return "\n".join("| " + " | ".join(map(in_markdown, line)) + " |" for line in [head, ["---"] * len(head), *lines])
 
 
 def features(rows: pd.DataFrame) -> str:
-    """What rows looked through, with the kind of weights, such as ``vgg19 conv2_2 (random)``; each label once."""
+    """Return the features of rows with the kind of weights, such as ``vgg19 conv2_2 (random)``, each once."""
     return "<br>".join(dict.fromkeys(rows["backbone"].dropna().astype(str))) or "-"
 
 
 def random_features(rows: pd.DataFrame) -> str:
-    """Return how many rows looked through trained networks, and what that allows to be concluded."""
+    """Return how many rows used trained features, and what can be concluded from that."""
     random, real = (int(rows["real"].eq(kind).sum()) for kind in (False, True))
     text = f"**Features: {real} rows looked through trained networks, {random} through random ones, "
     text += f"{len(rows) - real - random} through none.** Every table shows which."
@@ -127,7 +127,7 @@ def random_features(rows: pd.DataFrame) -> str:
 
 
 def broke_down(lost: pd.DataFrame) -> list[str]:
-    """Return the section about the rows without scores, or nothing."""
+    """Return the section about the rows without scores, or an empty list."""
     if lost.empty:
         return []
     lines = lost.sort_values("row")[["row", "lost"]].astype(str).to_numpy().tolist()
@@ -139,7 +139,7 @@ def broke_down(lost: pd.DataFrame) -> list[str]:
 
 
 def made_by(study: str, about: dict[str, Any], rows: pd.DataFrame) -> str:
-    """What was typed, with paths without the folders of the machine, and with which versions."""
+    """Return the command and the versions that made the report, with paths shortened to their last part."""
     words = [f"--{key} {_names(value)}" for key, value in about["given"].items()]
     typed, made = " ".join(["python", study, about["preset"], *words]), environment()
     return (

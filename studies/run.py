@@ -1,6 +1,6 @@
 """Runs a study: ``python studies/run.py esrdgan_tricks laptop``. What it does not know, it hands to Snakemake.
 
-It only spares typing: the Snakefile can be called directly as well.
+You can also call the Snakefile directly; this script only saves typing.
 """
 
 import argparse
@@ -22,7 +22,7 @@ STUDIES = sorted(file.parent.name for file in (ROOT / "studies").glob("*/jobs.py
 
 
 def main(arguments: list[str]) -> int:
-    """Check what is asked for, then run Snakemake; returns its exit code."""
+    """Check the arguments, then run Snakemake; return its exit code."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0], allow_abbrev=False)
     parser.add_argument("study", choices=STUDIES, help="name of its folder")
     parser.add_argument("preset", nargs="?", default="laptop", help="smoke, laptop or paper (default: laptop)")
@@ -40,11 +40,11 @@ def main(arguments: list[str]) -> int:
             given[key] = str(Path(given[key]).absolute())
     if options.benchmarks:
         given["benchmarks"] = ",".join(str(Path(folder).absolute()) for folder in options.benchmarks.split(","))
-    read_preset(options.preset, **given)  # refuses a slip before Snakemake does, and in one sentence
+    read_preset(options.preset, **given)  # reports a mistake before Snakemake does, in one sentence
     folder = home() / "studies" / options.study / options.preset
     settings = {"study": options.study, "preset": options.preset, "out": folder} | given
     command = [sys.executable, "-m", "snakemake", "-s", str(ROOT / "studies" / "Snakefile")]
-    # Snakemake's own lock outlives a killed process and would ask for --unlock; the one here does not.
+    # Snakemake's own lock survives a killed process and then needs --unlock; the one here does not.
     command += ["--directory", str(folder), "--rerun-incomplete", "--keep-going", "--nolock"]
     command += ["--cores", str(os.cpu_count())] if not {"--cores", "-c", "--jobs", "-j"} & set(more) else []
     busy = f"The study in {folder} is running already; wait for it to end."

@@ -1,9 +1,9 @@
-"""Scores one row of a study on the validation photos and on benchmark sets.
+"""Score one row of a study on the validation photos and on benchmark sets.
 
-The Snakefile calls it: ``python -m studies.score FACTS OUTPUT`` (JSON of `studies.presets.Job`). It writes a table with
-one line per image and kind of LR, and next to it a crop of the SR photo for each kind of LR. The generator is the one
-that ``train.py`` copied into ``notebooks/<row>/``, because the run itself may have gone on since. A row that broke down
-gets a table of one line with the reason.
+The Snakefile calls ``python -m studies.score FACTS OUTPUT`` (FACTS is JSON from `studies.presets.Job`). It writes a
+table with one line per image and kind of LR, and a crop of the SR photo for each kind of LR. The generator is the copy
+that ``train.py`` made in ``notebooks/<row>/``, because the run itself may have continued. The table of a row that broke
+down has one line with the reason.
 """
 
 import json
@@ -32,7 +32,7 @@ PLAIN = "bicubic"  # the kind of LR that every row is scored on
 
 
 def main(facts: str, output: str) -> None:
-    """Write ``output`` (CSV), and the crops as PNGs named after it and the kind of LR."""
+    """Write `output` (CSV), and the crops as PNGs named after it and the kind of LR."""
     about, table = json.loads(facts), Path(output)
     copies = table.parents[1] / "notebooks" / table.stem
     known = {"row": table.stem} | about["known"]
@@ -49,19 +49,10 @@ def main(facts: str, output: str) -> None:
 
 
 def load(about: dict[str, Any], folder: Path) -> tuple[Any, dict[str, Any]]:
-    """Return what is scored, and what its manifest reports.
+    """Return the upscaler to score, and what its manifest reports.
 
-    Parameters
-    ----------
-    about
-        The facts of a job. Without ``layers`` it is the run ``LAB/NAME`` as it is, and without ``run`` bicubic.
-    folder
-        The copies of the row.
-
-    Raises
-    ------
-    SrlabError
-        The copies are missing or of another step, or the manifest doesn't have the features of the row.
+    `about` are the facts of a job: without ``layers``, load the run ``LAB/NAME`` itself, and without ``run``, use
+    bicubic. `folder` has the copies of the row.
     """
     if "run" not in about:
         return bicubic, {}
@@ -80,7 +71,7 @@ def load(about: dict[str, Any], folder: Path) -> tuple[Any, dict[str, Any]]:
 
 
 def backbone_of(manifest: dict[str, Any], layers: str) -> tuple[str, bool | None]:
-    """Return what a table calls the features of a run, and whether they were trained; None for a row without any."""
+    """Return the label of a run's features, and whether they were trained; None for a row without features."""
     if not layers:
         return "no features", None
     made = manifest["parameters"].get("features", {})
@@ -92,10 +83,10 @@ def backbone_of(manifest: dict[str, Any], layers: str) -> tuple[str, bool | None
 
 
 def score(network: Any, about: dict[str, Any], settings: dict[str, Any]) -> pd.DataFrame:
-    """Return one line per image. A random degradation uses the same seed for every row, so all get the same LR."""
+    """Return one line per image. A random degradation has the same seed for every row, so all get the same LR."""
     sets = [datasets.photos("validation").subset(*about["scored"].split())]
     sets += [datasets.load_images(folder) for folder in about["benchmarks"]]
-    made = srlab.Degradation(**settings) if settings else None  # None takes the LR images of a benchmark set
+    made = srlab.Degradation(**settings) if settings else None  # None uses the LR images of a benchmark set
     color = (saturation_ratio,) if about.get("rgb") else ()
     metrics = (*FIDELITY, *PERCEPTION, *color)
     table = srlab.evaluate_all({"": network}, sets, degradation=made, metrics=metrics).drop(columns="method")
@@ -116,12 +107,12 @@ def label(settings: dict[str, Any]) -> str:
 
 
 def crop_file(table: Path, kind: str = PLAIN) -> Path:
-    """Return the crop that belongs to a table of scores and a kind of LR."""
+    """Return the file of the crop for a table of scores and a kind of LR."""
     return table.with_name(f"{table.stem} {kind}.png")
 
 
 def read_scores(folder: Path) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Return all tables of a folder as one, and the rows that broke down, with ``lost`` for the reason."""
+    """Return all tables of a folder as one, and the rows that broke down, with the reason in ``lost``."""
     tables = [pd.read_csv(file) for file in sorted(folder.glob("*.csv"))]
     lost = [table for table in tables if "lost" in table]
     scores = pd.concat([table for table in tables if "lost" not in table], ignore_index=True)

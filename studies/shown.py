@@ -1,4 +1,4 @@
-"""What every report shows: bicubic, the line that each network should beat, and one crop of one unseen photo."""
+"""What every report shows: bicubic, the baseline, and one crop of a validation photo."""
 
 import torch
 
@@ -10,15 +10,15 @@ PICTURE, BOX = "astronaut", (48, 168, 96, 144)  # top, left, height, width
 
 
 def bicubic(lr: torch.Tensor) -> torch.Tensor:
-    """Bicubic enlargement by 4."""
+    """Upscale by 4 with bicubic interpolation."""
     return srlab.upsample(lr, 4)
 
 
 def photo() -> torch.Tensor:
-    """Return the whole photo, HR, in a size that LR divides."""
+    """Return the whole photo (HR), cropped to a multiple of the scale."""
     return srlab.mod_crop(datasets.photos("validation")[PICTURE], 4)
 
 
 def crop(image: torch.Tensor) -> torch.Tensor:
-    """The part that is shown, of the photo or of an SR image of it."""
+    """Return the crop shown in reports, of the photo or of an SR image of it."""
     return plots.cut(image, BOX)

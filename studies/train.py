@@ -1,9 +1,9 @@
-"""Trains one row of a study: runs its lab with papermill, without the cells that only explore.
+"""Train one row of a study: run its lab with papermill, without the cells tagged ``explore``.
 
-The Snakefile calls it: ``python -m studies.train NOTEBOOK OUTPUT PARAMETERS`` (JSON). The run resumes where an earlier
-call was stopped. What scoring needs is copied into a folder next to the executed notebook, which gets its name last:
-where it is, the lab has run through and the copies are whole. A training run that breaks down is a result too: such a
-row leaves a note in place of the copies, and the report goes on without it.
+The Snakefile calls ``python -m studies.train NOTEBOOK OUTPUT PARAMETERS`` (JSON). A stopped run resumes. The files for
+scoring are copied into a folder next to the executed notebook, which is renamed last: if it has its final name, the lab
+is complete and so are the copies. A training run that breaks down is a result too: its row gets a note instead of the
+copies, and the report continues without it.
 """
 
 import json
@@ -16,17 +16,17 @@ from srlab.errors import SrlabError
 from srlab.files import write_atomic
 from srlab.training.runs import Run
 
-LOST = "lost.txt"  # among the copies of a row: why there are none
+LOST = "lost.txt"  # in the folder of a row's copies: why there are none
 
 
 def main(notebook: str, output: str, parameters: str) -> None:
-    """Run the lab, and leave the executed notebook as `output` (or as ``failed-...`` beside it) and the copies."""
+    """Run the lab, and write the copies and the executed notebook (as ``failed-...`` if the lab fails)."""
     done, given = Path(output), json.loads(parameters)
     folder, part, run = done.with_suffix(""), failed(done), Run(Path(notebook).stem, given["run"])
     folder.mkdir(parents=True, exist_ok=True)
     if not Path(notebook).is_file():
         raise SrlabError(f"There is no lab {notebook}; the study trains by running the labs of the course.")
-    os.environ.pop("SRLAB_CLAIMS", None)  # claims are about a whole lab, and read what it explores
+    os.environ.pop("SRLAB_CLAIMS", None)  # claims also use results of the ``explore`` cells
     (folder / LOST).unlink(missing_ok=True)
     try:
         execute(Path(notebook), part, given, without="explore")
@@ -41,19 +41,14 @@ def main(notebook: str, output: str, parameters: str) -> None:
 
 
 def failed(output: Path) -> Path:
-    """Return the name of an executed notebook that has not run through."""
+    """Return the name of an executed notebook that is not complete."""
     return output.with_name(f"failed-{output.name}")
 
 
 def keep(run: Run, iters: int, folder: Path) -> None:
-    """Copy the generator and the manifest of a run that is at the end of its row.
+    """Copy the generator and the manifest of a run that is at the last step of its row.
 
-    Copied because the run may go on: a long SRGAN trains in the run folder of the short one.
-
-    Raises
-    ------
-    SrlabError
-        The run has other steps than the row, and no copies were made when it had the same.
+    They are copied because the run may continue: a long SRGAN trains in the run folder of the short one.
     """
     step, kept = (run.manifest() or {"step": 0})["step"], folder / "run.json"
     if step == iters:

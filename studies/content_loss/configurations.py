@@ -1,7 +1,7 @@
-"""Every row of the content-loss study: which lab it is a run of, and with which parameters.
+"""The rows of the content-loss study: which lab trains each one, with which parameters.
 
 The study trained SRResNet for 250 epochs of DIV2K, and SRGAN for 100 and for 200, each with nine losses of the
-generator. It exists here in two variants: `described`, as its text has it, and `coded`, as its code did it.
+generator. There are two variants here: `described`, as in its text, and `coded`, as in its code.
 """
 
 import re
@@ -13,8 +13,8 @@ from srlab.errors import SrlabError
 from studies import presets
 
 HERE = Path(__file__).parent
-# Column of the study's tables -> layers for srlab.FeatureExtractor, as described and as coded. The code counted from
-# the end of VGG's convolutions and counted ResNet's stages instead of its blocks; and it skipped the first of these.
+# Column of the study's tables -> layers for srlab.FeatureExtractor, as described and as coded. The code counted VGG's
+# convolutions from the end, and counted ResNet's stages instead of its blocks, without the first stage.
 CONTENT = {
     "VGG19_5_4": {"described": "vgg19 relu5_4", "coded": "vgg19_bn conv4_4"},
     "Res18_4": {"described": "resnet18 block4", "coded": "resnet18 -stage1 block8"},
@@ -22,7 +22,7 @@ CONTENT = {
     "Res34_5": {"described": "resnet34 block5", "coded": "resnet34 -stage1 block16"},
 }
 LOSSES = ("MSE", *CONTENT, *(f"hybrid {name}" for name in CONTENT))
-# Layers that the small weights file of the course has; loss -> layers, normalised input, random weights.
+# Layers in the small weights file of the course; loss -> layers, normalized input, random weights.
 SHALLOW = {
     f"{layer.upper().replace(' RELU', '_')}{note}": (layer, note != " raw", note == " random")
     for layer in ("vgg19 relu2_2", "vgg19 relu3_4")
@@ -31,9 +31,9 @@ SHALLOW = {
 EPOCHS = {"SRResNet": (250,), "SRGAN": (100, 200)}
 PIXEL_SHARE = {"SRResNet": 0.7, "SRGAN": 0.6}  # of a hybrid
 LABS = {"SRResNet": "02_content_loss", "SRGAN": "03_srgan"}
-# What the study says of all its runs. It does not state the batch: 16 is that of the SRGAN paper.
+# What the study states for all its runs. It does not state the batch: 16 is that of the SRGAN paper.
 COMMON = {
-    "recipe": "laptop",  # what is said nowhere in this study is that of the labs on a laptop
+    "recipe": "laptop",  # for everything that the study does not state
     "scale": 4,
     "batch": 16,
     "patch": 128,
@@ -46,16 +46,16 @@ COMMON = {
 }
 ADVERSARIAL = {"pixel": "mse", "gan": "vanilla", "adversarial_weight": 1e-3, "discriminator_rate": 1e-4}
 ADVERSARIAL |= {"beta1": 0.9, "ema": 0.999, "shift": 1, "noise": 0.0}
-ADVERSARIAL |= {"max_ruin": 100.0}  # its networks begin below bicubic
+ADVERSARIAL |= {"max_ruin": 100.0}  # its networks start below bicubic
 ADVERSARIAL |= {"subject": ""}  # all photos
 VARIANTS = {
     "described": {"network": "SRResNet", "normalize": True, "black_corners": False} | {"discriminator": "srgan"},
     "coded": {"network": "CodedSRResNet", "normalize": False, "black_corners": True}
-    # The code kept what D had said before its update, and detached it. No gradient comes back from that, so its G
-    # learned as if D had the weight 0.
+    # The code kept D's output from before its update, and detached it. G gets no gradient through it, as if D had
+    # weight 0.
     | {"discriminator": "coded", "adversarial_weight": 0.0},
 }
-SRGAN_ONLY = {*ADVERSARIAL, "discriminator"}  # lab 02 does not know these
+SRGAN_ONLY = {*ADVERSARIAL, "discriminator"}  # lab 02 does not have these
 PRESET_KEYS = {"iters", "seeds", "more_seeds", "more_rows", "blocks", "deeper", "extra_seeds", "rows", "backbone"}
 PRESET_KEYS |= {"parameters", "described", "coded", "SRResNet", "SRGAN", "scored", "benchmarks"}
 PRESET_KEYS |= {"threads", "gpu", "needs"}
@@ -68,16 +68,16 @@ class Row:
     Attributes
     ----------
     variant
-        ``"described"``, ``"coded"``, ``"deeper"`` (the study's outlook of more blocks) or ``"shallow"`` (the extra
-        comparison over layers of the small weights file).
+        ``"described"``, ``"coded"``, ``"deeper"`` (more blocks, the study's outlook) or ``"shallow"`` (the additional
+        comparison of layers in the small weights file).
     method
         ``"SRResNet"`` or ``"SRGAN"``.
     loss
         A name in `LOSSES` or `SHALLOW`.
     epochs
-        Of the study; a preset says how many steps stand for them.
+        Epochs of the study; a preset sets how many steps replace them.
     seed
-        Of all random numbers.
+        Random seed.
     """
 
     variant: str
@@ -88,12 +88,12 @@ class Row:
 
     @property
     def name(self) -> str:
-        """Of the row, for files."""
+        """Name of the row, for files."""
         return f"{self.variant}-{self.method.lower()}-{self.epochs}-{self._end}"
 
     @property
     def run(self) -> str:
-        """Name of the run; the long SRGAN is the short one continued, so both have the same."""
+        """Name of the run; the long SRGAN continues the short one, so both have the same name."""
         return f"{self.variant}-{self._end}"
 
     @property
@@ -107,7 +107,7 @@ class Row:
 
     @property
     def layers(self) -> str:
-        """What the loss looks through, for `srlab.FeatureExtractor`; empty for MSE alone."""
+        """Layers of the content loss, for `srlab.FeatureExtractor`; "" for MSE only."""
         if self.loss in SHALLOW:
             return SHALLOW[self.loss][0]
         kind = "coded" if self.variant == "coded" else "described"
@@ -115,7 +115,7 @@ class Row:
 
     @property
     def before(self) -> "Row | None":
-        """The row that must be trained first: the start of a short SRGAN, or the short one of a long one."""
+        """The row to train first: the start of a short SRGAN, or the short SRGAN that a long one continues."""
         if self.method == "SRResNet":
             return None
         if self.epochs > EPOCHS["SRGAN"][0]:
@@ -124,24 +124,14 @@ class Row:
 
 
 def read_preset(name: str, **given: Any) -> dict[str, Any]:
-    """Read ``<name>.yaml`` of this folder, see `studies.presets.read_preset`."""
+    """Read ``<name>.yaml`` in this folder, see `studies.presets.read_preset`."""
     return presets.read_preset(HERE, PRESET_KEYS, name, **given)
 
 
 def rows(preset: dict[str, Any], shallow: bool = False) -> list[Row]:
-    """All rows of a preset, those to be trained first in front.
+    """Return all rows of a preset, each after the one that it needs.
 
-    Parameters
-    ----------
-    preset
-        From `read_preset`.
-    shallow
-        Whether weights for the extra comparison are there.
-
-    Raises
-    ------
-    SrlabError
-        The preset names a row that there is not.
+    `shallow` is whether there are weights for the additional comparison.
     """
     first = preset["seeds"][0]
     base = [
@@ -172,14 +162,9 @@ def _label(row: Row) -> str:
 
 
 def parameters(row: Row, preset: dict[str, Any], backbone: str) -> dict[str, Any]:
-    """What papermill gives to the lab for a row.
+    """Return the parameters that papermill passes to the lab for a row; the preset overrides the study.
 
-    Parameters
-    ----------
-    row, preset
-        From `rows` and `read_preset`; what a preset says goes before what the study says.
-    backbone
-        The weights of the row's features, see `srlab.FeatureExtractor`; not heeded where the row is about random ones.
+    `backbone` are the weights of the features, see `srlab.FeatureExtractor`; rows about random features ignore it.
     """
     kind = "coded" if row.variant == "coded" else "described"
     found = COMMON | ADVERSARIAL | VARIANTS[kind] | preset["parameters"]
@@ -188,7 +173,7 @@ def parameters(row: Row, preset: dict[str, Any], backbone: str) -> dict[str, Any
         found = {name: value for name, value in found.items() if name not in SRGAN_ONLY} | {"start": ""}
     else:
         found["start"] = f"{LABS['SRResNet']}/{Row(row.variant, 'SRResNet', 'MSE', 250, row.seed).run}"
-    # MSE alone has content weight 0; the layer named then is a cheap one that nothing looks through.
+    # MSE has content weight 0, so this cheap layer is not used.
     found |= {"features": row.layers or "vgg19 relu1_1", "backbone": backbone if row.layers else "random"}
     if row.loss in SHALLOW:
         found["normalize"] = SHALLOW[row.loss][1]

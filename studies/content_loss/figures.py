@@ -1,4 +1,4 @@
-"""The pictures of the report: one crop for all losses, and colour per loss with intervals."""
+"""The figures of the report: one crop for all losses, and color per loss with intervals."""
 
 from pathlib import Path
 
@@ -29,7 +29,7 @@ def crops(page: Page, means: pd.DataFrame, scores: Path) -> None:
 
 
 def other_crops(page: Page, means: pd.DataFrame, scores: Path, variant: str) -> None:
-    """The same for the rows of a variant outside of the study's tables."""
+    """Draw the same crop for the rows of a variant that is not in the study's tables."""
     pictures = {"HR": crop(photo())}
     for row, rows in means[means["variant"] == variant].groupby("row", sort=False):
         if rows["seed"].iloc[0] == means["seed"].min():
@@ -39,7 +39,7 @@ def other_crops(page: Page, means: pd.DataFrame, scores: Path, variant: str) -> 
 
 
 def colours(page: Page, means: pd.DataFrame) -> None:
-    """Colour shift and saturation per loss, a bar for each variant of SRResNet, with 95 % intervals over seeds."""
+    """Plot color shift and saturation per loss, a bar per variant of SRResNet, with 95 % intervals over seeds."""
     rows = select(means, method="SRResNet")
     rows = rows[rows["variant"].isin(VARIANTS)]
     losses = {loss: rows[rows["loss"] == loss] for loss in LOSSES if (rows["loss"] == loss).any()}
@@ -50,7 +50,7 @@ def colours(page: Page, means: pd.DataFrame) -> None:
             found = [select(one, variant=variant)[metric].dropna().tolist() for one in losses.values()]
             lines = [line for line, values in enumerate(found) if values]
             middles = [sum(found[line]) / len(found[line]) for line in lines]
-            spreads = [interval(found[line]) for line in lines]  # NaN for a single seed: no whisker
+            spreads = [interval(found[line]) for line in lines]  # NaN for one seed: no whisker
             heights = [line + 0.4 * place for line in lines]
             axis.barh(heights, middles, 0.38, xerr=spreads, color=colour, label=variant, capsize=3)
         axis.set(xlabel=label, yticks=[y + 0.2 for y in range(len(losses))], yticklabels=map(_label, losses.values()))

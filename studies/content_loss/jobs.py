@@ -1,4 +1,4 @@
-"""The jobs of the content-loss study, and which weights the features of a row get."""
+"""The jobs of the content-loss study, and the weights of each row's features."""
 
 from pathlib import Path
 from typing import Any
@@ -34,15 +34,10 @@ def jobs(preset: dict[str, Any]) -> dict[str, Job]:
 
 
 def backbones_of(rows: list[Row], backbone: str) -> dict[str, str]:
-    """Return layers -> weights for them.
+    """Return the weights for each layer.
 
-    ``"auto"``, ``"random"`` and ``"imagenet"`` are for all rows. A file is of one network and often ends early, so it
-    serves the rows whose layers it has, and the others get what ``"auto"`` finds.
-
-    Raises
-    ------
-    SrlabError
-        The file is missing, damaged, or has the layers of no row.
+    ``"auto"``, ``"random"`` and ``"imagenet"`` apply to all rows. A file is for one network and may end early, so it is
+    used for the rows whose layers it has, and the other rows get ``"auto"``.
     """
     layers = sorted({row.layers for row in rows if row.layers} | {spec[0] for spec in SHALLOW.values()})
     if backbone in POLICIES:
@@ -56,14 +51,14 @@ def backbones_of(rows: list[Row], backbone: str) -> dict[str, str]:
 
 
 def shallow_is_real(served: dict[str, str]) -> bool:
-    """Return whether all layers of the extra comparison have trained weights."""
+    """Return whether all layers of the additional comparison have trained weights."""
     policies = {served[spec[0]] for spec in SHALLOW.values()}
     return "random" not in policies and (policies != {"auto"} or pretrained.find_weights("vgg19") is not None)
 
 
 def has_layers(path: Path, layers: str) -> bool:
-    """Return whether a weights file has everything that features with these layers need."""
+    """Return whether a weights file has everything that these layers need."""
     try:
         return srlab.FeatureExtractor(layers, path).real
-    except SrlabError:  # it ends before the layer, or is of another network
+    except SrlabError:  # it ends before the layer, or is for another network
         return False

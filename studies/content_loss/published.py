@@ -1,4 +1,4 @@
-"""What the study published: mean PSNR in dB and "SSIM" (probably MS-SSIM) on RGB; and what bicubic has there."""
+"""Published results of the study: mean PSNR in dB and "SSIM" (probably MS-SSIM) on RGB; and those of bicubic."""
 
 _COLUMNS = ("MSE", "VGG19_5_4", "Res18_4", "Res34_3", "Res34_5", "hybrid VGG19_5_4", "hybrid Res34_3")
 _TABLES = {
@@ -9,18 +9,18 @@ _TABLES = {
     ("SRGAN", 100, "Set5"): "23.07/.9364 20.96/.9073 20.44/.8717 19.62/.8891 19.24/.8769 23.48/.9426 23.29/.9375",
     ("SRGAN", 100, "Set14"): "21.73/.9106 20.33/.8920 19.59/.8485 18.88/.8561 18.42/.8494 22.21/.9197 21.96/.9120",
 }
-# (method, epochs, set, loss) -> (PSNR, "SSIM"); what is not there was not reported.
+# (method, epochs, set, loss) -> (PSNR, "SSIM"), where it was reported.
 PUBLISHED = {
     (*key, loss): tuple(float(number) for number in cell.split("/"))
     for key, cells in _TABLES.items()
     for loss, cell in zip(_COLUMNS, cells.split(), strict=False)
 }
-# Of bicubic interpolation on RGB without crop, measured with this package: PSNR, SSIM, MS-SSIM.
+# Bicubic interpolation on RGB without crop, measured with srlab: PSNR, SSIM, MS-SSIM.
 BICUBIC = {"Set5": (26.70, 0.774, 0.955), "Set14": (24.26, 0.665, 0.924)}
 
 
 def cell(method: str, epochs: int, name: str, loss: str) -> str:
-    """Published PSNR and "SSIM" for a table, or a dash."""
+    """Return published PSNR and "SSIM" for a table, or a dash."""
     found = PUBLISHED.get((method, epochs, name, loss))
     return f"{found[0]:.2f} / {found[1]:.4f}" if found else "-"
 

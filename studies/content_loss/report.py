@@ -1,7 +1,7 @@
-"""Writes the report of the study from the tables that ``studies/score.py`` left.
+"""Write the report of the study from the tables of ``studies/score.py``.
 
-The Snakefile calls it: ``python -m studies.content_loss.report SCORES RESULTS.md ABOUT`` (JSON: preset, what was given
-on the command line, and the preset as it is with that). Figures go into ``figures/`` beside the report.
+The Snakefile calls ``python -m studies.content_loss.report SCORES RESULTS.md ABOUT``. ABOUT is JSON: name of the
+preset, command line options, and the resulting settings. Figures go into ``figures/`` next to the report.
 """
 
 import json
@@ -38,16 +38,8 @@ def main(scores: str, output: str, about: str) -> None:
 def report(means: pd.DataFrame, lost: pd.DataFrame, scores: Path, about: dict[str, Any]) -> Page:
     """Return the whole page.
 
-    Parameters
-    ----------
-    means
-        From `tables.means_of`.
-    lost
-        The rows without scores, from `studies.score.read_scores`.
-    scores
-        Where the crops of the rows are.
-    about
-        ``preset``, ``given`` and ``settings``.
+    `means` is from `tables.means_of`, `lost` (the rows without scores) from `studies.score.read_scores`, and `scores`
+    has the crops of the rows. `about` has ``preset``, ``given`` and ``settings``.
     """
     sets, page = list(dict.fromkeys(means["set"])), Page()
     main_set = next((name for name in published.BICUBIC if name in sets), sets[0])
@@ -92,7 +84,7 @@ def report(means: pd.DataFrame, lost: pd.DataFrame, scores: Path, about: dict[st
 
 
 def more_rows(page: Page, here: pd.DataFrame, scores: Path) -> None:
-    """Add the rows over early VGG layers, and those with more residual blocks (the study's outlook)."""
+    """Add the rows with early VGG layers, and those with more residual blocks (the study's outlook)."""
     mse, gan = ("SRResNet", 250, "MSE"), ("SRGAN", 100, "VGG19_5_4")
     early = here[here["variant"] == "shallow"]["loss"].unique()
     parts = {

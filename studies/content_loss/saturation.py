@@ -1,4 +1,4 @@
-"""The study's own metric: whether a loss makes the colors paler."""
+"""The study's own metric: whether a loss makes colors paler."""
 
 import torch
 
@@ -9,17 +9,8 @@ from srlab.evaluation.perception import chroma
 def saturation_ratio(sr: torch.Tensor, hr: torch.Tensor) -> torch.Tensor:
     """Compute the mean distance of SR's pixels from gray relative to HR's: below 1 the colors are paler.
 
-    The distance from gray is ``sqrt(Cb^2 + Cr^2)`` (BT.601 chroma around 0).
-
-    Parameters
-    ----------
-    sr, hr
-        ``(N, C, H, W)`` or ``(C, H, W)``, float in [0, 1]; C = 3 for RGB, 1 for gray.
-
-    Returns
-    -------
-    torch.Tensor
-        ``(N,)``, no unit, float64; NaN where HR is gray.
+    The distance from gray is ``sqrt(Cb^2 + Cr^2)`` (BT.601 chroma around 0). Images are ``(N, C, H, W)`` or ``(C, H,
+    W)`` in [0, 1], with C = 3 for RGB and 1 for gray. The result is ``(N,)``, float64; NaN where HR is gray.
     """
     sr, hr = (chroma(image).norm(dim=1).mean(dim=(1, 2)) for image in prepared(sr, hr, FACE))
     return torch.where(hr == 0, torch.nan, sr / hr)

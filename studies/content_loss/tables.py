@@ -1,4 +1,4 @@
-"""The tables of the report, from scores that are means over the images."""
+"""The tables of the report, computed from scores that are means over the images."""
 
 from collections.abc import Sequence
 
@@ -25,8 +25,8 @@ RGB = ("psnr_rgb", "ssim_rgb", "ms_ssim_rgb")
 ROW = ("row", "lab", "run", "variant", "method", "loss", "epochs", "seed", "backbone", "real", "network")
 ROW += ("discriminator", "iters", "wall_time_s", "set")
 
-# Claim -> the rows that it is about, each with the row to compare with, and the measures with the sign that it claims;
-# 0 for a claim about sizes.
+# Claim -> pairs of a row and the row to compare it with; and the measures with the claimed sign of the difference, 0
+# for a claim about sizes.
 FIDELITY = dict.fromkeys(RGB, 1)
 CLAIMS = {
     "Content losses bring finer texture than MSE.": (
@@ -66,20 +66,20 @@ CLAIMS = {
 
 
 def means_of(scores: pd.DataFrame) -> pd.DataFrame:
-    """Return the means over the images of each set (NaN doesn't count), a line per row and set."""
+    """Return the means over the images of each set, ignoring NaN: a line per row and set."""
     scores = scores.reindex(columns=[*dict.fromkeys([*ROW, *scores.columns])])
     return scores.drop(columns=["image", "lr"]).groupby([*ROW], sort=False, dropna=False, as_index=False).mean()
 
 
 def select(means: pd.DataFrame, **wanted: object) -> pd.DataFrame:
-    """Return the lines in which each column has the wanted value, in the order of the seeds."""
+    """Return the lines with these values, sorted by seed."""
     for column, value in wanted.items():
         means = means[means[column] == value]
     return means.sort_values("seed")
 
 
 def rows_of(means: pd.DataFrame, variant: str, method: str, epochs: int, loss: str) -> pd.DataFrame:
-    """Return one row over its seeds."""
+    """Return one row with all its seeds."""
     return select(means, variant=variant, method=method, epochs=epochs, loss=loss)
 
 
@@ -100,7 +100,7 @@ def beside_published(means: pd.DataFrame, method: str, epochs: int, name: str) -
 
 
 def over_losses(means: pd.DataFrame, metric: str) -> str:
-    """Return one measure for all losses, methods and variants that were trained."""
+    """Return the table of one measure for all losses, methods and variants that were trained."""
     columns = [(v, *m) for v in VARIANTS for m in METHODS]
     columns = [c for c in columns if len(select(means, variant=c[0], method=c[1], epochs=c[2]))]
     bicubic = number(select(means, row="bicubic")[metric], digits(metric))
@@ -114,7 +114,7 @@ def over_losses(means: pd.DataFrame, metric: str) -> str:
 
 
 def listed(means: pd.DataFrame, metrics: Sequence[str], names: dict[tuple, str]) -> str:
-    """Return some measures of some rows, one line per (variant, method, epochs, loss), with the number of seeds."""
+    """Return the table of some measures of some rows, one line per (variant, method, epochs, loss)."""
     lines = []
     for key, label in names.items():
         rows = rows_of(means, *key)
@@ -123,7 +123,7 @@ def listed(means: pd.DataFrame, metrics: Sequence[str], names: dict[tuple, str])
 
 
 def claimed(means: pd.DataFrame, claim: str) -> str:
-    """Return how each row of a claim differs from the row that it is compared with; random features answer nothing."""
+    """Return how each row of a claim differs from the row it is compared with; random features do not answer it."""
     pairs, signs = CLAIMS[claim]
     lines = []
     for key, other in pairs:

@@ -1,4 +1,4 @@
-"""Every row of the study: a trick of ESRDGAN, what it changes in lab 04, and what ESRDGAN found."""
+"""The rows of the study: an ESRDGAN trick, what it changes in lab 04, and ESRDGAN's verdict."""
 
 import re
 from collections.abc import Callable
@@ -12,16 +12,16 @@ from studies import presets
 HERE = Path(__file__).parent
 LAB = "04_esrgan"
 PRESET_KEYS = {"seeds", "rows", "tricks", "parameters", "scored", "main", "benchmarks", "threads", "gpu", "needs"}
-COMMON = {"recipe": "photos"}  # what a preset leaves out is that of lab 04 on a laptop, with photos of many kinds
-FROM_LAB = ("iters", "pretrain_iters", "features", "ema")  # what rows depend on, or the lab scales with `iters`
-# What acts on the second stage of lab 04 alone: rows that differ only here have the same PSNR stage.
+COMMON = {"recipe": "photos"}  # lab 04 on a laptop with photos of many kinds, for all that a preset does not set
+FROM_LAB = ("iters", "pretrain_iters", "features", "ema")  # rows depend on these, or the lab scales them with `iters`
+# Parameters of lab 04's second stage: rows that differ only in these have the same PSNR stage.
 GAN_STAGE = {"iters", "features", "backbone", "relative", "shift", "pixel", "pixel_weight", "content_weight"}
 GAN_STAGE |= {"adversarial_weight", "gan", "discriminator", "d_features", "learning_rate", "discriminator_rate"}
 GAN_STAGE |= {"betas", "ema", "milestones", "label_real", "label_flip", "noise", "noise_until", "g_every"}
 
 
 def share(*shares: float) -> Callable[[dict[str, Any]], int | list[int]]:
-    """Return what computes steps as shares of those of the preset: a number, or where there are several, a list."""
+    """Return a function that computes steps as shares of the preset's: a number, or a list of several."""
 
     def steps(recipe: dict[str, Any]) -> int | list[int]:
         found = [max(1, round(part * recipe["iters"])) for part in shares]
@@ -31,7 +31,7 @@ def share(*shares: float) -> Callable[[dict[str, Any]], int | list[int]]:
 
 
 def also(layer: str) -> Callable[[dict[str, Any]], str]:
-    """Return what puts a layer in front of those that the content loss of the preset uses."""
+    """Return a function that adds a layer before those of the preset's content loss."""
 
     def layers(recipe: dict[str, Any]) -> str:
         network, *others = recipe["features"].split()
@@ -42,16 +42,16 @@ def also(layer: str) -> Callable[[dict[str, Any]], str]:
 
 @dataclass(frozen=True)
 class Trick:
-    """Something switched on over the recipe of the preset.
+    """A change of the preset's recipe.
 
     Attributes
     ----------
     changes
-        Parameters of lab 04, and their values; a function computes one from the preset's parameters.
+        Parameters of lab 04 and their values; a function computes the value from the preset's parameters.
     verdict
-        ``"helped"`` or ``"did not help"`` where ESRDGAN's list says so, or what else ESRDGAN has to do with it.
+        ``"helped"`` or ``"did not help"`` if it is in ESRDGAN's list, or its other relation to ESRDGAN.
     caution
-        What else has changed with it, for the report.
+        Side effects, for the report.
     """
 
     changes: dict[str, Any]
@@ -81,39 +81,26 @@ TRICKS = {
     "vanilla": Trick({"gan": "vanilla"}, caution=HALF),
     "no D": Trick({"adversarial_weight": 0.0}),
 }
-TOGETHER = "all that helped"  # but not for longer, so that its difference is not one of length
+TOGETHER = "all that helped"  # except "longer", so that the difference is not due to length
 
 
 @dataclass(frozen=True)
 class Row:
-    """One training run: a trick and a seed.
-
-    Attributes
-    ----------
-    trick
-        A name in `TRICKS`, or `TOGETHER`.
-    seed
-        Of all random numbers.
-    """
+    """One training run: a trick (a name in `TRICKS`, or `TOGETHER`) and a seed."""
 
     trick: str
     seed: int
 
     @property
     def name(self) -> str:
-        """Of the row, its files and its run."""
+        """Name of the row, its files and its run."""
         return f"{re.sub(r'[^a-z0-9]+', '-', self.trick.lower())}-seed{self.seed}"
 
 
 def read_preset(name: str, **given: Any) -> dict[str, Any]:
-    """Read ``<name>.yaml`` of this folder, see `studies.presets.read_preset`.
+    """Read ``<name>.yaml`` in this folder, see `studies.presets.read_preset`.
 
-    What the preset leaves out of `FROM_LAB` is that of lab 04.
-
-    Raises
-    ------
-    SrlabError
-        As there, or the preset gives other changes to a trick that there is not.
+    Entries of `FROM_LAB` that it does not set are those of lab 04.
     """
     preset = presets.read_preset(HERE, PRESET_KEYS, name, **given)
     lab = presets.defaults_of(HERE.parents[1] / "notebooks" / f"{LAB}.ipynb", COMMON["recipe"])
@@ -124,13 +111,7 @@ def read_preset(name: str, **given: Any) -> dict[str, Any]:
 
 
 def rows(preset: dict[str, Any]) -> list[Row]:
-    """All rows of a preset, the base of each seed in front.
-
-    Raises
-    ------
-    SrlabError
-        The preset names a row that there is not, or leaves out the base, which all others are compared with.
-    """
+    """Return all rows of a preset, the base first; without the base there is nothing to compare with."""
     wanted = preset.get("rows", [*TRICKS, TOGETHER])
     if unknown := [trick for trick in wanted if trick not in (*TRICKS, TOGETHER)]:
         raise SrlabError(f"The preset names '{unknown[0]}', which is no row; choose from {_names()}.")
@@ -144,14 +125,14 @@ def _names() -> str:
 
 
 def trick_of(name: str) -> Trick:
-    """What there is to know of a row's trick, or of those that helped together."""
+    """Return the trick of a row, also for all that helped together."""
     if name != TOGETHER:
         return TRICKS[name]
     return Trick({}, HELPED, "Six changes at once, at the length of the base.")
 
 
 def changes(name: str, preset: dict[str, Any]) -> dict[str, Any]:
-    """Parameters of lab 04 in which a row differs from the base; a preset may have other values for them."""
+    """Return the parameters of lab 04 that differ from the base; a preset may override their values."""
     if name == TOGETHER:
         parts = [trick for trick, known in TRICKS.items() if known.verdict == HELPED and trick != "longer"]
         return {key: value for trick in parts for key, value in changes(trick, preset).items()}
@@ -161,12 +142,12 @@ def changes(name: str, preset: dict[str, Any]) -> dict[str, Any]:
 
 
 def parameters(row: Row, preset: dict[str, Any]) -> dict[str, Any]:
-    """What papermill gives to lab 04 for a row."""
+    """Return the parameters that papermill passes to lab 04 for a row."""
     return COMMON | preset["parameters"] | changes(row.trick, preset) | {"run": row.name, "seed": row.seed}
 
 
 def leader(row: Row, preset: dict[str, Any]) -> Row | None:
-    """The row to be trained first, as lab 04 finds its PSNR stage for this one; None for its own stage, or none."""
+    """Return the row to train first, because lab 04 uses its PSNR stage for this row; None if there is none."""
     if parameters(row, preset)["pretrain_iters"] == 0:
         return None
     first = next(other for other in rows(preset) if other.seed == row.seed and _begins_like(other, row, preset))
@@ -182,14 +163,14 @@ def _begins_like(one: Row, other: Row, preset: dict[str, Any]) -> bool:
 
 
 def degradation(found: dict[str, Any]) -> dict[str, Any]:
-    """How the LR images of a row's training are made, for `srlab.Degradation`; empty for bicubic alone."""
+    """Return the degradation of a row's training, for `srlab.Degradation`; empty for plain bicubic."""
     names = {"method": "downsampler", "blur": "blur", "noise": "lr_noise", "jpeg": "jpeg"}
     made = {key: found[name] for key, name in names.items() if name in found}
     return {key: value for key, value in made.items() if value not in ("bicubic", [0.0, 0.0], [0, 0])}
 
 
 def degradations(preset: dict[str, Any]) -> list[dict[str, Any]]:
-    """All ways in which LR is made in a preset, bicubic alone first: the base is scored on each of them."""
+    """Return all degradations in a preset, plain bicubic first; the base is scored on each of them."""
     found = [{}]
     for row in rows(preset):
         made = degradation(parameters(row, preset))

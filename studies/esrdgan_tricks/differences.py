@@ -1,4 +1,4 @@
-"""Scores of all rows, and how each differs from the base of the same seed: paired, and weighed over the seeds."""
+"""Scores of all rows, and paired differences from the base of the same seed."""
 
 import math
 from collections.abc import Sequence
@@ -15,13 +15,13 @@ BASE = "base"
 METRICS = (*FIDELITY, *PERCEPTION)
 NAMES = {"psnr": "PSNR", "ssim": "SSIM", "energy_error": "energy-map error"}
 NAMES = {metric: NAMES.get(metric, metric.replace("_", " ")) for metric in METRICS}
-# Sign of a change for the better. The gradient ratio has none of its own: HR is 1, and more is sharper.
+# Sign of a change for the better. The gradient ratio has none: HR has 1, and larger is sharper.
 BETTER = {"psnr": 1, "ssim": 1, "energy_error": -1, "colour_shift": -1, "checkerboard": -1}
 BEYOND, LEANS, CHANGES_SIGN, EQUAL, ONE_SEED = "beyond", "leans", "changes sign", "equal", "one seed"
 
 
 def groups(scores: pd.DataFrame, main: Sequence[str]) -> dict[str, pd.DataFrame]:
-    """Name -> the scores of one group of images: the main photos, all photos, and each benchmark set."""
+    """Return the scores of each group of images, by name: the main photos, all photos, and each benchmark set."""
     sets = dict(iter(scores.groupby("set", sort=False)))
     photos = next(name for name in sets if name.startswith("photos"))
     found = {" and ".join(main): sets[photos][sets[photos]["image"].isin(main)]}
@@ -31,32 +31,33 @@ def groups(scores: pd.DataFrame, main: Sequence[str]) -> dict[str, pd.DataFrame]
 
 
 def by_seed(group: pd.DataFrame, trick: str, lr: str = PLAIN) -> pd.DataFrame:
-    """Means over the images of a group for one row: a line per seed, a column per metric."""
+    """Return the means over the images of a group for one row: a line per seed, a column per metric."""
     chosen = group[(group["trick"] == trick) & (group["lr"] == lr)]
     return chosen.groupby("seed")[list(METRICS)].mean()
 
 
 def paired(group: pd.DataFrame, trick: str, metric: str, lr: str = PLAIN) -> list[float]:
-    """A row minus the base of the same seed, on the same kind of LR, in the order of the seeds."""
+    """Return a row minus the base, for each seed, on the same kind of LR."""
     return (by_seed(group, trick, lr)[metric] - by_seed(group, BASE, lr)[metric]).dropna().tolist()
 
 
 @dataclass(frozen=True)
 class Finding:
-    """One metric of one row against the base.
+    """One metric of one row compared with the base.
 
     Attributes
     ----------
     kind
-        `BEYOND`: all differences have one sign, and their 95 % interval (Student's t) does not hold 0; only this is
-        a claim. `LEANS`: one sign, but the interval holds 0. `CHANGES_SIGN`, `EQUAL` (all 0) and `ONE_SEED`.
+        `BEYOND`: all differences have the same sign, and their 95 % interval (Student's t) does not contain 0; only
+        this is a claim. `LEANS`: the same sign, but the interval contains 0. `CHANGES_SIGN`, `EQUAL` (all 0) and
+        `ONE_SEED`.
     mean
-        Of the differences.
+        Mean of the differences.
     spread
         Half of the interval; NaN for one seed.
     good
-        Of a claim: whether it is for the better. None where the gradient ratio comes no nearer to that of HR, and
-        goes no further from it, over all seeds.
+        For a claim, whether the change is for the better. None for a gradient ratio that is nearer to that of HR in
+        some seeds only.
     """
 
     metric: str
@@ -67,11 +68,11 @@ class Finding:
 
     @property
     def claim(self) -> bool:
-        """Whether anything may be said."""
+        """Whether this is a claim."""
         return self.kind == BEYOND
 
     def __str__(self) -> str:
-        """A cell of a table: a claim is bold with its direction, and anything else shows why it isn't one."""
+        """Return a table cell: a claim is bold with its direction, and other cells show why it is not a claim."""
         amount = f"{self.mean:+.{digits(self.metric)}f}"
         if not self.claim:
             return {LEANS: f"({amount})", CHANGES_SIGN: "±", EQUAL: "0", ONE_SEED: "one seed"}[self.kind]
@@ -82,7 +83,7 @@ class Finding:
 
 
 def kind_of(differences: Sequence[float]) -> str:
-    """The kind of a `Finding`, from one difference per seed."""
+    """Return the kind of a `Finding`, from one difference per seed."""
     if len(differences) < 2:
         return ONE_SEED
     if not any(differences):
@@ -93,17 +94,7 @@ def kind_of(differences: Sequence[float]) -> str:
 
 
 def finding(group: pd.DataFrame, trick: str, metric: str, lr: str = PLAIN) -> Finding:
-    """Hold one metric of a row against the base.
-
-    Parameters
-    ----------
-    group
-        From `groups`.
-    trick, metric
-        Of the row, and a name in `score.METRICS`.
-    lr
-        Kind of LR that both are scored on.
-    """
+    """Compare one metric of a row with the base, in a group from `groups`, on one kind of LR."""
     found = paired(group, trick, metric, lr)
     kind = kind_of(found)
     mean = sum(found) / len(found) if found else math.nan
@@ -114,19 +105,19 @@ def finding(group: pd.DataFrame, trick: str, metric: str, lr: str = PLAIN) -> Fi
 
 
 def _nearer(group: pd.DataFrame, trick: str, metric: str, lr: str) -> bool | None:
-    """Whether a ratio comes nearer to 1 in every seed; None if in some only."""
+    """Return whether a ratio is nearer to 1 in every seed; None if only in some."""
     row, base = ((by_seed(group, name, lr)[metric] - 1).abs() for name in (trick, BASE))
     nearer = (row - base).dropna() < 0
     return bool(nearer.all()) if nearer.nunique() == 1 else None
 
 
 def tricks(scores: pd.DataFrame) -> list[str]:
-    """Rows to compare with the base, in the order of the study."""
+    """Return the rows to compare with the base, in the order of the study."""
     there = set(scores["trick"])
     return [name for name in (*TRICKS, TOGETHER) if name in there and name != BASE]
 
 
 def other_lr(scores: pd.DataFrame, trick: str) -> str | None:
-    """The kind of LR that a row was trained on, where it is not that of everybody."""
+    """Return the kind of LR that a row was trained on, or None for the usual one."""
     kinds = [kind for kind in scores[scores["trick"] == trick]["lr"].unique() if kind != PLAIN]
     return kinds[0] if kinds and trick != BASE else None

@@ -1,4 +1,4 @@
-"""The pictures of the report: a dot for every paired difference, and one crop for all rows."""
+"""The figures of the report: a dot for every paired difference, and one crop for all rows."""
 
 from pathlib import Path
 
@@ -17,7 +17,7 @@ COLOURS = {True: "#009E73", False: "#D55E00", None: "#0072B2"}
 
 
 def dots(page: Page, scores: pd.DataFrame, group: pd.DataFrame, title: str) -> None:
-    """Draw the difference of each row from the base, a dot per seed; colour only where something may be claimed."""
+    """Draw the difference of each row from the base, a dot per seed; only claims are colored."""
     names = tricks(scores)
     figure, axes = plt.subplots(2, 3, figsize=(13, 2.2 + 0.5 * len(names)), sharey=True, layout="constrained")
     for axis, metric in zip(axes.flat, METRICS, strict=True):
@@ -28,7 +28,7 @@ def dots(page: Page, scores: pd.DataFrame, group: pd.DataFrame, title: str) -> N
             axis.plot(found.mean, place, "|", color=colour, markersize=14, markeredgewidth=2)
         axis.axvline(0, color="black", linewidth=1)
         sizes = sorted(abs(value) for name in names for value in paired(group, name, metric) if value)
-        if sizes and sizes[-1] > 10 * sizes[len(sizes) // 2]:  # a few rows far away would flatten the others
+        if sizes and sizes[-1] > 10 * sizes[len(sizes) // 2]:  # a few distant rows would flatten the others
             axis.set_xscale("symlog", linthresh=2 * sizes[len(sizes) // 2])
         axis.set(title=NAMES[metric], yticks=range(len(names)), yticklabels=names)
         axis.grid(alpha=0.3)
@@ -54,7 +54,7 @@ def crops(page: Page, scores: pd.DataFrame, folder: Path) -> None:
 
 
 def other_crops(page: Page, scores: pd.DataFrame, folder: Path) -> None:
-    """Draw, for each kind of LR that a row was trained on, bicubic, the base and that row on it."""
+    """For each kind of LR that a row was trained on, draw bicubic, the base and that row on it."""
     pictures = {}
     for name in tricks(scores):
         if kind := other_lr(scores, name):

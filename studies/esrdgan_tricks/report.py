@@ -1,7 +1,7 @@
-"""Writes the report of the study from the tables that ``studies/score.py`` left.
+"""Write the report of the study from the tables of ``studies/score.py``.
 
-The Snakefile calls it: ``python -m studies.esrdgan_tricks.report SCORES RESULTS.md ABOUT`` (JSON: the name of the
-preset, what was given on the command line, and the preset as it is with that). Figures go into ``figures/`` beside it.
+The Snakefile calls ``python -m studies.esrdgan_tricks.report SCORES RESULTS.md ABOUT``. ABOUT is JSON: name of the
+preset, command line options, and the resulting settings. Figures go into ``figures/`` next to the report.
 """
 
 import json
@@ -32,13 +32,7 @@ over all of them. ESRDGAN's list names tricks, not measures."""
 
 
 def main(scores: str, output: str, about: str) -> None:
-    """Write the report and its figures.
-
-    Raises
-    ------
-    SrlabError
-        There are no scores of the base, which all others are compared with.
-    """
+    """Write the report and its figures, if the base has scores."""
     found, lost = read_scores(Path(scores))
     if not found["trick"].eq(BASE).any():
         raise SrlabError(f"No row of the base has scores in {scores}, so there is nothing to compare with.")
@@ -48,14 +42,8 @@ def main(scores: str, output: str, about: str) -> None:
 def report(scores: pd.DataFrame, lost: pd.DataFrame, folder: Path, about: dict[str, Any]) -> Page:
     """Return the whole page.
 
-    Parameters
-    ----------
-    scores, lost
-        From `studies.score.read_scores`.
-    folder
-        Where the crops of the rows are.
-    about
-        ``preset``, ``given`` and ``settings``.
+    `scores` and `lost` are from `studies.score.read_scores`, and `folder` has the crops of the rows. `about` has
+    ``preset``, ``given`` and ``settings``.
     """
     preset, page = about["settings"], Page()
     found = groups(scores, preset["main"].split())
@@ -87,7 +75,7 @@ def report(scores: pd.DataFrame, lost: pd.DataFrame, folder: Path, about: dict[s
 
 
 def verdicts(scores: pd.DataFrame, group: pd.DataFrame, preset: dict[str, Any]) -> str:
-    """Return one line per trick: what it changes, what ESRDGAN found, and what may be concluded for each metric."""
+    """Return one line per trick: its changes, ESRDGAN's verdict, and the finding for each metric."""
     lines = []
     for name in tricks(scores):
         changed, trick = changes(name, preset), trick_of(name)
@@ -100,12 +88,12 @@ def verdicts(scores: pd.DataFrame, group: pd.DataFrame, preset: dict[str, Any]) 
 
 
 def features_of(scores: pd.DataFrame, trick: str) -> str:
-    """Return what a row looked through."""
+    """Return the features of a row's content loss."""
     return features(scores[scores["trick"] == trick])
 
 
 def chance(scores: pd.DataFrame, group: pd.DataFrame) -> str:
-    """Return how many of the claims chance alone would give."""
+    """Return how many of the claims would occur by chance."""
     found = [finding(group, name, metric) for name in tricks(scores) for metric in METRICS]
     if all(one.kind == ONE_SEED for one in found):
         return "There is one seed, so nothing can be claimed."
@@ -117,7 +105,7 @@ def chance(scores: pd.DataFrame, group: pd.DataFrame) -> str:
 
 
 def absolute(scores: pd.DataFrame, group: pd.DataFrame, lr: str = PLAIN, names: list[str] | None = None) -> str:
-    """Return the measures themselves, with bicubic and the PSNR stage in front."""
+    """Return the scores themselves, after those of bicubic and the PSNR stage."""
     lines = []
     for name in names or ["bicubic", "PSNR stage", BASE, *tricks(scores)]:
         found = by_seed(group, name, lr)
@@ -127,7 +115,7 @@ def absolute(scores: pd.DataFrame, group: pd.DataFrame, lr: str = PLAIN, names: 
 
 
 def other_section(page: Page, scores: pd.DataFrame, found: dict[str, pd.DataFrame], folder: Path) -> None:
-    """Add the rows that were trained on other LR, scored on it, next to the base on the same LR."""
+    """Add the rows that were trained on other LR, scored on it, with the base on the same LR."""
     kinds = {name: kind for name in tricks(scores) if (kind := other_lr(scores, name))}
     if not kinds:
         return
