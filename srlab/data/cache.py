@@ -1,11 +1,8 @@
-"""Photos decoded once: the pixels of a whole set in one file that is mapped into memory, and an index next to it.
+"""Cache of decoded photos: the pixels of a set in one memory-mapped file, with an index next to it.
 
-Without the cache, each training run would first decode all its photos: minutes for the 2650 of Flickr2K, and their
-18 GB would have to fit into memory. With it, only the index is read, and pixels come from the disk when a patch needs
-them.
-
-The files are ``runs/cache/<folder>-<hash of its path>-<hash of its files>``, with ``.rgb`` and ``.json``, so photos
-that have changed don't match. You may delete them at any time; the next use makes them again.
+Without it, each training run would first decode all its photos: minutes for the 2650 of Flickr2K, whose 18 GB would
+also have to fit into memory. The files are ``runs/cache/<folder>-<hash of its path>-<hash of its files>`` with ``.rgb``
+and ``.json``, so they do not match photos that have changed. You may delete them at any time.
 """
 
 import hashlib
@@ -29,18 +26,10 @@ AHEAD = 16  # photos in memory or being decoded
 
 
 class Decoded(NamedTuple):
-    """The pixels of a set, and the facts that would take reading them.
+    """Pixels of a set, and facts about its files that would otherwise take reading them.
 
-    Attributes
-    ----------
-    pixels
-        ``(all pixels, 3)``, uint8, RGB, image after image and row after row; mapped from the file.
-    sizes
-        Height and width of each image.
-    grey
-        Names of the images whose file is grey.
-    fingerprint
-        As from `fingerprint`.
+    ``pixels`` is ``(all pixels, 3)``, uint8, RGB, image after image and row after row, mapped from the file. ``sizes``
+    has the height and width of each image, and ``grey`` the names of the images with a grayscale file.
     """
 
     pixels: torch.Tensor
@@ -59,13 +48,7 @@ def fingerprint(images: Iterable[tuple[str, torch.Tensor]]) -> str:
 
 
 def _decode(photos: Mapping[str, Path]) -> Iterator[tuple[str, torch.Tensor]]:
-    """Read photos with several threads; yields names and pixels ``(H, W, 1 or 3)``, uint8, in the order given.
-
-    Raises
-    ------
-    SrlabError
-        As from `srlab.data.images.read_pixels`.
-    """
+    """Decode photos in several threads, and yield names and pixels ``(H, W, 1 or 3)``, uint8, in the order given."""
     waiting = deque()
     with ThreadPoolExecutor() as pool:
         for name, file in photos.items():
@@ -79,24 +62,8 @@ def _decode(photos: Mapping[str, Path]) -> Iterator[tuple[str, torch.Tensor]]:
 def cached(folder: Path, photos: Mapping[str, Path], part: str = "") -> Decoded:
     """Map the decoded photos of a folder; decode them first if they are not in the cache or have changed.
 
-    Parameters
-    ----------
-    folder
-        Folder that the cache is named after.
-    photos
-        Name -> file, in the order of the set.
-    part
-        Which of several caches of the folder this is; a new one replaces the older ones with the same part.
-
-    Returns
-    -------
-    Decoded
-        The pixels stay readable while the tensor exists, even if the cache is made again or deleted.
-
-    Raises
-    ------
-    SrlabError
-        A photo is damaged, the photos change while they are decoded, or the disk is full.
+    A folder can have several caches, which differ in `part`; a new one replaces the older ones with the same part. The
+    pixels stay readable while the tensor exists, even if the cache is deleted.
     """
     folder = folder.resolve()
     owner = f"{folder.name[:40]}-{hashlib.sha256((str(folder) + part).encode()).hexdigest()[:12]}"
@@ -108,7 +75,7 @@ def cached(folder: Path, photos: Mapping[str, Path], part: str = "") -> Decoded:
             return decoded
         print(f"Decoding {len(photos)} photos of {folder} once, into {index.parent}.")
         _build(index, photos)
-        for old in index.parent.iterdir():  # also the part of a process that was killed
+        for old in index.parent.iterdir():  # also the partial file of a killed process
             if owner in old.name and old.suffix != ".lock" and old.stem != index.stem:
                 with suppress(PermissionError):  # Windows doesn't delete what another process has mapped
                     old.unlink()
@@ -116,7 +83,7 @@ def cached(folder: Path, photos: Mapping[str, Path], part: str = "") -> Decoded:
 
 
 def _state(photos: Mapping[str, Path]) -> str:
-    """Return a hash of the photos as files; any write changes the time of change, which no program can set."""
+    """Return a hash of the status of the photo files; any write changes the ctime, which no program can set."""
     digest = hashlib.sha256()
     for name, file in photos.items():
         try:
@@ -136,7 +103,7 @@ def _open(index: Path) -> Decoded | None:
         pixels, count = index.with_suffix(".rgb"), sum(height * width for height, width in sizes)
         if pixels.stat().st_size != 3 * count:
             return None
-        # Not shared: a write into the tensor never reaches the file.
+        # Not shared, so that a write into the tensor never reaches the file.
         flat = torch.from_file(str(pixels), shared=False, size=3 * count, dtype=torch.uint8).view(count, 3)
         return Decoded(flat, sizes, frozenset(content["grey"]), content["fingerprint"])
     except (OSError, ValueError, KeyError, TypeError):

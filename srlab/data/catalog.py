@@ -1,6 +1,6 @@
-"""The data sets of the papers: where they are, what is in them, and in which folders the labs read them.
+"""Data sets of the papers: where to download them, and in which folders the labs read them.
 
-On the disk a set is a folder of the data home, with ``HR/`` and ``LRx4/`` as `srlab.load_images` reads them; DIV2K has
+On the disk a set is a folder of the data home with ``HR/`` and ``LRx4/``, which `srlab.load_images` reads; DIV2K has
 ``train/`` and ``valid/`` in between.
 """
 
@@ -12,7 +12,7 @@ from srlab.paths import data_home
 
 
 class Folder(NamedTuple):
-    """Images of an archive that become one folder: where they go, where they are in the archive, and how many."""
+    """Folder to unpack: its path below the data home, its path in the archive, and the number of its images."""
 
     path: str
     source: str
@@ -20,7 +20,7 @@ class Folder(NamedTuple):
 
 
 class Archive(NamedTuple):
-    """A file to download, the folders in it, and its SHA-256 where it is known."""
+    """File to download, the folders in it, and its SHA-256 where it is known."""
 
     url: str
     folders: tuple[Folder, ...]
@@ -28,22 +28,11 @@ class Archive(NamedTuple):
 
 
 class DataSet(NamedTuple):
-    """A set with its archives, its license and its citation.
+    """Data set with its archives, license and citation.
 
-    Attributes
-    ----------
-    title
-        Its name as the paper spells it; a comma and more may follow.
-    folder
-        Folder to train, validate or measure on, below the data home.
-    images
-        Number of HR images in it.
-    usual
-        Usual height and width of an image.
-    archives
-        What to download; other sets may be in the same archive.
-    license, citation
-        Printed and saved with the images.
+    ``title`` is the paper's spelling, sometimes with a comma and more. ``folder`` is the one to train, validate or
+    measure on, ``images`` the number of HR images in it, and ``usual`` their usual height and width. The archives may
+    contain other sets too.
     """
 
     title: str
@@ -132,36 +121,17 @@ SETS = {
 
 
 def is_named(name: str | Path) -> bool:
-    """Return whether this is the name of a set, in any case."""
+    """Return whether this is the name of a set; upper and lower case are the same."""
     return str(name).lower() in SETS
 
 
 def data_set(name: str | Path) -> DataSet:
-    """Return the set of that name, in any case.
-
-    Raises
-    ------
-    SrlabError
-        There is no such set.
-    """
+    """Return the set with this name; upper and lower case are the same."""
     if not is_named(name):
         raise SrlabError(f"There is no data set '{name}' to download; choose one of {', '.join(SETS)}.")
     return SETS[str(name).lower()]
 
 
 def folder_of(name: str | Path, home: Path | None = None) -> Path:
-    """Return the folder to train, validate or measure on, whether it exists or not.
-
-    Parameters
-    ----------
-    name
-        Name of a set.
-    home
-        Folder of all data sets; by default `srlab.paths.data_home`.
-
-    Raises
-    ------
-    SrlabError
-        There is no set of that name.
-    """
+    """Return the folder of a set to train, validate or measure on, whether it exists or not."""
     return (home or data_home()) / data_set(name).folder

@@ -1,4 +1,4 @@
-"""Where images come from: the bundled photos, folders, and the benchmark sets."""
+"""Image sets: the bundled photos, folders of images, and the benchmark sets."""
 
 import hashlib
 import os
@@ -42,15 +42,15 @@ PHOTOS = {
 }
 VALIDATION_PHOTOS = ("astronaut", "chelsea", "text", "brick")
 HALVED = "gravel"  # looks the same everywhere, so we train on its left half and hold out the right half
-CACHE_FROM = 100  # from this number of photos on, a set is decoded once into a file and mapped from there
+CACHE_FROM = 100  # sets of this many photos or more are decoded once into a file and mapped from there
 
-# Marks in the path of an image below the folder of its set. HR: HR/, img_HR, GT/, GTmod12/. LR: LR/, img_LR, LR4, LQ/,
+# Marks in the path of an image, below the folder of its set. HR: HR/, img_HR, GT/, GTmod12/. LR: LR/, img_LR, LR4, LQ/,
 # LRx4/, LRbicx4/, LR_bicubic/X4/, X4/; the group is the scale.
 HR_MARK = re.compile(r"(?:(?<=/)|^|[_-])(?:HR|GT)(?:mod\d+)?(?=/|$)", re.IGNORECASE)
 LR_MARK = re.compile(
     r"(?:(?<=/)|^|[_-])L[RQ](?:bic|[_-][a-z]+)?(?:[_-]?x?(\d))?(?=/|$)|(?:(?<=/)|^)x(\d)(?=/)", re.IGNORECASE
 )
-SCALE_MARK = re.compile(r"[_-]?x(\d)$")  # of an LR file next to its HR file, such as 0801x4
+SCALE_MARK = re.compile(r"[_-]?x(\d)$")  # an LR file next to its HR file, such as 0801x4
 # Hidden folders, recycle bins, thumbnails and snapshots of Linux, Windows, macOS and network disks.
 SYSTEM_FOLDER = re.compile(
     r"[.@$].*|#recycle|#snapshot|lost\+found|RECYCLER|System Volume Information|__MACOSX", re.IGNORECASE
@@ -58,14 +58,12 @@ SYSTEM_FOLDER = re.compile(
 
 
 class ImageSet:
-    """Images with names: the 8-bit pixels of all of them in one buffer.
+    """Named images, with the 8-bit pixels of all of them in one buffer.
 
     Parameters
     ----------
     name
         Name of the set, for tables and manifests.
-    names
-        Names of the images.
     pixels
         ``(all pixels, 3)``, uint8, RGB: image after image and row after row; in memory, or mapped from the cache.
     sizes
@@ -73,9 +71,9 @@ class ImageSet:
     starts
         Index in `pixels` of each image's first pixel; by default one image follows the other.
     lr
-        LR images of the same names, or None if LR is made from HR.
+        LR images with the same names, or None if LR is made from HR.
     grey
-        Names of the images whose file is grey; the paper protocol scores their grey values.
+        Names of the images with a grayscale file; the paper protocol scores their gray values.
     digest
         Fingerprint, if it is known without reading the pixels.
 
@@ -113,17 +111,7 @@ class ImageSet:
 
     @classmethod
     def from_images(cls, name: str, images: Mapping[str, torch.Tensor], grey: Collection[str] = ()) -> "ImageSet":
-        """Copy images ``(3, H, W)``, uint8, into one buffer.
-
-        Parameters
-        ----------
-        name
-            Name of the set.
-        images
-            Images by name.
-        grey
-            Names of the images whose file is grey.
-        """
+        """Copy images ``(3, H, W)``, uint8, into one buffer; `grey` names those with a grayscale file."""
         pixels = [image.permute(1, 2, 0).flatten(0, 1) for image in images.values()]
         sizes = [tuple(image.shape[1:]) for image in images.values()]
         flat = torch.cat(pixels) if pixels else torch.empty(0, 3, dtype=torch.uint8)
@@ -140,11 +128,11 @@ class ImageSet:
         return _batch(self.hr[self._indices([name])[0]])
 
     def lr_of(self, name: str) -> torch.Tensor | None:
-        """Return an LR image of the set as ``(1, 3, h, w)``, float32 in [0, 1], or None if the set has none."""
+        """Return an LR image as ``(1, 3, h, w)``, float32 in [0, 1], or None if the set has no LR images."""
         return None if self.lr is None else self.lr[name]
 
     def subset(self, *names: str) -> "ImageSet":
-        """Return the images of these names as a set with the same buffer."""
+        """Return the images with these names, as a set with the same buffer."""
         indices = self._indices(names)
         sizes, starts = ([values[i] for i in indices] for values in (self.sizes, self.starts))
         lr = None if self.lr is None else self.lr.subset(*names)
@@ -152,13 +140,7 @@ class ImageSet:
         return ImageSet(self.name, names, self.pixels, sizes, starts, lr, self.grey & set(names), digest)
 
     def at_least(self, side: int) -> "ImageSet":
-        """Return the images that contain a square patch of `side` HR pixels; print which are left out.
-
-        Raises
-        ------
-        SrlabError
-            No image is that large.
-        """
+        """Return the images of at least `side` x `side` HR pixels; print which are left out."""
         large = [name for name, size in zip(self.names, self.sizes, strict=True) if min(size) >= side]
         small = [name for name, size in zip(self.names, self.sizes, strict=True) if min(size) < side]
         if not large:
@@ -169,13 +151,7 @@ class ImageSet:
         return self.subset(*large)
 
     def center_crop(self, side: int) -> "ImageSet":
-        """Return the center of each image, at most `side` HR pixels square, without LR images.
-
-        Raises
-        ------
-        SrlabError
-            The side is below 1.
-        """
+        """Return the center of each image, at most `side` HR pixels square, without LR images."""
         if side < 1:
             raise SrlabError(f"A center crop must be at least 1 pixel square, but is {side}.")
         crops = {}
@@ -187,22 +163,9 @@ class ImageSet:
     def with_lr(self, degradation: Degradation, scale: int, seed: int = 0) -> "ImageSet":
         """Return the same set with LR images made once, so that a random degradation gives fixed pairs.
 
-        With seed 0 they are the LR images that `srlab.evaluate` makes with the same degradation. If the set has LR
-        images, they stay.
-
-        Parameters
-        ----------
-        degradation
-            How LR is made from HR. Each image gets its own draw, in the order of the set.
-        scale
-            HR pixels per LR pixel; HR is first cropped to a multiple of it, at the bottom and on the right.
-        seed
-            Random seed.
-
-        Raises
-        ------
-        SrlabError
-            An image is smaller than one LR pixel.
+        Each image gets its own random draw, in the order of the set. HR is first cropped to a multiple of `scale`. With
+        seed 0 these are the LR images that `srlab.evaluate` makes with the same degradation. LR images that are there
+        stay.
         """
         if self.lr is not None:
             return self
@@ -220,7 +183,7 @@ class ImageSet:
         return self.digest or fingerprint(zip(self.names, self.hr, strict=True))
 
     def describe(self) -> dict[str, Any]:
-        """Return the set's ``name``, the ``count`` of its images and its ``fingerprint``, for a run's manifest."""
+        """Return the ``name``, ``count`` and ``fingerprint`` of the set for a run's manifest."""
         return {"name": self.name, "count": len(self), "fingerprint": self.fingerprint()}
 
     def _indices(self, names: Sequence[str]) -> list[int]:
@@ -237,23 +200,15 @@ def _batch(levels: torch.Tensor) -> torch.Tensor:
 
 
 def photos(split: str) -> ImageSet:
-    """Return the photos inside scikit-image and matplotlib, with which the labs need no download.
+    """Return the photos inside scikit-image and matplotlib, so that the labs need no download.
+
+    Their licenses are in README files next to the images in the two packages (public domain or CC0 for most).
 
     Parameters
     ----------
     split
-        ``"train"`` (12 photos; of gravel the left half), or ``"validation"`` (astronaut, chelsea, text, brick: held
-        out).
-
-    Returns
-    -------
-    ImageSet
-        Licenses: the README files next to the images in the two packages (public domain and CC0 for most).
-
-    Raises
-    ------
-    SrlabError
-        Unknown split.
+        ``"train"`` (12 photos, of which gravel is only the left half), or ``"validation"`` (astronaut, chelsea, text,
+        brick: held out).
     """
     splits = {"train": [name for name in PHOTOS if name not in VALIDATION_PHOTOS], "validation": VALIDATION_PHOTOS}
     if split not in splits:
@@ -273,34 +228,28 @@ def photo_file(name: str) -> Path:
 
 
 def load_images(where: str | Path, scale: int = 4) -> ImageSet:
-    """Load all images in a folder and the folders below it, or a data set by its name.
+    """Load all images in a folder and its subfolders, or a data set by its name.
 
-    LR images that are there are paired with the HR images of the same name. They are recognized by ``LR`` in the name
-    of the file or its folder, or by a folder ``X4``; HR images by ``HR`` or ``GT``, or because they aren't LR images.
-    So ``HR/a.png`` goes with ``LRx4/a.png``, ``LR_bicubic/X4/ax4.png`` or ``LR/a.png``, and ``a_HR.png`` with
-    ``a_LR4.png``. Images with neither mark are left out if others are marked HR, and so are LR images of another
-    scale; a printed line names their folders. Hidden folders, recycle bins and folders that can't be read are skipped.
+    HR images are paired with the LR images of the same name, if there are any. LR images have ``LR`` or ``LQ`` in the
+    name of the file or its folder, or are in a folder ``X4``; HR images have ``HR`` or ``GT``, or no mark. So
+    ``HR/a.png`` belongs to ``LRx4/a.png``, ``LR_bicubic/X4/ax4.png`` or ``LR/a.png``, and ``a_HR.png`` to
+    ``a_LR4.png``. Images without a mark are left out if others are marked HR, and so are LR images of another scale;
+    their folders are printed. Hidden folders, recycle bins and unreadable folders are skipped.
 
-    From 100 images on they are decoded once, see `srlab.data.cache`.
+    Sets of 100 images or more are decoded once into a file (`srlab.data.cache`).
 
     Parameters
     ----------
     where
-        The folder; or the name of a data set in `srlab.data.catalog`, such as ``"div2k"`` or ``"set5"``, which is
-        downloaded if it isn't there yet.
+        Folder, or name of a data set in `srlab.data.catalog`, such as ``"div2k"`` or ``"set5"``, which is downloaded if
+        it is missing.
     scale
         HR pixels per LR pixel.
 
     Returns
     -------
     ImageSet
-        Sorted by path. The name of an image is that of its file, with its folder in front if there are several.
-
-    Raises
-    ------
-    SrlabError
-        No such folder, no image in it, or a damaged one; two images of one name; an HR image without its LR image, or
-        one of another size; or as for `srlab.data.download.fetch`.
+        Sorted by path. An image has the name of its file, with its folder in front if there are several.
     """
     check_scale(scale)
     path = expanded(where)
@@ -320,7 +269,7 @@ def load_images(where: str | Path, scale: int = 4) -> ImageSet:
 
 
 def planned_set(where: str | Path, scale: int = 4) -> ImageSet:
-    """Return the same as `load_images`, but images without pixels in place of a download.
+    """Return the same as `load_images`, but images without pixels instead of a download.
 
     They have the usual size of the data set, which is enough to plan a training run.
     """
@@ -337,20 +286,7 @@ def planned_set(where: str | Path, scale: int = 4) -> ImageSet:
 def find_images(path: Path, scale: int = 4) -> tuple[dict[str, Path], dict[str, Path]]:
     """Find the HR images of a folder, and the LR images that belong to them.
 
-    Parameters
-    ----------
-    path, scale
-        As for `load_images`.
-
-    Returns
-    -------
-    tuple of dict
-        Name -> HR file, and name -> LR file: all of the same names, or none.
-
-    Raises
-    ------
-    SrlabError
-        As for `load_images`, except for what is inside a file.
+    Returns name -> HR file and name -> LR file, with the same names; the second is empty if there are no LR images.
     """
     places = _places(path)
     scales = _lr_scales(set(places.values()), scale)
@@ -373,18 +309,12 @@ def find_images(path: Path, scale: int = 4) -> tuple[dict[str, Path], dict[str, 
 
 
 def image_files(path: Path) -> dict[str, Path]:
-    """Return the images in a folder, not those below it, sorted by name, which is that of the file.
-
-    Raises
-    ------
-    SrlabError
-        No such folder, no image in it, or two images of one name.
-    """
+    """Return the images directly in a folder as name -> file, sorted by name."""
     return {name: path / file for name, file in _named(path, _places(path, below=False)).items()}
 
 
 def _places(path: Path, below: bool = True) -> dict[str, str]:
-    """Return the image files of a folder, relative to it, with their paths without an extension."""
+    """Return the image files of a folder: path relative to it -> the same path without an extension."""
     places = {file: file.rpartition(".")[0] for file in _walk(path, below)}
     if not places:
         raise SrlabError(f"There are no images in {path}; it needs files that end in {', '.join(EXTENSIONS)}.")
@@ -392,7 +322,7 @@ def _places(path: Path, below: bool = True) -> dict[str, str]:
 
 
 def _lr_scales(places: Collection[str], scale: int) -> dict[str, int]:
-    """Return the scale of each path that is marked as an LR image, `scale` if the mark has none."""
+    """Return the scale of each path that is marked as an LR image, or `scale` if the mark has no number."""
     scales = {}
     for place in places:
         marks = LR_MARK.findall(place)
@@ -405,12 +335,12 @@ def _lr_scales(places: Collection[str], scale: int) -> dict[str, int]:
 
 
 def _key(place: str) -> str:
-    """Return a path without marks, by which HR and LR images are paired."""
+    """Return a path without its marks, which is the key that pairs HR with LR images."""
     return "/".join(filter(None, HR_MARK.sub("", LR_MARK.sub("", place)).split("/")))
 
 
 def _named(path: Path, places: Mapping[str, str]) -> dict[str, str]:
-    """Return the files by the names of their images."""
+    """Return image name -> file; two images must not have the same name."""
     top = os.path.commonpath({file.rpartition("/")[0] for file in places})
     named = [(place[len(top) :].lstrip("/").replace("/", "-"), file) for file, place in places.items()]
     counts = Counter(name for name, _ in named)
@@ -422,7 +352,7 @@ def _named(path: Path, places: Mapping[str, str]) -> dict[str, str]:
 
 
 def _walk(path: Path, below: bool) -> Iterator[str]:
-    """Find the images in a folder, and those `below` it, as ``sub/a.png``; print which folders can't be read."""
+    """Yield the images in a folder, or also `below` it, as ``sub/a.png``; print which folders cannot be read."""
 
     def skip(error: OSError) -> None:
         if Path(error.filename) == path:
@@ -447,16 +377,9 @@ def _walk(path: Path, below: bool) -> Iterator[str]:
 
 
 def read_images(name: str, files: Mapping[str, Path], part: str = "") -> ImageSet:
-    """Read image files into a set: into memory if they are few, mapped from the cache if they are many.
+    """Read image files by name into a set: into memory if they are few, mapped from the cache if they are many.
 
-    Parameters
-    ----------
-    name
-        Name of the set.
-    files
-        Files by the names of the images.
-    part
-        As for `srlab.data.cache.cached`.
+    `part` is the part of the cache, see `srlab.data.cache.cached`.
     """
     if len(files) >= CACHE_FROM:
         folder = Path(os.path.commonpath([file.parent for file in files.values()]))

@@ -1,7 +1,7 @@
 """Degradations from HR to LR: blur, noise, JPEG, and pipelines of them around a downsampler.
 
-Every function takes a batch ``(N, 3, H, W)`` of float images in [0, 1], runs on the device of its input, and
-draws its random numbers from the caller's `torch.Generator`.
+Images are batches ``(N, 3, H, W)``, float in [0, 1]. Every function runs on the device of its input, and draws its
+random numbers from the caller's `torch.Generator`.
 """
 
 import io
@@ -22,31 +22,18 @@ from srlab.errors import SrlabError
 
 
 def gaussian_kernel(sigma: torch.Tensor, size: int) -> torch.Tensor:
-    """Return normalized Gaussian blur kernels, one per image.
-
-    Parameters
-    ----------
-    sigma
-        ``(N,)``, standard deviations in pixels.
-    size
-        Odd side of the kernel in pixels.
-
-    Returns
-    -------
-    torch.Tensor
-        ``(N, size, size)``, each summing to 1; further than three times the largest sigma from the center they are 0.
-    """
+    """Return normalized Gaussian blur kernels ``(N, size, size)`` for sigmas ``(N,)`` in pixels; `size` is odd."""
     axis = torch.arange(size, dtype=torch.float32, device=sigma.device) - size // 2
     y, x = torch.meshgrid(axis, axis, indexing="ij")
     exponent = (x / sigma[:, None, None]) ** 2 + (y / sigma[:, None, None]) ** 2
-    # Cut at three sigma for any size, so that the result does not depend on the bound that the caller passes.
+    # Cut at three times the largest sigma, so that the result does not depend on the bound that the caller passes.
     near = axis.abs() <= (3 * sigma.max().double()).ceil()
     kernel = torch.exp(-exponent / 2) * near[:, None] * near
     return kernel / kernel.sum(dim=(1, 2), keepdim=True)
 
 
 def blur(image: torch.Tensor, sigma: float | torch.Tensor, largest: float | None = None) -> torch.Tensor:
-    """Blur with a Gaussian, each image with its own strength.
+    """Blur each image with a Gaussian of its own strength; borders are mirrored.
 
     Parameters
     ----------
@@ -57,11 +44,6 @@ def blur(image: torch.Tensor, sigma: float | torch.Tensor, largest: float | None
     largest
         Upper bound of all sigmas, which sets the size of the kernel. None reads it from the tensor, so that the CPU has
         to wait for a GPU.
-
-    Returns
-    -------
-    torch.Tensor
-        Same shape; borders mirrored.
     """
     image = to_float(image)
     count, channels, height, width = image.shape
@@ -77,15 +59,7 @@ def blur(image: torch.Tensor, sigma: float | torch.Tensor, largest: float | None
 
 
 def blur_until(image: torch.Tensor, error: float) -> torch.Tensor:
-    """Blur an image until it has a given MSE, found by bisection.
-
-    Parameters
-    ----------
-    image
-        ``(N, C, H, W)``.
-    error
-        MSE of the result, above 0. If a blur of 8 pixels doesn't reach it, that blur is returned.
-    """
+    """Blur images ``(N, C, H, W)`` until they have this MSE, found by bisection up to a sigma of 8 pixels."""
     low, high = 0.0, 8.0
     for _ in range(30):
         sigma = (low + high) / 2
@@ -95,7 +69,7 @@ def blur_until(image: torch.Tensor, error: float) -> torch.Tensor:
 
 
 def _per_image(value: float | torch.Tensor, image: torch.Tensor) -> torch.Tensor:
-    if not isinstance(value, torch.Tensor):  # a number is written by the device itself: nothing is copied to it
+    if not isinstance(value, torch.Tensor):  # the device writes the number, without a copy from the CPU
         return torch.full((len(image),), value, dtype=torch.float32, device=image.device)
     return value.to(image.device, torch.float32).expand(len(image))
 
@@ -105,17 +79,7 @@ def _with_border(size: int, border: int, device: torch.device) -> torch.Tensor:
 
 
 def gaussian_noise(image: torch.Tensor, sigma: float | torch.Tensor, generator: torch.Generator) -> torch.Tensor:
-    """Add white Gaussian noise of standard deviation `sigma` (in [0, 1] units; a number or one per image).
-
-    Parameters
-    ----------
-    image
-        ``(N, C, H, W)``, float in [0, 1]; the result is not clamped to that.
-    sigma
-        Standard deviation in the same units: 0.1 is a tenth of the way from black to white.
-    generator
-        Random generator.
-    """
+    """Add white Gaussian noise and do not clamp; `sigma` is in [0, 1] units, a number or one per image."""
     image = to_float(image)
     noise = torch.randn(image.shape, generator=generator, device=generator.device).to(image)
     return image + noise * _per_image(sigma, image).view(-1, 1, 1, 1)
@@ -124,12 +88,7 @@ def gaussian_noise(image: torch.Tensor, sigma: float | torch.Tensor, generator: 
 def jpeg(image: torch.Tensor, quality: int | torch.Tensor) -> torch.Tensor:
     """Compress and decompress each image as JPEG (libjpeg, 4:2:0 chroma) at a quality of 1 to 100.
 
-    The result is on 8-bit levels, and no gradient flows through. It is the only stage that runs on the CPU.
-
-    Raises
-    ------
-    SrlabError
-        A quality is not from 1 to 100.
+    The result is on 8-bit levels and has no gradient. This is the only stage that runs on the CPU.
     """
     qualities = torch.as_tensor(quality).expand(len(image)).tolist()
     if not all(1 <= q <= 100 for q in qualities):
@@ -148,15 +107,15 @@ def jpeg(image: torch.Tensor, quality: int | torch.Tensor) -> torch.Tensor:
 
 @dataclass(frozen=True)
 class Degradation:
-    """Pipeline from HR to LR: blur -> downsample -> noise -> JPEG, each stage optional.
+    """Pipeline from HR to LR: blur -> downsample -> noise -> JPEG, where all but the downsampling is optional.
 
     A strength is a number, or a pair ``(low, high)`` from which each image draws its own; a number is stored as a pair
-    of equal numbers. The default is the degradation of the papers: bicubic only. Blind SR uses all four stages.
+    of equal numbers. The default is the degradation of the papers, bicubic only. Blind SR uses all four stages.
 
     Attributes
     ----------
     method
-        Downsampler, a name in `DOWNSAMPLERS`.
+        Downsampler, a key of `DOWNSAMPLERS`.
     blur
         Sigma of the Gaussian blur in HR pixels; 0 for none.
     noise
@@ -190,13 +149,13 @@ class Degradation:
             raise SrlabError(f"Degradation strength jpeg={given} must be from 1 to 100, or 0 for none.")
 
     def describe(self) -> dict[str, Any]:
-        """Return the attributes by name, for a run's manifest: a number for equal ends, else a list as in JSON."""
+        """Return the attributes by name for a run's manifest: a number for equal ends, else a list as in JSON."""
         pairs = {"blur": self.blur, "noise": self.noise, "jpeg": self.jpeg}
         strengths = {name: low if low == high else [low, high] for name, (low, high) in pairs.items()}
         return {"method": self.method} | strengths
 
     def reach(self, scale: int) -> int:
-        """Return how many LR pixels around a pixel decide its value, without noise and JPEG."""
+        """Return how many LR pixels around a pixel affect its value, without noise and JPEG."""
         check_scale(scale)
         width = KERNELS[DOWNSAMPLERS[self.method][0]][1]
         return math.ceil(width / 2) + math.ceil(3 * self.blur[1] / scale)

@@ -1,4 +1,4 @@
-"""Downloads of the data sets in the catalog, with pooch, which checks hashes, and a downloader that resumes."""
+"""Downloads of the data sets in the catalog: pooch checks the hashes, and our downloader resumes."""
 
 import json
 import re
@@ -27,39 +27,22 @@ DAMAGE = (zipfile.BadZipFile, tarfile.TarError, zlib.error, struct.error, EOFErr
 
 
 def fetch(name: str, home: Path | None = None) -> Path:
-    """Download and unpack a data set; does nothing if it is there.
+    """Download and unpack a data set unless it is there, and return its folder to train or measure on.
 
-    Other sets in the same archive are unpacked with it. An archive that you put into ``archives/`` below the data home
-    is used without a download, and kept; a downloaded archive is deleted. A second process waits for the first.
-
-    Parameters
-    ----------
-    name
-        Name of a set in `srlab.data.catalog.SETS`.
-    home
-        Folder of all data sets; by default `srlab.paths.data_home`.
-
-    Returns
-    -------
-    Path
-        The folder to train or measure on.
-
-    Raises
-    ------
-    SrlabError
-        There is no such set, the download failed, the archive is another one, or the disk is full. The same call
-        resumes.
+    Other sets in the same archive are unpacked too. An archive that you put into ``archives/`` below the data home is
+    used without a download, and kept; a downloaded archive is deleted. A second process waits for the first. After an
+    error, the same call resumes.
     """
     home, data_set = home or data_home(), catalog.data_set(name)
     if _missing(data_set, home):
         with one_writer(home / "archives"), writing(home):
-            for archive in _missing(data_set, home):  # another process may have made some
+            for archive in _missing(data_set, home):  # another process may have unpacked some
                 _fetch_archive(archive, home)
     return home / data_set.folder
 
 
 def _missing(data_set: DataSet, home: Path) -> list[Archive]:
-    """Return the archives from which a set still needs folders."""
+    """Return the archives that contain missing folders of a set."""
     return [
         archive
         for archive in data_set.archives
@@ -68,7 +51,7 @@ def _missing(data_set: DataSet, home: Path) -> list[Archive]:
 
 
 def _fetch_archive(archive: Archive, home: Path) -> None:
-    """Download an archive, and unpack the folders of it that are not there."""
+    """Download an archive and unpack its missing folders."""
     path, staging = home / "archives" / archive.url.rpartition("/")[2], home / ".unpacking"
     yours = path.exists()
     pooch.get_logger().setLevel("WARNING")
@@ -76,7 +59,7 @@ def _fetch_archive(archive: Archive, home: Path) -> None:
         pooch.retrieve(archive.url, archive.sha256, path.name, path.parent, downloader=_resume)
     except (requests.RequestException, ValueError) as error:
         cause: BaseException = error
-        while cause.__context__ is not None:  # the errors around it describe the libraries
+        while cause.__context__ is not None:  # the outer errors describe the libraries
             cause = cause.__context__
         raise SrlabError(
             f"Could not download {archive.url} ({getattr(cause, 'strerror', None) or cause}). Check the network, and "
@@ -96,14 +79,14 @@ def _fetch_archive(archive: Archive, home: Path) -> None:
 
 
 def _resume(url: str, output: str, _: object) -> None:
-    """Download into ``<name>.part``, from the byte where an earlier try stopped, and rename it to the file of pooch."""
+    """Download into ``<name>.part``, from the byte where an earlier try stopped, and rename it to pooch's file."""
     part = Path(output).with_name(f"{url.rpartition('/')[2]}.part")
     have = part.stat().st_size if part.exists() else 0
     headers = {"Accept-Encoding": "identity"} | ({"Range": f"bytes={have}-"} if have else {})
     with requests.get(url, headers=headers, stream=True, timeout=TIMEOUT_S) as response:
-        if response.headers.get("Content-Range") != f"bytes */{have}":  # else status 416: the part is the whole file
+        if response.headers.get("Content-Range") != f"bytes */{have}":  # else status 416: the part is complete
             if response.status_code == 416:
-                part.unlink()  # the server's file is shorter, so this was another one
+                part.unlink()  # longer than the server's file, so it is part of another one
             response.raise_for_status()
             start = have if response.status_code == 206 else 0
             total = start + int(response.headers.get("Content-Length", 0))
@@ -115,16 +98,8 @@ def _resume(url: str, output: str, _: object) -> None:
 
 
 def _unpack(path: Path, folder: Folder, staging: Path) -> None:
-    """Unpack the images of one folder; the catalog decides where they go, not the archive.
-
-    Raises
-    ------
-    SrlabError
-        The archive doesn't have that many images.
-    One of DAMAGE
-        It is damaged.
-    """
-    shutil.rmtree(staging, ignore_errors=True)  # of a process that was killed
+    """Unpack the images of one folder; the catalog sets the destination, not the archive."""
+    shutil.rmtree(staging, ignore_errors=True)  # left by a killed process
     staging.mkdir()
     for name, content in tqdm(_read_images(path, folder.source), f"unpacking {folder.path}", folder.images):
         (staging / name).write_bytes(content)
@@ -136,7 +111,7 @@ def _unpack(path: Path, folder: Folder, staging: Path) -> None:
 
 
 def _read_images(path: Path, source: str) -> Iterator[tuple[str, bytes]]:
-    """Read the PNG files in a folder of a ZIP or TAR archive; yields plain names and contents."""
+    """Yield plain names and contents of the PNG files in one folder of a ZIP or TAR archive."""
 
     def name_of(member: str) -> str:
         place = PurePosixPath(member)
@@ -153,7 +128,7 @@ def _read_images(path: Path, source: str) -> Iterator[tuple[str, bytes]]:
 
 
 def _publish_folder(staging: Path, folder: Folder, home: Path) -> None:
-    """Give an unpacked folder its name, and save next to it where it is from, with license and citation."""
+    """Rename an unpacked folder, and save its source, license and citation next to it."""
     target = home / folder.path
     data_set = next(known for known in catalog.SETS.values() if known.owns(folder))
     source = {name: getattr(data_set, name) for name in ("license", "citation")}

@@ -21,14 +21,14 @@ from srlab.files import write_atomic
 from srlab.paths import expanded, from_home
 
 EXTENSIONS = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp")
-FORMATS = ("PNG", "JPEG", "BMP", "TIFF", "WEBP")  # all that is decoded: for an EPS file Pillow would run Ghostscript
+FORMATS = ("PNG", "JPEG", "BMP", "TIFF", "WEBP")  # only these are decoded: for an EPS file Pillow would run Ghostscript
 GREY = ("1", "L", "LA", "La")  # modes of Pillow
 REDUCED, DNG_VERSION = 254, 50706  # TIFF tags: the image is a preview of another one; the file is a DNG
 PngImagePlugin.MAX_TEXT_CHUNK = (
     1 << 26
 )  # bytes of a text or a profile in a PNG; Pillow's limit of 1 MiB rejects some XMP
 
-# EXIF orientation -> what turns the pixels upright; 1 is upright, and other numbers mean nothing.
+# EXIF orientation -> operation that turns the pixels upright; 1 is upright, and other numbers are invalid.
 TURNS = {
     2: Transpose.FLIP_LEFT_RIGHT,
     3: Transpose.ROTATE_180,
@@ -46,58 +46,38 @@ LOWEST = -0.5  # an image in [0, 1] may undershoot 0 a little; one in [-1, 1] go
 
 
 def read_image(path: str | os.PathLike, keep_grey: bool = False) -> torch.Tensor:
-    """Read an image file as an RGB tensor.
+    """Read an image file as an RGB tensor that shows what an image viewer shows.
 
-    Grey, palette, CMYK (by Pillow's formula, without its profile) and 16-bit files become RGB, an alpha channel is
-    composited onto white, and the EXIF orientation is applied, so that the tensor shows what an image viewer shows.
-    With 16 bits per channel, grey keeps all, and color keeps 8.
+    Grayscale, palette, CMYK (Pillow's formula, without the profile) and 16-bit files become RGB, an alpha channel is
+    composited onto white, and the EXIF orientation is applied. 16-bit grayscale keeps all bits, and 16-bit color 8.
 
     Parameters
     ----------
     path
-        A PNG, JPEG, BMP, TIFF or WebP file, whatever its name says.
+        PNG, JPEG, BMP, TIFF or WebP file; its content determines the format, not its name.
     keep_grey
-        Keep the single channel of a grey file.
+        Keep the single channel of a grayscale file.
 
     Returns
     -------
     torch.Tensor
-        ``(3, H, W)``, or ``(1, H, W)`` for a grey file with `keep_grey`; float32 in [0, 1].
-
-    Raises
-    ------
-    SrlabError
-        The file is missing, is not an image, is damaged, or has 32 bits per pixel.
+        ``(3, H, W)``, or ``(1, H, W)`` for a grayscale file with `keep_grey`; float32 in [0, 1].
     """
     pixels = to_float(read_pixels(expanded(path)))
     return pixels.expand(-1, -1, 1 if keep_grey and pixels.shape[2] == 1 else 3).permute(2, 0, 1).contiguous()
 
 
 def read_pixels(path: Path) -> torch.Tensor:
-    """Read an image file as the pixels lie in it.
-
-    Returns
-    -------
-    torch.Tensor
-        ``(H, W, 1 or 3)``: uint8 levels, or float32 in [0, 1] where a grey file has 16 bits.
-
-    Raises
-    ------
-    SrlabError
-        As for `read_image`.
-    """
+    """Read an image file as ``(H, W, 1 or 3)``: uint8 levels, or float32 in [0, 1] for 16-bit grayscale."""
     with open_upright(path) as image:
         return torch.from_numpy(pixels_of(path, image))
 
 
 @contextmanager
 def open_upright(path: Path) -> Iterator[Image.Image]:
-    """Open and decode an image file with Pillow, and turn it as its EXIF orientation says.
+    """Open and decode an image file with Pillow, and apply its EXIF orientation.
 
-    Raises
-    ------
-    SrlabError
-        Instead of what Pillow raises, there or in the block.
+    Pillow's errors, here and in the block, become an SrlabError.
     """
     try:
         if not path.is_file():
@@ -107,7 +87,7 @@ def open_upright(path: Path) -> Iterator[Image.Image]:
             if image.format == "TIFF" and (image.tag_v2.get(REDUCED, 0) & 1 or DNG_VERSION in image.tag_v2):
                 raise SrlabError(f"{path} is a camera raw file, which begins with a small preview; develop it first.")
             image.load()
-            # ImageOps.exif_transpose would write the other EXIF entries anew, and fail at one that is damaged.
+            # ImageOps.exif_transpose would rewrite the other EXIF entries, and fail at a damaged one.
             turn = TURNS.get(image.getexif().get(ExifTags.Base.Orientation))
             yield image if turn is None else image.transpose(turn)
     except PermissionError as error:
@@ -121,28 +101,15 @@ def open_upright(path: Path) -> Iterator[Image.Image]:
     except (OSError, SyntaxError, ValueError, AssertionError, struct.error) as error:
         reason = " ".join(str(error).split())
         raise SrlabError(f"The image {path} is damaged or cut short ({reason}); replace the file.") from error
-    except MemoryError as error:  # or one such photo would end a batch
+    except MemoryError as error:  # so that one huge photo does not end a batch
         raise SrlabError(f"The image {path} is too large for the memory here; scale it down or cut it.") from error
 
 
 def pixels_of(path: Path, image: Image.Image) -> np.ndarray:
-    """Pixels ``(H, W, 1 or 3)`` of an opened image, as `read_pixels` gives them.
-
-    Parameters
-    ----------
-    path
-        For the messages.
-    image
-        In any mode of Pillow.
-
-    Raises
-    ------
-    SrlabError
-        A pixel has 32 bits.
-    """
+    """Return the pixels of an opened image in any Pillow mode, in the format of `read_pixels`."""
     if image.mode in ("F", "I"):
         raise SrlabError(f"{path} has 32 bits a pixel, and nobody knows which number is white; save it with 8 or 16.")
-    if image.mode.startswith("I;16"):  # which Pillow's own conversion would clip, not scale
+    if image.mode.startswith("I;16"):  # Pillow's conversion would clip these, not scale them
         return np.asarray(image)[..., None].astype(np.float32) / 65535
     grey = image.mode in GREY
     if image.has_transparency_data:
@@ -150,30 +117,19 @@ def pixels_of(path: Path, image: Image.Image) -> np.ndarray:
         image = Image.alpha_composite(Image.new("RGBA", rgba.size, "white"), rgba).convert("RGB")
     if grey:
         return np.array(image.convert("L"))[..., None]
-    return np.array(image.convert("RGB"))  # a copy, because what Pillow lends may not be written to
+    return np.array(image.convert("RGB"))  # a copy, because Pillow's buffer is read-only
 
 
 def write_image(image: torch.Tensor, path: str | os.PathLike) -> Path:
-    """Write an image to a file; the format follows from the name.
+    """Write an image to a file; the extension of the name determines the format.
 
-    The file appears under its name only when it is complete.
+    The file appears under its name only when it is complete. Missing folders are created. The result is the path with
+    ``~`` expanded.
 
     Parameters
     ----------
     image
         ``(3, H, W)`` or ``(1, 3, H, W)``; float in [0, 1] or uint8.
-    path
-        Where to write; missing folders are made.
-
-    Returns
-    -------
-    Path
-        The path written.
-
-    Raises
-    ------
-    SrlabError
-        The tensor is not one RGB image in its range, or the file cannot be written (no space, no permission).
     """
     path = from_home(path)
     if image.ndim == 4 and len(image) == 1:
@@ -185,7 +141,7 @@ def write_image(image: torch.Tensor, path: str | os.PathLike) -> Path:
         raise SrlabError(
             f"The image for {path} has values that are no numbers (NaN or infinite); check how it was made."
         )
-    if image.mean() > 2:  # what is brighter than 1 in places is only clamped
+    if image.mean() > 2:  # an image that is above 1 only in places is clamped
         raise SrlabError(
             f"The image for {path} has floats up to {image.max():g}, but images are in [0, 1] here: divide it by 255."
         )
@@ -196,16 +152,9 @@ def write_image(image: torch.Tensor, path: str | os.PathLike) -> Path:
 
 
 def encoded(image: Image.Image, path: Path, **options: object) -> memoryview:
-    """Return the bytes of an image file; Pillow doesn't always notice when a disk is full.
+    """Return the bytes of an image file, in the format of the path's suffix and with Pillow's options for it.
 
-    Parameters
-    ----------
-    image
-        Image of Pillow.
-    path
-        File whose suffix decides the format.
-    **options
-        Options of Pillow for the format.
+    Pillow does not write the file itself, because it does not always notice when a disk is full.
     """
     file = io.BytesIO()
     image.save(file, Image.registered_extensions()[path.suffix.lower()], **options)
@@ -213,13 +162,7 @@ def encoded(image: Image.Image, path: Path, **options: object) -> memoryview:
 
 
 def to_float(image: torch.Tensor) -> torch.Tensor:
-    """Turn 8-bit levels (uint8, 0 to 255) into float32 in [0, 1]; floats pass unchanged.
-
-    Raises
-    ------
-    SrlabError
-        The numbers are of another type, for which white is undefined.
-    """
+    """Turn 8-bit levels (uint8, 0 to 255) into float32 in [0, 1]; floats pass unchanged, other types are rejected."""
     if image.dtype == torch.uint8:
         return image.float() / 255
     if not image.is_floating_point():
@@ -230,11 +173,11 @@ def to_float(image: torch.Tensor) -> torch.Tensor:
 
 
 def to_uint8(image: torch.Tensor) -> torch.Tensor:
-    """Round an image in [0, 1] to 8-bit levels, as in a file (uint8 passes unchanged).
+    """Round an image in [0, 1] to 8-bit levels (uint8 passes unchanged).
 
     Halves are rounded up as in MATLAB. The denominator of a bicubic weight is a power of two, so exact halves occur,
-    and float32 puts them slightly above or below; the small offset rounds them all up. It is no larger than float32
-    needs at 255, because a value that is less than 2e-5 of a level below a half is rounded up as well.
+    and float32 puts them slightly above or below. The small offset rounds them all up. It is no larger than float32
+    needs at 255, because it also rounds up values that are less than 2e-5 of a level below a half.
     """
     if image.dtype == torch.uint8:
         return image
@@ -242,14 +185,14 @@ def to_uint8(image: torch.Tensor) -> torch.Tensor:
 
 
 def quantize(image: torch.Tensor) -> torch.Tensor:
-    """Round a float image in [0, 1] to 8-bit levels, and return it as float32 in [0, 1] again."""
+    """Round a float image in [0, 1] to 8-bit levels, and return it as float32 in [0, 1]."""
     return to_float(to_uint8(image))
 
 
 def luma(image: torch.Tensor) -> torch.Tensor:
-    """BT.601 luma of an RGB image, in the studio range.
+    """Compute the BT.601 luma of an RGB image in the studio range, the plane on which super-resolution papers measure.
 
-    ``Y = (65.481 R + 128.553 G + 24.966 B + 16) / 255``, the plane on which super-resolution papers measure.
+    ``Y = (65.481 R + 128.553 G + 24.966 B + 16) / 255``
 
     Parameters
     ----------
@@ -267,7 +210,7 @@ def luma(image: torch.Tensor) -> torch.Tensor:
 
 
 def full_range(y: torch.Tensor) -> torch.Tensor:
-    """Stretch a studio-range luma [16/255, 235/255] to [0, 1]; the luma of a grey image becomes its grey values."""
+    """Stretch a studio-range luma [16/255, 235/255] to [0, 1]; a gray image gets back its gray values."""
     return (y - LUMA_OFFSET) * (255 / 219)
 
 
@@ -278,25 +221,7 @@ def check_scale(scale: int) -> None:
 
 
 def mod_crop(image: torch.Tensor, scale: int) -> torch.Tensor:
-    """Cut rows and columns at the bottom and right until height and width are multiples of `scale`.
-
-    Parameters
-    ----------
-    image
-        ``(..., H, W)``.
-    scale
-        The super-resolution factor.
-
-    Returns
-    -------
-    torch.Tensor
-        A view of the input.
-
-    Raises
-    ------
-    SrlabError
-        The image is smaller than `scale`.
-    """
+    """Crop ``(..., H, W)`` at the bottom and right until both are multiples of `scale`; the result is a view."""
     height, width = image.shape[-2:]
     check_scale(scale)
     if min(height, width) < scale:

@@ -1,6 +1,6 @@
 """Resampling: kernels, resizing with MATLAB's conventions, and the usual mistakes.
 
-Every function works on the device of its input.
+Every function works on the device of its input. A scale is the number of HR (or SR) pixels per LR pixel.
 """
 
 import math
@@ -58,34 +58,12 @@ UPSAMPLERS = ("nearest", "bilinear", "bicubic", "lanczos")
 
 
 def resize_matrix(size: int, factor: float, kernel: str = "bicubic", antialias: bool = True) -> torch.Tensor:
-    """Return the matrix with which resizing one axis is a matrix product.
+    """Return the matrix that resizes one axis, ``(ceil(size * factor), size)`` in float64; each row sums to 1.
 
-    Output sample ``i`` is at ``(i + 1/2) / factor - 1/2`` on the input axis (pixel centers are at the integers), and
-    row ``i`` contains the kernel around that position. For downscaling with `antialias`, the kernel is stretched by
-    ``1 / factor``, so it averages over all samples that an output pixel covers. Without it, the kernel is as narrow as
-    for upscaling, and only the samples next to its center count: aliasing. At the border the image is mirrored, edge
-    sample included, as in MATLAB.
-
-    Parameters
-    ----------
-    size
-        Number of input samples.
-    factor
-        Output samples per input sample: 0.25 downscales by 4, 4 upscales by 4.
-    kernel
-        A name in `KERNELS`.
-    antialias
-        Stretch the kernel for downscaling (MATLAB's default).
-
-    Returns
-    -------
-    torch.Tensor
-        ``(ceil(size * factor), size)``, float64; each row sums to 1.
-
-    Raises
-    ------
-    SrlabError
-        The factor is not positive, or the kernel is unknown.
+    A factor of 0.25 downscales by 4. Output sample ``i`` is at ``(i + 1/2) / factor - 1/2`` on the input axis (pixel
+    centers are at the integers), and row ``i`` contains the kernel around that position. With `antialias`, downscaling
+    stretches the kernel by ``1 / factor``, so that it averages over all samples that an output pixel covers. Without
+    it, only the samples next to the center count: aliasing. The border is mirrored, edge sample included, as in MATLAB.
     """
     if kernel not in KERNELS:
         raise SrlabError(f"Unknown resampling kernel '{kernel}'; choose one of {', '.join(KERNELS)}.")
@@ -112,10 +90,10 @@ def resize(
 ) -> torch.Tensor:
     """Resize a batch of images; the defaults are MATLAB's ``imresize(im2double(image), factor)``.
 
-    ``out = A_rows @ image @ A_columns.T`` with the matrices of `resize_matrix`. Source: Keys 1981 for the
-    cubic kernel; the conventions (stretched kernel, pixel centers, mirrored border) are those of MATLAB, which
-    made the LR images of DIV2K and of the benchmark sets. It rounds 8-bit images twice, after the rows and after the
-    columns: `levels` gives the same pixels, while rounding once at the end misses a tenth of them by a few gray levels.
+    ``out = A_rows @ image @ A_columns.T`` with the matrices of `resize_matrix`. The cubic kernel is from Keys 1981. The
+    conventions (stretched kernel, pixel centers, mirrored border) are those of MATLAB, which made the LR images of
+    DIV2K and of the benchmark sets. MATLAB rounds 8-bit images twice, after the rows and after the columns. `levels`
+    gives the same pixels; rounding once at the end misses a tenth of them by a few gray levels.
 
     Parameters
     ----------
@@ -124,22 +102,17 @@ def resize(
     factor
         Output pixels per input pixel along each axis.
     kernel
-        A name in `KERNELS`.
+        Key of `KERNELS`.
     antialias
         Stretch the kernel for downscaling.
     levels
-        Round to 8-bit levels after each axis, as MATLAB does with an 8-bit image; the image must be in [0, 1].
+        Round to 8-bit levels after each axis; the image must be in [0, 1].
 
     Returns
     -------
     torch.Tensor
-        ``(..., ceil(H * factor), ceil(W * factor))``; without `levels` not rounded and possibly a little outside the
-        input's range (a cubic or Lanczos kernel has negative lobes).
-
-    Raises
-    ------
-    SrlabError
-        The factor is not positive, or the kernel is unknown.
+        ``(..., ceil(H * factor), ceil(W * factor))``. Without `levels` it can be a little outside the input's range,
+        because cubic and Lanczos kernels have negative lobes.
     """
     image = to_float(image)
     for dim in (-2, -1):
@@ -159,8 +132,8 @@ def resize(
 def _bands(
     size: int, factor: float, kernel: str, antialias: bool, dtype: torch.dtype, device: torch.device
 ) -> list[tuple[int, int, torch.Tensor]]:
-    # Far from the diagonal the matrix is zero. In strips of rows, each with only the columns that it uses, the cost
-    # grows with the size of an image and not with its square.
+    # The matrix is zero far from the diagonal. With strips of rows that have only the columns they use, the cost
+    # grows with the size of an image, not with its square.
     matrix = resize_matrix(size, factor, kernel, antialias)
     bands = []
     for strip in matrix.split(256):
@@ -176,21 +149,14 @@ def downsample(hr: torch.Tensor, scale: int, method: str = "bicubic") -> torch.T
     Parameters
     ----------
     hr
-        ``(N, 3, H, W)`` in [0, 1]; H and W multiples of `scale`.
-    scale
-        HR pixels per LR pixel.
+        ``(N, 3, H, W)`` in [0, 1]; H and W are multiples of `scale`.
     method
-        A name in `DOWNSAMPLERS`. Those without antialiasing are wrong for photos; the labs show why.
+        Key of `DOWNSAMPLERS`. Those without antialiasing are wrong for photos; the labs show why.
 
     Returns
     -------
     torch.Tensor
         ``(N, 3, H / scale, W / scale)`` in [0, 1], on 8-bit levels.
-
-    Raises
-    ------
-    SrlabError
-        Unknown method, scale below 1, or a size that is not a multiple of the scale.
     """
     if method not in DOWNSAMPLERS:
         raise SrlabError(f"Unknown downsampler '{method}'; choose one of {', '.join(DOWNSAMPLERS)}.")
@@ -208,21 +174,14 @@ def upsample(lr: torch.Tensor, scale: int, method: str = "bicubic") -> torch.Ten
     Parameters
     ----------
     lr
-        ``(N, 3, H, W)`` in [0, 1].
-    scale
-        SR pixels per LR pixel.
+        ``(N, 3, h, w)`` in [0, 1].
     method
         ``"nearest"``, ``"bilinear"``, ``"bicubic"`` or ``"lanczos"``.
 
     Returns
     -------
     torch.Tensor
-        ``(N, 3, H * scale, W * scale)`` in [0, 1].
-
-    Raises
-    ------
-    SrlabError
-        Unknown method, or the scale is not a whole number of at least 1.
+        ``(N, 3, h * scale, w * scale)`` in [0, 1].
     """
     if method not in UPSAMPLERS:
         raise SrlabError(f"Unknown upsampler '{method}'; choose one of {', '.join(UPSAMPLERS)}.")

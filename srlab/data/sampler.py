@@ -16,13 +16,14 @@ from srlab.errors import SrlabError
 class PatchSampler:
     """An endless stream of ``(lr, hr)`` training batches, cut and degraded on the device.
 
-    The sampler uses the buffer of the set: in memory, on the GPU if it fits there, or mapped from the cache. A batch is
-    a single gather from it. Position, flips and transpose of a patch are index arithmetic on the device of the buffer,
-    so training decodes no file and starts no worker.
+    A batch is a single gather from the buffer of the set, which is in memory, on the GPU if it fits there, or mapped
+    from the cache. Position, flips and transpose of a patch are index arithmetic on the device of the buffer, so
+    training decodes no file and starts no worker.
 
-    LR is that of the whole image: it is made from the patch with a margin as wide as the kernels reach, mirrored at the
-    border of the image, and the margin is cut off. A rotated patch counts as a whole image and has no margin. For
-    ``nearest``, which takes a pixel next to the center of each cell, so does a transposed or flipped patch.
+    LR is a crop of the degraded whole image: it is made from the patch with a margin as wide as the kernels reach,
+    mirrored at the border of the image, and the margin is cut off. A rotated patch counts as a whole image and has no
+    margin. With ``nearest``, which takes a pixel next to the center of each cell, a transposed or flipped patch also
+    counts as a whole image.
 
     Each image is equally likely, whatever its size. All draws come from one CPU generator, so a seed gives the same
     patches on every device, and `state_dict` is all that a resumed run needs. With several processes (`share`) each
@@ -31,32 +32,21 @@ class PatchSampler:
 
     Parameters
     ----------
-    images
-        Images to cut patches from.
     scale
         HR pixels per LR pixel along an axis.
     patch
-        Side of the HR patch; a multiple of `scale`.
+        Side of the HR patch in pixels; a multiple of `scale`.
     batch
         Patches per step, over all processes together.
     degradation
-        How LR is made from HR.
+        Degradation from HR to LR; None is bicubic only.
     augment
-        ``"all"``: flip and transpose at random, so that each of the eight orientations is equally likely;
-        ``"flip"``: left to right only, as in the SRGAN content-loss study; or ``"none"``.
+        ``"all"``: flip and transpose at random, so that each of the eight orientations is equally likely; ``"flip"``:
+        left to right only, as in the SRGAN content-loss study; or ``"none"``.
     rotate
-        Largest random rotation in degrees (that study: 10). A larger window is cut first, so no corner stays black.
+        Largest random rotation in degrees (10 in that study). A larger window is cut first, so no corner stays black.
     black_corners
         Cut first, rotate without blending and leave the corners black, as that study's code does.
-    seed
-        Random seed of all draws.
-    device
-        Device of the batches.
-
-    Raises
-    ------
-    SrlabError
-        An image is smaller than the patch, a number is out of range, or the set has LR images, which would be ignored.
     """
 
     def __init__(
@@ -89,7 +79,7 @@ class PatchSampler:
         if augment not in ("all", "flip", "none"):
             raise SrlabError(f"Unknown augment '{augment}'; choose all, flip or none.")
         angle = math.radians(rotate)
-        # The window holds the rotated patch, and keeps its parity so that both have the same center.
+        # The window contains the rotated patch, and has its parity so that both have the same center.
         margin = 0 if black_corners else math.ceil(patch * (math.cos(angle) + math.sin(angle) - 1) / 2)
         self.window = patch + 2 * margin
         for name, (height, width) in zip(images.names, images.sizes, strict=True):
@@ -111,18 +101,7 @@ class PatchSampler:
         self._pixels = images.pixels.to(self.device) if _fits(images.pixels, self.device) else images.pixels
 
     def share(self, rank: int, world: int) -> None:
-        """Make from now on the batch of one of several processes: every `world`-th patch, from `rank` on.
-
-        Parameters
-        ----------
-        rank, world
-            Number of this process, from 0 on, and number of processes.
-
-        Raises
-        ------
-        SrlabError
-            The batch does not divide among them.
-        """
+        """Keep from now on only the share of one process: every `world`-th patch of a batch, starting at `rank`."""
         if self.batch % world:
             raise SrlabError(f"A batch of {self.batch} does not divide among {world} processes; choose a multiple.")
         self.rank, self.world = rank, world
@@ -131,20 +110,15 @@ class PatchSampler:
         return self
 
     def __next__(self) -> tuple[torch.Tensor, torch.Tensor]:
-        """Draw the next batch.
+        """Return LR ``(batch, 3, patch / scale, patch / scale)`` and HR ``(batch, 3, patch, patch)``.
 
-        Returns
-        -------
-        lr : torch.Tensor
-            ``(batch, 3, patch / scale, patch / scale)``, float32 in [0, 1], on 8-bit levels.
-        hr : torch.Tensor
-            ``(batch, 3, patch, patch)``, likewise.
+        Both are float32 in [0, 1] on 8-bit levels. A process that shares the batch returns only its patches.
         """
         mine = slice(self.rank, None, self.world)
         # Only a few numbers per patch are sent to a GPU, and the CPU does not wait for it.
         windows = self._draw_windows()[:, mine].to(self._pixels.device, non_blocking=True)
         angles = (2 * torch.rand(self.batch, generator=self.generator) - 1)[mine] * self.largest_angle
-        # Degradations draw for this process only, so they have their own generator, which is seeded in each step.
+        # Degradations draw for this process only, so they have their own generator, seeded in each step.
         seed = int(torch.randint(2**62, (), generator=self.generator)) + self.rank
         indices = self._indices(windows)
         patches = self._pixels.index_select(0, indices.flatten()).view(*indices.shape, 3).to(self.device)
@@ -155,7 +129,7 @@ class PatchSampler:
         return _without_margin(lr, self._around), _without_margin(hr, self._around * self.scale)
 
     def _draw_windows(self) -> torch.Tensor:
-        """Draw for each patch the start, height and width of its image, its place and its flips: ``(8, batch)``."""
+        """Draw start, height and width of the image, position and flips of each patch: ``(8, batch)``."""
 
         def below(limit: torch.Tensor) -> torch.Tensor:
             return (torch.rand(self.batch, generator=self.generator, dtype=torch.float64) * limit).long()
@@ -169,7 +143,7 @@ class PatchSampler:
         return torch.stack([self._starts[image], height, width, top, left, *flips])
 
     def _indices(self, windows: torch.Tensor) -> torch.Tensor:
-        """Return indices into the buffer, ``(batch, side, side)``, of windows with their margin."""
+        """Return the buffer indices ``(batch, side, side)`` of windows with their margin."""
         start, height, width, top, left, flip_rows, flip_columns, transpose = windows[:, :, None]
         margin = self._around * self.scale
         steps = torch.arange(-margin, self.window + margin, device=windows.device)
@@ -180,24 +154,24 @@ class PatchSampler:
         return torch.where(transpose[:, None] > 0, indices.transpose(1, 2), indices)
 
     def _rotate(self, windows: torch.Tensor, angles: torch.Tensor) -> torch.Tensor:
-        """Rotate each window about its center by its angle in radians, and keep the patch in its center."""
+        """Rotate each window about its center by its angle in radians, and return the patch in its center."""
         cos, sin = angles.cos(), angles.sin()
         zero = torch.zeros_like(cos)
         theta = torch.stack([torch.stack([cos, -sin, zero], 1), torch.stack([sin, cos, zero], 1)], 1)
-        zoom = self.patch / self.window  # grid_sample calls the borders of the window -1 and 1
+        zoom = self.patch / self.window  # for grid_sample the borders of the window are -1 and 1
         theta = (theta * zoom).to(windows, non_blocking=True)
         grid = F.affine_grid(theta, (len(angles), 3, self.patch, self.patch), align_corners=False)
         mode, padding = ("nearest", "zeros") if self.black_corners else ("bilinear", "border")
         return F.grid_sample(windows, grid, mode=mode, padding_mode=padding, align_corners=False)
 
     def describe(self) -> dict[str, Any]:
-        """Return all settings that decide the batches, by name, for a run's manifest."""
+        """Return all settings that determine the batches, by name, for a run's manifest."""
         names = ("scale", "patch", "batch", "augment", "rotate", "black_corners", "seed")
         parts = {"images": self.images.describe(), "degradation": self.degradation.describe()}
         return {name: getattr(self, name) for name in names} | parts
 
     def state_dict(self) -> dict[str, torch.Tensor]:
-        """Return all that decides the next batches."""
+        """Return the state that determines the next batches."""
         return {"generator": self.generator.get_state()}
 
     def load_state_dict(self, state: dict[str, torch.Tensor]) -> None:
@@ -211,9 +185,9 @@ def _without_margin(patches: torch.Tensor, margin: int) -> torch.Tensor:
 
 
 def _fits(pixels: torch.Tensor, device: torch.device) -> bool:
-    """Return whether a buffer may be on the device: it may fill half of the free memory."""
+    """Return whether a buffer fits on the device, where it may fill half of the free memory."""
     if device.type != "cuda":
         return True
     free, _ = torch.cuda.mem_get_info(device)
-    free += torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)  # torch keeps what was freed
+    free += torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)  # torch caches freed memory
     return pixels.numel() < free / 2

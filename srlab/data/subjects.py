@@ -1,4 +1,4 @@
-"""A subject: one photo, whose left half is trained on and whose right half is shown and scored."""
+"""A subject: one photo, with its left half to train on, and its right half to show and score."""
 
 from pathlib import Path
 
@@ -9,36 +9,31 @@ from srlab.errors import SrlabError
 from srlab.paths import expanded
 from srlab.text import breaks_line
 
-LARGEST = 1024  # height and width in pixels of the center crop of your own photo, so that minutes are enough
-GAP = 136  # columns in its middle that are in neither half: as far as the generators of labs 03 and 04 see to a side
-SMALLEST = 96  # height and width of a half in pixels, below which patches repeat and a score means little
-# dB of bicubic at scale 4 from which on you see no difference (2.5 gray levels). All bundled photos except for the
-# retina have less than 32; upscaled by two, as soft as a phone's, less than 38; by four, most have more than 40.
+LARGEST = 1024  # side in pixels of the center crop of your own photo, so that minutes of training are enough
+GAP = 136  # middle columns in neither half: the radius of lab 04's generator in HR pixels (lab 03's is smaller)
+SMALLEST = 96  # side of a half in pixels, below which patches repeat and a score means little
+# PSNR of bicubic at scale 4, in dB, above which you see no difference (2.5 gray levels). All bundled photos except the
+# retina have less than 32; upscaled 2x, as blurry as a phone's, less than 38; upscaled 4x, most have more than 40.
 SMOOTH = 40.0
 
 
 def halves(subject: str | Path) -> tuple[ImageSet, ImageSet]:
     """Cut a photo in two: the left half to train on, the right half to test on.
 
-    If a subject looks the same everywhere, such as gravel, a network learns it in minutes, and the other half shows
+    If a photo looks the same everywhere, such as gravel, a network learns it in minutes, and the other half shows
     whether it did. LR is made from each half. `GAP` columns in the middle of your own photo are in neither half. The
-    bundled photos are cut without a gap, which made no difference on gravel: a network that never saw the 96 columns
-    next to the cut was as good right after it as one that lacked 96 others.
+    bundled photos are cut without a gap, which made no difference on gravel.
 
     Parameters
     ----------
     subject
-        Name of a bundled photo, or the path of any photo; the center of a large one, at most `LARGEST` pixels square.
+        Name of a bundled photo, or path of any photo; only the center of a large one is used, at most `LARGEST` pixels
+        square.
 
     Returns
     -------
     tuple of ImageSet
         Left and right half, each with the photo's name. An odd column belongs to the right half.
-
-    Raises
-    ------
-    SrlabError
-        There is no such photo, it is too small, or it has no detail to learn.
     """
     bundled, file = str(subject) in PHOTOS, subject_file(subject)
     name = str(subject) if bundled else file.stem
@@ -67,13 +62,7 @@ def halves(subject: str | Path) -> tuple[ImageSet, ImageSet]:
 
 
 def subject_file(subject: str | Path) -> Path:
-    """Return the file of a subject with its full path, which is the same from another folder.
-
-    Raises
-    ------
-    SrlabError
-        There is no such photo.
-    """
+    """Return the absolute path of a subject's file."""
     if str(subject) in PHOTOS:
         return photo_file(str(subject))
     file = expanded(subject)
