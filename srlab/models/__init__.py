@@ -1,6 +1,6 @@
 """The networks, as plain modules.
 
-Each generator has a receptive ``radius``: the LR pixels to each side of an SR pixel that can change it.
+Each generator has a receptive ``radius``: the number of LR pixels to each side of an SR pixel that can change it.
 """
 
 from torch import nn
@@ -21,24 +21,24 @@ from srlab.models.srresnet import ResidualBlock as ResidualBlock
 from srlab.models.srresnet import ResidualBlockNoBN as ResidualBlockNoBN
 from srlab.models.srresnet import SRResNet as SRResNet
 
-# Generators by the name of their class, as recipes and weights files have it.
+# Generators by the name of their class, which is also in recipes and weights files.
 GENERATORS: dict[str, type[nn.Module]] = {
     network.__name__: network for network in (SRResNet, MSRResNet, RRDBNet, CodedSRResNet)
 }
-# Discriminators by the name that recipes have; `build_discriminator` builds them.
+# Discriminators by their name in recipes; `build_discriminator` builds them.
 DISCRIMINATORS: dict[str, type[nn.Module]] = {
     "patch": PatchDiscriminator,
     "srgan": SRGANDiscriminator,
     "vgg": VGGDiscriminator,
     "coded": CodedDiscriminator,
 }
-# Arguments of a generator for the labs' parameter `size`; a laptop trains the one of its name in a minute or two.
+# Arguments of a generator for the labs' parameter `size`; a laptop trains "laptop" in a minute or two.
 SIZES = {
     "tiny": {"blocks": 1, "features": 16},
     "laptop": {"blocks": 4, "features": 32},
     "paper": {"blocks": 16, "features": 64},
 }
-# The same for RRDBNet. The small ones add their output to an upscaled LR, because they train for minutes only.
+# The same for RRDBNet. The small ones add their output to an upscaled LR, because they train only for minutes.
 RRDB_SIZES = {
     "tiny": {"blocks": 1, "features": 16, "growth": 8, "enlarge": True},
     "laptop": {"blocks": 2, "features": 32, "growth": 16, "enlarge": True},
@@ -47,18 +47,12 @@ RRDB_SIZES = {
 
 
 def parameter_count(model: nn.Module) -> int:
-    """Return the number of trainable and frozen parameters; buffers such as BN statistics do not count."""
+    """Return the number of parameters, trainable and frozen; buffers such as BN statistics do not count."""
     return sum(parameter.numel() for parameter in model.parameters())
 
 
 def check_limit(model: nn.Module, limit: int) -> None:
-    """Reject a network with more parameters than the rules of a challenge allow; 0 is no limit.
-
-    Raises
-    ------
-    SrlabError
-        The network has more.
-    """
+    """Reject a network with more parameters than a challenge allows; 0 means no limit."""
     count = parameter_count(model)
     if limit and count > limit:
         raise SrlabError(
@@ -68,21 +62,9 @@ def check_limit(model: nn.Module, limit: int) -> None:
 
 
 def build_discriminator(name: str, patch: int, features: int = 0) -> nn.Module:
-    """Build a new discriminator.
+    """Build a new discriminator for HR patches of `patch` x `patch` pixels.
 
-    Parameters
-    ----------
-    name
-        Key of `DISCRIMINATORS`.
-    patch
-        Side of the HR patches that it will judge, in pixels.
-    features
-        Channels of the first layer; 0 for the published number.
-
-    Raises
-    ------
-    SrlabError
-        The name is unknown, or the discriminator cannot judge patches of that side.
+    `features` is the number of channels of the first layer; 0 for the published number.
     """
     if name not in DISCRIMINATORS:
         raise SrlabError(f"Unknown discriminator '{name}'; choose one of {', '.join(DISCRIMINATORS)}.")
@@ -92,26 +74,9 @@ def build_discriminator(name: str, patch: int, features: int = 0) -> nn.Module:
 
 
 def pick_size(size: str, network: str = "MSRResNet", **changes: int) -> dict[str, int | bool]:
-    """Turn a size into arguments of a generator.
+    """Return the arguments of a generator for a key of `SIZES`, with `changes` such as ``blocks``.
 
-    Parameters
-    ----------
-    size
-        Key of `SIZES`.
-    network
-        Key of `GENERATORS`.
-    **changes
-        Arguments that replace those of the size, such as ``blocks``; 0 and False replace nothing.
-
-    Returns
-    -------
-    dict
-        Arguments for the network; a copy.
-
-    Raises
-    ------
-    SrlabError
-        The size or the network is unknown.
+    Changes to 0 and False are ignored.
     """
     if network not in GENERATORS:
         raise SrlabError(f"Unknown network '{network}'; choose one of {', '.join(GENERATORS)}.")

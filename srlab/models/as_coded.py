@@ -1,6 +1,6 @@
-"""The networks of the SRGAN content-loss study (Kim 2021) as in its code, bugs included, to repeat its results.
+"""The networks of the SRGAN content-loss study (Kim 2021) as in its code, bugs included, to reproduce its results.
 
-Its text describes the networks of SRGAN: `srlab.models.SRResNet` and `srlab.models.SRGANDiscriminator`.
+The study's text describes the networks of SRGAN: `srlab.models.SRResNet` and `srlab.models.SRGANDiscriminator`.
 """
 
 import torch
@@ -12,10 +12,10 @@ from srlab.models.srresnet import SRResNet
 
 
 class CodedResidualBlock(nn.Module):
-    """conv, BN, PReLU, conv, BN, add, with one batch norm in both places; no biases.
+    """conv, BN, PReLU, conv, BN, add, with the same batch norm in both places; no biases.
 
-    In training each place is normalized by its own batch, but the running statistics mix both, so that in eval mode the
-    block is another function than the trained one. The extra *Why does my training not start?* measures it.
+    In training each place is normalized with its own batch, but the running statistics mix both. So in eval mode the
+    block is a different function than the trained one. The extra *Why does my training not start?* measures it.
     """
 
     def __init__(self, features: int) -> None:
@@ -31,15 +31,7 @@ class CodedResidualBlock(nn.Module):
 
 
 class CodedSRResNet(nn.Module):
-    """SRResNet without biases and with `CodedResidualBlock`.
-
-    Parameters
-    ----------
-    blocks, features
-        Residual blocks and channels.
-    scale
-        2, 3, 4 or 8.
-    """
+    """SRResNet without biases and with `CodedResidualBlock`; `scale` is 2, 3, 4 or 8."""
 
     def __init__(self, blocks: int = 16, features: int = 64, scale: int = 4) -> None:
         super().__init__()
@@ -60,15 +52,15 @@ class CodedSRResNet(nn.Module):
         shallow = self.head(lr)
         return self.tail(self.upsample(shallow + self.fuse(self.blocks(shallow))))
 
-    # The same kernels in the same places as in the network of the paper.
+    # The kernels are the same, in the same places, as in SRResNet.
     radius = SRResNet.radius
 
 
 class CodedDiscriminator(nn.Module):
-    """The study's D: without the 256-channel convolution of stride 2.
+    """The study's D: SRGAN's without the 256-channel convolution of stride 2.
 
     Its head cannot run as printed: a Linear without input width, then an average pool of a matrix. So the average comes
-    first here. D has no influence on G in the study's code anyway, because no gradient of D reaches G there.
+    first here. In the study's code D does not influence G anyway, because no gradient of D reaches G.
     """
 
     def __init__(self) -> None:

