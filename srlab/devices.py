@@ -1,4 +1,4 @@
-"""Choose device and precision, measure memory, and explain what the hardware lacks."""
+"""Choose device and precision, measure memory, and explain why a GPU cannot be used."""
 
 import os
 import shutil
@@ -12,9 +12,9 @@ import torch
 
 from srlab.errors import SrlabError
 
-DRIVER = Path("/proc/driver/nvidia/version")  # exists on Linux with NVIDIA's driver
-TORCHRUN = {"RANK", "LOCAL_RANK", "WORLD_SIZE", "MASTER_ADDR", "MASTER_PORT"}  # what torchrun sets in each process
-# Words in the errors of two of torch's allocators, CUDA, cuBLAS and cuDNN when the memory runs out.
+DRIVER = Path("/proc/driver/nvidia/version")  # on Linux with NVIDIA's driver
+TORCHRUN = {"RANK", "LOCAL_RANK", "WORLD_SIZE", "MASTER_ADDR", "MASTER_PORT"}  # set by torchrun in each process
+# Words in the out-of-memory errors of two of torch's allocators, CUDA, cuBLAS and cuDNN.
 NO_MEMORY = (
     *("can't allocate memory", "not enough memory"),
     *("cuda error: out of memory", "status_alloc_failed", "allocation_failed"),
@@ -22,14 +22,9 @@ NO_MEMORY = (
 
 
 def pick_device(device: str | torch.device = "auto") -> torch.device:
-    """Turn ``"auto"`` into the GPU where there is one, else into the CPU.
+    """Turn ``"auto"`` into the GPU if there is one, else into the CPU.
 
     Under ``torchrun`` each process uses its own GPU, numbered by ``LOCAL_RANK``.
-
-    Raises
-    ------
-    SrlabError
-        The device is unknown or missing.
     """
     if isinstance(device, torch.device):
         return device
@@ -50,7 +45,7 @@ def pick_device(device: str | torch.device = "auto") -> torch.device:
 def from_torchrun(name: str) -> int | None:
     """Return a number that torchrun has set, such as ``"RANK"``; None for a process that it did not start.
 
-    A stray variable of a cluster's shell does not count: torchrun sets all of `TORCHRUN`.
+    torchrun sets all of `TORCHRUN`, so a stray variable in a cluster's shell does not count.
     """
     return int(os.environ[name]) if os.environ.keys() >= TORCHRUN else None
 
@@ -63,14 +58,9 @@ def memory_gib(device: torch.device) -> float:
 def pick_precision(precision: str, device: torch.device) -> str:
     """Turn ``"auto"`` into ``"bf16"`` where it is fast, else into ``"fp16"`` on a GPU and ``"no"`` on a CPU.
 
-    ``"no"`` is float32, on a GPU without rounding to TF32 (`convolutions`). Emulated bfloat16 would be slower, so a
-    CPU must have the instructions: AMX, or AVX512-BF16 unless it is Intel's, which is slower than its float32
+    ``"no"`` is float32, on a GPU without rounding to TF32 (`convolutions`). Emulated bfloat16 would be slower, so a CPU
+    must have AMX or AVX512-BF16. Intel's AVX512-BF16 does not count, because it is slower than float32
     (benchmarks/RESULTS.md). The environment variable ``SRLAB_PRECISION`` replaces ``"auto"``.
-
-    Raises
-    ------
-    SrlabError
-        The precision is unknown, or it is fp16 on a CPU.
     """
     if precision == "auto":
         precision = os.environ.get("SRLAB_PRECISION") or "auto"
@@ -94,7 +84,7 @@ def unused_gpu() -> str:
         return ""
     try:
         torch.cuda.init()
-    except (RuntimeError, AssertionError) as error:  # the reason, which is_available hides
+    except (RuntimeError, AssertionError) as error:  # contains the reason, which is_available hides
         build = f"CUDA {torch.version.cuda}" if torch.version.cuda else "CPUs only"
         return (
             f"There is an NVIDIA driver, but torch {torch.__version__}, built for {build}, cannot use it "
@@ -108,14 +98,10 @@ def unused_gpu() -> str:
 def convolutions(whole: bool = True, fastest: bool = False) -> Iterator[None]:
     """Set how a GPU computes convolutions in the block.
 
-    Parameters
-    ----------
-    whole
-        Use all 24 bits of a float32; by default cuDNN rounds factors to 11 bits (TF32). False changes nothing, for
-        networks that compute in 16 bits anyway.
-    fastest
-        Try the algorithms for each new shape once and keep the fastest; batches of training have one shape. The choice
-        may differ between processes, and with it the last bits of a result.
+    `whole` uses all 24 bits of a float32; by default cuDNN rounds factors to 11 bits (TF32). False changes nothing, for
+    networks that compute in 16 bits anyway. `fastest` tries the algorithms for each new shape once and keeps the
+    fastest, which is worth it for training, where batches have one shape. The choice may differ between processes, and
+    with it the last bits of a result.
     """
     cudnn = torch.backends.cudnn
     before = cudnn.benchmark, cudnn.allow_tf32
@@ -127,7 +113,7 @@ def convolutions(whole: bool = True, fastest: bool = False) -> Iterator[None]:
 
 
 def peak_memory_mib() -> float:
-    """Return the largest memory of this process so far in MiB: on the GPU where one was used, else in RAM."""
+    """Return the peak memory of this process in MiB: on the GPU if one was used, else in RAM."""
     if torch.cuda.is_available() and torch.cuda.max_memory_allocated():
         return round(torch.cuda.max_memory_allocated() / 2**20, 1)
     if sys.platform == "win32":
@@ -148,13 +134,7 @@ def out_of_memory(error: BaseException) -> bool:
 
 @contextmanager
 def explaining_lack_of_memory(what: str, advice: str) -> Iterator[None]:
-    """Turn a lack of memory in the block into one sentence: the memory is too small for `what`, and `advice`.
-
-    Raises
-    ------
-    SrlabError
-        Instead of the several errors that report a lack of memory.
-    """
+    """Turn a lack of memory in the block into an SrlabError: the memory is too small for `what`, and `advice`."""
     try:
         yield
     except (RuntimeError, MemoryError) as error:

@@ -6,12 +6,11 @@ LONGEST_MESSAGE = 2000  # characters of a message; a field of a file may have mi
 
 
 class SrlabError(Exception):
-    """A mistake that you can correct: the message is what is wrong, where, and what to do.
+    """A mistake that you can correct: the message states what is wrong, where, and what to do.
 
-    It may quote names and contents of files from anywhere, so it is reduced to one line that is safe on a terminal.
-
-    A notebook shows only the message (IPython calls ``_render_traceback_``), because the frames inside srlab would bury
-    it. ``%debug`` still reaches them.
+    It may quote names and contents of any file, so it is reduced to one line that is safe on a terminal. A notebook
+    shows only the message (IPython calls ``_render_traceback_``), because the frames inside srlab would bury it.
+    ``%debug`` still reaches them.
     """
 
     def __init__(self, sentence: object = "") -> None:

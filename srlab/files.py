@@ -1,4 +1,4 @@
-"""Files that are whole or absent: atomic writes, locks, and tensors with notes as safetensors."""
+"""Files that are complete or absent: atomic writes, locks, and tensors with notes as safetensors."""
 
 import hashlib
 import json
@@ -22,19 +22,8 @@ LONGEST_NAME = 255  # bytes of a file's name
 def write_atomic(path: Path, content: bytes, advice: str = ADVICE) -> None:
     """Write a file that appears under its name only when it is complete and on the disk.
 
-    Parameters
-    ----------
-    path
-        File to write; missing folders are made.
-    content
-        All bytes of the file.
-    advice
-        End of the error message: what to do when the file cannot be written.
-
-    Raises
-    ------
-    SrlabError
-        The disk is full or the folder cannot be written to. An existing file of that name stays as it was.
+    Missing folders are created. After an error an existing file stays as it was. `advice` ends the error message: what
+    to do if the file cannot be written.
     """
     with open_atomic(path, advice) as file:
         file.write(content)
@@ -44,18 +33,8 @@ def write_atomic(path: Path, content: bytes, advice: str = ADVICE) -> None:
 def open_atomic(path: Path, advice: str = ADVICE) -> Iterator[BinaryIO]:
     """Open a file for writing that appears under its name only when it is complete and on the disk.
 
-    Until then it is ``.<name>.part`` in the same folder. That file stays there if the process is killed, and the next
-    call overwrites it. Only one process may write a file at a time.
-
-    Parameters
-    ----------
-    path, advice
-        As for `write_atomic`.
-
-    Raises
-    ------
-    SrlabError
-        As for `write_atomic`. After any error, no file is left behind.
+    Until then it is ``.<name>.part`` in the same folder. An error deletes that file. It stays if the process is killed,
+    and the next call overwrites it. Only one process may write a file at a time.
     """
     name = f".{path.name}.part"
     if len(os.fsencode(name)) > LONGEST_NAME:
@@ -74,19 +53,9 @@ def open_atomic(path: Path, advice: str = ADVICE) -> Iterator[BinaryIO]:
 
 
 def refuse_existing(path: Path, force: bool | None = None) -> None:
-    """Reject a path that exists, unless it may be replaced: best called before the work that fills it.
+    """Reject a path that exists, unless `force` is set; call it before the work that fills the path.
 
-    Parameters
-    ----------
-    path
-        File or folder to write; an empty folder counts as absent.
-    force
-        Whether the user allows to replace it; None if there is no way to allow it.
-
-    Raises
-    ------
-    SrlabError
-        The path exists, and `force` is not set.
+    An empty folder counts as absent. With None, the message does not offer to set `force`.
     """
     if path.exists() and not force and not (path.is_dir() and not any(path.iterdir())):
         way = "remove it" if force is None else "add --force (force=True) to replace it"
@@ -94,13 +63,13 @@ def refuse_existing(path: Path, force: bool | None = None) -> None:
 
 
 def publish(part: Path, path: Path) -> None:
-    """Give a finished file, or a folder of files, its name once all content is on the disk."""
+    """Rename a finished file, or a folder of files, to its final name once all content is on the disk."""
     for content in part.iterdir() if part.is_dir() else [part]:
         with content.open("rb+") as file:
             os.fsync(file.fileno())
     part.replace(path)
-    # Flush the name as well, where the system and the disk can flush a folder. Where they can't (Windows, shared
-    # folders of virtual machines, some network disks), the file is complete all the same.
+    # Flush the name as well, if the system and the disk can flush a folder. If not (Windows, shared folders of virtual
+    # machines, some network disks), the file is complete anyway.
     with suppress(OSError):
         folder = os.open(path.parent, os.O_RDONLY)
         try:
@@ -111,13 +80,7 @@ def publish(part: Path, path: Path) -> None:
 
 @contextmanager
 def writing(path: Path, advice: str = ADVICE) -> Iterator[None]:
-    """Turn an OSError in the block into one sentence: `path` could not be written, and `advice`.
-
-    Raises
-    ------
-    SrlabError
-        Instead of an OSError.
-    """
+    """Turn an OSError in the block into an SrlabError: `path` could not be written, and `advice`."""
     try:
         yield
     except OSError as error:
@@ -135,32 +98,16 @@ def sha256_of(path: Path) -> str:
 def write_safetensors(
     path: Path, tensors: dict[str, torch.Tensor], notes: dict[str, Any], advice: str = ADVICE
 ) -> None:
-    """Write tensors and JSON-able notes as one safetensors file, atomically; equal content gives equal bytes.
-
-    Parameters
-    ----------
-    path, advice
-        As for `write_atomic`.
-    tensors
-        Name -> tensor on any device.
-    notes
-        JSON-able values by name.
-    """
+    """Write tensors and JSON-able notes as one safetensors file, atomically; equal content gives equal bytes."""
     # All notes under one key: the order of several keys in the file's header would be random.
-    # Copies, because a layer that a network uses twice has two names, and safetensors refuses shared memory.
+    # Copies, because a layer that a network uses twice has two names, and safetensors rejects shared memory.
     tensors = {key: value.detach().cpu().contiguous().clone() for key, value in tensors.items()}
     metadata = {"srlab": json.dumps(notes, sort_keys=True)}
     write_atomic(path, save(tensors, metadata), advice)
 
 
 def read_safetensors(path: Path) -> tuple[dict[str, torch.Tensor], dict[str, Any]]:
-    """Read tensors and notes of a safetensors file; a file of another program has no notes.
-
-    Raises
-    ------
-    SrlabError
-        The file is missing or damaged.
-    """
+    """Read tensors and notes from a safetensors file; a file of another program has no notes."""
     if not path.is_file():
         raise SrlabError(f"There is no weights file {path}; run the lab that makes it first.")
     try:
@@ -181,23 +128,10 @@ def all_finite(tensors: dict[str, torch.Tensor]) -> bool:
 
 @contextmanager
 def lock(path: Path, advice: str, busy: str = "", patience: float = 0.0) -> Iterator[None]:
-    """Hold a lock file during the block; the system releases it when the process dies, however it dies.
+    """Hold a lock file during the block; the system releases it when the process ends, even if it is killed.
 
-    Parameters
-    ----------
-    path
-        Lock file; its folder is made if it is missing.
-    advice
-        End of the error message when the folder cannot be written to.
-    busy
-        Error message when another process holds the lock. If empty, print a line and wait.
-    patience
-        Seconds to wait before another process counts as holding it.
-
-    Raises
-    ------
-    SrlabError
-        Another process holds the lock (with `busy`), or the folder cannot be written to.
+    If another process has the lock for `patience` seconds, raise an error with the message `busy`, or print a line and
+    wait if that is empty. `advice` ends the error message for a folder that cannot be written to.
     """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -210,7 +144,7 @@ def lock(path: Path, advice: str, busy: str = "", patience: float = 0.0) -> Iter
             what = path.with_name(path.name.removeprefix(".").removesuffix(".lock"))
             print(f"Another process is at work on {what}; waiting for it.", flush=True)
             held.acquire()
-    except (OSError, NotImplementedError) as error:  # the second: a network disk without locks
+    except (OSError, NotImplementedError) as error:  # NotImplementedError: a network disk without locks
         reason = getattr(error, "strerror", None) or error
         raise SrlabError(f"Cannot write into {path.parent} ({reason}); {advice}.") from error
     try:

@@ -1,7 +1,7 @@
 """Losses as pure functions: content, hybrids, and the adversarial pairs over logits.
 
 The adversarial losses take logits of a discriminator. In the equations below C(x) is the logit, D(x) = sigmoid(C(x)), x
-is an HR image and y = G(lr) an SR image.
+is an HR image and y = G(lr) an SR image; each loss is the mean over all logits. All losses have the shape ``()``.
 """
 
 import math
@@ -35,28 +35,21 @@ def content_loss(
 ) -> torch.Tensor:
     """Compute the distance between the feature maps of SR and HR (Ledig et al. 2017, equation 5), summed over layers.
 
-    The criterion averages over the channels as well, while the paper sums over them. The features of HR have no graph,
+    The criterion also averages over the channels, while the paper sums over them. The features of HR have no graph,
     because nothing before them learns.
 
     Parameters
     ----------
-    features
-        Extractor of the maps of each layer.
     sr, hr
         ``(N, 3, H, W)`` in [0, 1].
     criterion
         ``F.mse_loss`` as in SRGAN, or ``F.l1_loss`` as in ESRGAN.
     relative
         Divide each layer's distance by that of HR's maps from zero. Then 1 means that none of HR's features is there,
-        whatever the network, the layer and its weights, so losses over different ones can be compared.
+        whatever the network, the layer and its weights, so you can compare losses over different ones.
     shift
         Cut a random number of rows and columns, 0 to ``shift - 1``, off both images first. Features are on a grid of
         blocks of pixels; this moves the grid, so that no pattern can hide in it.
-
-    Returns
-    -------
-    torch.Tensor
-        ``()``; squared or absolute units of the maps, no unit if relative.
     """
     if shift > 1:
         down, right = torch.randint(shift, (2,)).tolist()
@@ -76,20 +69,7 @@ def content_loss(
 def hybrid(*parts: tuple[float, torch.Tensor]) -> torch.Tensor:
     """Compute a weighted sum of losses, such as ``hybrid((0.7, pixel), (0.3, content))`` in the content-loss study.
 
-    Parameters
-    ----------
-    *parts
-        Pairs of a weight and a loss ``()``.
-
-    Returns
-    -------
-    torch.Tensor
-        ``()``.
-
-    Raises
-    ------
-    SrlabError
-        A weight is negative, infinite or NaN, or all are 0.
+    The weights are finite, 0 or more, and not all 0.
     """
     weights = [weight for weight, _ in parts]
     if not all(math.isfinite(weight) and weight >= 0 for weight in weights) or not sum(weights):
@@ -121,21 +101,9 @@ def discriminator_loss(
     real, fake
         Logits of HR and SR, of any shape; the same shape for "relativistic". Detach SR before D sees it, or the
         gradient of G is computed for nothing.
-    kind
-        One of `KINDS`.
     labels
         Targets for real and fake within [0, 1], for example from `noisy_labels`. ``(0.9, 0)`` is one-sided smoothing
-        (Salimans 2016). "relativistic" compares pairs and uses only the first; "relativistic average" uses both.
-
-    Returns
-    -------
-    torch.Tensor
-        ``()``, mean over all logits.
-
-    Raises
-    ------
-    SrlabError
-        The kind is unknown, or there are labels for the hinge loss, which has none.
+        (Salimans 2016). "relativistic" compares pairs and uses only the first; "hinge" has no labels.
     """
     _check(kind, real)
     yes, no = labels
@@ -174,18 +142,6 @@ def generator_loss(fake: torch.Tensor, *, real: torch.Tensor | None = None, kind
         Logits of SR, with the graph to G, from the current D.
     real
         Logits of HR, only for the relativistic kinds. G does not change them, so they need no graph.
-    kind
-        One of `KINDS`.
-
-    Returns
-    -------
-    torch.Tensor
-        ``()``, mean over all logits; of any sign for hinge.
-
-    Raises
-    ------
-    SrlabError
-        The kind is unknown, or the logits of HR are missing.
     """
     _check(kind, real)
     match kind:
@@ -202,27 +158,17 @@ def generator_loss(fake: torch.Tensor, *, real: torch.Tensor | None = None, kind
 
 
 def noisy_labels(logits: torch.Tensor, real: float = 1.0, flip: float = 0.0) -> tuple[torch.Tensor, torch.Tensor]:
-    """Draw targets that keep D from becoming too confident: one-sided smoothing, and some swapped labels.
+    """Draw targets of real and fake that keep D from becoming too confident: one-sided smoothing, and swapped labels.
 
     Parameters
     ----------
     logits
-        Logits of real or fake; the targets have their shape, device and number format.
+        Logits of real or fake; the targets have their shape, device and dtype.
     real
         Target of a real image; 0.9 is usual. That of a fake stays 0, or D would reward bad images (Salimans et al.
         2016, section 3.4).
     flip
         Probability that a label is swapped.
-
-    Returns
-    -------
-    tuple of torch.Tensor
-        Targets of real and of fake.
-
-    Raises
-    ------
-    SrlabError
-        A number is outside of [0, 1].
     """
     if not (0 <= real <= 1 and 0 <= flip <= 1):
         raise SrlabError(f"A label and a probability must be within 0 and 1, but are {real} and {flip}.")
@@ -232,7 +178,7 @@ def noisy_labels(logits: torch.Tensor, real: float = 1.0, flip: float = 0.0) -> 
 
 
 def _cross_entropy(logits: torch.Tensor, label: Labels) -> torch.Tensor:
-    # The device itself writes the number; with as_tensor the CPU would wait for a copy to it.
+    # new_full writes the number on the device; with as_tensor the CPU would wait for a copy.
     label = label.to(logits) if isinstance(label, torch.Tensor) else logits.new_full((), label)
     return F.binary_cross_entropy_with_logits(logits, label.expand_as(logits))
 

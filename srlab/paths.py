@@ -1,4 +1,4 @@
-"""Paths: the course, its runs, its recipes, its data, and what a path that you type means."""
+"""Paths: the course, its runs, recipes and data, and the meaning of a typed path."""
 
 import os
 from collections.abc import Iterable
@@ -16,8 +16,8 @@ def home() -> Path:
 def expanded(path: str | os.PathLike) -> Path:
     """Resolve a typed path: ``~`` is your home, and a relative path may start anywhere in the course.
 
-    If it is not in the working directory (in Jupyter, that of the notebook), it is looked up in the folder of the
-    course and in its notebooks. A path that is nowhere stays as it is.
+    A path that is not in the working directory (in Jupyter, that of the notebook) is looked up in the course folder and
+    in its notebooks. If it is not there either, it stays as it is.
     """
     path = from_home(path)
     top = course()
@@ -35,7 +35,7 @@ def from_home(path: str | os.PathLike) -> Path:
 
 
 def switched_on(variable: str) -> bool:
-    """Return whether an environment variable is set to something else than 0."""
+    """Return whether an environment variable is set to anything except 0."""
     return os.environ.get(variable, "0") not in ("", "0")
 
 
@@ -46,7 +46,7 @@ def course() -> Path | None:
 
 
 def recipes() -> Path:
-    """Return the folder of the recipes: of the course around the working directory, else of srlab's own."""
+    """Return the folder of the recipes: that of the course around the working directory, else srlab's own."""
     return (course() or Path(__file__).parents[1]) / "notebooks" / "recipes"
 
 
@@ -62,12 +62,9 @@ def _place(variable: str, name: str) -> Path:
 
 
 def run_folder(lab: str, name: str) -> Path:
-    """Return the folder of a run, which need not exist: ``<home>/<lab>/<name>``.
+    """Return the folder of a run, ``<home>/<lab>/<name>``, which need not exist.
 
-    Raises
-    ------
-    SrlabError
-        A name has other characters than letters, digits and ``. _ -``, or leads out of the folder.
+    Names that lead out of the folder are rejected.
     """
     for part in (lab, name):
         if not part or part != part.strip(".") or not all(c.isalnum() or c in "._-" for c in part):
@@ -78,19 +75,9 @@ def run_folder(lab: str, name: str) -> Path:
 
 
 def locate(typed: str | os.PathLike, known: Iterable[str] = ()) -> Path:
-    """Return the file or folder of a typed path, or of ``<lab>/<name>`` for a run.
+    """Return the file or folder of a typed path, or else of ``<lab>/<name>`` for a run.
 
-    Parameters
-    ----------
-    typed
-        The path or run. An existing path wins.
-    known
-        Other valid names, for the message.
-
-    Raises
-    ------
-    SrlabError
-        Neither exists; the message has similar names.
+    `known` are other valid names, for suggestions in the error message.
     """
     path = from_home(typed)
     for place in (path, home() / path):
@@ -109,7 +96,7 @@ def locate(typed: str | os.PathLike, known: Iterable[str] = ()) -> Path:
 
 
 def generator_file(best: str = "") -> str:
-    """Return the file name of a run's last weights, or of the best ones by a score such as ``"psnr"``."""
+    """Return the name of the file with a run's last weights, or its best ones by a score such as ``"psnr"``."""
     return f"generator-best-{best}.safetensors" if best else "generator.safetensors"
 
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 
 def in_markdown(text: str) -> str:
-    """Keep names from becoming elements, links, formulas or cells; emphasis, code and ``<br>`` stay, on one line."""
+    """Escape names for one line of Markdown; emphasis, code and ``<br>`` keep their meaning."""
     parts = re.split(r"((?<!`)`[^`]+`(?!`))", " ".join(text.split()))  # every second one is code
     for place, part in enumerate(parts):
         signs = r"<(?!br>)|[&\[$|]"
@@ -15,19 +15,19 @@ def in_markdown(text: str) -> str:
 
 
 def in_figure(text: str) -> str:
-    """Keep matplotlib from setting a formula between two dollar signs of a name."""
+    """Escape dollar signs in a name, so that matplotlib does not set a formula between two of them."""
     return text.replace("$", r"\$")
 
 
 def printable(text: object) -> str:
-    """Replace characters that break a line, color a terminal, or turn the direction of writing with ``?``."""
+    """Replace characters that break a line, color a terminal, or change the direction of writing with ``?``."""
     # All spaces stay: macOS puts a narrow one into the names of its screenshots.
     shown = (sign if sign.isprintable() or unicodedata.category(sign) == "Zs" else "?" for sign in str(text))
     return "".join(shown)
 
 
 def in_columns(rows: Sequence[Sequence[str]]) -> str:
-    """Join rows of cells to lines, with each column as wide as its longest cell."""
+    """Join rows of cells into lines, with each column as wide as its longest cell."""
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     return "\n".join("  ".join(map(str.ljust, row, widths)).rstrip() for row in rows)
 
