@@ -4,6 +4,8 @@ import pytest
 import torch
 from torchvision.models import alexnet
 
+from srlab.evaluation.perception import load_lpips
+
 
 @pytest.fixture(scope="session")
 def backbone() -> dict[str, torch.Tensor]:
@@ -19,6 +21,11 @@ def backbone_file(backbone, tmp_path_factory):
     path = tmp_path_factory.mktemp("weights") / "alexnet.pth"
     torch.save(backbone, path)
     return path
+
+
+@pytest.fixture(scope="session")
+def network(backbone_file):
+    return load_lpips(backbone_file)
 
 
 @pytest.fixture(autouse=True)

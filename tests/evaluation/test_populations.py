@@ -1,7 +1,5 @@
 """srlab.evaluation.populations: heaps of patches, what moves them apart, and what does not."""
 
-import math
-
 import pytest
 import torch
 import torch.nn.functional as F
@@ -10,8 +8,6 @@ from srlab.data.datasets import photos
 from srlab.data.images import mod_crop
 from srlab.data.resampling import downsample, upsample
 from srlab.data.subjects import halves
-from srlab.errors import SrlabError
-from srlab.evaluation.metrics import TooSmall
 from srlab.evaluation.perception import with_noise
 from srlab.evaluation.populations import patch_distance
 from srlab.models.features import FeatureExtractor
@@ -27,7 +23,7 @@ def gravel() -> torch.Tensor:
 # --- The distance of two heaps -------------------------------------------------------------------------------
 
 
-def test_another_part_of_the_photo_is_nearer_than_any_enlargement_of_the_same_part(gravel):
+def test_another_part_of_the_photo_is_nearer_than_any_enlargement(gravel):
     other, hr = gravel[..., :256], gravel[..., 256:]
     small = downsample(hr.contiguous(), 4)
     bicubic = upsample(small, 4)
@@ -49,12 +45,6 @@ def test_neither_overshoot_nor_noise_is_taken_for_sharpness():
     assert patch_distance(with_noise(mse, hr, 0.8), hr).item() > 0.8 * soft
 
 
-def test_no_patch_is_compared_with_itself_so_two_halves_of_one_heap_are_zero_apart_on_average():
-    noise = torch.rand(20, 3, 192, 192, generator=torch.Generator().manual_seed(0))
-    found = patch_distance(noise[:10], noise[10:])
-    assert abs(found.mean().item()) < 2 * found.std().item() / math.sqrt(10)
-
-
 def test_the_distance_is_that_of_its_formula():
     images = torch.rand(2, 3, 176, 176, generator=torch.Generator().manual_seed(1))
     images[0] = 0.7 * images[0] + 0.1
@@ -74,12 +64,6 @@ def test_the_distance_is_that_of_its_formula():
     assert patch_distance(images[0], images[1], features).item() == pytest.approx(wanted, rel=1e-3)
 
 
-def test_a_distance_is_per_image_takes_grey_and_refuses_what_has_too_few_patches(gravel):
-    batch = torch.cat([gravel[..., :192, :192], gravel[..., 200:392, 200:392]])
-    found = patch_distance(upsample(downsample(batch, 4), 4), batch)
-    assert (found.shape, found.dtype) == ((2,), torch.float64)
-    assert patch_distance(batch[:1, :1], batch[1:, :1]).isfinite().all()
-    with pytest.raises(TooSmall, match="160x192 pixels has less than the 100 patches"):
-        patch_distance(batch[..., :160], batch[..., :160])
-    with pytest.raises(SrlabError, match="NaN"):
-        patch_distance(batch * math.nan, batch)
+def test_gray_image_is_taken_as_colour(gravel):
+    gray = [gravel[..., :192, x : x + 192][:, :1] for x in (0, 200)]
+    assert torch.equal(patch_distance(*gray), patch_distance(*(image.expand(-1, 3, -1, -1) for image in gray)))
