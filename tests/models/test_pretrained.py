@@ -48,7 +48,7 @@ def asked(monkeypatch):
 # --- Finding -------------------------------------------------------------------------------------------------
 
 
-def test_auto_never_asks_a_server_and_imagenet_asks_once_for_what_the_name_says(cache, asked):
+def test_auto_never_downloads_and_imagenet_does_once(cache, asked):
     assert find_weights("alexnet") is None
     assert asked == []
     assert find_weights("alexnet", "imagenet") == cache / NAME
@@ -59,7 +59,7 @@ def test_auto_never_asks_a_server_and_imagenet_asks_once_for_what_the_name_says(
 def test_failed_download_is_one_sentence(cache, monkeypatch):
     monkeypatch.setenv("NO_PROXY", "127.0.0.1")
     monkeypatch.setattr(pretrained, "weights_url", lambda _: f"http://127.0.0.1:1/{NAME}")
-    with pytest.raises(SrlabError, match=rf"Could not download http://127\.0\.0\.1:1/{NAME} .*refused"):
+    with pytest.raises(SrlabError, match=rf"http://127\.0\.0\.1:1/{NAME} .*refused"):
         find_weights("alexnet", "imagenet")
     assert list(cache.iterdir()) == []
 
@@ -114,14 +114,11 @@ def test_a_file_is_read_or_named(tmp_path, suffix):
 @pytest.mark.parametrize(
     ("content", "said"),
     [
-        (torch.zeros(3), "holds no state dict"),
-        ({"epoch": 3, "0.weight": torch.zeros(2)}, "holds no state dict"),
-        (
-            {"0.weight": torch.zeros(1).expand(4 * 10**9)},
-            r"something else than an array of finite floats in '0\.weight'",
-        ),
-        ({"0.bias": torch.zeros(2, dtype=torch.int64)}, r"something else than an array of finite floats in '0\.bias'"),
-        ({"0.bias": torch.tensor([0, torch.nan])}, r"something else than an array of finite floats in '0\.bias'"),
+        (torch.zeros(3), "no state dict"),
+        ({"epoch": 3, "0.weight": torch.zeros(2)}, "no state dict"),
+        ({"0.bias": torch.zeros(1).expand(4 * 10**9)}, r"finite floats in '0\.bias'"),
+        ({"0.bias": torch.zeros(2, dtype=torch.int64)}, r"finite floats in '0\.bias'"),
+        ({"0.bias": torch.tensor([0, torch.nan])}, r"finite floats in '0\.bias'"),
     ],
     ids=["tensor", "more", "expanded", "integers", "nan"],
 )
@@ -135,7 +132,7 @@ def test_a_network_is_filled_with_all_it_has_or_left_as_it_was(tmp_path):
     network = nn.Sequential(nn.Linear(3, 2))
     before = network[0].weight.clone()
     for weights in ({"0.weight": WEIGHTS["0.weight"]}, WEIGHTS | {"0.bias": torch.zeros(3)}):
-        with pytest.raises(SrlabError, match=r"a\.pth.*'0\.bias' is missing or has another shape than \(2,\)"):
+        with pytest.raises(SrlabError, match=r"a\.pth.*'0\.bias' is missing or has another shape"):
             pretrained.fill(network, weights, tmp_path / "a.pth")
         assert torch.equal(network[0].weight, before)
     pretrained.fill(network, WEIGHTS | {"1.weight": torch.zeros(1)}, tmp_path / "a.pth")

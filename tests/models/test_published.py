@@ -31,22 +31,15 @@ def test_weights_of_esrgan_give_the_picture_of_our_rrdbnet(tmp_path, scale):
     found, lr = read_generator(tmp_path / "net.pth"), torch.rand(1, 3, 20, 16)
     assert (found.config["scale"], found.training) == (scale, False)
     with torch.no_grad():
-        sr = net(lr)
-        assert (found.network(lr) - sr).abs().max() < 1e-5 * sr.abs().max()
+        torch.testing.assert_close(found.network(lr), net(lr), atol=1e-3, rtol=1e-5)
 
 
-def test_wrapped_weights_are_found_and_the_averaged_ones_are_taken(tmp_path):
-    net, last = network(**SIZE), RRDBNet(**SIZE)
-    files = {
-        "params_ema": ({"params": last.state_dict(), "params_ema": net.state_dict()}, net),
-        "params": ({"params": last.state_dict()}, last),
-        "lightning": ({"epoch": 3, "state_dict": net.state_dict()}, net),
-    }
-    for name, (content, wanted) in files.items():
-        torch.save(content, tmp_path / f"{name}.pth")
-        found, weights = load_weights(tmp_path / f"{name}.pth"), wanted.state_dict()
-        assert found.keys() == weights.keys()
-        assert all(torch.equal(found[name], weights[name]) for name in weights)
+@pytest.mark.parametrize("wrapper", ["params_ema", "params", "state_dict"])
+def test_wrapped_weights_are_found_and_the_averaged_ones_are_taken(tmp_path, wrapper):
+    weights = {"a.weight": torch.ones(2)}
+    others = {"epoch": 3} | ({"params": {"a.weight": torch.zeros(2)}} if wrapper == "params_ema" else {})
+    torch.save(others | {wrapper: weights}, tmp_path / "net.pth")
+    assert torch.equal(load_weights(tmp_path / "net.pth")["a.weight"], weights["a.weight"])
 
 
 # --- other people's networks ---
@@ -88,9 +81,7 @@ def test_networks_that_spandrel_knows_upscale_any_size_as_they_do(name, scale, s
 
 @pytest.mark.filterwarnings("ignore")
 @pytest.mark.parametrize(("name", "precision"), [("Compact", "bf16"), ("SwinIR real", "no")])
-def test_tiles_meet_without_seams_and_what_may_break_in_a_half_precision_is_exact(
-    name, precision, tmp_path, monkeypatch
-):
+def test_tiles_meet_and_what_may_break_in_half_precision_is_exact(name, precision, tmp_path, monkeypatch):
     monkeypatch.setenv("SRLAB_PRECISION", "bf16")
     torch.save({"params_ema": theirs(name, OTHERS[name][1]).state_dict()}, tmp_path / "net.pth")
     found = read_generator(tmp_path / "net.pth")
@@ -108,18 +99,17 @@ def compact(**size):
 
 ESRGAN = network(**SIZE).state_dict()
 REFUSED = {
-    "shape": (ESRGAN | {"conv_hr.weight": torch.zeros(16, 16, 1, 1)}, "fit none of the networks they look like"),
-    "other": ({"features.0.weight": torch.zeros(64, 3, 3, 3)}, "holds no network that srlab or spandrel knows"),
-    "restoration": (compact(upscale=1), "is a RealESRGAN Compact for Restoration"),
-    "scale": (compact(upscale=5), "for SR, x5, .*; use one for SR from RGB to RGB with a scale of 2, 3, 4, 8"),
-    "grey": (compact(num_in_ch=1, num_out_ch=1), "x4, from 1 to 1 channels"),
+    "shape": (ESRGAN | {"conv_hr.weight": torch.zeros(16, 16, 1, 1)}, "fit none"),
+    "other": ({"features.0.weight": torch.zeros(64, 3, 3, 3)}, "no network that srlab or spandrel knows"),
+    "restoration": (compact(upscale=1), "for Restoration"),
+    "scale": (compact(upscale=5), "x5, .* scale of 2, 3, 4, 8"),
+    "grey": (compact(num_in_ch=1, num_out_ch=1), "from 1 to 1 channels"),
 }
 
 
 @pytest.mark.parametrize(("weights", "words"), REFUSED.values(), ids=REFUSED)
 def test_a_file_that_does_not_fit_is_refused_in_one_sentence(tmp_path, weights, words):
     torch.save(weights, tmp_path / "net.pth")
-    with pytest.raises(SrlabError, match=words) as caught:
+    with pytest.raises(SrlabError, match=rf"net\.pth .*{words}") as caught:
         read_generator(tmp_path / "net.pth")
     assert "\n" not in str(caught.value)
-    assert "net.pth" in str(caught.value)

@@ -7,19 +7,15 @@ import pytest
 import srlab
 from srlab.course.cli.main import main
 from srlab.data import datasets
-from srlab.data.images import read_image
+from srlab.errors import SrlabError
 from srlab.models import weights
 from studies.shown import bicubic
 
 
 @pytest.fixture(scope="module")
-def unseen():
-    """The middles of the validation photos: whole ones would take four times as long."""
-    return datasets.photos("validation").center_crop(256)
-
-
-@pytest.fixture(scope="module")
-def table(unseen):
+def table():
+    """Scores on the middles of the validation photos: whole ones would take four times as long."""
+    unseen = datasets.photos("validation").center_crop(256)
     networks = {"bicubic": bicubic} | weights.load_shipped()
     metrics = ("psnr", "gradient_ratio", "energy_error", "checkerboard", "colour_shift")
     return srlab.evaluate_all(networks, unseen, metrics=metrics).set_index(["method", "image"])
@@ -29,8 +25,7 @@ def table(unseen):
 def test_they_were_trained_on_the_embedded_photos_alone_and_are_small(name):
     file = weights.find_shipped(name)
     manifest = json.loads(file.with_suffix(".json").read_text())
-    photos = datasets.photos("train")
-    assert manifest["parameters"]["sampler"]["images"] == photos.describe()
+    assert manifest["parameters"]["sampler"]["images"] == datasets.photos("train").describe()
     assert file.stat().st_size < 1_000_000
 
 
@@ -41,7 +36,7 @@ def test_those_for_psnr_beat_bicubic_on_every_photo_that_they_have_not_seen(tabl
     assert gain["astronaut"] >= 1.3
 
 
-def test_srgan_is_sharper_with_texture_where_the_photo_has_it_and_paints_neither_a_grid_nor_a_tint(table):
+def test_srgan_is_sharper_and_paints_neither_a_grid_nor_a_tint(table):
     means = table.groupby("method").mean(numeric_only=True)
     assert means.gradient_ratio["SRGAN"] > means.gradient_ratio["MSRResNet"] + 0.1
     assert means.energy_error["SRGAN"] < means.energy_error["MSRResNet"] - 0.05
@@ -52,20 +47,14 @@ def test_srgan_is_sharper_with_texture_where_the_photo_has_it_and_paints_neither
     assert sharper.colour_shift.max() < 0.4
 
 
-def test_upscale_takes_msrresnet_where_nothing_is_asked_for_and_others_by_their_name(tmp_path, monkeypatch, capsys):
+def test_upscale_takes_msrresnet_unless_another_is_named(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     source = str(srlab.write_image(datasets.photos("validation")["chelsea"][..., :40, :48], tmp_path / "lr.png"))
     for target, *options in (["a.png"], ["b.png", "--run", "msrresnet"], ["c.png", "--run", "srgan"]):
         assert main(["upscale", source, target, *options]) == 0
         assert ("msrresnet, which comes with srlab" in capsys.readouterr().err) == (not options)
     made = [(tmp_path / f"{name}.png").read_bytes() for name in "abc"]
-    assert read_image(tmp_path / "a.png").shape == (3, 160, 192)
     assert made[0] == made[1] != made[2]
     (tmp_path / "srgan").mkdir()  # a folder of that name comes first
-    for options, said in (
-        (["--run", "srgan"], "generator.safetensors"),
-        (["--scale", "2"], "msrresnet enlarges x4, but --scale is 2"),
-        (["--run", "srgn"], "did you mean srgan?"),
-    ):
-        assert main(["upscale", source, "sr.png", *options]) == 2
-        assert said in capsys.readouterr().err
+    with pytest.raises(SrlabError, match=r"generator\.safetensors"):
+        weights.read_generator("srgan")
