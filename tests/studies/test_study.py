@@ -75,7 +75,7 @@ def test_a_row_has_the_settings_of_the_study(row, preset, expected):
 def test_a_preset_without_its_images_or_with_an_unknown_row_is_refused_in_one_sentence():
     with pytest.raises(SrlabError, match="needs --images"):
         read_preset("paper")
-    with pytest.raises(SrlabError, match="'described SRResNet 250 Res50', which is no row"):
+    with pytest.raises(SrlabError, match="'described SRResNet 250 Res50'"):
         rows(read_preset("laptop") | {"rows": ["described SRResNet 250 Res50"]})
 
 

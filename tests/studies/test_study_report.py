@@ -1,16 +1,9 @@
 """The report of the content-loss study on made-up scores: numbers in their cells, and no claim from random features."""
 
-import json
-import re
-
 import pandas as pd
 import pytest
-import torch
 
-import srlab
 from studies.content_loss import tables
-from studies.content_loss.report import main
-from studies.score import crop_file
 
 SET = "photos/validation"
 SRGAN = {"method": "SRGAN", "epochs": 100}
@@ -91,23 +84,3 @@ def test_a_claim_is_answered_by_trained_features_only(claim, first, expected):
     if claim == QUESTION:  # one random network is enough to leave it open
         mixed = [one for real in (True, False) for one in whole(real) if (one["loss"] != "Res34_3") == real]
         assert cells(tables.claimed(means(*mixed), claim), first)[2] == "no answer: random features"
-
-
-@pytest.mark.nightly
-def test_the_whole_report_is_written_with_its_figures_and_without_paths(tmp_path):
-    (tmp_path / "scores").mkdir()
-    for row, found in pd.DataFrame([*whole(real=False), BICUBIC]).groupby("row"):
-        file = tmp_path / "scores" / f"{row}.csv"
-        found.dropna(axis=1, how="all").to_csv(file, index=False)
-        srlab.write_image(torch.rand(3, 96, 144), crop_file(file))
-    about = {"preset": "laptop", "given": {"backbone": "/home/somebody/vgg.pth"}}
-    about["settings"] = {"iters": {"250": 20, "100": 10, "200": 20}}
-    main(str(tmp_path / "scores"), str(tmp_path / "RESULTS.md"), json.dumps(about))
-    text = (tmp_path / "RESULTS.md").read_text()
-    assert "--backbone vgg.pth" in text
-    assert "somebody" not in text
-    pictures = re.findall(r"!\[.+?\]\((.+?)\)", text)
-    assert len(pictures) >= 2
-    assert all((tmp_path / picture).stat().st_size > 1000 for picture in pictures)
-    assert "0 rows looked through trained networks" in text
-    assert "nan" not in text.lower()

@@ -89,7 +89,7 @@ def test_a_row_is_scored_on_lr_as_it_was_trained_on():
 
 @pytest.mark.parametrize(
     ("chosen", "words"),
-    [(["base", "magic"], "names 'magic', which is no row"), (["instance noise"], "leaves out the row 'base'")],
+    [(["base", "magic"], "'magic'"), (["instance noise"], "'base'")],
 )
 def test_rows_that_are_not_there_or_miss_their_base_are_refused(chosen, words):
     with pytest.raises(SrlabError, match=words):
