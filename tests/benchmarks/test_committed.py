@@ -22,7 +22,7 @@ def undrawn(monkeypatch):
     monkeypatch.setattr(Page, "keep", lambda page, name, figure: page.figures.update({name: plt.close(figure)}))
 
 
-def test_the_committed_report_and_the_table_of_the_readme_are_those_of_the_committed_records(undrawn):
+def test_committed_report_and_table_of_the_readme_are_those_of_the_records(undrawn):
     records = record.read_all()
     assert len(records) > 1
     page = report.report(records, RECORDS)

@@ -17,7 +17,7 @@ PRESETS = {"smoke": {}, "laptop": {}, "paper": {"images": "DIV2K"}}
 
 
 @pytest.mark.parametrize("name", PRESETS)
-def test_every_row_is_a_run_that_its_lab_takes_after_the_row_that_it_needs(name):
+def test_every_row_is_a_run_that_its_lab_takes(name):
     preset = read_preset(name, **PRESETS[name])
     found = rows(preset, shallow=True)
     assert len({row.name for row in found}) == len(found)
@@ -36,7 +36,7 @@ def test_every_row_is_a_run_that_its_lab_takes_after_the_row_that_it_needs(name)
         assert given["pixel_weight"] + given["content_weight"] == pytest.approx(1)
 
 
-def test_every_published_row_is_there_in_both_variants_and_so_are_the_hybrids_that_were_not():
+def test_every_published_row_is_there_in_both_variants():
     found = [(r.variant, r.method, r.epochs, r.loss) for r in rows(read_preset("laptop")) if r.variant in VARIANTS]
     for method, epochs, _, loss in PUBLISHED:
         assert {(variant, method, epochs, loss) for variant in VARIANTS} <= set(found)
@@ -72,7 +72,7 @@ def test_a_row_has_the_settings_of_the_study(row, preset, expected):
     assert {name: given[name] for name in expected} == expected
 
 
-def test_a_preset_without_its_images_or_with_an_unknown_row_is_refused_in_one_sentence():
+def test_preset_without_images_or_with_an_unknown_row_is_refused():
     with pytest.raises(SrlabError, match="needs --images"):
         read_preset("paper")
     with pytest.raises(SrlabError, match="'described SRResNet 250 Res50'"):

@@ -33,7 +33,7 @@ def cells(text, first):
     return [cell.strip() for cell in found.strip("|").split("|")]
 
 
-def test_numbers_land_in_the_row_of_the_loss_and_the_column_of_the_variant():
+def test_numbers_land_in_their_row_and_column():
     coded = line("Res34_3", **CODED, psnr_rgb=19.75, layers="resnet34 -stage1 block16")
     seeds = [line("MSE", seed, psnr_rgb=25.25, colour_shift=shift) for seed, shift in enumerate((1.0, 2.0, 4.5))]
     other = line("MSE", psnr_rgb=25.25, image="chelsea", colour_shift=2.0)  # so seed 0 has 1.5

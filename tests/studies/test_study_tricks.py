@@ -40,7 +40,7 @@ def declared():
 
 
 @pytest.mark.parametrize("name", PRESETS)
-def test_a_row_is_a_run_that_changes_what_it_names_in_the_lab_and_nothing_else(name):
+def test_row_changes_what_it_names_in_the_lab_and_nothing_else(name):
     preset = read_preset(name, **PRESETS[name])
     scaled = read_book(NOTEBOOK.parent / "recipes" / f"{LAB}.yaml").recipes["photos"].scales
     scaled = {name for name in scaled if declared()[name]}  # no milestones stay none

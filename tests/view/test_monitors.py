@@ -10,7 +10,7 @@ from srlab.view.plots import COLORS
 VALIDATED = {0: 29.8, 25: 28.2, 50: 28.5, 100: 28.4, 200: 28.1}
 
 
-def test_the_monitor_of_a_gan_draws_what_d_says_and_the_validation_and_keeps_the_crop(tmp_path, monkeypatch):
+def test_gan_monitor_draws_the_chances_the_validation_and_the_crop(tmp_path, monkeypatch):
     history = [{"step": 10, "d_real": 0.6, "d_fake": 0.4}, {"step": 20, "d_real": 0.8, "d_fake": 0.2}]
     history += [{"step": step, "val_psnr": psnr} for step, psnr in VALIDATED.items()]
     upsample = torch.nn.Upsample(scale_factor=4)

@@ -71,7 +71,7 @@ class OldImage(IPython.display.Image):
         super().__init__(data, metadata=metadata)
 
 
-def test_a_caption_is_also_what_readers_hear_who_do_not_see_the_figure(monkeypatch):
+def test_caption_is_the_alternative_text(monkeypatch):
     shown = []
     monkeypatch.setattr(plots, "Image", OldImage)
     monkeypatch.setattr(plots, "display", lambda *things, **_: shown.extend(things))
@@ -83,7 +83,7 @@ def test_a_caption_is_also_what_readers_hear_who_do_not_see_the_figure(monkeypat
 
 
 @pytest.mark.parametrize(("pictures", "axes"), [(5, 6), (6, 7), (1, 2)])
-def test_a_crop_comes_with_the_whole_in_an_empty_place_or_in_a_corner(pictures, axes):
+def test_crop_comes_with_the_whole_image(pictures, axes):
     image = torch.rand(3, 60, 60)
     figure = plots.draw_images({str(i): image for i in range(pictures)}, box=(0, 0, 12, 12))
     found = [*figure.axes, *(child for axis in figure.axes for child in axis.child_axes)]

@@ -30,7 +30,7 @@ def still_of(comparison):
     return labels, [np.asarray(Image.open(io.BytesIO(image))) for image in images]
 
 
-def test_each_picture_is_in_the_html_once_under_its_label_and_without_loss_and_nothing_comes_from_outside():
+def test_each_picture_is_in_the_html_once_without_loss_and_nothing_comes_from_outside():
     images = {"LR": noise(8, 12), "SR": noise(seed=1)[None] * 1.4 - 0.2, "HR": to_uint8(noise(seed=2))}
     comparison = srlab.compare(images, left="HR", right="SR", notes={"SR": "a note"})
     labels, pictures = still_of(comparison)
@@ -41,8 +41,7 @@ def test_each_picture_is_in_the_html_once_under_its_label_and_without_loss_and_n
     assert comparison.html.count("base64,") == 3
     assert "http" not in comparison.html
     assert "import " not in comparison.html
-    again = srlab.compare(images, left="HR", right="SR", notes={"SR": "a note"})
-    assert comparison.html == again.html, "equal content gives equal HTML"
+    assert comparison.html == srlab.compare(images, left="HR", right="SR", notes={"SR": "a note"}).html
 
 
 @pytest.mark.parametrize("effort", [0, 4])
@@ -55,7 +54,7 @@ def test_psnr_stands_beside_pictures_of_full_size():
     hr = noise(64, 64)
     images = {"LR": noise(16, 16), "SR": (hr + 0.1).clamp(0, 1), "grey": hr[:1], "same": hr, "HR": hr}
     said, _ = still_of(srlab.compare(images, left="LR", right="SR"))
-    assert said[:2] == ["LR 16×16 pixels, ×4", f"SR {float(srlab.psnr(images['SR'], hr)):.2f} dB"]
+    assert said[1] == f"SR {float(srlab.psnr(images['SR'], hr)):.2f} dB"
     assert re.fullmatch(r"grey \d+\.\d\d dB", said[2])
     assert said[3:] == ["same identical", "HR"]
     assert still_of(srlab.compare({"SR": noise(8, 8), "HR": noise(8, 8)}))[0] == ["SR", "HR"], "too small"
@@ -64,20 +63,21 @@ def test_psnr_stands_beside_pictures_of_full_size():
 
 
 @pytest.mark.parametrize(
-    ("images", "options", "says"),
+    ("sr", "options", "says"),
     [
-        ({"SR": noise()}, {}, "at least two pictures"),
-        ({"LR": noise(8, 24), "HR": noise()}, {}, "'LR' has 24x8 pixels and the largest picture 48x32"),
-        ({"SR": noise() * torch.nan, "HR": noise()}, {}, "'SR' has values from nan"),
-        ({"SR": noise() * 255, "HR": noise()}, {}, "'SR' has values .* divide levels by 255"),
-        ({"SR": noise() * 2 - 1, "HR": noise()}, {}, r"'SR' has values .* from \[-1, 1\] take"),
-        ({"SR": noise()[:2], "HR": noise()}, {}, r"'SR' has shape \(2, 32, 48\)"),
-        ({"SR": noise().numpy(), "HR": noise()}, {}, "'SR' is ndarray; a picture is a torch tensor"),
-        ({"SR": noise(), "HR": noise()}, {"left": "LR"}, "no picture 'LR' to compare; choose among SR, HR"),
-        ({"SR": noise(), "HR": noise()}, {"limit_mb": 0.01}, r"above its limit of 0.01 MB.*; crop"),
+        (None, {}, "at least two"),
+        (noise(8, 24), {}, "24x8 .* 48x32"),
+        (noise() * torch.nan, {}, "nan"),
+        (noise() * 255, {}, "by 255"),
+        (noise() * 2 - 1, {}, r"\[-1, 1\]"),
+        (noise()[:2], {}, r"\(2, 32, 48\)"),
+        (noise().numpy(), {}, "ndarray"),
+        (noise(), {"left": "LR"}, "'LR' .* SR, HR"),
+        (noise(), {"limit_mb": 0.01}, "0.01 MB"),
     ],
 )
-def test_what_cannot_be_compared_is_named(images, options, says):
+def test_what_cannot_be_compared_is_named(sr, options, says):
+    images = {"HR": noise()} if sr is None else {"SR": sr, "HR": noise()}
     with pytest.raises(srlab.SrlabError, match=says):
         srlab.compare(images, **options)
 
@@ -99,11 +99,11 @@ def test_it_saves_a_whole_page_that_is_not_overwritten_by_accident(tmp_path):
     page = path.read_text(encoding="utf-8")
     assert page.startswith("<!doctype html>")
     assert comparison._repr_html_() in page
-    with pytest.raises(srlab.SrlabError, match=r"page\.html exists already"):
+    with pytest.raises(srlab.SrlabError, match=r"page\.html exists"):
         comparison.save(path)
     comparison.save(path, force=True)
 
 
-def test_three_full_photos_stay_near_a_megabyte(astronaut):
+def test_three_full_photos_stay_below_a_megabyte(astronaut):
     lr = srlab.downsample(astronaut, 4)
     assert len(srlab.compare({"LR": lr, "bicubic": srlab.upsample(lr, 4), "HR": astronaut}).html) < 1_000_000
