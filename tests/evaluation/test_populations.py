@@ -1,5 +1,7 @@
 """srlab.evaluation.populations: heaps of patches, what moves them apart, and what does not."""
 
+import math
+
 import pytest
 import torch
 import torch.nn.functional as F
@@ -43,6 +45,12 @@ def test_neither_overshoot_nor_noise_is_taken_for_sharpness():
     soft = patch_distance(mse, hr).item()
     assert patch_distance(sharpened, hr).item() > 2 * soft
     assert patch_distance(with_noise(mse, hr, 0.8), hr).item() > 0.8 * soft
+
+
+def test_no_patch_is_compared_with_itself_so_two_halves_of_one_heap_are_zero_apart_on_average():
+    noise = torch.rand(20, 3, 192, 192, generator=torch.Generator().manual_seed(0))
+    found = patch_distance(noise[:10], noise[10:])
+    assert abs(found.mean().item()) < 2 * found.std().item() / math.sqrt(10)
 
 
 def test_the_distance_is_that_of_its_formula():
