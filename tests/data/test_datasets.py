@@ -1,6 +1,7 @@
 """srlab.data.datasets: the bundled photos, folders with and without LR, and one clear sentence for each mistake."""
 
 import os
+import re
 
 import numpy as np
 import pytest
@@ -38,7 +39,7 @@ def noise_set(*sizes):
 # --- Bundled photos ------------------------------------------------------------------------------------------
 
 
-def test_sixteen_photos_need_no_download_and_four_of_them_are_held_out(astronaut):
+def test_bundled_photos(astronaut):
     train, validation = datasets.photos("train"), datasets.photos("validation")
     assert len({image.numpy().tobytes() for image in train.hr + validation.hr}) == 16
     assert validation.names == ["astronaut", "chelsea", "text", "brick"]
@@ -51,15 +52,15 @@ def test_sixteen_photos_need_no_download_and_four_of_them_are_held_out(astronaut
 # --- ImageSet ------------------------------------------------------------------------------------------------
 
 
-def test_small_images_are_left_out_and_named(capsys):
+def test_at_least(capsys):
     images = noise_set((96, 96), (95, 200), (200, 95), (100, 300))
     assert images.at_least(96).names == ["a", "d"]
-    assert capsys.readouterr().out == "Left out of mine, as they are smaller than 96 x 96 pixels: b, c.\n"
+    assert re.fullmatch("Left out of mine.* 96 x 96 pixels: b, c.\n", capsys.readouterr().out)
     assert images.at_least(90) is images
     assert capsys.readouterr().out == ""
 
 
-def test_images_are_float_batches_and_a_subset_keeps_order_lr_and_grey():
+def test_subset():
     images = noise_set((4, 5), (6, 3))
     images.lr = ImageSet.from_images("lr", {name: hr[:, :1, :1] for name, hr in zip("ab", images.hr, strict=True)})
     assert torch.equal(images["b"], images.hr[1][None] / 255)
@@ -70,7 +71,7 @@ def test_images_are_float_batches_and_a_subset_keeps_order_lr_and_grey():
     assert torch.equal(part.lr_of("b"), images.lr_of("b"))
 
 
-def test_fingerprint_changes_with_a_pixel_a_name_and_a_shape():
+def test_fingerprint():
     reference, pixel, name = (noise_set((4, 5), (6, 3)) for _ in range(3))
     assert pixel.fingerprint() == reference.fingerprint() == "b1fae77192707b47"
     pixel.hr[1][2, 5, 2] += 1
@@ -86,7 +87,7 @@ def test_center_crop():
     assert (images.name, images.names, images.lr, images.grey) == ("mine centre 4", ["a", "b"], None, {"b"})
 
 
-def test_parts_and_samplers_use_the_buffer_of_the_set():
+def test_pixels_are_not_copied():
     images = noise_set((33, 42), (33, 42))
     for part in (images, images.subset("b"), images.with_lr(Degradation(), 4)):
         part.lr = None
@@ -95,7 +96,7 @@ def test_parts_and_samplers_use_the_buffer_of_the_set():
 
 
 @pytest.mark.parametrize("degradation", [Degradation(), Degradation("nearest")])
-def test_lr_is_made_from_cropped_hr_or_stays(degradation):
+def test_with_lr(degradation):
     images = noise_set((33, 42), (20, 23))
     pairs = images.with_lr(degradation, 4)
     assert images.lr_of("a") is None
@@ -104,7 +105,7 @@ def test_lr_is_made_from_cropped_hr_or_stays(degradation):
     assert pairs.with_lr(BLIND, 4) is pairs
 
 
-def test_random_degradation_gives_pairs_that_follow_from_the_seed_and_the_image():
+def test_with_lr_of_a_random_degradation():
     image = noise_set((33, 42)).hr[0]
     images = ImageSet.from_images("twice", {"a": image, "b": image})
     one, again, other = (images.with_lr(BLIND, 4, seed=seed) for seed in (0, 0, 1))
@@ -112,26 +113,16 @@ def test_random_degradation_gives_pairs_that_follow_from_the_seed_and_the_image(
     assert not torch.equal(one.lr.hr[0], other.lr.hr[0])
     assert not torch.equal(one.lr.hr[0], one.lr.hr[1])
     assert one.fingerprint() == images.fingerprint()
-    scores = [evaluate(lambda lr: upsample(lr, 4), pairs) for pairs in (one, other)]
     made = evaluate(lambda lr: upsample(lr, 4), images, degradation=BLIND)
-    assert [made.equals(table) for table in scores] == [True, False]
+    assert made.equals(evaluate(lambda lr: upsample(lr, 4), one))
 
 
 # --- Folders -------------------------------------------------------------------------------------------------
 
 
-def test_folder_gives_its_images_by_name(tmp_path):
-    save(tmp_path / "set" / "b.png", seed=1)
-    save(tmp_path / "set" / "a.JPG", grey=True)
-    (tmp_path / "set" / "notes.txt").write_text("no image")
-    (tmp_path / "set" / "sub.png").mkdir()
-    images = load_images(tmp_path / "set")
-    assert (images.name, images.names, images.grey, images.lr) == ("set", ["a", "b"], {"a"}, None)
-    assert [image.shape for image in images.hr] == [(3, 8, 12)] * 2
-
-
 # Files, the images that they are, and what is left out.
 TREES = {
+    "colour, grey and other files": ("b.png grey.JPG notes.gif sub.png/notes.gif", "b grey", ""),
     "images on several levels": ("a.png crops/b.png crops/old/c.png", "a crops-b crops-old-c", ""),
     "a folder per class, as FFHQ": ("0/face.png 0/other.png 1/face.png", "0-face 0-other 1-face", ""),
     "hidden files and folders": (
@@ -147,11 +138,11 @@ TREES = {
 
 
 @pytest.mark.parametrize(("files", "names", "left_out"), TREES.values(), ids=TREES)
-def test_a_tree_of_images(tmp_path, capsys, files, names, left_out):
+def test_tree_of_images(tmp_path, capsys, files, names, left_out):
     for seed, name in enumerate(files.split()):
-        save(tmp_path / "set" / name, seed=seed)
+        save(tmp_path / "set" / name, grey="grey" in name, seed=seed)
     images = load_images(tmp_path / "set")
-    assert (" ".join(images.names), images.lr) == (names, None)
+    assert (" ".join(images.names), images.lr, images.grey) == (names, None, {"grey"} & set(images.names))
     assert len({image.numpy().tobytes() for image in images.hr}) == len(images)
     assert capsys.readouterr().out == (f"Left out of set: {left_out}.\n" if left_out else "")
 
@@ -175,7 +166,7 @@ PAIRS = {
 
 @pytest.mark.parametrize("cache_from", [100, 2], ids=["memory", "cache"])
 @pytest.mark.parametrize(("hr", "lr", "other"), PAIRS.values(), ids=PAIRS)
-def test_hr_and_lr_are_paired_in_the_usual_layouts(tmp_path, capsys, monkeypatch, hr, lr, other, cache_from):
+def test_pairs_of_hr_and_lr(tmp_path, capsys, monkeypatch, hr, lr, other, cache_from):
     monkeypatch.setattr(datasets, "CACHE_FROM", cache_from)
     for seed, image in enumerate(("bird", "lenna")):
         for number, (path, height, width) in enumerate(((hr, 17, 22), (lr, 4, 5), (other, 8, 11))):
@@ -198,27 +189,18 @@ def test_locked_folder(tmp_path, capsys):
         save(tmp_path / "set" / name)
     (tmp_path / "set" / "b").chmod(0)
     assert load_images(tmp_path / "set").names == ["a"]
-    assert (
-        capsys.readouterr().out == f"Left out: the folder {tmp_path}/set/b, which can't be read (Permission denied).\n"
-    )
+    assert f"{tmp_path}/set/b, which can't be read (Permission denied)" in capsys.readouterr().out
     (tmp_path / "set").chmod(0)
-    with pytest.raises(SrlabError, match=r"no folder .*set that can be read \(Permission denied\)"):
+    with pytest.raises(SrlabError, match=r"set .*\(Permission denied\)"):
         load_images(tmp_path / "set")
 
 
-def test_linked_folders_count_and_a_link_to_a_folder_above_does_not(tmp_path):
+def test_linked_folders(tmp_path):
     save(tmp_path / "one" / "a.png")
     save(tmp_path / "set" / "b" / "c.png")
     (tmp_path / "set" / "one").symlink_to("../one")
     (tmp_path / "set" / "b" / "loop").symlink_to("..")
     assert load_images(tmp_path / "set").names == ["b-c", "one-a"]
-
-
-def test_a_name_that_breaks_lines_is_left_out_and_told_escaped(tmp_path, capsys):
-    for name in ("dog.png", "cat\nback.png"):
-        save(tmp_path / "line" / name)
-    assert load_images(tmp_path / "line").names == ["dog"]
-    assert "Left out: 'cat\\nback.png' in" in capsys.readouterr().out
 
 
 # --- Mistakes ------------------------------------------------------------------------------------------------
@@ -241,7 +223,7 @@ def test_a_name_that_breaks_lines_is_left_out_and_told_escaped(tmp_path, capsys)
         (lambda path: load_images(path / "unfit"), "'bird' in .* is 5x5, .* 1/4"),
     ],
 )
-def test_a_mistake_is_one_sentence_that_names_it(tmp_path, ask, said):
+def test_mistake_is_named(tmp_path, ask, said):
     (tmp_path / "empty").mkdir()
     for name in ("twice/cat.png", "twice/cat.jpg", "twice/dog.png", "torn/a.png"):
         save(tmp_path / name)

@@ -73,14 +73,14 @@ def test_resize_equals_the_definition(kernel, antialias):
     for height, width, factor in sizes:
         image = torch.rand(2, height, width, generator=seeded())
         expected = slow_resize(image, factor, kernel, antialias)
-        result = resize(image, factor, kernel, antialias)
-        assert result.shape == (2, math.ceil(height * factor), math.ceil(width * factor))
-        assert np.abs(result.numpy() - expected).max() < 2e-6
-        assert np.abs(resize(image.double(), factor, kernel, antialias).numpy() - expected).max() < 1e-12
+        for kind, most in ((torch.float32, 2e-6), (torch.float64, 1e-12)):
+            result = resize(image.to(kind), factor, kernel, antialias).numpy()
+            assert result.shape == expected.shape
+            assert np.abs(result - expected).max() < most
 
 
 @pytest.mark.parametrize("scale", [2, 3, 4, 8])
-def test_downsample_has_the_uint8_pixels_of_the_definition_on_a_whole_photo_borders_included(astronaut, scale):
+def test_downsample_has_the_uint8_pixels_of_the_definition(astronaut, scale):
     def to_levels(levels):
         """What MATLAB stores after each axis of an 8-bit image: halves are rounded up."""
         return np.clip(np.floor(levels + 0.5 + 1e-9), 0, 255)
@@ -94,7 +94,7 @@ def test_downsample_has_the_uint8_pixels_of_the_definition_on_a_whole_photo_bord
     assert (gap > 0).mean() < 5e-5  # float32 cannot tell a half from its nearest neighbours
 
 
-def test_downsample_has_the_pixels_of_the_benchmark_files_that_matlab_made(benchmark_dir):
+def test_downsample_has_the_pixels_of_matlab(benchmark_dir):
     """Not at the border: the files at hand were mirrored there in another way."""
     images = datasets.load_images(benchmark_dir / "Set5")
     for name, hr in images:
@@ -103,7 +103,7 @@ def test_downsample_has_the_pixels_of_the_benchmark_files_that_matlab_made(bench
 
 
 @pytest.mark.parametrize("scale", [2, 3, 4])
-def test_nearest_picks_one_pixel_of_a_block_and_repeats_it(scale):
+def test_nearest(scale):
     image = quantize(torch.rand(1, 3, 5 * scale, 7 * scale))
     first = (scale - 1) // 2
     assert torch.equal(downsample(image, scale, "nearest"), image[..., first::scale, first::scale])
@@ -111,14 +111,14 @@ def test_nearest_picks_one_pixel_of_a_block_and_repeats_it(scale):
     assert torch.equal(upsample(image, scale, "nearest"), repeated)
 
 
-def test_autocast_does_not_change_a_pixel(photo):
-    with torch.autocast("cpu", dtype=torch.bfloat16):
-        inside = downsample(photo, 4), upsample(photo, 2), blur(photo, 1.5)
-    for x, y in zip(inside, (downsample(photo, 4), upsample(photo, 2), blur(photo, 1.5)), strict=True):
-        assert torch.equal(x, y)
+def test_autocast_changes_nothing(photo):
+    for change, strength in ((downsample, 4), (upsample, 2), (blur, 1.5)):
+        with torch.autocast("cpu", dtype=torch.bfloat16):
+            inside = change(photo, strength)
+        assert torch.equal(inside, change(photo, strength))
 
 
-def test_resize_passes_the_gradient_even_after_a_first_call_under_inference_mode():
+def test_gradient_after_inference_mode():
     with torch.inference_mode():
         resize(torch.rand(1, 3, 44, 52), 1 / 4)
     image = torch.rand(1, 3, 44, 52).requires_grad_()
@@ -127,7 +127,7 @@ def test_resize_passes_the_gradient_even_after_a_first_call_under_inference_mode
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA GPU")
-def test_gpu_and_cpu_give_the_same_pixels_and_stay_on_their_device(photo):
+def test_gpu_gives_the_pixels_of_the_cpu(photo):
     lr = downsample(photo.cuda(), 4)
     assert lr.device.type == "cuda"
     assert (lr.cpu() - downsample(photo, 4)).abs().max() <= 1.01 / 255
@@ -139,7 +139,7 @@ def test_gpu_and_cpu_give_the_same_pixels_and_stay_on_their_device(photo):
 
 
 @pytest.mark.parametrize("sigmas", [[0.4], [16.0], [0.0, 1.5, 3.0]])
-def test_blur_equals_scipy_with_mirrored_borders_and_each_image_has_its_own(photo, sigmas):
+def test_blur_equals_scipy(photo, sigmas):
     batch = photo[..., :40, :48].repeat(len(sigmas), 1, 1, 1)  # 16: the kernel is larger than the photo
     blurred = blur(batch, torch.tensor(sigmas))
     for image, result, sigma in zip(batch.double().numpy(), blurred, sigmas, strict=True):
@@ -149,18 +149,18 @@ def test_blur_equals_scipy_with_mirrored_borders_and_each_image_has_its_own(phot
     assert torch.allclose(blur(batch, torch.tensor(sigmas), largest=20.0), blurred, atol=1e-6)
 
 
-def test_a_photo_is_blurred_until_its_squared_error_is_the_one_asked_for(photo):
+def test_blur_until(photo):
     assert (blur_until(photo, 0.002) - photo).square().mean().item() == pytest.approx(0.002, rel=0.01)
 
 
-def test_gaussian_noise_has_the_standard_deviation_of_each_image_and_no_bias():
+def test_gaussian_noise():
     image, sigma = torch.full((3, 3, 128, 128), 0.5), torch.tensor([0.0, 0.02, 0.1])
     noise = gaussian_noise(image, sigma, seeded()) - image
     assert noise.std(dim=(1, 2, 3)).tolist() == pytest.approx(sigma.tolist(), rel=0.02)
     assert noise.mean(dim=(1, 2, 3)).abs().max() < 0.002
 
 
-def test_jpeg_of_higher_quality_is_closer_and_each_image_has_its_own(photo):
+def test_jpeg(photo):
     qualities = torch.tensor([5.0, 20.0, 60.0, 100.0])
     coded = jpeg(photo.expand(4, -1, -1, -1), qualities)
     scores = psnr(coded, photo.expand(4, -1, -1, -1)).tolist()
@@ -173,7 +173,7 @@ def test_jpeg_of_higher_quality_is_closer_and_each_image_has_its_own(photo):
 # --- Pipelines -----------------------------------------------------------------------------------------------
 
 
-def test_the_default_pipeline_is_downsampling_alone_and_stages_come_in_the_order_of_the_docstring(photo):
+def test_stages_and_their_order(photo):
     for method in DOWNSAMPLERS:
         assert torch.equal(Degradation(method)(photo, 4), downsample(photo, 4, method))
     assert torch.equal(Degradation()(photo, 4), downsample(photo, 4))
@@ -183,17 +183,16 @@ def test_the_default_pipeline_is_downsampling_alone_and_stages_come_in_the_order
     assert torch.equal(lr, jpeg(expected, 40))
 
 
-def test_it_is_described_by_its_attributes_as_json_reads_them_back():
+def test_describe():
     degradation = Degradation(blur=[0.2, 3], jpeg=(60, 60))
-    described = degradation.describe()
-    assert described == {"method": "bicubic", "blur": [0.2, 3.0], "noise": 0.0, "jpeg": 60.0}
+    assert (described := degradation.describe())["jpeg"] == 60
     assert Degradation(**json.loads(json.dumps(described))) == degradation
 
 
 @pytest.mark.parametrize("made", [{"noise": 0.02}, {"blur": (0.5, 2)}, {"jpeg": (30, 90)}, BLIND.describe()])
-def test_the_seed_decides_and_nothing_else_and_every_image_draws_its_own(photo, made):
+def test_seed_decides_and_each_image_draws_its_own(photo, made):
     degradation, batch = Degradation(**made), photo.repeat(4, 1, 1, 1)
-    with pytest.raises(SrlabError, match=r"random\. Pass a torch\.Generator"):
+    with pytest.raises(SrlabError, match=r"torch\.Generator"):
         degradation(batch, 4)
     before, generator = torch.get_rng_state(), seeded(1)
     first, second, again = (degradation(batch, 4, random) for random in (generator, generator, seeded(1)))
@@ -203,7 +202,7 @@ def test_the_seed_decides_and_nothing_else_and_every_image_draws_its_own(photo, 
     assert all(not torch.equal(first[0], image) for image in first[1:])
 
 
-def test_a_strength_that_is_a_pair_is_drawn_within_the_pair():
+def test_strength_is_drawn_within_its_pair():
     grey = torch.full((200, 3, 16, 16), 0.5)
     drawn = (Degradation(noise=(0.02, 0.08))(grey, 2, seeded()) - 0.5).std(dim=(1, 2, 3))
     assert drawn.min() > 0.02 * 0.8
@@ -222,11 +221,11 @@ IMAGE = torch.rand(1, 3, 9, 8)
     [
         (lambda: resize(IMAGE, 0.5, "mitchell"), "'mitchell'.*bicubic"),
         (lambda: resize(IMAGE, -0.25), "must be positive"),
-        (lambda: downsample(IMAGE, 4), r"do not divide by scale 4; use srlab\.mod_crop"),
+        (lambda: downsample(IMAGE, 4), r"scale 4.*mod_crop"),
         (lambda: downsample(IMAGE, 1, "cubic"), "'cubic'.*bicubic-aliased"),
-        (lambda: upsample(IMAGE, 2, "area"), "'area'; choose one of nearest, bilinear, bicubic, lanczos"),
+        (lambda: upsample(IMAGE, 2, "area"), "'area'.*lanczos"),
         (lambda: Degradation("cubic"), "'cubic'.*bicubic"),
-        (lambda: jpeg(IMAGE, torch.tensor([0])), "quality must be from 1 to 100"),
+        (lambda: jpeg(IMAGE, torch.tensor([0])), "1 to 100"),
         (lambda: Degradation(noise=math.nan), "noise=nan"),
         (lambda: Degradation(blur=-1), "blur=-1"),
         (lambda: Degradation(blur=(1, 2, 3)), r"blur=\(1, 2, 3\)"),
@@ -236,6 +235,6 @@ IMAGE = torch.rand(1, 3, 9, 8)
         (lambda: Degradation(jpeg=101), "jpeg=101"),
     ],
 )
-def test_what_makes_no_sense_is_refused_with_what_there_is(ask, said):
+def test_bad_settings_are_refused(ask, said):
     with pytest.raises(SrlabError, match=said):
         ask()

@@ -42,32 +42,20 @@ def over_white(colours, alpha):
     return np.rint(colours * share + 255 * (1 - share))
 
 
-def palette():
-    """A picture of 16 colours."""
-    image = Image.fromarray(GREY >> 4)
-    image.putpalette(NOISE.reshape(-1, 3)[:16].tobytes())
-    return image
-
-
+PALETTE = Image.fromarray(GREY >> 4)
+PALETTE.putpalette(NOISE.reshape(-1, 3)[:16].tobytes())
 XMP = PngInfo()
 XMP.add_itxt("XML:com.adobe.xmp", "x" * 2_000_000, zip=True)
+WIDE = exif(6).replace(b"\1\0\0\4", b"\1\0\0\x10")  # a width of 64 bits, which EXIF lacks
 DEEP = GREY.astype(np.uint16) * 257
 # Name of the file -> its bytes, the picture in it, and levels by which a reader may miss them.
 READ = {
-    "one-hidden.png": (
-        encoded(palette(), "PNG", transparency=3),
-        np.where((GREY >> 4 == 3)[..., None], 255, COLOURS),
-        0,
-    ),
+    "one-hidden.png": (encoded(PALETTE, "PNG", transparency=3), np.where((GREY >> 4 == 3)[..., None], 255, COLOURS), 0),
     "rgba.webp": (encoded(np.dstack([NOISE, ALPHA]), "WEBP", lossless=True, exact=True), over_white(NOISE, ALPHA), 1),
     "16-bit-big-endian.tif": (encoded(Image.fromarray(DEEP.astype(">u2")), "TIFF"), GREY[..., None], 0),
     "inks.jpg": (encoded(Image.fromarray(SMOOTH).convert("CMYK"), "JPEG", quality=98), SMOOTH, 12),
     "exif-damaged.jpg": (encoded(SMOOTH, "JPEG", quality=98, exif=b"Exif\0\0MM\0*\xff\xff\xff\xff"), SMOOTH, 12),
-    "exif-of-another-type.jpg": (  # a width of 64 bits, which EXIF lacks
-        encoded(SMOOTH, "JPEG", quality=98, exif=exif(6).replace(b"\1\0\0\4", b"\1\0\0\x10")),
-        np.rot90(SMOOTH, 3),
-        12,
-    ),
+    "exif-of-another-type.jpg": (encoded(SMOOTH, "JPEG", quality=98, exif=WIDE), np.rot90(SMOOTH, 3), 12),
     "jpeg-as.png": (encoded(SMOOTH, "JPEG", quality=98), SMOOTH, 12),
     "much-text.png": (encoded(NOISE, "PNG", pnginfo=XMP), NOISE, 0),
     "large-profile.png": (encoded(NOISE, "PNG", icc_profile=bytes(2_000_000)), NOISE, 0),
@@ -94,7 +82,7 @@ def levels_of(path):
 
 
 @pytest.mark.parametrize("name", READ)
-def test_the_picture_that_a_viewer_shows_is_read(name, tmp_path):
+def test_odd_file_is_read_as_a_viewer_shows_it(name, tmp_path):
     content, truth, tolerance = READ[name]
     (tmp_path / name).write_bytes(content)
     levels = levels_of(tmp_path / name)
@@ -103,7 +91,7 @@ def test_the_picture_that_a_viewer_shows_is_read(name, tmp_path):
 
 
 @pytest.mark.parametrize("kind", ["jpeg", "webp", "tiff"])
-def test_a_turned_photo_is_upright(kind, tmp_path):
+def test_turned_photo_is_upright(kind, tmp_path):
     """A plain TIFF, too, which Pillow could map into memory and then would scramble."""
     for mode, orientation in [("RGB", turned) for turned in range(1, 9)] + [("L", 6), ("L", 3)]:
         picture = Image.fromarray(NOISE).convert(mode)
@@ -115,7 +103,7 @@ def test_a_turned_photo_is_upright(kind, tmp_path):
 
 
 @pytest.mark.parametrize("name", REFUSED)
-def test_what_has_no_whole_picture_is_refused_by_its_name(name, tmp_path):
+def test_broken_or_foreign_file_is_refused_by_its_name(name, tmp_path):
     (tmp_path / name).write_bytes(REFUSED[name])
     with pytest.raises(SrlabError, match=name):
         read_image(tmp_path / name)
@@ -124,30 +112,12 @@ def test_what_has_no_whole_picture_is_refused_by_its_name(name, tmp_path):
 def test_more_pixels_than_a_photo_has_are_refused(tmp_path, monkeypatch):
     (tmp_path / "bomb.png").write_bytes(WHOLE["png"])
     monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 100)
-    with pytest.raises(SrlabError, match=r"bomb\.png says that it has far more pixels than a photo"):
+    with pytest.raises(SrlabError, match=r"bomb\.png .* far more pixels"):
         read_image(tmp_path / "bomb.png")
 
 
-def test_a_broken_file_ends_a_command_in_one_sentence(tmp_path, capsys):
-    good, bad = tmp_path / "good" / "a.png", tmp_path / "bad" / "a.png"
-    for path, content in ((good, WHOLE["png"]), (bad, REFUSED["cut.png"])):
-        path.parent.mkdir()
-        path.write_bytes(content)
-    for command in (
-        ["upscale", str(bad), str(tmp_path / "sr.png"), "--method", "nearest"],
-        ["evaluate", "--sr", str(bad.parent), "--hr", str(good.parent)],
-    ):
-        assert main(command) == 2
-        said = capsys.readouterr()
-        assert said.out == ""
-        assert said.err.startswith("srlab: ")
-        assert str(bad) in said.err
-        assert said.err.count("\n") == 1
-    assert not (tmp_path / "sr.png").exists()
-
-
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no such names")
-def test_odd_names_go_through_every_door(tmp_path, capsys):
+def test_odd_names(tmp_path, capsys):
     hr, sr = tmp_path / "hr", tmp_path / "sr"
     names = ["größe-画像-🦊.png", "  two  spaces .png", "\"double\" and 'single' and `back`.png", "CAPITALS.PNG"]
     names += ["<img src=x onerror=alert(1)>.png", "-rf --force.png", "100%s %d {name} {0}.png", "a..x4...png"]
@@ -161,8 +131,8 @@ def test_odd_names_go_through_every_door(tmp_path, capsys):
 
 
 @pytest.mark.skipif(os.name == "nt" or os.geteuid() == 0, reason="root may read everything")
-def test_a_file_without_permission_is_refused(tmp_path):
+def test_locked_file(tmp_path):
     (tmp_path / "secret.png").write_bytes(WHOLE["png"])
     (tmp_path / "secret.png").chmod(0)
-    with pytest.raises(SrlabError, match=r"secret\.png may not be read by you"):
+    with pytest.raises(SrlabError, match=r"secret\.png may not be read"):
         read_image(tmp_path / "secret.png")
