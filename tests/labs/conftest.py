@@ -6,9 +6,7 @@ import sys
 
 import pytest
 
-from tests.conftest import EXTRAS, LABS, ROOT
-
-__all__ = ["EXTRAS", "LABS", "ROOT"]
+from tests.conftest import ROOT
 
 
 @pytest.fixture(autouse=True)
@@ -24,8 +22,7 @@ def call(tmp_path):
     def run(*command, cwd=ROOT, **environment):
         environment = os.environ | {"SRLAB_HOME": str(tmp_path / "runs")} | environment
         command = [sys.executable if word == "python" else str(word) for word in command]
-        return subprocess.run(
-            command, cwd=cwd, env=environment, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=900
-        )
+        pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT}
+        return subprocess.run(command, cwd=cwd, env=environment, text=True, timeout=900, **pipes)
 
     return run

@@ -1,14 +1,12 @@
 """Lab 01 by the recipe blind: random degradations, given pairs, RGB scores, and another network."""
 
-import nbformat
 import pytest
 
 import srlab
-from srlab.course.execute import execute, read_headline
+from srlab.course.execute import execute
 from srlab.course.recipes import read_book
 from srlab.data import datasets
-
-from .conftest import ROOT
+from tests.conftest import ROOT
 
 BLIND = read_book(ROOT / "notebooks" / "recipes" / "01_srresnet.yaml").recipes["blind"].values
 SMALL = {"recipe": "blind", "run": "blind", "iters": 4, "size": "tiny", "batch": 2, "patch": 32, "validate_every": 2}
@@ -35,17 +33,13 @@ def test_the_recipe_trains_on_its_degradation_and_validates_on_given_pairs_as_th
     execute(lab, out, SMALL | split | {"network": "RRDBNet", "blocks": 2}, "explore")
     run = srlab.Run("01_srresnet", "blind")
     recipe = run.manifest()["parameters"]
-    assert recipe["generator"] == srlab.RRDBNet(2, 16, 8, enlarge=True).config | {"network": "RRDBNet"}
-    jpeg = tuple(map(float, BLIND["jpeg"]))
-    degradation = srlab.Degradation(blur=BLIND["blur"], noise=BLIND["lr_noise"], jpeg=jpeg)
+    degradation = srlab.Degradation(blur=BLIND["blur"], noise=BLIND["lr_noise"], jpeg=[*map(float, BLIND["jpeg"])])
     assert recipe["sampler"]["degradation"] == degradation.describe()
     assert recipe["sampler"]["images"].items() >= {"name": "train", "count": 3}.items()
-    assert (recipe["loss"], recipe["validation"].split()[0], recipe["protocol"]) == ("l1", "val", str(FACE))
-    (*_, last) = [row["val_psnr"] for row in run.metrics() if "val_psnr" in row]
+    assert (recipe["generator"]["network"], recipe["loss"]) == ("RRDBNet", "l1")
+    last = [row["val_psnr"] for row in run.metrics() if "val_psnr" in row][-1]
     generator, given = srlab.load_generator("01_srresnet", "blind"), datasets.load_images(split["validation"])
     assert last == pytest.approx(srlab.evaluate(generator, given, protocol=FACE).psnr.mean(), abs=1e-3)
     assert abs(srlab.evaluate(generator, given).psnr.mean() - last) > 0.1  # the luma, cropped
-    srlab.write_image(1 - given.lr_of("1"), tmp_path / "val" / "LRx4" / "1.png")
-    other = srlab.evaluate(generator, datasets.load_images(split["validation"]), protocol=FACE)
-    assert abs(other.psnr.mean() - last) > 0.01
-    assert read_headline(nbformat.read(out, 4))["label"] == "mean gain over bicubic"
+    given.lr = None  # LR that is made from HR
+    assert abs(srlab.evaluate(generator, given, protocol=FACE).psnr.mean() - last) > 0.01

@@ -6,8 +6,7 @@ import nbformat
 import pytest
 
 from srlab import Run
-
-from .conftest import ROOT
+from tests.conftest import ROOT
 
 STEPS = 24
 
@@ -30,7 +29,7 @@ def typed(call, tmp_path):
 
 
 @pytest.mark.nightly
-def test_a_longer_run_is_one_of_its_own_unless_it_is_given_the_name_of_another(typed):
+def test_longer_run_has_its_own_name(typed):
     """After `make labs` there is a run already; the longer one doesn't inherit the end of its schedule."""
     short, long = Run("04_esrgan", "smoke-batch-2"), Run("04_esrgan", f"smoke-{STEPS}-batch-2")
     assert f"run:     04_esrgan/{short.name}\n" in typed()

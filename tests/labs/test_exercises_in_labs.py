@@ -14,8 +14,7 @@ from srlab.course.grading import read_results
 from srlab.course.notebooks import read_notebook
 from srlab.course.saved import Result
 from srlab.course.solutions import fill_in
-
-from .conftest import EXTRAS, LABS
+from tests.conftest import EXTRAS, LABS
 
 ALL = [*LABS, *EXTRAS]
 
@@ -30,7 +29,7 @@ NAMES = [check.split('"')[1] for _, _, check in CELLS]
 
 
 @pytest.mark.parametrize(("lab", "stub", "check"), CELLS, ids=NAMES)
-def test_untouched_stub_goes_on_with_the_reference(lab, stub, check, capsys, monkeypatch):
+def test_stub_is_replaced_by_reference(lab, stub, check, capsys, monkeypatch):
     monkeypatch.delenv("SRLAB_STRICT", raising=False)
     scope = {"srlab": srlab, "course": course, "torch": torch, "nn": torch.nn}
     exec(stub, scope)
@@ -42,7 +41,7 @@ def test_untouched_stub_goes_on_with_the_reference(lab, stub, check, capsys, mon
 
 
 @pytest.mark.parametrize("lab", ALL, ids=lambda lab: lab.stem)
-def test_solved_exercises_are_right_one_after_the_other_and_count_as_such(lab, displayed, monkeypatch):
+def test_solutions_are_correct(lab, displayed, monkeypatch):
     """What `srlab solutions` writes is taken in strict mode, and `srlab progress` reads it so once it is saved."""
     monkeypatch.setenv("SRLAB_STRICT", "1")
     notebook = read_notebook(lab)
@@ -58,12 +57,12 @@ def test_solved_exercises_are_right_one_after_the_other_and_count_as_such(lab, d
 
 
 @pytest.mark.parametrize("lab", ALL, ids=lambda lab: lab.stem)
-def test_the_importance_that_grading_counts_is_the_one_in_the_text(lab):
+def test_importance(lab):
     cells = nbformat.read(lab, 4).cells
     for text, _, check in zip(cells, cells[1:], cells[2:], strict=False):
         if check.cell_type == "code" and (name := re.search(r'course\.check\("([\w.]+)"', check.source)):
             assert re.findall(r"importance (\d) of 5", text.source) == [str(find(name[1]).importance)]
 
 
-def test_every_exercise_stands_in_a_lab_or_an_extra():
+def test_every_exercise_is_in_a_lab():
     assert sorted(NAMES) == sorted(names())

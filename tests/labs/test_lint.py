@@ -12,8 +12,7 @@ import pytest
 from srlab.course.claims import read_claims
 from srlab.course.quiz import count_right
 from srlab.course.recipes import read_book
-
-from .conftest import EXTRAS, LABS, ROOT
+from tests.conftest import EXTRAS, LABS, ROOT
 
 KEPT = {"nbval-check-output", "keep_output"}
 
@@ -41,7 +40,7 @@ def prose(cells):
     return "\n\n".join(cell.source for cell in cells if cell.cell_type == "markdown")
 
 
-def test_a_lab_is_a_valid_notebook_that_starts_with_title_parameters_and_setup(lab, cells):
+def test_title_parameters_and_setup(lab, cells):
     notebook = nbformat.read(lab, 4)
     nbformat.validate(notebook)
     ids = [cell["id"] for cell in json.loads(lab.read_text(encoding="utf-8"))["cells"]]  # nbformat would mend them
@@ -55,7 +54,7 @@ def test_a_lab_is_a_valid_notebook_that_starts_with_title_parameters_and_setup(l
     assert f'course.setup("{lab.stem}", globals())' in second.source
 
 
-def test_every_parameter_and_every_number_of_the_recipe_is_used(lab, cells):
+def test_every_number_of_the_recipe_is_used(lab, cells):
     by_setup = {"recipe", "iters", "run", "images", "validation", "device", "precision", "compiled", "tricks"}
     by_setup |= {"photos", "center_crop", "start", "parameter_limit", "downsampler", "blur", "lr_noise", "jpeg"}
     book = read_book(ROOT / "notebooks" / "recipes" / f"{lab.stem}.yaml")
@@ -67,21 +66,19 @@ def test_every_parameter_and_every_number_of_the_recipe_is_used(lab, cells):
     assert [name for name in unused if not name.startswith("min_gain_")] == []
 
 
-def test_outputs_only_where_they_are_compared_and_below_no_question_that_they_answer(cells):
+def test_kept_outputs(cells):
     for before, cell in itertools.pairwise(cells):
         if tags(cell) & KEPT:
             assert tags(cell) >= KEPT, f"both tags or none: {cell.source[:60]}"
-            assert cell.outputs, f"run `make refresh`: {cell.source[:60]}"
-            assert all(output.output_type == "stream" and output.name == "stdout" for output in cell.outputs)
-            asked = before.cell_type == "markdown" and re.search(r"\?\*$", before.source.strip())
-            assert not asked, cell.source[:60]
-            assert ".reveal(" not in cell.source, cell.source[:60]
+            assert {output.get("name") for output in cell.outputs} == {"stdout"}, f"run `make refresh`: {cell.source}"
+            assert not (before.cell_type == "markdown" and before.source.strip().endswith("?*")), cell.source
+            assert ".reveal(" not in cell.source, cell.source
         else:
-            assert not cell.get("outputs"), f"run `make refresh`: {cell.source[:60]}"
-            assert cell.get("execution_count") is None, f"run `make refresh`: {cell.source[:60]}"
+            kept = cell.get("outputs"), cell.get("execution_count")
+            assert not any(kept), f"run `make refresh`: {cell.source}"
 
 
-def test_each_exercise_has_a_line_above_it_a_stub_and_a_check(cells):
+def test_exercises(cells):
     checks = [place for place, cell in enumerate(cells) if "course.check(" in cell.source]
     for place in checks:
         name = re.fullmatch(r'(\w+) = course\.check\("\w+\.(\w+)", (\w+)\)', cells[place].source.strip())
@@ -94,16 +91,10 @@ def test_each_exercise_has_a_line_above_it_a_stub_and_a_check(cells):
     assert [line and int(line[1]) for line in above] == list(range(1, len(checks) + 1))
 
 
-def test_claims_stand_in_files_of_their_own_after_cells_that_are_there(lab, cells):
-    claims = read_claims(lab.stem)
-    assert claims.keys() <= {cell.id for cell in code(cells)}
-    assert all("lab.expect(" in block for block in claims.values())
-    for cell in code(cells):
-        assert "lab.expect(" not in cell.source, cell.source
-
-
-def test_what_claims_call_of_a_module_is_there(lab, cells):
-    """Most of them run at full length alone, which no test has the time for."""
+def test_claims(lab, cells):
+    """Most of them run at full length alone, which no test has the time for; so what they call must be there."""
+    assert read_claims(lab.stem).keys() <= {cell.id for cell in code(cells)}
+    assert [cell.source for cell in code(cells) if "lab.expect(" in cell.source] == []
     modules = {}
     for line in re.findall(r"^(?:from srlab.* )?import .+$", "\n".join(cell.source for cell in code(cells)), re.M):
         exec(line, modules)
@@ -112,7 +103,7 @@ def test_what_claims_call_of_a_module_is_there(lab, cells):
             assert hasattr(modules[node.value.id], node.attr), ast.unparse(node)
 
 
-def test_each_guess_is_held_against_its_outcome_further_down(cells):
+def test_guesses_are_revealed(cells):
     left_out = {}  # of the guesses so far, whether a run without exploring lacks them
     for cell in reversed(code(cells)):
         for name in re.findall(r"^(\w+) = course\.guess\(", cell.source, re.M):
@@ -121,7 +112,7 @@ def test_each_guess_is_held_against_its_outcome_further_down(cells):
     assert left_out == {}
 
 
-def test_pictures_in_the_prose_are_there_and_have_a_text_for_those_who_do_not_see_them(lab, cells):
+def test_pictures_have_files_and_alternative_texts(lab, cells):
     assert not re.search(r"!\[\s*\]|<img(?![^>]*\balt=[\"'][^\"'])", prose(cells))
     for name in re.findall(r"!\[[^\]]+\]\((?!https?:)([^)]+)\)", prose(cells)):
         assert (lab.parent / name).is_file(), name
@@ -133,14 +124,14 @@ def test_no_output_widget(cells):
         assert not re.search(r"\binteract(ive)?\(|\bOutput\(", cell.source), cell.source
 
 
-def test_a_learner_sees_what_is_trained_and_never_three_folded_bars_in_a_row(cells):
+def test_folded_cells(cells):
     folded = ["1" if cell.metadata.get("jupyter", {}).get("source_hidden") else "0" for cell in cells]
     assert "111" not in "".join(folded)
     for cell in cells:
         assert "hide-input" not in tags(cell) or not re.search(r"\.fit\(|\.backward\(", cell.source), cell.source
 
 
-def test_a_lab_ends_with_its_five_questions(lab, cells):
+def test_quiz(lab, cells):
     """Still open, and before the learner is asked to explain the lab; the extras have none."""
     asked = [number for number, cell in enumerate(cells) if "quiz" in tags(cell) or "course.quiz(" in cell.source]
     if lab in EXTRAS:

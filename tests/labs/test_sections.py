@@ -6,8 +6,7 @@ import nbformat
 import pytest
 
 from srlab.course.execute import execute
-
-from .conftest import LABS, ROOT
+from tests.conftest import LABS, ROOT
 
 TABLE = re.findall(
     r"^\| (0\d) \| (\d[\d, and]*) \| (\d with .*) \|$", (ROOT / "docs" / "teaching.md").read_text("utf-8"), re.M

@@ -38,7 +38,7 @@ def _literal(node):
 
 
 @pytest.mark.parametrize("lab", [*LABS, *EXTRAS], ids=lambda lab: lab.stem)
-def test_the_table_has_each_claim_at_its_bound(lab):
+def test_each_claim_is_in_the_table(lab):
     rows = rows_of(lab)
     assert rows
     for pattern, bounds in claims_of(lab):
@@ -50,7 +50,7 @@ def test_the_table_has_each_claim_at_its_bound(lab):
 
 
 @pytest.mark.parametrize("lab", [*LABS, *EXTRAS], ids=lambda lab: lab.stem)
-def test_each_claim_has_a_margin_over_enough_seeds_or_is_counted(lab):
+def test_margins(lab):
     assert int(re.search(r"(\d+) seeds", SECTIONS[lab.stem])[1]) >= ENOUGH
     usual = Counter()
     for claim, (*_, distance, count) in rows_of(lab).items():

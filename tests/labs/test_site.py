@@ -1,18 +1,16 @@
 """The pages of the site are gathered with all that the labs link to."""
 
-import re
-
 import nbformat
 import pytest
 from nbformat.v4 import new_notebook
 
 from tests.conftest import EXTRAS, LABS, ROOT, load_script
 
-from .test_readme import anchors
+from .test_readme import dead_links
 
 
 @pytest.mark.parametrize("address", ["", "https://github.com/Somebody/course"])
-def test_every_link_of_a_page_of_the_site_has_its_target_there(tmp_path, address):
+def test_links_of_the_site(tmp_path, address):
     executed, source = tmp_path / "executed", tmp_path / "source"
     executed.mkdir()
     for lab in [*LABS, *EXTRAS]:
@@ -23,13 +21,4 @@ def test_every_link_of_a_page_of_the_site_has_its_target_there(tmp_path, address
     for file in source.glob("notebooks/**/*.ipynb"):
         pages[file] = "\n".join(cell.source for cell in nbformat.read(file, 4).cells)
     assert len(pages) > len(LABS) + len(EXTRAS)
-    missing = []
-    for page, text in pages.items():
-        for target in re.findall(r"\]\(([^()\s]+)\)", text):
-            file, _, anchor = target.partition("#")
-            found = (page.parent / file).resolve() if file else page
-            if "://" in target:
-                continue
-            if not found.is_file() or (anchor and anchor not in anchors(found)):
-                missing.append((page.name, target))
-    assert missing == []
+    assert {page.name: dead for page, text in pages.items() if (dead := dead_links(page, text))} == {}

@@ -18,22 +18,17 @@ def smoke(call, tmp_path):
         first = call(*command)
         assert first.returncode == 0, first.stdout[-4000:]
         folder = tmp_path / "runs" / "studies" / study / "smoke"
-        report = folder / "RESULTS.md"
-        text, before = report.read_text(), report.stat().st_mtime_ns
-        pictures = re.findall(r"\]\((.+?\.png)\)", text)
-        assert pictures
+        text = (folder / "RESULTS.md").read_text()
+        assert (pictures := re.findall(r"\]\((.+?\.png)\)", text))
         assert all((folder / picture).is_file() for picture in pictures)
-        second = call(*command)
-        assert second.returncode == 0, second.stdout[-4000:]
-        assert "Nothing to be done" in second.stdout
-        assert report.stat().st_mtime_ns == before
+        assert "Nothing to be done" in call(*command).stdout
         return folder, text
 
     return smoke
 
 
 @pytest.mark.nightly
-def test_smoke_study_of_content_losses_claims_nothing_from_random_features(smoke):
+def test_smoke_study_of_content_losses(smoke):
     folder, text = smoke("content_loss")
     rows = [line for line in text.splitlines() if re.match(r"\| described-\S+-seed0 \| 0[23]_", line)]
     copies = [path.parent.name for path in folder.glob("notebooks/*/run.json")]
@@ -44,7 +39,7 @@ def test_smoke_study_of_content_losses_claims_nothing_from_random_features(smoke
 
 
 @pytest.mark.nightly
-def test_smoke_study_of_tricks_shares_the_psnr_stage_and_claims_nothing(smoke):
+def test_smoke_study_of_tricks(smoke):
     folder, text = smoke("esrdgan_tricks")
     assert "0 rows looked through trained networks, 3 through random ones" in text
     assert "There is one seed, so nothing can be claimed." in text
@@ -53,8 +48,7 @@ def test_smoke_study_of_tricks_shares_the_psnr_stage_and_claims_nothing(smoke):
     assert stages == {"base-seed0-psnr", "nearest-lr-seed0-psnr"}
 
 
-def test_an_unknown_preset_is_refused_before_anything_starts(call):
+def test_unknown_preset(call):
     result = call("python", "studies/run.py", "content_loss", "huge")
     assert result.returncode != 0
-    assert result.stdout.startswith("Error: There is no preset 'huge' of the study; choose one of")
-    assert "Traceback" not in result.stdout
+    assert result.stdout.startswith("Error: There is no preset 'huge'")
