@@ -136,13 +136,13 @@ def test_each_question_to_explain_has_an_answer():
         assert len(re.findall(r"^- ", answers[lab.name[:2]], re.M)) == len(questions) > 0, lab.name
 
 
-def dead_links(page: Path, text: str) -> list[str]:
+def dead_links(page: Path, text: str, there=Path.exists) -> list[str]:
     """Links of a page to files or headings that are not there."""
     dead = []
     for target in re.findall(r"\]\(([^()\s]+)\)", text):
         name, _, anchor = target.partition("#")
         file = (page.parent / name).resolve() if name else page
-        if "://" not in target and not (file.exists() and (not anchor or anchor in anchors(file))):
+        if "://" not in target and not (there(file) and (not anchor or anchor in anchors(file))):
             dead.append(target)
     return dead
 

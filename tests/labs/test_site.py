@@ -1,5 +1,7 @@
 """The pages of the site are gathered with all that the labs link to."""
 
+from pathlib import Path
+
 import nbformat
 import pytest
 from nbformat.v4 import new_notebook
@@ -21,4 +23,4 @@ def test_links_of_the_site(tmp_path, address):
     for file in source.glob("notebooks/**/*.ipynb"):
         pages[file] = "\n".join(cell.source for cell in nbformat.read(file, 4).cells)
     assert len(pages) > len(LABS) + len(EXTRAS)
-    assert {page.name: dead for page, text in pages.items() if (dead := dead_links(page, text))} == {}
+    assert {page.name: dead for page, text in pages.items() if (dead := dead_links(page, text, Path.is_file))} == {}
