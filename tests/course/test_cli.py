@@ -2,6 +2,7 @@
 
 import io
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -30,22 +31,17 @@ def course(tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize(
-    ("arguments", "sentence"),
-    [
-        (["--recipe", "smok"], "no recipe 'smok'; choose auto, laptop, smoke, blind."),
-        (["07"], "no single lab '07'; choose from 01_srresnet, 02_content_loss."),
-    ],
+    ("arguments", "known"), [(["--recipe", "smok"], "auto, laptop, smoke, blind."), (["07"], "01_srresnet, 02_content")]
 )
-def test_a_recipe_or_a_lab_that_is_not_there_is_refused_with_the_known_ones(course, capsys, home, arguments, sentence):
+def test_unknown_recipe_or_lab_is_refused_with_the_known_ones(course, capsys, home, arguments, known):
     assert main(["labs", *arguments]) == 2
     said = capsys.readouterr()
     assert said.out == ""
-    assert said.err.startswith("srlab: ")
-    assert said.err.endswith(f"{sentence}\n")
+    assert known in said.err
     assert not home.exists()
 
 
-def test_labs_are_run_with_their_recipe_and_those_that_fail_or_lack_it_are_named(course, capsys, monkeypatch):
+def test_labs_that_fail_or_lack_the_recipe_are_named(course, capsys, monkeypatch):
     calls = []
 
     def execute(notebook, output, parameters):
@@ -57,21 +53,18 @@ def test_labs_are_run_with_their_recipe_and_those_that_fail_or_lack_it_are_named
     monkeypatch.setattr(labs_command, "execute", execute)
     assert main(["labs", "--recipe", "smoke"]) == 1
     said = capsys.readouterr().out
-    assert "PSNR: 28.12 dB" in said
-    assert "2.0 GiB" in said
-    assert "02_content_loss failed: NameError" in said
+    for words in ("PSNR: 28.12 dB", "2.0 GiB", "02_content_loss failed: NameError"):
+        assert words in said
     assert main(["labs", "01_srresnet.ipynb", "02", "--recipe", "blind"]) == 0
-    assert "02_content_loss has no recipe blind: left out.\n" in capsys.readouterr().out
+    assert "02_content_loss has no recipe blind" in capsys.readouterr().out
     assert calls == [("01", {"recipe": "smoke"}), ("02", {"recipe": "smoke"}), ("01", {"recipe": "blind"})]
     assert main(["labs", "01", "--seed", "3"]) == 0
     assert calls[-1] == ("01", {"seed": 3, "run": "default"}), "and other labs find it under its usual name"
 
 
-def test_a_run_is_meant_by_its_name_or_a_path_and_what_looks_alike_is_told(tmp_path, monkeypatch, capsys):
+def test_run_is_named_or_a_path(tmp_path, monkeypatch, capsys):
     run = leave_run("03_srgan", "default", 50)
     run.save_generator(MSRResNet(1, 4, scale=2), step=50)
-    for step in range(10, 60, 10):
-        run.log(step, g_loss=0.1, g_norm=1.0)
     shutil.copytree(run.path, tmp_path / "a friend's" / "default (copy)")
     monkeypatch.chdir(tmp_path)
     for name in ("03_srgan/default", "runs/03_srgan/default", "a friend's/default (copy)/generator.safetensors"):
@@ -80,15 +73,13 @@ def test_a_run_is_meant_by_its_name_or_a_path_and_what_looks_alike_is_told(tmp_p
     for name, near in {
         "03_srgna/default": "did you mean 03_srgan/default?",
         "runs/03_srgan/default/genrator.safetensors": "mean runs/03_srgan/default/generator.safetensors?",
-        "nothing.pth": "give the folder of a run, <lab>/<name>, or a file.",
+        "nothing.pth": "give the folder of a run",
     }.items():
         assert main(["upscale", "photo.png", "sr.png", "--run", name]) == 2
-        said = capsys.readouterr().err
-        assert said.startswith(f"srlab: There is no {name}, neither as a path nor among the runs in ")
-        assert said.endswith(f"{near}\n")
+        assert near in capsys.readouterr().err
 
 
-def test_a_reader_who_has_enough_is_no_error():
+def test_closed_pipe_is_no_error():
     """As in ``srlab runs | head -1``: the first lines, and then nobody reads."""
     lines = "from srlab.course.cli import main, runs; runs.list_runs = lambda options: print('a line\\n' * 10**5)"
     command = [sys.executable, "-c", f"import sys; {lines}; sys.exit(main.main(['runs']))"]
@@ -100,64 +91,51 @@ def test_a_reader_who_has_enough_is_no_error():
     assert process.returncode == 1
 
 
-# --- plan and runs -----------------------------------------------------------------------------------------------
-
-
-def test_a_plan_says_what_would_be_trained_and_trains_and_downloads_nothing(capsys, home, monkeypatch, no_download):
+def test_plan_trains_and_downloads_nothing(capsys, home, monkeypatch, no_download):
     monkeypatch.setenv("SRLAB_DATA", str(home / "data"))
     given = {"iters": 100000, "images": "div2k", "validation": "DIV2K-valid", "jpeg": "[30, 95]", "run": "mine"}
     given |= {"betas": "[0.9, 0.99]", "device": "cpu"}
-    options = [word for name, value in given.items() for word in ("-p", name, str(value))]
-    assert main(["plan", "04", *options]) == 0
+    assert main(["plan", "04", *(word for name, value in given.items() for word in ("-p", name, str(value)))]) == 0
     said = capsys.readouterr().out
-    for words in (
-        "recipe:  photos, photos of many kinds",
-        "then 100,000 steps of 8 patches of 64 px, on 800 photos of DIV2K (2240.0 megapixels)",
-        "run:     04_esrgan/mine\n",
-        "name                 value ",
-        "jpeg                 [30, 95] ",
-        "betas                [0.9, 0.99] ",
-        "WARNING: The content loss uses",
-    ):
+    for words in ("recipe:  photos", "100,000 steps", "800 photos of DIV2K (2240.0 megapixels)", "04_esrgan/mine\n"):
         assert words in said
+    for row in ("jpeg +\\[30, 95\\] ", "betas +\\[0.9, 0.99\\] ", "WARNING: The content loss"):
+        assert re.search(f"^{row}", said, re.MULTILINE)
     assert not home.exists()
     assert main(["plan", "04", "-p", "itres", "5"]) == 2
-    assert "Unknown parameter 'itres' (did you mean iters?)" in capsys.readouterr().err
+    assert "did you mean iters?" in capsys.readouterr().err
 
 
-def test_runs_are_listed_with_their_steps_and_scores_the_newest_last(capsys, home):
+def test_runs_are_listed_the_newest_last(capsys, home):
     assert main(["runs"]) == 0
-    assert capsys.readouterr().out.startswith("There are no runs in ")
+    assert "There are no runs in " in capsys.readouterr().out
     for number, (lab, name) in enumerate([("03_srgan", "long"), ("01_srresnet", "default")]):
         run = leave_run(lab, name, 250 * number)
-        manifest = run.manifest() | {"metrics": {"val_psnr": 28.634}, "schedule_total": 1000}
-        run.write_manifest(manifest)
+        run.write_manifest(run.manifest() | {"metrics": {"val_psnr": 28.634}, "schedule_total": 1000})
         os.utime(run.path / "run.json", (time.mktime((2026, 5, number + 1, 9, 5, 0, 0, 0, -1)),) * 2)
         os.utime(run.path, (0, 0))
     assert main(["runs"]) == 0
-    lines = [line.split() for line in capsys.readouterr().out.splitlines()]
-    assert lines == [
+    assert [line.split() for line in capsys.readouterr().out.splitlines()] == [
         ["run", "state", "steps", "psnr", "ssim", "written"],
         ["03_srgan/long", "finished", "0", "of", "1,000", "28.63", "2026-05-01", "09:05"],
         ["01_srresnet/default", "finished", "250", "of", "1,000", "28.63", "2026-05-02", "09:05"],
     ]
-    assert main(["runs", "03"]) == 0
-    assert "01_srresnet" not in capsys.readouterr().out
+
+
+def test_runs_of_a_lab_have_the_state_that_they_are_in(capsys):
+    leave_run("01_srresnet", "default", 5)
     leave_run("03_srgan", "killed", 5, state="running")
     damaged = leave_run("03_srgan", "null", 5)
     damaged.write_manifest(damaged.manifest() | {"step": None})
-    training = leave_run("03_srgan", "training", 5, state="running")
-    with training.lock():
+    with leave_run("03_srgan", "training", 5, state="running").lock():
         assert main(["runs", "03"]) == 0
     said = capsys.readouterr().out
-    assert [line.split()[:2] for line in said.splitlines() if "killed" in line or "training" in line] == [
-        ["03_srgan/killed", "stopped"],
-        ["03_srgan/training", "running"],
-    ]
+    states = dict(line.split()[:2] for line in said.splitlines() if line.startswith("0"))
+    assert states == {"03_srgan/killed": "stopped", "03_srgan/training": "running"}
     assert "Passed over: " in said
 
 
-def test_a_sign_that_a_files_encoding_lacks_ends_no_command(monkeypatch):
+def test_character_that_the_encoding_lacks_ends_no_command(monkeypatch):
     leave_run("01_srresnet", "default", 1, state="läuft →")
     out = io.TextIOWrapper(io.BytesIO(), encoding="cp1252")  # what Windows writes into files
     monkeypatch.setattr(sys, "stdout", out)
