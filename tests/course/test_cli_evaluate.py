@@ -14,11 +14,6 @@ from srlab.models import MSRResNet
 from srlab.training.runs import Run
 
 
-def picture(seed, height=52, width=63):
-    coarse = torch.rand(1, 3, -(-height // 2), -(-width // 2), generator=torch.Generator().manual_seed(seed))
-    return quantize(upsample(coarse, 2)[..., :height, :width])
-
-
 def enlarge(lr):
     return upsample(lr, 4)
 
@@ -27,98 +22,73 @@ def enlarge(lr):
 def folders(tmp_path, monkeypatch, hub):
     """The working directory has hr/ and sr/ (bicubic) with two images each."""
     monkeypatch.chdir(tmp_path)
-    for i, name in enumerate(("baby", "bird")):
-        hr = picture(i)
-        lr = downsample(mod_crop(hr, 4), 4)
-        write_image(hr, tmp_path / "hr" / f"{name}.png")
-        write_image(enlarge(lr), tmp_path / "sr" / f"{name}_x4_bicubic.png")
-    return tmp_path
-
-
-def ran(capsys, *arguments):
-    """What a command that works says on stdout and stderr."""
-    assert main(["evaluate", "--hr", "hr", *arguments]) == 0
-    said = capsys.readouterr()
-    return said.out, said.err
+    torch.manual_seed(0)
+    for name in ("baby", "bird"):
+        hr = quantize(upsample(torch.rand(1, 3, 26, 32), 2))[..., :63]
+        write_image(hr, f"hr/{name}.png")
+        write_image(enlarge(downsample(mod_crop(hr, 4), 4)), f"sr/{name}_x4_bicubic.png")
 
 
 def scores(capsys, *arguments):
-    """The table that a command writes."""
-    err = ran(capsys, *arguments, "--csv", "scores.csv", "--force")[1]
-    return pd.read_csv("scores.csv"), err
+    """The PSNR of each image, and what the command says on stdout and stderr."""
+    assert main(["evaluate", "--hr", "hr", *arguments, "--csv", "out/scores.csv", "--force"]) == 0
+    return pd.read_csv("out/scores.csv")["psnr"].tolist(), *capsys.readouterr()
 
 
-def refused(capsys, *arguments):
-    """The one line that a refused command says."""
-    assert main(["evaluate", *arguments]) == 2
-    said = capsys.readouterr()
-    assert said.out == ""
-    assert said.err.count("\n") == 1
-    assert said.err.startswith("srlab: ")
-    return said.err
-
-
-def test_lr_images_of_the_set_are_upscaled(capsys, folders):
-    made = scores(capsys, "--method", "bicubic")[0]["psnr"]
+def test_lr_images_of_the_set_are_upscaled(capsys):
+    made, *_ = scores(capsys, "--method", "bicubic")
     for name in ("baby", "bird"):
-        write_image(torch.zeros(3, 13, 15), folders / "hr" / "LR_bicubic" / "X4" / f"{name}x4.png")
-    assert scores(capsys, "--method", "bicubic")[0]["psnr"].max() < 15 < made.min()
+        write_image(torch.zeros(3, 13, 15), f"hr/LR_bicubic/X4/{name}x4.png")
+    assert max(scores(capsys, "--method", "bicubic")[0]) < 15 < min(made)
 
 
-def test_a_folder_of_sr_files_is_scored_and_printed_with_its_mean(capsys, folders):
-    out, err = ran(capsys, "--sr", "sr")
+def test_scores_of_a_folder_are_printed_with_their_mean(capsys):
+    psnr, out, err = scores(capsys, "--sr", "sr")
     wanted = evaluate(enlarge, load_images("hr"))
+    assert psnr == wanted["psnr"].tolist()
     rows = [line.split() for line in out.splitlines()]
-    for _, row in wanted.iterrows():
-        assert [row["image"], f"{row['psnr']:.2f}", f"{row['ssim']:.4f}"] in rows
-    assert ["mean", f"{wanted['psnr'].mean():.2f}", f"{wanted['ssim'].mean():.4f}"] in rows
-    assert "2 images, protocol paper; PSNR in dB" in out
+    means = wanted.mean(numeric_only=True)
+    for name, row in [*zip(wanted["image"], wanted.iloc, strict=True), ("mean", means)]:
+        assert [name, f"{row['psnr']:.2f}", f"{row['ssim']:.4f}"] in rows
+    assert "2 images, protocol paper" in out
     assert err == ""
 
 
-def test_what_cannot_be_scored_is_left_out_and_named(capsys, folders):
+def test_image_that_cannot_be_scored_is_named(capsys):
     write_image(mod_crop(load_images("hr")["bird"], 4), "sr/bird_x4_bicubic.png")  # perfect
-    write_image(picture(2), folders / "sr" / "stranger.png")
-    out, err = ran(capsys, "--sr", "sr", "--metrics", "psnr", "ms_ssim", "lpips")
-    rows = [line.split() for line in out.splitlines()]
-    assert ["bird", "inf", "-"] in rows  # too small for MS-SSIM
+    write_image(torch.rand(3, 52, 60), "sr/stranger.png")
+    _, out, err = scores(capsys, "--sr", "sr", "--metrics", "psnr", "ms_ssim", "lpips")
+    assert ["bird", "inf", "-"] in [line.split() for line in out.splitlines()]  # too small for MS-SSIM
     assert "LPIPS is left out" in out
-    assert [line.split(" (")[0] for line in err.splitlines()] == ["not paired: stranger"]
+    assert "not paired: stranger" in err
 
 
-def test_a_run_is_scored_at_its_own_scale(capsys):
-    network = MSRResNet(1, 4)
-    run = Run("01_srresnet", "default")
-    run.save_generator(network, step=1)
-    found, _ = scores(capsys, "--run", str(run.path))
-    assert found["psnr"].tolist() == pytest.approx(evaluate(network, load_images("hr"))["psnr"].tolist())
-    said = refused(capsys, "--hr", "hr", "--run", str(run.path), "--scale", "2")
-    assert "enlarges x4, but --scale is 2" in said
-
-
-def test_the_protocol_is_kept(capsys):
+@pytest.mark.parametrize("what", [["--sr", "sr"], ["--method", "bicubic"]], ids=str)
+def test_protocol_reaches_the_scores(capsys, what):
     wanted = evaluate(enlarge, load_images("hr"), protocol=FACE)["psnr"].tolist()
-    for what in (["--sr", "sr"], ["--method", "bicubic"]):
-        assert scores(capsys, *what, "--protocol", "face")[0]["psnr"].tolist() == pytest.approx(wanted, abs=1e-6)
+    assert scores(capsys, *what, "--protocol", "face")[0] == pytest.approx(wanted, abs=1e-6)
 
 
-def test_the_table_is_written_as_csv_and_not_over_a_file_unless_forced(capsys, folders):
-    ran(capsys, "--sr", "sr", "--csv", "out/table.csv")
-    table = pd.read_csv(folders / "out" / "table.csv")
-    assert list(table.columns) == ["image", "file", "psnr", "ssim"]
-    assert table["psnr"].tolist() == evaluate(enlarge, load_images("hr"))["psnr"].tolist()
-    said = refused(capsys, "--hr", "hr", "--sr", "sr", "--csv", "out/table.csv")
-    assert "out/table.csv exists already; choose another name, or add --force" in said
-    ran(capsys, "--method", "nearest", "--csv", "out/table.csv", "--force")
-    assert list(pd.read_csv(folders / "out" / "table.csv").columns) == ["image", "psnr", "ssim"]
+def test_run_is_scored_at_its_own_scale(capsys):
+    network = MSRResNet(1, 4)
+    Run("01_srresnet", "default").save_generator(network, step=1)
+    wanted = evaluate(network, load_images("hr"))["psnr"].tolist()
+    assert scores(capsys, "--run", "01_srresnet/default")[0] == pytest.approx(wanted)
 
 
 @pytest.mark.parametrize(
-    ("arguments", "said"),
+    ("arguments", "words"),
     [
-        (["--hr", "hr", "--method", "bicubic", "--scale", "100"], "too small for scale 100"),
-        (["--hr", "hr", "--sr", "sr", "--metrics", "lpips", "--weights", "none.pth"], "no weights file none.pth"),
+        (["--run", "01_srresnet/default", "--scale", "2"], "enlarges x4, but --scale is 2"),
+        (["--sr", "sr", "--csv", "hr/baby.png"], "exists already"),
+        (["--method", "bicubic", "--scale", "100"], "too small for scale 100"),
+        (["--sr", "sr", "--metrics", "lpips", "--weights", "none.pth"], "no weights file none.pth"),
     ],
+    ids=str,
 )
-def test_a_slip_is_one_line(capsys, arguments, said):
-    assert said in refused(capsys, *arguments)
+def test_evaluate_refuses_in_one_line(capsys, arguments, words):
+    Run("01_srresnet", "default").save_generator(MSRResNet(1, 4), step=1)
+    assert main(["evaluate", "--hr", "hr", *arguments]) == 2
+    said = capsys.readouterr()
+    assert (said.out, said.err.count("\n")) == ("", 1)
+    assert words in said.err
