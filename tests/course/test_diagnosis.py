@@ -71,34 +71,37 @@ FAILURES = [
 
 
 @pytest.mark.parametrize("history", HEALTHY.values(), ids=HEALTHY)
-def test_a_healthy_run_is_left_in_peace(history):
+def test_healthy_run_has_no_symptoms(history):
     assert find_symptoms(history) == []
 
 
 @pytest.mark.parametrize(("name", "history"), FAILURES)
-def test_each_failure_is_known_by_its_number_and_nothing_else_is_found(name, history):
+def test_failure_has_its_one_symptom(name, history):
     (found,) = find_symptoms(history)
     assert found.name == name
     assert any(character.isdigit() for character in found.evidence)
 
 
-def test_an_explosion_ends_a_training_and_a_jump_does_not():
-    exploded = [
-        pixels([0.05] * 40 + [9.0]),
-        pixels([4.0] * 40 + [0.04] * 60 + [5.0]),  # 125 times what it was before, yet about the first
-        [*gan()[:20], {"step": 210, "g_loss": 6.0}],
-        [{"step": 10 * i, "loss": 0.05, "content_loss": 0.05 if i < 40 else 9.0} for i in range(41)],
-    ]
-    for history in exploded:
-        assert "more than 100 times the 0.0" in find_ruin(history, 0.0)
-    for losses in ([0.05] * 40 + [3.0], [1e-6] * 12 + [0.01], [5.0]):
-        assert find_ruin(pixels(losses), 0.0) is None
+@pytest.mark.parametrize(
+    ("history", "ruined"),
+    [
+        (pixels([0.05] * 40 + [9.0]), True),
+        (pixels([4.0] * 40 + [0.04] * 60 + [5.0]), True),  # 125 times what it was before, yet about the first
+        ([*gan()[:20], {"step": 210, "g_loss": 6.0}], True),
+        ([{"step": 10 * i, "loss": 0.05, "content_loss": 0.05 if i < 40 else 9.0} for i in range(41)], True),
+        (pixels([0.05] * 40 + [3.0]), False),
+        (pixels([1e-6] * 12 + [0.01]), False),
+        (pixels([5.0]), False),
+    ],
+)
+def test_explosion_ends_a_training_and_a_jump_does_not(history, ruined):
+    assert ("more than 100 times" in (find_ruin(history, 0.0) or "")) == ruined
 
 
 # --- Runs -------------------------------------------------------------------------------------------------------
 
 
-def leave(name, history, state="finished"):
+def leave(history, name="default", state="finished"):
     """Leave a run as the trainer does."""
     run = leave_run("03_srgan", name, 300, state)
     for row in history:
@@ -106,37 +109,36 @@ def leave(name, history, state="finished"):
     return run
 
 
-def test_a_run_that_the_trainer_stopped_is_said_to_have_broken_down_and_why():
-    run = leave("default", gan(), "failed")
+def test_run_that_the_trainer_stopped_has_the_reason():
+    run = leave(gan(), state="failed")
     run.write_manifest(run.manifest() | {"failure": "a loss became NaN at step 3"})
     (found,) = course.diagnose(run).findings
-    assert (found.name, found.evidence) == ("training broke down", "a loss became NaN at step 3")
+    assert found.evidence == "a loss became NaN at step 3"
 
 
-def test_doctor_takes_a_folder_or_a_name_and_says_by_its_exit_code_whether_something_is_wrong(capsys):
-    leave("well", gan())
-    run = leave("ill", gan(g_norm=0.0))
-    assert main(["diagnose", "03_srgan/well"]) == 0
+def test_diagnose_command(capsys):
+    run = leave(gan(g_norm=0.0), "ill")
+    assert main(["diagnose", f"03_srgan/{leave(gan(), 'well').name}"]) == 0
     assert "nothing looks wrong" in capsys.readouterr().out
     assert main(["diagnose", str(run.path)]) == 1
     text = capsys.readouterr().out
     assert "03_srgan/ill: something looks wrong" in text
     assert "- no gradient reaches G" in text
-    assert "Try: look for detach" in text
     assert main(["diagnose", "03_srgan"]) == 2
-    assert "03_srgan; give the folder of one, or <lab>/<name>" in capsys.readouterr().err
-    shown = course.diagnose(run)._repr_markdown_()
-    assert shown.startswith("**03_srgan/ill: something looks wrong.**\n\n- **no gradient reaches G**: its norm is 0")
+    assert "<lab>/<name>" in capsys.readouterr().err
+    assert "- **no gradient reaches G**: its norm is 0" in course.diagnose(run)._repr_markdown_()
 
 
-def test_of_an_almost_empty_log_it_is_said_that_it_is_too_early_and_from_which_step_on_it_is_not():
-    fallen = [*gan()[:1], {"step": 10, "val_psnr": 28.0}, {"step": 20, "val_psnr": 21.0}]
-    for rows, verdict in (
-        ([], "too early to judge, with 0 of the 5 rows of losses"),
-        (gan()[:4], "too early to judge, with 4 of the 5 rows of losses"),
+@pytest.mark.parametrize(
+    ("rows", "verdict"),
+    [
+        ([], "too early to judge, with 0 of the 5 rows"),
+        (gan()[:4], "too early to judge, with 4 of the 5 rows"),
         (gan()[:5], "nothing looks wrong"),
-        (fallen, "something looks wrong"),
-    ):
-        found = course.diagnose(leave(f"of-{len(rows)}", rows))
-        assert found.verdict.startswith(verdict)
-        assert ("from step 50 on" in str(found)) == ("too early" in verdict)
+        ([*gan()[:1], {"step": 10, "val_psnr": 28.0}, {"step": 20, "val_psnr": 21.0}], "something looks wrong"),
+    ],
+)
+def test_too_early_to_diagnose(rows, verdict):
+    found = course.diagnose(leave(rows))
+    assert found.verdict.startswith(verdict)
+    assert ("from step 50 on" in str(found)) == ("too early" in verdict)
