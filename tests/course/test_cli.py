@@ -14,26 +14,15 @@ from srlab.course.cli import labs as labs_command
 from srlab.course.cli.main import main
 from srlab.errors import SrlabError
 from srlab.models import MSRResNet
-from tests.conftest import leave_run
-
-
-@pytest.fixture
-def course(tmp_path, monkeypatch):
-    """A course with two labs, of which the first has a recipe more; the working directory is in it."""
-    (tmp_path / "notebooks" / "recipes").mkdir(parents=True)
-    recipe = "{about: x, source: y, values: {batch: 1}}"
-    for lab, more in (("01_srresnet", f"blind: {recipe}\n"), ("02_content_loss", "")):
-        (tmp_path / "notebooks" / f"{lab}.ipynb").write_text("{}")
-        text = "parameters: {iters: 0}\nchoices: {}\nleast: {}\nsides: {}\n"
-        text += f"meaning: {{batch: patches}}\nlaptop: {recipe}\nsmoke: {recipe}\n{more}"
-        (tmp_path / "notebooks" / "recipes" / f"{lab}.yaml").write_text(text)
-    monkeypatch.chdir(tmp_path / "notebooks")
+from tests.conftest import EXTRAS, LABS, ROOT, leave_run
 
 
 @pytest.mark.parametrize(
-    ("arguments", "known"), [(["--recipe", "smok"], "auto, laptop, smoke, blind."), (["07"], "01_srresnet, 02_content")]
+    ("arguments", "known"),
+    [(["--recipe", "smok"], "auto, laptop"), (["07"], "00_degradation, 01_srresnet, 02_content")],
 )
-def test_unknown_recipe_or_lab_is_refused_with_the_known_ones(course, capsys, home, arguments, known):
+def test_unknown_recipe_or_lab_is_refused_with_the_known_ones(capsys, home, monkeypatch, arguments, known):
+    monkeypatch.chdir(ROOT / "notebooks")
     assert main(["labs", *arguments]) == 2
     said = capsys.readouterr()
     assert said.out == ""
@@ -41,25 +30,27 @@ def test_unknown_recipe_or_lab_is_refused_with_the_known_ones(course, capsys, ho
     assert not home.exists()
 
 
-def test_labs_that_fail_or_lack_the_recipe_are_named(course, capsys, monkeypatch):
+def test_labs_that_fail_or_lack_the_recipe_are_named(capsys, monkeypatch):
     calls = []
 
     def execute(notebook, output, parameters):
-        calls.append((notebook.stem[:2], parameters))
+        calls.append((notebook.stem, parameters))
         if notebook.stem.startswith("02"):
             raise SrlabError("NameError: name 'x' is not defined")
         return {"label": "PSNR", "value": 28.1234, "unit": "dB", "peak_memory_mib": 2048}
 
+    monkeypatch.chdir(ROOT)
     monkeypatch.setattr(labs_command, "execute", execute)
     assert main(["labs", "--recipe", "smoke"]) == 1
     said = capsys.readouterr().out
     for words in ("PSNR: 28.12 dB", "2.0 GiB", "02_content_loss failed: NameError"):
         assert words in said
+    assert calls == [(lab.stem, {"recipe": "smoke"}) for lab in [*LABS, *EXTRAS]]
     assert main(["labs", "01_srresnet.ipynb", "02", "--recipe", "blind"]) == 0
     assert "02_content_loss has no recipe blind" in capsys.readouterr().out
-    assert calls == [("01", {"recipe": "smoke"}), ("02", {"recipe": "smoke"}), ("01", {"recipe": "blind"})]
+    assert calls[-1] == ("01_srresnet", {"recipe": "blind"})
     assert main(["labs", "01", "--seed", "3"]) == 0
-    assert calls[-1] == ("01", {"seed": 3, "run": "default"}), "and other labs find it under its usual name"
+    assert calls[-1] == ("01_srresnet", {"seed": 3, "run": "default"}), "and other labs find it under its usual name"
 
 
 def test_run_is_named_or_a_path(tmp_path, monkeypatch, capsys):

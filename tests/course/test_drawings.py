@@ -20,38 +20,33 @@ def words(name):
     return [text.text for text in ElementTree.parse(FOLDER / f"{name}.svg").iter(f"{SVG}text")]
 
 
-def test_layers_have_the_names_that_a_feature_extractor_knows():
-    shown = words("vgg_resnet")
-    assert set(layer_names("vgg19")) <= set(shown)
-    assert set(layer_names("resnet34")) <= set(shown)
-    named = {text for text in shown if re.fullmatch(r"(conv|relu|pool|norm|block|stage)\d+(_\d+)?", text)}
+def test_drawn_layers_are_those_of_the_feature_extractor():
+    named = {text for text in words("vgg_resnet") if re.fullmatch(r"(conv|relu|pool|norm|block|stage)\d+(_\d+)?", text)}
     assert named == {*layer_names("vgg19"), *layer_names("resnet34")}
 
 
-def test_channels_of_the_dense_block_are_those_of_the_network():
+def test_drawn_channels_of_the_dense_block():
     block = ResidualDenseBlock(64, 32)
     convolutions = [f"{conv.in_channels} → {conv.out_channels}" for conv in block.children()]
     assert [text for text in words("rrdb") if text in convolutions] == convolutions
     assert f"× {block.beta}" in words("rrdb")
 
 
-def test_each_logit_of_the_patch_discriminator_sees_as_much_as_is_drawn():
+def test_drawn_receptive_field_of_the_patch_discriminator():
     image = torch.rand(1, 3, 96, 96, requires_grad=True)
     logits = PatchDiscriminator().eval()(image)
     logits[0, 0, 12, 12].backward()
     seen = image.grad.abs().sum((0, 1)).nonzero()
     side = int(seen.max() - seen.min() + 1)
-    assert f"{side} × {side}" in words("patch_discriminator")
-    assert any(
-        text.startswith(f"{logits.shape[2]} × {logits.shape[3]} logits") for text in words("patch_discriminator")
-    )
+    shown = words("patch_discriminator")
+    assert f"{side} × {side}" in shown
+    assert f"{logits.shape[2]} × {logits.shape[3]} logits" in "\n".join(shown)
 
 
-def test_it_is_shown_with_its_text_and_at_most_as_wide_as_the_page(monkeypatch):
+def test_drawing_is_shown_with_its_text(monkeypatch):
     shown = []
     replace_display(monkeypatch, lambda data, raw: shown.append(data))
     assert course.drawing("gan_step") is None
     alt = ElementTree.parse(FOLDER / "gan_step.svg").getroot()[1].text
     assert shown[0]["text/plain"] == alt
     assert unescape(re.search('alt="(.*?)"', shown[0]["text/html"])[1]) == alt
-    assert "overflow-x: auto" in shown[0]["text/html"]

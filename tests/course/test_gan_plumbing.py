@@ -22,7 +22,7 @@ def look(image):
 
 
 @pytest.mark.parametrize("game", losses.KINDS)
-def test_other_games_have_srlabs_losses_with_their_weights_and_labels(game):
+def test_losses_of_a_game(game):
     d_loss, g_loss = gan_plumbing.losses_of(lab(), game, WEIGHTS, F.mse_loss)
     real, fake = look(HR), look(SR)
     assert d_loss(real, fake) == losses.discriminator_loss(real, fake, game)
@@ -33,17 +33,14 @@ def test_other_games_have_srlabs_losses_with_their_weights_and_labels(game):
         assert smooth(real, fake) == losses.discriminator_loss(real, fake, game, (0.9, 0.0))
 
 
-@pytest.mark.parametrize("left_out", WEIGHTS)
-def test_a_part_without_a_weight_is_not_computed(left_out):
-    def refuse(*_):
-        raise AssertionError("it costs time")
-
-    parts = {"content": F.mse_loss, "adversary": look} | {left_out: refuse}
+@pytest.mark.parametrize("left_out", ["content", "adversary"])
+def test_part_without_a_weight_is_not_computed(left_out):
+    parts = {"content": F.mse_loss, "adversary": look} | {left_out: pytest.fail}
     _, g_loss = gan_plumbing.losses_of(lab(), "vanilla", WEIGHTS | {left_out: 0.0}, parts["content"])
     assert g_loss(SR, HR, parts["adversary"]).isfinite()
 
 
-def test_a_run_notes_its_own_weights_and_of_the_recipe_what_there_is():
+def test_noted_entries_of_a_run():
     known = lab(parameters={"gan": "vanilla", "shift": 4, "photo": "mine.png", "content_weight": 9.0})
     found = gan_plumbing.noted(known, WEIGHTS, gan="hinge", start="shipped")
     weights = {"pixel_weight": 0.5, "content_weight": 2.0, "adversarial_weight": 3.0}

@@ -10,7 +10,7 @@ from srlab.evaluation import perception
 
 
 @pytest.mark.parametrize("name", ["srgan_800", "average_800", "srgan_12000", "esrgan_12000"])
-def test_a_kept_picture_is_of_the_right_half_and_as_sharp_as_the_page_says(name):
+def test_kept_picture_is_of_the_right_half_and_sharp(name):
     hr = srlab.mod_crop(srlab.halves("gravel")[1]["gravel"], 4)
     sr = kept.picture(name)
     assert sr.shape == hr.shape
@@ -18,7 +18,7 @@ def test_a_kept_picture_is_of_the_right_half_and_as_sharp_as_the_page_says(name)
     assert 0.8 < perception.gradient_ratio(sr, hr).item() < 1.1
 
 
-def test_a_row_comes_apart_into_its_pictures_with_the_photo_last():
+def test_kept_row_has_its_pictures_and_the_photo_last():
     for name, scores in json.loads(kept.ROWS.joinpath("scores.json").read_text(encoding="utf-8")).items():
         pictures, notes = kept.row(name)
         assert {tuple(picture.shape) for picture in pictures.values()} == {(1, 3, 144, 176)}

@@ -17,7 +17,7 @@ def drawn(rows, metric="lpips"):
     return axis, [tuple(collection.get_offsets()[0]) for collection in axis.collections]
 
 
-def test_there_is_one_point_per_method_in_its_colour_with_a_mark_of_its_own_and_its_name_beside_it():
+def test_point_per_method_in_its_colour_with_mark_and_name():
     rows = [("Set5", "a", "bicubic", 28.0, 0.34), ("Set5", "b", "bicubic", 30.0, 0.36)]
     rows += [("Set5", x, method, 27.0, 0.1) for x in "ab" for method in ("SRGAN", "SRGAN (long)")]
     axis, points = drawn([*rows, ("Set5", "a", "HR", math.inf, 0.0)])
@@ -29,7 +29,7 @@ def test_there_is_one_point_per_method_in_its_colour_with_a_mark_of_its_own_and_
     assert names == [("bicubic", "bottom"), ("SRGAN", "bottom"), ("SRGAN (long)", "top")]
 
 
-def test_of_a_patch_distance_the_median_is_drawn_and_one_below_zero_stays_on_the_paper():
+def test_patch_distance_is_the_median_and_stays_on_the_paper():
     rows = [("photos", x, "SRGAN", 27.0, y) for x, y in (("a", 0.5), ("b", 1.5), ("c", 300.0))]
     axis, points = drawn([*rows, ("photos", "a", "mirrored", 12.0, -0.2)], "patch_distance")
     assert axis.get_yscale() == "log"

@@ -16,7 +16,7 @@ def batch():
     return torch.rand(8, 3, 12, 12)
 
 
-def test_a_batch_norm_that_serves_twice_and_a_small_batch_set_training_and_use_apart(batch):
+def test_mode_gap_of_shared_batch_norm_and_small_batch(batch):
     own, shared = SRResNet(2, 8), CodedSRResNet(2, 8)
     for layer in (*own.modules(), *shared.modules()):
         if isinstance(layer, nn.BatchNorm2d):
@@ -30,7 +30,7 @@ def test_a_batch_norm_that_serves_twice_and_a_small_batch_set_training_and_use_a
     assert probes.mode_gap(MSRResNet(1, 8), batch) == 0
 
 
-def test_the_network_that_is_looked_at_stays_as_it_was(batch):
+def test_probes_leave_the_network_as_it_was(batch):
     network = SRResNet(1, 4)
     before, random = copy.deepcopy(network.state_dict()), torch.get_rng_state()
     for probe in (probes.mode_gap, probes.input_statistics):

@@ -16,7 +16,7 @@ def recipes_of(lab):
 
 
 @pytest.mark.parametrize("file", RECIPES, ids=lambda file: file.stem)
-def test_what_a_file_says_is_about_parameters_and_numbers_that_there_are(file):
+def test_recipes_are_about_known_parameters(file):
     book = read_book(file)
     assert {*book.choices, *book.least} <= {*book.parameters, *book.meaning}
     assert set(book.sides) <= set(book.parameters)
@@ -36,20 +36,20 @@ def test_what_a_file_says_is_about_parameters_and_numbers_that_there_are(file):
         ("04", H200 | {"memory_gib": 14.6}, "gpu-small", ""),
         ("04", H200 | {"memory_gib": 6.0}, "photos", ""),
         ("04", H200 | {"processes": 8}, "gpus", ""),
-        ("04", H200 | {"megapixels": 3.6}, "photos", "needs 30 megapixels of photos, such as -p images div2k"),
-        ("04", H200 | {"iters": 0}, "laptop", "needs -p iters 5,000 or more"),
+        ("04", H200 | {"megapixels": 3.6}, "photos", "-p images div2k"),
+        ("04", H200 | {"iters": 0}, "laptop", "-p iters 5,000"),
         ("03", H200, "gpu", ""),
         ("05", H200, "laptop", ""),
     ],
 )
-def test_auto_takes_what_fits_and_names_what_would_be_better_and_can_be_had(lab, facts, name, better):
+def test_auto_takes_what_fits(lab, facts, name, better):
     taken = pick_recipe(recipes_of(lab), "auto", facts)
     assert taken.name == name
     assert better in taken.why
     assert ("needs" in taken.why) == bool(better)
 
 
-def test_a_network_of_the_papers_never_gets_the_rate_of_the_laptop():
+def test_network_of_the_papers_never_gets_the_rate_of_the_laptop():
     """2e-3 took RRDBNet-23 to a loss of 1e30; for 23 blocks and 64 features 2e-4 holds."""
     for recipe in recipes_of("04").recipes.values():
         if recipe.values["size"] == "paper":
@@ -57,22 +57,23 @@ def test_a_network_of_the_papers_never_gets_the_rate_of_the_laptop():
             assert recipe.values["learning_rate"] <= 2e-4
 
 
-def test_a_longer_run_keeps_the_shares_of_the_whole():
-    recipes = recipes_of("04").recipes
-    assert recipes["gpu"].laid_out(0) is recipes["gpu"].laid_out(100_000) is recipes["gpu"]
-    paper = recipes["paper"].laid_out(100_000)
-    assert paper.values["pretrain_iters"] == 250_000
-    assert paper.values["milestones"] == [12_500, 25_000, 50_000, 75_000]
-    assert paper.values["ema"] == 0.999
-    assert "for 100,000 steps" in paper.sources["milestones"]
-    long = recipes["photos"].laid_out(2800)
-    assert long.values["pretrain_iters"] == 6000
-    assert long.values["ema"] == pytest.approx(0.995)  # looks back over the same share: 20 of 280, 200 of 2,800
-    assert long.values["validate_every"] == 280
-    assert long.laid_out(280_000).values["validate_every"] == 5600
-    assert long.laid_out(280_000).values["ema"] == 0.999
-    without_stage = recipes["esrdgan"].laid_out(1000)
-    assert (without_stage.values["pretrain_iters"], without_stage.values["ema"]) == (0, 0)
+@pytest.mark.parametrize(
+    ("name", "iters", "wanted"),
+    [
+        ("gpu", 100_000, {}),  # as it is
+        ("paper", 100_000, {"pretrain_iters": 250_000, "milestones": [12_500, 25_000, 50_000, 75_000], "ema": 0.999}),
+        ("photos", 2800, {"pretrain_iters": 6000, "validate_every": 280, "ema": 0.995}),  # the last 20 of 280 steps
+        ("photos", 280_000, {"validate_every": 5600, "ema": 0.999}),
+        ("esrdgan", 1000, {"pretrain_iters": 0, "ema": 0}),
+    ],
+)
+def test_longer_run_keeps_the_shares_of_the_whole(name, iters, wanted):
+    recipe = recipes_of("04").recipes[name]
+    assert recipe.laid_out(0) is recipe
+    found = recipe.laid_out(iters)
+    for key, value in wanted.items():
+        assert found.values[key] == pytest.approx(value), key
+    assert (found is recipe) == (not wanted)
 
 
 def test_without_imagenet_weights_a_gpu_takes_the_losses_of_photos_and_not_its_rates():
@@ -81,20 +82,15 @@ def test_without_imagenet_weights_a_gpu_takes_the_losses_of_photos_and_not_its_r
     for name in ("features", "relative", "shift", "pixel", "pixel_weight", "content_weight", "discriminator"):
         assert without[name] == of_photos[name]
     assert "learning_rate" not in gpu.without_weights
-    assert gpu.values["features"] == "vgg19 conv5_4"
 
 
-def test_the_table_has_each_number_with_its_meaning_and_where_it_comes_from():
+def test_table_has_each_number_with_its_meaning_and_source():
     recipe = recipes_of("04").recipes["paper"].changed_by({"noise": 0.5})
-    table, rows = recipe.table(), recipe.rows()
-    assert table.count("<tr>") == len(rows) == len(recipe.values) + 1
-    for cells in (
-        ("learning_rate", "0.0001", "learning rate of G", "Wang et al. 2018, section 4.1"),
-        ("ema", "0.999", "decay of the moving average of G&#x27;s weights; 0 keeps none", "this course"),
-        ("iters", "400,000", "steps of the GAN stage", "Wang et al. 2018, section 4.1"),
-    ):
-        assert "".join(f'<td style="text-align:left">{cell}</td>' for cell in cells) in table
-    assert ">you<" in table
+    table = recipe.table()
+    assert table.count("<tr>") == len(recipe.rows()) == len(recipe.values) + 1
+    for words in ("learning_rate", "0.0001", "learning rate of G", "Wang et al. 2018, section 4.1", "400,000", "you"):
+        assert f">{words}<" in table
+    assert "average of G&#x27;s weights" in table
 
 
 HEAD = "parameters: {}\nchoices: {}\nleast: {}\nsides: {}\nmeaning: {a: b}"
@@ -111,7 +107,7 @@ HEAD = "parameters: {}\nchoices: {}\nleast: {}\nsides: {}\nmeaning: {a: b}"
         (f"{HEAD}\nlaptop: {{about: x, source: y, like: lapptop, values: {{a: 1}}}}", "laptop: 'lapptop'"),
     ],
 )
-def test_a_damaged_file_is_one_sentence(tmp_path, text, words):
+def test_damaged_recipe_file_is_named(tmp_path, text, words):
     (tmp_path / "lab.yaml").write_text(text)
     with pytest.raises(SrlabError, match=rf"lab.yaml cannot be read \({words}"):
         read_book(tmp_path / "lab.yaml")

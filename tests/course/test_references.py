@@ -16,6 +16,8 @@ from srlab.evaluation.metrics import Protocol
 from srlab.models import features
 
 SR, HR = srlab.quantize(sample(2, 3, 16, 20)), srlab.quantize(sample(2, 3, 16, 20, seed=1))
+shrink = partial(srlab.downsample, scale=4)
+LR = shrink(HR[:1])
 LOGITS, RAGAN = (HR - 0.5, SR - 0.5), "relativistic average"
 
 
@@ -28,20 +30,16 @@ LOGITS, RAGAN = (HR - 0.5, SR - 0.5), "relativistic average"
         ("esrgan.ragan_generator_loss", lambda real, fake: losses.generator_loss(fake, real=real, kind=RAGAN), LOGITS),
         ("esrgan.ragan_discriminator_loss", partial(losses.discriminator_loss, kind=RAGAN), LOGITS),
         ("evaluation.paper_psnr", lambda sr, hr: srlab.psnr(sr, hr)[0], (SR[:1], HR[:1])),
-        (
-            "evaluation.lr_consistency",
-            lambda sr, lr, _: metrics.lr_consistency(sr, lr)[0],
-            (SR[:1], srlab.downsample(HR[:1], 4), partial(srlab.downsample, scale=4)),
-        ),
+        ("evaluation.lr_consistency", lambda sr, lr, _: metrics.lr_consistency(sr, lr)[0], (SR[:1], LR, shrink)),
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )
-def test_a_reference_is_the_function_of_the_package(name, same, inputs):
+def test_reference_is_the_function_of_the_package(name, same, inputs):
     found, wanted = find(name).reference(*inputs), same(*inputs)
     torch.testing.assert_close(found, wanted, atol=1e-4, rtol=1e-5, check_dtype=False)
 
 
-def test_the_matrix_that_shrinks_is_that_of_the_package_away_from_the_border():
+def test_shrink_matrix_is_that_of_the_package_away_from_the_border():
     ours = find("degradation.shrink_matrix").reference(32, 4, resampling.cubic)
     assert torch.allclose(ours[2:-2], resampling.resize_matrix(32, 1 / 4)[2:-2].float(), atol=1e-6)
 
@@ -54,7 +52,7 @@ def test_the_residual_block_is_that_of_the_package():
     assert torch.equal(ours(x), theirs(x))
 
 
-def test_the_content_loss_is_that_of_the_package():
+def test_content_loss_is_that_of_the_package():
     sr, hr = sample(2, 2, 3, 32, 32)
     seen = features.FeatureExtractor("vgg16 conv2_2", backbone="random")
     plain = features.FeatureExtractor("vgg16 conv2_2", backbone="random", normalize=False)
@@ -62,7 +60,7 @@ def test_the_content_loss_is_that_of_the_package():
     assert torch.allclose(found, losses.content_loss(seen, sr, hr, relative=True))
 
 
-def test_the_feature_maps_are_those_of_the_package():
+def test_feature_maps_are_those_of_the_package():
     wanted = {"features.1": "relu1_1", "features.5": "conv2_1"}
     extractor = features.FeatureExtractor("vgg6 relu1_1 conv2_1", backbone="random", normalize=False)
     layers = {f"features.{name}": layer for name, layer in extractor.network.features.named_children()}
@@ -71,7 +69,7 @@ def test_the_feature_maps_are_those_of_the_package():
         assert torch.equal(found[place], extractor(HR)[layer])
 
 
-def test_the_dense_block_is_that_of_the_package_without_two_convolutions():
+def test_dense_block_is_that_of_the_package_without_two_convolutions():
     ours, theirs = find("esrgan.DenseBlock").reference(8, 4), models.ResidualDenseBlock(8, 4)
     for parameter in theirs.parameters():
         parameter.data.zero_()
@@ -82,7 +80,7 @@ def test_the_dense_block_is_that_of_the_package_without_two_convolutions():
     assert torch.allclose(ours(x), theirs(x), atol=1e-6)
 
 
-def test_the_rrdb_puts_beta_and_the_skip_where_the_package_has_them():
+def test_rrdb_has_beta_and_skip_where_the_package_has_them():
     ours, theirs = find("esrgan.RRDB").reference(8, 4, 0.3), models.RRDB(8, 4, beta=0.3)
     for number, block in enumerate(ours.blocks, start=1):
         theirs.set_submodule(f"rdb{number}", block)
@@ -100,7 +98,7 @@ def test_tiles_of_a_real_network_have_no_seams(tile, overlap):
         assert torch.allclose(tiled, network(lr), atol=1e-12)
 
 
-def test_what_the_loss_of_g_leaves_in_d_does_not_reach_the_next_step_of_d():
+def test_gradient_that_g_leaves_in_d_does_not_reach_the_next_step():
     plain, cleared = gan_scene(), gan_scene()
     step = find("srgan.train_step").reference
     for _ in range(3):
