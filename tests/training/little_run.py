@@ -9,6 +9,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 from torch import nn
+from torch.optim import Adam
 
 import srlab
 from srlab import losses
@@ -28,12 +29,12 @@ NOISY = Degradation(noise=(0.0, 0.1))
 def images(*sizes):
     """Pictures of noise."""
     random = torch.Generator().manual_seed(3)
-    sizes = sizes or ((20, 24), (20, 24))
-    pixels = [torch.randint(0, 256, (3, *size), generator=random, dtype=torch.uint8) for size in sizes]
-    return ImageSet.from_images("random", {str(number): image for number, image in enumerate(pixels)})
+    sizes = enumerate(sizes or ((20, 24), (20, 24)))
+    pixels = {str(i): torch.randint(0, 256, (3, *size), generator=random, dtype=torch.uint8) for i, size in sizes}
+    return ImageSet.from_images("random", pixels)
 
 
-def little_network():
+def plain():
     layers = nn.Conv2d(3, 4, 3, padding=1), nn.BatchNorm2d(4), nn.PReLU(), nn.Conv2d(4, 48, 3, padding=1)
     return nn.Sequential(*layers, nn.PixelShuffle(4))
 
@@ -49,16 +50,7 @@ class LittleRun:
     losses, which it returns.
     """
 
-    def __init__(
-        self,
-        run="default",
-        network=little_network,
-        optimizer=torch.optim.Adam,
-        rate=1e-3,
-        gan=None,
-        sampler=None,
-        **settings,
-    ):
+    def __init__(self, run="default", network=plain, optimizer=Adam, rate=1e-3, gan=None, sampler=None, **settings):
         torch.manual_seed(0)
         self.network = network()
         self.make_optimizer = optimizer

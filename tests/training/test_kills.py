@@ -13,7 +13,7 @@ from srlab.files import read_safetensors
 from srlab.models import MSRResNet
 from srlab.models.weights import load_generator
 from srlab.training.runs import Run
-from tests.kills import KILLS, Life, context, kill_until_done
+from tests.kills import Life, kill_until_done
 
 from .little_run import EVERY, LAB, LittleRun, refusal, undisturbed, what_is_left
 
@@ -51,7 +51,7 @@ def train(say, place):
     little.fit()
 
 
-def test_training_killed_at_any_moment_ends_with_the_bytes_of_an_undisturbed_run(tmp_path, monkeypatch):
+def test_killed_training_ends_with_the_bytes_of_an_undisturbed_run(tmp_path, monkeypatch):
     def check(place, said):
         monkeypatch.setenv("SRLAB_HOME", str(place))
         assert require_whole() >= max(map(int, said), default=-1)
@@ -66,37 +66,22 @@ def test_training_killed_at_any_moment_ends_with_the_bytes_of_an_undisturbed_run
 # --- Two processes -------------------------------------------------------------------------------------------
 
 
-def train_beside(say, start, refused):
-    """The one that holds the run waits within its first step until the other one was refused."""
+def train_and_wait(say):
+    """Hold the run in its first step until this process is killed."""
     little = LittleRun()
-
-    def wait_for_the_other(number):
-        say("training")
-        assert refused.wait(20), "nobody was refused"
-
-    little.before_step = wait_for_the_other
-    start.wait(20)
-    try:
-        little.fit(1)
-    finally:
-        refused.set()
+    little.before_step = lambda number: (say("training"), signal.pause())
+    little.fit()
 
 
-def test_of_two_processes_one_trains_and_the_other_is_refused_until_the_first_dies(tmp_path, monkeypatch):
-    for number in range(max(1, KILLS // 3)):
-        monkeypatch.setenv("SRLAB_HOME", str(tmp_path / str(number)))
-        start, refused = context().Barrier(2), context().Event()
-        lives = [Life(train_beside, start, refused) for _ in range(2)]
-        assert sorted(life.end() for life in lives) == [0, 2], [life.said for life in lives]
-        (said,) = next(life.said for life in lives if life.said != ["training"])
-        assert "is in use by another process; wait for it, or choose another run name." in said
-        assert what_is_left() == undisturbed(1)
-    monkeypatch.setenv("SRLAB_HOME", str(tmp_path / "killed"))
-    life = Life(train_beside, context().Barrier(1), context().Event())
+def test_run_in_use_is_refused_until_its_process_dies():
+    life = Life(train_and_wait)
     life.wait_for(1)
-    refusal("is in use by another process", LittleRun().fit)
+    before = what_is_left()
+    refusal("is in use by another process; wait .* or choose another run name", LittleRun().fit)
+    assert what_is_left() == before
     assert life.kill_after(0)
-    LittleRun().fit(1)
+    LittleRun().fit()
+    assert what_is_left() == undisturbed()
 
 
 # --- SIGTERM --------------------------------------------------------------------------------------
@@ -109,7 +94,7 @@ def train_until_stopped(say):
         little.fit(100_000, validate=None, validate_every=100_000)
 
 
-def test_sigterm_lets_the_step_end_saves_and_says_how_to_go_on():
+def test_sigterm_ends_the_step_and_saves():
     life = Life(train_until_stopped)
     life.wait_for(13)
     life.process.terminate()
@@ -125,7 +110,7 @@ def test_sigterm_lets_the_step_end_saves_and_says_how_to_go_on():
 # --- A disk that is full -------------------------------------------------------------------------------------
 
 
-def test_a_run_on_a_full_disk_stops_in_one_sentence_and_goes_on_when_there_is_room(monkeypatch):
+def test_run_on_a_full_disk_stops_and_goes_on_when_there_is_room(monkeypatch):
     writes = []
 
     def full_after_some_writes(number):

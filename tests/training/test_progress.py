@@ -5,7 +5,7 @@ from types import SimpleNamespace
 from srlab.training.progress import RETURN, WIDTH, Progress
 
 
-def test_in_a_notebook_the_bar_keeps_its_width_beside_any_number_of_losses(monkeypatch, capsys):
+def test_bar_in_a_notebook_keeps_its_width_whatever_the_losses(monkeypatch, capsys):
     shown = []
 
     def show(data, **_):
@@ -31,7 +31,7 @@ def test_in_a_notebook_the_bar_keeps_its_width_beside_any_number_of_losses(monke
     assert capsys.readouterr() == ("", "")
 
 
-def test_in_a_terminal_it_is_the_bar_of_tqdm(capsys):
+def test_bar_in_a_terminal_is_that_of_tqdm(capsys):
     with Progress(total=2, desc="default") as bar:
         bar.set_postfix({"loss": "0.5"}, refresh=False)
         bar.update(2)

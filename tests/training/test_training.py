@@ -3,7 +3,7 @@
 import json
 import math
 import os
-import time
+import warnings
 from importlib.metadata import version
 from pathlib import Path
 from types import SimpleNamespace
@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 import torch
 from accelerate.state import AcceleratorState
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 from torch import nn
 
 from srlab.data.degradation import Degradation
@@ -44,7 +45,7 @@ def content_of(run):
 
 
 @pytest.mark.parametrize(("ema", "ramp"), [(0.9, 3), (0, 10)])
-def test_the_averaged_generator_is_the_average_computed_by_hand_and_the_one_on_disk(ema, ramp):
+def test_averaged_generator_is_the_average_by_hand_and_the_one_on_disk(ema, ramp):
     little = LittleRun(ema=ema, ramp=ramp, network=lambda: SRResNet(1, 4))
     snapshots = []
     little.before_step = lambda number: snapshots.append(weights(little.network))
@@ -81,7 +82,7 @@ def test_the_rate_is_right_again_when_one_trainer_is_fitted_twice():
     assert little.rates == pytest.approx([1e-2] * 2 + [5e-3] * 4 + [2.5e-3] * 2)
 
 
-def test_a_rate_that_is_set_between_two_fits_is_not_ignored():
+def test_rate_set_between_two_fits_is_refused():
     little = LittleRun()
     little.fit(3)
     little.raw_optimizer.param_groups[0]["lr"] = 1e-6
@@ -99,15 +100,14 @@ def test_a_longer_run_goes_on_by_the_schedule_of_its_new_length_and_says_so(caps
     assert "from step 6, iters=6 (now 30)." in capsys.readouterr().out
     assert longer.rates == pytest.approx([1e-3 * OneCycle(30)(step) for step in range(6, 30)])
     manifest = longer.run.manifest()
-    assert manifest["schedule_total"] == 30
     assert manifest["continued"] == [{"step": 6, "from": 6, "to": 30}]
-    assert manifest["parameters"]["ema"] == 0.99
+    assert (manifest["schedule_total"], manifest["parameters"]["ema"]) == (30, 0.99)
 
 
 # --- Records -------------------------------------------------------------------------------------------------
 
 
-def test_validation_comes_at_the_start_twice_early_at_every_interval_and_at_the_end():
+def test_steps_of_validation_and_of_states():
     seen, drawn = [], []
     little = LittleRun()
 
@@ -122,13 +122,9 @@ def test_validation_comes_at_the_start_twice_early_at_every_interval_and_at_the_
     assert sorted(file.name for file in (little.run.path / "state").iterdir()) == ["000000016.pt", "000000019.pt"]
 
 
-def test_metrics_events_and_manifest_say_what_was_run_and_how_it_went(monkeypatch):
-    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
-
+def test_log_events_and_manifest(monkeypatch):
     monkeypatch.setattr(runs, "environment", environment)
-    monkeypatch.setattr(settings.subprocess, "run", lambda *_, **__: SimpleNamespace(stdout="abc\n"))
     little = LittleRun(network=small, recipe={"loss": "L1", "betas": (0.9, 0.99)})
-    little.before_step = lambda number: time.sleep(0.01)
     little.fit(15, validate=lambda g: {"psnr": 20.0 + little.trainer.step}, validate_every=20, schedule=lambda _: 1.0)
     logged = [row for row in little.run.metrics() if "loss" in row]
     assert [row["step"] for row in logged] == [5, 10, 15]
@@ -141,9 +137,8 @@ def test_metrics_events_and_manifest_say_what_was_run_and_how_it_went(monkeypatc
     facts = {"state": "finished", "step": 15, "precision": "no", "device": "cpu", "lab": LAB, "compiled": ""}
     assert manifest.items() >= facts.items()
     assert (manifest["metrics"]["val_psnr"], manifest["versions"]["torch"]) == (35.0, version("torch"))
-    assert 0.1 <= manifest["wall_time_s"] < 30
+    assert 0 < manifest["wall_time_s"] < 30
     assert manifest["peak_memory_mib"] > 0
-    assert manifest["git"] == "abc"
     parameters = manifest["parameters"]
     assert (parameters["loss"], parameters["betas"], parameters["sampler"]["batch"]) == ("L1", [0.9, 0.99], 2)
     assert parameters["generator"] == {"network": "MSRResNet", "blocks": 1, "features": 4, "scale": 4}
@@ -164,7 +159,7 @@ def test_the_weights_with_the_best_score_are_kept_beside_the_last():
         assert torch.equal(weights(best), kept[step])
 
 
-def test_the_state_is_saved_from_time_to_time_between_validations(monkeypatch):
+def test_state_is_saved_between_validations(monkeypatch):
     monkeypatch.setattr(training, "SAVE_EVERY_S", -1)
     little, seen = LittleRun(), set()
     little.before_step = lambda number: seen.add(little.run.load_state()["step"])
@@ -172,17 +167,24 @@ def test_the_state_is_saved_from_time_to_time_between_validations(monkeypatch):
     assert seen == {0, LOG_EVERY, 2 * LOG_EVERY}
 
 
-def test_a_run_that_is_done_says_so_draws_and_changes_nothing_on_disk(capsys):
+def test_finished_run_draws_and_changes_nothing_on_disk(capsys):
     first, drawn, again = LittleRun(), [], LittleRun()
     fitted = first.fit()
     before = content_of(first.run)
     again.before_step = pytest.fail
     for iters in (6, 4):
         returned = again.fit(iters, validate=pytest.fail, monitor=drawn.append)
-        assert f"already done 6 of {iters} steps; nothing to train" in capsys.readouterr().out
+        assert f"already done 6 of {iters} steps" in capsys.readouterr().out
         assert torch.equal(weights(returned), weights(fitted))
         assert content_of(first.run) == before
     assert drawn == [again.trainer] * 2
+
+
+def test_fewer_steps_do_not_finish_a_run_that_was_stopped():
+    half_done()
+    little = LittleRun()
+    little.fit(2)
+    assert little.run.manifest()["state"] == "running"
 
 
 # --- Ruin ----------------------------------------------------------------------------------------------------
@@ -200,7 +202,7 @@ def thousandfold(little):
 
 # What goes wrong before which step, losses of which steps instead, scores; words; step of the last good state.
 RUINS = {
-    "a loss is infinite": (None, {3: math.inf, 5: math.nan}, {}, "NaN or infinite at step 3; the state of step 2", 2),
+    "a loss is infinite": (None, {3: math.inf, 5: math.nan}, {}, "NaN or infinite at step 3", 2),
     "a weight is NaN": ((7, nan_weight), {7: 0.5, 8: 0.5}, None, "a weight became NaN or infinite by step 8"),
     "a weight is NaN at a validation": ((7, nan_weight), {7: 0.5, 8: 0.5}, {}, "a weight became NaN .* by step 8"),
     "the loss runs away": ((5, thousandfold), {}, None, "the loss is .* at step 8, more than 100 times .*step 4"),
@@ -209,7 +211,7 @@ RUINS = {
 
 
 @pytest.mark.parametrize("ruin", RUINS)
-def test_a_ruined_run_stops_with_a_sentence_and_keeps_its_last_good_state(ruin):
+def test_ruined_run_stops_and_keeps_its_last_good_state(ruin):
     """Before a state of it takes the place of a good one, and while what is logged is finite."""
     fault, losses, scores, words, *kept = RUINS[ruin]
     little, kept = LittleRun(network=small), kept[0] if kept else 4
@@ -229,11 +231,10 @@ def test_a_ruined_run_stops_with_a_sentence_and_keeps_its_last_good_state(ruin):
     assert weights(load_generator(LAB)).isfinite().all()
 
 
-def test_training_without_memory_says_what_to_lower():
+def test_lack_of_memory_names_batch_and_patch():
     little = LittleRun()
     little.before_step = lambda number: torch.empty(2**60)
-    said = refusal(r"memory.*batch.*2.*patch.*16", little.fit)
-    assert said.endswith(f"intact in {little.run.path}.")
+    assert str(little.run.path) in refusal("memory.*batch.*2.*patch.*16", little.fit)
 
 
 # --- Refusals ------------------------------------------------------------------------------------------------
@@ -244,71 +245,53 @@ def in_groups(parameters, lr):
     return torch.optim.Adam([{"params": [first]}, {"params": others, "weight_decay": 0.1}], lr=lr)
 
 
-CHANGES = [  # of a recipe with loss L1 and old 1; what is said
-    ({"recipe": {"loss": "MSE", "new": 2}}, r"loss='L1' \(now 'MSE'\), old=1 \(now None\), new=None \(now 2\)"),
-    ({"ema": 0.99}, r"ema=0.9 \(now 0.99\)"),
-    ({"sampler": {"degradation": Degradation(noise=0.1)}}, r"sampler\.degradation\.noise=\[0.0, 0.1\] \(now 0.1\)"),
-    ({"network": lambda: MSRResNet(1, 6)}, r"made with generator\.features=4 \(now 6\); give this"),
-    ({"optimizer": in_groups}, r"weight_decay=0 \(now \[0, 0.1\]\); give this"),
-    ({"rate": 2e-3}, r"initial_lr=0.001 \(now 0.002\); give this"),
-    ({"schedule": OneCycle(2, warmup=0.5)}, "schedule="),
+CHANGES = [  # of a recipe with loss L1 and old 1; of fit; what is said
+    ({"recipe": {"loss": "MSE", "new": 2}}, {}, r"loss='L1' \(now 'MSE'\), old=1 \(now None\), new=None \(now 2\)"),
+    ({"ema": 0.99}, {}, r"ema=0.9 \(now 0.99\)"),
+    ({"sampler": {"degradation": Degradation(noise=0.1)}}, {}, r"degradation\.noise=\[0.0, 0.1\] \(now 0.1\)"),
+    ({"network": lambda: MSRResNet(1, 6)}, {}, r"made with generator\.features=4 \(now 6\)"),
+    ({"optimizer": in_groups}, {}, r"weight_decay=0 \(now \[0, 0.1\]\)"),
+    ({"rate": 2e-3}, {}, r"initial_lr=0.001 \(now 0.002\)"),
+    ({}, {"schedule": OneCycle(2, warmup=0.5)}, "schedule="),
 ]
 
 
-def test_a_run_is_not_resumed_with_other_settings_and_is_left_as_it_was():
+def test_run_is_not_resumed_with_other_settings():
     settings = {"recipe": {"loss": "L1", "old": 1}, "network": small}
     LittleRun(**settings).fit(2)
     before = what_is_left()
-    for change, words in CHANGES:
-        of_fit = {name: value for name, value in change.items() if name == "schedule"}
-        another = LittleRun(**settings | {name: value for name, value in change.items() if name not in of_fit})
-        assert "give this one another name" in refusal(words, another.fit, 2, **of_fit)
+    for change, of_fit, words in CHANGES:
+        assert "another name" in refusal(words, LittleRun(**settings | change).fit, 2, **of_fit)
         assert what_is_left() == before
 
 
-def test_a_run_goes_on_by_another_way_to_compute_and_with_another_version_of_torch():
-    def newer(parameters, lr):
-        optimizer = torch.optim.Adam(parameters, lr=lr, fused=True)
-        optimizer.param_groups[0]["a_setting_of_tomorrow"] = True
-        return optimizer
-
-    half_done()
-    little = LittleRun(optimizer=newer)
-    little.fit()
-    assert little.trainer.step == 6
-
-
-def test_settings_may_change_while_nothing_is_trained():
+def test_settings_may_change_before_the_first_step():
     LittleRun(rate=1e-3).fail_at(1, ZeroDivisionError())
     second = LittleRun(rate=2e-3)
     second.fit()
-    assert second.rates[-1] == pytest.approx(2e-3 * OneCycle(6)(5))
     assert second.run.manifest()["parameters"]["optimizer"]["initial_lr"] == 2e-3
 
 
-def test_weights_that_a_run_of_no_steps_does_not_take_are_spoken_of(capsys):
-    for factor, words in ((1, ""), (2, "begins with the weights of its first try")):
-        LittleRun(f"times-{factor}").fail_at(1, ZeroDivisionError())
-        second = LittleRun(f"times-{factor}")
-        with torch.no_grad():
-            next(second.network.parameters()).mul_(factor)
-        capsys.readouterr()
-        second.fit()
-        said = capsys.readouterr().out
-        assert words in said
-        assert bool(words) == ("first try" in said)
+@pytest.mark.parametrize("factor", [1, 2])
+def test_first_try_s_weights_are_reported_where_they_replace_others(factor, capsys):
+    LittleRun().fail_at(1, ZeroDivisionError())
+    second = LittleRun()
+    with torch.no_grad():
+        next(second.network.parameters()).mul_(factor)
+    second.fit()
+    assert ("weights of its first try" in capsys.readouterr().out) == (factor == 2)
 
 
-def test_another_network_that_no_setting_tells_of_is_refused_by_its_layers():
+def test_other_layers_are_refused_where_no_setting_differs():
     class Silent(nn.Sequential):
         def __init__(self, features):
             super().__init__(nn.Conv2d(3, features, 1), nn.Conv2d(features, 3, 1), nn.Upsample(scale_factor=4))
 
     LittleRun(network=lambda: Silent(4)).fail_at(3, ZeroDivisionError())
-    refusal("generator has other layers than that of the run 'default'", LittleRun(network=lambda: Silent(5)).fit)
+    refusal("generator has other layers", LittleRun(network=lambda: Silent(5)).fit)
 
 
-def test_a_schedule_is_known_by_its_curve_and_not_by_the_place_it_has_in_memory():
+def test_schedule_is_known_by_its_curve_and_not_by_its_address():
     class Falling:
         def __init__(self, last):
             self.last = last
@@ -316,14 +299,13 @@ def test_a_schedule_is_known_by_its_curve_and_not_by_the_place_it_has_in_memory(
         def __call__(self, step):
             return 1 - (1 - self.last) * step / 6
 
-    for name, kind in (("class", Falling), ("lambda", lambda last: lambda step: Falling(last)(step))):
-        for _ in range(2):
-            LittleRun(name).fit(2, schedule=kind(0.5))
-        refusal("schedule=", LittleRun(name).fit, 2, schedule=kind(0.4))
+    for kind in (Falling, lambda last: lambda step: Falling(last)(step)):
+        same, again, other = (settings.describe_schedule(kind(last), 6) for last in (0.5, 0.5, 0.4))
+        assert same == again != other
 
 
-def test_settings_that_json_lacks_are_noted_as_what_they_stand_for():
-    for _ in range(2):  # the second run is held to them
+def test_settings_that_json_lacks_are_noted_as_what_they_are():
+    for _ in range(2):  # the second run is compared with them
         little = LittleRun(rate=torch.tensor(1e-3), recipe={"x": Path("a"), "y": torch.ones(2)})
         little.fit(2)
     parameters = little.run.manifest()["parameters"]
@@ -331,24 +313,29 @@ def test_settings_that_json_lacks_are_noted_as_what_they_stand_for():
     assert parameters["optimizer"]["initial_lr"] == pytest.approx(1e-3)
 
 
-@pytest.mark.filterwarnings("ignore:.*weight_norm:FutureWarning")
-def test_what_cannot_be_trained_is_refused_before_anything_is_written(home):
-    trainer, layer = Trainer(LAB, "default", device="cpu", precision="no"), nn.Linear(2, 2)
-    refusal("Call prepare", trainer.fit, None, None, 3)
-    for things, words in (
-        ({"discriminator": layer}, "must be passed as generator="),
-        ({"generator": layer, "loss": abs}, "loss is a builtin"),
-        ({"generator": layer, "ema": layer}, "uses the name ema"),
-    ):
-        refusal(words, trainer.prepare, **things)
-    normed = nn.utils.weight_norm(nn.Conv2d(3, 3, 1))
-    for network, words in (
-        (nn.LazyConv2d(3, 1), "lazy layers without a size; pass a batch through it"),
-        (nn.Conv2d(3, 3, 1).double(), r"has float64 weights; pass generator.float\(\)"),
-        (normed, "cannot be copied for its moving average.*parametrizations.weight_norm"),
-    ):
-        refusal(words, trainer.prepare, generator=network)
-    refusal("is an LBFGS", trainer.prepare, generator=layer, optimizer=torch.optim.LBFGS(layer.parameters()))
+LAYER = nn.Linear(2, 2)
+with warnings.catch_warnings(action="ignore"):  # it is deprecated, and in use
+    NORMED = nn.utils.weight_norm(nn.Conv2d(3, 3, 1))
+
+
+@pytest.mark.parametrize(
+    ("objects", "words"),
+    [
+        ({"discriminator": LAYER}, "must be passed as generator="),
+        ({"generator": LAYER, "loss": abs}, "loss is a builtin"),
+        ({"generator": LAYER, "ema": LAYER}, "uses the name ema"),
+        ({"generator": nn.LazyConv2d(3, 1)}, "lazy layers without a size"),
+        ({"generator": nn.Linear(2, 2).double()}, r"float64 weights; pass generator.float\(\)"),
+        ({"generator": NORMED}, "cannot be copied .*parametrizations.weight_norm"),
+        ({"generator": LAYER, "optimizer": torch.optim.LBFGS(LAYER.parameters())}, "is an LBFGS"),
+    ],
+)
+def test_prepare_refuses_what_cannot_be_trained(objects, words):
+    refusal(words, Trainer(LAB, "default", device="cpu", precision="no").prepare, **objects)
+
+
+def test_fit_refuses_before_anything_is_written(home):
+    refusal("Call prepare", Trainer(LAB, "default", device="cpu", precision="no").fit, None, None, 3)
     little = LittleRun()
     for iters in (0, 1.5, None):
         refusal(f"at least 1, but is {iters}", little.fit, iters)
@@ -356,31 +343,43 @@ def test_what_cannot_be_trained_is_refused_before_anything_is_written(home):
     assert not home.exists()
 
 
-def test_losses_and_scores_have_names_and_are_single_numbers():
+@pytest.mark.parametrize(
+    ("losses", "words"),
+    [
+        (None, "must return its losses by name"),
+        ({}, "must return its losses by name"),
+        (0.5, "must return its losses by name"),
+        ({"loss": torch.ones(2)}, r"'loss' of step has \(2,\) numbers"),
+        ({"loss": 0.5, "rate": 0.5}, "column rate; give that loss of step another name"),
+    ],
+)
+def test_losses_have_names_and_are_single_numbers(losses, words):
     little = LittleRun()
-    for result in (None, {}, 0.5):
-        little.change = lambda number, losses, result=result: result
-        refusal("must return its losses by name", little.fit)
-    little.change = lambda number, losses: {"loss": torch.ones(2)}
-    refusal(r"The loss 'loss' of step has \(2,\) numbers; take its mean", little.fit)
-    little.change = lambda number, losses: {"loss": 0.5, "rate": 0.5}
-    refusal("column rate; give that loss of step another name", little.fit)
-    little.change = lambda number, losses: {"loss": 0.5}
+    little.change = lambda number, made: losses
+    refusal(words, little.fit)
+
+
+def test_scores_have_names_and_losses_may_be_plain_numbers():
+    little = LittleRun()
     refusal("validate must return its scores by name", little.fit, validate=lambda _: None)
+    little.change = lambda number, made: {"loss": 0.5}
     little.fit(2)
     assert little.trainer.history[-2]["loss"] == 0.5
 
 
-def test_a_layer_that_is_used_twice_is_trained_saved_and_resumed():
-    class Twice(nn.Module):
-        def __init__(self):
-            super().__init__()
-            self.layer, self.enlarge = nn.Conv2d(3, 3, 3, padding=1), nn.Upsample(scale_factor=4)
-            self.body = nn.Sequential(self.layer, nn.PReLU(), self.layer)
+class Twice(nn.Module):
+    """One layer is used twice, so it has two names."""
 
-        def forward(self, lr):
-            return self.enlarge(self.body(lr))
+    def __init__(self):
+        super().__init__()
+        self.layer, self.enlarge = nn.Conv2d(3, 3, 3, padding=1), nn.Upsample(scale_factor=4)
+        self.body = nn.Sequential(self.layer, nn.PReLU(), self.layer)
 
+    def forward(self, lr):
+        return self.enlarge(self.body(lr))
+
+
+def test_layer_that_is_used_twice_is_trained_saved_and_resumed():
     LittleRun(network=Twice).fail_at(5, KeyboardInterrupt(), np.int64(6))
     little = LittleRun(network=Twice)
     averaged = little.fit(np.int64(6))
@@ -389,17 +388,8 @@ def test_a_layer_that_is_used_twice_is_trained_saved_and_resumed():
     assert all(torch.equal(saved[name], value) for name, value in averaged.state_dict().items())
 
 
-STRAY = {
-    "ACCELERATE_GRADIENT_ACCUMULATION_STEPS": "4",
-    "ACCELERATE_MIXED_PRECISION": "fp16",
-    "ACCELERATE_USE_DEEPSPEED": "true",
-    "ACCELERATE_USE_FSDP": "true",
-    "ACCELERATE_DYNAMO_BACKEND": "INDUCTOR",
-    "ACCELERATE_TORCH_DEVICE": "meta",
-    "WORLD_SIZE": "4",
-    "OMPI_COMM_WORLD_SIZE": "4",
-    "RANK": "1",
-}
+# One of each kind that accelerate would read.
+STRAY = {"ACCELERATE_MIXED_PRECISION": "fp16", "OMPI_COMM_WORLD_SIZE": "4", "WORLD_SIZE": "4", "RANK": "1"}
 
 
 def test_variables_of_other_programs_change_nothing(monkeypatch):
@@ -415,7 +405,7 @@ def test_variables_of_other_programs_change_nothing(monkeypatch):
 # --- Precision and compiling ---------------------------------------------------------------------------------
 
 
-def test_bf16_trains_in_bf16_and_returns_a_generator_that_computes_in_float32():
+def test_bf16_trains_in_bf16_and_returns_a_float32_generator():
     little = LittleRun(network=small, precision="bf16")
     seen = []
     little.network.blocks[0].conv1.register_forward_hook(lambda module, x, out: seen.append(out.dtype))
@@ -424,11 +414,10 @@ def test_bf16_trains_in_bf16_and_returns_a_generator_that_computes_in_float32():
     assert {p.dtype for p in fitted.parameters()} == {torch.float32}
     lr = torch.rand(1, 3, 6, 6)
     with torch.no_grad():
-        assert fitted(lr).dtype == torch.float32
         assert torch.allclose(fitted(lr), load_generator(LAB)(lr), atol=1e-6)
 
 
-def test_the_precision_can_change_within_a_process_and_float32_is_never_rounded_to_tf32():
+def test_precision_can_change_within_a_process():
     alone = {}
     for number, precision in enumerate(("no", "bf16", "no")):
         little, rounds = LittleRun(f"run{number}", precision=precision), set()
@@ -442,7 +431,7 @@ def test_the_precision_can_change_within_a_process_and_float32_is_never_rounded_
 
 
 @pytest.mark.parametrize(("factor", "norm"), [(1.0, 5.0), (1024.0, 5.0), (math.inf, 0.0)])
-def test_the_norm_of_the_gradients_is_free_of_the_scale_of_float16(monkeypatch, factor, norm):
+def test_gradient_norm_is_free_of_the_scale_of_float16(monkeypatch, factor, norm):
     little = LittleRun()
     for parameter in little.network.parameters():
         parameter.grad = torch.zeros_like(parameter)
@@ -455,7 +444,7 @@ def test_the_norm_of_the_gradients_is_free_of_the_scale_of_float16(monkeypatch, 
 
 
 @pytest.mark.nightly
-def test_a_run_compiles_all_its_networks_in_the_way_asked_for_and_not_the_average(monkeypatch):
+def test_all_networks_but_the_average_are_compiled(monkeypatch):
     modes = []
     monkeypatch.setattr(torch, "compile", lambda function, mode: modes.append(mode) or function)
     little = LittleRun(compiled="max-autotune")
@@ -463,20 +452,18 @@ def test_a_run_compiles_all_its_networks_in_the_way_asked_for_and_not_the_averag
     assert modes == ["max-autotune"] * 2, "a first try, and the one network"
     assert little.network._compiled_call_impl is not None
     assert little.trainer.ema._compiled_call_impl is None
-    assert little.run.manifest()["compiled"] == "max-autotune"
     LittleRun("plain").trainer.prepare(generator=little.network, optimizer=little.raw_optimizer)
     assert little.network._compiled_call_impl is None, "another trainer, which does not ask for it"
 
 
-def test_where_nothing_can_be_compiled_the_run_goes_on_and_says_why(monkeypatch, capsys):
-    assert LittleRun(compiled="fast").trainer.compiled == ""
-    assert "does not work here (Unrecognized mode=fast, should be one of" in capsys.readouterr().out
-
+def test_run_goes_on_without_a_compiler(monkeypatch, capsys):
     def without_compiler(function, mode):
         raise RuntimeError("Failed to find C++ compiler. Please specify\nmore of it")
 
+    assert LittleRun(compiled="fast").trainer.compiled == ""
+    assert "does not work here (Unrecognized mode=fast" in capsys.readouterr().out
     monkeypatch.setattr(torch, "compile", without_compiler)
     little = LittleRun(compiled="default")
     little.fit(2)
-    assert "does not work here (Failed to find C++ compiler. Please specify); going on" in capsys.readouterr().out
+    assert "(Failed to find C++ compiler. Please specify);" in capsys.readouterr().out
     assert (little.trainer.step, little.run.manifest()["compiled"]) == (2, "")
