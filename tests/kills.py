@@ -1,9 +1,8 @@
-"""Work in a child process that is killed with SIGKILL at random moments, and restarted until it is done."""
+"""Work in a child process that can be killed with SIGKILL at any moment."""
 
 import contextlib
 import multiprocessing
 import os
-import random
 import sys
 import threading
 import time
@@ -88,31 +87,3 @@ def _live(mouth, environment, work, arguments):
         except Exception:
             mouth.send(traceback.format_exc())
             sys.exit(1)
-
-
-def kill_until_done(work, folder, check, result, kills=KILLS):
-    """Kill `work(say, place)` this many times, at moments spread over the time that it takes undisturbed.
-
-    In each round the work begins in a new folder, and is killed and restarted there until it ends before its next
-    kill. `check(place, said)` is called after each kill with all that was said in the round. `result(place)` of each
-    round must equal that of the undisturbed work.
-    """
-    seed = random.SystemRandom().randrange(10**6)
-    chance, moments, rounds = random.Random(seed), [], 0
-    (folder / "undisturbed").mkdir()
-    life = Life(work, folder / "undisturbed")
-    assert life.end() == 0, life.said
-    longest, expected = time.monotonic() - life.begun, result(folder / "undisturbed")
-    while len(moments) < kills:
-        rounds += 1
-        place, said = folder / f"round{rounds}", []
-        place.mkdir()
-        life = Life(work, place)
-        while len(moments) < kills and life.kill_after(chance.uniform(0, longest)):
-            moments.append(time.monotonic() - life.begun)
-            said += life.said
-            check(place, said)
-            life = Life(work, place)
-        told = f"{place.name}, seed {seed}, kills after {moments} s"
-        assert life.end() == 0, f"{told}: {life.said}"
-        assert result(place) == expected, told

@@ -34,7 +34,7 @@ def test_the_lock_names_no_address_and_no_index():
 
 @pytest.mark.parametrize("system", SYSTEMS)
 @pytest.mark.parametrize("python", PYTHONS)
-def test_each_dependency_has_one_pin_that_fits(python, system):
+def test_dependency_has_one_pin_that_fits(python, system):
     environment = default_environment() | SYSTEMS[system]
     environment |= {"python_full_version": python, "python_version": python.rpartition(".")[0]}
     pins = [pin for pin in PINS if pin.marker is None or pin.marker.evaluate(environment)]

@@ -24,7 +24,7 @@ def course(tmp_path):
         ("elsewhere", "~/mine", "~/mine"),
     ],
 )
-def test_runs_are_in_the_course_unless_it_is_said(course, monkeypatch, folder, variable, runs):
+def test_home_of_runs(course, monkeypatch, folder, variable, runs):
     monkeypatch.chdir(course.parent / folder)
     monkeypatch.delenv("SRLAB_HOME")
     if variable is not None:
@@ -32,7 +32,7 @@ def test_runs_are_in_the_course_unless_it_is_said(course, monkeypatch, folder, v
     assert paths.home() == course.parent / Path(runs).expanduser()
 
 
-def test_a_path_is_found_from_where_one_is_then_from_the_notebooks_and_the_courses_folder(course, monkeypatch):
+def test_path_is_found_from_here_then_notebooks_then_course(course, monkeypatch):
     for file in ("course/notebooks/own.png", "course/top.png", "course/notebooks/recipes/own.png"):
         (course.parent / file).touch()
     for here in (course / "notebooks", course):
@@ -46,7 +46,7 @@ def test_a_path_is_found_from_where_one_is_then_from_the_notebooks_and_the_cours
     assert paths.expanded("own.png") == Path("own.png")
 
 
-def test_a_place_on_another_drive_of_windows_is_said_whole(tmp_path, monkeypatch):
+def test_place_on_another_drive_of_windows_is_shown_whole(tmp_path, monkeypatch):
     def relpath(path):
         raise ValueError("path is on mount 'D:', start on mount 'C:'")
 

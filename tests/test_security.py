@@ -24,12 +24,16 @@ def noise():
 # --- names and paths ---
 
 
-def test_what_is_foreign_reaches_the_terminal_without_its_escapes(tmp_path, home, capsys):
+def test_messages_are_printable_and_short():
     """A message may quote anything. All spaces stay: macOS puts a narrow one into names of screenshots."""
     nasty = "\x1b[31mred\n\u202eand\udce9 narrow\u202fspace"
     assert str(SrlabError(f"a {nasty}")) == "a ?[31mred ?and? narrow\u202fspace"
-    assert len(str(SrlabError("begin" + "x" * 10**6 + "end"))) < 2000
-    assert str(SrlabError("begin" + "x" * 10**6 + "end")).endswith("xend")
+    long = str(SrlabError("begin" + "x" * 10**6 + "end"))
+    assert len(long) < 2000
+    assert long.endswith("xend")
+
+
+def test_foreign_names_reach_the_terminal_without_escapes(tmp_path, home, capsys):
     turned = tmp_path / "gnp.\u202eb"
     for folder in ("hr", "sr"):
         srlab.write_image(noise(), turned / folder / "\u202ea.png")
@@ -45,7 +49,7 @@ def test_what_is_foreign_reaches_the_terminal_without_its_escapes(tmp_path, home
 
 
 @pytest.mark.parametrize("part", ["a\x1b[31m", "caf\udce9"], ids=ascii)
-def test_an_image_whose_name_is_no_line_of_text_is_left_out_and_told_escaped(part, tmp_path, capsys):
+def test_image_with_an_unprintable_name_is_left_out(part, tmp_path, capsys):
     for name in (part, "good"):
         srlab.write_image(noise(), tmp_path / f"{name}.png")
     assert datasets.load_images(tmp_path).names == ["good"]
@@ -62,7 +66,7 @@ def test_a_parameter_is_a_name_and_no_code(name, tmp_path):
 
 
 @pytest.mark.parametrize("config", [{"blocks": 10**9}, {"blocks": 1, "features": 10**6}])
-def test_a_weights_file_cannot_ask_for_a_larger_network_than_it_holds(config, tmp_path, monkeypatch):
+def test_weights_file_cannot_ask_for_a_huge_network(config, tmp_path, monkeypatch):
     real = models.RRDBNet
 
     def build(**config):
@@ -79,7 +83,7 @@ def test_a_weights_file_cannot_ask_for_a_larger_network_than_it_holds(config, tm
 # --- files that say they are images; more of them are in tests/data/test_odd_files.py ---
 
 
-def test_a_file_of_another_kind_is_refused_before_a_program_for_it_runs(tmp_path, monkeypatch):
+def test_eps_is_refused_before_ghostscript_runs(tmp_path, monkeypatch):
     def ghostscript(*_, **__):
         raise AssertionError("Ghostscript would run what the file says")
 

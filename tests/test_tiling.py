@@ -31,10 +31,6 @@ def network():
     return trained_size(SRResNet(2, 8), 0, 1.0)
 
 
-def levels_off(sr, whole):
-    return 255 * (sr - whole).abs().max().item()
-
-
 NETWORKS = {
     "SRResNet": (lambda: trained_size(SRResNet(4, 16), 0, 0.8), 0.01),
     "MSRResNet": (lambda: trained_size(MSRResNet(4, 16), 1, 0.8), 0.01),
@@ -47,8 +43,9 @@ def test_with_the_default_overlap_tiles_give_the_whole_image(make, most, photo):
     network, piece = make(), photo[..., :64, :60]
     whole = upscale(network, piece)
     assert whole.std() > 0.05  # or there were nothing to see
-    assert levels_off(upscale(network, piece, tile=32), whole) < most
-    assert levels_off(upscale(network, piece, tile=32, overlap=1), whole) > 1
+    tiled, narrow = (upscale(network, piece, tile=32, **options) for options in ({}, {"overlap": 1}))
+    assert 255 * (tiled - whole).abs().max() < most
+    assert 255 * (narrow - whole).abs().max() > 1
 
 
 def test_with_the_receptive_radius_as_overlap_only_rounding_is_left(photo):
@@ -57,7 +54,7 @@ def test_with_the_receptive_radius_as_overlap_only_rounding_is_left(photo):
     torch.testing.assert_close(tiled, upscale(network, piece), atol=1e-4, rtol=0)
 
 
-def test_what_is_not_given_is_the_network_s_own_or_a_constant():
+def test_default_tile_and_overlap():
     class Own(nn.Module):
         tile, overlap = 100, 5
 
@@ -76,7 +73,7 @@ def test_any_size_and_any_tile_give_the_whole_image(height, width, tile, photo):
     torch.testing.assert_close(sr, upsample(lr, 4), atol=1e-5, rtol=0)
 
 
-def test_no_more_is_seen_than_a_tile_with_its_overlap_and_a_batch_has_smaller_tiles():
+def test_tiles_are_bounded_and_smaller_for_a_batch():
     pieces = []
 
     def watched(lr):
@@ -100,7 +97,7 @@ def test_8_bit_levels_and_gray_stay_what_they_are(photo, network):
     assert torch.equal(gray, full_range(luma(of_rgb)).clamp(0, 1))
 
 
-def test_the_network_is_left_as_it_was_and_gets_strides_that_are_channels_last(photo, network):
+def test_network_is_left_as_it_was_and_gets_channels_last(photo, network):
     network.train()
     network.fuse[1].eval()  # as when a batch norm is frozen
     modes = [module.training for module in network.modules()]
@@ -124,7 +121,7 @@ def test_the_network_is_left_as_it_was_and_gets_strides_that_are_channels_last(p
 # --- precision ---
 
 
-def test_what_is_computed_is_exact_unless_bfloat16_is_asked_for_which_gives_nearly_the_same(photo, network):
+def test_upscale_is_exact_unless_bf16_is_asked_for(photo, network):
     piece = photo[..., :48, :40]
     with torch.no_grad():
         exact = network(piece.contiguous(memory_format=torch.channels_last)).clamp(0, 1)
@@ -132,12 +129,11 @@ def test_what_is_computed_is_exact_unless_bfloat16_is_asked_for_which_gives_near
         assert torch.equal(upscale(network, piece), exact)
     coarse = upscale(network, piece, precision="bf16")
     assert coarse.dtype == torch.float32
-    assert not torch.equal(coarse, exact)  # it was computed in something else
-    assert -10 * (coarse - exact).square().mean().log10() > 40
+    assert 0 < (coarse - exact).square().mean() < 1e-4
 
 
 @pytest.mark.parametrize(("precision", "rounded"), [("no", False), ("bf16", True)])
-def test_what_is_exact_lets_no_gpu_round_float32_to_tf32(precision, rounded, photo, network):
+def test_exact_precision_forbids_tf32(precision, rounded, photo, network):
     seen = []
     network.register_forward_hook(lambda *_: seen.append(torch.backends.cudnn.allow_tf32))
     upscale(network, photo, precision=precision)
@@ -145,17 +141,16 @@ def test_what_is_exact_lets_no_gpu_round_float32_to_tf32(precision, rounded, pho
     assert torch.backends.cudnn.allow_tf32  # cuDNN's default, which others count on
 
 
-def test_an_upscaler_may_have_a_precision_of_its_own_and_one_that_cannot_be_had_is_refused(photo, network, monkeypatch):
+def test_upscaler_may_have_its_own_precision(photo, network, monkeypatch):
     monkeypatch.setenv("SRLAB_PRECISION", "bf16")
     assert precision_of(network, "auto") == "bf16"
     network.precision = "no"
     assert [precision_of(network, asked) for asked in ("auto", "no", "bf16")] == ["no", "no", "bf16"]
-    for precision, said in (("half", "Unknown precision 'half'"), ("fp16", "fp16 needs a GPU")):
-        with pytest.raises(SrlabError, match=said):
-            upscale(network, photo, precision=precision)
+    with pytest.raises(SrlabError, match="fp16 needs a GPU"):
+        upscale(network, photo, precision="fp16")
 
 
-def test_a_network_that_breaks_in_bfloat16_alone_is_not_said_to_be_broken(photo):
+def test_nan_in_bf16_is_blamed_on_the_precision(photo):
     class Delicate(nn.Conv2d):
         def forward(self, lr):
             return super().forward(lr) / (not torch.is_autocast_enabled("cpu"))
@@ -168,7 +163,7 @@ def test_a_network_that_breaks_in_bfloat16_alone_is_not_said_to_be_broken(photo)
 
 
 @pytest.mark.parametrize("tile", [None, 96])
-def test_out_of_memory_halves_the_tile_says_so_once_and_gives_the_same_image(tile, photo, capsys):
+def test_out_of_memory_halves_the_tile_and_gives_the_same_image(tile, photo, capsys):
     def greedy(lr):
         first = lr[0, 0, 0, 0] == photo[0, 0, 0, 0]  # is done, and done again
         if max(lr.shape[-2:]) > (110 if first else 80):
@@ -177,15 +172,15 @@ def test_out_of_memory_halves_the_tile_says_so_once_and_gives_the_same_image(til
 
     sr = upscale(greedy, photo, tile=tile, overlap=4)
     torch.testing.assert_close(sr, upsample(photo, 2), atol=1e-5, rtol=0)
-    said, side = capsys.readouterr().err, tile or 144
-    assert said == f"The memory is too small for tiles of {side} pixels; continuing with {side // 2}.\n"
+    (said,) = capsys.readouterr().err.splitlines()
+    assert f"tiles of {tile or 144} pixels; continuing with {(tile or 144) // 2}" in said
 
 
 def test_memory_too_small_for_any_tile_is_an_error_with_advice(photo):
     def greedy(lr):
         raise torch.OutOfMemoryError("CUDA out of memory.")
 
-    with pytest.raises(SrlabError, match=r"Not even tiles of 12 pixels .*CUDA out of memory.*close other programs"):
+    with pytest.raises(SrlabError, match=r"tiles of 12 pixels .*CUDA out of memory.*close other programs"):
         upscale(greedy, photo, tile=96, overlap=4)
 
 
@@ -200,11 +195,14 @@ def test_other_errors_are_not_taken_for_a_lack_of_memory(photo):
 # --- what is refused ---
 
 
-def test_one_image_or_a_batch_of_them_is_upscaled_and_nothing_else(photo):
+def test_one_image_is_upscaled_as_a_batch_of_one(photo):
     assert torch.equal(upscale(lambda lr: upsample(lr, 2), photo[0]), upscale(lambda lr: upsample(lr, 2), photo)[0])
-    for shape in ((8, 8), (0, 3, 8, 8), (1, 2, 8, 8)):
-        with pytest.raises(SrlabError, match=r"upscale needs RGB or gray images .*, but got a tensor of shape"):
-            upscale(lambda lr: lr, torch.zeros(shape))
+
+
+@pytest.mark.parametrize("shape", [(8, 8), (0, 3, 8, 8), (1, 2, 8, 8)])
+def test_tensor_that_is_no_image_is_refused(shape):
+    with pytest.raises(SrlabError, match=r"needs RGB or gray images .*shape"):
+        upscale(lambda lr: lr, torch.zeros(shape))
 
 
 def test_values_that_are_no_numbers_are_refused(photo, network):
@@ -226,6 +224,6 @@ def test_values_that_are_no_numbers_are_refused(photo, network):
         (lambda x: x[..., 1:-1, 1:-1], {"tile": 50, "overlap": 4}, "is not a whole number of times larger"),
     ],
 )
-def test_tiles_out_of_range_and_another_scale_are_refused(upscaler, options, said, photo):
+def test_bad_tiles_and_scales_are_refused(upscaler, options, said, photo):
     with pytest.raises(SrlabError, match=said):
         upscale(upscaler, photo, **options)

@@ -2,9 +2,12 @@
 
 import contextlib
 import errno
+import itertools
 import os
+import random
 import signal
 import sys
+import time
 from types import SimpleNamespace
 
 import pytest
@@ -13,7 +16,7 @@ from srlab.files import read_safetensors
 from srlab.models import MSRResNet
 from srlab.models.weights import load_generator
 from srlab.training.runs import Run
-from tests.kills import Life, kill_until_done
+from tests.kills import KILLS, Life
 
 from .little_run import EVERY, LAB, LittleRun, refusal, undisturbed, what_is_left
 
@@ -37,9 +40,8 @@ def require_whole():
 # --- kill -9 -------------------------------------------------------------------------------------------------
 
 
-def train(say, place):
+def train(say):
     """Train to the end, and say which states are saved once they are."""
-    os.environ["SRLAB_HOME"] = str(place)
     little = LittleRun()
     save = little.run.save_state
 
@@ -52,15 +54,23 @@ def train(say, place):
 
 
 def test_killed_training_ends_with_the_bytes_of_an_undisturbed_run(tmp_path, monkeypatch):
-    def check(place, said):
-        monkeypatch.setenv("SRLAB_HOME", str(place))
-        assert require_whole() >= max(map(int, said), default=-1)
-
-    def result(place):
-        monkeypatch.setenv("SRLAB_HOME", str(place))
-        return what_is_left()
-
-    kill_until_done(train, tmp_path, check, result)
+    """Kills come at random moments of a run; it is restarted until it ends before its next kill."""
+    seed, moments = random.SystemRandom().randrange(10**6), []
+    chance, life = random.Random(seed), Life(train)
+    assert life.end() == 0, life.said
+    longest, expected = time.monotonic() - life.begun, what_is_left()
+    rounds = itertools.count()
+    while len(moments) < KILLS:
+        monkeypatch.setenv("SRLAB_HOME", str(tmp_path / str(next(rounds))))
+        life, said = Life(train), []
+        while len(moments) < KILLS and life.kill_after(chance.uniform(0, longest)):
+            moments.append(time.monotonic() - life.begun)
+            said += life.said
+            assert require_whole() >= max(map(int, said), default=-1)
+            life = Life(train)
+        told = f"seed {seed}, kills after {moments} s"
+        assert life.end() == 0, f"{told}: {life.said}"
+        assert what_is_left() == expected, told
 
 
 # --- Two processes -------------------------------------------------------------------------------------------
