@@ -126,7 +126,8 @@ def jupyter(browser, tmp_path_factory):
             time.sleep(0.2)
         page = new_page(browser, viewport={"width": 1100, "height": 3000})
         page.goto(f"{json.loads(found)['url']}doc?token={json.loads(found)['token']}")
-        page.wait_for_function("() => window.jupyterapp && window.jupyterapp.restored.then(() => true)", timeout=WAIT)
+        ready = "() => window.jupyterapp && window.jupyterapp.restored.then(() => true)"
+        page.wait_for_function(ready, timeout=3 * WAIT)
         yield page, folder
     finally:
         server.terminate()
