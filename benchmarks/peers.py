@@ -92,7 +92,7 @@ def basicsr_networks(task: Task) -> tuple[dict[str, object], dict[str, object], 
         notes.append("BasicSR's SRResNet has no batch norm, so it trains the course's, layer by layer")
     else:
         generator = {"type": task.network, "num_in_ch": 3, "num_out_ch": 3}
-        generator |= {"num_feat": shape["features"], "num_block": shape["blocks"]}
+        generator |= {"num_feat": shape["num_features"], "num_block": shape["num_blocks"]}
         generator |= {"num_grow_ch": shape["growth"], "scale": SCALE} if "growth" in shape else {"upscale": SCALE}
     if task.discriminator == "VGGDiscriminator" and task.patch in (128, 256):
         discriminator = {"type": "VGGStyleDiscriminator", "num_in_ch": 3, "num_feat": task.d_features}
@@ -122,7 +122,7 @@ def basicsr_options(task: Task, folder: Path, device: torch.device) -> tuple[dic
         train["gan_opt"] = {"type": "GANLoss", "gan_type": "vanilla", "loss_weight": adversarial}
         if task.criterion == "mse":
             notes.append("BasicSR compares features by L1 where the task has the squared error, which costs the same")
-    kind = "SRModel" if not task.layers else "ESRGANModel" if "relativistic" in task.gan else "SRGANModel"
+    kind = "SRModel" if not task.layers else "ESRGANModel" if "rgan" in task.gan else "SRGANModel"
     data = {"name": "photos", "type": "PairedImageDataset", "phase": "train", "scale": SCALE, "gt_size": task.patch}
     data |= {"dataroot_gt": str(folder / "HR"), "dataroot_lq": str(folder / "LR"), "io_backend": {"type": "disk"}}
     data |= {"use_hflip": True, "use_rot": True, "num_worker_per_gpu": WORKERS, "batch_size_per_gpu": task.batch}
@@ -161,7 +161,7 @@ def basicsr_loop(options: dict[str, object]) -> Callable[[], None]:
 
 def write_lr(folder: Path) -> None:
     """Write the LR images that BasicSR needs in addition to `write_photos`, into ``folder/LR``."""
-    photos = srlab.photos("train").with_lr(srlab.Degradation(), SCALE)
+    photos = srlab.bundled_photos("train").with_lr(srlab.Degradation(), SCALE)
     for name in photos.names:
         srlab.write_image(photos.lr_of(name), folder / "LR" / f"{name}.png")
 

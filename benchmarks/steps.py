@@ -76,7 +76,7 @@ SRRESNET = Task("SRResNet", PAPER, batch=16, patch=96, criterion="mse")
 RRDBNET = Task("RRDBNet", RRDB, batch=4, patch=96, criterion="l1")
 GAN = {"rate": TINY_RATE, "layers": "vgg19 relu5_4", "discriminator": "SRGANDiscriminator"}
 SRGAN = replace(SRRESNET, **GAN, weights=(0.0, 0.00615, 1e-3))
-GAN |= {"layers": "vgg19 conv5_4", "discriminator": "VGGDiscriminator", "gan": "relativistic average"}
+GAN |= {"layers": "vgg19 conv5_4", "discriminator": "VGGDiscriminator", "gan": "ragan"}
 ESRGAN = replace(RRDBNET, patch=128, **GAN, weights=(0.01, 1.0, 5e-3))
 TASKS = {
     "srresnet": SRRESNET,
@@ -87,10 +87,10 @@ TASKS = {
 }
 
 
-def resized(task: Task, batch: int = 0, patch: int = 0, blocks: int = 0, features: int = 0) -> Task:
-    """Return a task in another size; 0 keeps a value. `features` are the channels of G, and the first ones of D."""
-    shape = task.shape | {name: n for name, n in (("blocks", blocks), ("features", features)) if n}
-    width = features or task.d_features
+def resized(task: Task, batch: int = 0, patch: int = 0, num_blocks: int = 0, num_features: int = 0) -> Task:
+    """Return a task in another size; 0 keeps a value. `num_features` are the channels of G, and the first ones of D."""
+    shape = task.shape | {name: n for name, n in (("num_blocks", num_blocks), ("num_features", num_features)) if n}
+    width = num_features or task.d_features
     return replace(task, batch=batch or task.batch, patch=patch or task.patch, shape=shape, d_features=width)
 
 
@@ -163,7 +163,7 @@ def labs_step(task: Task, trainer: srlab.Trainer) -> Step:
     """Return the same step as in the labs, with the networks that the trainer prepared."""
     generator, g_optimizer = trainer.prepared["generator"], trainer.prepared["g_optimizer"]
     features = trainer.prepared.get("features")
-    criterion, relative = losses.PIXEL_LOSSES[task.criterion], "relativistic" in task.gan
+    criterion, relativistic = losses.PIXEL_LOSSES[task.criterion], "rgan" in task.gan
 
     def pixel_step(lr: torch.Tensor, hr: torch.Tensor) -> dict[str, torch.Tensor]:
         loss = criterion(generator(lr), hr)
@@ -177,7 +177,7 @@ def labs_step(task: Task, trainer: srlab.Trainer) -> Step:
 
     def gan_step(lr: torch.Tensor, hr: torch.Tensor) -> dict[str, torch.Tensor]:
         d_loss = partial(losses.discriminator_loss, kind=task.gan)
-        log = srlab.gan_step(trainer, lr, hr, d_loss, g_loss, relative=relative)
+        log = srlab.gan_step(trainer, lr, hr, d_loss, g_loss, relativistic=relativistic)
         return {"loss": log.pop("g_loss")} | log
 
     return gan_step if task.layers else pixel_step
@@ -185,7 +185,7 @@ def labs_step(task: Task, trainer: srlab.Trainer) -> Step:
 
 def loss_of_g(task: Task, sr: torch.Tensor, hr: torch.Tensor, content: torch.Tensor, look: Look) -> torch.Tensor:
     """Return the weighted sum of pixel, content and adversarial loss; ``look`` returns the logits of D."""
-    real = look(hr).detach() if "relativistic" in task.gan else None
+    real = look(hr).detach() if "rgan" in task.gan else None
     adversary = losses.generator_loss(look(sr), real=real, kind=task.gan)
     parts = losses.PIXEL_LOSSES[task.criterion](sr, hr), content, adversary
     return losses.hybrid(*zip(task.weights, parts, strict=True))

@@ -49,7 +49,7 @@ class FileDataset(Dataset):
 
 def write_photos(folder: Path) -> Path:
     """Write the training photos as PNG files, for the ways that read files, and return their folder ``folder/HR``."""
-    for name, hr in srlab.photos("train"):
+    for name, hr in srlab.bundled_photos("train"):
         srlab.write_image(srlab.mod_crop(hr, SCALE), folder / "HR" / f"{name}.png")
     return folder / "HR"
 
@@ -63,7 +63,7 @@ def loaded(task: Task, folder: Path, device: torch.device) -> Batches:
 
 def sampled(task: Task, device: torch.device) -> srlab.PatchSampler:
     """Return an endless stream of ``(lr, hr)`` that is cut on the device."""
-    return srlab.PatchSampler(srlab.photos("train"), SCALE, task.patch, task.batch, device=device)
+    return srlab.PatchSampler(srlab.bundled_photos("train"), SCALE, task.patch, task.batch, device=device)
 
 
 def plain_loop(

@@ -13,7 +13,7 @@ import torch
 from PIL import Image, ImageDraw, ImageFont
 
 import srlab
-from srlab.course import kept
+from srlab.course import precomputed
 from srlab.course.exercises.degradation.back_project import back_project
 from srlab.data.images import to_uint8
 from srlab.data.resampling import resize
@@ -41,14 +41,14 @@ def bicubic(lr: torch.Tensor) -> torch.Tensor:
 
 def gravel() -> torch.Tensor:
     """Return the half of the photo that no network of the course has seen."""
-    return srlab.halves("gravel")[1]["gravel"]
+    return srlab.split_photo("gravel")[1]["gravel"]
 
 
 def degradation() -> list[Row]:
     """A photo of a cat, and a photo that a network invented from the same LR image."""
-    hr = srlab.mod_crop(srlab.photos("validation")["chelsea"], 4)
+    hr = srlab.mod_crop(srlab.bundled_photos("validation")["chelsea"], 4)
     lr = srlab.downsample(hr, 4)
-    other = srlab.upscale(srlab.load_published(), lr)
+    other = srlab.upscale(srlab.load_realesrgan(), lr)
     for _ in range(50):  # until it agrees with LR
         other = back_project(other, lr, partial(resize, factor=1 / 4), partial(resize, factor=4)).clamp(0, 1)
     images = {"LR": srlab.upsample(lr, 4, "nearest"), "photo": hr, "invented": other}
@@ -64,7 +64,7 @@ def srresnet() -> list[Row]:
     """Handwriting and gravel, upscaled with bicubic and with lab 01's network."""
     methods = {"LR": lambda lr: srlab.upsample(lr, 4, "nearest"), "bicubic": bicubic}
     methods["network"] = srlab.load_generator("01_srresnet", "default")
-    writing = srlab.photos("validation")["text"]
+    writing = srlab.bundled_photos("validation")["text"]
     return [upscaled(methods, writing, (20, 60, 96, 140)), upscaled(methods, gravel(), (160, 80, 96, 140))]
 
 
@@ -72,7 +72,7 @@ def content_loss() -> list[Row]:
     """A face and handwriting by lab 02's squared error and by its hybrid."""
     runs = {"squared error": "default-ablation-mse", "another loss": "default-hybrid"}
     methods = {label: srlab.load_generator("02_content_loss", run) for label, run in runs.items()}
-    photos = srlab.photos("validation")
+    photos = srlab.bundled_photos("validation")
     places = {"astronaut": (52, 172, 80, 124), "text": (30, 64, 80, 124)}
     return [upscaled(methods, photos[name], box) for name, box in places.items()]
 
@@ -80,8 +80,8 @@ def content_loss() -> list[Row]:
 def srgan() -> list[Row]:
     """Gravel by the network that lab 03 starts from, and by SRGAN after 12,000 steps."""
     hr = srlab.mod_crop(gravel(), 4)
-    start = srlab.upscale(srlab.load_shipped()["MSRResNet"], srlab.downsample(hr, 4))
-    images = {"squared error": start, "SRGAN": kept.picture("srgan_12000"), "HR": hr}
+    start = srlab.upscale(srlab.load_bundled()["MSRResNet"], srlab.downsample(hr, 4))
+    images = {"squared error": start, "SRGAN": precomputed.picture("srgan_12000"), "HR": hr}
     return [{label: cut(image, (248, 40, 260, 188)) for label, image in images.items()}]
 
 
@@ -96,11 +96,11 @@ def esrgan() -> list[Row]:
 
 def evaluation() -> list[Row]:
     """An eye and a badge by four methods under letters, which the lab's first section names."""
-    networks = srlab.load_shipped() | {"RealESRGAN": srlab.load_published(), "bicubic": bicubic}
+    networks = srlab.load_bundled() | {"RealESRGAN": srlab.load_realesrgan(), "bicubic": bicubic}
     letters = dict(zip("ABCD", ("SRGAN", "bicubic", "RealESRGAN", "MSRResNet"), strict=True))
     methods = {letter: networks[name] for letter, name in letters.items()}
     places = {"chelsea": (80, 120, 96, 140), "astronaut": (332, 96, 96, 140)}
-    rows = [upscaled(methods, srlab.photos("validation")[name], box) for name, box in places.items()]
+    rows = [upscaled(methods, srlab.bundled_photos("validation")[name], box) for name, box in places.items()]
     return [{label: crop for label, crop in row.items() if label != "HR"} for row in rows]
 
 
@@ -112,7 +112,7 @@ def front() -> list[Row]:
 
 def kept_rows(names: tuple[str, ...], titles: dict[str, str], box: Box) -> list[Row]:
     """Return crops of the rows that come with srlab."""
-    return [{title: cut(row[key], box) for key, title in titles.items()} for row, _ in map(kept.row, names)]
+    return [{title: cut(row[key], box) for key, title in titles.items()} for row, _ in map(precomputed.row, names)]
 
 
 def write(file: Path, rows: list[Row], most: int = WIDTH) -> None:

@@ -22,7 +22,7 @@ def charbonnier(sr: torch.Tensor, hr: torch.Tensor) -> torch.Tensor:
 Labels = float | torch.Tensor
 # Distances between two images or feature maps, by their names in recipes: (sr, hr) -> ().
 PIXEL_LOSSES = {"mse": F.mse_loss, "l1": F.l1_loss, "charbonnier": charbonnier}
-KINDS = ("vanilla", "least squares", "hinge", "relativistic", "relativistic average")
+KINDS = ("vanilla", "lsgan", "hinge", "rgan", "ragan")
 
 
 def content_loss(
@@ -31,7 +31,7 @@ def content_loss(
     hr: torch.Tensor,
     criterion: Callable[[torch.Tensor, torch.Tensor], torch.Tensor] = F.mse_loss,
     relative: bool = False,
-    shift: int = 1,
+    max_shift: int = 0,
 ) -> torch.Tensor:
     """Compute the distance between the feature maps of SR and HR (Ledig et al. 2017, equation 5), summed over layers.
 
@@ -47,12 +47,12 @@ def content_loss(
     relative
         Divide each layer's distance by that of HR's maps from zero. Then 1 means that none of HR's features is there,
         whatever the network, the layer and its weights, so you can compare losses over different ones.
-    shift
-        Cut a random number of rows and columns, 0 to ``shift - 1``, off both images first. Features are on a grid of
+    max_shift
+        Cut a random number of rows and columns, 0 to `max_shift`, off both images first. Features are on a grid of
         blocks of pixels; this moves the grid, so that no pattern can hide in it.
     """
-    if shift > 1:
-        down, right = torch.randint(shift, (2,)).tolist()
+    if max_shift:
+        down, right = torch.randint(max_shift + 1, (2,)).tolist()
         sr, hr = sr[..., down:, right:], hr[..., down:, right:]
     with torch.no_grad():
         wanted = features(hr)
@@ -99,26 +99,26 @@ def discriminator_loss(
     Parameters
     ----------
     real, fake
-        Logits of HR and SR, of any shape; the same shape for "relativistic". Detach SR before D sees it, or the
+        Logits of HR and SR, of any shape; the same shape for "rgan". Detach SR before D sees it, or the
         gradient of G is computed for nothing.
     labels
-        Targets for real and fake within [0, 1], for example from `noisy_labels`. ``(0.9, 0)`` is one-sided smoothing
-        (Salimans 2016). "relativistic" compares pairs and uses only the first; "hinge" has no labels.
+        Targets for real and fake within [0, 1], for example from `smooth_labels`. ``(0.9, 0)`` is one-sided smoothing
+        (Salimans 2016). "rgan" compares pairs and uses only the first; "hinge" has no labels.
     """
     _check(kind, real)
     yes, no = labels
     match kind:
         case "vanilla":
             return _cross_entropy(real, yes) + _cross_entropy(fake, no)
-        case "least squares":
+        case "lsgan":
             return ((real - yes).square().mean() + (fake - no).square().mean()) / 2
         case "hinge":
             if not ((torch.as_tensor(yes) == 1).all() and (torch.as_tensor(no) == 0).all()):
                 raise SrlabError("The hinge loss has no labels to smooth or to flip; choose another loss.")
             return F.relu(1 - real).mean() + F.relu(1 + fake).mean()
-        case "relativistic":
+        case "rgan":
             return _cross_entropy(real - fake, yes)
-        case "relativistic average":
+        case "ragan":
             return _cross_entropy(real - fake.mean(), yes) + _cross_entropy(fake - real.mean(), no)
 
 
@@ -147,17 +147,17 @@ def generator_loss(fake: torch.Tensor, *, real: torch.Tensor | None = None, kind
     match kind:
         case "vanilla":
             return _cross_entropy(fake, 1.0)
-        case "least squares":
+        case "lsgan":
             return (fake - 1).square().mean() / 2
         case "hinge":
             return -fake.mean()
-        case "relativistic":
+        case "rgan":
             return _cross_entropy(fake - real, 1.0)
-        case "relativistic average":
+        case "ragan":
             return _cross_entropy(real - fake.mean(), 0.0) + _cross_entropy(fake - real.mean(), 1.0)
 
 
-def noisy_labels(logits: torch.Tensor, real: float = 1.0, flip: float = 0.0) -> tuple[torch.Tensor, torch.Tensor]:
+def smooth_labels(logits: torch.Tensor, real: float = 1.0, flip: float = 0.0) -> tuple[torch.Tensor, torch.Tensor]:
     """Draw targets of real and fake that keep D from becoming too confident: one-sided smoothing, and swapped labels.
 
     Parameters
@@ -186,5 +186,5 @@ def _cross_entropy(logits: torch.Tensor, label: Labels) -> torch.Tensor:
 def _check(kind: str, real: torch.Tensor | None) -> None:
     if kind not in KINDS:
         raise SrlabError(f"There is no adversarial loss '{kind}'; choose from {', '.join(KINDS)}.")
-    if kind.startswith("relativistic") and real is None:
+    if kind in ("rgan", "ragan") and real is None:
         raise SrlabError(f"The {kind} loss compares SR with HR: give the logits of HR as well.")

@@ -11,7 +11,7 @@ import torch
 from PIL import ExifTags, Image, ImageFilter
 
 from srlab.data.datasets import image_files
-from srlab.data.images import GREY, check_scale, encoded, open_upright, pixels_of
+from srlab.data.images import GRAY, check_scale, encoded, open_upright, pixels_of
 from srlab.errors import SrlabError
 from srlab.files import open_atomic, refuse_existing
 from srlab.paths import from_home
@@ -157,7 +157,7 @@ def _split(image: Image.Image) -> tuple[Image.Image, Image.Image | None]:
     else:
         around = rgba.convert("RGBa").filter(ImageFilter.GaussianBlur(HIDDEN_REACH)).convert("RGBA").convert("RGB")
         colors = Image.composite(colors, around, alpha.point(lambda level: 255 * (level > 0)))
-    return colors.convert("L" if image.mode in GREY else "RGB"), alpha
+    return colors.convert("L" if image.mode in GRAY else "RGB"), alpha
 
 
 def _metadata(image: Image.Image, target: Path, mode: str) -> dict[str, bytes]:

@@ -14,7 +14,7 @@ from srlab.text import in_markdown
 from srlab.training.settings import environment
 from srlab.view import plots
 
-DIGITS = {"psnr_rgb": 2, "psnr_y": 2, "psnr": 2, "colour_shift": 2}  # otherwise four for SSIM and three for others
+DIGITS = {"psnr_rgb": 2, "psnr_y": 2, "psnr": 2, "color_shift": 2}  # otherwise four for SSIM and three for others
 
 
 class Page:

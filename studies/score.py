@@ -26,7 +26,7 @@ from .shown import bicubic, crop, photo
 from .train import LOST
 
 FIDELITY = ("psnr", "ssim")  # on Y, 4 pixels cropped
-PERCEPTION = ("gradient_ratio", "energy_error", "colour_shift", "checkerboard")
+PERCEPTION = ("gradient_ratio", "energy_error", "color_shift", "checkerboard")
 RGB = ("psnr", "ssim", "ms_ssim")  # on RGB without a crop, for a study of color
 PLAIN = "bicubic"  # the kind of LR that every row is scored on
 
@@ -67,7 +67,7 @@ def load(about: dict[str, Any], folder: Path) -> tuple[Any, dict[str, Any]]:
     known = {"backbone": features, "real": real, "iters": about["iters"], "wall_time_s": manifest["wall_time_s"]}
     for key, part in {"network": "generator", "discriminator": "discriminator"}.items():
         known[key] = manifest["parameters"].get(part, {}).get("network", "")
-    return weights.read_generator(folder), known
+    return weights.load_generator_file(folder), known
 
 
 def backbone_of(manifest: dict[str, Any], layers: str) -> tuple[str, bool | None]:
@@ -79,12 +79,12 @@ def backbone_of(manifest: dict[str, Any], layers: str) -> tuple[str, bool | None
         raise SrlabError(f"The run {manifest.get('name')} has other features than {layers}; delete it and run again.")
     real = not made["weights"].startswith("random")
     note = made["weights"] if real else "random"
-    return f"{layers} ({note}{'' if made.get('normalize', True) else ', not normalised'})", real
+    return f"{layers} ({note}{'' if made.get('normalize', True) else ', not normalized'})", real
 
 
 def score(network: Any, about: dict[str, Any], settings: dict[str, Any]) -> pd.DataFrame:
     """Return one line per image. A random degradation has the same seed for every row, so all get the same LR."""
-    sets = [datasets.photos("validation").subset(*about["scored"].split())]
+    sets = [datasets.bundled_photos("validation").subset(*about["scored"].split())]
     sets += [datasets.load_images(folder) for folder in about["benchmarks"]]
     made = srlab.Degradation(**settings) if settings else None  # None uses the LR images of a benchmark set
     color = (saturation_ratio,) if about.get("rgb") else ()

@@ -16,7 +16,7 @@ def bicubic(lr: torch.Tensor) -> torch.Tensor:
 
 def photo() -> torch.Tensor:
     """Return the whole photo (HR), cropped to a multiple of the scale."""
-    return srlab.mod_crop(datasets.photos("validation")[PICTURE], 4)
+    return srlab.mod_crop(datasets.bundled_photos("validation")[PICTURE], 4)
 
 
 def crop(image: torch.Tensor) -> torch.Tensor:

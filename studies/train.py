@@ -29,9 +29,9 @@ def main(notebook: str, output: str, parameters: str) -> None:
     os.environ.pop("SRLAB_CLAIMS", None)  # claims also use results of the ``explore`` cells
     (folder / LOST).unlink(missing_ok=True)
     try:
-        execute(Path(notebook), part, given, without="explore")
+        execute(Path(notebook), part, given, without="optional")
     except SrlabError as error:
-        if (run.manifest() or {}).get("state") != "failed":  # not a fault of the training run
+        if (run.manifest() or {}).get("status") != "failed":  # not a fault of the training run
             raise
         write_atomic(folder / LOST, str(error).encode())
         print(f"This row broke down and has no scores: {error}")

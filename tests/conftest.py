@@ -44,11 +44,11 @@ def home(tmp_path, monkeypatch) -> Path:
     return tmp_path / "runs"
 
 
-def leave_run(lab: str, name: str, step: int, state: str = "finished", **parameters) -> Run:
+def leave_run(lab: str, name: str, step: int, status: str = "finished", **parameters) -> Run:
     """Leave a run that nobody has trained."""
     run = Run(lab, name)
     facts = {"format": FORMAT, "lab": lab, "name": name, "parameters": parameters, "wall_time_s": 0.0}
-    run.write_manifest(facts | {"step": step, "state": state})
+    run.write_manifest(facts | {"step": step, "status": status})
     return run
 
 
@@ -76,7 +76,7 @@ def replace_display(monkeypatch, display):
 
 @pytest.fixture(scope="session")
 def benchmark_dir() -> Path:
-    """The folder with Set5/HR and Set14/HR, which cannot be part of the repository (see its licences)."""
+    """The folder with Set5/HR and Set14/HR, which cannot be part of the repository (see its licenses)."""
     folder = Path(os.environ.get("SRLAB_TEST_DATA") or ROOT.parent / "shared" / "data")
     missing = [name for name in ("Set5/HR", "Set14/HR") if not (folder / name).is_dir()]
     if missing:

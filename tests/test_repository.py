@@ -1,4 +1,4 @@
-"""The files around the course that other programs read: workflows, citation, container, licences."""
+"""The files around the course that other programs read: workflows, citation, container, licenses."""
 
 import json
 import re

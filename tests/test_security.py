@@ -11,7 +11,7 @@ import srlab
 from srlab import files, models
 from srlab.course import execute as executing
 from srlab.course.cli.main import main
-from srlab.course.competitors import load_upscalers
+from srlab.course.trained import load_trained
 from srlab.data import datasets
 from srlab.errors import SrlabError
 from srlab.models import weights
@@ -42,7 +42,7 @@ def test_foreign_names_reach_the_terminal_without_escapes(tmp_path, home, capsys
     run = home / "lab" / "\x1b[31mred"
     run.mkdir(parents=True)
     (run / "generator.safetensors").touch()
-    load_upscalers()
+    load_trained()
     shown = capsys.readouterr()
     assert "red" in shown.out
     assert all(line.isprintable() for line in (shown.out + shown.err).splitlines())
@@ -65,19 +65,19 @@ def test_a_parameter_is_a_name_and_no_code(name, tmp_path):
         executing.execute(tmp_path / "lab.ipynb", tmp_path / "out.ipynb", {name: 1})
 
 
-@pytest.mark.parametrize("config", [{"blocks": 10**9}, {"blocks": 1, "features": 10**6}])
+@pytest.mark.parametrize("config", [{"num_blocks": 10**9}, {"num_blocks": 1, "num_features": 10**6}])
 def test_weights_file_cannot_ask_for_a_huge_network(config, tmp_path, monkeypatch):
     real = models.RRDBNet
 
     def build(**config):
-        assert config["blocks"] < 1000, "so many modules would be made"
+        assert config["num_blocks"] < 1000, "so many modules would be made"
         assert torch.get_default_device().type == "meta", "so much memory would be taken"
         return real(**config)
 
     files.write_safetensors(tmp_path / "g.safetensors", {"a": noise()}, {"network": "RRDBNet", "config": config})
     monkeypatch.setitem(models.GENERATORS, "RRDBNet", build)
     with pytest.raises(SrlabError, match="do not fit"):
-        weights.read_generator(tmp_path / "g.safetensors")
+        weights.load_generator_file(tmp_path / "g.safetensors")
 
 
 # --- files that say they are images; more of them are in tests/data/test_odd_files.py ---

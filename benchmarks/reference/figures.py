@@ -24,11 +24,11 @@ def curves(page: Page, records: list[Record], rows: list[str]) -> None:
     dashes = iter(("-", "--", ":", "-."))
     validation = next(one["validation"] for row in rows for one in of_row(records, row))
     for row in rows:
-        style, colour = next(dashes), plots.COLORS.get(TITLES[row].partition(" (")[0])
+        style, color = next(dashes), plots.COLORS.get(TITLES[row].partition(" (")[0])
         for i, record in enumerate(r for r in of_row(records, row) if r["validation"] == validation):
             minutes = minutes_a_step(record)
             x, y = zip(*[(step * minutes, psnr) for step, psnr in record["curve"] if step], strict=True)
-            axis.plot(x, y, style, color=colour, label=None if i else TITLES[row])
+            axis.plot(x, y, style, color=color, label=None if i else TITLES[row])
     bicubic = of_row(records, BICUBIC)[0]["scores"].get(validation, {}).get("psnr")
     if bicubic:
         axis.axhline(bicubic, color=plots.COLORS["bicubic"], linewidth=0.8, linestyle=":", label="bicubic")

@@ -13,21 +13,21 @@ from srlab import files
 from srlab.data import datasets
 from srlab.data.datasets import ImageSet
 from srlab.errors import SrlabError
-from srlab.evaluation import perception
+from srlab.evaluation import perceptual
 from srlab.models import weights
 from srlab.training import runs
 from studies.shown import bicubic, crop, photo
 
 from .rows import BICUBIC, RECORDS
 
-METRICS = ("psnr", "ssim", "lpips", "gradient_ratio", "energy_error", "colour_shift")
+METRICS = ("psnr", "ssim", "lpips", "gradient_ratio", "energy_error", "color_shift")
 MANIFEST = ("step", "wall_time_s", "device", "precision", "processes", "peak_memory_mib", "platform", "git", "versions")
 LR = srlab.Degradation()  # the same for every set, also for sets with LR files
 
 
 def image_sets(folders: Iterable[str]) -> list[ImageSet]:
     """Return the bundled validation photos and the benchmark sets."""
-    return [datasets.photos("validation"), *(datasets.load_images(folder) for folder in folders)]
+    return [datasets.bundled_photos("validation"), *(datasets.load_images(folder) for folder in folders)]
 
 
 def refuse_known(train: ImageSet, sets: Iterable[ImageSet]) -> None:
@@ -103,9 +103,9 @@ def beside(network: Any, start: Any, sets: list[ImageSet]) -> dict[str, dict[str
             hr = srlab.mod_crop(image, 4)
             lr = LR(hr, 4)
             sr, begun = srlab.upscale(network, lr), srlab.upscale(start, lr)
-            sharp.append(perception.gradient_ratio(sr, hr).item())
-            before.append(perception.gradient_ratio(begun, hr).item())
-            errors.append(perception.energy_error(perception.with_noise(begun, hr, sharp[-1]), hr).item())
+            sharp.append(perceptual.gradient_ratio(sr, hr).item())
+            before.append(perceptual.gradient_ratio(begun, hr).item())
+            errors.append(perceptual.energy_error(perceptual.with_noise(begun, hr, sharp[-1]), hr).item())
         gap[images.name] = gap_closed(sharp, before)
         noise[images.name] = sum(errors) / len(errors)
     return {"gap": gap, "noise": noise}

@@ -16,7 +16,7 @@ README = (BICUBIC, "mse", "hybrid", "srgan", "esrgan-psnr", "esrgan")  # rows of
 MEASURES = {  # in addition to PSNR and SSIM: title and decimals
     "gradient_ratio": ("Gradient ratio", 3),
     "energy_error": ("Energy error", 3),
-    "colour_shift": ("Colour shift", 2),
+    "color_shift": ("Color shift", 2),
     "lpips": ("LPIPS", 3),
 }
 READ_SHORT = (
@@ -38,7 +38,7 @@ READ_FIDELITY = (
 )
 READ_PERCEPTION = (
     "Gradient ratio: 1 is as sharp as the photo. Energy error: how far fine structure is from being where the "
-    "photo has it, lower is better. Colour shift: the tint over the whole image, in 8-bit levels. All three look "
+    "photo has it, lower is better. Color shift: the tint over the whole image, in 8-bit levels. All three look "
     "at the whole image. Means and intervals as above. Sharp is not the same as right: a content loss alone leaves a "
     "pattern that repeats with the pixels of LR (lab 02 says why, the crops show it), and it counts as sharpness too."
 )

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from srlab.course.execute import execute
-from srlab.course.starts import begun_with
+from srlab.course.initialization import begun_with
 from srlab.data import datasets
 from srlab.data.catalog import is_named
 from srlab.errors import SrlabError
@@ -100,14 +100,14 @@ def learn(row: Row, given: dict[str, Any]) -> None:
     """Run the lab of a row without its ``explore`` cells."""
     if row.start:
         start = Run(*given["start"].split("/"))
-        if (start.manifest() or {}).get("state") != "finished":
+        if (start.manifest() or {}).get("status") != "finished":
             raise SrlabError(
                 f"its start, the run {given['start']}, is not finished in {home()}; train the row {row.start} there "
                 "first, with --anew where it has a record already."
             )
     done = home() / "notebooks" / f"{given['run']}.ipynb"
     done.parent.mkdir(parents=True, exist_ok=True)
-    execute(LABS / f"{row.lab}.ipynb", failed(done), row.preset | given, without="explore")
+    execute(LABS / f"{row.lab}.ipynb", failed(done), row.preset | given, without="optional")
     failed(done).replace(done)
 
 

@@ -13,7 +13,7 @@ import nbformat
 from pages import BOOK, GITHUB, ROOT, gather
 from sphinx.cmd.build import main as sphinx
 
-from srlab.course.cli.labs import run_labs
+from srlab.course.cli.execute_command import run_labs
 from srlab.course.notebooks import find_notebooks
 from srlab.errors import SrlabError
 from srlab.paths import home

@@ -7,7 +7,7 @@ from pathlib import Path
 import nbformat
 
 from srlab.course.notebooks import find_notebooks, tags_of
-from srlab.course.saved import HEADLINE
+from srlab.course.saved import METRIC
 from srlab.course.solutions import open_exercises
 
 BOOK = Path(__file__).resolve().parent
@@ -90,7 +90,7 @@ def tidy(notebook: nbformat.NotebookNode, below_title: str = "") -> nbformat.Not
             # Before each widget of srlab stands what a page shows without it.
             cell.outputs = [out for out in cell.outputs if not (_is_progress(out) or WIDGET in out.get("data", {}))]
             for data in (output.data for output in cell.outputs if "data" in output):
-                data.pop(HEADLINE, None)  # the same is there as text
+                data.pop(METRIC, None)  # the same is there as text
     return notebook
 
 

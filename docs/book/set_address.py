@@ -1,4 +1,4 @@
-"""Set the address of the course's repository, as in ``make address URL=https://github.com/OWNER/NAME``.
+"""Set the address of the course's repository, as in ``make set-url URL=https://github.com/OWNER/NAME``.
 
 ``pyproject.toml`` has it, and the book reads it there. ``CITATION.cff``, the cells for Colab and Kaggle, and the
 commands of the README and ``docs/`` that clone get copies, and ``docs/colab.md`` links that open each lab there.
@@ -13,7 +13,7 @@ ROOT = Path(__file__).resolve().parents[2]
 IN_PROJECT = re.compile(r'^(?:# )?\[project\.urls\]\n(?:# )?Repository = "(.*)"$', re.M)
 IN_CITATION = re.compile(r'^repository-code: "(.*)"$', re.M)
 IN_LAB = re.compile(r"repository = \\\"(.*?)\\\"")  # JSON escapes the quotes
-TABLE = re.compile(r"(?<=<!-- the labs, by make address -->\n).*?(?=<!-- end of the labs -->)", re.S)
+TABLE = re.compile(r"(?<=<!-- the labs, by make set-url -->\n).*?(?=<!-- end of the labs -->)", re.S)
 GITHUB = "https://github.com/"
 BADGES = (
     "https://colab.research.google.com/assets/colab-badge.svg",
@@ -26,7 +26,7 @@ def main() -> int:
     """Run the command; returns the exit code."""
     address = sys.argv[1] if len(sys.argv) == 2 else ""
     if not re.fullmatch(r"https://[\w.-]+(/[\w.-]+){2,}", address):
-        print("Say which, as in: make address URL=https://github.com/OWNER/NAME", file=sys.stderr)
+        print("Say which, as in: make set-url URL=https://github.com/OWNER/NAME", file=sys.stderr)
         return 2
     set_address(ROOT, address.removesuffix(".git"))
     return 0

@@ -187,7 +187,7 @@ if lab.recipe == "laptop":
     lab.expect("your loss costs more than a decibel", last["your loss"], above=-2.2, below=-1)
     lab.expect("the hybrid loses less than features alone", last["hybrid"] - last[method], above=0)
     lab.expect("the hybrid costs about a decibel or less", last["hybrid"], above=-1.6, below=0)
-    shift_of = ladder.colour_shift
+    shift_of = ladder.color_shift
     lab.expect("features alone tint by about two levels", shift_of[method], above=1.4, below=2.8)
     lab.expect("pixels in the loss keep the color", shift_of["hybrid"], below=0.4)
     lab.expect("your loss brings no tint", shift_of["your loss"], below=0.2)

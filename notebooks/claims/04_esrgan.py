@@ -9,7 +9,7 @@ lab.expect(
     above=10.5,
     below=11.5,
 )
-if lab.size == "laptop" and not (lab.blocks or lab.width or lab.growth):
+if lab.size == "laptop" and not (lab.num_blocks or lab.num_features or lab.growth):
     for unit, measured in {"parameters": sizes, "convolutions": depths}.items():
         lab.expect(
             f"your RRDBNet has nearly three times the {unit} of lab 03's generator",
@@ -62,7 +62,7 @@ if usual:
     lab.expect(
         "ESRGAN ends a little below bicubic in PSNR",
         before + change - by_bicubic,
-        above=-lab.max_loss,
+        above=-lab.max_psnr_drop,
         below=0,
     )
     reached = [row["val_psnr"] for row in history if row.get("step") == 50 and "val_psnr" in row]
@@ -111,7 +111,7 @@ if lab.recipe == "laptop" and gravel and theirs is not None:
     )
 
 # %% after 711fb646
-scored = {label: float(said.split()[0]) for label, said in kept.row("brick")[1].items()}
+scored = {label: float(said.split()[0]) for label, said in precomputed.row("brick")[1].items()}
 lab.expect(
     "two minutes of training beat Real-ESRGAN by over 11 dB on the bricks",
     scored["two minutes"] - scored["RealESRGAN"],
@@ -130,7 +130,7 @@ lab.expect(
     [duels[row]["looks"] for row in ROWS.values()] == [24, 0, 0, 0],
 )
 for name, kept_row in ROWS.items():
-    scored = {label: float(said.split()[0]) for label, said in kept.row(kept_row)[1].items()}
+    scored = {label: float(said.split()[0]) for label, said in precomputed.row(kept_row)[1].items()}
     lab.expect(f"the start has the highest PSNR on {name}", max(scored, key=scored.get) == "RRDB")
     ahead, behind = "bicubic", "two minutes"
     if name == "a cloth":

@@ -1,7 +1,7 @@
 """What the extra claims about its results; srlab/course/claims.py explains how these blocks run."""
 
 # %% after b3e07d92
-fresh = srlab.MSRResNet(blocks=4, features=32, scale=4).blocks[0].conv1.weight
+fresh = srlab.MSRResNet(num_blocks=4, num_features=32, scale=4).blocks[0].conv1.weight
 lab.expect(
     "MSRResNet's first weights have a standard deviation of about 0.008",
     fresh.std().item(),

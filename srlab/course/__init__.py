@@ -2,12 +2,12 @@
 
 from srlab.course.ballot import Ballot as Ballot
 from srlab.course.checks import check as check
-from srlab.course.competitors import load_upscalers as load_upscalers
 from srlab.course.diagnosis import diagnose as diagnose
-from srlab.course.drawings import drawing as drawing
+from srlab.course.diagrams import diagram as diagram
 from srlab.course.exercise import TODO as TODO
 from srlab.course.guesses import guess as guess
 from srlab.course.quiz import quiz as quiz
 from srlab.course.setup import setup as setup
-from srlab.course.show import headline as headline
-from srlab.course.show import show as show
+from srlab.course.show import report_metric as report_metric
+from srlab.course.show import show_source as show_source
+from srlab.course.trained import load_trained as load_trained

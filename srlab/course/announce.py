@@ -35,7 +35,7 @@ def print_hardware(device: torch.device, precision: str, typed: str) -> None:
 def announce(lab: Lab, recipe: Recipe, dry: bool) -> None:
     """Print what will be trained, on what, for how long, and warnings; raise them if the recipe is strict."""
     values = lab.parameters
-    print(f"recipe:  {recipe.name}, {recipe.about}")
+    print(f"recipe:  {recipe.name}, {recipe.description}")
     if not values.get("iters"):  # nothing to train
         return
     photos = f"of {lab.train_set.name}" if values.get("images") else "inside scikit-image and matplotlib"

@@ -7,10 +7,10 @@ import textwrap
 
 from IPython.display import display
 
-from srlab.course.exercise import Answer, StillToDo, Wrong, find
+from srlab.course.exercise import Answer, IncorrectAnswer, NotAttempted, find
+from srlab.course.fallback import is_fallback, make_fallback, repeat
 from srlab.course.judging import judge
 from srlab.course.saved import MARK, Result
-from srlab.course.stand_in import make_stand_in, repeat, stands_in
 from srlab.paths import switched_on
 from srlab.shell import running_shell
 
@@ -42,14 +42,14 @@ def check(name: str, answer: Answer, hints: int = 1) -> Answer:
     """
     exercise = find(name)
     print(f"{name} ({exercise.level})")
-    again = stands_in(exercise, answer)
+    again = is_fallback(exercise, answer)
     passed: list[tuple[str, str]] = []
     try:
         for word, text in repeat(answer) if again else judge(exercise, answer):
             _say(word, text)
             passed.append((word, text))
-    except Wrong as wrong:
-        todo = isinstance(wrong, StillToDo)
+    except IncorrectAnswer as wrong:
+        todo = isinstance(wrong, NotAttempted)
         result = Result.NOT_ATTEMPTED if todo else Result.INCORRECT
         said = exercise.hints if todo else (str(wrong), *exercise.hints)
         if switched_on("SRLAB_STRICT"):
@@ -70,7 +70,7 @@ def check(name: str, answer: Answer, hints: int = 1) -> Answer:
         more = f"For another hint, add hints={hints + 1} to this call."
         print(textwrap.fill(f"{end} {more if hints < len(said) else 'That was the last hint.'}", 100))
         _leave(name, result, exercise.reference)
-        return answer if again else make_stand_in(exercise, passed, wrong)
+        return answer if again else make_fallback(exercise, passed, wrong)
     _say("right", "The lab goes on with your answer.")
     _leave(name, Result.CORRECT)
     return answer

@@ -31,6 +31,6 @@ def insert_claims(notebook: NotebookNode, lab: str) -> None:
     claims = read_claims(lab)
     for number, cell in reversed(list(enumerate(notebook.cells))):
         if cell.get("id") in claims:
-            source = f"if lab.as_tried:\n    exec({claims[cell.id]!r}, dict(globals()))"
+            source = f"if lab.is_reference_config:\n    exec({claims[cell.id]!r}, dict(globals()))"
             checked = nbformat.v4.new_code_cell(source, metadata={"tags": ["check"]})
             notebook.cells.insert(number + 1, checked)

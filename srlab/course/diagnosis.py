@@ -8,7 +8,7 @@ from statistics import fmean
 
 from srlab.errors import SrlabError
 from srlab.text import in_markdown, printable
-from srlab.training.ruin import DIVERGED, FALLEN, HEALTHY, History, series
+from srlab.training.divergence import DIVERGED, FALLEN, HEALTHY, History, series
 from srlab.training.runs import LOG_EVERY, Run, find_run
 
 ENOUGH = 5  # logged rows that a rule needs
@@ -58,7 +58,7 @@ def diagnose(run: Run | str | os.PathLike) -> Diagnosis:
         raise SrlabError(f"There is no run in {run.path}; give the folder of one, or <lab>/<name>.")
     history = run.metrics()
     findings = find_symptoms(history)
-    if manifest["state"] == "failed":
+    if manifest["status"] == "failed":
         findings.insert(0, Finding("training broke down", printable(manifest["failure"]), *BROKEN))
     logged = sum("loss" in row or "g_loss" in row for row in history)
     too_early = (
@@ -166,7 +166,7 @@ RULES: tuple[tuple[str, Callable[[History], str], str, str], ...] = (  # name, r
         "D starves",
         _d_starves,
         "D cannot tell HR from SR, so G hears nothing from it.",
-        "a higher rate for D, less noise on what it sees, more updates of D; and see whether its optimiser steps.",
+        "a higher rate for D, less noise on what it sees, more updates of D; and see whether its optimizer steps.",
     ),
     (
         "D is upside down",
@@ -184,7 +184,7 @@ RULES: tuple[tuple[str, Callable[[History], str], str, str], ...] = (  # name, r
         "it does not learn",
         _does_not_learn,
         "The steps are so large that they switch ReLUs off for good, or so small that nothing moves; or LR and HR do "
-        "not belong together, or the optimiser has the weights of another network. One that was trained before may "
+        "not belong together, or the optimizer has the weights of another network. One that was trained before may "
         "just have nothing left to learn.",
         "show a batch of LR and HR side by side; then a learning rate four times lower or a slower rise to it, then "
         "one ten times higher.",

@@ -6,7 +6,7 @@ from typing import Any
 
 import torch
 
-from srlab.course.exercise import Wrong, filled
+from srlab.course.exercise import IncorrectAnswer, filled
 
 
 def difference(given: Any, wanted: Any, tolerance: float = 1e-4, reveal: bool = True, place: str = "") -> str:
@@ -17,7 +17,7 @@ def difference(given: Any, wanted: Any, tolerance: float = 1e-4, reveal: bool = 
     float32 tensor, because a network would reject it. With infinite tolerance, only kinds and shapes are compared.
 
     `reveal` shows the expected value, and `place` is the position of both in a larger result. A missing value raises
-    `Wrong` (None) or `StillToDo` (`TODO`).
+    `IncorrectAnswer` (None) or `NotAttempted` (`TODO`).
     """
     if wanted is not None:
         filled(given)
@@ -44,9 +44,9 @@ def difference(given: Any, wanted: Any, tolerance: float = 1e-4, reveal: bool = 
 
 
 def take(result: Any, like: Any) -> Any:
-    """Return a result if it has the kind and shape of another one; otherwise raise `Wrong`."""
+    """Return a result if it has the kind and shape of another one; otherwise raise `IncorrectAnswer`."""
     if said := difference(result, like, math.inf):
-        raise Wrong(said)
+        raise IncorrectAnswer(said)
     return result
 
 

@@ -16,14 +16,14 @@ import papermill
 
 from srlab.course.claims import insert_claims
 from srlab.course.notebooks import outputs_of, read_notebook, tags_of
-from srlab.course.saved import HEADLINE
+from srlab.course.saved import METRIC
 from srlab.devices import from_torchrun
 from srlab.errors import SrlabError
 from srlab.paths import seen_from_here, switched_on
 
 
 def execute(notebook: Path, output: Path, parameters: dict[str, Any], without: str | None = None) -> dict[str, Any]:
-    """Execute one notebook with papermill, and return the lab's last `course.headline`.
+    """Execute one notebook with papermill, and return the lab's last `course.report_metric`.
 
     The headline has ``label``, ``value``, ``unit`` and ``peak_memory_mib``. The executed copy is written even if a cell
     fails, but not if the kernel dies. It has no cells with the tag `without`: studies run labs without ``explore``.
@@ -63,14 +63,14 @@ def execute(notebook: Path, output: Path, parameters: dict[str, Any], without: s
             f"The kernel of {notebook.name} died or did not start ({error}). Close programs that need memory, and run "
             "the command again."
         ) from error
-    return read_headline(done)
+    return read_metric(done)
 
 
-def read_headline(notebook: Any) -> dict[str, Any]:
+def read_metric(notebook: Any) -> dict[str, Any]:
     """Return the last headline in the outputs of an executed notebook."""
-    found = outputs_of(notebook, HEADLINE)
+    found = outputs_of(notebook, METRIC)
     if not found:
-        raise SrlabError("The lab ran through but left no headline; call course.headline in it.")
+        raise SrlabError("The lab ran through but left no headline; call course.report_metric in it.")
     return found[-1]
 
 

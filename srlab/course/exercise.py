@@ -28,11 +28,11 @@ class _Todo:
 TODO = _Todo()
 
 
-class Wrong(SrlabError):
+class IncorrectAnswer(SrlabError):
     """An answer is not correct; the message is the hint."""
 
 
-class StillToDo(Wrong):
+class NotAttempted(IncorrectAnswer):
     """The answer is the untouched stub."""
 
 
@@ -45,22 +45,22 @@ class Exercise:
     reference
         The answer that the lab continues with if the student's is missing or incorrect. `srlab solutions` copies it
         into the stub, so it must not use anything from its module except imports.
-    importance
+    points
         Points, as stated in the text above the exercise.
     cases
         Description of a case -> its inputs: a tuple, which is copied for each run, or a function that returns one.
-    mistakes
+    known_mistakes
         Hint -> one or several wrong answers that the hint is about.
     hints
         Hints for getting started, most general first.
-    also_right
+    also_accepted
         Other correct answers.
     notes
         Remark -> one or several answers that are accepted with this remark.
     observe
         Function of an answer and the inputs of a case. It returns the values to compare instead of the result: a dict
         observation -> number, tensor, text, or a list, tuple or dict of these.
-    otherwise
+    fallback_messages
         Case or observation -> message for a difference that no known mistake explains; ``{given}`` is replaced by the
         answer's value.
     tolerance
@@ -72,14 +72,14 @@ class Exercise:
     reference: Answer
     _: KW_ONLY
     level: Literal["easy", "medium", "hard"]
-    importance: Literal[1, 2, 3, 4, 5]
+    points: Literal[1, 2, 3, 4, 5]
     cases: Mapping[str, tuple[Any, ...] | Callable[[], tuple[Any, ...]]]
-    mistakes: Mapping[str, Answer | Sequence[Answer]]
+    known_mistakes: Mapping[str, Answer | Sequence[Answer]]
     hints: tuple[str, ...]
-    also_right: Sequence[Answer] = ()
+    also_accepted: Sequence[Answer] = ()
     notes: Mapping[str, Answer | Sequence[Answer]] = field(default_factory=dict)
     observe: Callable[..., dict[str, Any]] | None = None
-    otherwise: Mapping[str, str] = field(default_factory=dict)
+    fallback_messages: Mapping[str, str] = field(default_factory=dict)
     tolerance: float = 1e-4
     reveal: bool = True
 
@@ -121,9 +121,9 @@ def sample(*shape: int, low: float = 0.0, high: float = 1.0, seed: int = 0) -> t
 
 
 def filled(result: Any) -> Any:
-    """Return a result unless it is missing: `TODO` raises `StillToDo`, and None raises `Wrong`."""
+    """Return a result unless it is missing: `TODO` raises `NotAttempted`, and None raises `IncorrectAnswer`."""
     if result is TODO:
-        raise StillToDo
+        raise NotAttempted
     if result is None:
-        raise Wrong("The result is None. Does every path through your code end in a return?")
+        raise IncorrectAnswer("The result is None. Does every path through your code end in a return?")
     return result

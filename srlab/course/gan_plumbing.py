@@ -14,7 +14,16 @@ from srlab.training.gan import DLoss, GLoss, Look
 from srlab.training.schedules import Schedule
 from srlab.training.trainer import Losses, Trainer
 
-NOTED = ("pixel", "content", "relative", "shift", "gan", "discriminator_rate", "noise", "noise_until")
+NOTED = (
+    "pixel",
+    "content",
+    "relative",
+    "max_shift",
+    "gan",
+    "discriminator_rate",
+    "instance_noise",
+    "instance_noise_until",
+)
 NOTED += ("label_real", "label_flip", "g_every")
 WEIGHTS = {"pixel": "pixel_weight", "content": "content_weight", "adversary": "adversarial_weight"}
 
@@ -44,7 +53,7 @@ def train_start(
     rate, `recipe` is recorded with the run, and ``watched`` are validation arguments of `srlab.Trainer.fit`.
     """
     optimizer = torch.optim.Adam(generator.parameters(), rate, fused=True)
-    trainer = Trainer(lab.name, name, **lab.hardware, seed=lab.seed, recipe=recipe)
+    trainer = Trainer(lab.name, name, **lab.trainer_kwargs, seed=lab.seed, recipe=recipe)
     generator, optimizer = trainer.prepare(generator=generator, optimizer=optimizer)
 
     def step(lr: torch.Tensor, hr: torch.Tensor) -> Losses:
@@ -87,7 +96,7 @@ def losses_of(
     def d_loss(real: torch.Tensor, fake: torch.Tensor) -> torch.Tensor:
         labels: tuple[losses.Labels, losses.Labels] = (1.0, 0.0)
         if (lab.label_real, lab.label_flip) != labels:
-            labels = losses.noisy_labels(real, lab.label_real, lab.label_flip)
+            labels = losses.smooth_labels(real, lab.label_real, lab.label_flip)
         return losses.discriminator_loss(real, fake, game, labels)
 
     def g_loss(sr: torch.Tensor, hr: torch.Tensor, look: Look) -> torch.Tensor:
@@ -98,7 +107,7 @@ def losses_of(
             parts.append((weights["content"], content(sr, hr)))
         if weights["adversary"]:
             fake = look(sr)
-            real = look(hr) if game.startswith("relativistic") else None
+            real = look(hr) if game in ("rgan", "ragan") else None
             parts.append((weights["adversary"], losses.generator_loss(fake, real=real, kind=game)))
         return losses.hybrid(*parts)
 

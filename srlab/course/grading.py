@@ -89,7 +89,7 @@ def lab_of(exercise: str) -> str:
 
 def points(results: dict[str, Result], lab: str) -> tuple[int, int]:
     """Return the points for a lab's correct answers, and the lab's maximum."""
-    weights = {name: find(name).importance for name in names() if lab_of(name) == lab}
+    weights = {name: find(name).points for name in names() if lab_of(name) == lab}
     return sum(weights[name] for name in weights if results.get(name) == Result.CORRECT), sum(weights.values())
 
 

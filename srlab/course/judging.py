@@ -14,8 +14,8 @@ from typing import Any
 import torch
 
 from srlab.course.difference import difference, shown
-from srlab.course.exercise import TODO, Answer, Exercise, StillToDo, Wrong, filled
-from srlab.course.stand_in import leans_on_stand_in
+from srlab.course.exercise import TODO, Answer, Exercise, IncorrectAnswer, NotAttempted, filled
+from srlab.course.fallback import uses_fallback
 
 Outcome = dict[str, Any] | Exception  # observation -> value; what an answer does in one case
 GRAPH_LEFT = (
@@ -27,18 +27,18 @@ GRAPH_LEFT = (
 def judge(exercise: Exercise, answer: Answer) -> Iterator[tuple[str, str]]:
     """Yield ("passed", case) for each case in which an answer agrees with the reference, and ("note", remark).
 
-    Raise `Wrong` if it disagrees, with the hint for the known mistake with the same behavior, or else the first
-    difference. Raise `StillToDo` if it is `TODO` or returns it.
+    Raise `IncorrectAnswer` if it disagrees, with the hint for the known mistake with the same behavior, or else the
+    first difference. Raise `NotAttempted` if it is `TODO` or returns it.
     """
     if answer is TODO:
-        raise StillToDo
+        raise NotAttempted
     if not callable(answer):
-        raise Wrong(
+        raise IncorrectAnswer(
             "check needs the function itself, but got what looks like its result "
             f"({type(answer).__name__}). Give the name without brackets behind it."
         )
-    if leans_on_stand_in(exercise, answer):
-        raise Wrong(
+    if uses_fallback(exercise, answer):
+        raise IncorrectAnswer(
             "This is the reference in other clothes: your code is built on what the lab went on with after the last "
             "check, so there is nothing of yours to judge. Write it without, run its cell, and then this one."
         )
@@ -48,18 +48,18 @@ def judge(exercise: Exercise, answer: Answer) -> Iterator[tuple[str, str]]:
         given, wanted = outcome(case), known_outcome(exercise, exercise.reference, case)
         if isinstance(wanted, Exception):
             raise wanted
-        if isinstance(given, StillToDo):
+        if isinstance(given, NotAttempted):
             raise given
         observation = _first_difference(exercise, given, wanted)
         if observation is None:
             yield "passed", case
             note = GRAPH_LEFT if any(_with_graph(given[name]) > _with_graph(wanted[name]) for name in wanted) else None
         elif not (note := _known(exercise, exercise.notes, outcome, case, observation)):
-            hint = _known(exercise, exercise.mistakes, outcome, case, observation)
+            hint = _known(exercise, exercise.known_mistakes, outcome, case, observation)
             if isinstance(given, Exception):
-                raise Wrong(hint or stopped(given, answer)) from given
+                raise IncorrectAnswer(hint or stopped(given, answer)) from given
             kind = difference(given[observation], wanted[observation], math.inf)
-            raise Wrong(
+            raise IncorrectAnswer(
                 f"{kind} {hint}".strip()
                 if hint
                 else _unknown(exercise, observation, given[observation], wanted[observation])
@@ -85,7 +85,7 @@ def run(exercise: Exercise, answer: Answer, case: str) -> Outcome:
     for index, (old, new) in enumerate(zip(before, inputs, strict=True)):
         if difference(_data(new), old, 0.0):
             name = names[index] if exercise.observe is None else "An input"
-            return Wrong(
+            return IncorrectAnswer(
                 f"{name} was changed in place (by +=, pop, sort or a method that ends in _, say), and whoever uses it "
                 "afterwards gets something else. Make a new one."
             )
@@ -149,7 +149,7 @@ def _agree(exercise: Exercise, given: Outcome, other: Outcome, observation: str)
         return False
     try:
         return not difference(given[observation], other[observation], exercise.tolerance)
-    except Wrong:  # a value is missing in one of them
+    except IncorrectAnswer:  # a value is missing in one of them
         return False
 
 
@@ -165,7 +165,7 @@ def _with_graph(value: Any) -> bool:
 
 def _unknown(exercise: Exercise, observation: str, given: Any, wanted: Any) -> str:
     """Return the message for a difference that no known mistake explains."""
-    sentence = exercise.otherwise.get(observation, f"Not right yet: {observation}.")
+    sentence = exercise.fallback_messages.get(observation, f"Not right yet: {observation}.")
     if "{given" in sentence:
         return sentence.format(given=shown(given))
     if isinstance(wanted, bool):
@@ -175,7 +175,7 @@ def _unknown(exercise: Exercise, observation: str, given: Any, wanted: Any) -> s
 
 def stopped(error: Exception, answer: Answer) -> str:
     """Return the message for an answer that raised an error, with the line of code if it is known."""
-    if isinstance(error, Wrong):
+    if isinstance(error, IncorrectAnswer):
         return str(error)
     first_line = str(error).strip().partition("\n")[0]  # torch adds a long list of valid arguments
     text = textwrap.shorten(f"{type(error).__name__}: {first_line}", 250, placeholder=" ...")

@@ -12,7 +12,7 @@ import torch
 from IPython.display import display
 
 from srlab import models
-from srlab.course import starts
+from srlab.course import initialization
 from srlab.course.saved import CLAIM
 from srlab.data.datasets import ImageSet
 from srlab.data.degradation import Degradation
@@ -32,11 +32,11 @@ class Lab:
         Photos for training and for validation. With a ``subject``, they are the two halves of one photo.
     degradation
         How LR images are made from HR images.
-    tricks
+    overrides
         Overrides: entries of the recipe that were changed.
     typed
         Overrides that were notebook variables before the first setup.
-    as_tried
+    is_reference_config
         Whether the lab's claims were measured with these settings: a recipe without changes, on a CPU.
     parameters
         Parameters and entries of the recipe; ``recipe`` and ``run`` are the chosen names.
@@ -48,9 +48,9 @@ class Lab:
     train_set: ImageSet = field(repr=False)
     unseen: ImageSet = field(repr=False)
     degradation: Degradation
-    tricks: dict[str, Any]
+    overrides: dict[str, Any]
     typed: Collection[str] = field(repr=False)
-    as_tried: bool
+    is_reference_config: bool
     parameters: dict[str, Any]
 
     def __getattr__(self, name: str) -> Any:
@@ -68,32 +68,38 @@ class Lab:
         return {*super().__dir__(), *self.parameters}
 
     @property
-    def hardware(self) -> dict[str, Any]:
+    def trainer_kwargs(self) -> dict[str, Any]:
         """Hardware arguments for `srlab.Trainer`: device, precision, and how networks are compiled."""
         return {"device": self.device, "precision": self.precision, "compiled": self.parameters.get("compiled", "")}
 
     @property
-    def wanted(self) -> starts.Wanted:
+    def start_requirements(self) -> initialization.StartRequirements:
         """Requirements for a pretrained network."""
         free = {"network", "pretrain_iters"} <= set(self.parameters)  # lab 03 has them too, but trains its own start
-        return starts.Wanted(generator_of(self.parameters), self.degradation, self.train_set, self.unseen, free)
+        return initialization.StartRequirements(
+            generator_of(self.parameters), self.degradation, self.train_set, self.unseen, free
+        )
 
-    def find_start(self, lab: str = "", steps: int = 0, **alike: Any) -> tuple[Any, str]:
+    def load_start(self, lab: str = "", steps: int = 0, **alike: Any) -> tuple[Any, str]:
         """Return the pretrained network that training starts from and its name; None and "" without one.
 
         A ``start`` set by the user must fit. Otherwise use the first one that fits: the start that this run began with,
         the recipe's, the finished runs of `lab` with enough `steps` and these parameters, and last, if the recipe has a
-        start, the bundled network. Names are ``"shipped"`` and ``"LAB/NAME"``. The network is in eval mode on the CPU.
+        start, the bundled network. Names are ``"bundled"`` and ``"LAB/NAME"``. The network is in eval mode on the CPU.
         """
-        begun = starts.begun_with(Run(self.name, self.run))
-        if self.start and "start" in self.tricks:
+        begun = initialization.begun_with(Run(self.name, self.run))
+        if self.start and "start" in self.overrides:
             if begun not in ("", self.start):
                 raise SrlabError(f"This run began with {begun}, not with {self.start}; give it another name with run.")
-            starts.check_start(self.start, self.wanted)
-            return starts.load_start(self.start, self.wanted), self.start
-        finished = starts.find_trained(lab, steps, {"generator": self.wanted.network} | alike) if lab else []
-        last = starts.SHIPPED if self.start else ""
-        return starts.find_start(filter(None, [begun, self.start, *finished, last]), self.wanted)
+            initialization.check_start(self.start, self.start_requirements)
+            return initialization.load_start(self.start, self.start_requirements), self.start
+        finished = (
+            initialization.find_trained(lab, steps, {"generator": self.start_requirements.network} | alike)
+            if lab
+            else []
+        )
+        last = initialization.BUNDLED if self.start else ""
+        return initialization.find_start(filter(None, [begun, self.start, *finished, last]), self.start_requirements)
 
     def expect(
         self,
@@ -140,11 +146,11 @@ class Lab:
 
 def generator_of(values: dict[str, Any]) -> dict[str, Any]:
     """Return name and arguments of the recipe's generator, as in a manifest, after checking the parameter limit."""
-    network, changes = values.get("network", "RRDBNet"), {"blocks": values["blocks"]}
+    network, changes = values.get("network", "RRDBNet"), {"num_blocks": values["num_blocks"]}
     if "growth" in values:
-        changes |= {"features": values["width"], "growth": values["growth"]}
+        changes |= {"num_features": values["num_features"], "growth": values["growth"]}
     shape = models.pick_size(values["size"], network, **changes)
-    shape |= {key: values[key] for key in ("fusion", "beta") if key in values}
+    shape |= {key: values[key] for key in ("fusion", "residual_scale") if key in values}
     with torch.device("meta"):  # only shapes, no memory
         generator = models.GENERATORS[network](**shape, scale=values["scale"])
     models.check_limit(generator, values.get("parameter_limit", 0))

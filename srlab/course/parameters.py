@@ -25,14 +25,14 @@ KINDS = {
 def read_parameters(
     book: Book, namespace: Mapping[str, Any], earlier: Collection[str] | None = None
 ) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Return a lab's parameters, without ``tricks``, and its overrides, read from a notebook's variables.
+    """Return a lab's parameters, without ``overrides``, and its overrides, read from a notebook's variables.
 
     `earlier` is None for the first setup in a kernel: every plain value with a lower-case name must then be a parameter
     or an entry of the recipe. For a later setup, it has the overrides that the first one read from variables; other
     variables are ignored. Overrides are in the order of the recipe file, so that the same values in another order name
     the same run.
     """
-    defaults, entries = book.parameters, [name for name in book.meaning if name not in book.parameters]
+    defaults, entries = book.parameters, [name for name in book.help if name not in book.parameters]
     if missing := [name for name in defaults if name not in namespace]:
         raise SrlabError(
             f"There is no {missing[0]} here: run the cell with the parameters of this lab first, and leave the line "
@@ -48,27 +48,27 @@ def read_parameters(
                 _reject_unknown(name, [*defaults, *entries], advice)
     else:
         for name in (name for name in typed if name not in earlier):
-            print(f"Your variable {name} does not change the recipe; tricks = {{{name!r}: {plain[name]!r}}} would.")
+            print(f"Your variable {name} does not change the recipe; overrides = {{{name!r}: {plain[name]!r}}} would.")
         typed = [name for name in typed if name in earlier]
     values = {name: namespace[name] for name in defaults}
-    tricks = _from_text(values.pop("tricks"))
-    check_parameters({"tricks": {}}, {"tricks": tricks})
-    if twice := [name for name in tricks if name in defaults]:
-        raise SrlabError(f"{twice[0]} is a parameter and not a trick; write {twice[0]} = {tricks[twice[0]]!r}.")
-    tricks = {name: _from_text(value) for name, value in (tricks | {name: plain[name] for name in typed}).items()}
-    check_parameters(book.recipes["laptop"].values | defaults, values | tricks, book.choices, book.least)
-    return values, {name: tricks[name] for name in entries if name in tricks}
+    overrides = _from_text(values.pop("overrides"))
+    check_parameters({"overrides": {}}, {"overrides": overrides})
+    if twice := [name for name in overrides if name in defaults]:
+        raise SrlabError(f"{twice[0]} is a parameter and not an override; write {twice[0]} = {overrides[twice[0]]!r}.")
+    overrides = {name: _from_text(value) for name, value in (overrides | {name: plain[name] for name in typed}).items()}
+    check_parameters(book.recipes["laptop"].values | defaults, values | overrides, book.choices, book.minimum)
+    return values, {name: overrides[name] for name in entries if name in overrides}
 
 
 def check_parameters(
     defaults: Mapping[str, Any],
     values: Mapping[str, Any],
     choices: Mapping[str, list[Any] | str] | None = None,
-    least: Mapping[str, float] | None = None,
+    minimum: Mapping[str, float] | None = None,
 ) -> None:
     """Reject unknown names, values of another type than the default, and values that are not valid.
 
-    `choices` are valid values and `least` smallest values, see `srlab.course.recipes`.
+    `choices` are valid values and `minimum` smallest values, see `srlab.course.recipes`.
     """
     for name, value in values.items():
         if name not in defaults:
@@ -86,8 +86,8 @@ def check_parameters(
             must = f"be a list of {len(default) or ''} numbers, like its default {default}"
         elif isinstance(value, float) and not math.isfinite(value):
             must = "be a finite number"
-        elif name in (least or {}) and value < least[name]:
-            must = f"be at least {least[name]}"
+        elif name in (minimum or {}) and value < minimum[name]:
+            must = f"be at least {minimum[name]}"
         elif name in (choices or {}):
             known = choices[name]
             known = list(resolve_name(known) if isinstance(known, str) else known)

@@ -32,11 +32,11 @@ def choose_photos(
     loads a folder or a named set: `srlab.load_images` or `srlab.data.datasets.planned_set`.
     """
     if values.get("subject"):
-        return srlab.halves(values["subject"])
+        return srlab.split_photo(values["subject"])
     if values.get("validation"):
         unseen = read(values["validation"], values.get("scale", 4))
     else:
-        unseen = srlab.photos("validation").subset(*values["photos"].split())
+        unseen = srlab.bundled_photos("validation").subset(*values["photos"].split())
     _reject_shared(offered, unseen)
     return offered, unseen.center_crop(values["center_crop"]) if values.get("center_crop") else unseen
 
@@ -62,14 +62,14 @@ def _sketch(image: torch.Tensor) -> tuple[torch.Size, bytes]:
     return image.shape, image[:, ::64, ::64].numpy().tobytes()
 
 
-def large_enough(values: dict[str, Any], train_set: ImageSet, unseen: ImageSet, sides: dict[str, int]) -> Any:
+def large_enough(values: dict[str, Any], train_set: ImageSet, unseen: ImageSet, min_image_size: dict[str, int]) -> Any:
     """Return both sets without photos that are too small for the lab, and print which are left out."""
     scale = values.get("scale", 4)
     train_set = train_set.at_least(values.get("patch", 1))
-    unseen = unseen.at_least(max(sides.get("validation", 1), 12 * scale))
+    unseen = unseen.at_least(max(min_image_size.get("validation", 1), 12 * scale))
     if values.get("photo"):
         height, width = srlab.read_image(values["photo"]).shape[-2:]
-        if min(height, width) < (least := max(sides["photo"], 16 * scale)):
+        if min(height, width) < (least := max(min_image_size["photo"], 16 * scale)):
             raise SrlabError(
                 f"{values['photo']} is {width} x {height}; this lab needs {least} pixels per side or more."
             )

@@ -4,17 +4,17 @@ A file begins with what `course.setup` checks values with:
 
 - ``parameters``: defaults of the parameters in the notebook;
 - ``choices``: valid values of a parameter or an entry, as a list or the name of a table in srlab;
-- ``least``: the smallest valid numbers;
-- ``sides``: the smallest side of photos in pixels, by the parameter that the photos are from;
-- ``meaning``: a description of each entry, with its unit.
+- ``minimum``: the smallest valid numbers;
+- ``min_image_size``: the smallest side of photos in pixels, by the parameter that the photos are from;
+- ``help``: a description of each entry, with its unit.
 
 Then each recipe has
 
-- ``about``; and ``source``, where its values come from, except entries in ``ours``, which the source leaves open;
-- ``like``, an earlier recipe from which missing ``values``, their sources and ``scales`` are inherited. ``when``,
-  ``strict`` and ``without_weights`` are not inherited;
-- ``when``, the conditions for ``recipe="auto"``: a ``device``, and the smallest numbers of ``iters``, ``memory_gib``,
-  ``processes`` and ``megapixels`` of training photos. The last recipe whose conditions are met is used;
+- ``description``; and ``source``, where its values come from, except entries in ``ours``, which the source leaves open;
+- ``extends``, an earlier recipe from which missing ``values``, their sources and ``scales`` are inherited.
+  ``requires``, ``strict`` and ``without_weights`` are not inherited;
+- ``requires``, the conditions for ``recipe="auto"``: a ``device``, and the smallest numbers of ``iters``,
+  ``memory_gib``, ``processes`` and ``megapixels`` of training photos. The last recipe whose conditions are met is used;
 - ``scales``, numbers of steps that scale with ``iters``;
 - ``strict``, which makes warnings errors;
 - ``values``; and ``without_weights``, which replaces some values if there are no ImageNet weights.
@@ -39,16 +39,16 @@ class Recipe:
     """The hyperparameters of one recipe, including inherited ones.
 
     The module docstring describes the fields. `sources` has the source of each value, and `why` the reason for choosing
-    this recipe. A recipe whose `when` is None is only used by name.
+    this recipe. A recipe whose `requires` is None is only used by name.
     """
 
     name: str
-    about: str
+    description: str
     values: dict[str, Any]
     sources: dict[str, str]
-    meaning: dict[str, str]
+    help: dict[str, str]
     scales: Sequence[str] = ()
-    when: dict[str, Any] | None = None
+    requires: dict[str, Any] | None = None
     strict: bool = False
     without_weights: dict[str, Any] = field(default_factory=dict)
     why: str = "it is the one you asked for"
@@ -69,16 +69,18 @@ class Recipe:
         if "validate_every" in values:
             changed["validate_every"] = max(values["validate_every"], iters // 50)
         sources = {name: f"{self.sources[name]}, for {iters:,} steps" for name in changed}
-        about = f"{self.about} (made for {self.values['iters']:,} steps, here {iters:,})"
-        return replace(self, about=about, values=values | changed, sources=self.sources | sources | {"iters": "you"})
+        description = f"{self.description} (made for {self.values['iters']:,} steps, here {iters:,})"
+        return replace(
+            self, description=description, values=values | changed, sources=self.sources | sources | {"iters": "you"}
+        )
 
     def changed_by(self, values: dict[str, Any], source: str = "you") -> "Recipe":
         """Return the recipe with some values changed."""
         return replace(self, values=self.values | values, sources=self.sources | dict.fromkeys(values, source))
 
     def rows(self) -> list[list[str]]:
-        """Return a header, and then name, value, meaning and source of each entry."""
-        rows = [[name, _plain(value), self.meaning[name], self.sources[name]] for name, value in self.values.items()]
+        """Return a header, and then name, value, help and source of each entry."""
+        rows = [[name, _plain(value), self.help[name], self.sources[name]] for name, value in self.values.items()]
         return [["name", "value", "what it is", "from"], *rows]
 
     def table(self) -> str:
@@ -94,9 +96,9 @@ class Book:
 
     parameters: dict[str, Any]
     choices: dict[str, list[Any] | str]
-    least: dict[str, float]
-    sides: dict[str, int]
-    meaning: dict[str, str]
+    minimum: dict[str, float]
+    min_image_size: dict[str, int]
+    help: dict[str, str]
     recipes: dict[str, Recipe] = field(default_factory=dict)
 
 
@@ -120,22 +122,22 @@ def read_book(file: Path) -> Book:
 def _read_recipe(
     book: Book,
     name: str,
-    about: str,
+    description: str,
     source: str,
     values: dict[str, Any],
     ours: Sequence[str] = (),
-    like: str = "",
+    extends: str = "",
     **others: Any,
 ) -> Recipe:
-    """Return a recipe from its entries in the file, completed from the recipe in ``like``."""
+    """Return a recipe from its entries in the file, completed from the recipe in ``extends``."""
     sources = dict.fromkeys(values, source) | dict.fromkeys(ours, "this course")
-    if like:
-        above = book.recipes[like]
+    if extends:
+        above = book.recipes[extends]
         values, sources, others = above.values | values, above.sources | sources, {"scales": above.scales} | others
-    if strange := set(values) ^ set(book.meaning):
+    if strange := set(values) ^ set(book.help):
         raise ValueError(f"it or the meanings lack {', '.join(sorted(strange))}")
-    values = {key: values[key] for key in book.meaning}  # the order of the table
-    return Recipe(name, about, values, sources, book.meaning, **others)
+    values = {key: values[key] for key in book.help}  # the order of the table
+    return Recipe(name, description, values, sources, book.help, **others)
 
 
 def pick_recipe(book: Book, name: str, facts: dict[str, Any]) -> Recipe:
@@ -145,7 +147,7 @@ def pick_recipe(book: Book, name: str, facts: dict[str, Any]) -> Recipe:
     """
     if name == "auto":
         known = list(book.recipes.values())
-        taken = [one for one in known if one.when is not None and not _lacks(one.when, facts)][-1]
+        taken = [one for one in known if one.requires is not None and not _lacks(one.requires, facts)][-1]
         better = _out_of_reach(known[known.index(taken) + 1 :], facts)
         return replace(taken, why=f"it suits {_in_words(facts)}{better}")
     if name not in book.recipes:
@@ -166,10 +168,10 @@ def _out_of_reach(larger: Sequence[Recipe], facts: dict[str, Any]) -> str:
     """Name the first larger recipe that only needs more steps or photos; "" if all need other hardware."""
     words = {"iters": "-p iters {:,} or more", "megapixels": "{} megapixels of photos, such as -p images div2k"}
     for recipe in larger:
-        lacks = _lacks(recipe.when or {}, facts)
-        if lacks and "device" in recipe.when and lacks.keys() <= words.keys():  # CPU recipes have no device
+        lacks = _lacks(recipe.requires or {}, facts)
+        if lacks and "device" in recipe.requires and lacks.keys() <= words.keys():  # CPU recipes have no device
             needs = " and ".join(words[key].format(least) for key, least in lacks.items())
-            return f"; the recipe {recipe.name}, {recipe.about}, needs {needs}"
+            return f"; the recipe {recipe.name}, {recipe.description}, needs {needs}"
     return ""
 
 

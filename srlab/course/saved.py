@@ -11,7 +11,7 @@ from IPython.core.inputtransformer2 import TransformerManager
 MARK = '<div data-srlab-check="{} {}">'
 
 CLAIM = "application/vnd.srlab.claim+json"  # media type of a checked claim, for `make seeds`
-HEADLINE = "application/vnd.srlab.headline+json"  # media type of a lab's main number, for `make labs`
+METRIC = "application/vnd.srlab.metric+json"  # media type of a lab's main number, for `make labs`
 
 
 class Result(StrEnum):

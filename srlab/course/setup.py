@@ -14,7 +14,7 @@ import torch
 
 import srlab
 from srlab import devices, models, paths
-from srlab.course import starts
+from srlab.course import initialization
 from srlab.course.announce import announce, megapixels, print_hardware
 from srlab.course.lab import Lab, generator_of
 from srlab.course.parameters import read_parameters
@@ -46,7 +46,7 @@ def setup(name: str, namespace: Mapping[str, Any], dry: bool = False) -> Lab:
     book = read_book(paths.recipes() / f"{name}.yaml")
     labs = [value for value in namespace.values() if isinstance(value, Lab) and value.name == name]
     earlier = labs[-1].typed if labs else None
-    given, tricks = read_parameters(book, namespace, earlier)
+    given, overrides = read_parameters(book, namespace, earlier)
     if "run" in given:
         check_run(name, given["run"])
     device = srlab.pick_device(given["device"])
@@ -56,12 +56,12 @@ def setup(name: str, namespace: Mapping[str, Any], dry: bool = False) -> Lab:
     if shell := running_shell():
         shell.set_custom_exc((NameError,), explain_name_error)
     read, scale = datasets.planned_set if dry else srlab.load_images, given.get("scale", 4)
-    offered = read(given["images"], scale) if given.get("images") else srlab.photos("train")
-    recipe = _choose_recipe(book, given, tricks, device, offered)
+    offered = read(given["images"], scale) if given.get("images") else srlab.bundled_photos("train")
+    recipe = _choose_recipe(book, given, overrides, device, offered)
     subject = find_subject(given, recipe.values.get("subject", ""))
     values = given | recipe.values | {"recipe": recipe.name, "subject": subject}
     train_set, unseen = choose_photos(values, offered, read)
-    changed = changes(book.parameters, given, values) | tricks
+    changed = changes(book.parameters, given, values) | overrides
     iters = given.get("iters", 0)
     values["run"] = given.get("run") or name_run(recipe.name, iters, changed, train_set, unseen)
     if "discriminator" in values:  # D halves the patch four times
@@ -69,8 +69,8 @@ def setup(name: str, namespace: Mapping[str, Any], dry: bool = False) -> Lab:
         values["patch"] = -(-values["patch"] // block) * block
     elif "patch" in values:
         values["patch"] -= values["patch"] % scale
-    train_set, unseen = large_enough(values, train_set, unseen, book.sides)
-    made = {"blur": values.get("blur", 0.0), "noise": values.get("lr_noise", 0.0), "jpeg": values.get("jpeg", 0.0)}
+    train_set, unseen = large_enough(values, train_set, unseen, book.min_image_size)
+    made = {"blur": values.get("blur", 0.0), "noise": values.get("image_noise", 0.0), "jpeg": values.get("jpeg", 0.0)}
     own = iters or changed.keys() - {"seed", "backbone"}  # the claims depend on neither
     lab = Lab(
         name=name,
@@ -79,9 +79,9 @@ def setup(name: str, namespace: Mapping[str, Any], dry: bool = False) -> Lab:
         train_set=train_set,
         unseen=unseen,
         degradation=srlab.Degradation(values.get("downsampler", "bicubic"), **made),
-        tricks=tricks,
-        typed=tricks.keys() & namespace.keys() if earlier is None else earlier,
-        as_tried=recipe.name in ("laptop", "smoke") and not own and device.type == "cpu",
+        overrides=overrides,
+        typed=overrides.keys() & namespace.keys() if earlier is None else earlier,
+        is_reference_config=recipe.name in ("laptop", "smoke") and not own and device.type == "cpu",
         parameters=values,
     )
     _check_what_comes_later(lab)
@@ -89,7 +89,7 @@ def setup(name: str, namespace: Mapping[str, Any], dry: bool = False) -> Lab:
     return lab
 
 
-def _choose_recipe(book: Book, given: dict[str, Any], tricks: dict[str, Any], device: Any, photos: Any) -> Recipe:
+def _choose_recipe(book: Book, given: dict[str, Any], overrides: dict[str, Any], device: Any, photos: Any) -> Recipe:
     """Return the named or fitting recipe, scaled to the number of steps, with the user's changes."""
     facts = {"device": device.type, "iters": given.get("iters", 0), "memory_gib": devices.memory_gib(device)}
     facts |= {"processes": devices.from_torchrun("WORLD_SIZE") or 1, "megapixels": megapixels(photos)}
@@ -99,7 +99,7 @@ def _choose_recipe(book: Book, given: dict[str, Any], tricks: dict[str, Any], de
         recipe = replace(recipe, why=recipe.why + (note if recipe.without_weights else ""))
         recipe = recipe.changed_by(recipe.without_weights, "this course, as there are no ImageNet weights here")
     named = {"subject": given["subject"]} if given.get("subject", "auto") != "auto" else {}
-    return recipe.laid_out(facts["iters"]).changed_by(tricks | named)
+    return recipe.laid_out(facts["iters"]).changed_by(overrides | named)
 
 
 def _check_what_comes_later(lab: Lab) -> None:
@@ -113,8 +113,8 @@ def _check_what_comes_later(lab: Lab) -> None:
             models.build_discriminator(values["discriminator"], values["patch"], values.get("d_features", 0))
     if values.get("backbone", "auto") not in ("auto", "imagenet", "random"):
         pretrained.find_weights(values["features"].split()[0], values["backbone"])
-    if lab.tricks.get("start"):
-        starts.check_start(lab.start, lab.wanted)
+    if lab.overrides.get("start"):
+        initialization.check_start(lab.start, lab.start_requirements)
     sets = [values["benchmark"]] if values.get("benchmark") else values.get("benchmarks", "auto").split()
     for path in sets if sets != ["auto"] else ():
         if not catalog.is_named(path) and not paths.expanded(path).is_dir():

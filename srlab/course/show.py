@@ -9,10 +9,10 @@ from IPython.display import Markdown, display
 
 import srlab
 from srlab import devices
-from srlab.course.saved import HEADLINE
+from srlab.course.saved import METRIC
 
 
-def show(*objects: Any) -> None:
+def show_source(*objects: Any) -> None:
     """Show the source of functions or classes in the notebook, with file and line.
 
     Sections of docstrings, such as the parameters, are left out.
@@ -34,8 +34,8 @@ def _close(lists: re.Match) -> str:
     return '"""' if one_line else f'\n{lists[1]}"""'
 
 
-def headline(label: str, value: float, unit: str = "") -> None:
+def report_metric(label: str, value: float, unit: str = "") -> None:
     """Print a lab's main number, and save it in the output for ``make labs`` and the tests."""
     text = f"{label}: {value:.2f} {unit}".rstrip()
     figures = {"label": label, "value": value, "unit": unit, "peak_memory_mib": devices.peak_memory_mib()}
-    display({"text/plain": text, HEADLINE: figures}, raw=True)
+    display({"text/plain": text, METRIC: figures}, raw=True)

@@ -29,12 +29,12 @@ class Decoded(NamedTuple):
     """Pixels of a set, and facts about its files that would otherwise take reading them.
 
     ``pixels`` is ``(all pixels, 3)``, uint8, RGB, image after image and row after row, mapped from the file. ``sizes``
-    has the height and width of each image, and ``grey`` the names of the images with a grayscale file.
+    has the height and width of each image, and ``gray`` the names of the images with a grayscale file.
     """
 
     pixels: torch.Tensor
     sizes: list[tuple[int, int]]
-    grey: frozenset[str]
+    gray: frozenset[str]
     fingerprint: str
 
 
@@ -105,21 +105,21 @@ def _open(index: Path) -> Decoded | None:
             return None
         # Not shared, so that a write into the tensor never reaches the file.
         flat = torch.from_file(str(pixels), shared=False, size=3 * count, dtype=torch.uint8).view(count, 3)
-        return Decoded(flat, sizes, frozenset(content["grey"]), content["fingerprint"])
+        return Decoded(flat, sizes, frozenset(content["gray"]), content["fingerprint"])
     except (OSError, ValueError, KeyError, TypeError):
         return None
 
 
 def _build(index: Path, photos: Mapping[str, Path]) -> None:
     """Decode all photos into a file of pixels, and write its index."""
-    sizes, grey = [], []
+    sizes, gray = [], []
     with files.open_atomic(index.with_suffix(".rgb")) as file:
 
         def written() -> Iterator[tuple[str, torch.Tensor]]:
             for name, pixels in tqdm(_decode(photos), total=len(photos), unit="photo", leave=False):
                 sizes.append(tuple(pixels.shape[:2]))
                 if pixels.shape[2] == 1:
-                    grey.append(name)
+                    gray.append(name)
                 pixels = pixels.expand(-1, -1, 3).contiguous()
                 file.write(pixels.numpy())
                 yield name, pixels.permute(2, 0, 1)
@@ -128,5 +128,5 @@ def _build(index: Path, photos: Mapping[str, Path]) -> None:
         if not index.stem.endswith(_state(photos)):
             folder = next(iter(photos.values())).parent
             raise SrlabError(f"Photos in {folder} changed while they were decoded. Wait for that program to finish.")
-    content = {"sizes": sizes, "grey": grey, "fingerprint": mark}
+    content = {"sizes": sizes, "gray": gray, "fingerprint": mark}
     files.write_atomic(index, json.dumps(content).encode())

@@ -72,7 +72,7 @@ class ImageSet:
         Index in `pixels` of each image's first pixel; by default one image follows the other.
     lr
         LR images with the same names, or None if LR is made from HR.
-    grey
+    gray
         Names of the images with a grayscale file; the paper protocol scores their gray values.
     digest
         Fingerprint, if it is known without reading the pixels.
@@ -84,7 +84,7 @@ class ImageSet:
 
     Examples
     --------
-    >>> photos = srlab.photos("validation")
+    >>> photos = srlab.bundled_photos("validation")
     >>> photos["astronaut"].shape
     torch.Size([1, 3, 512, 512])
     """
@@ -97,25 +97,25 @@ class ImageSet:
         sizes: Sequence[tuple[int, int]],
         starts: Sequence[int] | None = None,
         lr: "ImageSet | None" = None,
-        grey: Collection[str] = (),
+        gray: Collection[str] = (),
         digest: str = "",
     ) -> None:
         counts = [height * width for height, width in sizes]
         self.name, self.names, self.pixels, self.sizes = name, list(names), pixels, list(sizes)
         self.starts = list(accumulate(counts, initial=0))[:-1] if starts is None else list(starts)
-        self.lr, self.grey, self.digest = lr, frozenset(grey), digest
+        self.lr, self.gray, self.digest = lr, frozenset(gray), digest
         self.hr = [
             pixels[start : start + count].view(*size, 3).permute(2, 0, 1)
             for start, count, size in zip(self.starts, counts, sizes, strict=True)
         ]
 
     @classmethod
-    def from_images(cls, name: str, images: Mapping[str, torch.Tensor], grey: Collection[str] = ()) -> "ImageSet":
-        """Copy images ``(3, H, W)``, uint8, into one buffer; `grey` names those with a grayscale file."""
+    def from_images(cls, name: str, images: Mapping[str, torch.Tensor], gray: Collection[str] = ()) -> "ImageSet":
+        """Copy images ``(3, H, W)``, uint8, into one buffer; `gray` names those with a grayscale file."""
         pixels = [image.permute(1, 2, 0).flatten(0, 1) for image in images.values()]
         sizes = [tuple(image.shape[1:]) for image in images.values()]
         flat = torch.cat(pixels) if pixels else torch.empty(0, 3, dtype=torch.uint8)
-        return cls(name, list(images), flat, sizes, grey=grey)
+        return cls(name, list(images), flat, sizes, gray=gray)
 
     def __len__(self) -> int:
         return len(self.names)
@@ -137,7 +137,7 @@ class ImageSet:
         sizes, starts = ([values[i] for i in indices] for values in (self.sizes, self.starts))
         lr = None if self.lr is None else self.lr.subset(*names)
         digest = hashlib.sha256(f"{self.digest}{names}".encode()).hexdigest()[:16] if self.digest else ""
-        return ImageSet(self.name, names, self.pixels, sizes, starts, lr, self.grey & set(names), digest)
+        return ImageSet(self.name, names, self.pixels, sizes, starts, lr, self.gray & set(names), digest)
 
     def at_least(self, side: int) -> "ImageSet":
         """Return the images of at least `side` x `side` HR pixels; print which are left out."""
@@ -158,7 +158,7 @@ class ImageSet:
         for name, image in zip(self.names, self.hr, strict=True):
             top, left = (max(0, (length - side) // 2) for length in image.shape[1:])
             crops[name] = image[:, top : top + side, left : left + side]
-        return ImageSet.from_images(f"{self.name} centre {side}", crops, grey=self.grey)
+        return ImageSet.from_images(f"{self.name} center {side}", crops, gray=self.gray)
 
     def with_lr(self, degradation: Degradation, scale: int, seed: int = 0) -> "ImageSet":
         """Return the same set with LR images made once, so that a random degradation gives fixed pairs.
@@ -176,7 +176,7 @@ class ImageSet:
             except SrlabError as error:
                 raise SrlabError(f"Image '{name}' of {self.name}: {error}") from error
         small = ImageSet.from_images(self.name, lr)
-        return ImageSet(self.name, self.names, self.pixels, self.sizes, self.starts, small, self.grey, self.digest)
+        return ImageSet(self.name, self.names, self.pixels, self.sizes, self.starts, small, self.gray, self.digest)
 
     def fingerprint(self) -> str:
         """Return a short hash of all names and HR pixels."""
@@ -199,7 +199,7 @@ def _batch(levels: torch.Tensor) -> torch.Tensor:
     return to_float(levels.contiguous())[None]
 
 
-def photos(split: str) -> ImageSet:
+def bundled_photos(split: str) -> ImageSet:
     """Return the photos inside scikit-image and matplotlib, so that the labs need no download.
 
     Their licenses are in README files next to the images in the two packages (public domain or CC0 for most).
@@ -218,7 +218,7 @@ def photos(split: str) -> ImageSet:
         return images
     parts = dict(zip(images.names, images.hr, strict=True))
     parts[HALVED] = parts[HALVED][..., : parts[HALVED].shape[2] // 2]
-    return ImageSet.from_images(images.name, parts, grey=images.grey)
+    return ImageSet.from_images(images.name, parts, gray=images.gray)
 
 
 def photo_file(name: str) -> Path:
@@ -384,11 +384,11 @@ def read_images(name: str, files: Mapping[str, Path], part: str = "") -> ImageSe
     if len(files) >= CACHE_FROM:
         folder = Path(os.path.commonpath([file.parent for file in files.values()]))
         decoded = cached(folder, files, part)
-        return ImageSet(name, list(files), decoded.pixels, decoded.sizes, grey=decoded.grey, digest=decoded.fingerprint)
+        return ImageSet(name, list(files), decoded.pixels, decoded.sizes, gray=decoded.gray, digest=decoded.fingerprint)
     levels = {image: to_uint8(read_pixels(file)) for image, file in files.items()}
-    grey = [image for image, pixels in levels.items() if pixels.shape[2] == 1]
+    gray = [image for image, pixels in levels.items() if pixels.shape[2] == 1]
     hr = {image: pixels.expand(-1, -1, 3).permute(2, 0, 1) for image, pixels in levels.items()}
-    return ImageSet.from_images(name, hr, grey=grey)
+    return ImageSet.from_images(name, hr, gray=gray)
 
 
 def _some(names: Sequence[str]) -> str:

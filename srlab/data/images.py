@@ -22,7 +22,7 @@ from srlab.paths import expanded, from_home
 
 EXTENSIONS = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp")
 FORMATS = ("PNG", "JPEG", "BMP", "TIFF", "WEBP")  # only these are decoded: for an EPS file Pillow would run Ghostscript
-GREY = ("1", "L", "LA", "La")  # modes of Pillow
+GRAY = ("1", "L", "LA", "La")  # modes of Pillow
 REDUCED, DNG_VERSION = 254, 50706  # TIFF tags: the image is a preview of another one; the file is a DNG
 PngImagePlugin.MAX_TEXT_CHUNK = (
     1 << 26
@@ -45,7 +45,7 @@ LUMA_OFFSET = 16 / 255
 LOWEST = -0.5  # an image in [0, 1] may undershoot 0 a little; one in [-1, 1] goes below this wherever it is dark
 
 
-def read_image(path: str | os.PathLike, keep_grey: bool = False) -> torch.Tensor:
+def read_image(path: str | os.PathLike, keep_gray: bool = False) -> torch.Tensor:
     """Read an image file as an RGB tensor that shows what an image viewer shows.
 
     Grayscale, palette, CMYK (Pillow's formula, without the profile) and 16-bit files become RGB, an alpha channel is
@@ -55,16 +55,16 @@ def read_image(path: str | os.PathLike, keep_grey: bool = False) -> torch.Tensor
     ----------
     path
         PNG, JPEG, BMP, TIFF or WebP file; its content determines the format, not its name.
-    keep_grey
+    keep_gray
         Keep the single channel of a grayscale file.
 
     Returns
     -------
     torch.Tensor
-        ``(3, H, W)``, or ``(1, H, W)`` for a grayscale file with `keep_grey`; float32 in [0, 1].
+        ``(3, H, W)``, or ``(1, H, W)`` for a grayscale file with `keep_gray`; float32 in [0, 1].
     """
     pixels = to_float(read_pixels(expanded(path)))
-    return pixels.expand(-1, -1, 1 if keep_grey and pixels.shape[2] == 1 else 3).permute(2, 0, 1).contiguous()
+    return pixels.expand(-1, -1, 1 if keep_gray and pixels.shape[2] == 1 else 3).permute(2, 0, 1).contiguous()
 
 
 def read_pixels(path: Path) -> torch.Tensor:
@@ -111,11 +111,11 @@ def pixels_of(path: Path, image: Image.Image) -> np.ndarray:
         raise SrlabError(f"{path} has 32 bits a pixel, and nobody knows which number is white; save it with 8 or 16.")
     if image.mode.startswith("I;16"):  # Pillow's conversion would clip these, not scale them
         return np.asarray(image)[..., None].astype(np.float32) / 65535
-    grey = image.mode in GREY
+    gray = image.mode in GRAY
     if image.has_transparency_data:
         rgba = image.convert("RGBA")
         image = Image.alpha_composite(Image.new("RGBA", rgba.size, "white"), rgba).convert("RGB")
-    if grey:
+    if gray:
         return np.array(image.convert("L"))[..., None]
     return np.array(image.convert("RGB"))  # a copy, because Pillow's buffer is read-only
 

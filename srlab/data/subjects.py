@@ -17,7 +17,7 @@ SMALLEST = 96  # side of a half in pixels, below which patches repeat and a scor
 SMOOTH = 40.0
 
 
-def halves(subject: str | Path) -> tuple[ImageSet, ImageSet]:
+def split_photo(subject: str | Path) -> tuple[ImageSet, ImageSet]:
     """Cut a photo in two: the left half to train on, the right half to test on.
 
     If a photo looks the same everywhere, such as gravel, a network learns it in minutes, and the other half shows
@@ -57,7 +57,7 @@ def halves(subject: str | Path) -> tuple[ImageSet, ImageSet]:
                 "another crop of the photo, or downscale it to half its size first."
             )
     return tuple(
-        ImageSet.from_images(f"{side} half of {which}", {name: half}, photo.grey) for side, half in parts.items()
+        ImageSet.from_images(f"{side} half of {which}", {name: half}, photo.gray) for side, half in parts.items()
     )
 
 

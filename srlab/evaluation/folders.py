@@ -72,7 +72,7 @@ def evaluate_folders(
     rows = []
     for name, sr_name in pairs.items():
         file = files[sr_name]
-        result, original = (read_image(path, keep_grey=True)[None] for path in (file, originals[name]))
+        result, original = (read_image(path, keep_gray=True)[None] for path in (file, originals[name]))
         try:
             if original.shape[-2:] != result.shape[-2:]:
                 original = mod_crop(original, scale)

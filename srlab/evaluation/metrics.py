@@ -33,7 +33,7 @@ class Protocol:
         Round to 8-bit levels first, as in a saved file.
     resampler
         Downsampler from HR to LR for sets without LR: a key of `srlab.DOWNSAMPLERS`.
-    grey
+    gray
         What ``color="y"`` scores for a gray file: its ``"values"``, as in tables made with MATLAB, or its ``"luma"``,
         as in scripts that read every file as RGB, such as BasicSR's and IMDN's. The range of the luma is only 16 to
         235, which makes errors smaller and raises the PSNR by 1.32 dB.
@@ -43,15 +43,15 @@ class Protocol:
     crop: int = 4
     quantize: bool = True
     resampler: str = "bicubic"
-    grey: str = "values"
+    gray: str = "values"
 
     def __post_init__(self) -> None:
         if self.color not in ("y", "rgb") or self.crop < 0:
             raise SrlabError(f"A protocol has color 'y' or 'rgb' and a crop of 0 or more, but got {self}.")
         if self.resampler not in DOWNSAMPLERS:
             raise SrlabError(f"Unknown resampler '{self.resampler}'; choose one of {', '.join(DOWNSAMPLERS)}.")
-        if self.grey not in ("values", "luma"):
-            raise SrlabError(f"A protocol scores the 'values' or the 'luma' of a gray file, but got '{self.grey}'.")
+        if self.gray not in ("values", "luma"):
+            raise SrlabError(f"A protocol scores the 'values' or the 'luma' of a gray file, but got '{self.gray}'.")
 
     def __call__(self, image: torch.Tensor) -> torch.Tensor:
         """Prepare ``(N, C, H, W)`` for scoring: return ``(N, C, H - 2 * crop, W - 2 * crop)``."""
@@ -59,7 +59,7 @@ class Protocol:
         if min(height, width) <= 2 * self.crop:
             raise SrlabError(f"An image of {width}x{height} pixels has nothing left after a crop of {self.crop}.")
         image = quantize(image) if self.quantize else image
-        if self.color == "y" and (image.shape[1] == 3 or self.grey == "luma"):
+        if self.color == "y" and (image.shape[1] == 3 or self.gray == "luma"):
             image = luma(image.expand(-1, 3, -1, -1))
         return image[..., self.crop : height - self.crop, self.crop : width - self.crop]
 
@@ -67,7 +67,7 @@ class Protocol:
 # The protocol of SRGAN, ESRGAN and nearly every table of x4 results.
 PAPER = Protocol(color="y", crop=4)
 # The same for tables made with BasicSR or IMDN's script.
-BASICSR = Protocol(color="y", crop=4, grey="luma")
+BASICSR = Protocol(color="y", crop=4, gray="luma")
 # The protocol of blind face SR.
 FACE = Protocol(color="rgb", crop=0)
 # The protocol of the SRGAN content-loss study. Its column "SSIM" is probably MS-SSIM: it reports .935 with 23.13 dB on

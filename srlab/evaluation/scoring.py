@@ -14,18 +14,18 @@ from srlab.data.images import full_range, luma, mod_crop
 from srlab.data.resampling import downsample
 from srlab.errors import SrlabError
 from srlab.evaluation import metrics as fidelity
-from srlab.evaluation import perception
+from srlab.evaluation import perceptual
 from srlab.evaluation.metrics import PAPER, Protocol, TooSmall
-from srlab.evaluation.populations import patch_distance
+from srlab.evaluation.patch_distance import patch_distance
 from srlab.files import refuse_existing, write_atomic
 from srlab.tiling import Upscaler, upscale
 
 Measure = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]  # (sr, hr) -> (N,)
 FIDELITY = {"psnr": fidelity.psnr, "ssim": fidelity.ssim, "ms_ssim": fidelity.ms_ssim}  # these use a protocol
 IN_COLOR = {  # these use the whole image in color
-    "gradient_ratio": perception.gradient_ratio,
-    "energy_error": perception.energy_error,
-    "colour_shift": perception.colour_shift,
+    "gradient_ratio": perceptual.gradient_ratio,
+    "energy_error": perceptual.energy_error,
+    "color_shift": perceptual.color_shift,
     "patch_distance": patch_distance,
 }
 METRICS = (*FIDELITY, *IN_COLOR, "lr_consistency", "checkerboard", "lpips")
@@ -103,7 +103,7 @@ def evaluate_all(
                     hr = mod_crop(image, scale)
                     given = images.lr_of(name) if degradation is None else None
                     sr = upscale(model, degrade(hr, scale, random) if given is None else given)
-                    scores = score_pair(sr, hr, name in images.grey, chosen, protocol)
+                    scores = score_pair(sr, hr, name in images.gray, chosen, protocol)
                 except SrlabError as error:
                     raise SrlabError(f"Image '{name}' of {images.name}: {error}") from error
                 rows.append({"set": images.name, "image": name, "method": method} | scores)
@@ -118,7 +118,7 @@ def measures(
     known = {name: partial(metric, protocol=protocol) for name, metric in FIDELITY.items()} | IN_COLOR
     # LR from the resampler only, without other degradations.
     known["lr_consistency"] = lambda sr, hr: fidelity.lr_consistency(sr, downsample(hr, scale, resampler), resampler)
-    known["checkerboard"] = lambda sr, _: perception.checkerboard(sr, scale)  # it needs no HR
+    known["checkerboard"] = lambda sr, _: perceptual.checkerboard(sr, scale)  # it needs no HR
     chosen: dict[str, Measure] = {}
     for metric in [metrics] if isinstance(metrics, str) else metrics:
         if callable(metric):
@@ -127,8 +127,8 @@ def measures(
             chosen[metric] = known[metric]
         elif metric != "lpips":
             raise SrlabError(f"There is no metric '{metric}'; choose from {', '.join(METRICS)}.")
-        elif network := perception.load_lpips(weights):
-            chosen[metric] = partial(perception.lpips, network=network)
+        elif network := perceptual.load_lpips(weights):
+            chosen[metric] = partial(perceptual.lpips, network=network)
     if not chosen:
         raise SrlabError(f"No metric is left to score; choose from {', '.join(METRICS)}.")
     return chosen
@@ -139,11 +139,11 @@ def score_pair(
 ) -> dict[str, float]:
     """Score one pair of images, ``(1, 3, H, W)`` in [0, 1]; the score is NaN for a metric whose window is larger.
 
-    `gray` means that the HR file is gray: its gray values are scored under a Y protocol, unless `Protocol.grey` is
+    `gray` means that the HR file is gray: its gray values are scored under a Y protocol, unless `Protocol.gray` is
     ``"luma"``. `chosen` is from `measures` with the same protocol.
     """
     values = {}
-    gray = gray and protocol.color == "y" and protocol.grey == "values"
+    gray = gray and protocol.color == "y" and protocol.gray == "values"
     for name, measure in chosen.items():
         pair = [full_range(luma(image)) for image in (sr, hr)] if gray and name in FIDELITY else (sr, hr)
         try:

@@ -6,12 +6,12 @@ Each generator has a receptive ``radius``: the number of LR pixels to each side 
 from torch import nn
 
 from srlab.errors import SrlabError
-from srlab.models.as_coded import CodedDiscriminator as CodedDiscriminator
-from srlab.models.as_coded import CodedSRResNet as CodedSRResNet
 from srlab.models.discriminators import PatchDiscriminator as PatchDiscriminator
 from srlab.models.discriminators import SRGANDiscriminator as SRGANDiscriminator
 from srlab.models.discriminators import VGGDiscriminator as VGGDiscriminator
 from srlab.models.discriminators import frozen as frozen
+from srlab.models.kim2021 import CodedDiscriminator as CodedDiscriminator
+from srlab.models.kim2021 import CodedSRResNet as CodedSRResNet
 from srlab.models.layers import ShuffledConv2d as ShuffledConv2d
 from srlab.models.rrdbnet import RRDB as RRDB
 from srlab.models.rrdbnet import ResidualDenseBlock as ResidualDenseBlock
@@ -34,15 +34,15 @@ DISCRIMINATORS: dict[str, type[nn.Module]] = {
 }
 # Arguments of a generator for the labs' parameter `size`; a laptop trains "laptop" in a minute or two.
 SIZES = {
-    "tiny": {"blocks": 1, "features": 16},
-    "laptop": {"blocks": 4, "features": 32},
-    "paper": {"blocks": 16, "features": 64},
+    "tiny": {"num_blocks": 1, "num_features": 16},
+    "laptop": {"num_blocks": 4, "num_features": 32},
+    "paper": {"num_blocks": 16, "num_features": 64},
 }
 # The same for RRDBNet. The small ones add their output to an upscaled LR, because they train only for minutes.
 RRDB_SIZES = {
-    "tiny": {"blocks": 1, "features": 16, "growth": 8, "enlarge": True},
-    "laptop": {"blocks": 2, "features": 32, "growth": 16, "enlarge": True},
-    "paper": {"blocks": 23, "features": 64, "growth": 32},
+    "tiny": {"num_blocks": 1, "num_features": 16, "growth": 8, "enlarge": True},
+    "laptop": {"num_blocks": 2, "num_features": 32, "growth": 16, "enlarge": True},
+    "paper": {"num_blocks": 23, "num_features": 64, "growth": 32},
 }
 
 
@@ -61,20 +61,20 @@ def check_limit(model: nn.Module, limit: int) -> None:
         )
 
 
-def build_discriminator(name: str, patch: int, features: int = 0) -> nn.Module:
+def build_discriminator(name: str, patch: int, num_features: int = 0) -> nn.Module:
     """Build a new discriminator for HR patches of `patch` x `patch` pixels.
 
-    `features` is the number of channels of the first layer; 0 for the published number.
+    `num_features` is the number of channels of the first layer; 0 for the published number.
     """
     if name not in DISCRIMINATORS:
         raise SrlabError(f"Unknown discriminator '{name}'; choose one of {', '.join(DISCRIMINATORS)}.")
-    arguments = {"features": features} if features and name != "coded" else {}
+    arguments = {"num_features": num_features} if num_features and name != "coded" else {}
     arguments |= {"size": patch} if name in ("srgan", "vgg") else {}
     return DISCRIMINATORS[name](**arguments)
 
 
 def pick_size(size: str, network: str = "MSRResNet", **changes: int) -> dict[str, int | bool]:
-    """Return the arguments of a generator for a key of `SIZES`, with `changes` such as ``blocks``.
+    """Return the arguments of a generator for a key of `SIZES`, with `changes` such as ``num_blocks``.
 
     Changes to 0 and False are ignored.
     """

@@ -20,18 +20,18 @@ class VGGDiscriminator(nn.Module):
 
     Parameters
     ----------
-    features
+    num_features
         Channels of the first two convolutions; they double at each halving of the image, up to 8 times as many.
     size
         Side of the images, a multiple of 32, because the last layers are linear.
     """
 
-    def __init__(self, features: int = 64, size: int = 128) -> None:
+    def __init__(self, num_features: int = 64, size: int = 128) -> None:
         super().__init__()
-        _check_shape(features, size, multiple=32)
-        self.config = {"features": features, "size": size}
-        widths = [features * factor for factor in (1, 2, 4, 8, 8)]
-        layers: list[nn.Module] = [nn.Conv2d(3, features, 3, padding=1), nn.LeakyReLU(0.2, inplace=True)]
+        _check_shape(num_features, size, multiple=32)
+        self.config = {"num_features": num_features, "size": size}
+        widths = [num_features * factor for factor in (1, 2, 4, 8, 8)]
+        layers: list[nn.Module] = [nn.Conv2d(3, num_features, 3, padding=1), nn.LeakyReLU(0.2, inplace=True)]
         for stage, width in enumerate(widths):
             if stage > 0:
                 layers += _conv_bn(widths[stage - 1], width, kernel=3, stride=1)
@@ -51,19 +51,19 @@ class SRGANDiscriminator(nn.Module):
 
     Parameters
     ----------
-    features
+    num_features
         Channels of the first convolution; they double at each halving of the image except the last.
     size
         Side of the images, a multiple of 16, because the last layers are linear.
     """
 
-    def __init__(self, features: int = 64, size: int = 96) -> None:
+    def __init__(self, num_features: int = 64, size: int = 96) -> None:
         super().__init__()
-        _check_shape(features, size, multiple=16)
-        self.config = {"features": features, "size": size}
-        layers: list[nn.Module] = [nn.Conv2d(3, features, 3, padding=1), nn.LeakyReLU(0.2, inplace=True)]
-        inputs = features
-        for stage, width in enumerate(features * factor for factor in (1, 2, 4, 8)):
+        _check_shape(num_features, size, multiple=16)
+        self.config = {"num_features": num_features, "size": size}
+        layers: list[nn.Module] = [nn.Conv2d(3, num_features, 3, padding=1), nn.LeakyReLU(0.2, inplace=True)]
+        inputs = num_features
+        for stage, width in enumerate(num_features * factor for factor in (1, 2, 4, 8)):
             if stage > 0:
                 layers += _conv_bn(inputs, width, kernel=3, stride=1, bias=True)
             layers += _conv_bn(width, width, kernel=3, stride=2, bias=True)
@@ -88,17 +88,17 @@ class PatchDiscriminator(nn.Module):
 
     Parameters
     ----------
-    features
+    num_features
         Channels of the first convolution; they double at each of the two halvings.
     """
 
-    def __init__(self, features: int = 32) -> None:
+    def __init__(self, num_features: int = 32) -> None:
         super().__init__()
-        self.config = {"features": features}
-        wide, wider = 2 * features, 4 * features
+        self.config = {"num_features": num_features}
+        wide, wider = 2 * num_features, 4 * num_features
         self.convolutions = nn.Sequential(
-            *(spectral_norm(nn.Conv2d(6, features, 3, padding=1)), nn.LeakyReLU(0.2, inplace=True)),
-            *(spectral_norm(nn.Conv2d(features, wide, 4, 2, padding=1)), nn.LeakyReLU(0.2, inplace=True)),
+            *(spectral_norm(nn.Conv2d(6, num_features, 3, padding=1)), nn.LeakyReLU(0.2, inplace=True)),
+            *(spectral_norm(nn.Conv2d(num_features, wide, 4, 2, padding=1)), nn.LeakyReLU(0.2, inplace=True)),
             *(spectral_norm(nn.Conv2d(wide, wide, 3, padding=1)), nn.LeakyReLU(0.2, inplace=True)),
             *(spectral_norm(nn.Conv2d(wide, wider, 4, 2, padding=1)), nn.LeakyReLU(0.2, inplace=True)),
         )
@@ -142,11 +142,11 @@ def noisy(image: torch.Tensor, noise: float) -> torch.Tensor:
     return image + noise * torch.randn_like(image) if noise else image
 
 
-def _check_shape(features: int, size: int, multiple: int) -> None:
-    if features < 1 or size < multiple or size % multiple:
+def _check_shape(num_features: int, size: int, multiple: int) -> None:
+    if num_features < 1 or size < multiple or size % multiple:
         raise SrlabError(
-            f"A discriminator needs features >= 1 and a size that is a multiple of {multiple}, "
-            f"not {features} and {size}."
+            f"A discriminator needs num_features >= 1 and a size that is a multiple of {multiple}, "
+            f"not {num_features} and {size}."
         )
 
 

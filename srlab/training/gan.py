@@ -19,7 +19,7 @@ def gan_step(
     d_loss: DLoss,
     g_loss: GLoss,
     noise: float = 0.0,
-    relative: bool = False,
+    relativistic: bool = False,
     g_turn: bool = True,
 ) -> Losses:
     """Update D on one batch, and then G (Goodfellow et al. 2014, algorithm 1, with one update of D).
@@ -36,7 +36,7 @@ def gan_step(
         ``g_loss(sr, hr, look)``, the whole loss of G; ``look(image)`` returns D's logits.
     noise
         Standard deviation of the noise added to all inputs of D (Sønderby et al. 2017), where white is 1.
-    relative
+    relativistic
         True if D compares HR with SR (relativistic GAN). Changes only the log.
     g_turn
         False skips G's update, for recipes in which D learns more often.
@@ -59,7 +59,7 @@ def gan_step(
     loss_of_d = d_loss(real, fake)
     d_optimizer.zero_grad()
     trainer.backward(loss_of_d)
-    log = chances(real, fake, relative) | {"d_loss": loss_of_d, "d_norm": trainer.gradient_norm(discriminator)}
+    log = chances(real, fake, relativistic) | {"d_loss": loss_of_d, "d_norm": trainer.gradient_norm(discriminator)}
     d_optimizer.step()
 
     # G's half: the D that has just learned looks at the same SR, and the gradient passes through it to G.
@@ -73,13 +73,13 @@ def gan_step(
     return log
 
 
-def chances(real: torch.Tensor, fake: torch.Tensor, relative: bool = False) -> Losses:
+def chances(real: torch.Tensor, fake: torch.Tensor, relativistic: bool = False) -> Losses:
     """Return the mean probabilities of being real that D gives to HR and to SR, as ``d_real`` and ``d_fake``.
 
-    `real` and `fake` are D's logits. If `relative`, each logit is compared with the mean of the other kind, as in
+    `real` and `fake` are D's logits. If `relativistic`, each logit is compared with the mean of the other kind, as in
     ESRGAN.
     """
     real, fake = real.detach(), fake.detach()
-    if relative:
+    if relativistic:
         real, fake = real - fake.mean(), fake - real.mean()
     return {"d_real": real.sigmoid().mean(), "d_fake": fake.sigmoid().mean()}

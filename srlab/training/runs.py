@@ -41,7 +41,7 @@ FORMAT = 2  # version of the run folder; folders of other versions are left unto
 ADVICE = f"{files.ADVICE} with SRLAB_HOME"  # for errors when a file cannot be written
 REMEDY = "move the folder away or choose another run name"
 SIDE_RUN = "-ablation-"  # marks the names of a lab's side runs; later labs do not use them
-IN_EACH_MANIFEST = {"format", "lab", "parameters", "step", "state", "wall_time_s"}
+IN_EACH_MANIFEST = {"format", "lab", "parameters", "step", "status", "wall_time_s"}
 FOLLOW_LENGTH = ("schedule", "ema")  # parameters that may change with the total number of steps
 LOG_EVERY = 10  # steps between rows of the log; reading the losses waits for the device
 
@@ -78,7 +78,7 @@ class Run:
             if not whole or not isinstance(manifest["step"], int):
                 raise ValueError("entries are missing or damaged")
         except (ValueError, OSError) as error:
-            if state := self.load_state():
+            if state := self.load_checkpoint():
                 return state["manifest"]
             if isinstance(error, FileNotFoundError):
                 return None
@@ -108,28 +108,28 @@ class Run:
                 f"{file} is damaged ({error}); repair or delete that file, and the run goes on."
             ) from error
 
-    def load_state(self) -> dict[str, Any] | None:
+    def load_checkpoint(self) -> dict[str, Any] | None:
         """Load the newest readable checkpoint on the CPU; return None if there are no checkpoints."""
-        for file in reversed(self._states()):
+        for file in reversed(self._checkpoints()):
             try:
-                state = _read_state(file)
+                state = _read_checkpoint(file)
             except SrlabError as error:
                 print(f"{error} Falling back to the state before it.")
                 continue
             return state | {"manifest": self._ours(state["manifest"])}
-        if self._states():
+        if self._checkpoints():
             raise SrlabError(
                 f"No state in {self.path / 'state'} can be read; delete {self.path} to start the run anew."
             )
         return None
 
-    def _states(self) -> list[Path]:
-        return sorted(file for file in (self.path / "state").glob("*.pt") if file.stem.isdecimal())
+    def _checkpoints(self) -> list[Path]:
+        return sorted(file for file in (self.path / "checkpoints").glob("*.pt") if file.stem.isdecimal())
 
     def is_trained(self) -> bool:
         """Return whether another training run can start from this one: it has begun and has not failed."""
         manifest = self.manifest() or {"step": 0}
-        return manifest["step"] > 0 and manifest["state"] != "failed"
+        return manifest["step"] > 0 and manifest["status"] != "failed"
 
     def is_held(self) -> bool:
         """Return whether a process is training this run; True if the lock cannot be checked."""
@@ -149,7 +149,7 @@ class Run:
         busy = f"The run {self.path} is in use by another process; wait for it, or choose another run name."
         # Wait a second because `is_held` takes the lock for an instant.
         with files.lock(self.path / ".lock", "set SRLAB_HOME to a folder you own", busy, patience=1.0):
-            for folder in (self.path, self.path / "state", self.path / "samples"):
+            for folder in (self.path, self.path / "checkpoints", self.path / "samples"):
                 for part in folder.glob(".*.part"):  # left by a killed process
                     part.unlink()
             yield
@@ -161,7 +161,7 @@ class Run:
         if `iters`, the total number of steps, does. `trained` counts the steps that the networks in memory have done:
         it must be 0 without a checkpoint.
         """
-        parameters, state = as_read_back(parameters), self.load_state()
+        parameters, state = as_read_back(parameters), self.load_checkpoint()
         if state and not state["step"] and state["manifest"]["parameters"] != parameters:
             state = None  # nothing is trained yet, so settings may still change
         if state:
@@ -266,8 +266,8 @@ class Run:
         metrics = {name: value for row in self.history for name, value in row.items() if name != "step"}
         seconds = round(self._seconds_before + time.perf_counter() - self._began, 1)
         facts = {"metrics": metrics, "wall_time_s": seconds, "peak_memory_mib": peak_memory_mib()}
-        self._manifest |= facts | {"step": step, "state": status}
-        self.save_state(parts | {"step": step, "manifest": self._manifest, "best": self.best})
+        self._manifest |= facts | {"step": step, "status": status}
+        self.save_checkpoint(parts | {"step": step, "manifest": self._manifest, "best": self.best})
         if step:  # before the first step there is nothing to use
             self.save_generator(generator, step)
         self._write_status(status)
@@ -278,7 +278,7 @@ class Run:
         A run that failed or was stopped early keeps its status, even if fewer steps are requested now.
         """
         self.save_generator(generator, step)
-        failed = (self.manifest() or {}).get("state") == "failed"
+        failed = (self.manifest() or {}).get("status") == "failed"
         if not failed and step >= self._manifest["schedule_total"]:
             self._write_status("finished")
 
@@ -293,7 +293,7 @@ class Run:
         )
 
     def _write_status(self, status: str) -> None:
-        self._manifest["state"] = status
+        self._manifest["status"] = status
         self.write_manifest(self._manifest)
 
     # --- Files ---
@@ -303,16 +303,16 @@ class Run:
         if self.writes:
             files.write_atomic(self.path / "run.json", json.dumps(manifest, indent=1).encode(), ADVICE)
 
-    def save_state(self, state: dict[str, Any]) -> None:
+    def save_checkpoint(self, state: dict[str, Any]) -> None:
         """Write a checkpoint as one file, and keep the previous one.
 
         `state` has the entries ``step`` and ``manifest``, and consists only of tensors, numbers, strings, lists and
         dicts.
         """
         if self.writes:
-            with files.open_atomic(self.path / "state" / f"{state['step']:09d}.pt", ADVICE) as file:
+            with files.open_atomic(self.path / "checkpoints" / f"{state['step']:09d}.pt", ADVICE) as file:
                 torch.save(state, file)
-            for old in self._states()[:-2]:
+            for old in self._checkpoints()[:-2]:
                 old.unlink()
 
     def save_generator(self, generator: nn.Module, step: int, best: str = "", **notes: float) -> None:
@@ -327,7 +327,7 @@ class Run:
             files.write_safetensors(self.path / generator_file(best), generator.state_dict(), notes, ADVICE)
 
 
-def _read_state(file: Path) -> dict[str, Any]:
+def _read_checkpoint(file: Path) -> dict[str, Any]:
     """Load a checkpoint and check that it is complete, without executing anything in it."""
     try:
         with zipfile.ZipFile(file) as archive:  # torch.load ignores checksums
@@ -371,4 +371,4 @@ def read_runs(labs: str = "*") -> Iterator[tuple[Run, dict[str, Any]]]:
 
 def _is_run(folder: Path) -> bool:
     """Return whether a folder has a manifest, or a checkpoint, which contains one."""
-    return (folder / "run.json").is_file() or any((folder / "state").glob("*.pt"))
+    return (folder / "run.json").is_file() or any((folder / "checkpoints").glob("*.pt"))

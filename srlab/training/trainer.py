@@ -19,16 +19,16 @@ from srlab.data.sampler import PatchSampler
 from srlab.devices import convolutions, explaining_lack_of_memory, pick_device, pick_precision
 from srlab.errors import SrlabError
 from srlab.files import all_finite
+from srlab.training.divergence import detect_divergence
+from srlab.training.interrupts import Interrupts
 from srlab.training.progress import Progress
-from srlab.training.ruin import find_ruin
 from srlab.training.runs import LOG_EVERY, Run
 from srlab.training.schedules import Schedule, constant
 from srlab.training.settings import describe_optimizer, describe_schedule, hash_of_source
-from srlab.training.signals import Interrupts
 from srlab.training.wrapping import bare, compile_networks, make_accelerator
 
 Losses = dict[str, torch.Tensor]
-RESERVED = ("ema", "ramp", "sampler", "scaler", "schedule", "seed")  # names in a state or a manifest
+RESERVED = ("ema", "ema_warmup", "sampler", "scaler", "schedule", "seed")  # names in a state or a manifest
 SAVE_EVERY_S = 300  # seconds between checkpoints if no validation is due
 
 
@@ -50,10 +50,10 @@ class Trainer:
         Names of the folder: ``runs/<lab>/<run>/``.
     device, precision
         See `srlab.pick_device` and `srlab.pick_precision`.
-    ema, ramp
-        Decay of the EMA (0: no averaging). It warms up as ``min(ema, (1 + step) / (ramp + step))``: a `ramp` of 10
-        averages over a ninth of the steps so far, for a random initialization; 3 over half of them, for a GAN that
-        starts from a pretrained generator.
+    ema, ema_warmup
+        Decay of the EMA (0: no averaging). It warms up as ``min(ema, (1 + step) / (ema_warmup + step))``. With 10 it
+        averages over a ninth of the steps so far, for a random initialization; with 3 over half of them, for a GAN
+        that starts from a pretrained generator.
     seed
         Seed of PyTorch's global random numbers at the start of the run.
     recipe
@@ -82,7 +82,7 @@ class Trainer:
         device: str = "auto",
         precision: str = "auto",
         ema: float = 0.999,
-        ramp: int = 10,
+        ema_warmup: int = 10,
         seed: int = 0,
         recipe: dict[str, Any] | None = None,
         compiled: str = "",
@@ -93,7 +93,7 @@ class Trainer:
         self.device = self.accelerator.device
         self.run = Run(lab, run)
         self.run.writes = self.accelerator.is_main_process
-        self.ema_decay, self.ramp, self.seed = ema, ramp, seed
+        self.ema_decay, self.ema_warmup, self.seed = ema, ema_warmup, seed
         self.recipe, self.compiled = recipe or {}, compiled
         self.networks: dict[str, nn.Module] = {}  # trainable networks
         self.frozen: dict[str, nn.Module] = {}
@@ -183,7 +183,7 @@ class Trainer:
         validate: Callable[[nn.Module], dict[str, float]] | None = None,
         validate_every: int = 1000,
         monitor: Callable[["Trainer"], None] | None = None,
-        floor: float = float("-inf"),
+        min_psnr: float = float("-inf"),
     ) -> nn.Module:
         """Train until the run has `iters` steps in total, starting where an earlier call or a crash left it.
 
@@ -205,7 +205,7 @@ class Trainer:
         validate_every
             Steps between validations; each also saves a checkpoint and calls `monitor`, to draw. Two extra ones come
             after a quarter and a half of it.
-        floor
+        min_psnr
             Lowest acceptable ``psnr`` in dB, for example a few dB below bicubic. Training stops if the score falls
             below it and far below its best, so that no later stage starts from a collapsed network.
 
@@ -246,7 +246,7 @@ class Trainer:
                 Progress(total=iters, initial=self.step, desc=self.run.name, mininterval=1, disable=not main) as bar,
             ):
                 if self.step == 0:
-                    self._validate(validate, floor)
+                    self._validate(validate, min_psnr)
                     draw(self)
                 while self.step < iters:
                     self._set_learning_rates(schedule)
@@ -264,7 +264,7 @@ class Trainer:
                     if due or to_log or stopping:
                         self._log(losses, bar)
                     if due:
-                        self._validate(validate, floor)
+                        self._validate(validate, min_psnr)
                         draw(self)
                     if due or to_save or stopping:
                         saved_at = time.monotonic()
@@ -302,7 +302,7 @@ class Trainer:
         return losses
 
     def _update_average(self) -> None:
-        decay = min(self.ema_decay, (1 + self.step) / (self.ramp + self.step))
+        decay = min(self.ema_decay, (1 + self.step) / (self.ema_warmup + self.step))
         generator = self.networks["generator"]
         with torch.no_grad():
             get_ema_multi_avg_fn(decay)(list(self.ema.parameters()), list(generator.parameters()), None)
@@ -319,7 +319,7 @@ class Trainer:
         self.run.log(self.step, **row, rate=float(next(iter(self.optimizers.values())).param_groups[0]["lr"]))
         self._stop_if_ruined()
 
-    def _validate(self, validate: Callable[[nn.Module], dict[str, float]] | None, floor: float) -> None:
+    def _validate(self, validate: Callable[[nn.Module], dict[str, float]] | None, min_psnr: float) -> None:
         """Log the scores of the averaged generator, and keep its weights if they are the best so far."""
         if validate is None:
             return
@@ -331,7 +331,7 @@ class Trainer:
                 raise SrlabError(f'validate must return its scores by name, such as {{"psnr": 28.1}}, not {scores}.')
             rows = [{f"val_{name}": float(value) for name, value in scores.items()}]
         self.run.log(self.step, **broadcast_object_list(rows)[0])  # the other processes wait for the first
-        self._stop_if_ruined(floor)
+        self._stop_if_ruined(min_psnr)
         self.run.keep_best(self.step, self.ema)
 
     def _stopping(self, interrupts: Interrupts) -> bool:
@@ -351,8 +351,8 @@ class Trainer:
         if not all_finite({name: value for name, value in values.items() if isinstance(value, torch.Tensor)}):
             self.run.fail(f"a weight became NaN or infinite by step {self.step}")
 
-    def _stop_if_ruined(self, floor: float = float("-inf")) -> None:
-        if ruin := find_ruin(self.history, floor):
+    def _stop_if_ruined(self, min_psnr: float = float("-inf")) -> None:
+        if ruin := detect_divergence(self.history, min_psnr):
             self.run.fail(ruin)
 
     # --- Saving and loading ---
@@ -375,7 +375,7 @@ class Trainer:
         self.accelerator.wait_for_everyone()  # until all have read, before the first process writes
         if state:
             self._refuse_other_layers(state)
-            self._load_state(state, sampler)
+            self._load_state_dict(state, sampler)
         facts = {"device": str(self.device), "precision": self.precision, "compiled": self.compiled}
         facts |= {"processes": self.accelerator.num_processes, "code_of_step": hash_of_source(step)}
         self.run.begin(self.step, iters, facts)
@@ -384,7 +384,7 @@ class Trainer:
 
     def _parameters(self, sampler: PatchSampler, schedule: Schedule, iters: int) -> dict[str, Any]:
         """Return the settings that decide the result, for the manifest."""
-        parameters = self.recipe | {"seed": self.seed, "ema": self.ema_decay, "ramp": self.ramp}
+        parameters = self.recipe | {"seed": self.seed, "ema": self.ema_decay, "ema_warmup": self.ema_warmup}
         parameters["sampler"] = sampler.describe()
         for name, network in (self.networks | self.frozen).items():
             parameters[name] = {"network": type(network).__name__} | getattr(network, "config", {})
@@ -397,7 +397,7 @@ class Trainer:
         scaler = {"scaler": self.accelerator.scaler} if self.accelerator.scaler else {}
         return self.networks | {"ema": self.ema, "sampler": sampler} | scaler
 
-    def _state(self, sampler: PatchSampler) -> dict[str, Any]:
+    def _state_dict(self, sampler: PatchSampler) -> dict[str, Any]:
         """Return the checkpoint, except for learning rates, which follow from the step."""
         random = {"cpu": torch.get_rng_state()}
         if self.device.type == "cuda":
@@ -408,7 +408,7 @@ class Trainer:
             "random": random,
         }
 
-    def _load_state(self, state: dict[str, Any], sampler: PatchSampler) -> None:
+    def _load_state_dict(self, state: dict[str, Any], sampler: PatchSampler) -> None:
         """Load what `_state` collected, and continue at its step."""
         for name, thing in self._stateful(sampler).items():
             if name in state["networks"] or name != "scaler":  # a run that changes to float16 has a new scaler
@@ -422,7 +422,7 @@ class Trainer:
         self.step = state["step"]
 
     def _save(self, sampler: PatchSampler, status: str) -> None:
-        state = self._state(sampler)
+        state = self._state_dict(sampler)
         slots = [slot for slots in state["optimizers"].values() for slot in slots.values()]
         for tensors in (*state["networks"].values(), *slots):
             self._require_finite(tensors)

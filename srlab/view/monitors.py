@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 
 from srlab.data.images import write_image
 from srlab.tiling import upscale
-from srlab.training.ruin import HEALTHY, History
+from srlab.training.divergence import HEALTHY, History
 from srlab.training.trainer import Trainer
 from srlab.view.plots import COLORS, OTHER, Box, cut, picture, to_numpy, write_caption
 

@@ -32,7 +32,7 @@ function levelsOf(image, width, height) {
   return levelsRead.get(image);
 }
 
-/* A label and its note on a canvas, from `x` on and within `space`; font and colour are a node's. */
+/* A label and its note on a canvas, from `x` on and within `space`; font and color are a node's. */
 function writeLabel(context, label, note, x, y, space, dpr, node) {
   const { color, fontFamily } = getComputedStyle(node);
   const texts = [[label, 600, 13, 1], [note, 400, 12, 0.68]];

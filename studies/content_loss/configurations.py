@@ -45,8 +45,8 @@ COMMON = {
     "augment": "flip",
 }
 ADVERSARIAL = {"pixel": "mse", "gan": "vanilla", "adversarial_weight": 1e-3, "discriminator_rate": 1e-4}
-ADVERSARIAL |= {"beta1": 0.9, "ema": 0.999, "shift": 1, "noise": 0.0}
-ADVERSARIAL |= {"max_ruin": 100.0}  # its networks start below bicubic
+ADVERSARIAL |= {"beta1": 0.9, "ema": 0.999, "max_shift": 0, "instance_noise": 0.0}
+ADVERSARIAL |= {"psnr_floor_margin": 100.0}  # its networks start below bicubic
 ADVERSARIAL |= {"subject": ""}  # all photos
 VARIANTS = {
     "described": {"network": "SRResNet", "normalize": True, "black_corners": False} | {"discriminator": "srgan"},
@@ -56,7 +56,7 @@ VARIANTS = {
     | {"discriminator": "coded", "adversarial_weight": 0.0},
 }
 SRGAN_ONLY = {*ADVERSARIAL, "discriminator"}  # lab 02 does not have these
-PRESET_KEYS = {"iters", "seeds", "more_seeds", "more_rows", "blocks", "deeper", "extra_seeds", "rows", "backbone"}
+PRESET_KEYS = {"iters", "seeds", "more_seeds", "more_rows", "num_blocks", "deeper", "extra_seeds", "rows", "backbone"}
 PRESET_KEYS |= {"parameters", "described", "coded", "SRResNet", "SRGAN", "scored", "benchmarks"}
 PRESET_KEYS |= {"threads", "gpu", "needs"}
 
@@ -181,5 +181,5 @@ def parameters(row: Row, preset: dict[str, Any], backbone: str) -> dict[str, Any
     pixel = 1.0 if row.loss == "MSE" else PIXEL_SHARE[row.method] if row.loss.startswith("hybrid") else 0.0
     found |= {"pixel_weight": pixel, "content_weight": round(1 - pixel, 2)}
     if row.variant == "deeper":
-        found["blocks"] = preset["deeper"]
+        found["num_blocks"] = preset["deeper"]
     return found | {"run": row.run, "seed": row.seed, "iters": preset["iters"][row.epochs]}

@@ -38,31 +38,31 @@ def other_crops(page: Page, means: pd.DataFrame, scores: Path, variant: str) -> 
     page.figure(f"{variant}.png", plots.draw_images(pictures), caption)
 
 
-def colours(page: Page, means: pd.DataFrame) -> None:
+def colors(page: Page, means: pd.DataFrame) -> None:
     """Plot color shift and saturation per loss, a bar per variant of SRResNet, with 95 % intervals over seeds."""
     rows = select(means, method="SRResNet")
     rows = rows[rows["variant"].isin(VARIANTS)]
     losses = {loss: rows[rows["loss"] == loss] for loss in LOSSES if (rows["loss"] == loss).any()}
     figure, axes = plt.subplots(1, 2, figsize=(12, 1.2 + 0.45 * len(losses)), sharey=True)
-    panels = {"colour_shift": "colour shift in 8-bit levels", "saturation_ratio": "saturation relative to HR"}
+    panels = {"color_shift": "color shift in 8-bit levels", "saturation_ratio": "saturation relative to HR"}
     for axis, (metric, label) in zip(axes, panels.items(), strict=True):
-        for place, (variant, colour) in enumerate(zip(VARIANTS, plots.CYCLE, strict=False)):
+        for place, (variant, color) in enumerate(zip(VARIANTS, plots.CYCLE, strict=False)):
             found = [select(one, variant=variant)[metric].dropna().tolist() for one in losses.values()]
             lines = [line for line, values in enumerate(found) if values]
             middles = [sum(found[line]) / len(found[line]) for line in lines]
             spreads = [interval(found[line]) for line in lines]  # NaN for one seed: no whisker
             heights = [line + 0.4 * place for line in lines]
-            axis.barh(heights, middles, 0.38, xerr=spreads, color=colour, label=variant, capsize=3)
+            axis.barh(heights, middles, 0.38, xerr=spreads, color=color, label=variant, capsize=3)
         axis.set(xlabel=label, yticks=[y + 0.2 for y in range(len(losses))], yticklabels=map(_label, losses.values()))
         axis.spines[["top", "right"]].set_visible(False)
     axes[1].axvline(1, color="#000000", linewidth=1, linestyle="--")
     axes[0].invert_yaxis()
     axes[0].legend()
     note = " All features were random." if not means["real"].eq(True).any() else " See the tables for the features."
-    figure.suptitle("What each loss does to the colours, SRResNet")
+    figure.suptitle("What each loss does to the colors, SRResNet")
     figure.tight_layout()
-    caption = f"Colour shift and saturation per loss; whiskers are 95 % intervals over seeds.{note}"
-    page.figure("colours.png", figure, caption)
+    caption = f"Color shift and saturation per loss; whiskers are 95 % intervals over seeds.{note}"
+    page.figure("colors.png", figure, caption)
 
 
 def _label(rows: pd.DataFrame) -> str:

@@ -19,14 +19,14 @@ from . import figures, published, tables
 from .configurations import VARIANTS
 
 DIFFERENCES = {
-    "described": "normalised input of the features, the layers named, patches rotated without black corners, and G "
+    "described": "normalized input of the features, the layers named, patches rotated without black corners, and G "
     "learns from D.",
     "coded": "one batch norm shared by both convolutions of a block, a discriminator without one layer, the input of "
-    "the features not normalised, VGG19 with batch norm cut at conv4_4, ResNets without their first stage and with all "
+    "the features not normalized, VGG19 with batch norm cut at conv4_4, ResNets without their first stage and with all "
     "blocks after it (so Res34_3 and Res34_5 are the same), black corners, and the answer of D taken before its update "
     "and detached, so that no gradient of D reaches G.",
 }
-SHOWN = ("gradient_ratio", "energy_error", "colour_shift", "saturation_ratio", "psnr_rgb", "ms_ssim_rgb")
+SHOWN = ("gradient_ratio", "energy_error", "color_shift", "saturation_ratio", "psnr_rgb", "ms_ssim_rgb")
 
 
 def main(scores: str, output: str, about: str) -> None:
@@ -68,11 +68,11 @@ def report(means: pd.DataFrame, lost: pd.DataFrame, scores: Path, about: dict[st
         "psnr",
         "ssim",
         "checkerboard",
-        "colour_shift",
+        "color_shift",
         "saturation_ratio",
     ):
         page.add(f"### {tables.TITLES[metric]}", tables.over_losses(here, metric))
-    figures.colours(page, here)
+    figures.colors(page, here)
     page.add("## Pictures")
     figures.crops(page, here, scores)
     page.add("## The study's claims", f"Each line is computed from the rows above, on {main_set}.")

@@ -3,7 +3,7 @@
 import torch
 
 from srlab.evaluation.metrics import FACE, prepared
-from srlab.evaluation.perception import chroma
+from srlab.evaluation.perceptual import chroma
 
 
 def saturation_ratio(sr: torch.Tensor, hr: torch.Tensor) -> torch.Tensor:

@@ -15,7 +15,7 @@ TITLES = {
     "psnr": "PSNR in dB on Y, crop 4",
     "ssim": "SSIM on Y, crop 4",
     "checkerboard": "Checkerboard",
-    "colour_shift": "Colour shift in 8-bit levels",
+    "color_shift": "Color shift in 8-bit levels",
     "saturation_ratio": "Saturation relative to HR",
     "psnr_rgb": "PSNR in dB on RGB",
     "ms_ssim_rgb": "MS-SSIM on RGB",
@@ -53,7 +53,7 @@ CLAIMS = {
         ],
         {"psnr_rgb": 0},
     ),
-    "Open question: does the VGG loss desaturate colours more than the ResNet loss?": (
+    "Open question: does the VGG loss desaturate colors more than the ResNet loss?": (
         [
             ((v, "SRResNet", 250, c), (v, "SRResNet", 250, "VGG19_5_4"))
             for v in VARIANTS

@@ -15,9 +15,18 @@ PRESET_KEYS = {"seeds", "rows", "tricks", "parameters", "scored", "main", "bench
 COMMON = {"recipe": "photos"}  # lab 04 on a laptop with photos of many kinds, for all that a preset does not set
 FROM_LAB = ("iters", "pretrain_iters", "features", "ema")  # rows depend on these, or the lab scales them with `iters`
 # Parameters of lab 04's second stage: rows that differ only in these have the same PSNR stage.
-GAN_STAGE = {"iters", "features", "backbone", "relative", "shift", "pixel", "pixel_weight", "content_weight"}
+GAN_STAGE = {"iters", "features", "backbone", "relative", "max_shift", "pixel", "pixel_weight", "content_weight"}
 GAN_STAGE |= {"adversarial_weight", "gan", "discriminator", "d_features", "learning_rate", "discriminator_rate"}
-GAN_STAGE |= {"betas", "ema", "milestones", "label_real", "label_flip", "noise", "noise_until", "g_every"}
+GAN_STAGE |= {
+    "betas",
+    "ema",
+    "milestones",
+    "label_real",
+    "label_flip",
+    "instance_noise",
+    "instance_noise_until",
+    "g_every",
+}
 
 
 def share(*shares: float) -> Callable[[dict[str, Any]], int | list[int]]:
@@ -64,15 +73,15 @@ HALF = "The average adds up two halves and this loss has one, so D pulls about h
 SUM = "The content loss is a sum over layers, so with two it weighs about twice as much."
 TRICKS = {
     "base": Trick({}),
-    "instance noise": Trick({"noise": 1.0, "noise_until": 0.6}, HELPED),
+    "instance noise": Trick({"instance_noise": 1.0, "instance_noise_until": 0.6}, HELPED),
     "smooth labels": Trick({"label_real": 0.9}, HELPED),
     "G every 2nd step": Trick({"g_every": 2}, HELPED, "G has half as many updates."),
-    "relativistic": Trick({"gan": "relativistic"}, HELPED, HALF),
-    "more features in G": Trick({"width": 48, "growth": 24}, HELPED),
+    "rgan": Trick({"gan": "rgan"}, HELPED, HALF),
+    "more features in G": Trick({"num_features": 48, "growth": 24}, HELPED),
     "more features in D": Trick({"d_features": 48}, HELPED),
     "longer": Trick({"iters": share(3)}, HELPED),
     "flipped labels": Trick({"label_flip": 0.1}, DID_NOT),
-    "LR noise": Trick({"lr_noise": [0.01, 0.01]}, DID_NOT),
+    "LR noise": Trick({"image_noise": [0.01, 0.01]}, DID_NOT),
     "nearest LR": Trick({"downsampler": "nearest"}, DID_NOT),
     "low features": Trick({"features": also("conv1_2")}, DID_NOT, SUM),
     "aliased cubic LR": Trick({"downsampler": "bicubic-aliased"}, "its own LR"),
@@ -164,7 +173,7 @@ def _begins_like(one: Row, other: Row, preset: dict[str, Any]) -> bool:
 
 def degradation(found: dict[str, Any]) -> dict[str, Any]:
     """Return the degradation of a row's training, for `srlab.Degradation`; empty for plain bicubic."""
-    names = {"method": "downsampler", "blur": "blur", "noise": "lr_noise", "jpeg": "jpeg"}
+    names = {"method": "downsampler", "blur": "blur", "noise": "image_noise", "jpeg": "jpeg"}
     made = {key: found[name] for key, name in names.items() if name in found}
     return {key: value for key, value in made.items() if value not in ("bicubic", [0.0, 0.0], [0, 0])}
 

@@ -16,7 +16,7 @@ METRICS = (*FIDELITY, *PERCEPTION)
 NAMES = {"psnr": "PSNR", "ssim": "SSIM", "energy_error": "energy-map error"}
 NAMES = {metric: NAMES.get(metric, metric.replace("_", " ")) for metric in METRICS}
 # Sign of a change for the better. The gradient ratio has none: HR has 1, and larger is sharper.
-BETTER = {"psnr": 1, "ssim": 1, "energy_error": -1, "colour_shift": -1, "checkerboard": -1}
+BETTER = {"psnr": 1, "ssim": 1, "energy_error": -1, "color_shift": -1, "checkerboard": -1}
 BEYOND, LEANS, CHANGES_SIGN, EQUAL, ONE_SEED = "beyond", "leans", "changes sign", "equal", "one seed"
 
 

@@ -13,7 +13,7 @@ from studies.shown import crop, photo
 
 from .differences import BASE, BEYOND, METRICS, NAMES, finding, other_lr, paired, tricks
 
-COLOURS = {True: "#009E73", False: "#D55E00", None: "#0072B2"}
+COLORS = {True: "#009E73", False: "#D55E00", None: "#0072B2"}
 
 
 def dots(page: Page, scores: pd.DataFrame, group: pd.DataFrame, title: str) -> None:
@@ -23,9 +23,9 @@ def dots(page: Page, scores: pd.DataFrame, group: pd.DataFrame, title: str) -> N
     for axis, metric in zip(axes.flat, METRICS, strict=True):
         for place, name in enumerate(names):
             values, found = paired(group, name, metric), finding(group, name, metric)
-            colour = COLOURS[found.good] if found.kind == BEYOND else "#999999"
-            axis.plot(values, [place] * len(values), "o", color=colour, markersize=5, alpha=0.8)
-            axis.plot(found.mean, place, "|", color=colour, markersize=14, markeredgewidth=2)
+            color = COLORS[found.good] if found.kind == BEYOND else "#999999"
+            axis.plot(values, [place] * len(values), "o", color=color, markersize=5, alpha=0.8)
+            axis.plot(found.mean, place, "|", color=color, markersize=14, markeredgewidth=2)
         axis.axvline(0, color="black", linewidth=1)
         sizes = sorted(abs(value) for name in names for value in paired(group, name, metric) if value)
         if sizes and sizes[-1] > 10 * sizes[len(sizes) // 2]:  # a few distant rows would flatten the others
@@ -35,7 +35,7 @@ def dots(page: Page, scores: pd.DataFrame, group: pd.DataFrame, title: str) -> N
     axes[0, 0].invert_yaxis()
     figure.suptitle(f"Differences from the base of the same seed, {title}")
     caption = (
-        "Each dot is a seed, each bar the mean. Grey: no claim. Beyond the spread over seeds: green is better, orange "
+        "Each dot is a seed, each bar the mean. Gray: no claim. Beyond the spread over seeds: green is better, orange "
         "is worse, blue is a gradient ratio that is neither nearer to HR nor further from it in all seeds. Where a few "
         "rows are far away, the axis is logarithmic outside of its middle."
     )

@@ -26,7 +26,7 @@ contain 0. In parentheses: the same sign in all seeds, but within that spread. Â
 seeds: nothing can be concluded. Elsewhere, Â± is half of the 95 % interval of the mean and n the number of seeds.
 
 PSNR and SSIM (on Y, 4 pixels cropped) measure fidelity: higher is better. The gradient ratio measures sharpness, and HR
-has 1. The energy-map error is low where structure is where HR has it, colour shift and checkerboard are the size of a
+has 1. The energy-map error is low where structure is where HR has it, color shift and checkerboard are the size of a
 color cast and of a pattern: lower is better. A trick may be good for one and bad for another, so there is no verdict
 over all of them. ESRDGAN's list names tricks, not measures."""
 

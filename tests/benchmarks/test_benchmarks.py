@@ -19,7 +19,7 @@ CPU = torch.device("cpu")
 
 @pytest.mark.parametrize("name", steps.TASKS)
 def test_the_plain_step_and_that_of_the_labs_compute_the_same(name):
-    task = steps.resized(steps.TASKS[name], batch=2, patch=32, blocks=1, features=4)
+    task = steps.resized(steps.TASKS[name], batch=2, patch=32, num_blocks=1, num_features=4)
     task = replace(task, layers="vgg19 relu2_1" if task.layers else "")
     batch = next(ways.sampled(task, CPU))
     plain, networks = ways.plain_loop(task, itertools.repeat(batch), CPU)

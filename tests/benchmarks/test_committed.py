@@ -42,7 +42,7 @@ def test_rows_set_what_their_labs_know_and_start_from_rows_before_them():
 
 
 def test_the_features_that_come_with_srlab_are_small_and_of_the_embedded_photos_alone():
-    photos = datasets.photos("train")
+    photos = datasets.bundled_photos("train")
     made = json.loads(OWN_WEIGHTS.with_suffix(".json").read_text(encoding="utf-8"))
     assert made["images"] == photos.describe()
     assert OWN_WEIGHTS.stat().st_size < 1_000_000

@@ -57,7 +57,7 @@ def first_lab():
         {"text/html": "Guessing needs its kernel.", "text/plain": "Guess"},
         widget | {"text/plain": "VBox(children=(IntSlider(value=1),))"},
         {"text/html": srlab.compare(pictures(), left="A", right="B").html},
-        {"text/plain": "gain: 1.00 dB", srlab.course.saved.HEADLINE: {"label": "gain"}},
+        {"text/plain": "gain: 1.00 dB", srlab.course.saved.METRIC: {"label": "gain"}},
     ]
     outputs = [new_output("display_data", data) for data in shown]
     outputs.append(new_output("display_data", figure, metadata={"image/png": {"alt": "A figure."}}))

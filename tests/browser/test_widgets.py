@@ -43,7 +43,7 @@ FRAMES = """
 def draw(level):
     return plt.figure(figsize=(4, 0.5))
 
-plots.frames(draw, "A level.", "level of grey", [0, 1, 2], start=1)
+plots.frames(draw, "A level.", "level of gray", [0, 1, 2], start=1)
 plots.sliders(draw, "A figure.", level=(0, 9, 1, 0))
 """
 BALLOT = """

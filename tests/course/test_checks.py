@@ -28,8 +28,8 @@ def ask(monkeypatch, capsys):
     """Check an answer to an exercise that is made up, and give back what is said."""
 
     def ask(answer, reference=lambda x: 2 * x, hints=1, **parts):
-        parts = {"cases": {"a pair": (torch.tensor([1.0, 2.0]),)}, "mistakes": {}, **parts}
-        exercise = Exercise(reference, level="easy", importance=1, hints=("Think.", "Think again."), **parts)
+        parts = {"cases": {"a pair": (torch.tensor([1.0, 2.0]),)}, "known_mistakes": {}, **parts}
+        exercise = Exercise(reference, level="easy", points=1, hints=("Think.", "Think again."), **parts)
         monkeypatch.setattr(checks, "find", lambda name: exercise)
         check("lab.exercise", answer, hints)
         return said(capsys)
@@ -42,25 +42,37 @@ def graph_too(answer, x):
     return {"the result": result, "a graph": result.requires_grad}
 
 
-OF_A_GRAPH = {"observe": graph_too, "otherwise": {"a graph": "A graph is left."}}
+OF_A_GRAPH = {"observe": graph_too, "fallback_messages": {"a graph": "A graph is left."}}
 
 
 @pytest.mark.parametrize(
     ("answer", "parts", "phrase"),
     [
         (lambda x: x + x, {"cases": SMALL_AND_LARGE}, "lab.exercise (easy) passed small passed large right The lab"),
-        # A known mistake is recognised by its result, with its shape, or by its exception, whatever the sizes.
-        (lambda x: x * x, {"mistakes": {"Half.": lambda x: x / 2, "Double.": torch.square}}, "hint Double. The lab"),
-        (lambda x: x.sum(), {"mistakes": {"One came.": torch.sum}}, "(), but should have (2,). One came."),
-        (lambda x: torch.ones(7) - x, {"mistakes": {"No fit.": lambda x: x + torch.ones(5)}}, "hint No fit. The lab"),
+        # A known mistake is recognized by its result, with its shape, or by its exception, whatever the sizes.
+        (
+            lambda x: x * x,
+            {"known_mistakes": {"Half.": lambda x: x / 2, "Double.": torch.square}},
+            "hint Double. The lab",
+        ),
+        (lambda x: x.sum(), {"known_mistakes": {"One came.": torch.sum}}, "(), but should have (2,). One came."),
+        (
+            lambda x: torch.ones(7) - x,
+            {"known_mistakes": {"No fit.": lambda x: x + torch.ones(5)}},
+            "hint No fit. The lab",
+        ),
         # ... and only if the names in it agree too.
-        (lambda x: x.sun(), {"mistakes": {"No moon.": lambda x: x.moon()}}, "no attribute 'sun'"),
+        (lambda x: x.sun(), {"known_mistakes": {"No moon.": lambda x: x.moon()}}, "no attribute 'sun'"),
         # What is good enough is taken, with a remark.
         (lambda x: 2.01 * x, {"notes": {"Nearly.": lambda x: 2.01 * x}}, "note Nearly. right The lab"),
         # Any other difference is shown, unless it is what is asked for or has a sentence of its own.
         (lambda x: x + 1.5, {}, "at [0]: expected 2, but your answer gives 2.5."),
-        (lambda x: x + 1.5, {"reveal": False, "otherwise": {"a pair": "Odd."}}, "Odd. Your answer gives 2.5 at [0]."),
-        (lambda x: x + 1.5, {"otherwise": {"a pair": "You gave {given}."}}, "You gave 2.5, 3.5."),
+        (
+            lambda x: x + 1.5,
+            {"reveal": False, "fallback_messages": {"a pair": "Odd."}},
+            "Odd. Your answer gives 2.5 at [0].",
+        ),
+        (lambda x: x + 1.5, {"fallback_messages": {"a pair": "You gave {given}."}}, "You gave 2.5, 3.5."),
         (lambda x: (2 * x).requires_grad_(), OF_A_GRAPH, "hint A graph is left. The lab"),
         (lambda x: x.mul_(2), {}, "`x` was changed in place"),
         # What is half done is kept, and what is no answer at all is said so.
@@ -78,8 +90,8 @@ def test_answer_gets_its_verdict(ask, answer, parts, phrase):
 def test_of_two_mistakes_with_one_result_the_other_cases_decide(ask):
     cases = {"one": (torch.tensor(1.0),), "three": (torch.tensor(3.0),)}
     mistakes = {"Thrice.": lambda x: 3 * x, "Plus two.": lambda x: x + 2}
-    assert "Plus two." in ask(lambda x: 2 + x, cases=cases, mistakes=mistakes)
-    assert "Thrice." in ask(lambda x: x + x + x, cases=cases, mistakes=mistakes)
+    assert "Plus two." in ask(lambda x: 2 + x, cases=cases, known_mistakes=mistakes)
+    assert "Thrice." in ask(lambda x: x + x + x, cases=cases, known_mistakes=mistakes)
 
 
 @pytest.mark.parametrize(
@@ -170,7 +182,7 @@ STEPS = ("wrong", "hints", "other", "syntax", "restart", "right")
 @pytest.mark.parametrize("name", ["degradation.shrink_matrix", "content_loss.ContentLoss"])
 def test_verdict_is_about_the_last_own_answer_in_any_order_of_cells(name, run):
     exercise, short = find(name), name.partition(".")[2]
-    (first, wrong), (second, other) = list(exercise.mistakes.items())[:2]
+    (first, wrong), (second, other) = list(exercise.known_mistakes.items())[:2]
     answers = {"wrong": listed(wrong)[0], "other": listed(other)[0], "right": exercise.reference}
     last, scope = None, {}
     for order in itertools.permutations(STEPS, 2):

@@ -9,7 +9,7 @@ import pytest
 
 from benchmarks.claims import distance, read_records, rows_of
 from srlab.course.claims import insert_claims
-from srlab.course.execute import execute, read_headline
+from srlab.course.execute import execute, read_metric
 from srlab.course.lab import Lab
 from srlab.course.saved import CLAIM
 from srlab.errors import SrlabError
@@ -20,7 +20,7 @@ import dataclasses
 from srlab import course
 from srlab.course.lab import Lab
 
-lab, found = Lab(**dict.fromkeys(one.name for one in dataclasses.fields(Lab)) | {"as_tried": True}), 5
+lab, found = Lab(**dict.fromkeys(one.name for one in dataclasses.fields(Lab)) | {"is_reference_config": True}), 5
 """
 CLAIMS = """\
 \"\"\"About the lab.\"\"\"
@@ -49,18 +49,18 @@ def course(tmp_path, monkeypatch):
 
 def test_claims_run_with_a_lab_and_change_nothing_in_it(tmp_path, monkeypatch):
     file, out = tmp_path / "notebooks" / "lab.ipynb", tmp_path / "out.ipynb"
-    parts = {"first": (LAB, []), "number": ("number = 1", ["parameters"]), "left-out": ("1 / 0", ["explore", "x"])}
-    parts["last"] = ('course.headline("first", 1.0); course.headline("found", found + number, "dB")', [])
+    parts = {"first": (LAB, []), "number": ("number = 1", ["parameters"]), "left-out": ("1 / 0", ["optional", "x"])}
+    parts["last"] = ('course.report_metric("first", 1.0); course.report_metric("found", found + number, "dB")', [])
     cells = [nbformat.v4.new_code_cell(code, id=name, metadata={"tags": tags}) for name, (code, tags) in parts.items()]
     nbformat.write(nbformat.v4.new_notebook(cells=cells), file)
     monkeypatch.setenv("SRLAB_CLAIMS", "1")
     with pytest.raises(SrlabError, match=r"it is above six \(5, must be above 6\)"):
-        execute(file, out, {"number": 4}, without="explore")
+        execute(file, out, {"number": 4}, without="optional")
     executed = nbformat.read(out, 4)
     assert [cell.id for cell in executed.cells if cell.id in parts] == ["first", "number", "last"]
-    assert read_headline(executed).items() >= {"label": "found", "value": 9, "unit": "dB"}.items()
+    assert read_metric(executed).items() >= {"label": "found", "value": 9, "unit": "dB"}.items()
     with pytest.raises(SrlabError, match="left no headline"):
-        read_headline(nbformat.v4.new_notebook())
+        read_metric(nbformat.v4.new_notebook())
     records = [(record["claim"], record["value"], record["holds"]) for record in read_records(out)]
     assert records == [("it is five", 1, True), ("it is about five", 5, True), ("it is above six", 5, False)]
 
@@ -68,7 +68,7 @@ def test_claims_run_with_a_lab_and_change_nothing_in_it(tmp_path, monkeypatch):
 def test_claims_are_skipped_where_they_were_not_measured():
     notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell("", id="last")])
     insert_claims(notebook, "lab")
-    exec(notebook.cells[1].source, {"lab": SimpleNamespace(as_tried=False)})
+    exec(notebook.cells[1].source, {"lab": SimpleNamespace(is_reference_config=False)})
 
 
 def test_lab_that_cannot_be_executed_is_named(tmp_path, monkeypatch):

@@ -10,7 +10,7 @@ import time
 
 import pytest
 
-from srlab.course.cli import labs as labs_command
+from srlab.course.cli import execute_command
 from srlab.course.cli.main import main
 from srlab.errors import SrlabError
 from srlab.models import MSRResNet
@@ -23,7 +23,7 @@ from tests.conftest import EXTRAS, LABS, ROOT, leave_run
 )
 def test_unknown_recipe_or_lab_is_refused_with_the_known_ones(capsys, home, monkeypatch, arguments, known):
     monkeypatch.chdir(ROOT / "notebooks")
-    assert main(["labs", *arguments]) == 2
+    assert main(["execute", *arguments]) == 2
     said = capsys.readouterr()
     assert said.out == ""
     assert known in said.err
@@ -40,16 +40,16 @@ def test_labs_that_fail_or_lack_the_recipe_are_named(capsys, monkeypatch):
         return {"label": "PSNR", "value": 28.1234, "unit": "dB", "peak_memory_mib": 2048}
 
     monkeypatch.chdir(ROOT)
-    monkeypatch.setattr(labs_command, "execute", execute)
-    assert main(["labs", "--recipe", "smoke"]) == 1
+    monkeypatch.setattr(execute_command, "execute", execute)
+    assert main(["execute", "--recipe", "smoke"]) == 1
     said = capsys.readouterr().out
     for words in ("PSNR: 28.12 dB", "2.0 GiB", "02_content_loss failed: NameError"):
         assert words in said
     assert calls == [(lab.stem, {"recipe": "smoke"}) for lab in [*LABS, *EXTRAS]]
-    assert main(["labs", "01_srresnet.ipynb", "02", "--recipe", "blind"]) == 0
+    assert main(["execute", "01_srresnet.ipynb", "02", "--recipe", "blind"]) == 0
     assert "02_content_loss has no recipe blind" in capsys.readouterr().out
     assert calls[-1] == ("01_srresnet", {"recipe": "blind"})
-    assert main(["labs", "01", "--seed", "3"]) == 0
+    assert main(["execute", "01", "--seed", "3"]) == 0
     assert calls[-1] == ("01_srresnet", {"seed": 3, "run": "default"}), "and other labs find it under its usual name"
 
 
@@ -107,7 +107,7 @@ def test_runs_are_listed_the_newest_last(capsys, home):
         os.utime(run.path, (0, 0))
     assert main(["runs"]) == 0
     assert [line.split() for line in capsys.readouterr().out.splitlines()] == [
-        ["run", "state", "steps", "psnr", "ssim", "written"],
+        ["run", "status", "steps", "psnr", "ssim", "written"],
         ["03_srgan/long", "finished", "0", "of", "1,000", "28.63", "2026-05-01", "09:05"],
         ["01_srresnet/default", "finished", "250", "of", "1,000", "28.63", "2026-05-02", "09:05"],
     ]
@@ -115,10 +115,10 @@ def test_runs_are_listed_the_newest_last(capsys, home):
 
 def test_runs_of_a_lab_have_the_state_that_they_are_in(capsys):
     leave_run("01_srresnet", "default", 5)
-    leave_run("03_srgan", "killed", 5, state="running")
+    leave_run("03_srgan", "killed", 5, status="running")
     damaged = leave_run("03_srgan", "null", 5)
     damaged.write_manifest(damaged.manifest() | {"step": None})
-    with leave_run("03_srgan", "training", 5, state="running").lock():
+    with leave_run("03_srgan", "training", 5, status="running").lock():
         assert main(["runs", "03"]) == 0
     said = capsys.readouterr().out
     states = dict(line.split()[:2] for line in said.splitlines() if line.startswith("0"))
@@ -127,7 +127,7 @@ def test_runs_of_a_lab_have_the_state_that_they_are_in(capsys):
 
 
 def test_character_that_the_encoding_lacks_ends_no_command(monkeypatch):
-    leave_run("01_srresnet", "default", 1, state="läuft →")
+    leave_run("01_srresnet", "default", 1, status="läuft →")
     out = io.TextIOWrapper(io.BytesIO(), encoding="cp1252")  # what Windows writes into files
     monkeypatch.setattr(sys, "stdout", out)
     assert main(["runs"]) == 0

@@ -13,7 +13,7 @@ from srlab.course.cli import upscalers
 from srlab.course.cli.main import main
 from srlab.data.images import read_image, to_uint8, write_image
 from srlab.models import SRResNet
-from srlab.models.weights import read_generator
+from srlab.models.weights import load_generator_file
 from srlab.tiling import upscale
 from srlab.training.runs import Run
 
@@ -46,7 +46,7 @@ def enlarge(source, tmp_path):
 
 
 def test_run_upscales_a_file(run_folder, source, enlarge, capsys):
-    wanted = to_uint8(upscale(read_generator(str(run_folder)), read_image(source)[None]))
+    wanted = to_uint8(upscale(load_generator_file(str(run_folder)), read_image(source)[None]))
     target = enlarge("--run", run_folder, "--device", "cpu", "--precision", "no")
     assert capsys.readouterr().out == f"{target}\n"
     assert torch.equal(to_uint8(read_image(target)[None]), wanted)

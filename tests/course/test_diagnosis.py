@@ -8,7 +8,7 @@ import pytest
 from srlab import course
 from srlab.course.cli.main import main
 from srlab.course.diagnosis import find_symptoms
-from srlab.training.ruin import find_ruin
+from srlab.training.divergence import detect_divergence
 from tests.conftest import leave_run
 
 
@@ -95,7 +95,7 @@ def test_failure_has_its_one_symptom(name, history):
     ],
 )
 def test_explosion_ends_a_training_and_a_jump_does_not(history, ruined):
-    assert ("more than 100 times" in (find_ruin(history, 0.0) or "")) == ruined
+    assert ("more than 100 times" in (detect_divergence(history, 0.0) or "")) == ruined
 
 
 # --- Runs -------------------------------------------------------------------------------------------------------

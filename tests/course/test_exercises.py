@@ -55,9 +55,11 @@ def tensors(exercise):
 def test_answer_gets_its_hint(name, capsys):
     exercise = find(name)
     cases = [f"passed {case}" for case in exercise.cases]
-    dues = [(answer, [*cases, "right The lab"]) for answer in (exercise.reference, *exercise.also_right)]
+    dues = [(answer, [*cases, "right The lab"]) for answer in (exercise.reference, *exercise.also_accepted)]
     dues += [(answer, [f"note {note}", "right The lab"]) for note, answer in pairs(exercise.notes)]
-    dues += [(answer, [f" {hint} The lab goes on with the reference"]) for hint, answer in pairs(exercise.mistakes)]
+    dues += [
+        (answer, [f" {hint} The lab goes on with the reference"]) for hint, answer in pairs(exercise.known_mistakes)
+    ]
     dues += [(lambda *inputs, odd=odd: odd, [" hint "]) for odd in (None, 3.7, nn.Identity())]
     dues.append((Spoil if isinstance(exercise.reference, type) else spoil, [" hint "]))
     before, failed = [tensor.clone() for tensor in tensors(exercise)], []
@@ -75,13 +77,13 @@ def test_stub_is_still_to_do(name, capsys, monkeypatch):
     exercise = find(name)
     for stub in (TODO, Stub if isinstance(exercise.reference, type) else lambda *arguments: TODO):
         monkeypatch.delenv("SRLAB_STRICT", raising=False)
-        stand_in = check(name, stub)
+        fallback = check(name, stub)
         text = said(capsys)
         assert "still to do" in text
         assert [hint in text for hint in exercise.hints[:2]] == [True, False]
-        assert check(name, stand_in, hints=2) is stand_in
+        assert check(name, fallback, hints=2) is fallback
         assert exercise.hints[1] in said(capsys)
         monkeypatch.setenv("SRLAB_STRICT", "1")
-        for answer in (stub, stand_in):
+        for answer in (stub, fallback):
             with pytest.raises(SrlabError, match="still to do"):
                 check(name, answer)

@@ -41,7 +41,7 @@ def test_part_without_a_weight_is_not_computed(left_out):
 
 
 def test_noted_entries_of_a_run():
-    known = lab(parameters={"gan": "vanilla", "shift": 4, "photo": "mine.png", "content_weight": 9.0})
-    found = gan_plumbing.noted(known, WEIGHTS, gan="hinge", start="shipped")
+    known = lab(parameters={"gan": "vanilla", "max_shift": 3, "photo": "mine.png", "content_weight": 9.0})
+    found = gan_plumbing.noted(known, WEIGHTS, gan="hinge", start="bundled")
     weights = {"pixel_weight": 0.5, "content_weight": 2.0, "adversarial_weight": 3.0}
-    assert found == {"gan": "hinge", "shift": 4, "start": "shipped"} | weights
+    assert found == {"gan": "hinge", "max_shift": 3, "start": "bundled"} | weights

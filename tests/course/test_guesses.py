@@ -67,7 +67,7 @@ def test_guess_is_kept_for_its_lab(home, monkeypatch):
 
 
 def test_without_a_page_the_outcome_is_folded(monkeypatch):
-    """As `srlab labs` runs a lab for the book: there is a shell, and no cell of a page that asks."""
+    """As `srlab execute` runs a lab for the book: there is a shell, and no cell of a page that asks."""
     shown = []
     monkeypatch.setattr(guesses, "running_shell", Shell)
     replace_display(monkeypatch, lambda data, raw: shown.append(data))

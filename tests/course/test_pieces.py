@@ -12,7 +12,7 @@ from srlab.errors import SrlabError
 
 @pytest.fixture(scope="module")
 def gravel():
-    return srlab.luma(srlab.halves("gravel")[1]["gravel"])
+    return srlab.luma(srlab.split_photo("gravel")[1]["gravel"])
 
 
 def test_pieces_shrink_to_the_patch_and_are_different_places(gravel):

@@ -18,13 +18,13 @@ def recipes_of(lab):
 @pytest.mark.parametrize("file", RECIPES, ids=lambda file: file.stem)
 def test_recipes_are_about_known_parameters(file):
     book = read_book(file)
-    assert {*book.choices, *book.least} <= {*book.parameters, *book.meaning}
-    assert set(book.sides) <= set(book.parameters)
-    check_parameters(book.parameters, book.parameters, book.choices, book.least)
+    assert {*book.choices, *book.minimum} <= {*book.parameters, *book.help}
+    assert set(book.min_image_size) <= set(book.parameters)
+    check_parameters(book.parameters, book.parameters, book.choices, book.minimum)
     for recipe in book.recipes.values():
-        check_parameters(book.recipes["laptop"].values, recipe.values, book.choices, book.least)
+        check_parameters(book.recipes["laptop"].values, recipe.values, book.choices, book.minimum)
         assert {*recipe.scales, *recipe.without_weights, *recipe.sources} <= set(recipe.values)
-        assert set(recipe.when or ()) <= set(LAPTOP)
+        assert set(recipe.requires or ()) <= set(LAPTOP)
 
 
 @pytest.mark.parametrize(
@@ -79,13 +79,13 @@ def test_longer_run_keeps_the_shares_of_the_whole(name, iters, wanted):
 def test_without_imagenet_weights_a_gpu_takes_the_losses_of_photos_and_not_its_rates():
     gpu, photos = (recipes_of("04").recipes[name] for name in ("gpu", "photos"))
     without, of_photos = (one.values | one.without_weights for one in (gpu, photos))
-    for name in ("features", "relative", "shift", "pixel", "pixel_weight", "content_weight", "discriminator"):
+    for name in ("features", "relative", "max_shift", "pixel", "pixel_weight", "content_weight", "discriminator"):
         assert without[name] == of_photos[name]
     assert "learning_rate" not in gpu.without_weights
 
 
 def test_table_has_each_number_with_its_meaning_and_source():
-    recipe = recipes_of("04").recipes["paper"].changed_by({"noise": 0.5})
+    recipe = recipes_of("04").recipes["paper"].changed_by({"instance_noise": 0.5})
     table = recipe.table()
     assert table.count("<tr>") == len(recipe.rows()) == len(recipe.values) + 1
     for words in ("learning_rate", "0.0001", "learning rate of G", "Wang et al. 2018, section 4.1", "400,000", "you"):
@@ -93,18 +93,18 @@ def test_table_has_each_number_with_its_meaning_and_source():
     assert "average of G&#x27;s weights" in table
 
 
-HEAD = "parameters: {}\nchoices: {}\nleast: {}\nsides: {}\nmeaning: {a: b}"
+HEAD = "parameters: {}\nchoices: {}\nminimum: {}\nmin_image_size: {}\nhelp: {a: b}"
 
 
 @pytest.mark.parametrize(
     ("text", "words"),
     [
         ("", "its head: "),
-        ("meaning: [", "its head: "),
-        (f"{HEAD}\nlaptop: {{about: x, source: y, values: {{a: 1}}, wehn: {{}}}}", "laptop: .* 'wehn'"),
-        (f"{HEAD}\nlaptop: {{about: x, source: y, values: {{b: 1}}}}", "laptop: .* lack a, b"),
-        (f"{HEAD}\nlaptop: {{about: x, values: {{a: 1}}}}", "laptop: .* 'source'"),
-        (f"{HEAD}\nlaptop: {{about: x, source: y, like: lapptop, values: {{a: 1}}}}", "laptop: 'lapptop'"),
+        ("help: [", "its head: "),
+        (f"{HEAD}\nlaptop: {{description: x, source: y, values: {{a: 1}}, requries: {{}}}}", "laptop: .* 'requries'"),
+        (f"{HEAD}\nlaptop: {{description: x, source: y, values: {{b: 1}}}}", "laptop: .* lack a, b"),
+        (f"{HEAD}\nlaptop: {{description: x, values: {{a: 1}}}}", "laptop: .* 'source'"),
+        (f"{HEAD}\nlaptop: {{description: x, source: y, extends: lapptop, values: {{a: 1}}}}", "laptop: 'lapptop'"),
     ],
 )
 def test_damaged_recipe_file_is_named(tmp_path, text, words):

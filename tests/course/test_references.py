@@ -18,7 +18,7 @@ from srlab.models import features
 SR, HR = srlab.quantize(sample(2, 3, 16, 20)), srlab.quantize(sample(2, 3, 16, 20, seed=1))
 shrink = partial(srlab.downsample, scale=4)
 LR = shrink(HR[:1])
-LOGITS, RAGAN = (HR - 0.5, SR - 0.5), "relativistic average"
+LOGITS, RAGAN = (HR - 0.5, SR - 0.5), "ragan"
 
 
 @pytest.mark.parametrize(
@@ -81,7 +81,7 @@ def test_dense_block_is_that_of_the_package_without_two_convolutions():
 
 
 def test_rrdb_has_beta_and_skip_where_the_package_has_them():
-    ours, theirs = find("esrgan.RRDB").reference(8, 4, 0.3), models.RRDB(8, 4, beta=0.3)
+    ours, theirs = find("esrgan.RRDB").reference(8, 4, 0.3), models.RRDB(8, 4, residual_scale=0.3)
     for number, block in enumerate(ours.blocks, start=1):
         theirs.set_submodule(f"rdb{number}", block)
     x = sample(2, 8, 5, 6, low=-1)
@@ -91,7 +91,7 @@ def test_rrdb_has_beta_and_skip_where_the_package_has_them():
 @pytest.mark.parametrize(("tile", "overlap"), [(8, 8), (5, 20)])
 def test_tiles_of_a_real_network_have_no_seams(tile, overlap):
     torch.manual_seed(0)
-    network = srlab.MSRResNet(blocks=1, features=4).double().eval()
+    network = srlab.MSRResNet(num_blocks=1, num_features=4).double().eval()
     lr = torch.rand(1, 3, 19, 30, dtype=torch.float64)
     with torch.no_grad():
         tiled = find("tiles.upscale_tiled").reference(network, lr, 4, tile, overlap)
@@ -111,7 +111,7 @@ def test_gradient_that_g_leaves_in_d_does_not_reach_the_next_step():
 
 
 @pytest.mark.parametrize("factor", [2, 3])
-def test_after_icnr_the_shuffle_is_an_enlargement_by_nearest_neighbour(factor):
+def test_after_icnr_the_shuffle_is_an_enlargement_by_nearest_neighbor(factor):
     weight, image = sample(5 * factor**2, 3, 3, 3, low=-1), sample(1, 3, 6, 7)
     shuffled = F.pixel_shuffle(F.conv2d(image, find("checkerboard.icnr").reference(weight, factor)), factor)
     kept = F.interpolate(F.conv2d(image, weight[:: factor**2]), scale_factor=factor, mode="nearest")

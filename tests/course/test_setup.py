@@ -47,7 +47,7 @@ def decoded(read, *arguments):
 
 @pytest.fixture(autouse=True)
 def photos_are_decoded_once_and_no_weights_are_there(monkeypatch, hub):
-    for room, name in ((datasets, "photos"), (subjects, "halves")):
+    for room, name in ((datasets, "bundled_photos"), (subjects, "split_photo")):
         monkeypatch.setattr(srlab, name, functools.partial(decoded, getattr(room, name)))
 
 
@@ -74,7 +74,7 @@ def test_parameters_cell_has_recipe_defaults(lab):
     declared = {one.targets[0].id: ast.literal_eval(one.value) for one in ast.parse(cell_of(lab)).body}
     book = read_book(ROOT / "notebooks" / "recipes" / f"{lab}.yaml")
     assert list(declared.items()) == list(book.parameters.items())
-    assert setup(lab).as_tried
+    assert setup(lab).is_reference_config
 
 
 # --- Values that are refused, and names of runs ------------------------------------------------------------------
@@ -87,7 +87,7 @@ REFUSED = [
     ("05_evaluation", {"runs": "01_srresnet/none"}, "There is no run 01_srresnet/none"),
     ("01_srresnet", {"seed": True}, "seed=True must be a whole number, like its default 0"),
     ("01_srresnet", {"device": 0}, "device=0 must be text, .* Papermill takes text that looks like a number with -r"),
-    ("01_srresnet", {"tricks": "batch=4"}, "tricks='batch=4' must be a dict, such as {'batch': 4}"),
+    ("01_srresnet", {"overrides": "batch=4"}, "overrides='batch=4' must be a dict, such as {'batch': 4}"),
     ("01_srresnet", {"batch": 0}, "batch=0 must be at least 1"),
     ("01_srresnet", {"blur": [3.0, 0.2]}, r"blur=\[3.0, 0.2\] must be 0 or more"),
     ("01_srresnet", {"jpeg": [60, 80, 95]}, r"jpeg=\[60, 80, 95\] must be a list of 2 numbers"),
@@ -99,8 +99,8 @@ REFUSED = [
     ("03_srgan", {"start": "01_srresnet/none"}, "start=01_srresnet/none won't do: there is no trained run"),
     ("04_esrgan", {"recipe": "papre"}, "no recipe 'papre'; choose auto, laptop"),
     ("04_esrgan", {"recipe": "paper"}, "paper allows no warnings.* 12 photos .* -p images div2k.*random features"),
-    ("04_esrgan", {"tricks": {"seed": 4}}, "seed is a parameter and not a trick; write seed = 4"),
-    ("04_esrgan", {"tricks": {"fotos": "astronaut"}}, r"'fotos' \(did you mean photos\?\)"),
+    ("04_esrgan", {"overrides": {"seed": 4}}, "seed is a parameter and not an override; write seed = 4"),
+    ("04_esrgan", {"overrides": {"fotos": "astronaut"}}, r"'fotos' \(did you mean photos\?\)"),
     ("04_esrgan", {"run": "../x"}, r"no good name for a run; \w+"),
     ("04_esrgan", {"run": "x" * 101}, "too long; use one of at most 100 letters"),
 ]
@@ -118,11 +118,15 @@ NAMES = [
     ("01_srresnet", {"blur": [1, 2.5]}, "laptop-blur-1-2.5"),
     ("02_content_loss", {"features": "resnet34 -stage1 block16"}, "laptop-features-resnet34-without-stage1-block16"),
     ("03_srgan", {"subject": ""}, "laptop-subject"),
-    ("03_srgan", {"subject": "brick", "iters": 700, "noise": 0.0}, "laptop-700-subject-brick-noise-0.0"),
+    (
+        "03_srgan",
+        {"subject": "brick", "iters": 700, "instance_noise": 0.0},
+        "laptop-700-subject-brick-instance_noise-0.0",
+    ),
     ("04_esrgan", {}, "default"),
     ("04_esrgan", {"seed": -3, "device": "auto", "photo": ""}, "laptop-seed-minus-3"),
     ("04_esrgan", {"betas": "[0.9, 0.99]", "batch": 4}, "laptop-batch-4-betas-0.9-0.99"),
-    ("04_esrgan", {"batch": 4, "tricks": {"betas": [0.9, 0.99]}}, "laptop-batch-4-betas-0.9-0.99"),
+    ("04_esrgan", {"batch": 4, "overrides": {"betas": [0.9, 0.99]}}, "laptop-batch-4-betas-0.9-0.99"),
     ("04_esrgan", {"iters": 5000, "run": "mine"}, "mine"),
 ]
 
@@ -131,14 +135,14 @@ NAMES = [
 def test_run_name_tells_trainings_apart(lab, given, run):
     found = setup(lab, **given)
     assert found.run == run
-    changed = {"tricks", "scale"} | set(read_book(ROOT / "notebooks" / "recipes" / f"{lab}.yaml").meaning)
-    assert found.as_tried == (not changed & set(given))
+    changed = {"overrides", "scale"} | set(read_book(ROOT / "notebooks" / "recipes" / f"{lab}.yaml").help)
+    assert found.is_reference_config == (not changed & set(given))
     if "betas" in str(given):
         assert (found.betas, found.batch) == ([0.9, 0.99], 4)
 
 
 def test_degradation_from_recipe():
-    made = {"downsampler": "area", "blur": [1, 2.5], "lr_noise": [0.1, 0.1], "jpeg": [60, 95]}
+    made = {"downsampler": "area", "blur": [1, 2.5], "image_noise": [0.1, 0.1], "jpeg": [60, 95]}
     wanted = srlab.Degradation("area", blur=(1.0, 2.5), noise=0.1, jpeg=(60.0, 95.0))
     assert setup("01_srresnet", **made).degradation == wanted
     assert str(setup("01_srresnet").degradation) == str(srlab.Degradation()), "as text, too: a run made before resumes"
@@ -156,11 +160,11 @@ def test_later_setup_reads_entries_of_the_first(capsys):
     scope = namespace("03_srgan") | {"batch": 4}  # typed among the parameters, or passed by papermill
     scope["lab"] = course.setup("03_srgan", scope)
     assert scope["lab"].run == "laptop-batch-4"
-    scope |= {"scores": {}, "itters": 3, "name": "gravel", "noise": 0.3, "batch": 8}
+    scope |= {"scores": {}, "itters": 3, "name": "gravel", "instance_noise": 0.3, "batch": 8}
     assert course.setup("03_srgan", scope).run == "laptop-batch-8"
-    assert "tricks = {'noise': 0.3}" in capsys.readouterr().out
-    scope |= {"tricks": {"blocks": 2}, "seed": 2}
-    assert course.setup("03_srgan", scope).run == "laptop-seed-2-blocks-2-batch-8"
+    assert "overrides = {'instance_noise': 0.3}" in capsys.readouterr().out
+    scope |= {"overrides": {"num_blocks": 2}, "seed": 2}
+    assert course.setup("03_srgan", scope).run == "laptop-seed-2-num_blocks-2-batch-8"
 
 
 @pytest.mark.parametrize("lab", LABS[3:5], ids=lambda lab: lab.stem)
@@ -214,7 +218,7 @@ def test_setup_announces_training(cells):
     for words in (*told, "right half of gravel (256 x 512 pixels)", "run:     04_esrgan/default\n"):
         assert words in shown.stdout
     assert "laptop" in shown.outputs[0].data["text/html"]
-    assert result.result.hardware == {"device": torch.device("cpu"), "precision": "no", "compiled": "default"}
+    assert result.result.trainer_kwargs == {"device": torch.device("cpu"), "precision": "no", "compiled": "default"}
 
 
 @pytest.mark.parametrize(
@@ -243,7 +247,7 @@ def test_setup_says_what_happens_to_an_existing_run(capsys, step, words):
 
 
 def test_show_prints_source_without_lists_of_docstring(cells):
-    _, shown = cells("import srlab; from srlab import course", "course.show(srlab.models.SRResNet, srlab.psnr)")
+    _, shown = cells("import srlab; from srlab import course", "course.show_source(srlab.models.SRResNet, srlab.psnr)")
     for output, thing in zip(shown.outputs, (SRResNet, srlab.psnr), strict=True):
         source, first = inspect.getsourcelines(thing)
         place, code = re.fullmatch(r"(.*)```python\n(.*)```", output.data["text/markdown"], re.DOTALL).groups()
@@ -309,7 +313,7 @@ def test_photos_and_starts_of_one_name_make_runs_of_their_own(photo):
     assert len({*runs, setup("04_esrgan", subject=str(first)).run}) == 4
     folders = [setup("01_srresnet", validation=str(path.parent)).run for path in (first, other, first)]
     assert folders[0] == folders[2] != folders[1]
-    about = {"images": srlab.photos("train").describe(), "degradation": srlab.Degradation().describe()}
+    about = {"images": srlab.bundled_photos("train").describe(), "degradation": srlab.Degradation().describe()}
     leave_run("02_content_loss", "mine", 9, generator={"network": "MSRResNet", "scale": 4}, sampler=about)
     assert setup("03_srgan", start="02_content_loss/mine", subject="").run.endswith("start-02_content_loss-mine")
 

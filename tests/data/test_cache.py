@@ -18,12 +18,12 @@ pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="a file has no t
 
 @pytest.fixture
 def folder(tmp_path):
-    """Photos of different sizes, one of them grey; more than are decoded ahead."""
+    """Photos of different sizes, one of them gray; more than are decoded ahead."""
     path = tmp_path / "Photos [1]"
     for index in range(cache.AHEAD + 3):
         pixels = torch.rand(3, 20 + index, 24 + 2 * index, generator=torch.Generator().manual_seed(index))
         write_image(pixels, path / f"{index:02}.png")
-    Image.new("L", (24, 32), 77).save(path / "grey.png")
+    Image.new("L", (24, 32), 77).save(path / "gray.png")
     return path
 
 
@@ -46,7 +46,7 @@ def files_in(home):
 
 
 def assert_same(one, other):
-    assert (one.describe(), one.names, one.grey) == (other.describe(), other.names, other.grey)
+    assert (one.describe(), one.names, one.gray) == (other.describe(), other.names, other.gray)
     assert all(map(torch.equal, one.hr, other.hr))
 
 
@@ -54,7 +54,7 @@ def test_cached_set_equals_set_in_memory(folder, home, load, capsys):
     memory = datasets.load_images(folder)
     assert not (home / "cache").exists()  # few photos have no cache
     mapped, decoded = load(folder)
-    assert (decoded, mapped.grey) == (len(memory), {"grey"})
+    assert (decoded, mapped.gray) == (len(memory), {"gray"})
     assert_same(mapped, memory)
     for pair in ((memory, mapped), (memory.subset("05", "01"), mapped.subset("05", "01"))):
         first, second = (next(PatchSampler(images, patch=16, batch=9)) for images in pair)

@@ -20,33 +20,33 @@ from srlab.evaluation.scoring import evaluate
 BLIND = Degradation(blur=(0.2, 3.0), noise=(0.01, 0.08), jpeg=(30, 95))
 
 
-def save(path, height=8, width=12, grey=False, seed=0):
-    shape = (height, width) if grey else (height, width, 3)
+def save(path, height=8, width=12, gray=False, seed=0):
+    shape = (height, width) if gray else (height, width, 3)
     path.parent.mkdir(parents=True, exist_ok=True)
     Image.fromarray(np.random.default_rng(seed).integers(0, 256, shape, dtype=np.uint8)).save(path)
 
 
 def noise_set(*sizes):
-    """Images of noise called a, b, c, d; b is grey."""
+    """Images of noise called a, b, c, d; b is gray."""
     random = torch.Generator().manual_seed(0)
     images = {
         name: torch.randint(256, (3, *size), generator=random, dtype=torch.uint8)
         for name, size in zip("abcd", sizes, strict=False)
     }
-    return ImageSet.from_images("mine", images, grey={"b"} & images.keys())
+    return ImageSet.from_images("mine", images, gray={"b"} & images.keys())
 
 
 # --- Bundled photos ------------------------------------------------------------------------------------------
 
 
 def test_bundled_photos(astronaut):
-    train, validation = datasets.photos("train"), datasets.photos("validation")
+    train, validation = datasets.bundled_photos("train"), datasets.bundled_photos("validation")
     assert len({image.numpy().tobytes() for image in train.hr + validation.hr}) == 16
     assert validation.names == ["astronaut", "chelsea", "text", "brick"]
     assert not set(train.names) & set(validation.names)
     assert torch.equal(validation["astronaut"], astronaut)
-    assert validation.grey == {"brick", "text"}
-    assert train.grey == {"camera", "grass", "gravel", "page"}
+    assert validation.gray == {"brick", "text"}
+    assert train.gray == {"camera", "grass", "gravel", "page"}
 
 
 # --- ImageSet ------------------------------------------------------------------------------------------------
@@ -66,7 +66,7 @@ def test_subset():
     assert torch.equal(images["b"], images.hr[1][None] / 255)
     assert [name for name, image in images if image.shape[0] == 1] == ["a", "b"]
     part = images.subset("b", "a")
-    assert (part.names, part.grey, images.subset("a").grey) == (["b", "a"], {"b"}, frozenset())
+    assert (part.names, part.gray, images.subset("a").gray) == (["b", "a"], {"b"}, frozenset())
     assert torch.equal(part["b"], images["b"])
     assert torch.equal(part.lr_of("b"), images.lr_of("b"))
 
@@ -84,7 +84,7 @@ def test_center_crop():
     images = noise_set((7, 10), (3, 9)).with_lr(Degradation(), 1).center_crop(4)
     assert torch.equal(images.hr[0], noise_set((7, 10)).hr[0][:, 1:5, 3:7])
     assert images.hr[1].shape == (3, 3, 4)
-    assert (images.name, images.names, images.lr, images.grey) == ("mine centre 4", ["a", "b"], None, {"b"})
+    assert (images.name, images.names, images.lr, images.gray) == ("mine center 4", ["a", "b"], None, {"b"})
 
 
 def test_pixels_are_not_copied():
@@ -122,7 +122,7 @@ def test_with_lr_of_a_random_degradation():
 
 # Files, the images that they are, and what is left out.
 TREES = {
-    "colour, grey and other files": ("b.png grey.JPG notes.gif sub.png/notes.gif", "b grey", ""),
+    "color, gray and other files": ("b.png gray.JPG notes.gif sub.png/notes.gif", "b gray", ""),
     "images on several levels": ("a.png crops/b.png crops/old/c.png", "a crops-b crops-old-c", ""),
     "a folder per class, as FFHQ": ("0/face.png 0/other.png 1/face.png", "0-face 0-other 1-face", ""),
     "hidden files and folders": (
@@ -140,9 +140,9 @@ TREES = {
 @pytest.mark.parametrize(("files", "names", "left_out"), TREES.values(), ids=TREES)
 def test_tree_of_images(tmp_path, capsys, files, names, left_out):
     for seed, name in enumerate(files.split()):
-        save(tmp_path / "set" / name, grey="grey" in name, seed=seed)
+        save(tmp_path / "set" / name, gray="gray" in name, seed=seed)
     images = load_images(tmp_path / "set")
-    assert (" ".join(images.names), images.lr, images.grey) == (names, None, {"grey"} & set(images.names))
+    assert (" ".join(images.names), images.lr, images.gray) == (names, None, {"gray"} & set(images.names))
     assert len({image.numpy().tobytes() for image in images.hr}) == len(images)
     assert capsys.readouterr().out == (f"Left out of set: {left_out}.\n" if left_out else "")
 
@@ -209,7 +209,7 @@ def test_linked_folders(tmp_path):
 @pytest.mark.parametrize(
     ("ask", "said"),
     [
-        (lambda path: datasets.photos("test"), "'test'.*train, validation"),
+        (lambda path: datasets.bundled_photos("test"), "'test'.*train, validation"),
         (lambda path: noise_set((4, 5))["c"], "'c' in mine.* a"),
         (lambda path: noise_set((95, 99)).at_least(96), "No image of mine is 96 pixels"),
         (lambda path: noise_set((4, 5)).center_crop(0), "at least 1 pixel"),

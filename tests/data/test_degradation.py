@@ -55,9 +55,9 @@ def slow_resize(image, factor, kernel="bicubic", antialias=True, rounded=lambda 
         x, out = np.moveaxis(image, axis, 0), []
         mirror = np.concatenate([np.arange(len(x)), np.arange(len(x))[::-1]])
         for i in range(math.ceil(len(x) * factor)):
-            centre = (i + 0.5) / factor - 0.5
-            taps = range(math.ceil(centre - half * stretch), math.floor(centre + half * stretch) + 1)
-            weights = [function((tap - centre) / stretch) for tap in taps]
+            center = (i + 0.5) / factor - 0.5
+            taps = range(math.ceil(center - half * stretch), math.floor(center + half * stretch) + 1)
+            weights = [function((tap - center) / stretch) for tap in taps]
             samples = [x[mirror[tap % len(mirror)]] for tap in taps]
             out.append(sum(w * s for w, s in zip(weights, samples, strict=True)) / sum(weights))
         image = np.moveaxis(rounded(np.stack(out)), 0, axis)
@@ -91,7 +91,7 @@ def test_downsample_has_the_uint8_pixels_of_the_definition(astronaut, scale):
         to_uint8(downsample(image, scale)).numpy() - slow_resize((image * 255).round(), 1 / scale, rounded=to_levels)
     )
     assert gap.max() <= 1
-    assert (gap > 0).mean() < 5e-5  # float32 cannot tell a half from its nearest neighbours
+    assert (gap > 0).mean() < 5e-5  # float32 cannot tell a half from its nearest neighbors
 
 
 def test_downsample_has_the_pixels_of_matlab(benchmark_dir):
@@ -203,8 +203,8 @@ def test_seed_decides_and_each_image_draws_its_own(photo, made):
 
 
 def test_strength_is_drawn_within_its_pair():
-    grey = torch.full((200, 3, 16, 16), 0.5)
-    drawn = (Degradation(noise=(0.02, 0.08))(grey, 2, seeded()) - 0.5).std(dim=(1, 2, 3))
+    gray = torch.full((200, 3, 16, 16), 0.5)
+    drawn = (Degradation(noise=(0.02, 0.08))(gray, 2, seeded()) - 0.5).std(dim=(1, 2, 3))
     assert drawn.min() > 0.02 * 0.8
     assert drawn.max() < 0.08 * 1.2
     assert drawn.mean().item() == pytest.approx(0.05, abs=0.004)

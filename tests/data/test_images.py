@@ -24,12 +24,12 @@ LEVELS = torch.from_numpy(NOISE).permute(2, 0, 1)
 
 
 def test_channels_of_color_and_gray(tmp_path):
-    grey, deep = Image.fromarray(NOISE[..., 0]), Image.fromarray(NOISE[..., 0].astype(np.uint16) * 257)
-    pictures = {"rgb": Image.fromarray(NOISE), "grey": grey, "alpha": grey.convert("LA"), "deep": deep}
+    gray, deep = Image.fromarray(NOISE[..., 0]), Image.fromarray(NOISE[..., 0].astype(np.uint16) * 257)
+    pictures = {"rgb": Image.fromarray(NOISE), "gray": gray, "alpha": gray.convert("LA"), "deep": deep}
     for name, picture in pictures.items():
         picture.save(tmp_path / f"{name}.png")
         for keep in (False, True):
-            found = read_image(str(tmp_path / f"{name}.png"), keep_grey=keep)
+            found = read_image(str(tmp_path / f"{name}.png"), keep_gray=keep)
             assert (found.dtype, found.is_contiguous()) == (torch.float32, True)
             expected = LEVELS if name == "rgb" else LEVELS[:1].expand(1 if keep else 3, -1, -1)
             assert torch.equal(to_uint8(found), expected)
@@ -74,7 +74,7 @@ def test_home_is_expanded(tmp_path, monkeypatch):
     assert srlab.load_images("~/set").names == ["a"]
     assert srlab.upscale_file("~/set/a.png", "~/b.png", lambda lr: lr, 1, progress=False).parent == tmp_path
     with pytest.raises(SrlabError, match=f"{tmp_path}/none"):
-        srlab.read_generator("~/none")
+        srlab.load_generator_file("~/none")
 
 
 # --- Levels, luma, crops -------------------------------------------------------------------------------------
@@ -91,8 +91,8 @@ def test_luma_of_known_colors_and_of_gray():
     known = {(0, 0, 0): 16, (255, 255, 255): 235, (255, 0, 0): 81.481, (0, 255, 0): 144.553, (0, 0, 255): 40.966}
     for rgb, y in known.items():
         assert luma(torch.tensor(rgb).view(3, 1, 1) / 255).item() * 255 == pytest.approx(y, abs=1e-4)
-    grey = torch.linspace(0, 1, 20, dtype=torch.float64).view(1, 4, 5)
-    assert torch.allclose(full_range(luma(grey.expand(2, 3, -1, -1))), grey, atol=1e-12)
+    gray = torch.linspace(0, 1, 20, dtype=torch.float64).view(1, 4, 5)
+    assert torch.allclose(full_range(luma(gray.expand(2, 3, -1, -1))), gray, atol=1e-12)
 
 
 def test_uint8_levels_give_the_same_as_floats():

@@ -16,11 +16,11 @@ from srlab.errors import SrlabError
 
 pytestmark = pytest.mark.filterwarnings("ignore::UserWarning")  # Pillow on broken EXIF
 NOISE = np.random.default_rng(7).integers(0, 256, (13, 18, 3), dtype=np.uint8)  # so any part of a file matters
-GREY = NOISE[..., 0]
+GRAY = NOISE[..., 0]
 ALPHA = NOISE[::-1, :, 1]
 SMOOTH = np.dstack([*np.meshgrid(np.linspace(30, 220, 18), np.linspace(220, 60, 13)), np.full((13, 18), 90)])
 SMOOTH = SMOOTH.astype(np.uint8)
-COLOURS = NOISE.reshape(-1, 3)[:16][GREY >> 4]
+COLORS = NOISE.reshape(-1, 3)[:16][GRAY >> 4]
 
 
 def encoded(picture, kind, **options):
@@ -37,22 +37,22 @@ def exif(orientation):
     return made.tobytes()
 
 
-def over_white(colours, alpha):
+def over_white(colors, alpha):
     share = alpha[..., None] / 255
-    return np.rint(colours * share + 255 * (1 - share))
+    return np.rint(colors * share + 255 * (1 - share))
 
 
-PALETTE = Image.fromarray(GREY >> 4)
+PALETTE = Image.fromarray(GRAY >> 4)
 PALETTE.putpalette(NOISE.reshape(-1, 3)[:16].tobytes())
 XMP = PngInfo()
 XMP.add_itxt("XML:com.adobe.xmp", "x" * 2_000_000, zip=True)
 WIDE = exif(6).replace(b"\1\0\0\4", b"\1\0\0\x10")  # a width of 64 bits, which EXIF lacks
-DEEP = GREY.astype(np.uint16) * 257
+DEEP = GRAY.astype(np.uint16) * 257
 # Name of the file -> its bytes, the picture in it, and levels by which a reader may miss them.
 READ = {
-    "one-hidden.png": (encoded(PALETTE, "PNG", transparency=3), np.where((GREY >> 4 == 3)[..., None], 255, COLOURS), 0),
+    "one-hidden.png": (encoded(PALETTE, "PNG", transparency=3), np.where((GRAY >> 4 == 3)[..., None], 255, COLORS), 0),
     "rgba.webp": (encoded(np.dstack([NOISE, ALPHA]), "WEBP", lossless=True, exact=True), over_white(NOISE, ALPHA), 1),
-    "16-bit-big-endian.tif": (encoded(Image.fromarray(DEEP.astype(">u2")), "TIFF"), GREY[..., None], 0),
+    "16-bit-big-endian.tif": (encoded(Image.fromarray(DEEP.astype(">u2")), "TIFF"), GRAY[..., None], 0),
     "inks.jpg": (encoded(Image.fromarray(SMOOTH).convert("CMYK"), "JPEG", quality=98), SMOOTH, 12),
     "exif-damaged.jpg": (encoded(SMOOTH, "JPEG", quality=98, exif=b"Exif\0\0MM\0*\xff\xff\xff\xff"), SMOOTH, 12),
     "exif-of-another-type.jpg": (encoded(SMOOTH, "JPEG", quality=98, exif=WIDE), np.rot90(SMOOTH, 3), 12),
@@ -70,8 +70,8 @@ REFUSED = {
     **{f"cut.{kind}": content[: len(content) // 3] for kind, content in WHOLE.items()},
     "flipped.png": WHOLE["png"][:400] + bytes([WHOLE["png"][400] ^ 255]) + WHOLE["png"][401:],
     "empty.png": b"",
-    "32-bit.tif": encoded(Image.fromarray(GREY.astype(np.int32)), "TIFF"),
-    "float.tif": encoded(GREY.astype(np.float32), "TIFF"),
+    "32-bit.tif": encoded(Image.fromarray(GRAY.astype(np.int32)), "TIFF"),
+    "float.tif": encoded(GRAY.astype(np.float32), "TIFF"),
     "raw.NEF": encoded(NOISE, "TIFF", tiffinfo={254: 1}),  # the preview before the pixels of the sensor
     "raw.dng": encoded(NOISE, "TIFF", tiffinfo={50706: b"\1\4\0\0"}),
 }

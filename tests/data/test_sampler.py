@@ -126,7 +126,7 @@ def test_images_are_equally_likely():
     sizes = ((8, 8), (100, 90), (8, 60))
     images = [torch.full((3, *size), value, dtype=torch.uint8) for value, size in enumerate(sizes)]
     hr = (next(PatchSampler(image_set(*images), 4, 8, 3000))[1] * 255).round()
-    assert all(len(patch.unique()) == 1 for patch in hr)  # no patch reaches into the neighbour in the buffer
+    assert all(len(patch.unique()) == 1 for patch in hr)  # no patch reaches into the neighbor in the buffer
     counts = torch.bincount(hr[:, 0, 0, 0].long(), minlength=3)
     assert counts.min() > 850  # of 1000 expected, with a standard deviation of 26
 
@@ -152,7 +152,7 @@ def test_black_corners_only_on_request():
 def test_rotation_of_a_ramp():
     ramp = (torch.arange(80) * 3).to(torch.uint8).expand(3, 80, 80)
     hr = next(PatchSampler(image_set(ramp), 4, 24, 300, augment="none", rotate=10, seed=1))[1][:, 0].double() * 255
-    # A plane fitted to each patch: value = mean + down * y + right * x, with x and y from the centre.
+    # A plane fitted to each patch: value = mean + down * y + right * x, with x and y from the center.
     axis = torch.arange(24).double() - 23 / 2
     down, right = ((hr * along).sum((1, 2)) / (24 * axis.square().sum()) for along in (axis[:, None], axis))
     plane = hr.mean((1, 2))[:, None, None] + down[:, None, None] * axis[:, None] + right[:, None, None] * axis

@@ -8,7 +8,7 @@ from PIL import Image
 from srlab.data import datasets, subjects
 from srlab.data.images import read_pixels
 from srlab.errors import SrlabError
-from srlab.models.weights import load_shipped
+from srlab.models.weights import load_bundled
 
 
 @pytest.fixture
@@ -17,7 +17,7 @@ def own(tmp_path):
 
     def cut(pixels):
         Image.fromarray(pixels).save(tmp_path / "own.png")
-        return subjects.halves(tmp_path / "own.png")
+        return subjects.split_photo(tmp_path / "own.png")
 
     return cut
 
@@ -28,13 +28,13 @@ def noise(height, width):
 
 @pytest.mark.parametrize("name", ["brick", "gravel"])
 def test_bundled_photo_is_cut_without_a_gap(name):
-    left, right = subjects.halves(name)
+    left, right = subjects.split_photo(name)
     whole = read_pixels(datasets.photo_file(name)).expand(-1, -1, 3).permute(2, 0, 1)
     assert torch.equal(torch.cat([left.hr[0], right.hr[0]], dim=2), whole)
     assert left.hr[0].shape == right.hr[0].shape
-    assert left.grey == right.grey == {name}
+    assert left.gray == right.gray == {name}
     if name == "gravel":
-        assert torch.equal(datasets.photos("train")[name], left[name])
+        assert torch.equal(datasets.bundled_photos("train")[name], left[name])
 
 
 def test_own_photo_is_cut_with_a_gap(own):
@@ -42,11 +42,11 @@ def test_own_photo_is_cut_with_a_gap(own):
     left, right = own(pixels)
     assert (left.hr[0].permute(1, 2, 0).numpy() == pixels[:, :132]).all()
     assert (right.hr[0].permute(1, 2, 0).numpy() == pixels[:, 132 + subjects.GAP :]).all()
-    assert (left.grey, own(pixels[..., 0])[0].grey) == (frozenset(), {"own"})
+    assert (left.gray, own(pixels[..., 0])[0].gray) == (frozenset(), {"own"})
 
 
 def test_gap_is_the_receptive_field():
-    radii = [load_shipped()[method].radius for method in ("MSRResNet", "RRDB")]
+    radii = [load_bundled()[method].radius for method in ("MSRResNet", "RRDB")]
     assert 4 * max(radii) == subjects.GAP
 
 
@@ -90,4 +90,4 @@ def test_subject_that_is_not_a_photo(name, said, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "a\nb.png").touch()
     with pytest.raises(SrlabError, match=said):
-        subjects.halves(name)
+        subjects.split_photo(name)

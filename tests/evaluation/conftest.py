@@ -4,7 +4,7 @@ import pytest
 import torch
 from torchvision.models import alexnet
 
-from srlab.evaluation.perception import load_lpips
+from srlab.evaluation.perceptual import load_lpips
 
 
 @pytest.fixture(scope="session")

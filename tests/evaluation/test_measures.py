@@ -9,11 +9,11 @@ from srlab.data.images import quantize
 from srlab.data.resampling import downsample, upsample
 from srlab.errors import SrlabError
 from srlab.evaluation.metrics import TooSmall, ms_ssim, psnr, ssim
-from srlab.evaluation.perception import checkerboard, colour_shift, energy_error, gradient_ratio, lpips
-from srlab.evaluation.populations import patch_distance
+from srlab.evaluation.patch_distance import patch_distance
+from srlab.evaluation.perceptual import checkerboard, color_shift, energy_error, gradient_ratio, lpips
 
 # Measure -> the smallest side that it takes. PSNR, SSIM and MS-SSIM first lose 4 pixels a side.
-SIDES = {"psnr": 9, "ssim": 19, "ms_ssim": 169, "gradient_ratio": 2, "energy_error": 16, "colour_shift": 1}
+SIDES = {"psnr": 9, "ssim": 19, "ms_ssim": 169, "gradient_ratio": 2, "energy_error": 16, "color_shift": 1}
 SIDES |= {"checkerboard": 64, "patch_distance": 176, "lpips": 31}
 
 
@@ -25,7 +25,7 @@ def name(request):
 @pytest.fixture
 def measure(name, network):
     measures = {"checkerboard": lambda sr, hr: checkerboard(sr), "lpips": lambda sr, hr: lpips(sr, hr, network)}
-    for function in (psnr, ssim, ms_ssim, gradient_ratio, energy_error, colour_shift, patch_distance):
+    for function in (psnr, ssim, ms_ssim, gradient_ratio, energy_error, color_shift, patch_distance):
         measures[function.__name__] = function
     return measures[name]
 
@@ -60,6 +60,6 @@ def test_image_smaller_than_the_window_is_refused_as_too_small(name, measure):
     side = SIDES[name]
     fits, small = (torch.rand(1, 3, height, 200) for height in (side, side - 1))
     assert measure(fits, fits).shape == (1,)
-    if name not in ("psnr", "colour_shift"):  # which have no window
+    if name not in ("psnr", "color_shift"):  # which have no window
         with pytest.raises(TooSmall):
             measure(small, small)

@@ -22,7 +22,7 @@ from srlab.evaluation.metrics import (
 )
 
 RGB = Protocol("rgb", crop=0, quantize=False)
-GREY = Protocol("y", crop=0, quantize=False)
+GRAY = Protocol("y", crop=0, quantize=False)
 
 
 @pytest.fixture(scope="module")
@@ -43,7 +43,7 @@ def test_psnr_of_a_constant_error_is_20_log_of_its_inverse():
     hr = torch.full((1, 3, 16, 16), 100 / 255)
     sr, wanted = hr + 20 / 255, 20 * math.log10(255 / 20)
     assert psnr(sr, hr, RGB).item() == pytest.approx(wanted, abs=1e-4)
-    # A grey step of one level is 219/255 of a level on the luma plane.
+    # A gray step of one level is 219/255 of a level on the luma plane.
     assert psnr(sr, hr).item() == pytest.approx(wanted + 20 * math.log10(255 / 219), abs=1e-4)
 
 
@@ -52,7 +52,7 @@ def test_psnr_of_equal_images_is_infinite_and_on_y_a_channel_has_its_luma_weight
     assert psnr(hr, hr).item() == math.inf
     sr = hr.clone()
     sr[:, 1] += 0.5
-    assert psnr(sr, hr, GREY).item() == pytest.approx(-20 * math.log10(0.5 * 128.553 / 255), abs=1e-4)
+    assert psnr(sr, hr, GRAY).item() == pytest.approx(-20 * math.log10(0.5 * 128.553 / 255), abs=1e-4)
     assert psnr(sr, hr, RGB).item() == pytest.approx(-10 * math.log10(0.5**2 / 3), abs=1e-4)
 
 
@@ -76,19 +76,19 @@ def test_protocol_rounds_then_takes_the_luma_then_crops(hr):
     assert torch.equal(PROTOCOLS["study"](image), image)
 
 
-def test_grey_image_is_scored_on_its_values_unless_the_protocol_takes_their_luma(sr, hr):
-    grey_sr, grey_hr = (quantize(full_range(luma(x)).clamp(0, 1)) for x in (sr, hr))
-    assert torch.equal(PAPER(grey_hr), grey_hr[..., 4:-4, 4:-4])
-    as_rgb = psnr(grey_sr.expand(-1, 3, -1, -1), grey_hr.expand(-1, 3, -1, -1))
-    gain = as_rgb - psnr(grey_sr, grey_hr)
+def test_gray_image_is_scored_on_its_values_unless_the_protocol_takes_their_luma(sr, hr):
+    gray_sr, gray_hr = (quantize(full_range(luma(x)).clamp(0, 1)) for x in (sr, hr))
+    assert torch.equal(PAPER(gray_hr), gray_hr[..., 4:-4, 4:-4])
+    as_rgb = psnr(gray_sr.expand(-1, 3, -1, -1), gray_hr.expand(-1, 3, -1, -1))
+    gain = as_rgb - psnr(gray_sr, gray_hr)
     assert gain.tolist() == pytest.approx(2 * [20 * math.log10(255 / 219)], abs=1e-4)
-    assert torch.equal(psnr(grey_sr, grey_hr, PROTOCOLS["basicsr"]), as_rgb)
+    assert torch.equal(psnr(gray_sr, gray_hr, PROTOCOLS["basicsr"]), as_rgb)
 
 
 GOOD = torch.rand(1, 3, 20, 20)
 REFUSED = [
     (GOOD, GOOD / 0, "NaN or infinity"),
-    (GOOD[:, :1], GOOD, r"\(1, 1, 20, 20\)"),  # never broadcast grey over colour
+    (GOOD[:, :1], GOOD, r"\(1, 1, 20, 20\)"),  # never broadcast gray over color
     (torch.rand(20, 20, 3), torch.rand(20, 20, 3), "RGB or gray"),
     (torch.full((1, 3, 20, 20), 200.0), GOOD, "divide 8-bit levels by 255"),
     (torch.rand(3, 8, 30), torch.rand(3, 8, 30), "crop of 4"),
@@ -108,7 +108,7 @@ def test_what_cannot_be_scored_is_refused_and_never_as_too_small(sr, hr, said):
     [
         ({"color": "Y"}, "color 'y'"),
         ({"crop": -1}, "crop=-1"),
-        ({"grey": "y"}, "'luma'"),
+        ({"gray": "y"}, "'luma'"),
         ({"resampler": "a"}, "bicubic"),
     ],
 )
@@ -126,7 +126,7 @@ def benchmarks(benchmark_dir):
     sets = {}
     for name in ("Set5", "Set14"):
         files = sorted((benchmark_dir / name / "HR").glob("*.png"))
-        images = [mod_crop(read_image(path, keep_grey=True), 4)[None] for path in files]
+        images = [mod_crop(read_image(path, keep_gray=True), 4)[None] for path in files]
         sets[name] = [(upsample(downsample(image, 4), 4), image) for image in images]
     return sets
 

@@ -5,13 +5,13 @@ import math
 import pytest
 import torch
 
-from srlab.course.competitors import METHODS, load_upscalers
+from srlab.course.trained import METHODS, load_trained
 from srlab.data.datasets import ImageSet
 from srlab.data.degradation import Degradation
 from srlab.data.images import mod_crop, to_uint8
 from srlab.data.resampling import downsample, upsample
 from srlab.errors import SrlabError
-from srlab.evaluation import perception
+from srlab.evaluation import perceptual
 from srlab.evaluation.metrics import FACE, Protocol, lr_consistency, psnr, ssim
 from srlab.evaluation.scoring import evaluate, evaluate_all, summarize
 from srlab.models import MSRResNet
@@ -76,13 +76,13 @@ def test_a_random_degradation_is_the_same_for_every_method(images):
     assert one == two
 
 
-def test_grey_file_is_scored_on_its_grey_values_and_in_rgb_as_any_other():
-    grey = texture(48, 64, channels=1).repeat(3, 1, 1)
-    as_file, expanded = (ImageSet.from_images("set", {"g": grey}, names) for names in (["g"], []))
+def test_gray_file_is_scored_on_its_gray_values_and_in_rgb_as_any_other():
+    gray = texture(48, 64, channels=1).repeat(3, 1, 1)
+    as_file, expanded = (ImageSet.from_images("set", {"g": gray}, names) for names in (["g"], []))
     scored = evaluate(bicubic, as_file)
     gain = evaluate(bicubic, expanded)["psnr"][0] - scored["psnr"][0]
     assert gain == pytest.approx(20 * math.log10(255 / 219), abs=0.02)
-    for other in (Protocol("rgb", 4), Protocol(grey="luma")):
+    for other in (Protocol("rgb", 4), Protocol(gray="luma")):
         assert evaluate(bicubic, as_file, protocol=other).equals(evaluate(bicubic, expanded, protocol=other))
 
 
@@ -90,14 +90,14 @@ def test_grey_file_is_scored_on_its_grey_values_and_in_rgb_as_any_other():
 
 
 def test_metrics_asked_for_are_the_columns_in_that_order(images):
-    table = evaluate(bicubic, images, metrics=("energy_error", "psnr", "colour_shift", "gradient_ratio", "psnr"))
-    assert list(table.columns) == ["image", "energy_error", "psnr", "colour_shift", "gradient_ratio"]
+    table = evaluate(bicubic, images, metrics=("energy_error", "psnr", "color_shift", "gradient_ratio", "psnr"))
+    assert list(table.columns) == ["image", "energy_error", "psnr", "color_shift", "gradient_ratio"]
     # Perception uses the whole image in color, whatever the protocol, and so does a function of one's own.
-    again = evaluate(bicubic, images, protocol=FACE, metrics=("energy_error", perception.colour_shift))
-    assert again.equals(table[["image", "energy_error", "colour_shift"]])
+    again = evaluate(bicubic, images, protocol=FACE, metrics=("energy_error", perceptual.color_shift))
+    assert again.equals(table[["image", "energy_error", "color_shift"]])
     hr = mod_crop(images["a"], 4)
-    wanted = perception.colour_shift(bicubic(downsample(hr, 4)), hr)
-    assert table["colour_shift"][0] == pytest.approx(wanted.item(), abs=1e-9)
+    wanted = perceptual.color_shift(bicubic(downsample(hr, 4)), hr)
+    assert table["color_shift"][0] == pytest.approx(wanted.item(), abs=1e-9)
 
 
 def test_image_too_small_for_a_window_has_nan():
@@ -195,13 +195,13 @@ LABELS = [  # lab, run, parameters, label
 
 
 def test_all_finished_runs_are_loaded_by_the_name_of_their_method(home, capsys):
-    assert load_upscalers() == {}
+    assert load_trained() == {}
     assert f"no finished runs for all kinds of photos in {home}" in capsys.readouterr().out
     for lab, name, parameters, _ in reversed(LABELS):
         make_run(lab, name, **parameters)
     make_run("04_esrgan", "default-ablation-without-d", discriminator={})
     make_run("02_content_loss", "begun", state="running")
-    upscalers = load_upscalers()
+    upscalers = load_trained()
     assert list(upscalers) == [label for *_, label in LABELS]
     assert not any(network.training for network in upscalers.values())
     assert capsys.readouterr().out == ""
@@ -214,29 +214,29 @@ def test_run_that_is_broken_or_of_another_scale_is_named_and_left_out(capsys):
     weights = make_run("02_content_loss", "default").path / "generator.safetensors"
     weights.write_bytes(weights.read_bytes()[:500])
     (make_run("04_esrgan", "default").path / "run.json").write_text("{")
-    assert list(load_upscalers(scale=4)) == ["SRGAN"]
+    assert list(load_trained(scale=4)) == ["SRGAN"]
     said = capsys.readouterr().out.splitlines()
     names = ("01_srresnet/twice", "02_content_loss/default", "04_esrgan/default")
     assert [line.split(":")[0] for line in said] == [f"The run {name} is left out" for name in names]
     assert "enlarges x2, not x4" in said[0]
-    assert list(load_upscalers()) == ["MSRResNet (twice)", "SRGAN"]
+    assert list(load_trained()) == ["MSRResNet (twice)", "SRGAN"]
 
 
 def test_run_that_knows_one_subject_is_left_out_unless_asked_for(capsys):
     make_run("03_srgan", "default", subject="gravel")
     make_run("03_srgan", "all", subject="")
-    assert list(load_upscalers()) == ["SRGAN (all)"]
+    assert list(load_trained()) == ["SRGAN (all)"]
     assert '03_srgan/default knows gravel alone: subject="gravel" takes it.' in capsys.readouterr().out
-    assert list(load_upscalers(["03_srgan"])) == list(load_upscalers(subject="gravel")) == ["SRGAN"]
-    assert load_upscalers(subject="text") == {}
+    assert list(load_trained(["03_srgan"])) == list(load_trained(subject="gravel")) == ["SRGAN"]
+    assert load_trained(subject="text") == {}
     assert capsys.readouterr().out == ""
 
 
 def test_runs_of_a_list_must_all_be_there_and_fit():
     make_run("01_srresnet", "default", state="running")
     make_run("03_srgan", "long")
-    assert list(load_upscalers(["03_srgan/long", "01_srresnet"])) == ["SRGAN (long)", "MSRResNet"]
-    assert list(load_upscalers("01_srresnet/default")) == ["MSRResNet"]
+    assert list(load_trained(["03_srgan/long", "01_srresnet"])) == ["SRGAN (long)", "MSRResNet"]
+    assert list(load_trained("01_srresnet/default")) == ["MSRResNet"]
     for names, options, said in ((["01_srresnet/other"], {}, "other"), (["01_srresnet"], {"scale": 2}, "x4, not x2")):
         with pytest.raises(SrlabError, match=said):
-            load_upscalers(names, **options)
+            load_trained(names, **options)

@@ -56,12 +56,12 @@ BUGS = {
         Bug(
             "srlab/models/srresnet.py",
             """            InPlacePReLU(),
-            nn.Conv2d(features, features, 3, padding=1),
-            nn.BatchNorm2d(features),
+            nn.Conv2d(num_features, num_features, 3, padding=1),
+            nn.BatchNorm2d(num_features),
         )
 """,
             """            InPlacePReLU(),
-            nn.Conv2d(features, features, 3, padding=1),
+            nn.Conv2d(num_features, num_features, 3, padding=1),
         )
         self.body.append(self.body[1])
 """,
@@ -132,24 +132,24 @@ BUGS = {
             "test_losses.py::test_content_loss_by_hand",
         ),
     ],
-    "VGG is fed un-normalised input": [
+    "VGG is fed un-normalized input": [
         Bug(
             "srlab/models/features.py",
             "if self.normalize:",
             "if False:",
-            "models/test_features.py::test_images_are_normalised_as_in_training_unless_told_not_to",
+            "models/test_features.py::test_images_are_normalized_as_in_training_unless_told_not_to",
             "content_loss.ContentLoss",
         ),
         Bug(
-            "srlab/evaluation/perception.py",
+            "srlab/evaluation/perceptual.py",
             "normalize=True",
             "normalize=False",
-            "evaluation/test_perception.py::test_lpips_gets_its_images_from_minus_1_to_1",
+            "evaluation/test_perceptual.py::test_lpips_gets_its_images_from_minus_1_to_1",
         ),
     ],
     "A Linear stands before the average pool": [
         Bug(
-            "srlab/models/as_coded.py",
+            "srlab/models/kim2021.py",
             "self.head(self.convolutions(noisy(image, noise)).mean(dim=(2, 3)))",
             "self.head(self.convolutions(noisy(image, noise)).flatten(2).mT).mean(dim=1)",
             "models/test_discriminators.py::test_the_coded_discriminator_averages_over_the_places_before_its_linear_layers",
@@ -254,7 +254,7 @@ BUGS = {
         ),
         Bug(
             "srlab/models/srresnet.py",
-            "math.ceil(4 + 2 * blocks + 1",
+            "math.ceil(4 + 2 * num_blocks + 1",
             "math.ceil(4 + blocks + 1",
             "models/test_models.py::test_the_radius_is_what_gradients_reach",
         ),

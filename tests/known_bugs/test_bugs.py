@@ -34,7 +34,7 @@ def test_bug_fits_the_code_and_names_a_test_and_an_exercise(bug):
         ast.parse(cell)
     file, test = bug.check.split("::")
     assert f"\ndef {test}(" in (ROOT / "tests" / file).read_text(encoding="utf-8")
-    assert not bug.exercise or find(bug.exercise).mistakes
+    assert not bug.exercise or find(bug.exercise).known_mistakes
 
 
 def failures(copy, checks):

@@ -1,6 +1,6 @@
 """Make the committed notebooks clean: run the labs, keep the outputs that tests compare, drop all others.
 
-Run it after editing a lab: ``make refresh``.
+Run it after editing a lab: ``make clean-notebooks``.
 """
 
 import os

@@ -16,7 +16,7 @@ FACE = srlab.Protocol(color="rgb", crop=0)
 @pytest.fixture
 def split(tmp_path):
     """Folders train/ and val/ with HR/ and LRx4/: cut-outs of embedded photos, and LR that no recipe would make."""
-    seen, photos = datasets.photos("train"), datasets.photos("validation")
+    seen, photos = datasets.bundled_photos("train"), datasets.bundled_photos("validation")
     for i, name in enumerate(("coffee", "rocket", "camera")):
         srlab.write_image(seen[name][..., 100:164, 100:172], tmp_path / "train" / f"{i}.png")
     for i, name in enumerate(("astronaut", "chelsea")):  # names as in train/, yet other photos
@@ -30,10 +30,10 @@ def split(tmp_path):
 @pytest.mark.nightly
 def test_the_recipe_trains_on_its_degradation_and_validates_on_given_pairs_as_they_are(tmp_path, split):
     lab, out = ROOT / "notebooks" / "01_srresnet.ipynb", tmp_path / "out.ipynb"
-    execute(lab, out, SMALL | split | {"network": "RRDBNet", "blocks": 2}, "explore")
+    execute(lab, out, SMALL | split | {"network": "RRDBNet", "num_blocks": 2}, "optional")
     run = srlab.Run("01_srresnet", "blind")
     recipe = run.manifest()["parameters"]
-    degradation = srlab.Degradation(blur=BLIND["blur"], noise=BLIND["lr_noise"], jpeg=[*map(float, BLIND["jpeg"])])
+    degradation = srlab.Degradation(blur=BLIND["blur"], noise=BLIND["image_noise"], jpeg=[*map(float, BLIND["jpeg"])])
     assert recipe["sampler"]["degradation"] == degradation.describe()
     assert recipe["sampler"]["images"].items() >= {"name": "train", "count": 3}.items()
     assert (recipe["generator"]["network"], recipe["loss"]) == ("RRDBNet", "l1")

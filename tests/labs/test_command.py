@@ -15,7 +15,7 @@ STEPS = 24
 def typed(call, tmp_path):
     """Type it, with the recipe for CI; what was printed and what the notebook said."""
     notebook, lab = nbformat.read(ROOT / "notebooks" / "04_esrgan.ipynb", 4), tmp_path / "04_esrgan.ipynb"
-    notebook.cells = [cell for cell in notebook.cells if "explore" not in cell.metadata.get("tags", [])]
+    notebook.cells = [cell for cell in notebook.cells if "optional" not in cell.metadata.get("tags", [])]
     nbformat.write(notebook, lab)
 
     def run(*given, start=("-m", "papermill")):
@@ -45,7 +45,7 @@ def test_longer_run_has_its_own_name(typed):
     assert f"from step 10, iters=10 (now {4 * STEPS})" in said
     manifest = short.manifest()
     assert manifest["continued"] == [{"step": 10, "from": 10, "to": 4 * STEPS}]
-    assert (manifest["step"], manifest["state"]) == (4 * STEPS, "finished")
+    assert (manifest["step"], manifest["status"]) == (4 * STEPS, "finished")
 
 
 @pytest.mark.nightly
@@ -54,6 +54,6 @@ def test_two_processes_train_one_run(typed):
     typed("-p", "iters", 12, start=torchrun)
     run = Run("04_esrgan", "smoke-12-batch-2")
     manifest = run.manifest()
-    assert (manifest["processes"], manifest["step"], manifest["state"]) == (2, 12, "finished")
+    assert (manifest["processes"], manifest["step"], manifest["status"]) == (2, 12, "finished")
     steps = [row["step"] for row in run.metrics() if "g_loss" in row]
     assert steps == sorted(set(steps)), "each step is logged once"

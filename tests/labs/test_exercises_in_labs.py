@@ -57,11 +57,11 @@ def test_solutions_are_correct(lab, displayed, monkeypatch):
 
 
 @pytest.mark.parametrize("lab", ALL, ids=lambda lab: lab.stem)
-def test_importance(lab):
+def test_points(lab):
     cells = nbformat.read(lab, 4).cells
     for text, _, check in zip(cells, cells[1:], cells[2:], strict=False):
         if check.cell_type == "code" and (name := re.search(r'course\.check\("([\w.]+)"', check.source)):
-            assert re.findall(r"importance (\d) of 5", text.source) == [str(find(name[1]).importance)]
+            assert re.findall(r"(\d) points?\.", text.source) == [str(find(name[1]).points)]
 
 
 def test_every_exercise_is_in_a_lab():

@@ -47,7 +47,14 @@ def test_labs_run_and_print_what_is_saved_in_them(call, tmp_path, home, labs):
 
 
 # The recipes esrdgan and blind at the size of smoke; both begin with a fresh generator.
-SMALL = {"iters": 10, "backbone": "random", "d_features": 16, "photos": "astronaut", "blocks": 1, "width": 16}
+SMALL = {
+    "iters": 10,
+    "backbone": "random",
+    "d_features": 16,
+    "photos": "astronaut",
+    "num_blocks": 1,
+    "num_features": 16,
+}
 SMALL |= {"growth": 8, "batch": 4, "patch": 32, "validate_every": 20}
 
 
@@ -66,11 +73,11 @@ SMALL |= {"growth": 8, "batch": 4, "patch": 32, "validate_every": 20}
     ids=["02 plain input", "03 other game", "03 without D", "04 without D", "04 esrdgan", "04 blind", "05 alone"],
 )
 def test_a_lab_runs_with_what_it_suggests(tmp_path, lab, changes):
-    execute(ROOT / "notebooks" / f"{lab}.ipynb", tmp_path / "out.ipynb", {"recipe": "smoke"} | changes, "explore")
+    execute(ROOT / "notebooks" / f"{lab}.ipynb", tmp_path / "out.ipynb", {"recipe": "smoke"} | changes, "optional")
     if "run" in changes:
         recipe = srlab.Run(lab, changes["run"]).manifest()["parameters"]
         assert recipe["discriminator"]["network"] == "VGGDiscriminator"
-        assert recipe["gan"] == {"esrdgan": "relativistic", "blind": "vanilla"}[changes["run"]]
+        assert recipe["gan"] == {"esrdgan": "rgan", "blind": "vanilla"}[changes["run"]]
         made = {"esrdgan": {"method": "bicubic-aliased"}, "blind": {"blur": [0.2, 3.0]}}[changes["run"]]
         assert recipe["sampler"]["degradation"].items() >= made.items()
         assert recipe["features"]["layers"] == "vgg19 conv5_4"
@@ -90,7 +97,7 @@ def test_make_labs_works_from_a_path_with_spaces(call, tmp_path):
     for lab in LABS[:2]:
         notebook = read_notebook(lab)
         fill_in(notebook)  # so that no exercise goes on with its reference
-        notebook.cells = [cell for cell in notebook.cells if "explore" not in cell.metadata.get("tags", [])]
+        notebook.cells = [cell for cell in notebook.cells if "optional" not in cell.metadata.get("tags", [])]
         nbformat.write(notebook, course / "notebooks" / lab.name)
     (course / ".venv").symlink_to(ROOT / ".venv")
     environment = {"SRLAB_HOME": str(course / "runs"), "SRLAB_STRICT": "1"}

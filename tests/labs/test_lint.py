@@ -55,14 +55,14 @@ def test_title_parameters_and_setup(lab, cells):
 
 
 def test_every_number_of_the_recipe_is_used(lab, cells):
-    by_setup = {"recipe", "iters", "run", "images", "validation", "device", "precision", "compiled", "tricks"}
-    by_setup |= {"photos", "center_crop", "start", "parameter_limit", "downsampler", "blur", "lr_noise", "jpeg"}
+    by_setup = {"recipe", "iters", "run", "images", "validation", "device", "precision", "compiled", "overrides"}
+    by_setup |= {"photos", "center_crop", "start", "parameter_limit", "downsampler", "blur", "image_noise", "jpeg"}
     book = read_book(ROOT / "notebooks" / "recipes" / f"{lab.stem}.yaml")
     shared = (ROOT / "srlab" / "course" / "gan_plumbing.py").read_text(encoding="utf-8") if "gan" in lab.stem else ""
     shared = re.sub(r"^NOTED .*$", "", shared, flags=re.M)  # to note a number in the manifest is not to use it
     rest = "\n".join([shared, *(cell.source for cell in code(cells)[1:]), *read_claims(lab.stem).values()])
     assert [name for name in book.parameters.keys() - by_setup if not re.search(rf"\b{name}\b", rest)] == []
-    unused = [name for name in book.meaning.keys() - by_setup if not re.search(rf'\blab\.{name}\b|"{name}"', rest)]
+    unused = [name for name in book.help.keys() - by_setup if not re.search(rf'\blab\.{name}\b|"{name}"', rest)]
     assert [name for name in unused if not name.startswith("min_gain_")] == []
 
 
@@ -70,12 +70,14 @@ def test_kept_outputs(cells):
     for before, cell in itertools.pairwise(cells):
         if tags(cell) & KEPT:
             assert tags(cell) >= KEPT, f"both tags or none: {cell.source[:60]}"
-            assert {output.get("name") for output in cell.outputs} == {"stdout"}, f"run `make refresh`: {cell.source}"
+            assert {output.get("name") for output in cell.outputs} == {"stdout"}, (
+                f"run `make clean-notebooks`: {cell.source}"
+            )
             assert not (before.cell_type == "markdown" and before.source.strip().endswith("?*")), cell.source
             assert ".reveal(" not in cell.source, cell.source
         else:
             kept = cell.get("outputs"), cell.get("execution_count")
-            assert not any(kept), f"run `make refresh`: {cell.source}"
+            assert not any(kept), f"run `make clean-notebooks`: {cell.source}"
 
 
 def test_exercises(cells):
@@ -86,7 +88,7 @@ def test_exercises(cells):
         assert len(set(name.groups())) == 1
         assert "return course.TODO" in cells[place - 1].source
         assert "exercise" in tags(cells[place]) & tags(cells[place - 1])
-    form = r"^\*\*Exercise (\d+)\.\*\* \*\d+ minutes, importance [1-5] of 5\.\*"
+    form = r"^\*\*Exercise (\d+)\.\*\* \*\d+ minutes, [1-5] points?\.\*"
     above = [re.search(form, cells[place - 2].source, re.M) for place in checks]
     assert [line and int(line[1]) for line in above] == list(range(1, len(checks) + 1))
 
@@ -107,8 +109,8 @@ def test_guesses_are_revealed(cells):
     left_out = {}  # of the guesses so far, whether a run without exploring lacks them
     for cell in reversed(code(cells)):
         for name in re.findall(r"^(\w+) = course\.guess\(", cell.source, re.M):
-            assert left_out.pop(name) or "explore" not in tags(cell), cell.source
-        left_out |= dict.fromkeys(re.findall(r"(\w+)\.reveal\(", cell.source), "explore" in tags(cell))
+            assert left_out.pop(name) or "optional" not in tags(cell), cell.source
+        left_out |= dict.fromkeys(re.findall(r"(\w+)\.reveal\(", cell.source), "optional" in tags(cell))
     assert left_out == {}
 
 

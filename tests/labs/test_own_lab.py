@@ -30,10 +30,10 @@ def test_smallest_lab(tmp_path, home, monkeypatch, capsys):
     nbformat.write(notebook_of(cells), tmp_path / "notebooks" / "06_my_lab.ipynb")
     monkeypatch.chdir(tmp_path)
     assert main(["plan", "06", "-p", "batch", "2"]) == 0
-    assert main(["labs", "06", "--recipe", "smoke"]) == 0
+    assert main(["execute", "06", "--recipe", "smoke"]) == 0
     assert "PSNR of the unseen photos" in capsys.readouterr().out
     (tmp_path / "notebooks" / "recipes" / "06_my_lab.yaml").rename(tmp_path / "other.yaml")
-    for command in ("plan", "labs"):
+    for command in ("plan", "execute"):
         assert main([command, "06"]) == 2
         assert "notebooks/recipes/06_my_lab.yaml is missing" in capsys.readouterr().err
     assert (home / "06_my_lab" / "smoke" / "generator.safetensors").is_file()

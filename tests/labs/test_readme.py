@@ -15,7 +15,7 @@ from srlab.course.cli.main import main
 from srlab.course.recipes import read_book
 from srlab.data.images import write_image
 from srlab.models import MSRResNet
-from srlab.models.realesrgan import find_published
+from srlab.models.realesrgan import find_realesrgan
 from tests.conftest import LABS as NOTEBOOKS
 from tests.conftest import ROOT, leave_run
 
@@ -62,7 +62,7 @@ def test_papermill_commands(command):
     for flag, name, value in zip(words, words[1:], [*words[2:], ""], strict=False):
         assert flag != "-f"
         if flag == "-p":
-            assert name in book.parameters or name in book.meaning, name
+            assert name in book.parameters or name in book.help, name
             assert name != "recipe" or value in book.recipes
 
 
@@ -92,11 +92,11 @@ SRLAB = dict.fromkeys(command for command in COMMANDS if command.startswith("srl
 
 @pytest.mark.usefixtures("desk")
 @pytest.mark.parametrize(
-    "command", [pytest.param(c, marks=pytest.mark.nightly if c.startswith("srlab labs") else ()) for c in SRLAB]
+    "command", [pytest.param(c, marks=pytest.mark.nightly if c.startswith("srlab execute") else ()) for c in SRLAB]
 )
 def test_srlab_commands(command):
-    if "--run realesrgan" in command and find_published() is None:
-        pytest.skip("needs the published network; make published installs it")
+    if "--run realesrgan" in command and find_realesrgan() is None:
+        pytest.skip("needs the published network; make realesrgan installs it")
     assert main(shlex.split(command)[1:]) == 0
 
 

@@ -33,7 +33,7 @@ def claims_of(lab):
 def _literal(node):
     try:
         return ast.literal_eval(node)
-    except ValueError:  # computed, such as -lab.max_loss
+    except ValueError:  # computed, such as -lab.max_psnr_drop
         return None
 
 

@@ -50,7 +50,7 @@ def test_the_answer_is_a_logit_and_no_probability(discriminator):
     assert (logits > 1).all()
 
 
-def test_a_place_of_the_patch_discriminator_sees_its_neighbourhood_only():
+def test_a_place_of_the_patch_discriminator_sees_its_neighborhood_only():
     discriminator = PatchDiscriminator(4).eval()
     image = torch.rand(1, 3, 64, 64, requires_grad=True)
     discriminator(image)[0, 0, 8, 8].backward()

@@ -53,7 +53,7 @@ def networks(tmp_path_factory) -> Callable[[str], tuple[nn.Module, Path]]:
 
 
 def maps(layers: str, file: Path | str = "random", **settings) -> torch.Tensor:
-    """The map of the only layer, by default without normalisation."""
+    """The map of the only layer, by default without normalization."""
     (found,) = FeatureExtractor(layers, file, **{"normalize": False} | settings)(IMAGE).values()
     return found
 
@@ -130,7 +130,7 @@ def test_it_is_frozen_in_fact_and_the_gradient_reaches_the_image(networks):
     assert all(torch.equal(extractor.state_dict()[key], value) for key, value in before.items())
 
 
-def test_images_are_normalised_as_in_training_unless_told_not_to(networks):
+def test_images_are_normalized_as_in_training_unless_told_not_to(networks):
     file = networks("vgg19")[1]
     by_hand = (IMAGE - torch.tensor(MEAN).view(1, 3, 1, 1)) / torch.tensor(STD).view(1, 3, 1, 1)
     (plain,) = FeatureExtractor("vgg19 conv1_2", file, normalize=False)(by_hand).values()

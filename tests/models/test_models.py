@@ -24,8 +24,8 @@ def _seed():
         ("SRResNet", {}, 1_549_462),
         ("MSRResNet", {}, 1_517_571),
         ("RRDBNet", {}, 16_697_987),
-        ("RRDBNet", {"blocks": 12, "features": 128, "fusion": 1}, 9_085_315),
-        ("RRDBNet", {"blocks": 12, "features": 128, "fusion": 3}, 18_522_499),
+        ("RRDBNet", {"num_blocks": 12, "num_features": 128, "fusion": 1}, 9_085_315),
+        ("RRDBNet", {"num_blocks": 12, "num_features": 128, "fusion": 3}, 18_522_499),
         # SRResNet without the biases of its convolutions and without the second batch norm of each block
         ("CodedSRResNet", {}, 1_549_462 - (64 + 32 * 64 + 64 + 2 * 256 + 3) - 16 * 128),
         ("VGGDiscriminator", {}, 14_499_401),
@@ -73,11 +73,11 @@ def test_a_generator_has_the_layers_of_its_paper(network, expected):
 class PlainSRResNet(SRResNet):
     """As the paper draws it: the last pixel shuffle before the last activation and convolution."""
 
-    def __init__(self, blocks=16, features=64, scale=4):
-        super().__init__(blocks, features, scale)
+    def __init__(self, num_blocks=16, num_features=64, scale=4):
+        super().__init__(num_blocks, num_features, scale)
         factor = self.tail.factor
         self.upsample.insert(-1, nn.PixelShuffle(factor))
-        self.tail = nn.Conv2d(features, 3, 9, padding=4)
+        self.tail = nn.Conv2d(num_features, 3, 9, padding=4)
 
 
 @pytest.mark.parametrize("scale", [3, 4])
@@ -132,7 +132,7 @@ def test_rrdbnet_can_grow_by_pixel_shuffle_and_add_to_an_enlargement():
 
 
 def test_checkpointing_gives_the_same_picture_and_gradients_and_keeps_less():
-    network, lr = RRDBNet(blocks=4, features=8, growth=4), torch.rand(2, 3, 16, 16)
+    network, lr = RRDBNet(num_blocks=4, num_features=8, growth=4), torch.rand(2, 3, 16, 16)
     pictures, gradients, kept = [], [], []
     for network.checkpointing in (False, True):
         kept.append(0)
@@ -186,7 +186,7 @@ def reach(network):
 @pytest.mark.parametrize("name", models.GENERATORS)
 @pytest.mark.parametrize(("blocks", "scale"), [(1, 2), (2, 4)])
 def test_the_radius_is_what_gradients_reach(name, blocks, scale):
-    network = getattr(models, name)(**pick_size("tiny", name, blocks=blocks, features=4), scale=scale)
+    network = getattr(models, name)(**pick_size("tiny", name, num_blocks=blocks, num_features=4), scale=scale)
     assert reach(network) == network.radius
     lr = torch.rand(1, 3, 12, 12, dtype=torch.float64)
     tiled = upscale(network, lr, tile=8, overlap=network.radius)
@@ -195,8 +195,8 @@ def test_the_radius_is_what_gradients_reach(name, blocks, scale):
 
 def test_the_published_networks_reach_as_far_as_published():
     assert (SRResNet().radius, MSRResNet().radius, RRDBNet().radius, CodedSRResNet().radius) == (40, 35, 349, 40)
-    narrow = RRDBNet(blocks=1, features=4, growth=4, fusion=1)
-    assert reach(narrow) == narrow.radius < RRDBNet(blocks=1, features=4, growth=4).radius
+    narrow = RRDBNet(num_blocks=1, num_features=4, growth=4, fusion=1)
+    assert reach(narrow) == narrow.radius < RRDBNet(num_blocks=1, num_features=4, growth=4).radius
 
 
 # --- Sizes, limits, and what is refused ------------------------------------------------------------------------
@@ -209,10 +209,10 @@ def test_each_network_has_three_sizes_and_the_largest_is_published(name):
         tiny, laptop, paper = (network(**pick_size(size, name)) for size in ("tiny", "laptop", "paper"))
         assert paper.config == network().config
     assert models.parameter_count(tiny) < models.parameter_count(laptop) < models.parameter_count(paper)
-    changed = pick_size("laptop", name, blocks=9, features=0)
-    assert changed == pick_size("laptop", name) | {"blocks": 9}
-    changed["features"] = 1
-    assert pick_size("laptop", name)["features"] == 32  # the table is as it was
+    changed = pick_size("laptop", name, num_blocks=9, features=0)
+    assert changed == pick_size("laptop", name) | {"num_blocks": 9}
+    changed["num_features"] = 1
+    assert pick_size("laptop", name)["num_features"] == 32  # the table is as it was
 
 
 @pytest.mark.parametrize(

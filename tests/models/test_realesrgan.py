@@ -11,16 +11,16 @@ from torch import nn
 import srlab
 from srlab.errors import SrlabError
 from srlab.models import RRDBNet, realesrgan
-from srlab.models.weights import read_generator
+from srlab.models.weights import load_generator_file
 
 ANEW = f"--force-reinstall --no-deps {realesrgan.PACKAGE}=={realesrgan.VERSION}"
 
 
 def test_the_package_has_a_network_that_enlarges_a_photo(astronaut):
-    file = srlab.find_published()
+    file = srlab.find_realesrgan()
     if file is None or file.suffix != ".bin":
-        pytest.skip(f"needs {realesrgan.PACKAGE}; make published installs it")
-    network, hr = srlab.load_published(), astronaut[..., 40:168, 160:288]
+        pytest.skip(f"needs {realesrgan.PACKAGE}; make realesrgan installs it")
+    network, hr = srlab.load_realesrgan(), astronaut[..., 40:168, 160:288]
     assert not network.training
     assert not [name for name in sys.modules if name.startswith("sr_vulkan")]
     assert srlab.psnr(srlab.upscale(network, srlab.downsample(hr, 4)), hr).item() > 20
@@ -30,7 +30,7 @@ def test_the_package_has_a_network_that_enlarges_a_photo(astronaut):
 
 
 def small():
-    return RRDBNet(blocks=1, features=4, growth=4)
+    return RRDBNet(num_blocks=1, num_features=4, growth=4)
 
 
 @pytest.fixture
@@ -67,9 +67,9 @@ def same(found, wanted):
 
 
 def test_network_of_the_package_is_read_layer_by_layer_and_draws_no_number(package, network):
-    assert srlab.find_published() == package
+    assert srlab.find_realesrgan() == package
     state = torch.get_rng_state()
-    found = srlab.load_published()
+    found = srlab.load_realesrgan()
     assert torch.equal(torch.get_rng_state(), state), "a lab's random numbers depend on the package"
     assert same(found, network)
 
@@ -81,28 +81,28 @@ def test_a_file_with_one_changed_bit_or_byte_is_refused_and_so_is_a_longer_or_sh
     for content in (changed, data[:-1], b"", data + b"\0", data + data):
         package.write_bytes(content)
         with pytest.raises(SrlabError, match=ANEW):
-            srlab.load_published()
+            srlab.load_realesrgan()
 
 
 def test_without_the_package_the_file_of_the_authors_is_taken(package, network, tmp_path, monkeypatch):
     monkeypatch.setattr(realesrgan, "find_spec", lambda name: None)
-    assert srlab.find_published() is None
+    assert srlab.find_realesrgan() is None
     path = tmp_path / "data" / "RealESRGAN_x4plus.pth"
     with pytest.raises(SrlabError, match=f"{ANEW} .*{path.name} into {path.parent}") as caught:
-        read_generator("realesrgan")
+        load_generator_file("realesrgan")
     assert sys.executable in str(caught.value)
     path.parent.mkdir()
     torch.save({"params_ema": network.state_dict()}, path)
-    assert same(read_generator("realesrgan"), network)
+    assert same(load_generator_file("realesrgan"), network)
     torch.save({"params_ema": RRDBNet(1, 8, 4).state_dict()}, path)
     with pytest.raises(SrlabError, match="another shape"):
-        srlab.load_published()
+        srlab.load_realesrgan()
 
 
 def test_name_is_known_and_a_folder_of_that_name_comes_first(package, network, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    assert same(read_generator("realesrgan"), network)
+    assert same(load_generator_file("realesrgan"), network)
     Path("realesrgan").mkdir()
     for name, words in (("realesrgn", "did you mean realesrgan"), ("realesrgan", r"generator\.safetensors")):
         with pytest.raises(SrlabError, match=words):
-            read_generator(name)
+            load_generator_file(name)

@@ -43,7 +43,7 @@ def study(tmp_path, monkeypatch):
         run = Run(notebook.stem, given["run"])
         if study.error or (run.manifest() or {"step": 0})["step"] < given["iters"]:
             leave_run(notebook.stem, given["run"], given["iters"], study.state, **MADE)
-            run.save_generator(srlab.models.MSRResNet(blocks=1, features=8), given["iters"])
+            run.save_generator(srlab.models.MSRResNet(num_blocks=1, num_features=8), given["iters"])
         output.write_text("cells so far")
         if study.error:
             raise SrlabError(study.error)
@@ -107,7 +107,7 @@ RANDOM = {"weights": "random, seed 0", "normalize": False}
     [
         ("", {}, ("no features", None)),
         ("vgg19 relu5_4", {"weights": "a.pth"}, ("vgg19 relu5_4 (a.pth)", True)),
-        ("vgg19 relu5_4", RANDOM, ("vgg19 relu5_4 (random, not normalised)", False)),
+        ("vgg19 relu5_4", RANDOM, ("vgg19 relu5_4 (random, not normalized)", False)),
     ],
 )
 def test_a_run_reports_what_its_features_were(layers, features, found):

@@ -10,7 +10,7 @@ SRGAN = {"method": "SRGAN", "epochs": 100}
 CODED = {"variant": "coded", "network": "CodedSRResNet"}
 BICUBIC = {"row": "bicubic", "lr": "bicubic", "set": SET, "image": "astronaut", "psnr_rgb": 24.5, "ssim_rgb": 0.7}
 SCORES = {"psnr_rgb": 25.0, "ssim_rgb": 0.8, "ms_ssim_rgb": 0.95, "psnr": 26.0, "ssim": 0.82, "checkerboard": 0.1}
-SCORES |= {"gradient_ratio": 0.6, "energy_error": 0.5, "colour_shift": 1.0, "saturation_ratio": 0.9}
+SCORES |= {"gradient_ratio": 0.6, "energy_error": 0.5, "color_shift": 1.0, "saturation_ratio": 0.9}
 TEXTURE, HYBRID, GAN, SIZE, QUESTION = tables.CLAIMS
 
 
@@ -35,8 +35,8 @@ def cells(text, first):
 
 def test_numbers_land_in_their_row_and_column():
     coded = line("Res34_3", **CODED, psnr_rgb=19.75, layers="resnet34 -stage1 block16")
-    seeds = [line("MSE", seed, psnr_rgb=25.25, colour_shift=shift) for seed, shift in enumerate((1.0, 2.0, 4.5))]
-    other = line("MSE", psnr_rgb=25.25, image="chelsea", colour_shift=2.0)  # so seed 0 has 1.5
+    seeds = [line("MSE", seed, psnr_rgb=25.25, color_shift=shift) for seed, shift in enumerate((1.0, 2.0, 4.5))]
+    other = line("MSE", psnr_rgb=25.25, image="chelsea", color_shift=2.0)  # so seed 0 has 1.5
     found = means(*seeds, other, line("Res34_3", psnr_rgb=21.5), coded)
     text = tables.beside_published(found, "SRResNet", 250, SET)
     assert cells(text, "loss")[3:5] == [f"ours, {v}, {SET}: PSNR / SSIM / MS-SSIM" for v in ("described", "coded")]
@@ -47,7 +47,7 @@ def test_numbers_land_in_their_row_and_column():
     assert looked == "vgg19 relu5_4 (random)<br>resnet34 -stage1 block16 (random)"
     assert cells(text, "bicubic")[3] == "24.50 / 0.7000 / -"
     # mean of 1.5, 2, 4.5 is 2.6667; s = 1.6073; t(0.975, 2) = 4.3027; 4.3027 * 1.6073 / sqrt(3) = 3.9927
-    assert cells(tables.over_losses(found, "colour_shift"), "MSE")[1] == "2.67 ± 3.99 (n=3)"
+    assert cells(tables.over_losses(found, "color_shift"), "MSE")[1] == "2.67 ± 3.99 (n=3)"
 
 
 def whole(real):

@@ -14,7 +14,7 @@ from studies.esrdgan_tricks.report import main
 from studies.score import crop_file
 
 MAIN = ["astronaut", "chelsea"]
-MEASURES = {"psnr": 28.0, "ssim": 0.8, "gradient_ratio": 0.7, "energy_error": 0.5, "colour_shift": 1.0}
+MEASURES = {"psnr": 28.0, "ssim": 0.8, "gradient_ratio": 0.7, "energy_error": 0.5, "color_shift": 1.0}
 MEASURES |= {"checkerboard": 0.25}
 
 

@@ -65,7 +65,7 @@ class LittleRun:
         self.prepare()
 
     def prepare(self, **others):
-        """The cell that wraps networks and optimisers."""
+        """The cell that wraps networks and optimizers."""
         things = {"generator": self.network, "optimizer": self.raw_optimizer} | others
         if self.discriminator:
             d_optimizer = self.make_optimizer(self.discriminator.parameters(), lr=1e-3)
@@ -110,7 +110,7 @@ class LittleRun:
 
 
 def tensors_in(state):
-    """The tensors of networks and optimisers, flat."""
+    """The tensors of networks and optimizers, flat."""
     parts = [*state["networks"].values(), *(slot for slots in state["optimizers"].values() for slot in slots.values())]
     return {f"{i}/{key}": v for i, part in enumerate(parts) for key, v in part.items() if isinstance(v, torch.Tensor)}
 
@@ -128,10 +128,10 @@ def what_is_left(run="default"):
     """All that decides how a run goes on and what it has come to, in bytes."""
     run = Run(LAB, run)
     left = {file.name: file.read_bytes() for file in run.path.iterdir() if file.suffix in (".safetensors", ".jsonl")}
-    state, manifest = run.load_state(), run.manifest()
+    state, manifest = run.load_checkpoint(), run.manifest()
     tensors = tensors_in(state) | {"random": state["random"]["cpu"]}
     left |= {name: value.numpy().tobytes() for name, value in tensors.items()}
-    left |= {name: manifest[name] for name in ("state", "step", "metrics", "parameters")}
+    left |= {name: manifest[name] for name in ("status", "step", "metrics", "parameters")}
     return left | {"best": state["best"], "parts": [*run.path.rglob(".*.part")]}
 
 

@@ -12,7 +12,7 @@ from srlab.training.gan import chances
 
 
 def g_loss(sr, hr, look):
-    return losses.generator_loss(look(sr), real=look(hr), kind="relativistic average")
+    return losses.generator_loss(look(sr), real=look(hr), kind="ragan")
 
 
 class Scene:
@@ -29,7 +29,7 @@ class Scene:
         prepared["g_optimizer"] = torch.optim.SGD(self.generator.parameters(), 0.1)
         trainer = SimpleNamespace(prepared=prepared, backward=torch.Tensor.backward, gradient_norm=lambda of: of)
         batch = torch.rand(2, 3, 8, 8), torch.rand(2, 3, 32, 32)
-        d_loss = partial(losses.discriminator_loss, kind="relativistic average")
+        d_loss = partial(losses.discriminator_loss, kind="ragan")
         self.step = partial(srlab.gan_step, trainer, *batch, d_loss, g_loss, **options)
 
 

@@ -49,18 +49,18 @@ class GanOnGpu(LittleRun):
         self.prepare(features=FeatureExtractor("vgg19 relu2_1", "random"))
         lab = SimpleNamespace(label_real=0.9, label_flip=0.1, pixel="l1")
         weights = {"pixel": 1.0, "content": 1.0, "adversary": 0.1}
-        self.goals = gan_plumbing.losses_of(lab, "relativistic average", weights, self.content)
+        self.goals = gan_plumbing.losses_of(lab, "ragan", weights, self.content)
         self.step = self.gan_step
 
     def validate(self, averaged):
         return {"psnr": float(-averaged(torch.full((1, 3, 4, 4), 0.3, device="cuda")).square().mean())}
 
     def content(self, sr, hr):
-        return losses.content_loss(self.things["features"], sr, hr, F.l1_loss, relative=True, shift=4)
+        return losses.content_loss(self.things["features"], sr, hr, F.l1_loss, relative=True, max_shift=3)
 
     def gan_step(self, lr, hr):
         self.before_step(self.trainer.step + 1)
-        return srlab.gan_step(self.trainer, lr, hr, *self.goals, noise=0.1, relative=True)
+        return srlab.gan_step(self.trainer, lr, hr, *self.goals, noise=0.1, relativistic=True)
 
 
 @pytest.mark.parametrize("precision", ["bf16", "fp16", "no"])
@@ -80,9 +80,9 @@ def test_a_step_from_patches_to_the_average_never_waits_and_all_of_the_state_is_
 
     trainer._set_learning_rates, trainer._update_average = watch_from_here, watch_until_here
     little.fit(6, validate_every=6)
-    assert trainer.run.manifest()["state"] == "finished"
+    assert trainer.run.manifest()["status"] == "finished"
     assert (trainer.accelerator.scaler is None) == (precision != "fp16")
-    state = trainer._state(little.sampler)
+    state = trainer._state_dict(little.sampler)
     del state["networks"]["sampler"], state["networks"]["scaler" if precision == "fp16" else "ema"]
     assert {value.device.type for key, value in tensors_in(state).items() if not key.endswith("step")} == {"cuda"}
 

@@ -34,7 +34,7 @@ def require_whole():
     run.manifest()
     steps = [row["step"] for row in run.metrics() if "loss" in row]
     assert steps == sorted(set(steps))
-    return (run.load_state() or {"step": -1})["step"]
+    return (run.load_checkpoint() or {"step": -1})["step"]
 
 
 # --- kill -9 -------------------------------------------------------------------------------------------------
@@ -43,13 +43,13 @@ def require_whole():
 def train(say):
     """Train to the end, and say which states are saved once they are."""
     little = LittleRun()
-    save = little.run.save_state
+    save = little.run.save_checkpoint
 
     def save_and_tell(state):
         save(state)
         say(str(state["step"]))
 
-    little.run.save_state = save_and_tell
+    little.run.save_checkpoint = save_and_tell
     little.fit()
 
 
@@ -113,7 +113,7 @@ def test_sigterm_ends_the_step_and_saves():
     step, manifest = require_whole(), run.manifest()
     assert step >= 13
     assert f"Stopped at step {step} of 100000; everything is saved in {run.path}." in "".join(life.said)
-    assert (manifest["state"], manifest["step"], run.metrics()[-1]["step"]) == ("stopped", step, step)
+    assert (manifest["status"], manifest["step"], run.metrics()[-1]["step"]) == ("stopped", step, step)
     assert all(value.isfinite().all() for value in load_generator(LAB).parameters())
 
 

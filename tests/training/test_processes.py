@@ -12,9 +12,9 @@ import torch
 from srlab.data.degradation import Degradation
 from srlab.models import MSRResNet, SRGANDiscriminator
 from srlab.models.weights import load_generator
+from srlab.training.interrupts import TrainingStopped
 from srlab.training.runs import Run
 from srlab.training.schedules import constant
-from srlab.training.signals import TrainingStopped
 from tests.kills import Life
 
 from .little_run import LAB, LittleRun
@@ -80,7 +80,7 @@ def test_two_processes_stay_the_same_follow_one_stop_together_and_one_goes_on(ca
         assert any(name.startswith("discriminator") for name in first) == (run == "gan")
 
     assert all("Stopped at step 10 of 20" in life.said[0] for life in lives)
-    assert Run(LAB, "stopped").load_state()["step"] == 10, "although one alone had the signal"
+    assert Run(LAB, "stopped").load_checkpoint()["step"] == 10, "although one alone had the signal"
 
     one, two = train("one").run, Run(LAB, "two")
     torch.manual_seed(0)
@@ -89,7 +89,7 @@ def test_two_processes_stay_the_same_follow_one_stop_together_and_one_goes_on(ca
     assert [row["step"] for row in one.metrics()] == [row["step"] for row in two.metrics()]
     means = [[row["loss"] for row in run.metrics() if "loss" in row] for run in (one, two)]
     assert means[0] == pytest.approx(means[1])
-    assert (two.manifest()["processes"], two.manifest()["state"]) == (2, "finished")
+    assert (two.manifest()["processes"], two.manifest()["status"]) == (2, "finished")
     assert len(list((two.path / "tensorboard").iterdir())) == 1
 
     capsys.readouterr()

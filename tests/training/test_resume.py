@@ -10,7 +10,7 @@ import torch
 
 from srlab.models import PatchDiscriminator
 from srlab.models.features import FeatureExtractor
-from srlab.training.signals import Interrupts, TrainingStopped
+from srlab.training.interrupts import Interrupts, TrainingStopped
 from srlab.training.trainer import Trainer
 
 from .little_run import LAB, NOISY, LittleRun, half_done, refusal, undisturbed, what_is_left
@@ -82,7 +82,7 @@ def test_features_stay_frozen_and_are_in_no_state():
     little.prepare(features=FeatureExtractor("vgg19 relu1_2", "random"))
     little.fit(2)
     features = little.things["features"]
-    assert set(little.run.load_state()["networks"]) == {"generator", "ema", "sampler"}
+    assert set(little.run.load_checkpoint()["networks"]) == {"generator", "ema", "sampler"}
     assert little.run.manifest()["parameters"]["features"].items() >= features.config.items()
     assert not any(module.training for module in features.modules())
     assert all(parameter.grad is None and not parameter.requires_grad for parameter in features.parameters())
@@ -147,7 +147,7 @@ def test_scale_of_float16_is_kept():
     for saved, scale in ((scaler(1234.5678), 1234.5678), (None, 2)):
         little, resumed = LittleRun(), scaler(2.0)
         little.trainer.accelerator.scaler = saved
-        state = little.trainer._state(little.sampler) | {"step": 1}
+        state = little.trainer._state_dict(little.sampler) | {"step": 1}
         little.trainer.accelerator.scaler = resumed
-        little.trainer._load_state(state, little.sampler)
+        little.trainer._load_state_dict(state, little.sampler)
         assert resumed.get_scale() == pytest.approx(scale)

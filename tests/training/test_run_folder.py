@@ -10,7 +10,7 @@ import filelock
 import pytest
 
 from srlab.course.cli.main import main
-from srlab.course.competitors import load_upscalers
+from srlab.course.trained import load_trained
 from srlab.files import write_safetensors
 from srlab.models import MSRResNet
 from srlab.models.weights import load_generator
@@ -19,7 +19,7 @@ from tests.conftest import leave_run
 
 from .little_run import LAB, LittleRun, half_done, refusal, undisturbed, what_is_left
 
-LAST = "state/000000004.pt"
+LAST = "checkpoints/000000004.pt"
 
 
 @pytest.fixture(scope="module")
@@ -81,12 +81,12 @@ def test_damaged_run_goes_on_bit_for_bit(run, capsys, file, damage, words):
 
 
 def test_without_a_state_nothing_is_trained_over(run):
-    for state in (run.path / "state").iterdir():
+    for state in (run.path / "checkpoints").iterdir():
         cut(state)
     before = content_of(run)
     refusal("No state in .* can be read; delete", LittleRun().fit)
     assert content_of(run) == before
-    shutil.rmtree(run.path / "state")
+    shutil.rmtree(run.path / "checkpoints")
     for file in ("run.json", "metrics.jsonl"):
         before = content_of(run)
         refusal("no state in .* to go on from, and what was trained there stays; choose", LittleRun().fit)
@@ -96,7 +96,7 @@ def test_without_a_state_nothing_is_trained_over(run):
 
 def test_run_without_its_log_keeps_weights_and_best_score(run):
     file = run.path / "metrics.jsonl"
-    file.write_text('{"colour": "red"}\n')
+    file.write_text('{"color": "red"}\n')
     refusal(r"metrics\.jsonl is damaged .*; repair or delete that file, and the run goes on", LittleRun().fit)
     file.unlink()
     LittleRun().fit()
@@ -122,20 +122,20 @@ def test_is_held_does_not_keep_a_run_from_beginning(run):
     ("content", "words"),
     [
         ({"lab": "03_srgan"}, "belongs to the lab 03_srgan, not to 01_srresnet"),
-        ({"format": 1, "state": "finished"}, "was made by another version of srlab .1."),
+        ({"format": 1, "status": "finished"}, "was made by another version of srlab .1."),
     ],
 )
 @pytest.mark.parametrize("with_states", [True, False])
 def test_folder_of_another_lab_or_version_is_left_alone(run, content, words, with_states, capsys):
-    state = run.load_state()
+    state = run.load_checkpoint()
     run.write_manifest(run.manifest() | content)
-    run.save_state(state | {"manifest": state["manifest"] | content})
+    run.save_checkpoint(state | {"manifest": state["manifest"] | content})
     if not with_states:
-        shutil.rmtree(run.path / "state")
+        shutil.rmtree(run.path / "checkpoints")
     words, before = f"{re.escape(str(run.path))} {words}.*; move the folder away or choose", content_of(run)
     refusal(words, LittleRun().fit)
     assert list(read_runs()) == []
-    assert load_upscalers() == {}
+    assert load_trained() == {}
     assert len(re.findall(words, capsys.readouterr().out)) == 2
     assert content_of(run) == before
 
@@ -164,7 +164,7 @@ def test_odd_manifest_is_named_in_one_sentence(capsys, content):
 def test_unusable_weights_are_refused(network, blocks, factor, words):
     file = Run(LAB, "default").path / "generator.safetensors"
     weights = {name: value * factor for name, value in MSRResNet(1, 4).state_dict().items()}
-    write_safetensors(file, weights, {"network": network, "config": {"blocks": blocks, "features": 4}})
+    write_safetensors(file, weights, {"network": network, "config": {"num_blocks": blocks, "num_features": 4}})
     assert str(file) in refusal(words, load_generator, LAB)
 
 

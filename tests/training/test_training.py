@@ -18,7 +18,7 @@ from torch import nn
 from srlab.data.degradation import Degradation
 from srlab.files import read_safetensors
 from srlab.models import MSRResNet, SRResNet
-from srlab.models.weights import load_generator, read_generator
+from srlab.models.weights import load_generator, load_generator_file
 from srlab.training import runs, settings
 from srlab.training import trainer as training
 from srlab.training.runs import LOG_EVERY
@@ -44,15 +44,15 @@ def content_of(run):
 # --- Learning ------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(("ema", "ramp"), [(0.9, 3), (0, 10)])
-def test_averaged_generator_is_the_average_by_hand_and_the_one_on_disk(ema, ramp):
-    little = LittleRun(ema=ema, ramp=ramp, network=lambda: SRResNet(1, 4))
+@pytest.mark.parametrize(("ema", "ema_warmup"), [(0.9, 3), (0, 10)])
+def test_averaged_generator_is_the_average_by_hand_and_the_one_on_disk(ema, ema_warmup):
+    little = LittleRun(ema=ema, ema_warmup=ema_warmup, network=lambda: SRResNet(1, 4))
     snapshots = []
     little.before_step = lambda number: snapshots.append(weights(little.network))
     fitted = little.fit(12)
     average = snapshots[0]
     for step, current in enumerate([*snapshots[1:], weights(little.network)], start=1):
-        decay = min(ema, (1 + step) / (ramp + step))
+        decay = min(ema, (1 + step) / (ema_warmup + step))
         average = decay * average + (1 - decay) * current
     assert torch.allclose(weights(fitted), average, atol=1e-7)
     assert torch.allclose(weights(fitted), weights(little.network), atol=1e-5) == (ema == 0)
@@ -119,7 +119,7 @@ def test_steps_of_validation_and_of_states():
     little.fit(19, validate=validate, validate_every=8, monitor=lambda trainer: drawn.append(trainer.step))
     logged = [row["step"] for row in little.run.metrics() if "val_psnr" in row]
     assert seen == drawn == logged == [0, 2, 4, 8, 16, 19]
-    assert sorted(file.name for file in (little.run.path / "state").iterdir()) == ["000000016.pt", "000000019.pt"]
+    assert sorted(file.name for file in (little.run.path / "checkpoints").iterdir()) == ["000000016.pt", "000000019.pt"]
 
 
 def test_log_events_and_manifest(monkeypatch):
@@ -134,14 +134,14 @@ def test_log_events_and_manifest(monkeypatch):
     assert [event.step for event in events.Scalars("loss")] == [5, 10, 15]
     assert [event.value for event in events.Scalars("val_psnr")] == [20.0, 25.0, 30.0, 35.0]
     manifest = json.loads((little.run.path / "run.json").read_text())
-    facts = {"state": "finished", "step": 15, "precision": "no", "device": "cpu", "lab": LAB, "compiled": ""}
+    facts = {"status": "finished", "step": 15, "precision": "no", "device": "cpu", "lab": LAB, "compiled": ""}
     assert manifest.items() >= facts.items()
     assert (manifest["metrics"]["val_psnr"], manifest["versions"]["torch"]) == (35.0, version("torch"))
     assert 0 < manifest["wall_time_s"] < 30
     assert manifest["peak_memory_mib"] > 0
     parameters = manifest["parameters"]
     assert (parameters["loss"], parameters["betas"], parameters["sampler"]["batch"]) == ("L1", [0.9, 0.99], 2)
-    assert parameters["generator"] == {"network": "MSRResNet", "blocks": 1, "features": 4, "scale": 4}
+    assert parameters["generator"] == {"network": "MSRResNet", "num_blocks": 1, "num_features": 4, "scale": 4}
     assert parameters["optimizer"]["optimizer"] == "Adam"
 
 
@@ -155,14 +155,14 @@ def test_the_weights_with_the_best_score_are_kept_beside_the_last():
 
     little.fit(10, validate=validate, validate_every=8)
     for name, step in (("psnr", 2), ("ssim", 10)):
-        best = read_generator(f"{LAB}/default/generator-best-{name}.safetensors")
+        best = load_generator_file(f"{LAB}/default/generator-best-{name}.safetensors")
         assert torch.equal(weights(best), kept[step])
 
 
 def test_state_is_saved_between_validations(monkeypatch):
     monkeypatch.setattr(training, "SAVE_EVERY_S", -1)
     little, seen = LittleRun(), set()
-    little.before_step = lambda number: seen.add(little.run.load_state()["step"])
+    little.before_step = lambda number: seen.add(little.run.load_checkpoint()["step"])
     little.fit(2 * LOG_EVERY + 1, validate=None, validate_every=10**6)
     assert seen == {0, LOG_EVERY, 2 * LOG_EVERY}
 
@@ -184,7 +184,7 @@ def test_fewer_steps_do_not_finish_a_run_that_was_stopped():
     half_done()
     little = LittleRun()
     little.fit(2)
-    assert little.run.manifest()["state"] == "running"
+    assert little.run.manifest()["status"] == "running"
 
 
 # --- Ruin ----------------------------------------------------------------------------------------------------
@@ -222,11 +222,15 @@ def test_ruined_run_stops_and_keeps_its_last_good_state(ruin):
         assert weights(averaged).isfinite().all()
         return {"psnr": scores.get(little.trainer.step, 7)}
 
-    settings = {"validate": None if scores is None else validate, "validate_every": 4, "floor": 25.0 if scores else 0.0}
+    settings = {
+        "validate": None if scores is None else validate,
+        "validate_every": 4,
+        "min_psnr": 25.0 if scores else 0.0,
+    }
     said = refusal(words, little.fit, 12, **settings)
     run = little.run
     assert run.manifest()["failure"] in said
-    assert (run.manifest()["state"], run.is_trained(), run.load_state()["step"]) == ("failed", False, kept)
+    assert (run.manifest()["status"], run.is_trained(), run.load_checkpoint()["step"]) == ("failed", False, kept)
     assert all(math.isfinite(value) for row in run.metrics() for value in row.values())
     assert weights(load_generator(LAB)).isfinite().all()
 
@@ -249,7 +253,7 @@ CHANGES = [  # of a recipe with loss L1 and old 1; of fit; what is said
     ({"recipe": {"loss": "MSE", "new": 2}}, {}, r"loss='L1' \(now 'MSE'\), old=1 \(now None\), new=None \(now 2\)"),
     ({"ema": 0.99}, {}, r"ema=0.9 \(now 0.99\)"),
     ({"sampler": {"degradation": Degradation(noise=0.1)}}, {}, r"degradation\.noise=\[0.0, 0.1\] \(now 0.1\)"),
-    ({"network": lambda: MSRResNet(1, 6)}, {}, r"made with generator\.features=4 \(now 6\)"),
+    ({"network": lambda: MSRResNet(1, 6)}, {}, r"made with generator\.num_features=4 \(now 6\)"),
     ({"optimizer": in_groups}, {}, r"weight_decay=0 \(now \[0, 0.1\]\)"),
     ({"rate": 2e-3}, {}, r"initial_lr=0.001 \(now 0.002\)"),
     ({}, {"schedule": OneCycle(2, warmup=0.5)}, "schedule="),

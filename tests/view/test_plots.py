@@ -1,4 +1,4 @@
-"""Figures: their text for those who don't see them, and colours that readers of every colour vision tell apart."""
+"""Figures: their text for those who don't see them, and colors that readers of every color vision tell apart."""
 
 import itertools
 
@@ -14,7 +14,7 @@ from skimage.color.colorconv import xyz_from_rgb
 from srlab.view import plots
 from srlab.view.plots import COLORS, CYCLE, line_styles
 
-METHODS = {color: method for method, color in COLORS.items()}  # methods of one colour are told apart by nothing else
+METHODS = {color: method for method, color in COLORS.items()}  # methods of one color are told apart by nothing else
 # What somebody without one kind of cones sees, in linear RGB (Machado, Oliveira and Fernandes 2009, severity 1).
 VISIONS = {
     "full": np.eye(3),
@@ -37,19 +37,19 @@ def linear(color):
 
 
 def apart(one, other, vision):
-    """Distance of two colours as a reader sees them (CIE 1976); about 2 is the least that shows."""
+    """Distance of two colors as a reader sees them (CIE 1976); about 2 is the least that shows."""
     seen = [xyz2lab(xyz_from_rgb @ np.clip(VISIONS[vision] @ linear(color), 0, 1)) for color in (one, other)]
     return np.linalg.norm(seen[0] - seen[1])
 
 
-def test_every_colour_is_seen_on_white():
+def test_every_color_is_seen_on_white():
     for color in (*METHODS, *CYCLE):
         contrast = 1.05 / (xyz_from_rgb[1] @ linear(color) + 0.05)
         assert contrast >= 3, f"{color} is too light for a line on white (WCAG 2.2, 1.4.11)"
 
 
 @pytest.mark.parametrize("vision", VISIONS)
-def test_any_two_colours_are_told_apart(vision):
+def test_any_two_colors_are_told_apart(vision):
     for one, other in itertools.combinations(METHODS, 2):
         least = 25 if {one, other} == {COLORS["bicubic"], COLORS["SRResNet"]} else 15  # these two meet in every lab
         assert apart(one, other, vision) > least, f"{METHODS[one]} and {METHODS[other]} look alike"

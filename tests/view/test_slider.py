@@ -52,14 +52,14 @@ def test_a_photo_loses_no_level_at_any_effort(astronaut, effort):
 
 def test_psnr_stands_beside_pictures_of_full_size():
     hr = noise(64, 64)
-    images = {"LR": noise(16, 16), "SR": (hr + 0.1).clamp(0, 1), "grey": hr[:1], "same": hr, "HR": hr}
+    images = {"LR": noise(16, 16), "SR": (hr + 0.1).clamp(0, 1), "gray": hr[:1], "same": hr, "HR": hr}
     said, _ = still_of(srlab.compare(images, left="LR", right="SR"))
     assert said[1] == f"SR {float(srlab.psnr(images['SR'], hr)):.2f} dB"
-    assert re.fullmatch(r"grey \d+\.\d\d dB", said[2])
+    assert re.fullmatch(r"gray \d+\.\d\d dB", said[2])
     assert said[3:] == ["same identical", "HR"]
     assert still_of(srlab.compare({"SR": noise(8, 8), "HR": noise(8, 8)}))[0] == ["SR", "HR"], "too small"
-    of_grey, _ = still_of(srlab.compare({"SR": (hr[:1] + 0.1).clamp(0, 1), "HR": hr[:1]}))
-    assert of_grey[0] == f"SR {float(srlab.psnr((hr[:1] + 0.1).clamp(0, 1), hr[:1])):.2f} dB", "of its values"
+    of_gray, _ = still_of(srlab.compare({"SR": (hr[:1] + 0.1).clamp(0, 1), "HR": hr[:1]}))
+    assert of_gray[0] == f"SR {float(srlab.psnr((hr[:1] + 0.1).clamp(0, 1), hr[:1])):.2f} dB", "of its values"
 
 
 @pytest.mark.parametrize(

@@ -12,8 +12,8 @@ from srlab.errors import SrlabError
 from srlab.text import printable
 
 COMMANDS = {  # in the order of the help -> module, imported only when its command is run
-    "labs": "srlab.course.cli.labs",
-    "plan": "srlab.course.cli.labs",
+    "execute": "srlab.course.cli.execute_command",
+    "plan": "srlab.course.cli.execute_command",
     "runs": "srlab.course.cli.runs",
     "diagnose": "srlab.course.cli.runs",
     "evaluate": "srlab.course.cli.evaluate_command",

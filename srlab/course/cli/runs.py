@@ -30,12 +30,12 @@ def list_runs(options: argparse.Namespace) -> int:
             for name, digits in (("val_psnr", 2), ("val_ssim", 4))
         ]
         steps = f"{manifest['step']:,} of {manifest.get('schedule_total', manifest['step']):,}"
-        killed = manifest["state"] == "running" and not run.is_held()
-        state = "stopped" if killed else printable(manifest["state"])
+        killed = manifest["status"] == "running" and not run.is_held()
+        state = "stopped" if killed else printable(manifest["status"])
         when = time.strftime("%Y-%m-%d %H:%M", time.localtime(written))
         rows.append((written, [f"{run.lab}/{run.name}", state, steps, *scores, when]))
     if rows:
-        print(in_columns([["run", "state", "steps", "psnr", "ssim", "written"], *(row for _, row in sorted(rows))]))
+        print(in_columns([["run", "status", "steps", "psnr", "ssim", "written"], *(row for _, row in sorted(rows))]))
     else:
         print(f"There are no runs in {seen_from_here(home())}.")
     return 0

@@ -6,7 +6,7 @@ from srlab.data.images import check_scale
 from srlab.data.resampling import upsample
 from srlab.devices import pick_device
 from srlab.errors import SrlabError
-from srlab.models.weights import read_generator
+from srlab.models.weights import load_generator_file
 from srlab.tiling import Upscaler
 
 RUN = (
@@ -30,7 +30,7 @@ def pick_upscaler(run: str, method: str | None, scale: int | None, device: str) 
         scale = 4 if scale is None else scale
         check_scale(scale)
         return lambda lr: upsample(lr, scale, method), scale
-    network = read_generator(run).to(pick_device(device))
+    network = load_generator_file(run).to(pick_device(device))
     own = network.config["scale"]
     if scale not in (None, own):
         raise SrlabError(f"{run} enlarges x{own}, but --scale is {scale}; pass --scale {own}.")

@@ -10,16 +10,16 @@ import torch.nn as nn
 import torch.nn.functional as F
 from torch.overrides import TorchFunctionMode
 
-from srlab.course.exercise import Answer, Wrong, filled, sample
+from srlab.course.exercise import Answer, IncorrectAnswer, filled, sample
 
 
 def build(answer: Answer, *sizes: int) -> nn.Module:
-    """Make a block of a class that was asked for; anything else raises `Wrong`."""
+    """Make a block of a class that was asked for; anything else raises `IncorrectAnswer`."""
     if isinstance(answer, nn.Module):
-        raise Wrong("check needs the class itself, not a block made from it. Give the name without brackets.")
+        raise IncorrectAnswer("check needs the class itself, not a block made from it. Give the name without brackets.")
     block = filled(answer(*sizes))
     if not isinstance(block, nn.Module):
-        raise Wrong("The block should be a torch.nn.Module.")
+        raise IncorrectAnswer("The block should be a torch.nn.Module.")
     return block
 
 

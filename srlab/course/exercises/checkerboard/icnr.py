@@ -45,7 +45,7 @@ def _first(wanted: torch.Tensor, kernels: torch.Tensor) -> int | None:
 EXERCISE = Exercise(
     icnr,
     level="medium",
-    importance=3,
+    points=3,
     cases={
         "a factor of 2: all places of a cell begin alike, as one of the kernels that came in": (
             sample(12, 2, 3, 3, low=-1, seed=2),
@@ -54,7 +54,7 @@ EXERCISE = Exercise(
         "a factor of 3": (sample(27, 2, 3, 3, low=-1, seed=3), 3),
     },
     observe=_observe,
-    mistakes={
+    known_mistakes={
         "Each kernel is there often enough, but not in the right places: the channels of one cell lie beside each "
         "other, and your copies lie apart. For a factor of 2, which channels does PixelShuffle lay out in the first "
         "cell?": (lambda weight, factor: weight[:: factor**2].repeat(factor**2, 1, 1, 1)),
@@ -82,11 +82,11 @@ EXERCISE = Exercise(
             lambda weight, factor: weight.unflatten(0, (-1, factor**2)).mean(1).repeat_interleave(factor**2, dim=0)
         ),
     },
-    also_right=[lambda weight, factor: weight[: len(weight) // factor**2].repeat_interleave(factor**2, dim=0)],
-    otherwise={"kind of number": "The result is {given}, and the weights that came in are not."},
+    also_accepted=[lambda weight, factor: weight[: len(weight) // factor**2].repeat_interleave(factor**2, dim=0)],
+    fallback_messages={"kind of number": "The result is {given}, and the weights that came in are not."},
     hints=(
         "PixelShuffle makes one cell of one feature out of factor**2 channels. If these have the same kernel, the cell "
-        "is one colour. Which channels are they?",
+        "is one color. Which channels are they?",
         "They lie beside each other: the first factor**2 channels are the first feature. torch has repeat, which lays "
         "copies of the whole behind each other, and repeat_interleave, which repeats each entry on its own.",
     ),

@@ -7,7 +7,7 @@ import torch.nn.functional as F
 from torch import nn
 
 from srlab.course.difference import take
-from srlab.course.exercise import Answer, Exercise, Wrong, sample
+from srlab.course.exercise import Answer, Exercise, IncorrectAnswer, sample
 from srlab.course.exercises.networks import build, gradient, reaches
 from srlab.models.features import MEAN, STD
 
@@ -52,7 +52,7 @@ def _observe(answer: Answer, network: nn.Module, sr: torch.Tensor, hr: torch.Ten
     before = [parameter.detach().clone() for parameter in network.parameters()]
     loss = torch.as_tensor(take(build(answer, network)(sr, hr), 0.0))
     if not (hr.requires_grad and sr.requires_grad):
-        raise Wrong(
+        raise IncorrectAnswer(
             "`requires_grad` of a picture itself was changed, which whoever uses it afterwards will notice. Leave the "
             "picture as it is, and make the maps of hr without a graph instead."
         )
@@ -143,10 +143,10 @@ _COMPARED = _of_maps(_relative)
 EXERCISE = Exercise(
     ContentLoss,
     level="medium",
-    importance=5,
+    points=5,
     cases={"frozen, with the right input, relative, with a gradient for SR and none for HR": _case},
     observe=_observe,
-    mistakes={
+    known_mistakes={
         "Gradients are now off for all that follows, also for the generator. Only this network should stop learning.": (
             _loss(_see, _COMPARED, lambda network: [torch.set_grad_enabled(False), network.eval()][1])
         ),
@@ -218,7 +218,7 @@ EXERCISE = Exercise(
         "A gradient also flows to HR, where nothing learns: its maps keep a graph, at the price of memory and time. "
         "Which of the two looks through the network needs one?": _BothWithGraph,
     },
-    also_right=[
+    also_accepted=[
         _loss(_see, _of_maps(lambda x, y: (x - y).square().sum() / y.square().sum())),
         _loss(
             _see,
@@ -227,7 +227,7 @@ EXERCISE = Exercise(
         ),
         _FrozenInForward,
     ],
-    otherwise={
+    fallback_messages={
         "no weight of the network learns": "Some weights of the network still take a gradient: {given}.",
         "its batch norm stands still": "The network is still in training mode; eval() switches its batch norm.",
         "its weights stay": "The weights of the network were changed.",
@@ -236,7 +236,7 @@ EXERCISE = Exercise(
     hints=(
         "Four parts. In __init__: no weight learns, and batch norm stands still. In forward: both pictures are brought "
         "to MEAN and STD, HR is looked at without a graph, and the distances of all layers are added.",
-        "network.requires_grad_(False).eval(); a tuple of three numbers lines up with the colours as "
+        "network.requires_grad_(False).eval(); a tuple of three numbers lines up with the colors as "
         "torch.tensor(MEAN).view(3, 1, 1); with torch.no_grad() around HR's look; for each layer F.mse_loss(...) "
         "divided by the mean of the square of HR's map.",
     ),

@@ -8,9 +8,9 @@ from typing import Any
 import torch
 import torch.nn.functional as F
 
-from srlab.course.exercise import Answer, Exercise, Wrong, filled
+from srlab.course.exercise import Answer, Exercise, IncorrectAnswer, filled
 from srlab.course.exercises.networks import reaches
-from srlab.data.datasets import photos
+from srlab.data.datasets import bundled_photos
 from srlab.data.degradation import blur, blur_until
 
 
@@ -25,7 +25,7 @@ def describe(image: torch.Tensor) -> torch.Tensor:
     Returns
     -------
     torch.Tensor
-        ``(N, 3, H // 8, W // 8)``, the mean size of a step from a pixel to its right neighbour.
+        ``(N, 3, H // 8, W // 8)``, the mean size of a step from a pixel to its right neighbor.
     """
     steps = (image[..., 1:] - image[..., :-1]).abs()
     return F.avg_pool2d(steps, 8)
@@ -34,7 +34,7 @@ def describe(image: torch.Tensor) -> torch.Tensor:
 @cache
 def _spoiled(name: str, top: int, left: int) -> tuple[torch.Tensor, ...]:
     """A crop of a photo; one pixel further right; blurred as much as it takes for the same squared error; and more."""
-    photo = photos("validation")[name][..., top : top + 96, left : left + 144]
+    photo = bundled_photos("validation")[name][..., top : top + 96, left : left + 144]
     shifted = photo[..., (torch.arange(144) - 1).clamp(min=0)]
     blurred = blur_until(photo, F.mse_loss(shifted, photo).item())
     return photo, shifted, blurred, blur(blurred, 2.0)
@@ -48,7 +48,7 @@ def _copies(*crop: Any) -> tuple[torch.Tensor, ...]:
 def _look(answer: Answer, image: torch.Tensor) -> torch.Tensor:
     said = filled(answer(image))
     if not isinstance(said, torch.Tensor | float | int):
-        raise Wrong(f"A tensor of numbers is asked for, or one number; this is a {type(said).__name__}.")
+        raise IncorrectAnswer(f"A tensor of numbers is asked for, or one number; this is a {type(said).__name__}.")
     return torch.as_tensor(said)
 
 
@@ -78,27 +78,27 @@ def _pooled(size: int) -> Callable[[torch.Tensor], torch.Tensor]:
 EXERCISE = Exercise(
     describe,
     level="medium",
-    importance=5,
+    points=5,
     cases={
         "the astronaut's face": lambda: _copies("astronaut", 48, 168),
         "the cat's eye": lambda: _copies("chelsea", 80, 120),
     },
     observe=_observe,
-    mistakes={
+    known_mistakes={
         "Two such descriptions differ pixel by pixel, as the pictures do, so a shift is as bad as the blur. Say "
-        "something of a neighbourhood instead, such as how much its pixels differ from each other.": [
+        "something of a neighborhood instead, such as how much its pixels differ from each other.": [
             lambda image: image,
             lambda image: image.mean(1, keepdim=True),
         ],
-        "What is averaged here is brightness, and a blur leaves the brightness of a neighbourhood as it is. What does "
+        "What is averaged here is brightness, and a blur leaves the brightness of a neighborhood as it is. What does "
         "a blur take away? Measure that, and then average.": [_pooled(2), _pooled(4), _pooled(8), _pooled(16)],
-        "The steps between neighbours are what a blur takes away, so that's a good start. But they're compared place "
-        "by place, and a shift moves every one of them. Average them over a neighbourhood.": [
+        "The steps between neighbors are what a blur takes away, so that's a good start. But they're compared place "
+        "by place, and a shift moves every one of them. Average them over a neighborhood.": [
             _steps,
             lambda image: image[..., 1:] - image[..., :-1],
             lambda image: (image[..., 1:] - image[..., :-1]).square(),
         ],
-        "The steps keep their signs, and in a neighbourhood up and down cancel. Take their size before the average.": [
+        "The steps keep their signs, and in a neighborhood up and down cancel. Take their size before the average.": [
             lambda image, size=size: F.avg_pool2d(image[..., 1:] - image[..., :-1], size) for size in (4, 8, 16)
         ],
         "It says the same of every picture, so nothing costs anything. Does it look at the image?": (
@@ -109,13 +109,13 @@ EXERCISE = Exercise(
             lambda image: _steps(image).mean().item(),
         ],
     },
-    also_right=[
+    also_accepted=[
         lambda image: _steps(image).mean(),
         lambda image: F.avg_pool2d((image - F.avg_pool2d(image, 5, 1, 2)).square(), 16),
         lambda image: F.avg_pool2d((image[..., 1:, :] - image[..., :-1, :]).abs(), 8),
         lambda image: torch.fft.rfft2(image).abs(),
     ],
-    otherwise={
+    fallback_messages={
         "a blur costs something": "The blurred picture should cost more than 0.",
         "a shift costs less than half of the blur": "The shift costs {given} as much as the blur, though it's hardly "
         "visible; less than 0.5 times is asked for. What changes when a picture is blurred, and stays when it's moved?",
@@ -126,7 +126,7 @@ EXERCISE = Exercise(
     hints=(
         "A shift moves things and a blur takes things away. Which number about a small area, 8 x 8 pixels, say, stays "
         "nearly the same when its content moves by one pixel, and falls when it's blurred?",
-        "The size of the step from each pixel to its neighbour: (image[..., 1:] - image[..., :-1]).abs(). F.avg_pool2d "
+        "The size of the step from each pixel to its neighbor: (image[..., 1:] - image[..., :-1]).abs(). F.avg_pool2d "
         "takes the mean of each area.",
     ),
 )

@@ -7,7 +7,7 @@ from typing import Any
 import torch
 import torch.nn.functional as F
 
-from srlab.course.exercise import Answer, Exercise, Wrong, filled, sample
+from srlab.course.exercise import Answer, Exercise, IncorrectAnswer, filled, sample
 from srlab.course.exercises.networks import gradient
 
 
@@ -54,9 +54,9 @@ def _observe(answer: Answer, layers: dict[str, Answer], image: torch.Tensor, wan
     before = list(layers)
     maps = filled(answer(layers, image, wanted))
     if list(layers) != before:
-        raise Wrong("`layers` was changed. The next image has to go through the same ones.")
+        raise IncorrectAnswer("`layers` was changed. The next image has to go through the same ones.")
     if not isinstance(maps, dict):
-        raise Wrong(f"A dict is asked for, name -> map, but this is a {type(maps).__name__}.")
+        raise IncorrectAnswer(f"A dict is asked for, name -> map, but this is a {type(maps).__name__}.")
     return {
         "which maps": " ".join(sorted(maps)),
         "the maps": {name: maps[name] for name in sorted(maps)},
@@ -105,13 +105,13 @@ def _last(layers: dict[str, Answer], image: torch.Tensor, wanted: list[str]) -> 
 EXERCISE = Exercise(
     feature_maps,
     level="easy",
-    importance=2,
+    points=2,
     cases={
         "one layer at the end": lambda: _case("relu2"),
         "two layers on the way, and the gradient comes through": lambda: _case("conv1", "pool1"),
     },
     observe=_observe,
-    mistakes={
+    known_mistakes={
         "All the maps came back. Keep those whose name is wanted; the others are only passed through.": _all,
         "That's what goes into each wanted layer. What comes out of it is asked for.": _before,
         "Each wanted layer got the image itself. It should get what the layer before it made.": _each_from_the_image,
@@ -123,8 +123,8 @@ EXERCISE = Exercise(
             _last
         ),
     },
-    also_right=[_sliced],
-    otherwise={
+    also_accepted=[_sliced],
+    fallback_messages={
         "which maps": "The maps of other layers came back: {given}.",
         "the gradient at the image": "The gradient at the image is another one.",
     },

@@ -6,7 +6,7 @@ from typing import Any
 import torch
 import torch.nn.functional as F
 
-from srlab.course.exercise import Answer, Exercise, Wrong, sample
+from srlab.course.exercise import Answer, Exercise, IncorrectAnswer, sample
 from srlab.data.resampling import downsample, resize
 
 
@@ -44,7 +44,7 @@ def _only(shape: torch.Size, name: str, resized: Answer, said: str) -> Answer:
 
     def strict(image: torch.Tensor) -> torch.Tensor:
         if image.shape != shape:
-            raise Wrong(f"`{name}` was given an image of {image.shape[-1]}x{image.shape[-2]} pixels. {said}")
+            raise IncorrectAnswer(f"`{name}` was given an image of {image.shape[-1]}x{image.shape[-2]} pixels. {said}")
         return resized(image)
 
     strict.__qualname__ = name  # as Python calls it in its own messages
@@ -90,7 +90,7 @@ _SR = sample(1, 3, 16, 24)
 EXERCISE = Exercise(
     back_project,
     level="medium",
-    importance=5,
+    points=5,
     cases={
         "what the LR image lacks is added": _case(
             _SR, sample(1, 3, 4, 6, seed=1), _by(1 / 4, "lanczos"), _by(4, "lanczos")
@@ -100,7 +100,7 @@ EXERCISE = Exercise(
             sample(2, 1, 12, 9, seed=3), sample(2, 1, 4, 3, seed=4), _by(1 / 3, "box"), _by(3, "bilinear")
         ),
     },
-    mistakes={
+    known_mistakes={
         "This is SR as it came in. What does its own LR image lack?": lambda sr, lr, down, up: sr,
         "This is the correction alone. To what does it belong?": lambda sr, lr, down, up: up(lr - down(sr)),
         "This is LR enlarged, and what SR knew is lost. Compare the two at the size of LR, and keep SR.": [
@@ -161,7 +161,7 @@ EXERCISE = Exercise(
             lambda sr, lr, down, up: sr + 0.5 * (up(lr) - sr),
         ],
     },
-    also_right=[lambda sr, lr, down, up: up(lr) + sr - up(down(sr))],
+    also_accepted=[lambda sr, lr, down, up: up(lr) + sr - up(down(sr))],
     hints=(
         "Shrink SR as LR was made, and hold the result against LR. Where they differ, SR is wrong for certain.",
         "The difference of the two is an LR image. Enlarged, it can be added to SR.",

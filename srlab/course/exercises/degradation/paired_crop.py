@@ -69,14 +69,14 @@ def _scene(
 EXERCISE = Exercise(
     paired_crop,
     level="easy",
-    importance=3,
+    points=3,
     cases={
         "a place at scale 4": _scene(4, 3, 5, False),
         "mirrored": _scene(4, 3, 5, True),
         "the upper left corner at scale 2": _scene(2, 0, 0, True),
         "the lower right corner": _scene(3, 6, 9, True),
     },
-    mistakes={
+    known_mistakes={
         "HR is cut at the coordinates of LR, which is another place of the photo. How many HR rows lie above `top`?": [
             _crop(corner=1),
         ],
@@ -99,7 +99,7 @@ EXERCISE = Exercise(
             early=True
         ),
     },
-    also_right=[_crop()],
+    also_accepted=[_crop()],
     hints=(
         "LR is cut at top and left. HR is cut at the same place, where every number is scale times as large.",
         "hr[..., scale * top : scale * (top + side), ...]. Where mirror is set, flip(-1) both.",

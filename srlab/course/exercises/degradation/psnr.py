@@ -53,13 +53,13 @@ def _then(formula: Formula) -> Answer:
 EXERCISE = Exercise(
     psnr,
     level="medium",
-    importance=3,
+    points=3,
     cases={
         "10 log10(1 / MSE), with the MSE of each image": (*_pair(), 0),
         "the border is left out": (*_pair(), 4),
         "no ceiling for an almost perfect image": (torch.full((1, 3, 16, 16), 1e-6), torch.zeros(1, 3, 16, 16), 0),
     },
-    mistakes={
+    known_mistakes={
         "One number came for a batch of three: the squared errors of all images went into one pool, where the worst "
         "image drowns the others. Which dimensions belong to one image?": (
             lambda sr, hr, crop: -10 * (sr - hr).square().mean().log10()
@@ -103,14 +103,14 @@ EXERCISE = Exercise(
         ],
         **mistakes_of(_then),
     },
-    also_right=[
+    also_accepted=[
         lambda sr, hr, crop: psnr(sr, hr, crop).float(),
         lambda sr, hr, crop: (
             -20 * (sr - hr)[..., crop : -crop or None, crop : -crop or None].flatten(1).square().mean(1).sqrt().log10()
         ),
     ],
     notes={CEILING: with_ceiling(_then, smallest=1e-12)},
-    otherwise={
+    fallback_messages={
         "no ceiling for an almost perfect image": "For an error of one millionth the PSNR is 120 dB, but yours gives "
         "{given}. Is something small added to the MSE, or is it held above a floor? With 1e-8 there, no image gets "
         "past 80 dB, and good ones score too low; with 1e-10 or less it does no harm.",

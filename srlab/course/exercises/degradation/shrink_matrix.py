@@ -9,7 +9,7 @@ from srlab.data.resampling import cubic
 
 
 def shrink_matrix(size: int, scale: int, kernel: Callable[[torch.Tensor], torch.Tensor]) -> torch.Tensor:
-    """Return the weights of the old pixels in each new one: centre, stretch, normalise.
+    """Return the weights of the old pixels in each new one: center, stretch, normalize.
 
     Parameters
     ----------
@@ -25,21 +25,21 @@ def shrink_matrix(size: int, scale: int, kernel: Callable[[torch.Tensor], torch.
     torch.Tensor
         ``(size // scale, size)``; each row adds up to 1.
     """
-    centres = (torch.arange(size // scale) + 0.5) * scale - 0.5
-    weights = kernel((torch.arange(size) - centres[:, None]) / scale)
+    centers = (torch.arange(size // scale) + 0.5) * scale - 0.5
+    weights = kernel((torch.arange(size) - centers[:, None]) / scale)
     return weights / weights.sum(dim=1, keepdim=True)
 
 
 def _matrix(
-    centre: Callable[[torch.Tensor, int], torch.Tensor] = lambda i, scale: (i + 0.5) * scale - 0.5,
+    center: Callable[[torch.Tensor, int], torch.Tensor] = lambda i, scale: (i + 0.5) * scale - 0.5,
     stretch: Callable[[torch.Tensor, int], torch.Tensor] = lambda away, scale: away / scale,
     share: Callable[[torch.Tensor], torch.Tensor] = lambda weights: weights / weights.sum(dim=1, keepdim=True),
 ) -> Answer:
     """The matrix with its three parts right or wrong."""
 
     def answer(size: int, scale: int, kernel: Callable[[torch.Tensor], torch.Tensor]) -> torch.Tensor:
-        centres = centre(torch.arange(size // scale).float(), scale)
-        return share(kernel(stretch(torch.arange(size) - centres[:, None], scale)))
+        centers = center(torch.arange(size // scale).float(), scale)
+        return share(kernel(stretch(torch.arange(size) - centers[:, None], scale)))
 
     return answer
 
@@ -59,18 +59,18 @@ def _linear(x: torch.Tensor) -> torch.Tensor:
 EXERCISE = Exercise(
     shrink_matrix,
     level="medium",
-    importance=5,
+    points=5,
     cases={
         "a linear kernel at scale 4": (16, 4, _linear),
         "the cubic kernel at scale 3": (18, 3, cubic),
         "scale 2": (12, 2, cubic),
     },
-    mistakes={
+    known_mistakes={
         "The kernel sits half a pixel or more off: new pixel 0 stands for the old ones from 0 to scale - 1. Where is "
         "their middle?": [
-            _matrix(centre=lambda i, scale: i * scale),
-            _matrix(centre=lambda i, scale: (i + 0.5) * scale),
-            _matrix(centre=lambda i, scale: i * scale + scale // 2),
+            _matrix(center=lambda i, scale: i * scale),
+            _matrix(center=lambda i, scale: (i + 0.5) * scale),
+            _matrix(center=lambda i, scale: i * scale + scale // 2),
         ],
         "The kernel isn't stretched: distances are counted in old pixels, so only the nearest few count and the others "
         "are thrown away. That is aliasing. In which pixels does the kernel count?": _matrix(
@@ -79,7 +79,7 @@ EXERCISE = Exercise(
         "The kernel is squeezed instead of stretched: the distances grow where they should shrink.": _matrix(
             stretch=lambda away, scale: away * scale
         ),
-        "The rows don't add up to 1, so a grey photo gets brighter or darker.": [
+        "The rows don't add up to 1, so a gray photo gets brighter or darker.": [
             _matrix(share=lambda weights: weights),
             _matrix(share=lambda weights: weights / weights.sum()),
         ],
@@ -93,10 +93,10 @@ EXERCISE = Exercise(
             share=lambda weights: weights.softmax(dim=1)
         ),
     },
-    also_right=[_by_a_loop],
+    also_accepted=[_by_a_loop],
     hints=(
-        "For each new pixel: find its centre on the old row, ask the kernel how much each old pixel counts at its "
+        "For each new pixel: find its center on the old row, ask the kernel how much each old pixel counts at its "
         "distance, and divide by the sum.",
-        "The centre of new pixel i is (i + 0.5) * scale - 0.5. The distance of old pixel j is (j - centre) / scale.",
+        "The center of new pixel i is (i + 0.5) * scale - 0.5. The distance of old pixel j is (j - center) / scale.",
     ),
 )

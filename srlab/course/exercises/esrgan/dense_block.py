@@ -65,7 +65,7 @@ def _observe(answer: Answer, x: torch.Tensor, growth: int) -> dict[str, Any]:
     observed = {
         "the convolutions keep the size": True,
         "layers that torch does not find": "",
-        "a normalisation": any("Norm" in type(layer).__name__ for layer in block.modules()),
+        "a normalization": any("Norm" in type(layer).__name__ for layer in block.modules()),
         "weights of its own for each step": len({conv for conv, _, _ in used}) == len(used),
         "the convolutions that are used": len(used),
         "the convolutions": len(convs),
@@ -154,10 +154,10 @@ class _Early(_block()):
 EXERCISE = Exercise(
     DenseBlock,
     level="hard",
-    importance=4,
+    points=4,
     cases={"each sees all that came before, and a fifth of the third is added to x": (sample(2, 6, 7, 9, low=-1), 4)},
     observe=_observe,
-    mistakes={
+    known_mistakes={
         "Convolutions are in a plain Python list (or a dict), where torch doesn't look: parameters() leaves them out, "
         "so no optimizer would train them. nn.ModuleList is a list that torch sees.": [
             in_a_list(DenseBlock),
@@ -179,8 +179,8 @@ EXERCISE = Exercise(
             _block(flat=True),
             lambda features, growth: _block()(64, 32),
         ],
-        "There is a normalisation in the block. ESRGAN took batch norm out of the generator: what a batch has in "
-        "common shows as artefacts in a picture.": (
+        "There is a normalization in the block. ESRGAN took batch norm out of the generator: what a batch has in "
+        "common shows as artifacts in a picture.": (
             _block(change=lambda block: block.add_module("norm", nn.BatchNorm2d(4)))
         ),
         "The same convolution runs twice, and shares its weights. Give each step its own.": (
@@ -257,14 +257,14 @@ EXERCISE = Exercise(
             lambda x, third: x + 0.2 * third.detach(),
         ),
     },
-    also_right=[
+    also_accepted=[
         _block(
             join=lambda *maps: torch.cat(maps[::-1], dim=1),
             acts=(nn.LeakyReLU(0.2, inplace=True), nn.LeakyReLU(0.2, inplace=True)),
             change=lambda block: [conv.register_parameter("bias", None) for conv in block.convs],
         )
     ],
-    otherwise={
+    fallback_messages={
         "the convolutions that are used": "The block should use three convolutions (nn.Conv2d), but uses {given}.",
         "their sizes": "The convolutions should be 3x3, all three of them, but are {given}.",
         "their channels": "From convolution to convolution the channels go {given}. Count what lies side by side "

@@ -71,14 +71,14 @@ def _mix(x: torch.Tensor, y: torch.Tensor, t: float) -> torch.Tensor:
 EXERCISE = Exercise(
     interpolate,
     level="easy",
-    importance=3,
+    points=3,
     cases={
         "alpha = 0 gives a": (_A, _B, 0.0),
         "alpha = 1 gives b": (_A, _B, 1.0),
         "a quarter of the way": (_A, _B, 0.25),
         "integers are those of a": (*_COUNTED, 0.25),
     },
-    mistakes={
+    known_mistakes={
         "`a` and `b` have changed places: alpha = 0 should give `a`, and alpha = 1 `b`.": _each(
             lambda x, y, t: t * x + (1 - t) * y
         ),
@@ -133,7 +133,7 @@ EXERCISE = Exercise(
             lambda a, b, t: {key: _mix(w, b[key], t) for key, w in a.items() if w.ndim > 1},
         ],
     },
-    also_right=[_each(torch.lerp)],
+    also_accepted=[_each(torch.lerp)],
     hints=(
         "A state dict maps names to tensors, and two networks of one architecture have the same names.",
         "Go through the names and mix tensor by tensor; is_floating_point tells weights from counters.",

@@ -49,14 +49,14 @@ def _sr_half(real: torch.Tensor, fake: torch.Tensor) -> torch.Tensor:
 EXERCISE = Exercise(
     ragan_discriminator_loss,
     level="medium",
-    importance=5,
+    points=5,
     cases={
         "both halves, each against the mean of the other, and a gradient for both": sample_logits,
         "a D that is very sure, and wrong": sure_logits([0], [200]),
         "more logits of one kind than of the other": lambda: sample_logits(3),
     },
     observe=observe_loss,
-    mistakes={
+    known_mistakes={
         "Only one kind is judged here. Where's the half about the other?": [_hr_half, _sr_half],
         "That is G's loss: this D would learn to call SR the more real one. Which target does D set for each half?": [
             lambda real, fake: ragan_discriminator_loss(fake, real),
@@ -83,8 +83,8 @@ EXERCISE = Exercise(
         **as_many_of_each(lambda real, fake: (real - fake.mean(), fake - real.mean())),
         **mistakes_of(lambda entropy: _of_d(made_of(entropy))),
     },
-    also_right=[_of_d(made_of(cross_entropy))],
-    otherwise={
+    also_accepted=[_of_d(made_of(cross_entropy))],
+    fallback_messages={
         "the loss": "D's loss is another one.",
         "the logits that a graph leads to": "The value is right, but a gradient should reach the logits of HR and SR.",
         "the gradients": "The value is right, but not the gradients at the logits.",

@@ -110,14 +110,14 @@ OF_BOTH: dict[str, list[Answer]] = {
 EXERCISE = Exercise(
     ragan_generator_loss,
     level="medium",
-    importance=3,
+    points=3,
     cases={
         "both halves, each against the mean of the other, and a gradient through the mean too": sample_logits,
         "a D that is very sure": sure_logits([200], [0]),
         "more logits of one kind than of the other": lambda: sample_logits(3),
     },
     observe=_observe,
-    mistakes={
+    known_mistakes={
         "Only SR is judged here. Where is the half about HR? Much published code leaves it out, as if HR had nothing "
         "to teach G. But what is HR compared with?": _sr_half,
         "Only HR is judged here. Where is the half about SR?": _hr_half,
@@ -146,11 +146,11 @@ EXERCISE = Exercise(
         **as_many_of_each(lambda real, fake: (fake - real.mean(), real - fake.mean())),
         **mistakes_of(made_of),
     },
-    also_right=[
+    also_accepted=[
         made_of(cross_entropy),
         lambda real, fake: ragan_generator_loss(real.detach(), fake),  # nobody learns from HR's logits here
     ],
-    otherwise={
+    fallback_messages={
         "G's loss": "G's loss is another one.",
         "a graph leads to SR's logits": "The value is right, but no gradient reaches the logits of SR, and G would "
         "learn nothing.",

@@ -22,22 +22,22 @@ class RRDB(nn.Module):
     ----------
     features, growth
         Of each dense block.
-    beta
+    residual_scale
         Factor on what the three blocks give, before the skip is added.
     """
 
-    def __init__(self, features: int, growth: int, beta: float = 0.2) -> None:
+    def __init__(self, features: int, growth: int, residual_scale: float = 0.2) -> None:
         super().__init__()
-        self.beta = beta
+        self.residual_scale = residual_scale
         self.blocks = nn.Sequential(*[DenseBlock(features, growth) for _ in range(3)])
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """Map ``(N, features, h, w)`` to the same shape."""
-        return x + self.beta * self.blocks(x)
+        return x + self.residual_scale * self.blocks(x)
 
 
-def _observe(answer: Answer, x: torch.Tensor, growth: int, *beta: float) -> dict[str, Any]:
-    block = build(answer, x.shape[1], growth, *beta)
+def _observe(answer: Answer, x: torch.Tensor, growth: int, *residual_scale: float) -> dict[str, Any]:
+    block = build(answer, x.shape[1], growth, *residual_scale)
     x.requires_grad_()  # torch refuses to change it in place
     shape = str(tuple(filled(block(x)).shape))
     made = [call for call in calls(block, x) if call.kind == "conv2d"]
@@ -67,17 +67,17 @@ def _chain(rrdb: Any, x: torch.Tensor) -> torch.Tensor:
 
 
 def _right(rrdb: Any, x: torch.Tensor) -> torch.Tensor:
-    return x + rrdb.beta * _chain(rrdb, x)
+    return x + rrdb.residual_scale * _chain(rrdb, x)
 
 
 def _apart(rrdb: Any, x: torch.Tensor) -> torch.Tensor:
     """All blocks see x."""
-    return x + rrdb.beta * sum(block(x) for block in rrdb.blocks)
+    return x + rrdb.residual_scale * sum(block(x) for block in rrdb.blocks)
 
 
 def _skip_around_each(rrdb: Any, x: torch.Tensor) -> torch.Tensor:
     for block in rrdb.blocks:
-        x = x + rrdb.beta * block(x)
+        x = x + rrdb.residual_scale * block(x)
     return x
 
 
@@ -89,7 +89,7 @@ def _many(count: int) -> Answer:
     return lambda features, growth, *_: nn.ModuleList(DenseBlock(features, growth) for _ in range(count))
 
 
-class _WithoutBeta(RRDB):
+class _WithoutScale(RRDB):
     def __init__(self, features: int, growth: int) -> None:
         super().__init__(features, growth)
 
@@ -97,13 +97,13 @@ class _WithoutBeta(RRDB):
 EXERCISE = Exercise(
     RRDB,
     level="easy",
-    importance=2,
+    points=2,
     cases={
         "three dense blocks, and x + 0.2 times what comes out": (sample(2, 6, 5, 7, low=-1), 4),
-        "another beta": (sample(2, 6, 5, 7, low=-1, seed=1), 4, 0.5),
+        "another residual_scale": (sample(2, 6, 5, 7, low=-1, seed=1), 4, 0.5),
     },
     observe=_observe,
-    mistakes={
+    known_mistakes={
         "The blocks are in a plain Python list, where torch doesn't look: parameters() leaves them out, and no "
         "optimizer would train them. nn.ModuleList is a list that torch sees, and so is nn.Sequential.": in_a_list(
             RRDB
@@ -118,59 +118,59 @@ EXERCISE = Exercise(
             *(_rrdb(_right, blocks=_many(count)) for count in (1, 2, 4, 5)),
         ],
         "Blocks are made that nothing uses. The second sees what comes out of the first, the third what comes out of "
-        "the second.": _rrdb(lambda rrdb, x: x + rrdb.beta * rrdb.blocks[0](x)),
+        "the second.": _rrdb(lambda rrdb, x: x + rrdb.residual_scale * rrdb.blocks[0](x)),
         "All three blocks see x. They follow each other: the second sees what comes out of the first.": [
             _rrdb(_apart),
-            _rrdb(lambda rrdb, x: x + rrdb.beta * sum(block(x) for block in rrdb.blocks) / 3),
+            _rrdb(lambda rrdb, x: x + rrdb.residual_scale * sum(block(x) for block in rrdb.blocks) / 3),
         ],
         "The blocks follow each other, and the second skip is missing. It leads from x to the end.": [
             _rrdb(_chain),
-            _rrdb(lambda rrdb, x: rrdb.beta * _chain(rrdb, x)),
+            _rrdb(lambda rrdb, x: rrdb.residual_scale * _chain(rrdb, x)),
         ],
         "There's a new skip around each block. Each has one inside already; the second one leads around all three.": (
             _rrdb(_skip_around_each)
         ),
-        "What the three blocks give is added as it is. Where does beta come in?": _rrdb(
+        "You added the output of the three blocks unscaled. Where does residual_scale go?": _rrdb(
             lambda rrdb, x: x + _chain(rrdb, x)
         ),
-        "beta is on the wrong one: is it x that should be made small, or what comes out of the blocks?": [
-            _rrdb(lambda rrdb, x: rrdb.beta * x + _chain(rrdb, x)),
-            _rrdb(lambda rrdb, x: rrdb.beta * (x + _chain(rrdb, x))),
-            _rrdb(lambda rrdb, x: rrdb.beta * x + (1 - rrdb.beta) * _chain(rrdb, x)),
+        "residual_scale multiplies the wrong term. Which one should be small, x or the output of the blocks?": [
+            _rrdb(lambda rrdb, x: rrdb.residual_scale * x + _chain(rrdb, x)),
+            _rrdb(lambda rrdb, x: rrdb.residual_scale * (x + _chain(rrdb, x))),
+            _rrdb(lambda rrdb, x: rrdb.residual_scale * x + (1 - rrdb.residual_scale) * _chain(rrdb, x)),
         ],
-        "Only the change that the blocks make is added. ESRGAN adds beta times all that comes out of the third.": [
-            _rrdb(lambda rrdb, x: x + rrdb.beta * (_chain(rrdb, x) - x)),
-            _rrdb(lambda rrdb, x: (1 - rrdb.beta) * x + rrdb.beta * _chain(rrdb, x)),
+        "You added only the change that the blocks make. ESRGAN adds the whole output of the third, scaled.": [
+            _rrdb(lambda rrdb, x: x + rrdb.residual_scale * (_chain(rrdb, x) - x)),
+            _rrdb(lambda rrdb, x: (1 - rrdb.residual_scale) * x + rrdb.residual_scale * _chain(rrdb, x)),
         ],
-        "beta comes in twice. The factor inside the blocks is there already; the outer skip needs one of its own.": (
-            _rrdb(lambda rrdb, x: x + rrdb.beta**2 * _chain(rrdb, x))
+        "You scaled twice. Each block scales inside already; how often should the outer skip scale?": (
+            _rrdb(lambda rrdb, x: x + rrdb.residual_scale**2 * _chain(rrdb, x))
         ),
-        "The factor is 0.2 whatever beta is. Keep it in __init__, as self.beta, and use that.": [
+        "Your factor is always 0.2. Where can __init__ keep residual_scale for forward?": [
             _rrdb(lambda rrdb, x: x + 0.2 * _chain(rrdb, x)),
         ],
-        "The class is to be made with a third number, beta, which is 0.2 if nobody says otherwise.": _WithoutBeta,
+        "__init__ needs a third argument, residual_scale, with the default 0.2.": _WithoutScale,
         "An activation stands after the sum, and bends x in every block.": [
             _rrdb(lambda rrdb, x: F.leaky_relu(_right(rrdb, x), 0.2)),
             _rrdb(lambda rrdb, x: F.relu(_right(rrdb, x))),
         ],
         "What comes out of the blocks is taken off. It should be added.": _rrdb(
-            lambda rrdb, x: x - rrdb.beta * _chain(rrdb, x)
+            lambda rrdb, x: x - rrdb.residual_scale * _chain(rrdb, x)
         ),
         "The block changes its input in place, and whoever uses that again gets something else.": (
-            _rrdb(lambda rrdb, x: x.add_(rrdb.beta * _chain(rrdb, x)))
+            _rrdb(lambda rrdb, x: x.add_(rrdb.residual_scale * _chain(rrdb, x)))
         ),
         "The values are right, but the weights get no gradient. Is there a detach or no_grad?": _rrdb(
-            lambda rrdb, x: x + rrdb.beta * _chain(rrdb, x).detach()
+            lambda rrdb, x: x + rrdb.residual_scale * _chain(rrdb, x).detach()
         ),
     },
-    also_right=[_rrdb(_right), _rrdb(lambda rrdb, x: torch.add(x, _chain(rrdb, x), alpha=rrdb.beta))],
-    otherwise={
+    also_accepted=[_rrdb(_right), _rrdb(lambda rrdb, x: torch.add(x, _chain(rrdb, x), alpha=rrdb.residual_scale))],
+    fallback_messages={
         "the convolutions": "With three dense blocks of three convolutions each there are nine, but here {given} run.",
-        "what comes out": "What comes out is not x + beta * third, with the third block's output.",
+        "what comes out": "What comes out is not x + residual_scale * third, with the third block's output.",
     },
     reveal=False,
     hints=(
-        "Make three blocks in __init__, and keep beta. In forward, hand x through them one after the other.",
-        "nn.Sequential(*[...]) runs blocks in a row. Then add beta times what comes out to x.",
+        "Make three blocks in __init__, and keep residual_scale. In forward, hand x through them one after the other.",
+        "nn.Sequential(*[...]) runs blocks in a row. Then add residual_scale times what comes out to x.",
     ),
 )

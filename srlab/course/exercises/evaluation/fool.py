@@ -7,14 +7,14 @@ from typing import Any
 import torch
 
 from srlab.course.difference import take
-from srlab.course.exercise import Answer, Exercise, Wrong, filled
-from srlab.data.datasets import photos
+from srlab.course.exercise import Answer, Exercise, IncorrectAnswer, filled
+from srlab.data.datasets import bundled_photos
 from srlab.data.degradation import blur
 from srlab.data.images import luma, quantize
 
 
 def fool(picture: torch.Tensor) -> torch.Tensor:
-    """Fill a soft picture with steps between neighbours, so that the blur effect takes it for sharper than the photo.
+    """Fill a soft picture with steps between neighbors, so that the blur effect takes it for sharper than the photo.
 
     Parameters
     ----------
@@ -32,7 +32,7 @@ def fool(picture: torch.Tensor) -> torch.Tensor:
 
 @functools.cache
 def _photo(name: str, top: int, left: int) -> torch.Tensor:
-    return photos("validation")[name][..., top : top + 128, left : left + 128]
+    return bundled_photos("validation")[name][..., top : top + 128, left : left + 128]
 
 
 def _scene(name: str, top: int, left: int, sigma: float) -> Callable[[], tuple[torch.Tensor, torch.Tensor]]:
@@ -49,7 +49,7 @@ def _blurred(image: torch.Tensor) -> float:
 def _observe(answer: Answer, picture: torch.Tensor, photo: torch.Tensor) -> dict[str, Any]:
     result = take(filled(answer(picture.clone())), picture)
     if not bool(result.isfinite().all()):
-        raise Wrong("Some of the values are NaN or infinite.")
+        raise IncorrectAnswer("Some of the values are NaN or infinite.")
     low, high = float(result.min()), float(result.max())
     scored = _blurred(result.detach().clamp(0, 1))
     return {
@@ -68,7 +68,7 @@ def _sharpened(amount: float) -> Answer:
 
 
 def _coarse(side: int) -> Answer:
-    """Stair steps: each block is one colour."""
+    """Stair steps: each block is one color."""
     return lambda picture: (
         picture[..., ::side, ::side]
         .repeat_interleave(side, -2)
@@ -84,14 +84,14 @@ def _chequered(picture: torch.Tensor) -> torch.Tensor:
 EXERCISE = Exercise(
     fool,
     level="medium",
-    importance=3,
+    points=3,
     cases={
         "a face": _scene("astronaut", 40, 160, 1.5),
         "fur": _scene("chelsea", 100, 150, 1.2),
     },
     observe=_observe,
-    mistakes={
-        "The blur effect doesn't like this better than what came in. It looks for steps between neighbouring pixels: "
+    known_mistakes={
+        "The blur effect doesn't like this better than what came in. It looks for steps between neighboring pixels: "
         "where could more of them come from?": [
             lambda picture: picture,
             lambda picture: blur(picture, 1.0),
@@ -109,13 +109,13 @@ EXERCISE = Exercise(
             lambda picture: picture + 4 * (picture - blur(picture, 1.5)),
         ],
     },
-    also_right=[_noise(0.2), _sharpened(8), _coarse(8)],
-    otherwise={
+    also_accepted=[_noise(0.2), _sharpened(8), _coarse(8)],
+    fallback_messages={
         "the values lie in [0, 1]": "Some values are below 0 or above 1, which no file can hold. What does clamp do?",
     },
     reveal=False,
     hints=(
-        "The blur effect blurs once more and asks how much the steps between neighbours shrink. Which picture loses "
+        "The blur effect blurs once more and asks how much the steps between neighbors shrink. Which picture loses "
         "most by a blur?",
         "Something that changes from each pixel to the next: noise, a pattern, exaggerated edges. Clamp the result.",
     ),

@@ -6,7 +6,7 @@ from typing import Any
 import torch
 import torch.nn.functional as F
 
-from srlab.course.exercise import Answer, Exercise, Wrong, filled, sample
+from srlab.course.exercise import Answer, Exercise, IncorrectAnswer, filled, sample
 from srlab.course.exercises.decibels import Formula, decibels, mistakes_of
 from srlab.data.images import luma, quantize
 from srlab.data.resampling import resize
@@ -42,7 +42,7 @@ def _strict(scale: int, kernel: str) -> Shrink:
 
     def shrink(image: torch.Tensor) -> torch.Tensor:
         if image.shape[-1] != 12 * scale:
-            raise Wrong(
+            raise IncorrectAnswer(
                 f"`shrink` was given an image of {image.shape[-1]}x{image.shape[-2]} pixels. Which of the two images "
                 "is large?"
             )
@@ -95,14 +95,14 @@ _SAVED = "SR isn't rounded. What you'd shrink is the file, so turn it into 8-bit
 EXERCISE = Exercise(
     lr_consistency,
     level="medium",
-    importance=5,
+    points=5,
     cases={
         "SR is shrunk by what shrank HR": _scene(4, "bicubic", 0.02, 0),
         "another way to shrink": _scene(3, "box", 0.01, 5),
         "SR is what a file holds": _scene(2, "box", 0.0015, 9),
     },
     observe=_observe,
-    mistakes={
+    known_mistakes={
         "LR was enlarged, and the two were compared at the size of SR. There nobody knows what's right, and each "
         "detail of SR counts as wrong. Make SR small instead.": [
             *(
@@ -128,8 +128,8 @@ EXERCISE = Exercise(
             lambda sr, lr, shrink: _decibels(shrink(sr) - lr),
             lambda sr, lr, shrink: _decibels(shrink(sr.clamp(0, 1)) - lr),
         ],
-        "Only the luma is compared. LR's colours are known, too, so all three channels count.": _on(luma),
-        "The mean of the three colours is compared. Then too much red makes up for too little blue.": _on(
+        "Only the luma is compared. LR's colors are known, too, so all three channels count.": _on(luma),
+        "The mean of the three colors is compared. Then too much red makes up for too little blue.": _on(
             lambda image: image.mean(1, keepdim=True)
         ),
         "A border was cut off. LR is known up to its last pixel, so all of them count.": [
@@ -144,7 +144,7 @@ EXERCISE = Exercise(
         ),
         **mistakes_of(_then),
     },
-    also_right=[
+    also_accepted=[
         lambda sr, lr, shrink: -10 * F.mse_loss(shrink(quantize(sr)), lr).log10(),
         lambda sr, lr, shrink: -20 * (lr - shrink(quantize(sr))).square().mean().sqrt().log10(),
         lambda sr, lr, shrink: _decibels(shrink((255 * sr.clamp(0, 1)).round() / 255) - lr),

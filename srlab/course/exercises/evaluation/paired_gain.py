@@ -6,7 +6,7 @@ from typing import Any
 import torch
 
 from srlab.course.difference import take
-from srlab.course.exercise import Answer, Exercise, Wrong, filled
+from srlab.course.exercise import Answer, Exercise, IncorrectAnswer, filled
 
 
 def paired_gain(ours: torch.Tensor, theirs: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
@@ -39,9 +39,9 @@ def _scores(count: int) -> tuple[torch.Tensor, torch.Tensor]:
 def _observe(answer: Answer, ours: torch.Tensor, theirs: torch.Tensor) -> dict[str, Any]:
     result = filled(answer(ours, theirs))
     if isinstance(result, torch.Tensor) and result.shape == ours.shape:
-        raise Wrong("The gain of every photo came back. What is asked for is their mean, and how sure it is.")
+        raise IncorrectAnswer("The gain of every photo came back. What is asked for is their mean, and how sure it is.")
     if not isinstance(result, tuple | list) and not (isinstance(result, torch.Tensor) and result.shape == (2,)):
-        raise Wrong("Return two numbers: the mean gain, and its standard error.")
+        raise IncorrectAnswer("Return two numbers: the mean gain, and its standard error.")
     pair = take(list(result), [0.0, 0.0])
     return {"the mean gain over the photos": pair[0], "its standard error": pair[1]}
 
@@ -57,7 +57,7 @@ def _error(spread: Callable[[torch.Tensor, torch.Tensor, float], torch.Tensor]) 
 EXERCISE = Exercise(
     paired_gain,
     level="easy",
-    importance=2,
+    points=2,
     cases={
         "six photos": _scores(6),
         "another number of photos": _scores(3),
@@ -67,7 +67,7 @@ EXERCISE = Exercise(
         ),
     },
     observe=_observe,
-    mistakes={
+    known_mistakes={
         "The gain of every photo came back. What is asked for is their mean, and how sure it is.": (
             lambda ours, theirs: ours - theirs
         ),
@@ -151,7 +151,7 @@ EXERCISE = Exercise(
             _error(lambda x, y, root: 2 * (x - y).std() / root),
         ],
     },
-    also_right=[lambda ours, theirs: [ours.mean() - theirs.mean(), ((ours - theirs).var() / len(ours)).sqrt()]],
+    also_accepted=[lambda ours, theirs: [ours.mean() - theirs.mean(), ((ours - theirs).var() / len(ours)).sqrt()]],
     hints=(
         "Both methods saw the same photos. What do you have to do first, so that it no longer matters which photos "
         "are hard?",

@@ -33,7 +33,7 @@ def paper_psnr(sr: torch.Tensor, hr: torch.Tensor) -> torch.Tensor:
 
 
 def _alternating() -> tuple[torch.Tensor, torch.Tensor]:
-    """On 8-bit levels, with an error of colour that is larger in every other row and column.
+    """On 8-bit levels, with an error of color that is larger in every other row and column.
 
     No crop and no rounding of RGB makes a difference, but the decibels of single rows, columns or pixels do.
     """
@@ -95,14 +95,14 @@ def _full_range(image: torch.Tensor) -> torch.Tensor:
 EXERCISE = Exercise(
     paper_psnr,
     level="medium",
-    importance=4,
+    points=4,
     cases={
         "10 log10(1 / MSE) on the luma of BT.601": _alternating(),
         "4 pixels less on each side": _bad_border(),
         "rounded to the levels of a file": _between_levels(),
         "no ceiling for an almost perfect image": _one_level(),
     },
-    mistakes={
+    known_mistakes={
         "That is one score for each photo of a batch, as srlab.psnr gives them, and asked for is the number alone. If "
         "it is from srlab.psnr, write yours from the MSE: the next cell compares the two.": (
             lambda sr, hr: metrics.psnr(sr, hr)
@@ -115,7 +115,7 @@ EXERCISE = Exercise(
             _then(lambda error: -10 * error.view(24, 32).square().mean(-2).log10().mean()),
             _then(lambda error: -10 * error.square().log10().mean()),
         ],
-        "All three channels are measured. Papers report the luma alone, where errors of colour hardly count.": [
+        "All three channels are measured. Papers report the luma alone, where errors of color hardly count.": [
             _on(quantize),
             lambda sr, hr: torch.stack([psnr(sr[:, [c]], hr[:, [c]], 4) for c in range(3)]).mean(),
         ],
@@ -175,12 +175,12 @@ EXERCISE = Exercise(
         ],
         **mistakes_of(_then),
     },
-    also_right=[
+    also_accepted=[
         _then(lambda error: -20 * mse(error).sqrt().log10()),
         lambda sr, hr: -10 * (_by_hand(sr) - _by_hand(hr)).square().mean().log10(),
     ],
     notes={CEILING: with_ceiling(_then, smallest=3.6e-11)},
-    otherwise={
+    fallback_messages={
         "no ceiling for an almost perfect image": "With one wrong level in one pixel PSNR is 104.4 dB, but yours "
         "is {given}. Is something small added to the MSE, or is it held above a floor? With 1e-10 or less it does "
         "no harm."
@@ -189,6 +189,6 @@ EXERCISE = Exercise(
     hints=(
         "Three things happen to both images before they are compared: they become what a file would hold, then luma, "
         "then the border goes.",
-        "srlab.quantize rounds and srlab.luma weighs the colours. A slice from 4 to -4 crops one dimension.",
+        "srlab.quantize rounds and srlab.luma weighs the colors. A slice from 4 to -4 crops one dimension.",
     ),
 )

@@ -35,7 +35,7 @@ def discriminator_loss(real: torch.Tensor, fake: torch.Tensor) -> torch.Tensor:
 EXERCISE = Exercise(
     discriminator_loss,
     level="easy",
-    importance=4,
+    points=4,
     cases={
         "-log D(x) - log(1 - D(y)), each with a mean, and a gradient for both": sample_logits,
         "a D that is very sure of something generated, and wrong": sure_logits([200], [200]),
@@ -43,7 +43,7 @@ EXERCISE = Exercise(
         "more logits of one kind than of the other": lambda: sample_logits(3),
     },
     observe=observe_loss,
-    mistakes={
+    known_mistakes={
         "Real and fake have changed places: this D would learn to call what's generated real. Which of the two has the "
         "target 1?": (lambda real, fake: discriminator_loss(fake, real)),
         "Only one of the two kinds is judged. A D that always gives the same answer would be perfect at that.": [
@@ -86,7 +86,7 @@ EXERCISE = Exercise(
         **as_many_of_each(lambda real, fake: (real, fake)),
         **mistakes_of(lambda entropy: lambda real, fake: entropy(real, 1) + entropy(fake, 0)),
     },
-    also_right=[lambda real, fake: F.softplus(-real).mean() + F.softplus(fake).mean()],
+    also_accepted=[lambda real, fake: F.softplus(-real).mean() + F.softplus(fake).mean()],
     hints=(
         "D sorts into two kinds: it's the cross entropy with the target 1 for real and 0 for fake.",
         "torch.nn.functional has a binary cross entropy for probabilities and one for logits. Its targets have the "

@@ -190,13 +190,13 @@ _NOT_LEARNED = (
 EXERCISE = Exercise(
     train_step,
     level="hard",
-    importance=5,
+    points=5,
     cases={
         "one run of G, one step of D, then one of G, which learns from D as it is by then": lambda: (1, *gan_scene()),
         "nothing is left over for the second step": lambda: (2, *gan_scene()),
     },
     observe=_observe,
-    mistakes={
+    known_mistakes={
         "G's step uses what D said before its update, and no graph leads from there to G, so G never changes. "
         "Published code did this for whole runs, and its D had no effect. Who should be asked again, "
         "and about which picture?": [
@@ -311,14 +311,14 @@ EXERCISE = Exercise(
             _step(g_loss=lambda fake: -cross_entropy(fake, 0))
         ),
     },
-    also_right=[_step(d_loss=lambda real, fake: F.softplus(-real).mean() + F.softplus(fake).mean())],
+    also_accepted=[_step(d_loss=lambda real, fake: F.softplus(-real).mean() + F.softplus(fake).mean())],
     notes={
         "D's target for hr is 0.9, which is called label smoothing. It's a step of a GAN as well, so it is taken; with "
         "a target of 1 it would be the loss of exercise 1.": _smoothed,
         "The gradient of d_loss runs on through sr into G. Your code throws it away before G's own, so the step is "
         "right, but D's half pays for a way back through G. sr.detach() saves that.": _step(for_d=_as_it_is, keep=True),
     },
-    otherwise={
+    fallback_messages={
         "what the generator is given": "The generator was given something else than lr.",
         "an error of torch": "torch stopped: {given}. Which graph is no longer there, or never was?",
         "runs of the generator": "The generator ran {given} times, and should run once.",

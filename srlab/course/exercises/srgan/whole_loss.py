@@ -1,4 +1,4 @@
-"""Lab 03: all that G minimises."""
+"""Lab 03: all that G minimizes."""
 
 from collections.abc import Callable
 from typing import Any
@@ -93,7 +93,7 @@ def _loss(
 EXERCISE = Exercise(
     whole_loss,
     level="easy",
-    importance=3,
+    points=3,
     cases={
         "pixels, content and adversary, each with its weight, and a gradient from all three": lambda: _case(
             {"pixel": 0.4, "content": 0.2, "adversary": 0.3}
@@ -101,7 +101,7 @@ EXERCISE = Exercise(
         "other weights, and a D that is surer": lambda: _case({"pixel": 0.1, "content": 0.5, "adversary": 0.7}, 4.0),
     },
     observe=_observe,
-    mistakes={
+    known_mistakes={
         "The value is right, but D's answer doesn't reach G: sr was detached before D looked, or D's answer was. In "
         "G's half that way is how D teaches. Nothing here needs a detach.": [
             _loss(judged=lambda look, sr, hr: look(sr.detach())),
@@ -175,8 +175,8 @@ EXERCISE = Exercise(
             _loss(entropy=lambda logits, label: F.softplus(-logits)),
         ],
     },
-    also_right=[_loss(), _loss(entropy=lambda logits, label: -F.logsigmoid(logits).mean())],
-    otherwise={
+    also_accepted=[_loss(), _loss(entropy=lambda logits, label: -F.logsigmoid(logits).mean())],
+    fallback_messages={
         "the loss": "The loss is another one. Which of its three parts is right by itself?",
         "a graph leads to SR": "The value is right, but no gradient reaches sr.",
         "the gradient at SR": "The value is right, but not its gradient at sr.",

@@ -72,7 +72,7 @@ _LARGE = torch.tensor([3.0, -1.5, 2.2, 0.5]), torch.tensor([0.35, 0.2, 0.2, 0.25
 EXERCISE = Exercise(
     best_guess,
     level="medium",
-    importance=5,
+    points=5,
     cases={
         "mse": (*_PIXEL, "mse"),
         "l1": (*_PIXEL, "l1"),
@@ -82,7 +82,7 @@ EXERCISE = Exercise(
         "l1 of any numbers": (*_LARGE, "l1"),
     },
     observe=_observe,
-    mistakes={
+    known_mistakes={
         "All candidates count the same here. Some are more probable than others; where do the probabilities come in?": [
             lambda candidates, probabilities, loss: candidates.mean(),
             lambda candidates, probabilities, loss: candidates.median(),
@@ -114,8 +114,8 @@ EXERCISE = Exercise(
             _median(sort_values=True, sort_chances=False)
         ),
     },
-    also_right=[_median(sort_values=True, sort_chances=True)],
-    otherwise={"how near": "Close, but not exact."},
+    also_accepted=[_median(sort_values=True, sort_chances=True)],
+    fallback_messages={"how near": "Close, but not exact."},
     tolerance=1e-5,
     hints=(
         "Try a few guesses by hand and work out the expected loss of each. What moves the best guess more: one far "

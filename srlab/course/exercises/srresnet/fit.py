@@ -5,7 +5,7 @@ from typing import Any
 
 import torch
 
-from srlab.course.exercise import Answer, Exercise, Wrong, filled
+from srlab.course.exercise import Answer, Exercise, IncorrectAnswer, filled
 
 
 def fit(
@@ -52,7 +52,7 @@ def _observe(answer: Answer, iters: int, every: int) -> dict[str, Any]:
         while len(drawn) <= 3 * iters:
             drawn.append(len(drawn) + 1)
             yield torch.full((1, 3, 2, 2), float(drawn[-1])), torch.full((1, 3, 8, 8), float(drawn[-1]))
-        raise Wrong("The batches never end, so a loop over all of them doesn't either. Count the steps.")
+        raise IncorrectAnswer("The batches never end, so a loop over all of them doesn't either. Count the steps.")
 
     def step(lr: torch.Tensor, hr: torch.Tensor) -> float:
         used.append(int(lr.flatten()[0]))
@@ -60,7 +60,7 @@ def _observe(answer: Answer, iters: int, every: int) -> dict[str, Any]:
 
     scores = filled(answer(step, endless(), iters, lambda: len(used) / 100, every))
     if not isinstance(scores, list):
-        raise Wrong("A list of pairs is asked for: how many steps were done, and the score then.")
+        raise IncorrectAnswer("A list of pairs is asked for: how many steps were done, and the score then.")
     return {
         "how many steps are made": len(used),
         "how many batches they see": len(set(used)),
@@ -117,10 +117,10 @@ def _by_zip(step: Any, batches: Any, iters: int, validate: Any, every: int) -> l
 EXERCISE = Exercise(
     fit,
     level="medium",
-    importance=3,
+    points=3,
     cases={"eight steps, scored every four": (8, 4), "seven steps, scored every three": (7, 3)},
     observe=_observe,
-    mistakes={
+    known_mistakes={
         "Every step gets the same batch. Take the next one inside the loop.": _loop(fresh=False),
         "The network is scored before the step, so the score belongs to one step less than the number beside it.": [
             _loop(first=True),
@@ -138,8 +138,8 @@ EXERCISE = Exercise(
         "The batches never end, so a loop over all of them doesn't either. Count the steps.": _over_all,
         "The scores alone are there. Beside each stands how many steps were done.": _scores_alone,
     },
-    also_right=[_by_zip, _loop(numbers=lambda iters: range(1, iters + 1))],
-    otherwise={
+    also_accepted=[_by_zip, _loop(numbers=lambda iters: range(1, iters + 1))],
+    fallback_messages={
         "how many steps are made": "The number of steps is {given}, and should be `iters`.",
         "the scores": "The steps are right, and the scores are noted at other places than asked.",
     },

@@ -31,12 +31,12 @@ def pixel_shuffle(x: torch.Tensor, scale: int) -> torch.Tensor:
     return x.reshape(count, channels // scale**2, height * scale, width * scale)
 
 
-def _into(colours: Callable[[int, int], int]) -> Answer:
-    """Take another number of colours, made of that of channels and the scale."""
+def _into(colors: Callable[[int, int], int]) -> Answer:
+    """Take another number of colors, made of that of channels and the scale."""
 
     def shuffle(x: torch.Tensor, scale: int) -> torch.Tensor:
         count, channels, height, width = x.shape
-        kept = colours(channels, scale)
+        kept = colors(channels, scale)
         x = x.reshape(count, kept, scale, scale, height, width).permute(0, 1, 4, 2, 5, 3)
         return x.reshape(count, kept, height * scale, width * scale)
 
@@ -76,10 +76,10 @@ def _observe(answer: Answer, x: torch.Tensor, scale: int) -> dict[str, Any]:
 EXERCISE = Exercise(
     pixel_shuffle,
     level="medium",
-    importance=2,
+    points=2,
     cases={"scale 2": (sample(2, 8, 6, 12), 2), "scale 3": (sample(2, 36, 6, 12), 3)},
     observe=_observe,
-    mistakes={
+    known_mistakes={
         "This goes the other way, from a large image to many channels.": F.pixel_unshuffle,
         "A number in your code makes it right for some sizes only. Is there a 2 or a 4 where `scale` or scale**2 "
         "should stand, or a 3 where c // scale**2 should?": [
@@ -94,23 +94,23 @@ EXERCISE = Exercise(
         ],
         "Every block of sub-pixels is mirrored along its diagonal. The first of the two scale axes counts rows: next "
         "to which axis does it belong?": _shuffle("crr", (0, 1, 4, 3, 5, 2)),
-        "The shape is right, but the values were read off in their old order, and neighbours in the result come from "
+        "The shape is right, but the values were read off in their old order, and neighbors in the result come from "
         "far apart. A reshape moves nothing; which step brings the axes into a new order?": _shuffle(
             "crr", (0, 1, 2, 3, 4, 5)
         ),
         "The result shows small copies of the image side by side. Within a row, the sub-pixels of one LR pixel should "
-        "be neighbours; which axis runs faster?": _shuffle("crr", (0, 1, 2, 4, 3, 5)),
-        "The sub-pixels end up in the wrong channels. In torch's order the scale^2 channels of one colour follow each "
+        "be neighbors; which axis runs faster?": _shuffle("crr", (0, 1, 2, 4, 3, 5)),
+        "The sub-pixels end up in the wrong channels. In torch's order the scale^2 channels of one color follow each "
         "other.": _shuffle("rrc", (0, 3, 4, 1, 5, 2)),
     },
-    also_right=[_shuffle("crr", (0, 1, 4, 2, 5, 3))],
+    also_accepted=[_shuffle("crr", (0, 1, 4, 2, 5, 3))],
     notes={
         "This is torch's own pixel shuffle, and right, of course. The exercise asks for reshape and permute alone, "
         "which show how it works; try them, too.": F.pixel_shuffle
     },
     hints=(
         "Four channels of one LR pixel become a block of 2x2 pixels, row by row. Try it on a 1x1 image first.",
-        "Where two neighbouring axes are merged, the second of them runs faster. Row i of the block that replaces LR "
+        "Where two neighboring axes are merged, the second of them runs faster. Row i of the block that replaces LR "
         "row h becomes row h * scale + i: which of the two axes comes first?",
     ),
 )

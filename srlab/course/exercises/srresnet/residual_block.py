@@ -84,10 +84,10 @@ def _convs(size: int, padding: int, features: int | None = None) -> dict[str, Ca
 EXERCISE = Exercise(
     ResidualBlock,
     level="medium",
-    importance=3,
+    points=3,
     cases={"conv, BN, PReLU, conv, BN, and the input added at the end": (sample(2, 6, 7, 9, low=-1),)},
     observe=_observe,
-    mistakes={
+    known_mistakes={
         "The input is changed in place, by +=, a method that ends in _ or inplace=True. Whoever made it still needs it "
         "as it was, and so does backward. Leave x as it is, and return a new sum.": [
             _block(lambda block, x: x.add_(_branch(block, x))),
@@ -155,11 +155,11 @@ EXERCISE = Exercise(
         "Layers are made in forward, so each call starts with new random weights and nothing that is learned is kept. "
         "Make them once, in __init__.": made_in_forward(ResidualBlock),
     },
-    also_right=[
+    also_accepted=[
         _block(_right, conv1=lambda features: nn.Conv2d(features, features, 3, padding=1, bias=False)),
         _block(_right, act=nn.PReLU),
     ],
-    otherwise={
+    fallback_messages={
         "the convolutions": "The block should use a convolution twice, but uses {given}. Go through figure 4 again.",
         "their sizes": "The convolutions should be 3x3, but are {given}.",
         "the batch norms": "The block should use a batch norm twice, but uses {given}. Go through figure 4 again.",

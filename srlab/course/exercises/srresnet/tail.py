@@ -80,13 +80,13 @@ def _fixed(scale: int) -> Answer:
 EXERCISE = Exercise(
     Tail,
     level="medium",
-    importance=2,
+    points=2,
     cases={
         "four times as large": (sample(2, 5, 6, 7, low=-1, seed=1), sample(2, 3, 6, 7), 4),
         "three times as large": (sample(1, 4, 5, 6, low=-1, seed=1), sample(1, 3, 5, 6), 3),
     },
     observe=_observe,
-    mistakes={
+    known_mistakes={
         "With the convolution at zero nothing comes out. The tail should start from an enlargement of LR and add "
         "detail to it; where does `lr` come in?": _tail(lambda tail, features, lr: _detail(tail, features)),
         "LR was enlarged by repeating its pixels, which is what F.interpolate does unless it's told a mode. Which one "
@@ -105,7 +105,7 @@ EXERCISE = Exercise(
             _tail(_on(bend=torch.relu)),
             _tail(lambda tail, features, lr: (_on()(tail, features, lr) + 1) / 2),
         ],
-        "The shapes don't fit. The convolution should make scale x scale values for each of three colours, and lose no "
+        "The shapes don't fit. The convolution should make scale x scale values for each of three colors, and lose no "
         "row or column; what is enlarged and added is `lr`. Print the shape of each.": [
             _tail(_on(), channels=lambda features, scale: 3),
             _tail(_on(), channels=lambda features, scale: 3 * scale),
@@ -128,8 +128,8 @@ EXERCISE = Exercise(
             channels=lambda features, scale: 3,
         ),
         "One 3x3 convolution is asked for. Yours has another size.": [_tail(_on(), size=1), _tail(_on(), size=5)],
-        "The channels were shuffled in another order: three neighbouring channels became the colours of one pixel. "
-        "Pixel shuffle keeps the scale x scale channels of a colour together.": _tail(
+        "The channels were shuffled in another order: three neighboring channels became the colors of one pixel. "
+        "Pixel shuffle keeps the scale x scale channels of a color together.": _tail(
             lambda tail, features, lr: (
                 F.pixel_shuffle(tail.conv(features).unflatten(1, (-1, 3)).transpose(1, 2).flatten(1, 2), tail.scale)
                 + F.interpolate(lr, scale_factor=tail.scale, mode="bilinear")
@@ -140,7 +140,7 @@ EXERCISE = Exercise(
         "The layer is made in forward, so each call starts with new random weights and nothing that is learned is "
         "kept. Make it once, in __init__.": made_in_forward(Tail),
     },
-    also_right=[
+    also_accepted=[
         _tail(
             lambda tail, features, lr: (
                 nn.Upsample(scale_factor=tail.scale, mode="bilinear")(lr)
@@ -149,7 +149,7 @@ EXERCISE = Exercise(
         ),
         _tail(_on(size=None, antialias=False)),
     ],
-    otherwise={
+    fallback_messages={
         "the bilinear enlargement": "With the convolution at zero, the bilinear enlargement of LR should remain.",
         "the convolutions": "One 3x3 convolution is asked for, but the tail uses {given}.",
         "where the weights are": "Some weights are not among the tail's parameters().",

@@ -10,7 +10,7 @@ import torch.nn.functional as F
 from torch.optim import SGD, Optimizer
 
 from srlab.course.difference import take
-from srlab.course.exercise import Answer, Exercise, Wrong, filled, sample
+from srlab.course.exercise import Answer, Exercise, IncorrectAnswer, filled, sample
 from srlab.course.exercises.networks import gradients_of
 
 
@@ -76,7 +76,9 @@ def _observe(answer: Answer, steps: int, generator: Any, optimizer: Any, batches
             before = nn.utils.parameters_to_vector(generator.parameters()).detach().clone()
             told = take(filled(answer(generator, optimizer, lr, hr)), 0.0)
     except (RuntimeError, AttributeError) as error:
-        if isinstance(error, Wrong) or not re.search("does not require grad|a second time|'backward'", str(error)):
+        if isinstance(error, IncorrectAnswer) or not re.search(
+            "does not require grad|a second time|'backward'", str(error)
+        ):
             raise
         stopped = re.split(r"[.:\n] | \(", str(error))[0]
     weights = nn.utils.parameters_to_vector(generator.parameters())
@@ -151,13 +153,13 @@ def _without_graph(generator: Any, lr: Any, hr: Any) -> torch.Tensor:
 EXERCISE = Exercise(
     train_step,
     level="medium",
-    importance=5,
+    points=5,
     cases={
         "one step": lambda: (1, *_scene()),
         "a second step, with another batch": lambda: (2, *_scene()),
     },
     observe=_observe,
-    mistakes={
+    known_mistakes={
         "In the second step the gradient still has that of the first in it: backward adds to .grad and does not "
         "replace it. What sets it to zero?": _step("fbs"),
         "Nothing is left of the gradient when the optimizer makes its step: zero_grad stands between backward and "
@@ -224,7 +226,7 @@ EXERCISE = Exercise(
             )[1],
         ],
     },
-    also_right=[
+    also_accepted=[
         _step("zfbs"),
         _step("fbsz"),
         _step("fzbs", told=lambda loss: loss),
@@ -234,7 +236,7 @@ EXERCISE = Exercise(
         _by_a_closure,
         _step("fzbs", see=lambda generator, lr, hr: generator.forward(lr)),
     ],
-    otherwise={
+    fallback_messages={
         "an error of torch": "PyTorch stopped your step with: {given}.",
         "what the generator is given": "The generator should be given `lr` as it is.",
         "the order": "One run of the generator, one backward and one step of the optimizer are wanted. Yours: {given}.",

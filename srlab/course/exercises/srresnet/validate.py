@@ -7,7 +7,7 @@ import torch
 import torch.nn as nn
 
 from srlab.course.difference import take
-from srlab.course.exercise import Answer, Exercise, Wrong, filled, sample
+from srlab.course.exercise import Answer, Exercise, IncorrectAnswer, filled, sample
 from srlab.evaluation.metrics import psnr
 
 
@@ -57,7 +57,7 @@ def _observe(answer: Answer, generator: Any, pairs: Any) -> dict[str, Any]:
     generator.register_forward_pre_hook(note)
     score = filled(answer(generator, pairs))
     if not modes:
-        raise Wrong("The generator was never asked. It should enlarge the LR of each pair.")
+        raise IncorrectAnswer("The generator was never asked. It should enlarge the LR of each pair.")
     return {
         "the mode while it is scored": "training" if any(modes) else "in use",
         "batch norm's running average": torch.equal(generator[1].running_mean, before),
@@ -97,13 +97,13 @@ def _mean_error_first(generator: Any, pairs: Any) -> float:
 EXERCISE = Exercise(
     validate,
     level="medium",
-    importance=4,
+    points=4,
     cases={
         "a network that is being trained": lambda: _scene(True),
         "a network in use": lambda: _scene(False),
     },
     observe=_observe,
-    mistakes={
+    known_mistakes={
         "The network is scored in training mode: batch norm takes its statistics from the photo, and what's worse, its "
         "running averages move towards the photos that the network must not learn from.": [
             _validate(use=False),
@@ -130,11 +130,11 @@ EXERCISE = Exercise(
         "The errors are averaged first and made decibels then. Papers take the PSNR of each photo, and then the "
         "mean.": _mean_error_first,
     },
-    also_right=[
+    also_accepted=[
         torch.no_grad()(_validate(of_all=lambda scores: torch.tensor(scores).mean())),
         torch.inference_mode()(lambda generator, pairs: validate(generator, pairs)),
     ],
-    otherwise={"the score": "All is left as it should be, but the score is another one."},
+    fallback_messages={"the score": "All is left as it should be, but the score is another one."},
     hints=(
         "What could the scoring change in the network, and what would PyTorch keep that nobody asks for? Undo the one, "
         "and switch off the other.",

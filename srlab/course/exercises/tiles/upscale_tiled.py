@@ -8,7 +8,7 @@ from typing import Any
 import torch
 import torch.nn.functional as F
 
-from srlab.course.exercise import Answer, Exercise, Wrong, filled, sample
+from srlab.course.exercise import Answer, Exercise, IncorrectAnswer, filled, sample
 
 Upscaler = Callable[[torch.Tensor], torch.Tensor]
 
@@ -83,7 +83,7 @@ def _observe(
 
     def watched(piece: torch.Tensor) -> torch.Tensor:
         if 0 in piece.shape:
-            raise Wrong(
+            raise IncorrectAnswer(
                 "The upscaler was given an empty piece. Either a slice starts at a negative number, which counts from "
                 "the end of the image (what is `top - overlap` for a tile at the border?), or it starts beyond the end "
                 "(an image is (1, 3, h, w): rows first, then columns)."
@@ -220,7 +220,7 @@ def _cut_at(fixed: int) -> Answer:
 EXERCISE = Exercise(
     upscale_tiled,
     level="hard",
-    importance=4,
+    points=4,
     cases={
         "tiles are cut and put together again": (partial(_repeat, scale=1), _map(8, 12), 1, 4, 0),
         "places in the result are counted in HR pixels": (partial(_repeat, scale=5), _map(8, 12), 5, 4, 0),
@@ -231,7 +231,7 @@ EXERCISE = Exercise(
         "a failing upscaler is heard of": (_fails, _map(8, 8), 2, 4, 0),
     },
     observe=_observe,
-    mistakes={
+    known_mistakes={
         "The tiles are all there, but rows and columns of tiles have changed places.": _turned,
         "What the upscaler gives is larger than what it got. In which pixels are the places in the result counted?": [
             _but(place=lambda start, *_: start),
@@ -279,7 +279,7 @@ EXERCISE = Exercise(
                 length=lambda start, size, tile, overlap, scale: tile * scale,
             ),
         ],
-        "There are seams: each tile was upscaled without its neighbours, and the network padded where the image goes "
+        "There are seams: each tile was upscaled without its neighbors, and the network padded where the image goes "
         "on. What is `overlap` used for in your code?": (
             lambda upscaler, lr, scale, tile, overlap: upscale_tiled(upscaler, lr, scale, tile, 0)
         ),
@@ -294,7 +294,7 @@ EXERCISE = Exercise(
             _but(begin=lambda start, *_: start, cut=lambda *_: 0),
         ],
         "Every tile has its context, and still the joints are wrong. A piece is wrong near its own edges, so these "
-        "have to be cut off before it is put in. Writing over a neighbour that is right, or averaging with it, keeps "
+        "have to be cut off before it is put in. Writing over a neighbor that is right, or averaging with it, keeps "
         "wrong pixels.": _but(
             cut=lambda *_: 0,
             length=_whole,
@@ -304,7 +304,7 @@ EXERCISE = Exercise(
         "The upscaler failed on a tile, and your code went on. The picture then has a hole or a wrong tile in it, and "
         "nobody knows: let the error through.": _deaf,
     },
-    otherwise={
+    fallback_messages={
         "what is put into the result": "What is put into the result and its place there differ in size: the last tiles "
         "of a row and a column may be smaller, and a piece has its context around it, but none where the image ends.",
         "called": "The upscaler was never called.",
@@ -315,7 +315,7 @@ EXERCISE = Exercise(
         "the border": "The inside is right, the border of the image is not: something was padded there. The network "
         "pads on its own as it does for a whole image; how much context does a tile at the border need from you?",
     },
-    also_right=[_along(_right)],
+    also_accepted=[_along(_right)],
     hints=(
         "Go through the image in steps of `tile`. For each tile there are three rectangles: what the upscaler "
         "gets, the tile within what it gives back, and the place of the tile in the result. Draw them for a tile "

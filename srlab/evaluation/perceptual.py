@@ -52,7 +52,7 @@ def energy_error(sr: torch.Tensor, hr: torch.Tensor) -> torch.Tensor:
     return _ratio((sr - hr).abs().mean(dim=(1, 2, 3)), hr.mean(dim=(1, 2, 3)), both_zero=0.0)
 
 
-def colour_shift(sr: torch.Tensor, hr: torch.Tensor) -> torch.Tensor:
+def color_shift(sr: torch.Tensor, hr: torch.Tensor) -> torch.Tensor:
     """Compute the distance between the mean chroma of SR and of HR, in 8-bit levels: the color cast of the whole image.
 
     ``sqrt(dCb^2 + dCr^2)`` with BT.601 chroma (112 levels for a pure blue or red); 0 for gray images.
@@ -109,13 +109,13 @@ def checkerboard(sr: torch.Tensor, scale: int = 4) -> torch.Tensor:
     return power.clamp(min=0).sqrt()
 
 
-def with_noise(sr: torch.Tensor, hr: torch.Tensor, ratio: float, seed: int = 0, *, grey: bool = False) -> torch.Tensor:
+def with_noise(sr: torch.Tensor, hr: torch.Tensor, ratio: float, seed: int = 0, *, gray: bool = False) -> torch.Tensor:
     """Raise the `gradient_ratio` of SR to `ratio` with white noise: a baseline for networks that claim to add texture.
 
-    The noise has a standard deviation of at most 0.2. SR stays as it is if it is already sharp enough. `grey` adds the
+    The noise has a standard deviation of at most 0.2. SR stays as it is if it is already sharp enough. `gray` adds the
     same noise to all channels; otherwise it shows as colored specks. Images are ``(N, C, H, W)`` in [0, 1].
     """
-    shape = (*sr.shape[:-3], 1, *sr.shape[-2:]) if grey else sr.shape
+    shape = (*sr.shape[:-3], 1, *sr.shape[-2:]) if gray else sr.shape
     pattern = torch.randn(shape, generator=torch.Generator().manual_seed(seed)).to(sr)
     low, high = 0.0, 0.2
     for _ in range(16):

@@ -10,10 +10,10 @@ from safetensors.torch import save_file
 from srlab.errors import SrlabError
 from srlab.models import RRDBNet
 from srlab.models.pretrained import load_weights
-from srlab.models.weights import read_generator
+from srlab.models.weights import load_generator_file
 from srlab.tiling import precision_of, upscale
 
-SIZE = {"blocks": 2, "features": 16, "growth": 32}  # there the growth is always 32
+SIZE = {"num_blocks": 2, "num_features": 16, "growth": 32}  # there the growth is always 32
 
 
 def network(**size):
@@ -28,7 +28,7 @@ def network(**size):
 def test_weights_of_esrgan_give_the_picture_of_our_rrdbnet(tmp_path, scale):
     net = network(**SIZE, scale=scale)
     torch.save(net.state_dict(), tmp_path / "net.pth")
-    found, lr = read_generator(tmp_path / "net.pth"), torch.rand(1, 3, 20, 16)
+    found, lr = load_generator_file(tmp_path / "net.pth"), torch.rand(1, 3, 20, 16)
     assert (found.config["scale"], found.training) == (scale, False)
     with torch.no_grad():
         torch.testing.assert_close(found.network(lr), net(lr), atol=1e-3, rtol=1e-5)
@@ -67,7 +67,7 @@ def theirs(name, sizes):
 def test_networks_that_spandrel_knows_upscale_any_size_as_they_do(name, scale, sizes, tmp_path):
     net = theirs(name, sizes)
     save_file({key: value.clone() for key, value in net.state_dict().items()}, tmp_path / "net.safetensors")
-    found = read_generator(tmp_path / "net.safetensors")
+    found = load_generator_file(tmp_path / "net.safetensors")
     assert found.config["scale"] == scale
     lr = torch.rand(1, 3, 32, 32, generator=torch.Generator().manual_seed(0))
     with torch.no_grad():
@@ -84,7 +84,7 @@ def test_networks_that_spandrel_knows_upscale_any_size_as_they_do(name, scale, s
 def test_tiles_meet_and_what_may_break_in_half_precision_is_exact(name, precision, tmp_path, monkeypatch):
     monkeypatch.setenv("SRLAB_PRECISION", "bf16")
     torch.save({"params_ema": theirs(name, OTHERS[name][1]).state_dict()}, tmp_path / "net.pth")
-    found = read_generator(tmp_path / "net.pth")
+    found = load_generator_file(tmp_path / "net.pth")
     assert precision_of(found, "auto") == precision
     lr = torch.rand(1, 3, 96, 64, generator=torch.Generator().manual_seed(0))
     assert (upscale(found, lr, tile=64) - upscale(found, lr)).abs().max() < 0.5 / 255
@@ -103,7 +103,7 @@ REFUSED = {
     "other": ({"features.0.weight": torch.zeros(64, 3, 3, 3)}, "no network that srlab or spandrel knows"),
     "restoration": (compact(upscale=1), "for Restoration"),
     "scale": (compact(upscale=5), "x5, .* scale of 2, 3, 4, 8"),
-    "grey": (compact(num_in_ch=1, num_out_ch=1), "from 1 to 1 channels"),
+    "gray": (compact(num_in_ch=1, num_out_ch=1), "from 1 to 1 channels"),
 }
 
 
@@ -111,5 +111,5 @@ REFUSED = {
 def test_a_file_that_does_not_fit_is_refused_in_one_sentence(tmp_path, weights, words):
     torch.save(weights, tmp_path / "net.pth")
     with pytest.raises(SrlabError, match=rf"net\.pth .*{words}") as caught:
-        read_generator(tmp_path / "net.pth")
+        load_generator_file(tmp_path / "net.pth")
     assert "\n" not in str(caught.value)

@@ -1,10 +1,10 @@
-"""Copy the generators of three runs into ``srlab/models/shipped/``, with their manifests, and print their scores.
+"""Copy the generators of three runs into ``srlab/models/bundled/``, with their manifests, and print their scores.
 
-    papermill notebooks/01_srresnet.ipynb out.ipynb -p recipe laptop -p run shipped -p iters 6000
-    papermill notebooks/03_srgan.ipynb out.ipynb -f benchmarks/reference/shipped.yaml
-    papermill notebooks/04_esrgan.ipynb out.ipynb -p recipe photos -p run shipped -p pretrain_iters 6000 -p iters 20
-    python -m benchmarks.reference.ship_features
-    python -m benchmarks.reference.ship
+    papermill notebooks/01_srresnet.ipynb out.ipynb -p recipe laptop -p run bundled -p iters 6000
+    papermill notebooks/03_srgan.ipynb out.ipynb -f benchmarks/reference/bundled.yaml
+    papermill notebooks/04_esrgan.ipynb out.ipynb -p recipe photos -p run bundled -p pretrain_iters 6000 -p iters 20
+    python -m benchmarks.reference.bundle_features
+    python -m benchmarks.reference.bundle
 
 The networks must be trained on the embedded photos only (for the license) and have at most 1 MB (for the size of the
 package); larger weights are stored as float16. From lab 04, only the first stage is used.
@@ -20,27 +20,27 @@ import srlab
 from srlab import files
 from srlab.data import datasets
 from srlab.errors import SrlabError
-from srlab.models.weights import FOLDER, load_shipped
+from srlab.models.weights import FOLDER, load_bundled
 from srlab.paths import generator_file
 from srlab.training.runs import Run
 from studies.shown import bicubic
 
 RUNS = {
-    "msrresnet": Run("01_srresnet", "shipped"),
-    "srgan": Run("03_srgan", "shipped"),
-    "rrdb": Run("04_esrgan", "shipped-psnr"),
+    "msrresnet": Run("01_srresnet", "bundled"),
+    "srgan": Run("03_srgan", "bundled"),
+    "rrdb": Run("04_esrgan", "bundled-psnr"),
 }
 KEPT = ("lab", "parameters", "step", "wall_time_s", "device", "precision", "platform", "git", "versions")
 LIMIT = 1_000_000  # bytes
-METRICS = ("psnr", "gradient_ratio", "energy_error", "checkerboard", "colour_shift")
+METRICS = ("psnr", "gradient_ratio", "energy_error", "checkerboard", "color_shift")
 
 
 def main() -> None:
     """Check and copy the networks, and print the scores for the README of their folder."""
     for name, run in RUNS.items():
         ship(run, FOLDER / f"{name}.safetensors")
-    networks = {"bicubic": bicubic} | load_shipped()
-    table = srlab.evaluate_all(networks, datasets.photos("validation"), metrics=METRICS)
+    networks = {"bicubic": bicubic} | load_bundled()
+    table = srlab.evaluate_all(networks, datasets.bundled_photos("validation"), metrics=METRICS)
     print(table.pivot(index="method", columns="image", values="psnr").round(2).to_string())
     print(srlab.summarize(table).round(2).to_string())
 
@@ -48,13 +48,13 @@ def main() -> None:
 def ship(run: Run, file: Path) -> None:
     """Copy the generator of a run, with part of its manifest as a JSON file."""
     manifest = run.manifest()
-    if manifest is None or manifest.get("state") != "finished":
+    if manifest is None or manifest.get("status") != "finished":
         raise SrlabError(f"There is no finished run {run.path}; train it with the commands in this script.")
-    photos = datasets.photos("train")
+    photos = datasets.bundled_photos("train")
     if manifest["parameters"]["sampler"]["images"] != photos.describe():
         raise SrlabError(f"{run.path} was not trained on the embedded photos alone; only such weights may go in.")
     made = manifest["parameters"]
-    if made.get("start", "01_srresnet/shipped") != "01_srresnet/shipped" or not of_no_network(made):
+    if made.get("start", "01_srresnet/bundled") != "01_srresnet/bundled" or not of_no_network(made):
         raise SrlabError(
             f"{run.path} has another start or trained features; only what the commands here make may go in."
         )

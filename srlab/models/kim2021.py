@@ -18,34 +18,36 @@ class CodedResidualBlock(nn.Module):
     block is a different function than the trained one. The extra *Why does my training not start?* measures it.
     """
 
-    def __init__(self, features: int) -> None:
+    def __init__(self, num_features: int) -> None:
         super().__init__()
-        self.conv1 = nn.Conv2d(features, features, 3, padding=1, bias=False)
-        self.conv2 = nn.Conv2d(features, features, 3, padding=1, bias=False)
-        self.bn = nn.BatchNorm2d(features)
+        self.conv1 = nn.Conv2d(num_features, num_features, 3, padding=1, bias=False)
+        self.conv2 = nn.Conv2d(num_features, num_features, 3, padding=1, bias=False)
+        self.bn = nn.BatchNorm2d(num_features)
         self.act = nn.PReLU()
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        """Map ``(N, features, h, w)`` to the same shape."""
+        """Map ``(N, num_features, h, w)`` to the same shape."""
         return x + self.bn(self.conv2(self.act(self.bn(self.conv1(x)))))
 
 
 class CodedSRResNet(nn.Module):
     """SRResNet without biases and with `CodedResidualBlock`; `scale` is 2, 3, 4 or 8."""
 
-    def __init__(self, blocks: int = 16, features: int = 64, scale: int = 4) -> None:
+    def __init__(self, num_blocks: int = 16, num_features: int = 64, scale: int = 4) -> None:
         super().__init__()
-        check_size(blocks, features)
-        self.config = {"blocks": blocks, "features": features, "scale": scale}
-        self.head = nn.Sequential(nn.Conv2d(3, features, 9, padding=4, bias=False), nn.PReLU())
-        self.blocks = nn.Sequential(*[CodedResidualBlock(features) for _ in range(blocks)])
-        self.fuse = nn.Sequential(nn.Conv2d(features, features, 3, padding=1, bias=False), nn.BatchNorm2d(features))
+        check_size(num_blocks, num_features)
+        self.config = {"num_blocks": num_blocks, "num_features": num_features, "scale": scale}
+        self.head = nn.Sequential(nn.Conv2d(3, num_features, 9, padding=4, bias=False), nn.PReLU())
+        self.blocks = nn.Sequential(*[CodedResidualBlock(num_features) for _ in range(num_blocks)])
+        self.fuse = nn.Sequential(
+            nn.Conv2d(num_features, num_features, 3, padding=1, bias=False), nn.BatchNorm2d(num_features)
+        )
         self.upsample = nn.Sequential()
         for factor in factors(scale):
-            self.upsample.append(nn.Conv2d(features, features * factor**2, 3, padding=1, bias=False))
+            self.upsample.append(nn.Conv2d(num_features, num_features * factor**2, 3, padding=1, bias=False))
             self.upsample.append(nn.PixelShuffle(factor))
             self.upsample.append(nn.PReLU())
-        self.tail = nn.Conv2d(features, 3, 9, padding=4, bias=False)
+        self.tail = nn.Conv2d(num_features, 3, 9, padding=4, bias=False)
 
     def forward(self, lr: torch.Tensor) -> torch.Tensor:
         """Upscale ``(N, 3, h, w)`` in [0, 1] to ``(N, 3, h * scale, w * scale)``, not clamped."""

@@ -1,12 +1,12 @@
-"""srlab.course.starts: a training begins where it says, with a network that fits it."""
+"""srlab.course.initialization: a training begins where it says, with a network that fits it."""
 
 import shutil
 from dataclasses import replace
 
 import pytest
 
+from srlab.course.initialization import StartRequirements, check_start, find_start, find_trained, load_start
 from srlab.course.lab import Lab, generator_of
-from srlab.course.starts import Wanted, check_start, find_start, find_trained, load_start
 from srlab.data import datasets, subjects
 from srlab.data.degradation import Degradation
 from srlab.errors import SrlabError
@@ -14,20 +14,20 @@ from srlab.models import MSRResNet, RRDBNet, pick_size
 from tests.conftest import leave_run
 
 LAB = "01_srresnet"
-TWELVE, FOUR = datasets.photos("train"), datasets.photos("validation")
-LEFT, RIGHT = subjects.halves("gravel")
+TWELVE, FOUR = datasets.bundled_photos("train"), datasets.bundled_photos("validation")
+LEFT, RIGHT = subjects.split_photo("gravel")
 MADE = MSRResNet(1, 4)
 NETWORK = {"network": "MSRResNet"} | MADE.config
 RRDB = {"network": "RRDBNet"} | RRDBNet(**pick_size("laptop", "RRDBNet")).config
 
 
 def wanted(network=NETWORK, degradation=None, train_set=LEFT, unseen=RIGHT):
-    return Wanted(network, degradation or Degradation(), train_set, unseen)
+    return StartRequirements(network, degradation or Degradation(), train_set, unseen)
 
 
-def leave(name, images=TWELVE, degradation=None, network=NETWORK, step=900, state="finished"):
+def leave(name, images=TWELVE, degradation=None, network=NETWORK, step=900, status="finished"):
     sampler = {"images": images.describe(), "degradation": (degradation or Degradation()).describe()}
-    run = leave_run(LAB, name, step, state, generator=network, sampler=sampler, loss="mse")
+    run = leave_run(LAB, name, step, status, generator=network, sampler=sampler, loss="mse")
     run.save_generator(MADE, step)
 
 
@@ -46,9 +46,9 @@ def named(start, asked):
     ("made", "words"),
     [
         ({"degradation": Degradation(jpeg=(60, 95))}, r"jpeg=\[60.0, 95.0\], not 0.0"),
-        ({"network": NETWORK | {"blocks": 3, "features": 8}}, "blocks=3, not 1 and features=8, not 4"),
+        ({"network": NETWORK | {"num_blocks": 3, "num_features": 8}}, "num_blocks=3, not 1 and num_features=8, not 4"),
         ({"images": RIGHT}, "trained on right half of gravel, on which this run would be validated"),
-        ({"state": "failed"}, "no trained run"),
+        ({"status": "failed"}, "no trained run"),
     ],
 )
 def test_misfit_is_refused_by_name_and_passed_over_in_a_search(capsys, made, words):
@@ -72,7 +72,7 @@ def test_start_of_other_photos_may_be_named_and_is_never_found(capsys):
 
 def test_named_start_decides_a_free_network_except_for_the_scale():
     leave("one")
-    other = replace(wanted(NETWORK | {"network": "SRResNet", "blocks": 9}), free=True)
+    other = replace(wanted(NETWORK | {"network": "SRResNet", "num_blocks": 9}), free=True)
     assert found(other, f"{LAB}/one") == ""
     assert named(f"{LAB}/one", other).config == MADE.config
     with pytest.raises(SrlabError, match="scale=4, not 2"):
@@ -80,17 +80,17 @@ def test_named_start_decides_a_free_network_except_for_the_scale():
 
 
 def test_bundled_network_is_a_start_of_its_own_size_scale_and_degradation():
-    assert found(wanted(RRDB), "shipped") == "shipped"
+    assert found(wanted(RRDB), "bundled") == "bundled"
     for other in (wanted(RRDB | {"scale": 2}), wanted(RRDB, Degradation(blur=1.0))):
-        assert found(other, "shipped") == ""
+        assert found(other, "bundled") == ""
         with pytest.raises(SrlabError, match="no RRDBNet of this size"):
-            named("shipped", other)
+            named("bundled", other)
 
 
 @pytest.mark.parametrize(
-    ("start", "tricks", "step", "where"),
+    ("start", "overrides", "step", "where"),
     [
-        ("shipped", {}, 0, f"{LAB}/one"),  # no MSRResNet of this size is bundled, so the shortest run of the lab
+        ("bundled", {}, 0, f"{LAB}/one"),  # no MSRResNet of this size is bundled, so the shortest run of the lab
         (f"{LAB}/two", {}, 0, f"{LAB}/two"),  # before its first step a run may still begin elsewhere
         (f"{LAB}/two", {}, 9, f"{LAB}/begun"),
         (f"{LAB}/two", {"start"}, 0, f"{LAB}/two"),
@@ -98,24 +98,24 @@ def test_bundled_network_is_a_start_of_its_own_size_scale_and_degradation():
         ("", {}, 0, f"{LAB}/one"),
     ],
 )
-def test_start_of_a_lab(start, tricks, step, where):
+def test_start_of_a_lab(start, overrides, step, where):
     leave_run("03_srgan", "default", step, start=f"{LAB}/begun")
-    values = {"start": start, "run": "default", "scale": 4, "network": "MSRResNet", "size": "tiny", "blocks": 1}
+    values = {"start": start, "run": "default", "scale": 4, "network": "MSRResNet", "size": "tiny", "num_blocks": 1}
     shape = generator_of(values)
     for name, steps in (("one", 500), ("two", 900), ("begun", 100)):
         leave(name, step=steps, network=shape)
-    lab = Lab("03_srgan", "cpu", "no", LEFT, RIGHT, Degradation(), dict.fromkeys(tricks), (), False, values)
+    lab = Lab("03_srgan", "cpu", "no", LEFT, RIGHT, Degradation(), dict.fromkeys(overrides), (), False, values)
     if where:
-        assert lab.find_start(LAB, 200, loss="mse")[1] == where
+        assert lab.load_start(LAB, 200, loss="mse")[1] == where
     else:
         with pytest.raises(SrlabError, match=f"began with {LAB}/begun, not with {LAB}/two"):
-            lab.find_start(LAB, 200)
+            lab.load_start(LAB, 200)
 
 
 def test_start_is_the_shortest_finished_run_and_no_side_run():
     """The network of six crops, trained to overfit, is nothing to begin with."""
     parameters = {"generator": {"network": "MSRResNet"}, "loss": "mse"}
-    for name, step, state, more in (
+    for name, step, status, more in (
         ("long", 900, "finished", {}),
         ("fits", 400, "finished", {"seed": 1}),
         ("stopped", 350, "stopped", {}),
@@ -123,7 +123,7 @@ def test_start_is_the_shortest_finished_run_and_no_side_run():
         ("gan", 350, "finished", {"discriminator": {}}),
         ("default-ablation-six", 350, "finished", {}),
     ):
-        leave_run(LAB, name, step, state, **(parameters | more))
+        leave_run(LAB, name, step, status, **(parameters | more))
     assert find_trained(LAB, 300, parameters) == [f"{LAB}/fits", f"{LAB}/long"]
     assert find_trained(LAB, 401, parameters) == [f"{LAB}/long"]
 
@@ -139,8 +139,8 @@ def test_start_that_knows_a_subject_is_passed_over_whatever_its_file_is_called(
     photo, called, passed_over, tmp_path, capsys
 ):
     file = shutil.copy(datasets.photo_file(photo), tmp_path / f"{called}.png")
-    left, right = subjects.halves(file)
+    left, right = subjects.split_photo(file)
     leave("twelve", images=TWELVE)
-    for start, network, reason in zip(("shipped", f"{LAB}/twelve"), (RRDB, NETWORK), passed_over, strict=True):
+    for start, network, reason in zip(("bundled", f"{LAB}/twelve"), (RRDB, NETWORK), passed_over, strict=True):
         assert found(wanted(network, train_set=left, unseen=right), start) == ("" if reason else start)
         assert reason in capsys.readouterr().out

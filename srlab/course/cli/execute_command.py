@@ -1,4 +1,4 @@
-"""``srlab labs`` and ``srlab plan``: execute labs headless, or print what a lab would train."""
+"""``srlab execute`` and ``srlab plan``: execute labs headless, or print what a lab would train."""
 
 import argparse
 import ast
@@ -16,7 +16,7 @@ from srlab.paths import home, recipes, seen_from_here
 
 def add_parser(commands: argparse._SubParsersAction) -> None:
     """Add the commands to the parser of ``srlab``."""
-    parser = commands.add_parser("labs", help="execute labs headless and print their results")
+    parser = commands.add_parser("execute", help="execute labs headless and print their results")
     parser.add_argument("labs", nargs="*", metavar="LAB", help="names or beginnings of names, such as 01; default: all")
     parser.add_argument("--recipe", default="auto", help="from notebooks/recipes/, such as smoke (default: what fits)")
     parser.add_argument("--seed", type=int, default=0, help="random seed (default: 0)")

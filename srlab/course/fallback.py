@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from srlab.course.exercise import Answer, Exercise, Wrong
+from srlab.course.exercise import Answer, Exercise, IncorrectAnswer
 
 
 @dataclass(frozen=True)
@@ -14,10 +14,10 @@ class _Verdict:
     exercise: Exercise
     bearer: Answer  # functools.wraps also copies a verdict, to functions that are not its owner
     passed: list[tuple[str, str]]
-    wrong: Wrong
+    wrong: IncorrectAnswer
 
 
-def make_stand_in(exercise: Exercise, passed: list[tuple[str, str]], wrong: Wrong) -> Answer:
+def make_fallback(exercise: Exercise, passed: list[tuple[str, str]], wrong: IncorrectAnswer) -> Answer:
     """Return a copy of the reference with a verdict: the cases that the answer passed, and why it failed."""
     reference: Any = exercise.reference
     if isinstance(reference, type):
@@ -35,22 +35,22 @@ def make_stand_in(exercise: Exercise, passed: list[tuple[str, str]], wrong: Wron
     return copy
 
 
-def stands_in(exercise: Exercise, answer: Any) -> bool:
+def is_fallback(exercise: Exercise, answer: Any) -> bool:
     """Return whether an answer is a stand-in for this exercise itself, not a function derived from one."""
     verdict = getattr(answer, "verdict", None)
     return isinstance(verdict, _Verdict) and verdict.bearer is answer and verdict.exercise is exercise
 
 
-def leans_on_stand_in(exercise: Exercise, answer: Any) -> bool:
+def uses_fallback(exercise: Exercise, answer: Any) -> bool:
     """Return whether an answer is derived from a stand-in for its exercise, or calls one."""
     used = list(getattr(answer, "__mro__", ()))
     if inspect.isfunction(answer):
         names = inspect.getclosurevars(answer)
         used += [*names.nonlocals.values(), *names.globals.values()]
-    return any(stands_in(exercise, one) for one in used)
+    return any(is_fallback(exercise, one) for one in used)
 
 
-def repeat(stand_in: Any) -> Iterator[tuple[str, str]]:
+def repeat(fallback: Any) -> Iterator[tuple[str, str]]:
     """Yield and raise the same as `judge` for the replaced answer."""
-    yield from stand_in.verdict.passed
-    raise stand_in.verdict.wrong
+    yield from fallback.verdict.passed
+    raise fallback.verdict.wrong

@@ -15,7 +15,7 @@ METHODS = {"02_content_loss": "content loss", "03_srgan": "SRGAN", "04_esrgan": 
 BESIDE = {"hybrid": "default-hybrid", "RRDB": "default-psnr"}  # what labs 02 and 04 train in addition to "default"
 
 
-def load_upscalers(
+def load_trained(
     names: str | Sequence[str] = "all", scale: int | None = None, subject: str = ""
 ) -> dict[str, nn.Module]:
     """Load the generators of runs, named by method.
@@ -50,7 +50,7 @@ def load_upscalers(
             continue
         try:
             manifest = runs.Run(lab, name).manifest() or {}
-            if manifest.get("state") == "finished":
+            if manifest.get("status") == "finished":
                 learned = manifest["parameters"].get("subject") or ""
                 if learned == subject:
                     found |= _load(lab, name, scale)

@@ -15,17 +15,17 @@ from studies.shown import bicubic
 @pytest.fixture(scope="module")
 def table():
     """Scores on the middles of the validation photos: whole ones would take four times as long."""
-    unseen = datasets.photos("validation").center_crop(256)
-    networks = {"bicubic": bicubic} | weights.load_shipped()
-    metrics = ("psnr", "gradient_ratio", "energy_error", "checkerboard", "colour_shift")
+    unseen = datasets.bundled_photos("validation").center_crop(256)
+    networks = {"bicubic": bicubic} | weights.load_bundled()
+    metrics = ("psnr", "gradient_ratio", "energy_error", "checkerboard", "color_shift")
     return srlab.evaluate_all(networks, unseen, metrics=metrics).set_index(["method", "image"])
 
 
-@pytest.mark.parametrize("name", weights.SHIPPED.values())
+@pytest.mark.parametrize("name", weights.BUNDLED.values())
 def test_they_were_trained_on_the_embedded_photos_alone_and_are_small(name):
-    file = weights.find_shipped(name)
+    file = weights.find_bundled(name)
     manifest = json.loads(file.with_suffix(".json").read_text())
-    assert manifest["parameters"]["sampler"]["images"] == datasets.photos("train").describe()
+    assert manifest["parameters"]["sampler"]["images"] == datasets.bundled_photos("train").describe()
     assert file.stat().st_size < 1_000_000
 
 
@@ -44,12 +44,14 @@ def test_srgan_is_sharper_and_paints_neither_a_grid_nor_a_tint(table):
     sharper = table.loc["SRGAN"]
     assert sharper.checkerboard.max() < 0.6, "levels; faint dots on the bricks, and a visible grid has 1"
     assert sharper.checkerboard.drop("brick").max() < 0.36
-    assert sharper.colour_shift.max() < 0.4
+    assert sharper.color_shift.max() < 0.4
 
 
 def test_upscale_takes_msrresnet_unless_another_is_named(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
-    source = str(srlab.write_image(datasets.photos("validation")["chelsea"][..., :40, :48], tmp_path / "lr.png"))
+    source = str(
+        srlab.write_image(datasets.bundled_photos("validation")["chelsea"][..., :40, :48], tmp_path / "lr.png")
+    )
     for target, *options in (["a.png"], ["b.png", "--run", "msrresnet"], ["c.png", "--run", "srgan"]):
         assert main(["upscale", source, target, *options]) == 0
         assert ("msrresnet, which comes with srlab" in capsys.readouterr().err) == (not options)
@@ -57,4 +59,4 @@ def test_upscale_takes_msrresnet_unless_another_is_named(tmp_path, monkeypatch, 
     assert made[0] == made[1] != made[2]
     (tmp_path / "srgan").mkdir()  # a folder of that name comes first
     with pytest.raises(SrlabError, match=r"generator\.safetensors"):
-        weights.read_generator("srgan")
+        weights.load_generator_file("srgan")

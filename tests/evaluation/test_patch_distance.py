@@ -1,4 +1,4 @@
-"""srlab.evaluation.populations: heaps of patches, what moves them apart, and what does not."""
+"""srlab.evaluation.patch_distance: heaps of patches, what moves them apart, and what does not."""
 
 import math
 
@@ -6,20 +6,20 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from srlab.data.datasets import photos
+from srlab.data.datasets import bundled_photos
 from srlab.data.images import mod_crop
 from srlab.data.resampling import downsample, upsample
-from srlab.data.subjects import halves
-from srlab.evaluation.perception import with_noise
-from srlab.evaluation.populations import patch_distance
+from srlab.data.subjects import split_photo
+from srlab.evaluation.patch_distance import patch_distance
+from srlab.evaluation.perceptual import with_noise
 from srlab.models.features import FeatureExtractor
-from srlab.models.weights import load_shipped
+from srlab.models.weights import load_bundled
 from srlab.tiling import upscale
 
 
 @pytest.fixture(scope="module")
 def gravel() -> torch.Tensor:
-    return torch.cat([half["gravel"] for half in halves("gravel")], dim=3)
+    return torch.cat([half["gravel"] for half in split_photo("gravel")], dim=3)
 
 
 # --- The distance of two heaps -------------------------------------------------------------------------------
@@ -29,7 +29,7 @@ def test_another_part_of_the_photo_is_nearer_than_any_enlargement(gravel):
     other, hr = gravel[..., :256], gravel[..., 256:]
     small = downsample(hr.contiguous(), 4)
     bicubic = upsample(small, 4)
-    shipped = load_shipped()
+    shipped = load_bundled()
     mse, srgan = (upscale(shipped[name], small) for name in ("MSRResNet", "SRGAN"))
     found = [patch_distance(image, hr).item() for image in (hr, other, srgan, mse, bicubic)]
     assert found == sorted(found)
@@ -39,8 +39,8 @@ def test_another_part_of_the_photo_is_nearer_than_any_enlargement(gravel):
 
 def test_neither_overshoot_nor_noise_is_taken_for_sharpness():
     """On chelsea, where MSE is soft; edges of bricks are as hard as overshoot makes them."""
-    hr = mod_crop(photos("validation")["chelsea"][..., :256, :256], 16)
-    mse = upscale(load_shipped()["MSRResNet"], downsample(hr, 4))
+    hr = mod_crop(bundled_photos("validation")["chelsea"][..., :256, :256], 16)
+    mse = upscale(load_bundled()["MSRResNet"], downsample(hr, 4))
     sharpened = (mse + 3 * (mse - F.avg_pool2d(mse, 5, 1, 2, count_include_pad=False))).clamp(0, 1)
     soft = patch_distance(mse, hr).item()
     assert patch_distance(sharpened, hr).item() > 2 * soft
@@ -72,6 +72,6 @@ def test_the_distance_is_that_of_its_formula():
     assert patch_distance(images[0], images[1], features).item() == pytest.approx(wanted, rel=1e-3)
 
 
-def test_gray_image_is_taken_as_colour(gravel):
+def test_gray_image_is_taken_as_color(gravel):
     gray = [gravel[..., :192, x : x + 192][:, :1] for x in (0, 200)]
     assert torch.equal(patch_distance(*gray), patch_distance(*(image.expand(-1, 3, -1, -1) for image in gray)))

@@ -11,11 +11,11 @@ FALLEN = 3.0  # dB below the best PSNR at which a network counts as ruined
 HEALTHY = {"D(HR)": (0.5, 0.9), "D(SR)": (0.1, 0.5)}
 
 
-def find_ruin(history: History, floor: float) -> str | None:
+def detect_divergence(history: History, min_psnr: float) -> str | None:
     """Return why a training run has failed, or None while it may continue.
 
     Only the newest row of `history` is checked: each loss except D's against the median of the 50 rows before, and the
-    PSNR against `floor` (in dB) and its best value so far.
+    PSNR against `min_psnr` (in dB) and its best value so far.
     """
     row = history[-1]
     # D's loss does not count: it is near 0 when D is confident, and 100 times that is still harmless.
@@ -28,10 +28,10 @@ def find_ruin(history: History, floor: float) -> str | None:
                 "before"
             )
     scores = series(history, "val_psnr") if "val_psnr" in row else []
-    if scores and scores[-1] < min(floor, max(scores) - FALLEN):
+    if scores and scores[-1] < min(min_psnr, max(scores) - FALLEN):
         return (
             f"the validation PSNR has fallen from {max(scores):.2f} to {scores[-1]:.2f} dB at step {row['step']}, "
-            f"below the {floor:.2f} dB that this run must not fall under"
+            f"below the {min_psnr:.2f} dB that this run must not fall under"
         )
     return None
 

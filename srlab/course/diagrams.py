@@ -7,13 +7,13 @@ from importlib.resources import files
 
 from IPython.display import display
 
-FOLDER = files("srlab.course").joinpath("drawings")
+FOLDER = files("srlab.course").joinpath("diagrams")
 # The minimum keeps the text readable on a phone, where the drawing scrolls.
 STYLE = "display: block; width: 100%; min-width: 600px; max-width: 900px; height: auto; background: #fff"
 
 
-def drawing(name: str) -> None:
-    """Show a diagram from ``srlab/course/drawings``, such as ``"srresnet"``, with its description as alt text."""
+def diagram(name: str) -> None:
+    """Show a diagram from ``srlab/course/diagrams``, such as ``"srresnet"``, with its description as alt text."""
     svg = FOLDER.joinpath(f"{name}.svg").read_text(encoding="utf-8")
     alt = unescape(re.search("<desc.*?>(.*?)</desc>", svg)[1])
     # Not as SVG: an untrusted notebook does not show it, and the page's styles would apply to it.

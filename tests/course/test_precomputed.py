@@ -5,22 +5,22 @@ import json
 import pytest
 
 import srlab
-from srlab.course import kept
-from srlab.evaluation import perception
+from srlab.course import precomputed
+from srlab.evaluation import perceptual
 
 
 @pytest.mark.parametrize("name", ["srgan_800", "average_800", "srgan_12000", "esrgan_12000"])
 def test_kept_picture_is_of_the_right_half_and_sharp(name):
-    hr = srlab.mod_crop(srlab.halves("gravel")[1]["gravel"], 4)
-    sr = kept.picture(name)
+    hr = srlab.mod_crop(srlab.split_photo("gravel")[1]["gravel"], 4)
+    sr = precomputed.picture(name)
     assert sr.shape == hr.shape
     assert srlab.psnr(sr, hr).item() > 20
-    assert 0.8 < perception.gradient_ratio(sr, hr).item() < 1.1
+    assert 0.8 < perceptual.gradient_ratio(sr, hr).item() < 1.1
 
 
 def test_kept_row_has_its_pictures_and_the_photo_last():
-    for name, scores in json.loads(kept.ROWS.joinpath("scores.json").read_text(encoding="utf-8")).items():
-        pictures, notes = kept.row(name)
+    for name, scores in json.loads(precomputed.ROWS.joinpath("scores.json").read_text(encoding="utf-8")).items():
+        pictures, notes = precomputed.row(name)
         assert {tuple(picture.shape) for picture in pictures.values()} == {(1, 3, 144, 176)}
         assert [*pictures] == [*scores, "HR"]
         assert notes.keys() == scores.keys() >= {"RealESRGAN"}

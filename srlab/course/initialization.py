@@ -1,6 +1,6 @@
 """The pretrained network that training starts from: which networks fit, and how to load one.
 
-Names of starts are ``"shipped"``, for the bundled networks, or ``"LAB/NAME"`` of a run.
+Names of starts are ``"bundled"``, for the bundled networks, or ``"LAB/NAME"`` of a run.
 """
 
 import json
@@ -12,18 +12,18 @@ from typing import Any
 import torch
 from torch import nn
 
-from srlab.data.datasets import HALVED, ImageSet, photos
+from srlab.data.datasets import HALVED, ImageSet, bundled_photos
 from srlab.data.degradation import Degradation
 from srlab.errors import SrlabError
-from srlab.models.weights import load_generator, load_shipped
+from srlab.models.weights import load_bundled, load_generator
 from srlab.training.runs import Run, read_runs
 
-SHIPPED = "shipped"
+BUNDLED = "bundled"
 RUN = re.compile(r"[\w.-]+/[\w.-]+")
 
 
 @dataclass(frozen=True)
-class Wanted:
+class StartRequirements:
     """Requirements for a pretrained network.
 
     `network` has name and arguments of the generator, as in a manifest: ``{"network": "RRDBNet", "scale": 4, ...}``. If
@@ -43,7 +43,7 @@ def begun_with(run: Run) -> str:
     return manifest["parameters"].get("start", "") if manifest and manifest["step"] else ""
 
 
-def find_start(starts: Iterable[str], wanted: Wanted) -> tuple[nn.Module | None, str]:
+def find_start(starts: Iterable[str], wanted: StartRequirements) -> tuple[nn.Module | None, str]:
     """Load the first start that fits, and print why others are skipped; return None and "" if none fits.
 
     A network trained on other photos does not fit. The loaded network is in eval mode on the CPU.
@@ -55,7 +55,7 @@ def find_start(starts: Iterable[str], wanted: Wanted) -> tuple[nn.Module | None,
     return None, ""
 
 
-def check_start(start: str, wanted: Wanted) -> None:
+def check_start(start: str, wanted: StartRequirements) -> None:
     """Reject a start set by the user if it does not fit.
 
     A network trained on other photos is accepted with a note, because you can continue from many photos to a few.
@@ -75,17 +75,17 @@ def find_trained(lab: str, steps: int, parameters: dict[str, Any]) -> list[str]:
     for run, manifest in read_runs(lab):
         made = manifest["parameters"]
         fits = "discriminator" not in made and all(made.get(key) == value for key, value in required.items())
-        if fits and manifest["state"] == "finished" and manifest["step"] >= steps:
+        if fits and manifest["status"] == "finished" and manifest["step"] >= steps:
             found.append((manifest["step"], f"{run.lab}/{run.name}"))
     return [name for _, name in sorted(found)]
 
 
-def _misfit(start: str, wanted: Wanted, free: bool = False) -> str:
+def _misfit(start: str, wanted: StartRequirements, free: bool = False) -> str:
     """Return why training cannot start from a network, or ""."""
-    if start == SHIPPED:
+    if start == BUNDLED:
         if load_start(start, wanted) is None or wanted.degradation != Degradation():
             return f"no {wanted.network['network']} of this size, scale and degradation comes with srlab"
-        return _seen(SHIPPED, wanted.unseen)
+        return _seen(BUNDLED, wanted.unseen)
     if not RUN.fullmatch(start):
         return f"it is shipped, or LAB/RUN such as 01_srresnet/default, not '{start}'"
     run = Run(*start.split("/"))
@@ -103,11 +103,11 @@ def _misfit(start: str, wanted: Wanted, free: bool = False) -> str:
 def _seen(learned: str, unseen: ImageSet) -> str:
     """Return which validation photos a network was trained on, or "".
 
-    `learned` is the fingerprint of its training photos, or ``"shipped"``. The validation photo of a subject is a right
+    `learned` is the fingerprint of its training photos, or ``"bundled"``. The validation photo of a subject is a right
     half.
     """
-    known = photos("train")
-    if learned in (SHIPPED, known.fingerprint()):
+    known = bundled_photos("train")
+    if learned in (BUNDLED, known.fingerprint()):
         for name, photo in zip(known.names, known.hr, strict=True):
             if any(torch.equal(photo[..., -right.shape[2] :], right) for right in unseen.hr):
                 return f"it has learned all of {name}, and this run would be validated on pixels of it"
@@ -116,21 +116,21 @@ def _seen(learned: str, unseen: ImageSet) -> str:
     return ""
 
 
-def _other_photos(start: str, wanted: Wanted) -> str:
+def _other_photos(start: str, wanted: StartRequirements) -> str:
     """Return which other photos a network was trained on, or ""; the left half of a photo is not another photo."""
-    if start == SHIPPED:
+    if start == BUNDLED:
         return ""
     images = Run(*start.split("/")).manifest()["parameters"]["sampler"]["images"]
-    learned, ours, known = images["fingerprint"], wanted.train_set.fingerprint(), photos("train")
+    learned, ours, known = images["fingerprint"], wanted.train_set.fingerprint(), bundled_photos("train")
     if learned == ours or (learned == known.fingerprint() and ours == known.subset(HALVED).fingerprint()):
         return ""
     return "it was trained on {name} ({count} images, {fingerprint})".format(**images)
 
 
-def load_start(start: str, wanted: Wanted) -> nn.Module | None:
+def load_start(start: str, wanted: StartRequirements) -> nn.Module | None:
     """Load the network of a run, or the bundled network if it meets the requirements."""
-    if start != SHIPPED:
+    if start != BUNDLED:
         return load_generator(*start.split("/"))
-    shipped = load_shipped().get({"RRDBNet": "RRDB"}.get(wanted.network["network"], wanted.network["network"]))
+    shipped = load_bundled().get({"RRDBNet": "RRDB"}.get(wanted.network["network"], wanted.network["network"]))
     fits = shipped is not None and {"network": wanted.network["network"]} | shipped.config == wanted.network
     return shipped if fits else None

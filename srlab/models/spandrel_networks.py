@@ -11,7 +11,7 @@ from srlab.models.pretrained import load_weights
 SCALES = (2, 3, 4, 8)
 
 
-class Published(nn.Module):
+class SpandrelNetwork(nn.Module):
     """A spandrel network with the interface of our generators: any LR size gives the scaled size.
 
     The descriptor pads LR where its network needs that.
@@ -39,7 +39,7 @@ class Published(nn.Module):
         return self.descriptor(lr.clone(memory_format=torch.contiguous_format))
 
 
-def read_published(path: Path) -> Published:
+def read_spandrel(path: Path) -> SpandrelNetwork:
     """Build a network from a file of weights only; spandrel recognizes it by their names and shapes.
 
     The network must be for super-resolution of RGB photos by 2, 3, 4 or 8. It is in eval mode, on the CPU.
@@ -60,4 +60,4 @@ def read_published(path: Path) -> Published:
             f"{path} is a {found.architecture.name} for {found.purpose}, x{found.scale}, from {channels[0]} to "
             f"{channels[1]} channels; use one for SR from RGB to RGB with a scale of {', '.join(map(str, SCALES))}."
         )
-    return Published(found).eval()
+    return SpandrelNetwork(found).eval()

@@ -7,7 +7,7 @@ from xml.etree import ElementTree
 import torch
 
 from srlab import course
-from srlab.course.drawings import FOLDER
+from srlab.course.diagrams import FOLDER
 from srlab.models import PatchDiscriminator, ResidualDenseBlock
 from srlab.models.features import layer_names
 from tests.conftest import replace_display
@@ -29,7 +29,7 @@ def test_drawn_channels_of_the_dense_block():
     block = ResidualDenseBlock(64, 32)
     convolutions = [f"{conv.in_channels} → {conv.out_channels}" for conv in block.children()]
     assert [text for text in words("rrdb") if text in convolutions] == convolutions
-    assert f"× {block.beta}" in words("rrdb")
+    assert f"× {block.residual_scale}" in words("rrdb")
 
 
 def test_drawn_receptive_field_of_the_patch_discriminator():
@@ -46,7 +46,7 @@ def test_drawn_receptive_field_of_the_patch_discriminator():
 def test_drawing_is_shown_with_its_text(monkeypatch):
     shown = []
     replace_display(monkeypatch, lambda data, raw: shown.append(data))
-    assert course.drawing("gan_step") is None
+    assert course.diagram("gan_step") is None
     alt = ElementTree.parse(FOLDER / "gan_step.svg").getroot()[1].text
     assert shown[0]["text/plain"] == alt
     assert unescape(re.search('alt="(.*?)"', shown[0]["text/html"])[1]) == alt

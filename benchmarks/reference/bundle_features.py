@@ -1,8 +1,8 @@
-"""Trains the features that come with srlab, `vgg6`, and puts them into ``srlab/models/shipped/``; a minute on one core.
+"""Trains the features that come with srlab, `vgg6`, and puts them into ``srlab/models/bundled/``; a minute on one core.
 
-    python -m benchmarks.reference.ship_features
+    python -m benchmarks.reference.bundle_features
 
-Only the embedded training photos go in: licences.
+Only the embedded training photos go in: licenses.
 """
 
 import argparse
@@ -45,7 +45,7 @@ def main() -> None:
 def ship(steps: int, file: Path) -> None:
     """Train the features; write their weights as float16, and a JSON file about them."""
     torch.set_num_threads(1)  # with several threads, sums vary slightly
-    photos, began = datasets.photos("train"), time.perf_counter()
+    photos, began = datasets.bundled_photos("train"), time.perf_counter()
     features = FeatureExtractor(LAYERS, "random", seed=SEED)
     log = train_features(features, photos, steps, SEED)
     seconds = round(time.perf_counter() - began, 1)

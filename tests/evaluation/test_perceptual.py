@@ -1,4 +1,4 @@
-"""srlab.evaluation.perception against values computed by hand, and what each measure is able to see."""
+"""srlab.evaluation.perceptual against values computed by hand, and what each measure is able to see."""
 
 import math
 
@@ -6,14 +6,14 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from srlab.data.datasets import photos
+from srlab.data.datasets import bundled_photos
 from srlab.data.images import mod_crop, quantize
 from srlab.data.resampling import downsample, upsample
 from srlab.errors import SrlabError
 from srlab.evaluation.metrics import psnr, ssim
-from srlab.evaluation.perception import (
+from srlab.evaluation.perceptual import (
     checkerboard,
-    colour_shift,
+    color_shift,
     energy_error,
     gradient_ratio,
     load_lpips,
@@ -62,7 +62,7 @@ def test_bicubic_on_the_whole_photo_keeps_55_percent_of_the_gradient(astronaut):
 
 
 def checkers(*amplitudes: float) -> torch.Tensor:
-    """One 16x16 block per amplitude, side by side, each a checkerboard of that amplitude around grey."""
+    """One 16x16 block per amplitude, side by side, each a checkerboard of that amplitude around gray."""
     sign = (torch.arange(16)[:, None] + torch.arange(16)) % 2 * 2 - 1
     blocks = [0.5 + amplitude * sign for amplitude in amplitudes]
     return torch.cat(blocks, dim=1).expand(1, 3, -1, -1)
@@ -92,7 +92,7 @@ def test_flat_images_have_no_quotient_and_get_the_value_of_its_meaning():
     assert gradient_ratio(rough, flat).item() == energy_error(rough, flat).item() == math.inf
 
 
-# --- Colour --------------------------------------------------------------------------------------------------
+# --- Color --------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -100,11 +100,11 @@ def test_flat_images_have_no_quotient_and_get_the_value_of_its_meaning():
     [
         ((100, 100, 151), (100, 100, 100), (22.4, -3.6428)),
         ((255, 0, 0), (0, 0, 0), (37.797, 112)),
-        ((130, 130, 130), (100, 100, 100), (0, 0)),  # brightness is no colour
+        ((130, 130, 130), (100, 100, 100), (0, 0)),  # brightness is no color
     ],
 )
-def test_colour_shift_is_the_distance_of_the_mean_chroma_in_levels(sr, hr, chroma):
-    assert colour_shift(levels(*sr), levels(*hr)).item() == pytest.approx(math.hypot(*chroma), abs=1e-3)
+def test_color_shift_is_the_distance_of_the_mean_chroma_in_levels(sr, hr, chroma):
+    assert color_shift(levels(*sr), levels(*hr)).item() == pytest.approx(math.hypot(*chroma), abs=1e-3)
 
 
 # --- Checkerboard --------------------------------------------------------------------------------------------
@@ -120,15 +120,15 @@ def board(image: torch.Tensor, strength: float, side: int) -> torch.Tensor:
 
 
 @pytest.mark.parametrize(("strength", "scale"), [(1, 4), (3, 3), (3, 8)])
-def test_a_pattern_of_the_grid_on_grey_is_read_in_levels(strength, scale):
-    grey = torch.full((1, 3, 128, 160), 0.5)
-    rounded = quantize(board(grey, strength, scale))  # to levels, which changes its strength a little
+def test_a_pattern_of_the_grid_on_gray_is_read_in_levels(strength, scale):
+    gray = torch.full((1, 3, 128, 160), 0.5)
+    rounded = quantize(board(gray, strength, scale))  # to levels, which changes its strength a little
     assert checkerboard(rounded, scale).item() == pytest.approx(255 * rounded.std().item(), rel=0.01)
-    assert checkerboard(grey, scale).item() == 0
+    assert checkerboard(gray, scale).item() == 0
 
 
 def test_photos_their_smooth_enlargements_and_noise_have_none_and_two_levels_are_seen():
-    photo = mod_crop(photos("validation")["chelsea"], 4)
+    photo = mod_crop(bundled_photos("validation")["chelsea"], 4)
     small = downsample(photo, 4)
     for image in (photo, upsample(small, 4)):
         assert checkerboard(image).item() < 0.3
@@ -156,8 +156,8 @@ def test_lpips_is_zero_for_equal_images_and_grows_with_noise(network, hr):
     network.train(True)
     assert torch.equal(lpips(noisy(hr, 0.2), hr, network), more), "its dropout must never wake up"
     network.eval()
-    grey = [image[:, :1] for image in (noisy(hr, 0.1), hr)]
-    assert torch.equal(lpips(*grey, network), lpips(*(image.expand(-1, 3, -1, -1) for image in grey), network))
+    gray = [image[:, :1] for image in (noisy(hr, 0.1), hr)]
+    assert torch.equal(lpips(*gray, network), lpips(*(image.expand(-1, 3, -1, -1) for image in gray), network))
 
 
 def test_lpips_gets_its_images_from_minus_1_to_1(network, sr, hr):
@@ -172,13 +172,13 @@ def test_a_file_of_another_network_is_refused_and_there_is_no_falling_back(tmp_p
         load_lpips(tmp_path / "other.pth")
 
 
-@pytest.mark.parametrize("grey", [False, True])
-def test_noise_lifts_a_picture_to_the_gradient_that_was_asked_for(grey):
-    hr = torch.rand(1, 1 if grey else 3, 48, 48, generator=torch.Generator().manual_seed(0)).expand(-1, 3, -1, -1)
+@pytest.mark.parametrize("gray", [False, True])
+def test_noise_lifts_a_picture_to_the_gradient_that_was_asked_for(gray):
+    hr = torch.rand(1, 1 if gray else 3, 48, 48, generator=torch.Generator().manual_seed(0)).expand(-1, 3, -1, -1)
     sr = F.avg_pool2d(hr, 5, 1, 2, count_include_pad=False)
-    lifted = with_noise(sr, hr, 0.6, grey=grey)
+    lifted = with_noise(sr, hr, 0.6, gray=gray)
     assert gradient_ratio(sr, hr).item() < 0.3
     assert gradient_ratio(lifted, hr).item() == pytest.approx(0.6, abs=0.02)
-    assert torch.equal(lifted, lifted[:, :1].expand_as(lifted)) == grey, "grey noise has no colour"
-    assert torch.equal(lifted, with_noise(sr, hr, 0.6, grey=grey))
+    assert torch.equal(lifted, lifted[:, :1].expand_as(lifted)) == gray, "gray noise has no color"
+    assert torch.equal(lifted, with_noise(sr, hr, 0.6, gray=gray))
     assert torch.allclose(with_noise(hr, hr, 0.5), hr, atol=1e-4), "sharp enough"
