@@ -140,7 +140,9 @@ def labs() -> Iterator[tuple[str, str]]:
             rows = [json.loads(row) for row in (run.parent / "metrics.jsonl").read_text().splitlines()]
             yield f"{name} log", digest(rows)
             for weights in sorted(run.parent.glob("generator*.safetensors")):
-                yield f"{name} {weights.name}", digest(weights.read_bytes())
+                raw = weights.read_bytes()
+                header = 8 + int.from_bytes(raw[:8], "little")  # names and notes, before the tensors
+                yield f"{name} {weights.name}", digest(raw[header:])
         del os.environ["SRLAB_HOME"]
 
 

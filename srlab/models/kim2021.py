@@ -15,7 +15,7 @@ class CodedResidualBlock(nn.Module):
     """conv, BN, PReLU, conv, BN, add, with the same batch norm in both places; no biases.
 
     In training each place is normalized with its own batch, but the running statistics mix both. So in eval mode the
-    block is a different function than the trained one. The extra *Why does my training not start?* measures it.
+    block is a different function than the trained one. The extra *Why isn't my network learning?* measures it.
     """
 
     def __init__(self, num_features: int) -> None:

@@ -47,7 +47,7 @@ def test_title_parameters_and_setup(lab, cells):
     assert len(set(ids)) == len(ids)
     assert notebook.metadata["kernelspec"]["name"] == "python3"
     assert "widgets" not in notebook.metadata
-    assert cells[0].source.startswith(f"# {lab.stem[:2]} " if lab in LABS else "# ")
+    assert cells[0].source.startswith(f"# Lab {lab.stem[:2]}: " if lab in LABS else "# ")
     assert "**Time:**" in cells[0].source
     first, second = code(cells)[:2]
     assert [cell for cell in cells if "parameters" in tags(cell)] == [first]

@@ -1,4 +1,4 @@
-"""How do I enlarge a photo of any size? Upscaling in tiles."""
+"""How do I upscale a photo of any size? Upscaling in tiles."""
 
 import re
 from collections.abc import Callable
