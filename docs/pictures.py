@@ -107,6 +107,7 @@ def take_lab(target: Path) -> None:
         page.wait_for_timeout(2_000)  # until the kernel has the prediction
         page.evaluate(RUN_CELL, notebook.cells.index(result))
         page.evaluate(LEAVE)
+        page.add_style_tag(content=".jp-Notebook img { max-width: 560px; }")
         page.wait_for_timeout(2_000)  # until the figure is drawn again
         boxes = [cell.bounding_box() for cell in page.locator(".jp-Notebook .jp-Cell").all()[len(SETUP) :]]
         top, bottom = boxes[0]["y"], boxes[-1]["y"] + boxes[-1]["height"]
