@@ -105,9 +105,9 @@ def evaluation() -> list[Row]:
 
 
 def front() -> list[Row]:
-    """A cat and gravel by the published network, and by two minutes of lab 04."""
-    titles = {"bicubic": "bicubic", "RealESRGAN": "published network", "two minutes": "your two minutes"}
-    return kept_rows(("chelsea", "gravel"), titles | {"HR": "the photo"}, (0, 0, 144, 176))
+    """Return crops of a cat and of gravel: bicubic, Real-ESRGAN, two minutes of lab 04, and the ground truth."""
+    titles = {"bicubic": "bicubic", "RealESRGAN": "Real-ESRGAN", "two minutes": "yours (2 min)"}
+    return kept_rows(("chelsea", "gravel"), titles | {"HR": "ground truth"}, (0, 0, 144, 176))
 
 
 def kept_rows(names: tuple[str, ...], titles: dict[str, str], box: Box) -> list[Row]:

@@ -12,7 +12,7 @@ from .summary import TITLES, Record, claim, of_row
 
 SETS = ("Set5", "Set14", "BSD100", "photos/validation")
 BENCHMARKS = SETS[:3]
-README = (BICUBIC, "mse", "hybrid", "srgan", "esrgan-psnr", "esrgan")  # rows of the table there
+README = (BICUBIC, "mse", "esrgan")  # rows of the table there
 MEASURES = {  # in addition to PSNR and SSIM: title and decimals
     "gradient_ratio": ("Gradient ratio", 3),
     "energy_error": ("Energy error", 3),

@@ -110,7 +110,7 @@ def test_python_code(tmp_path, monkeypatch):
 def test_table_of_labs():
     for lab in NOTEBOOKS:
         title = nbformat.read(lab, 4).cells[0].source.splitlines()[0].removeprefix("# ")
-        row = rf"^\| \[{re.escape(title)}\]\(notebooks/{lab.name}\) \| \d+, and \d+ \|"
+        row = rf"^\| \[{re.escape(title)}\]\(notebooks/{lab.name}\) \| \d+ / \d+ \|"
         assert re.search(row, TEXTS[README], re.M)
 
 
