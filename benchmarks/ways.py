@@ -1,6 +1,6 @@
-"""The loops that the benchmarks time, and the tables that they print.
+"""Loops that the benchmarks time, and tables that they print.
 
-Each way of training is an iterator of seconds per step, over a few steps at a time; `alternate` takes turns.
+Each implementation is an iterator of seconds per step, averaged over a few steps; `alternate` times them in turns.
 """
 
 import argparse
@@ -164,7 +164,7 @@ def markdown(rows: Sequence[dict[str, str]]) -> str:
 
 
 def conditions(device: torch.device) -> str:
-    """Return what a table was measured on: device, threads, precision, version of torch."""
+    """Return the conditions of a measurement: device, threads, precision, version of torch."""
     name = torch.cuda.get_device_name(device) if device.type == "cuda" else f"CPU, {torch.get_num_threads()} threads"
     return f"{name}, precision {srlab.pick_precision('auto', device)}, torch {torch.__version__}"
 
@@ -172,11 +172,11 @@ def conditions(device: torch.device) -> str:
 def parser_for(description: str, repeats: int, steps: int) -> argparse.ArgumentParser:
     """Return a parser with the options that the scripts share."""
     parser = argparse.ArgumentParser(description=description)
-    parser.add_argument("--batch", type=int, default=0, help="patches per step (default: those of the task)")
-    parser.add_argument("--patch", type=int, default=0, help="side of a patch in HR pixels, likewise")
-    parser.add_argument("--blocks", type=int, default=0, help="blocks of the generator, likewise")
-    parser.add_argument("--features", type=int, default=0, help="channels of the networks, likewise")
+    parser.add_argument("--batch", type=int, default=0, help="patches per step (default: from the task)")
+    parser.add_argument("--patch", type=int, default=0, help="side of a patch in HR pixels (default: from the task)")
+    parser.add_argument("--blocks", type=int, default=0, help="blocks of the generator (default: from the task)")
+    parser.add_argument("--features", type=int, default=0, help="channels of the networks (default: from the task)")
     parser.add_argument("--repeats", type=int, default=repeats)
-    parser.add_argument("--steps", type=int, default=steps, help="steps that are timed together")
+    parser.add_argument("--steps", type=int, default=steps, help="steps timed together")
     parser.add_argument("--device", default="auto", choices=("auto", "cpu", "cuda"))
     return parser
