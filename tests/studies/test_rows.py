@@ -69,10 +69,10 @@ def test_a_short_row_stays_as_it_was_when_its_run_has_gone_on(study):
 
 
 def test_without_copies_of_its_step_a_row_gets_no_notebook_and_no_score(study):
-    with pytest.raises(SrlabError, match=r"has no copies of step 10; delete .*-seed0\.ipynb and run the study again"):
+    with pytest.raises(SrlabError, match=r"has no copies of step 10\. Delete .*-seed0\.ipynb and run the study again"):
         study.score(SHORT, 10)
     study.train(LONG, 20)
-    with pytest.raises(SrlabError, match=f"is at step 20, but the row {SHORT} ends at step 10; delete the folder"):
+    with pytest.raises(SrlabError, match=f"is at step 20, but the row {SHORT} ends at step 10. Delete the folder"):
         study.train(SHORT, 10)
     assert not (study.folder / f"{SHORT}.ipynb").exists()
     with pytest.raises(SrlabError, match="has no copies of step 15"):
@@ -113,5 +113,5 @@ RANDOM = {"weights": "random, seed 0", "normalize": False}
 def test_a_run_reports_what_its_features_were(layers, features, found):
     made = {"parameters": {"features": {"layers": "vgg19 relu5_4"} | features}}
     assert score.backbone_of(made, layers) == found
-    with pytest.raises(SrlabError, match="has other features than vgg19 relu2_2"):
+    with pytest.raises(SrlabError, match="does not use vgg19 relu2_2"):
         score.backbone_of(made, "vgg19 relu2_2")

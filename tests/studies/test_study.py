@@ -73,7 +73,7 @@ def test_a_row_has_the_settings_of_the_study(row, preset, expected):
 
 
 def test_preset_without_images_or_with_an_unknown_row_is_refused():
-    with pytest.raises(SrlabError, match="needs --images"):
+    with pytest.raises(SrlabError, match="requires --images"):
         read_preset("paper")
     with pytest.raises(SrlabError, match="'described SRResNet 250 Res50'"):
         rows(read_preset("laptop") | {"rows": ["described SRResNet 250 Res50"]})
@@ -100,5 +100,5 @@ def test_a_weights_file_serves_the_rows_whose_layers_it_has(tmp_path):
     assert shallow_is_real(served)
     assert not shallow_is_real(backbones_of(found, "random"))
     torch.save({"features.0.weight": torch.zeros(64, 3, 3, 3)}, file)
-    with pytest.raises(SrlabError, match="has the layers of no row of this study"):
+    with pytest.raises(SrlabError, match="has none of the layers of this study"):
         backbones_of([], str(file))
