@@ -86,7 +86,7 @@ def test_what_colab_has_stays_and_the_rest_is_added(colab, capsys):
     assert {line.partition("==")[0] for line in colab.kept} == set(colab.have)
     assert [one.partition(">")[0] for one in colab.log[0][2:]] == ["spandrel", "torchmetrics"]
     assert colab.log[1:] == [("--no-deps", "-e", str(ROOT)), "widgets"]
-    assert "torch 2.9.0+cu126 stays, though the course asks for >=" in capsys.readouterr().out
+    assert "Keeping torch 2.9.0+cu126, although the course requires >=" in capsys.readouterr().out
     assert str(ROOT) in sys.path
 
 
@@ -103,7 +103,7 @@ def test_it_goes_on_without_a_gpu_and_the_published_network(colab, kaggle, words
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     colab.main()
     said = capsys.readouterr().out
-    assert re.search(rf"No GPU is on.*{words}", said)
-    assert "published network isn't installed" in said
+    assert re.search(rf"No GPU enabled.*{words}", said)
+    assert "Real-ESRGAN isn't installed" in said
     with pytest.raises(RuntimeError, match="could not install quux"):
         colab.pip("quux")

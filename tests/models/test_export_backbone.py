@@ -30,7 +30,7 @@ def test_the_file_has_notes_without_a_folder_and_replaces_none(run, capsys):
 
 
 @pytest.mark.parametrize(
-    ("output", "said"), [("a.safetensors", "no trained weights of vgg19"), ("a.pth", ".safetensors")]
+    ("output", "said"), [("a.safetensors", "No trained weights of vgg19"), ("a.pth", ".safetensors")]
 )
 def test_a_mistake_is_one_sentence_and_leaves_nothing(run, capsys, output, said):
     assert run(["vgg19 relu1_1", output]) == 2
