@@ -71,7 +71,7 @@ def test_changed_lock_is_installed_into_the_same_environment(make, log, tmp_path
     (tmp_path / "unreachable").touch()
     done, said = make("new")
     assert done
-    assert "make realesrgan tries again" in said
+    assert "To try again, run: make realesrgan" in said
     (tmp_path / ".venv" / "mine").touch()
     ready = (tmp_path / ".venv" / "ready").stat().st_mtime
     os.utime(tmp_path / "requirements.lock", (ready + 10, ready + 10))
