@@ -1,4 +1,4 @@
-"""Bugs that were found in real super-resolution code, and the test that catches each when it is planted here."""
+"""Bugs found in real super-resolution code, and the test that must fail when each is planted here."""
 
 import json
 from pathlib import Path
@@ -6,16 +6,16 @@ from typing import NamedTuple
 
 
 class Bug(NamedTuple):
-    """A replacement of text that makes the bug.
+    """A text replacement that plants a bug.
 
     Parameters
     ----------
     file
-        Path below the repository root.
+        Path relative to the repository root.
     old, new
-        ``old`` occurs exactly once in the file; in a notebook, within one line.
+        Text and its replacement. ``old`` must occur exactly once in the file; in a notebook, within one line.
     check
-        Test that must fail, as ``file::function`` below ``tests/``.
+        Test that must fail, as ``file::function`` relative to ``tests/``.
     exercise
         Exercise with a hint for the same bug, or "".
     """
@@ -27,16 +27,16 @@ class Bug(NamedTuple):
     exercise: str = ""
 
     def plant(self, root: Path) -> str:
-        """Return the text of the file below ``root`` with the bug in it."""
+        """Return the text of the file in ``root`` with the bug planted."""
         text, old, new = (root / self.file).read_text(encoding="utf-8"), self.old, self.new
-        if self.file.endswith(".ipynb"):  # where a line of code is a JSON string
+        if self.file.endswith(".ipynb"):  # where each line of code is a JSON string
             old, new = (json.dumps(one, ensure_ascii=False)[1:-1] for one in (old, new))
-        assert text.count(old) == 1, f"{self.file} contains {old!r} {text.count(old)} times. It must occur once."
+        assert text.count(old) == 1, f"{self.file} contains {old!r} {text.count(old)} times instead of once."
         return text.replace(old, new)
 
 
 BUGS = {
-    "G's adversarial term comes from a detached output of D": [
+    "G's adversarial loss uses a detached output of D": [
         Bug(
             "srlab/training/gan.py",
             "loss_of_g = g_loss(sr, hr, look)",
@@ -92,7 +92,7 @@ BUGS = {
             "content_loss.ContentLoss",
         ),
     ],
-    "The test for the best PSNR compares with SSIM": [
+    "The best-PSNR check compares with SSIM": [
         Bug(
             "srlab/training/runs.py",
             'if score > self.best.get(name, float("-inf")):',
@@ -100,7 +100,7 @@ BUGS = {
             "training/test_training.py::test_the_weights_with_the_best_score_are_kept_beside_the_last",
         ),
     ],
-    "The MSE of PSNR is a sum": [
+    "PSNR uses a sum instead of the MSE": [
         Bug(
             "srlab/evaluation/metrics.py",
             ".square().mean(dim=(1, 2, 3))",
@@ -116,7 +116,7 @@ BUGS = {
             "evaluation.paper_psnr",
         ),
     ],
-    "The ResNet extractor slices past layer1": [
+    "The ResNet extractor skips layer1": [
         Bug(
             "srlab/models/features.py",
             "for s in (1, 2, 3, 4)",
@@ -124,7 +124,7 @@ BUGS = {
             "models/test_features.py::test_a_block_of_a_resnet_is_counted_through_all_stages",
         ),
     ],
-    "The mean loss is divided inside the loop": [
+    "The content loss is divided by the layer count inside the loop": [
         Bug(
             "srlab/losses.py",
             "        total = total + distance",
@@ -132,7 +132,7 @@ BUGS = {
             "test_losses.py::test_content_loss_by_hand",
         ),
     ],
-    "VGG is fed un-normalized input": [
+    "VGG gets input that is not normalized": [
         Bug(
             "srlab/models/features.py",
             "if self.normalize:",
@@ -147,7 +147,7 @@ BUGS = {
             "evaluation/test_perceptual.py::test_lpips_gets_its_images_from_minus_1_to_1",
         ),
     ],
-    "A Linear stands before the average pool": [
+    "A linear layer comes before the average pooling": [
         Bug(
             "srlab/models/kim2021.py",
             "self.head(self.convolutions(noisy(image, noise)).mean(dim=(2, 3)))",
@@ -155,7 +155,7 @@ BUGS = {
             "models/test_discriminators.py::test_the_coded_discriminator_averages_over_the_places_before_its_linear_layers",
         ),
     ],
-    "RaGAN with half of G's loss missing": [
+    "RaGAN lacks half of G's loss": [
         Bug(
             "srlab/losses.py",
             "return _cross_entropy(real - fake.mean(), 0.0) + _cross_entropy(fake - real.mean(), 1.0)",
@@ -164,7 +164,7 @@ BUGS = {
             "esrgan.ragan_generator_loss",
         ),
     ],
-    "G is forwarded three times a step": [
+    "G runs three times per step": [
         Bug(
             "srlab/training/gan.py",
             "loss_of_g = g_loss(sr, hr, look)",
@@ -255,11 +255,11 @@ BUGS = {
         Bug(
             "srlab/models/srresnet.py",
             "math.ceil(4 + 2 * num_blocks + 1",
-            "math.ceil(4 + blocks + 1",
+            "math.ceil(4 + num_blocks + 1",
             "models/test_models.py::test_the_radius_is_what_gradients_reach",
         ),
     ],
-    "Errors of single tiles are swallowed": [
+    "Errors of single tiles are ignored": [
         Bug(
             "srlab/tiling.py",
             """
@@ -289,7 +289,7 @@ BUGS = {
             "test_tiling.py::test_values_that_are_no_numbers_are_refused",
         ),
     ],
-    "VGG is cut at the wrong side of the ReLU or pool": [
+    "VGG is cut on the wrong side of the ReLU or pooling": [
         Bug(
             "srlab/models/features.py",
             "enumerate(whole.features)",
@@ -315,7 +315,7 @@ BUGS = {
             "labs/test_labs.py::test_the_recipes_of_the_papers_look_through_their_layers",
         ),
     ],
-    "Weights of others are loaded without a look at their hash": [
+    "Third-party weights are loaded without checking their hash": [
         Bug(
             "srlab/models/realesrgan.py",
             "if hashlib.sha256(data).hexdigest() != SHA256:",
