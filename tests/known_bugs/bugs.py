@@ -72,7 +72,7 @@ BUGS = {
             "srlab/course/exercises/srresnet/residual_block.py",
             "self.norm2 = nn.BatchNorm2d(features)",
             "self.norm2 = self.norm1",
-            "course/test_references.py::test_the_residual_block_is_that_of_the_package",
+            "course/test_references.py::test_residual_block_matches_package",
             "srresnet.ResidualBlock",
         ),
     ],
