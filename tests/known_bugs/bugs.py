@@ -144,7 +144,7 @@ BUGS = {
             "srlab/evaluation/perceptual.py",
             "normalize=True",
             "normalize=False",
-            "evaluation/test_perceptual.py::test_lpips_gets_its_images_from_minus_1_to_1",
+            "evaluation/test_perceptual.py::test_lpips_normalizes_input",
         ),
     ],
     "A linear layer comes before the average pooling": [
