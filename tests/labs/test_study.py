@@ -1,4 +1,4 @@
-"""The studies run at their smallest size, say what they may, and do nothing twice."""
+"""Test the studies in their smallest size: they run, only claim what they can, and repeat nothing."""
 
 import os
 import re
@@ -11,7 +11,7 @@ pytestmark = pytest.mark.skipif(find_spec("snakemake") is None, reason="needs Sn
 
 @pytest.fixture
 def smoke(call, tmp_path):
-    """Run a study twice, the second time for nothing; its folder, and the text of its report."""
+    """Run a study twice (the second run does nothing); return its folder and the text of its report."""
 
     def smoke(study):
         command = ("python", "studies/run.py", study, "smoke", "--cores", str(min(2, os.cpu_count())))
