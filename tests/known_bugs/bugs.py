@@ -88,7 +88,7 @@ BUGS = {
             "srlab/models/discriminators.py",
             "parameter.requires_grad_(False)",
             "network.requires_grad = False",
-            "models/test_discriminators.py::test_frozen_lets_the_gradient_through_and_keeps_none",
+            "models/test_discriminators.py::test_frozen_passes_gradient_and_keeps_none",
             "content_loss.ContentLoss",
         ),
     ],
@@ -152,7 +152,7 @@ BUGS = {
             "srlab/models/kim2021.py",
             "self.head(self.convolutions(noisy(image, noise)).mean(dim=(2, 3)))",
             "self.head(self.convolutions(noisy(image, noise)).flatten(2).mT).mean(dim=1)",
-            "models/test_discriminators.py::test_the_coded_discriminator_averages_over_the_places_before_its_linear_layers",
+            "models/test_discriminators.py::test_coded_discriminator_averages_before_linear_layers",
         ),
     ],
     "RaGAN lacks half of G's loss": [
