@@ -81,7 +81,7 @@ BUGS = {
             "srlab/models/features.py",
             "self.requires_grad_(False)",
             "self.requires_grad = False",
-            "models/test_features.py::test_it_is_frozen_in_fact_and_the_gradient_reaches_the_image",
+            "models/test_features.py::test_extractor_is_frozen_and_passes_gradient",
             "content_loss.ContentLoss",
         ),
         Bug(
@@ -121,7 +121,7 @@ BUGS = {
             "srlab/models/features.py",
             "for s in (1, 2, 3, 4)",
             "for s in (2, 3, 4)",
-            "models/test_features.py::test_a_block_of_a_resnet_is_counted_through_all_stages",
+            "models/test_features.py::test_resnet_blocks_are_counted_through_all_stages",
         ),
     ],
     "The content loss is divided by the layer count inside the loop": [
@@ -137,7 +137,7 @@ BUGS = {
             "srlab/models/features.py",
             "if self.normalize:",
             "if False:",
-            "models/test_features.py::test_images_are_normalized_as_in_training_unless_told_not_to",
+            "models/test_features.py::test_input_is_normalized_by_default",
             "content_loss.ContentLoss",
         ),
         Bug(
@@ -207,7 +207,7 @@ BUGS = {
             "srlab/models/features.py",
             "return super().train(False)",
             "return super().train(mode)",
-            "models/test_features.py::test_it_is_frozen_in_fact_and_the_gradient_reaches_the_image",
+            "models/test_features.py::test_extractor_is_frozen_and_passes_gradient",
             "content_loss.ContentLoss",
         ),
     ],
@@ -294,13 +294,13 @@ BUGS = {
             "srlab/models/features.py",
             "enumerate(whole.features)",
             "enumerate(whole.features, start=1)",
-            "models/test_features.py::test_a_layer_of_vgg_is_that_many_layers_of_torchvision",
+            "models/test_features.py::test_vgg_layer_matches_torchvision",
         ),
         Bug(
             "srlab/models/features.py",
             "module.inplace = False",
             "module.inplace = True",
-            "models/test_features.py::test_a_map_before_the_activation_is_not_spoiled_by_the_activation_behind_it",
+            "models/test_features.py::test_map_before_activation_is_not_modified_in_place",
         ),
         Bug(
             "notebooks/recipes/03_srgan.yaml",
