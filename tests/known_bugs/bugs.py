@@ -65,7 +65,7 @@ BUGS = {
         )
         self.body.append(self.body[1])
 """,
-            "models/test_models.py::test_each_skip_goes_around_what_the_paper_draws_and_each_convolution_has_a_batch_norm_of_its_own",
+            "models/test_models.py::test_skips_and_batch_norms_match_paper",
             "srresnet.ResidualBlock",
         ),
         Bug(
