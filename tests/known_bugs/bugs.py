@@ -236,21 +236,21 @@ BUGS = {
             "srlab/tiling.py",
             "before, after = max(left - overlap, 0), min(right + overlap, size[1])",
             "before, after = left, right",
-            "test_tiling.py::test_with_the_receptive_radius_as_overlap_only_rounding_is_left",
+            "test_tiling.py::test_receptive_radius_overlap_is_exact_up_to_rounding",
             "tiles.upscale_tiled",
         ),
         Bug(
             "srlab/tiling.py",
             "overlap = overlap_of(upscaler) if overlap is None else overlap",
             "overlap = overlap or 0",
-            "test_tiling.py::test_with_the_default_overlap_tiles_give_the_whole_image",
+            "test_tiling.py::test_default_overlap_matches_whole_image",
             "tiles.upscale_tiled",
         ),
         Bug(
             "srlab/tiling.py",
             "OVERLAP = 80",
             "OVERLAP = 8",
-            "test_tiling.py::test_with_the_default_overlap_tiles_give_the_whole_image",
+            "test_tiling.py::test_default_overlap_matches_whole_image",
         ),
         Bug(
             "srlab/models/srresnet.py",
@@ -272,21 +272,21 @@ BUGS = {
         print("Error", error)
         sr = lr.new_zeros(*lr.shape[:-2], 4 * lr.shape[-2], 4 * lr.shape[-1])
 """,
-            "test_tiling.py::test_other_errors_are_not_taken_for_a_lack_of_memory",
+            "test_tiling.py::test_other_errors_are_not_treated_as_out_of_memory",
             "tiles.upscale_tiled",
         ),
         Bug(
             "srlab/tiling.py",
             "if not out_of_memory(error):",
             "if False:",
-            "test_tiling.py::test_other_errors_are_not_taken_for_a_lack_of_memory",
+            "test_tiling.py::test_other_errors_are_not_treated_as_out_of_memory",
             "tiles.upscale_tiled",
         ),
         Bug(
             "srlab/tiling.py",
             "if not torch.isfinite(sr).all():",
             "if False:",
-            "test_tiling.py::test_values_that_are_no_numbers_are_refused",
+            "test_tiling.py::test_nan_and_infinite_output_is_rejected",
         ),
     ],
     "VGG is cut on the wrong side of the ReLU or pooling": [
