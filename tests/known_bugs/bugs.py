@@ -97,7 +97,7 @@ BUGS = {
             "srlab/training/runs.py",
             'if score > self.best.get(name, float("-inf")):',
             'if score > self.history[-1].get("val_ssim", float("-inf")):',
-            "training/test_training.py::test_the_weights_with_the_best_score_are_kept_beside_the_last",
+            "training/test_training.py::test_best_weights_are_kept_with_the_last",
         ),
     ],
     "PSNR uses a sum instead of the MSE": [
@@ -216,19 +216,19 @@ BUGS = {
             "srlab/training/trainer.py",
             "early = {",
             "schedule = (lambda f, first: lambda step: f(step - first))(schedule, self.step); early = {",
-            "training/test_training.py::test_learning_rates_follow_the_schedule_at_absolute_steps_also_after_a_resume",
+            "training/test_training.py::test_schedule_uses_absolute_steps_after_resume",
         ),
         Bug(
             "srlab/training/trainer.py",
             'group.setdefault("initial_lr", group["lr"])',
             'group["initial_lr"] = group["lr"]',
-            "training/test_training.py::test_the_rate_is_right_again_when_one_trainer_is_fitted_twice",
+            "training/test_training.py::test_learning_rate_is_correct_in_second_fit",
         ),
         Bug(
             "srlab/training/trainer.py",
             "early = {",
             "schedule = (lambda f, first: lambda step: f(min(step, first or iters)))(schedule, self.step); early = {",
-            "training/test_training.py::test_a_longer_run_goes_on_by_the_schedule_of_its_new_length_and_says_so",
+            "training/test_training.py::test_longer_run_resumes_with_new_schedule",
         ),
     ],
     "The receptive field is ignored in tiling": [
