@@ -79,7 +79,7 @@ def test_process_shares_form_the_batch(rotate):
             assert torch.equal(torch.stack(part, dim=1).flatten(0, 1), truth)
 
 
-# --- Content of a batch--------------------------------------------------------------------------------------
+# --- Content of a batch --------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("degradation", [Degradation(), Degradation(method="nearest")])
@@ -163,7 +163,7 @@ def test_rotation_of_ramp():
     assert angles.abs().median() == pytest.approx(5, abs=1)  # uniform
 
 
-# --- Invalid settings, processes, manifest----------------------------------------------------------------------
+# --- Invalid settings, processes, manifest ----------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(

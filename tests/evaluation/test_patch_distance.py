@@ -22,7 +22,7 @@ def gravel() -> torch.Tensor:
     return torch.cat([half["gravel"] for half in split_photo("gravel")], dim=3)
 
 
-# --- Distance of two sets of patches----------------------------------------------------------------------------
+# --- Distance of two sets of patches ----------------------------------------------------------------------------
 
 
 def test_other_crop_is_closer_than_any_upscaled_one(gravel):

@@ -110,7 +110,7 @@ def test_resnet_blocks_are_counted_through_all_stages(networks, layers, count, f
     same(maps(layers, file), expected)
 
 
-# --- Parameters, freezing, normalization---------------------------------------------------------------------
+# --- Parameters, freezing, normalization ---------------------------------------------------------------------
 
 
 def test_layers_after_last_requested_are_dropped():

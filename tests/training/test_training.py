@@ -187,7 +187,7 @@ def test_fewer_steps_do_not_finish_stopped_run():
     assert little.run.manifest()["status"] == "running"
 
 
-# --- Divergence-------------------------------------------------------------------------------------------------
+# --- Divergence -------------------------------------------------------------------------------------------------
 
 
 def nan_weight(little):
@@ -241,7 +241,7 @@ def test_out_of_memory_names_batch_and_patch():
     assert str(little.run.path) in refusal("memory.*batch.*2.*patch.*16", little.fit)
 
 
-# --- Rejected input---------------------------------------------------------------------------------------------
+# --- Rejected input ---------------------------------------------------------------------------------------------
 
 
 def in_groups(parameters, lr):
