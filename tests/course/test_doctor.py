@@ -1,4 +1,4 @@
-"""srlab doctor: each problem of a machine is one sentence."""
+"""Test srlab doctor: each problem of a machine is reported in one sentence."""
 
 import re
 import shutil
@@ -46,7 +46,7 @@ def test_doctor_times_a_step():
     assert 0 < doctor.minutes_of_lab_01(torch.device("cpu"), 3) < 600
 
 
-def test_doctor_knows_the_memory_of_the_labs():
+def test_doctor_checks_memory_for_labs():
     pages = "".join(lab.read_text(encoding="utf-8") for lab in LABS)
     told = max(map(float, re.findall(r"\*\*Memory:\*\* up to ([\d.]+) GiB", pages)))
     assert told == doctor.FREE_MEMORY

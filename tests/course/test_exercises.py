@@ -1,6 +1,6 @@
-"""Every exercise takes its right answers, gives each mistake its own hint, and leaves an untouched stub in peace.
+"""Test that every exercise accepts its correct answers, gives each mistake its hint, and does not judge its stub.
 
-One test sweeps all answers of an exercise: what a mistake does is then worked out once.
+One test covers all answers of an exercise, so that the effect of each mistake is computed once.
 """
 
 import pytest
@@ -21,12 +21,12 @@ def pairs(sayings):
 
 
 def said(capsys):
-    """What was printed since, in one line."""
+    """Return the text printed since the last call, in one line."""
     return " ".join(capsys.readouterr().out.split())
 
 
 class Stub(nn.Module):
-    """As it stands in the cell of a block."""
+    """Format code as in the cell of a block."""
 
     def __init__(self, *sizes):
         super().__init__()
@@ -52,7 +52,7 @@ def tensors(exercise):
 
 
 @pytest.mark.parametrize("name", names())
-def test_answer_gets_its_hint(name, capsys):
+def test_known_mistake_gets_its_hint(name, capsys):
     exercise = find(name)
     cases = [f"passed {case}" for case in exercise.cases]
     dues = [(answer, [*cases, "right The lab"]) for answer in (exercise.reference, *exercise.also_accepted)]
@@ -73,7 +73,7 @@ def test_answer_gets_its_hint(name, capsys):
 
 
 @pytest.mark.parametrize("name", names())
-def test_stub_is_still_to_do(name, capsys, monkeypatch):
+def test_stub_is_not_attempted(name, capsys, monkeypatch):
     exercise = find(name)
     for stub in (TODO, Stub if isinstance(exercise.reference, type) else lambda *arguments: TODO):
         monkeypatch.delenv("SRLAB_STRICT", raising=False)

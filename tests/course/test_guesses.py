@@ -1,4 +1,4 @@
-"""Guesses: without a page nobody waits, what is typed is taken and kept, and it stands beside what came out."""
+"""Test guesses: they never block without a page, are saved, and are shown with the outcome."""
 
 from dataclasses import fields
 from types import SimpleNamespace
@@ -13,7 +13,7 @@ from tests.conftest import replace_display
 
 
 class Shell:
-    """A kernel of which a page asks."""
+    """Mock a kernel that is connected to a page."""
 
     def get_parent(self):
         return {"header": {"msg_id": "1"}, "metadata": {"cellId": "one"}}
@@ -25,7 +25,7 @@ def page(monkeypatch):
 
 
 def said(asked):
-    """The line below the field."""
+    """Return the line below the field."""
     return asked.children[2].value
 
 
@@ -42,16 +42,16 @@ def said(asked):
         ((), "dB", "ten", 3, "The outcome: 3 dB."),
     ],
 )
-def test_guess_is_shown_with_the_outcome(capsys, choices, unit, typed, outcome, words):
+def test_guess_is_shown_with_outcome(capsys, choices, unit, typed, outcome, words):
     asked = Guess("How much?", choices, unit)
-    asked.field.value = typed  # as a click or the keyboard does
+    asked.field.value = typed  # like a click or a key
     assert said(asked).startswith("A number please" if typed == "ten" else "Taken: ")
     asked.reveal(outcome)
     assert capsys.readouterr().out == f"{words}\n"
 
 
 @pytest.mark.usefixtures("page")
-def test_guess_is_kept_for_its_lab(home, monkeypatch):
+def test_guess_is_saved_per_lab(home, monkeypatch):
     def ask(lab, question="How much?", choices=()):
         shell = SimpleNamespace(user_ns={"i": 3, "lab": Lab(lab, *[None] * (len(fields(Lab)) - 1))})
         monkeypatch.setattr(guesses, "running_shell", lambda: shell)
@@ -63,11 +63,11 @@ def test_guess_is_kept_for_its_lab(home, monkeypatch):
     assert (ask("03").taken, ask("04").taken, ask("04", "Which?", ["a", "b"]).taken) == ("3", "4", "b")
     assert said(ask("04")) == "Taken: 4 dB. Now run the next cell."
     assert "4 dB" in ask("04").still()
-    assert ask("04", "Which?", ["a", "c"]).taken == "", "b can no longer be chosen"
+    assert ask("04", "Which?", ["a", "c"]).taken == "", "b must no longer be selectable"
 
 
-def test_without_a_page_the_outcome_is_folded(monkeypatch):
-    """As `srlab execute` runs a lab for the book: there is a shell, and no cell of a page that asks."""
+def test_outcome_is_folded_without_page(monkeypatch):
+    """Reveal as when `srlab execute` runs a lab for the book: there is a shell, but no connected page."""
     shown = []
     monkeypatch.setattr(guesses, "running_shell", Shell)
     replace_display(monkeypatch, lambda data, raw: shown.append(data))
@@ -78,7 +78,7 @@ def test_without_a_page_the_outcome_is_folded(monkeypatch):
     assert "Is &lt;b&gt; wide?" in asked.still()
 
 
-def test_headless_run_reads_and_writes_no_guess(home, capsys):
+def test_headless_run_ignores_guesses(home, capsys):
     home.mkdir()
     (home / "guesses.json").write_text('{"": {"How much?": "12"}}')
     guess("How much?").reveal(8)
@@ -88,7 +88,7 @@ def test_headless_run_reads_and_writes_no_guess(home, capsys):
 
 @pytest.mark.usefixtures("page")
 @pytest.mark.parametrize("kept", ["[", '{"How much?": "12"}'])
-def test_guess_is_taken_although_the_file_is_damaged(home, kept):
+def test_guess_works_with_damaged_file(home, kept):
     home.mkdir()
     (home / "guesses.json").write_text(kept)
     asked = Guess("How much?")

@@ -1,4 +1,4 @@
-"""srlab.data.datasets: the bundled photos, folders with and without LR, and one clear sentence for each mistake."""
+"""Test srlab.data.datasets: the bundled photos, folders with and without LR, and one sentence per mistake."""
 
 import os
 import re
@@ -27,7 +27,7 @@ def save(path, height=8, width=12, gray=False, seed=0):
 
 
 def noise_set(*sizes):
-    """Images of noise called a, b, c, d; b is gray."""
+    """Return noise images named a, b, c, d; b is gray."""
     random = torch.Generator().manual_seed(0)
     images = {
         name: torch.randint(256, (3, *size), generator=random, dtype=torch.uint8)
@@ -105,7 +105,7 @@ def test_with_lr(degradation):
     assert pairs.with_lr(BLIND, 4) is pairs
 
 
-def test_with_lr_of_a_random_degradation():
+def test_with_lr_of_random_degradation():
     image = noise_set((33, 42)).hr[0]
     images = ImageSet.from_images("twice", {"a": image, "b": image})
     one, again, other = (images.with_lr(BLIND, 4, seed=seed) for seed in (0, 0, 1))
@@ -120,7 +120,7 @@ def test_with_lr_of_a_random_degradation():
 # --- Folders -------------------------------------------------------------------------------------------------
 
 
-# Files, the images that they are, and what is left out.
+# Files, their image names, and the files that are left out.
 TREES = {
     "color, gray and other files": ("b.png gray.JPG notes.gif sub.png/notes.gif", "b gray", ""),
     "images on several levels": ("a.png crops/b.png crops/old/c.png", "a crops-b crops-old-c", ""),
@@ -138,7 +138,7 @@ TREES = {
 
 
 @pytest.mark.parametrize(("files", "names", "left_out"), TREES.values(), ids=TREES)
-def test_tree_of_images(tmp_path, capsys, files, names, left_out):
+def test_nested_folders(tmp_path, capsys, files, names, left_out):
     for seed, name in enumerate(files.split()):
         save(tmp_path / "set" / name, gray="gray" in name, seed=seed)
     images = load_images(tmp_path / "set")
@@ -147,7 +147,7 @@ def test_tree_of_images(tmp_path, capsys, files, names, left_out):
     assert capsys.readouterr().out == (f"Left out of set: {left_out}.\n" if left_out else "")
 
 
-# Paths of HR, LR, and images of another scale or kind that are left out; NAME is the image.
+# Paths of HR, LR, and ignored images of another scale or kind; NAME is the image name.
 PAIRS = {
     "this course": ("HR/NAME", "LRx4/NAME", "LRx2/NAME"),
     "EDSR": ("HR/NAME", "LR_bicubic/X4/NAMEx4", "LR_bicubic/X2/NAMEx2"),
@@ -180,10 +180,10 @@ def test_pairs_of_hr_and_lr(tmp_path, capsys, monkeypatch, hr, lr, other, cache_
     assert len(images) == 2
     assert ("Left out of set: 2 images in set" in capsys.readouterr().out) == bool(other)
     load_images(tmp_path / "set")
-    assert "Decoding" not in capsys.readouterr().out  # HR and LR of one folder have two caches
+    assert "Decoding" not in capsys.readouterr().out  # HR and LR of a folder have separate caches
 
 
-@pytest.mark.skipif(os.name == "nt" or os.geteuid() == 0, reason="root may read everything")
+@pytest.mark.skipif(os.name == "nt" or os.geteuid() == 0, reason="root can read everything")
 def test_locked_folder(tmp_path, capsys):
     for name in ("a.png", "b/c.png"):
         save(tmp_path / "set" / name)
@@ -195,7 +195,7 @@ def test_locked_folder(tmp_path, capsys):
         load_images(tmp_path / "set")
 
 
-def test_linked_folders(tmp_path):
+def test_symlinked_folders(tmp_path):
     save(tmp_path / "one" / "a.png")
     save(tmp_path / "set" / "b" / "c.png")
     (tmp_path / "set" / "one").symlink_to("../one")
@@ -223,7 +223,7 @@ def test_linked_folders(tmp_path):
         (lambda path: load_images(path / "unfit"), "'bird' in .* is 5x5, .* 1/4"),
     ],
 )
-def test_mistake_is_named(tmp_path, ask, said):
+def test_dataset_error_is_reported(tmp_path, ask, said):
     (tmp_path / "empty").mkdir()
     for name in ("twice/cat.png", "twice/cat.jpg", "twice/dog.png", "torn/a.png"):
         save(tmp_path / name)

@@ -1,4 +1,4 @@
-"""Networks from published weights: ESRGAN, others that spandrel knows, and one-sentence refusals."""
+"""Test networks from published weights: ESRGAN, others that spandrel supports, and errors."""
 
 import importlib
 
@@ -13,19 +13,19 @@ from srlab.models.pretrained import load_weights
 from srlab.models.weights import load_generator_file
 from srlab.tiling import precision_of, upscale
 
-SIZE = {"num_blocks": 2, "num_features": 16, "growth": 32}  # there the growth is always 32
+SIZE = {"num_blocks": 2, "num_features": 16, "growth": 32}  # the growth is always 32 there
 
 
 def network(**size):
     torch.manual_seed(0)
     net = RRDBNet(**size)
-    for parameter in net.parameters():  # biases too, and as large as those of trained networks
+    for parameter in net.parameters():  # including biases, as large as in trained networks
         torch.nn.init.normal_(parameter, std=0.1)
     return net.eval()
 
 
 @pytest.mark.parametrize("scale", [2, 4])
-def test_weights_of_esrgan_give_the_picture_of_our_rrdbnet(tmp_path, scale):
+def test_esrgan_weights_match_our_rrdbnet(tmp_path, scale):
     net = network(**SIZE, scale=scale)
     torch.save(net.state_dict(), tmp_path / "net.pth")
     found, lr = load_generator_file(tmp_path / "net.pth"), torch.rand(1, 3, 20, 16)
@@ -35,7 +35,7 @@ def test_weights_of_esrgan_give_the_picture_of_our_rrdbnet(tmp_path, scale):
 
 
 @pytest.mark.parametrize("wrapper", ["params_ema", "params", "state_dict"])
-def test_wrapped_weights_are_found_and_the_averaged_ones_are_taken(tmp_path, wrapper):
+def test_wrapped_weights_are_found_and_ema_is_preferred(tmp_path, wrapper):
     weights = {"a.weight": torch.ones(2)}
     others = {"epoch": 3} | ({"params": {"a.weight": torch.zeros(2)}} if wrapper == "params_ema" else {})
     torch.save(others | {wrapper: weights}, tmp_path / "net.pth")
@@ -46,8 +46,8 @@ def test_wrapped_weights_are_found_and_the_averaged_ones_are_taken(tmp_path, wra
 
 SWIN = {"embed_dim": 12, "num_heads": [2], "upscale": 4, "depths": [2], "window_size": 8}
 SPAN = {"num_in_ch": 3, "num_out_ch": 3, "feature_channels": 8}
-# Architecture -> scale, and sizes that make it small. Convolutions alone, one that writes over its input, x8, and
-# windows of attention.
+# Architecture -> scale, and small sizes: only convolutions, one that overwrites its input, one for x8, and one with
+# window attention.
 OTHERS = {
     "Compact": (2, {"num_feat": 8, "num_conv": 2, "upscale": 2}),
     "RCAN": (2, {"scale": 2, "n_resgroups": 1, "n_resblocks": 1, "n_feats": 16}),
@@ -64,7 +64,7 @@ def theirs(name, sizes):
 
 @pytest.mark.filterwarnings("ignore")
 @pytest.mark.parametrize(("name", "scale", "sizes"), [(name, *value) for name, value in OTHERS.items()], ids=OTHERS)
-def test_networks_that_spandrel_knows_upscale_any_size_as_they_do(name, scale, sizes, tmp_path):
+def test_spandrel_networks_upscale_any_size(name, scale, sizes, tmp_path):
     net = theirs(name, sizes)
     save_file({key: value.clone() for key, value in net.state_dict().items()}, tmp_path / "net.safetensors")
     found = load_generator_file(tmp_path / "net.safetensors")
@@ -74,14 +74,14 @@ def test_networks_that_spandrel_knows_upscale_any_size_as_they_do(name, scale, s
         wanted = spandrel.ModelLoader().load_from_state_dict(net.state_dict())(lr.clone())
         given = lr.clone()
         torch.testing.assert_close(found(given), wanted, atol=1e-5, rtol=1e-5)
-    assert torch.equal(given, lr)  # RCAN would write over it
+    assert torch.equal(given, lr)  # RCAN would overwrite it
     assert upscale(found, lr[..., :21, :25], tile=16).shape == (1, 3, 21 * scale, 25 * scale)
     assert upscale(found, lr[..., :1, :3]).shape == (1, 3, scale, 3 * scale)
 
 
 @pytest.mark.filterwarnings("ignore")
 @pytest.mark.parametrize(("name", "precision"), [("Compact", "bf16"), ("SwinIR real", "no")])
-def test_tiles_meet_and_what_may_break_in_half_precision_is_exact(name, precision, tmp_path, monkeypatch):
+def test_tiles_have_no_seams_and_fragile_networks_use_float32(name, precision, tmp_path, monkeypatch):
     monkeypatch.setenv("SRLAB_PRECISION", "bf16")
     torch.save({"params_ema": theirs(name, OTHERS[name][1]).state_dict()}, tmp_path / "net.pth")
     found = load_generator_file(tmp_path / "net.pth")
@@ -90,7 +90,7 @@ def test_tiles_meet_and_what_may_break_in_half_precision_is_exact(name, precisio
     assert (upscale(found, lr, tile=64) - upscale(found, lr)).abs().max() < 0.5 / 255
 
 
-# --- refused ---
+# --- rejected files
 
 
 def compact(**size):
@@ -108,7 +108,7 @@ REFUSED = {
 
 
 @pytest.mark.parametrize(("weights", "words"), REFUSED.values(), ids=REFUSED)
-def test_a_file_that_does_not_fit_is_refused_in_one_sentence(tmp_path, weights, words):
+def test_unsupported_file_is_rejected_in_one_line(tmp_path, weights, words):
     torch.save(weights, tmp_path / "net.pth")
     with pytest.raises(SrlabError, match=rf"net\.pth .*{words}") as caught:
         load_generator_file(tmp_path / "net.pth")
