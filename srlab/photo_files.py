@@ -19,8 +19,9 @@ from srlab.text import printable
 from srlab.tiling import Upscaler, upscale
 
 TIFF, JPEG = {"compression": "tiff_adobe_deflate"}, {"quality": 95, "subsampling": "4:4:4"}
+WEBP = {"lossless": True, "exact": True}  # exact keeps the colors of transparent pixels
 # Options for writing each format.
-OPTIONS = {".png": {}, ".tif": TIFF, ".tiff": TIFF, ".jpg": JPEG, ".jpeg": JPEG, ".webp": {"lossless": True}}
+OPTIONS = {".png": {}, ".tif": TIFF, ".tiff": TIFF, ".jpg": JPEG, ".jpeg": JPEG, ".webp": WEBP}
 BYTES = 8  # of memory per pixel of the result, for Pillow's pixels and the encoded file
 LARGEST_SIDE = {".jpg": 65500, ".jpeg": 65500, ".webp": 16383}  # pixels
 # EXIF entries that are true only of the LR photo: its size, and the location of its subject.

@@ -67,7 +67,21 @@ def test_16_bit_gray_becomes_8_bit(save, tmp_path):
     assert np.abs(sr - enlarged(levels) / 257).max() <= 0.51
 
 
+def test_first_of_several_images_is_used_with_a_message(tmp_path, capsys):
+    one, two = (Image.fromarray(np.full((9, 12, 3), level, np.uint8)) for level in (90, 200))
+    for suffix in ("tif", "webp"):
+        one.save(tmp_path / f"lr.{suffix}", save_all=True, append_images=[two])
+        assert np.abs(pixels(run(tmp_path / f"lr.{suffix}", tmp_path / f"{suffix}.png")) - 90.0).max() <= 2
+        assert f"lr.{suffix} contains 2 images; the first one is used." in capsys.readouterr().err
+
+
 # --- transparency ---
+
+
+def test_webp_keeps_colors_of_transparent_pixels(save, tmp_path):
+    source = save("lr.png", np.dstack([RGB, np.where(RGB[..., 0] > 90, 255, 0).astype(np.uint8)]))
+    png, webp = (pixels(run(source, tmp_path / f"sr{suffix}")) for suffix in (".png", ".webp"))
+    assert np.array_equal(png, webp)
 
 
 def disc(softness, kind):

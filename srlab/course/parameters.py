@@ -2,6 +2,7 @@
 
 import difflib
 import math
+import re
 from collections.abc import Collection, Iterable, Mapping
 from pkgutil import resolve_name
 from typing import Any
@@ -20,6 +21,13 @@ KINDS = {
     list: "a list",
     dict: "a dict, such as {'batch': 4}",
 }
+
+
+class Loader(yaml.SafeLoader):
+    """YAML with 1e-3 as a number, as in JSON and Python; YAML 1.1 requires 1.0e-3."""
+
+
+Loader.add_implicit_resolver("tag:yaml.org,2002:float", re.compile(r"[-+]?\d+[eE][-+]?\d+$"), list("-+0123456789"))
 
 
 def read_parameters(
@@ -86,6 +94,8 @@ def check_parameters(
             must = f"be a list of {len(default) or ''} numbers, like its default {default}"
         elif isinstance(value, float) and not math.isfinite(value):
             must = "be a finite number"
+        elif isinstance(value, int) and value.bit_length() > 63:
+            must = "be below 2**63 in size"  # torch's seeds, for example
         elif name in (minimum or {}) and value < minimum[name]:
             must = f"be at least {minimum[name]}"
         elif name in (choices or {}):
@@ -106,6 +116,10 @@ def _reject_unknown(name: Any, known: Iterable[str], advice: str = "") -> None:
 def _from_text(value: Any) -> Any:
     """Parse a list or dict, which papermill's -p passes as text; return other values unchanged."""
     try:
-        return yaml.safe_load(value) if isinstance(value, str) and value.lstrip().startswith(("[", "{")) else value
+        return (
+            Loader(value).get_single_data()
+            if isinstance(value, str) and value.lstrip().startswith(("[", "{"))
+            else value
+        )
     except yaml.YAMLError:
         return value

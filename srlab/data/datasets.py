@@ -3,6 +3,7 @@
 import hashlib
 import os
 import re
+import unicodedata
 from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from importlib.util import find_spec
@@ -16,7 +17,7 @@ from srlab.data.cache import cached, fingerprint
 from srlab.data.catalog import data_set, folder_of, is_named
 from srlab.data.degradation import Degradation
 from srlab.data.download import fetch
-from srlab.data.images import EXTENSIONS, check_scale, mod_crop, read_pixels, to_float, to_uint8
+from srlab.data.images import EXTENSIONS, OTHER_FORMATS, check_scale, mod_crop, read_pixels, to_float, to_uint8
 from srlab.errors import SrlabError
 from srlab.paths import expanded
 from srlab.text import breaks_line, printable
@@ -335,7 +336,11 @@ def _lr_scales(places: Collection[str], scale: int) -> dict[str, int]:
 
 
 def _key(place: str) -> str:
-    """Return a path without its marks, which is the key that pairs HR with LR images."""
+    """Return a path without its marks, which is the key that pairs HR with LR images.
+
+    Accents are in one form, because macOS decomposes them in file names.
+    """
+    place = unicodedata.normalize("NFC", place)
     return "/".join(filter(None, HR_MARK.sub("", LR_MARK.sub("", place)).split("/")))
 
 
@@ -367,6 +372,10 @@ def _walk(path: Path, below: bool) -> Iterator[str]:
         seen.add(real)
         folders[:] = sorted(name for name in folders if below and not SYSTEM_FOLDER.fullmatch(name))
         inner = Path(place).relative_to(path).as_posix()
+        if others := [name for name in names if name[0] != "." and name.lower().endswith(OTHER_FORMATS)]:
+            print(
+                f"Left out of {printable(place)}: {printable(_some(sorted(others)))}. Export them as PNG or TIFF first."
+            )
         for name in sorted(names):
             if name[0] == "." or not name.lower().endswith(EXTENSIONS):
                 continue

@@ -7,9 +7,11 @@ sets have 8-bit levels (uint8).
 import io
 import os
 import struct
-from collections.abc import Iterator
+import sys
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any, BinaryIO
 
 import numpy as np
 import torch
@@ -19,14 +21,17 @@ from PIL.Image import Transpose
 from srlab.errors import SrlabError
 from srlab.files import write_atomic
 from srlab.paths import expanded, from_home
+from srlab.text import printable
 
 EXTENSIONS = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp")
 FORMATS = ("PNG", "JPEG", "BMP", "TIFF", "WEBP")  # only these are decoded: for an EPS file Pillow would run Ghostscript
+# Camera raw and phone formats, which another program must convert; some begin with a preview that is a valid TIFF.
+OTHER_FORMATS = (".nef", ".cr2", ".cr3", ".arw", ".dng", ".raf", ".orf", ".rw2", ".pef", ".heic", ".heif", ".avif")
 GRAY = ("1", "L", "LA", "La")  # modes of Pillow
 REDUCED, DNG_VERSION = 254, 50706  # TIFF tags: the image is a preview of another one; the file is a DNG
-PngImagePlugin.MAX_TEXT_CHUNK = (
-    1 << 26
-)  # bytes of a text or a profile in a PNG; Pillow's limit of 1 MiB rejects some XMP
+BITS, COMPRESSION, PHOTOMETRIC, CHANNELS, PLANES = 258, 259, 262, 277, 284  # TIFF tags
+# Bytes of a text or a profile in a PNG; Pillow's limit of 1 MiB rejects some XMP.
+PngImagePlugin.MAX_TEXT_CHUNK = 1 << 26
 
 # EXIF orientation -> operation that turns the pixels upright; 1 is upright, and other numbers are invalid.
 TURNS = {
@@ -82,13 +87,18 @@ def open_upright(path: Path) -> Iterator[Image.Image]:
     try:
         if not path.is_file():
             raise SrlabError(f"There is no image file at {path}; check the path.")
+        if path.suffix.lower() in OTHER_FORMATS:
+            raise SrlabError(f"{path} is a camera raw or phone format. Export it as PNG or TIFF first.")
         # Given a path instead of a file, Pillow 13.0 maps a plain TIFF into memory, and scrambles it if it is turned.
         with path.open("rb") as file, Image.open(file, formats=FORMATS) as image:
-            if image.format == "TIFF" and (image.tag_v2.get(REDUCED, 0) & 1 or DNG_VERSION in image.tag_v2):
-                raise SrlabError(f"{path} is a camera raw file, which begins with a small preview; develop it first.")
+            if image.format == "TIFF":
+                _check_tiff(path, image.tag_v2)
+            if (count := getattr(image, "n_frames", 1)) > 1:
+                print(printable(f"{path.name} contains {count} images; the first one is used."), file=sys.stderr)
             image.load()
             # ImageOps.exif_transpose would rewrite the other EXIF entries, and fail at a damaged one.
             turn = TURNS.get(image.getexif().get(ExifTags.Base.Orientation))
+            image = _as_written(image, file)
             yield image if turn is None else image.transpose(turn)
     except PermissionError as error:
         raise SrlabError(f"{path} may not be read by you; change its permissions.") from error
@@ -103,6 +113,35 @@ def open_upright(path: Path) -> Iterator[Image.Image]:
         raise SrlabError(f"The image {path} is damaged or cut short ({reason}); replace the file.") from error
     except MemoryError as error:  # so that one huge photo does not end a batch
         raise SrlabError(f"The image {path} is too large for the memory here; scale it down or cut it.") from error
+
+
+def _check_tiff(path: Path, tags: Mapping[int, Any]) -> None:
+    """Reject TIFF files of which Pillow 13.0 shows another image: previews of raw files, and some separate planes."""
+    if tags.get(REDUCED, 0) & 1 or DNG_VERSION in tags:
+        raise SrlabError(
+            f"{path} is a camera raw file, which begins with a small preview. Export it as PNG or TIFF first."
+        )
+    channels, deep = tags.get(CHANNELS, 1), max(tags.get(BITS, (1,))) > 8
+    plain = tags.get(COMPRESSION, 1) == 1
+    if tags.get(PLANES, 1) == 2 and (channels == 2 or (channels > 1 and deep and plain)):
+        raise SrlabError(f"{path} has its channels in separate planes, which cannot be read. Save it as a PNG file.")
+
+
+def _as_written(image: Image.Image, file: BinaryIO) -> Image.Image:
+    """Return an image without two mistakes of Pillow 13.0 with gray files.
+
+    A 16-bit TIFF may count from white. In a PNG, the transparent gray value has as many bits as the pixels.
+    """
+    if image.mode.startswith("I;16") and image.format == "TIFF" and image.tag_v2.get(PHOTOMETRIC) == 0:
+        return Image.fromarray(65535 - np.asarray(image))
+    value = image.info.get("transparency")
+    if image.format != "PNG" or image.mode not in ("L", "I;16") or not isinstance(value, int):
+        return image
+    file.seek(24)
+    bits = file.read(1)[0]  # in the first chunk, IHDR
+    levels = np.asarray(image) if bits <= 8 else np.rint(np.asarray(image) / 257)
+    alpha = np.where(np.asarray(image) == value * (255 // (2**bits - 1) or 1), 0, 255)
+    return Image.fromarray(np.dstack([levels, alpha]).astype(np.uint8))
 
 
 def pixels_of(path: Path, image: Image.Image) -> np.ndarray:
@@ -162,9 +201,14 @@ def encoded(image: Image.Image, path: Path, **options: object) -> memoryview:
 
 
 def to_float(image: torch.Tensor) -> torch.Tensor:
-    """Turn 8-bit levels (uint8, 0 to 255) into float32 in [0, 1]; floats pass unchanged, other types are rejected."""
+    """Turn 8-bit levels (uint8, 0 to 255) into float32 in [0, 1], and 16-bit floats into float32.
+
+    Other floats are returned unchanged, and other types are rejected.
+    """
     if image.dtype == torch.uint8:
         return image.float() / 255
+    if image.dtype in (torch.float16, torch.bfloat16):
+        return image.float()
     if not image.is_floating_point():
         raise SrlabError(
             f"Images are float in [0, 1] or uint8 levels, but this one is {image.dtype}; turn it into one."
@@ -181,7 +225,7 @@ def to_uint8(image: torch.Tensor) -> torch.Tensor:
     """
     if image.dtype == torch.uint8:
         return image
-    return (image * 255 + (0.5 + 2e-5)).floor().clamp(0, 255).to(torch.uint8)
+    return (to_float(image) * 255 + (0.5 + 2e-5)).floor().clamp(0, 255).to(torch.uint8)
 
 
 def quantize(image: torch.Tensor) -> torch.Tensor:

@@ -59,7 +59,7 @@ def evaluate_folders(
     makes the pair gray, see `srlab.evaluation.scoring.score_pair`. `srlab.evaluate` explains the other parameters.
 
     Return a table with one row per pair (``image``, ``file``, then the metrics), and a note for each file without a
-    partner.
+    partner and each pair that cannot be scored.
     """
     chosen = measures(metrics, protocol, scale, weights)
     files, originals = image_files(Path(sr)), find_images(Path(hr))[0]
@@ -69,11 +69,11 @@ def evaluate_folders(
             f"No image in {sr} has the name of one in {hr} (such as {next(iter(files))} and "
             f"{next(iter(originals))}); rename the files so that they begin alike."
         )
-    rows = []
+    rows, notes = [], [f"not paired: {line}" for line in alone]
     for name, sr_name in pairs.items():
         file = files[sr_name]
-        result, original = (read_image(path, keep_gray=True)[None] for path in (file, originals[name]))
         try:
+            result, original = (read_image(path, keep_gray=True)[None] for path in (file, originals[name]))
             if original.shape[-2:] != result.shape[-2:]:
                 original = mod_crop(original, scale)
             if original.shape[-2:] != result.shape[-2:]:
@@ -81,7 +81,9 @@ def evaluate_folders(
                 raise SrlabError(f"It has {sizes[0]} pixels but its HR image {sizes[1]}, a multiple of {scale}.")
             pair = [image.expand(-1, 3, -1, -1) for image in (result, original)]
             scores = score_pair(*pair, original.shape[1] == 1, chosen, protocol)
+            rows.append({"image": name, "file": file.name} | scores)
         except SrlabError as error:
-            raise SrlabError(f"{file}: {error}") from error
-        rows.append({"image": name, "file": file.name} | scores)
-    return pd.DataFrame(rows, columns=["image", "file", *chosen]), [f"not paired: {line}" for line in alone]
+            notes.append(f"not scored: {file.name}: {error}")
+    if not rows:
+        raise SrlabError(notes[-1])
+    return pd.DataFrame(rows, columns=["image", "file", *chosen]), notes

@@ -10,7 +10,7 @@ import torch
 from pytorch_msssim import ms_ssim as multi_scale_ssim
 from pytorch_msssim import ssim as windowed_ssim
 
-from srlab.data.images import LOWEST, luma, quantize
+from srlab.data.images import LOWEST, luma, quantize, to_float
 from srlab.data.resampling import DOWNSAMPLERS, downsample
 from srlab.errors import SrlabError
 
@@ -97,7 +97,7 @@ def prepared(sr: torch.Tensor, hr: torch.Tensor, protocol: Protocol) -> tuple[to
             "Images are scored in [0, 1], but one goes down to -0.5 or less; from [-1, 1] take (x + 1) / 2, and clamp "
             "the overshoot of a network."
         )
-    return protocol(sr.detach()), protocol(hr.detach())
+    return protocol(to_float(sr.detach())), protocol(to_float(hr.detach()))
 
 
 def psnr(sr: torch.Tensor, hr: torch.Tensor, protocol: Protocol = PAPER) -> torch.Tensor:

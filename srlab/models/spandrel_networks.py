@@ -1,12 +1,13 @@
 """Networks with published weights, built with spandrel."""
 
+from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
 
 import torch
 from torch import nn
 
 from srlab.errors import SrlabError
-from srlab.models.pretrained import load_weights
 
 SCALES = (2, 3, 4, 8)
 
@@ -39,21 +40,24 @@ class SpandrelNetwork(nn.Module):
         return self.descriptor(lr.clone(memory_format=torch.contiguous_format))
 
 
-def read_spandrel(path: Path) -> SpandrelNetwork:
-    """Build a network from a file of weights only; spandrel recognizes it by their names and shapes.
+def build_spandrel(path: Path, variants: Iterable[dict[str, torch.Tensor]]) -> SpandrelNetwork:
+    """Build a network from weights only; spandrel recognizes it by their names and shapes.
 
-    The network must be for super-resolution of RGB photos by 2, 3, 4 or 8. It is in eval mode, on the CPU.
+    The first of the `variants` that spandrel recognizes counts; all are from the same file. The network must be for
+    super-resolution of RGB photos by 2, 3, 4 or 8. It is in eval mode, on the CPU.
     """
     from spandrel import ModelLoader, UnsupportedModelError  # takes seconds
 
-    weights = load_weights(path)
+    found = None
     try:
-        found = ModelLoader("cpu").load_from_state_dict(weights)
-    except UnsupportedModelError as error:
-        raise SrlabError(f"{path} holds no network that srlab or spandrel knows; use another file.") from error
+        for weights in variants:
+            with suppress(UnsupportedModelError):
+                found = found or ModelLoader("cpu").load_from_state_dict(weights)
     except Exception as error:  # each architecture raises its own errors for weights that do not fit
         reason = " ".join(f"{type(error).__name__}: {error}".split())[:200]
         raise SrlabError(f"The weights in {path} fit none of the networks they look like ({reason}).") from error
+    if found is None:
+        raise SrlabError(f"{path} does not contain a network that srlab or spandrel knows. Use another file.")
     channels = (found.input_channels, found.output_channels)
     if found.purpose != "SR" or found.scale not in SCALES or channels != (3, 3):
         raise SrlabError(

@@ -1,5 +1,8 @@
 """Load generators: of training runs, bundled with srlab, and published by others."""
 
+import math
+import re
+from collections.abc import Iterator
 from pathlib import Path
 
 import torch
@@ -7,7 +10,9 @@ from torch import nn
 
 from srlab import files, models
 from srlab.errors import SrlabError
-from srlab.models import realesrgan, spandrel_networks
+from srlab.models import realesrgan
+from srlab.models.pretrained import load_weights
+from srlab.models.spandrel_networks import build_spandrel
 from srlab.paths import generator_file, locate, run_folder
 
 FOLDER = Path(__file__).parent / "bundled"
@@ -16,6 +21,17 @@ FOLDER = Path(__file__).parent / "bundled"
 # ``shipped/README.md`` has the commands, licenses and scores.
 # Method, with the spelling of srlab.view.plots.COLORS -> name:
 BUNDLED = {"MSRResNet": "msrresnet", "RRDB": "rrdb", "SRGAN": "srgan"}
+# Prefixes of names in files of torch.compile, DataParallel, mmagic, BasicSR and Lightning; averaged weights come first.
+PREFIXES = ("_orig_mod.", "module.", "generator_ema.", "generator.", "net_g.", "model.", "net.")
+# The layers of MSRResNet as BasicSR and mmagic name them -> as we do; each upsampling step has three layers.
+LAYERS = {
+    r"conv_first\.": "head.",
+    r"(?:body|trunk_net|recon_trunk)\.(\d+)\.(?=conv)": r"blocks.\1.",
+    r"(?:upconv|upsample)1\.(?:upsample_conv\.)?": "upsample.0.",
+    r"(?:upconv|upsample)2\.(?:upsample_conv\.)?": "upsample.3.",
+    r"(?:conv_hr|HRconv)\.": "tail.0.",
+    r"conv_last\.": "tail.2.",
+}
 NAMES = (*BUNDLED.values(), realesrgan.NAME)  # names that `load_generator_file` accepts instead of a path
 
 
@@ -59,14 +75,61 @@ def load_generator_file(path: str | Path) -> nn.Module:
     if path.is_dir():
         path = path / generator_file()
     if path.suffix in (".pth", ".pt"):
-        return spandrel_networks.read_spandrel(path)
+        return _recognized(path)
     if path.suffix != ".safetensors":
         raise SrlabError(
             f"{path} is neither a run folder nor a weights file (.safetensors or .pth), nor one of the networks that "
             f"srlab knows by name: {', '.join(NAMES)}."
         )
     weights, notes = files.read_safetensors(path)
-    return _build(path, weights, notes) if notes else spandrel_networks.read_spandrel(path)
+    return _build(path, weights, notes) if notes else _recognized(path)
+
+
+def _recognized(path: Path) -> nn.Module:
+    """Build the network that a file of weights only is for, which its names and shapes show.
+
+    That is SRResNet or MSRResNet, with our names of layers or those of BasicSR and mmagic, or any network of spandrel.
+    """
+    variants = list(_variants(load_weights(path)))
+    for weights in variants:
+        own = {_own_name(name): value for name, value in weights.items()}
+        if notes := _described(own):
+            return _build(path, own, notes)
+    return build_spandrel(path, variants)
+
+
+def _variants(weights: dict[str, torch.Tensor]) -> Iterator[dict[str, torch.Tensor]]:
+    """Yield weights as they are, and then without one prefix of training programs after the other."""
+    yield weights
+    while prefix := next((prefix for prefix in PREFIXES if any(name.startswith(prefix) for name in weights)), ""):
+        weights = {name.removeprefix(prefix): value for name, value in weights.items() if name.startswith(prefix)}
+        yield weights
+
+
+def _own_name(name: str) -> str:
+    """Return our name of a layer of BasicSR's or mmagic's MSRResNet; other names are unchanged."""
+    for pattern, ours in LAYERS.items():
+        if match := re.match(pattern, name):
+            return match.expand(ours) + name[match.end() :]
+    return name
+
+
+def _described(weights: dict[str, torch.Tensor]) -> dict:
+    """Return the notes that a file of our own would have for these weights; {} for another network."""
+    first = {"MSRResNet": "blocks.0.conv1.weight", "SRResNet": "blocks.0.body.0.weight"}
+    network = next((network for network, layer in first.items() if weights.get(layer, torch.empty(0)).numel()), "")
+    if not network:
+        return {}
+    num_features = weights[first[network]].shape[0]
+    steps = [
+        value for name, value in weights.items() if re.fullmatch(r"upsample\.\d+\.weight", name) and value.ndim == 4
+    ]
+    config = {"num_blocks": len({name.split(".")[1] for name in weights if name.startswith("blocks.")})}
+    config |= {
+        "num_features": num_features,
+        "scale": math.isqrt(math.prod(len(step) // num_features for step in steps)),
+    }
+    return {"network": network, "config": config}
 
 
 def _build(path: Path, weights: dict[str, torch.Tensor], notes: dict) -> nn.Module:

@@ -101,6 +101,7 @@ REFUSED = [
     ("04_esrgan", {"recipe": "paper"}, "paper allows no warnings.* 12 photos .* -p images div2k.*random features"),
     ("04_esrgan", {"overrides": {"seed": 4}}, "seed is a parameter and not an override; write seed = 4"),
     ("04_esrgan", {"overrides": {"fotos": "astronaut"}}, r"'fotos' \(did you mean photos\?\)"),
+    ("01_srresnet", {"seed": 2**64}, "seed=18446744073709551616 must be below"),
     ("04_esrgan", {"run": "../x"}, r"no good name for a run; \w+"),
     ("04_esrgan", {"run": "x" * 101}, "too long; use one of at most 100 letters"),
 ]
@@ -126,6 +127,11 @@ NAMES = [
     ("04_esrgan", {}, "default"),
     ("04_esrgan", {"seed": -3, "device": "auto", "photo": ""}, "laptop-seed-minus-3"),
     ("04_esrgan", {"betas": "[0.9, 0.99]", "batch": 4}, "laptop-batch-4-betas-0.9-0.99"),
+    (
+        "04_esrgan",
+        {"overrides": "{batch: 4, betas: [9e-1, 0.99]}"},
+        "laptop-batch-4-betas-0.9-0.99",
+    ),
     ("04_esrgan", {"batch": 4, "overrides": {"betas": [0.9, 0.99]}}, "laptop-batch-4-betas-0.9-0.99"),
     ("04_esrgan", {"iters": 5000, "run": "mine"}, "mine"),
 ]

@@ -2,6 +2,7 @@
 
 import os
 import re
+import unicodedata
 
 import numpy as np
 import pytest
@@ -193,6 +194,20 @@ def test_locked_folder(tmp_path, capsys):
     (tmp_path / "set").chmod(0)
     with pytest.raises(SrlabError, match=r"set .*\(Permission denied\)"):
         load_images(tmp_path / "set")
+
+
+def test_composed_and_decomposed_names_are_pairs(tmp_path):
+    save(tmp_path / "set" / "HR" / f"{unicodedata.normalize('NFC', 'é')}.png", 16, 16)
+    save(tmp_path / "set" / "LR" / f"{unicodedata.normalize('NFD', 'é')}.png", 4, 4)
+    assert load_images(tmp_path / "set").lr is not None
+
+
+def test_raw_and_phone_files_are_named(tmp_path, capsys):
+    save(tmp_path / "set" / "a.png")
+    for name in ("b.NEF", "c.dng", "d.heic"):
+        (tmp_path / "set" / name).touch()
+    assert load_images(tmp_path / "set").names == ["a"]
+    assert "b.NEF, c.dng, d.heic. Export them as PNG or TIFF first." in capsys.readouterr().out
 
 
 def test_symlinked_folders(tmp_path):

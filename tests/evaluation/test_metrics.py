@@ -178,6 +178,15 @@ def test_consistency_is_psnr_of_lr_on_8_bit_levels():
     assert found.tolist() == pytest.approx(2 * [-10 * math.log10(0.04 / 144)], abs=1e-4)
 
 
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
+def test_half_precision_images_are_scored_in_float32(dtype):
+    sr, hr = (torch.rand(1, 3, 32, 32, generator=torch.Generator().manual_seed(seed)).to(dtype) for seed in (0, 1))
+    for metric in (psnr, ssim):
+        assert metric(sr, hr).item() == metric(sr.float(), hr.float()).item()
+    lr = sr[..., ::4, ::4]
+    assert lr_consistency(sr, lr).item() == lr_consistency(sr.float(), lr.float()).item()
+
+
 def test_consistency_rejects_other_lr_shape():
     with pytest.raises(SrlabError, match=r"32x32 .* 6x8"):
         lr_consistency(torch.rand(1, 3, 32, 32), torch.rand(1, 3, 8, 6))

@@ -1,6 +1,7 @@
 """Test networks from published weights: ESRGAN, others that spandrel supports, and errors."""
 
 import importlib
+import re
 
 import pytest
 import spandrel
@@ -8,7 +9,7 @@ import torch
 from safetensors.torch import save_file
 
 from srlab.errors import SrlabError
-from srlab.models import RRDBNet
+from srlab.models import MSRResNet, RRDBNet, SRResNet
 from srlab.models.pretrained import load_weights
 from srlab.models.weights import load_generator_file
 from srlab.tiling import precision_of, upscale
@@ -40,6 +41,55 @@ def test_wrapped_weights_are_found_and_ema_is_preferred(tmp_path, wrapper):
     others = {"epoch": 3} | ({"params": {"a.weight": torch.zeros(2)}} if wrapper == "params_ema" else {})
     torch.save(others | {wrapper: weights}, tmp_path / "net.pth")
     assert torch.equal(load_weights(tmp_path / "net.pth")["a.weight"], weights["a.weight"])
+
+
+def basicsr_names(weights):
+    """The weights of our MSRResNet with BasicSR's names of layers."""
+    layers = {"head": "conv_first", "upsample.0": "upconv1", "upsample.3": "upconv2"}
+    layers |= {"tail.0": "conv_hr", "tail.2": "conv_last"}
+    found = {}
+    for name, value in weights.items():
+        layer, _, kind = name.rpartition(".")
+        found[f"{layers.get(layer, layer.replace('blocks', 'body'))}.{kind}"] = value
+    return found
+
+
+def mmagic_names(weights):
+    found = {name.replace("body", "trunk_net"): value for name, value in basicsr_names(weights).items()}
+    found = {re.sub(r"upconv(\d)", r"upsample\1.upsample_conv", name): value for name, value in found.items()}
+    others = {"discriminator.conv0_0.weight": torch.ones(8, 3, 3, 3), "step_counter": torch.tensor(9)}
+    return {"state_dict": {f"generator.{name}": value for name, value in found.items()} | others}
+
+
+def lightning(weights):
+    weights = {f"model.{name}": value for name, value in weights.items()}
+    return {"epoch": 3, "global_step": 9, "state_dict": weights | {"loss.vgg.0.weight": torch.ones(2)}}
+
+
+# Where the file of a network is from -> its network, and what the file has.
+TRAINERS = {
+    "a bare state dict of MSRResNet": (MSRResNet(2, 6, 3), dict),
+    "a bare state dict of SRResNet": (SRResNet(1, 5, 4), dict),
+    "BasicSR's MSRResNet": (MSRResNet(3, 6, 4), lambda weights: {"params": basicsr_names(weights)}),
+    "BasicSR's MSRResNet x2": (MSRResNet(1, 4, 2), lambda weights: {"params_ema": basicsr_names(weights)}),
+    "mmagic's MSRResNet": (MSRResNet(2, 6, 4), mmagic_names),
+    "torch.compile": (SRResNet(2, 6, 2), lambda weights: {f"_orig_mod.{name}": w for name, w in weights.items()}),
+    "Lightning": (MSRResNet(1, 6, 8), lightning),
+    "RRDBNet of Lightning, compiled": (
+        RRDBNet(**SIZE),
+        lambda weights: lightning({f"_orig_mod.{name}": w for name, w in weights.items()}),
+    ),
+}
+
+
+@pytest.mark.parametrize("source", TRAINERS)
+def test_weights_of_other_trainers(source, tmp_path):
+    net, saved = TRAINERS[source]
+    torch.save(saved(net.state_dict()), tmp_path / "net.pth")
+    lr = torch.rand(1, 3, 20, 16)
+    with torch.no_grad():
+        found = load_generator_file(tmp_path / "net.pth")(lr)
+        torch.testing.assert_close(found, net.eval()(lr).clamp(0, 1) if "RRDB" in source else net.eval()(lr))
 
 
 # --- other people's networks ---
@@ -100,7 +150,7 @@ def compact(**size):
 ESRGAN = network(**SIZE).state_dict()
 REFUSED = {
     "shape": (ESRGAN | {"conv_hr.weight": torch.zeros(16, 16, 1, 1)}, "fit none"),
-    "other": ({"features.0.weight": torch.zeros(64, 3, 3, 3)}, "no network that srlab or spandrel knows"),
+    "other": ({"features.0.weight": torch.zeros(64, 3, 3, 3)}, "not contain a network that srlab or spandrel knows"),
     "restoration": (compact(upscale=1), "for Restoration"),
     "scale": (compact(upscale=5), "x5, .* scale of 2, 3, 4, 8"),
     "gray": (compact(num_in_ch=1, num_out_ch=1), "from 1 to 1 channels"),

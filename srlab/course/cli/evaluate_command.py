@@ -1,6 +1,7 @@
 """``srlab evaluate``: score a folder of SR images, a run, or an interpolation against HR images."""
 
 import argparse
+import math
 import sys
 from pathlib import Path
 
@@ -53,7 +54,9 @@ def run(options: argparse.Namespace) -> int:
         save_table(table, options.csv, options.force)
     print(_text(table))
     print(f"{len(table)} image{'' if len(table) == 1 else 's'}, protocol {options.protocol}; PSNR in dB")
-    return 0
+    if count := int(table.isin([math.inf]).any(axis=1).sum()):
+        print(f"{count} of them without any error, so a mean is infinite. Leave these out to see the mean of the rest.")
+    return int(any(note.startswith("not scored") for note in notes))
 
 
 def _text(table: pd.DataFrame) -> str:
