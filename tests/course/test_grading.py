@@ -78,7 +78,7 @@ def test_progress_reads_labs(capsys, monkeypatch):
     assert {row[0]: row[2] for row in rows if row and row[0] in names()} == dict.fromkeys(names(), "not run")
     monkeypatch.chdir("/")
     assert main(["progress"]) == 2
-    assert "go to the folder" in capsys.readouterr().err
+    assert "Change to the course folder" in capsys.readouterr().err
 
 
 def test_grading_executes_and_prints_nothing_from_files(tmp_path, capsys, monkeypatch):
@@ -143,7 +143,7 @@ NOT_COUNTED = {  # student -> content, note in the table, and files
     "Zip": (lambda: b"PK", UNREADABLE, "Zip/lab.zip"),
     "Broken": (lambda: b'{"cells": [{"outputs"', UNREADABLE, "Broken/lab.ipynb"),
     "Odd": (lambda: b'{"nbformat": 4, "cells": [{"outputs": [null]}]}', UNREADABLE, "Odd/lab.ipynb"),
-    "Foreign": (lambda: nbformat.writes(notebook()).encode(), "has no exercises of this course", "Foreign/lab.ipynb"),
+    "Foreign": (lambda: nbformat.writes(notebook()).encode(), "has no exercises of this version", "Foreign/lab.ipynb"),
     "Absent": (None, "nothing submitted"),
 }
 STRANGER = "=1+1_lab"
@@ -207,7 +207,12 @@ def test_class_list(tmp_path):
     file = tmp_path / "names.csv"
     file.write_bytes('\ufeffName\r\n"Li, Anna"; -\r\n\r\n---\r\nAnna Li Wu;wuanna\r\nZoë\r\n'.encode())
     assert read_class(file) == KNOWN
-    contents = {"has no names": b"", "Li, Anna twice": b"Anna Li\nLi, Anna", "Al twice": b"A; al\nAl", "UTF-8": b"\xff"}
+    contents = {
+        "contains no names": b"",
+        "Li, Anna for two students": b"Anna Li\nLi, Anna",
+        "Al for two students": b"A; al\nAl",
+        "UTF-8": b"\xff",
+    }
     for words, content in contents.items():
         file.write_bytes(content)
         with pytest.raises(SrlabError, match=words):
