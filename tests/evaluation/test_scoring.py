@@ -218,7 +218,7 @@ def test_broken_run_or_other_scale_is_skipped_with_message(capsys):
     said = capsys.readouterr().out.splitlines()
     names = ("01_srresnet/twice", "02_content_loss/default", "04_esrgan/default")
     assert [line.split(":")[0] for line in said] == [f"The run {name} is left out" for name in names]
-    assert "enlarges x2, not x4" in said[0]
+    assert "upscales by 2, not by 4" in said[0]
     assert list(load_trained()) == ["MSRResNet (twice)", "SRGAN"]
 
 
@@ -226,7 +226,7 @@ def test_subject_run_is_skipped_unless_requested(capsys):
     make_run("03_srgan", "default", subject="gravel")
     make_run("03_srgan", "all", subject="")
     assert list(load_trained()) == ["SRGAN (all)"]
-    assert '03_srgan/default knows gravel alone: subject="gravel" takes it.' in capsys.readouterr().out
+    assert 'Skipping 03_srgan/default, trained only on gravel: use subject="gravel".' in capsys.readouterr().out
     assert list(load_trained(["03_srgan"])) == list(load_trained(subject="gravel")) == ["SRGAN"]
     assert load_trained(subject="text") == {}
     assert capsys.readouterr().out == ""
