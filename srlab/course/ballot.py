@@ -74,7 +74,7 @@ class Ballot(CellBox):
 
     @property
     def done(self) -> bool:
-        """Whether this round is complete."""
+        """True if this round is complete."""
         return len(self.votes) == self.round * len(self.trials)
 
     @property

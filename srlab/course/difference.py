@@ -26,13 +26,13 @@ def difference(given: Any, wanted: Any, tolerance: float = 1e-4, reveal: bool = 
     parts: list[tuple[Any, Any, str]] = []
     if isinstance(wanted, dict):
         if not isinstance(given, dict):
-            return f"{name} should be a dict, but is a {kind}."
+            return f"{name} should be a dict, but its type is {kind}."
         if odd := [key for key in {**wanted, **given} if (key in wanted) != (key in given)]:
             return f"There should be a value for {odd[0]}." if odd[0] in wanted else f"{odd[0]} should have no value."
         parts = [(given[key], wanted[key], str(key)) for key in wanted]
     elif isinstance(wanted, list | tuple):
         if not isinstance(given, list | tuple):
-            return f"{name} should be {len(wanted)} values, but is a {kind}."
+            return f"{name} should have {len(wanted)} values, but its type is {kind}."
         if len(given) != len(wanted):
             return f"{name} should have {len(wanted)} values, but has {len(given)}."
         parts = [(*pair, f"place {i}") for i, pair in enumerate(zip(given, wanted, strict=True))]
@@ -54,7 +54,7 @@ def _of_tensors(given: Any, wanted: torch.Tensor, tolerance: float, reveal: bool
     name = f"The result ({place})" if place else "The result"
     given = _tensor(given)
     if not isinstance(given, torch.Tensor):
-        return f"{name} should be a {'tensor' if wanted.ndim else 'number'}, but is a {type(given).__name__}."
+        return f"{name} should be a {'tensor' if wanted.ndim else 'number'}, but its type is {type(given).__name__}."
     if given.shape != wanted.shape:
         shape = f"have {tuple(wanted.shape)}" if wanted.ndim else "be a single number, with shape ()"
         return f"{name} has shape {tuple(given.shape)}, but should {shape}."

@@ -38,7 +38,7 @@ class StartRequirements:
 
 
 def begun_with(run: Run) -> str:
-    """Return the start in a run's manifest, or "" if there is none or before the first step."""
+    """Return the start in a run's manifest; "" if there is none, or before the first step."""
     manifest = run.manifest()
     return manifest["parameters"].get("start", "") if manifest and manifest["step"] else ""
 

@@ -39,8 +39,8 @@ def judge(exercise: Exercise, answer: Answer) -> Iterator[tuple[str, str]]:
         )
     if uses_fallback(exercise, answer):
         raise IncorrectAnswer(
-            "This is just a wrapper around the reference solution, which the lab uses since the last check. Write your "
-            "own code, run its cell, and then run this cell again."
+            "This is just a wrapper around the reference solution, which the lab has used since the last check. Write "
+            "your own code, run its cell, and then run this cell again."
         )
     noted: set[str] = set()
     outcome = functools.cache(lambda case: run(exercise, answer, case))

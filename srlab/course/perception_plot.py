@@ -28,8 +28,8 @@ MARKERS = "osD^vP*X<>"  # distinguish methods of the same color
 def draw_perception_distortion(table: pd.DataFrame, metric: str) -> Figure:
     """Plot a perception metric against mean PSNR, one point per method, one panel per image set.
 
-    Blau and Michaeli (2018) prove that no method crosses a bound, where one axis only improves at the cost of the
-    other: the lower right corner stays empty.
+    Blau and Michaeli (2018) prove that there is a bound. On it, one axis only improves at the cost of the other, so the
+    lower right corner stays empty.
 
     Parameters
     ----------

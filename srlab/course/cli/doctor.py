@@ -42,10 +42,10 @@ def doctor(options: argparse.Namespace) -> int:
         (there < MEMORY, f"This machine has {there:.1f} GiB of memory; the labs need 4. Use Colab (docs/colab.md)."),
         (there >= MEMORY and free < FREE_MEMORY, f"Only {free:.1f} GiB of memory is free. Close other programs."),
         (disk < DISK, f"Only {disk:.1f} GB of disk is free. Free {DISK:.0f} GB, or set SRLAB_HOME to another disk."),
-        (failure, f"A training step failed ({failure}). Set CUDA_VISIBLE_DEVICES= (empty) to train on the CPU."),
+        (failure, f"A training step failed ({failure}). Set CUDA_VISIBLE_DEVICES='' to train on the CPU."),
         (
             minutes > SLOW,
-            f"Lab 01 would train for {minutes:.0f} minutes, not three. Close programs, plug in the laptop.",
+            f"Lab 01 would train for {minutes:.0f} minutes, not three. Close programs and plug in the laptop.",
         ),
         (reason := unused_gpu(), reason),
     ]

@@ -27,7 +27,9 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
     protocols = "paper: Y, crop 4; basicsr: like paper, with gray files read as RGB; face: RGB, crop 0; study: "
     protocols += "RGB, crop 0, not rounded (default: paper)"
     parser.add_argument("--protocol", default="paper", choices=PROTOCOLS, help=protocols)
-    parser.add_argument("--metrics", nargs="+", default=["psnr", "ssim"], metavar="NAME", help="(default: psnr ssim)")
+    parser.add_argument(
+        "--metrics", nargs="+", default=["psnr", "ssim"], metavar="NAME", help="metrics (default: psnr ssim)"
+    )
     weights = "AlexNet weights for lpips: auto (no download), imagenet, or a path (default: auto)"
     parser.add_argument("--weights", default="auto", help=weights)
     parser.add_argument("--csv", metavar="FILE", help="also write the table to a CSV file")

@@ -22,7 +22,7 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
     parser.add_argument("--seed", type=int, default=0, help="random seed (default: 0)")
     parser.set_defaults(
         command=lambda options: min(1, run_labs(options.recipe, options.labs, options.seed)),
-        when_stopped="Training was saved; the same command resumes it.",
+        when_stopped="Finished training steps are saved; the same command resumes from there.",
     )
     parser = commands.add_parser("plan", help="show what a lab would train, without training (dry run)")
     parser.add_argument("lab", metavar="LAB", help="lab name or prefix, e.g. 04")
