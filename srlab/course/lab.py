@@ -83,10 +83,10 @@ class Lab:
     def load_start(self, lab: str = "", steps: int = 0, **alike: Any) -> tuple[Any, str]:
         """Return the pretrained network that training starts from and its name, or None and "".
 
-        A ``start`` set by the user must fit. Otherwise use the first of these that fits: the start that this run began
-        with, the recipe's start, the finished runs of `lab` with enough `steps` and these parameters, and, if the
-        recipe has a start, the bundled network. Names are ``"bundled"`` and ``"LAB/NAME"``. The network is in eval mode
-        on the CPU.
+        A ``start`` set by the user must fit. Otherwise use the first one that fits, in this order: the start that this
+        run began with, the recipe's start, then the finished runs of `lab` with enough `steps` and these parameters.
+        If the recipe has a start, the bundled network is last. Names are ``"bundled"`` and ``"LAB/NAME"``. The network
+        is in eval mode on the CPU.
         """
         begun = initialization.begun_with(Run(self.name, self.run))
         if self.start and "start" in self.overrides:

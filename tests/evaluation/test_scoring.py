@@ -237,6 +237,9 @@ def test_listed_runs_must_exist_and_fit():
     make_run("03_srgan", "long")
     assert list(load_trained(["03_srgan/long", "01_srresnet"])) == ["SRGAN (long)", "MSRResNet"]
     assert list(load_trained("01_srresnet/default")) == ["MSRResNet"]
-    for names, options, said in ((["01_srresnet/other"], {}, "other"), (["01_srresnet"], {"scale": 2}, "by 4, not by 2")):
+    for names, options, said in (
+        (["01_srresnet/other"], {}, "other"),
+        (["01_srresnet"], {"scale": 2}, "by 4, not by 2"),
+    ):
         with pytest.raises(SrlabError, match=said):
             load_trained(names, **options)
