@@ -96,7 +96,7 @@ def test_slider_keys_do_not_reach_notebook(page):
 
 
 def test_guess_with_mouse_and_keys(page):
-    page.get_by_text("The outcome: text.").wait_for(timeout=WAIT)
+    page.get_by_text("Outcome: text.").wait_for(timeout=WAIT)
     page.get_by_role("button", name="fur").click()
     page.get_by_text("Saved: fur.").wait_for(timeout=WAIT)
     field = page.get_by_placeholder("a number")

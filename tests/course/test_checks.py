@@ -48,7 +48,7 @@ OF_A_GRAPH = {"observe": graph_too, "fallback_messages": {"a graph": "A graph is
 @pytest.mark.parametrize(
     ("answer", "parts", "phrase"),
     [
-        (lambda x: x + x, {"cases": SMALL_AND_LARGE}, "lab.exercise (easy) passed small passed large right The lab"),
+        (lambda x: x + x, {"cases": SMALL_AND_LARGE}, "lab.exercise (easy) passed small passed large correct The lab"),
         # A known mistake is recognized by its result (with its shape) or its exception, for any sizes.
         (
             lambda x: x * x,
@@ -64,9 +64,9 @@ OF_A_GRAPH = {"observe": graph_too, "fallback_messages": {"a graph": "A graph is
         # ... and only if its names also agree.
         (lambda x: x.sun(), {"known_mistakes": {"No moon.": lambda x: x.moon()}}, "no attribute 'sun'"),
         # An acceptable answer is accepted with a remark.
-        (lambda x: 2.01 * x, {"notes": {"Nearly.": lambda x: 2.01 * x}}, "note Nearly. right The lab"),
+        (lambda x: 2.01 * x, {"notes": {"Nearly.": lambda x: 2.01 * x}}, "note Nearly. correct The lab"),
         # Any other difference is shown, unless it reveals the answer or has its own message.
-        (lambda x: x + 1.5, {}, "at [0]: expected 2, but your answer gives 2.5."),
+        (lambda x: x + 1.5, {}, "at [0]: expected 2, but your answer returns 2.5."),
         (
             lambda x: x + 1.5,
             {"reveal": False, "fallback_messages": {"a pair": "Odd."}},
@@ -74,13 +74,13 @@ OF_A_GRAPH = {"observe": graph_too, "fallback_messages": {"a graph": "A graph is
         ),
         (lambda x: x + 1.5, {"fallback_messages": {"a pair": "You gave {given}."}}, "You gave 2.5, 3.5."),
         (lambda x: (2 * x).requires_grad_(), OF_A_GRAPH, "hint A graph is left. The lab"),
-        (lambda x: x.mul_(2), {}, "`x` was changed in place"),
+        (lambda x: x.mul_(2), {}, "You changed `x` in place"),
         # Partial answers are kept, and answers of a wrong type are reported.
         (lambda x: 2 * x if x < 5 else TODO, {"cases": SMALL_AND_LARGE}, "passed small to do"),
         (torch.ones(3), {}, "You passed check a value, not a function (Tensor)"),
         (lambda x: None, {}, "The result is None"),
         # An answer that only wastes memory is accepted with a remark.
-        (lambda x: (2 * x).requires_grad_(), {}, "passed a pair note A graph hangs on your result"),
+        (lambda x: (2 * x).requires_grad_(), {}, "passed a pair note Your result still has its autograd graph"),
     ],
 )
 def test_answer_gets_verdict(ask, answer, parts, phrase):

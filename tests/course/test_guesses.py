@@ -45,7 +45,7 @@ def said(asked):
 def test_guess_is_shown_with_outcome(capsys, choices, unit, typed, outcome, words):
     asked = Guess("How much?", choices, unit)
     asked.field.value = typed  # like a click or a key
-    assert said(asked).startswith("A number please" if typed == "ten" else "Taken: ")
+    assert said(asked).startswith("Please enter a number" if typed == "ten" else "Saved: ")
     asked.reveal(outcome)
     assert capsys.readouterr().out == f"{words}\n"
 

@@ -131,7 +131,7 @@ def test_search_finds_shortest_finished_main_run():
 @pytest.mark.parametrize(
     ("photo", "called", "passed_over"),
     [
-        ("grass", "lawn", ["it has learned all of grass", "it has learned all of grass"]),
+        ("grass", "lawn", ["it was trained on all of grass", "it was trained on all of grass"]),
         ("brick", "gravel", ["", "it was trained on photos/train"]),  # only its name is that of a bundled photo
     ],
 )

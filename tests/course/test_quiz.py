@@ -60,7 +60,7 @@ def test_choice_shows_only_its_reason(answers, capsys):
 
 @pytest.mark.parametrize("answers", ["ABC", "?Z???", ["A"] * 5])
 def test_malformed_answers_are_rejected_below_questions(answers, capsys):
-    with pytest.raises(SrlabError, match=re.escape(f"{answers!r} must be a text with one letter for each of the 5")):
+    with pytest.raises(SrlabError, match=re.escape(f"{answers!r} is not valid. Pass one letter for each of the 5")):
         quiz(LAB, answers)
     text = capsys.readouterr().out
     assert all(question.text in text for question in FIRST)

@@ -241,7 +241,7 @@ def test_error_in_notebook(cells, sources, words, absent):
     assert absent not in shown.stdout + shown.stderr
 
 
-@pytest.mark.parametrize(("step", "words"), [(0, ""), (200, "200 of 800 steps"), (800, "nothing is trained")])
+@pytest.mark.parametrize(("step", "words"), [(0, ""), (200, "200 of 800 steps"), (800, "not trained again")])
 def test_setup_announces_effect_on_existing_run(capsys, step, words):
     leave_run("04_esrgan", "default", step)
     setup("04_esrgan")
