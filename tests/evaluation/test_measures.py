@@ -50,7 +50,7 @@ def test_score_per_image_in_float64_without_gradient_on_8_bit_levels(measure, pa
 def test_nan_and_images_in_minus_1_to_1_are_refused(measure, pair):
     """The range of a tanh, cut off at 0, would be scored as another picture, by up to 3 dB better or worse."""
     sr, hr = pair
-    for image, said in ((hr * math.nan, "NaN"), (2 * sr - 1, r"from \[-1, 1\] take")):
+    for image, said in ((hr * math.nan, "NaN"), (2 * sr - 1, r"Convert \[-1, 1\] with")):
         with pytest.raises(SrlabError, match=said):
             measure(image, hr)
     measure(1.2 * sr - 0.1, hr)

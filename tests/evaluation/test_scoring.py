@@ -136,9 +136,9 @@ def test_lpips_without_weights_is_left_out_with_one_line(images, capsys, backbon
     ("model", "height", "options", "said"),
     [
         (bicubic, 8, {}, "Image '0' of bad: .*nothing left"),
-        (lambda lr: upsample(lr, 2), 40, {}, "SR has shape .* but HR"),
+        (lambda lr: upsample(lr, 2), 40, {}, "SR has shape .* and HR"),
         (bicubic, 40, {"metrics": ("psnr", "vmaf")}, "'vmaf'.*patch_distance"),
-        (bicubic, 40, {"metrics": ()}, "choose from"),
+        (bicubic, 40, {"metrics": ()}, "Use one of"),
     ],
 )
 def test_image_that_cannot_be_scored_and_unknown_metric_are_named(model, height, options, said):
