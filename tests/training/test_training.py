@@ -265,7 +265,7 @@ def test_run_is_not_resumed_with_other_settings():
     LittleRun(**settings).fit(2)
     before = what_is_left()
     for change, of_fit, words in CHANGES:
-        assert "another name" in refusal(words, LittleRun(**settings | change).fit, 2, **of_fit)
+        assert "Choose another name" in refusal(words, LittleRun(**settings | change).fit, 2, **of_fit)
         assert what_is_left() == before
 
 
@@ -283,7 +283,7 @@ def test_first_try_s_weights_are_reported_where_they_replace_others(factor, caps
     with torch.no_grad():
         next(second.network.parameters()).mul_(factor)
     second.fit()
-    assert ("weights of its first try" in capsys.readouterr().out) == (factor == 2)
+    assert ("weights of its first attempt" in capsys.readouterr().out) == (factor == 2)
 
 
 def test_other_layers_are_refused_where_no_setting_differs():
@@ -329,9 +329,9 @@ with warnings.catch_warnings(action="ignore"):  # it is deprecated, and in use
         ({"generator": LAYER, "loss": abs}, "loss is a builtin"),
         ({"generator": LAYER, "ema": LAYER}, "uses the name ema"),
         ({"generator": nn.LazyConv2d(3, 1)}, "lazy layers without a size"),
-        ({"generator": nn.Linear(2, 2).double()}, r"float64 weights; pass generator.float\(\)"),
+        ({"generator": nn.Linear(2, 2).double()}, r"float64 weights.* Pass generator.float\(\)"),
         ({"generator": NORMED}, "cannot be copied .*parametrizations.weight_norm"),
-        ({"generator": LAYER, "optimizer": torch.optim.LBFGS(LAYER.parameters())}, "is an LBFGS"),
+        ({"generator": LAYER, "optimizer": torch.optim.LBFGS(LAYER.parameters())}, "is LBFGS"),
     ],
 )
 def test_prepare_refuses_what_cannot_be_trained(objects, words):
@@ -354,7 +354,7 @@ def test_fit_refuses_before_anything_is_written(home):
         ({}, "must return its losses by name"),
         (0.5, "must return its losses by name"),
         ({"loss": torch.ones(2)}, r"'loss' of step has \(2,\) numbers"),
-        ({"loss": 0.5, "rate": 0.5}, "column rate; give that loss of step another name"),
+        ({"loss": 0.5, "rate": 0.5}, "'rate' is a reserved column of the log. Rename that loss"),
     ],
 )
 def test_losses_have_names_and_are_single_numbers(losses, words):
