@@ -79,11 +79,11 @@ def test_folder_is_resumed_and_a_file_that_fails_is_named(source, tmp_path, caps
 @pytest.mark.parametrize(
     ("target", "options", "words"),
     [
-        ("mine.png", ["--method", "bicubic"], "exists already"),
+        ("mine.png", ["--method", "bicubic"], "already exists"),
         ("sr.png", ["--run", "01_srresnet/default", "--scale", "4"], "enlarges x2, but --scale is 4"),
         ("sr.png", ["--run", "01_srresnet/default", "--precision", "fp16", "--device", "cpu"], "fp16 needs a GPU"),
-        ("sr.png", ["--run", "mine.png"], "mine.png is neither a run folder nor a weights file"),
-        ("sr.png", ["--run", "empty.safetensors"], "damaged or cut short"),
+        ("sr.png", ["--run", "mine.png"], "mine.png is not a run folder or a weights file"),
+        ("sr.png", ["--run", "empty.safetensors"], "damaged or truncated"),
     ],
 )
 def test_upscale_refuses_in_one_line_and_writes_nothing(

@@ -181,7 +181,7 @@ def test_each_student_has_a_row_and_each_file_a_line(school, capsys):
     assert f"No degradation that counts: {'; '.join([*NOT_COUNTED, STRANGER])}\n" in said
     assert f"Not in the class list: {STRANGER}\n13 files of 13 students; not counted: 7.\n" in said, "none is hidden"
     assert main(command) == 2
-    assert "exists already" in capsys.readouterr().err
+    assert "already exists" in capsys.readouterr().err
     assert Path("grades.csv").read_bytes() == before
 
 

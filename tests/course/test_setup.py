@@ -94,14 +94,14 @@ REFUSED = [
     ("01_srresnet", {"parameter_limit": 9}, "MSRResNet has [0-9,]+ parameters, more than the limit of 9"),
     ("01_srresnet", {"learning_rate": float("nan")}, "learning_rate=nan must be a finite number"),
     ("01_srresnet", {"learning_rate": "2e-4"}, "learning_rate='2e-4' must be a number"),  # YAML 1.1 makes that of 2e-4
-    ("02_content_loss", {"backbone": "no/such.pth"}, "There is no weights file no/such.pth"),
+    ("02_content_loss", {"backbone": "no/such.pth"}, "Weights file no/such.pth not found"),
     ("03_srgan", {"discriminator": "vgg", "patch": 48}, "a size that is a multiple of 32, not 64 and 48"),
     ("03_srgan", {"start": "01_srresnet/none"}, "start=01_srresnet/none won't do: there is no trained run"),
     ("04_esrgan", {"recipe": "papre"}, "no recipe 'papre'; choose auto, laptop"),
     ("04_esrgan", {"recipe": "paper"}, "paper allows no warnings.* 12 photos .* -p images div2k.*random features"),
     ("04_esrgan", {"overrides": {"seed": 4}}, "seed is a parameter and not an override; write seed = 4"),
     ("04_esrgan", {"overrides": {"fotos": "astronaut"}}, r"'fotos' \(did you mean photos\?\)"),
-    ("04_esrgan", {"run": "../x"}, r"no good name for a run; \w+"),
+    ("04_esrgan", {"run": "../x"}, r"not a valid run name\. \w+"),
     ("04_esrgan", {"run": "x" * 101}, "too long; use one of at most 100 letters"),
 ]
 

@@ -27,7 +27,7 @@ def test_solved_lab_differs_in_its_stubs_alone(capsys, home, monkeypatch):
     assert ["course.TODO" in cell.source for pair in changed for cell in pair] == [True, False] * len(changed)
     assert len(changed) == sum(name.startswith("srgan.") for name in names())
     assert main(["solutions", "03"]) == 2
-    assert "exists already" in capsys.readouterr().err
+    assert "already exists" in capsys.readouterr().err
 
 
 def test_own_answer_stays():
