@@ -380,7 +380,7 @@ def _walk(path: Path, below: bool) -> Iterator[str]:
 
 
 def read_images(name: str, files: Mapping[str, Path], part: str = "") -> ImageSet:
-    """Read image files into a set by name: into memory, or mapped from the cache from `CACHE_FROM` files on.
+    """Read named image files into a set: in memory, or mapped from the cache if there are `CACHE_FROM` or more.
 
     `part` is the part of the cache, see `srlab.data.cache.cached`.
     """

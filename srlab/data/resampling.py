@@ -132,8 +132,8 @@ def resize(
 def _bands(
     size: int, factor: float, kernel: str, antialias: bool, dtype: torch.dtype, device: torch.device
 ) -> list[tuple[int, int, torch.Tensor]]:
-    # The matrix is zero far from the diagonal. Split into strips of rows with only the columns they use, the cost
-    # grows with the size of an image, not with its square.
+    # The matrix is zero far from the diagonal. Strips of rows keep only the columns that they use, so the cost grows
+    # with the size of an image, not with its square.
     matrix = resize_matrix(size, factor, kernel, antialias)
     bands = []
     for strip in matrix.split(256):

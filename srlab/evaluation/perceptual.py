@@ -175,7 +175,7 @@ def _planes(sr: torch.Tensor, hr: torch.Tensor, side: int, what: str) -> list[to
 def _refuse_small(image: torch.Tensor, side: int, what: str) -> None:
     height, width = image.shape[-2:]
     if min(height, width) < side:
-        raise TooSmall(f"An image of {width}x{height} pixels is too small for {what}, which needs {side} per side.")
+        raise TooSmall(f"An image of {width}x{height} pixels is too small for {what} (minimum: {side}x{side}).")
 
 
 def _spectra(plane: torch.Tensor, side: int) -> torch.Tensor:

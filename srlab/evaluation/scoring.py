@@ -126,7 +126,7 @@ def measures(
         elif metric in known:
             chosen[metric] = known[metric]
         elif metric != "lpips":
-            raise SrlabError(f"'{metric}' is not a metric. Use {', '.join(METRICS)}.")
+            raise SrlabError(f"'{metric}' is not a metric. Use one of {', '.join(METRICS)}.")
         elif network := perceptual.load_lpips(weights):
             chosen[metric] = partial(perceptual.lpips, network=network)
     if not chosen:

@@ -1,6 +1,6 @@
 """Networks as plain PyTorch modules.
 
-Each generator has a receptive ``radius``: how many LR pixels away from an SR pixel can still change it.
+Each generator has a receptive ``radius``: the number of LR pixels on each side of an SR pixel that can affect it.
 """
 
 from torch import nn

@@ -90,7 +90,7 @@ class PatchDiscriminator(nn.Module):
     Parameters
     ----------
     num_features
-        Channels of the first convolution; they double each of the two times the image is halved.
+        Channels of the first convolution; they double each time the image is halved, which is twice.
     """
 
     def __init__(self, num_features: int = 32) -> None:

@@ -105,9 +105,9 @@ def parse(layers: str) -> tuple[str, list[str], bool]:
         asked.remove("-stage1")
         places = {name: place for name, place in places.items() if not place.startswith("layer1")}
     if strange := [name for name in asked if name not in places]:
-        raise SrlabError(f"{network} has no layer '{strange[0]}'. Use {', '.join(places)}.")
+        raise SrlabError(f"{network} has no layer '{strange[0]}'. Use one of {', '.join(places)}.")
     if not asked:
-        raise SrlabError(f"'{layers}' does not name a layer of {network}. Use {', '.join(places)}.")
+        raise SrlabError(f"'{layers}' does not name a layer of {network}. Use one of {', '.join(places)}.")
     return network, asked, skips
 
 

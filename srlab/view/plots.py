@@ -176,7 +176,7 @@ def draw_box(axis: Axes, box: Box, color: str) -> None:
     """Draw the outline of a box onto the axes of an image."""
     top, left, height, width = box
     outline = Rectangle((left - 0.5, top - 0.5), width, height, fill=False, edgecolor=color, linewidth=2.5)
-    outline.set_path_effects([withStroke(linewidth=4.5, foreground="white")])  # so that any background shows it
+    outline.set_path_effects([withStroke(linewidth=4.5, foreground="white")])  # visible on any background
     axis.add_patch(outline)
 
 
