@@ -62,7 +62,7 @@ def test_run_is_named_or_a_path(tmp_path, monkeypatch, capsys):
         assert main(["diagnose", name]) == 0
         assert capsys.readouterr().out.startswith("03_srgan/default")
     for name, near in {
-        "03_srgna/default": "did you mean 03_srgan/default?",
+        "03_srgna/default": "Did you mean 03_srgan/default?",
         "runs/03_srgan/default/genrator.safetensors": "mean runs/03_srgan/default/generator.safetensors?",
         "nothing.pth": "Pass a run folder",
     }.items():

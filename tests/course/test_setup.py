@@ -95,7 +95,7 @@ REFUSED = [
     ("01_srresnet", {"learning_rate": float("nan")}, "learning_rate=nan must be a finite number"),
     ("01_srresnet", {"learning_rate": "2e-4"}, "learning_rate='2e-4' must be a number"),  # YAML 1.1 makes that of 2e-4
     ("02_content_loss", {"backbone": "no/such.pth"}, "Weights file no/such.pth not found"),
-    ("03_srgan", {"discriminator": "vgg", "patch": 48}, "a size that is a multiple of 32, not 64 and 48"),
+    ("03_srgan", {"discriminator": "vgg", "patch": 48}, "a size that is a multiple of 32, but got 64 and 48"),
     ("03_srgan", {"start": "01_srresnet/none"}, "start=01_srresnet/none won't do: there is no trained run"),
     ("04_esrgan", {"recipe": "papre"}, "no recipe 'papre'; choose auto, laptop"),
     ("04_esrgan", {"recipe": "paper"}, "paper allows no warnings.* 12 photos .* -p images div2k.*random features"),
@@ -323,7 +323,7 @@ def test_too_small_photos_are_named_before_training(capsys, photo):
         val = photo(f"val/{name}.png", height=side, width=side)
         train = photo(f"train/{name}.png", height=side // 2, width=200)
     lab = setup("04_esrgan", images=str(train.parent), validation=str(val.parent), iters=10)
-    left_out = re.findall(r"Left out of (\w+), .* (\d+) pixels: small", capsys.readouterr().out)
+    left_out = re.findall(r"Left out of (\w+) .* (\d+) pixels: small", capsys.readouterr().out)
     assert left_out == [("train", "32"), ("val", "48")]
     assert (lab.train_set.names, lab.unseen.names) == (["large"], ["large"])
     with pytest.raises(SrlabError, match=r"small.png is 40 x 40; .* 64 pixels"):
