@@ -26,7 +26,7 @@ def test_the_file_has_notes_without_a_folder_and_replaces_none(run, capsys):
     _, notes = files.read_safetensors(Path("small.safetensors"))
     assert notes == {"network": "vgg19", "layers": "vgg19 relu1_1", "source": "vgg.pth"}
     assert run(command) == 2
-    assert "already exists" in capsys.readouterr().err
+    assert "exists already" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
