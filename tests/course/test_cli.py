@@ -62,9 +62,9 @@ def test_run_accepts_name_or_path(tmp_path, monkeypatch, capsys):
         assert main(["diagnose", name]) == 0
         assert capsys.readouterr().out.startswith("03_srgan/default")
     for name, near in {
-        "03_srgna/default": "did you mean 03_srgan/default?",
+        "03_srgna/default": "Did you mean 03_srgan/default?",
         "runs/03_srgan/default/genrator.safetensors": "mean runs/03_srgan/default/generator.safetensors?",
-        "nothing.pth": "give the folder of a run",
+        "nothing.pth": "Pass a run folder",
     }.items():
         assert main(["upscale", "photo.png", "sr.png", "--run", name]) == 2
         assert near in capsys.readouterr().err
@@ -123,7 +123,7 @@ def test_runs_shows_status(capsys):
     said = capsys.readouterr().out
     states = dict(line.split()[:2] for line in said.splitlines() if line.startswith("0"))
     assert states == {"03_srgan/killed": "stopped", "03_srgan/training": "running"}
-    assert "Passed over: " in said
+    assert "Skipped: " in said
 
 
 def test_unencodable_character_does_not_fail(monkeypatch):

@@ -79,11 +79,11 @@ def test_folder_resumes_and_failed_file_is_reported(source, tmp_path, capsys):
 @pytest.mark.parametrize(
     ("target", "options", "words"),
     [
-        ("mine.png", ["--method", "bicubic"], "exists already"),
+        ("mine.png", ["--method", "bicubic"], "already exists"),
         ("sr.png", ["--run", "01_srresnet/default", "--scale", "4"], "upscales by 2, but --scale is 4"),
         ("sr.png", ["--run", "01_srresnet/default", "--precision", "fp16", "--device", "cpu"], "fp16 needs a GPU"),
-        ("sr.png", ["--run", "mine.png"], "mine.png is neither a run folder nor a weights file"),
-        ("sr.png", ["--run", "empty.safetensors"], "damaged or cut short"),
+        ("sr.png", ["--run", "mine.png"], "mine.png is not a run folder or a weights file"),
+        ("sr.png", ["--run", "empty.safetensors"], "damaged or truncated"),
     ],
 )
 def test_upscale_error_is_one_line_without_output(

@@ -183,7 +183,7 @@ def test_grades_have_row_per_student_and_line_per_file(school, capsys):
         "no file is hidden"
     )
     assert main(command) == 2
-    assert "exists already" in capsys.readouterr().err
+    assert "already exists" in capsys.readouterr().err
     assert Path("grades.csv").read_bytes() == before
 
 

@@ -98,15 +98,15 @@ REFUSED = [
     ("01_srresnet", {"parameter_limit": 9}, "MSRResNet has [0-9,]+ parameters, more than the limit of 9"),
     ("01_srresnet", {"learning_rate": float("nan")}, "learning_rate=nan must be a finite number"),
     ("01_srresnet", {"learning_rate": "2e-4"}, "learning_rate='2e-4' must be a number"),  # YAML 1.1 makes it text
-    ("02_content_loss", {"backbone": "no/such.pth"}, "There is no weights file no/such.pth"),
-    ("03_srgan", {"discriminator": "vgg", "patch": 48}, "a size that is a multiple of 32, not 64 and 48"),
+    ("02_content_loss", {"backbone": "no/such.pth"}, "Weights file no/such.pth not found"),
+    ("03_srgan", {"discriminator": "vgg", "patch": 48}, "a size that is a multiple of 32, but got 64 and 48"),
     ("03_srgan", {"start": "01_srresnet/none"}, "Cannot start from 01_srresnet/none: no trained run"),
     ("04_esrgan", {"recipe": "papre"}, "Recipe 'papre' not found. Choose auto, laptop"),
     ("04_esrgan", {"recipe": "paper"}, "paper is strict .* 12 photos .* -p images div2k.*random features"),
     ("04_esrgan", {"overrides": {"seed": 4}}, "seed is a notebook parameter, not an override. Write seed = 4"),
     ("04_esrgan", {"overrides": {"fotos": "astronaut"}}, r"'fotos' \(did you mean photos\?\)"),
     ("01_srresnet", {"seed": 2**64}, "seed=18446744073709551616 must be below"),
-    ("04_esrgan", {"run": "../x"}, r"no good name for a run; \w+"),
+    ("04_esrgan", {"run": "../x"}, r"not a valid run name\. \w+"),
     ("04_esrgan", {"run": "x" * 101}, "too long. Use at most 100 characters"),
 ]
 
@@ -333,7 +333,7 @@ def test_too_small_photos_are_reported_before_training(capsys, photo):
         val = photo(f"val/{name}.png", height=side, width=side)
         train = photo(f"train/{name}.png", height=side // 2, width=200)
     lab = setup("04_esrgan", images=str(train.parent), validation=str(val.parent), iters=10)
-    left_out = re.findall(r"Left out of (\w+), .* (\d+) pixels: small", capsys.readouterr().out)
+    left_out = re.findall(r"Left out of (\w+) .* (\d+) pixels: small", capsys.readouterr().out)
     assert left_out == [("train", "32"), ("val", "48")]
     assert (lab.train_set.names, lab.unseen.names) == (["large"], ["large"])
     with pytest.raises(SrlabError, match=r"small.png is 40 x 40. .* 64 pixels"):

@@ -136,9 +136,9 @@ def test_lpips_without_weights_is_skipped_with_message(images, capsys, backbone_
     ("model", "height", "options", "said"),
     [
         (bicubic, 8, {}, "Image '0' of bad: .*nothing left"),
-        (lambda lr: upsample(lr, 2), 40, {}, "SR has shape .* but HR"),
+        (lambda lr: upsample(lr, 2), 40, {}, "SR has shape .* and HR"),
         (bicubic, 40, {"metrics": ("psnr", "vmaf")}, "'vmaf'.*patch_distance"),
-        (bicubic, 40, {"metrics": ()}, "choose from"),
+        (bicubic, 40, {"metrics": ()}, "Use one of"),
     ],
 )
 def test_unscorable_image_and_unknown_metric_are_reported(model, height, options, said):

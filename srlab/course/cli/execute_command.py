@@ -45,7 +45,7 @@ def run_labs(recipe: str = "auto", labs: list[str] | None = None, seed: int = 0)
     if recipe not in names:
         raise SrlabError(f"Recipe '{recipe}' not found. Choose {', '.join(names)}.")
     folder = home() / "notebooks" / ("" if recipe == "auto" else recipe)
-    with writing(folder, "set SRLAB_HOME to a folder you own"):
+    with writing(folder, "Set SRLAB_HOME to a folder that you own"):
         folder.mkdir(parents=True, exist_ok=True)
     failed = 0
     for lab in chosen:
