@@ -115,7 +115,7 @@ def _own_name(name: str) -> str:
 
 
 def _described(weights: dict[str, torch.Tensor]) -> dict:
-    """Return the notes that a file of our own would have for these weights; {} for another network."""
+    """Return the notes that our own files have for such weights; {} for another network."""
     first = {"MSRResNet": "blocks.0.conv1.weight", "SRResNet": "blocks.0.body.0.weight"}
     network = next((network for network, layer in first.items() if weights.get(layer, torch.empty(0)).numel()), "")
     if not network:
