@@ -51,7 +51,7 @@ def recipes() -> Path:
 
 
 def data_home() -> Path:
-    """Return the folder of all data sets: ``$SRLAB_DATA``, or ``data/`` in the course folder."""
+    """Return the folder of all datasets: ``$SRLAB_DATA``, or ``data/`` in the course folder."""
     return _place("SRLAB_DATA", "data")
 
 

@@ -31,7 +31,7 @@ class Ballot(CellBox):
     """A blind test in which you rank anonymous images from best to worst; each confirmed ranking is saved.
 
     A ballot for the same images and file resumes where the last one ended. The methods are revealed at the end of a
-    round; you can then start another round with other letters.
+    round; you can then start another round with the letters reshuffled.
 
     Parameters
     ----------
@@ -112,7 +112,7 @@ class Ballot(CellBox):
         self.votes, self.ranking = votes, []
 
     def another_round(self) -> None:
-        """Start the same trials again with other letters; earlier votes still count."""
+        """Start the same trials again with the letters reshuffled; earlier votes still count."""
         if self.done:
             self._begin(self.round + 1)
 

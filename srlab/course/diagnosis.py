@@ -161,7 +161,7 @@ RULES: tuple[tuple[str, Callable[[History], str], str, str], ...] = (  # name, r
     (
         "D overpowers G",
         _d_wins,
-        "D is confident about every patch, so its gradient for G is tiny or noise.",
+        "D is confident about every patch, so the gradient that it passes to G is tiny or mostly noise.",
         "a lower learning rate for D, instance noise, label smoothing, or a smaller D.",
     ),
     (

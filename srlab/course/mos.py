@@ -23,7 +23,7 @@ def blind_trials(methods: Mapping[str, Iterable[str]], seed: int = 0, number: in
     """Return one round of a blind test: each image once, with its methods hidden behind letters.
 
     `methods` maps an image to the methods to rank; HR can be one of them. Each round (`number`) has the same images in
-    the same order, with other letters.
+    the same order, with the letters reshuffled.
     """
     images = _shuffled(methods, torch.Generator().manual_seed(seed))
     random = torch.Generator().manual_seed(seed + number)

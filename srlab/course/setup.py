@@ -41,7 +41,7 @@ def setup(name: str, namespace: Mapping[str, Any], dry: bool = False) -> Lab:
     namespace
         The notebook's variables: ``globals()``.
     dry
-        Whether to download nothing, for ``srlab plan``: placeholders of the same size replace missing data sets.
+        Whether to download nothing, for ``srlab plan``: placeholders of the same size replace missing datasets.
     """
     book = read_book(paths.recipes() / f"{name}.yaml")
     labs = [value for value in namespace.values() if isinstance(value, Lab) and value.name == name]

@@ -1,6 +1,6 @@
-"""Catalog of the papers' data sets: where to download them, and which folders they are unpacked to.
+"""Catalog of the papers' datasets: where to download them, and which folders they are unpacked to.
 
-On disk a data set is a folder in the data home with ``HR/`` and ``LRx4/``, which `srlab.load_images` reads; DIV2K has
+On disk a dataset is a folder in the data home with ``HR/`` and ``LRx4/``, which `srlab.load_images` reads; DIV2K has
 ``train/`` and ``valid/`` in between.
 """
 
@@ -32,7 +32,7 @@ class DataSet(NamedTuple):
 
     ``title`` is the name as spelled in the paper, sometimes followed by a comma and a part. ``folder`` is the one to
     train, validate or evaluate on, ``images`` is the number of HR images in it, and ``usual`` their usual height and
-    width. The archives may also contain other data sets.
+    width. The archives may also contain other datasets.
     """
 
     title: str
@@ -44,7 +44,7 @@ class DataSet(NamedTuple):
     citation: str
 
     def owns(self, folder: Folder) -> bool:
-        """Return whether a folder in an archive belongs to this data set."""
+        """Return whether a folder in an archive belongs to this dataset."""
         return folder.path.split("/")[0] == self.folder.split("/")[0]
 
 
@@ -121,17 +121,17 @@ SETS = {
 
 
 def is_named(name: str | Path) -> bool:
-    """Return whether a data set has this name, ignoring case."""
+    """Return whether a dataset has this name, ignoring case."""
     return str(name).lower() in SETS
 
 
 def data_set(name: str | Path) -> DataSet:
-    """Return the data set with this name, ignoring case."""
+    """Return the dataset with this name, ignoring case."""
     if not is_named(name):
-        raise SrlabError(f"'{name}' is not a known data set. Use one of {', '.join(SETS)}.")
+        raise SrlabError(f"'{name}' is not a known dataset. Use one of {', '.join(SETS)}.")
     return SETS[str(name).lower()]
 
 
 def folder_of(name: str | Path, home: Path | None = None) -> Path:
-    """Return the folder of a data set to train, validate or evaluate on, whether or not it exists."""
+    """Return the folder of a dataset to train, validate or evaluate on, whether or not it exists."""
     return (home or data_home()) / data_set(name).folder

@@ -1,4 +1,4 @@
-"""Image sets: the bundled photos, folders of images, and benchmark data sets."""
+"""Image sets: the bundled photos, folders of images, and benchmark datasets."""
 
 import hashlib
 import os
@@ -229,7 +229,7 @@ def photo_file(name: str) -> Path:
 
 
 def load_images(where: str | Path, scale: int = 4) -> ImageSet:
-    """Load all images in a folder and its subfolders, or a data set by its name.
+    """Load all images in a folder and its subfolders, or a dataset by its name.
 
     HR images are paired with the LR images of the same name, if there are any. LR images have ``LR`` or ``LQ`` in the
     name of the file or its folder, or are in a folder ``X4``; HR images have ``HR`` or ``GT``, or no mark. So
@@ -242,7 +242,7 @@ def load_images(where: str | Path, scale: int = 4) -> ImageSet:
     Parameters
     ----------
     where
-        Folder, or name of a data set in `srlab.data.catalog`, such as ``"div2k"`` or ``"set5"``. A missing data set is
+        Folder, or name of a dataset in `srlab.data.catalog`, such as ``"div2k"`` or ``"set5"``. A missing dataset is
         downloaded.
     scale
         HR pixels per LR pixel.
@@ -270,9 +270,9 @@ def load_images(where: str | Path, scale: int = 4) -> ImageSet:
 
 
 def planned_set(where: str | Path, scale: int = 4) -> ImageSet:
-    """Return what `load_images` returns, but images without pixels for a data set that is not downloaded yet.
+    """Return what `load_images` returns, but images without pixels for a dataset that is not downloaded yet.
 
-    They have the usual size of the data set, which is enough to plan a training run.
+    They have the usual size of the dataset, which is enough to plan a training run.
     """
     if not is_named(where) or Path(where).exists():
         return load_images(where, scale)

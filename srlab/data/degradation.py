@@ -42,8 +42,8 @@ def blur(image: torch.Tensor, sigma: float | torch.Tensor, largest: float | None
     sigma
         Standard deviation in pixels, a number or ``(N,)``; 0 leaves the image unchanged.
     largest
-        Upper bound of all sigmas, which sets the size of the kernel. With None it is read from the tensor, for which
-        the CPU has to wait for a GPU.
+        Upper bound of all sigmas, which sets the size of the kernel. If None, it is read from
+        `sigma`, for which the CPU has to wait for a GPU.
     """
     image = to_float(image)
     count, channels, height, width = image.shape

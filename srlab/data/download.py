@@ -1,4 +1,4 @@
-"""Download the data sets in the catalog: pooch checks the hashes, and our downloader resumes."""
+"""Download the datasets in the catalog: pooch checks the hashes, and our downloader resumes."""
 
 import json
 import re
@@ -27,9 +27,9 @@ DAMAGE = (zipfile.BadZipFile, tarfile.TarError, zlib.error, struct.error, EOFErr
 
 
 def fetch(name: str, home: Path | None = None) -> Path:
-    """Download and unpack a data set if it is missing, and return its folder to train or evaluate on.
+    """Download and unpack a dataset if it is missing, and return its folder to train or evaluate on.
 
-    Other data sets in the same archive are also unpacked. An archive that you put into ``archives/`` in the data home
+    Other datasets in the same archive are also unpacked. An archive that you put into ``archives/`` in the data home
     is used without a download, and kept; a downloaded archive is deleted. A second process waits for the first. After
     an error, the same call resumes.
     """
@@ -42,7 +42,7 @@ def fetch(name: str, home: Path | None = None) -> Path:
 
 
 def _missing(data_set: DataSet, home: Path) -> list[Archive]:
-    """Return the archives that contain missing folders of a data set."""
+    """Return the archives that contain missing folders of a dataset."""
     return [
         archive
         for archive in data_set.archives

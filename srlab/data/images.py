@@ -114,7 +114,7 @@ def open_upright(path: Path) -> Iterator[Image.Image]:
 
 
 def _check_tiff(path: Path, tags: Mapping[int, Any]) -> None:
-    """Reject TIFF files of which Pillow 13.0 shows another image: previews of raw files, and some separate planes."""
+    """Reject TIFF files that Pillow 13.0 decodes to the wrong image: previews in raw files, and some with planes."""
     if tags.get(REDUCED, 0) & 1 or DNG_VERSION in tags:
         raise SrlabError(
             f"{path} is a camera raw file, which begins with a small preview. Export it as PNG or TIFF first."

@@ -120,7 +120,7 @@ def fill(network: torch.nn.Module, weights: dict[str, torch.Tensor], path: Path)
     for name, value in own.items():
         if name not in weights or weights[name].shape != value.shape:
             raise SrlabError(
-                f"{path} does not fit: '{name}' is missing or has another shape than {tuple(value.shape)}. "
+                f"{path} does not fit: '{name}' is missing or does not have the shape {tuple(value.shape)}. "
                 "Pass the weights file of this network."
             )
     network.load_state_dict({name: weights[name] for name in own}, strict=False)

@@ -439,8 +439,8 @@ class Trainer:
             saved, given = state["networks"][name], network.state_dict()
             if {key: value.shape for key, value in given.items()} != {key: value.shape for key, value in saved.items()}:
                 raise SrlabError(
-                    f"The {name} has other layers than in the run '{self.run.name}'. Choose another run name, "
-                    f"or delete {self.run.path} to start from scratch."
+                    f"The layers of the {name} differ from those in the run '{self.run.name}'. Choose another run "
+                    f"name, or delete {self.run.path} to start from scratch."
                 )
         saved, given = state["networks"]["generator"], self.networks["generator"].state_dict()
         if not state["step"] and not all(torch.equal(given[name].cpu(), value) for name, value in saved.items()):

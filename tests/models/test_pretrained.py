@@ -132,7 +132,7 @@ def test_network_is_loaded_completely_or_not_at_all(tmp_path):
     network = nn.Sequential(nn.Linear(3, 2))
     before = network[0].weight.clone()
     for weights in ({"0.weight": WEIGHTS["0.weight"]}, WEIGHTS | {"0.bias": torch.zeros(3)}):
-        with pytest.raises(SrlabError, match=r"a\.pth.*'0\.bias' is missing or has another shape"):
+        with pytest.raises(SrlabError, match=r"a\.pth.*'0\.bias' is missing or does not have the shape"):
             pretrained.fill(network, weights, tmp_path / "a.pth")
         assert torch.equal(network[0].weight, before)
     pretrained.fill(network, WEIGHTS | {"1.weight": torch.zeros(1)}, tmp_path / "a.pth")

@@ -292,7 +292,7 @@ def test_resume_rejects_changed_layers():
             super().__init__(nn.Conv2d(3, features, 1), nn.Conv2d(features, 3, 1), nn.Upsample(scale_factor=4))
 
     LittleRun(network=lambda: Silent(4)).fail_at(3, ZeroDivisionError())
-    refusal("generator has other layers", LittleRun(network=lambda: Silent(5)).fit)
+    refusal("layers of the generator differ", LittleRun(network=lambda: Silent(5)).fit)
 
 
 def test_schedule_is_identified_by_its_values():
