@@ -95,7 +95,7 @@ def test_original_file_is_used_without_package(package, network, tmp_path, monke
     torch.save({"params_ema": network.state_dict()}, path)
     assert same(load_generator_file("realesrgan"), network)
     torch.save({"params_ema": RRDBNet(1, 8, 4).state_dict()}, path)
-    with pytest.raises(SrlabError, match="another shape"):
+    with pytest.raises(SrlabError, match="does not have the shape"):
         srlab.load_realesrgan()
 
 
