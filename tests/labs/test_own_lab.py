@@ -31,7 +31,7 @@ def test_smallest_lab(tmp_path, home, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     assert main(["plan", "06", "-p", "batch", "2"]) == 0
     assert main(["execute", "06", "--recipe", "smoke"]) == 0
-    assert "PSNR of the unseen photos" in capsys.readouterr().out
+    assert "PSNR of the validation photos" in capsys.readouterr().out
     (tmp_path / "notebooks" / "recipes" / "06_my_lab.yaml").rename(tmp_path / "other.yaml")
     for command in ("plan", "execute"):
         assert main([command, "06"]) == 2

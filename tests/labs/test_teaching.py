@@ -86,7 +86,7 @@ def test_executing_what_was_handed_in(tmp_path, home):
         nbformat.write(nbformat.v4.new_notebook(cells=cells, metadata=kernel), file)
     (tmp_path / "names.txt").write_text("Anna Li\nBo Ek\n")
     before = {path: path.read_bytes() for path in (tmp_path / "handed_in").rglob("*.ipynb")}
-    (again,) = blocks("Grading")
+    (again,) = blocks("Execute submissions again")
     run(again, tmp_path, SRLAB_HOME=str(home))
     with (tmp_path / "executed.csv").open(encoding="utf-8-sig") as file:
         found = {row["student"]: row["degradation.psnr"] for row in csv.DictReader(file)}
@@ -105,7 +105,7 @@ def test_what_a_class_needs(tmp_path):
         cell = next(cell for cell in notebook.cells if cell.cell_type == "code" and "section-7" in cell.metadata.tags)
         cell.outputs = [figure]
         nbformat.write(notebook, tmp_path / place / name)
-    (commands,) = blocks("A schedule")
+    (commands,) = blocks("Handouts, slides and shorter labs")
     run(commands, tmp_path)
     page = (tmp_path / "class" / "02_content_loss.html").read_text(encoding="utf-8")
     assert [part in page for part in ("import srlab", "Exercise 1.", "data:image/jpeg")] == [False, True, True]
