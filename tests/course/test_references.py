@@ -44,6 +44,19 @@ def test_shrink_matrix_is_that_of_the_package_away_from_the_border():
     assert torch.allclose(ours[2:-2], resampling.resize_matrix(32, 1 / 4)[2:-2].float(), atol=1e-6)
 
 
+def test_training_pairs_are_patches_of_the_lr_that_the_package_makes():
+    photo, places = sample(1, 3, 64, 72), [(3, 4, False), (5, 6, True)]
+    low, high = find("degradation.training_pairs").reference(photo, 4, 4, places)
+    lr = srlab.resize(photo, 1 / 4)
+    for index, (top, left, mirrored) in enumerate(places):
+        small, large = lr[0, :, top + 1 : top + 5, left + 1 : left + 5], photo[0, :, 4 * top + 4 : 4 * top + 20]
+        large = large[..., 4 * left + 4 : 4 * left + 20]
+        if mirrored:
+            small, large = small.flip(-1), large.flip(-1)
+        assert torch.equal(high[index], large)
+        assert torch.allclose(low[index], small, atol=1e-4)
+
+
 def test_the_residual_block_is_that_of_the_package():
     ours, theirs = find("srresnet.ResidualBlock").reference(6), models.ResidualBlock(6)
     for mine, other in zip(ours.parameters(), theirs.parameters(), strict=True):
