@@ -39,7 +39,6 @@ OPENINGS = r"^(What|Whether|How|Which)\b|^\s+(Of|As for|At which|By which) "
 LONGEST = 30  # words of a sentence
 ALLOWED = {  # phrase -> why it is right
     "in MSE stand": "a letter stands for a word",
-    "your teacher says": "people say things",
     "says one half": "so do G and D",
     "Space , held": "a key is held",
     "holds the lock": "the term for a lock",
