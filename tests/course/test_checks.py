@@ -179,7 +179,7 @@ def run(displayed, capsys):
 STEPS = ("wrong", "hints", "other", "syntax", "restart", "right")
 
 
-@pytest.mark.parametrize("name", ["degradation.shrink_matrix", "content_loss.ContentLoss"])
+@pytest.mark.parametrize("name", ["degradation.downscale_matrix", "content_loss.ContentLoss"])
 def test_verdict_uses_last_answer_in_any_cell_order(name, run):
     exercise, short = find(name), name.partition(".")[2]
     (first, wrong), (second, other) = list(exercise.known_mistakes.items())[:2]

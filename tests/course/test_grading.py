@@ -22,7 +22,7 @@ from srlab.course.solutions import fill_in
 from srlab.errors import SrlabError
 from tests.conftest import ROOT, left
 
-CROP, PROJECT, MATRIX = "degradation.paired_crop", "degradation.back_project", "degradation.shrink_matrix"
+CROP, PROJECT, MATRIX = "degradation.training_pairs", "degradation.back_project", "degradation.downscale_matrix"
 PSNR = "degradation.psnr"
 
 
@@ -92,7 +92,7 @@ def test_grading_executes_and_prints_nothing_from_files(tmp_path, capsys, monkey
         assert main(command) == 2
         output = capsys.readouterr()
         assert all(line.isprintable() for line in (output.out + output.err).split("\n"))
-        assert "correct" in output.out or "3 of 16 points" in output.out
+        assert "correct" in output.out or "5 of 18 points" in output.out
     assert not Path("ran").exists()
 
 
@@ -170,8 +170,8 @@ def test_grades_have_row_per_student_and_line_per_file(school, capsys):
     rows = {row["student"]: row for row in csv.DictReader(before.decode("utf-8-sig").splitlines())}
     assert list(rows) == [*COUNTED, *NOT_COUNTED, f"'{STRANGER}"]
     for name, (_, result, file) in COUNTED.items():
-        told = [rows[name][f"degradation{part}"] for part in ("", ".psnr", ".shrink_matrix", " possible", " quiz")]
-        assert told == ["16" if result == "correct" else "13", result, "correct", "16", "4"], name  # psnr has 3 points
+        told = [rows[name][f"degradation{part}"] for part in ("", ".psnr", ".downscale_matrix", " possible", " quiz")]
+        assert told == ["18" if result == "correct" else "15", result, "correct", "18", "4"], name  # psnr has 3 points
         assert rows[name]["note"] == ""
         assert said.count(f"{file}: ") == 1
     for name, (_, note, *files) in NOT_COUNTED.items():

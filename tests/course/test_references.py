@@ -40,8 +40,21 @@ def test_reference_matches_package_function(name, same, inputs):
 
 
 def test_downscaling_matrix_matches_package_inside_border():
-    ours = find("degradation.shrink_matrix").reference(32, 4, resampling.cubic)
+    ours = find("degradation.downscale_matrix").reference(32, 4, resampling.cubic)
     assert torch.allclose(ours[2:-2], resampling.resize_matrix(32, 1 / 4)[2:-2].float(), atol=1e-6)
+
+
+def test_training_pairs_match_lr_of_package():
+    photo, places = sample(1, 3, 64, 72), [(3, 4, False), (5, 6, True)]
+    low, high = find("degradation.training_pairs").reference(photo, 4, 4, places)
+    lr = srlab.resize(photo, 1 / 4)
+    for index, (top, left, mirrored) in enumerate(places):
+        small, large = lr[0, :, top + 1 : top + 5, left + 1 : left + 5], photo[0, :, 4 * top + 4 : 4 * top + 20]
+        large = large[..., 4 * left + 4 : 4 * left + 20]
+        if mirrored:
+            small, large = small.flip(-1), large.flip(-1)
+        assert torch.equal(high[index], large)
+        assert torch.allclose(low[index], small, atol=1e-4)
 
 
 def test_residual_block_matches_package():

@@ -8,7 +8,7 @@ from srlab.course.exercise import Answer, Exercise
 from srlab.data.resampling import cubic
 
 
-def shrink_matrix(size: int, scale: int, kernel: Callable[[torch.Tensor], torch.Tensor]) -> torch.Tensor:
+def downscale_matrix(size: int, scale: int, kernel: Callable[[torch.Tensor], torch.Tensor]) -> torch.Tensor:
     """Return the weights of the old pixels in each new one: center, stretch, normalize.
 
     Parameters
@@ -57,7 +57,7 @@ def _linear(x: torch.Tensor) -> torch.Tensor:
 
 
 EXERCISE = Exercise(
-    shrink_matrix,
+    downscale_matrix,
     level="medium",
     points=5,
     cases={
@@ -87,7 +87,7 @@ EXERCISE = Exercise(
         ),
         "You divide the rows by scale. The kernel's weights don't add up to exactly that, least of all at the border. "
         "Divide each row by its own sum.": _matrix(share=lambda weights: weights / 4),
-        "Your matrix is transposed: it needs one row per new pixel.": lambda *given: shrink_matrix(*given).T,
+        "Your matrix is transposed: it needs one row per new pixel.": lambda *given: downscale_matrix(*given).T,
         "That is softmax, which exponentiates. Divide the weights themselves by their sum.": _matrix(
             share=lambda weights: weights.softmax(dim=1)
         ),
