@@ -23,23 +23,16 @@ FOLDER = Path(__file__).parent / "bundled"
 BUNDLED = {"MSRResNet": "msrresnet", "RRDB": "rrdb", "SRGAN": "srgan"}
 # Prefixes of names in files of torch.compile, DataParallel, mmagic, BasicSR and Lightning; averaged weights come first.
 PREFIXES = ("_orig_mod.", "module.", "generator_ema.", "generator.", "net_g.", "model.", "net.")
-# The layers of MSRResNet as BasicSR and mmagic name them -> as we do; each upsampling step has three layers.
+# Layers of our MSRResNet -> their names in BasicSR, then in its older versions or mmagic. `BLOCKS` are the same for the
+# residual blocks.
 LAYERS = {
-    r"conv_first\.": "head.",
-    r"(?:body|trunk_net|recon_trunk)\.(\d+)\.(?=conv)": r"blocks.\1.",
-    r"(?:upconv|upsample)1\.(?:upsample_conv\.)?": "upsample.0.",
-    r"(?:upconv|upsample)2\.(?:upsample_conv\.)?": "upsample.3.",
-    r"(?:conv_hr|HRconv)\.": "tail.0.",
-    r"conv_last\.": "tail.2.",
+    "head": ("conv_first",),
+    "upsample.0": ("upconv1", "upsample1.upsample_conv"),
+    "upsample.3": ("upconv2", "upsample2.upsample_conv"),
+    "tail.0": ("conv_hr", "HRconv"),
+    "tail.2": ("conv_last",),
 }
-# The same the other way round, with BasicSR's names; blocks are `body`.
-BASICSR = {
-    "head": "conv_first",
-    "upsample.0": "upconv1",
-    "upsample.3": "upconv2",
-    "tail.0": "conv_hr",
-    "tail.2": "conv_last",
-}
+BLOCKS = ("body", "trunk_net", "recon_trunk")
 NAMES = (*BUNDLED.values(), realesrgan.NAME)  # names that `load_generator_file` accepts instead of a path
 
 
@@ -94,9 +87,9 @@ def load_generator_file(path: str | Path) -> nn.Module:
 
 
 def _recognized(path: Path) -> nn.Module:
-    """Build the network that a file of weights only is for, which its names and shapes show.
+    """Build the network that the names and shapes in a file of weights identify.
 
-    That is SRResNet or MSRResNet, with our names of layers or those of BasicSR and mmagic, or any network of spandrel.
+    It is SRResNet or MSRResNet, with our names of layers or those of BasicSR and mmagic, or any network of spandrel.
     """
     variants = list(_variants(load_weights(path)))
     for weights in variants:
@@ -116,16 +109,18 @@ def _variants(weights: dict[str, torch.Tensor]) -> Iterator[dict[str, torch.Tens
 
 def _own_name(name: str) -> str:
     """Return our name of a layer of BasicSR's or mmagic's MSRResNet; other names are unchanged."""
-    for pattern, ours in LAYERS.items():
-        if match := re.match(pattern, name):
-            return match.expand(ours) + name[match.end() :]
-    return name
+    layer, _, kind = name.rpartition(".")
+    for ours, theirs in LAYERS.items():
+        if layer in theirs:
+            return f"{ours}.{kind}"
+    return re.sub(rf"^(?:{'|'.join(BLOCKS)})\.(?=\d+\.conv)", "blocks.", name)
 
 
 def basicsr_name(name: str) -> str:
     """Return BasicSR's name of a weight of our MSRResNet."""
     layer, _, kind = name.rpartition(".")
-    return f"{BASICSR.get(layer, layer.replace('blocks', 'body'))}.{kind}"
+    theirs = LAYERS[layer] if layer in LAYERS else [layer.replace("blocks", BLOCKS[0])]
+    return f"{theirs[0]}.{kind}"
 
 
 def _described(weights: dict[str, torch.Tensor]) -> dict:
