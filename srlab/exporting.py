@@ -27,8 +27,8 @@ def export(generator: nn.Module | str | Path, path: str | Path, *, half: bool = 
     """Write a generator into a file for other programs; the ending of its name determines the format.
 
     - ``.onnx``: input ``lr`` ``(1, 3, height, width)``, output ``sr``, both RGB in [0, 1]; any height and width. The
-      output is not clamped. The metadata have the scale, the order of colors, the range of values, the license and the
-      source.
+      output is not clamped. The metadata contain the scale, the order of colors, the range of values, the license and
+      the source.
     - ``.pth`` and ``.safetensors``: weights with the names of their authors, which spandrel (RRDBNet) or BasicSR
       (MSRResNet, RRDBNet) recognize.
 
@@ -76,7 +76,7 @@ def _notes(source: str, scale: int) -> dict[str, str]:
 
 
 def _onnx(generator: nn.Module, lr: torch.Tensor, half: bool, notes: dict[str, str]) -> tuple[bytes, torch.Tensor]:
-    """Return an ONNX file, and what onnxruntime makes of an image with it."""
+    """Return an ONNX file, and its SR image of `lr` in onnxruntime."""
     try:
         import onnxruntime
         import onnxscript  # noqa: F401  torch.onnx needs it
@@ -105,7 +105,7 @@ def _onnx(generator: nn.Module, lr: torch.Tensor, half: bool, notes: dict[str, s
 
 
 def _weights(generator: nn.Module, lr: torch.Tensor, half: bool, suffix: str) -> tuple[bytes, torch.Tensor]:
-    """Return a file of weights with the names of their authors, and what a network loaded from it makes of an image."""
+    """Return a file of weights with their authors' names, and the SR image of `lr` from the network in that file."""
     name = type(generator).__name__
     if isinstance(generator, SpandrelNetwork):
         raise SrlabError(f"The weights of {name} are in a file that other programs load already. Use that file.")
@@ -116,9 +116,12 @@ def _weights(generator: nn.Module, lr: torch.Tensor, half: bool, suffix: str) ->
     renamed = isinstance(generator, MSRResNet)
     weights = {basicsr_name(key) if renamed else key: value for key, value in generator.state_dict().items()}
     weights = {key: (value.half() if half else value).contiguous() for key, value in weights.items()}
-    buffer = io.BytesIO()
-    torch.save({"params": weights}, buffer)
-    content = as_safetensors(weights) if suffix == ".safetensors" else buffer.getvalue()
+    if suffix == ".safetensors":
+        content = as_safetensors(weights)
+    else:
+        buffer = io.BytesIO()
+        torch.save({"params": weights}, buffer)
+        content = buffer.getvalue()
     with tempfile.TemporaryDirectory() as folder, torch.no_grad():
         file = Path(folder, f"weights{suffix}")
         file.write_bytes(content)
