@@ -126,9 +126,10 @@ def _check_tiff(path: Path, tags: Mapping[int, Any]) -> None:
 
 
 def _as_written(image: Image.Image, file: BinaryIO) -> Image.Image:
-    """Return an image without two mistakes of Pillow 13.0 with gray files.
+    """Correct two mistakes that Pillow 13.0 makes with gray files.
 
-    A 16-bit TIFF may count from white. In a PNG, the transparent gray value has as many bits as the pixels.
+    It ignores that a 16-bit TIFF may count from white, and that a PNG's transparent value has as many bits as its
+    pixels.
     """
     if image.mode.startswith("I;16") and image.format == "TIFF" and image.tag_v2.get(PHOTOMETRIC) == 0:
         return Image.fromarray(65535 - np.asarray(image))
@@ -137,8 +138,9 @@ def _as_written(image: Image.Image, file: BinaryIO) -> Image.Image:
         return image
     file.seek(24)
     bits = file.read(1)[0]  # in the first chunk, IHDR
-    levels = np.asarray(image) if bits <= 8 else np.rint(np.asarray(image) / 257)
-    alpha = np.where(np.asarray(image) == value * (255 // (2**bits - 1) or 1), 0, 255)
+    pixels = np.asarray(image)  # Pillow has scaled fewer bits to 8, but not the transparent value
+    levels = np.rint(pixels / 257) if bits == 16 else pixels
+    alpha = np.where(pixels == (value if bits == 16 else value * 255 // (2**bits - 1)), 0, 255)
     return Image.fromarray(np.dstack([levels, alpha]).astype(np.uint8))
 
 
