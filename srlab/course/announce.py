@@ -86,7 +86,7 @@ def _warnings(lab: Lab) -> list[str]:
     few = seen > SEEN_OFTEN and (long or not values.get("subject"))  # memorizing a subject is the aim
     if few or (long and values.get("size") == "paper" and pixels < FEW):
         warnings.append(
-            f"{_count(lab.train_set)} ({pixels:.1f} megapixels) is too little here: training sees each pixel "
+            f"{_count(lab.train_set)} ({pixels:.1f} megapixels) may not be enough: training sees each pixel "
             f"{seen:,.0f} times, so a large network memorizes them. Use -p images div2k (800 photos, 4 GB, downloaded "
             "once) or -p images path/to/photos."
         )
