@@ -38,7 +38,7 @@ def test_srlab_precision_only_replaces_auto(monkeypatch):
     monkeypatch.setenv("SRLAB_PRECISION", "bf16")
     assert [devices.pick_precision(name, CPU) for name in ("auto", "no", "bf16")] == ["bf16", "no", "bf16"]
     monkeypatch.setenv("SRLAB_PRECISION", "half")
-    for precision, words in (("auto", "Unknown precision 'half'"), ("fp16", "fp16 needs a GPU")):
+    for precision, words in (("auto", "'half' is not a valid precision"), ("fp16", "fp16 needs a GPU")):
         with pytest.raises(SrlabError, match=words):
             devices.pick_precision(precision, CPU)
 
@@ -71,9 +71,9 @@ def driver(monkeypatch, tmp_path):
 
 
 def test_unused_gpu_reports_reason(driver, monkeypatch):
-    assert "too old (found version 12020)); update the driver" in devices.unused_gpu()
+    assert "too old (found version 12020)). Update the driver" in devices.unused_gpu()
     assert devices.pick_device() == CPU
-    with pytest.raises(SrlabError, match=r"no usable GPU .*too old"):
+    with pytest.raises(SrlabError, match=r"no usable GPU\. .*too old"):
         devices.pick_device("cuda")
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")  # the GPU is hidden
     assert devices.unused_gpu() == ""

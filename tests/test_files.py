@@ -26,7 +26,7 @@ def test_full_disk_keeps_old_file_and_no_partial(tmp_path, monkeypatch, fails):
     write_atomic(file, b"old")
     with monkeypatch.context() as broken:
         broken.setattr(fails, full_disk)
-        with pytest.raises(SrlabError, match=f"Could not write {file} .No space left.*; free some space"):
+        with pytest.raises(SrlabError, match=f"Could not write {file} .No space left.* Free some space"):
             write_atomic(file, b"new and longer")
     assert file.read_bytes() == b"old"
     assert [path.name for path in tmp_path.iterdir()] == ["file"]
@@ -93,7 +93,7 @@ def test_disk_without_locks_is_reported(hold, tmp_path, monkeypatch):
 
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(FileLock, "acquire", acquire)
-    with pytest.raises(SrlabError, match=r"Cannot write into \S+ \(FileSystem .*; (set|choose) "), hold():
+    with pytest.raises(SrlabError, match=r"Cannot write to \S+ \(FileSystem .* (Set|Choose) "), hold():
         pass
 
 
@@ -110,7 +110,7 @@ def test_second_process_waits_for_lock(tmp_path, capsys, monkeypatch):
     monkeypatch.setattr(FileLock, "acquire", waiting)
     with files.one_writer(tmp_path / "photos.zip"):
         assert not holder.is_locked
-    assert f"at work on {tmp_path / 'photos.zip'}; waiting" in capsys.readouterr().out
+    assert f"working on {tmp_path / 'photos.zip'}. Waiting" in capsys.readouterr().out
 
 
 # --- Tensors -------------------------------------------------------------------------------------------------
@@ -137,7 +137,7 @@ def test_safetensors_are_deterministic_and_exact(tmp_path):
 
 def test_missing_file_is_reported_and_foreign_file_has_no_notes(tmp_path):
     file = tmp_path / "a.safetensors"
-    with pytest.raises(SrlabError, match=f"no weights file {file}; run the lab"):
+    with pytest.raises(SrlabError, match=f"Weights file {file} not found. Run the lab"):
         read_safetensors(file)
     save_file({"x": torch.ones(2)}, file, {"format": "pt"})
     assert read_safetensors(file)[1] == {}

@@ -77,11 +77,14 @@ def test_ragan_g_learns_from_both_halves():
 
 ZEROS = torch.zeros(2, 1)
 REFUSED = [
-    (lambda: generator_loss(ZEROS, kind="ragan"), "give the logits of HR"),
-    (lambda: generator_loss(ZEROS, kind="wasserstein"), "no adversarial loss 'wasserstein'; choose from vanilla"),
-    (lambda: smooth_labels(ZEROS, 9), "within 0 and 1"),  # cross-entropy would have no lower bound, and D would diverge
-    (lambda: smooth_labels(ZEROS, math.nan), "within 0 and 1"),
-    (lambda: smooth_labels(ZEROS, 1, 1.5), "within 0 and 1"),
+    (lambda: generator_loss(ZEROS, kind="ragan"), "Pass the logits of HR"),
+    (lambda: generator_loss(ZEROS, kind="wasserstein"), "'wasserstein' is not an adversarial loss. Use one of vanilla"),
+    (
+        lambda: smooth_labels(ZEROS, 9),
+        "must be from 0 to 1",
+    ),  # cross-entropy would have no lower bound, and D would diverge
+    (lambda: smooth_labels(ZEROS, math.nan), "must be from 0 to 1"),
+    (lambda: smooth_labels(ZEROS, 1, 1.5), "must be from 0 to 1"),
     (lambda: discriminator_loss(ZEROS, ZEROS, "hinge", (0.9, 0.0)), "hinge loss has no labels"),
     (lambda: discriminator_loss(ZEROS, ZEROS, "hinge", smooth_labels(ZEROS, flip=1.0)), "hinge loss has no labels"),
     (lambda: hybrid((math.nan, ZEROS), (1, ZEROS)), "must be 0 or more and not all 0"),

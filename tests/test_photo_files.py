@@ -213,13 +213,13 @@ def test_mismatched_color_profile_is_dropped(mode, space, target, kept, tmp_path
 def test_target_is_overwritten_only_with_force_source_never(save, tmp_path):
     source, target = save("lr.png", RGB), tmp_path / "sr.png"
     target.write_bytes(b"mine")
-    with pytest.raises(SrlabError, match=r"sr\.png exists already.*--force"):
+    with pytest.raises(SrlabError, match=r"sr\.png already exists.*--force"):
         run(source, target)
     assert target.read_bytes() == b"mine"
     assert np.array_equal(pixels(run(source, target, force=True)), enlarged(RGB))
     (tmp_path / "link.png").symlink_to(source)
     for itself in ("lr.png", "link.png", "new/../lr.png"):
-        with pytest.raises(SrlabError, match="would be replaced by its own enlargement"):
+        with pytest.raises(SrlabError, match="The result would overwrite"):
             run(source, tmp_path / itself, force=True)
     assert np.array_equal(pixels(source), RGB)
 
@@ -227,10 +227,10 @@ def test_target_is_overwritten_only_with_force_source_never(save, tmp_path):
 @pytest.mark.parametrize(
     ("shape", "name", "words"),
     [
-        ((21, 34, 4), "sr.jpg", r"transparency, which sr\.jpg cannot store; write a PNG or TIFF"),
-        ((21, 34), "sr.gif", r"Cannot write sr\.gif: end its name in \.png, \.tif"),
+        ((21, 34, 4), "sr.jpg", r"transparency, which sr\.jpg cannot store\. Write a PNG or TIFF"),
+        ((21, 34), "sr.gif", r"sr\.gif does not have a valid extension\. Use \.png, \.tif"),
         ((8192, 1), "sr.webp", r"16384 upscaled pixels per side, which sr\.webp cannot store"),
-        ((1000, 1000), "sr.png", r"2000x2000 pixels\) needs 0.032 GB of memory, and 0.02 GB are free"),
+        ((1000, 1000), "sr.png", r"2000x2000 pixels\) needs 0.032 GB of memory, but only 0.02 GB are free"),
     ],
 )
 def test_unsupported_output_is_rejected_before_upscaling(shape, name, words, save, tmp_path, monkeypatch):
@@ -274,9 +274,9 @@ def test_unusable_folder_is_rejected(save, tmp_path):
         with pytest.raises(SrlabError, match=words):
             upscale_folder(tmp_path, target, None, 2, force=True)
 
-    refused(tmp_path / "out", "There are no images in")
-    refused(save("a.png", RGB), "results cannot go into .*a.png; choose another folder")
-    refused(tmp_path, "choose another folder than that of the images")
+    refused(tmp_path / "out", "No images found in")
+    refused(save("a.png", RGB), "results cannot be written to .*a.png. Choose a folder")
+    refused(tmp_path, "Choose a folder other than that of the images")
     save("a.tif", RGB)
-    refused(tmp_path / "out", "several images named a; names must differ")
+    refused(tmp_path / "out", "several images named a. Rename them")
     assert names_in(tmp_path) == ["a.png", "a.tif"]

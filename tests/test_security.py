@@ -90,5 +90,5 @@ def test_eps_is_rejected_before_ghostscript(tmp_path, monkeypatch):
     monkeypatch.setattr(EpsImagePlugin, "Ghostscript", ghostscript)
     text = b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 10 10\n%%EndComments\nnewpath\nshowpage\n%%EOF\n"
     (tmp_path / "a.png").write_bytes(text)
-    with pytest.raises(SrlabError, match="is not an image that can be read"):
+    with pytest.raises(SrlabError, match="is not a readable image"):
         srlab.read_image(tmp_path / "a.png")

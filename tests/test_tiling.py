@@ -173,14 +173,14 @@ def test_out_of_memory_halves_tile(tile, photo, capsys):
     sr = upscale(greedy, photo, tile=tile, overlap=4)
     torch.testing.assert_close(sr, upsample(photo, 2), atol=1e-5, rtol=0)
     (said,) = capsys.readouterr().err.splitlines()
-    assert f"tiles of {tile or 144} pixels; continuing with {(tile or 144) // 2}" in said
+    assert f"tiles of {tile or 144} pixels. Continuing with {(tile or 144) // 2}" in said
 
 
 def test_too_little_memory_for_any_tile_is_reported(photo):
     def greedy(lr):
         raise torch.OutOfMemoryError("CUDA out of memory.")
 
-    with pytest.raises(SrlabError, match=r"tiles of 12 pixels .*CUDA out of memory.*close other programs"):
+    with pytest.raises(SrlabError, match=r"tiles of 12 pixels .*CUDA out of memory.*Close other programs"):
         upscale(greedy, photo, tile=96, overlap=4)
 
 
@@ -218,9 +218,9 @@ def test_nan_and_infinite_output_is_rejected(photo, network):
 @pytest.mark.parametrize(
     ("upscaler", "options", "said"),
     [
-        (lambda x: x, {"tile": 0}, "at least 1 pixel .* are 0 and"),
+        (lambda x: x, {"tile": 0}, "at least 1 .* are 0 and"),
         (lambda x: x, {"tile": 16, "overlap": -1}, "at least 0, but they are 16 and -1"),
-        (lambda x: upsample(x, 2), {"scale": 4}, "288x288 pixels of 144x144, which is not 4 times larger"),
+        (lambda x: upsample(x, 2), {"scale": 4}, "144x144 pixels into 288x288, which is not 4 times larger"),
         (lambda x: x[..., 1:-1, 1:-1], {"tile": 50, "overlap": 4}, "is not a whole number of times larger"),
     ],
 )

@@ -1,4 +1,4 @@
-"""Images as tensors: read and write files, round to 8 bits, convert to luma, crop.
+"""Images as tensors: reading and writing files, rounding to 8 bits, luma, cropping.
 
 Networks and metrics use RGB, float32, in [0, 1]: ``(3, H, W)`` for an image and ``(N, 3, H, W)`` for a batch. Image
 sets have 8-bit levels (uint8).
@@ -86,33 +86,31 @@ def open_upright(path: Path) -> Iterator[Image.Image]:
     """
     try:
         if not path.is_file():
-            raise SrlabError(f"There is no image file at {path}; check the path.")
+            raise SrlabError(f"Image file {path} not found. Check the path.")
         if path.suffix.lower() in OTHER_FORMATS:
             raise SrlabError(f"{path} is a camera raw or phone format. Export it as PNG or TIFF first.")
-        # Given a path instead of a file, Pillow 13.0 maps a plain TIFF into memory, and scrambles it if it is turned.
+        # Given a path instead of a file, Pillow 13.0 maps a plain TIFF into memory, and scrambles it if it is rotated.
         with path.open("rb") as file, Image.open(file, formats=FORMATS) as image:
             if image.format == "TIFF":
                 _check_tiff(path, image.tag_v2)
             if (count := getattr(image, "n_frames", 1)) > 1:
                 print(printable(f"{path.name} contains {count} images; the first one is used."), file=sys.stderr)
             image.load()
-            # ImageOps.exif_transpose would rewrite the other EXIF entries, and fail at a damaged one.
+            # ImageOps.exif_transpose would rewrite the other EXIF entries, and fail on a damaged one.
             turn = TURNS.get(image.getexif().get(ExifTags.Base.Orientation))
             image = _as_written(image, file)
             yield image if turn is None else image.transpose(turn)
     except PermissionError as error:
-        raise SrlabError(f"{path} may not be read by you; change its permissions.") from error
+        raise SrlabError(f"No permission to read {path}. Change its permissions.") from error
     except UnidentifiedImageError as error:
-        raise SrlabError(
-            f"{path} is not an image that can be read; give a PNG, JPEG, BMP, TIFF or WebP file."
-        ) from error
+        raise SrlabError(f"{path} is not a readable image. Use a PNG, JPEG, BMP, TIFF or WebP file.") from error
     except Image.DecompressionBombError as error:
-        raise SrlabError(f"{path} says that it has far more pixels than a photo ({error}); cut it first.") from error
+        raise SrlabError(f"{path} declares far more pixels than a photo has ({error}). Crop it first.") from error
     except (OSError, SyntaxError, ValueError, AssertionError, struct.error) as error:
         reason = " ".join(str(error).split())
-        raise SrlabError(f"The image {path} is damaged or cut short ({reason}); replace the file.") from error
+        raise SrlabError(f"The image {path} is damaged or truncated ({reason}). Replace the file.") from error
     except MemoryError as error:  # so that one huge photo does not end a batch
-        raise SrlabError(f"The image {path} is too large for the memory here; scale it down or cut it.") from error
+        raise SrlabError(f"The image {path} does not fit into memory. Downscale or crop it.") from error
 
 
 def _check_tiff(path: Path, tags: Mapping[int, Any]) -> None:
@@ -147,7 +145,7 @@ def _as_written(image: Image.Image, file: BinaryIO) -> Image.Image:
 def pixels_of(path: Path, image: Image.Image) -> np.ndarray:
     """Return the pixels of an opened image in any Pillow mode, in the format of `read_pixels`."""
     if image.mode in ("F", "I"):
-        raise SrlabError(f"{path} has 32 bits a pixel, and nobody knows which number is white; save it with 8 or 16.")
+        raise SrlabError(f"{path} has 32 bits per pixel, so its white level is unknown. Save it with 8 or 16 bits.")
     if image.mode.startswith("I;16"):  # Pillow's conversion would clip these, not scale them
         return np.asarray(image)[..., None].astype(np.float32) / 65535
     gray = image.mode in GRAY
@@ -162,8 +160,8 @@ def pixels_of(path: Path, image: Image.Image) -> np.ndarray:
 def write_image(image: torch.Tensor, path: str | os.PathLike) -> Path:
     """Write an image to a file; the extension of the name determines the format.
 
-    The file appears under its name only when it is complete. Missing folders are created. The result is the path with
-    ``~`` expanded.
+    The file appears under its name only when it is complete. Missing folders are created. Return the path with ``~``
+    expanded.
 
     Parameters
     ----------
@@ -177,15 +175,13 @@ def write_image(image: torch.Tensor, path: str | os.PathLike) -> Path:
         raise SrlabError(f"write_image needs one RGB image (3, H, W), but got a tensor of shape {tuple(image.shape)}.")
     image = to_float(image)
     if not image.isfinite().all():
-        raise SrlabError(
-            f"The image for {path} has values that are no numbers (NaN or infinite); check how it was made."
-        )
+        raise SrlabError(f"The image for {path} contains NaN or infinity. Check how it was produced.")
     if image.mean() > 2:  # an image that is above 1 only in places is clamped
         raise SrlabError(
-            f"The image for {path} has floats up to {image.max():g}, but images are in [0, 1] here: divide it by 255."
+            f"The image for {path} has floats up to {image.max():g}, but must be in [0, 1]. Divide it by 255."
         )
     if path.suffix.lower() not in EXTENSIONS:
-        raise SrlabError(f"Cannot tell the image format from the name {path.name}; end it in {', '.join(EXTENSIONS)}.")
+        raise SrlabError(f"{path.name} does not have an image extension. Use one of {', '.join(EXTENSIONS)}.")
     write_atomic(path, encoded(Image.fromarray(to_uint8(image).permute(1, 2, 0).cpu().numpy()), path))
     return path
 
@@ -211,7 +207,7 @@ def to_float(image: torch.Tensor) -> torch.Tensor:
         return image.float()
     if not image.is_floating_point():
         raise SrlabError(
-            f"Images are float in [0, 1] or uint8 levels, but this one is {image.dtype}; turn it into one."
+            f"Images must be float in [0, 1] or uint8 levels, but this one is {image.dtype}. Convert it first."
         )
     return image
 
@@ -220,7 +216,7 @@ def to_uint8(image: torch.Tensor) -> torch.Tensor:
     """Round an image in [0, 1] to 8-bit levels (uint8 passes unchanged).
 
     Halves are rounded up as in MATLAB. The denominator of a bicubic weight is a power of two, so exact halves occur,
-    and float32 puts them slightly above or below. The small offset rounds them all up. It is no larger than float32
+    and float32 puts them slightly above or below. The small offset rounds them all up. It is only as large as float32
     needs at 255, because it also rounds up values that are less than 2e-5 of a level below a half.
     """
     if image.dtype == torch.uint8:
@@ -234,7 +230,7 @@ def quantize(image: torch.Tensor) -> torch.Tensor:
 
 
 def luma(image: torch.Tensor) -> torch.Tensor:
-    """Compute the BT.601 luma of an RGB image in the studio range, the plane on which super-resolution papers measure.
+    """Compute the BT.601 luma of an RGB image in the studio range, on which super-resolution papers compute metrics.
 
     ``Y = (65.481 R + 128.553 G + 24.966 B + 16) / 255``
 
@@ -261,7 +257,7 @@ def full_range(y: torch.Tensor) -> torch.Tensor:
 def check_scale(scale: int) -> None:
     """Raise SrlabError if a scale is not a whole number of at least 1."""
     if type(scale) is not int or scale < 1:
-        raise SrlabError(f"The scale must be a whole number of at least 1, but is {scale!r}.")
+        raise SrlabError(f"The scale must be an integer of at least 1, but is {scale!r}.")
 
 
 def mod_crop(image: torch.Tensor, scale: int) -> torch.Tensor:
@@ -269,5 +265,5 @@ def mod_crop(image: torch.Tensor, scale: int) -> torch.Tensor:
     height, width = image.shape[-2:]
     check_scale(scale)
     if min(height, width) < scale:
-        raise SrlabError(f"An image of {width}x{height} pixels is too small for scale {scale}; use a larger one.")
+        raise SrlabError(f"An image of {width}x{height} pixels is too small for scale {scale}. Use a larger one.")
     return image[..., : height - height % scale, : width - width % scale]

@@ -1,4 +1,4 @@
-"""Networks with published weights, built with spandrel."""
+"""Networks with weights published by others, built with spandrel."""
 
 from collections.abc import Iterable
 from contextlib import suppress
@@ -13,17 +13,17 @@ SCALES = (2, 3, 4, 8)
 
 
 class SpandrelNetwork(nn.Module):
-    """A spandrel network with the interface of our generators: any LR size gives the scaled size.
+    """A spandrel network with the interface of our generators, for LR images of any size.
 
-    The descriptor pads LR where its network needs that.
+    The descriptor pads LR if its network needs that.
 
     Attributes
     ----------
     precision : str
         ``"auto"`` if the network works in every 16-bit format, else ``"no"``.
     tile, overlap : int
-        LR pixels, see `srlab.upscale`. Networks with attention need more memory per pixel than ours and have a larger
-        receptive field. Multiples of 32 keep the windows of attention where they are in the whole image.
+        Sizes in LR pixels, see `srlab.upscale`. Networks with attention need more memory per pixel than ours and have a
+        larger receptive field. Multiples of 32 keep the attention windows where they are in the whole image.
     """
 
     tile, overlap = 192, 32
@@ -55,13 +55,13 @@ def build_spandrel(path: Path, variants: Iterable[dict[str, torch.Tensor]]) -> S
                 found = found or ModelLoader("cpu").load_from_state_dict(weights)
     except Exception as error:  # each architecture raises its own errors for weights that do not fit
         reason = " ".join(f"{type(error).__name__}: {error}".split())[:200]
-        raise SrlabError(f"The weights in {path} fit none of the networks they look like ({reason}).") from error
+        raise SrlabError(f"The weights in {path} do not fit the network that they resemble ({reason}).") from error
     if found is None:
-        raise SrlabError(f"{path} does not contain a network that srlab or spandrel knows. Use another file.")
+        raise SrlabError(f"{path} does not contain a network that srlab or spandrel supports. Use another.")
     channels = (found.input_channels, found.output_channels)
     if found.purpose != "SR" or found.scale not in SCALES or channels != (3, 3):
         raise SrlabError(
             f"{path} is a {found.architecture.name} for {found.purpose}, x{found.scale}, from {channels[0]} to "
-            f"{channels[1]} channels; use one for SR from RGB to RGB with a scale of {', '.join(map(str, SCALES))}."
+            f"{channels[1]} channels. Use one for SR from RGB to RGB with a scale of {', '.join(map(str, SCALES))}."
         )
     return SpandrelNetwork(found).eval()

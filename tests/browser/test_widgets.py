@@ -96,18 +96,18 @@ def test_slider_keys_do_not_reach_notebook(page):
 
 
 def test_guess_with_mouse_and_keys(page):
-    page.get_by_text("The outcome: text.").wait_for(timeout=WAIT)
+    page.get_by_text("Outcome: text.").wait_for(timeout=WAIT)
     page.get_by_role("button", name="fur").click()
-    page.get_by_text("Taken: fur.").wait_for(timeout=WAIT)
+    page.get_by_text("Saved: fur.").wait_for(timeout=WAIT)
     field = page.get_by_placeholder("a number")
     field.click()
-    for typed, answer in (("ten", "A number please"), ("2", "Taken: 2 dB.")):
+    for typed, answer in (("ten", "Please enter a number"), ("2", "Saved: 2 dB.")):
         field.fill(typed)
         page.get_by_text(answer).wait_for(timeout=WAIT)
     field.press("Shift+Enter")  # moves the focus to the next cell
     page.wait_for_function(f"() => {PANEL}.content.activeCellIndex === 2", timeout=WAIT)
     page.keyboard.press("Shift+Enter")
-    for outcome in ("Your guess: fur. The outcome: text.", "Your guess: 2 dB. The outcome: 1.6 dB."):
+    for outcome in ("Your guess: fur. Outcome: text.", "Your guess: 2 dB. Outcome: 1.6 dB."):
         page.get_by_text(outcome).wait_for(timeout=WAIT)
 
 

@@ -56,7 +56,7 @@ def test_ballot_resumes_with_new_letters_per_round(pictures, path):
 def test_damaged_ballot_file_is_reported_and_kept(pictures, tmp_path, content):
     path = tmp_path / "votes.json"
     path.write_bytes(content)
-    with pytest.raises(SrlabError, match=r"votes\.json is damaged.*move the file away"):
+    with pytest.raises(SrlabError, match=r"votes\.json is damaged.*Move the file away"):
         Ballot(pictures, path)
     assert path.read_bytes() == content
 
@@ -65,14 +65,14 @@ def test_votes_of_another_ballot_are_rejected_and_kept(pictures, path):
     first, second = (Ballot(pictures, path) for _ in range(2))
     vote(first, *METHODS)
     before = path.read_bytes()
-    with pytest.raises(SrlabError, match="changed meanwhile"):  # in another tab
+    with pytest.raises(SrlabError, match="changed in the meantime"):  # in another tab
         vote(second, *METHODS[::-1])
     assert len(second.ranking) == 3, "it must stay ranked"
     press(second, "Confirm")
-    assert "changed meanwhile" in second.children[0].value
+    assert "changed in the meantime" in second.children[0].value
     renamed = {image: {f"new {method}": x for method, x in by.items()} for image, by in pictures.items()}
     for others in (renamed, {f"new {image}": by for image, by in pictures.items()}):
-        with pytest.raises(SrlabError, match="votes about other pictures"):
+        with pytest.raises(SrlabError, match="votes about other images"):
             Ballot(others, path)
     assert path.read_bytes() == before
 

@@ -48,7 +48,7 @@ OF_A_GRAPH = {"observe": graph_too, "fallback_messages": {"a graph": "A graph is
 @pytest.mark.parametrize(
     ("answer", "parts", "phrase"),
     [
-        (lambda x: x + x, {"cases": SMALL_AND_LARGE}, "lab.exercise (easy) passed small passed large right The lab"),
+        (lambda x: x + x, {"cases": SMALL_AND_LARGE}, "lab.exercise (easy) passed small passed large correct The lab"),
         # A known mistake is recognized by its result (with its shape) or its exception, for any sizes.
         (
             lambda x: x * x,
@@ -64,23 +64,23 @@ OF_A_GRAPH = {"observe": graph_too, "fallback_messages": {"a graph": "A graph is
         # ... and only if its names also agree.
         (lambda x: x.sun(), {"known_mistakes": {"No moon.": lambda x: x.moon()}}, "no attribute 'sun'"),
         # An acceptable answer is accepted with a remark.
-        (lambda x: 2.01 * x, {"notes": {"Nearly.": lambda x: 2.01 * x}}, "note Nearly. right The lab"),
+        (lambda x: 2.01 * x, {"notes": {"Nearly.": lambda x: 2.01 * x}}, "note Nearly. correct The lab"),
         # Any other difference is shown, unless it reveals the answer or has its own message.
-        (lambda x: x + 1.5, {}, "at [0]: expected 2, but your answer gives 2.5."),
+        (lambda x: x + 1.5, {}, "at [0]: expected 2, but your answer returns 2.5."),
         (
             lambda x: x + 1.5,
             {"reveal": False, "fallback_messages": {"a pair": "Odd."}},
-            "Odd. Your answer gives 2.5 at [0].",
+            "Odd. Your answer returns 2.5 at [0].",
         ),
         (lambda x: x + 1.5, {"fallback_messages": {"a pair": "You gave {given}."}}, "You gave 2.5, 3.5."),
         (lambda x: (2 * x).requires_grad_(), OF_A_GRAPH, "hint A graph is left. The lab"),
-        (lambda x: x.mul_(2), {}, "`x` was changed in place"),
+        (lambda x: x.mul_(2), {}, "You changed `x` in place"),
         # Partial answers are kept, and answers of a wrong type are reported.
         (lambda x: 2 * x if x < 5 else TODO, {"cases": SMALL_AND_LARGE}, "passed small to do"),
-        (torch.ones(3), {}, "the function itself"),
+        (torch.ones(3), {}, "You passed check a value, not a function (Tensor)"),
         (lambda x: None, {}, "The result is None"),
         # An answer that only wastes memory is accepted with a remark.
-        (lambda x: (2 * x).requires_grad_(), {}, "passed a pair note A graph hangs on your result"),
+        (lambda x: (2 * x).requires_grad_(), {}, "passed a pair note Your result still has its autograd graph"),
     ],
 )
 def test_answer_gets_verdict(ask, answer, parts, phrase):
@@ -100,11 +100,11 @@ def test_other_cases_separate_mistakes_with_equal_result(ask):
         (1, torch.tensor(1.0), ""),
         ({"a": torch.ones(2)}, {"a": torch.ones(2)}, ""),
         (torch.ones(1), 1.0, "shape (1,), but should be a single number"),
-        (1.00023, 1.0, "Expected 1, but your answer gives 1.0002."),
+        (1.00023, 1.0, "Expected 1, but your answer returns 1.0002."),
         (torch.tensor([1.0, float("nan")]), torch.ones(2), "at [1]: expected 1"),
         (torch.ones(2).double(), torch.ones(2), "in float64, but should be in float32."),
-        ("1", 1.0, "should be a number, but is a str."),
-        (1, (1, 2), "should be 2 values, but is a int."),
+        ("1", 1.0, "should be a number, but its type is str."),
+        (1, (1, 2), "should have 2 values, but its type is int."),
         ((1, 3), (1, 2), "at place 1: expected 2"),
         ({"a": 1}, {"a": 1, "b": 2}, "a value for b."),
         ("3x3", "5x5", "Expected 5x5"),
@@ -198,7 +198,7 @@ def test_verdict_uses_last_answer_in_any_cell_order(name, run):
             if wanted == Result.INCORRECT:
                 assert {"wrong": first, "other": second}[last] in text
                 assert (exercise.hints[0] in text) == (step == "hints")
-                assert (f"Run the cell in which you write `{short}`" in text) == (step in ("hints", "syntax"))
+                assert (f"Run the cell that defines `{short}`" in text) == (step in ("hints", "syntax"))
 
 
 def test_result_instead_of_function_is_rejected(run):
@@ -206,7 +206,7 @@ def test_result_instead_of_function_is_rejected(run):
     for given in ("discriminator_loss(fake, fake)", "discriminator_loss", "discriminator_loss, hints=2"):
         text, results = run(scope, f'discriminator_loss = course.check("srgan.discriminator_loss", {given})')
         assert results["srgan.discriminator_loss"] == Result.INCORRECT, given
-        assert "check needs the function itself" in text
+        assert "Pass the function itself" in text
 
 
 @pytest.mark.parametrize("wraps", ["", "@functools.wraps(discriminator_loss)"])
@@ -216,7 +216,7 @@ def test_wrapped_reference_is_not_an_answer(wraps, run):
     run(scope, call)
     again = f"old = discriminator_loss\n{wraps}\ndef discriminator_loss(real, fake): return old(real, fake)"
     text, results = run(scope, again, call)
-    assert "other clothes" in text
+    assert "wrapper around the reference" in text
     assert results["srgan.discriminator_loss"] == Result.INCORRECT
 
 
@@ -227,11 +227,11 @@ def test_fallback_class_can_be_built_copied_and_loaded(capsys):
     assert isinstance(copy.deepcopy(block(4)), block)
     block(4).load_state_dict(find(name).reference(4).state_dict())
     check(name, type("ResidualBlock", (block,), {}))
-    assert "other clothes" in said(capsys)
+    assert "wrapper around the reference" in said(capsys)
 
 
 def test_answer_may_call_fallback_of_other_exercise(capsys):
     discriminator_loss = check("srgan.discriminator_loss", lambda real, fake: fake)
     inner = find("degradation.psnr").reference
     check("degradation.psnr", lambda sr, hr, crop: inner(sr, hr, crop) + 0 * discriminator_loss(sr[:1], hr[:1]))
-    assert "right The lab" in said(capsys)
+    assert "correct The lab" in said(capsys)

@@ -59,7 +59,7 @@ def test_claims_do_not_affect_lab(tmp_path, monkeypatch):
     executed = nbformat.read(out, 4)
     assert [cell.id for cell in executed.cells if cell.id in parts] == ["first", "number", "last"]
     assert read_metric(executed).items() >= {"label": "found", "value": 9, "unit": "dB"}.items()
-    with pytest.raises(SrlabError, match="left no headline"):
+    with pytest.raises(SrlabError, match="did not report a metric"):
         read_metric(nbformat.v4.new_notebook())
     records = [(record["claim"], record["value"], record["holds"]) for record in read_records(out)]
     assert records == [("it is five", 1, True), ("it is about five", 5, True), ("it is above six", 5, False)]
@@ -76,7 +76,7 @@ def test_failed_lab_is_reported(tmp_path, monkeypatch):
         raise RuntimeError("Kernel died before replying to kernel_info")
 
     nbformat.write(nbformat.v4.new_notebook(), "lab.ipynb")
-    with pytest.raises(SrlabError, match="takes no parameters"):
+    with pytest.raises(SrlabError, match="accepts no parameters"):
         execute(tmp_path / "lab.ipynb", tmp_path / "out.ipynb", {"seed": 1})
     monkeypatch.setattr("papermill.execute_notebook", clash)
     with pytest.raises(SrlabError, match="died or did not start"):

@@ -62,9 +62,9 @@ def test_run_accepts_name_or_path(tmp_path, monkeypatch, capsys):
         assert main(["diagnose", name]) == 0
         assert capsys.readouterr().out.startswith("03_srgan/default")
     for name, near in {
-        "03_srgna/default": "did you mean 03_srgan/default?",
+        "03_srgna/default": "Did you mean 03_srgan/default?",
         "runs/03_srgan/default/genrator.safetensors": "mean runs/03_srgan/default/generator.safetensors?",
-        "nothing.pth": "give the folder of a run",
+        "nothing.pth": "Pass a run folder",
     }.items():
         assert main(["upscale", "photo.png", "sr.png", "--run", name]) == 2
         assert near in capsys.readouterr().err
@@ -88,7 +88,7 @@ def test_plan_does_not_train_or_download(capsys, home, monkeypatch, no_download)
     given |= {"betas": "[0.9, 0.99]", "device": "cpu"}
     assert main(["plan", "04", *(word for name, value in given.items() for word in ("-p", name, str(value)))]) == 0
     said = capsys.readouterr().out
-    for words in ("recipe:  photos", "100,000 steps", "800 photos of DIV2K (2240.0 megapixels)", "04_esrgan/mine\n"):
+    for words in ("recipe:  photos", "100,000 steps", "800 photos from DIV2K (2240.0 megapixels)", "04_esrgan/mine\n"):
         assert words in said
     for row in ("jpeg +\\[30, 95\\] ", "betas +\\[0.9, 0.99\\] ", "WARNING: The content loss"):
         assert re.search(f"^{row}", said, re.MULTILINE)
@@ -99,7 +99,7 @@ def test_plan_does_not_train_or_download(capsys, home, monkeypatch, no_download)
 
 def test_runs_lists_newest_last(capsys, home):
     assert main(["runs"]) == 0
-    assert "There are no runs in " in capsys.readouterr().out
+    assert "No runs found in " in capsys.readouterr().out
     for number, (lab, name) in enumerate([("03_srgan", "long"), ("01_srresnet", "default")]):
         run = leave_run(lab, name, 250 * number)
         run.write_manifest(run.manifest() | {"metrics": {"val_psnr": 28.634}, "schedule_total": 1000})
@@ -123,7 +123,7 @@ def test_runs_shows_status(capsys):
     said = capsys.readouterr().out
     states = dict(line.split()[:2] for line in said.splitlines() if line.startswith("0"))
     assert states == {"03_srgan/killed": "stopped", "03_srgan/training": "running"}
-    assert "Passed over: " in said
+    assert "Skipped: " in said
 
 
 def test_unencodable_character_does_not_fail(monkeypatch):

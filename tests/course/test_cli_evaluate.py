@@ -72,10 +72,10 @@ def test_run_is_scored_at_its_scale(capsys):
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (["--run", "01_srresnet/default", "--scale", "2"], "enlarges x4, but --scale is 2"),
-        (["--sr", "sr", "--csv", "hr/baby.png"], "exists already"),
+        (["--run", "01_srresnet/default", "--scale", "2"], "upscales by 4, but --scale is 2"),
+        (["--sr", "sr", "--csv", "hr/baby.png"], "already exists"),
         (["--method", "bicubic", "--scale", "100"], "too small for scale 100"),
-        (["--sr", "sr", "--metrics", "lpips", "--weights", "none.pth"], "no weights file none.pth"),
+        (["--sr", "sr", "--metrics", "lpips", "--weights", "none.pth"], "Weights file none.pth not found"),
     ],
     ids=str,
 )

@@ -66,7 +66,7 @@ def test_folder_resumes_and_failed_file_is_reported(source, tmp_path, capsys):
     assert re.findall(r"lr\.png: +(\d+)%", capsys.readouterr().err) == ["0", "100"], "no bar between in a log"
     (tmp_path / "broken.png").write_text("hello")
     for options, printed, counts in (
-        ([], "", "0 written, 1 failed, 1 already there"),
+        ([], "", "0 written, 1 failed, 1 already exist"),
         (["--force"], f"{tmp_path / 'out' / 'lr.png'}\n", "1 written, 1 failed."),
     ):
         assert main([*command, *options]) == 1
@@ -79,11 +79,11 @@ def test_folder_resumes_and_failed_file_is_reported(source, tmp_path, capsys):
 @pytest.mark.parametrize(
     ("target", "options", "words"),
     [
-        ("mine.png", ["--method", "bicubic"], "exists already"),
-        ("sr.png", ["--run", "01_srresnet/default", "--scale", "4"], "enlarges x2, but --scale is 4"),
+        ("mine.png", ["--method", "bicubic"], "already exists"),
+        ("sr.png", ["--run", "01_srresnet/default", "--scale", "4"], "upscales by 2, but --scale is 4"),
         ("sr.png", ["--run", "01_srresnet/default", "--precision", "fp16", "--device", "cpu"], "fp16 needs a GPU"),
-        ("sr.png", ["--run", "mine.png"], "mine.png is neither a run folder nor a weights file"),
-        ("sr.png", ["--run", "empty.safetensors"], "damaged or cut short"),
+        ("sr.png", ["--run", "mine.png"], "mine.png is not a run folder or a weights file"),
+        ("sr.png", ["--run", "empty.safetensors"], "damaged or truncated"),
     ],
 )
 def test_upscale_error_is_one_line_without_output(

@@ -56,17 +56,17 @@ HEALTHY = {
 BY_HEART = [0.006 if i < 10 else 0.0009 + 0.0002 * (i % 3) for i in range(24)]
 EXPLODED = [0.09, 1.7, 13.0, 1.6e6, 2e3, 2e8, 1.5e4, 561.0, 47.0, 25.0, 13.0]  # MSE at five times the rate
 FAILURES = [
-    ("D wins", gan(d_real=lambda t: 0.6 + 0.395 * min(1, 2 * t), d_fake=lambda t: 0.4 - 0.395 * min(1, 2 * t))),
-    ("D wins", gan(6, d_real=0.99, d_fake=0.01)),
-    ("D starves", gan(6, d_real=0.5, d_fake=0.49)),
-    ("D is upside down", gan(d_real=0.2, d_fake=0.8)),
+    ("D overpowers G", gan(d_real=lambda t: 0.6 + 0.395 * min(1, 2 * t), d_fake=lambda t: 0.4 - 0.395 * min(1, 2 * t))),
+    ("D overpowers G", gan(6, d_real=0.99, d_fake=0.01)),
+    ("D is too weak", gan(6, d_real=0.5, d_fake=0.49)),
+    ("the labels of D are swapped", gan(d_real=0.2, d_fake=0.8)),
     ("no gradient reaches G", gan(g_norm=0.0)),
-    ("it does not learn", pixels([0.1 + 0.001 * (i % 3) for i in range(60)])),
-    ("it does not learn", pixels(STILL, FLAT)),
-    ("it overfits", pixels(FALLING, [24.0, 27.6, 27.4, 27.2, 27.0])),
-    ("it overfits", pixels(BY_HEART, [25.5, 26.6, 25.9, 25.4, 25.2])),
-    ("the picture runs away", [*gan(), {"step": 0, "val_psnr": 28.0}, {"step": 300, "val_psnr": 21.0}]),
-    ("the picture runs away", pixels(EXPLODED, [27.4, 21.9, 15.2, 8.9, 9.9])),
+    ("the network does not learn", pixels([0.1 + 0.001 * (i % 3) for i in range(60)])),
+    ("the network does not learn", pixels(STILL, FLAT)),
+    ("the network overfits", pixels(FALLING, [24.0, 27.6, 27.4, 27.2, 27.0])),
+    ("the network overfits", pixels(BY_HEART, [25.5, 26.6, 25.9, 25.4, 25.2])),
+    ("training diverged", [*gan(), {"step": 0, "val_psnr": 28.0}, {"step": 300, "val_psnr": 21.0}]),
+    ("training diverged", pixels(EXPLODED, [27.4, 21.9, 15.2, 8.9, 9.9])),
 ]
 
 

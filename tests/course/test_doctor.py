@@ -24,11 +24,11 @@ def too_old(*_):
 @pytest.mark.parametrize(
     ("stand_in", "words"),
     [
-        ((psutil, "virtual_memory", memory(2, 1)), "need 4 GiB of memory, not 2.0"),
-        ((psutil, "virtual_memory", memory(8, 1)), "Only 1.0 GiB of memory are free"),
-        ((shutil, "disk_usage", lambda _: SimpleNamespace(free=3e8)), "Only 0.3 GB of disk are free"),
+        ((psutil, "virtual_memory", memory(2, 1)), "2.0 GiB of memory; the labs need 4"),
+        ((psutil, "virtual_memory", memory(8, 1)), "Only 1.0 GiB of memory is free"),
+        ((shutil, "disk_usage", lambda _: SimpleNamespace(free=3e8)), "Only 0.3 GB of disk is free"),
         ((doctor, "minutes_of_lab_01", lambda _: 17), "would train for 17 minutes"),
-        ((doctor, "minutes_of_lab_01", too_old), "A training step failed (CUDA error: no kernel image is available);"),
+        ((doctor, "minutes_of_lab_01", too_old), "A training step failed (CUDA error: no kernel image is available)."),
         ((psutil, "virtual_memory", memory(3.7, 2)), "This machine can run the labs."),
     ],
 )

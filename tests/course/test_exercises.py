@@ -55,18 +55,16 @@ def tensors(exercise):
 def test_known_mistake_gets_its_hint(name, capsys):
     exercise = find(name)
     cases = [f"passed {case}" for case in exercise.cases]
-    dues = [(answer, [*cases, "right The lab"]) for answer in (exercise.reference, *exercise.also_accepted)]
-    dues += [(answer, [f"note {note}", "right The lab"]) for note, answer in pairs(exercise.notes)]
-    dues += [
-        (answer, [f" {hint} The lab goes on with the reference"]) for hint, answer in pairs(exercise.known_mistakes)
-    ]
+    dues = [(answer, [*cases, "correct The lab"]) for answer in (exercise.reference, *exercise.also_accepted)]
+    dues += [(answer, [f"note {note}", "correct The lab"]) for note, answer in pairs(exercise.notes)]
+    dues += [(answer, [f" {hint} The lab will use the reference"]) for hint, answer in pairs(exercise.known_mistakes)]
     dues += [(lambda *inputs, odd=odd: odd, [" hint "]) for odd in (None, 3.7, nn.Identity())]
     dues.append((Spoil if isinstance(exercise.reference, type) else spoil, [" hint "]))
     before, failed = [tensor.clone() for tensor in tensors(exercise)], []
     for answer, phrases in dues:
         taken = check(name, answer) is answer
         text = said(capsys)
-        if taken != phrases[-1].startswith("right The lab") or not all(phrase in text for phrase in phrases):
+        if taken != phrases[-1].startswith("correct The lab") or not all(phrase in text for phrase in phrases):
             failed.append(f"Wanted: {' ... '.join(phrases)}\nSaid:   {text}")
     assert not failed, "\n\n".join(failed)
     assert all(map(torch.equal, before, tensors(exercise))), "inputs of the next check"
@@ -79,11 +77,11 @@ def test_stub_is_not_attempted(name, capsys, monkeypatch):
         monkeypatch.delenv("SRLAB_STRICT", raising=False)
         fallback = check(name, stub)
         text = said(capsys)
-        assert "still to do" in text
+        assert "Not attempted yet" in text
         assert [hint in text for hint in exercise.hints[:2]] == [True, False]
         assert check(name, fallback, hints=2) is fallback
         assert exercise.hints[1] in said(capsys)
         monkeypatch.setenv("SRLAB_STRICT", "1")
         for answer in (stub, fallback):
-            with pytest.raises(SrlabError, match="still to do"):
+            with pytest.raises(SrlabError, match="not attempted yet"):
                 check(name, answer)

@@ -78,7 +78,7 @@ def test_progress_reads_labs(capsys, monkeypatch):
     assert {row[0]: row[2] for row in rows if row and row[0] in names()} == dict.fromkeys(names(), "not run")
     monkeypatch.chdir("/")
     assert main(["progress"]) == 2
-    assert "go to the folder" in capsys.readouterr().err
+    assert "Change to the course folder" in capsys.readouterr().err
 
 
 def test_grading_executes_and_prints_nothing_from_files(tmp_path, capsys, monkeypatch):
@@ -129,7 +129,7 @@ def colab():
 
 
 JUERGEN = unicodedata.normalize("NFD", "Jürgen Öz")
-UNREADABLE = "is not a notebook that can be read"
+UNREADABLE = "is not a readable notebook"
 COUNTED = {  # student -> content, result of PSNR, and file
     "Ann": (lab, "correct", "Ann/00_degradation.ipynb"),
     "Bo Wrong": (lambda: lab("incorrect"), "incorrect", "Bo_bo/lab.ipynb"),
@@ -139,11 +139,11 @@ COUNTED = {  # student -> content, result of PSNR, and file
     JUERGEN: (lab, "correct", f"{JUERGEN}_2345_assignsubmission_file_/00_degradation.ipynb"),
 }
 NOT_COUNTED = {  # student -> content, note in the table, and files
-    "Two": (lab, "one of several files of Two for degradation", "Two/a.ipynb", "Two/b.ipynb"),
+    "Two": (lab, "one of several files from Two for degradation", "Two/a.ipynb", "Two/b.ipynb"),
     "Zip": (lambda: b"PK", UNREADABLE, "Zip/lab.zip"),
     "Broken": (lambda: b'{"cells": [{"outputs"', UNREADABLE, "Broken/lab.ipynb"),
     "Odd": (lambda: b'{"nbformat": 4, "cells": [{"outputs": [null]}]}', UNREADABLE, "Odd/lab.ipynb"),
-    "Foreign": (lambda: nbformat.writes(notebook()).encode(), "has no exercises of this course", "Foreign/lab.ipynb"),
+    "Foreign": (lambda: nbformat.writes(notebook()).encode(), "has no exercises of this version", "Foreign/lab.ipynb"),
     "Absent": (None, "nothing submitted"),
 }
 STRANGER = "=1+1_lab"
@@ -178,10 +178,12 @@ def test_grades_have_row_per_student_and_line_per_file(school, capsys):
         assert rows[name]["degradation"] == rows[name]["degradation.psnr"] == rows[name]["degradation quiz"] == ""
         assert note in rows[name]["note"], name
         assert [said.count(f"{file}: ") for file in files] == [1] * len(files)
-    assert f"No degradation that counts: {'; '.join([*NOT_COUNTED, STRANGER])}\n" in said
-    assert f"Not in the class list: {STRANGER}\n13 files of 13 students; not counted: 7.\n" in said, "no file is hidden"
+    assert f"No valid degradation submission: {'; '.join([*NOT_COUNTED, STRANGER])}\n" in said
+    assert f"Not in the class list: {STRANGER}\n13 files from 13 students; not counted: 7.\n" in said, (
+        "no file is hidden"
+    )
     assert main(command) == 2
-    assert "exists already" in capsys.readouterr().err
+    assert "already exists" in capsys.readouterr().err
     assert Path("grades.csv").read_bytes() == before
 
 
@@ -207,7 +209,12 @@ def test_class_list(tmp_path):
     file = tmp_path / "names.csv"
     file.write_bytes('\ufeffName\r\n"Li, Anna"; -\r\n\r\n---\r\nAnna Li Wu;wuanna\r\nZoë\r\n'.encode())
     assert read_class(file) == KNOWN
-    contents = {"has no names": b"", "Li, Anna twice": b"Anna Li\nLi, Anna", "Al twice": b"A; al\nAl", "UTF-8": b"\xff"}
+    contents = {
+        "contains no names": b"",
+        "Li, Anna for two students": b"Anna Li\nLi, Anna",
+        "Al for two students": b"A; al\nAl",
+        "UTF-8": b"\xff",
+    }
     for words, content in contents.items():
         file.write_bytes(content)
         with pytest.raises(SrlabError, match=words):

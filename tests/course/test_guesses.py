@@ -33,19 +33,19 @@ def said(asked):
     ("choices", "unit", "typed", "outcome", "words"),
     [
         (["left", "right"], "", "left", "left", "Your guess: left. Right!"),
-        (["left", "right"], "", "right", "left", "Your guess: right. The outcome: left."),
-        ((), "dB", " 28 dB", 29.777, "Your guess: 28 dB. The outcome: 29.8 dB."),
+        (["left", "right"], "", "right", "left", "Your guess: right. Outcome: left."),
+        ((), "dB", " 28 dB", 29.777, "Your guess: 28 dB. Outcome: 29.8 dB."),
         ((), "dB", "28", 28.04, "Your guess: 28 dB. Right!"),
-        ((), "", "4", 4.4, "Your guess: 4. The outcome: 4.4."),
+        ((), "", "4", 4.4, "Your guess: 4. Outcome: 4.4."),
         ((), "", "16697987", 16697987, "Your guess: 16697987. Right!"),
-        ((), "", "1,5", 15, "Your guess: 1,5. The outcome: 15."),
-        ((), "dB", "ten", 3, "The outcome: 3 dB."),
+        ((), "", "1,5", 15, "Your guess: 1,5. Outcome: 15."),
+        ((), "dB", "ten", 3, "Outcome: 3 dB."),
     ],
 )
 def test_guess_is_shown_with_outcome(capsys, choices, unit, typed, outcome, words):
     asked = Guess("How much?", choices, unit)
     asked.field.value = typed  # like a click or a key
-    assert said(asked).startswith("A number please" if typed == "ten" else "Taken: ")
+    assert said(asked).startswith("Please enter a number" if typed == "ten" else "Saved: ")
     asked.reveal(outcome)
     assert capsys.readouterr().out == f"{words}\n"
 
@@ -61,7 +61,7 @@ def test_guess_is_saved_per_lab(home, monkeypatch):
     ask("04").field.value = "4"
     ask("04", "Which?", ["a", "b"]).field.value = "b"
     assert (ask("03").taken, ask("04").taken, ask("04", "Which?", ["a", "b"]).taken) == ("3", "4", "b")
-    assert said(ask("04")) == "Taken: 4 dB. Now run the next cell."
+    assert said(ask("04")) == "Saved: 4 dB. Now run the next cell."
     assert "4 dB" in ask("04").still()
     assert ask("04", "Which?", ["a", "c"]).taken == "", "b must no longer be selectable"
 
@@ -74,7 +74,7 @@ def test_outcome_is_folded_without_page(monkeypatch):
     asked = Guess("Is <b> wide?", unit="px")
     asked.reveal(8)
     (data,) = shown
-    assert data["text/html"] == "<details><summary>The outcome</summary>The outcome: 8 px.</details>"
+    assert data["text/html"] == "<details><summary>Outcome</summary>Outcome: 8 px.</details>"
     assert "Is &lt;b&gt; wide?" in asked.still()
 
 
@@ -82,7 +82,7 @@ def test_headless_run_ignores_guesses(home, capsys):
     home.mkdir()
     (home / "guesses.json").write_text('{"": {"How much?": "12"}}')
     guess("How much?").reveal(8)
-    assert capsys.readouterr().out.endswith("The outcome: 8.\n")
+    assert capsys.readouterr().out.endswith("Outcome: 8.\n")
     assert (home / "guesses.json").read_text() == '{"": {"How much?": "12"}}'
 
 

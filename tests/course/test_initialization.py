@@ -47,18 +47,18 @@ def named(start, asked):
     [
         ({"degradation": Degradation(jpeg=(60, 95))}, r"jpeg=\[60.0, 95.0\], not 0.0"),
         ({"network": NETWORK | {"num_blocks": 3, "num_features": 8}}, "num_blocks=3, not 1 and num_features=8, not 4"),
-        ({"images": RIGHT}, "trained on right half of gravel, on which this run would be validated"),
+        ({"images": RIGHT}, "trained on right half of gravel, the validation photos of this run"),
         ({"status": "failed"}, "no trained run"),
     ],
 )
 def test_misfit_run_is_rejected_by_name_and_skipped_in_search(capsys, made, words):
     leave("one", **made)
-    with pytest.raises(SrlabError, match=rf"start={LAB}/one won't do: .*{words}"):
+    with pytest.raises(SrlabError, match=rf"Cannot start from {LAB}/one: .*{words}"):
         named(f"{LAB}/one", wanted())
     leave("two", step=1000)
     network, where = find_start([f"{LAB}/one", f"{LAB}/two"], wanted())
     assert (network.config, where) == (MADE.config, f"{LAB}/two")
-    assert f"{LAB}/one is passed over: " in capsys.readouterr().out
+    assert f"Skipping the pretrained network {LAB}/one: " in capsys.readouterr().out
 
 
 def test_run_on_other_photos_is_only_used_by_name(capsys):
@@ -83,7 +83,7 @@ def test_bundled_network_needs_same_size_scale_and_degradation():
     assert found(wanted(RRDB), "bundled") == "bundled"
     for other in (wanted(RRDB | {"scale": 2}), wanted(RRDB, Degradation(blur=1.0))):
         assert found(other, "bundled") == ""
-        with pytest.raises(SrlabError, match="no RRDBNet of this size"):
+        with pytest.raises(SrlabError, match="no bundled RRDBNet of this size"):
             named("bundled", other)
 
 
@@ -131,7 +131,7 @@ def test_search_finds_shortest_finished_main_run():
 @pytest.mark.parametrize(
     ("photo", "called", "passed_over"),
     [
-        ("grass", "lawn", ["it has learned all of grass", "it has learned all of grass"]),
+        ("grass", "lawn", ["it was trained on all of grass", "it was trained on all of grass"]),
         ("brick", "gravel", ["", "it was trained on photos/train"]),  # only its name is that of a bundled photo
     ],
 )

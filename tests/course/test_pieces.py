@@ -37,5 +37,5 @@ def test_small_photo_has_fewer_crops(gravel):
     assert 1 <= len(pieces_that_fit(gravel[..., :96, :96], 0, 0)) < 50
     with pytest.raises(SrlabError, match="too small"):
         pieces_that_fit(gravel[..., :48, :48], 2, 2)
-    with pytest.raises(SrlabError, match="doesn't lie within the photo"):
+    with pytest.raises(SrlabError, match="is not inside the photo"):
         pieces_that_fit(gravel, 200, 0)

@@ -52,7 +52,7 @@ def test_choice_shows_only_its_reason(answers, capsys):
     text, given = capsys.readouterr().out, answers.replace(" ", "").upper()
     for question, letter in zip(FIRST, given, strict=True):
         for place, choice in question.choices.items():
-            verdict = "is right." if choice.right else "is not right."
+            verdict = "is correct." if choice.right else "is incorrect."
             assert choice.text in text
             assert (f"**{letter} {verdict}** {choice.why}" in text) == (choice.why in text) == (place == letter)
     assert BANKS[LAB][ASKED].text not in text
@@ -60,11 +60,11 @@ def test_choice_shows_only_its_reason(answers, capsys):
 
 @pytest.mark.parametrize("answers", ["ABC", "?Z???", ["A"] * 5])
 def test_malformed_answers_are_rejected_below_questions(answers, capsys):
-    with pytest.raises(SrlabError, match=re.escape(f"{answers!r} must be a text with one letter for each of the 5")):
+    with pytest.raises(SrlabError, match=re.escape(f"{answers!r} is not valid. Pass one letter for each of the 5")):
         quiz(LAB, answers)
     text = capsys.readouterr().out
     assert all(question.text in text for question in FIRST)
-    assert " right.**" not in text
+    assert "correct.**" not in text
 
 
 # --- In a submitted notebook -----------------------------------------------------------------------------------

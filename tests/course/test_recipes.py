@@ -102,7 +102,7 @@ HEAD = "parameters: {}\nchoices: {}\nminimum: {}\nmin_image_size: {}\nhelp: {a: 
         ("", "its head: "),
         ("help: [", "its head: "),
         (f"{HEAD}\nlaptop: {{description: x, source: y, values: {{a: 1}}, requries: {{}}}}", "laptop: .* 'requries'"),
-        (f"{HEAD}\nlaptop: {{description: x, source: y, values: {{b: 1}}}}", "laptop: .* lack a, b"),
+        (f"{HEAD}\nlaptop: {{description: x, source: y, values: {{b: 1}}}}", "laptop: missing .* a, b"),
         (f"{HEAD}\nlaptop: {{description: x, values: {{a: 1}}}}", "laptop: .* 'source'"),
         (f"{HEAD}\nlaptop: {{description: x, source: y, extends: lapptop, values: {{a: 1}}}}", "laptop: 'lapptop'"),
     ],

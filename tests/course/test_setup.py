@@ -80,13 +80,17 @@ def test_parameters_cell_has_recipe_defaults(lab):
 # --- Rejected values, and names of runs --------------------------------------------------------------------------
 
 REFUSED = [
-    ("00_degradation", {"sede": 5}, r"parameter 'sede' \(did you mean seed\?\); correct it, and run `del sede` or"),
+    ("00_degradation", {"sede": 5}, r"parameter 'sede' \(did you mean seed\?\). Correct it, and run `del sede` or"),
     ("00_degradation", {"photo": "~/no/such.png"}, re.escape(str(Path.home() / "no" / "such.png"))),
     ("00_degradation", {"scale": 5}, "scale=5 must be one of 2, 3, 4, 8"),
-    ("00_degradation", {"benchmark": "no/such/set"}, "no folder no/such/set"),
-    ("05_evaluation", {"runs": "01_srresnet/none"}, "There is no run 01_srresnet/none"),
+    ("00_degradation", {"benchmark": "no/such/set"}, "folder no/such/set not found"),
+    ("05_evaluation", {"runs": "01_srresnet/none"}, "Run 01_srresnet/none has no weights"),
     ("01_srresnet", {"seed": True}, "seed=True must be a whole number, like its default 0"),
-    ("01_srresnet", {"device": 0}, "device=0 must be text, .* Papermill takes text that looks like a number with -r"),
+    (
+        "01_srresnet",
+        {"device": 0},
+        "device=0 must be text, .* In papermill, pass text that looks like a number with -r",
+    ),
     ("01_srresnet", {"overrides": "batch=4"}, "overrides='batch=4' must be a dict, such as {'batch': 4}"),
     ("01_srresnet", {"batch": 0}, "batch=0 must be at least 1"),
     ("01_srresnet", {"blur": [3.0, 0.2]}, r"blur=\[3.0, 0.2\] must be 0 or more"),
@@ -94,16 +98,16 @@ REFUSED = [
     ("01_srresnet", {"parameter_limit": 9}, "MSRResNet has [0-9,]+ parameters, more than the limit of 9"),
     ("01_srresnet", {"learning_rate": float("nan")}, "learning_rate=nan must be a finite number"),
     ("01_srresnet", {"learning_rate": "2e-4"}, "learning_rate='2e-4' must be a number"),  # YAML 1.1 makes it text
-    ("02_content_loss", {"backbone": "no/such.pth"}, "There is no weights file no/such.pth"),
-    ("03_srgan", {"discriminator": "vgg", "patch": 48}, "a size that is a multiple of 32, not 64 and 48"),
-    ("03_srgan", {"start": "01_srresnet/none"}, "start=01_srresnet/none won't do: there is no trained run"),
-    ("04_esrgan", {"recipe": "papre"}, "no recipe 'papre'; choose auto, laptop"),
-    ("04_esrgan", {"recipe": "paper"}, "paper allows no warnings.* 12 photos .* -p images div2k.*random features"),
-    ("04_esrgan", {"overrides": {"seed": 4}}, "seed is a parameter and not an override; write seed = 4"),
+    ("02_content_loss", {"backbone": "no/such.pth"}, "Weights file no/such.pth not found"),
+    ("03_srgan", {"discriminator": "vgg", "patch": 48}, "a size that is a multiple of 32, but got 64 and 48"),
+    ("03_srgan", {"start": "01_srresnet/none"}, "Cannot start from 01_srresnet/none: no trained run"),
+    ("04_esrgan", {"recipe": "papre"}, "Recipe 'papre' not found. Choose auto, laptop"),
+    ("04_esrgan", {"recipe": "paper"}, "paper is strict .* 12 photos .* -p images div2k.*random features"),
+    ("04_esrgan", {"overrides": {"seed": 4}}, "seed is a notebook parameter, not an override. Write seed = 4"),
     ("04_esrgan", {"overrides": {"fotos": "astronaut"}}, r"'fotos' \(did you mean photos\?\)"),
     ("01_srresnet", {"seed": 2**64}, "seed=18446744073709551616 must be below"),
-    ("04_esrgan", {"run": "../x"}, r"no good name for a run; \w+"),
-    ("04_esrgan", {"run": "x" * 101}, "too long; use one of at most 100 letters"),
+    ("04_esrgan", {"run": "../x"}, r"not a valid run name\. \w+"),
+    ("04_esrgan", {"run": "x" * 101}, "too long. Use at most 100 characters"),
 ]
 
 
@@ -158,7 +162,7 @@ def test_first_setup_requires_all_parameters():
     scope = namespace("01_srresnet", nn=torch.nn, _mine=3, MEAN=(0.5, 0.5))
     assert course.setup("01_srresnet", scope).run == "default"
     del scope["scale"]
-    with pytest.raises(SrlabError, match="no scale here"):
+    with pytest.raises(SrlabError, match="Parameter scale is not defined"):
         course.setup("01_srresnet", scope)
 
 
@@ -190,7 +194,7 @@ def test_lab_attributes_and_suggestions_for_typos():
     lab = setup("01_srresnet")
     assert lab.batch == lab.parameters["batch"] == copy.copy(lab).batch
     assert {"batch", "unseen", "expect"} <= set(dir(lab))
-    for slip, words in {"itters": "did you mean iters", "crowd_size": "it has recipe, iters"}.items():
+    for slip, words in {"itters": "Did you mean iters", "crowd_size": "It has recipe, iters"}.items():
         with pytest.raises(AttributeError, match=words):
             getattr(lab, slip)
 
@@ -243,7 +247,7 @@ def test_error_in_notebook(cells, sources, words, absent):
     assert absent not in shown.stdout + shown.stderr
 
 
-@pytest.mark.parametrize(("step", "words"), [(0, ""), (200, "200 of 800 steps"), (800, "nothing is trained")])
+@pytest.mark.parametrize(("step", "words"), [(0, ""), (200, "200 of 800 steps"), (800, "not trained again")])
 def test_setup_announces_effect_on_existing_run(capsys, step, words):
     leave_run("04_esrgan", "default", step)
     setup("04_esrgan")
@@ -329,10 +333,10 @@ def test_too_small_photos_are_reported_before_training(capsys, photo):
         val = photo(f"val/{name}.png", height=side, width=side)
         train = photo(f"train/{name}.png", height=side // 2, width=200)
     lab = setup("04_esrgan", images=str(train.parent), validation=str(val.parent), iters=10)
-    left_out = re.findall(r"Left out of (\w+), .* (\d+) pixels: small", capsys.readouterr().out)
+    left_out = re.findall(r"Left out of (\w+) .* (\d+) pixels: small", capsys.readouterr().out)
     assert left_out == [("train", "32"), ("val", "48")]
     assert (lab.train_set.names, lab.unseen.names) == (["large"], ["large"])
-    with pytest.raises(SrlabError, match=r"small.png is 40 x 40; .* 64 pixels"):
+    with pytest.raises(SrlabError, match=r"small.png is 40 x 40. .* 64 pixels"):
         setup("04_esrgan", photo=str(val))
 
 
@@ -341,5 +345,5 @@ def test_training_and_validation_photos_are_disjoint(photo):
     folders = {"images": str(train.parent), "validation": str(other.parent)}
     assert setup("03_srgan", **folders).unseen.names == ["other"], "another photo with the same name"
     again = photo("again/another.png").parent
-    with pytest.raises(SrlabError, match="another of again is other of train"):
+    with pytest.raises(SrlabError, match="another of again is training photo other of train"):
         setup("03_srgan", **folders | {"validation": str(again), "center_crop": 64})

@@ -27,7 +27,7 @@ def test_solved_lab_differs_only_in_stubs(capsys, home, monkeypatch):
     assert ["course.TODO" in cell.source for pair in changed for cell in pair] == [True, False] * len(changed)
     assert len(changed) == sum(name.startswith("srgan.") for name in names())
     assert main(["solutions", "03"]) == 2
-    assert "exists already" in capsys.readouterr().err
+    assert "already exists" in capsys.readouterr().err
 
 
 def test_student_answer_is_kept():

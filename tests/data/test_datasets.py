@@ -190,7 +190,7 @@ def test_locked_folder(tmp_path, capsys):
         save(tmp_path / "set" / name)
     (tmp_path / "set" / "b").chmod(0)
     assert load_images(tmp_path / "set").names == ["a"]
-    assert f"{tmp_path}/set/b, which can't be read (Permission denied)" in capsys.readouterr().out
+    assert f"{tmp_path}/set/b, which cannot be read (Permission denied)" in capsys.readouterr().out
     (tmp_path / "set").chmod(0)
     with pytest.raises(SrlabError, match=r"set .*\(Permission denied\)"):
         load_images(tmp_path / "set")
@@ -225,14 +225,14 @@ def test_symlinked_folders(tmp_path):
     ("ask", "said"),
     [
         (lambda path: datasets.bundled_photos("test"), "'test'.*train, validation"),
-        (lambda path: noise_set((4, 5))["c"], "'c' in mine.* a"),
-        (lambda path: noise_set((95, 99)).at_least(96), "No image of mine is 96 pixels"),
+        (lambda path: noise_set((4, 5))["c"], "'c' not found in mine.* a"),
+        (lambda path: noise_set((95, 99)).at_least(96), "No image in mine has at least 96 x 96 pixels"),
         (lambda path: noise_set((4, 5)).center_crop(0), "at least 1 pixel"),
         (lambda path: noise_set((3, 42)).with_lr(Degradation(), 4), "'a' of mine: .*42x3.*scale 4"),
         (lambda path: PatchSampler(noise_set((9, 9)).with_lr(Degradation(), 4), patch=8), "mine has LR images"),
-        (lambda path: load_images(path / "nowhere"), "no folder .*nowhere"),
-        (lambda path: load_images(path / "empty"), r"no images in .*empty.*\.png"),
-        (lambda path: load_images(path / "twice"), "several images named cat;"),
+        (lambda path: load_images(path / "nowhere"), "Cannot read the folder .*nowhere"),
+        (lambda path: load_images(path / "empty"), r"No images found in .*empty.*\.png"),
+        (lambda path: load_images(path / "twice"), r"several images named cat\."),
         (lambda path: load_images(path / "torn"), r"a\.png is damaged"),
         (lambda path: load_images(path / "unpaired"), "unpaired has no LR image for bird"),
         (lambda path: load_images(path / "unfit"), "'bird' in .* is 5x5, .* 1/4"),

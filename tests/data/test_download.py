@@ -239,7 +239,7 @@ def test_download_data(site, tmp_path, capsys):
     main = load_script(ROOT / "data_scripts" / "download_data.py").main
     to = tmp_path / "else where"
     assert main(["tiny", "set6", "--to", str(to)]) == 2
-    assert "no data set 'set6'" in capsys.readouterr().err
+    assert "'set6' is not a known data set" in capsys.readouterr().err
     assert main(["--list"]) == 0
     assert site.requests == []
     capsys.readouterr()

@@ -55,9 +55,9 @@ def test_written_image_is_read_exactly(tmp_path, suffix):
     ("image", "name", "said"),
     [
         *[(torch.zeros(shape), "a.png", "one RGB image") for shape in ((1, 4, 4), (2, 3, 4, 4), (4, 4, 3))],
-        *[(torch.zeros(3, 4, 4), name, "image format") for name in ("a", "a.npy")],
-        (torch.full((3, 4, 4), math.nan), "a.png", "no numbers"),
-        (torch.full((3, 4, 4), 255.0), "a.png", "divide it by 255"),
+        *[(torch.zeros(3, 4, 4), name, "image extension") for name in ("a", "a.npy")],
+        (torch.full((3, 4, 4), math.nan), "a.png", "contains NaN or infinity"),
+        (torch.full((3, 4, 4), 255.0), "a.png", "Divide it by 255"),
         (torch.full((3, 4, 4), 255), "a.png", "torch.int64"),
     ],
 )

@@ -171,10 +171,10 @@ def test_rotation_of_ramp():
     [
         ({"images": random_set((30, 25), (15, 40))}, "'image1' of tiny is 40x15 pixels"),
         ({"images": image_set()}, "tiny has no images"),
-        ({"patch": 18}, "patch of 18.*multiple of the scale 4"),
+        ({"patch": 18}, "multiple of the scale 4, but is 18"),
         ({"batch": 0}, "at least 1, but is 0"),
-        ({"rotate": 90}, "rotate=90"),
-        ({"augment": "rotate"}, "augment 'rotate'; choose all, flip or none"),
+        ({"rotate": 90}, "rotate must be .* but is 90"),
+        ({"augment": "rotate"}, "'rotate' is not a valid augment. Use all, flip or none"),
     ],
 )
 def test_invalid_sampler_settings_are_rejected(settings, words):

@@ -55,7 +55,7 @@ def test_large_photo_is_center_cropped(own):
     left, right = own(pixels)
     assert left.hr[0].shape == right.hr[0].shape
     assert (left.hr[0].permute(1, 2, 0).numpy() == pixels[38:1062, 138:582]).all()
-    assert left.name == "left half of the middle of own"
+    assert left.name == "left half of the center of own"
 
 
 SMOOTH = np.linspace(0, 255, 400).astype(np.uint8)[None, :, None].repeat(200, 0).repeat(3, 2)
@@ -84,7 +84,7 @@ def test_slightly_blurry_phone_photo_is_accepted(own):
 
 @pytest.mark.parametrize(
     ("name", "said"),
-    [("sand", "no photo .*/sand; .* camera, "), (".", "is a folder"), ("a\nb.png", "not a line of text")],
+    [("sand", "Photo .*/sand not found.* camera, "), (".", "is a folder"), ("a\nb.png", "not printable")],
 )
 def test_invalid_subject_is_rejected(name, said, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)

@@ -50,7 +50,7 @@ def test_metrics_return_float64_per_image_on_8_bit_levels(measure, pair):
 def test_nan_and_range_minus_1_to_1_are_rejected(measure, pair):
     """Reject the range of a tanh: clipped at 0, its score would be off by up to 3 dB."""
     sr, hr = pair
-    for image, said in ((hr * math.nan, "NaN"), (2 * sr - 1, r"from \[-1, 1\] take")):
+    for image, said in ((hr * math.nan, "NaN"), (2 * sr - 1, r"Convert \[-1, 1\] with")):
         with pytest.raises(SrlabError, match=said):
             measure(image, hr)
     measure(1.2 * sr - 0.1, hr)

@@ -90,7 +90,7 @@ REFUSED = [
     (GOOD, GOOD / 0, "NaN or infinity"),
     (GOOD[:, :1], GOOD, r"\(1, 1, 20, 20\)"),  # never broadcast gray over color
     (torch.rand(20, 20, 3), torch.rand(20, 20, 3), "RGB or gray"),
-    (torch.full((1, 3, 20, 20), 200.0), GOOD, "divide 8-bit levels by 255"),
+    (torch.full((1, 3, 20, 20), 200.0), GOOD, "Divide 8-bit levels by 255"),
     (torch.rand(3, 8, 30), torch.rand(3, 8, 30), "crop of 4"),
 ]
 

@@ -136,9 +136,9 @@ def test_lpips_without_weights_is_skipped_with_message(images, capsys, backbone_
     ("model", "height", "options", "said"),
     [
         (bicubic, 8, {}, "Image '0' of bad: .*nothing left"),
-        (lambda lr: upsample(lr, 2), 40, {}, "SR has shape .* but HR"),
+        (lambda lr: upsample(lr, 2), 40, {}, "SR has shape .* and HR"),
         (bicubic, 40, {"metrics": ("psnr", "vmaf")}, "'vmaf'.*patch_distance"),
-        (bicubic, 40, {"metrics": ()}, "choose from"),
+        (bicubic, 40, {"metrics": ()}, "Use one of"),
     ],
 )
 def test_unscorable_image_and_unknown_metric_are_reported(model, height, options, said):
@@ -196,7 +196,7 @@ LABELS = [  # lab, run, parameters, label
 
 def test_finished_runs_are_loaded_by_method_name(home, capsys):
     assert load_trained() == {}
-    assert f"no finished runs for all kinds of photos in {home}" in capsys.readouterr().out
+    assert f"No finished general-purpose runs found in {home}" in capsys.readouterr().out
     for lab, name, parameters, _ in reversed(LABELS):
         make_run(lab, name, **parameters)
     make_run("04_esrgan", "default-ablation-without-d", discriminator={})
@@ -217,8 +217,8 @@ def test_broken_run_or_other_scale_is_skipped_with_message(capsys):
     assert list(load_trained(scale=4)) == ["SRGAN"]
     said = capsys.readouterr().out.splitlines()
     names = ("01_srresnet/twice", "02_content_loss/default", "04_esrgan/default")
-    assert [line.split(":")[0] for line in said] == [f"The run {name} is left out" for name in names]
-    assert "enlarges x2, not x4" in said[0]
+    assert [line.split(":")[0] for line in said] == [f"Skipping the run {name}" for name in names]
+    assert "upscales by 2, not by 4" in said[0]
     assert list(load_trained()) == ["MSRResNet (twice)", "SRGAN"]
 
 
@@ -226,7 +226,7 @@ def test_subject_run_is_skipped_unless_requested(capsys):
     make_run("03_srgan", "default", subject="gravel")
     make_run("03_srgan", "all", subject="")
     assert list(load_trained()) == ["SRGAN (all)"]
-    assert '03_srgan/default knows gravel alone: subject="gravel" takes it.' in capsys.readouterr().out
+    assert 'Skipping 03_srgan/default, trained only on gravel: use subject="gravel".' in capsys.readouterr().out
     assert list(load_trained(["03_srgan"])) == list(load_trained(subject="gravel")) == ["SRGAN"]
     assert load_trained(subject="text") == {}
     assert capsys.readouterr().out == ""
@@ -237,6 +237,9 @@ def test_listed_runs_must_exist_and_fit():
     make_run("03_srgan", "long")
     assert list(load_trained(["03_srgan/long", "01_srresnet"])) == ["SRGAN (long)", "MSRResNet"]
     assert list(load_trained("01_srresnet/default")) == ["MSRResNet"]
-    for names, options, said in ((["01_srresnet/other"], {}, "other"), (["01_srresnet"], {"scale": 2}, "x4, not x2")):
+    for names, options, said in (
+        (["01_srresnet/other"], {}, "other"),
+        (["01_srresnet"], {"scale": 2}, "by 4, not by 2"),
+    ):
         with pytest.raises(SrlabError, match=said):
             load_trained(names, **options)

@@ -214,11 +214,11 @@ def test_exported_file_serves_its_and_earlier_layers(networks, tmp_path):
 @pytest.mark.parametrize(
     ("layers", "said"),
     [
-        ("vgg19 conv5_5", r"'conv5_5'; its layers are conv1_1, relu1_1, .*, pool5\."),
-        ("resnet34 relu5_4", "'relu5_4'; .* conv1, .*, block16, stage1, stage2, stage3, stage4"),
+        ("vgg19 conv5_5", r"'conv5_5'\. Use one of conv1_1, relu1_1, .*, pool5\."),
+        ("resnet34 relu5_4", r"'relu5_4'\. Use one of conv1, .*, block16, stage1, stage2, stage3, stage4"),
         ("vgg20 relu5_4", "vgg6, .*, resnet50"),
-        ("vgg19", "no layer of vgg19; its layers are conv1_1"),
-        ("resnet34 -stage1 block2", "'block2'; its layers are conv1, norm1, relu1, pool1, block4, "),
+        ("vgg19", r"not name a layer of vgg19\. Use one of conv1_1"),
+        ("resnet34 -stage1 block2", r"'block2'\. Use one of conv1, norm1, relu1, pool1, block4, "),
         ("resnet50 -stage1 block16", "no layer '-stage1'"),  # the next stage expects its channels
     ],
 )

@@ -219,13 +219,13 @@ def test_each_network_has_three_sizes_up_to_paper(name):
     ("call", "said"),
     [
         (lambda: MSRResNet(0, 4), "at least one block"),
-        (lambda: SRResNet(1, 4, 5), "scale 5; .* 2, 3, 4, 8"),
+        (lambda: SRResNet(1, 4, 5), r"scale 5\. .* 2, 3, 4, 8"),
         (lambda: RRDBNet(1, 4, scale=3), "2, 4 or 8, but is 3"),
-        (lambda: pick_size("huge", "RRDBNet"), "'huge'; .* tiny, laptop, paper"),
-        (lambda: pick_size("tiny", "Unheard"), "'Unheard'; .*RRDBNet"),
+        (lambda: pick_size("huge", "RRDBNet"), "'huge' is not .* tiny, laptop, paper"),
+        (lambda: pick_size("tiny", "Unheard"), "'Unheard' is not .*RRDBNet"),
         (lambda: models.build_discriminator("vgg", 48), "multiple of 32"),
-        (lambda: models.build_discriminator("unheard", 64), "'unheard'; .* patch, srgan"),
-        (lambda: models.check_limit(nn.Linear(100, 20), 2019), "has 2,020 .* 2,019; .*parameter_limit"),
+        (lambda: models.build_discriminator("unheard", 64), "'unheard' is not .* patch, srgan"),
+        (lambda: models.check_limit(nn.Linear(100, 20), 2019), r"has 2,020 .* 2,019\. .*parameter_limit"),
     ],
 )
 def test_unknown_size_network_or_setting_is_rejected(call, said):

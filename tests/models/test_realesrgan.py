@@ -103,6 +103,6 @@ def test_name_is_known_and_folder_takes_precedence(package, network, tmp_path, m
     monkeypatch.chdir(tmp_path)
     assert same(load_generator_file("realesrgan"), network)
     Path("realesrgan").mkdir()
-    for name, words in (("realesrgn", "did you mean realesrgan"), ("realesrgan", r"generator\.safetensors")):
+    for name, words in (("realesrgn", "Did you mean realesrgan"), ("realesrgan", r"generator\.safetensors")):
         with pytest.raises(SrlabError, match=words):
             load_generator_file(name)

@@ -149,8 +149,8 @@ def compact(**size):
 
 ESRGAN = network(**SIZE).state_dict()
 REFUSED = {
-    "shape": (ESRGAN | {"conv_hr.weight": torch.zeros(16, 16, 1, 1)}, "fit none"),
-    "other": ({"features.0.weight": torch.zeros(64, 3, 3, 3)}, "not contain a network that srlab or spandrel knows"),
+    "shape": (ESRGAN | {"conv_hr.weight": torch.zeros(16, 16, 1, 1)}, "do not fit the network"),
+    "other": ({"features.0.weight": torch.zeros(64, 3, 3, 3)}, "not contain a network that srlab or spandrel supports"),
     "restoration": (compact(upscale=1), "for Restoration"),
     "scale": (compact(upscale=5), "x5, .* scale of 2, 3, 4, 8"),
     "gray": (compact(num_in_ch=1, num_out_ch=1), "from 1 to 1 channels"),

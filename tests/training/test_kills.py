@@ -87,7 +87,7 @@ def test_run_in_use_is_rejected_until_process_ends():
     life = Life(train_and_wait)
     life.wait_for(1)
     before = what_is_left()
-    refusal("is in use by another process; wait .* or choose another run name", LittleRun().fit)
+    refusal("Another process is using .* Wait .* or choose another run name", LittleRun().fit)
     assert what_is_left() == before
     assert life.kill_after(0)
     LittleRun().fit()

@@ -92,7 +92,7 @@ def test_trainer_with_deleted_folder_stops():
     little = LittleRun()
     little.fit(3)
     shutil.rmtree(little.run.path)
-    refusal("no state in .* to go on from.*run the cells", little.fit)
+    refusal("No checkpoint to resume from.*re-run the cells", little.fit)
 
 
 def test_second_ctrl_c_stops_at_once():
@@ -128,7 +128,7 @@ class Edited(LittleRun):
 
 
 @pytest.mark.parametrize("kind", [LittleRun, Edited])
-@pytest.mark.parametrize(("steps", "words"), [(4, "from step 4 on it is the new one"), (6, "are of the old one")])
+@pytest.mark.parametrize(("steps", "words"), [(4, "steps after 4 use the new code"), (6, "are from the old code")])
 def test_changed_code_of_step_is_reported(capsys, kind, steps, words):
     half_done()
     if steps == 6:

@@ -99,7 +99,7 @@ def test_saved_page_is_complete_and_not_overwritten(tmp_path):
     page = path.read_text(encoding="utf-8")
     assert page.startswith("<!doctype html>")
     assert comparison._repr_html_() in page
-    with pytest.raises(srlab.SrlabError, match=r"page\.html exists"):
+    with pytest.raises(srlab.SrlabError, match=r"page\.html already exists"):
         comparison.save(path)
     comparison.save(path, force=True)
 
