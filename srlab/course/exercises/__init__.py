@@ -1,1 +1,1 @@
-"""The exercises: a folder for each lab, a file for each answer."""
+"""Exercises: one folder per lab, one file per answer."""

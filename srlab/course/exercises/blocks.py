@@ -1,4 +1,4 @@
-"""Wrong blocks, for the exercises about a class of blocks."""
+"""Wrong blocks for the exercises that ask for a block class."""
 
 from typing import Any
 
@@ -9,7 +9,7 @@ from srlab.course.exercise import Answer
 
 
 def variant(block: type[nn.Module], forward: Answer | None = None, **layers: Answer) -> Answer:
-    """Return a class like a block's, with another forward, or with layers that are made of the sizes in another way."""
+    """Return a subclass of a block with a different forward, or with layers built differently from the same sizes."""
 
     class Variant(block):
         def __init__(self, *sizes: Any) -> None:
@@ -22,7 +22,7 @@ def variant(block: type[nn.Module], forward: Answer | None = None, **layers: Ans
 
 
 def in_a_list(block: Answer, registered: str = "") -> Answer:
-    """Return a class whose layers are in a plain list, where torch does not look, except perhaps for one of them."""
+    """Return a class that keeps its layers in a plain list, where PyTorch does not find them, except optionally one."""
 
     class Listed(nn.Module):
         def __init__(self, *sizes: Any) -> None:
@@ -38,7 +38,7 @@ def in_a_list(block: Answer, registered: str = "") -> Answer:
 
 
 def made_in_forward(block: Answer) -> Answer:
-    """Return a class that makes its layers when it is called, with new weights each time."""
+    """Return a class that creates its layers in forward, with new weights at each call."""
 
     class Made(nn.Module):
         def __init__(self, *sizes: Any) -> None:

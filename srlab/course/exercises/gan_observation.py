@@ -1,4 +1,4 @@
-"""What exercises about a step of a GAN observe: who ran, who was asked about which picture, and all gradients."""
+"""Record what happens in one GAN step: which network ran on which image, and all gradients."""
 
 import math
 import re
@@ -14,7 +14,7 @@ from srlab.course.exercises.networks import gradients_of
 
 
 def gan_scene() -> tuple[Any, ...]:
-    """Tiny networks, their optimizers and images, the same in every run."""
+    """Return tiny networks, their optimizers and images, the same in every run."""
     generator = nn.Sequential(nn.Conv2d(3, 3, 1), nn.Upsample(scale_factor=2))
     discriminator = nn.Sequential(nn.Conv2d(3, 4, 1), nn.LeakyReLU(0.2), nn.Conv2d(4, 1, 1))
     for seed, parameter in enumerate([*generator.parameters(), *discriminator.parameters()]):
@@ -24,13 +24,13 @@ def gan_scene() -> tuple[Any, ...]:
 
 
 def observe(answer: Answer, *scene: Any) -> dict[str, Any]:
-    """Let an answer make one step with what `gan_scene` gives, and tell what happened, causes before effects."""
+    """Run one step of an answer on what `gan_scene` returns, and record what happened, causes before effects."""
     generator, discriminator, g_optimizer, d_optimizer, lr, hr = scene
-    runs: list[tuple[torch.Tensor, torch.Tensor]] = []  # of G: its input and its picture
-    shown: list[tuple[torch.Tensor, bool]] = []  # to D, and whether after its step
+    runs: list[tuple[torch.Tensor, torch.Tensor]] = []  # (input, output) for each run of G
+    shown: list[tuple[torch.Tensor, bool]] = []  # (input, whether D's step was over) for each run of D
     steps: list[str] = []
-    modes: list[bool] = []  # of G and D as they run
-    # "G of D" is the gradient of G when the optimizer of D makes its step.
+    modes: list[bool] = []  # whether G or D was in training mode, for each run
+    # "G of D" is G's gradient when D's optimizer takes its step.
     gradients = dict.fromkeys(("D of D", "G of D", "D of G", "G of G"), torch.zeros(()))
 
     def note_step(name: str) -> None:
@@ -62,29 +62,29 @@ def observe(answer: Answer, *scene: Any) -> dict[str, Any]:
         "something else": any(not any(_holds(one, k) for k in known) for batch, _ in shown for one in batch.split(1)),
     }
     return {
-        "an error of torch": stopped,
-        "runs of the generator": len(runs),
-        "what the generator is given": all(torch.equal(image, lr) for image, _ in runs),
-        "a graph from the picture to G": any(sr.requires_grad for _, sr in runs),
-        "what D is shown": " and ".join(kind for kind in kinds if kinds[kind]),
-        "the steps": ", ".join(steps),
+        "a PyTorch error": stopped,
+        "the number of generator runs": len(runs),
+        "the generator's input": all(torch.equal(image, lr) for image, _ in runs),
+        "a graph from SR to G": any(sr.requires_grad for _, sr in runs),
+        "the images that D gets": " and ".join(kind for kind in kinds if kinds[kind]),
+        "the order of the optimizer steps": ", ".join(steps),
         "a gradient for D": bool(gradients["D of D"].any()),
-        "D is asked again": any(after for _, after in of_g),
-        "about a picture with a graph": any(after and image.requires_grad for image, after in of_g),
+        "D runs on SR again after its step": any(after for _, after in of_g),
+        "D's second SR input has a graph": any(after and image.requires_grad for image, after in of_g),
         "a gradient for G": bool(gradients["G of G"].any()),
         "d_loss": result[0],
         "D's gradient": gradients["D of D"],
         "g_loss": result[1],
         "G's gradient": gradients["G of G"],
-        "the weights of D": nn.utils.parameters_to_vector(discriminator.parameters()),
-        "the weights of G": nn.utils.parameters_to_vector(generator.parameters()),
-        "the modes": all((*modes, generator.training, discriminator.training)),
-        "G in D's half": not gradients["G of D"].any() or torch.equal(gradients["G of D"], before),
+        "D's weights": nn.utils.parameters_to_vector(discriminator.parameters()),
+        "G's weights": nn.utils.parameters_to_vector(generator.parameters()),
+        "training mode throughout": all((*modes, generator.training, discriminator.training)),
+        "no new gradient for G in D's half": not gradients["G of D"].any() or torch.equal(gradients["G of D"], before),
     }
 
 
 def _holds(image: torch.Tensor, wanted: torch.Tensor) -> bool:
-    """Whether one of the wanted pictures is in a batch."""
+    """Return whether a batch contains one of the wanted images."""
     if image.shape[1:] != wanted.shape[1:]:
         return False
     return bool((image[:, None] == wanted).flatten(2).all(-1).any())

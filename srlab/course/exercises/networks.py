@@ -1,4 +1,4 @@
-"""What exercises about networks observe: layers in their order of use, known weights, gradients."""
+"""Observations for exercises about networks: layers in order of use, fixed weights, gradients."""
 
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -14,9 +14,11 @@ from srlab.course.exercise import Answer, IncorrectAnswer, filled, sample
 
 
 def build(answer: Answer, *sizes: int) -> nn.Module:
-    """Make a block of a class that was asked for; anything else raises `IncorrectAnswer`."""
+    """Build a block from the class that an answer defines; raise `IncorrectAnswer` for anything else."""
     if isinstance(answer, nn.Module):
-        raise IncorrectAnswer("check needs the class itself, not a block made from it. Give the name without brackets.")
+        raise IncorrectAnswer(
+            "check needs the class itself, not a block made from it. Pass the name without parentheses."
+        )
     block = filled(answer(*sizes))
     if not isinstance(block, nn.Module):
         raise IncorrectAnswer("The block should be a torch.nn.Module.")
@@ -25,7 +27,7 @@ def build(answer: Answer, *sizes: int) -> nn.Module:
 
 @contextmanager
 def noted(network: nn.Module, *kinds: type[nn.Module]) -> Iterator[list[tuple[nn.Module, torch.Tensor, torch.Tensor]]]:
-    """Note layers of some kinds as they are used: (layer, copy of its input, copy of its output), with repetitions."""
+    """Record each use of some kinds of layers as (layer, copy of its input, copy of its output), repeats included."""
     used: list[tuple[nn.Module, torch.Tensor, torch.Tensor]] = []
 
     def note(layer: nn.Module, inputs: tuple[torch.Tensor, ...], output: torch.Tensor) -> None:
@@ -41,7 +43,7 @@ def noted(network: nn.Module, *kinds: type[nn.Module]) -> Iterator[list[tuple[nn
 
 @dataclass
 class Call:
-    """One convolution or batch norm that a network computed, by a layer of its own or by a function."""
+    """A convolution or batch norm that a network computed, with a layer or with a function."""
 
     kind: str  # "conv2d" or "batch_norm"
     weights: tuple[torch.Tensor | None, torch.Tensor | None]  # weight and bias
@@ -55,23 +57,23 @@ class _Calls(TorchFunctionMode):
     def __torch_function__(self, function: Any, types: Any, args: tuple = (), kwargs: dict | None = None) -> Any:
         kwargs = kwargs or {}
         if (kind := getattr(function, "__name__", "")) in ("conv2d", "batch_norm"):
-            first = 3 if function is F.batch_norm else 1  # place of the weight; torch.batch_norm has it as conv2d has
+            first = 3 if function is F.batch_norm else 1  # index of the weight; torch.batch_norm is like conv2d
             given = dict(zip(("weight", "bias"), args[first : first + 2], strict=False)) | kwargs
             self.made.append(Call(kind, (given.get("weight"), given.get("bias"))))
         return function(*args, **kwargs)
 
 
 def calls(network: nn.Module, *inputs: torch.Tensor) -> list[Call]:
-    """The convolutions and batch norms that a network computes, in order."""
+    """Return the convolutions and batch norms that a network computes, in order."""
     with _Calls() as watch:
         network(*inputs)
     return watch.made
 
 
 def set_weights(network: nn.Module, *inputs: torch.Tensor) -> None:
-    """Give convolutions and batch norms weights that depend on nothing but their order of use.
+    """Set the weights of convolutions and batch norms, depending only on their order of use.
 
-    Two networks of the same structure then do the same, however their layers are named and made.
+    Two networks of the same structure then compute the same, however their layers are named and created.
     """
     used = {id(call.weights[0]): call for call in calls(network, *inputs)}
     for place, call in enumerate(used.values()):
@@ -81,18 +83,18 @@ def set_weights(network: nn.Module, *inputs: torch.Tensor) -> None:
 
 
 def strays(network: nn.Module, *inputs: torch.Tensor) -> str:
-    """Whether an optimizer would miss weights that a network uses: "in a list", "made anew" at each call, or ""."""
+    """Return how weights escape an optimizer: "in a list", "re-created" in forward, or "" if none do."""
     first, second = (
         [call.weights[0] for call in calls(network, *inputs) if call.weights[0] is not None] for _ in range(2)
     )
     known = {id(parameter) for parameter in network.parameters()}
     if all(id(weight) in known for weight in first):
         return ""
-    return "in a list" if [id(weight) for weight in first] == [id(weight) for weight in second] else "made anew"
+    return "in a list" if [id(weight) for weight in first] == [id(weight) for weight in second] else "re-created"
 
 
 def gradient(loss: torch.Tensor, wanted: Iterable[torch.Tensor]) -> torch.Tensor:
-    """The gradients of a loss at tensors or parameters in one vector, 0 where no graph leads; the graph is kept."""
+    """Return the gradients of a loss at tensors as one vector, 0 where there is no graph; the graph is kept."""
     wanted = list(wanted)
     if not loss.requires_grad:
         return torch.cat([torch.zeros_like(w).flatten() for w in wanted])
@@ -101,12 +103,12 @@ def gradient(loss: torch.Tensor, wanted: Iterable[torch.Tensor]) -> torch.Tensor
 
 
 def gradients_of(network: nn.Module) -> torch.Tensor:
-    """The gradients that a network's parameters have, in one vector, 0 where there is none."""
+    """Return the stored gradients of a network's parameters as one vector, 0 where there is none."""
     return torch.cat([(torch.zeros_like(p) if p.grad is None else p.grad).flatten() for p in network.parameters()])
 
 
 def reaches(loss: torch.Tensor, wanted: Iterable[torch.Tensor]) -> bool:
-    """Whether a graph leads from a loss to one of these tensors or parameters."""
+    """Return whether a graph leads from a loss to one of these tensors or parameters."""
     if not loss.requires_grad:
         return False
     found = torch.autograd.grad(loss, list(wanted), retain_graph=True, allow_unused=True)

@@ -1,1 +1,1 @@
-"""Exercise of the extra on checkerboards."""
+"""Exercise of the extra on checkerboard artifacts."""

@@ -1,4 +1,4 @@
-"""Lab 02: the loss that compares what a network sees."""
+"""Lab 02: the content loss, which compares the features of a network."""
 
 from typing import Any
 
@@ -13,14 +13,14 @@ from srlab.models.features import MEAN, STD
 
 
 class ContentLoss(nn.Module):
-    """How far SR is from HR in the maps of a frozen network, relative to the size of HR's maps."""
+    """Distance of SR from HR in the feature maps of a frozen network, relative to the size of HR's maps."""
 
     def __init__(self, network: nn.Module) -> None:
         super().__init__()
         self.network = network.requires_grad_(False).eval()
 
     def forward(self, sr: torch.Tensor, hr: torch.Tensor) -> torch.Tensor:
-        """Compare images ``(N, 3, H, W)`` in [0, 1]: ``()``, the sum over all maps, with a graph to `sr` alone."""
+        """Return the sum over all maps for images ``(N, 3, H, W)`` in [0, 1]: ``()``, with a graph to `sr` only."""
         mean, std = (sr.new_tensor(values).view(3, 1, 1) for values in (MEAN, STD))
         with torch.no_grad():
             wanted = self.network((hr - mean) / std)
@@ -29,7 +29,7 @@ class ContentLoss(nn.Module):
 
 
 class _Network(nn.Module):
-    """Two maps, with a batch norm that a forgotten `eval` would give away."""
+    """Two maps, with a batch norm that reveals a forgotten `eval`."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -53,26 +53,26 @@ def _observe(answer: Answer, network: nn.Module, sr: torch.Tensor, hr: torch.Ten
     loss = torch.as_tensor(take(build(answer, network)(sr, hr), 0.0))
     if not (hr.requires_grad and sr.requires_grad):
         raise IncorrectAnswer(
-            "`requires_grad` of a picture itself was changed, which whoever uses it afterwards will notice. Leave the "
-            "picture as it is, and make the maps of hr without a graph instead."
+            "You changed `requires_grad` of an image itself, which affects any code that uses the image later. Leave "
+            "the image as it is, and compute the maps of hr without a graph instead."
         )
     learning = [name for name, parameter in network.named_parameters() if parameter.requires_grad]
     unread = any("requires_grad" in vars(module) for module in network.modules())
     return {
-        "gradients for all others": torch.is_grad_enabled(),
-        "no weight of the network learns": ", ".join(learning),
-        "no attribute that nobody reads": not (learning and unread),
-        "its batch norm stands still": not network.norm.training,
-        "its weights stay": all(map(torch.equal, before, network.parameters())),
+        "gradients stay on for everything else": torch.is_grad_enabled(),
+        "the network's weights are frozen": ", ".join(learning),
+        "no attribute that PyTorch ignores": not (learning and unread),
+        "batch norm is in eval mode": not network.norm.training,
+        "the network's weights are unchanged": all(map(torch.equal, before, network.parameters())),
         "the loss": loss,
-        "a graph that leads to SR": reaches(loss, [sr]),
+        "a graph leads to SR": reaches(loss, [sr]),
         "the gradient at SR": gradient(loss, [sr]),
-        "no graph that leads to HR": reaches(loss, [hr]),
+        "no graph leads to HR": reaches(loss, [hr]),
     }
 
 
 def _loss(see: Any, compare: Any, prepare: Any = lambda network: network.requires_grad_(False).eval()) -> Answer:
-    """A class with another way to prepare the network, to look at a picture, or to compare two maps."""
+    """Return a class with another way to prepare the network, to run it on an image, or to compare two maps."""
 
     class Loss(nn.Module):
         def __init__(self, network: nn.Module) -> None:
@@ -144,27 +144,25 @@ EXERCISE = Exercise(
     ContentLoss,
     level="medium",
     points=5,
-    cases={"frozen, with the right input, relative, with a gradient for SR and none for HR": _case},
+    cases={"frozen, with normalized input, relative, with a gradient for SR and none for HR": _case},
     observe=_observe,
     known_mistakes={
-        "Gradients are now off for all that follows, also for the generator. Only this network should stop learning.": (
-            _loss(_see, _COMPARED, lambda network: [torch.set_grad_enabled(False), network.eval()][1])
-        ),
-        "The weights of the network still take a gradient: `requires_grad = False` was set on a module, where it is a "
-        "new attribute that nobody reads. The same line is in published training code. What has a gradient, if not a "
-        "module?": [
+        "You turned off gradients for everything that follows, including the generator. Only this network should stop "
+        "learning.": (_loss(_see, _COMPARED, lambda network: [torch.set_grad_enabled(False), network.eval()][1])),
+        "The network's weights still get a gradient: `requires_grad = False` on a module only creates an attribute "
+        "that PyTorch ignores. Published training code has the same line. What requires a gradient, if not a module?": [
             _loss(_see, _COMPARED, lambda network: _set(network) or network.eval()),
             _loss(_see, _COMPARED, lambda network: _set(*network.modules()) or network.eval()),
         ],
-        "The weights of the network still take a gradient. eval() switches batch norm, and no more. Which method of a "
-        "module says whether its weights learn?": _loss(_see, _COMPARED, nn.Module.eval),
-        "The network is still in training mode: each picture changes the running averages of its batch norm, which "
-        "are no weights, and SR and HR are each brought to their own mean.": (
+        "The network's weights still get a gradient. eval() only switches layers such as batch norm to inference mode. "
+        "Which method of a module sets whether its weights learn?": _loss(_see, _COMPARED, nn.Module.eval),
+        "The network is still in training mode. Each image changes the running statistics of its batch norm, which "
+        "aren't weights, and SR and HR are each normalized with their own mean.": (
             _loss(_see, _COMPARED, lambda network: network.requires_grad_(False))
         ),
-        "The network got plain pictures in [0, 1]. It was trained on others: MEAN is taken off, and what is left is "
-        "divided by STD.": _loss(lambda network, image: network(image), _COMPARED),
-        "Mean and standard deviation have changed places, or one of the two steps is turned round or left out.": [
+        "You passed the network plain images in [0, 1]. It was trained on normalized images: subtract MEAN, then "
+        "divide by STD.": _loss(lambda network, image: network(image), _COMPARED),
+        "You swapped mean and standard deviation, or you inverted or left out one of the two steps.": [
             _loss(lambda network, image: network((image - _S) / _M), _COMPARED),
             _loss(lambda network, image: network((image - _M) * _S), _COMPARED),
             _loss(lambda network, image: network((image + _M) / _S), _COMPARED),
@@ -172,51 +170,51 @@ EXERCISE = Exercise(
             _loss(lambda network, image: network(image - _M), _COMPARED),
             _loss(lambda network, image: network(image / _S), _COMPARED),
         ],
-        "The distance isn't relative yet: divide that of each layer by the mean square of HR's map.": [
+        "Your distance isn't relative yet. Divide each layer's distance by the mean square of HR's map.": [
             _loss(_see, _of_maps(F.mse_loss)),
             _loss(_see, lambda found, wanted: _of_maps(F.mse_loss)(found, wanted) / len(wanted)),
         ],
-        "Each layer is divided by the mean square of SR's map. HR's is asked for: a generator could make the other one "
-        "large, and so the loss small.": _loss(_see, _of_maps(lambda x, y: F.mse_loss(x, y) / x.square().mean())),
-        "Each layer is divided by the mean or by the size of HR's map. A mean square is asked for, in the units of the "
-        "distance itself.": [
+        "You divide each layer by the mean square of SR's map. Use HR's: a generator could make its own maps large, "
+        "and so make the loss small.": _loss(_see, _of_maps(lambda x, y: F.mse_loss(x, y) / x.square().mean())),
+        "You divide each layer by the mean or the size of HR's map. Use the mean square, which has the units of the "
+        "distance.": [
             _loss(_see, _of_maps(lambda x, y: F.mse_loss(x, y) / y.mean())),
             _loss(_see, _of_maps(lambda x, y: F.mse_loss(x, y) / y.abs().mean())),
             _loss(_see, _of_maps(lambda x, y: F.mse_loss(x, y) / y.square().mean().sqrt())),
             _loss(_see, _of_maps(lambda x, y: F.mse_loss(x, y) / y.std())),
             _loss(_see, _of_maps(lambda x, y: F.mse_loss(x, y) / y.var())),
         ],
-        "The layers are averaged. Their sum is asked for, as most code has it.": (
+        "You average the layers. Add them up, as most code does.": (
             _loss(_see, lambda found, wanted: _of_maps(_relative)(found, wanted) / len(wanted))
         ),
-        "The distances of all layers are added first, and divided by all their sizes together. So the layer with the "
-        "largest maps decides; give each a size of its own.": _loss(
+        "You add up the distances of all layers, and divide by the sum of their sizes. So the layer with the largest "
+        "maps dominates. Divide each layer by its own size.": _loss(
             _see,
             lambda found, wanted: (
                 _of_maps(F.mse_loss)(found, wanted) / sum(field.square().mean() for field in wanted.values())
             ),
         ),
-        "Only one layer is compared. The network gives a dict of them.": [
+        "You compare only one layer. The network returns a dict of them.": [
             _loss(_see, lambda found, wanted: _relative(found["late"], wanted["late"])),
             _loss(_see, lambda found, wanted: _relative(found["early"], wanted["early"])),
         ],
-        "A loss is one number, for the whole batch.": [
+        "A loss is one number for the whole batch.": [
             _loss(_see, _of_maps(lambda x, y: (x - y).square().mean((1, 2, 3)) / y.square().mean())),
             _loss(_see, _of_maps(lambda x, y: (x - y).square().mean((1, 2, 3)) / y.square().mean((1, 2, 3)))),
         ],
-        "That is the mean of absolute differences, as in ESRGAN. Here they are squared, as in SRGAN.": [
+        "You take the mean of absolute differences, as in ESRGAN. Here they are squared, as in SRGAN.": [
             _loss(_see, _of_maps(lambda x, y: F.l1_loss(x, y) / y.abs().mean())),
             _loss(_see, _of_maps(lambda x, y: F.l1_loss(x, y) / y.square().mean())),
         ],
-        "The squared differences were added up, so a larger patch would weigh more. Take their mean.": (
+        "You summed the squared differences, so a larger patch weighs more. Take their mean.": (
             _loss(_see, _of_maps(lambda x, y: (x - y).square().sum() / y.square().mean()))
         ),
-        "The pictures themselves are compared, pixel by pixel. Where does the network come in?": _Pixels,
-        "SR and HR have changed places: the maps of SR have no graph, and those of HR have one.": _OfTheWrongPicture,
-        "No graph leads from the loss back to SR, so the generator could learn nothing from it. Which of the two "
-        "pictures may be without one, and is SR outside of every no_grad, detach and item?": _NoneWithGraph,
-        "A gradient also flows to HR, where nothing learns: its maps keep a graph, at the price of memory and time. "
-        "Which of the two looks through the network needs one?": _BothWithGraph,
+        "You compare the images themselves, pixel by pixel. Where does the network come in?": _Pixels,
+        "You swapped SR and HR: the maps of SR have no graph, and those of HR have one.": _OfTheWrongPicture,
+        "No graph leads from the loss back to SR, so the generator can't learn from it. Which of the two images needs "
+        "no graph? Is SR outside every no_grad, detach and item?": _NoneWithGraph,
+        "A gradient also flows to HR, where nothing learns. Its maps keep a graph, which costs memory and time. Which "
+        "of the two passes through the network needs one?": _BothWithGraph,
     },
     also_accepted=[
         _loss(_see, _of_maps(lambda x, y: (x - y).square().sum() / y.square().sum())),
@@ -228,16 +226,16 @@ EXERCISE = Exercise(
         _FrozenInForward,
     ],
     fallback_messages={
-        "no weight of the network learns": "Some weights of the network still take a gradient: {given}.",
-        "its batch norm stands still": "The network is still in training mode; eval() switches its batch norm.",
-        "its weights stay": "The weights of the network were changed.",
-        "the gradient at SR": "The gradient at SR is another one.",
+        "the network's weights are frozen": "Some weights of the network still get a gradient: {given}.",
+        "batch norm is in eval mode": "The network is still in training mode. eval() switches its batch norm.",
+        "the network's weights are unchanged": "You changed the weights of the network.",
+        "the gradient at SR": "The gradient at SR is wrong.",
     },
     hints=(
-        "Four parts. In __init__: no weight learns, and batch norm stands still. In forward: both pictures are brought "
-        "to MEAN and STD, HR is looked at without a graph, and the distances of all layers are added.",
-        "network.requires_grad_(False).eval(); a tuple of three numbers lines up with the colors as "
-        "torch.tensor(MEAN).view(3, 1, 1); with torch.no_grad() around HR's look; for each layer F.mse_loss(...) "
-        "divided by the mean of the square of HR's map.",
+        "Four parts. In __init__: keep weights from learning and batch norm from updating. In forward: normalize both "
+        "images with MEAN and STD, run the network on HR without a graph, and add up the distances of all layers.",
+        "network.requires_grad_(False).eval(); torch.tensor(MEAN).view(3, 1, 1) lines up with the colors; "
+        "torch.no_grad() around HR's pass; for each layer, F.mse_loss(...) divided by the mean of the square of HR's "
+        "map.",
     ),
 )

@@ -1,4 +1,4 @@
-"""Lab 02: what a loss of one's own looks at, so that it minds a blur more than a shift."""
+"""Lab 02: a description of images that a blur changes more than a shift."""
 
 import math
 from collections.abc import Callable
@@ -15,7 +15,7 @@ from srlab.data.degradation import blur, blur_until
 
 
 def describe(image: torch.Tensor) -> torch.Tensor:
-    """Say how busy an image is, for each area of 8 x 8 pixels.
+    """Return how busy an image is in each area of 8 x 8 pixels.
 
     Parameters
     ----------
@@ -25,7 +25,7 @@ def describe(image: torch.Tensor) -> torch.Tensor:
     Returns
     -------
     torch.Tensor
-        ``(N, 3, H // 8, W // 8)``, the mean size of a step from a pixel to its right neighbor.
+        ``(N, 3, H // 8, W // 8)``, mean size of a step from a pixel to its right neighbor.
     """
     steps = (image[..., 1:] - image[..., :-1]).abs()
     return F.avg_pool2d(steps, 8)
@@ -33,7 +33,7 @@ def describe(image: torch.Tensor) -> torch.Tensor:
 
 @cache
 def _spoiled(name: str, top: int, left: int) -> tuple[torch.Tensor, ...]:
-    """A crop of a photo; one pixel further right; blurred as much as it takes for the same squared error; and more."""
+    """Return a crop of a photo, the crop shifted right by one pixel, blurred to the same MSE, and blurred more."""
     photo = bundled_photos("validation")[name][..., top : top + 96, left : left + 144]
     shifted = photo[..., (torch.arange(144) - 1).clamp(min=0)]
     blurred = blur_until(photo, F.mse_loss(shifted, photo).item())
@@ -41,29 +41,29 @@ def _spoiled(name: str, top: int, left: int) -> tuple[torch.Tensor, ...]:
 
 
 def _copies(*crop: Any) -> tuple[torch.Tensor, ...]:
-    """Images that an answer may spoil without spoiling the next check."""
+    """Return copies of the images, so that an answer that changes them does not affect the next check."""
     return tuple(image.clone() for image in _spoiled(*crop))
 
 
 def _look(answer: Answer, image: torch.Tensor) -> torch.Tensor:
     said = filled(answer(image))
     if not isinstance(said, torch.Tensor | float | int):
-        raise IncorrectAnswer(f"A tensor of numbers is asked for, or one number; this is a {type(said).__name__}.")
+        raise IncorrectAnswer(f"Return a tensor of numbers, or one number. This is a {type(said).__name__}.")
     return torch.as_tensor(said)
 
 
 def _observe(answer: Answer, photo: torch.Tensor, *spoiled: torch.Tensor) -> dict[str, Any]:
     wanted = _look(answer, photo)
     shifted, blurred, more = (float(F.mse_loss(_look(answer, picture), wanted)) for picture in spoiled)
-    sr = spoiled[1].requires_grad_() + 0  # a picture that was made, as by G
+    sr = spoiled[1].requires_grad_() + 0  # a computed image, like G's output
     return {
         "a blur costs something": blurred > 0,
-        # The ratio tells mistakes apart, whatever factor they have.
-        "a shift costs less than half of the blur": "yes"
+        # The ratio identifies a mistake, whatever its factor.
+        "a shift costs less than half as much as the blur": "yes"
         if shifted < blurred / 2
         else f"{shifted / (blurred or math.inf):.4g} times",
         "more blur costs more": more > blurred,
-        "the gradient reaches SR": reaches(_look(answer, sr).sum(), [sr]),
+        "a gradient reaches SR": reaches(_look(answer, sr).sum(), [sr]),
     }
 
 
@@ -85,26 +85,26 @@ EXERCISE = Exercise(
     },
     observe=_observe,
     known_mistakes={
-        "Two such descriptions differ pixel by pixel, as the pictures do, so a shift is as bad as the blur. Say "
-        "something of a neighborhood instead, such as how much its pixels differ from each other.": [
+        "Your descriptions differ pixel by pixel, as the images do, so a shift costs as much as the blur. Describe a "
+        "neighborhood instead, for example how much its pixels differ from each other.": [
             lambda image: image,
             lambda image: image.mean(1, keepdim=True),
         ],
-        "What is averaged here is brightness, and a blur leaves the brightness of a neighborhood as it is. What does "
-        "a blur take away? Measure that, and then average.": [_pooled(2), _pooled(4), _pooled(8), _pooled(16)],
-        "The steps between neighbors are what a blur takes away, so that's a good start. But they're compared place "
-        "by place, and a shift moves every one of them. Average them over a neighborhood.": [
+        "You average brightness, and a blur leaves the brightness of a neighborhood as it is. What does a blur remove? "
+        "Measure that, and then average.": [_pooled(2), _pooled(4), _pooled(8), _pooled(16)],
+        "A blur reduces the steps between neighbors, so that's a good start. But you compare them position by "
+        "position, and a shift moves every one of them. Average them over a neighborhood.": [
             _steps,
             lambda image: image[..., 1:] - image[..., :-1],
             lambda image: (image[..., 1:] - image[..., :-1]).square(),
         ],
-        "The steps keep their signs, and in a neighborhood up and down cancel. Take their size before the average.": [
+        "Your steps keep their signs, so up and down cancel in a neighborhood. Take their size before you average.": [
             lambda image, size=size: F.avg_pool2d(image[..., 1:] - image[..., :-1], size) for size in (4, 8, 16)
         ],
-        "It says the same of every picture, so nothing costs anything. Does it look at the image?": (
+        "Your description is the same for every image, so nothing costs anything. Does it use the image?": (
             lambda image: image.sum() * 0
         ),
-        "No gradient reaches SR, so nothing could be trained with this. Is there a no_grad, detach, item or round?": [
+        "No gradient reaches SR, so you couldn't train with this. Is there a no_grad, detach, item or round?": [
             lambda image: describe(image).detach(),
             lambda image: _steps(image).mean().item(),
         ],
@@ -116,17 +116,18 @@ EXERCISE = Exercise(
         lambda image: torch.fft.rfft2(image).abs(),
     ],
     fallback_messages={
-        "a blur costs something": "The blurred picture should cost more than 0.",
-        "a shift costs less than half of the blur": "The shift costs {given} as much as the blur, though it's hardly "
-        "visible; less than 0.5 times is asked for. What changes when a picture is blurred, and stays when it's moved?",
+        "a blur costs something": "The blurred image should cost more than 0.",
+        "a shift costs less than half as much as the blur": "The shift costs {given} as much as the blur, though it's "
+        "hardly visible. It should be less than 0.5 times. What changes when you blur an image, and stays when you "
+        "shift it?",
         "more blur costs more": "Twice the blur should cost more than the blur.",
-        "the gradient reaches SR": "No gradient reaches SR, so nothing could be trained with this.",
+        "a gradient reaches SR": "No gradient reaches SR, so you couldn't train with this.",
     },
     reveal=False,
     hints=(
-        "A shift moves things and a blur takes things away. Which number about a small area, 8 x 8 pixels, say, stays "
-        "nearly the same when its content moves by one pixel, and falls when it's blurred?",
-        "The size of the step from each pixel to its neighbor: (image[..., 1:] - image[..., :-1]).abs(). F.avg_pool2d "
-        "takes the mean of each area.",
+        "A shift moves things, and a blur removes things. Which number about a small area, say 8 x 8 pixels, hardly "
+        "changes when its content moves by one pixel, and falls when you blur it?",
+        "Use the size of the step from each pixel to its neighbor: (image[..., 1:] - image[..., :-1]).abs(). "
+        "F.avg_pool2d takes the mean of each area.",
     ),
 )

@@ -1,4 +1,4 @@
-"""Lab 02: the maps that a network makes on its way through an image."""
+"""Lab 02: the feature maps that a network computes for an image."""
 
 import functools
 from collections.abc import Callable, Collection
@@ -14,21 +14,21 @@ from srlab.course.exercises.networks import gradient
 def feature_maps(
     layers: dict[str, Callable[[torch.Tensor], torch.Tensor]], image: torch.Tensor, wanted: Collection[str]
 ) -> dict[str, torch.Tensor]:
-    """Send an image through layer after layer, and keep what comes out of the wanted ones.
+    """Run an image through all layers in order, and keep the outputs of the wanted ones.
 
     Parameters
     ----------
     layers
-        Name -> layer, in the order of computation.
+        Layers by name, in order of computation.
     image
         ``(N, 3, H, W)``.
     wanted
-        Names of layers.
+        Names of the layers to keep.
 
     Returns
     -------
     dict
-        Name -> map ``(N, C, h, w)`` of each wanted layer, with a graph that leads to `image`.
+        Map of each wanted layer by name, ``(N, C, h, w)``, with a graph that leads to `image`.
     """
     maps = {}
     for name, layer in layers.items():
@@ -54,18 +54,18 @@ def _observe(answer: Answer, layers: dict[str, Answer], image: torch.Tensor, wan
     before = list(layers)
     maps = filled(answer(layers, image, wanted))
     if list(layers) != before:
-        raise IncorrectAnswer("`layers` was changed. The next image has to go through the same ones.")
+        raise IncorrectAnswer("You changed `layers`. The next image has to go through the same ones.")
     if not isinstance(maps, dict):
-        raise IncorrectAnswer(f"A dict is asked for, name -> map, but this is a {type(maps).__name__}.")
+        raise IncorrectAnswer(f"Return a dict, name -> map. This is a {type(maps).__name__}.")
     return {
-        "which maps": " ".join(sorted(maps)),
+        "the names of the maps": " ".join(sorted(maps)),
         "the maps": {name: maps[name] for name in sorted(maps)},
         "the gradient at the image": gradient(sum(found.sum() for found in maps.values()), [image]),
     }
 
 
 def _sliced(layers: dict[str, Answer], image: torch.Tensor, wanted: list[str]) -> dict[str, torch.Tensor]:
-    """Each map from the beginning, which costs more and is right."""
+    """Compute each map from the image on: slower, but correct."""
     names = list(layers)
     return {
         name: functools.reduce(lambda x, one: layers[one](x), names[: names.index(name) + 1], image) for name in wanted
@@ -108,28 +108,29 @@ EXERCISE = Exercise(
     points=2,
     cases={
         "one layer at the end": lambda: _case("relu2"),
-        "two layers on the way, and the gradient comes through": lambda: _case("conv1", "pool1"),
+        "two layers in the middle, with a gradient at the image": lambda: _case("conv1", "pool1"),
     },
     observe=_observe,
     known_mistakes={
-        "All the maps came back. Keep those whose name is wanted; the others are only passed through.": _all,
-        "That's what goes into each wanted layer. What comes out of it is asked for.": _before,
-        "Each wanted layer got the image itself. It should get what the layer before it made.": _each_from_the_image,
-        "Only the wanted layers were used. The image has to go through the others as well, or a wanted layer sees "
-        "something else than it did in training.": _only_the_wanted,
-        "The maps have no graph, so no gradient would come back to the picture of the generator. Is there a no_grad, a "
+        "You return all the maps. Keep those whose name is in `wanted`. The image only passes through the "
+        "others.": _all,
+        "You keep the input of each wanted layer. You need its output.": _before,
+        "Each wanted layer got the image itself. It should get the output of the layer before "
+        "it.": _each_from_the_image,
+        "You used only the wanted layers. The image has to go through the others too, or a wanted layer gets a "
+        "different input than in training.": _only_the_wanted,
+        "Your maps have no graph, so no gradient could flow back to the generator's image. Is there a no_grad, a "
         "detach or an item?": [_detached, torch.no_grad()(feature_maps)],
-        "Every name has the map of the last wanted layer. Put each map into the dict while the image is on its way.": (
-            _last
-        ),
+        "Every name has the map of the last wanted layer. Store each map in the dict while the image passes through "
+        "the layers.": (_last),
     },
     also_accepted=[_sliced],
     fallback_messages={
-        "which maps": "The maps of other layers came back: {given}.",
-        "the gradient at the image": "The gradient at the image is another one.",
+        "the names of the maps": "You returned the maps of other layers: {given}.",
+        "the gradient at the image": "The gradient at the image is wrong.",
     },
     hints=(
-        "Walk through layers.items(). What a layer gives is what the next one gets.",
-        "In the loop: image = layer(image). If the name is wanted, put what you have now under it into a dict.",
+        "Walk through layers.items(). The output of a layer is the input of the next.",
+        "In the loop: image = layer(image). If the name is wanted, store the current image under it in a dict.",
     ),
 )

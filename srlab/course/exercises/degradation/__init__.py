@@ -1,1 +1,1 @@
-"""Exercises of lab 00: scores, resampling, and what an LR image leaves open."""
+"""Exercises of lab 00: metrics, resampling, and what an LR image leaves open."""

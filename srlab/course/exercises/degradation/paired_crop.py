@@ -1,4 +1,4 @@
-"""Lab 00: a patch of a photo and the same patch of its LR, for a network to learn from."""
+"""Lab 00: matching training patches from a photo and its LR image."""
 
 import torch
 
@@ -8,7 +8,7 @@ from srlab.course.exercise import Answer, Exercise, sample
 def paired_crop(
     lr: torch.Tensor, hr: torch.Tensor, scale: int, side: int, top: int, left: int, mirror: bool
 ) -> tuple[torch.Tensor, torch.Tensor]:
-    """Cut the same place out of LR and HR.
+    """Crop the same location from LR and HR.
 
     Parameters
     ----------
@@ -17,9 +17,9 @@ def paired_crop(
     scale
         HR pixels per LR pixel along each axis.
     side, top, left
-        Of the patch, in LR pixels.
+        Size and position of the patch, in LR pixels.
     mirror
-        Whether both are flipped left to right.
+        If True, flip both left to right.
 
     Returns
     -------
@@ -40,7 +40,7 @@ def _crop(
     swapped: bool = False,
     early: bool = False,
 ) -> Answer:
-    """A crop with its parts right or wrong; `corner` and `size` of 0 leave HR's unscaled."""
+    """Return a crop with its parts right or wrong; `corner` and `size` of 0 leave HR's unscaled."""
 
     def answer(lr, hr, scale, side, top, left, mirror):  # noqa: ANN001, ANN202 - as a student writes it
         if swapped:
@@ -71,37 +71,39 @@ EXERCISE = Exercise(
     level="easy",
     points=3,
     cases={
-        "a place at scale 4": _scene(4, 3, 5, False),
+        "a location at scale 4": _scene(4, 3, 5, False),
         "mirrored": _scene(4, 3, 5, True),
-        "the upper left corner at scale 2": _scene(2, 0, 0, True),
-        "the lower right corner": _scene(3, 6, 9, True),
+        "the top left corner at scale 2": _scene(2, 0, 0, True),
+        "the bottom right corner": _scene(3, 6, 9, True),
     },
     known_mistakes={
-        "HR is cut at the coordinates of LR, which is another place of the photo. How many HR rows lie above `top`?": [
+        "You crop HR at the coordinates of LR, which is a different location in the photo. How many HR rows are above "
+        "`top`?": [
             _crop(corner=1),
         ],
-        "The HR patch is as small as the LR patch. It shows the same place with more pixels.": [
+        "Your HR patch is as small as the LR patch. It should show the same location with more pixels.": [
             _crop(size=0),
             _crop(corner=1, size=0),
         ],
-        "The HR patch is a pixel off. No error tells you, and the network learns to move pictures.": [
+        "Your HR patch is one pixel off. You get no error message, and the network learns to shift images.": [
             _crop(off=1),
             _crop(off=-1),
         ],
-        "Only one of the two is mirrored, so the network is asked to mirror faces.": [
+        "You mirror only one of the two, so the network would have to learn to mirror faces.": [
             _crop(flipped="lr"),
             _crop(flipped="hr"),
         ],
-        "Nothing is mirrored when `mirror` is set.": _crop(flipped="none"),
-        "They stand on their heads: that's up and down. Mirrored means left and right, the last axis.": _crop(axis=-2),
-        "Rows and columns are swapped: `top` belongs to the axis before the last.": _crop(swapped=True),
-        "The photos are mirrored first and cut afterwards, which cuts another place. Cut, and mirror the patch.": _crop(
-            early=True
-        ),
+        "You mirror nothing when `mirror` is set.": _crop(flipped="none"),
+        "Your patches are upside down: you flipped up and down. Mirroring swaps left and right, along the last "
+        "axis.": _crop(axis=-2),
+        "You swapped rows and columns: `top` belongs to the second-to-last axis.": _crop(swapped=True),
+        "You mirror the photos first and crop afterwards, which gives a different location. Crop first, then mirror "
+        "the patch.": _crop(early=True),
     },
     also_accepted=[_crop()],
     hints=(
-        "LR is cut at top and left. HR is cut at the same place, where every number is scale times as large.",
-        "hr[..., scale * top : scale * (top + side), ...]. Where mirror is set, flip(-1) both.",
+        "LR is cropped at top and left. HR is cropped at the same location, where every number is `scale` times as "
+        "large.",
+        "hr[..., scale * top : scale * (top + side), ...]. If mirror is set, flip(-1) both.",
     ),
 )

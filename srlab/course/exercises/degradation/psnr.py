@@ -9,14 +9,14 @@ from srlab.evaluation import metrics
 
 
 def psnr(sr: torch.Tensor, hr: torch.Tensor, crop: int) -> torch.Tensor:
-    """PSNR per image, ``10 log10(1 / MSE)``, after removing `crop` border pixels on each side.
+    """Return the PSNR of each image, ``10 log10(1 / MSE)``, after removing `crop` border pixels on each side.
 
     Parameters
     ----------
     sr, hr
         ``(N, C, H, W)`` in [0, 1].
     crop
-        Pixels.
+        Border width in pixels.
 
     Returns
     -------
@@ -29,7 +29,7 @@ def psnr(sr: torch.Tensor, hr: torch.Tensor, crop: int) -> torch.Tensor:
 
 
 def _pair() -> tuple[torch.Tensor, torch.Tensor]:
-    """SR and HR, ``(3, 3, 16, 20)``: HR below 0.9; noise by image and channel, twice as much at the border."""
+    """Return SR and HR, ``(3, 3, 16, 20)``: HR below 0.9; noise by image and channel, doubled at the border."""
     hr = sample(3, 3, 16, 20, low=0.1, high=0.9)
     strength = torch.tensor([0.02, 0.05, 0.1]).view(3, 1, 1, 1) * torch.tensor([1.0, 0.4, 0.7]).view(1, 3, 1, 1)
     strength = strength.repeat(1, 1, 16, 20)
@@ -46,7 +46,7 @@ def _rounded(image: torch.Tensor) -> torch.Tensor:
 
 
 def _then(formula: Formula) -> Answer:
-    """Another formula for the errors of each image."""
+    """Return an answer that applies a different formula to the errors of each image."""
     return lambda sr, hr, crop: formula((sr - hr)[..., crop : -crop or None, crop : -crop or None].flatten(1))
 
 
@@ -56,47 +56,47 @@ EXERCISE = Exercise(
     points=3,
     cases={
         "10 log10(1 / MSE), with the MSE of each image": (*_pair(), 0),
-        "the border is left out": (*_pair(), 4),
+        "a border is cropped": (*_pair(), 4),
         "no ceiling for an almost perfect image": (torch.full((1, 3, 16, 16), 1e-6), torch.zeros(1, 3, 16, 16), 0),
     },
     known_mistakes={
-        "One number came for a batch of three: the squared errors of all images went into one pool, where the worst "
-        "image drowns the others. Which dimensions belong to one image?": (
+        "You return one number for a batch of three: all squared errors are averaged together, so the worst image "
+        "drowns out the others. Which dimensions belong to one image?": (
             lambda sr, hr, crop: -10 * (sr - hr).square().mean().log10()
         ),
-        "One number came for a batch of three. Keep the images apart; averaging is left to the caller.": (
+        "You return one number for a batch of three. Keep the images apart; the caller does the averaging.": (
             lambda sr, hr, crop: psnr(sr, hr, crop).mean()
         ),
-        "A batch of N images has N values; look at the dimensions that your mean runs over.": [
+        "A batch of N images needs N values. Which dimensions does your mean run over?": [
             lambda sr, hr, crop: -10 * (sr - hr).square().mean((2, 3)).log10(),
             lambda sr, hr, crop: -10 * (sr - hr).square().mean(1).log10(),
             lambda sr, hr, crop: -10 * (sr - hr).square().mean(0).log10(),
             lambda sr, hr, crop: -10 * (sr - hr).square().mean((1, 2, 3), keepdim=True).log10(),
         ],
-        "With crop=0 the value is NaN. What does the slice 0:-0 leave of an image?": (
+        "With crop=0 your value is NaN. What does the slice 0:-0 leave of an image?": (
             lambda sr, hr, crop: -10 * _mse(sr[..., crop:-crop, crop:-crop], hr[..., crop:-crop, crop:-crop]).log10()
         ),
-        "Luma or values rounded to 8 bits were scored, as papers do. Here all channels count, as they come.": [
+        "You scored luma, or values rounded to 8 bits, as papers do. Here all channels count, without rounding.": [
             lambda sr, hr, crop: psnr(luma(sr), luma(hr), crop),
             lambda sr, hr, crop: psnr(_rounded(sr), _rounded(hr), crop),
             lambda sr, hr, crop: psnr(_rounded(luma(_rounded(sr))), _rounded(luma(_rounded(hr))), crop),
             lambda sr, hr, crop: metrics.psnr(sr, hr),
         ],
-        "Each channel has a PSNR of its own here, and then these are averaged. The mean of the logarithms is not the "
-        "logarithm of the mean: average all squared errors of an image first.": (
+        "You compute a PSNR per channel and average these. The mean of the logarithms is not the logarithm of the "
+        "mean. Average all squared errors of an image first.": (
             lambda sr, hr, crop: -10 * (sr - hr).square().mean((2, 3)).log10().mean(1)
         ),
-        "The value depends on how bright the image is. The peak is the largest value that an image can take, not the "
-        "largest that this one has.": [
+        "Your value depends on how bright the image is. The peak is the largest value that an image can have, not the "
+        "largest value in this one.": [
             lambda sr, hr, crop: psnr(sr, hr, crop) + 20 * hr.max().log10(),
             lambda sr, hr, crop: psnr(sr, hr, crop) + 20 * hr.amax((1, 2, 3)).log10(),
         ],
-        "With crop=4 the value is the same as with crop=0, so the border still counts. What is `crop` used for in your "
-        "code?": lambda sr, hr, crop: psnr(sr, hr, 0),
-        "The same border is cut off whatever `crop` says. Is there a number in your code that should be `crop`?": [
+        "With crop=4 you get the same value as with crop=0, so the border still counts. Where does your code use "
+        "`crop`?": lambda sr, hr, crop: psnr(sr, hr, 0),
+        "You always crop the same border, whatever `crop` is. Is there a number in your code that should be `crop`?": [
             lambda sr, hr, crop, fixed=fixed: psnr(sr, hr, fixed) for fixed in (2, 3, 4)
         ],
-        "Some of the border still counts. An image has four sides, and `crop` pixels go from each of them.": [
+        "Some of the border still counts. An image has four sides: remove `crop` pixels from each of them.": [
             lambda sr, hr, crop: psnr(sr[..., crop:, crop:], hr[..., crop:, crop:], 0),
             lambda sr, hr, crop: psnr(sr[..., crop : 16 - crop, :], hr[..., crop : 16 - crop, :], 0),
             lambda sr, hr, crop: psnr(sr, hr, crop // 2),
@@ -111,14 +111,14 @@ EXERCISE = Exercise(
     ],
     notes={CEILING: with_ceiling(_then, smallest=1e-12)},
     fallback_messages={
-        "no ceiling for an almost perfect image": "For an error of one millionth the PSNR is 120 dB, but yours gives "
-        "{given}. Is something small added to the MSE, or is it held above a floor? With 1e-8 there, no image gets "
-        "past 80 dB, and good ones score too low; with 1e-10 or less it does no harm.",
+        "no ceiling for an almost perfect image": "For an error of one millionth, PSNR is 120 dB, but you get {given}. "
+        "Do you add something small to the MSE, or clamp it? With 1e-8, even good images never exceed 80 dB; 1e-10 or "
+        "less does no harm.",
     },
     tolerance=0.01,
     hints=(
-        "PSNR compares the mean squared error of one image with the largest value a pixel can have.",
-        "Cut the border off both images first, then average the squared difference over every dimension but the first, "
-        "then take 10 log10 of 1 over it.",
+        "PSNR compares the mean squared error of one image with the largest value that a pixel can have.",
+        "Crop the border off both images first. Then average the squared difference over every dimension but the "
+        "first. Then take 10 log10 of 1 over it.",
     ),
 )

@@ -1,4 +1,4 @@
-"""Lab 00: the weights with which a row of pixels is made small."""
+"""Lab 00: the weights that downscale a row of pixels."""
 
 from collections.abc import Callable
 
@@ -14,11 +14,11 @@ def shrink_matrix(size: int, scale: int, kernel: Callable[[torch.Tensor], torch.
     Parameters
     ----------
     size
-        Pixels of the old row, a multiple of `scale`.
+        Number of pixels in the old row, a multiple of `scale`.
     scale
         Old pixels per new one.
     kernel
-        Weight at a distance, which is counted in new pixels; takes a tensor of distances of either sign.
+        Weight as a function of distance in new pixels; takes a tensor of signed distances.
 
     Returns
     -------
@@ -35,7 +35,7 @@ def _matrix(
     stretch: Callable[[torch.Tensor, int], torch.Tensor] = lambda away, scale: away / scale,
     share: Callable[[torch.Tensor], torch.Tensor] = lambda weights: weights / weights.sum(dim=1, keepdim=True),
 ) -> Answer:
-    """The matrix with its three parts right or wrong."""
+    """Return the matrix with each of its three parts right or wrong."""
 
     def answer(size: int, scale: int, kernel: Callable[[torch.Tensor], torch.Tensor]) -> torch.Tensor:
         centers = center(torch.arange(size // scale).float(), scale)
@@ -66,37 +66,36 @@ EXERCISE = Exercise(
         "scale 2": (12, 2, cubic),
     },
     known_mistakes={
-        "The kernel sits half a pixel or more off: new pixel 0 stands for the old ones from 0 to scale - 1. Where is "
-        "their middle?": [
+        "Your kernel is half a pixel or more off: new pixel 0 replaces the old ones from 0 to scale - 1. Where is "
+        "their center?": [
             _matrix(center=lambda i, scale: i * scale),
             _matrix(center=lambda i, scale: (i + 0.5) * scale),
             _matrix(center=lambda i, scale: i * scale + scale // 2),
         ],
-        "The kernel isn't stretched: distances are counted in old pixels, so only the nearest few count and the others "
+        "Your kernel isn't stretched: you count distances in old pixels, so only the nearest few count and the others "
         "are thrown away. That is aliasing. In which pixels does the kernel count?": _matrix(
             stretch=lambda away, scale: away
         ),
-        "The kernel is squeezed instead of stretched: the distances grow where they should shrink.": _matrix(
-            stretch=lambda away, scale: away * scale
-        ),
-        "The rows don't add up to 1, so a gray photo gets brighter or darker.": [
+        "Your kernel is squeezed instead of stretched: your distances get larger where they should get "
+        "smaller.": _matrix(stretch=lambda away, scale: away * scale),
+        "Your rows don't add up to 1, so a gray photo gets brighter or darker.": [
             _matrix(share=lambda weights: weights),
             _matrix(share=lambda weights: weights / weights.sum()),
         ],
-        "The columns add up to 1, and the rows should: each new pixel is an average.": _matrix(
+        "Your columns add up to 1, but the rows should: each new pixel is an average.": _matrix(
             share=lambda weights: weights / weights.sum(dim=0)
         ),
-        "The rows are divided by scale. With the kernels' sums, and at the border, that isn't quite 1; divide each row "
-        "by its own sum.": _matrix(share=lambda weights: weights / 4),
-        "The matrix lies on its side: one row is wanted for each new pixel.": lambda *given: shrink_matrix(*given).T,
-        "That is softmax, which takes exponentials. The weights themselves are divided by their sum.": _matrix(
+        "You divide the rows by scale. The kernel's weights don't add up to exactly that, least of all at the border. "
+        "Divide each row by its own sum.": _matrix(share=lambda weights: weights / 4),
+        "Your matrix is transposed: it needs one row per new pixel.": lambda *given: shrink_matrix(*given).T,
+        "That is softmax, which exponentiates. Divide the weights themselves by their sum.": _matrix(
             share=lambda weights: weights.softmax(dim=1)
         ),
     },
     also_accepted=[_by_a_loop],
     hints=(
-        "For each new pixel: find its center on the old row, ask the kernel how much each old pixel counts at its "
-        "distance, and divide by the sum.",
+        "For each new pixel: find its center on the old row, get the kernel's weight for the distance of each old "
+        "pixel, and divide by the sum.",
         "The center of new pixel i is (i + 0.5) * scale - 0.5. The distance of old pixel j is (j - center) / scale.",
     ),
 )

@@ -1,1 +1,1 @@
-"""Exercises of lab 04, ESRGAN: its block, its losses, its features and one of its faults."""
+"""Exercises of lab 04, ESRGAN: its blocks, its losses and network interpolation."""

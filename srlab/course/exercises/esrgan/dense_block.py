@@ -14,16 +14,16 @@ from srlab.course.exercises.networks import build, noted, reaches, strays
 
 
 class DenseBlock(nn.Module):
-    """Three convolutions, each of which sees the outputs of all before it; the idea of Wang et al. 2018, figure 4.
+    """Three convolutions, each of which sees x and all outputs before it (idea of Wang et al. 2018, figure 4).
 
-    The block of the paper has five; see `srlab.models.ResidualDenseBlock`.
+    The paper's block has five; see `srlab.models.ResidualDenseBlock`.
 
     Parameters
     ----------
     features
-        Channels of input and output.
+        Number of input and output channels.
     growth
-        Channels that each of the first two convolutions adds.
+        Number of channels that each of the first two convolutions adds.
     """
 
     def __init__(self, features: int, growth: int) -> None:
@@ -41,7 +41,7 @@ class DenseBlock(nn.Module):
 
 def _observe(answer: Answer, x: torch.Tensor, growth: int) -> dict[str, Any]:
     block = build(answer, x.shape[1], growth)
-    x.requires_grad_()  # torch refuses to change it in place
+    x.requires_grad_()  # so that PyTorch raises if an answer changes it in place
     with noted(block, nn.Conv2d) as used:
         try:
             filled(block(x))
@@ -49,11 +49,11 @@ def _observe(answer: Answer, x: torch.Tensor, growth: int) -> dict[str, Any]:
             if all(seen.shape[2:] == output.shape[2:] for _, seen, output in used):
                 raise
     if any(seen.shape[2:] != output.shape[2:] for _, seen, output in used):
-        return {"the convolutions keep the size": False}
+        return {"convolutions that keep the size": False}
     if missed := strays(block, x):
-        return {"the convolutions keep the size": True, "layers that torch does not find": missed}
+        return {"convolutions that keep the size": True, "layers that PyTorch doesn't find": missed}
     for place, (conv, _, _) in enumerate(used):
-        # The same weights for all input channels: the order in which maps lie side by side makes no difference.
+        # Use the same weights for all input channels, so that the order of joined maps makes no difference.
         weight = sample(conv.out_channels, 1, *conv.kernel_size, low=-0.5, high=0.5, seed=place)
         conv.weight.data = weight.repeat(1, conv.in_channels, 1, 1)
         if conv.bias is not None:
@@ -63,20 +63,22 @@ def _observe(answer: Answer, x: torch.Tensor, growth: int) -> dict[str, Any]:
     convs = [layer for layer in block.modules() if isinstance(layer, nn.Conv2d)]
     learning = {id(parameter) for conv in convs for parameter in conv.parameters()}
     observed = {
-        "the convolutions keep the size": True,
-        "layers that torch does not find": "",
-        "a normalization": any("Norm" in type(layer).__name__ for layer in block.modules()),
-        "weights of its own for each step": len({conv for conv, _, _ in used}) == len(used),
-        "the convolutions that are used": len(used),
-        "the convolutions": len(convs),
-        "what else learns": sum(id(parameter) not in learning for parameter in block.parameters()),
-        "their sizes": " and ".join(sorted({"x".join(map(str, conv.kernel_size)) for conv in convs})),
-        "their channels": ", ".join(f"{conv.in_channels} to {conv.out_channels}" for conv, _, _ in used),
+        "convolutions that keep the size": True,
+        "layers that PyTorch doesn't find": "",
+        "no normalization": any("Norm" in type(layer).__name__ for layer in block.modules()),
+        "separate weights for each convolution": len({conv for conv, _, _ in used}) == len(used),
+        "the number of convolutions used": len(used),
+        "the number of convolutions": len(convs),
+        "the number of other learned parameters": sum(
+            id(parameter) not in learning for parameter in block.parameters()
+        ),
+        "the kernel sizes": " and ".join(sorted({"x".join(map(str, conv.kernel_size)) for conv in convs})),
+        "the channels": ", ".join(f"{conv.in_channels} to {conv.out_channels}" for conv, _, _ in used),
     }
     for place, (_, seen, _) in enumerate(used, start=1):
-        observed[f"what convolution {place} sees"] = seen[:, seen.mean((0, 2, 3)).argsort()]
-    observed["what comes out"] = result
-    observed["all weights learn"] = all(reaches(result.sum(), [conv.weight]) for conv in convs)
+        observed[f"the input of convolution {place}"] = seen[:, seen.mean((0, 2, 3)).argsort()]
+    observed["the output"] = result
+    observed["all weights get a gradient"] = all(reaches(result.sum(), [conv.weight]) for conv in convs)
     return observed
 
 
@@ -113,10 +115,10 @@ def _block(
     end: Maps = lambda x, third: x + 0.2 * third,
     change: Callable[[nn.Module], Any] = lambda block: None,
 ) -> type[nn.Module]:
-    """A class of blocks in which something is different.
+    """Return a block class in which something is different.
 
-    `sees` are the maps that go into convolutions 2 and 3: 0 for x, 1 and 2 for what comes out of the others before.
-    With `flat`, each convolution is made for as many channels as x has.
+    `sees` lists the maps that go into convolutions 2 and 3: 0 for x, 1 and 2 for the outputs of earlier convolutions.
+    With `flat`, each convolution is built for as many channels as x has.
     """
 
     class Block(nn.Module):
@@ -138,7 +140,7 @@ def _block(
 
 
 def _acting(*acts: Maps) -> list[type[nn.Module]]:
-    """With another activation after both convolutions, and after the second alone."""
+    """Return blocks with a different activation after both convolutions, and after the second one only."""
     return [_block(acts=pair) for act in acts for pair in ((act, act), (_leaky, act))]
 
 
@@ -155,105 +157,110 @@ EXERCISE = Exercise(
     DenseBlock,
     level="hard",
     points=4,
-    cases={"each sees all that came before, and a fifth of the third is added to x": (sample(2, 6, 7, 9, low=-1), 4)},
+    cases={
+        "each convolution sees everything before it, and 0.2 times the third is added to x": (
+            sample(2, 6, 7, 9, low=-1),
+            4,
+        )
+    },
     observe=_observe,
     known_mistakes={
-        "Convolutions are in a plain Python list (or a dict), where torch doesn't look: parameters() leaves them out, "
-        "so no optimizer would train them. nn.ModuleList is a list that torch sees.": [
+        "You keep convolutions in a plain Python list (or a dict), where PyTorch doesn't look: parameters() misses "
+        "them, so no optimizer would train them. nn.ModuleList is a list that PyTorch sees.": [
             in_a_list(DenseBlock),
             in_a_list(DenseBlock, registered="conv3"),
         ],
-        "Layers are made in forward, so each call starts with new random weights and nothing that is learned is kept. "
-        "Make them once, in __init__.": made_in_forward(DenseBlock),
-        "Each convolution takes a rim off the feature maps. What keeps a 3x3 convolution from shrinking them?": (
+        "You create layers in forward, so each call starts with new random weights and loses what was learned. Create "
+        "them once, in __init__.": made_in_forward(DenseBlock),
+        "Each convolution makes the feature maps smaller at their edges. What keeps the size in a 3x3 convolution?": (
             _block(padding=0)
         ),
-        "The maps are joined along another axis than that of the channels. Which of (N, C, h, w) is it?": (
+        "You join the maps along the wrong axis. Which of (N, C, h, w) should it be?": (
             _block(join=lambda *maps: torch.cat(maps))
         ),
-        "Maps of different depth are added here. In a dense block they stay side by side (which function of torch "
-        "joins tensors?), and nothing is added but, at the end, the third convolution's output to x, which has as many "
+        "You add maps with different numbers of channels. In a dense block they stay side by side. Which PyTorch "
+        "function joins tensors? Add only at the end: the third convolution's output to x, which has as many "
         "channels.": _block(join=_sum),
-        "A convolution was made for another number of channels than it gets. How many lie side by side before the "
-        "second one, and how many before the third? Count them in `features` and `growth`.": [
+        "A convolution is built for a different number of channels than it gets. How many are side by side before the "
+        "second one, and before the third? Count them in `features` and `growth`.": [
             _block(flat=True),
             lambda features, growth: _block()(64, 32),
         ],
-        "There is a normalization in the block. ESRGAN took batch norm out of the generator: what a batch has in "
-        "common shows as artifacts in a picture.": (
+        "Your block contains a normalization. ESRGAN removed batch norm from the generator: what a batch has in common "
+        "shows up as artifacts in an image.": (
             _block(change=lambda block: block.add_module("norm", nn.BatchNorm2d(4)))
         ),
-        "The same convolution runs twice, and shares its weights. Give each step its own.": (
+        "The same convolution runs twice, so its weights are shared. Use a separate one for each step.": (
             _block(((1,), (2,)), flat=True, change=lambda block: block.convs.insert(1, block.convs[0]))
         ),
-        "There is a convolution in the block that it does not use.": (
+        "Your block contains a convolution that it doesn't use.": (
             _block(change=lambda block: block.add_module("more", nn.Conv2d(6, 6, 3)))
         ),
-        "Something learns besides the convolutions. The slope and the factor of this block are fixed.": (
+        "Something besides the convolutions learns. The slope and the factor of this block are fixed.": (
             _block(change=lambda block: block.add_module("slope", nn.PReLU()))
         ),
-        "The convolutions should be 3x3, all three of them.": [_block(size=1, padding=0), _block(size=5, padding=2)],
-        "Each convolution sees what the one before it gave, and no more: that is a chain. In a dense block it also "
-        "sees all that came before.": [_block(((1,), (2,))), _block(((1,), (2,)), flat=True)],
-        "A convolution gets a sum. Once added, the maps cannot be told apart again; a dense block hands on all that it "
-        "has seen, side by side. Which function of torch joins tensors?": _block(flat=True, join=_sum),
-        "A convolution does not see all that came before it: x goes into all three, and the first's output into the "
+        "All three convolutions should be 3x3.": [_block(size=1, padding=0), _block(size=5, padding=2)],
+        "Each of your convolutions sees only the output of the one before it: that is a chain. In a dense block it "
+        "also sees everything before that.": [_block(((1,), (2,))), _block(((1,), (2,)), flat=True)],
+        "A convolution gets a sum. Once added, the maps can't be separated again. A dense block passes on everything "
+        "that it has seen, side by side. Which PyTorch function joins tensors?": _block(flat=True, join=_sum),
+        "A convolution doesn't see everything before it: x goes into all three, and the output of the first into the "
         "second and the third.": [
             _block(((0, 1), (0, 2))),
             _block(((0, 1), (1, 2))),
             _block(((1,), (1, 2))),
             _block(((1,), (0, 1, 2))),
         ],
-        "The first convolution should see x as it is.": _Early,
-        "Nothing bends the signal after a convolution. What comes between two convolutions?": _acting(_same),
-        "The activation is a ReLU: what is negative is lost. Which kind lets some of it through?": _acting(F.relu),
-        "The activation has another slope below zero than 0.2.": _acting(
+        "The first convolution should see x unchanged.": _Early,
+        "There is no nonlinearity after a convolution. What comes between two convolutions?": _acting(_same),
+        "Your activation is a ReLU, which drops negative values. Which kind lets part of them through?": _acting(
+            F.relu
+        ),
+        "The slope of your activation below zero is not 0.2.": _acting(
             *(nn.LeakyReLU(slope) for slope in (0.01, 0.1, 0.25, -0.2))
         ),
-        "The activation is not a leaky ReLU.": _acting(F.gelu, F.silu, F.elu, torch.tanh),
-        "An output is scaled on its way to the next convolution. The factor belongs to the end, once.": (
+        "Your activation is not a leaky ReLU.": _acting(F.gelu, F.silu, F.elu, torch.tanh),
+        "You scale an output on its way to the next convolution. The factor comes at the end, once.": (
             _acting(lambda x: 0.2 * _leaky(x))
         ),
-        "All that goes into a convolution is bent once more, x too. The activation belongs to the output of a "
-        "convolution, before it is laid beside the others.": [
+        "Everything that goes into a convolution passes through an activation again, even x. Apply the activation to "
+        "the output of a convolution, before you join it to the others.": [
             _block(join=_bent),
             _block(join=_bent, acts=(_same, _same)),
         ],
-        "The correction is added as it is. Many of these blocks follow each other: by what does ESRGAN scale it?": (
-            _block(end=lambda x, third: x + third)
-        ),
-        "The factor 0.2 is there, but not where it belongs: what is it that should be made small, x or the "
-        "correction?": _ending(
+        "You add the correction unscaled. Many of these blocks follow each other. By which factor does ESRGAN scale "
+        "it?": (_block(end=lambda x, third: x + third)),
+        "The factor 0.2 is there, but in the wrong place. Which one should be small, x or the correction?": _ending(
             lambda x, third: 0.2 * (x + third),
             lambda x, third: 0.2 * x + third,
             lambda x, third: 0.8 * x + 0.2 * third,
             lambda x, third: 0.2 * x + 0.8 * third,
         ),
-        "The factor stands before the third convolution, where its bias escapes it. It belongs to what comes out.": (
+        "Your factor comes before the third convolution, so it misses the bias. Apply it to the output.": (
             _block(join=lambda *maps: _joined(*maps) * (0.2 if len(maps) == 3 else 1), end=lambda x, third: x + third)
         ),
-        "x is not added at the end. The block computes a correction to it.": _ending(
+        "You don't add x at the end. The block computes a correction to it.": _ending(
             lambda x, third: third,
             lambda x, third: 0.2 * third,
         ),
-        "The correction is scaled by another factor than 0.2.": _ending(
+        "You scale the correction by a factor other than 0.2.": _ending(
             lambda x, third: x + 0.04 * third,
             lambda x, third: x + 0.1 * third,
             lambda x, third: x + 0.5 * third,
         ),
-        "The correction is taken off. It should be added.": _block(end=lambda x, third: x - 0.2 * third),
-        "An activation stands after the last convolution. A correction goes up and down; can this one?": _ending(
+        "You subtract the correction. It should be added.": _block(end=lambda x, third: x - 0.2 * third),
+        "You apply an activation after the last convolution. A correction goes up and down. Can this one?": _ending(
             lambda x, third: x + 0.2 * _leaky(third),
             lambda x, third: x + 0.2 * F.relu(third),
         ),
-        "An activation stands after the sum, and bends x in every block.": _ending(
+        "You apply an activation after the sum, so it distorts x in every block.": _ending(
             lambda x, third: _leaky(x + 0.2 * third),
             lambda x, third: F.relu(x + 0.2 * third),
         ),
-        "The block changes its input in place, and whoever uses that again gets something else.": (
+        "Your block changes its input in place, so any code that uses the input again gets something else.": (
             _block(end=lambda x, third: x.add_(0.2 * third))
         ),
-        "The values are right, but some of the weights get no gradient. Is there a detach or no_grad?": _ending(
+        "The values are correct, but some of the weights get no gradient. Is there a detach or no_grad?": _ending(
             lambda x, third: x + 0.2 * third.detach(),
         ),
     },
@@ -265,21 +272,21 @@ EXERCISE = Exercise(
         )
     ],
     fallback_messages={
-        "the convolutions that are used": "The block should use three convolutions (nn.Conv2d), but uses {given}.",
-        "their sizes": "The convolutions should be 3x3, all three of them, but are {given}.",
-        "their channels": "From convolution to convolution the channels go {given}. Count what lies side by side "
-        "before each of the three, and what each should add.",
-        "what convolution 2 sees": "Convolution 2 has the right number of channels, but should see x and the activated "
-        "output of the first.",
-        "what convolution 3 sees": "Convolution 3 has the right number of channels, but should see x and the activated "
-        "outputs of both convolutions before it.",
-        "what comes out": "What comes out is not x + 0.2 * third.",
+        "the number of convolutions used": "The block should use three convolutions (nn.Conv2d), but uses {given}.",
+        "the kernel sizes": "All three convolutions should be 3x3, but they are {given}.",
+        "the channels": "The channels of your convolutions are {given}. Count what is side by side before each of the "
+        "three, and how many channels each should add.",
+        "the input of convolution 2": "Convolution 2 has the right number of channels, but it should see x and the "
+        "activated output of the first.",
+        "the input of convolution 3": "Convolution 3 has the right number of channels, but it should see x and the "
+        "activated outputs of both convolutions before it.",
+        "the output": "The output is not x + 0.2 * third.",
     },
     reveal=False,
     hints=(
-        "Each convolution sees the input and all outputs before it, side by side, so it has more channels to look at "
-        "than the one before.",
-        "torch.cat joins maps along an axis; the channels are axis 1. Count how many channels lie side by side before "
-        "each convolution. The skip and its factor come once, at the end.",
+        "Each convolution sees the input and all outputs before it, side by side, so it gets more channels than the "
+        "one before.",
+        "torch.cat joins maps along an axis; the channels are axis 1. Count the channels side by side before each "
+        "convolution. The skip and its factor come once, at the end.",
     ),
 )

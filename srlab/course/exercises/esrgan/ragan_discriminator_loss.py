@@ -1,4 +1,4 @@
-"""Lab 04: the loss of D in the relativistic average GAN."""
+"""Lab 04: D's loss in the relativistic average GAN (RaGAN)."""
 
 import torch
 import torch.nn.functional as F
@@ -16,7 +16,7 @@ from srlab.course.exercises.esrgan.ragan_generator_loss import OF_BOTH, made_of
 
 
 def ragan_discriminator_loss(real: torch.Tensor, fake: torch.Tensor) -> torch.Tensor:
-    """Loss of D in the relativistic average GAN (Wang et al. 2018, equation 1).
+    """Return D's loss in the relativistic average GAN (Wang et al. 2018, equation 1).
 
     Parameters
     ----------
@@ -34,7 +34,7 @@ def ragan_discriminator_loss(real: torch.Tensor, fake: torch.Tensor) -> torch.Te
 
 
 def _of_d(loss: Answer) -> Answer:
-    """D's loss from one that is G's: with HR and SR in each other's place."""
+    """Return D's loss from a loss of G, with HR and SR swapped."""
     return lambda real, fake: loss(fake, real)
 
 
@@ -51,25 +51,26 @@ EXERCISE = Exercise(
     level="medium",
     points=5,
     cases={
-        "both halves, each against the mean of the other, and a gradient for both": sample_logits,
-        "a D that is very sure, and wrong": sure_logits([0], [200]),
-        "more logits of one kind than of the other": lambda: sample_logits(3),
+        "both halves, each compared with the mean of the other kind, with a gradient for both": sample_logits,
+        "a D that is confident and wrong": sure_logits([0], [200]),
+        "different numbers of HR and SR logits": lambda: sample_logits(3),
     },
     observe=observe_loss,
     known_mistakes={
-        "Only one kind is judged here. Where's the half about the other?": [_hr_half, _sr_half],
+        "You judge only one kind. Where is the half about the other?": [_hr_half, _sr_half],
         "That is G's loss: this D would learn to call SR the more real one. Which target does D set for each half?": [
             lambda real, fake: ragan_discriminator_loss(fake, real),
             lambda real, fake: ragan_discriminator_loss(fake, real) / 2,
         ],
-        "This is G's loss with a minus, which is flat where D has most to learn.": (
+        "That is G's loss with a minus sign, which is flat where D has most to learn.": (
             lambda real, fake: -ragan_discriminator_loss(fake, real)
         ),
-        "That is the usual loss of D, as in SRGAN, with each image on its own. Here D compares. What with what?": [
+        "That is D's standard loss, as in SRGAN, which judges each image on its own. Here D compares. What with "
+        "what?": [
             lambda real, fake: cross_entropy(real, 1) + cross_entropy(fake, 0),
         ],
-        "The value is right, but not the gradients: logits or their means are cut off, as by detach. In D's half of "
-        "the step only the picture is detached, and that happens before D looks. Nothing here needs it.": [
+        "The value is correct, but the gradients aren't: you detached logits or their means. In D's half of the step, "
+        "you detach only the image, before D sees it. Nothing here needs a detach.": [
             lambda real, fake: ragan_discriminator_loss(real, fake.detach()),
             lambda real, fake: ragan_discriminator_loss(real.detach(), fake),
             lambda real, fake: ragan_discriminator_loss(real, fake).detach(),
@@ -85,14 +86,14 @@ EXERCISE = Exercise(
     },
     also_accepted=[_of_d(made_of(cross_entropy))],
     fallback_messages={
-        "the loss": "D's loss is another one.",
-        "the logits that a graph leads to": "The value is right, but a gradient should reach the logits of HR and SR.",
-        "the gradients": "The value is right, but not the gradients at the logits.",
+        "the loss": "D's loss is wrong.",
+        "which logits get a gradient": "The value is correct, but a gradient should reach the logits of HR and SR.",
+        "the gradients": "The value is correct, but the gradients at the logits are not.",
     },
     hints=(
         "There are two differences: HR's logits minus the mean of SR's, and SR's logits minus the mean of HR's. What "
         "does D want each of them to be?",
-        "Both halves are the cross entropy of lab 03, on a difference in place of a logit: target 1 for the photos, 0 "
-        "for SR. They add up.",
+        "Both halves are the cross entropy of lab 03, on a difference instead of a logit: target 1 for the photos, 0 "
+        "for SR. Add them up.",
     ),
 )

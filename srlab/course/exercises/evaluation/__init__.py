@@ -1,1 +1,1 @@
-"""The exercises of lab 05."""
+"""Exercises of lab 05: metrics, LR consistency and paired comparisons."""

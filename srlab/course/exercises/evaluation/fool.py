@@ -1,4 +1,4 @@
-"""Lab 05: a picture that a number likes better than the photo."""
+"""Lab 05: an image that the blur effect rates sharper than the photo."""
 
 import functools
 from collections.abc import Callable
@@ -14,7 +14,7 @@ from srlab.data.images import luma, quantize
 
 
 def fool(picture: torch.Tensor) -> torch.Tensor:
-    """Fill a soft picture with steps between neighbors, so that the blur effect takes it for sharper than the photo.
+    """Fill a blurry image with steps between neighbors, so that the blur effect rates it sharper than the photo.
 
     Parameters
     ----------
@@ -24,7 +24,7 @@ def fool(picture: torch.Tensor) -> torch.Tensor:
     Returns
     -------
     torch.Tensor
-        Of the same shape, in [0, 1].
+        Image of the same shape, in [0, 1].
     """
     noise = 0.1 * torch.randn_like(picture)
     return (picture + noise).clamp(0, 1)
@@ -36,7 +36,7 @@ def _photo(name: str, top: int, left: int) -> torch.Tensor:
 
 
 def _scene(name: str, top: int, left: int, sigma: float) -> Callable[[], tuple[torch.Tensor, torch.Tensor]]:
-    """A soft picture, and the photo that it was made from."""
+    """Return a blurry image, and the photo that it was made from."""
     return lambda: (blur(_photo(name, top, left), sigma), _photo(name, top, left).clone())
 
 
@@ -49,13 +49,13 @@ def _blurred(image: torch.Tensor) -> float:
 def _observe(answer: Answer, picture: torch.Tensor, photo: torch.Tensor) -> dict[str, Any]:
     result = take(filled(answer(picture.clone())), picture)
     if not bool(result.isfinite().all()):
-        raise IncorrectAnswer("Some of the values are NaN or infinite.")
+        raise IncorrectAnswer("Some of your values are NaN or infinite.")
     low, high = float(result.min()), float(result.max())
     scored = _blurred(result.detach().clamp(0, 1))
     return {
-        "the values lie in [0, 1]": low >= 0 and high <= 1,
-        "it's better than the picture": scored < _blurred(picture) - 0.01,
-        "it's better than the photo": scored < _blurred(photo),
+        "all values in [0, 1]": low >= 0 and high <= 1,
+        "a better score than the image that you get": scored < _blurred(picture) - 0.01,
+        "a better score than the photo": scored < _blurred(photo),
     }
 
 
@@ -68,7 +68,7 @@ def _sharpened(amount: float) -> Answer:
 
 
 def _coarse(side: int) -> Answer:
-    """Stair steps: each block is one color."""
+    """Return an answer that draws stair steps: each block has one color."""
     return lambda picture: (
         picture[..., ::side, ::side]
         .repeat_interleave(side, -2)
@@ -91,8 +91,8 @@ EXERCISE = Exercise(
     },
     observe=_observe,
     known_mistakes={
-        "The blur effect doesn't like this better than what came in. It looks for steps between neighboring pixels: "
-        "where could more of them come from?": [
+        "The blur effect doesn't rate this better than the image that you got. It looks for steps between neighboring "
+        "pixels. Where could more of them come from?": [
             lambda picture: picture,
             lambda picture: blur(picture, 1.0),
             lambda picture: picture * 0 + picture.mean((-2, -1), keepdim=True),
@@ -100,23 +100,25 @@ EXERCISE = Exercise(
             lambda picture: 0.5 + 0.5 * (picture - 0.5),
             _chequered,
         ],
-        "It's better than what came in, but the blur effect still likes the photo more. Do more of the same.": [
+        "Your image is better than the one that you got, but the blur effect still prefers the photo. Do more of the "
+        "same.": [
             _noise(0.012),
             _sharpened(0.3),
         ],
-        "Some values are below 0 or above 1, and no file can hold them. What does clamp do?": [
+        "Some values are below 0 or above 1, so no file can store them. What does clamp do?": [
             lambda picture: picture + 0.3 * torch.randn_like(picture),
             lambda picture: picture + 4 * (picture - blur(picture, 1.5)),
         ],
     },
     also_accepted=[_noise(0.2), _sharpened(8), _coarse(8)],
     fallback_messages={
-        "the values lie in [0, 1]": "Some values are below 0 or above 1, which no file can hold. What does clamp do?",
+        "all values in [0, 1]": "Some values are below 0 or above 1, so no file can store them. What does clamp do?",
     },
     reveal=False,
     hints=(
-        "The blur effect blurs once more and asks how much the steps between neighbors shrink. Which picture loses "
-        "most by a blur?",
-        "Something that changes from each pixel to the next: noise, a pattern, exaggerated edges. Clamp the result.",
+        "The blur effect blurs once more, and measures how much the steps between neighbors shrink. Which image loses "
+        "the most in a blur?",
+        "Add something that changes from each pixel to the next: noise, a pattern, exaggerated edges. Clamp the "
+        "result.",
     ),
 )

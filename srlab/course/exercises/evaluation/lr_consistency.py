@@ -1,4 +1,4 @@
-"""Lab 05: whether SR still shows what LR showed."""
+"""Lab 05: LR consistency, or whether SR still shows what LR showed."""
 
 from collections.abc import Callable
 from typing import Any
@@ -15,9 +15,9 @@ Shrink = Callable[[torch.Tensor], torch.Tensor]
 
 
 def lr_consistency(sr: torch.Tensor, lr: torch.Tensor, shrink: Shrink) -> torch.Tensor:
-    """PSNR of SR made small again, against LR.
+    """Return the PSNR of downscaled SR against LR.
 
-    SR is rounded to the 8-bit levels of a file and shrunk as LR was. All pixels of all three channels count.
+    SR is rounded to the 8-bit levels of a file and downscaled as LR was. All pixels of all three channels count.
 
     Parameters
     ----------
@@ -26,7 +26,7 @@ def lr_consistency(sr: torch.Tensor, lr: torch.Tensor, shrink: Shrink) -> torch.
     lr
         ``(1, 3, h, w)``, the image that SR was made from.
     shrink
-        Makes an LR image, rounded to 8 bits, of a large one.
+        Function that downscales a large image to an LR image, rounded to 8 bits.
 
     Returns
     -------
@@ -38,12 +38,12 @@ def lr_consistency(sr: torch.Tensor, lr: torch.Tensor, shrink: Shrink) -> torch.
 
 
 def _strict(scale: int, kernel: str) -> Shrink:
-    """A way to shrink, which says so when it is given something that is small already."""
+    """Return a way to downscale that raises `IncorrectAnswer` for an image that is already small."""
 
     def shrink(image: torch.Tensor) -> torch.Tensor:
         if image.shape[-1] != 12 * scale:
             raise IncorrectAnswer(
-                f"`shrink` was given an image of {image.shape[-1]}x{image.shape[-2]} pixels. Which of the two images "
+                f"You passed `shrink` an image of {image.shape[-1]}x{image.shape[-2]} pixels. Which of the two images "
                 "is large?"
             )
         return quantize(resize(image, 1 / scale, kernel))
@@ -52,7 +52,7 @@ def _strict(scale: int, kernel: str) -> Shrink:
 
 
 def _scene(scale: int, kernel: str, strength: float, seed: int) -> tuple[torch.Tensor, torch.Tensor, Shrink]:
-    """SR between the levels of a file, and LR of a photo that is a little different, most of all at the border."""
+    """Return SR between 8-bit levels, LR of a slightly different photo (mostly at the border), and `shrink`."""
     hr = sample(1, 3, 10 * scale, 12 * scale, low=0.25, high=0.75, seed=seed)
     wrong = strength * sample(1, 3, 10, 12, low=-1, seed=seed + 1)
     wrong[..., :1, :] *= 3
@@ -63,7 +63,7 @@ def _scene(scale: int, kernel: str, strength: float, seed: int) -> tuple[torch.T
 
 
 def _observe(answer: Answer, sr: torch.Tensor, lr: torch.Tensor, shrink: Shrink) -> dict[str, Any]:
-    return {"the decibels": filled(answer(sr, lr, shrink))}
+    return {"the score in dB": filled(answer(sr, lr, shrink))}
 
 
 def _decibels(error: torch.Tensor) -> torch.Tensor:
@@ -71,40 +71,40 @@ def _decibels(error: torch.Tensor) -> torch.Tensor:
 
 
 def _then(formula: Formula) -> Answer:
-    """Another formula for the right errors."""
+    """Return an answer that applies a different formula to the correct errors."""
     return lambda sr, lr, shrink: formula((shrink(quantize(sr)) - lr).flatten())
 
 
 def _on(plane: Callable[[torch.Tensor], torch.Tensor]) -> Answer:
-    """PSNR on something else than all pixels of all channels."""
+    """Return an answer that scores something other than all pixels of all channels."""
     return lambda sr, lr, shrink: _decibels(plane(shrink(quantize(sr))) - plane(lr))
 
 
 def _by(way: Callable[[torch.Tensor, tuple[int, ...]], torch.Tensor]) -> Answer:
-    """Shrunk in a way of one's own."""
+    """Return an answer that downscales in its own way."""
     return lambda sr, lr, shrink: _decibels(quantize(way(quantize(sr), tuple(lr.shape[-2:]))) - lr)
 
 
 def _large(way: Callable[[torch.Tensor, tuple[int, ...]], torch.Tensor]) -> Answer:
-    """Compared at the size of SR."""
+    """Return an answer that compares at SR's size."""
     return lambda sr, lr, shrink: _decibels(quantize(sr) - way(lr, tuple(sr.shape[-2:])))
 
 
-_SAVED = "SR isn't rounded. What you'd shrink is the file, so turn it into 8-bit levels first."
+_SAVED = "You don't round SR. In practice you would downscale the saved file, so convert SR to 8-bit levels first."
 
 EXERCISE = Exercise(
     lr_consistency,
     level="medium",
     points=5,
     cases={
-        "SR is shrunk by what shrank HR": _scene(4, "bicubic", 0.02, 0),
-        "another way to shrink": _scene(3, "box", 0.01, 5),
-        "SR is what a file holds": _scene(2, "box", 0.0015, 9),
+        "SR downscaled the way HR was": _scene(4, "bicubic", 0.02, 0),
+        "another way to downscale": _scene(3, "box", 0.01, 5),
+        "SR as a file stores it": _scene(2, "box", 0.0015, 9),
     },
     observe=_observe,
     known_mistakes={
-        "LR was enlarged, and the two were compared at the size of SR. There nobody knows what's right, and each "
-        "detail of SR counts as wrong. Make SR small instead.": [
+        "You upscaled LR, and compared the two at SR's size. There you can't know what is correct, and each detail of "
+        "SR counts as wrong. Downscale SR instead.": [
             *(
                 _large(lambda lr, size, mode=mode: F.interpolate(lr, size, mode=mode))
                 for mode in ("bicubic", "nearest")
@@ -112,7 +112,7 @@ EXERCISE = Exercise(
             _large(lambda lr, size: F.interpolate(lr, size, mode="bilinear")),
             _large(lambda lr, size: resize(lr, size[-1] / lr.shape[-1])),
         ],
-        "SR is shrunk in a way of your own. What it's held against was made by `shrink`: use `shrink`, as it comes.": [
+        "You downscale SR in your own way. The LR image was made with `shrink`, so use `shrink` as it is passed in.": [
             _by(lambda sr, size: F.interpolate(sr, size, mode="bicubic", antialias=True)),
             _by(lambda sr, size: F.interpolate(sr, size, mode="bicubic")),
             _by(lambda sr, size: F.interpolate(sr, size, mode="bilinear")),
@@ -120,26 +120,27 @@ EXERCISE = Exercise(
             _by(lambda sr, size: resize(sr, size[-1] / sr.shape[-1], "lanczos")),
             _by(lambda sr, size: sr[..., :: sr.shape[-2] // size[-2], :: sr.shape[-1] // size[-1]]),
         ],
-        "LR went through `shrink` as well, but it's small already.": lambda sr, lr, shrink: _decibels(
+        "You passed LR through `shrink`, too, but it is already small.": lambda sr, lr, shrink: _decibels(
             shrink(quantize(sr)) - shrink(lr)
         ),
-        "This is SR, shrunk. How far is it from LR?": lambda sr, lr, shrink: shrink(quantize(sr)),
+        "You returned SR, downscaled. How far is it from LR?": lambda sr, lr, shrink: shrink(quantize(sr)),
         _SAVED: [
             lambda sr, lr, shrink: _decibels(shrink(sr) - lr),
             lambda sr, lr, shrink: _decibels(shrink(sr.clamp(0, 1)) - lr),
         ],
-        "Only the luma is compared. LR's colors are known, too, so all three channels count.": _on(luma),
-        "The mean of the three colors is compared. Then too much red makes up for too little blue.": _on(
+        "You compare only the luma. LR's colors are known, too, so all three channels count.": _on(luma),
+        "You compare the mean of the three colors. Then too much red makes up for too little blue.": _on(
             lambda image: image.mean(1, keepdim=True)
         ),
-        "A border was cut off. LR is known up to its last pixel, so all of them count.": [
+        "You cropped a border. LR is known up to its last pixel, so all of its pixels count.": [
             _on(lambda image, rim=rim: image[..., rim:-rim, rim:-rim]) for rim in (1, 2, 3, 4)
         ],
-        "Decibels of parts of the image were averaged. Take one mean over all, and then the logarithm, once.": [
+        "You averaged the decibels of parts of the image. Take one mean over everything, and then the logarithm, "
+        "once.": [
             _then(lambda error: decibels(error.view(3, -1)).mean()),
             _then(lambda error: decibels(error).reshape(1)),
         ],
-        "The peak is the largest value that an image can take, which is 1, and not the largest that is there.": (
+        "The peak is the largest value that an image can have, which is 1, not the largest value in this one.": (
             lambda sr, lr, shrink: _decibels(shrink(quantize(sr)) - lr) + 20 * lr.max().log10()
         ),
         **mistakes_of(_then),
@@ -151,7 +152,7 @@ EXERCISE = Exercise(
     ],
     tolerance=5e-3,
     hints=(
-        "LR is all that's known. At which size can SR and LR be compared without making anything up?",
-        "Round SR with srlab.quantize, make it small with shrink, and take the PSNR of the two small images.",
+        "LR is all you know. At which size can you compare SR and LR without inventing anything?",
+        "Round SR with srlab.quantize, downscale it with shrink, and take the PSNR of the two small images.",
     ),
 )

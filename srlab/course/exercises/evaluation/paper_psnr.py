@@ -12,10 +12,10 @@ from srlab.evaluation import metrics
 
 
 def paper_psnr(sr: torch.Tensor, hr: torch.Tensor) -> torch.Tensor:
-    """PSNR of one image as super-resolution papers report it for x4.
+    """Return the PSNR of one image as super-resolution papers report it for x4.
 
-    Both images are rounded to the 8-bit levels of a file, turned into BT.601 luma of the studio range, and cropped
-    by 4 pixels on each side; the rest is ``10 log10(1 / MSE)``.
+    Both images are rounded to the 8-bit levels of a file, converted to BT.601 luma in studio range, and cropped by
+    4 pixels on each side; the rest is ``10 log10(1 / MSE)``.
 
     Parameters
     ----------
@@ -33,9 +33,9 @@ def paper_psnr(sr: torch.Tensor, hr: torch.Tensor) -> torch.Tensor:
 
 
 def _alternating() -> tuple[torch.Tensor, torch.Tensor]:
-    """On 8-bit levels, with an error of color that is larger in every other row and column.
+    """Return images on 8-bit levels, with a color error that is larger in every other row and column.
 
-    No crop and no rounding of RGB makes a difference, but the decibels of single rows, columns or pixels do.
+    Cropping and rounding RGB make no difference, but the decibels of single rows, columns or pixels do.
     """
     hr = quantize(sample(1, 3, 32, 40, low=0.2, high=0.8))
     strength = torch.tensor([[1.0, 2], [2, 4]]).repeat(16, 20)
@@ -43,7 +43,7 @@ def _alternating() -> tuple[torch.Tensor, torch.Tensor]:
 
 
 def _bad_border() -> tuple[torch.Tensor, torch.Tensor]:
-    """On 8-bit levels, with a larger error at the border, differently on each side."""
+    """Return images on 8-bit levels, with a larger error at the border, different on each side."""
     hr = quantize(sample(1, 3, 32, 40, low=0.2, high=0.8))
     strength = torch.full((32, 40), 0.05)
     strength[:4], strength[-4:], strength[:, :4], strength[:, -4:] = 0.1, 0.14, 0.2, 0.3
@@ -52,13 +52,13 @@ def _bad_border() -> tuple[torch.Tensor, torch.Tensor]:
 
 
 def _between_levels() -> tuple[torch.Tensor, torch.Tensor]:
-    """SR about half a level from HR, and neither on levels: to round only one of them shows."""
+    """Return SR about half a level from HR, neither on levels, so that rounding only one of them shows."""
     hr = sample(1, 3, 32, 40, low=0.2, high=0.8)
     return hr + 1.2 / 255 * sample(1, 3, 32, 40, low=-1, seed=1), hr
 
 
 def _one_level() -> tuple[torch.Tensor, torch.Tensor]:
-    """Equal but for one level of blue in one pixel: 104.4 dB."""
+    """Return images that differ by one level of blue in one pixel: 104.4 dB."""
     hr = quantize(sample(1, 3, 72, 72, low=0.2, high=0.8))
     sr = hr.clone()
     sr[0, 2, 30, 30] += 1 / 255
@@ -66,12 +66,12 @@ def _one_level() -> tuple[torch.Tensor, torch.Tensor]:
 
 
 def _on(plane: Callable[[torch.Tensor], torch.Tensor], crop: int = 4) -> Answer:
-    """PSNR on something else than the luma of what was rounded, or with another crop."""
+    """Return an answer that scores something other than the luma of rounded images, or crops differently."""
     return lambda sr, hr: psnr(plane(sr), plane(hr), crop)[0]
 
 
 def _then(formula: Formula) -> Answer:
-    """Another formula for the right errors."""
+    """Return an answer that applies a different formula to the correct errors."""
     return lambda sr, hr: formula((_luma(sr) - _luma(hr))[..., 4:-4, 4:-4].flatten())
 
 
@@ -98,77 +98,74 @@ EXERCISE = Exercise(
     points=4,
     cases={
         "10 log10(1 / MSE) on the luma of BT.601": _alternating(),
-        "4 pixels less on each side": _bad_border(),
-        "rounded to the levels of a file": _between_levels(),
+        "4 pixels cropped on each side": _bad_border(),
+        "rounded to 8-bit levels": _between_levels(),
         "no ceiling for an almost perfect image": _one_level(),
     },
     known_mistakes={
-        "That is one score for each photo of a batch, as srlab.psnr gives them, and asked for is the number alone. If "
-        "it is from srlab.psnr, write yours from the MSE: the next cell compares the two.": (
-            lambda sr, hr: metrics.psnr(sr, hr)
-        ),
-        "srlab.psnr rounds, takes the luma and crops on its own, so with your own steps before it they happen twice.": (
+        "You return one score per photo of a batch, as srlab.psnr does. Return one number. If you called srlab.psnr, "
+        "compute PSNR from the MSE instead: the next cell compares the two.": (lambda sr, hr: metrics.psnr(sr, hr)),
+        "srlab.psnr already rounds, takes the luma and crops, so with your own steps before it they happen twice.": (
             lambda sr, hr: metrics.psnr(_luma(sr)[..., 4:-4, 4:-4], _luma(hr)[..., 4:-4, 4:-4])[0]
         ),
-        "Decibels of parts of the image were averaged. Take one MSE over all pixels, and then the logarithm, once.": [
+        "You averaged the decibels of parts of the image. Take one MSE over all pixels, and then the logarithm, "
+        "once.": [
             _then(lambda error: -10 * error.view(24, 32).square().mean(-1).log10().mean()),
             _then(lambda error: -10 * error.view(24, 32).square().mean(-2).log10().mean()),
             _then(lambda error: -10 * error.square().log10().mean()),
         ],
-        "All three channels are measured. Papers report the luma alone, where errors of color hardly count.": [
+        "You measure all three channels. Papers report only the luma, where color errors hardly count.": [
             _on(quantize),
             lambda sr, hr: torch.stack([psnr(sr[:, [c]], hr[:, [c]], 4) for c in range(3)]).mean(),
         ],
-        "The value is 1.32 dB too low, or 20 log10(255 / 219). Either this luma runs from 0 to 1 (the one of the "
-        "papers has its black at 16/255 and its white at 235/255, which makes every error smaller), or the peak is "
-        "219/255: papers take 1 all the same.": _on(_full_range),
-        "These are not the weights of BT.601. srlab.luma has them.": _on(
+        "Your value is 1.32 dB too low, or 20 log10(255 / 219). Either your luma runs from 0 to 1 (in papers 16/255 to "
+        "235/255, so errors are smaller), or your peak is 219/255. Papers use a peak of 1.": _on(_full_range),
+        "Your luma doesn't have the weights of BT.601. srlab.luma has them.": _on(
             lambda image: (quantize(image) * torch.tensor([0.2126, 0.7152, 0.0722]).view(3, 1, 1)).sum(1, keepdim=True)
         ),
-        "8-bit numbers have no minus: a difference below 0 comes out near 255. Turn them into float first.": (
-            lambda sr, hr: -10 * ((_bytes(sr) - _bytes(hr)).float() / 255).square().mean().log10()
-        ),
-        "The mean of R, G and B is no luma: the eye sees green as much brighter than blue.": _on(
+        "8-bit numbers have no negative values: a difference below 0 wraps around to near 255. Convert to float "
+        "first.": (lambda sr, hr: -10 * ((_bytes(sr) - _bytes(hr)).float() / 255).square().mean().log10()),
+        "The mean of R, G and B is not the luma: the eye sees green as much brighter than blue.": _on(
             lambda image: quantize(image).mean(1, keepdim=True)
         ),
-        "The border counts too. What is there depends on how an upscaler goes on beyond the image, so papers cut it "
-        "off. How many pixels do papers leave out for x4?": _on(_luma, 0),
-        "Some of the border still counts. An image has four sides, and 4 pixels go from each of them.": [
+        "You count the border. Its pixels depend on how an upscaler continues beyond the image, so papers crop it. How "
+        "many pixels do papers leave out for x4?": _on(_luma, 0),
+        "Some of the border still counts. An image has four sides: remove 4 pixels from each of them.": [
             _on(lambda image: _luma(image)[..., 4:, 4:], 0),
             _on(lambda image: _luma(image)[..., :-4, :-4], 0),
             _on(lambda image: _luma(image)[..., 4:-4, :], 0),
             _on(lambda image: _luma(image)[..., 4:-4], 0),
         ],
-        "Only one of the two images was cropped, so they differ in size. Do the same to both.": [
+        "You cropped only one of the two images, so they differ in size. Do the same to both.": [
             lambda sr, hr: psnr(_luma(sr)[..., 4:-4, 4:-4], _luma(hr), 0)[0],
             lambda sr, hr: (_luma(sr)[..., 4:-4, 4:-4] - _luma(hr)).square().mean(),
         ],
-        "Another number of pixels is cropped on each side. For x4 it is as many as the scale.": [
+        "You crop a different number of pixels on each side. For x4 it is as many as the scale.": [
             _on(_luma, crop) for crop in (2, 3, 5, 6, 8)
         ],
-        "The value is NaN, as the mean over no pixels is. Images are (1, 3, H, W): which two of these four axes does "
-        "your slice from 4 to -4 cut?": lambda sr, hr: psnr(_luma(sr)[:, 4:-4, 4:-4], _luma(hr)[:, 4:-4, 4:-4], 0)[0],
-        "The images were not rounded to 8-bit levels, so this is the PSNR of a picture that no file could hold. Which "
-        "helper of srlab rounds?": _on(luma),
-        "Only one of the two images was rounded. Either may lie between the 8-bit levels of a file when it comes in, "
-        "so both are rounded.": [
+        "Your value is NaN, the mean over no pixels. Images are (1, 3, H, W). Which two of these four axes does your "
+        "slice from 4 to -4 cut?": lambda sr, hr: psnr(_luma(sr)[:, 4:-4, 4:-4], _luma(hr)[:, 4:-4, 4:-4], 0)[0],
+        "You didn't round the images to 8-bit levels, so this is the PSNR of an image that no file can store. Which "
+        "srlab helper rounds?": _on(luma),
+        "You rounded only one of the two images. Either may be between the 8-bit levels of a file when it comes in, so "
+        "round both.": [
             lambda sr, hr: psnr(luma(sr), _luma(hr), 4)[0],
             lambda sr, hr: psnr(_luma(sr), luma(hr), 4)[0],
         ],
-        "The levels were cut off, not rounded: a conversion to integers drops what is behind the point.": _on(
+        "You truncated instead of rounding: converting to an integer type drops the fractional part.": _on(
             lambda image: luma((image * 255).floor() / 255)
         ),
-        "The luma is rounded here. It is RGB that is saved in a file; the luma that is computed from it stays.": [
+        "You round the luma. A file stores rounded RGB; the luma that you compute from it stays unrounded.": [
             _on(lambda image: quantize(_luma(image))),
             _on(lambda image: quantize(luma(image))),
         ],
-        "The peak is the largest value that an image can take, which is 1, and not the largest that this HR has.": [
+        "The peak is the largest value that an image can have, which is 1, not the largest value in this HR.": [
             lambda sr, hr: paper_psnr(sr, hr) + 20 * hr.max().log10(),
             lambda sr, hr: paper_psnr(sr, hr) + 20 * _luma(hr).max().log10(),
             lambda sr, hr: paper_psnr(sr, hr) + 20 * _luma(hr)[..., 4:-4, 4:-4].max().log10(),
         ],
-        "Something small is added to the error, or holds it above a floor: with 1e-8 no image gets past 80 dB. What is "
-        "lost if it goes?": [
+        "You add something small to the error, or clamp it: with 1e-8, no image exceeds 80 dB. What do you lose "
+        "without it?": [
             *(_then(lambda error, eps=eps: -10 * (mse(error) + eps).log10()) for eps in (1e-4, 1e-6, 1e-8)),
             _then(lambda error: -10 * mse(error).clamp(min=1e-8).log10()),
             _then(lambda error: -20 * (mse(error).sqrt() + 1e-8).log10()),
@@ -181,14 +178,13 @@ EXERCISE = Exercise(
     ],
     notes={CEILING: with_ceiling(_then, smallest=3.6e-11)},
     fallback_messages={
-        "no ceiling for an almost perfect image": "With one wrong level in one pixel PSNR is 104.4 dB, but yours "
-        "is {given}. Is something small added to the MSE, or is it held above a floor? With 1e-10 or less it does "
-        "no harm."
+        "no ceiling for an almost perfect image": "With one wrong level in one pixel, PSNR is 104.4 dB, but you get "
+        "{given}. Do you add something small to the MSE, or clamp it? 1e-10 or less does no harm."
     },
     tolerance=5e-3,  # float32 is off by 1e-3 dB where one pixel differs
     hints=(
-        "Three things happen to both images before they are compared: they become what a file would hold, then luma, "
-        "then the border goes.",
-        "srlab.quantize rounds and srlab.luma weighs the colors. A slice from 4 to -4 crops one dimension.",
+        "Three things happen to both images before you compare them: they become what a file would store, then luma, "
+        "then you crop the border.",
+        "srlab.quantize rounds and srlab.luma weights the colors. A slice from 4 to -4 crops one dimension.",
     ),
 )

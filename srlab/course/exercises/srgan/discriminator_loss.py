@@ -1,4 +1,4 @@
-"""Lab 03: the loss of D."""
+"""Lab 03: D's loss."""
 
 import torch
 import torch.nn.functional as F
@@ -15,12 +15,12 @@ from srlab.course.exercises.cross_entropy import (
 
 
 def discriminator_loss(real: torch.Tensor, fake: torch.Tensor) -> torch.Tensor:
-    """Loss of D in a GAN (Goodfellow et al. 2014, equation 1), from logits.
+    """Return D's loss in a GAN (Goodfellow et al. 2014, equation 1), from logits.
 
     Parameters
     ----------
     real, fake
-        Logits of what is real (HR) and of what is generated (SR), of any shape.
+        Logits of real images (HR) and of generated ones (SR), of any shape.
 
     Returns
     -------
@@ -37,31 +37,30 @@ EXERCISE = Exercise(
     level="easy",
     points=4,
     cases={
-        "-log D(x) - log(1 - D(y)), each with a mean, and a gradient for both": sample_logits,
-        "a D that is very sure of something generated, and wrong": sure_logits([200], [200]),
-        "a D that is very sure of something real, and wrong": sure_logits([-200], [-200]),
-        "more logits of one kind than of the other": lambda: sample_logits(3),
+        "-log D(x) - log(1 - D(y)), each averaged, with a gradient for both": sample_logits,
+        "a D that is confident and wrong about generated samples": sure_logits([200], [200]),
+        "a D that is confident and wrong about real samples": sure_logits([-200], [-200]),
+        "different numbers of real and generated logits": lambda: sample_logits(3),
     },
     observe=observe_loss,
     known_mistakes={
-        "Real and fake have changed places: this D would learn to call what's generated real. Which of the two has the "
-        "target 1?": (lambda real, fake: discriminator_loss(fake, real)),
-        "Only one of the two kinds is judged. A D that always gives the same answer would be perfect at that.": [
+        "You swapped real and fake: this D would learn to call generated samples real. Which of the two has target "
+        "1?": (lambda real, fake: discriminator_loss(fake, real)),
+        "You judge only one of the two kinds. A D that always gives the same answer would be perfect at that.": [
             lambda real, fake: cross_entropy(real, 1),
             lambda real, fake: cross_entropy(fake, 0),
         ],
-        "It's half of what it should be: a mean over real and fake together. Each has its own mean, and they add up.": (
-            lambda real, fake: discriminator_loss(real, fake) / 2
-        ),
-        "Real and fake have the same target. D should find out what is real and what isn't.": [
+        "Your loss is half of what it should be: one mean over real and fake together. Each has its own mean; add them "
+        "up.": (lambda real, fake: discriminator_loss(real, fake) / 2),
+        "Real and fake have the same target. D should learn what is real and what isn't.": [
             lambda real, fake: cross_entropy(real, 1) + cross_entropy(fake, 1),
             lambda real, fake: cross_entropy(real, 0) + cross_entropy(fake, 0),
         ],
-        "The two halves have opposite signs. Both should shrink as D gets better, since an optimizer goes down.": [
+        "Your two halves have opposite signs. Both should get smaller as D improves, because an optimizer minimizes.": [
             lambda real, fake: cross_entropy(real, 1) - cross_entropy(fake, 0),
             lambda real, fake: cross_entropy(fake, 0) - cross_entropy(real, 1),
         ],
-        "That is the loss of another kind of GAN, with a hinge or relativistic. Here it is the cross entropy of D(x) = "
+        "That is the loss of another kind of GAN, hinge or relativistic. Here you need the cross entropy of D(x) = "
         "sigmoid(logit).": [
             lambda real, fake: F.relu(1 - real).mean() + F.relu(1 + fake).mean(),
             lambda real, fake: cross_entropy(real - fake, 1),
@@ -70,17 +69,17 @@ EXERCISE = Exercise(
             lambda real, fake: cross_entropy(real, 1) - (1 - F.logsigmoid(fake)).mean(),
             lambda real, fake: cross_entropy(real, 1) + cross_entropy(1 - fake, 1),
         ],
-        "The labels are smoothed. That is a known trick, but here the targets are 1 and 0.": [
+        "You smoothed the labels. That is a known trick, but here the targets are 1 and 0.": [
             lambda real, fake: cross_entropy(real, 0.9) + cross_entropy(fake, 0),
             lambda real, fake: cross_entropy(real, 0.9) + cross_entropy(fake, 0.1),
         ],
-        "The value is right, but no gradient reaches the logits of real, of fake or of both, as after detach, item or "
-        "no_grad. D learns from both.": [
+        "The value is correct, but no gradient reaches the logits of real, of fake or of both, as after detach, item "
+        "or no_grad. D learns from both.": [
             lambda real, fake: discriminator_loss(real, fake).detach(),
             lambda real, fake: discriminator_loss(real, fake.detach()),
             lambda real, fake: discriminator_loss(real.detach(), fake),
         ],
-        "The logits were averaged before the loss. Each of them has a loss of its own, and the mean comes last.": (
+        "You averaged the logits before the loss. Each logit has its own loss, and the mean comes last.": (
             lambda real, fake: cross_entropy(real.mean(), 1) + cross_entropy(fake.mean(), 0)
         ),
         **as_many_of_each(lambda real, fake: (real, fake)),
@@ -88,8 +87,8 @@ EXERCISE = Exercise(
     },
     also_accepted=[lambda real, fake: F.softplus(-real).mean() + F.softplus(fake).mean()],
     hints=(
-        "D sorts into two kinds: it's the cross entropy with the target 1 for real and 0 for fake.",
-        "torch.nn.functional has a binary cross entropy for probabilities and one for logits. Its targets have the "
+        "D is a classifier with two classes: use the cross entropy with target 1 for real and 0 for fake.",
+        "torch.nn.functional has one binary cross entropy for probabilities and one for logits. Its targets have the "
         "shape of the logits.",
     ),
 )

@@ -1,1 +1,1 @@
-"""Exercises of lab 01: the parts of a network for SR, how it is trained, and what its loss asks for."""
+"""Exercises of lab 01: the parts of an SR network, its training loop, and what its loss rewards."""

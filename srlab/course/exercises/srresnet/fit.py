@@ -15,25 +15,25 @@ def fit(
     validate: Callable[[], float],
     every: int,
 ) -> list[tuple[int, float]]:
-    """Train for a number of steps, and look at the score now and then.
+    """Train for a number of steps, and score the network at regular intervals.
 
     Parameters
     ----------
     step
-        ``step(lr, hr)`` trains on one batch.
+        Function that trains on one batch, ``step(lr, hr)``.
     batches
-        Endless; ``next(batches)`` gives another ``(lr, hr)`` each time.
+        Endless iterator; ``next(batches)`` returns a new ``(lr, hr)`` each time.
     iters
-        How many steps.
+        Number of steps.
     validate
-        ``validate()`` scores the network as it is then.
+        Function that scores the current network, ``validate()``.
     every
-        After each so many steps the network is scored.
+        Number of steps between two scores.
 
     Returns
     -------
     list of tuple
-        How many steps were done, and the score then, for each validation.
+        Number of steps done and the score at that point, for each validation.
     """
     scores = []
     for number in range(1, iters + 1):
@@ -60,12 +60,12 @@ def _observe(answer: Answer, iters: int, every: int) -> dict[str, Any]:
 
     scores = filled(answer(step, endless(), iters, lambda: len(used) / 100, every))
     if not isinstance(scores, list):
-        raise IncorrectAnswer("A list of pairs is asked for: how many steps were done, and the score then.")
+        raise IncorrectAnswer("Return a list of pairs: the number of steps done, and the score at that point.")
     return {
-        "how many steps are made": len(used),
-        "how many batches they see": len(set(used)),
+        "the number of steps": len(used),
+        "the number of different batches": len(set(used)),
         "the scores": [tuple(pair) if isinstance(pair, list | tuple) else pair for pair in scores],
-        "batches that are drawn and not used": len(drawn) > len(used),
+        "unused batches": len(drawn) > len(used),
     }
 
 
@@ -75,7 +75,7 @@ def _loop(
     first: bool = False,
     fresh: bool = True,
 ) -> Answer:
-    """A loop with its parts right or wrong."""
+    """Return a loop with its parts right or wrong."""
 
     def answer(step: Any, batches: Any, iters: int, validate: Any, every: int) -> list[tuple[int, float]]:
         scores, batch = [], None
@@ -118,35 +118,35 @@ EXERCISE = Exercise(
     fit,
     level="medium",
     points=3,
-    cases={"eight steps, scored every four": (8, 4), "seven steps, scored every three": (7, 3)},
+    cases={"8 steps, scored every 4 steps": (8, 4), "7 steps, scored every 3 steps": (7, 3)},
     observe=_observe,
     known_mistakes={
         "Every step gets the same batch. Take the next one inside the loop.": _loop(fresh=False),
-        "The network is scored before the step, so the score belongs to one step less than the number beside it.": [
+        "You score the network before the step, so the number next to each score is one step too high.": [
             _loop(first=True),
         ],
-        "The steps are counted from 0, so the first score comes after the first step. Count those that are done.": [
+        "You count the steps from 0, so the first score comes after the first step. Count the steps that are done.": [
             _loop(numbers=range),
         ],
         "One step is missing: range stops before its end.": _loop(numbers=lambda iters: range(1, iters)),
-        "The network is scored after every step, which takes longer than the training. What is `every` for?": _loop(
+        "You score the network after every step, which takes longer than the training. What is `every` for?": _loop(
             when=lambda number, every: True
         ),
-        "The network is scored in all steps but those that `every` means.": _loop(
+        "You score the network after every step except those that `every` means.": _loop(
             when=lambda number, every: number % every != 0
         ),
         "The batches never end, so a loop over all of them doesn't either. Count the steps.": _over_all,
-        "The scores alone are there. Beside each stands how many steps were done.": _scores_alone,
+        "You return only the scores. Each score needs the number of steps done next to it.": _scores_alone,
     },
     also_accepted=[_by_zip, _loop(numbers=lambda iters: range(1, iters + 1))],
     fallback_messages={
-        "how many steps are made": "The number of steps is {given}, and should be `iters`.",
-        "the scores": "The steps are right, and the scores are noted at other places than asked.",
+        "the number of steps": "Your loop makes {given} steps. It should make `iters`.",
+        "the scores": "The steps are correct, but you score after different steps than you should.",
     },
     hints=(
-        "A loop that counts the steps. In it: the next batch, a step, and, where the number can be divided by `every`, "
-        "a score.",
-        "for number in range(1, iters + 1): lr, hr = next(batches), then step(lr, hr), then `if number % every == 0` "
+        "Write a loop that counts the steps. In it: the next batch, a step, and, if the number is divisible by "
+        "`every`, a score.",
+        "for number in range(1, iters + 1): lr, hr = next(batches), then step(lr, hr), then, `if number % every == 0`, "
         "append (number, validate()).",
     ),
 )

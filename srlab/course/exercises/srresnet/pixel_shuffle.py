@@ -11,14 +11,14 @@ from srlab.course.exercise import Answer, Exercise, filled, sample
 
 
 def pixel_shuffle(x: torch.Tensor, scale: int) -> torch.Tensor:
-    """Lay groups of channels out as blocks of pixels; `torch.nn.functional.pixel_shuffle` does the same.
+    """Rearrange groups of channels into blocks of pixels, like `torch.nn.functional.pixel_shuffle`.
 
     Parameters
     ----------
     x
         ``(N, C * scale**2, h, w)``.
     scale
-        Side of a block.
+        Side of a block in pixels.
 
     Returns
     -------
@@ -32,7 +32,7 @@ def pixel_shuffle(x: torch.Tensor, scale: int) -> torch.Tensor:
 
 
 def _into(colors: Callable[[int, int], int]) -> Answer:
-    """Take another number of colors, made of that of channels and the scale."""
+    """Return a shuffle with a different number of colors, computed from the number of channels and the scale."""
 
     def shuffle(x: torch.Tensor, scale: int) -> torch.Tensor:
         count, channels, height, width = x.shape
@@ -44,7 +44,7 @@ def _into(colors: Callable[[int, int], int]) -> Answer:
 
 
 def _shuffle(split: str, order: tuple[int, ...]) -> Answer:
-    """Split the channels into c(olours), r(ows) and columns, move the axes, and read the result off."""
+    """Return a shuffle that splits the channels into c(olors) and two r (rows, columns), and permutes the axes."""
 
     def shuffle(x: torch.Tensor, scale: int) -> torch.Tensor:
         count, channels, height, width = x.shape
@@ -56,7 +56,7 @@ def _shuffle(split: str, order: tuple[int, ...]) -> Answer:
 
 
 class _Names(TorchFunctionMode):
-    """Notes the names of the torch functions that are called."""
+    """Records the names of the torch functions that are called."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -70,7 +70,7 @@ class _Names(TorchFunctionMode):
 def _observe(answer: Answer, x: torch.Tensor, scale: int) -> dict[str, Any]:
     with _Names() as names:
         result = filled(answer(x, scale))
-    return {f"scale {scale}": result, "torch's own": "pixel_shuffle" in names.called}
+    return {f"scale {scale}": result, "PyTorch's own pixel shuffle": "pixel_shuffle" in names.called}
 
 
 EXERCISE = Exercise(
@@ -80,37 +80,35 @@ EXERCISE = Exercise(
     cases={"scale 2": (sample(2, 8, 6, 12), 2), "scale 3": (sample(2, 36, 6, 12), 3)},
     observe=_observe,
     known_mistakes={
-        "This goes the other way, from a large image to many channels.": F.pixel_unshuffle,
-        "A number in your code makes it right for some sizes only. Is there a 2 or a 4 where `scale` or scale**2 "
-        "should stand, or a 3 where c // scale**2 should?": [
+        "You went the other way, from a large image to many channels.": F.pixel_unshuffle,
+        "A number in your code makes it correct for some sizes only. Is there a 2 or a 4 where you need `scale` or "
+        "scale**2, or a 3 where you need c // scale**2?": [
             lambda x, scale: pixel_shuffle(x, 2),
             lambda x, scale: pixel_shuffle(x, 4),
             _into(lambda channels, scale: channels // 4),
             _into(lambda channels, scale: 3),
         ],
-        "Channels become fewer by scale^2, height and width larger by scale.": [
+        "The number of channels should go down by scale^2, and height and width should go up by scale.": [
             lambda x, scale: F.interpolate(x, scale_factor=scale),
             lambda x, scale: pixel_shuffle(x, scale).flatten(2),
         ],
-        "Every block of sub-pixels is mirrored along its diagonal. The first of the two scale axes counts rows: next "
-        "to which axis does it belong?": _shuffle("crr", (0, 1, 4, 3, 5, 2)),
-        "The shape is right, but the values were read off in their old order, and neighbors in the result come from "
-        "far apart. A reshape moves nothing; which step brings the axes into a new order?": _shuffle(
-            "crr", (0, 1, 2, 3, 4, 5)
-        ),
-        "The result shows small copies of the image side by side. Within a row, the sub-pixels of one LR pixel should "
-        "be neighbors; which axis runs faster?": _shuffle("crr", (0, 1, 2, 4, 3, 5)),
-        "The sub-pixels end up in the wrong channels. In torch's order the scale^2 channels of one color follow each "
-        "other.": _shuffle("rrc", (0, 3, 4, 1, 5, 2)),
+        "Each block of sub-pixels is mirrored along its diagonal. The first of the two scale axes counts rows. Which "
+        "axis should it be next to?": _shuffle("crr", (0, 1, 4, 3, 5, 2)),
+        "The shape is correct, but the values keep their old order, so neighbors in the result come from far apart. A "
+        "reshape moves nothing. Which step reorders the axes?": _shuffle("crr", (0, 1, 2, 3, 4, 5)),
+        "Your result shows small copies of the image side by side. Within a row, the sub-pixels of one LR pixel should "
+        "be neighbors. Which axis runs faster?": _shuffle("crr", (0, 1, 2, 4, 3, 5)),
+        "The sub-pixels end up in the wrong channels. In PyTorch's order, the scale^2 channels of one color are "
+        "consecutive.": _shuffle("rrc", (0, 3, 4, 1, 5, 2)),
     },
     also_accepted=[_shuffle("crr", (0, 1, 4, 2, 5, 3))],
     notes={
-        "This is torch's own pixel shuffle, and right, of course. The exercise asks for reshape and permute alone, "
-        "which show how it works; try them, too.": F.pixel_shuffle
+        "This is PyTorch's own pixel shuffle, which is correct, of course. The exercise is about reshape and permute, "
+        "which show how it works. Try them, too.": F.pixel_shuffle
     },
     hints=(
         "Four channels of one LR pixel become a block of 2x2 pixels, row by row. Try it on a 1x1 image first.",
-        "Where two neighboring axes are merged, the second of them runs faster. Row i of the block that replaces LR "
-        "row h becomes row h * scale + i: which of the two axes comes first?",
+        "When you merge two neighboring axes, the second one runs faster. Row i of the block that replaces LR row h "
+        "becomes row h * scale + i. Which of the two axes comes first?",
     ),
 )

@@ -14,7 +14,7 @@ from srlab.course.exercises.networks import build, calls, reaches, set_weights, 
 
 
 class ResidualBlock(nn.Module):
-    """conv, BN, PReLU, conv, BN, add (Ledig et al. 2017, figure 4); `srlab.models.ResidualBlock` does the same."""
+    """conv, BN, PReLU, conv, BN, add (Ledig et al. 2017, figure 4), as in `srlab.models.ResidualBlock`."""
 
     def __init__(self, features: int) -> None:
         super().__init__()
@@ -35,7 +35,7 @@ def _observe(answer: Answer, x: torch.Tensor) -> dict[str, Any]:
     before = x.clone()
     shape = str(tuple(filled(block(x)).shape))
     if not torch.equal(x, before):
-        return {"the input stays as it came": False}
+        return {"the input is unchanged": False}
     made = calls(block, x)
     sizes = {"x".join(map(str, call.weights[0].shape[2:])) for call in made if call.kind == "conv2d"}
     own = [id(call.weights[0]) for call in made if call.weights[0] is not None]
@@ -50,17 +50,17 @@ def _observe(answer: Answer, x: torch.Tensor) -> dict[str, Any]:
     slopes = [parameter for parameter in block.parameters() if id(parameter) not in layers]
     slope = "fixed" if not slopes else "learned" if reaches(trained.sum(), slopes) else "unused"
     return {
-        "the input stays as it came": True,
-        "the shape stays": shape,
-        "the input is added at the end, untouched": without,
-        "the convolutions": [call.kind for call in made].count("conv2d"),
-        "their sizes": " and ".join(sorted(sizes)),
-        "the batch norms": [call.kind for call in made].count("batch_norm"),
-        "weights of their own": len(own) == len(set(own)),
-        "where the weights are": missed,
+        "the input is unchanged": True,
+        "the output shape": shape,
+        "the input is added unchanged at the end": without,
+        "the number of convolutions": [call.kind for call in made].count("conv2d"),
+        "the kernel sizes": " and ".join(sorted(sizes)),
+        "the number of batch norms": [call.kind for call in made].count("batch_norm"),
+        "separate weights for each layer": len(own) == len(set(own)),
+        "where the weights are stored": missed,
         "the order of the layers": trained,
         "the slope of the activation": slope,
-        "the running averages of batch norm": not torch.allclose(block.eval()(x), trained, atol=1e-3),
+        "the running statistics of batch norm": not torch.allclose(block.eval()(x), trained, atol=1e-3),
     }
 
 
@@ -88,91 +88,92 @@ EXERCISE = Exercise(
     cases={"conv, BN, PReLU, conv, BN, and the input added at the end": (sample(2, 6, 7, 9, low=-1),)},
     observe=_observe,
     known_mistakes={
-        "The input is changed in place, by +=, a method that ends in _ or inplace=True. Whoever made it still needs it "
-        "as it was, and so does backward. Leave x as it is, and return a new sum.": [
+        "You change the input in place: with +=, a method whose name ends in _, or inplace=True. Other code and "
+        "backward still need the original. Leave x unchanged, and return a new sum.": [
             _block(lambda block, x: x.add_(_branch(block, x))),
             _block(lambda block, x: x.relu_() + _branch(block, x)),
         ],
-        "What comes out of the layers has another shape than the input, so the two can't be added. Which padding keeps "
-        "a 3x3 convolution from shrinking the maps, and which numbers of channels go in and out?": [
+        "The output of your layers doesn't have the shape of the input, so the two can't be added. Which padding keeps "
+        "the size of the maps in a 3x3 convolution? How many channels go in and out?": [
             _block(_right, **_convs(3, padding=0)),
             _block(lambda block, x: x + torch.cat([x, _branch(block, x)], 1)),
             _block(_branch, **_convs(3, padding=0)),
         ],
-        "A block for 6 features has convolutions for another number. Is `features` used?": (
+        "Your block for 6 features has convolutions for a different number. Do you use `features`?": (
             _block(_right, **_convs(3, padding=1, features=8))
         ),
-        "With all convolutions at zero nothing is left of the input. The block should learn a correction to its input; "
-        "where does the input come in at the end?": _block(_branch),
-        "With all convolutions at zero the block should hand its input on, but negative values come out changed: an "
-        "activation stands after the addition, and would bend the skip in every block.": [
+        "With all convolutions at zero, nothing is left of the input. The block should learn a correction to its "
+        "input. Where does the input come in at the end?": _block(_branch),
+        "With all convolutions at zero, the block should return its input, but negative values come out changed. You "
+        "apply an activation after the addition, which would distort the skip in every block.": [
             _block(lambda block, x: block.act(_right(block, x))),
             _block(lambda block, x: F.relu(_right(block, x))),
         ],
-        "The skip goes through a batch norm: is the addition before the last one, or after it?": (
+        "Your skip goes through a batch norm. Is the addition before the last one, or after it?": (
             _block(lambda block, x: block.norm2(x + block.conv2(block.act(block.norm1(block.conv1(x))))))
         ),
         "The convolutions should be 3x3.": [
             _block(_right, **_convs(5, padding=2)),
             _block(_right, **_convs(1, padding=0)),
         ],
-        "The same convolution runs twice, so both share their weights. Give each its own.": (
+        "The same convolution runs twice, so its weights are shared. Use two convolutions.": (
             _block(lambda block, x: x + block.norm2(block.conv1(block.act(block.norm1(block.conv1(x))))))
         ),
-        "One batch norm serves both convolutions: its running statistics mix two different feature maps, and what it "
-        "does in evaluation fits neither. Each convolution needs its own.": (
+        "You use one batch norm for both convolutions. Its running statistics mix two different feature maps, so in "
+        "eval mode it fits neither. Give each convolution its own.": (
             _block(lambda block, x: x + block.norm1(block.conv2(block.act(block.norm1(block.conv1(x))))))
         ),
-        "Between the two convolutions nothing bends the signal: two linear steps are one. What is missing?": (
-            _block(_right, act=lambda _: nn.Identity())
-        ),
-        "The activation comes before the batch norm here; in the SRGAN paper it comes after.": (
+        "There is no nonlinearity between the two convolutions, so they collapse into one linear step. What is "
+        "missing?": (_block(_right, act=lambda _: nn.Identity())),
+        "You apply the activation before the batch norm. In the SRGAN paper it comes after.": (
             _block(lambda block, x: x + block.norm2(block.conv2(block.norm1(block.act(block.conv1(x))))))
         ),
-        "An activation stands before the addition, so the correction is bent once more. The block has one activation, "
+        "Your correction goes through an activation just before the addition. The block has only one activation, "
         "between the convolutions.": [
             _block(lambda block, x: x + block.act(_branch(block, x))),
             _block(lambda block, x: x + block.act(block.norm2(block.conv2(block.norm1(block.conv1(x)))))),
         ],
-        "The activation is one with a fixed slope, as ReLU's. The paper's learns the slope below zero.": [
+        "Your activation has a fixed slope, like ReLU. The paper's activation learns its slope below zero.": [
             _block(_right, act=lambda _, slope=slope: nn.LeakyReLU(slope)) for slope in (0.0, 0.01, 0.1, 0.2, 0.25)
         ],
-        "The slope is there, but it's read as a plain number, so no gradient reaches it and it's never learned. Call "
-        "the activation itself.": _block(
+        "Your slope is read as a plain number, so no gradient reaches it and it's never learned. Call the activation "
+        "itself.": _block(
             lambda block, x: (
                 x + block.norm2(block.conv2(F.leaky_relu(block.norm1(block.conv1(x)), block.act.weight.item())))
             )
         ),
-        "The batch norms keep no running averages, so in use the block still takes the statistics of whatever image it "
-        "gets. Leave track_running_stats as it is.": _block(
+        "Your batch norms keep no running statistics, so in eval mode the block still uses those of the current image. "
+        "Leave track_running_stats at its default.": _block(
             _right,
             **dict.fromkeys(("norm1", "norm2"), lambda features: nn.BatchNorm2d(features, track_running_stats=False)),
         ),
-        "The layers are in a plain Python list (or a dict), where PyTorch doesn't look: parameters() leaves them out, "
-        "so no optimizer would train them. Give each a name of its own, self.conv1 and so on, or use nn.Sequential.": (
+        "You keep the layers in a plain Python list (or a dict), where PyTorch doesn't look: parameters() misses them, "
+        "so no optimizer would train them. Give each a name, such as self.conv1, or use nn.Sequential.": (
             in_a_list(ResidualBlock)
         ),
-        "Layers are made in forward, so each call starts with new random weights and nothing that is learned is kept. "
-        "Make them once, in __init__.": made_in_forward(ResidualBlock),
+        "You create layers in forward, so each call starts with new random weights and loses what was learned. Create "
+        "them once, in __init__.": made_in_forward(ResidualBlock),
     },
     also_accepted=[
         _block(_right, conv1=lambda features: nn.Conv2d(features, features, 3, padding=1, bias=False)),
         _block(_right, act=nn.PReLU),
     ],
     fallback_messages={
-        "the convolutions": "The block should use a convolution twice, but uses {given}. Go through figure 4 again.",
-        "their sizes": "The convolutions should be 3x3, but are {given}.",
-        "the batch norms": "The block should use a batch norm twice, but uses {given}. Go through figure 4 again.",
-        "weights of their own": "Two layers share their weights. Give each its own.",
-        "the input is added at the end, untouched": "With all convolutions at zero the block should hand on its input.",
-        "the order of the layers": "The layers are there, but not as in figure 4. Is their order the same, and is "
-        "nothing else changed, such as a sign, the number of channels, the kind of activation, or the padding?",
-        "where the weights are": "Some weights are not among the block's parameters().",
-        "the slope of the activation": "The activation's slope below zero should be learned; here it is {given}.",
-        "the running averages of batch norm": "In use, the batch norms should take their running averages.",
+        "the number of convolutions": "The block should run two convolutions, but runs {given}. Go through figure 4 "
+        "again.",
+        "the kernel sizes": "The convolutions should be 3x3, but are {given}.",
+        "the number of batch norms": "The block should run two batch norms, but runs {given}. Go through figure 4 "
+        "again.",
+        "separate weights for each layer": "Two layers share their weights. Give each its own.",
+        "the input is added unchanged at the end": "With all convolutions at zero, the block should return its input.",
+        "the order of the layers": "The layers are there, but not as in figure 4. Is their order the same? Did you "
+        "change anything else, such as a sign, the number of channels, the kind of activation, or the padding?",
+        "where the weights are stored": "Some weights are not among the block's parameters().",
+        "the slope of the activation": "The activation's slope below zero should be learned, but is {given}.",
+        "the running statistics of batch norm": "In eval mode, the batch norms should use their running statistics.",
     },
     hints=(
-        "The block computes a correction and adds it to what came in; follow the drawing above.",
+        "The block computes a correction and adds it to its input. Follow the drawing above.",
         "The correction is conv 3x3, BN, PReLU, conv 3x3, BN. All five keep the shape.",
     ),
 )

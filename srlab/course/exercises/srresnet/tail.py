@@ -1,4 +1,4 @@
-"""Lab 01: the tail of a network for SR, with its skip."""
+"""Lab 01: the tail of an SR network, with its skip."""
 
 from collections.abc import Callable
 from typing import Any
@@ -13,7 +13,7 @@ from srlab.course.exercises.networks import build, calls, set_weights, strays
 
 
 class Tail(nn.Module):
-    """conv 3x3, pixel shuffle, and the bilinear enlargement of LR added: the last step of many networks for SR."""
+    """conv 3x3, pixel shuffle, and bilinearly upscaled LR added: the last step of many SR networks."""
 
     def __init__(self, features: int, scale: int) -> None:
         super().__init__()
@@ -38,16 +38,16 @@ def _observe(answer: Answer, features: torch.Tensor, lr: torch.Tensor, scale: in
     without = tail(features, lr)
     set_weights(tail, features, lr)
     return {
-        "the shape": shape,
-        "the bilinear enlargement": without,
-        "the convolutions": ", ".join("x".join(map(str, call.weights[0].shape[2:])) for call in made),
-        "where the weights are": missed,
+        "the output shape": shape,
+        "bilinearly upscaled LR": without,
+        "the kernel sizes": ", ".join("x".join(map(str, call.weights[0].shape[2:])) for call in made),
+        "where the weights are stored": missed,
         "the detail": tail(features, lr) - without,
     }
 
 
 def _tail(forward: Callable[..., torch.Tensor], size: int = 3, channels: Callable[..., int] | None = None) -> Answer:
-    """A class of tails with a forward of its own, and perhaps another convolution."""
+    """Return a tail class with a different forward and, optionally, another convolution."""
 
     def conv(features: int, scale: int) -> nn.Module:
         out = channels(features, scale) if channels else 3 * scale**2
@@ -61,14 +61,14 @@ def _detail(tail: Tail, features: torch.Tensor) -> torch.Tensor:
 
 
 def _on(bend: Answer = torch.clone, **options: Any) -> Callable[..., torch.Tensor]:
-    """The detail, perhaps bent, on an enlargement of another kind."""
+    """Return a forward that adds the detail, optionally through an activation, to LR upscaled in another way."""
     return lambda tail, features, lr: (
         bend(_detail(tail, features)) + F.interpolate(lr, scale_factor=tail.scale, **({"mode": "bilinear"} | options))
     )
 
 
 def _fixed(scale: int) -> Answer:
-    """The scale that a student has tried it with stands in the code."""
+    """Return a tail class with a fixed number as its scale, as a student may leave it in the code."""
 
     class Fixed(Tail):
         def __init__(self, features: int, _: int) -> None:
@@ -82,22 +82,22 @@ EXERCISE = Exercise(
     level="medium",
     points=2,
     cases={
-        "four times as large": (sample(2, 5, 6, 7, low=-1, seed=1), sample(2, 3, 6, 7), 4),
-        "three times as large": (sample(1, 4, 5, 6, low=-1, seed=1), sample(1, 3, 5, 6), 3),
+        "scale 4": (sample(2, 5, 6, 7, low=-1, seed=1), sample(2, 3, 6, 7), 4),
+        "scale 3": (sample(1, 4, 5, 6, low=-1, seed=1), sample(1, 3, 5, 6), 3),
     },
     observe=_observe,
     known_mistakes={
-        "With the convolution at zero nothing comes out. The tail should start from an enlargement of LR and add "
-        "detail to it; where does `lr` come in?": _tail(lambda tail, features, lr: _detail(tail, features)),
-        "LR was enlarged by repeating its pixels, which is what F.interpolate does unless it's told a mode. Which one "
-        "is asked for?": _tail(_on(mode="nearest")),
-        "LR was enlarged by bicubic interpolation. It would do as well, but bilinear is asked for.": (
+        "With the convolution at zero, nothing comes out. The tail should upscale LR and add detail to it. Where does "
+        "`lr` come in?": _tail(lambda tail, features, lr: _detail(tail, features)),
+        "You upscaled LR by repeating its pixels, which is the default of F.interpolate. Which mode should you "
+        "pass?": _tail(_on(mode="nearest")),
+        "You upscaled LR with bicubic interpolation. That would work as well, but use bilinear here.": (
             _tail(_on(mode="bicubic"))
         ),
-        "The enlargement is a little stretched: align_corners=True puts the corner pixels onto the corners, so the "
-        "picture no longer lies where LR does. Leave it out.": _tail(_on(align_corners=True)),
-        "The result is cut off or bent: detail may be negative, and SR may leave [0, 1] while training. No activation "
-        "and no clamp at the end.": [
+        "Your upscaled LR is slightly stretched: align_corners=True puts corner pixels onto corners, so the image no "
+        "longer lines up with LR. Leave it out.": _tail(_on(align_corners=True)),
+        "Your result is clamped or goes through an activation. Detail may be negative, and SR may leave [0, 1] during "
+        "training. Use no activation and no clamp at the end.": [
             _tail(lambda tail, features, lr: _on()(tail, features, lr).clamp(0, 1)),
             _tail(lambda tail, features, lr: _on()(tail, features, lr).sigmoid()),
             _tail(lambda tail, features, lr: _on()(tail, features, lr).tanh()),
@@ -105,8 +105,8 @@ EXERCISE = Exercise(
             _tail(_on(bend=torch.relu)),
             _tail(lambda tail, features, lr: (_on()(tail, features, lr) + 1) / 2),
         ],
-        "The shapes don't fit. The convolution should make scale x scale values for each of three colors, and lose no "
-        "row or column; what is enlarged and added is `lr`. Print the shape of each.": [
+        "The shapes don't match. The convolution should give scale x scale values for each of three colors, and keep "
+        "all rows and columns. The image to upscale and add is `lr`. Print the shape of each.": [
             _tail(_on(), channels=lambda features, scale: 3),
             _tail(_on(), channels=lambda features, scale: 3 * scale),
             _tail(_on(), channels=lambda features, scale: scale**2),
@@ -116,29 +116,29 @@ EXERCISE = Exercise(
             _tail(lambda tail, features, lr: _on()(tail, features, features)),
             _tail(lambda tail, features, lr: _detail(tail, features) + F.interpolate(lr, tail.scale, mode="bilinear")),
         ],
-        "The scale is fixed in your code. Take `scale`, which the tail is given when it's made.": [
+        "The scale is a fixed number in your code. Use `scale`, which the tail gets when it is created.": [
             _fixed(4),
             _fixed(2),
         ],
-        "The detail was enlarged by interpolation, so a convolution makes one value for a whole block of pixels. The "
-        "pixel shuffle gives each pixel of the block a channel of its own.": _tail(
+        "You upscaled the detail by interpolation, so the convolution gives one value for a whole block of pixels. The "
+        "pixel shuffle gives each pixel of the block its own channel.": _tail(
             lambda tail, features, lr: F.interpolate(
                 tail.conv(features) + lr, scale_factor=tail.scale, mode="bilinear"
             ),
             channels=lambda features, scale: 3,
         ),
-        "One 3x3 convolution is asked for. Yours has another size.": [_tail(_on(), size=1), _tail(_on(), size=5)],
-        "The channels were shuffled in another order: three neighboring channels became the colors of one pixel. "
+        "You need one 3x3 convolution. Yours has a different size.": [_tail(_on(), size=1), _tail(_on(), size=5)],
+        "You shuffled the channels in a different order: three neighboring channels became the colors of one pixel. "
         "Pixel shuffle keeps the scale x scale channels of a color together.": _tail(
             lambda tail, features, lr: (
                 F.pixel_shuffle(tail.conv(features).unflatten(1, (-1, 3)).transpose(1, 2).flatten(1, 2), tail.scale)
                 + F.interpolate(lr, scale_factor=tail.scale, mode="bilinear")
             )
         ),
-        "The layer is in a plain Python list (or a dict), where PyTorch doesn't look: parameters() leaves it out, so "
+        "You keep the layer in a plain Python list (or a dict), where PyTorch doesn't look: parameters() misses it, so "
         "no optimizer would train it. Give it a name, such as self.conv.": in_a_list(Tail),
-        "The layer is made in forward, so each call starts with new random weights and nothing that is learned is "
-        "kept. Make it once, in __init__.": made_in_forward(Tail),
+        "You create the layer in forward, so each call starts with new random weights and loses what was learned. "
+        "Create it once, in __init__.": made_in_forward(Tail),
     },
     also_accepted=[
         _tail(
@@ -150,15 +150,14 @@ EXERCISE = Exercise(
         _tail(_on(size=None, antialias=False)),
     ],
     fallback_messages={
-        "the bilinear enlargement": "With the convolution at zero, the bilinear enlargement of LR should remain.",
-        "the convolutions": "One 3x3 convolution is asked for, but the tail uses {given}.",
-        "where the weights are": "Some weights are not among the tail's parameters().",
-        "the detail": "What is added to the bilinear enlargement should be the shuffled output of the convolution "
-        "as it is.",
+        "bilinearly upscaled LR": "With the convolution at zero, bilinearly upscaled LR should remain.",
+        "the kernel sizes": "You need one 3x3 convolution, but the tail uses {given}.",
+        "where the weights are stored": "Some weights are not among the tail's parameters().",
+        "the detail": "The detail that you add should be the shuffled output of the convolution, unchanged.",
     },
     hints=(
-        "Two things are added: an enlargement of LR that needs no learning, and detail made of the features.",
-        "The detail: a 3x3 convolution from `features` to 3 * scale**2 channels, then F.pixel_shuffle. The "
-        "enlargement: F.interpolate with scale_factor=scale and mode='bilinear'.",
+        "Add two things: upscaled LR, which needs no learning, and detail computed from the features.",
+        "The detail: a 3x3 convolution from `features` to 3 * scale**2 channels, then F.pixel_shuffle. The upscaling: "
+        "F.interpolate with scale_factor=scale and mode='bilinear'.",
     ),
 )

@@ -1,4 +1,4 @@
-"""Lab 01: one step of a training."""
+"""Lab 01: one training step."""
 
 import re
 from collections.abc import Callable
@@ -15,21 +15,21 @@ from srlab.course.exercises.networks import gradients_of
 
 
 def train_step(generator: nn.Module, optimizer: Optimizer, lr: torch.Tensor, hr: torch.Tensor) -> float:
-    """Make one training step on the squared error.
+    """Take one training step on the MSE.
 
     Parameters
     ----------
     generator
-        LR -> SR.
+        Network that maps LR to SR.
     optimizer
-        Of the generator's parameters.
+        Optimizer for the generator's parameters.
     lr, hr
         ``(N, 3, h, w)`` and ``(N, 3, scale * h, scale * w)`` in [0, 1].
 
     Returns
     -------
     float
-        The loss before the step.
+        Loss before the step.
     """
     sr = generator(lr)
     loss = F.mse_loss(sr, hr)
@@ -40,7 +40,7 @@ def train_step(generator: nn.Module, optimizer: Optimizer, lr: torch.Tensor, hr:
 
 
 def _scene() -> tuple[Any, ...]:
-    """A tiny generator, its optimizer and two batches, the same in every run."""
+    """Return a tiny generator, its optimizer and two batches, the same in every run."""
     generator = nn.Sequential(nn.Conv2d(3, 3, 1), nn.Upsample(scale_factor=4))
     for seed, parameter in enumerate(generator.parameters()):
         parameter.data = sample(*parameter.shape, low=-1.5, high=2.0, seed=seed)
@@ -52,7 +52,7 @@ def _observe(answer: Answer, steps: int, generator: Any, optimizer: Any, batches
     seen: list[torch.Tensor] = []
     events: list[str] = []
     gradients: list[torch.Tensor] = []
-    make_sr = generator.forward  # which an answer may call by itself
+    make_sr = generator.forward  # an answer may call it directly
 
     def forward(lr: torch.Tensor) -> torch.Tensor:
         seen.append(lr)
@@ -83,14 +83,14 @@ def _observe(answer: Answer, steps: int, generator: Any, optimizer: Any, batches
         stopped = re.split(r"[.:\n] | \(", str(error))[0]
     weights = nn.utils.parameters_to_vector(generator.parameters())
     return {
-        "an error of torch": stopped,
-        "what the generator is given": bool(seen) and torch.equal(seen[0], lr),
-        "no weights move without the optimizer": "step" in events or torch.equal(weights, before),
-        "the order": ", ".join(events[:7]) + (", and so on" if len(events) > 7 else ""),
-        "the gradient when the optimizer makes its step": gradients[0] if gradients else torch.zeros(12),
+        "a PyTorch error": stopped,
+        "the generator's input": bool(seen) and torch.equal(seen[0], lr),
+        "only the optimizer changes the weights": "step" in events or torch.equal(weights, before),
+        "the order of operations": ", ".join(events[:7]) + (", and so on" if len(events) > 7 else ""),
+        "the gradient at the optimizer's step": gradients[0] if gradients else torch.zeros(12),
         "the loss": told,
         "the weights": weights,
-        "the mode": generator.training,
+        "training mode": generator.training,
     }
 
 
@@ -100,7 +100,7 @@ def _step(
     see: Callable[..., torch.Tensor] = lambda generator, lr, hr: generator(lr),
     told: Callable[[torch.Tensor], Any] = torch.Tensor.item,
 ) -> Answer:
-    """A step with its parts in some order: f(orward and loss), z(ero_grad), b(ackward), s(tep)."""
+    """Return a step with its parts in some order: f(orward and loss), z(ero_grad), b(ackward), s(tep)."""
 
     def step(generator: Any, optimizer: Any, lr: Any, hr: Any) -> Any:
         for part in order:
@@ -160,65 +160,63 @@ EXERCISE = Exercise(
     },
     observe=_observe,
     known_mistakes={
-        "In the second step the gradient still has that of the first in it: backward adds to .grad and does not "
-        "replace it. What sets it to zero?": _step("fbs"),
-        "Nothing is left of the gradient when the optimizer makes its step: zero_grad stands between backward and "
-        "step. Where else may it stand?": _step("fbzs"),
-        "The optimizer never makes its step, so the weights stay as they are.": [_step("fzb"), _step("fb")],
-        "The optimizer makes its step, but without a gradient: the loss never goes backward.": _step("fzs"),
-        "The optimizer makes its step before the loss has gone backward, so it takes an old gradient or none.": [
+        "In the second step, the gradient still contains the first step's: backward adds to .grad instead of replacing "
+        "it. What sets it to zero?": _step("fbs"),
+        "The gradient is gone when the optimizer takes its step: zero_grad is between backward and step. Where else "
+        "could it be?": _step("fbzs"),
+        "Your optimizer never takes its step, so the weights don't change.": [_step("fzb"), _step("fb")],
+        "Your optimizer takes its step without a gradient: you never call backward on the loss.": _step("fzs"),
+        "Your optimizer takes its step before you call backward, so it uses an old gradient or none.": [
             _step("fzsb"),
             _step("zfsb"),
             _step("fsbz"),
             _step("fsb"),
             _step("fszb"),
         ],
-        "The loss has no graph that leads back to the weights: SR was detached, made under no_grad, or not made by the "
-        "generator at all. The first two are right for judging a network and wrong for training one.": [
+        "No graph leads from your loss back to the weights: you detached SR, computed it under no_grad, or didn't use "
+        "the generator. The first two are right for evaluating a network, and wrong for training it.": [
             _step("fzbs", see=lambda generator, lr, hr: generator(lr).detach()),
             _step("fzbs", see=_without_graph),
             _step("fzbs", loss=lambda sr, hr: F.mse_loss(sr.data, hr)),
             _step("fzbs", loss=lambda sr, hr: F.mse_loss(sr, hr).detach()),
         ],
-        "item() makes a plain number of the loss, and a number can't go backward. Call backward first, and item for "
-        "what you return.": _step("fzbs", loss=lambda sr, hr: F.mse_loss(sr, hr).item(), told=float),
-        "The loss goes backward twice, so its gradient is doubled.": [_step("fzbbs"), _step("zfbbs")],
-        "The optimizer makes its step twice. With the same gradient that is twice the rate.": [
+        "item() turns the loss into a plain number, which has no backward. Call backward first, and use item for what "
+        "you return.": _step("fzbs", loss=lambda sr, hr: F.mse_loss(sr, hr).item(), told=float),
+        "You call backward twice, so the gradient is doubled.": [_step("fzbbs"), _step("zfbbs")],
+        "Your optimizer takes its step twice. With the same gradient, that is twice the learning rate.": [
             _step("fzbss"),
             _step("zfbss"),
         ],
-        "What goes into the generator is `lr`, all of it and as it is, and SR is compared with `hr`, which has its "
-        "size.": [
+        "Pass `lr` to the generator, all of it and unchanged, and compare SR with `hr`, which has the same size.": [
             _step("fzbs", see=lambda generator, lr, hr: generator(hr)[..., : hr.shape[-2], : hr.shape[-1]]),
             _step("fzbs", see=lambda generator, lr, hr: generator(hr), loss=lambda sr, hr: (sr - hr).square().mean()),
             _step("fzbs", loss=lambda sr, hr: (sr - hr[..., ::4, ::4]).square().mean()),
         ],
-        "The generator ran more than once. It's the expensive part of a step, and once is enough.": _step(
+        "You run the generator more than once. It's the expensive part of a step, and once is enough.": _step(
             "fzbs", see=lambda generator, lr, hr: (generator(lr), generator(lr))[1]
         ),
-        "That is the absolute error. The squared error is asked for.": _step("fzbs", loss=F.l1_loss),
-        "That is the sum of all squared errors. Take their mean, or the rate would depend on the size of the batch.": (
+        "That is L1, the absolute error. Use the MSE.": _step("fzbs", loss=F.l1_loss),
+        "You summed the squared errors. Take their mean, or the effective learning rate depends on the batch size.": (
             _step("fzbs", loss=lambda sr, hr: F.mse_loss(sr, hr, reduction="sum"))
         ),
-        "The root of the mean squared error has its lowest point at the same place, but another gradient. No root.": (
+        "The root of the MSE has its minimum at the same place, but a different gradient. Leave the root out.": (
             _step("fzbs", loss=lambda sr, hr: F.mse_loss(sr, hr).sqrt())
         ),
-        "SR is clamped before it's compared, so wherever it is out of range no gradient comes back to move it in "
-        "again. Clamp pictures to look at them, and not to learn from them.": _step(
+        "You clamp SR before you compare it, so where it is out of range, no gradient comes back to correct it. Clamp "
+        "images to look at them, not to learn from them.": _step(
             "fzbs", see=lambda generator, lr, hr: generator(lr).clamp(0, 1)
         ),
-        "The weights are changed by hand, or by another optimizer. The one that's given, `optimizer`, should do it.": [
+        "You change the weights by hand, or with another optimizer. Use the one that you are given, `optimizer`.": [
             _by_hand,
             _own_optimizer,
         ],
-        "The loss has one value for each pixel, but backward starts from one number. What makes one of many?": (
-            _step("fzbs", loss=lambda sr, hr: (sr - hr).square())
-        ),
-        "nn.MSELoss is a class, and what it's made with are options. F.mse_loss is the function.": (
+        "Your loss has one value per pixel, but backward starts from one number. How do you get one number from "
+        "many?": (_step("fzbs", loss=lambda sr, hr: (sr - hr).square())),
+        "nn.MSELoss is a class, and its arguments are options. F.mse_loss is the function.": (
             _step("fzbs", loss=nn.MSELoss)
         ),
-        "The generator is left in eval mode, in which batch norm and dropout don't train.": _for_use,
-        "The weights are right, but what comes back is not the loss of this step.": [
+        "You leave the generator in eval mode, where batch norm and dropout don't act as in training.": _for_use,
+        "The weights are correct, but you don't return the loss of this step.": [
             lambda *scene: train_step(*scene) * 2,
             lambda generator, optimizer, lr, hr: (
                 train_step(generator, optimizer, lr, hr),
@@ -237,19 +235,21 @@ EXERCISE = Exercise(
         _step("fzbs", see=lambda generator, lr, hr: generator.forward(lr)),
     ],
     fallback_messages={
-        "an error of torch": "PyTorch stopped your step with: {given}.",
-        "what the generator is given": "The generator should be given `lr` as it is.",
-        "the order": "One run of the generator, one backward and one step of the optimizer are wanted. Yours: {given}.",
-        "the gradient when the optimizer makes its step": "When the optimizer makes its step, the gradient should be "
-        "that of the mean squared error on this batch.",
-        "the weights": "Up to the step all is right, but the weights come out differently.",
-        "the mode": "The generator should be left in training mode.",
+        "a PyTorch error": "PyTorch stopped your step with: {given}.",
+        "the generator's input": "Pass `lr` to the generator, unchanged.",
+        "the order of operations": "You need one run of the generator, one backward and one step of the optimizer. "
+        "Yours: {given}.",
+        "the gradient at the optimizer's step": "When the optimizer takes its step, the gradient should be that of the "
+        "MSE on this batch.",
+        "the weights": "Everything is correct up to the step, but the weights come out different.",
+        "training mode": "Leave the generator in training mode.",
     },
     hints=(
-        "Which of the five needs what another one makes, or spoils it? More than one order is left, and each works.",
-        "Five things happen in a step: SR is made, the loss is computed, old gradients go, the loss goes backward, "
-        "the optimizer moves the weights.",
-        "In code these are generator(lr), F.mse_loss, optimizer.zero_grad(), loss.backward() and optimizer.step(). "
-        "Return loss.item().",
+        "A step has five parts. Which of them needs what another one computes, or destroys it? More than one order is "
+        "left, and each works.",
+        "Five things happen in a step: you compute SR and the loss, clear the old gradients, run backward, and let the "
+        "optimizer change the weights.",
+        "In code: generator(lr), F.mse_loss, optimizer.zero_grad(), loss.backward() and optimizer.step(). Return "
+        "loss.item().",
     ),
 )

@@ -1,4 +1,4 @@
-"""Lab 01: scoring a network on photos that it isn't trained on, without training it by the way."""
+"""Lab 01: scoring a network on held-out photos without changing it."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -12,19 +12,19 @@ from srlab.evaluation.metrics import psnr
 
 
 def validate(generator: nn.Module, pairs: Sequence[tuple[torch.Tensor, torch.Tensor]]) -> float:
-    """Score a network that is being trained, and leave it as it was.
+    """Score a network during training, and leave it as it was.
 
     Parameters
     ----------
     generator
-        LR -> SR, in any mode.
+        Network that maps LR to SR, in either mode.
     pairs
-        ``(1, 3, h, w)`` and ``(1, 3, scale * h, scale * w)`` of each photo, in [0, 1].
+        LR and HR of each photo, ``(1, 3, h, w)`` and ``(1, 3, scale * h, scale * w)``, in [0, 1].
 
     Returns
     -------
     float
-        The mean PSNR over the photos, in dB.
+        Mean PSNR over the photos, in dB.
     """
     was_training = generator.training
     generator.eval()
@@ -35,7 +35,7 @@ def validate(generator: nn.Module, pairs: Sequence[tuple[torch.Tensor, torch.Ten
 
 
 def _scene(training: bool) -> tuple[Any, ...]:
-    """A tiny generator with batch norm, in a mode, and two photos of different sizes."""
+    """Return a tiny generator with batch norm, in one of its modes, and two photos of different sizes."""
     generator = nn.Sequential(nn.Conv2d(3, 3, 1), nn.BatchNorm2d(3), nn.Upsample(scale_factor=4)).train(training)
     for seed, parameter in enumerate(generator.parameters()):
         parameter.data = sample(*parameter.shape, low=0.1, high=0.6, seed=seed)
@@ -57,11 +57,11 @@ def _observe(answer: Answer, generator: Any, pairs: Any) -> dict[str, Any]:
     generator.register_forward_pre_hook(note)
     score = filled(answer(generator, pairs))
     if not modes:
-        raise IncorrectAnswer("The generator was never asked. It should enlarge the LR of each pair.")
+        raise IncorrectAnswer("You never ran the generator. Use it to upscale the LR of each pair.")
     return {
-        "the mode while it is scored": "training" if any(modes) else "in use",
-        "batch norm's running average": torch.equal(generator[1].running_mean, before),
-        "whether a graph is built": any(graphs),
+        "the mode during scoring": "training" if any(modes) else "eval",
+        "batch norm's running statistics are unchanged": torch.equal(generator[1].running_mean, before),
+        "no graph is built": any(graphs),
         "the mode afterwards": generator.training == training,
         "the score": take(score, 0.0),
     }
@@ -74,7 +74,7 @@ def _validate(
     score: Answer = lambda sr, hr: psnr(sr, hr).item(),
     of_all: Answer = lambda scores: sum(scores) / len(scores),
 ) -> Answer:
-    """A validation with its parts right or wrong."""
+    """Return a validation with its parts right or wrong."""
 
     def answer(generator: Any, pairs: Any) -> Any:
         was = generator.training
@@ -99,46 +99,45 @@ EXERCISE = Exercise(
     level="medium",
     points=4,
     cases={
-        "a network that is being trained": lambda: _scene(True),
-        "a network in use": lambda: _scene(False),
+        "a network in training mode": lambda: _scene(True),
+        "a network in eval mode": lambda: _scene(False),
     },
     observe=_observe,
     known_mistakes={
-        "The network is scored in training mode: batch norm takes its statistics from the photo, and what's worse, its "
-        "running averages move towards the photos that the network must not learn from.": [
+        "You score the network in training mode. Batch norm then uses the photo's statistics, and worse, its running "
+        "statistics move toward photos that the network must not learn from.": [
             _validate(use=False),
             _validate(use=False, graph=True),
             _validate(use=False, after="left"),
         ],
-        "The network stays in eval mode, so from now on batch norm trains no more. Put back the mode that it had.": (
-            _validate(after="left")
-        ),
-        "The network was in use before, and comes back in training mode. Put back the mode that it had.": _validate(
+        "You leave the network in eval mode, so from now on batch norm no longer trains. Restore the mode that it "
+        "had.": (_validate(after="left")),
+        "The network came in eval mode, and you leave it in training mode. Restore the mode that it had.": _validate(
             after="training"
         ),
-        "PyTorch builds a graph for a backward pass that never comes, which costs memory, a lot for whole photos. What "
-        "switches that off?": [_validate(graph=True), _validate(graph=True, after="training")],
-        "The scores are added up. Their mean doesn't depend on how many photos there are.": _validate(of_all=sum),
-        "That is the score of one photo alone, or the best of all. The mean over all is asked for.": [
+        "PyTorch builds a graph for a backward pass that never comes. That costs memory, and a lot for whole photos. "
+        "How do you switch it off?": [_validate(graph=True), _validate(graph=True, after="training")],
+        "You summed the scores. Their mean doesn't depend on the number of photos.": _validate(of_all=sum),
+        "You return the score of one photo only, or the best of all. Return the mean over all photos.": [
             _validate(of_all=lambda scores: scores[-1]),
             _validate(of_all=lambda scores: scores[0]),
             _validate(of_all=max),
         ],
-        "That is the squared error. PSNR, srlab.psnr(sr, hr), is asked for.": _validate(
+        "That is the MSE. You need PSNR, srlab.psnr(sr, hr).": _validate(
             score=lambda sr, hr: (sr - hr).square().mean().item()
         ),
-        "The errors are averaged first and made decibels then. Papers take the PSNR of each photo, and then the "
-        "mean.": _mean_error_first,
+        "You average the errors first and convert to decibels afterwards. Papers take the PSNR of each photo, and then "
+        "the mean.": _mean_error_first,
     },
     also_accepted=[
         torch.no_grad()(_validate(of_all=lambda scores: torch.tensor(scores).mean())),
         torch.inference_mode()(lambda generator, pairs: validate(generator, pairs)),
     ],
-    fallback_messages={"the score": "All is left as it should be, but the score is another one."},
+    fallback_messages={"the score": "You leave everything as it should be, but the score is wrong."},
     hints=(
-        "What could the scoring change in the network, and what would PyTorch keep that nobody asks for? Undo the one, "
-        "and switch off the other.",
-        "Four things surround the scoring: note the mode, go to eval mode, build no graph, put the mode back.",
+        "What could the scoring change in the network, and what would PyTorch store that you don't need? Undo the "
+        "first, and switch off the second.",
+        "Four things go around the scoring: remember the mode, switch to eval mode, build no graph, restore the mode.",
         "generator.training is the mode, generator.eval() and generator.train(was_training) change it, and `with "
         "torch.no_grad():` builds no graph. srlab.psnr(generator(lr), hr).item() is the score of one photo.",
     ),

@@ -1,1 +1,1 @@
-"""The exercise of the extra on photos of any size."""
+"""Exercise of the extra on photos of any size."""
