@@ -135,10 +135,10 @@ EXERCISE = Exercise(
     tolerance=1e-5,
     reveal=False,
     hints=(
-        "The loss of this D is above 1.39 and its output is 2/3 for everything. Which loss has its minimum there, if "
-        "real and generated points are equally frequent? Try -p log D - q log(1 - D) - q log D.",
         "Two losses go backward through D in each step. Whose gradients are in D's .grad when d_optimizer takes its "
         "step?",
         "Look at the line that is meant to freeze D. Print next(discriminator.parameters()).requires_grad after it.",
+        "A D that outputs 2/3 where real and generated points are equally frequent has the best answer to -p log D - "
+        "q log(1 - D) - q log D. Where does the last term come from?",
     ),
 )
