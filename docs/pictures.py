@@ -1,21 +1,30 @@
-"""Copy the pictures of the README and these pages out of the labs in ``runs/notebooks/``: run ``make labs`` first.
+"""Make the images of the README and of docs/: ``python docs/pictures.py [FILE ...]``, such as ``lab.png``.
 
-The pictures of sliders are taken in Chromium.
+Most are copied from the executed labs in ``runs/notebooks/``, so run ``make labs`` first. ``slider.png`` and
+``lab.png`` are screenshots in Chromium. ``lab.png`` needs no executed lab: it runs a few cells of lab 01 in JupyterLab.
 """
 
 import base64
+import contextlib
 import io
+import json
+import os
 import shutil
+import subprocess
+import sys
 import tempfile
+import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import nbformat
 from PIL import Image
-from playwright.sync_api import sync_playwright
+from playwright.sync_api import Browser, sync_playwright
 
 from srlab.paths import home
 
-FOLDER = Path(__file__).parent / "images"
+ROOT = Path(__file__).resolve().parents[1]
+FOLDER = ROOT / "docs" / "images"
 # file -> (lab, how the picture's caption begins)
 PICTURES = {
     "twins.png": ("00_degradation", "The same pictures with their names"),
@@ -27,6 +36,17 @@ PICTURES = {
     "worst.png": ("05_evaluation", "The worst block"),
 }
 SLIDER = ("05_evaluation", "The astronaut: LR, each competitor")
+# Text in the cells of lab 01 that the screenshot needs, and in those that it shows.
+SETUP = ('recipe = "auto"', "course.setup(")
+SHOWN = (
+    "cheapest = course.guess(",
+    "cheapest.reveal(",
+    "**Exercise 2.**",
+    "def best_guess(",
+    'course.check("srresnet.best_guess"',
+)
+PREDICTION = "0.2"  # the median, where the mean is correct
+ANSWER = "return (candidates * probabilities).sum()"  # the mean, for both losses
 
 
 def outputs(lab: str) -> list[nbformat.NotebookNode]:
@@ -54,24 +74,104 @@ def take_slider(lab: str, caption: str, target: Path) -> None:
     if not found:
         raise SystemExit(f"No slider of {lab} has a caption with: {caption}")
     html = found[0]
-    with tempfile.TemporaryDirectory() as folder, sync_playwright() as playwright:
+    with tempfile.TemporaryDirectory() as folder, chromium() as browser:
         page_file = Path(folder) / "slider.html"
         page_file.write_text(f'<meta charset="utf-8">{html}', encoding="utf-8")
-        browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=["--no-sandbox"])
         page = browser.new_page(viewport={"width": 700, "height": 760})
         page.goto(page_file.as_uri())
         page.get_by_role("button", name="MSRResNet").first.click()  # on the left, the network of lab 01
         page.wait_for_timeout(500)
         page.locator(".srlab-compare").screenshot(path=target)
+
+
+def take_lab(target: Path) -> None:
+    """Take a screenshot of lab 01 in JupyterLab: a prediction, its result, and an exercise with a known mistake.
+
+    To fit, the code of the result is collapsed, and the text above the exercise is only its last paragraph.
+    """
+    notebook = nbformat.read(ROOT / "notebooks" / "01_srresnet.ipynb", 4)
+    notebook.cells = [next(cell for cell in notebook.cells if part in cell.source) for part in (*SETUP, *SHOWN)]
+    _, result, text, stub, _ = notebook.cells[len(SETUP) :]
+    result.metadata["jupyter"] = {"source_hidden": True}
+    text.source = next(part for part in text.source.split("\n\n") if part.startswith("**Exercise"))
+    stub.source = stub.source.replace("return course.TODO", ANSWER)
+    with tempfile.TemporaryDirectory() as folder, chromium() as browser, jupyter(Path(folder)) as address:
+        nbformat.write(notebook, Path(folder) / "lab.ipynb")
+        page = browser.new_page(viewport={"width": 990, "height": 2400}, reduced_motion="reduce")
+        page.set_default_timeout(180_000)
+        page.goto(address)
+        page.wait_for_function("() => window.jupyterapp && window.jupyterapp.restored.then(() => true)")
+        page.evaluate(OPEN, "lab.ipynb")
+        page.evaluate("() => window.jupyterapp.commands.execute('notebook:run-all-cells')")
+        page.locator(".jp-Notebook input[type=text]").fill(PREDICTION)
+        page.wait_for_timeout(2_000)  # until the kernel has the prediction
+        page.evaluate(RUN_CELL, notebook.cells.index(result))
+        page.evaluate(LEAVE)
+        page.add_style_tag(content=".jp-Notebook img { max-width: 560px; }")
+        page.wait_for_timeout(2_000)  # until the figure is drawn again
+        boxes = [cell.bounding_box() for cell in page.locator(".jp-Notebook .jp-Cell").all()[len(SETUP) :]]
+        top, bottom = boxes[0]["y"], boxes[-1]["y"] + boxes[-1]["height"]
+        clip = {"x": boxes[0]["x"] + 24, "y": top, "width": boxes[0]["width"] - 24, "height": bottom - top}
+        picture = Image.open(io.BytesIO(page.screenshot(clip=clip)))
+        picture.quantize(128).save(target, optimize=True)
+
+
+OPEN = """async (path) => {
+    const panel = await window.jupyterapp.commands.execute("docmanager:open", { path });
+    await panel.revealed;
+    await panel.sessionContext.ready;
+}"""
+RUN_CELL = """async (index) => {
+    window.jupyterapp.shell.currentWidget.content.activeCellIndex = index;
+    await window.jupyterapp.commands.execute("notebook:run-cell");
+}"""
+# The active cell has a colored bar at its left, so make it one outside of the screenshot.
+LEAVE = """() => {
+    window.jupyterapp.shell.currentWidget.content.activeCellIndex = 0;
+    document.activeElement.blur();
+}"""
+
+
+@contextlib.contextmanager
+def chromium() -> Iterator[Browser]:
+    """Run Chromium."""
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=["--no-sandbox"])
+        yield browser
         browser.close()
+
+
+@contextlib.contextmanager
+def jupyter(folder: Path) -> Iterator[str]:
+    """Run JupyterLab in a folder, with its own settings and runs; yields its address."""
+    own = folder / "own"
+    own.mkdir()
+    names = ("JUPYTER_CONFIG_DIR", "JUPYTER_DATA_DIR", "JUPYTER_RUNTIME_DIR", "IPYTHONDIR", "SRLAB_HOME")
+    environment = os.environ | dict.fromkeys(names, str(own)) | {"PYTHONPATH": str(ROOT)}
+    command = [sys.executable, "-m", "jupyterlab", "--no-browser", "--allow-root", "--expose-app-in-browser"]
+    server = subprocess.Popen([*command, f"--ServerApp.root_dir={folder}"], env=environment, stderr=subprocess.DEVNULL)
+    try:
+        deadline = time.monotonic() + 60
+        while not (found := "".join(file.read_text() for file in own.glob("jpserver-*.json"))):
+            if time.monotonic() > deadline or server.poll() is not None:
+                raise SystemExit("JupyterLab did not start.")
+            time.sleep(0.2)
+        yield f"{json.loads(found)['url']}doc?token={json.loads(found)['token']}"
+    finally:
+        server.terminate()
+        server.wait(timeout=30)
 
 
 if __name__ == "__main__":
     FOLDER.mkdir(exist_ok=True)
-    for name, (lab, caption) in PICTURES.items():
-        picture = Image.open(io.BytesIO(find_picture(lab, caption)))
-        picture.thumbnail((800, 800))
-        picture.save(FOLDER / name, optimize=True)
-    take_slider(*SLIDER, FOLDER / "slider.png")
-    for file in sorted(FOLDER.iterdir()):
-        print(f"docs/images/{file.name}: {file.stat().st_size // 1024} KiB")
+    names = sys.argv[1:] or [*PICTURES, "slider.png", "lab.png"]
+    for name in names:
+        if name == "slider.png":
+            take_slider(*SLIDER, FOLDER / name)
+        elif name == "lab.png":
+            take_lab(FOLDER / name)
+        else:
+            picture = Image.open(io.BytesIO(find_picture(*PICTURES[name])))
+            picture.thumbnail((800, 800))
+            picture.save(FOLDER / name, optimize=True)
+        print(f"docs/images/{name}: {(FOLDER / name).stat().st_size // 1024} KiB")

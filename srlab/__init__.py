@@ -1,4 +1,4 @@
-"""srlab: super-resolution in small; `srlab.course` is the page of a lab."""
+"""srlab: a small super-resolution package. `srlab.course` contains what only the labs need."""
 
 __version__ = "0.1.0"
 

@@ -1,4 +1,4 @@
-"""The smallest lab, as CONTRIBUTING.md has it: two files that the commands take as they take the others."""
+"""Test the smallest lab of CONTRIBUTING.md: two files that all commands accept."""
 
 import re
 
@@ -9,7 +9,7 @@ from tests.conftest import ROOT
 
 
 def notebook_of(text):
-    """A notebook from text with a cell below each ``# %%``."""
+    """Return a notebook from text with a cell below each ``# %%``."""
     notebook = nbformat.v4.new_notebook(
         metadata={"kernelspec": {"name": "python3", "display_name": "", "language": "python"}}
     )
@@ -31,7 +31,7 @@ def test_smallest_lab(tmp_path, home, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     assert main(["plan", "06", "-p", "batch", "2"]) == 0
     assert main(["execute", "06", "--recipe", "smoke"]) == 0
-    assert "PSNR of the unseen photos" in capsys.readouterr().out
+    assert "PSNR of the validation photos" in capsys.readouterr().out
     (tmp_path / "notebooks" / "recipes" / "06_my_lab.yaml").rename(tmp_path / "other.yaml")
     for command in ("plan", "execute"):
         assert main([command, "06"]) == 2

@@ -1,4 +1,4 @@
-"""The blocks of commands in teaching.md that are marked ``bash`` run as they are."""
+"""Test that the blocks marked ``bash`` in teaching.md run as written."""
 
 import base64
 import csv
@@ -16,7 +16,7 @@ import pytest
 from tests.conftest import ROOT, left
 
 TEACHING = (ROOT / "docs" / "teaching.md").read_text(encoding="utf-8")
-# A course in small: it builds itself without any package that pip would have to fetch.
+# A small course that builds without any package that pip would have to download.
 PROJECT = '[build-system]\nrequires = []\nbuild-backend = "build"\nbackend-path = ["."]\n'
 BUILD = """\
 import shutil
@@ -27,13 +27,13 @@ build_editable = build_wheel
 
 
 def blocks(heading):
-    """The blocks of commands between a heading and the next one."""
+    """Return the command blocks between a heading and the next one."""
     section = re.split(r"^##+ ", TEACHING.partition(f"# {heading}\n")[2], maxsplit=1, flags=re.M)[0]
     return re.findall(r"^```bash\n(.*?)^```$", section, re.M | re.S)
 
 
 def run(block, folder, **variables):
-    """Run a block as in the activated environment."""
+    """Run a block as in an activated environment."""
     environment = os.environ | {"PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"} | variables
     command = ["bash", "-euo", "pipefail", "-c", block]
     done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, timeout=300)
@@ -51,7 +51,7 @@ def write_wheel(folder, name, metadata=""):
 
 @pytest.mark.nightly
 @pytest.mark.skipif(not shutil.which("git"), reason="needs git")
-def test_room_without_network(tmp_path):
+def test_offline_kit(tmp_path):
     fetch, install = blocks("A room without a network")
     index, course, room = tmp_path / "index", tmp_path / "desk" / "srlab", tmp_path / "room"
     for name in ("one", "hatchling", "editables"):
@@ -73,7 +73,7 @@ def test_room_without_network(tmp_path):
 
 
 @pytest.mark.nightly
-def test_executing_what_was_handed_in(tmp_path, home):
+def test_regrading_submissions(tmp_path, home):
     answers = {"Anna Li": "def psnr(sr, hr, crop):\n    return srlab.psnr(sr, hr)", "Bo Ek": "1 / 0"}
     for student, answer in answers.items():
         imports, check = "import srlab\nfrom srlab import course", 'psnr = course.check("degradation.psnr", psnr)'
@@ -86,7 +86,7 @@ def test_executing_what_was_handed_in(tmp_path, home):
         nbformat.write(nbformat.v4.new_notebook(cells=cells, metadata=kernel), file)
     (tmp_path / "names.txt").write_text("Anna Li\nBo Ek\n")
     before = {path: path.read_bytes() for path in (tmp_path / "handed_in").rglob("*.ipynb")}
-    (again,) = blocks("Grading")
+    (again,) = blocks("Execute submissions again")
     run(again, tmp_path, SRLAB_HOME=str(home))
     with (tmp_path / "executed.csv").open(encoding="utf-8-sig") as file:
         found = {row["student"]: row["degradation.psnr"] for row in csv.DictReader(file)}
@@ -97,7 +97,7 @@ def test_executing_what_was_handed_in(tmp_path, home):
 
 
 @pytest.mark.nightly
-def test_what_a_class_needs(tmp_path):
+def test_class_handouts(tmp_path):
     for place, name in (("notebooks", "02_content_loss.ipynb"), ("runs/notebooks", "03_srgan.ipynb")):
         shutil.copytree(ROOT / "notebooks" / "pictures", tmp_path / place / "pictures")
         notebook = nbformat.read(ROOT / "notebooks" / name, 4)
@@ -105,7 +105,7 @@ def test_what_a_class_needs(tmp_path):
         cell = next(cell for cell in notebook.cells if cell.cell_type == "code" and "section-7" in cell.metadata.tags)
         cell.outputs = [figure]
         nbformat.write(notebook, tmp_path / place / name)
-    (commands,) = blocks("A schedule")
+    (commands,) = blocks("Handouts, slides and shorter labs")
     run(commands, tmp_path)
     page = (tmp_path / "class" / "02_content_loss.html").read_text(encoding="utf-8")
     assert [part in page for part in ("import srlab", "Exercise 1.", "data:image/jpeg")] == [False, True, True]
