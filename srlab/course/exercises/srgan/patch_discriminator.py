@@ -55,12 +55,12 @@ def _observe(answer: Answer, image: torch.Tensor) -> dict[str, Any]:
     values = (
         wanted,
         strays(network, image),
+        not _settled(network, corner),
         any(call.kind == "batch_norm" for call in used),
         bool(network(1000 * image).abs().max() <= 1.001),
         bool((network(1000 * image) == 0).any()),
         _is_affine(network, corner),
         logits.requires_grad,
-        not _settled(network, corner),
         _neighborhood(network, image[:1]) if logits.requires_grad else [0, 0],
         _kept(network, corner),
         "small" if count < 20_000 else "large" if count > 1_500_000 else "suitable",
@@ -71,12 +71,12 @@ def _observe(answer: Answer, image: torch.Tensor) -> dict[str, Any]:
 _OBSERVED = (
     "the shape",
     "layers that are not registered",
+    "random logits",
     "batch norm",
     "a probability",
     "a rectified logit",
     "no activations",
     "a gradient",
-    "random logits",
     "the neighborhood",
     "spectral norm",
     "its size",
@@ -209,9 +209,11 @@ EXERCISE = Exercise(
         "ever steeper.": [_network(last_norm=_plain), _network(norm=_plain, last_norm=spectral_norm)],
         "There is no activation between your convolutions. Without it they are all together one linear map, however "
         "many there are.": _network(activation=nn.Identity),
-        "Your D has batch norm, so a logit depends on all patches of the batch. Spectral norm makes it unnecessary.": [
+        "Your D has batch norm or instance norm, so a logit depends on more than its neighborhood. Spectral norm makes "
+        "both unnecessary.": [
             _network(between=lambda width: [nn.BatchNorm2d(width)]),
             _network(norm=_plain, between=lambda width: [nn.BatchNorm2d(width)]),
+            _network(between=lambda width: [nn.InstanceNorm2d(width)]),
         ],
         "Your D sees only the image itself. with_fine_structure(image) adds what D would otherwise have to find.": (
             _network(see=_plain, inputs=3)
@@ -248,6 +250,9 @@ EXERCISE = Exercise(
         ),
         "Your D has far too many parameters for a laptop. Begin with num_features channels, and double them where the "
         "image is halved.": _network(widen=8),
+        "Your D gives another answer each time, as with dropout. D should be the same function for HR and SR.": (
+            _network(between=lambda width: [nn.Dropout(0.5)])
+        ),
         "The gradient doesn't get through your D, as with detach or no_grad. G learns from this gradient.": (
             _network(end=lambda logits: logits.detach())
         ),
@@ -265,7 +270,6 @@ EXERCISE = Exercise(
         "the neighborhood": "A logit of your D depends on {given} pixels (height, width), and should on 28 x 28. A "
         "convolution adds its kernel minus 1, times the strides before it.",
         "its size": "Your D is too {given}. Begin with num_features channels, and double them at each stride of 2.",
-        "random logits": "Your D gives another answer each time, as with dropout.",
         "spectral norm": "Spectral norm is on {given}. It should be on all.",
     },
     reveal=False,
