@@ -4,6 +4,7 @@ import copy
 import hashlib
 import inspect
 from collections.abc import Callable
+from types import CodeType
 from typing import Any
 
 import torch
@@ -153,7 +154,15 @@ def code_of(lab: Lab, *answers: Any) -> str:
     own = [answer for answer in answers if not hasattr(answer, "verdict")]  # a verdict marks a stand-in
     if not is_trained_in_the_lab(lab) or not own:
         return "reference" if is_trained_in_the_lab(lab) else "srlab"
-    return hashlib.sha256("".join(inspect.getsource(answer) for answer in own).encode()).hexdigest()[:6]
+    functions = [part for answer in own for part in (vars(answer).values() if isinstance(answer, type) else [answer])]
+    text = "".join(_text_of(function.__code__) for function in functions if inspect.isfunction(function))
+    return hashlib.sha256(text.encode()).hexdigest()[:6]
+
+
+def _text_of(code: CodeType) -> str:
+    """Return what a function does as text; the source of a class in a notebook is not available in Python 3.12."""
+    constants = [_text_of(one) if isinstance(one, CodeType) else repr(one) for one in code.co_consts]
+    return f"{code.co_code.hex()}{code.co_names}{constants}"
 
 
 def run_of(lab: Lab, code: str) -> str:

@@ -77,6 +77,11 @@ def test_changed_code_gets_another_run(home, monkeypatch, capsys):
     codes = [gan_plumbing.code_of(course(), *answers) for answers in ((reference,), (reference, lab), (look, lab))]
     assert codes[0] == "reference"
     assert len(set(codes)) == 3
+    own = {}
+    for name, width in (("narrow", 8), ("wide", 16), ("same", 16)):  # classes without a source, as in a notebook
+        exec(f"class D:\n    def forward(self):\n        return {width}", own)
+        own[name] = gan_plumbing.code_of(course(), own["D"])
+    assert own["narrow"] != own["wide"] == own["same"]
     assert gan_plumbing.code_of(course(gan="hinge"), look) == "srlab"
     assert gan_plumbing.run_of(course(), codes[1]) == "default"
     monkeypatch.setattr(Run, "manifest", lambda run: {"parameters": {"code": codes[1]}})
