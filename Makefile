@@ -100,9 +100,12 @@ notebooks: .venv/ready
 browser: .venv/book
 	$(PYTEST) -m "" tests/browser
 
-# HTML exported from JupyterLab's menu includes the alternative texts of the figures.
+# The file browser shows only notebooks and your own folders, and no popup offers Jupyter's news. HTML exported from
+# JupyterLab's menu includes the alternative texts of the figures.
+HIDDEN := __pycache__ claims recipes pictures ruff.toml
 lab: .venv/ready
 	$(BIN)/python -m jupyterlab --port $(PORT) $(if $(filter 0,$(shell id -u)),--allow-root) --notebook-dir notebooks \
+		$(HIDDEN:%=--ContentsManager.hide_globs=%) --LabApp.app_settings_dir="$(CURDIR)/docs/book/jupyterlab" \
 		--HTMLExporter.template_name=srlab --HTMLExporter.extra_template_basedirs="$(CURDIR)/docs/book/nbconvert"
 
 # After editing a lab: remove its outputs, and recreate those that the tests compare.

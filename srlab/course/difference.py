@@ -39,7 +39,7 @@ def difference(given: Any, wanted: Any, tolerance: float = 1e-4, reveal: bool = 
     elif isinstance(wanted, torch.Tensor | numbers.Real) and not isinstance(wanted, bool):
         return _of_tensors(given, _tensor(wanted), tolerance, reveal, place)
     elif not isinstance(given, type(wanted)) or (given != wanted and tolerance < math.inf):
-        return _sentence(place, str(wanted), str(given), reveal)
+        return _sentence(place, str(wanted) or "nothing", str(given) or "nothing", reveal)
     return next(filter(None, (difference(a, b, tolerance, reveal, where) for a, b, where in parts)), "")
 
 

@@ -131,6 +131,6 @@ def load_start(start: str, wanted: StartRequirements) -> nn.Module | None:
     """Load the network of a run, or the bundled network if it fits the requirements."""
     if start != BUNDLED:
         return load_generator(*start.split("/"))
-    shipped = load_bundled().get({"RRDBNet": "RRDB"}.get(wanted.network["network"], wanted.network["network"]))
-    fits = shipped is not None and {"network": wanted.network["network"]} | shipped.config == wanted.network
-    return shipped if fits else None
+    bundled = load_bundled().get({"RRDBNet": "RRDB"}.get(wanted.network["network"], wanted.network["network"]))
+    fits = bundled is not None and {"network": wanted.network["network"]} | bundled.config == wanted.network
+    return bundled if fits else None

@@ -165,7 +165,7 @@ def _lacks(conditions: dict[str, Any], facts: dict[str, Any]) -> dict[str, Any]:
 
 def _out_of_reach(larger: Sequence[Recipe], facts: dict[str, Any]) -> str:
     """Describe the first larger recipe that only needs more steps or photos; "" if all need other hardware."""
-    words = {"iters": "-p iters {:,} or more", "megapixels": "{} megapixels of photos, such as -p images div2k"}
+    words = {"iters": "-p iters {} or more", "megapixels": "{} megapixels of photos, such as -p images div2k"}
     for recipe in larger:
         lacks = _lacks(recipe.requires or {}, facts)
         if lacks and "device" in recipe.requires and lacks.keys() <= words.keys():  # CPU recipes have no device

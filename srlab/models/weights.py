@@ -32,6 +32,14 @@ LAYERS = {
     r"(?:conv_hr|HRconv)\.": "tail.0.",
     r"conv_last\.": "tail.2.",
 }
+# The same the other way round, with BasicSR's names; blocks are `body`.
+BASICSR = {
+    "head": "conv_first",
+    "upsample.0": "upconv1",
+    "upsample.3": "upconv2",
+    "tail.0": "conv_hr",
+    "tail.2": "conv_last",
+}
 NAMES = (*BUNDLED.values(), realesrgan.NAME)  # names that `load_generator_file` accepts instead of a path
 
 
@@ -114,8 +122,14 @@ def _own_name(name: str) -> str:
     return name
 
 
+def basicsr_name(name: str) -> str:
+    """Return BasicSR's name of a weight of our MSRResNet."""
+    layer, _, kind = name.rpartition(".")
+    return f"{BASICSR.get(layer, layer.replace('blocks', 'body'))}.{kind}"
+
+
 def _described(weights: dict[str, torch.Tensor]) -> dict:
-    """Return the notes that a file of our own would have for these weights; {} for another network."""
+    """Return the notes that our own files have for such weights; {} for another network."""
     first = {"MSRResNet": "blocks.0.conv1.weight", "SRResNet": "blocks.0.body.0.weight"}
     network = next((network for network, layer in first.items() if weights.get(layer, torch.empty(0)).numel()), "")
     if not network:

@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import sys
 import time
+from contextlib import contextmanager
 
 import numpy as np
 import pytest
@@ -108,27 +109,35 @@ def shows(seen, left, right, split):
     )
 
 
-@pytest.fixture(scope="session")
-def jupyter(browser, tmp_path_factory):
-    """Start a JupyterLab; yield its page, tall enough for whole notebooks, and the folder that it serves."""
-    pytest.importorskip("jupyterlab")
-    folder, own = tmp_path_factory.mktemp("notebooks"), tmp_path_factory.mktemp("jupyter")
+@contextmanager
+def start_jupyterlab(own, *options):
+    """Start a JupyterLab with its own settings; yield a function from a page of it, such as "lab", to its address."""
     places = ("JUPYTER_CONFIG_DIR", "JUPYTER_DATA_DIR", "JUPYTER_RUNTIME_DIR", "IPYTHONDIR", "SRLAB_HOME")
     environment = os.environ | dict.fromkeys(places, str(own)) | {"OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT)}
-    command = [sys.executable, "-m", "jupyterlab", "--no-browser", "--allow-root", "--expose-app-in-browser"]
-    command += [f"--ServerApp.root_dir={folder}", "--KernelManager.shutdown_wait_time=0.5"]
+    command = [sys.executable, "-m", "jupyterlab", "--no-browser", *dict.fromkeys(["--allow-root", *options])]
     with (own / "log").open("w") as log:
-        server = subprocess.Popen(command, env=environment, stdout=log, stderr=log)
+        server = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=log, stderr=log)
     try:
         deadline = time.monotonic() + 60
         while not (found := "".join(file.read_text() for file in own.glob("jpserver-*.json"))):
             assert time.monotonic() < deadline, (own / "log").read_text()
             time.sleep(0.2)
-        page = new_page(browser, viewport={"width": 1100, "height": 3000})
-        page.goto(f"{json.loads(found)['url']}doc?token={json.loads(found)['token']}")
-        ready = "() => window.jupyterapp && window.jupyterapp.restored.then(() => true)"
-        page.wait_for_function(ready, timeout=3 * WAIT)
-        yield page, folder
+        facts = json.loads(found)
+        yield lambda name: f"{facts['url']}{name}?token={facts['token']}"
     finally:
         server.terminate()
         server.wait(timeout=30)
+
+
+@pytest.fixture(scope="session")
+def jupyter(browser, tmp_path_factory):
+    """Start a JupyterLab; yield its page, tall enough for whole notebooks, and the folder that it serves."""
+    pytest.importorskip("jupyterlab")
+    folder, own = tmp_path_factory.mktemp("notebooks"), tmp_path_factory.mktemp("jupyter")
+    options = [f"--ServerApp.root_dir={folder}", "--KernelManager.shutdown_wait_time=0.5", "--expose-app-in-browser"]
+    with start_jupyterlab(own, *options) as address:
+        page = new_page(browser, viewport={"width": 1100, "height": 3000})
+        page.goto(address("doc"))
+        ready = "() => window.jupyterapp && window.jupyterapp.restored.then(() => true)"
+        page.wait_for_function(ready, timeout=3 * WAIT)
+        yield page, folder

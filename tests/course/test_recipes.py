@@ -37,7 +37,7 @@ def test_recipes_only_set_known_parameters(file):
         ("04", H200 | {"memory_gib": 6.0}, "photos", ""),
         ("04", H200 | {"processes": 8}, "gpus", ""),
         ("04", H200 | {"megapixels": 3.6}, "photos", "-p images div2k"),
-        ("04", H200 | {"iters": 0}, "laptop", "-p iters 5,000"),
+        ("04", H200 | {"iters": 0}, "laptop", "-p iters 5000"),
         ("03", H200, "gpu", ""),
         ("05", H200, "laptop", ""),
     ],

@@ -277,7 +277,7 @@ def test_long_training_on_few_photos_warns(capsys):
     assert (lab.train_set.name, lab.unseen.name) == ("left half of gravel", "right half of gravel")
     assert "WARNING" not in capsys.readouterr().out, "a subject may be memorized"
     setup("03_srgan", iters=100_000)
-    assert "WARNING: 1 photos" in capsys.readouterr().out
+    assert "WARNING: 1 photo " in capsys.readouterr().out
     setup("04_esrgan", iters=100_000)
     photos, features = [line for line in capsys.readouterr().out.splitlines() if line.startswith("WARNING")]
     assert "-p images div2k" in photos

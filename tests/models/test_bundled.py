@@ -54,7 +54,7 @@ def test_upscale_defaults_to_msrresnet(tmp_path, monkeypatch, capsys):
     )
     for target, *options in (["a.png"], ["b.png", "--run", "msrresnet"], ["c.png", "--run", "srgan"]):
         assert main(["upscale", source, target, *options]) == 0
-        assert ("msrresnet, which comes with srlab" in capsys.readouterr().err) == (not options)
+        assert ("bundled network msrresnet" in capsys.readouterr().err) == (not options)
     made = [(tmp_path / f"{name}.png").read_bytes() for name in "abc"]
     assert made[0] == made[1] != made[2]
     (tmp_path / "srgan").mkdir()  # a folder with that name takes precedence

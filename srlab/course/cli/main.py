@@ -18,6 +18,7 @@ COMMANDS = {  # command, in the order of the help -> module, which is imported o
     "diagnose": "srlab.course.cli.runs",
     "evaluate": "srlab.course.cli.evaluate_command",
     "upscale": "srlab.course.cli.upscale_command",
+    "export": "srlab.course.cli.export_command",
     "doctor": "srlab.course.cli.doctor",
     "progress": "srlab.course.grading",
     "grade": "srlab.course.grading",
