@@ -151,7 +151,7 @@ def is_trained_in_the_lab(lab: Lab) -> bool:
 
 def code_of(lab: Lab, *answers: Any) -> str:
     """Return whose code trains: "srlab", "reference", or a short hash of the student's answers among these."""
-    own = [answer for answer in answers if not hasattr(answer, "verdict")]  # a verdict marks a stand-in
+    own = [answer for answer in answers if not hasattr(answer, "verdict")]  # only a fallback has a verdict
     if not is_trained_in_the_lab(lab) or not own:
         return "reference" if is_trained_in_the_lab(lab) else "srlab"
     functions = [part for answer in own for part in (vars(answer).values() if isinstance(answer, type) else [answer])]

@@ -78,7 +78,7 @@ EXERCISE = Exercise(
             _with_loss(lambda d, a, b: _terms(d, a, b).mean()),
             _with_loss(lambda d, a, b: -torch.xlogy(a, d).mean() - torch.xlogy(b, 1 - d).mean()),
         ],
-        "D is correct. Your loss is half of what it should be. Both kinds have a mean of their own; add the two.": (
+        "D is correct. Your loss is half of what it should be. Each kind has its mean; add the two.": (
             _with_loss(lambda d, a, b: _terms(d, a, b).sum() / 2)
         ),
         "D is correct. Your loss ignores how often each cell occurs. Weight each logarithm with the share of its "
