@@ -1,4 +1,4 @@
-"""Lab 04: mix two pictures until they have a given error."""
+"""Lab 04: mix two images until they have a given error."""
 
 from collections.abc import Callable
 from typing import Any
@@ -9,7 +9,7 @@ from srlab.course.exercise import Answer, Exercise, IncorrectAnswer, filled, sam
 
 
 def blend_like(a: torch.Tensor, b: torch.Tensor, hr: torch.Tensor, mse: float) -> torch.Tensor:
-    """Mix two pictures, (1 - w) a + w b, so that the result has a given MSE against HR.
+    """Mix two images, (1 - w) a + w b, so that the result has a given MSE against HR.
 
     Parameters
     ----------
@@ -21,7 +21,7 @@ def blend_like(a: torch.Tensor, b: torch.Tensor, hr: torch.Tensor, mse: float) -
     Returns
     -------
     torch.Tensor
-        The mixed picture, ``(1, 3, H, W)``, with 0 <= w <= 1.
+        The mixed image, ``(1, 3, H, W)``, with 0 <= w <= 1.
     """
     low, high = 0.0, 1.0
     for _ in range(40):
@@ -35,7 +35,7 @@ def blend_like(a: torch.Tensor, b: torch.Tensor, hr: torch.Tensor, mse: float) -
 
 
 def _case(mse: float, shared: float = 0.0, seed: int = 0) -> tuple[Any, ...]:
-    """Return pictures whose errors are partly the same, and an error between theirs, from 0 (of a) to 1 (of b)."""
+    """Return images whose errors are partly the same, and an error between theirs, from 0 (of a) to 1 (of b)."""
     hr = sample(1, 3, 6, 8, seed=seed)
     one = sample(1, 3, 6, 8, low=-0.2, high=0.2, seed=seed + 1)
     other = shared * one + sample(1, 3, 6, 8, low=-0.4, high=0.4, seed=seed + 2)
@@ -46,8 +46,8 @@ def _case(mse: float, shared: float = 0.0, seed: int = 0) -> tuple[Any, ...]:
 def _observe(answer: Answer, a: torch.Tensor, b: torch.Tensor, hr: torch.Tensor, mse: float) -> dict[str, Any]:
     mixed = filled(answer(a, b, hr, mse))
     if not isinstance(mixed, torch.Tensor) or mixed.shape != a.shape:
-        raise IncorrectAnswer("Return the mixed picture, a tensor of the shape of a, not w or an error.")
-    return {"the share of b": _share(mixed, a, b), "the picture": mixed}
+        raise IncorrectAnswer("Return the mixed image, a tensor of the shape of a, not w or an error.")
+    return {"the share of b": _share(mixed, a, b), "the image": mixed}
 
 
 def _share(mixed: torch.Tensor, a: torch.Tensor, b: torch.Tensor) -> float:
@@ -107,7 +107,7 @@ EXERCISE = Exercise(
     level="medium",
     points=4,
     cases={
-        "a picture between a and b with this MSE": _case(0.5),
+        "an image between a and b with this MSE": _case(0.5),
         "errors that partly cancel, so that the MSE first falls": _case(0.1, seed=3),
         "errors that are partly the same": _case(0.7, shared=1.0, seed=6),
     },
@@ -128,13 +128,18 @@ EXERCISE = Exercise(
         "You swapped the shares: with w = 0 the result should be a, and with w = 1 it should be b.": [
             lambda a, b, hr, mse: a + b - blend_like(a, b, hr, mse),
         ],
-        "Your search is too coarse: the share of b is off by more than 0.001.": [_search(0.1), _search(0.05)],
+        "Your search is too coarse: the share of b is off by more than 0.001.": [
+            _search(0.1),
+            _search(0.05),
+            _search(0.02),
+            _search(0.01),
+        ],
         "You solved the equation for w, and took the root outside of 0 to 1.": _solved(-1),
     },
     also_accepted=[_solved(1), _search(0.0002)],
     fallback_messages={
         "the share of b": "The mixture doesn't have the wanted MSE. Compute its error against hr, and compare it.",
-        "the picture": "The result is not on the line between a and b. Is there a clamp, or a factor too many?",
+        "the image": "The result is not on the line between a and b. Is there a clamp, or a factor too many?",
     },
     tolerance=1e-3,
     reveal=False,
