@@ -99,7 +99,7 @@ if usual:
 # %% after 2d984ff8
 if lab.recipe == "laptop" and gravel and scale == 4:
     apart = max(decibels.values()) - min(decibels.values())
-    lab.expect("the table has both generators in both games", len(decibels) == 4)
+    lab.expect("the table has both generators with both losses", len(decibels) == 4)
     lab.expect("all four GANs are within 0.4 dB of PSNR", apart, below=0.4)
     rrdb_row = min(tint["ESRGAN"], tint["RRDBNet, standard loss"])
     other_row = max(tint["SRGAN"], tint["lab 03's generator, RaGAN"])
@@ -160,7 +160,6 @@ if lab.recipe == "laptop" and gravel and scale == 4:
         -torch.tensor(path).diff().max(),
         above=0,
     )
-    lab.expect("at 0.4 the mixture has lost less than half a decibel", path[0] - path[2], below=0.8)
     ratio_of_distances = (curve.network / curve.image)[[0.4, 0.6]].mean()
     lab.expect(
         "in the middle a mixed network's patch distance is about half of a mixed image's",
