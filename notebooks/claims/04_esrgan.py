@@ -162,9 +162,9 @@ if lab.recipe == "laptop" and gravel and scale == 4:
     )
     ratio_of_distances = (curve.network / curve.image)[[0.4, 0.6]].mean()
     lab.expect(
-        "in the middle a mixed network's patch distance is about half of a mixed image's",
+        "in the middle a mixed network's patch distance is well below a mixed image's",
         ratio_of_distances,
-        above=0.25,
+        above=0.1,
         below=0.8,
         ratio=True,
     )
